@@ -1,0 +1,8 @@
+"""One file for each simulator family: the real simulator behind the episode contract. ADAPTERS maps a family to `module:Class`."""
+
+ADAPTERS = {
+    "minigrid": "adapters.minigrid:MiniGridAdapter",
+    "atari": "adapters.atari:AtariAdapter",
+    "metaworld": "adapters.metaworld:MetaWorldAdapter",
+    "gym": "adapters.gym:GymAdapter",
+}

@@ -1,0 +1,190 @@
+"""The command line. It parses and delegates; everything heavy is imported by the command that needs it."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+ROOT = Path(__file__).resolve().parent
+PACKAGES = ("harness", "suites", "adapters", "baselines", "leaderboards")
+DONE, WRONG_USE, WITH_ERRORS, OUR_FAULT, INTERRUPTED = 0, 2, 4, 5, 130
+
+app = typer.Typer(
+    name="bench",
+    help="Benchmark and evaluate generalist embodied agents. Try: bench run --agent oracle --suite smoke",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+@app.command()
+def run(
+    agent: Annotated[str, typer.Option(help="A name from `bench list agents`, or package.module:Class of your own.")],
+    suite: Annotated[str, typer.Option(help="Names from `bench list suites`, all, gym:ID, your own module or FILE.toml; commas between.")],
+    tasks: Annotated[str | None, typer.Option(help="Only tasks that match: globs over ids, or tag:NAME; commas between.")] = None,
+    episodes: Annotated[int | None, typer.Option(help="Episodes a task; default: what the suite's protocol asks for.")] = None,
+    seed: Annotated[int, typer.Option(help="Which set of episodes; sets of different seeds share none.")] = 0,
+    workers: Annotated[str, typer.Option(help="auto: a Ray worker a core; N: so many; 0: in this process.")] = "auto",
+    lanes: Annotated[int | None, typer.Option(help="Episodes side by side in a worker.")] = None,
+    out: Annotated[Path | None, typer.Option(help="The run directory; default: runs/AGENT-SUITE-HASH.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Insist that the run exists already.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit 4 when a task cannot run here.")] = False,
+    agent_arg: Annotated[list[str] | None, typer.Option(help="k=v for the agent's constructor; v is JSON or text. May be repeated.")] = None,
+    agent_timeout: Annotated[float, typer.Option(help="Seconds after which an agent that does not answer has failed.")] = 600.0,
+    ray_address: Annotated[str | None, typer.Option(help="A running Ray cluster, for example auto or ray://host:10001.")] = None,
+) -> int:
+    """Play an agent on suites and print the table. The same command goes on where it was interrupted."""
+    import baselines
+    import suites
+    from harness.catalogue import find_agent, find_suites
+    from harness.progress import progress_for
+    from harness.runner import RunOptions, make_plan, play, select_tasks
+
+    spec = find_agent(agent, dict(_argument(text) for text in agent_arg or []), baselines.AGENTS)
+    spec.kind()
+    found = find_suites(suite, suites.SUITES)
+    plan = make_plan(select_tasks(found, tasks), spec, episodes=episodes, seed=seed)
+    options = RunOptions(
+        workers=_workers(workers),
+        lanes=_at_least_one("--lanes", lanes),
+        agent_timeout=agent_timeout,
+        ray_address=ray_address,
+        resume=resume,
+        command=shlex.join(["bench", *sys.argv[1:]]),
+    )
+    summary = play(spec, [each.name for each in found], plan, out, options, progress_for())
+    _print_report(summary.path, "text", None)
+    _say(summary.words())
+    if summary.missing or summary.agent_errors or summary.stopped or not summary.planned:
+        return WITH_ERRORS
+    return WITH_ERRORS if strict and summary.not_run else DONE
+
+
+@app.command()
+def report(
+    run: Annotated[Path, typer.Argument(help="A run directory.")],
+    format: Annotated[Literal["text", "markdown", "latex", "csv", "json"], typer.Option(help="What to print.")] = "text",
+    against: Annotated[str | None, typer.Option(help="Only published figures whose label contains this.")] = None,
+) -> int:
+    """Print the tables of a run."""
+    _print_report(run, format, against)
+    return DONE
+
+
+@app.command("list")
+def list_(
+    what: Annotated[Literal["suites", "tasks", "agents", "adapters"], typer.Argument(help="What to list.")] = "suites",
+    suite: Annotated[str, typer.Option(help="For tasks: of which suites.")] = "all",
+) -> int:
+    """List what there is; nothing heavy is imported."""
+    from leaderboards.listing import listing
+
+    print(listing(what, suite))
+    return DONE
+
+
+@app.command()
+def doctor() -> int:
+    """Say what can run here, and what mends the rest."""
+    from leaderboards.listing import doctor_report
+
+    print(doctor_report())
+    return DONE
+
+
+def _print_report(path: Path, format: str, against: str | None) -> None:
+    from leaderboards.render import render
+    from leaderboards.report import build_report
+
+    print(render(build_report(path), format))
+
+
+def _argument(text: str) -> tuple[str, Any]:
+    from harness.core import UserError
+
+    name, equals, value = text.partition("=")
+    if not equals or not name.isidentifier():
+        raise UserError(f"--agent-arg {text!r}: write NAME=VALUE")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
+
+
+def _workers(text: str) -> int | None:
+    from harness.core import UserError
+
+    if text == "auto":
+        return None
+    if not text.isdigit():
+        raise UserError(f"--workers {text!r}: write auto, or a number; 0 plays in this process")
+    return int(text)
+
+
+def _at_least_one(option: str, number: int | None) -> int | None:
+    from harness.core import UserError
+
+    if number is not None and number < 1:
+        raise UserError(f"{option} must be at least 1, got {number}")
+    return number
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+def _intruder() -> str | None:
+    """A package of somebody else that hides one of ours."""
+    for name in PACKAGES:
+        spec = importlib.util.find_spec(name)
+        if spec is None or spec.origin is None or Path(spec.origin).resolve().parent.parent != ROOT:
+            return f"the package {name!r} resolves to {spec.origin if spec else 'nothing'} instead of {ROOT / name}: remove or rename the other one"
+    return None
+
+
+def main() -> None:
+    """The console script: one exit code for each meaning, and no traceback for wrong use."""
+    if "" not in sys.path and os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    intruder = _intruder()
+    if intruder is not None:
+        _say(f"bench: {intruder}")
+        raise SystemExit(OUR_FAULT)
+    from harness.core import UserError
+
+    try:
+        code = app(standalone_mode=False)
+    except UserError as wrong:
+        _say(f"bench: {wrong}")
+        code = WRONG_USE
+    except KeyboardInterrupt:
+        _say("interrupted; the same command goes on where it stopped")
+        code = INTERRUPTED
+    except BrokenPipeError:
+        sys.stdout = None  # type: ignore[assignment]
+        code = DONE
+    except typer.Exit as done:
+        code = done.exit_code
+    except Exception as fault:
+        if not hasattr(fault, "exit_code"):
+            import traceback
+
+            traceback.print_exc()
+            _say("bench: this is a fault of ours; please report it with the lines above")
+            raise SystemExit(OUR_FAULT) from None
+        fault.show()  # type: ignore[attr-defined]
+        code = fault.exit_code
+    raise SystemExit(code or DONE)
+
+
+if __name__ == "__main__":
+    main()

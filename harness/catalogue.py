@@ -1,0 +1,113 @@
+"""Names that a user types -> agents and suites: ours by name, the user's own by module, file or Gymnasium id."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.core import Suite, UserError
+from harness.identity import AgentSpec
+from harness.load import load
+from harness.plan import task_from_json
+
+__all__ = ["find_agent", "find_suites", "suite_from_toml"]
+
+GYM_EPISODES = 10
+
+
+def find_agent(name: str, args: Mapping[str, Any], table: Mapping[str, str]) -> AgentSpec:
+    """The agent of this name: one of `table`, or the user's own `package.module:Class`. Raises UserError with the remedy."""
+    if name in table:
+        return AgentSpec(name, table[name], args)
+    if ":" in name and "://" not in name:
+        return AgentSpec(name, name, args)
+    raise UserError(f"there is no agent {name!r}{_near(name, table)}; `bench list agents` shows ours, and package.module:Class names your own")
+
+
+def find_suites(text: str, table: Mapping[str, str]) -> list[Suite]:
+    """The suites of a comma-separated list: names of `table`, `all`, a module or TOML file of the user's own, or `gym:ID`.
+
+    Raises UserError with the remedy.
+    """
+    suites: list[Suite] = []
+    for name in filter(None, (part.strip() for part in text.split(","))):
+        if name == "all":
+            every = [_ours(each, table) for each in table]
+            suites += [suite for suite in every if suite.in_all]
+        else:
+            suites.append(_one(name, table))
+    if not suites:
+        raise UserError("--suite names nothing; `bench list suites` shows what there is")
+    unique: dict[str, Suite] = {}
+    for suite in suites:
+        unique.setdefault(suite.name, suite)
+    return list(unique.values())
+
+
+def _one(name: str, table: Mapping[str, str]) -> Suite:
+    if name in table:
+        return _ours(name, table)
+    if name.startswith("gym:"):
+        task = load("adapters.gym:task_for")(name.removeprefix("gym:"))
+        return Suite(name, f"the Gymnasium environment {name.removeprefix('gym:')}", (task,), GYM_EPISODES, in_all=False)
+    if name.endswith(".toml"):
+        return suite_from_toml(Path(name))
+    if "." in name or importlib.util.find_spec(name) is not None:
+        return _from_module(name)
+    raise UserError(
+        f"there is no suite {name!r}{_near(name, ['all', *table])}; `bench list suites` shows ours, gym:ID names a Gymnasium environment, "
+        "package.module or FILE.toml your own"
+    )
+
+
+def _ours(name: str, table: Mapping[str, str]) -> Suite:
+    for suite in importlib.import_module(table[name]).SUITES:
+        if suite.name == name:
+            return suite
+    raise UserError(f"the module {table[name]} holds no suite {name!r}")
+
+
+def _from_module(name: str) -> Suite:
+    found = load(f"{name}:SUITES") if ":" not in name else load(name)
+    suites = [found] if isinstance(found, Suite) else list(found)
+    if len(suites) != 1 or not isinstance(suites[0], Suite):
+        raise UserError(f"{name}: SUITES must hold one harness.core.Suite, it holds {len(suites)}; name one with {name}:VARIABLE")
+    return suites[0]
+
+
+def suite_from_toml(file: Path) -> Suite:
+    """A suite from a TOML file: `name`, `episodes` and a `[[task]]` table with the fields of harness.core.Task for each task.
+
+    Raises UserError when the file cannot be read or a field is wrong.
+    """
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    try:
+        content = tomllib.loads(file.read_text())
+    except FileNotFoundError:
+        raise UserError(f"there is no file {file}") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as fault:
+        raise UserError(f"{file} cannot be read: {fault}") from None
+    try:
+        tasks = tuple(task_from_json(fields) for fields in content["task"])
+        return Suite(content["name"], content.get("title", content["name"]), tasks, int(content["episodes"]), in_all=False)
+    except KeyError as missing:
+        raise UserError(f"{file} lacks {missing}: a suite needs name, episodes and at least one [[task]]") from None
+    except (TypeError, ValueError) as wrong:
+        raise UserError(f"{file}: {wrong}; the fields of a [[task]] are those of harness.core.Task") from None
+
+
+def _near(name: str, names: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name.lower(), list(names), n=3)
+    return f"; did you mean {' or '.join(close)}?" if close else ""
+
+
+def suite_names(suites: Sequence[Suite]) -> list[str]:
+    """Their names, in order."""
+    return [suite.name for suite in suites]

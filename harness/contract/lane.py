@@ -1,0 +1,265 @@
+"""One lane of an adapter under test, what is seen on it, and the comparison of two trajectories."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import itertools
+import math
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from harness.core import Adapter, BadAction, BatchedAdapter, Brief, Case, Spec, Task, TimeStep, UserError, stream
+
+__all__ = ["USE_CHECK", "ContractError", "Lane", "Moment", "Player", "call", "demand", "difference", "digest", "prefix", "same"]
+
+USE_CHECK = "begin step with `action = self.brief.action.check(action)`"
+
+
+class ContractError(AssertionError):
+    """An adapter or an agent breaks its contract."""
+
+
+@contextlib.contextmanager
+def prefix(who: str) -> Generator[None]:
+    """Say of whom a ContractError speaks."""
+    try:
+        yield
+    except ContractError as error:
+        raise ContractError(f"{who}: {error}") from error.__cause__
+
+
+def demand(holds: bool, otherwise: str) -> None:
+    """Raise ContractError with `otherwise` unless it holds."""
+    if not holds:
+        raise ContractError(otherwise)
+
+
+def call(what: str, function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call into the code under test; what it raises is the failure's cause."""
+    try:
+        return function(*arguments)
+    except Exception as error:
+        raise ContractError(f"{what} raised {type(error).__name__}: {error}") from error
+
+
+def digest(value: Any) -> str:
+    """A digest of a view, an action or a state; equal if and only if type, shape and every bit are."""
+    if isinstance(value, (np.ndarray, np.generic)):
+        header, body = f"{value.dtype}{value.shape}", np.ascontiguousarray(value).tobytes()
+    else:
+        header, body = type(value).__name__, value if isinstance(value, bytes) else repr(value).encode()
+    return hashlib.blake2b(header.encode() + body, digest_size=8).hexdigest()
+
+
+@dataclasses.dataclass(frozen=True)
+class Moment:
+    """All that must be the same when a case is played again."""
+
+    instruction: str
+    reward: float
+    terminated: bool
+    truncated: bool
+    success: bool | None
+    metrics: tuple[tuple[str, float], ...]
+    state: str
+    views: tuple[tuple[str, str], ...]
+    """A digest of each view; empty where none was read."""
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> Moment:
+        """From what dataclasses.asdict and JSON made of one."""
+        pairs = {name: tuple((key, value) for key, value in row[name]) for name in ("metrics", "views")}
+        return cls(**{**row, **pairs})
+
+
+def difference(one: Sequence[Moment], other: Sequence[Moment]) -> str | None:
+    """The first thing in which two trajectories differ, or None; views count where both were read."""
+    for step, (mine, theirs) in enumerate(zip(one, other)):
+        for field in ("instruction", "reward", "terminated", "truncated", "success", "metrics", "state"):
+            if getattr(mine, field) != getattr(theirs, field):
+                return f"step {step}: {field} is {getattr(mine, field)!r} in one and {getattr(theirs, field)!r} in the other"
+        for (name, seen), (_, there) in zip(mine.views, theirs.views):
+            if seen != there:
+                return f"step {step}: the view {name} differs"
+    return None if len(one) == len(other) else f"one ends after {len(one) - 1} steps, the other after {len(other) - 1}"
+
+
+def same(one: Sequence[Moment], other: Sequence[Moment], otherwise: str) -> None:
+    """Raise ContractError where two trajectories differ."""
+    if (found := difference(one, other)) is not None:
+        raise ContractError(f"{otherwise} ({found})")
+
+
+class Lane:
+    """One lane of either form of adapter: `reset`, `step`, `render`, `expert`, `state`."""
+
+    def __init__(self, adapter: Adapter | BatchedAdapter, lane: int = 0) -> None:
+        self.adapter: Any = adapter
+        self.lane = lane
+        self._batched = isinstance(adapter, BatchedAdapter)
+        self._which = (lane,) if self._batched else ()
+
+    @property
+    def brief(self) -> Brief:
+        """The adapter's brief now."""
+        return self.adapter.brief
+
+    def reset(self, case: Case) -> TimeStep:
+        """Start the case on this lane alone."""
+        return self._one(call("reset", self.adapter.reset, {self.lane: case} if self._batched else case), "reset")
+
+    def step(self, action: Any) -> TimeStep:
+        """Step this lane alone."""
+        return self._one(call("step", self.adapter.step, {self.lane: action} if self._batched else action), "step")
+
+    def refuse(self, action: Any) -> None:
+        """Demand BadAction."""
+        try:
+            self.adapter.step({self.lane: action} if self._batched else action)
+        except BadAction:
+            return
+        except Exception as error:
+            raise ContractError(f"step({action!r}) raised {type(error).__name__} instead of BadAction: {USE_CHECK}") from error
+        raise ContractError(f"step accepted the action {action!r}, which the action spec does not allow: {USE_CHECK}")
+
+    def state(self) -> str:
+        """A digest of the state, or an empty string where the adapter tells none."""
+        state = call("state", self.adapter.state, *self._which)
+        demand(isinstance(state, bytes), f"state() must return bytes, got {type(state).__name__}")
+        return digest(state) if state else ""
+
+    def expert(self, executed: Any) -> Any:
+        """The expert's action."""
+        return call("expert", self.adapter.expert, *self._which, executed)
+
+    def render(self) -> Any:
+        """A frame, or None where the adapter says that it draws none."""
+        try:
+            return self.adapter.render(*self._which)
+        except UserError:
+            return None
+        except Exception as error:
+            raise ContractError(f"render raised {type(error).__name__}: {error}") from error
+
+    def _one(self, answer: Any, what: str) -> TimeStep:
+        if self._batched:
+            alone = isinstance(answer, Mapping) and set(answer) == {self.lane}
+            demand(
+                alone, f"{what} of lane {self.lane} alone must return a mapping with a TimeStep for that lane alone, got {answer!r:.200}"
+            )
+            answer = answer[self.lane]
+        demand(isinstance(answer, TimeStep), f"{what} must return a TimeStep, got {type(answer).__name__}")
+        return answer
+
+
+class Player:
+    """Plays cases of one task with the same actions every time, and holds every TimeStep against the brief."""
+
+    def __init__(self, task: Task, steps: int, views: list[str] | None) -> None:
+        self.task, self.steps, self.views = task, steps, views
+
+    def together(self, adapter: BatchedAdapter, cases: Sequence[Case]) -> list[list[Moment]]:
+        """Lanes reset in one call and stepped in one call until they end."""
+        lanes = [Lane(adapter, number) for number in range(len(cases))]
+        answer = call("reset", adapter.reset, dict(enumerate(cases)))
+        demand(set(answer) == set(range(len(cases))), f"reset of lanes 0 and 1 must return both, got {set(answer)}")
+        moments = [[self.observe(lane, answer[lane.lane], "after reset", False)] for lane in lanes]
+        for step, action in enumerate(itertools.islice(self.drawn(adapter.brief.action), self.steps), 1):
+            live = [lane for lane in lanes if not self.over(moments[lane.lane][-1])]
+            if not live:
+                break
+            answer = call("step", adapter.step, {lane.lane: action for lane in live})
+            demand(set(answer) == {lane.lane for lane in live}, f"a step must return the lanes that it was given, got {set(answer)}")
+            for lane in live:
+                moments[lane.lane].append(self.observe(lane, answer[lane.lane], f"at step {step}", False))
+        return moments
+
+    def drawn(self, spec: Spec) -> Iterator[Any]:
+        """The same endless random actions for every seed."""
+        rng = stream(self.task.id, "contract")
+        while True:
+            yield spec.take(spec.sample(rng))[0]
+
+    def play(self, lane: Lane, case: Case, **how: Any) -> list[Moment]:
+        """All that `moments` yields."""
+        return list(self.moments(lane, case, **how))
+
+    def moments(
+        self,
+        lane: Lane,
+        case: Case,
+        *,
+        actions: Iterable[Any] | None = None,
+        read: bool = False,
+        before: Callable[[], None] | None = None,
+        limit: int | None = None,
+    ) -> Iterator[Moment]:
+        """Play a case and yield what is seen after the reset and after every step; `before` is called ahead of every step."""
+        timestep = lane.reset(case)
+        solved = timestep.terminated or timestep.truncated or timestep.success
+        demand(not solved, f"seed {case.seed} is over or solved at reset: draw again from the same case.rng until it is not")
+        moment = self.observe(lane, timestep, "after reset", read)
+        yield moment
+        source = iter(self.drawn(lane.brief.action) if actions is None else actions)
+        for step in range(1, (limit or self.steps) + 1):
+            if self.over(moment):
+                return
+            if before is not None:
+                before()
+            try:
+                action = next(source)
+            except StopIteration:
+                return
+            shown = [(name, view, digest(view)) for name, view in timestep.observation.items() if read and not callable(view)]
+            timestep = lane.step(action)
+            for name, view, was in shown:
+                demand(digest(view) == was, f"step {step} changed the array of the view {name} that was returned before: return a copy")
+            moment = self.observe(lane, timestep, f"at step {step}", read)
+            yield moment
+
+    def over(self, moment: Moment) -> bool:
+        """Whether the harness would end the episode here."""
+        return moment.terminated or moment.truncated or (self.task.success == "ever" and moment.success is True)
+
+    def observe(self, lane: Lane, timestep: Any, when: str, read: bool) -> Moment:
+        """Hold a TimeStep, of whose fields nothing is known yet, against the brief."""
+        demand(isinstance(timestep.instruction, str), f"{when} the instruction is {type(timestep.instruction).__name__}, not str")
+        demand(_is_number(timestep.reward), f"{when} the reward is {timestep.reward!r}: return a finite float")
+        for flag in ("terminated", "truncated"):
+            value = getattr(timestep, flag)
+            demand(isinstance(value, bool), f"{when} {flag} is {value!r} ({type(value).__name__}): return a bool")
+        if self.task.success is None:
+            demand(timestep.success is None, f"{when} success is {timestep.success!r}, but the task has none (Task.success is None)")
+        else:
+            known = isinstance(timestep.success, bool)
+            demand(known, f"{when} success is {timestep.success!r}: the task has a success, so return True or False")
+        for name, value in timestep.metrics.items():
+            demand(isinstance(name, str) and _is_number(value), f"{when} the metric {name!r} is {value!r}: return finite floats by name")
+        offered, shown = set(lane.brief.observation), set(timestep.observation)
+        demand(offered == shown, f"{when} the views are {sorted(shown)}, the brief offers {sorted(offered)}")
+        unknown = set(self.views or ()) - offered
+        demand(not unknown, f"views: {sorted(unknown)} are not on offer; there are {sorted(offered)}")
+        views = [self._look(lane, timestep, name, when) for name in lane.brief.observation if read and name in (self.views or offered)]
+        metrics = tuple(sorted((name, float(value)) for name, value in timestep.metrics.items()))
+        flags = timestep.terminated, timestep.truncated, timestep.success
+        state = lane.state()
+        demand(lane.state() == state, f"{when} state() asked twice answers differently")
+        return Moment(timestep.instruction, float(timestep.reward), *flags, metrics, state, tuple(views))
+
+    def _look(self, lane: Lane, timestep: Any, name: str, when: str) -> tuple[str, str]:
+        view = timestep.observation[name]
+        value = call(f"{when} the view {name}", view) if callable(view) else view
+        problem = lane.brief.observation[name].problem(value)
+        demand(problem is None, f"{when} the view {name} does not conform to its spec: {problem}")
+        seen = digest(value)
+        if callable(view) and when == "after reset":
+            demand(digest(view()) == seen, f"{when} the view {name} read twice differs")
+        return name, seen
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)

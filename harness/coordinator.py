@@ -1,0 +1,168 @@
+"""What happens to each outcome: written, tried again, or tried again alone. The same whether the lanes are here or in workers."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import time
+from collections import Counter, deque
+from collections.abc import Sequence
+
+from harness.core import Case, Missing, Result
+from harness.episode import Episode, Outcome
+from harness.plan import NotRun, Plan
+from harness.progress import Progress, Tally
+from harness.schedule import Queue, Ticket
+from harness.store import RunDirectory
+
+__all__ = ["Coordinator"]
+
+ATTEMPTS = 3
+"""A case that ends in `error` is tried this often, the last time alone."""
+BROKEN_AFTER = 5
+"""After so many cases of a task whose attempts are used up, and no case that was scored, the rest of the task is given up."""
+
+
+class Coordinator:
+    """Hands out cases and receives their outcomes. Not thread-safe: one thread owns it."""
+
+    def __init__(self, plan: Plan, directory: RunDirectory, progress: Progress, shuffle: int | None = None) -> None:
+        self.plan = plan
+        self._directory = directory
+        self._progress = progress
+        self._queue = Queue(plan, directory.done, shuffle)
+        self._drained = False
+        self._alone: deque[Ticket] = deque()
+        self._out: set[Ticket] = set()
+        self._used_up: Counter[int] = Counter()
+        self._scored: Counter[int] = Counter()
+        self.not_run: dict[int, NotRun] = {}
+        counts = directory.counts
+        done = counts["finished"] + counts["agent_error"]
+        self.tally = Tally(plan.total, done, counts["successes"], counts["agent_error"])
+
+    def take(self, held: Sequence[str]) -> tuple[Ticket, Case] | None:
+        """The next case to play; one that must be played alone only when nothing else is under way. None when there is none at present."""
+        ticket = None if self._drained else self._queue.take(held)
+        if ticket is None:
+            self._drained = True
+            if self._out or not self._alone:
+                return None
+            ticket = self._alone.popleft()
+        self._out.add(ticket)
+        return ticket, self.plan.case(ticket.item, ticket.number)
+
+    @property
+    def alone_next(self) -> bool:
+        """Whether the next case to be taken is one that must be played alone, on a fresh worker."""
+        return self._drained and not self._out and bool(self._alone)
+
+    @property
+    def finished(self) -> bool:
+        """Whether every case has come to its end."""
+        return self._drained and not self._out and not self._alone
+
+    def settle(self, outcome: Outcome, worker: str = "here") -> None:
+        """Take one outcome. Raises StorageFull."""
+        ticket: Ticket = outcome.ticket
+        if ticket not in self._out:
+            return  # it was given up while it was played
+        self._release(ticket)
+        if outcome.missing is not None:
+            self._cannot_run(ticket.item, outcome.missing)
+        elif outcome.result is not None:
+            if outcome.result.status == "error" and self._try_again(ticket, outcome.result.error or ""):
+                return
+            self._write(ticket, outcome, worker)
+
+    def lost(self, tickets: Sequence[Ticket], culprits: Sequence[Ticket] | None, reason: str) -> None:
+        """A worker is gone with these plays. `culprits`: those that did it, empty when it may be any of them, None when it is none of them.
+
+        A single culprit has failed. Of several, nobody knows which: they are played again alone. The innocent are played again.
+        """
+        suspects = list(tickets if culprits is not None and not culprits else culprits or ())
+        for ticket in tickets:
+            if ticket not in self._out:
+                continue
+            if [ticket] == suspects:
+                self.settle(Outcome.failed(self.episode(ticket), "error", reason))
+                continue
+            self._release(ticket)
+            if ticket in suspects:
+                self._alone.append(ticket)
+            else:
+                self._queue.give_back(ticket)
+                self._drained = False
+        if tickets:
+            self._progress.say(f"{reason}; {len(tickets)} case{'s' if len(tickets) > 1 else ''} to be played again or given up")
+
+    def episode(self, ticket: Ticket) -> Episode:
+        """An episode of which nothing remains but its case, to report its failure."""
+        return Episode(ticket, self.plan.case(ticket.item, ticket.number))
+
+    def _release(self, ticket: Ticket) -> None:
+        self._out.discard(ticket)
+        self._queue.settle(ticket)
+
+    def _try_again(self, ticket: Ticket, reason: str) -> bool:
+        if ticket.attempt >= ATTEMPTS or ticket.item in self.not_run:
+            return False
+        self._progress.say(f"{self.plan.items[ticket.item].task.id} seed {self._seed(ticket)}: {reason} (attempt {ticket.attempt} of {ATTEMPTS})")
+        again = ticket._replace(attempt=ticket.attempt + 1)
+        if again.attempt == ATTEMPTS:
+            self._alone.append(again)
+        else:
+            self._queue.give_back(again)
+            self._drained = False
+        return True
+
+    def _seed(self, ticket: Ticket) -> int:
+        return self.plan.case(ticket.item, ticket.number).seed
+
+    def _write(self, ticket: Ticket, outcome: Outcome, worker: str) -> None:
+        result = outcome.result
+        assert result is not None
+        timing = {**result.timing, "worker": worker, "attempt": ticket.attempt, "ended_at": _now()}
+        result = dataclasses.replace(result, protocol=self.plan.items[ticket.item].protocol, timing=timing)
+        self._directory.append(result, outcome.trace, time.monotonic())
+        self._count(result)
+        if result.status == "error":
+            self._progress.say(f"{result.task} seed {result.seed}: given up: {result.error}")
+            self._used_up[ticket.item] += 1
+            if self._used_up[ticket.item] == BROKEN_AFTER and not self._scored[ticket.item]:
+                self._give_up(ticket.item, result.error or "")
+        else:
+            self._scored[ticket.item] += 1
+
+    def _count(self, result: Result) -> None:
+        self.tally.done += 1
+        self.tally.successes += bool(result.success)
+        self.tally.errors += result.status == "error"
+        self.tally.agent_errors += result.status == "agent_error"
+        self._progress.update(self.tally)
+
+    def _give_up(self, item: int, reason: str) -> None:
+        """A simulator that never works must not burn the night: the rest of the task ends in `error`, to be played by a later run."""
+        rest = [*self._queue.drop(item), *(ticket for ticket in self._alone if ticket.item == item)]
+        self._alone = deque(ticket for ticket in self._alone if ticket.item != item)
+        self._progress.say(f"{self.plan.items[item].task.id}: {BROKEN_AFTER} cases failed and none was scored; {len(rest)} more are not tried")
+        for ticket in rest:
+            failed = Outcome.failed(self.episode(ticket), "error", f"not tried, {BROKEN_AFTER} cases of this task failed before: {reason}")
+            self._write(ticket, failed, "none")
+
+    def _cannot_run(self, item: int, missing: Missing) -> None:
+        if item in self.not_run:
+            return
+        entry = self.plan.items[item]
+        self.not_run[item] = NotRun.of(entry.suite, entry.task, missing)
+        dropped = list(self._queue.drop(item))
+        others = [ticket for ticket in self._out if ticket.item == item]
+        for ticket in others:
+            self._release(ticket)
+        self._alone = deque(ticket for ticket in self._alone if ticket.item != item)
+        self.tally.total -= entry.episodes * len(self.plan.arms)
+        self._progress.say(f"{entry.task.id} cannot run here: {missing.reason} ({len(dropped)} cases)")
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="milliseconds")

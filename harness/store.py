@@ -1,0 +1,213 @@
+"""The run directory: `run.json` (who, what, how, the plan), `episodes.jsonl` (a line an episode), `traces/` (the executed actions).
+
+One writer at a time. A line is on disk before it counts, a torn last line is cut off when the directory is opened again, and a directory
+only ever holds results of one agent and one plan.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from harness.core import Result, UserError
+from harness.plan import NotRun, Plan
+from harness.traces import Trace, TraceWriter
+
+__all__ = ["SCHEMA", "RunDirectory", "StorageFull", "read_episodes", "read_run"]
+
+SCHEMA = 1
+SYNC_SECONDS = 1.0
+
+
+class StorageFull(Exception):
+    """The run directory cannot be written to any more; what was written is whole and the run can go on when there is room."""
+
+
+def read_run(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """run.json of a run directory. Raises UserError when there is none or it is no run of ours."""
+    file = Path(path) / "run.json"
+    try:
+        run = json.loads(file.read_text())
+    except FileNotFoundError:
+        raise UserError(f"{path} is not a run directory: it has no run.json. `bench run ... --out {path}` makes one") from None
+    except (OSError, ValueError) as fault:
+        raise UserError(f"{file} cannot be read: {fault}") from None
+    if not isinstance(run, dict) or run.get("schema") != SCHEMA:
+        found = run.get("schema") if isinstance(run, dict) else type(run).__name__
+        raise UserError(f"{file} has the schema {found!r}; this version reads {SCHEMA}. Read it with the version of bench that wrote it")
+    return run
+
+
+def read_episodes(path: str | os.PathLike[str]) -> Iterator[dict[str, Any]]:
+    """The lines of episodes.jsonl, oldest first; a torn last line is left out. A case that ended in `error` may come again, later."""
+    file = Path(path) / "episodes.jsonl"
+    if not file.exists():
+        return
+    with file.open("rb") as lines:
+        for number, line in enumerate(lines, 1):
+            if not line.endswith(b"\n"):
+                return
+            try:
+                yield json.loads(line)
+            except ValueError:
+                raise UserError(f"{file}, line {number} is not JSON: the file was changed by hand or by a broken disk. Remove that line") from None
+
+
+class RunDirectory:
+    """A run directory open for writing. `done(item, number)` tells which cases of the plan have a score already."""
+
+    def __init__(self, path: str | os.PathLike[str], run: Mapping[str, Any], plan: Plan) -> None:
+        """Open or make the directory. Raises UserError when another writer holds it, or when it holds a run of another agent or plan."""
+        self.path = Path(path)
+        self.plan = plan
+        try:
+            (self.path / "traces").mkdir(parents=True, exist_ok=True)
+            self._episodes = open(self.path / "episodes.jsonl", "ab+", buffering=0)  # noqa: SIM115 - held for the life of the run
+        except OSError as fault:
+            raise UserError(f"cannot write to {self.path}: {fault.strerror}. Choose another place with --out") from None
+        try:
+            fcntl.flock(self._episodes, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._episodes.close()
+            raise UserError(f"{self.path} is being written by another run. Wait for it, or choose another place with --out") from None
+        try:
+            self._run = self._adopt(dict(run))
+            self._done = [bytearray(item.episodes * len(plan.arms)) for item in plan.items]
+            self.counts = {"finished": 0, "agent_error": 0, "successes": 0}
+            self._cut_torn_line()
+            self._read_done()
+            self._traces = TraceWriter(self.path / "traces")
+        except BaseException:
+            self._episodes.close()
+            raise
+        self._synced = 0.0
+
+    def _adopt(self, run: dict[str, Any]) -> dict[str, Any]:
+        """Write a new run.json, or check that the old one is of the same run."""
+        file = self.path / "run.json"
+        if not file.exists():
+            if self._episodes.tell():
+                raise UserError(f"{self.path} has episodes but no run.json: it cannot go on. Choose another place with --out")
+            run |= {"schema": SCHEMA, "created": _now(), "finished": None, "plan": self.plan.to_json()}
+            self._write(run)
+            return run
+        old = read_run(self.path)
+        differences = [
+            f"{what} {run['agent'][what]!r} instead of {old['agent'][what]!r}"
+            for what in ("entry", "args", "fingerprint")
+            if run["agent"][what] != old["agent"][what]
+        ]
+        if differences and differences[-1].startswith("fingerprint"):
+            differences[-1] = "the agent's source or weights changed"
+        differences += self.plan.differences(Plan.from_json(old["plan"]))
+        if differences or old["plan"]["hash"] != self.plan.hash:
+            what = "; ".join(differences) or "another plan"
+            raise UserError(f"{self.path} holds another run: {what}. Results are never blended: choose another --out, or repeat the old command")
+        return old
+
+    def _write(self, run: Mapping[str, Any]) -> None:
+        """Replace run.json in one step, so that a reader sees the old or the new one."""
+        temporary = self.path / "run.json.new"
+        with _room(), open(temporary, "w") as file:
+            json.dump(run, file, indent=1)
+            file.write("\n")
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, self.path / "run.json")
+
+    def _cut_torn_line(self) -> None:
+        """A crash can leave a last line without its end: cut it, its case is simply still missing."""
+        end = self._episodes.seek(0, os.SEEK_END)
+        position = end
+        while position > 0:
+            start = max(0, position - 65536)
+            self._episodes.seek(start)
+            newline = self._episodes.read(position - start).rfind(b"\n")
+            if newline >= 0:
+                position = start + newline + 1
+                break
+            position = start
+        if position < end:
+            os.ftruncate(self._episodes.fileno(), position)
+
+    def _read_done(self) -> None:
+        for line in read_episodes(self.path):
+            place = self.plan.locate(line["task"], line["seed"], line["perturbations"])
+            if place is not None and line["status"] != "error":
+                self._mark(*place, line["status"], line["success"])
+
+    def _mark(self, item: int, number: int, status: str, success: bool | None) -> None:
+        self._done[item][number] = 1
+        self.counts[status] += 1
+        self.counts["successes"] += bool(success)
+
+    def done(self, item: int, number: int) -> bool:
+        """Whether this case has a score."""
+        return bool(self._done[item][number])
+
+    def missing(self) -> int:
+        """How many cases of the plan have no score."""
+        return sum(len(done) - sum(done) for done in self._done)
+
+    def append(self, result: Result, trace: Trace | None, now: float) -> None:
+        """Write one episode: its trace, then its line. `now` is a monotonic clock in seconds; the disk is told to keep it at most once a second.
+
+        Raises StorageFull; then the line is not in the file.
+        """
+        line = json.dumps(dataclasses.asdict(result), allow_nan=False).encode() + b"\n"
+        with _room():
+            if trace is not None:
+                self._traces.append(trace)
+            before = self._episodes.seek(0, os.SEEK_END)
+            try:
+                written = self._episodes.write(line)
+                if written != len(line):
+                    raise OSError(28, "No space left on device")
+            except OSError:
+                os.ftruncate(self._episodes.fileno(), before)
+                raise
+            if now - self._synced > SYNC_SECONDS:
+                os.fsync(self._episodes.fileno())
+                self._synced = now
+        place = self.plan.locate(result.task, result.seed, result.perturbations)
+        if place is not None and result.status != "error":
+            self._mark(*place, result.status, result.success)
+
+    def not_run(self, rows: tuple[NotRun, ...]) -> None:
+        """Record tasks that turned out not to run here."""
+        known = {row["task"] for row in self._run["plan"]["not_run"]}
+        self._run["plan"]["not_run"] += [dataclasses.asdict(row) for row in rows if row.task not in known]
+        self._write(self._run)
+
+    def close(self, *, finished: bool) -> None:
+        """Sync and release the directory; `finished` stamps run.json."""
+        try:
+            self._traces.close()
+            with _room():
+                os.fsync(self._episodes.fileno())
+                if finished and not self._run["finished"]:
+                    self._run["finished"] = _now()
+                    self._write(self._run)
+        finally:
+            self._episodes.close()
+
+
+class _room:
+    """Turn a full or failing disk into StorageFull."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, trace: object) -> None:
+        if isinstance(fault, OSError):
+            raise StorageFull(f"cannot write the run directory: {fault.strerror or fault}") from fault
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")

@@ -1,0 +1,107 @@
+"""The executed actions of every episode, in `traces/part-NNNN.msgpack`: a stream of msgpack maps, one an episode.
+
+Every opening of a run directory starts a new part, so that a tail torn by a crash is never written behind. The last record of a case counts.
+"""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgpack
+import numpy as np
+
+from harness.core import UserError
+
+__all__ = ["Trace", "TraceWriter", "encode_actions", "read_traces"]
+
+MAX_RECORD = 256 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What was sent to the simulator in one episode."""
+
+    case: str
+    task: str
+    seed: int
+    instruction: str
+    """The instruction at the start."""
+    actions: dict[str, Any]
+    """As encode_actions made it."""
+    digest: str
+
+    def decoded(self) -> list[Any]:
+        """The actions, in order: int, str or array."""
+        if "texts" in self.actions:
+            return list(self.actions["texts"])
+        shape = tuple(self.actions["shape"])
+        dtype = np.dtype(self.actions["dtype"])
+        if dtype.kind not in "fiub":
+            raise UserError(f"the trace of {self.case} has the dtype {dtype}: not one of ours")
+        data = zlib.decompressobj().decompress(self.actions["data"], MAX_RECORD)
+        array = np.frombuffer(data, dtype).reshape(shape)
+        return [int(value) for value in array] if array.ndim == 1 else list(array)
+
+
+def encode_actions(actions: Sequence[Any]) -> dict[str, Any]:
+    """Actions of one spec, compactly: text as it is, numbers as one compressed array with a row a step."""
+    if actions and isinstance(actions[0], str):
+        return {"texts": list(actions)}
+    array = np.asarray(actions)
+    if array.size == 0:
+        array = np.zeros(0, np.uint8)
+    elif array.dtype.kind in "iu" and array.ndim == 1:
+        array = array.astype(np.min_scalar_type(int(array.max())))
+    return {"dtype": array.dtype.str, "shape": list(array.shape), "data": zlib.compress(array.tobytes(), 1)}
+
+
+class TraceWriter:
+    """Appends to a new part of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._file: Any = None
+
+    def append(self, trace: Trace) -> None:
+        """Write one record in one piece. Raises OSError when the disk is full; then the record is not in the file."""
+        if self._file is None:
+            number = max((int(part.stem.partition("-")[2]) for part in self._folder.glob("part-*.msgpack")), default=-1) + 1
+            self._file = open(self._folder / f"part-{number:04d}.msgpack", "xb", buffering=0)  # noqa: SIM115 - held for the life of the run
+        record = msgpack.packb(vars(trace))
+        before = self._file.tell()
+        try:
+            if self._file.write(record) != len(record):
+                raise OSError(28, "No space left on device")
+        except OSError:
+            os.ftruncate(self._file.fileno(), before)
+            self._file.seek(before)
+            raise
+
+    def close(self) -> None:
+        """Sync and close the part."""
+        if self._file is not None:
+            os.fsync(self._file.fileno())
+            self._file.close()
+
+
+def read_traces(run: str | os.PathLike[str]) -> Iterator[Trace]:
+    """All traces of a run directory, oldest first; a torn tail of a part is left out. Raises UserError on a record that is none."""
+    for part in sorted((Path(run) / "traces").glob("part-*.msgpack")):
+        with part.open("rb") as file:
+            unpacker = msgpack.Unpacker(file, max_buffer_size=MAX_RECORD)
+            while True:
+                try:
+                    record = unpacker.unpack()
+                except msgpack.OutOfData:
+                    break
+                except Exception as fault:  # msgpack raises many kinds on garbage
+                    raise UserError(f"{part} is damaged: {fault}") from None
+                try:
+                    yield Trace(**record)
+                except TypeError:
+                    raise UserError(f"{part} holds a record that is no trace") from None

@@ -1,0 +1,1 @@
+"""Evidence into tables: reports, and what is published."""

@@ -1,0 +1,10 @@
+"""Suites as data. SUITES maps a name to the module whose `SUITES` holds it; nothing is imported before it is used."""
+
+SUITES = {
+    "smoke": "suites.smoke",
+    "babyai": "suites.babyai",
+    "minigrid": "suites.minigrid",
+    "atari": "suites.atari",
+    "atari-sticky": "suites.atari",
+    "metaworld": "suites.metaworld",
+}
