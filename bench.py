@@ -38,7 +38,9 @@ def run(
     out: Annotated[Path | None, typer.Option(help="The run directory; default: runs/AGENT-SUITE-HASH.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Insist that the run exists already.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit 4 when a task cannot run here.")] = False,
-    agent_arg: Annotated[list[str] | None, typer.Option(help="k=v for the agent's constructor; v is JSON or text. May be repeated.")] = None,
+    agent_arg: Annotated[
+        list[str] | None, typer.Option(help="k=v for the agent's constructor; v is JSON or text. May be repeated.")
+    ] = None,
     agent_timeout: Annotated[float, typer.Option(help="Seconds after which an agent that does not answer has failed.")] = 600.0,
     ray_address: Annotated[str | None, typer.Option(help="A running Ray cluster, for example auto or ray://host:10001.")] = None,
 ) -> int:
@@ -86,23 +88,35 @@ def list_(
     suite: Annotated[str, typer.Option(help="For tasks: of which suites.")] = "all",
 ) -> int:
     """List what there is; nothing heavy is imported."""
-    from leaderboards.listing import listing
+    import adapters
+    import baselines
+    import suites
+    from harness import listing
 
-    print(listing(what, suite))
+    if what == "suites":
+        print(listing.list_suites(suites.SUITES))
+    elif what == "tasks":
+        print(listing.list_tasks(suite, suites.SUITES))
+    elif what == "agents":
+        print(listing.list_agents(baselines.AGENTS))
+    else:
+        print(listing.list_adapters(adapters.ADAPTERS))
     return DONE
 
 
 @app.command()
 def doctor() -> int:
     """Say what can run here, and what mends the rest."""
-    from leaderboards.listing import doctor_report
+    import adapters
+    from harness.listing import doctor as examine
 
-    print(doctor_report())
+    print(examine(adapters.ADAPTERS))
     return DONE
 
 
 def _print_report(path: Path, format: str, against: str | None) -> None:
     from leaderboards.render import render
+
     from leaderboards.report import build_report
 
     print(render(build_report(path), format))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -92,8 +93,10 @@ def ask(agent: Agent, turns: Sequence[Turn], watch: Watch, timeout: float) -> li
         watch.deadline = 0.0
     if len(turns) == 1:
         return [AgentFault(reason)]
+    # Fresh turns: their generators may have been drawn from, and who is asked again must have the same luck.
+    again = [dataclasses.replace(turn) for turn in turns]
     half = len(turns) // 2
-    return ask(agent, turns[:half], watch, timeout) + ask(agent, turns[half:], watch, timeout)
+    return ask(agent, again[:half], watch, timeout) + ask(agent, again[half:], watch, timeout)
 
 
 class Asking(Protocol):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import importlib.util
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -25,7 +26,9 @@ def find_agent(name: str, args: Mapping[str, Any], table: Mapping[str, str]) -> 
         return AgentSpec(name, table[name], args)
     if ":" in name and "://" not in name:
         return AgentSpec(name, name, args)
-    raise UserError(f"there is no agent {name!r}{_near(name, table)}; `bench list agents` shows ours, and package.module:Class names your own")
+    raise UserError(
+        f"there is no agent {name!r}{_near(name, table)}; `bench list agents` shows ours, and package.module:Class names your own"
+    )
 
 
 def find_suites(text: str, table: Mapping[str, str]) -> list[Suite]:
@@ -56,7 +59,7 @@ def _one(name: str, table: Mapping[str, str]) -> Suite:
         return Suite(name, f"the Gymnasium environment {name.removeprefix('gym:')}", (task,), GYM_EPISODES, in_all=False)
     if name.endswith(".toml"):
         return suite_from_toml(Path(name))
-    if "." in name or importlib.util.find_spec(name) is not None:
+    if "." in name or ":" in name or importlib.util.find_spec(name) is not None:
         return _from_module(name)
     raise UserError(
         f"there is no suite {name!r}{_near(name, ['all', *table])}; `bench list suites` shows ours, gym:ID names a Gymnasium environment, "
@@ -65,7 +68,8 @@ def _one(name: str, table: Mapping[str, str]) -> Suite:
 
 
 def _ours(name: str, table: Mapping[str, str]) -> Suite:
-    for suite in importlib.import_module(table[name]).SUITES:
+    suites: tuple[Suite, ...] = importlib.import_module(table[name]).SUITES
+    for suite in suites:
         if suite.name == name:
             return suite
     raise UserError(f"the module {table[name]} holds no suite {name!r}")

@@ -52,7 +52,7 @@ class _Served:
         return self._server.ask.remote(turns, ended), len(turns)
 
     def collect(self, ticket: tuple[Any, int]) -> tuple[list[Any], float]:
-        reference, count = ticket
+        reference, _ = ticket
         begun = time.perf_counter()
         # Twice: the batch before ours has as long as ours, and ours may be split.
         self.watch.phase, self.watch.deadline = "agent", time.monotonic() + 2 * self._timeout
@@ -265,8 +265,11 @@ def _unwrapped(call: Any) -> Any:
 
 
 def _cause(fault: BaseException) -> str:
-    lines = [line.strip() for line in str(fault).splitlines() if line.strip()]
-    return " ".join(lines)[:400]
+    """Why an actor is gone, in a line: Ray's own text is a page."""
+    text = " ".join(str(fault).split())
+    if "in its constructor" in text or "creation task" in text:
+        return text[-400:]
+    return "its process ended unexpectedly (a crash in a simulator or the agent, or out of memory)"
 
 
 def play_on_ray(

@@ -21,6 +21,8 @@ ATTEMPTS = 3
 """A case that ends in `error` is tried this often, the last time alone."""
 BROKEN_AFTER = 5
 """After so many cases of a task whose attempts are used up, and no case that was scored, the rest of the task is given up."""
+TOLD = 5
+"""Messages about failed cases of one task."""
 
 
 class Coordinator:
@@ -36,6 +38,7 @@ class Coordinator:
         self._out: set[Ticket] = set()
         self._used_up: Counter[int] = Counter()
         self._scored: Counter[int] = Counter()
+        self._told: Counter[int] = Counter()
         self.not_run: dict[int, NotRun] = {}
         counts = directory.counts
         done = counts["finished"] + counts["agent_error"]
@@ -107,7 +110,7 @@ class Coordinator:
     def _try_again(self, ticket: Ticket, reason: str) -> bool:
         if ticket.attempt >= ATTEMPTS or ticket.item in self.not_run:
             return False
-        self._progress.say(f"{self.plan.items[ticket.item].task.id} seed {self._seed(ticket)}: {reason} (attempt {ticket.attempt} of {ATTEMPTS})")
+        self._tell(ticket, f"{reason} (attempt {ticket.attempt} of {ATTEMPTS})")
         again = ticket._replace(attempt=ticket.attempt + 1)
         if again.attempt == ATTEMPTS:
             self._alone.append(again)
@@ -116,8 +119,12 @@ class Coordinator:
             self._drained = False
         return True
 
-    def _seed(self, ticket: Ticket) -> int:
-        return self.plan.case(ticket.item, ticket.number).seed
+    def _tell(self, ticket: Ticket, text: str) -> None:
+        """Say what happened to a case; of one task only the first few times, the rest is in the table."""
+        self._told[ticket.item] += 1
+        if self._told[ticket.item] <= TOLD:
+            case = self.plan.case(ticket.item, ticket.number)
+            self._progress.say(f"{case.task.id} seed {case.seed}: {text}")
 
     def _write(self, ticket: Ticket, outcome: Outcome, worker: str) -> None:
         result = outcome.result
@@ -127,7 +134,7 @@ class Coordinator:
         self._directory.append(result, outcome.trace, time.monotonic())
         self._count(result)
         if result.status == "error":
-            self._progress.say(f"{result.task} seed {result.seed}: given up: {result.error}")
+            self._tell(ticket, f"given up: {result.error}")
             self._used_up[ticket.item] += 1
             if self._used_up[ticket.item] == BROKEN_AFTER and not self._scored[ticket.item]:
                 self._give_up(ticket.item, result.error or "")
@@ -145,7 +152,9 @@ class Coordinator:
         """A simulator that never works must not burn the night: the rest of the task ends in `error`, to be played by a later run."""
         rest = [*self._queue.drop(item), *(ticket for ticket in self._alone if ticket.item == item)]
         self._alone = deque(ticket for ticket in self._alone if ticket.item != item)
-        self._progress.say(f"{self.plan.items[item].task.id}: {BROKEN_AFTER} cases failed and none was scored; {len(rest)} more are not tried")
+        self._progress.say(
+            f"{self.plan.items[item].task.id}: {BROKEN_AFTER} cases failed and none was scored; {len(rest)} more are not tried"
+        )
         for ticket in rest:
             failed = Outcome.failed(self.episode(ticket), "error", f"not tried, {BROKEN_AFTER} cases of this task failed before: {reason}")
             self._write(ticket, failed, "none")

@@ -119,7 +119,17 @@ class Task:
     @functools.cached_property
     def content(self) -> str:
         """Everything that changes what happens or what scores, as canonical JSON: the base of case ids and of the protocol hash."""
-        fields = [self.id, self.adapter, dict(self.params), self.max_steps, self.success, self.rule, self.score, self.control_hz, self.first_seed]
+        fields = [
+            self.id,
+            self.adapter,
+            dict(self.params),
+            self.max_steps,
+            self.success,
+            self.rule,
+            self.score,
+            self.control_hz,
+            self.first_seed,
+        ]
         return json.dumps(fields, sort_keys=True)
 
 

@@ -41,7 +41,9 @@ def narrow(brief: Brief, reads: Sequence[str]) -> Brief:
         elif not entry.endswith("?"):
             offered = ", ".join(brief.observation)
             raise Unreadable(
-                Missing(f"the agent reads {name!r}, which this task does not offer", f"it offers: {offered}; write {name + '?'!r} to do without")
+                Missing(
+                    f"the agent reads {name!r}, which this task does not offer", f"it offers: {offered}; write {name + '?'!r} to do without"
+                )
             )
     return Brief(views, brief.action, brief.embodiment, brief.simulator, brief.control_hz)
 
@@ -123,7 +125,7 @@ class Environments:
         with watched(self._watch, kind.patience_s):
             if not issubclass(kind, BatchedAdapter):
                 return Seat(key, kind(case.task))
-            shared = kind(case.task, self._lanes)  # type: ignore[call-arg]
+            shared = kind(case.task, self._lanes)
         first, *others = [Seat(key, shared, lane) for lane in range(self._lanes)]
         self._idle.extend(others)
         return first

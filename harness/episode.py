@@ -123,6 +123,8 @@ class Episode:
                 self.solved = bool(success)
         else:
             self._see(seen)
+            if self._expert and self.pending:
+                self.seat.expert(action)  # inside a chunk nobody asks, but an expert that follows the episode must be told
         return ended
 
     def scored(self) -> tuple[bool | None, float, float | None]:

@@ -22,7 +22,9 @@ def play_here(coordinator: Coordinator, spec: AgentSpec, *, lanes: int, agent_ti
     """Play all cases. Raises what the store raises, and KeyboardInterrupt."""
     agent = spec.build()
     watch = Watch()
-    loop = Lanes(LocalAgent(agent, watch, agent_timeout), agent.reads, agent.history, lanes=lanes, groups=1, watch=watch, report=coordinator.settle)
+    loop = Lanes(
+        LocalAgent(agent, watch, agent_timeout), agent.reads, agent.history, lanes=lanes, groups=1, watch=watch, report=coordinator.settle
+    )
     try:
         with _watchdog(watch):
             while not coordinator.finished:

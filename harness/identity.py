@@ -37,13 +37,17 @@ class AgentSpec:
         """The class. Raises UserError when it is none of an Agent or does not take these arguments."""
         kind = load(self.entry)
         if not (inspect.isclass(kind) and issubclass(kind, Agent)):
-            raise UserError(f"{self.entry} is no agent: write `class {self.entry.rpartition(':')[2]}(harness.core.Agent)`; see docs/agents.md")
+            raise UserError(
+                f"{self.entry} is no agent: write `class {self.entry.rpartition(':')[2]}(harness.core.Agent)`; see docs/agents.md"
+            )
         if inspect.isabstract(kind):
             raise UserError(f"{self.entry} is abstract: it lacks {', '.join(sorted(kind.__abstractmethods__))}")
         try:
             inspect.signature(kind).bind(**self.args)
         except TypeError as fault:
-            raise UserError(f"{self.entry} takes other arguments: {fault}. It is {kind.__name__}{inspect.signature(kind)}; use --agent-arg k=v") from None
+            raise UserError(
+                f"{self.entry} takes other arguments: {fault}. It is {kind.__name__}{inspect.signature(kind)}; use --agent-arg k=v"
+            ) from None
         return kind
 
     def build(self) -> Agent:

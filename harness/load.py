@@ -16,7 +16,7 @@ __all__ = ["load"]
 def load(entry: str) -> Any:
     """The object that `package.module:Name` names; the module is imported, found as Python finds it (`sys.path`).
 
-    Raises UserError with the remedy when the entry is misspelt, the module or the name does not exist, or the module fails while it is imported.
+    Raises UserError with the remedy when the entry is misspelt, the module or the name does not exist, or importing the module fails.
     """
     module_name, colon, name = entry.partition(":")
     parts = module_name.split(".")

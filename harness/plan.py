@@ -116,10 +116,12 @@ class Plan:
         return (item, arm * entry.episodes + episode) if 0 <= episode < entry.episodes else None
 
     def _index(self) -> dict[str, int]:
-        return _cached(self, "_items", lambda: {item.task.id: k for k, item in enumerate(self.items)})
+        found: dict[str, int] = _cached(self, "_items", lambda: {item.task.id: k for k, item in enumerate(self.items)})
+        return found
 
     def _arm_index(self) -> dict[tuple[str, ...], int]:
-        return _cached(self, "_arms", lambda: {tuple(map(str, arm)): k for k, arm in enumerate(self.arms)})
+        found: dict[tuple[str, ...], int] = _cached(self, "_arms", lambda: {tuple(map(str, arm)): k for k, arm in enumerate(self.arms)})
+        return found
 
     @property
     def hash(self) -> str:
@@ -164,7 +166,9 @@ class Plan:
             yield f"{new_count} episodes a task instead of {old_count}"
         for new, old in shared:
             if new.protocol != old.protocol:
-                packages = {name: (version, old.packages.get(name)) for name, version in new.packages.items() if old.packages.get(name) != version}
+                packages = {
+                    name: (version, old.packages.get(name)) for name, version in new.packages.items() if old.packages.get(name) != version
+                }
                 what = ", ".join(f"{name} {a} instead of {b}" for name, (a, b) in packages.items()) or "another rule, horizon or parameter"
                 yield f"another protocol for {new.task.id}: {what}"
                 break

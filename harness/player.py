@@ -7,7 +7,6 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from harness.asking import Asking, LocalAgent, Watch, describe
 from harness.core import Case
@@ -36,7 +35,9 @@ class Exchange:
 class Player:
     """Plays what it is given."""
 
-    def __init__(self, spec: AgentSpec, asking: Asking | None, reads: Sequence[str], history: int, *, lanes: int, groups: int, timeout: float) -> None:
+    def __init__(
+        self, spec: AgentSpec, asking: Asking | None, reads: Sequence[str], history: int, *, lanes: int, groups: int, timeout: float
+    ) -> None:
         """`asking` is the way to a served agent; None: the agent is built here."""
         self._watch = asking.watch if asking is not None else Watch()  # type: ignore[attr-defined]
         self._agent = None

@@ -86,7 +86,9 @@ class LiveProgress:
         from rich.progress import BarColumn, Progress, TextColumn
 
         console = Console(stderr=True)
-        self._bar = Progress(TextColumn("playing"), BarColumn(bar_width=30), TextColumn("{task.fields[words]}"), console=console, transient=True)
+        self._bar = Progress(
+            TextColumn("playing"), BarColumn(bar_width=30), TextColumn("{task.fields[words]}"), console=console, transient=True
+        )
         self._task = self._bar.add_task("", total=1, words="starting")
         self._bar.start()
         self._last = 0.0

@@ -144,13 +144,16 @@ class Lanes:
                 episode.pending.append(answer)
 
     def _accept(self, lane: _Lane, episode: Episode, answer: Answer) -> None:
-        if not isinstance(answer.actions, Sequence) and not hasattr(answer.actions, "__array__"):
+        try:
+            actions = list(answer.actions)
+        except TypeError:
             self._end(lane, "agent_error", f"Answer.actions must be a sequence of actions, got {type(answer.actions).__name__}")
-        elif len(answer.actions) == 0:
+            return
+        if not actions:
             self._end(lane, "agent_error", "an Answer needs at least one action")
-        else:
-            episode.pending.extend(answer.actions)
-            episode.memory = answer.memory
+            return
+        episode.pending.extend(actions)
+        episode.memory = answer.memory
 
     def _step(self, group: _Group) -> None:
         together: dict[int, dict[int, tuple[_Lane, Any]]] = {}

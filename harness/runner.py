@@ -80,7 +80,9 @@ def select_tasks(suites: Sequence[Suite], pattern: str | None) -> list[tuple[Sui
     if not chosen:
         names = ", ".join(task.name for _, task in list(found.values())[:5])
         tags = ", ".join(sorted({f"tag:{tag}" for _, task in found.values() for tag in task.tags}))
-        raise UserError(f"--tasks {pattern}: no task matches. There are {len(found)}: {names}, ...{f' and the tags {tags}' if tags else ''}")
+        raise UserError(
+            f"--tasks {pattern}: no task matches. There are {len(found)}: {names}, ...{f' and the tags {tags}' if tags else ''}"
+        )
     return chosen
 
 

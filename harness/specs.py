@@ -6,6 +6,7 @@ only; runs on Python 3.9, so that an adapter in another interpreter can use it.
 
 from __future__ import annotations
 
+import functools
 import math
 import operator
 from collections.abc import Sequence
@@ -39,17 +40,34 @@ class Box:
     noop: float | tuple[float, ...] = 0.0
 
     def __post_init__(self) -> None:
-        lows, highs = self.bounds()
-        if not np.all(lows <= highs):
+        if not np.all(np.asarray(self.low, np.float64) <= np.asarray(self.high, np.float64)):
             raise ValueError(f"Box: low must not exceed high; got low={self.low}, high={self.high}")
 
     def bounds(self) -> tuple[np.ndarray, np.ndarray]:
-        """(low, high), each float64 of this spec's shape."""
+        """(low, high), each of this spec's shape and dtype (float64 for integers, where a side is infinite)."""
         return self._spread(self.low), self._spread(self.high)
 
     def _spread(self, value: float | tuple[float, ...]) -> np.ndarray:
         array = np.asarray(value, dtype=np.float64)
-        return np.full(self.shape, array) if array.ndim == 0 else array.reshape(self.shape)
+        array = np.full(self.shape, array) if array.ndim == 0 else array.reshape(self.shape)
+        # Rounded as the values are, so that what is clipped to a bound lies on it.
+        return array.astype(self.dtype) if np.dtype(self.dtype).kind == "f" else array
+
+    @functools.cached_property
+    def _limits(self) -> tuple[np.ndarray, np.ndarray]:
+        return self.bounds()
+
+    @functools.cached_property
+    def _few(self) -> list[tuple[float, float]] | None:
+        """(low, high) of each element where they are few and finite: then a loop in Python is faster than numpy."""
+        lows, highs = self._limits
+        if len(self.shape) != 1 or lows.size > 24 or not (np.isfinite(lows).all() and np.isfinite(highs).all()):
+            return None
+        return list(zip(lows.tolist(), highs.tolist()))
+
+    @functools.cached_property
+    def _dtype(self) -> np.dtype[Any]:
+        return np.dtype(self.dtype)
 
     def problem(self, value: Any) -> str | None:
         """Why `value` does not conform (dtype and bounds included), or None."""
@@ -57,18 +75,25 @@ class Box:
             return f"expected an array of shape {self.shape}, got {type(value).__name__}"
         if value.shape != self.shape:
             return f"expected shape {self.shape}, got {value.shape}"
-        if value.dtype != np.dtype(self.dtype):
+        if value.dtype != self._dtype:
             return f"expected dtype {self.dtype}, got {value.dtype}"
         if value.dtype.kind == "f" and not np.isfinite(value).all():
             return "holds NaN or infinity"
-        lows, highs = self.bounds()
+        lows, highs = self._limits
         if not (np.all(value >= lows) and np.all(value <= highs)):
             return f"outside its bounds [{self.low}, {self.high}]: min {value.min()}, max {value.max()}"
         return None
 
     def take(self, action: Any) -> tuple[np.ndarray, bool]:
-        """The action as this spec's dtype, and whether it had to be clipped into the bounds. Raises BadAction on anything that is not a finite
-        real array of the right shape."""
+        """The action as this spec's dtype, and whether it had to be clipped into the bounds; always a copy. Raises BadAction on anything that is
+        not a finite real array of the right shape, and on fractions where integers are due."""
+        few = self._few
+        if few is not None and type(action) is np.ndarray and action.dtype == self._dtype and action.shape == self.shape:
+            for value, (low, high) in zip(action.tolist(), few):
+                if not low <= value <= high:
+                    break
+            else:
+                return action.copy(), False
         array = np.asarray(action)
         if array.dtype.kind not in "fiu":
             raise BadAction(f"expected numbers ({self.dtype}) of shape {self.shape}, got {array.dtype} from {type(action).__name__}")
@@ -76,8 +101,13 @@ class Box:
             raise BadAction(f"expected an action of shape {self.shape}, got {array.shape}")
         if not np.isfinite(array).all():
             raise BadAction("the action holds NaN or infinity")
-        clipped = np.clip(array, *self._limits())
-        return clipped.astype(self.dtype), bool((clipped != array).any())
+        if self._dtype.kind in "iu" and array.dtype.kind == "f" and (array != np.floor(array)).any():
+            raise BadAction(f"expected integers ({self.dtype}), got {array.tolist()}")
+        lows, highs = self._limits
+        clipped = bool((array < lows).any() or (array > highs).any())
+        if clipped:
+            array = np.clip(array, lows, highs)
+        return np.asarray(array, self.dtype).copy(), clipped
 
     def check(self, action: Any) -> np.ndarray:
         """The action as this spec's dtype. Raises BadAction also when it is out of bounds."""
@@ -86,25 +116,22 @@ class Box:
             raise BadAction(f"the action is outside its bounds [{self.low}, {self.high}]: {np.asarray(action)!r}")
         return array
 
-    def _limits(self) -> tuple[np.ndarray, np.ndarray]:
-        limits: tuple[np.ndarray, np.ndarray] | None = self.__dict__.get("_cached_limits")
-        if limits is None:
-            limits = self.bounds()
-            object.__setattr__(self, "_cached_limits", limits)
-        return limits
-
     def sample(self, rng: np.random.Generator) -> np.ndarray:
         """Uniform within the bounds; a standard normal where a side is unbounded."""
-        lows, highs = self._limits()
+        lows, highs = (limit.astype(np.float64) for limit in self._limits)
+        if self._dtype.kind in "iu":
+            highs = highs + 1.0
         bounded = np.isfinite(lows) & np.isfinite(highs)
         uniform = rng.uniform(np.where(bounded, lows, 0.0), np.where(bounded, highs, 1.0), self.shape)
-        normal = np.clip(rng.standard_normal(self.shape), lows, highs)
+        normal = rng.standard_normal(self.shape)
         values = np.where(bounded, uniform, normal)
-        return (np.floor(values) if np.dtype(self.dtype).kind in "iu" else values).astype(self.dtype)
+        if self._dtype.kind in "iu":
+            values = np.floor(values)
+        return np.asarray(np.clip(values, *self._limits), self.dtype)
 
     def nothing(self) -> np.ndarray:
         """The action that does nothing."""
-        return np.clip(self._spread(self.noop), *self._limits()).astype(self.dtype)
+        return np.asarray(np.clip(self._spread(self.noop), *self._limits), self.dtype)
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,9 @@ def read_episodes(path: str | os.PathLike[str]) -> Iterator[dict[str, Any]]:
             try:
                 yield json.loads(line)
             except ValueError:
-                raise UserError(f"{file}, line {number} is not JSON: the file was changed by hand or by a broken disk. Remove that line") from None
+                raise UserError(
+                    f"{file}, line {number} is not JSON: the file was changed by hand or by a broken disk. Remove that line"
+                ) from None
 
 
 class RunDirectory:
@@ -108,7 +110,9 @@ class RunDirectory:
         differences += self.plan.differences(Plan.from_json(old["plan"]))
         if differences or old["plan"]["hash"] != self.plan.hash:
             what = "; ".join(differences) or "another plan"
-            raise UserError(f"{self.path} holds another run: {what}. Results are never blended: choose another --out, or repeat the old command")
+            raise UserError(
+                f"{self.path} holds another run: {what}. Results are never blended: choose another --out, or repeat the old command"
+            )
         return old
 
     def _write(self, run: Mapping[str, Any]) -> None:
@@ -156,7 +160,7 @@ class RunDirectory:
         return sum(len(done) - sum(done) for done in self._done)
 
     def append(self, result: Result, trace: Trace | None, now: float) -> None:
-        """Write one episode: its trace, then its line. `now` is a monotonic clock in seconds; the disk is told to keep it at most once a second.
+        """Write one episode: its trace, then its line. `now` is a monotonic clock in seconds; the disk is synced at most once a second.
 
         Raises StorageFull; then the line is not in the file.
         """

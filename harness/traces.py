@@ -1,6 +1,7 @@
 """The executed actions of every episode, in `traces/part-NNNN.msgpack`: a stream of msgpack maps, one an episode.
 
-Every opening of a run directory starts a new part, so that a tail torn by a crash is never written behind. The last record of a case counts.
+Every opening of a run directory starts a new part, so that a tail torn by a crash is never written behind. The last record of a case
+counts.
 """
 
 from __future__ import annotations

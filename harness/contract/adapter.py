@@ -26,6 +26,13 @@ from harness.specs import BadAction, Box, Discrete, MultiDiscrete, Spec, Text
 __all__ = ["check_adapter"]
 
 KINDS = (Box, Discrete, MultiDiscrete, Text)
+ELSEWHERE = """
+import json, sys
+told = json.loads(sys.argv[1])
+sys.path[:] = told["path"]
+from harness.contract import adapter
+adapter.here(told)
+"""
 VIEW_NAME = r"[A-Za-z0-9_./-]+"
 
 
@@ -196,7 +203,7 @@ class _AdapterCheck:
 
     def ask_expert(self, lane: Lane, record: list[Any] | None = None, astray: bool = False) -> Iterator[Any]:
         """The expert's actions until it gives up; `astray` executes a random action instead of every third, as a perturbation may."""
-        executed = None
+        executed: Any = None
         for count, other in enumerate(self.player.drawn(lane.brief.action)):
             if (wanted := lane.expert(executed)) is None:
                 return
@@ -228,11 +235,10 @@ class _AdapterCheck:
         task = {f.name: getattr(self.task, f.name) for f in dataclasses.fields(Task) if f.name not in ("normaliser", "references")}
         told = {"path": sys.path, "task": {**task, "params": dict(self.task.params)}, "seeds": self.seeds, "steps": self.player.steps}
         told |= {"views": self.player.views, "lanes": self.lanes}
-        code = "import json, sys\ntold = json.loads(sys.argv[1])\nsys.path[:] = told['path']\nfrom harness.contract import adapter; adapter.here(told)"
         environment = {**os.environ, "PYTHONHASHSEED": "2" if os.environ.get("PYTHONHASHSEED") == "1" else "1"}
         with tempfile.TemporaryDirectory() as folder:
             out = Path(folder, "moments.json")
-            command = [sys.executable, "-c", code, json.dumps({**told, "out": str(out)})]
+            command = [sys.executable, "-c", ELSEWHERE, json.dumps({**told, "out": str(out)})]
             done = subprocess.run(command, check=False, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=environment)
             demand(done.returncode == 0, f"in another Python process it ends with {done.returncode}:\n{done.stderr[-3000:]}")
             rows = json.loads(out.read_text())

@@ -72,8 +72,10 @@ class Moment:
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Moment:
         """From what dataclasses.asdict and JSON made of one."""
-        pairs = {name: tuple((key, value) for key, value in row[name]) for name in ("metrics", "views")}
-        return cls(**{**row, **pairs})
+        fields: dict[str, Any] = dict(row)
+        for name in ("metrics", "views"):
+            fields[name] = tuple((key, value) for key, value in row[name])
+        return cls(**fields)
 
 
 def difference(one: Sequence[Moment], other: Sequence[Moment]) -> str | None:
@@ -106,7 +108,8 @@ class Lane:
     @property
     def brief(self) -> Brief:
         """The adapter's brief now."""
-        return self.adapter.brief
+        brief: Brief = self.adapter.brief
+        return brief
 
     def reset(self, case: Case) -> TimeStep:
         """Start the case on this lane alone."""
@@ -152,7 +155,8 @@ class Lane:
                 alone, f"{what} of lane {self.lane} alone must return a mapping with a TimeStep for that lane alone, got {answer!r:.200}"
             )
             answer = answer[self.lane]
-        demand(isinstance(answer, TimeStep), f"{what} must return a TimeStep, got {type(answer).__name__}")
+        if not isinstance(answer, TimeStep):
+            raise ContractError(f"{what} must return a TimeStep, got {type(answer).__name__}")
         return answer
 
 

@@ -1,0 +1,19 @@
+.PHONY: setup run test lint clean
+
+run: setup ## the main job: an agent on every suite, and its table
+	.venv/bin/bench run --agent oracle --suite all --episodes 2
+
+test: setup lint ## all tests
+	.venv/bin/python -m pytest
+
+lint: setup
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+setup: ## .venv with everything that runs here
+	@.ci/setup
+
+clean: ## what set-up and runs leave behind
+	rm -rf .venv runs dist .coverage .hypothesis .pytest_cache .ruff_cache .mypy_cache .import_linter_cache

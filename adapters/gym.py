@@ -1,0 +1,274 @@
+"""Any registered Gymnasium environment, as it is: its own observations, actions, time limit and rewards.
+
+Views, by the kind of each part of the observation space (Dict and Tuple are taken apart); drawn when read:
+    image        uint8 (H, W, 3) of at least 16 x 16
+    state        any other Box, and MultiBinary as int8 0 or 1
+    state_index  Discrete (counted from 0) and MultiDiscrete (flat)
+    text         Text, and any other space whose samples are strings
+Where a kind occurs more than once, each is called KIND_KEY, say `state_achieved_goal`; a text under the key `mission` or `instruction` is
+the instruction instead. What else there is (Graph, Sequence, OneOf) is refused: register the environment with an observation wrapper.
+
+Actions: Box, Discrete (counted from 0 whatever the space's start), MultiDiscrete and MultiBinary (both flat), Text; others are refused.
+"""
+
+from __future__ import annotations
+
+import difflib
+import enum
+import importlib
+import importlib.util
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+
+from harness.core import Adapter, Box, Brief, Case, Discrete, Missing, MultiDiscrete, Spec, Task, Text, TimeStep, UserError
+
+__all__ = ["GymAdapter", "task_for"]
+
+SUCCESS_KEYS = ("success", "is_success")
+INSTRUCTION_KEYS = ("mission", "instruction")
+SMALLEST_IMAGE = 16
+LONGEST_EPISODE = 100_000
+"""The horizon of environments that are registered without one, in steps: nothing runs for ever."""
+STATE_BYTES = 4096
+"""Parts of an observation up to this size enter the digest of every step."""
+
+
+class GymAdapter(Adapter):
+    """`params = {"id": "CartPole-v1", "kwargs": {...}}`; an id may name the module that registers it, `minigrid:MiniGrid-Empty-5x5-v0`.
+
+    The environment is made once with `kwargs` and reset with `seed=case.simulator_seed`; whether that restores everything is up to the
+    environment: `bench verify --invariance` tells. Success, where the task has one, is `info["success"]` or `info["is_success"]` of the
+    step, False where neither is there.
+
+    Raises UserError for an id, kwargs, a dependency or a space that will not do, with the remedy.
+    """
+
+    packages: ClassVar[tuple[str, ...]] = ("gymnasium",)
+    extra: ClassVar[str] = "gym"
+
+    @classmethod
+    def missing(cls, task: Task | None = None) -> Missing | None:
+        """Gymnasium, or the module that the id names. What that module itself lacks shows when the environment is made."""
+        module = task.params["id"].rpartition(":")[0].partition(".")[0] if task else ""
+        if module and importlib.util.find_spec(module) is None:
+            return Missing(f"the module {module} is not installed", f"install the package that provides {module}")
+        return super().missing(task)
+
+    @classmethod
+    def affinity(cls, task: Task) -> str:
+        """One kept environment for an id and its arguments."""
+        return json.dumps(["gym", task.params["id"], task.params.get("kwargs", {})], sort_keys=True)
+
+    def __init__(self, task: Task) -> None:
+        self._has_success = False
+        self._env = _make(task.params["id"], task.params.get("kwargs", {}))
+        name = type(self._env.unwrapped).__name__
+        action, self._convert = _action(self._env.action_space, self._env.unwrapped)
+        self._observed: Any = None
+        self._instruction: tuple[Any, ...] | None = None
+        self._small: list[tuple[Any, ...]] = []
+        specs: dict[str, Spec] = {}
+        self._views: dict[str, Callable[[], Any]] = {}
+        parts = [(path, *_view(space, path)) for path, space in _parts(self._env.observation_space, ())]
+        kinds = [kind for _, kind, _, _ in parts]
+        for path, kind, spec, read in parts:
+            if not isinstance(spec, Box) or int(np.prod(spec.shape)) * np.dtype(spec.dtype).itemsize <= STATE_BYTES:
+                self._small.append(path)
+            if kind == "text" and path and path[-1] in INSTRUCTION_KEYS:
+                self._instruction = path
+                continue
+            view = kind if kinds.count(kind) == 1 else re.sub(r"\W+", "_", "_".join(map(str, (kind, *path))))
+            if view in specs:
+                raise UserError(f"{name}: two parts of the observation would both be called {view}; rename one with an observation wrapper")
+            specs[view] = spec
+            self._views[view] = lambda path=path, read=read: read(_pick(self._observed, path))
+        self.brief = Brief(
+            observation=specs,
+            action=action,
+            embodiment=f"The agent of the environment class {name}.",
+            simulator="An environment with Gymnasium's interface.",
+            control_hz=task.control_hz,
+        )
+
+    def reset(self, case: Case) -> TimeStep:
+        """`env.reset(seed=case.simulator_seed)`."""
+        self._has_success = case.task.success is not None
+        self._observed, info = self._env.reset(seed=case.simulator_seed)
+        return self._timestep(0.0, False, False, info)
+
+    def step(self, action: Any) -> TimeStep:
+        """`env.step`, with the action in the shape and type of the environment's own space."""
+        checked = self.brief.action.check(action)
+        self._observed, reward, terminated, truncated, info = self._env.step(self._convert(checked))
+        return self._timestep(float(reward), bool(terminated), bool(truncated), info)
+
+    def render(self) -> np.ndarray:
+        """`env.render()`, for environments with the render mode rgb_array."""
+        import gymnasium
+
+        if self._env.render_mode != "rgb_array":
+            return super().render()
+        try:
+            return np.asarray(self._env.render(), np.uint8)
+        except (ImportError, gymnasium.error.DependencyNotInstalled) as lack:
+            raise UserError(f"no frame can be drawn: {lack}") from lack
+
+    def state(self) -> bytes:
+        """The small parts of the observation: the interface offers no more."""
+        return b"".join(np.asarray(_pick(self._observed, path)).tobytes() for path in self._small)
+
+    def close(self) -> None:
+        """`env.close()`."""
+        self._env.close()
+
+    def _timestep(self, reward: float, terminated: bool, truncated: bool, info: Mapping[str, Any]) -> TimeStep:
+        instruction = str(_pick(self._observed, self._instruction)) if self._instruction else ""
+        success = bool(_success(info)) if self._has_success else None
+        return TimeStep(dict(self._views), instruction, reward, terminated, truncated, success)
+
+
+def task_for(env_id: str, kwargs: Mapping[str, Any] | None = None, *, domain: str = "games", success: str | None = "ask") -> Task:
+    """The task `gym/ID@1` of any Gymnasium environment: scored by its return, ended by its own rules.
+
+    The environment is made and stepped once, so that whatever will not do is said now (UserError, with the remedy). That also tells
+    whether it knows success: with `success="ask"`, the rule is `once` (the episode goes on, so the return stays the environment's own) when
+    the info of that reset or step has `success` or `is_success`, and there is none otherwise. Give `success` for one that tells only at
+    times. An environment registered without a time limit gets a horizon of 100,000 steps.
+    """
+    kwargs = dict(kwargs or {})
+    spec = _registered(env_id)
+    name = "+".join([env_id, *(f"{key}={json.dumps(value, separators=(',', ':'))}" for key, value in sorted(kwargs.items()))])
+    told: dict[str, Any] = {
+        "id": f"gym/{name}@1",
+        "domain": domain,
+        "adapter": "adapters.gym:GymAdapter",
+        "params": {"id": env_id, "kwargs": kwargs},
+        "max_steps": None if spec.max_episode_steps else LONGEST_EPISODE,
+    }
+    adapter = GymAdapter(Task(**told, success=None))
+    try:
+        infos = adapter._env.reset(seed=0)[1], adapter._env.step(adapter._convert(adapter.brief.action.nothing()))[4]
+    finally:
+        adapter.close()
+    if success == "ask":
+        success = "once" if any(_success(info) is not None for info in infos) else None
+    rule = "the environment's return" + (", and its success at any step" if success == "once" else "")
+    return Task(**told, success=success, rule=rule)
+
+
+def _success(info: Mapping[str, Any]) -> Any:
+    return next((info[key] for key in SUCCESS_KEYS if key in info), None)
+
+
+def _registered(env_id: str) -> Any:
+    """The registration of the id. Imports the module that it names."""
+    import gymnasium
+
+    module, _, name = env_id.rpartition(":")
+    try:
+        if module:
+            importlib.import_module(module)
+    except ImportError as lack:
+        raise UserError(f"gym:{env_id}: the module {module} does not import: {lack}") from lack
+    if name in gymnasium.registry:
+        return gymnasium.registry[name]
+    known = {key.lower(): key for key in gymnasium.registry}
+    near = [known[key] for key in difflib.get_close_matches(name.lower(), known, 3)]
+    guess = f"did you mean {' or '.join(near)}?" if near else "where a package registers it on import, name that too: gym:PACKAGE:ID"
+    raise UserError(f"gym:{env_id}: Gymnasium knows no environment {name}; {guess}")
+
+
+def _make(env_id: str, kwargs: Mapping[str, Any]) -> Any:
+    import gymnasium
+    from gymnasium.envs.registration import load_env_creator
+
+    entry = _registered(env_id).entry_point
+    try:
+        creator = load_env_creator(entry) if isinstance(entry, str) else entry
+        metadata = getattr(creator, "metadata", None)
+        drawn = isinstance(metadata, Mapping) and "rgb_array" in metadata.get("render_modes", ())
+        return gymnasium.make(env_id, disable_env_checker=True, **({"render_mode": "rgb_array"} if drawn else {}), **kwargs)
+    except (ImportError, gymnasium.error.DependencyNotInstalled) as lack:
+        raise UserError(f"gym:{env_id} cannot be made, something that it needs is not installed: {lack}") from lack
+    except TypeError as wrong:
+        raise UserError(f"gym:{env_id} cannot be made with {dict(kwargs)}: {wrong}") from wrong
+
+
+def _parts(space: Any, path: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...], Any]]:
+    from gymnasium import spaces
+
+    inner = space.spaces.items() if isinstance(space, spaces.Dict) else enumerate(space.spaces) if isinstance(space, spaces.Tuple) else None
+    if inner is None:
+        yield path, space
+    else:
+        for key, part in inner:
+            yield from _parts(part, (*path, key))
+
+
+def _pick(value: Any, path: tuple[Any, ...]) -> Any:
+    for key in path:
+        value = value[key]
+    return value
+
+
+def _view(space: Any, path: tuple[Any, ...]) -> tuple[str, Spec, Callable[[Any], Any]]:
+    """(kind, spec, how to read a value). Arrays are copied: an environment may write into the same one again."""
+    from gymnasium import spaces
+
+    if isinstance(space, spaces.Box):
+        image = space.dtype == np.uint8 and len(space.shape) == 3 and space.shape[2] == 3 and min(space.shape[:2]) >= SMALLEST_IMAGE
+        return "image" if image else "state", _box(space), lambda value: np.array(value, space.dtype)
+    if isinstance(space, spaces.MultiBinary):
+        return "state", Box(space.shape, "int8", 0, 1), lambda value: np.array(value, np.int8)
+    if isinstance(space, spaces.Discrete):
+        return "state_index", Discrete(int(space.n)), lambda value: int(value) - int(space.start)
+    if isinstance(space, spaces.MultiDiscrete):
+        return "state_index", _choices(space.nvec), lambda value: np.ravel(value - space.start).astype(np.int64)
+    if isinstance(space, spaces.Text):
+        return "text", Text(space.max_length), str
+    if not isinstance(space, (spaces.Graph, spaces.Sequence, spaces.OneOf)) and isinstance(space.sample(), str):
+        return "text", Text(), str
+    where = f" under {'/'.join(map(str, path))}" if path else ""
+    raise UserError(f"the observation space {space}{where} is no view; register the environment with an observation wrapper")
+
+
+def _action(space: Any, env: Any) -> tuple[Spec, Callable[[Any], Any]]:
+    """The action's spec, and how to turn an action of ours into one of the environment's."""
+    from gymnasium import spaces
+
+    if isinstance(space, spaces.Box):
+        return _box(space), lambda action: action
+    if isinstance(space, spaces.Discrete):
+        names = _names(env, int(space.n))
+        noop = next((index for index, name in enumerate(names) if name.lower() == "noop"), 0)
+        return Discrete(int(space.n), names, noop=noop), lambda action: action + int(space.start)
+    if isinstance(space, spaces.MultiDiscrete):
+        return _choices(space.nvec), lambda action: (action.reshape(space.shape) + space.start).astype(space.dtype)
+    if isinstance(space, spaces.MultiBinary):
+        return MultiDiscrete((2,) * int(np.prod(space.shape))), lambda action: action.reshape(space.shape).astype(np.int8)
+    if isinstance(space, spaces.Text):
+        return Text(space.max_length), lambda action: action
+    raise UserError(f"the action space {space} is not supported; register the environment with an action wrapper")
+
+
+def _names(env: Any, count: int) -> tuple[str, ...]:
+    """The actions' names where the environment has them, as ALE's or MiniGrid's do."""
+    members = getattr(env, "actions", None)
+    if isinstance(members, type) and issubclass(members, enum.IntEnum):
+        names = [member.name for member in sorted(members)]
+    else:
+        names = env.get_action_meanings() if hasattr(env, "get_action_meanings") else []
+    return tuple(names) if len(names) == count else ()
+
+
+def _box(space: Any) -> Box:
+    low, high = (float(b.flat[0]) if b.size and (b == b.flat[0]).all() else tuple(b.ravel().tolist()) for b in (space.low, space.high))
+    return Box(space.shape, space.dtype.name, low, high)
+
+
+def _choices(nvec: np.ndarray) -> MultiDiscrete:
+    return MultiDiscrete(tuple(int(n) for n in np.ravel(nvec)))

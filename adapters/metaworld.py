@@ -1,0 +1,235 @@
+"""Meta-World: fifty tabletop tasks of a simulated Sawyer arm (Farama's metaworld 3, MuJoCo).
+
+Source of the protocol: `metaworld/evaluation.py` and `metaworld/__init__.py` of the package (50 episodes a task, each ends at its first
+success; the goal is observable, as in MT1 and MT50). The paper is arXiv 1910.10897.
+"""
+
+from __future__ import annotations
+
+import atexit
+import ctypes.util
+import functools
+import importlib
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, ClassVar
+
+import numpy as np
+
+from harness.core import Adapter, Box, Brief, Case, Task, TimeStep, UserError
+
+__all__ = ["MetaWorldAdapter"]
+
+log = logging.getLogger("bench")
+
+FIRST_BLOCK = 42
+BLOCK = 50
+CAMERAS = ("corner", "corner2", "corner3", "corner4", "topview", "behindGripper", "gripperPOV")
+UPSIDE_DOWN = frozenset({"corner", "corner2", "corner3", "corner4"})
+METRICS = ("obj_to_target", "near_object", "grasp_success")
+
+PROPRIO = "the hand's position x, y, z (m) in the world frame, then the gripper's opening, 0 to 1 (1: the claws are 0.1 m apart)"
+STATE = (
+    f"0-3 {PROPRIO}; 4-6 the first object's position (m), 7-10 its quaternion (x, y, z, w in some tasks, w, x, y, z or zeros in others); "
+    "11-17 the same of a second object, zeros where there is none; 18-35 elements 0-17 one step earlier; 36-38 the goal's position (m). "
+    "World frame: origin at the arm's base, at the table's height, x to the arm's right, y ahead, z up"
+)
+ACTION = Box(
+    (4,),
+    low=-1.0,
+    high=1.0,
+    unit="1",
+    meaning="0-2: the displacement x, y, z of the hand's target in the world frame (x to the arm's right, y ahead, z up), 1 is 0.01 m; "
+    "3: the fingers, -1 opens and 1 closes them with full force",
+)
+EMBODIMENT = (
+    "a Sawyer arm bolted to a table, its parallel gripper always pointing down; the hand follows a target that is moved in x, y and z "
+    "inside a box of the task's own, the orientation is fixed"
+)
+SIMULATOR = "Meta-World 3 on MuJoCo, steps of 2.5 ms, one action for 5 of them"
+
+
+class MetaWorldAdapter(Adapter):
+    """One task of Meta-World; one kept environment plays all its cases.
+
+    `task.params`: `name` (of metaworld.ALL_V3_ENVIRONMENTS, say `reach-v3`), `instruction` (the package has none), and how images are
+    drawn: `camera` and `size` (px, square) of `image`, `multisampling` (samples a pixel, 0 is off) and `shadows`.
+
+    Case.seed -> start: seed s is configuration s % 50 of `MT1(name, seed=42 + s // 50)`. MT1 draws fifty starts and goals from its seed; 42
+    is the seed of the package's own examples. So seeds 0 to 49 play each of its fifty once and further seeds play further blocks of fifty.
+    (The package's evaluation draws from its fifty with replacement.) The package's `reset(seed)` does not fix an episode, `set_task` does.
+
+    Views, computed when read:
+        state    float32 (39,)   hand, objects, the same one step earlier, and the goal: privileged; the package's observation, rounded
+        proprio  float32 (4,)    its first four elements: the hand and the gripper alone
+        image    uint8 (size, size, 3)   RGB from `camera`, row 0 at the top
+        image_<camera>   the same from each other camera: corner, corner2, corner3, corner4, topview, behindGripper, gripperPOV
+    The package's four corner cameras hang upside down; their images are turned by 180 degrees here. `corner4` is the viewpoint that most
+    image policies were trained with (published as "corner2 moved to 0.75, 0.075, 0.7", by arXiv 2206.14244 and LeRobot among others).
+    Images need EGL or OSMesa (the environment variable MUJOCO_GL chooses); nothing else here does.
+
+    Action: Box (4,) in -1..1, see `brief.action`; 80 decisions a second of simulated time. Reward: the package's, 0 to 10.
+    Success: the package's own test of the current state; False at reset. The package truncates at 500 steps.
+    Metrics, by the package's definitions, which differ between tasks: `obj_to_target` (m), `near_object` and `grasp_success` (0 or 1; in
+    the reaching tasks `near_object` is the distance, m). Expert: the package's scripted policy, which knows the full state, clipped.
+    """
+
+    packages: ClassVar[tuple[str, ...]] = ("metaworld", "mujoco", "gymnasium")
+    extra: ClassVar[str] = "metaworld"
+
+    @classmethod
+    def has_expert(cls, task: Task) -> bool:
+        """Always: all fifty tasks have a scripted policy."""
+        return True
+
+    def __init__(self, task: Task) -> None:
+        import metaworld
+        import mujoco
+        from metaworld.policies import ENV_POLICY_MAP
+
+        self._params: Mapping[str, Any] = task.params
+        self._name, self._instruction = task.params["name"], task.params["instruction"]
+        if self._name not in metaworld.ALL_V3_ENVIRONMENTS:
+            raise UserError(f"Meta-World has no task {self._name!r}; it has {', '.join(metaworld.ALL_V3_ENVIRONMENTS)}")
+        if mujoco.get_mju_user_warning() is None:  # by default they go to stdout and into a file MUJOCO_LOG.TXT
+            mujoco.set_mju_user_warning(functools.partial(log.warning, "MuJoCo: %s"))
+        self._env: Any = metaworld.ALL_V3_ENVIRONMENTS[self._name]()
+        self._policy: Any = ENV_POLICY_MAP[self._name]()
+        self._qpos, self._qvel = self._env.data.qpos, self._env.data.qvel
+        self._observed = np.empty(0)
+        self._canvases: dict[int, _Canvas] = {}
+        size, main = task.params["size"], task.params["camera"]
+        if main not in CAMERAS:
+            raise UserError(f"Meta-World has no camera {main!r}; it has {', '.join(CAMERAS)}")
+        cameras = {"image": main, **{f"image_{camera}": camera for camera in CAMERAS if camera != main}}
+        images = {view: functools.partial(self._draw, camera, size) for view, camera in cameras.items()}
+        # All views are computed when read, so one mapping serves every step.
+        self._views = MappingProxyType({"state": self._state, "proprio": self._proprio, **images})
+        views = {
+            "state": Box((39,), unit="m", meaning=STATE),
+            "proprio": Box((4,), unit="m", meaning=PROPRIO),
+            **{view: Box((size, size, 3), "uint8", 0, 255, "1", f"RGB, camera {camera}") for view, camera in cameras.items()},
+        }
+        samples, shadows = self._params["multisampling"] or "no", "" if self._params["shadows"] else "no "
+        simulator = f"{SIMULATOR}; images with {samples} samples of multisampling and {shadows}shadows"
+        self.brief = Brief(views, ACTION, EMBODIMENT, simulator, control_hz=1.0 / self._env.dt)
+
+    def reset(self, case: Case) -> TimeStep:
+        """Start configuration `case.seed` (see the class)."""
+        block, number = divmod(case.seed, BLOCK)
+        self._env.set_task(_configurations(self._name, FIRST_BLOCK + block)[number])
+        self._observed, _ = self._env.reset()
+        return TimeStep(self._views, self._instruction, success=False)
+
+    def step(self, action: Any) -> TimeStep:
+        """Move the hand's target and set the fingers, for 12.5 ms."""
+        if not _fits(action):
+            action = ACTION.check(action)
+        self._observed, reward, _, truncated, info = self._env.step(action)
+        metrics = {name: float(info[name]) for name in METRICS}
+        return TimeStep(self._views, self._instruction, float(reward), False, truncated, bool(info["success"]), metrics)
+
+    def _state(self) -> np.ndarray:
+        return self._observed.astype(np.float32)
+
+    def _proprio(self) -> np.ndarray:
+        return self._observed[:4].astype(np.float32)
+
+    def _draw(self, camera: str, size: int) -> np.ndarray:
+        canvas = self._canvases.get(size)
+        if canvas is None:
+            canvas = self._canvases[size] = _Canvas(self._env.model, size, self._params["multisampling"], self._params["shadows"])
+        return canvas.draw(self._env.data, camera)
+
+    def render(self) -> np.ndarray:
+        """(480, 480, 3) uint8 RGB from the task's camera."""
+        return self._draw(self._params["camera"], 480)
+
+    def expert(self, executed: Any) -> np.ndarray:
+        """The scripted policy's action for what is observed now; it remembers nothing."""
+        with warnings.catch_warnings():  # it warns whenever it leaves the bounds
+            warnings.simplefilter("ignore")
+            action = self._policy.get_action(self._observed)
+        return np.clip(action, -1.0, 1.0, dtype=np.float32)
+
+    def state(self) -> bytes:
+        """qpos and qvel."""
+        return self._qpos.tobytes() + self._qvel.tobytes()
+
+    def close(self) -> None:
+        """Free the OpenGL contexts, if any were made, and the environment."""
+        for canvas in self._canvases.values():
+            canvas.close()
+        self._env.close()
+
+
+@functools.lru_cache(maxsize=64)
+def _configurations(name: str, seed: int) -> tuple[Any, ...]:
+    """The fifty of MT1: half a second, so they are kept."""
+    import metaworld
+
+    return tuple(metaworld.MT1(name, seed=seed).train_tasks)
+
+
+def _fits(action: Any) -> bool:
+    """Whether ACTION.check would return the action as it is: a tenth of its time, for what the harness sends. NaN does not fit."""
+    exact = isinstance(action, np.ndarray) and action.dtype == np.float32 and action.shape == (4,)
+    return exact and all(-1.0 <= value <= 1.0 for value in action.tolist())
+
+
+class _Canvas:
+    """An OpenGL context that draws one MuJoCo model in one size; drawing reads the simulation and changes nothing in it."""
+
+    def __init__(self, model: Any, size: int, multisampling: int, shadows: bool) -> None:
+        import mujoco
+
+        model.vis.global_.offwidth = model.vis.global_.offheight = size
+        model.vis.quality.offsamples = multisampling
+        if not shadows:
+            model.vis.quality.shadowsize = 0
+        self._mujoco, self._model, self._size = mujoco, model, size
+        self._gl = _gl_context(size)
+        self._gl.make_current()
+        self._context = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100)
+        mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._context)
+        self._scene = mujoco.MjvScene(model, maxgeom=1000)
+        self._options = mujoco.MjvOption()
+        self._camera = mujoco.MjvCamera()
+        self._camera.type = mujoco.mjtCamera.mjCAMERA_FIXED
+        atexit.register(self.close)  # runs ahead of the display's own exit handler, after which freeing prints errors
+
+    def draw(self, data: Any, camera: str) -> np.ndarray:
+        """(size, size, 3) uint8 RGB, upright, row 0 at the top."""
+        mujoco, size = self._mujoco, self._size
+        self._gl.make_current()
+        self._camera.fixedcamid = self._model.camera(camera).id
+        mujoco.mjv_updateScene(self._model, data, self._options, None, self._camera, mujoco.mjtCatBit.mjCAT_ALL, self._scene)
+        area = mujoco.MjrRect(0, 0, size, size)
+        mujoco.mjr_render(area, self._scene, self._context)
+        pixels = np.empty((size, size, 3), np.uint8)  # OpenGL's rows go from the bottom up
+        mujoco.mjr_readPixels(pixels, None, area, self._context)
+        return np.ascontiguousarray(pixels[:, ::-1] if camera in UPSIDE_DOWN else pixels[::-1])
+
+    def close(self) -> None:
+        """Free all; while the context is current, or the names would be freed in another one's."""
+        atexit.unregister(self.close)
+        self._gl.make_current()
+        self._context.free()
+        self._gl.free()
+
+
+def _gl_context(size: int) -> Any:
+    """An offscreen context: MUJOCO_GL's where that is set, else EGL's, else OSMesa's. mujoco itself reads it only when imported."""
+    name = (os.environ.get("MUJOCO_GL") or os.environ.get("PYOPENGL_PLATFORM") or "").lower()
+    if not name and sys.platform == "linux":
+        name = "egl" if ctypes.util.find_library("EGL") else "osmesa"
+    try:
+        module = importlib.import_module(f"mujoco.{name}" if name in ("egl", "osmesa") else "mujoco")
+        return module.GLContext(size, size)
+    except Exception as fault:
+        remedy = "install libegl1 and libgl1-mesa-dri, or libosmesa6 and set MUJOCO_GL=osmesa"
+        raise UserError(f"Meta-World cannot draw here ({name or 'OpenGL'}: {fault}); {remedy}") from fault

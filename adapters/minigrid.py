@@ -1,0 +1,211 @@
+"""MiniGrid and BabyAI (the Farama `minigrid` package): any level of its registry, `params = {"id": "BabyAI-GoTo-v0"}`.
+
+Traps of the package: the pictures of the MiniGrid-WFC-* levels are missing from its wheel, so those levels do not build; `-v0` of the levels that
+have a `-v1` warns; `MiniGrid-Playground-v0` has no goal.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import struct
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from harness.core import Adapter, Box, Brief, Case, Discrete, Task, TimeStep, UserError
+
+__all__ = ["MiniGridAdapter"]
+
+ACTIONS = ("left", "right", "forward", "pickup", "drop", "toggle", "done")
+LEFT, DROP, DONE = 0, 4, 6
+STEPS = ((1, 0), (0, 1), (-1, 0), (0, -1))
+"""One cell ahead, (x, y), by direction: right, down, left, up."""
+NO_EXPERT = ("BabyAI-KeyInBox", "BabyAI-PutNextS5N2Carrying", "BabyAI-PutNextS6N3Carrying", "BabyAI-PutNextS7N4Carrying")
+"""What the bot cannot solve, by its own docstring; measured: 0 of 10 each."""
+PLAN_LIMIT = 200
+"""Subgoals the bot may push while it plans one action. Where it is not in a loop it pushed at most 9 (all levels, 20,000 episodes)."""
+PIXELS, PARTIAL_TILE = 336, 8
+
+_pack = struct.Struct("<hhbi").pack
+
+
+class MiniGridAdapter(Adapter):
+    """One level of MiniGrid or BabyAI: an agent on a grid of cells that turns, walks, carries, opens and is told what to do in one sentence.
+
+    Views, each drawn only when it is read (MiniGrid's own observation is most of the cost of its step, so it is one of them):
+
+    | name | spec | what |
+    |---|---|---|
+    | `grid` | uint8 (7, 7, 3), 0..10 | what the agent sees, [x, y, (object, colour, state)] in MiniGrid's numbers; it stands at [3, 6] and looks to y = 0 |
+    | `direction` | Discrete(4) | where it looks on the map: right, down, left, up |
+    | `image_partial` | uint8 (56, 56, 3) RGB | `grid` as a picture, 8 px a cell: what RGBImgPartialObsWrapper shows |
+    | `image` | uint8 (336, 336, 3) RGB | the whole map from above, as in the GEA paper (arXiv 2412.08442, appendix D) |
+
+    `image` is drawn with the largest whole number of pixels a cell that fits into 336 (an 8x8 map: 42 px, exactly; 22x22: 15 px) and centred on
+    black, so nothing is ever resampled. The cells the agent sees are highlighted, as MiniGrid's own pictures do by default; the paper does not say.
+
+    Actions: Discrete(7), left, right, forward, pickup, drop, toggle, done. The no-op is `done`, but where `done` ends the episode
+    (MiniGrid-GoToDoor-*, MiniGrid-GoToObject-*) it is `drop`, which does nothing while nothing is carried; MiniGrid-Dynamic-Obstacles-* knows the
+    first three actions only, none of which does nothing: there it is `left`. In a BabyAI level a goal already met is noticed at any action.
+
+    The instruction is the mission. The reward is the level's (1 - 0.9 steps / limit at success). Success is an episode that ended with a reward
+    above 0, which is BabyAI's rule (scripts/evaluate.py: return > 0). With `Task.max_steps=None` the level's own limit truncates. The simulator is
+    seeded with exactly `case.seed`: BabyAI's protocol counts from 1,000,000,000.
+
+    The expert is BabyAIBot, on BabyAI levels only. It can plan in circles for ever (UnlockToUnlock, GoToImpUnlock, Unlock), fail its own assertions
+    and find no place to drop what it carries; and it does not go on once a box was opened. Then it has given up: `expert` returns None for the rest
+    of the episode and the metric `expert_gave_up` is 1 from the next step on. What decides is a count of subgoals, never a clock.
+
+    Errors: UserError where the id names no level.
+    """
+
+    packages = ("minigrid", "gymnasium")
+    extra = "minigrid"
+
+    @classmethod
+    def affinity(cls, task: Task) -> str:
+        """One kept environment a level."""
+        return f"minigrid/{task.params['id']}"
+
+    @classmethod
+    def has_expert(cls, task: Task) -> bool:
+        """On BabyAI levels, but for those the bot says it cannot solve."""
+        return task.params["id"].startswith("BabyAI-") and not task.params["id"].startswith(NO_EXPERT)
+
+    def __init__(self, task: Task) -> None:
+        level = task.params["id"]
+        if not level.startswith(("BabyAI-", "MiniGrid-")):
+            raise UserError(f"task {task.id}: a level of minigrid is called BabyAI-... or MiniGrid-..., got {level!r}")
+        with contextlib.redirect_stdout(sys.stderr):
+            import gymnasium
+            from minigrid.envs.babyai.core import verifier
+
+            try:
+                self._env: Any = gymnasium.make(f"minigrid:{level}", disable_env_checker=True).unwrapped
+            except gymnasium.error.Error as unknown:
+                listed = "https://minigrid.farama.org/environments"
+                raise UserError(f"task {task.id}: no level of minigrid is called {level!r}; see {listed} ({unknown})") from unknown
+        if verifier.use_done_actions:
+            raise UserError("the environment variable BABYAI_DONE_ACTIONS changes when a BabyAI level is solved: unset it")
+        self._env.gen_obs = dict  # reset and step build an observation that nobody reads: the views draw it on demand
+        self._views: Mapping[str, Callable[[], Any]] = {
+            "grid": self._grid,
+            "direction": self._direction,
+            "image_partial": self._image_partial,
+            "image": self._image,
+        }
+        self._going = TimeStep(self._views)
+        self._bot: Any = None
+        self._has_bot, self._gave_up = self.has_expert(task), False
+        partial = PARTIAL_TILE * 7
+        self.brief = Brief(
+            observation={
+                "grid": Box(
+                    (7, 7, 3), "uint8", 0, 10, meaning="[x, y, (object, colour, state)] of the 7x7 cells ahead; the agent is at [3, 6]"
+                ),
+                "direction": Discrete(4, ("right", "down", "left", "up"), "where the agent looks on the map"),
+                "image_partial": Box(
+                    (partial, partial, 3), "uint8", 0, 255, "px", "RGB, the 7x7 cells ahead; the agent is at the bottom centre"
+                ),
+                "image": Box((PIXELS, PIXELS, 3), "uint8", 0, 255, "px", "RGB, the whole map from above; the red triangle is the agent"),
+            },
+            action=_action_spec(level, int(self._env.action_space.n)),
+            embodiment="An agent on a grid: it turns left or right by 90 degrees, steps one cell forward, picks up, drops and toggles (opens, "
+            "unlocks with the key of the same colour in hand) what is in the cell ahead, and carries one object at most. Walls and closed doors "
+            "block its way and its sight.",
+            simulator="MiniGrid, a 2-D grid world seen from above",
+        )
+
+    def reset(self, case: Case) -> TimeStep:
+        with contextlib.redirect_stdout(sys.stderr):  # levels print "Sampling rejected" while they are generated
+            self._env.reset(seed=case.seed)
+        self._bot, self._gave_up = None, False
+        self._going = TimeStep(self._views, self._env.mission, success=False)
+        return self._going
+
+    def step(self, action: Any) -> TimeStep:
+        _, reward, terminated, truncated, _ = self._env.step(self.brief.action.check(action))
+        if not (reward or terminated or truncated):
+            return self._going  # all such steps are one value: the views look at the simulator as it is now
+        won = bool((terminated or truncated) and reward > 0)
+        going = self._going
+        return TimeStep(self._views, going.instruction, float(reward), bool(terminated), bool(truncated), won, going.metrics)
+
+    def render(self) -> np.ndarray:
+        return self._image()
+
+    def expert(self, executed: Any) -> int | None:
+        if not self._has_bot:
+            return super().expert(executed)
+        if self._gave_up:
+            return None
+        from minigrid.utils.baby_ai_bot import BabyAIBot, DisappearedBoxError
+
+        try:
+            if self._bot is None:
+                self._bot, executed = BabyAIBot(self._env), None
+                self._bot.stack = _Plan(self._bot.stack)
+            self._bot.stack.pushed = 0
+            return int(self._bot.replan(executed))
+        except (AssertionError, DisappearedBoxError, _PlanTooLong, TypeError):  # TypeError: it plans to drop at None, no place being free
+            self._gave_up = True
+            self._going = TimeStep(self._views, self._going.instruction, success=False, metrics={"expert_gave_up": 1.0})
+            return None
+
+    def state(self) -> bytes:
+        """Position, direction, steps, and the objects carried and ahead (type, colour, state): what actions change, in 1 us."""
+        env = self._env
+        (x, y), (dx, dy), carried = env.agent_pos, STEPS[env.agent_dir], env.carrying
+        ahead = env.grid.get(x + dx, y + dy)
+        here = _pack(x, y, env.agent_dir, env.step_count)
+        if carried is not None:
+            here += b"c%d,%d,%d" % carried.encode()
+        return here if ahead is None else here + b"a%d,%d,%d" % ahead.encode()
+
+    def close(self) -> None:
+        self._env.close()
+
+    def _grid(self) -> np.ndarray:
+        grid, visible = self._env.gen_obs_grid()
+        return grid.encode(visible)
+
+    def _direction(self) -> int:
+        return int(self._env.agent_dir)
+
+    def _image_partial(self) -> np.ndarray:
+        return self._env.get_pov_render(tile_size=PARTIAL_TILE)
+
+    def _image(self) -> np.ndarray:
+        tile = PIXELS // max(self._env.width, self._env.height)
+        drawn = self._env.get_full_render(highlight=True, tile_size=tile)
+        height, width = drawn.shape[:2]
+        top, left = (PIXELS - height) // 2, (PIXELS - width) // 2
+        image = np.zeros((PIXELS, PIXELS, 3), np.uint8)
+        image[top : top + height, left : left + width] = drawn
+        return image
+
+
+class _PlanTooLong(Exception):
+    """The bot plans in circles."""
+
+
+class _Plan(list[Any]):
+    """The bot's stack of subgoals. Whatever circle it plans in, it pushes: counting pushes ends it at the same point on any machine."""
+
+    pushed = 0
+
+    def append(self, item: Any) -> None:
+        self.pushed += 1
+        if self.pushed > PLAN_LIMIT:
+            raise _PlanTooLong
+        super().append(item)
+
+
+def _action_spec(level: str, n: int) -> Discrete:
+    if n < len(ACTIONS):
+        return Discrete(n, ACTIONS[:n], "no action does nothing: the no-op turns left", LEFT)
+    if level.startswith(("MiniGrid-GoToDoor", "MiniGrid-GoToObject")):
+        return Discrete(n, ACTIONS, "done ends the episode; drop does nothing while nothing is carried", DROP)
+    return Discrete(n, ACTIONS, "done does nothing", DONE)

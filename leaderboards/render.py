@@ -1,0 +1,390 @@
+"""The report of a run as text, Markdown, LaTeX, CSV or JSON. All of them show the same tables; only JSON and CSV keep every digit."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import html
+import io
+import json
+import re
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from harness.core import Reference, UserError
+from harness.plan import NotRun
+from leaderboards.report import Group, Report, Scores, TaskRow, missing, to_json
+
+__all__ = ["FORMATS", "WIDTH", "render"]
+
+WIDTH = 140
+"""Columns of a terminal that the text fits, as far as its names allow."""
+LONG_TABLE = 40
+"""Rows from which a LaTeX table may break over pages."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: its heading and its cells. Without any content it is not shown."""
+
+    name: str
+    cells: tuple[str, ...]
+    kind: str = "figure"
+    """`figure`: aligned right. `name`: left, in one piece, so that it can be copied. `prose`: left, broken into lines where it must be."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A titled table; `lead` is a sentence above it; the last row stands apart where it is a total."""
+
+    title: str
+    columns: tuple[Column, ...]
+    lead: str = ""
+    total: bool = False
+
+    def shown(self) -> list[Column]:
+        """The columns that hold anything."""
+        return [column for column in self.columns if any(column.cells)]
+
+
+def render(report: Report, format: str) -> str:
+    """The report in one of FORMATS, without a newline at its end. Raises UserError for another format."""
+    if format not in FORMATS:
+        raise UserError(f"there is no format {format!r}: choose {', '.join(FORMATS)}")
+    return FORMATS[format](report).rstrip("\n")
+
+
+def _text(report: Report) -> str:
+    from tabulate import tabulate
+
+    parts = ["\n".join(textwrap.fill(_clean(line), WIDTH, subsequent_indent="  ") for line in _header(report))]
+    for table in _tables(report):
+        columns, widths = _fitted(table.shown())
+        ruler = ["-" * width for width in widths]
+        rows = [[column.name for column in columns], ruler, *_rows(columns)]
+        if table.total:
+            rows.insert(-1, ruler)
+        body = tabulate(rows, tablefmt="plain", disable_numparse=True, colalign=_alignment(columns))  # the other styles widen every heading
+        lead = [textwrap.fill(_clean(table.lead), WIDTH)] if table.lead else []
+        parts.append("\n".join([_clean(table.title).upper(), *lead, "", body]))
+    return "\n\n\n".join(parts)
+
+
+def _fitted(columns: Sequence[Column]) -> tuple[list[Column], list[int]]:
+    """The columns, cleaned, prose broken into lines so that the whole fits WIDTH; and their widths."""
+    fitted = [dataclasses.replace(column, cells=tuple(map(_clean, column.cells))) for column in columns]
+    widths = [max(map(len, (column.name, *column.cells))) for column in fitted]
+    prose = sorted((width, k) for k, (column, width) in enumerate(zip(fitted, widths)) if column.kind == "prose")
+    room = WIDTH - 2 * (len(fitted) - 1) - sum(width for column, width in zip(fitted, widths) if column.kind != "prose")
+    for left, (width, k) in zip(range(len(prose), 0, -1), prose):  # the narrow ones first: what they leave is for the others
+        widths[k] = min(width, max(16, room // left))
+        room -= widths[k]
+        fitted[k] = dataclasses.replace(fitted[k], cells=tuple("\n".join(textwrap.wrap(cell, widths[k])) for cell in fitted[k].cells))
+    return fitted, widths
+
+
+def _rows(columns: Sequence[Column]) -> list[list[str]]:
+    return [list(row) for row in zip(*(column.cells for column in columns))]
+
+
+def _markdown(report: Report) -> str:
+    from tabulate import tabulate
+
+    parts = ["\n".join(f"- {_escape_markdown(line)}" for line in _header(report))]
+    for table in _tables(report):
+        columns = table.shown()
+        rows = [[_escape_markdown(cell) for cell in row] for row in _rows(columns)]
+        body = tabulate(rows, [column.name for column in columns], "pipe", disable_numparse=True, colalign=_alignment(columns))
+        parts.append("\n\n".join(filter(None, [f"## {_escape_markdown(table.title)}", _escape_markdown(table.lead), body])))
+    return "\n\n".join(parts)
+
+
+def _latex(report: Report) -> str:
+    from tabulate import tabulate
+
+    parts = ["% needs \\usepackage{booktabs,longtable}", "\n\n".join(map(_escape_latex, _header(report)))]
+    for table in _tables(report):
+        columns = table.shown()
+        rows = [[_clean(cell) for cell in row] for row in _rows(columns)]
+        style = "latex_longtable" if len(rows) > LONG_TABLE else "latex_booktabs"  # tabulate escapes the cells of both
+        body = tabulate(rows, [column.name for column in columns], style, disable_numparse=True, colalign=_alignment(columns))
+        parts.append("\n\n".join(filter(None, [f"\\paragraph{{{_escape_latex(table.title)}}}", _escape_latex(table.lead), body])))
+    return "\n\n".join(parts)
+
+
+def _csv(report: Report) -> str:
+    """The task rows; `ended` and `reference` as JSON in their cells."""
+    out = io.StringIO()
+    rows = to_json(report)["tasks"]
+    writer = csv.DictWriter(out, [field.name for field in dataclasses.fields(TaskRow)], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({**row, "ended": json.dumps(row["ended"]), "reference": json.dumps(row["reference"])} for row in rows)
+    return out.getvalue()
+
+
+def _json(report: Report) -> str:
+    return json.dumps(to_json(report), indent=1, allow_nan=False)
+
+
+FORMATS: Mapping[str, Callable[[Report], str]] = {"text": _text, "markdown": _markdown, "latex": _latex, "csv": _csv, "json": _json}
+
+
+def _header(report: Report) -> list[str]:
+    run, agent = report.run, report.run["agent"]
+    views = [name for name in agent["reads"] if name.rstrip("?") != "expert"]
+    seen = [f"reads {', '.join(views)}"] if views else []
+    seen += ["privileged: sees the expert"] if agent.get("privileged") else []
+    arguments = " ".join(f"{name}={value}" for name, value in agent["args"].items())
+    packages = ", ".join(f"{name} {version}" for name, version in run["packages"].items())
+    lines = [
+        f"{agent['name']} ({agent['entry']}{' ' + arguments if arguments else ''}): {'; '.join(seen) or 'reads nothing'}",
+        f"suites {', '.join(run['suites'])}; seed {run['plan']['seed']}; " + "; ".join(filter(None, [f"bench {run['bench']}", packages])),
+        f"begun {run['created']}, " + (f"finished {run['finished']}" if run["finished"] else "not finished: the same command goes on"),
+        "success %: of n episodes with a result; an agent's error is a failure. 95 %: by Wilson for a task, by the score method for a mean",
+        "suites, domains and overall: means of the rates of these tasks, each weighing the same"
+        + ("; normalised: of success rates, and of normalised mean scores where there is no success" if _has_scores(report) else ""),
+    ]
+    if report.overall.partial:
+        lines.append("at worst: every planned episode without a result counted as a failure")
+    return lines
+
+
+def _tables(report: Report) -> list[Table]:
+    by_suite = {group.suite: [row for row in report.tasks if row.suite == group.suite] for group in report.suites}
+    figures = {suite: _figures(rows) for suite, rows in by_suite.items()}
+    tables = [_task_table(str(suite), rows, figures[suite]) for suite, rows in by_suite.items() if rows]
+    tables.append(_group_table(report))
+    tables += _score_table(report)
+    tables += _published_table([figure for suite in by_suite for figure in figures[suite]])
+    tables += _absent_table(report.not_run)
+    return tables
+
+
+def _task_table(suite: str, rows: Sequence[TaskRow], figures: Sequence[_Figure]) -> Table:
+    rules = list(dict.fromkeys(row.rule for row in rows if row.rule))
+    domains = list(dict.fromkeys(row.domain for row in rows))
+    several, scores = len(rules) > 1, [row for row in rows if row.successes is None]
+    own = [figure for figure in figures if figure.own]
+    shows = {row.task for row in scores}
+
+    def score(row: TaskRow, cell: str) -> str:
+        return cell if row.task in shows else ""
+
+    def published(row: TaskRow) -> str:
+        cells = [f"{f.label} {f.values[row.task]:g}{'' if f.same_rule else '*'}" for f in own if row.task in f.values]
+        return "; ".join(cells)
+
+    lead = f"{len(rows)} task{'' if len(rows) == 1 else 's'}, {', '.join(domains)}. "
+    if several:
+        lead += "Rules: " + "; ".join(f"({number}) {rule.rstrip('.')}" for number, rule in enumerate(rules, 1))
+    elif rules:
+        lead += f"Rule: {rules[0].rstrip('.')}"
+    if any(not figure.same_rule for figure in own):
+        lead += ". *: by another rule, see the published figures"
+    return Table(
+        suite,
+        (
+            Column("task", tuple(row.task for row in rows), "name"),
+            Column("domain", tuple(row.domain if len(domains) > 1 else "" for row in rows), "name"),
+            Column("success %", tuple(_percent(row.success_rate) for row in rows)),
+            Column("95 %", tuple(_range(row.ci_low, row.ci_high, _percent) for row in rows)),
+            Column("successes", tuple("" if row.successes is None else str(row.successes) for row in rows)),
+            Column("score", tuple(score(row, _number(row.score_mean)) for row in rows)),
+            Column("95 % of score", tuple(score(row, _range(row.score_low, row.score_high, _number)) for row in rows)),
+            Column("median", tuple(score(row, _number(row.score_median)) for row in rows)),
+            Column("normalised", tuple(score(row, _unit(row.normalised)) for row in rows)),
+            Column("n", tuple(_n(row) for row in rows)),
+            Column("steps", tuple(_plain(row.steps_mean) for row in rows)),
+            Column("sim s", tuple(_plain(row.simulator_s) if row.n else "" for row in rows)),
+            Column("agent s", tuple(_plain(row.agent_s) if row.n else "" for row in rows)),
+            Column("rule", tuple(str(rules.index(row.rule) + 1) if several and row.rule else "" for row in rows)),
+            Column("published", tuple(published(row) for row in rows), "prose"),
+            Column("notes", tuple(_notes(row) for row in rows), "prose"),
+        ),
+        lead,
+    )
+
+
+def _group_table(report: Report) -> Table:
+    suites = report.suites if len(report.suites) > 1 else ()
+    groups = [*suites, *report.domains, report.overall]
+    normalised = _has_scores(report)
+
+    def notes(group: Group) -> str:
+        absent = sum(group.suite in (None, row.suite) and group.domain in (None, row.domain) for row in report.not_run)
+        cannot = f"{absent} task{'' if absent == 1 else 's'} cannot run here" if absent else ""
+        empty = "" if group.tasks or absent else "no task in this run"
+        return "; ".join(filter(None, [_notes(group), cannot, empty]))
+
+    def name(group: Group) -> str:
+        return f"suite {group.suite}" if group.suite else group.domain or "overall"
+
+    return Table(
+        "suites, domains and overall" if suites else "domains and overall",
+        (
+            Column("", tuple(name(group) for group in groups), "name"),
+            Column("tasks", tuple(_of(group.tasks_with_result, group.tasks) for group in groups)),
+            Column("success %", tuple(_percent(group.success_rate) or "-" for group in groups)),
+            Column("95 %", tuple(_range(group.ci_low, group.ci_high, _percent) for group in groups)),
+            Column("successes", tuple("" if group.successes is None else str(group.successes) for group in groups)),
+            Column("normalised", tuple((_unit(group.normalised) or "-") if normalised else "" for group in groups)),
+            Column("n", tuple(_n(group) for group in groups)),
+            Column("sim s", tuple(_plain(group.simulator_s) if group.n else "" for group in groups)),
+            Column("agent s", tuple(_plain(group.agent_s) if group.n else "" for group in groups)),
+            Column("notes", tuple(notes(group) for group in groups), "prose"),
+        ),
+        total=True,
+    )
+
+
+def _score_table(report: Report) -> list[Table]:
+    groups = [(f"suite {group.suite}", group.scores) for group in report.suites if group.scores]
+    shown = {scores for _, scores in groups}
+    groups += [(str(group.domain), group.scores) for group in report.domains if group.scores and group.scores not in shown]
+    if not groups:
+        return []
+
+    def column(title: str, name: str) -> Column:
+        return Column(title, tuple(_with_range(scores, name) for _, scores in groups))
+
+    ends = dict.fromkeys(f"0 is {scores.low_name}, 1 is {scores.high_name}" for _, scores in groups)
+    lead = f"{'; '.join(ends)}. Median: of the tasks' means. IQM: the middle half of all episodes. Optimality gap: the shortfall from 1, "
+    lead += "smaller is better. Intervals: 95 %, bootstrap over episodes within each task."
+    notes = {None: "tasks differ in their number of episodes: no IQM, no interval", 1: "one episode a task: no interval"}
+    return [
+        Table(
+            "normalised scores",
+            (
+                Column("", tuple(name for name, _ in groups), "name"),
+                Column("tasks", tuple(str(scores.tasks) for _, scores in groups)),
+                Column("episodes each", tuple(str(scores.episodes or "") for _, scores in groups)),
+                column("median", "median"),
+                column("IQM", "iqm"),
+                column("optimality gap", "optimality_gap"),
+                column("mean", "mean"),
+                Column("notes", tuple(notes.get(scores.episodes, "") for _, scores in groups), "prose"),
+            ),
+            lead,
+        )
+    ]
+
+
+@dataclass(frozen=True)
+class _Figure:
+    """A published figure: one of the suite, or one of each task's own."""
+
+    suite: str
+    label: str
+    metric: str
+    source: str
+    rule: str
+    same_rule: bool
+    values: Mapping[str, float]
+    """By task."""
+
+    @property
+    def own(self) -> bool:
+        """Whether each task has its own value: then it is printed beside the task."""
+        return len(set(self.values.values())) > 1
+
+
+def _figures(rows: Sequence[TaskRow]) -> list[_Figure]:
+    found: dict[Reference, dict[str, float]] = {}
+    for row in rows:
+        for reference in row.reference:
+            found.setdefault(dataclasses.replace(reference, value=0.0), {})[row.task] = reference.value
+    return [_Figure(rows[0].suite, r.label, r.metric, r.source, r.rule, r.same_rule, values) for r, values in found.items()]
+
+
+def _published_table(figures: Sequence[_Figure]) -> list[Table]:
+    if not figures:
+        return []
+    values = tuple("by task" if f.own else f"{next(iter(f.values.values())):g}" for f in figures)
+    rules = tuple("the same rule" if f.same_rule else f"another rule: {f.rule or 'not stated'}" for f in figures)
+    columns = (
+        Column("suite", tuple(f.suite for f in figures), "name"),
+        Column("of", tuple(f.label for f in figures), "name"),
+        Column("value", values),
+        Column("metric", tuple(f.metric for f in figures), "prose"),
+        Column("rule", rules, "prose"),
+        Column("source", tuple(f.source for f in figures), "prose"),
+    )
+    return [Table("published figures", columns)]
+
+
+def _absent_table(rows: Sequence[NotRun]) -> list[Table]:
+    groups: dict[tuple[str, str, str, str], list[str]] = {}
+    for row in rows:
+        groups.setdefault((row.suite, row.domain, row.reason, row.remedy), []).append(row.task)
+    if not groups:
+        return []
+    names = tuple(", ".join(tasks) if len(tasks) <= 2 else f"{len(tasks)} tasks" for tasks in groups.values())
+    columns = [Column("tasks", names, "prose")]
+    columns += [Column(name, tuple(key[k] for key in groups), "prose") for k, name in enumerate(("suite", "domain", "reason", "remedy"))]
+    lead = "The JSON format lists every task." if any(len(tasks) > 2 for tasks in groups.values()) else ""
+    return [Table("cannot run here", tuple(columns), lead)]
+
+
+def _has_scores(report: Report) -> bool:
+    return any(row.successes is None for row in report.tasks)
+
+
+def _notes(row: TaskRow | Group) -> str:
+    worst = f", at worst {_percent(row.rate_if_missing_fail)}%" if row.rate_if_missing_fail is not None else ""
+    partial = f"partial: {missing(row)}{worst}" if row.partial else ""
+    agent = f"{row.agent_errors} agent error{'' if row.agent_errors == 1 else 's'}" if row.agent_errors else ""
+    return "; ".join(filter(None, [partial, agent]))
+
+
+def _n(row: TaskRow | Group) -> str:
+    return _of(row.n, row.planned)
+
+
+def _of(some: int, all_: int) -> str:
+    return str(some) if some == all_ else f"{some} of {all_}"
+
+
+def _percent(rate: float | None) -> str:
+    return "" if rate is None else f"{100 * rate:.1f}"
+
+
+def _unit(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.1f}" if abs(value) >= 100 else f"{value:.2f}"
+
+
+def _plain(value: float | None) -> str:
+    return "" if value is None else f"{value:.1f}"
+
+
+def _range(low: float | None, high: float | None, write: Callable[[float | None], str]) -> str:
+    return "" if low is None or high is None else f"{write(low)} to {write(high)}"
+
+
+def _with_range(scores: Scores, name: str) -> str:
+    value, low, high = (getattr(scores, name + end) for end in ("", "_low", "_high"))
+    return _unit(value) + (f" ({_range(low, high, _unit)})" if low is not None else "")
+
+
+def _alignment(columns: Sequence[Column]) -> tuple[str, ...]:
+    return tuple("right" if column.kind == "figure" else "left" for column in columns)
+
+
+def _clean(text: str) -> str:
+    """One line without control characters: what came from a file must not steer a terminal."""
+    return "".join(character if character.isprintable() else " " for character in text)
+
+
+def _escape_markdown(text: str) -> str:
+    escaped = html.escape(_clean(text), quote=False)
+    return re.sub(r"([\\`*\[\]|~#]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))", r"\\\1", escaped)
+
+
+def _escape_latex(text: str) -> str:
+    from tabulate import LATEX_ESCAPE_RULES
+
+    return "".join(LATEX_ESCAPE_RULES.get(character, character) for character in _clean(text))

@@ -1,0 +1,417 @@
+"""From the evidence of a run to the figures of its report: one pass over the episodes, then tasks, suites, domains and the whole.
+
+`to_json` gives the documented report, schema 1: {"schema", "run", "overall", "domains", "suites", "tasks", "perturbations", "not_run"}. The
+rows are the dataclasses below, field by field; a value that does not exist is null. Rates lie in [0, 1].
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from harness.core import DOMAINS, Reference, UserError
+from harness.plan import NotRun, Plan, PlanItem
+from harness.stats import Interval, aggregates, iqm, mean_of_rates, mean_score, wilson
+from harness.store import read_episodes, read_run
+
+__all__ = ["SCHEMA", "Group", "Report", "Scores", "TaskRow", "build", "load", "summary", "to_json"]
+
+SCHEMA = 1
+MAX_DRAWS = 10_000_000
+"""Scores drawn by one bootstrap, at most: it is repeated 2,000 times, less often where there are many scores, at least 100 times."""
+
+
+@dataclass(frozen=True)
+class TaskRow:
+    """One task. n = finished + agent_error: an agent's error is a failed episode."""
+
+    task: str
+    domain: str
+    suite: str
+    rule: str
+    planned: int
+    n: int
+    successes: int | None
+    """None: the task has no success, only a score."""
+    agent_errors: int
+    errors: int
+    """Planned cases whose last attempt ended in a fault that is not the agent's: no score."""
+    partial: bool
+    """n < planned."""
+    success_rate: float | None
+    ci_low: float | None
+    """Wilson, 95 %."""
+    ci_high: float | None
+    rate_if_missing_fail: float | None
+    """successes / planned."""
+    score_mean: float | None
+    """Over finished episodes. Without a success an agent's error scores the normaliser's low, or nothing where there is no normaliser."""
+    score_low: float | None
+    """Student's t, 95 %, of a task without a success; from two scores on."""
+    score_high: float | None
+    score_median: float | None
+    normalised: float | None
+    """The success rate where there is one, else the normalised mean score; an agent's error counts as 0."""
+    steps_mean: float | None
+    """Over finished episodes."""
+    ended: Mapping[str, int]
+    """How the n episodes ended: success, terminated, truncated, horizon, agent_error."""
+    simulator_s: float
+    """Seconds inside the simulator, all n episodes together."""
+    agent_s: float
+    reference: tuple[Reference, ...]
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Normalised scores of the tasks of a group that have no success but a normaliser."""
+
+    tasks: int
+    episodes: int | None
+    """Scores a task. None where tasks differ: then there is neither an IQM, which would weigh them unequally, nor an interval."""
+    low_name: str
+    """What 0 stands for."""
+    high_name: str
+    mean: float
+    mean_low: float | None
+    mean_high: float | None
+    median: float
+    """The median of the tasks' means."""
+    median_low: float | None
+    median_high: float | None
+    iqm: float | None
+    iqm_low: float | None
+    iqm_high: float | None
+    optimality_gap: float
+    optimality_gap_low: float | None
+    optimality_gap_high: float | None
+
+
+@dataclass(frozen=True)
+class Group:
+    """A suite, a domain, or the whole run. Means are over tasks, each weighing the same; a task without any result is in none of them."""
+
+    suite: str | None
+    domain: str | None
+    tasks: int
+    tasks_with_result: int
+    planned: int
+    n: int
+    successes: int | None
+    agent_errors: int
+    errors: int
+    partial: bool
+    success_rate: float | None
+    """The mean over tasks that have a success."""
+    ci_low: float | None
+    """harness.stats.mean_of_rates, 95 %: other episodes of these tasks, not other tasks."""
+    ci_high: float | None
+    rate_if_missing_fail: float | None
+    """The mean of successes / planned over all planned tasks that have a success."""
+    normalised: float | None
+    """The mean over tasks of their `normalised`, those without one left out."""
+    ended: Mapping[str, int]
+    simulator_s: float
+    agent_s: float
+    scores: Scores | None
+
+
+@dataclass(frozen=True)
+class Report:
+    """All figures of a run."""
+
+    run: Mapping[str, Any]
+    """run.json without the tasks, and: suites, packages (name to version), total (planned cases)."""
+    overall: Group
+    domains: tuple[Group, ...]
+    """All five, in the order of DOMAINS."""
+    suites: tuple[Group, ...]
+    tasks: tuple[TaskRow, ...]
+    not_run: tuple[NotRun, ...]
+    schema: int = SCHEMA
+
+
+def load(path: str | os.PathLike[str]) -> Report:
+    """The report of a run directory. Raises UserError when it is none, or when its lines do not fit its plan."""
+    return build(read_run(path), read_episodes(path))
+
+
+def build(run: Mapping[str, Any], episodes: Iterable[Mapping[str, Any]]) -> Report:
+    """The report from run.json and the lines of episodes.jsonl, in any order: of a case that ended in `error` and was played again, the later
+    result counts. Raises UserError on lines that are not of this plan."""
+    plan = Plan.from_json(run["plan"])
+    tallies = [_Tally(item) for item in plan.items]
+    places = {tally.item.task.id: (tally, plan.case(number, 0).seed, tally.item.episodes) for number, tally in enumerate(tallies)}
+    count = 0
+    try:
+        for count, line in enumerate(episodes, 1):
+            tally, first, planned = places.get(line["task"], (None, 0, 0))
+            episode = line["seed"] - first
+            if tally is not None and not line["perturbations"] and 0 <= episode < planned:
+                tally.add(episode, line)
+            elif plan.locate(line["task"], line["seed"], line["perturbations"]) is None:  # else a perturbed case: no row of these tables
+                raise UserError(
+                    f"episodes.jsonl, line {count}: run.json does not plan {line['task']} with seed {line['seed']}. Remove that line"
+                )
+    except (AttributeError, KeyError, TypeError) as fault:
+        raise UserError(f"episodes.jsonl, line {count} is no episode of ours: {fault!r}. Remove that line") from fault
+    absent = {row.task for row in plan.not_run}
+    tallies = [tally for tally in tallies if tally.n or tally.item.task.id not in absent]
+    scored = {tally.item.task.id for tally in tallies}
+    rows = [(tally, tally.row()) for tally in tallies]
+    suites = dict.fromkeys([tally.item.suite for tally in tallies] + [row.suite for row in plan.not_run])
+    gather = _Gatherer(rows)
+    return Report(
+        run=_head(run, plan, tuple(suites)),
+        overall=gather.group(),
+        domains=tuple(gather.group(domain=domain) for domain in DOMAINS),
+        suites=tuple(gather.group(suite=suite) for suite in suites),
+        tasks=tuple(row for _, row in rows),
+        not_run=tuple(row for row in plan.not_run if row.task not in scored),
+    )
+
+
+def to_json(report: Report) -> dict[str, Any]:
+    """The report as plain JSON values, in the documented order."""
+    fields = dataclasses.asdict(report)
+    for row in fields["tasks"]:
+        row["reference"] = list(row["reference"])
+    parts = {name: list(fields[name]) for name in ("domains", "suites", "tasks", "not_run")}
+    return {
+        "schema": report.schema,
+        "run": fields["run"],
+        "overall": fields["overall"],
+        **{name: parts[name] for name in ("domains", "suites", "tasks")},
+        "perturbations": [],
+        "not_run": parts["not_run"],
+    }
+
+
+def summary(report: Report) -> str:
+    """The few lines that close a run."""
+    total = report.overall
+    lines = [
+        f"{report.run['agent']['name']}: {total.n} of {total.planned} episodes scored, {total.tasks_with_result} of {total.tasks} tasks"
+    ]
+    if total.successes is not None and total.success_rate is not None:
+        trials = sum(row.n for row in report.tasks if row.successes is not None)
+        interval = f"[{100 * (total.ci_low or 0):.1f}, {100 * (total.ci_high or 0):.1f}]"
+        lines.append(f"{total.successes} of {trials} succeeded; mean of task rates {100 * total.success_rate:.1f} % {interval}")
+    if total.normalised is not None and any(row.successes is None for row in report.tasks):
+        lines.append(f"mean of task rates and normalised scores {total.normalised:.3f}")
+    if total.ended.get("horizon"):
+        lines.append(f"{total.ended['horizon']} of {total.n} hit the horizon")
+    if total.agent_errors:
+        lines.append(f"{total.agent_errors} ended in an error of the agent: they count as failures")
+    if total.partial:
+        lines.append(f"partial: {missing(total)}")
+    if report.not_run:
+        lines.append(f"{_count(len(report.not_run), 'task')} cannot run here: the report names the remedies")
+    return "\n".join(lines)
+
+
+def missing(row: TaskRow | Group) -> str:
+    """Why a row is partial, in words."""
+    unplayed = row.planned - row.n - row.errors
+    parts = [_count(row.errors, "error") if row.errors else "", f"{unplayed} not played" if unplayed else ""]
+    return ", ".join(part for part in parts if part)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+class _Tally:
+    """What is kept of a task's episodes: a byte for each planned one, and its score."""
+
+    MISSING, ERROR, SCORED = range(3)
+
+    def __init__(self, item: PlanItem) -> None:
+        self.item = item
+        self.state = bytearray(item.episodes)
+        self.ended: Counter[str] = Counter()
+        self.n = self.agent_errors = self.successes = self.steps = 0
+        self.scores = array("d")
+        self.simulator_s = self.agent_s = 0.0
+
+    def add(self, number: int, line: Mapping[str, Any]) -> None:
+        """Count one line of this task; `number` tells which of its episodes."""
+        status = line["status"]
+        if self.state[number] == self.SCORED:
+            return
+        if status == "error":
+            self.state[number] = self.ERROR
+            return
+        self.state[number] = self.SCORED
+        self.n += 1
+        self.ended[line["ended"]] += 1
+        timing = line["timing"]
+        self.simulator_s += timing.get("simulator_s", 0.0)
+        self.agent_s += timing.get("agent_s", 0.0)
+        if status == "agent_error":
+            self.agent_errors += 1
+            normaliser = self.item.task.normaliser
+            if self.item.task.success is None and normaliser is not None:
+                self.scores.append(normaliser.low)
+            return
+        self.steps += line["steps"]
+        self.successes += line["success"] is True
+        self.scores.append(line["score"])
+
+    def sorted_scores(self) -> np.ndarray:
+        """All scores; sorted, so that no sum depends on who finished first. Raises UserError when one is not finite."""
+        scores = np.sort(np.asarray(self.scores, dtype=np.float64))
+        if not np.isfinite(scores).all():
+            raise UserError(
+                f"episodes.jsonl holds a score of {self.item.task.id} that is no finite number: the file was changed. Repeat the run"
+            )
+        return scores
+
+    def row(self) -> TaskRow:
+        """The figures of the task."""
+        task = self.item.task
+        n, finished = self.n, self.n - self.agent_errors
+        has_success = task.success is not None
+        rate = wilson(self.successes, n) if has_success and n else None
+        scores = self.sorted_scores()
+        mean = float(scores.mean()) if len(scores) else None
+        interval = mean_score(scores) if len(scores) > 1 and not has_success else None
+        if has_success:
+            normalised = rate.value if rate else None
+        else:
+            normalised = task.normaliser(mean) if task.normaliser and mean is not None else None
+        return TaskRow(
+            task=task.id,
+            domain=task.domain,
+            suite=self.item.suite,
+            rule=task.rule,
+            planned=self.item.episodes,
+            n=n,
+            successes=self.successes if has_success else None,
+            agent_errors=self.agent_errors,
+            errors=self.state.count(self.ERROR),
+            partial=n < self.item.episodes,
+            success_rate=rate.value if rate else None,
+            ci_low=rate.low if rate else None,
+            ci_high=rate.high if rate else None,
+            rate_if_missing_fail=self.successes / self.item.episodes if has_success else None,
+            score_mean=mean,
+            score_low=interval.low if interval else None,
+            score_high=interval.high if interval else None,
+            score_median=float(np.median(scores)) if len(scores) else None,
+            normalised=normalised,
+            steps_mean=self.steps / finished if finished else None,
+            ended=dict(sorted(self.ended.items())),
+            simulator_s=round(self.simulator_s, 3),
+            agent_s=round(self.agent_s, 3),
+            reference=task.references,
+        )
+
+
+class _Gatherer:
+    """Makes groups of rows."""
+
+    def __init__(self, rows: Sequence[tuple[_Tally, TaskRow]]) -> None:
+        self._rows = rows
+        self._scores: dict[tuple[str, ...], Scores] = {}
+
+    def group(self, *, suite: str | None = None, domain: str | None = None) -> Group:
+        """The rows of a suite or a domain, or all."""
+        chosen = [(tally, row) for tally, row in self._rows if suite in (None, row.suite) and domain in (None, row.domain)]
+        rows = [row for _, row in chosen]
+        rated = [row for row in rows if row.successes is not None]
+        seen = [row for row in rated if row.n]
+        rate = mean_of_rates([row.successes or 0 for row in seen], [row.n for row in seen]) if seen else None
+        normalised = [row.normalised for row in rows if row.normalised is not None]
+        ended: Counter[str] = Counter()
+        for row in rows:
+            ended.update(row.ended)
+        planned, n = sum(row.planned for row in rows), sum(row.n for row in rows)
+        return Group(
+            suite=suite,
+            domain=domain,
+            tasks=len(rows),
+            tasks_with_result=sum(row.n > 0 for row in rows),
+            planned=planned,
+            n=n,
+            successes=sum(row.successes or 0 for row in rated) if rated else None,
+            agent_errors=sum(row.agent_errors for row in rows),
+            errors=sum(row.errors for row in rows),
+            partial=n < planned,
+            success_rate=rate.value if rate else None,
+            ci_low=rate.low if rate else None,
+            ci_high=rate.high if rate else None,
+            rate_if_missing_fail=sum(row.rate_if_missing_fail or 0 for row in rated) / len(rated) if rated else None,
+            normalised=sum(normalised) / len(normalised) if normalised else None,
+            ended=dict(sorted(ended.items())),
+            simulator_s=round(sum(row.simulator_s for row in rows), 3),
+            agent_s=round(sum(row.agent_s for row in rows), 3),
+            scores=self._scores_of([tally for tally, row in chosen if row.successes is None and row.normalised is not None]),
+        )
+
+    def _scores_of(self, tallies: Sequence[_Tally]) -> Scores | None:
+        if not tallies:
+            return None
+        key = tuple(tally.item.task.id for tally in tallies)
+        if key not in self._scores:  # a domain is often one suite: the bootstrap is drawn once
+            self._scores[key] = _scores(tallies)
+        return self._scores[key]
+
+
+def _scores(tallies: Sequence[_Tally]) -> Scores:
+    columns: list[np.ndarray] = []
+    lows, highs = set[str](), set[str]()
+    for tally in tallies:
+        normaliser = tally.item.task.normaliser
+        assert normaliser is not None
+        columns.append((tally.sorted_scores() - normaliser.low) / (normaliser.high - normaliser.low))
+        lows.add(normaliser.low_name)
+        highs.add(normaliser.high_name)
+    counts = {len(column) for column in columns}
+    episodes = counts.pop() if len(counts) == 1 else None
+    mean: Interval | float = float(np.mean([column.mean() for column in columns]))
+    median: Interval | float = float(np.median([column.mean() for column in columns]))
+    gap: Interval | float = float(np.mean([1 - np.minimum(column, 1).mean() for column in columns]))
+    middle: Interval | float | None = None
+    if episodes is not None:
+        scores = np.stack(columns, axis=1)
+        middle = float(iqm(scores))
+        if episodes > 1:
+            found = aggregates(scores, repeats=min(2000, max(100, MAX_DRAWS // scores.size)))
+            mean, median, middle, gap = found.mean, found.median, found.iqm, found.optimality_gap
+    return Scores(
+        tasks=len(tallies),
+        episodes=episodes,
+        low_name=" or ".join(sorted(lows)),
+        high_name=" or ".join(sorted(highs)),
+        **_flat("mean", mean),
+        **_flat("median", median),
+        **_flat("iqm", middle),
+        **_flat("optimality_gap", gap),
+    )
+
+
+def _flat(name: str, found: Interval | float | None) -> dict[str, Any]:
+    if isinstance(found, Interval):
+        return {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}
+    return {name: found, f"{name}_low": None, f"{name}_high": None}
+
+
+def _head(run: Mapping[str, Any], plan: Plan, suites: tuple[str, ...]) -> dict[str, Any]:
+    packages: dict[str, set[str]] = {}
+    for item in plan.items:
+        for name, version in item.packages.items():
+            packages.setdefault(name, set()).add(version)
+    head = {name: value for name, value in run.items() if name not in ("schema", "plan")}
+    return head | {
+        "plan": {"hash": run["plan"]["hash"], "seed": plan.seed},
+        "suites": list(suites),
+        "packages": {name: ", ".join(sorted(versions)) for name, versions in sorted(packages.items())},
+    }

@@ -1,0 +1,111 @@
+"""BabyAI (arXiv 1810.08272) as shipped in the Farama `minigrid` package: two suites.
+
+`babyai` is the GEA paper's: the 17 levels of arXiv 2412.08442, appendix G.1, table 10, with GEA's success rate on each. All are go-to, open and
+pick-up levels: navigation, as in that paper. 100 episodes a level (appendix E). The paper publishes no seeds; ours are those of BabyAI's own
+evaluation (scripts/evaluate.py: from 1,000,000,000), and so is the rule, return > 0, with the level's own step limit. The 336x336 picture from
+above that GEA looks at is a view of the adapter, not part of the task.
+
+`babyai-planning` is ours: those of BabyAI's 19 curriculum levels (docs/iclr19_levels.md) that GEA left out and that take a plan: clear a path,
+fetch a key, put one thing beside another, obey several sentences in order, up to BossLevel. The domain is planning. PutNext has no level of that
+name in minigrid. The same protocol.
+"""
+
+from __future__ import annotations
+
+from harness.core import Reference, Suite, Task
+
+__all__ = ["SUITES"]
+
+FIRST_SEED = 1_000_000_000
+RULE = "the mission fulfilled (return > 0) within the level's own step limit"
+
+GEA = (  # level, percent of 100 episodes
+    ("GoToRedBallGrey", 88),
+    ("GoToRedBall", 97),
+    ("GoToRedBallNoDists", 100),
+    ("GoToObj", 100),
+    ("GoToObjS4", 100),
+    ("GoToLocalS8N7", 93),
+    ("GoToRedBlueBall", 92),
+    ("GoToDoor", 100),
+    ("Open", 76),
+    ("OpenRedDoor", 100),
+    ("OpenDoorColor", 100),
+    ("OpenDoorLoc", 80),
+    ("OpenTwoDoors", 100),
+    ("OpenRedBlueDoors", 100),
+    ("Pickup", 41),
+    ("PickupLoc", 88),
+    ("PickupDist", 94),
+)
+GATO = Reference(
+    label="Gato",
+    value=0.932,
+    metric="success_rate",
+    source="arXiv 2205.06175, table 8, as quoted by arXiv 2412.08442, table 2",
+    rule="a mean over Gato's own BabyAI levels, no level alone; a score in percent of the expert's, which GEA takes for the success rate",
+)
+
+PLANNING = (  # level, percent by imitation of 1,000,000 demonstrations of that level (BabyAI 1.1), where known
+    ("PutNextLocal", 100.0),
+    ("UnblockPickup", None),
+    ("Unlock", 100.0),
+    ("Synth", 100.0),
+    ("SynthLoc", None),
+    ("GoToSeq", 96.7),
+    ("SynthSeq", 93.9),
+    ("GoToImpUnlock", 84.0),
+    ("BossLevel", 90.4),
+)
+
+
+def _task(level: str, domain: str, tags: tuple[str, ...], references: tuple[Reference, ...]) -> Task:
+    return Task(
+        id=f"babyai/{level}@1",
+        domain=domain,
+        adapter="adapters.minigrid:MiniGridAdapter",
+        params={"id": f"BabyAI-{level}-v0"},
+        rule=RULE,
+        first_seed=FIRST_SEED,
+        tags=tags,
+        references=references,
+    )
+
+
+def _gea(percent: float) -> Reference:
+    return Reference(
+        label="GEA",
+        value=percent / 100,
+        metric="success_rate",
+        source="arXiv 2412.08442, table 10",
+        rule="100 random episodes, seeds not published, the 336x336 picture from above; the mean over the 17 levels is 0.911",
+        same_rule=True,
+    )
+
+
+def _imitation(percent: float) -> Reference:
+    return Reference(
+        label="BabyAI 1.1, imitation",
+        value=percent / 100,
+        metric="success_rate",
+        source="arXiv 2007.12770, table 4",
+        rule="one agent a level, 1,000,000 demonstrations of it, the symbolic 7x7 view; other episodes",
+    )
+
+
+SUITES: tuple[Suite, ...] = (
+    Suite(
+        name="babyai",
+        title="BabyAI, the GEA paper's 17 levels",
+        tasks=tuple(_task(level, "navigation", ("gea",), (_gea(percent), GATO)) for level, percent in GEA),
+        episodes=100,
+        source="arXiv 2412.08442, appendices E and G.1; arXiv 1810.08272",
+    ),
+    Suite(
+        name="babyai-planning",
+        title="BabyAI, nine curriculum levels that take a plan",
+        tasks=tuple(_task(level, "planning", (), () if percent is None else (_imitation(percent),)) for level, percent in PLANNING),
+        episodes=100,
+        source="arXiv 1810.08272, docs/iclr19_levels.md of mila-iqia/babyai",
+    ),
+)

@@ -1,0 +1,281 @@
+"""Atari against the real emulator."""
+
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from adapters.atari import TWO_PLAYERS, AtariAdapter
+from harness.contract import check_adapter
+from harness.core import BadAction, Case, Discrete, Task, TimeStep, UserError
+from suites.atari import SUITES
+from suites.atari_scores import GEA_GAMES, RANDOM_AND_HUMAN
+
+ale_py = pytest.importorskip("ale_py")
+gymnasium = pytest.importorskip("gymnasium")
+
+ROOT = Path(__file__).parents[2]
+PLAIN, STICKY = ({task.params["game"]: task for task in suite.tasks} for suite in SUITES)
+LEAKY = ("assault", "qbert", "seaquest", "solaris")
+"""Games in which reset_game alone, or a snapshot alone, leaves something of the last episode."""
+
+
+def with_params(task: Task, **params: object) -> Task:
+    return dataclasses.replace(task, params={**task.params, **params})
+
+
+def names(adapter: AtariAdapter) -> tuple[str, ...]:
+    assert isinstance(adapter.brief.action, Discrete)
+    return adapter.brief.action.names
+
+
+def view(timestep: TimeStep, name: str) -> np.ndarray:
+    return timestep.observation[name]()
+
+
+def some_actions(adapter: AtariAdapter, count: int, seed: int = 0) -> list[Any]:
+    rng = np.random.default_rng(seed)
+    return [adapter.brief.action.sample(rng) for _ in range(count)]
+
+
+def trajectory(adapter: AtariAdapter, case: Case, actions: Sequence[Any]) -> list[Any]:
+    steps = [adapter.reset(case)]
+    told: list[Any] = [(adapter.state(), view(steps[0], "image").tobytes(), dict(steps[0].metrics))]
+    for action in actions:
+        step = adapter.step(action)
+        told.append((adapter.state(), view(step, "image").tobytes(), step.reward, step.terminated, dict(step.metrics)))
+        if step.terminated:
+            break
+    return told
+
+
+def areas_by_hand(frame: np.ndarray) -> np.ndarray:
+    """Every pixel cut into 84 x 84 pieces, averaged over 84 x 84 areas."""
+    for axis in (0, 1):
+        size = frame.shape[axis]
+        pieces = np.moveaxis(np.repeat(frame.astype(np.float64), 84, axis), axis, 0)
+        frame = np.moveaxis(pieces.reshape(84, size, -1).mean(1), 0, axis)
+    return np.floor(frame + 0.5 + 1e-9).astype(np.uint8)
+
+
+@pytest.mark.parametrize("task", [PLAIN["pong"], STICKY["breakout"]], ids=lambda task: task.id)
+def test_contract(task: Task) -> None:
+    check_adapter(task, steps=40)
+
+
+def test_plays_as_the_environment_of_ale_py() -> None:
+    """Screen, RAM and points of our episode are those of ale-py's own environment, action by action."""
+    gymnasium.register_envs(ale_py)
+    theirs = gymnasium.make("ALE/Breakout-v5", repeat_action_probability=0.0, disable_env_checker=True)
+    ours = AtariAdapter(PLAIN["breakout"])
+    theirs.reset(seed=1)
+    start = ours.reset(Case(PLAIN["breakout"], 0))
+    for _ in range(int(start.metrics["frames"])):
+        theirs.unwrapped.ale.act(0)
+    points = 0.0
+    for action in some_actions(ours, 150):
+        step, (image, reward, terminated, _, info) = ours.step(action), theirs.step(action)
+        np.testing.assert_array_equal(view(step, "image"), image)
+        np.testing.assert_array_equal(view(step, "state"), theirs.unwrapped.ale.getRAM())
+        assert (step.reward, step.terminated, step.metrics["lives"]) == (reward, terminated, info["lives"])
+        points += reward
+    assert points > 0
+    theirs.close()
+
+
+@pytest.mark.parametrize("game", LEAKY)
+@pytest.mark.parametrize("tasks", [PLAIN, STICKY], ids=["plain", "sticky"])
+def test_a_kept_emulator_keeps_nothing(game: str, tasks: dict[str, Task]) -> None:
+    kept, case = AtariAdapter(tasks[game]), Case(tasks[game], 3)
+    actions = some_actions(kept, 60)
+    once = trajectory(kept, case, actions)
+    for seed in (4, 5):
+        trajectory(kept, Case(tasks[game], seed), some_actions(kept, 50 * seed, seed))
+    assert trajectory(kept, case, actions) == once
+    assert trajectory(AtariAdapter(tasks[game]), case, actions) == once
+
+
+@pytest.mark.slow
+def test_every_game_of_the_suite_plays_the_same_twice() -> None:
+    for task in STICKY.values():
+        adapter, case = AtariAdapter(task), Case(task, 0)
+        actions = some_actions(adapter, 10)
+        once = trajectory(adapter, case, actions)
+        trajectory(adapter, Case(task, 1), some_actions(adapter, 30, 1))
+        assert trajectory(adapter, case, actions) == once, task.id
+        assert adapter.brief.observation["image"].problem(view(adapter.reset(case), "image")) is None
+        assert adapter.brief.control_hz == task.control_hz
+
+
+def test_seeds_differ_by_their_no_ops() -> None:
+    adapter = AtariAdapter(PLAIN["pong"])
+    cases = [Case(PLAIN["pong"], seed) for seed in range(150)]
+    frames = [int(adapter.reset(case).metrics["frames"]) for case in cases]
+    assert set(frames) == set(range(1, 31))
+    states = [tuple(told[0] for told in trajectory(adapter, case, [2, 3] * 10)) for case in cases[:20]]
+    assert len(set(states)) == len(set(frames[:20])) > 5
+
+
+def test_sticky_actions() -> None:
+    task = STICKY["breakout"]
+    adapter = AtariAdapter(task)
+    actions = some_actions(adapter, 40)
+    first, second = (trajectory(adapter, Case(task, seed), actions) for seed in (0, 1))
+    assert first[0] == second[0], "without no-ops every episode starts alike"
+    assert first != second
+
+    always, never = with_params(task, sticky=1.0), with_params(task, sticky=0.0)
+    held = trajectory(AtariAdapter(always), Case(always, 0), [2] * 20)
+    idle = trajectory(AtariAdapter(never), Case(never, 0), [0] * 20)
+    moved = trajectory(AtariAdapter(never), Case(never, 0), [2] * 20)
+    assert held == idle != moved
+
+
+def test_how_often_actions_stick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under actions that alternate, a frame's action is the one before in a quarter of the frames that could differ."""
+    task = with_params(STICKY["pong"], frame_skip=1)
+    adapter = AtariAdapter(task)
+    adapter.reset(Case(task, 0))
+
+    class Recorder:
+        def __init__(self, ale: Any) -> None:
+            self.ale, self.executed = ale, list[str]()
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.ale, name)
+
+        def act(self, action: Any) -> int:
+            self.executed.append(action.name)
+            return self.ale.act(action)
+
+    recorder = Recorder(adapter._ale)
+    monkeypatch.setattr(adapter, "_ale", recorder)
+    wanted = [2, 3] * 1000
+    for action in wanted:
+        adapter.step(action)
+    stuck = np.mean([done != names(adapter)[action] for done, action in zip(recorder.executed, wanted, strict=True)])
+    # Whoever sticks once executes the other action; sticking again executes it rightly: the chance p of the wrong one has p = 0.25 (1 - p).
+    assert abs(stuck - 0.2) < 0.04
+
+
+def test_gray_view_pools_the_last_two_frames() -> None:
+    task = PLAIN["breakout"]
+    adapter, frames = AtariAdapter(task), AtariAdapter(with_params(task, frame_skip=1))
+    actions = some_actions(adapter, 25)
+    start, single = adapter.reset(Case(task, 0)), frames.reset(Case(task, 0))
+    np.testing.assert_array_equal(view(start, "image_gray"), areas_by_hand(frames._ale.getScreenGrayscale()))
+    assert view(single, "image_gray").shape == (84, 84)
+    pooled = 0
+    for action in actions:
+        step = adapter.step(action)
+        for _ in range(3):
+            frames.step(action)
+        before = frames._ale.getScreenGrayscale().copy()
+        frames.step(action)
+        now = frames._ale.getScreenGrayscale()
+        np.testing.assert_array_equal(view(step, "image_gray"), areas_by_hand(np.maximum(before, now)))
+        pooled += int((before > now).any())
+    assert pooled > 5, "frames that differ were compared"
+
+
+@pytest.mark.parametrize("task", [PLAIN["breakout"], STICKY["seaquest"]], ids=lambda task: task.id)
+def test_a_late_reader_of_the_gray_view_sees_the_same(task: Task) -> None:
+    early, late = AtariAdapter(task), AtariAdapter(task)
+    actions = some_actions(early, 60)
+    steps = early.reset(Case(task, 1)), late.reset(Case(task, 1))
+    view(steps[0], "image_gray")
+    for index, action in enumerate(actions):
+        steps = early.step(action), late.step(action)
+        seen = view(steps[0], "image_gray")
+        if index >= 30:
+            np.testing.assert_array_equal(view(steps[1], "image_gray"), seen)
+        assert (early.state(), steps[0].reward, steps[0].metrics) == (late.state(), steps[1].reward, steps[1].metrics)
+        np.testing.assert_array_equal(early.render(), late.render())
+
+
+def test_the_loss_of_a_life_ends_nothing() -> None:
+    adapter = AtariAdapter(PLAIN["breakout"])
+    step = adapter.reset(Case(PLAIN["breakout"], 0))
+    lives = [step.metrics["lives"]]
+    while not step.terminated:
+        step = adapter.step(1)
+        lives.append(step.metrics["lives"])
+    assert lives[0] == 5
+    assert lives[-1] == 0
+    assert set(lives) == {5, 4, 3, 2, 1, 0}
+
+
+def test_brief() -> None:
+    adapter = AtariAdapter(PLAIN["ms_pacman"])
+    assert names(adapter)[0] == "NOOP"
+    assert adapter.brief.control_hz == 15
+    step = adapter.reset(Case(PLAIN["ms_pacman"], 0))
+    assert step.instruction == "Play Ms Pacman."
+    assert step.success is None
+    for name, spec in adapter.brief.observation.items():
+        assert spec.problem(view(step, name)) is None, name
+    everything = AtariAdapter(with_params(PLAIN["pong"], full_action_space=True))
+    assert len(names(everything)) == 18
+    with pytest.raises(BadAction):
+        adapter.step(99)
+
+
+def test_modes_and_difficulties() -> None:
+    plain, hard = PLAIN["breakout"], with_params(PLAIN["breakout"], difficulty=1, mode=4)
+    adapters = AtariAdapter(plain), AtariAdapter(hard)
+    easy, other = (trajectory(adapter, Case(plain, 0), [1, 2, 3] * 10) for adapter in adapters)
+    assert easy != other
+    assert trajectory(adapters[1], Case(plain, 0), [1, 2, 3] * 10) == other
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"game": "pongg"}, "did you mean pong"),
+        ({"game": "joust"}, "no Atari game 'joust'"),
+        ({"sticky": 2}, "0 <= sticky <= 1"),
+        ({"frame_skip": 0}, "frame_skip >= 1"),
+        ({"frameskip": 4}, "frameskip"),
+        ({"mode": 77}, "pong has no mode 77; it has 0"),
+        ({"difficulty": 9}, "pong has no difficulty 9"),
+    ],
+)
+def test_wrong_params(params: dict[str, object], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        AtariAdapter(with_params(PLAIN["pong"], **params))
+
+
+def test_says_nothing() -> None:
+    """In a process of its own: the emulator introduces itself once."""
+    code = "from adapters.atari import AtariAdapter; from suites.atari import SUITES; AtariAdapter(SUITES[0].tasks[0])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("", "")
+
+
+def test_suites() -> None:
+    games = set(ale_py.roms.get_all_rom_ids()) - TWO_PLAYERS
+    assert len(games) == 104
+    assert len(RANDOM_AND_HUMAN) == 57
+    assert set(RANDOM_AND_HUMAN) <= games
+    assert len(GEA_GAMES) == 44
+    assert [suite.in_all for suite in SUITES] == [True, False]
+    for suite, tasks in zip(SUITES, (PLAIN, STICKY), strict=True):
+        assert set(tasks) == set(RANDOM_AND_HUMAN)
+        assert suite.episodes == 10
+        for game, task in tasks.items():
+            assert task.name == f"{suite.name}/{game}"
+            assert (task.max_steps, task.success, task.score, task.domain) == (27_000, None, "return", "games")
+            assert task.max_steps * task.params["frame_skip"] == 108_000
+            assert (task.tags == ("gea",)) == (game in GEA_GAMES)
+            assert task.normaliser
+            assert [task.normaliser(score) for score in RANDOM_AND_HUMAN[game]] == [0, 1]
+    assert {reference.value for reference in PLAIN["pong"].references} == {0.327, 0.31, 0.85}
+    assert not any(reference.same_rule for reference in PLAIN["pong"].references)
+    assert not any(task.references for task in STICKY.values())
