@@ -64,7 +64,7 @@ def run(
         command=shlex.join(["bench", *sys.argv[1:]]),
     )
     summary = play(spec, [each.name for each in found], plan, out, options, progress_for())
-    _print_report(summary.path, "text", None)
+    _print_report(summary.path, "text")
     _say(summary.words())
     if summary.missing or summary.agent_errors or summary.stopped or not summary.planned:
         return WITH_ERRORS
@@ -75,10 +75,9 @@ def run(
 def report(
     run: Annotated[Path, typer.Argument(help="A run directory.")],
     format: Annotated[Literal["text", "markdown", "latex", "csv", "json"], typer.Option(help="What to print.")] = "text",
-    against: Annotated[str | None, typer.Option(help="Only published figures whose label contains this.")] = None,
 ) -> int:
     """Print the tables of a run."""
-    _print_report(run, format, against)
+    _print_report(run, format)
     return DONE
 
 
@@ -114,12 +113,11 @@ def doctor() -> int:
     return DONE
 
 
-def _print_report(path: Path, format: str, against: str | None) -> None:
+def _print_report(path: Path, format: str) -> None:
     from leaderboards.render import render
+    from leaderboards.report import load
 
-    from leaderboards.report import build_report
-
-    print(render(build_report(path), format))
+    print(render(load(path), format))
 
 
 def _argument(text: str) -> tuple[str, Any]:

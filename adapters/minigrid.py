@@ -1,7 +1,7 @@
-"""MiniGrid and BabyAI (the Farama `minigrid` package): any level of its registry, `params = {"id": "BabyAI-GoTo-v0"}`.
+"""MiniGrid and BabyAI (the Farama `minigrid` package): any level of its registry, say `params = {"id": "BabyAI-GoTo-v0"}`.
 
-Traps of the package: the pictures of the MiniGrid-WFC-* levels are missing from its wheel, so those levels do not build; `-v0` of the levels that
-have a `-v1` warns; `MiniGrid-Playground-v0` has no goal.
+Traps of the package: the wheel lacks the pictures that the MiniGrid-WFC-* levels are made from, so those do not build; the `-v0` of a
+level that has a `-v1` warns; MiniGrid-Playground has no goal.
 """
 
 from __future__ import annotations
@@ -25,40 +25,40 @@ STEPS = ((1, 0), (0, 1), (-1, 0), (0, -1))
 NO_EXPERT = ("BabyAI-KeyInBox", "BabyAI-PutNextS5N2Carrying", "BabyAI-PutNextS6N3Carrying", "BabyAI-PutNextS7N4Carrying")
 """What the bot cannot solve, by its own docstring; measured: 0 of 10 each."""
 PLAN_LIMIT = 200
-"""Subgoals the bot may push while it plans one action. Where it is not in a loop it pushed at most 9 (all levels, 20,000 episodes)."""
+"""Subgoals the bot may push while it plans one action. Outside of a circle it pushed at most 9 (measured on all levels)."""
 PIXELS, PARTIAL_TILE = 336, 8
 
 _pack = struct.Struct("<hhbi").pack
 
 
 class MiniGridAdapter(Adapter):
-    """One level of MiniGrid or BabyAI: an agent on a grid of cells that turns, walks, carries, opens and is told what to do in one sentence.
+    """One level of MiniGrid or BabyAI: an agent on a grid of cells turns, walks, carries and opens things; one sentence says what for.
 
-    Views, each drawn only when it is read (MiniGrid's own observation is most of the cost of its step, so it is one of them):
+    Views, each drawn only when it is read (MiniGrid draws `grid` at every step, which is most of what its step costs):
+        grid           uint8 (7, 7, 3), 0..10      what the agent sees: [x, y] -> (object, colour, state) in MiniGrid's numbers; the agent
+                                                   is at [3, 6] and looks towards y = 0
+        direction      Discrete(4)                 where it looks on the map: right, down, left, up
+        image_partial  uint8 (56, 56, 3), RGB      `grid` as a picture, 8 px a cell: RGBImgPartialObsWrapper's
+        image          uint8 (336, 336, 3), RGB    the whole map from above, as in the GEA paper (arXiv 2412.08442, appendix D)
+    `image` is drawn with the largest whole number of pixels a cell that fits (42 for an 8x8 map, which fills it; 15 for 22x22) and centred
+    on black: nothing is resampled. The cells in the agent's sight are highlighted, MiniGrid's default; the paper does not say whether
+    theirs were.
 
-    | name | spec | what |
-    |---|---|---|
-    | `grid` | uint8 (7, 7, 3), 0..10 | what the agent sees, [x, y, (object, colour, state)] in MiniGrid's numbers; it stands at [3, 6] and looks to y = 0 |
-    | `direction` | Discrete(4) | where it looks on the map: right, down, left, up |
-    | `image_partial` | uint8 (56, 56, 3) RGB | `grid` as a picture, 8 px a cell: what RGBImgPartialObsWrapper shows |
-    | `image` | uint8 (336, 336, 3) RGB | the whole map from above, as in the GEA paper (arXiv 2412.08442, appendix D) |
+    Actions: Discrete(7), left, right, forward, pickup, drop, toggle, done. The no-op is `done`. Where `done` ends the episode
+    (MiniGrid-GoToDoor, MiniGrid-GoToObject) it is `drop`, which does nothing while nothing is carried. MiniGrid-Dynamic-Obstacles has the
+    first three actions only and none does nothing: there it is `left`. A BabyAI goal that holds from the start is noticed at the first
+    action.
 
-    `image` is drawn with the largest whole number of pixels a cell that fits into 336 (an 8x8 map: 42 px, exactly; 22x22: 15 px) and centred on
-    black, so nothing is ever resampled. The cells the agent sees are highlighted, as MiniGrid's own pictures do by default; the paper does not say.
+    The instruction is the mission, the reward the level's: 1 - 0.9 steps / limit at success, -1 for running into a moving ball. Success is
+    an episode that ends with a reward above 0, BabyAI's own rule (scripts/evaluate.py: return > 0). With `Task.max_steps=None` the level's
+    own limit truncates. The simulator's seed is exactly `case.seed`: BabyAI's protocol counts from 1,000,000,000.
 
-    Actions: Discrete(7), left, right, forward, pickup, drop, toggle, done. The no-op is `done`, but where `done` ends the episode
-    (MiniGrid-GoToDoor-*, MiniGrid-GoToObject-*) it is `drop`, which does nothing while nothing is carried; MiniGrid-Dynamic-Obstacles-* knows the
-    first three actions only, none of which does nothing: there it is `left`. In a BabyAI level a goal already met is noticed at any action.
+    The expert is BabyAIBot, on BabyAI levels only. It can plan in circles for ever (UnlockToUnlock, seldom GoToImpUnlock and Unlock),
+    break its own assertions, find no place to drop what it carries, and it refuses to go on once a box was opened. Then it has given up:
+    `expert` returns None until the next reset, and the metric `expert_gave_up` is 1 from the next step on. A count of subgoals decides,
+    not a clock.
 
-    The instruction is the mission. The reward is the level's (1 - 0.9 steps / limit at success). Success is an episode that ended with a reward
-    above 0, which is BabyAI's rule (scripts/evaluate.py: return > 0). With `Task.max_steps=None` the level's own limit truncates. The simulator is
-    seeded with exactly `case.seed`: BabyAI's protocol counts from 1,000,000,000.
-
-    The expert is BabyAIBot, on BabyAI levels only. It can plan in circles for ever (UnlockToUnlock, GoToImpUnlock, Unlock), fail its own assertions
-    and find no place to drop what it carries; and it does not go on once a box was opened. Then it has given up: `expert` returns None for the rest
-    of the episode and the metric `expert_gave_up` is 1 from the next step on. What decides is a count of subgoals, never a clock.
-
-    Errors: UserError where the id names no level.
+    Raises UserError where `id` names no level, and under BABYAI_DONE_ACTIONS, which changes when BabyAI counts a mission as fulfilled.
     """
 
     packages = ("minigrid", "gymnasium")
@@ -112,13 +112,14 @@ class MiniGridAdapter(Adapter):
                 "image": Box((PIXELS, PIXELS, 3), "uint8", 0, 255, "px", "RGB, the whole map from above; the red triangle is the agent"),
             },
             action=_action_spec(level, int(self._env.action_space.n)),
-            embodiment="An agent on a grid: it turns left or right by 90 degrees, steps one cell forward, picks up, drops and toggles (opens, "
-            "unlocks with the key of the same colour in hand) what is in the cell ahead, and carries one object at most. Walls and closed doors "
-            "block its way and its sight.",
+            embodiment="an agent on a grid: it turns by 90 degrees, steps one cell forward, picks up, drops and toggles what is in the "
+            "cell ahead (toggling opens and closes, and unlocks with a key of the same colour in hand), and carries one object at most; "
+            "walls, closed doors and objects block its way, walls and closed doors its sight",
             simulator="MiniGrid, a 2-D grid world seen from above",
         )
 
     def reset(self, case: Case) -> TimeStep:
+        """Generate the map and mission of `case.seed`."""
         with contextlib.redirect_stdout(sys.stderr):  # levels print "Sampling rejected" while they are generated
             self._env.reset(seed=case.seed)
         self._bot, self._gave_up = None, False
@@ -126,6 +127,7 @@ class MiniGridAdapter(Adapter):
         return self._going
 
     def step(self, action: Any) -> TimeStep:
+        """Execute one action."""
         _, reward, terminated, truncated, _ = self._env.step(self.brief.action.check(action))
         if not (reward or terminated or truncated):
             return self._going  # all such steps are one value: the views look at the simulator as it is now
@@ -134,9 +136,11 @@ class MiniGridAdapter(Adapter):
         return TimeStep(self._views, going.instruction, float(reward), bool(terminated), bool(truncated), won, going.metrics)
 
     def render(self) -> np.ndarray:
+        """The view `image`."""
         return self._image()
 
     def expert(self, executed: Any) -> int | None:
+        """The bot's action, or None where it has given up (see the class)."""
         if not self._has_bot:
             return super().expert(executed)
         if self._gave_up:
@@ -165,6 +169,7 @@ class MiniGridAdapter(Adapter):
         return here if ahead is None else here + b"a%d,%d,%d" % ahead.encode()
 
     def close(self) -> None:
+        """Close the level."""
         self._env.close()
 
     def _grid(self) -> np.ndarray:

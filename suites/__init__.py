@@ -3,6 +3,7 @@
 SUITES = {
     "smoke": "suites.smoke",
     "babyai": "suites.babyai",
+    "babyai-planning": "suites.babyai",
     "minigrid": "suites.minigrid",
     "atari": "suites.atari",
     "atari-sticky": "suites.atari",

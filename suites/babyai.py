@@ -1,13 +1,13 @@
-"""BabyAI (arXiv 1810.08272) as shipped in the Farama `minigrid` package: two suites.
+"""BabyAI (arXiv 1810.08272), as shipped in the Farama `minigrid` package: two suites.
 
-`babyai` is the GEA paper's: the 17 levels of arXiv 2412.08442, appendix G.1, table 10, with GEA's success rate on each. All are go-to, open and
-pick-up levels: navigation, as in that paper. 100 episodes a level (appendix E). The paper publishes no seeds; ours are those of BabyAI's own
-evaluation (scripts/evaluate.py: from 1,000,000,000), and so is the rule, return > 0, with the level's own step limit. The 336x336 picture from
-above that GEA looks at is a view of the adapter, not part of the task.
+`babyai` is the GEA paper's: the 17 levels of arXiv 2412.08442, appendix G.1, table 10, with GEA's success rate on each. All are go-to,
+open and pick-up levels, so the domain is navigation, as in that paper. 100 episodes a level (appendix E). The paper publishes no seeds:
+ours are those of BabyAI's own evaluation (scripts/evaluate.py: from 1,000,000,000), as is the rule, return > 0 within the level's own step
+limit. The 336x336 picture from above that GEA looks at is one of the adapter's views, not part of the task.
 
-`babyai-planning` is ours: those of BabyAI's 19 curriculum levels (docs/iclr19_levels.md) that GEA left out and that take a plan: clear a path,
-fetch a key, put one thing beside another, obey several sentences in order, up to BossLevel. The domain is planning. PutNext has no level of that
-name in minigrid. The same protocol.
+`babyai-planning` is ours: those of BabyAI's 19 curriculum levels (docs/iclr19_levels.md) that GEA left out and that take a plan: clear the
+way, fetch a key, put one thing beside another, follow several sentences in order, up to BossLevel. (PutNext is no level of minigrid's.) The
+domain is planning, the protocol the same.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""MiniGrid (arXiv 2306.13831): twelve levels of the Farama package that BabyAI does not have.
+"""MiniGrid (arXiv 2306.13831): twelve levels of the Farama package that are not BabyAI's.
 
-The package names no evaluation protocol: ten episodes a level, seeds from 0, success is an episode that ends with a reward above 0 within the
-level's own step limit. No expert: BabyAI's bot needs BabyAI's instructions.
+The package prescribes no evaluation: ten episodes a level, seeds from 0; success is an episode that ends with a reward above 0 within the
+level's own step limit. There is no expert: BabyAI's bot reads BabyAI's instructions.
 """
 
 from __future__ import annotations

@@ -1,0 +1,49 @@
+"""A task or two of every family, under a minute on two cores: does all of it work here? Its figures are not for comparison."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+
+from harness.core import Suite, Task
+from suites import atari, babyai, metaworld, minigrid
+
+__all__ = ["SUITES"]
+
+ATARI_STEPS = 200
+
+
+def _named(suites: Iterable[Suite], *names: str) -> tuple[Task, ...]:
+    found = {task.name: task for suite in suites for task in suite.tasks}
+    return tuple(found[name] for name in names)
+
+
+def _short(task: Task) -> Task:
+    """A game cut short is another task: no published figure and no human score goes with it."""
+    rule = f"points in {ATARI_STEPS} steps, else as {task.id}"
+    name = task.name.partition("/")[2]
+    return dataclasses.replace(task, id=f"smoke/{name}@1", max_steps=ATARI_STEPS, rule=rule, normaliser=None, references=(), tags=())
+
+
+SUITES: tuple[Suite, ...] = (
+    Suite(
+        name="smoke",
+        title="a task or two of every family, in under a minute",
+        tasks=(
+            *_named(babyai.SUITES, "babyai/GoToRedBall", "babyai/PickupLoc", "babyai/Unlock"),
+            *_named(minigrid.SUITES, "minigrid/FourRooms"),
+            *_named(metaworld.SUITES, "metaworld/reach-v3", "metaworld/drawer-open-v3"),
+            *(_short(task) for task in _named(atari.SUITES, "atari/pong", "atari/breakout")),
+            Task(
+                id="gym/CartPole-v1@1",
+                domain="games",
+                adapter="adapters.gym:GymAdapter",
+                params={"id": "CartPole-v1"},
+                success=None,
+                rule="steps upright, at most 500",
+            ),
+        ),
+        episodes=4,
+        in_all=False,
+    ),
+)
