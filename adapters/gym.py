@@ -139,6 +139,8 @@ def task_for(env_id: str, kwargs: Mapping[str, Any] | None = None, *, domain: st
     the info of that reset or step has `success` or `is_success`, and there is none otherwise. Give `success` for one that tells only at
     times. An environment registered without a time limit gets a horizon of 100,000 steps.
     """
+    if (lack := GymAdapter.missing()) is not None:
+        raise UserError(f"gym:{env_id}: {lack.reason}; {lack.remedy}")
     kwargs = dict(kwargs or {})
     spec = _registered(env_id)
     name = "+".join([env_id, *(f"{key}={json.dumps(value, separators=(',', ':'))}" for key, value in sorted(kwargs.items()))])

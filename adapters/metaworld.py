@@ -20,7 +20,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from harness.core import Adapter, Box, Brief, Case, Task, TimeStep, UserError
+from harness.core import Adapter, Box, Brief, Case, Missing, Task, TimeStep, UserError
 
 __all__ = ["MetaWorldAdapter"]
 
@@ -80,6 +80,13 @@ class MetaWorldAdapter(Adapter):
 
     packages: ClassVar[tuple[str, ...]] = ("metaworld", "mujoco", "gymnasium")
     extra: ClassVar[str] = "metaworld"
+
+    @classmethod
+    def limited(cls) -> Missing | None:
+        """Images need EGL or OSMesa."""
+        if any(ctypes.util.find_library(name) for name in ("EGL", "OSMesa")):
+            return None
+        return Missing("no images: neither EGL nor OSMesa is installed", "apt-get install libegl1 libgl1-mesa-dri")
 
     @classmethod
     def has_expert(cls, task: Task) -> bool:

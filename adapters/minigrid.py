@@ -120,7 +120,7 @@ class MiniGridAdapter(Adapter):
 
     def reset(self, case: Case) -> TimeStep:
         """Generate the map and mission of `case.seed`."""
-        with contextlib.redirect_stdout(sys.stderr):  # levels print "Sampling rejected" while they are generated
+        with contextlib.redirect_stdout(None):  # levels print "Sampling rejected" while they are generated
             self._env.reset(seed=case.seed)
         self._bot, self._gave_up = None, False
         self._going = TimeStep(self._views, self._env.mission, success=False)

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from harness.core import Agent, Turn
 
-__all__ = ["AgentFault", "Asking", "Hung", "LocalAgent", "Watch", "ask", "describe", "watched"]
+__all__ = ["FAULTS", "AgentFault", "Asking", "Hung", "LocalAgent", "Watch", "ask", "describe", "watched"]
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,10 @@ class AgentFault:
 
 class Hung(BaseException):
     """Raised into a call that does not return. No Exception, so that nobody's `except Exception` swallows it."""
+
+
+FAULTS = (Exception, SystemExit, Hung)
+"""What foreign code may raise at us: a simulator that calls sys.exit must not end the run."""
 
 
 class Watch:
@@ -87,7 +91,7 @@ def ask(agent: Agent, turns: Sequence[Turn], watch: Watch, timeout: float) -> li
         reason = f"answered {len(answers)} of {len(turns)} turns"
     except Hung:
         reason = f"no answer within {timeout:g} s"
-    except Exception as fault:
+    except (Exception, SystemExit) as fault:
         reason = describe(fault)
     finally:
         watch.deadline = 0.0

@@ -312,6 +312,11 @@ class _Playable(ABC):
         return None
 
     @classmethod
+    def limited(cls) -> Missing | None:
+        """What works only in part on this machine - images without a GL library, say -, or None. Must not import a simulator."""
+        return None
+
+    @classmethod
     def affinity(cls, task: Task) -> str:
         """Tasks of one key can be served by one kept environment."""
         return task.id

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from harness.asking import Hung, Watch, watched
+from harness.asking import FAULTS, Watch, watched
 from harness.core import Adapter, BatchedAdapter, Brief, Case, Missing, Task, TimeStep
 from harness.load import load
 
@@ -136,7 +136,7 @@ class Environments:
         with watched(self._watch, CLOSING_S):
             try:
                 seat.adapter.close()
-            except (Exception, Hung) as fault:  # the episode's own fault is recorded already; a broken environment often cannot be closed
+            except FAULTS as fault:  # the episode's own fault is recorded already; a broken environment often cannot be closed
                 log.warning("%s.close failed: %r", type(seat.adapter).__name__, fault)
 
     def _unused(self, seat: Seat) -> bool:

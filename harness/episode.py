@@ -141,6 +141,9 @@ class Episode:
             raise SimulatorFault(f"the task scores the metric {task.score!r}, and the adapter gave {sorted(self.metrics) or 'none'}")
         if not math.isfinite(score):
             raise SimulatorFault(f"the score is {score}")
+        for name, value in self.metrics.items():
+            if not math.isfinite(value):
+                raise SimulatorFault(f"the metric {name!r} is {value}")
         return success, score, task.normaliser(score) if task.normaliser else None
 
     def trace(self) -> Trace:
@@ -151,7 +154,7 @@ class Episode:
 
     def result(self, status: str, ended: str, error: str | None, scores: tuple[bool | None, float | None, float | None]) -> Result:
         """The line that remains; protocol and the rest of `timing` are the runner's to fill in."""
-        metrics = {name: float(value) for name, value in self.metrics.items()}
+        metrics = {name: float(value) for name, value in self.metrics.items() if math.isfinite(value)}
         if self.clipped:
             metrics["clipped_actions"] = float(self.clipped)
         return Result(

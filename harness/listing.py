@@ -64,6 +64,9 @@ def doctor(adapters: Mapping[str, str]) -> str:
         kind = load(entry)
         versions = ", ".join(f"{package} {version}" for package, version in package_versions(kind.packages).items())
         rows.append(_state(name, kind.missing(), versions))
+        limit = kind.limited()
+        if limit is not None and rows[-1][1] == "ready":
+            rows[-1] = [name, "in part", f"{versions}; {limit.reason}", limit.remedy]
     for name, package, what in (("parallel", "ray", "--workers"), ("intervals", "rliable", "IQM in reports")):
         rows.append(_state(name, _package(package, "ray" if package == "ray" else "report"), f"{package} for {what}"))
     return _table(["what", "state", "versions, or what is missing", "what mends it"], rows)

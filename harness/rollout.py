@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from harness.asking import AgentFault, Asking, Hung, Watch, describe
+from harness.asking import FAULTS, AgentFault, Asking, Hung, Watch, describe
 from harness.core import Answer, BadAction, Case, Missing, TimeStep, Turn, UserError
 from harness.environments import Environments, Seat, Unreadable
 from harness.episode import Episode, Outcome
@@ -78,7 +78,7 @@ class Lanes:
 
     def _refill(self, group: _Group, feed: Feed) -> None:
         for lane in group.lanes:
-            while lane.episode is None:
+            while lane.episode is None:  # again where an episode failed at its reset
                 taken = feed.take(group.environments.keys(lane.seat))
                 if taken is None:
                     break
@@ -99,7 +99,7 @@ class Lanes:
         except UserError as wrong:  # the adapter says what is wrong with the task itself
             watch.deadline = 0.0
             self._report(Outcome(ticket, None, missing=Missing(str(wrong), "correct the task's params")))
-        except (Exception, Hung) as fault:
+        except FAULTS as fault:
             watch.deadline = 0.0
             if lane.seat is not None:
                 self._fail(group, lane.seat, "another episode of this shared simulator failed")
@@ -109,32 +109,35 @@ class Lanes:
             episode.simulator_s += clock() - begun
             lane.episode = episode
 
-    def _submit(self, group: _Group) -> tuple[Any, list[_Lane]] | None:
+    def _submit(self, group: _Group) -> tuple[Any, list[_Lane], list[Any]] | None:
         asked: list[_Lane] = []
         turns: list[Turn] = []
+        tickets: list[Any] = []
         for lane in group.lanes:
             episode = lane.episode
             if episode is None or episode.pending:
                 continue
             try:
                 turns.append(episode.turn(self._watch))
-            except (Exception, Hung) as fault:
+            except FAULTS as fault:
                 self._fail(group, episode.seat, _reason("expert", fault))
             else:
                 asked.append(lane)
+                tickets.append(episode.ticket)
         if not turns:
             return None
-        self._watch.cases = tuple(lane.episode.ticket for lane in asked if lane.episode is not None)
-        return self._agent.submit(turns), asked
+        self._watch.cases = tickets
+        return self._agent.submit(turns), asked, tickets
 
-    def _collect(self, ticket: Any, asked: list[_Lane]) -> None:
-        self._watch.cases = tuple(lane.episode.ticket for lane in asked if lane.episode is not None)
+    def _collect(self, ticket: Any, asked: list[_Lane], tickets: list[Any]) -> None:
+        self._watch.cases = tickets
         answers, seconds = self._agent.collect(ticket)
+        share = seconds / len(asked)
         for lane, answer in zip(asked, answers):
             episode = lane.episode
             if episode is None:
                 continue
-            episode.agent_s += seconds / len(asked)
+            episode.agent_s += share
             episode.asked += 1
             if isinstance(answer, AgentFault):
                 self._end(lane, "agent_error", answer.reason)
@@ -182,7 +185,7 @@ class Lanes:
                 watch.deadline = 0.0
                 self._end(lane, "agent_error", str(bad))
                 continue
-            except (Exception, Hung) as fault:
+            except FAULTS as fault:
                 watch.deadline = 0.0
                 self._fail(group, seat, _reason("step", fault))
                 continue
@@ -190,8 +193,9 @@ class Lanes:
             episode.simulator_s += clock() - begun
             if ended:
                 self._end(lane, "finished", None, ended)
-        for moves in together.values():
-            self._step_together(group, moves)
+        if together:
+            for moves in together.values():
+                self._step_together(group, moves)
 
     def _step_together(self, group: _Group, moves: dict[int, tuple[_Lane, Any]]) -> None:
         """One step of a simulator that several lanes share; its fault is the fault of all of them."""
@@ -208,7 +212,7 @@ class Lanes:
                 how = lane.episode.advance(action, step)
                 if how:
                     ended.append((lane, how))
-        except (Exception, Hung) as fault:
+        except FAULTS as fault:
             self._watch.deadline = 0.0
             self._fail(group, seats[0], _reason("step", fault))
             return
@@ -233,7 +237,11 @@ class Lanes:
             outcome = Outcome.finished(episode, ended) if reason is None else Outcome.failed(episode, status, reason)
         except Exception as fault:  # the adapter's last metrics make no score
             outcome = Outcome.failed(episode, "error", describe(fault))
-        self._agent.end([episode.name])
+        try:
+            self._agent.end([episode.name])
+        except FAULTS as fault:
+            if outcome.result is not None and outcome.result.status == "finished":
+                outcome = Outcome.failed(episode, "agent_error", f"end: {describe(fault)}")
         self._report(outcome)
 
 
@@ -243,7 +251,7 @@ class _Group:
     def __init__(self, size: int, watch: Watch) -> None:
         self.lanes = [_Lane() for _ in range(size)]
         self.environments = Environments(size, watch)
-        self.asked: tuple[Any, list[_Lane]] | None = None
+        self.asked: tuple[Any, list[_Lane], list[Any]] | None = None
 
 
 def _reason(where: str, fault: BaseException) -> str:

@@ -129,9 +129,13 @@ class Box:
             values = np.floor(values)
         return np.asarray(np.clip(values, *self._limits), self.dtype)
 
+    @functools.cached_property
+    def _nothing(self) -> np.ndarray:
+        return np.asarray(np.clip(self._spread(self.noop), *self._limits), self.dtype)
+
     def nothing(self) -> np.ndarray:
         """The action that does nothing."""
-        return np.asarray(np.clip(self._spread(self.noop), *self._limits), self.dtype)
+        return self._nothing.copy()
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 from harness.core import Reference, UserError
 from harness.plan import NotRun
-from leaderboards.report import Group, Report, Scores, TaskRow, missing, to_json
+from leaderboards.report import missing
+from leaderboards.rows import Group, Report, Scores, TaskRow, to_json
 
 __all__ = ["FORMATS", "WIDTH", "render"]
 

@@ -15,7 +15,7 @@ ATARI_STEPS = 200
 
 def _named(suites: Iterable[Suite], *names: str) -> tuple[Task, ...]:
     found = {task.name: task for suite in suites for task in suite.tasks}
-    return tuple(found[name] for name in names)
+    return tuple(dataclasses.replace(found[name], references=()) for name in names)
 
 
 def _short(task: Task) -> Task:
