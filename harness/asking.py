@@ -13,6 +13,9 @@ from harness.core import Agent, Turn
 __all__ = ["FAULTS", "AgentFault", "Asking", "Hung", "LocalAgent", "Watch", "ask", "describe", "watched"]
 
 
+clock = time.perf_counter
+
+
 @dataclass(frozen=True)
 class AgentFault:
     """The agent did not answer this turn; `reason` says why, in one line."""
@@ -31,7 +34,7 @@ FAULTS = (Exception, SystemExit, Hung)
 class Watch:
     """What the loop is doing now, and until when it may: written before and after each call into foreign code, read by a watchdog.
 
-    The deadline is a time.monotonic() value; 0.0 means that no foreign call is under way.
+    The deadline is a time.perf_counter() value; 0.0 means that no foreign call is under way.
     """
 
     __slots__ = ("cases", "deadline", "phase")
@@ -43,13 +46,13 @@ class Watch:
 
     def overdue(self) -> bool:
         """Whether the call under way should have returned."""
-        return 0.0 < self.deadline < time.monotonic()
+        return 0.0 < self.deadline < clock()
 
     def guard(self, phase: str, patience: float, cases: Sequence[Any]) -> None:
         """A call into foreign code begins: it has `patience` seconds. Set `deadline` to 0.0 when it is back."""
         self.phase = phase
         self.cases = cases
-        self.deadline = time.monotonic() + patience
+        self.deadline = clock() + patience
 
 
 class watched:
@@ -62,7 +65,7 @@ class watched:
         self._patience = patience
 
     def __enter__(self) -> None:
-        self._watch.phase, self._watch.deadline = "simulator", time.monotonic() + self._patience
+        self._watch.phase, self._watch.deadline = "simulator", clock() + self._patience
 
     def __exit__(self, *_: object) -> None:
         self._watch.deadline = 0.0
@@ -83,7 +86,7 @@ def describe(fault: BaseException) -> str:
 
 def ask(agent: Agent, turns: Sequence[Turn], watch: Watch, timeout: float) -> list[Any]:
     """One answer or AgentFault for each turn, in order. `timeout` is in seconds, for each call of the agent."""
-    watch.phase, watch.deadline = "agent", time.monotonic() + timeout
+    watch.phase, watch.deadline = "agent", clock() + timeout
     try:
         answers = agent.act(turns)
         if len(answers) == len(turns):
@@ -130,9 +133,9 @@ class LocalAgent:
 
     def submit(self, turns: Sequence[Turn]) -> list[Any]:
         """Answered at once."""
-        begun = time.perf_counter()
+        begun = clock()
         answers = ask(self._agent, turns, self._watch, self._timeout)
-        self._seconds = time.perf_counter() - begun
+        self._seconds = clock() - begun
         return answers
 
     def collect(self, ticket: list[Any]) -> tuple[list[Any], float]:

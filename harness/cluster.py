@@ -55,7 +55,7 @@ class _Served:
         reference, _ = ticket
         begun = time.perf_counter()
         # Twice: the batch before ours has as long as ours, and ours may be split.
-        self.watch.phase, self.watch.deadline = "agent", time.monotonic() + 2 * self._timeout
+        self.watch.phase, self.watch.deadline = "agent", time.perf_counter() + 2 * self._timeout
         try:
             answers = ray.get(reference)
         finally:

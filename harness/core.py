@@ -16,11 +16,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from harness.specs import BadAction, Box, Discrete, MultiDiscrete, Spec, Text
+from harness.specs import ActionSpec, BadAction, Box, Discrete, MultiDiscrete, Spec, Text, Texts
 
 __all__ = [
-    "DOMAINS", "Adapter", "Agent", "Answer", "BadAction", "BatchedAdapter", "Box", "Brief", "Case", "Discrete", "Missing", "MultiDiscrete",
-    "Normaliser", "Perturbation", "Reference", "Result", "Spec", "Suite", "Task", "Text", "TimeStep", "Turn", "UserError", "stream", "stream_key",
+    "DOMAINS", "ActionSpec", "Adapter", "Agent", "Answer", "BadAction", "BatchedAdapter", "Box", "Brief", "Case", "Discrete", "Missing", "MultiDiscrete",
+    "Normaliser", "Perturbation", "Reference", "Result", "Spec", "Suite", "Task", "Text", "Texts", "TimeStep", "Turn", "UserError", "stream", "stream_key",
 ]  # fmt: skip
 
 DOMAINS = ("manipulation", "navigation", "games", "ui", "planning")
@@ -190,7 +190,7 @@ class Brief:
 
     observation: Mapping[str, Spec]
     """The views on offer, or, in a Turn, those the agent reads. Names are one vocabulary over all adapters: see docs/adapters.md."""
-    action: Spec
+    action: ActionSpec
     embodiment: str
     """The body, its actuators and its sensors, in words."""
     simulator: str
@@ -236,6 +236,13 @@ class Turn:
     """The expert's action, only for an agent that reads `expert`; None when the expert has given up."""
     rng_key: int = 0
     """The key of `rng`; draw from `rng` instead."""
+
+    @classmethod
+    def of(cls, fields: dict[str, Any]) -> Turn:
+        """A turn from all its fields. One is made at every step, and a frozen dataclass pays for each assignment in its constructor."""
+        turn = object.__new__(cls)
+        turn.__dict__.update(fields)
+        return turn
 
     @property
     def observation(self) -> Mapping[str, Any]:

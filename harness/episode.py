@@ -84,10 +84,19 @@ class Episode:
         if self._expert:
             expert = self._ask_expert(watch)
         past = self._history - 1
-        return Turn(
-            self.brief, self.instruction, tuple(self._observations), tuple(self._actions[-past:]) if past else (), self.steps, self.name,
-            self.memory, expert, self._rng_key,
-        )  # fmt: skip
+        return Turn.of(
+            {
+                "brief": self.brief,
+                "instruction": self.instruction,
+                "observations": tuple(self._observations),
+                "actions": tuple(self._actions[-past:]) if past else (),
+                "step": self.steps,
+                "episode": self.name,
+                "memory": self.memory,
+                "expert": expert,
+                "rng_key": self._rng_key,
+            }
+        )
 
     def _ask_expert(self, watch: Watch) -> Any:
         watch.guard("simulator", self.seat.patience, self.tickets)

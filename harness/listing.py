@@ -67,8 +67,7 @@ def doctor(adapters: Mapping[str, str]) -> str:
         limit = kind.limited()
         if limit is not None and rows[-1][1] == "ready":
             rows[-1] = [name, "in part", f"{versions}; {limit.reason}", limit.remedy]
-    for name, package, what in (("parallel", "ray", "--workers"), ("intervals", "rliable", "IQM in reports")):
-        rows.append(_state(name, _package(package, "ray" if package == "ray" else "report"), f"{package} for {what}"))
+    rows.append(_state("parallel", _package("ray"), "ray, for --workers other than 0"))
     return _table(["what", "state", "versions, or what is missing", "what mends it"], rows)
 
 
@@ -76,11 +75,11 @@ def _first_sentence(kind: type) -> str:
     return " ".join((kind.__doc__ or "").split()).partition(". ")[0].rstrip(".")
 
 
-def _package(name: str, extra: str) -> Missing | None:
+def _package(name: str) -> Missing | None:
     try:
         importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
-        return Missing(f"the package {name} is not installed", f"pip install 'bench[{extra}]'")
+        return Missing(f"the package {name} is not installed", f"pip install 'bench[{name}]'")
     return None
 
 

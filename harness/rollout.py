@@ -176,8 +176,9 @@ class Lanes:
             if seat.single is None:
                 together.setdefault(id(seat.shared), {})[seat.lane] = lane, action
                 continue
+            watch.phase, watch.cases = "simulator", episode.tickets
             begun = clock()
-            watch.guard("simulator", seat.patience, episode.tickets)
+            watch.deadline = begun + seat.patience
             try:
                 seen = seat.single.step(action)
                 ended = episode.advance(action, seen)

@@ -1,6 +1,7 @@
 """What an observation or an action looks like: shape, dtype, unit, bounds, and the door every action goes through.
 
-Four kinds cover every domain: `Box` (continuous), `Discrete`, `MultiDiscrete` and `Text`. The names are Gymnasium's. Standard library and numpy
+`Box` (continuous), `Discrete`, `MultiDiscrete` and `Text` are the kinds of actions and observations, `Texts` is one of observations. The
+names are Gymnasium's. Standard library and numpy
 only; runs on Python 3.9, so that an adapter in another interpreter can use it.
 """
 
@@ -15,7 +16,7 @@ from typing import Any, Union
 
 import numpy as np
 
-__all__ = ["BadAction", "Box", "Discrete", "MultiDiscrete", "Spec", "Text"]
+__all__ = ["ActionSpec", "BadAction", "Box", "Discrete", "MultiDiscrete", "Spec", "Text", "Texts"]
 
 
 class BadAction(ValueError):
@@ -258,5 +259,21 @@ class Text:
         return self.choices[0] if self.choices else ""
 
 
-Spec = Union[Box, Discrete, MultiDiscrete, Text]
-"""Any of the four kinds."""
+@dataclass(frozen=True)
+class Texts:
+    """A tuple of strings, of any number: the commands that are possible now, say. An observation only."""
+
+    meaning: str = ""
+
+    def problem(self, value: Any) -> str | None:
+        """Why `value` does not conform, or None."""
+        if isinstance(value, tuple) and all(isinstance(text, str) for text in value):
+            return None
+        return f"expected a tuple of strings, got {type(value).__name__}"
+
+
+Spec = Union[Box, Discrete, MultiDiscrete, Text, Texts]
+"""Any of the kinds."""
+
+ActionSpec = Union[Box, Discrete, MultiDiscrete, Text]
+"""The kinds that an action can have."""

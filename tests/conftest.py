@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import subprocess
+import sys
+import sysconfig
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import toys
@@ -91,6 +96,83 @@ def ray_here() -> Iterator[None]:
 
     os.environ.setdefault("RAY_AUTH_MODE", "disabled")
     paths = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
-    ray.init(num_cpus=4, include_dashboard=False, log_to_driver=False, logging_level="error", runtime_env={"env_vars": {"PYTHONPATH": paths}})
+    ray.init(
+        num_cpus=4, include_dashboard=False, log_to_driver=False, logging_level="error", runtime_env={"env_vars": {"PYTHONPATH": paths}}
+    )
     yield
     ray.shutdown()
+
+
+class Said(NamedTuple):
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def bench_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Iterator[Callable[..., Said]]:
+    """The command line in this process, in an empty folder, which saves the second of a start: bench_here("run", "--agent", ...)."""
+    import bench
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    before = set(sys.modules)
+
+    def go(*args: object) -> Said:
+        importlib.invalidate_caches()
+        monkeypatch.setattr(sys, "argv", ["bench", *map(str, args)])
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            bench.main()
+        out, err = capfd.readouterr()
+        assert isinstance(ended.value.code, int)
+        return Said(ended.value.code, out, err)
+
+    yield go
+    for name in set(sys.modules) - before:  # a file of the test's own must not be found by the next test
+        if str(tmp_path) in str(getattr(sys.modules[name], "__file__", None)):
+            del sys.modules[name]
+
+
+def bench_process(*args: object, cwd: Path, first: str = "", **options: Any) -> subprocess.Popen[str]:
+    """The console script in a process of its own, in a session of its own; `first` goes ahead of the toys on PYTHONPATH."""
+    script = Path(sysconfig.get_path("scripts")) / "bench"
+    paths = os.pathsep.join(filter(None, [first, str(ROOT / "tests")]))
+    environment = {**os.environ, "PYTHONPATH": paths}
+    words = [str(script), *map(str, args)]
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
+    return subprocess.Popen(words, cwd=cwd, env=environment, text=True, start_new_session=True, **options)
+
+
+def bench_there(*args: object, cwd: Path, **options: Any) -> Said:
+    """As bench_process, to its end."""
+    with bench_process(*args, cwd=cwd, **options) as process:
+        out, err = process.communicate(timeout=120)
+    return Said(process.returncode, out, err)
+
+
+def wait_for_lines(path: Path, count: int, process: subprocess.Popen[str]) -> None:
+    """Until the run in `path` has so many episodes; fails when its process ends first."""
+    file = path / "episodes.jsonl"
+    until = time.monotonic() + 90
+    while not file.exists() or file.read_bytes().count(b"\n") < count:
+        assert process.poll() is None, f"the run ended too early: {process.communicate()}"
+        assert time.monotonic() < until, "the run is too slow"
+        time.sleep(0.01)
+
+
+SLOW_RUN = ("run", "--agent", "uniform", "--suite", "toysuite:SLOW", "--episodes", 4)
+"""A command that takes some seconds: 12 cases, most of them as long as the horizon."""
+
+
+@pytest.fixture(scope="session")
+def slow_results(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    """What SLOW_RUN gives when nobody disturbs it."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    said = bench_there(*SLOW_RUN, "--workers", 0, "--out", "run", cwd=folder)
+    assert said.code == 0, said.err
+    results = results_of(folder / "run")
+    assert len(results) == 12
+    return results

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import ctypes
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -345,3 +345,23 @@ class ReadsSmell(GoodAgent):
     """Wants a view that no toy has."""
 
     reads = ("smell",)
+
+
+class Exits(GoodAgent):
+    """Calls sys.exit when an instruction holds the marker, or raises at the end of such an episode."""
+
+    def __init__(self, marker: str = "exit", at_end: bool = False) -> None:
+        self.marker, self.at_end = marker, at_end
+        self.marked: set[str] = set()
+
+    def act(self, turns: Sequence[Turn]) -> Sequence[Any]:
+        for turn in turns:
+            if self.marker in turn.instruction:
+                self.marked.add(turn.episode)
+        if self.marked & {turn.episode for turn in turns} and not self.at_end:
+            raise SystemExit(3)
+        return super().act(turns)
+
+    def end(self, episodes: Iterable[str]) -> None:
+        if self.at_end and self.marked & set(episodes):
+            raise RuntimeError("this agent cannot end")

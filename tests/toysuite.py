@@ -1,8 +1,33 @@
-"""Suites of toys for the command line: `--suite toysuite:SLOW`, say."""
+"""Suites of toys for the command line: `--suite toysuite:SLOW`, say; and an agent whose every action hangs on everything that it sees."""
 
+import zlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
 import toys
 
-from harness.core import Suite
+from harness.core import Agent, Suite, Turn
 
 QUICK = Suite("toys", "a point in a square", toys.SUITE_TASKS, 4)
 SLOW = Suite("slow-toys", "a slow point in a square", tuple(toys.toy_task(name, slow_s=0.01) for name in ("a", "b", "c")), 12)
+MARKED = Suite("marked", "one instruction says raise", (toys.toy_task(marker="raise", marker_seeds=[1]),), 3)
+BROKEN = Suite("broken", "one case breaks", (toys.toy_task(), toys.toy_task("bad", fault="raise_on_step", fault_seeds=[1])), 3)
+PARTLY = Suite("partly", "one task cannot run here", (toys.toy_task(), toys.toy_task("bad", fault="missing")), 2)
+NOWHERE = Suite("nowhere", "no task can run here", (toys.toy_task("bad", fault="missing"),), 2)
+
+
+class Looker(Agent):
+    """Samples its action with a generator seeded by everything that it sees and by its own luck: the least difference leads it elsewhere."""
+
+    reads = ("image?", "image_gray?", "state?")
+    history = 2
+
+    def act(self, turns: Sequence[Turn]) -> list[Any]:
+        return [turn.brief.action.sample(np.random.default_rng([self._seen(turn), int(turn.rng.integers(1 << 30))])) for turn in turns]
+
+    @staticmethod
+    def _seen(turn: Turn) -> int:
+        views = [np.asarray(view).tobytes() for observation in turn.observations for view in observation.values()]
+        said = f"{turn.instruction} {turn.step} {[np.asarray(action).tolist() for action in turn.actions]}"
+        return zlib.crc32(b"".join([*views, said.encode()]))

@@ -79,6 +79,12 @@ def test_an_agent_that_raises_fails_its_own_case(play_toys: Play, ray_here: None
     check(play_toys("RaiseOn", tasks=bad(marker="raise"), **way), "agent_error", "cannot read 'raise'")
 
 
+@pytest.mark.parametrize("at_end", [False, True])
+def test_an_agent_that_exits_fails_its_own_case(play_toys: Play, at_end: bool) -> None:
+    run = play_toys("Exits", tasks=bad(marker="exit"), args={"at_end": at_end}, **HERE)
+    check(run, "agent_error", "cannot end" if at_end else "SystemExit: 3")
+
+
 @pytest.mark.parametrize("way", [HERE, WORKERS], ids=["here", "workers"])
 def test_an_agent_that_sleeps_fails_its_own_case(play_toys: Play, ray_here: None, way: dict[str, int]) -> None:
     check(play_toys("SleepOn", tasks=bad(marker="sleep"), agent_timeout=1.0, **way), "agent_error", "no answer within 1 s")

@@ -1,0 +1,172 @@
+"""Every example in the docs, run: files are written, commands are run, and what they print is compared with what the page shows.
+
+A fenced block of README.md, CONTRIBUTING.md or docs/*.md is one of:
+    python, toml  its first line is `# file: NAME`; the block is written to NAME in the page's own folder
+    console       a line `$ COMMAND` is run there by bash, this Python's programs first; it must exit 0, or N where it ends in `# exit N`.
+                  Every other line must be a line of what was printed, in that order; numbers, rulers and spaces may differ, `...` is any
+    sh            commands that a test cannot run: the first line says why, `# not run: REASON`
+    text, json    to be read
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+import adapters
+import bench
+from harness.catalogue import find_suites
+from harness.core import Box, Discrete, Result
+from harness.load import load
+from leaderboards.rows import Group, Scores, TaskRow
+from suites import SUITES
+
+ROOT = Path(bench.__file__).resolve().parent
+RUN = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+ALL = [*RUN, ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*/*.md"))]
+COMMANDS = typer.main.get_command(bench.app).commands  # type: ignore[attr-defined]
+VIEWED = ("babyai/GoToRedBall", "atari/pong", "metaworld/reach-v3", "gym/CartPole-v1")
+
+names = pytest.mark.parametrize("page", ALL, ids=lambda page: str(page.relative_to(ROOT)))
+pages = pytest.mark.parametrize("page", RUN, ids=lambda page: page.name)
+
+
+def blocks(page: Path) -> Iterator[tuple[str, list[str]]]:
+    """(language, lines) of every fenced block."""
+    language, lines = None, list[str]()
+    for line in page.read_text().splitlines():
+        if not line.startswith("```"):
+            lines.append(line)
+        elif language is None:
+            language, lines = line[3:].strip(), []
+        else:
+            yield language, lines
+            language = None
+    assert language is None, f"{page.name}: a block is not closed"
+
+
+def prose(page: Path) -> str:
+    """The page without its blocks."""
+    return re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+
+
+@pages
+def test_what_the_page_shows_runs(page: Path, tmp_path: Path) -> None:
+    for language, lines in blocks(page):
+        assert language in ("python", "toml", "console", "sh", "text", "json"), f"{page.name}: a block without a known language"
+        if language in ("python", "toml"):
+            named = re.fullmatch(r"# file: ([\w/.-]+)", lines[0])
+            assert named, f"{page.name}: a {language} block begins with `# file: NAME`, this one with {lines[0]!r}"
+            (tmp_path / named[1]).write_text("\n".join(lines[1:]) + "\n")
+        elif language == "sh":
+            assert lines[0].startswith("# not run: "), f"{page.name}: a sh block begins with `# not run: REASON`; what can run is `console`"
+        elif language == "console":
+            play(lines, tmp_path)
+
+
+def play(lines: list[str], folder: Path) -> None:
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", "COLUMNS": "140"}
+    printed: list[str] = []
+    for line in lines:
+        if line.startswith("$ "):
+            command, _, expected = line[2:].partition("  # exit ")
+            done = subprocess.run(
+                ["bash", "-c", command], cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300
+            )
+            assert done.returncode == int(expected or 0), f"$ {command}\n{done.stdout}{done.stderr}"
+            output = f"$ {command}\n{done.stdout}{done.stderr}"
+            printed = [loosely(text) for text in (done.stdout + done.stderr).splitlines()]
+        elif line.strip() not in ("", "..."):
+            assert loosely(line) in printed, f"the page shows {line!r}; it printed:\n{output}"
+            printed = printed[printed.index(loosely(line)) + 1 :]
+
+
+def loosely(line: str) -> str:
+    """A line without what may differ: numbers, the width of columns, where the line ends."""
+    return " ".join(re.sub(r"-{2,}", "-", re.sub(r"\d+(\.\d+)*", "0", line)).split())
+
+
+@names
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", prose(page)):
+        if re.match(r"https?://|mailto:", target):
+            continue
+        path, _, anchor = target.partition("#")
+        file = (page.parent / path).resolve() if path else page
+        assert file.exists(), f"{page.name} links to {target}"
+        if anchor:
+            headings = re.findall(r"^#+ (.+)$", file.read_text(), re.MULTILINE)
+            assert anchor in [re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings], f"{page.name}: {target}"
+
+
+def test_every_page_is_linked() -> None:
+    linked = {(page.parent / target.partition("#")[0]).resolve() for page in ALL for target in re.findall(r"\]\(([^)\s]+)\)", prose(page))}
+    assert [page.name for page in ALL if page.name != "README.md" and page not in linked] == []
+
+
+@names
+def test_commands_exist_as_they_are_named(page: Path) -> None:
+    spans = [*re.findall(r"`([^`\n]+)`", prose(page)), *(line for _, lines in blocks(page) for line in lines)]
+    for words in (span.removeprefix("$ ").split() for span in spans):
+        if words[:1] == ["bench"] and len(words) > 1 and not words[1].startswith("-"):
+            assert words[1] in COMMANDS, f"{page.name}: there is no command `bench {words[1]}`"
+            offered = {option for parameter in COMMANDS[words[1]].params for option in parameter.opts} | {"--help"}
+            asked = {word.partition("=")[0].rstrip(",.;") for word in words[2:] if word.startswith("--")}
+            assert asked <= offered, f"{page.name}: `bench {words[1]}` has no option {asked - offered}"
+        if words[:1] == ["make"] and len(words) == 2 and shutil.which("make"):
+            done = subprocess.run(["make", "-n", words[1]], cwd=ROOT, capture_output=True, text=True)
+            assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="there is no make")
+def test_the_main_job_is_what_the_readme_says() -> None:
+    planned = subprocess.run(["make", "-n", "run"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    command = re.search(r"bench run .+", planned)
+    assert command is not None
+    assert command[0] in (ROOT / "README.md").read_text()
+
+
+def test_nothing_names_a_place_on_this_machine() -> None:
+    for file in [*ALL, *(ROOT / "docs").rglob("*.svg")]:
+        found = re.search(r"(?<![\w.:/-])/(root|home|work|tmp|Users)/\S*", file.read_text())
+        assert found is None, f"{file.name} names {found[0]}" if found else ""
+
+
+def test_the_changelog_knows_this_version() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert f"## {version}" in (ROOT / "CHANGELOG.md").read_text()
+
+
+@pytest.mark.parametrize("kind", [Result, TaskRow, Group, Scores], ids=lambda kind: kind.__name__)
+def test_every_stored_field_is_documented(kind: Any) -> None:
+    text = (ROOT / "docs" / "runs.md").read_text()
+    assert [field.name for field in dataclasses.fields(kind) if f"`{field.name}`" not in text] == []
+
+
+@pytest.mark.parametrize("name", VIEWED)
+def test_the_vocabulary_is_what_the_adapters_offer(name: str) -> None:
+    """Every view has a row in the table of docs/adapters.md, with its shape and dtype."""
+    rows = re.findall(r"^\| `(\w+)` \| (\w+) \| ([^|]+) \|", (ROOT / "docs" / "adapters.md").read_text(), re.MULTILINE)
+    known = {(view, family): kind.strip() for view, family, kind in rows}
+    task = next(task for suite in find_suites(",".join(SUITES), SUITES) for task in suite.tasks if task.name == name)
+    family = next(family for family, entry in adapters.ADAPTERS.items() if entry == task.adapter)
+    adapter = load(task.adapter)(task)
+    try:
+        for view, spec in adapter.brief.observation.items():
+            told = known.get((view, family)) or known.get((re.sub("_.*", "_camera", view), family))
+            assert told is not None, f"{family} offers {view}"
+            if family != "gym":
+                assert told == (f"{spec.dtype} {spec.shape}" if isinstance(spec, Box) else f"Discrete({spec.n})" * isinstance(spec, Discrete))
+    finally:
+        adapter.close()
