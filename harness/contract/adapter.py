@@ -21,7 +21,7 @@ import numpy as np
 from harness.contract.lane import USE_CHECK, ContractError, Lane, Moment, Player, call, demand, difference, prefix, same
 from harness.core import Adapter, BatchedAdapter, Brief, Case, Perturbation, Task
 from harness.load import load
-from harness.specs import BadAction, Box, Discrete, MultiDiscrete, Spec, Text
+from harness.specs import ActionSpec, BadAction, Box, Discrete, MultiDiscrete, Text
 
 __all__ = ["check_adapter"]
 
@@ -267,7 +267,7 @@ def _demand_no_simulator(form: type[Adapter | BatchedAdapter], imported: set[str
         demand(not light, f"importing {form.__module__}, or missing, affinity or has_expert, imports {name}: import it in the constructor")
 
 
-def _bad_actions(spec: Spec) -> list[Any]:
+def _bad_actions(spec: ActionSpec) -> list[Any]:
     """Actions that `spec.check` refuses: wrong type, shape, value."""
     tried: list[Any] = [None, "no action", 7, 0.5, -1, math.nan, [], np.zeros((2, 3, 2)), object()]
     if isinstance(spec, Box):
@@ -289,7 +289,7 @@ def _bad_actions(spec: Spec) -> list[Any]:
     return [action for action in tried if _refused(spec, action)]
 
 
-def _refused(spec: Spec, action: Any) -> bool:
+def _refused(spec: ActionSpec, action: Any) -> bool:
     try:
         spec.check(action)
     except BadAction:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.core import Adapter, BadAction, BatchedAdapter, Brief, Case, Spec, Task, TimeStep, UserError, stream
+from harness.core import ActionSpec, Adapter, BadAction, BatchedAdapter, Brief, Case, Task, TimeStep, UserError, stream
 
 __all__ = ["USE_CHECK", "ContractError", "Lane", "Moment", "Player", "call", "demand", "difference", "digest", "prefix", "same"]
 
@@ -182,7 +182,7 @@ class Player:
                 moments[lane.lane].append(self.observe(lane, answer[lane.lane], f"at step {step}", False))
         return moments
 
-    def drawn(self, spec: Spec) -> Iterator[Any]:
+    def drawn(self, spec: ActionSpec) -> Iterator[Any]:
         """The same endless random actions for every seed."""
         rng = stream(self.task.id, "contract")
         while True:
