@@ -6,13 +6,7 @@ success; the goal is observable, as in MT1 and MT50). The paper is arXiv 1910.10
 
 from __future__ import annotations
 
-import atexit
-import ctypes.util
 import functools
-import importlib
-import logging
-import os
-import sys
 import warnings
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -20,11 +14,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from adapters._mujoco_gl import Canvas, log_warnings, no_images
 from harness.core import Adapter, Box, Brief, Case, Missing, Task, TimeStep, UserError
 
 __all__ = ["MetaWorldAdapter"]
-
-log = logging.getLogger("bench")
 
 FIRST_BLOCK = 42
 BLOCK = 50
@@ -84,9 +77,7 @@ class MetaWorldAdapter(Adapter):
     @classmethod
     def limited(cls) -> Missing | None:
         """Images need EGL or OSMesa."""
-        if any(ctypes.util.find_library(name) for name in ("EGL", "OSMesa")):
-            return None
-        return Missing("no images: neither EGL nor OSMesa is installed", "apt-get install libegl1 libgl1-mesa-dri")
+        return no_images()
 
     @classmethod
     def has_expert(cls, task: Task) -> bool:
@@ -95,20 +86,18 @@ class MetaWorldAdapter(Adapter):
 
     def __init__(self, task: Task) -> None:
         import metaworld
-        import mujoco
         from metaworld.policies import ENV_POLICY_MAP
 
         self._params: Mapping[str, Any] = task.params
         self._name, self._instruction = task.params["name"], task.params["instruction"]
         if self._name not in metaworld.ALL_V3_ENVIRONMENTS:
             raise UserError(f"Meta-World has no task {self._name!r}; it has {', '.join(metaworld.ALL_V3_ENVIRONMENTS)}")
-        if mujoco.get_mju_user_warning() is None:  # by default they go to stdout and into a file MUJOCO_LOG.TXT
-            mujoco.set_mju_user_warning(functools.partial(log.warning, "MuJoCo: %s"))
+        log_warnings()
         self._env: Any = metaworld.ALL_V3_ENVIRONMENTS[self._name]()
         self._policy: Any = ENV_POLICY_MAP[self._name]()
         self._qpos, self._qvel = self._env.data.qpos, self._env.data.qvel
         self._observed = np.empty(0)
-        self._canvases: dict[int, _Canvas] = {}
+        self._canvases: dict[int, Canvas] = {}
         size, main = task.params["size"], task.params["camera"]
         if main not in CAMERAS:
             raise UserError(f"Meta-World has no camera {main!r}; it has {', '.join(CAMERAS)}")
@@ -149,8 +138,9 @@ class MetaWorldAdapter(Adapter):
     def _draw(self, camera: str, size: int) -> np.ndarray:
         canvas = self._canvases.get(size)
         if canvas is None:
-            canvas = self._canvases[size] = _Canvas(self._env.model, size, self._params["multisampling"], self._params["shadows"])
-        return canvas.draw(self._env.data, camera)
+            canvas = self._canvases[size] = Canvas(self._env.model, size, self._params["multisampling"], self._params["shadows"])
+        image = canvas.draw(self._env.data, camera)
+        return np.ascontiguousarray(image[::-1, ::-1]) if camera in UPSIDE_DOWN else image
 
     def render(self) -> np.ndarray:
         """(480, 480, 3) uint8 RGB from the task's camera."""
@@ -186,57 +176,3 @@ def _fits(action: Any) -> bool:
     """Whether ACTION.check would return the action as it is: a tenth of its time, for what the harness sends. NaN does not fit."""
     exact = isinstance(action, np.ndarray) and action.dtype == np.float32 and action.shape == (4,)
     return exact and all(-1.0 <= value <= 1.0 for value in action.tolist())
-
-
-class _Canvas:
-    """An OpenGL context that draws one MuJoCo model in one size; drawing reads the simulation and changes nothing in it."""
-
-    def __init__(self, model: Any, size: int, multisampling: int, shadows: bool) -> None:
-        import mujoco
-
-        model.vis.global_.offwidth = model.vis.global_.offheight = size
-        model.vis.quality.offsamples = multisampling
-        if not shadows:
-            model.vis.quality.shadowsize = 0
-        self._mujoco, self._model, self._size = mujoco, model, size
-        self._gl = _gl_context(size)
-        self._gl.make_current()
-        self._context = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100)
-        mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._context)
-        self._scene = mujoco.MjvScene(model, maxgeom=1000)
-        self._options = mujoco.MjvOption()
-        self._camera = mujoco.MjvCamera()
-        self._camera.type = mujoco.mjtCamera.mjCAMERA_FIXED
-        atexit.register(self.close)  # runs ahead of the display's own exit handler, after which freeing prints errors
-
-    def draw(self, data: Any, camera: str) -> np.ndarray:
-        """(size, size, 3) uint8 RGB, upright, row 0 at the top."""
-        mujoco, size = self._mujoco, self._size
-        self._gl.make_current()
-        self._camera.fixedcamid = self._model.camera(camera).id
-        mujoco.mjv_updateScene(self._model, data, self._options, None, self._camera, mujoco.mjtCatBit.mjCAT_ALL, self._scene)
-        area = mujoco.MjrRect(0, 0, size, size)
-        mujoco.mjr_render(area, self._scene, self._context)
-        pixels = np.empty((size, size, 3), np.uint8)  # OpenGL's rows go from the bottom up
-        mujoco.mjr_readPixels(pixels, None, area, self._context)
-        return np.ascontiguousarray(pixels[:, ::-1] if camera in UPSIDE_DOWN else pixels[::-1])
-
-    def close(self) -> None:
-        """Free all; while the context is current, or the names would be freed in another one's."""
-        atexit.unregister(self.close)
-        self._gl.make_current()
-        self._context.free()
-        self._gl.free()
-
-
-def _gl_context(size: int) -> Any:
-    """An offscreen context: MUJOCO_GL's where that is set, else EGL's, else OSMesa's. mujoco itself reads it only when imported."""
-    name = (os.environ.get("MUJOCO_GL") or os.environ.get("PYOPENGL_PLATFORM") or "").lower()
-    if not name and sys.platform == "linux":
-        name = "egl" if ctypes.util.find_library("EGL") else "osmesa"
-    try:
-        module = importlib.import_module(f"mujoco.{name}" if name in ("egl", "osmesa") else "mujoco")
-        return module.GLContext(size, size)
-    except Exception as fault:
-        remedy = "install libegl1 and libgl1-mesa-dri, or libosmesa6 and set MUJOCO_GL=osmesa"
-        raise UserError(f"Meta-World cannot draw here ({name or 'OpenGL'}: {fault}); {remedy}") from fault

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+import socket
 import sys
 import time
 from collections.abc import Sequence
@@ -272,6 +273,17 @@ def _cause(fault: BaseException) -> str:
     return "its process ended unexpectedly (a crash in a simulator or the agent, or out of memory)"
 
 
+def _reach(address: str) -> None:
+    """Ray itself tries for minutes. Raises UserError when nobody listens at HOST:PORT; other forms of address are left to Ray."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdigit():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=5.0).close()
+    except OSError as fault:
+        raise UserError(f"no Ray cluster answers at {address}: {fault.strerror or fault}. Start one with `ray start --head`") from None
+
+
 def play_on_ray(
     coordinator: Coordinator, spec: AgentSpec, *, workers: int | None, lanes: int, groups: int, agent_timeout: float, address: str | None
 ) -> None:
@@ -286,6 +298,7 @@ def play_on_ray(
             count = workers or os.cpu_count() or 1
             ray.init(num_cpus=count, include_dashboard=False, log_to_driver=False, logging_level="error", configure_logging=True)
         else:
+            _reach(address)
             try:
                 ray.init(address=address, log_to_driver=False, logging_level="error")
             except (ConnectionError, ValueError, RuntimeError) as fault:

@@ -17,10 +17,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from harness.specs import ActionSpec, BadAction, Box, Discrete, MultiDiscrete, Spec, Text, Texts
+from harness.ui import UI, Element, Elements, UIAction
 
 __all__ = [
-    "DOMAINS", "ActionSpec", "Adapter", "Agent", "Answer", "BadAction", "BatchedAdapter", "Box", "Brief", "Case", "Discrete", "Missing", "MultiDiscrete",
-    "Normaliser", "Perturbation", "Reference", "Result", "Spec", "Suite", "Task", "Text", "Texts", "TimeStep", "Turn", "UserError", "stream", "stream_key",
+    "DOMAINS", "UI", "ActionSpec", "Adapter", "Agent", "Answer", "BadAction", "BatchedAdapter", "Box", "Brief", "Case", "Discrete", "Element", "Elements",
+    "Missing", "MultiDiscrete", "Normaliser", "Perturbation", "Reference", "Result", "Spec", "Suite", "Task", "Text", "Texts", "TimeStep", "Turn", "UIAction",
+    "UserError", "stream", "stream_key",
 ]  # fmt: skip
 
 DOMAINS = ("manipulation", "navigation", "games", "ui", "planning")

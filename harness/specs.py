@@ -1,8 +1,8 @@
 """What an observation or an action looks like: shape, dtype, unit, bounds, and the door every action goes through.
 
-`Box` (continuous), `Discrete`, `MultiDiscrete` and `Text` are the kinds of actions and observations, `Texts` is one of observations. The
-names are Gymnasium's. Standard library and numpy
-only; runs on Python 3.9, so that an adapter in another interpreter can use it.
+`Box` (continuous), `Discrete`, `MultiDiscrete` and `Text` are the kinds of actions and observations; their names are Gymnasium's. `UI` is a
+kind of actions only, `Texts` and `Elements` are kinds of observations only. Standard library and numpy only; runs on Python 3.9, so that an
+adapter in another interpreter can use it.
 """
 
 from __future__ import annotations
@@ -16,11 +16,10 @@ from typing import Any, Union
 
 import numpy as np
 
-__all__ = ["ActionSpec", "BadAction", "Box", "Discrete", "MultiDiscrete", "Spec", "Text", "Texts"]
+from harness.errors import BadAction
+from harness.ui import UI, Elements
 
-
-class BadAction(ValueError):
-    """An action that the action spec does not allow: wrong shape, dtype or value. The message says what was wanted and what came."""
+__all__ = ["UI", "ActionSpec", "BadAction", "Box", "Discrete", "Elements", "MultiDiscrete", "Spec", "Text", "Texts"]
 
 
 @dataclass(frozen=True)
@@ -272,8 +271,8 @@ class Texts:
         return f"expected a tuple of strings, got {type(value).__name__}"
 
 
-Spec = Union[Box, Discrete, MultiDiscrete, Text, Texts]
+Spec = Union[Box, Discrete, MultiDiscrete, Text, Texts, UI, Elements]
 """Any of the kinds."""
 
-ActionSpec = Union[Box, Discrete, MultiDiscrete, Text]
+ActionSpec = Union[Box, Discrete, MultiDiscrete, Text, UI]
 """The kinds that an action can have."""

@@ -16,7 +16,7 @@ from typing import Any
 import msgpack
 import numpy as np
 
-from harness.core import UserError
+from harness.core import UIAction, UserError
 
 __all__ = ["Trace", "TraceWriter", "encode_actions", "read_traces"]
 
@@ -37,9 +37,11 @@ class Trace:
     digest: str
 
     def decoded(self) -> list[Any]:
-        """The actions, in order: int, str or array."""
+        """The actions, in order: int, str, array or UIAction."""
         if "texts" in self.actions:
             return list(self.actions["texts"])
+        if "ui" in self.actions:
+            return [UIAction.decode(text) for text in self.actions["ui"]]
         shape = tuple(self.actions["shape"])
         dtype = np.dtype(self.actions["dtype"])
         if dtype.kind not in "fiub":
@@ -50,9 +52,11 @@ class Trace:
 
 
 def encode_actions(actions: Sequence[Any]) -> dict[str, Any]:
-    """Actions of one spec, compactly: text as it is, numbers as one compressed array with a row a step."""
+    """Actions of one spec, compactly: text as it is, UI actions as JSON, numbers as one compressed array with a row a step."""
     if actions and isinstance(actions[0], str):
         return {"texts": list(actions)}
+    if actions and isinstance(actions[0], UIAction):
+        return {"ui": [action.encode() for action in actions]}
     array = np.asarray(actions)
     if array.size == 0:
         array = np.zeros(0, np.uint8)

@@ -136,12 +136,12 @@ def bench_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Ca
             del sys.modules[name]
 
 
-def bench_process(*args: object, cwd: Path, first: str = "", **options: Any) -> subprocess.Popen[str]:
-    """The console script in a process of its own, in a session of its own; `first` goes ahead of the toys on PYTHONPATH."""
+def bench_process(*args: object, cwd: Path, first: str = "", under: Sequence[str] = (), **options: Any) -> subprocess.Popen[str]:
+    """The console script in a process and a session of its own, run by the command `under`; `first` goes ahead of the toys on PYTHONPATH."""
     script = Path(sysconfig.get_path("scripts")) / "bench"
     paths = os.pathsep.join(filter(None, [first, str(ROOT / "tests")]))
     environment = {**os.environ, "PYTHONPATH": paths}
-    words = [str(script), *map(str, args)]
+    words = [*under, str(script), *map(str, args)]
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
     return subprocess.Popen(words, cwd=cwd, env=environment, text=True, start_new_session=True, **options)
 

@@ -128,7 +128,7 @@ def test_doctor_names_what_is_missing_and_what_mends_it(bench_here: Bench, monke
         ("--agent uniform --suite ,", "--suite names nothing"),
         ("--agent uniform --suite nowhere.toml", "there is no file nowhere.toml"),
         ("--agent uniform --suite nowhere.suite", "there is no module 'nowhere'"),
-        ("--agent uniform --suite smoke --tasks goto*,pong", "no task matches"),
+        ("--agent uniform --suite smoke --tasks goto*z,ponk", "no task matches"),
         ("--agent uniform --suite smoke --tasks tag:none", "no task matches"),
         ("--agent uniform --suite smoke --episodes 0", "--episodes must lie between 1 and"),
         ("--agent uniform --suite smoke --episodes -1", "--episodes must lie between 1 and"),
@@ -176,6 +176,12 @@ def test_a_misspelt_task_is_guessed(bench_here: Bench) -> None:
     refused(bench_here("run", "--agent", "uniform", "--suite", "babyai", "--tasks", "PickupDisst"), "PickupDist")
 
 
+@pytest.mark.xfail(strict=True, reason="a pattern that matches nothing is dropped in silence where another one matches")
+def test_one_misspelt_task_of_several_is_refused(bench_here: Bench) -> None:
+    words = ("run", "--agent", "uniform", *QUICK, "--tasks", "glide,gaol")
+    refused(bench_here(*words), "gaol")
+
+
 @pytest.mark.xfail(strict=True, reason="the directory is made before the agent is built, and stays")
 def test_an_agent_that_cannot_be_built_leaves_no_run(bench_here: Bench) -> None:
     Path("mine.py").write_text(MINE.replace("self.gain = gain", "raise ValueError('no weights')"))
@@ -201,7 +207,7 @@ def test_a_cluster_that_is_not_there_is_said_soon(tmp_path: Path) -> None:
     words = ("run", "--agent", "uniform", "--suite", "toysuite:QUICK", "--ray-address", "127.0.0.1:1")
     with bench_process(*words, cwd=tmp_path) as process:
         try:
-            _, err = process.communicate(timeout=15)
+            _, err = process.communicate(timeout=10)
         finally:
             process.kill()
     assert process.returncode == 2

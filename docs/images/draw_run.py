@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import io
 import os
 import pty
 import re
@@ -12,7 +13,6 @@ import tempfile
 import termios
 from pathlib import Path
 
-from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console
 from rich.terminal_theme import MONOKAI
 from rich.text import Text
@@ -26,7 +26,9 @@ def recorded(command: str) -> str:
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 60, COLUMNS, 0, 0))
     with tempfile.TemporaryDirectory() as folder:
-        process = subprocess.Popen(command.split(), stdin=theirs, stdout=theirs, stderr=theirs, cwd=folder, env={**os.environ, "TERM": "xterm-256color"})
+        process = subprocess.Popen(
+            command.split(), stdin=theirs, stdout=theirs, stderr=theirs, cwd=folder, env={**os.environ, "TERM": "xterm-256color"}
+        )
         os.close(theirs)
         written = b""
         try:
@@ -44,15 +46,15 @@ def main() -> None:
     frames = [frame for frame in re.split(r"\r|\x1b\[2K|\x1b\[1A|\n", written) if "playing" in frame and "left" in frame]
     final = re.split(r"\x1b\[\?25h", written)[-1]
     start = final.index("\nSMOKE") + 1
-    console = Console(record=True, width=COLUMNS, file=open(os.devnull, "w"), legacy_windows=False)
+    console = Console(record=True, width=COLUMNS, file=io.StringIO())
     console.print(Text.assemble(("$ ", "green"), COMMAND))
     console.print(Text.from_ansi(frames[len(frames) * 6 // 10]))
     console.print("...", style="dim")
     console.print(Text(re.sub(r"\n{3,}", "\n\n", final[start:].partition("\nrun directory")[0].rstrip())))
+    drawn = console.export_svg(title="bench", theme=MONOKAI, unique_id="run")
     # Without the web fonts: a picture in a repository loads nothing from elsewhere.
-    console.save_svg(
-        str(Path(__file__).with_name("run.svg")), title="bench", theme=MONOKAI, code_format=re.sub(r"@font-face \{\{.*?\}\}", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL), unique_id="run"
-    )
+    drawn = re.sub(r"^\s+$", "", re.sub(r"@font-face \{.*?\}", "", drawn, flags=re.DOTALL), flags=re.MULTILINE)
+    Path(__file__).with_name("run.svg").write_text(drawn.strip() + "\n")
 
 
 if __name__ == "__main__":

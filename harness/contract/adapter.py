@@ -21,11 +21,12 @@ import numpy as np
 from harness.contract.lane import USE_CHECK, ContractError, Lane, Moment, Player, call, demand, difference, prefix, same
 from harness.core import Adapter, BatchedAdapter, Brief, Case, Perturbation, Task
 from harness.load import load
-from harness.specs import ActionSpec, BadAction, Box, Discrete, MultiDiscrete, Text
+from harness.specs import UI, ActionSpec, BadAction, Box, Discrete, Elements, MultiDiscrete, Text, Texts
 
 __all__ = ["check_adapter"]
 
-KINDS = (Box, Discrete, MultiDiscrete, Text)
+VIEWS = (Box, Discrete, MultiDiscrete, Text, Texts, Elements)
+ACTIONS = (Box, Discrete, MultiDiscrete, Text, UI)
 ELSEWHERE = """
 import json, sys
 told = json.loads(sys.argv[1])
@@ -139,8 +140,8 @@ class _AdapterCheck:
         for name, spec in brief.observation.items():
             named = isinstance(name, str) and re.fullmatch(VIEW_NAME, name) is not None
             demand(named, f"the name of the view {name!r} must match {VIEW_NAME}")
-            demand(isinstance(spec, KINDS), f"the view {name} needs a Box, Discrete, MultiDiscrete or Text, got {spec!r}")
-        demand(isinstance(brief.action, KINDS), f"brief.action must be a Box, Discrete, MultiDiscrete or Text, got {brief.action!r}")
+            demand(isinstance(spec, VIEWS), f"the view {name} needs one of {_named(VIEWS)}, got {spec!r}")
+        demand(isinstance(brief.action, ACTIONS), f"brief.action must be one of {_named(ACTIONS)}, got {brief.action!r}")
         demand(brief.embodiment.strip() != "", "brief.embodiment is empty: describe the body in words")
         demand(brief.simulator.strip() != "", "brief.simulator is empty: describe the platform in words")
         for secret in (self.task.id, self.task.name):
@@ -267,6 +268,10 @@ def _demand_no_simulator(form: type[Adapter | BatchedAdapter], imported: set[str
         demand(not light, f"importing {form.__module__}, or missing, affinity or has_expert, imports {name}: import it in the constructor")
 
 
+def _named(kinds: Sequence[type]) -> str:
+    return ", ".join(kind.__name__ for kind in kinds)
+
+
 def _bad_actions(spec: ActionSpec) -> list[Any]:
     """Actions that `spec.check` refuses: wrong type, shape, value."""
     tried: list[Any] = [None, "no action", 7, 0.5, -1, math.nan, [], np.zeros((2, 3, 2)), object()]
@@ -284,6 +289,9 @@ def _bad_actions(spec: ActionSpec) -> list[Any]:
         tried += [spec.n, np.int64(spec.n)]
     elif isinstance(spec, MultiDiscrete):
         tried += [np.asarray(spec.nvec), np.zeros(len(spec.nvec)), np.zeros(len(spec.nvec) + 1, np.int64)]
+    elif isinstance(spec, UI):
+        tried += [{"kind": "no kind"}, {"kind": "wait", "text": "x"}, {"kind": "wait", "no field": 1}]
+        tried += [{"kind": kind, "x": x, "y": 0} for kind in spec.kinds for x in (math.nan, float(spec.width))]
     elif spec.max_length < 1_000_000:
         tried.append("x" * (spec.max_length + 1))
     return [action for action in tried if _refused(spec, action)]

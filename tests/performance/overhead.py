@@ -156,7 +156,9 @@ def named(suites: Any, name: str, **changes: Any) -> Task:
 
 
 def rows() -> Iterator[tuple[str, Callable[[], Any], Task, tuple[str, ...]]]:
-    babyai = Task("performance/GoToLocal@1", "navigation", "adapters.minigrid:MiniGridAdapter", {"id": "BabyAI-GoToLocal-v0"}, first_seed=10**9)
+    babyai = Task(
+        "performance/GoToLocal@1", "navigation", "adapters.minigrid:MiniGridAdapter", {"id": "BabyAI-GoToLocal-v0"}, first_seed=10**9
+    )
     yield "MiniGrid GoToLocal, nothing read", minigrid_bare, babyai, ()
     yield "MiniGrid GoToLocal, grid read", minigrid_bare, babyai, ("grid",)
     pong = named(atari.SUITES, "atari/pong", max_steps=1000)

@@ -1,0 +1,103 @@
+"""Drawing a MiniWorld environment on demand, in a GL context of its own.
+
+Two traps of the package (2.1.0) are mended here. It draws at every step, which is 98 % of a step: here it draws when a view is read. And it
+keeps the walls in display list 1, which all contexts of a process share, so that of two environments both show the rooms of the one that was
+reset last: here each has a list of its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+from typing import Any
+
+import numpy as np
+
+__all__ = ["Painter"]
+
+
+class Painter:
+    """The pictures of one environment. Drawing changes nothing in it but GL's own state."""
+
+    def __init__(self, env: Any) -> None:
+        from miniworld import miniworld, opengl
+        from pyglet import gl
+
+        self._env, self._gl, self._module, self._opengl = env, gl, miniworld, opengl
+        self._list = gl.glGenLists(1)
+        self._recorded = False
+        self._canvases = {(env.obs_fb.width, env.obs_fb.height): env.obs_fb}
+        env.render_obs = lambda: None  # called at the end of every reset and step
+        env._render_static = self._forget
+        env._render_world = self._draw_world
+
+    def make_current(self) -> None:
+        """Make the environment's context the current one; a reset uploads textures into whichever is."""
+        self._env.shadow_window.switch_to()
+
+    def image(self, width: int, height: int) -> np.ndarray:
+        """(height, width, 3) uint8 RGB, from the agent's eyes."""
+        return self._module.MiniWorldEnv.render_obs(self._env, self._canvas(width, height))
+
+    def depth(self, width: int, height: int) -> np.ndarray:
+        """(height, width) float32 m, along the optical axis, 0.04 to 100."""
+        canvas = self._canvas(width, height)
+        self._module.MiniWorldEnv.render_obs(self._env, canvas)
+        return canvas.get_depth_map(0.04, 100.0)[:, :, 0]
+
+    def top(self, width: int, height: int) -> np.ndarray:
+        """(height, width, 3) uint8 RGB, the whole floor from above."""
+        return self._env.render_top_view(self._canvas(width, height))
+
+    def close(self) -> None:
+        """Free the list, the frame buffers and the context: what lies in frame buffers outlives the package's own `close`."""
+        gl = self._gl
+        self.make_current()
+        gl.glDeleteLists(self._list, 1)
+        for canvas in (*self._canvases.values(), self._env.vis_fb):
+            for buffer in (canvas.multi_fbo, canvas.final_fbo):
+                self._free(buffer)
+        self._env.shadow_window.close()
+
+    def _free(self, buffer: Any) -> None:
+        gl, value = self._gl, self._gl.GLint()
+        gl.glBindFramebuffer(gl.GL_FRAMEBUFFER, buffer)
+        for slot, free in ((gl.GL_COLOR_ATTACHMENT0, gl.glDeleteTextures), (gl.GL_DEPTH_ATTACHMENT, gl.glDeleteRenderbuffers)):
+            what = gl.GL_FRAMEBUFFER_ATTACHMENT_OBJECT_NAME
+            gl.glGetFramebufferAttachmentParameteriv(gl.GL_FRAMEBUFFER, slot, what, ctypes.byref(value))
+            free(1, ctypes.byref(gl.GLuint(value.value)))
+        gl.glBindFramebuffer(gl.GL_FRAMEBUFFER, 0)
+        gl.glDeleteFramebuffers(1, ctypes.byref(buffer))
+
+    def _canvas(self, width: int, height: int) -> Any:
+        """The frame buffer of a size, with this context current and the walls recorded."""
+        self.make_current()
+        if (width, height) not in self._canvases:
+            with contextlib.redirect_stdout(None):  # it prints how many samples the driver has
+                self._canvases[width, height] = self._opengl.FrameBuffer(width, height, 8)
+        if not self._recorded:
+            self._record()
+        return self._canvases[width, height]
+
+    def _forget(self) -> None:
+        self._recorded = False
+
+    def _record(self) -> None:
+        """The package's own recording, into our list."""
+        module, gl = self._module, self._gl
+        module.glNewList, module.glDeleteLists = (lambda _, mode: gl.glNewList(self._list, mode)), (lambda *_: None)
+        try:
+            module.MiniWorldEnv._render_static(self._env)
+        finally:
+            module.glNewList, module.glDeleteLists = gl.glNewList, gl.glDeleteLists
+        self._recorded = True
+
+    def _draw_world(self, frame_buffer: Any, render_agent: bool) -> np.ndarray:
+        """MiniWorldEnv._render_world with our list."""
+        self._gl.glCallList(self._list)
+        for entity in self._env.entities:
+            if not entity.is_static and entity is not self._env.agent:
+                entity.render()
+        if render_agent:
+            self._env.agent.render()
+        return frame_buffer.resolve()

@@ -1,0 +1,239 @@
+"""STRIPS in memory: PDDL text in, ground actions out, states as integers, and a planner whose plans are shortest.
+
+A state is an int: bit k is set where fact k holds. An action applies where all its preconditions hold; then its delete effects are taken
+away and its add effects put in, in this order, as PDDL has it (Fox and Long, JAIR 20, 2003). Nothing here depends on a hash, a clock or
+chance: facts and actions stand in the order of the domain's text and of the problem's objects.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import re
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+__all__ = ["Atom", "Domain", "Ground", "Problem", "Schema", "ground", "read"]
+
+Atom = tuple[str, ...]
+"""A predicate and its arguments: ("on", "b1", "b2"); a ground action likewise."""
+BOUND = 200_000
+"""States that the planner looks at before it gives up: a count, so that it gives up at the same point on any machine."""
+
+
+@dataclass(frozen=True)
+class Schema:
+    """An action with parameters, (variable, type) each; what it needs, adds and deletes."""
+
+    name: str
+    parameters: tuple[tuple[str, str], ...]
+    needs: tuple[Atom, ...]
+    adds: tuple[Atom, ...]
+    deletes: tuple[Atom, ...]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Objects, (name, type) each, the facts that hold at first, and those that shall hold in the end."""
+
+    objects: tuple[tuple[str, str], ...]
+    init: tuple[Atom, ...]
+    goal: tuple[Atom, ...]
+
+    def solved(self) -> bool:
+        """Whether there is nothing to do."""
+        return set(self.goal) <= set(self.init)
+
+
+@dataclass(frozen=True)
+class Domain:
+    """A planning domain: its PDDL (:strips and :typing only), its words, and how a problem of a given size is drawn."""
+
+    pddl: str
+    about: str
+    """What this world is, in a sentence or two."""
+    facts: Mapping[str, str]
+    """The words of each predicate, `{0}` and so on being its arguments."""
+    actions: Mapping[str, str]
+    """The words of each action, likewise."""
+    draw: Callable[[np.random.Generator, int], Problem]
+    """A solvable problem of this size; it may be solved already."""
+    untold: tuple[str, ...] = ()
+    """Predicates that never change and that `about` and the objects' names tell: they are not listed among the facts."""
+
+    @functools.cached_property
+    def name(self) -> str:
+        """The name in the PDDL."""
+        return str(read(self.pddl)[1][1])
+
+    @functools.cached_property
+    def schemas(self) -> tuple[Schema, ...]:
+        """The actions, in the order of the text."""
+        return tuple(_schema(part) for part in read(self.pddl) if part[0] == ":action")
+
+    @functools.cached_property
+    def parents(self) -> Mapping[str, str]:
+        """The type above each type."""
+        return {name: kind for part in read(self.pddl) if part[0] == ":types" for name, kind in _typed(part[1:])}
+
+    @functools.cached_property
+    def predicates(self) -> tuple[str, ...]:
+        """Their names, in the order of the text."""
+        return tuple(one[0] for part in read(self.pddl) if part[0] == ":predicates" for one in part[1:])
+
+
+def read(text: str) -> list[Any]:
+    """The nested lists of one s-expression, in lower case, without comments."""
+    tokens = iter(re.findall(r"[()]|[^\s()]+", re.sub(r";[^\n]*", "", text).lower()))
+
+    def inside() -> Iterator[Any]:
+        for token in tokens:
+            if token == ")":
+                return
+            yield list(inside()) if token == "(" else token
+
+    return next(inside())
+
+
+def _typed(words: Sequence[str]) -> list[tuple[str, str]]:
+    """`a b - t c` -> (a, t), (b, t), (c, object)."""
+    typed: list[tuple[str, str]] = []
+    waiting: list[str] = []
+    source = iter(words)
+    for word in source:
+        if word == "-":
+            kind = next(source)
+            typed += [(name, kind) for name in waiting]
+            waiting = []
+        else:
+            waiting.append(word)
+    return typed + [(name, "object") for name in waiting]
+
+
+def _conjuncts(expression: list[Any]) -> list[list[Any]]:
+    return expression[1:] if expression[0] == "and" else [expression]
+
+
+def _schema(part: list[Any]) -> Schema:
+    fields = dict(zip(part[2::2], part[3::2]))
+    effects = _conjuncts(fields[":effect"])
+    return Schema(
+        name=part[1],
+        parameters=tuple(_typed(fields[":parameters"])),
+        needs=tuple(tuple(one) for one in _conjuncts(fields[":precondition"])),
+        adds=tuple(tuple(one) for one in effects if one[0] != "not"),
+        deletes=tuple(tuple(one[1]) for one in effects if one[0] == "not"),
+    )
+
+
+class Ground:
+    """A problem with every action that could ever apply written out.
+
+    `facts[k]` is the atom of bit k; only facts that some action changes have one. `actions[k]` is the k-th action's atom, `moves[k]` its
+    (needs, keeps, adds) as ints: it applies in a state s where s & needs == needs, and leads to s & keeps | adds.
+    """
+
+    def __init__(self, domain: Domain, problem: Problem) -> None:
+        found = _reachable(domain, problem)
+        changing = {atom for _, _, adds, deletes in found for atom in (*adds, *deletes)}
+        places = {name: place for place, name in enumerate((*domain.predicates, *(name for name, _ in problem.objects)))}
+        self.facts = sorted(changing, key=lambda atom: [places[word] for word in atom])
+        self._bits = {atom: 1 << place for place, atom in enumerate(self.facts)}
+        self.actions = [action for action, *_ in found]
+        self.numbers = {action: number for number, action in enumerate(self.actions)}
+        self.moves = [(self._mask(needs), ~self._mask(deletes), self._mask(adds)) for _, needs, adds, deletes in found]
+        self.init = self._mask(problem.init)
+        self.goal = self._mask(problem.goal)
+        self.fixed = tuple(atom for atom in problem.init if atom not in changing)
+        self.size = (len(self.facts) + 7) // 8
+        """Bytes that hold a state."""
+
+    def _mask(self, atoms: Iterable[Atom]) -> int:
+        return sum({self._bits.get(atom, 0) for atom in atoms})
+
+    def applicable(self, state: int) -> list[int]:
+        """The numbers of the actions that apply, in order."""
+        return [number for number, (needs, _, _) in enumerate(self.moves) if state & needs == needs]
+
+    def after(self, state: int, number: int) -> int | None:
+        """The next state, or None where the action does not apply."""
+        needs, keeps, adds = self.moves[number]
+        return state & keeps | adds if state & needs == needs else None
+
+    def holds(self, state: int) -> list[Atom]:
+        """The changing facts that hold, in order."""
+        return [atom for place, atom in enumerate(self.facts) if state >> place & 1]
+
+    def plan(self, state: int, bound: int = BOUND) -> list[int] | None:
+        """A shortest plan from `state`, or None: there is none, or `bound` states were not enough.
+
+        Breadth-first, so the first plan found is a shortest one; among several it is the first in the order of actions. Facts that no
+        action needs and no goal names are left out of the states.
+        """
+        goal, relevant = self.goal, self.goal
+        for needs, _, _ in self.moves:
+            relevant |= needs
+        moves = [(number, needs, keeps, adds & relevant) for number, (needs, keeps, adds) in enumerate(self.moves)]
+        start = state & relevant
+        came: dict[int, tuple[int, int]] = {start: (start, -1)}
+        queue = deque([start])
+        while queue and goal & ~start:
+            here = queue.popleft()
+            for number, needs, keeps, adds in moves:
+                if here & needs == needs:
+                    there = here & keeps | adds
+                    if there not in came:
+                        came[there] = here, number
+                        if there & goal == goal:
+                            return _back(came, there)
+                        queue.append(there)
+            if len(came) > bound:
+                return None
+        return None if goal & ~start else []
+
+    @functools.cached_property
+    def shortest(self) -> list[int] | None:
+        """`plan` from the initial state."""
+        return self.plan(self.init)
+
+
+def _back(came: Mapping[int, tuple[int, int]], state: int) -> list[int]:
+    numbers = []
+    while (step := came[state])[1] >= 0:
+        state = step[0]
+        numbers.append(step[1])
+    return numbers[::-1]
+
+
+def _reachable(domain: Domain, problem: Problem) -> list[tuple[Atom, tuple[Atom, ...], tuple[Atom, ...], tuple[Atom, ...]]]:
+    """(action, needs, adds, deletes) of every instance that applies when nothing is ever deleted: no other can apply at all."""
+    kinds: dict[str, list[str]] = {}
+    for name, kind in problem.objects:
+        above: str | None = kind
+        while above is not None:
+            kinds.setdefault(above, []).append(name)
+            above = domain.parents.get(above, None if above == "object" else "object")
+    waiting = []
+    for schema in domain.schemas:
+        variables = [variable for variable, _ in schema.parameters]
+        for chosen in itertools.product(*(kinds.get(kind, []) for _, kind in schema.parameters)):
+            bound = dict(zip(variables, chosen))
+            filled = [tuple(tuple(bound.get(word, word) for word in atom) for atom in part) for part in (schema.needs, schema.adds, schema.deletes)]
+            waiting.append(((schema.name, *chosen), *filled))
+    known, usable = set(problem.init), set()
+    while True:
+        new = [one for one in waiting if one[0] not in usable and known.issuperset(one[1])]
+        if not new:
+            return [one for one in waiting if one[0] in usable]
+        usable.update(one[0] for one in new)
+        known.update(atom for one in new for atom in one[2])
+
+
+@functools.lru_cache(maxsize=64)
+def ground(domain: Domain, problem: Problem) -> Ground:
+    """The ground problem, kept for a while with its shortest plan: both modes and both arms of a comparison play the same problems."""
+    return Ground(domain, problem)

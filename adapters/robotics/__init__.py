@@ -1,0 +1,6 @@
+"""Gymnasium-Robotics (Farama, MuJoCo): mazes for a ball and an ant, and four tasks of a Fetch arm."""
+
+from adapters.robotics.fetch import FetchAdapter
+from adapters.robotics.maze import AntMazeAdapter, PointMazeAdapter
+
+__all__ = ["AntMazeAdapter", "FetchAdapter", "PointMazeAdapter"]
