@@ -153,7 +153,7 @@ def play(spec: AgentSpec, suites: Sequence[str], plan: Plan, out: Path | None, o
     directory = RunDirectory(path, describe_run(spec, suites, options.command), plan)
     coordinator = Coordinator(plan, directory, progress, options.shuffle)
     stopped: str | None = None
-    complete = False
+    complete = unused = False
     try:
         if directory.missing():
             _play(coordinator, spec, options, progress)
@@ -162,12 +162,17 @@ def play(spec: AgentSpec, suites: Sequence[str], plan: Plan, out: Path | None, o
         complete = True
     except StorageFull as full:
         stopped = f"{full}. Make room; the same command goes on"
+    except UserError:
+        unused = True
+        raise
     finally:
         progress.close(coordinator.tally)
         try:
             directory.close(finished=complete)
         except StorageFull as full:
             stopped = stopped or str(full)
+        if unused:
+            directory.discard_if_unused()
     gone = sum(plan.items[item].episodes * len(plan.arms) for item in coordinator.not_run)
     missing = directory.missing() - gone
     rows = (*plan.not_run, *coordinator.not_run.values())

@@ -68,6 +68,10 @@ class RunDirectory:
         """Open or make the directory. Raises UserError when another writer holds it, or when it holds a run of another agent or plan."""
         self.path = Path(path)
         self.plan = plan
+        if self.path.is_dir() and not (self.path / "run.json").exists():
+            foreign = sorted({entry.name for entry in self.path.iterdir()} - {"traces", "episodes.jsonl", "run.json.new"})
+            if foreign:
+                raise UserError(f"{self.path} holds other things ({', '.join(foreign[:3])}) and no run: choose another place with --out")
         try:
             (self.path / "traces").mkdir(parents=True, exist_ok=True)
             self._episodes = open(self.path / "episodes.jsonl", "ab+", buffering=0)  # noqa: SIM115 - held for the life of the run
@@ -90,10 +94,19 @@ class RunDirectory:
             raise
         self._synced = 0.0
 
+    def discard_if_unused(self) -> None:
+        """Remove a directory that this opening made and in which nothing was played. Call it after close."""
+        if self._made and (self.path / "episodes.jsonl").stat().st_size == 0:
+            for name in ("run.json", "episodes.jsonl"):
+                (self.path / name).unlink()
+            (self.path / "traces").rmdir()
+            self.path.rmdir()
+
     def _adopt(self, run: dict[str, Any]) -> dict[str, Any]:
         """Write a new run.json, or check that the old one is of the same run."""
         file = self.path / "run.json"
-        if not file.exists():
+        self._made = not file.exists()
+        if self._made:
             if self._episodes.tell():
                 raise UserError(f"{self.path} has episodes but no run.json: it cannot go on. Choose another place with --out")
             run |= {"schema": SCHEMA, "created": _now(), "finished": None, "plan": self.plan.to_json()}

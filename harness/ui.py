@@ -250,7 +250,9 @@ class UI:
 
     def _modifier(self, kind: str, modifier: Any) -> str:
         if not isinstance(modifier, str) or modifier not in self.modifiers:
-            raise BadAction(f"the modifier {modifier!r} of a {kind} does not exist here; expected one of {', '.join(self.modifiers) or 'none'}")
+            raise BadAction(
+                f"the modifier {modifier!r} of a {kind} does not exist here; expected one of {', '.join(self.modifiers) or 'none'}"
+            )
         return modifier
 
 

@@ -107,6 +107,20 @@ def test_a_changed_source_is_another_agent(play_toys: Play, tmp_path: Path, monk
         play_toys("mine_changes:GoodAgent")
 
 
+def test_a_folder_of_something_else_is_refused(play_toys: Play, tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "thesis.tex").write_text("chapter one")
+    with pytest.raises(UserError, match=r"thesis.tex"):
+        play_toys()
+    assert [entry.name for entry in (tmp_path / "run").iterdir()] == ["thesis.tex"]
+
+
+def test_wrong_use_leaves_no_directory_behind(play_toys: Play, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no Ray cluster answers"):
+        play_toys(workers=1, ray_address="127.0.0.1:9")
+    assert not (tmp_path / "run").exists()
+
+
 def test_resume_insists_on_a_run(play_toys: Play) -> None:
     with pytest.raises(UserError, match="no run at"):
         play_toys(resume=True)

@@ -1,0 +1,150 @@
+"""A headless Chromium of our own, driven over a pipe in the Chrome DevTools Protocol. It cannot outlive this process (see keeper.py)."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+__all__ = ["Browser", "BrowserError", "chromium"]
+
+VARIABLE = "MINIWOB_CHROME_BINARY"
+"""Names the browser to use; the miniwob package's own variable."""
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+FLAGS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--no-default-browser-check",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-extensions", "--disable-breakpad",
+    "--disable-dev-shm-usage", "--mute-audio", "--hide-scrollbars", "--lang=en-US", "--force-color-profile=srgb",
+    "--font-render-hinting=none", "--disable-lcd-text", "--disable-smooth-scrolling", "--disable-renderer-backgrounding",
+    "--disable-background-timer-throttling", "--disable-backgrounding-occluded-windows",
+    "--disable-features=BackForwardCache,Translate,MediaRouter,OptimizationHints,AutofillServerCommunication",
+    "--host-resolver-rules=MAP * ~NOTFOUND", "--allow-file-access-from-files", "--remote-debugging-pipe", "about:blank",
+)  # fmt: skip
+PATIENCE_S = 30.0
+
+
+class BrowserError(RuntimeError):
+    """The browser ended, refused a command, or did not answer."""
+
+
+def chromium() -> str | None:
+    """The browser's path: what MINIWOB_CHROME_BINARY names, else the first Chromium or Chrome on the PATH, or None."""
+    named = os.environ.get(VARIABLE)
+    return shutil.which(named) if named else next(filter(None, map(shutil.which, NAMES)), None)
+
+
+class Browser:
+    """One browser with one page. Every call raises BrowserError once the browser is gone."""
+
+    def __init__(self, binary: str) -> None:
+        commands, self._commands = os.pipe()
+        self._answers, answers = os.pipe()
+        keeper = [sys.executable, "-I", "-S", str(Path(__file__).with_name("keeper.py")), str(commands), str(answers)]
+        quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        environment = {**os.environ, "TZ": "UTC", "LANGUAGE": "en_US"}
+        try:
+            self._keeper = subprocess.Popen(
+                [*keeper, binary, *FLAGS], pass_fds=(commands, answers), start_new_session=True, env=environment, **quiet
+            )
+        finally:
+            os.close(commands)
+            os.close(answers)
+        self._poll = select.poll()
+        self._poll.register(self._answers, select.POLLIN)
+        self._rest = b""
+        self._number = 0
+        self._session: str | None = None
+        self._events: list[dict[str, Any]] = []
+        self._closed = False
+        targets = self.call("Target.getTargets")["targetInfos"]
+        page = next(target["targetId"] for target in targets if target["type"] == "page")
+        self._session = self.call("Target.attachToTarget", targetId=page, flatten=True)["sessionId"]
+
+    def send(self, method: str, **parameters: Any) -> int:
+        """Send a command without waiting for its answer; returns its number."""
+        self._number += 1
+        message: dict[str, Any] = {"id": self._number, "method": method, "params": parameters}
+        if self._session is not None:
+            message["sessionId"] = self._session
+        data = memoryview(json.dumps(message).encode() + b"\0")
+        try:
+            while data:
+                data = data[os.write(self._commands, data) :]
+        except OSError as fault:
+            raise BrowserError(f"the browser ended before {method}: {fault}") from fault
+        return self._number
+
+    def answers(self, numbers: Sequence[int]) -> list[dict[str, Any]]:
+        """What the browser answered to these commands, in their order."""
+        wanted: dict[int, dict[str, Any] | None] = dict.fromkeys(numbers)
+        until = time.monotonic() + PATIENCE_S
+        while None in wanted.values():
+            message = self._read(until)
+            if message.get("id") in wanted:
+                if "error" in message:
+                    raise BrowserError(f"the browser refused a command: {message['error']}")
+                wanted[message["id"]] = message["result"]
+            elif "method" in message:
+                self._events.append(message)
+        return [answer for answer in wanted.values() if answer is not None]
+
+    def call(self, method: str, **parameters: Any) -> dict[str, Any]:
+        """Send a command and return its answer."""
+        return self.answers([self.send(method, **parameters)])[0]
+
+    def event(self, method: str, **fields: Any) -> None:
+        """Wait for an event with these parameters. All that came before it is forgotten."""
+        until = time.monotonic() + PATIENCE_S
+        while True:
+            message = self._events.pop(0) if self._events else self._read(until)
+            if message.get("method") == method and fields.items() <= message["params"].items():
+                return
+
+    def forget(self) -> None:
+        """Forget the events that came and were not waited for."""
+        self._events.clear()
+
+    def evaluate(self, expression: str, wait: bool = False) -> Any:
+        """The JSON value of an expression in the page; with `wait`, that of the promise which it is. Raises BrowserError with what it throws."""
+        answer = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=wait, userGesture=True)
+        if "exceptionDetails" in answer:
+            thrown = answer["exceptionDetails"]
+            raise BrowserError(f"the page threw {thrown.get('exception', {}).get('description', thrown['text'])}")
+        return answer["result"].get("value")
+
+    def _read(self, until: float) -> dict[str, Any]:
+        while b"\0" not in self._rest:
+            if not self._poll.poll(max(0.0, until - time.monotonic()) * 1000):
+                raise BrowserError(f"the browser did not answer within {PATIENCE_S:g} s")
+            block = os.read(self._answers, 1 << 20)
+            if not block:
+                raise BrowserError("the browser ended")
+            self._rest += block
+        text, _, self._rest = self._rest.partition(b"\0")
+        message: dict[str, Any] = json.loads(text)
+        return message
+
+    def close(self) -> None:
+        """End the browser and wait until all of it is gone."""
+        if self._closed:
+            return
+        self._closed = True
+        for descriptor in (self._commands, self._answers):
+            os.close(descriptor)
+        try:
+            self._keeper.wait(10)
+        except subprocess.TimeoutExpired:
+            self._keeper.kill()
+            self._keeper.wait()
+
+    def __del__(self) -> None:
+        with contextlib.suppress(AttributeError):
+            self.close()
