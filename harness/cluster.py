@@ -291,6 +291,8 @@ def play_on_ray(
 
     Raises UserError when the agent cannot be built, what the store raises, and KeyboardInterrupt.
     """
+    if address is not None:
+        _reach(address)
     started_here = not ray.is_initialized()
     if started_here:
         if address is None:
@@ -298,7 +300,6 @@ def play_on_ray(
             count = workers or os.cpu_count() or 1
             ray.init(num_cpus=count, include_dashboard=False, log_to_driver=False, logging_level="error", configure_logging=True)
         else:
-            _reach(address)
             try:
                 ray.init(address=address, log_to_driver=False, logging_level="error")
             except (ConnectionError, ValueError, RuntimeError) as fault:
