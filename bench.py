@@ -166,7 +166,7 @@ def _intruder() -> str | None:
 def main() -> None:
     """The console script: one exit code for each meaning, and no traceback for wrong use."""
     if "" not in sys.path and os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
+        sys.path.append(os.getcwd())  # your own agents and suites; last, so that no file of yours hides a library
     intruder = _intruder()
     if intruder is not None:
         _say(f"bench: {intruder}")
@@ -179,7 +179,6 @@ def main() -> None:
         _say(f"bench: {wrong}")
         code = WRONG_USE
     except KeyboardInterrupt:
-        _say("interrupted; the same command goes on where it stopped")
         code = INTERRUPTED
     except BrokenPipeError:
         sys.stdout = None  # type: ignore[assignment]
@@ -195,6 +194,8 @@ def main() -> None:
             raise SystemExit(OUR_FAULT) from None
         fault.show()  # type: ignore[attr-defined]
         code = fault.exit_code
+    if code == INTERRUPTED:
+        _say("interrupted; the same command goes on where it stopped")
     raise SystemExit(code or DONE)
 
 

@@ -289,7 +289,7 @@ def play_on_ray(
 ) -> None:
     """Play all cases in `workers` Ray workers (None: one a core, or all of a running cluster at `address`).
 
-    Raises UserError when the agent cannot be built, what the store raises, and KeyboardInterrupt.
+    Never more than there are CPUs: a worker that waits for one would never answer. Raises UserError when the agent cannot be built, what the store raises, and KeyboardInterrupt.
     """
     if address is not None:
         _reach(address)
@@ -298,14 +298,23 @@ def play_on_ray(
         if address is None:
             os.environ.setdefault("RAY_AUTH_MODE", "disabled")
             count = workers or os.cpu_count() or 1
-            ray.init(num_cpus=count, include_dashboard=False, log_to_driver=False, logging_level="error", configure_logging=True)
+            # "local": a RAY_ADDRESS in the environment must not turn this into a cluster that nobody asked for.
+            ray.init(
+                address="local", num_cpus=count, include_dashboard=False, log_to_driver=False, logging_level="error", configure_logging=True
+            )
         else:
             try:
                 ray.init(address=address, log_to_driver=False, logging_level="error")
             except (ConnectionError, ValueError, RuntimeError) as fault:
                 raise UserError(f"no Ray cluster answers at {address}: {fault}. Start one with `ray start --head`") from None
     try:
-        count = workers or int(ray.cluster_resources().get("CPU", 1))
+        there = ray.cluster_resources()
+        needed = spec.kind().gpus
+        if there.get("GPU", 0) < needed:
+            raise UserError(
+                f"{spec.name} asks for {needed:g} GPUs, Ray finds {there.get('GPU', 0):g} here; name a cluster with --ray-address"
+            )
+        count = min(workers or sys.maxsize, max(1, int(there.get("CPU", 1))))
         driver = _Driver(coordinator, spec, max(1, min(count, coordinator.plan.total)), {"lanes": lanes, "groups": groups}, agent_timeout)
         try:
             driver.play()

@@ -240,7 +240,10 @@ class Player:
             demand(timestep.success is None, f"{when} success is {timestep.success!r}, but the task has none (Task.success is None)")
         else:
             known = isinstance(timestep.success, bool)
-            demand(known, f"{when} success is {timestep.success!r}: the task has a success, so return True or False")
+            demand(
+                known,
+                f"{when} success is {timestep.success!r} ({type(timestep.success).__name__}): the task has a success, so return a bool, True or False",
+            )
         for name, value in timestep.metrics.items():
             demand(isinstance(name, str) and _is_number(value), f"{when} the metric {name!r} is {value!r}: return finite floats by name")
         offered, shown = set(lane.brief.observation), set(timestep.observation)

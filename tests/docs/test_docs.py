@@ -4,7 +4,7 @@ A fenced block of README.md, CONTRIBUTING.md or docs/*.md is one of:
     python, toml  its first line is `# file: NAME`; the block is written to NAME in the page's own folder
     console       a line `$ COMMAND` is run there by bash, this Python's programs first; it must exit 0, or N where it ends in `# exit N`.
                   Every other line must be a line of what was printed, in that order; numbers, rulers and spaces may differ, `...` is any
-    sh            commands that a test cannot run: the first line says why, `# not run: REASON`
+    sh            commands that a test cannot run: the first line says why, `# not run by a test: REASON`
     text, json    to be read
 """
 
@@ -69,7 +69,9 @@ def test_what_the_page_shows_runs(page: Path, tmp_path: Path) -> None:
             assert named, f"{page.name}: a {language} block begins with `# file: NAME`, this one with {lines[0]!r}"
             (tmp_path / named[1]).write_text("\n".join(lines[1:]) + "\n")
         elif language == "sh":
-            assert lines[0].startswith("# not run: "), f"{page.name}: a sh block begins with `# not run: REASON`; what can run is `console`"
+            assert lines[0].startswith("# not run by a test: "), (
+                f"{page.name}: a sh block begins with `# not run by a test: REASON`; what can run is `console`"
+            )
         elif language == "console":
             play(lines, tmp_path)
 
@@ -134,6 +136,16 @@ def test_the_main_job_is_what_the_readme_says() -> None:
     command = re.search(r"bench run .+", planned)
     assert command is not None
     assert command[0] in (ROOT / "README.md").read_text()
+
+
+def test_the_files_and_tests_that_are_named_exist() -> None:
+    tests = "".join(file.read_text() for file in (ROOT / "tests").rglob("test_*.py"))
+    for page in ALL:
+        for span in re.findall(r"`([^`\n]+)`", prose(page)):
+            if re.fullmatch(r"(harness|adapters|suites|baselines|leaderboards|tests|docs)/[\w/.]*", span) and "NAME" not in span:
+                assert (ROOT / span).exists(), f"{page.name} names {span}"
+            if re.fullmatch(r"test_\w+", span):
+                assert f"def {span}(" in tests, f"{page.name} names {span}"
 
 
 def test_nothing_names_a_place_on_this_machine() -> None:
