@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -17,6 +18,8 @@ SIGN_COLOURS = ("blue", "red", "green")
 SIGN_SHAPES = ("box", "key")
 THREE_ROOMS = ("red box", "green box", "rubber duck", "blue key", "green ball")
 ROOM_OBJECTS = ("box", "ball", "key")
+LOW_HEALTH = 10
+DONE = 7
 ROOM_OBJECTS_STEPS = 250
 """The package sets no limit; this is the one of its other rooms with several objects."""
 
@@ -29,7 +32,8 @@ class Quest:
     def __init__(self, env: Any, rng: np.random.Generator) -> None:
         """`rng` draws what the package leaves open; `env` has just been reset."""
         self.env = env
-        self._field: Field | None = None
+        self._fields: dict[tuple[Disc, ...], Field] = {}
+        self._first = self._layout()
 
     @classmethod
     def prepare(cls, env: Any, rng: np.random.Generator) -> None:
@@ -65,28 +69,39 @@ class Quest:
         """Places that the agent's centre must keep away from, besides what blocks its way."""
         return []
 
-    def field(self) -> Field:
-        """The distances to the target on the floor as it was at the start."""
-        if self._field is None:
-            env = self.env
-            walls = env.wall_segs[:, :, ::2]
-            discs = [(e.pos[0], e.pos[2], e.radius + env.agent.radius) for e in env.entities if e is not env.agent]
-            bounds = (env.min_x, env.max_x, env.min_z, env.max_z)
-            floor = Floor(walls, [*discs, *self.avoid()], env.agent.radius, self.bounds() or bounds)
-            self._field = floor.field((self.target.pos[0], self.target.pos[2]), self.reach())
-        return self._field
+    def field(self, layout: tuple[Disc, ...] | None = None) -> Field:
+        """The distances to the target among objects that stand where they did at the start, or as `layout` says."""
+        layout = layout or self._first
+        if layout not in self._fields:
+            env, radius, target = self.env, self.env.agent.radius, self.target
+            blocked = [(x, z, size + radius) for x, z, size in layout]
+            number = [e for e in env.entities if e is not env.agent].index(target)
+            bounds = self.bounds() or (env.min_x, env.max_x, env.min_z, env.max_z)
+            floor = Floor(env.wall_segs[:, :, ::2], [*blocked, *self.avoid()], radius, bounds)
+            self._fields[layout] = floor.field(layout[number][:2], self.reach())
+        return self._fields[layout]
+
+    def _layout(self) -> tuple[Disc, ...]:
+        """Where the objects stand now."""
+        others = (entity for entity in self.env.entities if entity is not self.env.agent)
+        return tuple((float(e.pos[0]), float(e.pos[2]), float(e.radius)) for e in others)
 
     def bounds(self) -> tuple[float, float, float, float] | None:
         """Least and greatest x, then z, that the agent's centre may take, where they are not the walls'."""
         return None
 
-    def course(self) -> Course | None:
-        """What the expert does next; None where nothing is left to do."""
-        return Course(self.env, self.field(), lambda pose: self._arrived(pose), (), self.avoid(), self.bounds())
-
-    def _arrived(self, pose: tuple[float, float, float]) -> bool:
-        x, z, _ = pose
-        return math.hypot(x - self.target.pos[0], z - self.target.pos[2]) < self.reach() - 1e-6
+    def course(self) -> Course:
+        """What the expert does next."""
+        if self.env.agent.carrying is not None:
+            return Course.to_drop(self.env)
+        field, target, reach = self.field(self._layout()), self.target, self.reach() - 1e-6
+        x, z = float(target.pos[0]), float(target.pos[2])
+        return Course(
+            left=lambda pose: field(pose[0], pose[1]),
+            arrived=lambda pose: math.hypot(pose[0] - x, pose[1] - z) < reach,
+            avoid=self.avoid(),
+            bounds=self.bounds(),
+        )
 
 
 class Pavement(Quest):
@@ -213,6 +228,10 @@ class Health(Pickup):
     def metrics(self) -> dict[str, float]:
         """The health left, 0 to 100."""
         return {"health": float(self.env.health)}
+
+    def course(self) -> Course:
+        """To the nearest medkit; it is taken as late as is safe, since every one leads elsewhere, and the next may be far."""
+        return super().course() if self.env.health <= LOW_HEALTH else dataclasses.replace(super().course(), then=(DONE,))
 
 
 class PutNext(Quest):

@@ -8,16 +8,26 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from adapters.pddl.domains import DOMAINS
-from adapters.pddl.strips import Atom, Domain, Ground, Problem, ground
+from adapters.pddl.strips import Domain, Problem, ground
+from adapters.pddl.words import instruction, pddl, problem_pddl, sentences
 from harness.core import Adapter, Brief, Case, Task, Text, Texts, TimeStep, UserError, stream
 
 __all__ = ["PddlAdapter"]
 
-MODES = ("steps", "plan")
+ANSWER = {
+    "steps": "Give one action at a time, written as above with objects in place of the capital letters. What does not apply does nothing.",
+    "plan": "Give a whole plan: one action a line, written as above with objects in place of the capital letters. Every action must apply "
+    "when its turn comes.",
+}
+"""What each mode asks for, at the end of the instruction."""
+MEANING = {
+    "steps": "one action, (name object ...); the empty text does nothing",
+    "plan": "a plan: one action a line, (name object ...)",
+}
 ACTION = re.compile(r"(?P<open>\()?\s*(?P<words>[a-z0-9-]+(?:\s+[a-z0-9-]+)*)\s*(?(open)\))")
 """`(stack b1 b2)` or `stack b1 b2`."""
 MOST = 100_000
@@ -64,40 +74,39 @@ class PddlAdapter(Adapter):
         return True
 
     def __init__(self, task: Task) -> None:
-        self._whole = task.params["mode"] == "plan"
-        if task.params["mode"] not in MODES:
-            raise UserError(f"task {task.id}: the mode is one of {', '.join(MODES)}, got {task.params['mode']!r}")
-        self._gave_up = False
-        views = {"text": self._text, "pddl": self._pddl}
-        self._views = views if self._whole else {**views, "admissible": self._admissible}
+        self._mode = task.params["mode"]
+        if self._mode not in ANSWER:
+            raise UserError(f"task {task.id}: the mode is one of {', '.join(ANSWER)}, got {self._mode!r}")
+        self._views: Mapping[str, Callable[[], Any]] = {"text": self._text, "pddl": self._pddl}
+        if self._mode == "steps":
+            self._views = {**self._views, "admissible": self._admissible}
 
     def reset(self, case: Case) -> TimeStep:
         """Draw the problem of `case.seed` and forget the last one."""
-        params = case.task.params
-        if params["domain"] not in DOMAINS:
-            raise UserError(f"task {case.task.id}: there is no domain {params['domain']!r}; there are {', '.join(DOMAINS)}")
-        sizes = params["sizes"]
-        self._domain, self._size = DOMAINS[params["domain"]], sizes[case.seed % len(sizes)]
-        self._problem = drawn(self._domain, case.seed, self._size)
+        name, sizes = case.task.params["domain"], case.task.params["sizes"]
+        if name not in DOMAINS:
+            raise UserError(f"task {case.task.id}: there is no planning domain {name!r}; there are {', '.join(DOMAINS)}")
+        self._domain, self._size = DOMAINS[name], sizes[case.seed % len(sizes)]
+        self._problem = _drawn(self._domain, self._size, case.seed)
         self._ground = ground(self._domain, self._problem)
-        self._state, self._steps, self._invalid, self._gave_up = self._ground.init, 0, 0, False
+        self._state, self._given, self._invalid, self._gave_up = self._ground.init, 0, 0, False
         self._policy: dict[int, int] = {}
-        self._instruction = instruction(self._domain, self._problem, self._ground, self._whole)
-        self.brief = _brief(self._ground, self._whole)
-        return self._seen(False)
+        self._instruction = f"{instruction(self._domain, self._problem, self._ground)}\n\n{ANSWER[self._mode]}"
+        self.brief = self._brief()
+        return self._seen(over=False, success=False)
 
     def step(self, action: Any) -> TimeStep:
         """Execute one action, or a whole plan."""
         given = self.brief.action.check(action)
-        lines = [bare for line in given.splitlines() if (bare := line.partition(";")[0].strip())] if self._whole else [given]
-        for line in lines:
+        whole = self._mode == "plan"
+        for line in filter(None, (line.partition(";")[0].strip() for line in given.splitlines())) if whole else (given,):
             self._execute(line)
-        ground = self._ground
-        reached = self._state & ground.goal == ground.goal
-        return self._seen(reached and not (self._whole and self._invalid))
+        goal = self._ground.goal
+        success = self._state & goal == goal and not (whole and self._invalid)
+        return self._seen(over=whole or success, success=success)
 
     def _execute(self, line: str) -> None:
-        self._steps += 1
+        self._given += 1
         named = ACTION.fullmatch(line.strip().lower())
         number = self._ground.numbers.get(tuple(named["words"].split())) if named else None
         after = None if number is None else self._ground.after(self._state, number)
@@ -106,20 +115,67 @@ class PddlAdapter(Adapter):
         else:
             self._state = after
 
-    def _seen(self, success: bool) -> TimeStep:
-        goal = self._ground.goal
+    def _seen(self, *, over: bool, success: bool) -> TimeStep:
         metrics = {
             "executable": float(not self._invalid),
             "invalid_actions": float(self._invalid),
             "goals_met": self._ground.share(self._state),
-            "optimality": 0.0,
             "size": float(self._size),
         }
-        if success and (shortest := self._ground.shortest) is not None:
-            metrics["optimality"] = len(shortest) / self._steps
-        elif success:
-            del metrics["optimality"]
+        shortest = self._ground.shortest if success else []
+        if shortest is not None:
+            metrics["optimality"] = len(shortest) / self._given if success else 0.0
         if self._gave_up:
             metrics["expert_gave_up"] = 1.0
-        over = success or (self._whole and self._steps > 0)
         return TimeStep(self._views, self._instruction, float(success), over, False, success, metrics)
+
+    def expert(self, executed: Any) -> str | None:
+        """The next action of a shortest plan, or the whole plan; None where the planner's bound did not suffice."""
+        if self._state not in self._policy and not self._gave_up:
+            ground, state = self._ground, self._state
+            plan = ground.shortest if state == ground.init else ground.plan(state)
+            self._gave_up = plan is None
+            for number in plan or ():
+                self._policy[state] = number
+                state = ground.moves[number][1] & state | ground.moves[number][2]
+        if self._gave_up:
+            return None
+        if self._mode == "plan":
+            return "\n".join(pddl(self._ground.actions[number]) for number in self._policy.values())
+        return pddl(self._ground.actions[self._policy[self._state]])
+
+    def state(self) -> bytes:
+        """The facts that hold, a bit each, and the number of invalid actions."""
+        return self._state.to_bytes(self._ground.size, "little") + _pack(self._invalid)
+
+    def _brief(self) -> Brief:
+        texts = {
+            "text": Text(MOST, meaning="what holds now, of all that may change, in words"),
+            "pddl": Text(MOST, meaning="the domain and the problem in PDDL (:strips, :typing), its :init being what holds now"),
+            "admissible": Texts("the actions that apply now, in PDDL"),
+        }
+        actions = tuple(pddl(action) for action in self._ground.actions)
+        return Brief(
+            observation={view: texts[view] for view in self._views},
+            action=Text(choices=("", *actions), meaning=MEANING[self._mode]),
+            embodiment="no body: actions are given in words, as a name and its objects, and change which facts hold",
+            simulator="a classical planning world: everything is known, nothing happens by chance",
+        )
+
+    def _text(self) -> str:
+        return sentences(self._domain, self._ground.holds(self._state))
+
+    def _pddl(self) -> str:
+        init = (*self._ground.holds(self._state), *self._ground.fixed)
+        return f"{self._domain.pddl.strip()}\n\n{problem_pddl(self._domain, self._problem, init)}"
+
+    def _admissible(self) -> tuple[str, ...]:
+        return tuple(pddl(self._ground.actions[number]) for number in self._ground.applicable(self._state))
+
+
+def _drawn(domain: Domain, size: int, seed: int) -> Problem:
+    """The first problem of this stream that is not solved already."""
+    rng = stream("pddl", domain.name, size, seed)
+    while (problem := domain.draw(rng, size)).solved():
+        pass
+    return problem

@@ -49,7 +49,7 @@ class Problem:
         return set(self.goal) <= set(self.init)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Domain:
     """A planning domain: its PDDL (:strips and :typing only), its words, and how a problem of a given size is drawn."""
 
@@ -148,6 +148,8 @@ class Ground:
         self.moves = [(self._mask(needs), ~self._mask(deletes), self._mask(adds)) for _, needs, adds, deletes in found]
         self.init = self._mask(problem.init)
         self.goal = self._mask(problem.goal)
+        if lost := [atom for atom in problem.goal if atom not in changing and atom not in problem.init]:
+            raise ValueError(f"no action can bring about {lost}")
         self.fixed = tuple(atom for atom in problem.init if atom not in changing)
         self.size = (len(self.facts) + 7) // 8
         """Bytes that hold a state."""
@@ -167,6 +169,10 @@ class Ground:
     def holds(self, state: int) -> list[Atom]:
         """The changing facts that hold, in order."""
         return [atom for place, atom in enumerate(self.facts) if state >> place & 1]
+
+    def share(self, state: int) -> float:
+        """The share of the goal's facts that hold."""
+        return (state & self.goal).bit_count() / self.goal.bit_count()
 
     def plan(self, state: int, bound: int = BOUND) -> list[int] | None:
         """A shortest plan from `state`, or None: there is none, or `bound` states were not enough.
@@ -222,7 +228,10 @@ def _reachable(domain: Domain, problem: Problem) -> list[tuple[Atom, tuple[Atom,
         variables = [variable for variable, _ in schema.parameters]
         for chosen in itertools.product(*(kinds.get(kind, []) for _, kind in schema.parameters)):
             bound = dict(zip(variables, chosen))
-            filled = [tuple(tuple(bound.get(word, word) for word in atom) for atom in part) for part in (schema.needs, schema.adds, schema.deletes)]
+            filled = [
+                tuple(tuple(bound.get(word, word) for word in atom) for atom in part)
+                for part in (schema.needs, schema.adds, schema.deletes)
+            ]
             waiting.append(((schema.name, *chosen), *filled))
     known, usable = set(problem.init), set()
     while True:

@@ -186,7 +186,7 @@ class PointMazeAdapter(_MazeAdapter):
         wanted = offset * (speed / max(left, 1e-6))
         return np.clip(GAIN * (wanted - velocity), -1.0, 1.0).astype(np.float32)
 
-CRUISE, CORNER, BRAKE, GAIN = 3.5, 1.5, 10.0, 1.0
+CRUISE, CORNER, BRAKE, GAIN = 5.0, 2.0, 15.0, 2.0
 
 
 class AntMazeAdapter(_MazeAdapter):

@@ -4,6 +4,4 @@ from adapters.pddl.domains import blocksworld, elevator, ferry, gripper, hanoi, 
 
 __all__ = ["DOMAINS"]
 
-DOMAINS = {
-    module.DOMAIN.name: module.DOMAIN for module in (blocksworld, elevator, ferry, gripper, hanoi, logistics, rovers, visitall)
-}
+DOMAINS = {module.DOMAIN.name: module.DOMAIN for module in (blocksworld, elevator, ferry, gripper, hanoi, logistics, rovers, visitall)}

@@ -55,11 +55,12 @@ def _draw(rng: np.random.Generator, size: int) -> Problem:
 
 DOMAIN = Domain(
     pddl=PDDL,
-    about="Blocks lie on a table or on one another, one on one; a hand moves one block at a time.",
+    about="Blocks lie on a table or on one another, one on one; a hand moves one block at a time. A block is clear when nothing lies "
+    "on it and the hand does not hold it.",
     facts={
         "on": "{0} is on {1}",
         "on-table": "{0} is on the table",
-        "clear": "nothing is on {0}",
+        "clear": "{0} is clear",
         "hand-empty": "the hand is empty",
         "holding": "the hand holds {0}",
     },

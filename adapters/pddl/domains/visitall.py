@@ -37,7 +37,9 @@ def _draw(rng: np.random.Generator, size: int) -> Problem:
             break
     cells = sorted(seen)
     names = {cell: f"cell-{cell[0] + 1}-{cell[1] + 1}" for cell in cells}
-    touch = [("touch", names[one], names[other]) for one in cells for other in cells if abs(one[0] - other[0]) + abs(one[1] - other[1]) == 1]
+    touch = [
+        ("touch", names[one], names[other]) for one in cells for other in cells if abs(one[0] - other[0]) + abs(one[1] - other[1]) == 1
+    ]
     others = [cell for cell in cells if cell != start]
     goals = sorted(rng.choice(len(others), min(size + 1, len(others)), replace=False))
     return Problem(
