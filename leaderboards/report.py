@@ -150,7 +150,8 @@ class _Tally:
         rate = wilson(self.successes, n) if has_success and n else None
         scores = self.sorted_scores()
         mean = float(scores.mean()) if len(scores) else None
-        interval = mean_score(scores) if len(scores) > 1 and not has_success else None
+        # Equal scores say nothing of how much others would differ: an interval of no width would claim certainty.
+        interval = mean_score(scores) if len(scores) > 1 and scores[0] != scores[-1] and not has_success else None
         if has_success:
             normalised = rate.value if rate else None
         else:

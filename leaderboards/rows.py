@@ -44,7 +44,7 @@ class TaskRow:
     score_mean: float | None
     """Over finished episodes. Without a success an agent's error scores the normaliser's low, or nothing where there is no normaliser."""
     score_low: float | None
-    """Student's t, 95 %, of a task without a success; from two scores on."""
+    """Student's t, 95 %, of a task without a success; from two different scores on."""
     score_high: float | None
     score_median: float | None
     normalised: float | None

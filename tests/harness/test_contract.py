@@ -36,7 +36,7 @@ BAD_ADAPTERS: dict[type, str] = {
     faulty.LazyViewUnsteady: "the view image read twice differs",
     faulty.Buffer: "step 1 changed the array of the view state that was returned before",
     faulty.NumpyFlag: r"terminated is .*\(bool_?\): return a bool",
-    faulty.SuccessNone: "success is None (NoneType): the task has a success",
+    faulty.SuccessNone: "the task has a success, so return a bool",
     faulty.MetricText: "the metric 'distance' is 'far'",
     faulty.ReadMoves: "reading must change nothing",
     faulty.RenderMoves: "render must change nothing",
