@@ -47,9 +47,9 @@ def run(
     """Play an agent on suites and print the table. The same command goes on where it was interrupted."""
     import baselines
     import suites
-    from harness.catalogue import find_agent, find_suites
+    from harness.catalogue import find_agent, find_suites, select_tasks
     from harness.progress import progress_for
-    from harness.runner import RunOptions, make_plan, play, select_tasks
+    from harness.runner import RunOptions, make_plan, play
 
     spec = find_agent(agent, dict(_argument(text) for text in agent_arg or []), baselines.AGENTS)
     spec.kind()
@@ -93,13 +93,13 @@ def list_(
     from harness import listing
 
     if what == "suites":
-        print(listing.list_suites(suites.SUITES))
+        _print(listing.list_suites(suites.SUITES))
     elif what == "tasks":
-        print(listing.list_tasks(suite, suites.SUITES))
+        _print(listing.list_tasks(suite, suites.SUITES))
     elif what == "agents":
-        print(listing.list_agents(baselines.AGENTS))
+        _print(listing.list_agents(baselines.AGENTS))
     else:
-        print(listing.list_adapters(adapters.ADAPTERS))
+        _print(listing.list_adapters(adapters.ADAPTERS))
     return DONE
 
 
@@ -109,7 +109,7 @@ def doctor() -> int:
     import adapters
     from harness.listing import doctor as examine
 
-    print(examine(adapters.ADAPTERS))
+    _print(examine(adapters.ADAPTERS))
     return DONE
 
 
@@ -117,7 +117,7 @@ def _print_report(path: Path, format: str) -> None:
     from leaderboards.render import render
     from leaderboards.report import load
 
-    print(render(load(path), format))
+    _print(render(load(path), format))
 
 
 def _argument(text: str) -> tuple[str, Any]:
@@ -137,7 +137,7 @@ def _workers(text: str) -> int | None:
 
     if text == "auto":
         return None
-    if not text.isdigit():
+    if not (text.isascii() and text.isdigit()):
         raise UserError(f"--workers {text!r}: write auto, or a number; 0 plays in this process")
     return int(text)
 
@@ -148,6 +148,14 @@ def _at_least_one(option: str, number: int | None) -> int | None:
     if number is not None and number < 1:
         raise UserError(f"{option} must be at least 1, got {number}")
     return number
+
+
+def _print(text: str) -> None:
+    """To stdout. Whoever reads it may stop reading: `bench report ... | head` is no failure."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _say(text: str) -> None:
@@ -170,7 +178,7 @@ def main() -> None:
     intruder = _intruder()
     if intruder is not None:
         _say(f"bench: {intruder}")
-        raise SystemExit(OUR_FAULT)
+        raise SystemExit(WRONG_USE)
     from harness.core import UserError
 
     try:
@@ -180,9 +188,6 @@ def main() -> None:
         code = WRONG_USE
     except KeyboardInterrupt:
         code = INTERRUPTED
-    except BrokenPipeError:
-        sys.stdout = None  # type: ignore[assignment]
-        code = DONE
     except typer.Exit as done:
         code = done.exit_code
     except Exception as fault:

@@ -31,10 +31,10 @@ class Blind(Agent):
         for trace in read_traces(record):
             for action in trace.decoded():
                 for key in ((trace.instruction, _form(action)), ("", _form(action))):
-                    if isinstance(action, np.ndarray):
+                    if isinstance(action, np.ndarray) and action.dtype.kind == "f":
                         sums[key] = sums.get(key, 0.0) + np.append(action.astype(np.float64), 1.0)
                     else:
-                        counts[key][action] += 1
+                        counts[key][tuple(action.tolist()) if isinstance(action, np.ndarray) else action] += 1
         self._habits = {key: counter.most_common(1)[0][0] for key, counter in counts.items()}
         self._habits |= {key: total[:-1] / total[-1] for key, total in sums.items()}
         if not self._habits:
@@ -59,4 +59,4 @@ def _form(action: Any) -> Any:
 def _cast(habit: Any, like: Any) -> Any:
     if not isinstance(like, np.ndarray):
         return habit
-    return (np.round(habit) if like.dtype.kind in "iu" else np.asarray(habit)).astype(like.dtype)
+    return np.asarray(habit, like.dtype)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import fnmatch
 import importlib
 import importlib.util
 import sys
@@ -10,12 +11,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.core import Suite, UserError
+from harness.core import Suite, Task, UserError
 from harness.identity import AgentSpec
 from harness.load import load
 from harness.plan import task_from_json
 
-__all__ = ["find_agent", "find_suites", "suite_from_toml"]
+__all__ = ["find_agent", "find_suites", "select_tasks", "suite_from_toml"]
 
 GYM_EPISODES = 10
 
@@ -47,7 +48,8 @@ def find_suites(text: str, table: Mapping[str, str]) -> list[Suite]:
         raise UserError("--suite names nothing; `bench list suites` shows what there is")
     unique: dict[str, Suite] = {}
     for suite in suites:
-        unique.setdefault(suite.name, suite)
+        if unique.setdefault(suite.name, suite) != suite:
+            raise UserError(f"--suite {text}: two different suites are called {suite.name!r}: rename one")
     return list(unique.values())
 
 
@@ -55,7 +57,10 @@ def _one(name: str, table: Mapping[str, str]) -> Suite:
     if name in table:
         return _ours(name, table)
     if name.startswith("gym:"):
-        task = load("adapters.gym:task_for")(name.removeprefix("gym:"))
+        try:
+            task = load("adapters.gym:task_for")(name.removeprefix("gym:"))
+        except ImportError as fault:
+            raise UserError(f"{name}: {fault}; pip install 'bench[gym]'") from None
         return Suite(name, f"the Gymnasium environment {name.removeprefix('gym:')}", (task,), GYM_EPISODES, in_all=False)
     if name.endswith(".toml"):
         return suite_from_toml(Path(name))
@@ -77,14 +82,52 @@ def _ours(name: str, table: Mapping[str, str]) -> Suite:
 
 def _from_module(name: str) -> Suite:
     found = load(f"{name}:SUITES") if ":" not in name else load(name)
-    suites = [found] if isinstance(found, Suite) else list(found)
+    suites = [found] if isinstance(found, Suite) else list(found) if isinstance(found, (list, tuple)) else []
     if len(suites) != 1 or not isinstance(suites[0], Suite):
-        raise UserError(f"{name}: SUITES must hold one harness.core.Suite, it holds {len(suites)}; name one with {name}:VARIABLE")
+        module = name.partition(":")[0]
+        raise UserError(f"{name} must hold one harness.core.Suite, it holds {len(suites) or 'none'}; name one with {module}:VARIABLE")
     return suites[0]
 
 
+def select_tasks(suites: Sequence[Suite], pattern: str | None) -> list[tuple[Suite, Task]]:
+    """The tasks of all suites, each once, that match `pattern`: comma-separated globs over ids without version, in any case, or `tag:NAME`.
+
+    Raises UserError when a glob matches nothing, or when two suites mean different things by one id.
+    """
+    found: dict[str, tuple[Suite, Task]] = {}
+    for suite in suites:
+        for task in suite.tasks:
+            before = found.setdefault(task.id, (suite, task))
+            if before[1].content != task.content:
+                where = f"{before[0].name} and {suite.name}" if before[0] is not suite else suite.name
+                raise UserError(f"two different tasks are called {task.id}, in {where}: rename one, or raise its version")
+    if pattern is None:
+        return list(found.values())
+    globs = [glob.strip().lower() for glob in pattern.split(",") if glob.strip()]
+    for glob in globs or [""]:
+        if not any(_matches(task, glob) for _, task in found.values()):
+            raise UserError(_no_match(glob, [task for _, task in found.values()]))
+    return [(suite, task) for suite, task in found.values() if any(_matches(task, glob) for glob in globs)]
+
+
+def _matches(task: Task, glob: str) -> bool:
+    if glob.startswith("tag:"):
+        return glob[4:] in (tag.lower() for tag in task.tags)
+    name = task.name.lower()
+    return fnmatch.fnmatchcase(name, glob) or fnmatch.fnmatchcase(name.partition("/")[2], glob)
+
+
+def _no_match(glob: str, tasks: Sequence[Task]) -> str:
+    tags = sorted({f"tag:{tag}" for task in tasks for tag in task.tags})
+    words = {word.lower(): word for task in tasks for word in (task.name, task.name.partition("/")[2])}
+    near = [words.get(word, word) for word in difflib.get_close_matches(glob, [*words, *tags], n=3)]
+    guess = f"did you mean {' or '.join(near)}?" if near else f"there are {len(tasks)}: {', '.join(task.name for task in tasks[:5])}, ..."
+    return f"--tasks {glob!r}: no task matches; {guess}{f' The tags are {chr(44).join(tags)}.' if tags else ''}"
+
+
 def suite_from_toml(file: Path) -> Suite:
-    """A suite from a TOML file: `name`, `episodes` and a `[[task]]` table with the fields of harness.core.Task for each task.
+    """A suite from a TOML file: `name`, `episodes` and a `[[task]]` table with the fields of harness.core.Task for each task; `success = "none"`
+    where a task has only a score.
 
     Raises UserError when the file cannot be read or a field is wrong.
     """
@@ -99,8 +142,13 @@ def suite_from_toml(file: Path) -> Suite:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as fault:
         raise UserError(f"{file} cannot be read: {fault}") from None
     try:
+        for fields in content["task"]:
+            if fields.get("success") == "none":  # TOML has no null
+                fields["success"] = None
         tasks = tuple(task_from_json(fields) for fields in content["task"])
-        return Suite(content["name"], content.get("title", content["name"]), tasks, int(content["episodes"]), in_all=False)
+        return Suite(content["name"], content.get("title", content["name"]), tasks, content["episodes"], in_all=False)
+    except UserError as wrong:
+        raise UserError(f"{file}: {wrong}") from None
     except KeyError as missing:
         raise UserError(f"{file} lacks {missing}: a suite needs name, episodes and at least one [[task]]") from None
     except (TypeError, ValueError) as wrong:

@@ -289,7 +289,8 @@ def play_on_ray(
 ) -> None:
     """Play all cases in `workers` Ray workers (None: one a core, or all of a running cluster at `address`).
 
-    Never more than there are CPUs: a worker that waits for one would never answer. Raises UserError when the agent cannot be built, what the store raises, and KeyboardInterrupt.
+    Never more than there are CPUs: a worker that waits for one would never answer.
+    Raises UserError when the agent cannot be built, what the store raises, and KeyboardInterrupt.
     """
     if address is not None:
         _reach(address)

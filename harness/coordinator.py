@@ -19,8 +19,8 @@ __all__ = ["Coordinator"]
 
 ATTEMPTS = 3
 """A case that ends in `error` is tried this often, the last time alone."""
-BROKEN_AFTER = 5
-"""After so many cases of a task whose attempts are used up, and no case that was scored, the rest of the task is given up."""
+BROKEN_AFTER = 15
+"""After so many failed attempts at a task, and no case of it that was scored, the rest of the task is given up."""
 TOLD = 5
 """Messages about failed cases of one task."""
 
@@ -36,9 +36,10 @@ class Coordinator:
         self._drained = False
         self._alone: deque[Ticket] = deque()
         self._out: set[Ticket] = set()
-        self._used_up: Counter[int] = Counter()
+        self._failed: Counter[int] = Counter()
         self._scored: Counter[int] = Counter()
         self._told: Counter[int] = Counter()
+        self._given_up: set[int] = set()
         self.not_run: dict[int, NotRun] = {}
         counts = directory.counts
         done = counts["finished"] + counts["agent_error"]
@@ -108,7 +109,8 @@ class Coordinator:
         self._queue.settle(ticket)
 
     def _try_again(self, ticket: Ticket, reason: str) -> bool:
-        if ticket.attempt >= ATTEMPTS or ticket.item in self.not_run:
+        self._failed[ticket.item] += 1
+        if ticket.attempt >= ATTEMPTS or ticket.item in self.not_run or self._broken(ticket.item):
             return False
         self._tell(ticket, f"{reason} (attempt {ticket.attempt} of {ATTEMPTS})")
         again = ticket._replace(attempt=ticket.attempt + 1)
@@ -135,11 +137,13 @@ class Coordinator:
         self._count(result)
         if result.status == "error":
             self._tell(ticket, f"given up: {result.error}")
-            self._used_up[ticket.item] += 1
-            if self._used_up[ticket.item] == BROKEN_AFTER and not self._scored[ticket.item]:
+            if self._broken(ticket.item) and ticket.item not in self._given_up:
                 self._give_up(ticket.item, result.error or "")
         else:
             self._scored[ticket.item] += 1
+
+    def _broken(self, item: int) -> bool:
+        return self._failed[item] >= BROKEN_AFTER and not self._scored[item]
 
     def _count(self, result: Result) -> None:
         self.tally.done += 1
@@ -150,13 +154,16 @@ class Coordinator:
 
     def _give_up(self, item: int, reason: str) -> None:
         """A simulator that never works must not burn the night: the rest of the task ends in `error`, to be played by a later run."""
+        self._given_up.add(item)
         rest = [*self._queue.drop(item), *(ticket for ticket in self._alone if ticket.item == item)]
         self._alone = deque(ticket for ticket in self._alone if ticket.item != item)
         self._progress.say(
-            f"{self.plan.items[item].task.id}: {BROKEN_AFTER} cases failed and none was scored; {len(rest)} more are not tried"
+            f"{self.plan.items[item].task.id}: {BROKEN_AFTER} attempts failed and no case was scored; {len(rest)} cases are not tried any more"
         )
         for ticket in rest:
-            failed = Outcome.failed(self.episode(ticket), "error", f"not tried, {BROKEN_AFTER} cases of this task failed before: {reason}")
+            failed = Outcome.failed(
+                self.episode(ticket), "error", f"not tried any more, {BROKEN_AFTER} attempts at this task failed: {reason}"
+            )
             self._write(ticket, failed, "none")
 
     def _cannot_run(self, item: int, missing: Missing) -> None:

@@ -112,6 +112,14 @@ class Task:
             raise UserError(f"task {self.id!r}: an id reads family/name@version")
         if ":" not in self.adapter:
             raise UserError(f"task {self.id}: the adapter reads module:Class, got {self.adapter!r}")
+        if self.max_steps is not None and (type(self.max_steps) is not int or self.max_steps < 1):
+            raise UserError(f"task {self.id}: max_steps is a whole number of steps from 1 on, or absent; got {self.max_steps!r}")
+        if not isinstance(self.params, Mapping):
+            raise UserError(f"task {self.id}: params is a table of names and values, got {self.params!r}")
+        try:
+            json.dumps(dict(self.params), allow_nan=False)
+        except (TypeError, ValueError) as fault:
+            raise UserError(f"task {self.id}: params must be JSON values: {fault}") from None
 
     @property
     def name(self) -> str:
@@ -129,6 +137,7 @@ class Task:
             self.success,
             self.rule,
             self.score,
+            [self.normaliser.low, self.normaliser.high] if self.normaliser else None,
             self.control_hz,
             self.first_seed,
         ]
@@ -148,6 +157,10 @@ class Suite:
     """Whether `--suite all` plays it."""
     source: str = ""
 
+    def __post_init__(self) -> None:
+        if type(self.episodes) is not int or self.episodes < 1:
+            raise UserError(f"suite {self.name}: episodes is a whole number from 1 on, got {self.episodes!r}")
+
 
 @dataclass(frozen=True)
 class Perturbation:
@@ -158,7 +171,8 @@ class Perturbation:
     params: Mapping[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        return f"{self.name}:{self.severity}"
+        params = json.dumps(dict(self.params), sort_keys=True, separators=(",", ":")) if self.params else ""
+        return f"{self.name}:{self.severity}{params}"
 
 
 @dataclass(frozen=True)

@@ -119,7 +119,8 @@ def machine() -> dict[str, Any]:
 
 def source_commit(folder: Path) -> str | None:
     """The commit of the checkout in `folder`, with `-dirty` when it has changes; None where there is none."""
-    command = ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=12"]
+    # Without locks: a run that is killed must not leave one behind in the checkout.
+    command = ["git", "--no-optional-locks", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=12"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=5, check=False)
     except (OSError, subprocess.TimeoutExpired):

@@ -44,6 +44,8 @@ def _no_module(parts: list[str]) -> str:
         parent = ".".join(parts[:depth])
         siblings = pkgutil.iter_modules(importlib.import_module(parent).__path__ if parent else None)
         names = [module.name for module in siblings]
+        if parts[depth] not in names and importlib.util.find_spec(".".join(parts[: depth + 1])) is not None:
+            continue  # a folder without __init__.py, which pkgutil does not list
         if parts[depth] not in names:
             where = f"in {parent}" if parent else "on the module search path; run from its folder, or install it"
             return f"there is no module {parts[depth]!r} {where}{_did_you_mean(parts[depth], names)}"
@@ -68,4 +70,6 @@ def _cause(error: BaseException) -> str:
         if not frame.tb_frame.f_code.co_filename.startswith("<frozen "):
             where = f" ({frame.tb_frame.f_code.co_filename}:{frame.tb_lineno})"
         frame = frame.tb_next
+    if isinstance(error, SyntaxError):  # it knows its own place better than the importer's frames
+        return f"{type(error).__name__}: {error.msg} ({error.filename}:{error.lineno})"
     return f"{type(error).__name__}: {error}{where}"

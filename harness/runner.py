@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import fnmatch
 import hashlib
+import importlib.util
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.asking import describe
 from harness.coordinator import Coordinator
-from harness.core import Suite, Task, UserError
+from harness.core import Adapter, BatchedAdapter, Missing, Suite, Task, UserError
 from harness.environments import affinity_key
 from harness.identity import AgentSpec, machine, source_commit
 from harness.load import load
@@ -19,7 +21,7 @@ from harness.plan import NotRun, Plan, PlanItem, package_versions, protocol_hash
 from harness.progress import Progress
 from harness.store import RunDirectory, StorageFull
 
-__all__ = ["RunOptions", "RunSummary", "make_plan", "play", "select_tasks"]
+__all__ = ["RunOptions", "RunSummary", "make_plan", "play"]
 
 SERVED_LANES = 16
 
@@ -64,35 +66,6 @@ class RunSummary:
         return "\n".join([*lines, f"run directory: {self.path}", f"next: bench report {self.path} --format markdown"])
 
 
-def select_tasks(suites: Sequence[Suite], pattern: str | None) -> list[tuple[Suite, Task]]:
-    """The tasks of all suites, each once, that match `pattern`: comma-separated globs over ids without version, in any case, or `tag:NAME`.
-
-    Raises UserError when nothing matches.
-    """
-    found: dict[str, tuple[Suite, Task]] = {}
-    for suite in suites:
-        for task in suite.tasks:
-            found.setdefault(task.id, (suite, task))
-    if pattern is None:
-        return list(found.values())
-    globs = [glob.strip().lower() for glob in pattern.split(",") if glob.strip()]
-    chosen = [(suite, task) for suite, task in found.values() if any(_matches(task, glob) for glob in globs)]
-    if not chosen:
-        names = ", ".join(task.name for _, task in list(found.values())[:5])
-        tags = ", ".join(sorted({f"tag:{tag}" for _, task in found.values() for tag in task.tags}))
-        raise UserError(
-            f"--tasks {pattern}: no task matches. There are {len(found)}: {names}, ...{f' and the tags {tags}' if tags else ''}"
-        )
-    return chosen
-
-
-def _matches(task: Task, glob: str) -> bool:
-    if glob.startswith("tag:"):
-        return glob[4:] in (tag.lower() for tag in task.tags)
-    name = task.name.lower()
-    return fnmatch.fnmatchcase(name, glob) or fnmatch.fnmatchcase(name.partition("/")[2], glob)
-
-
 def make_plan(chosen: Sequence[tuple[Suite, Task]], spec: AgentSpec, *, episodes: int | None, seed: int) -> Plan:
     """The plan of these tasks for this agent; what cannot run here is a row with its reason.
 
@@ -107,17 +80,20 @@ def make_plan(chosen: Sequence[tuple[Suite, Task]], spec: AgentSpec, *, episodes
     not_run: list[NotRun] = []
     for suite, task in chosen:
         kind = load(task.adapter)
-        missing = kind.missing(task)
+        if not (isinstance(kind, type) and issubclass(kind, (Adapter, BatchedAdapter))):
+            raise UserError(f"task {task.id}: {task.adapter} is no adapter: write a class on harness.core.Adapter; see docs/adapters.md")
+        try:
+            missing = kind.missing(task)
+            if missing is None and needs_expert and not kind.has_expert(task):
+                missing = Missing("this task has no expert", "play it with another agent, for example --agent uniform")
+            affinity = affinity_key(task)
+        except (KeyError, TypeError, ValueError, AttributeError) as fault:
+            raise UserError(f"task {task.id}: its params do not fit {task.adapter}: {describe(fault)}") from None
         if missing is not None:
             not_run.append(NotRun.of(suite.name, task, missing))
-        elif needs_expert and not kind.has_expert(task):
-            reason = "this task has no expert"
-            not_run.append(NotRun(task.id, task.domain, suite.name, reason, "play it with another agent, for example --agent uniform"))
         else:
             packages = package_versions(kind.packages)
-            items.append(
-                PlanItem(suite.name, task, episodes or suite.episodes, protocol_hash(task, packages), packages, affinity_key(task))
-            )
+            items.append(PlanItem(suite.name, task, episodes or suite.episodes, protocol_hash(task, packages), packages, affinity))
     return Plan(tuple(items), seed, (), tuple(not_run))
 
 
@@ -147,10 +123,15 @@ def play(spec: AgentSpec, suites: Sequence[str], plan: Plan, out: Path | None, o
 
     Example: `play(spec, ["smoke"], make_plan(...), Path("runs/mine"), RunOptions(), PlainProgress())`.
     """
+    if not options.agent_timeout > 0 or not math.isfinite(options.agent_timeout):
+        raise UserError(f"--agent-timeout must be a number of seconds above 0, got {options.agent_timeout}")
     path = out or default_directory(spec, suites, plan)
     if options.resume and not (path / "run.json").exists():
         raise UserError(f"--resume: there is no run at {path}; leave --resume out to start one")
-    directory = RunDirectory(path, describe_run(spec, suites, options.command), plan)
+    try:
+        directory = RunDirectory(path, describe_run(spec, suites, options.command), plan)
+    except StorageFull as full:
+        raise UserError(f"{full}. Make room, or choose another place with --out") from None
     coordinator = Coordinator(plan, directory, progress, options.shuffle)
     stopped: str | None = None
     complete = unused = False
@@ -182,7 +163,14 @@ def play(spec: AgentSpec, suites: Sequence[str], plan: Plan, out: Path | None, o
 def _play(coordinator: Coordinator, spec: AgentSpec, options: RunOptions, progress: Progress) -> None:
     kind = spec.kind()
     served = kind.served or kind.gpus > 0
-    if options.workers == 0 and options.ray_address is None:
+    workers = options.workers
+    if importlib.util.find_spec("ray") is None and workers != 0:
+        remedy = "the package ray is not installed: pip install 'bench[ray]', or --workers 0 to play in this process"
+        if workers is not None or options.ray_address is not None:
+            raise UserError(remedy)
+        progress.say(remedy)
+        workers = 0
+    if workers == 0 and options.ray_address is None:
         from harness.here import play_here
 
         progress.say("playing in this process: a simulator that crashes takes the run with it (--workers 1 protects)")
@@ -193,7 +181,7 @@ def _play(coordinator: Coordinator, spec: AgentSpec, options: RunOptions, progre
     play_on_ray(
         coordinator,
         spec,
-        workers=options.workers or None,
+        workers=workers or None,
         lanes=options.lanes or (SERVED_LANES if served else 1),
         groups=2 if served else 1,
         agent_timeout=options.agent_timeout,

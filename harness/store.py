@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.core import Result, UserError
+from harness.core import STATUSES, Result, UserError
 from harness.plan import NotRun, Plan
 from harness.traces import Trace, TraceWriter
 
@@ -41,6 +41,11 @@ def read_run(path: str | os.PathLike[str]) -> dict[str, Any]:
     if not isinstance(run, dict) or run.get("schema") != SCHEMA:
         found = run.get("schema") if isinstance(run, dict) else type(run).__name__
         raise UserError(f"{file} has the schema {found!r}; this version reads {SCHEMA}. Read it with the version of bench that wrote it")
+    for name, parts in (("agent", ("entry", "args", "fingerprint")), ("plan", ("hash", "items", "seed", "perturbations", "not_run"))):
+        part = run.get(name)
+        lacking = [each for each in parts if not isinstance(part, dict) or each not in part]
+        if lacking:
+            raise UserError(f"{file} lacks {name}.{lacking[0]}: it was changed by hand or is no run of ours")
     return run
 
 
@@ -154,10 +159,17 @@ class RunDirectory:
             os.ftruncate(self._episodes.fileno(), position)
 
     def _read_done(self) -> None:
-        for line in read_episodes(self.path):
-            place = self.plan.locate(line["task"], line["seed"], line["perturbations"])
-            if place is not None and line["status"] != "error":
-                self._mark(*place, line["status"], line["success"])
+        for number, line in enumerate(read_episodes(self.path), 1):
+            try:
+                place = self.plan.locate(line["task"], line["seed"], line["perturbations"])
+                status, success = line["status"], line["success"]
+                if status not in STATUSES:
+                    raise ValueError(status)
+            except (KeyError, TypeError, ValueError):
+                file = self.path / "episodes.jsonl"
+                raise UserError(f"{file}, line {number} is no episode: the file was changed by hand. Remove that line") from None
+            if place is not None and status != "error" and not self.done(*place):
+                self._mark(*place, status, success)
 
     def _mark(self, item: int, number: int, status: str, success: bool | None) -> None:
         self._done[item][number] = 1

@@ -37,7 +37,13 @@ class Trace:
     digest: str
 
     def decoded(self) -> list[Any]:
-        """The actions, in order: int, str, array or UIAction."""
+        """The actions, in order: int, str, array or UIAction. Raises UserError when they are damaged."""
+        try:
+            return self._decoded()
+        except (zlib.error, ValueError, TypeError, KeyError, AttributeError) as fault:
+            raise UserError(f"the trace of {self.case} is damaged: {type(fault).__name__}: {fault}") from None
+
+    def _decoded(self) -> list[Any]:
         if "texts" in self.actions:
             return list(self.actions["texts"])
         if "ui" in self.actions:
@@ -48,7 +54,7 @@ class Trace:
             raise UserError(f"the trace of {self.case} has the dtype {dtype}: not one of ours")
         data = zlib.decompressobj().decompress(self.actions["data"], MAX_RECORD)
         array = np.frombuffer(data, dtype).reshape(shape)
-        return [int(value) for value in array] if array.ndim == 1 else list(array)
+        return array.tolist() if self.actions["plain"] else [np.asarray(row) for row in array]
 
 
 def encode_actions(actions: Sequence[Any]) -> dict[str, Any]:
@@ -58,11 +64,12 @@ def encode_actions(actions: Sequence[Any]) -> dict[str, Any]:
     if actions and isinstance(actions[0], UIAction):
         return {"ui": [action.encode() for action in actions]}
     array = np.asarray(actions)
-    if array.size == 0:
+    plain = not actions or isinstance(actions[0], int)
+    if not actions:
         array = np.zeros(0, np.uint8)
-    elif array.dtype.kind in "iu" and array.ndim == 1:
+    elif plain:
         array = array.astype(np.min_scalar_type(int(array.max())))
-    return {"dtype": array.dtype.str, "shape": list(array.shape), "data": zlib.compress(array.tobytes(), 1)}
+    return {"plain": plain, "dtype": array.dtype.str, "shape": list(array.shape), "data": zlib.compress(array.tobytes(), 1)}
 
 
 class TraceWriter:

@@ -48,11 +48,17 @@ class Browser:
         commands, self._commands = os.pipe()
         self._answers, answers = os.pipe()
         keeper = [sys.executable, "-I", "-S", str(Path(__file__).with_name("keeper.py")), str(commands), str(answers)]
-        quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        nothing = subprocess.DEVNULL
         environment = {**os.environ, "TZ": "UTC", "LANGUAGE": "en_US"}
         try:
             self._keeper = subprocess.Popen(
-                [*keeper, binary, *FLAGS], pass_fds=(commands, answers), start_new_session=True, env=environment, **quiet
+                [*keeper, binary, *FLAGS],
+                stdin=nothing,
+                stdout=nothing,
+                stderr=nothing,
+                pass_fds=(commands, answers),
+                start_new_session=True,
+                env=environment,
             )
         finally:
             os.close(commands)
@@ -140,7 +146,7 @@ class Browser:
         for descriptor in (self._commands, self._answers):
             os.close(descriptor)
         try:
-            self._keeper.wait(10)
+            self._keeper.wait(8)
         except subprocess.TimeoutExpired:
             self._keeper.kill()
             self._keeper.wait()

@@ -5,6 +5,7 @@ nobody holds the other end of READ any more - the owner is through, or was kille
 process of it is killed and the folder removed. The owner sees the browser's end as the end of WRITE.
 """
 
+import contextlib
 import fcntl
 import os
 import select
@@ -25,18 +26,19 @@ def main() -> None:
     os.closerange(5, 256)
     folder = tempfile.mkdtemp(prefix="bench-chromium-")
     try:
-        command = [*sys.argv[3:], f"--user-data-dir={folder}", f"--crash-dumps-dir={folder}"]
-        quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        browser = subprocess.Popen(command, pass_fds=(3, 4), start_new_session=True, **quiet)
+        command = [*sys.argv[3:], f"--user-data-dir={folder}"]
+        environment = {**os.environ, "TMPDIR": folder}
+        nothing = subprocess.DEVNULL
+        browser = subprocess.Popen(
+            command, stdin=nothing, stdout=nothing, stderr=nothing, pass_fds=(3, 4), start_new_session=True, env=environment
+        )
         os.close(4)
         owner = select.poll()
         owner.register(3, 0)  # says nothing but that the other end is closed
         while browser.poll() is None and not owner.poll(LOOK_S * 1000):
             pass
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(browser.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         browser.wait()
     finally:
         shutil.rmtree(folder, ignore_errors=True)

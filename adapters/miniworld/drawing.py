@@ -1,8 +1,8 @@
 """Drawing a MiniWorld environment on demand, in a GL context of its own.
 
-Two traps of the package (2.1.0) are mended here. It draws at every step, which is 98 % of a step: here it draws when a view is read. And it
-keeps the walls in display list 1, which all contexts of a process share, so that of two environments both show the rooms of the one that was
-reset last: here each has a list of its own.
+Two traps of the package (2.1.0) are mended here. It draws at every step, which is nearly all of a step's cost: here it draws when a view
+is read. And it keeps the walls in display list 1, which all contexts of a process share, so that of two environments both show the rooms
+of the one that was reset last: here each has a list of its own.
 """
 
 from __future__ import annotations

@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from adapters.miniworld.expert import Course, Disc
-from adapters.miniworld.floor import Field, Floor
+from adapters._geodesics import Field, Floor
+from adapters.miniworld.expert import DONE, Course, Disc, effort
 
 __all__ = ["WORLDS", "Quest"]
 
@@ -18,8 +18,8 @@ SIGN_COLOURS = ("blue", "red", "green")
 SIGN_SHAPES = ("box", "key")
 THREE_ROOMS = ("red box", "green box", "rubber duck", "blue key", "green ball")
 ROOM_OBJECTS = ("box", "ball", "key")
-LOW_HEALTH = 10
-DONE = 7
+LOW_HEALTH, SPARE, LEAP = 10, 8, 3.5
+"""Health at which the expert takes a medkit; actions it keeps in hand on its way to one; the farthest (m) that the one after it may be."""
 ROOM_OBJECTS_STEPS = 250
 """The package sets no limit; this is the one of its other rooms with several objects."""
 
@@ -221,6 +221,11 @@ class Health(Pickup):
 
     words = "Stay alive: your health runs down; pick up medkits to restore it."
 
+    def __init__(self, env: Any, rng: np.random.Generator) -> None:
+        super().__init__(env, rng)
+        self._kit: Any = None
+        self._health = 0.0
+
     def judge(self, reward: float, terminated: bool, truncated: bool) -> tuple[float, bool, bool]:
         """Alive when time is up."""
         return reward, terminated, truncated and not terminated
@@ -230,8 +235,26 @@ class Health(Pickup):
         return {"health": float(self.env.health)}
 
     def course(self) -> Course:
-        """To the nearest medkit; it is taken as late as is safe, since every one leads elsewhere, and the next may be far."""
-        return super().course() if self.env.health <= LOW_HEALTH else dataclasses.replace(super().course(), then=(DONE,))
+        """To a medkit, taken as late as is safe: every one leads elsewhere, and the next may be far."""
+        kits = [entity for entity in self.env.entities if entity is not self.env.agent]
+        health = self.env.health
+        if health > self._health or self._kit is None:  # one was taken, and stands somewhere else now
+            self._kit = self._choose(kits)
+        self._health = health
+        course = Course.to_pick_up(self.env, [self._kit])
+        return course if health <= LOW_HEALTH else dataclasses.replace(course, then=(DONE,))
+
+    def _choose(self, kits: list[Any]) -> Any:
+        """The nearest from which there is a next: who always goes to the nearest ends in a corner where there are no more."""
+        env = self.env
+        pose = float(env.agent.pos[0]), float(env.agent.pos[2]), float(env.agent.dir)
+
+        def cost(kit: Any) -> tuple[bool, float]:
+            alone = min(math.dist(kit.pos, other.pos) for other in kits if other is not kit) > LEAP
+            return alone, effort(env, pose, kit)
+
+        within = [kit for kit in kits if effort(env, pose, kit) <= env.health / 2 - SPARE]
+        return min(within, key=cost) if within else min(kits, key=lambda kit: effort(env, pose, kit))
 
 
 class PutNext(Quest):

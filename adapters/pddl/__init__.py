@@ -1,7 +1,7 @@
 """Classical planning in PDDL, played in words: eight domains, step by step or a whole plan at once.
 
 Nothing has to be installed: the domains are PDDL text (adapters/pddl/domains), strips.py executes them and finds shortest plans. The
-rules of the whole-plan mode are PlanBench's (arXiv 2206.10498): a plan counts when every action of it applies and the goal holds at its end.
+rule of the whole-plan mode is PlanBench's (arXiv 2206.10498): a plan counts when all its actions apply and the goal holds at its end.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ MEANING = {
 ACTION = re.compile(r"(?P<open>\()?\s*(?P<words>[a-z0-9-]+(?:\s+[a-z0-9-]+)*)\s*(?(open)\))")
 """`(stack b1 b2)` or `stack b1 b2`."""
 MOST = 100_000
-"""Characters of the longest view; the largest problem of the suites takes 8,000."""
+"""Characters of the longest view; `pddl` takes 3,903 at most in the suites' first 100 seeds."""
 
 _pack = struct.Struct("<I").pack
 
@@ -39,13 +39,13 @@ _pack = struct.Struct("<I").pack
 class PddlAdapter(Adapter):
     """One planning domain. `task.params`: `domain` (a name of DOMAINS), `sizes` (what each counts: see the domain's file) and `mode`.
 
-    Case.seed -> problem: seed s has size `sizes[s % len(sizes)]`, so that every stretch of seeds is as hard; the rest is drawn from the stream
-    of (domain, s). Both modes play the same problems. What is solved already is drawn again.
+    Case.seed -> problem: seed s has size `sizes[s % len(sizes)]`, so that every stretch of seeds is as hard; the rest is drawn from the
+    stream of (domain, size, s). Both modes play the same problems. What is solved already is drawn again.
 
     mode `steps`: one ground action a step, say `(stack b1 b2)`; case and parentheses do not matter. Text that names no action, or one that
     does not apply now, does nothing and counts in `invalid_actions`. The episode ends when the goal is reached.
-    mode `plan`: the only step is a whole plan, one action a line; empty lines and what follows a `;` are skipped. It is executed line by line,
-    an invalid line doing nothing. Success: no line was invalid and the goal holds at the end.
+    mode `plan`: the only step is a whole plan, one action a line; empty lines and what follows a `;` are skipped. It is executed line by
+    line, an invalid line doing nothing. Success: no line was invalid and the goal holds at the end.
 
     Views, each written when it is read:
         text        Text    what holds now and may change, in words; what never changes stands in the instruction
@@ -92,12 +92,13 @@ class PddlAdapter(Adapter):
         self._state, self._given, self._invalid, self._gave_up = self._ground.init, 0, 0, False
         self._policy: dict[int, int] = {}
         self._instruction = f"{instruction(self._domain, self._problem, self._ground)}\n\n{ANSWER[self._mode]}"
+        self._action = Text(choices=("", *map(pddl, self._ground.actions)), meaning=MEANING[self._mode])
         self.brief = self._brief()
         return self._seen(over=False, success=False)
 
     def step(self, action: Any) -> TimeStep:
         """Execute one action, or a whole plan."""
-        given = self.brief.action.check(action)
+        given = self._action.check(action)
         whole = self._mode == "plan"
         for line in filter(None, (line.partition(";")[0].strip() for line in given.splitlines())) if whole else (given,):
             self._execute(line)
@@ -154,10 +155,9 @@ class PddlAdapter(Adapter):
             "pddl": Text(MOST, meaning="the domain and the problem in PDDL (:strips, :typing), its :init being what holds now"),
             "admissible": Texts("the actions that apply now, in PDDL"),
         }
-        actions = tuple(pddl(action) for action in self._ground.actions)
         return Brief(
             observation={view: texts[view] for view in self._views},
-            action=Text(choices=("", *actions), meaning=MEANING[self._mode]),
+            action=self._action,
             embodiment="no body: actions are given in words, as a name and its objects, and change which facts hold",
             simulator="a classical planning world: everything is known, nothing happens by chance",
         )

@@ -1,7 +1,8 @@
 """Shortest ways through a maze of square cells: a visibility graph between the corners of its walls.
 
-A shortest way among polygons bends at their corners only (Lozano-Perez and Wesley 1979). The walls are grown by `clearance`, the radius of
-the body that walks, with square corners: in front of a corner the way is at most 0.22 clearances longer than round a rounded one.
+The centre of the maze is at 0, 0. A shortest way among polygons bends at their corners only (Lozano-Perez and Wesley 1979). The walls
+are grown by `clearance`, the radius of the body that walks, with square corners: a way that turns a corner by 90 degrees is 2 - pi/2 =
+0.43 clearances longer than round a rounded one, the others by less.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ TOUCH = 1e-9
 
 
 class Ways:
-    """The ways of a body of radius `clearance` (m) through `walls` (rows of cells of `size` m; row 0 has the largest y, the centre is 0, 0)."""
+    """The ways of a body of radius `clearance` (m) through `walls`: rows of cells of `size` m, row 0 at the largest y."""
 
     def __init__(self, walls: Sequence[Sequence[bool]], size: float, clearance: float) -> None:
         wall = np.asarray(walls, bool)
@@ -77,7 +78,6 @@ class Ways:
 
     def way(self, start: np.ndarray, goal: np.ndarray, field: np.ndarray) -> tuple[float, np.ndarray]:
         """The length (m) of the shortest way from `start` (2,) to `goal`, infinite if there is none, and the first point to head for."""
-        points = np.concatenate([goal[None], self._corners])
-        lengths = self._distances(start[None], points)[0] + np.r_[0.0, field]
+        lengths = self._distances(start[None], np.concatenate([goal[None], self._corners]))[0] + np.r_[0.0, field]
         first = int(lengths.argmin())
-        return float(lengths[first]), points[first]
+        return float(lengths[first]), self._corners[first - 1] if first else goal

@@ -43,7 +43,7 @@ def test_a_misspelt_entry(entry: str, message: str) -> None:
         ("mine1", "import no_such_simulator", r"mine1 needs no_such_simulator, which is not installed; .*mine1.py:1\)"),
         ("mine2", "from toys import Nobody", r"importing mine2 failed: ImportError: cannot import name 'Nobody' from 'toys'.*mine2.py:1\)"),
         ("mine3", "x = 1\n1 / 0", r"failed: ZeroDivisionError: division by zero \(.*mine3.py:2\)"),
-        ("mine4", "def broken(:", "failed: SyntaxError: invalid syntax.*mine4.py, line 1"),
+        ("mine4", "def broken(:", "failed: SyntaxError: invalid syntax.*mine4.py:1"),
         ("mine5", "try:\n    {}['a']\nexcept KeyError as e:\n    raise ValueError('b') from e", r"failed: KeyError: 'a' \(.*mine5.py:2\)"),
     ],
 )

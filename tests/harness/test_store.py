@@ -16,7 +16,7 @@ from conftest import plan_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.core import Box, Discrete, MultiDiscrete, Result, Text, UserError
+from harness.core import UI, Box, Discrete, MultiDiscrete, Result, Text, UserError
 from harness.identity import AgentSpec
 from harness.plan import NotRun, Plan
 from harness.store import RunDirectory, read_episodes, read_run
@@ -156,7 +156,6 @@ def test_a_damaged_line_is_named(whole: Path, tmp_path: Path, line: bytes) -> No
 
 
 @pytest.mark.parametrize("line", ["5", "null", "{}", '{"task": "toys/goal@1"}', None])
-@pytest.mark.xfail(strict=True, reason="RunDirectory takes any JSON for an episode: a TypeError or KeyError, so a traceback and exit 5")
 def test_a_line_that_is_no_episode_is_named(whole: Path, tmp_path: Path, line: str | None) -> None:
     lines = (whole / "episodes.jsonl").read_text().splitlines()
     strange = lines[1].replace('"finished"', '"odd"') if line is None else line
@@ -166,7 +165,6 @@ def test_a_line_that_is_no_episode_is_named(whole: Path, tmp_path: Path, line: s
 
 
 @pytest.mark.parametrize("content", ['{"schema": 1}', '{"schema": 1, "agent": {}, "plan": {"hash": "x"}}'])
-@pytest.mark.xfail(strict=True, reason="a KeyError, so a traceback and exit 5")
 def test_a_run_json_that_lacks_its_parts_is_named(tmp_path: Path, content: str) -> None:
     (tmp_path / "run.json").write_text(content)
     with pytest.raises(UserError, match=r"run\.json"):
@@ -252,6 +250,7 @@ def test_actions_of_every_spec_come_back(data: st.DataObject, count: int, seed: 
                 MultiDiscrete((2,)),
                 MultiDiscrete((3, 5, 400)),
                 Text(choices=("", "ü \x00 \u2028", "open the door")),
+                UI(64, 48, ("wait", "click", "type"), texts=("ü", "two words")),
             ]
         )
     )
@@ -262,7 +261,6 @@ def test_actions_of_every_spec_come_back(data: st.DataObject, count: int, seed: 
     assert [type(spec.check(action)) for action in decoded] == [type(action) for action in actions], "they can be played again"
 
 
-@pytest.mark.xfail(strict=True, reason="a row a step has one axis only, as integers have: 0.5 comes back as 0")
 def test_actions_of_one_number_without_an_axis_come_back() -> None:
     actions = [np.asarray(0.5, np.float32), np.asarray(-0.25, np.float32)]
     assert same(Trace("c", "t", 0, "", encode_actions(actions), "").decoded(), actions)
@@ -327,7 +325,6 @@ GOOD = encode_actions([np.ones(2, np.float32)])
     [{**GOOD, "data": b"garbage"}, {**GOOD, "shape": [7]}, {**GOOD, "shape": "x"}, {**GOOD, "dtype": "odd"}, {"dtype": "<f4"}, {}, None],
     ids=["data", "shape", "kind of shape", "dtype", "half", "empty", "none"],
 )
-@pytest.mark.xfail(strict=True, reason="zlib.error, ValueError, TypeError or KeyError, so `--agent blind` ends in a traceback and exit 5")
 def test_damaged_actions_are_named(actions: Any) -> None:
     with pytest.raises(UserError, match="the trace of c"):
         Trace("c", "t", 0, "", actions, "").decoded()

@@ -49,8 +49,8 @@ def _draw(rng: np.random.Generator, size: int) -> Problem:
 
 DOMAIN = Domain(
     pddl=PDDL,
-    about="A lift takes passengers to the floors they want to go to; it holds any number of them. floor1 is the lowest, floor2 is above it, "
-    "and so on.",
+    about="A lift takes passengers to the floors they want to go to; it holds any number of them. floor1 is the lowest, floor2 is above "
+    "it, and so on.",
     facts={
         "lift-at": "the lift is at {0}",
         "waits-at": "{0} waits at {1}",

@@ -25,7 +25,7 @@ PEGS = ("peg1", "peg2", "peg3")
 
 def _towers(rng: np.random.Generator, discs: list[str]) -> tuple[list[Atom], list[Atom]]:
     """Each disc on a random peg: what lies on what, and what is clear."""
-    tops = list(PEGS)
+    tops: list[str] = [*PEGS]
     on: list[Atom] = []
     for disc in reversed(discs):
         peg = int(rng.integers(3))
@@ -46,8 +46,8 @@ def _draw(rng: np.random.Generator, size: int) -> Problem:
 
 DOMAIN = Domain(
     pddl=PDDL,
-    about="Discs lie on three pegs, never a larger one on a smaller one; one disc is moved at a time. disc1 is the smallest, disc2 is larger, "
-    "and so on; any disc may lie on an empty peg.",
+    about="Discs lie on three pegs, never a larger one on a smaller one; one disc is moved at a time. disc1 is the smallest, disc2 is "
+    "larger, and so on; any disc may lie on an empty peg.",
     facts={"on": "{0} is on {1}", "clear": "nothing is on {0}", "smaller": "{0} is smaller than {1}, or {1} is a peg"},
     actions={"move": "move {0} from {1} (the disc or peg under it) to {2} (a disc or an empty peg)"},
     draw=_draw,

@@ -52,8 +52,8 @@ def _draw(rng: np.random.Generator, size: int) -> Problem:
 
 DOMAIN = Domain(
     pddl=PDDL,
-    about="Trucks carry packages between the two places of their city, the airport and the office; a plane carries them between the airports. "
-    "Each vehicle holds any number of packages.",
+    about="Trucks carry packages between the two places of their city, the airport and the office; a plane carries them between the "
+    "airports. Each vehicle holds any number of packages.",
     facts={
         "at": "{0} is at {1}",
         "parked": "{0} is at {1}",

@@ -51,8 +51,8 @@ def _draw(rng: np.random.Generator, size: int) -> Problem:
 
 DOMAIN = Domain(
     pddl=PDDL,
-    about="A robot moves on a grid, from a cell to one that it shares a side with. cell-2-3 is in row 2, column 3; there are no other cells "
-    "than those named.",
+    about="A robot moves on a grid, from a cell to one that it shares a side with. cell-2-3 is in row 2, column 3; there are no other "
+    "cells than those named.",
     facts={"robot-at": "the robot is at {0}", "visited": "{0} has been visited", "touch": "{0} and {1} share a side"},
     actions={"move": "go from {0} to {1}"},
     draw=_draw,

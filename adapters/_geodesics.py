@@ -1,12 +1,13 @@
-"""Shortest paths of a disc among walls and discs: the geodesic distance that SPL needs, and that the expert descends.
+"""Shortest paths of a disc among walls and discs on a flat floor: the geodesic distance that SPL needs, and that an expert descends.
 
 A grid of 0.1 m with 32 directions gives the distance from every place to the goal (at most 1.3 % too long by its directions, plus some
-centimetres by its cells); pulled taut where nothing is in the way, the path along it gives the length of the shortest path to some
-centimetres.
+centimetres by its cells). The way along it, pulled taut wherever nothing stands between two of its points, is the shortest path, to some
+centimetres. Lengths are in metres, places are (x, z) on the floor.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 
@@ -16,7 +17,24 @@ __all__ = ["Field", "Floor"]
 
 CELL = 0.1
 """m"""
-MOVES = ((1, 0), (0, 1), (1, 1), (1, -1), (1, 2), (2, 1), (1, -2), (2, -1), (1, 3), (3, 1), (1, -3), (3, -1), (2, 3), (3, 2), (2, -3), (3, -2))
+MOVES = (
+    (1, 0),
+    (0, 1),
+    (1, 1),
+    (1, -1),
+    (1, 2),
+    (2, 1),
+    (1, -2),
+    (2, -1),
+    (1, 3),
+    (3, 1),
+    (1, -3),
+    (3, -1),
+    (2, 3),
+    (3, 2),
+    (2, -3),
+    (3, -2),
+)
 """Half of the 32 directions, in cells; the graph goes both ways."""
 SLACK = 1e-6
 
@@ -68,8 +86,8 @@ class Floor:
             distance[rows, columns] = along
         return Field(self, goal, reach, distance, number, points, previous)
 
-    def clear(self, start: np.ndarray, end: np.ndarray) -> bool:
-        """Whether the disc can move straight from start to end, (2,) each."""
+    def clear(self, start: np.ndarray, end: np.ndarray, squeeze: float = SLACK) -> bool:
+        """Whether the disc can move straight from start to end, (2,) each, if it may come nearer by `squeeze` than it should."""
         if self._allowed is not None:
             steps = np.linspace(0.0, 1.0, 2 + int(np.hypot(*(end - start)) / CELL))[:, None]
             if not self._allowed(start + steps * (end - start)).all():
@@ -79,9 +97,9 @@ class Floor:
         if crosses.any():
             return False
         gaps = [_gap(start, a, b), _gap(end, a, b), _gap(a, start, end), _gap(b, start, end)]
-        if any((gap < self._radius - SLACK).any() for gap in gaps):
+        if any((gap < self._radius - squeeze).any() for gap in gaps):
             return False
-        return bool((_gap(self._discs[:, :2], start, end) >= self._discs[:, 2] - SLACK).all())
+        return bool((_gap(self._discs[:, :2], start, end) >= self._discs[:, 2] - squeeze).all())
 
     def _rasterise(self) -> np.ndarray:
         free = np.ones(self._shape, bool)
@@ -118,7 +136,7 @@ class Field:
         points: np.ndarray,
         previous: np.ndarray,
     ) -> None:
-        self._floor, self._goal, self._reach, self._points, self._previous = floor, np.asarray(goal, float), reach, points, previous
+        self.floor, self.goal, self._reach, self._points, self._previous = floor, np.asarray(goal, float), reach, points, previous
         self._number = number
         self._rows: list[list[float]] = distance.tolist()  # many single look-ups: lists are faster than arrays
 
@@ -128,31 +146,33 @@ class Field:
 
     def shortest(self, x: float, z: float) -> float:
         """The length of the shortest path from (x, z) to within reach of the goal, m; infinite where there is none."""
-        start = np.array([x, z])
+        best, walked, taut = math.inf, 0.0, self.path(x, z)
+        for number, point in enumerate(taut):
+            walked += math.dist(point, taut[number - 1]) if number else 0.0
+            # The goal may come within reach earlier than at the path's last cell: on the line to its centre, once that is clear.
+            gap = math.dist(point, self.goal)
+            to = point + (self.goal - point) * max(0.0, 1 - self._reach / gap) if gap else point
+            if self.floor.clear(point, to):
+                best = min(best, walked + max(0.0, gap - self._reach))
+        return min(best, walked) if taut else math.inf
+
+    def path(self, x: float, z: float) -> list[np.ndarray]:
+        """The corners of the shortest path, (2,) each, from (x, z) to a cell within reach of the goal; empty where there is none."""
         _, cell = self._nearest(x, z)
         if cell is None:
-            return math.inf
-        path, node = [start], int(self._number[cell])
+            return []
+        path, node = [np.array([x, z])], int(self._number[cell])
         while node >= 0:
             path.append(self._points[node])
             node = int(self._previous[node])
-        # The last stretch ends where the goal comes within reach: on the line to its centre, once that is clear.
+        # Pulled forth, back and forth again: one pass alone leaves the slack behind each corner.
         taut = self._pull(path)
         taut = self._pull(_dense(taut[::-1]))[::-1]
-        taut = self._pull(_dense(taut))
-        best = math.inf
-        walked = 0.0
-        for number, point in enumerate(taut):
-            walked += math.dist(point, taut[number - 1]) if number else 0.0
-            gap = math.dist(point, self._goal)
-            to = point + (self._goal - point) * max(0.0, 1 - self._reach / gap) if gap else point
-            if self._floor.clear(point, to):
-                best = min(best, walked + max(0.0, gap - self._reach))
-        return min(best, walked)
+        return self._pull(_dense(taut))
 
     def _nearest(self, x: float, z: float) -> tuple[float, tuple[int, int] | None]:
         """The least way through one of the cells around, and which; those four that enclose the place first."""
-        u, v = (x - self._floor._x) / CELL, (z - self._floor._z) / CELL
+        u, v = (x - self.floor._x) / CELL, (z - self.floor._z) / CELL
         i, j = math.floor(u), math.floor(v)
         best: tuple[float, tuple[int, int] | None] = (math.inf, None)
         for span in ((0, 1), (-1, 0, 1, 2)):
@@ -171,12 +191,12 @@ class Field:
         taut, here, last = [path[0]], 0, len(path) - 1
         while here < last:
             leap = 1
-            while here + 2 * leap <= last and self._floor.clear(path[here], path[here + 2 * leap]):
+            while here + 2 * leap <= last and self.floor.clear(path[here], path[here + 2 * leap]):
                 leap *= 2
             far = leap
             while leap > 1:
                 leap //= 2
-                if here + far + leap <= last and self._floor.clear(path[here], path[here + far + leap]):
+                if here + far + leap <= last and self.floor.clear(path[here], path[here + far + leap]):
                     far += leap
             here += far
             taut.append(path[here])
@@ -186,7 +206,7 @@ class Field:
 def _dense(path: Sequence[np.ndarray]) -> list[np.ndarray]:
     """The same path with a point every half cell."""
     points = [path[0]]
-    for a, b in zip(path, path[1:]):
+    for a, b in itertools.pairwise(path):
         count = max(1, math.ceil(math.dist(a, b) / (CELL / 2)))
         points.extend(a + (b - a) * (step / count) for step in range(1, count + 1))
     return points

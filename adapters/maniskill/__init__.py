@@ -1,0 +1,6 @@
+"""ManiSkill 3: manipulation, dexterity, humanoids and body control on SAPIEN (PhysX), one lane on the CPU or many on a GPU."""
+
+from adapters.maniskill.adapter import ManiSkillAdapter
+from adapters.maniskill.batched import ManiSkillBatchedAdapter
+
+__all__ = ["ManiSkillAdapter", "ManiSkillBatchedAdapter"]

@@ -1,0 +1,195 @@
+"""Many lanes of ManiSkill in one GPU simulation; observations stay on the GPU for agents that read them there.
+
+Sources: ManiSkill 3's documentation of GPU simulation, partial resets (`options={"env_idx": ...}`) and random numbers; arXiv 2410.00425.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, ClassVar
+
+import numpy as np
+
+from adapters.maniskill import needs, simulation
+from adapters.maniskill.adapter import metres
+from harness.core import BatchedAdapter, Brief, Case, Missing, Task, TimeStep, UserError
+
+__all__ = ["ManiSkillBatchedAdapter"]
+
+
+class ManiSkillBatchedAdapter(BatchedAdapter):
+    """One task of ManiSkill 3 in `task.params["lanes"]` lanes, simulated and drawn on one GPU.
+
+    `task.params`: those of ManiSkillAdapter; `lanes`, the number of lanes simulated, whatever the number used, for PhysX on a GPU does not
+    promise that a lane's episode is independent of it; `sim_backend` (`physx_cuda`, or `physx_cuda:1`; `physx_cpu` with one lane) and
+    `render_backend` (`gpu`, or `cpu`).
+
+    Case.simulator_seed seeds the lane's episode. Lanes are reset one by one, each with that seed for all lanes: the package draws starts
+    with one generator for all that are reset together. Scenes are not built anew - a GPU simulation can only rebuild all lanes at once - so
+    tasks that draw their scene at reconfiguration (PegInsertionSide) are refused.
+
+    Views: those of ManiSkillAdapter, as numpy arrays: one copy from the GPU a step for all lanes; and each under the name `gpu/<view>` as a
+    torch tensor on the GPU, which never leaves it. What nobody reads is neither drawn nor copied. Action, reward, success and metrics are
+    ManiSkillAdapter's. No expert.
+    A lane that rests while others step is put back to where it was: its pose and velocities are the same, contacts are found anew.
+    """
+
+    packages: ClassVar[tuple[str, ...]] = ("mani_skill", "sapien", "torch", "gymnasium")
+    extra: ClassVar[str] = "maniskill"
+
+    @classmethod
+    def missing(cls, task: Task | None = None) -> Missing | None:
+        """The packages, and the GPU or, for a task simulated on the CPU, the software Vulkan driver."""
+        on_cpu = task is not None and task.params["sim_backend"] == "physx_cpu"
+        return super().missing(task) or (needs.software_vulkan() if on_cpu else needs.gpu())
+
+    def __init__(self, task: Task, lanes: int) -> None:
+        self._task, self._instruction = task, task.params["instruction"]
+        count = task.params["lanes"]
+        if lanes > count:
+            raise UserError(f"{task.id} simulates {count} lanes, and {lanes} are asked for: say --lanes {count} or fewer")
+        self._env, horizon = simulation.make(task, count, task.params["sim_backend"], task.params["render_backend"])
+        if self._env.reconfiguration_freq:
+            raise UserError(
+                f"ManiSkill's {task.params['id']} builds another scene for every episode, which a GPU simulation cannot: use the CPU's"
+            )
+        self._horizon = None if task.max_steps is not None else horizon
+        self.brief = self._described(task)
+        self._own = self.brief.observation["proprio"].shape[0]
+        self._parts = simulation.action_parts(self._env)
+        self._nothing = np.tile(self.brief.action.nothing(), (count, 1))
+        self._steps: dict[int, int] = {}
+        """The lanes that have an episode -> its steps."""
+        self._failed: set[int] = set()
+        self._cameras = simulation.cameras(self._env)
+        self._views = [self._lane_views(lane) for lane in range(count)]
+
+    def _described(self, task: Task) -> Brief:
+        brief = simulation.describe(self._env, task, "GPU" if self._env.gpu_sim_enabled else "CPU")
+        views = {**brief.observation, **{f"gpu/{name}": spec for name, spec in brief.observation.items()}}
+        return Brief(views, brief.action, brief.embodiment, brief.simulator, brief.control_hz)
+
+    def reset(self, cases: Mapping[int, Case]) -> Mapping[int, TimeStep]:
+        """Start the cases, lane by lane."""
+        import torch
+
+        info: Any = {}
+        for lane, case in cases.items():
+            seeds = [case.simulator_seed] * self._env.num_envs
+            with simulation.quiet():
+                observed, info = self._env.reset(seed=seeds, options={"env_idx": torch.tensor([lane], device=self._env.device)})
+            self._see(observed)
+            self._steps[lane] = 0
+            self._failed.discard(lane)
+        success = self._host(info, "success")
+        if cases and (success is None) != (self._task.success is None):
+            raise UserError(
+                f"ManiSkill's {self._task.params['id']} has {'no' if success is None else 'a'} success; its task says otherwise"
+            )
+        return {
+            lane: TimeStep(self._views[lane], self._instruction, success=None if success is None else bool(success[lane])) for lane in cases
+        }
+
+    def step(self, actions: Mapping[int, Any]) -> Mapping[int, TimeStep]:
+        """One control period for the given lanes; the others rest."""
+        import torch
+
+        checked = {lane: self.brief.action.check(action) for lane, action in actions.items()}
+        if not checked:
+            return {}
+        everything = self._nothing.copy()
+        everything[list(checked)] = list(checked.values())
+        tensor = torch.from_numpy(everything).to(self._env.device)
+        alone = len(self._parts) == 1
+        resting = [lane for lane in self._steps if lane not in checked]
+        saved = self._save() if resting else None
+        observed, reward, _, _, info = self._env.step(tensor if alone else {name: tensor[:, part] for name, part in self._parts})
+        if saved is not None:
+            observed = self._put_back(saved, resting)
+        self._see(observed)
+        rewards, success, fail = reward.cpu().numpy(), self._host(info, "success"), self._host(info, "fail")
+        return {lane: self._timestep(lane, rewards, success, fail) for lane in checked}
+
+    def _timestep(self, lane: int, rewards: Any, success: Any, fail: Any) -> TimeStep:
+        self._steps[lane] += 1
+        metrics = {}
+        if success is not None:
+            metrics["success_at_end"] = float(success[lane])
+        if fail is not None:
+            if fail[lane]:
+                self._failed.add(lane)
+            metrics |= {"fail_once": float(lane in self._failed), "fail_at_end": float(fail[lane])}
+        truncated = self._horizon is not None and self._steps[lane] >= self._horizon
+        solved = None if success is None else bool(success[lane])
+        return TimeStep(self._views[lane], self._instruction, float(rewards[lane]), False, truncated, solved, metrics)
+
+    @staticmethod
+    def _host(info: Mapping[str, Any], name: str) -> Any:
+        return info[name].cpu().numpy() if name in info else None
+
+    def _save(self) -> Any:
+        return self._env.get_state_dict(), self._env.agent.get_controller_state(), self._env.elapsed_steps.clone()
+
+    def _put_back(self, saved: Any, lanes: list[int]) -> Any:
+        """Set these lanes back to the saved state; returns the observation of all lanes."""
+        import torch
+
+        env, (state, controllers, elapsed) = self._env, saved
+        index = torch.tensor(lanes, device=env.device)
+        env.set_state_dict(_rows({name: state[name] for name in ("actors", "articulations")}, index), index)
+        env.agent.set_controller_state(_merged(env.agent.get_controller_state(), controllers, index))
+        env.elapsed_steps[index] = elapsed[index]
+        return env.get_obs()
+
+    def _see(self, observed: Any) -> None:
+        self._observed = observed
+        self._copied: Any = None
+        self._drawn: Any = None
+
+    def _lane_views(self, lane: int) -> Mapping[str, Any]:
+        views: dict[str, Any] = {
+            "state": functools.partial(self._state, lane),
+            "proprio": lambda: self._state(lane)[: self._own],
+            "gpu/state": lambda: self._observed[lane],
+            "gpu/proprio": lambda: self._observed[lane, : self._own],
+        }
+        for suffix, camera in self._cameras.items():
+            for name in ("image", "depth"):
+                views[f"{name}{suffix}"] = lambda name=name, camera=camera: self._draw(camera, name)[lane].cpu().numpy()
+                views[f"gpu/{name}{suffix}"] = lambda name=name, camera=camera: self._draw(camera, name)[lane]
+        return MappingProxyType(views)
+
+    def _state(self, lane: int) -> np.ndarray:
+        if self._copied is None:
+            self._copied = self._observed.cpu().numpy()
+        return self._copied[lane].copy()
+
+    def _draw(self, camera: str, name: str) -> Any:
+        """All lanes and cameras are drawn together, once a step; cloned, for the renderer draws into the same memory again."""
+        if self._drawn is None:
+            textures = self._env._get_obs_sensor_data()
+            self._drawn = {key: {"image": drawn["rgb"].clone(), "depth": metres(drawn["depth"][..., 0])} for key, drawn in textures.items()}
+        return self._drawn[camera][name]
+
+    def state(self, lane: int) -> bytes:
+        """The package's `state` observation."""
+        return self._state(lane).tobytes()
+
+    def close(self) -> None:
+        """Free the scenes."""
+        self._env.close()
+
+
+def _rows(state: Any, index: Any) -> Any:
+    return {key: _rows(value, index) for key, value in state.items()} if isinstance(state, dict) else state[index]
+
+
+def _merged(now: Any, before: Any, index: Any) -> Any:
+    """`now`, with these rows as they were before."""
+    if isinstance(now, dict):
+        return {key: _merged(value, before[key], index) for key, value in now.items()}
+    merged = now.clone()
+    merged[index] = before[index]
+    return merged

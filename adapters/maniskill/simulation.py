@@ -1,0 +1,212 @@
+"""How an environment is made, what is offered of it, and how its observations and actions read as ours."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import gc
+import logging
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from harness.core import Box, Brief, Task, UserError
+
+__all__ = ["action_parts", "cameras", "describe", "make", "quiet"]
+
+FARTHEST = 32.767
+"""Depth is drawn in whole millimetres of 16 bits."""
+
+MODES = {
+    "pd_joint_delta_pos": "joint targets relative to the joints now, -1..1 (1 is 0.1 rad on the Panda arm)",
+    "pd_joint_target_delta_pos": "joint targets relative to the last targets, -1..1 (1 is 0.1 rad on the Panda arm)",
+    "pd_joint_pos": "joint targets, rad (m where a joint slides)",
+    "pd_joint_vel": "joint velocities, rad/s",
+    "pd_joint_pos_vel": "joint targets (rad), then as many joint velocities (rad/s)",
+    "pd_joint_delta_pos_vel": "joint targets relative to the joints now, then as many joint velocities, all -1..1",
+    "pd_ee_delta_pos": "displacement x, y, z of the hand in the robot's base frame, -1..1 (1 is 0.1 m)",
+    "pd_ee_target_delta_pos": "displacement x, y, z of the hand's target in the robot's base frame, -1..1 (1 is 0.1 m)",
+    "pd_ee_delta_pose": "displacement x, y, z (1 is 0.1 m) and rotation vector (1 is 0.1 rad) of the hand, robot's base frame, -1..1",
+    "pd_ee_target_delta_pose": "displacement x, y, z (1 is 0.1 m) and rotation vector (1 is 0.1 rad) of the hand's target, -1..1",
+    "pd_ee_pose": "the hand's position x, y, z (m) and Euler angles (rad) in the robot's base frame",
+}
+ROBOTS = {
+    "panda": "a Franka Emika Panda arm of seven joints with a parallel gripper",
+    "panda_wristcam": "a Franka Emika Panda arm of seven joints with a parallel gripper and a camera at its wrist",
+    "panda_stick": "a Franka Emika Panda arm of seven joints that holds a stick",
+    "xarm6_robotiq": "a UFACTORY xArm 6 of six joints with a Robotiq gripper",
+    "so100": "a small SO-100 arm of five joints with a gripper",
+    "dclaw": "a D'Claw: three fingers of three joints each",
+    "allegro_hand_right_touch": "a right Allegro hand of sixteen joints with touch sensors",
+    "trifingerpro": "a TriFingerPro: three fingers of three joints each",
+    "unitree_g1_simplified_upper_body_with_head_camera": "the upper body of a Unitree G1 humanoid with two hands and a camera in its head",
+    "unitree_g1_simplified_legs": "a Unitree G1 humanoid that moves its legs",
+    "humanoid": "a humanoid of 21 actuated joints",
+    "ant": "a four-legged ant of eight actuated joints",
+    "hopper": "a planar one-legged hopper of four actuated joints",
+    "cart_pole": "a cart on a rail with a pole hinged on it; the cart is pushed",
+}
+
+
+@functools.lru_cache(maxsize=1)
+def _prepare() -> None:
+    """Once a process, after the import and before the first environment.
+
+    ManiSkill collects garbage at every reconfiguration. What lives by now (mostly modules) is exempted from that: a reset takes a third.
+    """
+    import sapien
+    from mani_skill import logger
+
+    logger.setLevel(logging.ERROR)  # it repeats its advice to authors of tasks at every reset
+    sapien.set_log_level("error")
+    gc.collect()
+    gc.freeze()
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Without Gymnasium's remarks on the bounds' precision, at every new scene."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def make(task: Task, lanes: int, sim_backend: str, render_backend: str) -> tuple[Any, int | None]:
+    """The bare environment, without wrappers, and its own horizon in steps. Raises UserError for an id, a control mode or files that do not exist, with the remedy."""
+    with quiet():
+        import gymnasium
+        import mani_skill.envs  # noqa: F401 - registers the tasks
+        from mani_skill.utils.gym_utils import find_max_episode_steps_value
+        from mani_skill.utils.registration import REGISTERED_ENVS
+
+        _prepare()
+        name, mode = task.params["id"], task.params.get("control_mode")
+        if name not in REGISTERED_ENVS:
+            raise UserError(f"ManiSkill has no task {name!r}; it has {', '.join(sorted(REGISTERED_ENVS))}")
+        kwargs = {"obs_mode": "state", "num_envs": lanes, "sim_backend": sim_backend, "render_backend": render_backend}
+        kwargs |= {"control_mode": mode, **task.params.get("make", {})}
+        with _no_downloads():
+            try:
+                env = gymnasium.make(name, **kwargs)
+            except KeyError as unknown:
+                raise UserError(
+                    f"ManiSkill's {name} does not know {unknown}: is the control mode {mode!r} one of its robot's?"
+                ) from unknown
+        return env.unwrapped, find_max_episode_steps_value(env)
+
+
+@contextlib.contextmanager
+def _no_downloads() -> Iterator[None]:
+    """Where files are missing ManiSkill asks on stdin whether to fetch them, and exits the process when told no."""
+    from mani_skill.utils import download_asset
+
+    def refuse(question: str) -> bool:
+        remedy = "python -m mani_skill.utils.download_asset NAME"
+        raise UserError(f"ManiSkill lacks files for this task ({' '.join(question.split())}); fetch them with {remedy}")
+
+    asked, download_asset.prompt_yes_no = download_asset.prompt_yes_no, refuse
+    try:
+        yield
+    finally:
+        download_asset.prompt_yes_no = asked
+
+
+def cameras(env: Any) -> dict[str, str]:
+    """Suffix of the views -> the camera's name; the task's own first camera has none."""
+    names = list(env.scene.sensors)
+    return {("" if number == 0 else f"_{name}"): name for number, name in enumerate(names)}
+
+
+def action_parts(env: Any) -> list[tuple[str, slice]]:
+    """(robot, its part of our flat action); one nameless robot where there is one."""
+    from gymnasium import spaces
+
+    space = env.single_action_space
+    parts = space.spaces if isinstance(space, spaces.Dict) else {"": space}
+    ends = np.cumsum([part.shape[0] for part in parts.values()]).tolist()
+    return [(name, slice(end - part.shape[0], end)) for (name, part), end in zip(parts.items(), ends)]
+
+
+def describe(env: Any, task: Task, device: str) -> Brief:
+    """The brief; the environment must have been reset."""
+    views: dict[str, Any] = {}
+    layout, proprio, total = _layout(env)
+    frames = "poses are x, y, z (m) and a quaternion w, x, y, z in the world frame (z up); velocities in m/s and rad/s"
+    views["state"] = Box((total,), meaning=f"{layout}; {frames}")
+    views["proprio"] = Box(
+        (proprio,), meaning="joint positions (rad; m where a joint slides), their velocities, and the controller's state"
+    )
+    for suffix, name in cameras(env).items():
+        config = env.scene.sensors[name].config
+        shape = config.height, config.width
+        views[f"image{suffix}"] = Box((*shape, 3), "uint8", 0, 255, "1", f"RGB, camera {name}")
+        meaning = f"distance along the optical axis, camera {name}; 0 where nothing is seen"
+        views[f"depth{suffix}"] = Box(shape, "float32", 0.0, FARTHEST, "m", meaning)
+    simulator = (
+        f"ManiSkill 3 on SAPIEN (PhysX on the {device}), {env.sim_freq} Hz simulation, {env.control_freq} Hz control; images rasterised with "
+        f"the default shader; reward: {env.reward_mode}"
+    )
+    return Brief(views, _action(env), _body(env), simulator, control_hz=float(env.control_freq))
+
+
+def _layout(env: Any) -> tuple[str, int, int]:
+    """(what each element of the state is, how many of them are the body's own, how many there are)."""
+    from mani_skill.utils.common import flatten_state_dict
+
+    words: list[str] = []
+    sizes = {}
+    start = 0
+    for part, values in env.get_obs(unflattened=True).items():
+        sizes[part] = 0
+        for name, value in (values if isinstance(values, dict) else {part: values}).items():
+            size = flatten_state_dict({name: value}, use_torch=True).shape[-1]
+            words.append(f"{start}-{start + size - 1} {name}" if size > 1 else f"{start} {name}")
+            start, sizes[part] = start + size, sizes[part] + size
+    return ", ".join(words), sizes["agent"], start
+
+
+def _agents(env: Any) -> list[Any]:
+    return list(getattr(env.agent, "agents", None) or [env.agent])
+
+
+def _body(env: Any) -> str:
+    uids = [agent.uid for agent in _agents(env)]
+    return " and ".join(ROBOTS.get(uid) or f"the robot {uid}" for uid in uids) if uids else ""
+
+
+def _action(env: Any) -> Box:
+    from gymnasium import spaces
+
+    space = env.single_action_space
+    boxes = list(space.spaces.values()) if isinstance(space, spaces.Dict) else [space]
+    lows, highs, still, words, first = [], [], [], [], 0
+    for agent, box in zip(_agents(env), boxes):
+        lows += box.low.tolist()
+        highs += box.high.tolist()
+        still += _still(agent, box).tolist()
+        arm = MODES.get(agent.control_mode, agent.control_mode)
+        words.append(f"{first}-{first + box.shape[0] - 1}: {agent.control_mode}: {arm}; a gripper is one element, -1 closed, 1 open")
+        first += box.shape[0]
+    low, high = (limits[0] if len(set(limits)) == 1 else tuple(limits) for limits in (lows, highs))
+    return Box((first,), "float32", low, high, meaning="; then ".join(words), noop=tuple(still))
+
+
+def _still(agent: Any, box: Any) -> np.ndarray:
+    """The action that moves nothing from the usual start: zeros where targets are relative, the joints' own positions where they are not."""
+    from mani_skill.agents.controllers.pd_joint_pos import PDJointPosController
+
+    parts: Mapping[str, Any] = getattr(agent.controller, "controllers", None) or {"": agent.controller}
+    places: Callable[[str], tuple[int, int]] = getattr(agent.controller, "action_mapping", {"": (0, box.shape[0])}).__getitem__
+    still = np.zeros(box.shape)
+    for name, controller in parts.items():
+        start, end = places(name)
+        if not isinstance(controller, PDJointPosController) or controller.config.use_delta:
+            continue
+        joints = controller.qpos[0].cpu().numpy().astype(np.float64)[: end - start]
+        if controller.config.normalize_action:
+            low, high = (getattr(controller, f"action_space_{side}").cpu().numpy() for side in ("low", "high"))
+            joints = (joints - low) / (high - low) * 2.0 - 1.0
+        still[start : start + joints.size] = joints
+    return np.clip(still, box.low, box.high)

@@ -1,0 +1,203 @@
+"""MiniWoB++ (Farama's `miniwob` package): the adapter. See the class."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from adapters.miniwob.browser import VARIABLE, Browser, chromium
+from adapters.miniwob.experts import EXPERTS, Expert
+from adapters.miniwob.page import KEYS, MODIFIERS, Page
+from harness.core import UI, Adapter, Box, Brief, Case, Element, Elements, Missing, Task, TimeStep, UIAction, UserError
+
+__all__ = ["MiniWobAdapter"]
+
+SCREEN, WINDOW = (160, 210), (500, 320)
+FLIGHT_SCREEN, FLIGHT_WINDOW = (375, 667), (600, 800)
+"""(width, height), px: the package's own (miniwob/constants.py)."""
+KINDS = ("click", "double_click", "hover", "mouse_down", "mouse_up", "drag", "type", "key", "scroll", "wait")
+
+
+class MiniWobAdapter(Adapter):
+    """One page of MiniWoB++ in headless Chromium. One kept adapter, with a browser of its own, plays all tasks; every episode loads its page anew.
+
+    `task.params`: `name`, the page's (`click-button`, `flight.Alaska`), and `mode`, `train` or `test`: the package's data mode, which five
+    pages and the flights know; `train` is the package's default.
+
+    Views, computed when read:
+        image   uint8 (210, 160, 3), RGB, row 0 at the top; (667, 375, 3) for flights: the screen, the instruction on yellow included
+        dom     Elements             what the page holds, scrolled away or not, but for the instruction; boxes in CSS pixels, as in `image`
+    Actions: UI, points in the pixels of `image`. They are the browser's own mouse and keyboard events, not calls of JavaScript; but `type`
+    on a drop-down list (`select`) chooses the entry that is typed, because the list that Chromium drops down is on no screenshot. A ref that
+    is not in the newest `dom` or has no place does nothing, and is counted in the metric `unknown_refs`. The no-op is `wait`.
+
+    Time: the page's clock stands while nobody acts; Date, timers and animation frames are replaced. Each action is executed at once, then
+    the clock moves on by 1 / control_hz seconds (0.25). CSS transitions and the text cursor's blinking are off. The page's own limit (10 s
+    in most) and the decay of its reward are disarmed: the reward is the package's `raw_reward`, -1 to 1, given at the end; success is
+    raw_reward > 0. Links and forms that would leave the page lead nowhere.
+
+    The page's seed is `case.simulator_seed`. The instruction is the package's utterance (JSON for flights).
+
+    The expert reads the page by JavaScript, so it is privileged; see experts.py.
+    """
+
+    packages = ("miniwob", "pillow")
+    extra = "ui"
+
+    @classmethod
+    def missing(cls, task: Task | None = None) -> Missing | None:
+        """As Adapter.missing, and the browser."""
+        missing = super().missing(task)
+        if missing is None and chromium() is None:
+            return Missing("no Chromium or Chrome is installed", f"apt-get install chromium, or set {VARIABLE} to the browser's path")
+        return missing
+
+    @classmethod
+    @functools.lru_cache(maxsize=1)
+    def limited(cls) -> Missing | None:
+        """The pages ask for Arial: with another font's widths they look otherwise, and what is clicked lies elsewhere."""
+        matcher = shutil.which("fc-match")
+        if matcher is None:
+            return None
+        told = subprocess.run([matcher, "--format=%{family}", "Arial"], capture_output=True, text=True, check=False).stdout
+        if any(name in told for name in ("Arial", "Liberation Sans", "Arimo")):
+            return None
+        return Missing(
+            f"pages are set in {told or 'some font'} instead of Arial, so they look otherwise", "apt-get install fonts-liberation"
+        )
+
+    @classmethod
+    def affinity(cls, task: Task) -> str:
+        """One browser for all."""
+        return "miniwob"
+
+    @classmethod
+    def has_expert(cls, task: Task) -> bool:
+        """Those of experts.py."""
+        return task.params["name"] in EXPERTS
+
+    def __init__(self, task: Task) -> None:
+        self._opened: Page | None = None
+        self._browser: Browser | None = None
+        self._views: Mapping[str, Callable[[], Any]] = {"image": self._image, "dom": self._dom}
+        self._report: dict[str, Any] = {}
+        self._expert: Expert | None = None
+        self._gave_up = False
+        self._name = ""
+        self._prepare(task)
+
+    def _prepare(self, task: Task) -> None:
+        """Where the task's page is, and the brief of its screen."""
+        name = task.params["name"]
+        found = importlib.util.find_spec("miniwob")  # finds, does not import
+        if found is None or not found.submodule_search_locations:
+            raise UserError(f"task {task.id}: the package miniwob is not installed: pip install 'bench[ui]'")
+        self._html = Path(next(iter(found.submodule_search_locations))) / "html"
+        flight = name.startswith("flight.")
+        self._path = f"{name.replace('.', '/')}/wrapper.html" if flight else f"miniwob/{name}.html"
+        if not (self._html / self._path).is_file():
+            raise UserError(f"task {task.id}: miniwob has no page {self._path}; see https://miniwob.farama.org/environments/list")
+        self._screen, self._window = (FLIGHT_SCREEN, FLIGHT_WINDOW) if flight else (SCREEN, WINDOW)
+        hz = task.control_hz
+        if not hz or task.params["mode"] not in ("train", "test"):
+            raise UserError(f"task {task.id}: needs control_hz, and a mode that is train or test")
+        self._step_ms = 1000 / hz
+        self.brief, self._action = _brief(*self._screen, hz)
+
+    def reset(self, case: Case) -> TimeStep:
+        """Load the page and start its episode."""
+        self._prepare(case.task)
+        if self._opened is None:
+            binary = chromium()
+            if binary is None:
+                raise UserError(f"no Chromium or Chrome is installed: apt-get install chromium, or set {VARIABLE}")
+            self._browser = Browser(binary)
+            self._opened = Page(self._browser, self._html)
+        self._expert, self._gave_up = None, False
+        self._name = case.task.params["name"]
+        self._report = self._page.open(self._path, self._screen, self._window, case.simulator_seed, case.task.params["mode"], self._step_ms)
+        return self._timestep()
+
+    def step(self, action: Any) -> TimeStep:
+        """Act, then let the page's clock go on."""
+        self._report = self._page.step(self._action.check(action))
+        return self._timestep()
+
+    @property
+    def _page(self) -> Page:
+        assert self._opened is not None, "reset comes first"
+        return self._opened
+
+    def _timestep(self) -> TimeStep:
+        report = self._report
+        done, reward = bool(report["done"]), float(report["reward"]) if report["done"] else 0.0
+        metrics = {}
+        if self._page.unknown_refs:
+            metrics["unknown_refs"] = float(self._page.unknown_refs)
+        if self._gave_up:
+            metrics["expert_gave_up"] = 1.0
+        return TimeStep(self._views, report["utterance"], reward, done, False, done and reward > 0, metrics)
+
+    def _image(self) -> np.ndarray:
+        return self._page.image()
+
+    def _dom(self) -> tuple[Element, ...]:
+        return self._page.elements()
+
+    def render(self) -> np.ndarray:
+        """The view `image`."""
+        return self._image()
+
+    def expert(self, executed: Any) -> UIAction | None:
+        """What the task's script does now; None once it knows no way on."""
+        make = EXPERTS.get(self._name)
+        if make is None:
+            raise UserError(f"no script plays {self._name}")
+        if self._gave_up:
+            return None
+        if self._expert is None:
+            self._expert = make()
+        action = self._expert(self._page, self._report["utterance"])
+        self._gave_up = action is None
+        return action
+
+    def state(self) -> bytes:
+        """A hash of the page's document, fields and scroll positions, and its clock."""
+        return int(self._report["state"]).to_bytes(7, "little") if self._report else b""
+
+    def close(self) -> None:
+        """End the browser."""
+        if self._browser is not None:
+            self._browser.close()
+
+
+@functools.lru_cache(maxsize=8)
+def _brief(width: int, height: int, hz: float) -> tuple[Brief, UI]:
+    action = UI(
+        width,
+        height,
+        KINDS,
+        keys=KEYS,
+        modifiers=tuple(MODIFIERS),
+        texts=("a", "0", "hello"),
+        meaning="points in the pixels of image; typing into a drop-down list chooses the entry that is typed; the page's clock goes on by one "
+        "period after each action, and stands meanwhile",
+    )
+    brief = Brief(
+        observation={
+            "image": Box((height, width, 3), "uint8", 0, 255, "px", "RGB, the screen"),
+            "dom": Elements("what the page holds, in the order of its document; boxes in the pixels of image"),
+        },
+        action=action,
+        embodiment="a person at a web browser, with a mouse and a keyboard: it clicks, drags, scrolls and types on one page",
+        simulator=f"a web page of {width} x {height} px in headless Chromium",
+        control_hz=hz,
+    )
+    return brief, action

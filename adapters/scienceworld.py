@@ -1,0 +1,198 @@
+"""ScienceWorld (arXiv 2203.07540, the `scienceworld` package): thirty tasks of a primary school's science lessons, played in words.
+
+The simulator is a Java program: one process for each adapter, spoken to on the loopback with a token. It lives as long as the pipe to its
+standard input, so it dies with its worker, however that ends. The package's own wrapper is not used: at every step it also lists the
+valid actions, which takes ten times as long as the step.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+from harness.core import Adapter, Brief, Case, Missing, Task, Text, Texts, TimeStep, UserError
+
+__all__ = ["ScienceWorldAdapter", "spread"]
+
+SPLITS = ("train", "dev", "test")
+ROOMS = ("kitchen", "hallway", "bathroom", "art studio", "workshop", "bedroom", "living room", "outside", "greenhouse", "foundry")
+CHOICES = ("look around", "inventory", "wait1", *(f"{verb} {room}" for room in ROOMS for verb in ("open door to", "go to")))
+REFUSALS = ("No known action matches", "Unknown action", "Ambiguous request")
+"""How the simulator begins its answer to what it does not carry out. The answer to an ambiguous request is a number, the next action."""
+JAVA = ("-XX:+UseSerialGC", "-Xmx1g")
+CLOSING_S = 10.0
+
+
+class ScienceWorldAdapter(Adapter):
+    """A person in a house of ten rooms does an experiment or finds things, one command a step: "open door to kitchen", "use thermometer
+    on water", "focus on seed". `params`: `name` (the package's name of a task), `split` (`train`, `dev` or `test`), `simplifications` (as the
+    package's, separated by commas; none unless given) and `move_limit` (none unless given).
+
+    Case.seed -> variation: the k-th of the task's split, in a fixed order that spreads the first seeds over the whole split (`spread`); from
+    the number of variations on they repeat. Some tasks have as few as 4 test variations.
+
+    Views:
+        text            Text   the answer to the last command; after reset, that to "look around"
+        admissible      Texts  the valid commands now, sorted: the package's list, 30 to 600 of them. It costs ten steps
+        text_inventory  Text   what the person carries
+        text_look       Text   the room
+    The last three take no time in the simulation. The instruction is the task's description.
+
+    Action: Text. "look around" is the no-op: it takes no time. What the simulator does not understand takes none either and counts in
+    `invalid_actions`. An ambiguous command is answered with a list; the next action is the number meant.
+
+    Score: 0 to 100 points for the parts of the task; focusing on a wrong thing is -100 and ends the episode. The metric `score` is that
+    with what is negative set to 0, as the package's example does ("Clip negative scores to 0 for average calculation"); the reward is the
+    change of the unclipped score. Success: 100 points. `moves` is the simulated time: an action takes 0 or 1, "wait" 10. With
+    `move_limit` the episode is truncated once `moves` exceeds it: the package's envStepLimit.
+
+    The expert plays the package's gold path, made for the variation when the expert is first asked: up to half a minute, the genetics
+    tasks being the slowest. It is a fixed list: where another action was executed it insists on the one that was due, and after the last
+    one it has given up.
+
+    Raises UserError where a param does not exist.
+    """
+
+    packages: ClassVar[tuple[str, ...]] = ("scienceworld",)
+    extra: ClassVar[str] = "scienceworld"
+    patience_s: ClassVar[float] = 300.0
+    """The gold path of a genetics task takes 10 s on one idle core."""
+
+    @classmethod
+    def missing(cls, task: Task | None = None) -> Missing | None:
+        """The package, or Java."""
+        absent = super().missing(task)
+        if absent is None and shutil.which("java") is None:
+            return Missing("ScienceWorld needs Java, and there is no `java` on the PATH", "apt-get install default-jre-headless")
+        return absent
+
+    @classmethod
+    def affinity(cls, task: Task) -> str:
+        """One kept Java process for all tasks."""
+        return "scienceworld"
+
+    @classmethod
+    def has_expert(cls, task: Task) -> bool:
+        """Always."""
+        return True
+
+    def __init__(self, task: Task) -> None:
+        from py4j.java_gateway import GatewayParameters, JavaGateway, launch_gateway
+        from scienceworld.constants import BASEPATH, JAR_PATH
+
+        port, token, self._process = launch_gateway(
+            classpath=JAR_PATH, javaopts=list(JAVA), die_on_exit=True, cwd=BASEPATH, enable_auth=True, return_proc=True
+        )
+        parameters = GatewayParameters(port=port, auth_token=token, auto_field=True)
+        self._gateway: Any = JavaGateway(gateway_parameters=parameters, java_process=self._process)
+        self._server: Any = self._gateway.jvm.scienceworld.runtime.pythonapi.PythonInterface()
+        self._names = tuple(self._server.getTaskNames())
+        self._tests: dict[tuple[str, str], list[int]] = {}
+        self._text = ""
+        self._views: Mapping[str, Callable[[], Any]] = {
+            "text": lambda: self._text,
+            "admissible": lambda: tuple(sorted(set(self._server.getValidActionObjectCombinations()))),
+            "text_inventory": lambda: self._server.freeActionInventory(),
+            "text_look": lambda: self._server.freeActionLook(),
+        }
+        self.brief = Brief(
+            observation={
+                "text": Text(meaning="the answer to the last command"),
+                "admissible": Texts("the valid commands now, sorted"),
+                "text_inventory": Text(meaning="what is carried"),
+                "text_look": Text(meaning="the room and what can be seen in it"),
+            },
+            action=Text(300, CHOICES, "one command, as in `admissible`; look around does nothing"),
+            embodiment="a person in a house of ten rooms: walks through doors, opens, carries, pours, mixes and uses things, and focuses on "
+            "a thing to say that it is the answer",
+            simulator="ScienceWorld, a text world with heat, electricity, chemistry and living things",
+        )
+
+    def reset(self, case: Case) -> TimeStep:
+        """Load the variation of `case.seed`."""
+        params = case.task.params
+        self._name, self._simple = params["name"], params.get("simplifications", "")
+        self._variation = self._variation_of(case, params.get("split", "test"))
+        self._limit = params.get("move_limit", math.inf)
+        self._done: list[str] = []
+        self._gold: list[str] | None = None
+        self._followed, self._invalid, self._gave_up = 0, 0, False
+        self._load(gold=False)
+        self._points = 0
+        self._instruction = self._server.getTaskDescription()
+        return self._seen(self._points)
+
+    def step(self, action: Any) -> TimeStep:
+        """Give one command."""
+        command = self.brief.action.check(action)
+        self._do(command)
+        self._done.append(command)
+        self._invalid += self._text.startswith(REFUSALS)
+        return self._seen(int(round(100 * self._server.getScore())))
+
+    def expert(self, executed: Any) -> str | None:
+        """The command of the gold path that is due, or None after the last."""
+        if self._gold is None:
+            self._load(gold=True)
+            self._gold = list(self._server.getGoldActionSequence())
+            for command in self._done:  # the path is made with the episode, so a late question starts the episode anew, up to here
+                self._do(command)
+        elif self._followed < len(self._gold) and executed == self._gold[self._followed]:
+            self._followed += 1
+        self._gave_up = self._followed == len(self._gold)
+        return None if self._gave_up else self._gold[self._followed]
+
+    def state(self) -> bytes:
+        """A digest of the last answer, and the simulated time."""
+        return hashlib.blake2b(f"{self._moves} {self._points} {self._text}".encode(), digest_size=8).digest()
+
+    def close(self) -> None:
+        """End the Java process."""
+        self._gateway.shutdown()
+        self._process.stdin.close()
+        try:
+            self._process.wait(CLOSING_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _variation_of(self, case: Case, split: str) -> int:
+        if self._name not in self._names:
+            raise UserError(f"task {case.task.id}: ScienceWorld has no task {self._name!r}; it has {', '.join(self._names)}")
+        if split not in SPLITS:
+            raise UserError(f"task {case.task.id}: the split is one of {', '.join(SPLITS)}, got {split!r}")
+        if (self._name, split) not in self._tests:
+            self._server.load(self._name, 0, "", False)
+            self._tests[self._name, split] = list(getattr(self._server, f"getVariations{split.title()}")())
+        variations = self._tests[self._name, split]
+        return variations[spread(case.seed, len(variations))]
+
+    def _load(self, gold: bool) -> None:
+        self._server.load(self._name, self._variation, self._simple, gold)
+        self._do("look around")
+        if self._text.startswith("ERROR"):
+            raise UserError(f"ScienceWorld does not load {self._name}, variation {self._variation}, {self._simple!r}: {self._text}")
+
+    def _do(self, command: str) -> None:
+        self._text = self._server.step(command)
+        self._moves = self._server.getNumMoves()
+
+    def _seen(self, points: int) -> TimeStep:
+        reward, self._points = points - self._points, points
+        over = bool(self._server.getCompleted()) or points < 0
+        metrics = {"score": float(max(points, 0)), "moves": float(self._moves), "invalid_actions": float(self._invalid)}
+        if self._gave_up:
+            metrics["expert_gave_up"] = 1.0
+        return TimeStep(
+            self._views, self._instruction, float(reward), over, not over and self._moves > self._limit, points == 100, metrics
+        )
+
+
+def spread(seed: int, n: int) -> int:
+    """The place of `seed` among `n`: n seeds in a row take each place once, and fewer lie apart (steps of about 0.618 n)."""
+    stride = next(step for step in range(max(1, round(0.618 * n)), n + 1) if math.gcd(step, n) == 1) if n > 1 else 1
+    return seed * stride % n

@@ -1,0 +1,346 @@
+"""ManiSkill against the real simulator, on the CPU; what needs a GPU is tried with one lane on the CPU."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from adapters.maniskill import ManiSkillAdapter, ManiSkillBatchedAdapter, expert, needs
+from harness.contract import check_adapter
+from harness.core import BadAction, Case, Task, TimeStep, UserError
+from suites.maniskill import PLANNED, SUITES, task_of
+
+pytest.importorskip("mani_skill")
+if (lack := ManiSkillAdapter.missing()) is not None:
+    pytest.skip(lack.reason, allow_module_level=True)
+
+ROOT = Path(__file__).parents[2]
+TASKS = {task.name: task for suite in SUITES for task in suite.tasks}
+PICK = TASKS["maniskill-planner/PickCube"]
+NUMBERS = ["state", "proprio"]
+
+DOWNLOADS = {
+    "AnymalC-Reach-v1", "AnymalC-Spin-v1", "ArchitecTHOR_SceneManipulation-v1", "AssemblingKits-v1", "InsertFlower-v1", "OpenCabinetDoor-v1",
+    "OpenCabinetDrawer-v1", "PickClutterYCB-v1", "PickCubeWidowXAI-v1", "PickSingleYCB-v1", "PutCarrotOnPlateInScene-v1",
+    "PutEggplantInBasketScene-v1", "PutSpoonOnTableClothInScene-v1", "ReplicaCADPrepareGroceriesTrain_SceneManipulation-v1",
+    "ReplicaCADPrepareGroceriesVal_SceneManipulation-v1", "ReplicaCADSetTableTrain_SceneManipulation-v1",
+    "ReplicaCADSetTableVal_SceneManipulation-v1", "ReplicaCADTidyHouseTrain_SceneManipulation-v1",
+    "ReplicaCADTidyHouseVal_SceneManipulation-v1", "ReplicaCAD_SceneManipulation-v1", "RoboCasaKitchen-v1", "RotateSingleObjectInHandLevel2-v1",
+    "RotateSingleObjectInHandLevel3-v1", "SceneManipulation-v1", "StackGreenCubeOnYellowCubeBakedTexInScene-v1", "TurnFaucet-v1",
+    "UnitreeGo2-Reach-v1", "UnitreeH1Stand-v1",
+}  # fmt: skip
+NOTHING_ASKED = {"Empty-v1", "TableTopFreeDraw-v1"}
+FURTHER_PACKAGE = {"DrawSVG-v1"}
+
+
+@pytest.fixture(scope="module")
+def pick() -> Iterator[ManiSkillAdapter]:
+    adapter = ManiSkillAdapter(PICK)
+    yield adapter
+    adapter.close()
+
+
+def view(timestep: TimeStep, name: str) -> np.ndarray:
+    return timestep.observation[name]()
+
+
+def with_params(task: Task, **params: object) -> Task:
+    return dataclasses.replace(task, params={**task.params, **params})
+
+
+def one_lane(task: Task) -> Task:
+    task = with_params(task, lanes=1, sim_backend="physx_cpu", render_backend="cpu")
+    return dataclasses.replace(task, adapter="adapters.maniskill:ManiSkillBatchedAdapter")
+
+
+def experts() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("expert ")]
+
+
+def test_the_suites_have_every_task_without_a_download() -> None:
+    import mani_skill.envs  # noqa: F401 - registers the tasks
+    from mani_skill.utils.registration import REGISTERED_ENVS
+
+    shipped = {task.params["id"] for task in TASKS.values()}
+    assert shipped == set(REGISTERED_ENVS) - DOWNLOADS - NOTHING_ASKED - FURTHER_PACKAGE
+    for task in TASKS.values():
+        steps = REGISTERED_ENVS[task.params["id"]].max_episode_steps
+        assert task.max_steps == (min(4 * steps, 400) if task.id.startswith("maniskill-planner/") else steps), task.id
+    planned = {task.params["id"] for task in TASKS.values() if task.id.startswith("maniskill-planner/")}
+    assert planned == set(expert.SOLUTIONS) == {f"{name}-v1" for name in PLANNED}
+    assert {task.id for task in TASKS.values() if ManiSkillAdapter.has_expert(task)} == {task.id for task in SUITES[1].tasks}
+
+
+def test_every_solution_is_the_packages() -> None:
+    from mani_skill.examples.motionplanning.panda import run
+
+    for name, where in expert.SOLUTIONS.items():
+        assert run.MP_SOLUTIONS[name].__name__ == "solve"
+        assert getattr(run, where.partition(":")[2]) is run.MP_SOLUTIONS[name]
+
+
+def test_the_contract_with_an_expert() -> None:
+    check_adapter(PICK, steps=6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["maniskill/TwoRobotPickCube", "maniskill/PegInsertionSide", "maniskill/MS-CartpoleBalance"])
+def test_the_contract_with_two_robots_with_another_scene_and_without_success(name: str) -> None:
+    check_adapter(TASKS[name], steps=5, another_process=False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("suite", SUITES[:3], ids=lambda suite: suite.name)
+def test_every_task_keeps_its_word(suite) -> None:
+    for task in suite.tasks:
+        adapter = ManiSkillAdapter(task)
+        assert adapter.brief.control_hz == task.control_hz, task.id
+        assert task.params["control_mode"] in adapter.brief.action.meaning, task.id
+        timestep = adapter.reset(Case(task, 0))
+        assert (timestep.success is None) == (task.success is None), task.id
+        timestep = adapter.step(adapter.brief.action.nothing())
+        for name in NUMBERS:
+            assert adapter.brief.observation[name].problem(view(timestep, name)) is None, (task.id, name)
+        adapter.close()
+
+
+def test_all_control_modes_of_the_panda() -> None:
+    from mani_skill.agents.robots import Panda
+
+    from adapters.maniskill.simulation import MODES
+
+    wide = {"pd_joint_pos_vel": 15, "pd_joint_delta_pos_vel": 15, "pd_ee_delta_pos": 4, "pd_ee_target_delta_pos": 4}
+    wide |= {mode: 7 for mode in MODES if "ee" in mode and mode.endswith("pose")}
+    tried = set()
+    for mode in MODES:
+        adapter = ManiSkillAdapter(task_of("PushCube", "push", 50, control_mode=mode))
+        tried.add(mode)
+        assert adapter.brief.action.shape == (wide.get(mode, 8),), mode
+        before = view(adapter.reset(Case(PICK, 0)), "state")
+        action = adapter.brief.action.sample(np.random.default_rng(0))
+        assert not np.array_equal(view(adapter.step(action), "state")[:9], before[:9]), mode
+        modes = set(adapter._env.agent.supported_control_modes)
+        adapter.close()
+    assert tried == modes
+    assert Panda.uid == "panda"
+
+
+@pytest.mark.parametrize("mode", ["pd_joint_pos", "pd_joint_delta_pos", "pd_ee_delta_pose"])
+def test_doing_nothing_moves_little(mode: str) -> None:
+    task = task_of("PushCube", "push", 50, control_mode=mode)
+    adapter = ManiSkillAdapter(task)
+    before = view(adapter.reset(Case(task, 0)), "proprio")
+    for _ in range(10):
+        timestep = adapter.step(adapter.brief.action.nothing())
+    after = view(timestep, "proprio")
+    assert np.abs(after[:7] - before[:7]).max() < 0.1  # rad; the start is drawn around the rest pose
+    assert np.abs(after[7:9] - before[7:9]).max() < 0.002  # m, the fingers
+    adapter.close()
+
+
+def test_the_views(pick: ManiSkillAdapter) -> None:
+    timestep = pick.reset(Case(PICK, 1))
+    state, image, depth = (view(timestep, name) for name in ("state", "image", "depth"))
+    assert np.array_equal(state[:18], view(timestep, "proprio"))
+    assert "26-28 goal_pos" in pick.brief.observation["state"].meaning
+    assert "29-35 obj_pose" in pick.brief.observation["state"].meaning
+    assert 0.015 < state[31] < 0.025  # the cube's half edge, m: it lies on the table, z is up
+    assert image.std() > 20
+    assert image.shape[:2] == depth.shape == (128, 128)
+    # The camera stands at 0.3, 0, 0.6 and looks at -0.1, 0, 0.1 (m): the table's plane is 0.768 m ahead of it.
+    assert 0.6 < depth[64, 64] < 0.78
+    before, frame = image, pick.render()
+    assert frame.shape == (512, 512, 3)
+    assert frame.std() > 20
+    assert np.array_equal(view(timestep, "image"), before)
+    for _ in range(12):
+        timestep = pick.step(pick.brief.action.sample(np.random.default_rng(0)))
+    assert not np.array_equal(view(timestep, "image"), before)
+
+
+def test_more_cameras_in_another_size_and_another_reward() -> None:
+    task = with_params(TASKS["maniskill/StackCube"], make={"sensor_configs": {"width": 64, "height": 48}, "reward_mode": "sparse"})
+    adapter = ManiSkillAdapter(task)
+    assert adapter.brief.observation["image_hand_camera"].shape == (48, 64, 3)
+    timestep = adapter.reset(Case(task, 0))
+    images = [view(timestep, name) for name in ("image", "image_hand_camera")]
+    assert not np.array_equal(*images)
+    assert view(timestep, "depth_hand_camera").shape == (48, 64)
+    assert adapter.step(adapter.brief.action.nothing()).reward == 0.0
+    adapter.close()
+
+
+def test_success_once_and_at_the_end(pick: ManiSkillAdapter) -> None:
+    assert PICK.success == "once"
+    timestep, steps = pick.reset(Case(PICK, 0)), 0
+    while not timestep.success:
+        timestep, steps = pick.step(pick.expert(None)), steps + 1
+        assert not timestep.terminated
+        assert timestep.metrics == {"success_at_end": float(timestep.success)}
+        assert steps < PICK.max_steps
+    assert steps > 50, "the package's own horizon would do"
+    for _ in range(20):
+        timestep = pick.step(pick.brief.action.sample(np.random.default_rng(0)))
+    assert (timestep.terminated, timestep.truncated, timestep.metrics["success_at_end"]) == (False, False, 0.0)
+
+
+def test_the_expert_holds_still_when_it_is_done(pick: ManiSkillAdapter) -> None:
+    pick.reset(Case(PICK, 3))
+    actions = []
+    for _ in range(110):
+        actions.append(pick.expert(None))
+        timestep = pick.step(actions[-1])
+    assert timestep.success is True
+    assert np.array_equal(actions[-1], actions[-2])
+    assert experts() == []
+
+
+def test_an_expert_that_fails_gives_up(pick: ManiSkillAdapter, monkeypatch, caplog) -> None:
+    from mani_skill.examples.motionplanning.panda import solutions
+
+    def fails(env, **_):
+        env.reset(seed=None)
+        env.step(pick.brief.action.nothing())
+        return -1
+
+    def raises(env, **_):
+        raise RuntimeError("no plan")
+
+    for solution in (fails, raises):
+        monkeypatch.setattr(solutions, "solvePickCube", solution)
+        pick.reset(Case(PICK, 0))
+        answers = []
+        for _ in range(3):
+            answers.append(pick.expert(None))
+            timestep = pick.step(pick.brief.action.nothing())
+        assert answers[1:] == [None, None]
+        assert (answers[0] is None) == (solution is raises)
+        assert timestep.metrics["expert_gave_up"] == 1.0
+    assert "no plan" in caplog.text
+    pick.reset(Case(PICK, 0))
+    assert "expert_gave_up" not in pick.step(pick.brief.action.nothing()).metrics
+
+
+def test_an_abandoned_expert_leaves_no_thread() -> None:
+    adapter = ManiSkillAdapter(PICK)
+    adapter.reset(Case(PICK, 0))
+    adapter.step(adapter.expert(None))
+    assert experts() == ["expert PickCube-v1"]
+    adapter.reset(Case(PICK, 1))
+    assert experts() == []
+    adapter.step(adapter.expert(None))
+    adapter.close()
+    assert experts() == []
+
+
+def test_the_environments_own_horizon_where_the_task_has_none() -> None:
+    task = dataclasses.replace(TASKS["maniskill/PushCube"], max_steps=None)
+    adapter = ManiSkillAdapter(task)
+    adapter.reset(Case(task, 0))
+    assert [adapter.step(adapter.brief.action.nothing()).truncated for _ in range(50)] == [False] * 49 + [True]
+    adapter.close()
+
+
+@pytest.mark.parametrize(
+    ("params", "named"),
+    [
+        ({"id": "Juggle-v1"}, "has no task 'Juggle-v1'"),
+        ({"control_mode": "pd_telepathy"}, "pd_telepathy"),
+        ({"id": "PickSingleYCB-v1"}, "download_asset"),
+        ({"id": "AnymalC-Reach-v1", "control_mode": None}, "download_asset"),
+    ],
+)
+def test_what_does_not_exist_or_needs_a_download_is_named(params: dict[str, str | None], named: str) -> None:
+    with pytest.raises(UserError, match=named):
+        ManiSkillAdapter(with_params(TASKS["maniskill/PickCube"], **params))
+
+
+def test_a_success_that_the_environment_has_not_is_refused() -> None:
+    task = dataclasses.replace(TASKS["maniskill/MS-CartpoleSwingUp"], success="once")
+    adapter = ManiSkillAdapter(task)
+    with pytest.raises(UserError, match="success=None"):
+        adapter.reset(Case(task, 0))
+    adapter.close()
+
+
+def test_the_software_vulkan_driver_is_looked_for(tmp_path, monkeypatch) -> None:
+    manifest = tmp_path / "lvp_icd.json"
+    monkeypatch.setenv("VK_DRIVER_FILES", str(manifest))
+    assert "no software Vulkan" in needs.software_vulkan().reason
+    for version, works in (("1.1.230", False), ("1.4.305", True)):
+        manifest.write_text(json.dumps({"ICD": {"api_version": version, "library_path": "libvulkan_lvp.so"}}))
+        assert (ManiSkillAdapter.missing(PICK) is None) == works
+    manifest.write_text(json.dumps({"ICD": {"api_version": "1.4.305", "library_path": "libGLX_nvidia.so.0"}}))
+    assert "bookworm-backports" in needs.software_vulkan().remedy
+
+
+@pytest.mark.skipif(needs.gpu() is None, reason="there is a GPU")
+def test_the_gpu_suite_needs_a_gpu() -> None:
+    assert "GPU" in ManiSkillBatchedAdapter.missing(SUITES[3].tasks[0]).reason
+
+
+def test_the_contract_of_the_batched_form_with_one_lane() -> None:
+    check_adapter(one_lane(TASKS["maniskill/PickCube"]), steps=4, lanes=1, views=[*NUMBERS, "image", "depth"], another_process=False)
+
+
+def test_the_batched_form_plays_the_same_episode_and_keeps_tensors() -> None:
+    import torch
+
+    task = task_of("PickCube", "pick", 50, control_mode="pd_joint_target_delta_pos")
+    case = Case(task, 2)
+    single, batched = ManiSkillAdapter(task), ManiSkillBatchedAdapter(one_lane(task), 1)
+    single.reset(case)
+    batched.reset({0: case})
+    for action in np.random.default_rng(0).uniform(-1, 1, (6, 8)).astype(np.float32):
+        one, other = single.step(action), batched.step({0: action})[0]
+        assert (one.reward, one.success, one.metrics) == (other.reward, other.success, other.metrics)
+        assert single.state() == batched.state(0)
+    for name in ("state", "proprio", "image", "depth"):
+        mine, theirs = view(other, name), view(other, f"gpu/{name}")
+        assert isinstance(theirs, torch.Tensor)
+        assert np.array_equal(mine, theirs.numpy())
+        assert np.array_equal(mine, view(one, name))
+    before, saved = batched._state(0), batched._save()
+    batched.step({0: batched.brief.action.sample(np.random.default_rng(1))})
+    assert np.abs(batched._state(0) - before).max() > 1e-3
+    batched._see(batched._put_back(saved, [0]))
+    assert np.allclose(batched._state(0), before, atol=1e-5)
+    assert batched.step({}) == {}
+    with pytest.raises(BadAction):
+        batched.step({0: np.full(8, np.nan, np.float32)})
+    single.close()
+    batched.close()
+
+
+def test_the_batched_form_refuses_what_it_cannot() -> None:
+    with pytest.raises(UserError, match="--lanes 1"):
+        ManiSkillBatchedAdapter(one_lane(PICK), 2)
+    with pytest.raises(UserError, match="another scene"):
+        ManiSkillBatchedAdapter(one_lane(TASKS["maniskill/PegInsertionSide"]), 1)
+
+
+def test_nothing_is_imported_before_it_is_needed_and_nothing_is_printed() -> None:
+    code = (
+        "import sys\n"
+        "from adapters.maniskill import ManiSkillAdapter\n"
+        "from harness.core import Case\n"
+        "from suites.maniskill import SUITES\n"
+        "task = next(task for task in SUITES[1].tasks if 'PullCubeTool' in task.id)\n"  # a noisy one
+        "assert ManiSkillAdapter.missing(task) is None and ManiSkillAdapter.affinity(task) and ManiSkillAdapter.has_expert(task)\n"
+        "assert not {'mani_skill', 'sapien', 'torch', 'gymnasium'} & set(sys.modules), 'imported before it was needed'\n"
+        "adapter = ManiSkillAdapter(task)\n"
+        "timestep = adapter.reset(Case(task, 0))\n"
+        "for _ in range(3): timestep = adapter.step(adapter.expert(None))\n"
+        "assert timestep.observation['image']().std() > 0\n"  # and it leaves without closing, the expert's thread waiting
+    )
+    run = [sys.executable, "-W", "error", "-c", code]
+    done = subprocess.run(run, capture_output=True, text=True, timeout=120, check=False, cwd=ROOT, stdin=subprocess.DEVNULL)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
