@@ -4,5 +4,6 @@ ADAPTERS = {
     "minigrid": "adapters.minigrid:MiniGridAdapter",
     "atari": "adapters.atari:AtariAdapter",
     "metaworld": "adapters.metaworld:MetaWorldAdapter",
+    "pddl": "adapters.pddl:PddlAdapter",
     "gym": "adapters.gym:GymAdapter",
 }

@@ -8,9 +8,12 @@ valid actions, which takes ten times as long as the step.
 from __future__ import annotations
 
 import hashlib
+import json
 import math
+import re
 import shutil
 import subprocess
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
@@ -23,7 +26,8 @@ ROOMS = ("kitchen", "hallway", "bathroom", "art studio", "workshop", "bedroom", 
 CHOICES = ("look around", "inventory", "wait1", *(f"{verb} {room}" for room in ROOMS for verb in ("open door to", "go to")))
 REFUSALS = ("No known action matches", "Unknown action", "Ambiguous request")
 """How the simulator begins its answer to what it does not carry out. The answer to an ambiguous request is a number, the next action."""
-JAVA = ("-XX:+UseSerialGC", "-Xmx1g")
+LOOK = "look at "
+JAVA = ("-XX:+UseSerialGC", "-Xmx1g", "-XX:+UnlockExperimentalVMOptions", "-XX:hashCode=2")
 CLOSING_S = 10.0
 
 
@@ -37,10 +41,12 @@ class ScienceWorldAdapter(Adapter):
 
     Views:
         text            Text   the answer to the last command; after reset, that to "look around"
-        admissible      Texts  the valid commands now, sorted: the package's list, 30 to 600 of them. It costs ten steps
+        admissible      Texts  the valid commands now, sorted: the package's list, some hundreds of them. It costs ten steps or more
         text_inventory  Text   what the person carries
         text_look       Text   the room
-    The last three take no time in the simulation. The instruction is the task's description.
+    The last three take no time in the simulation. The package lists things that no name tells apart (two cups of red paint) under names
+    drawn at random, and draws from the stream that also moves the animals, so that to ask for the list changes what happens. Here the list
+    has a stream of its own, and such things go by their longest plain name ("red paint"). The instruction is the task's description.
 
     Action: Text. "look around" is the no-op: it takes no time. What the simulator does not understand takes none either and counts in
     `invalid_actions`. An ambiguous command is answered with a list; the next action is the number meant.
@@ -91,11 +97,15 @@ class ScienceWorldAdapter(Adapter):
         self._gateway: Any = JavaGateway(gateway_parameters=parameters, java_process=self._process)
         self._server: Any = self._gateway.jvm.scienceworld.runtime.pythonapi.PythonInterface()
         self._names = tuple(self._server.getTaskNames())
+        classes = self._gateway.jvm.java.lang.Class
+        self._chance = classes.forName("scala.util.Random$").getField("MODULE$").get(None)
+        self._stream = classes.forName("scala.util.Random").getDeclaredField("self")
+        self._stream.setAccessible(True)
         self._tests: dict[tuple[str, str], list[int]] = {}
         self._text = ""
         self._views: Mapping[str, Callable[[], Any]] = {
             "text": lambda: self._text,
-            "admissible": lambda: tuple(sorted(set(self._server.getValidActionObjectCombinations()))),
+            "admissible": self._admissible,
             "text_inventory": lambda: self._server.freeActionInventory(),
             "text_look": lambda: self._server.freeActionLook(),
         }
@@ -160,6 +170,29 @@ class ScienceWorldAdapter(Adapter):
             self._process.kill()
             self._process.wait()
 
+    def _admissible(self) -> tuple[str, ...]:
+        own = self._stream.get(self._chance)
+        self._stream.set(self._chance, self._gateway.jvm.java.util.Random(0))
+        try:
+            found = json.loads(self._server.getValidActionObjectCombinationsJSON())["validActions"]
+        finally:
+            self._stream.set(self._chance, own)
+        templates = {row["template_id"]: row["action_example"] for row in json.loads(self._server.getPossibleActionsWithIDs())}
+        names = {row["obj_ids"][0]: row["action"][len(LOOK) :] for row in found if templates[row["template_id"]] == f"{LOOK}OBJ"}
+        known = json.loads(self._server.getAllObjectIdsTypesReferentsLUTJSON())
+        plain = {
+            thing: [name for name in known.get(str(thing), {}).get("referents", ()) if not name.startswith("ERROR")] for thing in names
+        }
+        renamed = {thing: max(plain[thing], key=lambda name: (len(name), name)) for thing in _alike(names, plain)}
+        commands = set()
+        for row in found:
+            command = row["action"]
+            if any(thing in renamed for thing in row["obj_ids"]):
+                words = iter(renamed.get(thing, names[thing]) for thing in row["obj_ids"])
+                command = "".join(next(words) if part == "OBJ" else part for part in re.split("(OBJ)", templates[row["template_id"]]))
+            commands.add(command)
+        return tuple(sorted(commands))
+
     def _variation_of(self, case: Case, split: str) -> int:
         if self._name not in self._names:
             raise UserError(f"task {case.task.id}: ScienceWorld has no task {self._name!r}; it has {', '.join(self._names)}")
@@ -187,9 +220,21 @@ class ScienceWorldAdapter(Adapter):
         metrics = {"score": float(max(points, 0)), "moves": float(self._moves), "invalid_actions": float(self._invalid)}
         if self._gave_up:
             metrics["expert_gave_up"] = 1.0
-        return TimeStep(
-            self._views, self._instruction, float(reward), over, not over and self._moves > self._limit, points == 100, metrics
-        )
+        return TimeStep(self._views, self._instruction, float(reward), over, not over and self._moves > self._limit, points == 100, metrics)
+
+
+def _alike(names: Mapping[int, str], plain: Mapping[int, list[str]]) -> set[int]:
+    """The things that no name tells apart: those with the same plain names, unless each lies in a place of its own that one name means."""
+    listed, groups = Counter(names.values()), defaultdict(list)
+    for thing in names:
+        groups[frozenset(plain[thing])].append(thing)
+    alike = set()
+    for key, things in groups.items():
+        places = [re.split(" in | on ", names[thing], maxsplit=1)[1:] for thing in things]
+        apart = len({*map(tuple, places)}) == len(things) and all(place and listed[place[0]] == 1 for place in places)
+        if key and len(things) > 1 and not apart:
+            alike.update(things)
+    return alike
 
 
 def spread(seed: int, n: int) -> int:

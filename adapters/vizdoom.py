@@ -132,7 +132,7 @@ class VizDoomAdapter(Adapter):
             self._game.new_episode()
         else:
             self._game.init()
-        self._last = self._game.get_state()
+        self._first = self._last = self._game.get_state()
         self._walked, self._field, self._gave_up = 0.0, None, False
         self._start = self._at = self._now()
         self._path: list[np.ndarray] = []
@@ -191,11 +191,11 @@ class VizDoomAdapter(Adapter):
         return 1 + names.index("MOVE_FORWARD" if abs(angle) < math.radians(8) else turn)
 
     def _way(self) -> Field:
-        """The distances to the vest, which stands where it stood at the start."""
+        """The distances to the vest. It stands where it stood at the start, and is gone from the last frame."""
         if self._field is None:
-            lines = [line for sector in self._last.sectors for line in sector.lines if line.is_blocking]
+            lines = [line for sector in self._first.sectors for line in sector.lines if line.is_blocking]
             walls = np.array([[(line.x1, line.y1), (line.x2, line.y2)] for line in lines]) / METRE
-            vest = next(item for item in self._last.objects if item.name == "GreenArmor")
+            vest = next(item for item in self._first.objects if item.name == "GreenArmor")
             (low_x, low_y), (high_x, high_y) = walls.min((0, 1)), walls.max((0, 1))
             floor = Floor(walls, [], PLAYER_RADIUS, (low_x, high_x, low_y, high_y))
             self._field = floor.field((vest.position_x / METRE, vest.position_y / METRE), VEST_REACH)

@@ -118,6 +118,9 @@ class Box:
 
     def sample(self, rng: np.random.Generator) -> np.ndarray:
         """Uniform within the bounds; a standard normal where a side is unbounded."""
+        if self._few is not None and self._dtype.kind == "f":
+            lows, highs = self._limits
+            return np.minimum(lows + rng.random(self.shape) * (highs - lows), highs).astype(self._dtype)
         lows, highs = (limit.astype(np.float64) for limit in self._limits)
         if self._dtype.kind in "iu":
             highs = highs + 1.0

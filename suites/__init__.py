@@ -8,4 +8,6 @@ SUITES = {
     "atari": "suites.atari",
     "atari-sticky": "suites.atari",
     "metaworld": "suites.metaworld",
+    "pddl": "suites.pddl",
+    "pddl-plan": "suites.pddl",
 }

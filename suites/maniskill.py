@@ -1,7 +1,7 @@
 """ManiSkill 3, every task that needs no download, by the rule of its own evaluation.
 
 Terminations are ignored: an episode runs to the environment's own horizon, and success is counted once (at any step); whether it holds at
-the last step is the metric `success_at_end`. The scene is rebuilt for every episode. The package has no instructions: the sentences are ours.
+the last step is the metric `success_at_end`. The scene is rebuilt for every episode. The package has no instructions: these are ours.
 
 Suites:
     maniskill          the table-top tasks, in the package's default control mode (pd_joint_delta_pos) and its own horizon

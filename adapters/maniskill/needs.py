@@ -19,7 +19,7 @@ REMEDY = "apt-get install mesa-vulkan-drivers libvulkan1; Debian 12 needs them f
 
 
 def software_vulkan() -> Missing | None:
-    """SAPIEN wants a Vulkan driver even where nothing is drawn; ours is Mesa's software one, lavapipe, so that every machine draws alike."""
+    """SAPIEN wants a Vulkan driver even where nothing is drawn; ours is Mesa's lavapipe, in software, so that all machines draw alike."""
     versions = [version for path in _manifests() if (version := _version(path)) is not None]
     if not versions:
         return Missing("no software Vulkan driver (Mesa's lavapipe) is installed", REMEDY)

@@ -50,19 +50,29 @@ ROBOTS = {
 }
 
 
+class _SeldomCollected:
+    """The module gc as ManiSkill sees it: it collects the whole process's garbage whenever a scene is rebuilt, two thirds of a reset."""
+
+    def __init__(self) -> None:
+        self._asked = 0
+
+    def collect(self) -> None:
+        """Really, every tenth time."""
+        self._asked += 1
+        if self._asked % 10 == 0:
+            gc.collect()
+
+
 @functools.lru_cache(maxsize=1)
 def _prepare() -> None:
-    """Once a process, after the import and before the first environment.
-
-    ManiSkill collects garbage at every reconfiguration. What lives by now (mostly modules) is exempted from that: a reset takes a third.
-    """
+    """Once a process, before the first environment."""
     import sapien
     from mani_skill import logger
+    from mani_skill.envs import sapien_env
 
     logger.setLevel(logging.ERROR)  # it repeats its advice to authors of tasks at every reset
     sapien.set_log_level("error")
-    gc.collect()
-    gc.freeze()
+    sapien_env.gc = _SeldomCollected()
 
 
 @contextlib.contextmanager
@@ -74,7 +84,10 @@ def quiet() -> Iterator[None]:
 
 
 def make(task: Task, lanes: int, sim_backend: str, render_backend: str) -> tuple[Any, int | None]:
-    """The bare environment, without wrappers, and its own horizon in steps. Raises UserError for an id, a control mode or files that do not exist, with the remedy."""
+    """The bare environment, without wrappers, and its own horizon in steps.
+
+    Raises UserError for an id, an argument or files that do not exist, with the remedy.
+    """
     with quiet():
         import gymnasium
         import mani_skill.envs  # noqa: F401 - registers the tasks
@@ -90,10 +103,8 @@ def make(task: Task, lanes: int, sim_backend: str, render_backend: str) -> tuple
         with _no_downloads():
             try:
                 env = gymnasium.make(name, **kwargs)
-            except KeyError as unknown:
-                raise UserError(
-                    f"ManiSkill's {name} does not know {unknown}: is the control mode {mode!r} one of its robot's?"
-                ) from unknown
+            except (AssertionError, TypeError) as refused:  # how it says that there is no such control mode, no such argument
+                raise UserError(f"ManiSkill cannot make {name} with {kwargs}: {refused}") from refused
         return env.unwrapped, find_max_episode_steps_value(env)
 
 
@@ -145,8 +156,8 @@ def describe(env: Any, task: Task, device: str) -> Brief:
         meaning = f"distance along the optical axis, camera {name}; 0 where nothing is seen"
         views[f"depth{suffix}"] = Box(shape, "float32", 0.0, FARTHEST, "m", meaning)
     simulator = (
-        f"ManiSkill 3 on SAPIEN (PhysX on the {device}), {env.sim_freq} Hz simulation, {env.control_freq} Hz control; images rasterised with "
-        f"the default shader; reward: {env.reward_mode}"
+        f"ManiSkill 3 on SAPIEN (PhysX on the {device}), {env.sim_freq} Hz simulation, {env.control_freq} Hz control; images rasterised "
+        f"with the default shader; reward: {env.reward_mode}"
     )
     return Brief(views, _action(env), _body(env), simulator, control_hz=float(env.control_freq))
 
@@ -194,7 +205,7 @@ def _action(env: Any) -> Box:
 
 
 def _still(agent: Any, box: Any) -> np.ndarray:
-    """The action that moves nothing from the usual start: zeros where targets are relative, the joints' own positions where they are not."""
+    """The action that moves nothing from the usual start: zeros where targets are relative, the joints' positions where they are not."""
     from mani_skill.agents.controllers.pd_joint_pos import PDJointPosController
 
     parts: Mapping[str, Any] = getattr(agent.controller, "controllers", None) or {"": agent.controller}

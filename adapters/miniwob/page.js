@@ -158,6 +158,16 @@
   }).filter(({width, height}) => width && height);
   bench.ref = (element) => everything().findIndex((found) => found.element === element) + 1;
 
+  // A selection dragged beyond the edge of a box scrolls it for as long as the button is held, by the browser's own clock: taken back.
+  let held = [];
+  window.addEventListener('mousedown', () => {
+    held = everything().map(({element}) => element).filter((element) => element.scrollHeight > element.clientHeight || element.scrollWidth > element.clientWidth)
+      .map((element) => [element, element.scrollLeft, element.scrollTop]);
+  }, true);
+  bench.unscroll = () => {
+    for (const [element, left, top] of held) if (element.scrollLeft !== left || element.scrollTop !== top) element.scrollTo(left, top);
+  };
+
   // Resolves when what was scrolled has been drawn.
   bench.drawn = () => new Promise((resolve) => realFrame(() => realFrame(resolve)));
 

@@ -94,17 +94,15 @@ class Page:
         if action.ref is not None and at is None and kind != "type":
             return
         browser = self._browser
-        if kind in ("click", "double_click", "long_press"):
+        if kind in ("click", "double_click"):
             self._click(*_known(at), 2 if kind == "double_click" else 1, MODIFIERS.get(action.modifier or "", 0))
         elif kind == "hover":
             browser.answers([self._mouse("mouseMoved", *_known(at))])
+            self._unscroll()
         elif kind in ("mouse_down", "mouse_up"):
-            browser.answers(
-                [
-                    self._mouse("mouseMoved", *_known(at)),
-                    self._mouse("mousePressed" if kind == "mouse_down" else "mouseReleased", *_known(at)),
-                ]
-            )
+            browser.answers([self._mouse("mouseMoved", *_known(at))])
+            self._unscroll()
+            browser.answers([self._mouse("mousePressed" if kind == "mouse_down" else "mouseReleased", *_known(at))])
         elif kind == "drag":
             to = self._place(action.to_ref, action.to_x, action.to_y)
             at = self._place(action.ref, action.x, action.y) if action.to_ref is not None else at  # the page may have scrolled
@@ -151,7 +149,13 @@ class Page:
         for move in range(1, DRAG_MOVES + 1):
             share = move / DRAG_MOVES
             self._browser.answers([self._mouse("mouseMoved", x + (to_x - x) * share, y + (to_y - y) * share)])
+        self._unscroll()
         self._browser.answers([self._mouse("mouseReleased", to_x, to_y)])
+
+    def _unscroll(self) -> None:
+        """What scrolled because the pointer was held beyond an edge depends on how long that took."""
+        if self._pressed:
+            self._browser.evaluate("bench.unscroll()")
 
     def _type(self, action: UIAction, at: tuple[float, float] | None) -> None:
         text = action.text or ""

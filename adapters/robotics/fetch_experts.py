@@ -149,4 +149,5 @@ class Slide:
             self._hitting = 0
         self._hitting += 1
         move = self._speed if self._hitting <= self.HIT else -0.3 if self._hitting <= self.HIT + self.BACK else 0.0
-        return np.clip([*(move * self._along), 0.0, 0.0], -1.0, 1.0).astype(np.float32)
+        full = self._along / np.abs(self._along).max()  # the bounds are a square's: along a diagonal the hand is faster
+        return np.clip([*(move * full), 0.0, 0.0], -1.0, 1.0).astype(np.float32)

@@ -28,14 +28,14 @@ PICK = TASKS["maniskill-planner/PickCube"]
 NUMBERS = ["state", "proprio"]
 
 DOWNLOADS = {
-    "AnymalC-Reach-v1", "AnymalC-Spin-v1", "ArchitecTHOR_SceneManipulation-v1", "AssemblingKits-v1", "InsertFlower-v1", "OpenCabinetDoor-v1",
-    "OpenCabinetDrawer-v1", "PickClutterYCB-v1", "PickCubeWidowXAI-v1", "PickSingleYCB-v1", "PutCarrotOnPlateInScene-v1",
-    "PutEggplantInBasketScene-v1", "PutSpoonOnTableClothInScene-v1", "ReplicaCADPrepareGroceriesTrain_SceneManipulation-v1",
-    "ReplicaCADPrepareGroceriesVal_SceneManipulation-v1", "ReplicaCADSetTableTrain_SceneManipulation-v1",
-    "ReplicaCADSetTableVal_SceneManipulation-v1", "ReplicaCADTidyHouseTrain_SceneManipulation-v1",
-    "ReplicaCADTidyHouseVal_SceneManipulation-v1", "ReplicaCAD_SceneManipulation-v1", "RoboCasaKitchen-v1", "RotateSingleObjectInHandLevel2-v1",
-    "RotateSingleObjectInHandLevel3-v1", "SceneManipulation-v1", "StackGreenCubeOnYellowCubeBakedTexInScene-v1", "TurnFaucet-v1",
-    "UnitreeGo2-Reach-v1", "UnitreeH1Stand-v1",
+    "AnymalC-Reach-v1", "AnymalC-Spin-v1", "ArchitecTHOR_SceneManipulation-v1", "AssemblingKits-v1", "InsertFlower-v1",
+    "OpenCabinetDoor-v1", "OpenCabinetDrawer-v1", "PickClutterYCB-v1", "PickCubeWidowXAI-v1", "PickSingleYCB-v1",
+    "PutCarrotOnPlateInScene-v1", "PutEggplantInBasketScene-v1", "PutSpoonOnTableClothInScene-v1",
+    "ReplicaCADPrepareGroceriesTrain_SceneManipulation-v1", "ReplicaCADPrepareGroceriesVal_SceneManipulation-v1",
+    "ReplicaCADSetTableTrain_SceneManipulation-v1", "ReplicaCADSetTableVal_SceneManipulation-v1",
+    "ReplicaCADTidyHouseTrain_SceneManipulation-v1", "ReplicaCADTidyHouseVal_SceneManipulation-v1", "ReplicaCAD_SceneManipulation-v1",
+    "RoboCasaKitchen-v1", "RotateSingleObjectInHandLevel2-v1", "RotateSingleObjectInHandLevel3-v1", "SceneManipulation-v1",
+    "StackGreenCubeOnYellowCubeBakedTexInScene-v1", "TurnFaucet-v1", "UnitreeGo2-Reach-v1", "UnitreeH1Stand-v1",
 }  # fmt: skip
 NOTHING_ASKED = {"Empty-v1", "TableTopFreeDraw-v1"}
 FURTHER_PACKAGE = {"DrawSVG-v1"}
@@ -88,7 +88,12 @@ def test_every_solution_is_the_packages() -> None:
 
 
 def test_the_contract_with_an_expert() -> None:
-    check_adapter(PICK, steps=6)
+    check_adapter(PICK, steps=6, views=NUMBERS)
+
+
+@pytest.mark.slow
+def test_the_contract_of_the_images_in_two_processes() -> None:
+    check_adapter(TASKS["maniskill/StackCube"], steps=3)
 
 
 @pytest.mark.slow
@@ -155,8 +160,9 @@ def test_the_views(pick: ManiSkillAdapter) -> None:
     assert 0.015 < state[31] < 0.025  # the cube's half edge, m: it lies on the table, z is up
     assert image.std() > 20
     assert image.shape[:2] == depth.shape == (128, 128)
-    # The camera stands at 0.3, 0, 0.6 and looks at -0.1, 0, 0.1 (m): the table's plane is 0.768 m ahead of it.
-    assert 0.6 < depth[64, 64] < 0.78
+    # The camera stands at 0.3, 0, 0.6 m, looks at -0.1, 0, 0.1 and sees 90 degrees: the table's plane (z = 0) at row v is so far ahead.
+    down, ahead = (110.5 - 64) / 64, np.array([0.4, 0.5]) / np.hypot(0.4, 0.5)
+    assert np.allclose(depth[110, [8, 120]], 0.6 / (ahead[1] + down * ahead[0]), atol=0.002)
     before, frame = image, pick.render()
     assert frame.shape == (512, 512, 3)
     assert frame.std() > 20
@@ -253,7 +259,8 @@ def test_the_environments_own_horizon_where_the_task_has_none() -> None:
     ("params", "named"),
     [
         ({"id": "Juggle-v1"}, "has no task 'Juggle-v1'"),
-        ({"control_mode": "pd_telepathy"}, "pd_telepathy"),
+        ({"control_mode": "pd_telepathy"}, "not in supported modes"),
+        ({"make": {"colour": "red"}}, "colour"),
         ({"id": "PickSingleYCB-v1"}, "download_asset"),
         ({"id": "AnymalC-Reach-v1", "control_mode": None}, "download_asset"),
     ],

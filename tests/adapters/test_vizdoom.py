@@ -65,12 +65,15 @@ def test_contract_of_the_others(scenario: str) -> None:
 def test_the_expert_finds_the_vest(build) -> None:
     adapter, task = build("my_way_home")
     for seed in range(4):
-        timestep, steps = adapter.reset(Case(task, seed)), 0
+        timestep, actions = adapter.reset(Case(task, seed)), []
         while not over(timestep):
-            action = adapter.expert(None)
-            assert action is not None
-            timestep, steps = adapter.step(action), steps + 1
-        metrics = timestep.metrics
+            actions.append(adapter.expert(None))
+            assert actions[-1] is not None
+            timestep = adapter.step(actions[-1])
+        metrics, steps = timestep.metrics, len(actions)
+        adapter.reset(Case(task, seed))
+        alone = [adapter.step(action) for action in actions][-1]
+        assert alone.metrics == metrics, "the same without asking the expert"
         assert timestep.success is True
         assert timestep.reward > 0.99
         assert steps < 150
