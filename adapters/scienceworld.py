@@ -33,11 +33,11 @@ CLOSING_S = 10.0
 
 class ScienceWorldAdapter(Adapter):
     """A person in a house of ten rooms does an experiment or finds things, one command a step: "open door to kitchen", "use thermometer
-    on water", "focus on seed". `params`: `name` (the package's name of a task), `split` (`train`, `dev` or `test`), `simplifications` (as the
-    package's, separated by commas; none unless given) and `move_limit` (none unless given).
+    on water", "focus on seed". `params`: `name` (the package's name of a task), `split` (`train`, `dev` or `test`, which is the default),
+    `simplifications` (as the package's, separated by commas; none unless given) and `move_limit` (none unless given).
 
-    Case.seed -> variation: the k-th of the task's split, in a fixed order that spreads the first seeds over the whole split (`spread`); from
-    the number of variations on they repeat. Some tasks have as few as 4 test variations.
+    Case.seed -> variation: one of the task's split, in a fixed order that spreads the first seeds over the whole split (`spread`); from the
+    number of variations on they repeat. Some tasks have as few as 4 test variations.
 
     Views:
         text            Text   the answer to the last command; after reset, that to "look around"
@@ -117,8 +117,8 @@ class ScienceWorldAdapter(Adapter):
                 "text_look": Text(meaning="the room and what can be seen in it"),
             },
             action=Text(300, CHOICES, "one command, as in `admissible`; look around does nothing"),
-            embodiment="a person in a house of ten rooms: walks through doors, opens, carries, pours, mixes and uses things, and focuses on "
-            "a thing to say that it is the answer",
+            embodiment="a person in a house of ten rooms: walks through doors, opens, carries, pours, mixes and uses things, and focuses "
+            "on a thing to say that it is the answer",
             simulator="ScienceWorld, a text world with heat, electricity, chemistry and living things",
         )
 
@@ -142,7 +142,7 @@ class ScienceWorldAdapter(Adapter):
         self._do(command)
         self._done.append(command)
         self._invalid += self._text.startswith(REFUSALS)
-        return self._seen(int(round(100 * self._server.getScore())))
+        return self._seen(round(100 * self._server.getScore()))
 
     def expert(self, executed: Any) -> str | None:
         """The command of the gold path that is due, or None after the last."""
