@@ -4,6 +4,8 @@ ADAPTERS = {
     "minigrid": "adapters.minigrid:MiniGridAdapter",
     "atari": "adapters.atari:AtariAdapter",
     "metaworld": "adapters.metaworld:MetaWorldAdapter",
+    "miniworld": "adapters.miniworld:MiniWorldAdapter",
+    "vizdoom": "adapters.vizdoom:VizDoomAdapter",
     "pddl": "adapters.pddl:PddlAdapter",
     "gym": "adapters.gym:GymAdapter",
 }

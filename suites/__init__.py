@@ -8,6 +8,8 @@ SUITES = {
     "atari": "suites.atari",
     "atari-sticky": "suites.atari",
     "metaworld": "suites.metaworld",
+    "miniworld": "suites.miniworld",
+    "vizdoom": "suites.vizdoom",
     "pddl": "suites.pddl",
     "pddl-plan": "suites.pddl",
 }

@@ -1,8 +1,8 @@
 """ScienceWorld (arXiv 2203.07540): thirty tasks of primary-school science, on the test variations of the package.
 
-`scienceworld` gives 300 actions and no limit of simulated time, because 100 moves, the package's default (`envStepLimit`), end eight of the
-thirty tasks before its own gold path does. `scienceworld-100` keeps that limit: the rule of the published figures. The paper's agents play
-ten test variations a task; four tasks have fewer than eight, and there episodes repeat from then on: the simulator knows no other chance.
+`scienceworld` gives 300 actions and no limit of simulated time: 100 moves, the package's default (`envStepLimit`), end some tasks before
+its own gold path does. `scienceworld-100` keeps that limit and is no part of `all`. Ten episodes a task; eleven tasks have only four to
+nine test variations, and there episodes repeat from then on, the simulator knowing no other chance.
 
 The score is 0 to 100 points, negative ones set to 0 (the package's examples/random_agent.py); success is 100 points.
 """
@@ -22,4 +22,46 @@ TASKS = (
     "inclined-plane-determine-angle", "inclined-plane-friction-named-surfaces", "inclined-plane-friction-unnamed-surfaces",
     "mendelian-genetics-known-plant", "mendelian-genetics-unknown-plant",
 )  # fmt: skip
-EOF_MARK = ""
+"""In the order of the paper's ten topics."""
+
+REFERENCES = (
+    Reference(
+        "SwiftSage",
+        84.7,
+        "score_mean",
+        "arXiv 2305.17390",
+        "one mean over all thirty tasks, trained on gold paths; its own choice of test variations and its own limit of steps",
+    ),
+)
+
+
+def _suite(name: str, title: str, limit: int | None, *, in_all: bool) -> Suite:
+    moves = {} if limit is None else {"move_limit": limit}
+    rule = "100 points within 300 actions" if limit is None else f"100 points within {limit} moves of simulated time (and 300 actions)"
+    return Suite(
+        name=name,
+        title=title,
+        tasks=tuple(
+            Task(
+                id=f"{name}/{task}@1",
+                domain="planning",
+                adapter="adapters.scienceworld:ScienceWorldAdapter",
+                params={"name": task, "split": "test", **moves},
+                max_steps=300,
+                rule=rule,
+                score="score",
+                normaliser=Normaliser(0.0, 100.0, "no points", "all points", "arXiv 2203.07540"),
+                references=REFERENCES,
+            )
+            for task in TASKS
+        ),
+        episodes=10,
+        in_all=in_all,
+        source="arXiv 2203.07540",
+    )
+
+
+SUITES: tuple[Suite, ...] = (
+    _suite("scienceworld", "ScienceWorld, test variations", None, in_all=True),
+    _suite("scienceworld-100", "ScienceWorld, test variations, 100 moves", 100, in_all=False),
+)

@@ -40,6 +40,7 @@
   window.confirm = () => true;
   window.prompt = () => null;
   window.open = () => null;
+  window.addEventListener('dragstart', (event) => event.preventDefault(), true);  // the browser's own drag and drop takes the mouse away
   window.addEventListener('submit', (event) => event.preventDefault());
   window.addEventListener('click', (event) => {
     const link = event.target instanceof Element && event.target.closest('a[href]');

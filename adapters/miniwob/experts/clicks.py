@@ -263,7 +263,7 @@ EXPERTS: dict[str, Callable[[], Expert]] = {
     "identify-shape": plain(_figure),
     "click-shape": plain(_shape),
     "count-shape": plain(_count),
-    **dict.fromkeys(("click-pie", "click-pie-nodelay"), plain(_pie)),
+    "click-pie": plain(_pie),
     "ascending-numbers": plain(_ascending),
     "navigate-tree": plain(_tree),
     "generate-number": plain(_number),

@@ -1,0 +1,34 @@
+"""Makes one game with TextWorld's own generator, as a process of its own: `python generate.py '{"challenge": ..., "path": "x.z8", ...}'`.
+
+In a process because the generator goes through sets whose order follows the salt of hashes: the adapter fixes it by PYTHONHASHSEED.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+
+def generate(told: dict[str, Any]) -> None:
+    """Write the game of the first of `seeds` that gives one: a random map may have no room for a quest of the length asked for."""
+    from textworld import GameOptions
+    from textworld.challenges import CHALLENGES
+    from textworld.generator import QuestGenerationError, compile_game
+
+    for seed in told["seeds"]:
+        options = GameOptions()
+        options.seeds = seed
+        options.path = told["path"]
+        options.grammar.only_last_action = True  # the objective names the goal, not the way there
+        try:
+            game = CHALLENGES[f"tw-{told['challenge']}"][1](told["settings"], options)
+        except QuestGenerationError:
+            continue
+        compile_game(game, options)
+        return
+    raise SystemExit(f"none of the seeds {told['seeds']} gives a game of {told['challenge']} {told['settings']}")
+
+
+if __name__ == "__main__":
+    generate(json.loads(sys.argv[1]))
