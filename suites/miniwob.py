@@ -2,7 +2,7 @@
 
 The package prescribes no evaluation. Fifty episodes a task, as RCI does (arXiv 2303.17491; others play a hundred). Success is a raw
 reward above 0: the reward without the part that decays with the wall clock, and that is BrowserGym's rule too (browsergym/miniwob/base.py).
-It counts partial rewards in full; the pages that give them are named in docs/families/miniwob.md.
+It counts partial rewards in full; the tasks of the pages that give them are tagged `partial`.
 
 Forty steps, and sixty for a few pages that need more and for the flights: ours. The page's clock goes on by 0.25 s a step (see the adapter).
 """
@@ -33,6 +33,14 @@ use-autocomplete-nodelay use-colorwheel use-colorwheel-2 use-slider use-slider-2
 """.split()  # noqa: SIM905 - a list would take 128 lines
 
 LONG = frozenset({"click-checkboxes-large", "guess-number", "hot-cold", "number-checkboxes", "tic-tac-toe"})
+PARTIAL = frozenset(
+    {
+        "ascending-numbers", "bisect-angle", "circle-center", "click-checkboxes", "click-checkboxes-large", "click-checkboxes-soft",
+        "click-checkboxes-transfer", "drag-shapes-2", "draw-circle", "draw-line", "find-greatest", "find-midpoint", "flight.AA", "flight.Alaska",
+        "flight.Alaska-auto", "hot-cold", "odd-or-even", "phone-book", "right-angle", "use-colorwheel", "use-colorwheel-2",
+    }
+)  # fmt: skip
+"""Pages with rewards between 0 and 1, by the package's docstrings (miniwob/envs)."""
 RULE = "the page's raw reward, which does not decay with time, is above 0"
 
 
@@ -48,6 +56,7 @@ def _task(name: str) -> Task:
         rule=RULE,
         score="success",
         control_hz=4.0,
+        tags=("partial",) if name in PARTIAL else (),
     )
 
 

@@ -23,7 +23,7 @@ def _cooking(ingredients: int, rooms: int, *, cut: bool) -> dict[str, Any]:
 GAMES: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("treasure-hunter-5", "treasure_hunter", {"level": 5}),
     ("treasure-hunter-15", "treasure_hunter", {"level": 15}),
-    ("treasure-hunter-25", "treasure_hunter", {"level": 25}),
+    ("treasure-hunter-22", "treasure_hunter", {"level": 22}),
     ("coin-collector-10", "coin_collector", {"level": 10}),
     ("coin-collector-110", "coin_collector", {"level": 110}),
     ("cooking-1", "cooking", _cooking(1, 1, cut=False)),

@@ -127,7 +127,7 @@ def _no_downloads() -> Iterator[None]:
 def cameras(env: Any) -> dict[str, str]:
     """Suffix of the views -> the camera's name; the task's own first camera has none."""
     names = list(env.scene.sensors)
-    return {("" if number == 0 else f"_{name}"): name for number, name in enumerate(names)}
+    return {("" if number == 0 else f"_{name.replace('-', '_')}"): name for number, name in enumerate(names)}
 
 
 def action_parts(env: Any) -> list[tuple[str, slice]]:
@@ -201,7 +201,8 @@ def _action(env: Any) -> Box:
         words.append(f"{first}-{first + box.shape[0] - 1}: {agent.control_mode}: {arm}; a gripper is one element, -1 closed, 1 open")
         first += box.shape[0]
     low, high = (limits[0] if len(set(limits)) == 1 else tuple(limits) for limits in (lows, highs))
-    return Box((first,), "float32", low, high, meaning="; then ".join(words), noop=tuple(still))
+    unit = "1" if (low, high) == (-1.0, 1.0) else ""  # else several, which the meaning names
+    return Box((first,), "float32", low, high, unit, "; then ".join(words), noop=tuple(still))
 
 
 def _still(agent: Any, box: Any) -> np.ndarray:

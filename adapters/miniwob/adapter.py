@@ -40,12 +40,12 @@ class MiniWobAdapter(Adapter):
 
     Time: the page's clock stands while nobody acts; Date, timers and animation frames are replaced. Each action is executed at once, then
     the clock moves on by 1 / control_hz seconds (0.25). CSS transitions and the text cursor's blinking are off. The page's own limit (10 s
-    in most) and the decay of its reward are disarmed: the reward is the package's `raw_reward`, -1 to 1, given at the end; success is
-    raw_reward > 0. Links and forms that would leave the page lead nowhere.
+    in most) and the decay of its reward are disarmed: the reward is the package's `raw_reward`, -1 to 1, given at the end, and a metric
+    then; success is raw_reward > 0. Links and forms that would leave the page lead nowhere.
 
     The page's seed is `case.simulator_seed`. The instruction is the package's utterance (JSON for flights).
 
-    The expert reads the page by JavaScript, so it is privileged; see experts.py.
+    The expert reads the page by JavaScript, so it is privileged; see experts/.
     """
 
     packages = ("miniwob", "pillow")
@@ -80,7 +80,7 @@ class MiniWobAdapter(Adapter):
 
     @classmethod
     def has_expert(cls, task: Task) -> bool:
-        """Those of experts.py."""
+        """Those of experts/."""
         return task.params["name"] in EXPERTS
 
     def __init__(self, task: Task) -> None:
@@ -138,7 +138,7 @@ class MiniWobAdapter(Adapter):
     def _timestep(self) -> TimeStep:
         report = self._report
         done, reward = bool(report["done"]), float(report["reward"]) if report["done"] else 0.0
-        metrics = {}
+        metrics = {"raw_reward": reward} if done else {}
         if self._page.unknown_refs:
             metrics["unknown_refs"] = float(self._page.unknown_refs)
         if self._gave_up:

@@ -23,9 +23,11 @@ FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--no-default-browser-check",
     "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-extensions", "--disable-breakpad",
     "--disable-dev-shm-usage", "--mute-audio", "--hide-scrollbars", "--lang=en-US", "--force-color-profile=srgb",
-    "--font-render-hinting=none", "--disable-lcd-text", "--disable-smooth-scrolling", "--disable-partial-raster", "--disable-gpu-rasterization", "--num-raster-threads=1", "--disable-renderer-backgrounding",
+    "--font-render-hinting=none", "--disable-lcd-text", "--disable-smooth-scrolling", "--disable-partial-raster",
+    "--disable-gpu-rasterization", "--num-raster-threads=1", "--disable-renderer-backgrounding",
     "--disable-background-timer-throttling", "--disable-backgrounding-occluded-windows",
-    "--disable-features=BackForwardCache,Translate,MediaRouter,OptimizationHints,AutofillServerCommunication",
+    "--disable-site-isolation-trials",
+    "--disable-features=BackForwardCache,Translate,MediaRouter,OptimizationHints,WebUIOmniboxPopup,WebUIOmniboxAimPopup,SpareRendererForSitePerProcess",
     "--host-resolver-rules=MAP * ~NOTFOUND", "--allow-file-access-from-files", "--remote-debugging-pipe", "about:blank",
 )  # fmt: skip
 PATIENCE_S = 30.0
