@@ -4,6 +4,7 @@ ADAPTERS = {
     "minigrid": "adapters.minigrid:MiniGridAdapter",
     "atari": "adapters.atari:AtariAdapter",
     "metaworld": "adapters.metaworld:MetaWorldAdapter",
+    "maniskill": "adapters.maniskill:ManiSkillAdapter",
     "pointmaze": "adapters.robotics:PointMazeAdapter",
     "antmaze": "adapters.robotics:AntMazeAdapter",
     "fetch": "adapters.robotics:FetchAdapter",

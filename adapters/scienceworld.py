@@ -24,10 +24,12 @@ __all__ = ["ScienceWorldAdapter", "spread"]
 SPLITS = ("train", "dev", "test")
 ROOMS = ("kitchen", "hallway", "bathroom", "art studio", "workshop", "bedroom", "living room", "outside", "greenhouse", "foundry")
 CHOICES = ("look around", "inventory", "wait1", *(f"{verb} {room}" for room in ROOMS for verb in ("open door to", "go to")))
-REFUSALS = ("No known action matches", "Unknown action", "Ambiguous request")
-"""How the simulator begins its answer to what it does not carry out. The answer to an ambiguous request is a number, the next action."""
+REFUSALS = ("No known action matches", "Unknown action")
+"""How the simulator begins its answer to what it does not understand."""
 LOOK = "look at "
 JAVA = ("-XX:+UseSerialGC", "-Xmx1g", "-XX:+UnlockExperimentalVMOptions", "-XX:hashCode=2")
+"""The constant hash code makes sets of Java objects keep their order of insertion: else the order of things in a room depends on how many
+objects there were before."""
 CLOSING_S = 10.0
 
 

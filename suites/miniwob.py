@@ -1,7 +1,7 @@
 """MiniWoB++ (arXiv 1802.08802; the package `miniwob` of the Farama Foundation): the 128 tasks that the package registers.
 
-The package prescribes no evaluation. Fifty episodes a task, as RCI does (arXiv 2303.17491; others play a hundred). Success is a raw
-reward above 0: the reward without the part that decays with the wall clock, and that is BrowserGym's rule too (browsergym/miniwob/base.py).
+The package prescribes no evaluation; papers play fifty or a hundred episodes a task, fifty here. Success is a raw reward above 0, the
+reward without the part that decays with the wall clock: BrowserGym's rule too (browsergym/miniwob/base.py).
 It counts partial rewards in full; the tasks of the pages that give them are tagged `partial`.
 
 Forty steps, and sixty for a few pages that need more and for the flights: ours. The page's clock goes on by 0.25 s a step (see the adapter).

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterable
 
 from harness.core import Suite, Task
-from suites import atari, babyai, metaworld, minigrid, miniworld, pddl, robotics, vizdoom
+from suites import atari, babyai, maniskill, metaworld, minigrid, miniworld, pddl, robotics, vizdoom
 
 __all__ = ["SUITES"]
 
@@ -33,6 +33,7 @@ SUITES: tuple[Suite, ...] = (
             *_named(babyai.SUITES, "babyai/GoToRedBall", "babyai/PickupLoc", "babyai/Unlock"),
             *_named(minigrid.SUITES, "minigrid/FourRooms"),
             *_named(metaworld.SUITES, "metaworld/reach-v3", "metaworld/drawer-open-v3"),
+            *_named(maniskill.SUITES, "maniskill-planner/PushCube", "maniskill-planner/PickCube"),
             *_named(robotics.SUITES, "pointmaze/umaze", "antmaze/umaze", "fetch/push"),
             *_named(miniworld.SUITES, "miniworld/OneRoom", "miniworld/Sign"),
             *_named(vizdoom.SUITES, "vizdoom/my_way_home", "vizdoom/basic"),

@@ -23,19 +23,14 @@ from typing import Any
 import pytest
 import typer
 
-import adapters
 import bench
-from harness.catalogue import find_suites
-from harness.core import Discrete, Result
-from harness.load import load
+from harness.core import Result
 from leaderboards.rows import Group, Scores, TaskRow
-from suites import SUITES
 
 ROOT = Path(bench.__file__).resolve().parent
 RUN = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 ALL = [*RUN, ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*/*.md"))]
 COMMANDS = typer.main.get_command(bench.app).commands  # type: ignore[attr-defined]
-VIEWED = ("babyai/GoToRedBall", "atari/pong", "metaworld/reach-v3", "gym/CartPole-v1")
 
 names = pytest.mark.parametrize("page", ALL, ids=lambda page: str(page.relative_to(ROOT)))
 pages = pytest.mark.parametrize("page", RUN, ids=lambda page: page.name)
@@ -164,21 +159,3 @@ def test_the_changelog_knows_this_version() -> None:
 def test_every_stored_field_is_documented(kind: Any) -> None:
     text = (ROOT / "docs" / "runs.md").read_text()
     assert [field.name for field in dataclasses.fields(kind) if f"`{field.name}`" not in text] == []
-
-
-@pytest.mark.parametrize("name", VIEWED)
-def test_the_vocabulary_is_what_the_adapters_offer(name: str) -> None:
-    """Every view has a row in the table of docs/adapters.md, with its shape and dtype."""
-    rows = re.findall(r"^\| `(\w+)` \| (\w+) \| ([^|]+) \|", (ROOT / "docs" / "adapters.md").read_text(), re.MULTILINE)
-    known = {(view, family): kind.strip() for view, family, kind in rows}
-    task = next(task for suite in find_suites(",".join(SUITES), SUITES) for task in suite.tasks if task.name == name)
-    family = next(family for family, entry in adapters.ADAPTERS.items() if entry == task.adapter)
-    adapter = load(task.adapter)(task)
-    try:
-        for view, spec in adapter.brief.observation.items():
-            told = known.get((view, family)) or known.get((re.sub("_.*", "_camera", view), family))
-            assert told is not None, f"{family} offers {view}"
-            if family != "gym":  # whose shapes are the environment's
-                assert told == (f"Discrete({spec.n})" if isinstance(spec, Discrete) else f"{spec.dtype} {spec.shape}")
-    finally:
-        adapter.close()

@@ -142,7 +142,7 @@ def _corner(look: Look) -> UIAction | None:
     length = math.dist((ex, ey), (cx, cy))
     across = (-(ey - cy) / length, (ex - cx) / length)
     points = [(cx + sign * reach * across[0], cy + sign * reach * across[1]) for reach in range(60, 8, -2) for sign in (1, -1)]
-    inside = [point for point in points if 2 < point[0] < 148 and 54 < point[1] < 172]
+    inside = [point for point in points if 6 < point[0] < 148 and 58 < point[1] < 172]
     return _point(look, *inside[0]) if inside else None
 
 

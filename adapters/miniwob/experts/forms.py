@@ -193,10 +193,12 @@ def _slide(look: Look, css: str, wanted: int) -> UIAction | None:
         return None
     sideways = way == "horizontal"
     length = track.width if sideways else track.height
-    if abs(wanted - now) > max(2, 4 * (high - low) / length):
-        along = min(max(length * (wanted - low) / (high - low), 1.0), length - 1.0)
-        x, y = track.center
-        return UIAction("click", x=track.x + along, y=y) if sideways else UIAction("click", x=x, y=track.y + length - along)
+    along = min(max(length * (wanted - low) / (high - low), 1.0), length - 1.0)
+    x, y = track.center
+    x, y = (track.x + along, y) if sideways else (x, track.y + length - along)
+    under = abs(x - handle.center[0]) <= handle.width / 2 + 1 and abs(y - handle.center[1]) <= handle.height / 2 + 1
+    if not under and abs(wanted - now) > 2:
+        return UIAction("click", x=x, y=y)
     return UIAction("key", ref=handle.ref, text="ArrowRight" if wanted > now else "ArrowLeft")
 
 
