@@ -6,9 +6,12 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
+import warnings
+import weakref
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -87,7 +90,8 @@ class TextWorldAdapter(Adapter):
         self._infos = textworld.EnvInfos(
             admissible_commands=True, policy_commands=True, objective=True, inventory=True, description=True, max_score=True
         )
-        self._folder = tempfile.TemporaryDirectory(prefix="bench-textworld-")
+        self._folder = tempfile.mkdtemp(prefix="bench-textworld-")
+        self._remove = weakref.finalize(self, shutil.rmtree, self._folder)
         self._games: dict[str, Path] = {}
         self._env: Any = None
         self._views: Mapping[str, Callable[[], Any]] = {
@@ -113,7 +117,9 @@ class TextWorldAdapter(Adapter):
         path = self._made(case)
         if self._env is not None:
             self._env.close()
-        self._env = self._start(str(path), self._infos)
+        with warnings.catch_warnings():  # about scores that the interpreter cannot read: TextWorld reads them itself
+            warnings.filterwarnings("ignore", message=".*is not fully supported")
+            self._env = self._start(str(path), self._infos)
         self._env.seed(case.simulator_seed % 65536)
         self._game = self._env.reset()
         self._points, self._invalid, self._gave_up = 0, 0, False
@@ -150,7 +156,7 @@ class TextWorldAdapter(Adapter):
         """End the game and remove its files."""
         if self._env is not None:
             self._env.close()
-        self._folder.cleanup()
+        self._remove()
 
     def _made(self, case: Case) -> Path:
         challenge, settings = case.task.params["challenge"], dict(case.task.params["settings"])
@@ -159,7 +165,7 @@ class TextWorldAdapter(Adapter):
         seeds = case.rng("game").integers(65536, size=TRIES).tolist()
         key = hashlib.blake2b(json.dumps([challenge, settings, seeds]).encode(), digest_size=8).hexdigest()
         if key not in self._games:
-            path = Path(self._folder.name, key, "game.z8")
+            path = Path(self._folder, key, "game.z8")
             told = json.dumps({"challenge": challenge, "settings": settings, "seeds": seeds, "path": str(path)})
             environment = {**os.environ, "PYTHONHASHSEED": "0"}
             command = [sys.executable, "-W", "ignore", generate.__file__, told]
@@ -168,10 +174,7 @@ class TextWorldAdapter(Adapter):
                 raise RuntimeError(f"TextWorld's generator made no game of {challenge} {settings}: {done.stderr[-2000:]}")
             self._games[key] = path
             if len(self._games) > MOST_GAMES:
-                old = self._games.pop(next(iter(self._games)))
-                for file in old.parent.iterdir():
-                    file.unlink()
-                old.parent.rmdir()
+                shutil.rmtree(self._games.pop(next(iter(self._games))).parent)
         return self._games[key]
 
     def _seen(self) -> TimeStep:

@@ -148,7 +148,7 @@ def test_spread_takes_each_place_once(n: int) -> None:
 
 @pytest.mark.parametrize("params", [{"name": "bake"}, {"name": "boil", "split": "all"}])
 def test_wrong_params_name_what_there_is(adapter: ScienceWorldAdapter, params: dict[str, str]) -> None:
-    with pytest.raises(UserError, match="boil|train"):
+    with pytest.raises(UserError, match=r"boil|train"):
         adapter.reset(Case(Task("test/none@1", "planning", "adapters.scienceworld:ScienceWorldAdapter", params), 0))
 
 

@@ -120,7 +120,7 @@ def test_words_for_the_interpreter_do_not_reach_it(adapter: TextWorldAdapter, tm
 def test_files_go_with_the_adapter(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("adapters.textworld.MOST_GAMES", 1)
     made = TextWorldAdapter(TASKS["treasure-hunter-5"])
-    folder = Path(made._folder.name)
+    folder = Path(made._folder)
     first = made.reset(Case(TASKS["treasure-hunter-5"], 0)).instruction
     made.reset(Case(TASKS["treasure-hunter-5"], 1))
     assert len(list(folder.iterdir())) == 1
