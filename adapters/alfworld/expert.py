@@ -1,6 +1,6 @@
 """The expert of ALFWorld's six tasks: one command at a time, from all the facts, hidden ones too.
 
-Ours, because neither of the package's serves: its planner (Fast Downward, lazy best first) found no plan within minutes in a furnished
+Ours, because neither of the package's serves: its planner (Fast Downward, lazy best first) found no plan in ten minutes in a furnished
 kitchen and cannot be stopped, its handcoded expert explores and draws from the global random state.
 """
 

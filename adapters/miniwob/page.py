@@ -57,7 +57,7 @@ class Page:
         if self._openings % GARBAGE == 0:
             browser.call("HeapProfiler.collectGarbage")
         browser.forget()
-        opened = browser.call("Page.navigate", url=f"file://{self._html}/{path}")
+        opened = browser.call("Page.navigate", url=(self._html / path).as_uri())
         browser.event("Page.lifecycleEvent", name="load", loaderId=opened["loaderId"])
         browser.evaluate(f"bench.begin({seed}, {mode!r})", wait=True)
         return self._advance(1)

@@ -16,14 +16,18 @@ gymnasium = pytest.importorskip("gymnasium")
 spaces = gymnasium.spaces
 
 
+SPACES: dict[str, Any] = {}
+"""The spaces that tasks name."""
+
+
 class Lever(gymnasium.Env):
     """Pull the lever that the seed has chosen, of three numbered from 5; observations and actions in whatever spaces are asked for."""
 
     def __init__(
         self, observation: Any = None, action: Any = None, tells: str | None = "is_success", render_mode: str | None = None
     ) -> None:
-        self.observation_space = spaces.Discrete(3, start=5) if observation is None else observation
-        self.action_space = spaces.Discrete(3, start=5) if action is None else action
+        self.observation_space = spaces.Discrete(3, start=5) if observation is None else SPACES[observation]
+        self.action_space = spaces.Discrete(3, start=5) if action is None else SPACES[action]
         self.tells = tells
         self.render_mode = render_mode
         self.pulled: Any = None
@@ -82,7 +86,11 @@ def registered() -> Iterator[None]:
 
 
 def lever(name: str = "Lever", success: str | None = "once", **kwargs: Any) -> GymAdapter:
-    """An adapter around a Lever. Spaces are no JSON, so not a task that a run could store."""
+    """An adapter around a Lever. Spaces are no JSON: the task names them."""
+    for key, value in kwargs.items():
+        if isinstance(value, spaces.Space):
+            kwargs[key] = repr(value)
+            SPACES[kwargs[key]] = value
     return GymAdapter(
         Task("gym/lever@1", "games", "adapters.gym:GymAdapter", {"id": f"bench-test/{name}-v0", "kwargs": kwargs}, success=success)
     )
