@@ -10,6 +10,10 @@ ADAPTERS = {
     "fetch": "adapters.robotics:FetchAdapter",
     "miniworld": "adapters.miniworld:MiniWorldAdapter",
     "vizdoom": "adapters.vizdoom:VizDoomAdapter",
+    "miniwob": "adapters.miniwob:MiniWobAdapter",
+    "scienceworld": "adapters.scienceworld:ScienceWorldAdapter",
+    "textworld": "adapters.textworld:TextWorldAdapter",
+    "alfworld": "adapters.alfworld:AlfWorldAdapter",
     "pddl": "adapters.pddl:PddlAdapter",
     "gym": "adapters.gym:GymAdapter",
 }

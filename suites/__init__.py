@@ -17,6 +17,13 @@ SUITES = {
     "antmaze": "suites.robotics",
     "miniworld": "suites.miniworld",
     "vizdoom": "suites.vizdoom",
+    "miniwob": "suites.miniwob",
+    "scienceworld": "suites.scienceworld",
+    "scienceworld-100": "suites.scienceworld",
+    "textworld": "suites.textworld",
+    "alfworld-synthetic": "suites.alfworld",
+    "alfworld": "suites.alfworld",
+    "alfworld-seen": "suites.alfworld",
     "pddl": "suites.pddl",
     "pddl-plan": "suites.pddl",
 }

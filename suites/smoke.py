@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterable
 
 from harness.core import Suite, Task
-from suites import atari, babyai, maniskill, metaworld, minigrid, miniworld, pddl, robotics, vizdoom
+from suites import alfworld, atari, babyai, maniskill, metaworld, minigrid, miniwob, miniworld, pddl, robotics, scienceworld, textworld, vizdoom
 
 __all__ = ["SUITES"]
 
@@ -37,6 +37,10 @@ SUITES: tuple[Suite, ...] = (
             *_named(robotics.SUITES, "pointmaze/umaze", "antmaze/umaze", "fetch/push"),
             *_named(miniworld.SUITES, "miniworld/OneRoom", "miniworld/Sign"),
             *_named(vizdoom.SUITES, "vizdoom/my_way_home", "vizdoom/basic"),
+            *_named(miniwob.SUITES, "miniwob/click-button", "miniwob/enter-text"),
+            *_named(scienceworld.SUITES, "scienceworld/find-animal"),
+            *_named(textworld.SUITES, "textworld/treasure-hunter-5"),
+            *_named(alfworld.SUITES, "alfworld-synthetic/pick_and_place_simple"),
             *_named(pddl.SUITES, "pddl/blocksworld", "pddl-plan/logistics"),
             *(_short(task) for task in _named(atari.SUITES, "atari/pong", "atari/breakout")),
             Task(

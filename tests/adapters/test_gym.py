@@ -87,13 +87,15 @@ def registered() -> Iterator[None]:
 
 def lever(name: str = "Lever", success: str | None = "once", **kwargs: Any) -> GymAdapter:
     """An adapter around a Lever. Spaces are no JSON: the task names them."""
-    for key, value in kwargs.items():
-        if isinstance(value, spaces.Space):
-            kwargs[key] = repr(value)
-            SPACES[kwargs[key]] = value
-    return GymAdapter(
-        Task("gym/lever@1", "games", "adapters.gym:GymAdapter", {"id": f"bench-test/{name}-v0", "kwargs": kwargs}, success=success)
-    )
+    params = {"id": f"bench-test/{name}-v0", "kwargs": named(kwargs)}
+    return GymAdapter(Task("gym/lever@1", "games", "adapters.gym:GymAdapter", params, success=success))
+
+
+def named(kwargs: dict[str, Any]) -> dict[str, Any]:
+    """The same with a name in place of every space."""
+    names = {key: repr(value) if isinstance(value, spaces.Space) else value for key, value in kwargs.items()}
+    SPACES.update({names[key]: value for key, value in kwargs.items() if isinstance(value, spaces.Space)})
+    return names
 
 
 @pytest.mark.parametrize("env_id", ["CartPole-v1", "Pendulum-v1", "FrozenLake-v1", "minigrid:BabyAI-GoToLocal-v0"])
@@ -294,6 +296,7 @@ def test_names_of_actions() -> None:
     ],
 )
 def test_what_will_not_do(env_id: str, kwargs: dict[str, Any], message: str) -> None:
+    kwargs = named(kwargs)
     with pytest.raises(UserError, match=message):
         GymAdapter(Task("gym/x@1", "games", "adapters.gym:GymAdapter", {"id": env_id, "kwargs": kwargs}))
     if not kwargs:
