@@ -207,6 +207,7 @@ class ScienceWorldAdapter(Adapter):
         return variations[spread(case.seed, len(variations))]
 
     def _load(self, gold: bool) -> None:
+        self._chance.setSeed(self._variation)  # the package seeds it too late for the gold path
         self._server.load(self._name, self._variation, self._simple, gold)
         self._do("look around")
         if self._text.startswith("ERROR"):

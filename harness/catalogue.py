@@ -156,7 +156,8 @@ def suite_from_toml(file: Path) -> Suite:
 
 
 def _near(name: str, names: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name.lower(), list(names), n=3)
+    names = list(names)
+    close = [name.lower()] if name.lower() in names else difflib.get_close_matches(name.lower(), names, n=3)
     return f"; did you mean {' or '.join(close)}?" if close else ""
 
 

@@ -94,7 +94,6 @@ class AlfWorldAdapter(Adapter):
             self._info = textworld.generator.game.EntityInfo
             self._demangler = alfworld.agents.utils.misc.Demangler
             self._library: Any = fast_downward.load_lib()
-            self._close_library = fast_downward.close_lib
         self._logic: dict[tuple[str, str], Any] = {}
         self._views: Mapping[str, Callable[[], Any]] = {
             "text": lambda: self._text,
@@ -158,8 +157,8 @@ class AlfWorldAdapter(Adapter):
         return self._digest
 
     def close(self) -> None:
-        """Free the engine's library."""
-        self._close_library(self._library)
+        """Free the game. The library stays loaded: once two are unloaded (`close_lib`), the process crashes when it ends."""
+        self._library.cleanup()
 
     def _begin(self, game: Game) -> None:
         said = TASK.search(game.grammar)

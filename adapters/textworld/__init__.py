@@ -72,6 +72,8 @@ class TextWorldAdapter(Adapter):
 
     packages: ClassVar[tuple[str, ...]] = ("textworld",)
     extra: ClassVar[str] = "textworld"
+    patience_s: ClassVar[float] = 300.0
+    """A reset compiles a game: seconds, ten times as many where the machine is busy."""
 
     @classmethod
     def affinity(cls, task: Task) -> str:

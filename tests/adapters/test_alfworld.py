@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -121,6 +122,20 @@ def test_leaves_the_process_as_it_was() -> None:
     made.reset(Case(TASKS["pick_and_place_simple"], 1))
     made.close()
     assert (sys.argv, os.environ.get("ALFWORLD_DATA")) == (arguments, data)
+
+
+def test_process_that_closed_several_ends_well() -> None:
+    """Unloading the engine's library, as the package offers it, ends in a crash at exit."""
+    script = (
+        "from adapters.alfworld import AlfWorldAdapter; from harness.core import Case; from suites.alfworld import SUITES\n"
+        "task = SUITES[0].tasks[1]\n"
+        "lanes = [AlfWorldAdapter(task) for _ in range(3)]\n"
+        "for seed, lane in enumerate(lanes): lane.reset(Case(task, seed))\n"
+        "for lane in lanes: lane.close()"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    done = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True, text=True, env=environment)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
 
 
 def test_official_games(adapter: AlfWorldAdapter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
