@@ -6,7 +6,21 @@ import dataclasses
 from collections.abc import Iterable
 
 from harness.core import Suite, Task
-from suites import alfworld, atari, babyai, maniskill, metaworld, minigrid, miniwob, miniworld, pddl, robotics, scienceworld, textworld, vizdoom
+from suites import (
+    alfworld,
+    atari,
+    babyai,
+    maniskill,
+    metaworld,
+    minigrid,
+    miniwob,
+    miniworld,
+    pddl,
+    robotics,
+    scienceworld,
+    textworld,
+    vizdoom,
+)
 
 __all__ = ["SUITES"]
 

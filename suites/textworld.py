@@ -45,7 +45,7 @@ SUITES: tuple[Suite, ...] = (
                 max_steps=100,
                 rule="the game is won within 100 actions",
                 score="score",
-                normaliser=Normaliser(0.0, 1.0, "no points", "all points"),
+                normaliser=Normaliser(0.0, 1.0, "no points", "all points", "the score is a share of the points of the game"),
             )
             for name, challenge, settings in GAMES
         ),
