@@ -33,6 +33,31 @@ objects there were before."""
 CLOSING_S = 10.0
 
 
+class _Java:
+    """A Java process with the simulator in it; `server` is the package's PythonInterface."""
+
+    def __init__(self) -> None:
+        from py4j.java_gateway import GatewayParameters, JavaGateway, launch_gateway
+        from scienceworld.constants import BASEPATH, JAR_PATH
+
+        port, token, self.process = launch_gateway(
+            classpath=JAR_PATH, javaopts=list(JAVA), die_on_exit=True, cwd=BASEPATH, enable_auth=True, return_proc=True
+        )
+        parameters = GatewayParameters(port=port, auth_token=token, auto_field=True)
+        self._gateway: Any = JavaGateway(gateway_parameters=parameters, java_process=self.process)
+        self.jvm = self._gateway.jvm
+        self.server: Any = self.jvm.scienceworld.runtime.pythonapi.PythonInterface()
+
+    def close(self) -> None:
+        self._gateway.shutdown()
+        self.process.stdin.close()
+        try:
+            self.process.wait(CLOSING_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
 class ScienceWorldAdapter(Adapter):
     """A person in a house of ten rooms does an experiment or finds things, one command a step: "open door to kitchen", "use thermometer
     on water", "focus on seed". `params`: `name` (the package's name of a task), `split` (`train`, `dev` or `test`, which is the default),
@@ -58,7 +83,7 @@ class ScienceWorldAdapter(Adapter):
     change of the unclipped score. Success: 100 points. `moves` is the simulated time: an action takes 0 or 1, "wait" 10. With
     `move_limit` the episode is truncated once `moves` exceeds it: the package's envStepLimit.
 
-    The expert plays the package's gold path, made for the variation when the expert is first asked: up to half a minute, the genetics
+    The expert plays the package's gold path, made when the expert is first asked, in a Java process of its own: 2 to 20 s, the genetics
     tasks being the slowest. It is a fixed list: where another action was executed it insists on the one that was due, and after the last
     one it has given up.
 
@@ -89,21 +114,15 @@ class ScienceWorldAdapter(Adapter):
         return True
 
     def __init__(self, task: Task) -> None:
-        from py4j.java_gateway import GatewayParameters, JavaGateway, launch_gateway
-        from scienceworld.constants import BASEPATH, JAR_PATH
-
-        port, token, self._process = launch_gateway(
-            classpath=JAR_PATH, javaopts=list(JAVA), die_on_exit=True, cwd=BASEPATH, enable_auth=True, return_proc=True
-        )
-        parameters = GatewayParameters(port=port, auth_token=token, auto_field=True)
-        self._gateway: Any = JavaGateway(gateway_parameters=parameters, java_process=self._process)
-        self._server: Any = self._gateway.jvm.scienceworld.runtime.pythonapi.PythonInterface()
+        self._java = _Java()
+        self._server = self._java.server
         self._names = tuple(self._server.getTaskNames())
-        classes = self._gateway.jvm.java.lang.Class
+        classes = self._java.jvm.java.lang.Class
         self._chance = classes.forName("scala.util.Random$").getField("MODULE$").get(None)
         self._stream = classes.forName("scala.util.Random").getDeclaredField("self")
         self._stream.setAccessible(True)
         self._tests: dict[tuple[str, str], list[int]] = {}
+        self._paths: dict[tuple[str, int, str], list[str]] = {}
         self._text = ""
         self._views: Mapping[str, Callable[[], Any]] = {
             "text": lambda: self._text,
@@ -130,10 +149,12 @@ class ScienceWorldAdapter(Adapter):
         self._name, self._simple = params["name"], params.get("simplifications", "")
         self._variation = self._variation_of(case, params.get("split", "test"))
         self._limit = params.get("move_limit", math.inf)
-        self._done: list[str] = []
         self._gold: list[str] | None = None
         self._followed, self._invalid, self._gave_up = 0, 0, False
-        self._load(gold=False)
+        self._server.load(self._name, self._variation, self._simple, False)
+        self._do("look around")
+        if self._text.startswith("ERROR"):
+            raise UserError(f"ScienceWorld does not load {self._name}, variation {self._variation}, {self._simple!r}: {self._text}")
         self._points = 0
         self._instruction = self._server.getTaskDescription()
         return self._seen(self._points)
@@ -142,17 +163,21 @@ class ScienceWorldAdapter(Adapter):
         """Give one command."""
         command = self.brief.action.check(action)
         self._do(command)
-        self._done.append(command)
         self._invalid += self._text.startswith(REFUSALS)
         return self._seen(round(100 * self._server.getScore()))
 
     def expert(self, executed: Any) -> str | None:
         """The command of the gold path that is due, or None after the last."""
         if self._gold is None:
-            self._load(gold=True)
-            self._gold = list(self._server.getGoldActionSequence())
-            for command in self._done:  # the path is made with the episode, so a late question starts the episode anew, up to here
-                self._do(command)
+            key = (self._name, self._variation, self._simple)
+            if key not in self._paths:
+                java = _Java()  # the path depends on what its Java process did before, so it gets a new one
+                try:
+                    java.server.load(*key, True)
+                    self._paths[key] = list(java.server.getGoldActionSequence())
+                finally:
+                    java.close()
+            self._gold = self._paths[key]
         elif self._followed < len(self._gold) and executed == self._gold[self._followed]:
             self._followed += 1
         self._gave_up = self._followed == len(self._gold)
@@ -164,17 +189,11 @@ class ScienceWorldAdapter(Adapter):
 
     def close(self) -> None:
         """End the Java process."""
-        self._gateway.shutdown()
-        self._process.stdin.close()
-        try:
-            self._process.wait(CLOSING_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        self._java.close()
 
     def _admissible(self) -> tuple[str, ...]:
         own = self._stream.get(self._chance)
-        self._stream.set(self._chance, self._gateway.jvm.java.util.Random(0))
+        self._stream.set(self._chance, self._java.jvm.java.util.Random(0))
         try:
             found = json.loads(self._server.getValidActionObjectCombinationsJSON())["validActions"]
         finally:
@@ -205,13 +224,6 @@ class ScienceWorldAdapter(Adapter):
             self._tests[self._name, split] = list(getattr(self._server, f"getVariations{split.title()}")())
         variations = self._tests[self._name, split]
         return variations[spread(case.seed, len(variations))]
-
-    def _load(self, gold: bool) -> None:
-        self._chance.setSeed(self._variation)  # the package seeds it too late for the gold path
-        self._server.load(self._name, self._variation, self._simple, gold)
-        self._do("look around")
-        if self._text.startswith("ERROR"):
-            raise UserError(f"ScienceWorld does not load {self._name}, variation {self._variation}, {self._simple!r}: {self._text}")
 
     def _do(self, command: str) -> None:
         self._text = self._server.step(command)

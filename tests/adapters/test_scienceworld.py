@@ -25,7 +25,7 @@ import sys
 from adapters.scienceworld import ScienceWorldAdapter
 from suites.scienceworld import SUITES
 adapter = ScienceWorldAdapter(SUITES[0].tasks[0])
-print(adapter._process.pid, flush=True)
+print(adapter._java.process.pid, flush=True)
 sys.stdin.read()
 """
 
@@ -162,9 +162,9 @@ def test_without_java_the_row_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_java_ends_with_the_adapter_and_with_its_process() -> None:
     made = ScienceWorldAdapter(TASKS["boil"])
-    assert running(made._process.pid)
+    assert running(made._java.process.pid)
     made.close()
-    assert not running(made._process.pid)
+    assert not running(made._java.process.pid)
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     with subprocess.Popen([sys.executable, "-c", PLAY], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as worker:
         assert worker.stdout is not None
