@@ -1,6 +1,6 @@
 """Two workers beside one, and a served agent beside its ceiling. Needs two idle cores.
 
-Run: python tests/performance/scaling.py [--part workers|served|all] [--seconds 20]. Rates are episodes (or answers) per second between the
+Run: python tests/performance/scaling.py [--part workers|served|all]. Rates are episodes (or answers) per second between the
 tenth and the last result of a run, so that starting Ray and building environments is left out: a night's run does not notice them.
 """
 
@@ -73,7 +73,7 @@ def steady(lines: list[dict[str, Any]], of: str = "") -> float:
 
 def workers() -> Iterator[list[str]]:
     tasks = {task.name: task for suite in (*babyai.SUITES, *metaworld.SUITES) for task in suite.tasks}
-    for name, episodes in (("babyai/GoToLocalS8N7", 3000), ("babyai/Pickup", 1200), ("metaworld/drawer-open-v3", 240)):
+    for name, episodes in (("babyai/GoToLocalS8N7", 2000), ("babyai/Pickup", 600), ("metaworld/drawer-open-v3", 120)):
         here, one, two = (steady(run("baselines.simple:Oracle", tasks[name], episodes, workers=count)) for count in (0, 1, 2))
         yield [name, f"{here:.1f}", f"{one:.1f}", f"{two:.1f}", f"{two / one:.2f}", f"{two / here:.2f}"]
 
