@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -21,6 +22,9 @@ from harness.plan import Plan
 from harness.progress import Tally
 from harness.runner import RunOptions, RunSummary, make_plan, play
 from harness.store import read_episodes
+
+# A shell that starts the tests in the background makes them ignore Ctrl-C, and their children would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parent.parent
 
