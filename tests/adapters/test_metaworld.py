@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from adapters.metaworld import CAMERAS, METRICS, UPSIDE_DOWN, MetaWorldAdapter
+from adapters.metaworld import CAMERAS, METRICS, UPSIDE_DOWN, MetaWorldAdapter, _configurations
 from harness.contract import check_adapter
 from harness.core import BadAction, Case, Task, TimeStep, UserError
 from suites.metaworld import SUITES
@@ -71,6 +71,11 @@ def test_seeds_play_each_configuration_of_a_block_once(reach: MetaWorldAdapter) 
         env.set_task(metaworld.MT1("reach-v3", seed=block).train_tasks[number])
         assert goals[seed] == tuple(env.reset()[0][-3:].astype(np.float32))
         env.close()
+
+
+def test_configurations_are_the_packages_own() -> None:
+    for name in list(TASKS)[::5]:
+        assert [task.data for task in _configurations(name, 42)] == [task.data for task in metaworld.MT1(name, seed=42).train_tasks], name
 
 
 def test_a_kept_environment_plays_what_the_bare_package_plays() -> None:
