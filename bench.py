@@ -104,12 +104,20 @@ def list_(
 
 
 @app.command()
-def doctor() -> int:
+def doctor(deep: Annotated[bool, typer.Option("--deep", help="Step a task of each family that is ready.")] = False) -> int:
     """Say what can run here, and what mends the rest."""
     import adapters
     from harness.listing import doctor as examine
 
     _print(examine(adapters.ADAPTERS))
+    if deep:
+        import suites
+        from harness.catalogue import find_suites
+        from harness.deep import examine as step_each
+
+        examined = step_each(adapters.ADAPTERS, find_suites("smoke", suites.SUITES)[0].tasks)
+        _print(f"\n{examined}")
+        return DONE if examined.well else WITH_ERRORS
     return DONE
 
 
