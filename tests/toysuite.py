@@ -20,14 +20,20 @@ NOWHERE = Suite("nowhere", "no task can run here", (toys.toy_task("bad", fault="
 class Looker(Agent):
     """Samples its action with a generator seeded by everything that it sees and by its own luck: the least difference leads it elsewhere."""
 
-    reads = ("image?", "image_gray?", "state?")
+    reads = ("image?", "image_gray?", "state?", "text?", "admissible?", "elements?")
     history = 2
 
     def act(self, turns: Sequence[Turn]) -> list[Any]:
-        return [turn.brief.action.sample(np.random.default_rng([self._seen(turn), int(turn.rng.integers(1 << 30))])) for turn in turns]
+        return [self._choose(turn, np.random.default_rng([self._seen(turn), int(turn.rng.integers(1 << 30))])) for turn in turns]
+
+    @staticmethod
+    def _choose(turn: Turn, rng: np.random.Generator) -> Any:
+        possible = turn.observations[-1].get("admissible", ())
+        return possible[int(rng.integers(len(possible)))] if possible else turn.brief.action.sample(rng)
 
     @staticmethod
     def _seen(turn: Turn) -> int:
-        views = [np.asarray(view).tobytes() for observation in turn.observations for view in observation.values()]
+        seen = [view for observation in turn.observations for view in observation.values()]
+        views = [view.tobytes() if isinstance(view, np.ndarray) else repr(view).encode() for view in seen]
         said = f"{turn.instruction} {turn.step} {[np.asarray(action).tolist() for action in turn.actions]}"
         return zlib.crc32(b"".join([*views, said.encode()]))
