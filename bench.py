@@ -14,7 +14,7 @@ import typer
 
 ROOT = Path(__file__).resolve().parent
 PACKAGES = ("harness", "suites", "adapters", "baselines", "leaderboards")
-DONE, WRONG_USE, WITH_ERRORS, OUR_FAULT, INTERRUPTED = 0, 2, 4, 5, 130
+DONE, REGRESSED, WRONG_USE, WITH_ERRORS, OUR_FAULT, INTERRUPTED = 0, 1, 2, 4, 5, 130
 
 app = typer.Typer(
     name="bench",
@@ -33,6 +33,9 @@ def run(
     tasks: Annotated[str | None, typer.Option(help="Only tasks that match: globs over ids, or tag:NAME; commas between.")] = None,
     episodes: Annotated[int | None, typer.Option(help="Episodes a task; default: what the suite's protocol asks for.")] = None,
     seed: Annotated[int, typer.Option(help="Which set of episodes; sets of different seeds share none.")] = 0,
+    perturb: Annotated[
+        str | None, typer.Option(help="NAME[:1,3,5], A:3+B:2, standard, gea-rl or FILE.toml; commas between; `bench list perturbations`.")
+    ] = None,
     workers: Annotated[str, typer.Option(help="auto: a Ray worker a core; N: so many; 0: in this process.")] = "auto",
     lanes: Annotated[int | None, typer.Option(help="Episodes side by side in a worker.")] = None,
     out: Annotated[Path | None, typer.Option(help="The run directory; default: runs/AGENT-SUITE-HASH.")] = None,
@@ -41,29 +44,51 @@ def run(
     agent_arg: Annotated[
         list[str] | None, typer.Option(help="k=v for the agent's constructor; v is JSON or text. May be repeated.")
     ] = None,
+    video: Annotated[Literal["none", "failures", "all"], typer.Option(help="Of which episodes to keep videos, in RUN/videos.")] = "none",
+    video_limit: Annotated[int, typer.Option(help="Megabytes that videos may take.")] = 1000,
     agent_timeout: Annotated[float, typer.Option(help="Seconds after which an agent that does not answer has failed.")] = 600.0,
     ray_address: Annotated[str | None, typer.Option(help="A running Ray cluster, for example auto or ray://host:10001.")] = None,
+    until_width: Annotated[
+        float | None,
+        typer.Option(
+            help="Add episodes to each task until its 95 % interval, valid at every look, is narrower; --episodes (else 1000) at most."
+        ),
+    ] = None,
+    interpreter: Annotated[
+        list[str] | None, typer.Option(help="NAME=PATH: the Python that this family's simulator runs in; see docs/interpreters.md.")
+    ] = None,
 ) -> int:
     """Play an agent on suites and print the table. The same command goes on where it was interrupted."""
     import baselines
     import suites
     from harness.catalogue import find_agent, find_suites, select_tasks
+    from harness.host.config import configure
     from harness.progress import progress_for
     from harness.runner import RunOptions, make_plan, play
 
+    if interpreter:
+        configure(interpreter)
     spec = find_agent(agent, dict(_argument(text) for text in agent_arg or []), baselines.AGENTS)
     spec.kind()
     found = find_suites(suite, suites.SUITES)
-    plan = make_plan(select_tasks(found, tasks), spec, episodes=episodes, seed=seed)
+    limit = 1000 if until_width is not None and episodes is None else episodes
+    plan = make_plan(select_tasks(found, tasks), spec, episodes=limit, seed=seed, perturb=_perturbations(perturb))
     options = RunOptions(
         workers=_workers(workers),
         lanes=_at_least_one("--lanes", lanes),
         agent_timeout=agent_timeout,
         ray_address=ray_address,
         resume=resume,
+        video=video,
+        video_limit=1_000_000 * (_at_least_one("--video-limit", video_limit) or 1),
         command=shlex.join(["bench", *sys.argv[1:]]),
     )
-    summary = play(spec, [each.name for each in found], plan, out, options, progress_for())
+    stopping = None
+    if until_width is not None:
+        from harness.rounds import WidthRounds
+
+        stopping = WidthRounds(plan, until_width)
+    summary = play(spec, [each.name for each in found], plan, out, options, progress_for(), stopping)
     _print_report(summary.path, "text")
     _say(summary.words())
     if summary.missing or summary.agent_errors or summary.stopped or not summary.planned:
@@ -75,15 +100,242 @@ def run(
 def report(
     run: Annotated[Path, typer.Argument(help="A run directory.")],
     format: Annotated[Literal["text", "markdown", "latex", "csv", "json"], typer.Option(help="What to print.")] = "text",
+    against: Annotated[str | None, typer.Option(help="Ours beside a published table or agent: gea, or a label of the run's figures.")] = None,
 ) -> int:
     """Print the tables of a run."""
-    _print_report(run, format)
+    if against is None:
+        _print_report(run, format)
+    else:
+        from leaderboards.against import render_against
+        from leaderboards.report import load
+
+        _print(render_against(load(run), against, format))
+    return DONE
+
+
+@app.command()
+def verify(
+    run: Annotated[Path | None, typer.Argument(help="A run directory.")] = None,
+    sample: Annotated[str, typer.Option(help="How many episodes to play, or all.")] = "20",
+    workers: Annotated[str | None, typer.Option(help="As of `bench run`; default: 0, with --invariance 2.")] = None,
+    lanes: Annotated[int | None, typer.Option(help="Episodes side by side in a worker.")] = None,
+    invariance: Annotated[bool, typer.Option("--invariance", help="Instead: play an agent in several ways; all must be equal.")] = False,
+    agent: Annotated[str | None, typer.Option(help="With --invariance: as of `bench run`.")] = None,
+    suite: Annotated[str | None, typer.Option(help="With --invariance: as of `bench run`.")] = None,
+    tasks: Annotated[str | None, typer.Option(help="With --invariance: as of `bench run`.")] = None,
+    seed: Annotated[int, typer.Option(help="With --invariance: as of `bench run`.")] = 0,
+    agent_arg: Annotated[list[str] | None, typer.Option(help="With --invariance: as of `bench run`.")] = None,
+) -> int:
+    """Check a run's files, and play its recorded actions again without the agent. Exit 1: something differs."""
+    from harness.core import UserError
+    from harness.progress import progress_for
+
+    number = None if sample == "all" else _at_least_one("--sample", int(sample) if sample.isdecimal() else 0)
+    if not invariance:
+        if run is None or agent is not None or suite is not None:
+            raise UserError("write bench verify RUN, or bench verify --invariance --agent A --suite S")
+        from harness.replay import table
+        from harness.replay import verify as examine
+        from harness.runner import RunOptions
+
+        options = RunOptions(workers=_workers(workers or "0"), lanes=_at_least_one("--lanes", lanes))
+        found = examine(run, sample=number, options=options, progress=progress_for(), known=_our_tasks().get)
+        if found.differences:
+            _print(table(found.differences))
+        for note in found.notes:
+            _say(note)
+        _say(found.words())
+        return DONE if found.passed else REGRESSED
+    if run is not None or agent is None or suite is None:
+        raise UserError("--invariance plays an agent anew: write bench verify --invariance --agent A --suite S")
+    import baselines
+    import suites
+    from harness.catalogue import find_agent, find_suites, select_tasks
+    from harness.invariance import prove
+
+    spec = find_agent(agent, dict(_argument(text) for text in agent_arg or []), baselines.AGENTS)
+    chosen = select_tasks(find_suites(suite, suites.SUITES), tasks)
+    beside = _workers(workers or "2")
+    proof = prove(spec, chosen, sample=number, workers=2 if beside is None else beside, seed=seed, progress=progress_for())
+    if proof.drifts:
+        _print(proof.table())
+    _say(proof.words())
+    return REGRESSED if proof.drifts else DONE
+
+
+@app.command()
+def show(
+    run: Annotated[Path, typer.Argument(help="A run directory.")],
+    case: Annotated[str | None, typer.Argument(help="A case's id, its beginning, or TASK:SEED.")] = None,
+    failures: Annotated[bool, typer.Option("--failures", help="List the failed episodes, a line each.")] = False,
+    step: Annotated[int | None, typer.Option(help="Stop there and save the picture, or print what was seen.")] = None,
+    format: Annotated[Literal["auto", "video", "text"], typer.Option(help="auto: video where there are pictures.")] = "auto",
+    out: Annotated[Path | None, typer.Option(help="Where to write; default: RUN/videos.")] = None,
+) -> int:
+    """Play one recorded episode again: as a video, or as a text. Prints the file's path, or the text."""
+    from harness import show as shows
+    from harness.core import UserError
+
+    if failures or case is None:
+        if not failures:
+            raise UserError(f"name a case, or list some: bench show {run} --failures")
+        _print(shows.failures(run))
+        return DONE
+    shown = shows.show(shows.find(run, case), format=format, step=step, out=out)
+    _print(shown.text)
+    if not shown.same:
+        _say(f"this replay does not go as recorded: bench verify {run}")
+    return DONE if shown.same else REGRESSED
+
+
+def _our_tasks() -> dict[str, Any]:
+    """All tasks of our suites, by id."""
+    import suites
+    from harness.catalogue import find_suites
+
+    return {task.id: task for name in suites.SUITES for task in find_suites(name, suites.SUITES)[0].tasks}
+
+
+@app.command()
+def compare(
+    base: Annotated[str, typer.Argument(help="A run directory, a zip archive or URL of one, or a name of `bench baseline list`.")],
+    new: Annotated[str, typer.Argument(help="The other run.")],
+    margin: Annotated[float, typer.Option(help="How much lower the mean over tasks may be: 0.05 is five points.")] = 0.05,
+    alpha: Annotated[float, typer.Option(help="The chance of a false verdict, at most.")] = 0.05,
+    correction: Annotated[Literal["holm", "bh", "none"], typer.Option(help="Of p-values for the number of tasks.")] = "holm",
+    format: Annotated[Literal["text", "markdown", "json"], typer.Option(help="What to print.")] = "text",
+    junit: Annotated[Path | None, typer.Option(help="Write JUnit XML here as well.")] = None,
+) -> int:
+    """Compare two runs case by case. Exit 0: pass, 1: regressed, 3: inconclusive, 4: cases without a score."""
+    from harness.bases import base_side
+    from leaderboards.compare import compare as examine
+
+    with base_side(base) as first, base_side(new) as second:
+        return _print_compared(examine(first, second, margin, alpha, correction), format, junit, None)
+
+
+@app.command()
+def gate(
+    agent: Annotated[str, typer.Option(help="As of `bench run`.")],
+    base: Annotated[str, typer.Option(help="A run directory, a zip archive or URL of one, or a name of `bench baseline list`.")],
+    margin: Annotated[float, typer.Option(help="How much lower the mean over tasks may be: 0.05 is five points.")] = 0.05,
+    alpha: Annotated[float, typer.Option(help="The chance of a false verdict, at most.")] = 0.05,
+    sequential: Annotated[bool, typer.Option("--sequential", help="Stop as soon as a test that holds at every look decides.")] = False,
+    max_episodes: Annotated[int | None, typer.Option(help="Play so many of the base's cases at most.")] = None,
+    tasks: Annotated[str | None, typer.Option(help="Only tasks of the base that match, as of `bench run`.")] = None,
+    workers: Annotated[str, typer.Option(help="As of `bench run`.")] = "auto",
+    lanes: Annotated[int | None, typer.Option(help="Episodes side by side in a worker.")] = None,
+    out: Annotated[Path | None, typer.Option(help="The run directory; default: runs/AGENT-SUITE-HASH.")] = None,
+    agent_arg: Annotated[list[str] | None, typer.Option(help="k=v for the agent's constructor. May be repeated.")] = None,
+    agent_timeout: Annotated[float, typer.Option(help="Seconds after which an agent that does not answer has failed.")] = 600.0,
+    ray_address: Annotated[str | None, typer.Option(help="A running Ray cluster.")] = None,
+    format: Annotated[Literal["text", "markdown", "json"], typer.Option(help="What to print.")] = "text",
+    junit: Annotated[Path | None, typer.Option(help="Write JUnit XML here as well.")] = None,
+    summary: Annotated[
+        Path | None, typer.Option(envvar="GITHUB_STEP_SUMMARY", help="Append the Markdown here; in a GitHub job, its summary.")
+    ] = None,
+) -> int:
+    """Play the cases of a base run with another agent. Exit 0: pass, 1: regressed, 3: inconclusive, 4: cases without a score."""
+    import baselines
+    from harness.bases import base_side
+    from harness.catalogue import find_agent
+    from harness.gate import Gate, GateOptions
+    from harness.progress import progress_for
+    from harness.runner import RunOptions
+    from leaderboards.compare import of_gate
+
+    spec = find_agent(agent, dict(_argument(text) for text in agent_arg or []), baselines.AGENTS)
+    spec.kind()
+    options = RunOptions(
+        workers=_workers(workers),
+        lanes=_at_least_one("--lanes", lanes),
+        agent_timeout=agent_timeout,
+        ray_address=ray_address,
+        command=shlex.join(["bench", *sys.argv[1:]]),
+    )
+    with base_side(base) as side:
+        judged = GateOptions(margin, alpha, sequential, _at_least_one("--max-episodes", max_episodes), tasks)
+        played, gated = Gate(spec, side, judged).play(out, options, progress_for())
+        code = _print_compared(of_gate(gated, side), format, junit, summary)
+    if played.stopped:
+        _say(played.stopped)
+        code = WITH_ERRORS
+    if played.agent_errors:
+        _say(f"{played.agent_errors} episodes ended in an error of the agent: they count as failures")
+    _say(f"run directory: {gated.path}")
+    return code
+
+
+def _print_compared(compared: Any, format: str, junit: Path | None, summary: Path | None) -> int:
+    from harness.core import UserError
+    from leaderboards import compare
+
+    _print(compare.render_compared(compared, format))
+    for file, mode, text in ((junit, "w", compare.junit), (summary, "a", lambda each: compare.render_compared(each, "markdown"))):
+        if file is not None:
+            try:
+                with file.open(mode) as out:
+                    out.write(text(compared) + "\n")
+            except OSError as fault:
+                raise UserError(f"cannot write {file}: {fault.strerror}") from None
+    code: int = compared.comparison.exit_code
+    return code
+
+
+@app.command()
+def plan(
+    effect: Annotated[float, typer.Option(help="The loss to be found, or the gate's margin: 0.05 is five points.")] = 0.05,
+    power: Annotated[float, typer.Option(help="With what chance.")] = 0.8,
+    alpha: Annotated[float, typer.Option(help="The chance of a false verdict, at most.")] = 0.05,
+    rate: Annotated[float | None, typer.Option(help="The base's success rate; default: that of --base, else 0.8.")] = None,
+    discordant: Annotated[
+        float | None, typer.Option(help="Share of cases in which one agent succeeds and the other fails; default: as if independent.")
+    ] = None,
+    tasks: Annotated[int, typer.Option(help="Over how many tasks.")] = 1,
+    episodes: Annotated[int | None, typer.Option(help="Say what so many episodes can find.")] = None,
+    base: Annotated[str | None, typer.Option(help="Take rate, tasks and episodes from this run.")] = None,
+) -> int:
+    """Say how many episodes a comparison needs, and what a number of them can find."""
+    import contextlib
+
+    from harness.bases import base_side
+    from harness.sizes import sizes, table
+
+    with base_side(base) if base else contextlib.nullcontext(None) as side:
+        found = sizes(effect, power=power, alpha=alpha, rate=rate, discordant=discordant, tasks=tasks, episodes=episodes, base=side)
+    _print(table(found))
+    return DONE
+
+
+baseline_app = typer.Typer(name="baseline", help="Name runs that others are compared with.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(baseline_app)
+
+
+@baseline_app.command("save")
+def baseline_save(
+    name: Annotated[str, typer.Argument(help="The name; an old base of that name is replaced.")],
+    run: Annotated[str, typer.Argument(help="A run directory, a zip archive or URL of one.")],
+) -> int:
+    """Name a run as base, in runs/baselines.json."""
+    from harness.bases import save_base
+
+    side = save_base(name, run)
+    _say(f"{name}: {len(side.values)} cases of {len(side.plan.items)} tasks. next: bench gate --agent A --base {name}")
+    return DONE
+
+
+@baseline_app.command("list")
+def baseline_list() -> int:
+    """List the saved bases."""
+    from harness.bases import list_bases
+
+    _print(list_bases())
     return DONE
 
 
 @app.command("list")
 def list_(
-    what: Annotated[Literal["suites", "tasks", "agents", "adapters"], typer.Argument(help="What to list.")] = "suites",
+    what: Annotated[Literal["suites", "tasks", "agents", "adapters", "perturbations"], typer.Argument(help="What to list.")] = "suites",
     suite: Annotated[str, typer.Option(help="For tasks: of which suites.")] = "all",
 ) -> int:
     """List what there is; nothing heavy is imported."""
@@ -98,17 +350,27 @@ def list_(
         _print(listing.list_tasks(suite, suites.SUITES))
     elif what == "agents":
         _print(listing.list_agents(baselines.AGENTS))
+    elif what == "perturbations":
+        _print(listing.list_perturbations(adapters.ADAPTERS))
     else:
         _print(listing.list_adapters(adapters.ADAPTERS))
     return DONE
 
 
 @app.command()
-def doctor(deep: Annotated[bool, typer.Option("--deep", help="Step a task of each family that is ready.")] = False) -> int:
+def doctor(
+    deep: Annotated[bool, typer.Option("--deep", help="Step a task of each family that is ready.")] = False,
+    fix: Annotated[str | None, typer.Option(help="Build an interpreter of its own for this family, and name it in bench.toml.")] = None,
+) -> int:
     """Say what can run here, and what mends the rest."""
     import adapters
     from harness.listing import doctor as examine
 
+    if fix is not None:
+        from harness.host.build import fix as build
+
+        _print(build(fix, adapters.ADAPTERS, _say))
+        return DONE
     _print(examine(adapters.ADAPTERS))
     if deep:
         import suites
@@ -126,6 +388,15 @@ def _print_report(path: Path, format: str) -> None:
     from leaderboards.report import load
 
     _print(render(load(path), format))
+
+
+def _perturbations(text: str | None) -> Any:
+    if text is None:
+        return ()
+    import adapters
+    from harness.perturb import choose, native_names
+
+    return choose(text, native_names(adapters.ADAPTERS.values()))
 
 
 def _argument(text: str) -> tuple[str, Any]:

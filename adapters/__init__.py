@@ -15,5 +15,11 @@ ADAPTERS = {
     "textworld": "adapters.textworld:TextWorldAdapter",
     "alfworld": "adapters.alfworld:AlfWorldAdapter",
     "pddl": "adapters.pddl:PddlAdapter",
+    "habitat": "adapters.habitat:HabitatAdapter",
+    "procgen": "adapters.procgen:ProcgenAdapter",
+    "calvin": "adapters.calvin:CalvinAdapter",
+    "libero": "adapters.libero:LiberoAdapter",
+    "langr": "adapters.langr:LangRAdapter",
+    "androidcontrol": "adapters.androidcontrol:AndroidControlAdapter",
     "gym": "adapters.gym:GymAdapter",
 }

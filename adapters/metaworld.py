@@ -15,7 +15,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from adapters._mujoco_gl import Canvas, log_warnings, no_images
-from harness.core import Adapter, Box, Brief, Case, Missing, Task, TimeStep, UserError
+from adapters._mujoco_natives import CAMERA, NATIVES, Changes
+from harness.core import Adapter, Box, Brief, Case, Missing, Native, Task, TimeStep, UserError
 
 __all__ = ["MetaWorldAdapter"]
 
@@ -23,6 +24,7 @@ FIRST_BLOCK = 42
 BLOCK = 50
 CAMERAS = ("corner", "corner2", "corner3", "corner4", "topview", "behindGripper", "gripperPOV")
 UPSIDE_DOWN = frozenset({"corner", "corner2", "corner3", "corner4"})
+START = Native("start", "so many random actions before the episode begins", tuple({"steps": steps} for steps in (1, 3, 5, 10, 20)))
 METRICS = ("obj_to_target", "near_object", "grasp_success")
 
 PROPRIO = "the hand's position x, y, z (m) in the world frame, then the gripper's opening, 0 to 1 (1: the claws are 0.1 m apart)"
@@ -80,6 +82,11 @@ class MetaWorldAdapter(Adapter):
         return no_images()
 
     @classmethod
+    def natives(cls, task: Task | None = None) -> tuple[Native, ...]:
+        """What MuJoCo's model offers, and another start."""
+        return (*NATIVES, CAMERA, START)
+
+    @classmethod
     def has_expert(cls, task: Task) -> bool:
         """Always: all fifty tasks have a scripted policy."""
         return True
@@ -95,6 +102,7 @@ class MetaWorldAdapter(Adapter):
         log_warnings()
         self._env: Any = metaworld.ALL_V3_ENVIRONMENTS[self._name]()
         self._policy: Any = ENV_POLICY_MAP[self._name]()
+        self._changes = Changes(self._env.model)
         self._qpos, self._qvel = self._env.data.qpos, self._env.data.qvel
         self._observed = np.empty(0)
         self._canvases: dict[int, Canvas] = {}
@@ -118,8 +126,19 @@ class MetaWorldAdapter(Adapter):
         """Start configuration `case.seed` (see the class)."""
         block, number = divmod(case.seed, BLOCK)
         self._env.set_task(_configurations(self._name, FIRST_BLOCK + block)[number])
+        self._changes.restore()
         self._observed, _ = self._env.reset()
+        self._changes.apply(case)
+        self._disturb_start(case)
         return TimeStep(self._views, self._instruction, success=False)
+
+    def _disturb_start(self, case: Case) -> None:
+        params = case.native("start")
+        if params is not None:
+            rng = case.rng("perturbation", "start")
+            for _ in range(params["steps"]):
+                self._observed = self._env.step(ACTION.sample(rng))[0]
+            self._env.curr_path_length = 0
 
     def step(self, action: Any) -> TimeStep:
         """Move the hand's target and set the fingers, for 12.5 ms."""

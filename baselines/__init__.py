@@ -4,5 +4,6 @@ AGENTS = {
     "uniform": "baselines.simple:Uniform",
     "noop": "baselines.simple:Noop",
     "oracle": "baselines.simple:Oracle",
+    "noisy-oracle": "baselines.simple:NoisyOracle",
     "blind": "baselines.blind:Blind",
 }

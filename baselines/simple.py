@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from harness.core import Agent, Turn
+from harness.core import Agent, Turn, UserError
 
-__all__ = ["Noop", "Oracle", "Uniform"]
+__all__ = ["NoisyOracle", "Noop", "Oracle", "Uniform"]
 
 
 class Uniform(Agent):
@@ -34,3 +34,18 @@ class Oracle(Agent):
     def act(self, turns: Sequence[Turn]) -> list[Any]:
         """The expert's action."""
         return [turn.brief.action.nothing() if turn.expert is None else turn.expert for turn in turns]
+
+
+class NoisyOracle(Oracle):
+    """The oracle with a share `epsilon` of its actions drawn at random instead: an agent that is known to be worse, to try a gate with."""
+
+    def __init__(self, epsilon: float = 0.15) -> None:
+        """Raises UserError unless 0 <= epsilon <= 1."""
+        if not 0 <= epsilon <= 1:
+            raise UserError(f"epsilon is a share of actions, from 0 to 1; got {epsilon}")
+        self._epsilon = epsilon
+
+    def act(self, turns: Sequence[Turn]) -> list[Any]:
+        """The expert's action, or a sample."""
+        played = super().act(turns)
+        return [t.brief.action.sample(t.rng) if t.rng.random() < self._epsilon else action for t, action in zip(turns, played)]

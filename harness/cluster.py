@@ -20,7 +20,8 @@ from harness.asking import Watch
 from harness.coordinator import Coordinator
 from harness.core import Case, Turn, UserError
 from harness.environments import affinity_key
-from harness.episode import Outcome
+from harness.episode import Filming, Outcome
+from harness.host.config import carried
 from harness.identity import AgentSpec
 from harness.load import load
 from harness.player import Exchange, Player
@@ -149,7 +150,10 @@ class _Driver:
     def _start_all(self) -> None:
         if self._kind.served or self._kind.gpus > 0:
             actor: Any = ray.remote(_Server).options(
-                num_cpus=0, num_gpus=self._kind.gpus, max_concurrency=4 * len(self._hands) + 4, runtime_env={"env_vars": THREADS}
+                num_cpus=0,
+                num_gpus=self._kind.gpus,
+                max_concurrency=4 * len(self._hands) + 4,
+                runtime_env={"env_vars": {**THREADS, **carried()}},
             )
             self._server = actor.remote(self._spec, self._paths, self._timeout)
             _unwrapped(self._server.ready.remote())
@@ -157,7 +161,7 @@ class _Driver:
             self._start(hand)
 
     def _start(self, hand: _Hand) -> None:
-        actor: Any = ray.remote(_Worker).options(num_cpus=1, max_concurrency=2, runtime_env={"env_vars": THREADS})
+        actor: Any = ray.remote(_Worker).options(num_cpus=1, max_concurrency=2, runtime_env={"env_vars": {**THREADS, **carried()}})
         hand.__init__(hand.name)  # type: ignore[misc]
         hand.actor = actor.remote(self._spec, self._server, self._paths, self._options, self._timeout)
 
@@ -285,7 +289,15 @@ def _reach(address: str) -> None:
 
 
 def play_on_ray(
-    coordinator: Coordinator, spec: AgentSpec, *, workers: int | None, lanes: int, groups: int, agent_timeout: float, address: str | None
+    coordinator: Coordinator,
+    spec: AgentSpec,
+    *,
+    workers: int | None,
+    lanes: int,
+    groups: int,
+    agent_timeout: float,
+    address: str | None,
+    filming: Filming | None = None,
 ) -> None:
     """Play all cases in `workers` Ray workers (None: one a core, or all of a running cluster at `address`).
 
@@ -316,7 +328,8 @@ def play_on_ray(
                 f"{spec.name} asks for {needed:g} GPUs, Ray finds {there.get('GPU', 0):g} here; name a cluster with --ray-address"
             )
         count = min(workers or sys.maxsize, max(1, int(there.get("CPU", 1))))
-        driver = _Driver(coordinator, spec, max(1, min(count, coordinator.plan.total)), {"lanes": lanes, "groups": groups}, agent_timeout)
+        options = {"lanes": lanes, "groups": groups, "filming": filming}
+        driver = _Driver(coordinator, spec, max(1, min(count, coordinator.plan.total)), options, agent_timeout)
         try:
             driver.play()
         finally:

@@ -19,6 +19,7 @@ from harness.nouns import (
     Brief,
     Case,
     Missing,
+    Native,
     Normaliser,
     Perturbation,
     Reference,
@@ -36,7 +37,7 @@ from harness.ui import UI, Element, Elements, UIAction
 
 __all__ = [
     "ActionSpec", "Adapter", "Agent", "Answer", "BadAction", "BatchedAdapter", "Box", "Brief", "Case", "DOMAINS", "Discrete", "Element",
-    "Elements", "Missing", "MultiDiscrete", "Normaliser", "Perturbation", "Reference", "Result", "STATUSES", "Spec", "Suite", "Task",
+    "Elements", "Missing", "MultiDiscrete", "Native", "Normaliser", "Perturbation", "Reference", "Result", "STATUSES", "Spec", "Suite", "Task",
     "Text", "Texts", "TimeStep", "Turn", "UI", "UIAction", "UserError", "stream", "stream_key",
 ]  # fmt: skip
 
@@ -48,8 +49,19 @@ class _Playable(ABC):
     """Distribution names; their versions are part of the protocol."""
     extra: ClassVar[str] = ""
     """The extra of this project that installs them."""
+    guide: ClassVar[str] = ""
+    """The steps to an installation that no extra gives; the remedy where a package is missing."""
+    requirements: ClassVar[tuple[str, ...]] = ()
+    """What `bench doctor --fix` installs into an interpreter of the family's own; empty: `packages`."""
+    pythons: ClassVar[tuple[str, ...]] = ()
+    """The Python versions that can be such an interpreter, the best one first ("3.11"); empty: this one's."""
     patience_s: ClassVar[float] = 120.0
     """Seconds of wall clock after which a reset or a step counts as hung."""
+    inexact: ClassVar[str] = ""
+    """Why the same actions may give other last digits; empty: they give the same bits. Then a replay compares no digests, and
+    rewards and metrics within `tolerance`."""
+    tolerance: ClassVar[float] = 0.0
+    """Relative, of a score or a metric; only where `inexact` says why."""
 
     @classmethod
     def missing(cls, task: Task | None = None) -> Missing | None:
@@ -59,13 +71,29 @@ class _Playable(ABC):
                 importlib.metadata.version(package)
             except importlib.metadata.PackageNotFoundError:
                 extra = f"pip install 'bench[{cls.extra}]'" if cls.extra else f"pip install {package}"
-                return Missing(f"the package {package} is not installed", extra)
+                return Missing(f"the package {package} is not installed", cls.guide or extra)
         return None
+
+    @classmethod
+    def versions(cls) -> Mapping[str, str]:
+        """The versions of `packages` where the simulator runs; `-` where one is absent."""
+        found: dict[str, str] = {}
+        for package in cls.packages:
+            try:
+                found[package] = importlib.metadata.version(package)
+            except importlib.metadata.PackageNotFoundError:
+                found[package] = "-"
+        return found
 
     @classmethod
     def limited(cls) -> Missing | None:
         """What works only in part on this machine - images without a GL library, say -, or None. Must not import a simulator."""
         return None
+
+    @classmethod
+    def natives(cls, task: Task | None = None) -> tuple[Native, ...]:
+        """The perturbations that the simulator carries out itself for `task` (None: any of the family's). Must not import a simulator."""
+        return ()
 
     @classmethod
     def affinity(cls, task: Task) -> str:

@@ -16,7 +16,7 @@ from tabulate import tabulate
 from harness.contract import ContractError
 from harness.contract.lane import Lane, Player, call, same
 from harness.core import BatchedAdapter, Case, Task
-from harness.load import load
+from harness.load import load_adapter
 
 __all__ = ["Examined", "examine"]
 
@@ -42,7 +42,7 @@ def examine(adapters: Mapping[str, str], tasks: Sequence[Task]) -> Examined:
     well = True
     for family, entry in adapters.items():
         task = next((task for task in tasks if task.adapter == entry), None)
-        if load(entry).missing() is not None:
+        if load_adapter(entry).missing() is not None:
             continue
         if task is None:
             rows.append([family, "", "no task of it is in the suite smoke", "", "", ""])
@@ -70,7 +70,7 @@ def _apart(task: Task) -> list[str]:
 
 def step(task: Task) -> list[str]:
     """The same case twice with the same random actions, every view read and held against the brief; then the rates."""
-    kind: Any = load(task.adapter)
+    kind: Any = load_adapter(task.adapter)
     batched = issubclass(kind, BatchedAdapter)
     player = Player(task, STEPS, None)
     case = Case(task, task.first_seed)

@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.asking import FAULTS, Watch, watched
 from harness.core import Adapter, BatchedAdapter, Brief, Case, Missing, Task, TimeStep
-from harness.load import load
+from harness.load import load, load_adapter
 
 __all__ = ["Environments", "Seat", "Unreadable", "affinity_key", "narrow"]
 
@@ -88,6 +88,13 @@ class Seat:
         assert self.shared is not None
         return self.shared.expert(self.lane, executed)
 
+    def render(self) -> Any:
+        """A frame of this seat's episode, for people."""
+        if self.single is not None:
+            return self.single.render()
+        assert self.shared is not None
+        return self.shared.render(self.lane)
+
     def state(self) -> bytes:
         """The simulator's state for the digest."""
         if self.single is not None:
@@ -121,7 +128,7 @@ class Environments:
         for idle in self._idle[: max(0, len(self._idle) - self._lanes)]:
             if self._unused(idle):
                 self.drop(idle)
-        kind = load(case.task.adapter)
+        kind = load_adapter(case.task.adapter)
         with watched(self._watch, kind.patience_s):
             if not issubclass(kind, BatchedAdapter):
                 return Seat(key, kind(case.task))

@@ -10,12 +10,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from harness.asking import Watch
 from harness.core import Case, Missing, Result, TimeStep, Turn, stream_key
 from harness.environments import Seat
-from harness.traces import Trace, encode_actions
+from harness.perturb.pipeline import Pipeline
+from harness.traces import Trace, action_bytes, encode_actions
 
-__all__ = ["Episode", "Outcome", "SimulatorFault"]
+__all__ = ["Clip", "Episode", "Filming", "Outcome", "SimulatorFault", "episode_name"]
 
 _FLAGS = struct.Struct("<d3b")
 _SUCCESS = {None: -1, False: 0, True: 1}
@@ -25,12 +28,17 @@ class SimulatorFault(Exception):
     """The simulator broke the contract, in words."""
 
 
+def episode_name(case: str) -> str:
+    """The opaque name of a case's episode, from the case's id."""
+    return hashlib.blake2b(f"episode {case}".encode(), digest_size=8).hexdigest()
+
+
 class Episode:
     """The state of one episode between its reset and its result."""
 
     __slots__ = (
-        "actions", "agent_s", "asked", "brief", "case", "clipped", "executed", "hasher", "instruction", "memory", "metrics", "name", "pending",
-        "returned", "seat", "simulator_s", "solved", "started_with", "steps", "ticket", "tickets", "_actions", "_expert", "_history", "_names", "_observations",
+        "actions", "agent_s", "asked", "brief", "case", "clipped", "executed", "hasher", "instruction", "memory", "metrics", "name", "pending", "pixels",
+        "returned", "seat", "simulator_s", "solved", "started_with", "steps", "ticket", "tickets", "_actions", "_expert", "_history", "_looked", "_names", "_observations", "_perturbed",
         "_rng_key",
     )  # fmt: skip
 
@@ -38,25 +46,31 @@ class Episode:
         self.ticket = ticket
         self.tickets = (ticket,)
         self.case = case
-        self.name = hashlib.blake2b(f"episode {case.id}".encode(), digest_size=8).hexdigest()
+        self.name = episode_name(case.id)
         self.hasher = hashlib.blake2b(digest_size=10)
         self.pending: deque[Any] = deque()
         self._actions: list[Any] = []
         self.steps = self.asked = self.clipped = 0
+        self._looked = -1
         self.simulator_s = self.agent_s = 0.0
         self.memory: Any = None
         self.executed: Any = None
         self.solved: bool = False
         self.returned = 0.0
-        self.instruction = self.started_with = ""
+        self.instruction = self.started_with = self.pixels = ""
         self.metrics: Mapping[str, float] = {}
+        self._perturbed: Pipeline | None = None
 
     def begin(self, seat: Seat, first: TimeStep, reads: Sequence[str], history: int) -> None:
-        """Take the reset's step. Raises SimulatorFault on an episode that is already over, Unreadable on a view that does not exist."""
+        """Take the reset's step. Raises SimulatorFault on an episode that is already over, Unreadable on a view that does not exist,
+        NotApplicable on a perturbation that has nothing to change here."""
         self.seat = seat
         if first.terminated or first.truncated or first.success:
             raise SimulatorFault("already solved or over at reset: nothing is left to play")
         self.brief = seat.narrowed(reads)
+        self._perturbed = Pipeline.of(self.case, seat.adapter.brief, history, first.instruction)
+        if self._perturbed is not None:
+            self.brief, history = self._perturbed.brief(self.brief), self._perturbed.history
         self._names = tuple(self.brief.observation)
         self._expert = "expert" in reads
         self._history = history
@@ -64,19 +78,36 @@ class Episode:
         self._rng_key = stream_key(self.case.task.id, self.case.seed, "agent")
         self.started_with = first.instruction
         self._see(first)
+        self.pixels = _digest_of_images(self._observations[-1] if self._observations else {})
         self.hasher.update(seat.state())
 
     def _see(self, seen: TimeStep) -> None:
         """Read what the agent reads, and only what a turn will show: inside a chunk nobody looks."""
         self.instruction = seen.instruction
         self.metrics = seen.metrics
-        if len(self.pending) >= self._history:
+        looked = len(self.pending) < self._history
+        if self._perturbed is not None:
+            self.instruction = self._perturbed.say(seen.instruction)
+            shown = self._perturbed.see(self._names, seen, self.steps, looked)
+            if shown is not None:
+                self._observations.append(shown)
+                self._looked = self.steps
             return
+        if not looked:
+            return
+        self._looked = self.steps
         observation = {}
         for name in self._names:
             value = seen.observation[name]
             observation[name] = value() if callable(value) else value
         self._observations.append(observation)
+
+    def shown(self, seen: TimeStep, view: str) -> Any:
+        """One view as the agent sees it in this step; where it does not look (inside a chunk, at the end) as it is, or, perturbed, as last seen."""
+        if self._looked == self.steps or (self._perturbed is not None and self._observations):
+            return self._observations[-1][view]
+        value = seen.observation[view]
+        return value() if callable(value) else value
 
     def turn(self, watch: Watch) -> Turn:
         """What the agent is asked now."""
@@ -84,12 +115,16 @@ class Episode:
         if self._expert:
             expert = self._ask_expert(watch)
         past = self._history - 1
+        actions = tuple(self._actions[-past:]) if past else ()
+        if self._perturbed is not None:
+            expert, sent = self._perturbed.expert(expert), self._perturbed.sent()
+            actions = actions if sent is None else sent
         return Turn.of(
             {
                 "brief": self.brief,
                 "instruction": self.instruction,
                 "observations": tuple(self._observations),
-                "actions": tuple(self._actions[-past:]) if past else (),
+                "actions": actions,
                 "step": self.steps,
                 "episode": self.name,
                 "memory": self.memory,
@@ -97,6 +132,10 @@ class Episode:
                 "rng_key": self._rng_key,
             }
         )
+
+    def executes(self, action: Any) -> Any:
+        """What the simulator gets for the agent's action: another one where the case says so."""
+        return action if self._perturbed is None else self._perturbed.act(action, self.steps)
 
     def _ask_expert(self, watch: Watch) -> Any:
         watch.guard("simulator", self.seat.patience, self.tickets)
@@ -155,10 +194,23 @@ class Episode:
                 raise SimulatorFault(f"the metric {name!r} is {value}")
         return success, score, task.normaliser(score) if task.normaliser else None
 
+    def digest(self) -> str:
+        """20 hexadecimal digits over every reward, flag and state so far, and over the actions, which need not show in them."""
+        whole = self.hasher.copy()
+        if self._actions:
+            whole.update(action_bytes(self._actions))
+        return whole.hexdigest()
+
     def trace(self) -> Trace:
         """The executed actions."""
         return Trace(
-            self.case.id, self.case.task.id, self.case.seed, self.started_with, encode_actions(self._actions), self.hasher.hexdigest()
+            self.case.id,
+            self.case.task.id,
+            self.case.seed,
+            self.started_with,
+            encode_actions(self._actions),
+            self.digest(),
+            self.pixels,
         )
 
     def result(self, status: str, ended: str, error: str | None, scores: tuple[bool | None, float | None, float | None]) -> Result:
@@ -166,6 +218,8 @@ class Episode:
         metrics = {name: float(value) for name, value in self.metrics.items() if math.isfinite(value)}
         if self.clipped:
             metrics["clipped_actions"] = float(self.clipped)
+        if self._perturbed is not None:
+            metrics |= self._perturbed.metrics()
         return Result(
             case=self.case.id,
             task=self.case.task.id,
@@ -179,10 +233,31 @@ class Episode:
             ended=ended,
             metrics=metrics,
             error=error,
-            digest=self.hasher.hexdigest() if status != "error" else "",
+            digest=self.digest() if status != "error" else "",
             protocol="",
             timing={"simulator_s": round(self.simulator_s, 6), "agent_s": round(self.agent_s, 6), "asked": self.asked},
         )
+
+
+def _digest_of_images(observation: Mapping[str, Any]) -> str:
+    """16 hexadecimal digits over the images of an observation; empty where there is none."""
+    images = [view for view in observation.values() if isinstance(view, np.ndarray) and view.dtype == np.uint8 and view.ndim == 3]
+    return hashlib.blake2b(b"".join(image.tobytes() for image in images), digest_size=8).hexdigest() if images else ""
+
+
+@dataclass(frozen=True)
+class Filming:
+    """What is filmed."""
+
+    failures_only: bool
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A video of an episode and its last picture: an mp4 file and a JPEG file."""
+
+    mp4: bytes
+    poster: bytes
 
 
 @dataclass(frozen=True)
@@ -193,6 +268,9 @@ class Outcome:
     result: Result | None
     trace: Trace | None = None
     missing: Missing | None = None
+    clip: Clip | None = None
+    arm: bool = False
+    """Whether it is the case's perturbations alone that cannot run."""
 
     @classmethod
     def finished(cls, episode: Episode, ended: str) -> Outcome:

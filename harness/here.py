@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
 
-from harness.asking import Hung, LocalAgent, Watch
+from harness.asking import Asking, Hung, LocalAgent, Watch
 from harness.coordinator import Coordinator
+from harness.core import Agent
+from harness.episode import Filming
 from harness.identity import AgentSpec
 from harness.rollout import Lanes
 
@@ -18,12 +20,27 @@ __all__ = ["play_here"]
 TICK_S = 0.5
 
 
-def play_here(coordinator: Coordinator, spec: AgentSpec, *, lanes: int, agent_timeout: float) -> None:
-    """Play all cases. Raises what the store raises, and KeyboardInterrupt."""
+def play_here(
+    coordinator: Coordinator,
+    spec: AgentSpec,
+    *,
+    lanes: int,
+    agent_timeout: float,
+    filming: Filming | None = None,
+    way: Callable[[Agent, Watch, float], Asking] = LocalAgent,
+) -> None:
+    """Play all cases. `way` makes the loop's way to its agent. Raises what the store raises, and KeyboardInterrupt."""
     agent = spec.build()
     watch = Watch()
     loop = Lanes(
-        LocalAgent(agent, watch, agent_timeout), agent.reads, agent.history, lanes=lanes, groups=1, watch=watch, report=coordinator.settle
+        way(agent, watch, agent_timeout),
+        agent.reads,
+        agent.history,
+        lanes=lanes,
+        groups=1,
+        watch=watch,
+        report=coordinator.settle,
+        filming=filming,
     )
     try:
         with _watchdog(watch):

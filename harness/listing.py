@@ -9,10 +9,10 @@ from tabulate import tabulate
 
 from harness.catalogue import find_suites
 from harness.core import Missing
-from harness.load import load
-from harness.plan import package_versions
+from harness.host.hosted import Hosted, end_probes
+from harness.load import load, load_adapter
 
-__all__ = ["doctor", "list_adapters", "list_agents", "list_suites", "list_tasks"]
+__all__ = ["doctor", "list_adapters", "list_agents", "list_perturbations", "list_suites", "list_tasks"]
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[object]], width: int = 76) -> str:
@@ -52,21 +52,45 @@ def list_adapters(adapters: Mapping[str, str]) -> str:
     """A line a simulator family."""
     rows = []
     for name, entry in adapters.items():
-        kind = load(entry)
+        kind = load_adapter(entry)
         rows.append([name, "ready" if kind.missing() is None else "missing", ", ".join(kind.packages), _first_sentence(kind)])
     return _table(["family", "here", "packages", "what it is"], rows)
+
+
+def list_perturbations(adapters: Mapping[str, str]) -> str:
+    """A line a perturbation with its parameters at severities 1 to 5, those of the simulators' own too, then the sets."""
+    from harness.perturb import KINDS, SETS
+
+    rows = [[kind.group, kind.name, _levels(kind.levels), kind.what] for kind in KINDS.values()]
+    for family, entry in adapters.items():
+        rows += [[family, native.name, _levels(native.levels), native.what] for native in load(entry).natives()]
+    sets = [["set", name, "", what] for name, (what, _) in SETS.items()]
+    return str(tabulate(rows + sets, ["group", "name", "severities 1 to 5", "what it does"], tablefmt="simple", maxcolwidths=[None, None, 44, 60]))
+
+
+def _levels(levels: Sequence[Mapping[str, object]]) -> str:
+    """`sigma 0.1, 0.2`: each parameter with its values."""
+    columns = {name: ", ".join("none" if level[name] is None else str(level[name]) for level in levels) for name in levels[0]}
+    return "; ".join(f"{name} {values}" for name, values in columns.items())
 
 
 def doctor(adapters: Mapping[str, str]) -> str:
     """Each family: ready, with versions, or what is missing and the command that mends it."""
     rows: list[list[str]] = []
     for name, entry in adapters.items():
-        kind = load(entry)
-        versions = ", ".join(f"{package} {version}" for package, version in package_versions(kind.packages).items())
-        rows.append(_state(name, kind.missing(), versions))
+        kind = load_adapter(entry)
+        missing = kind.missing()
+        if missing is not None:
+            rows.append([name, "missing", missing.reason, missing.remedy])
+            continue
+        versions = ", ".join(f"{package} {version}" for package, version in kind.versions().items())
+        if issubclass(kind, Hosted):
+            versions = f"{versions}; in {kind.interpreter()}"
+        rows.append([name, "ready", versions, ""])
         limit = kind.limited()
-        if limit is not None and rows[-1][1] == "ready":
+        if limit is not None:
             rows[-1] = [name, "in part", f"{versions}; {limit.reason}", limit.remedy]
+    end_probes()
     rows.append(_state("parallel", _package("ray"), "ray, for --workers other than 0"))
     return _table(["what", "state", "versions, or what is missing", "what mends it"], rows)
 

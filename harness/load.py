@@ -8,9 +8,9 @@ import importlib.util
 import pkgutil
 from typing import Any
 
-from harness.core import UserError
+from harness.core import Adapter, BatchedAdapter, UserError
 
-__all__ = ["load"]
+__all__ = ["load", "load_adapter"]
 
 
 def load(entry: str) -> Any:
@@ -36,6 +36,24 @@ def load(entry: str) -> Any:
             raise UserError(f"{entry}: {module_name} has no {part!r}{_did_you_mean(part, public)}")
         found = getattr(found, part)
     return found
+
+
+def load_adapter(entry: str) -> Any:
+    """The adapter class of this name, or, where it lives in another interpreter, the class that stands for it here.
+
+    Raises UserError as `load` does, and where the entry is no adapter.
+    """
+    kind = load(entry)
+    if not (isinstance(kind, type) and issubclass(kind, (Adapter, BatchedAdapter))):
+        raise UserError(f"{entry} is no adapter: write a class on harness.core.Adapter; see docs/adapters.md")
+    from harness.host.config import interpreter_of
+
+    python = interpreter_of(entry)
+    if python is None:
+        return kind
+    from harness.host.hosted import hosted
+
+    return hosted(kind, entry, python)
 
 
 def _no_module(parts: list[str]) -> str:

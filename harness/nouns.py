@@ -17,7 +17,7 @@ import numpy as np
 from harness.specs import ActionSpec, Spec
 
 __all__ = [
-    "DOMAINS", "STATUSES", "Answer", "Brief", "Case", "Missing", "Normaliser", "Perturbation", "Reference", "Result", "Suite", "Task", "TimeStep",
+    "DOMAINS", "STATUSES", "Answer", "Brief", "Case", "Missing", "Native", "Normaliser", "Perturbation", "Reference", "Result", "Suite", "Task", "TimeStep",
     "Turn", "UserError", "stream", "stream_key",
 ]  # fmt: skip
 
@@ -69,6 +69,10 @@ class Reference:
     source: str
     rule: str = ""
     same_rule: bool = False
+    table: str = ""
+    """The published table that it stands in, by a short name: `bench report --against` prints ours beside it."""
+    row: str = ""
+    """Its row there, a benchmark: then the value is the mean over that benchmark's tasks."""
 
 
 @dataclass(frozen=True)
@@ -152,10 +156,16 @@ class Suite:
     in_all: bool = True
     """Whether `--suite all` plays it."""
     source: str = ""
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """Episodes of those tasks for which the protocol asks for another number, by id."""
 
     def __post_init__(self) -> None:
         if type(self.episodes) is not int or self.episodes < 1:
             raise UserError(f"suite {self.name}: episodes is a whole number from 1 on, got {self.episodes!r}")
+
+    def episodes_of(self, task: Task) -> int:
+        """Episodes of this task, by the protocol."""
+        return self.counts.get(task.id, self.episodes)
 
 
 @dataclass(frozen=True)
@@ -172,6 +182,18 @@ class Perturbation:
 
 
 @dataclass(frozen=True)
+class Native:
+    """A perturbation that a simulator carries out itself, declared by its adapter. Its reset asks `case.native(name)`."""
+
+    name: str
+    """One word for the same thing in every family: friction, mass, light, camera, start, mode, difficulty, size, distractors, font."""
+    what: str
+    """What it changes, and what its parameters mean."""
+    levels: tuple[Mapping[str, Any], ...]
+    """The parameters, JSON values, by severity from 1; at most five."""
+
+
+@dataclass(frozen=True)
 class Case:
     """A task, a seed and the perturbations: the unit of scheduling, resume, pairing and caching."""
 
@@ -185,6 +207,16 @@ class Case:
         played = [[p.name, p.severity, dict(p.params)] for p in self.perturbations]
         text = json.dumps([self.task.content, self.seed, played], sort_keys=True)
         return hashlib.blake2b(text.encode(), digest_size=10).hexdigest()
+
+    def native(self, name: str) -> Mapping[str, Any] | None:
+        """The parameters of a perturbation that the simulator carries out itself; None where this case has none, or at severity 0.
+
+        Its luck is `rng("perturbation", name)`. A kept environment must forget it at the next reset.
+        """
+        for perturbation in self.perturbations:
+            if perturbation.name == name and perturbation.severity:
+                return perturbation.params
+        return None
 
     def rng(self, *purpose: object) -> np.random.Generator:
         """The stream of one purpose, from the task's id and the seed alone, so that twins and severities share their luck."""
@@ -237,7 +269,7 @@ class Turn:
     observations: tuple[Mapping[str, Any], ...]
     """The last `history` observations, the newest last; shorter at the start."""
     actions: tuple[Any, ...]
-    """The actions executed between them, so one less."""
+    """The actions that the agent sent between them, clipped into their bounds; so one less."""
     step: int
     """Steps taken in this episode."""
     episode: str

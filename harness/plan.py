@@ -12,7 +12,7 @@ from typing import Any
 
 from harness.core import Case, Missing, Normaliser, Perturbation, Reference, Task
 
-__all__ = ["SEED_STRIDE", "NotRun", "Plan", "PlanItem", "package_versions", "protocol_hash", "task_from_json", "task_to_json"]
+__all__ = ["SEED_STRIDE", "NotRun", "Plan", "PlanItem", "label", "package_versions", "protocol_hash", "task_from_json", "task_to_json"]
 
 SEED_STRIDE = 1_000_000
 """Runs with different `--seed` share no episode: episode k of run seed s has the seed first_seed + s * SEED_STRIDE + k."""
@@ -27,10 +27,14 @@ def task_from_json(fields: Mapping[str, Any]) -> Task:
     """The inverse of task_to_json."""
     values = dict(fields)
     values["tags"] = tuple(values.get("tags", ()))
-    values["references"] = tuple(Reference(**reference) for reference in values.get("references", ()))
+    values["references"] = _references(values)
     normaliser = values.get("normaliser")
     values["normaliser"] = Normaliser(**normaliser) if normaliser else None
     return Task(**values)
+
+
+def _references(fields: Mapping[str, Any]) -> tuple[Reference, ...]:
+    return tuple(Reference(**reference) for reference in fields.get("references", ()))
 
 
 def package_versions(names: Sequence[str]) -> dict[str, str]:
@@ -61,6 +65,8 @@ class PlanItem:
     packages: Mapping[str, str]
     affinity: str
     """Items of one key can share a kept environment."""
+    arms: tuple[int, ...] | None = None
+    """Which of the plan's perturbations are played, by their place there; None: all."""
 
 
 @dataclass(frozen=True)
@@ -72,11 +78,14 @@ class NotRun:
     suite: str
     reason: str
     remedy: str
+    perturbation: str | None = None
+    """`name:severity`, joined by `+`, where the task runs, and only this has nothing to change in it."""
+    references: tuple[Reference, ...] = ()
 
     @classmethod
-    def of(cls, suite: str, task: Task, missing: Missing) -> NotRun:
+    def of(cls, suite: str, task: Task, missing: Missing, perturbation: str | None = None) -> NotRun:
         """The row of a task."""
-        return cls(task.id, task.domain, suite, missing.reason, missing.remedy)
+        return cls(task.id, task.domain, suite, missing.reason, missing.remedy, perturbation, task.references)
 
 
 @dataclass(frozen=True)
@@ -96,11 +105,26 @@ class Plan:
 
     @property
     def total(self) -> int:
-        """The number of cases."""
-        return sum(item.episodes for item in self.items) * len(self.arms)
+        """The number of cases that are played."""
+        return sum(map(self.count, range(len(self.items))))
+
+    def count(self, item: int) -> int:
+        """The number of cases of an item that are played."""
+        return self.items[item].episodes * sum(self.plays(item, arm) for arm in range(len(self.arms)))
+
+    def plays(self, item: int, arm: int) -> bool:
+        """Whether arm number `arm` is played in an item: the unperturbed one always, the others where they have something to change."""
+        if arm == 0:
+            return True
+        entry = self.items[item]
+        return (entry.arms is None or arm - 1 in entry.arms) and (entry.task.id, label(self.arms[arm])) not in self._not_applicable()
+
+    def _not_applicable(self) -> set[tuple[str, str]]:
+        found: set[tuple[str, str]] = _cached(self, "_skipped", lambda: {(row.task, row.perturbation) for row in self.not_run if row.perturbation})
+        return found
 
     def case(self, item: int, number: int) -> Case:
-        """Case `number` of an item, 0 <= number < episodes * arms: the episodes of the first arm, then of the second."""
+        """Case `number` of an item, 0 <= number < episodes * arms: the episodes of the first arm, then of the second, played or not."""
         entry = self.items[item]
         arm, episode = divmod(number, entry.episodes)
         return Case(entry.task, entry.task.first_seed + self.seed * SEED_STRIDE + episode, self.arms[arm])
@@ -129,7 +153,7 @@ class Plan:
         return hashlib.blake2b(json.dumps(self._identity(), sort_keys=True).encode(), digest_size=6).hexdigest()
 
     def _identity(self) -> list[Any]:
-        items = [[item.suite, item.protocol, item.episodes] for item in self.items]
+        items = [[item.suite, item.protocol, item.episodes, *([] if item.arms is None else [item.arms])] for item in self.items]
         return [items, self.seed, [[str(p) for p in arm] for arm in self.perturbations]]
 
     def to_json(self) -> dict[str, Any]:
@@ -146,10 +170,12 @@ class Plan:
     def from_json(cls, fields: Mapping[str, Any]) -> Plan:
         """The inverse of to_json."""
         return cls(
-            items=tuple(PlanItem(**{**item, "task": task_from_json(item["task"])}) for item in fields["items"]),
+            items=tuple(
+                PlanItem(**{**item, "task": task_from_json(item["task"]), "arms": _whole(item.get("arms"))}) for item in fields["items"]
+            ),
             seed=fields["seed"],
             perturbations=tuple(tuple(Perturbation(**p) for p in arm) for arm in fields["perturbations"]),
-            not_run=tuple(NotRun(**row) for row in fields["not_run"]),
+            not_run=tuple(NotRun(**{**row, "references": _references(row)}) for row in fields["not_run"]),
         )
 
     def differences(self, other: Plan) -> Iterator[str]:
@@ -174,6 +200,15 @@ class Plan:
                 break
         if self.arms != other.arms:
             yield "other perturbations"
+
+
+def label(parts: Sequence[Perturbation]) -> str:
+    """`action_noise:3+occlusion:2`: perturbations that are played together, without their parameters."""
+    return "+".join(f"{part.name}:{part.severity}" for part in parts)
+
+
+def _whole(numbers: Sequence[int] | None) -> tuple[int, ...] | None:
+    return None if numbers is None else tuple(numbers)
 
 
 def _shallow(item: PlanItem) -> dict[str, Any]:

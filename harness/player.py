@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from harness.asking import Asking, LocalAgent, Watch, describe
 from harness.core import Case
 from harness.environments import affinity_key
-from harness.episode import Outcome
+from harness.episode import Filming, Outcome
 from harness.identity import AgentSpec
 from harness.rollout import Lanes
 from harness.schedule import Ticket
@@ -36,20 +36,30 @@ class Player:
     """Plays what it is given."""
 
     def __init__(
-        self, spec: AgentSpec, asking: Asking | None, reads: Sequence[str], history: int, *, lanes: int, groups: int, timeout: float
+        self,
+        spec: AgentSpec,
+        asking: Asking | None,
+        reads: Sequence[str],
+        history: int,
+        *,
+        lanes: int,
+        groups: int,
+        timeout: float,
+        filming: Filming | None = None,
     ) -> None:
         """`asking` is the way to a served agent; None: the agent is built here."""
         self._watch = asking.watch if asking is not None else Watch()  # type: ignore[attr-defined]
         self._agent = None
         if asking is None:
             self._agent = spec.build()
+            reads, history = self._agent.reads, self._agent.history
             asking = LocalAgent(self._agent, self._watch, timeout)
         self._buffer: deque[tuple[Ticket, Case]] = deque()
         self._outcomes: list[Outcome] = []
         self._broken: str | None = None
         self._closing = False
         self._changed = threading.Condition()
-        self._loop = Lanes(asking, reads, history, lanes=lanes, groups=groups, watch=self._watch, report=self._report)
+        self._loop = Lanes(asking, reads, history, lanes=lanes, groups=groups, watch=self._watch, report=self._report, filming=filming)
         self._thread = threading.Thread(target=self._play, name="lanes", daemon=True)
         self._thread.start()
 

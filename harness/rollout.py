@@ -13,7 +13,8 @@ from typing import Any, Protocol
 from harness.asking import FAULTS, AgentFault, Asking, Hung, Watch, describe
 from harness.core import Answer, BadAction, Case, Missing, TimeStep, Turn, UserError
 from harness.environments import Environments, Seat, Unreadable
-from harness.episode import Episode, Outcome
+from harness.episode import Episode, Filming, Outcome
+from harness.perturb.effects import NotApplicable
 
 __all__ = ["Feed", "Lanes"]
 
@@ -42,7 +43,16 @@ class Lanes:
     """All lanes of one process."""
 
     def __init__(
-        self, agent: Asking, reads: Sequence[str], history: int, *, lanes: int, groups: int, watch: Watch, report: Callable[[Outcome], None]
+        self,
+        agent: Asking,
+        reads: Sequence[str],
+        history: int,
+        *,
+        lanes: int,
+        groups: int,
+        watch: Watch,
+        report: Callable[[Outcome], None],
+        filming: Filming | None = None,
     ) -> None:
         """`report` is called once for every case taken from the feed, as soon as its outcome is known."""
         self._agent = agent
@@ -50,6 +60,11 @@ class Lanes:
         self._history = history
         self._watch = watch
         self._report = report
+        self._film: Any = None
+        if filming is not None:
+            from harness.video import Film  # it needs packages that a run without videos does not
+
+            self._film = Film(filming, watch)
         groups = min(groups, lanes)
         sizes = [lanes // groups + (k < lanes % groups) for k in range(groups)]
         self._groups = [_Group(size, watch) for size in sizes]
@@ -92,13 +107,21 @@ class Lanes:
         try:
             lane.seat = group.environments.seat(case, lane.seat)
             watch.guard("simulator", lane.seat.patience, episode.tickets)
-            episode.begin(lane.seat, lane.seat.reset(case), self._reads, self._history)
+            first = lane.seat.reset(case)
+            episode.begin(lane.seat, first, self._reads, self._history)
+            episode.simulator_s += clock() - begun
+            if self._film is not None:
+                self._film.begin(episode, first)
         except Unreadable as unreadable:
             watch.deadline = 0.0
             self._report(Outcome(ticket, None, missing=unreadable.missing))
         except UserError as wrong:  # the adapter says what is wrong with the task itself
             watch.deadline = 0.0
-            self._report(Outcome(ticket, None, missing=Missing(str(wrong), "correct the task's params")))
+            remedy = "leave it out for this task" if case.perturbations else "correct the task's params"
+            self._report(Outcome(ticket, None, missing=Missing(str(wrong), remedy), arm=bool(case.perturbations)))
+        except NotApplicable as unsuited:
+            watch.deadline = 0.0
+            self._report(Outcome(ticket, None, missing=unsuited.missing, arm=True))
         except FAULTS as fault:
             watch.deadline = 0.0
             if lane.seat is not None:
@@ -106,7 +129,6 @@ class Lanes:
             self._report(Outcome.failed(episode, "error", _reason("reset", fault)))
         else:
             watch.deadline = 0.0
-            episode.simulator_s += clock() - begun
             lane.episode = episode
 
     def _submit(self, group: _Group) -> tuple[Any, list[_Lane], list[Any]] | None:
@@ -172,6 +194,7 @@ class Lanes:
                 continue
             if clipped:
                 episode.clipped += 1
+            action = episode.executes(action)
             seat = episode.seat
             if seat.single is None:
                 together.setdefault(id(seat.shared), {})[seat.lane] = lane, action
@@ -182,6 +205,9 @@ class Lanes:
             try:
                 seen = seat.single.step(action)
                 ended = episode.advance(action, seen)
+                episode.simulator_s += clock() - begun
+                if self._film is not None:
+                    self._film.step(episode, seen)
             except BadAction as bad:  # well-formed, but refused by the simulator: a command that does not parse, say
                 watch.deadline = 0.0
                 self._end(lane, "agent_error", str(bad))
@@ -191,7 +217,6 @@ class Lanes:
                 self._fail(group, seat, _reason("step", fault))
                 continue
             watch.deadline = 0.0
-            episode.simulator_s += clock() - begun
             if ended:
                 self._end(lane, "finished", None, ended)
         if together:
@@ -211,6 +236,8 @@ class Lanes:
                 assert lane.episode is not None
                 lane.episode.simulator_s += (clock() - begun) / len(moves)
                 how = lane.episode.advance(action, step)
+                if self._film is not None:
+                    self._film.step(lane.episode, step)
                 if how:
                     ended.append((lane, how))
         except FAULTS as fault:
@@ -243,7 +270,7 @@ class Lanes:
         except FAULTS as fault:
             if outcome.result is not None and outcome.result.status == "finished":
                 outcome = Outcome.failed(episode, "agent_error", f"end: {describe(fault)}")
-        self._report(outcome)
+        self._report(outcome if self._film is None else self._film.end(episode, outcome))
 
 
 class _Group:

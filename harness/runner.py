@@ -2,28 +2,44 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import importlib.util
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from harness.asking import describe
-from harness.coordinator import Coordinator
-from harness.core import Adapter, BatchedAdapter, Missing, Suite, Task, UserError
+from harness.coordinator import Coordinator, Stopping
+from harness.core import Missing, Suite, Task, UserError
 from harness.environments import affinity_key
+from harness.episode import Filming
+from harness.host.hosted import end_probes
 from harness.identity import AgentSpec, machine, source_commit
-from harness.load import load
-from harness.plan import NotRun, Plan, PlanItem, package_versions, protocol_hash
+from harness.load import load_adapter
+from harness.perturb.chosen import Arm
+from harness.perturb.twins import perturbed
+from harness.plan import NotRun, Plan, PlanItem, protocol_hash
 from harness.progress import Progress
-from harness.store import RunDirectory, StorageFull
+from harness.store import RunDirectory, StorageFull, read_episodes
 
-__all__ = ["RunOptions", "RunSummary", "make_plan", "play"]
+__all__ = ["RunOptions", "RunSummary", "make_plan", "play", "play_cases"]
 
 SERVED_LANES = 16
+
+
+class Rule(Stopping, Protocol):
+    """A rule by which a run stops, see harness/rounds.py."""
+
+    rule: str
+    """In words; a directory that was begun by another one is refused."""
+
+    def ends(self) -> Mapping[str, int]:
+        """Episodes by task that count."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -38,6 +54,10 @@ class RunOptions:
     ray_address: str | None = None
     resume: bool = False
     """Insist that the directory holds this run already."""
+    video: str = "none"
+    """Of which episodes videos are kept: `none`, `failures`, `all`."""
+    video_limit: int = 1_000_000_000
+    """Bytes that videos may take."""
     shuffle: int | None = None
     """Seed of another order of the queue, for tests of invariance."""
     command: str = ""
@@ -53,6 +73,7 @@ class RunSummary:
     """Cases without a score."""
     agent_errors: int
     not_run: tuple[NotRun, ...]
+    """Tasks; perturbations that have nothing to change in a task are in the report alone."""
     stopped: str | None = None
     """Why it stopped before its end, if it did."""
 
@@ -66,8 +87,10 @@ class RunSummary:
         return "\n".join([*lines, f"run directory: {self.path}", f"next: bench report {self.path} --format markdown"])
 
 
-def make_plan(chosen: Sequence[tuple[Suite, Task]], spec: AgentSpec, *, episodes: int | None, seed: int) -> Plan:
-    """The plan of these tasks for this agent; what cannot run here is a row with its reason.
+def make_plan(
+    chosen: Sequence[tuple[Suite, Task]], spec: AgentSpec, *, episodes: int | None, seed: int, perturb: Sequence[Arm] = ()
+) -> Plan:
+    """The plan of these tasks for this agent; what cannot run here is a row with its reason. Each case of `perturb` has its unperturbed twin.
 
     Raises UserError when a number is out of range, or an adapter does not load.
     """
@@ -79,9 +102,10 @@ def make_plan(chosen: Sequence[tuple[Suite, Task]], spec: AgentSpec, *, episodes
     items: list[PlanItem] = []
     not_run: list[NotRun] = []
     for suite, task in chosen:
-        kind = load(task.adapter)
-        if not (isinstance(kind, type) and issubclass(kind, (Adapter, BatchedAdapter))):
-            raise UserError(f"task {task.id}: {task.adapter} is no adapter: write a class on harness.core.Adapter; see docs/adapters.md")
+        try:
+            kind = load_adapter(task.adapter)
+        except UserError as wrong:
+            raise UserError(f"task {task.id}: {wrong}") from None
         try:
             missing = kind.missing(task)
             if missing is None and needs_expert and not kind.has_expert(task):
@@ -92,14 +116,16 @@ def make_plan(chosen: Sequence[tuple[Suite, Task]], spec: AgentSpec, *, episodes
         if missing is not None:
             not_run.append(NotRun.of(suite.name, task, missing))
         else:
-            packages = package_versions(kind.packages)
-            items.append(PlanItem(suite.name, task, episodes or suite.episodes, protocol_hash(task, packages), packages, affinity))
-    return Plan(tuple(items), seed, (), tuple(not_run))
+            packages = kind.versions()
+            items.append(PlanItem(suite.name, task, episodes or suite.episodes_of(task), protocol_hash(task, packages), packages, affinity))
+    plan = perturbed(items, spec.kind(), perturb)
+    end_probes()
+    return dataclasses.replace(plan, seed=seed, not_run=(*not_run, *plan.not_run))
 
 
-def default_directory(spec: AgentSpec, suites: Sequence[str], plan: Plan) -> Path:
+def default_directory(spec: AgentSpec, suites: Sequence[str], plan: Plan, rule: str = "") -> Path:
     """runs/AGENT-SUITE-HASH: the same command finds its own directory again."""
-    digest = hashlib.blake2b(f"{spec.fingerprint()} {plan.hash}".encode(), digest_size=4).hexdigest()
+    digest = hashlib.blake2b(f"{spec.fingerprint()} {plan.hash}{rule and ' ' + rule}".encode(), digest_size=4).hexdigest()
     name = re.sub(r"[^A-Za-z0-9.,_-]+", "_", f"{spec.name}-{','.join(suites)}")[:80]
     return Path("runs") / f"{name}-{digest}"
 
@@ -118,28 +144,49 @@ def describe_run(spec: AgentSpec, suites: Sequence[str], command: str) -> dict[s
     }
 
 
-def play(spec: AgentSpec, suites: Sequence[str], plan: Plan, out: Path | None, options: RunOptions, progress: Progress) -> RunSummary:
-    """Play what the directory lacks. Raises UserError on wrong use, KeyboardInterrupt when interrupted: the same call then goes on.
+def play(
+    spec: AgentSpec,
+    suites: Sequence[str],
+    plan: Plan,
+    out: Path | None,
+    options: RunOptions,
+    progress: Progress,
+    stopping: Rule | None = None,
+) -> RunSummary:
+    """Play what the directory lacks; with `stopping`, until that is enough. Raises UserError on wrong use, KeyboardInterrupt when interrupted: the same call then goes on.
 
     Example: `play(spec, ["smoke"], make_plan(...), Path("runs/mine"), RunOptions(), PlainProgress())`.
     """
     if not options.agent_timeout > 0 or not math.isfinite(options.agent_timeout):
         raise UserError(f"--agent-timeout must be a number of seconds above 0, got {options.agent_timeout}")
-    path = out or default_directory(spec, suites, plan)
+    if options.video != "none":
+        from harness.video import check_video
+
+        check_video()
+    path = out or default_directory(spec, suites, plan, stopping.rule if stopping else "")
     if options.resume and not (path / "run.json").exists():
         raise UserError(f"--resume: there is no run at {path}; leave --resume out to start one")
     try:
-        directory = RunDirectory(path, describe_run(spec, suites, options.command), plan)
+        run = describe_run(spec, suites, options.command) | ({"stopping": stopping.rule} if stopping else {})
+        directory = RunDirectory(path, run, plan)
     except StorageFull as full:
         raise UserError(f"{full}. Make room, or choose another place with --out") from None
-    coordinator = Coordinator(plan, directory, progress, options.shuffle)
+    shelf = _shelf(path, plan, options, progress)
+    if stopping is not None:
+        for line in read_episodes(path):
+            place = plan.locate(line["task"], line["seed"], line["perturbations"])
+            if place is not None:
+                stopping.scored(*place, line)
+    coordinator = Coordinator(plan, directory, progress, options.shuffle, shelf, stopping)
     stopped: str | None = None
     complete = unused = False
     try:
-        if directory.missing():
-            _play(coordinator, spec, options, progress)
-        if coordinator.not_run:
-            directory.not_run(tuple(coordinator.not_run.values()))
+        if directory.missing() and not (stopping and stopping.enough):
+            play_cases(coordinator, spec, options, progress)
+        if coordinator.not_run or coordinator.not_applicable:
+            directory.not_run((*coordinator.not_run.values(), *coordinator.not_applicable.values()))
+        if stopping is not None and stopping.enough and any(stopping.ends()[item.task.id] < item.episodes for item in plan.items):
+            directory.stop(stopping.ends())
         complete = True
     except StorageFull as full:
         stopped = f"{full}. Make room; the same command goes on"
@@ -154,16 +201,41 @@ def play(spec: AgentSpec, suites: Sequence[str], plan: Plan, out: Path | None, o
             stopped = stopped or str(full)
         if unused:
             directory.discard_if_unused()
-    gone = sum(plan.items[item].episodes * len(plan.arms) for item in coordinator.not_run)
+    gone = sum(map(plan.count, coordinator.not_run))
+    gone += sum(plan.items[item].episodes for item, _ in coordinator.not_applicable if item not in coordinator.not_run)
     missing = directory.missing() - gone
-    rows = (*plan.not_run, *coordinator.not_run.values())
-    return RunSummary(path, plan.total - gone, missing, coordinator.tally.agent_errors, rows, stopped)
+    total = plan.total - gone
+    if stopping is not None:
+        counted = [
+            directory.done(item, arm * entry.episodes + episode)
+            for item, entry in enumerate(plan.items)
+            for arm in range(len(plan.arms))
+            for episode in range(stopping.ends()[entry.task.id])
+            if plan.plays(item, arm)
+        ]
+        total, missing = len(counted), len(counted) - sum(counted)
+    rows = tuple(row for row in (*plan.not_run, *coordinator.not_run.values()) if row.perturbation is None)
+    return RunSummary(path, total, missing, coordinator.tally.agent_errors, rows, stopped)
 
 
-def _play(coordinator: Coordinator, spec: AgentSpec, options: RunOptions, progress: Progress) -> None:
+def _shelf(path: Path, plan: Plan, options: RunOptions, progress: Progress) -> Any:
+    """Where videos go, if any are wanted. Says which tasks have none."""
+    if options.video == "none":
+        return None
+    from harness.video import Shelf, draws_frames
+
+    blind = sorted({item.task.id.partition("/")[0] for item in plan.items if not draws_frames(item.task)})
+    if blind:
+        progress.say(f"no videos of {', '.join(blind)}: they have no pictures; `bench show` prints their episodes as text")
+    return Shelf(path, options.video_limit)
+
+
+def play_cases(coordinator: Coordinator, spec: AgentSpec, options: RunOptions, progress: Progress) -> None:
+    """Play what the coordinator hands out, here or in workers. Raises as `play` does."""
     kind = spec.kind()
     served = kind.served or kind.gpus > 0
     workers = options.workers
+    filming = None if options.video == "none" else Filming(failures_only=options.video == "failures")
     if importlib.util.find_spec("ray") is None and workers != 0:
         remedy = "the package ray is not installed: pip install 'bench[ray]', or --workers 0 to play in this process"
         if workers is not None or options.ray_address is not None:
@@ -174,7 +246,7 @@ def _play(coordinator: Coordinator, spec: AgentSpec, options: RunOptions, progre
         from harness.here import play_here
 
         progress.say("playing in this process: a simulator that crashes takes the run with it (--workers 1 protects)")
-        play_here(coordinator, spec, lanes=options.lanes or 1, agent_timeout=options.agent_timeout)
+        play_here(coordinator, spec, lanes=options.lanes or 1, agent_timeout=options.agent_timeout, filming=filming)
         return
     from harness.cluster import play_on_ray
 
@@ -186,4 +258,5 @@ def _play(coordinator: Coordinator, spec: AgentSpec, options: RunOptions, progre
         groups=2 if served else 1,
         agent_timeout=options.agent_timeout,
         address=options.ray_address,
+        filming=filming,
     )

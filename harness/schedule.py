@@ -32,17 +32,32 @@ class Queue:
         for number, item in enumerate(plan.items):
             self._keys.setdefault(item.affinity, deque()).append(number)
         self._again: dict[str, deque[Ticket]] = {key: deque() for key in self._keys}
-        self._fresh = [self._cases(number, shuffle) for number in range(len(plan.items))]
         self._dropped: set[int] = set()
+        self._dropped_arms: set[tuple[int, int]] = set()
+        self._order = shuffle
+        self._fresh = [self._cases(number, shuffle) for number in range(len(plan.items))]
         self._under_way: Counter[str] = Counter()
         self._shuffle = None if shuffle is None else np.random.default_rng(shuffle)
 
     def _cases(self, item: int, shuffle: int | None) -> Iterator[int]:
-        count = self._plan.items[item].episodes * len(self._plan.arms)
+        episodes, arms = self._plan.items[item].episodes, len(self._plan.arms)
+        played = [self._plan.plays(item, arm) for arm in range(arms)]
+        count = episodes * arms
         order: Sequence[int] = range(count)
         if shuffle is not None:
             order = np.random.default_rng([shuffle, item]).permutation(count).tolist()
-        return (number for number in order if not self._done(item, number))
+        return (
+            number
+            for number in order
+            if played[number // episodes] and not self._done(item, number) and (item, number // episodes) not in self._dropped_arms
+        )
+
+    def restart(self) -> None:
+        """Look through all cases again for those that are not done: more may be played by now."""
+        for number, item in enumerate(self._plan.items):
+            if number not in self._keys[item.affinity]:
+                self._keys[item.affinity].append(number)
+        self._fresh = [self._cases(number, self._order) for number in range(len(self._plan.items))]
 
     def take(self, held: Sequence[str]) -> Ticket | None:
         """The next case: of a held key while there is one, else of the key that the fewest play; None when all are taken."""
@@ -69,7 +84,7 @@ class Queue:
             return None
         while self._again[key]:
             ticket = self._again[key].popleft()
-            if ticket.item not in self._dropped:
+            if ticket.item not in self._dropped and self._arm(ticket) not in self._dropped_arms:
                 self._under_way[key] += 1
                 return ticket
         while items:
@@ -87,6 +102,13 @@ class Queue:
     def give_back(self, ticket: Ticket) -> None:
         """This play came to nothing: hand the ticket out again, soon."""
         self._again[self._plan.items[ticket.item].affinity].append(ticket)
+
+    def _arm(self, ticket: Ticket) -> tuple[int, int]:
+        return ticket.item, ticket.number // self._plan.items[ticket.item].episodes
+
+    def drop_arm(self, item: int, arm: int) -> None:
+        """Hand out no more cases of this arm of an item."""
+        self._dropped_arms.add((item, arm))
 
     def drop(self, item: int) -> Iterator[Ticket]:
         """Hand out no more cases of this item; yields those that had not been handed out."""

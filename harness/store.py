@@ -89,7 +89,7 @@ class RunDirectory:
             raise UserError(f"{self.path} is being written by another run. Wait for it, or choose another place with --out") from None
         try:
             self._run = self._adopt(dict(run))
-            self._done = [bytearray(item.episodes * len(plan.arms)) for item in plan.items]
+            self._done = [_unplayed(plan, number) for number in range(len(plan.items))]
             self.counts = {"finished": 0, "agent_error": 0, "successes": 0}
             self._cut_torn_line()
             self._read_done()
@@ -126,6 +126,9 @@ class RunDirectory:
         if differences and differences[-1].startswith("fingerprint"):
             differences[-1] = "the agent's source or weights changed"
         differences += self.plan.differences(Plan.from_json(old["plan"]))
+        rules = run.get("stopping"), old.get("stopping")
+        if rules[0] != rules[1]:
+            differences.append(f"{rules[0] or 'all episodes'} instead of {rules[1] or 'all episodes'}")
         if differences or old["plan"]["hash"] != self.plan.hash:
             what = "; ".join(differences) or "another plan"
             raise UserError(
@@ -210,9 +213,15 @@ class RunDirectory:
 
     def not_run(self, rows: tuple[NotRun, ...]) -> None:
         """Record tasks that turned out not to run here."""
-        known = {row["task"] for row in self._run["plan"]["not_run"]}
-        self._run["plan"]["not_run"] += [dataclasses.asdict(row) for row in rows if row.task not in known]
+        known = {(row["task"], row.get("perturbation")) for row in self._run["plan"]["not_run"]}
+        self._run["plan"]["not_run"] += [dataclasses.asdict(row) for row in rows if (row.task, row.perturbation) not in known]
         self._write(self._run)
+
+    def stop(self, ends: Mapping[str, int]) -> None:
+        """Record where a run that stops by a rule has stopped: the episodes of each task that count. Raises StorageFull."""
+        if self._run.get("stopped") != dict(ends):
+            self._run["stopped"] = dict(ends)
+            self._write(self._run)
 
     def close(self, *, finished: bool) -> None:
         """Sync and release the directory; `finished` stamps run.json."""
@@ -225,6 +234,11 @@ class RunDirectory:
                     self._write(self._run)
         finally:
             self._episodes.close()
+
+
+def _unplayed(plan: Plan, item: int) -> bytearray:
+    """A byte a case: 0 where it is to be played, 1 where there is nothing to play."""
+    return bytearray().join(bytes([not plan.plays(item, arm)]) * plan.items[item].episodes for arm in range(len(plan.arms)))
 
 
 class _room:

@@ -18,7 +18,9 @@ import numpy as np
 
 from harness.core import UIAction, UserError
 
-__all__ = ["Trace", "TraceWriter", "encode_actions", "read_traces"]
+__all__ = [
+    "Trace", "TraceWriter", "action_bytes", "encode_actions", "locate_traces", "read_part", "read_trace", "read_traces", "trace_parts",
+]  # fmt: skip
 
 MAX_RECORD = 256 * 1024 * 1024
 
@@ -35,6 +37,17 @@ class Trace:
     actions: dict[str, Any]
     """As encode_actions made it."""
     digest: str
+    pixels: str = ""
+    """A digest of the images that the agent saw after the reset; empty where it reads none. Advisory: drawing differs between machines."""
+
+    @property
+    def length(self) -> int:
+        """The number of actions. Raises UserError when they are damaged."""
+        try:
+            texts = self.actions.get("texts", self.actions.get("ui"))
+            return len(texts) if texts is not None else int(self.actions["shape"][0])
+        except (AttributeError, KeyError, IndexError, TypeError, ValueError) as fault:
+            raise UserError(f"the trace of {self.case} is damaged: {type(fault).__name__}: {fault}") from None
 
     def decoded(self) -> list[Any]:
         """The actions, in order: int, str, array or UIAction. Raises UserError when they are damaged."""
@@ -72,6 +85,15 @@ def encode_actions(actions: Sequence[Any]) -> dict[str, Any]:
     return {"plain": plain, "dtype": array.dtype.str, "shape": list(array.shape), "data": zlib.compress(array.tobytes(), 1)}
 
 
+def action_bytes(actions: Sequence[Any]) -> bytes:
+    """Actions of one spec as bytes, for a digest."""
+    if actions and isinstance(actions[0], str):
+        return "\0".join(actions).encode(errors="surrogatepass")
+    if actions and isinstance(actions[0], UIAction):
+        return "\0".join(action.encode() for action in actions).encode(errors="surrogatepass")
+    return np.asarray(actions).tobytes()
+
+
 class TraceWriter:
     """Appends to a new part of its own."""
 
@@ -103,17 +125,53 @@ class TraceWriter:
 
 def read_traces(run: str | os.PathLike[str]) -> Iterator[Trace]:
     """All traces of a run directory, oldest first; a torn tail of a part is left out. Raises UserError on a record that is none."""
-    for part in sorted((Path(run) / "traces").glob("part-*.msgpack")):
-        with part.open("rb") as file:
-            unpacker = msgpack.Unpacker(file, max_buffer_size=MAX_RECORD)
-            while True:
-                try:
-                    record = unpacker.unpack()
-                except msgpack.OutOfData:
-                    break
-                except Exception as fault:  # msgpack raises many kinds on garbage
-                    raise UserError(f"{part} is damaged: {fault}") from None
-                try:
-                    yield Trace(**record)
-                except TypeError:
-                    raise UserError(f"{part} holds a record that is no trace") from None
+    return (trace for trace, _, _ in locate_traces(run))
+
+
+def locate_traces(run: str | os.PathLike[str]) -> Iterator[tuple[Trace, Path, int]]:
+    """As read_traces, each with its part and the byte where it begins."""
+    for part in trace_parts(run):
+        for trace, place in read_part(part):
+            yield trace, part, place
+
+
+def trace_parts(run: str | os.PathLike[str]) -> list[Path]:
+    """The parts of a run directory, oldest first."""
+    return sorted((Path(run) / "traces").glob("part-*.msgpack"))
+
+
+def read_part(part: Path) -> Iterator[tuple[Trace, int]]:
+    """The traces of one part, and where each begins; a torn tail is left out. Raises UserError on a record that is none."""
+    with part.open("rb") as file:
+        unpacker = msgpack.Unpacker(file, max_buffer_size=MAX_RECORD)
+        while True:
+            place = unpacker.tell()
+            try:
+                record = unpacker.unpack()
+            except msgpack.OutOfData:
+                return
+            except Exception as fault:  # msgpack raises many kinds on garbage
+                raise UserError(f"{part} is damaged: {fault}") from None
+            yield _trace(part, record), place
+
+
+def read_trace(part: Path, place: int) -> Trace:
+    """The trace that begins at byte `place` of a part, as read_part told. Raises UserError when there is none any more."""
+    with part.open("rb") as file:
+        file.seek(place)
+        try:
+            record = msgpack.Unpacker(file, max_buffer_size=MAX_RECORD).unpack()
+        except Exception as fault:
+            raise UserError(f"{part} is damaged: {fault}") from None
+    return _trace(part, record)
+
+
+def _trace(part: Path, record: Any) -> Trace:
+    try:
+        trace = Trace(**record)
+    except TypeError:
+        raise UserError(f"{part} holds a record that is no trace") from None
+    texts = (trace.case, trace.task, trace.instruction, trace.digest, trace.pixels)
+    if not all(isinstance(text, str) for text in texts) or type(trace.seed) is not int:
+        raise UserError(f"{part} holds a record that is no trace")
+    return trace

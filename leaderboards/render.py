@@ -17,7 +17,7 @@ from harness.plan import NotRun
 from leaderboards.report import missing
 from leaderboards.rows import Group, Report, Scores, TaskRow, to_json
 
-__all__ = ["FORMATS", "WIDTH", "render"]
+__all__ = ["FORMATS", "WIDTH", "Column", "Table", "header_of", "latex_page", "markdown_page", "render", "text_page"]
 
 WIDTH = 140
 """Columns of a terminal that the text fits, as far as its names allow."""
@@ -57,10 +57,15 @@ def render(report: Report, format: str) -> str:
 
 
 def _text(report: Report) -> str:
+    return text_page(_header(report), _tables(report))
+
+
+def text_page(header: Sequence[str], tables: Sequence[Table]) -> str:
+    """Lines and tables for a terminal."""
     from tabulate import tabulate
 
-    parts = ["\n".join(textwrap.fill(_clean(line), WIDTH, subsequent_indent="  ") for line in _header(report))]
-    for table in _tables(report):
+    parts = ["\n".join(textwrap.fill(_clean(line), WIDTH, subsequent_indent="  ") for line in header)]
+    for table in tables:
         columns, widths = _fitted(table.shown())
         ruler = ["-" * width for width in widths]
         rows = [[column.name for column in columns], ruler, *_rows(columns)]
@@ -90,10 +95,15 @@ def _rows(columns: Sequence[Column]) -> list[list[str]]:
 
 
 def _markdown(report: Report) -> str:
+    return markdown_page(_header(report), _tables(report))
+
+
+def markdown_page(header: Sequence[str], tables: Sequence[Table]) -> str:
+    """Lines and tables as Markdown."""
     from tabulate import tabulate
 
-    parts = ["\n".join(f"- {_escape_markdown(line)}" for line in _header(report))]
-    for table in _tables(report):
+    parts = ["\n".join(f"- {_escape_markdown(line)}" for line in header)]
+    for table in tables:
         columns = table.shown()
         rows = [[_escape_markdown(cell) for cell in row] for row in _rows(columns)]
         body = tabulate(rows, [column.name for column in columns], "pipe", disable_numparse=True, colalign=_alignment(columns))
@@ -102,10 +112,15 @@ def _markdown(report: Report) -> str:
 
 
 def _latex(report: Report) -> str:
+    return latex_page(_header(report), _tables(report))
+
+
+def latex_page(header: Sequence[str], tables: Sequence[Table]) -> str:
+    """Lines and tables as LaTeX."""
     from tabulate import tabulate
 
-    parts = ["% needs \\usepackage{booktabs,longtable}", "\n\n".join(map(_escape_latex, _header(report)))]
-    for table in _tables(report):
+    parts = ["% needs \\usepackage{booktabs,longtable}", "\n\n".join(map(_escape_latex, header))]
+    for table in tables:
         columns = table.shown()
         rows = [[_clean(cell) for cell in row] for row in _rows(columns)]
         style = "latex_longtable" if len(rows) > LONG_TABLE else "latex_booktabs"  # tabulate escapes the cells of both
@@ -131,6 +146,11 @@ def _json(report: Report) -> str:
 FORMATS: Mapping[str, Callable[[Report], str]] = {"text": _text, "markdown": _markdown, "latex": _latex, "csv": _csv, "json": _json}
 
 
+def header_of(report: Report) -> list[str]:
+    """Who played what, when and with which versions, and how to read the figures."""
+    return _header(report)
+
+
 def _header(report: Report) -> list[str]:
     run, agent = report.run, report.run["agent"]
     views = [name for name in agent["reads"] if name.rstrip("?") != "expert"]
@@ -146,6 +166,8 @@ def _header(report: Report) -> list[str]:
         "suites, domains and overall: means of the rates of these tasks, each weighing the same"
         + ("; normalised: of success rates, and of normalised mean scores where there is no success" if _has_scores(report) else ""),
     ]
+    if run.get("stopping"):
+        lines.append(f"played by a rule: {run['stopping']}; where it stopped early, the intervals of tasks hold at every look, those of means do not")
     if report.overall.partial:
         lines.append("at worst: every planned episode without a result counted as a failure")
     return lines
@@ -158,6 +180,10 @@ def _tables(report: Report) -> list[Table]:
     tables.append(_group_table(report))
     tables += _score_table(report)
     tables += _published_table([figure for suite in by_suite for figure in figures[suite]])
+    if report.perturbations or report.not_applicable:
+        from leaderboards.robustness_tables import robustness_tables
+
+        tables += robustness_tables(report)
     tables += _absent_table(report.not_run)
     return tables
 
@@ -295,7 +321,7 @@ def _figures(rows: Sequence[TaskRow]) -> list[_Figure]:
     for row in rows:
         for reference in row.reference:
             found.setdefault(dataclasses.replace(reference, value=0.0), {})[row.task] = reference.value
-    return [_Figure(rows[0].suite, r.label, r.metric, r.source, r.rule, r.same_rule, values) for r, values in found.items()]
+    return [_Figure(rows[0].suite, f"{r.row}: {r.label}" if r.row else r.label, r.metric, r.source, r.rule, r.same_rule, values) for r, values in found.items()]
 
 
 def _published_table(figures: Sequence[_Figure]) -> list[Table]:

@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 
 from harness.core import DOMAINS, UserError
+from harness.pairs import played
 from harness.plan import Plan, PlanItem
-from harness.stats import Interval, aggregates, iqm, mean_of_rates, mean_score, wilson
+from harness.stats import Interval, aggregates, anytime_rate, iqm, mean_of_rates, mean_score, wilson
 from harness.store import read_episodes, read_run
+from leaderboards.robustness import Outcomes, robustness
 from leaderboards.rows import Group, Report, Scores, TaskRow
 
 __all__ = ["build", "load", "missing", "summary"]
@@ -27,26 +29,31 @@ def load(path: str | os.PathLike[str]) -> Report:
     return build(read_run(path), read_episodes(path))
 
 
-def build(run: Mapping[str, Any], episodes: Iterable[Mapping[str, Any]]) -> Report:
+def build(run: Mapping[str, Any], episodes: Iterable[Mapping[str, Any]], baseline: Outcomes | None = None) -> Report:
     """The report from run.json and the lines of episodes.jsonl, in any order: of a case that ended in `error` and was played again, the
     later result counts. Raises UserError on lines that are not of this plan."""
-    plan = Plan.from_json(run["plan"])
-    tallies = [_Tally(item) for item in plan.items]
+    whole, plan = Plan.from_json(run["plan"]), played(run)
+    # A run that could stop for what it saw needs intervals that allow for it.
+    anytime = bool(run.get("stopped")) or str(run.get("stopping", "")).startswith("until")
+    tallies = [_Tally(item, anytime) for item in plan.items]
     places = {tally.item.task.id: (tally, plan.case(number, 0).seed, tally.item.episodes) for number, tally in enumerate(tallies)}
+    outcomes = Outcomes(plan) if plan.perturbations else None
     count = 0
     try:
         for count, line in enumerate(episodes, 1):
+            if outcomes is not None and (place := plan.locate(line["task"], line["seed"], line["perturbations"])) is not None:
+                outcomes.add(*place, line)
             tally, first, planned = places.get(line["task"], (None, 0, 0))
             episode = line["seed"] - first
             if tally is not None and not line["perturbations"] and 0 <= episode < planned:
                 tally.add(episode, line)
-            elif plan.locate(line["task"], line["seed"], line["perturbations"]) is None:  # else a perturbed case: no row of these tables
+            elif whole.locate(line["task"], line["seed"], line["perturbations"]) is None:  # else a perturbed case: no row of these tables
                 raise UserError(
                     f"episodes.jsonl, line {count}: run.json does not plan {line['task']} with seed {line['seed']}. Remove that line"
                 )
     except (AttributeError, KeyError, TypeError) as fault:
         raise UserError(f"episodes.jsonl, line {count} is no episode of ours: {fault!r}. Remove that line") from fault
-    absent = {row.task for row in plan.not_run}
+    absent = {row.task for row in plan.not_run if row.perturbation is None}
     tallies = [tally for tally in tallies if tally.n or tally.item.task.id not in absent]
     scored = {tally.item.task.id for tally in tallies}
     rows = [(tally, tally.row()) for tally in tallies]
@@ -58,7 +65,9 @@ def build(run: Mapping[str, Any], episodes: Iterable[Mapping[str, Any]]) -> Repo
         domains=tuple(gather.group(domain=domain) for domain in DOMAINS),
         suites=tuple(gather.group(suite=suite) for suite in suites),
         tasks=tuple(row for _, row in rows),
-        not_run=tuple(row for row in plan.not_run if row.task not in scored),
+        not_run=tuple(row for row in plan.not_run if row.task not in scored and row.perturbation is None),
+        perturbations=() if outcomes is None else robustness(outcomes, baseline),
+        not_applicable=tuple(row for row in plan.not_run if row.perturbation is not None),
     )
 
 
@@ -101,8 +110,9 @@ class _Tally:
 
     MISSING, ERROR, SCORED = range(3)
 
-    def __init__(self, item: PlanItem) -> None:
+    def __init__(self, item: PlanItem, anytime: bool = False) -> None:
         self.item = item
+        self._rate = anytime_rate if anytime else wilson
         self.state = bytearray(item.episodes)
         self.ended: Counter[str] = Counter()
         self.n = self.agent_errors = self.successes = self.steps = 0
@@ -147,7 +157,7 @@ class _Tally:
         task = self.item.task
         n, finished = self.n, self.n - self.agent_errors
         has_success = task.success is not None
-        rate = wilson(self.successes, n) if has_success and n else None
+        rate = self._rate(self.successes, n) if has_success and n else None
         scores = self.sorted_scores()
         mean = float(scores.mean()) if len(scores) else None
         # Equal scores say nothing of how much others would differ: an interval of no width would claim certainty.

@@ -12,6 +12,7 @@ from typing import Any
 
 from harness.core import Reference
 from harness.plan import NotRun
+from leaderboards.robustness import PerturbationRow
 
 __all__ = ["SCHEMA", "Group", "Report", "Scores", "TaskRow", "to_json"]
 
@@ -37,7 +38,7 @@ class TaskRow:
     """n < planned."""
     success_rate: float | None
     ci_low: float | None
-    """Wilson, 95 %."""
+    """Wilson, 95 %; in a run that stopped by a rule one that holds at every look."""
     ci_high: float | None
     rate_if_missing_fail: float | None
     """successes / planned."""
@@ -125,6 +126,9 @@ class Report:
     suites: tuple[Group, ...]
     tasks: tuple[TaskRow, ...]
     not_run: tuple[NotRun, ...]
+    perturbations: tuple[PerturbationRow, ...] = ()
+    not_applicable: tuple[NotRun, ...] = ()
+    """Perturbations that have nothing to change in a task."""
     schema: int = SCHEMA
 
 
@@ -133,12 +137,16 @@ def to_json(report: Report) -> dict[str, Any]:
     fields = dataclasses.asdict(report)
     for row in fields["tasks"]:
         row["reference"] = list(row["reference"])
-    parts = {name: list(fields[name]) for name in ("domains", "suites", "tasks", "not_run")}
+    for row in fields["perturbations"]:
+        row["reference"] = list(row["reference"])
+    for row in (*fields["not_run"], *fields["not_applicable"]):
+        del row["references"]
+    parts = {name: list(fields[name]) for name in ("domains", "suites", "tasks", "perturbations", "not_run", "not_applicable")}
     return {
         "schema": report.schema,
         "run": fields["run"],
         "overall": fields["overall"],
         **{name: parts[name] for name in ("domains", "suites", "tasks")},
-        "perturbations": [],
-        "not_run": parts["not_run"],
+        "perturbations": parts["perturbations"],
+        "not_run": parts["not_run"] + parts["not_applicable"],
     }

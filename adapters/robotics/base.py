@@ -13,7 +13,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from adapters._mujoco_gl import Canvas, FreeCamera, log_warnings, no_images
-from harness.core import Adapter, Missing, Task, UserError
+from adapters._mujoco_natives import NATIVES, Changes
+from harness.core import Adapter, Missing, Native, Task, UserError
 
 __all__ = ["RoboticsAdapter"]
 
@@ -33,6 +34,11 @@ class RoboticsAdapter(Adapter):
         """Images need EGL or OSMesa."""
         return no_images()
 
+    @classmethod
+    def natives(cls, task: Task | None = None) -> tuple[Native, ...]:
+        """What MuJoCo's model offers; the cameras of `image` belong to no model."""
+        return NATIVES
+
     def __init__(self, task: Task, **arguments: Any) -> None:
         self._params, self._instruction = task.params, str(task.params["instruction"])
         wrapped = _make(task.params["id"], arguments)
@@ -40,6 +46,7 @@ class RoboticsAdapter(Adapter):
         self._env: Any = wrapped.unwrapped  # wrappers cost time
         self._steps = 0
         self._data: Any = self._env.data
+        self._changes = Changes(self._env.model)
         self._qpos, self._qvel = self._data.qpos, self._data.qvel
         self._canvases: dict[int, Canvas] = {}
 

@@ -99,12 +99,14 @@ class FetchAdapter(RoboticsAdapter):
     def reset(self, case: Case) -> TimeStep:
         """Draw start and goal from `case.simulator_seed`, again while the task is solved from the start."""
         env = self._env
+        self._changes.restore()
         self._observed, _ = self._env.reset(seed=case.simulator_seed)
         while env._is_success(self._observed["achieved_goal"], self._observed["desired_goal"]):
             self._observed, _ = self._env.reset()
         data, site = self._data, self._site
         site.pos[:] = env.goal - data.xpos[int(site.bodyid[0])]  # the package moves the red ball when it draws, and steps with it
         data.site_xpos[site.id] = env.goal
+        self._changes.apply(case)
         self._steps, self._slide, self._advised = 0, None, (-1, np.empty(0))
         return TimeStep(self._views, self._instruction, success=False, metrics=self._metrics())
 

@@ -20,7 +20,7 @@ import numpy as np
 
 from harness.contract.lane import USE_CHECK, ContractError, Lane, Moment, Player, call, demand, difference, prefix, same
 from harness.core import Adapter, BatchedAdapter, Brief, Case, Perturbation, Task
-from harness.load import load
+from harness.load import load, load_adapter
 from harness.specs import UI, ActionSpec, BadAction, Box, Discrete, Elements, MultiDiscrete, Text, Texts
 
 __all__ = ["check_adapter"]
@@ -73,9 +73,10 @@ class _AdapterCheck:
         self.first, self.second = (Case(task, seed) for seed in seeds[:2])
         self.player = Player(task, min(steps, task.max_steps or steps), None if views is None else list(views))
         self.play = self.player.play
-        self.form: Any = load(task.adapter)
-        fits = isinstance(self.form, type) and issubclass(self.form, (Adapter, BatchedAdapter))
+        form = load(task.adapter)
+        fits = isinstance(form, type) and issubclass(form, (Adapter, BatchedAdapter))
         demand(fits, "the entry must name a subclass of harness.core.Adapter or BatchedAdapter")
+        self.form: Any = load_adapter(task.adapter)
         self.batched = issubclass(self.form, BatchedAdapter)
 
     def run(self, others: Sequence[Task], perturbations: Sequence[Perturbation], same_start: bool) -> list[Moment]:

@@ -15,7 +15,7 @@ from harness.contract.lane import ContractError, call, demand, digest, prefix
 from harness.core import Agent, Answer, BadAction, BatchedAdapter, Box, Brief, Case, Task, Turn
 from harness.environments import Seat, Unreadable, affinity_key
 from harness.episode import Episode
-from harness.load import load
+from harness.load import load, load_adapter
 
 __all__ = ["check_agent"]
 
@@ -68,7 +68,7 @@ class _Lane:
     """One episode, played as the harness plays it."""
 
     def __init__(self, task: Task, seed: int, agent: Agent, name: str) -> None:
-        kind = load(task.adapter)
+        kind = load_adapter(task.adapter)
         self.seat = Seat(affinity_key(task), kind(task, *([1] if issubclass(kind, BatchedAdapter) else [])))
         self.episode = Episode(None, Case(task, seed))
         self.episode.name = name

@@ -68,9 +68,9 @@ def test_what_they_answer_is_in_the_spec(name: str, spec: Spec) -> None:
     assert agent.act([]) == []
 
 
-def test_only_the_oracle_is_privileged() -> None:
+def test_only_the_oracles_are_privileged() -> None:
     reads = {name: load(entry).reads for name, entry in AGENTS.items()}
-    assert reads == {"uniform": (), "noop": (), "oracle": ("expert",), "blind": ()}
+    assert reads == {"uniform": (), "noop": (), "oracle": ("expert",), "noisy-oracle": ("expert",), "blind": ()}
 
 
 def test_uniform_is_uniform() -> None:

@@ -353,10 +353,12 @@ def test_json_is_the_documented_schema(mixed: Report):
         "source": "arXiv 2412.08442",
         "rule": "another camera",
         "same_rule": False,
+        "table": "",
+        "row": "",
     }
     assert [row["domain"] for row in found["domains"]] == list(DOMAINS)
     assert len(found["not_run"]) == 57
-    assert set(found["not_run"][0]) == {"task", "domain", "suite", "reason", "remedy"}
+    assert set(found["not_run"][0]) == {"task", "domain", "suite", "reason", "remedy", "perturbation"}
     assert found["run"]["packages"] == {"toysim": "1.2"}
 
 

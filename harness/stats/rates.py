@@ -1,18 +1,15 @@
-"""Intervals for rates, means of rates and scores: pure functions, nothing random but a bootstrap with a seed of its own.
-
-Rates lie in [0, 1]. `level` is the two-sided confidence. scipy is imported only where it is needed: a closing table must not wait for it.
-"""
+"""Intervals for one rate, for the mean of several rates, and for the difference of two independent ones."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
 
-__all__ = ["Aggregates", "Interval", "aggregates", "clopper_pearson", "iqm", "mean_of_rates", "mean_score", "optimality_gap", "wilson"]
+__all__ = ["Interval", "clopper_pearson", "mean_of_rates", "newcombe", "wilson", "z_of"]
 
 
 @dataclass(frozen=True)
@@ -24,23 +21,13 @@ class Interval:
     high: float
 
 
-@dataclass(frozen=True)
-class Aggregates:
-    """What Agarwal et al. (2021) report of normalised scores over tasks. The gap is to 1, and smaller is better."""
-
-    mean: Interval
-    median: Interval
-    iqm: Interval
-    optimality_gap: Interval
-
-
 def wilson(successes: int, n: int, level: float = 0.95) -> Interval:
     """The score interval of one proportion, without continuity correction (Wilson 1927; method 3 of Newcombe 1998, Stat. Med. 17:857).
 
     0 of n and n of n have a bound on their open side as any other count has. Raises ValueError unless 0 <= successes <= n and n >= 1.
     """
     _check_counts([successes], [n])
-    z = _z(level)
+    z = z_of(level)
     rate = successes / n
     centre = (successes + z * z / 2) / (n + z * z)
     half = z * math.sqrt(n * rate * (1 - rate) + z * z / 4) / (n + z * z)
@@ -80,7 +67,7 @@ def mean_of_rates(successes: Sequence[int], episodes: Sequence[int], level: floa
     _check_counts(successes, episodes)
     counts = np.asarray(episodes, dtype=np.float64)
     rates = np.asarray(successes, dtype=np.float64) / counts
-    z = _z(level)
+    z = z_of(level)
     return Interval(float(rates.mean()), 1 - _upper_mean(1 - rates, counts, z), _upper_mean(rates, counts, z))
 
 
@@ -124,71 +111,20 @@ def _variance(rates: np.ndarray, counts: np.ndarray) -> float:
     return min(ceiling, float(within.sum()) / tasks**2)
 
 
-def mean_score(scores: Sequence[float] | np.ndarray, level: float = 0.95) -> Interval:
-    """The mean of independent scores, shape (n,), n >= 2, with Student's t interval; equal scores have an interval of no width.
+def newcombe(successes: tuple[int, int], episodes: tuple[int, int], level: float = 0.95) -> Interval:
+    """The difference second minus first of two independent rates (method 10 of Newcombe 1998, Stat. Med. 17:873): Wilson's bounds, squared and added.
 
-    Raises ValueError for fewer than two.
+    For runs that share no case; where cases pair, paired_difference is narrower. Raises ValueError as wilson does.
     """
-    from scipy.special import stdtrit
-
-    values = np.asarray(scores, dtype=np.float64)
-    if len(values) < 2:
-        raise ValueError(f"an interval of a mean needs two scores, got {len(values)}")
-    half = float(stdtrit(len(values) - 1, (1 + level) / 2)) * float(values.std(ddof=1)) / math.sqrt(len(values))
-    mean = float(values.mean())
-    return Interval(mean, mean - half, mean + half)
+    first, second = (wilson(k, n, level) for k, n in zip(successes, episodes))
+    value = second.value - first.value
+    down = math.hypot(second.value - second.low, first.high - first.value)
+    up = math.hypot(second.high - second.value, first.value - first.low)
+    return Interval(value, value - down, value + up)
 
 
-def iqm(scores: np.ndarray) -> np.ndarray:
-    """The interquartile mean over the last two axes (episodes, tasks) together: floor(count / 4) scores are cut at either end."""
-    flat = scores.reshape(*scores.shape[:-2], -1)
-    count = flat.shape[-1]
-    cut = count // 4
-    means: np.ndarray = np.partition(flat, [cut, count - cut - 1], axis=-1)[..., cut : count - cut].mean(axis=-1)
-    return means
-
-
-def optimality_gap(scores: np.ndarray) -> np.ndarray:
-    """How far scores, last two axes (episodes, tasks), fall short of 1 on average; what exceeds 1 makes up for nothing."""
-    gaps: np.ndarray = 1 - np.minimum(scores, 1.0).mean(axis=(-2, -1))
-    return gaps
-
-
-def aggregates(scores: np.ndarray, level: float = 0.95, repeats: int = 2000, seed: int = 0) -> Aggregates:
-    """Mean, median of the tasks' means, IQM and optimality gap of normalised scores, shape (episodes, tasks), with bootstrap intervals.
-
-    The bootstrap draws episodes within each task (stratified, percentile method; Agarwal et al. 2021, arXiv 2108.13264): it tells what
-    other episodes of these tasks could have given, not other tasks or other trainings. With few episodes it is somewhat too narrow, and of
-    a task whose episodes all scored the same it knows no spread. It depends neither on the order of the episodes nor on global random
-    state; rliable 1.2.0 draws from numpy's global generator whatever its random_state, so it serves the tests only, as a second opinion.
-    """
-    columns = np.sort(np.asarray(scores, dtype=np.float64), axis=0)
-    episodes, tasks = columns.shape
-    measures: tuple[Callable[[np.ndarray], np.ndarray], ...] = (_mean, _median_of_means, iqm, optimality_gap)
-    rng = np.random.default_rng(seed)
-    drawn: list[list[np.ndarray]] = [[] for _ in measures]
-    block = max(1, 1_000_000 // columns.size)
-    for start in range(0, repeats, block):
-        rows = rng.integers(episodes, size=(min(block, repeats - start), episodes, tasks), dtype=np.int32)
-        sample = np.take_along_axis(columns[None], rows, axis=1)
-        for values, measure in zip(drawn, measures):
-            values.append(measure(sample))
-    tails = [(1 - level) / 2, (1 + level) / 2]
-    bounds = [np.quantile(np.concatenate(values), tails).tolist() for values in drawn]
-    return Aggregates(*(Interval(float(measure(columns)), *bound) for measure, bound in zip(measures, bounds)))
-
-
-def _mean(scores: np.ndarray) -> np.ndarray:
-    means: np.ndarray = scores.mean(axis=(-2, -1))
-    return means
-
-
-def _median_of_means(scores: np.ndarray) -> np.ndarray:
-    medians: np.ndarray = np.median(scores.mean(axis=-2), axis=-1)
-    return medians
-
-
-def _z(level: float) -> float:
+def z_of(level: float) -> float:
+    """The two-sided normal quantile of a level. Raises ValueError unless 0 < level < 1."""
     if not 0 < level < 1:
         raise ValueError(f"the level lies between 0 and 1, got {level}")
     return NormalDist().inv_cdf((1 + level) / 2)

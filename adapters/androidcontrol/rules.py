@@ -1,0 +1,95 @@
+"""Which action was recorded, and whether another is as good: two rules, `grid` and `box`.
+
+Both ask for the same kind of action, and the same direction of a scroll. They differ in places and words:
+    grid   GEA's (arXiv 2412.08442): the screen is cut into 50 x 50 blocks, and the point must lie within 5 of them of the recorded one on
+           each axis; one of the two texts or names must contain the other, in any case
+    box    the community's: the point must lie in the box of the element that was meant, the smallest visible one with the recorded point in
+           it; where there is none, the grid decides. Texts and names must be equal, but for case and spaces around them
+An empty text would be contained in all others: neither an empty answer nor an empty record is ever right.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from adapters.androidcontrol.records import Episode
+from harness.core import BadAction, Element, UIAction
+
+__all__ = ["KINDS", "RULES", "recorded", "right"]
+
+RULES = ("grid", "box")
+BLOCKS, NEAR = 50, 5
+KINDS = {
+    "click": "click",
+    "long_press": "long_press",
+    "scroll": "scroll",
+    "input_text": "type",
+    "type": "type",
+    "open_app": "open_app",
+    "navigate_home": "navigate_home",
+    "navigate_back": "navigate_back",
+    "wait": "wait",
+}
+"""The data set's action types, and what they are called here."""
+
+
+def recorded(episode: Episode, step: int) -> UIAction:
+    """The recorded action of a step, its point on the screen. Raises BadAction where none of ours stands for it."""
+    try:
+        told: dict[str, Any] = json.loads(episode.actions[step])
+        kind = KINDS[told["action_type"]]
+        if kind in ("click", "long_press"):
+            places = zip((told["x"], told["y"]), episode.sizes[step])
+            x, y = (min(max(float(value), 0.0), size - 1.0) for value, size in places)
+            return UIAction(kind, x=x, y=y)
+        if kind == "scroll":
+            return UIAction(kind, direction=str(told["direction"]).lower())
+        if kind in ("type", "open_app"):
+            text = told["text" if kind == "type" else "app_name"]
+            if not isinstance(text, str) or not text.strip():
+                raise BadAction("the recorded text is empty")
+            return UIAction(kind, text=text)
+        return UIAction(kind)
+    except (KeyError, ValueError, TypeError, AttributeError) as fault:
+        raise BadAction(f"step {step} of episode {episode.id} has no action that we know: {fault!r}") from None
+
+
+def right(action: UIAction, true: UIAction, size: tuple[int, int], seen: Sequence[Element], rule: str) -> bool:
+    """Whether `action`, its places given as points, is as good as the recorded one on this screen, by one of RULES."""
+    if action.kind != true.kind:
+        return False
+    if true.kind in ("click", "long_press"):
+        return _in_target(action, true, size, seen) if rule == "box" else _near(action, true, size)
+    if true.kind == "scroll":
+        return action.direction == true.direction
+    if true.kind in ("type", "open_app"):
+        mine, theirs = ((each.text or "").strip().casefold() for each in (action, true))
+        if not mine or not theirs:
+            return False
+        return mine == theirs if rule == "box" else mine in theirs or theirs in mine
+    return True
+
+
+def _near(action: UIAction, true: UIAction, size: tuple[int, int]) -> bool:
+    for mine, theirs, length in ((action.x, true.x, size[0]), (action.y, true.y, size[1])):
+        assert mine is not None
+        assert theirs is not None
+        if abs(math.floor(mine * BLOCKS / length) - math.floor(theirs * BLOCKS / length)) > NEAR:
+            return False
+    return True
+
+
+def _in_target(action: UIAction, true: UIAction, size: tuple[int, int], seen: Sequence[Element]) -> bool:
+    holding = [element for element in seen if _holds(element, true)]
+    if not holding:
+        return _near(action, true, size)
+    return _holds(min(holding, key=lambda element: element.width * element.height), action)
+
+
+def _holds(element: Element, action: UIAction) -> bool:
+    assert action.x is not None
+    assert action.y is not None
+    return element.x <= action.x < element.x + element.width and element.y <= action.y < element.y + element.height

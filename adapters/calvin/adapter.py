@@ -1,0 +1,205 @@
+"""CALVIN: the adapter. See the class."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from adapters.calvin.chains import ARM, CHAINS, LENGTH, chains, scene_of
+from harness.core import Adapter, Box, Brief, Case, Missing, Task, TimeStep, UserError
+
+__all__ = ["CalvinAdapter"]
+
+VARIABLE = "CALVIN_ROOT"
+ANNOTATIONS = Path("calvin_models", "conf", "annotations", "new_playtable_validation.yaml")
+SUBTASK_STEPS = 360
+
+
+class CalvinAdapter(Adapter):
+    """A Panda arm at a table with a drawer, a sliding door, a light, an LED and three blocks; five instructions, one after the other.
+    Params: `scene` (`calvin_scene_D`, the one of the evaluation), `subtasks` (5: the whole chain; 1: its first task alone), `egl` (true, as in
+    CALVIN's evaluation; false draws on the CPU, with other textures) and `root`, the checkout of mees/calvin, if it is not at $CALVIN_ROOT or
+    around the installed calvin_env.
+
+    Case.seed -> chain: CALVIN's own thousand, in their order, anew after the last (chains.py). An instruction holds until it is done, or
+    for 360 steps; the first one that is not done ends the episode. What counts as done is calvin_env's `Tasks`, asked for the task in hand.
+
+    Views:
+        image, image_gripper  uint8 (200, 200, 3), (84, 84, 3)  RGB, row 0 at the top: from a corner of the table, and from the hand
+        depth, depth_gripper  float32 (200, 200), (84, 84)      m
+        proprio               float32 (15,)                     `robot_obs`
+        state                 float32 (39,)                     `robot_obs`, then `scene_obs`, which tells all
+    Action: Box (7,), -1 to 1: the hand moves by x, y, z (1 is 0.02 m) and turns about them (1 is 0.05 rad), in the world's frame, z up; the
+    gripper opens from 0 on, and closes below. 30 Hz.
+
+    Success: all `subtasks` were done. Score: `chain_length`, how many were; metrics `reached_1` to `reached_5`. Reward 1 for each.
+    No expert. Cameras draw when they are read.
+    """
+
+    packages: ClassVar[tuple[str, ...]] = ("pybullet",)
+    guide: ClassVar[str] = (
+        "git clone --recursive https://github.com/mees/calvin; pip install pybullet hydra-core hydra-colorlog gitpython numpy-quaternion "
+        f"opencv-python gym scipy numba; pip install --no-deps -e calvin/calvin_env; set {VARIABLE} to calvin"
+    )
+
+    @classmethod
+    def missing(cls, task: Task | None = None) -> Missing | None:
+        """The packages, or the checkout."""
+        absent = super().missing(task)
+        if absent is None and importlib.util.find_spec("calvin_env") is None:
+            absent = Missing("calvin_env is not installed", cls.guide)
+        if absent is None:
+            root = _root(task)
+            if root is None or not (root / ANNOTATIONS).is_file():
+                return Missing(f"there is no checkout of mees/calvin, with its {ANNOTATIONS}, at {root or VARIABLE}", cls.guide)
+        return absent
+
+    @classmethod
+    def affinity(cls, task: Task) -> str:
+        """One table serves all chains of its scene."""
+        return f"{task.params.get('scene')} {task.params.get('egl')}"
+
+    def __init__(self, task: Task) -> None:
+        root = _root(task)
+        if root is None:
+            raise UserError(f"task {task.id}: set {VARIABLE} to a checkout of mees/calvin")
+        import calvin_env
+        import hydra
+        from omegaconf import OmegaConf
+
+        conf = Path(calvin_env.__file__).resolve().parents[1] / "conf"
+        wanted = [f"scene={task.params['scene']}", "cameras=static_and_gripper", "robot=panda_longer_finger"]
+        quiet = ["hydra/job_logging=none", "hydra/hydra_logging=none"]
+        with _quietly():
+            with hydra.initialize_config_dir(str(conf), version_base=None):
+                config = hydra.compose("config_data_collection", overrides=[*wanted, *quiet])
+            self._env: Any = hydra.utils.instantiate(
+                config.env, show_gui=False, use_vr=False, use_scene_info=True, use_egl=bool(task.params.get("egl", True))
+            )
+        self._cameras = {camera.name: camera for camera in self._env.cameras}
+        self._env.cameras = []  # else every step draws
+        self._oracle: Any = hydra.utils.instantiate(config.tasks)
+        self._words: Any = OmegaConf.load(root / ANNOTATIONS)
+        self._drawn: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+        self._views = {
+            "image": lambda: self._draw("static")[0],
+            "image_gripper": lambda: self._draw("gripper")[0],
+            "depth": lambda: self._draw("static")[1],
+            "depth_gripper": lambda: self._draw("gripper")[1],
+            "proprio": lambda: self._robot.astype(np.float32),
+            "state": lambda: self._state.astype(np.float32),
+        }
+        self.brief = _brief({name: (camera.height, camera.width) for name, camera in self._cameras.items()})
+
+    def reset(self, case: Case) -> TimeStep:
+        """Put everything where the case's chain begins."""
+        self._chain = chains()[case.seed % CHAINS]
+        self._wanted = self._chain.tasks[: case.task.params.get("subtasks", LENGTH)]
+        self._done = self._steps = 0
+        with _quietly():
+            self._env.load()  # the engine keeps contacts and joint constraints otherwise
+            seen = self._env.reset(robot_obs=np.array(ARM), scene_obs=scene_of(self._chain.start))
+        self._look(seen)
+        self._before = self._env.get_info()
+        return self._told(0.0, False)
+
+    def step(self, action: Any) -> TimeStep:
+        """Move for a thirtieth of a second."""
+        move = self.brief.action.check(action).astype(np.float64)
+        hand = 1 if move[6] >= 0 else -1
+        seen, _, _, now = self._env.step(np.array([*move[:6], hand]))
+        self._look(seen)
+        self._steps += 1
+        task = self._wanted[self._done]
+        if self._oracle.get_task_info_for_set(self._before, now, {task}):
+            self._done, self._steps, self._before = self._done + 1, 0, now
+            return self._told(1.0, self._done == len(self._wanted))
+        return self._told(0.0, self._steps >= SUBTASK_STEPS)
+
+    def render(self) -> np.ndarray:
+        """The view `image`."""
+        return self._draw("static")[0]
+
+    def state(self) -> bytes:
+        """All of `state`, in full precision."""
+        return self._state.tobytes()
+
+    def close(self) -> None:
+        """Leave the physics server."""
+        with _quietly():
+            self._env.close()
+        self._env.ownsPhysicsClient = False  # its destructor closes again
+
+    def _look(self, seen: Any) -> None:
+        self._robot = np.asarray(seen["robot_obs"], np.float64)
+        self._state = np.concatenate([self._robot, np.asarray(seen["scene_obs"], np.float64)])
+        self._drawn = {}
+
+    def _draw(self, camera: str) -> tuple[np.ndarray, np.ndarray]:
+        if camera not in self._drawn:
+            colours, depth = self._cameras[camera].render()
+            self._drawn[camera] = np.ascontiguousarray(colours, np.uint8), np.asarray(depth, np.float32)
+        colours, depth = self._drawn[camera]
+        return colours.copy(), depth.copy()
+
+    def _told(self, reward: float, over: bool) -> TimeStep:
+        asked = self._wanted[min(self._done, len(self._wanted) - 1)]
+        metrics = {f"reached_{k}": float(self._done >= k) for k in range(1, len(self._wanted) + 1)}
+        metrics["chain_length"] = float(self._done)
+        return TimeStep(self._views, str(self._words[asked][0]), reward, over, False, self._done == len(self._wanted), metrics)
+
+
+def _root(task: Task | None) -> Path | None:
+    told = (task.params.get("root") if task is not None else None) or os.environ.get(VARIABLE)
+    if told:
+        return Path(told).expanduser()
+    found = importlib.util.find_spec("calvin_env")
+    return None if found is None or found.origin is None else Path(found.origin).resolve().parents[2]
+
+
+@contextlib.contextmanager
+def _quietly() -> Iterator[None]:
+    """Without what the package prints and logs."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
+            yield
+    finally:
+        logging.disable(before)
+
+
+def _brief(sizes: dict[str, tuple[int, int]]) -> Brief:
+    picture = {name: Box((*size, 3), "uint8", 0, 255, "px", "RGB") for name, size in sizes.items()}
+    depth = {name: Box(size, "float32", 0, 100, "m", "along the optical axis") for name, size in sizes.items()}
+    arm = "the hand's position (m) and Euler angles (rad), the gripper's width (m), seven joints (rad), the gripper's command"
+    things = "slider, drawer (m), button, switch, lightbulb, LED; red, blue, pink block: position (m) and Euler angles (rad) each"
+    return Brief(
+        observation={
+            "image": picture["static"],
+            "image_gripper": picture["gripper"],
+            "depth": depth["static"],
+            "depth_gripper": depth["gripper"],
+            "proprio": Box((15,), "float32", unit="m, rad", meaning=arm),
+            "state": Box((39,), "float32", unit="m, rad", meaning=f"{arm}; {things}"),
+        },
+        action=Box(
+            (7,),
+            "float32",
+            -1,
+            1,
+            "1",
+            "the hand moves by x, y, z (1 is 0.02 m) and turns about x, y, z (1 is 0.05 rad), world frame; the gripper opens from 0 on, closes below",
+            (0, 0, 0, 0, 0, 0, 1),
+        ),
+        embodiment="a Franka Panda arm with a gripper at a table with a drawer, a sliding door, a switch, a button and three blocks",
+        simulator="CALVIN on PyBullet",
+        control_hz=30.0,
+    )

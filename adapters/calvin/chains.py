@@ -1,0 +1,191 @@
+"""The thousand chains of CALVIN's evaluation, and the state in which each begins: numbers alone, no simulator.
+
+Which tasks can follow which, how the chains are drawn, and where things lie are those of `calvin_agent/evaluation` (mees/calvin,
+multistep_sequences.py and utils.py); tried: its own code gives the same 1000 chains and states. There, a chain is drawn again until each
+of its five tasks is possible, and no two of them are of one category.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Union
+
+import numpy as np
+
+__all__ = ["ARM", "CHAINS", "LENGTH", "TASKS", "Chain", "chains", "drawn", "scene_of", "starts"]
+
+CHAINS, LENGTH = 1000, 5
+COLOURS = ("red", "blue", "pink")
+State = Mapping[str, Union[str, int]]
+Change = tuple[State, State]
+"""(what must hold, what holds then)."""
+
+
+@dataclass(frozen=True)
+class Move:
+    """A task: its category, of which a chain has one task only, and the ways in which it can come about."""
+
+    category: int
+    ways: tuple[Change, ...]
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Where it begins and what is asked, one after the other."""
+
+    start: State
+    tasks: tuple[str, ...]
+
+
+def _lifted(block: str, place: str) -> Iterator[Change]:
+    held: State = {block: "grasped", "grasped": 1}
+    if place == "slider":  # its one half is open, on the side where the door is not
+        yield {block: "slider_left", "slider": "right", "grasped": 0}, held
+        yield {block: "slider_right", "slider": "left", "grasped": 0}, held
+    else:
+        yield {block: place, **({"drawer": "open"} if place == "drawer" else {}), "grasped": 0}, held
+
+
+def _moves() -> Iterator[tuple[str, Move]]:
+    """In the order of CALVIN's own table, on which the draws depend."""
+    blocks = [f"{colour}_block" for colour in COLOURS]
+    for verb, block in itertools.product(("rotate", "push"), blocks):
+        for side in ("right", "left"):
+            yield f"{verb}_{block}_{side}", Move(1, (({block: "table", "grasped": 0}, {}),))
+    for category, name, thing, to, before in (
+        (2, "move_slider_left", "slider", "left", "right"),
+        (2, "move_slider_right", "slider", "right", "left"),
+        (3, "open_drawer", "drawer", "open", "closed"),
+        (3, "close_drawer", "drawer", "closed", "open"),
+    ):
+        yield name, Move(category, (({thing: before, "grasped": 0}, {thing: to}),))
+    for block in blocks:
+        for category, place in enumerate(("table", "slider", "drawer"), 4):
+            yield f"lift_{block}_{place}", Move(category, tuple(_lifted(block, place)))
+    into_slider = [({block: "grasped", "slider": side}, {block: f"slider_{side}", "grasped": 0}) for block in blocks for side in SIDES]
+    yield "place_in_slider", Move(7, tuple(into_slider))
+    yield "place_in_drawer", Move(7, tuple(({block: "grasped", "drawer": "open"}, {block: "drawer", "grasped": 0}) for block in blocks))
+    pairs = [*itertools.permutations(blocks, 2)]
+    stacked: list[State] = [{top: "stacked_top", bottom: "stacked_bottom", "grasped": 0} for top, bottom in pairs]
+    yield "stack_block", Move(10, tuple(({top: "grasped", bottom: "table"}, after) for (top, bottom), after in zip(pairs, stacked)))
+    yield "unstack_block", Move(11, tuple((before, {top: "table", bottom: "table"}) for (top, bottom), before in zip(pairs, stacked)))
+    for light in ("lightbulb", "led"):
+        for name, before, after in (("on", 0, 1), ("off", 1, 0)):
+            yield f"turn_{name}_{light}", Move(8, (({light: before, "grasped": 0}, {light: after}),))
+    pushed = [({block: "table", "drawer": "open", "grasped": 0, ALL_OTHERS: block}, {block: "drawer"}) for block in blocks]
+    yield "push_into_drawer", Move(9, tuple(pushed))
+
+
+SIDES = ("right", "left")
+ALL_OTHERS = "all others"
+"""The key of a condition: all blocks but this one lie in the slider."""
+TASKS: Mapping[str, Move] = dict(_moves())
+
+
+def _holds(state: State, condition: State) -> bool:
+    for name, value in condition.items():
+        if name == ALL_OTHERS:
+            others = [state[f"{colour}_block"] for colour in COLOURS if f"{colour}_block" != value]
+            if not all(str(place).startswith("slider_") for place in others):
+                return False
+        elif state[name] != value:
+            return False
+    return True
+
+
+def _possible(start: State, names: Sequence[str]) -> bool:
+    """Whether each task can come about in just one way after those before it, and no two are of one category."""
+    if len({TASKS[name].category for name in names}) < len(names):
+        return False
+    state = dict(start)
+    for name in names:
+        after = [change for condition, change in TASKS[name].ways if _holds(state, condition)]
+        if len(after) != 1:
+            return False
+        state.update(after[0])
+    return True
+
+
+@functools.lru_cache(maxsize=1)
+def starts() -> tuple[State, ...]:
+    """All 192 states in which a chain may begin: one or two blocks on the table, at most one in each half of the slider."""
+    places = ("table", "slider_right", "slider_left")
+    choices: Mapping[str, Sequence[str | int]] = {
+        "led": (0, 1),
+        "lightbulb": (0, 1),
+        "slider": SIDES,
+        "drawer": ("closed", "open"),
+        **{f"{colour}_block": places for colour in COLOURS},
+        "grasped": (0,),
+    }
+    states = (dict(zip(choices, values)) for values in itertools.product(*choices.values()))
+    return tuple(state for state in states if _spread([str(state[f"{colour}_block"]) for colour in COLOURS]))
+
+
+def _spread(places: Sequence[str]) -> bool:
+    return places.count("table") in (1, 2) and places.count("slider_right") < 2 and places.count("slider_left") < 2
+
+
+def drawn(start: int, count: int) -> list[tuple[str, ...]]:
+    """The first `count` chains that CALVIN draws from start number `start`: seconds, for most draws are impossible."""
+    rng, names, found = np.random.RandomState(start), [*TASKS], list[tuple[str, ...]]()
+    while len(found) < count:
+        names_drawn = tuple(str(name) for name in rng.choice(names, size=LENGTH, replace=False))
+        if _possible(starts()[start], names_drawn):
+            found.append(names_drawn)
+    return found
+
+
+@functools.lru_cache(maxsize=1)
+def chains() -> tuple[Chain, ...]:
+    """The 1000 chains in the order of CALVIN's evaluation, from chains.txt: in a line, the number of its start and those of its tasks.
+    They are what `drawn` gives, an equal share for each start but for the first ones, shuffled with seed 0; drawing them takes minutes."""
+    names = [*TASKS]
+    lines = (Path(__file__).parent / "chains.txt").read_text().splitlines()
+    numbers = (tuple(map(int, line.split())) for line in lines)
+    return tuple(Chain(starts()[first], tuple(names[k] for k in others)) for first, *others in numbers)
+
+
+ARM = (
+    0.02586889, -0.2313129, 0.5712808, 3.09045411, -0.02908596, 1.50013585, 0.07999963,
+    -1.21779124, 1.03987629, 2.11978254, -2.34205014, -0.87015899, 1.64119093, 0.55344928, 1.0,
+)  # fmt: skip
+"""The arm at the start, as `robot_obs`: position and Euler angles of the hand (m, rad), width of the gripper (m), seven joints (rad), and the
+gripper's command."""
+IN_SLIDER = {
+    "slider_left": (-2.40851662e-01, 9.24044687e-02, 4.60990009e-01),
+    "slider_right": (7.03416330e-02, 9.24044687e-02, 4.60990009e-01),
+}
+ON_TABLE = ((5.00000896e-02, -1.20000177e-01, 4.59990009e-01), (2.29995412e-01, -1.19995140e-01, 4.59990010e-01))
+TURNED = (np.pi / 2 - np.pi / 8, np.pi / 2 + np.pi / 8)
+
+
+def scene_of(start: State) -> np.ndarray:
+    """The start as `scene_obs`, float64 (24,): slider and drawer (m), button, switch, lightbulb and LED, then for each block, red, blue and
+    pink, its position (m) and Euler angles (rad). Where and how blocks lie on the table is drawn from a hash of the state."""
+    rng = np.random.RandomState(_fnv1(f"dict_values({[*start.values()]})"))
+    table = [np.array(place) for place in ON_TABLE]
+    rng.shuffle(table)
+    scene = np.zeros(24)
+    scene[0] = 0.28 if start["slider"] == "left" else 0.0
+    scene[1] = 0.22 if start["drawer"] == "open" else 0.0
+    scene[3] = 0.088 if start["lightbulb"] == 1 else 0.0
+    scene[4:6] = start["lightbulb"], start["led"]
+    free = {"red": 0, "blue": 1 if start["red_block"] == "table" else 0, "pink": 1}
+    for at, colour in zip((6, 12, 18), COLOURS):
+        place = str(start[f"{colour}_block"])
+        scene[at : at + 3] = IN_SLIDER[place] if place in IN_SLIDER else table[free[colour]]
+        scene[at + 5] = rng.uniform(*TURNED)
+    return scene
+
+
+def _fnv1(text: str) -> int:
+    """FNV-1 of 32 bits as pyhash computes it: from 0, not from the offset basis."""
+    value = 0
+    for byte in text.encode():
+        value = (value * 0x01000193 & 0xFFFFFFFF) ^ byte
+    return value

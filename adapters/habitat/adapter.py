@@ -1,0 +1,284 @@
+"""PointNav, ObjectNav and ImageNav in habitat-sim."""
+
+from __future__ import annotations
+
+import functools
+import math
+import os
+import struct
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from adapters.habitat import episodes, flat
+from adapters.habitat.metrics import Way, compass, heading, pointgoal, rotate_back, yaw
+from adapters.habitat.world import ACTIONS, Body, World
+from harness.core import Adapter, Box, Brief, Case, Discrete, Missing, Task, TimeStep, UserError
+
+__all__ = ["GUIDE", "HabitatAdapter", "data_folder"]
+
+KINDS = ("pointnav", "objectnav", "imagenav")
+SHORTEST, LONGEST, TRIES = 2.0, 20.0, 1000
+"""m: ways in a flat; and how often one is drawn before giving up."""
+INSTRUCTIONS = {
+    "pointnav": "Go to the goal that the compass shows, and stop there.",
+    "imagenav": "Go to where the goal picture was taken, and stop there.",
+    "objectnav": "Find a {}, go near it, and stop there.",
+}
+GUIDE = "conda env create -f adapters/habitat/environment.yml, then --interpreter habitat=/path/to/its/python"
+_pack = struct.Struct("<7d3i?").pack
+
+
+class HabitatAdapter(Adapter):
+    """A body with one camera walks through a home, a step or a turn an action. `task.params`:
+
+        kind      `pointnav`: to a point whose direction it feels; `objectnav`: near any object of a kind; `imagenav`: to where a picture
+                  was taken
+        scene     `flat`: our own flats (`flat.py`), `flats` of them; or absent, and then
+        dataset   the file of habitat's episodes under the data folder, `scenes` the folder of its scenes; `data` is the data folder if it is
+                  not $HABITAT_DATA or ./data
+        near      m: success is to stop at a smaller geodesic distance from the goal (objectnav: from a view point of an object)
+        height, radius, eye, width_px, height_px, hfov, forward, turn, tilt, sliding: the body, see `world.Body`
+
+    Case.seed -> episode: in a flat, flat, start and goal are drawn from the case's stream (both on the navmesh, 2 to 20 m of way between
+    them); of a dataset, the seed-th episode, files sorted by name, counting anew after the last.
+
+    Views, each drawn only when it is read:
+        image            uint8 (height, width, 3)   RGB from the camera
+        depth            float32 (height, width)    m along the optical axis, 0 where nothing was hit
+        image_goal       uint8 (height, width, 3)   imagenav: the picture to reach
+        state_pointgoal  float32 (2,)               pointnav: distance (m) and angle (rad, positive to the left) of the goal in the body's
+                                                    frame: habitat-lab's pointgoal_with_gps_compass
+        proprio          float32 (3,)               place relative to the start: m ahead, m to the right; heading relative to the start (rad)
+        state            float32 (8,)               privileged: see `brief`
+    World frame: y up, metres, forward is -z, a turn to the left positive.
+
+    Actions: Discrete: stop, move_forward, turn_left, turn_right, and for objectnav look_up, look_down. `stop` ends the episode.
+    Reward: by how much the geodesic distance to the goal has shrunk (m). Metrics: see `metrics.Way`; they are habitat-lab's.
+
+    Expert: habitat-sim's greedy follower of the geodesic shortest path; it stops as soon as stopping is success, and gives up when stuck.
+
+    Raises UserError where a param, a dataset or a scene does not exist.
+    """
+
+    packages: ClassVar[tuple[str, ...]] = ("habitat-sim",)
+    guide: ClassVar[str] = GUIDE
+    patience_s: ClassVar[float] = 300.0
+
+    @classmethod
+    def missing(cls, task: Task | None = None) -> Missing | None:
+        """The simulator, or the episodes and scenes of the task."""
+        absent = super().missing(task)
+        if absent is None and task is not None and "dataset" in task.params:
+            folder = data_folder(task.params)
+            for name in (task.params["dataset"], task.params["scenes"]):
+                if not (folder / name).exists():
+                    return Missing(
+                        f"there is no {folder / name}", "set HABITAT_DATA to the folder that holds datasets/ and scene_datasets/"
+                    )
+        return absent
+
+    @classmethod
+    def has_expert(cls, task: Task) -> bool:
+        """Always."""
+        return True
+
+    def __init__(self, task: Task) -> None:
+        params = task.params
+        self._kind, self._near = params.get("kind"), float(params["near"])
+        if self._kind not in KINDS:
+            raise UserError(f"task {task.id}: there is no kind {self._kind!r}; there are {', '.join(KINDS)}")
+        self._body = Body.of(params)
+        self._folder: tempfile.TemporaryDirectory | None = None
+        self._episodes: tuple = ()
+        if "dataset" in params:
+            folder = data_folder(params)
+            self._episodes = _read(folder / params["dataset"], folder / params["scenes"], self._kind == "objectnav")
+            _all_there(self._episodes, task)
+        elif params.get("scene") == "flat" and 1 <= int(params["flats"]) <= flat.FLATS:
+            self._folder = tempfile.TemporaryDirectory(prefix="bench-habitat-")
+        else:
+            raise UserError(f"task {task.id}: wants a `dataset`, or scene = 'flat' and flats from 1 to {flat.FLATS}")
+        self._world = World(self._body)
+        self._actions = ACTIONS if self._kind == "objectnav" else ACTIONS[:4]
+        self._views = {
+            "image": functools.partial(self._world.draw, "image"),
+            "depth": functools.partial(self._world.draw, "depth"),
+            "proprio": self._proprio,
+            "state": self._state,
+        }
+        if self._kind == "pointnav":
+            self._views["state_pointgoal"] = self._pointgoal
+        if self._kind == "imagenav":
+            self._views["image_goal"] = lambda: self._goal_image.copy()
+        self.brief = self._describe()
+
+    def reset(self, case: Case) -> TimeStep:
+        """Load the episode's scene and put the body at its start."""
+        episode = self._episode(case)
+        world = self._world
+        world.load(episode.scene, episode.scene_dataset)
+        if self._kind == "imagenav":
+            world.place(episode.ends[0], yaw(episode.goal_heading))
+            self._goal_image = world.draw("image")
+        world.place(episode.start, episode.rotation)
+        self._at, self._rotation = world.pose()
+        self._start = (self._at, self._rotation)
+        world.aim(episode.ends, self._near)
+        try:
+            self._way = Way(self._at, world.distance(), self._near)
+        except ValueError as fault:
+            raise RuntimeError(f"episode {episode.name} in {episode.scene}: {fault}") from None
+        self._goal = world.nearest_end()
+        self._steps, self._tilt, self._stuck = 0, 0, False
+        self._instruction = INSTRUCTIONS[self._kind].format(episode.category.replace("_", " "))
+        return TimeStep(self._views, self._instruction, success=False, metrics=self._metrics())
+
+    def step(self, action: Any) -> TimeStep:
+        """Stop, move, turn or tilt the camera."""
+        name = self._actions[self.brief.action.check(action)]
+        self._steps += 1
+        reward, way = 0.0, self._way
+        if name == "stop":
+            way.stopped = True
+        else:
+            collided = self._world.act(name)
+            self._tilt += {"look_up": 1, "look_down": -1}.get(name, 0)
+            before = self._at
+            self._at, self._rotation = self._world.pose()
+            distance = way.distance
+            if not np.array_equal(before, self._at):
+                distance = self._world.distance()
+                self._goal = self._world.nearest_end()
+            reward = way.moved(self._at, collided, distance)
+        return TimeStep(self._views, self._instruction, reward, way.stopped, False, way.success, self._metrics())
+
+    def render(self) -> np.ndarray:
+        """(height, width, 3) uint8 RGB from the camera."""
+        return self._world.draw("image")
+
+    def expert(self, executed: Any) -> int | None:
+        """The follower's action; what was executed before shows in where the body stands."""
+        if self._stuck or self._way.stopped:
+            return None
+        if self._way.distance < self._near:
+            return ACTIONS.index("stop")
+        action = self._world.towards(self._goal)
+        self._stuck = action is None
+        return None if action is None else ACTIONS.index(action)
+
+    def state(self) -> bytes:
+        """Place, rotation, steps, collisions, tilt, whether stop was called."""
+        way = self._way
+        return _pack(*self._at, *self._rotation, self._steps, way.collisions, self._tilt, way.stopped)
+
+    def close(self) -> None:
+        """Free the simulator and what was written for it."""
+        self._world.close()
+        if self._folder is not None:
+            self._folder.cleanup()
+
+    def _metrics(self) -> dict:
+        return {**self._way.metrics(), "expert_gave_up": 1.0} if self._stuck else self._way.metrics()
+
+    def _pointgoal(self) -> np.ndarray:
+        return np.array(pointgoal(self._at, self._rotation, self._goal), np.float32)
+
+    def _proprio(self) -> np.ndarray:
+        at, rotation = self._start
+        x, _, z = rotate_back(rotation, self._at - at)
+        return np.array([-z, x, compass(self._rotation, rotation)], np.float32)
+
+    def _state(self) -> np.ndarray:
+        angle = heading(self._rotation)
+        return np.array([*self._at, math.cos(angle), math.sin(angle), *self._goal], np.float32)
+
+    def _episode(self, case: Case) -> episodes.Episode:
+        if self._episodes:
+            chosen = self._episodes[case.seed % len(self._episodes)]
+            turned = float(case.rng("goal heading").uniform(-math.pi, math.pi))
+            return episodes.Episode(**{**chosen.__dict__, "goal_heading": turned})
+        return self._drawn(case)
+
+    def _drawn(self, case: Case) -> episodes.Episode:
+        """An episode in one of the flats."""
+        assert self._folder is not None
+        rng = case.rng("episode")
+        home = flat.build(int(rng.integers(int(case.task.params["flats"]))))
+        path = Path(self._folder.name) / f"flat-{home.number}.stage_config.json"
+        if not path.exists():
+            flat.write(home, path.parent)
+        self._world.load(str(path))
+        category = str(rng.choice(home.categories)) if self._kind == "objectnav" else ""
+        views = [self._on_floor(point) for point in flat.view_points(home, category)] if category else []
+        ends = np.array([point for point in views if point is not None], np.float32).reshape(-1, 3)
+        for _ in range(TRIES):
+            start, goal = (self._on_floor((rng.uniform(0, home.width), 0.0, rng.uniform(0, home.depth))) for _ in range(2))
+            if start is None or (goal is None and not category):
+                continue
+            to = ends if category else np.array([goal], np.float32)
+            if SHORTEST <= self._world.way(start, to) <= LONGEST:
+                turned, looks = rng.uniform(-math.pi, math.pi, 2)
+                return episodes.Episode(
+                    f"seed {case.seed}", str(path), "default", tuple(start), yaw(float(turned)), to, category, float(looks)
+                )
+        raise RuntimeError(f"flat {home.number} has no way of {SHORTEST} to {LONGEST} m to a {category or 'point'}")
+
+    def _on_floor(self, point: tuple) -> np.ndarray | None:
+        """The point on the navmesh right there, or None: not beside it, and not on top of a bed."""
+        snapped = self._world.snap(point)
+        if snapped is None or snapped[1] > 0.2 or math.hypot(snapped[0] - point[0], snapped[2] - point[2]) > 0.02:
+            return None
+        return snapped
+
+    def _describe(self) -> Brief:
+        body = self._body
+        picture = (body.height_px, body.width_px, 3)
+        observation: dict = {
+            "image": Box(picture, "uint8", 0, 255, "px", "RGB from the camera"),
+            "depth": Box(picture[:2], low=0.0, unit="m", meaning="distance along the optical axis of `image`; 0 where nothing was hit"),
+            "proprio": Box((3,), unit="m, rad", meaning="relative to the start: m ahead, m to the right, heading to the left"),
+            "state": Box(
+                (8,),
+                unit="m",
+                meaning="0-2 the body's place x, y, z; 3-4 cosine and sine of its heading to the left of -z; 5-7 the nearest place where "
+                "the goal is reached. World frame: y up",
+            ),
+        }
+        if self._kind == "pointnav":
+            observation["state_pointgoal"] = Box((2,), unit="m, rad", meaning="the goal in the body's frame: distance, angle to the left")
+        if self._kind == "imagenav":
+            observation["image_goal"] = Box(picture, "uint8", 0, 255, "px", "RGB, the picture to reach, from the same camera")
+        return Brief(
+            observation=observation,
+            action=Discrete(
+                len(self._actions), self._actions, "no action does nothing: the no-op turns left; stop ends the episode", noop=2
+            ),
+            embodiment=f"a cylinder of {body.radius:g} m radius and {body.height:g} m height with one camera at {body.eye:g} m, {body.hfov:g} "
+            f"degrees wide: an action moves it {body.forward:g} m ahead or turns it by {body.turn:g} degrees"
+            + (f"; the camera tilts by {body.tilt:g} degrees" if self._kind == "objectnav" else "")
+            + (", along what it bumps into" if body.sliding else ", unless something is in the way"),
+            simulator="Habitat, a simulator of homes, scanned or drawn, on whose floors a body walks without dynamics",
+        )
+
+
+def data_folder(params: Mapping[str, Any]) -> Path:
+    """habitat's data folder: `params["data"]`, else $HABITAT_DATA, else ./data."""
+    return Path(params.get("data") or os.environ.get("HABITAT_DATA") or "data").expanduser()
+
+
+@functools.lru_cache(maxsize=4)
+def _read(path: Path, scenes: Path, objects: bool) -> tuple:
+    return episodes.read(path, scenes, objects)
+
+
+def _all_there(found: tuple, task: Task) -> None:
+    """Raises UserError where scenes are absent: better no row than one over fewer scenes."""
+    paths = {episode.scene for episode in found if episode.scene_dataset == "default"}
+    paths |= {episode.scene_dataset for episode in found} - {"default"}
+    absent = sorted(path for path in paths if not Path(path).exists())
+    if absent:
+        raise UserError(f"task {task.id}: {len(absent)} of the {len(paths)} scenes of its episodes are not there, say {absent[0]}")

@@ -1,0 +1,104 @@
+"""A writer of `.glb` files (glTF 2.0, binary): coloured quads, unlit, grouped by colour. Metres, y up, as glTF has it."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+__all__ = ["Colour", "box", "glb", "write_atomically"]
+
+Colour = tuple
+"""(red, green, blue), each 0 to 1, linear."""
+
+FACES = (
+    ("+x", (1, 5, 7, 3), 0.85),
+    ("-x", (4, 0, 2, 6), 0.8),
+    ("+y", (3, 7, 6, 2), 1.0),
+    ("-y", (4, 5, 1, 0), 0.5),
+    ("+z", (0, 1, 3, 2), 0.7),
+    ("-z", (5, 4, 6, 7), 0.65),
+)
+"""Of a box: the face's normal, its corners counter-clockwise from outside, and how bright it is: without light, edges would not show."""
+FLOAT, UINT = 5126, 5125
+ARRAY, ELEMENTS = 34962, 34963
+
+
+def box(low: tuple, high: tuple, colour: Colour) -> list:
+    """The six faces of a box: (colour, corners (4, 3)). Corner i has the high x, y, z where bits 0, 1 are set and bit 2 is not."""
+    corners = [
+        (
+            (low, high)[i & 1][0],
+            (low, high)[i >> 1 & 1][1],
+            (high, low)[i >> 2 & 1][2],
+        )
+        for i in range(8)
+    ]
+    return [
+        (tuple(round(part * light, 4) for part in colour), np.array([corners[i] for i in indices], np.float64))
+        for _, indices, light in FACES
+    ]
+
+
+def glb(quads: list) -> bytes:
+    """The bytes of a scene of quads [(colour, corners (4, 3) counter-clockwise from the side that shows)]; one material a colour.
+
+    The layout is that of the glTF 2.0 specification, section 4 (GLB). Coordinates are rounded to 0.1 mm, so that equal scenes are equal files.
+    """
+    groups: dict = {}
+    for colour, corners in quads:
+        groups.setdefault(colour, []).append(corners)
+    blob = bytearray()
+    views: list = []
+    accessors: list = []
+
+    def add(array: np.ndarray, target: int, component: int, kind: str, **more: Any) -> int:
+        views.append({"buffer": 0, "byteOffset": len(blob), "byteLength": array.nbytes, "target": target})
+        blob.extend(array.tobytes())  # 4-byte elements only: every view is aligned
+        accessors.append({"bufferView": len(views) - 1, "componentType": component, "count": len(array), "type": kind, **more})
+        return len(accessors) - 1
+
+    primitives, materials = [], []
+    for colour, faces in groups.items():
+        corners = np.round(np.array(faces), 4)  # (n, 4, 3)
+        normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+        normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+        points = corners.reshape(-1, 3).astype("<f4")
+        triangles = (np.arange(len(faces))[:, None] * 4 + np.array([0, 1, 2, 0, 2, 3])).astype("<u4").reshape(-1)
+        position = add(points, ARRAY, FLOAT, "VEC3", min=points.min(0).tolist(), max=points.max(0).tolist())
+        normal = add(np.repeat(normals, 4, axis=0).astype("<f4"), ARRAY, FLOAT, "VEC3")
+        indices = add(triangles, ELEMENTS, UINT, "SCALAR")
+        primitives.append({"attributes": {"POSITION": position, "NORMAL": normal}, "indices": indices, "material": len(materials)})
+        materials.append(
+            {
+                "pbrMetallicRoughness": {"baseColorFactor": [*colour, 1.0], "metallicFactor": 0.0, "roughnessFactor": 1.0},
+                "extensions": {"KHR_materials_unlit": {}},
+            }
+        )
+    document: Mapping[str, Any] = {
+        "asset": {"version": "2.0"},
+        "extensionsUsed": ["KHR_materials_unlit"],
+        "scene": 0,
+        "scenes": [{"nodes": [0]}],
+        "nodes": [{"mesh": 0, "name": "flat"}],
+        "meshes": [{"primitives": primitives}],
+        "materials": materials,
+        "accessors": accessors,
+        "bufferViews": views,
+        "buffers": [{"byteLength": len(blob)}],
+    }
+    text = json.dumps(document, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 4)
+    chunks = struct.pack("<I4s", len(text), b"JSON") + text + struct.pack("<I4s", len(blob), b"BIN\0") + bytes(blob)
+    return struct.pack("<4sII", b"glTF", 2, 12 + len(chunks)) + chunks
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file that another process sees whole or not at all."""
+    partial = path.with_name(path.name + ".part")
+    partial.write_bytes(content)
+    partial.replace(path)

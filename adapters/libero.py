@@ -1,0 +1,239 @@
+"""LIBERO (arXiv 2306.03310): table-top tasks of a Panda arm on robosuite, each with fifty fixed initial states. See the class.
+
+Traps of the package: its import asks a question on the standard input where there is no ~/.libero/config.yaml; where fixtures stand is drawn
+at every reset from numpy's global generator, for the initial state holds joints alone; its pictures have row 0 at the bottom.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import io
+import json
+import os
+import pickle
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from harness.core import Adapter, Box, Brief, Case, Missing, Task, TimeStep, UserError
+
+__all__ = ["LiberoAdapter"]
+
+CONFIG = "LIBERO_CONFIG_PATH"
+IDLE = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, -1.0)
+PROPRIO = (("robot0_joint_pos", 7), ("robot0_eef_pos", 3), ("robot0_eef_quat", 4), ("robot0_gripper_qpos", 2))
+MEANT = "seven joints (rad), the hand's position (m) and quaternion x, y, z, w, the two fingers (m)"
+
+
+class LiberoAdapter(Adapter):
+    """One task of LIBERO. `params`: `suite` (`libero_spatial`, `libero_object`, `libero_goal`, `libero_10`, `libero_90`), `name`, the package's
+    own, `settle`, how many idle steps come before the first turn, and `size`, px.
+
+    Case.seed -> initial state: the one of that index among the task's own (50), anew after the last; the fixtures are drawn with the seed.
+
+    Views:
+        image, image_wrist  uint8 (size, size, 3)  RGB, row 0 at the top: from the front, and from the hand
+        proprio             float32 (16,)          seven joints, the hand's pose, the fingers
+        state               float32 (N,)           the simulator's flattened state: time, positions, velocities
+    Action: Box (7,), -1 to 1: robosuite's OSC_POSE, the hand moves by x, y, z (1 is 0.05 m) and turns (1 is 0.5 rad), the gripper closes
+    towards 1. 20 Hz. World frame: x away from the arm, y to its left, z up.
+
+    Success, reward 1: the goal of the task's BDDL file holds. No expert. Cameras draw when they are read. The instruction is the file's.
+
+    Raises UserError where a param does not exist.
+    """
+
+    packages: ClassVar[tuple[str, ...]] = ("robosuite", "mujoco")
+    guide: ClassVar[str] = (
+        "git clone https://github.com/Lifelong-Robot-Learning/LIBERO; pip install robosuite==1.4.1 bddl easydict gym cloudpickle future torch; "
+        "pip install --no-deps -e LIBERO"
+    )
+
+    @classmethod
+    def missing(cls, task: Task | None = None) -> Missing | None:
+        """The packages, or the package's files."""
+        absent = super().missing(task)
+        if absent is not None:
+            return absent
+        home = _home()
+        if home is None:
+            return Missing("the package libero is not installed", cls.guide)
+        for name in ("assets", "bddl_files", "init_files"):
+            if not (home / name).is_dir():
+                return Missing(f"libero lacks its {name} in {home}", cls.guide)
+        return None
+
+    def __init__(self, task: Task) -> None:
+        home = _home()
+        suite, name = task.params.get("suite"), task.params.get("name")
+        files = [home / folder / str(suite) / f"{name}.{end}" for folder, end in FILES] if home is not None else []
+        if home is None or not all(file.is_file() for file in files):
+            raise UserError(f"task {task.id}: libero has no task {name!r} in {suite!r}; see libero.libero.benchmark")
+        self._size, self._settle = int(task.params["size"]), int(task.params["settle"])
+        self._starts = initial_states(files[1].read_bytes())
+        os.environ.setdefault("MUJOCO_GL", "egl")
+        with _configured(home), _quietly():
+            from libero.libero.envs import OffScreenRenderEnv
+
+            self._env: Any = OffScreenRenderEnv(
+                bddl_file_name=str(files[0]), use_camera_obs=False, camera_heights=self._size, camera_widths=self._size
+            )
+        self._words = str(self._env.language_instruction)
+        self._views = {
+            "image": lambda: self._draw("agentview"),
+            "image_wrist": lambda: self._draw("robot0_eye_in_hand"),
+            "proprio": lambda: self._proprio,
+            "state": lambda: self._state.astype(np.float32),
+        }
+        self.brief = _brief(self._size, self._starts.shape[1])
+
+    def reset(self, case: Case) -> TimeStep:
+        """Build the scene anew, put the initial state in, and wait for it to settle."""
+        index = case.seed % len(self._starts)
+        with _quietly(), _drawn_from(index):
+            self._env.reset()
+            seen = self._env.set_init_state(self._starts[index])
+            for _ in range(self._settle):
+                seen = self._env.step(list(IDLE))[0]
+        self._look(seen)
+        return self._told(bool(self._env.check_success()))
+
+    def step(self, action: Any) -> TimeStep:
+        """Move for a twentieth of a second."""
+        move = self.brief.action.check(action)
+        self._look(self._env.step(move.astype(np.float64))[0])
+        return self._told(bool(self._env.check_success()))
+
+    def render(self) -> np.ndarray:
+        """The view `image`."""
+        return self._draw("agentview")
+
+    def state(self) -> bytes:
+        """The flattened state, in full precision."""
+        return self._state.tobytes()
+
+    def close(self) -> None:
+        """Free the simulation."""
+        self._env.close()
+
+    def _look(self, seen: Any) -> None:
+        parts = [np.asarray(seen[name], np.float32).reshape(size) for name, size in PROPRIO]
+        self._proprio = np.concatenate(parts)
+        self._state = np.asarray(self._env.get_sim_state(), np.float64)
+
+    def _draw(self, camera: str) -> np.ndarray:
+        picture = self._env.sim.render(camera_name=camera, width=self._size, height=self._size)
+        return np.ascontiguousarray(picture[::-1], np.uint8)
+
+    def _told(self, solved: bool) -> TimeStep:
+        return TimeStep(self._views, self._words, float(solved), solved, False, solved)
+
+
+FILES = (("bddl_files", "bddl"), ("init_files", "pruned_init"))
+
+
+def initial_states(file: bytes) -> np.ndarray:
+    """The array of a .pruned_init, float64 (states, N). It is a pickle in a zip, as torch.save writes it; nothing but an array is let in.
+    Raises UserError on anything else."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(file)) as archive:
+            (name,) = [name for name in archive.namelist() if name.endswith("/data.pkl")]
+            found = _ArrayOnly(io.BytesIO(archive.read(name))).load()
+    except (zipfile.BadZipFile, pickle.UnpicklingError, ValueError, EOFError, TypeError, AttributeError) as fault:
+        raise UserError(f"the initial states of a LIBERO task cannot be read: {fault}") from None
+    if not isinstance(found, np.ndarray) or found.ndim != 2 or found.dtype.kind != "f" or not len(found):
+        raise UserError("the initial states of a LIBERO task are no table of numbers")
+    return found.astype(np.float64)
+
+
+class _ArrayOnly(pickle.Unpickler):
+    """Builds numpy arrays, and refuses every other global."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) == ("_codecs", "encode"):
+            return _latin1
+        if (module, name) in (("numpy.core.multiarray", "_reconstruct"), ("numpy._core.multiarray", "_reconstruct")):
+            return np.array([0]).__reduce__()[0]
+        if (module, name) in (("numpy", "ndarray"), ("numpy", "dtype")):
+            return getattr(np, name)
+        raise pickle.UnpicklingError(f"it holds {module}.{name}")
+
+
+def _latin1(text: str, encoding: str) -> bytes:
+    if encoding != "latin1":
+        raise pickle.UnpicklingError(f"it is encoded as {encoding}")
+    return text.encode("latin1")
+
+
+def _home() -> Path | None:
+    """The folder libero/libero of the installed package; not imported."""
+    found = importlib.util.find_spec("libero")
+    for place in (found.submodule_search_locations or ()) if found is not None else ():
+        if (Path(place) / "libero").is_dir():
+            return Path(place) / "libero"
+    return None
+
+
+@contextlib.contextmanager
+def _configured(home: Path) -> Iterator[None]:
+    """Let the package find its files without asking: where the user has no configuration of it, one of our own, for this import."""
+    before = os.environ.get(CONFIG)
+    if (Path(before or "~/.libero").expanduser() / "config.yaml").is_file():
+        yield
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        names = {"bddl_files": "bddl_files", "init_states": "init_files", "datasets": "../datasets", "assets": "assets"}
+        paths = {"benchmark_root": str(home), **{key: str(home / name) for key, name in names.items()}}
+        (Path(folder) / "config.yaml").write_text(json.dumps(paths))  # JSON is YAML
+        os.environ[CONFIG] = folder
+        try:
+            yield
+        finally:
+            os.environ.pop(CONFIG)
+            if before is not None:
+                os.environ[CONFIG] = before
+
+
+@contextlib.contextmanager
+def _drawn_from(seed: int) -> Iterator[None]:
+    """With numpy's global generator seeded, which robosuite draws from, and put back afterwards."""
+    before = np.random.get_state()
+    np.random.seed(seed)
+    try:
+        yield
+    finally:
+        np.random.set_state(before)
+
+
+@contextlib.contextmanager
+def _quietly() -> Iterator[None]:
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
+        yield
+
+
+def _brief(size: int, state: int) -> Brief:
+    return Brief(
+        observation={
+            "image": Box((size, size, 3), "uint8", 0, 255, "px", "RGB, from the front"),
+            "image_wrist": Box((size, size, 3), "uint8", 0, 255, "px", "RGB, from the hand"),
+            "proprio": Box((16,), "float32", unit="m, rad", meaning=MEANT),
+            "state": Box((state,), "float32", meaning="time (s), positions, velocities: MuJoCo's flattened state"),
+        },
+        action=Box(
+            (7,),
+            "float32",
+            -1,
+            1,
+            "1",
+            "the hand moves by x, y, z (1 is 0.05 m) and turns about x, y, z (1 is 0.5 rad), world frame; the gripper closes towards 1, opens towards -1",
+            IDLE,
+        ),
+        embodiment="a Franka Panda arm with a gripper, at a table or a floor with household things",
+        simulator="LIBERO on robosuite and MuJoCo",
+        control_hz=20.0,
+    )

@@ -1,0 +1,146 @@
+"""How a view or an action lies in a Parquet column, and how a Brief lies in JSON.
+
+    image*, uint8 (H, W[, 3])      binary        a PNG (lossless) or JPEG file
+    Box                            list<dtype>   the array in C order; its shape stands in the brief
+    Discrete                       int64
+    MultiDiscrete                  list<int64>
+    Text                           string
+    Texts                          list<string>
+    UI                             string        UIAction.encode: compact JSON
+    Elements                       string        a JSON list with an object for each Element
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from harness.core import UI, Box, Brief, Discrete, Element, Elements, MultiDiscrete, Spec, Text, Texts, UIAction, UserError
+
+__all__ = ["arrow_type", "brief_from_json", "brief_to_json", "decode", "encode", "is_image", "modules", "spec_from_json", "spec_to_json"]
+
+KINDS: Mapping[str, type[Any]] = {kind.__name__: kind for kind in (Box, Discrete, MultiDiscrete, Text, Texts, UI, Elements)}
+JPEG_QUALITY = 95
+
+
+def modules() -> tuple[Any, Any]:
+    """(pyarrow, pyarrow.parquet). Raises UserError where they are missing."""
+    try:
+        import PIL  # noqa: F401
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError as lack:
+        raise UserError(f"demonstrations need the package {lack.name}: pip install 'bench[gea]'") from None
+    return pyarrow, pyarrow.parquet
+
+
+def is_image(name: str, spec: Spec) -> bool:
+    """Whether a view of this name is stored as a picture."""
+    return name.startswith("image") and isinstance(spec, Box) and spec.dtype == "uint8" and (len(spec.shape) == 2 or spec.shape[2:] == (3,))
+
+
+def arrow_type(name: str, spec: Spec) -> Any:
+    """The column's type."""
+    pa, _ = modules()
+    if is_image(name, spec):
+        return pa.binary()
+    if isinstance(spec, Box):
+        return pa.list_(pa.from_numpy_dtype(np.dtype(spec.dtype)))
+    if isinstance(spec, Discrete):
+        return pa.int64()
+    if isinstance(spec, MultiDiscrete):
+        return pa.list_(pa.int64())
+    return pa.list_(pa.string()) if isinstance(spec, Texts) else pa.string()
+
+
+def encode(name: str, spec: Spec, value: Any, images: str = "png") -> Any:
+    """A value as its column takes it; `images` is `png` or `jpeg`."""
+    if is_image(name, spec):
+        from PIL import Image
+
+        file = io.BytesIO()
+        how: dict[str, Any] = {"compress_level": 3} if images == "png" else {"quality": JPEG_QUALITY}
+        Image.fromarray(value).save(file, images, **how)
+        return file.getvalue()
+    if isinstance(spec, (Box, MultiDiscrete)):
+        return np.asarray(value).reshape(-1)
+    if isinstance(spec, UI):
+        return value.encode()
+    if isinstance(spec, Elements):
+        return json.dumps([dataclasses.asdict(element) for element in value], ensure_ascii=False, separators=(",", ":"))
+    return list(value) if isinstance(spec, Texts) else value
+
+
+def decode(name: str, spec: Spec, value: Any) -> Any:
+    """The value that `encode` was given; of a JPEG nearly."""
+    if is_image(name, spec):
+        from PIL import Image
+
+        return np.asarray(Image.open(io.BytesIO(value)))
+    if isinstance(spec, Box):
+        return np.asarray(value, spec.dtype).reshape(spec.shape)
+    if isinstance(spec, MultiDiscrete):
+        return np.asarray(value, np.int64)
+    if isinstance(spec, UI):
+        return UIAction.decode(value)
+    if isinstance(spec, Elements):
+        return tuple(Element(**{**fields, "classes": tuple(fields["classes"]), "flags": tuple(fields["flags"])}) for fields in json.loads(value))
+    return tuple(value) if isinstance(spec, Texts) else value
+
+
+def spec_to_json(spec: Spec) -> dict[str, Any]:
+    """A spec as JSON values, its kind under `kind`; infinite bounds are the strings "inf" and "-inf"."""
+    return {"kind": type(spec).__name__, **{field.name: _plain(getattr(spec, field.name)) for field in dataclasses.fields(spec)}}
+
+
+def spec_from_json(fields: Mapping[str, Any]) -> Spec:
+    """The inverse of spec_to_json. Raises UserError on a kind or field that does not exist."""
+    values = {name: _typed(value) for name, value in fields.items()}
+    try:
+        kind = KINDS[values.pop("kind")]
+        return kind(**values)  # type: ignore[no-any-return]
+    except (KeyError, TypeError, ValueError) as wrong:
+        raise UserError(f"{dict(fields)!r:.200} is no spec: {wrong}") from None
+
+
+def brief_to_json(brief: Brief) -> str:
+    """A brief as JSON text."""
+    return json.dumps(
+        {
+            "observation": {name: spec_to_json(spec) for name, spec in brief.observation.items()},
+            "action": spec_to_json(brief.action),
+            "embodiment": brief.embodiment,
+            "simulator": brief.simulator,
+            "control_hz": brief.control_hz,
+        },
+        ensure_ascii=False,
+    )
+
+
+def brief_from_json(text: str) -> Brief:
+    """The inverse of brief_to_json. Raises UserError on anything else."""
+    try:
+        fields = json.loads(text)
+        observation = {name: spec_from_json(spec) for name, spec in fields["observation"].items()}
+        action: Any = spec_from_json(fields["action"])
+        return Brief(observation, action, fields["embodiment"], fields["simulator"], fields["control_hz"])
+    except (KeyError, TypeError, ValueError, AttributeError) as wrong:
+        raise UserError(f"this is no brief of ours: {wrong}") from None
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, (tuple, list)):
+        return [_plain(each) for each in value]
+    return str(value) if isinstance(value, float) and math.isinf(value) else value
+
+
+def _typed(value: Any) -> Any:
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return tuple(_typed(each) for each in value)
+    return float(value) if value in ("inf", "-inf") else value

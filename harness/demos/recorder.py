@@ -1,0 +1,76 @@
+"""The agent that is played while demonstrations are recorded: the expert, and a note of all that another agent would have seen."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.core import Agent, Brief, Turn
+from harness.demos.columns import arrow_type, brief_to_json, encode, modules
+
+__all__ = ["Recorder"]
+
+
+class Recorder(Agent):
+    """Plays the expert's action and writes every episode to a Parquet file of its own, FOLDER/EPISODE.parquet, when it ends.
+
+    With `noise`, a share of the executed actions is drawn at random instead, so that the expert also shows how to recover (after DART, arXiv
+    1703.09327, which fits Gaussian noise; here it is uniform); what is to be imitated is the expert's action all the same.
+    """
+
+    reads = ("expert",)
+
+    def __init__(self, record: Mapping[str, Any], views: Sequence[str]) -> None:
+        """`record`: `folder`, where the files go, `images` (`png` or `jpeg`) and `noise`; `views`: as Agent.reads."""
+        modules()
+        self.reads = ("expert", *views)
+        self._folder, self._images, self._noise = Path(record["folder"]), record["images"], float(record["noise"])
+        self._taken: dict[str, _Taken] = {}
+
+    def act(self, turns: Sequence[Turn]) -> list[Any]:
+        """The expert's action; the one that does nothing where it has given up."""
+        return [self._one(turn) for turn in turns]
+
+    def _one(self, turn: Turn) -> Any:
+        if turn.step == 0:
+            self._taken[turn.episode] = _Taken(turn.brief)
+        action = turn.brief.action.nothing() if turn.expert is None else turn.brief.action.take(turn.expert)[0]
+        executed = turn.brief.action.sample(turn.rng) if self._noise and turn.rng.random() < self._noise else action
+        self._taken[turn.episode].rows[turn.step] = self._row(turn, action, executed)
+        return executed
+
+    def _row(self, turn: Turn, action: Any, executed: Any) -> dict[str, Any]:
+        brief = turn.brief
+        row: dict[str, Any] = {"step": turn.step, "instruction": turn.instruction}
+        for name, spec in brief.observation.items():
+            row[f"observation.{name}"] = encode(name, spec, turn.observation[name], self._images)
+        return row | {"action": encode("action", brief.action, action), "executed": encode("action", brief.action, executed)}
+
+    def end(self, episodes: Iterable[str]) -> None:
+        """Write the files: ahead of the episodes' lines in the run directory, so that a line always has its file."""
+        for name in episodes:
+            taken = self._taken.pop(name, None)
+            if taken is not None:
+                taken.write(self._folder / f"{name}.parquet")
+
+
+class _Taken:
+    """What was seen and done in one episode so far; rows by step, as a turn may be asked again."""
+
+    def __init__(self, brief: Brief) -> None:
+        self.brief = brief
+        self.rows: dict[int, dict[str, Any]] = {}
+
+    def write(self, file: Path) -> None:
+        pa, parquet = modules()
+        fields = [("step", pa.int32()), ("instruction", pa.string())]
+        fields += [(f"observation.{name}", arrow_type(name, spec)) for name, spec in self.brief.observation.items()]
+        fields += [(name, arrow_type(name, self.brief.action)) for name in ("action", "executed")]
+        schema = pa.schema(fields, metadata={"brief": brief_to_json(self.brief)})
+        rows = [self.rows[step] for step in sorted(self.rows)]
+        file.parent.mkdir(parents=True, exist_ok=True)
+        temporary = file.with_suffix(".new")
+        parquet.write_table(pa.Table.from_pylist(rows, schema=schema), temporary)
+        os.replace(temporary, file)

@@ -1,0 +1,104 @@
+"""`bench doctor --fix NAME`: a virtual environment with a family's packages under .bench/interpreters/, and its line in bench.toml."""
+
+from __future__ import annotations
+
+import difflib
+import glob
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from harness.core import UserError
+from harness.host.config import FILE
+from harness.host.hosted import end_probes, hosted
+from harness.load import load
+
+__all__ = ["fix"]
+
+FOLDER = Path(".bench") / "interpreters"
+NEEDED = ("numpy", "msgpack")
+
+
+def fix(name: str, families: Mapping[str, str], say: Callable[[str], None]) -> str:
+    """Build the interpreter of a family; returns what it is, in a line. Raises UserError when there is nothing to build or it does not work.
+
+    Takes minutes and a network; `say` is told what goes on.
+    """
+    if name not in families:
+        close = difflib.get_close_matches(name.lower(), families, n=2) or families
+        raise UserError(f"--fix {name}: there is no such family; did you mean {' or '.join(close)}?")
+    entry = families[name]
+    kind = load(entry)
+    requirements = kind.requirements or (() if kind.guide else kind.packages)
+    if not requirements:
+        raise UserError(f"--fix {name}: there is nothing that pip could install" + (f". Do this: {kind.guide}" if kind.guide else ""))
+    python = _python(name, kind.pythons)
+    folder = FOLDER / name
+    say(f"{python} -m venv {folder}")
+    _run([python, "-m", "venv", "--clear", str(folder)], f"--fix {name}: making a virtual environment with {python} failed")
+    there = folder / ("Scripts" if os.name == "nt" else "bin") / "python"
+    wanted = list(dict.fromkeys([*requirements, *NEEDED]))
+    say(f"{there} -m pip install {' '.join(wanted)}")
+    _run([str(there), "-m", "pip", "install", "--quiet", *wanted], f"--fix {name}: installing {', '.join(wanted)} failed")
+    form = hosted(kind, entry, os.path.abspath(there))
+    missing = form.missing()
+    if missing is not None:
+        raise UserError(f"--fix {name}: built, but it does not work: {missing.reason}; {missing.remedy}")
+    versions = ", ".join(f"{package} {version}" for package, version in form.versions().items())
+    text = f"{name}: {versions} in {form.interpreter()}"
+    end_probes()
+    write_line(Path(FILE), name, str(there))
+    return text
+
+
+def write_line(file: Path, name: str, path: str) -> None:
+    """Set `NAME = "PATH"` under [interpreters], and leave everything else of the file as it is."""
+    line = f'{name} = "{path}"'
+    lines = file.read_text().splitlines() if file.exists() else []
+    try:
+        begin = next(number for number, text in enumerate(lines) if text.strip() == "[interpreters]")
+    except StopIteration:
+        lines += ["", "[interpreters]"] if lines else ["[interpreters]"]
+        begin = len(lines) - 1
+    end = next((number for number in range(begin + 1, len(lines)) if lines[number].lstrip().startswith("[")), len(lines))
+    old = [number for number in range(begin + 1, end) if re.match(rf"\s*[\"']?{re.escape(name)}[\"']?\s*=", lines[number])]
+    if old:
+        lines[old[0]] = line
+    else:
+        lines.insert(begin + 1, line)
+    file.write_text("\n".join(lines) + "\n")
+
+
+def _python(name: str, versions: Sequence[str]) -> str:
+    """A Python of the first of these versions that is found here. Raises UserError where there is none."""
+    ours = ".".join(map(str, sys.version_info[:2]))
+    for version in versions or (ours,):
+        for candidate in _candidates(version, ours):
+            asked = "import sys, venv, ensurepip; print('%d.%d' % sys.version_info[:2])"
+            said = subprocess.run([candidate, "-I", "-c", asked], capture_output=True, text=True, check=False)
+            if said.stdout.strip() == version:
+                return candidate
+    raise UserError(f"--fix {name}: needs Python {', '.join(versions or (ours,))} with venv, and none is on PATH: install one of them")
+
+
+def _candidates(version: str, ours: str) -> Iterator[str]:
+    if version == ours:
+        yield sys.executable
+    found = shutil.which(f"python{version}")
+    if found is not None:
+        yield found
+    yield from sorted(glob.glob(os.path.expanduser(f"~/.pyenv/versions/{version}.*/bin/python")), reverse=True)
+
+
+def _run(command: Sequence[str], otherwise: str) -> None:
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError as fault:
+        raise UserError(f"{otherwise}: {fault}") from None
+    if done.returncode:
+        said = [line for line in (done.stderr + done.stdout).splitlines() if line.strip()]
+        raise UserError(f"{otherwise}: {' '.join(said[-2:])[:400]}")

@@ -1,0 +1,176 @@
+"""The child interpreter's side: one adapter, driven by messages. Run by path, as `python -I child.py JSON`; see client.py for the other side.
+
+Its Python needs numpy and msgpack. Of this project it finds our packages alone, through an import hook: nothing else that is installed beside
+them. Requests are [operation, argument...], answers ["ok", value] or [kind of fault, text].
+"""
+
+from __future__ import annotations
+
+import importlib.machinery
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from types import ModuleType
+from typing import Any
+
+
+class Ours:
+    """Finds the packages in `places` (top-level name -> folder), and no other module in those folders."""
+
+    def __init__(self, places: Mapping[str, str]) -> None:
+        self._places = places
+
+    def find_spec(self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> Any:
+        """Python's protocol of import: None where the module is none of ours."""
+        if path is not None or name not in self._places:
+            return None
+        return importlib.machinery.PathFinder.find_spec(name, [self._places[name]])
+
+
+class Host:
+    """The adapter of this process, and the operations on it. A single adapter is lane 0."""
+
+    def __init__(self) -> None:
+        self._adapter: Any = None
+        self._batched = False
+        self._brief: Any = None
+        self._seen: dict[int, Mapping[str, Any]] = {}
+
+    def versions(self, packages: Sequence[str]) -> dict[str, str]:
+        """The versions that are installed here; `-` where a package is absent."""
+        from harness.plan import package_versions
+
+        return package_versions(packages)
+
+    def ask(self, entry: str, question: str, arguments: Sequence[Any]) -> Any:
+        """What the class answers to `missing`, `limited` or `has_expert`."""
+        from harness.load import load
+
+        return getattr(load(entry), question)(*arguments)
+
+    def make(self, entry: str, task: Any, lanes: int | None) -> Any:
+        """Build the adapter; returns its brief, None where reset sets it."""
+        from harness.load import load
+
+        kind = load(entry)
+        self._batched = lanes is not None
+        self._adapter = kind(task, lanes) if self._batched else kind(task)
+        self._brief = getattr(self._adapter, "brief", None)
+        return self._brief
+
+    def reset(self, cases: Mapping[int, Any]) -> Any:
+        """Start cases on lanes."""
+        return self._tell(self._adapter.reset(cases) if self._batched else {0: self._adapter.reset(cases[0])})
+
+    def step(self, actions: Mapping[int, Any]) -> Any:
+        """Execute an action on each of these lanes."""
+        return self._tell(self._adapter.step(actions) if self._batched else {0: self._adapter.step(actions[0])})
+
+    def view(self, lane: int, name: str) -> Any:
+        """A view of the last timestep."""
+        value = self._seen[lane][name]
+        return value() if callable(value) else value
+
+    def render(self, lane: int) -> Any:
+        """A frame for people."""
+        return self._adapter.render(lane) if self._batched else self._adapter.render()
+
+    def expert(self, lane: int, executed: Any) -> Any:
+        """The expert's action."""
+        return self._adapter.expert(lane, executed) if self._batched else self._adapter.expert(executed)
+
+    def close(self) -> None:
+        """Free everything."""
+        if self._adapter is not None:
+            adapter, self._adapter = self._adapter, None
+            adapter.close()
+
+    def _tell(self, seen: Mapping[int, Any]) -> Any:
+        """[brief where it is a new one, {lane: timestep in parts, with the simulator's state}]."""
+        from harness.host.wire import LARGE, LAZY
+
+        told = {}
+        for lane, timestep in seen.items():
+            self._seen[lane] = timestep.observation
+            views = {
+                name: LAZY if callable(value) or getattr(value, "nbytes", 0) >= LARGE else value
+                for name, value in timestep.observation.items()
+            }
+            state = self._adapter.state(lane) if self._batched else self._adapter.state()
+            told[lane] = [
+                views,
+                timestep.instruction,
+                timestep.reward,
+                timestep.terminated,
+                timestep.truncated,
+                timestep.success,
+                timestep.metrics,
+                state,
+            ]
+        brief = self._adapter.brief
+        changed = brief is not self._brief
+        self._brief = brief
+        return [brief if changed else None, told]
+
+
+def serve(wire: Any) -> None:
+    """Answer requests until the other end is gone or says close."""
+    from harness.asking import describe
+    from harness.core import BadAction, UserError
+
+    host = Host()
+    operations = {name: getattr(host, name) for name in ("versions", "ask", "make", "reset", "step", "view", "render", "expert", "close")}
+    while True:
+        try:
+            operation, *arguments = wire.receive()
+        except (EOFError, ConnectionError):
+            return
+        try:
+            answer = ["ok", operations[operation](*arguments)]
+        except (BadAction, UserError) as refused:
+            answer = [type(refused).__name__, str(refused)]
+        except (Exception, SystemExit) as fault:
+            answer = ["fault", describe(fault)]
+        try:
+            wire.send(answer)
+        except (TypeError, ValueError, OverflowError) as unfit:  # a value of the simulator's own kind
+            wire.send(["fault", f"{operation}: {unfit}"])
+        except ConnectionError:
+            return
+        if operation == "close":
+            return
+
+
+def die_with_parent() -> None:
+    """Have the kernel end this process with the one that started it, even inside a simulator's call. Elsewhere than on Linux the end of the
+    socket does it, as soon as the simulator returns."""
+    if sys.platform == "linux":
+        import ctypes
+        import signal
+
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
+def main() -> None:
+    """Greet, then serve."""
+    if sys.version_info < (3, 9):  # noqa: UP036
+        sys.exit(f"Python 3.9 or newer is needed, this is {sys.version.split()[0]}")
+    told = json.loads(sys.argv[1])
+    die_with_parent()
+    sys.meta_path.insert(0, Ours(told["places"]))
+    sys.path += told["path"]
+    import socket
+
+    import msgpack
+    import numpy as np
+
+    from harness.host.wire import MAGIC, PROTOCOL, Memory, Wire
+
+    wire = Wire(socket.socket(fileno=told["socket"]), Memory(told["memory"]), writes=True)
+    python = ".".join(map(str, sys.version_info[:3]))
+    wire.send([MAGIC, PROTOCOL, {"python": python, "numpy": np.__version__, "msgpack": ".".join(map(str, msgpack.version))}])
+    serve(wire)
+
+
+if __name__ == "__main__":
+    main()

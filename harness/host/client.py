@@ -1,0 +1,205 @@
+"""A child interpreter and the socket to it: started, asked, and ended whatever happens.
+
+Nothing of it has a name on disk: the socket is a pair, the shared memory and the child's output are files without a name. The child ends with
+this process, even when that is killed; it leads a session of its own, so that what it starts can be ended with it, and Ctrl-C does not reach it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import functools
+import importlib.util
+import json
+import os
+import signal
+import socket
+import subprocess
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from harness.core import BadAction, UserError
+from harness.host.wire import MAGIC, PROTOCOL, Garbage, Memory, Wire
+
+__all__ = ["Client", "HostFault"]
+
+OURS = ("harness", "adapters")
+START_S, CLOSE_S, EXIT_S = 60.0, 5.0, 2.0
+"""Seconds that a child has to greet, to close its adapter, and to exit then."""
+MARGIN = 0.9
+"""A child is given up a little before the watchdog would give up the whole worker."""
+LOG_BYTES = 1 << 20
+
+
+@functools.cache
+def _starter(process: int) -> ThreadPoolExecutor:
+    """The kernel ends a child when the thread that started it ends: this one lives as long as the process."""
+    return ThreadPoolExecutor(1, f"interpreters of {process}")
+
+
+class HostFault(Exception):
+    """The adapter in the other interpreter failed, or that interpreter itself did."""
+
+    remedy = ""
+    """What mends it, where that is known."""
+
+
+class Client:
+    """A child interpreter. `versions` has its own: `python`, `numpy`, `msgpack`."""
+
+    def __init__(self, python: str, entry: str, patience: float) -> None:
+        """Start it, ready to import the adapter `entry`; it has `patience` seconds for every answer. Raises HostFault when it does not greet."""
+        self.name = python
+        self._patience = MARGIN * patience
+        self._process: subprocess.Popen[bytes] | None = None
+        self._connection, theirs = socket.socketpair()
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115
+        fcntl.fcntl(self._log, fcntl.F_SETFL, os.O_APPEND)
+        self._memory = os.memfd_create("bench") if hasattr(os, "memfd_create") else _nameless()
+        self._wire = Wire(self._connection, Memory(self._memory), writes=False)
+        try:
+            with theirs:
+                self._process = self._start(python, entry, theirs)
+            self.versions = self._greeting()
+        except BaseException:
+            self.kill()
+            raise
+
+    def _start(self, python: str, entry: str, theirs: socket.socket) -> subprocess.Popen[bytes]:
+        descriptors = (theirs.fileno(), self._memory)
+        told = {"socket": descriptors[0], "memory": descriptors[1], **_places(entry)}
+        start = _starter(os.getpid()).submit
+        try:
+            return start(
+                subprocess.Popen,
+                [python, "-I", str(Path(__file__).with_name("child.py")), json.dumps(told)],
+                stdin=subprocess.DEVNULL,
+                stdout=self._log,  # a simulator that prints must not reach the table on our stdout
+                stderr=self._log,
+                pass_fds=descriptors,
+                start_new_session=True,
+                env={name: value for name, value in os.environ.items() if not name.startswith("PYTHON")},
+            ).result()
+        except OSError as fault:
+            raise HostFault(f"{python} cannot be started: {fault.strerror}") from None
+
+    def _greeting(self) -> dict[str, str]:
+        try:
+            self._connection.settimeout(min(START_S, self._patience))
+            greeting = self._wire.receive()
+            if not (isinstance(greeting, list) and len(greeting) == 3 and greeting[0] == MAGIC):
+                raise Garbage(f"it says {str(greeting)[:80]!r}")
+            _, protocol, versions = greeting
+        except (OSError, EOFError, Garbage) as fault:
+            raise self._failed(fault) from None
+        if protocol != PROTOCOL:
+            raise HostFault(f"{self.name} speaks version {protocol} of the protocol between interpreters, this side version {PROTOCOL}")
+        return dict(versions)
+
+    def call(self, operation: str, *arguments: Any) -> Any:
+        """The answer to a request. Raises BadAction and UserError as the adapter does, HostFault for everything else that goes wrong there."""
+        if self._process is None:
+            raise HostFault(f"{self.name} has ended already")
+        try:
+            self._connection.settimeout(CLOSE_S if operation == "close" else self._patience)
+            self._wire.send([operation, *arguments])
+            answer = self._wire.receive()
+            if not (isinstance(answer, list) and len(answer) == 2):
+                raise Garbage(f"it says {str(answer)[:80]!r}")
+        except (TypeError, OverflowError):  # the request could not be packed: nothing was sent
+            raise
+        except (OSError, EOFError, Garbage) as fault:
+            raise self._failed(fault) from None
+        except BaseException:  # interrupted while it works: what it says next would be taken for another answer
+            self.kill()
+            raise
+        kind, value = answer
+        if kind == "ok":
+            return value
+        raise {"BadAction": BadAction, "UserError": UserError}.get(kind, HostFault)(value)
+
+    def reset(self) -> None:
+        """An episode begins: what the child printed in earlier ones need not be kept for ever."""
+        if os.fstat(self._log.fileno()).st_size > LOG_BYTES:
+            self._log.truncate(0)
+
+    def close(self) -> None:
+        """Let the adapter close itself, then end the child. Raises what `close` there raised."""
+        if self._process is None:
+            return
+        try:
+            self.call("close")
+            if self._process is not None:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self._process.wait(EXIT_S)
+        finally:
+            self.kill()
+
+    def kill(self) -> None:
+        """End the child now, with whatever it started."""
+        process, self._process = self._process, None
+        if process is not None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):  # nobody is left
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        if self._connection.fileno() >= 0:
+            self._connection.close()
+            os.close(self._memory)
+            self._log.close()
+
+    def _failed(self, fault: BaseException) -> HostFault:
+        """The child is of no more use: end it, and say why."""
+        if isinstance(fault, TimeoutError):
+            text = f"{self.name} did not answer in time"
+        elif isinstance(fault, Garbage):
+            text = f"{self.name} does not speak the protocol between interpreters: {fault}"
+        else:
+            text = f"{self.name} {self._end()}"
+        said = self._last_line()
+        lacks = next((package for package in ("numpy", "msgpack") if said == f"ModuleNotFoundError: No module named '{package}'"), None)
+        self.kill()
+        failed = HostFault(f"{text}; it last printed: {said}" if said else text)
+        if lacks is not None:
+            failed = HostFault(f"{self.name} lacks the package {lacks}")
+            failed.remedy = f"{self.name} -m pip install numpy msgpack"
+        return failed
+
+    def _end(self) -> str:
+        """How it died."""
+        assert self._process is not None
+        try:
+            code = self._process.wait(EXIT_S)
+        except subprocess.TimeoutExpired:
+            return "closed its socket"
+        return f"ended with exit code {code}" if code >= 0 else f"was killed by {signal.Signals(-code).name}"
+
+    def _last_line(self) -> str:
+        size = os.fstat(self._log.fileno()).st_size
+        lines = os.pread(self._log.fileno(), 4096, max(0, size - 4096)).decode(errors="replace").split("\n")
+        return next((" ".join(line.split())[:300] for line in reversed(lines) if line.strip()), "")
+
+
+def _nameless() -> int:
+    """A file without a name, where the system has no memfd_create."""
+    with tempfile.TemporaryFile() as file:
+        return os.dup(file.fileno())
+
+
+def _places(entry: str) -> dict[str, Any]:
+    """Where the child finds our packages, and the module of an adapter that is not ours; never a folder of installed packages as a whole."""
+    root = str(Path(__file__).resolve().parents[2])
+    places, path = dict.fromkeys(OURS, root), []
+    top = entry.partition(":")[0].partition(".")[0]
+    if top not in places:
+        spec = importlib.util.find_spec(top)
+        where = [] if spec is None else [*(spec.submodule_search_locations or []), spec.origin]
+        if not where or where[0] is None:
+            raise UserError(f"{entry}: there is no module {top!r}")
+        folder = str(Path(where[0]).resolve().parent)
+        if "site-packages" in folder or "dist-packages" in folder:
+            places[top] = folder
+        else:
+            path.append(folder)  # what lies beside a module of the user's own belongs to it
+    return {"places": places, "path": path}

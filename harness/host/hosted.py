@@ -1,0 +1,229 @@
+"""The classes that stand in this process for an adapter in another interpreter."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+from harness.core import Adapter, BatchedAdapter, Brief, Case, Missing, Task, TimeStep
+from harness.host.client import Client, HostFault
+from harness.host.wire import LAZY
+
+__all__ = ["Hosted", "end_probes", "hosted"]
+
+_probes: dict[tuple[str, str], Client] = {}
+_forms: dict[tuple[type[Any], str], type[Any]] = {}
+
+
+def hosted(kind: type[Any], entry: str, python: str) -> type[Any]:
+    """The class that plays as `kind` does, in the interpreter `python`; always the same one."""
+    if (kind, python) not in _forms:
+        _forms[kind, python] = _form(kind, entry, python)
+    return _forms[kind, python]
+
+
+def end_probes() -> None:
+    """End the children that were asked about tasks; a later question starts them anew."""
+    while _probes:
+        _probes.popitem()[1].kill()
+
+
+def _form(kind: type[Any], entry: str, python: str) -> type[Any]:
+    form = _HostedBatched if issubclass(kind, BatchedAdapter) else _HostedAdapter
+    names = [name for base in Adapter.__mro__ for name in vars(base).get("__annotations__", {})]
+    said = {name: getattr(kind, name) for name in names if hasattr(kind, name)}
+    fields = {**said, "kind": kind, "entry": entry, "python": python, "__doc__": kind.__doc__, "__module__": kind.__module__}
+    return type(kind.__name__, (form,), fields)
+
+
+class Hosted:
+    """What is asked about a class without building one: the other interpreter answers."""
+
+    kind: ClassVar[type[Any]]
+    entry: ClassVar[str]
+    python: ClassVar[str]
+    packages: ClassVar[tuple[str, ...]]
+    guide: ClassVar[str]
+    patience_s: ClassVar[float]
+
+    @classmethod
+    def _probe(cls) -> Client:
+        key = cls.python, cls.entry
+        if key not in _probes:
+            _probes[key] = Client(cls.python, cls.entry, cls.patience_s)
+        return _probes[key]
+
+    @classmethod
+    def _ask(cls, operation: str, *arguments: Any) -> Any:
+        try:
+            return cls._probe().call(operation, *arguments)
+        except HostFault:
+            probe = _probes.pop((cls.python, cls.entry), None)
+            if probe is not None:
+                probe.kill()
+            raise
+
+    @classmethod
+    def missing(cls, task: Task | None = None) -> Missing | None:
+        """What is missing in the other interpreter."""
+        try:
+            absent = [name for name, version in cls.versions().items() if version == "-"]
+            if absent:
+                install = f"{cls.python} -m pip install {' '.join(absent)}"
+                return Missing(f"the package {absent[0]} is not installed in {cls.python}", cls.guide or install)
+            found: Missing | None = cls._ask("ask", cls.entry, "missing", [task])
+        except HostFault as fault:
+            return Missing(str(fault), fault.remedy or "correct the path: bench.toml, or --interpreter")
+        return found
+
+    @classmethod
+    def limited(cls) -> Missing | None:
+        """What works only in part there."""
+        try:
+            found: Missing | None = cls._ask("ask", cls.entry, "limited", [])
+        except HostFault as fault:
+            return Missing(str(fault), fault.remedy)
+        return found
+
+    @classmethod
+    def has_expert(cls, task: Task) -> bool:
+        """Whether `expert` answers for this task there."""
+        try:
+            return bool(cls._ask("ask", cls.entry, "has_expert", [task]))
+        except HostFault as fault:
+            raise ValueError(str(fault)) from None
+
+    @classmethod
+    def affinity(cls, task: Task) -> str:
+        """As in this interpreter: it must not depend on what is installed."""
+        return str(cls.kind.affinity(task))
+
+    @classmethod
+    def versions(cls) -> dict[str, str]:
+        """Those in the other interpreter."""
+        found: dict[str, str] = cls._ask("versions", list(cls.packages))
+        return found
+
+    @classmethod
+    def interpreter(cls) -> str:
+        """The Python over there, in words."""
+        there = cls._probe().versions
+        return f"Python {there['python']} with numpy {there['numpy']} ({cls.python})"
+
+
+class _Lanes:
+    """The way to a child's lanes."""
+
+    def __init__(self, kind: type[Any], task: Task, lanes: int | None) -> None:
+        self.client = Client(kind.python, kind.entry, kind.patience_s)
+        self._readers: dict[tuple[int, str], Callable[[], Any]] = {}
+        self._states: dict[int, bytes] = {}
+        self._brief: Brief | None = None
+        try:
+            self.brief: Brief | None = self.client.call("make", kind.entry, task, lanes)
+        except BaseException:
+            self.client.kill()
+            raise
+
+    def go(self, operation: str, given: Mapping[int, Any]) -> dict[int, TimeStep]:
+        """Reset or step lanes."""
+        brief, told = self.client.call(operation, given)
+        if brief is not None:
+            self.brief = brief
+        return {lane: self._timestep(lane, *parts) for lane, parts in told.items()}
+
+    def _timestep(self, lane: int, views: dict[str, Any], *parts: Any) -> TimeStep:
+        *said, self._states[lane] = parts
+        for name, value in views.items():
+            if value is LAZY:
+                views[name] = self._reader(lane, name)
+        return TimeStep(views, *said)
+
+    def _reader(self, lane: int, name: str) -> Callable[[], Any]:
+        reader = self._readers.get((lane, name))
+        if reader is None:
+            reader = self._readers[lane, name] = functools.partial(self.client.call, "view", lane, name)
+        return reader
+
+    def state(self, lane: int) -> bytes:
+        """It came with the timestep: one message a step."""
+        return self._states[lane]
+
+
+class _HostedAdapter(Hosted, Adapter):
+    """An Adapter in another interpreter."""
+
+    def __init__(self, task: Task) -> None:
+        self._there = _Lanes(type(self), task, None)
+        self._know()
+
+    def _know(self) -> None:
+        if self._there.brief is not None:
+            self.brief = self._there.brief
+
+    def reset(self, case: Case) -> TimeStep:
+        """There."""
+        self._there.client.reset()
+        seen = self._there.go("reset", {0: case})[0]
+        self._know()
+        return seen
+
+    def step(self, action: Any) -> TimeStep:
+        """There."""
+        return self._there.go("step", {0: self.brief.action.check(action)})[0]
+
+    def render(self) -> Any:
+        """There."""
+        return self._there.client.call("render", 0)
+
+    def expert(self, executed: Any) -> Any:
+        """There."""
+        return self._there.client.call("expert", 0, executed)
+
+    def state(self) -> bytes:
+        """As of the last step."""
+        return self._there.state(0)
+
+    def close(self) -> None:
+        """End the child."""
+        self._there.client.close()
+
+
+class _HostedBatched(Hosted, BatchedAdapter):
+    """A BatchedAdapter in another interpreter."""
+
+    def __init__(self, task: Task, lanes: int) -> None:
+        self._there = _Lanes(type(self), task, lanes)
+        self._know()
+
+    def _know(self) -> None:
+        if self._there.brief is not None:
+            self.brief = self._there.brief
+
+    def reset(self, cases: Mapping[int, Case]) -> Mapping[int, TimeStep]:
+        """There."""
+        self._there.client.reset()
+        seen = self._there.go("reset", cases)
+        self._know()
+        return seen
+
+    def step(self, actions: Mapping[int, Any]) -> Mapping[int, TimeStep]:
+        """There."""
+        return self._there.go("step", {lane: self.brief.action.check(action) for lane, action in actions.items()})
+
+    def render(self, lane: int) -> Any:
+        """There."""
+        return self._there.client.call("render", lane)
+
+    def expert(self, lane: int, executed: Any) -> Any:
+        """There."""
+        return self._there.client.call("expert", lane, executed)
+
+    def state(self, lane: int) -> bytes:
+        """As of the last step."""
+        return self._there.state(lane)
+
+    def close(self) -> None:
+        """End the child."""
+        self._there.client.close()

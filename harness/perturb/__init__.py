@@ -1,0 +1,14 @@
+"""Perturbations between adapter and agent: what each does (kinds.py), one file a group, and how they are chosen and composed.
+
+An effect's randomness comes from a stream keyed by task id, seed, its name and the step, never by its severity. Severity 0 is no perturbation.
+"""
+
+from harness.perturb.chosen import SETS, Arm, choose, fit, native_names, unread
+from harness.perturb.effects import Body, Effect, Luck, NotApplicable
+from harness.perturb.kinds import GROUPS, KINDS, SEVERITIES, Kind
+from harness.perturb.pipeline import Pipeline
+
+__all__ = [
+    "GROUPS", "KINDS", "SETS", "SEVERITIES", "Arm", "Body", "Effect", "Kind", "Luck", "NotApplicable", "Pipeline", "choose", "fit", "native_names",
+    "unread",
+]  # fmt: skip

@@ -1,0 +1,21 @@
+"""What the agent remembers of the past."""
+
+from __future__ import annotations
+
+from harness.perturb.effects import Body, Effect, Luck, NotApplicable
+
+__all__ = ["ShorterHistory"]
+
+
+class ShorterHistory(Effect):
+    """The agent is shown `fewer` past observations than it asks for (None: the newest alone), as at an episode's start."""
+
+    def __init__(self, luck: Luck, body: Body, fewer: int | None) -> None:
+        super().__init__(luck, body)
+        if body.history < 2:
+            raise NotApplicable("the agent is shown one observation at a time: there is no history to shorten")
+        self._fewer = fewer
+
+    def keep(self, history: int) -> int:
+        """One at least."""
+        return 1 if self._fewer is None else max(1, history - self._fewer)

@@ -1,0 +1,112 @@
+"""What stands between an adapter and an agent in one perturbed episode: its effects, in the order in which they were written."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from harness.core import Brief, Case, TimeStep
+from harness.load import load
+from harness.perturb.effects import Body, Effect, Luck
+from harness.perturb.kinds import KINDS
+
+__all__ = ["Pipeline"]
+
+
+class Pipeline:
+    """The effects of one episode. Perturbations of severity 0 are none; those of the simulator's own take place in the adapter's reset.
+
+    A view that no effect changes stays as lazy as it was, and one that the agent does not read is not drawn.
+    """
+
+    def __init__(self, case: Case, brief: Brief, history: int, instruction: str) -> None:
+        """`brief` is the adapter's own, with all views. Raises NotApplicable where a perturbation has nothing to change here."""
+        body = Body(brief, history, instruction, case.task.max_steps)
+        made: list[Effect] = []
+        for perturbation in case.perturbations:
+            kind = KINDS.get(perturbation.name)
+            if kind is None or not perturbation.severity:
+                continue
+            form: Callable[..., Effect] = load(kind.entry)
+            effect = form(Luck(case, perturbation.name), body, **(perturbation.params or kind.levels[perturbation.severity - 1]))
+            made.append(effect)
+            body = Body(effect.shown(body.brief), history, instruction, case.task.max_steps)
+        self.effects = made
+        self._views: dict[str, list[Effect]] = {}
+        for effect in made:
+            for view in effect.views():
+                self._views.setdefault(view, []).append(effect)
+        self._remembered = {view for view, effects in self._views.items() if any(effect.remembers for effect in effects)}
+        self._saying = _with(made, "say")
+        self._acting = _with(made, "act")
+        self._moving = _with(made, "inward")
+        self.history = history
+        for effect in made:
+            self.history = effect.keep(self.history)
+        self._sent: deque[Any] | None = deque(maxlen=max(0, self.history - 1)) if self._acting or self._moving else None
+
+    @classmethod
+    def of(cls, case: Case, brief: Brief, history: int, instruction: str) -> Pipeline | None:
+        """The pipeline of a case, or None where nothing stands between: for the unperturbed, severity 0, and what the simulator does itself."""
+        if not case.perturbations:
+            return None
+        pipeline = cls(case, brief, history, instruction)
+        return pipeline if pipeline.effects else None
+
+    def brief(self, brief: Brief) -> Brief:
+        """The agent's brief."""
+        for effect in self.effects:
+            brief = effect.shown(brief)
+        return brief
+
+    def say(self, instruction: str) -> str:
+        """The agent's instruction."""
+        for effect in self._saying:
+            instruction = effect.say(instruction)
+        return instruction
+
+    def see(self, names: Sequence[str], seen: TimeStep, step: int, looked: bool) -> dict[str, Any] | None:
+        """What the agent observes of these views, `step` actions after the reset; None where it is not asked (`looked` is False): then only
+        views are read of which an effect must see every step."""
+        observation: dict[str, Any] = {}
+        for name in names:
+            if not looked and name not in self._remembered:
+                continue
+            value = seen.observation[name]
+            if callable(value):
+                value = value()
+            for effect in self._views.get(name, ()):
+                value = effect.see(name, value, step)
+            observation[name] = value
+        return observation if looked else None
+
+    def act(self, action: Any, step: int) -> Any:
+        """What is executed in place of the agent's action number `step`."""
+        if self._sent is not None:
+            self._sent.append(action)
+        for effect in reversed(self._moving):
+            action = effect.inward(action)
+        for effect in self._acting:
+            action = effect.act(action, step)
+        return action
+
+    def sent(self) -> tuple[Any, ...] | None:
+        """What the agent sent between the observations that it is shown; None where that was executed as it was."""
+        return None if self._sent is None else tuple(self._sent)
+
+    def expert(self, action: Any) -> Any:
+        """The expert's action as the agent would have to put it."""
+        if action is not None:
+            for effect in self._moving:
+                action = effect.outward(action)
+        return action
+
+    def metrics(self) -> dict[str, float]:
+        """What the result should tell."""
+        return {name: value for effect in self.effects for name, value in effect.metrics().items()}
+
+
+def _with(effects: Sequence[Effect], hook: str) -> list[Effect]:
+    """The effects that do something there."""
+    return [effect for effect in effects if getattr(type(effect), hook) is not getattr(Effect, hook)]

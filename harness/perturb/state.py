@@ -1,0 +1,116 @@
+"""Numbers: noise, a bias and failing sensors; and observations that come late."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from harness.core import Box
+from harness.perturb.effects import Body, Effect, Luck, NotApplicable, is_camera
+
+__all__ = ["ObservationDelay", "StateBias", "StateDropout", "StateNoise"]
+
+
+class _Numbers(Effect):
+    """Changes views of real numbers: `state`, `proprio` and their like. Codes (integers), pictures and depth maps are none.
+
+    An element's scale is its range where its bounds are finite; the others share one scale, the root mean square of all elements in the
+    episode's first observation (1 where that is 0). Results stay within the bounds.
+    """
+
+    def __init__(self, luck: Luck, body: Body) -> None:
+        super().__init__(luck, body)
+        offered = body.brief.observation.items()
+        self._specs = {
+            name: spec for name, spec in offered if isinstance(spec, Box) and np.dtype(spec.dtype).kind == "f" and not is_camera(name, spec)
+        }
+        if not self._specs:
+            raise NotApplicable("there is no view of real numbers here")
+        self._scales: dict[str, np.ndarray] = {}
+
+    def views(self) -> Sequence[str]:
+        """The views of real numbers on offer."""
+        return list(self._specs)
+
+    def scale(self, view: str, value: np.ndarray) -> np.ndarray:
+        """The scale of each element, float64; the first value shown decides."""
+        if view not in self._scales:
+            low, high = (limit.astype(np.float64) for limit in self._specs[view].bounds())
+            rms = float(np.sqrt(np.mean(np.square(value, dtype=np.float64)))) if value.size else 0.0
+            with np.errstate(over="ignore", invalid="ignore"):
+                span = high - low
+            self._scales[view] = np.where(np.isfinite(span), span, rms or 1.0)
+        return self._scales[view]
+
+    def within(self, view: str, value: np.ndarray, like: np.ndarray) -> np.ndarray:
+        """Clipped to the bounds, in the view's dtype."""
+        largest = np.finfo(like.dtype).max
+        low, high = (np.clip(limit.astype(np.float64), -largest, largest) for limit in self._specs[view].bounds())
+        return np.asarray(np.clip(value, low, high), like.dtype)
+
+
+class StateNoise(_Numbers):
+    """Independent normal noise at every step: `sigma` times an element's scale."""
+
+    remembers = True
+
+    def __init__(self, luck: Luck, body: Body, sigma: float) -> None:
+        super().__init__(luck, body)
+        self._sigma = sigma
+
+    def see(self, view: str, value: np.ndarray, step: int) -> np.ndarray:
+        """Add and clip."""
+        noise = self.luck.step(step, view).standard_normal(value.shape)
+        return self.within(view, value + self._sigma * self.scale(view, value) * noise, value)
+
+
+class StateBias(_Numbers):
+    """A sensor that is off by the same all through the episode: normal, `sigma` times an element's scale."""
+
+    remembers = True
+
+    def __init__(self, luck: Luck, body: Body, sigma: float) -> None:
+        super().__init__(luck, body)
+        self._sigma = sigma
+
+    def see(self, view: str, value: np.ndarray, step: int) -> np.ndarray:
+        """Add and clip."""
+        bias = self.luck.episode(view).standard_normal(value.shape)
+        return self.within(view, value + self._sigma * self.scale(view, value) * bias, value)
+
+
+class StateDropout(_Numbers):
+    """At every step each element is 0 with probability `share` (its nearest bound where 0 is out of bounds)."""
+
+    def __init__(self, luck: Luck, body: Body, share: float) -> None:
+        super().__init__(luck, body)
+        self._share = share
+
+    def see(self, view: str, value: np.ndarray, step: int) -> np.ndarray:
+        """Zero some."""
+        lost = self.luck.step(step, view).random(value.shape) < self._share
+        return self.within(view, np.where(lost, 0.0, value), value)
+
+
+class ObservationDelay(Effect):
+    """All views show what was there `steps` steps ago; at the start, the first observation. The instruction is not late."""
+
+    remembers = True
+
+    def __init__(self, luck: Luck, body: Body, steps: int) -> None:
+        super().__init__(luck, body)
+        self._steps = steps
+        self._queues: dict[str, deque[Any]] = {}
+
+    def views(self) -> Sequence[str]:
+        """All of them."""
+        return list(self.body.brief.observation)
+
+    def see(self, view: str, value: Any, step: int) -> Any:
+        """The oldest of the last `steps` + 1 values."""
+        queue = self._queues.setdefault(view, deque(maxlen=self._steps + 1))
+        queue.append(value)
+        return queue[0]

@@ -1,0 +1,50 @@
+"""Before a comparison: what a number of episodes can detect, and how many a difference needs. Normal approximations, for planning only."""
+
+from __future__ import annotations
+
+import math
+from statistics import NormalDist
+
+from harness.stats.rates import z_of
+
+__all__ = ["detectable_difference", "episodes_for_rates", "pairs_needed", "power_of_pairs"]
+
+
+def pairs_needed(effect: float, discordant: float, power: float = 0.8, alpha: float = 0.05) -> int:
+    """Pairs that a two-sided paired test needs to find a difference of rates (Connor 1987, Biometrics 43:207, formula 3).
+
+    effect: the difference, 0 < |effect| <= discordant; discordant: the share of pairs in which only one of the two succeeds. Raises ValueError.
+    """
+    size = abs(effect)
+    if not 0 < size <= discordant <= 1:
+        raise ValueError(f"needs 0 < |effect| <= discordant <= 1, got {effect} and {discordant}")
+    z, zb = z_of(1 - alpha), NormalDist().inv_cdf(power)
+    return math.ceil((z * math.sqrt(discordant) + zb * math.sqrt(discordant - size**2)) ** 2 / size**2)
+
+
+def power_of_pairs(effect: float, discordant: float, pairs: int, alpha: float = 0.05) -> float:
+    """The chance that `pairs` find the difference: the inverse of pairs_needed."""
+    size = abs(effect)
+    spread = math.sqrt(max(discordant - size**2, 1e-12))
+    return NormalDist().cdf((size * math.sqrt(pairs) - z_of(1 - alpha) * math.sqrt(discordant)) / spread)
+
+
+def detectable_difference(discordant: float, pairs: int, power: float = 0.8, alpha: float = 0.05) -> float:
+    """The smallest difference of rates that `pairs` find with this power; 1.0 where none up to `discordant` is found."""
+    if power_of_pairs(discordant, discordant, pairs, alpha) < power:
+        return 1.0
+    low, high = 0.0, discordant
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (low, middle) if power_of_pairs(middle, discordant, pairs, alpha) >= power else (middle, high)
+    return high
+
+
+def episodes_for_rates(first: float, second: float, power: float = 0.8, alpha: float = 0.05) -> int:
+    """Episodes of each of two agents that share no case, for a two-sided test of their rates (Fleiss, Levin & Paik 2003, formula 4.14, uncorrected)."""
+    if not (0 <= first <= 1 and 0 <= second <= 1) or first == second:
+        raise ValueError(f"needs two different rates in [0, 1], got {first} and {second}")
+    middle = (first + second) / 2
+    z, zb = z_of(1 - alpha), NormalDist().inv_cdf(power)
+    spread = z * math.sqrt(2 * middle * (1 - middle)) + zb * math.sqrt(first * (1 - first) + second * (1 - second))
+    return math.ceil(spread**2 / (first - second) ** 2)

@@ -1,0 +1,113 @@
+"""Scores: their mean, the aggregates of Agarwal et al. (2021), and the probability of improvement."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.stats.rates import Interval
+
+__all__ = ["Aggregates", "aggregates", "iqm", "mean_score", "optimality_gap", "probability_of_improvement"]
+
+
+@dataclass(frozen=True)
+class Aggregates:
+    """What Agarwal et al. (2021) report of normalised scores over tasks. The gap is to 1, and smaller is better."""
+
+    mean: Interval
+    median: Interval
+    iqm: Interval
+    optimality_gap: Interval
+
+
+def mean_score(scores: Sequence[float] | np.ndarray, level: float = 0.95) -> Interval:
+    """The mean of independent scores, shape (n,), n >= 2, with Student's t interval; equal scores have an interval of no width.
+
+    Raises ValueError for fewer than two.
+    """
+    from scipy.special import stdtrit
+
+    values = np.asarray(scores, dtype=np.float64)
+    if len(values) < 2:
+        raise ValueError(f"an interval of a mean needs two scores, got {len(values)}")
+    half = float(stdtrit(len(values) - 1, (1 + level) / 2)) * float(values.std(ddof=1)) / math.sqrt(len(values))
+    mean = float(values.mean())
+    return Interval(mean, mean - half, mean + half)
+
+
+def iqm(scores: np.ndarray) -> np.ndarray:
+    """The interquartile mean over the last two axes (episodes, tasks) together: floor(count / 4) scores are cut at either end."""
+    flat = scores.reshape(*scores.shape[:-2], -1)
+    count = flat.shape[-1]
+    cut = count // 4
+    means: np.ndarray = np.partition(flat, [cut, count - cut - 1], axis=-1)[..., cut : count - cut].mean(axis=-1)
+    return means
+
+
+def optimality_gap(scores: np.ndarray) -> np.ndarray:
+    """How far scores, last two axes (episodes, tasks), fall short of 1 on average; what exceeds 1 makes up for nothing."""
+    gaps: np.ndarray = 1 - np.minimum(scores, 1.0).mean(axis=(-2, -1))
+    return gaps
+
+
+def aggregates(scores: np.ndarray, level: float = 0.95, repeats: int = 2000, seed: int = 0) -> Aggregates:
+    """Mean, median of the tasks' means, IQM and optimality gap of normalised scores, shape (episodes, tasks), with bootstrap intervals.
+
+    The bootstrap draws episodes within each task (stratified, percentile method; Agarwal et al. 2021, arXiv 2108.13264): it tells what
+    other episodes of these tasks could have given, not other tasks or other trainings. With few episodes it is somewhat too narrow, and of
+    a task whose episodes all scored the same it knows no spread. It depends neither on the order of the episodes nor on global random
+    state; rliable 1.2.0 draws from numpy's global generator whatever its random_state, so it serves the tests only, as a second opinion.
+    """
+    columns = np.sort(np.asarray(scores, dtype=np.float64), axis=0)
+    episodes, tasks = columns.shape
+    measures: tuple[Callable[[np.ndarray], np.ndarray], ...] = (_mean, _median_of_means, iqm, optimality_gap)
+    rng = np.random.default_rng(seed)
+    drawn: list[list[np.ndarray]] = [[] for _ in measures]
+    block = max(1, 1_000_000 // columns.size)
+    for start in range(0, repeats, block):
+        rows = rng.integers(episodes, size=(min(block, repeats - start), episodes, tasks), dtype=np.int32)
+        sample = np.take_along_axis(columns[None], rows, axis=1)
+        for values, measure in zip(drawn, measures):
+            values.append(measure(sample))
+    tails = [(1 - level) / 2, (1 + level) / 2]
+    bounds = [np.quantile(np.concatenate(values), tails).tolist() for values in drawn]
+    return Aggregates(*(Interval(float(measure(columns)), *bound) for measure, bound in zip(measures, bounds)))
+
+
+def _mean(scores: np.ndarray) -> np.ndarray:
+    means: np.ndarray = scores.mean(axis=(-2, -1))
+    return means
+
+
+def _median_of_means(scores: np.ndarray) -> np.ndarray:
+    medians: np.ndarray = np.median(scores.mean(axis=-2), axis=-1)
+    return medians
+
+
+def probability_of_improvement(
+    base: Sequence[np.ndarray], new: Sequence[np.ndarray], level: float = 0.95, repeats: int = 2000, seed: int = 0
+) -> Interval:
+    """The chance that an episode of `new` scores more than one of `base` on a task drawn at random, ties counted half (Agarwal et al. 2021).
+
+    base, new: scores by task, each of shape (episodes,). The interval is a percentile bootstrap over episodes within each task and arm.
+    """
+    rng = np.random.default_rng(seed)
+    shares = np.array([_wins(b[None], n[None])[0] for b, n in zip(base, new)])
+    drawn = np.zeros(repeats)
+    for b, n in zip(base, new):
+        picks = (side[rng.integers(len(side), size=(repeats, len(side)))] for side in (b, n))
+        drawn += _wins(*picks) / len(base)
+    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2]).tolist()
+    return Interval(float(shares.mean()), low, high)
+
+
+def _wins(base: np.ndarray, new: np.ndarray) -> np.ndarray:
+    """The share of pairs in which `new` wins, of shape (repeats,): one row a repeat."""
+    shares: np.ndarray = np.empty(len(base))
+    for row, (b, n) in enumerate(zip(np.sort(base, axis=1), new)):
+        wins = np.searchsorted(b, n, "left") + np.searchsorted(b, n, "right")
+        shares[row] = wins.mean() / (2 * len(b))
+    return shares

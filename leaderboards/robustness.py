@@ -1,0 +1,426 @@
+"""What perturbations cost: each perturbed case beside its unperturbed twin, by task, by domain and overall.
+
+SR is a success rate, 0 the control, p the perturbed arm. Drop: SRp - SR0. Relative drop: (SR0 - SRp) / SR0, retention: SRp / SR0; neither exists
+where SR0 is 0 (THE COLOSSEUM, arXiv 2402.08191). Area: under SR over the severity, from the control at 0 to the highest one played, divided by that
+(trapezoids). Corruption error: sum over severities of 1 - SR, divided by the same sum of a baseline run (ImageNet-C, arXiv 1903.12261).
+Recovery: P(success | the burst took place, the twin succeeds). Interaction of A+B: (SRab - SR0) - (SRa - SR0) - (SRb - SR0).
+Rates of domains and overall are means over tasks, each weighing the same, over those tasks that played the perturbation.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import math
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from harness.core import DOMAINS, Reference, UserError
+from harness.plan import Plan, label
+from harness.stats import Interval, mean_of_rates, mean_score, paired_difference, wilson
+from harness.store import read_episodes, read_run
+from leaderboards.ratio import ratio_of_means
+
+__all__ = ["Effects", "Outcomes", "PerturbationRow", "difference_in_differences", "read", "robustness"]
+
+MISSING, ERROR, FAILED, SUCCEEDED = -2, -1, 0, 1
+
+
+@dataclass(frozen=True)
+class PerturbationRow:
+    """One perturbation at one severity in one task, one domain (`task` is None) or overall (`domain` is None too).
+
+    Where `severity` is None it is the perturbation's curve over all its severities: `area` and `corruption_error`.
+    """
+
+    perturbation: str
+    """`occlusion`; of a combination `action_noise:3+occlusion`: the severity is the last one's."""
+    severity: int | None
+    task: str | None
+    domain: str | None
+    suite: str | None
+    rule: str | None
+    tasks: int
+    """Tasks that have a success; 1 or 0 in a task's own row."""
+    planned: int
+    n: int
+    successes: int | None
+    agent_errors: int
+    errors: int
+    partial: bool
+    success_rate: float | None
+    ci_low: float | None
+    ci_high: float | None
+    rate_if_missing_fail: float | None
+    score_mean: float | None
+    """Tasks only."""
+    normalised: float | None
+    steps_mean: float | None
+    control_rate: float | None
+    """Of the twins: the same tasks and seeds, unperturbed."""
+    pairs: int
+    """Perturbed cases with a result whose twin has one."""
+    difference: float | None
+    """success_rate - control_rate over the pairs."""
+    difference_low: float | None
+    """95 %, harness.stats.paired_difference."""
+    difference_high: float | None
+    relative_drop: float | None
+    relative_drop_low: float | None
+    relative_drop_high: float | None
+    retention: float | None
+    retention_low: float | None
+    """95 %, leaderboards.ratio.ratio_of_means."""
+    retention_high: float | None
+    score_difference: float | None = None
+    """Of a task without a success: the mean over pairs, with Student's t interval."""
+    score_difference_low: float | None = None
+    score_difference_high: float | None = None
+    recovery_rate: float | None = None
+    recovery_low: float | None = None
+    recovery_high: float | None = None
+    recovery_n: int | None = None
+    interaction: float | None = None
+    interaction_low: float | None = None
+    interaction_high: float | None = None
+    area: float | None = None
+    corruption_error: float | None = None
+    reference: tuple[Reference, ...] = ()
+    """Published figures are of unperturbed tasks: none."""
+
+
+class Outcomes:
+    """What each case of a perturbed run came to, as far as it bears on robustness: arrays of shape (arms, episodes) for each item."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        shapes = [(len(plan.arms), item.episodes) for item in plan.items]
+        self.state = [np.full(shape, MISSING, np.int8) for shape in shapes]
+        self.score = [np.full(shape, np.nan) for shape in shapes]
+        self.steps = [np.zeros(shape, np.int32) for shape in shapes]
+        self.agent_error = [np.zeros(shape, bool) for shape in shapes]
+        self.burst = [np.zeros(shape, bool) for shape in shapes]
+        self._arms: dict[str, list[int]] = {}
+        for number, arm in enumerate(plan.arms[1:], 1):
+            self._arms.setdefault(label(arm), []).append(number)
+
+    def add(self, item: int, number: int, line: Mapping[str, Any]) -> None:
+        """Take one line of episodes.jsonl, of case `number` of an item; of a case that ended in `error` and was played again the later counts."""
+        entry = self.plan.items[item]
+        at = divmod(number, entry.episodes)
+        if self.state[item][at] >= FAILED:
+            return
+        if line["status"] == "error":
+            self.state[item][at] = ERROR
+            return
+        self.state[item][at] = SUCCEEDED if line["success"] is True else FAILED
+        self.agent_error[item][at] = line["status"] == "agent_error"
+        self.steps[item][at] = line["steps"]
+        self.burst[item][at] = line["metrics"].get("burst_steps", 0) > 0
+        score = line["score"]
+        if score is None and entry.task.normaliser is not None and entry.task.success is None:
+            score = entry.task.normaliser.low
+        self.score[item][at] = math.nan if score is None else score
+
+    @property
+    def labels(self) -> list[str]:
+        """`name:severity` of every perturbed arm, in the plan's order."""
+        return list(self._arms)
+
+    def arm(self, item: int, name: str) -> int | None:
+        """The number of the arm that plays `name:severity` in an item; None where it has nothing to change there."""
+        return next((arm for arm in self._arms.get(name, ()) if self.plan.plays(item, arm)), None)
+
+    def played(self, name: str, domain: str | None = None) -> list[tuple[int, int]]:
+        """(item, arm) of all tasks of a domain that play it."""
+        found = []
+        for number, item in enumerate(self.plan.items):
+            arm = self.arm(number, name)
+            if arm is not None and domain in (None, item.task.domain):
+                found.append((number, arm))
+        return found
+
+    def rated(self, item: int) -> bool:
+        """Whether the task has a success."""
+        return self.plan.items[item].task.success is not None
+
+    def pairs(self, item: int, arm: int) -> np.ndarray:
+        """Which episodes have a result in this arm and unperturbed, shape (episodes,)."""
+        state = self.state[item]
+        good: np.ndarray = (state[arm] >= FAILED) & (state[0] >= FAILED)
+        return good
+
+
+def read(path: str | os.PathLike[str]) -> Outcomes:
+    """The outcomes of a run directory. Raises UserError when it is none, or was played without perturbations."""
+    run = read_run(path)
+    plan = Plan.from_json(run["plan"])
+    if not plan.perturbations:
+        raise UserError(f"{path} was played without perturbations: `bench run ... --perturb standard` makes a run with them")
+    outcomes = Outcomes(plan)
+    for line in read_episodes(path):
+        place = plan.locate(line["task"], line["seed"], line["perturbations"])
+        if place is not None:
+            outcomes.add(*place, line)
+    return outcomes
+
+
+def robustness(outcomes: Outcomes, baseline: Outcomes | None = None) -> tuple[PerturbationRow, ...]:
+    """All rows: for each perturbation and severity overall, then by domain, then by task; then the curves."""
+    rows: list[PerturbationRow] = []
+    for name in outcomes.labels:
+        for domain in _scopes(outcomes, name):
+            rows.append(_group(outcomes, name, domain))
+        rows += [_task(outcomes, name, item, arm) for item, arm in outcomes.played(name)]
+    reference = _rates(robustness(baseline)) if baseline is not None else {}
+    return (*rows, *_curves(rows, reference))
+
+
+def _scopes(outcomes: Outcomes, name: str) -> list[str | None]:
+    """None, for all together, and the domains in which it is played."""
+    here = {outcomes.plan.items[item].task.domain for item, _ in outcomes.played(name)}
+    return [None, *(domain for domain in DOMAINS if domain in here)] if here else []
+
+
+def _task(outcomes: Outcomes, name: str, item: int, arm: int) -> PerturbationRow:
+    task = outcomes.plan.items[item].task
+    row = _row(outcomes, name, [(item, arm)], task.domain)
+    row = dataclasses.replace(row, task=task.id, suite=outcomes.plan.items[item].suite, rule=task.rule)
+    scores = outcomes.score[item][arm]
+    known = scores[np.isfinite(scores)]
+    mean = float(known.mean()) if len(known) else None
+    paired = scores - outcomes.score[item][0]
+    paired = np.sort(paired[np.isfinite(paired)])
+    normalised = row.success_rate if outcomes.rated(item) else task.normaliser(mean) if task.normaliser and mean is not None else None
+    row = dataclasses.replace(row, score_mean=mean, normalised=normalised)
+    if outcomes.rated(item) or not len(paired):
+        return row
+    # Equal differences say nothing of how much others would differ.
+    interval = mean_score(paired) if len(paired) > 1 and paired[0] != paired[-1] else None
+    return dataclasses.replace(
+        row,
+        score_difference=float(paired.mean()),
+        score_difference_low=interval.low if interval else None,
+        score_difference_high=interval.high if interval else None,
+    )
+
+
+def _group(outcomes: Outcomes, name: str, domain: str | None) -> PerturbationRow:
+    return _row(outcomes, name, outcomes.played(name, domain), domain)
+
+
+def _row(outcomes: Outcomes, name: str, places: Sequence[tuple[int, int]], domain: str | None) -> PerturbationRow:
+    perturbation, _, severity = name.rpartition(":")
+    state = [outcomes.state[item][arm] for item, arm in places]
+    rated = [each for each, (item, _) in zip(state, places) if outcomes.rated(item)]
+    seen = [each for each in rated if (each >= FAILED).any()]
+    counts = [int((each >= FAILED).sum()) for each in seen]
+    wins = [int((each == SUCCEEDED).sum()) for each in seen]
+    rate = mean_of_rates(wins, counts) if len(seen) > 1 else wilson(wins[0], counts[0]) if seen else None
+    planned, n = sum(each.size for each in state), sum(int((each >= FAILED).sum()) for each in state)
+    scored = [outcomes.steps[item][arm][(outcomes.state[item][arm] >= FAILED) & ~outcomes.agent_error[item][arm]] for item, arm in places]
+    steps = np.concatenate(scored) if scored else np.zeros(0)
+    at_worst = [float((each == SUCCEEDED).mean()) for each in rated]
+    controls, perturbed = _paired(outcomes, places)
+    row = PerturbationRow(
+        perturbation=perturbation,
+        severity=int(severity),
+        task=None,
+        domain=domain,
+        suite=None,
+        rule=None,
+        tasks=len(rated),
+        planned=planned,
+        n=n,
+        successes=sum(int((each == SUCCEEDED).sum()) for each in rated) if rated else None,
+        agent_errors=sum(int(outcomes.agent_error[item][arm].sum()) for item, arm in places),
+        errors=sum(int((each == ERROR).sum()) for each in state),
+        partial=n < planned,
+        success_rate=rate.value if rate else None,
+        ci_low=rate.low if rate else None,
+        ci_high=rate.high if rate else None,
+        rate_if_missing_fail=sum(at_worst) / len(at_worst) if at_worst else None,
+        score_mean=None,
+        normalised=rate.value if rate else None,
+        steps_mean=float(steps.mean()) if len(steps) else None,
+        control_rate=None,
+        pairs=sum(map(len, controls)),
+        **_span("difference", None),
+        **_span("relative_drop", None),
+        **_span("retention", None),
+        **_span("interaction", _interaction(outcomes, name, [item for item, _ in places])),
+    )
+    if controls:
+        kept = ratio_of_means(controls, perturbed)
+        lost = kept and (1 - kept[0], None if kept[2] is None else 1 - kept[2], 1 - kept[1])
+        difference = paired_difference([after - before for before, after in zip(controls, perturbed)])
+        row = dataclasses.replace(
+            row,
+            control_rate=float(np.mean([each.mean() for each in controls])),
+            **_span("difference", difference),
+            **_three("relative_drop", lost),
+            **_three("retention", kept),
+        )
+    return dataclasses.replace(row, **_recovery(outcomes, places)) if perturbation.split("+")[-1] == "burst" else row
+
+
+def _paired(outcomes: Outcomes, places: Sequence[tuple[int, int]]) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """(control, perturbed): 1 or 0 for each pair, an array a task; tasks without a pair or without a success are left out."""
+    controls, perturbed = [], []
+    for item, arm in places:
+        both = outcomes.pairs(item, arm)
+        if outcomes.rated(item) and both.any():
+            controls.append((outcomes.state[item][0][both] == SUCCEEDED).astype(np.float64))
+            perturbed.append((outcomes.state[item][arm][both] == SUCCEEDED).astype(np.float64))
+    return controls, perturbed
+
+
+def _recovery(outcomes: Outcomes, places: Sequence[tuple[int, int]]) -> dict[str, Any]:
+    won = n = 0
+    for item, arm in places:
+        if outcomes.rated(item):
+            state = outcomes.state[item]
+            counted = outcomes.pairs(item, arm) & outcomes.burst[item][arm] & (state[0] == SUCCEEDED)
+            n += int(counted.sum())
+            won += int((state[arm][counted] == SUCCEEDED).sum())
+    if not n:
+        return {"recovery_n": 0}
+    found = wilson(won, n)
+    return {"recovery_rate": found.value, "recovery_low": found.low, "recovery_high": found.high, "recovery_n": n}
+
+
+def _interaction(outcomes: Outcomes, name: str, items: Sequence[int]) -> Interval | None:
+    """Of a combination of two of which each was played alone too."""
+    parts = name.split("+")
+    if len(parts) != 2:
+        return None
+    values = []
+    for item in items:
+        arms = [0, *(outcomes.arm(item, part) for part in (*parts, name))]
+        if not outcomes.rated(item) or None in arms:
+            continue
+        state = outcomes.state[item][[arm for arm in arms if arm is not None]]
+        whole = (state >= FAILED).all(axis=0)
+        none, one, other, both = (state[:, whole] == SUCCEEDED).astype(np.float64)
+        if whole.any():
+            values.append(both - one - other + none)
+    return _mean_of_halves(values)
+
+
+def _mean_of_halves(values: Sequence[np.ndarray]) -> Interval | None:
+    """The mean over tasks of paired values in [-2, 2]."""
+    if not values:
+        return None
+    half = paired_difference([each / 2 for each in values])
+    return Interval(2 * half.value, 2 * half.low, 2 * half.high)
+
+
+def _span(name: str, found: Interval | None) -> dict[str, float | None]:
+    return _three(name, (found.value, found.low, found.high) if found else None)
+
+
+def _three(name: str, found: tuple[float | None, float | None, float | None] | None) -> dict[str, float | None]:
+    value, low, high = found or (None, None, None)
+    return {name: value, f"{name}_low": low, f"{name}_high": high}
+
+
+_Curve = tuple[str, "str | None", "str | None"]
+"""Perturbation, domain and task."""
+
+
+def _rates(rows: Iterable[PerturbationRow]) -> dict[_Curve, dict[int, float]]:
+    found: dict[_Curve, dict[int, float]] = {}
+    for row in rows:
+        if row.severity and row.success_rate is not None:
+            found.setdefault((row.perturbation, row.domain, row.task), {})[row.severity] = row.success_rate
+    return found
+
+
+def _curves(rows: Sequence[PerturbationRow], reference: Mapping[_Curve, Mapping[int, float]]) -> Iterator[PerturbationRow]:
+    controls = {(row.perturbation, row.domain, row.task): row for row in rows if row.severity and row.success_rate is not None}
+    for key, rates in _rates(rows).items():
+        row, against = controls[key], reference.get(key, {})
+        area = error = None
+        if row.control_rate is not None:
+            points = sorted({0: row.control_rate, **rates}.items())
+            area = sum((b - a) * (x + y) / 2 for (a, x), (b, y) in itertools.pairwise(points)) / points[-1][0]
+        common = [severity for severity in rates if severity in against]
+        theirs = sum(1 - against[severity] for severity in common)
+        if theirs > 0:
+            error = sum(1 - rates[severity] for severity in common) / theirs
+        empty = {field.name: None for field in dataclasses.fields(PerturbationRow)}
+        counts = {"tasks": row.tasks, "planned": 0, "n": 0, "agent_errors": 0, "errors": 0, "partial": False, "pairs": 0}
+        whose = {"perturbation": key[0], "domain": key[1], "task": key[2], "suite": row.suite, "rule": row.rule, "reference": ()}
+        yield PerturbationRow(**{**empty, **counts, **whose, "control_rate": row.control_rate, "area": area, "corruption_error": error})  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class Effects:
+    """What a perturbation costs a new run and a base run, over the cases that both played: rates, and the difference of their drops."""
+
+    perturbation: str
+    severity: int
+    domain: str | None
+    tasks: int
+    pairs: int
+    base_control: float
+    base_rate: float
+    new_control: float
+    new_rate: float
+    difference: float
+    """(new_rate - new_control) - (base_rate - base_control): above 0 the new one loses less."""
+    difference_low: float
+    """95 %, over pairs of pairs: a case and its twin in both runs."""
+    difference_high: float
+
+
+def difference_in_differences(base: Outcomes, new: Outcomes) -> tuple[Effects, ...]:
+    """Does the new agent lose less to each perturbation than the base agent did? Overall, then by domain.
+
+    Raises UserError when the runs share no perturbed case. Tasks are the same where their content is; other parameters of a severity are
+    another perturbation.
+    """
+    found = []
+    for name in new.labels:
+        for domain in _scopes(new, name):
+            row = _effects(base, new, name, domain)
+            if row is not None:
+                found.append(row)
+    if not found:
+        raise UserError("the runs share no perturbed case with its twin: play both with the same suite, seed and --perturb")
+    return tuple(found)
+
+
+def _effects(base: Outcomes, new: Outcomes, name: str, domain: str | None) -> Effects | None:
+    theirs = {item.protocol: number for number, item in enumerate(base.plan.items)}
+    quartets = []
+    for item, arm in new.played(name, domain):
+        entry = new.plan.items[item]
+        other = theirs.get(entry.protocol)
+        its = None if other is None else base.arm(other, name)
+        if (
+            other is None
+            or its is None
+            or not new.rated(item)
+            or base.plan.arms[its] != new.plan.arms[arm]
+            or base.plan.seed != new.plan.seed
+        ):
+            continue
+        common = min(entry.episodes, base.plan.items[other].episodes)
+        state = np.stack(
+            [base.state[other][0][:common], base.state[other][its][:common], new.state[item][0][:common], new.state[item][arm][:common]]
+        )
+        whole = (state >= FAILED).all(axis=0)
+        if whole.any():
+            quartets.append((state[:, whole] == SUCCEEDED).astype(np.float64))
+    interval = _mean_of_halves([(after - before) - (after_base - before_base) for before_base, after_base, before, after in quartets])
+    if interval is None:
+        return None
+    rates = np.mean([each.mean(axis=1) for each in quartets], axis=0).tolist()
+    perturbation, _, severity = name.rpartition(":")
+    pairs = sum(each.shape[1] for each in quartets)
+    return Effects(perturbation, int(severity), domain, len(quartets), pairs, *rates, interval.value, interval.low, interval.high)

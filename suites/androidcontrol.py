@@ -1,0 +1,56 @@
+"""AndroidControl (arXiv 2406.03679): step accuracy, a case being one recorded step with what came before it.
+
+`androidcontrol`: the community's rule, on the test split and its four parts, with the episode's goal (high) or the step's own instruction
+(low) as the instruction. `androidcontrol-gea`: the rule of the GEA paper (arXiv 2412.08442), on the whole test split, high. Both rules are
+in adapters/androidcontrol/rules.py. 500 steps a task, a fixed sample; `--episodes` for more, up to the metric `split_steps`: beyond, steps
+repeat. How many steps a split has stands in the user's files only.
+"""
+
+from __future__ import annotations
+
+from harness.core import Reference, Suite, Task
+
+__all__ = ["SUITES"]
+
+PARTS = ("test", "idd", "app-unseen", "task-unseen", "category-unseen")
+BOX = "the recorded kind of action, a point in the box of the element that was meant, an equal text or direction; a step alone"
+GRID = "the recorded kind of action, a point within 5 of 50 blocks on each axis, one text in the other, neither empty; a step alone"
+PAPER = "arXiv 2412.08442, table 2"
+EVERY_STEP = "all steps of the 1,540 test episodes"
+REFERENCES = (
+    Reference("GEA", 0.573, "success_rate", PAPER, f"{EVERY_STEP}; empty texts not refused", same_rule=False),
+    Reference("GPT-4o + set of marks (generalist)", 0.45, "success_rate", PAPER, f"{EVERY_STEP}; empty texts not refused"),
+)
+
+
+def _task(family: str, split: str, level: str, rule: str, references: tuple[Reference, ...] = ()) -> Task:
+    return Task(
+        id=f"{family}/{split}-{level}@1",
+        domain="ui",
+        adapter="adapters.androidcontrol:AndroidControlAdapter",
+        params={"split": split, "level": level, "rule": rule},
+        max_steps=1,
+        rule=BOX if rule == "box" else GRID,
+        score="success",
+        tags=(level, *(["gea"] if references else [])),
+        references=references,
+    )
+
+
+SUITES: tuple[Suite, ...] = (
+    Suite(
+        name="androidcontrol",
+        title="AndroidControl, step accuracy by the element's box",
+        tasks=tuple(_task("androidcontrol", split, level, "box") for split in PARTS for level in ("high", "low")),
+        episodes=500,
+        source="arXiv 2406.03679",
+    ),
+    Suite(
+        name="androidcontrol-gea",
+        title="AndroidControl, step accuracy by GEA's blocks",
+        tasks=(_task("androidcontrol-gea", "test", "high", "grid", REFERENCES),),
+        episodes=500,
+        in_all=False,
+        source="arXiv 2412.08442",
+    ),
+)

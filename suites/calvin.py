@@ -1,0 +1,73 @@
+"""CALVIN (arXiv 2112.03227), environment D: 1000 chains of five instructions, 360 steps for each, the first one that fails ends the chain.
+
+`calvin`: the community's, success being the whole chain and the score how many instructions were done (0 to 5; the metrics reached_1 to
+reached_5 are the rates 1/5 to 5/5). `calvin-first`: the first instruction of each chain alone, which is what the GEA paper's figure compares
+with. Where an agent was trained, on A, B and C or on D too, is the agent's own affair.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from harness.core import Normaliser, Reference, Suite, Task
+
+__all__ = ["SUITES"]
+
+SOURCE = "mees/calvin, calvin_agent/evaluation/evaluate_policy.py"
+PAPER = "arXiv 2412.08442, table 2"
+TRAINED = "trained on A, B and C"
+REFERENCES = (
+    Reference("GEA", 0.900, "success_rate", PAPER, f"{TRAINED}; on all chains", same_rule=True),
+    Reference("RoboFlamingo (specialist)", 0.824, "success_rate", PAPER, f"{TRAINED}; the first of five", same_rule=True),
+    Reference("3D Diffuser Actor (specialist)", 0.922, "success_rate", PAPER, f"{TRAINED}; the first of five; reads depth", same_rule=True),
+)
+
+
+def _task(id: str, subtasks: int, rule: str, tags: tuple[str, ...] = (), **more: Any) -> Task:
+    return Task(
+        id=id,
+        domain="manipulation",
+        adapter="adapters.calvin:CalvinAdapter",
+        params={"scene": "calvin_scene_D", "subtasks": subtasks, "egl": True},
+        max_steps=360 * subtasks,
+        rule=rule,
+        control_hz=30.0,
+        tags=tags,
+        **more,
+    )
+
+
+SUITES: tuple[Suite, ...] = (
+    Suite(
+        name="calvin",
+        title="CALVIN, chains of five in environment D",
+        tasks=(
+            _task(
+                "calvin/chain-of-5@1",
+                5,
+                "all five instructions done, 360 steps each; the score is how many were; the first failure ends the chain",
+                score="chain_length",
+                normaliser=Normaliser(0.0, 5.0, "none", "all five", SOURCE),
+            ),
+        ),
+        episodes=1000,
+        source=f"arXiv 2112.03227; {SOURCE}",
+    ),
+    Suite(
+        name="calvin-first",
+        title="CALVIN, the first instruction of each chain",
+        tasks=(
+            _task(
+                "calvin-first/first-of-5@1",
+                1,
+                "the first instruction of the chain done within 360 steps",
+                ("gea",),
+                score="success",
+                references=REFERENCES,
+            ),
+        ),
+        episodes=1000,
+        in_all=False,
+        source=f"arXiv 2412.08442; {SOURCE}",
+    ),
+)

@@ -1,0 +1,113 @@
+"""Habitat (arXiv 1904.01201, 2106.14405): PointNav, ObjectNav, ImageNav, and the skills Pick and Place.
+
+`habitat` needs the simulator alone: the rules of habitat-lab in flats of our own, so no published figure compares with it, and none is
+printed. The others are habitat-lab's benchmark files of those names on the data that the user has; their horizon, body, camera, step, turn and
+thresholds are those of habitat-lab 0.3's YAML files. The number of episodes is that of the split.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from harness.core import Reference, Suite, Task
+
+__all__ = ["SUITES"]
+
+BODY = {
+    "height": 1.5, "radius": 0.1, "eye": 1.25, "width_px": 256, "height_px": 256, "hfov": 90.0,
+    "forward": 0.25, "turn": 10.0, "tilt": 30.0, "sliding": False,
+}  # fmt: skip
+"""habitat-lab's defaults, but for sliding: in a flat of ours, what is in the way stops the body."""
+LOCOBOT = {**BODY, "height": 0.88, "radius": 0.18, "eye": 0.88, "width_px": 640, "height_px": 480, "hfov": 79.0, "turn": 30.0}
+STOP = "stop within {} m of geodesic distance from the {}, {} steps"
+
+
+def _task(id: str, kind: str, near: float, goal: str, steps: int, body: dict[str, Any], **params: Any) -> Task:
+    return Task(
+        id=id,
+        domain="navigation",
+        adapter="adapters.habitat:HabitatAdapter",
+        params={"kind": kind, "near": near, **body, **params},
+        max_steps=steps,
+        rule=STOP.format(f"{near:g}", goal, steps),
+        score="spl",
+        tags=(kind, "dataset" if "dataset" in params else "synthetic"),
+    )
+
+
+def _skill(name: str, figure: float) -> Task:
+    return Task(
+        id=f"habitat-rearrange/{name}@1",
+        domain="manipulation",
+        adapter="adapters.habitat:HabitatRearrangeAdapter",
+        params={"skill": name, "split": "val"},
+        max_steps=300,
+        rule=f"habitat-lab's {name}_success, 300 steps; too much force, a drop or a wrong object end the episode",
+        score="success",
+        tags=("gea", "dataset"),
+        references=(
+            Reference("GEA", figure, "success_rate", "arXiv 2412.08442", "500 episodes in unseen houses, its own objects and data"),
+        ),
+    )
+
+
+SUITES: tuple[Suite, ...] = (
+    Suite(
+        name="habitat",
+        title="Habitat navigation in generated flats",
+        tasks=(
+            _task("habitat/pointnav-flat@1", "pointnav", 0.2, "goal", 500, BODY, scene="flat", flats=10),
+            _task("habitat/objectnav-flat@1", "objectnav", 0.2, "places of a 0.2 m grid within 1 m of the object", 500, BODY, scene="flat", flats=10),
+            _task("habitat/imagenav-flat@1", "imagenav", 0.2, "place of the picture", 500, BODY, scene="flat", flats=10),
+        ),
+        episodes=100,
+        source="rules: habitat-lab 0.3; the flats and episodes are ours",
+    ),
+    Suite(
+        name="habitat-pointnav",
+        title="Habitat PointNav, Gibson val",
+        tasks=(
+            _task(
+                "habitat-pointnav/gibson-val@1", "pointnav", 0.2, "goal", 500, {**BODY, "sliding": True},
+                dataset="datasets/pointnav/gibson/v1/val/val.json.gz", scenes="scene_datasets",
+            ),
+        ),
+        episodes=994,
+        in_all=False,
+        source="habitat-lab 0.3, benchmark/nav/pointnav/pointnav_gibson.yaml",
+    ),
+    Suite(
+        name="habitat-objectnav",
+        title="Habitat ObjectNav, HM3D val",
+        tasks=(
+            _task(
+                "habitat-objectnav/hm3d-val@1", "objectnav", 0.1, "view points of the object", 500, LOCOBOT,
+                dataset="datasets/objectnav/hm3d/v1/val/val.json.gz", scenes="scene_datasets",
+            ),
+        ),
+        episodes=2000,
+        in_all=False,
+        source="habitat-lab 0.3, benchmark/nav/objectnav/objectnav_hm3d.yaml",
+    ),
+    Suite(
+        name="habitat-imagenav",
+        title="Habitat ImageNav, Gibson val",
+        tasks=(
+            _task(
+                "habitat-imagenav/gibson-val@1", "imagenav", 0.2, "place of the picture", 1000, {**BODY, "sliding": True},
+                dataset="datasets/pointnav/gibson/v1/val/val.json.gz", scenes="scene_datasets",
+            ),
+        ),
+        episodes=994,
+        in_all=False,
+        source="habitat-lab 0.3, benchmark/nav/imagenav/imagenav_gibson.yaml",
+    ),
+    Suite(
+        name="habitat-rearrange",
+        title="Habitat skills: pick, place",
+        tasks=(_skill("pick", 0.825), _skill("place", 0.935)),
+        episodes=500,
+        in_all=False,
+        source="habitat-lab 0.3, benchmark/rearrange/skills",
+    ),
+)  # fmt: skip

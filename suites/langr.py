@@ -1,0 +1,57 @@
+"""Language Rearrangement (arXiv 2310.17722, apple/ml-llarp): ten test splits of 100 instructions each, 32 skills at most.
+
+Nine splits word or ask for things in ways that training did not, one (`new_scenes`) has flats that training had not. The GEA paper
+(arXiv 2412.08442) evaluates the nine, in unseen flats; they have the tag `gea`.
+"""
+
+from __future__ import annotations
+
+from harness.core import Reference, Suite, Task
+
+__all__ = ["SUITES"]
+
+SPLITS = (
+    "new_scenes",
+    "rephrasing",
+    "referring_expressions",
+    "spatial_relationships",
+    "context",
+    "irrelevant_text",
+    "multiple_rearrangements",
+    "novel_objects",
+    "multiple_objects",
+    "conditional_instructions",
+)
+LLARP = Reference("LLaRP", 0.42, "success_rate", "arXiv 2310.17722, abstract", "one mean over the 1,000 tasks of all ten splits")
+PAPER = "arXiv 2412.08442, table 2"
+NINE = "one mean over nine splits of 100 instructions, in unseen flats"
+GEA = (
+    Reference("GEA", 0.500, "success_rate", PAPER, NINE),
+    Reference("MLLM + RL (specialist)", 0.51, "success_rate", PAPER, NINE),
+)
+
+
+def _task(split: str) -> Task:
+    gea = split != "new_scenes"
+    return Task(
+        id=f"langr/{split}@1",
+        domain="planning",
+        adapter="adapters.langr:LangRAdapter",
+        params={"split": split},
+        max_steps=32,
+        rule="the goal of the instruction holds within 32 skills",
+        score="success",
+        tags=("gea",) if gea else (),
+        references=(LLARP, *(GEA if gea else ())),
+    )
+
+
+SUITES: tuple[Suite, ...] = (
+    Suite(
+        name="langr",
+        title="Language Rearrangement, ten test splits",
+        tasks=tuple(map(_task, SPLITS)),
+        episodes=100,
+        source="arXiv 2310.17722; apple/ml-llarp",
+    ),
+)

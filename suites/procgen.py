@@ -1,0 +1,80 @@
+"""Procgen's sixteen games, easy (arXiv 1912.01588), on test levels and, apart from them, on training levels.
+
+Agents are trained on the levels 0 to 199 of a game and tested on others; here on those from 200 on, one a seed, so that no test level is a
+training level (most papers draw them at random from all, the training levels included). The score is the return, normalised as in the paper's
+appendix: (R - R_min) / (R_max - R_min), with R_min what an agent reaches that sees nothing, R_max the best that is possible.
+"""
+
+from __future__ import annotations
+
+from harness.core import Normaliser, Reference, Suite, Task
+
+__all__ = ["SUITES"]
+
+TRAINING_LEVELS = 200
+RANGES = {
+    "coinrun": (5.0, 10.0),
+    "starpilot": (2.5, 64.0),
+    "caveflyer": (3.5, 12.0),
+    "dodgeball": (1.5, 19.0),
+    "fruitbot": (-1.5, 32.4),
+    "chaser": (0.5, 13.0),
+    "miner": (1.5, 13.0),
+    "jumper": (3.0, 10.0),
+    "leaper": (3.0, 10.0),
+    "maze": (5.0, 10.0),
+    "bigfish": (1.0, 40.0),
+    "heist": (3.5, 10.0),
+    "climber": (2.0, 12.6),
+    "plunder": (4.5, 30.0),
+    "ninja": (3.5, 10.0),
+    "bossfight": (0.5, 13.0),
+}
+"""R_min, R_max of the easy mode."""
+REFERENCES = tuple(
+    Reference(
+        label=label,
+        value=value,
+        metric="normalised",
+        source="arXiv 2412.08442",
+        rule="a mean over the sixteen games, none alone; 50 episodes a game on test levels; in percent of a PPO expert's score",
+    )
+    for label, value in (("GEA", 0.44), ("imitation, a specialist", 0.25))
+)
+
+
+def _task(family: str, game: str, levels: int | None, references: tuple[Reference, ...]) -> Task:
+    low, high = RANGES[game]
+    where = "test level" if levels is None else "training level"
+    return Task(
+        id=f"{family}/{game}@1",
+        domain="games",
+        adapter="adapters.procgen:ProcgenAdapter",
+        params={"game": game, "mode": "easy", **({} if levels is None else {"levels": levels})},
+        success=None,
+        rule=f"points on one {where}, easy; the game's own time limit",
+        normaliser=Normaliser(low, high, "seeing nothing", "the best possible", "arXiv 1912.01588, appendix: R_min and R_max"),
+        control_hz=15.0,
+        first_seed=TRAINING_LEVELS if levels is None else 0,
+        tags=("gea",) if levels is None else (),
+        references=references,
+    )
+
+
+SUITES: tuple[Suite, ...] = (
+    Suite(
+        name="procgen",
+        title="Procgen's sixteen games, test levels",
+        tasks=tuple(_task("procgen", game, None, REFERENCES) for game in RANGES),
+        episodes=100,
+        source="arXiv 1912.01588; episodes as in facebookresearch/gen_dgrl",
+    ),
+    Suite(
+        name="procgen-train",
+        title="Procgen's sixteen games, the 200 training levels",
+        tasks=tuple(_task("procgen-train", game, TRAINING_LEVELS, ()) for game in RANGES),
+        episodes=100,
+        in_all=False,
+        source="arXiv 1912.01588",
+    ),
+)

@@ -1,0 +1,378 @@
+"""Every perturbation on every spec: shapes, dtypes, bounds, streams, severity."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.core import UI, Box, Brief, Case, Discrete, Element, Elements, MultiDiscrete, Perturbation, Task, Text, TimeStep, UIAction
+from harness.load import load
+from harness.perturb import KINDS, Body, Effect, Luck, NotApplicable, Pipeline
+
+TASK = Task("toys/perturbed@1", "navigation", "toys:ToyAdapter", max_steps=50)
+SEVERITIES = (1, 2, 3, 4, 5)
+UI_SPEC = UI(40, 30, ("click", "drag", "type", "wait"))
+SIZES = st.tuples(st.integers(2, 40), st.integers(2, 40))
+
+
+def effect(name: str, severity: int, brief: Brief, *, seed: int = 0, history: int = 3, instruction: str = "go to the red ball") -> Effect:
+    kind = KINDS[name]
+    return load(kind.entry)(Luck(Case(TASK, seed), name), Body(brief, history, instruction, 50), **kind.levels[severity - 1])
+
+
+def brief(action: Any = Discrete(5), **views: Any) -> Brief:
+    return Brief(views, action, "a body", "a simulator")
+
+
+@st.composite
+def boxes(draw: st.DrawFn, dtype: str = "float32") -> Box:
+    shape = draw(st.sampled_from([(), (1,), (4,), (2, 3), (0,)]))
+    count = math.prod(shape)
+    side = st.floats(-100, 100, width=32)
+    lows = draw(st.lists(side, min_size=count, max_size=count))
+    spans = draw(st.lists(st.floats(0, 50, width=32), min_size=count, max_size=count))
+    low = tuple(lows)
+    return Box(shape, dtype, low, tuple(a + b for a, b in zip(low, spans)))
+
+
+def bounded_actions() -> st.SearchStrategy[Any]:
+    nvec = st.lists(st.integers(1, 6), min_size=1, max_size=4).map(tuple)
+    texts = st.just(Text(20, ("look", "go north")))
+    return st.one_of(boxes(), st.integers(1, 9).map(Discrete), nvec.map(MultiDiscrete), texts, st.just(UI_SPEC))
+
+
+def offered() -> dict[str, Any]:
+    return {
+        "image": Box((90, 60, 3), "uint8", 0, 255),
+        "image_gray": Box((40, 40), "uint8", 0, 255),
+        "depth": Box((90, 60), "float32", 0.0, 10.0),
+        "state": Box((4,), "float32", low=-1.0),
+        "grid": Box((3, 3, 2), "uint8", 0, 10),
+        "direction": Discrete(4),
+        "text": Text(),
+        "dom": Elements(),
+    }
+
+
+@given(
+    name=st.sampled_from([n for n, k in KINDS.items() if k.group in ("action", "burst")]),
+    severity=st.sampled_from(SEVERITIES),
+    spec=bounded_actions(),
+    seed=st.integers(0, 5),
+)
+@settings(max_examples=300, deadline=None)
+def test_what_is_executed_conforms(name: str, severity: int, spec: Any, seed: int) -> None:
+    try:
+        changed = effect(name, severity, brief(spec), seed=seed)
+    except NotApplicable as no:
+        assert no.missing.reason
+        assert no.missing.remedy
+        assert not isinstance(spec, Box)  # bounded boxes are disturbed by every one of them
+        return
+    rng = np.random.default_rng(seed)
+    for step in range(12):
+        sent = spec.sample(rng)
+        before = sent.copy() if isinstance(sent, np.ndarray) else sent
+        executed = changed.act(sent, step)
+        assert spec.problem(executed) is None
+        assert type(executed) is type(sent)
+        np.testing.assert_array_equal(sent, before)  # what the agent sent is not written into
+
+
+@given(name=st.sampled_from([n for n, k in KINDS.items() if k.group == "image"]), severity=st.sampled_from(SEVERITIES), size=SIZES, data=st.data())
+@settings(max_examples=300, deadline=None)
+def test_pictures_keep_their_form(name: str, severity: int, size: tuple[int, int], data: st.DataObject) -> None:
+    shape = (*size, 3) if data.draw(st.booleans()) or name == "hue" else size
+    spec = Box(shape, "uint8", 0, 255)
+    image = np.random.default_rng(data.draw(st.integers(0, 9))).integers(0, 256, shape, dtype=np.uint8)
+    before = image.copy()
+    changed = effect(name, severity, brief(image=spec))
+    assert list(changed.views()) == ["image"]
+    for step in range(3):
+        seen = changed.see("image", image, step)
+        assert spec.problem(seen) is None
+    np.testing.assert_array_equal(image, before)
+
+
+@given(name=st.sampled_from([n for n, k in KINDS.items() if k.group == "state"]), severity=st.sampled_from(SEVERITIES), spec=boxes(), data=st.data())
+@settings(max_examples=200, deadline=None)
+def test_numbers_keep_their_form(name: str, severity: int, spec: Box, data: st.DataObject) -> None:
+    if data.draw(st.booleans()):
+        spec = dataclasses.replace(spec, high=math.inf)
+    value = np.clip(spec.sample(np.random.default_rng(1)), *spec.bounds()).astype(spec.dtype)
+    before = value.copy()
+    changed = effect(name, severity, brief(state=spec))
+    for step in range(3):
+        assert spec.problem(changed.see("state", value, step)) is None
+    np.testing.assert_array_equal(value, before)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_each_changes_something_and_more_at_a_higher_severity(name: str) -> None:
+    """Over some episodes: how often, or by how much, it differs from what it was given."""
+    moved = [np.mean([_moved(name, severity, seed) for seed in range(8)]) for severity in (1, 5)]
+    assert moved[1] > 0
+    if name not in ("letter_case", "ui_ids", "action_delay"):  # these change everything there is from the first severity on
+        assert moved[1] > moved[0]
+
+
+def _moved(name: str, severity: int, seed: int) -> float:
+    on_screen = KINDS[name].group == "ui"
+    action: Any = UI(60, 90, ("click", "wait")) if on_screen else Box((4,), low=-1.0, high=1.0)
+    changed = effect(name, severity, brief(action, **offered()), seed=seed, history=9, instruction='go to the red ball, then pick up the "key"')
+    rng, total = np.random.default_rng(7), 0.0
+    if changed.keep(9) != 9:
+        return float(9 - changed.keep(9))
+    if type(changed).say is not Effect.say:
+        said = changed.say(changed.body.instruction)
+        return _distance(said, changed.body.instruction)
+    for step in range(40):
+        if type(changed).act is not Effect.act:
+            sent = changed.body.action.sample(rng)
+            total += float(np.abs(np.asarray(changed.act(sent, step), np.float64) - sent).sum())
+        for view in changed.views():
+            spec = offered()[view]
+            value = (ELEMENTS,) if view == "dom" else rng.integers(0, 5) if isinstance(spec, Discrete) else f"text {step}"
+            if isinstance(spec, Box):
+                pattern = 0.5 + 0.4 * np.sin(np.arange(math.prod(spec.shape)) * 0.3 + step % 7).reshape(spec.shape)
+                value = (pattern * (200 if spec.dtype == "uint8" else 1)).astype(spec.dtype)
+            seen = changed.see(view, value, step)
+            if isinstance(spec, Box) and seen.shape == value.shape:
+                total += float(np.abs(seen.astype(np.float64) - value).mean())
+            elif isinstance(spec, Box):
+                total += seen.size / value.size
+            elif view == "dom":
+                total += float(seen != value)
+    return total
+
+
+ELEMENTS = Element(3, 0, "button", "OK", "", "subbtn", (), 4.0, 5.0, 6.0, 7.0)
+
+
+def _distance(one: str, other: str) -> float:
+    from difflib import SequenceMatcher
+
+    return 1.0 - SequenceMatcher(None, one, other, autojunk=False).ratio()
+
+
+@pytest.mark.parametrize("name", [n for n, k in KINDS.items() if k.group in ("image", "state", "action", "burst", "delay")])
+def test_luck_depends_on_task_seed_name_and_step_alone(name: str) -> None:
+    """Made again it does the same; another seed does otherwise, where chance has a part in it."""
+
+    def trail(seed: int) -> list[bytes]:
+        changed = effect(name, 4, brief(Box((4,), low=-1.0, high=1.0), **offered()), seed=seed)
+        rng, found = np.random.default_rng(3), []
+        for step in range(30):
+            found.append(np.asarray(changed.act(changed.body.action.sample(rng), step)).tobytes())
+            for view in changed.views():
+                spec = offered()[view]
+                if isinstance(spec, Box):
+                    found.append(changed.see(view, np.clip(spec.sample(rng), 0, None).astype(spec.dtype), step).tobytes())
+        return found
+
+    assert trail(0) == trail(0)
+    certain = ("defocus_blur", "contrast", "jpeg", "camera_zoom", "observation_delay", "action_delay", "action_scale", "blackout")
+    if name not in certain:
+        assert any(trail(seed) != trail(0) for seed in range(1, 6))
+
+
+@given(
+    one=st.sampled_from(sorted(KINDS)), other=st.sampled_from(sorted(KINDS)), seeds=st.tuples(st.integers(0, 9), st.integers(0, 9)), steps=st.tuples(st.integers(0, 99), st.integers(0, 99))
+)  # fmt: skip
+@settings(deadline=None)
+def test_no_two_streams_are_shared(one: str, other: str, seeds: tuple[int, int], steps: tuple[int, int]) -> None:
+    def draws(name: str, seed: int, step: int) -> list[tuple[float, ...]]:
+        luck = Luck(Case(TASK, seed), name)
+        made = [luck.step(step), luck.step(step, "image"), luck.episode(), luck.episode("image")]
+        return [tuple(rng.random(4).tolist()) for rng in made]
+
+    first, second = draws(one, seeds[0], steps[0]), draws(other, seeds[1], steps[1])
+    assert len(set(first)) == 4
+    if one != other or seeds[0] != seeds[1]:
+        assert not set(first) & set(second)
+    simulator = {tuple(Case(TASK, seeds[0]).rng(purpose).random(4).tolist()) for purpose in ("simulator", "agent", "start")}
+    assert not set(first) & simulator
+
+
+def test_severities_share_their_luck() -> None:
+    """What happens at a low severity happens at a higher one too."""
+    image = np.full((20, 20, 3), 100, np.uint8)
+    masks = [effect("impulse_noise", s, brief(image=Box((20, 20, 3), "uint8", 0, 255))).see("image", image, 3) != 100 for s in (1, 5)]
+    assert (masks[0] <= masks[1]).all()
+    spec = Box((1,), low=-1.0, high=1.0)
+    lost = [[effect("action_dropout", s, brief(spec)).act(np.ones(1, np.float32), k)[0] == 0 for k in range(200)] for s in (1, 5)]
+    assert 0 < sum(lost[0]) < sum(lost[1])
+    assert all(more or not less for less, more in zip(*lost))
+    noise = [effect("action_noise", s, brief(spec)).act(np.zeros(1, np.float32), 4)[0] for s in (1, 2)]
+    assert noise[1] == pytest.approx(2 * noise[0], rel=1e-6)
+
+
+def test_noises_have_the_moments_they_say() -> None:
+    image = np.full((200, 200, 3), 120, np.uint8)
+    views = {"image": Box(image.shape, "uint8", 0, 255)}
+    seen = effect("image_noise", 1, brief(**views)).see("image", image, 0).astype(np.float64)
+    assert seen.mean() == pytest.approx(120, abs=0.3)
+    assert seen.std() == pytest.approx(0.08 * 255, rel=0.02)
+    shot = effect("shot_noise", 1, brief(**views)).see("image", image, 0).astype(np.float64)
+    assert shot.mean() == pytest.approx(120, abs=1)
+    assert shot.std() == pytest.approx(math.sqrt(120 / 255 * 60) * 255 / 60, rel=0.05)
+    impulse = effect("impulse_noise", 5, brief(**views)).see("image", image, 0)
+    assert (impulse != 120).any(axis=2).mean() == pytest.approx(0.27, abs=0.01)
+    hidden = effect("occlusion", 3, brief(**views)).see("image", image, 0)
+    assert (hidden != 120).any(axis=2).mean() == pytest.approx(0.25, abs=0.01)
+
+
+def test_blurs_keep_the_mean_and_do_not_shift() -> None:
+    image = np.zeros((101, 101), np.uint8)
+    image[40:61, 40:61] = 200
+    rows, columns = np.mgrid[:101, :101]
+    for name in ("motion_blur", "defocus_blur", "camera_zoom"):
+        for severity in SEVERITIES:
+            seen = effect(name, severity, brief(image=Box((101, 101), "uint8", 0, 255))).see("image", image, 2).astype(np.float64)
+            centre = (seen * rows).sum() / seen.sum(), (seen * columns).sum() / seen.sum()
+            assert centre == pytest.approx((50, 50), abs=0.6), (name, severity)
+            if name != "camera_zoom":
+                assert seen.mean() == pytest.approx(image.mean(), rel=0.02)
+
+
+def test_delays() -> None:
+    late = effect("observation_delay", 2, brief(**offered()))
+    assert [late.see("text", f"t{k}", k) for k in range(5)] == ["t0", "t0", "t0", "t1", "t2"]
+    slow = effect("action_delay", 2, brief(Discrete(5, noop=4)))
+    assert [slow.act(k, k) for k in range(4)] == [4, 4, 0, 1]
+
+
+def test_a_burst_happens_once_and_is_told() -> None:
+    burst = effect("burst", 3, brief(Discrete(1000)))
+    changed = [step for step in range(40) if burst.act(-1, step) != -1]
+    assert len(changed) == 5
+    assert changed == list(range(changed[0], changed[0] + 5))
+    assert 2 <= changed[0] <= 6  # an eighth of a horizon of 50
+    assert burst.metrics() == {"burst_steps": 5.0}
+
+
+NOTHING = {
+    "image_noise": brief(state=Box((2,))),
+    "hue": brief(image=Box((4, 4), "uint8", 0, 255)),
+    "occlusion": brief(grid=Box((4, 4, 3), "uint8", 0, 10)),
+    "state_noise": brief(image=Box((4, 4, 3), "uint8", 0, 255), grid=Box((4, 4, 3), "uint8", 0, 10)),
+    "action_noise": brief(Discrete(3)),
+    "action_scale": brief(Box((2,))),
+    "action_random": brief(Text()),
+    "burst": brief(Text()),
+    "ui_zoom": brief(Discrete(3)),
+}
+
+
+@pytest.mark.parametrize("name", NOTHING)
+def test_where_there_is_nothing_to_change(name: str) -> None:
+    with pytest.raises(NotApplicable) as no:
+        effect(name, 3, NOTHING[name])
+    assert no.value.missing.reason
+    for empty in ("typos", "paraphrase", "instruction_blackout"):
+        with pytest.raises(NotApplicable):
+            effect(empty, 3, brief(), instruction=" ")
+        with pytest.raises(NotApplicable):
+            effect(empty, 3, brief(), instruction='{"from": "A"}')
+    with pytest.raises(NotApplicable):
+        effect("history", 1, brief(), history=1)
+
+
+@given(severity=st.sampled_from(SEVERITIES), name=st.sampled_from(["ui_zoom", "ui_window", "ui_ids"]), data=st.data())
+@settings(deadline=None)
+def test_a_screen_is_pointed_at_as_it_is_shown(severity: int, name: str, data: st.DataObject) -> None:
+    """The expert's action, put as the agent would, comes back as it was; boxes and points move alike."""
+    body = brief(UI_SPEC, image=Box((30, 40, 3), "uint8", 0, 255), dom=Elements())
+    changed = effect(name, severity, body, seed=data.draw(st.integers(0, 5)))
+    shown = changed.shown(body)
+    x, y = data.draw(st.tuples(st.floats(0, 39), st.floats(0, 29)))
+    ref, to_ref = data.draw(st.tuples(st.integers(0, 5000), st.integers(1, 5000)))
+    for action in (UIAction("click", x, y), UIAction("drag", ref=ref, to_ref=to_ref), UIAction("wait")):
+        outward = changed.outward(action)
+        assert shown.action.problem(outward) is None
+        back = changed.inward(outward)
+        assert (back.kind, back.ref, back.to_ref) == (action.kind, action.ref, action.to_ref)
+        if action.x is not None:
+            assert (back.x, back.y) == pytest.approx((action.x, action.y), abs=1e-9)
+    image = np.zeros((30, 40, 3), np.uint8)
+    elements = (ELEMENTS, dataclasses.replace(ELEMENTS, ref=7, parent=3, name=""))
+    if "image" in changed.views():
+        assert shown.observation["image"].problem(changed.see("image", image, 0)) is None
+    seen = changed.see("dom", elements, 0)
+    assert Elements().problem(seen) is None
+    if name == "ui_ids":
+        assert seen[1].parent == seen[0].ref
+        assert seen[1].name == ""
+        assert changed.inward(UIAction("click", ref=seen[0].ref)) == UIAction("click", ref=3)
+    else:
+        centre = changed.inward(UIAction("click", *seen[0].center))
+        assert (centre.x, centre.y) == pytest.approx(ELEMENTS.center)
+
+
+def test_beside_the_page_nothing_happens() -> None:
+    changed = effect("ui_window", 5, brief(UI_SPEC, dom=Elements()))
+    left, top = changed.margin  # type: ignore[attr-defined]
+    outside = UIAction("click", left - 1.0, float(top)) if left else UIAction("click", float(left), top - 1.0)
+    assert changed.inward(outside) == UIAction("wait")
+
+
+def pipeline(text: tuple[Perturbation, ...], body: Brief, history: int = 1) -> Pipeline | None:
+    return Pipeline.of(Case(TASK, 0, text), body, history, "go to the red ball")
+
+
+def test_severity_0_is_none() -> None:
+    assert pipeline((), brief()) is None
+    assert pipeline(tuple(Perturbation(name, 0) for name in KINDS), brief()) is None
+
+
+def test_they_compose_in_the_order_written() -> None:
+    body = brief(Box((1,), low=-1.0, high=1.0))
+    noise, delay = Perturbation("action_noise", 3), Perturbation("action_delay", 1)
+    there, back = pipeline((noise, delay), body), pipeline((delay, noise), body)
+    assert there is not None
+    assert back is not None
+    zero = np.zeros(1, np.float32)
+    first = [chain.act(zero, 0)[0] for chain in (there, back)]
+    assert first[0] == 0  # the noise is in the pipe
+    assert first[1] != 0
+    assert there.act(zero, 1)[0] == first[1]  # and comes out one step late
+
+
+def test_views_that_nobody_reads_are_not_drawn() -> None:
+    drawn: list[str] = []
+
+    def draw(name: str) -> Any:
+        return lambda: drawn.append(name) or np.zeros((90, 60, 3), np.uint8)
+
+    seen = TimeStep({"image": draw("image"), "image_gray": draw("gray"), "state": np.zeros(4, np.float32)})
+    chain = pipeline((Perturbation("image_noise", 3), Perturbation("occlusion", 1)), brief(**offered()))
+    assert chain is not None
+    assert chain.see(("state",), seen, 0, True) is not None
+    assert drawn == []
+    assert chain.see(("image", "state"), seen, 1, False) is None
+    assert drawn == []
+    chain.see(("image", "state"), seen, 2, True)
+    assert drawn == ["image"]
+    late = pipeline((Perturbation("observation_delay", 1),), brief(**offered()))
+    assert late is not None
+    late.see(("image",), seen, 0, False)  # it must see every frame, to show it later
+    assert drawn == ["image", "image"]
+
+
+def test_the_agent_is_shown_what_it_sent() -> None:
+    chain = pipeline((Perturbation("action_random", 5),), brief(Discrete(100)), history=3)
+    assert chain is not None
+    executed = [chain.act(7, step) for step in range(6)]
+    assert any(action != 7 for action in executed)
+    assert chain.sent() == (7, 7)
+    short = pipeline((Perturbation("history", 5), Perturbation("action_random", 5)), brief(Discrete(100)), history=3)
+    assert short is not None
+    assert short.history == 1
+    short.act(7, 0)
+    assert short.sent() == ()
