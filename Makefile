@@ -16,4 +16,4 @@ setup: ## .venv with everything that runs here
 	@.ci/setup
 
 clean: ## what set-up and runs leave behind
-	rm -rf .venv runs dist .coverage .hypothesis .pytest_cache .ruff_cache .mypy_cache .import_linter_cache
+	rm -rf .venv .bench runs dist .coverage .hypothesis .pytest_cache .ruff_cache .mypy_cache .import_linter_cache

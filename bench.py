@@ -90,6 +90,8 @@ def run(
         stopping = WidthRounds(plan, until_width)
     summary = play(spec, [each.name for each in found], plan, out, options, progress_for(), stopping)
     _print_report(summary.path, "text")
+    if perturb is not None:
+        _draw_if_possible(summary.path)
     _say(summary.words())
     if summary.missing or summary.agent_errors or summary.stopped or not summary.planned:
         return WITH_ERRORS
@@ -101,10 +103,14 @@ def report(
     run: Annotated[Path, typer.Argument(help="A run directory.")],
     format: Annotated[Literal["text", "markdown", "latex", "csv", "json"], typer.Option(help="What to print.")] = "text",
     against: Annotated[str | None, typer.Option(help="Ours beside a published table or agent: gea, or a label of the run's figures.")] = None,
+    baseline: Annotated[Path | None, typer.Option(help="A perturbed run of a frozen agent, for corruption errors.")] = None,
+    figure: Annotated[Path | None, typer.Option(help="Draw success over severity into this .png, .svg or .pdf as well.")] = None,
 ) -> int:
     """Print the tables of a run."""
+    if figure is not None:
+        _draw(run, figure)
     if against is None:
-        _print_report(run, format)
+        _print_report(run, format, baseline)
     else:
         from leaderboards.against import render_against
         from leaderboards.report import load
@@ -205,8 +211,17 @@ def compare(
     correction: Annotated[Literal["holm", "bh", "none"], typer.Option(help="Of p-values for the number of tasks.")] = "holm",
     format: Annotated[Literal["text", "markdown", "json"], typer.Option(help="What to print.")] = "text",
     junit: Annotated[Path | None, typer.Option(help="Write JUnit XML here as well.")] = None,
+    robustness: Annotated[
+        bool, typer.Option("--robustness", help="Instead: does the new one lose less to each perturbation? Two perturbed runs; no verdict.")
+    ] = False,
 ) -> int:
     """Compare two runs case by case. Exit 0: pass, 1: regressed, 3: inconclusive, 4: cases without a score."""
+    if robustness:
+        from leaderboards.robustness import difference_in_differences, read
+        from leaderboards.robustness_tables import render_effects
+
+        _print(render_effects(difference_in_differences(read(base), read(new)), format))
+        return DONE
     from harness.bases import base_side
     from leaderboards.compare import compare as examine
 
@@ -333,6 +348,78 @@ def baseline_list() -> int:
     return DONE
 
 
+@app.command()
+def demos(
+    suite: Annotated[str, typer.Option(help="As of `bench run`; tasks without an expert are named and left out.")],
+    episodes: Annotated[int, typer.Option(help="Episodes a task that the expert plays; those that succeed are kept.")],
+    out: Annotated[Path, typer.Option(help="The folder of the demonstrations; the same command goes on there.")],
+    tasks: Annotated[str | None, typer.Option(help="Only tasks that match, as of `bench run`.")] = None,
+    views: Annotated[
+        str, typer.Option(help="What is seen: names of views, commas between; a trailing ? marks what a task may lack.")
+    ] = "image?,proprio?,text?,admissible?,dom?",
+    images: Annotated[Literal["png", "jpeg"], typer.Option(help="How pictures are stored: lossless or small.")] = "png",
+    noise: Annotated[float, typer.Option(help="Share of executed actions drawn at random; the expert's are what is learned.")] = 0.0,
+    seed: Annotated[int, typer.Option(help="Which set of training seeds, 0 to 99; evaluations play none of them.")] = 0,
+    workers: Annotated[str, typer.Option(help="As of `bench run`.")] = "auto",
+    lanes: Annotated[int | None, typer.Option(help="Episodes side by side in a worker.")] = None,
+    lerobot: Annotated[Path | None, typer.Option(help="Write them here as well, in LeRobotDataset's layout (v3.0).")] = None,
+) -> int:
+    """Record successful episodes of the tasks' experts, as Parquet files with a data card."""
+    import suites
+    from harness.catalogue import find_suites, select_tasks
+    from harness.demos.dataset import Demos
+    from harness.demos.lerobot import export
+    from harness.demos.record import Recording, record
+    from harness.progress import progress_for
+    from harness.runner import RunOptions
+
+    recording = Recording(tuple(name for name in views.split(",") if name), images, noise)
+    chosen = select_tasks(find_suites(suite, suites.SUITES), tasks)
+    command = shlex.join(["bench", *sys.argv[1:]])
+    options = RunOptions(workers=_workers(workers), lanes=_at_least_one("--lanes", lanes), command=command)
+    recorded = record(chosen, out, recording, options, progress_for(), episodes=episodes, seed=seed)
+    if lerobot is not None and recorded.demos:
+        for folder in export(Demos(out), lerobot):
+            _say(f"as a LeRobotDataset: {folder}")
+    _print(str(recorded.folder / "README.md"))
+    _say(recorded.words())
+    return WITH_ERRORS if recorded.summary.missing or recorded.summary.stopped or not recorded.demos else DONE
+
+
+@app.command()
+def train(
+    agent: Annotated[Literal["gea"], typer.Argument(help="What to train.")],
+    stage: Annotated[Literal["tokenizer", "sft", "rl"], typer.Option(help="tokenizer, then sft, then rl.")],
+    out: Annotated[Path, typer.Option(help="The folder of weights; the same command goes on there.")],
+    data: Annotated[list[Path] | None, typer.Option(help="A folder of `bench demos`. May be repeated.")] = None,
+    config: Annotated[str | None, typer.Option(help="nano, paper, or a JSON file; default: that of --out, else nano.")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="FIELD=VALUE of the configuration; JSON or text. May be repeated.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Updates; of rl steps in the environments.")] = None,
+    init: Annotated[Path | None, typer.Option(help="Weights that sft or rl begin with.")] = None,
+    suite: Annotated[str | None, typer.Option(help="rl: where to play, as of `bench run`.")] = None,
+    tasks: Annotated[str | None, typer.Option(help="rl: as of `bench run`.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the training.")] = 0,
+    threads: Annotated[int, typer.Option(help="Of torch on a CPU; 0: as many as there are cores.")] = 0,
+) -> int:
+    """Train an agent of ours. Prints the folder of weights."""
+    import suites
+    from harness.catalogue import find_suites, select_tasks
+    from harness.core import UserError
+    from harness.load import load
+
+    stages = load("baselines.gea.train:train")
+    from baselines.gea.train import Job, configuration
+
+    chosen = select_tasks(find_suites(suite, suites.SUITES), tasks) if suite is not None else []
+    if _at_least_one("--steps", steps) is None and stage == "rl":
+        raise UserError("--stage rl needs --steps: how many steps it may play")
+    made = configuration(init if init and not (out / "config.json").is_file() else out, config, dict(_argument(text) for text in set_ or []))
+    stages(stage, Job(tuple(data or ()), out, made, seed, chosen, steps, init, threads), _say)
+    _print(str(out))
+    _say(f"next: bench run --agent baselines.gea:GEA --agent-arg weights={out} --suite S" if stage != "tokenizer" else "next: --stage sft")
+    return DONE
+
+
 @app.command("list")
 def list_(
     what: Annotated[Literal["suites", "tasks", "agents", "adapters", "perturbations"], typer.Argument(help="What to list.")] = "suites",
@@ -383,11 +470,29 @@ def doctor(
     return DONE
 
 
-def _print_report(path: Path, format: str) -> None:
+def _print_report(path: Path, format: str, baseline: Path | None = None) -> None:
     from leaderboards.render import render
     from leaderboards.report import load
 
-    _print(render(load(path), format))
+    _print(render(load(path, baseline), format))
+
+
+def _draw_if_possible(run: Path) -> None:
+    from harness.core import UserError
+
+    try:
+        _draw(run, run / "robustness.png")
+    except UserError as wanting:
+        _say(f"no figure: {wanting}")
+
+
+def _draw(run: Path, file: Path) -> None:
+    from leaderboards.curves import draw_curves
+    from leaderboards.report import load
+
+    report = load(run)
+    draw_curves(report.perturbations, file, f"{report.run['agent']['name']} on {', '.join(report.run['suites'])}")
+    _say(f"figure: {file}")
 
 
 def _perturbations(text: str | None) -> Any:

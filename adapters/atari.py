@@ -19,18 +19,27 @@ the draws come from the case.
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
-from harness.core import Adapter, Box, Brief, Case, Discrete, Task, TimeStep, UserError
+from harness.core import Adapter, Box, Brief, Case, Discrete, Native, Task, TimeStep, UserError
 
 __all__ = ["AtariAdapter"]
 
 FRAMES_PER_SECOND = 60
 GRAY_SIZE = 84
+NATIVES = tuple(
+    Native(
+        name,
+        f"another {name} of the cartridge: of those that it has beside the task's, the one of this place",
+        tuple({"place": k} for k in range(5)),
+    )
+    for name in ("mode", "difficulty")
+)
 TWO_PLAYERS = frozenset({"combat", "joust", "maze_craze", "warlords"})
 """ROMs in the package that the emulator cannot play alone."""
 
@@ -71,8 +80,10 @@ class AtariAdapter(Adapter):
             self._settings = settings = _Settings(**task.params)
         except TypeError as wrong:
             raise UserError(f"task {task.id}: its params do not fit the atari adapter: {wrong}") from None
-        self._ale: Any = _load(settings)
-        self._start = self._ale.cloneState(include_rng=True)
+        self._consoles: dict[tuple[int | None, int | None], tuple[Any, Any]] = {}
+        self._ale: Any
+        self._start: Any
+        self._choose(settings.mode, settings.difficulty)
         everything = self._ale.getLegalActionSet()
         self._noop = everything[0]
         self._actions = everything if settings.full_action_space else self._ale.getMinimalActionSet()
@@ -82,7 +93,6 @@ class AtariAdapter(Adapter):
         self._pooling = False
         self._before = np.zeros((height, width), np.uint8)
         self._rows, self._columns = _areas(height), _areas(width).T
-        self._views = {"image": self._ale.getScreenRGB, "image_gray": self._gray, "state": self._ale.getRAM}
         self._instruction = f"Play {settings.game.replace('_', ' ').title()}."
         self.brief = Brief(
             observation={
@@ -96,8 +106,34 @@ class AtariAdapter(Adapter):
             control_hz=FRAMES_PER_SECOND / settings.frame_skip,
         )
 
+    @classmethod
+    def natives(cls, task: Task | None = None) -> tuple[Native, ...]:
+        """Game modes and difficulties."""
+        return NATIVES
+
+    def _choose(self, mode: int | None, difficulty: int | None) -> None:
+        """A console for each mode and difficulty: changing them in one would leave something behind."""
+        if (mode, difficulty) not in self._consoles:
+            ale = _load(dataclasses.replace(self._settings, mode=mode, difficulty=difficulty))
+            self._consoles[mode, difficulty] = ale, ale.cloneState(include_rng=True)
+        self._ale, self._start = self._consoles[mode, difficulty]
+        self._views = {"image": self._ale.getScreenRGB, "image_gray": self._gray, "state": self._ale.getRAM}
+
+    def _another(self, case: Case, name: str) -> int | None:
+        """The mode or difficulty of a case. Raises UserError where the cartridge has no other one."""
+        params, own = case.native(name), getattr(self._settings, name)
+        if params is None:
+            return own
+        default, _ = self._consoles[self._settings.mode, self._settings.difficulty]
+        there = list(default.getAvailableModes() if name == "mode" else default.getAvailableDifficulties())
+        there.remove(there[0] if own is None else own)  # the first one is what the cartridge begins with
+        if params["place"] >= len(there):
+            raise UserError(f"{self._settings.game} has {len(there)} other {'modes' if name == 'mode' else 'difficulties'}")
+        return int(there[params["place"]])
+
     def reset(self, case: Case) -> TimeStep:
         """Start from the snapshot, after a number of no-ops that the case draws."""
+        self._choose(self._another(case, "mode"), self._another(case, "difficulty"))
         self._sticky = case.rng("sticky")
         noops = int(case.rng("noop").integers(1, self._settings.noop_max + 1)) if self._settings.noop_max else 0
         self._executed = [self._noop] * noops

@@ -51,7 +51,7 @@ class LiberoAdapter(Adapter):
     packages: ClassVar[tuple[str, ...]] = ("robosuite", "mujoco")
     guide: ClassVar[str] = (
         "git clone https://github.com/Lifelong-Robot-Learning/LIBERO; pip install robosuite==1.4.1 bddl easydict gym cloudpickle future torch; "
-        "pip install --no-deps -e LIBERO"
+        "pip install --no-deps -e LIBERO --config-settings editable_mode=compat"
     )
 
     @classmethod
@@ -76,7 +76,6 @@ class LiberoAdapter(Adapter):
             raise UserError(f"task {task.id}: libero has no task {name!r} in {suite!r}; see libero.libero.benchmark")
         self._size, self._settle = int(task.params["size"]), int(task.params["settle"])
         self._starts = initial_states(files[1].read_bytes())
-        os.environ.setdefault("MUJOCO_GL", "egl")
         with _configured(home), _quietly():
             from libero.libero.envs import OffScreenRenderEnv
 
@@ -181,22 +180,22 @@ def _home() -> Path | None:
 
 @contextlib.contextmanager
 def _configured(home: Path) -> Iterator[None]:
-    """Let the package find its files without asking: where the user has no configuration of it, one of our own, for this import."""
-    before = os.environ.get(CONFIG)
-    if (Path(before or "~/.libero").expanduser() / "config.yaml").is_file():
-        yield
-        return
+    """Let the package find its files without asking, where the user has no configuration of it, and robosuite draw without a screen."""
+    before = {name: os.environ.get(name) for name in (CONFIG, "MUJOCO_GL")}
     with tempfile.TemporaryDirectory() as folder:
-        names = {"bddl_files": "bddl_files", "init_states": "init_files", "datasets": "../datasets", "assets": "assets"}
-        paths = {"benchmark_root": str(home), **{key: str(home / name) for key, name in names.items()}}
-        (Path(folder) / "config.yaml").write_text(json.dumps(paths))  # JSON is YAML
-        os.environ[CONFIG] = folder
+        if not (Path(before[CONFIG] or "~/.libero").expanduser() / "config.yaml").is_file():
+            names = {"bddl_files": "bddl_files", "init_states": "init_files", "datasets": "../datasets", "assets": "assets"}
+            paths = {"benchmark_root": str(home), **{key: str(home / name) for key, name in names.items()}}
+            (Path(folder) / "config.yaml").write_text(json.dumps(paths))  # JSON is YAML
+            os.environ[CONFIG] = folder
+        os.environ.setdefault("MUJOCO_GL", "egl")
         try:
             yield
         finally:
-            os.environ.pop(CONFIG)
-            if before is not None:
-                os.environ[CONFIG] = before
+            for name, value in before.items():
+                os.environ.pop(name, None)
+                if value is not None:
+                    os.environ[name] = value
 
 
 @contextlib.contextmanager

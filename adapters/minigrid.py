@@ -7,6 +7,7 @@ level that has a `-v1` warns; MiniGrid-Playground has no goal.
 from __future__ import annotations
 
 import contextlib
+import inspect
 import struct
 import sys
 from collections.abc import Callable, Mapping
@@ -14,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.core import Adapter, Box, Brief, Case, Discrete, Task, TimeStep, UserError
+from harness.core import Adapter, Box, Brief, Case, Discrete, Native, Task, TimeStep, UserError
 
 __all__ = ["MiniGridAdapter"]
 
@@ -27,6 +28,12 @@ NO_EXPERT = ("BabyAI-KeyInBox", "BabyAI-PutNextS5N2Carrying", "BabyAI-PutNextS6N
 PLAN_LIMIT = 200
 """Subgoals the bot may push while it plans one action. Outside of a circle it pushed at most 9 (measured on all levels)."""
 PIXELS, PARTIAL_TILE = 336, 8
+NATIVES = (
+    Native("size", "rooms, or the map, so many cells larger", tuple({"cells": k} for k in (1, 2, 3, 4, 6))),
+    Native("distractors", "so many objects more that the mission does not speak of", tuple({"count": k} for k in (1, 2, 3, 4, 5))),
+)
+PARAMETERS = {"size": ("room_size", "size"), "distractors": ("num_dists",)}
+"""What the levels' classes call them; not every level has one."""
 
 _pack = struct.Struct("<hhbi").pack
 
@@ -83,13 +90,13 @@ class MiniGridAdapter(Adapter):
             from minigrid.envs.babyai.core import verifier
 
             try:
-                self._env: Any = gymnasium.make(f"minigrid:{level}", disable_env_checker=True).unwrapped
+                self._env: Any = _make(level)
             except gymnasium.error.Error as unknown:
                 listed = "https://minigrid.farama.org/environments"
                 raise UserError(f"task {task.id}: no level of minigrid is called {level!r}; see {listed} ({unknown})") from unknown
+        self._level, self._levels = level, {"{}": self._env}
         if verifier.use_done_actions:
             raise UserError("the environment variable BABYAI_DONE_ACTIONS changes when a BabyAI level is solved: unset it")
-        self._env.gen_obs = dict  # reset and step build an observation that nobody reads: the views draw it on demand
         self._views: Mapping[str, Callable[[], Any]] = {
             "grid": self._grid,
             "direction": self._direction,
@@ -118,8 +125,34 @@ class MiniGridAdapter(Adapter):
             simulator="MiniGrid, a 2-D grid world seen from above",
         )
 
+    @classmethod
+    def natives(cls, task: Task | None = None) -> tuple[Native, ...]:
+        """Larger rooms and more distractors, where the level's class takes such a number."""
+        return NATIVES
+
+    def _another(self, case: Case) -> Any:
+        """The level as the case has it: one of other numbers is another environment, and is kept too. Raises UserError where it has none."""
+        numbers: dict[str, int] = {}
+        first = self._levels["{}"]
+        known = {name for kind in type(first).__mro__ for name in inspect.signature(kind.__init__).parameters}
+        for name, (parameter,) in (("size", ("cells",)), ("distractors", ("count",))):
+            params = case.native(name)
+            if params is not None:
+                its = next((each for each in PARAMETERS[name] if each in known and _number(first, self._level, each) is not None), None)
+                if its is None:
+                    raise UserError(f"{self._level} has no {name} to change")
+                numbers[its] = (_number(first, self._level, its) or 0) + params[parameter]
+        key = repr(numbers)
+        if key not in self._levels:
+            try:
+                self._levels[key] = _make(self._level, **numbers)
+            except TypeError as refused:
+                raise UserError(f"{self._level} has no {' and no '.join(numbers)} to change: its class fixes it") from refused
+        return self._levels[key]
+
     def reset(self, case: Case) -> TimeStep:
         """Generate the map and mission of `case.seed`."""
+        self._env = self._another(case) if case.perturbations else self._levels["{}"]
         with contextlib.redirect_stdout(None):  # levels print "Sampling rejected" while they are generated
             self._env.reset(seed=case.seed)
         self._bot, self._gave_up = None, False
@@ -170,7 +203,8 @@ class MiniGridAdapter(Adapter):
 
     def close(self) -> None:
         """Close the level."""
-        self._env.close()
+        for level in self._levels.values():
+            level.close()
 
     def _grid(self) -> np.ndarray:
         grid, visible = self._env.gen_obs_grid()
@@ -190,6 +224,30 @@ class MiniGridAdapter(Adapter):
         image = np.zeros((PIXELS, PIXELS, 3), np.uint8)
         image[top : top + height, left : left + width] = drawn
         return image
+
+
+def _make(level: str, **numbers: int) -> Any:
+    import gymnasium
+
+    env: Any = gymnasium.make(f"minigrid:{level}", disable_env_checker=True, **numbers).unwrapped
+    env.gen_obs = dict  # reset and step build an observation that nobody reads: the views draw it on demand
+    return env
+
+
+def _number(env: Any, level: str, parameter: str) -> int | None:
+    """What a parameter of a level's class is: as registered, as the environment remembers it, or the class's default."""
+    import gymnasium
+
+    registered = gymnasium.spec(level).kwargs
+    if parameter in registered:
+        return int(registered[parameter])
+    if isinstance(getattr(env, parameter, None), int):
+        return int(getattr(env, parameter))
+    for kind in type(env).__mro__:
+        found = inspect.signature(kind.__init__).parameters.get(parameter)
+        if found is not None and isinstance(found.default, int):
+            return found.default
+    return None
 
 
 class _PlanTooLong(Exception):

@@ -11,7 +11,7 @@ import numpy as np
 from harness.pairs import TaskPairs
 from harness.stats import anytime_mean, holm
 from harness.stats.sequential import FRACTIONS, log_stakes
-from harness.verdict import Comparison, GroupRow, PairRow, compare_pairs
+from harness.verdict import Comparison, GroupRow, PairRow, compare_pairs, more_pairs, pool
 
 __all__ = ["SequentialTest", "compare_anytime", "patience"]
 
@@ -118,6 +118,9 @@ def compare_anytime(tasks: Sequence[TaskPairs], differences: np.ndarray, margin:
         )
     else:
         verdict, why = "inconclusive", f"the mean difference may lie anywhere from {100 * low:+.1f} to {100 * high:+.1f} points"
+    pooled = pool(tasks)
+    # Where the best fraction's stake grows by mean^2 / (2 spread) a pair, it takes so many standard errors.
+    reach = math.sqrt(2 * math.log(2 * len(FRACTIONS) / alpha))
     return replace(
         fixed,
         verdict=verdict,
@@ -128,7 +131,7 @@ def compare_anytime(tasks: Sequence[TaskPairs], differences: np.ndarray, margin:
         perturbations=(),
         tasks=rows,
         worse=tuple(rows[k].task for k in worse),
-        more=fixed.more if verdict == "inconclusive" else None,
+        more=more_pairs(pooled, margin, reach) if verdict == "inconclusive" and len(pooled) else None,
     )
 
 

@@ -37,9 +37,9 @@ class Episode:
     """The state of one episode between its reset and its result."""
 
     __slots__ = (
-        "actions", "agent_s", "asked", "brief", "case", "clipped", "executed", "hasher", "instruction", "memory", "metrics", "name", "pending", "pixels",
-        "returned", "seat", "simulator_s", "solved", "started_with", "steps", "ticket", "tickets", "_actions", "_expert", "_history", "_looked", "_names", "_observations", "_perturbed",
-        "_rng_key",
+        "actions", "agent_s", "asked", "brief", "case", "clipped", "executed", "hasher", "instruction", "memory", "metrics", "name",
+        "pending", "pixels", "returned", "seat", "simulator_s", "solved", "started_with", "steps", "ticket", "tickets", "_actions",
+        "_expert", "_history", "_looked", "_names", "_observations", "_perturbed", "_rng_key",
     )  # fmt: skip
 
     def __init__(self, ticket: Any, case: Case) -> None:

@@ -200,7 +200,7 @@ def verify(
         if not mine:
             continue
         checked = _Checked(bare, mine, files.traces, found)
-        coordinator = Coordinator(bare, checked, progress)
+        coordinator = Coordinator(bare, checked, progress, options.shuffle)
         coordinator.tally.total = len(mine)
         spec = AgentSpec("replay", "harness.replay:Replayer", {"run": os.fspath(path.resolve()), "arm": arm, "reads": reads})
         try:

@@ -207,7 +207,7 @@ class Lanes:
                 ended = episode.advance(action, seen)
                 episode.simulator_s += clock() - begun
                 if self._film is not None:
-                    self._film.step(episode, seen)
+                    self._film.step(episode, seen, bool(ended))
             except BadAction as bad:  # well-formed, but refused by the simulator: a command that does not parse, say
                 watch.deadline = 0.0
                 self._end(lane, "agent_error", str(bad))
@@ -237,7 +237,7 @@ class Lanes:
                 lane.episode.simulator_s += (clock() - begun) / len(moves)
                 how = lane.episode.advance(action, step)
                 if self._film is not None:
-                    self._film.step(lane.episode, step)
+                    self._film.step(lane.episode, step, bool(how))
                 if how:
                     ended.append((lane, how))
         except FAULTS as fault:

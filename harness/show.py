@@ -196,7 +196,8 @@ def _filmed(recording: Recording, again: Again, still_only: bool) -> bytes:
     reel = Reel(recording.case, again.seat.adapter.brief.control_hz)
     last = None
     for moment in again.moments([view] if view else []):
-        if still_only and moment.step < len(recording.actions[: again.until]):
+        ends = moment.step == len(recording.actions[: again.until])
+        if not (ends or (reel.wants(moment.step) and not still_only)):
             continue
         try:
             frame = moment.observation[view] if view else np.asarray(again.seat.render(), np.uint8)

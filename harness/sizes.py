@@ -33,7 +33,7 @@ class Sizes:
     """For the gate to pass an equal agent, with `effect` as its margin."""
     episodes: int | None
     detectable: float | None
-    """What `episodes` pairs find; None where none were named, or where they find nothing."""
+    """What `episodes` pairs find; None where none were named."""
 
 
 def sizes(
@@ -65,11 +65,11 @@ def sizes(
         raise UserError(f"--rate lies in [0, 1], --tasks and --episodes are at least 1; got {rate}, {tasks} and {episodes}")
     other = rate - effect if rate >= effect else rate + effect
     if discordant is None:
-        discordant = rate * (1 - other) + other * (1 - rate)
+        discordant = max(effect, rate * (1 - other) + other * (1 - rate))
     if not effect <= discordant <= 1:
         raise UserError(f"--discordant {discordant:g}: a difference of {effect:g} takes at least so many discordant cases, and at most 1")
     reach = NormalDist().inv_cdf(1 - alpha / 2) + NormalDist().inv_cdf(power)
-    found = detectable_difference(discordant, episodes, power, alpha) if episodes else 1.0
+    found = detectable_difference(discordant, episodes, power, alpha) if episodes else None
     return Sizes(
         effect,
         power,
@@ -81,7 +81,7 @@ def sizes(
         episodes_for_rates(rate, other, power, alpha),
         math.ceil(reach**2 * discordant / effect**2),
         episodes,
-        found if found < 1 else None,
+        found,
     )
 
 
@@ -90,10 +90,10 @@ def table(found: Sizes) -> str:
     from tabulate import tabulate
 
     points = f"{100 * found.effect:g} points"
-    rows = [
-        [f"find a loss of {points}, both agents on the same cases", found.paired],
-        [f"find it where they share no case, episodes of each (rate {found.rate:.2f})", found.unpaired],
-        [f"`bench gate --margin {found.effect:g}` passes an equal agent", found.equal_passes],
+    rows: list[tuple[str, int]] = [
+        (f"find a loss of {points}, both agents on the same cases", found.paired),
+        (f"find it where they share no case, episodes of each (rate {found.rate:.2f})", found.unpaired),
+        (f"`bench gate --margin {found.effect:g}` passes an equal agent", found.equal_passes),
     ]
     cells = [[what, number, math.ceil(number / found.tasks)] for what, number in rows]
     lines = [
@@ -101,11 +101,6 @@ def table(found: Sizes) -> str:
         "",
         tabulate(cells, ["to", "episodes", f"a task of {found.tasks}"], disable_numparse=True, colalign=("left", "right", "right")),
     ]
-    if found.episodes is not None:
-        what = (
-            f"differences from {100 * found.detectable:.1f} points on"
-            if found.detectable is not None
-            else "no difference that is possible here"
-        )
-        lines += ["", f"{found.episodes} episodes on the same cases find {what}"]
+    if found.detectable is not None:
+        lines += ["", f"{found.episodes} episodes on the same cases find differences from {100 * found.detectable:.1f} points on"]
     return "\n".join(lines)

@@ -11,9 +11,19 @@ import numpy as np
 
 from harness.core import DOMAINS, UserError
 from harness.pairs import Pair, TaskPairs
-from harness.stats import Interval, benjamini_hochberg, bootstrap_tasks, holm, paired_difference, paired_p, sign_flip, wilson
+from harness.stats import (
+    Interval,
+    benjamini_hochberg,
+    bootstrap_tasks,
+    detectable_difference,
+    holm,
+    paired_difference,
+    paired_p,
+    sign_flip,
+    wilson,
+)
 
-__all__ = ["CORRECTIONS", "Comparison", "Flip", "GroupRow", "PairRow", "check_limits", "compare_pairs", "more_pairs"]
+__all__ = ["CORRECTIONS", "Comparison", "Flip", "GroupRow", "PairRow", "check_limits", "compare_pairs", "more_pairs", "pool"]
 
 CORRECTIONS = ("holm", "bh", "none")
 POWER = 0.8
@@ -160,7 +170,7 @@ def compare_pairs(tasks: Sequence[TaskPairs], margin: float, alpha: float, corre
         verdict, why = "inconclusive", "all tasks have raw scores only: no margin applies to them, and none is significantly worse"
     else:
         verdict, why = "inconclusive", f"the mean difference may lie anywhere from {_points(low)} to {_points(high)}"
-    pooled = _pool(seen)
+    pooled = pool(seen)
     return Comparison(
         verdict,
         why,
@@ -176,7 +186,7 @@ def compare_pairs(tasks: Sequence[TaskPairs], margin: float, alpha: float, corre
         tuple(_flips(seen)),
         missing,
         _detectable(pooled, alpha) if len(pooled) else None,
-        more_pairs(pooled, margin, alpha) if verdict == "inconclusive" and len(pooled) else None,
+        more_pairs(pooled, margin, _reach(alpha)) if verdict == "inconclusive" and len(pooled) else None,
     )
 
 
@@ -184,7 +194,8 @@ def _points(share: float) -> str:
     return f"{100 * share:+.1f} points"
 
 
-def _pool(tasks: Sequence[TaskPairs]) -> np.ndarray:
+def pool(tasks: Sequence[TaskPairs]) -> np.ndarray:
+    """The differences of all tasks that are in a mean, one after the other."""
     return np.concatenate([each.differences() for each in tasks if each.measure != "sign"] or [np.zeros(0)])
 
 
@@ -193,27 +204,25 @@ def spread(differences: np.ndarray) -> float:
     return float((np.square(differences).sum() + 1) / (len(differences) + 2))
 
 
-def _detectable(differences: np.ndarray, alpha: float) -> float | None:
-    from harness.stats import detectable_difference
-
-    found = detectable_difference(spread(differences), len(differences), POWER, alpha)
-    return found if found < 1 else None
+def _detectable(differences: np.ndarray, alpha: float) -> float:
+    return detectable_difference(spread(differences), len(differences), POWER, alpha)
 
 
-def more_pairs(differences: np.ndarray, margin: float, alpha: float) -> int | None:
-    """How many more pairs would decide in 80 %, if the agents go on to differ as they did: for a pass, or for a regress, whichever takes fewer.
+def more_pairs(differences: np.ndarray, margin: float, reach: float) -> int | None:
+    """How many more pairs would decide, if the agents go on to differ as they did: for a pass, or for a regress, whichever takes fewer.
 
-    The normal approximation of both tests. None where the mean difference is so near to neither that a million would not do.
+    reach: the distance in standard errors that decides. None where the mean difference is so near to neither that a million would not do.
     """
     mean = float(differences.mean())
     gap = max(mean + margin, -mean)
-    if gap <= 0:
-        return None
+    needed = math.ceil(reach**2 * spread(differences) / gap**2) if gap > 0 else 1_000_000
+    return max(1, needed - len(differences)) if needed < 1_000_000 else None
+
+
+def _reach(alpha: float) -> float:
     from statistics import NormalDist
 
-    reach = NormalDist().inv_cdf(1 - alpha / 2) + NormalDist().inv_cdf(POWER)
-    needed = math.ceil(reach**2 * spread(differences) / gap**2)
-    return max(1, needed - len(differences)) if needed < 1_000_000 else None
+    return NormalDist().inv_cdf(1 - alpha / 2) + NormalDist().inv_cdf(POWER)
 
 
 def _row(each: TaskPairs, moved: np.ndarray, p: float, adjusted: float, margin: float, alpha: float) -> PairRow:

@@ -6,8 +6,10 @@ The loop hands frames over; a thread beside it draws and encodes. What is held i
 from __future__ import annotations
 
 import dataclasses
+import functools
 import io
 import logging
+import math
 import os
 import queue
 import re
@@ -28,7 +30,7 @@ __all__ = ["Film", "Reel", "Shelf", "check_video", "draws_frames", "failed", "fr
 
 log = logging.getLogger("bench")
 
-SMALLEST = 240
+SMALLEST = 200
 """Smaller pictures are enlarged, by a whole number, until their smaller side has so many px."""
 LINE, FONT = 18, 13
 """The height of a line and of its letters, in px."""
@@ -40,8 +42,10 @@ LAST_S = 1.0
 """How long the last picture stays."""
 AHEAD = 16
 """Frames that may wait for the encoder; then the loop waits."""
+MOST_HZ = 30.0
+"""Pictures a second, at most."""
 USUAL_HZ = 10.0
-"""Pictures a second where the task has no clock."""
+"""Steps a second where the task has no clock."""
 
 
 def check_video() -> None:
@@ -90,16 +94,21 @@ class Reel:
     """One video in the making: `add` every frame, then `finish`. Frames are (H, W, 3) uint8, all of the first one's size."""
 
     def __init__(self, case: Case, hz: float | None = None) -> None:
-        """`hz`: pictures a second, 10 where the task has no clock."""
+        """`hz`: steps a second, 10 where the task has no clock; the video runs as fast, with every second or third step where that is enough."""
         self._perturbed = ", ".join(map(str, case.perturbations))
         self._title = f"{case.task.id}  seed {case.seed}"
         self._steps = case.task.max_steps
-        self._rate = max(1, min(100, round(hz or USUAL_HZ)))
+        self._every = max(1, math.ceil((hz or USUAL_HZ) / MOST_HZ))
+        self._rate = max(1, round((hz or USUAL_HZ) / self._every))
         self._file = io.BytesIO()
         self._container: Any = None
         self._words: tuple[str, np.ndarray] | None = None
         self._last: tuple[np.ndarray, int, str] | None = None
         self.frames = 0
+
+    def wants(self, step: int) -> bool:
+        """Whether the picture after so many steps is one of the video's."""
+        return step % self._every == 0
 
     def add(self, frame: np.ndarray, step: int, instruction: str) -> None:
         """The picture after `step` steps."""
@@ -153,7 +162,7 @@ class Reel:
         if self._last is None:
             return None
         last = self.compose(*self._last, outcome, good)
-        self._encode(last, times=round(LAST_S * self._rate))
+        self._encode(last, times=max(1, round(LAST_S * self._rate)))
         self.close()
         return Clip(self._file.getvalue(), still(last, "JPEG"))
 
@@ -168,13 +177,20 @@ class Reel:
 
 def _written(width: int, lines: list[str], colour: tuple[int, int, int]) -> np.ndarray:
     """Lines of text on black, (LINE * len(lines), width, 3) uint8."""
-    from PIL import Image, ImageDraw, ImageFont
+    from PIL import Image, ImageDraw
 
     image = Image.new("RGB", (width, LINE * len(lines)))
     pen = ImageDraw.Draw(image)
     for number, line in enumerate(lines):
-        pen.text((4, LINE * number + 1), line, colour, font=ImageFont.load_default(FONT))
+        pen.text((4, LINE * number + 1), line, colour, font=_font())
     return np.asarray(image)
+
+
+@functools.lru_cache(maxsize=1)
+def _font() -> Any:
+    from PIL import ImageFont
+
+    return ImageFont.load_default(FONT)
 
 
 def still(picture: np.ndarray, format: str) -> bytes:
@@ -216,10 +232,10 @@ class Film:
             self._reels[episode.name] = _Taken(Reel(episode.case, episode.brief.control_hz), picture(episode.brief))
             self.step(episode, first)
 
-    def step(self, episode: Episode, seen: TimeStep) -> None:
-        """The episode moved on."""
+    def step(self, episode: Episode, seen: TimeStep, last: bool = False) -> None:
+        """The episode moved on, or came to its last step."""
         taken = self._reels.get(episode.name)
-        if taken is None:
+        if taken is None or not (last or taken.reel.wants(episode.steps)):
             return
         try:
             with watched(self._watch, episode.seat.patience):

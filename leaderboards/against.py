@@ -66,7 +66,8 @@ def against(report: Report, name: str) -> list[AgainstRow]:
             rows.setdefault((benchmark or family, family), []).append((row, mine))
     if not rows:
         raise UserError(f"--against {name}: no figure of this run is called so{_guess(name, known)}")
-    return [_row(*key, found) for key, found in rows.items()]
+    first = {benchmark: place for place, (benchmark, _) in reversed([*enumerate(rows)])}
+    return [_row(*key, found) for key, found in sorted(rows.items(), key=lambda entry: first[entry[0][0]])]
 
 
 def _guess(name: str, known: Mapping[str, str]) -> str:
@@ -127,15 +128,15 @@ def render_against(report: Report, name: str, format: str) -> str:
 
 
 def _figures(name: str, rows: Sequence[AgainstRow]) -> Table:
-    labels = Counter(label for row in rows for label in row.published)
-    shared = [label for label, count in labels.items() if count > 1 or len(labels) <= 4]
+    labels = list(dict.fromkeys(label for row in rows for label in row.published))
+    kinds = list(dict.fromkeys(_kind(label) for label in labels if _kind(label)))
 
     def figure(row: AgainstRow, label: str) -> str:
         value = row.published.get(label)
         return "" if value is None else f"{100 * value:.1f}{'' if row.same_rule else '*'}"
 
-    def others(row: AgainstRow) -> str:
-        return "; ".join(f"{label} {figure(row, label)}" for label in row.published if label not in shared)
+    def of_kind(row: AgainstRow, kind: str) -> str:
+        return "; ".join(f"{label.rpartition(' (')[0]} {figure(row, label)}" for label in row.published if _kind(label) == kind)
 
     def tasks(row: AgainstRow) -> str:
         return str(row.tasks) if row.tasks_with_result == row.tasks else f"{row.tasks_with_result} of {row.tasks}"
@@ -158,11 +159,16 @@ def _figures(name: str, rows: Sequence[AgainstRow]) -> Table:
                     for row in rows
                 ),
             ),
-            *(Column(label, tuple(figure(row, label) for row in rows)) for label in shared),
-            Column("others", tuple(map(others, rows)), "prose"),
+            *(Column(label, tuple(figure(row, label) for row in rows)) for label in labels if not _kind(label)),
+            *(Column(kind, tuple(of_kind(row, kind) for row in rows), "prose") for kind in kinds),
         ),
         lead,
     )
+
+
+def _kind(label: str) -> str:
+    """What the label says of it behind its name: `specialist` of `RoboFlamingo (specialist)`."""
+    return label[:-1].rpartition(" (")[2] if label.endswith(")") else ""
 
 
 def _rules(rows: Sequence[AgainstRow]) -> list[Table]:

@@ -48,6 +48,9 @@ def compare(base: Side, new: Side, margin: float, alpha: float, correction: str 
         lone = [item.task.id for item in side.plan.items if item.task.id not in theirs]
         if lone:
             notes.append(f"{len(lone)} task{'s' if len(lone) > 1 else ''} of {side.name} only, not compared: {_some(lone)}")
+    for side in (base, new):
+        if side.run.get("stopped"):
+            notes.append(f"{side.name} stopped early for what it saw ({side.run.get('stopping')}): these intervals do not allow for that")
     shared = sum(len(each.pairs) + each.missing for each in tasks)
     both = {each.task.id for each in tasks}
     for side in (base, new):
@@ -132,8 +135,9 @@ def _lines(compared: Compared) -> list[str]:
     ]
     if compared.stopped:
         lines.append(compared.stopped)
+    often = " in 80 of 100 repetitions" if found.method == "fixed" else ""
     if found.more is not None:
-        lines.append(f"about {found.more} more pairs would decide in 80 of 100 repetitions, if the agents go on to differ as they did")
+        lines.append(f"about {found.more} more pairs would decide{often}, if the agents go on to differ as they did")
     elif found.verdict == "inconclusive":
         lines.append("no number of further pairs below a million would decide, if the agents go on to differ as they did")
     if found.detectable is not None and found.method == "fixed":

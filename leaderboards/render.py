@@ -130,12 +130,15 @@ def latex_page(header: Sequence[str], tables: Sequence[Table]) -> str:
 
 
 def _csv(report: Report) -> str:
-    """The task rows; `ended` and `reference` as JSON in their cells."""
+    """The task rows; `ended`, `reference` and `metrics` as JSON in their cells."""
     out = io.StringIO()
     rows = to_json(report)["tasks"]
     writer = csv.DictWriter(out, [field.name for field in dataclasses.fields(TaskRow)], lineterminator="\n")
     writer.writeheader()
-    writer.writerows({**row, "ended": json.dumps(row["ended"]), "reference": json.dumps(row["reference"])} for row in rows)
+    writer.writerows(
+        {**row, "ended": json.dumps(row["ended"]), "reference": json.dumps(row["reference"]), "metrics": json.dumps(row["metrics"])}
+        for row in rows
+    )
     return out.getvalue()
 
 
@@ -167,7 +170,9 @@ def _header(report: Report) -> list[str]:
         + ("; normalised: of success rates, and of normalised mean scores where there is no success" if _has_scores(report) else ""),
     ]
     if run.get("stopping"):
-        lines.append(f"played by a rule: {run['stopping']}; where it stopped early, the intervals of tasks hold at every look, those of means do not")
+        lines.append(
+            f"played by a rule: {run['stopping']}; where it stopped early, the intervals of tasks hold at every look, those of means do not"
+        )
     if report.overall.partial:
         lines.append("at worst: every planned episode without a result counted as a failure")
     return lines
@@ -178,6 +183,7 @@ def _tables(report: Report) -> list[Table]:
     figures = {suite: _figures(rows) for suite, rows in by_suite.items()}
     tables = [_task_table(str(suite), rows, figures[suite]) for suite, rows in by_suite.items() if rows]
     tables.append(_group_table(report))
+    tables += _measure_table(report.tasks)
     tables += _score_table(report)
     tables += _published_table([figure for suite in by_suite for figure in figures[suite]])
     if report.perturbations or report.not_applicable:
@@ -265,6 +271,15 @@ def _group_table(report: Report) -> Table:
     )
 
 
+def _measure_table(rows: Sequence[TaskRow]) -> list[Table]:
+    rows = [row for row in rows if row.metrics]
+    if not rows:
+        return []
+    words = tuple("; ".join(f"{name} {value:.4g}" for name, value in row.metrics.items()) for row in rows)
+    lead = "Means over finished episodes, of what was measured in all of them, at the last step."
+    return [Table("other measures", (Column("task", tuple(row.task for row in rows), "name"), Column("measures", words, "prose")), lead)]
+
+
 def _score_table(report: Report) -> list[Table]:
     groups = [(f"suite {group.suite}", group.scores) for group in report.suites if group.scores]
     shown = {scores for _, scores in groups}
@@ -321,7 +336,10 @@ def _figures(rows: Sequence[TaskRow]) -> list[_Figure]:
     for row in rows:
         for reference in row.reference:
             found.setdefault(dataclasses.replace(reference, value=0.0), {})[row.task] = reference.value
-    return [_Figure(rows[0].suite, f"{r.row}: {r.label}" if r.row else r.label, r.metric, r.source, r.rule, r.same_rule, values) for r, values in found.items()]
+    return [
+        _Figure(rows[0].suite, f"{r.row}: {r.label}" if r.row else r.label, r.metric, r.source, r.rule, r.same_rule, values)
+        for r, values in found.items()
+    ]
 
 
 def _published_table(figures: Sequence[_Figure]) -> list[Table]:

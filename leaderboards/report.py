@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from array import array
 from collections import Counter
@@ -15,7 +16,7 @@ from harness.pairs import played
 from harness.plan import Plan, PlanItem
 from harness.stats import Interval, aggregates, anytime_rate, iqm, mean_of_rates, mean_score, wilson
 from harness.store import read_episodes, read_run
-from leaderboards.robustness import Outcomes, robustness
+from leaderboards.robustness import Outcomes, read, robustness
 from leaderboards.rows import Group, Report, Scores, TaskRow
 
 __all__ = ["build", "load", "missing", "summary"]
@@ -24,9 +25,12 @@ MAX_DRAWS = 10_000_000
 """Scores drawn by one bootstrap, at most: it is repeated 2,000 times, less often where there are many scores, at least 100 times."""
 
 
-def load(path: str | os.PathLike[str]) -> Report:
-    """The report of a run directory. Raises UserError when it is none, or when its lines do not fit its plan."""
-    return build(read_run(path), read_episodes(path))
+def load(path: str | os.PathLike[str], baseline: str | os.PathLike[str] | None = None) -> Report:
+    """The report of a run directory. `baseline` is the perturbed run that its corruption errors relate to.
+
+    Raises UserError when it is none, or when its lines do not fit its plan.
+    """
+    return build(read_run(path), read_episodes(path), None if baseline is None else read(baseline))
 
 
 def build(run: Mapping[str, Any], episodes: Iterable[Mapping[str, Any]], baseline: Outcomes | None = None) -> Report:
@@ -117,6 +121,7 @@ class _Tally:
         self.ended: Counter[str] = Counter()
         self.n = self.agent_errors = self.successes = self.steps = 0
         self.scores = array("d")
+        self.metrics: dict[str, array[float]] = {}
         self.simulator_s = self.agent_s = 0.0
 
     def add(self, number: int, line: Mapping[str, Any]) -> None:
@@ -142,6 +147,8 @@ class _Tally:
         self.steps += line["steps"]
         self.successes += line["success"] is True
         self.scores.append(line["score"])
+        for name, value in line["metrics"].items():
+            self.metrics.setdefault(name, array("d")).append(value)
 
     def sorted_scores(self) -> np.ndarray:
         """All scores; sorted, so that no sum depends on who finished first. Raises UserError when one is not finite."""
@@ -191,6 +198,7 @@ class _Tally:
             simulator_s=round(self.simulator_s, 3),
             agent_s=round(self.agent_s, 3),
             reference=task.references,
+            metrics={name: math.fsum(values) / finished for name, values in sorted(self.metrics.items()) if len(values) == finished},
         )
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.perturb import unread
-from leaderboards.render import Column, Table
-from leaderboards.robustness import PerturbationRow
+from leaderboards.render import Column, Table, markdown_page, text_page
+from leaderboards.robustness import Effects, PerturbationRow
 from leaderboards.rows import Report
 
-__all__ = ["robustness_tables"]
+__all__ = ["render_effects", "robustness_tables"]
 
 
 def robustness_tables(report: Report) -> list[Table]:
@@ -170,3 +172,27 @@ def _range(low: float | None, high: float | None, *, open_end: bool = False) -> 
     if high is None:
         return f"{_percent(low)} or more" if open_end else ""
     return f"{_percent(low)} to {_percent(high)}"
+
+
+def render_effects(rows: Sequence[Effects], format: str) -> str:
+    """The differences in differences of two runs, as text, markdown or json."""
+    if format == "json":
+        return json.dumps({"schema": 1, "effects": [dataclasses.asdict(row) for row in rows]}, indent=1, allow_nan=False)
+    domains = {row.domain for row in rows if row.domain}
+    shown = [row for row in rows if row.domain is None or len(domains) > 1]
+    table = Table(
+        "who loses less",
+        (
+            Column("perturbation", tuple(row.perturbation for row in shown), "name"),
+            Column("severity", tuple(str(row.severity) for row in shown)),
+            Column("", tuple(row.domain or "overall" for row in shown), "name"),
+            Column("tasks", tuple(str(row.tasks) for row in shown)),
+            Column("pairs", tuple(str(row.pairs) for row in shown)),
+            Column("base %", tuple(f"{_percent(row.base_control)} -> {_percent(row.base_rate)}" for row in shown)),
+            Column("new %", tuple(f"{_percent(row.new_control)} -> {_percent(row.new_rate)}" for row in shown)),
+            Column("difference", tuple(f"{100 * row.difference:+.1f}" for row in shown)),
+            Column("95 %", tuple(_range(row.difference_low, row.difference_high) for row in shown)),
+        ),
+        "Control -> perturbed, over the cases that both runs played. Difference: of the changes, in points; above 0 the new run loses less.",
+    )
+    return (markdown_page if format == "markdown" else text_page)([], [table]).strip()

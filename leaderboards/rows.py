@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from harness.core import Reference
@@ -58,6 +58,8 @@ class TaskRow:
     """Seconds inside the simulator, all n episodes together."""
     agent_s: float
     reference: tuple[Reference, ...]
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    """The means of those measures that every finished episode has, at its last step."""
 
 
 @dataclass(frozen=True)

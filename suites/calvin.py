@@ -2,7 +2,7 @@
 
 `calvin`: the community's, success being the whole chain and the score how many instructions were done (0 to 5; the metrics reached_1 to
 reached_5 are the rates 1/5 to 5/5). `calvin-first`: the first instruction of each chain alone, which is what the GEA paper's figure compares
-with. Where an agent was trained, on A, B and C or on D too, is the agent's own affair.
+with. Where an agent was trained, on A, B and C or on D too, is the agent's own affair. Pictures are drawn on the CPU: see the adapter.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ __all__ = ["SUITES"]
 
 SOURCE = "mees/calvin, calvin_agent/evaluation/evaluate_policy.py"
 PAPER = "arXiv 2412.08442, table 2"
-TRAINED = "trained on A, B and C"
+TRAINED = "trained on A, B and C, drawn by EGL"
 REFERENCES = (
     Reference("GEA", 0.900, "success_rate", PAPER, f"{TRAINED}; on all chains", same_rule=True),
     Reference("RoboFlamingo (specialist)", 0.824, "success_rate", PAPER, f"{TRAINED}; the first of five", same_rule=True),
@@ -28,7 +28,7 @@ def _task(id: str, subtasks: int, rule: str, tags: tuple[str, ...] = (), **more:
         id=id,
         domain="manipulation",
         adapter="adapters.calvin:CalvinAdapter",
-        params={"scene": "calvin_scene_D", "subtasks": subtasks, "egl": True},
+        params={"scene": "calvin_scene_D", "subtasks": subtasks, "egl": False},
         max_steps=360 * subtasks,
         rule=rule,
         control_hz=30.0,

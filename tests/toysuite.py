@@ -14,6 +14,7 @@ SLOW = Suite("slow-toys", "a slow point in a square", tuple(toys.toy_task(name, 
 MARKED = Suite("marked", "one instruction says raise", (toys.toy_task(marker="raise", marker_seeds=[1]),), 3)
 BROKEN = Suite("broken", "one case breaks", (toys.toy_task(), toys.toy_task("bad", fault="raise_on_step", fault_seeds=[1])), 3)
 PARTLY = Suite("partly", "one task cannot run here", (toys.toy_task(), toys.toy_task("bad", fault="missing")), 2)
+SHORT = Suite("short", "two tasks with a success", (toys.toy_task(), toys.toy_task("far", size=20)), 3)
 NOWHERE = Suite("nowhere", "no task can run here", (toys.toy_task("bad", fault="missing"),), 2)
 
 

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from adapters.calvin.chains import ARM, CHAINS, LENGTH, chains, scene_of
+from adapters.calvin.table import open_table
 from harness.core import Adapter, Box, Brief, Case, Missing, Task, TimeStep, UserError
 
 __all__ = ["CalvinAdapter"]
@@ -24,8 +25,9 @@ SUBTASK_STEPS = 360
 
 class CalvinAdapter(Adapter):
     """A Panda arm at a table with a drawer, a sliding door, a light, an LED and three blocks; five instructions, one after the other.
-    Params: `scene` (`calvin_scene_D`, the one of the evaluation), `subtasks` (5: the whole chain; 1: its first task alone), `egl` (true, as in
-    CALVIN's evaluation; false draws on the CPU, with other textures) and `root`, the checkout of mees/calvin, if it is not at $CALVIN_ROOT or
+    Params: `scene` (`calvin_scene_D`, the one of the evaluation), `subtasks` (5: the whole chain; 1: its first task alone), `egl` (false: drawn
+    on the CPU, the same pixels every time; true, as in CALVIN's own evaluation: the GPU's textures look a little different, a second table in
+    the process is drawn wrong, and the first pictures differ from later ones) and `root`, the checkout of mees/calvin, if it is not at $CALVIN_ROOT or
     around the installed calvin_env.
 
     Case.seed -> chain: CALVIN's own thousand, in their order, anew after the last (chains.py). An instruction holds until it is done, or
@@ -53,8 +55,9 @@ class CalvinAdapter(Adapter):
     def missing(cls, task: Task | None = None) -> Missing | None:
         """The packages, or the checkout."""
         absent = super().missing(task)
-        if absent is None and importlib.util.find_spec("calvin_env") is None:
-            absent = Missing("calvin_env is not installed", cls.guide)
+        found = importlib.util.find_spec("calvin_env")
+        if absent is None and (found is None or found.origin is None):  # without an origin: a folder of that name in the working directory
+            absent = Missing("the package calvin_env is not installed", cls.guide)
         if absent is None:
             root = _root(task)
             if root is None or not (root / ANNOTATIONS).is_file():
@@ -80,9 +83,7 @@ class CalvinAdapter(Adapter):
         with _quietly():
             with hydra.initialize_config_dir(str(conf), version_base=None):
                 config = hydra.compose("config_data_collection", overrides=[*wanted, *quiet])
-            self._env: Any = hydra.utils.instantiate(
-                config.env, show_gui=False, use_vr=False, use_scene_info=True, use_egl=bool(task.params.get("egl", True))
-            )
+            self._env: Any = open_table(config, bool(task.params.get("egl", False)))
         self._cameras = {camera.name: camera for camera in self._env.cameras}
         self._env.cameras = []  # else every step draws
         self._oracle: Any = hydra.utils.instantiate(config.tasks)
@@ -105,6 +106,7 @@ class CalvinAdapter(Adapter):
         self._done = self._steps = 0
         with _quietly():
             self._env.load()  # the engine keeps contacts and joint constraints otherwise
+            self._env.robot.gripper_action = 1
             seen = self._env.reset(robot_obs=np.array(ARM), scene_obs=scene_of(self._chain.start))
         self._look(seen)
         self._before = self._env.get_info()
@@ -114,6 +116,7 @@ class CalvinAdapter(Adapter):
         """Move for a thirtieth of a second."""
         move = self.brief.action.check(action).astype(np.float64)
         hand = 1 if move[6] >= 0 else -1
+        self._env.address()
         seen, _, _, now = self._env.step(np.array([*move[:6], hand]))
         self._look(seen)
         self._steps += 1

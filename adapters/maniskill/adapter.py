@@ -13,8 +13,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from adapters.maniskill import expert, needs, simulation
-from harness.core import Adapter, Case, Missing, Task, TimeStep, UserError
+from adapters.maniskill import expert, natives, needs, simulation
+from harness.core import Adapter, Case, Missing, Native, Task, TimeStep, UserError
 
 __all__ = ["ManiSkillAdapter"]
 
@@ -52,6 +52,11 @@ class ManiSkillAdapter(Adapter):
         return super().missing(task) or needs.software_vulkan()
 
     @classmethod
+    def natives(cls, task: Task | None = None) -> tuple[Native, ...]:
+        """What SAPIEN's scene offers."""
+        return natives.NATIVES
+
+    @classmethod
     def has_expert(cls, task: Task) -> bool:
         """Whether the package ships a motion-planning solution for it."""
         robot = task.params.get("make", {}).get("robot_uids")
@@ -78,6 +83,7 @@ class ManiSkillAdapter(Adapter):
         self._dismiss_expert()
         with simulation.quiet():
             self._observed, info = self._env.reset(seed=case.simulator_seed, options={"reconfigure": True})
+        natives.apply(self._env, case)
         self._drawn: Any = None
         self._steps, self._failed = 0, False
         if (self._task.success is not None) != ("success" in info):

@@ -15,13 +15,15 @@ import numpy as np
 from adapters.miniwob.browser import VARIABLE, Browser, chromium
 from adapters.miniwob.experts import EXPERTS, Expert
 from adapters.miniwob.page import KEYS, MODIFIERS, Page
-from harness.core import UI, Adapter, Box, Brief, Case, Element, Elements, Missing, Task, TimeStep, UIAction, UserError
+from harness.core import UI, Adapter, Box, Brief, Case, Element, Elements, Missing, Native, Task, TimeStep, UIAction, UserError
 
 __all__ = ["MiniWobAdapter"]
 
 SCREEN, WINDOW = (160, 210), (500, 320)
 FLIGHT_SCREEN, FLIGHT_WINDOW = (375, 667), (600, 800)
 """(width, height), px: the package's own (miniwob/constants.py)."""
+FONTS = (("serif", 1.0), ("monospace", 1.0), ("serif", 1.15), ("monospace", 1.2), ("serif", 1.4))
+FONT = Native("font", "all text in another font, scaled", tuple({"family": family, "scale": scale} for family, scale in FONTS))
 KINDS = ("click", "double_click", "hover", "mouse_down", "mouse_up", "drag", "type", "key", "scroll", "wait")
 
 
@@ -74,6 +76,11 @@ class MiniWobAdapter(Adapter):
         )
 
     @classmethod
+    def natives(cls, task: Task | None = None) -> tuple[Native, ...]:
+        """The pages' font."""
+        return (FONT,)
+
+    @classmethod
     def affinity(cls, task: Task) -> str:
         """One browser for all."""
         return "miniwob"
@@ -122,7 +129,9 @@ class MiniWobAdapter(Adapter):
             self._opened = Page(self._browser, self._html)
         self._expert, self._gave_up = None, False
         self._name = case.task.params["name"]
-        self._report = self._page.open(self._path, self._screen, self._window, case.simulator_seed, case.task.params["mode"], self._step_ms)
+        font, mode = case.native("font"), case.task.params["mode"]
+        style = "" if font is None else _STYLE.format(**font)
+        self._report = self._page.open(self._path, self._screen, self._window, case.simulator_seed, mode, self._step_ms, style)
         return self._timestep()
 
     def step(self, action: Any) -> TimeStep:
@@ -176,6 +185,10 @@ class MiniWobAdapter(Adapter):
         """End the browser."""
         if self._browser is not None:
             self._browser.close()
+
+
+_STYLE = "* {{ font-family: {family} !important; }} #query, #area {{ font-size: calc(10px * {scale}) !important; }}"
+"""The pages' own text is of 10 px."""
 
 
 @functools.lru_cache(maxsize=8)

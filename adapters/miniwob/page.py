@@ -45,8 +45,10 @@ class Page:
         browser.call("Emulation.setFocusEmulationEnabled", enabled=True)
         browser.call("Page.addScriptToEvaluateOnNewDocument", source=SCRIPT.read_text())
 
-    def open(self, path: str, screen: tuple[int, int], window: tuple[int, int], seed: int, mode: str, step_ms: float) -> dict[str, Any]:
-        """Load the task's page afresh and start its episode; returns the first report."""
+    def open(
+        self, path: str, screen: tuple[int, int], window: tuple[int, int], seed: int, mode: str, step_ms: float, style: str = ""
+    ) -> dict[str, Any]:
+        """Load the task's page afresh, with further style rules (CSS), and start its episode; returns the first report."""
         browser = self._browser
         self._leave()
         if window != self._window:
@@ -59,6 +61,10 @@ class Page:
         browser.forget()
         opened = browser.call("Page.navigate", url=(self._html / path).as_uri())
         browser.event("Page.lifecycleEvent", name="load", loaderId=opened["loaderId"])
+        if style:
+            browser.evaluate(
+                f"void document.head.append(Object.assign(document.createElement('style'), {{textContent: {json.dumps(style)}}}))"
+            )
         browser.evaluate(f"bench.begin({seed}, {mode!r})", wait=True)
         return self._advance(1)
 

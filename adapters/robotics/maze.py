@@ -79,7 +79,9 @@ class _MazeAdapter(RoboticsAdapter):
 
     def reset(self, case: Case) -> TimeStep:
         """Draw start and goal from `case.simulator_seed` (see the class)."""
+        self._changes.restore()
         self._observed, _ = self._env.reset(seed=case.simulator_seed)
+        self._changes.apply(case)
         start, goal = self._observed["achieved_goal"], self._observed["desired_goal"]
         self._shortest, _ = self._ways.way(start, goal, self._ways.field(goal))
         self._field = None

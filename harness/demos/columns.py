@@ -1,13 +1,13 @@
 """How a view or an action lies in a Parquet column, and how a Brief lies in JSON.
 
-    image*, uint8 (H, W[, 3])      binary        a PNG (lossless) or JPEG file
-    Box                            list<dtype>   the array in C order; its shape stands in the brief
-    Discrete                       int64
-    MultiDiscrete                  list<int64>
-    Text                           string
-    Texts                          list<string>
-    UI                             string        UIAction.encode: compact JSON
-    Elements                       string        a JSON list with an object for each Element
+image*, uint8 (H, W[, 3])      binary        a PNG (lossless) or JPEG file
+Box                            list<dtype>   the array in C order; its shape stands in the brief
+Discrete                       int64
+MultiDiscrete                  list<int64>
+Text                           string
+Texts                          list<string>
+UI                             string        UIAction.encode: compact JSON
+Elements                       string        a JSON list with an object for each Element
 """
 
 from __future__ import annotations
@@ -90,7 +90,9 @@ def decode(name: str, spec: Spec, value: Any) -> Any:
     if isinstance(spec, UI):
         return UIAction.decode(value)
     if isinstance(spec, Elements):
-        return tuple(Element(**{**fields, "classes": tuple(fields["classes"]), "flags": tuple(fields["flags"])}) for fields in json.loads(value))
+        return tuple(
+            Element(**{**fields, "classes": tuple(fields["classes"]), "flags": tuple(fields["flags"])}) for fields in json.loads(value)
+        )
     return tuple(value) if isinstance(spec, Texts) else value
 
 

@@ -1,10 +1,10 @@
 """Reading demonstrations: a folder that `bench demos` wrote.
 
-    README.md              the data card
-    episodes.parquet       a row an episode: see EpisodeRow
-    data/FAMILY/TASK.parquet   a row a step, one row group an episode; the columns are those of harness/demos/columns.py:
-                           step, instruction, observation.VIEW for each view, action (the expert's), executed (what was played)
-    run/                   the run directory of the recording: what was played, and how it ended
+README.md              the data card
+episodes.parquet       a row an episode: see EpisodeRow
+data/FAMILY/TASK.parquet   a row a step, one row group an episode; the columns are those of harness/demos/columns.py:
+                       step, instruction, observation.VIEW for each view, action (the expert's), executed (what was played)
+run/                   the run directory of the recording: what was played, and how it ended
 """
 
 from __future__ import annotations
@@ -73,7 +73,9 @@ class Demos:
         _, parquet = modules()
         file = self.folder / "episodes.parquet"
         if not file.is_file():
-            raise UserError(f"{folder} holds no demonstrations: it has no episodes.parquet. `bench demos --suite S --out {folder}` records some")
+            raise UserError(
+                f"{folder} holds no demonstrations: it has no episodes.parquet. `bench demos --suite S --out {folder}` records some"
+            )
         try:
             self.rows = tuple(EpisodeRow(**fields) for fields in parquet.read_table(file).to_pylist())
         except (OSError, TypeError, ValueError) as wrong:
@@ -85,6 +87,11 @@ class Demos:
 
     def __iter__(self) -> Iterator[Demo]:
         return (self.read(index) for index in range(len(self.rows)))
+
+    @staticmethod
+    def brief(row: EpisodeRow) -> Brief:
+        """The brief of an episode, with all recorded views."""
+        return _brief(row.brief)
 
     def read(self, index: int, views: tuple[str, ...] | None = None) -> Demo:
         """One episode, decoded; `views`: only these. Raises UserError when its file is damaged or leads out of the folder."""

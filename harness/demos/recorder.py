@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from harness.core import Agent, Brief, Turn
 from harness.demos.columns import arrow_type, brief_to_json, encode, modules
@@ -20,12 +20,12 @@ class Recorder(Agent):
     1703.09327, which fits Gaussian noise; here it is uniform); what is to be imitated is the expert's action all the same.
     """
 
-    reads = ("expert",)
+    reads: ClassVar[tuple[str, ...]] = ("expert",)
 
     def __init__(self, record: Mapping[str, Any], views: Sequence[str]) -> None:
         """`record`: `folder`, where the files go, `images` (`png` or `jpeg`) and `noise`; `views`: as Agent.reads."""
         modules()
-        self.reads = ("expert", *views)
+        self.reads = ("expert", *views)  # type: ignore[misc] # here it depends on the arguments
         self._folder, self._images, self._noise = Path(record["folder"]), record["images"], float(record["noise"])
         self._taken: dict[str, _Taken] = {}
 

@@ -28,7 +28,9 @@ def training_task(task: Task) -> Task:
 def for_training(plan: Plan, sets: range, number: int) -> Plan:
     """The plan on the training seeds of set `number` of `sets`. Raises UserError when there is no such set."""
     if number not in range(len(sets)):
-        raise UserError(f"--seed must lie between 0 and {len(sets) - 1} here, got {number}: it chooses one of as many sets of training seeds")
+        raise UserError(
+            f"--seed must lie between 0 and {len(sets) - 1} here, got {number}: it chooses one of as many sets of training seeds"
+        )
     return dataclasses.replace(plan, seed=sets[number])
 
 

@@ -23,9 +23,9 @@ __all__ = ["SETS", "Arm", "choose", "fit", "native_names", "unread"]
 
 SETS: Mapping[str, tuple[str, str]] = {
     "standard": (
-        "one or two of every kind, at severity 3",
+        "one or two of every kind at severity 3, action noise at 1, 3 and 5",
         "image_noise:3,motion_blur:3,brightness:3,occlusion:3,camera_shift:3,dropped_frames:3,state_noise:3,observation_delay:3,"
-        "action_noise:3,action_random:3,action_delay:2,paraphrase:3,typos:3,instruction_blackout:5,ui_zoom:3,ui_ids:3,burst:3,history:2,"
+        "action_noise:1,3,5,action_random:3,action_delay:2,paraphrase:3,typos:3,instruction_blackout:5,ui_zoom:3,ui_ids:3,burst:3,history:2,"
         "friction:3,light:3,camera:3,distractors:3,mode:1",
     ),
     "gea-rl": (

@@ -30,13 +30,12 @@ def power_of_pairs(effect: float, discordant: float, pairs: int, alpha: float = 
 
 
 def detectable_difference(discordant: float, pairs: int, power: float = 0.8, alpha: float = 0.05) -> float:
-    """The smallest difference of rates that `pairs` find with this power; 1.0 where none up to `discordant` is found."""
-    if power_of_pairs(discordant, discordant, pairs, alpha) < power:
-        return 1.0
-    low, high = 0.0, discordant
+    """The smallest difference of rates that `pairs` find with this power, 1.0 at most; one above `discordant` makes more pairs discordant, itself."""
+    low, high = 0.0, 1.0
     for _ in range(60):
         middle = (low + high) / 2
-        low, high = (low, middle) if power_of_pairs(middle, discordant, pairs, alpha) >= power else (middle, high)
+        found = power_of_pairs(middle, max(discordant, middle), pairs, alpha) >= power
+        low, high = (low, middle) if found else (middle, high)
     return high
 
 

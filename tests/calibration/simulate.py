@@ -220,7 +220,9 @@ def _anytime_rows(runs: int) -> list[list[str]]:
         world = World(name, base, lowered(base, 0.1), n)
         v = (1.0 + world.draw(runs, seed=8)) / 2
         mean = (1 + world.difference) / 2
-        refuted = [(_total(log_stakes(side, np.full(runs, m))) >= np.log(2 / ALPHA)).any(axis=1) for side, m in ((v, mean), (1 - v, 1 - mean))]
+        refuted = [
+            (_total(log_stakes(side, np.full(runs, m))) >= np.log(2 / ALPHA)).any(axis=1) for side, m in ((v, mean), (1 - v, 1 - mean))
+        ]
         rows.append(["paired difference, at every look", name, *_mean_and_least([1 - np.mean(refuted[0] | refuted[1])])])
     return rows
 
@@ -262,15 +264,20 @@ def false_passes(runs: int) -> list[list[str]]:
     return rows
 
 
-def power(runs: int, base: np.ndarray = np.linspace(0.5, 0.95, 10), episodes: int = 50) -> list[list[str]]:
+def power(runs: int, episodes: int = 50) -> list[list[str]]:
     """Rows: loss in points, then for fixed n, sequential and Bonferroni: percent pass, percent regress, percent of the episodes played."""
+    base = np.linspace(0.5, 0.95, 10)
     rows = []
     for loss in (0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3):
         d = World("", base, lowered(base, loss), episodes).draw(runs, seed=12)
         row = [f"{100 * loss:g}"]
         for name in ("fixed n", "sequential", "5 looks, Bonferroni"):
             verdict, taken = TESTS[name](d)
-            row += [f"{100 * np.mean(verdict == PASS):.1f}", f"{100 * np.mean(verdict == REGRESS):.1f}", f"{100 * taken.mean() / episodes:.0f}"]
+            row += [
+                f"{100 * np.mean(verdict == PASS):.1f}",
+                f"{100 * np.mean(verdict == REGRESS):.1f}",
+                f"{100 * taken.mean() / episodes:.0f}",
+            ]
         rows.append(row)
     return rows
 
@@ -314,7 +321,11 @@ def main() -> None:
         ("Equal agents: regress, at most 5", ["world", *TESTS], false_alarms(runs)),
         ("Worse by the margin: pass, at most 2.5", ["world", *TESTS], false_passes(runs)),
         ("Power", ["loss", *(f"{test}: {each}" for test in ("fixed", "sequential", "Bonferroni") for each in triple)], power(runs)),
-        ("One task of ten falls", ["points", "pooled pass", "fixed pass", "fixed regress", "sequential pass", "sequential regress"], collapse(runs)),
+        (
+            "One task of ten falls",
+            ["points", "pooled pass", "fixed pass", "fixed regress", "sequential pass", "sequential regress"],
+            collapse(runs),
+        ),
         ("Planned", ["effect", "discordant", "pairs", "found"], planned(runs)),
     ]
     for title, heads, rows in parts:

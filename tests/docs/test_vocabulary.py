@@ -18,7 +18,7 @@ import pytest
 from adapters import ADAPTERS
 from harness.catalogue import find_suites
 from harness.core import UI, BatchedAdapter, Box, Brief, Case, Discrete, MultiDiscrete, Task
-from harness.load import load
+from harness.load import load_adapter
 from suites import SUITES
 
 PAGE = Path(__file__).parents[2] / "docs" / "vocabulary.md"
@@ -65,7 +65,7 @@ def families() -> Iterator[tuple[str, list[Task]]]:
 def brief_of(number: int, family: str) -> Brief | None:
     """The brief of a family's task, or None where it cannot be built here."""
     task = dict(families())[family][number]
-    kind: Any = load(task.adapter)
+    kind: Any = load_adapter(task.adapter)
     if kind.missing(task) is not None:
         return None
     batched: bool = issubclass(kind, BatchedAdapter)

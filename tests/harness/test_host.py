@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import os
@@ -25,7 +26,7 @@ from conftest import ROOT, Run, Said, bench_process, plan_of, wait_for_lines
 from toys import toy_task
 
 from harness.contract import check_adapter
-from harness.core import BadAction, Box, Brief, Case, Discrete, Element, Normaliser, Task, TimeStep, UIAction, UserError
+from harness.core import BadAction, Box, Brief, Case, Discrete, Element, Normaliser, TimeStep, UIAction
 from harness.host.client import Client, HostFault
 from harness.host.config import VARIABLE, carried, configure, interpreter_of
 from harness.host.hosted import Hosted, end_probes
@@ -196,7 +197,7 @@ def test_what_is_too_long_or_too_short(ends: tuple[socket.socket, socket.socket,
 def test_the_same_results_as_in_this_process(play_toys: Callable[..., Run], apart: Callable[..., None], agent: str) -> None:
     """Digests and protocols included; Looker's actions hang on all that it sees."""
     level = next(task for task in babyai.SUITES[0].tasks if task.name == "babyai/GoToRedBall")
-    tasks = [toys.TASKS[1], toys.TASKS[2], level]
+    tasks = [toys.TASKS[1], toys.TASKS[2], dataclasses.replace(level, max_steps=20)]
     here = play_toys(agent, tasks, 3, out="here", lanes=2)
     apart(sys.executable, "toys", "minigrid")
     there = play_toys(agent, tasks, 3, out="there", lanes=2)
@@ -301,7 +302,7 @@ def test_its_fault_costs_an_attempt(tmp_path: Path, play_toys: Callable[..., Run
     apart(impostor(tmp_path, OTHERS[how], "*"))
     (tmp_path / "starts").write_text("1")
     broken = play_toys("GoodAgent", [task], 1, out="broken")
-    assert broken.summary.not_run[0].reason.endswith(WORDS[how])
+    assert WORDS[how] in broken.summary.not_run[0].reason
     assert not children()
 
 

@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# Plays the cases of $BASE with $AGENT, on any CI system. Leaves bench-gate.md and bench-junit.xml, and exits as `bench gate` does:
+# 0 pass, 1 regress, 3 inconclusive (0 with INCONCLUSIVE=pass), 4 cases without a score. An interrupted job goes on where $OUT was kept.
+set -u
+arguments=(--agent "$AGENT" --base "$BASE" --margin "${MARGIN:-0.05}" --alpha "${ALPHA:-0.05}" --workers "${WORKERS:-auto}")
+arguments+=(--out "${OUT:-bench-run}" --junit bench-junit.xml --format markdown)
+if [ "${SEQUENTIAL:-false}" = true ]; then arguments+=(--sequential); fi
+if [ -n "${TASKS:-}" ]; then arguments+=(--tasks "$TASKS"); fi
+
+bench gate "${arguments[@]}" > bench-gate.md
+code=$?
+cat bench-gate.md
+
+case $code in
+  0) verdict=pass ;;
+  1) verdict=regress ;;
+  3) verdict=inconclusive ;;
+  *) verdict=none ;;
+esac
+if [ -n "${GITHUB_OUTPUT:-}" ]; then echo "verdict=$verdict" >> "$GITHUB_OUTPUT"; fi
+if [ "$code" = 3 ] && [ "${INCONCLUSIVE:-fail}" = pass ]; then exit 0; fi
+exit $code

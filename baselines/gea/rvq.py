@@ -1,0 +1,111 @@
+"""The action tokenizer: a residual vector-quantised autoencoder (arXiv 2412.08442, appendix A; quantiser: vector-quantize-pytorch).
+
+An action is brought to [-1, 1] by its spec's bounds, padded with 0 or cut to `dims` elements, encoded and quantised to one code of each
+codebook. An element without finite bounds goes through x / (1 + |x|).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.nn import functional as F
+from vector_quantize_pytorch import ResidualVQ
+
+from baselines.gea.config import RVQConfig
+from harness.core import Box, UserError
+
+__all__ = ["FILE", "ActionTokenizer", "denormalised", "normalised"]
+
+FILE = "actions.safetensors"
+
+
+def normalised(spec: Box, action: np.ndarray, dims: int) -> np.ndarray:
+    """float32 (dims,) in [-1, 1]."""
+    flat = np.asarray(action, np.float64).reshape(-1)[:dims]
+    low, high = (limit.astype(np.float64).reshape(-1)[:dims] for limit in spec.bounds())
+    bounded = np.isfinite(low) & np.isfinite(high) & (high > low)
+    width = np.where(bounded, high - low, 1.0)
+    inside = 2 * (flat - np.where(bounded, low, 0.0)) / width - 1
+    values = np.where(bounded, inside, flat / (1 + np.abs(flat)))
+    padded = np.zeros(dims, np.float32)
+    padded[: len(values)] = np.clip(values, -1, 1)
+    return padded
+
+
+def denormalised(spec: Box, values: np.ndarray) -> np.ndarray:
+    """The inverse, cut to the spec's shape; elements beyond `dims` do nothing. Always inside the bounds."""
+    size = int(np.prod(spec.shape))
+    flat = spec.nothing().astype(np.float64).reshape(-1)
+    given = np.clip(np.asarray(values, np.float64)[:size], -1, 1)
+    n = len(given)
+    low, high = (limit.astype(np.float64).reshape(-1) for limit in spec.bounds())
+    bounded = (np.isfinite(low) & np.isfinite(high))[:n]
+    inside = np.where(bounded, low[:n], 0.0) + (given + 1) / 2 * np.where(bounded, (high - low)[:n], 1.0)
+    squashed = np.clip(given, -0.999, 0.999)
+    flat[:n] = np.where(bounded, inside, squashed / (1 - np.abs(squashed)))
+    return np.clip(flat.astype(spec.dtype).reshape(spec.shape), *spec.bounds()).astype(spec.dtype)
+
+
+class ActionTokenizer(nn.Module):
+    """Actions in [-1, 1], float (N, dims), to codes, int (N, codebooks), and back."""
+
+    def __init__(self, config: RVQConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = _mlp(config.dims, config.hidden, config.code_dim, config.layers)
+        self.decoder = _mlp(config.code_dim, config.hidden, config.dims, config.layers)
+        self.quantiser = ResidualVQ(
+            dim=config.code_dim,
+            num_quantizers=config.codebooks,
+            codebook_size=config.codes,
+            commitment_weight=config.commitment,
+            kmeans_init=True,
+            kmeans_iters=10,
+            threshold_ema_dead_code=2,
+        )
+
+    def losses(self, actions: Tensor) -> tuple[Tensor, Tensor]:
+        """(mean squared error, commitment) of a batch."""
+        quantised, _, commitment = self.quantiser(self.encoder(actions))
+        return F.mse_loss(self.decoder(quantised), actions), commitment.sum()
+
+    @torch.no_grad()
+    def encode(self, actions: np.ndarray) -> np.ndarray:
+        """int64 (N, codebooks)."""
+        _, codes, _ = self.quantiser(self.encoder(self._on(actions)))
+        return np.asarray(codes.cpu(), np.int64)
+
+    @torch.no_grad()
+    def decode(self, codes: Sequence[Sequence[int]] | np.ndarray) -> np.ndarray:
+        """float32 (N, dims)."""
+        indices = torch.as_tensor(np.asarray(codes, np.int64), device=next(self.parameters()).device)
+        return np.asarray(self.decoder(self.quantiser.get_output_from_indices(indices)).float().cpu(), np.float32)
+
+    def _on(self, actions: np.ndarray) -> Tensor:
+        return torch.as_tensor(np.asarray(actions, np.float32), device=next(self.parameters()).device)
+
+    def save(self, folder: Path) -> None:
+        """Write actions.safetensors."""
+        save_file({name: value.contiguous().clone() for name, value in self.state_dict().items()}, folder / FILE)
+
+    @classmethod
+    def load(cls, folder: Path, config: RVQConfig) -> ActionTokenizer:
+        """What `save` wrote, ready to use. Raises UserError when there is none."""
+        if not (folder / FILE).is_file():
+            raise UserError(f"{folder} has no {FILE}: bench train gea --stage tokenizer --data DATA --out {folder}")
+        tokenizer = cls(config)
+        tokenizer.load_state_dict(load_file(folder / FILE))
+        return tokenizer.eval()
+
+
+def _mlp(size: int, hidden: int, out: int, layers: int) -> nn.Sequential:
+    sizes = [size, *[hidden] * (layers - 1), out]
+    parts: list[nn.Module] = []
+    for number, (a, b) in enumerate(zip(sizes, sizes[1:])):
+        parts += [nn.Linear(a, b), *([nn.GELU()] if number < layers - 1 else [])]
+    return nn.Sequential(*parts)

@@ -1,0 +1,112 @@
+"""The data card: what a folder of demonstrations holds, where it came from, what it may not be used for."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tabulate import tabulate
+
+from harness.core import Task
+from harness.identity import source_commit
+from harness.plan import SEED_STRIDE, NotRun, Plan
+
+__all__ = ["Counts", "card"]
+
+TEXT = """# Demonstrations
+
+Successful episodes of the tasks' own experts, recorded by `bench demos`.
+
+    {command}
+
+bench {version} at commit {commit}. Episodes that failed are left out; `run/` says how each one ended, and holds their actions.
+{noise}
+
+## What is in it
+
+{counts}
+
+By domain:
+
+{domains}
+{not_run}
+## Seeds
+
+Training seeds: first_seed + {set} x {stride:,} + k for episode k of a task, which no `bench run` can name (those end below
+first_seed + {end:,}). Where a task counts along the episodes of a split, the split `train` was played. So nothing here is an
+episode that an evaluation plays.
+
+## Format
+
+`episodes.parquet` has a row an episode: index, case, task, domain, suite, seed, steps, score, normalised, instruction (at the start), file and
+row_group (where its steps lie), and brief: JSON with the embodiment, the simulator and the specs of views and action, that is shapes, units and bounds.
+
+`data/FAMILY/TASK.parquet` has a row a step, and one row group an episode: step, instruction, observation.VIEW, action (the expert's, to be
+imitated), executed (what was played{executed}). Pictures are {images} files; arrays are lists in C order, whose shape stands in the
+brief; UI actions and elements are JSON. Views: {views}.
+
+`harness.demos.Demos(FOLDER)` reads it.
+
+## Software
+
+{versions}
+
+## Limits
+
+The experts are programs with access to the simulator's state: a learner may lack what they knew. They are optimal nowhere by promise. An
+expert that fails on hard episodes leaves the easy ones over; the success rate above says how many.
+"""
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How the episodes of a task ended."""
+
+    task: Task
+    suite: str
+    asked: int
+    finished: int
+    kept: int
+    steps: int
+    """Of those that are kept."""
+
+
+def card(
+    plan: Plan, not_run: Sequence[NotRun], counts: Sequence[Counts], views: Sequence[str], images: str, noise: float, command: str
+) -> str:
+    """The text of README.md."""
+    packages: dict[str, str] = {}
+    for item in plan.items:
+        packages.update(item.packages)
+    rows = [
+        [each.task.id, each.suite, each.asked, each.finished, each.kept, _rate(each.kept, each.finished), each.steps] for each in counts
+    ]
+    domains = []
+    for domain in dict.fromkeys(each.task.domain for each in counts):
+        of = [each for each in counts if each.task.domain == domain]
+        finished, good = sum(each.finished for each in of), sum(each.kept for each in of)
+        domains.append([domain, len(of), finished, good, _rate(good, finished), sum(each.steps for each in of)])
+    missing = "".join(f"- {row.task}: {row.reason} ({row.remedy})\n" for row in not_run)
+    return TEXT.format(
+        command=command or "bench demos ...",
+        version=importlib.metadata.version("bench"),
+        commit=source_commit(Path(__file__).parent) or "unknown",
+        noise=f"{noise:.0%} of the executed actions were drawn at random." if noise else "Every executed action is the expert's.",
+        counts=tabulate(rows, ["task", "suite", "asked", "finished", "kept", "success", "steps"], tablefmt="github"),
+        domains=tabulate(domains, ["domain", "tasks", "finished", "kept", "success", "steps"], tablefmt="github"),
+        not_run=f"\nNot recorded:\n\n{missing}" if missing else "",
+        set=plan.seed,
+        stride=SEED_STRIDE,
+        end=1001 * SEED_STRIDE,
+        images="PNG (lossless)" if images == "png" else "JPEG (quality 95)",
+        executed=", which noise may have changed" if noise else ", the same",
+        views=", ".join(f"`{name}`" for name in views) or "none",
+        versions=tabulate(sorted(packages.items()), ["package", "version"], tablefmt="github"),
+    )
+
+
+def _rate(part: int, whole: int) -> str:
+    return "-" if not whole else f"{math.floor(1000 * part / whole) / 10:.1f} %"

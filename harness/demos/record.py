@@ -1,0 +1,175 @@
+"""`bench demos`: the expert is played through the runner, and what succeeded becomes a table."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.core import Suite, Task, UserError
+from harness.demos.card import Counts, card
+from harness.demos.columns import brief_from_json, modules
+from harness.demos.dataset import Demos, EpisodeRow
+from harness.demos.training import DEMO_SETS, for_training, training_task
+from harness.episode import episode_name
+from harness.identity import AgentSpec
+from harness.plan import Plan
+from harness.progress import Progress
+from harness.runner import RunOptions, RunSummary, make_plan, play
+from harness.store import read_episodes
+
+__all__ = ["DEFAULT_VIEWS", "Recorded", "Recording", "record"]
+
+DEFAULT_VIEWS = ("image?", "proprio?", "text?", "admissible?", "dom?")
+"""What the GEA paper's agent looks at, and what takes its place where there are no pictures."""
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What is recorded, and how."""
+
+    views: Sequence[str] = DEFAULT_VIEWS
+    images: str = "png"
+    noise: float = 0.0
+    """The share of executed actions that is drawn at random."""
+
+    def __post_init__(self) -> None:
+        if self.images not in ("png", "jpeg"):
+            raise UserError(f"--images {self.images!r}: write png or jpeg")
+        if not 0 <= self.noise < 1:
+            raise UserError(f"--noise is a share of actions, from 0 to below 1; got {self.noise}")
+        if "expert" in self.views:
+            raise UserError("--views names what another agent may see; the expert's action is recorded anyhow")
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What came of it."""
+
+    folder: Path
+    summary: RunSummary
+    demos: int
+    counts: Sequence[Counts]
+
+    def words(self) -> str:
+        """In a line or two, with what to do next."""
+        lines = [self.summary.stopped] if self.summary.stopped else []
+        if self.summary.missing:
+            lines.append(f"{self.summary.missing} of {self.summary.planned} episodes have no result; the same command plays them again")
+        lines.append(
+            f"{self.demos} demonstrations of {sum(each.kept > 0 for each in self.counts)} tasks in {self.folder}; see its README.md"
+        )
+        if self.demos:
+            lines.append(f"next: bench train gea --stage tokenizer --data {self.folder} --out models/gea")
+        return "\n".join(lines)
+
+
+def record(
+    chosen: Sequence[tuple[Suite, Task]],
+    out: Path,
+    recording: Recording,
+    options: RunOptions,
+    progress: Progress,
+    *,
+    episodes: int,
+    seed: int = 0,
+) -> Recorded:
+    """Play `episodes` training episodes of each task by its expert and keep those that succeed, as harness/demos/dataset.py reads them.
+
+    The same call goes on where it was interrupted. Raises UserError on wrong use, KeyboardInterrupt when interrupted.
+    """
+    modules()
+    record_as = {"folder": str((out / "recorded").resolve()), "images": recording.images, "noise": recording.noise}
+    # A mapping: the files of a path that is an argument of its own would be part of the agent's identity.
+    spec = AgentSpec("oracle", "harness.demos.recorder:Recorder", {"record": record_as, "views": list(recording.views)})
+    trained = [(suite, training_task(task)) for suite, task in chosen]
+    plan = for_training(make_plan(trained, spec, episodes=episodes, seed=0), DEMO_SETS, seed)
+    suites = list(dict.fromkeys(suite.name for suite, _ in chosen))
+    summary = play(spec, suites, plan, out / "run", options, progress)
+    counts, rows = _counted(out / "run", plan)
+    if summary.stopped is None:
+        _assemble(out, rows)
+        views = sorted({name for row in Demos(out).rows for name in brief_from_json(row.brief).observation})
+        text = card(plan, summary.not_run, counts, views, recording.images, recording.noise, options.command)
+        (out / "README.md").write_text(text)
+        shutil.rmtree(out / "recorded", ignore_errors=True)
+    return Recorded(out, summary, sum(map(len, rows)), counts)
+
+
+def _counted(run: Path, plan: Plan) -> tuple[list[Counts], list[list[Mapping[str, Any]]]]:
+    """By item of the plan: how its episodes ended, and the lines of those to keep, by seed."""
+    last: dict[str, Mapping[str, Any]] = {}
+    for line in read_episodes(run):
+        if last.get(line["case"], line)["status"] in ("error", line["status"]):
+            last[line["case"]] = line
+    counts: list[Counts] = []
+    kept: list[list[Mapping[str, Any]]] = []
+    places = {item.task.id: number for number, item in enumerate(plan.items)}
+    lines: list[list[Mapping[str, Any]]] = [[] for _ in plan.items]
+    for final in last.values():
+        lines[places[final["task"]]].append(final)
+    for item, ended in zip(plan.items, lines):
+        good = sorted((line for line in ended if line["success"]), key=lambda line: int(line["seed"]))
+        finished = sum(line["status"] == "finished" for line in ended)
+        counts.append(Counts(item.task, item.suite, item.episodes, finished, len(good), sum(line["steps"] for line in good)))
+        kept.append([{**line, "item": item} for line in good])
+    return counts, kept
+
+
+def _assemble(out: Path, rows: Sequence[Sequence[Mapping[str, Any]]]) -> None:
+    """Gather the episodes' files, one a task; nothing where that was done before."""
+    pa, parquet = modules()
+    table = out / "episodes.parquet"
+    wanted = [line["case"] for lines in rows for line in lines]
+    if table.is_file() and parquet.read_table(table, columns=["case"]).column("case").to_pylist() == wanted:
+        return
+    shutil.rmtree(out / "data", ignore_errors=True)
+    index: list[dict[str, Any]] = []
+    for lines in rows:
+        if not lines:
+            continue
+        task = lines[0]["item"].task
+        name = f"data/{task.name}.parquet"
+        (out / name).parent.mkdir(parents=True, exist_ok=True)
+        first = _episode(out, lines[0])
+        with parquet.ParquetWriter(out / name, first.schema, compression="zstd") as writer:
+            for group, line in enumerate(lines):
+                taken = first if group == 0 else _episode(out, line)
+                writer.write_table(taken.replace_schema_metadata(first.schema.metadata), row_group_size=max(1, taken.num_rows))
+                index.append(dataclasses.asdict(_row(len(index), line, name, group, taken)))
+    columns = {field.name: [row[field.name] for row in index] for field in dataclasses.fields(EpisodeRow)}
+    temporary = table.with_suffix(".new")
+    whole = ("index", "seed", "steps", "row_group")
+    types = {name: pa.int64() if name in whole else pa.float64() if name in ("score", "normalised") else pa.string() for name in columns}
+    parquet.write_table(pa.table(columns, schema=pa.schema(list(types.items()))), temporary)
+    os.replace(temporary, table)
+
+
+def _episode(out: Path, line: Mapping[str, Any]) -> Any:
+    file = out / "recorded" / f"{episode_name(line['case'])}.parquet"
+    if not file.is_file():
+        raise UserError(f"{file} is gone, the recording of {line['task']} seed {line['seed']}: remove {out} and record again")
+    return modules()[1].read_table(file)
+
+
+def _row(index: int, line: Mapping[str, Any], file: str, group: int, table: Any) -> EpisodeRow:
+    task, suite = line["item"].task, line["item"].suite
+    return EpisodeRow(
+        index=index,
+        case=line["case"],
+        task=task.id,
+        domain=task.domain,
+        suite=suite,
+        seed=line["seed"],
+        steps=table.num_rows,
+        score=line["score"],
+        normalised=line["normalised"],
+        instruction=table.column("instruction")[0].as_py(),
+        file=file,
+        row_group=group,
+        brief=table.schema.metadata[b"brief"].decode(),
+    )

@@ -1,0 +1,107 @@
+"""The files for CI systems, their commands run: as they stand there, in an empty folder, with an agent of the user's own."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+yaml = pytest.importorskip("yaml")
+
+ROOT = Path(__file__).resolve().parents[2]
+ACTION = ROOT / ".github" / "actions" / "gate"
+AGENT = """
+import os
+from baselines.simple import NoisyOracle
+
+class MyAgent(NoisyOracle):
+    def __init__(self):
+        super().__init__(epsilon=float(os.environ.get("EPSILON", 0)))
+"""
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Any:
+    """Run a command of a CI file; returns (exit code, output)."""
+    (tmp_path / "myagent.py").write_text(AGENT)
+
+    def go(command: str, **variables: str) -> tuple[int, str]:
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        environment = {**os.environ, "PATH": path, "COLUMNS": "140", **variables}
+        environment.pop("GITHUB_STEP_SUMMARY", None) if "GITHUB_STEP_SUMMARY" not in variables else None
+        done = subprocess.run(["bash", "-c", command], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
+        return done.returncode, done.stdout + done.stderr
+
+    return go
+
+
+def variables(content: dict[str, Any], name: str) -> dict[str, str]:
+    """The file's own, but few episodes: a test has no minutes to give."""
+    return {**content[name], "EPISODES": "20", "RAY_ADDRESS": ""}
+
+
+def bench_lines(steps: list[Any]) -> list[str]:
+    lines = [line if isinstance(line, str) else line.get("run", "") for line in steps]
+    return [f"{line} --workers 0" for line in lines if line.startswith("bench ")]
+
+
+def test_the_action_is_whole() -> None:
+    action = yaml.safe_load((ACTION / "action.yml").read_text())
+    (step,) = action["runs"]["steps"]
+    passed = {re.fullmatch(r"\$\{\{ inputs\.(\w+) \}\}", value)[1] for value in step["env"].values() if "inputs." in value}  # type: ignore[index]
+    assert passed == set(action["inputs"])
+    assert "${{" not in step["run"], "an input must not become shell"
+    script = (ACTION / "gate.sh").read_text()
+    read = set(re.findall(r"\$\{?([A-Z]+)\b", script)) - {"GITHUB"}
+    assert {name for name in read if not name.startswith("GITHUB")} <= set(step["env"])
+
+
+@pytest.mark.slow
+def test_the_github_workflow_runs(job: Any, tmp_path: Path) -> None:
+    workflow = yaml.safe_load((ROOT / "docs" / "ci" / "github.yml").read_text())
+    settings = variables(workflow, "env")
+    (play,) = bench_lines(workflow["jobs"]["base"]["steps"])
+    code, said = job(play, **settings)
+    assert code == 0, said
+    (step,) = [step for step in workflow["jobs"]["gate"]["steps"] if "actions/gate" in str(step.get("uses"))]
+    inputs = {name.upper(): value.replace("${{ env.AGENT }}", settings["AGENT"]) for name, value in step["with"].items()}
+    files = {"GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md"), "GITHUB_OUTPUT": str(tmp_path / "output")}
+    command = f"bash {ACTION / 'gate.sh'}"
+    known = {**settings, **inputs, **files, "WORKERS": "0"}
+    code, said = job(command, **known, MARGIN="0.3")
+    assert code == 0, said
+    assert (tmp_path / "output").read_text() == "verdict=pass\n"
+    assert "pass:" in (tmp_path / "summary.md").read_text()
+    assert "pass:" in (tmp_path / "bench-gate.md").read_text()
+    shutil.rmtree(tmp_path / "bench-run")
+    code, said = job(command, **known, EPSILON="1.0", OUT="worse")
+    assert code == 1, said
+    assert (tmp_path / "output").read_text().endswith("verdict=regress\n")
+    assert int(ElementTree.parse(tmp_path / "bench-junit.xml").getroot().get("failures", 0)) >= 1
+    open_ = {**settings, **inputs, "WORKERS": "0", "MARGIN": "0.01"}
+    assert job(command, **open_, OUT="open")[0] == 3
+    assert job(command, **open_, OUT="open", INCONCLUSIVE="pass")[0] == 0
+    code, said = job(command, **{**settings, **inputs, "AGENT": "myagent:Nobody"})
+    assert code == 2, said
+
+
+@pytest.mark.slow
+def test_the_gitlab_jobs_run(job: Any, tmp_path: Path) -> None:
+    content = yaml.safe_load((ROOT / "docs" / "ci" / "gitlab.yml").read_text())
+    settings = variables(content, "variables")
+    (play,), (gate,) = (bench_lines(content[name]["script"]) for name in ("base", "gate"))
+    code, said = job(play, **settings)
+    assert code == 0, said
+    shutil.make_archive(str(tmp_path / "base"), "zip", tmp_path, "base")  # as GitLab keeps the artefact
+    shutil.rmtree(tmp_path / "base")
+    code, said = job(gate, **settings)
+    assert code == 3, said
+    assert code in content["gate"]["allow_failure"]["exit_codes"]
+    assert ElementTree.parse(tmp_path / content["gate"]["artifacts"]["reports"]["junit"]).getroot().tag == "testsuite"

@@ -1,0 +1,45 @@
+"""On a real simulator: the oracle loses by action noise, the more the stronger it is, and nothing by image noise, for it does not look."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import conftest
+import pytest
+
+import suites
+from harness.catalogue import find_suites, select_tasks
+from harness.identity import AgentSpec
+from harness.perturb import choose
+from harness.runner import RunOptions, make_plan, play
+from harness.traces import read_traces
+from leaderboards.report import load
+
+pytest.importorskip("metaworld")
+
+
+@pytest.mark.slow
+def test_the_oracle_falls_with_action_noise_and_not_with_image_noise(tmp_path: Path) -> None:
+    spec = AgentSpec("oracle", "baselines.simple:Oracle", {})
+    chosen = select_tasks(find_suites("metaworld", suites.SUITES), "hammer-v3,basketball-v3")
+    plan = make_plan(chosen, spec, episodes=4, seed=0, perturb=choose("action_noise:1,3,5,image_noise:5", ()))
+    play(spec, ["metaworld"], plan, tmp_path, RunOptions(), conftest.Notes())
+    report = load(tmp_path)
+    rows = {(row.perturbation, row.severity): row for row in report.perturbations if row.task is None and row.domain is None}
+    noise = [rows["action_noise", severity] for severity in (1, 3, 5)]
+    control = noise[0].control_rate or 0.0
+    assert control >= 0.75
+    for weaker, stronger in zip(noise, noise[1:]):
+        assert (stronger.success_rate or 0.0) <= (weaker.ci_high or 0.0)
+    worst = noise[-1]
+    assert worst.difference_high is not None
+    assert worst.difference_high < 0  # its paired interval lies below 0
+    assert (worst.retention or 0.0) < 0.6
+    unseen = rows["image_noise", 5]
+    assert (unseen.success_rate, unseen.difference) == (unseen.control_rate, 0.0)
+    digests = {trace.case: trace.digest for trace in read_traces(tmp_path)}
+    lines = conftest.results_of(tmp_path)
+    clean = {(line["task"], line["seed"]): digests[line["case"]] for line in lines if not line["perturbations"]}
+    noisy = [line for line in lines if line["perturbations"] and line["perturbations"][0].startswith("image_noise")]
+    assert len(noisy) == 8
+    assert all(digests[line["case"]] == clean[line["task"], line["seed"]] for line in noisy)

@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import json
+from typing import Any
+
+import pytest
+import toys
+from conftest import Notes, plan_of
+
+from harness.catalogue import find_suites
+from harness.core import Reference, Task, UserError
+from harness.runner import RunOptions, play
+from leaderboards.against import against, render_against
+from leaderboards.report import load
+from leaderboards.rows import Report
+from suites import SUITES
+
+PAPER = "a paper, table 1"
+
+
+def figures(row: str, same: bool = True, **values: float) -> tuple[Reference, ...]:
+    rule = "" if same else "in the dark"
+    return tuple(
+        Reference(label.replace("_", " "), value, "success_rate", PAPER, rule, same, "paper", row) for label, value in values.items()
+    )
+
+
+def task(id: str, references: tuple[Reference, ...], **params: Any) -> Task:
+    return dataclasses.replace(toys.toy_task(**params), id=id, references=references, rule=f"rule of {id.partition('/')[0]}")
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
+    """Two benchmarks, one of them by two rules, and one that cannot run; solved by the expert."""
+    grid = figures("Grid", ours=0.9, base=0.4)
+    own = Reference("other", 0.5, "success_rate", "elsewhere", "another rule")
+    tasks = [
+        task("grid/a@1", (*grid, own)),
+        task("grid/b@1", (*grid, dataclasses.replace(own, value=0.3))),
+        task("dark/a@1", figures("Grid", False, ours=0.9, base=0.4)),
+        task("gone/x@1", figures("Gone", ours=0.7), fault="missing"),
+    ]
+    spec, plan = plan_of("baselines.simple:Oracle", tasks, 3)
+    path = tmp_path_factory.mktemp("against") / "run"
+    play(spec, ["toys"], plan, path, RunOptions(workers=0), Notes())
+    return load(path)
+
+
+def test_a_row_for_each_benchmark_and_rule(report: Report) -> None:
+    rows = {row.family: row for row in against(report, "paper")}
+    assert [*rows] == ["grid", "dark", "gone"]
+    assert {row.benchmark for row in rows.values()} == {"Grid", "Gone"}
+    grid, dark, gone = rows.values()
+    assert (grid.tasks, grid.tasks_with_result, grid.n, grid.ours, grid.measure) == (2, 2, 6, 1.0, "success_rate")
+    assert grid.ci_low is not None
+    assert grid.ci_low < 0.8
+    assert grid.published == {"ours": 0.9, "base": 0.4}
+    assert (grid.same_rule, dark.same_rule, dark.our_rule, dark.their_rule) == (True, False, "rule of dark", "in the dark")
+    assert (gone.tasks, gone.tasks_with_result, gone.ours, gone.published) == (1, 0, None, {"ours": 0.7})
+    assert gone.not_run == (("there is no chalk to draw the square", "buy chalk", 1),)
+
+
+def test_a_label_does_as_well_as_a_table(report: Report) -> None:
+    (row,) = against(report, "OTHER")
+    assert row.benchmark == row.family == "grid"
+    assert row.published == {"other": pytest.approx(0.4)}, "the mean of the tasks' own figures"
+
+
+def test_an_unknown_name_is_said_with_what_there_is(report: Report) -> None:
+    with pytest.raises(UserError, match=r"--against papre: .*did you mean paper\?"):
+        against(report, "papre")
+    with pytest.raises(UserError, match="there are base, other, ours, paper"):
+        against(report, "zzz")
+    bare = dataclasses.replace(report, tasks=tuple(dataclasses.replace(row, reference=()) for row in report.tasks), not_run=())
+    with pytest.raises(UserError, match="no published figures"):
+        against(bare, "paper")
+
+
+def test_all_formats_say_the_same(report: Report) -> None:
+    text, markdown, latex = (render_against(report, "paper", format) for format in ("text", "markdown", "latex"))
+    for page in (text, markdown, latex):
+        assert "90.0*" in page.replace("\\", "")
+        assert "buy chalk" in page
+        assert "in the dark" in page
+    found = json.loads(render_against(report, "paper", "json"))
+    assert found["against"]["name"] == "paper"
+    assert [row["family"] for row in found["against"]["rows"]] == ["grid", "dark", "gone"]
+    assert "references" not in found["not_run"][0]
+    rows = list(csv.DictReader(io.StringIO(render_against(report, "paper", "csv"))))
+    assert json.loads(rows[0]["published"]) == {"ours": 0.9, "base": 0.4}
+    with pytest.raises(UserError, match="not as html"):
+        render_against(report, "paper", "html")
+
+
+def test_the_papers_table_has_every_row() -> None:
+    """Each benchmark of arXiv 2412.08442, table 2, with the paper's number of tasks and episodes where it is the paper's rule."""
+    suite = find_suites("gea", SUITES)[0]
+    rows: dict[tuple[str, str], list[Task]] = {}
+    for each in suite.tasks:
+        rows.setdefault((next(r.row for r in each.references if r.table == "gea"), each.id.partition("/")[0]), []).append(each)
+    counted = {name: (len(tasks), suite.episodes_of(tasks[0])) for name, tasks in rows.items()}
+    assert counted == {
+        ("Meta-World", "metaworld"): (45, 50),
+        ("CALVIN ABC to D", "calvin-first"): (1, 1000),
+        ("CALVIN ABC to D", "calvin"): (1, 1000),
+        ("ManiSkill", "maniskill"): (4, 100),
+        ("Habitat Pick", "habitat-rearrange"): (1, 500),
+        ("Habitat Place", "habitat-rearrange"): (1, 500),
+        ("Habitat Nav", "habitat-objectnav"): (1, 500),
+        ("Procgen", "procgen"): (16, 50),
+        ("Atari", "atari"): (44, 10),
+        ("Atari", "atari-sticky"): (44, 10),
+        ("BabyAI", "babyai"): (17, 100),
+        ("AndroidControl", "androidcontrol-gea"): (1, 500),
+        ("AndroidControl", "androidcontrol"): (1, 500),
+        ("LangR", "langr"): (9, 100),
+    }
+    gea = {r.row: r.value for each in suite.tasks for r in each.references if (r.table, r.label) == ("gea", "GEA")}
+    assert gea == {
+        "Meta-World": 0.947,
+        "CALVIN ABC to D": 0.9,
+        "ManiSkill": 0.136,
+        "Habitat Pick": 0.825,
+        "Habitat Place": 0.935,
+        "Habitat Nav": 0.625,
+        "Procgen": 0.44,
+        "Atari": 0.327,
+        "BabyAI": 0.911,
+        "AndroidControl": 0.573,
+        "LangR": 0.5,
+    }
