@@ -129,6 +129,7 @@ def compare_anytime(tasks: Sequence[TaskPairs], differences: np.ndarray, margin:
         overall=overall,
         domains=tuple(_mean(domain, differences[:, chosen[domain.name]], alpha) for domain in fixed.domains),
         perturbations=(),
+        improvement=None,
         tasks=rows,
         worse=tuple(rows[k].task for k in worse),
         more=more_pairs(pooled, margin, reach) if verdict == "inconclusive" and len(pooled) else None,

@@ -62,7 +62,7 @@ class Files:
     digest: bytes = b""
     """Of episodes.jsonl."""
     playable: list[Place] = field(default_factory=list)
-    """Cases with a line and a trace that can be played here."""
+    """Cases whose line does not contradict itself, with a trace that can be played here."""
     traces: dict[str, Recorded] = field(default_factory=dict)
     """By the id of the case."""
     differences: list[Difference] = field(default_factory=list)
@@ -89,17 +89,17 @@ def examine(path: Path, run: Mapping[str, Any], plan: Plan, known: Callable[[str
             say(Difference("foreign case", f"line {number}", "a task, seed and perturbations of the plan", *whose))
             continue
         item, index = place
-        for what, recorded, expected in _wrong(plan, place, line):
-            say(Difference(what, recorded, expected, *whose))
+        wrong = [Difference(what, recorded, expected, *whose) for what, recorded, expected in _wrong(plan, place, line)]
+        files.differences += wrong
         if state[item][index] == SCORED:
             say(Difference("repeated case", f"line {number}", "one line", *whose))
         elif line["status"] == "error":
             state[item][index] = FAILED
         else:
             state[item][index] = SCORED
-            if line["status"] in STATUSES and _has_trace(line, files, whose) and here[item]:
+            if not wrong and _has_trace(line, files, whose) and here[item]:
                 files.playable.append(place)
-    _absent(plan, state, files)
+    _absent(plan, state, _stops(run), files)
     return files
 
 
@@ -262,13 +262,24 @@ def _has_trace(line: Mapping[str, Any], files: Files, whose: _Whose) -> bool:
     return not (line["status"] == "agent_error" and trace.length == 0 and trace.digest == NEVER_BEGUN)
 
 
-def _absent(plan: Plan, state: list[bytearray], files: Files) -> None:
+def _stops(run: Mapping[str, Any]) -> dict[str, int]:
+    """Of a run that stopped by a rule: how many episodes of each task count."""
+    stopped = run.get("stopped")
+    return {str(name): count for name, count in stopped.items() if type(count) is int} if isinstance(stopped, dict) else {}
+
+
+def _absent(plan: Plan, state: list[bytearray], stops: Mapping[str, int], files: Files) -> None:
     """Cases of the plan without a score: a difference where nothing says why."""
     excused = {row.task: row.reason for row in plan.not_run if row.perturbation is None}
     failed = Counter[str]()
     for number, item in enumerate(plan.items):
         failed[item.task.id] += state[number].count(FAILED)
-        unplayed = [index for index, value in enumerate(state[number]) if not value and plan.plays(number, index // item.episodes)]
+        wanted = stops.get(item.task.id, item.episodes)
+        unplayed = [
+            index
+            for index, value in enumerate(state[number])
+            if not value and index % item.episodes < wanted and plan.plays(number, index // item.episodes)
+        ]
         if not unplayed or (item.task.id in excused and not any(state[number])):
             continue
         first = plan.case(number, unplayed[0])
@@ -278,4 +289,6 @@ def _absent(plan: Plan, state: list[bytearray], files: Files) -> None:
         )
     if failed.total():
         files.notes.append(f"{failed.total()} cases ended in an error that was not the agent's: there is nothing to play again")
+    if stops:
+        files.notes.append(f"{len(stops)} tasks were stopped by a rule: {sum(stops.values())} episodes count")
     files.notes += [f"{name} was not run: {reason}" for name, reason in excused.items()]

@@ -80,9 +80,19 @@ class Replayer(Agent):
 def plan_of(run: Mapping[str, Any]) -> Plan:
     """The plan of a run.json. Raises UserError when it is none."""
     try:
-        return Plan.from_json(run["plan"])
-    except (AttributeError, KeyError, TypeError, ValueError) as fault:
+        plan = Plan.from_json(run["plan"])
+        numbers = [plan.seed, *(item.episodes for item in plan.items)]
+        if not all(type(number) is int and 0 <= number <= 1_000_000 for number in numbers) or 0 in numbers[1:]:
+            raise ValueError("a seed or a number of episodes is out of range")
+    except (AttributeError, KeyError, TypeError, ValueError, UserError) as fault:
         raise UserError(f"run.json holds no plan of ours: {fault!r}. It was changed by hand") from None
+    return plan
+
+
+def reads_of(run: Mapping[str, Any]) -> tuple[str, ...]:
+    """What the agent of a run.json reads."""
+    reads = run["agent"].get("reads", ())
+    return tuple(name for name in reads if isinstance(name, str)) if isinstance(reads, list) else ()
 
 
 @dataclass
@@ -104,7 +114,9 @@ class Verified:
     def words(self) -> str:
         """The verdict in a line."""
         looked = f"{self.lines} lines of {self.planned} cases checked, {self.replayed} episodes played again"
-        return f"{looked}: {'all as recorded' if self.passed else f'{len(self.differences)} differences'}"
+        count = len(self.differences)
+        found = "all as recorded" if self.passed else f"{count} difference{'s' if count > 1 else ''}"
+        return f"{looked}: {found}"
 
 
 def table(differences: Iterable[Difference]) -> str:
@@ -190,7 +202,7 @@ def verify(
     found = Verified(plan.total, files.count, differences=files.differences, notes=files.notes)
     chosen = _sample(files.playable, files.digest, sample)
     lines = lines_at(path, plan, chosen)
-    reads = [f"{name.rstrip('?')}?" for name in described["agent"].get("reads", ()) if name != "expert"]
+    reads = [f"{name.rstrip('?')}?" for name in reads_of(described) if name != "expert"]
     here = {item for item, _ in chosen}
     items = [dataclasses.replace(item, affinity=affinity_key(item.task)) if k in here else item for k, item in enumerate(plan.items)]
     bare = Undisturbed.of(dataclasses.replace(plan, items=tuple(items)))

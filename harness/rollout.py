@@ -16,7 +16,7 @@ from harness.environments import Environments, Seat, Unreadable
 from harness.episode import Episode, Filming, Outcome
 from harness.perturb.effects import NotApplicable
 
-__all__ = ["Feed", "Lanes"]
+__all__ = ["Feed", "Lanes", "Watching"]
 
 clock = time.perf_counter
 
@@ -26,6 +26,22 @@ class Feed(Protocol):
 
     def take(self, held: Sequence[str]) -> tuple[Any, Case] | None:
         """(ticket, case), rather one whose affinity key is among `held`; None when there is none at present."""
+        ...
+
+
+class Watching(Protocol):
+    """Somebody beside the agent who is told what happens: learning from rewards, which no agent sees, needs it."""
+
+    def begin(self, episode: Episode, first: TimeStep) -> None:
+        """An episode begins."""
+        ...
+
+    def step(self, episode: Episode, seen: TimeStep) -> None:
+        """It moved on by one action."""
+        ...
+
+    def end(self, episode: Episode, outcome: Outcome) -> Outcome:
+        """It is over; returns the outcome."""
         ...
 
 
@@ -53,14 +69,15 @@ class Lanes:
         watch: Watch,
         report: Callable[[Outcome], None],
         filming: Filming | None = None,
+        watching: Watching | None = None,
     ) -> None:
-        """`report` is called once for every case taken from the feed, as soon as its outcome is known."""
+        """`report` is called once for every case taken from the feed, as soon as its outcome is known; `watching` is told of every step."""
         self._agent = agent
         self._reads = tuple(reads)
         self._history = history
         self._watch = watch
         self._report = report
-        self._film: Any = None
+        self._film: Any = watching
         if filming is not None:
             from harness.video import Film  # it needs packages that a run without videos does not
 
@@ -90,6 +107,8 @@ class Lanes:
         """Close all environments."""
         for group in self._groups:
             group.environments.close([lane.seat for lane in group.lanes if lane.seat is not None])
+        if self._film is not None:
+            self._film.close()
 
     def _refill(self, group: _Group, feed: Feed) -> None:
         for lane in group.lanes:

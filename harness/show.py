@@ -15,8 +15,9 @@ from harness.asking import Watch, describe
 from harness.core import BadAction, Case, Discrete, Element, Elements, Text, TimeStep, UIAction, UserError
 from harness.environments import Environments, Seat
 from harness.episode import Episode
+from harness.evidence import FIELDS
 from harness.perturb.pipeline import Pipeline
-from harness.replay import Undisturbed, plan_of
+from harness.replay import Undisturbed, plan_of, reads_of
 from harness.store import read_episodes, read_run
 from harness.traces import locate_traces, read_trace
 from harness.video import Reel, check_video, draws_frames, failed, picture, stem, still, write_whole
@@ -69,7 +70,7 @@ def find(run: str | os.PathLike[str], name: str) -> Recording:
     described = read_run(run)
     plan = plan_of(described)
     found: dict[str, dict[str, Any]] = {}
-    for line in read_episodes(run):
+    for line in _lines(run):
         short = f"{line['task'].rpartition('@')[0]}:{line['seed']}"
         if (len(name) > 3 and line["case"].startswith(name)) or name in (short, f"{line['task']}:{line['seed']}"):
             found[line["case"]] = line
@@ -89,9 +90,20 @@ def find(run: str | os.PathLike[str], name: str) -> Recording:
     actions = _actions(run, case)
     if actions is None:
         raise UserError(f"the episode {case} has no trace: an episode that ended in an error leaves none ({line['error']})")
-    agent = described["agent"]
-    reads = tuple(entry.rstrip("?") for entry in agent.get("reads", ()) if entry != "expert")
-    return Recording(Path(run), plan.case(*place), Undisturbed.of(plan).case(*place), line, actions, reads, agent.get("history", 1))
+    reads = tuple(entry.rstrip("?") for entry in reads_of(described) if entry != "expert")
+    history = described["agent"].get("history", 1)
+    return Recording(Path(run), plan.case(*place), Undisturbed.of(plan).case(*place), line, actions, reads, history)
+
+
+def _lines(run: str | os.PathLike[str]) -> Iterator[dict[str, Any]]:
+    for number, line in enumerate(read_episodes(run), 1):
+        if (
+            not isinstance(line, dict)
+            or line.keys() != FIELDS
+            or not all(isinstance(line[name], str) for name in ("case", "task", "ended"))
+        ):
+            raise UserError(f"{run}/episodes.jsonl, line {number} is no episode; `bench verify {run}` says more")
+        yield line
 
 
 def _actions(run: str | os.PathLike[str], case: str) -> list[Any] | None:
@@ -318,7 +330,7 @@ def failures(run: str | os.PathLike[str]) -> str:
     """A line for each failed episode: its case, task, seed, perturbations, steps, why it ended, and the last metrics."""
     read_run(run)
     last: dict[str, Mapping[str, Any]] = {}
-    for line in read_episodes(run):
+    for line in _lines(run):
         if failed(line):
             last[line["case"]] = line
         else:

@@ -19,6 +19,7 @@ from harness.stats import (
     holm,
     paired_difference,
     paired_p,
+    probability_of_improvement,
     sign_flip,
     wilson,
 )
@@ -121,6 +122,9 @@ class Comparison:
     more: int | None
     """About how many more pairs would decide if the agents go on to differ as they did; None when nothing needs deciding, or nothing will do."""
 
+    improvement: Interval | None = None
+    """Over tasks without a success: the chance that an episode of new scores more than one of base, in percentiles at level 1 - alpha."""
+
     @property
     def exit_code(self) -> int:
         """0 pass, 1 regress, 3 inconclusive, 4 no verdict."""
@@ -187,7 +191,15 @@ def compare_pairs(tasks: Sequence[TaskPairs], margin: float, alpha: float, corre
         missing,
         _detectable(pooled, alpha) if len(pooled) else None,
         more_pairs(pooled, margin, _reach(alpha)) if verdict == "inconclusive" and len(pooled) else None,
+        _improvement(seen, alpha),
     )
+
+
+def _improvement(tasks: Sequence[TaskPairs], alpha: float) -> Interval | None:
+    scored = [np.array([(pair.base, pair.new) for pair in each.pairs]) for each in tasks if each.measure != "success"]
+    if not scored:
+        return None
+    return probability_of_improvement([values[:, 0] for values in scored], [values[:, 1] for values in scored], 1 - alpha, repeats=1000)
 
 
 def _points(share: float) -> str:

@@ -218,13 +218,18 @@ class Film:
         self._failures_only = filming.failures_only
         self._watch = watch
         self._reels: dict[str, _Taken] = {}
-        self._work: queue.Queue[Callable[[], None]] = queue.Queue(AHEAD)
+        self._work: queue.Queue[Callable[[], None] | None] = queue.Queue(AHEAD)
         self._worker = threading.Thread(target=self._encode, name="film", daemon=True)
         self._worker.start()
 
     def _encode(self) -> None:
-        while True:
-            self._work.get()()
+        while (work := self._work.get()) is not None:
+            work()
+
+    def close(self) -> None:
+        """End the encoder."""
+        self._work.put(None)
+        self._worker.join(timeout=10.0)
 
     def begin(self, episode: Episode, first: TimeStep) -> None:
         """An episode begins."""

@@ -152,6 +152,9 @@ def _lines(compared: Compared) -> list[str]:
         )
     else:
         lines.append(f"intervals ({level}) and p-values hold at every look; correction over tasks: {correction}")
+    if found.improvement is not None:
+        chance = "{:.2f} ({:.2f} to {:.2f})".format(*dataclasses.astuple(found.improvement))
+        lines.append(f"tasks with scores: an episode of new scores more than one of base with probability {chance}, ties counted half")
     if any(row.measure == "normalised" for row in found.tasks):
         lines.append("normalised scores are cut off at 0 and 1")
     if any(row.measure == "sign" for row in found.tasks):

@@ -62,7 +62,9 @@ def _panel(axes: Any, rows: Sequence[PerturbationRow], names: Sequence[str], han
         rates = [100 * mine[0].control_rate, *(100 * (row.success_rate or 0) for row in mine)]
         low = [0.0, *(100 * ((row.success_rate or 0) - (row.ci_low or 0)) for row in mine)]
         high = [0.0, *(100 * ((row.ci_high or 0) - (row.success_rate or 0)) for row in mine)]
-        handles[name] = axes.errorbar(x, rates, yerr=[low, high], color=colour, linestyle=style, marker="o", markersize=3, linewidth=1, elinewidth=0.5)
+        handles[name] = axes.errorbar(
+            x, rates, yerr=[low, high], color=colour, linestyle=style, marker="o", markersize=3, linewidth=1, elinewidth=0.5
+        )
     axes.set_xlim(-0.3, 5.3)
     axes.set_ylim(-3, 103)
     axes.set_xticks(range(6))

@@ -133,21 +133,22 @@ def _curves(rows: Sequence[PerturbationRow], by_domain: bool) -> list[Table]:
 
 
 def _absent(report: Report) -> list[Table]:
-    groups: dict[tuple[str, str], dict[str, list[str]]] = {}
+    whose: dict[tuple[str, str, str], list[str]] = {}
     for row in report.not_applicable:
-        groups.setdefault((row.reason, row.remedy), {}).setdefault(row.perturbation or "", []).append(row.task)
-    if not groups:
+        whose.setdefault((row.perturbation or "", row.reason, row.remedy), []).append(row.task)
+    alike: dict[tuple[str, str, tuple[str, ...]], list[str]] = {}
+    for (perturbation, reason, remedy), some in whose.items():
+        alike.setdefault((reason, remedy, tuple(some)), []).append(perturbation)
+    if not alike:
         return []
-    names = [", ".join(perturbations) for perturbations in groups.values()]
-    tasks = [list(dict.fromkeys(task for some in perturbations.values() for task in some)) for perturbations in groups.values()]
     return [
         Table(
             "perturbations that have nothing to change",
             (
-                Column("perturbations", tuple(names), "prose"),
-                Column("tasks", tuple(", ".join(some) if len(some) < 3 else f"{len(some)} tasks" for some in tasks), "prose"),
-                Column("reason", tuple(reason for reason, _ in groups), "prose"),
-                Column("remedy", tuple(remedy for _, remedy in groups), "prose"),
+                Column("perturbations", tuple(", ".join(some) for some in alike.values()), "prose"),
+                Column("tasks", tuple(", ".join(some) if len(some) < 3 else f"{len(some)} tasks" for _, _, some in alike), "prose"),
+                Column("reason", tuple(reason for reason, _, _ in alike), "prose"),
+                Column("remedy", tuple(remedy for _, remedy, _ in alike), "prose"),
             ),
             "Not played, and in none of the figures above. The JSON format lists every task.",
         )

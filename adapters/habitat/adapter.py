@@ -23,6 +23,8 @@ __all__ = ["GUIDE", "HabitatAdapter", "data_folder"]
 KINDS = ("pointnav", "objectnav", "imagenav")
 SHORTEST, LONGEST, TRIES = 2.0, 20.0, 1000
 """m: ways in a flat; and how often one is drawn before giving up."""
+FLOOR = 0.3
+"""m: higher than this is furniture; the navmesh lies one of its cells, 0.2 m, above the floor."""
 INSTRUCTIONS = {
     "pointnav": "Go to the goal that the compass shows, and stop there.",
     "imagenav": "Go to where the goal picture was taken, and stop there.",
@@ -230,7 +232,7 @@ class HabitatAdapter(Adapter):
     def _on_floor(self, point: tuple) -> np.ndarray | None:
         """The point on the navmesh right there, or None: not beside it, and not on top of a bed."""
         snapped = self._world.snap(point)
-        if snapped is None or snapped[1] > 0.2 or math.hypot(snapped[0] - point[0], snapped[2] - point[2]) > 0.02:
+        if snapped is None or snapped[1] > FLOOR or math.hypot(snapped[0] - point[0], snapped[2] - point[2]) > 0.02:
             return None
         return snapped
 

@@ -159,8 +159,11 @@ class Backbone(nn.Module, ABC):
 
     def forward(self, prompts: Sequence[Prompt], answers: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
         """(logits (B, T, tokens) of each token of the answers, hidden (B, width) at the end of the prompts), to learn from."""
-        self.look_at([seen for prompt in prompts for seen in prompt.looks], keep=False)
+        looks = [seen for prompt in prompts for seen in prompt.looks]
+        self.look_at(looks, keep=False)
         batch = self.lay_out(prompts, answers)
+        for seen in looks:
+            seen.features.clear()  # else they would hold on to the whole graph
         hidden, _ = self.lm(self.embeds(batch), batch.mask, self.positions(batch), None)
         begin = batch.ids.shape[1] - max(map(len, answers)) - 1
         return self.logits(hidden[:, begin:-1]), hidden[:, begin]

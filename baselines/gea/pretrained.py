@@ -42,23 +42,34 @@ class Pretrained(Backbone):
             raise UserError(f"the backbone {config.backbone!r} is a {family}; llava_onevision and qwen2_vl are known here, and nano")
         width = whole.config.get_text_config().hidden_size
         super().__init__(config, width, codes)
+        self.__dict__["_lora"] = None  # not a submodule: it holds the same model
         self._tiles = family == "llava_onevision"
         self._processor = processor
-        if config.lora:
-            from peft import LoraConfig, get_peft_model
-
-            # The language model alone: the vision tower has projections of the same names.
-            lora = LoraConfig(
-                r=config.lora, lora_alpha=config.lora_alpha, target_modules=r".*language_model.*\.(q|k|v|o|gate|up|down)_proj", lora_dropout=0.0
-            )
-            whole = get_peft_model(whole, lora).get_base_model()
         self.model = whole
         self.words = ModelWords(tokenizer, whole.get_input_embeddings().weight.shape[0])
         self._image_token: int = whole.config.image_token_id
         if not config.train_vision:
-            for name, weight in self.model.named_parameters():
-                if "language_model" not in name and "lm_head" not in name:
-                    weight.requires_grad_(False)
+            self.freeze_vision()
+        if config.lora:
+            self.add_lora(config.lora, config.lora_alpha)
+
+    def freeze_vision(self) -> None:
+        """Nothing but the language model learns."""
+        for name, weight in self.model.named_parameters():
+            if "language_model" not in name and "lm_head" not in name:
+                weight.requires_grad_(False)
+
+    def add_lora(self, rank: int, alpha: int) -> None:
+        """Freeze the language model and learn low-rank changes of its projections (peft)."""
+        from peft import LoraConfig, get_peft_model
+
+        # The language model alone: the vision tower has projections of the same names.
+        where = r".*language_model.*\.(q|k|v|o|gate|up|down)_proj"
+        self.__dict__["_lora"] = get_peft_model(self.model, LoraConfig(r=rank, lora_alpha=alpha, target_modules=where, lora_dropout=0.0)).base_model
+
+    def merge_lora(self) -> None:
+        """Make the changes part of the weights."""
+        self.model = self._lora.merge_and_unload()
 
     @property
     def _inner(self) -> Any:

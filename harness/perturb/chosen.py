@@ -195,13 +195,13 @@ def fit(arm: Arm, task: Task, adapter: type[Adapter | BatchedAdapter], agent: ty
     for part in arm.parts:
         kind, native = KINDS.get(part.name), natives.get(part.name)
         if kind is None and native is None:
-            return Missing(f"this task's simulator does not offer {part.name}", "`bench list perturbations` shows who does")
+            return Missing("the simulator has no such thing here", "`bench list perturbations` shows which do")
         levels = kind.levels if kind is not None else native.levels if native is not None else ()
         if part.severity > len(levels) and not part.params:
             return Missing(f"{part.name} has severities up to {len(levels)} here", f"use {part.name}:{len(levels)}")
         reason = unread(part.name, agent.reads, agent.history) if arm.by_set else ""
         if reason:
-            return Missing(reason, f"name it to play it all the same: --perturb {part.name}:{part.severity}")
+            return Missing(reason, "name it to play it all the same: --perturb NAME:SEVERITY")
         params = part.params or (levels[part.severity - 1] if part.severity else {})
         fitted.append(Perturbation(part.name, part.severity, dict(params)))
     return tuple(fitted)

@@ -120,6 +120,6 @@ def need() -> Any:
     """OpenCV. Raises NotApplicable with the remedy where it is not installed."""
     try:
         import cv2
-    except ImportError:
-        raise NotApplicable("the package opencv-python-headless is not installed", "pip install 'bench[images]'") from None
+    except ImportError as fault:
+        raise NotApplicable(f"OpenCV cannot be imported ({fault})", "pip install 'bench[images]'") from None
     return cv2

@@ -34,7 +34,9 @@ def trail(adapter: Any, played: Case, view: str, steps: int = 6) -> list[str]:
     for _ in range(steps):
         value = seen.observation[view]
         value = value() if callable(value) else value
-        found.append(hashlib.md5(adapter.state() + (value.tobytes() if isinstance(value, np.ndarray) else repr(value).encode())).hexdigest())
+        found.append(
+            hashlib.md5(adapter.state() + (value.tobytes() if isinstance(value, np.ndarray) else repr(value).encode())).hexdigest()
+        )
         seen = adapter.step(adapter.brief.action.sample(rng))
         if seen.terminated or seen.truncated:
             break
@@ -80,7 +82,7 @@ def test_what_has_none_says_so(name: str, native: str) -> None:
     if (missing := kind.missing(task)) is not None:
         pytest.skip(missing.reason)
     adapter = kind(task)
-    with pytest.raises(UserError, match="no |other"):
+    with pytest.raises(UserError, match=r"no |other"):
         adapter.reset(case(task, native, 5))
     adapter.reset(case(task))
     adapter.close()

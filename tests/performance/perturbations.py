@@ -73,7 +73,9 @@ def main() -> None:
     print("|---|---|---|---|---|")
     for kind in KINDS.values():
         if kind.group != "history":
-            print(f"| {kind.group} | {kind.name} | " + " | ".join(f"{cost(kind.name, severity, size):.3f}" for severity in (1, 3, 5)) + " |")
+            print(
+                f"| {kind.group} | {kind.name} | " + " | ".join(f"{cost(kind.name, severity, size):.3f}" for severity in (1, 3, 5)) + " |"
+            )
 
 
 if __name__ == "__main__":

@@ -92,10 +92,16 @@ def test_the_lexicon_names_no_word_of_the_grammar() -> None:
         assert not (set(COLOURS) | set(TYPES)) & set(re.findall(r"\w+", frame.lower()))
 
 
-SENTENCES = st.lists(st.sampled_from(["Click", "on", "the", '"Enter text"', "button", "go to", "room", "42", "then", "pick up", "apples", '"x"', "it's"]), min_size=1, max_size=9)  # fmt: skip
+PIECES = ["Click", "on", "the", '"Enter text"', "button", "go to", "room", "42", "then", "pick up", "apples", '"x"', "it's"]
+SENTENCES = st.lists(st.sampled_from(PIECES), min_size=1, max_size=9)
 
 
-@given(name=st.sampled_from(["typos", "letter_case", "paraphrase", "distractor"]), severity=st.integers(1, 5), words=SENTENCES, seed=st.integers(0, 9))
+@given(
+    name=st.sampled_from(["typos", "letter_case", "paraphrase", "distractor"]),
+    severity=st.integers(1, 5),
+    words=SENTENCES,
+    seed=st.integers(0, 9),
+)
 @example(name="typos", severity=5, words=['"Enter text"'], seed=0)
 @settings(max_examples=300, deadline=None)
 def test_quotations_and_numbers_stay(name: str, severity: int, words: list[str], seed: int) -> None:
@@ -117,7 +123,10 @@ def test_any_text_is_said_somehow_and_always_the_same(name: str, severity: int, 
 def test_how_much_is_left() -> None:
     text = "go to the red ball and then open the big blue door behind you"
     assert said("instruction_blackout", 5, text, 0) == ""
-    assert said("instruction_blackout", 1, text, 0) == "go to the red ball and then open the big blue"[: len("go to the red ball and then open the big blue")]
+    assert (
+        said("instruction_blackout", 1, text, 0)
+        == "go to the red ball and then open the big blue"[: len("go to the red ball and then open the big blue")]
+    )
     assert said("letter_case", 3, text, 0) == text.upper()
     counts = [len(said("word_dropout", s, text, 3).split()) for s in range(1, 6)]
     assert counts == sorted(counts, reverse=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import conftest
@@ -29,7 +30,7 @@ def test_the_oracle_falls_with_action_noise_and_not_with_image_noise(tmp_path: P
     noise = [rows["action_noise", severity] for severity in (1, 3, 5)]
     control = noise[0].control_rate or 0.0
     assert control >= 0.75
-    for weaker, stronger in zip(noise, noise[1:]):
+    for weaker, stronger in itertools.pairwise(noise):
         assert (stronger.success_rate or 0.0) <= (weaker.ci_high or 0.0)
     worst = noise[-1]
     assert worst.difference_high is not None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,12 @@ import numpy as np
 import pytest
 import toys
 
-from harness.core import Adapter, Agent, Answer, Case, Native, Task, TimeStep, Turn, UserError
+from harness.core import Agent, Answer, Case, Native, Task, TimeStep, Turn, UserError
 from harness.identity import AgentSpec
 from harness.perturb import choose
 from harness.plan import Plan
 from harness.runner import RunOptions, make_plan, play
-from harness.store import read_episodes, read_run
+from harness.store import read_run
 from harness.traces import read_traces
 from leaderboards.report import load as load_report
 from leaderboards.robustness import read
@@ -53,7 +54,9 @@ class Recorder(Agent):
         return [Answer([3 if turn.step % 2 else 4], (*(turn.memory or ()), turn)) for turn in turns]
 
 
-def run(path: Path, perturb: str, tasks: Sequence[Task], episodes: int = 3, agent: str = "GoodAgent", **options: Any) -> dict[str, dict[str, Any]]:
+def run(
+    path: Path, perturb: str, tasks: Sequence[Task], episodes: int = 3, agent: str = "GoodAgent", **options: Any
+) -> dict[str, dict[str, Any]]:
     """The last line of each case, without times, by case id."""
     spec = AgentSpec(agent, agent if ":" in agent else f"toys:{agent}", {})
     suite = conftest.Suite("toys", "toys", tuple(tasks), episodes)
@@ -137,12 +140,7 @@ def test_the_agent_learns_of_nothing(tmp_path: Path) -> None:
             seen.extend(turns)
             return super().act(turns)
 
-    from harness import here
-    from harness.coordinator import Coordinator
-
     Module.Spy = Spy  # type: ignore[attr-defined]
-    assert here
-    assert Coordinator
     run(tmp_path, "action_random:5", [GOAL], agent=f"{__name__}:Module.Spy")
     briefs = {repr(turn.brief) for turn in seen}
     assert len(briefs) == 1
@@ -151,7 +149,7 @@ def test_the_agent_learns_of_nothing(tmp_path: Path) -> None:
         by_episode.setdefault(turn.episode, []).append(turn)
     assert len(by_episode) == 6
     for turns in by_episode.values():
-        for before, now in zip(turns, turns[1:]):
+        for before, now in itertools.pairwise(turns):
             wanted = toys.towards(before.brief.action, before.observation["state"][:2], before.observation["state"][2:])
             assert now.actions[-1] == wanted  # what it sent, not what was done with it
 
@@ -163,7 +161,10 @@ class Module:
 def test_what_has_nothing_to_change_is_a_row_and_not_played(tmp_path: Path) -> None:
     lines = run(tmp_path, "action_noise:2,hue:1,friction:1,action_dropout:2", [GOAL, GLIDE])
     played = Counter((line["task"], line["perturbations"][0].partition(":")[0]) for line in lines.values() if line["perturbations"])
-    assert played == {("toys/glide@1", "action_noise"): 3, **{(t, p): 3 for t in ("toys/goal@1", "toys/glide@1") for p in ("hue", "action_dropout")}}
+    assert played == {
+        ("toys/glide@1", "action_noise"): 3,
+        **{(t, p): 3 for t in ("toys/goal@1", "toys/glide@1") for p in ("hue", "action_dropout")},
+    }
     report = load_report(tmp_path)
     absent = {(row.task, row.perturbation) for row in report.not_applicable}
     assert absent == {("toys/goal@1", "action_noise:2"), ("toys/goal@1", "friction:1"), ("toys/glide@1", "friction:1")}
@@ -183,7 +184,11 @@ def test_what_the_simulator_does_itself(tmp_path: Path) -> None:
         if line["perturbations"]:
             assert line["task"] == "toys/goal@1"
             assert line["perturbations"][0] in ('wind:1{"cells":0.25}', 'wind:5{"cells":3}')
-            twin = next(c for c, other in lines.items() if (other["task"], other["seed"], other["perturbations"]) == (line["task"], line["seed"], []))
+            twin = next(
+                c
+                for c, other in lines.items()
+                if (other["task"], other["seed"], other["perturbations"]) == (line["task"], line["seed"], [])
+            )
             assert traces[case].digest != traces[twin].digest
     report = load_report(tmp_path)
     assert {(row.task, row.perturbation) for row in report.not_applicable} == {("toys/small@1", "wind:1"), ("toys/small@1", "wind:5")}
@@ -195,7 +200,14 @@ def test_the_report_pairs_each_case_with_its_twin(tmp_path: Path) -> None:
     outcomes = read(tmp_path)
     report = load_report(tmp_path)
     overall = {(row.perturbation, row.severity): row for row in report.perturbations if row.task is None and row.domain is None}
-    assert set(overall) == {("action_random", 1), ("action_random", 3), ("action_random", 5), ("burst", 5), ("action_random", None), ("burst", None)}
+    assert set(overall) == {
+        ("action_random", 1),
+        ("action_random", 3),
+        ("action_random", 5),
+        ("burst", 5),
+        ("action_random", None),
+        ("burst", None),
+    }
     for row in overall.values():
         if row.severity is not None:
             assert (row.n, row.pairs, row.tasks) == (16, 16, 2)
@@ -258,7 +270,11 @@ def toml(folder: Path, text: str) -> str:
 def test_a_users_own_file(tmp_path: Path) -> None:
     file = toml(tmp_path, 'perturb = ["action_noise", "hue:1+occlusion:2"]\n[levels.action_noise]\nsigma = [0.01, 0.9]\n')
     arms = choose(file, NATIVES)
-    assert ["+".join(map(str, arm.parts)) for arm in arms] == ['action_noise:1{"sigma":0.01}', 'action_noise:2{"sigma":0.9}', "hue:1+occlusion:2"]
+    assert ["+".join(map(str, arm.parts)) for arm in arms] == [
+        'action_noise:1{"sigma":0.01}',
+        'action_noise:2{"sigma":0.9}',
+        "hue:1+occlusion:2",
+    ]
 
 
 WRONG_FILES: dict[str, str] = {

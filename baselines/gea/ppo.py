@@ -1,0 +1,300 @@
+"""The stage `rl`: proximal policy optimisation (arXiv 1707.06347) with a share of the SFT loss and PopArt, as in arXiv 2412.08442.
+
+Episodes are played over the harness' own lanes, on training seeds that no evaluation plays. An action is one decision, whatever the number
+of its tokens. An episode that a time limit ends counts as ended: what would have followed is not known to anybody.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from baselines.gea.agent import ask
+from baselines.gea.config import Config
+from baselines.gea.data import Examples
+from baselines.gea.learning import Curves, Learner
+from baselines.gea.policy import FILE, Choice, Policy
+from baselines.gea.prompt import Look, Prompt
+from baselines.gea.train import TRAINING, Job, _note, device, identity
+from harness.asking import LocalAgent, Watch
+from harness.core import DOMAINS, Agent, Case, Task, TimeStep, Turn, UserError, stream
+from harness.demos.training import training_seed, training_task
+from harness.episode import Episode, Outcome
+from harness.load import load_adapter
+from harness.rollout import Lanes
+
+__all__ = ["Rollouts", "Transition", "advantages", "rl"]
+
+
+@dataclass(eq=False)
+class Transition:
+    """One decision and what came of it."""
+
+    prompt: Prompt
+    choice: Choice
+    domain: int
+    reward: float = 0.0
+
+
+@dataclass
+class _Path:
+    """An episode under way, or one that has ended."""
+
+    domain: int
+    steps: list[Transition] = field(default_factory=list)
+    ended: bool = False
+
+
+def advantages(rewards: np.ndarray, values: np.ndarray, following: float, gamma: float, decay: float) -> np.ndarray:
+    """Generalised advantages (arXiv 1506.02438, equation 16) of one stretch of an episode: float64 (T,) each; `following` is the value behind
+    its last step, 0 where the episode ended there."""
+    after = np.append(values[1:], following)
+    errors = rewards + gamma * after - values
+    result = np.zeros(len(errors))
+    running = 0.0
+    for step in reversed(range(len(errors))):
+        running = errors[step] + gamma * decay * running
+        result[step] = running
+    return result
+
+
+class _Explorer(Agent):
+    """Draws its actions, and remembers what it was asked."""
+
+    def __init__(self, policy: Policy, paths: dict[str, _Path]) -> None:
+        self.reads, self.history = policy.config.views, policy.config.history  # type: ignore[misc]
+        self._policy, self._paths = policy, paths
+        self.looks: dict[str, dict[int, Look]] = {}
+
+    def act(self, turns: Sequence[Turn]) -> list[Any]:
+        """A drawn action for each turn."""
+        prompts, choices = ask(self._policy, turns, self.looks, sample=True)
+        for turn, prompt, choice in zip(turns, prompts, choices):
+            path = self._paths[turn.episode]
+            path.steps.append(Transition(prompt, choice, path.domain))
+        return [self._policy.codec.action(turn.brief.action, choice.tokens) for turn, choice in zip(turns, choices)]
+
+
+class Rollouts:
+    """Plays tasks for ever, lane by lane; gives back stretches of episodes. It is also the lanes' feed, and watches their rewards."""
+
+    def __init__(self, policy: Policy, tasks: Sequence[Task], seed: int, first: int = 0) -> None:
+        """`first`: the number of the first episode. Raises UserError where a task cannot run here."""
+        self._policy, self._seed, self.number = policy, seed, first
+        self._tasks = [training_task(task) for task in tasks]
+        for task in self._tasks:
+            missing = load_adapter(task.adapter).missing(task)
+            if missing is not None:
+                raise UserError(f"{task.id} cannot run here: {missing.reason}; {missing.remedy}, or leave it out with --tasks")
+        self._paths: dict[str, _Path] = {}
+        self._over: list[_Path] = []
+        self.finished: list[Outcome] = []
+        """Since they were last looked at."""
+        self._agent = _Explorer(policy, self._paths)
+        watch = Watch()
+        asking = LocalAgent(self._agent, watch, 3600.0)
+        reads, history = self._agent.reads, self._agent.history
+        lanes = policy.config.lanes
+        self._lanes = Lanes(asking, reads, history, lanes=lanes, groups=1, watch=watch, report=self._report, watching=self)
+
+    def take(self, held: Sequence[str]) -> tuple[int, Case]:
+        """The next case: a task drawn anew, and a training seed that was not played yet."""
+        self.number += 1
+        task = self._tasks[int(stream(self._seed, "rollouts", step=self.number).integers(len(self._tasks)))]
+        return self.number, Case(task, training_seed(task, 0, self._seed * 100_000 + self.number))
+
+    def begin(self, episode: Episode, first: TimeStep) -> None:
+        """An episode begins."""
+        self._paths[episode.name] = _Path(DOMAINS.index(episode.case.task.domain))
+
+    def step(self, episode: Episode, seen: TimeStep) -> None:
+        """Its reward belongs to the decision before."""
+        self._paths[episode.name].steps[-1].reward += float(seen.reward)
+
+    def end(self, episode: Episode, outcome: Outcome) -> Outcome:
+        """It is over; of a simulator's failure nothing is learned."""
+        path = self._paths.pop(episode.name)
+        self._agent.looks.pop(episode.name, None)
+        if outcome.result is not None and outcome.result.status == "finished":
+            path.ended = True
+            self._over.append(path)
+        return outcome
+
+    def _report(self, outcome: Outcome) -> None:
+        if outcome.result is None:
+            raise UserError(f"a task cannot be played: {outcome.missing.reason if outcome.missing else 'unknown'}")
+        if outcome.result.status == "agent_error":
+            raise RuntimeError(f"{outcome.result.task}: {outcome.result.error}")
+        self.finished.append(outcome)
+
+    def collect(self, count: int) -> list[tuple[list[Transition], Transition | None]]:
+        """Stretches with `count` decisions or more in all; behind each the decision that follows, None where the episode ended."""
+        while sum(self._known()) < count:
+            self._lanes.turn(self)
+        stretches: list[tuple[list[Transition], Transition | None]] = [(path.steps, None) for path in self._over]
+        self._over = []
+        for path in self._paths.values():
+            if len(path.steps) > 1:  # the last one's reward is not known yet: it begins the next stretch
+                stretches.append((path.steps[:-1], path.steps[-1]))
+                path.steps = path.steps[-1:]
+        return [stretch for stretch in stretches if stretch[0]]
+
+    def _known(self) -> Iterator[int]:
+        yield from (len(path.steps) for path in self._over)
+        yield from (max(0, len(path.steps) - 1) for path in self._paths.values())
+
+    def forget(self) -> None:
+        """The weights changed: what the vision encoder made of pictures is no longer true."""
+        self._agent.looks.clear()
+
+    def close(self) -> None:
+        """Close the environments."""
+        self._lanes.close()
+
+
+@dataclass(frozen=True)
+class _Lesson:
+    """One decision, weighed."""
+
+    transition: Transition
+    advantage: float
+    target: float
+
+
+def _weigh(policy: Policy, stretches: Sequence[tuple[list[Transition], Transition | None]]) -> tuple[list[_Lesson], float]:
+    """Advantages in units of PopArt's deviation, targets normalised by the moments after these returns; and the mean reward."""
+    config = policy.config
+    mean, deviation = policy.mean.cpu().numpy().astype(np.float64), policy.deviation().cpu().numpy().astype(np.float64)
+    kept: list[Transition] = []
+    gains: list[float] = []
+    returns: list[float] = []
+    for steps, following in stretches:
+        domain = steps[0].domain
+        values = np.asarray([each.choice.values[domain] for each in steps], np.float64) * deviation[domain] + mean[domain]
+        behind = 0.0 if following is None else float(following.choice.values[domain]) * deviation[domain] + mean[domain]
+        found = advantages(np.asarray([each.reward for each in steps]), values, float(behind), config.gamma, config.gae)
+        kept += steps
+        gains += (found / deviation[domain]).tolist()
+        returns += (found + values).tolist()
+    domains = torch.tensor([each.domain for each in kept], device=policy.mean.device)
+    policy.follow_returns(torch.tensor(returns, dtype=torch.float32, device=policy.mean.device), domains)
+    mean, deviation = policy.mean.cpu().numpy(), policy.deviation().cpu().numpy()
+    spread = float(np.std(gains)) + 1e-8
+    centre = float(np.mean(gains))
+    lessons = [
+        _Lesson(each, (gain - centre) / spread, (value - float(mean[each.domain])) / float(deviation[each.domain]))
+        for each, gain, value in zip(kept, gains, returns)
+    ]
+    return lessons, float(np.mean([each.reward for each in kept]))
+
+
+def _loss(policy: Policy, lessons: Sequence[_Lesson]) -> tuple[Tensor, dict[str, float]]:
+    config = policy.config
+    now, entropy, values = policy.evaluate([each.transition.prompt for each in lessons], [each.transition.choice for each in lessons])
+    before = torch.tensor([each.transition.choice.log_probability for each in lessons], device=now.device)
+    gain = torch.tensor([each.advantage for each in lessons], device=now.device)
+    ratio = (now - before).exp()
+    clipped = ratio.clamp(1 - config.clip_ratio, 1 + config.clip_ratio)
+    policy_loss = -torch.minimum(ratio * gain, clipped * gain).mean()
+    domains = torch.tensor([each.transition.domain for each in lessons], device=now.device)
+    targets = torch.tensor([each.target for each in lessons], device=now.device)
+    value_loss = 0.5 * ((values.gather(1, domains[:, None])[:, 0] - targets) ** 2).mean()
+    figures = {
+        "rl/policy": policy_loss.item(),
+        "rl/value": value_loss.item(),
+        "rl/entropy": entropy.mean().item(),
+        "rl/clipped": (ratio != clipped).float().mean().item(),
+        "rl/divergence": (ratio - 1 - (now - before)).mean().item(),
+    }
+    return policy_loss + config.value * value_loss - config.entropy * entropy.mean(), figures
+
+
+def rl(job: Job, say: Callable[[str], None]) -> None:
+    """Play and learn for `job.steps` decisions. Raises UserError on wrong use."""
+    if not job.tasks:
+        raise UserError("--stage rl plays: name suites with --suite")
+    if not job.data and job.config.sft_share:
+        raise UserError("--stage rl keeps a share of the SFT loss: name demonstrations with --data, or --set sft_share=0")
+    if not job.steps:
+        raise UserError("--stage rl needs --steps: how many steps it may play")
+    folder = job.out / TRAINING / "rl"
+    policy, added = _begin(job)
+    config = policy.config
+    examples = Examples(job.data, config, policy.backbone.words, policy.codec) if config.sft_share else None
+    learner = Learner(policy, folder, config.rl_lr, config.weight_decay, config.clip, identity("rl", job))
+    played = int(learner.extra.get("played", 0))
+    rollouts = Rollouts(policy, [task for _, task in job.tasks], job.seed, int(learner.extra.get("episodes", 0)))
+    curves = Curves(job.out / TRAINING / "curves", say)
+    try:
+        while played < job.steps:
+            policy.eval()
+            lessons, reward = _weigh(policy, rollouts.collect(config.rollout * config.lanes))
+            played += len(lessons)
+            policy.train()
+            figures = _update(policy, learner, lessons, examples, job.seed)
+            rollouts.forget()
+            results = [outcome.result for outcome in rollouts.finished if outcome.result is not None]
+            if results:
+                figures["rl/success"] = float(np.mean([bool(result.success) for result in results]))
+            rollouts.finished.clear()
+            curves.add(played, job.steps, {"rl/reward": reward, **figures})
+            learner.extra = {"played": played, "episodes": rollouts.number}
+            learner.checkpoint()
+    finally:
+        rollouts.close()
+        curves.close()
+    learner.checkpoint(now=True)
+    _finish(job, policy, added)
+
+
+def _update(policy: Policy, learner: Learner, lessons: Sequence[_Lesson], examples: Examples | None, seed: int) -> dict[str, float]:
+    config = policy.config
+    figures: dict[str, float] = {}
+    for _ in range(config.epochs):
+        rng = stream(seed, "update", step=learner.step)
+        for part in np.array_split(rng.permutation(len(lessons)), min(config.minibatches, len(lessons))):
+            loss, figures = _loss(policy, [lessons[place] for place in part])
+            if examples is not None:
+                imitation = policy.sft_loss(*examples.draw(rng, min(config.batch, len(part))))
+                figures["rl/sft"] = imitation.item()
+                loss = loss + config.sft_share * imitation
+            figures["rl/gradient"] = learner.learn(loss)
+    return figures
+
+
+def _begin(job: Job) -> tuple[Policy, bool]:
+    """The policy that `rl` began with, whatever was saved since; and whether it got a LoRA of its own, which is merged at the end."""
+    base = job.out / TRAINING / "rl" / "base"
+    if not (base / FILE).is_file():
+        source = job.out if (job.out / FILE).is_file() and job.init is None else job.init or job.out
+        Policy.load(source)
+        base.mkdir(parents=True, exist_ok=True)
+        Config.load(source).save(base)
+        shutil.copyfile(source / FILE, base / FILE)
+    known = Config.load(base)
+    policy = Policy.new(dataclasses.replace(job.config, lora=known.lora), job.out, device())
+    policy.restore(base / FILE)
+    added = bool(job.config.lora and not known.lora and job.config.backbone != "nano")
+    if added:
+        policy.backbone.add_lora(job.config.lora, job.config.lora_alpha)  # type: ignore[operator]
+        policy.to(device())
+    return policy, added
+
+
+def _finish(job: Job, policy: Policy, added: bool) -> None:
+    if added:
+        policy.backbone.merge_lora()  # type: ignore[operator]
+        for weight in policy.backbone.parameters():
+            weight.requires_grad_(True)
+        if not policy.config.train_vision:
+            policy.backbone.freeze_vision()  # type: ignore[operator]
+    policy.config.save(job.out)
+    policy.save(job.out / FILE)
+    _note(job, "rl", job.steps or 0)

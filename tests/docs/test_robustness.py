@@ -1,0 +1,54 @@
+"""The tables of docs/robustness.md are those of the code. `python tests/docs/test_robustness.py` writes them into the page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import adapters
+from harness.load import load
+from harness.perturb import KINDS
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "robustness.md"
+ENDS = ("## Simulators' own", "## What they look like")
+
+
+def levels(rows: Sequence[Mapping[str, Any]]) -> str:
+    """`sigma 0.1, 0.2`."""
+    columns = {name: ", ".join("none" if row[name] is None else str(row[name]) for row in rows) for name in rows[0]}
+    return "; ".join(f"{name} {values}" for name, values in columns.items())
+
+
+def kinds() -> str:
+    """Those between adapter and agent."""
+    rows = [f"| {kind.group} | `{kind.name}` | {kind.what} | {levels(kind.levels)} |" for kind in KINDS.values()]
+    return "\n".join(["| group | name | what it does | severities 1 to 5 |", "|---|---|---|---|", *rows])
+
+
+def natives() -> str:
+    """Those of the simulators."""
+    rows = ["| family | name | what it changes | severities from 1 |", "|---|---|---|---|"]
+    for family, entry in adapters.ADAPTERS.items():
+        rows += [f"| {family} | `{native.name}` | {native.what} | {levels(native.levels)} |" for native in load(entry).natives()]
+    return "\n".join(rows)
+
+
+def test_the_page_has_the_tables_of_the_code() -> None:
+    page = PAGE.read_text()
+    assert kinds() in page
+    assert natives() in page
+
+
+def main() -> None:
+    """Write the tables where the page has them."""
+    page = PAGE.read_text()
+    for table, end in ((kinds(), ENDS[0]), (natives(), ENDS[1])):
+        before, after = page.split(end)
+        kept = before[: before.rindex("\n\n", 0, before.rstrip().rindex("\n\n") + 2)]
+        page = f"{kept}\n\n{table}\n\n{end}{after}"
+    PAGE.write_text(page)
+
+
+if __name__ == "__main__":
+    main()
