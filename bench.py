@@ -88,6 +88,8 @@ def run(
         from harness.rounds import WidthRounds
 
         stopping = WidthRounds(plan, until_width)
+        if stopping.raw:
+            _say(f"raw scores only, so no interval of known width, all episodes are played: {', '.join(stopping.raw)}")
     summary = play(spec, [each.name for each in found], plan, out, options, progress_for(), stopping)
     _print_report(summary.path, "text")
     if perturb is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import os
+import random
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
@@ -76,6 +77,7 @@ class LangRAdapter(Adapter):
         if root is None:
             raise UserError(f"task {task.id}: set {VARIABLE} to a checkout of apple/ml-llarp")
         self._root = root
+        self._luck = random.getstate(), np.random.get_state()
         with _inside(root):
             self._env: Any = _environment(task, root)
         self._episodes = list(self._env.episodes)
@@ -86,9 +88,9 @@ class LangRAdapter(Adapter):
 
     def reset(self, case: Case) -> TimeStep:
         """Start the episode of the seed's index."""
-        self._env.seed(case.simulator_seed % 2**31)  # where the robot stands is drawn
-        self._env.episode_iterator = iter([self._episodes[case.seed % len(self._episodes)]])
-        with _inside(self._root):
+        with self._there():
+            self._env.seed(case.simulator_seed)  # where the robot stands is drawn
+            self._env.episode_iterator = iter([self._episodes[case.seed % len(self._episodes)]])
             seen = self._env.reset()
         self._steps, self._last = 0, 0
         return self._told(seen, False)
@@ -97,7 +99,7 @@ class LangRAdapter(Adapter):
         """Execute one skill."""
         self._last = int(self.brief.action.check(action))
         self._steps += 1
-        with _inside(self._root):
+        with self._there():
             seen = self._env.step({"action": self._last})
         return self._told(seen, True)
 
@@ -114,6 +116,20 @@ class LangRAdapter(Adapter):
     def close(self) -> None:
         """Free the simulator."""
         self._env.close()
+
+    @contextlib.contextmanager
+    def _there(self) -> Iterator[None]:
+        """In the checkout, and with this episode's own luck in the global generators, from which habitat and ml-llarp draw."""
+        outside = random.getstate(), np.random.get_state()
+        random.setstate(self._luck[0])
+        np.random.set_state(self._luck[1])
+        try:
+            with _inside(self._root):
+                yield
+        finally:
+            self._luck = random.getstate(), np.random.get_state()
+            random.setstate(outside[0])
+            np.random.set_state(outside[1])
 
     def _told(self, seen: Any, rewarded: bool) -> TimeStep:
         self._image = np.ascontiguousarray(np.asarray(seen[CAMERA], np.uint8)[..., :3])

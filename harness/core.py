@@ -105,6 +105,12 @@ class _Playable(ABC):
         """Whether `expert` answers for this task."""
         return False
 
+    @classmethod
+    def listed(cls, task: Task) -> bool:
+        """Whether seeds only count along a list of episodes that is not a split named in the params: other seeds play the same ones, so nothing
+        may be trained on."""
+        return False
+
 
 class Adapter(_Playable):
     """One simulator, one lane, one episode at a time; kept and reset for every case of its affinity key, keeping nothing from the last one.

@@ -123,7 +123,7 @@ class Gate:
 
     def judge(self, path: Path) -> Gated:
         """The verdict on what was played."""
-        new = read_side(path)
+        new = dataclasses.replace(read_side(path), plan=self.plan)  # all that the base has, also what turned out not to run
         ends = self.rounds.ends()
         tasks = pair_up(cut(self._base, ends), cut(new, ends))
         margin, alpha = self._options.margin, self._options.alpha
@@ -133,8 +133,6 @@ class Gate:
             comparison = compare_anytime(tasks, np.array(self.rounds.differences), margin, alpha, last=last)
         else:
             comparison = compare_pairs(tasks, margin, alpha)
-        if comparison.verdict != "none" and not self.rounds.enough:
-            raise AssertionError("a gate without missing cases has not come to its end")
         counted = sum(len(each.pairs) + each.missing for each in tasks)
         scored = len(read_all(path))
         return Gated(

@@ -108,13 +108,15 @@ class Verified:
 
     @property
     def passed(self) -> bool:
-        """Whether everything that was looked at is as recorded."""
-        return not self.differences
+        """Whether something was played again, and everything that was looked at is as recorded."""
+        return not self.differences and self.replayed > 0
 
     def words(self) -> str:
         """The verdict in a line."""
         looked = f"{self.lines} lines of {self.planned} cases checked, {self.replayed} episodes played again"
         count = len(self.differences)
+        if not (self.replayed or count):
+            return f"{looked}: not verified, there is nothing to play"
         found = "all as recorded" if self.passed else f"{count} difference{'s' if count > 1 else ''}"
         return f"{looked}: {found}"
 

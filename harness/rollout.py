@@ -36,12 +36,16 @@ class Watching(Protocol):
         """An episode begins."""
         ...
 
-    def step(self, episode: Episode, seen: TimeStep) -> None:
-        """It moved on by one action."""
+    def step(self, episode: Episode, seen: TimeStep, last: bool) -> None:
+        """It moved on by one action; `last`: and ended with it."""
         ...
 
     def end(self, episode: Episode, outcome: Outcome) -> Outcome:
         """It is over; returns the outcome."""
+        ...
+
+    def close(self) -> None:
+        """The lanes are closed."""
         ...
 
 

@@ -124,6 +124,8 @@ class WidthRounds:
             raise UserError(f"--until-width must lie between 0 and 1, got {width}: 0.2 stops at an interval of 20 points")
         self.rule = f"until width {width:g}"
         self._plan, self._width, self._alpha = plan, width, alpha
+        self.raw = [item.task.id for item in plan.items if measure(item.task) == "sign"]
+        """Tasks whose scores have no bounds: they are played to the end."""
         self._values: list[list[float]] = [[] for _ in plan.items]
         """Of the leading episodes that are whole in every arm: their unperturbed value."""
         self._known: list[dict[int, float]] = [{} for _ in plan.items]

@@ -226,7 +226,7 @@ def _shelf(path: Path, plan: Plan, options: RunOptions, progress: Progress) -> A
 
     blind = sorted({item.task.id.partition("/")[0] for item in plan.items if not draws_frames(item.task)})
     if blind:
-        progress.say(f"no videos of {', '.join(blind)}: they have no pictures; `bench show` prints their episodes as text")
+        progress.say(f"no videos of {', '.join(blind)}, unless the agent reads pictures there; `bench show` prints their episodes as text")
     return Shelf(path, options.video_limit)
 
 

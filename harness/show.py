@@ -97,11 +97,8 @@ def find(run: str | os.PathLike[str], name: str) -> Recording:
 
 def _lines(run: str | os.PathLike[str]) -> Iterator[dict[str, Any]]:
     for number, line in enumerate(read_episodes(run), 1):
-        if (
-            not isinstance(line, dict)
-            or line.keys() != FIELDS
-            or not all(isinstance(line[name], str) for name in ("case", "task", "ended"))
-        ):
+        good = isinstance(line, dict) and line.keys() == FIELDS and all(isinstance(line[name], str) for name in ("case", "task", "ended"))
+        if not (good and type(line["seed"]) is int and isinstance(line["perturbations"], list) and isinstance(line["metrics"], dict)):
             raise UserError(f"{run}/episodes.jsonl, line {number} is no episode; `bench verify {run}` says more")
         yield line
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -232,8 +233,6 @@ def more_pairs(differences: np.ndarray, margin: float, reach: float) -> int | No
 
 
 def _reach(alpha: float) -> float:
-    from statistics import NormalDist
-
     return NormalDist().inv_cdf(1 - alpha / 2) + NormalDist().inv_cdf(POWER)
 
 
@@ -285,8 +284,6 @@ def _means(pairs: Sequence[Pair]) -> tuple[float, float]:
 def _group(
     name: str, tasks: Sequence[TaskPairs], alpha: float, *, wider: bool = False, arm: tuple[str, ...] | None = None
 ) -> GroupRow | None:
-    from dataclasses import replace
-
     if arm is not None:
         tasks = [replace(each, pairs=tuple(pair for pair in each.pairs if pair.perturbations == arm)) for each in tasks]
     tasks = [each for each in tasks if each.measure != "sign" and each.pairs]

@@ -25,6 +25,7 @@ from harness.asking import Watch, describe, watched
 from harness.core import Adapter, BatchedAdapter, Box, Brief, Case, Result, Task, TimeStep, UserError
 from harness.episode import Clip, Episode, Filming, Outcome
 from harness.load import load
+from harness.plan import label
 
 __all__ = ["Film", "Reel", "Shelf", "check_video", "draws_frames", "failed", "frame_of", "picture", "still", "stem"]
 
@@ -95,7 +96,7 @@ class Reel:
 
     def __init__(self, case: Case, hz: float | None = None) -> None:
         """`hz`: steps a second, 10 where the task has no clock; the video runs as fast, with every second or third step where that is enough."""
-        self._perturbed = ", ".join(map(str, case.perturbations))
+        self._perturbed = label(case.perturbations)
         self._title = f"{case.task.id}  seed {case.seed}"
         self._steps = case.task.max_steps
         self._every = max(1, math.ceil((hz or USUAL_HZ) / MOST_HZ))
@@ -233,8 +234,9 @@ class Film:
 
     def begin(self, episode: Episode, first: TimeStep) -> None:
         """An episode begins."""
-        if draws_frames(episode.case.task):
-            self._reels[episode.name] = _Taken(Reel(episode.case, episode.brief.control_hz), picture(episode.brief))
+        view = picture(episode.brief)
+        if view is not None or draws_frames(episode.case.task):
+            self._reels[episode.name] = _Taken(Reel(episode.case, episode.brief.control_hz), view)
             self.step(episode, first)
 
     def step(self, episode: Episode, seen: TimeStep, last: bool = False) -> None:

@@ -13,6 +13,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from harness.core import Reference, UserError
 from harness.plan import NotRun
 from harness.stats import mean_of_rates
@@ -40,6 +42,8 @@ class AgainstRow:
     ci_low: float | None
     """harness.stats.mean_of_rates, 95 %; only of success rates."""
     ci_high: float | None
+    median: float | None
+    """Of the tasks' normalised scores: a mean over games hangs on few of them."""
     published: Mapping[str, float]
     """By label; a mean over these tasks where each has a figure of its own."""
     same_rule: bool
@@ -101,6 +105,7 @@ def _row(benchmark: str, family: str, found: Sequence[tuple[TaskRow | NotRun, li
         ours=sum(values) / len(values) if values else None,
         ci_low=interval.low if interval else None,
         ci_high=interval.high if interval else None,
+        median=None if rates or not values else float(np.median(values)),
         published={label: sum(several) / len(several) for label, several in figures.items()},
         same_rule=all(reference.same_rule for reference in references),
         our_rule=rules[0] if len(rules) == 1 else "by task" if rules else "",
@@ -159,6 +164,7 @@ def _figures(name: str, rows: Sequence[AgainstRow]) -> Table:
                     for row in rows
                 ),
             ),
+            Column("median", tuple("" if row.median is None else f"{100 * row.median:.1f}" for row in rows)),
             *(Column(label, tuple(figure(row, label) for row in rows)) for label in labels if not _kind(label)),
             *(Column(kind, tuple(of_kind(row, kind) for row in rows), "prose") for kind in kinds),
         ),

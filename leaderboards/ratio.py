@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from harness.stats import mean_of_rates
+from harness.stats import Interval, mean_of_rates, wilson
 
 __all__ = ["ratio_of_means"]
 
@@ -25,8 +25,7 @@ def ratio_of_means(
     if before == 0:
         return None
     counts = [len(each) for each in controls]
-    first = mean_of_rates([int(each.sum()) for each in controls], counts, level)
-    second = mean_of_rates([int(each.sum()) for each in perturbed], counts, level)
+    first, second = (_mean([int(each.sum()) for each in side], counts, level) for side in (controls, perturbed))
     phi = _correlation(controls, perturbed)
     product = before * after
     low_part = product - phi * (after - second.low) * (first.high - before)
@@ -36,6 +35,11 @@ def ratio_of_means(
     high = _root(high_part, second.high * (2 * after - second.high) * high_scale, high_scale, 1)
     ratio = after / before
     return ratio, 0.0 if low is None else min(max(low, 0.0), ratio), None if high is None else max(high, ratio)
+
+
+def _mean(successes: Sequence[int], counts: Sequence[int], level: float) -> Interval:
+    """mean_of_rates; of one task that is Wilson's interval, at a fiftieth of the price."""
+    return wilson(successes[0], counts[0], level) if len(counts) == 1 else mean_of_rates(successes, counts, level)
 
 
 def _root(part: float, rest: float, scale: float, sign: int) -> float | None:

@@ -130,15 +130,16 @@ def latex_page(header: Sequence[str], tables: Sequence[Table]) -> str:
 
 
 def _csv(report: Report) -> str:
-    """The task rows; `ended`, `reference` and `metrics` as JSON in their cells."""
+    """The task rows, and those of the perturbations with their own columns behind; `ended`, `reference` and `metrics` as JSON in their cells."""
     out = io.StringIO()
-    rows = to_json(report)["tasks"]
-    writer = csv.DictWriter(out, [field.name for field in dataclasses.fields(TaskRow)], lineterminator="\n")
+    found = to_json(report)
+    names = [field.name for field in dataclasses.fields(TaskRow)]
+    names += [name for name in (found["perturbations"] or [{}])[0] if name not in names]
+    writer = csv.DictWriter(out, names, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(
-        {**row, "ended": json.dumps(row["ended"]), "reference": json.dumps(row["reference"]), "metrics": json.dumps(row["metrics"])}
-        for row in rows
-    )
+    for row in (*found["tasks"], *found["perturbations"]):
+        nested = {name: json.dumps(row[name]) for name in ("ended", "reference", "metrics") if name in row}
+        writer.writerow({**row, **nested})
     return out.getvalue()
 
 

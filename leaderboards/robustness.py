@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import math
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,14 +18,11 @@ from typing import Any
 import numpy as np
 
 from harness.core import DOMAINS, Reference, UserError
-from harness.plan import Plan, label
-from harness.stats import Interval, mean_of_rates, mean_score, paired_difference, wilson
-from harness.store import read_episodes, read_run
+from harness.stats import Interval, mean_of_rates, mean_score, paired_bounds, paired_difference, wilson
+from leaderboards.outcomes import ERROR, FAILED, SUCCEEDED, Outcomes, Place, read
 from leaderboards.ratio import ratio_of_means
 
 __all__ = ["Effects", "Outcomes", "PerturbationRow", "difference_in_differences", "read", "robustness"]
-
-MISSING, ERROR, FAILED, SUCCEEDED = -2, -1, 0, 1
 
 
 @dataclass(frozen=True)
@@ -93,89 +88,14 @@ class PerturbationRow:
     """Published figures are of unperturbed tasks: none."""
 
 
-class Outcomes:
-    """What each case of a perturbed run came to, as far as it bears on robustness: arrays of shape (arms, episodes) for each item."""
-
-    def __init__(self, plan: Plan) -> None:
-        self.plan = plan
-        shapes = [(len(plan.arms), item.episodes) for item in plan.items]
-        self.state = [np.full(shape, MISSING, np.int8) for shape in shapes]
-        self.score = [np.full(shape, np.nan) for shape in shapes]
-        self.steps = [np.zeros(shape, np.int32) for shape in shapes]
-        self.agent_error = [np.zeros(shape, bool) for shape in shapes]
-        self.burst = [np.zeros(shape, bool) for shape in shapes]
-        self._arms: dict[str, list[int]] = {}
-        for number, arm in enumerate(plan.arms[1:], 1):
-            self._arms.setdefault(label(arm), []).append(number)
-
-    def add(self, item: int, number: int, line: Mapping[str, Any]) -> None:
-        """Take one line of episodes.jsonl, of case `number` of an item; of a case that ended in `error` and was played again the later counts."""
-        entry = self.plan.items[item]
-        at = divmod(number, entry.episodes)
-        if self.state[item][at] >= FAILED:
-            return
-        if line["status"] == "error":
-            self.state[item][at] = ERROR
-            return
-        self.state[item][at] = SUCCEEDED if line["success"] is True else FAILED
-        self.agent_error[item][at] = line["status"] == "agent_error"
-        self.steps[item][at] = line["steps"]
-        self.burst[item][at] = line["metrics"].get("burst_steps", 0) > 0
-        score = line["score"]
-        if score is None and entry.task.normaliser is not None and entry.task.success is None:
-            score = entry.task.normaliser.low
-        self.score[item][at] = math.nan if score is None else score
-
-    @property
-    def labels(self) -> list[str]:
-        """`name:severity` of every perturbed arm, in the plan's order."""
-        return list(self._arms)
-
-    def arm(self, item: int, name: str) -> int | None:
-        """The number of the arm that plays `name:severity` in an item; None where it has nothing to change there."""
-        return next((arm for arm in self._arms.get(name, ()) if self.plan.plays(item, arm)), None)
-
-    def played(self, name: str, domain: str | None = None) -> list[tuple[int, int]]:
-        """(item, arm) of all tasks of a domain that play it."""
-        found = []
-        for number, item in enumerate(self.plan.items):
-            arm = self.arm(number, name)
-            if arm is not None and domain in (None, item.task.domain):
-                found.append((number, arm))
-        return found
-
-    def rated(self, item: int) -> bool:
-        """Whether the task has a success."""
-        return self.plan.items[item].task.success is not None
-
-    def pairs(self, item: int, arm: int) -> np.ndarray:
-        """Which episodes have a result in this arm and unperturbed, shape (episodes,)."""
-        state = self.state[item]
-        good: np.ndarray = (state[arm] >= FAILED) & (state[0] >= FAILED)
-        return good
-
-
-def read(path: str | os.PathLike[str]) -> Outcomes:
-    """The outcomes of a run directory. Raises UserError when it is none, or was played without perturbations."""
-    run = read_run(path)
-    plan = Plan.from_json(run["plan"])
-    if not plan.perturbations:
-        raise UserError(f"{path} was played without perturbations: `bench run ... --perturb standard` makes a run with them")
-    outcomes = Outcomes(plan)
-    for line in read_episodes(path):
-        place = plan.locate(line["task"], line["seed"], line["perturbations"])
-        if place is not None:
-            outcomes.add(*place, line)
-    return outcomes
-
-
 def robustness(outcomes: Outcomes, baseline: Outcomes | None = None) -> tuple[PerturbationRow, ...]:
     """All rows: for each perturbation and severity overall, then by domain, then by task; then the curves."""
     rows: list[PerturbationRow] = []
+    bounds = _task_bounds(outcomes)
     for name in outcomes.labels:
         for domain in _scopes(outcomes, name):
-            rows.append(_group(outcomes, name, domain))
-        rows += [_task(outcomes, name, item, arm) for item, arm in outcomes.played(name)]
+            rows.append(_row(outcomes, name, outcomes.played(name, domain), domain))
+        rows += [_task(outcomes, name, (item, arm), bounds) for item, arm in outcomes.played(name)]
     reference = _rates(robustness(baseline)) if baseline is not None else {}
     return (*rows, *_curves(rows, reference))
 
@@ -186,9 +106,26 @@ def _scopes(outcomes: Outcomes, name: str) -> list[str | None]:
     return [None, *(domain for domain in DOMAINS if domain in here)] if here else []
 
 
-def _task(outcomes: Outcomes, name: str, item: int, arm: int) -> PerturbationRow:
+def _task_bounds(outcomes: Outcomes) -> dict[Place, Interval]:
+    """The paired interval of every task and arm, all in one go: one by one they would take a hundred times as long."""
+    found: dict[Place, list[float]] = {}
+    for place in dict.fromkeys(place for name in outcomes.labels for place in outcomes.played(name)):
+        controls, perturbed = _paired(outcomes, [place])
+        if controls:
+            change = perturbed[0] - controls[0]
+            found[place] = [float((change < 0).sum()), float((change > 0).sum()), float((change != 0).sum()), float(len(change))]
+    if not found:
+        return {}
+    sums = np.array(list(found.values()))
+    low, high = paired_bounds(*(sums[:, k : k + 1] for k in range(4)))
+    values = (sums[:, 1] - sums[:, 0]) / sums[:, 3]
+    return {place: Interval(*each) for place, each in zip(found, zip(values.tolist(), low.tolist(), high.tolist()))}
+
+
+def _task(outcomes: Outcomes, name: str, place: Place, bounds: Mapping[Place, Interval]) -> PerturbationRow:
+    item, arm = place
     task = outcomes.plan.items[item].task
-    row = _row(outcomes, name, [(item, arm)], task.domain)
+    row = _row(outcomes, name, [place], task.domain, bounds.get(place))
     row = dataclasses.replace(row, task=task.id, suite=outcomes.plan.items[item].suite, rule=task.rule)
     scores = outcomes.score[item][arm]
     known = scores[np.isfinite(scores)]
@@ -203,17 +140,15 @@ def _task(outcomes: Outcomes, name: str, item: int, arm: int) -> PerturbationRow
     interval = mean_score(paired) if len(paired) > 1 and paired[0] != paired[-1] else None
     return dataclasses.replace(
         row,
+        pairs=len(paired),
         score_difference=float(paired.mean()),
         score_difference_low=interval.low if interval else None,
         score_difference_high=interval.high if interval else None,
     )
 
 
-def _group(outcomes: Outcomes, name: str, domain: str | None) -> PerturbationRow:
-    return _row(outcomes, name, outcomes.played(name, domain), domain)
-
-
-def _row(outcomes: Outcomes, name: str, places: Sequence[tuple[int, int]], domain: str | None) -> PerturbationRow:
+def _row(outcomes: Outcomes, name: str, places: Sequence[Place], domain: str | None, difference: Interval | None = None) -> PerturbationRow:
+    """`difference` is what paired_difference gives, where that is known already."""
     perturbation, _, severity = name.rpartition(":")
     state = [outcomes.state[item][arm] for item, arm in places]
     rated = [each for each, (item, _) in zip(state, places) if outcomes.rated(item)]
@@ -257,7 +192,7 @@ def _row(outcomes: Outcomes, name: str, places: Sequence[tuple[int, int]], domai
     if controls:
         kept = ratio_of_means(controls, perturbed)
         lost = kept and (1 - kept[0], None if kept[2] is None else 1 - kept[2], 1 - kept[1])
-        difference = paired_difference([after - before for before, after in zip(controls, perturbed)])
+        difference = difference or paired_difference([after - before for before, after in zip(controls, perturbed)])
         row = dataclasses.replace(
             row,
             control_rate=float(np.mean([each.mean() for each in controls])),

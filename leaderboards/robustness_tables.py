@@ -19,7 +19,7 @@ def robustness_tables(report: Report) -> list[Table]:
     """Each perturbation overall and by domain; tasks that have a score only; curves; and where a perturbation has nothing to change."""
     rows = [row for row in report.perturbations if row.task is None and row.severity is not None]
     domains = {row.domain for row in rows if row.domain}
-    rows = [row for row in rows if row.domain is None or len(domains) > 1]
+    rows = [row for row in rows if row.tasks and (row.domain is None or len(domains) > 1)]
     tables = [_rates(rows, report.run["agent"])] if rows else []
     tables += _scores([row for row in report.perturbations if row.task is not None and row.score_difference is not None])
     tables += _curves(report.perturbations, len(domains) > 1)
@@ -29,26 +29,23 @@ def robustness_tables(report: Report) -> list[Table]:
 def _rates(rows: Sequence[PerturbationRow], agent: Mapping[str, Any]) -> Table:
     notes = [_note(row, agent) for row in rows]
     lead = (
-        "Beside the unperturbed twin of every case: the same task and seed. Control: the twins' rate; drop: in points, with its paired 95 % interval; "
-        "relative: the drop as a share of the control; kept: the rate as a share of the control, with its 95 %."
+        "Beside the unperturbed twin of every case: the same task and seed. Control: the twins' success rate, %; drop: in points, with its paired "
+        "interval; relative: the drop as a share of the control, %, with its paired interval; what is left of it is the retention."
     )
     return Table(
         "robustness",
         (
             Column("perturbation", tuple(row.perturbation for row in rows), "name"),
-            Column("severity", tuple(str(row.severity) for row in rows)),
+            Column("sev.", tuple(str(row.severity) for row in rows)),
             Column("", tuple(row.domain or "overall" for row in rows), "name"),
-            Column("tasks", tuple(str(row.tasks) for row in rows)),
             Column("pairs", tuple(str(row.pairs) for row in rows)),
-            Column("control %", tuple(_percent(row.control_rate) for row in rows)),
-            Column("success %", tuple(_percent(row.success_rate) or "-" for row in rows)),
+            Column("control", tuple(_percent(row.control_rate) for row in rows)),
+            Column("success", tuple(_percent(row.success_rate) or "-" for row in rows)),
+            Column("95 %", tuple(_range(row.ci_low, row.ci_high) for row in rows)),
             Column("drop", tuple(_percent(_minus(row.difference)) for row in rows)),
             Column("95 %", tuple(_range(_minus(row.difference_high), _minus(row.difference_low)) for row in rows)),
-            Column("relative %", tuple(_percent(row.relative_drop) for row in rows)),
-            Column("kept %", tuple(_percent(row.retention) for row in rows)),
-            Column(
-                "95 % of kept", tuple(_range(row.retention_low, row.retention_high, open_end=row.retention is not None) for row in rows)
-            ),
+            Column("relative", tuple(_percent(row.relative_drop) for row in rows)),
+            Column("95 %", tuple(_relative_range(row) for row in rows)),
             Column("notes", tuple(notes), "prose"),
         ),
         lead,
@@ -59,10 +56,8 @@ def _note(row: PerturbationRow, agent: Mapping[str, Any]) -> str:
     names = [part.partition(":")[0] for part in row.perturbation.split("+")]
     parts = list(dict.fromkeys(filter(None, (unread(name, agent["reads"], agent.get("history", 1)) for name in names))))
     if row.partial:
-        parts.append(f"partial: {row.n} of {row.planned} cases")
-    if not row.tasks:
-        parts.append("scores only")
-    elif row.control_rate == 0:
+        parts.append(f"partial: {row.n} of {row.planned} cases, at worst {_percent(row.rate_if_missing_fail)} %")
+    if row.control_rate == 0:
         parts.append("the control is 0: nothing to lose")
     if row.agent_errors:
         parts.append(f"{row.agent_errors} agent errors")
@@ -82,9 +77,9 @@ def _scores(rows: Sequence[PerturbationRow]) -> list[Table]:
             "robustness of scores",
             (
                 Column("perturbation", tuple(row.perturbation for row in rows), "name"),
-                Column("severity", tuple(str(row.severity) for row in rows)),
+                Column("sev.", tuple(str(row.severity) for row in rows)),
                 Column("task", tuple(row.task or "" for row in rows), "name"),
-                Column("pairs", tuple(str(row.pairs) if row.pairs else str(row.n) for row in rows)),
+                Column("pairs", tuple(str(row.pairs) for row in rows)),
                 Column("score", tuple(_number(row.score_mean) for row in rows)),
                 Column("change", tuple(_number(row.score_difference) for row in rows)),
                 Column(
@@ -167,12 +162,15 @@ def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.2f}"
 
 
-def _range(low: float | None, high: float | None, *, open_end: bool = False) -> str:
-    if low is None:
-        return ""
-    if high is None:
-        return f"{_percent(low)} or more" if open_end else ""
-    return f"{_percent(low)} to {_percent(high)}"
+def _range(low: float | None, high: float | None) -> str:
+    return "" if low is None or high is None else f"{_percent(low)} to {_percent(high)}"
+
+
+def _relative_range(row: PerturbationRow) -> str:
+    """Without a lower end where the control may be as low as 0."""
+    if row.relative_drop_low is None and row.relative_drop_high is not None:
+        return f"up to {_percent(row.relative_drop_high)}"
+    return _range(row.relative_drop_low, row.relative_drop_high)
 
 
 def render_effects(rows: Sequence[Effects], format: str) -> str:

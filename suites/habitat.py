@@ -15,10 +15,11 @@ __all__ = ["SUITES"]
 
 BODY = {
     "height": 1.5, "radius": 0.1, "eye": 1.25, "width_px": 256, "height_px": 256, "hfov": 90.0,
-    "forward": 0.25, "turn": 10.0, "tilt": 30.0, "sliding": False,
+    "forward": 0.25, "turn": 10.0, "tilt": 30.0, "sliding": True, "far": 20.0,
 }  # fmt: skip
-"""habitat-lab's defaults, but for sliding: in a flat of ours, what is in the way stops the body."""
-LOCOBOT = {**BODY, "height": 0.88, "radius": 0.18, "eye": 0.88, "width_px": 640, "height_px": 480, "hfov": 79.0, "turn": 30.0}
+"""habitat-lab's defaults, but for `far`: in our scene nothing lies farther than 20 m but other flats."""
+GIBSON = {**BODY, "far": 1000.0}
+LOCOBOT = {**BODY, "far": 1000.0, "sliding": False, "height": 0.88, "radius": 0.18, "eye": 0.88, "width_px": 640, "height_px": 480, "hfov": 79.0, "turn": 30.0}
 STOP = "stop within {} m of geodesic distance from the {}, {} steps"
 
 
@@ -68,7 +69,7 @@ SUITES: tuple[Suite, ...] = (
         title="Habitat PointNav, Gibson val",
         tasks=(
             _task(
-                "habitat-pointnav/gibson-val@1", "pointnav", 0.2, "goal", 500, {**BODY, "sliding": True},
+                "habitat-pointnav/gibson-val@1", "pointnav", 0.2, "goal", 500, GIBSON,
                 dataset="datasets/pointnav/gibson/v1/val/val.json.gz", scenes="scene_datasets",
             ),
         ),
@@ -94,7 +95,7 @@ SUITES: tuple[Suite, ...] = (
         title="Habitat ImageNav, Gibson val",
         tasks=(
             _task(
-                "habitat-imagenav/gibson-val@1", "imagenav", 0.2, "place of the picture", 1000, {**BODY, "sliding": True},
+                "habitat-imagenav/gibson-val@1", "imagenav", 0.2, "place of the picture", 1000, GIBSON,
                 dataset="datasets/pointnav/gibson/v1/val/val.json.gz", scenes="scene_datasets",
             ),
         ),

@@ -14,7 +14,7 @@ def main(arguments: list[str]) -> int:
         return 2
     try:
         sys.stdout.write(f"{prepare(Path(arguments[0]), Path(arguments[-1]))}\n")
-    except UserError as wrong:
+    except (UserError, OSError) as wrong:
         sys.stderr.write(f"{wrong}\n")
         return 2
     return 0

@@ -51,7 +51,11 @@ def lacks(params: Mapping[str, Any]) -> tuple[str, str] | None:
                 f"run python -m adapters.androidcontrol FOLDER once, and set {VARIABLE} to the folder",
             )
         return f"AndroidControl in {folder} is not prepared yet", f"run {prepare_it}"
-    if split in SPLITS and not Steps.of(folder).orders.get(split):
+    try:
+        data = Steps.of(folder)
+    except UserError as fault:
+        return str(fault), f"run {prepare_it}"
+    if split in SPLITS and not data.orders.get(split):
         return f"the split {split} is not among the data in {folder}", f"put test_subsplits.json there and run {prepare_it} again"
     return None
 
@@ -136,7 +140,7 @@ class Steps:
                 known = _KNOWN[file] = (stamp, cls._read(folder, json.loads(file.read_text())))
             return known[1]
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as fault:
-            raise UserError(f"{file} cannot be read ({fault}): run python -m adapters.androidcontrol FOLDER again") from None
+            raise UserError(f"{file} cannot be read: {fault!r}") from None
 
     @classmethod
     def _read(cls, folder: Path, index: Mapping[str, Any]) -> Steps:

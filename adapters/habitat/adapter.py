@@ -6,7 +6,6 @@ import functools
 import math
 import os
 import struct
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -23,8 +22,8 @@ __all__ = ["GUIDE", "HabitatAdapter", "data_folder"]
 KINDS = ("pointnav", "objectnav", "imagenav")
 SHORTEST, LONGEST, TRIES = 2.0, 20.0, 1000
 """m: ways in a flat; and how often one is drawn before giving up."""
-FLOOR = 0.3
-"""m: higher than this is furniture; the navmesh lies one of its cells, 0.2 m, above the floor."""
+FLOOR, CLEARANCE = 0.3, 0.15
+"""m: higher than this is furniture, the navmesh lying one of its cells, 0.2 m, above the floor; between a start and the navmesh's edge."""
 INSTRUCTIONS = {
     "pointnav": "Go to the goal that the compass shows, and stop there.",
     "imagenav": "Go to where the goal picture was taken, and stop there.",
@@ -43,7 +42,7 @@ class HabitatAdapter(Adapter):
         dataset   the file of habitat's episodes under the data folder, `scenes` the folder of its scenes; `data` is the data folder if it is
                   not $HABITAT_DATA or ./data
         near      m: success is to stop at a smaller geodesic distance from the goal (objectnav: from a view point of an object)
-        height, radius, eye, width_px, height_px, hfov, forward, turn, tilt, sliding: the body, see `world.Body`
+        height, radius, eye, width_px, height_px, hfov, forward, turn, tilt, sliding, far: the body, see `world.Body`
 
     Case.seed -> episode: in a flat, flat, start and goal are drawn from the case's stream (both on the navmesh, 2 to 20 m of way between
     them); of a dataset, the seed-th episode, files sorted by name, counting anew after the last.
@@ -84,6 +83,11 @@ class HabitatAdapter(Adapter):
         return absent
 
     @classmethod
+    def listed(cls, task: Task) -> bool:
+        """Of a dataset."""
+        return "dataset" in task.params
+
+    @classmethod
     def has_expert(cls, task: Task) -> bool:
         """Always."""
         return True
@@ -94,14 +98,13 @@ class HabitatAdapter(Adapter):
         if self._kind not in KINDS:
             raise UserError(f"task {task.id}: there is no kind {self._kind!r}; there are {', '.join(KINDS)}")
         self._body = Body.of(params)
-        self._folder: tempfile.TemporaryDirectory | None = None
         self._episodes: tuple = ()
         if "dataset" in params:
             folder = data_folder(params)
             self._episodes = _read(folder / params["dataset"], folder / params["scenes"], self._kind == "objectnav")
             _all_there(self._episodes, task)
         elif params.get("scene") == "flat" and 1 <= int(params["flats"]) <= flat.FLATS:
-            self._folder = tempfile.TemporaryDirectory(prefix="bench-habitat-")
+            self._flats = int(params["flats"])
         else:
             raise UserError(f"task {task.id}: wants a `dataset`, or scene = 'flat' and flats from 1 to {flat.FLATS}")
         self._world = World(self._body)
@@ -178,10 +181,8 @@ class HabitatAdapter(Adapter):
         return _pack(*self._at, *self._rotation, self._steps, way.collisions, self._tilt, way.stopped)
 
     def close(self) -> None:
-        """Free the simulator and what was written for it."""
+        """Give the simulator back."""
         self._world.close()
-        if self._folder is not None:
-            self._folder.cleanup()
 
     def _metrics(self) -> dict:
         return {**self._way.metrics(), "expert_gave_up": 1.0} if self._stuck else self._way.metrics()
@@ -207,26 +208,22 @@ class HabitatAdapter(Adapter):
 
     def _drawn(self, case: Case) -> episodes.Episode:
         """An episode in one of the flats."""
-        assert self._folder is not None
         rng = case.rng("episode")
-        home = flat.build(int(rng.integers(int(case.task.params["flats"]))))
-        path = Path(self._folder.name) / f"flat-{home.number}.stage_config.json"
-        if not path.exists():
-            flat.write(home, path.parent)
-        self._world.load(str(path))
+        home = flat.build(int(rng.integers(self._flats)))
+        scene = flat.written(os.getpid())
+        self._world.load(scene)
+        corner = flat.corner(home)
         category = str(rng.choice(home.categories)) if self._kind == "objectnav" else ""
-        views = [self._on_floor(point) for point in flat.view_points(home, category)] if category else []
+        views = [self._on_floor(point) for point in flat.view_points(home, category) + corner] if category else []
         ends = np.array([point for point in views if point is not None], np.float32).reshape(-1, 3)
         for _ in range(TRIES):
-            start, goal = (self._on_floor((rng.uniform(0, home.width), 0.0, rng.uniform(0, home.depth))) for _ in range(2))
+            start, goal = (self._clear(corner + np.array([rng.uniform(0, home.width), 0.0, rng.uniform(0, home.depth)])) for _ in range(2))
             if start is None or (goal is None and not category):
                 continue
             to = ends if category else np.array([goal], np.float32)
             if SHORTEST <= self._world.way(start, to) <= LONGEST:
                 turned, looks = rng.uniform(-math.pi, math.pi, 2)
-                return episodes.Episode(
-                    f"seed {case.seed}", str(path), "default", tuple(start), yaw(float(turned)), to, category, float(looks)
-                )
+                return episodes.Episode(f"seed {case.seed}", scene, "default", tuple(start), yaw(float(turned)), to, category, float(looks))
         raise RuntimeError(f"flat {home.number} has no way of {SHORTEST} to {LONGEST} m to a {category or 'point'}")
 
     def _on_floor(self, point: tuple) -> np.ndarray | None:
@@ -235,6 +232,11 @@ class HabitatAdapter(Adapter):
         if snapped is None or snapped[1] > FLOOR or math.hypot(snapped[0] - point[0], snapped[2] - point[2]) > 0.02:
             return None
         return snapped
+
+    def _clear(self, point: tuple) -> np.ndarray | None:
+        """The same, and CLEARANCE from what is in the way: on the navmesh's very edge a body that does not slide cannot leave."""
+        placed = self._on_floor(point)
+        return placed if placed is not None and self._world.room(placed) >= CLEARANCE else None
 
     def _describe(self) -> Brief:
         body = self._body

@@ -1,5 +1,6 @@
 """Furnished flats, drawn from a number: what a user without scanned homes walks through. Metres, y up, the floor at y = 0.
 
+All are parts of one scene, SPACING apart along z, so that none has to be loaded between episodes; a Flat's own numbers begin at its corner.
 A corridor along x, two or three rooms on either side, a door from each into the corridor; what stands in a room follows from its kind. Rooms,
 doors and places are drawn from the number alone. `write` makes the `.glb` and the `.stage_config.json` that habitat-sim loads: without the
 latter it takes a `.glb` as z-up.
@@ -8,7 +9,9 @@ latter it takes a `.glb` as z-up.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,14 +21,16 @@ from adapters.habitat.furniture import CATEGORIES, PIECES, SIZES
 from adapters.habitat.glb import box, glb, write_atomically
 from harness.core import stream
 
-__all__ = ["FLATS", "Flat", "Piece", "Rectangle", "build", "view_points", "write"]
+__all__ = ["FLATS", "Flat", "Piece", "Rectangle", "build", "corner", "quads", "scene", "view_points", "write", "written"]
 
-FLATS = 10
+FLATS, SPACING = 10, 50.0
 """Flats 0 to 9 are those that episodes are drawn from; a test holds each of them to be furnished and passable."""
 HEIGHT, DOOR_HEIGHT, DOOR, WALL, CORRIDOR = 2.6, 2.1, 1.0, 0.1, 1.5
 BERTH, SWING, INSET = 0.7, 0.95, 0.06
 TILE, STEP, REACH = 0.5, 0.2, 1.0
 """m: a tile of the floor; the grid of view points; how near an object they are."""
+
+_folders: list = []
 
 ROOMS = {
     "living room": ("sofa", "tv_monitor", "plant", "shelf"),
@@ -197,20 +202,38 @@ def quads(flat: Flat) -> list:
     return faces
 
 
-def write(flat: Flat, folder: Path) -> Path:
-    """Write `flat-N.glb` and `flat-N.stage_config.json` into the folder and return the latter, which is what habitat-sim takes as a scene."""
-    name = f"flat-{flat.number}"
-    write_atomically(folder / f"{name}.glb", glb(quads(flat)))
+def corner(flat: Flat) -> np.ndarray:
+    """(3,) m: where a flat's corner lies in the scene."""
+    return np.array([0.0, 0.0, SPACING * flat.number])
+
+
+def scene() -> bytes:
+    """The `.glb` of all flats, a mesh each."""
+    homes = [build(number) for number in range(FLATS)]
+    return glb({f"flat {home.number}": [(colour, corners + corner(home)) for colour, corners in quads(home)] for home in homes})
+
+
+def write(folder: Path) -> Path:
+    """Write `flats.glb` and `flats.stage_config.json` into the folder and return the latter, which is what habitat-sim takes as a scene."""
+    write_atomically(folder / "flats.glb", scene())
     stage = {
-        "render_asset": f"{name}.glb",
+        "render_asset": "flats.glb",
         "up": [0, 1, 0],
         "front": [0, 0, -1],
         "units_to_meters": 1.0,
         "requires_lighting": False,
     }
-    path = folder / f"{name}.stage_config.json"
+    path = folder / "flats.stage_config.json"
     write_atomically(path, json.dumps(stage).encode())
     return path
+
+
+@functools.cache
+def written(process: int) -> str:
+    """The path of the scene in a temporary folder of this process, which goes with it; written once."""
+    folder = tempfile.TemporaryDirectory(prefix="bench-habitat-")
+    _folders.append(folder)
+    return str(write(Path(folder.name)))
 
 
 def _level(floor: Rectangle, y: float) -> np.ndarray:

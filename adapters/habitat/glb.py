@@ -44,14 +44,11 @@ def box(low: tuple, high: tuple, colour: Colour) -> list:
     ]
 
 
-def glb(quads: list) -> bytes:
-    """The bytes of a scene of quads [(colour, corners (4, 3) counter-clockwise from the side that shows)]; one material a colour.
+def glb(meshes: Mapping[str, list]) -> bytes:
+    """The bytes of a scene of meshes: name -> quads [(colour, corners (4, 3) counter-clockwise from the side that shows)]; one material a colour.
 
     The layout is that of the glTF 2.0 specification, section 4 (GLB). Coordinates are rounded to 0.1 mm, so that equal scenes are equal files.
     """
-    groups: dict = {}
-    for colour, corners in quads:
-        groups.setdefault(colour, []).append(corners)
     blob = bytearray()
     views: list = []
     accessors: list = []
@@ -62,31 +59,39 @@ def glb(quads: list) -> bytes:
         accessors.append({"bufferView": len(views) - 1, "componentType": component, "count": len(array), "type": kind, **more})
         return len(accessors) - 1
 
-    primitives, materials = [], []
-    for colour, faces in groups.items():
-        corners = np.round(np.array(faces), 4)  # (n, 4, 3)
-        normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-        normals /= np.linalg.norm(normals, axis=1, keepdims=True)
-        points = corners.reshape(-1, 3).astype("<f4")
-        triangles = (np.arange(len(faces))[:, None] * 4 + np.array([0, 1, 2, 0, 2, 3])).astype("<u4").reshape(-1)
-        position = add(points, ARRAY, FLOAT, "VEC3", min=points.min(0).tolist(), max=points.max(0).tolist())
-        normal = add(np.repeat(normals, 4, axis=0).astype("<f4"), ARRAY, FLOAT, "VEC3")
-        indices = add(triangles, ELEMENTS, UINT, "SCALAR")
-        primitives.append({"attributes": {"POSITION": position, "NORMAL": normal}, "indices": indices, "material": len(materials)})
-        materials.append(
-            {
-                "pbrMetallicRoughness": {"baseColorFactor": [*colour, 1.0], "metallicFactor": 0.0, "roughnessFactor": 1.0},
-                "extensions": {"KHR_materials_unlit": {}},
-            }
-        )
+    materials: dict = {}
+    shapes = []
+    for name, quads in meshes.items():
+        groups: dict = {}
+        for colour, corners in quads:
+            groups.setdefault(colour, []).append(corners)
+        primitives = []
+        for colour, faces in groups.items():
+            corners = np.round(np.array(faces), 4)  # (n, 4, 3)
+            normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+            normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+            points = corners.reshape(-1, 3).astype("<f4")
+            triangles = (np.arange(len(faces))[:, None] * 4 + np.array([0, 1, 2, 0, 2, 3])).astype("<u4").reshape(-1)
+            position = add(points, ARRAY, FLOAT, "VEC3", min=points.min(0).tolist(), max=points.max(0).tolist())
+            normal = add(np.repeat(normals, 4, axis=0).astype("<f4"), ARRAY, FLOAT, "VEC3")
+            indices = add(triangles, ELEMENTS, UINT, "SCALAR")
+            material = materials.setdefault(colour, len(materials))
+            primitives.append({"attributes": {"POSITION": position, "NORMAL": normal}, "indices": indices, "material": material})
+        shapes.append({"name": name, "primitives": primitives})
     document: Mapping[str, Any] = {
         "asset": {"version": "2.0"},
         "extensionsUsed": ["KHR_materials_unlit"],
         "scene": 0,
-        "scenes": [{"nodes": [0]}],
-        "nodes": [{"mesh": 0, "name": "flat"}],
-        "meshes": [{"primitives": primitives}],
-        "materials": materials,
+        "scenes": [{"nodes": list(range(len(shapes)))}],
+        "nodes": [{"mesh": number, "name": name} for number, name in enumerate(meshes)],
+        "meshes": shapes,
+        "materials": [
+            {
+                "pbrMetallicRoughness": {"baseColorFactor": [*colour, 1.0], "metallicFactor": 0.0, "roughnessFactor": 1.0},
+                "extensions": {"KHR_materials_unlit": {}},
+            }
+            for colour in materials
+        ],
         "accessors": accessors,
         "bufferViews": views,
         "buffers": [{"byteLength": len(blob)}],

@@ -1,7 +1,8 @@
 """The simulator behind the adapter: one `habitat_sim.Simulator`, its navmesh, and a body that walks on it. y up, metres.
 
-Traps (habitat-sim 0.3): without CUDA only `gpu_device_id=-1` works, 0 aborts the process; `Simulator.step` draws every camera; the first
-simulator of a thread owns the GL context that the later ones share, so it has to be closed last, and in that thread.
+Traps (habitat-sim 0.3): without CUDA only `gpu_device_id=-1` works, 0 aborts the process; `Simulator.step` draws every camera; a simulator
+takes seconds to make (it lights an environment map), wherever there is no GPU; the first one of a thread owns the GL context that the later
+ones share, and destroying it, or any of them in another thread, ends the process. So they are never destroyed, but lent again.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ __all__ = ["ACTIONS", "Body", "World"]
 ACTIONS = ("stop", "move_forward", "turn_left", "turn_right", "look_up", "look_down")
 LOGS = {"HABITAT_SIM_LOG": "quiet", "MAGNUM_LOG": "quiet", "GLOG_minloglevel": "2"}
 
-_open: dict = {}
-"""Thread -> its worlds, the oldest first."""
+_lent = threading.local()
+"""`idle`: of each thread, Body -> the simulators that nobody uses now, with what is loaded in them."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,6 +45,8 @@ class Body:
     """degrees that the camera tilts."""
     sliding: bool
     """Whether it slides along what it bumps into."""
+    far: float
+    """m: what lies farther is not drawn."""
 
     @classmethod
     def of(cls, params: Mapping[str, Any]) -> Body:
@@ -62,20 +65,21 @@ class World:
 
         self._lib, self._body, self._sim, self._scene = habitat_sim, body, None, None
         self._thread = threading.get_ident()
-        self._closed = False
         self._follower: Any = None
         self._path: Any = None
 
     def load(self, scene: str, scene_dataset: str = "default") -> None:
         """Load a scene and compute the navmesh of this body on it. Raises RuntimeError where there is nothing to walk on."""
+        if self._sim is None and _idle(self._body):
+            self._sim, self._scene = _idle(self._body).pop()
         if (scene, scene_dataset) == self._scene:
             return
         config = self._configuration(scene, scene_dataset)
+        self._scene = None
         if self._sim is None:
             self._sim = self._lib.Simulator(config)
-            _open.setdefault(self._thread, []).append(self)
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._sim))  # outlives this module too: see above
         else:
-            self._scene = None
             self._sim.reconfigure(config)
         settings = self._lib.NavMeshSettings()
         settings.set_defaults()
@@ -142,6 +146,10 @@ class World:
         snapped = np.array(self._sim.pathfinder.snap_point(np.asarray(point, np.float32)), np.float64)
         return snapped if np.isfinite(snapped).all() else None
 
+    def room(self, point: Sequence[float]) -> float:
+        """How far the edge of the navmesh is from `point` (3,), m, if less than a metre."""
+        return float(self._sim.pathfinder.distance_to_closest_obstacle(np.asarray(point, np.float32), 1.0))
+
     def way(self, start: Sequence[float], ends: np.ndarray) -> float:
         """The geodesic distance from `start` to the nearest of `ends` (n, 3), m; infinite where there is no way."""
         path = self._lib.MultiGoalShortestPath()
@@ -150,18 +158,10 @@ class World:
         return float(path.geodesic_distance) if math.isfinite(path.geodesic_distance) else math.inf
 
     def close(self) -> None:
-        """Give the simulator back: at once if no other of this thread needs its GL context, else with the last of them."""
-        if self._closed or self._sim is None:
-            return
-        self._closed, self._follower, self._path = True, None, None
-        if threading.get_ident() != self._thread:
-            ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._sim))  # its context is not ours to end: the end of the process does it
-            return
-        worlds = _open[self._thread]
-        while worlds and worlds[-1]._closed:
-            worlds.pop()._sim.close()
-        if not worlds:
-            del _open[self._thread]
+        """Give the simulator back, for the next world of the same body; not if its last scene failed to load."""
+        if self._sim is not None and self._scene is not None and threading.get_ident() == self._thread:
+            _idle(self._body).append((self._sim, self._scene))
+        self._sim = self._scene = self._follower = self._path = None
 
     def _configuration(self, scene: str, scene_dataset: str) -> Any:
         lib, body = self._lib, self._body
@@ -173,7 +173,7 @@ class World:
         for name, kind in (("image", lib.SensorType.COLOR), ("depth", lib.SensorType.DEPTH)):
             camera = lib.CameraSensorSpec()
             camera.uuid, camera.sensor_type, camera.sensor_subtype = name, kind, lib.SensorSubType.PINHOLE
-            camera.resolution, camera.hfov = [body.height_px, body.width_px], body.hfov
+            camera.resolution, camera.hfov, camera.far = [body.height_px, body.width_px], body.hfov, body.far
             camera.position = np.array([0.0, body.eye, 0.0], np.float32)
             cameras.append(camera)
         amounts = {
@@ -186,3 +186,9 @@ class World:
         actions = {name: lib.ActionSpec(name, lib.ActuationSpec(amount=amount)) for name, amount in amounts.items()}
         agent = lib.AgentConfiguration(height=body.height, radius=body.radius, sensor_specifications=cameras, action_space=actions)
         return lib.Configuration(backend, [agent])
+
+
+def _idle(body: Body) -> list:
+    """This thread's idle simulators of one body, each with its scene."""
+    table = _lent.__dict__.setdefault("idle", {})
+    return table.setdefault(body, [])

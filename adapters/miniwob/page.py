@@ -114,7 +114,10 @@ class Page:
         elif kind in ("mouse_down", "mouse_up"):
             browser.answers([self._mouse("mouseMoved", *_known(at))])
             self._unscroll()
-            browser.answers([self._mouse("mousePressed" if kind == "mouse_down" else "mouseReleased", *_known(at))])
+            if kind == "mouse_down":
+                browser.answers([self._mouse("mousePressed", *_known(at))])
+            else:
+                self._release(*_known(at))
         elif kind == "drag":
             to = self._place(action.to_ref, action.to_x, action.to_y)
             at = self._place(action.ref, action.x, action.y) if action.to_ref is not None else at  # the page may have scrolled
@@ -152,17 +155,30 @@ class Page:
 
     def _click(self, x: float, y: float, times: int = 1, modifiers: int = 0) -> None:
         numbers = [self._mouse("mouseMoved", x, y, 0, modifiers)]
+        if self._pressed:  # held down before: what that scrolled must not be where this press begins
+            self._browser.answers(numbers)
+            self._unscroll()
+            numbers = []
         for time in range(1, times + 1):
             numbers += [self._mouse("mousePressed", x, y, time, modifiers), self._mouse("mouseReleased", x, y, time, modifiers)]
         self._browser.answers(numbers)
 
     def _drag(self, x: float, y: float, to_x: float, to_y: float) -> None:
-        self._browser.answers([self._mouse("mouseMoved", x, y), self._mouse("mousePressed", x, y)])
+        self._browser.answers([self._mouse("mouseMoved", x, y)])
+        self._unscroll()
+        self._browser.answers([self._mouse("mousePressed", x, y)])
         for move in range(1, DRAG_MOVES + 1):
             share = move / DRAG_MOVES
             self._browser.answers([self._mouse("mouseMoved", x + (to_x - x) * share, y + (to_y - y) * share)])
         self._unscroll()
-        self._browser.answers([self._mouse("mouseReleased", to_x, to_y)])
+        self._release(to_x, to_y)
+
+    def _release(self, x: float, y: float) -> None:
+        """Let go. The page may have scrolled again until it heard of that."""
+        held = self._pressed
+        self._browser.answers([self._mouse("mouseReleased", x, y)])
+        if held:
+            self._browser.evaluate("bench.unscroll()")
 
     def _unscroll(self) -> None:
         """What scrolled because the pointer was held beyond an edge depends on how long that took."""

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["GEA"]
+from harness.core import UserError
+
+__all__ = ["GEA", "GEAServed"]
 
 
 def __getattr__(name: str) -> Any:
-    """The agent, imported when it is asked for: it needs torch, and naming the package does not."""
-    if name != "GEA":
+    """The agents, imported when they are asked for: they need torch, and naming the package does not."""
+    if name not in __all__:
         raise AttributeError(name)
-    from baselines.gea.agent import GEA
+    try:
+        import peft  # noqa: F401
+        import safetensors  # noqa: F401
+        import torch  # noqa: F401
+        import transformers  # noqa: F401
+        import vector_quantize_pytorch  # noqa: F401
+    except ImportError as lack:
+        raise UserError(f"GEA needs the package {lack.name}: pip install 'bench[gea]'") from None
+    from baselines.gea import agent
 
-    return GEA
+    return getattr(agent, name)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from baselines.gea.config import Config
@@ -13,7 +14,7 @@ from baselines.gea.policy import Choice, Policy
 from baselines.gea.prompt import Look, Prompt, introduction, look
 from harness.core import Agent, Turn, UserError
 
-__all__ = ["GEA", "ask"]
+__all__ = ["GEA", "GEAServed", "ask"]
 
 HINT = "bench run --agent baselines.gea:GEA --agent-arg weights=DIR"
 
@@ -64,6 +65,13 @@ class GEA(Agent):
             self._looks.pop(name, None)
 
 
+class GEAServed(GEA):
+    """GEA on a GPU, one for all workers."""
+
+    served = True
+    gpus = 1.0
+
+
 def ask(
     policy: Policy, turns: Sequence[Turn], looks: dict[str, dict[int, Look]], *, sample: bool = False
 ) -> tuple[list[Prompt], list[Choice]]:
@@ -79,7 +87,7 @@ def _prompt(policy: Policy, turn: Turn, seen: dict[int, Look]) -> Prompt:
     for step in [step for step in seen if step not in steps]:
         del seen[step]
     for step, observation in zip(steps, turn.observations):
-        if step not in seen:
+        if step not in seen or not _equal(seen[step].source, observation):
             seen[step] = look(turn.brief, observation, words, config)
     # A perturbation may show fewer actions than observations have steps between them.
     done = [policy.codec.tokens(turn.brief.action, action, observation) for action, observation in zip(turn.actions, turn.observations)]
@@ -87,3 +95,13 @@ def _prompt(policy: Policy, turn: Turn, seen: dict[int, Look]) -> Prompt:
     said = introduction(turn.brief, turn.instruction, words, config)
     return Prompt(said, tuple(seen[step] for step in steps), known)
 
+
+def _equal(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two observations are the same: an agent that is served gets a copy each time."""
+    if one is other:
+        return True
+    same = all(
+        np.array_equal(one[name], other[name]) if isinstance(one[name], np.ndarray) else one[name] == other[name]
+        for name in one.keys() & other.keys()
+    )
+    return same and one.keys() == other.keys()

@@ -93,7 +93,7 @@ class Examples:
             if not name.endswith("?") and name not in demo.brief.observation:
                 raise UserError(f"{demo.row.task}: the demonstrations have no view {name!r}, which the configuration asks for")
         brief, spec = demo.brief, demo.brief.action
-        looks = tuple(look(brief, frame.observation, self._words, self._config) for frame in demo.frames)
+        looks = tuple(look(brief, frame.observation, self._words, self._config, keep=False) for frame in demo.frames)
         answers = tuple(tuple(self._codec.tokens(spec, frame.action, frame.observation)) for frame in demo.frames)
         done = tuple(
             answer if same(frame.action, frame.executed) else tuple(self._codec.tokens(spec, frame.executed, frame.observation))
@@ -140,9 +140,7 @@ def texts(folders: Sequence[Path], config: Config) -> list[str]:
             if len(found) > TEXTS:
                 break
             brief = Demos.brief(row)
-            wordy = tuple(
-                name for name, spec in brief.observation.items() if name in views and isinstance(spec, (Text, Texts, Elements))
-            )
+            wordy = tuple(name for name, spec in brief.observation.items() if name in views and isinstance(spec, (Text, Texts, Elements)))
             demo = demos.read(row.index, wordy)
             spec = brief.action
             found.setdefault(f"{brief.simulator.partition(',')[0]}; {describe(spec)}")

@@ -128,4 +128,6 @@ class Learner:
         for name, weight in self._named.items():
             kinds = {key.partition(".")[0]: value for key, value in moments.items() if key.partition(".")[2] == name}
             if kinds:
-                self._optimizer.state[weight] = {kind: value.to(weight.device) if kind != "step" else value for kind, value in kinds.items()}
+                self._optimizer.state[weight] = {
+                    kind: value.to(weight.device) if kind != "step" else value for kind, value in kinds.items()
+                }

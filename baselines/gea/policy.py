@@ -141,7 +141,8 @@ class Policy(nn.Module):
             logits = backbone.logits(hidden[:, -1])
             done += 1
         return [
-            Choice(tuple(row.tokens), tuple(row.allowed), row.log_probability, float(value.mean()), value) for row, value in zip(rows, values)
+            Choice(tuple(row.tokens), tuple(row.allowed), row.log_probability, float(value.mean()), value)
+            for row, value in zip(rows, values)
         ]
 
     # Learning

@@ -32,6 +32,9 @@ from harness.rollout import Lanes
 
 __all__ = ["Rollouts", "Transition", "advantages", "rl"]
 
+MOST_FAILURES = 15
+"""Of simulators, one after the other: then it is no accident."""
+
 
 @dataclass(eq=False)
 class Transition:
@@ -97,6 +100,7 @@ class Rollouts:
         self._over: list[_Path] = []
         self.finished: list[Outcome] = []
         """Since they were last looked at."""
+        self._failed = 0
         self._agent = _Explorer(policy, self._paths)
         watch = Watch()
         asking = LocalAgent(self._agent, watch, 3600.0)
@@ -114,7 +118,7 @@ class Rollouts:
         """An episode begins."""
         self._paths[episode.name] = _Path(DOMAINS.index(episode.case.task.domain))
 
-    def step(self, episode: Episode, seen: TimeStep) -> None:
+    def step(self, episode: Episode, seen: TimeStep, last: bool) -> None:
         """Its reward belongs to the decision before."""
         self._paths[episode.name].steps[-1].reward += float(seen.reward)
 
@@ -132,6 +136,9 @@ class Rollouts:
             raise UserError(f"a task cannot be played: {outcome.missing.reason if outcome.missing else 'unknown'}")
         if outcome.result.status == "agent_error":
             raise RuntimeError(f"{outcome.result.task}: {outcome.result.error}")
+        self._failed = self._failed + 1 if outcome.result.status == "error" else 0
+        if self._failed > MOST_FAILURES:
+            raise RuntimeError(f"{self._failed} episodes in a row failed; the last one, {outcome.result.task}: {outcome.result.error}")
         self.finished.append(outcome)
 
     def collect(self, count: int) -> list[tuple[list[Transition], Transition | None]]:
@@ -154,9 +161,12 @@ class Rollouts:
         """The weights changed: what the vision encoder made of pictures is no longer true."""
         self._agent.looks.clear()
 
-    def close(self) -> None:
+    def stop(self) -> None:
         """Close the environments."""
         self._lanes.close()
+
+    def close(self) -> None:
+        """The lanes are closed."""
 
 
 @dataclass(frozen=True)
@@ -248,7 +258,7 @@ def rl(job: Job, say: Callable[[str], None]) -> None:
             learner.extra = {"played": played, "episodes": rollouts.number}
             learner.checkpoint()
     finally:
-        rollouts.close()
+        rollouts.stop()
         curves.close()
     learner.checkpoint(now=True)
     _finish(job, policy, added)

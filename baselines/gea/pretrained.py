@@ -65,7 +65,9 @@ class Pretrained(Backbone):
 
         # The language model alone: the vision tower has projections of the same names.
         where = r".*language_model.*\.(q|k|v|o|gate|up|down)_proj"
-        self.__dict__["_lora"] = get_peft_model(self.model, LoraConfig(r=rank, lora_alpha=alpha, target_modules=where, lora_dropout=0.0)).base_model
+        self.__dict__["_lora"] = get_peft_model(
+            self.model, LoraConfig(r=rank, lora_alpha=alpha, target_modules=where, lora_dropout=0.0)
+        ).base_model
 
     def merge_lora(self) -> None:
         """Make the changes part of the weights."""
@@ -127,4 +129,3 @@ class Pretrained(Backbone):
         from transformers import DynamicCache
 
         return DynamicCache()
-

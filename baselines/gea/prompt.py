@@ -28,7 +28,9 @@ class Look:
     numbers: np.ndarray
     """float32, of all numeric views; cut or padded by the model."""
     text: tuple[int, ...]
-    features: dict[str, Any] = field(default_factory=dict)
+    source: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """The observation that it was made of."""
+    features: dict[str, Any] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,8 +44,8 @@ class Prompt:
     """The answers between them: one less."""
 
 
-def look(brief: Brief, observation: Mapping[str, Any], words: Words, config: Config) -> Look:
-    """What of an observation the model takes."""
+def look(brief: Brief, observation: Mapping[str, Any], words: Words, config: Config, *, keep: bool = True) -> Look:
+    """What of an observation the model takes; `keep`: with the observation itself."""
     images, cells, numbers, text = [], [], [], []
     for name in (view.rstrip("?") for view in config.views):  # in this order, wherever the observation comes from
         if name not in observation:
@@ -59,7 +61,7 @@ def look(brief: Brief, observation: Mapping[str, Any], words: Words, config: Con
             said = value if isinstance(spec, Text) else _screen(value)
             text += words.encode(f" {name}: {said}")[: config.text_tokens]
     flat = np.concatenate(numbers) if numbers else np.zeros(0, np.float32)
-    return Look(tuple(images), tuple(cells), flat, tuple(text))
+    return Look(tuple(images), tuple(cells), flat, tuple(text), observation if keep else {})
 
 
 def _picture(image: np.ndarray, config: Config) -> np.ndarray:
@@ -100,7 +102,9 @@ def introduction(brief: Brief, instruction: str, words: Words, config: Config) -
     """Body, actions, simulator, cameras and instruction, in the paper's order; where they do not all fit, the instruction does."""
     said = words.encode(f" Instruction: {instruction}")[: max(1, config.prompt_tokens * 3 // 4)]
     if config.full_prompt:
-        cameras = "; ".join(f"{name}, {spec.meaning}" for name, spec in brief.observation.items() if isinstance(spec, Box) and is_image(name, spec))
+        cameras = "; ".join(
+            f"{name}, {spec.meaning}" for name, spec in brief.observation.items() if isinstance(spec, Box) and is_image(name, spec)
+        )
         about = f"Body: {brief.embodiment}. Actions: {describe(brief.action)}. Simulator: {brief.simulator}. Cameras: {cameras or 'none'}."
     else:
         about = f"{brief.simulator.partition(',')[0]}; {describe(brief.action)}"

@@ -6,6 +6,7 @@ codebook. An element without finite bounds goes through x / (1 + |x|).
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -48,6 +49,8 @@ def denormalised(spec: Box, values: np.ndarray) -> np.ndarray:
     inside = np.where(bounded, low[:n], 0.0) + (given + 1) / 2 * np.where(bounded, (high - low)[:n], 1.0)
     squashed = np.clip(given, -0.999, 0.999)
     flat[:n] = np.where(bounded, inside, squashed / (1 - np.abs(squashed)))
+    if np.dtype(spec.dtype).kind in "iu":
+        flat = np.rint(flat)
     return np.clip(flat.astype(spec.dtype).reshape(spec.shape), *spec.bounds()).astype(spec.dtype)
 
 
@@ -106,6 +109,6 @@ class ActionTokenizer(nn.Module):
 def _mlp(size: int, hidden: int, out: int, layers: int) -> nn.Sequential:
     sizes = [size, *[hidden] * (layers - 1), out]
     parts: list[nn.Module] = []
-    for number, (a, b) in enumerate(zip(sizes, sizes[1:])):
+    for number, (a, b) in enumerate(itertools.pairwise(sizes)):
         parts += [nn.Linear(a, b), *([nn.GELU()] if number < layers - 1 else [])]
     return nn.Sequential(*parts)

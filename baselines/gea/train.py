@@ -132,6 +132,10 @@ def _tokenizer(job: Job, say: Callable[[str], None]) -> None:
     known = {**identity("tokenizer", job), "steps": steps}
     learner = Learner(tokenizer, job.out / TRAINING / "tokenizer", config.rvq.lr, config.weight_decay, config.clip, known)
     curves = Curves(job.out / TRAINING / "curves", say)
+    if learner.step == 0:  # the first batch places the codes: one that is large enough for all of them
+        first = stream(job.seed, "codes").integers(len(learned), size=8 * config.rvq.codes)
+        with torch.no_grad():
+            tokenizer.losses(torch.as_tensor(learned[first], device=device()))
     while learner.step < steps:
         rng = stream(job.seed, "tokenizer", step=learner.step)
         torch.manual_seed(int(rng.integers(2**31)))
@@ -143,7 +147,9 @@ def _tokenizer(job: Job, say: Callable[[str], None]) -> None:
     tokenizer.eval()
     with torch.no_grad():
         back = tokenizer.decode(tokenizer.encode(test))
-    say(f"mean squared error on {len(test)} held-out actions: {float(((back - test) ** 2).mean()):.5f} (range -1 to 1, {config.rvq.dims} elements)")
+    say(
+        f"mean squared error on {len(test)} held-out actions: {float(((back - test) ** 2).mean()):.5f} (range -1 to 1, {config.rvq.dims} elements)"
+    )
     learner.checkpoint(now=True)
     curves.close()
     tokenizer.save(job.out)
@@ -185,5 +191,10 @@ def _note(job: Job, stage: str, steps: int) -> None:
     """training.json: what the weights were made with."""
     file = job.out / "training.json"
     made = json.loads(file.read_text()) if file.is_file() else {}
-    made[stage] = {"steps": steps, "seed": job.seed, "data": [folder.name for folder in job.data], "tasks": [task.id for _, task in job.tasks]}
+    made[stage] = {
+        "steps": steps,
+        "seed": job.seed,
+        "data": [folder.name for folder in job.data],
+        "tasks": [task.id for _, task in job.tasks],
+    }
     file.write_text(json.dumps(made, indent=1) + "\n")

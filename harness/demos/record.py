@@ -86,7 +86,12 @@ def record(
     record_as = {"folder": str((out / "recorded").resolve()), "images": recording.images, "noise": recording.noise}
     # A mapping: the files of a path that is an argument of its own would be part of the agent's identity.
     spec = AgentSpec("oracle", "harness.demos.recorder:Recorder", {"record": record_as, "views": list(recording.views)})
-    trained = [(suite, training_task(task)) for suite, task in chosen]
+    trained = []
+    for suite, task in chosen:
+        try:
+            trained.append((suite, training_task(task)))
+        except UserError as listed:
+            progress.say(f"left out: {listed}")
     plan = for_training(make_plan(trained, spec, episodes=episodes, seed=0), DEMO_SETS, seed)
     suites = list(dict.fromkeys(suite.name for suite, _ in chosen))
     summary = play(spec, suites, plan, out / "run", options, progress)

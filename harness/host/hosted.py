@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
-from harness.core import Adapter, BatchedAdapter, Brief, Case, Missing, Task, TimeStep
+from harness.core import Adapter, BatchedAdapter, Brief, Case, Missing, Native, Task, TimeStep
 from harness.host.client import Client, HostFault
 from harness.host.wire import LAZY
 
@@ -100,6 +100,12 @@ class Hosted:
         return str(cls.kind.affinity(task))
 
     @classmethod
+    def natives(cls, task: Task | None = None) -> tuple[Native, ...]:
+        """As in this interpreter, likewise."""
+        found: tuple[Native, ...] = cls.kind.natives(task)
+        return found
+
+    @classmethod
     def versions(cls) -> dict[str, str]:
         """Those in the other interpreter."""
         found: dict[str, str] = cls._ask("versions", list(cls.packages))
@@ -119,7 +125,6 @@ class _Lanes:
         self.client = Client(kind.python, kind.entry, kind.patience_s)
         self._readers: dict[tuple[int, str], Callable[[], Any]] = {}
         self._states: dict[int, bytes] = {}
-        self._brief: Brief | None = None
         try:
             self.brief: Brief | None = self.client.call("make", kind.entry, task, lanes)
         except BaseException:

@@ -188,9 +188,11 @@ def _check_values(file: Path, name: str, parameter: str, values: list[Any], leve
 def fit(arm: Arm, task: Task, adapter: type[Adapter | BatchedAdapter], agent: type[Agent]) -> tuple[Perturbation, ...] | Missing:
     """The arm with all parameters, as a case of this task has it, or why it has nothing to change there.
 
-    Raises UserError where a severity does not exist. What only the simulator can tell is found out when the first case is played.
+    Raises UserError where the adapter declares one of ours as its own. What only the simulator can tell is found out when the first case is played.
     """
     natives = {native.name: native for native in adapter.natives(task)}
+    for name in natives.keys() & KINDS.keys():
+        raise UserError(f"{task.adapter} declares a perturbation {name!r}, which is one of ours: call it otherwise")
     fitted = []
     for part in arm.parts:
         kind, native = KINDS.get(part.name), natives.get(part.name)

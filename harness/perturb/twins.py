@@ -8,10 +8,9 @@ from collections.abc import Sequence
 from harness.core import Agent, Missing, Perturbation
 from harness.load import load_adapter
 from harness.perturb.chosen import Arm, fit
-from harness.perturb.kinds import KINDS
 from harness.plan import NotRun, Plan, PlanItem, label
 
-__all__ = ["perturbed", "simulated"]
+__all__ = ["perturbed"]
 
 
 def perturbed(items: Sequence[PlanItem], agent: type[Agent], arms: Sequence[Arm]) -> Plan:
@@ -35,8 +34,3 @@ def perturbed(items: Sequence[PlanItem], agent: type[Agent], arms: Sequence[Arm]
     every = list(range(len(played)))
     fitted_items = (dataclasses.replace(item, arms=None if mine == every else tuple(mine)) for item, mine in zip(items, numbers))
     return Plan(tuple(fitted_items), perturbations=tuple(played), not_run=tuple(rows))
-
-
-def simulated(parts: Sequence[Perturbation]) -> tuple[Perturbation, ...]:
-    """Those of a case's perturbations that the simulator carries out itself. A replay of executed actions needs them and no others."""
-    return tuple(part for part in parts if part.name not in KINDS)

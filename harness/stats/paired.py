@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -45,13 +45,13 @@ def paired_p(differences: Sequence[np.ndarray]) -> float:
     from scipy.special import ndtr
 
     losses, wins, squares, pairs = _counts(differences)
-    mean = float(((wins - losses) / pairs).mean())
+    mean = ((wins - losses) / pairs).mean()
     if mean == 0:
         return 1.0
     worse, better = (losses, wins) if mean < 0 else (wins, losses)
     multiplier = _bisect(lambda push: _means(worse, better, pairs, push)[0] >= 0, mean)
     centre, variance = _shifted(worse, better, squares, pairs, multiplier)
-    return float(2 * ndtr(-(abs(mean) + float(centre)) / np.sqrt(variance)))
+    return float(2 * ndtr(-(abs(float(mean)) + float(centre)) / np.sqrt(variance)))
 
 
 def _counts(differences: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -75,7 +75,7 @@ def _upper(losses: np.ndarray, wins: np.ndarray, squares: np.ndarray, pairs: np.
     return bound
 
 
-def _bisect(beyond, like) -> np.ndarray:  # type: ignore[no-untyped-def]
+def _bisect(beyond: Callable[[np.ndarray], np.ndarray], like: np.ndarray) -> np.ndarray:
     """The least multiplier, of the shape of `like`, at which `beyond` holds; it holds from some multiplier on."""
     low, high = np.full(np.shape(like), -9.0), np.full(np.shape(like), 10.0)
     for _ in range(STEPS):

@@ -229,6 +229,9 @@ def test_damaged_and_foreign_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "bench-test.json").write_text("[]")
     with pytest.raises(UserError, match="cannot be read"):
         Steps.of(tmp_path)
+    missing = AndroidControlAdapter.missing(task(tmp_path))
+    assert missing is not None
+    assert missing.remedy == f"run python -m adapters.androidcontrol {tmp_path}"
     with pytest.raises(UserError, match="the param rule is one of grid, box"):
         AndroidControlAdapter(task(tmp_path)).reset(Case(task(tmp_path, rule="near"), 0))
     assert os.listdir(tmp_path)

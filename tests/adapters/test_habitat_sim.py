@@ -70,24 +70,23 @@ def test_the_expert_reaches_the_goal(name: str, build) -> None:
         assert metrics["path_length"] <= 0.25 * steps + 1e-6
 
 
-def test_a_flat_is_walked_as_it_was_drawn(build) -> None:
+def test_the_flats_are_walked_as_they_were_drawn(build) -> None:
     task = small("habitat/pointnav-flat")
     adapter = build(task)
     adapter.reset(Case(task, 0))
-    for number in range(flat.FLATS):
-        home = flat.build(number)
-        adapter._world.load(str(flat.write(home, Path(adapter._folder.name))))
-        middle = (home.width / 2, 0.0, (home.corridor.z0 + home.corridor.z1) / 2)
+    for home in map(flat.build, range(flat.FLATS)):
+        corner = flat.corner(home)
+        middle = corner + np.array([home.width / 2, 0.0, (home.corridor.z0 + home.corridor.z1) / 2])
         assert adapter._on_floor(middle) == pytest.approx(middle, abs=0.25)
-        assert adapter._on_floor((-1.0, 0.0, 1.0)) is None, "outside"
+        assert adapter._on_floor(corner + np.array([-1.0, 0.0, 1.0])) is None, "outside"
         for room in home.rooms:
-            door = (room.door + flat.DOOR / 2, 0.0, room.floor.z1 if room.north else room.floor.z0)
+            door = corner + np.array([room.door + flat.DOOR / 2, 0.0, room.floor.z1 if room.north else room.floor.z0])
             assert adapter._on_floor(door) is not None
             assert math.isfinite(adapter._world.way(door, np.array([middle])))
         for category in home.categories:
             for piece in home.of(category):
                 alone = dataclasses.replace(home, pieces=(piece,))
-                points = [adapter._on_floor(point) for point in flat.view_points(alone, category)]
+                points = [adapter._on_floor(point) for point in flat.view_points(alone, category) + corner]
                 assert any(point is not None and math.isfinite(adapter._world.way(point, np.array([middle]))) for point in points)
 
 
@@ -97,13 +96,11 @@ def test_what_is_seen_is_where_the_body_stands(build) -> None:
     adapter = build(task)
     adapter.reset(Case(task, 0))
     home = flat.build(2)
-    adapter._world.load(str(flat.write(home, Path(adapter._folder.name))))
-    middle = (home.corridor.z0 + home.corridor.z1) / 2
-    adapter._world.place((3.0, 0.05, middle), yaw(-math.pi / 2))
-    depth = adapter._world.draw("depth")
-    assert depth[32, 32] == pytest.approx(home.width - 3.0, abs=0.02)
-    adapter._world.place((3.0, 0.05, middle), yaw(math.pi / 2))
-    assert adapter._world.draw("depth")[32, 32] == pytest.approx(3.0, abs=0.02)
+    place = flat.corner(home) + np.array([3.0, 0.2, (home.corridor.z0 + home.corridor.z1) / 2])
+    adapter._world.place(place, yaw(-math.pi / 2))
+    assert adapter._world.draw("depth")[32, 32] == pytest.approx(home.width - 3.0, abs=0.05)
+    adapter._world.place(place, yaw(math.pi / 2))
+    assert adapter._world.draw("depth")[32, 32] == pytest.approx(3.0, abs=0.05)
     image = adapter._world.draw("image")
     assert image[:16].mean() > image[48:].mean(), "the ceiling is up, and brighter than the floor"
 
@@ -157,12 +154,12 @@ def test_a_dataset_over_a_scene_of_ones_own(build, tmp_path: Path) -> None:
     home = flat.build(0)
     scenes = tmp_path / "scene_datasets/ours"
     scenes.mkdir(parents=True)
-    flat.write(home, scenes)
+    flat.write(scenes)
     middle = (home.corridor.z0 + home.corridor.z1) / 2
     data = [
         {
             "episode_id": str(number),
-            "scene_id": "data/scene_datasets/ours/flat-0.stage_config.json",
+            "scene_id": "data/scene_datasets/ours/flats.stage_config.json",
             "start_position": [1.0, 0.05, middle],
             "start_rotation": [0.0, math.sin(angle / 2), 0.0, math.cos(angle / 2)],
             "goals": [{"position": [x, 0.05, middle], "radius": None}],

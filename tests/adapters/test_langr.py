@@ -5,6 +5,7 @@ seed is, what a skill does, what is counted. It shows nothing about the simulato
 from __future__ import annotations
 
 import os
+import random
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -34,7 +35,10 @@ class Env:
         self.seeds: list[int] = []
 
     def seed(self, seed: int) -> None:
+        random.seed(seed)
+        np.random.seed(seed)
         self.seeds.append(seed)
+        self.drawn = list[float]()
 
     def reset(self) -> dict[str, np.ndarray]:
         self.task.lang_goal = f"do {next(self.episode_iterator)}"
@@ -48,6 +52,7 @@ class Env:
 
     def step(self, action: Mapping[str, int]) -> dict[str, np.ndarray]:
         self.steps += 1
+        self.drawn.append(random.random() + np.random.rand())
         name = SKILLS[action["action"]][0]
         self.at_table |= name == "nav"
         if name == "pick_apple" and not self.at_table:
@@ -128,10 +133,19 @@ def test_the_horizon_is_the_environments_too(root: Path) -> None:
 
 def test_where_the_robot_stands_follows_from_the_case(root: Path) -> None:
     adapter = LangRAdapter(TASK)
+    other = LangRAdapter(TASK)
+    drawn = []
     for seed in (0, 1, 0):
+        before = random.getstate()
         adapter.reset(Case(TASK, seed))
+        for _ in range(3):
+            adapter.step(2)
+            other.reset(Case(TASK, 9))  # another lane, in between
+        assert random.getstate() == before, "the process's own luck is as it was"
+        drawn.append(adapter._env.drawn)
     first, second, third = adapter._env.seeds
     assert first == third != second
+    assert drawn[0] == drawn[2] != drawn[1]
 
 
 def test_what_is_missing_is_said(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import json
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import suites
 from harness.catalogue import find_suites
 from harness.core import Case, Perturbation, Task, UserError
 from harness.load import load
+from harness.perturb import KINDS
 
 
 @functools.lru_cache(maxsize=1)
@@ -86,6 +88,17 @@ def test_what_has_none_says_so(name: str, native: str) -> None:
         adapter.reset(case(task, native, 5))
     adapter.reset(case(task))
     adapter.close()
+
+
+def test_names_and_severities() -> None:
+    import adapters
+
+    for entry in adapters.ADAPTERS.values():
+        for native in load(entry).natives():
+            assert native.name not in KINDS, "one of ours: a native of this name would be taken for it"
+            assert 1 <= len(native.levels) <= 5
+            assert len({tuple(level) for level in native.levels}) == 1
+            json.dumps(native.levels, allow_nan=False)
 
 
 @pytest.mark.slow

@@ -94,6 +94,7 @@ def test_wrong_params(params: dict[str, Any], words: str) -> None:
         ProcgenAdapter(with_params(TEST["maze"], **params))
 
 
+@pytest.mark.slow
 def test_contract(there: None) -> None:
     check_adapter(TEST["starpilot"], others=[TEST["maze"]])
 

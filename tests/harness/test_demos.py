@@ -22,6 +22,7 @@ from harness.demos.columns import arrow_type, brief_from_json, brief_to_json, de
 from harness.demos.lerobot import export
 from harness.demos.record import Recorded, Recording, record
 from harness.demos.training import DEMO_SETS, EVALUATION_SETS, ROLLOUT_SETS, training_seed, training_task
+from harness.load import load
 from harness.plan import SEED_STRIDE
 from harness.progress import PlainProgress, Tally
 from harness.runner import RunOptions
@@ -106,7 +107,11 @@ def test_training_and_evaluation_share_no_seed() -> None:
             evaluated = task.first_seed + EVALUATION_SETS.stop * SEED_STRIDE
             assert task.first_seed + DEMO_SETS.start * SEED_STRIDE >= evaluated
             assert evaluated <= training_seed(task, 0, 0) <= training_seed(task, len(ROLLOUT_SETS) - 1, SEED_STRIDE - 1) < 2**31
-            assert training_task(task).params.get("split") in (None, "train")
+            if not load(task.adapter).listed(task):
+                assert training_task(task).params.get("split") in (None, "train")
+    libero = find_suites("libero-goal", suites.SUITES)[0].tasks[0]
+    with pytest.raises(UserError, match="fixed list of episodes"):
+        training_task(libero)
 
 
 def test_seeds_of_demonstrations(tmp_path: Path) -> None:

@@ -277,3 +277,12 @@ def test_the_cap_ends_what_stays_wide(tmp_path: Path) -> None:
     summary = play(spec, ["toys"], plan, tmp_path / "run", RunOptions(), Notes(), WidthRounds(plan, 0.1))
     assert (summary.planned, summary.missing) == (12, 0)
     assert "stopped" not in json.loads((tmp_path / "run" / "run.json").read_text())
+
+
+def test_a_task_that_turns_out_not_to_run_leaves_no_verdict(play_toys: Play, tmp_path: Path) -> None:
+    """The agent reads a view that one of the tasks does not have: found out at its first reset, not before."""
+    base = read_side(play_toys("ExpertAgent", TASKS, 3, out="base").path)
+    spec = AgentSpec("ReadsSmell", "toys:ReadsSmell", {})
+    summary, found = Gate(spec, base, GateOptions()).play(tmp_path / "run", RunOptions(), Notes())
+    assert len(summary.not_run) == 3
+    assert (found.comparison.verdict, found.comparison.missing, found.comparison.exit_code) == ("none", 9, 4)

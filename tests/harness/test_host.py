@@ -206,6 +206,7 @@ def test_the_same_results_as_in_this_process(play_toys: Callable[..., Run], apar
     assert not children()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("ray_here")
 def test_the_same_results_in_workers(play_toys: Callable[..., Run], apart: Callable[..., None]) -> None:
     here = play_toys("ImageAgent", out="here")

@@ -305,6 +305,13 @@ def test_errors_of_the_simulator_have_nothing_to_replay(play_toys: Callable[...,
     assert found.notes == ["1 cases ended in an error that was not the agent's: there is nothing to play again"]
 
 
+def test_nothing_to_play_is_not_verified(play_toys: Callable[..., Run]) -> None:
+    run = play_toys("GoodAgent", [toys.toy_task("bad", fault="missing")], 2)
+    found = check(run.path, known={})
+    assert not found.passed
+    assert "not verified" in found.words()
+
+
 def test_a_simulator_that_keeps_something_is_found(play_toys: Callable[..., Run]) -> None:
     run = play_toys("GoodAgent", [toys.toy_task("leak", fault="leaky_state")], 4)
     assert not check(run.path, known={}, shuffle=3).passed

@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import io
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,8 +12,8 @@ import toys
 from conftest import Notes, plan_of
 
 from harness.catalogue import find_suites
-from harness.core import Reference, Task, UserError
-from harness.runner import RunOptions, play
+from harness.core import Normaliser, Reference, Suite, Task, UserError
+from harness.runner import RunOptions, make_plan, play
 from leaderboards.against import against, render_against
 from leaderboards.report import load
 from leaderboards.rows import Report
@@ -93,6 +94,36 @@ def test_all_formats_say_the_same(report: Report) -> None:
     assert json.loads(rows[0]["published"]) == {"ours": 0.9, "base": 0.4}
     with pytest.raises(UserError, match="not as html"):
         render_against(report, "paper", "html")
+
+
+def test_a_median_stands_beside_a_mean_of_scores(tmp_path: Path) -> None:
+    """Three games of which one would carry the mean."""
+    scale = Normaliser(0.0, 20.0, "nothing", "all", "here")
+    figure = (Reference("ours", 0.5, "normalised", PAPER, "", True, "paper", "Games"),)
+    tasks = [
+        dataclasses.replace(
+            toys.toy_task("survive", success=None, max_steps=20, normaliser=each), id=f"games/{name}@1", references=figure, rule="points"
+        )
+        for name, each in (("a", scale), ("b", scale), ("c", dataclasses.replace(scale, low=-0.1, high=0.1)))
+    ]
+    spec, plan = plan_of("baselines.simple:Uniform", tasks, 2)
+    play(spec, ["toys"], plan, tmp_path / "run", RunOptions(workers=0), Notes())
+    report = load(tmp_path / "run")
+    (row,) = against(report, "paper")
+    scores = sorted(each.normalised or 0.0 for each in report.tasks)
+    assert len(scores) == 3
+    assert (row.measure, row.median, row.ours) == ("normalised", scores[1], pytest.approx(sum(scores) / 3))
+    assert row.ci_low is None
+    assert f"{100 * scores[1]:.1f}" in render_against(report, "paper", "text")
+
+
+def test_a_suite_may_count_by_task() -> None:
+    spec, _ = plan_of("baselines.simple:Uniform", [], 1)
+    tasks = (toys.toy_task("a"), toys.toy_task("b"))
+    suite = Suite("mixed", "mixed", tasks, 3, counts={"toys/b@1": 7})
+    chosen = [(suite, each) for each in tasks]
+    assert [item.episodes for item in make_plan(chosen, spec, episodes=None, seed=0).items] == [3, 7]
+    assert [item.episodes for item in make_plan(chosen, spec, episodes=2, seed=0).items] == [2, 2]
 
 
 def test_the_papers_table_has_every_row() -> None:

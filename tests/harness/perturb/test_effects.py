@@ -67,7 +67,7 @@ def offered() -> dict[str, Any]:
     spec=bounded_actions(),
     seed=st.integers(0, 5),
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_what_is_executed_conforms(name: str, severity: int, spec: Any, seed: int) -> None:
     try:
         changed = effect(name, severity, brief(spec), seed=seed)
@@ -90,7 +90,7 @@ def test_what_is_executed_conforms(name: str, severity: int, spec: Any, seed: in
     size=SIZES,
     data=st.data(),
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_pictures_keep_their_form(name: str, severity: int, size: tuple[int, int], data: st.DataObject) -> None:
     shape = (*size, 3) if data.draw(st.booleans()) or name == "hue" else size
     spec = Box(shape, "uint8", 0, 255)
@@ -110,7 +110,7 @@ def test_pictures_keep_their_form(name: str, severity: int, size: tuple[int, int
     spec=boxes(),
     data=st.data(),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_numbers_keep_their_form(name: str, severity: int, spec: Box, data: st.DataObject) -> None:
     if data.draw(st.booleans()):
         spec = dataclasses.replace(spec, high=math.inf)

@@ -99,6 +99,15 @@ def test_perturbed_cases_are_the_same_in_any_order_and_lane(tmp_path: Path, opti
     assert run(tmp_path / "one", MANY, tasks) == run(tmp_path / "other", MANY, tasks, **options)
 
 
+def test_what_is_seen_is_the_same_in_any_order_and_lane(tmp_path: Path) -> None:
+    """By an agent whose every action hangs on every pixel and number that it sees."""
+    seen = "image_noise:3,shot_noise:1,frozen_frames:5,occlusion:2+observation_delay:1,jpeg:3,state_noise:2+state_dropout:5,camera_shift:5+blackout:1"
+    one = run(tmp_path / "one", seen, [GOAL, GLIDE], agent="toysuite:Looker")
+    assert run(tmp_path / "other", seen, [GOAL, GLIDE], agent="toysuite:Looker", lanes=4, shuffle=3) == one
+    digests = Counter((line["task"], line["seed"], line["digest"]) for line in one.values())
+    assert len(digests) > 0.8 * len(one)  # it did see them
+
+
 @pytest.mark.slow
 def test_and_on_any_worker(tmp_path: Path, ray_here: None) -> None:
     tasks = [GLIDE, GOAL]

@@ -1,0 +1,434 @@
+"""GEA: its answers are always actions, what it learns from is what it is asked, and every stage goes on where it was cut."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tinymodels
+import torch
+import toys
+from toysuite import QUICK
+
+import bench
+from baselines.gea.actions import ActionCodec
+from baselines.gea.agent import GEA, ask
+from baselines.gea.config import Config, RVQConfig
+from baselines.gea.data import Examples
+from baselines.gea.policy import Choice, Policy
+from baselines.gea.ppo import Rollouts, advantages
+from baselines.gea.prompt import introduction
+from baselines.gea.rvq import ActionTokenizer, denormalised, normalised
+from baselines.gea.train import Job, configuration, train
+from baselines.gea.words import OwnWords
+from harness.contract import check_agent
+from harness.core import DOMAINS, UI, Box, Brief, Case, Discrete, Element, MultiDiscrete, Spec, Text, Turn, UIAction, UserError
+from harness.demos import Demos
+from harness.demos.record import Recording, record
+from harness.demos.training import ROLLOUT_SETS
+from harness.identity import AgentSpec
+from harness.plan import SEED_STRIDE
+from harness.progress import PlainProgress
+from harness.runner import RunOptions, make_plan, play
+from harness.store import read_episodes
+
+SMALL = RVQConfig(codes=16, code_dim=8, hidden=32, steps=150, batch=64, lr=3e-3)
+NANO = Config(
+    views=("state", "image?"), rvq=SMALL, words=300, width=48, layers=2, heads=2, mlp=96, pixels=16, numbers=8, history=2,
+    lr=3e-3, batch=32, steps=8, lanes=3, rollout=8, minibatches=2, epochs=1, prompt_tokens=24,
+)  # fmt: skip
+TASKS = toys.TASKS[:2]
+
+pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("demos") / "d"
+    record([(QUICK, task) for task in TASKS], out, Recording(("state", "image")), RunOptions(workers=0), PlainProgress(), episodes=40)
+    return out
+
+
+@pytest.fixture(scope="module")
+def nano(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Weights after both stages, hardly trained."""
+    out = tmp_path_factory.mktemp("nano") / "m"
+    for stage in ("tokenizer", "sft"):
+        train(stage, Job((data,), out, NANO), lambda _: None)
+    return out
+
+
+# Actions as tokens
+
+SPECS: list[Spec] = [
+    Discrete(5, ("stay", "left", "right", "up", "up left")),
+    Discrete(12),
+    Box((3,), low=(-1.0, 0.0, 10.0), high=(1.0, 0.5, 20.0)),
+    Box((2,), "int32", -2, 2),
+    Box((30,), low=-1.0, high=1.0),
+    Box((2,)),
+    MultiDiscrete((2, 11)),
+    Text(20, ("look", "go north ü")),
+    UI(
+        640, 480, ("wait", "click", "type", "key", "scroll", "drag", "open_app", "navigate_back"), keys=("Enter", "Control+A"),
+        modifiers=("Shift",), texts=("ü", "two words"), apps=("Clock", "Files"),
+    ),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def codec() -> ActionCodec:
+    torch.manual_seed(0)
+    tokenizer = ActionTokenizer(SMALL).train()
+    tokenizer.losses(torch.rand(256, SMALL.dims) * 2 - 1)
+    return ActionCodec(OwnWords.train(["click drag at 1 2", "scroll up", "stay left right"], 290), tokenizer.eval(), 50)
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=str)
+def test_whatever_is_decoded_is_an_action(codec: ActionCodec, spec: Any) -> None:
+    """Random walks through the grammar, 100 a spec."""
+    rng = np.random.default_rng(0)
+    for _ in range(100):
+        grammar = codec.grammar(spec, {})
+        state, tokens = grammar.start, list[int]()
+        while not grammar.over(state):
+            allowed = grammar.allowed(state)
+            eos = codec.words.eos
+            token = eos if eos in allowed and len(tokens) > 12 else int(rng.choice(allowed))
+            state = grammar.step(state, token)
+            tokens.append(token)
+        assert spec.problem(codec.action(spec, tokens)) is None
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=str)
+def test_every_action_has_an_answer_that_the_grammar_takes(codec: ActionCodec, spec: Any) -> None:
+    rng = np.random.default_rng(1)
+    for _ in range(100):
+        action = spec.sample(rng)
+        tokens = codec.tokens(spec, action, {})
+        assert codec.grammar(spec, {}).takes(tokens)
+        assert not codec.grammar(spec, {}).takes(tokens[:-1])
+        back = codec.action(spec, tokens)
+        if isinstance(spec, UI):
+            assert codec.tokens(spec, back, {}) == tokens
+            assert (back.kind, back.text, back.direction) == (action.kind, action.text, action.direction)
+            for name, size in (("x", 640), ("y", 480), ("to_x", 640)):
+                if getattr(action, name) is not None:
+                    assert abs(getattr(back, name) - getattr(action, name)) <= size / 100  # half a block
+        elif not isinstance(spec, Box):
+            np.testing.assert_array_equal(back, action)
+
+
+def test_an_element_becomes_its_place(codec: ActionCodec) -> None:
+    spec = UI(100, 100, ("wait", "click", "type"), modifiers=("Shift",))
+    element = Element(7, 0, "button", "ok", "", "", (), 40.0, 60.0, 20.0, 10.0)
+    said = codec.words.decode(codec.tokens(spec, UIAction("click", ref=7, modifier="Shift"), {"dom": (element,)}))
+    assert said == "click 25 32 with Shift"
+    assert codec.words.decode(codec.tokens(spec, UIAction("type", ref=7, text="at home"), {"dom": (element,)})) == "type at 25 32 at home"
+    assert codec.words.decode(codec.tokens(spec, UIAction("click", ref=8), {"dom": (element,)})) == "wait"
+    assert codec.action(spec, codec.tokens(spec, UIAction("type", text="at 3 4"), {})).text == "at 3 4"
+
+
+def test_only_admissible_commands(codec: ActionCodec) -> None:
+    commands = ("go", "go north", "take lamp")
+    grammar = codec.grammar(Text(), {"admissible": commands})
+    for text in (*commands, "go south", "", "take"):
+        assert grammar.takes(codec.tokens(Text(), text, {})) == (text in commands)
+
+
+def test_normalised_actions() -> None:
+    box = Box((2, 2), low=(-1.0, 0.0, 10.0, -2.0), high=(1.0, 0.5, 20.0, 2.0))
+    action = np.array([[0.5, 0.5], [10, -1]], np.float32)
+    values = normalised(box, action, 6)
+    np.testing.assert_allclose(values, [0.5, 1, -1, -0.5, 0, 0])
+    np.testing.assert_allclose(denormalised(box, values), action)
+    np.testing.assert_allclose(denormalised(box, normalised(box, action, 3)), [[0.5, 0.5], [10, 0]])
+    free = Box((2,))
+    np.testing.assert_allclose(denormalised(free, normalised(free, np.array([3.0, -0.5]), 2)), [3, -0.5], rtol=1e-5)
+
+
+def test_the_tokenizer_learns(data: Path, tmp_path: Path) -> None:
+    said: list[str] = []
+    train("tokenizer", Job((data,), tmp_path, NANO), said.append)
+    error = float(said[-1].split(": ")[1].split()[0])
+    glides = [demo for demo in Demos(data) if demo.row.task == "toys/glide@1"]
+    actions = np.stack([normalised(demo.brief.action, frame.action, 21) for demo in glides for frame in demo.frames])
+    assert error < 0.05 * float(actions.var(0).mean())
+
+
+# The model
+
+
+def turns(policy_views: tuple[str, ...] = ("state", "image"), count: int = 4) -> list[Turn]:
+    """Turns of different length, of both toys."""
+    found = []
+    for number in range(count):
+        adapter = toys.ToyAdapter(TASKS[number % 2])
+        seen = adapter.reset(Case(TASKS[number % 2], number))
+        observations = [{name: view() if callable(view := seen.observation[name]) else view for name in policy_views}]
+        actions = []
+        if number > 1:
+            actions.append(adapter.brief.action.sample(np.random.default_rng(number)))
+            seen = adapter.step(actions[0])
+            observations.append({name: view() if callable(view := seen.observation[name]) else view for name in policy_views})
+        views = {name: adapter.brief.observation[name] for name in policy_views}
+        brief = dataclasses.replace(adapter.brief, observation=views)
+        found.append(Turn(brief, seen.instruction, tuple(observations), tuple(actions), len(actions), f"e{number}", rng_key=number))
+    return found
+
+
+def hardly(config: Config, data: Path, out: Path) -> Policy:
+    train("tokenizer", Job((data,), out, config), lambda _: None)
+    return Policy.new(config, out).eval()
+
+
+@pytest.mark.parametrize("make", [None, tinymodels.llava_onevision, tinymodels.qwen2_vl], ids=["nano", "llava", "qwen"])
+def test_step_by_step_is_as_all_at_once(make: Any, data: Path, tmp_path: Path) -> None:
+    """Decoding with kept keys and values, in a batch and alone, says the same as one pass over the whole, up to rounding."""
+    config = NANO if make is None else dataclasses.replace(NANO, backbone=str(make(tmp_path / "b")))
+    policy = hardly(dataclasses.replace(config, rvq=dataclasses.replace(SMALL, steps=1)), data, tmp_path / "m")
+    prompts, choices = ask(policy, turns(), {}, sample=True)
+    with torch.no_grad():
+        logs, entropies, values = policy.evaluate(prompts, choices)
+    np.testing.assert_allclose([choice.log_probability for choice in choices], logs, atol=2e-4)
+    np.testing.assert_allclose(np.stack([choice.values for choice in choices]), values, atol=1e-4)
+    assert bool(((entropies > 0) & (entropies <= 1 + 1e-6)).all())
+    for turn, choice in zip(turns(), choices):
+        assert ask(policy, [turn], {}, sample=True)[1][0].tokens == choice.tokens
+
+
+def test_the_loss_is_on_the_answer_alone(nano: Path) -> None:
+    policy = Policy.load(nano)
+    prompts, choices = ask(policy, turns(count=2), {})
+    answers = [choice.tokens for choice in choices]
+    with torch.no_grad():
+        logits, _ = policy.backbone(prompts, answers)
+        loss = policy.sft_loss(prompts, answers).item()
+    by_hand = [
+        -logits[row, place].log_softmax(-1)[token].item() for row, answer in enumerate(answers) for place, token in enumerate(answer)
+    ]
+    assert loss == pytest.approx(np.mean(by_hand), rel=1e-5)
+
+
+def test_examples_are_what_the_agent_is_asked(data: Path, nano: Path, tmp_path: Path) -> None:
+    """The prompt of step k of a demonstration, and that of an agent in the same episode, token by token."""
+    policy = Policy.load(nano)
+    examples = Examples((data,), NANO, policy.backbone.words, policy.codec)
+    demos = Demos(data)
+    index = next(row.index for row in demos.rows if row.task == "toys/goal@1" and row.steps > 2)
+    demo = demos.read(index)
+    shown = tuple(demo.frames[k].observation for k in (1, 2))
+    views = {name: demo.brief.observation[name] for name in ("state", "image")}
+    turn = Turn(dataclasses.replace(demo.brief, observation=views), demo.frames[2].instruction, shown, (demo.frames[1].executed,), 2, "e")
+    (asked,), _ = ask(policy, [turn], {})
+    example, answer = examples.example(0, index, 2)
+    assert (asked.text, asked.actions) == (example.text, example.actions)
+    for one, other in zip(asked.looks, example.looks):
+        np.testing.assert_array_equal(one.numbers, other.numbers)
+        np.testing.assert_array_equal(one.images[0], other.images[0])
+    assert policy.codec.action(demo.brief.action, answer) == demo.frames[2].action
+
+
+def test_the_instruction_survives_a_short_prompt(nano: Path) -> None:
+    words = Policy.load(nano).backbone.words
+    brief = Brief({}, Discrete(2), "a body " * 50, "a world " * 50)
+    for full in (False, True):
+        said = words.decode(introduction(brief, "go to 3 4", words, dataclasses.replace(NANO, full_prompt=full, prompt_tokens=24)))
+        assert said.endswith("Instruction: go to 3 4")
+
+
+# The agent
+
+
+def test_contract(nano: Path) -> None:
+    check_agent(GEA, TASKS, args={"weights": str(nano)}, steps=5, tolerance=1e-5)
+
+
+def test_it_learns_to_imitate(data: Path, tmp_path: Path) -> None:
+    """From 40 demonstrations of the discrete toy, in a few seconds: far above chance on episodes that it never saw."""
+    config = dataclasses.replace(NANO, views=("state",), history=1, steps=150, batch=64, weights={"navigation": 1.0})
+    for stage in ("tokenizer", "sft"):
+        train(stage, Job((data,), tmp_path / "m", config), lambda _: None)
+    spec = AgentSpec("gea", "baselines.gea:GEA", {"weights": str(tmp_path / "m")})
+    rates = {}
+    for name, who in (("gea", spec), ("uniform", AgentSpec("uniform", "baselines.simple:Uniform", {}))):
+        plan = make_plan([(QUICK, dataclasses.replace(TASKS[0], max_steps=14))], who, episodes=30, seed=0)
+        play(who, ["toys"], plan, tmp_path / name, RunOptions(workers=0, lanes=8), PlainProgress())
+        rates[name] = np.mean([line["success"] for line in read_episodes(tmp_path / name)])
+    assert rates["gea"] > rates["uniform"] + 0.3, rates
+
+
+def test_without_weights_the_remedy_is_named(data: Path, tmp_path: Path) -> None:
+    for arguments in ({}, {"weights": str(tmp_path / "none")}):
+        with pytest.raises(UserError, match=r"bench demos .*bench train gea"):
+            AgentSpec("gea", "baselines.gea:GEA", arguments).build()
+    with pytest.raises(UserError, match="no field 'layer'; it has"):
+        configuration(tmp_path, None, {"layer": 3})
+    with pytest.raises(UserError, match="recipes are nano, paper"):
+        configuration(tmp_path, "big", {})
+    with pytest.raises(UserError, match="--stage tokenizer"):
+        train("sft", Job((data,), tmp_path / "m", NANO), lambda _: None)
+    with pytest.raises(UserError, match="does not load"):
+        Policy.new(dataclasses.replace(NANO, backbone=str(tmp_path / "none")), _codes(data, tmp_path))
+    with pytest.raises(UserError, match="--steps"):
+        bench.train("gea", "rl", tmp_path / "m", suite="toysuite:QUICK")
+    with pytest.raises(UserError, match="no view 'smell'"):
+        train("sft", Job((data,), _codes(data, tmp_path), dataclasses.replace(NANO, views=("smell",))), lambda _: None)
+
+
+def _codes(data: Path, tmp_path: Path) -> Path:
+    if not (tmp_path / "c").exists():
+        train("tokenizer", Job((data,), tmp_path / "c", NANO, steps=1), lambda _: None)
+    return tmp_path / "c"
+
+
+# Training goes on
+
+
+@pytest.mark.parametrize("stage", ["tokenizer", "sft"])
+def test_a_cut_training_goes_on_to_the_same_end(stage: str, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from baselines.gea import learning
+
+    monkeypatch.setattr(learning, "CHECKPOINT_S", 0.0)
+    ends = {}
+    for name in ("whole", "cut"):
+        out = tmp_path / name
+        if stage == "sft":
+            train("tokenizer", Job((data,), out, NANO, steps=2), lambda _: None)
+        if name == "cut":
+            count = 0
+
+            def cut(learner: Any, *, now: bool = False, real: Any = learning.Learner.checkpoint) -> None:
+                nonlocal count
+                real(learner, now=now)
+                count += 1
+                if count == 3:
+                    raise KeyboardInterrupt
+
+            with monkeypatch.context() as patch:
+                patch.setattr(learning.Learner, "checkpoint", cut)
+                with pytest.raises(KeyboardInterrupt):
+                    train(stage, Job((data,), out, NANO, steps=6), lambda _: None)
+        train(stage, Job((data,), out, NANO, steps=6), lambda _: None)
+        ends[name] = (out / ("actions" if stage == "tokenizer" else "model")).with_suffix(".safetensors").read_bytes()
+    assert ends["cut"] == ends["whole"]
+    with pytest.raises(UserError, match="another"):
+        train(stage, Job((data,), tmp_path / "cut", NANO, seed=1, steps=6), lambda _: None)
+
+
+# Reinforcement learning
+
+
+def test_advantages_by_hand() -> None:
+    """Three steps, gamma 0.5, lambda 0.5, worked out with pencil and paper."""
+    found = advantages(np.array([1.0, 0, 2]), np.array([1.0, 2, 4]), 8.0, 0.5, 0.5)
+    np.testing.assert_allclose(found, [1 + 0.25 * (0 + 0.25 * 2), 0 + 0.25 * 2, 2])
+    np.testing.assert_allclose(advantages(np.array([1.0]), np.array([3.0]), 0.0, 0.9, 0.95), [-2])
+
+
+def test_popart_changes_no_value(nano: Path) -> None:
+    """The head is moved with the moments (arXiv 1602.07714, proposition 1)."""
+    policy = Policy.load(nano)
+    torch.nn.init.normal_(policy.value_head.weight)
+    hidden = torch.randn(5, policy.backbone.width)
+
+    def values() -> torch.Tensor:
+        return policy.value(hidden) * policy.deviation() + policy.mean
+
+    with torch.no_grad():
+        before, moments = values(), policy.mean.clone()
+        policy.follow_returns(100 + 20 * torch.randn(64), torch.full((64,), 1))
+        np.testing.assert_allclose(values(), before, rtol=1e-4, atol=1e-3)
+    assert policy.mean[1] > moments[1]
+    assert policy.mean[0] == moments[0]
+
+
+def test_rollouts(nano: Path) -> None:
+    """Rewards lie with the decision that earned them, on seeds that no evaluation plays."""
+    policy = Policy.load(nano)
+    rollouts = Rollouts(policy, [toys.toy_task(size=4), toys.toy_task("glide", action="box", size=4)], 0)
+    stretches = rollouts.collect(120)
+    rollouts.stop()
+    assert sum(len(steps) for steps, _ in stretches) >= 120
+    results = [outcome.result for outcome in rollouts.finished]
+    assert {result.task for result in results} == {"toys/goal@1", "toys/glide@1"}
+    assert min(result.seed for result in results) >= ROLLOUT_SETS.start * SEED_STRIDE
+    assert len({result.seed for result in results}) == len(results)
+    over = [steps for steps, following in stretches if following is None]
+    assert len(over) == len(results)
+    assert sorted(sum(each.reward for each in steps) for steps in over) == sorted(result.score for result in results)
+    for steps, following in stretches:
+        assert all(each.reward == 0 for each in steps[:-1])
+        assert isinstance(steps[0].choice, Choice)
+        assert {each.domain for each in steps} == {DOMAINS.index("navigation")}
+        if following is None and steps[-1].reward:
+            assert steps[-1].reward == 1
+
+
+def test_rl_learns_what_is_rewarded(nano: Path, data: Path, tmp_path: Path) -> None:
+    """One state, two choices, one of which is rewarded: its probability rises."""
+    task = dataclasses.replace(toys.toy_task(size=2), max_steps=3)
+    config = dataclasses.replace(NANO, sft_share=0.0, rl_lr=3e-3, entropy=0.0, rollout=20, lanes=8, epochs=2, minibatches=2)
+    train("rl", Job((), tmp_path / "rl", config, tasks=[(QUICK, task)], steps=1600, init=nano), lambda _: None)
+    made = json.loads((tmp_path / "rl" / "training.json").read_text())
+    assert made["rl"]["steps"] == 1600
+    rates = []
+    for weights in (nano, tmp_path / "rl"):
+        rollouts = Rollouts(Policy.load(weights), [task], 7)
+        rollouts.collect(400)
+        rollouts.stop()
+        rates.append(np.mean([outcome.result.success for outcome in rollouts.finished]))
+    assert rates[1] > rates[0] + 0.1, rates
+
+
+@pytest.mark.parametrize("make", [tinymodels.llava_onevision, tinymodels.qwen2_vl])
+def test_a_model_of_transformers_goes_all_the_way(make: Any, data: Path, tmp_path: Path) -> None:
+    """Tokenizer, SFT with LoRA, a PPO update, save, load, play."""
+    folder = make(tmp_path / "b")
+    config = dataclasses.replace(
+        NANO, backbone=str(folder), views=("image?", "state?"), full_prompt=True, lora=2, steps=3, batch=4, lanes=2, rollout=3, answer_tokens=8,
+        rvq=dataclasses.replace(SMALL, steps=2),
+    )  # fmt: skip
+    chosen = [(QUICK, task) for task in TASKS]
+    train("tokenizer", Job((data,), tmp_path / "m", config), lambda _: None)
+    train("sft", Job((data,), tmp_path / "m", config), lambda _: None)
+    saved = Policy.load(tmp_path / "m").kept()
+    assert all("lora_" in name or "model." not in name for name in saved)
+    assert any("lora_" in name for name in saved)
+    train("rl", Job((data,), tmp_path / "rl", config, tasks=chosen, steps=6, init=tmp_path / "m"), lambda _: None)
+    learned = Policy.load(tmp_path / "rl").kept()
+    assert any(not torch.equal(learned[name], saved[name]) for name in saved if "lora_" in name)
+    spec = AgentSpec("gea", "baselines.gea:GEA", {"weights": str(tmp_path / "rl")})
+    plan = make_plan([(QUICK, dataclasses.replace(task, max_steps=4)) for task in TASKS], spec, episodes=1, seed=0)
+    summary = play(spec, ["toys"], plan, tmp_path / "run", RunOptions(workers=0, lanes=2), PlainProgress())
+    assert (summary.missing, summary.agent_errors) == (0, 0)
+
+
+def test_lora_of_its_own_is_merged_after_rl(data: Path, tmp_path: Path) -> None:
+    """SFT of all weights, then PPO by LoRA as the paper does it: what is saved is a plain model again."""
+    folder = tinymodels.llava_onevision(tmp_path / "b")
+    config = dataclasses.replace(
+        NANO, backbone=str(folder), views=("image?",), steps=2, batch=4, lanes=2, rollout=3, rvq=dataclasses.replace(SMALL, steps=1)
+    )
+    for stage in ("tokenizer", "sft"):
+        train(stage, Job((data,), tmp_path / "m", config), lambda _: None)
+    with_lora = dataclasses.replace(config, lora=2, rl_lr=1e-2)
+    train("rl", Job((data,), tmp_path / "rl", with_lora, tasks=[(QUICK, TASKS[0])], steps=6, init=tmp_path / "m"), lambda _: None)
+    before, after = Policy.load(tmp_path / "m").kept(), Policy.load(tmp_path / "rl").kept()
+    assert before.keys() == after.keys()
+    moved = {name for name in before if not torch.equal(before[name], after[name])}
+    assert any("language_model.layers" in name for name in moved)
+    assert not any("embed_tokens" in name for name in moved)

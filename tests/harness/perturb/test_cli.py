@@ -1,0 +1,67 @@
+"""`--perturb` and what goes with it, on the command line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Bench = Callable[..., Any]
+
+
+def play(bench: Bench, out: str, perturb: str, agent: str = "toys:GoodAgent") -> Any:
+    tasks = ["--suite", "toysuite:QUICK", "--tasks", "goal", "--episodes", "3", "--workers", "0"]
+    return bench("run", "--agent", agent, *tasks, "--out", out, "--perturb", perturb)
+
+
+def test_a_perturbed_run_its_report_and_its_figure(bench_here: Bench) -> None:
+    pytest.importorskip("matplotlib")
+    said = play(bench_here, "mine", "action_random:1,5,hue:2,action_noise:1")
+    assert said.code == 0
+    assert "ROBUSTNESS" in said.out
+    assert "action_noise:1" in said.out  # has nothing to change: actions are choices
+    assert "figure: mine/robustness.png" in said.err
+    assert Path("mine/robustness.png").stat().st_size > 5000
+    report = json.loads(bench_here("report", "mine", "--format", "json").out)
+    rows = [row for row in report["perturbations"] if row["task"] is None and row["domain"] is None and row["severity"]]
+    assert [(row["perturbation"], row["severity"], row["n"]) for row in rows] == [
+        ("action_random", 1, 3),
+        ("action_random", 5, 3),
+        ("hue", 2, 3),
+    ]
+    assert [row["perturbation"] for row in report["not_run"]] == ["action_noise:1"]
+    assert bench_here("report", "mine", "--baseline", "mine", "--figure", "there/curves.svg").code == 0
+    assert Path("there/curves.svg").exists()
+    again = play(bench_here, "mine", "action_random:1,5,hue:2,action_noise:1")
+    assert again.code == 0
+    assert play(bench_here, "mine", "action_random:1").code == 2
+
+
+def test_comparing_the_losses_of_two(bench_here: Bench) -> None:
+    play(bench_here, "good", "action_random:5")
+    play(bench_here, "bad", "action_random:5", "toys:RandomAgent")
+    said = bench_here("compare", "bad", "good", "--robustness")
+    assert said.code == 0
+    assert "WHO LOSES LESS" in said.out
+    found = json.loads(bench_here("compare", "bad", "good", "--robustness", "--format", "json").out)
+    assert found["effects"][0]["perturbation"] == "action_random"
+    assert bench_here("compare", "bad", "lost", "--robustness").code == 2
+
+
+@pytest.mark.parametrize("perturb", ["image_nose", "hue:9", "lost.toml", "hue:1+hue:2"])
+def test_wrong_use_is_told_in_a_line(bench_here: Bench, perturb: str) -> None:
+    said = play(bench_here, "wrong", perturb)
+    assert said.code == 2
+    assert "--perturb" in said.err
+    assert "Traceback" not in said.err
+    assert not Path("wrong").exists()
+
+
+def test_they_are_listed(bench_here: Bench) -> None:
+    said = bench_here("list", "perturbations")
+    assert said.code == 0
+    for name in ("image_noise", "paraphrase", "gea-rl", "friction", "distractors"):
+        assert name in said.out

@@ -1,0 +1,288 @@
+"""Figures of perturbed runs: on small runs written by hand, where every number can be counted."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from harness.core import Normaliser, Perturbation, Task, UserError
+from harness.plan import NotRun, Plan, PlanItem
+from harness.stats import wilson
+from leaderboards.curves import draw_curves
+from leaderboards.ratio import ratio_of_means
+from leaderboards.render import FORMATS, render
+from leaderboards.report import build
+from leaderboards.robustness import Outcomes, PerturbationRow, difference_in_differences, robustness
+from leaderboards.robustness_tables import render_effects
+
+NOISE, STRONG = (Perturbation("action_noise", 1, {"sigma": 0.05}),), (Perturbation("action_noise", 4, {"sigma": 0.3}),)
+LATE, BURST = (Perturbation("action_delay", 2, {"steps": 2}),), (Perturbation("burst", 3, {"steps": 5}),)
+BOTH = (*NOISE, *LATE)
+
+
+def item(name: str, domain: str = "manipulation", episodes: int = 10, arms: tuple[int, ...] | None = None, **fields: Any) -> PlanItem:
+    task = Task(f"toy/{name}@1", domain, "toys:ToyAdapter", rule="it is there", **fields)
+    return PlanItem("toy", task, episodes, f"protocol of {name}", {"toy": "1"}, name, arms)
+
+
+def fill(plan: Plan, wins: dict[tuple[str, int], int | list[float]], **more: Any) -> Outcomes:
+    """`wins[name, arm]`: how many of the first episodes succeed, or the scores; an arm that is not named has no lines."""
+    outcomes = Outcomes(plan)
+    for line in lines(plan, wins, **more):
+        outcomes.add(*plan.locate(line["task"], line["seed"], line["perturbations"]), line)  # type: ignore[misc]
+    return outcomes
+
+
+def lines(plan: Plan, wins: dict[tuple[str, int], int | list[float]], burst_steps: float = 5.0) -> list[dict[str, Any]]:
+    found = []
+    for number, entry in enumerate(plan.items):
+        for arm, parts in enumerate(plan.arms):
+            won = wins.get((entry.task.name.partition("/")[2], arm))
+            if won is None:
+                continue
+            for episode in range(entry.episodes):
+                case = plan.case(number, arm * entry.episodes + episode)
+                success = None if isinstance(won, list) else episode < won
+                score = won[episode] if isinstance(won, list) else float(bool(success))
+                metrics = {"burst_steps": burst_steps} if parts == BURST else {}
+                found.append(
+                    {
+                        "case": case.id,
+                        "task": entry.task.id,
+                        "seed": case.seed,
+                        "perturbations": list(map(str, parts)),
+                        "status": "finished",
+                        "success": success,
+                        "score": score,
+                        "normalised": None,
+                        "steps": 7,
+                        "ended": "horizon",
+                        "metrics": metrics,
+                        "error": None,
+                        "digest": "d",
+                        "protocol": entry.protocol,
+                        "timing": {"simulator_s": 0.1, "agent_s": 0.2},
+                    }
+                )
+    return found
+
+
+def row(
+    rows: tuple[PerturbationRow, ...], perturbation: str, severity: int | None, domain: str | None = None, task: str | None = None
+) -> PerturbationRow:
+    (found,) = [r for r in rows if (r.perturbation, r.severity, r.domain, r.task) == (perturbation, severity, domain, task)]
+    return found
+
+
+PLAN = Plan((item("reach"), item("walk", "navigation")), perturbations=(NOISE, STRONG, LATE, BURST, BOTH))
+WINS: dict[tuple[str, int], int | list[float]] = {
+    ("reach", 0): 10, ("reach", 1): 8, ("reach", 2): 2, ("reach", 3): 6, ("reach", 4): 5, ("reach", 5): 1,
+    ("walk", 0): 5, ("walk", 1): 5, ("walk", 2): 0, ("walk", 3): 4, ("walk", 4): 4, ("walk", 5): 4,
+}  # fmt: skip
+
+
+def test_rates_drops_and_what_is_kept() -> None:
+    rows = robustness(fill(PLAN, WINS))
+    reach = row(rows, "action_noise", 4, "manipulation", "toy/reach@1")
+    assert (reach.success_rate, reach.control_rate, reach.n, reach.pairs, reach.tasks) == (0.2, 1.0, 10, 10, 1)
+    assert reach.difference == pytest.approx(-0.8)
+    assert reach.relative_drop == pytest.approx(0.8)
+    assert reach.retention == pytest.approx(0.2)
+    bounds = wilson(2, 10)
+    assert (reach.ci_low, reach.ci_high) == pytest.approx((bounds.low, bounds.high))
+    assert reach.difference_low is not None
+    assert -1 <= reach.difference_low < -0.8 < (reach.difference_high or 0) < 0
+    overall = row(rows, "action_noise", 4)
+    assert overall.success_rate == pytest.approx(0.1)  # the mean over tasks
+    assert overall.control_rate == pytest.approx(0.75)
+    assert overall.retention == pytest.approx(0.1 / 0.75)
+    assert row(rows, "action_noise", 4, "navigation").retention == 0
+
+
+def test_the_area_and_the_corruption_error() -> None:
+    mine, baseline = fill(PLAN, WINS), fill(PLAN, {**WINS, ("reach", 1): 5, ("reach", 2): 5})
+    curve = row(robustness(mine, baseline), "action_noise", None, "manipulation", "toy/reach@1")
+    # Points (0, 1), (1, .8), (4, .2): .9 * 1 + .5 * 3, over 4.
+    assert curve.area == pytest.approx(2.4 / 4)
+    assert curve.corruption_error == pytest.approx((0.2 + 0.8) / (0.5 + 0.5))
+    assert row(robustness(mine), "action_noise", None).corruption_error is None
+    perfect = fill(PLAN, {("reach", 0): 10, ("reach", 1): 10, ("reach", 2): 10})
+    assert row(robustness(mine, perfect), "action_noise", None, "manipulation", "toy/reach@1").corruption_error is None
+
+
+def test_recovery_counts_bursts_that_happened_and_twins_that_won() -> None:
+    rows = robustness(fill(PLAN, WINS))
+    walk = row(rows, "burst", 3, "navigation", "toy/walk@1")
+    assert (walk.recovery_n, walk.recovery_rate) == (5, 0.8)
+    assert row(rows, "burst", 3).recovery_n == 15
+    assert row(rows, "action_noise", 1).recovery_n is None
+    none = row(robustness(fill(PLAN, WINS, burst_steps=0.0)), "burst", 3)
+    assert (none.recovery_n, none.recovery_rate) == (0, None)
+
+
+def test_the_interaction_of_two() -> None:
+    rows = robustness(fill(PLAN, WINS))
+    both = row(rows, "action_noise:1+action_delay", 2, "manipulation", "toy/reach@1")
+    assert both.interaction == pytest.approx((0.1 - 1) - (0.8 - 1) - (0.6 - 1))
+    assert both.interaction_low is not None
+    assert both.interaction_low < both.interaction < (both.interaction_high or 2)
+    assert row(rows, "action_delay", 2).interaction is None
+    alone = Plan(PLAN.items, perturbations=(NOISE, BOTH))
+    found = robustness(fill(alone, {("reach", 0): 5, ("reach", 1): 5, ("reach", 2): 5}))
+    assert row(found, "action_noise:1+action_delay", 2).interaction is None  # the delay alone was not played
+
+
+def test_where_the_control_is_0_nothing_can_be_lost() -> None:
+    rows = robustness(fill(PLAN, {**WINS, ("reach", 0): 0, ("reach", 1): 0}))
+    reach = row(rows, "action_noise", 1, "manipulation", "toy/reach@1")
+    assert (reach.difference, reach.relative_drop, reach.retention, reach.retention_high) == (0.0, None, None, None)
+    assert row(rows, "action_noise", 1).relative_drop is not None  # overall the control is not 0
+
+
+def test_unpaired_and_failed_cases_are_partial_and_in_no_pair() -> None:
+    outcomes = fill(PLAN, {("reach", 0): 10, ("reach", 1): 10})
+    outcomes.state[0][1, :3] = -1  # three perturbed cases ended in errors
+    outcomes.state[0][0, 9] = -2  # and a twin was not played
+    reach = row(robustness(outcomes), "action_noise", 1, "manipulation", "toy/reach@1")
+    assert (reach.n, reach.errors, reach.pairs, reach.partial) == (7, 3, 6, True)
+    assert reach.rate_if_missing_fail == pytest.approx(0.7)
+    empty = row(robustness(outcomes), "action_noise", 4)
+    assert (empty.success_rate, empty.difference, empty.n, empty.partial) == (None, None, 0, True)
+
+
+def test_tasks_with_a_score_only() -> None:
+    plan = Plan((item("pong", "games", 4, success=None, normaliser=Normaliser(0, 10)),), perturbations=(NOISE,))
+    rows = robustness(fill(plan, {("pong", 0): [4.0, 5, 6, 7], ("pong", 1): [2.0, 4, 3, 7]}))
+    pong = row(rows, "action_noise", 1, "games", "toy/pong@1")
+    assert (pong.score_mean, pong.score_difference, pong.success_rate, pong.difference, pong.normalised) == (4.0, -1.5, None, None, 0.4)
+    assert pong.score_difference_low is not None
+    assert pong.score_difference_low < -1.5 < (pong.score_difference_high or 9)
+    assert row(rows, "action_noise", 1).tasks == 0
+
+
+def test_what_is_not_played_in_a_task_is_in_no_figure() -> None:
+    other = (Perturbation("hue", 1, {"degrees": 15}),)
+    plan = Plan((item("reach", arms=(0,)), item("walk", "navigation")), perturbations=(NOISE, other))
+    assert plan.total == 10 * (2 + 3)
+    rows = robustness(fill(plan, {("reach", 0): 10, ("reach", 1): 4, ("walk", 0): 10, ("walk", 1): 10, ("walk", 2): 10}))
+    assert (row(rows, "hue", 1).planned, row(rows, "hue", 1).tasks) == (10, 1)
+    assert not [r for r in rows if r.perturbation == "hue" and r.domain == "manipulation"]
+    late = NotRun("toy/walk@1", "navigation", "toy", "no picture", "leave it out", "hue:1")
+    found = Plan(plan.items, perturbations=plan.perturbations, not_run=(late,))
+    assert found.total == 10 * (2 + 2)
+    assert "hue" not in {r.perturbation for r in robustness(fill(found, {("walk", 0): 10}))}
+
+
+def test_who_loses_less() -> None:
+    base, new = fill(PLAN, WINS), fill(PLAN, {**WINS, ("reach", 2): 9, ("walk", 2): 5})
+    effects = {(each.perturbation, each.severity, each.domain): each for each in difference_in_differences(base, new)}
+    strong = effects["action_noise", 4, None]
+    assert (strong.base_control, strong.base_rate, strong.new_control, strong.new_rate) == pytest.approx((0.75, 0.1, 0.75, 0.7))
+    assert strong.difference == pytest.approx(0.6)
+    assert 0 < strong.difference_low < 0.6 < strong.difference_high <= 2
+    assert (strong.tasks, strong.pairs) == (2, 20)
+    assert effects["action_noise", 1, "navigation"].difference == 0
+    back = {(e.perturbation, e.severity, e.domain): e for e in difference_in_differences(new, base)}
+    assert back["action_noise", 4, None].difference == pytest.approx(-0.6)
+    for format in ("text", "markdown"):
+        assert "+60.0" in render_effects(list(effects.values()), format)
+    assert len(json.loads(render_effects(list(effects.values()), "json"))["effects"]) == len(effects)
+    elsewhere = fill(Plan(PLAN.items, seed=1, perturbations=PLAN.perturbations), WINS)
+    with pytest.raises(UserError, match="share no perturbed case"):
+        difference_in_differences(base, elsewhere)
+
+
+def test_the_ratios_interval_covers() -> None:
+    """Donner & Zou's interval with a correlation, over tasks that weigh the same: close to what it promises."""
+    rng, inside, total = np.random.default_rng(0), 0, 0
+    for _ in range(60):
+        truth = np.array([[0.9, 0.6], [0.7, 0.35], [0.95, 0.8]])
+        luck = rng.random((3, 25, 1))
+        shared = (luck < truth[:, None]).astype(float)  # twins share their luck
+        alone = (rng.random((3, 25, 2)) < truth[:, None]).astype(float)
+        for draw in (shared, alone):
+            found = ratio_of_means(list(draw[..., 0]), list(draw[..., 1]))
+            assert found is not None
+            ratio, low, high = found
+            assert 0 <= low <= ratio <= (high or math.inf)
+            inside += low <= truth[:, 1].mean() / truth[:, 0].mean() <= (high or math.inf)
+            total += 1
+    assert inside / total > 0.9
+
+
+def report_lines() -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    rows = (NotRun("toy/walk@1", "navigation", "toy", "there is no picture here", "leave it out", "hue:1"),)
+    plan = Plan(PLAN.items, perturbations=(*PLAN.perturbations, (Perturbation("hue", 1, {"degrees": 15}),)), not_run=rows)
+    agent = {
+        "name": "mine",
+        "entry": "toys:GoodAgent",
+        "args": {},
+        "reads": ["image"],
+        "history": 1,
+        "privileged": False,
+        "fingerprint": "f",
+    }
+    run = {
+        "schema": 1, "bench": "0.1.0", "commit": None, "command": "bench run", "agent": agent, "suites": ["toy"], "machine": {},
+        "created": "2026-01-01T00:00:00+00:00", "finished": "2026-01-01T00:00:01+00:00", "plan": plan.to_json(),
+    }  # fmt: skip
+    return run, lines(plan, WINS)
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_every_format_has_them(format: str) -> None:
+    run, episodes = report_lines()
+    text = render(build(run, episodes), format)
+    assert text
+    if format == "json":
+        rows = json.loads(text)["perturbations"]
+        assert {
+            "perturbation",
+            "severity",
+            "task",
+            "domain",
+            "suite",
+            "rule",
+            "planned",
+            "n",
+            "successes",
+            "agent_errors",
+            "errors",
+        } <= set(rows[0])
+        assert {"partial", "success_rate", "ci_low", "ci_high", "rate_if_missing_fail", "difference", "difference_low", "reference"} <= set(
+            rows[0]
+        )
+        assert [r["perturbation"] for r in json.loads(text)["not_run"]] == ["hue:1"]
+    else:
+        plain = text.replace("\\_", "_")
+        assert "action_noise" in plain
+        assert "action_noise:1+action_delay" in plain
+
+
+def test_the_text_says_what_matters() -> None:
+    run, episodes = report_lines()
+    text = render(build(run, episodes), "text")
+    assert "recovered: 60.0" in text
+    assert "interaction " in text
+    assert "there is no picture here" in text
+    clean = next(line for line in text.splitlines() if line.startswith("toy/reach@1"))
+    assert " 100.0 " in clean  # the table of tasks is of unperturbed cases
+
+
+@pytest.mark.parametrize("name", ["curves.png", "curves.svg"])
+def test_curves_are_drawn(tmp_path: Path, name: str) -> None:
+    pytest.importorskip("matplotlib")
+    draw_curves(robustness(fill(PLAN, WINS)), tmp_path / name, "mine")
+    content = (tmp_path / name).read_bytes()
+    assert content.startswith(b"\x89PNG" if name.endswith("png") else b"<?xml")
+    assert len(content) > 5000
+    draw_curves(robustness(fill(PLAN, WINS)), tmp_path / f"again-{name}", "mine")
+    with pytest.raises(UserError, match="ending in"):
+        draw_curves((), tmp_path / "curves.txt", "mine")
+    with pytest.raises(UserError, match="no curve"):
+        draw_curves((), tmp_path / name, "mine")
