@@ -89,7 +89,7 @@ class _Worker:
         _extend_path(paths)
         kind = spec.kind()
         asking = None if server is None else _Served(server, timeout)
-        self._player = Player(spec, asking, kind.reads, kind.history, timeout=timeout, **options)
+        self._player = Player(spec, asking, *kind.declares(spec.args), timeout=timeout, **options)
 
     def exchange(self, cases: Sequence[tuple[Ticket, Case]]) -> Exchange:
         return self._player.exchange(cases)

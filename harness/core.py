@@ -194,6 +194,11 @@ class Agent(ABC):
     served: ClassVar[bool] = False
     """Whether one instance serves all workers, with dynamic batching."""
 
+    @classmethod
+    def declares(cls, arguments: Mapping[str, Any]) -> tuple[tuple[str, ...], int]:
+        """(reads, history) of an instance built with these arguments, as a run records them; for an agent in which they depend on those."""
+        return cls.reads, cls.history
+
     @abstractmethod
     def act(self, turns: Sequence[Turn]) -> Sequence[Any]:
         """An action or an Answer for every turn, in the same order."""

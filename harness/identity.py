@@ -75,13 +75,14 @@ class AgentSpec:
     def to_json(self) -> dict[str, Any]:
         """What run.json says of the agent."""
         kind = self.kind()
+        reads, history = kind.declares(self.args)
         return {
             "name": self.name,
             "entry": self.entry,
             "args": dict(self.args),
-            "reads": list(kind.reads),
-            "history": kind.history,
-            "privileged": "expert" in kind.reads,
+            "reads": list(reads),
+            "history": history,
+            "privileged": "expert" in reads,
             "served": kind.served or kind.gpus > 0,
             "fingerprint": self.fingerprint(),
         }

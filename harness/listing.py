@@ -65,7 +65,9 @@ def list_perturbations(adapters: Mapping[str, str]) -> str:
     for family, entry in adapters.items():
         rows += [[family, native.name, _levels(native.levels), native.what] for native in load(entry).natives()]
     sets = [["set", name, "", what] for name, (what, _) in SETS.items()]
-    return str(tabulate(rows + sets, ["group", "name", "severities 1 to 5", "what it does"], tablefmt="simple", maxcolwidths=[None, None, 44, 60]))
+    return str(
+        tabulate(rows + sets, ["group", "name", "severities 1 to 5", "what it does"], tablefmt="simple", maxcolwidths=[None, None, 44, 60])
+    )
 
 
 def _levels(levels: Sequence[Mapping[str, object]]) -> str:

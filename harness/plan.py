@@ -120,7 +120,9 @@ class Plan:
         return (entry.arms is None or arm - 1 in entry.arms) and (entry.task.id, label(self.arms[arm])) not in self._not_applicable()
 
     def _not_applicable(self) -> set[tuple[str, str]]:
-        found: set[tuple[str, str]] = _cached(self, "_skipped", lambda: {(row.task, row.perturbation) for row in self.not_run if row.perturbation})
+        found: set[tuple[str, str]] = _cached(
+            self, "_skipped", lambda: {(row.task, row.perturbation) for row in self.not_run if row.perturbation}
+        )
         return found
 
     def case(self, item: int, number: int) -> Case:

@@ -153,7 +153,8 @@ def play(
     progress: Progress,
     stopping: Rule | None = None,
 ) -> RunSummary:
-    """Play what the directory lacks; with `stopping`, until that is enough. Raises UserError on wrong use, KeyboardInterrupt when interrupted: the same call then goes on.
+    """Play what the directory lacks; with `stopping`, until that is enough. Raises UserError on wrong use, KeyboardInterrupt when interrupted:
+    the same call then goes on.
 
     Example: `play(spec, ["smoke"], make_plan(...), Path("runs/mine"), RunOptions(), PlainProgress())`.
     """

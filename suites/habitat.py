@@ -19,7 +19,18 @@ BODY = {
 }  # fmt: skip
 """habitat-lab's defaults, but for `far`: in our scene nothing lies farther than 20 m but other flats."""
 GIBSON = {**BODY, "far": 1000.0}
-LOCOBOT = {**BODY, "far": 1000.0, "sliding": False, "height": 0.88, "radius": 0.18, "eye": 0.88, "width_px": 640, "height_px": 480, "hfov": 79.0, "turn": 30.0}
+LOCOBOT = {
+    **BODY,
+    "far": 1000.0,
+    "sliding": False,
+    "height": 0.88,
+    "radius": 0.18,
+    "eye": 0.88,
+    "width_px": 640,
+    "height_px": 480,
+    "hfov": 79.0,
+    "turn": 30.0,
+}
 STOP = "stop within {} m of geodesic distance from the {}, {} steps"
 
 

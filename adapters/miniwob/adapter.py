@@ -39,6 +39,7 @@ class MiniWobAdapter(Adapter):
     Actions: UI, points in the pixels of `image`. They are the browser's own mouse and keyboard events, not calls of JavaScript; but `type`
     on a drop-down list (`select`) chooses the entry that is typed, because the list that Chromium drops down is on no screenshot. A ref that
     is not in the newest `dom` or has no place does nothing, and is counted in the metric `unknown_refs`. The no-op is `wait`.
+    A button that is held comes up where it is before it is pressed again.
 
     Time: the page's clock stands while nobody acts; Date, timers and animation frames are replaced. Each action is executed at once, then
     the clock moves on by 1 / control_hz seconds (0.25). CSS transitions and the text cursor's blinking are off. The page's own limit (10 s

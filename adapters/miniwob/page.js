@@ -161,7 +161,11 @@
 
   // A selection dragged beyond the edge of a box scrolls it for as long as the button is held, by the browser's own clock: taken back.
   let held = [];
+  let down = false;
+  window.addEventListener('mousemove', (event) => { if (!event.buttons) down = false; }, true);
   window.addEventListener('mousedown', () => {
+    if (down) return;  // pressed again while held: what that has scrolled by now is not the place to go back to
+    down = true;
     held = everything().map(({element}) => element).filter((element) => element.scrollHeight > element.clientHeight || element.scrollWidth > element.clientWidth)
       .map((element) => [element, element.scrollLeft, element.scrollTop]);
   }, true);

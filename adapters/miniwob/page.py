@@ -112,6 +112,8 @@ class Page:
             browser.answers([self._mouse("mouseMoved", *_known(at))])
             self._unscroll()
         elif kind in ("mouse_down", "mouse_up"):
+            if kind == "mouse_down":
+                self._let_go()
             browser.answers([self._mouse("mouseMoved", *_known(at))])
             self._unscroll()
             if kind == "mouse_down":
@@ -154,24 +156,26 @@ class Page:
         )
 
     def _click(self, x: float, y: float, times: int = 1, modifiers: int = 0) -> None:
+        self._let_go()
         numbers = [self._mouse("mouseMoved", x, y, 0, modifiers)]
-        if self._pressed:  # held down before: what that scrolled must not be where this press begins
-            self._browser.answers(numbers)
-            self._unscroll()
-            numbers = []
         for time in range(1, times + 1):
             numbers += [self._mouse("mousePressed", x, y, time, modifiers), self._mouse("mouseReleased", x, y, time, modifiers)]
         self._browser.answers(numbers)
 
     def _drag(self, x: float, y: float, to_x: float, to_y: float) -> None:
-        self._browser.answers([self._mouse("mouseMoved", x, y)])
-        self._unscroll()
-        self._browser.answers([self._mouse("mousePressed", x, y)])
+        self._let_go()
+        self._browser.answers([self._mouse("mouseMoved", x, y), self._mouse("mousePressed", x, y)])
         for move in range(1, DRAG_MOVES + 1):
             share = move / DRAG_MOVES
             self._browser.answers([self._mouse("mouseMoved", x + (to_x - x) * share, y + (to_y - y) * share)])
         self._unscroll()
         self._release(to_x, to_y)
+
+    def _let_go(self) -> None:
+        """A button that is held must come up before it can be pressed again; moved while held, it would scroll by the browser's own clock."""
+        if self._pressed:
+            self._unscroll()
+            self._release(*_known(self._pointer))
 
     def _release(self, x: float, y: float) -> None:
         """Let go. The page may have scrolled again until it heard of that."""

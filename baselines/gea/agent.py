@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -35,18 +34,24 @@ class GEA(Agent):
 
         Raises UserError when there are no weights.
         """
+        self.reads, self.history = self.declares({"weights": weights})  # type: ignore[misc]
+        if threads:
+            torch.set_num_threads(threads)
+        self._policy = Policy.load(str(weights), "cuda" if torch.cuda.is_available() else "cpu")
+        self._exact = exact
+        self._looks: dict[str, dict[int, Look]] = {}
+
+    @classmethod
+    def declares(cls, arguments: Mapping[str, Any]) -> tuple[tuple[str, ...], int]:
+        """As the weights' configuration says. Raises UserError when there are no weights."""
+        weights = arguments.get("weights")
         if weights is None:
             raise UserError(
                 f"GEA needs weights: {HINT}. Make some with `bench demos --suite S --episodes N --out DATA`, then "
                 "`bench train gea --stage tokenizer --data DATA --out DIR` and the same with `--stage sft`"
             )
-        config = Config.load(Path(weights))
-        self.reads, self.history = config.views, config.history  # type: ignore[misc] # of these weights
-        if threads:
-            torch.set_num_threads(threads)
-        self._policy = Policy.load(weights, "cuda" if torch.cuda.is_available() else "cpu")
-        self._exact = exact
-        self._looks: dict[str, dict[int, Look]] = {}
+        config = Config.load(str(weights))
+        return config.views, config.history
 
     def act(self, turns: Sequence[Turn]) -> list[Any]:
         """The likeliest action of each turn."""

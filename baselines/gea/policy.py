@@ -99,6 +99,7 @@ class Policy(nn.Module):
         """Write model.safetensors, in one step."""
         temporary = file.with_suffix(".new")
         save_file({name: value.detach().cpu().contiguous().clone() for name, value in self.kept().items()}, temporary)
+        temporary.chmod(0o644)  # safetensors writes for the owner alone
         os.replace(temporary, file)
 
     def restore(self, file: Path) -> None:

@@ -95,6 +95,7 @@ class ActionTokenizer(nn.Module):
     def save(self, folder: Path) -> None:
         """Write actions.safetensors."""
         save_file({name: value.contiguous().clone() for name, value in self.state_dict().items()}, folder / FILE)
+        (folder / FILE).chmod(0o644)
 
     @classmethod
     def load(cls, folder: Path, config: RVQConfig) -> ActionTokenizer:

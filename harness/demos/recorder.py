@@ -29,6 +29,11 @@ class Recorder(Agent):
         self._folder, self._images, self._noise = Path(record["folder"]), record["images"], float(record["noise"])
         self._taken: dict[str, _Taken] = {}
 
+    @classmethod
+    def declares(cls, arguments: Mapping[str, Any]) -> tuple[tuple[str, ...], int]:
+        """As its arguments say."""
+        return ("expert", *arguments["views"]), 1
+
     def act(self, turns: Sequence[Turn]) -> list[Any]:
         """The expert's action; the one that does nothing where it has given up."""
         return [self._one(turn) for turn in turns]

@@ -265,6 +265,8 @@ def test_it_learns_to_imitate(data: Path, tmp_path: Path) -> None:
     spec = AgentSpec("gea", "baselines.gea:GEA", {"weights": str(tmp_path / "m")})
     rates = {}
     for name, who in (("gea", spec), ("uniform", AgentSpec("uniform", "baselines.simple:Uniform", {}))):
+        if name == "gea":
+            assert (who.to_json()["reads"], who.to_json()["history"]) == (["state"], 1)
         plan = make_plan([(QUICK, dataclasses.replace(TASKS[0], max_steps=14))], who, episodes=30, seed=0)
         play(who, ["toys"], plan, tmp_path / name, RunOptions(workers=0, lanes=8), PlainProgress())
         rates[name] = np.mean([line["success"] for line in read_episodes(tmp_path / name)])
@@ -275,6 +277,8 @@ def test_without_weights_the_remedy_is_named(data: Path, tmp_path: Path) -> None
     for arguments in ({}, {"weights": str(tmp_path / "none")}):
         with pytest.raises(UserError, match=r"bench demos .*bench train gea"):
             AgentSpec("gea", "baselines.gea:GEA", arguments).build()
+        with pytest.raises(UserError, match=r"bench demos .*bench train gea"):
+            AgentSpec("gea", "baselines.gea:GEA", arguments).to_json()
     with pytest.raises(UserError, match="no field 'layer'; it has"):
         configuration(tmp_path, None, {"layer": 3})
     with pytest.raises(UserError, match="recipes are nano, paper"):

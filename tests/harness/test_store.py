@@ -214,7 +214,7 @@ def test_what_turned_out_not_to_run_is_recorded_once(tmp_path: Path) -> None:
         directory = open_run(tmp_path)
         directory.not_run((row,))
         directory.close(finished=True)
-    assert read_run(tmp_path)["plan"]["not_run"] == [dataclasses.asdict(row)]
+    assert read_run(tmp_path)["plan"]["not_run"] == json.loads(json.dumps([dataclasses.asdict(row)]))
 
 
 def test_a_place_that_cannot_be_written_to(tmp_path: Path) -> None:
