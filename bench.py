@@ -395,7 +395,7 @@ def train(
     out: Annotated[Path, typer.Option(help="The folder of weights; the same command goes on there.")],
     data: Annotated[list[Path] | None, typer.Option(help="A folder of `bench demos`. May be repeated.")] = None,
     config: Annotated[str | None, typer.Option(help="nano, paper, or a JSON file; default: that of --out, else nano.")] = None,
-    set_: Annotated[list[str] | None, typer.Option("--set", help="FIELD=VALUE of the configuration; JSON or text. May be repeated.")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="FIELD=VALUE of the configuration. May be repeated.")] = None,
     steps: Annotated[int | None, typer.Option(help="Updates; of rl steps in the environments.")] = None,
     init: Annotated[Path | None, typer.Option(help="Weights that sft or rl begin with.")] = None,
     suite: Annotated[str | None, typer.Option(help="rl: where to play, as of `bench run`.")] = None,
@@ -415,7 +415,8 @@ def train(
     chosen = select_tasks(find_suites(suite, suites.SUITES), tasks) if suite is not None else []
     if _at_least_one("--steps", steps) is None and stage == "rl":
         raise UserError("--stage rl needs --steps: how many steps it may play")
-    made = configuration(init if init and not (out / "config.json").is_file() else out, config, dict(_argument(text) for text in set_ or []))
+    known = init if init and not (out / "config.json").is_file() else out
+    made = configuration(known, config, dict(_argument(text) for text in set_ or []))
     stages(stage, Job(tuple(data or ()), out, made, seed, chosen, steps, init, threads), _say)
     _print(str(out))
     _say(f"next: bench run --agent baselines.gea:GEA --agent-arg weights={out} --suite S" if stage != "tokenizer" else "next: --stage sft")

@@ -18,7 +18,8 @@ import numpy as np
 from harness.core import Reference, UserError
 from harness.plan import NotRun
 from harness.stats import mean_of_rates
-from leaderboards.render import Column, Table, header_of, latex_page, markdown_page, text_page
+from leaderboards.pages import Column, Table, latex_page, markdown_page, text_page
+from leaderboards.render import header_of
 from leaderboards.rows import Report, TaskRow, to_json
 
 __all__ = ["AgainstRow", "against", "render_against"]

@@ -13,7 +13,7 @@ from harness.core import UserError
 from harness.gate import Gated
 from harness.pairs import Side, pair_up
 from harness.verdict import Comparison, GroupRow, PairRow, compare_pairs
-from leaderboards.render import Column, Table, markdown_page, text_page
+from leaderboards.pages import Column, Table, markdown_page, text_page
 
 __all__ = ["FORMATS", "SCHEMA", "Compared", "compare", "junit", "of_gate", "render_compared", "to_json"]
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.perturb import unread
-from leaderboards.render import Column, Table, markdown_page, text_page
+from leaderboards.pages import Column, Table, markdown_page, text_page
 from leaderboards.robustness import Effects, PerturbationRow
 from leaderboards.rows import Report
 

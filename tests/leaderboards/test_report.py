@@ -15,7 +15,8 @@ import toys
 from harness.core import DOMAINS, Normaliser, Reference, Task, UserError
 from harness.plan import NotRun, Plan, PlanItem
 from harness.stats import mean_of_rates, wilson
-from leaderboards.render import FORMATS, WIDTH, render
+from leaderboards.pages import WIDTH
+from leaderboards.render import FORMATS, render
 from leaderboards.report import build, load, summary
 from leaderboards.rows import Report, to_json
 
