@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
-import shlex
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -14,6 +12,43 @@ import typer
 
 ROOT = Path(__file__).resolve().parent
 PACKAGES = ("harness", "suites", "adapters", "baselines", "leaderboards")
+
+
+def _intruder() -> str | None:
+    """A package of somebody else that hides one of ours: said before anything of ours is imported."""
+    for name in PACKAGES:
+        spec = importlib.util.find_spec(name)
+        if spec is None or spec.origin is None or Path(spec.origin).resolve().parent.parent != ROOT:
+            return f"the package {name!r} resolves to {spec.origin if spec else 'nothing'} instead of {ROOT / name}: remove or rename the other one"
+    return None
+
+
+if (_hides := _intruder()) is not None:
+    print(f"bench: {_hides}", file=sys.stderr)
+    raise SystemExit(2)
+
+from harness.console import (
+    AgentArgs,
+    AgentName,
+    AgentTimeout,
+    Interpreters,
+    Lanes,
+    Out,
+    RayAddress,
+    Run,
+    Seed,
+    SuiteNames,
+    TaskGlobs,
+    Workers,
+    arguments,
+    at_least_one,
+    command_line,
+    print_out,
+    say,
+    worker_count,
+)
+from leaderboards import judging
+
 DONE, REGRESSED, WRONG_USE, WITH_ERRORS, OUR_FAULT, INTERRUPTED = 0, 1, 2, 4, 5, 130
 
 app = typer.Typer(
@@ -28,35 +63,31 @@ app = typer.Typer(
 
 @app.command()
 def run(
-    agent: Annotated[str, typer.Option(help="A name from `bench list agents`, or package.module:Class of your own.")],
-    suite: Annotated[str, typer.Option(help="Names from `bench list suites`, all, gym:ID, your own module or FILE.toml; commas between.")],
-    tasks: Annotated[str | None, typer.Option(help="Only tasks that match: globs over ids, or tag:NAME; commas between.")] = None,
+    agent: AgentName,
+    suite: SuiteNames,
+    tasks: TaskGlobs = None,
     episodes: Annotated[int | None, typer.Option(help="Episodes a task; default: what the suite's protocol asks for.")] = None,
-    seed: Annotated[int, typer.Option(help="Which set of episodes; sets of different seeds share none.")] = 0,
+    seed: Seed = 0,
     perturb: Annotated[
         str | None, typer.Option(help="NAME[:1,3,5], A:3+B:2, standard, gea-rl or FILE.toml; commas between; `bench list perturbations`.")
     ] = None,
-    workers: Annotated[str, typer.Option(help="auto: a Ray worker a core; N: so many; 0: in this process.")] = "auto",
-    lanes: Annotated[int | None, typer.Option(help="Episodes side by side in a worker.")] = None,
-    out: Annotated[Path | None, typer.Option(help="The run directory; default: runs/AGENT-SUITE-HASH.")] = None,
+    workers: Workers = "auto",
+    lanes: Lanes = None,
+    out: Out = None,
     resume: Annotated[bool, typer.Option("--resume", help="Insist that the run exists already.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit 4 when a task cannot run here.")] = False,
-    agent_arg: Annotated[
-        list[str] | None, typer.Option(help="k=v for the agent's constructor; v is JSON or text. May be repeated.")
-    ] = None,
+    agent_arg: AgentArgs = None,
     video: Annotated[Literal["none", "failures", "all"], typer.Option(help="Of which episodes to keep videos, in RUN/videos.")] = "none",
     video_limit: Annotated[int, typer.Option(help="Megabytes that videos may take.")] = 1000,
-    agent_timeout: Annotated[float, typer.Option(help="Seconds after which an agent that does not answer has failed.")] = 600.0,
-    ray_address: Annotated[str | None, typer.Option(help="A running Ray cluster, for example auto or ray://host:10001.")] = None,
+    agent_timeout: AgentTimeout = 600.0,
+    ray_address: RayAddress = None,
     until_width: Annotated[
         float | None,
         typer.Option(
             help="Add episodes to each task until its 95 % interval, valid at every look, is narrower; --episodes (else 1000) at most."
         ),
     ] = None,
-    interpreter: Annotated[
-        list[str] | None, typer.Option(help="NAME=PATH: the Python that this family's simulator runs in; see docs/interpreters.md.")
-    ] = None,
+    interpreter: Interpreters = None,
 ) -> int:
     """Play an agent on suites and print the table. The same command goes on where it was interrupted."""
     import baselines
@@ -68,20 +99,20 @@ def run(
 
     if interpreter:
         configure(interpreter)
-    spec = find_agent(agent, dict(_argument(text) for text in agent_arg or []), baselines.AGENTS)
+    spec = find_agent(agent, arguments(agent_arg), baselines.AGENTS)
     spec.kind()
     found = find_suites(suite, suites.SUITES)
     limit = 1000 if until_width is not None and episodes is None else episodes
     plan = make_plan(select_tasks(found, tasks), spec, episodes=limit, seed=seed, perturb=_perturbations(perturb))
     options = RunOptions(
-        workers=_workers(workers),
-        lanes=_at_least_one("--lanes", lanes),
+        workers=worker_count(workers),
+        lanes=at_least_one("--lanes", lanes),
         agent_timeout=agent_timeout,
         ray_address=ray_address,
         resume=resume,
         video=video,
-        video_limit=1_000_000 * (_at_least_one("--video-limit", video_limit) or 1),
-        command=shlex.join(["bench", *sys.argv[1:]]),
+        video_limit=1_000_000 * (at_least_one("--video-limit", video_limit) or 1),
+        command=command_line(),
     )
     stopping = None
     if until_width is not None:
@@ -89,12 +120,12 @@ def run(
 
         stopping = WidthRounds(plan, until_width)
         if stopping.raw:
-            _say(f"raw scores only, so no interval of known width, all episodes are played: {', '.join(stopping.raw)}")
+            say(f"raw scores only, so no interval of known width, all episodes are played: {', '.join(stopping.raw)}")
     summary = play(spec, [each.name for each in found], plan, out, options, progress_for(), stopping)
     _print_report(summary.path, "text")
     if perturb is not None:
         _draw_if_possible(summary.path)
-    _say(summary.words())
+    say(summary.words())
     if summary.missing or summary.agent_errors or summary.stopped or not summary.planned:
         return WITH_ERRORS
     return WITH_ERRORS if strict and summary.not_run else DONE
@@ -102,9 +133,11 @@ def run(
 
 @app.command()
 def report(
-    run: Annotated[Path, typer.Argument(help="A run directory.")],
+    run: Run,
     format: Annotated[Literal["text", "markdown", "latex", "csv", "json"], typer.Option(help="What to print.")] = "text",
-    against: Annotated[str | None, typer.Option(help="Ours beside a published table or agent: gea, or a label of the run's figures.")] = None,
+    against: Annotated[
+        str | None, typer.Option(help="Ours beside a published table or agent: gea, or a label of the run's figures.")
+    ] = None,
     baseline: Annotated[Path | None, typer.Option(help="A perturbed run of a frozen agent, for corruption errors.")] = None,
     figure: Annotated[Path | None, typer.Option(help="Draw success over severity into this .png, .svg or .pdf as well.")] = None,
 ) -> int:
@@ -117,7 +150,7 @@ def report(
         from leaderboards.against import render_against
         from leaderboards.report import load
 
-        _print(render_against(load(run), against, format))
+        print_out(render_against(load(run), against, format))
     return DONE
 
 
@@ -126,7 +159,7 @@ def verify(
     run: Annotated[Path | None, typer.Argument(help="A run directory.")] = None,
     sample: Annotated[str, typer.Option(help="How many episodes to play, or all.")] = "20",
     workers: Annotated[str | None, typer.Option(help="As of `bench run`; default: 0, with --invariance 2.")] = None,
-    lanes: Annotated[int | None, typer.Option(help="Episodes side by side in a worker.")] = None,
+    lanes: Lanes = None,
     invariance: Annotated[bool, typer.Option("--invariance", help="Instead: play an agent in several ways; all must be equal.")] = False,
     agent: Annotated[str | None, typer.Option(help="With --invariance: as of `bench run`.")] = None,
     suite: Annotated[str | None, typer.Option(help="With --invariance: as of `bench run`.")] = None,
@@ -138,7 +171,7 @@ def verify(
     from harness.core import UserError
     from harness.progress import progress_for
 
-    number = None if sample == "all" else _at_least_one("--sample", int(sample) if sample.isdecimal() else 0)
+    number = None if sample == "all" else at_least_one("--sample", int(sample) if sample.isdecimal() else 0)
     if not invariance:
         if run is None or agent is not None or suite is not None:
             raise UserError("write bench verify RUN, or bench verify --invariance --agent A --suite S")
@@ -146,13 +179,13 @@ def verify(
         from harness.replay import verify as examine
         from harness.runner import RunOptions
 
-        options = RunOptions(workers=_workers(workers or "0"), lanes=_at_least_one("--lanes", lanes))
+        options = RunOptions(workers=worker_count(workers or "0"), lanes=at_least_one("--lanes", lanes))
         found = examine(run, sample=number, options=options, progress=progress_for(), known=_our_tasks().get)
         if found.differences:
-            _print(table(found.differences))
+            print_out(table(found.differences))
         for note in found.notes:
-            _say(note)
-        _say(found.words())
+            say(note)
+        say(found.words())
         return DONE if found.passed else REGRESSED
     if run is not None or agent is None or suite is None:
         raise UserError("--invariance plays an agent anew: write bench verify --invariance --agent A --suite S")
@@ -161,19 +194,19 @@ def verify(
     from harness.catalogue import find_agent, find_suites, select_tasks
     from harness.invariance import prove
 
-    spec = find_agent(agent, dict(_argument(text) for text in agent_arg or []), baselines.AGENTS)
+    spec = find_agent(agent, arguments(agent_arg), baselines.AGENTS)
     chosen = select_tasks(find_suites(suite, suites.SUITES), tasks)
-    beside = _workers(workers or "2")
+    beside = worker_count(workers or "2")
     proof = prove(spec, chosen, sample=number, workers=2 if beside is None else beside, seed=seed, progress=progress_for())
     if proof.drifts:
-        _print(proof.table())
-    _say(proof.words())
+        print_out(proof.table())
+    say(proof.words())
     return REGRESSED if proof.drifts else DONE
 
 
 @app.command()
 def show(
-    run: Annotated[Path, typer.Argument(help="A run directory.")],
+    run: Run,
     case: Annotated[str | None, typer.Argument(help="A case's id, its beginning, or TASK:SEED.")] = None,
     failures: Annotated[bool, typer.Option("--failures", help="List the failed episodes, a line each.")] = False,
     step: Annotated[int | None, typer.Option(help="Stop there and save the picture, or print what was seen.")] = None,
@@ -187,12 +220,12 @@ def show(
     if failures or case is None:
         if not failures:
             raise UserError(f"name a case, or list some: bench show {run} --failures")
-        _print(shows.failures(run))
+        print_out(shows.failures(run))
         return DONE
     shown = shows.show(shows.find(run, case), format=format, step=step, out=out)
-    _print(shown.text)
+    print_out(shown.text)
     if not shown.same:
-        _say(f"this replay does not go as recorded: bench verify {run}")
+        say(f"this replay does not go as recorded: bench verify {run}")
     return DONE if shown.same else REGRESSED
 
 
@@ -204,150 +237,7 @@ def _our_tasks() -> dict[str, Any]:
     return {task.id: task for name in suites.SUITES for task in find_suites(name, suites.SUITES)[0].tasks}
 
 
-@app.command()
-def compare(
-    base: Annotated[str, typer.Argument(help="A run directory, a zip archive or URL of one, or a name of `bench baseline list`.")],
-    new: Annotated[str, typer.Argument(help="The other run.")],
-    margin: Annotated[float, typer.Option(help="How much lower the mean over tasks may be: 0.05 is five points.")] = 0.05,
-    alpha: Annotated[float, typer.Option(help="The chance of a false verdict, at most.")] = 0.05,
-    correction: Annotated[Literal["holm", "bh", "none"], typer.Option(help="Of p-values for the number of tasks.")] = "holm",
-    format: Annotated[Literal["text", "markdown", "json"], typer.Option(help="What to print.")] = "text",
-    junit: Annotated[Path | None, typer.Option(help="Write JUnit XML here as well.")] = None,
-    robustness: Annotated[
-        bool, typer.Option("--robustness", help="Instead: does the new one lose less to each perturbation? Two perturbed runs; no verdict.")
-    ] = False,
-) -> int:
-    """Compare two runs case by case. Exit 0: pass, 1: regressed, 3: inconclusive, 4: cases without a score."""
-    if robustness:
-        from leaderboards.robustness import difference_in_differences, read
-        from leaderboards.robustness_tables import render_effects
-
-        _print(render_effects(difference_in_differences(read(base), read(new)), format))
-        return DONE
-    from harness.bases import base_side
-    from leaderboards.compare import compare as examine
-
-    with base_side(base) as first, base_side(new) as second:
-        return _print_compared(examine(first, second, margin, alpha, correction), format, junit, None)
-
-
-@app.command()
-def gate(
-    agent: Annotated[str, typer.Option(help="As of `bench run`.")],
-    base: Annotated[str, typer.Option(help="A run directory, a zip archive or URL of one, or a name of `bench baseline list`.")],
-    margin: Annotated[float, typer.Option(help="How much lower the mean over tasks may be: 0.05 is five points.")] = 0.05,
-    alpha: Annotated[float, typer.Option(help="The chance of a false verdict, at most.")] = 0.05,
-    sequential: Annotated[bool, typer.Option("--sequential", help="Stop as soon as a test that holds at every look decides.")] = False,
-    max_episodes: Annotated[int | None, typer.Option(help="Play so many of the base's cases at most.")] = None,
-    tasks: Annotated[str | None, typer.Option(help="Only tasks of the base that match, as of `bench run`.")] = None,
-    workers: Annotated[str, typer.Option(help="As of `bench run`.")] = "auto",
-    lanes: Annotated[int | None, typer.Option(help="Episodes side by side in a worker.")] = None,
-    out: Annotated[Path | None, typer.Option(help="The run directory; default: runs/AGENT-SUITE-HASH.")] = None,
-    agent_arg: Annotated[list[str] | None, typer.Option(help="k=v for the agent's constructor. May be repeated.")] = None,
-    agent_timeout: Annotated[float, typer.Option(help="Seconds after which an agent that does not answer has failed.")] = 600.0,
-    ray_address: Annotated[str | None, typer.Option(help="A running Ray cluster.")] = None,
-    format: Annotated[Literal["text", "markdown", "json"], typer.Option(help="What to print.")] = "text",
-    junit: Annotated[Path | None, typer.Option(help="Write JUnit XML here as well.")] = None,
-    summary: Annotated[
-        Path | None, typer.Option(envvar="GITHUB_STEP_SUMMARY", help="Append the Markdown here; in a GitHub job, its summary.")
-    ] = None,
-) -> int:
-    """Play the cases of a base run with another agent. Exit 0: pass, 1: regressed, 3: inconclusive, 4: cases without a score."""
-    import baselines
-    from harness.bases import base_side
-    from harness.catalogue import find_agent
-    from harness.gate import Gate, GateOptions
-    from harness.progress import progress_for
-    from harness.runner import RunOptions
-    from leaderboards.compare import of_gate
-
-    spec = find_agent(agent, dict(_argument(text) for text in agent_arg or []), baselines.AGENTS)
-    spec.kind()
-    options = RunOptions(
-        workers=_workers(workers),
-        lanes=_at_least_one("--lanes", lanes),
-        agent_timeout=agent_timeout,
-        ray_address=ray_address,
-        command=shlex.join(["bench", *sys.argv[1:]]),
-    )
-    with base_side(base) as side:
-        judged = GateOptions(margin, alpha, sequential, _at_least_one("--max-episodes", max_episodes), tasks)
-        played, gated = Gate(spec, side, judged).play(out, options, progress_for())
-        code = _print_compared(of_gate(gated, side), format, junit, summary)
-    if played.stopped:
-        _say(played.stopped)
-        code = WITH_ERRORS
-    if played.agent_errors:
-        _say(f"{played.agent_errors} episodes ended in an error of the agent: they count as failures")
-    _say(f"run directory: {gated.path}")
-    return code
-
-
-def _print_compared(compared: Any, format: str, junit: Path | None, summary: Path | None) -> int:
-    from harness.core import UserError
-    from leaderboards import compare
-
-    _print(compare.render_compared(compared, format))
-    for file, mode, text in ((junit, "w", compare.junit), (summary, "a", lambda each: compare.render_compared(each, "markdown"))):
-        if file is not None:
-            try:
-                with file.open(mode) as out:
-                    out.write(text(compared) + "\n")
-            except OSError as fault:
-                raise UserError(f"cannot write {file}: {fault.strerror}") from None
-    code: int = compared.comparison.exit_code
-    return code
-
-
-@app.command()
-def plan(
-    effect: Annotated[float, typer.Option(help="The loss to be found, or the gate's margin: 0.05 is five points.")] = 0.05,
-    power: Annotated[float, typer.Option(help="With what chance.")] = 0.8,
-    alpha: Annotated[float, typer.Option(help="The chance of a false verdict, at most.")] = 0.05,
-    rate: Annotated[float | None, typer.Option(help="The base's success rate; default: that of --base, else 0.8.")] = None,
-    discordant: Annotated[
-        float | None, typer.Option(help="Share of cases in which one agent succeeds and the other fails; default: as if independent.")
-    ] = None,
-    tasks: Annotated[int, typer.Option(help="Over how many tasks.")] = 1,
-    episodes: Annotated[int | None, typer.Option(help="Say what so many episodes can find.")] = None,
-    base: Annotated[str | None, typer.Option(help="Take rate, tasks and episodes from this run.")] = None,
-) -> int:
-    """Say how many episodes a comparison needs, and what a number of them can find."""
-    import contextlib
-
-    from harness.bases import base_side
-    from harness.sizes import sizes, table
-
-    with base_side(base) if base else contextlib.nullcontext(None) as side:
-        found = sizes(effect, power=power, alpha=alpha, rate=rate, discordant=discordant, tasks=tasks, episodes=episodes, base=side)
-    _print(table(found))
-    return DONE
-
-
-baseline_app = typer.Typer(name="baseline", help="Name runs that others are compared with.", no_args_is_help=True, rich_markup_mode=None)
-app.add_typer(baseline_app)
-
-
-@baseline_app.command("save")
-def baseline_save(
-    name: Annotated[str, typer.Argument(help="The name; an old base of that name is replaced.")],
-    run: Annotated[str, typer.Argument(help="A run directory, a zip archive or URL of one.")],
-) -> int:
-    """Name a run as base, in runs/baselines.json."""
-    from harness.bases import save_base
-
-    side = save_base(name, run)
-    _say(f"{name}: {len(side.values)} cases of {len(side.plan.items)} tasks. next: bench gate --agent A --base {name}")
-    return DONE
-
-
-@baseline_app.command("list")
-def baseline_list() -> int:
-    """List the saved bases."""
-    from harness.bases import list_bases
-
-    _print(list_bases())
-    return DONE
+judging.register(app)
 
 
 @app.command()
@@ -355,15 +245,15 @@ def demos(
     suite: Annotated[str, typer.Option(help="As of `bench run`; tasks without an expert are named and left out.")],
     episodes: Annotated[int, typer.Option(help="Episodes a task that the expert plays; those that succeed are kept.")],
     out: Annotated[Path, typer.Option(help="The folder of the demonstrations; the same command goes on there.")],
-    tasks: Annotated[str | None, typer.Option(help="Only tasks that match, as of `bench run`.")] = None,
+    tasks: TaskGlobs = None,
     views: Annotated[
         str, typer.Option(help="What is seen: names of views, commas between; a trailing ? marks what a task may lack.")
     ] = "image?,proprio?,text?,admissible?,dom?",
     images: Annotated[Literal["png", "jpeg"], typer.Option(help="How pictures are stored: lossless or small.")] = "png",
     noise: Annotated[float, typer.Option(help="Share of executed actions drawn at random; the expert's are what is learned.")] = 0.0,
     seed: Annotated[int, typer.Option(help="Which set of training seeds, 0 to 99; evaluations play none of them.")] = 0,
-    workers: Annotated[str, typer.Option(help="As of `bench run`.")] = "auto",
-    lanes: Annotated[int | None, typer.Option(help="Episodes side by side in a worker.")] = None,
+    workers: Workers = "auto",
+    lanes: Lanes = None,
     lerobot: Annotated[Path | None, typer.Option(help="Write them here as well, in LeRobotDataset's layout (v3.0).")] = None,
 ) -> int:
     """Record successful episodes of the tasks' experts, as Parquet files with a data card."""
@@ -377,14 +267,14 @@ def demos(
 
     recording = Recording(tuple(name for name in views.split(",") if name), images, noise)
     chosen = select_tasks(find_suites(suite, suites.SUITES), tasks)
-    command = shlex.join(["bench", *sys.argv[1:]])
-    options = RunOptions(workers=_workers(workers), lanes=_at_least_one("--lanes", lanes), command=command)
+    command = command_line()
+    options = RunOptions(workers=worker_count(workers), lanes=at_least_one("--lanes", lanes), command=command)
     recorded = record(chosen, out, recording, options, progress_for(), episodes=episodes, seed=seed)
     if lerobot is not None and recorded.demos:
         for folder in export(Demos(out), lerobot):
-            _say(f"as a LeRobotDataset: {folder}")
-    _print(str(recorded.folder / "README.md"))
-    _say(recorded.words())
+            say(f"as a LeRobotDataset: {folder}")
+    print_out(str(recorded.folder / "README.md"))
+    say(recorded.words())
     return WITH_ERRORS if recorded.summary.missing or recorded.summary.stopped or not recorded.demos else DONE
 
 
@@ -413,13 +303,13 @@ def train(
     from baselines.gea.train import Job, configuration
 
     chosen = select_tasks(find_suites(suite, suites.SUITES), tasks) if suite is not None else []
-    if _at_least_one("--steps", steps) is None and stage == "rl":
+    if at_least_one("--steps", steps) is None and stage == "rl":
         raise UserError("--stage rl needs --steps: how many steps it may play")
     known = init if init and not (out / "config.json").is_file() else out
-    made = configuration(known, config, dict(_argument(text) for text in set_ or []))
-    stages(stage, Job(tuple(data or ()), out, made, seed, chosen, steps, init, threads), _say)
-    _print(str(out))
-    _say(f"next: bench run --agent baselines.gea:GEA --agent-arg weights={out} --suite S" if stage != "tokenizer" else "next: --stage sft")
+    made = configuration(known, config, arguments(set_))
+    stages(stage, Job(tuple(data or ()), out, made, seed, chosen, steps, init, threads), say)
+    print_out(str(out))
+    say(f"next: bench run --agent baselines.gea:GEA --agent-arg weights={out} --suite S" if stage != "tokenizer" else "next: --stage sft")
     return DONE
 
 
@@ -435,15 +325,15 @@ def list_(
     from harness import listing
 
     if what == "suites":
-        _print(listing.list_suites(suites.SUITES))
+        print_out(listing.list_suites(suites.SUITES))
     elif what == "tasks":
-        _print(listing.list_tasks(suite, suites.SUITES))
+        print_out(listing.list_tasks(suite, suites.SUITES))
     elif what == "agents":
-        _print(listing.list_agents(baselines.AGENTS))
+        print_out(listing.list_agents(baselines.AGENTS))
     elif what == "perturbations":
-        _print(listing.list_perturbations(adapters.ADAPTERS))
+        print_out(listing.list_perturbations(adapters.ADAPTERS))
     else:
-        _print(listing.list_adapters(adapters.ADAPTERS))
+        print_out(listing.list_adapters(adapters.ADAPTERS))
     return DONE
 
 
@@ -459,16 +349,16 @@ def doctor(
     if fix is not None:
         from harness.host.build import fix as build
 
-        _print(build(fix, adapters.ADAPTERS, _say))
+        print_out(build(fix, adapters.ADAPTERS, say))
         return DONE
-    _print(examine(adapters.ADAPTERS))
+    print_out(examine(adapters.ADAPTERS))
     if deep:
         import suites
         from harness.catalogue import find_suites
         from harness.deep import examine as step_each
 
         examined = step_each(adapters.ADAPTERS, find_suites("smoke", suites.SUITES)[0].tasks)
-        _print(f"\n{examined}")
+        print_out(f"\n{examined}")
         return DONE if examined.well else WITH_ERRORS
     return DONE
 
@@ -477,7 +367,7 @@ def _print_report(path: Path, format: str, baseline: Path | None = None) -> None
     from leaderboards.render import render
     from leaderboards.report import load
 
-    _print(render(load(path, baseline), format))
+    print_out(render(load(path, baseline), format))
 
 
 def _draw_if_possible(run: Path) -> None:
@@ -486,7 +376,7 @@ def _draw_if_possible(run: Path) -> None:
     try:
         _draw(run, run / "robustness.png")
     except UserError as wanting:
-        _say(f"no figure: {wanting}")
+        say(f"no figure: {wanting}")
 
 
 def _draw(run: Path, file: Path) -> None:
@@ -495,7 +385,7 @@ def _draw(run: Path, file: Path) -> None:
 
     report = load(run)
     draw_curves(report.perturbations, file, f"{report.run['agent']['name']} on {', '.join(report.run['suites'])}")
-    _say(f"figure: {file}")
+    say(f"figure: {file}")
 
 
 def _perturbations(text: str | None) -> Any:
@@ -507,71 +397,16 @@ def _perturbations(text: str | None) -> Any:
     return choose(text, native_names(adapters.ADAPTERS.values()))
 
 
-def _argument(text: str) -> tuple[str, Any]:
-    from harness.core import UserError
-
-    name, equals, value = text.partition("=")
-    if not equals or not name.isidentifier():
-        raise UserError(f"--agent-arg {text!r}: write NAME=VALUE")
-    try:
-        return name, json.loads(value)
-    except ValueError:
-        return name, value
-
-
-def _workers(text: str) -> int | None:
-    from harness.core import UserError
-
-    if text == "auto":
-        return None
-    if not (text.isascii() and text.isdigit()):
-        raise UserError(f"--workers {text!r}: write auto, or a number; 0 plays in this process")
-    return int(text)
-
-
-def _at_least_one(option: str, number: int | None) -> int | None:
-    from harness.core import UserError
-
-    if number is not None and number < 1:
-        raise UserError(f"{option} must be at least 1, got {number}")
-    return number
-
-
-def _print(text: str) -> None:
-    """To stdout. Whoever reads it may stop reading: `bench report ... | head` is no failure."""
-    try:
-        print(text, flush=True)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr)
-
-
-def _intruder() -> str | None:
-    """A package of somebody else that hides one of ours."""
-    for name in PACKAGES:
-        spec = importlib.util.find_spec(name)
-        if spec is None or spec.origin is None or Path(spec.origin).resolve().parent.parent != ROOT:
-            return f"the package {name!r} resolves to {spec.origin if spec else 'nothing'} instead of {ROOT / name}: remove or rename the other one"
-    return None
-
-
 def main() -> None:
     """The console script: one exit code for each meaning, and no traceback for wrong use."""
     if "" not in sys.path and os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())  # your own agents and suites; last, so that no file of yours hides a library
-    intruder = _intruder()
-    if intruder is not None:
-        _say(f"bench: {intruder}")
-        raise SystemExit(WRONG_USE)
     from harness.core import UserError
 
     try:
         code = app(standalone_mode=False)
     except UserError as wrong:
-        _say(f"bench: {wrong}")
+        say(f"bench: {wrong}")
         code = WRONG_USE
     except KeyboardInterrupt:
         code = INTERRUPTED
@@ -582,12 +417,12 @@ def main() -> None:
             import traceback
 
             traceback.print_exc()
-            _say("bench: this is a fault of ours; please report it with the lines above")
+            say("bench: this is a fault of ours; please report it with the lines above")
             raise SystemExit(OUR_FAULT) from None
         fault.show()  # type: ignore[attr-defined]
         code = fault.exit_code
     if code == INTERRUPTED:
-        _say("interrupted; the same command goes on where it stopped")
+        say("interrupted; the same command goes on where it stopped")
     raise SystemExit(code or DONE)
 
 

@@ -45,6 +45,7 @@ class Policy(nn.Module):
 
     mean: Tensor
     square: Tensor
+    seen: Tensor
 
     def __init__(self, config: Config, backbone: Backbone, codec: ActionCodec) -> None:
         super().__init__()
@@ -59,6 +60,7 @@ class Policy(nn.Module):
         nn.init.zeros_(self.value_head.bias)
         self.register_buffer("mean", torch.zeros(len(DOMAINS)))
         self.register_buffer("square", torch.ones(len(DOMAINS)))
+        self.register_buffer("seen", torch.zeros(len(DOMAINS)))
 
     # Building, saving, loading
 
@@ -93,7 +95,7 @@ class Policy(nn.Module):
     def kept(self) -> dict[str, Tensor]:
         """What is saved: what learns, and buffers of ours; of a backbone with LoRA not the backbone."""
         learned = {name: weight for name, weight in self.named_parameters() if weight.requires_grad}
-        return {**learned, "mean": self.mean, "square": self.square}
+        return {**learned, "mean": self.mean, "square": self.square, "seen": self.seen}
 
     def save(self, file: Path) -> None:
         """Write model.safetensors, in one step."""
@@ -183,11 +185,13 @@ class Policy(nn.Module):
 
     @torch.no_grad()
     def follow_returns(self, returns: Tensor, domains: Tensor) -> None:
-        """PopArt (arXiv 1602.07714): move the moments towards these returns, and the head so that no value changes."""
+        """PopArt (arXiv 1602.07714): move the moments towards these returns, and the head so that no value changes. The first returns count in
+        full, and the moving mean begins behind them: else the head would chase targets of another size for long."""
         mean, deviation = self.mean.clone(), self.deviation()
         for domain in domains.unique().tolist():
             of = returns[domains == domain]
-            step = 1 - (1 - self.config.popart) ** len(of)
+            self.seen[domain] += len(of)
+            step = max(1 - (1 - self.config.popart) ** len(of), len(of) / float(self.seen[domain]))
             self.mean[domain] += step * (of.mean() - self.mean[domain])
             self.square[domain] += step * ((of**2).mean() - self.square[domain])
         after = self.deviation()

@@ -28,6 +28,8 @@ __all__ = ["STAGES", "Job", "configuration", "train"]
 STAGES = ("tokenizer", "sft", "rl")
 TRAINING = "training"
 HELD_OUT = 0.05
+UNUSED_STEPS = 100
+"""Of the action tokenizer, where no demonstration has continuous actions."""
 RECIPES = Path(__file__).parent / "recipes"
 
 
@@ -121,6 +123,7 @@ def _tokenizer(job: Job, say: Callable[[str], None]) -> None:
         words.save(job.out)
         say(f"{words.size} words")
     actions = continuous_actions(job.data, config.rvq.dims)
+    steps = job.steps or (config.rvq.steps if len(actions) else UNUSED_STEPS)
     if not len(actions):
         say("the demonstrations have no continuous actions: the codes are learned from uniform ones")
         actions = stream(job.seed, "no actions").uniform(-1, 1, (20_000, config.rvq.dims)).astype(np.float32)
@@ -128,7 +131,6 @@ def _tokenizer(job: Job, say: Callable[[str], None]) -> None:
     apart = max(1, int(HELD_OUT * len(actions)))
     test, learned = actions[held[:apart]], actions[held[apart:] if len(actions) > 1 else held]
     tokenizer = ActionTokenizer(config.rvq).to(device()).train()
-    steps = job.steps or config.rvq.steps
     known = {**identity("tokenizer", job), "steps": steps}
     learner = Learner(tokenizer, job.out / TRAINING / "tokenizer", config.rvq.lr, config.weight_decay, config.clip, known)
     curves = Curves(job.out / TRAINING / "curves", say)
