@@ -181,12 +181,24 @@ def _group_table(report: Report) -> Table:
 
 
 def _measure_table(rows: Sequence[TaskRow]) -> list[Table]:
-    rows = [row for row in rows if row.metrics]
-    if not rows:
-        return []
-    words = tuple("; ".join(f"{name} {value:.4g}" for name, value in row.metrics.items()) for row in rows)
-    lead = "Means over finished episodes, of what was measured in all of them, at the last step."
-    return [Table("other measures", (Column("task", tuple(row.task for row in rows), "name"), Column("measures", words, "prose")), lead)]
+    """A line a suite; each task's own are in the JSON and the CSV."""
+    suites: dict[str, list[TaskRow]] = {}
+    for row in rows:
+        if row.n:
+            suites.setdefault(row.suite, []).append(row)
+    names, words = [], []
+    for suite, played in suites.items():
+        told = []
+        for name in dict.fromkeys(name for row in played for name in row.metrics):
+            values = [row.metrics[name] for row in played if name in row.metrics]
+            if 2 * len(values) >= len(played):
+                told.append(f"{name} {sum(values) / len(values):.4g}" + (f" ({len(values)} tasks)" if len(values) < len(played) else ""))
+        if told:
+            names.append(suite)
+            words.append("; ".join(told))
+    lead = "Means over tasks, each weighing the same, of what was measured in each finished episode, at its last step."
+    columns = Column("suite", tuple(names), "name"), Column("measures", tuple(words), "prose")
+    return [Table("other measures", columns, lead)] if names else []
 
 
 def _score_table(report: Report) -> list[Table]:
