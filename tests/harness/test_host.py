@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import gc
 import json
 import math
 import os
@@ -95,6 +97,7 @@ def children() -> list[psutil.Process]:
 
 
 def descriptors() -> int:
+    gc.collect()  # what earlier tests left behind is none of ours
     return len(os.listdir("/proc/self/fd"))
 
 
@@ -289,7 +292,7 @@ def test_one_that_does_not_do_its_part(tmp_path: Path, how: str) -> None:
         Client(impostor(tmp_path, OTHERS[how], "*"), TOY, 1.0)
     assert WORDS[how] in str(fault.value)
     assert not children()
-    assert descriptors() == before, "sockets, or the shared memory, which has no name"
+    assert descriptors() <= before, "sockets, or the shared memory, which has no name"
 
 
 @pytest.mark.parametrize("how", OTHERS)
@@ -347,7 +350,7 @@ def test_killed_in_mid_episode(apart: Callable[..., None]) -> None:
         adapter.step(0)
     adapter.close()
     assert not children()
-    assert descriptors() == before, "sockets, or the shared memory, which has no name"
+    assert descriptors() <= before, "sockets, or the shared memory, which has no name"
 
 
 def test_what_it_prints_does_not_reach_the_table(
@@ -376,7 +379,10 @@ def test_it_ends_with_a_killed_worker(tmp_path: Path, fault: str) -> None:
         found: list[psutil.Process] = []
         until = time.monotonic() + 60
         while not (found and (tmp_path / "run" / "episodes.jsonl").exists()) and time.monotonic() < until:
-            found = [child for child in psutil.Process(process.pid).children() if "child.py" in " ".join(child.cmdline())]
+            with contextlib.suppress(
+                psutil.NoSuchProcess
+            ):  # a child that looks up versions ends while we look; ZombieProcess is one of these
+                found = [child for child in psutil.Process(process.pid).children() if "child.py" in " ".join(child.cmdline())]
             time.sleep(0.05)
         assert found
         process.kill()
