@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import struct
+import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -138,10 +139,13 @@ class Episode:
         return action if self._perturbed is None else self._perturbed.act(action, self.steps)
 
     def _ask_expert(self, watch: Watch) -> Any:
+        """The expert's time is the agent's: some plan for seconds."""
         watch.guard("simulator", self.seat.patience, self.tickets)
+        begun = time.perf_counter()
         try:
             return self.seat.expert(self.executed)
         finally:
+            self.agent_s += time.perf_counter() - begun
             watch.deadline = 0.0
 
     def advance(self, action: Any, seen: TimeStep) -> str:
