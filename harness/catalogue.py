@@ -6,7 +6,6 @@ import difflib
 import fnmatch
 import importlib
 import importlib.util
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from harness.core import Suite, Task, UserError
 from harness.identity import AgentSpec
 from harness.load import load
 from harness.plan import task_from_json
+from harness.toml import read_toml
 
 __all__ = ["find_agent", "find_suites", "select_tasks", "suite_from_toml"]
 
@@ -131,16 +131,7 @@ def suite_from_toml(file: Path) -> Suite:
 
     Raises UserError when the file cannot be read or a field is wrong.
     """
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
-    try:
-        content = tomllib.loads(file.read_text())
-    except FileNotFoundError:
-        raise UserError(f"there is no file {file}") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as fault:
-        raise UserError(f"{file} cannot be read: {fault}") from None
+    content = read_toml(file)
     try:
         for fields in content["task"]:
             if fields.get("success") == "none":  # TOML has no null

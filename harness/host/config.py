@@ -10,13 +10,13 @@ import difflib
 import json
 import os
 import shutil
-import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from harness.core import UserError
 from harness.load import load
+from harness.toml import read_toml
 
 __all__ = ["VARIABLE", "carried", "configure", "interpreter_of", "interpreters"]
 
@@ -65,16 +65,7 @@ def interpreter_of(entry: str) -> str | None:
 
 
 def _from_file(file: Path) -> dict[str, str]:
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
-    try:
-        content = tomllib.loads(file.read_text())
-    except FileNotFoundError:
-        return {}
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as fault:
-        raise UserError(f"{file} cannot be read: {fault}") from None
+    content = read_toml(file, optional=True)
     table: Any = content.get("interpreters", {})
     if not isinstance(table, dict) or not all(isinstance(path, str) for path in table.values()):
         raise UserError(f'{file}: [interpreters] holds lines like habitat = "/path/to/python"')

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import difflib
 import re
-import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any
 from harness.core import Adapter, Agent, BatchedAdapter, Missing, Perturbation, Task, UserError
 from harness.load import load
 from harness.perturb.kinds import KINDS, SEVERITIES
+from harness.toml import read_toml
 
 __all__ = ["SETS", "Arm", "choose", "fit", "native_names", "unread"]
 
@@ -129,16 +129,7 @@ def _part(name: str, severity: int, natives: Collection[str], levels: Mapping[st
 
 
 def _from_file(file: Path, natives: Collection[str]) -> list[Arm]:
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
-    try:
-        content = tomllib.loads(file.read_text())
-    except FileNotFoundError:
-        raise UserError(f"--perturb: there is no file {file}") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as fault:
-        raise UserError(f"--perturb: {file} cannot be read: {fault}") from None
+    content = read_toml(file, "--perturb: ")
     unknown = sorted(content.keys() - {"name", "perturb", "levels"})
     asked = content.get("perturb")
     if unknown or not isinstance(asked, list) or not all(isinstance(item, str) and not item.endswith(".toml") for item in asked):
