@@ -12,7 +12,7 @@ import importlib
 import logging
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -49,6 +49,11 @@ class FreeCamera:
     """Degrees about the vertical: 0 looks along x, 90 along y."""
     elevation: float
     """Degrees above the horizon that it looks to: -90 is straight down, with the azimuth's direction up in the image."""
+
+    def moved(self, by: np.ndarray) -> FreeCamera:
+        """The same, moved by (3,) m, looking in the same direction."""
+        x, y, z = (float(place + way) for place, way in zip(self.lookat, by))
+        return replace(self, lookat=(x, y, z))
 
 
 class Canvas:

@@ -99,6 +99,8 @@ class Changes:
             colours[:, :3] *= 1 - params["amount"] * rng.random((len(colours), 3))
 
     def _camera(self, case: Case, params: Mapping[str, Any]) -> None:
+        if "metres" not in params:  # of a camera that belongs to no model
+            return
         directions = case.rng("perturbation", "camera").standard_normal((self._model.ncam, 3))
         self._model.cam_pos[:] += params["metres"] * directions / np.linalg.norm(directions, axis=1, keepdims=True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import os
 import shlex
@@ -15,7 +16,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from adapters._geodesics import Field, Floor
-from harness.core import Adapter, Box, Brief, Case, Discrete, Task, TimeStep, UserError
+from harness.core import Adapter, Box, Brief, Case, Discrete, Native, Task, TimeStep, UserError
 
 __all__ = ["VizDoomAdapter"]
 
@@ -38,20 +39,31 @@ class _Scenario:
     instruction: str
     prize: bool = False
     """A positive reward ends it: that is its success."""
+    skills: tuple[int, ...] = ()
+    """Of the engine's skills 1, 3 and 5 those at which it plays otherwise than at its own; 2 and 4 play as 3."""
 
 
 SCENARIOS: Mapping[str, _Scenario] = {
     "my_way_home": _Scenario("Find the green vest in this maze of rooms.", prize=True),
-    "health_gathering": _Scenario("The floor is acid: stay alive by collecting medkits."),
-    "health_gathering_supreme": _Scenario("The floor of this maze is acid: stay alive by collecting medkits, and avoid the poison vials."),
-    "deadly_corridor": _Scenario("Get to the green vest at the end of the corridor alive; enemies stand on both sides."),
+    "health_gathering": _Scenario("The floor is acid: stay alive by collecting medkits.", skills=(1,)),
+    "health_gathering_supreme": _Scenario(
+        "The floor of this maze is acid: stay alive by collecting medkits, and avoid the poison vials.", skills=(1,)
+    ),
+    "deadly_corridor": _Scenario("Get to the green vest at the end of the corridor alive; enemies stand on both sides.", skills=(1, 3)),
     "basic": _Scenario("Shoot the monster at the opposite wall.", prize=True),
-    "defend_the_center": _Scenario("Shoot as many of the approaching monsters as you can and stay alive; ammunition is limited."),
-    "defend_the_line": _Scenario("Shoot as many of the approaching monsters as you can and stay alive."),
+    "defend_the_center": _Scenario(
+        "Shoot as many of the approaching monsters as you can and stay alive; ammunition is limited.", skills=(1, 5)
+    ),
+    "defend_the_line": _Scenario("Shoot as many of the approaching monsters as you can and stay alive.", skills=(1, 5)),
     "predict_position": _Scenario("Hit the moving monster with the only rocket that you have.", prize=True),
-    "take_cover": _Scenario("Stay alive: dodge the fireballs.", False),
-    "deathmatch": _Scenario("Kill as many monsters as you can; weapons, armour and medkits lie around."),
+    "take_cover": _Scenario("Stay alive: dodge the fireballs.", skills=(1, 5)),
+    "deathmatch": _Scenario("Kill as many monsters as you can; weapons, armour and medkits lie around.", skills=(1, 5)),
 }
+DIFFICULTY = Native(
+    "difficulty",
+    "another skill of the engine: of 1, 3 and 5, where the scenario plays otherwise than at its own, the one of this place",
+    ({"place": 0}, {"place": 1}),
+)
 
 
 class VizDoomAdapter(Adapter):
@@ -85,6 +97,12 @@ class VizDoomAdapter(Adapter):
     extra: ClassVar[str] = "vizdoom"
 
     @classmethod
+    def natives(cls, task: Task | None = None) -> tuple[Native, ...]:
+        """The difficulty, where it changes anything: my_way_home, basic and predict_position are the same at every skill."""
+        places = len(DIFFICULTY.levels) if task is None else len(SCENARIOS[task.params["scenario"]].skills)
+        return (dataclasses.replace(DIFFICULTY, levels=DIFFICULTY.levels[:places]),) if places else ()
+
+    @classmethod
     def affinity(cls, task: Task) -> str:
         """One kept engine a scenario and frame skip."""
         return "vizdoom/{scenario}/{frame_skip}".format_map(task.params)
@@ -111,6 +129,7 @@ class VizDoomAdapter(Adapter):
         self._game.set_mode(vizdoom.Mode.PLAYER)
         self._game.set_screen_format(vizdoom.ScreenFormat.RGB24)
         self._game.set_depth_buffer_enabled(True)
+        self._own_skill = self._skill = int(self._game.get_doom_skill())
         own = list(self._game.get_available_game_variables())
         self._game.set_available_game_variables([*own, *(getattr(vizdoom.GameVariable, place) for place in PLACE)])
         self._buttons = [button for button in self._game.get_available_buttons() if not vizdoom.is_delta_button(button)]
@@ -127,6 +146,7 @@ class VizDoomAdapter(Adapter):
 
     def reset(self, case: Case) -> TimeStep:
         """Start an episode with the case's seed."""
+        self._set_skill(case)
         self._game.set_seed(case.simulator_seed)
         if self._game.is_running():
             self._game.new_episode()
@@ -137,6 +157,20 @@ class VizDoomAdapter(Adapter):
         self._start = self._at = self._now()
         self._path: list[np.ndarray] = []
         return TimeStep(self._views, self._scenario.instruction, success=False if self._scenario.prize else None, metrics=self._metrics())
+
+    def _set_skill(self, case: Case) -> None:
+        """The case's skill, from the next episode on."""
+        params, skill = case.native(DIFFICULTY.name), self._own_skill
+        if params is not None:
+            skills = self._scenario.skills
+            if not 0 <= params["place"] < len(skills):
+                raise UserError(f"this scenario plays otherwise at {len(skills)} other skills, so there is none of place {params['place']}")
+            skill = skills[params["place"]]
+        if self._game.is_running() and skill != self._skill:
+            self._game.send_game_command(f"skill {skill - 1}")  # the package's own set_doom_skill means 1 whatever it says, once it runs
+        elif skill != self._skill:
+            self._game.set_doom_skill(skill)
+        self._skill = skill
 
     def step(self, action: Any) -> TimeStep:
         """Hold a button, or none, for `frame_skip` tics."""

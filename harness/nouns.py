@@ -186,7 +186,8 @@ class Native:
     """A perturbation that a simulator carries out itself, declared by its adapter. Its reset asks `case.native(name)`."""
 
     name: str
-    """One word for the same thing in every family: friction, mass, light, camera, start, mode, difficulty, size, distractors, font."""
+    """One word for the same thing in every family: friction, mass, light, camera, texture, start, initial_state, mode, difficulty, size, distractors,
+    font."""
     what: str
     """What it changes, and what its parameters mean."""
     levels: tuple[Mapping[str, Any], ...]

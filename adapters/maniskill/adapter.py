@@ -83,7 +83,9 @@ class ManiSkillAdapter(Adapter):
         self._dismiss_expert()
         with simulation.quiet():
             self._observed, info = self._env.reset(seed=case.simulator_seed, options={"reconfigure": True})
-        natives.apply(self._env, case)
+            if natives.apply(self._env, case):
+                info = self._env.get_info()
+                self._observed = self._env.get_obs(info)
         self._drawn: Any = None
         self._steps, self._failed = 0, False
         if (self._task.success is not None) != ("success" in info):

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from adapters.maniskill import needs, simulation
+from adapters.maniskill import natives, needs, simulation
 from adapters.maniskill.adapter import metres
 from harness.core import BatchedAdapter, Brief, Case, Missing, Task, TimeStep, UserError
 
@@ -32,7 +32,7 @@ class ManiSkillBatchedAdapter(BatchedAdapter):
 
     Views: those of ManiSkillAdapter, as numpy arrays: one copy from the GPU a step for all lanes; and each under the name `gpu/<view>` as a
     torch tensor on the GPU, which never leaves it. What nobody reads is neither drawn nor copied. Action, reward, success and metrics are
-    ManiSkillAdapter's. No expert.
+    ManiSkillAdapter's. No expert, and no perturbations of the simulator's own: they change a scene, and here none is built for an episode.
     A lane that rests while others step is put back to where it was: its pose and velocities are the same, contacts are found anew.
     """
 
@@ -76,6 +76,10 @@ class ManiSkillBatchedAdapter(BatchedAdapter):
         import torch
 
         info: Any = {}
+        for case in cases.values():
+            refused = [native.name for native in natives.NATIVES if case.native(native.name) is not None]
+            if refused:
+                raise UserError(f"a GPU simulation builds no scene for an episode, so no {refused[0]} of its own: use the CPU's tasks")
         for lane, case in cases.items():
             seeds = [case.simulator_seed] * self._env.num_envs
             with simulation.quiet():

@@ -13,10 +13,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from adapters.miniworld import natives
 from adapters.miniworld.drawing import Painter
 from adapters.miniworld.expert import Expert
 from adapters.miniworld.worlds import WORLDS, Health, Quest
-from harness.core import Adapter, Box, Brief, Case, Discrete, Missing, Task, TimeStep, UserError
+from harness.core import Adapter, Box, Brief, Case, Discrete, Missing, Native, Task, TimeStep, UserError
 
 __all__ = ["MiniWorldAdapter"]
 
@@ -68,6 +69,11 @@ class MiniWorldAdapter(Adapter):
         return super().missing(task) or _missing_libraries()
 
     @classmethod
+    def natives(cls, task: Task | None = None) -> tuple[Native, ...]:
+        """What the drawing offers."""
+        return natives.NATIVES
+
+    @classmethod
     def affinity(cls, task: Task) -> str:
         """One kept environment a world and size of images."""
         return "miniworld/{world}/{width}x{height}".format_map(task.params)
@@ -105,6 +111,7 @@ class MiniWorldAdapter(Adapter):
             self._quest = self._quest_of(env, rng)
             if self._quest.playable():
                 break
+        self._painter.perturb(case)
         self._objects = [entity for entity in env.entities if entity is not env.agent and not entity.is_static]
         self._start = self._at = (float(env.agent.pos[0]), float(env.agent.pos[2]))
         self._walked = 0.0

@@ -9,9 +9,14 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import dataclasses
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+
+from adapters.miniworld import natives
+from harness.core import Case
 
 __all__ = ["Painter"]
 
@@ -26,6 +31,7 @@ class Painter:
         self._env, self._gl, self._module, self._opengl = env, gl, miniworld, opengl
         self._list = gl.glGenLists(1)
         self._recorded = False
+        self._eye: natives.Eye | None = None
         self._canvases = {(env.obs_fb.width, env.obs_fb.height): env.obs_fb}
         env.render_obs = lambda: None  # called at the end of every reset and step
         env._render_static = self._forget
@@ -35,14 +41,22 @@ class Painter:
         """Make the environment's context the current one; a reset uploads textures into whichever is."""
         self._env.shadow_window.switch_to()
 
+    def perturb(self, case: Case) -> None:
+        """Draw the world, which was just built, as the case says."""
+        self._eye = natives.eye(case)
+        natives.apply(self._env, case, self._gl.glColor3f)
+
     def image(self, width: int, height: int) -> np.ndarray:
         """(height, width, 3) uint8 RGB, from the agent's eyes."""
-        return self._module.MiniWorldEnv.render_obs(self._env, self._canvas(width, height))
+        canvas = self._canvas(width, height)
+        with self._moved_eye():
+            return self._module.MiniWorldEnv.render_obs(self._env, canvas)
 
     def depth(self, width: int, height: int) -> np.ndarray:
         """(height, width) float32 m, along the optical axis, 0.04 to 100."""
         canvas = self._canvas(width, height)
-        self._module.MiniWorldEnv.render_obs(self._env, canvas)
+        with self._moved_eye():
+            self._module.MiniWorldEnv.render_obs(self._env, canvas)
         return canvas.get_depth_map(0.04, 100.0)[:, :, 0]
 
     def top(self, width: int, height: int) -> np.ndarray:
@@ -58,6 +72,22 @@ class Painter:
             for buffer in (canvas.multi_fbo, canvas.final_fbo):
                 self._free(buffer)
         self._env.shadow_window.close()
+
+    @contextlib.contextmanager
+    def _moved_eye(self) -> Iterator[None]:
+        """While drawing alone: where a carried thing hangs depends on the eye too."""
+        if self._eye is None:
+            yield
+            return
+        agent, by = self._env.agent, dataclasses.asdict(self._eye)
+        before = {name: getattr(agent, name) for name in by}
+        for name, value in by.items():
+            setattr(agent, name, before[name] + value)
+        try:
+            yield
+        finally:
+            for name, value in before.items():
+                setattr(agent, name, value)
 
     def _free(self, buffer: Any) -> None:
         gl, value = self._gl, self._gl.GLint()

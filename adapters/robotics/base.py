@@ -13,8 +13,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from adapters._mujoco_gl import Canvas, FreeCamera, log_warnings, no_images
-from adapters._mujoco_natives import NATIVES, Changes
-from harness.core import Adapter, Missing, Native, Task, UserError
+from adapters._mujoco_natives import CAMERA, NATIVES, Changes
+from harness.core import Adapter, Case, Missing, Native, Task, UserError
 
 __all__ = ["RoboticsAdapter"]
 
@@ -34,10 +34,13 @@ class RoboticsAdapter(Adapter):
         """Images need EGL or OSMesa."""
         return no_images()
 
+    moves: ClassVar[Native] = CAMERA
+    """The perturbation of the camera."""
+
     @classmethod
     def natives(cls, task: Task | None = None) -> tuple[Native, ...]:
-        """What MuJoCo's model offers; the cameras of `image` belong to no model."""
-        return NATIVES
+        """What MuJoCo's model offers, and the camera of `image`, which belongs to no model."""
+        return (*NATIVES, cls.moves)
 
     def __init__(self, task: Task, **arguments: Any) -> None:
         self._params, self._instruction = task.params, str(task.params["instruction"])
@@ -59,6 +62,15 @@ class RoboticsAdapter(Adapter):
     def _state(self) -> np.ndarray:
         seen = self._observed
         return np.concatenate([seen["observation"], seen["desired_goal"], seen["achieved_goal"]]).astype(np.float32)
+
+    def _aimed(self, case: Case, camera: FreeCamera) -> FreeCamera:
+        """The camera as the case has it: moved in a direction of its own, or as it is."""
+        params = case.native(self.moves.name)
+        if params is None:
+            return camera
+        way = case.rng("perturbation", self.moves.name, "image").standard_normal(3)
+        metres = params["metres"] if "metres" in params else params["share"] * camera.distance
+        return camera.moved(metres * way / np.linalg.norm(way))
 
     def _draw(self, camera: str | FreeCamera, size: int) -> np.ndarray:
         canvas = self._canvases.get(size)

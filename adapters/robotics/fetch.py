@@ -77,9 +77,11 @@ class FetchAdapter(RoboticsAdapter):
         self._slide: Slide | None = None
         self._advised = -1, np.empty(0)
         side = task.params["image_size"]
-        self._camera = WIDE_FRONT if self._kind == "FetchSlide" else FRONT
-        cameras: Mapping[str, str | FreeCamera] = {"image": self._camera, "image_external": "external_camera_0"}
-        images = {view: functools.partial(self._draw, camera, side) for view, camera in cameras.items()}
+        self._front = self._camera = WIDE_FRONT if self._kind == "FetchSlide" else FRONT
+        images = {
+            "image": lambda: self._draw(self._camera, side),
+            "image_external": functools.partial(self._draw, "external_camera_0", side),
+        }
         self._views: Mapping[str, Any] = MappingProxyType({"state": self._state, "proprio": self._proprio, **images})
         has_object, has_fingers = self._env.has_object, not self._env.block_gripper
         fingers = "3: the fingers, 1 opens and -1 closes them" if has_fingers else "3: nothing, the fingers stay closed"
@@ -107,6 +109,7 @@ class FetchAdapter(RoboticsAdapter):
         site.pos[:] = env.goal - data.xpos[int(site.bodyid[0])]  # the package moves the red ball when it draws, and steps with it
         data.site_xpos[site.id] = env.goal
         self._changes.apply(case)
+        self._camera = self._aimed(case, self._front)
         self._steps, self._slide, self._advised = 0, None, (-1, np.empty(0))
         return TimeStep(self._views, self._instruction, success=False, metrics=self._metrics())
 

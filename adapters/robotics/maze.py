@@ -16,7 +16,7 @@ from adapters._mujoco_gl import FreeCamera
 from adapters.robotics.base import RoboticsAdapter
 from adapters.robotics.gait import trot
 from adapters.robotics.ways import Ways
-from harness.core import Box, Brief, Case, Task, TimeStep, UserError
+from harness.core import Box, Brief, Case, Native, Task, TimeStep, UserError
 
 __all__ = ["AntMazeAdapter", "PointMazeAdapter"]
 
@@ -33,9 +33,12 @@ ANT_PROPRIO = (
 ANT_STATE = f"0-104: {ANT_PROPRIO}; 105-106: the goal's position x, y (m); 107-108: the torso's (m); {WORLD}"
 ANT_ACTION = "the torques on hip and ankle of the legs back right, front left, front right, back left; 1 is 150 N m"
 ANT_UNIT = "m, m/s, rad, rad/s, N, N m"
+CAMERA = Native("camera", "the camera moved by a share of its distance", tuple({"share": share} for share in (0.01, 0.02, 0.05, 0.1, 0.15)))
+"""Mazes differ in size, and cameras in their distance: 6 to 60 m."""
 
 
 class _MazeAdapter(RoboticsAdapter):
+    moves = CAMERA
     prefix: ClassVar[str]
     radius: ClassVar[float]
     """Of the body (m): how near its centre comes to a wall on the shortest way."""
@@ -65,7 +68,7 @@ class _MazeAdapter(RoboticsAdapter):
         half = max(maze.map_length, maze.map_width) / 2 * size
         height = maze.maze_height * size
         distance = half / math.tan(math.radians(self._env.model.vis.global_.fovy) / 2) + height  # the tops of the outer walls just fit
-        self._camera = FreeCamera((0.0, 0.0, 0.0), distance, 90.0, -90.0)
+        self._above = self._camera = FreeCamera((0.0, 0.0, 0.0), distance, 90.0, -90.0)
         self._views: Mapping[str, Any] = MappingProxyType({"state": self._state, "proprio": self._proprio, "image": self._image})
         self._shortest = self._walked = self._x = self._y = 0.0
         self._goal_xy = 0.0, 0.0
@@ -82,6 +85,7 @@ class _MazeAdapter(RoboticsAdapter):
         self._changes.restore()
         self._observed, _ = self._env.reset(seed=case.simulator_seed)
         self._changes.apply(case)
+        self._camera = self._aimed(case, self._above)
         start, goal = self._observed["achieved_goal"], self._observed["desired_goal"]
         self._shortest, _ = self._ways.way(start, goal, self._ways.field(goal))
         self._field = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import hashlib
 import json
@@ -52,11 +53,18 @@ FAMILIES = [
     ("atari/pong", "difficulty", "state"),
     ("fetch/push", "friction", "state"),
     ("fetch/push", "mass", "state"),
+    ("fetch/push", "camera", "image"),
+    ("fetch/push", "camera", "image_external"),
+    ("pointmaze/umaze", "camera", "image"),
     ("metaworld/drawer-open-v3", "start", "state"),
     ("metaworld/drawer-open-v3", "light", "image"),
     ("metaworld/drawer-open-v3", "texture", "image"),
     ("metaworld/drawer-open-v3", "camera", "image"),
     ("miniwob/click-button", "font", "image"),
+    ("miniworld/FourRooms", "light", "image"),
+    ("miniworld/FourRooms", "camera", "depth"),
+    ("miniworld/FourRooms", "texture", "image"),
+    ("vizdoom/defend_the_line", "difficulty", "state"),
 ]  # fmt: skip
 
 
@@ -64,9 +72,9 @@ FAMILIES = [
 def test_it_takes_effect_and_is_forgotten(name: str, native: str, view: str) -> None:
     task = tasks()[name]
     kind = load(task.adapter)
-    if (missing := kind.missing(task) or (kind.limited() if view == "image" else None)) is not None:
+    if (missing := kind.missing(task) or (kind.limited() if view.startswith(("image", "depth")) else None)) is not None:
         pytest.skip(missing.reason)
-    severity, steps = (1, 40) if native in ("mode", "difficulty") else (5, 3) if view == "image" else (5, 60)
+    severity, steps = (1, 40) if native in ("mode", "difficulty") else (5, 3) if view.startswith(("image", "depth")) else (5, 60)
     adapter = kind(task)
     clean = trail(adapter, case(task), view, steps)
     changed = trail(adapter, case(task, native, severity), view, steps)
@@ -101,18 +109,108 @@ def test_names_and_severities() -> None:
             json.dumps(native.levels, allow_nan=False)
 
 
+def shown(adapter: Any, played: Case, view: str) -> np.ndarray:
+    """A view of the first observation."""
+    value = adapter.reset(played).observation[view]()
+    return np.asarray(value, np.float64)
+
+
+@pytest.mark.parametrize(
+    ("name", "native"),
+    [("fetch/push", "camera"), ("pointmaze/umaze", "camera")]
+    + [("miniworld/FourRooms", native) for native in ("light", "camera", "texture")],
+)
+def test_what_only_the_picture_shows_leaves_the_world_as_it_was(name: str, native: str) -> None:
+    """The same walk, step by step; and a picture that is the farther off the higher the severity is."""
+    task = tasks()[name]
+    kind = load(task.adapter)
+    if (missing := kind.missing(task) or kind.limited()) is not None:
+        pytest.skip(missing.reason)
+    adapter = kind(task)
+    assert trail(adapter, case(task, native, 5), "state", 40) == trail(adapter, case(task), "state", 40)
+    clean = shown(adapter, case(task), "image")
+    off = [np.abs(shown(adapter, case(task, native, severity), "image") - clean).mean() for severity in (1, 3, 5)]
+    assert 0 < off[0] < off[1] < off[2]
+    adapter.close()
+
+
+def test_severities_of_a_camera_are_one_direction() -> None:
+    from adapters._mujoco_gl import FreeCamera
+
+    task = tasks()["fetch/push"]
+    kind = load(task.adapter)
+    if (missing := kind.missing(task)) is not None:
+        pytest.skip(missing.reason)
+    adapter, ways = kind(task), []
+    for severity in (1, 3, 5):
+        adapter.reset(case(task, "camera", severity))
+        assert isinstance(adapter._camera, FreeCamera)
+        ways.append(np.subtract(adapter._camera.lookat, adapter._front.lookat))
+    adapter.close()
+    assert np.allclose([np.linalg.norm(way) for way in ways], [0.01, 0.05, 0.15])
+    assert np.allclose(ways[0] / 0.01, ways[2] / 0.15)
+
+
+def test_an_eye_that_is_moved_hangs_nothing_elsewhere() -> None:
+    """MiniWorld hangs what is carried by the height of the eye: it must not move with the picture."""
+    task = tasks()["miniworld/PutNext"]
+    kind = load(task.adapter)
+    if (missing := kind.missing(task)) is not None:
+        pytest.skip(missing.reason)
+    adapter = kind(task)
+
+    def carried(played: Case) -> list[bytes]:
+        found, seen, executed = [], adapter.reset(played), None
+        while adapter._env.agent.carrying is None and len(found) < 150:
+            seen.observation["image"]()
+            executed = adapter.expert(executed)
+            seen = adapter.step(executed)
+            found.append(adapter.state())
+        assert adapter._env.agent.carrying is not None
+        return found
+
+    assert carried(case(task, "camera", 5)) == carried(case(task))
+    adapter.close()
+
+
+def test_doom_knows_its_difficulties() -> None:
+    """Where it changes nothing it is not offered; back at its own, the kept engine plays as before, and a fresh one as the kept one."""
+    offered = {name: load(task.adapter).natives(task) for name, task in tasks().items() if name.startswith("vizdoom/")}
+    assert {name for name, natives in offered.items() if not natives} == {
+        "vizdoom/my_way_home",
+        "vizdoom/basic",
+        "vizdoom/predict_position",
+    }
+    task = tasks()["vizdoom/defend_the_line"]
+    kind = load(task.adapter)
+    if (missing := kind.missing(task)) is not None:
+        pytest.skip(missing.reason)
+    fresh, kept = kind(task), kind(task)
+    clean, easy, hard = (trail(kept, each, "state", 60) for each in (case(task), case(task, "difficulty", 1), case(task, "difficulty", 2)))
+    assert len({str(clean), str(easy), str(hard)}) == 3
+    assert trail(fresh, case(task, "difficulty", 2), "state", 60) == hard
+    assert trail(fresh, case(task), "state", 60) == clean
+    fresh.close()
+    kept.close()
+
+
+PHYSICS = ("friction", "mass")
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("native", ["friction", "mass", "light", "camera"])
+@pytest.mark.parametrize("native", ["friction", "mass", "light", "camera", "texture"])
 def test_maniskill(native: str) -> None:
     task = tasks()["maniskill-planner/PushCube"]
     kind = load(task.adapter)
     if (missing := kind.missing(task)) is not None:
         pytest.skip(missing.reason)
     adapter = kind(task)
-    if native in ("light", "camera"):
+    if native not in PHYSICS:
         clean, changed, again = (trail(adapter, each, "image", 1) for each in (case(task), case(task, native), case(task)))
         assert changed != clean
         assert again == clean
+        assert trail(adapter, case(task, native), "state") == trail(adapter, case(task), "state")
+        adapter.close()
         return
 
     def numbers() -> tuple[float, float]:
@@ -128,4 +226,102 @@ def test_maniskill(native: str) -> None:
     assert numbers() == pytest.approx((before[0] * factor[0], before[1] * factor[1]))
     adapter.reset(case(task))
     assert numbers() == before
+    adapter.close()
+
+
+def starts_of(adapter: Any, played: Case) -> dict[str, np.ndarray]:
+    """Actor -> where it starts: x, y, z (m) and a quaternion."""
+    adapter.reset(played)
+    return {name: actor.pose.raw_pose[0].numpy().copy() for name, actor in adapter._env.scene.actors.items()}
+
+
+@pytest.mark.slow
+def test_another_start_in_maniskill() -> None:
+    task = tasks()["maniskill/StackPyramid"]
+    kind = load(task.adapter)
+    if (missing := kind.missing(task)) is not None:
+        pytest.skip(missing.reason)
+    adapter = kind(task)
+    clean = starts_of(adapter, case(task))
+    seen = adapter.reset(case(task)).observation["state"]()
+    ways, cubes = {}, {"cubeA", "cubeB", "cubeC"}
+    for severity, metres, degrees in ((1, 0.005, 3.0), (5, 0.05, 30.0)):
+        moved = starts_of(adapter, case(task, "initial_state", severity))
+        assert {name for name in clean if not np.array_equal(moved[name], clean[name])} == cubes
+        ways[severity] = [(moved[name] - clean[name])[:3] / metres for name in sorted(cubes)]
+        assert np.allclose(np.linalg.norm(ways[severity], axis=1), 1.0, atol=1e-4)
+        turns = [2 * np.degrees(np.arccos(min(1.0, abs(float(moved[name][3:] @ clean[name][3:]))))) for name in cubes]
+        assert np.allclose(turns, degrees, atol=0.2)
+        shifted = adapter.reset(case(task, "initial_state", severity)).observation["state"]()
+        assert not np.array_equal(shifted, seen)
+        assert np.array_equal(shifted[:9], seen[:9])  # the robot's joints
+        assert np.array_equal(adapter._observed.numpy(), adapter._env.get_obs().numpy())
+        before = {name: adapter._env.scene.actors[name].pose.p[0].numpy().copy() for name in cubes}
+        for _ in range(5):
+            adapter.step(adapter.brief.action.nothing())
+        assert all(np.abs(adapter._env.scene.actors[name].pose.p[0].numpy() - before[name]).max() < 1e-3 for name in cubes)  # none falls
+    assert np.allclose(ways[1], ways[5], atol=1e-3)
+    assert all(np.allclose(way, ways[5][0], atol=1e-3) for way in ways[5])
+    assert trail(adapter, case(task, "initial_state", 5), "state") == trail(adapter, case(task, "initial_state", 5), "state")
+    assert trail(adapter, Case(task, 0, (Perturbation("initial_state", 0),)), "state") == trail(adapter, case(task), "state")
+    adapter.close()
+
+
+@pytest.mark.slow
+def test_what_is_held_and_a_goal_have_no_other_start() -> None:
+    assembly, hand = tasks()["maniskill/FMBAssembly1Easy"], tasks()["maniskill/RotateSingleObjectInHandLevel0"]
+    kind = load(assembly.adapter)
+    if (missing := kind.missing(assembly)) is not None:
+        pytest.skip(missing.reason)
+    adapter = kind(assembly)
+    clean, moved = starts_of(adapter, case(assembly)), starts_of(adapter, case(assembly, "initial_state", 5))
+    assert {name for name in clean if not np.array_equal(moved[name], clean[name])} == {"green_bridge"}  # the others stand in the board
+    adapter.close()
+    adapter = kind(hand)
+    with pytest.raises(UserError, match="no other start"):
+        adapter.reset(case(hand, "initial_state", 1))
+    adapter.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("native", ["initial_state", "texture"])
+def test_the_planner_plans_from_where_things_are(native: str) -> None:
+    task = tasks()["maniskill-planner/PickCube"]
+    kind = load(task.adapter)
+    if (missing := kind.missing(task)) is not None:
+        pytest.skip(missing.reason)
+    adapter = kind(task)
+    seen, executed = adapter.reset(case(task, native, 5)), None
+    while not seen.success and (executed := adapter.expert(executed)) is not None:
+        seen = adapter.step(executed)
+    assert seen.success
+    adapter.close()
+
+
+def test_many_lanes_of_maniskill_say_that_they_have_none() -> None:
+    """Neither by name nor in a set: a row says so, and a case that has one is refused, never played as if it were clean."""
+    from harness.core import Agent, Missing
+    from harness.perturb.chosen import choose, fit
+
+    task = tasks()["maniskill-gpu/PushCube"]
+    batched, single = load(task.adapter), load("adapters.maniskill:ManiSkillAdapter")
+    names = [native.name for native in single.natives()]
+    for name in names:
+        (arm,) = choose(f"{name}:3", names)
+        answer = fit(arm, task, batched, Agent)
+        assert isinstance(answer, Missing)
+        assert "no such thing here" in answer.reason
+
+
+@pytest.mark.slow
+def test_many_lanes_of_maniskill_refuse_them() -> None:
+    task = tasks()["maniskill-gpu/PushCube"]
+    task = dataclasses.replace(task, params={**task.params, "lanes": 1, "sim_backend": "physx_cpu", "render_backend": "cpu"})
+    batched = load(task.adapter)
+    if (missing := batched.missing(task)) is not None:
+        pytest.skip(missing.reason)
+    adapter = batched(task, 1)
+    with pytest.raises(UserError, match="no texture of its own"):
+        adapter.reset({0: Case(task, 0, (Perturbation("texture", 3, {"amount": 0.5}),))})
+    assert adapter.reset({0: Case(task, 0, (Perturbation("texture", 0),))})
     adapter.close()
