@@ -138,8 +138,11 @@ def report(
     against: Annotated[
         str | None, typer.Option(help="Ours beside a published table or agent: gea, or a label of the run's figures.")
     ] = None,
-    baseline: Annotated[Path | None, typer.Option(help="A perturbed run of a frozen agent, for corruption errors.")] = None,
-    figure: Annotated[Path | None, typer.Option(help="Draw success over severity into this .png, .svg or .pdf as well.")] = None,
+    baseline: Annotated[
+        str | None,
+        typer.Option(help="A perturbed run of a frozen agent, for corruption errors: a directory, zip archive, URL or saved name."),
+    ] = None,
+    figure: Annotated[Path | None, typer.Option(help="Draw success and scores over severity into this .png, .svg or .pdf as well.")] = None,
 ) -> int:
     """Print the tables of a run."""
     if figure is not None:
@@ -363,7 +366,7 @@ def doctor(
     return DONE
 
 
-def _print_report(path: Path, format: str, baseline: Path | None = None) -> None:
+def _print_report(path: Path, format: str, baseline: str | None = None) -> None:
     from leaderboards.render import render
     from leaderboards.report import load
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from harness.catalogue import select_tasks
 from harness.core import Suite, UserError
 from harness.identity import AgentSpec
 from harness.pairs import Side, TaskPairs, pair_up, read_side, refuse_other_protocols
-from harness.plan import Plan
+from harness.plan import NotRun, Plan
 from harness.progress import Progress
 from harness.rounds import GateRounds
 from harness.runner import RunOptions, RunSummary, make_plan, play
@@ -55,6 +55,8 @@ class Gated:
     played_beyond: int
     """Cases that were played past the deciding round, and are discarded."""
     notes: tuple[str, ...]
+    unfit: tuple[NotRun, ...] = ()
+    """Perturbations of the base that have nothing to change for this agent: their cases cannot get a score."""
 
     @property
     def saved(self) -> int:
@@ -63,6 +65,8 @@ class Gated:
 
     def stopped(self) -> str:
         """Why it stopped, and what that saved."""
+        if self.comparison.verdict == "none" and self.unfit:
+            return "no verdict, and none by playing again: gate against a base without what does not apply to this agent"
         if self.comparison.verdict == "none":
             return "no verdict: the same command plays what is missing"
         if self.cases == self.cases_planned:
@@ -123,7 +127,8 @@ class Gate:
 
     def judge(self, path: Path) -> Gated:
         """The verdict on what was played."""
-        new = dataclasses.replace(read_side(path), plan=self.plan)  # all that the base has, also what turned out not to run
+        found = read_side(path)
+        new = dataclasses.replace(found, plan=self.plan)  # all that the base has, also what turned out not to run
         ends = self.rounds.ends()
         tasks = pair_up(cut(self._base, ends), cut(new, ends))
         margin, alpha = self._options.margin, self._options.alpha
@@ -133,6 +138,10 @@ class Gate:
             comparison = compare_anytime(tasks, np.array(self.rounds.differences), margin, alpha, last=last)
         else:
             comparison = compare_pairs(tasks, margin, alpha)
+        known = {(row.task, row.perturbation) for row in self.plan.not_run}
+        unfit = tuple(row for row in found.plan.not_run if row.perturbation and (row.task, row.perturbation) not in known)
+        if unfit and comparison.verdict == "none":
+            comparison = dataclasses.replace(comparison, why=f"{comparison.missing} cases without a score: {_words(unfit)}")
         counted = sum(len(each.pairs) + each.missing for each in tasks)
         scored = len(read_all(path))
         return Gated(
@@ -146,7 +155,19 @@ class Gate:
             self.plan.total,
             max(0, scored - sum(len(each.pairs) for each in tasks)),
             self.notes,
+            unfit,
         )
+
+
+def _words(unfit: Sequence[NotRun]) -> str:
+    """What of the base does not apply to the new agent, and where."""
+    where: dict[tuple[str, str], list[str]] = {}
+    for row in unfit:
+        where.setdefault((row.perturbation or "", row.reason), []).append(row.task)
+    return "; ".join(
+        f"{name} of the base does not apply to this agent in {tasks[0]}{f' and {len(tasks) - 1} more' if len(tasks) > 1 else ''} ({reason})"
+        for (name, reason), tasks in where.items()
+    )
 
 
 def _missing(tasks: list[TaskPairs]) -> int:

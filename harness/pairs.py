@@ -36,6 +36,8 @@ class Side:
     """One run: its plan, as far as it was to be played, and what every case came to."""
 
     name: str
+    path: Path
+    """Where its files are; of a fetched run, for as long as harness.bases.base_side keeps them."""
     run: Mapping[str, Any]
     plan: Plan
     values: Mapping[Key, float]
@@ -131,7 +133,7 @@ def read_side(path: Path, name: str = "") -> Side:
             raise UserError(f"{path}/episodes.jsonl, line {number}: run.json does not plan {key[0]} with seed {key[1]}. Remove that line")
         if found is not None and found == found and plan.locate(*key) is not None:
             values.setdefault(key, found)
-    return Side(name or str(path), run, plan, values)
+    return Side(name or str(path), path, run, plan, values)
 
 
 def differing(new: PlanItem, base: PlanItem) -> list[str]:

@@ -15,7 +15,7 @@ from harness.pairs import Side, pair_up
 from harness.verdict import Comparison, GroupRow, PairRow, compare_pairs
 from leaderboards.pages import Column, Table, markdown_page, text_page
 
-__all__ = ["FORMATS", "SCHEMA", "Compared", "compare", "junit", "of_gate", "render_compared", "to_json"]
+__all__ = ["FORMATS", "SCHEMA", "Compared", "compare", "junit", "of_gate", "refuse_the_same", "render_compared", "to_json"]
 
 SCHEMA = 1
 SHOWN_FLIPS = 10
@@ -39,8 +39,7 @@ class Compared:
 
 def compare(base: Side, new: Side, margin: float, alpha: float, correction: str = "holm") -> Compared:
     """Two runs. Raises UserError when they are one and the same, differ in protocol, or share no case."""
-    if base.run["created"] == new.run["created"] and base.run["agent"] == new.run["agent"] and base.values == new.values:
-        raise UserError(f"{base.name} and {new.name} are the same run: a comparison needs two")
+    refuse_the_same(base, new)
     tasks = pair_up(base, new)
     notes = []
     for side, other in ((base, new), (new, base)):
@@ -58,6 +57,12 @@ def compare(base: Side, new: Side, margin: float, alpha: float, correction: str 
         if extra > 0:
             notes.append(f"{extra} cases of {side.name} have no partner (other seeds or perturbations) and are not compared")
     return Compared(base.name, new.name, _agent(base), _agent(new), compare_pairs(tasks, margin, alpha, correction), tuple(notes))
+
+
+def refuse_the_same(base: Side, new: Side) -> None:
+    """Raises UserError when it is one run twice."""
+    if base.run["created"] == new.run["created"] and base.run["agent"] == new.run["agent"] and base.values == new.values:
+        raise UserError(f"{base.name} and {new.name} are the same run: a comparison needs two")
 
 
 def of_gate(gated: Gated, base: Side) -> Compared:

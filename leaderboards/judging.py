@@ -54,15 +54,19 @@ def compare(
     ] = False,
 ) -> int:
     """Compare two runs case by case. Exit 0: pass, 1: regressed, 3: inconclusive, 4: cases without a score."""
-    if robustness:
-        from leaderboards.robustness import difference_in_differences, read
-        from leaderboards.robustness_tables import render_effects
-
-        print_out(render_effects(difference_in_differences(read(base), read(new)), format))
-        return 0
     from harness.bases import base_side
     from leaderboards.compare import compare as examine
+    from leaderboards.compare import refuse_the_same
 
+    if robustness:
+        from leaderboards.losses import difference_in_differences
+        from leaderboards.outcomes import read
+        from leaderboards.robustness_tables import render_effects
+
+        with base_side(base) as first, base_side(new) as second:
+            refuse_the_same(first, second)
+            print_out(render_effects(difference_in_differences(read(first), read(second)), format))
+        return 0
     with base_side(base) as first, base_side(new) as second:
         return _print_compared(examine(first, second, margin, alpha, correction), format, junit, None)
 

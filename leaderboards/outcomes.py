@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from harness.core import UserError
-from harness.pairs import played
+from harness.pairs import Side
 from harness.plan import Plan, label
-from harness.store import read_episodes, read_run
+from harness.store import read_episodes
 
 __all__ = ["ERROR", "FAILED", "MISSING", "SUCCEEDED", "Outcomes", "Place", "read"]
 
@@ -83,14 +82,16 @@ class Outcomes:
         return good
 
 
-def read(path: str | os.PathLike[str]) -> Outcomes:
-    """The outcomes of a run directory. Raises UserError when it is none, or was played without perturbations."""
-    plan = played(read_run(path))
-    if not plan.perturbations:
-        raise UserError(f"{path} was played without perturbations: `bench run ... --perturb standard` makes a run with them")
-    outcomes = Outcomes(plan)
-    for line in read_episodes(path):
-        place = plan.locate(line["task"], line["seed"], line["perturbations"])
-        if place is not None:
-            outcomes.add(*place, line)
+def read(side: Side) -> Outcomes:
+    """The outcomes of a run. Raises UserError when it was played without perturbations, or a line is none of ours."""
+    if not side.plan.perturbations:
+        raise UserError(f"{side.name} was played without perturbations: `bench run ... --perturb standard` makes a run with them")
+    outcomes = Outcomes(side.plan)
+    for number, line in enumerate(read_episodes(side.path), 1):
+        place = side.plan.locate(line["task"], line["seed"], line["perturbations"])
+        try:
+            if place is not None:
+                outcomes.add(*place, line)
+        except (AttributeError, KeyError, TypeError, ValueError) as fault:
+            raise UserError(f"{side.name}: episodes.jsonl, line {number} is no episode of ours: {fault!r}. Remove that line") from None
     return outcomes

@@ -38,7 +38,7 @@ def _latex(report: Report) -> str:
 
 
 def _csv(report: Report) -> str:
-    """The task rows, and those of the perturbations with their own columns behind; `ended`, `reference` and `metrics` as JSON in their cells."""
+    """The task rows, and those of the perturbations with their own columns behind; `ended`, `reference`, `metrics` and `scores` as JSON in their cells."""
     out = io.StringIO()
     found = to_json(report)
     names = [field.name for field in dataclasses.fields(TaskRow)]
@@ -46,7 +46,7 @@ def _csv(report: Report) -> str:
     writer = csv.DictWriter(out, names, lineterminator="\n")
     writer.writeheader()
     for row in (*found["tasks"], *found["perturbations"]):
-        nested = {name: json.dumps(row[name]) for name in ("ended", "reference", "metrics") if name in row}
+        nested = {name: json.dumps(row[name]) for name in ("ended", "reference", "metrics", "scores") if row.get(name) is not None}
         writer.writerow({**row, **nested})
     return out.getvalue()
 

@@ -11,12 +11,14 @@ from typing import Any
 
 import numpy as np
 
+from harness.bases import base_side
 from harness.core import DOMAINS, UserError
 from harness.pairs import played
 from harness.plan import Plan, PlanItem
 from harness.stats import Interval, aggregates, anytime_rate, iqm, mean_of_rates, mean_score, wilson
 from harness.store import read_episodes, read_run
-from leaderboards.robustness import Outcomes, read, robustness
+from leaderboards.outcomes import Outcomes, read
+from leaderboards.robustness import robustness
 from leaderboards.rows import Group, Report, Scores, TaskRow
 
 __all__ = ["build", "load", "missing", "summary"]
@@ -25,12 +27,15 @@ MAX_DRAWS = 10_000_000
 """Scores drawn by one bootstrap, at most: it is repeated 2,000 times, less often where there are many scores, at least 100 times."""
 
 
-def load(path: str | os.PathLike[str], baseline: str | os.PathLike[str] | None = None) -> Report:
-    """The report of a run directory. `baseline` is the perturbed run that its corruption errors relate to.
+def load(path: str | os.PathLike[str], baseline: str | None = None) -> Report:
+    """The report of a run directory. `baseline` is the perturbed run that its corruption errors relate to, as harness.bases.base_side takes it.
 
     Raises UserError when it is none, or when its lines do not fit its plan.
     """
-    return build(read_run(path), read_episodes(path), None if baseline is None else read(baseline))
+    if baseline is None:
+        return build(read_run(path), read_episodes(path))
+    with base_side(baseline) as side:
+        return build(read_run(path), read_episodes(path), read(side))
 
 
 def build(run: Mapping[str, Any], episodes: Iterable[Mapping[str, Any]], baseline: Outcomes | None = None) -> Report:

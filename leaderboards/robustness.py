@@ -4,7 +4,8 @@ SR is a success rate, 0 the control, p the perturbed arm. Drop: SRp - SR0. Relat
 where SR0 is 0 (THE COLOSSEUM, arXiv 2402.08191). Area: under SR over the severity, from the control at 0 to the highest one played, divided by that
 (trapezoids). Corruption error: sum over severities of 1 - SR, divided by the same sum of a baseline run (ImageNet-C, arXiv 1903.12261).
 Recovery: P(success | the burst took place, the twin succeeds). Interaction of A+B: (SRab - SR0) - (SRa - SR0) - (SRb - SR0).
-Rates of domains and overall are means over tasks, each weighing the same, over those tasks that played the perturbation.
+Rates of domains and overall are means over tasks, each weighing the same, over those tasks that played the perturbation. Tasks without a success are
+in none of these figures; what becomes of their scores stands beside them (leaderboards/score_effects.py).
 """
 
 from __future__ import annotations
@@ -13,16 +14,17 @@ import dataclasses
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
-from harness.core import DOMAINS, Reference, UserError
+from harness.core import DOMAINS, Reference
 from harness.stats import Interval, mean_of_rates, mean_score, paired_bounds, paired_difference, wilson
-from leaderboards.outcomes import ERROR, FAILED, SUCCEEDED, Outcomes, Place, read
+from leaderboards.outcomes import ERROR, FAILED, SUCCEEDED, Outcomes, Place
 from leaderboards.ratio import ratio_of_means
+from leaderboards.score_effects import ScoreEffects, score_effects
 
-__all__ = ["Effects", "Outcomes", "PerturbationRow", "difference_in_differences", "read", "robustness"]
+__all__ = ["PerturbationRow", "mean_of_halves", "robustness", "scopes_of"]
 
 
 @dataclass(frozen=True)
@@ -35,44 +37,45 @@ class PerturbationRow:
     perturbation: str
     """`occlusion`; of a combination `action_noise:3+occlusion`: the severity is the last one's."""
     severity: int | None
-    task: str | None
-    domain: str | None
-    suite: str | None
-    rule: str | None
-    tasks: int
+    task: str | None = None
+    domain: str | None = None
+    suite: str | None = None
+    rule: str | None = None
+    tasks: int = 0
     """Tasks that have a success; 1 or 0 in a task's own row."""
-    planned: int
-    n: int
-    successes: int | None
-    agent_errors: int
-    errors: int
-    partial: bool
-    success_rate: float | None
-    ci_low: float | None
-    ci_high: float | None
-    rate_if_missing_fail: float | None
-    score_mean: float | None
+    planned: int = 0
+    n: int = 0
+    successes: int | None = None
+    agent_errors: int = 0
+    errors: int = 0
+    partial: bool = False
+    success_rate: float | None = None
+    ci_low: float | None = None
+    ci_high: float | None = None
+    rate_if_missing_fail: float | None = None
+    score_mean: float | None = None
     """Tasks only."""
-    normalised: float | None
-    steps_mean: float | None
-    control_rate: float | None
+    normalised: float | None = None
+    """The mean over tasks of the success rate where there is one, else of the normalised mean score."""
+    steps_mean: float | None = None
+    control_rate: float | None = None
     """Of the twins: the same tasks and seeds, unperturbed."""
-    pairs: int
+    pairs: int = 0
     """Perturbed cases with a result whose twin has one."""
-    difference: float | None
+    difference: float | None = None
     """success_rate - control_rate over the pairs."""
-    difference_low: float | None
+    difference_low: float | None = None
     """95 %, harness.stats.paired_difference."""
-    difference_high: float | None
-    relative_drop: float | None
-    relative_drop_low: float | None
-    relative_drop_high: float | None
-    retention: float | None
-    retention_low: float | None
+    difference_high: float | None = None
+    relative_drop: float | None = None
+    relative_drop_low: float | None = None
+    relative_drop_high: float | None = None
+    retention: float | None = None
+    retention_low: float | None = None
     """95 %, leaderboards.ratio.ratio_of_means."""
-    retention_high: float | None
+    retention_high: float | None = None
     score_difference: float | None = None
-    """Of a task without a success: the mean over pairs, with Student's t interval."""
+    """Of a task without a success: the mean over pairs, in its own points, with Student's t interval."""
     score_difference_low: float | None = None
     score_difference_high: float | None = None
     recovery_rate: float | None = None
@@ -84,6 +87,8 @@ class PerturbationRow:
     interaction_high: float | None = None
     area: float | None = None
     corruption_error: float | None = None
+    scores: ScoreEffects | None = None
+    """Of tasks without a success; all that is above, but for the counts, is of those with one."""
     reference: tuple[Reference, ...] = ()
     """Published figures are of unperturbed tasks: none."""
 
@@ -93,14 +98,13 @@ def robustness(outcomes: Outcomes, baseline: Outcomes | None = None) -> tuple[Pe
     rows: list[PerturbationRow] = []
     bounds = _task_bounds(outcomes)
     for name in outcomes.labels:
-        for domain in _scopes(outcomes, name):
+        for domain in scopes_of(outcomes, name):
             rows.append(_row(outcomes, name, outcomes.played(name, domain), domain))
         rows += [_task(outcomes, name, (item, arm), bounds) for item, arm in outcomes.played(name)]
-    reference = _rates(robustness(baseline)) if baseline is not None else {}
-    return (*rows, *_curves(rows, reference))
+    return (*rows, *_curves(rows, () if baseline is None else robustness(baseline)))
 
 
-def _scopes(outcomes: Outcomes, name: str) -> list[str | None]:
+def scopes_of(outcomes: Outcomes, name: str) -> list[str | None]:
     """None, for all together, and the domains in which it is played."""
     here = {outcomes.plan.items[item].task.domain for item, _ in outcomes.played(name)}
     return [None, *(domain for domain in DOMAINS if domain in here)] if here else []
@@ -132,8 +136,7 @@ def _task(outcomes: Outcomes, name: str, place: Place, bounds: Mapping[Place, In
     mean = float(known.mean()) if len(known) else None
     paired = scores - outcomes.score[item][0]
     paired = np.sort(paired[np.isfinite(paired)])
-    normalised = row.success_rate if outcomes.rated(item) else task.normaliser(mean) if task.normaliser and mean is not None else None
-    row = dataclasses.replace(row, score_mean=mean, normalised=normalised)
+    row = dataclasses.replace(row, score_mean=mean)
     if outcomes.rated(item) or not len(paired):
         return row
     # Equal differences say nothing of how much others would differ.
@@ -161,13 +164,13 @@ def _row(outcomes: Outcomes, name: str, places: Sequence[Place], domain: str | N
     steps = np.concatenate(scored) if scored else np.zeros(0)
     at_worst = [float((each == SUCCEEDED).mean()) for each in rated]
     controls, perturbed = _paired(outcomes, places)
+    scores = score_effects(outcomes, places)
+    normalised = [won / count for won, count in zip(wins, counts)]
+    normalised += [] if scores is None or scores.mean is None else [scores.mean] * scores.tasks
     row = PerturbationRow(
         perturbation=perturbation,
         severity=int(severity),
-        task=None,
         domain=domain,
-        suite=None,
-        rule=None,
         tasks=len(rated),
         planned=planned,
         n=n,
@@ -179,14 +182,10 @@ def _row(outcomes: Outcomes, name: str, places: Sequence[Place], domain: str | N
         ci_low=rate.low if rate else None,
         ci_high=rate.high if rate else None,
         rate_if_missing_fail=sum(at_worst) / len(at_worst) if at_worst else None,
-        score_mean=None,
-        normalised=rate.value if rate else None,
+        normalised=float(np.mean(normalised)) if normalised else None,
         steps_mean=float(steps.mean()) if len(steps) else None,
-        control_rate=None,
         pairs=sum(map(len, controls)),
-        **_span("difference", None),
-        **_span("relative_drop", None),
-        **_span("retention", None),
+        scores=scores,
         **_span("interaction", _interaction(outcomes, name, [item for item, _ in places])),
     )
     if controls:
@@ -243,10 +242,10 @@ def _interaction(outcomes: Outcomes, name: str, items: Sequence[int]) -> Interva
         none, one, other, both = (state[:, whole] == SUCCEEDED).astype(np.float64)
         if whole.any():
             values.append(both - one - other + none)
-    return _mean_of_halves(values)
+    return mean_of_halves(values)
 
 
-def _mean_of_halves(values: Sequence[np.ndarray]) -> Interval | None:
+def mean_of_halves(values: Sequence[np.ndarray]) -> Interval | None:
     """The mean over tasks of paired values in [-2, 2]."""
     if not values:
         return None
@@ -263,99 +262,71 @@ def _three(name: str, found: tuple[float | None, float | None, float | None] | N
     return {name: value, f"{name}_low": low, f"{name}_high": high}
 
 
-_Curve = tuple[str, "str | None", "str | None"]
-"""Perturbation, domain and task."""
+_T = TypeVar("_T")
+_Curves = dict[tuple[str, "str | None", "str | None"], dict[int, PerturbationRow]]
+"""By perturbation, domain and task: a row for each severity."""
 
 
-def _rates(rows: Iterable[PerturbationRow]) -> dict[_Curve, dict[int, float]]:
-    found: dict[_Curve, dict[int, float]] = {}
+def _by_curve(rows: Iterable[PerturbationRow]) -> _Curves:
+    found: _Curves = {}
     for row in rows:
-        if row.severity and row.success_rate is not None:
-            found.setdefault((row.perturbation, row.domain, row.task), {})[row.severity] = row.success_rate
+        if row.severity and (row.success_rate is not None or row.scores is not None):
+            found.setdefault((row.perturbation, row.domain, row.task), {})[row.severity] = row
     return found
 
 
-def _curves(rows: Sequence[PerturbationRow], reference: Mapping[_Curve, Mapping[int, float]]) -> Iterator[PerturbationRow]:
-    controls = {(row.perturbation, row.domain, row.task): row for row in rows if row.severity and row.success_rate is not None}
-    for key, rates in _rates(rows).items():
-        row, against = controls[key], reference.get(key, {})
-        area = error = None
-        if row.control_rate is not None:
-            points = sorted({0: row.control_rate, **rates}.items())
-            area = sum((b - a) * (x + y) / 2 for (a, x), (b, y) in itertools.pairwise(points)) / points[-1][0]
-        common = [severity for severity in rates if severity in against]
-        theirs = sum(1 - against[severity] for severity in common)
-        if theirs > 0:
-            error = sum(1 - rates[severity] for severity in common) / theirs
-        empty = {field.name: None for field in dataclasses.fields(PerturbationRow)}
-        counts = {"tasks": row.tasks, "planned": 0, "n": 0, "agent_errors": 0, "errors": 0, "partial": False, "pairs": 0}
-        whose = {"perturbation": key[0], "domain": key[1], "task": key[2], "suite": row.suite, "rule": row.rule, "reference": ()}
-        yield PerturbationRow(**{**empty, **counts, **whose, "control_rate": row.control_rate, "area": area, "corruption_error": error})  # type: ignore[arg-type]
-
-
-@dataclass(frozen=True)
-class Effects:
-    """What a perturbation costs a new run and a base run, over the cases that both played: rates, and the difference of their drops."""
-
-    perturbation: str
-    severity: int
-    domain: str | None
-    tasks: int
-    pairs: int
-    base_control: float
-    base_rate: float
-    new_control: float
-    new_rate: float
-    difference: float
-    """(new_rate - new_control) - (base_rate - base_control): above 0 the new one loses less."""
-    difference_low: float
-    """95 %, over pairs of pairs: a case and its twin in both runs."""
-    difference_high: float
-
-
-def difference_in_differences(base: Outcomes, new: Outcomes) -> tuple[Effects, ...]:
-    """Does the new agent lose less to each perturbation than the base agent did? Overall, then by domain.
-
-    Raises UserError when the runs share no perturbed case. Tasks are the same where their content is; other parameters of a severity are
-    another perturbation.
-    """
-    found = []
-    for name in new.labels:
-        for domain in _scopes(new, name):
-            row = _effects(base, new, name, domain)
-            if row is not None:
-                found.append(row)
-    if not found:
-        raise UserError("the runs share no perturbed case with its twin: play both with the same suite, seed and --perturb")
-    return tuple(found)
-
-
-def _effects(base: Outcomes, new: Outcomes, name: str, domain: str | None) -> Effects | None:
-    theirs = {item.protocol: number for number, item in enumerate(base.plan.items)}
-    quartets = []
-    for item, arm in new.played(name, domain):
-        entry = new.plan.items[item]
-        other = theirs.get(entry.protocol)
-        its = None if other is None else base.arm(other, name)
-        if (
-            other is None
-            or its is None
-            or not new.rated(item)
-            or base.plan.arms[its] != new.plan.arms[arm]
-            or base.plan.seed != new.plan.seed
-        ):
-            continue
-        common = min(entry.episodes, base.plan.items[other].episodes)
-        state = np.stack(
-            [base.state[other][0][:common], base.state[other][its][:common], new.state[item][0][:common], new.state[item][arm][:common]]
+def _curves(rows: Iterable[PerturbationRow], baseline: Iterable[PerturbationRow]) -> Iterator[PerturbationRow]:
+    theirs = _by_curve(baseline)
+    for key, mine in _by_curve(rows).items():
+        row, other = next(iter(mine.values())), theirs.get(key, {})
+        control = _last(each.control_rate for each in mine.values())
+        scores = _last(each.scores for each in mine.values())
+        yield PerturbationRow(
+            key[0],
+            None,
+            task=key[2],
+            domain=key[1],
+            suite=row.suite,
+            rule=row.rule,
+            tasks=row.tasks,
+            control_rate=control,
+            area=_area(control, {severity: each.success_rate for severity, each in mine.items()}),
+            corruption_error=_corruption_error(*({s: _failures(each) for s, each in side.items()} for side in (mine, other))),
+            scores=None
+            if scores is None
+            else ScoreEffects(
+                scores.tasks,
+                scores.low_name,
+                scores.high_name,
+                control=scores.control,
+                area=_area(scores.control, {severity: each.scores.mean if each.scores else None for severity, each in mine.items()}),
+                corruption_error=_corruption_error(
+                    *({s: each.scores.optimality_gap if each.scores else None for s, each in side.items()} for side in (mine, other))
+                ),
+            ),
         )
-        whole = (state >= FAILED).all(axis=0)
-        if whole.any():
-            quartets.append((state[:, whole] == SUCCEEDED).astype(np.float64))
-    interval = _mean_of_halves([(after - before) - (after_base - before_base) for before_base, after_base, before, after in quartets])
-    if interval is None:
+
+
+def _last(values: Iterable[_T | None]) -> _T | None:
+    """The last one that exists."""
+    return next(iter([value for value in values if value is not None][::-1]), None)
+
+
+def _failures(row: PerturbationRow) -> float | None:
+    return None if row.success_rate is None else 1 - row.success_rate
+
+
+def _area(control: float | None, means: Mapping[int, float | None]) -> float | None:
+    """Under the means over the severity, from the control at 0 on, as a share of the highest severity."""
+    known = {severity: mean for severity, mean in means.items() if mean is not None}
+    if control is None or not known:
         return None
-    rates = np.mean([each.mean(axis=1) for each in quartets], axis=0).tolist()
-    perturbation, _, severity = name.rpartition(":")
-    pairs = sum(each.shape[1] for each in quartets)
-    return Effects(perturbation, int(severity), domain, len(quartets), pairs, *rates, interval.value, interval.low, interval.high)
+    points = sorted({0: control, **known}.items())
+    return sum((b - a) * (x + y) / 2 for (a, x), (b, y) in itertools.pairwise(points)) / points[-1][0]
+
+
+def _corruption_error(mine: Mapping[int, float | None], theirs: Mapping[int, float | None]) -> float | None:
+    """The sum of my losses as a share of theirs, over the severities that both played."""
+    both = [(loss, other) for severity, loss in mine.items() if loss is not None and (other := theirs.get(severity)) is not None]
+    total = sum(other for _, other in both)
+    return sum(loss for loss, _ in both) / total if total > 0 else None

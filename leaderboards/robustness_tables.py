@@ -4,30 +4,52 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from harness.perturb import unread
+from leaderboards.losses import Effects
 from leaderboards.pages import Column, Table, markdown_page, text_page
-from leaderboards.robustness import Effects, PerturbationRow
+from leaderboards.robustness import PerturbationRow
 from leaderboards.rows import Report
 
 __all__ = ["render_effects", "robustness_tables"]
 
 
 def robustness_tables(report: Report) -> list[Table]:
-    """Each perturbation overall and by domain; tasks that have a score only; curves; and where a perturbation has nothing to change."""
+    """Each perturbation overall and by domain, first of successes, then of scores; curves; and where a perturbation has nothing to change."""
     rows = [row for row in report.perturbations if row.task is None and row.severity is not None]
-    domains = {row.domain for row in rows if row.domain}
-    rows = [row for row in rows if row.tasks and (row.domain is None or len(domains) > 1)]
-    tables = [_rates(rows, report.run["agent"])] if rows else []
+    played = [group.domain for group in report.domains if group.tasks or any(row.domain == group.domain for row in report.not_run)]
+    rated = [row for row in rows if row.tasks and (row.domain is None or len(played) > 1)]
+    scored = {row.domain for row in rows if row.scores and row.domain}
+    scores = [row for row in rows if row.scores and (len(scored) > 1 or row.domain)]
+    agent = report.run["agent"]
+    tables = [_rates(rated, _silent(report, {row.domain for row in rated} - {None}) if len(played) > 1 else {}, agent)] if rated else []
+    tables += _normalised(scores, agent)
     tables += _scores([row for row in report.perturbations if row.task is not None and row.score_difference is not None])
-    tables += _curves(report.perturbations, len(domains) > 1)
+    tables += _areas(report.perturbations, rated, "success rate")
+    tables += _areas(report.perturbations, scores, "normalised score")
     return tables + _absent(report)
 
 
-def _rates(rows: Sequence[PerturbationRow], agent: Mapping[str, Any]) -> Table:
+def _silent(report: Report, told: AbstractSet[str | None]) -> dict[str, str]:
+    """The domains of the run that are in no row on successes, and why."""
+    found: dict[str, str] = {}
+    for domain in dict.fromkeys([row.domain for row in report.tasks] + [row.domain for row in report.not_run]):
+        if domain in told:
+            continue
+        reasons = Counter(row.reason for row in report.not_run if row.domain == domain)
+        reasons["no success here, a score: see below"] = sum(row.domain == domain and row.successes is None for row in report.tasks)
+        reasons["no perturbation has anything to change"] = sum(row.domain == domain and row.successes is not None for row in report.tasks)
+        found[domain] = "; ".join(f"{count} task{'' if count == 1 else 's'}: {reason}" for reason, count in reasons.items() if count)
+    return found
+
+
+def _rates(rows: Sequence[PerturbationRow], silent: Mapping[str, str], agent: Mapping[str, Any]) -> Table:
     notes = [_note(row, agent) for row in rows]
+    empty = ("",) * len(silent)
     lead = (
         "Beside the unperturbed twin of every case: the same task and seed. Control: the twins' success rate, %; drop: in points, with its paired "
         "interval; relative: the drop as a share of the control, %, with its paired interval; what is left of it is the retention."
@@ -35,21 +57,48 @@ def _rates(rows: Sequence[PerturbationRow], agent: Mapping[str, Any]) -> Table:
     return Table(
         "robustness",
         (
-            Column("perturbation", tuple(row.perturbation for row in rows), "name"),
-            Column("sev.", tuple(str(row.severity) for row in rows)),
-            Column("", tuple(row.domain or "overall" for row in rows), "name"),
-            Column("pairs", tuple(str(row.pairs) for row in rows)),
-            Column("control", tuple(_percent(row.control_rate) for row in rows)),
-            Column("success", tuple(_percent(row.success_rate) or "-" for row in rows)),
-            Column("95 %", tuple(_range(row.ci_low, row.ci_high) for row in rows)),
-            Column("drop", tuple(_percent(_minus(row.difference)) for row in rows)),
-            Column("95 %", tuple(_range(_minus(row.difference_high), _minus(row.difference_low)) for row in rows)),
-            Column("relative", tuple(_percent(row.relative_drop) for row in rows)),
-            Column("95 %", tuple(_relative_range(row) for row in rows)),
-            Column("notes", tuple(notes), "prose"),
+            Column("perturbation", (*(row.perturbation for row in rows), *("any" for _ in silent)), "name"),
+            Column("sev.", (*(str(row.severity) for row in rows), *empty)),
+            Column("", (*(row.domain or "overall" for row in rows), *silent), "name"),
+            Column("pairs", (*(str(row.pairs) for row in rows), *("0" for _ in silent))),
+            Column("control", (*(_percent(row.control_rate) for row in rows), *empty)),
+            Column("success", (*(_percent(row.success_rate) or "-" for row in rows), *("-" for _ in silent))),
+            Column("95 %", (*(_range(row.ci_low, row.ci_high) for row in rows), *empty)),
+            Column("drop", (*(_percent(_minus(row.difference)) for row in rows), *empty)),
+            Column("95 %", (*(_range(_minus(row.difference_high), _minus(row.difference_low)) for row in rows), *empty)),
+            Column("relative", (*(_percent(row.relative_drop) for row in rows), *empty)),
+            Column("95 %", (*(_relative_range(row) for row in rows), *empty)),
+            Column("notes", (*notes, *silent.values()), "prose"),
         ),
         lead,
     )
+
+
+def _normalised(rows: Sequence[PerturbationRow], agent: Mapping[str, Any]) -> list[Table]:
+    if not rows:
+        return []
+    scores = [row.scores for row in rows if row.scores]
+    ends = dict.fromkeys(f"0 is {each.low_name}, 1 is {each.high_name}" for each in scores)
+    return [
+        Table(
+            "robustness of normalised scores",
+            (
+                Column("perturbation", tuple(row.perturbation for row in rows), "name"),
+                Column("sev.", tuple(str(row.severity) for row in rows)),
+                Column("", tuple(row.domain or "overall" for row in rows), "name"),
+                Column("tasks", tuple(str(each.tasks) for each in scores)),
+                Column("pairs", tuple(str(each.pairs) for each in scores)),
+                Column("control", tuple(_unit(each.control) for each in scores)),
+                Column("score", tuple(_unit(each.mean) for each in scores)),
+                Column("95 %", tuple(_span(each.mean_low, each.mean_high, _unit) for each in scores)),
+                Column("change", tuple(_unit(each.difference) for each in scores)),
+                Column("95 %", tuple(_span(each.difference_low, each.difference_high, _unit) for each in scores)),
+                Column("notes", tuple("" if row.tasks else _note(row, agent) for row in rows), "prose"),
+            ),
+            f"Of tasks without a success: means over tasks, each weighing the same; {'; '.join(ends)}. Control: of the unperturbed twins. "
+            "Change: over pairs, in the same unit. No interval where a task has one score, or all are equal.",
+        )
+    ]
 
 
 def _note(row: PerturbationRow, agent: Mapping[str, Any]) -> str:
@@ -61,7 +110,7 @@ def _note(row: PerturbationRow, agent: Mapping[str, Any]) -> str:
         parts.append("the control is 0: nothing to lose")
     if row.agent_errors:
         parts.append(f"{row.agent_errors} agent errors")
-    if row.recovery_n is not None:
+    if row.recovery_n is not None and row.tasks:
         found = f"{_percent(row.recovery_rate)} % of {row.recovery_n}" if row.recovery_n else "none to recover from"
         parts.append(f"recovered: {found}")
     if row.interaction is not None:
@@ -82,45 +131,45 @@ def _scores(rows: Sequence[PerturbationRow]) -> list[Table]:
                 Column("pairs", tuple(str(row.pairs) for row in rows)),
                 Column("score", tuple(_number(row.score_mean) for row in rows)),
                 Column("change", tuple(_number(row.score_difference) for row in rows)),
-                Column(
-                    "95 %",
-                    tuple(
-                        ""
-                        if row.score_difference_low is None
-                        else f"{_number(row.score_difference_low)} to {_number(row.score_difference_high)}"
-                        for row in rows
-                    ),
-                ),
+                Column("95 %", tuple(_span(row.score_difference_low, row.score_difference_high, _number) for row in rows)),
             ),
-            "Tasks without a success. Change: the mean over pairs of a case and its unperturbed twin.",
+            "Tasks without a success, each in its own points. Change: the mean over pairs of a case and its unperturbed twin.",
         )
     ]
 
 
-def _curves(rows: Sequence[PerturbationRow], by_domain: bool) -> list[Table]:
+def _areas(rows: Sequence[PerturbationRow], points: Sequence[PerturbationRow], measure: str) -> list[Table]:
+    """`points`: the rows at single severities that another table has; those of a single severity have no curve."""
     severities: dict[tuple[str, str | None], list[int]] = {}
-    for row in rows:
-        if row.severity and row.task is None:
-            severities.setdefault((row.perturbation, row.domain), []).append(row.severity)
+    for point in points:
+        severities.setdefault((point.perturbation, point.domain), []).append(point.severity or 0)
+    curves = [row for row in rows if row.severity is None and row.task is None and (row.perturbation, row.domain) in severities]
+    found = [(row, row if measure == "success rate" else row.scores) for row in curves]
     shown = [
-        row for row in rows if row.severity is None and row.task is None and row.area is not None and (row.domain is None or by_domain)
+        (row, each)
+        for row, each in found
+        if each is not None and each.area is not None
+        if len(severities[row.perturbation, row.domain]) > 1 or each.corruption_error is not None
     ]
-    shown = [row for row in shown if len(severities[row.perturbation, row.domain]) > 1 or row.corruption_error is not None]
     if not shown:
         return []
-    lead = "Area: under the success rate from severity 0, the control, to the highest; 100 is a rate of 100 % everywhere."
-    if any(row.corruption_error is not None for row in shown):
-        lead += " Corruption error: failures as a share of the baseline run's, smaller is better."
+    write, unit = (_percent, " %") if measure == "success rate" else (_unit, "")
+    best = "100 is a rate of 100 % everywhere" if unit else "1 is a mean of 1 everywhere"
+    lead = f"Area: under the {measure} from severity 0, the control, to the highest; {best}."
+    if any(each.corruption_error is not None for _, each in shown):
+        losses = "failures" if unit else "shortfall from 1"
+        lead += f" Corruption error: {losses} as a share of the baseline run's, smaller is better."
+    controls = (each.control_rate if isinstance(each, PerturbationRow) else each.control for _, each in shown)
     return [
         Table(
-            "over all severities",
+            f"{measure} over all severities",
             (
-                Column("perturbation", tuple(row.perturbation for row in shown), "name"),
-                Column("", tuple(row.domain or "overall" for row in shown), "name"),
-                Column("severities", tuple(", ".join(map(str, severities[row.perturbation, row.domain])) for row in shown)),
-                Column("control %", tuple(_percent(row.control_rate) for row in shown)),
-                Column("area %", tuple(_percent(row.area) for row in shown)),
-                Column("corruption error %", tuple(_percent(row.corruption_error) for row in shown)),
+                Column("perturbation", tuple(row.perturbation for row, _ in shown), "name"),
+                Column("", tuple(row.domain or "overall" for row, _ in shown), "name"),
+                Column("severities", tuple(", ".join(map(str, severities[row.perturbation, row.domain])) for row, _ in shown)),
+                Column(f"control{unit}", tuple(map(write, controls))),
+                Column(f"area{unit}", tuple(write(each.area) for _, each in shown)),
+                Column("corruption error %", tuple(_percent(each.corruption_error) for _, each in shown)),
             ),
             lead,
         )
@@ -162,8 +211,16 @@ def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.2f}"
 
 
+def _unit(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
+
+
 def _range(low: float | None, high: float | None) -> str:
-    return "" if low is None or high is None else f"{_percent(low)} to {_percent(high)}"
+    return _span(low, high, _percent)
+
+
+def _span(low: float | None, high: float | None, write: Callable[[float | None], str]) -> str:
+    return "" if low is None or high is None else f"{write(low)} to {write(high)}"
 
 
 def _relative_range(row: PerturbationRow) -> str:
@@ -177,21 +234,34 @@ def render_effects(rows: Sequence[Effects], format: str) -> str:
     """The differences in differences of two runs, as text, markdown or json."""
     if format == "json":
         return json.dumps({"schema": 1, "effects": [dataclasses.asdict(row) for row in rows]}, indent=1, allow_nan=False)
+    tables = [
+        table for measure in ("success", "normalised") for table in _effects([row for row in rows if row.measure == measure], measure)
+    ]
+    return (markdown_page if format == "markdown" else text_page)([], tables).strip()
+
+
+def _effects(rows: Sequence[Effects], measure: str) -> list[Table]:
     domains = {row.domain for row in rows if row.domain}
     shown = [row for row in rows if row.domain is None or len(domains) > 1]
-    table = Table(
-        "who loses less",
-        (
-            Column("perturbation", tuple(row.perturbation for row in shown), "name"),
-            Column("severity", tuple(str(row.severity) for row in shown)),
-            Column("", tuple(row.domain or "overall" for row in shown), "name"),
-            Column("tasks", tuple(str(row.tasks) for row in shown)),
-            Column("pairs", tuple(str(row.pairs) for row in shown)),
-            Column("base %", tuple(f"{_percent(row.base_control)} -> {_percent(row.base_rate)}" for row in shown)),
-            Column("new %", tuple(f"{_percent(row.new_control)} -> {_percent(row.new_rate)}" for row in shown)),
-            Column("difference", tuple(f"{100 * row.difference:+.1f}" for row in shown)),
-            Column("95 %", tuple(_range(row.difference_low, row.difference_high) for row in shown)),
-        ),
-        "Control -> perturbed, over the cases that both runs played. Difference: of the changes, in points; above 0 the new run loses less.",
-    )
-    return (markdown_page if format == "markdown" else text_page)([], [table]).strip()
+    if not shown:
+        return []
+    rates = measure == "success"
+    write, sign = (_percent, lambda row: f"{100 * row.difference:+.1f}") if rates else (_unit, lambda row: f"{row.difference:+.3f}")
+    unit, points = (" %", "points") if rates else ("", "normalised scores, of tasks without a success")
+    return [
+        Table(
+            "who loses less" if rates else "who loses less of the score",
+            (
+                Column("perturbation", tuple(row.perturbation for row in shown), "name"),
+                Column("severity", tuple(str(row.severity) for row in shown)),
+                Column("", tuple(row.domain or "overall" for row in shown), "name"),
+                Column("tasks", tuple(str(row.tasks) for row in shown)),
+                Column("pairs", tuple(str(row.pairs) for row in shown)),
+                Column(f"base{unit}", tuple(f"{write(row.base_control)} -> {write(row.base_rate)}" for row in shown)),
+                Column(f"new{unit}", tuple(f"{write(row.new_control)} -> {write(row.new_rate)}" for row in shown)),
+                Column("difference", tuple(map(sign, shown))),
+                Column("95 %", tuple(_span(row.difference_low, row.difference_high, write) for row in shown)),
+            ),
+            f"Control -> perturbed, over the cases that both runs played. Difference: of the changes, in {points}; above 0 the new run loses less.",
+        )
+    ]

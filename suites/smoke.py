@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 
-from harness.core import Suite, Task
+from harness.core import Normaliser, Suite, Task
 from suites import (
     alfworld,
     atari,
@@ -68,6 +68,7 @@ SUITES: tuple[Suite, ...] = (
                 params={"id": "CartPole-v1"},
                 success=None,
                 rule="steps upright, at most 500",
+                normaliser=Normaliser(0, 500, "no step", "all 500 steps", "Gymnasium: an episode of CartPole-v1 has at most 500 steps"),
             ),
         ),
         episodes=2,

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from adapters.gym import LONGEST_EPISODE, GymAdapter, task_for
+from adapters.gym import EXPERTS, LONGEST_EPISODE, GymAdapter, task_for
 from harness.contract import check_adapter
 from harness.core import BadAction, Box, Case, Discrete, MultiDiscrete, Spec, Task, Text, UserError
 
@@ -322,3 +322,29 @@ def test_frames() -> None:
         undrawable.render()
     with pytest.raises(UserError, match="draws no frames"):
         blind.render()
+
+
+@pytest.mark.parametrize("env_id", EXPERTS)
+def test_experts_solve_their_games(env_id: str) -> None:
+    task = task_for(env_id)
+    adapter, returns = GymAdapter(task), []
+    for seed in range(100):
+        step, total, executed = adapter.reset(Case(task, seed)), 0.0, None
+        while not (step.terminated or step.truncated):
+            executed = adapter.expert(executed)
+            step = adapter.step(executed)
+            total += step.reward
+        returns.append(total)
+    assert np.mean(returns) >= gymnasium.spec(env_id).reward_threshold
+    assert min(returns) >= {"CartPole-v1": 500, "MountainCar-v0": -125}[env_id]
+
+
+def test_who_has_an_expert() -> None:
+    assert GymAdapter.has_expert(task_for("CartPole-v1"))
+    for task in (task_for("CartPole-v1", {"sutton_barto_reward": True}), task_for("Acrobot-v1")):
+        assert not GymAdapter.has_expert(task)
+        adapter = GymAdapter(task)
+        adapter.reset(Case(task, 0))
+        with pytest.raises(UserError, match="has no expert"):
+            adapter.expert(None)
+    check_adapter(task_for("MountainCar-v0"), steps=25)

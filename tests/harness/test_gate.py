@@ -13,14 +13,16 @@ import pytest
 import toys
 from conftest import Notes, Run, plan_of
 
-from harness.core import Normaliser, Task, UserError
+from harness.core import Normaliser, Suite, Task, UserError
 from harness.gate import Gate, Gated, GateOptions
 from harness.identity import AgentSpec
 from harness.pairs import Pair, Side, TaskPairs, differing, pair_up, read_side, value
+from harness.perturb import choose
 from harness.plan import PlanItem
 from harness.rounds import GateRounds, WidthRounds, round_sizes
-from harness.runner import RunOptions, play
+from harness.runner import RunOptions, make_plan, play
 from harness.verdict import compare_pairs
+from leaderboards.compare import of_gate, render_compared
 
 Play = Callable[..., Run]
 TASKS = [toys.toy_task(name) for name in ("a", "b", "c")]
@@ -213,6 +215,27 @@ def test_a_missing_case_leaves_no_verdict_and_is_played_again(play_toys: Play, t
     fixed.touch()
     again = gate(base, "ExpertAgent", tmp_path / "run", sequential=sequential, margin=0.1)
     assert (again.comparison.verdict, again.comparison.missing) == ("pass", 0)
+
+
+@pytest.mark.parametrize("sequential", [False, True])
+def test_a_perturbation_that_does_not_apply_to_the_new_agent_is_named(tmp_path: Path, sequential: bool) -> None:
+    suite = Suite("toys", "toys", (toys.toy_task("a"), toys.toy_task("b")), 4)
+    spec = AgentSpec("image", "toys:ImageAgent", {})
+    arms = choose("history:1,action_random:1", ())
+    plan = make_plan([(suite, task) for task in suite.tasks], spec, episodes=None, seed=0, perturb=arms)
+    play(spec, ["toys"], plan, tmp_path / "base", RunOptions(), Notes())
+    base = read_side(tmp_path / "base")
+    for _ in range(2):  # the same command again says the same
+        found = gate(base, "ExpertAgent", tmp_path / "run", sequential=sequential)
+        assert (found.comparison.verdict, found.comparison.exit_code) == ("none", 4)
+        why = "history:1 of the base does not apply to this agent in toys/a@1 and 1 more (the agent is shown one observation at a time"
+        assert why in found.comparison.why
+        assert found.comparison.why.startswith("8 cases without a score")
+        assert "none by playing again" in found.stopped()
+        assert len(found.unfit) == 2
+        assert why in render_compared(of_gate(found, base), "markdown")
+    whole = gate(base, "ImageAgent", tmp_path / "other", sequential=sequential)
+    assert (whole.unfit, whole.comparison.missing) == ((), 0)
 
 
 def test_an_unfinished_base_is_refused(play_toys: Play, tmp_path: Path) -> None:

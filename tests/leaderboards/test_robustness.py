@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import math
 from pathlib import Path
@@ -12,13 +14,16 @@ import pytest
 
 from harness.core import Normaliser, Perturbation, Task, UserError
 from harness.plan import NotRun, Plan, PlanItem
-from harness.stats import wilson
-from leaderboards.curves import draw_curves
+from harness.stats import mean_score, wilson
+from leaderboards.curves import draw_curves, figure_of
+from leaderboards.losses import difference_in_differences
+from leaderboards.outcomes import Outcomes
 from leaderboards.ratio import ratio_of_means
 from leaderboards.render import FORMATS, render
 from leaderboards.report import build
-from leaderboards.robustness import Outcomes, PerturbationRow, difference_in_differences, robustness
-from leaderboards.robustness_tables import render_effects
+from leaderboards.robustness import PerturbationRow, robustness
+from leaderboards.robustness_tables import render_effects, robustness_tables
+from leaderboards.score_effects import mean_of_means
 
 NOISE, STRONG = (Perturbation("action_noise", 1, {"sigma": 0.05}),), (Perturbation("action_noise", 4, {"sigma": 0.3}),)
 LATE, BURST = (Perturbation("action_delay", 2, {"steps": 2}),), (Perturbation("burst", 3, {"steps": 5}),)
@@ -165,6 +170,89 @@ def test_tasks_with_a_score_only() -> None:
     assert row(rows, "action_noise", 1).tasks == 0
 
 
+GAMES = Plan(
+    (
+        item("pong", "games", 4, success=None, normaliser=Normaliser(0, 10)),
+        item("snake", "games", 4, success=None, normaliser=Normaliser(100, 200, "standing still", "the best")),
+        item("raw", "games", 4, success=None),
+        item("reach", episodes=4),
+    ),
+    perturbations=(NOISE, STRONG),
+)
+SCORES: dict[tuple[str, int], int | list[float]] = {
+    ("pong", 0): [4.0, 5, 6, 7], ("pong", 1): [2.0, 4, 3, 7], ("pong", 2): [0.0, 1, 2, 1],
+    ("snake", 0): [200.0, 250, 200, 150], ("snake", 1): [200.0, 200, 150, 150], ("snake", 2): [100.0, 100, 100, 100],
+    ("raw", 0): [3.0, 4, 5, 6], ("raw", 1): [3.0, 3, 3, 3], ("raw", 2): [3.0, 2, 3, 3],
+    ("reach", 0): 4, ("reach", 1): 2, ("reach", 2): 1,
+}  # fmt: skip
+
+
+def test_normalised_scores_stand_beside_the_rates() -> None:
+    rows = robustness(fill(GAMES, SCORES))
+    found = row(rows, "action_noise", 1, "games")
+    assert (found.tasks, found.pairs, found.success_rate, found.control_rate, found.n) == (0, 0, None, None, 12)
+    games = found.scores
+    assert games is not None
+    assert (games.tasks, games.pairs) == (2, 8), "the one with raw scores alone is in no mean"
+    assert games.low_name == "random or standing still"
+    assert games.control == pytest.approx((0.55 + 1.0) / 2)
+    assert games.mean == pytest.approx((0.4 + 0.75) / 2)
+    assert games.difference == pytest.approx(games.mean - games.control)
+    assert games.optimality_gap == pytest.approx((0.6 + 0.25) / 2)
+    assert games.mean_low is not None
+    assert games.mean_high is not None
+    assert games.mean_low < games.mean < games.mean_high
+    assert found.normalised == pytest.approx(games.mean)
+    overall = row(rows, "action_noise", 1)
+    assert overall.scores == games
+    assert (overall.tasks, overall.success_rate, overall.pairs) == (1, 0.5, 4), "rates are of the task with a success"
+    assert overall.normalised == pytest.approx((0.4 + 0.75 + 0.5) / 3)
+    assert row(rows, "action_noise", 1, "manipulation").scores is None
+    assert row(rows, "action_noise", 1, "games", "toy/raw@1").scores is None
+
+
+def test_area_and_corruption_error_of_scores() -> None:
+    """Under the normalised score; shortfalls from 1 take the place of failures, and what exceeds 1 makes up for nothing."""
+    baseline = fill(GAMES, {**SCORES, ("snake", 1): [300.0, 200, 150, 150], ("reach", 1): 0})
+    curve = row(robustness(fill(GAMES, SCORES), baseline), "action_noise", None, "games")
+    assert (curve.area, curve.corruption_error, curve.scores is None) == (None, None, False)
+    assert curve.scores is not None
+    # Points (0, .775), (1, .575), (4, .05): .675 * 1 + .3125 * 3, over 4.
+    assert curve.scores.area == pytest.approx((0.675 + 0.9375) / 4)
+    assert curve.scores.corruption_error == pytest.approx((0.425 + 0.95) / (0.425 + 0.95)), "300 points are no more than 200 here"
+    worse = row(robustness(fill(GAMES, SCORES), fill(GAMES, {**SCORES, ("snake", 1): [100.0] * 4})), "action_noise", None, "games")
+    assert worse.scores is not None
+    assert worse.scores.corruption_error == pytest.approx((0.425 + 0.95) / (0.8 + 0.95))
+    rates = row(robustness(fill(GAMES, SCORES), baseline), "action_noise", None)
+    assert rates.area == pytest.approx((0.75 * 1 + 0.375 * 3) / 4)
+    assert rates.corruption_error == pytest.approx((0.5 + 0.75) / (1 + 0.75))
+    raw = Plan((GAMES.items[2],), perturbations=GAMES.perturbations)
+    assert not [r for r in robustness(fill(raw, SCORES)) if r.severity is None], "raw scores have no area"
+
+
+def test_the_interval_of_a_mean_of_means() -> None:
+    one = np.array([0.1, 0.4, 0.2, 0.7])
+    found, student = mean_of_means([one]), mean_score(one)
+    assert found == pytest.approx((student.value, student.low, student.high))
+    assert mean_of_means([]) == (None, None, None)
+    assert mean_of_means([one, np.array([0.5])]) == (pytest.approx(0.425), None, None)
+    assert mean_of_means([np.full(5, 0.1), np.full(9, 0.3)]) == (pytest.approx(0.2), None, None)
+    from scipy import stats
+
+    other = np.array([0.9, 0.3, 0.8, 0.1, 0.6, 0.2])
+    _, low, high = mean_of_means([one, -other])  # half of Welch's interval of the difference
+    bounds = stats.ttest_ind(one, other, equal_var=False).confidence_interval()
+    assert (low, high) == pytest.approx((bounds.low / 2, bounds.high / 2))
+    rng = np.random.default_rng(0)
+    inside = 0
+    for _ in range(400):
+        _, low, high = mean_of_means([rng.normal(0.2, 0.1, 5), rng.normal(0.8, 0.4, 12)])
+        assert low is not None
+        assert high is not None
+        inside += low <= 0.5 <= high
+    assert 370 <= inside <= 390
+
+
 def test_what_is_not_played_in_a_task_is_in_no_figure() -> None:
     other = (Perturbation("hue", 1, {"degrees": 15}),)
     plan = Plan((item("reach", arms=(0,)), item("walk", "navigation")), perturbations=(NOISE, other))
@@ -197,6 +285,27 @@ def test_who_loses_less() -> None:
         difference_in_differences(base, elsewhere)
 
 
+def test_who_loses_less_of_the_score() -> None:
+    base, new = fill(GAMES, SCORES), fill(GAMES, {**SCORES, ("pong", 2): [4.0, 4, 6, 6], ("reach", 2): 4})
+    effects = {(each.severity, each.domain, each.measure): each for each in difference_in_differences(base, new)}
+    games = effects[4, "games", "normalised"]
+    assert (games.tasks, games.pairs) == (2, 8)
+    assert (games.base_control, games.base_rate, games.new_control, games.new_rate) == pytest.approx((0.775, 0.05, 0.775, 0.25))
+    assert games.difference == pytest.approx(0.2)
+    assert games.difference_low is not None
+    assert games.difference_high is not None
+    assert games.difference_low < 0.2 < games.difference_high
+    assert effects[4, None, "success"].difference == pytest.approx(0.75)
+    assert (4, "games", "success") not in effects
+    text = render_effects(list(effects.values()), "text")
+    assert "WHO LOSES LESS OF THE SCORE" in text
+    assert "+0.200" in text
+    assert "+75.0" in text
+    raw = fill(Plan((GAMES.items[2],), perturbations=GAMES.perturbations), SCORES)
+    with pytest.raises(UserError, match="a success or a normalised score"):
+        difference_in_differences(raw, raw)
+
+
 def test_the_ratios_interval_covers() -> None:
     """Donner & Zou's interval with a correlation, over tasks that weigh the same: close to what it promises."""
     rng, inside, total = np.random.default_rng(0), 0, 0
@@ -217,7 +326,10 @@ def test_the_ratios_interval_covers() -> None:
 
 def report_lines() -> tuple[dict[str, Any], list[dict[str, Any]]]:
     rows = (NotRun("toy/walk@1", "navigation", "toy", "there is no picture here", "leave it out", "hue:1"),)
-    plan = Plan(PLAN.items, perturbations=(*PLAN.perturbations, (Perturbation("hue", 1, {"degrees": 15}),)), not_run=rows)
+    return run_of(Plan(PLAN.items, perturbations=(*PLAN.perturbations, (Perturbation("hue", 1, {"degrees": 15}),)), not_run=rows), WINS)
+
+
+def run_of(plan: Plan, wins: dict[tuple[str, int], int | list[float]]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     agent = {
         "name": "mine",
         "entry": "toys:GoodAgent",
@@ -231,7 +343,7 @@ def report_lines() -> tuple[dict[str, Any], list[dict[str, Any]]]:
         "schema": 1, "bench": "0.1.0", "commit": None, "command": "bench run", "agent": agent, "suites": ["toy"], "machine": {},
         "created": "2026-01-01T00:00:00+00:00", "finished": "2026-01-01T00:00:01+00:00", "plan": plan.to_json(),
     }  # fmt: skip
-    return run, lines(plan, WINS)
+    return run, lines(plan, wins)
 
 
 @pytest.mark.parametrize("format", FORMATS)
@@ -272,6 +384,63 @@ def test_the_text_says_what_matters() -> None:
     assert "there is no picture here" in text
     clean = next(line for line in text.splitlines() if line.startswith("toy/reach@1"))
     assert " 100.0 " in clean  # the table of tasks is of unperturbed cases
+
+
+def test_every_domain_of_the_run_is_told_of() -> None:
+    absent = (
+        NotRun("toy/doom@1", "games", "toy", "this task has no expert", "play it with another agent"),
+        NotRun("toy/press@1", "ui", "toy", "this task has no expert", "play it with another agent"),
+        NotRun("toy/type@1", "ui", "toy", "this task has no expert", "play it with another agent"),
+    )
+    run, episodes = run_of(Plan(GAMES.items, perturbations=GAMES.perturbations, not_run=absent), SCORES)
+    for format in FORMATS:
+        assert render(build(run, episodes), format)
+    (cell,) = {
+        line["scores"]
+        for line in csv.DictReader(io.StringIO(render(build(run, episodes), "csv")))
+        if (line["perturbation"], line["severity"], line["domain"], line["task"]) == ("action_noise", "4", "games", "")
+    }
+    assert json.loads(cell)["mean"] == pytest.approx(0.05)
+    text = render(build(run, episodes), "text")
+    tables = {part.partition("\n")[0]: " ".join(part.split()) for part in text.split("\n\n\n")}
+    assert {"ROBUSTNESS", "ROBUSTNESS OF NORMALISED SCORES", "ROBUSTNESS OF SCORES"} <= tables.keys()
+    rates = tables["ROBUSTNESS"]
+    assert "action_noise 4 manipulation 4 100.0 25.0" in rates
+    columns = {column.name: column.cells for column in robustness_tables(build(run, episodes))[0].columns}
+    assert dict(zip(columns[""][-2:], columns["notes"][-2:])) == {
+        "games": "1 task: this task has no expert; 3 tasks: no success here, a score: see below",
+        "ui": "2 tasks: this task has no expert",
+    }
+    scores = tables["ROBUSTNESS OF NORMALISED SCORES"]
+    assert "action_noise 4 games 2 8 0.775 0.050" in scores
+    assert "manipulation" not in scores
+    assert "overall 1, 4 100.0 46.9" in tables["SUCCESS RATE OVER ALL SEVERITIES"]
+    assert "games 1, 4 0.775 0.403" in tables["NORMALISED SCORE OVER ALL SEVERITIES"]
+    alone, few = run_of(Plan(GAMES.items[:3], perturbations=GAMES.perturbations), SCORES)
+    assert "\nROBUSTNESS\n" not in render(build(alone, few), "text"), "there are no rates"
+
+
+def test_success_and_score_never_share_an_axis() -> None:
+    pytest.importorskip("matplotlib")
+    figure = figure_of(robustness(fill(GAMES, SCORES)), "mine")
+    rates, scores = figure.axes
+    assert (rates.get_title(), scores.get_title()) == ("manipulation", "games: score")
+    assert rates.get_ylabel() == "success rate, %"
+    assert scores.get_ylabel() == "normalised score\n0: random or standing still, 1: human or the best"
+    assert [list(axes.containers[0].lines[0].get_ydata()) for axes in (rates, scores)] == [
+        pytest.approx([100, 50, 25]),
+        pytest.approx([0.775, 0.575, 0.05]),
+    ]
+    (bars,) = scores.containers[0].lines[2]
+    games = row(robustness(fill(GAMES, SCORES)), "action_noise", 1, "games").scores
+    assert games is not None
+    assert bars.get_segments()[1][:, 1] == pytest.approx([games.mean_low, games.mean_high])
+    assert scores.get_ylim()[0] < 0
+    assert scores.get_ylim()[1] < 1.5
+    high = figure_of(robustness(fill(GAMES, {**SCORES, ("pong", 1): [90.0, 91, 89, 90]})), "mine").axes[1]
+    assert high.get_ylim()[1] > 4.8, "nothing is cut off"
+    with pytest.raises(UserError, match="no curve"):
+        figure_of(robustness(fill(Plan((GAMES.items[2],), perturbations=(NOISE,)), SCORES)), "mine")
 
 
 @pytest.mark.parametrize("name", ["curves.png", "curves.svg"])

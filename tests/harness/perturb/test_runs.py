@@ -16,13 +16,14 @@ import toys
 
 from harness.core import Agent, Answer, Case, Native, Task, TimeStep, Turn, UserError
 from harness.identity import AgentSpec
+from harness.pairs import read_side
 from harness.perturb import choose
 from harness.plan import Plan
 from harness.runner import RunOptions, make_plan, play
 from harness.store import read_run
 from harness.traces import read_traces
+from leaderboards.outcomes import read
 from leaderboards.report import load as load_report
-from leaderboards.robustness import read
 
 NATIVES = {"wind", "friction"}
 
@@ -206,7 +207,7 @@ def test_what_the_simulator_does_itself(tmp_path: Path) -> None:
 
 def test_the_report_pairs_each_case_with_its_twin(tmp_path: Path) -> None:
     run(tmp_path, "action_random:1,3,5,burst:5", [GOAL, GLIDE], episodes=8)
-    outcomes = read(tmp_path)
+    outcomes = read(read_side(tmp_path))
     report = load_report(tmp_path)
     overall = {(row.perturbation, row.severity): row for row in report.perturbations if row.task is None and row.domain is None}
     assert set(overall) == {
