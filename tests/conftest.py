@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import signal
 import subprocess
@@ -180,3 +181,19 @@ def slow_results(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any
     results = results_of(folder / "run")
     assert len(results) == 12
     return results
+
+
+def planned(path: Path) -> dict[str, Any]:
+    """run.json."""
+    found: dict[str, Any] = json.loads((path / "run.json").read_text())
+    return found
+
+
+def refused(said: Said, words: str) -> None:
+    """Exit 2, one message, nothing else, and no run left behind."""
+    assert said.code == 2, said
+    assert words in said.err
+    assert "Traceback" not in said.err
+    assert said.out == ""
+    assert len(said.err.strip().splitlines()) <= 4
+    assert not Path("runs").exists()

@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import toysuite
-from conftest import ROOT, SLOW_RUN, Said, bench_process, bench_there, results_of, wait_for_lines
+from conftest import ROOT, SLOW_RUN, Said, bench_process, bench_there, planned, refused, results_of, wait_for_lines
 
 Bench = Callable[..., Said]
 
@@ -36,34 +35,6 @@ assert dict(os.environ) == before, "an environment variable was set"
 assert not {set(HEAVY)} & sys.modules.keys(), {set(HEAVY)} & sys.modules.keys()
 """
 QUICK = ("--suite", "toysuite:QUICK", "--workers", 0)
-MINE = """
-from harness.core import Agent
-
-class MyAgent(Agent):
-    reads = ("state",)
-
-    def __init__(self, gain: float = 1.0) -> None:
-        self.gain = gain
-
-    def act(self, turns):
-        return [int(self.gain * turn.observation["state"][2] > 0) for turn in turns]
-"""
-
-
-def planned(path: Path) -> dict[str, Any]:
-    """run.json."""
-    found: dict[str, Any] = json.loads((path / "run.json").read_text())
-    return found
-
-
-def refused(said: Said, words: str) -> None:
-    """Exit 2, one message, nothing else, and no run left behind."""
-    assert said.code == 2, said
-    assert words in said.err
-    assert "Traceback" not in said.err
-    assert said.out == ""
-    assert len(said.err.strip().splitlines()) <= 4
-    assert not Path("runs").exists()
 
 
 # What there is
@@ -176,14 +147,6 @@ def test_a_misspelt_task_is_guessed(bench_here: Bench) -> None:
 def test_one_misspelt_task_of_several_is_refused(bench_here: Bench) -> None:
     words = ("run", "--agent", "uniform", *QUICK, "--tasks", "glide,gaol")
     refused(bench_here(*words), "gaol")
-
-
-def test_an_agent_that_cannot_be_built_leaves_no_run(bench_here: Bench) -> None:
-    Path("mine.py").write_text(MINE.replace("self.gain = gain", "raise ValueError('no weights')"))
-    said = bench_here("run", "--agent", "mine:MyAgent", *QUICK)
-    assert "the agent mine:MyAgent cannot be built: ValueError: no weights" in said.err
-    assert said.code == 2
-    assert not list(Path().glob("runs/*"))
 
 
 @pytest.mark.parametrize("module", ["ray", "gymnasium"])
@@ -405,101 +368,3 @@ def test_ctrl_c_says_what_to_do(bench_here: Bench, monkeypatch: pytest.MonkeyPat
     said = bench_here("run", "--agent", "toys:GoodAgent", *QUICK)
     assert said.code == 130
     assert "the same command goes on where it stopped" in said.err
-
-
-# The user's own
-
-
-def test_an_agent_in_a_file_here(tmp_path: Path) -> None:
-    (tmp_path / "mine.py").write_text(MINE)
-    words = ("run", "--agent", "mine:MyAgent", "--suite", "gym:CartPole-v1", "--episodes", 3, "--workers", 0, "--out", "run")
-    said = bench_there(*words, "--agent-arg", "gain=-1", cwd=tmp_path)
-    assert said.code == 0, said.err
-    assert "mine:MyAgent" in said.out
-    assert [line["task"] for line in results_of(tmp_path / "run")] == ["gym/CartPole-v1@1"] * 3
-    assert planned(tmp_path / "run")["agent"]["args"] == {"gain": -1}
-
-
-SUITE = """
-from harness.core import Suite, Task
-
-SUITES = [
-    Suite("mine", "mine", (Task("mine/pole@1", "games", "adapters.gym:GymAdapter", {"id": "CartPole-v1"}, 30, None, "steps"),), 2)
-]
-"""
-TOML = """
-name = "mine"
-episodes = 2
-
-[[task]]
-id = "mine/pole@1"
-domain = "games"
-adapter = "adapters.gym:GymAdapter"
-params = {id = "CartPole-v1"}
-max_steps = 30
-rule = "thirty steps"
-"""
-
-
-@pytest.mark.parametrize("suite", ["mysuite", "mysuite:SUITES", "mine.toml"])
-def test_own_agent_and_own_suite_in_workers(bench_here: Bench, ray_here: None, suite: str) -> None:
-    Path("mine.py").write_text(MINE)
-    Path("mysuite.py").write_text(SUITE)
-    Path("mine.toml").write_text(TOML)
-    said = bench_here("run", "--agent", "mine:MyAgent", "--suite", suite, "--workers", 1, "--out", "run")
-    assert said.code == 0, said.err
-    assert [(line["task"], line["status"]) for line in results_of(Path("run"))] == [("mine/pole@1", "finished")] * 2
-    assert json.loads(bench_here("report", "run", "--format", "json").out)["run"]["suites"] == ["mine"]
-
-
-def test_several_suites_at_once(bench_here: Bench) -> None:
-    Path("mine.toml").write_text(TOML)
-    said = bench_here("run", "--agent", "uniform", "--suite", "toysuite:QUICK,mine.toml,gym:CartPole-v1", "--episodes", 1, "--workers", 0)
-    assert said.code == 0, said.err
-    (run,) = Path("runs").iterdir()
-    assert len(results_of(run)) == len(toysuite.QUICK.tasks) + 2
-
-
-def test_blind_plays_the_habit_of_a_recorded_run(bench_here: Bench) -> None:
-    assert bench_here("run", "--agent", "toys:GoodAgent", *QUICK, "--out", "seen").code == 0
-    words = ("run", "--agent", "blind", *QUICK, "--agent-arg", "record=seen", "--out", "blind")
-    assert bench_here(*words).code == 0
-    seen, blind = results_of(Path("seen")), results_of(Path("blind"))
-    assert 0 < sum(bool(line["success"]) for line in blind) < sum(bool(line["success"]) for line in seen)
-    said = bench_here("run", "--agent", "blind", *QUICK, "--agent-arg", "record=nowhere", "--out", "other")
-    assert said.code == 2
-    assert "nowhere has no recorded actions" in said.err
-
-
-@pytest.mark.parametrize("change", ["size = 6", "rule = 'another'"])
-def test_two_tasks_of_one_id_are_refused(bench_here: Bench, change: str) -> None:
-    toy = 'name = "{}"\nepisodes = 1\n[[task]]\nid = "toys/goal@1"\ndomain = "navigation"\nadapter = "toys:ToyAdapter"\nmax_steps = 9\n{}\n'
-    Path("a.toml").write_text(toy.format("a", ""))
-    Path("b.toml").write_text(toy.format("b", f"params = {{{change}}}" if "size" in change else change))
-    refused(bench_here("run", "--agent", "uniform", "--suite", "a.toml,b.toml", "--workers", 0), "toys/goal@1")
-
-
-def test_two_suites_of_one_name_are_refused(bench_here: Bench) -> None:
-    toy = 'name = "a"\nepisodes = 1\n[[task]]\nid = "toys/{}@1"\ndomain = "navigation"\nadapter = "toys:ToyAdapter"\nmax_steps = 9\n'
-    for name in ("a", "b"):
-        Path(f"{name}.toml").write_text(toy.format(name))
-    refused(bench_here("run", "--agent", "uniform", "--suite", "a.toml,b.toml", "--workers", 0), "b.toml")
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        ("episodes = 2", "episodes = 0"),
-        ("episodes = 2", "episodes = -3"),
-        ("max_steps = 30", "max_steps = 'thirty'"),
-        ("max_steps = 30", "max_steps = 0"),
-        ('{id = "CartPole-v1"}', "3"),
-        ('{id = "CartPole-v1"}', '{id = "CartPole-v1", since = 2020-01-01}'),
-        ('"adapters.gym:GymAdapter"', '"json:dumps"'),
-    ],
-    ids=str,
-)
-def test_a_suite_with_a_wrong_value_is_refused(bench_here: Bench, change: tuple[str, str]) -> None:
-    assert change[0] in TOML
-    Path("mine.toml").write_text(TOML.replace(*change))
-    refused(bench_here("run", "--agent", "uniform", "--suite", "mine.toml", "--workers", 0), "mine")

@@ -274,11 +274,10 @@ def test_it_learns_to_imitate(data: Path, tmp_path: Path) -> None:
 
 
 def test_without_weights_the_remedy_is_named(data: Path, tmp_path: Path) -> None:
-    for arguments in ({}, {"weights": str(tmp_path / "none")}):
+    without = AgentSpec("gea", "baselines.gea:GEA", {"weights": str(tmp_path / "none")})
+    for use in (without.build, without.to_json):
         with pytest.raises(UserError, match=r"bench demos .*bench train gea"):
-            AgentSpec("gea", "baselines.gea:GEA", arguments).build()
-        with pytest.raises(UserError, match=r"bench demos .*bench train gea"):
-            AgentSpec("gea", "baselines.gea:GEA", arguments).to_json()
+            use()
     with pytest.raises(UserError, match="no field 'layer'; it has"):
         configuration(tmp_path, None, {"layer": 3})
     with pytest.raises(UserError, match="recipes are nano, paper"):

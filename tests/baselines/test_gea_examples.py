@@ -1,0 +1,128 @@
+"""What GEA learns from: answers of the expert, at the places where they will be asked for, from every set of demonstrations."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import toys
+from toysuite import QUICK
+
+from baselines.gea.backbone import IGNORED
+from baselines.gea.config import Config, RVQConfig
+from baselines.gea.data import Examples
+from baselines.gea.policy import Policy
+from baselines.gea.prompt import introduction, look
+from baselines.gea.train import Job, train
+from harness.core import UI, Brief, Discrete, Element, Elements, UIAction
+from harness.demos.record import Recording, record
+from harness.progress import PlainProgress
+from harness.runner import RunOptions
+
+CONFIG = Config(
+    views=("state",), rvq=RVQConfig(codes=16, code_dim=8, hidden=32, steps=5, batch=64), words=300, width=32, layers=1, heads=2, mlp=32,
+    numbers=8, history=3, batch=8, steps=1, text_tokens=64,
+)  # fmt: skip
+BOTH = (toys.TASKS[0], dataclasses.replace(toys.TASKS[0], domain="planning"), toys.TASKS[1])
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ...]:
+    """One task in two domains, in sets of their own and unlike lengths, and a continuous one; a third of the actions is not the expert's."""
+    made = []
+    for number, task in enumerate(BOTH):
+        out = tmp_path_factory.mktemp("demos") / "d"
+        suite = dataclasses.replace(QUICK, name=f"quick{number}", tasks=(task,))
+        options = RunOptions(workers=0)
+        record([(suite, task)], out, Recording(("state",), noise=0.3), options, PlainProgress(), episodes=6, seed=number)
+        made.append(out)
+    return tuple(made)
+
+
+@pytest.fixture(scope="module")
+def examples(folders: tuple[Path, ...], tmp_path_factory: pytest.TempPathFactory) -> tuple[Examples, Policy]:
+    out = tmp_path_factory.mktemp("m")
+    for stage in ("tokenizer", "sft"):
+        train(stage, Job(folders, out, CONFIG), lambda _: None)
+    policy = Policy.load(out)
+    return Examples(folders, CONFIG, policy.backbone.words, policy.codec), policy
+
+
+def test_a_task_of_two_domains_is_drawn_from_both(examples: tuple[Examples, Policy], monkeypatch: pytest.MonkeyPatch) -> None:
+    found, _ = examples
+    drawn = []
+    real = found.example
+    monkeypatch.setattr(found, "example", lambda *which: drawn.append(which) or real(*which))
+    found.draw(np.random.default_rng(0), 1000)
+    steps = {(number, row.index, step) for number, demos in enumerate(found._sets) for row in demos.rows for step in range(row.steps)}
+    assert set(drawn) <= steps
+    assert len(set(drawn)) > 0.8 * len(steps), "every step of every set, whatever another set's lengths"
+
+
+def test_what_is_learned_is_the_experts_answer_to_what_was_seen(examples: tuple[Examples, Policy]) -> None:
+    """Each target is the answer of the example of that very step; a step at which something else was executed has none."""
+    found, policy = examples
+    learned = skipped = 0
+    for number, demos in enumerate(found._sets):
+        for row in demos.rows:
+            demo = demos.read(row.index)
+            for step in range(row.steps):
+                prompt, answer = found.example(number, row.index, step)
+                begin = step - len(prompt.actions)
+                for place in range(len(prompt.actions)):
+                    frame = demo.frames[begin + place]
+                    same = bool(np.array_equal(frame.action, frame.executed))
+                    assert (place in prompt.learned) is same
+                    learned, skipped = learned + same, skipped + (not same)
+                policy.backbone.look_at(prompt.looks, keep=False)
+                batch = policy.backbone.lay_out([prompt], [answer])
+                targets = batch.targets[0]
+                at = targets != IGNORED
+                assert bool((targets[at] == batch.ids[0][at]).all())
+                expected = [token for place in prompt.learned for token in found.example(number, row.index, begin + place)[1]]
+                assert targets[at].tolist() == [*expected, *answer]
+    assert learned > 20
+    assert skipped > 20
+
+
+def test_a_batch_in_parts_has_the_loss_of_the_whole(examples: tuple[Examples, Policy], monkeypatch: pytest.MonkeyPatch) -> None:
+    found, policy = examples
+    drawn = found.draw(np.random.default_rng(1), 9)
+    losses = []
+    for parts in (1, 4, 20):
+        monkeypatch.setattr("baselines.gea.policy.PARTS", parts)
+        with torch.no_grad():
+            losses.append(policy.sft_loss(*drawn).item())
+    assert losses == pytest.approx([losses[0]] * 3, rel=1e-4)
+
+
+def test_a_long_instruction_keeps_its_two_ends(examples: tuple[Examples, Policy]) -> None:
+    words = examples[1].backbone.words
+    brief = Brief({}, Discrete(2), "a body", "a world")
+    said = words.decode(introduction(brief, "In the beginning. " + "blah " * 200 + "The goal is 7.", words, CONFIG))
+    assert "In the beg" in said
+    assert said.endswith("The goal is 7.")
+    assert len(introduction(brief, "x" * 5000, words, CONFIG)) <= CONFIG.prompt_tokens
+
+
+def test_places_on_a_screen_are_told_in_the_blocks_of_a_click(examples: tuple[Examples, Policy]) -> None:
+    _, policy = examples
+    brief = Brief({"dom": Elements("the page")}, UI(160, 210, ("click", "wait")), "a mouse", "a page")
+    button = Element(7, 0, "button", "OK", "", "", (), 40.0, 105.0, 20.0, 10.0)
+    config = dataclasses.replace(CONFIG, views=("dom",))
+    said = policy.backbone.words.decode(look(brief, {"dom": (button,)}, policy.backbone.words, config).text)
+    assert said == ' dom: button "OK" 15 26'
+    click = policy.codec.tokens(brief.action, UIAction("click", ref=7), {"dom": (button,)})
+    assert policy.backbone.words.decode(click).startswith("click 15 26")

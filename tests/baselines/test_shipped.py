@@ -1,0 +1,102 @@
+"""The models that come with the product: small, safe to load, part of a run's identity, and better than chance on episodes of an evaluation."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import baselines
+from baselines.gea.agent import GEA, SHIPPED, GEABase, needs
+from baselines.gea.train import RECIPES
+from harness.catalogue import find_agent, find_suites, select_tasks
+from harness.contract import check_agent
+from harness.core import UserError
+from harness.progress import PlainProgress
+from harness.runner import RunOptions, make_plan, play
+from harness.store import read_episodes
+from suites import SUITES
+
+MODELS = ("gea-base", "gea")
+MIB = 1 << 20
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+def test_small_and_never_a_pickle() -> None:
+    files = [file for file in SHIPPED.rglob("*") if file.is_file()]
+    assert sum(file.stat().st_size for file in files) < 30 * MIB
+    assert {file.suffix for file in files} <= {".json", ".safetensors", ".md"}
+    card = (SHIPPED / "README.md").read_text()
+    assert all(f"`{name}`" in card for name in MODELS)
+
+
+def test_they_are_of_the_committed_recipe() -> None:
+    recipe = json.loads((RECIPES / "nano.json").read_text())
+    said = (RECIPES / "nano.sh").read_text()
+    for name in MODELS:
+        config, made = (json.loads((SHIPPED / name / file).read_text()) for file in ("config.json", "training.json"))
+        assert {key: config[key] for key in recipe} == recipe
+        assert made["sft"]["steps"] == recipe["steps"]
+        assert all(folder in said for folder in made["sft"]["data"])
+    assert "rl" not in json.loads((SHIPPED / "gea-base" / "training.json").read_text())
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_contract(name: str) -> None:
+    kind = {"gea": GEA, "gea-base": GEABase}[name]
+    tasks = [task for _, task in select_tasks(find_suites("smoke", SUITES), "*GoToRedBall,metaworld/reach-v3,pddl/blocksworld,smoke/pong")]
+    assert len(tasks) == 4
+    check_agent(kind, tasks, args={}, steps=4, tolerance=1e-5)
+
+
+def test_better_than_chance_where_it_is_good(tmp_path: Path) -> None:
+    rates: dict[str, Any] = {}
+    chosen = select_tasks(find_suites("babyai", SUITES), "*GoToRedBallNoDists,*GoToObj")
+    for name in ("gea", "gea-base", "uniform"):
+        spec = find_agent(name, {}, baselines.AGENTS)
+        play(spec, ["here"], make_plan(chosen, spec, episodes=15, seed=0), tmp_path / name, RunOptions(workers=0), PlainProgress())
+        rates[name] = np.mean([line["success"] for line in read_episodes(tmp_path / name)])
+    assert rates["gea"] >= 0.7, rates
+    assert rates["gea-base"] >= 0.6, rates
+    assert rates["uniform"] <= 0.5, rates
+
+
+def test_their_weights_are_part_of_their_identity(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    copy = tmp_path / "gea"
+    shutil.copytree(SHIPPED / "gea", copy)
+    monkeypatch.setattr(GEA, "files", (str(copy),))
+    prints = [find_agent("gea", {}, baselines.AGENTS).fingerprint()]
+    with (copy / "model.safetensors").open("r+b") as file:
+        file.seek(-1, 2)
+        last = file.read(1)
+        file.seek(-1, 2)
+        file.write(bytes([last[0] ^ 1]))
+    prints.append(find_agent("gea", {}, baselines.AGENTS).fingerprint())
+    assert prints[0] != prints[1]
+
+
+def test_naming_them_needs_no_torch() -> None:
+    script = (
+        "import baselines, harness.load, sys; [harness.load.load(e) for e in baselines.AGENTS.values()]; assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
+
+
+def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("baselines.gea.agent.PACKAGES", ("torch", "no_such_package"))
+    with pytest.raises(UserError, match=r"no_such_package: pip install 'bench\[gea\]'"):
+        needs()
