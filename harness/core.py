@@ -193,6 +193,8 @@ class Agent(ABC):
     """GPUs it needs; more than none makes it served."""
     served: ClassVar[bool] = False
     """Whether one instance serves all workers, with dynamic batching."""
+    files: ClassVar[tuple[str, ...]] = ()
+    """Files and folders that come with it, such as weights: part of its fingerprint, as its source is."""
 
     @classmethod
     def declares(cls, arguments: Mapping[str, Any]) -> tuple[tuple[str, ...], int]:

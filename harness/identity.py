@@ -60,13 +60,18 @@ class AgentSpec:
             raise UserError(f"the agent {self.entry} cannot be built: {type(fault).__name__}: {fault}") from fault
 
     def fingerprint(self) -> str:
-        """16 hexadecimal digits over entry, arguments, source and the content of files named in the arguments.
+        """16 hexadecimal digits over entry, arguments, source, the files that come with it, and those named in the arguments.
 
         The source is every Python file beside the class's module where that is a package, else the module's own file.
         """
         digest = hashlib.blake2b(json.dumps([self.entry, dict(self.args)], sort_keys=True).encode(), digest_size=8)
-        for file in _sources(self.kind()):
+        kind = self.kind()
+        for file in _sources(kind):
             digest.update(file.name.encode() + file.read_bytes())
+        for name in kind.files:
+            if not os.path.exists(name):
+                raise UserError(f"{self.entry} comes with {name}, which is not there: install its package again")
+            _hash_path(digest, Path(name))
         for value in self.args.values():
             if isinstance(value, str) and len(value) < 4096 and os.path.exists(value):
                 _hash_path(digest, Path(value))

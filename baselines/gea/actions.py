@@ -119,10 +119,16 @@ class ActionCodec:
     def tokens(self, spec: ActionSpec, action: Any, observation: Mapping[str, Any]) -> list[int]:
         """The answer that says `action`. An element named by its ref becomes the place of its middle."""
         if isinstance(spec, Box):
-            codes = self.tokenizer.encode(normalised(spec, action, self._dims)[None])[0]
-            return [self.words.size + level * self._codes + int(code) for level, code in enumerate(codes)]
+            return self.all_tokens(spec, [action], [observation])[0]
         said = self._said(spec, action, observation)
         return [token for part in said for token in self.words.encode(part)] + [self.words.eos]
+
+    def all_tokens(self, spec: ActionSpec, actions: Sequence[Any], observations: Sequence[Mapping[str, Any]]) -> list[list[int]]:
+        """The answers that say these actions: continuous ones are encoded at once."""
+        if not isinstance(spec, Box):
+            return [self.tokens(spec, action, observation) for action, observation in zip(actions, observations)]
+        codes = self.tokenizer.encode(np.stack([normalised(spec, action, self._dims) for action in actions]))
+        return (codes + self.words.size + self._codes * np.arange(self._codebooks)).tolist()
 
     def _said(self, spec: ActionSpec, action: Any, observation: Mapping[str, Any]) -> list[str]:
         if isinstance(spec, Discrete):

@@ -1,21 +1,34 @@
-"""GEA as an agent of the harness."""
+"""GEA as an agent of the harness. It is imported to be named and described, so torch is imported where it is built."""
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-import torch
 
 from baselines.gea.config import Config
-from baselines.gea.policy import Choice, Policy
 from baselines.gea.prompt import Look, Prompt, introduction, look
 from harness.core import Agent, Turn, UserError
 
-__all__ = ["GEA", "GEAServed", "ask"]
+if TYPE_CHECKING:
+    from baselines.gea.policy import Choice, Policy
 
-HINT = "bench run --agent baselines.gea:GEA --agent-arg weights=DIR"
+__all__ = ["GEA", "GEABase", "GEAServed", "ask", "needs"]
+
+BLINDLY = 4096
+"""Answers kept for tasks that show nothing which is read."""
+PACKAGES = ("einops", "peft", "safetensors", "tokenizers", "torch", "transformers", "vector_quantize_pytorch")
+SHIPPED = Path(__file__).parent / "weights"
+
+
+def needs() -> None:
+    """Raises UserError where a package of the method is missing."""
+    for package in PACKAGES:
+        if importlib.util.find_spec(package) is None:
+            raise UserError(f"GEA needs the package {package}: pip install 'bench[gea]'")
 
 
 class GEA(Agent):
@@ -28,46 +41,71 @@ class GEA(Agent):
 
     reads = Config.views
     history = Config.history
+    shipped: ClassVar[Path] = SHIPPED / "gea"
+    files = (str(shipped),)
 
-    def __init__(self, weights: str | None = None, exact: bool = False, threads: int = 0) -> None:
-        """`weights`: a folder that `bench train gea` wrote; `threads`: of torch, where there is no GPU (0: as they are).
+    def __init__(self, weights: str | None = None, exact: bool = False, threads: int = 1) -> None:
+        """`weights`: a folder that `bench train gea` wrote, else those that come with the product; `threads`: of torch, where there is no GPU (0: as
+        they are): workers make better use of cores, and the answers do not depend on their number.
 
         Raises UserError when there are no weights.
         """
         self.reads, self.history = self.declares({"weights": weights})  # type: ignore[misc]
+        import torch
+
+        from baselines.gea.policy import Policy
+
         if threads:
             torch.set_num_threads(threads)
-        self._policy = Policy.load(str(weights), "cuda" if torch.cuda.is_available() else "cpu")
+        self._policy = Policy.load(weights or self.shipped, "cuda" if torch.cuda.is_available() else "cpu")
         self._exact = exact
         self._looks: dict[str, dict[int, Look]] = {}
+        self._blindly: dict[Any, Any] = {}
 
     @classmethod
     def declares(cls, arguments: Mapping[str, Any]) -> tuple[tuple[str, ...], int]:
-        """As the weights' configuration says. Raises UserError when there are no weights."""
-        weights = arguments.get("weights")
-        if weights is None:
-            raise UserError(
-                f"GEA needs weights: {HINT}. Make some with `bench demos --suite S --episodes N --out DATA`, then "
-                "`bench train gea --stage tokenizer --data DATA --out DIR` and the same with `--stage sft`"
-            )
-        config = Config.load(str(weights))
+        """As the weights' configuration says. Raises UserError when there are no weights, or a package is missing."""
+        needs()
+        config = Config.load(arguments.get("weights") or cls.shipped)
         return config.views, config.history
 
     def act(self, turns: Sequence[Turn]) -> list[Any]:
         """The likeliest action of each turn."""
         if not turns:
             return []
-        groups = [[turn] for turn in turns] if self._exact else [list(turns)]
-        answers: list[Any] = []
-        for group in groups:
-            for turn, choice in zip(group, ask(self._policy, group, self._looks)[1]):
-                answers.append(self._policy.codec.action(turn.brief.action, choice.tokens))
-        return answers
+        answers: dict[int, Any] = {}
+        asked: list[int] = []
+        for number, turn in enumerate(turns):
+            if any(turn.observations):
+                asked.append(number)
+            else:
+                answers[number] = self._without_looking(turn)
+        for group in [[number] for number in asked] if self._exact else [asked] if asked else []:
+            for number, choice in zip(group, ask(self._policy, [turns[number] for number in group], self._looks)[1]):
+                answers[number] = self._policy.codec.action(turns[number].brief.action, choice.tokens)
+        return [answers[number] for number in range(len(turns))]
+
+    def _without_looking(self, turn: Turn) -> Any:
+        """Where a task shows nothing that it reads, few questions differ: each is asked once."""
+        key = turn.brief.simulator, repr(turn.brief.action), turn.instruction, len(turn.observations), repr(turn.actions)
+        if key not in self._blindly:
+            if len(self._blindly) >= BLINDLY:
+                self._blindly.clear()
+            choice = ask(self._policy, [turn], self._looks)[1][0]
+            self._blindly[key] = self._policy.codec.action(turn.brief.action, choice.tokens)
+        return self._blindly[key]
 
     def end(self, episodes: Iterable[str]) -> None:
         """Forget what was seen in these."""
         for name in episodes:
             self._looks.pop(name, None)
+
+
+class GEABase(GEA):
+    """GEA before it learned by trying: after the demonstrations alone."""
+
+    shipped = SHIPPED / "gea-base"
+    files = (str(shipped),)
 
 
 class GEAServed(GEA):

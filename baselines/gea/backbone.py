@@ -22,6 +22,8 @@ from baselines.gea.words import Words
 __all__ = ["Backbone", "Batch"]
 
 PAD = 0
+IGNORED = -100
+"""As a target: nothing is learned there."""
 FREQUENCIES = 6
 """Of the sine and cosine of each number, doubling: neighbouring values of a position are told apart."""
 CODES = 16
@@ -42,6 +44,8 @@ class Batch:
     """Rows for the places with a kind above 0, in order, each (n, width)."""
     grids: list[Any]
     """Of each picture, in order; what the model needs to place its rows."""
+    targets: Tensor
+    """(B, L) int64: the token where one is to be learned, else IGNORED."""
 
 
 class Backbone(nn.Module, ABC):
@@ -116,6 +120,7 @@ class Backbone(nn.Module, ABC):
         rows, features, grids = [], [], []
         for number, prompt in enumerate(prompts):
             ids, kinds = list(prompt.text), [0] * len(prompt.text)
+            learned: list[int] = []
             for step, seen in enumerate(prompt.looks):
                 for kind, block in seen.features["rows"]:
                     ids += [PAD] * len(block)
@@ -127,17 +132,25 @@ class Backbone(nn.Module, ABC):
                 done = () if last else prompt.actions[step]
                 ids += [*text, *done]
                 kinds += [0] * (len(text) + len(done))
+                if not last and step in prompt.learned:
+                    learned += [IGNORED] * (len(ids) - len(done) - len(learned)) + list(done)
             mask = [1] * len(ids)
+            learned += [IGNORED] * (len(ids) - len(learned))
             if answers is not None:
                 spare = longest - len(answers[number])
                 ids += [*answers[number], *[PAD] * spare]
                 kinds += [0] * longest
                 mask += [1] * len(answers[number]) + [0] * spare
-            rows.append((ids, mask, kinds))
-        length = max(len(ids) for ids, _, _ in rows)
-        padded = [[[0] * (length - len(part)) + list(part) for part in row] for row in rows]
-        ids, mask, kinds = (torch.tensor([row[k] for row in padded], dtype=torch.int64, device=self.device) for k in range(3))
-        return Batch(ids, mask, kinds, features, grids)
+                learned += [*answers[number], *[IGNORED] * spare]
+            rows.append((ids, mask, kinds, learned))
+        length = max(len(row[0]) for row in rows)
+        table = np.zeros((4, len(rows), length), np.int64)
+        table[3] = IGNORED
+        for number, row in enumerate(rows):
+            for part, values in zip(table, row):
+                part[number, length - len(values) :] = values
+        ids, mask, kinds, targets = torch.from_numpy(table).to(self.device)
+        return Batch(ids, mask, kinds, features, grids, targets)
 
     def embeds(self, batch: Batch) -> Tensor:
         """(B, L, width)."""
@@ -159,14 +172,18 @@ class Backbone(nn.Module, ABC):
 
     def forward(self, prompts: Sequence[Prompt], answers: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
         """(logits (B, T, tokens) of each token of the answers, hidden (B, width) at the end of the prompts), to learn from."""
+        hidden, batch = self.hidden(prompts, answers)
+        begin = batch.ids.shape[1] - max(map(len, answers)) - 1
+        return self.logits(hidden[:, begin:-1]), hidden[:, begin]
+
+    def hidden(self, prompts: Sequence[Prompt], answers: Sequence[Sequence[int]]) -> tuple[Tensor, Batch]:
+        """Hidden states (B, L, width) of prompts with their answers, to learn from."""
         looks = [seen for prompt in prompts for seen in prompt.looks]
         self.look_at(looks, keep=False)
         batch = self.lay_out(prompts, answers)
         for seen in looks:
             seen.features.clear()  # else they would hold on to the whole graph
-        hidden, _ = self.lm(self.embeds(batch), batch.mask, self.positions(batch), None)
-        begin = batch.ids.shape[1] - max(map(len, answers)) - 1
-        return self.logits(hidden[:, begin:-1]), hidden[:, begin]
+        return self.lm(self.embeds(batch), batch.mask, self.positions(batch), None)[0], batch
 
 
 class _Numbers(nn.Module):

@@ -45,7 +45,10 @@ class Config:
     """Steps of context, the present one included."""
     full_prompt: bool = False
     """The whole description of body, actions, simulator and cameras; else the simulator's and the actions' first words."""
+    about_tokens: int = 16
+    """Of the simulator and the actions, without `full_prompt`: enough to tell them apart."""
     prompt_tokens: int = 96
+    """Of all that comes before what is seen."""
     text_tokens: int = 128
     """Of one text view now; in past steps a quarter of it."""
     answer_tokens: int = 48

@@ -56,7 +56,11 @@ class Examples:
         self._domains = sorted(self._tasks)
         weights = np.asarray([config.weights[domain] for domain in self._domains])
         self._chances = np.cumsum(weights / weights.sum())
-        self._ends = {task: np.cumsum([steps for _, _, steps in rows]) for tasks in self._tasks.values() for task, rows in tasks.items()}
+        self._ends = {  # the same task may stand in suites of two domains
+            (domain, task): np.cumsum([steps for _, _, steps in rows])
+            for domain, tasks in self._tasks.items()
+            for task, rows in tasks.items()
+        }
         self._ready: dict[tuple[int, int], _Ready] = {}
         self._kept = 0
 
@@ -72,7 +76,7 @@ class Examples:
             domain = self._domains[min(int(np.searchsorted(self._chances, rng.random(), "right")), len(self._domains) - 1)]
             names = list(self._tasks[domain])
             task = names[int(rng.integers(len(names)))]
-            ends = self._ends[task]
+            ends = self._ends[domain, task]
             place = int(rng.integers(ends[-1]))
             episode = int(np.searchsorted(ends, place, "right"))
             number, index, steps = self._tasks[domain][task][episode]
@@ -85,7 +89,15 @@ class Examples:
         """The example of one step of an episode."""
         ready = self._ready.get((number, index)) or self._prepare(number, index)
         begin = max(0, step + 1 - self._config.history)
-        return Prompt(ready.said[step], ready.looks[begin : step + 1], ready.done[begin:step]), ready.answers[step]
+        # Of a step before this one its answer is known too, and costs nothing more, unless it is shown less of its text than when it is asked for.
+        shown = self._config.text_tokens // 4
+        whole = [len(seen.text) <= shown for seen in ready.looks[begin:step]]
+        learned = tuple(
+            place - begin
+            for place in range(begin, step)
+            if all(whole[: place - begin + 1]) and ready.said[place] == ready.said[step] and ready.done[place] == ready.answers[place]
+        )
+        return Prompt(ready.said[step], ready.looks[begin : step + 1], ready.done[begin:step], learned), ready.answers[step]
 
     def _prepare(self, number: int, index: int) -> _Ready:
         demo = self._sets[number].read(index, self._views)
@@ -94,16 +106,19 @@ class Examples:
                 raise UserError(f"{demo.row.task}: the demonstrations have no view {name!r}, which the configuration asks for")
         brief, spec = demo.brief, demo.brief.action
         looks = tuple(look(brief, frame.observation, self._words, self._config, keep=False) for frame in demo.frames)
-        answers = tuple(tuple(self._codec.tokens(spec, frame.action, frame.observation)) for frame in demo.frames)
-        done = tuple(
-            answer if same(frame.action, frame.executed) else tuple(self._codec.tokens(spec, frame.executed, frame.observation))
-            for answer, frame in zip(answers, demo.frames)
-        )
+        seen = [frame.observation for frame in demo.frames]
+        answers = [tuple(answer) for answer in self._codec.all_tokens(spec, [frame.action for frame in demo.frames], seen)]
+        other = [step for step, frame in enumerate(demo.frames) if not same(frame.action, frame.executed)]
+        done = list(answers)
+        if other:
+            executed = self._codec.all_tokens(spec, [demo.frames[step].executed for step in other], [seen[step] for step in other])
+            for step, tokens in zip(other, executed):
+                done[step] = tuple(tokens)
         said: dict[str, tuple[int, ...]] = {}
         for frame in demo.frames:
             if frame.instruction not in said:
                 said[frame.instruction] = introduction(brief, frame.instruction, self._words, self._config)
-        ready = _Ready(tuple(said[frame.instruction] for frame in demo.frames), looks, done, answers)
+        ready = _Ready(tuple(said[frame.instruction] for frame in demo.frames), looks, tuple(done), tuple(answers))
         if self._kept < KEPT_BYTES:
             self._kept += ready.nbytes
             self._ready[number, index] = ready

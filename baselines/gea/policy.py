@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from baselines.gea.actions import ActionCodec, Grammar
-from baselines.gea.backbone import PAD, Backbone
+from baselines.gea.backbone import IGNORED, PAD, Backbone
 from baselines.gea.config import Config
 from baselines.gea.prompt import Prompt
 from baselines.gea.rvq import ActionTokenizer
@@ -24,6 +24,7 @@ from harness.core import DOMAINS, UserError
 __all__ = ["Choice", "Policy"]
 
 FILE = "model.safetensors"
+PARTS = 4
 
 
 @dataclass(frozen=True)
@@ -155,12 +156,18 @@ class Policy(nn.Module):
         return self.value_head(self.critic(hidden.to(self.value_head.weight.dtype))).float()
 
     def sft_loss(self, prompts: Sequence[Prompt], answers: Sequence[Sequence[int]]) -> Tensor:
-        """Cross-entropy of the answers' tokens alone, over all tokens there are."""
-        logits, _ = self.backbone(prompts, answers)
-        targets = torch.full(logits.shape[:2], -100, device=logits.device)
-        for number, answer in enumerate(answers):
-            targets[number, : len(answer)] = torch.tensor(answer, device=logits.device)
-        return F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=-100)
+        """Cross-entropy of the answers' tokens alone, over all tokens there are; PARTS of like length, as what is padded is computed too."""
+        order = sorted(
+            range(len(prompts)), key=lambda number: len(prompts[number].text) + sum(len(seen.text) for seen in prompts[number].looks)
+        )
+        losses, count = [], 0
+        for part in np.array_split(order, min(PARTS, len(order))):
+            hidden, batch = self.backbone.hidden([prompts[number] for number in part], [answers[number] for number in part])
+            targets = batch.targets[:, 1:]
+            learned = targets != IGNORED
+            losses.append(F.cross_entropy(self.backbone.logits(hidden[:, :-1][learned]), targets[learned], reduction="sum"))
+            count += int(learned.sum())
+        return torch.stack(losses).sum() / count
 
     def evaluate(self, prompts: Sequence[Prompt], choices: Sequence[Choice]) -> tuple[Tensor, Tensor, Tensor]:
         """(log-probability of each answer among what was allowed, entropy as a share of its largest, values (B, domains))."""

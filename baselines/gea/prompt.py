@@ -42,6 +42,8 @@ class Prompt:
     """Oldest first."""
     actions: tuple[tuple[int, ...], ...]
     """The answers between them: one less."""
+    learned: tuple[int, ...] = ()
+    """Which of these answers are learned too: the expert's, given to what will be seen so when they are asked for."""
 
 
 def look(brief: Brief, observation: Mapping[str, Any], words: Words, config: Config, *, keep: bool = True) -> Look:
@@ -58,7 +60,7 @@ def look(brief: Brief, observation: Mapping[str, Any], words: Words, config: Con
         elif isinstance(spec, (Box, Discrete, MultiDiscrete)):
             numbers.append(_scaled(spec, value))
         elif isinstance(spec, (Text, Elements)):
-            said = value if isinstance(spec, Text) else _screen(value)
+            said = value if isinstance(spec, Text) else _screen(value, brief.action, config.screen)
             text += words.encode(f" {name}: {said}")[: config.text_tokens]
     flat = np.concatenate(numbers) if numbers else np.zeros(0, np.float32)
     return Look(tuple(images), tuple(cells), flat, tuple(text), observation if keep else {})
@@ -88,28 +90,33 @@ def _scaled(spec: Box | Discrete | MultiDiscrete, value: Any) -> np.ndarray:
     return np.where(bounded, 2 * (flat - np.where(bounded, low, 0.0)) / width - 1, flat).astype(np.float32)
 
 
-def _screen(elements: Sequence[Any]) -> str:
-    """Elements in few words: tag, text, value, middle."""
+def _screen(elements: Sequence[Any], action: ActionSpec, blocks: int) -> str:
+    """Elements in few words: tag, text, value, middle; where clicks are meant, in their blocks, so that a place is copied and not computed."""
+    size = (action.width / blocks, action.height / blocks) if isinstance(action, UI) else (1.0, 1.0)
     lines = []
     for element in elements:
         said = " ".join(part for part in (element.text, element.value) if part)
         if said or element.tag in ("button", "input", "textarea", "select"):
-            lines.append(f"{element.tag} {json.dumps(said, ensure_ascii=False)} {element.center[0]:.0f},{element.center[1]:.0f}")
+            x, y = (int(middle / unit) for middle, unit in zip(element.center, size))
+            lines.append(f"{element.tag} {json.dumps(said, ensure_ascii=False)} {x} {y}")
     return "; ".join(lines)
 
 
 def introduction(brief: Brief, instruction: str, words: Words, config: Config) -> tuple[int, ...]:
     """Body, actions, simulator, cameras and instruction, in the paper's order; where they do not all fit, the instruction does."""
-    said = words.encode(f" Instruction: {instruction}")[: max(1, config.prompt_tokens * 3 // 4)]
+    said, most = words.encode(f" Instruction: {instruction}"), max(1, config.prompt_tokens * 3 // 4)
+    if len(said) > most:  # a task tells what it is at the beginning, and what it wants at the end
+        said = said[: most // 4] + said[len(said) - (most - most // 4) :]
+    spare = config.prompt_tokens - len(said)
     if config.full_prompt:
         cameras = "; ".join(
             f"{name}, {spec.meaning}" for name, spec in brief.observation.items() if isinstance(spec, Box) and is_image(name, spec)
         )
         about = f"Body: {brief.embodiment}. Actions: {describe(brief.action)}. Simulator: {brief.simulator}. Cameras: {cameras or 'none'}."
     else:
-        about = f"{brief.simulator.partition(',')[0]}; {describe(brief.action)}"
+        about, spare = f"{brief.simulator.partition(',')[0]}; {describe(brief.action)}", min(spare, config.about_tokens)
     begin = [words.bos] if words.bos is not None else []
-    return (*begin, *words.encode(about)[: config.prompt_tokens - len(said)], *said)
+    return (*begin, *words.encode(about)[:spare], *said)
 
 
 def describe(spec: ActionSpec | Spec) -> str:

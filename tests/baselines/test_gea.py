@@ -15,7 +15,7 @@ import torch
 import toys
 from toysuite import QUICK
 
-import bench
+from baselines import training
 from baselines.gea.actions import ActionCodec
 from baselines.gea.agent import GEA, ask
 from baselines.gea.config import Config, RVQConfig
@@ -287,7 +287,7 @@ def test_without_weights_the_remedy_is_named(data: Path, tmp_path: Path) -> None
     with pytest.raises(UserError, match="does not load"):
         Policy.new(dataclasses.replace(NANO, backbone=str(tmp_path / "none")), _codes(data, tmp_path))
     with pytest.raises(UserError, match="--steps"):
-        bench.train("gea", "rl", tmp_path / "m", suite="toysuite:QUICK")
+        training.train("gea", "rl", tmp_path / "m", suite="toysuite:QUICK")
     with pytest.raises(UserError, match="no view 'smell'"):
         train("sft", Job((data,), _codes(data, tmp_path), dataclasses.replace(NANO, views=("smell",))), lambda _: None)
 

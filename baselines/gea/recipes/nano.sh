@@ -1,19 +1,27 @@
 #!/bin/sh
-# The nano model from nothing: demonstrations, action tokenizer, SFT, RL, evaluation. Every step goes on where it was cut, so run it again.
-# Variables: BENCH (bench), DATA (demos), MODELS (models), RUNS (runs), EPISODES (of each task), RL_STEPS, THREADS.
+# The models that come with the product, from nothing: demonstrations, action tokenizer, SFT (gea-base), RL (gea), evaluation.
+# Every step goes on where it was cut, so run it again. Two cores, about four hours with the last step.
+# Variables: BENCH (bench), DATA (demos), MODELS (models), RUNS (runs), THREADS (2), SCALE (1: of the episodes, in percent 100).
 set -eu
-BENCH=${BENCH:-bench} DATA=${DATA:-demos} MODELS=${MODELS:-models} RUNS=${RUNS:-runs}
-EPISODES=${EPISODES:-500} RL_STEPS=${RL_STEPS:-500000} THREADS=${THREADS:-0}
+BENCH=${BENCH:-bench} DATA=${DATA:-demos} MODELS=${MODELS:-models} RUNS=${RUNS:-runs} THREADS=${THREADS:-2}
 VIEWS="grid?,direction?,state?,proprio?,text?,dom?,admissible?"
-SUITES="babyai babyai-planning metaworld fetch pointmaze miniworld miniwob textworld alfworld-synthetic pddl"
-LEARNED="babyai metaworld"
 
 data=""
-for suite in $SUITES; do
+# Suite, episodes of each task, share of random actions: none where the expert follows a plan made at the beginning.
+while read -r suite episodes noise; do
     # 4: some episodes have no result (a simulator failed thrice); the rest is used.
-    "$BENCH" demos --suite "$suite" --episodes "$EPISODES" --views "$VIEWS" --noise 0.05 --out "$DATA/$suite" || [ $? -eq 4 ]
+    "$BENCH" demos --suite "$suite" --episodes "$episodes" --views "$VIEWS" --noise "$noise" --out "$DATA/$suite" || [ $? -eq 4 ]
     data="$data --data $DATA/$suite"
-done
+done <<END
+babyai 1000 0.05
+babyai-planning 250 0.05
+metaworld 60 0.05
+fetch 150 0.05
+pointmaze 60 0.05
+miniwob 24 0
+alfworld-synthetic 60 0
+pddl 120 0
+END
 # $data is a list of words.
 # shellcheck disable=SC2086
 "$BENCH" train gea --stage tokenizer --config nano $data --out "$MODELS/gea-base" --threads "$THREADS"
@@ -21,8 +29,7 @@ done
 "$BENCH" train gea --stage sft $data --out "$MODELS/gea-base" --threads "$THREADS"
 # shellcheck disable=SC2086
 "$BENCH" train gea --stage rl $data --init "$MODELS/gea-base" --out "$MODELS/gea" --threads "$THREADS" \
-    --suite "$(echo "$LEARNED" | tr ' ' ,)" --tasks "*GoTo*,*Pickup*,tag:mt10" --steps "$RL_STEPS"
+    --suite babyai,babyai-planning --steps 150000
 for model in gea-base gea; do
-    "$BENCH" run --agent baselines.gea:GEA --agent-arg weights="$MODELS/$model" --agent-arg threads=1 \
-        --suite "$(echo "$SUITES" | tr ' ' ,)" --out "$RUNS/$model" || [ $? -eq 4 ]
+    "$BENCH" run --agent gea --agent-arg weights="$MODELS/$model" --suite all --episodes 3 --out "$RUNS/$model" || [ $? -eq 4 ]
 done
