@@ -53,6 +53,8 @@ class Backbone(nn.Module, ABC):
 
     width: int
     words: Words
+    shares_past = False
+    """Whether a past is a list that can be copied and gone on from more than once."""
 
     def __init__(self, config: Config, width: int, codes: int) -> None:
         super().__init__()

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from transformers import DynamicCache, LlamaConfig, LlamaModel
 
 from baselines.gea.backbone import Backbone
 from baselines.gea.config import Config
+from baselines.gea.llama import Llama
 from baselines.gea.words import Words
 
 __all__ = ["Nano"]
@@ -22,20 +22,12 @@ CHANNELS = (32, 64, 96, 128)
 class Nano(Backbone):
     """Four convolutions that halve a picture of `pixels` px, and a small Llama."""
 
+    shares_past = True
+
     def __init__(self, config: Config, words: Words, codes: int) -> None:
         super().__init__(config, config.width, codes)
         self.words = words
-        self.model = LlamaModel(
-            LlamaConfig(
-                vocab_size=words.size,
-                hidden_size=config.width,
-                intermediate_size=config.mlp,
-                num_hidden_layers=config.layers,
-                num_attention_heads=config.heads,
-                max_position_embeddings=4096,
-                attn_implementation="sdpa",
-            )
-        )
+        self.model = Llama(words.size, config.width, config.layers, config.heads, config.mlp)
         layers: list[nn.Module] = []
         for before, after in zip((3, *CHANNELS), CHANNELS):
             layers += [nn.Conv2d(before, after, 3, stride=2, padding=1), nn.GELU()]
@@ -61,11 +53,8 @@ class Nano(Backbone):
 
     def lm(self, embeds: Tensor, mask: Tensor, positions: Tensor, past: Any) -> tuple[Tensor, Any]:
         """One pass of the Llama."""
-        done = self.model(
-            inputs_embeds=embeds, attention_mask=mask, position_ids=positions, past_key_values=past, use_cache=past is not None
-        )
-        return done.last_hidden_state, done.past_key_values
+        return self.model(embeds, mask, positions, past), past
 
     def new_past(self) -> Any:
-        """Keys and values of transformers."""
-        return DynamicCache()
+        """No keys and values yet."""
+        return []

@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,6 +26,8 @@ __all__ = ["Choice", "Policy"]
 
 FILE = "model.safetensors"
 PARTS = 4
+INTRODUCTIONS = 64
+"""Whose keys and values are kept."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,7 @@ class Policy(nn.Module):
     def __init__(self, config: Config, backbone: Backbone, codec: ActionCodec) -> None:
         super().__init__()
         self.config, self.backbone, self.codec = config, backbone, codec
+        self._kept: dict[tuple[int, ...], Any] = {}
         width = backbone.width
         layers: list[nn.Module] = []
         for _ in range(3):
@@ -124,7 +128,8 @@ class Policy(nn.Module):
         backbone.look_at([seen for prompt in prompts for seen in prompt.looks], keep=True)
         batch = backbone.lay_out(prompts)
         positions = backbone.positions(batch)
-        hidden, past = backbone.lm(backbone.embeds(batch), batch.mask, positions, backbone.new_past())
+        known, past = self._introduced(prompts)
+        hidden, past = backbone.lm(backbone.embeds(batch)[:, known:], batch.mask, positions[..., known:], past)
         values = self.value(hidden[:, -1]).cpu().numpy()
         following = positions.movedim(-2, 0).reshape(len(prompts), -1).amax(1) + 1
         rows = [_Row(grammar, self.config.answer_tokens, backbone.words.eos) for grammar in grammars]
@@ -148,6 +153,28 @@ class Policy(nn.Module):
             Choice(tuple(row.tokens), tuple(row.allowed), row.log_probability, float(value.mean()), value)
             for row, value in zip(rows, values)
         ]
+
+    def _introduced(self, prompts: Sequence[Prompt]) -> tuple[int, Any]:
+        """(tokens, their keys and values) of the introduction, which does not change within an episode, where one is asked alone. They are always
+        computed by themselves, so an answer is the same whether they were kept."""
+        backbone = self.backbone
+        if len(prompts) > 1 or not backbone.shares_past:
+            return 0, backbone.new_past()
+        said = prompts[0].text
+        if said not in self._kept:
+            if len(self._kept) >= INTRODUCTIONS:
+                self._kept.clear()
+            ids = torch.tensor([said], device=backbone.device)
+            _, past = backbone.lm(
+                backbone.embed_tokens(ids), torch.ones_like(ids), torch.arange(len(said), device=ids.device)[None], backbone.new_past()
+            )
+            self._kept[said] = past
+        return len(said), list(self._kept[said])
+
+    def train(self, mode: bool = True) -> Policy:
+        """As of any module; what is kept is forgotten, as the weights may change."""
+        self._kept.clear()
+        return super().train(mode)
 
     # Learning
 

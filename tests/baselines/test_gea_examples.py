@@ -108,6 +108,25 @@ def test_a_batch_in_parts_has_the_loss_of_the_whole(examples: tuple[Examples, Po
     assert losses == pytest.approx([losses[0]] * 3, rel=1e-4)
 
 
+def test_an_answer_is_the_same_with_a_kept_introduction(examples: tuple[Examples, Policy]) -> None:
+    found, policy = examples
+    prompts, _ = found.draw(np.random.default_rng(2), 12)
+    kind = toys.ToyAdapter(toys.TASKS[0]).brief.action
+    grammar = policy.codec.grammar(kind, {})
+    rng = np.random.default_rng
+    fresh = []
+    for prompt in prompts:
+        policy.eval()  # forgets
+        fresh += policy.decide([prompt], [grammar], [rng(3)])
+    kept = [policy.decide([prompt], [grammar], [rng(3)])[0] for prompt in prompts for _ in range(2)]
+    together = policy.decide(prompts, [grammar] * len(prompts), [rng(3) for _ in prompts])
+    for number, one in enumerate(fresh):
+        for other in kept[2 * number : 2 * number + 2]:
+            assert (one.tokens, one.log_probability) == (other.tokens, other.log_probability)
+            np.testing.assert_array_equal(one.values, other.values)
+        assert one.log_probability == pytest.approx(together[number].log_probability, abs=1e-4)
+
+
 def test_a_long_instruction_keeps_its_two_ends(examples: tuple[Examples, Policy]) -> None:
     words = examples[1].backbone.words
     brief = Brief({}, Discrete(2), "a body", "a world")
