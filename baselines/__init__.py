@@ -6,4 +6,6 @@ AGENTS = {
     "oracle": "baselines.simple:Oracle",
     "noisy-oracle": "baselines.simple:NoisyOracle",
     "blind": "baselines.blind:Blind",
+    "gea": "baselines.gea:GEA",
+    "gea-base": "baselines.gea:GEABase",
 }

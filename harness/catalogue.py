@@ -89,8 +89,12 @@ def _from_module(name: str) -> Suite:
     return suites[0]
 
 
+NOT = "not:"
+
+
 def select_tasks(suites: Sequence[Suite], pattern: str | None) -> list[tuple[Suite, Task]]:
-    """The tasks of all suites, each once, that match `pattern`: comma-separated globs over ids without version, in any case, or `tag:NAME`.
+    """The tasks of all suites, each once, that match `pattern`: comma-separated globs over ids without version, in any case, or `tag:NAME`;
+    `not:` before one leaves out what it matches, of the others or of all.
 
     Raises UserError when a glob matches nothing, or when two suites mean different things by one id.
     """
@@ -104,10 +108,16 @@ def select_tasks(suites: Sequence[Suite], pattern: str | None) -> list[tuple[Sui
     if pattern is None:
         return list(found.values())
     globs = [glob.strip().lower() for glob in pattern.split(",") if glob.strip()]
-    for glob in globs or [""]:
+    for glob in [each.removeprefix(NOT) for each in globs] or [""]:
         if not any(_matches(task, glob) for _, task in found.values()):
             raise UserError(_no_match(glob, [task for _, task in found.values()]))
-    return [(suite, task) for suite, task in found.values() if any(_matches(task, glob) for glob in globs)]
+    out = [each.removeprefix(NOT) for each in globs if each.startswith(NOT)]
+    wanted = [each for each in globs if not each.startswith(NOT)] or ["*"]
+    kept = [(suite, task) for suite, task in found.values() if any(_matches(task, glob) for glob in wanted)]
+    kept = [(suite, task) for suite, task in kept if not any(_matches(task, glob) for glob in out)]
+    if not kept:
+        raise UserError(f"--tasks {pattern!r} leaves nothing: it leaves out all that it names")
+    return kept
 
 
 def _matches(task: Task, glob: str) -> bool:

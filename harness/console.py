@@ -21,7 +21,9 @@ __all__ = [
 
 AgentName = Annotated[str, typer.Option(help="A name from `bench list agents`, or package.module:Class of your own.")]
 SuiteNames = Annotated[str, typer.Option(help="Names from `bench list suites`, all, gym:ID, your own module or FILE.toml; commas between.")]
-TaskGlobs = Annotated[str | None, typer.Option(help="Only tasks that match: globs over ids, or tag:NAME; commas between.")]
+TaskGlobs = Annotated[
+    str | None, typer.Option(help="Only tasks that match: globs over ids, or tag:NAME; not:GLOB leaves out; commas between.")
+]
 Seed = Annotated[int, typer.Option(help="Which set of episodes; sets of different seeds share none.")]
 Workers = Annotated[str, typer.Option(help="auto: a Ray worker a core; N: so many; 0: in this process.")]
 Lanes = Annotated[int | None, typer.Option(help="Episodes side by side in a worker.")]

@@ -27,6 +27,7 @@ __all__ = ["STAGES", "Job", "configuration", "train"]
 
 STAGES = ("tokenizer", "sft", "rl")
 TRAINING = "training"
+MADE = "training.json"
 HELD_OUT = 0.05
 UNUSED_STEPS = 100
 """Of the action tokenizer, where no demonstration has continuous actions."""
@@ -87,7 +88,7 @@ def _begin_from(job: Job) -> None:
         return
     Config.load(job.init)
     job.out.mkdir(parents=True, exist_ok=True)
-    for name in (WORDS, ACTIONS, FILE):
+    for name in (WORDS, ACTIONS, FILE, MADE):
         if (job.init / name).is_file() and not (job.out / name).is_file():
             shutil.copyfile(job.init / name, job.out / name)
 
@@ -191,7 +192,7 @@ def _sft(job: Job, say: Callable[[str], None]) -> None:
 
 def _note(job: Job, stage: str, steps: int) -> None:
     """training.json: what the weights were made with."""
-    file = job.out / "training.json"
+    file = job.out / MADE
     made = json.loads(file.read_text()) if file.is_file() else {}
     made[stage] = {
         "steps": steps,

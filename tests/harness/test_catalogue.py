@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from baselines import AGENTS
-from harness.catalogue import find_agent, find_suites, suite_from_toml
+from harness.catalogue import find_agent, find_suites, select_tasks, suite_from_toml
 from harness.core import Normaliser, Reference, Suite, Task, UserError
 from suites import SUITES
 
@@ -242,3 +242,16 @@ def test_a_file_that_cannot_be_read_is_refused(here: Path) -> None:
     for name, words in (("folder.toml", "cannot be read"), ("bytes.toml", "cannot be read"), ("none.toml", "there is no file")):
         with pytest.raises(UserError, match=words):
             find_suites(name, SUITES)
+
+
+def test_tasks_may_be_left_out() -> None:
+    suites = find_suites("babyai,atari", SUITES)
+    everything = {task.name for _, task in select_tasks(suites, None)}
+    without = {task.name for _, task in select_tasks(suites, "not:atari/*")}
+    assert without == {name for name in everything if name.startswith("babyai/")}
+    some = {task.name for _, task in select_tasks(suites, "*GoTo*,not:*Red*")}
+    assert some == {name for name in without if "GoTo" in name and "Red" not in name}
+    with pytest.raises(UserError, match="leaves nothing"):
+        select_tasks(suites, "atari/*,not:atari/*")
+    with pytest.raises(UserError, match="'atari/pingpong': no task matches; did you mean"):
+        select_tasks(suites, "not:atari/pingpong")

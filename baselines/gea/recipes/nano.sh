@@ -1,7 +1,7 @@
 #!/bin/sh
 # The models that come with the product, from nothing: demonstrations, action tokenizer, SFT (gea-base), RL (gea), evaluation.
-# Every step goes on where it was cut, so run it again. Two cores, about four hours with the last step.
-# Variables: BENCH (bench), DATA (demos), MODELS (models), RUNS (runs), THREADS (2), SCALE (1: of the episodes, in percent 100).
+# Every step goes on where it was cut, so run it again. Two cores, about two hours.
+# Variables: BENCH (bench), DATA (demos), MODELS (models), RUNS (runs), THREADS (2).
 set -eu
 BENCH=${BENCH:-bench} DATA=${DATA:-demos} MODELS=${MODELS:-models} RUNS=${RUNS:-runs} THREADS=${THREADS:-2}
 VIEWS="grid?,direction?,state?,proprio?,text?,dom?,admissible?"
@@ -29,7 +29,8 @@ END
 "$BENCH" train gea --stage sft $data --out "$MODELS/gea-base" --threads "$THREADS"
 # shellcheck disable=SC2086
 "$BENCH" train gea --stage rl $data --init "$MODELS/gea-base" --out "$MODELS/gea" --threads "$THREADS" \
-    --suite babyai,babyai-planning --steps 150000
+    --suite babyai,fetch --tasks "*GoToRedBall*,*GoToRedBlueBall*,*GoToObj*,*GoToLocal*,*PickupLoc,*PickupDist,fetch/*" \
+    --set rl_lr=0.0001 --steps @RLSTEPS@
 for model in gea-base gea; do
-    "$BENCH" run --agent gea --agent-arg weights="$MODELS/$model" --suite all --episodes 3 --out "$RUNS/$model" || [ $? -eq 4 ]
+    "$BENCH" run --agent gea --agent-arg weights="$MODELS/$model" --suite all --episodes 2 --out "$RUNS/$model" || [ $? -eq 4 ]
 done
