@@ -30,7 +30,7 @@ END
 # shellcheck disable=SC2086
 "$BENCH" train gea --stage rl $data --init "$MODELS/gea-base" --out "$MODELS/gea" --threads "$THREADS" \
     --suite babyai,fetch --tasks "*GoToRedBall*,*GoToRedBlueBall*,*GoToObj*,*GoToLocal*,*PickupLoc,*PickupDist,fetch/*" \
-    --set rl_lr=0.0001 --steps @RLSTEPS@
+    --set rl_lr=0.0001 --steps 32768
 for model in gea-base gea; do
     "$BENCH" run --agent gea --agent-arg weights="$MODELS/$model" --suite all --episodes 2 --out "$RUNS/$model" || [ $? -eq 4 ]
 done
