@@ -158,17 +158,15 @@ class Policy(nn.Module):
         """(tokens, their keys and values) of the introduction, which does not change within an episode, where one is asked alone. They are always
         computed by themselves, so an answer is the same whether they were kept."""
         backbone = self.backbone
-        if len(prompts) > 1 or not backbone.shares_past:
+        said = prompts[0].text[:-1]  # one token is left to ask with, should nothing follow
+        if len(prompts) > 1 or not said or not backbone.shares_past:
             return 0, backbone.new_past()
-        said = prompts[0].text
         if said not in self._kept:
             if len(self._kept) >= INTRODUCTIONS:
                 self._kept.clear()
             ids = torch.tensor([said], device=backbone.device)
-            _, past = backbone.lm(
-                backbone.embed_tokens(ids), torch.ones_like(ids), torch.arange(len(said), device=ids.device)[None], backbone.new_past()
-            )
-            self._kept[said] = past
+            places = torch.arange(len(said), device=ids.device)[None]
+            self._kept[said] = backbone.lm(backbone.embed_tokens(ids), torch.ones_like(ids), places, backbone.new_past())[1]
         return len(said), list(self._kept[said])
 
     def train(self, mode: bool = True) -> Policy:
