@@ -36,6 +36,9 @@ SPECS: list[Spec] = [
 ]
 
 
+UNSEEING = [name for name in AGENTS if name not in ("gea", "gea-base")]
+
+
 class Closed(Mapping[str, Any]):
     """Observations that nobody may read."""
 
@@ -59,7 +62,7 @@ def test_contract(name: str) -> None:
     check_agent(AGENTS[name], toys.SUITE_TASKS)
 
 
-@pytest.mark.parametrize("name", AGENTS)
+@pytest.mark.parametrize("name", UNSEEING)
 @pytest.mark.parametrize("spec", SPECS, ids=str)
 def test_what_they_answer_is_in_the_spec(name: str, spec: Spec) -> None:
     agent: Agent = load(AGENTS[name])()
@@ -70,6 +73,7 @@ def test_what_they_answer_is_in_the_spec(name: str, spec: Spec) -> None:
 
 def test_only_the_oracles_are_privileged() -> None:
     reads = {name: load(entry).reads for name, entry in AGENTS.items()}
+    assert not any("expert" in reads.pop(name) for name in ("gea", "gea-base"))
     assert reads == {"uniform": (), "noop": (), "oracle": ("expert",), "noisy-oracle": ("expert",), "blind": ()}
 
 
