@@ -30,6 +30,20 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 ROOT = Path(__file__).resolve().parent.parent
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Of torch, in the tests of models: small ones are no faster with more; and agents set a number for their whole process."""
+    if request.path.parent.name != "baselines":
+        yield
+        return
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 class Notes:
     """A Progress that keeps what it was told."""
 

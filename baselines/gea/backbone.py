@@ -28,6 +28,10 @@ FREQUENCIES = 6
 """Of the sine and cosine of each number, doubling: neighbouring values of a position are told apart."""
 CODES = 16
 """More than any code of a cell."""
+RARE = 3
+"""Cells with the same codes, at most, that count as objects: walls, floors and what is not seen are more."""
+SPOTS = 1024
+"""Places of a grid that are told apart."""
 
 
 @dataclass(frozen=True)
@@ -208,7 +212,8 @@ class _Numbers(nn.Module):
 
 
 class _Cells(nn.Module):
-    """A grid of codes as a bag of embeddings and two convolutions (after BabyAI 1.1, arXiv 2007.12770): nine rows of a 7x7 grid."""
+    """A grid of codes as rows: two convolutions over a bag of embeddings (after BabyAI 1.1, arXiv 2007.12770), nine rows of a 7x7 grid, say how the place
+    lies; and one row for each cell whose codes are rare in this grid, an object and where it is, so that words can be matched with it."""
 
     def __init__(self, width: int, inner: int = 64) -> None:
         super().__init__()
@@ -216,15 +221,25 @@ class _Cells(nn.Module):
         self.net = nn.Sequential(nn.Conv2d(inner, inner, 3), nn.GELU(), nn.Conv2d(inner, inner, 3), nn.GELU())
         self.place = nn.Embedding(64, inner)
         self.out = nn.Linear(inner, width)
+        self.spot = nn.Embedding(SPOTS, inner)
+        self.object = nn.Linear(inner, width)
 
     def forward(self, cells: Sequence[np.ndarray], device: torch.device) -> list[Tensor]:
         found: list[Tensor | None] = [None] * len(cells)
         for shape in {cell.shape for cell in cells}:
             which = [number for number, cell in enumerate(cells) if cell.shape == shape]
             codes = torch.as_tensor(np.stack([cells[number] for number in which]).astype(np.int64), device=device)
-            offsets = CODES * torch.arange(shape[2], device=device)
-            mixed = self.net(self.embedding(codes + offsets).sum(-2).movedim(-1, 1)).flatten(2).movedim(1, 2)
+            embedded = self.embedding(codes + CODES * torch.arange(shape[2], device=device)).sum(-2)
+            mixed = self.net(embedded.movedim(-1, 1)).flatten(2).movedim(1, 2)
             mixed = mixed + self.place(torch.arange(mixed.shape[1], device=device) % 64)
-            for number, rows in zip(which, self.out(mixed)):
-                found[number] = rows
+            rare = _rare(codes)
+            named = self.object(embedded.flatten(1, 2)[rare] + self.spot(rare.nonzero()[:, 1] % SPOTS))
+            for number, rows, objects in zip(which, self.out(mixed), named.split(rare.sum(1).tolist())):
+                found[number] = torch.cat([rows, objects])
         return [rows for rows in found if rows is not None]
+
+
+def _rare(codes: Tensor) -> Tensor:
+    """(N, W * H) bool: the cells of grids (N, W, H, C) that few cells of theirs are equal to."""
+    keys = (codes * CODES ** torch.arange(codes.shape[-1], device=codes.device)).sum(-1).flatten(1)
+    return (keys[:, :, None] == keys[:, None]).sum(-1) <= RARE

@@ -75,10 +75,15 @@ class Config:
     steps: int = 3000
     warmup: float = 0.1
     """The share of steps in which the learning rate rises; then it falls by a cosine."""
+    muon: bool = False
+    """Of nano: whether SFT learns the matrices of its blocks by Muon instead of AdamW."""
     weight_decay: float = 0.01
     clip: float = 1.0
     weights: Mapping[str, float] = field(default_factory=lambda: dict.fromkeys(DOMAINS, 1.0))
-    """How often each domain is drawn, relative to the others that have demonstrations; within one, tasks weigh the same."""
+    """How often each domain is drawn, relative to the others that have demonstrations."""
+    tasks: Mapping[str, float] = field(default_factory=dict)
+    """How often tasks are drawn within their domain, by a pattern of their names, such as {"babyai/Pickup*": 3}; the last one that fits counts, and
+    1 where none does."""
     # reinforcement learning: the paper's
     rl_lr: float = 3e-4
     rollout: int = 128
@@ -93,12 +98,18 @@ class Config:
     """Of the entropy's share of its largest possible value."""
     value: float = 0.5
     sft_share: float = 0.1
+    critic_first: int = 0
+    """Decisions before the policy moves, of which the critic alone learns: an untrained one pulls at a backbone that has something to lose."""
+    temperature: float = 1.0
+    """Of the drawn actions, and of the policy that learns from them: below 1 it keeps closer to the likeliest answer, which is what `GEA` gives."""
     popart: float = 3e-4
     """The step of PopArt's moving moments (arXiv 1809.04474)."""
 
     def __post_init__(self) -> None:
         if self.history < 1 or self.width % self.heads or min(self.lanes, self.rollout, self.batch) < 1:
             raise UserError("this GEA configuration makes no model: history, lanes, rollout and batch from 1 on, heads must divide width")
+        if not self.temperature > 0:
+            raise UserError(f"temperature is {self.temperature}: it must be above 0")
         unknown = set(self.weights) - set(DOMAINS)
         if unknown:
             raise UserError(f"weights names the domain {sorted(unknown)[0]!r}; there are {', '.join(DOMAINS)}")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import fnmatch
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,7 +50,7 @@ class Examples:
         self._tasks: dict[str, dict[str, list[tuple[int, int, int]]]] = defaultdict(lambda: defaultdict(list))
         for number, demos in enumerate(self._sets):
             for row in demos.rows:
-                if config.weights.get(row.domain, 0) > 0:
+                if config.weights.get(row.domain, 0) > 0 and _weight(row.task, config.tasks) > 0:
                     self._tasks[row.domain][row.task].append((number, row.index, row.steps))
         if not self._tasks:
             raise UserError(f"{', '.join(map(str, folders))}: no demonstrations of a domain that has a weight in the configuration")
@@ -61,6 +62,8 @@ class Examples:
             for domain, tasks in self._tasks.items()
             for task, rows in tasks.items()
         }
+        self._names = {domain: list(tasks) for domain, tasks in self._tasks.items()}
+        self._shares = {domain: np.cumsum([_weight(name, config.tasks) for name in names]) for domain, names in self._names.items()}
         self._ready: dict[tuple[int, int], _Ready] = {}
         self._kept = 0
 
@@ -74,8 +77,8 @@ class Examples:
         prompts, answers = [], []
         for _ in range(count):
             domain = self._domains[min(int(np.searchsorted(self._chances, rng.random(), "right")), len(self._domains) - 1)]
-            names = list(self._tasks[domain])
-            task = names[int(rng.integers(len(names)))]
+            shares = self._shares[domain]
+            task = self._names[domain][min(int(np.searchsorted(shares, rng.random() * shares[-1], "right")), len(shares) - 1)]
             ends = self._ends[domain, task]
             place = int(rng.integers(ends[-1]))
             episode = int(np.searchsorted(ends, place, "right"))
@@ -123,6 +126,11 @@ class Examples:
             self._kept += ready.nbytes
             self._ready[number, index] = ready
         return ready
+
+
+def _weight(task: str, patterns: Mapping[str, float]) -> float:
+    fitting = [weight for pattern, weight in patterns.items() if fnmatch.fnmatchcase(task, pattern)]
+    return fitting[-1] if fitting else 1.0
 
 
 def same(one: object, other: object) -> bool:

@@ -56,12 +56,27 @@ class Curves:
 class Learner:
     """AdamW over what learns in a module, with its state on disk: FOLDER/step-N/{model,optimizer}.safetensors and state.json."""
 
-    def __init__(self, module: nn.Module, folder: Path, lr: float, weight_decay: float, clip: float, identity: Mapping[str, Any]) -> None:
-        """`identity` is what a checkpoint must have been made with. Raises UserError when the folder holds another training."""
+    def __init__(
+        self,
+        module: nn.Module,
+        folder: Path,
+        lr: float,
+        weight_decay: float,
+        clip: float,
+        identity: Mapping[str, Any],
+        *,
+        muon: bool = False,
+    ) -> None:
+        """`identity` is what a checkpoint must have been made with. `muon`: the matrices of the model's blocks are learned by Muon, in steps of the size
+        of AdamW's (arXiv 2502.16982). Raises UserError when the folder holds another training."""
         self.module, self._folder, self._clip, self._identity = module, folder, clip, json.loads(json.dumps(dict(identity)))
         self._named = {name: weight for name, weight in module.named_parameters() if weight.requires_grad}
         self._lr = lr
-        self._optimizer = torch.optim.AdamW(self._named.values(), lr=lr, weight_decay=weight_decay)
+        inner = [weight for name, weight in self._named.items() if muon and weight.ndim == 2 and ".layers." in name]
+        others = [weight for weight in self._named.values() if all(weight is not each for each in inner)]
+        self._optimizers: list[torch.optim.Optimizer] = [torch.optim.AdamW(others, lr=lr, weight_decay=weight_decay)]
+        if inner:
+            self._optimizers.append(torch.optim.Muon(inner, lr=lr, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw"))
         self._saved = time.monotonic()
         self.step = 0
         self.extra: dict[str, Any] = {}
@@ -72,12 +87,14 @@ class Learner:
         """One update; returns the norm of the gradient. `share` of the learning rate. Raises FloatingPointError on a loss that is no number."""
         if not torch.isfinite(loss):
             raise FloatingPointError(f"the loss is {loss.item()} at step {self.step}: lower the learning rate")
-        self._optimizer.zero_grad(set_to_none=True)
+        for optimizer in self._optimizers:
+            optimizer.zero_grad(set_to_none=True)
         loss.backward()
         norm = float(nn.utils.clip_grad_norm_(self._named.values(), self._clip))
-        for group in self._optimizer.param_groups:
-            group["lr"] = self._lr * share
-        self._optimizer.step()
+        for optimizer in self._optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = self._lr * share
+            optimizer.step()
         self.step += 1
         return norm
 
@@ -94,7 +111,8 @@ class Learner:
         names = {id(weight): name for name, weight in self._named.items()}
         moments = {
             f"{kind}.{names[id(weight)]}": value.detach().cpu().float().contiguous().clone()
-            for weight, state in self._optimizer.state.items()
+            for optimizer in self._optimizers
+            for weight, state in optimizer.state.items()
             for kind, value in state.items()
         }
         save_file(moments, making / "optimizer.safetensors")
@@ -125,9 +143,10 @@ class Learner:
         self.step, self.extra = state["step"], state["extra"]
         self.module.load_state_dict(load_file(found[-1] / "model.safetensors"), strict=False)
         moments = load_file(found[-1] / "optimizer.safetensors")
+        owner = {id(weight): optimizer for optimizer in self._optimizers for group in optimizer.param_groups for weight in group["params"]}
         for name, weight in self._named.items():
             kinds = {key.partition(".")[0]: value for key, value in moments.items() if key.partition(".")[2] == name}
             if kinds:
-                self._optimizer.state[weight] = {
+                owner[id(weight)].state[weight] = {
                     kind: value.to(weight.device) if kind != "step" else value for kind, value in kinds.items()
                 }

@@ -123,7 +123,7 @@ class Policy(nn.Module):
     def decide(
         self, prompts: Sequence[Prompt], grammars: Sequence[Grammar], rngs: Sequence[np.random.Generator] | None = None
     ) -> list[Choice]:
-        """An answer to each prompt: the likeliest token at each step, or, with `rngs`, drawn with its probability."""
+        """An answer to each prompt: the likeliest token at each step, or, with `rngs`, drawn with its probability at the configuration's temperature."""
         backbone = self.backbone
         backbone.look_at([seen for prompt in prompts for seen in prompt.looks], keep=True)
         batch = backbone.lay_out(prompts)
@@ -138,7 +138,7 @@ class Policy(nn.Module):
         while True:
             for number, row in enumerate(rows):
                 if not row.over and len(row.tokens) == done:
-                    row.choose(logits[number], None if rngs is None else rngs[number])
+                    row.choose(logits[number] / self.config.temperature, None if rngs is None else rngs[number])
             if all(row.over for row in rows):
                 break
             fed = [row.tokens[done] if done < len(row.tokens) else PAD for row in rows]
@@ -180,6 +180,11 @@ class Policy(nn.Module):
         """(..., domains), normalised."""
         return self.value_head(self.critic(hidden.to(self.value_head.weight.dtype))).float()
 
+    @torch.no_grad()
+    def ends(self, prompts: Sequence[Prompt]) -> Tensor:
+        """(B, width): hidden states at the end of prompts, for the critic alone to learn from."""
+        return self.backbone(prompts, [()] * len(prompts))[1]
+
     def sft_loss(self, prompts: Sequence[Prompt], answers: Sequence[Sequence[int]]) -> Tensor:
         """Cross-entropy of the answers' tokens alone, over all tokens there are; PARTS of like length, as what is padded is computed too."""
         order = sorted(
@@ -197,6 +202,7 @@ class Policy(nn.Module):
     def evaluate(self, prompts: Sequence[Prompt], choices: Sequence[Choice]) -> tuple[Tensor, Tensor, Tensor]:
         """(log-probability of each answer among what was allowed, entropy as a share of its largest, values (B, domains))."""
         logits, hidden = self.backbone(prompts, [choice.tokens for choice in choices])
+        logits = logits / self.config.temperature
         probabilities, entropies = [], []
         for number, choice in enumerate(choices):
             total, entropy, count = logits.new_zeros(()), logits.new_zeros(()), 0

@@ -32,6 +32,9 @@ from harness.rollout import Lanes
 
 __all__ = ["Rollouts", "Transition", "advantages", "rl"]
 
+CRITIC_EPOCHS = 10
+CRITIC_RATE = 10.0
+"""Times the learning rate, while the critic learns alone: its head begins at 0, and it learns from features that are computed once."""
 MOST_FAILURES = 15
 """Of simulators, one after the other: then it is no accident."""
 
@@ -246,9 +249,10 @@ def rl(job: Job, say: Callable[[str], None]) -> None:
         while played < job.steps:
             policy.eval()
             lessons, reward = _weigh(policy, rollouts.collect(config.rollout * config.lanes))
+            alone = played < config.critic_first
             played += len(lessons)
             policy.train()
-            figures = _update(policy, learner, lessons, examples, job.seed)
+            figures = _update_critic(policy, learner, lessons, job.seed) if alone else _update(policy, learner, lessons, examples, job.seed)
             rollouts.forget()
             results = [outcome.result for outcome in rollouts.finished if outcome.result is not None]
             if results:
@@ -276,6 +280,22 @@ def _update(policy: Policy, learner: Learner, lessons: Sequence[_Lesson], exampl
                 figures["rl/sft"] = imitation.item()
                 loss = loss + config.sft_share * imitation
             figures["rl/gradient"] = learner.learn(loss)
+    return figures
+
+
+def _update_critic(policy: Policy, learner: Learner, lessons: Sequence[_Lesson], seed: int) -> dict[str, float]:
+    """The critic alone, from the hidden states of a policy that does not move."""
+    rng = stream(seed, "critic", step=learner.step)
+    parts = np.array_split(np.arange(len(lessons)), min(policy.config.minibatches, len(lessons)))
+    hidden = torch.cat([policy.ends([lessons[place].transition.prompt for place in part]) for part in parts])
+    domains = torch.tensor([each.transition.domain for each in lessons], device=hidden.device)
+    targets = torch.tensor([each.target for each in lessons], device=hidden.device)
+    figures: dict[str, float] = {}
+    for _ in range(CRITIC_EPOCHS):
+        for part in np.array_split(rng.permutation(len(lessons)), len(parts)):
+            values = policy.value(hidden[part]).gather(1, domains[part, None])[:, 0]
+            loss = 0.5 * ((values - targets[part]) ** 2).mean()
+            figures = {"rl/value": loss.item(), "rl/gradient": learner.learn(loss, CRITIC_RATE)}
     return figures
 
 

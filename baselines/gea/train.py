@@ -173,7 +173,7 @@ def _sft(job: Job, say: Callable[[str], None]) -> None:
     say(f"{examples.steps} steps of demonstrations; {count / 1e6:.1f} million parameters learn, on {device()}")
     steps = job.steps or config.steps
     known = {**identity("sft", job), "steps": steps}
-    learner = Learner(policy, job.out / TRAINING / "sft", config.lr, config.weight_decay, config.clip, known)
+    learner = Learner(policy, job.out / TRAINING / "sft", config.lr, config.weight_decay, config.clip, known, muon=config.muon)
     curves = Curves(job.out / TRAINING / "curves", say)
     policy.train()
     while learner.step < steps:

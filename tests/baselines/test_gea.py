@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,62 +11,38 @@ import pytest
 import tinymodels
 import torch
 import toys
+from gearig import NANO, SMALL, TASKS, make_data, make_nano
 from toysuite import QUICK
 
 from baselines import training
 from baselines.gea.actions import ActionCodec
 from baselines.gea.agent import GEA, ask
-from baselines.gea.config import Config, RVQConfig
+from baselines.gea.config import Config
 from baselines.gea.data import Examples
-from baselines.gea.policy import Choice, Policy
-from baselines.gea.ppo import Rollouts, advantages
+from baselines.gea.policy import Policy
 from baselines.gea.prompt import introduction
 from baselines.gea.rvq import ActionTokenizer, denormalised, normalised
 from baselines.gea.train import Job, configuration, train
 from baselines.gea.words import OwnWords
 from harness.contract import check_agent
-from harness.core import DOMAINS, UI, Box, Brief, Case, Discrete, Element, MultiDiscrete, Spec, Text, Turn, UIAction, UserError
+from harness.core import UI, Box, Brief, Case, Discrete, Element, MultiDiscrete, Spec, Text, Turn, UIAction, UserError
 from harness.demos import Demos
-from harness.demos.record import Recording, record
-from harness.demos.training import ROLLOUT_SETS
 from harness.identity import AgentSpec
-from harness.plan import SEED_STRIDE
 from harness.progress import PlainProgress
 from harness.runner import RunOptions, make_plan, play
 from harness.store import read_episodes
 
-SMALL = RVQConfig(codes=16, code_dim=8, hidden=32, steps=150, batch=64, lr=3e-3)
-NANO = Config(
-    views=("state", "image?"), rvq=SMALL, words=300, width=48, layers=2, heads=2, mlp=96, pixels=16, numbers=8, history=2,
-    lr=3e-3, batch=32, steps=8, lanes=3, rollout=8, minibatches=2, epochs=1, prompt_tokens=24,
-)  # fmt: skip
-TASKS = toys.TASKS[:2]
-
 pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("demos") / "d"
-    record([(QUICK, task) for task in TASKS], out, Recording(("state", "image")), RunOptions(workers=0), PlainProgress(), episodes=40)
-    return out
+    return make_data(tmp_path_factory.mktemp("demos") / "d")
 
 
 @pytest.fixture(scope="module")
 def nano(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Weights after both stages, hardly trained."""
-    out = tmp_path_factory.mktemp("nano") / "m"
-    for stage in ("tokenizer", "sft"):
-        train(stage, Job((data,), out, NANO), lambda _: None)
-    return out
+    return make_nano(data, tmp_path_factory.mktemp("nano") / "m")
 
 
 # Actions as tokens
@@ -301,10 +275,13 @@ def _codes(data: Path, tmp_path: Path) -> Path:
 # Training goes on
 
 
-@pytest.mark.parametrize("stage", ["tokenizer", "sft"])
-def test_a_cut_training_goes_on_to_the_same_end(stage: str, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("stage", "muon"), [("tokenizer", False), ("sft", False), ("sft", True)])
+def test_a_cut_training_goes_on_to_the_same_end(
+    stage: str, muon: bool, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from baselines.gea import learning
 
+    config = dataclasses.replace(NANO, muon=muon)
     monkeypatch.setattr(learning, "CHECKPOINT_S", 0.0)
     ends = {}
     for name in ("whole", "cut"):
@@ -324,114 +301,9 @@ def test_a_cut_training_goes_on_to_the_same_end(stage: str, data: Path, tmp_path
             with monkeypatch.context() as patch:
                 patch.setattr(learning.Learner, "checkpoint", cut)
                 with pytest.raises(KeyboardInterrupt):
-                    train(stage, Job((data,), out, NANO, steps=6), lambda _: None)
-        train(stage, Job((data,), out, NANO, steps=6), lambda _: None)
+                    train(stage, Job((data,), out, config, steps=6), lambda _: None)
+        train(stage, Job((data,), out, config, steps=6), lambda _: None)
         ends[name] = (out / ("actions" if stage == "tokenizer" else "model")).with_suffix(".safetensors").read_bytes()
     assert ends["cut"] == ends["whole"]
     with pytest.raises(UserError, match="another"):
-        train(stage, Job((data,), tmp_path / "cut", NANO, seed=1, steps=6), lambda _: None)
-
-
-# Reinforcement learning
-
-
-def test_advantages_by_hand() -> None:
-    """Three steps, gamma 0.5, lambda 0.5, worked out with pencil and paper."""
-    found = advantages(np.array([1.0, 0, 2]), np.array([1.0, 2, 4]), 8.0, 0.5, 0.5)
-    np.testing.assert_allclose(found, [1 + 0.25 * (0 + 0.25 * 2), 0 + 0.25 * 2, 2])
-    np.testing.assert_allclose(advantages(np.array([1.0]), np.array([3.0]), 0.0, 0.9, 0.95), [-2])
-
-
-def test_popart_changes_no_value(nano: Path) -> None:
-    """The head is moved with the moments (arXiv 1602.07714, proposition 1)."""
-    policy = Policy.load(nano)
-    torch.nn.init.normal_(policy.value_head.weight)
-    hidden = torch.randn(5, policy.backbone.width)
-
-    def values() -> torch.Tensor:
-        return policy.value(hidden) * policy.deviation() + policy.mean
-
-    with torch.no_grad():
-        before, moments = values(), policy.mean.clone()
-        policy.follow_returns(100 + 20 * torch.randn(64), torch.full((64,), 1))
-        np.testing.assert_allclose(values(), before, rtol=1e-4, atol=1e-3)
-    assert policy.mean[1] > moments[1]
-    assert policy.mean[0] == moments[0]
-
-
-def test_rollouts(nano: Path) -> None:
-    """Rewards lie with the decision that earned them, on seeds that no evaluation plays."""
-    policy = Policy.load(nano)
-    rollouts = Rollouts(policy, [toys.toy_task(size=4), toys.toy_task("glide", action="box", size=4)], 0)
-    stretches = rollouts.collect(120)
-    rollouts.stop()
-    assert sum(len(steps) for steps, _ in stretches) >= 120
-    results = [outcome.result for outcome in rollouts.finished]
-    assert {result.task for result in results} == {"toys/goal@1", "toys/glide@1"}
-    assert min(result.seed for result in results) >= ROLLOUT_SETS.start * SEED_STRIDE
-    assert len({result.seed for result in results}) == len(results)
-    over = [steps for steps, following in stretches if following is None]
-    assert len(over) == len(results)
-    assert sorted(sum(each.reward for each in steps) for steps in over) == sorted(result.score for result in results)
-    for steps, following in stretches:
-        assert all(each.reward == 0 for each in steps[:-1])
-        assert isinstance(steps[0].choice, Choice)
-        assert {each.domain for each in steps} == {DOMAINS.index("navigation")}
-        if following is None and steps[-1].reward:
-            assert steps[-1].reward == 1
-
-
-def test_rl_learns_what_is_rewarded(nano: Path, data: Path, tmp_path: Path) -> None:
-    """One state, two choices, one of which is rewarded: its probability rises."""
-    task = dataclasses.replace(toys.toy_task(size=2), max_steps=3)
-    config = dataclasses.replace(NANO, sft_share=0.0, rl_lr=3e-3, entropy=0.0, rollout=20, lanes=8, epochs=2, minibatches=2)
-    train("rl", Job((), tmp_path / "rl", config, tasks=[(QUICK, task)], steps=1600, init=nano), lambda _: None)
-    made = json.loads((tmp_path / "rl" / "training.json").read_text())
-    assert made["rl"]["steps"] == 1600
-    rates = []
-    for weights in (nano, tmp_path / "rl"):
-        rollouts = Rollouts(Policy.load(weights), [task], 7)
-        rollouts.collect(400)
-        rollouts.stop()
-        rates.append(np.mean([outcome.result.success for outcome in rollouts.finished]))
-    assert rates[1] > rates[0] + 0.1, rates
-
-
-@pytest.mark.parametrize("make", [tinymodels.llava_onevision, tinymodels.qwen2_vl])
-def test_a_model_of_transformers_goes_all_the_way(make: Any, data: Path, tmp_path: Path) -> None:
-    """Tokenizer, SFT with LoRA, a PPO update, save, load, play."""
-    folder = make(tmp_path / "b")
-    config = dataclasses.replace(
-        NANO, backbone=str(folder), views=("image?", "state?"), full_prompt=True, lora=2, steps=3, batch=4, lanes=2, rollout=3, answer_tokens=8,
-        rvq=dataclasses.replace(SMALL, steps=2),
-    )  # fmt: skip
-    chosen = [(QUICK, task) for task in TASKS]
-    train("tokenizer", Job((data,), tmp_path / "m", config), lambda _: None)
-    train("sft", Job((data,), tmp_path / "m", config), lambda _: None)
-    saved = Policy.load(tmp_path / "m").kept()
-    assert all("lora_" in name or "model." not in name for name in saved)
-    assert any("lora_" in name for name in saved)
-    train("rl", Job((data,), tmp_path / "rl", config, tasks=chosen, steps=6, init=tmp_path / "m"), lambda _: None)
-    learned = Policy.load(tmp_path / "rl").kept()
-    assert any(not torch.equal(learned[name], saved[name]) for name in saved if "lora_" in name)
-    spec = AgentSpec("gea", "baselines.gea:GEA", {"weights": str(tmp_path / "rl")})
-    plan = make_plan([(QUICK, dataclasses.replace(task, max_steps=4)) for task in TASKS], spec, episodes=1, seed=0)
-    summary = play(spec, ["toys"], plan, tmp_path / "run", RunOptions(workers=0, lanes=2), PlainProgress())
-    assert (summary.missing, summary.agent_errors) == (0, 0)
-
-
-def test_lora_of_its_own_is_merged_after_rl(data: Path, tmp_path: Path) -> None:
-    """SFT of all weights, then PPO by LoRA as the paper does it: what is saved is a plain model again."""
-    folder = tinymodels.llava_onevision(tmp_path / "b")
-    config = dataclasses.replace(
-        NANO, backbone=str(folder), views=("image?",), steps=2, batch=4, lanes=2, rollout=3, rvq=dataclasses.replace(SMALL, steps=1)
-    )
-    for stage in ("tokenizer", "sft"):
-        train(stage, Job((data,), tmp_path / "m", config), lambda _: None)
-    with_lora = dataclasses.replace(config, lora=2, rl_lr=1e-2)
-    train("rl", Job((data,), tmp_path / "rl", with_lora, tasks=[(QUICK, TASKS[0])], steps=6, init=tmp_path / "m"), lambda _: None)
-    before, after = Policy.load(tmp_path / "m").kept(), Policy.load(tmp_path / "rl").kept()
-    assert before.keys() == after.keys()
-    moved = {name for name in before if not torch.equal(before[name], after[name])}
-    assert any("language_model.layers" in name for name in moved)
-    assert not any("embed_tokens" in name for name in moved)
+        train(stage, Job((data,), tmp_path / "cut", config, seed=1, steps=6), lambda _: None)

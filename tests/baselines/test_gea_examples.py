@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +12,13 @@ import torch
 import toys
 from toysuite import QUICK
 
-from baselines.gea.backbone import IGNORED
+from baselines.gea.backbone import IGNORED, _Cells
 from baselines.gea.config import Config, RVQConfig
 from baselines.gea.data import Examples
 from baselines.gea.policy import Policy
 from baselines.gea.prompt import introduction, look
 from baselines.gea.train import Job, train
-from harness.core import UI, Brief, Discrete, Element, Elements, UIAction
+from harness.core import UI, Brief, Discrete, Element, Elements, UIAction, UserError
 from harness.demos.record import Recording, record
 from harness.progress import PlainProgress
 from harness.runner import RunOptions
@@ -28,14 +28,6 @@ CONFIG = Config(
     numbers=8, history=3, batch=8, steps=1, text_tokens=64,
 )  # fmt: skip
 BOTH = (toys.TASKS[0], dataclasses.replace(toys.TASKS[0], domain="planning"), toys.TASKS[1])
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +61,45 @@ def test_a_task_of_two_domains_is_drawn_from_both(examples: tuple[Examples, Poli
     steps = {(number, row.index, step) for number, demos in enumerate(found._sets) for row in demos.rows for step in range(row.steps)}
     assert set(drawn) <= steps
     assert len(set(drawn)) > 0.8 * len(steps), "every step of every set, whatever another set's lengths"
+
+
+def test_tasks_are_drawn_by_their_weight(examples: tuple[Examples, Policy], folders: tuple[Path, ...]) -> None:
+    """Three to one within a domain; what weighs nothing is never drawn, and the last pattern that fits counts."""
+    _, policy = examples
+    names = [task.id for task in BOTH]
+
+    def drawn(patterns: dict[str, float]) -> Counter[str]:
+        found = Examples(folders, dataclasses.replace(CONFIG, tasks=patterns), policy.backbone.words, policy.codec)
+        return Counter(found._sets[number].rows[index].task for number, index in drawn_from(found))
+
+    def drawn_from(found: Examples) -> list[tuple[int, int]]:
+        seen: list[tuple[int, int]] = []
+        real = found.example
+        found.example = lambda number, index, step: seen.append((number, index)) or real(number, index, step)  # type: ignore[method-assign]
+        found.draw(np.random.default_rng(0), 2000)
+        return seen
+
+    weighed = drawn({names[0]: 9, "*": 1, names[2]: 3})
+    # Half of all is the planning domain, which has the first task alone.
+    assert abs(weighed[names[2]] / 2000 - 0.5 * 3 / 4) < 0.04, weighed
+    assert set(drawn({names[2]: 0})) == {names[0]}
+    with pytest.raises(UserError, match="no demonstrations of a domain that has a weight"):
+        drawn({"*": 0})
+
+
+def test_rare_cells_are_rows_of_their_own() -> None:
+    """A wall of seven cells, a floor, and two objects: nine rows for the place, then one for each object, which says what and where."""
+    grid = np.full((7, 7, 3), (1, 0, 0), np.uint8)
+    grid[:, 0] = (2, 5, 0)
+    grid[3, 4], grid[5, 2] = (6, 0, 0), (5, 4, 0)
+    moved, empty = grid.copy(), np.full((7, 7, 3), (1, 0, 0), np.uint8)
+    moved[3, 4], moved[3, 5] = grid[3, 5], grid[3, 4]
+    encoder = _Cells(32)
+    rows, other, none = encoder([grid, moved, empty], torch.device("cpu"))
+    assert (len(rows), len(other), len(none)) == (11, 11, 9)
+    assert not torch.allclose(rows[9], other[9]), "the ball is elsewhere"
+    assert torch.equal(rows[10], other[10]), "the key is not"
+    assert torch.allclose(encoder([moved], torch.device("cpu"))[0], other, atol=1e-6), "whatever the batch"
 
 
 def test_what_is_learned_is_the_experts_answer_to_what_was_seen(examples: tuple[Examples, Policy]) -> None:

@@ -6,13 +6,11 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 import baselines
 from baselines.gea.agent import GEA, SHIPPED, GEABase, needs
@@ -27,13 +25,6 @@ from suites import SUITES
 
 MODELS = ("gea-base", "gea")
 MIB = 1 << 20
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
 
 
 def test_small_and_never_a_pickle() -> None:

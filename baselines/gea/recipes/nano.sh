@@ -7,20 +7,21 @@ BENCH=${BENCH:-bench} DATA=${DATA:-demos} MODELS=${MODELS:-models} RUNS=${RUNS:-
 VIEWS="grid?,direction?,state?,proprio?,text?,dom?,admissible?"
 
 data=""
-# Suite, episodes of each task, share of random actions: none where the expert follows a plan made at the beginning.
-while read -r suite episodes noise; do
+# Folder, suite, episodes of each task, share of random actions (none where the expert follows a plan made at the beginning), tasks.
+while read -r folder suite episodes noise tasks; do
     # 4: some episodes have no result (a simulator failed thrice); the rest is used.
-    "$BENCH" demos --suite "$suite" --episodes "$episodes" --views "$VIEWS" --noise "$noise" --out "$DATA/$suite" || [ $? -eq 4 ]
-    data="$data --data $DATA/$suite"
+    "$BENCH" demos --suite "$suite" --tasks "$tasks" --episodes "$episodes" --views "$VIEWS" --noise "$noise" --out "$DATA/$folder" || [ $? -eq 4 ]
+    data="$data --data $DATA/$folder"
 done <<END
-babyai 1000 0.05
-babyai-planning 250 0.05
-metaworld 60 0.05
-fetch 150 0.05
-pointmaze 60 0.05
-miniwob 24 0
-alfworld-synthetic 60 0
-pddl 120 0
+babyai babyai 1000 0.05 *
+babyai-rooms babyai 6000 0.05 babyai/PickupLoc,babyai/PickupDist,babyai/GoToLocal*,babyai/GoToDoor
+babyai-planning babyai-planning 250 0.05 *
+metaworld metaworld 60 0.05 *
+fetch fetch 150 0.05 *
+pointmaze pointmaze 60 0.05 *
+miniwob miniwob 24 0 *
+alfworld-synthetic alfworld-synthetic 60 0 *
+pddl pddl 600 0 *
 END
 # $data is a list of words.
 # shellcheck disable=SC2086
