@@ -265,7 +265,7 @@ def rl(job: Job, say: Callable[[str], None]) -> None:
         rollouts.stop()
         curves.close()
     learner.checkpoint(now=True)
-    _finish(job, policy, added)
+    _finish(job, policy, added, played)
 
 
 def _update(policy: Policy, learner: Learner, lessons: Sequence[_Lesson], examples: Examples | None, seed: int) -> dict[str, float]:
@@ -318,7 +318,7 @@ def _begin(job: Job) -> tuple[Policy, bool]:
     return policy, added
 
 
-def _finish(job: Job, policy: Policy, added: bool) -> None:
+def _finish(job: Job, policy: Policy, added: bool, played: int) -> None:
     if added:
         policy.backbone.merge_lora()  # type: ignore[operator]
         for weight in policy.backbone.parameters():
@@ -327,4 +327,4 @@ def _finish(job: Job, policy: Policy, added: bool) -> None:
             policy.backbone.freeze_vision()  # type: ignore[operator]
     policy.config.save(job.out)
     policy.save(job.out / FILE)
-    _note(job, "rl", job.steps or 0)
+    _note(job, "rl", played)

@@ -90,7 +90,7 @@ def test_rl_learns_what_is_rewarded(nano: Path, data: Path, tmp_path: Path) -> N
     config = dataclasses.replace(NANO, sft_share=0.0, rl_lr=3e-3, entropy=0.0, rollout=20, lanes=8, epochs=2, minibatches=2)
     train("rl", Job((), tmp_path / "rl", config, tasks=[(QUICK, task)], steps=1600, init=nano), lambda _: None)
     made = json.loads((tmp_path / "rl" / "training.json").read_text())
-    assert made["rl"]["steps"] == 1600
+    assert 1600 <= made["rl"]["steps"] < 1800, "what was played: whole rollouts"
     rates = []
     for weights in (nano, tmp_path / "rl"):
         rollouts = Rollouts(Policy.load(weights), [task], 7)

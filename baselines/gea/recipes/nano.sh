@@ -1,6 +1,6 @@
 #!/bin/sh
 # The models that come with the product, from nothing: demonstrations, action tokenizer, SFT (gea-base), RL (gea), evaluation.
-# Every step goes on where it was cut, so run it again. Two cores, about two hours.
+# Every step goes on where it was cut, so run it again. Two cores, about two and a half hours.
 # Variables: BENCH (bench), DATA (demos), MODELS (models), RUNS (runs), THREADS (2).
 set -eu
 BENCH=${BENCH:-bench} DATA=${DATA:-demos} MODELS=${MODELS:-models} RUNS=${RUNS:-runs} THREADS=${THREADS:-2}
@@ -29,9 +29,9 @@ END
 # shellcheck disable=SC2086
 "$BENCH" train gea --stage sft $data --out "$MODELS/gea-base" --threads "$THREADS"
 # shellcheck disable=SC2086
-"$BENCH" train gea --stage rl $data --init "$MODELS/gea-base" --out "$MODELS/gea" --threads "$THREADS" \
-    --suite babyai,fetch --tasks "*GoToRedBall*,*GoToRedBlueBall*,*GoToObj*,*GoToLocal*,*PickupLoc,*PickupDist,fetch/*" \
-    --set rl_lr=0.0001 --steps 32768
+"$BENCH" train gea --stage rl $data --init "$MODELS/gea-base" --out "$MODELS/gea" --threads 1 --suite babyai,minigrid \
+    --tasks "babyai/Pickup,babyai/Open*Doors,babyai/OpenDoorLoc,babyai/GoToLocal*,babyai/GoToRedBlueBall,minigrid/Lava*,minigrid/SimpleCrossing*,minigrid/RedBlueDoors*,minigrid/FourRooms,minigrid/GoToDoor*" \
+    --set rl_lr=0.0001 --set epochs=1 --set temperature=0.7 --set critic_first=8192 --steps 71680
 for model in gea-base gea; do
     "$BENCH" run --agent gea --agent-arg weights="$MODELS/$model" --suite all --episodes 2 --out "$RUNS/$model" || [ $? -eq 4 ]
 done
