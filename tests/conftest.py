@@ -44,6 +44,22 @@ def _one_thread(request: pytest.FixtureRequest) -> Iterator[None]:
     torch.set_num_threads(before)
 
 
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Demonstrations that GEA can learn from."""
+    from gearig import make_data
+
+    return make_data(tmp_path_factory.mktemp("demos") / "d")
+
+
+@pytest.fixture(scope="module")
+def nano(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """GEA, hardly trained on them."""
+    from gearig import make_nano
+
+    return make_nano(data, tmp_path_factory.mktemp("nano") / "m")
+
+
 class Notes:
     """A Progress that keeps what it was told."""
 

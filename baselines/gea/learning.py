@@ -72,8 +72,9 @@ class Learner:
         self.module, self._folder, self._clip, self._identity = module, folder, clip, json.loads(json.dumps(dict(identity)))
         self._named = {name: weight for name, weight in module.named_parameters() if weight.requires_grad}
         self._lr = lr
-        inner = [weight for name, weight in self._named.items() if muon and weight.ndim == 2 and ".layers." in name]
-        others = [weight for weight in self._named.values() if all(weight is not each for each in inner)]
+        inner, others = [], []
+        for name, weight in self._named.items():
+            (inner if muon and weight.ndim == 2 and ".layers." in name else others).append(weight)
         self._optimizers: list[torch.optim.Optimizer] = [torch.optim.AdamW(others, lr=lr, weight_decay=weight_decay)]
         if inner:
             self._optimizers.append(torch.optim.Muon(inner, lr=lr, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw"))

@@ -11,7 +11,7 @@ import pytest
 import tinymodels
 import torch
 import toys
-from gearig import NANO, SMALL, TASKS, make_data, make_nano
+from gearig import NANO, SMALL, TASKS
 from toysuite import QUICK
 
 from baselines import training
@@ -33,16 +33,6 @@ from harness.runner import RunOptions, make_plan, play
 from harness.store import read_episodes
 
 pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_data(tmp_path_factory.mktemp("demos") / "d")
-
-
-@pytest.fixture(scope="module")
-def nano(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_nano(data, tmp_path_factory.mktemp("nano") / "m")
 
 
 # Actions as tokens

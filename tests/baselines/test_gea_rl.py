@@ -12,7 +12,7 @@ import pytest
 import tinymodels
 import torch
 import toys
-from gearig import NANO, SMALL, TASKS, make_data, make_nano
+from gearig import NANO, SMALL, TASKS
 from toysuite import QUICK
 
 from baselines.gea.policy import Choice, Policy
@@ -26,16 +26,6 @@ from harness.progress import PlainProgress
 from harness.runner import RunOptions, make_plan, play
 
 pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_data(tmp_path_factory.mktemp("demos") / "d")
-
-
-@pytest.fixture(scope="module")
-def nano(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_nano(data, tmp_path_factory.mktemp("nano") / "m")
 
 
 def test_advantages_by_hand() -> None:
