@@ -44,11 +44,12 @@ class GEA(Agent):
     shipped: ClassVar[Path] = SHIPPED / "gea"
     files = (str(shipped),)
 
-    def __init__(self, weights: str | None = None, exact: bool = False, threads: int = 1) -> None:
+    def __init__(self, weights: str | None = None, exact: bool = False, threads: int = 1, temperature: float | None = None) -> None:
         """`weights`: a folder that `bench train gea` wrote, else those that come with the product; `threads`: of torch, where there is no GPU (0: as
-        they are): workers make better use of cores, and the answers do not depend on their number.
+        they are): workers make better use of cores, and the answers do not depend on their number; `temperature`: of the actions that are drawn,
+        0 for the likeliest, else what the weights' configuration says.
 
-        Raises UserError when there are no weights.
+        Raises UserError when there are no weights, or on a temperature below 0.
         """
         self.reads, self.history = self.declares({"weights": weights})  # type: ignore[misc]
         import torch
@@ -59,6 +60,9 @@ class GEA(Agent):
             torch.set_num_threads(threads)
         self._policy = Policy.load(weights or self.shipped, "cuda" if torch.cuda.is_available() else "cpu")
         self._exact = exact
+        self._temperature = self._policy.config.play_temperature if temperature is None else temperature
+        if self._temperature < 0:
+            raise UserError(f"temperature is {temperature}: 0 for the likeliest answer, or above for one that is drawn")
         self._looks: dict[str, dict[int, Look]] = {}
         self._blindly: dict[Any, Any] = {}
 
@@ -70,7 +74,7 @@ class GEA(Agent):
         return config.views, config.history
 
     def act(self, turns: Sequence[Turn]) -> list[Any]:
-        """The likeliest action of each turn."""
+        """The likeliest action of each turn, or one that is drawn by the turn's generator."""
         if not turns:
             return []
         answers: dict[int, Any] = {}
@@ -81,7 +85,7 @@ class GEA(Agent):
             else:
                 answers[number] = self._without_looking(turn)
         for group in [[number] for number in asked] if self._exact else [asked] if asked else []:
-            for number, choice in zip(group, ask(self._policy, [turns[number] for number in group], self._looks)[1]):
+            for number, choice in zip(group, ask(self._policy, [turns[number] for number in group], self._looks, self._temperature)[1]):
                 answers[number] = self._policy.codec.action(turns[number].brief.action, choice.tokens)
         return [answers[number] for number in range(len(turns))]
 
@@ -91,7 +95,7 @@ class GEA(Agent):
         if key not in self._blindly:
             if len(self._blindly) >= BLINDLY:
                 self._blindly.clear()
-            choice = ask(self._policy, [turn], self._looks)[1][0]
+            choice = ask(self._policy, [turn], self._looks, 0.0)[1][0]
             self._blindly[key] = self._policy.codec.action(turn.brief.action, choice.tokens)
         return self._blindly[key]
 
@@ -115,13 +119,14 @@ class GEAServed(GEA):
     gpus = 1.0
 
 
-def ask(
-    policy: Policy, turns: Sequence[Turn], looks: dict[str, dict[int, Look]], *, sample: bool = False
-) -> tuple[list[Prompt], list[Choice]]:
-    """What the policy was asked and answers; `looks` keeps what was seen, by episode and step. `sample`: drawn by each turn's own generator."""
+def ask(policy: Policy, turns: Sequence[Turn], looks: dict[str, dict[int, Look]], temperature: float) -> tuple[list[Prompt], list[Choice]]:
+    """What the policy was asked and answers; `looks` keeps what was seen, by episode and step. Above a temperature of 0 it is drawn by each turn's
+    own generator."""
     prompts = [_prompt(policy, turn, looks.setdefault(turn.episode, {})) for turn in turns]
     grammars = [policy.codec.grammar(turn.brief.action, turn.observation) for turn in turns]
-    return prompts, policy.decide(prompts, grammars, [turn.rng for turn in turns] if sample else None)
+    return prompts, policy.decide(prompts, grammars, [turn.rng for turn in turns], temperature) if temperature else policy.decide(
+        prompts, grammars
+    )
 
 
 def _prompt(policy: Policy, turn: Turn, seen: dict[int, Look]) -> Prompt:

@@ -86,6 +86,8 @@ class Config:
     1 where none does."""
     # reinforcement learning: the paper's
     rl_lr: float = 3e-4
+    rl_falls: bool = False
+    """Whether the learning rate rises and falls as in SFT: a first step of full size moves all weights as far, whatever their gradient."""
     rollout: int = 128
     """Steps a lane between updates."""
     lanes: int = 16
@@ -100,16 +102,22 @@ class Config:
     sft_share: float = 0.1
     critic_first: int = 0
     """Decisions before the policy moves, of which the critic alone learns: an untrained one pulls at a backbone that has something to lose."""
+    critic_apart: bool = False
+    """Whether the critic learns alone all the time, from hidden states that it does not move."""
     temperature: float = 1.0
-    """Of the drawn actions, and of the policy that learns from them: below 1 it keeps closer to the likeliest answer, which is what `GEA` gives."""
+    """Of the drawn actions, and of the policy that learns from them: below 1 it keeps closer to the likeliest answer."""
+    play_temperature: float = 0.0
+    """Of the actions that `GEA` draws; 0: it gives the likeliest answer."""
     popart: float = 3e-4
     """The step of PopArt's moving moments (arXiv 1809.04474)."""
 
     def __post_init__(self) -> None:
         if self.history < 1 or self.width % self.heads or min(self.lanes, self.rollout, self.batch) < 1:
             raise UserError("this GEA configuration makes no model: history, lanes, rollout and batch from 1 on, heads must divide width")
-        if not self.temperature > 0:
-            raise UserError(f"temperature is {self.temperature}: it must be above 0")
+        if not (self.temperature > 0 and self.play_temperature >= 0):
+            raise UserError(
+                f"temperature is {self.temperature} and play_temperature {self.play_temperature}: above 0 the one, 0 or above the other"
+            )
         unknown = set(self.weights) - set(DOMAINS)
         if unknown:
             raise UserError(f"weights names the domain {sorted(unknown)[0]!r}; there are {', '.join(DOMAINS)}")

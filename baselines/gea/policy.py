@@ -121,9 +121,13 @@ class Policy(nn.Module):
 
     @torch.inference_mode()
     def decide(
-        self, prompts: Sequence[Prompt], grammars: Sequence[Grammar], rngs: Sequence[np.random.Generator] | None = None
+        self,
+        prompts: Sequence[Prompt],
+        grammars: Sequence[Grammar],
+        rngs: Sequence[np.random.Generator] | None = None,
+        temperature: float = 1.0,
     ) -> list[Choice]:
-        """An answer to each prompt: the likeliest token at each step, or, with `rngs`, drawn with its probability at the configuration's temperature."""
+        """An answer to each prompt: the likeliest token at each step, or, with `rngs`, one drawn with its probability at this temperature."""
         backbone = self.backbone
         backbone.look_at([seen for prompt in prompts for seen in prompt.looks], keep=True)
         batch = backbone.lay_out(prompts)
@@ -138,7 +142,7 @@ class Policy(nn.Module):
         while True:
             for number, row in enumerate(rows):
                 if not row.over and len(row.tokens) == done:
-                    row.choose(logits[number] / self.config.temperature, None if rngs is None else rngs[number])
+                    row.choose(logits[number] / temperature, None if rngs is None else rngs[number])
             if all(row.over for row in rows):
                 break
             fed = [row.tokens[done] if done < len(row.tokens) else PAD for row in rows]
@@ -186,12 +190,9 @@ class Policy(nn.Module):
         return self.backbone(prompts, [()] * len(prompts))[1]
 
     def sft_loss(self, prompts: Sequence[Prompt], answers: Sequence[Sequence[int]]) -> Tensor:
-        """Cross-entropy of the answers' tokens alone, over all tokens there are; PARTS of like length, as what is padded is computed too."""
-        order = sorted(
-            range(len(prompts)), key=lambda number: len(prompts[number].text) + sum(len(seen.text) for seen in prompts[number].looks)
-        )
+        """Cross-entropy of the answers' tokens alone, over all tokens there are; computed in parts of like length."""
         losses, count = [], 0
-        for part in np.array_split(order, min(PARTS, len(order))):
+        for part in _alike(prompts):
             hidden, batch = self.backbone.hidden([prompts[number] for number in part], [answers[number] for number in part])
             targets = batch.targets[:, 1:]
             learned = targets != IGNORED
@@ -200,7 +201,15 @@ class Policy(nn.Module):
         return torch.stack(losses).sum() / count
 
     def evaluate(self, prompts: Sequence[Prompt], choices: Sequence[Choice]) -> tuple[Tensor, Tensor, Tensor]:
-        """(log-probability of each answer among what was allowed, entropy as a share of its largest, values (B, domains))."""
+        """(log-probability of each answer among what was allowed, entropy as a share of its largest, values (B, domains)); computed in parts of like
+        length."""
+        parts = _alike(prompts)
+        found = [self._evaluate([prompts[number] for number in part], [choices[number] for number in part]) for part in parts]
+        back = torch.from_numpy(np.argsort(np.concatenate(parts)))
+        probabilities, entropies, values = (torch.cat(each)[back.to(each[0].device)] for each in zip(*found))
+        return probabilities, entropies, values
+
+    def _evaluate(self, prompts: Sequence[Prompt], choices: Sequence[Choice]) -> tuple[Tensor, Tensor, Tensor]:
         logits, hidden = self.backbone(prompts, [choice.tokens for choice in choices])
         logits = logits / self.config.temperature
         probabilities, entropies = [], []
@@ -235,6 +244,14 @@ class Policy(nn.Module):
         after = self.deviation()
         self.value_head.weight.mul_((deviation / after)[:, None])
         self.value_head.bias.copy_((deviation * self.value_head.bias + mean - self.mean) / after)
+
+
+def _alike(prompts: Sequence[Prompt]) -> list[np.ndarray]:
+    """The numbers of prompts in PARTS of like length: what is padded is computed too."""
+    order = sorted(
+        range(len(prompts)), key=lambda number: len(prompts[number].text) + sum(len(seen.text) for seen in prompts[number].looks)
+    )
+    return np.array_split(order, min(PARTS, len(order)))
 
 
 class _Row:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +19,7 @@ from torch import Tensor
 from baselines.gea.agent import ask
 from baselines.gea.config import Config
 from baselines.gea.data import Examples
-from baselines.gea.learning import Curves, Learner
+from baselines.gea.learning import Curves, Learner, cosine
 from baselines.gea.policy import FILE, Choice, Policy
 from baselines.gea.prompt import Look, Prompt
 from baselines.gea.train import TRAINING, Job, _note, device, identity
@@ -34,7 +34,9 @@ __all__ = ["Rollouts", "Transition", "advantages", "rl"]
 
 CRITIC_EPOCHS = 10
 CRITIC_RATE = 10.0
-"""Times the learning rate, while the critic learns alone: its head begins at 0, and it learns from features that are computed once."""
+"""Times the learning rate, where the critic learns alone: its head begins at 0, and it learns from features that are computed once."""
+FIRST_GUESS = 50
+"""Decisions of an episode, until some have ended."""
 MOST_FAILURES = 15
 """Of simulators, one after the other: then it is no accident."""
 
@@ -81,7 +83,7 @@ class _Explorer(Agent):
 
     def act(self, turns: Sequence[Turn]) -> list[Any]:
         """A drawn action for each turn."""
-        prompts, choices = ask(self._policy, turns, self.looks, sample=True)
+        prompts, choices = ask(self._policy, turns, self.looks, self._policy.config.temperature)
         for turn, prompt, choice in zip(turns, prompts, choices):
             path = self._paths[turn.episode]
             path.steps.append(Transition(prompt, choice, path.domain))
@@ -89,13 +91,17 @@ class _Explorer(Agent):
 
 
 class Rollouts:
-    """Plays tasks for ever, lane by lane; gives back stretches of episodes. It is also the lanes' feed, and watches their rewards."""
+    """Plays suites for ever, lane by lane, each for as many decisions as any other, its tasks as often as one another; gives back stretches of
+    episodes. It is also the lanes' feed, and watches their rewards."""
 
-    def __init__(self, policy: Policy, tasks: Sequence[Task], seed: int, first: int = 0) -> None:
-        """`first`: the number of the first episode. Raises UserError where a task cannot run here."""
-        self._policy, self._seed, self.number = policy, seed, first
-        self._tasks = [training_task(task) for task in tasks]
-        for task in self._tasks:
+    def __init__(self, policy: Policy, suites: Sequence[Sequence[Task]], seed: int, state: Mapping[str, Any] | None = None) -> None:
+        """`suites`: the tasks of each; `state`: to go on from. Raises UserError where a task cannot run here."""
+        self._policy, self._seed = policy, seed
+        self._number: int = state["number"] if state else 0
+        self._ended: list[list[int]] = [list(each) for each in state["ended"]] if state else [[0, 0] for _ in suites]
+        """Of each suite, how many episodes have ended, and their decisions."""
+        self._suites = [[training_task(task) for task in tasks] for tasks in suites]
+        for task in (task for tasks in self._suites for task in tasks):
             missing = load_adapter(task.adapter).missing(task)
             if missing is not None:
                 raise UserError(f"{task.id} cannot run here: {missing.reason}; {missing.remedy}, or leave it out with --tasks")
@@ -112,10 +118,14 @@ class Rollouts:
         self._lanes = Lanes(asking, reads, history, lanes=lanes, groups=1, watch=watch, report=self._report, watching=self)
 
     def take(self, held: Sequence[str]) -> tuple[int, Case]:
-        """The next case: a task drawn anew, and a training seed that was not played yet."""
-        self.number += 1
-        task = self._tasks[int(stream(self._seed, "rollouts", step=self.number).integers(len(self._tasks)))]
-        return self.number, Case(task, training_seed(task, 0, self._seed * 100_000 + self.number))
+        """The next case, under its suite's number: a task drawn anew, and a training seed that was not played yet."""
+        self._number += 1
+        rng = stream(self._seed, "rollouts", step=self._number)
+        # The shorter a suite's episodes, the more of them.
+        chances = np.cumsum([(episodes + 1) / (decisions + FIRST_GUESS) for episodes, decisions in self._ended])
+        suite = min(int(np.searchsorted(chances, rng.random() * chances[-1], "right")), len(chances) - 1)
+        task = self._suites[suite][int(rng.integers(len(self._suites[suite])))]
+        return suite, Case(task, training_seed(task, 0, self._seed * 100_000 + self._number))
 
     def begin(self, episode: Episode, first: TimeStep) -> None:
         """An episode begins."""
@@ -129,6 +139,8 @@ class Rollouts:
         """It is over; of a simulator's failure nothing is learned."""
         path = self._paths.pop(episode.name)
         self._agent.looks.pop(episode.name, None)
+        self._ended[episode.ticket][0] += 1
+        self._ended[episode.ticket][1] += episode.steps
         if outcome.result is not None and outcome.result.status == "finished":
             path.ended = True
             self._over.append(path)
@@ -159,6 +171,10 @@ class Rollouts:
     def _known(self) -> Iterator[int]:
         yield from (len(path.steps) for path in self._over)
         yield from (max(0, len(path.steps) - 1) for path in self._paths.values())
+
+    def state(self) -> dict[str, Any]:
+        """JSON values to go on from: other episodes than so far."""
+        return {"number": self._number, "ended": self._ended}
 
     def forget(self) -> None:
         """The weights changed: what the vision encoder made of pictures is no longer true."""
@@ -216,17 +232,19 @@ def _loss(policy: Policy, lessons: Sequence[_Lesson]) -> tuple[Tensor, dict[str,
     ratio = (now - before).exp()
     clipped = ratio.clamp(1 - config.clip_ratio, 1 + config.clip_ratio)
     policy_loss = -torch.minimum(ratio * gain, clipped * gain).mean()
-    domains = torch.tensor([each.transition.domain for each in lessons], device=now.device)
-    targets = torch.tensor([each.target for each in lessons], device=now.device)
-    value_loss = 0.5 * ((values.gather(1, domains[:, None])[:, 0] - targets) ** 2).mean()
     figures = {
         "rl/policy": policy_loss.item(),
-        "rl/value": value_loss.item(),
         "rl/entropy": entropy.mean().item(),
         "rl/clipped": (ratio != clipped).float().mean().item(),
         "rl/divergence": (ratio - 1 - (now - before)).mean().item(),
     }
-    return policy_loss + config.value * value_loss - config.entropy * entropy.mean(), figures
+    loss = policy_loss - config.entropy * entropy.mean()
+    if not config.critic_apart:
+        domains = torch.tensor([each.transition.domain for each in lessons], device=now.device)
+        targets = torch.tensor([each.target for each in lessons], device=now.device)
+        value_loss = 0.5 * ((values.gather(1, domains[:, None])[:, 0] - targets) ** 2).mean()
+        loss, figures["rl/value"] = loss + config.value * value_loss, value_loss.item()
+    return loss, figures
 
 
 def rl(job: Job, say: Callable[[str], None]) -> None:
@@ -243,23 +261,29 @@ def rl(job: Job, say: Callable[[str], None]) -> None:
     examples = Examples(job.data, config, policy.backbone.words, policy.codec) if config.sft_share else None
     learner = Learner(policy, folder, config.rl_lr, config.weight_decay, config.clip, identity("rl", job))
     played = int(learner.extra.get("played", 0))
-    rollouts = Rollouts(policy, [task for _, task in job.tasks], job.seed, int(learner.extra.get("episodes", 0)))
+    suites = {suite.name: [task for of, task in job.tasks if of.name == suite.name] for suite, _ in job.tasks}
+    rollouts = Rollouts(policy, list(suites.values()), job.seed, learner.extra.get("rollouts"))
     curves = Curves(job.out / TRAINING / "curves", say)
     try:
         while played < job.steps:
             policy.eval()
             lessons, reward = _weigh(policy, rollouts.collect(config.rollout * config.lanes))
             alone = played < config.critic_first
+            share = 1.0
+            if config.rl_falls and not alone:
+                share = cosine(played - config.critic_first, job.steps - config.critic_first, config.warmup)
             played += len(lessons)
             policy.train()
-            figures = _update_critic(policy, learner, lessons, job.seed) if alone else _update(policy, learner, lessons, examples, job.seed)
+            figures = {}
+            if alone or config.critic_apart:
+                figures |= _update_critic(policy, learner, lessons, job.seed)
+            if not alone:
+                figures |= _update(policy, learner, lessons, examples, job.seed, share)
             rollouts.forget()
-            results = [outcome.result for outcome in rollouts.finished if outcome.result is not None]
-            if results:
-                figures["rl/success"] = float(np.mean([bool(result.success) for result in results]))
+            figures |= _successes(rollouts.finished)
             rollouts.finished.clear()
             curves.add(played, job.steps, {"rl/reward": reward, **figures})
-            learner.extra = {"played": played, "episodes": rollouts.number}
+            learner.extra = {"played": played, "rollouts": rollouts.state()}
             learner.checkpoint()
     finally:
         rollouts.stop()
@@ -268,7 +292,17 @@ def rl(job: Job, say: Callable[[str], None]) -> None:
     _finish(job, policy, added, played)
 
 
-def _update(policy: Policy, learner: Learner, lessons: Sequence[_Lesson], examples: Examples | None, seed: int) -> dict[str, float]:
+def _successes(outcomes: Sequence[Outcome]) -> dict[str, float]:
+    """The success rate by the task's family."""
+    families: dict[str, list[bool]] = {}
+    for result in (outcome.result for outcome in outcomes if outcome.result is not None):
+        families.setdefault(result.task.partition("/")[0], []).append(bool(result.success))
+    return {f"success/{family}": float(np.mean(found)) for family, found in sorted(families.items())}
+
+
+def _update(
+    policy: Policy, learner: Learner, lessons: Sequence[_Lesson], examples: Examples | None, seed: int, share: float
+) -> dict[str, float]:
     config = policy.config
     figures: dict[str, float] = {}
     for _ in range(config.epochs):
@@ -279,12 +313,12 @@ def _update(policy: Policy, learner: Learner, lessons: Sequence[_Lesson], exampl
                 imitation = policy.sft_loss(*examples.draw(rng, min(config.batch, len(part))))
                 figures["rl/sft"] = imitation.item()
                 loss = loss + config.sft_share * imitation
-            figures["rl/gradient"] = learner.learn(loss)
+            figures["rl/gradient"] = learner.learn(loss, share)
     return figures
 
 
 def _update_critic(policy: Policy, learner: Learner, lessons: Sequence[_Lesson], seed: int) -> dict[str, float]:
-    """The critic alone, from the hidden states of a policy that does not move."""
+    """The critic alone, from the hidden states of a policy that does not move meanwhile."""
     rng = stream(seed, "critic", step=learner.step)
     parts = np.array_split(np.arange(len(lessons)), min(policy.config.minibatches, len(lessons)))
     hidden = torch.cat([policy.ends([lessons[place].transition.prompt for place in part]) for part in parts])
@@ -295,7 +329,8 @@ def _update_critic(policy: Policy, learner: Learner, lessons: Sequence[_Lesson],
         for part in np.array_split(rng.permutation(len(lessons)), len(parts)):
             values = policy.value(hidden[part]).gather(1, domains[part, None])[:, 0]
             loss = 0.5 * ((values - targets[part]) ** 2).mean()
-            figures = {"rl/value": loss.item(), "rl/gradient": learner.learn(loss, CRITIC_RATE)}
+            learner.learn(loss, CRITIC_RATE)
+            figures = {"rl/value": loss.item()}
     return figures
 
 

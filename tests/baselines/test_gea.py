@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -164,19 +165,43 @@ def test_step_by_step_is_as_all_at_once(make: Any, data: Path, tmp_path: Path) -
     """Decoding with kept keys and values, in a batch and alone, says the same as one pass over the whole, up to rounding."""
     config = NANO if make is None else dataclasses.replace(NANO, backbone=str(make(tmp_path / "b")))
     policy = hardly(dataclasses.replace(config, rvq=dataclasses.replace(SMALL, steps=1)), data, tmp_path / "m")
-    prompts, choices = ask(policy, turns(), {}, sample=True)
+    prompts, choices = ask(policy, turns(), {}, 1.0)
     with torch.no_grad():
         logs, entropies, values = policy.evaluate(prompts, choices)
     np.testing.assert_allclose([choice.log_probability for choice in choices], logs, atol=2e-4)
     np.testing.assert_allclose(np.stack([choice.values for choice in choices]), values, atol=1e-4)
     assert bool(((entropies > 0) & (entropies <= 1 + 1e-6)).all())
     for turn, choice in zip(turns(), choices):
-        assert ask(policy, [turn], {}, sample=True)[1][0].tokens == choice.tokens
+        assert ask(policy, [turn], {}, 1.0)[1][0].tokens == choice.tokens
+
+
+def test_the_temperature_of_play(nano: Path, tmp_path: Path) -> None:
+    """The weights say it unless the argument does; what is drawn depends on case and step alone."""
+    warm = tmp_path / "warm"
+    shutil.copytree(nano, warm)
+    dataclasses.replace(NANO, play_temperature=2.0).save(warm)
+
+    def asked() -> list[Turn]:
+        return [dataclasses.replace(turn, rng_key=key, episode=f"e{key}") for key, turn in enumerate(turns(count=1) * 24)]
+
+    def answers(weights: Path, **args: Any) -> list[str]:
+        agent = GEA(str(weights), **args)
+        alone = [repr(agent.act([turn])[0]) for turn in asked()]
+        assert [repr(answer) for answer in agent.act(asked())] == alone
+        return alone
+
+    likeliest, drawn = answers(nano), answers(warm)
+    assert len(set(likeliest)) == 1
+    assert len(set(drawn)) > 1
+    assert answers(warm, temperature=0) == likeliest
+    assert answers(nano, temperature=2.0) == drawn
+    with pytest.raises(UserError, match="0 for the likeliest"):
+        GEA(str(nano), temperature=-1)
 
 
 def test_the_loss_is_on_the_answer_alone(nano: Path) -> None:
     policy = Policy.load(nano)
-    prompts, choices = ask(policy, turns(count=2), {})
+    prompts, choices = ask(policy, turns(count=2), {}, 0.0)
     answers = [choice.tokens for choice in choices]
     with torch.no_grad():
         logits, _ = policy.backbone(prompts, answers)
@@ -197,7 +222,7 @@ def test_examples_are_what_the_agent_is_asked(data: Path, nano: Path, tmp_path: 
     shown = tuple(demo.frames[k].observation for k in (1, 2))
     views = {name: demo.brief.observation[name] for name in ("state", "image")}
     turn = Turn(dataclasses.replace(demo.brief, observation=views), demo.frames[2].instruction, shown, (demo.frames[1].executed,), 2, "e")
-    (asked,), _ = ask(policy, [turn], {})
+    (asked,), _ = ask(policy, [turn], {}, 0.0)
     example, answer = examples.example(0, index, 2)
     assert (asked.text, asked.actions) == (example.text, example.actions)
     for one, other in zip(asked.looks, example.looks):

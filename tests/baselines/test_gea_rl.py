@@ -55,7 +55,7 @@ def test_popart_changes_no_value(nano: Path) -> None:
 def test_rollouts(nano: Path) -> None:
     """Rewards lie with the decision that earned them, on seeds that no evaluation plays."""
     policy = Policy.load(nano)
-    rollouts = Rollouts(policy, [toys.toy_task(size=4), toys.toy_task("glide", action="box", size=4)], 0)
+    rollouts = Rollouts(policy, [[toys.toy_task(size=4), toys.toy_task("glide", action="box", size=4)]], 0)
     stretches = rollouts.collect(120)
     rollouts.stop()
     assert sum(len(steps) for steps, _ in stretches) >= 120
@@ -74,16 +74,37 @@ def test_rollouts(nano: Path) -> None:
             assert steps[-1].reward == 1
 
 
-def test_rl_learns_what_is_rewarded(nano: Path, data: Path, tmp_path: Path) -> None:
+def test_suites_have_as_many_decisions_each(nano: Path) -> None:
+    """Whatever the length of their episodes; and a training that goes on plays no seed again."""
+    long = [toys.toy_task("survive", success=None, max_steps=20)]
+    short = [toys.toy_task("one", size=4, max_steps=2), toys.toy_task("two", size=4, max_steps=2)]
+    policy = Policy.load(nano)
+    rollouts = Rollouts(policy, [long, short], 0)
+    rollouts.collect(1500)
+    rollouts.stop()
+    played: dict[str, int] = {}
+    for outcome in rollouts.finished:
+        played[outcome.result.task] = played.get(outcome.result.task, 0) + outcome.result.steps
+    shares = {name: steps / sum(played.values()) for name, steps in played.items()}
+    assert shares["toys/survive@1"] == pytest.approx(0.5, abs=0.1), shares
+    assert shares["toys/one@1"] == pytest.approx(0.25, abs=0.1), shares
+    more = Rollouts(policy, [long, short], 0, json.loads(json.dumps(rollouts.state())))
+    more.collect(100)
+    more.stop()
+    assert not {each.result.seed for each in rollouts.finished} & {each.result.seed for each in more.finished}
+
+
+@pytest.mark.parametrize("changes", [{}, {"critic_apart": True, "rl_falls": True}], ids=["paper", "apart"])
+def test_rl_learns_what_is_rewarded(changes: dict[str, Any], nano: Path, data: Path, tmp_path: Path) -> None:
     """One state, two choices, one of which is rewarded: its probability rises."""
     task = dataclasses.replace(toys.toy_task(size=2), max_steps=3)
-    config = dataclasses.replace(NANO, sft_share=0.0, rl_lr=3e-3, entropy=0.0, rollout=20, lanes=8, epochs=2, minibatches=2)
+    config = dataclasses.replace(NANO, sft_share=0.0, rl_lr=3e-3, entropy=0.0, rollout=20, lanes=8, epochs=2, minibatches=2, **changes)
     train("rl", Job((), tmp_path / "rl", config, tasks=[(QUICK, task)], steps=1600, init=nano), lambda _: None)
     made = json.loads((tmp_path / "rl" / "training.json").read_text())
     assert 1600 <= made["rl"]["steps"] < 1800, "what was played: whole rollouts"
     rates = []
     for weights in (nano, tmp_path / "rl"):
-        rollouts = Rollouts(Policy.load(weights), [task], 7)
+        rollouts = Rollouts(Policy.load(weights), [[task]], 7)
         rollouts.collect(400)
         rollouts.stop()
         rates.append(np.mean([outcome.result.success for outcome in rollouts.finished]))
@@ -97,7 +118,7 @@ def test_the_critic_learns_alone_at_first(nano: Path, tmp_path: Path) -> None:
     before, policy = Policy.load(nano), Policy.load(tmp_path / "rl")
     moved = {name.partition(".")[0] for name, value in policy.kept().items() if not torch.equal(value, before.kept()[name])}
     assert moved == {"critic", "value_head", "mean", "square", "seen"}
-    rollouts = Rollouts(policy, [toys.toy_task(size=4)], 3)
+    rollouts = Rollouts(policy, [[toys.toy_task(size=4)]], 3)
     values: dict[bool, list[float]] = {True: [], False: []}
     domain = DOMAINS.index("navigation")
     for steps, following in rollouts.collect(1200):
@@ -114,15 +135,16 @@ def test_temperature(nano: Path) -> None:
     for temperature in (0.25, 1.0, 4.0):
         policy = Policy.load(nano)
         policy.config = dataclasses.replace(policy.config, temperature=temperature)
-        rollouts = Rollouts(policy, [toys.toy_task(size=4), toys.toy_task("glide", action="box", size=4)], 0)
+        rollouts = Rollouts(policy, [[toys.toy_task(size=4), toys.toy_task("glide", action="box", size=4)]], 0)
         steps = [each for part, _ in rollouts.collect(200) for each in part]
         rollouts.stop()
         now, entropy, _ = policy.evaluate([each.prompt for each in steps], [each.choice for each in steps])
         np.testing.assert_allclose(now.detach(), [each.choice.log_probability for each in steps], atol=1e-3)
         entropies.append(float(entropy.detach().mean()))
     assert entropies[0] < entropies[1] < entropies[2]
-    with pytest.raises(UserError, match="temperature"):
-        dataclasses.replace(NANO, temperature=0.0)
+    for wrong in ({"temperature": 0.0}, {"play_temperature": -0.1}):
+        with pytest.raises(UserError, match="temperature"):
+            dataclasses.replace(NANO, **wrong)
 
 
 @pytest.mark.parametrize("make", [tinymodels.llava_onevision, tinymodels.qwen2_vl])
