@@ -174,7 +174,8 @@ class Backbone(nn.Module, ABC):
 
     def logits(self, hidden: Tensor) -> Tensor:
         """(..., tokens): text, then codes; float32."""
-        return torch.cat([self.text_logits(hidden), self.code_head(hidden.to(self.code_head.weight.dtype))], -1).float()
+        with torch.autocast(hidden.device.type, enabled=False):  # of two near answers the last digits tell which is likelier
+            return torch.cat([self.text_logits(hidden), self.code_head(hidden.to(self.code_head.weight.dtype))], -1).float()
 
     def forward(self, prompts: Sequence[Prompt], answers: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
         """(logits (B, T, tokens) of each token of the answers, hidden (B, width) at the end of the prompts), to learn from."""

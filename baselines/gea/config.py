@@ -69,6 +69,9 @@ class Config:
     """The rank of LoRA; 0 trains everything."""
     lora_alpha: int = 32
     train_vision: bool = False
+    # learning
+    mixed_precision: bool = False
+    """Of nano: whether matrices are multiplied in bfloat16 while it learns, which some processors do several times as fast. It plays in float32."""
     # supervised fine-tuning
     lr: float = 1e-3
     batch: int = 64
@@ -93,6 +96,8 @@ class Config:
     lanes: int = 16
     epochs: int = 2
     minibatches: int = 6
+    at_once: int = 64
+    """Decisions that go through the model together: a minibatch is several, whose gradients add up."""
     clip_ratio: float = 0.2
     gamma: float = 0.999
     gae: float = 0.95
@@ -112,8 +117,10 @@ class Config:
     """The step of PopArt's moving moments (arXiv 1809.04474)."""
 
     def __post_init__(self) -> None:
-        if self.history < 1 or self.width % self.heads or min(self.lanes, self.rollout, self.batch) < 1:
-            raise UserError("this GEA configuration makes no model: history, lanes, rollout and batch from 1 on, heads must divide width")
+        if self.history < 1 or self.width % self.heads or min(self.lanes, self.rollout, self.batch, self.at_once) < 1:
+            raise UserError(
+                "this GEA configuration makes no model: history, lanes, rollout, batch and at_once from 1 on, heads must divide width"
+            )
         if not (self.temperature > 0 and self.play_temperature >= 0):
             raise UserError(
                 f"temperature is {self.temperature} and play_temperature {self.play_temperature}: above 0 the one, 0 or above the other"

@@ -84,18 +84,22 @@ class Learner:
         """JSON values that go with a checkpoint."""
         self._restore()
 
-    def learn(self, loss: Tensor, share: float = 1.0) -> float:
-        """One update; returns the norm of the gradient. `share` of the learning rate. Raises FloatingPointError on a loss that is no number."""
+    def add(self, loss: Tensor) -> None:
+        """A part of the next update's loss, whose graph is then let go. Raises FloatingPointError on a loss that is no number."""
         if not torch.isfinite(loss):
             raise FloatingPointError(f"the loss is {loss.item()} at step {self.step}: lower the learning rate")
-        for optimizer in self._optimizers:
-            optimizer.zero_grad(set_to_none=True)
         loss.backward()
+
+    def learn(self, loss: Tensor, share: float = 1.0) -> float:
+        """One update, by this loss and what was added; returns the norm of the gradient. `share` of the learning rate. Raises FloatingPointError on a
+        loss that is no number."""
+        self.add(loss)
         norm = float(nn.utils.clip_grad_norm_(self._named.values(), self._clip))
         for optimizer in self._optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = self._lr * share
             optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
         self.step += 1
         return norm
 

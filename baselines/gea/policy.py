@@ -22,7 +22,7 @@ from baselines.gea.rvq import ActionTokenizer
 from baselines.gea.words import OwnWords
 from harness.core import DOMAINS, UserError
 
-__all__ = ["Choice", "Policy"]
+__all__ = ["Choice", "Policy", "alike"]
 
 FILE = "model.safetensors"
 PARTS = 4
@@ -42,6 +42,8 @@ class Choice:
     value: float
     """Of the critic, normalised by PopArt, per domain: see Policy.value."""
     values: np.ndarray
+    hidden: np.ndarray
+    """(width,) float32: the state at the end of the prompt, which the critic looks at."""
 
 
 class Policy(nn.Module):
@@ -134,7 +136,8 @@ class Policy(nn.Module):
         positions = backbone.positions(batch)
         known, past = self._introduced(prompts)
         hidden, past = backbone.lm(backbone.embeds(batch)[:, known:], batch.mask, positions[..., known:], past)
-        values = self.value(hidden[:, -1]).cpu().numpy()
+        ends = hidden[:, -1]
+        values = self.value(ends).cpu().numpy()
         following = positions.movedim(-2, 0).reshape(len(prompts), -1).amax(1) + 1
         rows = [_Row(grammar, self.config.answer_tokens, backbone.words.eos) for grammar in grammars]
         mask, done = batch.mask, 0
@@ -154,8 +157,8 @@ class Policy(nn.Module):
             logits = backbone.logits(hidden[:, -1])
             done += 1
         return [
-            Choice(tuple(row.tokens), tuple(row.allowed), row.log_probability, float(value.mean()), value)
-            for row, value in zip(rows, values)
+            Choice(tuple(row.tokens), tuple(row.allowed), row.log_probability, float(value.mean()), value, end)
+            for row, value, end in zip(rows, values, ends.float().cpu().numpy())
         ]
 
     def _introduced(self, prompts: Sequence[Prompt]) -> tuple[int, Any]:
@@ -184,16 +187,16 @@ class Policy(nn.Module):
         """(..., domains), normalised."""
         return self.value_head(self.critic(hidden.to(self.value_head.weight.dtype))).float()
 
-    @torch.no_grad()
-    def ends(self, prompts: Sequence[Prompt]) -> Tensor:
-        """(B, width): hidden states at the end of prompts, for the critic alone to learn from."""
-        return self.backbone(prompts, [()] * len(prompts))[1]
+    def precision(self) -> torch.autocast:
+        """As the configuration says: matrices are multiplied in bfloat16, or as they are."""
+        return torch.autocast(self.backbone.device.type, torch.bfloat16, enabled=self.config.mixed_precision)
 
     def sft_loss(self, prompts: Sequence[Prompt], answers: Sequence[Sequence[int]]) -> Tensor:
         """Cross-entropy of the answers' tokens alone, over all tokens there are; computed in parts of like length."""
         losses, count = [], 0
-        for part in _alike(prompts):
-            hidden, batch = self.backbone.hidden([prompts[number] for number in part], [answers[number] for number in part])
+        for part in alike(prompts, PARTS):
+            with self.precision():
+                hidden, batch = self.backbone.hidden([prompts[number] for number in part], [answers[number] for number in part])
             targets = batch.targets[:, 1:]
             learned = targets != IGNORED
             losses.append(F.cross_entropy(self.backbone.logits(hidden[:, :-1][learned]), targets[learned], reduction="sum"))
@@ -201,16 +204,9 @@ class Policy(nn.Module):
         return torch.stack(losses).sum() / count
 
     def evaluate(self, prompts: Sequence[Prompt], choices: Sequence[Choice]) -> tuple[Tensor, Tensor, Tensor]:
-        """(log-probability of each answer among what was allowed, entropy as a share of its largest, values (B, domains)); computed in parts of like
-        length."""
-        parts = _alike(prompts)
-        found = [self._evaluate([prompts[number] for number in part], [choices[number] for number in part]) for part in parts]
-        back = torch.from_numpy(np.argsort(np.concatenate(parts)))
-        probabilities, entropies, values = (torch.cat(each)[back.to(each[0].device)] for each in zip(*found))
-        return probabilities, entropies, values
-
-    def _evaluate(self, prompts: Sequence[Prompt], choices: Sequence[Choice]) -> tuple[Tensor, Tensor, Tensor]:
-        logits, hidden = self.backbone(prompts, [choice.tokens for choice in choices])
+        """(log-probability of each answer among what was allowed, entropy as a share of its largest, values (B, domains))."""
+        with self.precision():
+            logits, hidden = self.backbone(prompts, [choice.tokens for choice in choices])
         logits = logits / self.config.temperature
         probabilities, entropies = [], []
         for number, choice in enumerate(choices):
@@ -246,12 +242,12 @@ class Policy(nn.Module):
         self.value_head.bias.copy_((deviation * self.value_head.bias + mean - self.mean) / after)
 
 
-def _alike(prompts: Sequence[Prompt]) -> list[np.ndarray]:
-    """The numbers of prompts in PARTS of like length: what is padded is computed too."""
+def alike(prompts: Sequence[Prompt], parts: int) -> list[np.ndarray]:
+    """The numbers of prompts in parts of like length: what is padded is computed too."""
     order = sorted(
         range(len(prompts)), key=lambda number: len(prompts[number].text) + sum(len(seen.text) for seen in prompts[number].looks)
     )
-    return np.array_split(order, min(PARTS, len(order)))
+    return np.array_split(order, min(parts, len(order)))
 
 
 class _Row:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,7 +21,7 @@ from baselines.gea.agent import ask
 from baselines.gea.config import Config
 from baselines.gea.data import Examples
 from baselines.gea.learning import Curves, Learner, cosine
-from baselines.gea.policy import FILE, Choice, Policy
+from baselines.gea.policy import FILE, Choice, Policy, alike
 from baselines.gea.prompt import Look, Prompt
 from baselines.gea.train import TRAINING, Job, _note, device, identity
 from harness.asking import LocalAgent, Watch
@@ -83,7 +84,8 @@ class _Explorer(Agent):
 
     def act(self, turns: Sequence[Turn]) -> list[Any]:
         """A drawn action for each turn."""
-        prompts, choices = ask(self._policy, turns, self.looks, self._policy.config.temperature)
+        with self._policy.precision():
+            prompts, choices = ask(self._policy, turns, self.looks, self._policy.config.temperature)
         for turn, prompt, choice in zip(turns, prompts, choices):
             path = self._paths[turn.episode]
             path.steps.append(Transition(prompt, choice, path.domain))
@@ -224,27 +226,27 @@ def _weigh(policy: Policy, stretches: Sequence[tuple[list[Transition], Transitio
     return lessons, float(np.mean([each.reward for each in kept]))
 
 
-def _loss(policy: Policy, lessons: Sequence[_Lesson]) -> tuple[Tensor, dict[str, float]]:
+def _loss(policy: Policy, lessons: Sequence[_Lesson], of: int) -> tuple[Tensor, dict[str, float]]:
+    """The part that these have in the loss of a minibatch of `of`, and in its figures."""
     config = policy.config
     now, entropy, values = policy.evaluate([each.transition.prompt for each in lessons], [each.transition.choice for each in lessons])
     before = torch.tensor([each.transition.choice.log_probability for each in lessons], device=now.device)
     gain = torch.tensor([each.advantage for each in lessons], device=now.device)
     ratio = (now - before).exp()
     clipped = ratio.clamp(1 - config.clip_ratio, 1 + config.clip_ratio)
-    policy_loss = -torch.minimum(ratio * gain, clipped * gain).mean()
-    figures = {
-        "rl/policy": policy_loss.item(),
-        "rl/entropy": entropy.mean().item(),
-        "rl/clipped": (ratio != clipped).float().mean().item(),
-        "rl/divergence": (ratio - 1 - (now - before)).mean().item(),
+    parts = {
+        "rl/policy": -torch.minimum(ratio * gain, clipped * gain),
+        "rl/entropy": entropy,
+        "rl/clipped": (ratio != clipped).float(),
+        "rl/divergence": ratio - 1 - (now - before),
     }
-    loss = policy_loss - config.entropy * entropy.mean()
     if not config.critic_apart:
         domains = torch.tensor([each.transition.domain for each in lessons], device=now.device)
         targets = torch.tensor([each.target for each in lessons], device=now.device)
-        value_loss = 0.5 * ((values.gather(1, domains[:, None])[:, 0] - targets) ** 2).mean()
-        loss, figures["rl/value"] = loss + config.value * value_loss, value_loss.item()
-    return loss, figures
+        parts["rl/value"] = 0.5 * (values.gather(1, domains[:, None])[:, 0] - targets) ** 2
+    means = {name: part.sum() / of for name, part in parts.items()}
+    loss = means["rl/policy"] + config.value * means.get("rl/value", 0.0) - config.entropy * means["rl/entropy"]
+    return loss, {name: mean.item() for name, mean in means.items()}
 
 
 def rl(job: Job, say: Callable[[str], None]) -> None:
@@ -304,29 +306,34 @@ def _update(
     policy: Policy, learner: Learner, lessons: Sequence[_Lesson], examples: Examples | None, seed: int, share: float
 ) -> dict[str, float]:
     config = policy.config
-    figures: dict[str, float] = {}
+    figures: defaultdict[str, float] = defaultdict(float)
     for _ in range(config.epochs):
         rng = stream(seed, "update", step=learner.step)
         for part in np.array_split(rng.permutation(len(lessons)), min(config.minibatches, len(lessons))):
-            loss, figures = _loss(policy, [lessons[place] for place in part])
+            figures = defaultdict(float)
+            imitation = torch.zeros((), requires_grad=True)
             if examples is not None:
                 imitation = policy.sft_loss(*examples.draw(rng, min(config.batch, len(part))))
                 figures["rl/sft"] = imitation.item()
-                loss = loss + config.sft_share * imitation
-            figures["rl/gradient"] = learner.learn(loss, share)
+            chosen = [lessons[place] for place in part]
+            for few in alike([each.transition.prompt for each in chosen], -(-len(chosen) // config.at_once)):
+                loss, means = _loss(policy, [chosen[place] for place in few], len(chosen))
+                learner.add(loss)
+                for name, mean in means.items():
+                    figures[name] += mean
+            figures["rl/gradient"] = learner.learn(config.sft_share * imitation, share)
     return figures
 
 
 def _update_critic(policy: Policy, learner: Learner, lessons: Sequence[_Lesson], seed: int) -> dict[str, float]:
     """The critic alone, from the hidden states of a policy that does not move meanwhile."""
     rng = stream(seed, "critic", step=learner.step)
-    parts = np.array_split(np.arange(len(lessons)), min(policy.config.minibatches, len(lessons)))
-    hidden = torch.cat([policy.ends([lessons[place].transition.prompt for place in part]) for part in parts])
+    hidden = torch.from_numpy(np.stack([each.transition.choice.hidden for each in lessons])).to(policy.mean.device)
     domains = torch.tensor([each.transition.domain for each in lessons], device=hidden.device)
     targets = torch.tensor([each.target for each in lessons], device=hidden.device)
     figures: dict[str, float] = {}
     for _ in range(CRITIC_EPOCHS):
-        for part in np.array_split(rng.permutation(len(lessons)), len(parts)):
+        for part in np.array_split(rng.permutation(len(lessons)), min(policy.config.minibatches, len(lessons))):
             values = policy.value(hidden[part]).gather(1, domains[part, None])[:, 0]
             loss = 0.5 * ((values - targets[part]) ** 2).mean()
             learner.learn(loss, CRITIC_RATE)

@@ -94,7 +94,10 @@ def test_suites_have_as_many_decisions_each(nano: Path) -> None:
     assert not {each.result.seed for each in rollouts.finished} & {each.result.seed for each in more.finished}
 
 
-@pytest.mark.parametrize("changes", [{}, {"critic_apart": True, "rl_falls": True}], ids=["paper", "apart"])
+APART = {"critic_apart": True, "rl_falls": True, "mixed_precision": True, "at_once": 7}
+
+
+@pytest.mark.parametrize("changes", [{}, APART], ids=["paper", "apart"])
 def test_rl_learns_what_is_rewarded(changes: dict[str, Any], nano: Path, data: Path, tmp_path: Path) -> None:
     """One state, two choices, one of which is rewarded: its probability rises."""
     task = dataclasses.replace(toys.toy_task(size=2), max_steps=3)
@@ -109,6 +112,21 @@ def test_rl_learns_what_is_rewarded(changes: dict[str, Any], nano: Path, data: P
         rollouts.stop()
         rates.append(np.mean([outcome.result.success for outcome in rollouts.finished]))
     assert rates[1] > rates[0] + 0.1, rates
+
+
+def test_parts_of_a_minibatch_add_up(nano: Path, data: Path, tmp_path: Path) -> None:
+    """However many decisions go through the model together, the update is the same up to rounding."""
+    saved = []
+    for at_once in (3, 1000):
+        config = dataclasses.replace(NANO, rollout=6, lanes=4, rl_lr=1e-3, at_once=at_once)
+        torch.manual_seed(0)
+        job = Job((data,), tmp_path / str(at_once), config, tasks=[(QUICK, task) for task in TASKS], steps=1, init=nano)
+        train("rl", job, lambda _: None)
+        saved.append(Policy.load(job.out).kept())
+    before = Policy.load(nano).kept()
+    assert any(not torch.equal(saved[0][name], before[name]) for name in before)
+    for name in before:
+        np.testing.assert_allclose(saved[0][name].detach(), saved[1][name].detach(), atol=1e-4)
 
 
 def test_the_critic_learns_alone_at_first(nano: Path, tmp_path: Path) -> None:
