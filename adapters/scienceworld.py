@@ -199,7 +199,8 @@ class ScienceWorldAdapter(Adapter):
         finally:
             self._stream.set(self._chance, own)
         templates = {row["template_id"]: row["action_example"] for row in json.loads(self._server.getPossibleActionsWithIDs())}
-        names = {row["obj_ids"][0]: row["action"][len(LOOK) :] for row in found if templates[row["template_id"]] == f"{LOOK}OBJ"}
+        # The numbers that answer an ambiguous request have no template.
+        names = {row["obj_ids"][0]: row["action"][len(LOOK) :] for row in found if templates.get(row["template_id"]) == f"{LOOK}OBJ"}
         known = json.loads(self._server.getAllObjectIdsTypesReferentsLUTJSON())
         plain = {
             thing: [name for name in known.get(str(thing), {}).get("referents", ()) if not name.startswith("ERROR")] for thing in names

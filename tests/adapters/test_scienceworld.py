@@ -135,6 +135,16 @@ def test_things_alike_have_one_name(adapter: ScienceWorldAdapter) -> None:
     assert plain <= set(listed)
 
 
+def test_an_ambiguous_request_is_answered_by_a_number(adapter: ScienceWorldAdapter) -> None:
+    adapter.reset(Case(TASKS["find-animal"], 0))
+    asked = adapter.step("look at cup").observation
+    assert asked["text"]().startswith("Ambiguous request")
+    assert asked["admissible"]() == ("0", "1", "2")
+    answered = adapter.step("1").observation
+    assert "blue paint" in answered["text"]()
+    assert "look around" in answered["admissible"]()
+
+
 def test_what_is_not_understood_takes_no_time(adapter: ScienceWorldAdapter) -> None:
     adapter.reset(Case(TASKS["boil"], 0))
     for count, command in enumerate(("dance", "", "\u2603\n"), 1):
