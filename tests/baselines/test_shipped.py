@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -38,12 +39,26 @@ def test_small_and_never_a_pickle() -> None:
 def test_they_are_of_the_committed_recipe() -> None:
     recipe = json.loads((RECIPES / "nano.json").read_text())
     said = (RECIPES / "nano.sh").read_text()
-    for name in MODELS:
+    changed = {key: _value(text) for key, text in re.findall(r"--set '?(\w+)=([^'\s]+)", said)}
+    assert changed
+    for name, wanted in (("gea-base", recipe), ("gea", recipe | changed)):
         config, made = (json.loads((SHIPPED / name / file).read_text()) for file in ("config.json", "training.json"))
-        assert {key: config[key] for key in recipe} == recipe
+        assert {key: config[key] for key in wanted} == wanted
         assert made["sft"]["steps"] == recipe["steps"]
-        assert all(folder in said for folder in made["sft"]["data"])
+        assert all(folder in said for stage in made.values() for folder in stage["data"])
     assert "rl" not in json.loads((SHIPPED / "gea-base" / "training.json").read_text())
+    asked = int(re.findall(r"--steps (\d+)", said)[-1])
+    assert asked <= made["rl"]["steps"] < asked + 2 * config["lanes"] * config["rollout"], "whole rollouts are played"
+    suites = re.findall(r"--suite (\S+) ", said)[-1]
+    chosen = select_tasks(find_suites(suites, SUITES), re.findall(r'--tasks "([a-z][^"]*)"', said)[-1])
+    assert {task.id for _, task in chosen} == set(made["rl"]["tasks"])
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 @pytest.mark.parametrize("name", MODELS)
