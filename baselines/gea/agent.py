@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -49,8 +50,10 @@ class GEA(Agent):
         they are): workers make better use of cores, and the answers do not depend on their number; `temperature`: of the actions that are drawn,
         0 for the likeliest, else what the weights' configuration says.
 
-        Raises UserError when there are no weights, or on a temperature below 0.
+        Raises UserError when there are no weights, or on a temperature that is no number from 0 on.
         """
+        if temperature is not None and not (isinstance(temperature, (int, float)) and 0 <= temperature < math.inf):
+            raise UserError(f"temperature is {temperature!r}: 0 for the likeliest answer, or a number above for one that is drawn")
         self.reads, self.history = self.declares({"weights": weights})  # type: ignore[misc]
         import torch
 
@@ -61,8 +64,6 @@ class GEA(Agent):
         self._policy = Policy.load(weights or self.shipped, "cuda" if torch.cuda.is_available() else "cpu")
         self._exact = exact
         self._temperature = self._policy.config.play_temperature if temperature is None else temperature
-        if self._temperature < 0:
-            raise UserError(f"temperature is {temperature}: 0 for the likeliest answer, or above for one that is drawn")
         self._looks: dict[str, dict[int, Look]] = {}
         self._blindly: dict[Any, Any] = {}
 

@@ -195,8 +195,9 @@ def test_the_temperature_of_play(nano: Path, tmp_path: Path) -> None:
     assert len(set(drawn)) > 1
     assert answers(warm, temperature=0) == likeliest
     assert answers(nano, temperature=2.0) == drawn
-    with pytest.raises(UserError, match="0 for the likeliest"):
-        GEA(str(nano), temperature=-1)
+    for wrong in (-1, float("nan"), "hot"):
+        with pytest.raises(UserError, match="0 for the likeliest"):
+            GEA(str(nano), temperature=wrong)  # type: ignore[arg-type]
 
 
 def test_the_loss_is_on_the_answer_alone(nano: Path) -> None:
