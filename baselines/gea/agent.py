@@ -125,9 +125,8 @@ def ask(policy: Policy, turns: Sequence[Turn], looks: dict[str, dict[int, Look]]
     own generator."""
     prompts = [_prompt(policy, turn, looks.setdefault(turn.episode, {})) for turn in turns]
     grammars = [policy.codec.grammar(turn.brief.action, turn.observation) for turn in turns]
-    return prompts, policy.decide(prompts, grammars, [turn.rng for turn in turns], temperature) if temperature else policy.decide(
-        prompts, grammars
-    )
+    rngs = [turn.rng for turn in turns] if temperature else None
+    return prompts, policy.decide(prompts, grammars, rngs, temperature or 1.0)
 
 
 def _prompt(policy: Policy, turn: Turn, seen: dict[int, Look]) -> Prompt:

@@ -91,9 +91,12 @@ class Learner:
         loss.backward()
 
     def learn(self, loss: Tensor, share: float = 1.0) -> float:
-        """One update, by this loss and what was added; returns the norm of the gradient. `share` of the learning rate. Raises FloatingPointError on a
-        loss that is no number."""
+        """One update by this loss alone: see `add` and `update`."""
         self.add(loss)
+        return self.update(share)
+
+    def update(self, share: float = 1.0) -> float:
+        """One update by what was added; returns the norm of the gradient. `share` of the learning rate."""
         norm = float(nn.utils.clip_grad_norm_(self._named.values(), self._clip))
         for optimizer in self._optimizers:
             for group in optimizer.param_groups:

@@ -39,9 +39,8 @@ class Choice:
     """Of each token, which ones the grammar allowed; None where it was the only one."""
     log_probability: float
     """Among what was allowed."""
-    value: float
-    """Of the critic, normalised by PopArt, per domain: see Policy.value."""
     values: np.ndarray
+    """Of the critic, normalised by PopArt, per domain: see Policy.value."""
     hidden: np.ndarray
     """(width,) float32: the state at the end of the prompt, which the critic looks at."""
 
@@ -141,7 +140,7 @@ class Policy(nn.Module):
         following = positions.movedim(-2, 0).reshape(len(prompts), -1).amax(1) + 1
         rows = [_Row(grammar, self.config.answer_tokens, backbone.words.eos) for grammar in grammars]
         mask, done = batch.mask, 0
-        logits = backbone.logits(hidden[:, -1])
+        logits = backbone.logits(ends)
         while True:
             for number, row in enumerate(rows):
                 if not row.over and len(row.tokens) == done:
@@ -157,7 +156,7 @@ class Policy(nn.Module):
             logits = backbone.logits(hidden[:, -1])
             done += 1
         return [
-            Choice(tuple(row.tokens), tuple(row.allowed), row.log_probability, float(value.mean()), value, end)
+            Choice(tuple(row.tokens), tuple(row.allowed), row.log_probability, value, end)
             for row, value, end in zip(rows, values, ends.float().cpu().numpy())
         ]
 

@@ -311,9 +311,9 @@ def _update(
         rng = stream(seed, "update", step=learner.step)
         for part in np.array_split(rng.permutation(len(lessons)), min(config.minibatches, len(lessons))):
             figures = defaultdict(float)
-            imitation = torch.zeros((), requires_grad=True)
             if examples is not None:
                 imitation = policy.sft_loss(*examples.draw(rng, min(config.batch, len(part))))
+                learner.add(config.sft_share * imitation)
                 figures["rl/sft"] = imitation.item()
             chosen = [lessons[place] for place in part]
             for few in alike([each.transition.prompt for each in chosen], -(-len(chosen) // config.at_once)):
@@ -321,7 +321,7 @@ def _update(
                 learner.add(loss)
                 for name, mean in means.items():
                     figures[name] += mean
-            figures["rl/gradient"] = learner.learn(config.sft_share * imitation, share)
+            figures["rl/gradient"] = learner.update(share)
     return figures
 
 
