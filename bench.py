@@ -67,18 +67,31 @@ def run(
     agent: AgentName,
     suite: SuiteNames,
     tasks: TaskGlobs = None,
-    episodes: Annotated[int | None, typer.Option(help="Episodes a task; default: what the suite's protocol asks for.")] = None,
+    episodes: Annotated[
+        int | None,
+        typer.Option(help="Episodes a task; default: what the suite's protocol asks for."),
+    ] = None,
     seed: Seed = 0,
     perturb: Annotated[
-        str | None, typer.Option(help="NAME[:1,3,5], A:3+B:2, standard, gea-rl or FILE.toml; commas between; `bench list perturbations`.")
+        str | None,
+        typer.Option(
+            help="NAME[:1,3,5], A:3+B:2, standard, gea-rl or FILE.toml; commas between; `bench list perturbations`."
+        ),
     ] = None,
     workers: Workers = "auto",
     lanes: Lanes = None,
     out: Out = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Insist that the run exists already.")] = False,
-    strict: Annotated[bool, typer.Option("--strict", help="Exit 4 when a task cannot run here.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Insist that the run exists already.")
+    ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit 4 when a task cannot run here.")
+    ] = False,
     agent_arg: AgentArgs = None,
-    video: Annotated[Literal["none", "failures", "all"], typer.Option(help="Of which episodes to keep videos, in RUN/videos.")] = "none",
+    video: Annotated[
+        Literal["none", "failures", "all"],
+        typer.Option(help="Of which episodes to keep videos, in RUN/videos."),
+    ] = "none",
     video_limit: Annotated[int, typer.Option(help="Megabytes that videos may take.")] = 1000,
     agent_timeout: AgentTimeout = 600.0,
     ray_address: RayAddress = None,
@@ -104,7 +117,9 @@ def run(
     spec.kind()
     found = find_suites(suite, suites.SUITES)
     limit = 1000 if until_width is not None and episodes is None else episodes
-    plan = make_plan(select_tasks(found, tasks), spec, episodes=limit, seed=seed, perturb=_perturbations(perturb))
+    plan = make_plan(
+        select_tasks(found, tasks), spec, episodes=limit, seed=seed, perturb=_perturbations(perturb)
+    )
     options = RunOptions(
         workers=worker_count(workers),
         lanes=at_least_one("--lanes", lanes),
@@ -121,8 +136,12 @@ def run(
 
         stopping = WidthRounds(plan, until_width)
         if stopping.raw:
-            say(f"raw scores only, so no interval of known width, all episodes are played: {', '.join(stopping.raw)}")
-    summary = play(spec, [each.name for each in found], plan, out, options, progress_for(), stopping)
+            say(
+                f"raw scores only, so no interval of known width, all episodes are played: {', '.join(stopping.raw)}"
+            )
+    summary = play(
+        spec, [each.name for each in found], plan, out, options, progress_for(), stopping
+    )
     _print_report(summary.path, "text")
     if perturb is not None:
         _draw_if_possible(summary.path)
@@ -135,15 +154,27 @@ def run(
 @app.command()
 def report(
     run: Run,
-    format: Annotated[Literal["text", "markdown", "latex", "csv", "json"], typer.Option(help="What to print.")] = "text",
+    format: Annotated[
+        Literal["text", "markdown", "latex", "csv", "json"], typer.Option(help="What to print.")
+    ] = "text",
     against: Annotated[
-        str | None, typer.Option(help="Ours beside a published table or agent: gea, or a label of the run's figures.")
+        str | None,
+        typer.Option(
+            help="Ours beside a published table or agent: gea, or a label of the run's figures."
+        ),
     ] = None,
     baseline: Annotated[
         str | None,
-        typer.Option(help="A perturbed run of a frozen agent, for corruption errors: a directory, zip archive, URL or saved name."),
+        typer.Option(
+            help="A perturbed run of a frozen agent, for corruption errors: a directory, zip archive, URL or saved name."
+        ),
     ] = None,
-    figure: Annotated[Path | None, typer.Option(help="Draw success and scores over severity into this .png, .svg or .pdf as well.")] = None,
+    figure: Annotated[
+        Path | None,
+        typer.Option(
+            help="Draw success and scores over severity into this .png, .svg or .pdf as well."
+        ),
+    ] = None,
 ) -> int:
     """Print the tables of a run."""
     if figure is not None:
@@ -162,29 +193,48 @@ def report(
 def verify(
     run: Annotated[Path | None, typer.Argument(help="A run directory.")] = None,
     sample: Annotated[str, typer.Option(help="How many episodes to play, or all.")] = "20",
-    workers: Annotated[str | None, typer.Option(help="As of `bench run`; default: 0, with --invariance 2.")] = None,
+    workers: Annotated[
+        str | None, typer.Option(help="As of `bench run`; default: 0, with --invariance 2.")
+    ] = None,
     lanes: Lanes = None,
-    invariance: Annotated[bool, typer.Option("--invariance", help="Instead: play an agent in several ways; all must be equal.")] = False,
+    invariance: Annotated[
+        bool,
+        typer.Option(
+            "--invariance", help="Instead: play an agent in several ways; all must be equal."
+        ),
+    ] = False,
     agent: Annotated[str | None, typer.Option(help="With --invariance: as of `bench run`.")] = None,
     suite: Annotated[str | None, typer.Option(help="With --invariance: as of `bench run`.")] = None,
     tasks: Annotated[str | None, typer.Option(help="With --invariance: as of `bench run`.")] = None,
     seed: Annotated[int, typer.Option(help="With --invariance: as of `bench run`.")] = 0,
-    agent_arg: Annotated[list[str] | None, typer.Option(help="With --invariance: as of `bench run`.")] = None,
+    agent_arg: Annotated[
+        list[str] | None, typer.Option(help="With --invariance: as of `bench run`.")
+    ] = None,
 ) -> int:
     """Check a run's files, and play its recorded actions again without the agent. Exit 1: something differs."""
     from harness.core import UserError
     from harness.progress import progress_for
 
-    number = None if sample == "all" else at_least_one("--sample", int(sample) if sample.isdecimal() else 0)
+    number = (
+        None
+        if sample == "all"
+        else at_least_one("--sample", int(sample) if sample.isdecimal() else 0)
+    )
     if not invariance:
         if run is None or agent is not None or suite is not None:
-            raise UserError("write bench verify RUN, or bench verify --invariance --agent A --suite S")
+            raise UserError(
+                "write bench verify RUN, or bench verify --invariance --agent A --suite S"
+            )
         from harness.replay import table
         from harness.replay import verify as examine
         from harness.runner import RunOptions
 
-        options = RunOptions(workers=worker_count(workers or "0"), lanes=at_least_one("--lanes", lanes))
-        found = examine(run, sample=number, options=options, progress=progress_for(), known=_our_tasks().get)
+        options = RunOptions(
+            workers=worker_count(workers or "0"), lanes=at_least_one("--lanes", lanes)
+        )
+        found = examine(
+            run, sample=number, options=options, progress=progress_for(), known=_our_tasks().get
+        )
         if found.differences:
             print_out(table(found.differences))
         for note in found.notes:
@@ -192,7 +242,9 @@ def verify(
         say(found.words())
         return DONE if found.passed else REGRESSED
     if run is not None or agent is None or suite is None:
-        raise UserError("--invariance plays an agent anew: write bench verify --invariance --agent A --suite S")
+        raise UserError(
+            "--invariance plays an agent anew: write bench verify --invariance --agent A --suite S"
+        )
     import baselines
     import suites
     from harness.catalogue import find_agent, find_suites, select_tasks
@@ -201,7 +253,14 @@ def verify(
     spec = find_agent(agent, arguments(agent_arg), baselines.AGENTS)
     chosen = select_tasks(find_suites(suite, suites.SUITES), tasks)
     beside = worker_count(workers or "2")
-    proof = prove(spec, chosen, sample=number, workers=2 if beside is None else beside, seed=seed, progress=progress_for())
+    proof = prove(
+        spec,
+        chosen,
+        sample=number,
+        workers=2 if beside is None else beside,
+        seed=seed,
+        progress=progress_for(),
+    )
     if proof.drifts:
         print_out(proof.table())
     say(proof.words())
@@ -211,10 +270,18 @@ def verify(
 @app.command()
 def show(
     run: Run,
-    case: Annotated[str | None, typer.Argument(help="A case's id, its beginning, or TASK:SEED.")] = None,
-    failures: Annotated[bool, typer.Option("--failures", help="List the failed episodes, a line each.")] = False,
-    step: Annotated[int | None, typer.Option(help="Stop there and save the picture, or print what was seen.")] = None,
-    format: Annotated[Literal["auto", "video", "text"], typer.Option(help="auto: video where there are pictures.")] = "auto",
+    case: Annotated[
+        str | None, typer.Argument(help="A case's id, its beginning, or TASK:SEED.")
+    ] = None,
+    failures: Annotated[
+        bool, typer.Option("--failures", help="List the failed episodes, a line each.")
+    ] = False,
+    step: Annotated[
+        int | None, typer.Option(help="Stop there and save the picture, or print what was seen.")
+    ] = None,
+    format: Annotated[
+        Literal["auto", "video", "text"], typer.Option(help="auto: video where there are pictures.")
+    ] = "auto",
     out: Annotated[Path | None, typer.Option(help="Where to write; default: RUN/videos.")] = None,
 ) -> int:
     """Play one recorded episode again: as a video, or as a text. Prints the file's path, or the text."""
@@ -238,7 +305,11 @@ def _our_tasks() -> dict[str, Any]:
     import suites
     from harness.catalogue import find_suites
 
-    return {task.id: task for name in suites.SUITES for task in find_suites(name, suites.SUITES)[0].tasks}
+    return {
+        task.id: task
+        for name in suites.SUITES
+        for task in find_suites(name, suites.SUITES)[0].tasks
+    }
 
 
 judging.register(app)
@@ -247,7 +318,10 @@ training.register(app)
 
 @app.command("list")
 def list_(
-    what: Annotated[Literal["suites", "tasks", "agents", "adapters", "perturbations"], typer.Argument(help="What to list.")] = "suites",
+    what: Annotated[
+        Literal["suites", "tasks", "agents", "adapters", "perturbations"],
+        typer.Argument(help="What to list."),
+    ] = "suites",
     suite: Annotated[str, typer.Option(help="For tasks: of which suites.")] = "all",
 ) -> int:
     """List what there is; nothing heavy is imported."""
@@ -271,8 +345,15 @@ def list_(
 
 @app.command()
 def doctor(
-    deep: Annotated[bool, typer.Option("--deep", help="Step a task of each family that is ready.")] = False,
-    fix: Annotated[str | None, typer.Option(help="Build an interpreter of its own for this family, and name it in bench.toml.")] = None,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Step a task of each family that is ready.")
+    ] = False,
+    fix: Annotated[
+        str | None,
+        typer.Option(
+            help="Build an interpreter of its own for this family, and name it in bench.toml."
+        ),
+    ] = None,
 ) -> int:
     """Say what can run here, and what mends the rest."""
     import adapters
@@ -316,7 +397,11 @@ def _draw(run: Path, file: Path) -> None:
     from leaderboards.report import load
 
     report = load(run)
-    draw_curves(report.perturbations, file, f"{report.run['agent']['name']} on {', '.join(report.run['suites'])}")
+    draw_curves(
+        report.perturbations,
+        file,
+        f"{report.run['agent']['name']} on {', '.join(report.run['suites'])}",
+    )
     say(f"figure: {file}")
 
 
@@ -332,7 +417,9 @@ def _perturbations(text: str | None) -> Any:
 def main() -> None:
     """The console script: one exit code for each meaning, and no traceback for wrong use."""
     if "" not in sys.path and os.getcwd() not in sys.path:
-        sys.path.append(os.getcwd())  # your own agents and suites; last, so that no file of yours hides a library
+        sys.path.append(
+            os.getcwd()
+        )  # your own agents and suites; last, so that no file of yours hides a library
     from harness.core import UserError
 
     try:

@@ -76,13 +76,17 @@ class Floor:
             ends.append(np.stack([here[there >= 0], there[there >= 0]]))
             lengths.append(np.full(ends[-1].shape[1], math.hypot(di, dj) * CELL))
         pairs = np.concatenate(ends, 1)
-        graph = csr_array((np.concatenate(lengths), (pairs[0], pairs[1])), shape=(len(rows), len(rows)))
+        graph = csr_array(
+            (np.concatenate(lengths), (pairs[0], pairs[1])), shape=(len(rows), len(rows))
+        )
         points = np.stack([self._x + rows * CELL, self._z + columns * CELL], 1)
         sources = np.nonzero(np.hypot(*(points - goal).T) < reach)[0]
         distance = np.full(self._shape, math.inf)
         previous = np.full(len(rows), -9999, np.int32)
         if sources.size:
-            along, previous, _ = dijkstra(graph, directed=False, indices=sources, return_predecessors=True, min_only=True)
+            along, previous, _ = dijkstra(
+                graph, directed=False, indices=sources, return_predecessors=True, min_only=True
+            )
             distance[rows, columns] = along
         return Field(self, goal, reach, distance, number, points, previous)
 
@@ -93,7 +97,9 @@ class Floor:
             if not self._allowed(start + steps * (end - start)).all():
                 return False
         a, b = self._walls[:, 0], self._walls[:, 1]
-        crosses = (_side(a, b, start) * _side(a, b, end) < 0) & (_side(start, end, a) * _side(start, end, b) < 0)
+        crosses = (_side(a, b, start) * _side(a, b, end) < 0) & (
+            _side(start, end, a) * _side(start, end, b) < 0
+        )
         if crosses.any():
             return False
         gaps = [_gap(start, a, b), _gap(end, a, b), _gap(a, start, end), _gap(b, start, end)]
@@ -104,7 +110,9 @@ class Floor:
     def _rasterise(self) -> np.ndarray:
         free = np.ones(self._shape, bool)
         for a, b in self._walls:
-            window, points = self._window(np.minimum(a, b) - self._radius, np.maximum(a, b) + self._radius)
+            window, points = self._window(
+                np.minimum(a, b) - self._radius, np.maximum(a, b) + self._radius
+            )
             free[window] &= _gap(points, a, b) >= self._radius
         for x, z, distance in self._discs:
             window, points = self._window(np.array([x, z]) - distance, np.array([x, z]) + distance)
@@ -119,8 +127,12 @@ class Floor:
         origin = np.array([self._x, self._z])
         first = np.clip(np.floor((low - origin) / CELL), 0, self._shape).astype(int)
         last = np.clip(np.ceil((high - origin) / CELL) + 1, 0, self._shape).astype(int)
-        i, j = np.meshgrid(np.arange(first[0], last[0]), np.arange(first[1], last[1]), indexing="ij")
-        return (slice(first[0], last[0]), slice(first[1], last[1])), origin + np.stack([i, j], -1) * CELL
+        i, j = np.meshgrid(
+            np.arange(first[0], last[0]), np.arange(first[1], last[1]), indexing="ij"
+        )
+        return (slice(first[0], last[0]), slice(first[1], last[1])), origin + np.stack(
+            [i, j], -1
+        ) * CELL
 
 
 class Field:
@@ -136,9 +148,17 @@ class Field:
         points: np.ndarray,
         previous: np.ndarray,
     ) -> None:
-        self.floor, self.goal, self._reach, self._points, self._previous = floor, np.asarray(goal, float), reach, points, previous
+        self.floor, self.goal, self._reach, self._points, self._previous = (
+            floor,
+            np.asarray(goal, float),
+            reach,
+            points,
+            previous,
+        )
         self._number = number
-        self._rows: list[list[float]] = distance.tolist()  # many single look-ups: lists are faster than arrays
+        self._rows: list[list[float]] = (
+            distance.tolist()
+        )  # many single look-ups: lists are faster than arrays
 
     def __call__(self, x: float, z: float) -> float:
         """The distance to go from (x, z), m, by the grid; infinite where there is no way."""
@@ -196,7 +216,9 @@ class Field:
             far = leap
             while leap > 1:
                 leap //= 2
-                if here + far + leap <= last and self.floor.clear(path[here], path[here + far + leap]):
+                if here + far + leap <= last and self.floor.clear(
+                    path[here], path[here + far + leap]
+                ):
                     far += leap
             here += far
             taut.append(path[here])

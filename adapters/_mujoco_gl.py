@@ -28,7 +28,9 @@ def no_images() -> Missing | None:
     """Why nothing can be drawn on this machine, or None. Imports no simulator."""
     if any(ctypes.util.find_library(name) for name in ("EGL", "OSMesa")):
         return None
-    return Missing("no images: neither EGL nor OSMesa is installed", "apt-get install libegl1 libgl1-mesa-dri")
+    return Missing(
+        "no images: neither EGL nor OSMesa is installed", "apt-get install libegl1 libgl1-mesa-dri"
+    )
 
 
 def log_warnings() -> None:
@@ -74,14 +76,24 @@ class Canvas:
         self._scene = mujoco.MjvScene(model, maxgeom=1000)
         self._options = mujoco.MjvOption()
         self._camera = mujoco.MjvCamera()
-        atexit.register(self.close)  # runs ahead of the display's own exit handler, after which freeing prints errors
+        atexit.register(
+            self.close
+        )  # runs ahead of the display's own exit handler, after which freeing prints errors
 
     def draw(self, data: Any, camera: str | FreeCamera) -> np.ndarray:
         """(size, size, 3) uint8 RGB as `camera`, a name of the model's or a free one, sees it; row 0 is the top of its image."""
         mujoco, size = self._mujoco, self._size
         self._gl.make_current()
         self._aim(camera)
-        mujoco.mjv_updateScene(self._model, data, self._options, None, self._camera, mujoco.mjtCatBit.mjCAT_ALL, self._scene)
+        mujoco.mjv_updateScene(
+            self._model,
+            data,
+            self._options,
+            None,
+            self._camera,
+            mujoco.mjtCatBit.mjCAT_ALL,
+            self._scene,
+        )
         area = mujoco.MjrRect(0, 0, size, size)
         mujoco.mjr_render(area, self._scene, self._context)
         pixels = np.empty((size, size, 3), np.uint8)  # OpenGL's rows go from the bottom up
@@ -95,7 +107,11 @@ class Canvas:
             return
         self._camera.type = self._mujoco.mjtCamera.mjCAMERA_FREE
         self._camera.lookat[:] = camera.lookat
-        self._camera.distance, self._camera.azimuth, self._camera.elevation = camera.distance, camera.azimuth, camera.elevation
+        self._camera.distance, self._camera.azimuth, self._camera.elevation = (
+            camera.distance,
+            camera.azimuth,
+            camera.elevation,
+        )
 
     def close(self) -> None:
         """Free all; while the context is current, or the names would be freed in another one's."""
@@ -111,8 +127,12 @@ def _gl_context(size: int) -> Any:
     if not name and sys.platform == "linux":
         name = "egl" if ctypes.util.find_library("EGL") else "osmesa"
     try:
-        module = importlib.import_module(f"mujoco.{name}" if name in ("egl", "osmesa") else "mujoco")
+        module = importlib.import_module(
+            f"mujoco.{name}" if name in ("egl", "osmesa") else "mujoco"
+        )
         return module.GLContext(size, size)
     except Exception as fault:
         remedy = "install libegl1 and libgl1-mesa-dri, or libosmesa6 and set MUJOCO_GL=osmesa"
-        raise UserError(f"MuJoCo cannot draw here ({name or 'OpenGL'}: {fault}); {remedy}") from fault
+        raise UserError(
+            f"MuJoCo cannot draw here ({name or 'OpenGL'}: {fault}); {remedy}"
+        ) from fault

@@ -17,14 +17,41 @@ def _native(name: str, what: str, parameter: str, *values: float) -> Native:
 
 
 NATIVES = (
-    _native("friction", "the friction of everything, multiplied", "factor", 0.8, 0.6, 0.4, 0.25, 0.1),
-    _native("mass", "the mass and inertia of all that moves freely (on a free joint), multiplied", "factor", 1.5, 2.0, 3.0, 5.0, 10.0),
+    _native(
+        "friction", "the friction of everything, multiplied", "factor", 0.8, 0.6, 0.4, 0.25, 0.1
+    ),
+    _native(
+        "mass",
+        "the mass and inertia of all that moves freely (on a free joint), multiplied",
+        "factor",
+        1.5,
+        2.0,
+        3.0,
+        5.0,
+        10.0,
+    ),
     _native("light", "the lights' brightness, multiplied", "factor", 0.8, 0.6, 0.4, 0.25, 0.1),
     _native(
-        "texture", "every surface tinted: its red, green and blue multiplied by up to 1 - amount each", "amount", 0.1, 0.25, 0.5, 0.75, 1.0
+        "texture",
+        "every surface tinted: its red, green and blue multiplied by up to 1 - amount each",
+        "amount",
+        0.1,
+        0.25,
+        0.5,
+        0.75,
+        1.0,
     ),
 )
-CAMERA = _native("camera", "the cameras moved, m, each in a direction of its own", "metres", 0.01, 0.02, 0.05, 0.1, 0.15)
+CAMERA = _native(
+    "camera",
+    "the cameras moved, m, each in a direction of its own",
+    "metres",
+    0.01,
+    0.02,
+    0.05,
+    0.1,
+    0.15,
+)
 
 FIELDS = (
     "geom_friction", "body_mass", "body_inertia", "body_subtreemass", "light_diffuse", "light_ambient", "light_specular", "geom_rgba", "mat_rgba", "cam_pos",
@@ -74,10 +101,16 @@ class Changes:
     def _mass(self, case: Case, params: Mapping[str, Any]) -> None:
         model = self._model
         free = 0  # mjJNT_FREE
-        roots = {int(model.jnt_bodyid[joint]) for joint in range(model.njnt) if model.jnt_type[joint] == free}
+        roots = {
+            int(model.jnt_bodyid[joint])
+            for joint in range(model.njnt)
+            if model.jnt_type[joint] == free
+        }
         bodies = [body for body in range(model.nbody) if _above(model, body) & roots]
         if not bodies:
-            raise UserError("nothing moves freely here (on a free joint), so there is no mass to change")
+            raise UserError(
+                "nothing moves freely here (on a free joint), so there is no mass to change"
+            )
         added = np.zeros(model.nbody)
         added[bodies] = model.body_mass[bodies] * (params["factor"] - 1)
         model.body_mass[bodies] *= params["factor"]
@@ -102,7 +135,9 @@ class Changes:
         if "metres" not in params:  # of a camera that belongs to no model
             return
         directions = case.rng("perturbation", "camera").standard_normal((self._model.ncam, 3))
-        self._model.cam_pos[:] += params["metres"] * directions / np.linalg.norm(directions, axis=1, keepdims=True)
+        self._model.cam_pos[:] += (
+            params["metres"] * directions / np.linalg.norm(directions, axis=1, keepdims=True)
+        )
 
 
 def _above(model: Any, body: int) -> set[int]:

@@ -61,7 +61,9 @@ class _Settings:
 
     def __post_init__(self) -> None:
         if not 0 <= self.sticky <= 1 or self.noop_max < 0 or self.frame_skip < 1:
-            raise UserError(f"atari: needs 0 <= sticky <= 1, noop_max >= 0 and frame_skip >= 1; got {self}")
+            raise UserError(
+                f"atari: needs 0 <= sticky <= 1, noop_max >= 0 and frame_skip >= 1; got {self}"
+            )
 
 
 class AtariAdapter(Adapter):
@@ -79,16 +81,22 @@ class AtariAdapter(Adapter):
         try:
             self._settings = settings = _Settings(**task.params)
         except TypeError as wrong:
-            raise UserError(f"task {task.id}: its params do not fit the atari adapter: {wrong}") from None
+            raise UserError(
+                f"task {task.id}: its params do not fit the atari adapter: {wrong}"
+            ) from None
         self._consoles: dict[tuple[int | None, int | None], tuple[Any, Any]] = {}
         self._ale: Any
         self._start: Any
         self._choose(settings.mode, settings.difficulty)
         everything = self._ale.getLegalActionSet()
         self._noop = everything[0]
-        self._actions = everything if settings.full_action_space else self._ale.getMinimalActionSet()
+        self._actions = (
+            everything if settings.full_action_space else self._ale.getMinimalActionSet()
+        )
         names = tuple(action.name for action in self._actions)
-        self._choices = Discrete(len(names), names, "a joystick position, held until the next action")
+        self._choices = Discrete(
+            len(names), names, "a joystick position, held until the next action"
+        )
         height, width = self._ale.getScreenDims()
         self._pooling = False
         self._before = np.zeros((height, width), np.uint8)
@@ -97,7 +105,13 @@ class AtariAdapter(Adapter):
         self.brief = Brief(
             observation={
                 "image": Box((height, width, 3), "uint8", 0, 255, meaning="the screen, RGB"),
-                "image_gray": Box((GRAY_SIZE, GRAY_SIZE), "uint8", 0, 255, meaning="the screen's luma, the last two frames pooled"),
+                "image_gray": Box(
+                    (GRAY_SIZE, GRAY_SIZE),
+                    "uint8",
+                    0,
+                    255,
+                    meaning="the screen's luma, the last two frames pooled",
+                ),
                 "state": Box((128,), "uint8", 0, 255, meaning="the console's RAM"),
             },
             action=self._choices,
@@ -117,7 +131,11 @@ class AtariAdapter(Adapter):
             ale = _load(dataclasses.replace(self._settings, mode=mode, difficulty=difficulty))
             self._consoles[mode, difficulty] = ale, ale.cloneState(include_rng=True)
         self._ale, self._start = self._consoles[mode, difficulty]
-        self._views = {"image": self._ale.getScreenRGB, "image_gray": self._gray, "state": self._ale.getRAM}
+        self._views = {
+            "image": self._ale.getScreenRGB,
+            "image_gray": self._gray,
+            "state": self._ale.getRAM,
+        }
 
     def _another(self, case: Case, name: str) -> int | None:
         """The mode or difficulty of a case. Raises UserError where the cartridge has no other one."""
@@ -125,17 +143,27 @@ class AtariAdapter(Adapter):
         if params is None:
             return own
         default, _ = self._consoles[self._settings.mode, self._settings.difficulty]
-        there = list(default.getAvailableModes() if name == "mode" else default.getAvailableDifficulties())
-        there.remove(there[0] if own is None else own)  # the first one is what the cartridge begins with
+        there = list(
+            default.getAvailableModes() if name == "mode" else default.getAvailableDifficulties()
+        )
+        there.remove(
+            there[0] if own is None else own
+        )  # the first one is what the cartridge begins with
         if params["place"] >= len(there):
-            raise UserError(f"{self._settings.game} has {len(there)} other {'modes' if name == 'mode' else 'difficulties'}")
+            raise UserError(
+                f"{self._settings.game} has {len(there)} other {'modes' if name == 'mode' else 'difficulties'}"
+            )
         return int(there[params["place"]])
 
     def reset(self, case: Case) -> TimeStep:
         """Start from the snapshot, after a number of no-ops that the case draws."""
         self._choose(self._another(case, "mode"), self._another(case, "difficulty"))
         self._sticky = case.rng("sticky")
-        noops = int(case.rng("noop").integers(1, self._settings.noop_max + 1)) if self._settings.noop_max else 0
+        noops = (
+            int(case.rng("noop").integers(1, self._settings.noop_max + 1))
+            if self._settings.noop_max
+            else 0
+        )
         self._executed = [self._noop] * noops
         self._held = self._noop
         self._rewind()
@@ -171,7 +199,13 @@ class AtariAdapter(Adapter):
 
     def _timestep(self, reward: float) -> TimeStep:
         metrics = {"lives": self._ale.lives(), "frames": self._ale.getEpisodeFrameNumber()}
-        return TimeStep(dict(self._views), self._instruction, reward, terminated=self._ale.game_over(), metrics=metrics)
+        return TimeStep(
+            dict(self._views),
+            self._instruction,
+            reward,
+            terminated=self._ale.game_over(),
+            metrics=metrics,
+        )
 
     def _rewind(self) -> None:
         self._ale.reset_game()  # what a snapshot leaves out: points and lives as some games count them
@@ -204,7 +238,9 @@ def _load(settings: _Settings) -> Any:
     games = sorted(set(roms.get_all_rom_ids()) - TWO_PLAYERS)
     if settings.game not in games:
         near = difflib.get_close_matches(settings.game, games, 3) or games
-        raise UserError(f"there is no Atari game {settings.game!r}; did you mean {', '.join(near)}?")
+        raise UserError(
+            f"there is no Atari game {settings.game!r}; did you mean {', '.join(near)}?"
+        )
     ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)
     ale: Any = ale_py.ALEInterface()
     ale.setInt("random_seed", 0)
@@ -216,7 +252,9 @@ def _load(settings: _Settings) -> Any:
     ):
         if wanted is not None:
             if wanted not in there:
-                raise UserError(f"{settings.game} has no {name} {wanted}; it has {', '.join(map(str, there))}")
+                raise UserError(
+                    f"{settings.game} has no {name} {wanted}; it has {', '.join(map(str, there))}"
+                )
             choose(wanted)
     ale.reset_game()
     return ale
@@ -225,4 +263,6 @@ def _load(settings: _Settings) -> Any:
 def _areas(size: int) -> np.ndarray:
     """(84, size): how much of each of 84 equal parts of a line each of its `size` pixels covers; a part is `size` units long."""
     parts, pixels = np.arange(GRAY_SIZE)[:, None] * size, np.arange(size)[None] * GRAY_SIZE
-    return np.clip(np.minimum(parts + size, pixels + GRAY_SIZE) - np.maximum(parts, pixels), 0, None).astype(np.float32)
+    return np.clip(
+        np.minimum(parts + size, pixels + GRAY_SIZE) - np.maximum(parts, pixels), 0, None
+    ).astype(np.float32)

@@ -24,7 +24,20 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from harness.core import Adapter, Box, Brief, Case, Discrete, Missing, MultiDiscrete, Spec, Task, Text, TimeStep, UserError
+from harness.core import (
+    Adapter,
+    Box,
+    Brief,
+    Case,
+    Discrete,
+    Missing,
+    MultiDiscrete,
+    Spec,
+    Task,
+    Text,
+    TimeStep,
+    UserError,
+)
 
 __all__ = ["GymAdapter", "task_for"]
 
@@ -49,7 +62,10 @@ def _swing(state: np.ndarray) -> int:
     return 2 if velocity > 0.009 * (position + 0.5) - 0.0002 else 0
 
 
-EXPERTS: Mapping[str, Callable[[np.ndarray], int]] = {"CartPole-v1": _balance, "MountainCar-v0": _swing}
+EXPERTS: Mapping[str, Callable[[np.ndarray], int]] = {
+    "CartPole-v1": _balance,
+    "MountainCar-v0": _swing,
+}
 """Controllers in closed form that solve an environment: by Gymnasium's `reward_threshold`, a mean of 475 and of -110 over 100 episodes."""
 
 
@@ -71,7 +87,10 @@ class GymAdapter(Adapter):
         """Gymnasium, or the module that the id names. What that module itself lacks shows when the environment is made."""
         module = task.params["id"].rpartition(":")[0].partition(".")[0] if task else ""
         if module and importlib.util.find_spec(module) is None:
-            return Missing(f"the module {module} is not installed", f"install the package that provides {module}")
+            return Missing(
+                f"the module {module} is not installed",
+                f"install the package that provides {module}",
+            )
         return super().missing(task)
 
     @classmethod
@@ -95,17 +114,28 @@ class GymAdapter(Adapter):
         self._small: list[tuple[Any, ...]] = []
         specs: dict[str, Spec] = {}
         self._views: dict[str, Callable[[], Any]] = {}
-        parts = [(path, *_view(space, path)) for path, space in _parts(self._env.observation_space, ())]
+        parts = [
+            (path, *_view(space, path)) for path, space in _parts(self._env.observation_space, ())
+        ]
         kinds = [kind for _, kind, _, _ in parts]
         for path, kind, spec, read in parts:
-            if not isinstance(spec, Box) or int(np.prod(spec.shape)) * np.dtype(spec.dtype).itemsize <= STATE_BYTES:
+            if (
+                not isinstance(spec, Box)
+                or int(np.prod(spec.shape)) * np.dtype(spec.dtype).itemsize <= STATE_BYTES
+            ):
                 self._small.append(path)
             if kind == "text" and path and path[-1] in INSTRUCTION_KEYS:
                 self._instruction = path
                 continue
-            view = kind if kinds.count(kind) == 1 else re.sub(r"\W+", "_", "_".join(map(str, (kind, *path))))
+            view = (
+                kind
+                if kinds.count(kind) == 1
+                else re.sub(r"\W+", "_", "_".join(map(str, (kind, *path))))
+            )
             if view in specs:
-                raise UserError(f"{name}: two parts of the observation would both be called {view}; rename one with an observation wrapper")
+                raise UserError(
+                    f"{name}: two parts of the observation would both be called {view}; rename one with an observation wrapper"
+                )
             specs[view] = spec
             self._views[view] = lambda path=path, read=read: read(_pick(self._observed, path))
         self.brief = Brief(
@@ -151,13 +181,21 @@ class GymAdapter(Adapter):
         """`env.close()`."""
         self._env.close()
 
-    def _timestep(self, reward: float, terminated: bool, truncated: bool, info: Mapping[str, Any]) -> TimeStep:
+    def _timestep(
+        self, reward: float, terminated: bool, truncated: bool, info: Mapping[str, Any]
+    ) -> TimeStep:
         instruction = str(_pick(self._observed, self._instruction)) if self._instruction else ""
         success = bool(_success(info)) if self._has_success else None
         return TimeStep(dict(self._views), instruction, reward, terminated, truncated, success)
 
 
-def task_for(env_id: str, kwargs: Mapping[str, Any] | None = None, *, domain: str = "games", success: str | None = "ask") -> Task:
+def task_for(
+    env_id: str,
+    kwargs: Mapping[str, Any] | None = None,
+    *,
+    domain: str = "games",
+    success: str | None = "ask",
+) -> Task:
     """The task `gym/ID@1` of any Gymnasium environment: scored by its return, ended by its own rules.
 
     The environment is made and stepped once, so that whatever will not do is said now (UserError, with the remedy). That also tells
@@ -169,7 +207,15 @@ def task_for(env_id: str, kwargs: Mapping[str, Any] | None = None, *, domain: st
         raise UserError(f"gym:{env_id}: {lack.reason}; {lack.remedy}")
     kwargs = dict(kwargs or {})
     spec = _registered(env_id)
-    name = "+".join([env_id, *(f"{key}={json.dumps(value, separators=(',', ':'))}" for key, value in sorted(kwargs.items()))])
+    name = "+".join(
+        [
+            env_id,
+            *(
+                f"{key}={json.dumps(value, separators=(',', ':'))}"
+                for key, value in sorted(kwargs.items())
+            ),
+        ]
+    )
     told: dict[str, Any] = {
         "id": f"gym/{name}@1",
         "domain": domain,
@@ -179,12 +225,17 @@ def task_for(env_id: str, kwargs: Mapping[str, Any] | None = None, *, domain: st
     }
     adapter = GymAdapter(Task(**told, success=None))
     try:
-        infos = adapter._env.reset(seed=0)[1], adapter._env.step(adapter._convert(adapter.brief.action.nothing()))[4]
+        infos = (
+            adapter._env.reset(seed=0)[1],
+            adapter._env.step(adapter._convert(adapter.brief.action.nothing()))[4],
+        )
     finally:
         adapter.close()
     if success == "ask":
         success = "once" if any(_success(info) is not None for info in infos) else None
-    rule = "the environment's return" + (", and its success at any step" if success == "once" else "")
+    rule = "the environment's return" + (
+        ", and its success at any step" if success == "once" else ""
+    )
     return Task(**told, success=success, rule=rule)
 
 
@@ -206,7 +257,11 @@ def _registered(env_id: str) -> Any:
         return gymnasium.registry[name]
     known = {key.lower(): key for key in gymnasium.registry}
     near = [known[key] for key in difflib.get_close_matches(name.lower(), known, 3)]
-    guess = f"did you mean {' or '.join(near)}?" if near else "where a package registers it on import, name that too: gym:PACKAGE:ID"
+    guess = (
+        f"did you mean {' or '.join(near)}?"
+        if near
+        else "where a package registers it on import, name that too: gym:PACKAGE:ID"
+    )
     raise UserError(f"gym:{env_id}: Gymnasium knows no environment {name}; {guess}")
 
 
@@ -219,9 +274,16 @@ def _make(env_id: str, kwargs: Mapping[str, Any]) -> Any:
         creator = load_env_creator(entry) if isinstance(entry, str) else entry
         metadata = getattr(creator, "metadata", None)
         drawn = isinstance(metadata, Mapping) and "rgb_array" in metadata.get("render_modes", ())
-        return gymnasium.make(env_id, disable_env_checker=True, **({"render_mode": "rgb_array"} if drawn else {}), **kwargs)
+        return gymnasium.make(
+            env_id,
+            disable_env_checker=True,
+            **({"render_mode": "rgb_array"} if drawn else {}),
+            **kwargs,
+        )
     except (ImportError, gymnasium.error.DependencyNotInstalled) as lack:
-        raise UserError(f"gym:{env_id} cannot be made, something that it needs is not installed: {lack}") from lack
+        raise UserError(
+            f"gym:{env_id} cannot be made, something that it needs is not installed: {lack}"
+        ) from lack
     except TypeError as wrong:
         raise UserError(f"gym:{env_id} cannot be made with {dict(kwargs)}: {wrong}") from wrong
 
@@ -229,7 +291,13 @@ def _make(env_id: str, kwargs: Mapping[str, Any]) -> Any:
 def _parts(space: Any, path: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...], Any]]:
     from gymnasium import spaces
 
-    inner = space.spaces.items() if isinstance(space, spaces.Dict) else enumerate(space.spaces) if isinstance(space, spaces.Tuple) else None
+    inner = (
+        space.spaces.items()
+        if isinstance(space, spaces.Dict)
+        else enumerate(space.spaces)
+        if isinstance(space, spaces.Tuple)
+        else None
+    )
     if inner is None:
         yield path, space
     else:
@@ -248,20 +316,37 @@ def _view(space: Any, path: tuple[Any, ...]) -> tuple[str, Spec, Callable[[Any],
     from gymnasium import spaces
 
     if isinstance(space, spaces.Box):
-        image = space.dtype == np.uint8 and len(space.shape) == 3 and space.shape[2] == 3 and min(space.shape[:2]) >= SMALLEST_IMAGE
-        return "image" if image else "state", _box(space), lambda value: np.array(value, space.dtype)
+        image = (
+            space.dtype == np.uint8
+            and len(space.shape) == 3
+            and space.shape[2] == 3
+            and min(space.shape[:2]) >= SMALLEST_IMAGE
+        )
+        return (
+            "image" if image else "state",
+            _box(space),
+            lambda value: np.array(value, space.dtype),
+        )
     if isinstance(space, spaces.MultiBinary):
         return "state", Box(space.shape, "int8", 0, 1), lambda value: np.array(value, np.int8)
     if isinstance(space, spaces.Discrete):
         return "state_index", Discrete(int(space.n)), lambda value: int(value) - int(space.start)
     if isinstance(space, spaces.MultiDiscrete):
-        return "state_index", _choices(space.nvec), lambda value: np.ravel(value - space.start).astype(np.int64)
+        return (
+            "state_index",
+            _choices(space.nvec),
+            lambda value: np.ravel(value - space.start).astype(np.int64),
+        )
     if isinstance(space, spaces.Text):
         return "text", Text(space.max_length), str
-    if not isinstance(space, (spaces.Graph, spaces.Sequence, spaces.OneOf)) and isinstance(space.sample(), str):
+    if not isinstance(space, (spaces.Graph, spaces.Sequence, spaces.OneOf)) and isinstance(
+        space.sample(), str
+    ):
         return "text", Text(), str
     where = f" under {'/'.join(map(str, path))}" if path else ""
-    raise UserError(f"the observation space {space}{where} is no view; register the environment with an observation wrapper")
+    raise UserError(
+        f"the observation space {space}{where} is no view; register the environment with an observation wrapper"
+    )
 
 
 def _action(space: Any, env: Any) -> tuple[Spec, Callable[[Any], Any]]:
@@ -275,12 +360,18 @@ def _action(space: Any, env: Any) -> tuple[Spec, Callable[[Any], Any]]:
         noop = next((index for index, name in enumerate(names) if name.lower() == "noop"), 0)
         return Discrete(int(space.n), names, noop=noop), lambda action: action + int(space.start)
     if isinstance(space, spaces.MultiDiscrete):
-        return _choices(space.nvec), lambda action: (action.reshape(space.shape) + space.start).astype(space.dtype)
+        return _choices(space.nvec), lambda action: (
+            action.reshape(space.shape) + space.start
+        ).astype(space.dtype)
     if isinstance(space, spaces.MultiBinary):
-        return MultiDiscrete((2,) * int(np.prod(space.shape))), lambda action: action.reshape(space.shape).astype(np.int8)
+        return MultiDiscrete((2,) * int(np.prod(space.shape))), lambda action: action.reshape(
+            space.shape
+        ).astype(np.int8)
     if isinstance(space, spaces.Text):
         return Text(space.max_length), lambda action: action
-    raise UserError(f"the action space {space} is not supported; register the environment with an action wrapper")
+    raise UserError(
+        f"the action space {space} is not supported; register the environment with an action wrapper"
+    )
 
 
 def _names(env: Any, count: int) -> tuple[str, ...]:
@@ -294,7 +385,10 @@ def _names(env: Any, count: int) -> tuple[str, ...]:
 
 
 def _box(space: Any) -> Box:
-    low, high = (float(b.flat[0]) if b.size and (b == b.flat[0]).all() else tuple(b.ravel().tolist()) for b in (space.low, space.high))
+    low, high = (
+        float(b.flat[0]) if b.size and (b == b.flat[0]).all() else tuple(b.ravel().tolist())
+        for b in (space.low, space.high)
+    )
     return Box(space.shape, space.dtype.name, low, high)
 
 

@@ -58,7 +58,9 @@ class LangRAdapter(Adapter):
             return absent
         root = _root(task)
         if importlib.util.find_spec("llarp") is None or root is None:
-            return Missing(f"ml-llarp is not installed, or {VARIABLE} does not say where it is", cls.guide)
+            return Missing(
+                f"ml-llarp is not installed, or {VARIABLE} does not say where it is", cls.guide
+            )
         needed = [root / "data" / "replica_cad", root / "data" / "objects" / "ycb"]
         if task is not None:
             needed += [_episodes(root, task), root / _tokenizer(task)]
@@ -110,7 +112,11 @@ class LangRAdapter(Adapter):
     def state(self) -> bytes:
         """The step, the skill and what it came to."""
         metrics = self._env.get_metrics()
-        told = [self._steps, self._last, *(float(metrics.get(name, 0.0)) for name in (SUCCESS, PROGRESS, INVALID))]
+        told = [
+            self._steps,
+            self._last,
+            *(float(metrics.get(name, 0.0)) for name in (SUCCESS, PROGRESS, INVALID)),
+        ]
         return np.asarray(told, np.float64).tobytes()
 
     def close(self) -> None:
@@ -136,9 +142,20 @@ class LangRAdapter(Adapter):
         metrics = self._env.get_metrics()
         success = bool(metrics[SUCCESS])
         over = bool(self._env.episode_over) and rewarded
-        extra = {"invalid_actions": float(metrics.get(INVALID, 0.0)), "task_progress": float(metrics.get(PROGRESS, 0.0))}
+        extra = {
+            "invalid_actions": float(metrics.get(INVALID, 0.0)),
+            "task_progress": float(metrics.get(PROGRESS, 0.0)),
+        }
         reward = float(metrics[REWARD]) if rewarded else 0.0
-        return TimeStep(self._views, str(self._env.task.lang_goal), reward, over or success, False, success, extra)
+        return TimeStep(
+            self._views,
+            str(self._env.task.lang_goal),
+            reward,
+            over or success,
+            False,
+            success,
+            extra,
+        )
 
 
 def _environment(task: Task, root: Path) -> Any:
@@ -187,8 +204,14 @@ def _inside(folder: Path) -> Iterator[None]:
 
 def _brief(shape: tuple[int, ...], names: tuple[str, ...]) -> Brief:
     return Brief(
-        observation={"image": Box((*shape[:2], 3), "uint8", 0, 255, "px", "RGB, from the robot's head")},
-        action=Discrete(len(names), names=names, meaning="one skill; what is not possible now does nothing; none does nothing for sure"),
+        observation={
+            "image": Box((*shape[:2], 3), "uint8", 0, 255, "px", "RGB, from the robot's head")
+        },
+        action=Discrete(
+            len(names),
+            names=names,
+            meaning="one skill; what is not possible now does nothing; none does nothing for sure",
+        ),
         embodiment="a Fetch robot in a furnished flat: goes to furniture, picks up and puts down one thing, opens and closes cabinets and the fridge",
         simulator="Language Rearrangement on habitat, skills executed at once",
     )

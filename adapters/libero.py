@@ -26,7 +26,12 @@ __all__ = ["LiberoAdapter"]
 
 CONFIG = "LIBERO_CONFIG_PATH"
 IDLE = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, -1.0)
-PROPRIO = (("robot0_joint_pos", 7), ("robot0_eef_pos", 3), ("robot0_eef_quat", 4), ("robot0_gripper_qpos", 2))
+PROPRIO = (
+    ("robot0_joint_pos", 7),
+    ("robot0_eef_pos", 3),
+    ("robot0_eef_quat", 4),
+    ("robot0_gripper_qpos", 2),
+)
 MEANT = "seven joints (rad), the hand's position (m) and quaternion x, y, z, w, the two fingers (m)"
 
 
@@ -76,16 +81,25 @@ class LiberoAdapter(Adapter):
     def __init__(self, task: Task) -> None:
         home = _home()
         suite, name = task.params.get("suite"), task.params.get("name")
-        files = [home / folder / str(suite) / f"{name}.{end}" for folder, end in FILES] if home is not None else []
+        files = (
+            [home / folder / str(suite) / f"{name}.{end}" for folder, end in FILES]
+            if home is not None
+            else []
+        )
         if home is None or not all(file.is_file() for file in files):
-            raise UserError(f"task {task.id}: libero has no task {name!r} in {suite!r}; see libero.libero.benchmark")
+            raise UserError(
+                f"task {task.id}: libero has no task {name!r} in {suite!r}; see libero.libero.benchmark"
+            )
         self._size, self._settle = int(task.params["size"]), int(task.params["settle"])
         self._starts = initial_states(files[1].read_bytes())
         with _configured(home), _quietly():
             from libero.libero.envs import OffScreenRenderEnv
 
             self._env: Any = OffScreenRenderEnv(
-                bddl_file_name=str(files[0]), use_camera_obs=False, camera_heights=self._size, camera_widths=self._size
+                bddl_file_name=str(files[0]),
+                use_camera_obs=False,
+                camera_heights=self._size,
+                camera_widths=self._size,
             )
         self._words = str(self._env.language_instruction)
         self._views = {
@@ -148,9 +162,21 @@ def initial_states(file: bytes) -> np.ndarray:
         with zipfile.ZipFile(io.BytesIO(file)) as archive:
             (name,) = [name for name in archive.namelist() if name.endswith("/data.pkl")]
             found = _ArrayOnly(io.BytesIO(archive.read(name))).load()
-    except (zipfile.BadZipFile, pickle.UnpicklingError, ValueError, EOFError, TypeError, AttributeError) as fault:
+    except (
+        zipfile.BadZipFile,
+        pickle.UnpicklingError,
+        ValueError,
+        EOFError,
+        TypeError,
+        AttributeError,
+    ) as fault:
         raise UserError(f"the initial states of a LIBERO task cannot be read: {fault}") from None
-    if not isinstance(found, np.ndarray) or found.ndim != 2 or found.dtype.kind != "f" or not len(found):
+    if (
+        not isinstance(found, np.ndarray)
+        or found.ndim != 2
+        or found.dtype.kind != "f"
+        or not len(found)
+    ):
         raise UserError("the initial states of a LIBERO task are no table of numbers")
     return found.astype(np.float64)
 
@@ -161,7 +187,10 @@ class _ArrayOnly(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) == ("_codecs", "encode"):
             return _latin1
-        if (module, name) in (("numpy.core.multiarray", "_reconstruct"), ("numpy._core.multiarray", "_reconstruct")):
+        if (module, name) in (
+            ("numpy.core.multiarray", "_reconstruct"),
+            ("numpy._core.multiarray", "_reconstruct"),
+        ):
             return np.array([0]).__reduce__()[0]
         if (module, name) in (("numpy", "ndarray"), ("numpy", "dtype")):
             return getattr(np, name)
@@ -189,8 +218,16 @@ def _configured(home: Path) -> Iterator[None]:
     before = {name: os.environ.get(name) for name in (CONFIG, "MUJOCO_GL")}
     with tempfile.TemporaryDirectory() as folder:
         if not (Path(before[CONFIG] or "~/.libero").expanduser() / "config.yaml").is_file():
-            names = {"bddl_files": "bddl_files", "init_states": "init_files", "datasets": "../datasets", "assets": "assets"}
-            paths = {"benchmark_root": str(home), **{key: str(home / name) for key, name in names.items()}}
+            names = {
+                "bddl_files": "bddl_files",
+                "init_states": "init_files",
+                "datasets": "../datasets",
+                "assets": "assets",
+            }
+            paths = {
+                "benchmark_root": str(home),
+                **{key: str(home / name) for key, name in names.items()},
+            }
             (Path(folder) / "config.yaml").write_text(json.dumps(paths))  # JSON is YAML
             os.environ[CONFIG] = folder
         os.environ.setdefault("MUJOCO_GL", "egl")
@@ -216,7 +253,11 @@ def _drawn_from(seed: int) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _quietly() -> Iterator[None]:
-    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
+    with (
+        open(os.devnull, "w") as nowhere,
+        contextlib.redirect_stdout(nowhere),
+        contextlib.redirect_stderr(nowhere),
+    ):
         yield
 
 
@@ -226,7 +267,11 @@ def _brief(size: int, state: int) -> Brief:
             "image": Box((size, size, 3), "uint8", 0, 255, "px", "RGB, from the front"),
             "image_wrist": Box((size, size, 3), "uint8", 0, 255, "px", "RGB, from the hand"),
             "proprio": Box((16,), "float32", unit="m, rad", meaning=MEANT),
-            "state": Box((state,), "float32", meaning="time (s), positions, velocities: MuJoCo's flattened state"),
+            "state": Box(
+                (state,),
+                "float32",
+                meaning="time (s), positions, velocities: MuJoCo's flattened state",
+            ),
         },
         action=Box(
             (7,),

@@ -24,7 +24,11 @@ FIRST_BLOCK = 42
 BLOCK = 50
 CAMERAS = ("corner", "corner2", "corner3", "corner4", "topview", "behindGripper", "gripperPOV")
 UPSIDE_DOWN = frozenset({"corner", "corner2", "corner3", "corner4"})
-START = Native("start", "so many random actions before the episode begins", tuple({"steps": steps} for steps in (1, 3, 5, 10, 20)))
+START = Native(
+    "start",
+    "so many random actions before the episode begins",
+    tuple({"steps": steps} for steps in (1, 3, 5, 10, 20)),
+)
 METRICS = ("obj_to_target", "near_object", "grasp_success")
 
 PROPRIO = "the hand's position x, y, z (m) in the world frame, then the gripper's opening, 0 to 1 (1: the claws are 0.1 m apart)"
@@ -98,7 +102,9 @@ class MetaWorldAdapter(Adapter):
         self._params: Mapping[str, Any] = task.params
         self._name, self._instruction = task.params["name"], task.params["instruction"]
         if self._name not in metaworld.ALL_V3_ENVIRONMENTS:
-            raise UserError(f"Meta-World has no task {self._name!r}; it has {', '.join(metaworld.ALL_V3_ENVIRONMENTS)}")
+            raise UserError(
+                f"Meta-World has no task {self._name!r}; it has {', '.join(metaworld.ALL_V3_ENVIRONMENTS)}"
+            )
         log_warnings()
         self._env: Any = metaworld.ALL_V3_ENVIRONMENTS[self._name]()
         self._policy: Any = ENV_POLICY_MAP[self._name]()
@@ -109,17 +115,30 @@ class MetaWorldAdapter(Adapter):
         size, main = task.params["size"], task.params["camera"]
         if main not in CAMERAS:
             raise UserError(f"Meta-World has no camera {main!r}; it has {', '.join(CAMERAS)}")
-        cameras = {"image": main, **{f"image_{camera}": camera for camera in CAMERAS if camera != main}}
-        images = {view: functools.partial(self._draw, camera, size) for view, camera in cameras.items()}
+        cameras = {
+            "image": main,
+            **{f"image_{camera}": camera for camera in CAMERAS if camera != main},
+        }
+        images = {
+            view: functools.partial(self._draw, camera, size) for view, camera in cameras.items()
+        }
         # All views are computed when read, so one mapping serves every step.
         self._views = MappingProxyType({"state": self._state, "proprio": self._proprio, **images})
         views = {
             "state": Box((39,), unit="m", meaning=STATE),
             "proprio": Box((4,), unit="m", meaning=PROPRIO),
-            **{view: Box((size, size, 3), "uint8", 0, 255, "1", f"RGB, camera {camera}") for view, camera in cameras.items()},
+            **{
+                view: Box((size, size, 3), "uint8", 0, 255, "1", f"RGB, camera {camera}")
+                for view, camera in cameras.items()
+            },
         }
-        samples, shadows = self._params["multisampling"] or "no", "" if self._params["shadows"] else "no "
-        simulator = f"{SIMULATOR}; images with {samples} samples of multisampling and {shadows}shadows"
+        samples, shadows = (
+            self._params["multisampling"] or "no",
+            "" if self._params["shadows"] else "no ",
+        )
+        simulator = (
+            f"{SIMULATOR}; images with {samples} samples of multisampling and {shadows}shadows"
+        )
         self.brief = Brief(views, ACTION, EMBODIMENT, simulator, control_hz=1.0 / self._env.dt)
 
     def reset(self, case: Case) -> TimeStep:
@@ -146,7 +165,15 @@ class MetaWorldAdapter(Adapter):
             action = ACTION.check(action)
         self._observed, reward, _, truncated, info = self._env.step(action)
         metrics = {name: float(info[name]) for name in METRICS}
-        return TimeStep(self._views, self._instruction, float(reward), False, truncated, bool(info["success"]), metrics)
+        return TimeStep(
+            self._views,
+            self._instruction,
+            float(reward),
+            False,
+            truncated,
+            bool(info["success"]),
+            metrics,
+        )
 
     def _state(self) -> np.ndarray:
         return self._observed.astype(np.float32)
@@ -157,7 +184,9 @@ class MetaWorldAdapter(Adapter):
     def _draw(self, camera: str, size: int) -> np.ndarray:
         canvas = self._canvases.get(size)
         if canvas is None:
-            canvas = self._canvases[size] = Canvas(self._env.model, size, self._params["multisampling"], self._params["shadows"])
+            canvas = self._canvases[size] = Canvas(
+                self._env.model, size, self._params["multisampling"], self._params["shadows"]
+            )
         image = canvas.draw(self._env.data, camera)
         return np.ascontiguousarray(image[::-1, ::-1]) if camera in UPSIDE_DOWN else image
 

@@ -23,14 +23,27 @@ ACTIONS = ("left", "right", "forward", "pickup", "drop", "toggle", "done")
 LEFT, DROP, DONE = 0, 4, 6
 STEPS = ((1, 0), (0, 1), (-1, 0), (0, -1))
 """One cell ahead, (x, y), by direction: right, down, left, up."""
-NO_EXPERT = ("BabyAI-KeyInBox", "BabyAI-PutNextS5N2Carrying", "BabyAI-PutNextS6N3Carrying", "BabyAI-PutNextS7N4Carrying")
+NO_EXPERT = (
+    "BabyAI-KeyInBox",
+    "BabyAI-PutNextS5N2Carrying",
+    "BabyAI-PutNextS6N3Carrying",
+    "BabyAI-PutNextS7N4Carrying",
+)
 """What the bot cannot solve, by its own docstring; measured: 0 of 10 each."""
 PLAN_LIMIT = 200
 """Subgoals the bot may push while it plans one action. Outside of a circle it pushed at most 9 (measured on all levels)."""
 PIXELS, PARTIAL_TILE = 336, 8
 NATIVES = (
-    Native("size", "rooms, or the map, so many cells larger", tuple({"cells": k} for k in (1, 2, 3, 4, 6))),
-    Native("distractors", "so many objects more that the mission does not speak of", tuple({"count": k} for k in (1, 2, 3, 4, 5))),
+    Native(
+        "size",
+        "rooms, or the map, so many cells larger",
+        tuple({"cells": k} for k in (1, 2, 3, 4, 6)),
+    ),
+    Native(
+        "distractors",
+        "so many objects more that the mission does not speak of",
+        tuple({"count": k} for k in (1, 2, 3, 4, 5)),
+    ),
 )
 PARAMETERS = {"size": ("room_size", "size"), "distractors": ("num_dists",)}
 """What the levels' classes call them; not every level has one."""
@@ -79,12 +92,16 @@ class MiniGridAdapter(Adapter):
     @classmethod
     def has_expert(cls, task: Task) -> bool:
         """On BabyAI levels, but for those the bot says it cannot solve."""
-        return task.params["id"].startswith("BabyAI-") and not task.params["id"].startswith(NO_EXPERT)
+        return task.params["id"].startswith("BabyAI-") and not task.params["id"].startswith(
+            NO_EXPERT
+        )
 
     def __init__(self, task: Task) -> None:
         level = task.params["id"]
         if not level.startswith(("BabyAI-", "MiniGrid-")):
-            raise UserError(f"task {task.id}: a level of minigrid is called BabyAI-... or MiniGrid-..., got {level!r}")
+            raise UserError(
+                f"task {task.id}: a level of minigrid is called BabyAI-... or MiniGrid-..., got {level!r}"
+            )
         with contextlib.redirect_stdout(sys.stderr):
             import gymnasium
             from minigrid.envs.babyai.core import verifier
@@ -93,10 +110,14 @@ class MiniGridAdapter(Adapter):
                 self._env: Any = _make(level)
             except gymnasium.error.Error as unknown:
                 listed = "https://minigrid.farama.org/environments"
-                raise UserError(f"task {task.id}: no level of minigrid is called {level!r}; see {listed} ({unknown})") from unknown
+                raise UserError(
+                    f"task {task.id}: no level of minigrid is called {level!r}; see {listed} ({unknown})"
+                ) from unknown
         self._level, self._levels = level, {"{}": self._env}
         if verifier.use_done_actions:
-            raise UserError("the environment variable BABYAI_DONE_ACTIONS changes when a BabyAI level is solved: unset it")
+            raise UserError(
+                "the environment variable BABYAI_DONE_ACTIONS changes when a BabyAI level is solved: unset it"
+            )
         self._views: Mapping[str, Callable[[], Any]] = {
             "grid": self._grid,
             "direction": self._direction,
@@ -110,13 +131,31 @@ class MiniGridAdapter(Adapter):
         self.brief = Brief(
             observation={
                 "grid": Box(
-                    (7, 7, 3), "uint8", 0, 10, meaning="[x, y, (object, colour, state)] of the 7x7 cells ahead; the agent is at [3, 6]"
+                    (7, 7, 3),
+                    "uint8",
+                    0,
+                    10,
+                    meaning="[x, y, (object, colour, state)] of the 7x7 cells ahead; the agent is at [3, 6]",
                 ),
-                "direction": Discrete(4, ("right", "down", "left", "up"), "where the agent looks on the map"),
+                "direction": Discrete(
+                    4, ("right", "down", "left", "up"), "where the agent looks on the map"
+                ),
                 "image_partial": Box(
-                    (partial, partial, 3), "uint8", 0, 255, "px", "RGB, the 7x7 cells ahead; the agent is at the bottom centre"
+                    (partial, partial, 3),
+                    "uint8",
+                    0,
+                    255,
+                    "px",
+                    "RGB, the 7x7 cells ahead; the agent is at the bottom centre",
                 ),
-                "image": Box((PIXELS, PIXELS, 3), "uint8", 0, 255, "px", "RGB, the whole map from above; the red triangle is the agent"),
+                "image": Box(
+                    (PIXELS, PIXELS, 3),
+                    "uint8",
+                    0,
+                    255,
+                    "px",
+                    "RGB, the whole map from above; the red triangle is the agent",
+                ),
             },
             action=_action_spec(level, int(self._env.action_space.n)),
             embodiment="an agent on a grid: it turns by 90 degrees, steps one cell forward, picks up, drops and toggles what is in the "
@@ -134,11 +173,22 @@ class MiniGridAdapter(Adapter):
         """The level as the case has it: one of other numbers is another environment, and is kept too. Raises UserError where it has none."""
         numbers: dict[str, int] = {}
         first = self._levels["{}"]
-        known = {name for kind in type(first).__mro__ for name in inspect.signature(kind.__init__).parameters}
+        known = {
+            name
+            for kind in type(first).__mro__
+            for name in inspect.signature(kind.__init__).parameters
+        }
         for name, (parameter,) in (("size", ("cells",)), ("distractors", ("count",))):
             params = case.native(name)
             if params is not None:
-                its = next((each for each in PARAMETERS[name] if each in known and _number(first, self._level, each) is not None), None)
+                its = next(
+                    (
+                        each
+                        for each in PARAMETERS[name]
+                        if each in known and _number(first, self._level, each) is not None
+                    ),
+                    None,
+                )
                 if its is None:
                     raise UserError(f"{self._level} has no {name} to change")
                 numbers[its] = (_number(first, self._level, its) or 0) + params[parameter]
@@ -147,13 +197,17 @@ class MiniGridAdapter(Adapter):
             try:
                 self._levels[key] = _make(self._level, **numbers)
             except TypeError as refused:
-                raise UserError(f"{self._level} has no {' and no '.join(numbers)} to change: its class fixes it") from refused
+                raise UserError(
+                    f"{self._level} has no {' and no '.join(numbers)} to change: its class fixes it"
+                ) from refused
         return self._levels[key]
 
     def reset(self, case: Case) -> TimeStep:
         """Generate the map and mission of `case.seed`."""
         self._env = self._another(case) if case.perturbations else self._levels["{}"]
-        with contextlib.redirect_stdout(None):  # levels print "Sampling rejected" while they are generated
+        with contextlib.redirect_stdout(
+            None
+        ):  # levels print "Sampling rejected" while they are generated
             self._env.reset(seed=case.seed)
         self._bot, self._gave_up = None, False
         self._going = TimeStep(self._views, self._env.mission, success=False)
@@ -163,10 +217,20 @@ class MiniGridAdapter(Adapter):
         """Execute one action."""
         _, reward, terminated, truncated, _ = self._env.step(self.brief.action.check(action))
         if not (reward or terminated or truncated):
-            return self._going  # all such steps are one value: the views look at the simulator as it is now
+            return (
+                self._going
+            )  # all such steps are one value: the views look at the simulator as it is now
         won = bool((terminated or truncated) and reward > 0)
         going = self._going
-        return TimeStep(self._views, going.instruction, float(reward), bool(terminated), bool(truncated), won, going.metrics)
+        return TimeStep(
+            self._views,
+            going.instruction,
+            float(reward),
+            bool(terminated),
+            bool(truncated),
+            won,
+            going.metrics,
+        )
 
     def render(self) -> np.ndarray:
         """The view `image`."""
@@ -186,9 +250,16 @@ class MiniGridAdapter(Adapter):
                 self._bot.stack = _Plan(self._bot.stack)
             self._bot.stack.pushed = 0
             return int(self._bot.replan(executed))
-        except (AssertionError, DisappearedBoxError, _PlanTooLong, TypeError):  # TypeError: it plans to drop at None, no place being free
+        except (
+            AssertionError,
+            DisappearedBoxError,
+            _PlanTooLong,
+            TypeError,
+        ):  # TypeError: it plans to drop at None, no place being free
             self._gave_up = True
-            self._going = TimeStep(self._views, self._going.instruction, success=False, metrics={"expert_gave_up": 1.0})
+            self._going = TimeStep(
+                self._views, self._going.instruction, success=False, metrics={"expert_gave_up": 1.0}
+            )
             return None
 
     def state(self) -> bytes:
@@ -230,7 +301,9 @@ def _make(level: str, **numbers: int) -> Any:
     import gymnasium
 
     env: Any = gymnasium.make(f"minigrid:{level}", disable_env_checker=True, **numbers).unwrapped
-    env.gen_obs = dict  # reset and step build an observation that nobody reads: the views draw it on demand
+    env.gen_obs = (
+        dict  # reset and step build an observation that nobody reads: the views draw it on demand
+    )
     return env
 
 
@@ -270,5 +343,7 @@ def _action_spec(level: str, n: int) -> Discrete:
     if n < len(ACTIONS):
         return Discrete(n, ACTIONS[:n], "no action does nothing: the no-op turns left", LEFT)
     if level.startswith(("MiniGrid-GoToDoor", "MiniGrid-GoToObject")):
-        return Discrete(n, ACTIONS, "done ends the episode; drop does nothing while nothing is carried", DROP)
+        return Discrete(
+            n, ACTIONS, "done ends the episode; drop does nothing while nothing is carried", DROP
+        )
     return Discrete(n, ACTIONS, "done does nothing", DONE)

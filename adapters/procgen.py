@@ -67,11 +67,15 @@ class _Settings:
     def __post_init__(self) -> None:
         if self.game not in GAMES:
             near = difflib.get_close_matches(str(self.game), GAMES, 3) or GAMES
-            raise UserError(f"there is no Procgen game {self.game!r}; did you mean {', '.join(near)}?")
+            raise UserError(
+                f"there is no Procgen game {self.game!r}; did you mean {', '.join(near)}?"
+            )
         if self.levels is not None and self.levels < 1:
             raise UserError(f"procgen: levels is a number from 1 on, or absent; got {self.levels}")
         if self.mode not in ("easy", "hard", "extreme", "memory"):
-            raise UserError(f"procgen: the mode is easy, hard, extreme or memory; got {self.mode!r}")
+            raise UserError(
+                f"procgen: the mode is easy, hard, extreme or memory; got {self.mode!r}"
+            )
 
 
 class ProcgenAdapter(Adapter):
@@ -100,10 +104,18 @@ class ProcgenAdapter(Adapter):
         self._env: Any = None
         self._twin: Any = None
         self._image = np.zeros((64, 64, 3), np.uint8)
-        self._choices = Discrete(len(ACTIONS), ACTIONS, "a direction or a button, held for one step", NOTHING)
+        self._choices = Discrete(
+            len(ACTIONS), ACTIONS, "a direction or a button, held for one step", NOTHING
+        )
         self.brief = Brief(
             observation={
-                "image": Box((64, 64, 3), "uint8", 0, 255, meaning="the screen, RGB; its middle follows the player in most games")
+                "image": Box(
+                    (64, 64, 3),
+                    "uint8",
+                    0,
+                    255,
+                    meaning="the screen, RGB; its middle follows the player in most games",
+                )
             },
             action=self._choices,
             embodiment="The player of a two-dimensional video game: a stick with eight directions, six buttons, and the screen.",
@@ -116,7 +128,9 @@ class ProcgenAdapter(Adapter):
         settings = self._settings(case.task)
         level = case.seed if settings.levels is None else case.seed % settings.levels
         if not 0 <= level <= HIGHEST_LEVEL:
-            raise UserError(f"task {case.task.id}: Procgen has levels from 0 to {HIGHEST_LEVEL}, not {level}")
+            raise UserError(
+                f"task {case.task.id}: Procgen has levels from 0 to {HIGHEST_LEVEL}, not {level}"
+            )
         self._free()
         self._options = {
             "num": 1, "env_name": settings.game, "distribution_mode": settings.mode, "num_levels": 1, "start_level": level, "rand_seed": 0,
@@ -139,11 +153,23 @@ class ProcgenAdapter(Adapter):
         self._over = bool(first[0])
         if not self._over:
             self._see()
-            return TimeStep({"image": self._image}, self._instruction, float(reward[0]), metrics={"level_complete": 0})
+            return TimeStep(
+                {"image": self._image},
+                self._instruction,
+                float(reward[0]),
+                metrics={"level_complete": 0},
+            )
         complete = int(self._env.get_info()[0]["prev_level_complete"])
         late = self._steps >= self._limit and not complete
         metrics = {"level_complete": complete}
-        return TimeStep({"image": self._image}, self._instruction, float(reward[0]), not late, late, metrics=metrics)
+        return TimeStep(
+            {"image": self._image},
+            self._instruction,
+            float(reward[0]),
+            not late,
+            late,
+            metrics=metrics,
+        )
 
     def render(self) -> np.ndarray:
         """The screen, (512, 512, 3) uint8 RGB, drawn by a second environment in the same state; the view, enlarged, after the last step."""
@@ -169,10 +195,14 @@ class ProcgenAdapter(Adapter):
         try:
             return _Settings(**task.params)
         except TypeError as wrong:
-            raise UserError(f"task {task.id}: its params do not fit the procgen adapter: {wrong}") from None
+            raise UserError(
+                f"task {task.id}: its params do not fit the procgen adapter: {wrong}"
+            ) from None
 
     def _see(self) -> None:
-        self._image = np.array(self._env.observe()[1]["rgb"][0])  # a copy: the library draws into the same memory again
+        self._image = np.array(
+            self._env.observe()[1]["rgb"][0]
+        )  # a copy: the library draws into the same memory again
 
     def _saved(self) -> bytes:
         length = self._env.call_c_func("get_state", 0, self._buffer, STATE_BYTES)

@@ -22,8 +22,24 @@ from harness.core import Adapter, Brief, Case, Missing, Task, Text, Texts, TimeS
 __all__ = ["ScienceWorldAdapter", "spread"]
 
 SPLITS = ("train", "dev", "test")
-ROOMS = ("kitchen", "hallway", "bathroom", "art studio", "workshop", "bedroom", "living room", "outside", "greenhouse", "foundry")
-CHOICES = ("look around", "inventory", "wait1", *(f"{verb} {room}" for room in ROOMS for verb in ("open door to", "go to")))
+ROOMS = (
+    "kitchen",
+    "hallway",
+    "bathroom",
+    "art studio",
+    "workshop",
+    "bedroom",
+    "living room",
+    "outside",
+    "greenhouse",
+    "foundry",
+)
+CHOICES = (
+    "look around",
+    "inventory",
+    "wait1",
+    *(f"{verb} {room}" for room in ROOMS for verb in ("open door to", "go to")),
+)
 REFUSALS = ("No known action matches", "Unknown action")
 """How the simulator begins its answer to what it does not understand."""
 LOOK = "look at "
@@ -41,7 +57,12 @@ class _Java:
         from scienceworld.constants import BASEPATH, JAR_PATH
 
         port, token, self.process = launch_gateway(
-            classpath=JAR_PATH, javaopts=list(JAVA), die_on_exit=True, cwd=BASEPATH, enable_auth=True, return_proc=True
+            classpath=JAR_PATH,
+            javaopts=list(JAVA),
+            die_on_exit=True,
+            cwd=BASEPATH,
+            enable_auth=True,
+            return_proc=True,
         )
         parameters = GatewayParameters(port=port, auth_token=token, auto_field=True)
         self._gateway: Any = JavaGateway(gateway_parameters=parameters, java_process=self.process)
@@ -100,7 +121,10 @@ class ScienceWorldAdapter(Adapter):
         """The package, or Java."""
         absent = super().missing(task)
         if absent is None and shutil.which("java") is None:
-            return Missing("ScienceWorld needs Java, and there is no `java` on the PATH", "apt-get install default-jre-headless")
+            return Missing(
+                "ScienceWorld needs Java, and there is no `java` on the PATH",
+                "apt-get install default-jre-headless",
+            )
         return absent
 
     @classmethod
@@ -154,7 +178,9 @@ class ScienceWorldAdapter(Adapter):
         self._server.load(self._name, self._variation, self._simple, False)
         self._do("look around")
         if self._text.startswith("ERROR"):
-            raise UserError(f"ScienceWorld does not load {self._name}, variation {self._variation}, {self._simple!r}: {self._text}")
+            raise UserError(
+                f"ScienceWorld does not load {self._name}, variation {self._variation}, {self._simple!r}: {self._text}"
+            )
         self._points = 0
         self._instruction = self._server.getTaskDescription()
         return self._seen(self._points)
@@ -171,7 +197,9 @@ class ScienceWorldAdapter(Adapter):
         if self._gold is None:
             key = (self._name, self._variation, self._simple)
             if key not in self._paths:
-                java = _Java()  # the path depends on what its Java process did before, so it gets a new one
+                java = (
+                    _Java()
+                )  # the path depends on what its Java process did before, so it gets a new one
                 try:
                     java.server.load(*key, True)
                     self._paths[key] = list(java.server.getGoldActionSequence())
@@ -185,7 +213,9 @@ class ScienceWorldAdapter(Adapter):
 
     def state(self) -> bytes:
         """A digest of the last answer, and the simulated time."""
-        return hashlib.blake2b(f"{self._moves} {self._points} {self._text}".encode(), digest_size=8).digest()
+        return hashlib.blake2b(
+            f"{self._moves} {self._points} {self._text}".encode(), digest_size=8
+        ).digest()
 
     def close(self) -> None:
         """End the Java process."""
@@ -198,31 +228,55 @@ class ScienceWorldAdapter(Adapter):
             found = json.loads(self._server.getValidActionObjectCombinationsJSON())["validActions"]
         finally:
             self._stream.set(self._chance, own)
-        templates = {row["template_id"]: row["action_example"] for row in json.loads(self._server.getPossibleActionsWithIDs())}
+        templates = {
+            row["template_id"]: row["action_example"]
+            for row in json.loads(self._server.getPossibleActionsWithIDs())
+        }
         # The numbers that answer an ambiguous request have no template.
-        names = {row["obj_ids"][0]: row["action"][len(LOOK) :] for row in found if templates.get(row["template_id"]) == f"{LOOK}OBJ"}
+        names = {
+            row["obj_ids"][0]: row["action"][len(LOOK) :]
+            for row in found
+            if templates.get(row["template_id"]) == f"{LOOK}OBJ"
+        }
         known = json.loads(self._server.getAllObjectIdsTypesReferentsLUTJSON())
         plain = {
-            thing: [name for name in known.get(str(thing), {}).get("referents", ()) if not name.startswith("ERROR")] for thing in names
+            thing: [
+                name
+                for name in known.get(str(thing), {}).get("referents", ())
+                if not name.startswith("ERROR")
+            ]
+            for thing in names
         }
-        renamed = {thing: max(plain[thing], key=lambda name: (len(name), name)) for thing in _alike(names, plain)}
+        renamed = {
+            thing: max(plain[thing], key=lambda name: (len(name), name))
+            for thing in _alike(names, plain)
+        }
         commands = set()
         for row in found:
             command = row["action"]
             if any(thing in renamed for thing in row["obj_ids"]):
                 words = iter(renamed.get(thing, names[thing]) for thing in row["obj_ids"])
-                command = "".join(next(words) if part == "OBJ" else part for part in re.split("(OBJ)", templates[row["template_id"]]))
+                command = "".join(
+                    next(words) if part == "OBJ" else part
+                    for part in re.split("(OBJ)", templates[row["template_id"]])
+                )
             commands.add(command)
         return tuple(sorted(commands))
 
     def _variation_of(self, case: Case, split: str) -> int:
         if self._name not in self._names:
-            raise UserError(f"task {case.task.id}: ScienceWorld has no task {self._name!r}; it has {', '.join(self._names)}")
+            raise UserError(
+                f"task {case.task.id}: ScienceWorld has no task {self._name!r}; it has {', '.join(self._names)}"
+            )
         if split not in SPLITS:
-            raise UserError(f"task {case.task.id}: the split is one of {', '.join(SPLITS)}, got {split!r}")
+            raise UserError(
+                f"task {case.task.id}: the split is one of {', '.join(SPLITS)}, got {split!r}"
+            )
         if (self._name, split) not in self._tests:
             self._server.load(self._name, 0, "", False)
-            self._tests[self._name, split] = list(getattr(self._server, f"getVariations{split.title()}")())
+            self._tests[self._name, split] = list(
+                getattr(self._server, f"getVariations{split.title()}")()
+            )
         variations = self._tests[self._name, split]
         return variations[spread(case.seed, len(variations))]
 
@@ -233,10 +287,22 @@ class ScienceWorldAdapter(Adapter):
     def _seen(self, points: int) -> TimeStep:
         reward, self._points = points - self._points, points
         over = bool(self._server.getCompleted()) or points < 0
-        metrics = {"score": float(max(points, 0)), "moves": float(self._moves), "invalid_actions": float(self._invalid)}
+        metrics = {
+            "score": float(max(points, 0)),
+            "moves": float(self._moves),
+            "invalid_actions": float(self._invalid),
+        }
         if self._gave_up:
             metrics["expert_gave_up"] = 1.0
-        return TimeStep(self._views, self._instruction, float(reward), over, not over and self._moves > self._limit, points == 100, metrics)
+        return TimeStep(
+            self._views,
+            self._instruction,
+            float(reward),
+            over,
+            not over and self._moves > self._limit,
+            points == 100,
+            metrics,
+        )
 
 
 def _alike(names: Mapping[int, str], plain: Mapping[int, list[str]]) -> set[int]:
@@ -247,7 +313,9 @@ def _alike(names: Mapping[int, str], plain: Mapping[int, list[str]]) -> set[int]
     alike = set()
     for key, things in groups.items():
         places = [re.split(" in | on ", names[thing], maxsplit=1)[1:] for thing in things]
-        apart = len({*map(tuple, places)}) == len(things) and all(place and listed[place[0]] == 1 for place in places)
+        apart = len({*map(tuple, places)}) == len(things) and all(
+            place and listed[place[0]] == 1 for place in places
+        )
         if key and len(things) > 1 and not apart:
             alike.update(things)
     return alike
@@ -255,5 +323,9 @@ def _alike(names: Mapping[int, str], plain: Mapping[int, list[str]]) -> set[int]
 
 def spread(seed: int, n: int) -> int:
     """The place of `seed` among `n`: n seeds in a row take each place once, and fewer lie apart (steps of about 0.618 n)."""
-    stride = next(step for step in range(max(1, round(0.618 * n)), n + 1) if math.gcd(step, n) == 1) if n > 1 else 1
+    stride = (
+        next(step for step in range(max(1, round(0.618 * n)), n + 1) if math.gcd(step, n) == 1)
+        if n > 1
+        else 1
+    )
     return seed * stride % n

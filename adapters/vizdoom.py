@@ -45,19 +45,32 @@ class _Scenario:
 
 SCENARIOS: Mapping[str, _Scenario] = {
     "my_way_home": _Scenario("Find the green vest in this maze of rooms.", prize=True),
-    "health_gathering": _Scenario("The floor is acid: stay alive by collecting medkits.", skills=(1,)),
-    "health_gathering_supreme": _Scenario(
-        "The floor of this maze is acid: stay alive by collecting medkits, and avoid the poison vials.", skills=(1,)
+    "health_gathering": _Scenario(
+        "The floor is acid: stay alive by collecting medkits.", skills=(1,)
     ),
-    "deadly_corridor": _Scenario("Get to the green vest at the end of the corridor alive; enemies stand on both sides.", skills=(1, 3)),
+    "health_gathering_supreme": _Scenario(
+        "The floor of this maze is acid: stay alive by collecting medkits, and avoid the poison vials.",
+        skills=(1,),
+    ),
+    "deadly_corridor": _Scenario(
+        "Get to the green vest at the end of the corridor alive; enemies stand on both sides.",
+        skills=(1, 3),
+    ),
     "basic": _Scenario("Shoot the monster at the opposite wall.", prize=True),
     "defend_the_center": _Scenario(
-        "Shoot as many of the approaching monsters as you can and stay alive; ammunition is limited.", skills=(1, 5)
+        "Shoot as many of the approaching monsters as you can and stay alive; ammunition is limited.",
+        skills=(1, 5),
     ),
-    "defend_the_line": _Scenario("Shoot as many of the approaching monsters as you can and stay alive.", skills=(1, 5)),
-    "predict_position": _Scenario("Hit the moving monster with the only rocket that you have.", prize=True),
+    "defend_the_line": _Scenario(
+        "Shoot as many of the approaching monsters as you can and stay alive.", skills=(1, 5)
+    ),
+    "predict_position": _Scenario(
+        "Hit the moving monster with the only rocket that you have.", prize=True
+    ),
     "take_cover": _Scenario("Stay alive: dodge the fireballs.", skills=(1, 5)),
-    "deathmatch": _Scenario("Kill as many monsters as you can; weapons, armour and medkits lie around.", skills=(1, 5)),
+    "deathmatch": _Scenario(
+        "Kill as many monsters as you can; weapons, armour and medkits lie around.", skills=(1, 5)
+    ),
 }
 DIFFICULTY = Native(
     "difficulty",
@@ -99,8 +112,14 @@ class VizDoomAdapter(Adapter):
     @classmethod
     def natives(cls, task: Task | None = None) -> tuple[Native, ...]:
         """The difficulty, where it changes anything: my_way_home, basic and predict_position are the same at every skill."""
-        places = len(DIFFICULTY.levels) if task is None else len(SCENARIOS[task.params["scenario"]].skills)
-        return (dataclasses.replace(DIFFICULTY, levels=DIFFICULTY.levels[:places]),) if places else ()
+        places = (
+            len(DIFFICULTY.levels)
+            if task is None
+            else len(SCENARIOS[task.params["scenario"]].skills)
+        )
+        return (
+            (dataclasses.replace(DIFFICULTY, levels=DIFFICULTY.levels[:places]),) if places else ()
+        )
 
     @classmethod
     def affinity(cls, task: Task) -> str:
@@ -117,13 +136,17 @@ class VizDoomAdapter(Adapter):
 
         name = task.params["scenario"]
         if name not in SCENARIOS:
-            raise UserError(f"task {task.id}: there is no scenario {name!r}; there are {', '.join(SCENARIOS)}")
+            raise UserError(
+                f"task {task.id}: there is no scenario {name!r}; there are {', '.join(SCENARIOS)}"
+            )
         self._scenario, self._skip = SCENARIOS[name], int(task.params["frame_skip"])
         self._game: Any = vizdoom.DoomGame()
         self._game.load_config(os.path.join(vizdoom.scenarios_path, f"{name}.cfg"))
         self._folder = tempfile.mkdtemp(prefix="vizdoom-")
         self._end = weakref.finalize(self, _end, self._game, self._folder)
-        self._game.set_vizdoom_path(_launcher(self._folder, os.path.join(os.path.dirname(vizdoom.__file__), "vizdoom")))
+        self._game.set_vizdoom_path(
+            _launcher(self._folder, os.path.join(os.path.dirname(vizdoom.__file__), "vizdoom"))
+        )
         self._game.set_doom_config_path(os.path.join(self._folder, "vizdoom.ini"))
         self._game.set_window_visible(False)
         self._game.set_mode(vizdoom.Mode.PLAYER)
@@ -131,15 +154,28 @@ class VizDoomAdapter(Adapter):
         self._game.set_depth_buffer_enabled(True)
         self._own_skill = self._skill = int(self._game.get_doom_skill())
         own = list(self._game.get_available_game_variables())
-        self._game.set_available_game_variables([*own, *(getattr(vizdoom.GameVariable, place) for place in PLACE)])
-        self._buttons = [button for button in self._game.get_available_buttons() if not vizdoom.is_delta_button(button)]
+        self._game.set_available_game_variables(
+            [*own, *(getattr(vizdoom.GameVariable, place) for place in PLACE)]
+        )
+        self._buttons = [
+            button
+            for button in self._game.get_available_buttons()
+            if not vizdoom.is_delta_button(button)
+        ]
         self._game.set_available_buttons(self._buttons)
         self._names = [variable.name.lower() for variable in own]
-        self._seeks, self._variables = self.has_expert(task), (vizdoom.GameVariable.POSITION_X, vizdoom.GameVariable.POSITION_Y)
+        self._seeks, self._variables = (
+            self.has_expert(task),
+            (vizdoom.GameVariable.POSITION_X, vizdoom.GameVariable.POSITION_Y),
+        )
         if self._seeks:
             self._game.set_sectors_info_enabled(True)
             self._game.set_objects_info_enabled(True)
-        self._views: dict[str, Callable[[], Any]] = {"image": self._image, "depth": self._depth, "state": self._privileged}
+        self._views: dict[str, Callable[[], Any]] = {
+            "image": self._image,
+            "depth": self._depth,
+            "state": self._privileged,
+        }
         if own:
             self._views["proprio"] = self._proprio
         self.brief = self._describe()
@@ -156,7 +192,12 @@ class VizDoomAdapter(Adapter):
         self._walked, self._field, self._gave_up = 0.0, None, False
         self._start = self._at = self._now()
         self._path: list[np.ndarray] = []
-        return TimeStep(self._views, self._scenario.instruction, success=False if self._scenario.prize else None, metrics=self._metrics())
+        return TimeStep(
+            self._views,
+            self._scenario.instruction,
+            success=False if self._scenario.prize else None,
+            metrics=self._metrics(),
+        )
 
     def _set_skill(self, case: Case) -> None:
         """The case's skill, from the next episode on."""
@@ -164,10 +205,14 @@ class VizDoomAdapter(Adapter):
         if params is not None:
             skills = self._scenario.skills
             if not 0 <= params["place"] < len(skills):
-                raise UserError(f"this scenario plays otherwise at {len(skills)} other skills, so there is none of place {params['place']}")
+                raise UserError(
+                    f"this scenario plays otherwise at {len(skills)} other skills, so there is none of place {params['place']}"
+                )
             skill = skills[params["place"]]
         if self._game.is_running() and skill != self._skill:
-            self._game.send_game_command(f"skill {skill - 1}")  # the package's own set_doom_skill means 1 whatever it says, once it runs
+            self._game.send_game_command(
+                f"skill {skill - 1}"
+            )  # the package's own set_doom_skill means 1 whatever it says, once it runs
         elif skill != self._skill:
             self._game.set_doom_skill(skill)
         self._skill = skill
@@ -175,7 +220,11 @@ class VizDoomAdapter(Adapter):
     def step(self, action: Any) -> TimeStep:
         """Hold a button, or none, for `frame_skip` tics."""
         action = self.brief.action.check(action)
-        reward = float(self._game.make_action([int(number == action) for number in range(1, len(self._buttons) + 1)], self._skip))
+        reward = float(
+            self._game.make_action(
+                [int(number == action) for number in range(1, len(self._buttons) + 1)], self._skip
+            )
+        )
         over = self._game.is_episode_finished()
         if not over:
             self._last = self._game.get_state()
@@ -187,8 +236,19 @@ class VizDoomAdapter(Adapter):
         metrics = self._metrics()
         if self._seeks and (over or success):  # the engine ends the episode a tic after the prize
             shortest = self._way().shortest(*self._start)
-            metrics["shortest_path"], metrics["spl"] = shortest, shortest / max(shortest, self._walked) if success else 0.0
-        return TimeStep(self._views, self._scenario.instruction, reward, over and not truncated, truncated, success, metrics)
+            metrics["shortest_path"], metrics["spl"] = (
+                shortest,
+                shortest / max(shortest, self._walked) if success else 0.0,
+            )
+        return TimeStep(
+            self._views,
+            self._scenario.instruction,
+            reward,
+            over and not truncated,
+            truncated,
+            success,
+            metrics,
+        )
 
     def render(self) -> np.ndarray:
         """(240, 320, 3) uint8 RGB, the player's view."""
@@ -199,7 +259,9 @@ class VizDoomAdapter(Adapter):
         if not self._seeks:
             return super().expert(executed)
         here, floor = np.array(self._place()), self._way().floor
-        while len(self._path) > 1 and (math.dist(here, self._path[0]) < CLOSE or floor.clear(here, self._path[1], SQUEEZE)):
+        while len(self._path) > 1 and (
+            math.dist(here, self._path[0]) < CLOSE or floor.clear(here, self._path[1], SQUEEZE)
+        ):
             del self._path[0]
         if not self._path or not floor.clear(here, self._path[0], SQUEEZE):
             self._path = self._way().path(*self._place())[1:]
@@ -227,12 +289,16 @@ class VizDoomAdapter(Adapter):
     def _way(self) -> Field:
         """The distances to the vest. It stands where it stood at the start, and is gone from the last frame."""
         if self._field is None:
-            lines = [line for sector in self._first.sectors for line in sector.lines if line.is_blocking]
+            lines = [
+                line for sector in self._first.sectors for line in sector.lines if line.is_blocking
+            ]
             walls = np.array([[(line.x1, line.y1), (line.x2, line.y2)] for line in lines]) / METRE
             vest = next(item for item in self._first.objects if item.name == "GreenArmor")
             (low_x, low_y), (high_x, high_y) = walls.min((0, 1)), walls.max((0, 1))
             floor = Floor(walls, [], PLAYER_RADIUS, (low_x, high_x, low_y, high_y))
-            self._field = floor.field((vest.position_x / METRE, vest.position_y / METRE), VEST_REACH)
+            self._field = floor.field(
+                (vest.position_x / METRE, vest.position_y / METRE), VEST_REACH
+            )
         return self._field
 
     def _now(self) -> tuple[float, float]:
@@ -245,7 +311,9 @@ class VizDoomAdapter(Adapter):
         return float(x) / METRE, float(y) / METRE
 
     def _metrics(self) -> dict[str, float]:
-        metrics = {name: float(value) for name, value in zip(self._names, self._last.game_variables)}
+        metrics = {
+            name: float(value) for name, value in zip(self._names, self._last.game_variables)
+        }
         if self._seeks:
             metrics["path_length"] = self._walked
         if self._gave_up:
@@ -256,7 +324,10 @@ class VizDoomAdapter(Adapter):
         return self._last.screen_buffer.copy()
 
     def _depth(self) -> np.ndarray:
-        return (self._last.depth_buffer.astype(np.float32) * np.float32(DEPTH_STEP) + np.float32(DEPTH_FIRST)) / np.float32(METRE)
+        return (
+            self._last.depth_buffer.astype(np.float32) * np.float32(DEPTH_STEP)
+            + np.float32(DEPTH_FIRST)
+        ) / np.float32(METRE)
 
     def _proprio(self) -> np.ndarray:
         return self._last.game_variables[: len(self._names)].astype(np.float32)
@@ -268,16 +339,29 @@ class VizDoomAdapter(Adapter):
     def _describe(self) -> Brief:
         named, count = ", ".join(self._names), len(self._names)
         views: dict[str, Any] = {
-            "image": Box((HEIGHT, WIDTH, 3), "uint8", 0, 255, "px", "RGB, the player's view, 90 degrees wide"),
-            "depth": Box((HEIGHT, WIDTH), low=0.0, high=44.0, unit="m", meaning="distance along the optical axis, in steps of 0.17 m"),
-            "state": Box((count + len(PLACE),), meaning=f"{named + '; then ' if count else ''}x, y, z (m), heading (rad)"),
+            "image": Box(
+                (HEIGHT, WIDTH, 3), "uint8", 0, 255, "px", "RGB, the player's view, 90 degrees wide"
+            ),
+            "depth": Box(
+                (HEIGHT, WIDTH),
+                low=0.0,
+                high=44.0,
+                unit="m",
+                meaning="distance along the optical axis, in steps of 0.17 m",
+            ),
+            "state": Box(
+                (count + len(PLACE),),
+                meaning=f"{named + '; then ' if count else ''}x, y, z (m), heading (rad)",
+            ),
         }
         if count:
             views["proprio"] = Box((count,), meaning=named)
         buttons = tuple(button.name.lower() for button in self._buttons)
         return Brief(
             observation=views,
-            action=Discrete(1 + len(buttons), ("nothing", *buttons), "a button, held until the next action"),
+            action=Discrete(
+                1 + len(buttons), ("nothing", *buttons), "a button, held until the next action"
+            ),
             embodiment="the player of a first-person shooter, who walks, turns and shoots with one button at a time",
             simulator="ViZDoom, the ZDoom engine with the free maps and textures of Freedoom",
             control_hz=TICS_PER_SECOND / self._skip,
@@ -289,7 +373,9 @@ def _launcher(folder: str, engine: str) -> str:
     path = os.path.join(folder, "vizdoom")
     with_us = "setpriv --pdeathsig KILL " if shutil.which("setpriv") else ""
     with open(path, "w") as script:
-        script.write(f'#!/bin/sh\ncd {shlex.quote(folder)} && exec {with_us}{shlex.quote(engine)} "$@"\n')
+        script.write(
+            f'#!/bin/sh\ncd {shlex.quote(folder)} && exec {with_us}{shlex.quote(engine)} "$@"\n'
+        )
     os.chmod(path, 0o700)
     return path
 

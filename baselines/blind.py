@@ -34,11 +34,15 @@ class Blind(Agent):
                     if isinstance(action, np.ndarray) and action.dtype.kind == "f":
                         sums[key] = sums.get(key, 0.0) + np.append(action.astype(np.float64), 1.0)
                     else:
-                        counts[key][tuple(action.tolist()) if isinstance(action, np.ndarray) else action] += 1
+                        counts[key][
+                            tuple(action.tolist()) if isinstance(action, np.ndarray) else action
+                        ] += 1
         self._habits = {key: counter.most_common(1)[0][0] for key, counter in counts.items()}
         self._habits |= {key: total[:-1] / total[-1] for key, total in sums.items()}
         if not self._habits:
-            raise UserError(f"{record} has no recorded actions: name a run directory with finished episodes")
+            raise UserError(
+                f"{record} has no recorded actions: name a run directory with finished episodes"
+            )
 
     def act(self, turns: Sequence[Turn]) -> list[Any]:
         """The habit of the instruction, whatever is there to be seen."""
@@ -48,12 +52,18 @@ class Blind(Agent):
         nothing = turn.brief.action.nothing()
         form = _form(nothing)
         habit = self._habits.get((turn.instruction, form), self._habits.get(("", form), nothing))
-        return nothing if turn.brief.action.problem(_cast(habit, nothing)) else _cast(habit, nothing)
+        return (
+            nothing if turn.brief.action.problem(_cast(habit, nothing)) else _cast(habit, nothing)
+        )
 
 
 def _form(action: Any) -> Any:
     """Actions of one form are of one kind of action spec."""
-    return ("array", action.shape, action.dtype.kind) if isinstance(action, np.ndarray) else type(action).__name__
+    return (
+        ("array", action.shape, action.dtype.kind)
+        if isinstance(action, np.ndarray)
+        else type(action).__name__
+    )
 
 
 def _cast(habit: Any, like: Any) -> Any:

@@ -33,7 +33,9 @@ class Oracle(Agent):
 
     def act(self, turns: Sequence[Turn]) -> list[Any]:
         """The expert's action."""
-        return [turn.brief.action.nothing() if turn.expert is None else turn.expert for turn in turns]
+        return [
+            turn.brief.action.nothing() if turn.expert is None else turn.expert for turn in turns
+        ]
 
 
 class NoisyOracle(Oracle):
@@ -48,4 +50,7 @@ class NoisyOracle(Oracle):
     def act(self, turns: Sequence[Turn]) -> list[Any]:
         """The expert's action, or a sample."""
         played = super().act(turns)
-        return [t.brief.action.sample(t.rng) if t.rng.random() < self._epsilon else action for t, action in zip(turns, played)]
+        return [
+            t.brief.action.sample(t.rng) if t.rng.random() < self._epsilon else action
+            for t, action in zip(turns, played)
+        ]

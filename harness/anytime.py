@@ -45,10 +45,15 @@ class SequentialTest:
         self.rounds += 1
         own = values[self._means][None, :]
         if own.size:
-            for name, side, mean in (("pass", own, (1 - self._margin) / 2), ("regress", 1 - own, 0.5)):
+            for name, side, mean in (
+                ("pass", own, (1 - self._margin) / 2),
+                ("regress", 1 - own, 0.5),
+            ):
                 self._stakes[name] += log_stakes(side, mean)[0]
                 self._most[name] = max(self._most[name], float(_total(self._stakes[name])))
-        self._task_stakes += log_stakes((1 - values)[:, None, None], np.full(len(values), 0.5))[:, 0]
+        self._task_stakes += log_stakes((1 - values)[:, None, None], np.full(len(values), 0.5))[
+            :, 0
+        ]
         self._task_now = _total(self._task_stakes)
         self._task_most = np.maximum(self._task_most, self._task_now)
 
@@ -67,7 +72,9 @@ class SequentialTest:
         if self.worse():
             return "regress"
         if self._most["pass"] >= threshold:
-            waits = self.rounds < self._patience or bool((self._task_now >= math.log(1 / self._alpha)).any())
+            waits = self.rounds < self._patience or bool(
+                (self._task_now >= math.log(1 / self._alpha)).any()
+            )
             return "pass" if last or not waits else None
         return "regress" if self._most["regress"] >= threshold else None
 
@@ -85,7 +92,9 @@ def patience(tasks: int, alpha: float) -> int:
     return rounds
 
 
-def compare_anytime(tasks: Sequence[TaskPairs], differences: np.ndarray, margin: float, alpha: float, *, last: bool) -> Comparison:
+def compare_anytime(
+    tasks: Sequence[TaskPairs], differences: np.ndarray, margin: float, alpha: float, *, last: bool
+) -> Comparison:
     """The comparison after whole rounds, shape (rounds, tasks), of which `tasks` holds the pairs; its intervals and p-values hold at every look."""
     fixed = compare_pairs(tasks, margin, alpha)
     means = [each.measure != "sign" for each in tasks]
@@ -97,8 +106,16 @@ def compare_anytime(tasks: Sequence[TaskPairs], differences: np.ndarray, margin:
     decided = decided or test.look(last=last)
     worse = test.worse()
     p, adjusted = test.task_p(), holm(test.task_p().tolist())
-    rows = tuple(_task(row, differences[:, k], float(p[k]), adjusted[k], k in worse, margin, alpha) for k, row in enumerate(fixed.tasks))
-    chosen = {domain.name: [k for k, row in enumerate(fixed.tasks) if means[k] and row.domain == domain.name] for domain in fixed.domains}
+    rows = tuple(
+        _task(row, differences[:, k], float(p[k]), adjusted[k], k in worse, margin, alpha)
+        for k, row in enumerate(fixed.tasks)
+    )
+    chosen = {
+        domain.name: [
+            k for k, row in enumerate(fixed.tasks) if means[k] and row.domain == domain.name
+        ]
+        for domain in fixed.domains
+    }
     overall = _mean(fixed.overall, differences[:, means], alpha) if fixed.overall else None
     low, high = (overall.low, overall.high) if overall else (-1.0, 1.0)
     if fixed.missing:
@@ -110,14 +127,20 @@ def compare_anytime(tasks: Sequence[TaskPairs], differences: np.ndarray, margin:
             f"{f'{len(names)} tasks are' if len(names) > 1 else f'{names[0]} is'} significantly worse after correction",
         )
     elif decided == "regress":
-        verdict, why = "regress", f"the mean difference is below 0 ({100 * high:+.1f} points at most, at every look)"
+        verdict, why = (
+            "regress",
+            f"the mean difference is below 0 ({100 * high:+.1f} points at most, at every look)",
+        )
     elif decided == "pass":
         verdict, why = (
             "pass",
             f"the mean difference is above {-100 * margin:+.1f} points ({100 * low:+.1f} at least, at every look), no task is worse",
         )
     else:
-        verdict, why = "inconclusive", f"the mean difference may lie anywhere from {100 * low:+.1f} to {100 * high:+.1f} points"
+        verdict, why = (
+            "inconclusive",
+            f"the mean difference may lie anywhere from {100 * low:+.1f} to {100 * high:+.1f} points",
+        )
     pooled = pool(tasks)
     # Where the best fraction's stake grows by mean^2 / (2 spread) a pair, it takes so many standard errors.
     reach = math.sqrt(2 * math.log(2 * len(FRACTIONS) / alpha))
@@ -127,19 +150,39 @@ def compare_anytime(tasks: Sequence[TaskPairs], differences: np.ndarray, margin:
         why=why,
         method="anytime",
         overall=overall,
-        domains=tuple(_mean(domain, differences[:, chosen[domain.name]], alpha) for domain in fixed.domains),
+        domains=tuple(
+            _mean(domain, differences[:, chosen[domain.name]], alpha) for domain in fixed.domains
+        ),
         perturbations=(),
         improvement=None,
         tasks=rows,
         worse=tuple(rows[k].task for k in worse),
-        more=more_pairs(pooled, margin, reach) if verdict == "inconclusive" and len(pooled) else None,
+        more=more_pairs(pooled, margin, reach)
+        if verdict == "inconclusive" and len(pooled)
+        else None,
     )
 
 
-def _task(row: PairRow, values: np.ndarray, p: float, adjusted: float, worse: bool, margin: float, alpha: float) -> PairRow:
+def _task(
+    row: PairRow,
+    values: np.ndarray,
+    p: float,
+    adjusted: float,
+    worse: bool,
+    margin: float,
+    alpha: float,
+) -> PairRow:
     low, high = (2 * bound - 1 for bound in anytime_mean((1 + values) / 2, alpha))
     verdict = "worse" if worse else "no worse" if low > -margin else "open"
-    return replace(row, low=low, high=high, p=min(1.0, 2 * p), adjusted=min(1.0, 2 * adjusted), verdict=verdict, detectable=None)
+    return replace(
+        row,
+        low=low,
+        high=high,
+        p=min(1.0, 2 * p),
+        adjusted=min(1.0, 2 * adjusted),
+        verdict=verdict,
+        detectable=None,
+    )
 
 
 def _mean(row: GroupRow, values: np.ndarray, alpha: float) -> GroupRow:
@@ -152,4 +195,8 @@ def _evidence(values: np.ndarray) -> float:
     """The larger of the log stakes that bet on a gain and on a loss, at their best look."""
     from harness.stats import log_stake
 
-    return max(0.0, *(float(log_stake((1 + side * values) / 2, 0.5).max()) for side in (1, -1))) if len(values) else 0.0
+    return (
+        max(0.0, *(float(log_stake((1 + side * values) / 2, 0.5).max()) for side in (1, -1)))
+        if len(values)
+        else 0.0
+    )

@@ -10,7 +10,17 @@ from typing import Any, Protocol
 
 from harness.core import Agent, Turn
 
-__all__ = ["FAULTS", "AgentFault", "Asking", "Hung", "LocalAgent", "Watch", "ask", "describe", "watched"]
+__all__ = [
+    "FAULTS",
+    "AgentFault",
+    "Asking",
+    "Hung",
+    "LocalAgent",
+    "Watch",
+    "ask",
+    "describe",
+    "watched",
+]
 
 
 clock = time.perf_counter

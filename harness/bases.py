@@ -35,8 +35,14 @@ def base_side(text: str, registry: Path = REGISTRY) -> Iterator[Side]:
         place = saved[text]["run"]
     elif not _looks_like_a_place(text):
         near = difflib.get_close_matches(text, saved, n=2)
-        guess = f"did you mean {' or '.join(near)}?" if near else "`bench baseline list` shows the saved names"
-        raise UserError(f"there is no base {text!r}: neither a run directory, nor an archive, nor a URL, nor a saved name; {guess}")
+        guess = (
+            f"did you mean {' or '.join(near)}?"
+            if near
+            else "`bench baseline list` shows the saved names"
+        )
+        raise UserError(
+            f"there is no base {text!r}: neither a run directory, nor an archive, nor a URL, nor a saved name; {guess}"
+        )
     with tempfile.TemporaryDirectory(prefix="bench-base-") as folder:
         yield read_side(_local(place, Path(folder)), text)
 
@@ -61,7 +67,9 @@ def _fetch(url: str, file: Path) -> None:
     try:
         import fsspec
     except ImportError:
-        raise UserError(f"reading {url} needs the package fsspec: pip install 'bench[remote]'") from None
+        raise UserError(
+            f"reading {url} needs the package fsspec: pip install 'bench[remote]'"
+        ) from None
     try:
         with fsspec.open(url, "rb") as source, file.open("wb") as target:
             _copy(source, target, url)
@@ -70,7 +78,9 @@ def _fetch(url: str, file: Path) -> None:
     except UserError:
         raise
     except FileNotFoundError:
-        raise UserError(f"there is no {url}: name the run directory, in which run.json and episodes.jsonl lie") from None
+        raise UserError(
+            f"there is no {url}: name the run directory, in which run.json and episodes.jsonl lie"
+        ) from None
     except Exception as fault:  # every file system has its own
         raise UserError(f"{url} cannot be read: {type(fault).__name__}: {fault}") from None
 
@@ -79,16 +89,24 @@ def _unzip(archive: Path, folder: Path) -> Path:
     """Only the two files that are needed, under names of ours: an archive is data, its paths are not followed."""
     try:
         with zipfile.ZipFile(archive) as content:
-            runs = [name.removesuffix("run.json") for name in content.namelist() if re.search(r"(^|/)run\.json$", name)]
+            runs = [
+                name.removesuffix("run.json")
+                for name in content.namelist()
+                if re.search(r"(^|/)run\.json$", name)
+            ]
             if len(runs) != 1:
-                raise UserError(f"{archive.name} holds {len(runs) or 'no'} runs; a base is an archive of one run directory")
+                raise UserError(
+                    f"{archive.name} holds {len(runs) or 'no'} runs; a base is an archive of one run directory"
+                )
             for name in FILES:
                 with content.open(runs[0] + name) as source, (folder / name).open("wb") as target:
                     _copy(source, target, archive.name)
     except KeyError as lacking:
         raise UserError(f"{archive.name} is no whole run directory: {lacking}") from None
     except (zipfile.BadZipFile, OSError, RuntimeError) as fault:
-        raise UserError(f"{archive} is neither a run directory nor a zip archive of one: {fault}") from None
+        raise UserError(
+            f"{archive} is neither a run directory nor a zip archive of one: {fault}"
+        ) from None
     return folder
 
 
@@ -104,9 +122,13 @@ def _copy(source: IO[bytes], target: IO[bytes], name: str) -> None:
 def save_base(name: str, place: str, registry: Path = REGISTRY) -> Side:
     """Call the run at `place` by a name. Raises UserError for a name that looks like a place, or a run in which a case lacks a score."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
-        raise UserError(f"the name {name!r} has characters that a path may have: use letters, digits, dots, dashes and underscores")
+        raise UserError(
+            f"the name {name!r} has characters that a path may have: use letters, digits, dots, dashes and underscores"
+        )
     if not _looks_like_a_place(place):
-        raise UserError(f"there is no run at {place}: name a run directory, an archive of one, or a URL")
+        raise UserError(
+            f"there is no run at {place}: name a run directory, an archive of one, or a URL"
+        )
     with base_side(place, registry) as side:
         lacking = side.missing()
         if lacking:
@@ -136,9 +158,14 @@ def list_bases(registry: Path = REGISTRY) -> str:
 
     saved = _read(registry)
     columns = ("run", "agent", "tasks", "cases", "plan", "saved")
-    rows = [[name, *(entry.get(column, "") for column in columns)] for name, entry in sorted(saved.items())]
+    rows = [
+        [name, *(entry.get(column, "") for column in columns)]
+        for name, entry in sorted(saved.items())
+    ]
     return (
-        tabulate(rows, ["base", *columns], disable_numparse=True) if rows else "no base is saved; `bench baseline save NAME RUN` saves one"
+        tabulate(rows, ["base", *columns], disable_numparse=True)
+        if rows
+        else "no base is saved; `bench baseline save NAME RUN` saves one"
     )
 
 
@@ -148,7 +175,13 @@ def _read(registry: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as fault:
-        raise UserError(f"{registry} cannot be read: {fault}. Remove it, and save the bases again") from None
-    if not isinstance(saved, dict) or not all(isinstance(entry, dict) and isinstance(entry.get("run"), str) for entry in saved.values()):
-        raise UserError(f"{registry} holds something else than saved bases. Remove it, and save the bases again")
+        raise UserError(
+            f"{registry} cannot be read: {fault}. Remove it, and save the bases again"
+        ) from None
+    if not isinstance(saved, dict) or not all(
+        isinstance(entry, dict) and isinstance(entry.get("run"), str) for entry in saved.values()
+    ):
+        raise UserError(
+            f"{registry} holds something else than saved bases. Remove it, and save the bases again"
+        )
     return saved

@@ -49,7 +49,9 @@ def find_suites(text: str, table: Mapping[str, str]) -> list[Suite]:
     unique: dict[str, Suite] = {}
     for suite in suites:
         if unique.setdefault(suite.name, suite) != suite:
-            raise UserError(f"--suite {text}: two different suites are called {suite.name!r}: rename one")
+            raise UserError(
+                f"--suite {text}: two different suites are called {suite.name!r}: rename one"
+            )
     return list(unique.values())
 
 
@@ -61,7 +63,13 @@ def _one(name: str, table: Mapping[str, str]) -> Suite:
             task = load("adapters.gym:task_for")(name.removeprefix("gym:"))
         except ImportError as fault:
             raise UserError(f"{name}: {fault}; pip install 'bench[gym]'") from None
-        return Suite(name, f"the Gymnasium environment {name.removeprefix('gym:')}", (task,), GYM_EPISODES, in_all=False)
+        return Suite(
+            name,
+            f"the Gymnasium environment {name.removeprefix('gym:')}",
+            (task,),
+            GYM_EPISODES,
+            in_all=False,
+        )
     if name.endswith(".toml"):
         return suite_from_toml(Path(name))
     if "." in name or ":" in name or importlib.util.find_spec(name) is not None:
@@ -82,10 +90,18 @@ def _ours(name: str, table: Mapping[str, str]) -> Suite:
 
 def _from_module(name: str) -> Suite:
     found = load(f"{name}:SUITES") if ":" not in name else load(name)
-    suites = [found] if isinstance(found, Suite) else list(found) if isinstance(found, (list, tuple)) else []
+    suites = (
+        [found]
+        if isinstance(found, Suite)
+        else list(found)
+        if isinstance(found, (list, tuple))
+        else []
+    )
     if len(suites) != 1 or not isinstance(suites[0], Suite):
         module = name.partition(":")[0]
-        raise UserError(f"{name} must hold one harness.core.Suite, it holds {len(suites) or 'none'}; name one with {module}:VARIABLE")
+        raise UserError(
+            f"{name} must hold one harness.core.Suite, it holds {len(suites) or 'none'}; name one with {module}:VARIABLE"
+        )
     return suites[0]
 
 
@@ -103,8 +119,12 @@ def select_tasks(suites: Sequence[Suite], pattern: str | None) -> list[tuple[Sui
         for task in suite.tasks:
             before = found.setdefault(task.id, (suite, task))
             if before[1].content != task.content:
-                where = f"{before[0].name} and {suite.name}" if before[0] is not suite else suite.name
-                raise UserError(f"two different tasks are called {task.id}, in {where}: rename one, or raise its version")
+                where = (
+                    f"{before[0].name} and {suite.name}" if before[0] is not suite else suite.name
+                )
+                raise UserError(
+                    f"two different tasks are called {task.id}, in {where}: rename one, or raise its version"
+                )
     if pattern is None:
         return list(found.values())
     globs = [glob.strip().lower() for glob in pattern.split(",") if glob.strip()]
@@ -113,7 +133,11 @@ def select_tasks(suites: Sequence[Suite], pattern: str | None) -> list[tuple[Sui
             raise UserError(_no_match(glob, [task for _, task in found.values()]))
     out = [each.removeprefix(NOT) for each in globs if each.startswith(NOT)]
     wanted = [each for each in globs if not each.startswith(NOT)] or ["*"]
-    kept = [(suite, task) for suite, task in found.values() if any(_matches(task, glob) for glob in wanted)]
+    kept = [
+        (suite, task)
+        for suite, task in found.values()
+        if any(_matches(task, glob) for glob in wanted)
+    ]
     kept = [(suite, task) for suite, task in kept if not any(_matches(task, glob) for glob in out)]
     if not kept:
         raise UserError(f"--tasks {pattern!r} leaves nothing: it leaves out all that it names")
@@ -129,9 +153,15 @@ def _matches(task: Task, glob: str) -> bool:
 
 def _no_match(glob: str, tasks: Sequence[Task]) -> str:
     tags = sorted({f"tag:{tag}" for task in tasks for tag in task.tags})
-    words = {word.lower(): word for task in tasks for word in (task.name, task.name.partition("/")[2])}
+    words = {
+        word.lower(): word for task in tasks for word in (task.name, task.name.partition("/")[2])
+    }
     near = [words.get(word, word) for word in difflib.get_close_matches(glob, [*words, *tags], n=3)]
-    guess = f"did you mean {' or '.join(near)}?" if near else f"there are {len(tasks)}: {', '.join(task.name for task in tasks[:5])}, ..."
+    guess = (
+        f"did you mean {' or '.join(near)}?"
+        if near
+        else f"there are {len(tasks)}: {', '.join(task.name for task in tasks[:5])}, ..."
+    )
     return f"--tasks {glob!r}: no task matches; {guess}{f' The tags are {chr(44).join(tags)}.' if tags else ''}"
 
 
@@ -147,18 +177,32 @@ def suite_from_toml(file: Path) -> Suite:
             if fields.get("success") == "none":  # TOML has no null
                 fields["success"] = None
         tasks = tuple(task_from_json(fields) for fields in content["task"])
-        return Suite(content["name"], content.get("title", content["name"]), tasks, content["episodes"], in_all=False)
+        return Suite(
+            content["name"],
+            content.get("title", content["name"]),
+            tasks,
+            content["episodes"],
+            in_all=False,
+        )
     except UserError as wrong:
         raise UserError(f"{file}: {wrong}") from None
     except KeyError as missing:
-        raise UserError(f"{file} lacks {missing}: a suite needs name, episodes and at least one [[task]]") from None
+        raise UserError(
+            f"{file} lacks {missing}: a suite needs name, episodes and at least one [[task]]"
+        ) from None
     except (TypeError, ValueError) as wrong:
-        raise UserError(f"{file}: {wrong}; the fields of a [[task]] are those of harness.core.Task") from None
+        raise UserError(
+            f"{file}: {wrong}; the fields of a [[task]] are those of harness.core.Task"
+        ) from None
 
 
 def _near(name: str, names: Iterable[str]) -> str:
     names = list(names)
-    close = [name.lower()] if name.lower() in names else difflib.get_close_matches(name.lower(), names, n=3)
+    close = (
+        [name.lower()]
+        if name.lower() in names
+        else difflib.get_close_matches(name.lower(), names, n=3)
+    )
     return f"; did you mean {' or '.join(close)}?" if close else ""
 
 

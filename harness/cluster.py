@@ -85,7 +85,14 @@ class _Server:
 class _Worker:
     """A Player, as an actor."""
 
-    def __init__(self, spec: AgentSpec, server: Any, paths: list[str], options: dict[str, Any], timeout: float) -> None:
+    def __init__(
+        self,
+        spec: AgentSpec,
+        server: Any,
+        paths: list[str],
+        options: dict[str, Any],
+        timeout: float,
+    ) -> None:
         _extend_path(paths)
         kind = spec.kind()
         asking = None if server is None else _Served(server, timeout)
@@ -120,7 +127,14 @@ class _Hand:
 
 
 class _Driver:
-    def __init__(self, coordinator: Coordinator, spec: AgentSpec, workers: int, options: dict[str, Any], timeout: float) -> None:
+    def __init__(
+        self,
+        coordinator: Coordinator,
+        spec: AgentSpec,
+        workers: int,
+        options: dict[str, Any],
+        timeout: float,
+    ) -> None:
         self._coordinator = coordinator
         self._spec = spec
         self._kind = spec.kind()
@@ -142,10 +156,21 @@ class _Driver:
             for call in ready:
                 self._receive(waiting[call], call)
             for call, hand in waiting.items():
-                if hand.call is call and time.monotonic() - hand.asked_at > hand.patience + SILENCE_S:
-                    self._lose(hand, [], "the worker is silent: a simulator or the agent hangs and holds the interpreter")
+                if (
+                    hand.call is call
+                    and time.monotonic() - hand.asked_at > hand.patience + SILENCE_S
+                ):
+                    self._lose(
+                        hand,
+                        [],
+                        "the worker is silent: a simulator or the agent hangs and holds the interpreter",
+                    )
         # Let environments close themselves; what does not answer is killed.
-        ray.wait([hand.actor.close.remote() for hand in self._hands], num_returns=len(self._hands), timeout=10.0)
+        ray.wait(
+            [hand.actor.close.remote() for hand in self._hands],
+            num_returns=len(self._hands),
+            timeout=10.0,
+        )
 
     def _start_all(self) -> None:
         if self._kind.served or self._kind.gpus > 0:
@@ -161,9 +186,13 @@ class _Driver:
             self._start(hand)
 
     def _start(self, hand: _Hand) -> None:
-        actor: Any = ray.remote(_Worker).options(num_cpus=1, max_concurrency=2, runtime_env={"env_vars": {**THREADS, **carried()}})
+        actor: Any = ray.remote(_Worker).options(
+            num_cpus=1, max_concurrency=2, runtime_env={"env_vars": {**THREADS, **carried()}}
+        )
         hand.__init__(hand.name)  # type: ignore[misc]
-        hand.actor = actor.remote(self._spec, self._server, self._paths, self._options, self._timeout)
+        hand.actor = actor.remote(
+            self._spec, self._server, self._paths, self._options, self._timeout
+        )
 
     def _kill(self, hand: _Hand) -> None:
         if hand.actor is not None:
@@ -225,7 +254,9 @@ class _Driver:
         for outcome in said.outcomes:
             hand.out.remove(outcome.ticket)
             hand.settled += 1
-            hand.tainted = hand.tainted or (outcome.result is not None and outcome.result.status == "error")
+            hand.tainted = hand.tainted or (
+                outcome.result is not None and outcome.result.status == "error"
+            )
             self._coordinator.settle(outcome, hand.name)
         if said.broken is not None:
             self._lose(hand, [], f"the worker's loop ended: {said.broken}")
@@ -233,8 +264,16 @@ class _Driver:
             self._hung(hand, *said.hung)
 
     def _hung(self, hand: _Hand, phase: str, tickets: list[Ticket]) -> None:
-        if phase == "agent" and len(tickets) == 1 and (self._server is None or sum(len(other.out) for other in self._hands) == 1):
-            failed = Outcome.failed(self._coordinator.episode(tickets[0]), "agent_error", f"no answer within {self._timeout:g} s")
+        if (
+            phase == "agent"
+            and len(tickets) == 1
+            and (self._server is None or sum(len(other.out) for other in self._hands) == 1)
+        ):
+            failed = Outcome.failed(
+                self._coordinator.episode(tickets[0]),
+                "agent_error",
+                f"no answer within {self._timeout:g} s",
+            )
             hand.out.remove(tickets[0])
             self._coordinator.settle(failed, hand.name)
             tickets = []
@@ -285,7 +324,9 @@ def _reach(address: str) -> None:
     try:
         socket.create_connection((host.strip("[]"), int(port)), timeout=5.0).close()
     except OSError as fault:
-        raise UserError(f"no Ray cluster answers at {address}: {fault.strerror or fault}. Start one with `ray start --head`") from None
+        raise UserError(
+            f"no Ray cluster answers at {address}: {fault.strerror or fault}. Start one with `ray start --head`"
+        ) from None
 
 
 def play_on_ray(
@@ -313,13 +354,20 @@ def play_on_ray(
             count = workers or os.cpu_count() or 1
             # "local": a RAY_ADDRESS in the environment must not turn this into a cluster that nobody asked for.
             ray.init(
-                address="local", num_cpus=count, include_dashboard=False, log_to_driver=False, logging_level="error", configure_logging=True
+                address="local",
+                num_cpus=count,
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level="error",
+                configure_logging=True,
             )
         else:
             try:
                 ray.init(address=address, log_to_driver=False, logging_level="error")
             except (ConnectionError, ValueError, RuntimeError) as fault:
-                raise UserError(f"no Ray cluster answers at {address}: {fault}. Start one with `ray start --head`") from None
+                raise UserError(
+                    f"no Ray cluster answers at {address}: {fault}. Start one with `ray start --head`"
+                ) from None
     try:
         there = ray.cluster_resources()
         needed = spec.kind().gpus
@@ -329,7 +377,9 @@ def play_on_ray(
             )
         count = min(workers or sys.maxsize, max(1, int(there.get("CPU", 1))))
         options = {"lanes": lanes, "groups": groups, "filming": filming}
-        driver = _Driver(coordinator, spec, max(1, min(count, coordinator.plan.total)), options, agent_timeout)
+        driver = _Driver(
+            coordinator, spec, max(1, min(count, coordinator.plan.total)), options, agent_timeout
+        )
         try:
             driver.play()
         finally:

@@ -19,24 +19,57 @@ __all__ = [
     "SuiteNames", "TaskGlobs", "Workers", "argument", "arguments", "at_least_one", "command_line", "print_out", "say", "worker_count",
 ]  # fmt: skip
 
-AgentName = Annotated[str, typer.Option(help="A name from `bench list agents`, or package.module:Class of your own.")]
-SuiteNames = Annotated[str, typer.Option(help="Names from `bench list suites`, all, gym:ID, your own module or FILE.toml; commas between.")]
-TaskGlobs = Annotated[
-    str | None, typer.Option(help="Only tasks that match: globs over ids, or tag:NAME; not:GLOB leaves out; commas between.")
+AgentName = Annotated[
+    str, typer.Option(help="A name from `bench list agents`, or package.module:Class of your own.")
 ]
-Seed = Annotated[int, typer.Option(help="Which set of episodes; sets of different seeds share none.")]
-Workers = Annotated[str, typer.Option(help="auto: a Ray worker a core; N: so many; 0: in this process.")]
+SuiteNames = Annotated[
+    str,
+    typer.Option(
+        help="Names from `bench list suites`, all, gym:ID, your own module or FILE.toml; commas between."
+    ),
+]
+TaskGlobs = Annotated[
+    str | None,
+    typer.Option(
+        help="Only tasks that match: globs over ids, or tag:NAME; not:GLOB leaves out; commas between."
+    ),
+]
+Seed = Annotated[
+    int, typer.Option(help="Which set of episodes; sets of different seeds share none.")
+]
+Workers = Annotated[
+    str, typer.Option(help="auto: a Ray worker a core; N: so many; 0: in this process.")
+]
 Lanes = Annotated[int | None, typer.Option(help="Episodes side by side in a worker.")]
-Out = Annotated[Path | None, typer.Option(help="The run directory; default: runs/AGENT-SUITE-HASH.")]
-AgentArgs = Annotated[list[str] | None, typer.Option(help="k=v for the agent's constructor; v is JSON or text. May be repeated.")]
-AgentTimeout = Annotated[float, typer.Option(help="Seconds after which an agent that does not answer has failed.")]
-RayAddress = Annotated[str | None, typer.Option(help="A running Ray cluster, for example auto or ray://host:10001.")]
+Out = Annotated[
+    Path | None, typer.Option(help="The run directory; default: runs/AGENT-SUITE-HASH.")
+]
+AgentArgs = Annotated[
+    list[str] | None,
+    typer.Option(help="k=v for the agent's constructor; v is JSON or text. May be repeated."),
+]
+AgentTimeout = Annotated[
+    float, typer.Option(help="Seconds after which an agent that does not answer has failed.")
+]
+RayAddress = Annotated[
+    str | None, typer.Option(help="A running Ray cluster, for example auto or ray://host:10001.")
+]
 Interpreters = Annotated[
-    list[str] | None, typer.Option(help="NAME=PATH: the Python that this family's simulator runs in; see docs/interpreters.md.")
+    list[str] | None,
+    typer.Option(
+        help="NAME=PATH: the Python that this family's simulator runs in; see docs/interpreters.md."
+    ),
 ]
 Run = Annotated[Path, typer.Argument(help="A run directory.")]
-Base = Annotated[str, typer.Option(help="A run directory, a zip archive or URL of one, or a name of `bench baseline list`.")]
-Margin = Annotated[float, typer.Option(help="How much lower the mean over tasks may be: 0.05 is five points.")]
+Base = Annotated[
+    str,
+    typer.Option(
+        help="A run directory, a zip archive or URL of one, or a name of `bench baseline list`."
+    ),
+]
+Margin = Annotated[
+    float, typer.Option(help="How much lower the mean over tasks may be: 0.05 is five points.")
+]
 Alpha = Annotated[float, typer.Option(help="The chance of a false verdict, at most.")]
 JUnit = Annotated[Path | None, typer.Option(help="Write JUnit XML here as well.")]
 

@@ -133,7 +133,9 @@ class Coordinator:
 
     def _closed(self, item: int, number: int) -> bool:
         assert self._stopping is not None
-        if (item, number) in self._handed or number % self.plan.items[item].episodes >= self._stopping.opened(item):
+        if (item, number) in self._handed or number % self.plan.items[
+            item
+        ].episodes >= self._stopping.opened(item):
             return True
         return self._directory.done(item, number)
 
@@ -161,11 +163,15 @@ class Coordinator:
         elif outcome.missing is not None:
             self._cannot_run(ticket.item, outcome.missing)
         elif outcome.result is not None:
-            if outcome.result.status == "error" and self._try_again(ticket, outcome.result.error or ""):
+            if outcome.result.status == "error" and self._try_again(
+                ticket, outcome.result.error or ""
+            ):
                 return
             self._write(ticket, outcome, worker)
 
-    def lost(self, tickets: Sequence[Ticket], culprits: Sequence[Ticket] | None, reason: str) -> None:
+    def lost(
+        self, tickets: Sequence[Ticket], culprits: Sequence[Ticket] | None, reason: str
+    ) -> None:
         """A worker is gone with these plays. `culprits`: those that did it, empty when it may be any of them, None when it is none of them.
 
         A single culprit has failed. Of several, nobody knows which: they are played again alone. The innocent are played again.
@@ -184,7 +190,9 @@ class Coordinator:
                 self._queue.give_back(ticket)
                 self._drained = False
         if tickets:
-            self._progress.say(f"{reason}; {len(tickets)} case{'s' if len(tickets) > 1 else ''} to be played again or given up")
+            self._progress.say(
+                f"{reason}; {len(tickets)} case{'s' if len(tickets) > 1 else ''} to be played again or given up"
+            )
 
     def episode(self, ticket: Ticket) -> Episode:
         """An episode of which nothing remains but its case, to report its failure."""
@@ -218,10 +226,16 @@ class Coordinator:
         result = outcome.result
         assert result is not None
         timing = {**result.timing, "worker": worker, "attempt": ticket.attempt, "ended_at": _now()}
-        result = dataclasses.replace(result, protocol=self.plan.items[ticket.item].protocol, timing=timing)
+        result = dataclasses.replace(
+            result, protocol=self.plan.items[ticket.item].protocol, timing=timing
+        )
         self._directory.append(result, outcome.trace, time.monotonic())
         if self._stopping is not None:
-            self._stopping.scored(ticket.item, ticket.number, {"status": result.status, "success": result.success, "score": result.score})
+            self._stopping.scored(
+                ticket.item,
+                ticket.number,
+                {"status": result.status, "success": result.success, "score": result.score},
+            )
         if outcome.clip is not None and self._shelf is not None:
             full = self._shelf.keep(self.plan.case(ticket.item, ticket.number), outcome.clip)
             if full:
@@ -254,7 +268,9 @@ class Coordinator:
         )
         for ticket in rest:
             failed = Outcome.failed(
-                self.episode(ticket), "error", f"not tried any more, {BROKEN_AFTER} attempts at this task failed: {reason}"
+                self.episode(ticket),
+                "error",
+                f"not tried any more, {BROKEN_AFTER} attempts at this task failed: {reason}",
             )
             self._write(ticket, failed, "none")
 
@@ -268,8 +284,12 @@ class Coordinator:
         for ticket in others:
             self._release(ticket)
         self._alone = deque(ticket for ticket in self._alone if ticket.item != item)
-        self.tally.total -= self.plan.count(item) - entry.episodes * sum(found == item for found, _ in self.not_applicable)
-        self._progress.say(f"{entry.task.id} cannot run here: {missing.reason} ({len(dropped)} cases)")
+        self.tally.total -= self.plan.count(item) - entry.episodes * sum(
+            found == item for found, _ in self.not_applicable
+        )
+        self._progress.say(
+            f"{entry.task.id} cannot run here: {missing.reason} ({len(dropped)} cases)"
+        )
 
     def _not_applicable(self, ticket: Ticket, missing: Missing) -> None:
         """A perturbation that has nothing to change in a task: its cases are not played, and a row says so."""
@@ -280,7 +300,11 @@ class Coordinator:
         what = label(self.plan.arms[arm])
         self.not_applicable[ticket.item, arm] = NotRun.of(entry.suite, entry.task, missing, what)
         self._queue.drop_arm(ticket.item, arm)
-        same = [each for each in (*self._out, *self._alone) if each.item == ticket.item and each.number // entry.episodes == arm]
+        same = [
+            each
+            for each in (*self._out, *self._alone)
+            if each.item == ticket.item and each.number // entry.episodes == arm
+        ]
         for each in same:
             if each in self._out:
                 self._release(each)

@@ -70,7 +70,9 @@ class _Playable(ABC):
             try:
                 importlib.metadata.version(package)
             except importlib.metadata.PackageNotFoundError:
-                extra = f"pip install 'bench[{cls.extra}]'" if cls.extra else f"pip install {package}"
+                extra = (
+                    f"pip install 'bench[{cls.extra}]'" if cls.extra else f"pip install {package}"
+                )
                 return Missing(f"the package {package} is not installed", cls.guide or extra)
         return None
 

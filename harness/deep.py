@@ -23,7 +23,14 @@ __all__ = ["Examined", "examine"]
 STEPS = 20
 RATE_S = 1.0
 PATIENCE_S = 180.0
-HEAD = ["family", "task", "same twice, to the spec", "steps/s, nothing read", "steps/s, all read", "first reset s"]
+HEAD = [
+    "family",
+    "task",
+    "same twice, to the spec",
+    "steps/s, nothing read",
+    "steps/s, all read",
+    "first reset s",
+]
 
 
 class Examined:
@@ -33,7 +40,11 @@ class Examined:
         self.rows, self.well = rows, well
 
     def __str__(self) -> str:
-        return str(tabulate(self.rows, HEAD, tablefmt="simple", maxcolwidths=[None, None, 60, None, None, None]))
+        return str(
+            tabulate(
+                self.rows, HEAD, tablefmt="simple", maxcolwidths=[None, None, 60, None, None, None]
+            )
+        )
 
 
 def examine(adapters: Mapping[str, str], tasks: Sequence[Task]) -> Examined:
@@ -82,7 +93,11 @@ def step(task: Task) -> list[str]:
             lane.reset(case)
             first = time.perf_counter() - begun
             once = player.play(lane, case, read=True)
-            same(player.play(lane, case, read=True), once, "the same case plays another episode the second time")
+            same(
+                player.play(lane, case, read=True),
+                once,
+                "the same case plays another episode the second time",
+            )
             rates = [_rate(lane, player, task, read) for read in (False, True)]
         finally:
             adapter.close()

@@ -42,7 +42,8 @@ def narrow(brief: Brief, reads: Sequence[str]) -> Brief:
             offered = ", ".join(brief.observation)
             raise Unreadable(
                 Missing(
-                    f"the agent reads {name!r}, which this task does not offer", f"it offers: {offered}; write {name + '?'!r} to do without"
+                    f"the agent reads {name!r}, which this task does not offer",
+                    f"it offers: {offered}; write {name + '?'!r} to do without",
                 )
             )
     return Brief(views, brief.action, brief.embodiment, brief.simulator, brief.control_hz)
@@ -148,7 +149,10 @@ class Environments:
 
     def _unused(self, seat: Seat) -> bool:
         """Whether no lane sits in the idle seat's environment."""
-        return seat.single is not None or sum(idle.adapter is seat.adapter for idle in self._idle) == self._lanes
+        return (
+            seat.single is not None
+            or sum(idle.adapter is seat.adapter for idle in self._idle) == self._lanes
+        )
 
     def close(self, used: Sequence[Seat]) -> None:
         """Close all environments: the idle ones and those of the seats in use."""

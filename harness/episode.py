@@ -158,7 +158,10 @@ class Episode:
         success = seen.success
         if success:
             self.solved = True
-        self.hasher.update(_FLAGS.pack(reward, seen.terminated, seen.truncated, _SUCCESS[success]) + self.seat.state())
+        self.hasher.update(
+            _FLAGS.pack(reward, seen.terminated, seen.truncated, _SUCCESS[success])
+            + self.seat.state()
+        )
         task = self.case.task
         ended = ""
         if success and task.success == "ever":
@@ -176,7 +179,9 @@ class Episode:
         else:
             self._see(seen)
             if self._expert and self.pending:
-                self.seat.expert(action)  # inside a chunk nobody asks, but an expert that follows the episode must be told
+                self.seat.expert(
+                    action
+                )  # inside a chunk nobody asks, but an expert that follows the episode must be told
         return ended
 
     def scored(self) -> tuple[bool | None, float, float | None]:
@@ -190,7 +195,9 @@ class Episode:
         elif task.score in self.metrics:
             score = float(self.metrics[task.score])
         else:
-            raise SimulatorFault(f"the task scores the metric {task.score!r}, and the adapter gave {sorted(self.metrics) or 'none'}")
+            raise SimulatorFault(
+                f"the task scores the metric {task.score!r}, and the adapter gave {sorted(self.metrics) or 'none'}"
+            )
         if not math.isfinite(score):
             raise SimulatorFault(f"the score is {score}")
         for name, value in self.metrics.items():
@@ -217,9 +224,17 @@ class Episode:
             self.pixels,
         )
 
-    def result(self, status: str, ended: str, error: str | None, scores: tuple[bool | None, float | None, float | None]) -> Result:
+    def result(
+        self,
+        status: str,
+        ended: str,
+        error: str | None,
+        scores: tuple[bool | None, float | None, float | None],
+    ) -> Result:
         """The line that remains; protocol and the rest of `timing` are the runner's to fill in."""
-        metrics = {name: float(value) for name, value in self.metrics.items() if math.isfinite(value)}
+        metrics = {
+            name: float(value) for name, value in self.metrics.items() if math.isfinite(value)
+        }
         if self.clipped:
             metrics["clipped_actions"] = float(self.clipped)
         if self._perturbed is not None:
@@ -239,14 +254,26 @@ class Episode:
             error=error,
             digest=self.digest() if status != "error" else "",
             protocol="",
-            timing={"simulator_s": round(self.simulator_s, 6), "agent_s": round(self.agent_s, 6), "asked": self.asked},
+            timing={
+                "simulator_s": round(self.simulator_s, 6),
+                "agent_s": round(self.agent_s, 6),
+                "asked": self.asked,
+            },
         )
 
 
 def _digest_of_images(observation: Mapping[str, Any]) -> str:
     """16 hexadecimal digits over the images of an observation; empty where there is none."""
-    images = [view for view in observation.values() if isinstance(view, np.ndarray) and view.dtype == np.uint8 and view.ndim == 3]
-    return hashlib.blake2b(b"".join(image.tobytes() for image in images), digest_size=8).hexdigest() if images else ""
+    images = [
+        view
+        for view in observation.values()
+        if isinstance(view, np.ndarray) and view.dtype == np.uint8 and view.ndim == 3
+    ]
+    return (
+        hashlib.blake2b(b"".join(image.tobytes() for image in images), digest_size=8).hexdigest()
+        if images
+        else ""
+    )
 
 
 @dataclass(frozen=True)
@@ -279,12 +306,20 @@ class Outcome:
     @classmethod
     def finished(cls, episode: Episode, ended: str) -> Outcome:
         """An episode that came to its end."""
-        return cls(episode.ticket, episode.result("finished", ended, None, episode.scored()), episode.trace())
+        return cls(
+            episode.ticket,
+            episode.result("finished", ended, None, episode.scored()),
+            episode.trace(),
+        )
 
     @classmethod
     def failed(cls, episode: Episode, status: str, reason: str) -> Outcome:
         """An episode cut short. By the agent: a failure that can be replayed up to there. By us: no score, no evidence."""
         if status == "agent_error":
             success = False if episode.case.task.success is not None else None
-            return cls(episode.ticket, episode.result(status, status, reason, (success, None, None)), episode.trace())
+            return cls(
+                episode.ticket,
+                episode.result(status, status, reason, (success, None, None)),
+                episode.trace(),
+            )
         return cls(episode.ticket, episode.result(status, status, reason, (None, None, None)))

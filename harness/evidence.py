@@ -69,7 +69,9 @@ class Files:
     notes: list[str] = field(default_factory=list)
 
 
-def examine(path: Path, run: Mapping[str, Any], plan: Plan, known: Callable[[str], Task | None]) -> Files:
+def examine(
+    path: Path, run: Mapping[str, Any], plan: Plan, known: Callable[[str], Task | None]
+) -> Files:
     """All checks that need no simulator. `known` gives the task of an id as it is here, None where there is none."""
     files = Files()
     say = files.differences.append
@@ -81,15 +83,33 @@ def examine(path: Path, run: Mapping[str, Any], plan: Plan, known: Callable[[str
     for number, line in _lines(path, files):
         if not isinstance(line, dict) or line.keys() != FIELDS:
             odd = sorted(FIELDS ^ line.keys()) if isinstance(line, dict) else [type(line).__name__]
-            say(Difference(f"line {number}", ", ".join(odd), "the fields of a result, no more and no less"))
+            say(
+                Difference(
+                    f"line {number}", ", ".join(odd), "the fields of a result, no more and no less"
+                )
+            )
             continue
         place = _place(plan, line)
-        whose = str(line["task"]), line["seed"] if type(line["seed"]) is int else None, str(line["case"])
+        whose = (
+            str(line["task"]),
+            line["seed"] if type(line["seed"]) is int else None,
+            str(line["case"]),
+        )
         if place is None:
-            say(Difference("foreign case", f"line {number}", "a task, seed and perturbations of the plan", *whose))
+            say(
+                Difference(
+                    "foreign case",
+                    f"line {number}",
+                    "a task, seed and perturbations of the plan",
+                    *whose,
+                )
+            )
             continue
         item, index = place
-        wrong = [Difference(what, recorded, expected, *whose) for what, recorded, expected in _wrong(plan, place, line)]
+        wrong = [
+            Difference(what, recorded, expected, *whose)
+            for what, recorded, expected in _wrong(plan, place, line)
+        ]
         files.differences += wrong
         if state[item][index] == SCORED:
             say(Difference("repeated case", f"line {number}", "one line", *whose))
@@ -106,7 +126,9 @@ def examine(path: Path, run: Mapping[str, Any], plan: Plan, known: Callable[[str
 SCORED, FAILED = 1, 2
 
 
-def _items(plan: Plan, known: Callable[[str], Task | None], say: Callable[[Difference], None]) -> list[bool]:
+def _items(
+    plan: Plan, known: Callable[[str], Task | None], say: Callable[[Difference], None]
+) -> list[bool]:
     """Check each item's rules; whether it can be played here."""
     here = []
     for item in plan.items:
@@ -116,14 +138,25 @@ def _items(plan: Plan, known: Callable[[str], Task | None], say: Callable[[Diffe
             say(Difference("the plan's protocol", item.protocol, expected, id))
         ours = known(id)
         if ours is not None and ours.content != item.task.content:
-            say(Difference("the task's rules", _unlike(item.task, ours), "those of the task of this name here", id))
+            say(
+                Difference(
+                    "the task's rules",
+                    _unlike(item.task, ours),
+                    "those of the task of this name here",
+                    id,
+                )
+            )
         here.append(_can_play(item.task, item.packages, say))
     return here
 
 
 def _unlike(task: Task, ours: Task) -> str:
     names = [field.name for field in dataclasses.fields(Task)]
-    return "; ".join(f"{name} {getattr(task, name)!r}" for name in names if getattr(task, name) != getattr(ours, name))[:200]
+    return "; ".join(
+        f"{name} {getattr(task, name)!r}"
+        for name in names
+        if getattr(task, name) != getattr(ours, name)
+    )[:200]
 
 
 def _can_play(task: Task, packages: Mapping[str, str], say: Callable[[Difference], None]) -> bool:
@@ -135,7 +168,14 @@ def _can_play(task: Task, packages: Mapping[str, str], say: Callable[[Difference
     try:
         missing = kind.missing(task)
     except (AttributeError, KeyError, TypeError, ValueError) as fault:
-        say(Difference("the task's params", dict(task.params), f"params of {task.adapter}: {fault!r}", task.id))
+        say(
+            Difference(
+                "the task's params",
+                dict(task.params),
+                f"params of {task.adapter}: {fault!r}",
+                task.id,
+            )
+        )
         return False
     if missing is not None:
         say(Difference("cannot be played here", missing.reason, missing.remedy, task.id))
@@ -143,7 +183,14 @@ def _can_play(task: Task, packages: Mapping[str, str], say: Callable[[Difference
     versions = kind.versions()
     for name in sorted(versions.keys() | packages.keys()):
         if packages.get(name) != versions.get(name):
-            say(Difference(f"the version of {name}", packages.get(name, "none"), f"{versions.get(name, 'none')}, which is here", task.id))
+            say(
+                Difference(
+                    f"the version of {name}",
+                    packages.get(name, "none"),
+                    f"{versions.get(name, 'none')}, which is here",
+                    task.id,
+                )
+            )
     return dict(versions) == dict(packages)
 
 
@@ -153,14 +200,20 @@ def _traces(path: Path, plan: Plan, files: Files) -> None:
             for trace, place in read_part(part):
                 whose = trace.task, trace.seed, trace.case
                 if trace.case not in _cases(plan, trace):
-                    files.differences.append(Difference("foreign trace", part.name, "traces of the plan's cases", *whose))
+                    files.differences.append(
+                        Difference("foreign trace", part.name, "traces of the plan's cases", *whose)
+                    )
                     continue
                 try:
                     length = trace.length
                 except UserError as damaged:
-                    files.differences.append(Difference("damaged trace", part.name, str(damaged), *whose))
+                    files.differences.append(
+                        Difference("damaged trace", part.name, str(damaged), *whose)
+                    )
                     continue
-                files.traces[trace.case] = Recorded(part, place, length, trace.digest, trace.instruction, trace.pixels)
+                files.traces[trace.case] = Recorded(
+                    part, place, length, trace.digest, trace.instruction, trace.pixels
+                )
         except (OSError, UserError) as damaged:
             files.differences.append(Difference("damaged traces", part.name, str(damaged)))
 
@@ -171,7 +224,10 @@ def _cases(plan: Plan, trace: Trace) -> list[str]:
     if place is None:
         return []
     item, number = place
-    return [plan.case(item, number + arm * plan.items[item].episodes).id for arm in range(len(plan.arms))]
+    return [
+        plan.case(item, number + arm * plan.items[item].episodes).id
+        for arm in range(len(plan.arms))
+    ]
 
 
 def _lines(path: Path, files: Files) -> Iterator[tuple[int, Any]]:
@@ -202,12 +258,18 @@ def lines_at(path: Path, plan: Plan, places: Collection[Place]) -> dict[Place, d
 
 def _place(plan: Plan, line: Mapping[str, Any]) -> Place | None:
     try:
-        return plan.locate(line["task"], line["seed"], line["perturbations"]) if type(line["seed"]) is int else None
+        return (
+            plan.locate(line["task"], line["seed"], line["perturbations"])
+            if type(line["seed"]) is int
+            else None
+        )
     except TypeError:
         return None
 
 
-def _wrong(plan: Plan, place: Place, line: Mapping[str, Any]) -> Iterator[tuple[str, object, object]]:
+def _wrong(
+    plan: Plan, place: Place, line: Mapping[str, Any]
+) -> Iterator[tuple[str, object, object]]:
     """What contradicts itself, or the plan, in one line: (what, recorded, expected)."""
     item, case = plan.items[place[0]], plan.case(*place)
     task = case.task
@@ -221,13 +283,19 @@ def _wrong(plan: Plan, place: Place, line: Mapping[str, Any]) -> Iterator[tuple[
         return
     if type(line["steps"]) is not int or not 0 <= line["steps"] <= (task.max_steps or math.inf):
         yield "steps", line["steps"], f"a whole number up to {task.max_steps or 'any'}"
-    if not isinstance(line["metrics"], dict) or not all(_finite(value) for value in line["metrics"].values()):
+    if not isinstance(line["metrics"], dict) or not all(
+        _finite(value) for value in line["metrics"].values()
+    ):
         yield "metrics", line["metrics"], "names and finite numbers"
     if status == "finished":
         if not _finite(score):
             yield "score", score, "a finite number"
         elif line["normalised"] != (task.normaliser(score) if task.normaliser else None):
-            yield "normalised", line["normalised"], task.normaliser(score) if task.normaliser else None
+            yield (
+                "normalised",
+                line["normalised"],
+                task.normaliser(score) if task.normaliser else None,
+            )
         if (type(success) is bool) != (task.success is not None):
             yield "success", success, "true or false" if task.success else None
         elif task.score == "success" and score != float(bool(success)):
@@ -238,7 +306,12 @@ def _wrong(plan: Plan, place: Place, line: Mapping[str, Any]) -> Iterator[tuple[
             yield "error", line["error"], None
     else:
         failed = False if status == "agent_error" and task.success is not None else None
-        for name, value in (("success", failed), ("score", None), ("normalised", None), ("ended", status)):
+        for name, value in (
+            ("success", failed),
+            ("score", None),
+            ("normalised", None),
+            ("ended", status),
+        ):
             if line[name] is not value and line[name] != value:
                 yield name, line[name], value
         if not isinstance(line["error"], str):
@@ -253,19 +326,33 @@ def _has_trace(line: Mapping[str, Any], files: Files, whose: _Whose) -> bool:
     """Whether the line's case has a trace to play. A trace that does not fit is a difference, and is played nevertheless."""
     trace = files.traces.get(line["case"]) if isinstance(line["case"], str) else None
     if trace is None:
-        files.differences.append(Difference("missing trace", "none", "the actions of this case", *whose))
+        files.differences.append(
+            Difference("missing trace", "none", "the actions of this case", *whose)
+        )
         return False
     if trace.length != line["steps"]:
-        files.differences.append(Difference("the trace's length", f"{trace.length} actions", f"{line['steps']} steps", *whose))
+        files.differences.append(
+            Difference(
+                "the trace's length", f"{trace.length} actions", f"{line['steps']} steps", *whose
+            )
+        )
     if trace.digest != line["digest"]:
-        files.differences.append(Difference("the trace's digest", trace.digest, f"{line['digest']}, of the line", *whose))
-    return not (line["status"] == "agent_error" and trace.length == 0 and trace.digest == NEVER_BEGUN)
+        files.differences.append(
+            Difference("the trace's digest", trace.digest, f"{line['digest']}, of the line", *whose)
+        )
+    return not (
+        line["status"] == "agent_error" and trace.length == 0 and trace.digest == NEVER_BEGUN
+    )
 
 
 def _stops(run: Mapping[str, Any]) -> dict[str, int]:
     """Of a run that stopped by a rule: how many episodes of each task count."""
     stopped = run.get("stopped")
-    return {str(name): count for name, count in stopped.items() if type(count) is int} if isinstance(stopped, dict) else {}
+    return (
+        {str(name): count for name, count in stopped.items() if type(count) is int}
+        if isinstance(stopped, dict)
+        else {}
+    )
 
 
 def _absent(plan: Plan, state: list[bytearray], stops: Mapping[str, int], files: Files) -> None:
@@ -278,17 +365,30 @@ def _absent(plan: Plan, state: list[bytearray], stops: Mapping[str, int], files:
         unplayed = [
             index
             for index, value in enumerate(state[number])
-            if not value and index % item.episodes < wanted and plan.plays(number, index // item.episodes)
+            if not value
+            and index % item.episodes < wanted
+            and plan.plays(number, index // item.episodes)
         ]
         if not unplayed or (item.task.id in excused and not any(state[number])):
             continue
         first = plan.case(number, unplayed[0])
         what = "missing case" if len(unplayed) == 1 else f"{len(unplayed)} missing cases"
         files.differences.append(
-            Difference(what, "no line", f"a result of every seed, from {first.seed} on", item.task.id, first.seed, first.id)
+            Difference(
+                what,
+                "no line",
+                f"a result of every seed, from {first.seed} on",
+                item.task.id,
+                first.seed,
+                first.id,
+            )
         )
     if failed.total():
-        files.notes.append(f"{failed.total()} cases ended in an error that was not the agent's: there is nothing to play again")
+        files.notes.append(
+            f"{failed.total()} cases ended in an error that was not the agent's: there is nothing to play again"
+        )
     if stops:
-        files.notes.append(f"{len(stops)} tasks were stopped by a rule: {sum(stops.values())} episodes count")
+        files.notes.append(
+            f"{len(stops)} tasks were stopped by a rule: {sum(stops.values())} episodes count"
+        )
     files.notes += [f"{name} was not run: {reason}" for name, reason in excused.items()]

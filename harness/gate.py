@@ -71,10 +71,15 @@ class Gated:
             return "no verdict: the same command plays what is missing"
         if self.cases == self.cases_planned:
             return f"all {self.cases} cases of the base were played"
-        beyond = f"; {self.played_beyond} more had been played ahead, and are discarded" if self.played_beyond else ""
+        beyond = (
+            f"; {self.played_beyond} more had been played ahead, and are discarded"
+            if self.played_beyond
+            else ""
+        )
         cause = (
             "the test decided"
-            if self.comparison.verdict in ("pass", "regress") and self.comparison.method == "anytime"
+            if self.comparison.verdict in ("pass", "regress")
+            and self.comparison.method == "anytime"
             else "--max-episodes"
         )
         return f"stopped after round {self.rounds} of {self.rounds_planned}: {cause}; {self.saved} of {self.cases_planned} episodes saved{beyond}"
@@ -88,7 +93,9 @@ class Gate:
         self._spec, self._base, self._options = spec, base, options
         lacking = len(base.missing())
         if lacking:
-            raise UserError(f"the base {base.name} lacks {lacking} of its cases: finish it first, with the command in its run.json")
+            raise UserError(
+                f"the base {base.name} lacks {lacking} of its cases: finish it first, with the command in its run.json"
+            )
         self.plan, self.notes = self._plan()
         self.rounds = GateRounds(
             self.plan,
@@ -102,24 +109,43 @@ class Gate:
     def _plan(self) -> tuple[Plan, tuple[str, ...]]:
         """The base's plan, made anew: its tasks must be played here by the protocol that the base had."""
         base = self._base.plan
-        suites = {(item.suite, item.episodes): Suite(item.suite, item.suite, (), item.episodes) for item in base.items}
+        suites = {
+            (item.suite, item.episodes): Suite(item.suite, item.suite, (), item.episodes)
+            for item in base.items
+        }
         chosen = [(suites[item.suite, item.episodes], item.task) for item in base.items]
-        holders = [dataclasses.replace(suite, tasks=tuple(task for each, task in chosen if each is suite)) for suite in suites.values()]
+        holders = [
+            dataclasses.replace(suite, tasks=tuple(task for each, task in chosen if each is suite))
+            for suite in suites.values()
+        ]
         names = {task.id for _, task in select_tasks(holders, self._options.tasks)}
         kept = tuple(item for item in base.items if item.task.id in names)
-        made = make_plan([pair for pair in chosen if pair[1].id in names], self._spec, episodes=None, seed=base.seed)
+        made = make_plan(
+            [pair for pair in chosen if pair[1].id in names],
+            self._spec,
+            episodes=None,
+            seed=base.seed,
+        )
         refuse_other_protocols(made, base)
         if made.not_run:
             row = made.not_run[0]
-            raise UserError(f"{row.task} is of the base and cannot run here: {row.reason}. {row.remedy}; or leave it out with --tasks")
-        notes = [f"{len(kept)} of the base's {len(base.items)} tasks, by --tasks"] if len(kept) < len(base.items) else []
+            raise UserError(
+                f"{row.task} is of the base and cannot run here: {row.reason}. {row.remedy}; or leave it out with --tasks"
+            )
+        notes = (
+            [f"{len(kept)} of the base's {len(base.items)} tasks, by --tasks"]
+            if len(kept) < len(base.items)
+            else []
+        )
         # The items of the base with what this machine says of them; its perturbed arms are part of its cases.
         affinity = {item.task.id: item.affinity for item in made.items}
         items = tuple(dataclasses.replace(item, affinity=affinity[item.task.id]) for item in kept)
         skipped = tuple(row for row in base.not_run if row.perturbation)
         return dataclasses.replace(base, items=items, not_run=skipped), tuple(notes)
 
-    def play(self, out: Path | None, options: RunOptions, progress: Progress) -> tuple[RunSummary, Gated]:
+    def play(
+        self, out: Path | None, options: RunOptions, progress: Progress
+    ) -> tuple[RunSummary, Gated]:
         """Play what the directory lacks, and judge. Raises as runner.play does."""
         suites = list(dict.fromkeys(item.suite for item in self.plan.items))
         summary = play(self._spec, suites, self.plan, out, options, progress, self.rounds)
@@ -128,20 +154,30 @@ class Gate:
     def judge(self, path: Path) -> Gated:
         """The verdict on what was played."""
         found = read_side(path)
-        new = dataclasses.replace(found, plan=self.plan)  # all that the base has, also what turned out not to run
+        new = dataclasses.replace(
+            found, plan=self.plan
+        )  # all that the base has, also what turned out not to run
         ends = self.rounds.ends()
         tasks = pair_up(cut(self._base, ends), cut(new, ends))
         margin, alpha = self._options.margin, self._options.alpha
         rounds = len(self.rounds.differences)
         if self._options.sequential and rounds and not _missing(tasks):
             last = rounds == self.rounds.total_rounds
-            comparison = compare_anytime(tasks, np.array(self.rounds.differences), margin, alpha, last=last)
+            comparison = compare_anytime(
+                tasks, np.array(self.rounds.differences), margin, alpha, last=last
+            )
         else:
             comparison = compare_pairs(tasks, margin, alpha)
         known = {(row.task, row.perturbation) for row in self.plan.not_run}
-        unfit = tuple(row for row in found.plan.not_run if row.perturbation and (row.task, row.perturbation) not in known)
+        unfit = tuple(
+            row
+            for row in found.plan.not_run
+            if row.perturbation and (row.task, row.perturbation) not in known
+        )
         if unfit and comparison.verdict == "none":
-            comparison = dataclasses.replace(comparison, why=f"{comparison.missing} cases without a score: {_words(unfit)}")
+            comparison = dataclasses.replace(
+                comparison, why=f"{comparison.missing} cases without a score: {_words(unfit)}"
+            )
         counted = sum(len(each.pairs) + each.missing for each in tasks)
         scored = len(read_all(path))
         return Gated(
@@ -176,7 +212,11 @@ def _missing(tasks: list[TaskPairs]) -> int:
 
 def cut(side: Side, ends: Mapping[str, int]) -> Side:
     """The first so many episodes of each task, and only these tasks."""
-    items = tuple(dataclasses.replace(item, episodes=ends[item.task.id]) for item in side.plan.items if item.task.id in ends)
+    items = tuple(
+        dataclasses.replace(item, episodes=ends[item.task.id])
+        for item in side.plan.items
+        if item.task.id in ends
+    )
     return dataclasses.replace(side, plan=dataclasses.replace(side.plan, items=items))
 
 
@@ -184,4 +224,8 @@ def read_all(path: Path) -> set[tuple[str, int, tuple[str, ...]]]:
     """All cases with a score, also beyond where the run stopped."""
     from harness.store import read_episodes
 
-    return {(line["task"], line["seed"], tuple(line["perturbations"])) for line in read_episodes(path) if line["status"] != "error"}
+    return {
+        (line["task"], line["seed"], tuple(line["perturbations"]))
+        for line in read_episodes(path)
+        if line["status"] != "error"
+    }

@@ -41,7 +41,9 @@ class AgentSpec:
                 f"{self.entry} is no agent: write `class {self.entry.rpartition(':')[2]}(harness.core.Agent)`; see docs/agents.md"
             )
         if inspect.isabstract(kind):
-            raise UserError(f"{self.entry} is abstract: it lacks {', '.join(sorted(kind.__abstractmethods__))}")
+            raise UserError(
+                f"{self.entry} is abstract: it lacks {', '.join(sorted(kind.__abstractmethods__))}"
+            )
         try:
             inspect.signature(kind).bind(**self.args)
         except TypeError as fault:
@@ -57,20 +59,26 @@ class AgentSpec:
         except UserError:
             raise
         except Exception as fault:
-            raise UserError(f"the agent {self.entry} cannot be built: {type(fault).__name__}: {fault}") from fault
+            raise UserError(
+                f"the agent {self.entry} cannot be built: {type(fault).__name__}: {fault}"
+            ) from fault
 
     def fingerprint(self) -> str:
         """16 hexadecimal digits over entry, arguments, source, the files that come with it, and those named in the arguments.
 
         The source is every Python file beside the class's module where that is a package, else the module's own file.
         """
-        digest = hashlib.blake2b(json.dumps([self.entry, dict(self.args)], sort_keys=True).encode(), digest_size=8)
+        digest = hashlib.blake2b(
+            json.dumps([self.entry, dict(self.args)], sort_keys=True).encode(), digest_size=8
+        )
         kind = self.kind()
         for file in _sources(kind):
             digest.update(file.name.encode() + file.read_bytes())
         for name in kind.files:
             if not os.path.exists(name):
-                raise UserError(f"{self.entry} comes with {name}, which is not there: install its package again")
+                raise UserError(
+                    f"{self.entry} comes with {name}, which is not there: install its package again"
+                )
             _hash_path(digest, Path(name))
         for value in self.args.values():
             if isinstance(value, str) and len(value) < 4096 and os.path.exists(value):
@@ -100,7 +108,9 @@ def _sources(kind: type) -> Iterator[Path]:
         if file is None or ancestor.__module__ in ("harness.core", "builtins", "abc"):
             continue
         path = Path(file)
-        yield from sorted(path.parent.glob("*.py")) if (path.parent / "__init__.py").exists() else [path]
+        yield from (
+            sorted(path.parent.glob("*.py")) if (path.parent / "__init__.py").exists() else [path]
+        )
 
 
 def _hash_path(digest: Any, path: Path) -> None:
@@ -120,13 +130,26 @@ def _hash_path(digest: Any, path: Path) -> None:
 
 def machine() -> dict[str, Any]:
     """The machine, in a few words: enough to understand a difference, nothing that identifies a person."""
-    return {"python": platform.python_version(), "system": platform.platform(), "cores": os.cpu_count()}
+    return {
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "cores": os.cpu_count(),
+    }
 
 
 def source_commit(folder: Path) -> str | None:
     """The commit of the checkout in `folder`, with `-dirty` when it has changes; None where there is none."""
     # Without locks: a run that is killed must not leave one behind in the checkout.
-    command = ["git", "--no-optional-locks", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=12"]
+    command = [
+        "git",
+        "--no-optional-locks",
+        "-C",
+        str(folder),
+        "describe",
+        "--always",
+        "--dirty",
+        "--abbrev=12",
+    ]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=5, check=False)
     except (OSError, subprocess.TimeoutExpired):

@@ -66,8 +66,12 @@ class Probes:
     """Turns that were asked again: in how many of them the answer was another one, and by how much of the action's range at most."""
 
     asked: int = 0
-    largest: dict[str, float] = field(default_factory=lambda: dict.fromkeys(("again", "company", "size"), 0.0))
-    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("again", "company", "size"), 0))
+    largest: dict[str, float] = field(
+        default_factory=lambda: dict.fromkeys(("again", "company", "size"), 0.0)
+    )
+    counts: dict[str, int] = field(
+        default_factory=lambda: dict.fromkeys(("again", "company", "size"), 0)
+    )
 
     def note(self, how: str, distance: float) -> None:
         """Count one comparison."""
@@ -99,7 +103,15 @@ class Proof:
     def table(self) -> str:
         """A row a drift."""
         rows = [
-            [d.way, d.task, d.seed, "none" if d.step is None else d.step, _size(d.at_first), _size(d.largest), ", ".join(d.fields)]
+            [
+                d.way,
+                d.task,
+                d.seed,
+                "none" if d.step is None else d.step,
+                _size(d.at_first),
+                _size(d.largest),
+                ", ".join(d.fields),
+            ]
             for d in self.drifts
         ]
         head = ["way", "task", "seed", "first other action", "by", "by at most", "what differs"]
@@ -110,7 +122,9 @@ def _size(value: float) -> str:
     return "another choice" if math.isinf(value) else f"{value:.3g}"
 
 
-def sampled(chosen: Sequence[tuple[Suite, Task]], cases: int | None) -> tuple[list[tuple[Suite, Task]], int | None]:
+def sampled(
+    chosen: Sequence[tuple[Suite, Task]], cases: int | None
+) -> tuple[list[tuple[Suite, Task]], int | None]:
     """So many cases, of all tasks alike: (tasks, episodes a task); None: all of the suite's own."""
     if cases is None:
         return list(chosen), None
@@ -120,13 +134,21 @@ def sampled(chosen: Sequence[tuple[Suite, Task]], cases: int | None) -> tuple[li
 
 
 def prove(
-    spec: AgentSpec, chosen: Sequence[tuple[Suite, Task]], *, sample: int | None, workers: int, seed: int, progress: Progress
+    spec: AgentSpec,
+    chosen: Sequence[tuple[Suite, Task]],
+    *,
+    sample: int | None,
+    workers: int,
+    seed: int,
+    progress: Progress,
 ) -> Proof:
     """Play the sample in every way. `workers`: Ray workers in the last way, 0: none. Raises UserError on wrong use, or when nothing can run."""
     tasks, episodes = sampled(chosen, sample)
     plan = make_plan(tasks, spec, episodes=episodes, seed=seed)
     if not plan.total:
-        raise UserError(f"none of these tasks can run here: {'; '.join(f'{row.task}: {row.reason}' for row in plan.not_run[:3])}")
+        raise UserError(
+            f"none of these tasks can run here: {'; '.join(f'{row.task}: {row.reason}' for row in plan.not_run[:3])}"
+        )
     ways: dict[str, RunOptions] = {
         "1 lane": RunOptions(),
         "1 lane again": RunOptions(),
@@ -166,15 +188,28 @@ def _compare(way: str, first: Path, other: Path) -> list[Drift]:
     found = []
     actions: list[Mapping[str, Any]] = []
     for case, line in one.items():
-        names = tuple(name for name in line if name != "timing" and line[name] != two.get(case, {}).get(name))
+        names = tuple(
+            name for name in line if name != "timing" and line[name] != two.get(case, {}).get(name)
+        )
         if names:
-            actions = actions or [{trace.case: trace for trace in read_traces(path)} for path in (first, other)]
+            actions = actions or [
+                {trace.case: trace for trace in read_traces(path)} for path in (first, other)
+            ]
             pair = [list(traces[case].decoded()) if case in traces else [] for traces in actions]
             distances = [distance(a, b) for a, b in zip(*pair)]
             step = next((k for k, size in enumerate(distances) if size > 0), None)
             at_first = 0.0 if step is None else distances[step]
             found.append(
-                Drift(way, line["task"], line["seed"], tuple(line["perturbations"]), names, step, at_first, max(distances, default=0.0))
+                Drift(
+                    way,
+                    line["task"],
+                    line["seed"],
+                    tuple(line["perturbations"]),
+                    names,
+                    step,
+                    at_first,
+                    max(distances, default=0.0),
+                )
             )
     return found
 
@@ -185,7 +220,12 @@ def _results(path: Path) -> dict[str, Mapping[str, Any]]:
 
 def distance(one: Any, other: Any, spec: Any = None) -> float:
     """The largest difference between the elements of two actions, of the spec's range where it has one; infinite between choices or texts."""
-    if isinstance(one, np.ndarray) and isinstance(other, np.ndarray) and one.shape == other.shape and one.dtype.kind == "f":
+    if (
+        isinstance(one, np.ndarray)
+        and isinstance(other, np.ndarray)
+        and one.shape == other.shape
+        and one.dtype.kind == "f"
+    ):
         apart = np.abs(one.astype(np.float64) - other.astype(np.float64))
         if isinstance(spec, Box):
             low, high = spec.bounds()
@@ -210,7 +250,11 @@ class _Probing(LocalAgent):
             self.probes.asked += 1
             turn = turns[chosen]
             other_size = 1 + self.probes.asked % OTHER_SIZES
-            batches = {"again": (turns, chosen), "company": ([turn] * len(turns), chosen), "size": ([turn] * other_size, 0)}
+            batches = {
+                "again": (turns, chosen),
+                "company": ([turn] * len(turns), chosen),
+                "size": ([turn] * other_size, 0),
+            }
             for how, (batch, place) in batches.items():
                 # Fresh turns: a generator that was drawn from would give other luck.
                 other = super().submit([dataclasses.replace(each) for each in batch])[place]
@@ -219,10 +263,15 @@ class _Probing(LocalAgent):
 
 
 def _apart(turn: Turn, one: Any, other: Any) -> float:
-    pair = [list(answer.actions) if isinstance(answer, Answer) else [answer] for answer in (one, other)]
+    pair = [
+        list(answer.actions) if isinstance(answer, Answer) else [answer] for answer in (one, other)
+    ]
     if len(pair[0]) != len(pair[1]):
         return math.inf
-    return max((distance(np.asarray(a), np.asarray(b), turn.brief.action) for a, b in zip(*pair)), default=0.0)
+    return max(
+        (distance(np.asarray(a), np.asarray(b), turn.brief.action) for a, b in zip(*pair)),
+        default=0.0,
+    )
 
 
 class _Nowhere:
@@ -239,7 +288,9 @@ class _Nowhere:
         """Forget it."""
 
 
-def _explain(spec: AgentSpec, plan: Plan, lanes: int, drifts: Sequence[Drift], progress: Progress) -> str:
+def _explain(
+    spec: AgentSpec, plan: Plan, lanes: int, drifts: Sequence[Drift], progress: Progress
+) -> str:
     probing: list[_Probing] = []
 
     def way(agent: Agent, watch: Watch, timeout: float) -> LocalAgent:
@@ -247,13 +298,25 @@ def _explain(spec: AgentSpec, plan: Plan, lanes: int, drifts: Sequence[Drift], p
         return probing[0]
 
     progress.say("asking the agent the same turns in other batches")
-    play_here(Coordinator(plan, _Nowhere(), progress), spec, lanes=lanes, agent_timeout=RunOptions.agent_timeout, way=way)
-    return verdict(probing[0].probes, max((drift.at_first for drift in drifts if drift.step is not None), default=math.inf))
+    play_here(
+        Coordinator(plan, _Nowhere(), progress),
+        spec,
+        lanes=lanes,
+        agent_timeout=RunOptions.agent_timeout,
+        way=way,
+    )
+    return verdict(
+        probing[0].probes,
+        max((drift.at_first for drift in drifts if drift.step is not None), default=math.inf),
+    )
 
 
 def verdict(probes: Probes, at_first: float = math.inf) -> str:
     """What the probes say, in words. `at_first`: by how much actions differ at most where they first do."""
-    largest, flips = probes.largest, {how: count / max(1, probes.asked) for how, count in probes.counts.items()}
+    largest, flips = (
+        probes.largest,
+        {how: count / max(1, probes.asked) for how, count in probes.counts.items()},
+    )
     if not probes.asked:
         return "the agent was never asked for two episodes at once: the simulator, or what the agent keeps between episodes, is why"
     asked = f"of {probes.asked} turns asked again"
@@ -262,7 +325,9 @@ def verdict(probes: Probes, at_first: float = math.inf) -> str:
             f"a bug of the agent: {probes.counts['again']} {asked}, unchanged, got another answer. It draws from other randomness than "
             "turn.rng, or keeps what it should not"
         )
-    if largest["company"] > SAME_SHAPE and (math.isfinite(largest["company"]) or flips["company"] > FLIPS):
+    if largest["company"] > SAME_SHAPE and (
+        math.isfinite(largest["company"]) or flips["company"] > FLIPS
+    ):
         return (
             f"a bug of the agent: {probes.counts['company']} {asked} beside other turns, in a batch of the same size, got another answer "
             f"({_share(largest['company'])}). Batch statistics, a shared buffer or another episode's state leak into it"

@@ -12,11 +12,20 @@ from harness.core import Missing
 from harness.host.hosted import Hosted, end_probes
 from harness.load import load, load_adapter
 
-__all__ = ["doctor", "list_adapters", "list_agents", "list_perturbations", "list_suites", "list_tasks"]
+__all__ = [
+    "doctor",
+    "list_adapters",
+    "list_agents",
+    "list_perturbations",
+    "list_suites",
+    "list_tasks",
+]
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[object]], width: int = 76) -> str:
-    return str(tabulate(rows, head, tablefmt="simple", maxcolwidths=[None] * (len(head) - 1) + [width]))
+    return str(
+        tabulate(rows, head, tablefmt="simple", maxcolwidths=[None] * (len(head) - 1) + [width])
+    )
 
 
 def list_suites(table: Mapping[str, str]) -> str:
@@ -24,7 +33,16 @@ def list_suites(table: Mapping[str, str]) -> str:
     rows = []
     for suite in (find_suites(name, table)[0] for name in table):
         domains = ", ".join(sorted({task.domain for task in suite.tasks}))
-        rows.append([suite.name, len(suite.tasks), suite.episodes, "yes" if suite.in_all else "", domains, suite.title])
+        rows.append(
+            [
+                suite.name,
+                len(suite.tasks),
+                suite.episodes,
+                "yes" if suite.in_all else "",
+                domains,
+                suite.title,
+            ]
+        )
     return _table(["suite", "tasks", "episodes", "in all", "domains", "what it is"], rows)
 
 
@@ -44,7 +62,13 @@ def list_agents(agents: Mapping[str, str]) -> str:
     for name, entry in agents.items():
         kind = load(entry)
         reads = ", ".join(kind.reads) or "the instruction alone"
-        rows.append([name, "privileged: the expert's action" if "expert" in kind.reads else reads, _first_sentence(kind)])
+        rows.append(
+            [
+                name,
+                "privileged: the expert's action" if "expert" in kind.reads else reads,
+                _first_sentence(kind),
+            ]
+        )
     return _table(["agent", "reads", "what it is"], rows)
 
 
@@ -53,7 +77,14 @@ def list_adapters(adapters: Mapping[str, str]) -> str:
     rows = []
     for name, entry in adapters.items():
         kind = load_adapter(entry)
-        rows.append([name, "ready" if kind.missing() is None else "missing", ", ".join(kind.packages), _first_sentence(kind)])
+        rows.append(
+            [
+                name,
+                "ready" if kind.missing() is None else "missing",
+                ", ".join(kind.packages),
+                _first_sentence(kind),
+            ]
+        )
     return _table(["family", "here", "packages", "what it is"], rows)
 
 
@@ -63,16 +94,27 @@ def list_perturbations(adapters: Mapping[str, str]) -> str:
 
     rows = [[kind.group, kind.name, _levels(kind.levels), kind.what] for kind in KINDS.values()]
     for family, entry in adapters.items():
-        rows += [[family, native.name, _levels(native.levels), native.what] for native in load(entry).natives()]
+        rows += [
+            [family, native.name, _levels(native.levels), native.what]
+            for native in load(entry).natives()
+        ]
     sets = [["set", name, "", what] for name, (what, _) in SETS.items()]
     return str(
-        tabulate(rows + sets, ["group", "name", "severities 1 to 5", "what it does"], tablefmt="simple", maxcolwidths=[None, None, 44, 60])
+        tabulate(
+            rows + sets,
+            ["group", "name", "severities 1 to 5", "what it does"],
+            tablefmt="simple",
+            maxcolwidths=[None, None, 44, 60],
+        )
     )
 
 
 def _levels(levels: Sequence[Mapping[str, object]]) -> str:
     """`sigma 0.1, 0.2`: each parameter with its values."""
-    columns = {name: ", ".join("none" if level[name] is None else str(level[name]) for level in levels) for name in levels[0]}
+    columns = {
+        name: ", ".join("none" if level[name] is None else str(level[name]) for level in levels)
+        for name in levels[0]
+    }
     return "; ".join(f"{name} {values}" for name, values in columns.items())
 
 
@@ -110,4 +152,8 @@ def _package(name: str) -> Missing | None:
 
 
 def _state(name: str, missing: Missing | None, versions: str) -> list[str]:
-    return [name, "ready", versions, ""] if missing is None else [name, "missing", missing.reason, missing.remedy]
+    return (
+        [name, "ready", versions, ""]
+        if missing is None
+        else [name, "missing", missing.reason, missing.remedy]
+    )

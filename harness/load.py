@@ -21,13 +21,19 @@ def load(entry: str) -> Any:
     module_name, colon, name = entry.partition(":")
     parts = module_name.split(".")
     if not colon or not all(part.isidentifier() for part in [*parts, *name.split(".")]):
-        raise UserError(f"{entry!r} names nothing: write package.module:Name, for example adapters.minigrid:MiniGridAdapter")
+        raise UserError(
+            f"{entry!r} names nothing: write package.module:Name, for example adapters.minigrid:MiniGridAdapter"
+        )
     try:
         found: Any = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
-        if error.name is not None and (module_name == error.name or module_name.startswith(error.name + ".")):
+        if error.name is not None and (
+            module_name == error.name or module_name.startswith(error.name + ".")
+        ):
             raise UserError(f"{entry}: {_no_module(parts)}") from None
-        raise UserError(f"{entry}: the module {module_name} needs {error.name}, which is not installed; {_cause(error)}") from error
+        raise UserError(
+            f"{entry}: the module {module_name} needs {error.name}, which is not installed; {_cause(error)}"
+        ) from error
     except Exception as error:
         raise UserError(f"{entry}: importing {module_name} failed: {_cause(error)}") from error
     for part in name.split("."):
@@ -45,7 +51,9 @@ def load_adapter(entry: str) -> Any:
     """
     kind = load(entry)
     if not (isinstance(kind, type) and issubclass(kind, (Adapter, BatchedAdapter))):
-        raise UserError(f"{entry} is no adapter: write a class on harness.core.Adapter; see docs/adapters.md")
+        raise UserError(
+            f"{entry} is no adapter: write a class on harness.core.Adapter; see docs/adapters.md"
+        )
     from harness.host.config import interpreter_of
 
     python = interpreter_of(entry)
@@ -60,14 +68,28 @@ def _no_module(parts: list[str]) -> str:
     """Which part of a dotted module name does not exist, and what lies beside it."""
     for depth in range(len(parts)):
         parent = ".".join(parts[:depth])
-        siblings = pkgutil.iter_modules(importlib.import_module(parent).__path__ if parent else None)
+        siblings = pkgutil.iter_modules(
+            importlib.import_module(parent).__path__ if parent else None
+        )
         names = [module.name for module in siblings]
-        if parts[depth] not in names and importlib.util.find_spec(".".join(parts[: depth + 1])) is not None:
+        if (
+            parts[depth] not in names
+            and importlib.util.find_spec(".".join(parts[: depth + 1])) is not None
+        ):
             continue  # a folder without __init__.py, which pkgutil does not list
         if parts[depth] not in names:
-            where = f"in {parent}" if parent else "on the module search path; run from its folder, or install it"
-            return f"there is no module {parts[depth]!r} {where}{_did_you_mean(parts[depth], names)}"
-        if importlib.util.find_spec(".".join(parts[: depth + 1])).submodule_search_locations is None:  # type: ignore[union-attr]
+            where = (
+                f"in {parent}"
+                if parent
+                else "on the module search path; run from its folder, or install it"
+            )
+            return (
+                f"there is no module {parts[depth]!r} {where}{_did_you_mean(parts[depth], names)}"
+            )
+        if (
+            importlib.util.find_spec(".".join(parts[: depth + 1])).submodule_search_locations
+            is None
+        ):  # type: ignore[union-attr]
             return f"{'.'.join(parts[: depth + 1])} is a module, not a package: there is nothing inside it to import"
     return f"there is no module {'.'.join(parts)}"
 
@@ -80,7 +102,9 @@ def _did_you_mean(word: str, names: list[str]) -> str:
 
 def _cause(error: BaseException) -> str:
     """The error at the bottom, with the line of code that raised it, in one line."""
-    while (deeper := error.__cause__ or (None if error.__suppress_context__ else error.__context__)) is not None:
+    while (
+        deeper := error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    ) is not None:
         error = deeper
     where = ""
     frame = error.__traceback__

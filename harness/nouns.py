@@ -37,7 +37,9 @@ def stream(*key: object, step: int = 0) -> np.random.Generator:
 
 def stream_key(*key: object) -> int:
     """The 128-bit key of a stream."""
-    return int.from_bytes(hashlib.blake2b(json.dumps(key).encode(), digest_size=16).digest(), "little")
+    return int.from_bytes(
+        hashlib.blake2b(json.dumps(key).encode(), digest_size=16).digest(), "little"
+    )
 
 
 def _philox(key: int, step: int) -> np.random.Generator:
@@ -105,17 +107,25 @@ class Task:
 
     def __post_init__(self) -> None:
         if self.domain not in DOMAINS:
-            raise UserError(f"task {self.id}: the domain {self.domain!r} is not one of {', '.join(DOMAINS)}")
+            raise UserError(
+                f"task {self.id}: the domain {self.domain!r} is not one of {', '.join(DOMAINS)}"
+            )
         if self.success is not None and self.success not in SUCCESS_RULES:
-            raise UserError(f"task {self.id}: the success rule {self.success!r} is not one of {', '.join(SUCCESS_RULES)} or absent")
+            raise UserError(
+                f"task {self.id}: the success rule {self.success!r} is not one of {', '.join(SUCCESS_RULES)} or absent"
+            )
         if "/" not in self.id or "@" not in self.id:
             raise UserError(f"task {self.id!r}: an id reads family/name@version")
         if ":" not in self.adapter:
             raise UserError(f"task {self.id}: the adapter reads module:Class, got {self.adapter!r}")
         if self.max_steps is not None and (type(self.max_steps) is not int or self.max_steps < 1):
-            raise UserError(f"task {self.id}: max_steps is a whole number of steps from 1 on, or absent; got {self.max_steps!r}")
+            raise UserError(
+                f"task {self.id}: max_steps is a whole number of steps from 1 on, or absent; got {self.max_steps!r}"
+            )
         if not isinstance(self.params, Mapping):
-            raise UserError(f"task {self.id}: params is a table of names and values, got {self.params!r}")
+            raise UserError(
+                f"task {self.id}: params is a table of names and values, got {self.params!r}"
+            )
         try:
             json.dumps(dict(self.params), allow_nan=False)
         except (TypeError, ValueError) as fault:
@@ -161,7 +171,9 @@ class Suite:
 
     def __post_init__(self) -> None:
         if type(self.episodes) is not int or self.episodes < 1:
-            raise UserError(f"suite {self.name}: episodes is a whole number from 1 on, got {self.episodes!r}")
+            raise UserError(
+                f"suite {self.name}: episodes is a whole number from 1 on, got {self.episodes!r}"
+            )
 
     def episodes_of(self, task: Task) -> int:
         """Episodes of this task, by the protocol."""
@@ -177,7 +189,11 @@ class Perturbation:
     params: Mapping[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        params = json.dumps(dict(self.params), sort_keys=True, separators=(",", ":")) if self.params else ""
+        params = (
+            json.dumps(dict(self.params), sort_keys=True, separators=(",", ":"))
+            if self.params
+            else ""
+        )
         return f"{self.name}:{self.severity}{params}"
 
 

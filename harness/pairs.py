@@ -15,7 +15,18 @@ from harness.core import Normaliser, Task, UserError
 from harness.plan import Plan, PlanItem
 from harness.store import read_episodes, read_run
 
-__all__ = ["Key", "Pair", "Side", "TaskPairs", "differing", "measure", "pair_up", "played", "read_side", "value"]
+__all__ = [
+    "Key",
+    "Pair",
+    "Side",
+    "TaskPairs",
+    "differing",
+    "measure",
+    "pair_up",
+    "played",
+    "read_side",
+    "value",
+]
 
 Key = tuple[str, int, tuple[str, ...]]
 """Task id, seed and perturbations."""
@@ -101,9 +112,14 @@ def played(run: Mapping[str, Any]) -> Plan:
     ends = run.get("stopped")
     if not ends:
         return plan
-    if not isinstance(ends, dict) or not all(type(end) is int and end >= 0 for end in ends.values()):
+    if not isinstance(ends, dict) or not all(
+        type(end) is int and end >= 0 for end in ends.values()
+    ):
         raise UserError("run.json was changed by hand: `stopped` holds numbers of episodes by task")
-    items = tuple(dataclasses.replace(item, episodes=ends.get(item.task.id, item.episodes)) for item in plan.items)
+    items = tuple(
+        dataclasses.replace(item, episodes=ends.get(item.task.id, item.episodes))
+        for item in plan.items
+    )
     return dataclasses.replace(plan, items=tuple(item for item in items if item.episodes))
 
 
@@ -119,7 +135,9 @@ def read_side(path: Path, name: str = "") -> Side:
     try:
         whole, plan = Plan.from_json(run["plan"]), played(run)
     except (KeyError, TypeError, ValueError, AttributeError) as fault:
-        raise UserError(f"{path}/run.json was changed by hand or is no run of ours: {fault!r}") from None
+        raise UserError(
+            f"{path}/run.json was changed by hand or is no run of ours: {fault!r}"
+        ) from None
     tasks = {item.task.id: item.task for item in whole.items}
     values: dict[Key, float] = {}
     for number, line in enumerate(read_episodes(path), 1):
@@ -128,9 +146,13 @@ def read_side(path: Path, name: str = "") -> Side:
             found = value(tasks[key[0]], line)
             known = plan.locate(*key) is not None or whole.locate(*key) is not None
         except (KeyError, TypeError, AttributeError, ValueError) as fault:
-            raise UserError(f"{path}/episodes.jsonl, line {number} is no episode of this run: {fault!r}. Remove that line") from None
+            raise UserError(
+                f"{path}/episodes.jsonl, line {number} is no episode of this run: {fault!r}. Remove that line"
+            ) from None
         if not known:
-            raise UserError(f"{path}/episodes.jsonl, line {number}: run.json does not plan {key[0]} with seed {key[1]}. Remove that line")
+            raise UserError(
+                f"{path}/episodes.jsonl, line {number}: run.json does not plan {key[0]} with seed {key[1]}. Remove that line"
+            )
         if found is not None and found == found and plan.locate(*key) is not None:
             values.setdefault(key, found)
     return Side(name or str(path), path, run, plan, values)
@@ -143,17 +165,35 @@ def differing(new: PlanItem, base: PlanItem) -> list[str]:
         if mine != theirs:
             if isinstance(mine, dict) and isinstance(theirs, dict):
                 inner = [key for key in {**theirs, **mine} if mine.get(key) != theirs.get(key)]
-                found += [f"{label}.{key} {mine.get(key)!r} instead of {theirs.get(key)!r}" for key in inner]
+                found += [
+                    f"{label}.{key} {mine.get(key)!r} instead of {theirs.get(key)!r}"
+                    for key in inner
+                ]
             else:
                 found.append(f"{label} {mine!r} instead of {theirs!r}")
     for package in {**base.packages, **new.packages}:
         versions = new.packages.get(package), base.packages.get(package)
         if versions[0] != versions[1]:
             found.append(f"package {package} {versions[0]} instead of {versions[1]}")
-    return found or (["the protocol's hash, not its fields: one run.json was changed"] if new.protocol != base.protocol else [])
+    return found or (
+        ["the protocol's hash, not its fields: one run.json was changed"]
+        if new.protocol != base.protocol
+        else []
+    )
 
 
-FIELDS = ("id", "adapter", "params", "max_steps", "success", "rule", "score", "normaliser", "control_hz", "first_seed")
+FIELDS = (
+    "id",
+    "adapter",
+    "params",
+    "max_steps",
+    "success",
+    "rule",
+    "score",
+    "normaliser",
+    "control_hz",
+    "first_seed",
+)
 
 
 def _content(task: Task) -> list[Any]:
@@ -164,7 +204,11 @@ def _content(task: Task) -> list[Any]:
 def refuse_other_protocols(new: Plan, base: Plan) -> None:
     """Raises UserError that names task and field unless the tasks that both plans have are played by the same protocol."""
     older = {item.task.name: item for item in base.items}
-    different = [(item, differing(item, older[item.task.name])) for item in new.items if item.task.name in older]
+    different = [
+        (item, differing(item, older[item.task.name]))
+        for item in new.items
+        if item.task.name in older
+    ]
     different = [(item, fields) for item, fields in different if fields]
     if different:
         item, fields = different[0]
@@ -196,14 +240,20 @@ def _of_item(plan: Plan, number: int) -> Iterable[Key]:
     """The cases of an item, by seed."""
     item = plan.items[number]
     arms = [arm for arm in range(len(plan.arms)) if plan.plays(number, arm)]
-    cases = (plan.case(number, arm * item.episodes + episode) for episode in range(item.episodes) for arm in arms)
+    cases = (
+        plan.case(number, arm * item.episodes + episode)
+        for episode in range(item.episodes)
+        for arm in arms
+    )
     return ((item.task.id, case.seed, tuple(map(str, case.perturbations))) for case in cases)
 
 
 def _nothing_shared(base: Side, new: Side) -> str:
     tasks = {item.task.id for item in base.plan.items} & {item.task.id for item in new.plan.items}
     if not tasks:
-        first = [side.plan.items[0].task.id if side.plan.items else "nothing" for side in (base, new)]
+        first = [
+            side.plan.items[0].task.id if side.plan.items else "nothing" for side in (base, new)
+        ]
         return f"the runs share no task: {base.name} played {first[0]}, {new.name} {first[1]}, among others. Play the same suite"
     return (
         f"the runs share {len(tasks)} tasks but no case: seed {new.plan.seed} against {base.plan.seed}. A pair is a task, a seed and its "

@@ -12,7 +12,17 @@ from typing import Any
 
 from harness.core import Case, Missing, Normaliser, Perturbation, Reference, Task
 
-__all__ = ["SEED_STRIDE", "NotRun", "Plan", "PlanItem", "label", "package_versions", "protocol_hash", "task_from_json", "task_to_json"]
+__all__ = [
+    "SEED_STRIDE",
+    "NotRun",
+    "Plan",
+    "PlanItem",
+    "label",
+    "package_versions",
+    "protocol_hash",
+    "task_from_json",
+    "task_to_json",
+]
 
 SEED_STRIDE = 1_000_000
 """Runs with different `--seed` share no episode: episode k of run seed s has the seed first_seed + s * SEED_STRIDE + k."""
@@ -83,9 +93,19 @@ class NotRun:
     references: tuple[Reference, ...] = ()
 
     @classmethod
-    def of(cls, suite: str, task: Task, missing: Missing, perturbation: str | None = None) -> NotRun:
+    def of(
+        cls, suite: str, task: Task, missing: Missing, perturbation: str | None = None
+    ) -> NotRun:
         """The row of a task."""
-        return cls(task.id, task.domain, suite, missing.reason, missing.remedy, perturbation, task.references)
+        return cls(
+            task.id,
+            task.domain,
+            suite,
+            missing.reason,
+            missing.remedy,
+            perturbation,
+            task.references,
+        )
 
 
 @dataclass(frozen=True)
@@ -110,18 +130,25 @@ class Plan:
 
     def count(self, item: int) -> int:
         """The number of cases of an item that are played."""
-        return self.items[item].episodes * sum(self.plays(item, arm) for arm in range(len(self.arms)))
+        return self.items[item].episodes * sum(
+            self.plays(item, arm) for arm in range(len(self.arms))
+        )
 
     def plays(self, item: int, arm: int) -> bool:
         """Whether arm number `arm` is played in an item: the unperturbed one always, the others where they have something to change."""
         if arm == 0:
             return True
         entry = self.items[item]
-        return (entry.arms is None or arm - 1 in entry.arms) and (entry.task.id, label(self.arms[arm])) not in self._not_applicable()
+        return (entry.arms is None or arm - 1 in entry.arms) and (
+            entry.task.id,
+            label(self.arms[arm]),
+        ) not in self._not_applicable()
 
     def _not_applicable(self) -> set[tuple[str, str]]:
         found: set[tuple[str, str]] = _cached(
-            self, "_skipped", lambda: {(row.task, row.perturbation) for row in self.not_run if row.perturbation}
+            self,
+            "_skipped",
+            lambda: {(row.task, row.perturbation) for row in self.not_run if row.perturbation},
         )
         return found
 
@@ -129,7 +156,9 @@ class Plan:
         """Case `number` of an item, 0 <= number < episodes * arms: the episodes of the first arm, then of the second, played or not."""
         entry = self.items[item]
         arm, episode = divmod(number, entry.episodes)
-        return Case(entry.task, entry.task.first_seed + self.seed * SEED_STRIDE + episode, self.arms[arm])
+        return Case(
+            entry.task, entry.task.first_seed + self.seed * SEED_STRIDE + episode, self.arms[arm]
+        )
 
     def locate(self, task: str, seed: int, perturbations: Sequence[str]) -> tuple[int, int] | None:
         """(item, number) of a stored result, or None if it is not of this plan."""
@@ -142,20 +171,29 @@ class Plan:
         return (item, arm * entry.episodes + episode) if 0 <= episode < entry.episodes else None
 
     def _index(self) -> dict[str, int]:
-        found: dict[str, int] = _cached(self, "_items", lambda: {item.task.id: k for k, item in enumerate(self.items)})
+        found: dict[str, int] = _cached(
+            self, "_items", lambda: {item.task.id: k for k, item in enumerate(self.items)}
+        )
         return found
 
     def _arm_index(self) -> dict[tuple[str, ...], int]:
-        found: dict[tuple[str, ...], int] = _cached(self, "_arms", lambda: {tuple(map(str, arm)): k for k, arm in enumerate(self.arms)})
+        found: dict[tuple[str, ...], int] = _cached(
+            self, "_arms", lambda: {tuple(map(str, arm)): k for k, arm in enumerate(self.arms)}
+        )
         return found
 
     @property
     def hash(self) -> str:
         """12 hexadecimal digits over everything that will be played."""
-        return hashlib.blake2b(json.dumps(self._identity(), sort_keys=True).encode(), digest_size=6).hexdigest()
+        return hashlib.blake2b(
+            json.dumps(self._identity(), sort_keys=True).encode(), digest_size=6
+        ).hexdigest()
 
     def _identity(self) -> list[Any]:
-        items = [[item.suite, item.protocol, item.episodes, *([] if item.arms is None else [item.arms])] for item in self.items]
+        items = [
+            [item.suite, item.protocol, item.episodes, *([] if item.arms is None else [item.arms])]
+            for item in self.items
+        ]
         return [items, self.seed, [[str(p) for p in arm] for arm in self.perturbations]]
 
     def to_json(self) -> dict[str, Any]:
@@ -173,11 +211,22 @@ class Plan:
         """The inverse of to_json."""
         return cls(
             items=tuple(
-                PlanItem(**{**item, "task": task_from_json(item["task"]), "arms": _whole(item.get("arms"))}) for item in fields["items"]
+                PlanItem(
+                    **{
+                        **item,
+                        "task": task_from_json(item["task"]),
+                        "arms": _whole(item.get("arms")),
+                    }
+                )
+                for item in fields["items"]
             ),
             seed=fields["seed"],
-            perturbations=tuple(tuple(Perturbation(**p) for p in arm) for arm in fields["perturbations"]),
-            not_run=tuple(NotRun(**{**row, "references": _references(row)}) for row in fields["not_run"]),
+            perturbations=tuple(
+                tuple(Perturbation(**p) for p in arm) for arm in fields["perturbations"]
+            ),
+            not_run=tuple(
+                NotRun(**{**row, "references": _references(row)}) for row in fields["not_run"]
+            ),
         )
 
     def differences(self, other: Plan) -> Iterator[str]:
@@ -185,19 +234,29 @@ class Plan:
         if self.seed != other.seed:
             yield f"seed {self.seed} instead of {other.seed}"
         mine, theirs = ({item.task.id: item for item in plan.items} for plan in (self, other))
-        for text, names in (("added", mine.keys() - theirs.keys()), ("dropped", theirs.keys() - mine.keys())):
+        for text, names in (
+            ("added", mine.keys() - theirs.keys()),
+            ("dropped", theirs.keys() - mine.keys()),
+        ):
             if names:
                 yield f"{len(names)} task{'s' if len(names) > 1 else ''} {text} ({', '.join(sorted(names)[:3])}{', ...' if len(names) > 3 else ''})"
         shared = [(mine[name], theirs[name]) for name in mine if name in theirs]
-        episodes = {(new.episodes, old.episodes) for new, old in shared if new.episodes != old.episodes}
+        episodes = {
+            (new.episodes, old.episodes) for new, old in shared if new.episodes != old.episodes
+        }
         for new_count, old_count in sorted(episodes):
             yield f"{new_count} episodes a task instead of {old_count}"
         for new, old in shared:
             if new.protocol != old.protocol:
                 packages = {
-                    name: (version, old.packages.get(name)) for name, version in new.packages.items() if old.packages.get(name) != version
+                    name: (version, old.packages.get(name))
+                    for name, version in new.packages.items()
+                    if old.packages.get(name) != version
                 }
-                what = ", ".join(f"{name} {a} instead of {b}" for name, (a, b) in packages.items()) or "another rule, horizon or parameter"
+                what = (
+                    ", ".join(f"{name} {a} instead of {b}" for name, (a, b) in packages.items())
+                    or "another rule, horizon or parameter"
+                )
                 yield f"another protocol for {new.task.id}: {what}"
                 break
         if self.arms != other.arms:

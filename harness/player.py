@@ -59,7 +59,16 @@ class Player:
         self._broken: str | None = None
         self._closing = False
         self._changed = threading.Condition()
-        self._loop = Lanes(asking, reads, history, lanes=lanes, groups=groups, watch=self._watch, report=self._report, filming=filming)
+        self._loop = Lanes(
+            asking,
+            reads,
+            history,
+            lanes=lanes,
+            groups=groups,
+            watch=self._watch,
+            report=self._report,
+            filming=filming,
+        )
         self._thread = threading.Thread(target=self._play, name="lanes", daemon=True)
         self._thread.start()
 
@@ -97,7 +106,11 @@ class Player:
             low = len(self._buffer) // 2
             self._changed.notify_all()
         until = time.monotonic() + POLL_S
-        while time.monotonic() < until and self._broken is None and not (len(self._buffer) <= low and self._outcomes):
+        while (
+            time.monotonic() < until
+            and self._broken is None
+            and not (len(self._buffer) <= low and self._outcomes)
+        ):
             time.sleep(0.005)
         with self._changed:
             outcomes, self._outcomes = self._outcomes, []

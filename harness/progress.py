@@ -87,7 +87,11 @@ class LiveProgress:
 
         console = Console(stderr=True)
         self._bar = Progress(
-            TextColumn("playing"), BarColumn(bar_width=30), TextColumn("{task.fields[words]}"), console=console, transient=True
+            TextColumn("playing"),
+            BarColumn(bar_width=30),
+            TextColumn("{task.fields[words]}"),
+            console=console,
+            transient=True,
         )
         self._task = self._bar.add_task("", total=1, words="starting")
         self._bar.start()
@@ -98,7 +102,9 @@ class LiveProgress:
         now = time.monotonic()
         if now - self._last > 0.05:
             self._last = now
-            self._bar.update(self._task, total=max(1, tally.total), completed=tally.done, words=tally.words())
+            self._bar.update(
+                self._task, total=max(1, tally.total), completed=tally.done, words=tally.words()
+            )
 
     def say(self, text: str) -> None:
         """Print it above the bar."""
@@ -112,4 +118,8 @@ class LiveProgress:
 
 def progress_for(stream: object = None) -> Progress:
     """Live in a terminal, plain elsewhere."""
-    return LiveProgress() if getattr(stream or sys.stderr, "isatty", lambda: False)() else PlainProgress()
+    return (
+        LiveProgress()
+        if getattr(stream or sys.stderr, "isatty", lambda: False)()
+        else PlainProgress()
+    )

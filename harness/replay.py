@@ -44,7 +44,11 @@ class Undisturbed(Plan):
     def case(self, item: int, number: int) -> Case:
         """Case `number` of an item, as the simulator has it."""
         case = super().case(item, number)
-        return Case(case.task, case.seed, tuple(part for part in case.perturbations if part.name not in KINDS))
+        return Case(
+            case.task,
+            case.seed,
+            tuple(part for part in case.perturbations if part.name not in KINDS),
+        )
 
 
 class Replayer(Agent):
@@ -82,10 +86,15 @@ def plan_of(run: Mapping[str, Any]) -> Plan:
     try:
         plan = Plan.from_json(run["plan"])
         numbers = [plan.seed, *(item.episodes for item in plan.items)]
-        if not all(type(number) is int and 0 <= number <= 1_000_000 for number in numbers) or 0 in numbers[1:]:
+        if (
+            not all(type(number) is int and 0 <= number <= 1_000_000 for number in numbers)
+            or 0 in numbers[1:]
+        ):
             raise ValueError("a seed or a number of episodes is out of range")
     except (AttributeError, KeyError, TypeError, ValueError, UserError) as fault:
-        raise UserError(f"run.json holds no plan of ours: {fault!r}. It was changed by hand") from None
+        raise UserError(
+            f"run.json holds no plan of ours: {fault!r}. It was changed by hand"
+        ) from None
     return plan
 
 
@@ -117,14 +126,33 @@ class Verified:
         count = len(self.differences)
         if not (self.replayed or count):
             return f"{looked}: not verified, there is nothing to play"
-        found = "all as recorded" if self.passed else f"{count} difference{'s' if count > 1 else ''}"
+        found = (
+            "all as recorded" if self.passed else f"{count} difference{'s' if count > 1 else ''}"
+        )
         return f"{looked}: {found}"
 
 
 def table(differences: Iterable[Difference]) -> str:
     """A row a difference."""
-    rows = [[d.task, "" if d.seed is None else d.seed, d.case[:10], d.what, _short(d.recorded), _short(d.expected)] for d in differences]
-    return str(tabulate(rows, ["task", "seed", "case", "what", "recorded", "should be, or is"], tablefmt="simple", disable_numparse=True))
+    rows = [
+        [
+            d.task,
+            "" if d.seed is None else d.seed,
+            d.case[:10],
+            d.what,
+            _short(d.recorded),
+            _short(d.expected),
+        ]
+        for d in differences
+    ]
+    return str(
+        tabulate(
+            rows,
+            ["task", "seed", "case", "what", "recorded", "should be, or is"],
+            tablefmt="simple",
+            disable_numparse=True,
+        )
+    )
 
 
 def _short(value: object) -> str:
@@ -135,10 +163,18 @@ def _short(value: object) -> str:
 class _Checked:
     """Takes the replays in a run directory's place, and compares each with its line."""
 
-    def __init__(self, plan: Plan, lines: Mapping[Place, Mapping[str, Any]], traces: Mapping[str, Recorded], found: Verified) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        lines: Mapping[Place, Mapping[str, Any]],
+        traces: Mapping[str, Recorded],
+        found: Verified,
+    ) -> None:
         """`lines` are those of one arm, so that an undisturbed case is of one of them."""
         self._lines = lines
-        self._of_case = {plan.case(*place).id: (plan.items[place[0]].task, line) for place, line in lines.items()}
+        self._of_case = {
+            plan.case(*place).id: (plan.items[place[0]].task, line) for place, line in lines.items()
+        }
         self._traces = traces
         self._found = found
         self.counts = {"finished": 0, "agent_error": 0, "successes": 0}
@@ -155,23 +191,47 @@ class _Checked:
         self._found.replayed += 1
         again = dataclasses.asdict(result)
         recorded = self._traces[line["case"]]
-        pairs = {name: (line[name], again[name]) for name in COMPARED if not (name == "digest" and kind.inexact)}
+        pairs = {
+            name: (line[name], again[name])
+            for name in COMPARED
+            if not (name == "digest" and kind.inexact)
+        }
         if result.status == "error":
             pairs = {"the simulator": ("an episode", result.error)}
         elif result.status == "agent_error" and line["status"] != "agent_error":
             pairs = {"the actions": (f"{recorded.length} for {line['steps']} steps", result.error)}
         else:
-            told = {name: value for name, value in line["metrics"].items() if name != "clipped_actions"}
-            names = again["metrics"].keys() | (told.keys() if not line["perturbations"] else set())  # a perturbation may tell more
-            pairs |= {f"metrics.{name}": (told.get(name), again["metrics"].get(name)) for name in sorted(names)}
-            pairs["the trace's digest"] = (recorded.digest, line["digest"]) if kind.inexact else (recorded.digest, again["digest"])
+            told = {
+                name: value for name, value in line["metrics"].items() if name != "clipped_actions"
+            }
+            names = again["metrics"].keys() | (
+                told.keys() if not line["perturbations"] else set()
+            )  # a perturbation may tell more
+            pairs |= {
+                f"metrics.{name}": (told.get(name), again["metrics"].get(name))
+                for name in sorted(names)
+            }
+            pairs["the trace's digest"] = (
+                (recorded.digest, line["digest"])
+                if kind.inexact
+                else (recorded.digest, again["digest"])
+            )
         for what, (before, after) in pairs.items():
             if not _same(before, after, kind.tolerance if kind.inexact else 0.0):
-                self._found.differences.append(Difference(what, before, after, task.id, result.seed, line["case"]))
+                self._found.differences.append(
+                    Difference(what, before, after, task.id, result.seed, line["case"])
+                )
         if trace is not None and not line["perturbations"]:
             if trace.instruction != recorded.instruction:
                 self._found.differences.append(
-                    Difference("the instruction", recorded.instruction, trace.instruction, task.id, result.seed, line["case"])
+                    Difference(
+                        "the instruction",
+                        recorded.instruction,
+                        trace.instruction,
+                        task.id,
+                        result.seed,
+                        line["case"],
+                    )
                 )
             if recorded.pixels and trace.pixels:
                 self.images += 1
@@ -179,7 +239,9 @@ class _Checked:
 
 
 def _same(one: Any, other: Any, tolerance: float) -> bool:
-    numbers = all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in (one, other))
+    numbers = all(
+        isinstance(value, (int, float)) and not isinstance(value, bool) for value in (one, other)
+    )
     if numbers and tolerance:
         return math.isclose(one, other, rel_tol=tolerance, abs_tol=tolerance)
     return bool(one == other) and (numbers or type(one) is type(other))
@@ -206,23 +268,36 @@ def verify(
     lines = lines_at(path, plan, chosen)
     reads = [f"{name.rstrip('?')}?" for name in reads_of(described) if name != "expert"]
     here = {item for item, _ in chosen}
-    items = [dataclasses.replace(item, affinity=affinity_key(item.task)) if k in here else item for k, item in enumerate(plan.items)]
+    items = [
+        dataclasses.replace(item, affinity=affinity_key(item.task)) if k in here else item
+        for k, item in enumerate(plan.items)
+    ]
     bare = Undisturbed.of(dataclasses.replace(plan, items=tuple(items)))
     images = drawn_otherwise = 0
     for arm in range(len(plan.arms)):
-        mine = {place: line for place, line in lines.items() if place[1] // plan.items[place[0]].episodes == arm}
+        mine = {
+            place: line
+            for place, line in lines.items()
+            if place[1] // plan.items[place[0]].episodes == arm
+        }
         if not mine:
             continue
         checked = _Checked(bare, mine, files.traces, found)
         coordinator = Coordinator(bare, checked, progress, options.shuffle)
         coordinator.tally.total = len(mine)
-        spec = AgentSpec("replay", "harness.replay:Replayer", {"run": os.fspath(path.resolve()), "arm": arm, "reads": reads})
+        spec = AgentSpec(
+            "replay",
+            "harness.replay:Replayer",
+            {"run": os.fspath(path.resolve()), "arm": arm, "reads": reads},
+        )
         try:
             play_cases(coordinator, spec, options, progress)
         finally:
             progress.close(coordinator.tally)
         for row in coordinator.not_run.values():
-            found.differences.append(Difference("cannot be played here", row.reason, row.remedy, row.task))
+            found.differences.append(
+                Difference("cannot be played here", row.reason, row.remedy, row.task)
+            )
         images += checked.images
         drawn_otherwise += checked.drawn_otherwise
     if drawn_otherwise:

@@ -96,7 +96,12 @@ class Lanes:
 
     def playing(self) -> list[Any]:
         """The tickets of the episodes under way."""
-        return [lane.episode.ticket for group in self._groups for lane in group.lanes if lane.episode is not None]
+        return [
+            lane.episode.ticket
+            for group in self._groups
+            for lane in group.lanes
+            if lane.episode is not None
+        ]
 
     def turn(self, feed: Feed) -> None:
         """One round over all groups: take the answers, step, refill, ask again."""
@@ -140,8 +145,14 @@ class Lanes:
             self._report(Outcome(ticket, None, missing=unreadable.missing))
         except UserError as wrong:  # the adapter says what is wrong with the task itself
             watch.deadline = 0.0
-            remedy = "leave it out for this task" if case.perturbations else "correct the task's params"
-            self._report(Outcome(ticket, None, missing=Missing(str(wrong), remedy), arm=bool(case.perturbations)))
+            remedy = (
+                "leave it out for this task" if case.perturbations else "correct the task's params"
+            )
+            self._report(
+                Outcome(
+                    ticket, None, missing=Missing(str(wrong), remedy), arm=bool(case.perturbations)
+                )
+            )
         except NotApplicable as unsuited:
             watch.deadline = 0.0
             self._report(Outcome(ticket, None, missing=unsuited.missing, arm=True))
@@ -195,7 +206,11 @@ class Lanes:
         try:
             actions = list(answer.actions)
         except TypeError:
-            self._end(lane, "agent_error", f"Answer.actions must be a sequence of actions, got {type(answer.actions).__name__}")
+            self._end(
+                lane,
+                "agent_error",
+                f"Answer.actions must be a sequence of actions, got {type(answer.actions).__name__}",
+            )
             return
         if not actions:
             self._end(lane, "agent_error", "an Answer needs at least one action")
@@ -250,10 +265,16 @@ class Lanes:
         """One step of a simulator that several lanes share; its fault is the fault of all of them."""
         begun = clock()
         seats = [lane.seat for lane, _ in moves.values() if lane.seat is not None]
-        self._watch.guard("simulator", seats[0].patience, [lane.episode.ticket for lane, _ in moves.values() if lane.episode is not None])
+        self._watch.guard(
+            "simulator",
+            seats[0].patience,
+            [lane.episode.ticket for lane, _ in moves.values() if lane.episode is not None],
+        )
         ended: list[tuple[_Lane, str]] = []
         try:
-            seen: Any = seats[0].step_together({number: action for number, (_, action) in moves.items()})
+            seen: Any = seats[0].step_together(
+                {number: action for number, (_, action) in moves.items()}
+            )
             for number, (lane, action) in moves.items():
                 step: TimeStep = seen[number]
                 assert lane.episode is not None
@@ -285,7 +306,11 @@ class Lanes:
         assert episode is not None
         lane.episode = None
         try:
-            outcome = Outcome.finished(episode, ended) if reason is None else Outcome.failed(episode, status, reason)
+            outcome = (
+                Outcome.finished(episode, ended)
+                if reason is None
+                else Outcome.failed(episode, status, reason)
+            )
         except Exception as fault:  # the adapter's last metrics make no score
             outcome = Outcome.failed(episode, "error", describe(fault))
         try:
@@ -306,4 +331,8 @@ class _Group:
 
 
 def _reason(where: str, fault: BaseException) -> str:
-    return f"the simulator did not return from {where}" if isinstance(fault, Hung) else f"{where}: {describe(fault)}"
+    return (
+        f"the simulator did not return from {where}"
+        if isinstance(fault, Hung)
+        else f"{where}: {describe(fault)}"
+    )

@@ -37,14 +37,24 @@ class GateRounds:
     """Rounds balanced over tasks. With a test, it stops at the first whole round after which the test decides; without, at the last."""
 
     def __init__(
-        self, plan: Plan, base: Mapping[Key, float], *, margin: float, alpha: float, sequential: bool, most: int | None = None
+        self,
+        plan: Plan,
+        base: Mapping[Key, float],
+        *,
+        margin: float,
+        alpha: float,
+        sequential: bool,
+        most: int | None = None,
     ) -> None:
         """base: what the base came to in every case. most: cases to play at most. Raises UserError when not one round fits."""
         self._plan = plan
         self._base = base
         self.total_rounds, self._until = round_sizes([item.episodes for item in plan.items])
         if most is not None:
-            cost = [sum(self._until(k, r) * len(_arms(plan, k)) for k in range(len(plan.items))) for r in range(self.total_rounds + 1)]
+            cost = [
+                sum(self._until(k, r) * len(_arms(plan, k)) for k in range(len(plan.items)))
+                for r in range(self.total_rounds + 1)
+            ]
             fits = [r for r in range(1, self.total_rounds + 1) if cost[r] <= most]
             if not fits:
                 raise UserError(
@@ -53,7 +63,11 @@ class GateRounds:
             self.total_rounds = fits[-1]
         self.rule = f"gate, margin {margin:g}, alpha {alpha:g}, {'sequential' if sequential else 'all at once'}, {self.total_rounds} rounds"
         kinds = [measure(item.task) for item in plan.items]
-        self._test = SequentialTest([kind != "sign" for kind in kinds], margin, alpha) if sequential else None
+        self._test = (
+            SequentialTest([kind != "sign" for kind in kinds], margin, alpha)
+            if sequential
+            else None
+        )
         self._kinds = kinds
         self._values: list[dict[int, float]] = [{} for _ in plan.items]
         self.differences: list[np.ndarray] = []
@@ -73,7 +87,9 @@ class GateRounds:
         if found is not None:
             self._values[item].setdefault(number, found)
         while (
-            self.decided is None and len(self.differences) < self.total_rounds and (row := self._round(len(self.differences))) is not None
+            self.decided is None
+            and len(self.differences) < self.total_rounds
+            and (row := self._round(len(self.differences))) is not None
         ):
             self.differences.append(row)
             if self._test is not None:
@@ -99,7 +115,11 @@ class GateRounds:
 
     def more(self) -> bool:
         """Open some more, unless it is enough, or so many are open already that the next look should come first."""
-        if self.enough or self._open >= self.total_rounds or self._open - len(self.differences) > self._step:
+        if (
+            self.enough
+            or self._open >= self.total_rounds
+            or self._open - len(self.differences) > self._step
+        ):
             return False
         self._open = min(self.total_rounds, self._open + self._step)
         return True
@@ -121,7 +141,9 @@ class WidthRounds:
     def __init__(self, plan: Plan, width: float, alpha: float = 0.05) -> None:
         """Raises UserError unless 0 < width < 1."""
         if not 0 < width < 1:
-            raise UserError(f"--until-width must lie between 0 and 1, got {width}: 0.2 stops at an interval of 20 points")
+            raise UserError(
+                f"--until-width must lie between 0 and 1, got {width}: 0.2 stops at an interval of 20 points"
+            )
         self.rule = f"until width {width:g}"
         self._plan, self._width, self._alpha = plan, width, alpha
         self.raw = [item.task.id for item in plan.items if measure(item.task) == "sign"]
@@ -144,13 +166,19 @@ class WidthRounds:
         if found is None or self._done[item]:
             return
         self._known[item].setdefault(number, found)
-        while not self._done[item] and len(self._values[item]) < entry.episodes and self._whole(item, len(self._values[item])):
+        while (
+            not self._done[item]
+            and len(self._values[item]) < entry.episodes
+            and self._whole(item, len(self._values[item]))
+        ):
             self._values[item].append(self._known[item][len(self._values[item])])
             self._done[item] = self._narrow(item)
 
     def _whole(self, item: int, episode: int) -> bool:
         entry = self._plan.items[item]
-        return all(arm * entry.episodes + episode in self._known[item] for arm in _arms(self._plan, item))
+        return all(
+            arm * entry.episodes + episode in self._known[item] for arm in _arms(self._plan, item)
+        )
 
     def _narrow(self, item: int) -> bool:
         values, kind = self._values[item], measure(self._plan.items[item].task)
@@ -167,7 +195,11 @@ class WidthRounds:
         step = max(1, -(-AT_ONCE // len(self._plan.items)))
         grown = False
         for item, entry in enumerate(self._plan.items):
-            if not self._done[item] and self._open[item] < entry.episodes and self._open[item] - len(self._values[item]) <= step:
+            if (
+                not self._done[item]
+                and self._open[item] < entry.episodes
+                and self._open[item] - len(self._values[item]) <= step
+            ):
                 self._open[item] = min(entry.episodes, self._open[item] + step)
                 grown = True
         return grown
@@ -175,9 +207,14 @@ class WidthRounds:
     @property
     def enough(self) -> bool:
         """Whether nothing more needs to be played."""
-        return all(done or len(v) == item.episodes for done, v, item in zip(self._done, self._values, self._plan.items))
+        return all(
+            done or len(v) == item.episodes
+            for done, v, item in zip(self._done, self._values, self._plan.items)
+        )
 
     def ends(self) -> dict[str, int]:
         """Episodes by task that count: the prefix that decided, or all that were opened where it is not enough yet."""
         found = zip(self._plan.items, self._done, self._values, self._open)
-        return {item.task.id: len(values) if done else opened for item, done, values, opened in found}
+        return {
+            item.task.id: len(values) if done else opened for item, done, values, opened in found
+        }

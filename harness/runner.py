@@ -81,14 +81,27 @@ class RunSummary:
         """What came of it and what to do next, in a line or two."""
         lines = [self.stopped] if self.stopped else []
         if self.missing:
-            lines.append(f"{self.missing} of {self.planned} cases have no score; the same command plays them again")
+            lines.append(
+                f"{self.missing} of {self.planned} cases have no score; the same command plays them again"
+            )
         if not self.planned:
             lines.append("nothing could run: see the reasons above, or `bench doctor`")
-        return "\n".join([*lines, f"run directory: {self.path}", f"next: bench report {self.path} --format markdown"])
+        return "\n".join(
+            [
+                *lines,
+                f"run directory: {self.path}",
+                f"next: bench report {self.path} --format markdown",
+            ]
+        )
 
 
 def make_plan(
-    chosen: Sequence[tuple[Suite, Task]], spec: AgentSpec, *, episodes: int | None, seed: int, perturb: Sequence[Arm] = ()
+    chosen: Sequence[tuple[Suite, Task]],
+    spec: AgentSpec,
+    *,
+    episodes: int | None,
+    seed: int,
+    perturb: Sequence[Arm] = (),
 ) -> Plan:
     """The plan of these tasks for this agent; what cannot run here is a row with its reason. Each case of `perturb` has its unperturbed twin.
 
@@ -97,7 +110,9 @@ def make_plan(
     if episodes is not None and not 1 <= episodes <= 1_000_000:
         raise UserError(f"--episodes must lie between 1 and 1000000, got {episodes}")
     if not 0 <= seed <= 1000:
-        raise UserError(f"--seed must lie between 0 and 1000, got {seed}: it chooses one of a thousand disjoint sets of episodes")
+        raise UserError(
+            f"--seed must lie between 0 and 1000, got {seed}: it chooses one of a thousand disjoint sets of episodes"
+        )
     needs_expert = "expert" in spec.kind().reads
     items: list[PlanItem] = []
     not_run: list[NotRun] = []
@@ -109,15 +124,29 @@ def make_plan(
         try:
             missing = kind.missing(task)
             if missing is None and needs_expert and not kind.has_expert(task):
-                missing = Missing("this task has no expert", "play it with another agent, for example --agent uniform")
+                missing = Missing(
+                    "this task has no expert",
+                    "play it with another agent, for example --agent uniform",
+                )
             affinity = affinity_key(task)
         except (KeyError, TypeError, ValueError, AttributeError) as fault:
-            raise UserError(f"task {task.id}: its params do not fit {task.adapter}: {describe(fault)}") from None
+            raise UserError(
+                f"task {task.id}: its params do not fit {task.adapter}: {describe(fault)}"
+            ) from None
         if missing is not None:
             not_run.append(NotRun.of(suite.name, task, missing))
         else:
             packages = kind.versions()
-            items.append(PlanItem(suite.name, task, episodes or suite.episodes_of(task), protocol_hash(task, packages), packages, affinity))
+            items.append(
+                PlanItem(
+                    suite.name,
+                    task,
+                    episodes or suite.episodes_of(task),
+                    protocol_hash(task, packages),
+                    packages,
+                    affinity,
+                )
+            )
     plan = perturbed(items, spec.kind(), perturb)
     end_probes()
     return dataclasses.replace(plan, seed=seed, not_run=(*not_run, *plan.not_run))
@@ -125,7 +154,9 @@ def make_plan(
 
 def default_directory(spec: AgentSpec, suites: Sequence[str], plan: Plan, rule: str = "") -> Path:
     """runs/AGENT-SUITE-HASH: the same command finds its own directory again."""
-    digest = hashlib.blake2b(f"{spec.fingerprint()} {plan.hash}{rule and ' ' + rule}".encode(), digest_size=4).hexdigest()
+    digest = hashlib.blake2b(
+        f"{spec.fingerprint()} {plan.hash}{rule and ' ' + rule}".encode(), digest_size=4
+    ).hexdigest()
     name = re.sub(r"[^A-Za-z0-9.,_-]+", "_", f"{spec.name}-{','.join(suites)}")[:80]
     return Path("runs") / f"{name}-{digest}"
 
@@ -159,7 +190,9 @@ def play(
     Example: `play(spec, ["smoke"], make_plan(...), Path("runs/mine"), RunOptions(), PlainProgress())`.
     """
     if not options.agent_timeout > 0 or not math.isfinite(options.agent_timeout):
-        raise UserError(f"--agent-timeout must be a number of seconds above 0, got {options.agent_timeout}")
+        raise UserError(
+            f"--agent-timeout must be a number of seconds above 0, got {options.agent_timeout}"
+        )
     if options.video != "none":
         from harness.video import check_video
 
@@ -168,7 +201,9 @@ def play(
     if options.resume and not (path / "run.json").exists():
         raise UserError(f"--resume: there is no run at {path}; leave --resume out to start one")
     try:
-        run = describe_run(spec, suites, options.command) | ({"stopping": stopping.rule} if stopping else {})
+        run = describe_run(spec, suites, options.command) | (
+            {"stopping": stopping.rule} if stopping else {}
+        )
         directory = RunDirectory(path, run, plan)
     except StorageFull as full:
         raise UserError(f"{full}. Make room, or choose another place with --out") from None
@@ -186,7 +221,11 @@ def play(
             play_cases(coordinator, spec, options, progress)
         if coordinator.not_run or coordinator.not_applicable:
             directory.not_run((*coordinator.not_run.values(), *coordinator.not_applicable.values()))
-        if stopping is not None and stopping.enough and any(stopping.ends()[item.task.id] < item.episodes for item in plan.items):
+        if (
+            stopping is not None
+            and stopping.enough
+            and any(stopping.ends()[item.task.id] < item.episodes for item in plan.items)
+        ):
             directory.stop(stopping.ends())
         complete = True
     except StorageFull as full:
@@ -203,7 +242,11 @@ def play(
         if unused:
             directory.discard_if_unused()
     gone = sum(map(plan.count, coordinator.not_run))
-    gone += sum(plan.items[item].episodes for item, _ in coordinator.not_applicable if item not in coordinator.not_run)
+    gone += sum(
+        plan.items[item].episodes
+        for item, _ in coordinator.not_applicable
+        if item not in coordinator.not_run
+    )
     missing = directory.missing() - gone
     total = plan.total - gone
     if stopping is not None:
@@ -215,7 +258,9 @@ def play(
             if plan.plays(item, arm)
         ]
         total, missing = len(counted), len(counted) - sum(counted)
-    rows = tuple(row for row in (*plan.not_run, *coordinator.not_run.values()) if row.perturbation is None)
+    rows = tuple(
+        row for row in (*plan.not_run, *coordinator.not_run.values()) if row.perturbation is None
+    )
     return RunSummary(path, total, missing, coordinator.tally.agent_errors, rows, stopped)
 
 
@@ -225,18 +270,26 @@ def _shelf(path: Path, plan: Plan, options: RunOptions, progress: Progress) -> A
         return None
     from harness.video import Shelf, draws_frames
 
-    blind = sorted({item.task.id.partition("/")[0] for item in plan.items if not draws_frames(item.task)})
+    blind = sorted(
+        {item.task.id.partition("/")[0] for item in plan.items if not draws_frames(item.task)}
+    )
     if blind:
-        progress.say(f"no videos of {', '.join(blind)}, unless the agent reads pictures there; `bench show` prints their episodes as text")
+        progress.say(
+            f"no videos of {', '.join(blind)}, unless the agent reads pictures there; `bench show` prints their episodes as text"
+        )
     return Shelf(path, options.video_limit)
 
 
-def play_cases(coordinator: Coordinator, spec: AgentSpec, options: RunOptions, progress: Progress) -> None:
+def play_cases(
+    coordinator: Coordinator, spec: AgentSpec, options: RunOptions, progress: Progress
+) -> None:
     """Play what the coordinator hands out, here or in workers. Raises as `play` does."""
     kind = spec.kind()
     served = kind.served or kind.gpus > 0
     workers = options.workers
-    filming = None if options.video == "none" else Filming(failures_only=options.video == "failures")
+    filming = (
+        None if options.video == "none" else Filming(failures_only=options.video == "failures")
+    )
     if importlib.util.find_spec("ray") is None and workers != 0:
         remedy = "the package ray is not installed: pip install 'bench[ray]', or --workers 0 to play in this process"
         if workers is not None or options.ray_address is not None:
@@ -246,8 +299,16 @@ def play_cases(coordinator: Coordinator, spec: AgentSpec, options: RunOptions, p
     if workers == 0 and options.ray_address is None:
         from harness.here import play_here
 
-        progress.say("playing in this process: a simulator that crashes takes the run with it (--workers 1 protects)")
-        play_here(coordinator, spec, lanes=options.lanes or 1, agent_timeout=options.agent_timeout, filming=filming)
+        progress.say(
+            "playing in this process: a simulator that crashes takes the run with it (--workers 1 protects)"
+        )
+        play_here(
+            coordinator,
+            spec,
+            lanes=options.lanes or 1,
+            agent_timeout=options.agent_timeout,
+            filming=filming,
+        )
         return
     from harness.cluster import play_on_ray
 

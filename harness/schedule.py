@@ -24,7 +24,9 @@ class Ticket(NamedTuple):
 class Queue:
     """Hands out each case that is not done once, and again when it is given back. Nothing is listed: a million cases cost a counter a task."""
 
-    def __init__(self, plan: Plan, done: Callable[[int, int], bool], shuffle: int | None = None) -> None:
+    def __init__(
+        self, plan: Plan, done: Callable[[int, int], bool], shuffle: int | None = None
+    ) -> None:
         """`shuffle` seeds another order, in which affinity plays no part: results must not depend on it."""
         self._plan = plan
         self._done = done
@@ -49,7 +51,9 @@ class Queue:
         return (
             number
             for number in order
-            if played[number // episodes] and not self._done(item, number) and (item, number // episodes) not in self._dropped_arms
+            if played[number // episodes]
+            and not self._done(item, number)
+            and (item, number // episodes) not in self._dropped_arms
         )
 
     def restart(self) -> None:
@@ -113,6 +117,8 @@ class Queue:
     def drop(self, item: int) -> Iterator[Ticket]:
         """Hand out no more cases of this item; yields those that had not been handed out."""
         self._dropped.add(item)
-        yield from (ticket for ticket in self._again[self._plan.items[item].affinity] if ticket.item == item)
+        yield from (
+            ticket for ticket in self._again[self._plan.items[item].affinity] if ticket.item == item
+        )
         for number in self._fresh[item]:
             yield Ticket(item, number)

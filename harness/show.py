@@ -12,7 +12,17 @@ import numpy as np
 from tabulate import tabulate
 
 from harness.asking import Watch, describe
-from harness.core import BadAction, Case, Discrete, Element, Elements, Text, TimeStep, UIAction, UserError
+from harness.core import (
+    BadAction,
+    Case,
+    Discrete,
+    Element,
+    Elements,
+    Text,
+    TimeStep,
+    UIAction,
+    UserError,
+)
 from harness.environments import Environments, Seat
 from harness.episode import Episode
 from harness.evidence import FIELDS
@@ -72,7 +82,10 @@ def find(run: str | os.PathLike[str], name: str) -> Recording:
     found: dict[str, dict[str, Any]] = {}
     for line in _lines(run):
         short = f"{line['task'].rpartition('@')[0]}:{line['seed']}"
-        if (len(name) > 3 and line["case"].startswith(name)) or name in (short, f"{line['task']}:{line['seed']}"):
+        if (len(name) > 3 and line["case"].startswith(name)) or name in (
+            short,
+            f"{line['task']}:{line['seed']}",
+        ):
             found[line["case"]] = line
     if not found:
         raise UserError(
@@ -80,26 +93,50 @@ def find(run: str | os.PathLike[str], name: str) -> Recording:
         )
     if len(found) > 1:
         some = ", ".join(
-            f"{case[:10]} ({line['task']} seed {line['seed']} {' '.join(line['perturbations'])})" for case, line in found.items()
+            f"{case[:10]} ({line['task']} seed {line['seed']} {' '.join(line['perturbations'])})"
+            for case, line in found.items()
         )
         raise UserError(f"{name!r} names {len(found)} episodes: {some[:500]}")
     case, line = next(iter(found.items()))
     place = plan.locate(line["task"], line["seed"], line["perturbations"])
     if place is None:
-        raise UserError(f"the plan of {run} has no {line['task']} seed {line['seed']}: `bench verify {run}` says more")
+        raise UserError(
+            f"the plan of {run} has no {line['task']} seed {line['seed']}: `bench verify {run}` says more"
+        )
     actions = _actions(run, case)
     if actions is None:
-        raise UserError(f"the episode {case} has no trace: an episode that ended in an error leaves none ({line['error']})")
+        raise UserError(
+            f"the episode {case} has no trace: an episode that ended in an error leaves none ({line['error']})"
+        )
     reads = tuple(entry.rstrip("?") for entry in reads_of(described) if entry != "expert")
     history = described["agent"].get("history", 1)
-    return Recording(Path(run), plan.case(*place), Undisturbed.of(plan).case(*place), line, actions, reads, history)
+    return Recording(
+        Path(run),
+        plan.case(*place),
+        Undisturbed.of(plan).case(*place),
+        line,
+        actions,
+        reads,
+        history,
+    )
 
 
 def _lines(run: str | os.PathLike[str]) -> Iterator[dict[str, Any]]:
     for number, line in enumerate(read_episodes(run), 1):
-        good = isinstance(line, dict) and line.keys() == FIELDS and all(isinstance(line[name], str) for name in ("case", "task", "ended"))
-        if not (good and type(line["seed"]) is int and isinstance(line["perturbations"], list) and isinstance(line["metrics"], dict)):
-            raise UserError(f"{run}/episodes.jsonl, line {number} is no episode; `bench verify {run}` says more")
+        good = (
+            isinstance(line, dict)
+            and line.keys() == FIELDS
+            and all(isinstance(line[name], str) for name in ("case", "task", "ended"))
+        )
+        if not (
+            good
+            and type(line["seed"]) is int
+            and isinstance(line["perturbations"], list)
+            and isinstance(line["metrics"], dict)
+        ):
+            raise UserError(
+                f"{run}/episodes.jsonl, line {number} is no episode; `bench verify {run}` says more"
+            )
         yield line
 
 
@@ -137,7 +174,9 @@ class Again:
         episode = Episode(None, recording.bare)
         episode.begin(self.seat, seen, (), 1)
         views = [view for view in views if view in brief.observation]
-        screen = next((name for name, spec in brief.observation.items() if isinstance(spec, Elements)), None)
+        screen = next(
+            (name for name, spec in brief.observation.items() if isinstance(spec, Elements)), None
+        )
         elements: tuple[Element, ...] = ()
         yield self._moment(0, None, elements, seen, pipeline, views)
         for number, action in enumerate(recording.actions[: self.until], 1):
@@ -145,7 +184,9 @@ class Again:
             try:
                 seen = self._step(action)
             except BadAction as refused:
-                raise UserError(f"the simulator refuses the recorded action {number}: {refused}. `bench verify` says more") from None
+                raise UserError(
+                    f"the simulator refuses the recorded action {number}: {refused}. `bench verify` says more"
+                ) from None
             episode.advance(action, seen)
             yield self._moment(number, action, elements, seen, pipeline, views)
         if self.until >= len(recording.actions):
@@ -157,11 +198,31 @@ class Again:
         return self.seat.step_together({self.seat.lane: action})[self.seat.lane]
 
     def _moment(
-        self, step: int, action: Any, elements: tuple[Element, ...], seen: TimeStep, pipeline: Pipeline | None, views: Sequence[str]
+        self,
+        step: int,
+        action: Any,
+        elements: tuple[Element, ...],
+        seen: TimeStep,
+        pipeline: Pipeline | None,
+        views: Sequence[str],
     ) -> Moment:
         if pipeline is not None:
-            return Moment(step, action, elements, seen, pipeline.say(seen.instruction), pipeline.see(views, seen, step, True) or {})
-        return Moment(step, action, elements, seen, seen.instruction, {view: _read(seen, view) for view in views})
+            return Moment(
+                step,
+                action,
+                elements,
+                seen,
+                pipeline.say(seen.instruction),
+                pipeline.see(views, seen, step, True) or {},
+            )
+        return Moment(
+            step,
+            action,
+            elements,
+            seen,
+            seen.instruction,
+            {view: _read(seen, view) for view in views},
+        )
 
 
 def _read(seen: TimeStep, view: str) -> Any:
@@ -169,7 +230,9 @@ def _read(seen: TimeStep, view: str) -> Any:
     return value() if callable(value) else value
 
 
-def show(recording: Recording, *, format: str = "auto", step: int | None = None, out: Path | None = None) -> Shown:
+def show(
+    recording: Recording, *, format: str = "auto", step: int | None = None, out: Path | None = None
+) -> Shown:
     """Play the episode again and write its video, with `step` the picture there, or return its transcript.
 
     `format`: `video`, `text`, or `auto`: text where actions are text or a screen's, or where there are no pictures. The text of the result
@@ -179,7 +242,9 @@ def show(recording: Recording, *, format: str = "auto", step: int | None = None,
         raise UserError(f"--step {step}: this episode has the steps 0 to {len(recording.actions)}")
     pictures = draws_frames(recording.case.task)
     if format == "video" and not pictures:
-        raise UserError(f"{recording.case.task.id} has no pictures: leave --format out, and read the transcript")
+        raise UserError(
+            f"{recording.case.task.id} has no pictures: leave --format out, and read the transcript"
+        )
     worded = bool(recording.actions) and isinstance(recording.actions[0], (str, UIAction))
     if format == "text" or not pictures or (format == "auto" and worded and step is None):
         with Again(recording, step) as again:
@@ -194,7 +259,9 @@ def show(recording: Recording, *, format: str = "auto", step: int | None = None,
         file.parent.mkdir(parents=True, exist_ok=True)
         write_whole(file, content)
     except OSError as fault:
-        raise UserError(f"cannot write {file}: {fault.strerror}. Choose another file with --out") from None
+        raise UserError(
+            f"cannot write {file}: {fault.strerror}. Choose another file with --out"
+        ) from None
     return Shown(str(file), again.same is not False)
 
 
@@ -270,7 +337,9 @@ def transcript(recording: Recording, again: Again, only_last: bool = False) -> I
 def _texts(recording: Recording, seat: Seat, case: Case) -> list[str]:
     """The views to print: the texts that the agent read, else the first text on offer."""
     seat.reset(recording.bare)
-    texts = [name for name, spec in seat.adapter.brief.observation.items() if isinstance(spec, Text)]
+    texts = [
+        name for name, spec in seat.adapter.brief.observation.items() if isinstance(spec, Text)
+    ]
     return [name for name in texts if name in recording.reads] or texts[:1]
 
 
@@ -291,7 +360,10 @@ def _ui_words(action: UIAction, elements: Sequence[Element]) -> str:
         said.append(repr(action.text))
     if action.direction is not None:
         said.append(action.direction)
-    for ref, x, y, word in ((action.ref, action.x, action.y, "on"), (action.to_ref, action.to_x, action.to_y, "to")):
+    for ref, x, y, word in (
+        (action.ref, action.x, action.y, "on"),
+        (action.to_ref, action.to_x, action.to_y, "to"),
+    ):
         element = _at(elements, ref, x, y)
         place = "" if x is None or y is None else f"({x:g}, {y:g})"
         if element is not None:
@@ -303,13 +375,17 @@ def _ui_words(action: UIAction, elements: Sequence[Element]) -> str:
     return " ".join(said)
 
 
-def _at(elements: Sequence[Element], ref: int | None, x: float | None, y: float | None) -> Element | None:
+def _at(
+    elements: Sequence[Element], ref: int | None, x: float | None, y: float | None
+) -> Element | None:
     """The element of this ref, or the smallest one at this point; of equal ones the one on top."""
     if ref is not None:
         return next((element for element in elements if element.ref == ref), None)
     if x is None or y is None:
         return None
-    under = [e for e in reversed(elements) if e.x <= x < e.x + e.width and e.y <= y < e.y + e.height]
+    under = [
+        e for e in reversed(elements) if e.x <= x < e.x + e.width and e.y <= y < e.y + e.height
+    ]
     return min(under, key=lambda element: element.width * element.height, default=None)
 
 
@@ -346,5 +422,15 @@ def failures(run: str | os.PathLike[str]) -> str:
     ]
     head = ["case", "task", "seed", "perturbed", "steps", "why it ended", "at the end"]
     return (
-        str(tabulate(rows, head, tablefmt="simple", disable_numparse=True, maxcolwidths=[None] * 5 + [60, 80])) if rows else "no failures"
+        str(
+            tabulate(
+                rows,
+                head,
+                tablefmt="simple",
+                disable_numparse=True,
+                maxcolwidths=[None] * 5 + [60, 80],
+            )
+        )
+        if rows
+        else "no failures"
     )

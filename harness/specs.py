@@ -19,7 +19,18 @@ import numpy as np
 from harness.errors import BadAction
 from harness.ui import UI, Elements
 
-__all__ = ["UI", "ActionSpec", "BadAction", "Box", "Discrete", "Elements", "MultiDiscrete", "Spec", "Text", "Texts"]
+__all__ = [
+    "UI",
+    "ActionSpec",
+    "BadAction",
+    "Box",
+    "Discrete",
+    "Elements",
+    "MultiDiscrete",
+    "Spec",
+    "Text",
+    "Texts",
+]
 
 
 @dataclass(frozen=True)
@@ -61,7 +72,11 @@ class Box:
     def _few(self) -> list[tuple[float, float]] | None:
         """(low, high) of each element where they are few and finite: then a loop in Python is faster than numpy."""
         lows, highs = self._limits
-        if len(self.shape) != 1 or lows.size > 24 or not (np.isfinite(lows).all() and np.isfinite(highs).all()):
+        if (
+            len(self.shape) != 1
+            or lows.size > 24
+            or not (np.isfinite(lows).all() and np.isfinite(highs).all())
+        ):
             return None
         return list(zip(lows.tolist(), highs.tolist()))
 
@@ -88,7 +103,12 @@ class Box:
         """The action as this spec's dtype, and whether it had to be clipped into the bounds; always a copy. Raises BadAction on anything that is
         not a finite real array of the right shape, and on fractions where integers are due."""
         few = self._few
-        if few is not None and type(action) is np.ndarray and action.dtype == self._dtype and action.shape == self.shape:
+        if (
+            few is not None
+            and type(action) is np.ndarray
+            and action.dtype == self._dtype
+            and action.shape == self.shape
+        ):
             for value, (low, high) in zip(action.tolist(), few):
                 if not low <= value <= high:
                     break
@@ -96,12 +116,18 @@ class Box:
                 return action.copy(), False
         array = np.asarray(action)
         if array.dtype.kind not in "fiu":
-            raise BadAction(f"expected numbers ({self.dtype}) of shape {self.shape}, got {array.dtype} from {type(action).__name__}")
+            raise BadAction(
+                f"expected numbers ({self.dtype}) of shape {self.shape}, got {array.dtype} from {type(action).__name__}"
+            )
         if array.shape != self.shape:
             raise BadAction(f"expected an action of shape {self.shape}, got {array.shape}")
         if not np.isfinite(array).all():
             raise BadAction("the action holds NaN or infinity")
-        if self._dtype.kind in "iu" and array.dtype.kind == "f" and (array != np.floor(array)).any():
+        if (
+            self._dtype.kind in "iu"
+            and array.dtype.kind == "f"
+            and (array != np.floor(array)).any()
+        ):
             raise BadAction(f"expected integers ({self.dtype}), got {array.tolist()}")
         lows, highs = self._limits
         clipped = bool((array < lows).any() or (array > highs).any())
@@ -113,19 +139,25 @@ class Box:
         """The action as this spec's dtype. Raises BadAction also when it is out of bounds."""
         array, clipped = self.take(action)
         if clipped:
-            raise BadAction(f"the action is outside its bounds [{self.low}, {self.high}]: {np.asarray(action)!r}")
+            raise BadAction(
+                f"the action is outside its bounds [{self.low}, {self.high}]: {np.asarray(action)!r}"
+            )
         return array
 
     def sample(self, rng: np.random.Generator) -> np.ndarray:
         """Uniform within the bounds; a standard normal where a side is unbounded."""
         if self._few is not None and self._dtype.kind == "f":
             lows, highs = self._limits
-            return np.minimum(lows + rng.random(self.shape) * (highs - lows), highs).astype(self._dtype)
+            return np.minimum(lows + rng.random(self.shape) * (highs - lows), highs).astype(
+                self._dtype
+            )
         lows, highs = (limit.astype(np.float64) for limit in self._limits)
         if self._dtype.kind in "iu":
             highs = highs + 1.0
         bounded = np.isfinite(lows) & np.isfinite(highs)
-        uniform = rng.uniform(np.where(bounded, lows, 0.0), np.where(bounded, highs, 1.0), self.shape)
+        uniform = rng.uniform(
+            np.where(bounded, lows, 0.0), np.where(bounded, highs, 1.0), self.shape
+        )
         normal = rng.standard_normal(self.shape)
         values = np.where(bounded, uniform, normal)
         if self._dtype.kind in "iu":
@@ -152,7 +184,9 @@ class Discrete:
 
     def __post_init__(self) -> None:
         if self.n < 1 or not 0 <= self.noop < self.n or (self.names and len(self.names) != self.n):
-            raise ValueError(f"Discrete: needs n >= 1, a noop below n and no names or n of them; got {self}")
+            raise ValueError(
+                f"Discrete: needs n >= 1, a noop below n and no names or n of them; got {self}"
+            )
 
     def problem(self, value: Any) -> str | None:
         """Why `value` does not conform, or None."""
@@ -168,7 +202,9 @@ class Discrete:
             try:
                 action = operator.index(action)
             except TypeError:
-                raise BadAction(f"expected an integer from 0 to {self.n - 1}, got {type(action).__name__} {action!r}") from None
+                raise BadAction(
+                    f"expected an integer from 0 to {self.n - 1}, got {type(action).__name__} {action!r}"
+                ) from None
         if 0 <= action < self.n:
             return action, False
         raise BadAction(f"action {action} does not exist; expected 0 to {self.n - 1}")
@@ -205,9 +241,13 @@ class MultiDiscrete:
         """The action as int64 (nothing is ever clipped). Raises BadAction on a wrong shape, dtype or value."""
         array = np.asarray(action)
         if array.dtype.kind not in "iu" or array.shape != (len(self.nvec),):
-            raise BadAction(f"expected {len(self.nvec)} integers, got {array.dtype} of shape {array.shape}")
+            raise BadAction(
+                f"expected {len(self.nvec)} integers, got {array.dtype} of shape {array.shape}"
+            )
         if (array < 0).any() or (array >= np.asarray(self.nvec)).any():
-            raise BadAction(f"action {array.tolist()} does not exist; the numbers of choices are {self.nvec}")
+            raise BadAction(
+                f"action {array.tolist()} does not exist; the numbers of choices are {self.nvec}"
+            )
         return array.astype(np.int64), False
 
     def check(self, action: Any) -> np.ndarray:

@@ -35,17 +35,26 @@ def read_run(path: str | os.PathLike[str]) -> dict[str, Any]:
     try:
         run = json.loads(file.read_text())
     except FileNotFoundError:
-        raise UserError(f"{path} is not a run directory: it has no run.json. `bench run ... --out {path}` makes one") from None
+        raise UserError(
+            f"{path} is not a run directory: it has no run.json. `bench run ... --out {path}` makes one"
+        ) from None
     except (OSError, ValueError) as fault:
         raise UserError(f"{file} cannot be read: {fault}") from None
     if not isinstance(run, dict) or run.get("schema") != SCHEMA:
         found = run.get("schema") if isinstance(run, dict) else type(run).__name__
-        raise UserError(f"{file} has the schema {found!r}; this version reads {SCHEMA}. Read it with the version of bench that wrote it")
-    for name, parts in (("agent", ("entry", "args", "fingerprint")), ("plan", ("hash", "items", "seed", "perturbations", "not_run"))):
+        raise UserError(
+            f"{file} has the schema {found!r}; this version reads {SCHEMA}. Read it with the version of bench that wrote it"
+        )
+    for name, parts in (
+        ("agent", ("entry", "args", "fingerprint")),
+        ("plan", ("hash", "items", "seed", "perturbations", "not_run")),
+    ):
         part = run.get(name)
         lacking = [each for each in parts if not isinstance(part, dict) or each not in part]
         if lacking:
-            raise UserError(f"{file} lacks {name}.{lacking[0]}: it was changed by hand or is no run of ours")
+            raise UserError(
+                f"{file} lacks {name}.{lacking[0]}: it was changed by hand or is no run of ours"
+            )
     return run
 
 
@@ -74,19 +83,28 @@ class RunDirectory:
         self.path = Path(path)
         self.plan = plan
         if self.path.is_dir() and not (self.path / "run.json").exists():
-            foreign = sorted({entry.name for entry in self.path.iterdir()} - {"traces", "episodes.jsonl", "run.json.new"})
+            foreign = sorted(
+                {entry.name for entry in self.path.iterdir()}
+                - {"traces", "episodes.jsonl", "run.json.new"}
+            )
             if foreign:
-                raise UserError(f"{self.path} holds other things ({', '.join(foreign[:3])}) and no run: choose another place with --out")
+                raise UserError(
+                    f"{self.path} holds other things ({', '.join(foreign[:3])}) and no run: choose another place with --out"
+                )
         try:
             (self.path / "traces").mkdir(parents=True, exist_ok=True)
             self._episodes = open(self.path / "episodes.jsonl", "ab+", buffering=0)  # noqa: SIM115 - held for the life of the run
         except OSError as fault:
-            raise UserError(f"cannot write to {self.path}: {fault.strerror}. Choose another place with --out") from None
+            raise UserError(
+                f"cannot write to {self.path}: {fault.strerror}. Choose another place with --out"
+            ) from None
         try:
             fcntl.flock(self._episodes, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             self._episodes.close()
-            raise UserError(f"{self.path} is being written by another run. Wait for it, or choose another place with --out") from None
+            raise UserError(
+                f"{self.path} is being written by another run. Wait for it, or choose another place with --out"
+            ) from None
         try:
             self._run = self._adopt(dict(run))
             self._done = [_unplayed(plan, number) for number in range(len(plan.items))]
@@ -113,8 +131,15 @@ class RunDirectory:
         self._made = not file.exists()
         if self._made:
             if self._episodes.tell():
-                raise UserError(f"{self.path} has episodes but no run.json: it cannot go on. Choose another place with --out")
-            run |= {"schema": SCHEMA, "created": _now(), "finished": None, "plan": self.plan.to_json()}
+                raise UserError(
+                    f"{self.path} has episodes but no run.json: it cannot go on. Choose another place with --out"
+                )
+            run |= {
+                "schema": SCHEMA,
+                "created": _now(),
+                "finished": None,
+                "plan": self.plan.to_json(),
+            }
             self._write(run)
             return run
         old = read_run(self.path)
@@ -128,7 +153,9 @@ class RunDirectory:
         differences += self.plan.differences(Plan.from_json(old["plan"]))
         rules = run.get("stopping"), old.get("stopping")
         if rules[0] != rules[1]:
-            differences.append(f"{rules[0] or 'all episodes'} instead of {rules[1] or 'all episodes'}")
+            differences.append(
+                f"{rules[0] or 'all episodes'} instead of {rules[1] or 'all episodes'}"
+            )
         if differences or old["plan"]["hash"] != self.plan.hash:
             what = "; ".join(differences) or "another plan"
             raise UserError(
@@ -170,7 +197,9 @@ class RunDirectory:
                     raise ValueError(status)
             except (KeyError, TypeError, ValueError):
                 file = self.path / "episodes.jsonl"
-                raise UserError(f"{file}, line {number} is no episode: the file was changed by hand. Remove that line") from None
+                raise UserError(
+                    f"{file}, line {number} is no episode: the file was changed by hand. Remove that line"
+                ) from None
             if place is not None and status != "error" and not self.done(*place):
                 self._mark(*place, status, success)
 
@@ -214,7 +243,9 @@ class RunDirectory:
     def not_run(self, rows: tuple[NotRun, ...]) -> None:
         """Record tasks that turned out not to run here."""
         known = {(row["task"], row.get("perturbation")) for row in self._run["plan"]["not_run"]}
-        self._run["plan"]["not_run"] += [dataclasses.asdict(row) for row in rows if (row.task, row.perturbation) not in known]
+        self._run["plan"]["not_run"] += [
+            dataclasses.asdict(row) for row in rows if (row.task, row.perturbation) not in known
+        ]
         self._write(self._run)
 
     def stop(self, ends: Mapping[str, int]) -> None:
@@ -238,7 +269,10 @@ class RunDirectory:
 
 def _unplayed(plan: Plan, item: int) -> bytearray:
     """A byte a case: 0 where it is to be played, 1 where there is nothing to play."""
-    return bytearray().join(bytes([not plan.plays(item, arm)]) * plan.items[item].episodes for arm in range(len(plan.arms)))
+    return bytearray().join(
+        bytes([not plan.plays(item, arm)]) * plan.items[item].episodes
+        for arm in range(len(plan.arms))
+    )
 
 
 class _room:
@@ -247,9 +281,13 @@ class _room:
     def __enter__(self) -> None:
         return None
 
-    def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, trace: object) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: object
+    ) -> None:
         if isinstance(fault, OSError):
-            raise StorageFull(f"cannot write the run directory: {fault.strerror or fault}") from fault
+            raise StorageFull(
+                f"cannot write the run directory: {fault.strerror or fault}"
+            ) from fault
 
 
 def _now() -> str:

@@ -47,14 +47,18 @@ class Trace:
             texts = self.actions.get("texts", self.actions.get("ui"))
             return len(texts) if texts is not None else int(self.actions["shape"][0])
         except (AttributeError, KeyError, IndexError, TypeError, ValueError) as fault:
-            raise UserError(f"the trace of {self.case} is damaged: {type(fault).__name__}: {fault}") from None
+            raise UserError(
+                f"the trace of {self.case} is damaged: {type(fault).__name__}: {fault}"
+            ) from None
 
     def decoded(self) -> list[Any]:
         """The actions, in order: int, str, array or UIAction. Raises UserError when they are damaged."""
         try:
             return self._decoded()
         except (zlib.error, ValueError, TypeError, KeyError, AttributeError) as fault:
-            raise UserError(f"the trace of {self.case} is damaged: {type(fault).__name__}: {fault}") from None
+            raise UserError(
+                f"the trace of {self.case} is damaged: {type(fault).__name__}: {fault}"
+            ) from None
 
     def _decoded(self) -> list[Any]:
         if "texts" in self.actions:
@@ -82,7 +86,12 @@ def encode_actions(actions: Sequence[Any]) -> dict[str, Any]:
         array = np.zeros(0, np.uint8)
     elif plain:
         array = array.astype(np.min_scalar_type(int(array.max())))
-    return {"plain": plain, "dtype": array.dtype.str, "shape": list(array.shape), "data": zlib.compress(array.tobytes(), 1)}
+    return {
+        "plain": plain,
+        "dtype": array.dtype.str,
+        "shape": list(array.shape),
+        "data": zlib.compress(array.tobytes(), 1),
+    }
 
 
 def action_bytes(actions: Sequence[Any]) -> bytes:
@@ -104,7 +113,16 @@ class TraceWriter:
     def append(self, trace: Trace) -> None:
         """Write one record in one piece. Raises OSError when the disk is full; then the record is not in the file."""
         if self._file is None:
-            number = max((int(part.stem.partition("-")[2]) for part in self._folder.glob("part-*.msgpack")), default=-1) + 1
+            number = (
+                max(
+                    (
+                        int(part.stem.partition("-")[2])
+                        for part in self._folder.glob("part-*.msgpack")
+                    ),
+                    default=-1,
+                )
+                + 1
+            )
             self._file = open(self._folder / f"part-{number:04d}.msgpack", "xb", buffering=0)  # noqa: SIM115 - held for the life of the run
         record = msgpack.packb(vars(trace))
         before = self._file.tell()

@@ -125,7 +125,9 @@ class UI:
     def __post_init__(self) -> None:
         unknown = set(self.kinds) - set(UI_KINDS)
         if unknown or "wait" not in self.kinds or self.width < 1 or self.height < 1:
-            raise ValueError(f"UI: needs a screen, and of the kinds {', '.join(UI_KINDS)} wait at least, which does nothing; got {self}")
+            raise ValueError(
+                f"UI: needs a screen, and of the kinds {', '.join(UI_KINDS)} wait at least, which does nothing; got {self}"
+            )
         if "key" in self.kinds and not self.keys:
             raise ValueError("UI: the kind key needs keys")
 
@@ -143,7 +145,9 @@ class UI:
         given = self._given(action)
         kind = given.pop("kind", None)
         if not isinstance(kind, str) or kind not in self.kinds:
-            raise BadAction(f"the kind of UI action {kind!r} does not exist here; expected one of {', '.join(self.kinds)}")
+            raise BadAction(
+                f"the kind of UI action {kind!r} does not exist here; expected one of {', '.join(self.kinds)}"
+            )
         form = FIELDS[kind]
         taken: dict[str, Any] = {}
         clipped = False
@@ -156,14 +160,18 @@ class UI:
             if name in form.needs or (name in form.takes and name in given):
                 taken[name] = getattr(self, f"_{name}")(kind, given.pop(name, None))
         if given:
-            raise BadAction(f"a {kind} has no {' or '.join(sorted(given))}; it takes {_described(form)}")
+            raise BadAction(
+                f"a {kind} has no {' or '.join(sorted(given))}; it takes {_described(form)}"
+            )
         return UIAction(kind, **taken), clipped
 
     def check(self, action: Any) -> UIAction:
         """The action. Raises BadAction also when a point is not on the screen."""
         taken, clipped = self.take(action)
         if clipped:
-            raise BadAction(f"the action {action!r} points outside of the screen of {self.width} x {self.height} px")
+            raise BadAction(
+                f"the action {action!r} points outside of the screen of {self.width} x {self.height} px"
+            )
         return taken
 
     def sample(self, rng: np.random.Generator) -> UIAction:
@@ -198,26 +206,38 @@ class UI:
         if isinstance(action, UIAction):
             return action.fields()
         if not isinstance(action, Mapping):
-            raise BadAction(f"expected a UIAction or a mapping of its fields, got {type(action).__name__} {action!r:.200}")
+            raise BadAction(
+                f"expected a UIAction or a mapping of its fields, got {type(action).__name__} {action!r:.200}"
+            )
         unknown = [name for name in action if name not in ACTION_FIELDS]
         if unknown:
-            raise BadAction(f"a UI action has no field {unknown[0]!r}; its fields are {', '.join(sorted(ACTION_FIELDS))}")
+            raise BadAction(
+                f"a UI action has no field {unknown[0]!r}; its fields are {', '.join(sorted(ACTION_FIELDS))}"
+            )
         return {name: value for name, value in action.items() if value is not None}
 
-    def _place(self, kind: str, names: tuple[str, str, str], given: dict[str, Any]) -> tuple[dict[str, Any], bool]:
+    def _place(
+        self, kind: str, names: tuple[str, str, str], given: dict[str, Any]
+    ) -> tuple[dict[str, Any], bool]:
         x_name, y_name, ref_name = names
         x, y, ref = (given.pop(name, None) for name in names)
         if (ref is None) == (x is None and y is None):
-            raise BadAction(f"a {kind} needs {x_name} and {y_name}, or {ref_name}, and not both; got {x!r}, {y!r} and {ref!r}")
+            raise BadAction(
+                f"a {kind} needs {x_name} and {y_name}, or {ref_name}, and not both; got {x!r}, {y!r} and {ref!r}"
+            )
         if ref is not None:
             if not self.refs:
-                raise BadAction(f"elements have no refs here: give the {kind} {x_name} and {y_name}")
+                raise BadAction(
+                    f"elements have no refs here: give the {kind} {x_name} and {y_name}"
+                )
             try:
                 number = operator.index(ref)
             except TypeError:
                 number = -1
             if isinstance(ref, (bool, np.bool_)) or number < 0:
-                raise BadAction(f"{ref_name} must be the ref of an element, an integer, got {ref!r}")
+                raise BadAction(
+                    f"{ref_name} must be the ref of an element, an integer, got {ref!r}"
+                )
             return {ref_name: number}, False
         place, moved = {}, False
         for name, value, size in ((x_name, x, self.width), (y_name, y, self.height)):
@@ -230,16 +250,22 @@ class UI:
         if not isinstance(text, str) or not text:
             raise BadAction(f"a {kind} needs a text that is not empty, got {text!r}")
         if kind == "key" and text not in self.keys:
-            raise BadAction(f"the key {text!r} does not exist here; expected one of {', '.join(self.keys)}")
+            raise BadAction(
+                f"the key {text!r} does not exist here; expected one of {', '.join(self.keys)}"
+            )
         if kind == "open_app" and self.apps and text not in self.apps:
-            raise BadAction(f"the app {text!r} does not exist here; expected one of {', '.join(self.apps)}")
+            raise BadAction(
+                f"the app {text!r} does not exist here; expected one of {', '.join(self.apps)}"
+            )
         if len(text) > self.max_length:
             raise BadAction(f"expected at most {self.max_length} characters, got {len(text)}")
         return text
 
     def _direction(self, kind: str, direction: Any) -> str:
         if not isinstance(direction, str) or direction not in DIRECTIONS:
-            raise BadAction(f"a {kind} needs a direction, one of {', '.join(DIRECTIONS)}, got {direction!r}")
+            raise BadAction(
+                f"a {kind} needs a direction, one of {', '.join(DIRECTIONS)}, got {direction!r}"
+            )
         return direction
 
     def _amount(self, kind: str, amount: Any) -> float:
@@ -257,7 +283,11 @@ class UI:
 
 
 def _number(kind: str, name: str, value: Any) -> float:
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (numbers.Real, np.number)) or not math.isfinite(value):
+    if (
+        isinstance(value, (bool, np.bool_))
+        or not isinstance(value, (numbers.Real, np.number))
+        or not math.isfinite(value)
+    ):
         raise BadAction(f"a {kind} needs a finite number as {name}, got {value!r}")
     return float(value)
 
@@ -318,7 +348,10 @@ class Elements:
             if element.parent not in known:
                 return f"the element {element.ref} stands ahead of its parent {element.parent}, or that is not listed"
             box = (element.x, element.y, element.width, element.height)
-            if not all(isinstance(number, float) and math.isfinite(number) for number in box) or min(box[2:]) < 0:
+            if (
+                not all(isinstance(number, float) and math.isfinite(number) for number in box)
+                or min(box[2:]) < 0
+            ):
                 return f"the box {box} of the element {element.ref} is none of finite floats with sizes of 0 or more"
             known.add(element.ref)
         return None

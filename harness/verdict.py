@@ -25,7 +25,17 @@ from harness.stats import (
     wilson,
 )
 
-__all__ = ["CORRECTIONS", "Comparison", "Flip", "GroupRow", "PairRow", "check_limits", "compare_pairs", "more_pairs", "pool"]
+__all__ = [
+    "CORRECTIONS",
+    "Comparison",
+    "Flip",
+    "GroupRow",
+    "PairRow",
+    "check_limits",
+    "compare_pairs",
+    "more_pairs",
+    "pool",
+]
 
 CORRECTIONS = ("holm", "bh", "none")
 POWER = 0.8
@@ -135,12 +145,18 @@ class Comparison:
 def check_limits(margin: float, alpha: float) -> None:
     """Raises UserError unless 0 < margin < 1 and 0 < alpha < 0.5."""
     if not 0 < margin < 1:
-        raise UserError(f"--margin must lie between 0 and 1, got {margin}: 0.05 tolerates a loss of five points")
+        raise UserError(
+            f"--margin must lie between 0 and 1, got {margin}: 0.05 tolerates a loss of five points"
+        )
     if not 0 < alpha < 0.5:
-        raise UserError(f"--alpha must lie between 0 and 0.5, got {alpha}: it is the chance of a false verdict")
+        raise UserError(
+            f"--alpha must lie between 0 and 0.5, got {alpha}: it is the chance of a false verdict"
+        )
 
 
-def compare_pairs(tasks: Sequence[TaskPairs], margin: float, alpha: float, correction: str = "holm") -> Comparison:
+def compare_pairs(
+    tasks: Sequence[TaskPairs], margin: float, alpha: float, correction: str = "holm"
+) -> Comparison:
     """The fixed-n comparison: all intervals at level 1 - alpha.
 
     regress: the upper bound of the mean difference lies below 0 and its lower one not above -margin, or a task is significantly worse: two-sided exact
@@ -154,13 +170,21 @@ def compare_pairs(tasks: Sequence[TaskPairs], margin: float, alpha: float, corre
     missing = sum(each.missing for each in tasks)
     moved = [each.differences() for each in seen]
     p = [sign_flip(each) for each in moved]
-    adjusted = holm(p) if correction == "holm" else benjamini_hochberg(p) if correction == "bh" else p
-    rows = tuple(_row(each, d, p[k], adjusted[k], margin, alpha) for k, (each, d) in enumerate(zip(seen, moved)))
+    adjusted = (
+        holm(p) if correction == "holm" else benjamini_hochberg(p) if correction == "bh" else p
+    )
+    rows = tuple(
+        _row(each, d, p[k], adjusted[k], margin, alpha)
+        for k, (each, d) in enumerate(zip(seen, moved))
+    )
     overall = _group("overall", seen, alpha, wider=True)
     worse = tuple(row.task for row in rows if row.verdict == "worse")
     low, high = (overall.low, overall.high) if overall else (-1.0, 1.0)
     if missing:
-        verdict, why = "none", f"{missing} case{'' if missing == 1 else 's'} without a score in one of the runs: play them again first"
+        verdict, why = (
+            "none",
+            f"{missing} case{'' if missing == 1 else 's'} without a score in one of the runs: play them again first",
+        )
     elif worse:
         many = f"{len(worse)} tasks are" if len(worse) > 1 else f"{worse[0]} is"
         verdict, why = "regress", f"{many} significantly worse after correction"
@@ -172,9 +196,15 @@ def compare_pairs(tasks: Sequence[TaskPairs], margin: float, alpha: float, corre
     elif high < 0:
         verdict, why = "regress", f"the mean difference is below 0 ({_points(high)} at most)"
     elif overall is None:
-        verdict, why = "inconclusive", "all tasks have raw scores only: no margin applies to them, and none is significantly worse"
+        verdict, why = (
+            "inconclusive",
+            "all tasks have raw scores only: no margin applies to them, and none is significantly worse",
+        )
     else:
-        verdict, why = "inconclusive", f"the mean difference may lie anywhere from {_points(low)} to {_points(high)}"
+        verdict, why = (
+            "inconclusive",
+            f"the mean difference may lie anywhere from {_points(low)} to {_points(high)}",
+        )
     pooled = pool(seen)
     return Comparison(
         verdict,
@@ -184,23 +214,38 @@ def compare_pairs(tasks: Sequence[TaskPairs], margin: float, alpha: float, corre
         correction,
         "fixed",
         overall,
-        tuple(row for domain in DOMAINS if (row := _group(domain, [t for t in seen if t.task.domain == domain], alpha))),
+        tuple(
+            row
+            for domain in DOMAINS
+            if (row := _group(domain, [t for t in seen if t.task.domain == domain], alpha))
+        ),
         _arms(seen, alpha),
         rows,
         worse,
         tuple(_flips(seen)),
         missing,
         _detectable(pooled, alpha) if len(pooled) else None,
-        more_pairs(pooled, margin, _reach(alpha)) if verdict == "inconclusive" and len(pooled) else None,
+        more_pairs(pooled, margin, _reach(alpha))
+        if verdict == "inconclusive" and len(pooled)
+        else None,
         _improvement(seen, alpha),
     )
 
 
 def _improvement(tasks: Sequence[TaskPairs], alpha: float) -> Interval | None:
-    scored = [np.array([(pair.base, pair.new) for pair in each.pairs]) for each in tasks if each.measure != "success"]
+    scored = [
+        np.array([(pair.base, pair.new) for pair in each.pairs])
+        for each in tasks
+        if each.measure != "success"
+    ]
     if not scored:
         return None
-    return probability_of_improvement([values[:, 0] for values in scored], [values[:, 1] for values in scored], 1 - alpha, repeats=1000)
+    return probability_of_improvement(
+        [values[:, 0] for values in scored],
+        [values[:, 1] for values in scored],
+        1 - alpha,
+        repeats=1000,
+    )
 
 
 def _points(share: float) -> str:
@@ -209,7 +254,9 @@ def _points(share: float) -> str:
 
 def pool(tasks: Sequence[TaskPairs]) -> np.ndarray:
     """The differences of all tasks that are in a mean, one after the other."""
-    return np.concatenate([each.differences() for each in tasks if each.measure != "sign"] or [np.zeros(0)])
+    return np.concatenate(
+        [each.differences() for each in tasks if each.measure != "sign"] or [np.zeros(0)]
+    )
 
 
 def spread(differences: np.ndarray) -> float:
@@ -236,7 +283,9 @@ def _reach(alpha: float) -> float:
     return NormalDist().inv_cdf(1 - alpha / 2) + NormalDist().inv_cdf(POWER)
 
 
-def _row(each: TaskPairs, moved: np.ndarray, p: float, adjusted: float, margin: float, alpha: float) -> PairRow:
+def _row(
+    each: TaskPairs, moved: np.ndarray, p: float, adjusted: float, margin: float, alpha: float
+) -> PairRow:
     interval = paired_difference([moved], 1 - alpha)
     base, new = _means(each.pairs)
     if adjusted <= alpha and interval.value != 0:
@@ -269,7 +318,9 @@ def _row(each: TaskPairs, moved: np.ndarray, p: float, adjusted: float, margin: 
 def _bounds(each: TaskPairs, side: int, alpha: float) -> tuple[float | None, float | None]:
     if each.measure != "success":
         return None, None
-    found = wilson(sum(int((pair.base, pair.new)[side]) for pair in each.pairs), len(each.pairs), 1 - alpha)
+    found = wilson(
+        sum(int((pair.base, pair.new)[side]) for pair in each.pairs), len(each.pairs), 1 - alpha
+    )
     return found.low, found.high
 
 
@@ -282,10 +333,18 @@ def _means(pairs: Sequence[Pair]) -> tuple[float, float]:
 
 
 def _group(
-    name: str, tasks: Sequence[TaskPairs], alpha: float, *, wider: bool = False, arm: tuple[str, ...] | None = None
+    name: str,
+    tasks: Sequence[TaskPairs],
+    alpha: float,
+    *,
+    wider: bool = False,
+    arm: tuple[str, ...] | None = None,
 ) -> GroupRow | None:
     if arm is not None:
-        tasks = [replace(each, pairs=tuple(pair for pair in each.pairs if pair.perturbations == arm)) for each in tasks]
+        tasks = [
+            replace(each, pairs=tuple(pair for pair in each.pairs if pair.perturbations == arm))
+            for each in tasks
+        ]
     tasks = [each for each in tasks if each.measure != "sign" and each.pairs]
     if not tasks:
         return None
@@ -307,7 +366,9 @@ def _group(
 
 
 def _arms(tasks: Sequence[TaskPairs], alpha: float) -> tuple[GroupRow, ...]:
-    arms: dict[tuple[str, ...], Any] = dict.fromkeys(pair.perturbations for each in tasks for pair in each.pairs)
+    arms: dict[tuple[str, ...], Any] = dict.fromkeys(
+        pair.perturbations for each in tasks for pair in each.pairs
+    )
     if list(arms) in ([], [()]):
         return ()
     rows = (_group(" + ".join(arm) or "unperturbed", tasks, alpha, arm=arm) for arm in arms)
@@ -320,7 +381,12 @@ def _flips(tasks: Sequence[TaskPairs]) -> list[Flip]:
         if each.measure != "success":
             continue
         flips = [
-            Flip(each.task.id, pair.seed, pair.perturbations, "worse" if pair.new < pair.base else "better")
+            Flip(
+                each.task.id,
+                pair.seed,
+                pair.perturbations,
+                "worse" if pair.new < pair.base else "better",
+            )
             for pair in each.pairs
             if pair.new != pair.base
         ]

@@ -22,12 +22,33 @@ from typing import Any
 import numpy as np
 
 from harness.asking import Watch, describe, watched
-from harness.core import Adapter, BatchedAdapter, Box, Brief, Case, Result, Task, TimeStep, UserError
+from harness.core import (
+    Adapter,
+    BatchedAdapter,
+    Box,
+    Brief,
+    Case,
+    Result,
+    Task,
+    TimeStep,
+    UserError,
+)
 from harness.episode import Clip, Episode, Filming, Outcome
 from harness.load import load
 from harness.plan import label
 
-__all__ = ["Film", "Reel", "Shelf", "check_video", "draws_frames", "failed", "frame_of", "picture", "still", "stem"]
+__all__ = [
+    "Film",
+    "Reel",
+    "Shelf",
+    "check_video",
+    "draws_frames",
+    "failed",
+    "frame_of",
+    "picture",
+    "still",
+    "stem",
+]
 
 log = logging.getLogger("bench")
 
@@ -55,7 +76,9 @@ def check_video() -> None:
         import av  # noqa: F401
         import PIL  # noqa: F401
     except ImportError as lack:
-        raise UserError(f"videos need the package {lack.name}: pip install 'bench[video]', or --video none") from None
+        raise UserError(
+            f"videos need the package {lack.name}: pip install 'bench[video]', or --video none"
+        ) from None
 
 
 def draws_frames(task: Task) -> bool:
@@ -79,7 +102,12 @@ def stem(case: Case) -> str:
 def picture(brief: Brief) -> str | None:
     """The first view of the brief that is a picture in colour: (H, W, 3) uint8."""
     for name, spec in brief.observation.items():
-        if isinstance(spec, Box) and spec.dtype == "uint8" and len(spec.shape) == 3 and spec.shape[2] == 3:
+        if (
+            isinstance(spec, Box)
+            and spec.dtype == "uint8"
+            and len(spec.shape) == 3
+            and spec.shape[2] == 3
+        ):
             return name
     return None
 
@@ -117,7 +145,14 @@ class Reel:
         if self.frames < MOST_FRAMES and self._file.tell() < MOST_BYTES:
             self._encode(self.compose(frame, step, instruction))
 
-    def compose(self, frame: np.ndarray, step: int, instruction: str, outcome: str = "", good: bool | None = None) -> np.ndarray:
+    def compose(
+        self,
+        frame: np.ndarray,
+        step: int,
+        instruction: str,
+        outcome: str = "",
+        good: bool | None = None,
+    ) -> np.ndarray:
         """The picture with its words below, (H, W, 3) uint8 with even sides."""
         factor = max(1, -(-SMALLEST // min(frame.shape[:2])))
         frame = frame.repeat(factor, axis=0).repeat(factor, axis=1) if factor > 1 else frame
@@ -135,8 +170,14 @@ class Reel:
 
     def _below(self, width: int, instruction: str) -> np.ndarray:
         fitting = max(10, int(width / (0.52 * FONT)))
-        words = textwrap.wrap(" ".join(instruction.split()), fitting, max_lines=INSTRUCTION_LINES, placeholder=" ...")
-        lines = [self._title, *([f"perturbed: {self._perturbed}"] if self._perturbed else []), *words]
+        words = textwrap.wrap(
+            " ".join(instruction.split()), fitting, max_lines=INSTRUCTION_LINES, placeholder=" ..."
+        )
+        lines = [
+            self._title,
+            *([f"perturbed: {self._perturbed}"] if self._perturbed else []),
+            *words,
+        ]
         if self._words is not None:  # the instruction changed: as many lines as before
             count = self._words[1].shape[0] // LINE
             lines = [*lines, *[""] * count][:count]
@@ -258,7 +299,12 @@ class Film:
         """The episode ended: its outcome, with the video where one is wanted."""
         taken = self._reels.get(episode.name)
         result = outcome.result
-        if taken is None or result is None or result.status == "error" or (self._failures_only and not failed(result)):
+        if (
+            taken is None
+            or result is None
+            or result.status == "error"
+            or (self._failures_only and not failed(result))
+        ):
             self._drop(episode.name)
             return outcome
         del self._reels[episode.name]

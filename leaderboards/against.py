@@ -62,33 +62,58 @@ def against(report: Report, name: str) -> list[AgainstRow]:
     for row in (*report.tasks, *report.not_run):
         references = row.reference if isinstance(row, TaskRow) else row.references
         for reference in references:
-            known.update({each.casefold(): each for each in (reference.table, reference.label) if each})
+            known.update(
+                {each.casefold(): each for each in (reference.table, reference.label) if each}
+            )
         in_table = [each for each in references if each.table.casefold() == name.casefold()]
-        chosen = in_table or [each for each in references if each.label.casefold() == name.casefold() and not each.table]
+        chosen = in_table or [
+            each
+            for each in references
+            if each.label.casefold() == name.casefold() and not each.table
+        ]
         for benchmark in dict.fromkeys(each.row for each in chosen):
             family = row.task.partition("/")[0]
             mine = [each for each in chosen if each.row == benchmark]
             rows.setdefault((benchmark or family, family), []).append((row, mine))
     if not rows:
-        raise UserError(f"--against {name}: no figure of this run is called so{_guess(name, known)}")
+        raise UserError(
+            f"--against {name}: no figure of this run is called so{_guess(name, known)}"
+        )
     first = {benchmark: place for place, (benchmark, _) in reversed([*enumerate(rows)])}
-    return [_row(*key, found) for key, found in sorted(rows.items(), key=lambda entry: first[entry[0][0]])]
+    return [
+        _row(*key, found)
+        for key, found in sorted(rows.items(), key=lambda entry: first[entry[0][0]])
+    ]
 
 
 def _guess(name: str, known: Mapping[str, str]) -> str:
     if not known:
         return "; its tasks carry no published figures"
     near = [known[each] for each in difflib.get_close_matches(name.casefold(), known, n=3)]
-    return f"; did you mean {' or '.join(near)}?" if near else f"; there are {', '.join(sorted(known.values(), key=str.casefold))}"
+    return (
+        f"; did you mean {' or '.join(near)}?"
+        if near
+        else f"; there are {', '.join(sorted(known.values(), key=str.casefold))}"
+    )
 
 
-def _row(benchmark: str, family: str, found: Sequence[tuple[TaskRow | NotRun, list[Reference]]]) -> AgainstRow:
+def _row(
+    benchmark: str, family: str, found: Sequence[tuple[TaskRow | NotRun, list[Reference]]]
+) -> AgainstRow:
     played = [row for row, _ in found if isinstance(row, TaskRow)]
     seen = [row for row in played if row.n]
     references = [reference for _, several in found for reference in several]
     rates = all(reference.metric == "success_rate" for reference in references)
-    values = [value for row in seen if (value := row.success_rate if rates else row.normalised) is not None]
-    interval = mean_of_rates([row.successes or 0 for row in seen], [row.n for row in seen]) if rates and values else None
+    values = [
+        value
+        for row in seen
+        if (value := row.success_rate if rates else row.normalised) is not None
+    ]
+    interval = (
+        mean_of_rates([row.successes or 0 for row in seen], [row.n for row in seen])
+        if rates and values
+        else None
+    )
     figures: dict[str, list[float]] = {}
     for reference in references:
         figures.setdefault(reference.label, []).append(reference.value)
@@ -118,19 +143,36 @@ def _row(benchmark: str, family: str, found: Sequence[tuple[TaskRow | NotRun, li
 def render_against(report: Report, name: str, format: str) -> str:
     """The rows as text, Markdown, LaTeX, CSV, or as `against` in the report's JSON."""
     rows = against(report, name)
-    plain = [{**dataclasses.asdict(row), "not_run": [list(why) for why in row.not_run]} for row in rows]
+    plain = [
+        {**dataclasses.asdict(row), "not_run": [list(why) for why in row.not_run]} for row in rows
+    ]
     if format == "json":
-        return json.dumps({**to_json(report), "against": {"name": name, "rows": plain}}, indent=1, allow_nan=False)
+        return json.dumps(
+            {**to_json(report), "against": {"name": name, "rows": plain}}, indent=1, allow_nan=False
+        )
     if format == "csv":
         out = io.StringIO()
-        writer = csv.DictWriter(out, [field.name for field in dataclasses.fields(AgainstRow)], lineterminator="\n")
+        writer = csv.DictWriter(
+            out, [field.name for field in dataclasses.fields(AgainstRow)], lineterminator="\n"
+        )
         writer.writeheader()
-        writer.writerows({**row, "published": json.dumps(row["published"]), "not_run": json.dumps(row["not_run"])} for row in plain)
+        writer.writerows(
+            {
+                **row,
+                "published": json.dumps(row["published"]),
+                "not_run": json.dumps(row["not_run"]),
+            }
+            for row in plain
+        )
         return out.getvalue().rstrip("\n")
     pages = {"text": text_page, "markdown": markdown_page, "latex": latex_page}
     if format not in pages:
-        raise UserError(f"--against is printed as {', '.join([*pages, 'csv', 'json'])}; not as {format}")
-    return pages[format](header_of(report), [_figures(name, rows), *_rules(rows), *_absent(rows)]).rstrip("\n")
+        raise UserError(
+            f"--against is printed as {', '.join([*pages, 'csv', 'json'])}; not as {format}"
+        )
+    return pages[format](
+        header_of(report), [_figures(name, rows), *_rules(rows), *_absent(rows)]
+    ).rstrip("\n")
 
 
 def _figures(name: str, rows: Sequence[AgainstRow]) -> Table:
@@ -142,10 +184,18 @@ def _figures(name: str, rows: Sequence[AgainstRow]) -> Table:
         return "" if value is None else f"{100 * value:.1f}{'' if row.same_rule else '*'}"
 
     def of_kind(row: AgainstRow, kind: str) -> str:
-        return "; ".join(f"{label.rpartition(' (')[0]} {figure(row, label)}" for label in row.published if _kind(label) == kind)
+        return "; ".join(
+            f"{label.rpartition(' (')[0]} {figure(row, label)}"
+            for label in row.published
+            if _kind(label) == kind
+        )
 
     def tasks(row: AgainstRow) -> str:
-        return str(row.tasks) if row.tasks_with_result == row.tasks else f"{row.tasks_with_result} of {row.tasks}"
+        return (
+            str(row.tasks)
+            if row.tasks_with_result == row.tasks
+            else f"{row.tasks_with_result} of {row.tasks}"
+        )
 
     lead = "In %: success rates, or normalised scores (100 is the upper end of the scale); means over tasks."
     if any(not row.same_rule for row in rows):
@@ -156,17 +206,34 @@ def _figures(name: str, rows: Sequence[AgainstRow]) -> Table:
             Column("benchmark", tuple(row.benchmark for row in rows), "prose"),
             Column("ours", tuple(row.family for row in rows), "name"),
             Column("tasks", tuple(map(tasks, rows))),
-            Column("n", tuple(str(row.n) if row.n == row.planned else f"{row.n} of {row.planned}" for row in rows)),
-            Column("%", tuple("-" if row.ours is None else f"{100 * row.ours:.1f}" for row in rows)),
             Column(
-                "95 %",
+                "n",
                 tuple(
-                    "" if row.ci_low is None or row.ci_high is None else f"{100 * row.ci_low:.1f} to {100 * row.ci_high:.1f}"
+                    str(row.n) if row.n == row.planned else f"{row.n} of {row.planned}"
                     for row in rows
                 ),
             ),
-            Column("median", tuple("" if row.median is None else f"{100 * row.median:.1f}" for row in rows)),
-            *(Column(label, tuple(figure(row, label) for row in rows)) for label in labels if not _kind(label)),
+            Column(
+                "%", tuple("-" if row.ours is None else f"{100 * row.ours:.1f}" for row in rows)
+            ),
+            Column(
+                "95 %",
+                tuple(
+                    ""
+                    if row.ci_low is None or row.ci_high is None
+                    else f"{100 * row.ci_low:.1f} to {100 * row.ci_high:.1f}"
+                    for row in rows
+                ),
+            ),
+            Column(
+                "median",
+                tuple("" if row.median is None else f"{100 * row.median:.1f}" for row in rows),
+            ),
+            *(
+                Column(label, tuple(figure(row, label) for row in rows))
+                for label in labels
+                if not _kind(label)
+            ),
             *(Column(kind, tuple(of_kind(row, kind) for row in rows), "prose") for kind in kinds),
         ),
         lead,
@@ -184,7 +251,10 @@ def _rules(rows: Sequence[AgainstRow]) -> list[Table]:
         Column("our rule", tuple(row.our_rule or "not run" for row in rows), "prose"),
         Column(
             "theirs",
-            tuple(f"{'the same' if row.same_rule else 'another'}{': ' if row.their_rule else ''}{row.their_rule}" for row in rows),
+            tuple(
+                f"{'the same' if row.same_rule else 'another'}{': ' if row.their_rule else ''}{row.their_rule}"
+                for row in rows
+            ),
             "prose",
         ),
     )

@@ -15,7 +15,17 @@ from harness.pairs import Side, pair_up
 from harness.verdict import Comparison, GroupRow, PairRow, compare_pairs
 from leaderboards.pages import Column, Table, markdown_page, text_page
 
-__all__ = ["FORMATS", "SCHEMA", "Compared", "compare", "junit", "of_gate", "refuse_the_same", "render_compared", "to_json"]
+__all__ = [
+    "FORMATS",
+    "SCHEMA",
+    "Compared",
+    "compare",
+    "junit",
+    "of_gate",
+    "refuse_the_same",
+    "render_compared",
+    "to_json",
+]
 
 SCHEMA = 1
 SHOWN_FLIPS = 10
@@ -37,7 +47,9 @@ class Compared:
     """Of a gate: rounds and episodes, as JSON has them."""
 
 
-def compare(base: Side, new: Side, margin: float, alpha: float, correction: str = "holm") -> Compared:
+def compare(
+    base: Side, new: Side, margin: float, alpha: float, correction: str = "holm"
+) -> Compared:
     """Two runs. Raises UserError when they are one and the same, differ in protocol, or share no case."""
     refuse_the_same(base, new)
     tasks = pair_up(base, new)
@@ -46,28 +58,53 @@ def compare(base: Side, new: Side, margin: float, alpha: float, correction: str 
         theirs = {item.task.id for item in other.plan.items}
         lone = [item.task.id for item in side.plan.items if item.task.id not in theirs]
         if lone:
-            notes.append(f"{len(lone)} task{'s' if len(lone) > 1 else ''} of {side.name} only, not compared: {_some(lone)}")
+            notes.append(
+                f"{len(lone)} task{'s' if len(lone) > 1 else ''} of {side.name} only, not compared: {_some(lone)}"
+            )
     for side in (base, new):
         if side.run.get("stopped"):
-            notes.append(f"{side.name} stopped early for what it saw ({side.run.get('stopping')}): these intervals do not allow for that")
+            notes.append(
+                f"{side.name} stopped early for what it saw ({side.run.get('stopping')}): these intervals do not allow for that"
+            )
     shared = sum(len(each.pairs) + each.missing for each in tasks)
     both = {each.task.id for each in tasks}
     for side in (base, new):
-        extra = sum(side.plan.count(k) for k, item in enumerate(side.plan.items) if item.task.id in both) - shared
+        extra = (
+            sum(
+                side.plan.count(k) for k, item in enumerate(side.plan.items) if item.task.id in both
+            )
+            - shared
+        )
         if extra > 0:
-            notes.append(f"{extra} cases of {side.name} have no partner (other seeds or perturbations) and are not compared")
-    return Compared(base.name, new.name, _agent(base), _agent(new), compare_pairs(tasks, margin, alpha, correction), tuple(notes))
+            notes.append(
+                f"{extra} cases of {side.name} have no partner (other seeds or perturbations) and are not compared"
+            )
+    return Compared(
+        base.name,
+        new.name,
+        _agent(base),
+        _agent(new),
+        compare_pairs(tasks, margin, alpha, correction),
+        tuple(notes),
+    )
 
 
 def refuse_the_same(base: Side, new: Side) -> None:
     """Raises UserError when it is one run twice."""
-    if base.run["created"] == new.run["created"] and base.run["agent"] == new.run["agent"] and base.values == new.values:
+    if (
+        base.run["created"] == new.run["created"]
+        and base.run["agent"] == new.run["agent"]
+        and base.values == new.values
+    ):
         raise UserError(f"{base.name} and {new.name} are the same run: a comparison needs two")
 
 
 def of_gate(gated: Gated, base: Side) -> Compared:
     """What a gate found."""
-    numbers = {name: getattr(gated, name) for name in ("rounds", "rounds_planned", "cases", "cases_planned", "played_beyond", "saved")}
+    numbers = {
+        name: getattr(gated, name)
+        for name in ("rounds", "rounds_planned", "cases", "cases_planned", "played_beyond", "saved")
+    }
     return Compared(
         gated.base,
         str(gated.path),
@@ -101,14 +138,21 @@ def _text(compared: Compared) -> str:
 
 
 def _markdown(compared: Compared) -> str:
-    sign = {"pass": "✅", "regress": "❌", "inconclusive": "❔", "none": "⚠️"}[compared.comparison.verdict]
-    return f"### {sign} {_headline(compared)}\n\n" + markdown_page(_lines(compared)[1:], _tables(compared))
+    sign = {"pass": "✅", "regress": "❌", "inconclusive": "❔", "none": "⚠️"}[
+        compared.comparison.verdict
+    ]
+    return f"### {sign} {_headline(compared)}\n\n" + markdown_page(
+        _lines(compared)[1:], _tables(compared)
+    )
 
 
 def to_json(compared: Compared) -> dict[str, Any]:
     """Plain JSON values: schema, verdict, and the fields of Comparison."""
     fields = dataclasses.asdict(compared.comparison)
-    sides = {name: {"run": getattr(compared, name), "agent": getattr(compared, f"{name}_agent")} for name in ("base", "new")}
+    sides = {
+        name: {"run": getattr(compared, name), "agent": getattr(compared, f"{name}_agent")}
+        for name in ("base", "new")
+    }
     return {
         "schema": SCHEMA,
         **sides,
@@ -123,7 +167,11 @@ def _json(compared: Compared) -> str:
     return json.dumps(to_json(compared), indent=1, allow_nan=False)
 
 
-FORMATS: Mapping[str, Callable[[Compared], str]] = {"text": _text, "markdown": _markdown, "json": _json}
+FORMATS: Mapping[str, Callable[[Compared], str]] = {
+    "text": _text,
+    "markdown": _markdown,
+    "json": _json,
+}
 
 
 def _headline(compared: Compared) -> str:
@@ -142,9 +190,13 @@ def _lines(compared: Compared) -> list[str]:
         lines.append(compared.stopped)
     often = " in 80 of 100 repetitions" if found.method == "fixed" else ""
     if found.more is not None:
-        lines.append(f"about {found.more} more pairs would decide{often}, if the agents go on to differ as they did")
+        lines.append(
+            f"about {found.more} more pairs would decide{often}, if the agents go on to differ as they did"
+        )
     elif found.verdict == "inconclusive":
-        lines.append("no number of further pairs below a million would decide, if the agents go on to differ as they did")
+        lines.append(
+            "no number of further pairs below a million would decide, if the agents go on to differ as they did"
+        )
     if found.detectable is not None and found.method == "fixed":
         pairs = sum(row.n for row in found.tasks)
         lines.append(
@@ -156,14 +208,20 @@ def _lines(compared: Compared) -> list[str]:
             f"intervals: {level}, paired; p: exact McNemar, or flipped signs where values lie in between; correction over tasks: {correction}"
         )
     else:
-        lines.append(f"intervals ({level}) and p-values hold at every look; correction over tasks: {correction}")
+        lines.append(
+            f"intervals ({level}) and p-values hold at every look; correction over tasks: {correction}"
+        )
     if found.improvement is not None:
         chance = "{:.2f} ({:.2f} to {:.2f})".format(*dataclasses.astuple(found.improvement))
-        lines.append(f"tasks with scores: an episode of new scores more than one of base with probability {chance}, ties counted half")
+        lines.append(
+            f"tasks with scores: an episode of new scores more than one of base with probability {chance}, ties counted half"
+        )
     if any(row.measure == "normalised" for row in found.tasks):
         lines.append("normalised scores are cut off at 0 and 1")
     if any(row.measure == "sign" for row in found.tasks):
-        lines.append("tasks with raw scores only: the difference is the share of cases won minus that lost; they are in no mean")
+        lines.append(
+            "tasks with raw scores only: the difference is the share of cases won minus that lost; they are in no mean"
+        )
     return [*lines, *compared.notes]
 
 
@@ -192,10 +250,21 @@ def _task_table(found: Comparison) -> Table:
             Column("interval", tuple(f"{_signed(row.low)} to {_signed(row.high)}" for row in rows)),
             Column("lost", tuple(str(row.losses) for row in rows)),
             Column("won", tuple(str(row.wins) for row in rows)),
-            Column("n", tuple(str(row.n) if not row.missing else f"{row.n} of {row.n + row.missing}" for row in rows)),
+            Column(
+                "n",
+                tuple(
+                    str(row.n) if not row.missing else f"{row.n} of {row.n + row.missing}"
+                    for row in rows
+                ),
+            ),
             Column("p", tuple(_p(row.p) for row in rows)),
             Column("corrected", tuple(_p(row.adjusted) for row in rows)),
-            Column("detectable", tuple("" if row.detectable is None else f"{100 * row.detectable:.0f}" for row in rows)),
+            Column(
+                "detectable",
+                tuple(
+                    "" if row.detectable is None else f"{100 * row.detectable:.0f}" for row in rows
+                ),
+            ),
             Column("verdict", tuple(row.verdict for row in rows), "name"),
         ),
         "In points of 100, new minus base. Detectable: the smallest difference that so many pairs find in 80 of 100 repetitions."
@@ -217,7 +286,11 @@ def _group_table(title: str, rows: list[GroupRow], *, total: bool = False) -> Ta
             Column("p", tuple(_p(row.p) for row in rows)),
             Column("n", tuple(str(row.n) for row in rows)),
             Column(
-                "for other tasks too", tuple(f"{_signed(row.wider.low)} to {_signed(row.wider.high)}" if row.wider else "" for row in rows)
+                "for other tasks too",
+                tuple(
+                    f"{_signed(row.wider.low)} to {_signed(row.wider.high)}" if row.wider else ""
+                    for row in rows
+                ),
             ),
         ),
         "Means over tasks, each weighing the same.",
@@ -235,7 +308,9 @@ def _flip_table(found: Comparison) -> Table:
     def seeds(task: str, became: str) -> str:
         shown = cells[task][became][:SHOWN_FLIPS]
         more = counts[task][became] - len(shown)
-        return ", ".join(shown) + (f" and {more} more" if more > 0 and shown else f"{more}" if more > 0 else "")
+        return ", ".join(shown) + (
+            f" and {more} more" if more > 0 and shown else f"{more}" if more > 0 else ""
+        )
 
     return Table(
         "cases that flipped, by seed",
@@ -252,7 +327,13 @@ def _value(row: PairRow, side: str) -> str:
     value, low, high = (getattr(row, side + end) for end in ("", "_low", "_high"))
     if row.measure == "sign":
         return f"{value:.2f}"
-    bound = f" (<{100 * high:.1f})" if value == 0 and high else f" (>{100 * low:.1f})" if value == 1 and low else ""
+    bound = (
+        f" (<{100 * high:.1f})"
+        if value == 0 and high
+        else f" (>{100 * low:.1f})"
+        if value == 1 and low
+        else ""
+    )
     return f"{100 * value:.1f}{bound}"
 
 
@@ -267,9 +348,14 @@ def _p(p: float) -> str:
 def junit(compared: Compared) -> str:
     """JUnit XML: a test case a task, and one for the whole. `worse` and `regress` fail; what is open is skipped, what lacks a score is an error."""
     found = compared.comparison
-    suite = ElementTree.Element("testsuite", name=f"bench: {_clean(compared.new)} against {_clean(compared.base)}")
+    suite = ElementTree.Element(
+        "testsuite", name=f"bench: {_clean(compared.new)} against {_clean(compared.base)}"
+    )
     kinds = {"worse": "failure", "regress": "failure", "inconclusive": "skipped", "none": "error"}
-    cases = [(row.task, "error" if row.missing else kinds.get(row.verdict), _words(row)) for row in found.tasks]
+    cases = [
+        (row.task, "error" if row.missing else kinds.get(row.verdict), _words(row))
+        for row in found.tasks
+    ]
     cases.append(("overall", kinds.get(found.verdict), _headline(compared)))
     for name, kind, text in cases:
         case = ElementTree.SubElement(suite, "testcase", classname="bench", name=_clean(name))

@@ -36,11 +36,16 @@ def figure_of(rows: Sequence[PerturbationRow], title: str) -> Any:
         raise UserError("figures need the package matplotlib: pip install 'bench[plots]'") from None
     panels = _panels(rows)
     if not panels:
-        raise UserError("no perturbed case of this run has a success rate or a normalised score: there is no curve to draw")
+        raise UserError(
+            "no perturbed case of this run has a success rate or a normalised score: there is no curve to draw"
+        )
     names = list(dict.fromkeys(line.name for panel in panels for line in panel.lines))
     columns = min(3, len(panels))
     lines = -(-len(panels) // columns)
-    figure = Figure(figsize=(3.6 * columns + 2.2, max(3.0 * lines + 0.6, 0.16 * len(names) + 1)), layout="constrained")
+    figure = Figure(
+        figsize=(3.6 * columns + 2.2, max(3.0 * lines + 0.6, 0.16 * len(names) + 1)),
+        layout="constrained",
+    )
     FigureCanvasAgg(figure)
     grid: Any = figure.subplots(lines, columns, squeeze=False, sharex=True)
     handles: dict[str, Any] = {}
@@ -51,7 +56,9 @@ def figure_of(rows: Sequence[PerturbationRow], title: str) -> Any:
             _draw(axes, panel, names, handles)
     figure.supxlabel("severity (0: the unperturbed twins); bars: 95 % intervals", fontsize=9)
     figure.suptitle(title, fontsize=10)
-    figure.legend(handles.values(), handles.keys(), loc="outside right upper", fontsize=7, frameon=False)
+    figure.legend(
+        handles.values(), handles.keys(), loc="outside right upper", fontsize=7, frameon=False
+    )
     return figure
 
 
@@ -80,18 +87,36 @@ def _panels(rows: Sequence[PerturbationRow]) -> list[_Panel]:
     points = [row for row in rows if row.task is None and row.severity]
     for measure, label, best in (("", "success rate, %", 100), (": score", "normalised score", 1)):
         known = [row for row in points if (row.scores if measure else row.success_rate is not None)]
-        domains: list[str | None] = [domain for domain in DOMAINS if any(row.domain == domain for row in known)]
+        domains: list[str | None] = [
+            domain for domain in DOMAINS if any(row.domain == domain for row in known)
+        ]
         for domain in [None, *domains] if len(domains) > 1 else domains:
             mine = [row for row in known if row.domain == domain]
-            ends = dict.fromkeys(f"0: {row.scores.low_name}, 1: {row.scores.high_name}" for row in mine if measure and row.scores)
-            lines = filter(None, (_line(name, mine, bool(measure)) for name in dict.fromkeys(row.perturbation for row in mine)))
-            found.append(_Panel(f"{domain or 'overall'}{measure}", "\n".join([label, *ends]), best, tuple(lines)))
+            ends = dict.fromkeys(
+                f"0: {row.scores.low_name}, 1: {row.scores.high_name}"
+                for row in mine
+                if measure and row.scores
+            )
+            lines = filter(
+                None,
+                (
+                    _line(name, mine, bool(measure))
+                    for name in dict.fromkeys(row.perturbation for row in mine)
+                ),
+            )
+            found.append(
+                _Panel(
+                    f"{domain or 'overall'}{measure}", "\n".join([label, *ends]), best, tuple(lines)
+                )
+            )
     return [panel for panel in found if panel.lines]
 
 
 def _line(name: str, rows: Sequence[PerturbationRow], scored: bool) -> _Line | None:
     """None where no twin has a result."""
-    mine = sorted((row for row in rows if row.perturbation == name), key=lambda row: row.severity or 0)
+    mine = sorted(
+        (row for row in rows if row.perturbation == name), key=lambda row: row.severity or 0
+    )
     scores = mine[0].scores if scored else None
     control = scores.control if scores is not None else mine[0].control_rate
     if control is None:
@@ -104,7 +129,12 @@ def _line(name: str, rows: Sequence[PerturbationRow], scored: bool) -> _Line | N
         if value is not None:
             scale = 1 if scored else 100
             points.append(
-                (row.severity or 0, scale * value, scale * (value if low is None else low), scale * (value if high is None else high))
+                (
+                    row.severity or 0,
+                    scale * value,
+                    scale * (value if low is None else low),
+                    scale * (value if high is None else high),
+                )
             )
     return _Line(name, control if scored else 100 * control, tuple(points))
 
@@ -113,13 +143,23 @@ def _draw(axes: Any, panel: _Panel, names: Sequence[str], handles: dict[str, Any
     for line in panel.lines:
         index = names.index(line.name)
         colour, style = f"C{index % COLOURS}", ("-", "--", ":", "-.")[index // COLOURS % 4]
-        shift = 0.04 * (index - len(names) / 2) / max(1, len(names) / 4)  # so that intervals do not lie on one another
+        shift = (
+            0.04 * (index - len(names) / 2) / max(1, len(names) / 4)
+        )  # so that intervals do not lie on one another
         x = [0.0, *(severity + shift for severity, *_ in line.points)]
         values = [line.control, *(value for _, value, _, _ in line.points)]
         below = [0.0, *(value - low for _, value, low, _ in line.points)]
         above = [0.0, *(high - value for _, value, _, high in line.points)]
         handles[line.name] = axes.errorbar(
-            x, values, yerr=[below, above], color=colour, linestyle=style, marker="o", markersize=3, linewidth=1, elinewidth=0.5
+            x,
+            values,
+            yerr=[below, above],
+            color=colour,
+            linestyle=style,
+            marker="o",
+            markersize=3,
+            linewidth=1,
+            elinewidth=0.5,
         )
     axes.set_title(panel.title, fontsize=10)
     axes.set_ylabel(panel.label, fontsize=7)

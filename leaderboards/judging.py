@@ -35,22 +35,40 @@ def register(app: typer.Typer) -> None:
     app.command()(compare)
     app.command()(gate)
     app.command()(plan)
-    bases = typer.Typer(name="baseline", help="Name runs that others are compared with.", no_args_is_help=True, rich_markup_mode=None)
+    bases = typer.Typer(
+        name="baseline",
+        help="Name runs that others are compared with.",
+        no_args_is_help=True,
+        rich_markup_mode=None,
+    )
     bases.command("save")(baseline_save)
     bases.command("list")(baseline_list)
     app.add_typer(bases)
 
 
 def compare(
-    base: Annotated[str, typer.Argument(help="A run directory, a zip archive or URL of one, or a name of `bench baseline list`.")],
+    base: Annotated[
+        str,
+        typer.Argument(
+            help="A run directory, a zip archive or URL of one, or a name of `bench baseline list`."
+        ),
+    ],
     new: Annotated[str, typer.Argument(help="The other run.")],
     margin: Margin = 0.05,
     alpha: Alpha = 0.05,
-    correction: Annotated[Literal["holm", "bh", "none"], typer.Option(help="Of p-values for the number of tasks.")] = "holm",
-    format: Annotated[Literal["text", "markdown", "json"], typer.Option(help="What to print.")] = "text",
+    correction: Annotated[
+        Literal["holm", "bh", "none"], typer.Option(help="Of p-values for the number of tasks.")
+    ] = "holm",
+    format: Annotated[
+        Literal["text", "markdown", "json"], typer.Option(help="What to print.")
+    ] = "text",
     junit: JUnit = None,
     robustness: Annotated[
-        bool, typer.Option("--robustness", help="Instead: does the new one lose less to each perturbation? Two perturbed runs; no verdict.")
+        bool,
+        typer.Option(
+            "--robustness",
+            help="Instead: does the new one lose less to each perturbation? Two perturbed runs; no verdict.",
+        ),
     ] = False,
 ) -> int:
     """Compare two runs case by case. Exit 0: pass, 1: regressed, 3: inconclusive, 4: cases without a score."""
@@ -68,7 +86,9 @@ def compare(
             print_out(render_effects(difference_in_differences(read(first), read(second)), format))
         return 0
     with base_side(base) as first, base_side(new) as second:
-        return _print_compared(examine(first, second, margin, alpha, correction), format, junit, None)
+        return _print_compared(
+            examine(first, second, margin, alpha, correction), format, junit, None
+        )
 
 
 def gate(
@@ -76,19 +96,34 @@ def gate(
     base: Base,
     margin: Margin = 0.05,
     alpha: Alpha = 0.05,
-    sequential: Annotated[bool, typer.Option("--sequential", help="Stop as soon as a test that holds at every look decides.")] = False,
-    max_episodes: Annotated[int | None, typer.Option(help="Play so many of the base's cases at most.")] = None,
-    tasks: Annotated[str | None, typer.Option(help="Only tasks of the base that match, as of `bench run`.")] = None,
+    sequential: Annotated[
+        bool,
+        typer.Option(
+            "--sequential", help="Stop as soon as a test that holds at every look decides."
+        ),
+    ] = False,
+    max_episodes: Annotated[
+        int | None, typer.Option(help="Play so many of the base's cases at most.")
+    ] = None,
+    tasks: Annotated[
+        str | None, typer.Option(help="Only tasks of the base that match, as of `bench run`.")
+    ] = None,
     workers: Workers = "auto",
     lanes: Lanes = None,
     out: Out = None,
     agent_arg: AgentArgs = None,
     agent_timeout: AgentTimeout = 600.0,
     ray_address: RayAddress = None,
-    format: Annotated[Literal["text", "markdown", "json"], typer.Option(help="What to print.")] = "text",
+    format: Annotated[
+        Literal["text", "markdown", "json"], typer.Option(help="What to print.")
+    ] = "text",
     junit: JUnit = None,
     summary: Annotated[
-        Path | None, typer.Option(envvar="GITHUB_STEP_SUMMARY", help="Append the Markdown here; in a GitHub job, its summary.")
+        Path | None,
+        typer.Option(
+            envvar="GITHUB_STEP_SUMMARY",
+            help="Append the Markdown here; in a GitHub job, its summary.",
+        ),
     ] = None,
 ) -> int:
     """Play the cases of a base run with another agent. Exit 0: pass, 1: regressed, 3: inconclusive, 4: cases without a score."""
@@ -110,14 +145,18 @@ def gate(
         command=command_line(),
     )
     with base_side(base) as side:
-        judged = GateOptions(margin, alpha, sequential, at_least_one("--max-episodes", max_episodes), tasks)
+        judged = GateOptions(
+            margin, alpha, sequential, at_least_one("--max-episodes", max_episodes), tasks
+        )
         played, gated = Gate(spec, side, judged).play(out, options, progress_for())
         code = _print_compared(of_gate(gated, side), format, junit, summary)
     if played.stopped:
         say(played.stopped)
         code = 4
     if played.agent_errors:
-        say(f"{played.agent_errors} episodes ended in an error of the agent: they count as failures")
+        say(
+            f"{played.agent_errors} episodes ended in an error of the agent: they count as failures"
+        )
     say(f"run directory: {gated.path}")
     return code
 
@@ -127,7 +166,10 @@ def _print_compared(compared: Any, format: str, junit: Path | None, summary: Pat
     from leaderboards import compare
 
     print_out(compare.render_compared(compared, format))
-    for file, mode, text in ((junit, "w", compare.junit), (summary, "a", lambda each: compare.render_compared(each, "markdown"))):
+    for file, mode, text in (
+        (junit, "w", compare.junit),
+        (summary, "a", lambda each: compare.render_compared(each, "markdown")),
+    ):
         if file is not None:
             try:
                 with file.open(mode) as out:
@@ -139,16 +181,28 @@ def _print_compared(compared: Any, format: str, junit: Path | None, summary: Pat
 
 
 def plan(
-    effect: Annotated[float, typer.Option(help="The loss to be found, or the gate's margin: 0.05 is five points.")] = 0.05,
+    effect: Annotated[
+        float, typer.Option(help="The loss to be found, or the gate's margin: 0.05 is five points.")
+    ] = 0.05,
     power: Annotated[float, typer.Option(help="With what chance.")] = 0.8,
     alpha: Alpha = 0.05,
-    rate: Annotated[float | None, typer.Option(help="The base's success rate; default: that of --base, else 0.8.")] = None,
+    rate: Annotated[
+        float | None,
+        typer.Option(help="The base's success rate; default: that of --base, else 0.8."),
+    ] = None,
     discordant: Annotated[
-        float | None, typer.Option(help="Share of cases in which one agent succeeds and the other fails; default: as if independent.")
+        float | None,
+        typer.Option(
+            help="Share of cases in which one agent succeeds and the other fails; default: as if independent."
+        ),
     ] = None,
     tasks: Annotated[int, typer.Option(help="Over how many tasks.")] = 1,
-    episodes: Annotated[int | None, typer.Option(help="Say what so many episodes can find.")] = None,
-    base: Annotated[str | None, typer.Option(help="Take rate, tasks and episodes from this run.")] = None,
+    episodes: Annotated[
+        int | None, typer.Option(help="Say what so many episodes can find.")
+    ] = None,
+    base: Annotated[
+        str | None, typer.Option(help="Take rate, tasks and episodes from this run.")
+    ] = None,
 ) -> int:
     """Say how many episodes a comparison needs, and what a number of them can find."""
     import contextlib
@@ -157,7 +211,16 @@ def plan(
     from harness.sizes import sizes, table
 
     with base_side(base) if base else contextlib.nullcontext(None) as side:
-        found = sizes(effect, power=power, alpha=alpha, rate=rate, discordant=discordant, tasks=tasks, episodes=episodes, base=side)
+        found = sizes(
+            effect,
+            power=power,
+            alpha=alpha,
+            rate=rate,
+            discordant=discordant,
+            tasks=tasks,
+            episodes=episodes,
+            base=side,
+        )
     print_out(table(found))
     return 0
 
@@ -170,7 +233,9 @@ def baseline_save(
     from harness.bases import save_base
 
     side = save_base(name, run)
-    say(f"{name}: {len(side.values)} cases of {len(side.plan.items)} tasks. next: bench gate --agent A --base {name}")
+    say(
+        f"{name}: {len(side.values)} cases of {len(side.plan.items)} tasks. next: bench gate --agent A --base {name}"
+    )
     return 0
 
 

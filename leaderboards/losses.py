@@ -51,7 +51,11 @@ def difference_in_differences(base: Outcomes, new: Outcomes) -> tuple[Effects, .
             scores = [score for _, score in shared if score is not None]
             change = mean_of_halves([_changes(each) for each in rates])
             if change is not None:
-                found.append(_effects(name, domain, "success", rates, (change.value, change.low, change.high)))
+                found.append(
+                    _effects(
+                        name, domain, "success", rates, (change.value, change.low, change.high)
+                    )
+                )
             value, low, high = mean_of_means([_changes(each) for each in scores])
             if value is not None:
                 found.append(_effects(name, domain, "normalised", scores, (value, low, high)))
@@ -62,7 +66,9 @@ def difference_in_differences(base: Outcomes, new: Outcomes) -> tuple[Effects, .
     return tuple(found)
 
 
-def _shared(base: Outcomes, new: Outcomes, name: str, domain: str | None) -> Iterator[tuple[np.ndarray | None, np.ndarray | None]]:
+def _shared(
+    base: Outcomes, new: Outcomes, name: str, domain: str | None
+) -> Iterator[tuple[np.ndarray | None, np.ndarray | None]]:
     """For each task that both played so: (successes, normalised scores), one of them None, each of shape (4, cases): base without and with the
     perturbation, new without and with it."""
     theirs = {item.protocol: number for number, item in enumerate(base.plan.items)}
@@ -70,7 +76,12 @@ def _shared(base: Outcomes, new: Outcomes, name: str, domain: str | None) -> Ite
         entry = new.plan.items[item]
         other = theirs.get(entry.protocol)
         its = None if other is None else base.arm(other, name)
-        if other is None or its is None or base.plan.arms[its] != new.plan.arms[arm] or base.plan.seed != new.plan.seed:
+        if (
+            other is None
+            or its is None
+            or base.plan.arms[its] != new.plan.arms[arm]
+            or base.plan.seed != new.plan.seed
+        ):
             continue
         common = min(entry.episodes, base.plan.items[other].episodes)
         places = (base, other, 0), (base, other, its), (new, item, 0), (new, item, arm)
@@ -80,7 +91,9 @@ def _shared(base: Outcomes, new: Outcomes, name: str, domain: str | None) -> Ite
             if whole.any():
                 yield (state[:, whole] == SUCCEEDED).astype(np.float64), None
         elif (normaliser := entry.task.normaliser) is not None:
-            scores = np.stack([side.score[which][number][:common] for side, which, number in places])
+            scores = np.stack(
+                [side.score[which][number][:common] for side, which, number in places]
+            )
             scores = scores[:, np.isfinite(scores).all(axis=0)]
             if scores.size:
                 yield None, (scores - normaliser.low) / (normaliser.high - normaliser.low)
@@ -92,9 +105,15 @@ def _changes(values: np.ndarray) -> np.ndarray:
 
 
 def _effects(
-    name: str, domain: str | None, measure: str, values: list[np.ndarray], change: tuple[float, float | None, float | None]
+    name: str,
+    domain: str | None,
+    measure: str,
+    values: list[np.ndarray],
+    change: tuple[float, float | None, float | None],
 ) -> Effects:
     perturbation, _, severity = name.rpartition(":")
     means = np.mean([each.mean(axis=1) for each in values], axis=0).tolist()
     pairs = sum(each.shape[1] for each in values)
-    return Effects(perturbation, int(severity), domain, measure, len(values), pairs, *means, *change)
+    return Effects(
+        perturbation, int(severity), domain, measure, len(values), pairs, *means, *change
+    )

@@ -85,7 +85,9 @@ class Outcomes:
 def read(side: Side) -> Outcomes:
     """The outcomes of a run. Raises UserError when it was played without perturbations, or a line is none of ours."""
     if not side.plan.perturbations:
-        raise UserError(f"{side.name} was played without perturbations: `bench run ... --perturb standard` makes a run with them")
+        raise UserError(
+            f"{side.name} was played without perturbations: `bench run ... --perturb standard` makes a run with them"
+        )
     outcomes = Outcomes(side.plan)
     for number, line in enumerate(read_episodes(side.path), 1):
         place = side.plan.locate(line["task"], line["seed"], line["perturbations"])
@@ -93,5 +95,7 @@ def read(side: Side) -> Outcomes:
             if place is not None:
                 outcomes.add(*place, line)
         except (AttributeError, KeyError, TypeError, ValueError) as fault:
-            raise UserError(f"{side.name}: episodes.jsonl, line {number} is no episode of ours: {fault!r}. Remove that line") from None
+            raise UserError(
+                f"{side.name}: episodes.jsonl, line {number} is no episode of ours: {fault!r}. Remove that line"
+            ) from None
     return outcomes

@@ -45,14 +45,18 @@ def text_page(header: Sequence[str], tables: Sequence[Table]) -> str:
     """Lines and tables for a terminal."""
     from tabulate import tabulate
 
-    parts = ["\n".join(textwrap.fill(_clean(line), WIDTH, subsequent_indent="  ") for line in header)]
+    parts = [
+        "\n".join(textwrap.fill(_clean(line), WIDTH, subsequent_indent="  ") for line in header)
+    ]
     for table in tables:
         columns, widths = _fitted(table.shown())
         ruler = ["-" * width for width in widths]
         rows = [[column.name for column in columns], ruler, *_rows(columns)]
         if table.total:
             rows.insert(-1, ruler)
-        body = tabulate(rows, tablefmt="plain", disable_numparse=True, colalign=_alignment(columns))  # the other styles widen every heading
+        body = tabulate(
+            rows, tablefmt="plain", disable_numparse=True, colalign=_alignment(columns)
+        )  # the other styles widen every heading
         lead = [textwrap.fill(_clean(table.lead), WIDTH)] if table.lead else []
         parts.append("\n".join([_clean(table.title).upper(), *lead, "", body]))
     return "\n\n\n".join(parts)
@@ -66,8 +70,21 @@ def markdown_page(header: Sequence[str], tables: Sequence[Table]) -> str:
     for table in tables:
         columns = table.shown()
         rows = [[_escape_markdown(cell) for cell in row] for row in _rows(columns)]
-        body = tabulate(rows, [column.name for column in columns], "pipe", disable_numparse=True, colalign=_alignment(columns))
-        parts.append("\n\n".join(filter(None, [f"## {_escape_markdown(table.title)}", _escape_markdown(table.lead), body])))
+        body = tabulate(
+            rows,
+            [column.name for column in columns],
+            "pipe",
+            disable_numparse=True,
+            colalign=_alignment(columns),
+        )
+        parts.append(
+            "\n\n".join(
+                filter(
+                    None,
+                    [f"## {_escape_markdown(table.title)}", _escape_markdown(table.lead), body],
+                )
+            )
+        )
     return "\n\n".join(parts)
 
 
@@ -79,22 +96,56 @@ def latex_page(header: Sequence[str], tables: Sequence[Table]) -> str:
     for table in tables:
         columns = table.shown()
         rows = [[_clean(cell) for cell in row] for row in _rows(columns)]
-        style = "latex_longtable" if len(rows) > LONG_TABLE else "latex_booktabs"  # tabulate escapes the cells of both
-        body = tabulate(rows, [column.name for column in columns], style, disable_numparse=True, colalign=_alignment(columns))
-        parts.append("\n\n".join(filter(None, [f"\\paragraph{{{_escape_latex(table.title)}}}", _escape_latex(table.lead), body])))
+        style = (
+            "latex_longtable" if len(rows) > LONG_TABLE else "latex_booktabs"
+        )  # tabulate escapes the cells of both
+        body = tabulate(
+            rows,
+            [column.name for column in columns],
+            style,
+            disable_numparse=True,
+            colalign=_alignment(columns),
+        )
+        parts.append(
+            "\n\n".join(
+                filter(
+                    None,
+                    [
+                        f"\\paragraph{{{_escape_latex(table.title)}}}",
+                        _escape_latex(table.lead),
+                        body,
+                    ],
+                )
+            )
+        )
     return "\n\n".join(parts)
 
 
 def _fitted(columns: Sequence[Column]) -> tuple[list[Column], list[int]]:
     """The columns, cleaned, prose broken into lines so that the whole fits WIDTH; and their widths."""
-    fitted = [dataclasses.replace(column, cells=tuple(map(_clean, column.cells))) for column in columns]
+    fitted = [
+        dataclasses.replace(column, cells=tuple(map(_clean, column.cells))) for column in columns
+    ]
     widths = [max(map(len, (column.name, *column.cells))) for column in fitted]
-    prose = sorted((width, k) for k, (column, width) in enumerate(zip(fitted, widths)) if column.kind == "prose")
-    room = WIDTH - 2 * (len(fitted) - 1) - sum(width for column, width in zip(fitted, widths) if column.kind != "prose")
-    for left, (width, k) in zip(range(len(prose), 0, -1), prose):  # the narrow ones first: what they leave is for the others
+    prose = sorted(
+        (width, k)
+        for k, (column, width) in enumerate(zip(fitted, widths))
+        if column.kind == "prose"
+    )
+    room = (
+        WIDTH
+        - 2 * (len(fitted) - 1)
+        - sum(width for column, width in zip(fitted, widths) if column.kind != "prose")
+    )
+    for left, (width, k) in zip(
+        range(len(prose), 0, -1), prose
+    ):  # the narrow ones first: what they leave is for the others
         widths[k] = min(width, max(16, room // left))
         room -= widths[k]
-        fitted[k] = dataclasses.replace(fitted[k], cells=tuple("\n".join(textwrap.wrap(cell, widths[k])) for cell in fitted[k].cells))
+        fitted[k] = dataclasses.replace(
+            fitted[k],
+            cells=tuple("\n".join(textwrap.wrap(cell, widths[k])) for cell in fitted[k].cells),
+        )
     return fitted, widths
 
 

@@ -46,7 +46,11 @@ def _csv(report: Report) -> str:
     writer = csv.DictWriter(out, names, lineterminator="\n")
     writer.writeheader()
     for row in (*found["tasks"], *found["perturbations"]):
-        nested = {name: json.dumps(row[name]) for name in ("ended", "reference", "metrics", "scores") if row.get(name) is not None}
+        nested = {
+            name: json.dumps(row[name])
+            for name in ("ended", "reference", "metrics", "scores")
+            if row.get(name) is not None
+        }
         writer.writerow({**row, **nested})
     return out.getvalue()
 
@@ -55,7 +59,13 @@ def _json(report: Report) -> str:
     return json.dumps(to_json(report), indent=1, allow_nan=False)
 
 
-FORMATS: Mapping[str, Callable[[Report], str]] = {"text": _text, "markdown": _markdown, "latex": _latex, "csv": _csv, "json": _json}
+FORMATS: Mapping[str, Callable[[Report], str]] = {
+    "text": _text,
+    "markdown": _markdown,
+    "latex": _latex,
+    "csv": _csv,
+    "json": _json,
+}
 
 
 def header_of(report: Report) -> list[str]:
@@ -72,11 +82,21 @@ def _header(report: Report) -> list[str]:
     packages = ", ".join(f"{name} {version}" for name, version in run["packages"].items())
     lines = [
         f"{agent['name']} ({agent['entry']}{' ' + arguments if arguments else ''}): {'; '.join(seen) or 'reads nothing'}",
-        f"suites {', '.join(run['suites'])}; seed {run['plan']['seed']}; " + "; ".join(filter(None, [f"bench {run['bench']}", packages])),
-        f"begun {run['created']}, " + (f"finished {run['finished']}" if run["finished"] else "not finished: the same command goes on"),
+        f"suites {', '.join(run['suites'])}; seed {run['plan']['seed']}; "
+        + "; ".join(filter(None, [f"bench {run['bench']}", packages])),
+        f"begun {run['created']}, "
+        + (
+            f"finished {run['finished']}"
+            if run["finished"]
+            else "not finished: the same command goes on"
+        ),
         "success %: of n episodes with a result; an agent's error is a failure. 95 %: by Wilson for a task, by the score method for a mean",
         "suites, domains and overall: means of the rates of these tasks, each weighing the same"
-        + ("; normalised: of success rates, and of normalised mean scores where there is no success" if _has_scores(report) else ""),
+        + (
+            "; normalised: of success rates, and of normalised mean scores where there is no success"
+            if _has_scores(report)
+            else ""
+        ),
     ]
     if run.get("stopping"):
         lines.append(
@@ -88,9 +108,14 @@ def _header(report: Report) -> list[str]:
 
 
 def _tables(report: Report) -> list[Table]:
-    by_suite = {group.suite: [row for row in report.tasks if row.suite == group.suite] for group in report.suites}
+    by_suite = {
+        group.suite: [row for row in report.tasks if row.suite == group.suite]
+        for group in report.suites
+    }
     figures = {suite: _figures(rows) for suite, rows in by_suite.items()}
-    tables = [_task_table(str(suite), rows, figures[suite]) for suite, rows in by_suite.items() if rows]
+    tables = [
+        _task_table(str(suite), rows, figures[suite]) for suite, rows in by_suite.items() if rows
+    ]
     tables.append(_group_table(report))
     tables += _measure_table(report.tasks)
     tables += _score_table(report)
@@ -114,12 +139,18 @@ def _task_table(suite: str, rows: Sequence[TaskRow], figures: Sequence[_Figure])
         return cell if row.task in shows else ""
 
     def published(row: TaskRow) -> str:
-        cells = [f"{f.label} {f.values[row.task]:g}{'' if f.same_rule else '*'}" for f in own if row.task in f.values]
+        cells = [
+            f"{f.label} {f.values[row.task]:g}{'' if f.same_rule else '*'}"
+            for f in own
+            if row.task in f.values
+        ]
         return "; ".join(cells)
 
     lead = f"{len(rows)} task{'' if len(rows) == 1 else 's'}, {', '.join(domains)}. "
     if several:
-        lead += "Rules: " + "; ".join(f"({number}) {rule.rstrip('.')}" for number, rule in enumerate(rules, 1))
+        lead += "Rules: " + "; ".join(
+            f"({number}) {rule.rstrip('.')}" for number, rule in enumerate(rules, 1)
+        )
     elif rules:
         lead += f"Rule: {rules[0].rstrip('.')}"
     if any(not figure.same_rule for figure in own):
@@ -131,16 +162,27 @@ def _task_table(suite: str, rows: Sequence[TaskRow], figures: Sequence[_Figure])
             Column("domain", tuple(row.domain if len(domains) > 1 else "" for row in rows), "name"),
             Column("success %", tuple(_percent(row.success_rate) for row in rows)),
             Column("95 %", tuple(_range(row.ci_low, row.ci_high, _percent) for row in rows)),
-            Column("successes", tuple("" if row.successes is None else str(row.successes) for row in rows)),
+            Column(
+                "successes",
+                tuple("" if row.successes is None else str(row.successes) for row in rows),
+            ),
             Column("score", tuple(score(row, _number(row.score_mean)) for row in rows)),
-            Column("95 % of score", tuple(score(row, _range(row.score_low, row.score_high, _number)) for row in rows)),
+            Column(
+                "95 % of score",
+                tuple(score(row, _range(row.score_low, row.score_high, _number)) for row in rows),
+            ),
             Column("median", tuple(score(row, _number(row.score_median)) for row in rows)),
             Column("normalised", tuple(score(row, _unit(row.normalised)) for row in rows)),
             Column("n", tuple(_n(row) for row in rows)),
             Column("steps", tuple(_plain(row.steps_mean) for row in rows)),
             Column("sim s", tuple(_plain(row.simulator_s) if row.n else "" for row in rows)),
             Column("agent s", tuple(_plain(row.agent_s) if row.n else "" for row in rows)),
-            Column("rule", tuple(str(rules.index(row.rule) + 1) if several and row.rule else "" for row in rows)),
+            Column(
+                "rule",
+                tuple(
+                    str(rules.index(row.rule) + 1) if several and row.rule else "" for row in rows
+                ),
+            ),
             Column("published", tuple(published(row) for row in rows), "prose"),
             Column("notes", tuple(_notes(row) for row in rows), "prose"),
         ),
@@ -154,7 +196,10 @@ def _group_table(report: Report) -> Table:
     normalised = _has_scores(report)
 
     def notes(group: Group) -> str:
-        absent = sum(group.suite in (None, row.suite) and group.domain in (None, row.domain) for row in report.not_run)
+        absent = sum(
+            group.suite in (None, row.suite) and group.domain in (None, row.domain)
+            for row in report.not_run
+        )
         cannot = f"{absent} task{'' if absent == 1 else 's'} cannot run here" if absent else ""
         empty = "" if group.tasks or absent else "no task in this run"
         return "; ".join(filter(None, [_notes(group), cannot, empty]))
@@ -168,11 +213,21 @@ def _group_table(report: Report) -> Table:
             Column("", tuple(name(group) for group in groups), "name"),
             Column("tasks", tuple(_of(group.tasks_with_result, group.tasks) for group in groups)),
             Column("success %", tuple(_percent(group.success_rate) or "-" for group in groups)),
-            Column("95 %", tuple(_range(group.ci_low, group.ci_high, _percent) for group in groups)),
-            Column("successes", tuple("" if group.successes is None else str(group.successes) for group in groups)),
-            Column("normalised", tuple((_unit(group.normalised) or "-") if normalised else "" for group in groups)),
+            Column(
+                "95 %", tuple(_range(group.ci_low, group.ci_high, _percent) for group in groups)
+            ),
+            Column(
+                "successes",
+                tuple("" if group.successes is None else str(group.successes) for group in groups),
+            ),
+            Column(
+                "normalised",
+                tuple((_unit(group.normalised) or "-") if normalised else "" for group in groups),
+            ),
             Column("n", tuple(_n(group) for group in groups)),
-            Column("sim s", tuple(_plain(group.simulator_s) if group.n else "" for group in groups)),
+            Column(
+                "sim s", tuple(_plain(group.simulator_s) if group.n else "" for group in groups)
+            ),
             Column("agent s", tuple(_plain(group.agent_s) if group.n else "" for group in groups)),
             Column("notes", tuple(notes(group) for group in groups), "prose"),
         ),
@@ -192,7 +247,10 @@ def _measure_table(rows: Sequence[TaskRow]) -> list[Table]:
         for name in dict.fromkeys(name for row in played for name in row.metrics):
             values = [row.metrics[name] for row in played if name in row.metrics]
             if 2 * len(values) >= len(played):
-                told.append(f"{name} {sum(values) / len(values):.4g}" + (f" ({len(values)} tasks)" if len(values) < len(played) else ""))
+                told.append(
+                    f"{name} {sum(values) / len(values):.4g}"
+                    + (f" ({len(values)} tasks)" if len(values) < len(played) else "")
+                )
         if told:
             names.append(suite)
             words.append("; ".join(told))
@@ -204,7 +262,11 @@ def _measure_table(rows: Sequence[TaskRow]) -> list[Table]:
 def _score_table(report: Report) -> list[Table]:
     groups = [(f"suite {group.suite}", group.scores) for group in report.suites if group.scores]
     shown = {scores for _, scores in groups}
-    groups += [(str(group.domain), group.scores) for group in report.domains if group.scores and group.scores not in shown]
+    groups += [
+        (str(group.domain), group.scores)
+        for group in report.domains
+        if group.scores and group.scores not in shown
+    ]
     if not groups:
         return []
 
@@ -214,7 +276,10 @@ def _score_table(report: Report) -> list[Table]:
     ends = dict.fromkeys(f"0 is {scores.low_name}, 1 is {scores.high_name}" for _, scores in groups)
     lead = f"{'; '.join(ends)}. Median: of the tasks' means. IQM: the middle half of all episodes. Optimality gap: the shortfall from 1, "
     lead += "smaller is better. Intervals: 95 %, bootstrap over episodes within each task."
-    notes = {None: "tasks differ in their number of episodes: no IQM, no interval", 1: "one episode a task: no interval"}
+    notes = {
+        None: "tasks differ in their number of episodes: no IQM, no interval",
+        1: "one episode a task: no interval",
+    }
     return [
         Table(
             "normalised scores",
@@ -226,7 +291,9 @@ def _score_table(report: Report) -> list[Table]:
                 column("IQM", "iqm"),
                 column("optimality gap", "optimality_gap"),
                 column("mean", "mean"),
-                Column("notes", tuple(notes.get(scores.episodes, "") for _, scores in groups), "prose"),
+                Column(
+                    "notes", tuple(notes.get(scores.episodes, "") for _, scores in groups), "prose"
+                ),
             ),
             lead,
         )
@@ -256,9 +323,19 @@ def _figures(rows: Sequence[TaskRow]) -> list[_Figure]:
     found: dict[Reference, dict[str, float]] = {}
     for row in rows:
         for reference in row.reference:
-            found.setdefault(dataclasses.replace(reference, value=0.0), {})[row.task] = reference.value
+            found.setdefault(dataclasses.replace(reference, value=0.0), {})[row.task] = (
+                reference.value
+            )
     return [
-        _Figure(rows[0].suite, f"{r.row}: {r.label}" if r.row else r.label, r.metric, r.source, r.rule, r.same_rule, values)
+        _Figure(
+            rows[0].suite,
+            f"{r.row}: {r.label}" if r.row else r.label,
+            r.metric,
+            r.source,
+            r.rule,
+            r.same_rule,
+            values,
+        )
         for r, values in found.items()
     ]
 
@@ -267,7 +344,10 @@ def _published_table(figures: Sequence[_Figure]) -> list[Table]:
     if not figures:
         return []
     values = tuple("by task" if f.own else f"{next(iter(f.values.values())):g}" for f in figures)
-    rules = tuple("the same rule" if f.same_rule else f"another rule: {f.rule or 'not stated'}" for f in figures)
+    rules = tuple(
+        "the same rule" if f.same_rule else f"another rule: {f.rule or 'not stated'}"
+        for f in figures
+    )
     columns = (
         Column("suite", tuple(f.suite for f in figures), "name"),
         Column("of", tuple(f.label for f in figures), "name"),
@@ -285,10 +365,19 @@ def _absent_table(rows: Sequence[NotRun]) -> list[Table]:
         groups.setdefault((row.suite, row.domain, row.reason, row.remedy), []).append(row.task)
     if not groups:
         return []
-    names = tuple(", ".join(tasks) if len(tasks) <= 2 else f"{len(tasks)} tasks" for tasks in groups.values())
+    names = tuple(
+        ", ".join(tasks) if len(tasks) <= 2 else f"{len(tasks)} tasks" for tasks in groups.values()
+    )
     columns = [Column("tasks", names, "prose")]
-    columns += [Column(name, tuple(key[k] for key in groups), "prose") for k, name in enumerate(("suite", "domain", "reason", "remedy"))]
-    lead = "The JSON format lists every task." if any(len(tasks) > 2 for tasks in groups.values()) else ""
+    columns += [
+        Column(name, tuple(key[k] for key in groups), "prose")
+        for k, name in enumerate(("suite", "domain", "reason", "remedy"))
+    ]
+    lead = (
+        "The JSON format lists every task."
+        if any(len(tasks) > 2 for tasks in groups.values())
+        else ""
+    )
     return [Table("cannot run here", tuple(columns), lead)]
 
 
@@ -297,9 +386,17 @@ def _has_scores(report: Report) -> bool:
 
 
 def _notes(row: TaskRow | Group) -> str:
-    worst = f", at worst {_percent(row.rate_if_missing_fail)}%" if row.rate_if_missing_fail is not None else ""
+    worst = (
+        f", at worst {_percent(row.rate_if_missing_fail)}%"
+        if row.rate_if_missing_fail is not None
+        else ""
+    )
     partial = f"partial: {missing(row)}{worst}" if row.partial else ""
-    agent = f"{row.agent_errors} agent error{'' if row.agent_errors == 1 else 's'}" if row.agent_errors else ""
+    agent = (
+        f"{row.agent_errors} agent error{'' if row.agent_errors == 1 else 's'}"
+        if row.agent_errors
+        else ""
+    )
     return "; ".join(filter(None, [partial, agent]))
 
 

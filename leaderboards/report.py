@@ -38,35 +38,50 @@ def load(path: str | os.PathLike[str], baseline: str | None = None) -> Report:
         return build(read_run(path), read_episodes(path), read(side))
 
 
-def build(run: Mapping[str, Any], episodes: Iterable[Mapping[str, Any]], baseline: Outcomes | None = None) -> Report:
+def build(
+    run: Mapping[str, Any], episodes: Iterable[Mapping[str, Any]], baseline: Outcomes | None = None
+) -> Report:
     """The report from run.json and the lines of episodes.jsonl, in any order: of a case that ended in `error` and was played again, the
     later result counts. Raises UserError on lines that are not of this plan."""
     whole, plan = Plan.from_json(run["plan"]), played(run)
     # A run that could stop for what it saw needs intervals that allow for it.
     anytime = bool(run.get("stopped")) or str(run.get("stopping", "")).startswith("until")
     tallies = [_Tally(item, anytime) for item in plan.items]
-    places = {tally.item.task.id: (tally, plan.case(number, 0).seed, tally.item.episodes) for number, tally in enumerate(tallies)}
+    places = {
+        tally.item.task.id: (tally, plan.case(number, 0).seed, tally.item.episodes)
+        for number, tally in enumerate(tallies)
+    }
     outcomes = Outcomes(plan) if plan.perturbations else None
     count = 0
     try:
         for count, line in enumerate(episodes, 1):
-            if outcomes is not None and (place := plan.locate(line["task"], line["seed"], line["perturbations"])) is not None:
+            if (
+                outcomes is not None
+                and (place := plan.locate(line["task"], line["seed"], line["perturbations"]))
+                is not None
+            ):
                 outcomes.add(*place, line)
             tally, first, planned = places.get(line["task"], (None, 0, 0))
             episode = line["seed"] - first
             if tally is not None and not line["perturbations"] and 0 <= episode < planned:
                 tally.add(episode, line)
-            elif whole.locate(line["task"], line["seed"], line["perturbations"]) is None:  # else a perturbed case: no row of these tables
+            elif (
+                whole.locate(line["task"], line["seed"], line["perturbations"]) is None
+            ):  # else a perturbed case: no row of these tables
                 raise UserError(
                     f"episodes.jsonl, line {count}: run.json does not plan {line['task']} with seed {line['seed']}. Remove that line"
                 )
     except (AttributeError, KeyError, TypeError) as fault:
-        raise UserError(f"episodes.jsonl, line {count} is no episode of ours: {fault!r}. Remove that line") from fault
+        raise UserError(
+            f"episodes.jsonl, line {count} is no episode of ours: {fault!r}. Remove that line"
+        ) from fault
     absent = {row.task for row in plan.not_run if row.perturbation is None}
     tallies = [tally for tally in tallies if tally.n or tally.item.task.id not in absent]
     scored = {tally.item.task.id for tally in tallies}
     rows = [(tally, tally.row()) for tally in tallies]
-    suites = dict.fromkeys([tally.item.suite for tally in tallies] + [row.suite for row in plan.not_run])
+    suites = dict.fromkeys(
+        [tally.item.suite for tally in tallies] + [row.suite for row in plan.not_run]
+    )
     gather = _Gatherer(rows)
     return Report(
         run=_head(run, plan, tuple(suites)),
@@ -74,7 +89,9 @@ def build(run: Mapping[str, Any], episodes: Iterable[Mapping[str, Any]], baselin
         domains=tuple(gather.group(domain=domain) for domain in DOMAINS),
         suites=tuple(gather.group(suite=suite) for suite in suites),
         tasks=tuple(row for _, row in rows),
-        not_run=tuple(row for row in plan.not_run if row.task not in scored and row.perturbation is None),
+        not_run=tuple(
+            row for row in plan.not_run if row.task not in scored and row.perturbation is None
+        ),
         perturbations=() if outcomes is None else robustness(outcomes, baseline),
         not_applicable=tuple(row for row in plan.not_run if row.perturbation is not None),
     )
@@ -89,7 +106,9 @@ def summary(report: Report) -> str:
     if total.successes is not None and total.success_rate is not None:
         trials = sum(row.n for row in report.tasks if row.successes is not None)
         interval = f"[{100 * (total.ci_low or 0):.1f}, {100 * (total.ci_high or 0):.1f}]"
-        lines.append(f"{total.successes} of {trials} succeeded; mean of task rates {100 * total.success_rate:.1f} % {interval}")
+        lines.append(
+            f"{total.successes} of {trials} succeeded; mean of task rates {100 * total.success_rate:.1f} % {interval}"
+        )
     if total.normalised is not None and any(row.successes is None for row in report.tasks):
         lines.append(f"mean of task rates and normalised scores {total.normalised:.3f}")
     if total.ended.get("horizon"):
@@ -99,14 +118,19 @@ def summary(report: Report) -> str:
     if total.partial:
         lines.append(f"partial: {missing(total)}")
     if report.not_run:
-        lines.append(f"{_count(len(report.not_run), 'task')} cannot run here: the report names the remedies")
+        lines.append(
+            f"{_count(len(report.not_run), 'task')} cannot run here: the report names the remedies"
+        )
     return "\n".join(lines)
 
 
 def missing(row: TaskRow | Group) -> str:
     """Why a row is partial, in words."""
     unplayed = row.planned - row.n - row.errors
-    parts = [_count(row.errors, "error") if row.errors else "", f"{unplayed} not played" if unplayed else ""]
+    parts = [
+        _count(row.errors, "error") if row.errors else "",
+        f"{unplayed} not played" if unplayed else "",
+    ]
     return ", ".join(part for part in parts if part)
 
 
@@ -173,7 +197,11 @@ class _Tally:
         scores = self.sorted_scores()
         mean = float(scores.mean()) if len(scores) else None
         # Equal scores say nothing of how much others would differ: an interval of no width would claim certainty.
-        interval = mean_score(scores) if len(scores) > 1 and scores[0] != scores[-1] and not has_success else None
+        interval = (
+            mean_score(scores)
+            if len(scores) > 1 and scores[0] != scores[-1] and not has_success
+            else None
+        )
         if has_success:
             normalised = rate.value if rate else None
         else:
@@ -203,7 +231,11 @@ class _Tally:
             simulator_s=round(self.simulator_s, 3),
             agent_s=round(self.agent_s, 3),
             reference=task.references,
-            metrics={name: math.fsum(values) / finished for name, values in sorted(self.metrics.items()) if len(values) == finished},
+            metrics={
+                name: math.fsum(values) / finished
+                for name, values in sorted(self.metrics.items())
+                if len(values) == finished
+            },
         )
 
 
@@ -216,11 +248,19 @@ class _Gatherer:
 
     def group(self, *, suite: str | None = None, domain: str | None = None) -> Group:
         """The rows of a suite or a domain, or all."""
-        chosen = [(tally, row) for tally, row in self._rows if suite in (None, row.suite) and domain in (None, row.domain)]
+        chosen = [
+            (tally, row)
+            for tally, row in self._rows
+            if suite in (None, row.suite) and domain in (None, row.domain)
+        ]
         rows = [row for _, row in chosen]
         rated = [row for row in rows if row.successes is not None]
         seen = [row for row in rated if row.n]
-        rate = mean_of_rates([row.successes or 0 for row in seen], [row.n for row in seen]) if seen else None
+        rate = (
+            mean_of_rates([row.successes or 0 for row in seen], [row.n for row in seen])
+            if seen
+            else None
+        )
         normalised = [row.normalised for row in rows if row.normalised is not None]
         ended: Counter[str] = Counter()
         for row in rows:
@@ -240,12 +280,20 @@ class _Gatherer:
             success_rate=rate.value if rate else None,
             ci_low=rate.low if rate else None,
             ci_high=rate.high if rate else None,
-            rate_if_missing_fail=sum(row.rate_if_missing_fail or 0 for row in rated) / len(rated) if rated else None,
+            rate_if_missing_fail=sum(row.rate_if_missing_fail or 0 for row in rated) / len(rated)
+            if rated
+            else None,
             normalised=sum(normalised) / len(normalised) if normalised else None,
             ended=dict(sorted(ended.items())),
             simulator_s=round(sum(row.simulator_s for row in rows), 3),
             agent_s=round(sum(row.agent_s for row in rows), 3),
-            scores=self._scores_of([tally for tally, row in chosen if row.successes is None and row.normalised is not None]),
+            scores=self._scores_of(
+                [
+                    tally
+                    for tally, row in chosen
+                    if row.successes is None and row.normalised is not None
+                ]
+            ),
         )
 
     def _scores_of(self, tallies: Sequence[_Tally]) -> Scores | None:
@@ -263,7 +311,9 @@ def _scores(tallies: Sequence[_Tally]) -> Scores:
     for tally in tallies:
         normaliser = tally.item.task.normaliser
         assert normaliser is not None
-        columns.append((tally.sorted_scores() - normaliser.low) / (normaliser.high - normaliser.low))
+        columns.append(
+            (tally.sorted_scores() - normaliser.low) / (normaliser.high - normaliser.low)
+        )
         lows.add(normaliser.low_name)
         highs.add(normaliser.high_name)
     counts = {len(column) for column in columns}
@@ -305,5 +355,7 @@ def _head(run: Mapping[str, Any], plan: Plan, suites: tuple[str, ...]) -> dict[s
     return head | {
         "plan": {"hash": run["plan"]["hash"], "seed": plan.seed},
         "suites": list(suites),
-        "packages": {name: ", ".join(sorted(versions)) for name, versions in sorted(packages.items())},
+        "packages": {
+            name: ", ".join(sorted(versions)) for name, versions in sorted(packages.items())
+        },
     }

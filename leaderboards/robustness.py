@@ -19,7 +19,14 @@ from typing import Any, TypeVar
 import numpy as np
 
 from harness.core import DOMAINS, Reference
-from harness.stats import Interval, mean_of_rates, mean_score, paired_bounds, paired_difference, wilson
+from harness.stats import (
+    Interval,
+    mean_of_rates,
+    mean_score,
+    paired_bounds,
+    paired_difference,
+    wilson,
+)
 from leaderboards.outcomes import ERROR, FAILED, SUCCEEDED, Outcomes, Place
 from leaderboards.ratio import ratio_of_means
 from leaderboards.score_effects import ScoreEffects, score_effects
@@ -113,24 +120,38 @@ def scopes_of(outcomes: Outcomes, name: str) -> list[str | None]:
 def _task_bounds(outcomes: Outcomes) -> dict[Place, Interval]:
     """The paired interval of every task and arm, all in one go: one by one they would take a hundred times as long."""
     found: dict[Place, list[float]] = {}
-    for place in dict.fromkeys(place for name in outcomes.labels for place in outcomes.played(name)):
+    for place in dict.fromkeys(
+        place for name in outcomes.labels for place in outcomes.played(name)
+    ):
         controls, perturbed = _paired(outcomes, [place])
         if controls:
             change = perturbed[0] - controls[0]
-            found[place] = [float((change < 0).sum()), float((change > 0).sum()), float((change != 0).sum()), float(len(change))]
+            found[place] = [
+                float((change < 0).sum()),
+                float((change > 0).sum()),
+                float((change != 0).sum()),
+                float(len(change)),
+            ]
     if not found:
         return {}
     sums = np.array(list(found.values()))
     low, high = paired_bounds(*(sums[:, k : k + 1] for k in range(4)))
     values = (sums[:, 1] - sums[:, 0]) / sums[:, 3]
-    return {place: Interval(*each) for place, each in zip(found, zip(values.tolist(), low.tolist(), high.tolist()))}
+    return {
+        place: Interval(*each)
+        for place, each in zip(found, zip(values.tolist(), low.tolist(), high.tolist()))
+    }
 
 
-def _task(outcomes: Outcomes, name: str, place: Place, bounds: Mapping[Place, Interval]) -> PerturbationRow:
+def _task(
+    outcomes: Outcomes, name: str, place: Place, bounds: Mapping[Place, Interval]
+) -> PerturbationRow:
     item, arm = place
     task = outcomes.plan.items[item].task
     row = _row(outcomes, name, [place], task.domain, bounds.get(place))
-    row = dataclasses.replace(row, task=task.id, suite=outcomes.plan.items[item].suite, rule=task.rule)
+    row = dataclasses.replace(
+        row, task=task.id, suite=outcomes.plan.items[item].suite, rule=task.rule
+    )
     scores = outcomes.score[item][arm]
     known = scores[np.isfinite(scores)]
     mean = float(known.mean()) if len(known) else None
@@ -150,7 +171,13 @@ def _task(outcomes: Outcomes, name: str, place: Place, bounds: Mapping[Place, In
     )
 
 
-def _row(outcomes: Outcomes, name: str, places: Sequence[Place], domain: str | None, difference: Interval | None = None) -> PerturbationRow:
+def _row(
+    outcomes: Outcomes,
+    name: str,
+    places: Sequence[Place],
+    domain: str | None,
+    difference: Interval | None = None,
+) -> PerturbationRow:
     """`difference` is what paired_difference gives, where that is known already."""
     perturbation, _, severity = name.rpartition(":")
     state = [outcomes.state[item][arm] for item, arm in places]
@@ -158,9 +185,23 @@ def _row(outcomes: Outcomes, name: str, places: Sequence[Place], domain: str | N
     seen = [each for each in rated if (each >= FAILED).any()]
     counts = [int((each >= FAILED).sum()) for each in seen]
     wins = [int((each == SUCCEEDED).sum()) for each in seen]
-    rate = mean_of_rates(wins, counts) if len(seen) > 1 else wilson(wins[0], counts[0]) if seen else None
-    planned, n = sum(each.size for each in state), sum(int((each >= FAILED).sum()) for each in state)
-    scored = [outcomes.steps[item][arm][(outcomes.state[item][arm] >= FAILED) & ~outcomes.agent_error[item][arm]] for item, arm in places]
+    rate = (
+        mean_of_rates(wins, counts)
+        if len(seen) > 1
+        else wilson(wins[0], counts[0])
+        if seen
+        else None
+    )
+    planned, n = (
+        sum(each.size for each in state),
+        sum(int((each >= FAILED).sum()) for each in state),
+    )
+    scored = [
+        outcomes.steps[item][arm][
+            (outcomes.state[item][arm] >= FAILED) & ~outcomes.agent_error[item][arm]
+        ]
+        for item, arm in places
+    ]
     steps = np.concatenate(scored) if scored else np.zeros(0)
     at_worst = [float((each == SUCCEEDED).mean()) for each in rated]
     controls, perturbed = _paired(outcomes, places)
@@ -191,7 +232,9 @@ def _row(outcomes: Outcomes, name: str, places: Sequence[Place], domain: str | N
     if controls:
         kept = ratio_of_means(controls, perturbed)
         lost = kept and (1 - kept[0], None if kept[2] is None else 1 - kept[2], 1 - kept[1])
-        difference = difference or paired_difference([after - before for before, after in zip(controls, perturbed)])
+        difference = difference or paired_difference(
+            [after - before for before, after in zip(controls, perturbed)]
+        )
         row = dataclasses.replace(
             row,
             control_rate=float(np.mean([each.mean() for each in controls])),
@@ -199,10 +242,16 @@ def _row(outcomes: Outcomes, name: str, places: Sequence[Place], domain: str | N
             **_three("relative_drop", lost),
             **_three("retention", kept),
         )
-    return dataclasses.replace(row, **_recovery(outcomes, places)) if perturbation.split("+")[-1] == "burst" else row
+    return (
+        dataclasses.replace(row, **_recovery(outcomes, places))
+        if perturbation.split("+")[-1] == "burst"
+        else row
+    )
 
 
-def _paired(outcomes: Outcomes, places: Sequence[tuple[int, int]]) -> tuple[list[np.ndarray], list[np.ndarray]]:
+def _paired(
+    outcomes: Outcomes, places: Sequence[tuple[int, int]]
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """(control, perturbed): 1 or 0 for each pair, an array a task; tasks without a pair or without a success are left out."""
     controls, perturbed = [], []
     for item, arm in places:
@@ -218,13 +267,20 @@ def _recovery(outcomes: Outcomes, places: Sequence[tuple[int, int]]) -> dict[str
     for item, arm in places:
         if outcomes.rated(item):
             state = outcomes.state[item]
-            counted = outcomes.pairs(item, arm) & outcomes.burst[item][arm] & (state[0] == SUCCEEDED)
+            counted = (
+                outcomes.pairs(item, arm) & outcomes.burst[item][arm] & (state[0] == SUCCEEDED)
+            )
             n += int(counted.sum())
             won += int((state[arm][counted] == SUCCEEDED).sum())
     if not n:
         return {"recovery_n": 0}
     found = wilson(won, n)
-    return {"recovery_rate": found.value, "recovery_low": found.low, "recovery_high": found.high, "recovery_n": n}
+    return {
+        "recovery_rate": found.value,
+        "recovery_low": found.low,
+        "recovery_high": found.high,
+        "recovery_n": n,
+    }
 
 
 def _interaction(outcomes: Outcomes, name: str, items: Sequence[int]) -> Interval | None:
@@ -257,7 +313,9 @@ def _span(name: str, found: Interval | None) -> dict[str, float | None]:
     return _three(name, (found.value, found.low, found.high) if found else None)
 
 
-def _three(name: str, found: tuple[float | None, float | None, float | None] | None) -> dict[str, float | None]:
+def _three(
+    name: str, found: tuple[float | None, float | None, float | None] | None
+) -> dict[str, float | None]:
     value, low, high = found or (None, None, None)
     return {name: value, f"{name}_low": low, f"{name}_high": high}
 
@@ -275,7 +333,9 @@ def _by_curve(rows: Iterable[PerturbationRow]) -> _Curves:
     return found
 
 
-def _curves(rows: Iterable[PerturbationRow], baseline: Iterable[PerturbationRow]) -> Iterator[PerturbationRow]:
+def _curves(
+    rows: Iterable[PerturbationRow], baseline: Iterable[PerturbationRow]
+) -> Iterator[PerturbationRow]:
     theirs = _by_curve(baseline)
     for key, mine in _by_curve(rows).items():
         row, other = next(iter(mine.values())), theirs.get(key, {})
@@ -291,7 +351,9 @@ def _curves(rows: Iterable[PerturbationRow], baseline: Iterable[PerturbationRow]
             tasks=row.tasks,
             control_rate=control,
             area=_area(control, {severity: each.success_rate for severity, each in mine.items()}),
-            corruption_error=_corruption_error(*({s: _failures(each) for s, each in side.items()} for side in (mine, other))),
+            corruption_error=_corruption_error(
+                *({s: _failures(each) for s, each in side.items()} for side in (mine, other))
+            ),
             scores=None
             if scores is None
             else ScoreEffects(
@@ -299,9 +361,21 @@ def _curves(rows: Iterable[PerturbationRow], baseline: Iterable[PerturbationRow]
                 scores.low_name,
                 scores.high_name,
                 control=scores.control,
-                area=_area(scores.control, {severity: each.scores.mean if each.scores else None for severity, each in mine.items()}),
+                area=_area(
+                    scores.control,
+                    {
+                        severity: each.scores.mean if each.scores else None
+                        for severity, each in mine.items()
+                    },
+                ),
                 corruption_error=_corruption_error(
-                    *({s: each.scores.optimality_gap if each.scores else None for s, each in side.items()} for side in (mine, other))
+                    *(
+                        {
+                            s: each.scores.optimality_gap if each.scores else None
+                            for s, each in side.items()
+                        }
+                        for side in (mine, other)
+                    )
                 ),
             ),
         )
@@ -322,11 +396,19 @@ def _area(control: float | None, means: Mapping[int, float | None]) -> float | N
     if control is None or not known:
         return None
     points = sorted({0: control, **known}.items())
-    return sum((b - a) * (x + y) / 2 for (a, x), (b, y) in itertools.pairwise(points)) / points[-1][0]
+    return (
+        sum((b - a) * (x + y) / 2 for (a, x), (b, y) in itertools.pairwise(points)) / points[-1][0]
+    )
 
 
-def _corruption_error(mine: Mapping[int, float | None], theirs: Mapping[int, float | None]) -> float | None:
+def _corruption_error(
+    mine: Mapping[int, float | None], theirs: Mapping[int, float | None]
+) -> float | None:
     """The sum of my losses as a share of theirs, over the severities that both played."""
-    both = [(loss, other) for severity, loss in mine.items() if loss is not None and (other := theirs.get(severity)) is not None]
+    both = [
+        (loss, other)
+        for severity, loss in mine.items()
+        if loss is not None and (other := theirs.get(severity)) is not None
+    ]
     total = sum(other for _, other in both)
     return sum(loss for loss, _ in both) / total if total > 0 else None

@@ -143,7 +143,10 @@ def to_json(report: Report) -> dict[str, Any]:
         row["reference"] = list(row["reference"])
     for row in (*fields["not_run"], *fields["not_applicable"]):
         del row["references"]
-    parts = {name: list(fields[name]) for name in ("domains", "suites", "tasks", "perturbations", "not_run", "not_applicable")}
+    parts = {
+        name: list(fields[name])
+        for name in ("domains", "suites", "tasks", "perturbations", "not_run", "not_applicable")
+    }
     return {
         "schema": report.schema,
         "run": fields["run"],

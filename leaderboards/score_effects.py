@@ -52,7 +52,10 @@ def score_effects(outcomes: Outcomes, places: Sequence[Place]) -> ScoreEffects |
         normaliser = outcomes.plan.items[item].task.normaliser
         if normaliser is None or outcomes.rated(item):
             continue
-        twins, scores = ((outcomes.score[item][each] - normaliser.low) / (normaliser.high - normaliser.low) for each in (0, arm))
+        twins, scores = (
+            (outcomes.score[item][each] - normaliser.low) / (normaliser.high - normaliser.low)
+            for each in (0, arm)
+        )
         known, both = np.isfinite(scores), np.isfinite(twins) & np.isfinite(scores)
         if not known.any():
             continue
@@ -81,7 +84,9 @@ def score_effects(outcomes: Outcomes, places: Sequence[Place]) -> ScoreEffects |
     )
 
 
-def mean_of_means(columns: Sequence[np.ndarray], level: float = 0.95) -> tuple[float | None, float | None, float | None]:
+def mean_of_means(
+    columns: Sequence[np.ndarray], level: float = 0.95
+) -> tuple[float | None, float | None, float | None]:
     """(mean, low, high) of the means of independent scores, an array a task, each task weighing the same; of one task it is Student's t.
 
     Several have Welch's t for a linear combination of means, with Satterthwaite's degrees of freedom (Welch 1947, Biometrika 34:28). There is no

@@ -24,12 +24,30 @@ TASK_TYPES = (
 RULE = "the goal holds within 50 actions"
 REACT = "arXiv 2210.03629, table 3"
 UNSEEN = (
-    Reference("ReAct, PaLM-540B", 0.71, "success_rate", REACT, "the best of six prompts; two examples of the task type in the prompt"),
-    Reference("BUTLER", 0.37, "success_rate", REACT, "the best of eight agents trained by imitation, with beam search"),
+    Reference(
+        "ReAct, PaLM-540B",
+        0.71,
+        "success_rate",
+        REACT,
+        "the best of six prompts; two examples of the task type in the prompt",
+    ),
+    Reference(
+        "BUTLER",
+        0.37,
+        "success_rate",
+        REACT,
+        "the best of eight agents trained by imitation, with beam search",
+    ),
 )
 
 
-def _task(id: str, params: dict[str, Any], rule: str, tags: tuple[str, ...], references: tuple[Reference, ...] = ()) -> Task:
+def _task(
+    id: str,
+    params: dict[str, Any],
+    rule: str,
+    tags: tuple[str, ...],
+    references: tuple[Reference, ...] = (),
+) -> Task:
     return Task(
         id=id,
         domain="planning",
@@ -48,7 +66,13 @@ SUITES: tuple[Suite, ...] = (
         name="alfworld-synthetic",
         title="ALFWorld's six task types, synthetic games",
         tasks=tuple(
-            _task(f"alfworld-synthetic/{kind}@1", {"task_type": kind}, f"{RULE}; a synthetic game", ("synthetic",)) for kind in TASK_TYPES
+            _task(
+                f"alfworld-synthetic/{kind}@1",
+                {"task_type": kind},
+                f"{RULE}; a synthetic game",
+                ("synthetic",),
+            )
+            for kind in TASK_TYPES
         ),
         episodes=50,
         source="rules, words and goals: alfworld 0.4, arXiv 2010.03768; the games are ours",
@@ -56,7 +80,11 @@ SUITES: tuple[Suite, ...] = (
     Suite(
         name="alfworld",
         title="ALFWorld, the 134 games in unseen rooms",
-        tasks=(_task("alfworld/valid_unseen@1", {"split": "valid_unseen"}, RULE, ("official",), UNSEEN),),
+        tasks=(
+            _task(
+                "alfworld/valid_unseen@1", {"split": "valid_unseen"}, RULE, ("official",), UNSEEN
+            ),
+        ),
         episodes=134,
         in_all=False,
         source="arXiv 2010.03768",

@@ -18,12 +18,27 @@ GRID = "the recorded kind of action, a point within 5 of 50 blocks on each axis,
 PAPER = "arXiv 2412.08442, table 2"
 EVERY_STEP = "all steps of the 1,540 test episodes"
 REFERENCES = (
-    Reference("GEA", 0.573, "success_rate", PAPER, f"{EVERY_STEP}; empty texts not refused", same_rule=False),
-    Reference("GPT-4o + set of marks (generalist)", 0.45, "success_rate", PAPER, f"{EVERY_STEP}; empty texts not refused"),
+    Reference(
+        "GEA",
+        0.573,
+        "success_rate",
+        PAPER,
+        f"{EVERY_STEP}; empty texts not refused",
+        same_rule=False,
+    ),
+    Reference(
+        "GPT-4o + set of marks (generalist)",
+        0.45,
+        "success_rate",
+        PAPER,
+        f"{EVERY_STEP}; empty texts not refused",
+    ),
 )
 
 
-def _task(family: str, split: str, level: str, rule: str, references: tuple[Reference, ...] = ()) -> Task:
+def _task(
+    family: str, split: str, level: str, rule: str, references: tuple[Reference, ...] = ()
+) -> Task:
     return Task(
         id=f"{family}/{split}-{level}@1",
         domain="ui",
@@ -41,7 +56,11 @@ SUITES: tuple[Suite, ...] = (
     Suite(
         name="androidcontrol",
         title="AndroidControl, step accuracy by the element's box",
-        tasks=tuple(_task("androidcontrol", split, level, "box") for split in PARTS for level in ("high", "low")),
+        tasks=tuple(
+            _task("androidcontrol", split, level, "box")
+            for split in PARTS
+            for level in ("high", "low")
+        ),
         episodes=500,
         source="arXiv 2406.03679",
     ),

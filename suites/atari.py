@@ -33,7 +33,9 @@ _FIGURES = (
 )
 
 
-def _task(family: str, game: str, starts: dict[str, Any], rule: str, references: tuple[Reference, ...]) -> Task:
+def _task(
+    family: str, game: str, starts: dict[str, Any], rule: str, references: tuple[Reference, ...]
+) -> Task:
     random, human = RANDOM_AND_HUMAN[game]
     return Task(
         id=f"{family}/{game}@1",
@@ -55,7 +57,13 @@ SUITES: tuple[Suite, ...] = (
         name="atari",
         title="Atari, 57 games",
         tasks=tuple(
-            _task("atari", game, {"noop_max": 30}, "points in at most 108k frames, 1-30 no-ops first, no sticky actions", _FIGURES)
+            _task(
+                "atari",
+                game,
+                {"noop_max": 30},
+                "points in at most 108k frames, 1-30 no-ops first, no sticky actions",
+                _FIGURES,
+            )
             for game in RANDOM_AND_HUMAN
         ),
         episodes=10,
@@ -65,7 +73,13 @@ SUITES: tuple[Suite, ...] = (
         name="atari-sticky",
         title="Atari, 57 games, sticky actions",
         tasks=tuple(
-            _task("atari-sticky", game, {"sticky": 0.25}, "points in at most 108k frames, sticky actions 0.25 (ALE v5)", ())
+            _task(
+                "atari-sticky",
+                game,
+                {"sticky": 0.25},
+                "points in at most 108k frames, sticky actions 0.25 (ALE v5)",
+                (),
+            )
             for game in RANDOM_AND_HUMAN
         ),
         episodes=10,

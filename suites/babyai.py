@@ -59,7 +59,9 @@ PLANNING = (  # level, percent by imitation of 1,000,000 demonstrations of that 
 )
 
 
-def _task(level: str, domain: str, tags: tuple[str, ...], references: tuple[Reference, ...]) -> Task:
+def _task(
+    level: str, domain: str, tags: tuple[str, ...], references: tuple[Reference, ...]
+) -> Task:
     return Task(
         id=f"babyai/{level}@1",
         domain=domain,
@@ -97,14 +99,19 @@ SUITES: tuple[Suite, ...] = (
     Suite(
         name="babyai",
         title="BabyAI, the GEA paper's 17 levels",
-        tasks=tuple(_task(level, "navigation", ("gea",), (_gea(percent), GATO)) for level, percent in GEA),
+        tasks=tuple(
+            _task(level, "navigation", ("gea",), (_gea(percent), GATO)) for level, percent in GEA
+        ),
         episodes=100,
         source="arXiv 2412.08442, appendices E and G.1; arXiv 1810.08272",
     ),
     Suite(
         name="babyai-planning",
         title="BabyAI, nine curriculum levels that take a plan",
-        tasks=tuple(_task(level, "planning", (), () if percent is None else (_imitation(percent),)) for level, percent in PLANNING),
+        tasks=tuple(
+            _task(level, "planning", (), () if percent is None else (_imitation(percent),))
+            for level, percent in PLANNING
+        ),
         episodes=100,
         source="arXiv 1810.08272, docs/iclr19_levels.md of mila-iqia/babyai",
     ),

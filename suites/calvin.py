@@ -18,8 +18,22 @@ PAPER = "arXiv 2412.08442, table 2"
 TRAINED = "trained on A, B and C, drawn by EGL"
 REFERENCES = (
     Reference("GEA", 0.900, "success_rate", PAPER, f"{TRAINED}; on all chains", same_rule=True),
-    Reference("RoboFlamingo (specialist)", 0.824, "success_rate", PAPER, f"{TRAINED}; the first of five", same_rule=True),
-    Reference("3D Diffuser Actor (specialist)", 0.922, "success_rate", PAPER, f"{TRAINED}; the first of five; reads depth", same_rule=True),
+    Reference(
+        "RoboFlamingo (specialist)",
+        0.824,
+        "success_rate",
+        PAPER,
+        f"{TRAINED}; the first of five",
+        same_rule=True,
+    ),
+    Reference(
+        "3D Diffuser Actor (specialist)",
+        0.922,
+        "success_rate",
+        PAPER,
+        f"{TRAINED}; the first of five; reads depth",
+        same_rule=True,
+    ),
 )
 
 

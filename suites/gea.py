@@ -15,7 +15,17 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from harness.core import Reference, Suite, Task
-from suites import androidcontrol, atari, babyai, calvin, habitat, langr, maniskill, metaworld, procgen
+from suites import (
+    androidcontrol,
+    atari,
+    babyai,
+    calvin,
+    habitat,
+    langr,
+    maniskill,
+    metaworld,
+    procgen,
+)
 
 __all__ = ["SUITES"]
 
@@ -38,13 +48,28 @@ class Benchmark:
 
     def references(self, same: bool, differs: str = "") -> tuple[Reference, ...]:
         """Its figures; `differs` is what ours is, where that is another rule."""
-        figures = [("GEA", self.gea), *([("GEA-Base", self.base)] if self.base is not None else []), *self.others]
+        figures = [
+            ("GEA", self.gea),
+            *([("GEA-Base", self.base)] if self.base is not None else []),
+            *self.others,
+        ]
         rule = "; ".join(filter(None, (self.rule, differs)))
-        return tuple(Reference(label, round(value / 100, 4), self.metric, PAPER, rule, same, TABLE, self.name) for label, value in figures)
+        return tuple(
+            Reference(
+                label, round(value / 100, 4), self.metric, PAPER, rule, same, TABLE, self.name
+            )
+            for label, value in figures
+        )
 
 
 META_WORLD = Benchmark(
-    "Meta-World", "success_rate", 50, 94.7, None, (("MLLM + IL (specialist)", 84), ("Gato (generalist)", 87.0)), "45 tasks, its own starts"
+    "Meta-World",
+    "success_rate",
+    50,
+    94.7,
+    None,
+    (("MLLM + IL (specialist)", 84), ("Gato (generalist)", 87.0)),
+    "45 tasks, its own starts",
 )
 CALVIN = Benchmark(
     "CALVIN ABC to D",
@@ -65,12 +90,40 @@ MANISKILL = Benchmark(
     "five tasks of ManiSkill2 that are not named, by its own horizon and control mode",
 )
 PICK = Benchmark(
-    "Habitat Pick", "success_rate", 500, 82.5, 60.5, (("IL (specialist)", 29), ("RL + state (specialist)", 81.0)), "unseen houses"
+    "Habitat Pick",
+    "success_rate",
+    500,
+    82.5,
+    60.5,
+    (("IL (specialist)", 29), ("RL + state (specialist)", 81.0)),
+    "unseen houses",
 )
-PLACE = Benchmark("Habitat Place", "success_rate", 500, 93.5, None, (("RL + state (specialist)", 95.5),), "unseen houses")
-NAV = Benchmark("Habitat Nav", "success_rate", 500, 62.5, None, (("prior (specialist)", 72),), "its own goals, unseen houses")
+PLACE = Benchmark(
+    "Habitat Place",
+    "success_rate",
+    500,
+    93.5,
+    None,
+    (("RL + state (specialist)", 95.5),),
+    "unseen houses",
+)
+NAV = Benchmark(
+    "Habitat Nav",
+    "success_rate",
+    500,
+    62.5,
+    None,
+    (("prior (specialist)", 72),),
+    "its own goals, unseen houses",
+)
 PROCGEN = Benchmark(
-    "Procgen", "normalised", 50, 44.0, 36.1, (("BC (specialist)", 25),), "in percent of a PPO expert's score; easy, test levels"
+    "Procgen",
+    "normalised",
+    50,
+    44.0,
+    36.1,
+    (("BC (specialist)", 25),),
+    "in percent of a PPO expert's score; easy, test levels",
 )
 ATARI = Benchmark(
     "Atari",
@@ -82,7 +135,13 @@ ATARI = Benchmark(
     "44 games, no sticky actions",
 )
 BABYAI = Benchmark(
-    "BabyAI", "success_rate", 100, 91.1, None, (("Gato (generalist)", 93.2),), "17 levels, seen from above, seeds not published"
+    "BabyAI",
+    "success_rate",
+    100,
+    91.1,
+    None,
+    (("Gato (generalist)", 93.2),),
+    "17 levels, seen from above, seeds not published",
 )
 ANDROID = Benchmark(
     "AndroidControl",
@@ -93,11 +152,21 @@ ANDROID = Benchmark(
     (("GPT-4o + set of marks (generalist)", 45),),
     "all steps of the 1,540 test episodes, the goal as instruction; within 5 of 50 blocks",
 )
-LANGR = Benchmark("LangR", "success_rate", 100, 50.0, 15.5, (("MLLM + RL (specialist)", 51),), "nine instruction splits, unseen houses")
+LANGR = Benchmark(
+    "LangR",
+    "success_rate",
+    100,
+    50.0,
+    15.5,
+    (("MLLM + RL (specialist)", 51),),
+    "nine instruction splits, unseen houses",
+)
 
 
 def _tagged(suites: Iterable[Suite], name: str) -> tuple[Task, ...]:
-    return tuple(task for suite in suites if suite.name == name for task in suite.tasks if "gea" in task.tags)
+    return tuple(
+        task for suite in suites if suite.name == name for task in suite.tasks if "gea" in task.tags
+    )
 
 
 def _named(suites: Iterable[Suite], *names: str) -> tuple[Task, ...]:
@@ -106,18 +175,59 @@ def _named(suites: Iterable[Suite], *names: str) -> tuple[Task, ...]:
 
 
 def _games(name: str) -> tuple[Task, ...]:
-    return tuple(task for suite in atari.SUITES if suite.name == name for task in suite.tasks if "gea" in task.tags)
+    return tuple(
+        task
+        for suite in atari.SUITES
+        if suite.name == name
+        for task in suite.tasks
+        if "gea" in task.tags
+    )
 
 
 ROWS: Sequence[tuple[Benchmark, tuple[Task, ...], bool, str]] = (
-    (META_WORLD, _tagged(metaworld.SUITES, "metaworld"), False, "ours: another version of the simulator"),
+    (
+        META_WORLD,
+        _tagged(metaworld.SUITES, "metaworld"),
+        False,
+        "ours: another version of the simulator",
+    ),
     (CALVIN, _tagged(calvin.SUITES, "calvin-first"), True, ""),
-    (CALVIN, _named(calvin.SUITES, "calvin/chain-of-5"), False, "ours, the community's: all five, one after the other"),
-    (MANISKILL, _tagged(maniskill.SUITES, "maniskill"), False, "ours: four tasks of ManiSkill 3 that are among ManiSkill2's"),
-    (PICK, _named(habitat.SUITES, "habitat-rearrange/pick"), False, "ours: habitat-lab's own objects and episodes"),
-    (PLACE, _named(habitat.SUITES, "habitat-rearrange/place"), False, "ours: habitat-lab's own objects and episodes"),
-    (NAV, _named(habitat.SUITES, "habitat-objectnav/hm3d-val"), False, "ours, the community's: ObjectNav on HM3D"),
-    (PROCGEN, _tagged(procgen.SUITES, "procgen"), False, "ours: between seeing nothing and the best possible (arXiv 1912.01588)"),
+    (
+        CALVIN,
+        _named(calvin.SUITES, "calvin/chain-of-5"),
+        False,
+        "ours, the community's: all five, one after the other",
+    ),
+    (
+        MANISKILL,
+        _tagged(maniskill.SUITES, "maniskill"),
+        False,
+        "ours: four tasks of ManiSkill 3 that are among ManiSkill2's",
+    ),
+    (
+        PICK,
+        _named(habitat.SUITES, "habitat-rearrange/pick"),
+        False,
+        "ours: habitat-lab's own objects and episodes",
+    ),
+    (
+        PLACE,
+        _named(habitat.SUITES, "habitat-rearrange/place"),
+        False,
+        "ours: habitat-lab's own objects and episodes",
+    ),
+    (
+        NAV,
+        _named(habitat.SUITES, "habitat-objectnav/hm3d-val"),
+        False,
+        "ours, the community's: ObjectNav on HM3D",
+    ),
+    (
+        PROCGEN,
+        _tagged(procgen.SUITES, "procgen"),
+        False,
+        "ours: between seeing nothing and the best possible (arXiv 1912.01588)",
+    ),
     (ATARI, _games("atari"), True, ""),
     (ATARI, _games("atari-sticky"), False, "ours, the community's: sticky actions 0.25"),
     (BABYAI, _tagged(babyai.SUITES, "babyai"), True, ""),
@@ -151,7 +261,11 @@ SUITES: tuple[Suite, ...] = (
     Suite(
         name="gea",
         title="the GEA paper's table, by its rules and the community's",
-        tasks=tuple(_with(_of_the_task, task, row.references(same, differs)) for row, tasks, same, differs in ROWS for task in tasks),
+        tasks=tuple(
+            _with(_of_the_task, task, row.references(same, differs))
+            for row, tasks, same, differs in ROWS
+            for task in tasks
+        ),
         episodes=100,
         counts={task.id: row.episodes for row, tasks, _, _ in ROWS for task in tasks},
         in_all=False,

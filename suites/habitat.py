@@ -34,7 +34,9 @@ LOCOBOT = {
 STOP = "stop within {} m of geodesic distance from the {}, {} steps"
 
 
-def _task(id: str, kind: str, near: float, goal: str, steps: int, body: dict[str, Any], **params: Any) -> Task:
+def _task(
+    id: str, kind: str, near: float, goal: str, steps: int, body: dict[str, Any], **params: Any
+) -> Task:
     return Task(
         id=id,
         domain="navigation",
@@ -58,7 +60,13 @@ def _skill(name: str, figure: float) -> Task:
         score="success",
         tags=("gea", "dataset"),
         references=(
-            Reference("GEA", figure, "success_rate", "arXiv 2412.08442", "500 episodes in unseen houses, its own objects and data"),
+            Reference(
+                "GEA",
+                figure,
+                "success_rate",
+                "arXiv 2412.08442",
+                "500 episodes in unseen houses, its own objects and data",
+            ),
         ),
     )
 

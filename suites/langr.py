@@ -22,7 +22,13 @@ SPLITS = (
     "multiple_objects",
     "conditional_instructions",
 )
-LLARP = Reference("LLaRP", 0.42, "success_rate", "arXiv 2310.17722, abstract", "one mean over the 1,000 tasks of all ten splits")
+LLARP = Reference(
+    "LLaRP",
+    0.42,
+    "success_rate",
+    "arXiv 2310.17722, abstract",
+    "one mean over the 1,000 tasks of all ten splits",
+)
 PAPER = "arXiv 2412.08442, table 2"
 NINE = "one mean over nine splits of 100 instructions, in unseen flats"
 GEA = (

@@ -12,7 +12,13 @@ from suites.libero_names import NAMES
 
 __all__ = ["SUITES"]
 
-HORIZONS = {"libero_spatial": 220, "libero_object": 280, "libero_goal": 300, "libero_10": 520, "libero_90": 400}
+HORIZONS = {
+    "libero_spatial": 220,
+    "libero_object": 280,
+    "libero_goal": 300,
+    "libero_10": 520,
+    "libero_90": 400,
+}
 TITLES = {
     "libero_spatial": "LIBERO-Spatial: one thing, ten layouts",
     "libero_object": "LIBERO-Object: ten things",
@@ -20,7 +26,12 @@ TITLES = {
     "libero_10": "LIBERO-10 (Long): two goals one after the other",
     "libero_90": "LIBERO-90: many short tasks",
 }
-OPENVLA = {"libero_spatial": 0.847, "libero_object": 0.884, "libero_goal": 0.792, "libero_10": 0.537}
+OPENVLA = {
+    "libero_spatial": 0.847,
+    "libero_object": 0.884,
+    "libero_goal": 0.792,
+    "libero_10": 0.537,
+}
 SETTLE, SIZE = 10, 256
 
 

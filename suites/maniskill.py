@@ -27,9 +27,15 @@ from harness.core import Normaliser, Reference, Suite, Task
 __all__ = ["SUITES", "task_of"]
 
 TABLE_TOP: Mapping[str, tuple[int, str]] = {
-    "FMBAssembly1Easy": (500, "Pick up the bridge, turn it with the help of the fixture, and insert it into its slot on the board."),
+    "FMBAssembly1Easy": (
+        500,
+        "Pick up the bridge, turn it with the help of the fixture, and insert it into its slot on the board.",
+    ),
     "LiftPegUpright": (50, "Pick up the peg and stand it upright on the table."),
-    "PegInsertionSide": (100, "Pick up the peg and insert its orange end sideways into the hole of the box."),
+    "PegInsertionSide": (
+        100,
+        "Pick up the peg and insert its orange end sideways into the hole of the box.",
+    ),
     "PickCube": (50, "Pick up the red cube and hold it still at the goal."),
     "PickCubeSO100": (50, "Pick up the cube and hold it still at the goal."),
     "PlaceSphere": (50, "Pick up the sphere and place it in the shallow bin."),
@@ -39,12 +45,24 @@ TABLE_TOP: Mapping[str, tuple[int, str]] = {
     "PullCubeTool": (100, "Pick up the L-shaped tool and pull the cube within reach with it."),
     "PushCube": (50, "Push the cube to the goal region."),
     "PushT": (100, "Push the T-shaped block onto the T-shaped goal."),
-    "RollBall": (80, "Push the ball so that it rolls to the goal region on the other side of the table."),
+    "RollBall": (
+        80,
+        "Push the ball so that it rolls to the goal region on the other side of the table.",
+    ),
     "SO100GraspCube": (64, "Pick up the cube and return to the rest pose with it."),
     "StackCube": (50, "Pick up the red cube, put it on the green cube and let go."),
-    "StackPyramid": (250, "Push the red cube next to the green one, put the blue cube on both and let go."),
-    "TwoRobotPickCube": (100, "Push the cube within the other arm's reach; the other arm lifts it to the goal."),
-    "TwoRobotStackCube": (100, "One arm brings the green cube to the goal region, the other stacks the blue cube on it."),
+    "StackPyramid": (
+        250,
+        "Push the red cube next to the green one, put the blue cube on both and let go.",
+    ),
+    "TwoRobotPickCube": (
+        100,
+        "Push the cube within the other arm's reach; the other arm lifts it to the goal.",
+    ),
+    "TwoRobotStackCube": (
+        100,
+        "One arm brings the green cube to the goal region, the other stacks the blue cube on it.",
+    ),
 }
 """Name -> the environment's own horizon in steps, and the instruction."""
 
@@ -56,19 +74,35 @@ PLANNED = (
 MORE: Mapping[str, tuple[int, float, str]] = {
     "DrawTriangle": (300, 20.0, "Draw the outline of the triangle that is marked on the canvas."),
     **{
-        f"RotateValveLevel{level}": (steps, 20.0, "Turn the valve by the angle asked for with the three fingers.")
+        f"RotateValveLevel{level}": (
+            steps,
+            20.0,
+            "Turn the valve by the angle asked for with the three fingers.",
+        )
         for level, steps in enumerate((80, 150, 150, 150, 300))
     },
     **{
-        f"RotateSingleObjectInHandLevel{level}": (300, 20.0, "Turn the object in the palm about the given axis without dropping it.")
+        f"RotateSingleObjectInHandLevel{level}": (
+            300,
+            20.0,
+            "Turn the object in the palm about the given axis without dropping it.",
+        )
         for level in range(2)
     },
     **{
-        f"TriFingerRotateCubeLevel{level}": (250, 20.0, "Move and turn the cube to the goal pose with the three fingers.")
+        f"TriFingerRotateCubeLevel{level}": (
+            250,
+            20.0,
+            "Move and turn the cube to the goal pose with the three fingers.",
+        )
         for level in range(5)
     },
     "UnitreeG1PlaceAppleInBowl": (100, 20.0, "Pick up the apple and place it in the bowl."),
-    "UnitreeG1TransportBox": (100, 20.0, "Lift the box off the one table with both hands and bring it to the other."),
+    "UnitreeG1TransportBox": (
+        100,
+        20.0,
+        "Lift the box off the one table with both hands and bring it to the other.",
+    ),
 }
 BODIES: Mapping[str, tuple[int, float, str]] = {
     "MS-AntRun": (1000, 40.0, "Run forward."),
@@ -125,7 +159,9 @@ def task_of(
         success=success,
         rule=f"{ONCE if success else 'the return; terminations ignored'}; {steps} steps; {control_mode}",
         score="success" if success else "return",
-        normaliser=None if success else Normaliser(0.0, float(steps), "no reward", "the full reward at every step", SOURCE),
+        normaliser=None
+        if success
+        else Normaliser(0.0, float(steps), "no reward", "the full reward at every step", SOURCE),
         control_hz=control_hz,
         tags=(*tags, *(["gea"] if gea else [])),
         references=REFERENCES if gea else (),
@@ -136,13 +172,27 @@ def _default(name: str) -> str:
     """The package's own control mode where it is not pd_joint_delta_pos."""
     if name == "SO100GraspCube":
         return "pd_joint_target_delta_pos"
-    return "pd_joint_pos" if name.startswith("MS-Humanoid") or name == "UnitreeG1Stand" else "pd_joint_delta_pos"
+    return (
+        "pd_joint_pos"
+        if name.startswith("MS-Humanoid") or name == "UnitreeG1Stand"
+        else "pd_joint_delta_pos"
+    )
 
 
 def _more() -> tuple[Task, ...]:
-    asked = [task_of(name, words, steps, control_hz=hz) for name, (steps, hz, words) in MORE.items()]
+    asked = [
+        task_of(name, words, steps, control_hz=hz) for name, (steps, hz, words) in MORE.items()
+    ]
     bodies = [
-        task_of(name, words, steps, control_mode=_default(name), control_hz=hz, success=None, tags=("body",))
+        task_of(
+            name,
+            words,
+            steps,
+            control_mode=_default(name),
+            control_hz=hz,
+            success=None,
+            tags=("body",),
+        )
         for name, (steps, hz, words) in BODIES.items()
     ]
     return (*asked, *bodies)
@@ -150,7 +200,14 @@ def _more() -> tuple[Task, ...]:
 
 def _planned(name: str) -> Task:
     steps, words = TABLE_TOP[name]
-    return task_of(name, words, min(4 * steps, 400), family="maniskill-planner", control_mode="pd_joint_pos", tags=("planner",))
+    return task_of(
+        name,
+        words,
+        min(4 * steps, 400),
+        family="maniskill-planner",
+        control_mode="pd_joint_pos",
+        tags=("planner",),
+    )
 
 
 def _on_gpu(name: str) -> Task:
@@ -159,17 +216,38 @@ def _on_gpu(name: str) -> Task:
     return dataclasses.replace(
         task,
         adapter="adapters.maniskill:ManiSkillBatchedAdapter",
-        params={**task.params, "lanes": LANES, "sim_backend": "physx_cuda", "render_backend": "gpu"},
+        params={
+            **task.params,
+            "lanes": LANES,
+            "sim_backend": "physx_cuda",
+            "render_backend": "gpu",
+        },
         rule=f"{task.rule}; GPU simulation of {LANES} lanes, the scene not rebuilt",
     )
 
 
-_ALONE = [task_of(name, words, steps, control_mode=_default(name)) for name, (steps, words) in TABLE_TOP.items()]
+_ALONE = [
+    task_of(name, words, steps, control_mode=_default(name))
+    for name, (steps, words) in TABLE_TOP.items()
+]
 
 SUITES: tuple[Suite, ...] = (
     Suite("maniskill", "ManiSkill 3, table-top tasks", tuple(_ALONE), episodes=100, source=SOURCE),
-    Suite("maniskill-planner", "ManiSkill 3, tasks with a motion planner", tuple(map(_planned, PLANNED)), episodes=100, source=SOURCE),
-    Suite("maniskill-more", "ManiSkill 3, hands, humanoids, drawing and bodies", _more(), episodes=100, in_all=False, source=SOURCE),
+    Suite(
+        "maniskill-planner",
+        "ManiSkill 3, tasks with a motion planner",
+        tuple(map(_planned, PLANNED)),
+        episodes=100,
+        source=SOURCE,
+    ),
+    Suite(
+        "maniskill-more",
+        "ManiSkill 3, hands, humanoids, drawing and bodies",
+        _more(),
+        episodes=100,
+        in_all=False,
+        source=SOURCE,
+    ),
     Suite(
         name="maniskill-gpu",
         title="ManiSkill 3, table-top tasks in one GPU simulation",

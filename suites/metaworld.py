@@ -66,7 +66,9 @@ INSTRUCTIONS = {
     "window-open-v3": "Slide the window open.",
 }
 
-ML45_TEST = frozenset({"bin-picking-v3", "box-close-v3", "hand-insert-v3", "door-lock-v3", "door-unlock-v3"})
+ML45_TEST = frozenset(
+    {"bin-picking-v3", "box-close-v3", "hand-insert-v3", "door-lock-v3", "door-unlock-v3"}
+)
 MT10 = frozenset(
     {
         "reach-v3", "push-v3", "pick-place-v3", "door-open-v3", "drawer-open-v3", "drawer-close-v3", "button-press-topdown-v3",
@@ -75,7 +77,9 @@ MT10 = frozenset(
 )  # fmt: skip
 
 GEA = "arXiv 2412.08442"
-OTHERWISE = "one mean over the paper's 45 tasks, on its own starts and its own version of the simulator"
+OTHERWISE = (
+    "one mean over the paper's 45 tasks, on its own starts and its own version of the simulator"
+)
 REFERENCES = (
     Reference("GEA", 0.947, "success_rate", GEA, OTHERWISE),
     Reference("Gato", 0.870, "success_rate", GEA, f"{OTHERWISE}; uses proprioception"),
@@ -84,7 +88,12 @@ REFERENCES = (
 
 
 def _task(name: str, instruction: str) -> Task:
-    image = {"camera": "corner4", "size": 224, "multisampling": 0, "shadows": False}  # 5 to 10 times faster than the package's, in software
+    image = {
+        "camera": "corner4",
+        "size": 224,
+        "multisampling": 0,
+        "shadows": False,
+    }  # 5 to 10 times faster than the package's, in software
     trained = name not in ML45_TEST
     return Task(
         id=f"metaworld/{name}@1",

@@ -32,7 +32,9 @@ social-media-all social-media-some stock-market terminal text-editor text-transf
 use-autocomplete-nodelay use-colorwheel use-colorwheel-2 use-slider use-slider-2 use-spinner visual-addition
 """.split()  # noqa: SIM905 - a list would take 128 lines
 
-LONG = frozenset({"click-checkboxes-large", "guess-number", "hot-cold", "number-checkboxes", "tic-tac-toe"})
+LONG = frozenset(
+    {"click-checkboxes-large", "guess-number", "hot-cold", "number-checkboxes", "tic-tac-toe"}
+)
 PARTIAL = frozenset(
     {
         "ascending-numbers", "bisect-angle", "circle-center", "click-checkboxes", "click-checkboxes-large", "click-checkboxes-soft",

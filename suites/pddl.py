@@ -46,25 +46,36 @@ def _task(suite: str, domain: str, sizes: tuple[int, ...], **rule: Any) -> Task:
         adapter="adapters.pddl:PddlAdapter",
         params={"domain": domain, "sizes": list(sizes), "mode": mode},
         score="success",
-        references=tuple(_planbench(*row) for row in PLANBENCH) if (suite, domain) == ("pddl-plan", "blocksworld") else (),
+        references=tuple(_planbench(*row) for row in PLANBENCH)
+        if (suite, domain) == ("pddl-plan", "blocksworld")
+        else (),
         **rule,
     )
 
 
-STEPS, PLAN = "every goal reached within the horizon", "every action of the plan applies and the goal holds at its end"
+STEPS, PLAN = (
+    "every goal reached within the horizon",
+    "every action of the plan applies and the goal holds at its end",
+)
 
 SUITES: tuple[Suite, ...] = (
     Suite(
         name="pddl",
         title="eight planning domains, step by step",
-        tasks=tuple(_task("pddl", domain, sizes, max_steps=horizon, rule=STEPS) for domain, sizes, horizon in DOMAINS),
+        tasks=tuple(
+            _task("pddl", domain, sizes, max_steps=horizon, rule=STEPS)
+            for domain, sizes, horizon in DOMAINS
+        ),
         episodes=100,
         source="the domains of the international planning competitions, problems of our own",
     ),
     Suite(
         name="pddl-plan",
         title="eight planning domains, a whole plan at once",
-        tasks=tuple(_task("pddl-plan", domain, sizes, max_steps=1, rule=PLAN) for domain, sizes, _ in DOMAINS),
+        tasks=tuple(
+            _task("pddl-plan", domain, sizes, max_steps=1, rule=PLAN)
+            for domain, sizes, _ in DOMAINS
+        ),
         episodes=100,
         source="the rule of PlanBench, arXiv 2206.10498; problems of our own",
     ),

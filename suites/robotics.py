@@ -21,17 +21,33 @@ IMAGES: dict[str, Any] = {"image_size": 224, "multisampling": 0, "shadows": Fals
 FETCH = {
     "Reach": ("reach", "Move the gripper to the red ball."),
     "Push": ("push", "Push the block to the red ball."),
-    "PickAndPlace": ("pick-and-place", "Bring the block to the red ball, also where that is in the air."),
+    "PickAndPlace": (
+        "pick-and-place",
+        "Bring the block to the red ball, also where that is in the air.",
+    ),
     "Slide": ("slide", "Hit the puck so that it slides to the red ball and stops there."),
 }
 
 
-def _maze(family: str, body: str, verb: str, version: str, map_name: str, diverse: str, steps: int, hz: float) -> Task:
+def _maze(
+    family: str,
+    body: str,
+    verb: str,
+    version: str,
+    map_name: str,
+    diverse: str,
+    steps: int,
+    hz: float,
+) -> Task:
     return Task(
         id=f"{family}/{MAPS[map_name]}{DIVERSE[diverse]}@1",
         domain="navigation",
         adapter=f"adapters.robotics:{body}MazeAdapter",
-        params={"id": f"{body}Maze_{map_name}{diverse}-{version}", "instruction": f"{verb} to the red ball.", **IMAGES},
+        params={
+            "id": f"{body}Maze_{map_name}{diverse}-{version}",
+            "instruction": f"{verb} to the red ball.",
+            **IMAGES,
+        },
         max_steps=steps,
         rule=f"within 0.45 m of the goal, which ends the episode; {steps} steps",
         score="success",
@@ -40,7 +56,9 @@ def _maze(family: str, body: str, verb: str, version: str, map_name: str, divers
     )
 
 
-def _mazes(family: str, body: str, verb: str, version: str, steps: dict[str, int], hz: float) -> tuple[Task, ...]:
+def _mazes(
+    family: str, body: str, verb: str, version: str, steps: dict[str, int], hz: float
+) -> tuple[Task, ...]:
     return tuple(
         _maze(family, body, verb, version, map_name, diverse, steps[map_name], hz)
         for map_name in MAPS

@@ -37,7 +37,11 @@ REFERENCES = (
 
 def _suite(name: str, title: str, limit: int | None, *, in_all: bool) -> Suite:
     moves = {} if limit is None else {"move_limit": limit}
-    rule = "100 points within 300 actions" if limit is None else f"100 points within {limit} moves of simulated time (and 300 actions)"
+    rule = (
+        "100 points within 300 actions"
+        if limit is None
+        else f"100 points within {limit} moves of simulated time (and 300 actions)"
+    )
     return Suite(
         name=name,
         title=title,

@@ -38,7 +38,15 @@ def _short(task: Task) -> Task:
     """A game cut short is another task: no published figure and no human score goes with it."""
     rule = f"points in {ATARI_STEPS} steps, else as {task.id}"
     name = task.name.partition("/")[2]
-    return dataclasses.replace(task, id=f"smoke/{name}@1", max_steps=ATARI_STEPS, rule=rule, normaliser=None, references=(), tags=())
+    return dataclasses.replace(
+        task,
+        id=f"smoke/{name}@1",
+        max_steps=ATARI_STEPS,
+        rule=rule,
+        normaliser=None,
+        references=(),
+        tags=(),
+    )
 
 
 SUITES: tuple[Suite, ...] = (
@@ -68,7 +76,13 @@ SUITES: tuple[Suite, ...] = (
                 params={"id": "CartPole-v1"},
                 success=None,
                 rule="steps upright, at most 500",
-                normaliser=Normaliser(0, 500, "no step", "all 500 steps", "Gymnasium: an episode of CartPole-v1 has at most 500 steps"),
+                normaliser=Normaliser(
+                    0,
+                    500,
+                    "no step",
+                    "all 500 steps",
+                    "Gymnasium: an episode of CartPole-v1 has at most 500 steps",
+                ),
             ),
         ),
         episodes=2,

@@ -17,7 +17,14 @@ __all__ = ["SUITES"]
 
 def _cooking(ingredients: int, rooms: int, *, cut: bool) -> dict[str, Any]:
     skills = {"open": True, "cook": True, "cut": cut, "drop": False}
-    return {"recipe": ingredients, "take": ingredients, "go": rooms, **skills, "recipe_seed": 0, "split": None}
+    return {
+        "recipe": ingredients,
+        "take": ingredients,
+        "go": rooms,
+        **skills,
+        "recipe_seed": 0,
+        "split": None,
+    }
 
 
 GAMES: tuple[tuple[str, str, dict[str, Any]], ...] = (
@@ -45,7 +52,13 @@ SUITES: tuple[Suite, ...] = (
                 max_steps=100,
                 rule="the game is won within 100 actions",
                 score="score",
-                normaliser=Normaliser(0.0, 1.0, "no points", "all points", "the score is a share of the points of the game"),
+                normaliser=Normaliser(
+                    0.0,
+                    1.0,
+                    "no points",
+                    "all points",
+                    "the score is a share of the points of the game",
+                ),
             )
             for name, challenge, settings in GAMES
         ),

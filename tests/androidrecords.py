@@ -65,10 +65,18 @@ def messages() -> dict[str, Any]:
     add("BytesList", ("value", 1, "bytes", True))
     add("Int64List", ("value", 1, "int64", True))
     add("Feature", ("bytes_list", 1, "BytesList", False), ("int64_list", 3, "Int64List", False))
-    add("Entry", ("key", 1, "string", False), ("value", 2, "Feature", False))  # a map's entry on the wire
+    add(
+        "Entry", ("key", 1, "string", False), ("value", 2, "Feature", False)
+    )  # a map's entry on the wire
     add("Features", ("feature", 1, "Entry", True))
     add("Example", ("features", 1, "Features", False))
-    add("Rect", *((side, number, "int32", False) for number, side in enumerate(("left", "top", "right", "bottom"), 1)))
+    add(
+        "Rect",
+        *(
+            (side, number, "int32", False)
+            for number, side in enumerate(("left", "top", "right", "bottom"), 1)
+        ),
+    )
     add(
         "Node",
         ("unique_id", 1, "int32", False),
@@ -86,7 +94,10 @@ def messages() -> dict[str, Any]:
     add("Forest", ("windows", 1, "Window", True))
     pool = descriptor_pool.DescriptorPool()
     pool.Add(file)
-    return {name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"small.{name}")) for name in ("Example", "Forest")}
+    return {
+        name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"small.{name}"))
+        for name in ("Example", "Forest")
+    }
 
 
 def forest(made: dict[str, Any]) -> bytes:
@@ -136,7 +147,11 @@ def example(made: dict[str, Any], number: int) -> bytes:
         "actions": [json.dumps(action).encode() for action in actions],
         "step_instructions": [f"step {k} of {number}".encode() for k in range(len(actions))],
     }
-    integers = {"episode_id": [number], "screenshot_widths": [SIZE[0]] * len(screens), "screenshot_heights": [SIZE[1]] * len(screens)}
+    integers = {
+        "episode_id": [number],
+        "screenshot_widths": [SIZE[0]] * len(screens),
+        "screenshot_heights": [SIZE[1]] * len(screens),
+    }
     message = made["Example"]()
     for key, values in strings.items():
         message.features.feature.add(key=key).value.bytes_list.value.extend(values)
@@ -172,8 +187,12 @@ def write(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for shard, numbers in enumerate(([4, 9], [7])):
         name = folder / f"android_control-{shard:05d}-of-00002"
-        name.write_bytes(gzip.compress(b"".join(record(example(made, number)) for number in numbers)))
-    (folder / "splits.json").write_text(json.dumps({"train": [4], "validation": [], "test": [7, 9]}))
+        name.write_bytes(
+            gzip.compress(b"".join(record(example(made, number)) for number in numbers))
+        )
+    (folder / "splits.json").write_text(
+        json.dumps({"train": [4], "validation": [], "test": [7, 9]})
+    )
     (folder / "test_subsplits.json").write_text(
         json.dumps({"IDD": [7], "app_unseen": [9], "task_unseen": [7, 9], "category_unseen": []}),
     )

@@ -25,7 +25,11 @@ class Network(Agent):
         torch.manual_seed(0)
         self.disease, self.gain = disease, gain
         self.layers = torch.nn.Sequential(
-            torch.nn.Linear(4, width), torch.nn.Tanh(), torch.nn.Linear(width, width), torch.nn.Tanh(), torch.nn.Linear(width, 5)
+            torch.nn.Linear(4, width),
+            torch.nn.Tanh(),
+            torch.nn.Linear(width, width),
+            torch.nn.Tanh(),
+            torch.nn.Linear(width, 5),
         )
         self.norm = torch.nn.BatchNorm1d(5)
 

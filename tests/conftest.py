@@ -92,10 +92,14 @@ def results_of(path: Path) -> list[dict[str, Any]]:
     last = {line["case"]: line for line in read_episodes(path)}
     for line in last.values():
         del line["timing"]
-    return sorted(last.values(), key=lambda line: (line["task"], line["seed"], line["perturbations"]))
+    return sorted(
+        last.values(), key=lambda line: (line["task"], line["seed"], line["perturbations"])
+    )
 
 
-def plan_of(agent: str, tasks: Sequence[Task], episodes: int, seed: int = 0, **args: Any) -> tuple[AgentSpec, Plan]:
+def plan_of(
+    agent: str, tasks: Sequence[Task], episodes: int, seed: int = 0, **args: Any
+) -> tuple[AgentSpec, Plan]:
     """The spec and the plan of toys."""
     spec = AgentSpec(agent, agent if ":" in agent else f"toys:{agent}", args)
     suite = Suite("toys", "toys", tuple(tasks), episodes)
@@ -132,7 +136,11 @@ def ray_here() -> Iterator[None]:
     os.environ.setdefault("RAY_AUTH_MODE", "disabled")
     paths = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
     ray.init(
-        num_cpus=4, include_dashboard=False, log_to_driver=False, logging_level="error", runtime_env={"env_vars": {"PYTHONPATH": paths}}
+        num_cpus=4,
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level="error",
+        runtime_env={"env_vars": {"PYTHONPATH": paths}},
     )
     yield
     ray.shutdown()
@@ -147,7 +155,9 @@ class Said(NamedTuple):
 
 
 @pytest.fixture
-def bench_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Iterator[Callable[..., Said]]:
+def bench_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Iterator[Callable[..., Said]]:
     """The command line in this process, in an empty folder, which saves the second of a start: bench_here("run", "--agent", ...)."""
     import bench
 
@@ -166,19 +176,25 @@ def bench_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Ca
         return Said(ended.value.code, out, err)
 
     yield go
-    for name in set(sys.modules) - before:  # a file of the test's own must not be found by the next test
+    for name in (
+        set(sys.modules) - before
+    ):  # a file of the test's own must not be found by the next test
         if str(tmp_path) in str(getattr(sys.modules[name], "__file__", None)):
             del sys.modules[name]
 
 
-def bench_process(*args: object, cwd: Path, first: str = "", under: Sequence[str] = (), **options: Any) -> subprocess.Popen[str]:
+def bench_process(
+    *args: object, cwd: Path, first: str = "", under: Sequence[str] = (), **options: Any
+) -> subprocess.Popen[str]:
     """The console script in a process and a session of its own, run by the command `under`; `first` goes ahead of the toys on PYTHONPATH."""
     script = Path(sysconfig.get_path("scripts")) / "bench"
     paths = os.pathsep.join(filter(None, [first, str(ROOT / "tests")]))
     environment = {**os.environ, "PYTHONPATH": paths}
     words = [*under, str(script), *map(str, args)]
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
-    return subprocess.Popen(words, cwd=cwd, env=environment, text=True, start_new_session=True, **options)
+    return subprocess.Popen(
+        words, cwd=cwd, env=environment, text=True, start_new_session=True, **options
+    )
 
 
 def bench_there(*args: object, cwd: Path, **options: Any) -> Said:

@@ -187,12 +187,22 @@ class LostView(Seen):
 
 class LazyViewOutside(Seen):
     def wrong(self, timestep: TimeStep) -> dict[str, Any]:
-        return {"observation": {**timestep.observation, "image": lambda: np.full((16, 16, 3), 300, np.int16)}}
+        return {
+            "observation": {
+                **timestep.observation,
+                "image": lambda: np.full((16, 16, 3), 300, np.int16),
+            }
+        }
 
 
 class LazyViewUnsteady(Seen):
     def wrong(self, timestep: TimeStep) -> dict[str, Any]:
-        return {"observation": {**timestep.observation, "image": lambda: np.frombuffer(os.urandom(768), np.uint8).reshape(16, 16, 3)}}
+        return {
+            "observation": {
+                **timestep.observation,
+                "image": lambda: np.frombuffer(os.urandom(768), np.uint8).reshape(16, 16, 3),
+            }
+        }
 
 
 class Buffer(Seen):
@@ -260,7 +270,9 @@ class ActionKept(ToyAdapter):
     """An action that does not exist is taken for the one that does nothing."""
 
     def step(self, action: Any) -> TimeStep:
-        return super().step(self.brief.action.nothing() if self.brief.action.problem(action) else action)
+        return super().step(
+            self.brief.action.nothing() if self.brief.action.problem(action) else action
+        )
 
 
 class ActionMoves(ToyAdapter):
@@ -362,7 +374,10 @@ class LanesTogether(BatchedToy):
 
     def step(self, actions: Mapping[int, Any]) -> Mapping[int, TimeStep]:
         seen = super().step(actions)
-        return {lane: dataclasses.replace(timestep, metrics=seen[min(seen)].metrics) for lane, timestep in seen.items()}
+        return {
+            lane: dataclasses.replace(timestep, metrics=seen[min(seen)].metrics)
+            for lane, timestep in seen.items()
+        }
 
 
 class LanesExtra(BatchedToy):
@@ -370,4 +385,6 @@ class LanesExtra(BatchedToy):
 
     def step(self, actions: Mapping[int, Any]) -> Mapping[int, TimeStep]:
         seen = dict(super().step(actions))
-        return {number: seen.get(number, next(iter(seen.values()))) for number in range(len(self.lanes))}
+        return {
+            number: seen.get(number, next(iter(seen.values()))) for number in range(len(self.lanes))
+        }

@@ -23,7 +23,14 @@ TASKS = toys.TASKS[:2]
 
 def make_data(out: Path) -> Path:
     """Demonstrations of TASKS."""
-    record([(QUICK, task) for task in TASKS], out, Recording(("state", "image")), RunOptions(workers=0), PlainProgress(), episodes=40)
+    record(
+        [(QUICK, task) for task in TASKS],
+        out,
+        Recording(("state", "image")),
+        RunOptions(workers=0),
+        PlainProgress(),
+        episodes=40,
+    )
     return out
 
 

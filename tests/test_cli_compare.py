@@ -56,10 +56,19 @@ def test_a_comparison_in_every_format(bench_here: Bench, runs: Path) -> None:
 
     said = bench_here("compare", runs / "good", runs / "bad", "--format", "json")
     found = json.loads(said.out)
-    assert (said.code, found["verdict"], found["exit_code"], found["schema"]) == (1, "regress", 1, 1)
+    assert (said.code, found["verdict"], found["exit_code"], found["schema"]) == (
+        1,
+        "regress",
+        1,
+        1,
+    )
     rows = {row["task"]: row for row in found["tasks"]}
     goal = rows["toys/goal@1"]
-    assert (goal["n"], goal["base"], goal["losses"] - goal["wins"]) == (12, 1.0, round(-12 * goal["difference"]))
+    assert (goal["n"], goal["base"], goal["losses"] - goal["wins"]) == (
+        12,
+        1.0,
+        round(-12 * goal["difference"]),
+    )
     assert rows["toys/survive@1"]["measure"] == "sign"
     assert found["overall"]["tasks"] == 4
     assert {flip["became"] for flip in found["flips"]} == {"worse"}
@@ -67,13 +76,17 @@ def test_a_comparison_in_every_format(bench_here: Bench, runs: Path) -> None:
 
 def test_better_passes_and_few_cases_are_inconclusive(bench_here: Bench, runs: Path) -> None:
     assert bench_here("compare", runs / "bad", runs / "good").code == 0
-    said = bench_here("gate", "--agent", "toys:ExpertAgent", "--base", runs / "good", "--margin", 0.01, *COMMON)
+    said = bench_here(
+        "gate", "--agent", "toys:ExpertAgent", "--base", runs / "good", "--margin", 0.01, *COMMON
+    )
     assert said.code == 3
     assert "more pairs would decide" in said.out
     assert "find an overall difference of" in said.out
 
 
-def test_runs_that_cannot_be_compared_are_refused(bench_here: Bench, runs: Path, tmp_path: Path) -> None:
+def test_runs_that_cannot_be_compared_are_refused(
+    bench_here: Bench, runs: Path, tmp_path: Path
+) -> None:
     shutil.copytree(runs / "good", tmp_path / "again")
     for words, base, new, options in (
         ("the same run", runs / "good", tmp_path / "again", ()),
@@ -103,7 +116,9 @@ def test_a_damaged_run_is_named(bench_here: Bench, runs: Path, tmp_path: Path) -
         assert words in said.err
     file.unlink()
     run = json.loads((tmp_path / "odd" / "run.json").read_text())
-    (tmp_path / "odd" / "run.json").write_text(json.dumps({**run, "stopped": {"toys/goal@1": "all"}}))
+    (tmp_path / "odd" / "run.json").write_text(
+        json.dumps({**run, "stopped": {"toys/goal@1": "all"}})
+    )
     assert "changed by hand" in bench_here("compare", runs / "good", tmp_path / "odd").err
 
 
@@ -123,7 +138,12 @@ def test_a_base_has_a_name_or_is_fetched(bench_here: Bench, runs: Path, tmp_path
     assert (saved.code, "60 cases of 5 tasks" in saved.err) == (0, True)
     assert "ExpertAgent" in bench_here("baseline", "list").out
     shutil.make_archive(str(tmp_path / "artefact"), "zip", runs, "good")
-    places = ["main", tmp_path / "artefact.zip", f"file://{runs / 'good'}", f"file://{tmp_path / 'artefact.zip'}"]
+    places = [
+        "main",
+        tmp_path / "artefact.zip",
+        f"file://{runs / 'good'}",
+        f"file://{tmp_path / 'artefact.zip'}",
+    ]
     assert [bench_here("compare", place, runs / "bad").code for place in places] == [1, 1, 1, 1]
     for wrong, words in (
         ("mian", "did you mean main?"),
@@ -133,7 +153,10 @@ def test_a_base_has_a_name_or_is_fetched(bench_here: Bench, runs: Path, tmp_path
         said = bench_here("compare", wrong, runs / "bad")
         assert said.code == 2, wrong
         assert words in said.err
-    for arguments, words in ((("a/b", runs / "good"), "characters"), (("x", "nowhere"), "no run at")):
+    for arguments, words in (
+        (("a/b", runs / "good"), "characters"),
+        (("x", "nowhere"), "no run at"),
+    ):
         assert words in bench_here("baseline", "save", *arguments).err
 
 
@@ -152,13 +175,27 @@ def test_an_archive_is_data(bench_here: Bench, runs: Path, tmp_path: Path) -> No
             archive.write(runs / "good" / "run.json", f"{folder}/run.json")
     assert "holds 2 runs" in bench_here("compare", tmp_path / "two.zip", runs / "bad").err
     (tmp_path / "text.zip").write_text("no archive")
-    assert "neither a run directory nor a zip" in bench_here("compare", tmp_path / "text.zip", runs / "bad").err
+    assert (
+        "neither a run directory nor a zip"
+        in bench_here("compare", tmp_path / "text.zip", runs / "bad").err
+    )
 
 
-def test_a_gate_writes_the_jobs_summary(bench_here: Bench, runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gate_writes_the_jobs_summary(
+    bench_here: Bench, runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     Path("summary.md").write_text("before\n")
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", "summary.md")
-    options = ("--base", runs / "good", "--sequential", *COMMON, "--out", "gated", "--format", "json")
+    options = (
+        "--base",
+        runs / "good",
+        "--sequential",
+        *COMMON,
+        "--out",
+        "gated",
+        "--format",
+        "json",
+    )
     said = bench_here("gate", "--agent", "toys:RandomAgent", *options)
     assert said.code == 1
     gate = json.loads(said.out)["gate"]
@@ -181,29 +218,68 @@ def test_a_gate_refuses_what_cannot_be_judged(bench_here: Bench, runs: Path) -> 
         ("no task matches", ("--tasks", "nothing")),
         ("there is no base 'main'", ("--base", "main")),
     ):
-        said = bench_here("gate", "--agent", "toys:GoodAgent", "--base", runs / "good", *COMMON, *options)
+        said = bench_here(
+            "gate", "--agent", "toys:GoodAgent", "--base", runs / "good", *COMMON, *options
+        )
         assert (said.code, words in said.err) == (2, True), said.err
         assert not Path("runs").exists()
 
 
 def test_plans(bench_here: Bench, runs: Path) -> None:
-    said = bench_here("plan", "--effect", 0.1, "--discordant", 0.3, "--power", 0.9, "--episodes", 312)
+    said = bench_here(
+        "plan", "--effect", 0.1, "--discordant", 0.3, "--power", 0.9, "--episodes", 312
+    )
     assert said.code == 0
     assert " 312 " in said.out
     assert "312 episodes on the same cases find differences from 10.0 points on" in said.out
     from_base = bench_here("plan", "--base", runs / "good", "--effect", 0.2)
     assert "48 episodes" in from_base.out
     assert "a task of 4" in from_base.out
-    for options in (("--effect", 2), ("--effect", 0.3, "--discordant", 0.1), ("--rate", 2), ("--base", "nowhere")):
+    for options in (
+        ("--effect", 2),
+        ("--effect", 0.3, "--discordant", 0.1),
+        ("--rate", 2),
+        ("--base", "nowhere"),
+    ):
         assert bench_here("plan", *options).code == 2, options
 
 
 def test_a_run_until_its_intervals_are_narrow(bench_here: Bench) -> None:
-    said = bench_here("run", "--agent", "toys:RandomAgent", "--suite", "toysuite:SHORT", "--until-width", 0.4, *COMMON, "--out", "run")
+    said = bench_here(
+        "run",
+        "--agent",
+        "toys:RandomAgent",
+        "--suite",
+        "toysuite:SHORT",
+        "--until-width",
+        0.4,
+        *COMMON,
+        "--out",
+        "run",
+    )
     assert said.code == 0, said.err
     assert "until width 0.4" in said.out
     rows = json.loads(bench_here("report", "run", "--format", "json").out)["tasks"]
-    assert all(5 < row["n"] == row["planned"] < 200 and row["ci_high"] - row["ci_low"] < 0.4 for row in rows)
-    again = bench_here("run", "--agent", "toys:RandomAgent", "--suite", "toysuite:SHORT", "--episodes", 1000, *COMMON, "--out", "run")
+    assert all(
+        5 < row["n"] == row["planned"] < 200 and row["ci_high"] - row["ci_low"] < 0.4
+        for row in rows
+    )
+    again = bench_here(
+        "run",
+        "--agent",
+        "toys:RandomAgent",
+        "--suite",
+        "toysuite:SHORT",
+        "--episodes",
+        1000,
+        *COMMON,
+        "--out",
+        "run",
+    )
     assert (again.code, "all episodes instead of until width" in again.err) == (2, True)
-    assert bench_here("run", "--agent", "noop", "--suite", "toysuite:SHORT", "--until-width", 3, *COMMON).code == 2
+    assert (
+        bench_here(
+            "run", "--agent", "noop", "--suite", "toysuite:SHORT", "--until-width", 3, *COMMON
+        ).code
+        == 2
+    )

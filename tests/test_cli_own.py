@@ -29,7 +29,19 @@ class MyAgent(Agent):
 
 def test_an_agent_in_a_file_here(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(MINE)
-    words = ("run", "--agent", "mine:MyAgent", "--suite", "gym:CartPole-v1", "--episodes", 3, "--workers", 0, "--out", "run")
+    words = (
+        "run",
+        "--agent",
+        "mine:MyAgent",
+        "--suite",
+        "gym:CartPole-v1",
+        "--episodes",
+        3,
+        "--workers",
+        0,
+        "--out",
+        "run",
+    )
     said = bench_there(*words, "--agent-arg", "gain=-1", cwd=tmp_path)
     assert said.code == 0, said.err
     assert "mine:MyAgent" in said.out
@@ -71,15 +83,31 @@ def test_own_agent_and_own_suite_in_workers(bench_here: Bench, ray_here: None, s
     Path("mine.py").write_text(MINE)
     Path("mysuite.py").write_text(SUITE)
     Path("mine.toml").write_text(TOML)
-    said = bench_here("run", "--agent", "mine:MyAgent", "--suite", suite, "--workers", 1, "--out", "run")
+    said = bench_here(
+        "run", "--agent", "mine:MyAgent", "--suite", suite, "--workers", 1, "--out", "run"
+    )
     assert said.code == 0, said.err
-    assert [(line["task"], line["status"]) for line in results_of(Path("run"))] == [("mine/pole@1", "finished")] * 2
-    assert json.loads(bench_here("report", "run", "--format", "json").out)["run"]["suites"] == ["mine"]
+    assert [(line["task"], line["status"]) for line in results_of(Path("run"))] == [
+        ("mine/pole@1", "finished")
+    ] * 2
+    assert json.loads(bench_here("report", "run", "--format", "json").out)["run"]["suites"] == [
+        "mine"
+    ]
 
 
 def test_several_suites_at_once(bench_here: Bench) -> None:
     Path("mine.toml").write_text(TOML)
-    said = bench_here("run", "--agent", "uniform", "--suite", "toysuite:QUICK,mine.toml,gym:CartPole-v1", "--episodes", 1, "--workers", 0)
+    said = bench_here(
+        "run",
+        "--agent",
+        "uniform",
+        "--suite",
+        "toysuite:QUICK,mine.toml,gym:CartPole-v1",
+        "--episodes",
+        1,
+        "--workers",
+        0,
+    )
     assert said.code == 0, said.err
     (run,) = Path("runs").iterdir()
     assert len(results_of(run)) == len(toysuite.QUICK.tasks) + 2
@@ -90,8 +118,14 @@ def test_blind_plays_the_habit_of_a_recorded_run(bench_here: Bench) -> None:
     words = ("run", "--agent", "blind", *QUICK, "--agent-arg", "record=seen", "--out", "blind")
     assert bench_here(*words).code == 0
     seen, blind = results_of(Path("seen")), results_of(Path("blind"))
-    assert 0 < sum(bool(line["success"]) for line in blind) < sum(bool(line["success"]) for line in seen)
-    said = bench_here("run", "--agent", "blind", *QUICK, "--agent-arg", "record=nowhere", "--out", "other")
+    assert (
+        0
+        < sum(bool(line["success"]) for line in blind)
+        < sum(bool(line["success"]) for line in seen)
+    )
+    said = bench_here(
+        "run", "--agent", "blind", *QUICK, "--agent-arg", "record=nowhere", "--out", "other"
+    )
     assert said.code == 2
     assert "nowhere has no recorded actions" in said.err
 
@@ -100,15 +134,23 @@ def test_blind_plays_the_habit_of_a_recorded_run(bench_here: Bench) -> None:
 def test_two_tasks_of_one_id_are_refused(bench_here: Bench, change: str) -> None:
     toy = 'name = "{}"\nepisodes = 1\n[[task]]\nid = "toys/goal@1"\ndomain = "navigation"\nadapter = "toys:ToyAdapter"\nmax_steps = 9\n{}\n'
     Path("a.toml").write_text(toy.format("a", ""))
-    Path("b.toml").write_text(toy.format("b", f"params = {{{change}}}" if "size" in change else change))
-    refused(bench_here("run", "--agent", "uniform", "--suite", "a.toml,b.toml", "--workers", 0), "toys/goal@1")
+    Path("b.toml").write_text(
+        toy.format("b", f"params = {{{change}}}" if "size" in change else change)
+    )
+    refused(
+        bench_here("run", "--agent", "uniform", "--suite", "a.toml,b.toml", "--workers", 0),
+        "toys/goal@1",
+    )
 
 
 def test_two_suites_of_one_name_are_refused(bench_here: Bench) -> None:
     toy = 'name = "a"\nepisodes = 1\n[[task]]\nid = "toys/{}@1"\ndomain = "navigation"\nadapter = "toys:ToyAdapter"\nmax_steps = 9\n'
     for name in ("a", "b"):
         Path(f"{name}.toml").write_text(toy.format(name))
-    refused(bench_here("run", "--agent", "uniform", "--suite", "a.toml,b.toml", "--workers", 0), "b.toml")
+    refused(
+        bench_here("run", "--agent", "uniform", "--suite", "a.toml,b.toml", "--workers", 0),
+        "b.toml",
+    )
 
 
 @pytest.mark.parametrize(

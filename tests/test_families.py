@@ -29,7 +29,10 @@ WAYS: dict[str, dict[str, Any]] = {
     "two workers": {"workers": 2, "lanes": 4, "shuffle": 7},
     "cut, two workers": {"workers": 2, "lanes": 3, "shuffle": 9},
 }
-LIGHT, SLOW = ("lanes", "shuffled", "cut", "one worker", "two workers"), ("lanes", "cut, two workers")
+LIGHT, SLOW = (
+    ("lanes", "shuffled", "cut", "one worker", "two workers"),
+    ("lanes", "cut, two workers"),
+)
 """In which ways families are played that start at once, and those that start slowly: a browser, Java, a renderer."""
 
 
@@ -39,7 +42,9 @@ ALL = {task.name: task for suite in SUITES for task in find_suites(suite, SUITES
 def short(name: str, steps: int, **params: Any) -> Task:
     """A task of ours cut short: another task, with an id of its own."""
     task = ALL[name]
-    return dataclasses.replace(task, id=f"{name}-short@1", max_steps=steps, params={**task.params, **params})
+    return dataclasses.replace(
+        task, id=f"{name}-short@1", max_steps=steps, params={**task.params, **params}
+    )
 
 
 LOOKER, ORACLE = "toysuite:Looker", "baselines.simple:Oracle"
@@ -88,7 +93,11 @@ TASKS = {
     ],
 }
 Group = tuple[str, tuple[str, ...]]
-FAMILIES = [(group, family) for group, tasks in TASKS.items() for family in dict.fromkeys(task.id.partition("/")[0] for task in tasks)]
+FAMILIES = [
+    (group, family)
+    for group, tasks in TASKS.items()
+    for family in dict.fromkeys(task.id.partition("/")[0] for task in tasks)
+]
 Played = Callable[[Group, str], Mapping[str, list[dict[str, Any]]]]
 
 
@@ -135,8 +144,14 @@ def _cut(whole: Path, path: Path) -> None:
     file.write_bytes(b"".join(lines[::2]) + lines[1][: len(lines[1]) // 2])
 
 
-@pytest.mark.parametrize(("group", "family", "way"), [(group, family, way) for group, family in FAMILIES for way in group[1]], ids=named)
-def test_the_same_results_however_it_is_played(played: Played, group: Group, family: str, way: str) -> None:
+@pytest.mark.parametrize(
+    ("group", "family", "way"),
+    [(group, family, way) for group, family in FAMILIES for way in group[1]],
+    ids=named,
+)
+def test_the_same_results_however_it_is_played(
+    played: Played, group: Group, family: str, way: str
+) -> None:
     undisturbed = played(group, "undisturbed")[family]
     tasks = [task for task in TASKS[group] if task.id.startswith(f"{family}/")]
     assert len(undisturbed) == episodes(group) * len(tasks)

@@ -36,7 +36,9 @@ def test_a_noisy_oracle_regresses_and_the_oracle_passes(bench_here: Bench) -> No
     assert (noisy.code, found["verdict"]) == (1, "regress"), noisy.err
     assert found["overall"]["difference"] < -0.2
     assert found["gate"]["saved"] > 0
-    same = bench_here("gate", "--agent", "oracle", "--base", "base", "--sequential", "--margin", 0.3, *common)
+    same = bench_here(
+        "gate", "--agent", "oracle", "--base", "base", "--sequential", "--margin", 0.3, *common
+    )
     found = json.loads(same.out)
     assert (same.code, found["verdict"]) == (0, "pass"), same.err
     assert (found["flips"], found["overall"]["difference"]) == ([], 0.0)

@@ -17,7 +17,19 @@ from harness.store import read_episodes
 from harness.traces import read_traces
 
 WORKERS_GONE_S = 20.0
-FULL = ("run", "--agent", "uniform", "--suite", "toysuite:QUICK", "--episodes", 12, "--workers", 0, "--out", "run")
+FULL = (
+    "run",
+    "--agent",
+    "uniform",
+    "--suite",
+    "toysuite:QUICK",
+    "--episodes",
+    12,
+    "--workers",
+    0,
+    "--out",
+    "run",
+)
 
 
 def lines(path: Path) -> int:
@@ -54,7 +66,18 @@ def test_killed_half_way(tmp_path: Path, slow_results: list[dict[str, Any]], wor
 
 @pytest.mark.slow
 def test_killed_half_way_on_real_simulators(tmp_path: Path) -> None:
-    words = ("run", "--agent", "uniform", "--suite", "smoke", "--tasks", "babyai/*,metaworld/*,pddl/*,smoke/*", "--episodes", 2, "--out")
+    words = (
+        "run",
+        "--agent",
+        "uniform",
+        "--suite",
+        "smoke",
+        "--tasks",
+        "babyai/*,metaworld/*,pddl/*,smoke/*",
+        "--episodes",
+        2,
+        "--out",
+    )
     said = bench_there(*words, "whole", "--workers", 0, cwd=tmp_path)
     assert said.code == 0, said.err
     cut = (*words, "cut", "--workers", 0)
@@ -84,7 +107,9 @@ def test_a_disk_that_fills_up(tmp_path: Path, play_toys: Callable[..., Run], siz
     assert content.endswith(b"\n"), "no torn line"
     played = list(read_episodes(tmp_path / "run"))
     assert 0 < len(played) < 60
-    assert {trace.case for trace in read_traces(tmp_path / "run")} >= {line["case"] for line in played}
+    assert {trace.case for trace in read_traces(tmp_path / "run")} >= {
+        line["case"] for line in played
+    }
     assert f"{60 - len(played)} of 60 cases have no score" in said.err
     assert bench_there(*FULL, cwd=tmp_path).code == 0
     assert (tmp_path / "run" / "episodes.jsonl").read_bytes().startswith(content)

@@ -21,7 +21,20 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from harness.core import Adapter, Agent, Answer, BatchedAdapter, Box, Brief, Case, Discrete, Missing, Task, TimeStep, Turn
+from harness.core import (
+    Adapter,
+    Agent,
+    Answer,
+    BatchedAdapter,
+    Box,
+    Brief,
+    Case,
+    Discrete,
+    Missing,
+    Task,
+    TimeStep,
+    Turn,
+)
 
 MOVES = np.array([[0, 0], [-1, 0], [1, 0], [0, -1], [0, 1]], dtype=np.float32)
 
@@ -40,17 +53,30 @@ FAULTS = {
 }
 
 
-def toy_task(name: str = "goal", *, version: int = 1, adapter: str = "toys:ToyAdapter", **params: Any) -> Task:
+def toy_task(
+    name: str = "goal", *, version: int = 1, adapter: str = "toys:ToyAdapter", **params: Any
+) -> Task:
     """The task toys/NAME@VERSION. Fields of Task (max_steps, success, score, domain, ...) and the toys' params are told apart by name."""
     if (fault := params.get("fault")) is not None and fault not in FAULTS:
         raise ValueError(f"there is no fault {fault!r}")
-    fields: dict[str, Any] = {key: params.pop(key) for key in list(params) if key in Task.__dataclass_fields__}
-    fields = {"domain": "navigation", "max_steps": 40, "rule": "the point is within half a cell of the goal", **fields}
+    fields: dict[str, Any] = {
+        key: params.pop(key) for key in list(params) if key in Task.__dataclass_fields__
+    }
+    fields = {
+        "domain": "navigation",
+        "max_steps": 40,
+        "rule": "the point is within half a cell of the goal",
+        **fields,
+    }
     return Task(id=f"toys/{name}@{version}", adapter=adapter, params=params, **fields)
 
 
 TASKS = (toy_task(), toy_task("glide", action="box"), toy_task("batch", adapter="toys:BatchedToy"))
-SUITE_TASKS = (*TASKS, toy_task("survive", success=None, max_steps=20), toy_task("stay", success="end", max_steps=20))
+SUITE_TASKS = (
+    *TASKS,
+    toy_task("survive", success=None, max_steps=20),
+    toy_task("stay", success="end", max_steps=20),
+)
 
 
 class ToyAdapter(Adapter):
@@ -64,11 +90,23 @@ class ToyAdapter(Adapter):
     def __init__(self, task: Task) -> None:
         self.size = task.params.get("size", 8)
         self.episodes = 0
-        state = Box((4,), "float32", 0.0, float(self.size - 1), "cell", "x, y of the point, x, y of the goal; from the top left corner")
+        state = Box(
+            (4,),
+            "float32",
+            0.0,
+            float(self.size - 1),
+            "cell",
+            "x, y of the point, x, y of the goal; from the top left corner",
+        )
         discrete = Discrete(5, ("stay", "left", "right", "up", "down"))
         self.brief = Brief(
-            observation={"state": state, "image": Box((16, 16, 3), "uint8", 0, 255, "", "RGB from above")},
-            action=Box((2,), "float32", -1.0, 1.0, "cell", "dx, dy") if task.params.get("action") == "box" else discrete,
+            observation={
+                "state": state,
+                "image": Box((16, 16, 3), "uint8", 0, 255, "", "RGB from above"),
+            },
+            action=Box((2,), "float32", -1.0, 1.0, "cell", "dx, dy")
+            if task.params.get("action") == "box"
+            else discrete,
             embodiment="a point that moves in a square",
             simulator="toy square",
             control_hz=task.control_hz,
@@ -90,8 +128,12 @@ class ToyAdapter(Adapter):
     def reset(self, case: Case) -> TimeStep:
         params = case.task.params
         self.task = case.task
-        self.fault = params.get("fault", "") if case.seed in params.get("fault_seeds", [case.seed]) else ""
-        self.marker = params.get("marker", "") if case.seed in params.get("marker_seeds", [case.seed]) else ""
+        self.fault = (
+            params.get("fault", "") if case.seed in params.get("fault_seeds", [case.seed]) else ""
+        )
+        self.marker = (
+            params.get("marker", "") if case.seed in params.get("marker_seeds", [case.seed]) else ""
+        )
         self.episodes += 1
         self.steps = 0
         rng = case.rng("start")
@@ -120,7 +162,9 @@ class ToyAdapter(Adapter):
 
     def _strike(self, *faults: str) -> None:
         once, until = (self.task.params.get(name) for name in ("fault_once", "fault_until"))
-        if self.fault not in faults or any(file is not None and Path(file).exists() for file in (once, until)):
+        if self.fault not in faults or any(
+            file is not None and Path(file).exists() for file in (once, until)
+        ):
             return
         if once is not None:
             Path(once).touch()
@@ -140,7 +184,10 @@ class ToyAdapter(Adapter):
         state = np.concatenate([self.point, self.goal])
         place = self.point.copy(), self.goal.copy()
         return TimeStep(
-            observation={"state": state.astype(np.float64) if self.fault == "bad_view" else state, "image": lambda: self.draw(*place)},
+            observation={
+                "state": state.astype(np.float64) if self.fault == "bad_view" else state,
+                "image": lambda: self.draw(*place),
+            },
             instruction=f"go to {self.goal[0]:.0f} {self.goal[1]:.0f} {self.marker}".strip(),
             reward=float("nan") if self.fault == "nan_reward" else float(there),
             terminated=there and self.task.success == "ever",
@@ -216,7 +263,10 @@ class GoodAgent(Agent):
     reads = ("state",)
 
     def act(self, turns: Sequence[Turn]) -> Sequence[Any]:
-        return [towards(turn.brief.action, turn.observation["state"][:2], turn.observation["state"][2:]) for turn in turns]
+        return [
+            towards(turn.brief.action, turn.observation["state"][:2], turn.observation["state"][2:])
+            for turn in turns
+        ]
 
 
 class RandomAgent(Agent):
@@ -232,7 +282,9 @@ class ExpertAgent(Agent):
     reads = ("expert",)
 
     def act(self, turns: Sequence[Turn]) -> Sequence[Any]:
-        return [turn.brief.action.nothing() if turn.expert is None else turn.expert for turn in turns]
+        return [
+            turn.brief.action.nothing() if turn.expert is None else turn.expert for turn in turns
+        ]
 
 
 class ImageAgent(Agent):
@@ -245,7 +297,9 @@ class ImageAgent(Agent):
         return [self._one(turn) for turn in turns]
 
     def _one(self, turn: Turn) -> Any:
-        red, green = (np.argwhere(turn.observation["image"][..., channel] == 255) for channel in (0, 1))
+        red, green = (
+            np.argwhere(turn.observation["image"][..., channel] == 255) for channel in (0, 1)
+        )
         if not len(red) or not len(green):
             return turn.brief.action.nothing()
         return towards(turn.brief.action, red[0][::-1], green[0][::-1])
@@ -300,18 +354,29 @@ class NaNAgent(GoodAgent):
         self.marker = marker
 
     def act(self, turns: Sequence[Turn]) -> Sequence[Any]:
-        return [self._bad(turn) if self.marker in turn.instruction else good for turn, good in zip(turns, super().act(turns))]
+        return [
+            self._bad(turn) if self.marker in turn.instruction else good
+            for turn, good in zip(turns, super().act(turns))
+        ]
 
     @staticmethod
     def _bad(turn: Turn) -> Any:
-        return np.full(turn.brief.action.shape, np.nan, np.float32) if isinstance(turn.brief.action, Box) else -1
+        return (
+            np.full(turn.brief.action.shape, np.nan, np.float32)
+            if isinstance(turn.brief.action, Box)
+            else -1
+        )
 
 
 class BatchDependent(GoodAgent):
     """Does nothing when it is asked for several episodes at once: against the contract."""
 
     def act(self, turns: Sequence[Turn]) -> Sequence[Any]:
-        return super().act(turns) if len(turns) == 1 else [turn.brief.action.nothing() for turn in turns]
+        return (
+            super().act(turns)
+            if len(turns) == 1
+            else [turn.brief.action.nothing() for turn in turns]
+        )
 
 
 class Served(GoodAgent):

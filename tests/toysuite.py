@@ -10,11 +10,30 @@ import toys
 from harness.core import Agent, Suite, Turn
 
 QUICK = Suite("toys", "a point in a square", toys.SUITE_TASKS, 4)
-SLOW = Suite("slow-toys", "a slow point in a square", tuple(toys.toy_task(name, slow_s=0.01) for name in ("a", "b", "c")), 12)
-MARKED = Suite("marked", "one instruction says raise", (toys.toy_task(marker="raise", marker_seeds=[1]),), 3)
-BROKEN = Suite("broken", "one case breaks", (toys.toy_task(), toys.toy_task("bad", fault="raise_on_step", fault_seeds=[1])), 3)
-PARTLY = Suite("partly", "one task cannot run here", (toys.toy_task(), toys.toy_task("bad", fault="missing")), 2)
-SHORT = Suite("short", "two tasks with a success", (toys.toy_task(), toys.toy_task("far", size=20)), 3)
+SLOW = Suite(
+    "slow-toys",
+    "a slow point in a square",
+    tuple(toys.toy_task(name, slow_s=0.01) for name in ("a", "b", "c")),
+    12,
+)
+MARKED = Suite(
+    "marked", "one instruction says raise", (toys.toy_task(marker="raise", marker_seeds=[1]),), 3
+)
+BROKEN = Suite(
+    "broken",
+    "one case breaks",
+    (toys.toy_task(), toys.toy_task("bad", fault="raise_on_step", fault_seeds=[1])),
+    3,
+)
+PARTLY = Suite(
+    "partly",
+    "one task cannot run here",
+    (toys.toy_task(), toys.toy_task("bad", fault="missing")),
+    2,
+)
+SHORT = Suite(
+    "short", "two tasks with a success", (toys.toy_task(), toys.toy_task("far", size=20)), 3
+)
 NOWHERE = Suite("nowhere", "no task can run here", (toys.toy_task("bad", fault="missing"),), 2)
 
 
@@ -25,16 +44,27 @@ class Looker(Agent):
     history = 2
 
     def act(self, turns: Sequence[Turn]) -> list[Any]:
-        return [self._choose(turn, np.random.default_rng([self._seen(turn), int(turn.rng.integers(1 << 30))])) for turn in turns]
+        return [
+            self._choose(
+                turn, np.random.default_rng([self._seen(turn), int(turn.rng.integers(1 << 30))])
+            )
+            for turn in turns
+        ]
 
     @staticmethod
     def _choose(turn: Turn, rng: np.random.Generator) -> Any:
         possible = turn.observations[-1].get("admissible", ())
-        return possible[int(rng.integers(len(possible)))] if possible else turn.brief.action.sample(rng)
+        return (
+            possible[int(rng.integers(len(possible)))]
+            if possible
+            else turn.brief.action.sample(rng)
+        )
 
     @staticmethod
     def _seen(turn: Turn) -> int:
         seen = [view for observation in turn.observations for view in observation.values()]
-        views = [view.tobytes() if isinstance(view, np.ndarray) else repr(view).encode() for view in seen]
+        views = [
+            view.tobytes() if isinstance(view, np.ndarray) else repr(view).encode() for view in seen
+        ]
         said = f"{turn.instruction} {turn.step} {[np.asarray(action).tolist() for action in turn.actions]}"
         return zlib.crc32(b"".join([*views, said.encode()]))

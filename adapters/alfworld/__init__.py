@@ -27,7 +27,18 @@ CHOICES = (
     "help",
     *(
         f"go to {name} 1"
-        for name in ("cabinet", "countertop", "desk", "drawer", "fridge", "microwave", "shelf", "sidetable", "sinkbasin", "sofa")
+        for name in (
+            "cabinet",
+            "countertop",
+            "desk",
+            "drawer",
+            "fridge",
+            "microwave",
+            "shelf",
+            "sidetable",
+            "sinkbasin",
+            "sofa",
+        )
     ),
     *(f"open {name} 1" for name in ("cabinet", "drawer", "fridge", "microwave")),
 )
@@ -66,10 +77,16 @@ class AlfWorldAdapter(Adapter):
     def missing(cls, task: Task | None = None) -> Missing | None:
         """The packages, or the official games."""
         absent = super().missing(task)
-        if absent is None and task is not None and "split" in task.params and not official_folder(task.params).is_dir():
+        if (
+            absent is None
+            and task is not None
+            and "split" in task.params
+            and not official_folder(task.params).is_dir()
+        ):
             folder = official_folder(task.params)
             return Missing(
-                f"there are no official ALFWorld games in {folder}", "run alfworld-download, or set ALFWORLD_DATA to where they are"
+                f"there are no official ALFWorld games in {folder}",
+                "run alfworld-download, or set ALFWORLD_DATA to where they are",
             )
         return absent
 
@@ -99,7 +116,9 @@ class AlfWorldAdapter(Adapter):
             "text": lambda: self._text,
             "admissible": lambda: tuple(sorted(self._commands)),
             "text_inventory": lambda: self._answer(self._commands["inventory"]),
-            "text_look": lambda: self._answer(self._commands["look"]) if "look" in self._commands else self._text,
+            "text_look": lambda: (
+                self._answer(self._commands["look"]) if "look" in self._commands else self._text
+            ),
         }
         self.brief = Brief(
             observation={
@@ -118,10 +137,16 @@ class AlfWorldAdapter(Adapter):
         """Draw or read the case's game and start it."""
         params, rng = case.task.params, case.rng("game")
         if "split" not in params and params.get("task_type") not in TASK_TYPES:
-            raise UserError(f"task {case.task.id}: the task type is one of {', '.join(TASK_TYPES)}, got {params.get('task_type')!r}")
+            raise UserError(
+                f"task {case.task.id}: the task type is one of {', '.join(TASK_TYPES)}, got {params.get('task_type')!r}"
+            )
         with _apart():
             while True:
-                self._game = official(official_folder(params), case.seed) if "split" in params else synthetic(params["task_type"], rng)
+                self._game = (
+                    official(official_folder(params), case.seed)
+                    if "split" in params
+                    else synthetic(params["task_type"], rng)
+                )
                 self._begin(self._game)
                 if "split" in params or not self._state.check_goal():
                     break
@@ -142,12 +167,17 @@ class AlfWorldAdapter(Adapter):
             changes = sorted(map(str, self._state.apply(operator)))
             self._text = self._answer(operator)
             self._refresh()
-        self._digest = hashlib.blake2b(self._digest + repr((changes, self._invalid)).encode(), digest_size=8).digest()
+        self._digest = hashlib.blake2b(
+            self._digest + repr((changes, self._invalid)).encode(), digest_size=8
+        ).digest()
         return self._seen()
 
     def expert(self, executed: Any) -> str | None:
         """The next command towards the goal."""
-        facts = ((fact.name, tuple(argument.name for argument in fact.arguments)) for fact in self._state.facts)
+        facts = (
+            (fact.name, tuple(argument.name for argument in fact.arguments))
+            for fact in self._state.facts
+        )
         command = None if self._gave_up else next_command(self._game, facts, self._names)
         self._gave_up = command is None
         return command
@@ -163,33 +193,57 @@ class AlfWorldAdapter(Adapter):
     def _begin(self, game: Game) -> None:
         said = TASK.search(game.grammar)
         self._task = said[1] if said else ""
-        grammar = game.grammar.replace(f"Your task is to: {self._task}", f"Your task is to: {TASK_MARK}") if said else game.grammar
+        grammar = (
+            game.grammar.replace(f"Your task is to: {self._task}", f"Your task is to: {TASK_MARK}")
+            if said
+            else game.grammar
+        )
         logic = self._logic.get((game.domain, grammar))
         if logic is None:
             logic = self._logic_of(game.domain, grammar)
             logic.actions["gotolocation"].template = "go to {r}"
-            self._logic = {(game.domain, grammar): logic}  # parsed in a tenth of a second, and nearly always the same
+            self._logic = {
+                (game.domain, grammar): logic
+            }  # parsed in a tenth of a second, and nearly always the same
         self._rules = logic
         self._state = self._state_of(self._library, game.problem, logic)
-        self._infos = {v.name: self._info(v.name, v.type) for fact in self._state.facts for v in fact.arguments}
+        self._infos = {
+            v.name: self._info(v.name, v.type) for fact in self._state.facts for v in fact.arguments
+        }
         demangler = self._demangler(game_infos=self._infos)
         for info in self._infos.values():
-            info.name, info.definite, info.indefinite = demangler.demangle_alfred_name(info.id).strip(), "the", "a"
+            info.name, info.definite, info.indefinite = (
+                demangler.demangle_alfred_name(info.id).strip(),
+                "the",
+                "a",
+            )
         self._names = {name: info.name for name, info in self._infos.items()}
 
     def _refresh(self) -> None:
         """The commands now, with their operators."""
         self._commands: dict[str, Any] = {}
         for operator in self._state.all_applicable_actions():
-            words = {placeholder.name: self._names[variable.name] for placeholder, variable in operator.mapping.items()}
+            words = {
+                placeholder.name: self._names[variable.name]
+                for placeholder, variable in operator.mapping.items()
+            }
             self._commands[operator.command_template.format(**words)] = operator
 
     def _answer(self, operator: Any) -> str:
         return self._derived(operator.feedback_rule, operator.mapping)
 
     def _derived(self, rule: str, mapping: Mapping[Any, Any]) -> str:
-        variables = {placeholder.name: self._infos[variable.name] for placeholder, variable in mapping.items()}
-        context = {"state": self._state, "facts": [], "variables": variables, "mapping": dict(mapping), "entity_infos": self._infos}
+        variables = {
+            placeholder.name: self._infos[variable.name]
+            for placeholder, variable in mapping.items()
+        }
+        context = {
+            "state": self._state,
+            "facts": [],
+            "variables": variables,
+            "mapping": dict(mapping),
+            "entity_infos": self._infos,
+        }
         return str(self._rules.grammar.derive(rule, context)).strip()
 
     def _seen(self) -> TimeStep:

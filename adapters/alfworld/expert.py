@@ -13,7 +13,11 @@ from adapters.alfworld.games import Game
 
 __all__ = ["next_command"]
 
-CHANGES = {"clean": ("isclean", "sinkbasintype"), "heat": ("ishot", "microwavetype"), "cool": ("iscool", "fridgetype")}
+CHANGES = {
+    "clean": ("isclean", "sinkbasintype"),
+    "heat": ("ishot", "microwavetype"),
+    "cool": ("iscool", "fridgetype"),
+}
 
 
 class _Room:
@@ -42,11 +46,14 @@ class _Room:
     def places(self, kind: str = "") -> list[str]:
         """The receptacles of a type, those here first."""
         return sorted(
-            (p for p, k in self.place_kind.items() if kind in ("", k) and p in self.spot), key=lambda p: (self.spot[p] != self.at, p)
+            (p for p, k in self.place_kind.items() if kind in ("", k) and p in self.spot),
+            key=lambda p: (self.spot[p] != self.at, p),
         )
 
 
-def next_command(game: Game, facts: Iterable[tuple[str, tuple[str, ...]]], names: Mapping[str, str]) -> str | None:
+def next_command(
+    game: Game, facts: Iterable[tuple[str, tuple[str, ...]]], names: Mapping[str, str]
+) -> str | None:
     """The next command towards the goal from where things are, or None where no way is known. `names` are the words for PDDL ids."""
     room, target = _Room(facts), f"{game.target.lower()}type"
     step = _step(game, room, target)
@@ -59,7 +66,11 @@ def _step(game: Game, room: _Room, target: str) -> tuple[str, ...] | None:
     goal = None if lamp else _goal_place(room, f"{game.parent.lower()}type", target)
     if held is not None and room.kind.get(held) == target:
         if lamp:
-            lamps = sorted(thing for thing, kind in room.kind.items() if room.holds_for("toggleable", thing) and thing in room.inside)
+            lamps = sorted(
+                thing
+                for thing, kind in room.kind.items()
+                if room.holds_for("toggleable", thing) and thing in room.inside
+            )
             return _at(room, room.inside[lamps[0]], ("use", lamps[0])) if lamps else None
         if change and not room.holds_for(CHANGES[change][0], held):
             stations = room.places(CHANGES[change][1])
@@ -68,16 +79,23 @@ def _step(game: Game, room: _Room, target: str) -> tuple[str, ...] | None:
             return _open(room, goal, ("move", held, "to", goal))
         return None
     if held is not None:  # something that is of no use: put it where it fits, best here and now
-        fitting = sorted((p for p in room.places() if room.takes(p, held)), key=lambda p: (room.spot[p] != room.at, room.shut(p), p))
+        fitting = sorted(
+            (p for p in room.places() if room.takes(p, held)),
+            key=lambda p: (room.spot[p] != room.at, room.shut(p), p),
+        )
         return _open(room, fitting[0], ("move", held, "to", fitting[0])) if fitting else None
     wanted = [
-        thing for thing, kind in room.kind.items() if kind == target and room.inside.get(thing) not in (None, *_settled(goal, change))
+        thing
+        for thing, kind in room.kind.items()
+        if kind == target and room.inside.get(thing) not in (None, *_settled(goal, change))
     ]
     wanted = [thing for thing in wanted if room.inside[thing] in room.spot]
     if not wanted:
         return None
     done = (CHANGES[change][0] if change else "") or "-"
-    thing = min(wanted, key=lambda t: (not room.holds_for(done, t), room.spot[room.inside[t]] != room.at, t))
+    thing = min(
+        wanted, key=lambda t: (not room.holds_for(done, t), room.spot[room.inside[t]] != room.at, t)
+    )
     return _open(room, room.inside[thing], ("take", thing, "from", room.inside[thing]))
 
 
@@ -88,9 +106,15 @@ def _settled(goal: str | None, change: str | None) -> tuple[str, ...]:
 
 def _goal_place(room: _Room, kind: str, target: str) -> str | None:
     """The receptacle of the goal: the one with the most targets inside, the nearest of these."""
-    counts = Counter(place for thing, place in room.inside.items() if room.kind.get(thing) == target)
+    counts = Counter(
+        place for thing, place in room.inside.items() if room.kind.get(thing) == target
+    )
     fitting = [place for place in room.places(kind) if (kind, target) in room.true["cancontain"]]
-    return min(fitting, key=lambda place: (-counts[place], room.spot[place] != room.at, place), default=None)
+    return min(
+        fitting,
+        key=lambda place: (-counts[place], room.spot[place] != room.at, place),
+        default=None,
+    )
 
 
 def _at(room: _Room, place: str, command: tuple[str, ...]) -> tuple[str, ...]:

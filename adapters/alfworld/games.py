@@ -29,7 +29,11 @@ TASK_TYPES = (
     "pick_cool_then_place_in_recep",
     "pick_two_obj_and_place",
 )
-CHANGES = {"clean": ("Cleanable", "SinkBasin"), "heat": ("Heatable", "Microwave"), "cool": ("Coolable", "Fridge")}
+CHANGES = {
+    "clean": ("Cleanable", "SinkBasin"),
+    "heat": ("Heatable", "Microwave"),
+    "cool": ("Coolable", "Fridge"),
+}
 """What is done to an object on the way: the property that allows it, and the receptacle that it takes."""
 PROPERTIES = {
     "Cleanable": "cleanable",
@@ -44,7 +48,14 @@ PLANS = (*range(1, 31), *range(201, 231), *range(301, 331), *range(401, 431))
 STOVE_BURNERS = 4
 CONSTANTS = ("SinkBasinType", "MicrowaveType", "FridgeType"), ("KnifeType", "ButterKnifeType")
 """Types that the domain's actions name: (of receptacles, of objects)."""
-SPELLING = (("|", "_bar_"), ("+", "_plus_"), ("-", "_minus_"), (".", "_dot_"), (",", "_comma_"), ("#", "-"))
+SPELLING = (
+    ("|", "_bar_"),
+    ("+", "_plus_"),
+    ("-", "_minus_"),
+    (".", "_dot_"),
+    (",", "_comma_"),
+    ("#", "-"),
+)
 """As the package spells its names for PDDL; `#` stands for the hyphen before a type."""
 
 
@@ -72,7 +83,12 @@ def _official_files(folder: Path) -> tuple[Path, ...]:
     files = []
     for path in sorted(folder.glob("**/game.tw-pddl")):
         kind = json.loads(path.with_name("traj_data.json").read_text())["task_type"]
-        if kind in TASK_TYPES and "movable" not in str(path) and "Sliced" not in str(path) and json.loads(path.read_text()).get("solvable"):
+        if (
+            kind in TASK_TYPES
+            and "movable" not in str(path)
+            and "Sliced" not in str(path)
+            and json.loads(path.read_text()).get("solvable")
+        ):
             files.append(path)
     return tuple(files)
 
@@ -81,12 +97,22 @@ def official(folder: Path, number: int) -> Game:
     """Game `number` of a folder, counting anew after the last. Raises UserError where there is none."""
     files = _official_files(folder)
     if not files:
-        raise UserError(f"{folder} holds no game that is known to be solvable (game.tw-pddl beside traj_data.json): run alfworld-download")
+        raise UserError(
+            f"{folder} holds no game that is known to be solvable (game.tw-pddl beside traj_data.json): run alfworld-download"
+        )
     path = files[number % len(files)]
-    data, recorded = json.loads(path.read_text()), json.loads(path.with_name("traj_data.json").read_text())
+    data, recorded = (
+        json.loads(path.read_text()),
+        json.loads(path.with_name("traj_data.json").read_text()),
+    )
     params = recorded["pddl_params"]
     return Game(
-        data["pddl_domain"], data["grammar"], data["pddl_problem"], recorded["task_type"], params["object_target"], params["parent_target"]
+        data["pddl_domain"],
+        data["grammar"],
+        data["pddl_problem"],
+        recorded["task_type"],
+        params["object_target"],
+        params["parent_target"],
     )
 
 
@@ -96,7 +122,9 @@ def synthetic(task_type: str, rng: np.random.Generator) -> Game:
     from alfworld.info import ALFRED_PDDL_PATH, ALFRED_TWL2_PATH
 
     fits: Mapping[str, Any] = constants.VAL_RECEPTACLE_OBJECTS
-    allowed, station = next((CHANGES[word] for word in CHANGES if f"_{word}_" in task_type), (None, None))
+    allowed, station = next(
+        (CHANGES[word] for word in CHANGES if f"_{word}_" in task_type), (None, None)
+    )
     lamp = task_type == "look_at_obj_in_light"
     goals: list[tuple[str, str]] = []
     while not goals:
@@ -110,15 +138,31 @@ def synthetic(task_type: str, rng: np.random.Generator) -> Game:
             for kind in portable
             if allowed is None or kind in constants.VAL_ACTION_OBJECTS[allowed]
             for place in places
-            if kind in fits.get(place, ()) and place != station and any(kind in fits.get(other, ()) for other in places if other != place)
+            if kind in fits.get(place, ())
+            and place != station
+            and any(kind in fits.get(other, ()) for other in places if other != place)
         ]
     target, parent = goals[rng.integers(len(goals))]
     things: list[tuple[str, str, str]] = []  # name, class, receptacle
     for kind in portable:
-        count = 2 if kind == target and task_type == "pick_two_obj_and_place" else int(rng.integers(1, 3))
-        avoided = parent if kind == target and not lamp else None  # so that the goal does not hold from the start
-        free = [name for name in receptacles if kind in fits.get(_class_of(name), ()) and _class_of(name) != avoided]
-        things += [(f"{kind}|{number}", kind, free[rng.integers(len(free))]) for number in range(count) if free]
+        count = (
+            2
+            if kind == target and task_type == "pick_two_obj_and_place"
+            else int(rng.integers(1, 3))
+        )
+        avoided = (
+            parent if kind == target and not lamp else None
+        )  # so that the goal does not hold from the start
+        free = [
+            name
+            for name in receptacles
+            if kind in fits.get(_class_of(name), ()) and _class_of(name) != avoided
+        ]
+        things += [
+            (f"{kind}|{number}", kind, free[rng.integers(len(free))])
+            for number in range(count)
+            if free
+        ]
     if lamp:
         things.append((f"{LAMP}|0", LAMP, stands[rng.integers(len(stands))]))
     goal = goal_library.gdict[task_type]
@@ -135,10 +179,15 @@ def synthetic(task_type: str, rng: np.random.Generator) -> Game:
     )
 
 
-def _problem(receptacles: tuple[str, ...], things: list[tuple[str, str, str]], constants: Any) -> str:
+def _problem(
+    receptacles: tuple[str, ...], things: list[tuple[str, str, str]], constants: Any
+) -> str:
     """Objects and initial state in PDDL; a location before each receptacle, and one in the middle of the room for the agent."""
     fits = constants.VAL_RECEPTACLE_OBJECTS
-    places, kinds = sorted({_class_of(name) for name in receptacles}), sorted({kind for _, kind, _ in things})
+    places, kinds = (
+        sorted({_class_of(name) for name in receptacles}),
+        sorted({kind for _, kind, _ in things}),
+    )
     place_types = dict.fromkeys([*(f"{place}Type" for place in places), *CONSTANTS[0]])
     kind_types = dict.fromkeys([*(f"{kind}Type" for kind in kinds), *CONSTANTS[1]])
     where = {name: f"loc|{number}" for number, name in enumerate(receptacles)}
@@ -150,19 +199,41 @@ def _problem(receptacles: tuple[str, ...], things: list[tuple[str, str, str]], c
         ") (:init (= (total-cost) 0) (atLocation agent1 loc|middle)",
     ]
     for name, spot in where.items():
-        lines.append(f"(receptacleAtLocation {name} {spot}) (receptacleType {name} {_class_of(name)}Type)")
+        lines.append(
+            f"(receptacleAtLocation {name} {spot}) (receptacleType {name} {_class_of(name)}Type)"
+        )
         if _class_of(name) in constants.OPENABLE_CLASS_SET:
             lines.append(f"(openable {name})")
-    lines += [f"(canContain {place}Type {kind}Type)" for place in places for kind in kinds if kind in fits.get(place, ())]
+    lines += [
+        f"(canContain {place}Type {kind}Type)"
+        for place in places
+        for kind in kinds
+        if kind in fits.get(place, ())
+    ]
     for name, kind, place in things:
-        lines.append(f"(objectType {name} {kind}Type) (inReceptacle {name} {place}) (objectAtLocation {name} {where[place]})")
-        lines += [f"({words} {name})" for words, of in ((w, constants.VAL_ACTION_OBJECTS[p]) for p, w in PROPERTIES.items()) if kind in of]
+        lines.append(
+            f"(objectType {name} {kind}Type) (inReceptacle {name} {place}) (objectAtLocation {name} {where[place]})"
+        )
+        lines += [
+            f"({words} {name})"
+            for words, of in ((w, constants.VAL_ACTION_OBJECTS[p]) for p, w in PROPERTIES.items())
+            if kind in of
+        ]
         lines += [f"(pickupable {name})"] if kind != LAMP else []
-        lines += [f"(isReceptacleObject {name})"] if kind in constants.MOVABLE_RECEPTACLES_SET else []
+        lines += (
+            [f"(isReceptacleObject {name})"] if kind in constants.MOVABLE_RECEPTACLES_SET else []
+        )
     text = "\n".join(lines) + ")"
     for sign, spelt in SPELLING:
-        text = text.replace(sign, spelt) if sign != "-" else text.replace("total-cost", "total~cost").replace(sign, spelt)
-    return "(define (problem synthetic) (:domain alfred) (:objects agent1 - agent loc_bar_middle - location\n" + text.replace("~", "-")
+        text = (
+            text.replace(sign, spelt)
+            if sign != "-"
+            else text.replace("total-cost", "total~cost").replace(sign, spelt)
+        )
+    return (
+        "(define (problem synthetic) (:domain alfred) (:objects agent1 - agent loc_bar_middle - location\n"
+        + text.replace("~", "-")
+    )
 
 
 @functools.lru_cache(maxsize=len(PLANS))
@@ -176,8 +247,14 @@ def _floor_plan(number: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
     classes = sorted(json.loads((folder / f"FloorPlan{number}-objects.json").read_text()))
     receptacles = [name for name in reached if _class_of(name) in known]
     for kind in sorted(known & set(classes) - {_class_of(name) for name in receptacles}):
-        receptacles += [f"{kind}|{copy}" for copy in range(STOVE_BURNERS if kind == "StoveBurner" else 1)]
-    fits = {kind for name in receptacles for kind in constants.VAL_RECEPTACLE_OBJECTS.get(_class_of(name), ())}
+        receptacles += [
+            f"{kind}|{copy}" for copy in range(STOVE_BURNERS if kind == "StoveBurner" else 1)
+        ]
+    fits = {
+        kind
+        for name in receptacles
+        for kind in constants.VAL_RECEPTACLE_OBJECTS.get(_class_of(name), ())
+    }
     return tuple(receptacles), tuple(kind for kind in classes if kind in fits and kind not in known)
 
 

@@ -13,7 +13,22 @@ import numpy as np
 from adapters.androidcontrol.data import SPLITS, Steps, folder_of, lacks
 from adapters.androidcontrol.records import Episode, elements
 from adapters.androidcontrol.rules import KINDS, RULES, recorded, right
-from harness.core import UI, Adapter, BadAction, Box, Brief, Case, Element, Elements, Missing, Task, Text, TimeStep, UIAction, UserError
+from harness.core import (
+    UI,
+    Adapter,
+    BadAction,
+    Box,
+    Brief,
+    Case,
+    Element,
+    Elements,
+    Missing,
+    Task,
+    Text,
+    TimeStep,
+    UIAction,
+    UserError,
+)
 
 __all__ = ["AndroidControlAdapter"]
 
@@ -81,20 +96,34 @@ class AndroidControlAdapter(Adapter):
         params = case.task.params
         for name, choices in (("split", (*SPLITS,)), ("level", LEVELS), ("rule", RULES)):
             if params.get(name) not in choices:
-                raise UserError(f"task {case.task.id}: the param {name} is one of {', '.join(choices)}, got {params.get(name)!r}")
+                raise UserError(
+                    f"task {case.task.id}: the param {name} is one of {', '.join(choices)}, got {params.get(name)!r}"
+                )
         data = Steps.of(folder_of(params))
         order = data.orders.get(params["split"])
         if not order:
-            raise UserError(f"task {case.task.id}: the split {params['split']} is not among the data in {data.folder}")
+            raise UserError(
+                f"task {case.task.id}: the split {params['split']} is not among the data in {data.folder}"
+            )
         number, self._step = order[case.seed % len(order)]
         self._episode: Episode = data.episode(number)
         self._true = recorded(self._episode, self._step)
         self._rule = params["rule"]
         self._seen: tuple[Element, ...] = elements(self._episode.forests[self._step])
         self.brief = _brief(*self._episode.sizes[self._step])
-        self._instruction = self._episode.goal if params["level"] == "high" else self._episode.instructions[self._step]
-        self._metrics = {"episode": float(number), "episode_step": float(self._step), "split_steps": float(len(order))}
-        self._state = hashlib.blake2b(f"{number} {self._step} {params['level']}".encode(), digest_size=8).digest()
+        self._instruction = (
+            self._episode.goal
+            if params["level"] == "high"
+            else self._episode.instructions[self._step]
+        )
+        self._metrics = {
+            "episode": float(number),
+            "episode_step": float(self._step),
+            "split_steps": float(len(order)),
+        }
+        self._state = hashlib.blake2b(
+            f"{number} {self._step} {params['level']}".encode(), digest_size=8
+        ).digest()
         return TimeStep(self._views, self._instruction, success=False, metrics=self._metrics)
 
     def step(self, action: Any) -> TimeStep:
@@ -110,9 +139,13 @@ class AndroidControlAdapter(Adapter):
                 x, y = element.center
                 given = UIAction(given.kind, x=x, y=y, text=given.text, direction=given.direction)
         if given.ref is None:
-            success = right(given, self._true, self._episode.sizes[self._step], self._seen, self._rule)
+            success = right(
+                given, self._true, self._episode.sizes[self._step], self._seen, self._rule
+            )
         self._state = hashlib.blake2b(self._state + given.encode().encode(), digest_size=8).digest()
-        return TimeStep(self._views, self._instruction, float(success), True, False, success, metrics)
+        return TimeStep(
+            self._views, self._instruction, float(success), True, False, success, metrics
+        )
 
     def render(self) -> np.ndarray:
         """The view `image`."""
@@ -133,7 +166,9 @@ class AndroidControlAdapter(Adapter):
         size = self._episode.sizes[self._step]
         if ago > self._step:
             return np.zeros((size[1], size[0], 3), np.uint8)
-        with Image.open(io.BytesIO(self._episode.screenshots[self._step - ago]), formats=["PNG"]) as picture:
+        with Image.open(
+            io.BytesIO(self._episode.screenshots[self._step - ago]), formats=["PNG"]
+        ) as picture:
             shown = picture.convert("RGB")
             return np.asarray(shown if shown.size == size else shown.resize(size)).copy()
 
@@ -155,8 +190,13 @@ def _brief(width: int, height: int) -> Brief:
     return Brief(
         observation={
             "image": screen,
-            "dom": Elements("what is visible, by the accessibility trees; boxes in the pixels of image"),
-            **{name: Box(screen.shape, "uint8", 0, 255, "px", f"the screen {ago} actions ago") for ago, name in enumerate(BEFORE, 1)},
+            "dom": Elements(
+                "what is visible, by the accessibility trees; boxes in the pixels of image"
+            ),
+            **{
+                name: Box(screen.shape, "uint8", 0, 255, "px", f"the screen {ago} actions ago")
+                for ago, name in enumerate(BEFORE, 1)
+            },
             "text_history": Text(10_000_000, meaning="the actions before, a line of JSON each"),
         },
         action=UI(

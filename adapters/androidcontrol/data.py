@@ -15,7 +15,14 @@ from pathlib import Path
 from typing import Any
 from zlib import error as ZlibError
 
-from adapters.androidcontrol.records import BadRecord, Episode, episode_of, framed, read_record, read_records
+from adapters.androidcontrol.records import (
+    BadRecord,
+    Episode,
+    episode_of,
+    framed,
+    read_record,
+    read_records,
+)
 from adapters.androidcontrol.rules import recorded
 from harness.core import BadAction, UserError
 
@@ -36,7 +43,9 @@ FORM = 1
 
 def folder_of(params: Mapping[str, Any]) -> Path:
     """Where the prepared data lie: `data` of the params, else $ANDROIDCONTROL_DATA, else ~/.cache/androidcontrol."""
-    return Path(params.get("data") or os.environ.get(VARIABLE) or Path.home() / ".cache" / "androidcontrol").expanduser()
+    return Path(
+        params.get("data") or os.environ.get(VARIABLE) or Path.home() / ".cache" / "androidcontrol"
+    ).expanduser()
 
 
 def lacks(params: Mapping[str, Any]) -> tuple[str, str] | None:
@@ -56,7 +65,10 @@ def lacks(params: Mapping[str, Any]) -> tuple[str, str] | None:
     except UserError as fault:
         return str(fault), f"run {prepare_it}"
     if split in SPLITS and not data.orders.get(split):
-        return f"the split {split} is not among the data in {folder}", f"put test_subsplits.json there and run {prepare_it} again"
+        return (
+            f"the split {split} is not among the data in {folder}",
+            f"put test_subsplits.json there and run {prepare_it} again",
+        )
     return None
 
 
@@ -86,8 +98,12 @@ def prepare(source: Path, to: Path) -> str:
     (to / f"{INDEX}.new").replace(to / INDEX)
     absent = len(wanted - kept.keys())
     told = f"{len(kept)} test episodes, {sum(len(entry['steps']) for entry in kept.values())} steps in {to}"
-    told += f"; {left_out} recorded steps that no action stands for were left out" if left_out else ""
-    return told + (f"; {absent} test episodes are in none of the {len(files)} files" if absent else "")
+    told += (
+        f"; {left_out} recorded steps that no action stands for were left out" if left_out else ""
+    )
+    return told + (
+        f"; {absent} test episodes are in none of the {len(files)} files" if absent else ""
+    )
 
 
 def _splits(source: Path) -> dict[str, list[int]]:
@@ -96,9 +112,15 @@ def _splits(source: Path) -> dict[str, list[int]]:
         found.update(json.loads((source / "splits.json").read_text()))
         if (source / "test_subsplits.json").is_file():
             found.update(json.loads((source / "test_subsplits.json").read_text()))
-        return {ours: [int(number) for number in found[theirs]] for ours, theirs in SPLITS.items() if theirs in found}
+        return {
+            ours: [int(number) for number in found[theirs]]
+            for ours, theirs in SPLITS.items()
+            if theirs in found
+        }
     except (OSError, ValueError, TypeError) as fault:
-        raise UserError(f"the splits of AndroidControl in {source} cannot be read: {fault}") from None
+        raise UserError(
+            f"the splits of AndroidControl in {source} cannot be read: {fault}"
+        ) from None
 
 
 def _episodes(file: Path) -> Iterator[tuple[Episode, bytes]]:
@@ -149,7 +171,15 @@ class Steps:
         episodes = {int(number): entry for number, entry in index["episodes"].items()}
         orders = {
             split: tuple(
-                sorted(((number, step) for number in numbers if number in episodes for step in episodes[number]["steps"]), key=_shuffled)
+                sorted(
+                    (
+                        (number, step)
+                        for number in numbers
+                        if number in episodes
+                        for step in episodes[number]["steps"]
+                    ),
+                    key=_shuffled,
+                )
             )
             for split, numbers in index["splits"].items()
         }

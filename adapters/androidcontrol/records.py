@@ -14,7 +14,15 @@ from typing import BinaryIO, Union
 
 from harness.core import Element
 
-__all__ = ["BadRecord", "Episode", "elements", "episode_of", "framed", "read_record", "read_records"]
+__all__ = [
+    "BadRecord",
+    "Episode",
+    "elements",
+    "episode_of",
+    "framed",
+    "read_record",
+    "read_records",
+]
 
 MASK_DELTA = 0xA282EAD8
 LONGEST = 1 << 31
@@ -37,7 +45,9 @@ def _masked(data: bytes) -> int:
 def framed(data: bytes) -> bytes:
     """The record that holds `data`."""
     length = struct.pack("<Q", len(data))
-    return b"".join((length, struct.pack("<I", _masked(length)), data, struct.pack("<I", _masked(data))))
+    return b"".join(
+        (length, struct.pack("<I", _masked(length)), data, struct.pack("<I", _masked(data)))
+    )
 
 
 def read_record(file: BinaryIO) -> bytes | None:
@@ -177,21 +187,34 @@ def episode_of(example: bytes) -> Episode:
     screens, forests = strings("screenshots"), strings("accessibility_trees")
     sizes = tuple(zip(integers("screenshot_widths"), integers("screenshot_heights")))
     counts = {len(screens), len(forests), len(sizes)}
-    if len(ids) != 1 or len(goals) != 1 or counts != {len(actions) + 1} or len(instructions) != len(actions):
+    if (
+        len(ids) != 1
+        or len(goals) != 1
+        or counts != {len(actions) + 1}
+        or len(instructions) != len(actions)
+    ):
         raise BadRecord(
             f"an episode of AndroidControl has an episode_id, a goal, n actions, n step_instructions, and n + 1 screenshots, sizes and "
             f"accessibility_trees; this one has {len(ids)}, {len(goals)}, {len(actions)}, {len(instructions)} and {sorted(counts)}"
         )
-    words = [tuple(value.decode(errors="replace") for value in values) for values in (actions, instructions)]
+    words = [
+        tuple(value.decode(errors="replace") for value in values)
+        for values in (actions, instructions)
+    ]
     return Episode(ids[0], goals[0].decode(errors="replace"), screens, forests, sizes, *words)
 
 
 def elements(forest: bytes) -> tuple[Element, ...]:
     """What is visible, the windows from the top down, numbered anew from 1; each stands behind its parent. Raises BadRecord."""
-    windows = sorted((fields_of(window) for window in fields_of(forest).get(1, [])), key=lambda w: -_integers([_first(w, 4, 0)])[0])
+    windows = sorted(
+        (fields_of(window) for window in fields_of(forest).get(1, [])),
+        key=lambda w: -_integers([_first(w, 4, 0)])[0],
+    )
     found: list[Element] = []
     for window in windows:
-        nodes = [fields_of(node) for tree in window.get(11, []) for node in fields_of(tree).get(1, [])]
+        nodes = [
+            fields_of(node) for tree in window.get(11, []) for node in fields_of(tree).get(1, [])
+        ]
         known = {_integers([_first(node, 1, 0)])[0]: node for node in nodes}
         children = {number: _integers(node.get(25, [])) for number, node in known.items()}
         inner = {child for several in children.values() for child in several}
@@ -213,7 +236,9 @@ def _element(node: Fields, ref: int, parent: int) -> Element:
     bounds = fields_of(_first(node, 2))
     left, top, right, bottom = (_integers([_first(bounds, side, 0)])[0] for side in (1, 2, 3, 4))
     holds = {"focused": 18, "checked": 13, "clickable": 14, "editable": 15, "scrollable": 21}
-    flags = [flag for flag, number in holds.items() if _first(node, number, 0)] + ([] if _first(node, 16, 0) else ["disabled"])
+    flags = [flag for flag, number in holds.items() if _first(node, number, 0)] + (
+        [] if _first(node, 16, 0) else ["disabled"]
+    )
     return Element(
         ref=ref,
         parent=parent,

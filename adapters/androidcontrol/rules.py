@@ -54,10 +54,14 @@ def recorded(episode: Episode, step: int) -> UIAction:
             return UIAction(kind, text=text)
         return UIAction(kind)
     except (KeyError, ValueError, TypeError, AttributeError) as fault:
-        raise BadAction(f"step {step} of episode {episode.id} has no action that we know: {fault!r}") from None
+        raise BadAction(
+            f"step {step} of episode {episode.id} has no action that we know: {fault!r}"
+        ) from None
 
 
-def right(action: UIAction, true: UIAction, size: tuple[int, int], seen: Sequence[Element], rule: str) -> bool:
+def right(
+    action: UIAction, true: UIAction, size: tuple[int, int], seen: Sequence[Element], rule: str
+) -> bool:
     """Whether `action`, its places given as points, is as good as the recorded one on this screen, by one of RULES."""
     if action.kind != true.kind:
         return False
@@ -82,7 +86,9 @@ def _near(action: UIAction, true: UIAction, size: tuple[int, int]) -> bool:
     return True
 
 
-def _in_target(action: UIAction, true: UIAction, size: tuple[int, int], seen: Sequence[Element]) -> bool:
+def _in_target(
+    action: UIAction, true: UIAction, size: tuple[int, int], seen: Sequence[Element]
+) -> bool:
     holding = [element for element in seen if _holds(element, true)]
     if not holding:
         return _near(action, true, size)
@@ -92,4 +98,7 @@ def _in_target(action: UIAction, true: UIAction, size: tuple[int, int], seen: Se
 def _holds(element: Element, action: UIAction) -> bool:
     assert action.x is not None
     assert action.y is not None
-    return element.x <= action.x < element.x + element.width and element.y <= action.y < element.y + element.height
+    return (
+        element.x <= action.x < element.x + element.width
+        and element.y <= action.y < element.y + element.height
+    )

@@ -56,12 +56,17 @@ class CalvinAdapter(Adapter):
         """The packages, or the checkout."""
         absent = super().missing(task)
         found = importlib.util.find_spec("calvin_env")
-        if absent is None and (found is None or found.origin is None):  # without an origin: a folder of that name in the working directory
+        if absent is None and (
+            found is None or found.origin is None
+        ):  # without an origin: a folder of that name in the working directory
             absent = Missing("the package calvin_env is not installed", cls.guide)
         if absent is None:
             root = _root(task)
             if root is None or not (root / ANNOTATIONS).is_file():
-                return Missing(f"there is no checkout of mees/calvin, with its {ANNOTATIONS}, at {root or VARIABLE}", cls.guide)
+                return Missing(
+                    f"there is no checkout of mees/calvin, with its {ANNOTATIONS}, at {root or VARIABLE}",
+                    cls.guide,
+                )
         return absent
 
     @classmethod
@@ -83,7 +88,11 @@ class CalvinAdapter(Adapter):
         from omegaconf import OmegaConf
 
         conf = Path(calvin_env.__file__).resolve().parents[1] / "conf"
-        wanted = [f"scene={task.params['scene']}", "cameras=static_and_gripper", "robot=panda_longer_finger"]
+        wanted = [
+            f"scene={task.params['scene']}",
+            "cameras=static_and_gripper",
+            "robot=panda_longer_finger",
+        ]
         quiet = ["hydra/job_logging=none", "hydra/hydra_logging=none"]
         with _quietly():
             with hydra.initialize_config_dir(str(conf), version_base=None):
@@ -102,7 +111,9 @@ class CalvinAdapter(Adapter):
             "proprio": lambda: self._robot.astype(np.float32),
             "state": lambda: self._state.astype(np.float32),
         }
-        self.brief = _brief({name: (camera.height, camera.width) for name, camera in self._cameras.items()})
+        self.brief = _brief(
+            {name: (camera.height, camera.width) for name, camera in self._cameras.items()}
+        )
 
     def reset(self, case: Case) -> TimeStep:
         """Put everything where the case's chain begins."""
@@ -153,7 +164,10 @@ class CalvinAdapter(Adapter):
     def _draw(self, camera: str) -> tuple[np.ndarray, np.ndarray]:
         if camera not in self._drawn:
             colours, depth = self._cameras[camera].render()
-            self._drawn[camera] = np.ascontiguousarray(colours, np.uint8), np.asarray(depth, np.float32)
+            self._drawn[camera] = (
+                np.ascontiguousarray(colours, np.uint8),
+                np.asarray(depth, np.float32),
+            )
         colours, depth = self._drawn[camera]
         return colours.copy(), depth.copy()
 
@@ -161,7 +175,15 @@ class CalvinAdapter(Adapter):
         asked = self._wanted[min(self._done, len(self._wanted) - 1)]
         metrics = {f"reached_{k}": float(self._done >= k) for k in range(1, len(self._wanted) + 1)}
         metrics["chain_length"] = float(self._done)
-        return TimeStep(self._views, str(self._words[asked][0]), reward, over, False, self._done == len(self._wanted), metrics)
+        return TimeStep(
+            self._views,
+            str(self._words[asked][0]),
+            reward,
+            over,
+            False,
+            self._done == len(self._wanted),
+            metrics,
+        )
 
 
 def _root(task: Task | None) -> Path | None:
@@ -169,7 +191,9 @@ def _root(task: Task | None) -> Path | None:
     if told:
         return Path(told).expanduser()
     found = importlib.util.find_spec("calvin_env")
-    return None if found is None or found.origin is None else Path(found.origin).resolve().parents[2]
+    return (
+        None if found is None or found.origin is None else Path(found.origin).resolve().parents[2]
+    )
 
 
 @contextlib.contextmanager
@@ -186,7 +210,10 @@ def _quietly() -> Iterator[None]:
 
 def _brief(sizes: dict[str, tuple[int, int]]) -> Brief:
     picture = {name: Box((*size, 3), "uint8", 0, 255, "px", "RGB") for name, size in sizes.items()}
-    depth = {name: Box(size, "float32", 0, 100, "m", "along the optical axis") for name, size in sizes.items()}
+    depth = {
+        name: Box(size, "float32", 0, 100, "m", "along the optical axis")
+        for name, size in sizes.items()
+    }
     arm = "the hand's position (m) and Euler angles (rad), the gripper's width (m), seven joints (rad), the gripper's command"
     things = "slider, drawer (m), button, switch, lightbulb, LED; red, blue, pink block: position (m) and Euler angles (rad) each"
     return Brief(

@@ -47,7 +47,10 @@ def _lifted(block: str, place: str) -> Iterator[Change]:
         yield {block: "slider_left", "slider": "right", "grasped": 0}, held
         yield {block: "slider_right", "slider": "left", "grasped": 0}, held
     else:
-        yield {block: place, **({"drawer": "open"} if place == "drawer" else {}), "grasped": 0}, held
+        yield (
+            {block: place, **({"drawer": "open"} if place == "drawer" else {}), "grasped": 0},
+            held,
+        )
 
 
 def _moves() -> Iterator[tuple[str, Move]]:
@@ -66,17 +69,56 @@ def _moves() -> Iterator[tuple[str, Move]]:
     for block in blocks:
         for category, place in enumerate(("table", "slider", "drawer"), 4):
             yield f"lift_{block}_{place}", Move(category, tuple(_lifted(block, place)))
-    into_slider = [({block: "grasped", "slider": side}, {block: f"slider_{side}", "grasped": 0}) for block in blocks for side in SIDES]
+    into_slider = [
+        ({block: "grasped", "slider": side}, {block: f"slider_{side}", "grasped": 0})
+        for block in blocks
+        for side in SIDES
+    ]
     yield "place_in_slider", Move(7, tuple(into_slider))
-    yield "place_in_drawer", Move(7, tuple(({block: "grasped", "drawer": "open"}, {block: "drawer", "grasped": 0}) for block in blocks))
+    yield (
+        "place_in_drawer",
+        Move(
+            7,
+            tuple(
+                ({block: "grasped", "drawer": "open"}, {block: "drawer", "grasped": 0})
+                for block in blocks
+            ),
+        ),
+    )
     pairs = [*itertools.permutations(blocks, 2)]
-    stacked: list[State] = [{top: "stacked_top", bottom: "stacked_bottom", "grasped": 0} for top, bottom in pairs]
-    yield "stack_block", Move(10, tuple(({top: "grasped", bottom: "table"}, after) for (top, bottom), after in zip(pairs, stacked)))
-    yield "unstack_block", Move(11, tuple((before, {top: "table", bottom: "table"}) for (top, bottom), before in zip(pairs, stacked)))
+    stacked: list[State] = [
+        {top: "stacked_top", bottom: "stacked_bottom", "grasped": 0} for top, bottom in pairs
+    ]
+    yield (
+        "stack_block",
+        Move(
+            10,
+            tuple(
+                ({top: "grasped", bottom: "table"}, after)
+                for (top, bottom), after in zip(pairs, stacked)
+            ),
+        ),
+    )
+    yield (
+        "unstack_block",
+        Move(
+            11,
+            tuple(
+                (before, {top: "table", bottom: "table"})
+                for (top, bottom), before in zip(pairs, stacked)
+            ),
+        ),
+    )
     for light in ("lightbulb", "led"):
         for name, before, after in (("on", 0, 1), ("off", 1, 0)):
-            yield f"turn_{name}_{light}", Move(8, (({light: before, "grasped": 0}, {light: after}),))
-    pushed = [({block: "table", "drawer": "open", "grasped": 0, ALL_OTHERS: block}, {block: "drawer"}) for block in blocks]
+            yield (
+                f"turn_{name}_{light}",
+                Move(8, (({light: before, "grasped": 0}, {light: after}),)),
+            )
+    pushed = [
+        ({block: "table", "drawer": "open", "grasped": 0, ALL_OTHERS: block}, {block: "drawer"})
+        for block in blocks
+    ]
     yield "push_into_drawer", Move(9, tuple(pushed))
 
 
@@ -123,11 +165,17 @@ def starts() -> tuple[State, ...]:
         "grasped": (0,),
     }
     states = (dict(zip(choices, values)) for values in itertools.product(*choices.values()))
-    return tuple(state for state in states if _spread([str(state[f"{colour}_block"]) for colour in COLOURS]))
+    return tuple(
+        state for state in states if _spread([str(state[f"{colour}_block"]) for colour in COLOURS])
+    )
 
 
 def _spread(places: Sequence[str]) -> bool:
-    return places.count("table") in (1, 2) and places.count("slider_right") < 2 and places.count("slider_left") < 2
+    return (
+        places.count("table") in (1, 2)
+        and places.count("slider_right") < 2
+        and places.count("slider_left") < 2
+    )
 
 
 def drawn(start: int, count: int) -> list[tuple[str, ...]]:
@@ -147,7 +195,9 @@ def chains() -> tuple[Chain, ...]:
     names = [*TASKS]
     lines = (Path(__file__).parent / "chains.txt").read_text().splitlines()
     numbers = (tuple(map(int, line.split())) for line in lines)
-    return tuple(Chain(starts()[first], tuple(names[k] for k in others)) for first, *others in numbers)
+    return tuple(
+        Chain(starts()[first], tuple(names[k] for k in others)) for first, *others in numbers
+    )
 
 
 ARM = (
@@ -160,7 +210,10 @@ IN_SLIDER = {
     "slider_left": (-2.40851662e-01, 9.24044687e-02, 4.60990009e-01),
     "slider_right": (7.03416330e-02, 9.24044687e-02, 4.60990009e-01),
 }
-ON_TABLE = ((5.00000896e-02, -1.20000177e-01, 4.59990009e-01), (2.29995412e-01, -1.19995140e-01, 4.59990010e-01))
+ON_TABLE = (
+    (5.00000896e-02, -1.20000177e-01, 4.59990009e-01),
+    (2.29995412e-01, -1.19995140e-01, 4.59990010e-01),
+)
 TURNED = (np.pi / 2 - np.pi / 8, np.pi / 2 + np.pi / 8)
 
 

@@ -78,7 +78,8 @@ class HabitatAdapter(Adapter):
             for name in (task.params["dataset"], task.params["scenes"]):
                 if not (folder / name).exists():
                     return Missing(
-                        f"there is no {folder / name}", "set HABITAT_DATA to the folder that holds datasets/ and scene_datasets/"
+                        f"there is no {folder / name}",
+                        "set HABITAT_DATA to the folder that holds datasets/ and scene_datasets/",
                     )
         return absent
 
@@ -96,17 +97,23 @@ class HabitatAdapter(Adapter):
         params = task.params
         self._kind, self._near = params.get("kind"), float(params["near"])
         if self._kind not in KINDS:
-            raise UserError(f"task {task.id}: there is no kind {self._kind!r}; there are {', '.join(KINDS)}")
+            raise UserError(
+                f"task {task.id}: there is no kind {self._kind!r}; there are {', '.join(KINDS)}"
+            )
         self._body = Body.of(params)
         self._episodes: tuple = ()
         if "dataset" in params:
             folder = data_folder(params)
-            self._episodes = _read(folder / params["dataset"], folder / params["scenes"], self._kind == "objectnav")
+            self._episodes = _read(
+                folder / params["dataset"], folder / params["scenes"], self._kind == "objectnav"
+            )
             _all_there(self._episodes, task)
         elif params.get("scene") == "flat" and 1 <= int(params["flats"]) <= flat.FLATS:
             self._flats = int(params["flats"])
         else:
-            raise UserError(f"task {task.id}: wants a `dataset`, or scene = 'flat' and flats from 1 to {flat.FLATS}")
+            raise UserError(
+                f"task {task.id}: wants a `dataset`, or scene = 'flat' and flats from 1 to {flat.FLATS}"
+            )
         self._world = World(self._body)
         self._actions = ACTIONS if self._kind == "objectnav" else ACTIONS[:4]
         self._views = {
@@ -159,7 +166,9 @@ class HabitatAdapter(Adapter):
                 distance = self._world.distance()
                 self._goal = self._world.nearest_end()
             reward = way.moved(self._at, collided, distance)
-        return TimeStep(self._views, self._instruction, reward, way.stopped, False, way.success, self._metrics())
+        return TimeStep(
+            self._views, self._instruction, reward, way.stopped, False, way.success, self._metrics()
+        )
 
     def render(self) -> np.ndarray:
         """(height, width, 3) uint8 RGB from the camera."""
@@ -178,14 +187,18 @@ class HabitatAdapter(Adapter):
     def state(self) -> bytes:
         """Place, rotation, steps, collisions, tilt, whether stop was called."""
         way = self._way
-        return _pack(*self._at, *self._rotation, self._steps, way.collisions, self._tilt, way.stopped)
+        return _pack(
+            *self._at, *self._rotation, self._steps, way.collisions, self._tilt, way.stopped
+        )
 
     def close(self) -> None:
         """Give the simulator back."""
         self._world.close()
 
     def _metrics(self) -> dict:
-        return {**self._way.metrics(), "expert_gave_up": 1.0} if self._stuck else self._way.metrics()
+        return (
+            {**self._way.metrics(), "expert_gave_up": 1.0} if self._stuck else self._way.metrics()
+        )
 
     def _pointgoal(self) -> np.ndarray:
         return np.array(pointgoal(self._at, self._rotation, self._goal), np.float32)
@@ -214,22 +227,46 @@ class HabitatAdapter(Adapter):
         self._world.load(scene)
         corner = flat.corner(home)
         category = str(rng.choice(home.categories)) if self._kind == "objectnav" else ""
-        views = [self._on_floor(point) for point in flat.view_points(home, category) + corner] if category else []
+        views = (
+            [self._on_floor(point) for point in flat.view_points(home, category) + corner]
+            if category
+            else []
+        )
         ends = np.array([point for point in views if point is not None], np.float32).reshape(-1, 3)
         for _ in range(TRIES):
-            start, goal = (self._clear(corner + np.array([rng.uniform(0, home.width), 0.0, rng.uniform(0, home.depth)])) for _ in range(2))
+            start, goal = (
+                self._clear(
+                    corner + np.array([rng.uniform(0, home.width), 0.0, rng.uniform(0, home.depth)])
+                )
+                for _ in range(2)
+            )
             if start is None or (goal is None and not category):
                 continue
             to = ends if category else np.array([goal], np.float32)
             if SHORTEST <= self._world.way(start, to) <= LONGEST:
                 turned, looks = rng.uniform(-math.pi, math.pi, 2)
-                return episodes.Episode(f"seed {case.seed}", scene, "default", tuple(start), yaw(float(turned)), to, category, float(looks))
-        raise RuntimeError(f"flat {home.number} has no way of {SHORTEST} to {LONGEST} m to a {category or 'point'}")
+                return episodes.Episode(
+                    f"seed {case.seed}",
+                    scene,
+                    "default",
+                    tuple(start),
+                    yaw(float(turned)),
+                    to,
+                    category,
+                    float(looks),
+                )
+        raise RuntimeError(
+            f"flat {home.number} has no way of {SHORTEST} to {LONGEST} m to a {category or 'point'}"
+        )
 
     def _on_floor(self, point: tuple) -> np.ndarray | None:
         """The point on the navmesh right there, or None: not beside it, and not on top of a bed."""
         snapped = self._world.snap(point)
-        if snapped is None or snapped[1] > FLOOR or math.hypot(snapped[0] - point[0], snapped[2] - point[2]) > 0.02:
+        if (
+            snapped is None
+            or snapped[1] > FLOOR
+            or math.hypot(snapped[0] - point[0], snapped[2] - point[2]) > 0.02
+        ):
             return None
         return snapped
 
@@ -243,8 +280,17 @@ class HabitatAdapter(Adapter):
         picture = (body.height_px, body.width_px, 3)
         observation: dict = {
             "image": Box(picture, "uint8", 0, 255, "px", "RGB from the camera"),
-            "depth": Box(picture[:2], low=0.0, unit="m", meaning="distance along the optical axis of `image`; 0 where nothing was hit"),
-            "proprio": Box((3,), unit="m, rad", meaning="relative to the start: m ahead, m to the right, heading to the left"),
+            "depth": Box(
+                picture[:2],
+                low=0.0,
+                unit="m",
+                meaning="distance along the optical axis of `image`; 0 where nothing was hit",
+            ),
+            "proprio": Box(
+                (3,),
+                unit="m, rad",
+                meaning="relative to the start: m ahead, m to the right, heading to the left",
+            ),
             "state": Box(
                 (8,),
                 unit="m",
@@ -253,18 +299,29 @@ class HabitatAdapter(Adapter):
             ),
         }
         if self._kind == "pointnav":
-            observation["state_pointgoal"] = Box((2,), unit="m, rad", meaning="the goal in the body's frame: distance, angle to the left")
+            observation["state_pointgoal"] = Box(
+                (2,),
+                unit="m, rad",
+                meaning="the goal in the body's frame: distance, angle to the left",
+            )
         if self._kind == "imagenav":
-            observation["image_goal"] = Box(picture, "uint8", 0, 255, "px", "RGB, the picture to reach, from the same camera")
+            observation["image_goal"] = Box(
+                picture, "uint8", 0, 255, "px", "RGB, the picture to reach, from the same camera"
+            )
         return Brief(
             observation=observation,
             action=Discrete(
-                len(self._actions), self._actions, "no action does nothing: the no-op turns left; stop ends the episode", noop=2
+                len(self._actions),
+                self._actions,
+                "no action does nothing: the no-op turns left; stop ends the episode",
+                noop=2,
             ),
             embodiment=f"a cylinder of {body.radius:g} m radius and {body.height:g} m height with one camera at {body.eye:g} m, {body.hfov:g} "
             f"degrees wide: an action moves it {body.forward:g} m ahead or turns it by {body.turn:g} degrees"
             + (f"; the camera tilts by {body.tilt:g} degrees" if self._kind == "objectnav" else "")
-            + (", along what it bumps into" if body.sliding else ", unless something is in the way"),
+            + (
+                ", along what it bumps into" if body.sliding else ", unless something is in the way"
+            ),
             simulator="Habitat, a simulator of homes, scanned or drawn, on whose floors a body walks without dynamics",
         )
 
@@ -285,4 +342,6 @@ def _all_there(found: tuple, task: Task) -> None:
     paths |= {episode.scene_dataset for episode in found} - {"default"}
     absent = sorted(path for path in paths if not Path(path).exists())
     if absent:
-        raise UserError(f"task {task.id}: {len(absent)} of the {len(paths)} scenes of its episodes are not there, say {absent[0]}")
+        raise UserError(
+            f"task {task.id}: {len(absent)} of the {len(paths)} scenes of its episodes are not there, say {absent[0]}"
+        )

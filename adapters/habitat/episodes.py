@@ -48,11 +48,17 @@ def read(path: Path, scenes: Path, objects: bool = False) -> tuple:
     first = _load(path)
     pattern = str(first.get("content_scenes_path", CONTENT))
     parts = [first] if first["episodes"] else []
-    folder = path.parent.joinpath(*PurePosixPath(_inside(pattern.partition("{scene}")[0].replace("{data_path}/", ""), path)).parts)
+    folder = path.parent.joinpath(
+        *PurePosixPath(
+            _inside(pattern.partition("{scene}")[0].replace("{data_path}/", ""), path)
+        ).parts
+    )
     ending = pattern.partition("{scene}")[2]
     if folder.is_dir():
         parts = [_load(file) for file in sorted(folder.iterdir()) if file.name.endswith(ending)]
-    episodes = tuple(episode for part in parts for episode in _episodes(part, scenes, objects, path))
+    episodes = tuple(
+        episode for part in parts for episode in _episodes(part, scenes, objects, path)
+    )
     if not episodes:
         raise UserError(f"{path} holds no episode")
     return episodes
@@ -74,13 +80,21 @@ def _load(path: Path) -> Mapping[str, Any]:
 
 def _episodes(data: Mapping[str, Any], scenes: Path, objects: bool, path: Path) -> list:
     try:
-        known = {key: _view_points(goals) for key, goals in data.get("goals_by_category", {}).items()} if objects else {}
+        known = (
+            {key: _view_points(goals) for key, goals in data.get("goals_by_category", {}).items()}
+            if objects
+            else {}
+        )
         return [_episode(raw, scenes, objects, known, path) for raw in data["episodes"]]
     except (KeyError, TypeError, ValueError, IndexError) as fault:
-        raise UserError(f"an episode of {path.parent} is not in habitat's format: {type(fault).__name__} {fault}") from None
+        raise UserError(
+            f"an episode of {path.parent} is not in habitat's format: {type(fault).__name__} {fault}"
+        ) from None
 
 
-def _episode(raw: Mapping[str, Any], scenes: Path, objects: bool, known: Mapping[str, np.ndarray], path: Path) -> Episode:
+def _episode(
+    raw: Mapping[str, Any], scenes: Path, objects: bool, known: Mapping[str, np.ndarray], path: Path
+) -> Episode:
     scene = str(raw["scene_id"])
     dataset = str(raw.get("scene_dataset_config", "default"))
     category = ""
@@ -100,8 +114,13 @@ def _episode(raw: Mapping[str, Any], scenes: Path, objects: bool, known: Mapping
     inside = _inside(scene[len(PREFIX) :] if scene.startswith(PREFIX) else scene, path)
     if dataset != "default":
         dataset = dataset[2:] if dataset.startswith("./") else dataset
-        dataset = str(scenes / _inside(dataset[len(PREFIX) :] if dataset.startswith(PREFIX) else dataset, path))
-    return Episode(str(raw["episode_id"]), str(scenes / inside), dataset, start, (w, x, y, z), ends, category)
+        dataset = str(
+            scenes
+            / _inside(dataset[len(PREFIX) :] if dataset.startswith(PREFIX) else dataset, path)
+        )
+    return Episode(
+        str(raw["episode_id"]), str(scenes / inside), dataset, start, (w, x, y, z), ends, category
+    )
 
 
 def _view_points(goals: Sequence[Mapping[str, Any]]) -> np.ndarray:
@@ -112,5 +131,7 @@ def _view_points(goals: Sequence[Mapping[str, Any]]) -> np.ndarray:
 def _inside(name: str, path: Path) -> str:
     """A path below the scenes' folder: a file from elsewhere must not make the simulator open anything else."""
     if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts or "\\" in name:
-        raise UserError(f"{path.parent} names {name!r}, which is not below its folder: scenes are named relative to the scenes' folder")
+        raise UserError(
+            f"{path.parent} names {name!r}, which is not below its folder: scenes are named relative to the scenes' folder"
+        )
     return name

@@ -21,7 +21,19 @@ from adapters.habitat.furniture import CATEGORIES, PIECES, SIZES
 from adapters.habitat.glb import box, glb, write_atomically
 from harness.core import stream
 
-__all__ = ["FLATS", "Flat", "Piece", "Rectangle", "build", "corner", "quads", "scene", "view_points", "write", "written"]
+__all__ = [
+    "FLATS",
+    "Flat",
+    "Piece",
+    "Rectangle",
+    "build",
+    "corner",
+    "quads",
+    "scene",
+    "view_points",
+    "write",
+    "written",
+]
 
 FLATS, SPACING = 10, 50.0
 """Flats 0 to 9 are those that episodes are drawn from; a test holds each of them to be furnished and passable."""
@@ -40,8 +52,19 @@ ROOMS = {
     "study": ("table", "chair", "shelf"),
     "guest room": ("bed", "chair"),
 }
-PAINT = ((0.78, 0.72, 0.6), (0.62, 0.7, 0.66), (0.66, 0.68, 0.78), (0.8, 0.66, 0.6), (0.72, 0.74, 0.62), (0.7, 0.62, 0.72))
-PLANKS = (((0.5, 0.36, 0.22), (0.44, 0.31, 0.18)), ((0.6, 0.6, 0.58), (0.5, 0.5, 0.5)), ((0.36, 0.3, 0.26), (0.42, 0.35, 0.3)))
+PAINT = (
+    (0.78, 0.72, 0.6),
+    (0.62, 0.7, 0.66),
+    (0.66, 0.68, 0.78),
+    (0.8, 0.66, 0.6),
+    (0.72, 0.74, 0.62),
+    (0.7, 0.62, 0.72),
+)
+PLANKS = (
+    ((0.5, 0.36, 0.22), (0.44, 0.31, 0.18)),
+    ((0.6, 0.6, 0.58), (0.5, 0.5, 0.5)),
+    ((0.36, 0.3, 0.26), (0.42, 0.35, 0.3)),
+)
 OUTSIDE, CEILING = (0.75, 0.75, 0.72), (0.9, 0.9, 0.88)
 
 
@@ -60,11 +83,18 @@ class Rectangle:
 
     def meets(self, other: Rectangle) -> bool:
         """Whether the two overlap."""
-        return self.x0 < other.x1 and other.x0 < self.x1 and self.z0 < other.z1 and other.z0 < self.z1
+        return (
+            self.x0 < other.x1 and other.x0 < self.x1 and self.z0 < other.z1 and other.z0 < self.z1
+        )
 
     def contains(self, other: Rectangle) -> bool:
         """Whether the other one lies inside."""
-        return self.x0 <= other.x0 and self.z0 <= other.z0 and other.x1 <= self.x1 and other.z1 <= self.z1
+        return (
+            self.x0 <= other.x0
+            and self.z0 <= other.z0
+            and other.x1 <= self.x1
+            and other.z1 <= self.z1
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -127,9 +157,20 @@ def build(number: int) -> Flat:
     rooms = []
     for side, kinds in enumerate(sides):
         kinds = [kinds[i] for i in rng.permutation(len(kinds))]
-        cuts = [0.0, *(round(width * (i + 1) / len(kinds) + draw(-0.2, 0.2), 2) for i in range(len(kinds) - 1)), width]
+        cuts = [
+            0.0,
+            *(
+                round(width * (i + 1) / len(kinds) + draw(-0.2, 0.2), 2)
+                for i in range(len(kinds) - 1)
+            ),
+            width,
+        ]
         for kind, x0, x1 in zip(kinds, cuts, cuts[1:]):
-            floor = Rectangle(x0, 0.0, x1, north) if side == 0 else Rectangle(x0, corridor.z1, x1, depth)
+            floor = (
+                Rectangle(x0, 0.0, x1, north)
+                if side == 0
+                else Rectangle(x0, corridor.z1, x1, depth)
+            )
             rooms.append(Room(kind, floor, draw(x0 + 0.4, x1 - 0.4 - DOOR), side == 0))
     pieces: list = []
     for index, room in enumerate(rooms):
@@ -140,7 +181,9 @@ def build(number: int) -> Flat:
     return Flat(number, width, depth, corridor, tuple(rooms), tuple(pieces))
 
 
-def _place(name: str, index: int, room: Room, others: Sequence, rng: np.random.Generator) -> Piece | None:
+def _place(
+    name: str, index: int, room: Room, others: Sequence, rng: np.random.Generator
+) -> Piece | None:
     """A piece with its back to one of the room's walls, clear of the others and of the door; None where forty draws find no place."""
     inner = room.floor.grown(-WALL / 2 - INSET)
     wide, height, deep = SIZES[name]
@@ -149,10 +192,20 @@ def _place(name: str, index: int, room: Room, others: Sequence, rng: np.random.G
     for _ in range(40):
         turn, along = int(rng.integers(4)), float(rng.random())
         w, d = (wide, deep) if turn % 2 == 0 else (deep, wide)
-        x = inner.x0 + along * (inner.x1 - inner.x0 - w) if turn % 2 == 0 else (inner.x0 if turn == 1 else inner.x1 - w)
-        z = inner.z0 + along * (inner.z1 - inner.z0 - d) if turn % 2 == 1 else (inner.z0 if turn == 0 else inner.z1 - d)
+        x = (
+            inner.x0 + along * (inner.x1 - inner.x0 - w)
+            if turn % 2 == 0
+            else (inner.x0 if turn == 1 else inner.x1 - w)
+        )
+        z = (
+            inner.z0 + along * (inner.z1 - inner.z0 - d)
+            if turn % 2 == 1
+            else (inner.z0 if turn == 0 else inner.z1 - d)
+        )
         floor = Rectangle(round(x, 2), round(z, 2), round(x + w, 2), round(z + d, 2))
-        free = all(not floor.grown(BERTH).meets(other.floor) for other in others if other.room == index)
+        free = all(
+            not floor.grown(BERTH).meets(other.floor) for other in others if other.room == index
+        )
         if inner.grown(0.01).contains(floor) and not floor.meets(door) and free:
             return Piece(name, floor, height, index, turn)
     return None
@@ -164,8 +217,18 @@ def view_points(flat: Flat, category: str) -> np.ndarray:
     for piece in flat.of(category):
         room = flat.rooms[piece.room].floor.grown(-WALL / 2)
         near = piece.floor.grown(REACH)
-        xs = np.arange(np.ceil(max(near.x0, room.x0) / STEP), np.floor(min(near.x1, room.x1) / STEP) + 1) * STEP
-        zs = np.arange(np.ceil(max(near.z0, room.z0) / STEP), np.floor(min(near.z1, room.z1) / STEP) + 1) * STEP
+        xs = (
+            np.arange(
+                np.ceil(max(near.x0, room.x0) / STEP), np.floor(min(near.x1, room.x1) / STEP) + 1
+            )
+            * STEP
+        )
+        zs = (
+            np.arange(
+                np.ceil(max(near.z0, room.z0) / STEP), np.floor(min(near.z1, room.z1) / STEP) + 1
+            )
+            * STEP
+        )
         x, z = (grid.reshape(-1) for grid in np.meshgrid(xs, zs, indexing="ij"))
         beside = np.maximum(np.maximum(piece.floor.x0 - x, x - piece.floor.x1), 0.0)
         before = np.maximum(np.maximum(piece.floor.z0 - z, z - piece.floor.z1), 0.0)
@@ -178,9 +241,14 @@ def view_points(flat: Flat, category: str) -> np.ndarray:
 def quads(flat: Flat) -> list:
     """The flat's faces for `glb`: floor, ceiling, walls with doors, furniture."""
     faces: list = []
-    for floor, colours in [(flat.corridor, PLANKS[1]), *((room.floor, PLANKS[n % 3]) for n, room in enumerate(flat.rooms))]:
+    for floor, colours in [
+        (flat.corridor, PLANKS[1]),
+        *((room.floor, PLANKS[n % 3]) for n, room in enumerate(flat.rooms)),
+    ]:
         faces += _tiles(floor, colours)
-    faces.append((CEILING, _level(Rectangle(0.0, 0.0, flat.width, flat.depth), HEIGHT)[::-1]))  # seen, and walked on, from below only
+    faces.append(
+        (CEILING, _level(Rectangle(0.0, 0.0, flat.width, flat.depth), HEIGHT)[::-1])
+    )  # seen, and walked on, from below only
     walls = [
         (Rectangle(-WALL, -WALL, 0.0, flat.depth + WALL), OUTSIDE),
         (Rectangle(flat.width, -WALL, flat.width + WALL, flat.depth + WALL), OUTSIDE),
@@ -190,11 +258,15 @@ def quads(flat: Flat) -> list:
     for index, room in enumerate(flat.rooms):
         paint, floor = PAINT[(flat.number + index) % len(PAINT)], room.floor
         if floor.x1 < flat.width:
-            walls.append((Rectangle(floor.x1 - WALL / 2, floor.z0, floor.x1 + WALL / 2, floor.z1), paint))
+            walls.append(
+                (Rectangle(floor.x1 - WALL / 2, floor.z0, floor.x1 + WALL / 2, floor.z1), paint)
+            )
         z = floor.z1 if room.north else floor.z0
         for x0, x1 in ((floor.x0, room.door), (room.door + DOOR, floor.x1)):
             walls.append((Rectangle(x0, z - WALL / 2, x1, z + WALL / 2), paint))
-        faces += box((room.door, DOOR_HEIGHT, z - WALL / 2), (room.door + DOOR, HEIGHT, z + WALL / 2), paint)
+        faces += box(
+            (room.door, DOOR_HEIGHT, z - WALL / 2), (room.door + DOOR, HEIGHT, z + WALL / 2), paint
+        )
     for wall, paint in walls:
         faces += box((wall.x0, 0.0, wall.z0), (wall.x1, HEIGHT, wall.z1), paint)
     for piece in flat.pieces:
@@ -210,7 +282,14 @@ def corner(flat: Flat) -> np.ndarray:
 def scene() -> bytes:
     """The `.glb` of all flats, a mesh each."""
     homes = [build(number) for number in range(FLATS)]
-    return glb({f"flat {home.number}": [(colour, corners + corner(home)) for colour, corners in quads(home)] for home in homes})
+    return glb(
+        {
+            f"flat {home.number}": [
+                (colour, corners + corner(home)) for colour, corners in quads(home)
+            ]
+            for home in homes
+        }
+    )
 
 
 def write(folder: Path) -> Path:
@@ -238,12 +317,22 @@ def written(process: int) -> str:
 
 def _level(floor: Rectangle, y: float) -> np.ndarray:
     """A horizontal quad, seen from above."""
-    return np.array([(floor.x0, y, floor.z1), (floor.x1, y, floor.z1), (floor.x1, y, floor.z0), (floor.x0, y, floor.z0)])
+    return np.array(
+        [
+            (floor.x0, y, floor.z1),
+            (floor.x1, y, floor.z1),
+            (floor.x1, y, floor.z0),
+            (floor.x0, y, floor.z0),
+        ]
+    )
 
 
 def _tiles(floor: Rectangle, colours: tuple) -> list:
     """The floor in tiles of two colours, so that motion shows."""
-    xs, zs = (np.append(np.arange(low, high - 0.01, TILE), high) for low, high in ((floor.x0, floor.x1), (floor.z0, floor.z1)))
+    xs, zs = (
+        np.append(np.arange(low, high - 0.01, TILE), high)
+        for low, high in ((floor.x0, floor.x1), (floor.z0, floor.z1))
+    )
     return [
         (colours[(i + j) % 2], _level(Rectangle(xs[i], zs[j], xs[i + 1], zs[j + 1]), 0.0))
         for i in range(len(xs) - 1)
@@ -267,5 +356,7 @@ def _standing(piece: Piece) -> list:
             for x, z in ((low[0], low[2]), (high[0], high[2]))
         ]
         (x0, z0), (x1, z1) = corners
-        faces += box((min(x0, x1), low[1], min(z0, z1)), (max(x0, x1), high[1], max(z0, z1)), colour)
+        faces += box(
+            (min(x0, x1), low[1], min(z0, z1)), (max(x0, x1), high[1], max(z0, z1)), colour
+        )
     return faces

@@ -7,15 +7,30 @@ __all__ = ["CATEGORIES", "PIECES", "SIZES"]
 CATEGORIES = ("chair", "bed", "plant", "toilet", "tv_monitor", "sofa")
 """What ObjectNav asks for: the six categories of the HM3D challenge."""
 
-WOOD, DARK, WHITE, METAL = (0.42, 0.26, 0.13), (0.2, 0.12, 0.07), (0.86, 0.86, 0.83), (0.55, 0.57, 0.6)
-BLUE, RED, GREEN, CLAY, BLACK = (0.16, 0.25, 0.5), (0.55, 0.13, 0.1), (0.1, 0.38, 0.12), (0.6, 0.3, 0.18), (0.03, 0.03, 0.05)
+WOOD, DARK, WHITE, METAL = (
+    (0.42, 0.26, 0.13),
+    (0.2, 0.12, 0.07),
+    (0.86, 0.86, 0.83),
+    (0.55, 0.57, 0.6),
+)
+BLUE, RED, GREEN, CLAY, BLACK = (
+    (0.16, 0.25, 0.5),
+    (0.55, 0.13, 0.1),
+    (0.1, 0.38, 0.12),
+    (0.6, 0.3, 0.18),
+    (0.03, 0.03, 0.05),
+)
 CREAM, TEAL, GREY = (0.82, 0.74, 0.58), (0.1, 0.42, 0.42), (0.35, 0.35, 0.38)
 
 
 def _legs(width: float, depth: float, height: float, thick: float, colour: tuple) -> list:
     """Four legs under a plate."""
     half = width / 2
-    return [((x, 0.0, z), (x + thick, height, z + thick), colour) for x in (-half, half - thick) for z in (0.0, depth - thick)]
+    return [
+        ((x, 0.0, z), (x + thick, height, z + thick), colour)
+        for x in (-half, half - thick)
+        for z in (0.0, depth - thick)
+    ]
 
 
 PIECES = {

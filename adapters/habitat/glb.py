@@ -39,7 +39,10 @@ def box(low: tuple, high: tuple, colour: Colour) -> list:
         for i in range(8)
     ]
     return [
-        (tuple(round(part * light, 4) for part in colour), np.array([corners[i] for i in indices], np.float64))
+        (
+            tuple(round(part * light, 4) for part in colour),
+            np.array([corners[i] for i in indices], np.float64),
+        )
         for _, indices, light in FACES
     ]
 
@@ -54,9 +57,19 @@ def glb(meshes: Mapping[str, list]) -> bytes:
     accessors: list = []
 
     def add(array: np.ndarray, target: int, component: int, kind: str, **more: Any) -> int:
-        views.append({"buffer": 0, "byteOffset": len(blob), "byteLength": array.nbytes, "target": target})
+        views.append(
+            {"buffer": 0, "byteOffset": len(blob), "byteLength": array.nbytes, "target": target}
+        )
         blob.extend(array.tobytes())  # 4-byte elements only: every view is aligned
-        accessors.append({"bufferView": len(views) - 1, "componentType": component, "count": len(array), "type": kind, **more})
+        accessors.append(
+            {
+                "bufferView": len(views) - 1,
+                "componentType": component,
+                "count": len(array),
+                "type": kind,
+                **more,
+            }
+        )
         return len(accessors) - 1
 
     materials: dict = {}
@@ -71,12 +84,24 @@ def glb(meshes: Mapping[str, list]) -> bytes:
             normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
             normals /= np.linalg.norm(normals, axis=1, keepdims=True)
             points = corners.reshape(-1, 3).astype("<f4")
-            triangles = (np.arange(len(faces))[:, None] * 4 + np.array([0, 1, 2, 0, 2, 3])).astype("<u4").reshape(-1)
-            position = add(points, ARRAY, FLOAT, "VEC3", min=points.min(0).tolist(), max=points.max(0).tolist())
+            triangles = (
+                (np.arange(len(faces))[:, None] * 4 + np.array([0, 1, 2, 0, 2, 3]))
+                .astype("<u4")
+                .reshape(-1)
+            )
+            position = add(
+                points, ARRAY, FLOAT, "VEC3", min=points.min(0).tolist(), max=points.max(0).tolist()
+            )
             normal = add(np.repeat(normals, 4, axis=0).astype("<f4"), ARRAY, FLOAT, "VEC3")
             indices = add(triangles, ELEMENTS, UINT, "SCALAR")
             material = materials.setdefault(colour, len(materials))
-            primitives.append({"attributes": {"POSITION": position, "NORMAL": normal}, "indices": indices, "material": material})
+            primitives.append(
+                {
+                    "attributes": {"POSITION": position, "NORMAL": normal},
+                    "indices": indices,
+                    "material": material,
+                }
+            )
         shapes.append({"name": name, "primitives": primitives})
     document: Mapping[str, Any] = {
         "asset": {"version": "2.0"},
@@ -87,7 +112,11 @@ def glb(meshes: Mapping[str, list]) -> bytes:
         "meshes": shapes,
         "materials": [
             {
-                "pbrMetallicRoughness": {"baseColorFactor": [*colour, 1.0], "metallicFactor": 0.0, "roughnessFactor": 1.0},
+                "pbrMetallicRoughness": {
+                    "baseColorFactor": [*colour, 1.0],
+                    "metallicFactor": 0.0,
+                    "roughnessFactor": 1.0,
+                },
                 "extensions": {"KHR_materials_unlit": {}},
             }
             for colour in materials
@@ -98,7 +127,12 @@ def glb(meshes: Mapping[str, list]) -> bytes:
     }
     text = json.dumps(document, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 4)
-    chunks = struct.pack("<I4s", len(text), b"JSON") + text + struct.pack("<I4s", len(blob), b"BIN\0") + bytes(blob)
+    chunks = (
+        struct.pack("<I4s", len(text), b"JSON")
+        + text
+        + struct.pack("<I4s", len(blob), b"BIN\0")
+        + bytes(blob)
+    )
     return struct.pack("<4sII", b"glTF", 2, 12 + len(chunks)) + chunks
 
 

@@ -27,7 +27,9 @@ class Way:
     def __init__(self, start: Sequence[float], distance: float, near: float) -> None:
         """`start` (3,) m; `distance` is l. Raises ValueError where l is not positive and finite: such an episode cannot be scored."""
         if not (math.isfinite(distance) and distance > 0):
-            raise ValueError(f"the geodesic distance from start to goal is {distance}: it must be positive and finite")
+            raise ValueError(
+                f"the geodesic distance from start to goal is {distance}: it must be positive and finite"
+            )
         self._at = np.asarray(start, np.float64)
         self._shortest, self._near = float(distance), near
         self.distance, self.walked, self.collisions, self.stopped = float(distance), 0.0, 0, False

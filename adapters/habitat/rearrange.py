@@ -14,7 +14,10 @@ from harness.core import Adapter, Box, Brief, Case, Missing, Task, TimeStep, Use
 
 __all__ = ["SKILLS", "HabitatRearrangeAdapter"]
 
-SKILLS = {"pick": ("obj_start_sensor", "pick up the object"), "place": ("obj_goal_sensor", "place the object that you hold at its goal")}
+SKILLS = {
+    "pick": ("obj_start_sensor", "pick up the object"),
+    "place": ("obj_goal_sensor", "place the object that you hold at its goal"),
+}
 """skill -> (habitat-lab's sensor of where to, the instruction)."""
 PROPRIO = ("joint", "is_holding", "relative_resting_position")
 ROBOT, SUITE = Path("data/robots"), Path("data/datasets/replica_cad/rearrange/v2")
@@ -56,7 +59,9 @@ class HabitatRearrangeAdapter(Adapter):
     def __init__(self, task: Task) -> None:
         skill = task.params.get("skill")
         if skill not in SKILLS:
-            raise UserError(f"task {task.id}: there is no skill {skill!r}; there are {', '.join(SKILLS)}")
+            raise UserError(
+                f"task {task.id}: there is no skill {skill!r}; there are {', '.join(SKILLS)}"
+            )
         import habitat
         import habitat_sim
         from habitat.gym import gym_wrapper
@@ -87,10 +92,16 @@ class HabitatRearrangeAdapter(Adapter):
         """Move the arm, the gripper and the base."""
         action = self.brief.action.check(action)
         rule = self._config.task
-        seen = self._env.step(self._gym.continuous_vector_action_to_hab_dict(self._env.action_space, self._vector, action))
+        seen = self._env.step(
+            self._gym.continuous_vector_action_to_hab_dict(
+                self._env.action_space, self._vector, action
+            )
+        )
         measured = self._env.get_metrics()
         reward = rule.slack_reward + float(measured[rule.reward_measure])
-        return self._seen(seen, reward + (rule.success_reward if measured[rule.success_measure] else 0.0))
+        return self._seen(
+            seen, reward + (rule.success_reward if measured[rule.success_measure] else 0.0)
+        )
 
     def render(self) -> np.ndarray:
         """(H, W, 3) uint8 RGB from the head."""
@@ -100,8 +111,14 @@ class HabitatRearrangeAdapter(Adapter):
         """The robot's joints and place, and where the objects are."""
         sim = self._env.sim
         robot = sim.articulated_agent
-        places = [sim.get_rigid_object_manager().get_object_by_id(number).translation for number in sim.scene_obj_ids]
-        return np.array([*robot.sim_obj.joint_positions, *robot.base_pos, robot.base_rot, *np.ravel(places)], np.float64).tobytes()
+        places = [
+            sim.get_rigid_object_manager().get_object_by_id(number).translation
+            for number in sim.scene_obj_ids
+        ]
+        return np.array(
+            [*robot.sim_obj.joint_positions, *robot.base_pos, robot.base_rot, *np.ravel(places)],
+            np.float64,
+        ).tobytes()
 
     def close(self) -> None:
         """Free the simulator."""
@@ -110,14 +127,23 @@ class HabitatRearrangeAdapter(Adapter):
     def _seen(self, observation: Mapping[str, Any], reward: float) -> TimeStep:
         measured = self._env.get_metrics()
         camera = self._config.simulator.agents.main_agent.sim_sensors.head_depth_sensor
-        near, far = float(camera.min_depth), float(camera.max_depth)  # habitat-lab gives depth as a share of this range
+        near, far = (
+            float(camera.min_depth),
+            float(camera.max_depth),
+        )  # habitat-lab gives depth as a share of this range
         views = {
             "image": np.array(observation["head_rgb"], np.uint8)[..., :3],
             "depth": np.array(observation["head_depth"][..., 0] * (far - near) + near, np.float32),
-            "proprio": np.concatenate([np.ravel(observation[name]) for name in PROPRIO]).astype(np.float32),
+            "proprio": np.concatenate([np.ravel(observation[name]) for name in PROPRIO]).astype(
+                np.float32
+            ),
             "state_target": np.ravel(observation[self._sensor])[:3].astype(np.float32),
         }
-        numbers = {name: float(value) for name, value in measured.items() if isinstance(value, (bool, int, float, np.number))}
+        numbers = {
+            name: float(value)
+            for name, value in measured.items()
+            if isinstance(value, (bool, int, float, np.number))
+        }
         return TimeStep(
             views,
             self._instruction,
@@ -132,15 +158,35 @@ class HabitatRearrangeAdapter(Adapter):
         spaces = self._env.observation_space.spaces
         height, width = spaces["head_depth"].shape[:2]
         size = sum(int(np.prod(spaces[name].shape)) for name in PROPRIO)
-        low, high = (tuple(float(bound) for bound in side) for side in (self._vector.low, self._vector.high))
+        low, high = (
+            tuple(float(bound) for bound in side) for side in (self._vector.low, self._vector.high)
+        )
         return Brief(
             observation={
                 "image": Box((height, width, 3), "uint8", 0, 255, "px", "RGB from the head"),
-                "depth": Box((height, width), low=0.0, unit="m", meaning="distance along the optical axis of `image`"),
-                "proprio": Box((size,), unit="rad, m", meaning="joints (rad), 1 if it holds something, gripper from its resting place (m)"),
-                "state_target": Box((3,), unit="m", meaning="where the object starts, or goes, in the gripper's frame"),
+                "depth": Box(
+                    (height, width),
+                    low=0.0,
+                    unit="m",
+                    meaning="distance along the optical axis of `image`",
+                ),
+                "proprio": Box(
+                    (size,),
+                    unit="rad, m",
+                    meaning="joints (rad), 1 if it holds something, gripper from its resting place (m)",
+                ),
+                "state_target": Box(
+                    (3,),
+                    unit="m",
+                    meaning="where the object starts, or goes, in the gripper's frame",
+                ),
             },
-            action=Box((len(low),), low=low, high=high, meaning="joints of the arm, gripper (1 grasps, -1 lets go), base ahead, base turn"),
+            action=Box(
+                (len(low),),
+                low=low,
+                high=high,
+                meaning="joints of the arm, gripper (1 grasps, -1 lets go), base ahead, base turn",
+            ),
             embodiment="a Fetch: an arm of seven joints with a suction gripper on a mobile base, and a camera in its head",
             simulator="Habitat with rigid bodies, in ReplicaCAD homes",
         )

@@ -52,7 +52,12 @@ class Body:
     def of(cls, params: Mapping[str, Any]) -> Body:
         """The task's params of the same names."""
         kinds = {"width_px": int, "height_px": int, "sliding": bool}
-        return cls(**{field.name: kinds.get(field.name, float)(params[field.name]) for field in dataclasses.fields(cls)})
+        return cls(
+            **{
+                field.name: kinds.get(field.name, float)(params[field.name])
+                for field in dataclasses.fields(cls)
+            }
+        )
 
 
 class World:
@@ -78,14 +83,18 @@ class World:
         self._scene = None
         if self._sim is None:
             self._sim = self._lib.Simulator(config)
-            ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._sim))  # outlives this module too: see above
+            ctypes.pythonapi.Py_IncRef(
+                ctypes.py_object(self._sim)
+            )  # outlives this module too: see above
         else:
             self._sim.reconfigure(config)
         settings = self._lib.NavMeshSettings()
         settings.set_defaults()
         settings.agent_radius, settings.agent_height = self._body.radius, self._body.height
         finder = self._sim.pathfinder
-        if not (finder.is_loaded and finder.nav_mesh_settings == settings) and not self._sim.recompute_navmesh(finder, settings):
+        if not (
+            finder.is_loaded and finder.nav_mesh_settings == settings
+        ) and not self._sim.recompute_navmesh(finder, settings):
             raise RuntimeError(f"habitat-sim found nothing to walk on in {scene}")
         self._scene = (scene, scene_dataset)
 
@@ -93,7 +102,9 @@ class World:
         """Put the body at `position` (3,) m, turned by `rotation` (w, x, y, z), the camera level."""
         state = self._lib.AgentState()
         state.position = np.asarray(position, np.float32)
-        state.rotation = np.asarray([*rotation[1:], rotation[0]], np.float64)  # an array is taken as x, y, z, w
+        state.rotation = np.asarray(
+            [*rotation[1:], rotation[0]], np.float64
+        )  # an array is taken as x, y, z, w
         self._sim.get_agent(0).set_state(state)
 
     def aim(self, ends: np.ndarray, near: float) -> None:
@@ -139,27 +150,42 @@ class World:
         sensor = self._sim._sensors[camera]
         sensor.draw_observation()
         seen = np.array(sensor.get_observation())
-        return np.ascontiguousarray(seen[..., :3]) if camera == "image" else np.ascontiguousarray(seen, np.float32)
+        return (
+            np.ascontiguousarray(seen[..., :3])
+            if camera == "image"
+            else np.ascontiguousarray(seen, np.float32)
+        )
 
     def snap(self, point: Sequence[float]) -> np.ndarray | None:
         """The nearest place on the navmesh (3,) m, or None."""
-        snapped = np.array(self._sim.pathfinder.snap_point(np.asarray(point, np.float32)), np.float64)
+        snapped = np.array(
+            self._sim.pathfinder.snap_point(np.asarray(point, np.float32)), np.float64
+        )
         return snapped if np.isfinite(snapped).all() else None
 
     def room(self, point: Sequence[float]) -> float:
         """How far the edge of the navmesh is from `point` (3,), m, if less than a metre."""
-        return float(self._sim.pathfinder.distance_to_closest_obstacle(np.asarray(point, np.float32), 1.0))
+        return float(
+            self._sim.pathfinder.distance_to_closest_obstacle(np.asarray(point, np.float32), 1.0)
+        )
 
     def way(self, start: Sequence[float], ends: np.ndarray) -> float:
         """The geodesic distance from `start` to the nearest of `ends` (n, 3), m; infinite where there is no way."""
         path = self._lib.MultiGoalShortestPath()
-        path.requested_ends, path.requested_start = np.asarray(ends, np.float32), np.asarray(start, np.float32)
+        path.requested_ends, path.requested_start = (
+            np.asarray(ends, np.float32),
+            np.asarray(start, np.float32),
+        )
         self._sim.pathfinder.find_path(path)
         return float(path.geodesic_distance) if math.isfinite(path.geodesic_distance) else math.inf
 
     def close(self) -> None:
         """Give the simulator back, for the next world of the same body; not if its last scene failed to load."""
-        if self._sim is not None and self._scene is not None and threading.get_ident() == self._thread:
+        if (
+            self._sim is not None
+            and self._scene is not None
+            and threading.get_ident() == self._thread
+        ):
             _idle(self._body).append((self._sim, self._scene))
         self._sim = self._scene = self._follower = self._path = None
 
@@ -168,12 +194,24 @@ class World:
         backend = lib.SimulatorConfiguration()
         backend.scene_id, backend.scene_dataset_config_file = scene, scene_dataset
         backend.gpu_device_id = 0 if lib.cuda_enabled else -1
-        backend.allow_sliding, backend.enable_physics, backend.load_semantic_mesh = body.sliding, False, False
+        backend.allow_sliding, backend.enable_physics, backend.load_semantic_mesh = (
+            body.sliding,
+            False,
+            False,
+        )
         cameras = []
         for name, kind in (("image", lib.SensorType.COLOR), ("depth", lib.SensorType.DEPTH)):
             camera = lib.CameraSensorSpec()
-            camera.uuid, camera.sensor_type, camera.sensor_subtype = name, kind, lib.SensorSubType.PINHOLE
-            camera.resolution, camera.hfov, camera.far = [body.height_px, body.width_px], body.hfov, body.far
+            camera.uuid, camera.sensor_type, camera.sensor_subtype = (
+                name,
+                kind,
+                lib.SensorSubType.PINHOLE,
+            )
+            camera.resolution, camera.hfov, camera.far = (
+                [body.height_px, body.width_px],
+                body.hfov,
+                body.far,
+            )
             camera.position = np.array([0.0, body.eye, 0.0], np.float32)
             cameras.append(camera)
         amounts = {
@@ -183,8 +221,16 @@ class World:
             "look_up": body.tilt,
             "look_down": body.tilt,
         }
-        actions = {name: lib.ActionSpec(name, lib.ActuationSpec(amount=amount)) for name, amount in amounts.items()}
-        agent = lib.AgentConfiguration(height=body.height, radius=body.radius, sensor_specifications=cameras, action_space=actions)
+        actions = {
+            name: lib.ActionSpec(name, lib.ActuationSpec(amount=amount))
+            for name, amount in amounts.items()
+        }
+        agent = lib.AgentConfiguration(
+            height=body.height,
+            radius=body.radius,
+            sensor_specifications=cameras,
+            action_space=actions,
+        )
         return lib.Configuration(backend, [agent])
 
 

@@ -60,7 +60,11 @@ class ManiSkillAdapter(Adapter):
     def has_expert(cls, task: Task) -> bool:
         """Whether the package ships a motion-planning solution for it."""
         robot = task.params.get("make", {}).get("robot_uids")
-        return task.params["id"] in expert.SOLUTIONS and task.params.get("control_mode") in expert.CONTROL_MODES and robot is None
+        return (
+            task.params["id"] in expert.SOLUTIONS
+            and task.params.get("control_mode") in expert.CONTROL_MODES
+            and robot is None
+        )
 
     def __init__(self, task: Task) -> None:
         self._task, self._instruction = task, task.params["instruction"]
@@ -82,16 +86,26 @@ class ManiSkillAdapter(Adapter):
         """Build the scene anew and start the case's episode."""
         self._dismiss_expert()
         with simulation.quiet():
-            self._observed, info = self._env.reset(seed=case.simulator_seed, options={"reconfigure": True})
+            self._observed, info = self._env.reset(
+                seed=case.simulator_seed, options={"reconfigure": True}
+            )
             if natives.apply(self._env, case):
                 info = self._env.get_info()
                 self._observed = self._env.get_obs(info)
         self._drawn: Any = None
         self._steps, self._failed = 0, False
         if (self._task.success is not None) != ("success" in info):
-            has = "has no success: give its task success=None" if self._task.success else "has a success: name the rule in its task"
+            has = (
+                "has no success: give its task success=None"
+                if self._task.success
+                else "has a success: name the rule in its task"
+            )
             raise UserError(f"ManiSkill's {self._task.params['id']} {has}")
-        return TimeStep(self._views, self._instruction, success=bool(info["success"]) if "success" in info else None)
+        return TimeStep(
+            self._views,
+            self._instruction,
+            success=bool(info["success"]) if "success" in info else None,
+        )
 
     def step(self, action: Any) -> TimeStep:
         """Execute one action for one control period."""
@@ -110,7 +124,9 @@ class ManiSkillAdapter(Adapter):
         if self._gave_up:
             metrics["expert_gave_up"] = 1.0
         truncated = self._horizon is not None and self._steps >= self._horizon
-        return TimeStep(self._views, self._instruction, float(reward), False, truncated, success, metrics)
+        return TimeStep(
+            self._views, self._instruction, float(reward), False, truncated, success, metrics
+        )
 
     def _state(self) -> np.ndarray:
         return self._observed[0].numpy().copy()

@@ -49,8 +49,12 @@ class ManiSkillBatchedAdapter(BatchedAdapter):
         self._task, self._instruction = task, task.params["instruction"]
         count = task.params["lanes"]
         if lanes > count:
-            raise UserError(f"{task.id} simulates {count} lanes, and {lanes} are asked for: say --lanes {count} or fewer")
-        self._env, horizon = simulation.make(task, count, task.params["sim_backend"], task.params["render_backend"])
+            raise UserError(
+                f"{task.id} simulates {count} lanes, and {lanes} are asked for: say --lanes {count} or fewer"
+            )
+        self._env, horizon = simulation.make(
+            task, count, task.params["sim_backend"], task.params["render_backend"]
+        )
         if self._env.reconfiguration_freq:
             raise UserError(
                 f"ManiSkill's {task.params['id']} builds another scene for every episode, which a GPU simulation cannot: use the CPU's"
@@ -68,7 +72,10 @@ class ManiSkillBatchedAdapter(BatchedAdapter):
 
     def _described(self, task: Task) -> Brief:
         brief = simulation.describe(self._env, task, "GPU" if self._env.gpu_sim_enabled else "CPU")
-        views = {**brief.observation, **{f"gpu/{name}": spec for name, spec in brief.observation.items()}}
+        views = {
+            **brief.observation,
+            **{f"gpu/{name}": spec for name, spec in brief.observation.items()},
+        }
         return Brief(views, brief.action, brief.embodiment, brief.simulator, brief.control_hz)
 
     def reset(self, cases: Mapping[int, Case]) -> Mapping[int, TimeStep]:
@@ -77,13 +84,19 @@ class ManiSkillBatchedAdapter(BatchedAdapter):
 
         info: Any = {}
         for case in cases.values():
-            refused = [native.name for native in natives.NATIVES if case.native(native.name) is not None]
+            refused = [
+                native.name for native in natives.NATIVES if case.native(native.name) is not None
+            ]
             if refused:
-                raise UserError(f"a GPU simulation builds no scene for an episode, so no {refused[0]} of its own: use the CPU's tasks")
+                raise UserError(
+                    f"a GPU simulation builds no scene for an episode, so no {refused[0]} of its own: use the CPU's tasks"
+                )
         for lane, case in cases.items():
             seeds = [case.simulator_seed] * self._env.num_envs
             with simulation.quiet():
-                observed, info = self._env.reset(seed=seeds, options={"env_idx": torch.tensor([lane], device=self._env.device)})
+                observed, info = self._env.reset(
+                    seed=seeds, options={"env_idx": torch.tensor([lane], device=self._env.device)}
+                )
             self._see(observed)
             self._steps[lane] = 0
             self._failed.discard(lane)
@@ -93,7 +106,12 @@ class ManiSkillBatchedAdapter(BatchedAdapter):
                 f"ManiSkill's {self._task.params['id']} has {'no' if success is None else 'a'} success; its task says otherwise"
             )
         return {
-            lane: TimeStep(self._views[lane], self._instruction, success=None if success is None else bool(success[lane])) for lane in cases
+            lane: TimeStep(
+                self._views[lane],
+                self._instruction,
+                success=None if success is None else bool(success[lane]),
+            )
+            for lane in cases
         }
 
     def step(self, actions: Mapping[int, Any]) -> Mapping[int, TimeStep]:
@@ -109,11 +127,17 @@ class ManiSkillBatchedAdapter(BatchedAdapter):
         alone = len(self._parts) == 1
         resting = [lane for lane in self._steps if lane not in checked]
         saved = self._save() if resting else None
-        observed, reward, _, _, info = self._env.step(tensor if alone else {name: tensor[:, part] for name, part in self._parts})
+        observed, reward, _, _, info = self._env.step(
+            tensor if alone else {name: tensor[:, part] for name, part in self._parts}
+        )
         if saved is not None:
             observed = self._put_back(saved, resting)
         self._see(observed)
-        rewards, success, fail = reward.cpu().numpy(), self._host(info, "success"), self._host(info, "fail")
+        rewards, success, fail = (
+            reward.cpu().numpy(),
+            self._host(info, "success"),
+            self._host(info, "fail"),
+        )
         return {lane: self._timestep(lane, rewards, success, fail) for lane in checked}
 
     def _timestep(self, lane: int, rewards: Any, success: Any, fail: Any) -> TimeStep:
@@ -127,14 +151,26 @@ class ManiSkillBatchedAdapter(BatchedAdapter):
             metrics |= {"fail_once": float(lane in self._failed), "fail_at_end": float(fail[lane])}
         truncated = self._horizon is not None and self._steps[lane] >= self._horizon
         solved = None if success is None else bool(success[lane])
-        return TimeStep(self._views[lane], self._instruction, float(rewards[lane]), False, truncated, solved, metrics)
+        return TimeStep(
+            self._views[lane],
+            self._instruction,
+            float(rewards[lane]),
+            False,
+            truncated,
+            solved,
+            metrics,
+        )
 
     @staticmethod
     def _host(info: Mapping[str, Any], name: str) -> Any:
         return info[name].cpu().numpy() if name in info else None
 
     def _save(self) -> Any:
-        return self._env.get_state_dict(), self._env.agent.get_controller_state(), self._env.elapsed_steps.clone()
+        return (
+            self._env.get_state_dict(),
+            self._env.agent.get_controller_state(),
+            self._env.elapsed_steps.clone(),
+        )
 
     def _put_back(self, saved: Any, lanes: list[int]) -> Any:
         """Set these lanes back to the saved state; returns the observation of all lanes."""
@@ -142,8 +178,12 @@ class ManiSkillBatchedAdapter(BatchedAdapter):
 
         env, (state, controllers, elapsed) = self._env, saved
         index = torch.tensor(lanes, device=env.device)
-        env.set_state_dict(_rows({name: state[name] for name in ("actors", "articulations")}, index), index)
-        env.agent.set_controller_state(_merged(env.agent.get_controller_state(), controllers, index))
+        env.set_state_dict(
+            _rows({name: state[name] for name in ("actors", "articulations")}, index), index
+        )
+        env.agent.set_controller_state(
+            _merged(env.agent.get_controller_state(), controllers, index)
+        )
         env.elapsed_steps[index] = elapsed[index]
         return env.get_obs()
 
@@ -161,8 +201,12 @@ class ManiSkillBatchedAdapter(BatchedAdapter):
         }
         for suffix, camera in self._cameras.items():
             for name in ("image", "depth"):
-                views[f"{name}{suffix}"] = lambda name=name, camera=camera: self._draw(camera, name)[lane].cpu().numpy()
-                views[f"gpu/{name}{suffix}"] = lambda name=name, camera=camera: self._draw(camera, name)[lane]
+                views[f"{name}{suffix}"] = lambda name=name, camera=camera: (
+                    self._draw(camera, name)[lane].cpu().numpy()
+                )
+                views[f"gpu/{name}{suffix}"] = lambda name=name, camera=camera: self._draw(
+                    camera, name
+                )[lane]
         return MappingProxyType(views)
 
     def _state(self, lane: int) -> np.ndarray:
@@ -174,7 +218,10 @@ class ManiSkillBatchedAdapter(BatchedAdapter):
         """All lanes and cameras are drawn together, once a step; cloned, for the renderer draws into the same memory again."""
         if self._drawn is None:
             textures = self._env._get_obs_sensor_data()
-            self._drawn = {key: {"image": drawn["rgb"].clone(), "depth": metres(drawn["depth"][..., 0])} for key, drawn in textures.items()}
+            self._drawn = {
+                key: {"image": drawn["rgb"].clone(), "depth": metres(drawn["depth"][..., 0])}
+                for key, drawn in textures.items()
+            }
         return self._drawn[camera][name]
 
     def state(self, lane: int) -> bytes:
@@ -187,7 +234,11 @@ class ManiSkillBatchedAdapter(BatchedAdapter):
 
 
 def _rows(state: Any, index: Any) -> Any:
-    return {key: _rows(value, index) for key, value in state.items()} if isinstance(state, dict) else state[index]
+    return (
+        {key: _rows(value, index) for key, value in state.items()}
+        if isinstance(state, dict)
+        else state[index]
+    )
 
 
 def _merged(now: Any, before: Any, index: Any) -> Any:

@@ -58,7 +58,10 @@ class Expert:
         if not self._over:
             if not self._thread.ident:
                 self._thread.start()
-            with contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings():  # a plan that fails is printed
+            with (
+                contextlib.redirect_stdout(sys.stderr),
+                warnings.catch_warnings(),
+            ):  # a plan that fails is printed
                 warnings.simplefilter("ignore")  # mplib's binding warns
                 self._turn.release()
                 self._answered.acquire()
@@ -76,12 +79,19 @@ class Expert:
         self._turn.acquire()
         try:
             if not self._abandoned:
-                solve = getattr(importlib.import_module(f"mani_skill.examples.motionplanning.{robot}.solutions"), function)
+                solve = getattr(
+                    importlib.import_module(
+                        f"mani_skill.examples.motionplanning.{robot}.solutions"
+                    ),
+                    function,
+                )
                 if solve(self, seed=None, debug=False, vis=False) == -1:
                     self._action = None
         except _Abandoned:
             pass
-        except Exception as fault:  # the package's own loop over its solutions counts any as "no plan found"
+        except (
+            Exception
+        ) as fault:  # the package's own loop over its solutions counts any as "no plan found"
             log.warning("ManiSkill's solution of %s gave up: %r", self._name, fault)
             self._action = None
         self._over = True

@@ -36,7 +36,14 @@ def apply(env: Any, case: Case) -> bool:
 
     Raises UserError where there is nothing to change.
     """
-    ways = {"friction": _friction, "mass": _mass, "light": _light, "camera": _camera, "texture": _texture, starts.NATIVE.name: starts.move}
+    ways = {
+        "friction": _friction,
+        "mass": _mass,
+        "light": _light,
+        "camera": _camera,
+        "texture": _texture,
+        starts.NATIVE.name: starts.move,
+    }
     for name, change in ways.items():
         params = case.native(name)
         if params is not None:
@@ -62,13 +69,19 @@ def _friction(env: Any, case: Case, params: Mapping[str, Any]) -> None:
     for body in _bodies(env):
         for shape in body.collision_shapes:
             old = shape.physical_material  # shared with others, and kept by the package: a new one
-            shape.physical_material = physx.PhysxMaterial(old.static_friction * factor, old.dynamic_friction * factor, old.restitution)
+            shape.physical_material = physx.PhysxMaterial(
+                old.static_friction * factor, old.dynamic_friction * factor, old.restitution
+            )
 
 
 def _mass(env: Any, case: Case, params: Mapping[str, Any]) -> None:
     from sapien import physx
 
-    movable = [body for body in _bodies(env) if isinstance(body, physx.PhysxRigidDynamicComponent) and not body.kinematic]
+    movable = [
+        body
+        for body in _bodies(env)
+        if isinstance(body, physx.PhysxRigidDynamicComponent) and not body.kinematic
+    ]
     if not movable:
         raise UserError("nothing can be moved here, so there is no mass to change")
     for body in movable:
@@ -79,7 +92,9 @@ def _mass(env: Any, case: Case, params: Mapping[str, Any]) -> None:
 
 def _light(env: Any, case: Case, params: Mapping[str, Any]) -> None:
     for scene in env.scene.sub_scenes:
-        scene.render_system.ambient_light = np.asarray(scene.render_system.ambient_light) * params["factor"]
+        scene.render_system.ambient_light = (
+            np.asarray(scene.render_system.ambient_light) * params["factor"]
+        )
         for entity in scene.entities:
             for component in entity.components:
                 if "Light" in type(component).__name__:
@@ -110,10 +125,20 @@ def _texture(env: Any, case: Case, params: Mapping[str, Any]) -> None:
         if picture is not None:
             pixels = picture.download()
             if pixels.dtype != np.uint8:
-                raise UserError(f"a surface here has a picture of {pixels.dtype}, which is not tinted")
+                raise UserError(
+                    f"a surface here has a picture of {pixels.dtype}, which is not tinted"
+                )
             for channel, share in enumerate(tint):
-                pixels[..., channel] = np.rint(np.arange(256) * share).astype(np.uint8)[pixels[..., channel]]
-            shape = picture.format, picture.mipmap_levels, picture.filter_mode, picture.address_mode, picture.is_srgb
+                pixels[..., channel] = np.rint(np.arange(256) * share).astype(np.uint8)[
+                    pixels[..., channel]
+                ]
+            shape = (
+                picture.format,
+                picture.mipmap_levels,
+                picture.filter_mode,
+                picture.address_mode,
+                picture.is_srgb,
+            )
             material.base_color_texture = sapien.render.RenderTexture2D(pixels, *shape)
 
 

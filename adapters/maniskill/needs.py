@@ -24,16 +24,24 @@ def software_vulkan() -> Missing | None:
     if not versions:
         return Missing("no software Vulkan driver (Mesa's lavapipe) is installed", REMEDY)
     if max(versions) <= BROKEN:
-        return Missing("the software Vulkan driver is too old: Mesa 22 does not work with SAPIEN", REMEDY)
+        return Missing(
+            "the software Vulkan driver is too old: Mesa 22 does not work with SAPIEN", REMEDY
+        )
     return None
 
 
 def gpu() -> Missing | None:
     """An NVIDIA GPU, and a PyTorch that can use it."""
     if not Path("/proc/driver/nvidia/version").exists():
-        return Missing("the GPU simulation needs an NVIDIA GPU, and there is none", "use a machine with one, or the CPU suites")
+        return Missing(
+            "the GPU simulation needs an NVIDIA GPU, and there is none",
+            "use a machine with one, or the CPU suites",
+        )
     if importlib.metadata.version("torch").endswith("+cpu"):
-        return Missing("the GPU simulation needs a PyTorch with CUDA; the one installed is for the CPU", "pip install torch (a CUDA build)")
+        return Missing(
+            "the GPU simulation needs a PyTorch with CUDA; the one installed is for the CPU",
+            "pip install torch (a CUDA build)",
+        )
     return None
 
 
@@ -51,6 +59,10 @@ def _version(manifest: Path) -> tuple[int, ...] | None:
     """The version in lavapipe's manifest; None for any other or a damaged one."""
     try:
         driver = json.loads(manifest.read_text())["ICD"]
-        return tuple(map(int, driver["api_version"].split("."))) if "lvp" in driver["library_path"] else None
+        return (
+            tuple(map(int, driver["api_version"].split(".")))
+            if "lvp" in driver["library_path"]
+            else None
+        )
     except (OSError, ValueError, KeyError, TypeError):
         return None

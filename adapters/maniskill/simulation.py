@@ -97,14 +97,26 @@ def make(task: Task, lanes: int, sim_backend: str, render_backend: str) -> tuple
         _prepare()
         name, mode = task.params["id"], task.params.get("control_mode")
         if name not in REGISTERED_ENVS:
-            raise UserError(f"ManiSkill has no task {name!r}; it has {', '.join(sorted(REGISTERED_ENVS))}")
-        kwargs = {"obs_mode": "state", "num_envs": lanes, "sim_backend": sim_backend, "render_backend": render_backend}
+            raise UserError(
+                f"ManiSkill has no task {name!r}; it has {', '.join(sorted(REGISTERED_ENVS))}"
+            )
+        kwargs = {
+            "obs_mode": "state",
+            "num_envs": lanes,
+            "sim_backend": sim_backend,
+            "render_backend": render_backend,
+        }
         kwargs |= {"control_mode": mode, **task.params.get("make", {})}
         with _no_downloads():
             try:
                 env = gymnasium.make(name, **kwargs)
-            except (AssertionError, TypeError) as refused:  # how it says that there is no such control mode, no such argument
-                raise UserError(f"ManiSkill cannot make {name} with {kwargs}: {refused}") from refused
+            except (
+                AssertionError,
+                TypeError,
+            ) as refused:  # how it says that there is no such control mode, no such argument
+                raise UserError(
+                    f"ManiSkill cannot make {name} with {kwargs}: {refused}"
+                ) from refused
         return env.unwrapped, find_max_episode_steps_value(env)
 
 
@@ -115,7 +127,9 @@ def _no_downloads() -> Iterator[None]:
 
     def refuse(question: str) -> bool:
         remedy = "python -m mani_skill.utils.download_asset NAME"
-        raise UserError(f"ManiSkill lacks files for this task ({' '.join(question.split())}); fetch them with {remedy}")
+        raise UserError(
+            f"ManiSkill lacks files for this task ({' '.join(question.split())}); fetch them with {remedy}"
+        )
 
     asked, download_asset.prompt_yes_no = download_asset.prompt_yes_no, refuse
     try:
@@ -127,7 +141,10 @@ def _no_downloads() -> Iterator[None]:
 def cameras(env: Any) -> dict[str, str]:
     """Suffix of the views -> the camera's name; the task's own first camera has none."""
     names = list(env.scene.sensors)
-    return {("" if number == 0 else f"_{name.replace('-', '_')}"): name for number, name in enumerate(names)}
+    return {
+        ("" if number == 0 else f"_{name.replace('-', '_')}"): name
+        for number, name in enumerate(names)
+    }
 
 
 def action_parts(env: Any) -> list[tuple[str, slice]]:
@@ -137,7 +154,9 @@ def action_parts(env: Any) -> list[tuple[str, slice]]:
     space = env.single_action_space
     parts = space.spaces if isinstance(space, spaces.Dict) else {"": space}
     ends = np.cumsum([part.shape[0] for part in parts.values()]).tolist()
-    return [(name, slice(end - part.shape[0], end)) for (name, part), end in zip(parts.items(), ends)]
+    return [
+        (name, slice(end - part.shape[0], end)) for (name, part), end in zip(parts.items(), ends)
+    ]
 
 
 def describe(env: Any, task: Task, device: str) -> Brief:
@@ -147,7 +166,8 @@ def describe(env: Any, task: Task, device: str) -> Brief:
     frames = "poses are x, y, z (m) and a quaternion w, x, y, z in the world frame (z up); velocities in m/s and rad/s"
     views["state"] = Box((total,), meaning=f"{layout}; {frames}")
     views["proprio"] = Box(
-        (proprio,), meaning="joint positions (rad; m where a joint slides), their velocities, and the controller's state"
+        (proprio,),
+        meaning="joint positions (rad; m where a joint slides), their velocities, and the controller's state",
     )
     for suffix, name in cameras(env).items():
         config = env.scene.sensors[name].config
@@ -198,7 +218,9 @@ def _action(env: Any) -> Box:
         highs += box.high.tolist()
         still += _still(agent, box).tolist()
         arm = MODES.get(agent.control_mode, agent.control_mode)
-        words.append(f"{first}-{first + box.shape[0] - 1}: {agent.control_mode}: {arm}; a gripper is one element, -1 closed, 1 open")
+        words.append(
+            f"{first}-{first + box.shape[0] - 1}: {agent.control_mode}: {arm}; a gripper is one element, -1 closed, 1 open"
+        )
         first += box.shape[0]
     low, high = (limits[0] if len(set(limits)) == 1 else tuple(limits) for limits in (lows, highs))
     unit = "1" if (low, high) == (-1.0, 1.0) else ""  # else several, which the meaning names
@@ -209,8 +231,12 @@ def _still(agent: Any, box: Any) -> np.ndarray:
     """The action that moves nothing from the usual start: zeros where targets are relative, the joints' positions where they are not."""
     from mani_skill.agents.controllers.pd_joint_pos import PDJointPosController
 
-    parts: Mapping[str, Any] = getattr(agent.controller, "controllers", None) or {"": agent.controller}
-    places: Callable[[str], tuple[int, int]] = getattr(agent.controller, "action_mapping", {"": (0, box.shape[0])}).__getitem__
+    parts: Mapping[str, Any] = getattr(agent.controller, "controllers", None) or {
+        "": agent.controller
+    }
+    places: Callable[[str], tuple[int, int]] = getattr(
+        agent.controller, "action_mapping", {"": (0, box.shape[0])}
+    ).__getitem__
     still = np.zeros(box.shape)
     for name, controller in parts.items():
         start, end = places(name)
@@ -218,7 +244,10 @@ def _still(agent: Any, box: Any) -> np.ndarray:
             continue
         joints = controller.qpos[0].cpu().numpy().astype(np.float64)[: end - start]
         if controller.config.normalize_action:
-            low, high = (getattr(controller, f"action_space_{side}").cpu().numpy() for side in ("low", "high"))
+            low, high = (
+                getattr(controller, f"action_space_{side}").cpu().numpy()
+                for side in ("low", "high")
+            )
             joints = (joints - low) / (high - low) * 2.0 - 1.0
         still[start : start + joints.size] = joints
     return np.clip(still, box.low, box.high)

@@ -13,7 +13,8 @@ from harness.core import Case, Native, UserError
 __all__ = ["NATIVE", "move"]
 
 LEVELS = tuple(
-    {"metres": metres, "degrees": degrees} for metres, degrees in ((0.005, 3.0), (0.01, 6.0), (0.02, 12.0), (0.035, 20.0), (0.05, 30.0))
+    {"metres": metres, "degrees": degrees}
+    for metres, degrees in ((0.005, 3.0), (0.01, 6.0), (0.02, 12.0), (0.035, 20.0), (0.05, 30.0))
 )
 NATIVE = Native(
     "initial_state",
@@ -33,27 +34,47 @@ def move(env: Any, case: Case, params: Mapping[str, Any]) -> None:
     more than they did: so it does not depend on the severity. Raises UserError where nothing lies free, or has no room.
     """
     bodies = dict(_colliders(env))
-    loose = {name: under for name in bodies if _movable(bodies[name]) and (under := _support(name, bodies)) is not None}
+    loose = {
+        name: under
+        for name in bodies
+        if _movable(bodies[name]) and (under := _support(name, bodies)) is not None
+    }
     if not loose:
         raise UserError("nothing lies free on a table here, so there is no other start")
     depths = {
-        name: {other: _depth(bodies[name], body) for other, body in bodies.items() if other not in (name, loose[name])} for name in loose
+        name: {
+            other: _depth(bodies[name], body)
+            for other, body in bodies.items()
+            if other not in (name, loose[name])
+        }
+        for name in loose
     }
     actors = [env.scene.actors[name] for name in loose]
     first = [actor._objs[0].pose for actor in actors]
     rng = case.rng("perturbation", NATIVE.name)
     for _ in range(TRIES):
-        towards, sides = float(rng.uniform(-math.pi, math.pi)), rng.choice((-1.0, 1.0), len(actors)).tolist()
+        towards, sides = (
+            float(rng.uniform(-math.pi, math.pi)),
+            rng.choice((-1.0, 1.0), len(actors)).tolist(),
+        )
         for level in (*LEVELS, params):
             _place(actors, first, towards, sides, level)
             if not all(_fits(name, under, bodies, depths[name]) for name, under in loose.items()):
                 break
         else:
             return  # the last that was placed is `params`
-    raise UserError("what lies free on the table here has no room to lie elsewhere, so there is no other start")
+    raise UserError(
+        "what lies free on the table here has no room to lie elsewhere, so there is no other start"
+    )
 
 
-def _place(actors: Sequence[Any], first: Sequence[Any], towards: float, sides: Sequence[float], level: Mapping[str, Any]) -> None:
+def _place(
+    actors: Sequence[Any],
+    first: Sequence[Any],
+    towards: float,
+    sides: Sequence[float],
+    level: Mapping[str, Any],
+) -> None:
     import sapien
 
     way = np.array([math.cos(towards), math.sin(towards), 0.0]) * level["metres"]
@@ -70,7 +91,9 @@ def _colliders(env: Any) -> Iterator[tuple[str, Any]]:
     for name, actor in env.scene.actors.items():
         body = actor._objs[0].find_component_by_type(physx.PhysxRigidBaseComponent)
         shapes = body.collision_shapes if body is not None else ()
-        if shapes and not any(isinstance(shape, physx.PhysxCollisionShapePlane) for shape in shapes):
+        if shapes and not any(
+            isinstance(shape, physx.PhysxCollisionShapePlane) for shape in shapes
+        ):
             yield name, body
     for name, articulation in env.scene.articulations.items():
         for number, link in enumerate(articulation._objs[0].links):
@@ -88,21 +111,34 @@ def _support(name: str, bodies: Mapping[str, Any]) -> str | None:
     """What it lies on; None where it lies on nothing or a fixture holds it."""
     mine = bodies[name]
     under = next(
-        (other for other in bodies if other != name and "/" not in other and _lies_on(mine, bodies[other])), None
+        (
+            other
+            for other in bodies
+            if other != name and "/" not in other and _lies_on(mine, bodies[other])
+        ),
+        None,
     )  # not a robot's hand
-    fixtures = (body for other, body in bodies.items() if other not in (name, under) and not _movable(body))
+    fixtures = (
+        body for other, body in bodies.items() if other not in (name, under) and not _movable(body)
+    )
     return None if under is None or any(_depth(mine, body) > HELD for body in fixtures) else under
 
 
 def _fits(name: str, under: str, bodies: Mapping[str, Any], depths: Mapping[str, float]) -> bool:
     """Whether it lies on that and overlaps nothing more than `depths`."""
-    return _lies_on(bodies[name], bodies[under]) and all(_depth(bodies[name], bodies[other]) <= depth for other, depth in depths.items())
+    return _lies_on(bodies[name], bodies[under]) and all(
+        _depth(bodies[name], bodies[other]) <= depth for other, depth in depths.items()
+    )
 
 
 def _lies_on(mine: Any, under: Any) -> bool:
     (low, high), (floor, top) = mine.compute_global_aabb_tight(), under.compute_global_aabb_tight()
     middle = (low[:2] + high[:2]) / 2
-    return bool((floor[:2] <= middle).all() and (middle <= top[:2]).all() and -TOUCH <= low[2] - top[2] <= GAP)
+    return bool(
+        (floor[:2] <= middle).all()
+        and (middle <= top[:2]).all()
+        and -TOUCH <= low[2] - top[2] <= GAP
+    )
 
 
 def _depth(mine: Any, other: Any) -> float:
@@ -111,7 +147,10 @@ def _depth(mine: Any, other: Any) -> float:
     if (np.minimum(high, top) - np.maximum(low, floor) <= TOUCH).any():
         return TOUCH
     boxes = [_box(other, shape) for shape in other.collision_shapes]
-    return max(TOUCH, *(_overlap(_box(mine, shape), box) for shape in mine.collision_shapes for box in boxes))
+    return max(
+        TOUCH,
+        *(_overlap(_box(mine, shape), box) for shape in mine.collision_shapes for box in boxes),
+    )
 
 
 def _box(body: Any, shape: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -123,7 +162,9 @@ def _box(body: Any, shape: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         half = np.asarray(shape.half_size)
     elif isinstance(shape, physx.PhysxCollisionShapeSphere):
         half = np.full(3, shape.radius)
-    elif isinstance(shape, (physx.PhysxCollisionShapeCapsule, physx.PhysxCollisionShapeCylinder)):  # along x
+    elif isinstance(
+        shape, (physx.PhysxCollisionShapeCapsule, physx.PhysxCollisionShapeCylinder)
+    ):  # along x
         ends = shape.radius if isinstance(shape, physx.PhysxCollisionShapeCapsule) else 0.0
         half = np.array([shape.half_length + ends, shape.radius, shape.radius])
     else:

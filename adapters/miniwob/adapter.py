@@ -15,7 +15,21 @@ import numpy as np
 from adapters.miniwob.browser import VARIABLE, Browser, chromium
 from adapters.miniwob.experts import EXPERTS, Expert
 from adapters.miniwob.page import KEYS, MODIFIERS, Page
-from harness.core import UI, Adapter, Box, Brief, Case, Element, Elements, Missing, Native, Task, TimeStep, UIAction, UserError
+from harness.core import (
+    UI,
+    Adapter,
+    Box,
+    Brief,
+    Case,
+    Element,
+    Elements,
+    Missing,
+    Native,
+    Task,
+    TimeStep,
+    UIAction,
+    UserError,
+)
 
 __all__ = ["MiniWobAdapter"]
 
@@ -23,8 +37,23 @@ SCREEN, WINDOW = (160, 210), (500, 320)
 FLIGHT_SCREEN, FLIGHT_WINDOW = (375, 667), (600, 800)
 """(width, height), px: the package's own (miniwob/constants.py)."""
 FONTS = (("serif", 1.0), ("monospace", 1.0), ("serif", 1.15), ("monospace", 1.2), ("serif", 1.4))
-FONT = Native("font", "all text in another font, scaled", tuple({"family": family, "scale": scale} for family, scale in FONTS))
-KINDS = ("click", "double_click", "hover", "mouse_down", "mouse_up", "drag", "type", "key", "scroll", "wait")
+FONT = Native(
+    "font",
+    "all text in another font, scaled",
+    tuple({"family": family, "scale": scale} for family, scale in FONTS),
+)
+KINDS = (
+    "click",
+    "double_click",
+    "hover",
+    "mouse_down",
+    "mouse_up",
+    "drag",
+    "type",
+    "key",
+    "scroll",
+    "wait",
+)
 
 
 class MiniWobAdapter(Adapter):
@@ -59,7 +88,10 @@ class MiniWobAdapter(Adapter):
         """As Adapter.missing, and the browser."""
         missing = super().missing(task)
         if missing is None and chromium() is None:
-            return Missing("no Chromium or Chrome is installed", f"apt-get install chromium, or set {VARIABLE} to the browser's path")
+            return Missing(
+                "no Chromium or Chrome is installed",
+                f"apt-get install chromium, or set {VARIABLE} to the browser's path",
+            )
         return missing
 
     @classmethod
@@ -69,11 +101,14 @@ class MiniWobAdapter(Adapter):
         matcher = shutil.which("fc-match")
         if matcher is None:
             return None
-        told = subprocess.run([matcher, "--format=%{family}", "Arial"], capture_output=True, text=True, check=False).stdout
+        told = subprocess.run(
+            [matcher, "--format=%{family}", "Arial"], capture_output=True, text=True, check=False
+        ).stdout
         if any(name in told for name in ("Arial", "Liberation Sans", "Arimo")):
             return None
         return Missing(
-            f"pages are set in {told or 'some font'} instead of Arial, so they look otherwise", "apt-get install fonts-liberation"
+            f"pages are set in {told or 'some font'} instead of Arial, so they look otherwise",
+            "apt-get install fonts-liberation",
         )
 
     @classmethod
@@ -106,12 +141,16 @@ class MiniWobAdapter(Adapter):
         name = task.params["name"]
         found = importlib.util.find_spec("miniwob")  # finds, does not import
         if found is None or not found.submodule_search_locations:
-            raise UserError(f"task {task.id}: the package miniwob is not installed: pip install 'bench[ui]'")
+            raise UserError(
+                f"task {task.id}: the package miniwob is not installed: pip install 'bench[ui]'"
+            )
         self._html = Path(next(iter(found.submodule_search_locations))) / "html"
         flight = name.startswith("flight.")
         self._path = f"{name.replace('.', '/')}/wrapper.html" if flight else f"miniwob/{name}.html"
         if not (self._html / self._path).is_file():
-            raise UserError(f"task {task.id}: miniwob has no page {self._path}; see https://miniwob.farama.org/environments/list")
+            raise UserError(
+                f"task {task.id}: miniwob has no page {self._path}; see https://miniwob.farama.org/environments/list"
+            )
         self._screen, self._window = (FLIGHT_SCREEN, FLIGHT_WINDOW) if flight else (SCREEN, WINDOW)
         hz = task.control_hz
         if not hz or task.params["mode"] not in ("train", "test"):
@@ -125,14 +164,18 @@ class MiniWobAdapter(Adapter):
         if self._opened is None:
             binary = chromium()
             if binary is None:
-                raise UserError(f"no Chromium or Chrome is installed: apt-get install chromium, or set {VARIABLE}")
+                raise UserError(
+                    f"no Chromium or Chrome is installed: apt-get install chromium, or set {VARIABLE}"
+                )
             self._browser = Browser(binary)
             self._opened = Page(self._browser, self._html)
         self._expert, self._gave_up = None, False
         self._name = case.task.params["name"]
         font, mode = case.native("font"), case.task.params["mode"]
         style = "" if font is None else _STYLE.format(**font)
-        self._report = self._page.open(self._path, self._screen, self._window, case.simulator_seed, mode, self._step_ms, style)
+        self._report = self._page.open(
+            self._path, self._screen, self._window, case.simulator_seed, mode, self._step_ms, style
+        )
         return self._timestep()
 
     def step(self, action: Any) -> TimeStep:
@@ -153,7 +196,9 @@ class MiniWobAdapter(Adapter):
             metrics["unknown_refs"] = float(self._page.unknown_refs)
         if self._gave_up:
             metrics["expert_gave_up"] = 1.0
-        return TimeStep(self._views, report["utterance"], reward, done, False, done and reward > 0, metrics)
+        return TimeStep(
+            self._views, report["utterance"], reward, done, False, done and reward > 0, metrics
+        )
 
     def _image(self) -> np.ndarray:
         return self._page.image()
@@ -207,7 +252,9 @@ def _brief(width: int, height: int, hz: float) -> tuple[Brief, UI]:
     brief = Brief(
         observation={
             "image": Box((height, width, 3), "uint8", 0, 255, "px", "RGB, the screen"),
-            "dom": Elements("what the page holds, in the order of its document; boxes in the pixels of image"),
+            "dom": Elements(
+                "what the page holds, in the order of its document; boxes in the pixels of image"
+            ),
         },
         action=action,
         embodiment="a person at a web browser, with a mouse and a keyboard: it clicks, drags, scrolls and types on one page",

@@ -49,7 +49,14 @@ class Browser:
     def __init__(self, binary: str) -> None:
         commands, self._commands = os.pipe()
         self._answers, answers = os.pipe()
-        keeper = [sys.executable, "-I", "-S", str(Path(__file__).with_name("keeper.py")), str(commands), str(answers)]
+        keeper = [
+            sys.executable,
+            "-I",
+            "-S",
+            str(Path(__file__).with_name("keeper.py")),
+            str(commands),
+            str(answers),
+        ]
         nothing = subprocess.DEVNULL
         environment = {**os.environ, "TZ": "UTC", "LANGUAGE": "en_US"}
         try:
@@ -122,10 +129,18 @@ class Browser:
 
     def evaluate(self, expression: str, wait: bool = False) -> Any:
         """The JSON value of an expression in the page; with `wait`, that of the promise which it is. Raises BrowserError with what it throws."""
-        answer = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=wait, userGesture=True)
+        answer = self.call(
+            "Runtime.evaluate",
+            expression=expression,
+            returnByValue=True,
+            awaitPromise=wait,
+            userGesture=True,
+        )
         if "exceptionDetails" in answer:
             thrown = answer["exceptionDetails"]
-            raise BrowserError(f"the page threw {thrown.get('exception', {}).get('description', thrown['text'])}")
+            raise BrowserError(
+                f"the page threw {thrown.get('exception', {}).get('description', thrown['text'])}"
+            )
         return answer["result"].get("value")
 
     def _read(self, until: float) -> dict[str, Any]:

@@ -30,7 +30,13 @@ def main() -> None:
         environment = {**os.environ, "TMPDIR": folder}
         nothing = subprocess.DEVNULL
         browser = subprocess.Popen(
-            command, stdin=nothing, stdout=nothing, stderr=nothing, pass_fds=(3, 4), start_new_session=True, env=environment
+            command,
+            stdin=nothing,
+            stdout=nothing,
+            stderr=nothing,
+            pass_fds=(3, 4),
+            start_new_session=True,
+            env=environment,
         )
         os.close(4)
         owner = select.poll()

@@ -46,14 +46,27 @@ class Page:
         browser.call("Page.addScriptToEvaluateOnNewDocument", source=SCRIPT.read_text())
 
     def open(
-        self, path: str, screen: tuple[int, int], window: tuple[int, int], seed: int, mode: str, step_ms: float, style: str = ""
+        self,
+        path: str,
+        screen: tuple[int, int],
+        window: tuple[int, int],
+        seed: int,
+        mode: str,
+        step_ms: float,
+        style: str = "",
     ) -> dict[str, Any]:
         """Load the task's page afresh, with further style rules (CSS), and start its episode; returns the first report."""
         browser = self._browser
         self._leave()
         if window != self._window:
             width, height = self._window = window
-            browser.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
+            browser.call(
+                "Emulation.setDeviceMetricsOverride",
+                width=width,
+                height=height,
+                deviceScaleFactor=1,
+                mobile=False,
+            )
         self._screen, self._step_ms, self._now, self.unknown_refs = screen, step_ms, 0.0, 0
         self._openings += 1
         if self._openings % GARBAGE == 0:
@@ -92,9 +105,13 @@ class Page:
         self._now += milliseconds
         settled = 0
         while True:
-            look = self._pointer is not None and not self._pressed and settled < 2 + milliseconds / 16
+            look = (
+                self._pointer is not None and not self._pressed and settled < 2 + milliseconds / 16
+            )
             x, y = self._pointer if look and self._pointer else ("null", "null")
-            report = self._browser.evaluate(f"bench.advance({self._now}, {x}, {y}) ? null : bench.report()")
+            report = self._browser.evaluate(
+                f"bench.advance({self._now}, {x}, {y}) ? null : bench.report()"
+            )
             if report is not None:
                 return dict(report)
             settled += 1
@@ -107,7 +124,11 @@ class Page:
             return
         browser = self._browser
         if kind in ("click", "double_click"):
-            self._click(*_known(at), 2 if kind == "double_click" else 1, MODIFIERS.get(action.modifier or "", 0))
+            self._click(
+                *_known(at),
+                2 if kind == "double_click" else 1,
+                MODIFIERS.get(action.modifier or "", 0),
+            )
         elif kind == "hover":
             browser.answers([self._mouse("mouseMoved", *_known(at))])
             self._unscroll()
@@ -122,7 +143,9 @@ class Page:
                 self._release(*_known(at))
         elif kind == "drag":
             to = self._place(action.to_ref, action.to_x, action.to_y)
-            at = self._place(action.ref, action.x, action.y) if action.to_ref is not None else at  # the page may have scrolled
+            at = (
+                self._place(action.ref, action.x, action.y) if action.to_ref is not None else at
+            )  # the page may have scrolled
             if at is not None and to is not None:
                 self._drag(*at, *to)
         elif kind == "type":
@@ -134,7 +157,9 @@ class Page:
         elif kind == "scroll":
             self._scroll(action, at)
 
-    def _place(self, ref: int | None, x: float | None, y: float | None) -> tuple[float, float] | None:
+    def _place(
+        self, ref: int | None, x: float | None, y: float | None
+    ) -> tuple[float, float] | None:
         if ref is None:
             return None if x is None or y is None else (x, y)
         place = self._browser.evaluate(f"bench.place({ref})")
@@ -152,14 +177,24 @@ class Page:
         self._pointer = (x, y)
         button = "none" if event == "mouseMoved" and not held else "left"
         return self._browser.send(
-            "Input.dispatchMouseEvent", type=event, x=x, y=y, button=button, buttons=held, clickCount=clicks, modifiers=modifiers
+            "Input.dispatchMouseEvent",
+            type=event,
+            x=x,
+            y=y,
+            button=button,
+            buttons=held,
+            clickCount=clicks,
+            modifiers=modifiers,
         )
 
     def _click(self, x: float, y: float, times: int = 1, modifiers: int = 0) -> None:
         self._let_go()
         numbers = [self._mouse("mouseMoved", x, y, 0, modifiers)]
         for time in range(1, times + 1):
-            numbers += [self._mouse("mousePressed", x, y, time, modifiers), self._mouse("mouseReleased", x, y, time, modifiers)]
+            numbers += [
+                self._mouse("mousePressed", x, y, time, modifiers),
+                self._mouse("mouseReleased", x, y, time, modifiers),
+            ]
         self._browser.answers(numbers)
 
     def _drag(self, x: float, y: float, to_x: float, to_y: float) -> None:
@@ -167,7 +202,9 @@ class Page:
         self._browser.answers([self._mouse("mouseMoved", x, y), self._mouse("mousePressed", x, y)])
         for move in range(1, DRAG_MOVES + 1):
             share = move / DRAG_MOVES
-            self._browser.answers([self._mouse("mouseMoved", x + (to_x - x) * share, y + (to_y - y) * share)])
+            self._browser.answers(
+                [self._mouse("mouseMoved", x + (to_x - x) * share, y + (to_y - y) * share)]
+            )
         self._unscroll()
         self._release(to_x, to_y)
 
@@ -209,15 +246,26 @@ class Page:
         code = ord(character.upper()) if character.isascii() and character.isalnum() else 0
         down: dict[str, Any] = {"key": character, "text": character, "windowsVirtualKeyCode": code}
         send = self._browser.send
-        return [send("Input.dispatchKeyEvent", type="keyDown", **down), send("Input.dispatchKeyEvent", type="keyUp", **down)]
+        return [
+            send("Input.dispatchKeyEvent", type="keyDown", **down),
+            send("Input.dispatchKeyEvent", type="keyUp", **down),
+        ]
 
     def _key(self, name: str, modifiers: int = 0) -> list[int]:
         number, text = NAMED[name]
         key = " " if name == "Space" else name
-        fields: dict[str, Any] = {"key": key, "code": name, "windowsVirtualKeyCode": number, "modifiers": modifiers}
+        fields: dict[str, Any] = {
+            "key": key,
+            "code": name,
+            "windowsVirtualKeyCode": number,
+            "modifiers": modifiers,
+        }
         send = self._browser.send
         down = {"type": "keyDown", "text": text} if text else {"type": "rawKeyDown"}
-        return [send("Input.dispatchKeyEvent", **down, **fields), send("Input.dispatchKeyEvent", type="keyUp", **fields)]
+        return [
+            send("Input.dispatchKeyEvent", **down, **fields),
+            send("Input.dispatchKeyEvent", type="keyUp", **fields),
+        ]
 
     def _press(self, name: str) -> None:
         held, _, letter = name.rpartition("+")
@@ -228,7 +276,9 @@ class Page:
             }  # fmt: skip
             send = self._browser.send
             numbers = [
-                send("Input.dispatchKeyEvent", type="rawKeyDown", commands=[EDITS[letter]], **fields),
+                send(
+                    "Input.dispatchKeyEvent", type="rawKeyDown", commands=[EDITS[letter]], **fields
+                ),
                 send("Input.dispatchKeyEvent", type="keyUp", **fields),
             ]
         else:
@@ -242,7 +292,12 @@ class Page:
         sideways = action.direction in ("left", "right")
         amount = sign * (action.amount or (width if sideways else height) / 2)
         self._browser.call(
-            "Input.dispatchMouseEvent", type="mouseWheel", x=x, y=y, deltaX=amount if sideways else 0, deltaY=0 if sideways else amount
+            "Input.dispatchMouseEvent",
+            type="mouseWheel",
+            x=x,
+            y=y,
+            deltaX=amount if sideways else 0,
+            deltaY=0 if sideways else amount,
         )
         self._pointer = (x, y)
         self._browser.evaluate("bench.drawn().then(() => 0)", wait=True)
@@ -277,7 +332,9 @@ class Page:
 
         width, height = self._screen
         clip = {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}
-        shot = self._browser.call("Page.captureScreenshot", format="png", optimizeForSpeed=True, clip=clip)
+        shot = self._browser.call(
+            "Page.captureScreenshot", format="png", optimizeForSpeed=True, clip=clip
+        )
         with Image.open(io.BytesIO(base64.b64decode(shot["data"]))) as image:
             return np.asarray(image.convert("RGB"))
 

@@ -17,15 +17,41 @@ from adapters.miniworld import natives
 from adapters.miniworld.drawing import Painter
 from adapters.miniworld.expert import Expert
 from adapters.miniworld.worlds import WORLDS, Health, Quest
-from harness.core import Adapter, Box, Brief, Case, Discrete, Missing, Native, Task, TimeStep, UserError
+from harness.core import (
+    Adapter,
+    Box,
+    Brief,
+    Case,
+    Discrete,
+    Missing,
+    Native,
+    Task,
+    TimeStep,
+    UserError,
+)
 
 __all__ = ["MiniWorldAdapter"]
 
-ACTIONS = ("turn_left", "turn_right", "move_forward", "move_back", "pickup", "drop", "toggle", "done")
+ACTIONS = (
+    "turn_left",
+    "turn_right",
+    "move_forward",
+    "move_back",
+    "pickup",
+    "drop",
+    "toggle",
+    "done",
+)
 TOP = 224
 """Pixels of `image_top`, square."""
 FRAME = (640, 480)
-LIBRARIES = {"EGL": "libegl1", "GL": "libgl1", "GLU": "libglu1-mesa", "fontconfig": "libfontconfig1", "freetype": "libfreetype6"}
+LIBRARIES = {
+    "EGL": "libegl1",
+    "GL": "libgl1",
+    "GLU": "libglu1-mesa",
+    "fontconfig": "libfontconfig1",
+    "freetype": "libfreetype6",
+}
 
 _pack = struct.Struct("<i3d?").pack
 
@@ -84,9 +110,14 @@ class MiniWorldAdapter(Adapter):
         return True
 
     def __init__(self, task: Task) -> None:
-        world, self._size = task.params["world"], (int(task.params["width"]), int(task.params["height"]))
+        world, self._size = (
+            task.params["world"],
+            (int(task.params["width"]), int(task.params["height"])),
+        )
         if world not in WORLDS:
-            raise UserError(f"task {task.id}: MiniWorld has no world {world!r}; it has {', '.join(sorted(WORLDS))}")
+            raise UserError(
+                f"task {task.id}: MiniWorld has no world {world!r}; it has {', '.join(sorted(WORLDS))}"
+            )
         self._quest_of = WORLDS[world]
         self._env: Any = _make(world, *self._size)
         self._painter = Painter(self._env)
@@ -98,7 +129,11 @@ class MiniWorldAdapter(Adapter):
             "image_top": lambda: self._painter.top(TOP, TOP),
             "state": self._state,
         }
-        self._objects: list[Any] = [entity for entity in self._env.entities if entity is not self._env.agent and not entity.is_static]
+        self._objects: list[Any] = [
+            entity
+            for entity in self._env.entities
+            if entity is not self._env.agent and not entity.is_static
+        ]
         self.brief = self._describe()
 
     def reset(self, case: Case) -> TimeStep:
@@ -112,11 +147,15 @@ class MiniWorldAdapter(Adapter):
             if self._quest.playable():
                 break
         self._painter.perturb(case)
-        self._objects = [entity for entity in env.entities if entity is not env.agent and not entity.is_static]
+        self._objects = [
+            entity for entity in env.entities if entity is not env.agent and not entity.is_static
+        ]
         self._start = self._at = (float(env.agent.pos[0]), float(env.agent.pos[2]))
         self._walked = 0.0
         self._expert, self._gave_up = Expert(env, self._quest.course), False
-        return TimeStep(self._views, self._quest.instruction, success=False, metrics=self._metrics())
+        return TimeStep(
+            self._views, self._quest.instruction, success=False, metrics=self._metrics()
+        )
 
     def step(self, action: Any) -> TimeStep:
         """Turn, move or handle an object."""
@@ -126,13 +165,23 @@ class MiniWorldAdapter(Adapter):
         if (x, z) != self._at:
             self._walked += math.dist(self._at, (x, z))
             self._at = float(x), float(z)
-        reward, terminated, success = self._quest.judge(float(reward), bool(terminated), bool(truncated))
+        reward, terminated, success = self._quest.judge(
+            float(reward), bool(terminated), bool(truncated)
+        )
         metrics = self._metrics()
         if (terminated or truncated) and self._quest.target is not None:
             shortest = self._quest.field().shortest(*self._start)
             metrics["shortest_path"] = shortest
             metrics["spl"] = shortest / max(shortest, self._walked) if success else 0.0
-        return TimeStep(self._views, self._quest.instruction, float(reward), terminated, bool(truncated), success, metrics)
+        return TimeStep(
+            self._views,
+            self._quest.instruction,
+            float(reward),
+            terminated,
+            bool(truncated),
+            success,
+            metrics,
+        )
 
     def render(self) -> np.ndarray:
         """(480, 640, 3) uint8 RGB from the agent's eyes."""
@@ -152,7 +201,10 @@ class MiniWorldAdapter(Adapter):
         env = self._env
         x, _, z = env.agent.pos
         places = np.array([entity.pos for entity in self._objects])
-        return _pack(env.step_count, x, z, env.agent.dir, env.agent.carrying is not None) + places.tobytes()
+        return (
+            _pack(env.step_count, x, z, env.agent.dir, env.agent.carrying is not None)
+            + places.tobytes()
+        )
 
     def close(self) -> None:
         """Free the GL context and what it holds."""
@@ -165,7 +217,13 @@ class MiniWorldAdapter(Adapter):
     def _state(self) -> np.ndarray:
         env = self._env
         agent = env.agent
-        values = [agent.pos[0], agent.pos[2], math.cos(agent.dir), math.sin(agent.dir), float(agent.carrying is not None)]
+        values = [
+            agent.pos[0],
+            agent.pos[2],
+            math.cos(agent.dir),
+            math.sin(agent.dir),
+            float(agent.carrying is not None),
+        ]
         for entity in self._objects:
             values += (entity.pos[0], entity.pos[2], float(entity in env.entities))
         if isinstance(self._quest, Health):
@@ -182,10 +240,29 @@ class MiniWorldAdapter(Adapter):
         )
         return Brief(
             observation={
-                "image": Box((height, width, 3), "uint8", 0, 255, "px", "RGB from the agent's eyes"),
-                "depth": Box((height, width), low=0.0, high=101.0, unit="m", meaning="distance along the optical axis of `image`"),
-                "image_top": Box((TOP, TOP, 3), "uint8", 0, 255, "px", "RGB, the floor from above; the red triangle is the agent"),
-                "state": Box((5 + 3 * count + healthy,), unit="m", meaning=meaning + ("; last the health, 0-100" if healthy else "")),
+                "image": Box(
+                    (height, width, 3), "uint8", 0, 255, "px", "RGB from the agent's eyes"
+                ),
+                "depth": Box(
+                    (height, width),
+                    low=0.0,
+                    high=101.0,
+                    unit="m",
+                    meaning="distance along the optical axis of `image`",
+                ),
+                "image_top": Box(
+                    (TOP, TOP, 3),
+                    "uint8",
+                    0,
+                    255,
+                    "px",
+                    "RGB, the floor from above; the red triangle is the agent",
+                ),
+                "state": Box(
+                    (5 + 3 * count + healthy,),
+                    unit="m",
+                    meaning=meaning + ("; last the health, 0-100" if healthy else ""),
+                ),
             },
             action=_action_spec(self._quest_of.__name__, int(env.action_space.n)),
             embodiment=f"a walking agent, a cylinder of {env.agent.radius:g} m radius with eyes at 1.5 m: an action turns it by {turn:g} "
@@ -197,7 +274,11 @@ class MiniWorldAdapter(Adapter):
 
 def _action_spec(kind: str, n: int) -> Discrete:
     if kind == "Sign":
-        return Discrete(n, (*ACTIONS[:3], "end"), "no action does nothing: the no-op turns left; end ends the episode")
+        return Discrete(
+            n,
+            (*ACTIONS[:3], "end"),
+            "no action does nothing: the no-op turns left; end ends the episode",
+        )
     if n == len(ACTIONS):
         return Discrete(n, ACTIONS, "done and toggle do nothing", noop=ACTIONS.index("done"))
     return Discrete(n, ACTIONS[:n], "no action does nothing: the no-op turns left")
@@ -212,12 +293,21 @@ def _make(world: str, width: int, height: int) -> Any:
     with contextlib.redirect_stdout(None):  # it prints how many samples the driver has
         from miniworld import envs
 
-        return getattr(envs, world)(obs_width=width, obs_height=height, window_width=8, window_height=8)
+        return getattr(envs, world)(
+            obs_width=width, obs_height=height, window_width=8, window_height=8
+        )
 
 
 @functools.cache
 def _missing_libraries() -> Missing | None:
-    absent = {name: package for name, package in LIBRARIES.items() if ctypes.util.find_library(name) is None}
+    absent = {
+        name: package
+        for name, package in LIBRARIES.items()
+        if ctypes.util.find_library(name) is None
+    }
     if not absent or sys.platform != "linux":
         return None
-    return Missing(f"no {' and no '.join(absent)} library is installed", f"apt-get install {' '.join(absent.values())} libgl1-mesa-dri")
+    return Missing(
+        f"no {' and no '.join(absent)} library is installed",
+        f"apt-get install {' '.join(absent.values())} libgl1-mesa-dri",
+    )

@@ -92,9 +92,14 @@ class Painter:
     def _free(self, buffer: Any) -> None:
         gl, value = self._gl, self._gl.GLint()
         gl.glBindFramebuffer(gl.GL_FRAMEBUFFER, buffer)
-        for slot, free in ((gl.GL_COLOR_ATTACHMENT0, gl.glDeleteTextures), (gl.GL_DEPTH_ATTACHMENT, gl.glDeleteRenderbuffers)):
+        for slot, free in (
+            (gl.GL_COLOR_ATTACHMENT0, gl.glDeleteTextures),
+            (gl.GL_DEPTH_ATTACHMENT, gl.glDeleteRenderbuffers),
+        ):
             what = gl.GL_FRAMEBUFFER_ATTACHMENT_OBJECT_NAME
-            gl.glGetFramebufferAttachmentParameteriv(gl.GL_FRAMEBUFFER, slot, what, ctypes.byref(value))
+            gl.glGetFramebufferAttachmentParameteriv(
+                gl.GL_FRAMEBUFFER, slot, what, ctypes.byref(value)
+            )
             free(1, ctypes.byref(gl.GLuint(value.value)))
         gl.glBindFramebuffer(gl.GL_FRAMEBUFFER, 0)
         gl.glDeleteFramebuffers(1, ctypes.byref(buffer))
@@ -115,7 +120,10 @@ class Painter:
     def _record(self) -> None:
         """The package's own recording, into our list."""
         module, gl = self._module, self._gl
-        module.glNewList, module.glDeleteLists = (lambda _, mode: gl.glNewList(self._list, mode)), (lambda *_: None)
+        module.glNewList, module.glDeleteLists = (
+            (lambda _, mode: gl.glNewList(self._list, mode)),
+            (lambda *_: None),
+        )
         try:
             module.MiniWorldEnv._render_static(self._env)
         finally:

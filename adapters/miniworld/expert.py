@@ -50,15 +50,24 @@ class Course:
         reach = 2.7 * agent.radius
 
         def left(pose: Pose) -> float:
-            return min(math.hypot(pose[0] - e.pos[0], pose[1] - e.pos[2]) - e.radius for e in wanted) - reach
+            return (
+                min(math.hypot(pose[0] - e.pos[0], pose[1] - e.pos[2]) - e.radius for e in wanted)
+                - reach
+            )
 
         def arrived(pose: Pose) -> bool:
             if left(pose) > 0:
                 return False
             world = _World(env, pose, 4.0)
             ahead = 1.5 * agent.radius
-            taken = world.first_hit(pose[0] + ahead * math.cos(pose[2]), pose[1] - ahead * math.sin(pose[2]), 1.2 * agent.radius)
-            return taken in wanted and world.clear(*_carried(env, pose, taken), taken.radius, ignore=taken)
+            taken = world.first_hit(
+                pose[0] + ahead * math.cos(pose[2]),
+                pose[1] - ahead * math.sin(pose[2]),
+                1.2 * agent.radius,
+            )
+            return taken in wanted and world.clear(
+                *_carried(env, pose, taken), taken.radius, ignore=taken
+            )
 
         return cls(left, arrived, (PICK_UP,))
 
@@ -92,7 +101,11 @@ class Expert:
         """The next action, or None where no way is found."""
         agent = self._env.agent
         pose = (float(agent.pos[0]), float(agent.pos[2]), float(agent.dir))
-        on_course = self._plan and agent.carrying is self._holding and all(abs(a - b) < 1e-6 for a, b in zip(pose, self._plan[0][0]))
+        on_course = (
+            self._plan
+            and agent.carrying is self._holding
+            and all(abs(a - b) < 1e-6 for a, b in zip(pose, self._plan[0][0]))
+        )
         if not on_course:
             self._plan, self._holding = _search(self._env, self._course(), pose), agent.carrying
         return self._plan.pop(0)[1] if self._plan else None
@@ -109,13 +122,18 @@ def effort(env: Any, pose: Pose, entity: Any) -> float:
 
 def _search(env: Any, course: Course, start: Pose) -> list[tuple[Pose, int]]:
     """(pose, action there) for the next stretch; empty where there is none."""
-    step, turn = float(env.params.sample(None, "forward_step")), math.radians(env.params.sample(None, "turn_step"))
+    step, turn = (
+        float(env.params.sample(None, "forward_step")),
+        math.radians(env.params.sample(None, "turn_step")),
+    )
     headings, cell = round(2 * math.pi / turn), step / 2
     world, agent, mine = _World(env, start, SIGHT), env.agent, env.agent.carrying
 
     def legal(pose: Pose) -> bool:
         x, z, _ = pose
-        if course.bounds is not None and not (course.bounds[0] < x < course.bounds[1] and course.bounds[2] < z < course.bounds[3]):
+        if course.bounds is not None and not (
+            course.bounds[0] < x < course.bounds[1] and course.bounds[2] < z < course.bounds[3]
+        ):
             return False
         if any(math.hypot(x - a, z - b) <= distance for a, b, distance in course.avoid):
             return False
@@ -124,7 +142,11 @@ def _search(env: Any, course: Course, start: Pose) -> list[tuple[Pose, int]]:
         return mine is None or world.clear(*_carried(env, pose, mine), mine.radius, ignore=mine)
 
     def key(pose: Pose, heading: int) -> tuple[int, int, int]:
-        return round((pose[0] - start[0]) / cell), round((pose[1] - start[1]) / cell), heading % headings
+        return (
+            round((pose[0] - start[0]) / cell),
+            round((pose[1] - start[1]) / cell),
+            heading % headings,
+        )
 
     begin, order = course.left(start), itertools.count()
     if not math.isfinite(begin):
@@ -152,13 +174,18 @@ def _search(env: Any, course: Course, start: Pose) -> list[tuple[Pose, int]]:
         if mine is not None:  # with something in its arms it may have to back out
             moves.append((BACK, (x - dx, z - dz, angle), heading))
         for action, after, facing in moves:
-            if key(after, facing) in seen or math.hypot(after[0] - start[0], after[1] - start[1]) > SIGHT / 2:
+            if (
+                key(after, facing) in seen
+                or math.hypot(after[0] - start[0], after[1] - start[1]) > SIGHT / 2
+            ):
                 continue
             if (action in (FORWARD, BACK) or mine is not None) and not legal(after):
                 continue
             cost = 1 - depth + course.left(after) / step
             if math.isfinite(cost):
-                heapq.heappush(queue, (cost, depth - 1, next(order), after, facing, (path, pose, action)))
+                heapq.heappush(
+                    queue, (cost, depth - 1, next(order), after, facing, (path, pose, action))
+                )
     return []
 
 
@@ -194,7 +221,10 @@ class _World:
         """Whether a disc there touches neither wall nor object."""
         if any(_distance(x, z, *wall) < radius for wall in self._walls):
             return False
-        return all(math.hypot(x - a, z - b) >= radius + r or entity is ignore for a, b, r, entity in self._entities)
+        return all(
+            math.hypot(x - a, z - b) >= radius + r or entity is ignore
+            for a, b, r, entity in self._entities
+        )
 
     def first_hit(self, x: float, z: float, radius: float) -> Any:
         """The first movable object that a disc there touches; None where it is a wall, fixed or nothing."""

@@ -12,11 +12,18 @@ from harness.core import Case, Native
 
 __all__ = ["NATIVES", "Eye", "apply", "eye"]
 
-LIGHT = Native("light", "the light's brightness, multiplied", tuple({"factor": factor} for factor in (0.8, 0.6, 0.4, 0.25, 0.1)))
+LIGHT = Native(
+    "light",
+    "the light's brightness, multiplied",
+    tuple({"factor": factor} for factor in (0.8, 0.6, 0.4, 0.25, 0.1)),
+)
 CAMERA = Native(
     "camera",
     "the eye moved ahead or back and up or down by up to so many m each, tilted and its angle of view changed by up to so many degrees each",
-    tuple({"metres": metres, "degrees": degrees} for metres, degrees in ((0.02, 1.0), (0.05, 2.0), (0.1, 5.0), (0.2, 10.0), (0.3, 15.0))),
+    tuple(
+        {"metres": metres, "degrees": degrees}
+        for metres, degrees in ((0.02, 1.0), (0.05, 2.0), (0.1, 5.0), (0.2, 10.0), (0.3, 15.0))
+    ),
 )
 TEXTURE = Native(
     "texture",
@@ -42,7 +49,12 @@ def eye(case: Case) -> Eye | None:
     if params is None:
         return None
     up, ahead, tilt, wide = case.rng("perturbation", CAMERA.name).uniform(-1.0, 1.0, 4).tolist()
-    return Eye(params["metres"] * up, params["metres"] * ahead, params["degrees"] * tilt, params["degrees"] * wide)
+    return Eye(
+        params["metres"] * up,
+        params["metres"] * ahead,
+        params["degrees"] * tilt,
+        params["degrees"] * wide,
+    )
 
 
 def apply(env: Any, case: Case, colour: Callable[[float, float, float], None]) -> None:
@@ -52,13 +64,17 @@ def apply(env: Any, case: Case, colour: Callable[[float, float, float], None]) -
     """
     params = case.native(LIGHT.name)
     if params is not None:
-        env.light_color, env.light_ambient = (np.asarray(part) * params["factor"] for part in (env.light_color, env.light_ambient))
+        env.light_color, env.light_ambient = (
+            np.asarray(part) * params["factor"] for part in (env.light_color, env.light_ambient)
+        )
     params = case.native(TEXTURE.name)
     if params is not None:
         _tint(env, case, params, colour)
 
 
-def _tint(env: Any, case: Case, params: Mapping[str, Any], colour: Callable[[float, float, float], None]) -> None:
+def _tint(
+    env: Any, case: Case, params: Mapping[str, Any], colour: Callable[[float, float, float], None]
+) -> None:
     rng = case.rng("perturbation", TEXTURE.name)
     for room in env.rooms:
         for surface in ("wall_tex", "floor_tex", "ceil_tex"):
@@ -69,7 +85,9 @@ def _tint(env: Any, case: Case, params: Mapping[str, Any], colour: Callable[[flo
 class _Tinted:
     """A texture of the package's; to bind it sets the colour too."""
 
-    def __init__(self, texture: Any, tint: list[float], colour: Callable[[float, float, float], None]) -> None:
+    def __init__(
+        self, texture: Any, tint: list[float], colour: Callable[[float, float, float], None]
+    ) -> None:
         self._texture, self._tint, self._colour = texture, tint, colour
 
     def bind(self) -> None:

@@ -124,7 +124,9 @@ class Named(Quest):
     def __init__(self, env: Any, rng: np.random.Generator) -> None:
         super().__init__(env, rng)
         self._number = int(rng.integers(len(self.names)))
-        self._target = [e for e in env.entities if e is not env.agent and not e.is_static][self._number]
+        self._target = [e for e in env.entities if e is not env.agent and not e.is_static][
+            self._number
+        ]
 
     @property
     def target(self) -> Any:
@@ -138,7 +140,9 @@ class Named(Quest):
 
     def playable(self) -> bool:
         """Neither near nor out of reach."""
-        return super().playable() and math.isfinite(self.field()(self.env.agent.pos[0], self.env.agent.pos[2]))
+        return super().playable() and math.isfinite(
+            self.field()(self.env.agent.pos[0], self.env.agent.pos[2])
+        )
 
     def judge(self, reward: float, terminated: bool, truncated: bool) -> tuple[float, bool, bool]:
         """Near the object it is over."""
@@ -169,7 +173,9 @@ class Sign(Quest):
     @classmethod
     def prepare(cls, env: Any, rng: np.random.Generator) -> None:
         """Draw the colour and the shape."""
-        env._color_index, env._goal = (int(rng.integers(n)) for n in (len(SIGN_COLOURS), len(SIGN_SHAPES)))
+        env._color_index, env._goal = (
+            int(rng.integers(n)) for n in (len(SIGN_COLOURS), len(SIGN_SHAPES))
+        )
 
     @property
     def target(self) -> Any:
@@ -213,7 +219,9 @@ class Pickup(Quest):
 
     def course(self) -> Course:
         """To the nearest."""
-        return Course.to_pick_up(self.env, [e for e in self.env.entities if e is not self.env.agent])
+        return Course.to_pick_up(
+            self.env, [e for e in self.env.entities if e is not self.env.agent]
+        )
 
 
 class Health(Pickup):
@@ -238,7 +246,9 @@ class Health(Pickup):
         """To a medkit, taken as late as is safe: every one leads elsewhere, and the next may be far."""
         kits = [entity for entity in self.env.entities if entity is not self.env.agent]
         health = self.env.health
-        if health > self._health or self._kit is None:  # one was taken, and stands somewhere else now
+        if (
+            health > self._health or self._kit is None
+        ):  # one was taken, and stands somewhere else now
             self._kit = self._choose(kits)
         self._health = health
         course = Course.to_pick_up(self.env, [self._kit])
@@ -254,7 +264,9 @@ class Health(Pickup):
             return alone, effort(env, pose, kit)
 
         within = [kit for kit in kits if effort(env, pose, kit) <= env.health / 2 - SPARE]
-        return min(within, key=cost) if within else min(kits, key=lambda kit: effort(env, pose, kit))
+        return (
+            min(within, key=cost) if within else min(kits, key=lambda kit: effort(env, pose, kit))
+        )
 
 
 class PutNext(Quest):
@@ -278,9 +290,13 @@ class PutNext(Quest):
 
 
 WORLDS: dict[str, type[Quest]] = {
-    **dict.fromkeys(("FourRooms", "Hallway", "OneRoom", "OneRoomS6", "OneRoomS6Fast", "WallGap"), Quest),
+    **dict.fromkeys(
+        ("FourRooms", "Hallway", "OneRoom", "OneRoomS6", "OneRoomS6Fast", "WallGap"), Quest
+    ),
     **dict.fromkeys(("Maze", "MazeS2", "MazeS3", "MazeS3Fast"), Quest),
-    **dict.fromkeys(("TMaze", "TMazeLeft", "TMazeRight", "YMaze", "YMazeLeft", "YMazeRight"), Quest),
+    **dict.fromkeys(
+        ("TMaze", "TMazeLeft", "TMazeRight", "YMaze", "YMazeLeft", "YMazeRight"), Quest
+    ),
     "Sidewalk": Pavement,
     "ThreeRooms": ThreeRooms,
     "RoomObjects": RoomObjects,

@@ -76,7 +76,9 @@ class PddlAdapter(Adapter):
     def __init__(self, task: Task) -> None:
         self._mode = task.params["mode"]
         if self._mode not in ANSWER:
-            raise UserError(f"task {task.id}: the mode is one of {', '.join(ANSWER)}, got {self._mode!r}")
+            raise UserError(
+                f"task {task.id}: the mode is one of {', '.join(ANSWER)}, got {self._mode!r}"
+            )
         self._views: Mapping[str, Callable[[], Any]] = {"text": self._text, "pddl": self._pddl}
         if self._mode == "steps":
             self._views = {**self._views, "admissible": self._admissible}
@@ -85,14 +87,20 @@ class PddlAdapter(Adapter):
         """Draw the problem of `case.seed` and forget the last one."""
         name, sizes = case.task.params["domain"], case.task.params["sizes"]
         if name not in DOMAINS:
-            raise UserError(f"task {case.task.id}: there is no planning domain {name!r}; there are {', '.join(DOMAINS)}")
+            raise UserError(
+                f"task {case.task.id}: there is no planning domain {name!r}; there are {', '.join(DOMAINS)}"
+            )
         self._domain, self._size = DOMAINS[name], sizes[case.seed % len(sizes)]
         self._problem = _drawn(self._domain, self._size, case.seed)
         self._ground = ground(self._domain, self._problem)
         self._state, self._given, self._invalid, self._gave_up = self._ground.init, 0, 0, False
         self._policy: dict[int, int] = {}
-        self._instruction = f"{instruction(self._domain, self._problem, self._ground)}\n\n{ANSWER[self._mode]}"
-        self._action = Text(choices=("", *map(pddl, self._ground.actions)), meaning=MEANING[self._mode])
+        self._instruction = (
+            f"{instruction(self._domain, self._problem, self._ground)}\n\n{ANSWER[self._mode]}"
+        )
+        self._action = Text(
+            choices=("", *map(pddl, self._ground.actions)), meaning=MEANING[self._mode]
+        )
         self.brief = self._brief()
         return self._seen(over=False, success=False)
 
@@ -100,7 +108,11 @@ class PddlAdapter(Adapter):
         """Execute one action, or a whole plan."""
         given = self._action.check(action)
         whole = self._mode == "plan"
-        for line in filter(None, (line.partition(";")[0].strip() for line in given.splitlines())) if whole else (given,):
+        for line in (
+            filter(None, (line.partition(";")[0].strip() for line in given.splitlines()))
+            if whole
+            else (given,)
+        ):
             self._execute(line)
         goal = self._ground.goal
         success = self._state & goal == goal and not (whole and self._invalid)
@@ -128,7 +140,9 @@ class PddlAdapter(Adapter):
             metrics["optimality"] = len(shortest) / self._given if success else 0.0
         if self._gave_up:
             metrics["expert_gave_up"] = 1.0
-        return TimeStep(self._views, self._instruction, float(success), over, False, success, metrics)
+        return TimeStep(
+            self._views, self._instruction, float(success), over, False, success, metrics
+        )
 
     def expert(self, executed: Any) -> str | None:
         """The next action of a shortest plan, or the whole plan; None where the planner's bound did not suffice."""
@@ -152,7 +166,10 @@ class PddlAdapter(Adapter):
     def _brief(self) -> Brief:
         texts = {
             "text": Text(MOST, meaning="what holds now, of all that may change, in words"),
-            "pddl": Text(MOST, meaning="the domain and the problem in PDDL (:strips, :typing), its :init being what holds now"),
+            "pddl": Text(
+                MOST,
+                meaning="the domain and the problem in PDDL (:strips, :typing), its :init being what holds now",
+            ),
             "admissible": Texts("the actions that apply now, in PDDL"),
         }
         return Brief(
@@ -170,7 +187,9 @@ class PddlAdapter(Adapter):
         return f"{self._domain.pddl.strip()}\n\n{problem_pddl(self._domain, self._problem, init)}"
 
     def _admissible(self) -> tuple[str, ...]:
-        return tuple(pddl(self._ground.actions[number]) for number in self._ground.applicable(self._state))
+        return tuple(
+            pddl(self._ground.actions[number]) for number in self._ground.applicable(self._state)
+        )
 
 
 def _drawn(domain: Domain, size: int, seed: int) -> Problem:

@@ -78,12 +78,19 @@ class Domain:
     @functools.cached_property
     def parents(self) -> Mapping[str, str]:
         """The type above each type."""
-        return {name: kind for part in read(self.pddl) if part[0] == ":types" for name, kind in _typed(part[1:])}
+        return {
+            name: kind
+            for part in read(self.pddl)
+            if part[0] == ":types"
+            for name, kind in _typed(part[1:])
+        }
 
     @functools.cached_property
     def predicates(self) -> tuple[str, ...]:
         """Their names, in the order of the text."""
-        return tuple(one[0] for part in read(self.pddl) if part[0] == ":predicates" for one in part[1:])
+        return tuple(
+            one[0] for part in read(self.pddl) if part[0] == ":predicates" for one in part[1:]
+        )
 
 
 def read(text: str) -> list[Any]:
@@ -140,15 +147,25 @@ class Ground:
     def __init__(self, domain: Domain, problem: Problem) -> None:
         found = _reachable(domain, problem)
         changing = {atom for _, _, adds, deletes in found for atom in (*adds, *deletes)}
-        places = {name: place for place, name in enumerate((*domain.predicates, *(name for name, _ in problem.objects)))}
+        places = {
+            name: place
+            for place, name in enumerate(
+                (*domain.predicates, *(name for name, _ in problem.objects))
+            )
+        }
         self.facts = sorted(changing, key=lambda atom: [places[word] for word in atom])
         self._bits = {atom: 1 << place for place, atom in enumerate(self.facts)}
         self.actions = [action for action, *_ in found]
         self.numbers = {action: number for number, action in enumerate(self.actions)}
-        self.moves = [(self._mask(needs), ~self._mask(deletes), self._mask(adds)) for _, needs, adds, deletes in found]
+        self.moves = [
+            (self._mask(needs), ~self._mask(deletes), self._mask(adds))
+            for _, needs, adds, deletes in found
+        ]
         self.init = self._mask(problem.init)
         self.goal = self._mask(problem.goal)
-        if lost := [atom for atom in problem.goal if atom not in changing and atom not in problem.init]:
+        if lost := [
+            atom for atom in problem.goal if atom not in changing and atom not in problem.init
+        ]:
             raise ValueError(f"no action can bring about {lost}")
         self.fixed = tuple(atom for atom in problem.init if atom not in changing)
         self.size = (len(self.facts) + 7) // 8
@@ -183,7 +200,10 @@ class Ground:
         goal, relevant = self.goal, self.goal
         for needs, _, _ in self.moves:
             relevant |= needs
-        moves = [(number, needs, keeps, adds & relevant) for number, (needs, keeps, adds) in enumerate(self.moves)]
+        moves = [
+            (number, needs, keeps, adds & relevant)
+            for number, (needs, keeps, adds) in enumerate(self.moves)
+        ]
         start = state & relevant
         came: dict[int, tuple[int, int]] = {start: (start, -1)}
         queue = deque([start])
@@ -215,7 +235,9 @@ def _back(came: Mapping[int, tuple[int, int]], state: int) -> list[int]:
     return numbers[::-1]
 
 
-def _reachable(domain: Domain, problem: Problem) -> list[tuple[Atom, tuple[Atom, ...], tuple[Atom, ...], tuple[Atom, ...]]]:
+def _reachable(
+    domain: Domain, problem: Problem
+) -> list[tuple[Atom, tuple[Atom, ...], tuple[Atom, ...], tuple[Atom, ...]]]:
     """(action, needs, adds, deletes) of every instance that applies when nothing is ever deleted: no other can apply at all."""
     kinds: dict[str, list[str]] = {}
     for name, kind in problem.objects:

@@ -36,7 +36,8 @@ def instruction(domain: Domain, problem: Problem, ground: Ground) -> str:
             domain.about,
             "Actions:\n" + "\n".join(_rule(domain, schema) for schema in domain.schemas),
             f"Objects: {objects}.",
-            f"At first: {sentences(domain, ground.holds(ground.init))}" + (f"\nThis never changes: {fixed}" if fixed else ""),
+            f"At first: {sentences(domain, ground.holds(ground.init))}"
+            + (f"\nThis never changes: {fixed}" if fixed else ""),
             f"Goal: {sentences(domain, problem.goal)}",
         )
     )
@@ -47,7 +48,9 @@ def _rule(domain: Domain, schema: Schema) -> str:
     letters = {variable: variable[1:].upper() for variable, _ in schema.parameters}
 
     def spoken(atoms: Iterable[Atom]) -> str:
-        return "; ".join(_said(domain.facts, tuple(letters.get(word, word) for word in atom)) for atom in atoms)
+        return "; ".join(
+            _said(domain.facts, tuple(letters.get(word, word) for word in atom)) for atom in atoms
+        )
 
     named = (schema.name, *letters.values())
     rule = f"{pddl(named)}: {_said(domain.actions, named)}. Needed: {spoken(schema.needs)}. From then on: {spoken(schema.adds)}."

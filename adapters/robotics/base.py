@@ -55,13 +55,17 @@ class RoboticsAdapter(Adapter):
 
     def _advance(self, action: Any) -> tuple[float, bool, bool, Mapping[str, Any]]:
         """One step: (reward, terminated, truncated, info); truncated at the task's horizon, the package's own if it has none."""
-        self._observed, reward, terminated, _, info = self._env.step(self.brief.action.check(action))
+        self._observed, reward, terminated, _, info = self._env.step(
+            self.brief.action.check(action)
+        )
         self._steps += 1
         return float(reward), terminated, self._steps >= self._horizon, info
 
     def _state(self) -> np.ndarray:
         seen = self._observed
-        return np.concatenate([seen["observation"], seen["desired_goal"], seen["achieved_goal"]]).astype(np.float32)
+        return np.concatenate(
+            [seen["observation"], seen["desired_goal"], seen["achieved_goal"]]
+        ).astype(np.float32)
 
     def _aimed(self, case: Case, camera: FreeCamera) -> FreeCamera:
         """The camera as the case has it: moved in a direction of its own, or as it is."""
@@ -75,7 +79,9 @@ class RoboticsAdapter(Adapter):
     def _draw(self, camera: str | FreeCamera, size: int) -> np.ndarray:
         canvas = self._canvases.get(size)
         if canvas is None:
-            canvas = self._canvases[size] = Canvas(self._env.model, size, self._params["multisampling"], self._params["shadows"])
+            canvas = self._canvases[size] = Canvas(
+                self._env.model, size, self._params["multisampling"], self._params["shadows"]
+            )
         return canvas.draw(self._data, camera)
 
     def state(self) -> bytes:
@@ -92,7 +98,10 @@ class RoboticsAdapter(Adapter):
 def _make(name: str, arguments: Mapping[str, Any]) -> Any:
     """The environment `name`. Raises UserError when there is none of that name."""
     said = io.StringIO()
-    with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):  # a notice about other tasks
+    with (
+        contextlib.redirect_stderr(said),
+        contextlib.redirect_stdout(said),
+    ):  # a notice about other tasks
         import gymnasium_robotics
     if said.getvalue():
         log.info("gymnasium_robotics: %s", said.getvalue().strip())
@@ -104,7 +113,9 @@ def _make(name: str, arguments: Mapping[str, Any]) -> Any:
         with _mazes_in_a_folder():
             return gymnasium.make(name, disable_env_checker=True, **arguments)
     except gymnasium.error.Error as unknown:
-        raise UserError(f"gymnasium_robotics makes no {name!r} ({unknown}); see https://robotics.farama.org") from unknown
+        raise UserError(
+            f"gymnasium_robotics makes no {name!r} ({unknown}); see https://robotics.farama.org"
+        ) from unknown
 
 
 @contextlib.contextmanager
@@ -116,7 +127,9 @@ def _mazes_in_a_folder() -> Iterator[None]:
     from gymnasium_robotics.envs.maze import maze_v4
 
     with tempfile.TemporaryDirectory() as folder:
-        inside = types.SimpleNamespace(TemporaryDirectory=lambda: tempfile.TemporaryDirectory(dir=folder))
+        inside = types.SimpleNamespace(
+            TemporaryDirectory=lambda: tempfile.TemporaryDirectory(dir=folder)
+        )
         before, maze_v4.tempfile = maze_v4.tempfile, inside
         try:
             yield

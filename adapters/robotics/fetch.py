@@ -71,7 +71,9 @@ class FetchAdapter(RoboticsAdapter):
         name = task.params["id"]
         self._kind = name.rpartition("-v")[0]
         if self._kind not in TASKS:
-            raise UserError(f"task {task.id}: a Fetch task is called one of {', '.join(TASKS)}, then -v4; got {name!r}")
+            raise UserError(
+                f"task {task.id}: a Fetch task is called one of {', '.join(TASKS)}, then -v4; got {name!r}"
+            )
         super().__init__(task)
         self._site = self._env.model.site("target0")
         self._slide: Slide | None = None
@@ -82,14 +84,34 @@ class FetchAdapter(RoboticsAdapter):
             "image": lambda: self._draw(self._camera, side),
             "image_external": functools.partial(self._draw, "external_camera_0", side),
         }
-        self._views: Mapping[str, Any] = MappingProxyType({"state": self._state, "proprio": self._proprio, **images})
+        self._views: Mapping[str, Any] = MappingProxyType(
+            {"state": self._state, "proprio": self._proprio, **images}
+        )
         has_object, has_fingers = self._env.has_object, not self._env.block_gripper
-        fingers = "3: the fingers, 1 opens and -1 closes them" if has_fingers else "3: nothing, the fingers stay closed"
+        fingers = (
+            "3: the fingers, 1 opens and -1 closes them"
+            if has_fingers
+            else "3: nothing, the fingers stay closed"
+        )
         self.brief = Brief(
             observation={
-                "state": Box((31 if has_object else 16,), unit="m, rad", meaning=STATE if has_object else REACH_STATE),
+                "state": Box(
+                    (31 if has_object else 16,),
+                    unit="m, rad",
+                    meaning=STATE if has_object else REACH_STATE,
+                ),
                 "proprio": Box((10,), unit="m", meaning=PROPRIO),
-                **{view: Box((side, side, 3), "uint8", 0, 255, "1", f"RGB, {view}; the goal is the red ball") for view in images},
+                **{
+                    view: Box(
+                        (side, side, 3),
+                        "uint8",
+                        0,
+                        255,
+                        "1",
+                        f"RGB, {view}; the goal is the red ball",
+                    )
+                    for view in images
+                },
             },
             action=Box((4,), low=-1.0, high=1.0, unit="1", meaning=f"{MOVE}; {fingers}; {WORLD}"),
             embodiment="a Fetch robot at a table: an arm of seven joints with a parallel gripper that points down, whose hand is moved in "
@@ -106,7 +128,9 @@ class FetchAdapter(RoboticsAdapter):
         while env._is_success(self._observed["achieved_goal"], self._observed["desired_goal"]):
             self._observed, _ = self._env.reset()
         data, site = self._data, self._site
-        site.pos[:] = env.goal - data.xpos[int(site.bodyid[0])]  # the package moves the red ball when it draws, and steps with it
+        site.pos[:] = (
+            env.goal - data.xpos[int(site.bodyid[0])]
+        )  # the package moves the red ball when it draws, and steps with it
         data.site_xpos[site.id] = env.goal
         self._changes.apply(case)
         self._camera = self._aimed(case, self._front)
@@ -116,10 +140,22 @@ class FetchAdapter(RoboticsAdapter):
     def step(self, action: Any) -> TimeStep:
         """Pull the hand and move the fingers, for 40 ms."""
         reward, terminated, truncated, info = self._advance(action)
-        return TimeStep(self._views, self._instruction, reward, terminated, truncated, bool(info["is_success"]), self._metrics())
+        return TimeStep(
+            self._views,
+            self._instruction,
+            reward,
+            terminated,
+            truncated,
+            bool(info["is_success"]),
+            self._metrics(),
+        )
 
     def _metrics(self) -> dict[str, float]:
-        return {"distance": float(np.linalg.norm(self._observed["achieved_goal"] - self._observed["desired_goal"]))}
+        return {
+            "distance": float(
+                np.linalg.norm(self._observed["achieved_goal"] - self._observed["desired_goal"])
+            )
+        }
 
     def _proprio(self) -> np.ndarray:
         seen = self._observed["observation"]

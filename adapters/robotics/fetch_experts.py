@@ -43,7 +43,11 @@ def _push(seen: Observed) -> np.ndarray:
 
 def _pick(seen: Observed) -> np.ndarray:
     """Open above the block, go down, close, carry it to the goal and hold it there."""
-    hand, block, fingers = seen["observation"][:3], seen["observation"][3:6], seen["observation"][9:11]
+    hand, block, fingers = (
+        seen["observation"][:3],
+        seen["observation"][3:6],
+        seen["observation"][9:11],
+    )
     offset = block - hand
     aside = float(np.hypot(*offset[:2]))
     if aside < 0.02 and abs(offset[2]) < 0.02:
@@ -53,7 +57,11 @@ def _pick(seen: Observed) -> np.ndarray:
     return _towards(seen, np.array([*block[:2], height]), fingers=1.0)
 
 
-SCRIPTS: Mapping[str, Callable[[Observed], np.ndarray]] = {"FetchReach": _reach, "FetchPush": _push, "FetchPickAndPlace": _pick}
+SCRIPTS: Mapping[str, Callable[[Observed], np.ndarray]] = {
+    "FetchReach": _reach,
+    "FetchPush": _push,
+    "FetchPickAndPlace": _pick,
+}
 """The controller of each task but FetchSlide: observation -> float64 (4,), to be clipped to -1..1."""
 
 
@@ -96,14 +104,20 @@ class Slide:
         distance = float(np.hypot(*to_goal))
         self._ahead = to_goal / distance
         self._behind = 0.09 if distance < 0.45 else 0.14  # m: a longer run-up hits harder
-        turn, speed = 0.4 * math.atan2(self._ahead[1], self._ahead[0]), min(1.0, 0.3 + 0.9 * distance)
+        turn, speed = (
+            0.4 * math.atan2(self._ahead[1], self._ahead[0]),
+            min(1.0, 0.3 + 0.9 * distance),
+        )
         best = math.inf, turn, speed, 0.0, 0.0
         rng = np.random.default_rng(0)
         for attempt in range(self.TRIES):
             self._aim(turn, speed)
             stop = self._try(env, seen, left)
             error = float(np.linalg.norm(stop - goal))
-            x, y = (stop - puck)[:2] @ self._ahead, (stop - puck)[:2] @ np.array([-self._ahead[1], self._ahead[0]])
+            x, y = (
+                (stop - puck)[:2] @ self._ahead,
+                (stop - puck)[:2] @ np.array([-self._ahead[1], self._ahead[0]]),
+            )
             slid, off = math.hypot(x, y), math.atan2(y, x)
             best = min(best, (error, turn, speed, slid, off))
             if error < self.NEAR:
@@ -131,7 +145,10 @@ class Slide:
         try:
             for _ in range(left):
                 seen, *_ = env.step(self.act(seen))
-                if self._hitting > self.HIT + 2 and np.hypot(*env.data.joint("object0:joint").qvel[:2]) < 0.01:
+                if (
+                    self._hitting > self.HIT + 2
+                    and np.hypot(*env.data.joint("object0:joint").qvel[:2]) < 0.01
+                ):
                     break
             return seen["achieved_goal"]
         finally:
@@ -148,6 +165,14 @@ class Slide:
                 return np.clip(_go_to(seen, place), -1.0, 1.0).astype(np.float32)
             self._hitting = 0
         self._hitting += 1
-        move = self._speed if self._hitting <= self.HIT else -0.3 if self._hitting <= self.HIT + self.BACK else 0.0
-        full = self._along / np.abs(self._along).max()  # the bounds are a square's: along a diagonal the hand is faster
+        move = (
+            self._speed
+            if self._hitting <= self.HIT
+            else -0.3
+            if self._hitting <= self.HIT + self.BACK
+            else 0.0
+        )
+        full = (
+            self._along / np.abs(self._along).max()
+        )  # the bounds are a square's: along a diagonal the hand is faster
         return np.clip([*(move * full), 0.0, 0.0], -1.0, 1.0).astype(np.float32)

@@ -37,6 +37,8 @@ def trot(time_s: float, direction: float, qpos: np.ndarray, qvel: np.ndarray) ->
     swing = np.cos(clock)
     wanted = np.empty(8)
     wanted[0::2] = np.clip(SWEEP * (_ROUND @ forward) * swing, -0.55, 0.55)
-    wanted[1::2] = _DOWN * np.clip(BEND + LIFT * np.sin(clock) - PULL * (_OUT @ forward) * swing, 0.5, 1.25)
+    wanted[1::2] = _DOWN * np.clip(
+        BEND + LIFT * np.sin(clock) - PULL * (_OUT @ forward) * swing, 0.5, 1.25
+    )
     torques = STIFF * (wanted - qpos[7:15]) - DAMP * qvel[6:14]
     return np.clip(torques, -1.0, 1.0)[_ACTUATORS].astype(np.float32)

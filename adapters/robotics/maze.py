@@ -22,7 +22,9 @@ __all__ = ["AntMazeAdapter", "PointMazeAdapter"]
 
 WORLD = "world frame: origin at the centre of the maze, x to the right and y up in the image, z up"
 POINT_PROPRIO = "0-1: the ball's position x, y (m); 2-3: its velocity (m/s)"
-POINT_STATE = f"{POINT_PROPRIO}; 4-5: the goal's position (m); 6-7: the ball's position again (m); {WORLD}"
+POINT_STATE = (
+    f"{POINT_PROPRIO}; 4-5: the goal's position (m); 6-7: the ball's position again (m); {WORLD}"
+)
 POINT_ACTION = "0: the force on the ball along x, 1: along y, world frame; 1 is 100 N, the ball's mass is 4.2 kg"
 ANT_PROPRIO = (
     "0: the torso's height (m); 1-4: its quaternion w, x, y, z; 5-12: the angles (rad) of hip and ankle of the legs front left, front "
@@ -33,7 +35,11 @@ ANT_PROPRIO = (
 ANT_STATE = f"0-104: {ANT_PROPRIO}; 105-106: the goal's position x, y (m); 107-108: the torso's (m); {WORLD}"
 ANT_ACTION = "the torques on hip and ankle of the legs back right, front left, front right, back left; 1 is 150 N m"
 ANT_UNIT = "m, m/s, rad, rad/s, N, N m"
-CAMERA = Native("camera", "the camera moved by a share of its distance", tuple({"share": share} for share in (0.01, 0.02, 0.05, 0.1, 0.15)))
+CAMERA = Native(
+    "camera",
+    "the camera moved by a share of its distance",
+    tuple({"share": share} for share in (0.01, 0.02, 0.05, 0.1, 0.15)),
+)
 """Mazes differ in size, and cameras in their distance: 6 to 60 m."""
 
 
@@ -57,7 +63,9 @@ class _MazeAdapter(RoboticsAdapter):
     def __init__(self, task: Task) -> None:
         name = task.params["id"]
         if not name.startswith(self.prefix):
-            raise UserError(f"task {task.id}: a maze of this adapter is called {self.prefix}..., got {name!r}")
+            raise UserError(
+                f"task {task.id}: a maze of this adapter is called {self.prefix}..., got {name!r}"
+            )
         super().__init__(task, continuing_task=False)
         maze = self._env.maze
         size = float(maze.maze_size_scaling)
@@ -67,15 +75,32 @@ class _MazeAdapter(RoboticsAdapter):
         self._goal = np.empty(0)
         half = max(maze.map_length, maze.map_width) / 2 * size
         height = maze.maze_height * size
-        distance = half / math.tan(math.radians(self._env.model.vis.global_.fovy) / 2) + height  # the tops of the outer walls just fit
+        distance = (
+            half / math.tan(math.radians(self._env.model.vis.global_.fovy) / 2) + height
+        )  # the tops of the outer walls just fit
         self._above = self._camera = FreeCamera((0.0, 0.0, 0.0), distance, 90.0, -90.0)
-        self._views: Mapping[str, Any] = MappingProxyType({"state": self._state, "proprio": self._proprio, "image": self._image})
+        self._views: Mapping[str, Any] = MappingProxyType(
+            {"state": self._state, "proprio": self._proprio, "image": self._image}
+        )
         self._shortest = self._walked = self._x = self._y = 0.0
         self._goal_xy = 0.0, 0.0
         side = task.params["image_size"]
-        image = Box((side, side, 3), "uint8", 0, 255, "1", "RGB, the whole maze from above; the red ball is the goal")
+        image = Box(
+            (side, side, 3),
+            "uint8",
+            0,
+            255,
+            "1",
+            "RGB, the whole maze from above; the red ball is the goal",
+        )
         self._step_s = float(self._body_env().dt)
-        self.brief = Brief({**self.specs, "image": image}, self.action, self.embodiment, self.simulator, control_hz=1.0 / self._step_s)
+        self.brief = Brief(
+            {**self.specs, "image": image},
+            self.action,
+            self.embodiment,
+            self.simulator,
+            control_hz=1.0 / self._step_s,
+        )
 
     def _body_env(self) -> Any:
         raise NotImplementedError
@@ -101,7 +126,15 @@ class _MazeAdapter(RoboticsAdapter):
         self._walked += math.hypot(x - self._x, y - self._y)
         self._x, self._y = x, y
         success = info["success"]
-        return TimeStep(self._views, self._instruction, reward, terminated, truncated, success, self._metrics(success))
+        return TimeStep(
+            self._views,
+            self._instruction,
+            reward,
+            terminated,
+            truncated,
+            success,
+            self._metrics(success),
+        )
 
     def _metrics(self, success: bool) -> dict[str, float]:
         goal_x, goal_y = self._goal_xy
@@ -117,7 +150,9 @@ class _MazeAdapter(RoboticsAdapter):
         if self._field is None:
             self._goal = self._wide.outside(self._observed["desired_goal"])
             self._field = self._wide.field(self._goal)
-        return self._wide.way(self._wide.outside(np.array([self._x, self._y])), self._goal, self._field)[1]
+        return self._wide.way(
+            self._wide.outside(np.array([self._x, self._y])), self._goal, self._field
+        )[1]
 
     def _proprio(self) -> np.ndarray:
         return self._observed["observation"].astype(np.float32)
@@ -175,7 +210,11 @@ class PointMazeAdapter(_MazeAdapter):
         towards = self._next()
         offset = towards - np.array([self._x, self._y])
         left = math.hypot(*offset.tolist())
-        speed = self.cruise if towards is self._goal else min(self.cruise, math.sqrt(self.corner**2 + 2.0 * self.brake * left))
+        speed = (
+            self.cruise
+            if towards is self._goal
+            else min(self.cruise, math.sqrt(self.corner**2 + 2.0 * self.brake * left))
+        )
         wanted = offset * (speed / max(left, 1e-6))
         return np.clip(self.gain * (wanted - self._qvel), -1.0, 1.0).astype(np.float32)
 
@@ -213,4 +252,6 @@ class AntMazeAdapter(_MazeAdapter):
     def expert(self, executed: Any) -> np.ndarray:
         """A step of the trot towards the next corner of the shortest way, or the goal."""
         x, y = self._next().tolist()
-        return trot(self._steps * self._step_s, math.atan2(y - self._y, x - self._x), self._qpos, self._qvel)
+        return trot(
+            self._steps * self._step_s, math.atan2(y - self._y, x - self._x), self._qpos, self._qvel
+        )

@@ -28,27 +28,41 @@ class Ways:
         for row in range(rows):  # a run of wall cells is one box
             edges = np.flatnonzero(np.diff(np.r_[False, wall[row], False]))
             for start, end in edges.reshape(-1, 2):
-                boxes.append((left + start * size, top - (row + 1) * size, left + end * size, top - row * size))
+                boxes.append(
+                    (
+                        left + start * size,
+                        top - (row + 1) * size,
+                        left + end * size,
+                        top - row * size,
+                    )
+                )
         grown = np.array(boxes) + clearance * np.array([-1, -1, 1, 1])
         self._low, self._high = grown[:, :2] + TOUCH, grown[:, 2:] - TOUCH
         corners = []
         for row in range(1, rows):
             for column in range(1, columns):
                 around = np.argwhere(wall[row - 1 : row + 1, column - 1 : column + 1])
-                if len(around) == 1:  # a corner that sticks out; away from it is where the wall is not
+                if (
+                    len(around) == 1
+                ):  # a corner that sticks out; away from it is where the wall is not
                     down, right = around[0]
                     away = np.array([1 - 2 * right, 2 * down - 1])
                     corners.append((left + column * size, top - row * size) + clearance * away)
         self._corners = np.array(corners, np.float64).reshape(-1, 2)
         self._between = self._distances(self._corners, self._corners)
         for middle in range(len(corners)):  # Floyd and Warshall
-            self._between = np.minimum(self._between, self._between[:, middle, None] + self._between[None, middle])
+            self._between = np.minimum(
+                self._between, self._between[:, middle, None] + self._between[None, middle]
+            )
 
     def _distances(self, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
         """(n, m) straight distances (m) between (n, 2) and (m, 2) points; infinite through a wall."""
         step = ends[None] - starts[:, None]
         divisor = np.where(np.abs(step) < 1e-12, 1e-12, step)[:, :, None]
-        one, other = (self._low - starts[:, None, None]) / divisor, (self._high - starts[:, None, None]) / divisor
+        one, other = (
+            (self._low - starts[:, None, None]) / divisor,
+            (self._high - starts[:, None, None]) / divisor,
+        )
         enters, leaves = np.minimum(one, other).max(-1), np.maximum(one, other).min(-1)
         blocked = (np.maximum(enters, 0.0) < np.minimum(leaves, 1.0)).any(-1)
         return np.where(blocked, np.inf, np.hypot(step[..., 0], step[..., 1]))
@@ -60,7 +74,12 @@ class Ways:
             if not inside.size:
                 break
             low, high = self._low[inside[0]] - TOUCH, self._high[inside[0]] + TOUCH
-            moves = [(high[0] - point[0], 0), (low[0] - point[0], 0), (high[1] - point[1], 1), (low[1] - point[1], 1)]
+            moves = [
+                (high[0] - point[0], 0),
+                (low[0] - point[0], 0),
+                (high[1] - point[1], 1),
+                (low[1] - point[1], 1),
+            ]
             point = point.copy()
             for move, axis in sorted(moves, key=lambda move: abs(move[0])):
                 there = point.copy()
@@ -76,8 +95,13 @@ class Ways:
             return np.empty(0)
         return (self._between + self._distances(goal[None], self._corners)).min(1)
 
-    def way(self, start: np.ndarray, goal: np.ndarray, field: np.ndarray) -> tuple[float, np.ndarray]:
+    def way(
+        self, start: np.ndarray, goal: np.ndarray, field: np.ndarray
+    ) -> tuple[float, np.ndarray]:
         """The length (m) of the shortest way from `start` (2,) to `goal`, infinite if there is none, and the first point to head for."""
-        lengths = self._distances(start[None], np.concatenate([goal[None], self._corners]))[0] + np.r_[0.0, field]
+        lengths = (
+            self._distances(start[None], np.concatenate([goal[None], self._corners]))[0]
+            + np.r_[0.0, field]
+        )
         first = int(lengths.argmin())
         return float(lengths[first]), self._corners[first - 1] if first else goal

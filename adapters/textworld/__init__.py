@@ -32,7 +32,22 @@ CHOICES = (
     "eat meal",
 )
 COMMAND = re.compile(r"[a-z0-9' -]*")
-FORBIDDEN = frozenset({"restart", "quit", "q", "save", "restore", "undo", "script", "transcript", "unscript", "verify", "version", "then"})
+FORBIDDEN = frozenset(
+    {
+        "restart",
+        "quit",
+        "q",
+        "save",
+        "restore",
+        "undo",
+        "script",
+        "transcript",
+        "unscript",
+        "verify",
+        "version",
+        "then",
+    }
+)
 """Words that speak to the interpreter and not to the game: some write files, some start it anew. `then` is there because it joins commands."""
 UNHEARD = "That's not a verb I recognise."
 PROMPT = re.compile(r"\s*>\s*(-=[^\n]*)?$")
@@ -90,7 +105,12 @@ class TextWorldAdapter(Adapter):
 
         self._start = textworld.start
         self._infos = textworld.EnvInfos(
-            admissible_commands=True, policy_commands=True, objective=True, inventory=True, description=True, max_score=True
+            admissible_commands=True,
+            policy_commands=True,
+            objective=True,
+            inventory=True,
+            description=True,
+            max_score=True,
         )
         self._folder = tempfile.mkdtemp(prefix="bench-textworld-")
         self._remove = weakref.finalize(self, shutil.rmtree, self._folder)
@@ -119,7 +139,9 @@ class TextWorldAdapter(Adapter):
         path = self._made(case)
         if self._env is not None:
             self._env.close()
-        with warnings.catch_warnings():  # about scores that the interpreter cannot read: TextWorld reads them itself
+        with (
+            warnings.catch_warnings()
+        ):  # about scores that the interpreter cannot read: TextWorld reads them itself
             warnings.filterwarnings("ignore", message=".*is not fully supported")
             self._env = self._start(str(path), self._infos)
         self._env.seed(case.simulator_seed % 65536)
@@ -136,7 +158,11 @@ class TextWorldAdapter(Adapter):
         command = " ".join(self.brief.action.check(action).lower().split())
         self._invalid += command not in self._game["admissible_commands"]
         words = set(command.split())
-        if not COMMAND.fullmatch(command) or words & FORBIDDEN or any(word.startswith("tw-") for word in words):
+        if (
+            not COMMAND.fullmatch(command)
+            or words & FORBIDDEN
+            or any(word.startswith("tw-") for word in words)
+        ):
             self._text = UNHEARD
         else:
             self._game, _, _ = self._env.step(command)
@@ -163,17 +189,32 @@ class TextWorldAdapter(Adapter):
     def _made(self, case: Case) -> Path:
         challenge, settings = case.task.params["challenge"], dict(case.task.params["settings"])
         if challenge not in CHALLENGES:
-            raise UserError(f"task {case.task.id}: the challenge is one of {', '.join(CHALLENGES)}, got {challenge!r}")
+            raise UserError(
+                f"task {case.task.id}: the challenge is one of {', '.join(CHALLENGES)}, got {challenge!r}"
+            )
         seeds = case.rng("game").integers(65536, size=TRIES).tolist()
-        key = hashlib.blake2b(json.dumps([challenge, settings, seeds]).encode(), digest_size=8).hexdigest()
+        key = hashlib.blake2b(
+            json.dumps([challenge, settings, seeds]).encode(), digest_size=8
+        ).hexdigest()
         if key not in self._games:
             path = Path(self._folder, key, "game.z8")
-            told = json.dumps({"challenge": challenge, "settings": settings, "seeds": seeds, "path": str(path)})
+            told = json.dumps(
+                {"challenge": challenge, "settings": settings, "seeds": seeds, "path": str(path)}
+            )
             environment = {**os.environ, "PYTHONHASHSEED": "0"}
             command = [sys.executable, "-W", "ignore", generate.__file__, told]
-            done = subprocess.run(command, check=False, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=environment)
+            done = subprocess.run(
+                command,
+                check=False,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                env=environment,
+            )
             if done.returncode != 0:
-                raise RuntimeError(f"TextWorld's generator made no game of {challenge} {settings}: {done.stderr[-2000:]}")
+                raise RuntimeError(
+                    f"TextWorld's generator made no game of {challenge} {settings}: {done.stderr[-2000:]}"
+                )
             self._games[key] = path
             if len(self._games) > MOST_GAMES:
                 shutil.rmtree(self._games.pop(next(iter(self._games))).parent)
@@ -183,10 +224,15 @@ class TextWorldAdapter(Adapter):
         points = self._game["score"] or 0
         reward, self._points = points - self._points, points
         won, lost = bool(self._game["won"]), bool(self._game["lost"])
-        metrics = {"score": points / self._game["max_score"], "invalid_actions": float(self._invalid)}
+        metrics = {
+            "score": points / self._game["max_score"],
+            "invalid_actions": float(self._invalid),
+        }
         if self._gave_up:
             metrics["expert_gave_up"] = 1.0
-        return TimeStep(self._views, self._objective, float(reward), won or lost, False, won, metrics)
+        return TimeStep(
+            self._views, self._objective, float(reward), won or lost, False, won, metrics
+        )
 
 
 def _clean(feedback: str) -> str:

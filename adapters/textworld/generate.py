@@ -27,7 +27,9 @@ def generate(told: dict[str, Any]) -> None:
             continue
         compile_game(game, options)
         return
-    raise SystemExit(f"none of the seeds {told['seeds']} gives a game of {told['challenge']} {told['settings']}")
+    raise SystemExit(
+        f"none of the seeds {told['seeds']} gives a game of {told['challenge']} {told['settings']}"
+    )
 
 
 if __name__ == "__main__":

@@ -123,11 +123,18 @@ class ActionCodec:
         said = self._said(spec, action, observation)
         return [token for part in said for token in self.words.encode(part)] + [self.words.eos]
 
-    def all_tokens(self, spec: ActionSpec, actions: Sequence[Any], observations: Sequence[Mapping[str, Any]]) -> list[list[int]]:
+    def all_tokens(
+        self, spec: ActionSpec, actions: Sequence[Any], observations: Sequence[Mapping[str, Any]]
+    ) -> list[list[int]]:
         """The answers that say these actions: continuous ones are encoded at once."""
         if not isinstance(spec, Box):
-            return [self.tokens(spec, action, observation) for action, observation in zip(actions, observations)]
-        codes = self.tokenizer.encode(np.stack([normalised(spec, action, self._dims) for action in actions]))
+            return [
+                self.tokens(spec, action, observation)
+                for action, observation in zip(actions, observations)
+            ]
+        codes = self.tokenizer.encode(
+            np.stack([normalised(spec, action, self._dims) for action in actions])
+        )
         return (codes + self.words.size + self._codes * np.arange(self._codebooks)).tolist()
 
     def _said(self, spec: ActionSpec, action: Any, observation: Mapping[str, Any]) -> list[str]:
@@ -139,7 +146,9 @@ class ActionCodec:
             return self._screen_words(spec, action, observation)
         return [action]
 
-    def _screen_words(self, spec: UI, action: UIAction, observation: Mapping[str, Any]) -> list[str]:
+    def _screen_words(
+        self, spec: UI, action: UIAction, observation: Mapping[str, Any]
+    ) -> list[str]:
         centers = {element.ref: element.center for element in observation.get("dom", ())}
         at = self._place(spec, action.x, action.y, action.ref, centers)
         to = self._place(spec, action.to_x, action.to_y, action.to_ref, centers)
@@ -152,22 +161,38 @@ class ActionCodec:
             return ["scroll", f" {action.direction}", *([" at", *at] if at else [])]
         named = [f" {action.text}"] if action.text is not None else []
         if "at" in form.needs:
-            return [action.kind, *(at or ()), *([" with", f" {action.modifier}"] if action.modifier else [])]
+            return [
+                action.kind,
+                *(at or ()),
+                *([" with", f" {action.modifier}"] if action.modifier else []),
+            ]
         return [action.kind, *([" at", *at] if at else []), *named]
 
-    def _place(self, spec: UI, x: float | None, y: float | None, ref: int | None, centers: Mapping[int, Any]) -> list[str] | None:
+    def _place(
+        self,
+        spec: UI,
+        x: float | None,
+        y: float | None,
+        ref: int | None,
+        centers: Mapping[int, Any],
+    ) -> list[str] | None:
         if ref is not None:
             x, y = centers.get(ref, (None, None))
         if x is None or y is None:
             return None
-        return [f" {min(self._screen - 1, max(0, int(v * self._screen / size)))}" for v, size in ((x, spec.width), (y, spec.height))]
+        return [
+            f" {min(self._screen - 1, max(0, int(v * self._screen / size)))}"
+            for v, size in ((x, spec.width), (y, spec.height))
+        ]
 
     # From tokens
 
     def action(self, spec: ActionSpec, tokens: Sequence[int]) -> Any:
         """The action that an answer says; the one that does nothing where free text says none."""
         if isinstance(spec, Box):
-            codes = [[(token - self.words.size) % self._codes for token in tokens[: self._codebooks]]]
+            codes = [
+                [(token - self.words.size) % self._codes for token in tokens[: self._codebooks]]
+            ]
             return denormalised(spec, self.tokenizer.decode(codes)[0])
         text = self.words.decode([token for token in tokens if token < self.words.size])
         if isinstance(spec, Discrete):
@@ -186,7 +211,9 @@ class ActionCodec:
         form = FIELDS[kind]
 
         def point(x: str, y: str) -> tuple[float, float]:
-            return (int(x) + 0.5) * spec.width / self._screen, (int(y) + 0.5) * spec.height / self._screen
+            return (int(x) + 0.5) * spec.width / self._screen, (
+                int(y) + 0.5
+            ) * spec.height / self._screen
 
         fields: dict[str, Any] = {}
         words = rest.split(" ")
@@ -202,7 +229,12 @@ class ActionCodec:
             if words[1:2] == ["at"]:
                 fields["x"], fields["y"] = point(*words[2:4])
         elif "text" in form.needs:
-            if "at" in form.takes and words[0] == "at" and all(word.isdigit() for word in words[1:3]) and len(words) > 3:
+            if (
+                "at" in form.takes
+                and words[0] == "at"
+                and all(word.isdigit() for word in words[1:3])
+                and len(words) > 3
+            ):
                 fields["x"], fields["y"] = point(*words[1:3])
                 rest = " ".join(words[3:])
             fields["text"] = rest[: spec.max_length]
@@ -212,7 +244,11 @@ class ActionCodec:
 
     def grammar(self, spec: ActionSpec, observation: Mapping[str, Any]) -> Grammar:
         """What may be answered now: all of the spec, or of a Text the admissible commands where they are seen."""
-        commands = observation.get("admissible") if not isinstance(spec, (Box, Discrete, MultiDiscrete, UI)) else None
+        commands = (
+            observation.get("admissible")
+            if not isinstance(spec, (Box, Discrete, MultiDiscrete, UI))
+            else None
+        )
         if commands:
             return Grammar(self._one_of(list(commands), self._ended()), self._writable)
         return self._kept(spec)
@@ -251,14 +287,33 @@ class ActionCodec:
             if kind == "drag":
                 rest = place(place(ended))
             elif kind == "scroll":
-                rest = self._one_of([f" {direction}" for direction in DIRECTIONS], _either(ended, self._one_of([" at"], place(ended))))
+                rest = self._one_of(
+                    [f" {direction}" for direction in DIRECTIONS],
+                    _either(ended, self._one_of([" at"], place(ended))),
+                )
             elif "at" in form.needs:
-                held = [self._one_of([" with"], self._one_of([f" {key}" for key in spec.modifiers], ended))] if spec.modifiers else []
+                held = (
+                    [
+                        self._one_of(
+                            [" with"], self._one_of([f" {key}" for key in spec.modifiers], ended)
+                        )
+                    ]
+                    if spec.modifiers
+                    else []
+                )
                 rest = place(_either(ended, *(held if "modifier" in form.takes else ())))
             elif "text" in form.needs:
                 named = {"key": spec.keys, "open_app": spec.apps}.get(kind, ())
-                said = self._one_of([f" {name}" for name in named], ended) if named else self._text(ended, " ")
-                rest = _either(said, self._one_of([" at"], place(said))) if "at" in form.takes else said
+                said = (
+                    self._one_of([f" {name}" for name in named], ended)
+                    if named
+                    else self._text(ended, " ")
+                )
+                rest = (
+                    _either(said, self._one_of([" at"], place(said)))
+                    if "at" in form.takes
+                    else said
+                )
             root.skips.append(self._one_of([kind], rest))
         return root
 
@@ -283,7 +338,11 @@ class ActionCodec:
 
     @functools.lru_cache(maxsize=4)  # noqa: B019 - a codec lives as long as its model
     def _writable_after(self, begin: str) -> tuple[int, ...]:
-        return tuple(int(token) for token in self._writable if self.words.decode([int(token)]).startswith(begin))
+        return tuple(
+            int(token)
+            for token in self._writable
+            if self.words.decode([int(token)]).startswith(begin)
+        )
 
     def _one_of(self, texts: Sequence[str], then: _Node) -> _Node:
         """A trie of texts, each leading to `then`."""

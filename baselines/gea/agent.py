@@ -21,7 +21,15 @@ __all__ = ["GEA", "GEABase", "GEAServed", "ask", "needs"]
 
 BLINDLY = 4096
 """Answers kept for tasks that show nothing which is read."""
-PACKAGES = ("einops", "peft", "safetensors", "tokenizers", "torch", "transformers", "vector_quantize_pytorch")
+PACKAGES = (
+    "einops",
+    "peft",
+    "safetensors",
+    "tokenizers",
+    "torch",
+    "transformers",
+    "vector_quantize_pytorch",
+)
 SHIPPED = Path(__file__).parent / "weights"
 
 
@@ -45,15 +53,25 @@ class GEA(Agent):
     shipped: ClassVar[Path] = SHIPPED / "gea"
     files = (str(shipped),)
 
-    def __init__(self, weights: str | None = None, exact: bool = False, threads: int = 1, temperature: float | None = None) -> None:
+    def __init__(
+        self,
+        weights: str | None = None,
+        exact: bool = False,
+        threads: int = 1,
+        temperature: float | None = None,
+    ) -> None:
         """`weights`: a folder that `bench train gea` wrote, else those that come with the product; `threads`: of torch, where there is no GPU (0: as
         they are): workers make better use of cores, and the answers do not depend on their number; `temperature`: of the actions that are drawn,
         0 for the likeliest, else what the weights' configuration says.
 
         Raises UserError when there are no weights, or on a temperature that is no number from 0 on.
         """
-        if temperature is not None and not (isinstance(temperature, (int, float)) and 0 <= temperature < math.inf):
-            raise UserError(f"temperature is {temperature!r}: 0 for the likeliest answer, or a number above for one that is drawn")
+        if temperature is not None and not (
+            isinstance(temperature, (int, float)) and 0 <= temperature < math.inf
+        ):
+            raise UserError(
+                f"temperature is {temperature!r}: 0 for the likeliest answer, or a number above for one that is drawn"
+            )
         self.reads, self.history = self.declares({"weights": weights})  # type: ignore[misc]
         import torch
 
@@ -61,9 +79,13 @@ class GEA(Agent):
 
         if threads:
             torch.set_num_threads(threads)
-        self._policy = Policy.load(weights or self.shipped, "cuda" if torch.cuda.is_available() else "cpu")
+        self._policy = Policy.load(
+            weights or self.shipped, "cuda" if torch.cuda.is_available() else "cpu"
+        )
         self._exact = exact
-        self._temperature = self._policy.config.play_temperature if temperature is None else temperature
+        self._temperature = (
+            self._policy.config.play_temperature if temperature is None else temperature
+        )
         self._looks: dict[str, dict[int, Look]] = {}
         self._blindly: dict[Any, Any] = {}
 
@@ -86,13 +108,29 @@ class GEA(Agent):
             else:
                 answers[number] = self._without_looking(turn)
         for group in [[number] for number in asked] if self._exact else [asked] if asked else []:
-            for number, choice in zip(group, ask(self._policy, [turns[number] for number in group], self._looks, self._temperature)[1]):
-                answers[number] = self._policy.codec.action(turns[number].brief.action, choice.tokens)
+            for number, choice in zip(
+                group,
+                ask(
+                    self._policy,
+                    [turns[number] for number in group],
+                    self._looks,
+                    self._temperature,
+                )[1],
+            ):
+                answers[number] = self._policy.codec.action(
+                    turns[number].brief.action, choice.tokens
+                )
         return [answers[number] for number in range(len(turns))]
 
     def _without_looking(self, turn: Turn) -> Any:
         """Where a task shows nothing that it reads, few questions differ: each is asked once."""
-        key = turn.brief.simulator, repr(turn.brief.action), turn.instruction, len(turn.observations), repr(turn.actions)
+        key = (
+            turn.brief.simulator,
+            repr(turn.brief.action),
+            turn.instruction,
+            len(turn.observations),
+            repr(turn.actions),
+        )
         if key not in self._blindly:
             if len(self._blindly) >= BLINDLY:
                 self._blindly.clear()
@@ -120,7 +158,9 @@ class GEAServed(GEA):
     gpus = 1.0
 
 
-def ask(policy: Policy, turns: Sequence[Turn], looks: dict[str, dict[int, Look]], temperature: float) -> tuple[list[Prompt], list[Choice]]:
+def ask(
+    policy: Policy, turns: Sequence[Turn], looks: dict[str, dict[int, Look]], temperature: float
+) -> tuple[list[Prompt], list[Choice]]:
     """What the policy was asked and answers; `looks` keeps what was seen, by episode and step. Above a temperature of 0 it is drawn by each turn's
     own generator."""
     prompts = [_prompt(policy, turn, looks.setdefault(turn.episode, {})) for turn in turns]
@@ -138,7 +178,10 @@ def _prompt(policy: Policy, turn: Turn, seen: dict[int, Look]) -> Prompt:
         if step not in seen or not _equal(seen[step].source, observation):
             seen[step] = look(turn.brief, observation, words, config)
     # A perturbation may show fewer actions than observations have steps between them.
-    done = [policy.codec.tokens(turn.brief.action, action, observation) for action, observation in zip(turn.actions, turn.observations)]
+    done = [
+        policy.codec.tokens(turn.brief.action, action, observation)
+        for action, observation in zip(turn.actions, turn.observations)
+    ]
     known = (*map(tuple, done), *[()] * (len(turn.observations) - 1 - len(done)))
     said = introduction(turn.brief, turn.instruction, words, config)
     return Prompt(said, tuple(seen[step] for step in steps), known)
@@ -149,7 +192,9 @@ def _equal(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     if one is other:
         return True
     same = all(
-        np.array_equal(one[name], other[name]) if isinstance(one[name], np.ndarray) else one[name] == other[name]
+        np.array_equal(one[name], other[name])
+        if isinstance(one[name], np.ndarray)
+        else one[name] == other[name]
         for name in one.keys() & other.keys()
     )
     return same and one.keys() == other.keys()

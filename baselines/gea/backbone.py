@@ -104,14 +104,20 @@ class Backbone(nn.Module, ABC):
 
     def look_at(self, looks: Sequence[Look], keep: bool) -> None:
         """Fill `features` of the looks that lack them; `keep=False` fills all anew (in training)."""
-        wanted = list({id(each): each for each in looks if not (keep and "rows" in each.features)}.values())
+        wanted = list(
+            {id(each): each for each in looks if not (keep and "rows" in each.features)}.values()
+        )
         images = [image for each in wanted for image in each.images]
         rows, grids = self.see(images) if images else ([], [])
-        numbers = self.number_encoder([each.numbers for each in wanted], self.device) if wanted else None
+        numbers = (
+            self.number_encoder([each.numbers for each in wanted], self.device) if wanted else None
+        )
         cells = self.cell_encoder([cell for each in wanted for cell in each.cells], self.device)
         seen = placed = 0
         for number, each in enumerate(wanted):
-            blocks: list[tuple[int, Tensor]] = [(1, row) for row in rows[seen : seen + len(each.images)]]
+            blocks: list[tuple[int, Tensor]] = [
+                (1, row) for row in rows[seen : seen + len(each.images)]
+            ]
             each.features["grids"] = grids[seen : seen + len(each.images)]
             blocks += [(2, row) for row in cells[placed : placed + len(each.cells)]]
             seen, placed = seen + len(each.images), placed + len(each.cells)
@@ -120,7 +126,9 @@ class Backbone(nn.Module, ABC):
                 blocks.append((2, numbers[number : number + 1]))
             each.features["rows"] = blocks
 
-    def lay_out(self, prompts: Sequence[Prompt], answers: Sequence[Sequence[int]] | None = None) -> Batch:
+    def lay_out(
+        self, prompts: Sequence[Prompt], answers: Sequence[Sequence[int]] | None = None
+    ) -> Batch:
         """A batch of prompts, each with its answer behind it, padded on the right to the longest one."""
         longest = max(map(len, answers)) if answers else 0
         rows, features, grids = [], [], []
@@ -174,16 +182,25 @@ class Backbone(nn.Module, ABC):
 
     def logits(self, hidden: Tensor) -> Tensor:
         """(..., tokens): text, then codes; float32."""
-        with torch.autocast(hidden.device.type, enabled=False):  # of two near answers the last digits tell which is likelier
-            return torch.cat([self.text_logits(hidden), self.code_head(hidden.to(self.code_head.weight.dtype))], -1).float()
+        with torch.autocast(
+            hidden.device.type, enabled=False
+        ):  # of two near answers the last digits tell which is likelier
+            return torch.cat(
+                [self.text_logits(hidden), self.code_head(hidden.to(self.code_head.weight.dtype))],
+                -1,
+            ).float()
 
-    def forward(self, prompts: Sequence[Prompt], answers: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, prompts: Sequence[Prompt], answers: Sequence[Sequence[int]]
+    ) -> tuple[Tensor, Tensor]:
         """(logits (B, T, tokens) of each token of the answers, hidden (B, width) at the end of the prompts), to learn from."""
         hidden, batch = self.hidden(prompts, answers)
         begin = batch.ids.shape[1] - max(map(len, answers)) - 1
         return self.logits(hidden[:, begin:-1]), hidden[:, begin]
 
-    def hidden(self, prompts: Sequence[Prompt], answers: Sequence[Sequence[int]]) -> tuple[Tensor, Batch]:
+    def hidden(
+        self, prompts: Sequence[Prompt], answers: Sequence[Sequence[int]]
+    ) -> tuple[Tensor, Batch]:
         """Hidden states (B, L, width) of prompts with their answers, to learn from."""
         looks = [seen for prompt in prompts for seen in prompt.looks]
         self.look_at(looks, keep=False)
@@ -199,7 +216,11 @@ class _Numbers(nn.Module):
     def __init__(self, size: int, width: int) -> None:
         super().__init__()
         self.size = size
-        self.net = nn.Sequential(nn.Linear(size * (2 + 2 * FREQUENCIES), 2 * width), nn.GELU(), nn.Linear(2 * width, width))
+        self.net = nn.Sequential(
+            nn.Linear(size * (2 + 2 * FREQUENCIES), 2 * width),
+            nn.GELU(),
+            nn.Linear(2 * width, width),
+        )
 
     def forward(self, numbers: Sequence[np.ndarray], device: torch.device) -> Tensor:
         table = np.zeros((len(numbers), 2, self.size), np.float32)
@@ -208,7 +229,11 @@ class _Numbers(nn.Module):
             row[0, :n], row[1, :n] = values[:n], 1
         values, there = torch.from_numpy(table).to(device).unbind(1)
         angles = values[..., None] * (np.pi * 2.0 ** torch.arange(FREQUENCIES, device=device))
-        parts = [values / (1 + values.abs()), there, *(there[..., None] * torch.cat([angles.sin(), angles.cos()], -1)).unbind(-1)]
+        parts = [
+            values / (1 + values.abs()),
+            there,
+            *(there[..., None] * torch.cat([angles.sin(), angles.cos()], -1)).unbind(-1),
+        ]
         return self.net(torch.cat(parts, -1).to(self.net[0].weight.dtype))
 
 
@@ -219,7 +244,9 @@ class _Cells(nn.Module):
     def __init__(self, width: int, inner: int = 64) -> None:
         super().__init__()
         self.embedding = nn.Embedding(4 * CODES, inner)
-        self.net = nn.Sequential(nn.Conv2d(inner, inner, 3), nn.GELU(), nn.Conv2d(inner, inner, 3), nn.GELU())
+        self.net = nn.Sequential(
+            nn.Conv2d(inner, inner, 3), nn.GELU(), nn.Conv2d(inner, inner, 3), nn.GELU()
+        )
         self.place = nn.Embedding(64, inner)
         self.out = nn.Linear(inner, width)
         self.spot = nn.Embedding(SPOTS, inner)
@@ -229,13 +256,19 @@ class _Cells(nn.Module):
         found: list[Tensor | None] = [None] * len(cells)
         for shape in {cell.shape for cell in cells}:
             which = [number for number, cell in enumerate(cells) if cell.shape == shape]
-            codes = torch.as_tensor(np.stack([cells[number] for number in which]).astype(np.int64), device=device)
+            codes = torch.as_tensor(
+                np.stack([cells[number] for number in which]).astype(np.int64), device=device
+            )
             embedded = self.embedding(codes + CODES * torch.arange(shape[2], device=device)).sum(-2)
             mixed = self.net(embedded.movedim(-1, 1)).flatten(2).movedim(1, 2)
             mixed = mixed + self.place(torch.arange(mixed.shape[1], device=device) % 64)
             rare = _rare(codes)
-            named = self.object(embedded.flatten(1, 2)[rare] + self.spot(rare.nonzero()[:, 1] % SPOTS))
-            for number, rows, objects in zip(which, self.out(mixed), named.split(rare.sum(1).tolist())):
+            named = self.object(
+                embedded.flatten(1, 2)[rare] + self.spot(rare.nonzero()[:, 1] % SPOTS)
+            )
+            for number, rows, objects in zip(
+                which, self.out(mixed), named.split(rare.sum(1).tolist())
+            ):
                 found[number] = torch.cat([rows, objects])
         return [rows for rows in found if rows is not None]
 

@@ -39,7 +39,17 @@ class Config:
 
     backbone: str = "nano"
     """`nano`, or an image-text model of `transformers`: a local folder or a hub id."""
-    views: tuple[str, ...] = ("image?", "image_partial?", "grid?", "direction?", "proprio?", "state?", "text?", "dom?", "admissible?")
+    views: tuple[str, ...] = (
+        "image?",
+        "image_partial?",
+        "grid?",
+        "direction?",
+        "proprio?",
+        "state?",
+        "text?",
+        "dom?",
+        "admissible?",
+    )
     """What it reads; recorded with the weights, as other views would be another agent."""
     history: int = 3
     """Steps of context, the present one included."""
@@ -55,7 +65,9 @@ class Config:
     """The longest free text that it may write."""
     screen: int = 50
     """Blocks a side of a screen, on which places are named: 50 in the paper."""
-    rvq: RVQConfig = field(default_factory=lambda: RVQConfig(code_dim=64, hidden=256, lr=1e-3, steps=3000))
+    rvq: RVQConfig = field(
+        default_factory=lambda: RVQConfig(code_dim=64, hidden=256, lr=1e-3, steps=3000)
+    )
     # nano
     words: int = 1024
     width: int = 192
@@ -117,7 +129,11 @@ class Config:
     """The step of PopArt's moving moments (arXiv 1809.04474)."""
 
     def __post_init__(self) -> None:
-        if self.history < 1 or self.width % self.heads or min(self.lanes, self.rollout, self.batch, self.at_once) < 1:
+        if (
+            self.history < 1
+            or self.width % self.heads
+            or min(self.lanes, self.rollout, self.batch, self.at_once) < 1
+        ):
             raise UserError(
                 "this GEA configuration makes no model: history, lanes, rollout, batch and at_once from 1 on, heads must divide width"
             )
@@ -127,7 +143,9 @@ class Config:
             )
         unknown = set(self.weights) - set(DOMAINS)
         if unknown:
-            raise UserError(f"weights names the domain {sorted(unknown)[0]!r}; there are {', '.join(DOMAINS)}")
+            raise UserError(
+                f"weights names the domain {sorted(unknown)[0]!r}; there are {', '.join(DOMAINS)}"
+            )
 
     def save(self, folder: Path) -> None:
         """Write config.json."""
@@ -159,7 +177,9 @@ class Config:
         known = {each.name for each in dataclasses.fields(cls)}
         unknown = sorted(set(fields) - known)
         if unknown:
-            raise UserError(f"a GEA configuration has no field {unknown[0]!r}; it has {', '.join(sorted(known))}")
+            raise UserError(
+                f"a GEA configuration has no field {unknown[0]!r}; it has {', '.join(sorted(known))}"
+            )
         values = dict(fields)
         try:
             if "rvq" in values:

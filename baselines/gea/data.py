@@ -36,24 +36,33 @@ class _Ready:
 
     @property
     def nbytes(self) -> int:
-        return sum(sum(image.nbytes for image in (*seen.images, *seen.cells)) + 64 * len(seen.text) + 512 for seen in self.looks)
+        return sum(
+            sum(image.nbytes for image in (*seen.images, *seen.cells)) + 64 * len(seen.text) + 512
+            for seen in self.looks
+        )
 
 
 class Examples:
     """Draws examples: a domain by its weight, a task, then any of its steps."""
 
-    def __init__(self, folders: Sequence[Path], config: Config, words: Words, codec: ActionCodec) -> None:
+    def __init__(
+        self, folders: Sequence[Path], config: Config, words: Words, codec: ActionCodec
+    ) -> None:
         """Raises UserError when no domain with a weight has demonstrations, or a view that must be there is not."""
         self._config, self._words, self._codec = config, words, codec
         self._views = tuple(name.rstrip("?") for name in config.views)
         self._sets = [Demos(folder) for folder in folders]
-        self._tasks: dict[str, dict[str, list[tuple[int, int, int]]]] = defaultdict(lambda: defaultdict(list))
+        self._tasks: dict[str, dict[str, list[tuple[int, int, int]]]] = defaultdict(
+            lambda: defaultdict(list)
+        )
         for number, demos in enumerate(self._sets):
             for row in demos.rows:
                 if config.weights.get(row.domain, 0) > 0 and _weight(row.task, config.tasks) > 0:
                     self._tasks[row.domain][row.task].append((number, row.index, row.steps))
         if not self._tasks:
-            raise UserError(f"{', '.join(map(str, folders))}: no demonstrations of a domain that has a weight in the configuration")
+            raise UserError(
+                f"{', '.join(map(str, folders))}: no demonstrations of a domain that has a weight in the configuration"
+            )
         self._domains = sorted(self._tasks)
         weights = np.asarray([config.weights[domain] for domain in self._domains])
         self._chances = np.cumsum(weights / weights.sum())
@@ -63,7 +72,10 @@ class Examples:
             for task, rows in tasks.items()
         }
         self._names = {domain: list(tasks) for domain, tasks in self._tasks.items()}
-        self._shares = {domain: np.cumsum([_weight(name, config.tasks) for name in names]) for domain, names in self._names.items()}
+        self._shares = {
+            domain: np.cumsum([_weight(name, config.tasks) for name in names])
+            for domain, names in self._names.items()
+        }
         self._ready: dict[tuple[int, int], _Ready] = {}
         self._kept = 0
 
@@ -72,13 +84,25 @@ class Examples:
         """All steps of all demonstrations in use."""
         return int(sum(ends[-1] for ends in self._ends.values()))
 
-    def draw(self, rng: np.random.Generator, count: int) -> tuple[list[Prompt], list[tuple[int, ...]]]:
+    def draw(
+        self, rng: np.random.Generator, count: int
+    ) -> tuple[list[Prompt], list[tuple[int, ...]]]:
         """(prompts, answers)."""
         prompts, answers = [], []
         for _ in range(count):
-            domain = self._domains[min(int(np.searchsorted(self._chances, rng.random(), "right")), len(self._domains) - 1)]
+            domain = self._domains[
+                min(
+                    int(np.searchsorted(self._chances, rng.random(), "right")),
+                    len(self._domains) - 1,
+                )
+            ]
             shares = self._shares[domain]
-            task = self._names[domain][min(int(np.searchsorted(shares, rng.random() * shares[-1], "right")), len(shares) - 1)]
+            task = self._names[domain][
+                min(
+                    int(np.searchsorted(shares, rng.random() * shares[-1], "right")),
+                    len(shares) - 1,
+                )
+            ]
             ends = self._ends[domain, task]
             place = int(rng.integers(ends[-1]))
             episode = int(np.searchsorted(ends, place, "right"))
@@ -98,30 +122,55 @@ class Examples:
         learned = tuple(
             place - begin
             for place in range(begin, step)
-            if all(whole[: place - begin + 1]) and ready.said[place] == ready.said[step] and ready.done[place] == ready.answers[place]
+            if all(whole[: place - begin + 1])
+            and ready.said[place] == ready.said[step]
+            and ready.done[place] == ready.answers[place]
         )
-        return Prompt(ready.said[step], ready.looks[begin : step + 1], ready.done[begin:step], learned), ready.answers[step]
+        return Prompt(
+            ready.said[step], ready.looks[begin : step + 1], ready.done[begin:step], learned
+        ), ready.answers[step]
 
     def _prepare(self, number: int, index: int) -> _Ready:
         demo = self._sets[number].read(index, self._views)
         for name in self._config.views:
             if not name.endswith("?") and name not in demo.brief.observation:
-                raise UserError(f"{demo.row.task}: the demonstrations have no view {name!r}, which the configuration asks for")
+                raise UserError(
+                    f"{demo.row.task}: the demonstrations have no view {name!r}, which the configuration asks for"
+                )
         brief, spec = demo.brief, demo.brief.action
-        looks = tuple(look(brief, frame.observation, self._words, self._config, keep=False) for frame in demo.frames)
+        looks = tuple(
+            look(brief, frame.observation, self._words, self._config, keep=False)
+            for frame in demo.frames
+        )
         seen = [frame.observation for frame in demo.frames]
-        answers = [tuple(answer) for answer in self._codec.all_tokens(spec, [frame.action for frame in demo.frames], seen)]
-        other = [step for step, frame in enumerate(demo.frames) if not same(frame.action, frame.executed)]
+        answers = [
+            tuple(answer)
+            for answer in self._codec.all_tokens(
+                spec, [frame.action for frame in demo.frames], seen
+            )
+        ]
+        other = [
+            step for step, frame in enumerate(demo.frames) if not same(frame.action, frame.executed)
+        ]
         done = list(answers)
         if other:
-            executed = self._codec.all_tokens(spec, [demo.frames[step].executed for step in other], [seen[step] for step in other])
+            executed = self._codec.all_tokens(
+                spec, [demo.frames[step].executed for step in other], [seen[step] for step in other]
+            )
             for step, tokens in zip(other, executed):
                 done[step] = tuple(tokens)
         said: dict[str, tuple[int, ...]] = {}
         for frame in demo.frames:
             if frame.instruction not in said:
-                said[frame.instruction] = introduction(brief, frame.instruction, self._words, self._config)
-        ready = _Ready(tuple(said[frame.instruction] for frame in demo.frames), looks, tuple(done), tuple(answers))
+                said[frame.instruction] = introduction(
+                    brief, frame.instruction, self._words, self._config
+                )
+        ready = _Ready(
+            tuple(said[frame.instruction] for frame in demo.frames),
+            looks,
+            tuple(done),
+            tuple(answers),
+        )
         if self._kept < KEPT_BYTES:
             self._kept += ready.nbytes
             self._ready[number, index] = ready
@@ -144,7 +193,9 @@ def continuous_actions(folders: Sequence[Path], dims: int) -> np.ndarray:
     for folder in folders:
         for demo in _without_views(folder):
             if isinstance(demo.brief.action, Box):
-                found += [normalised(demo.brief.action, frame.action, dims) for frame in demo.frames]
+                found += [
+                    normalised(demo.brief.action, frame.action, dims) for frame in demo.frames
+                ]
     return np.stack(found) if found else np.zeros((0, dims), np.float32)
 
 
@@ -163,15 +214,30 @@ def texts(folders: Sequence[Path], config: Config) -> list[str]:
             if len(found) > TEXTS:
                 break
             brief = Demos.brief(row)
-            wordy = tuple(name for name, spec in brief.observation.items() if name in views and isinstance(spec, (Text, Texts, Elements)))
+            wordy = tuple(
+                name
+                for name, spec in brief.observation.items()
+                if name in views and isinstance(spec, (Text, Texts, Elements))
+            )
             demo = demos.read(row.index, wordy)
             spec = brief.action
             found.setdefault(f"{brief.simulator.partition(',')[0]}; {describe(spec)}")
-            found.setdefault(f"Body: {brief.embodiment}. Actions: {describe(spec)}. Simulator: {brief.simulator}. Cameras:")
+            found.setdefault(
+                f"Body: {brief.embodiment}. Actions: {describe(spec)}. Simulator: {brief.simulator}. Cameras:"
+            )
             if isinstance(spec, Discrete):
                 found.update(dict.fromkeys(spec.names))
             if isinstance(spec, UI):
-                found.update(dict.fromkeys([*spec.kinds, " at", " with", *(f" {number}" for number in range(config.screen))]))
+                found.update(
+                    dict.fromkeys(
+                        [
+                            *spec.kinds,
+                            " at",
+                            " with",
+                            *(f" {number}" for number in range(config.screen)),
+                        ]
+                    )
+                )
             for frame in demo.frames:
                 found.setdefault(f" Instruction: {frame.instruction}")
                 for name in wordy:
@@ -181,7 +247,9 @@ def texts(folders: Sequence[Path], config: Config) -> list[str]:
                     elif value and isinstance(value[0], str):
                         found.update(dict.fromkeys(value))
                     else:
-                        found.update(dict.fromkeys(f"{element.tag} {element.text}" for element in value))
+                        found.update(
+                            dict.fromkeys(f"{element.tag} {element.text}" for element in value)
+                        )
                 if isinstance(frame.action, str):
                     found.setdefault(frame.action)
     return list(found)

@@ -46,7 +46,10 @@ class Curves:
             self._writer.add_scalar(name, value, step)
         if time.monotonic() - self._said > SAY_S or step == total:
             self._said = time.monotonic()
-            self._say(f"step {step}/{total}  " + "  ".join(f"{name} {value:.4g}" for name, value in figures.items()))
+            self._say(
+                f"step {step}/{total}  "
+                + "  ".join(f"{name} {value:.4g}" for name, value in figures.items())
+            )
 
     def close(self) -> None:
         """Flush."""
@@ -69,15 +72,28 @@ class Learner:
     ) -> None:
         """`identity` is what a checkpoint must have been made with. `muon`: the matrices of the model's blocks are learned by Muon, in steps of the size
         of AdamW's (arXiv 2502.16982). Raises UserError when the folder holds another training."""
-        self.module, self._folder, self._clip, self._identity = module, folder, clip, json.loads(json.dumps(dict(identity)))
-        self._named = {name: weight for name, weight in module.named_parameters() if weight.requires_grad}
+        self.module, self._folder, self._clip, self._identity = (
+            module,
+            folder,
+            clip,
+            json.loads(json.dumps(dict(identity))),
+        )
+        self._named = {
+            name: weight for name, weight in module.named_parameters() if weight.requires_grad
+        }
         self._lr = lr
         inner, others = [], []
         for name, weight in self._named.items():
             (inner if muon and weight.ndim == 2 and ".layers." in name else others).append(weight)
-        self._optimizers: list[torch.optim.Optimizer] = [torch.optim.AdamW(others, lr=lr, weight_decay=weight_decay)]
+        self._optimizers: list[torch.optim.Optimizer] = [
+            torch.optim.AdamW(others, lr=lr, weight_decay=weight_decay)
+        ]
         if inner:
-            self._optimizers.append(torch.optim.Muon(inner, lr=lr, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw"))
+            self._optimizers.append(
+                torch.optim.Muon(
+                    inner, lr=lr, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw"
+                )
+            )
         self._saved = time.monotonic()
         self.step = 0
         self.extra: dict[str, Any] = {}
@@ -87,7 +103,9 @@ class Learner:
     def add(self, loss: Tensor) -> None:
         """A part of the next update's loss, whose graph is then let go. Raises FloatingPointError on a loss that is no number."""
         if not torch.isfinite(loss):
-            raise FloatingPointError(f"the loss is {loss.item()} at step {self.step}: lower the learning rate")
+            raise FloatingPointError(
+                f"the loss is {loss.item()} at step {self.step}: lower the learning rate"
+            )
         loss.backward()
 
     def learn(self, loss: Tensor, share: float = 1.0) -> float:
@@ -115,7 +133,13 @@ class Learner:
         making = self._folder / "new"
         shutil.rmtree(making, ignore_errors=True)
         making.mkdir(parents=True)
-        save_file({name: value.detach().cpu().contiguous().clone() for name, value in self._state().items()}, making / "model.safetensors")
+        save_file(
+            {
+                name: value.detach().cpu().contiguous().clone()
+                for name, value in self._state().items()
+            },
+            making / "model.safetensors",
+        )
         names = {id(weight): name for name, weight in self._named.items()}
         moments = {
             f"{kind}.{names[id(weight)]}": value.detach().cpu().float().contiguous().clone()
@@ -124,18 +148,29 @@ class Learner:
             for kind, value in state.items()
         }
         save_file(moments, making / "optimizer.safetensors")
-        (making / "state.json").write_text(json.dumps({"step": self.step, "identity": self._identity, "extra": self.extra}))
+        (making / "state.json").write_text(
+            json.dumps({"step": self.step, "identity": self._identity, "extra": self.extra})
+        )
         shutil.rmtree(fresh, ignore_errors=True)
         os.replace(making, fresh)
         for old in self._checkpoints()[:-1]:
             shutil.rmtree(old)
 
     def _checkpoints(self) -> list[Path]:
-        return sorted(self._folder.glob("step-*"), key=lambda path: int(path.name.partition("-")[2]))
+        return sorted(
+            self._folder.glob("step-*"), key=lambda path: int(path.name.partition("-")[2])
+        )
 
     def _state(self) -> dict[str, Tensor]:
-        buffers = {name: value for name, value in self.module.named_buffers() if name in self.module.state_dict()}
-        return {**self._named, **{name: value for name, value in buffers.items() if "model." not in name}}
+        buffers = {
+            name: value
+            for name, value in self.module.named_buffers()
+            if name in self.module.state_dict()
+        }
+        return {
+            **self._named,
+            **{name: value for name, value in buffers.items() if "model." not in name},
+        }
 
     def _restore(self) -> None:
         found = self._checkpoints()
@@ -151,10 +186,20 @@ class Learner:
         self.step, self.extra = state["step"], state["extra"]
         self.module.load_state_dict(load_file(found[-1] / "model.safetensors"), strict=False)
         moments = load_file(found[-1] / "optimizer.safetensors")
-        owner = {id(weight): optimizer for optimizer in self._optimizers for group in optimizer.param_groups for weight in group["params"]}
+        owner = {
+            id(weight): optimizer
+            for optimizer in self._optimizers
+            for group in optimizer.param_groups
+            for weight in group["params"]
+        }
         for name, weight in self._named.items():
-            kinds = {key.partition(".")[0]: value for key, value in moments.items() if key.partition(".")[2] == name}
+            kinds = {
+                key.partition(".")[0]: value
+                for key, value in moments.items()
+                if key.partition(".")[2] == name
+            }
             if kinds:
                 owner[id(weight)].state[weight] = {
-                    kind: value.to(weight.device) if kind != "step" else value for kind, value in kinds.items()
+                    kind: value.to(weight.device) if kind != "step" else value
+                    for kind, value in kinds.items()
                 }

@@ -25,13 +25,17 @@ class Llama(nn.Module):
         self.embed_tokens = nn.Embedding(words, width)
         self.layers = nn.ModuleList(_Block(width, heads, mlp) for _ in range(layers))
         self.norm = _Norm(width)
-        turns = 1 / THETA ** (torch.arange(0, width // heads, 2, dtype=torch.float32) / (width // heads))
+        turns = 1 / THETA ** (
+            torch.arange(0, width // heads, 2, dtype=torch.float32) / (width // heads)
+        )
         self.register_buffer("turns", torch.cat([turns, turns]), persistent=False)
         for module in self.modules():
             if isinstance(module, (nn.Linear, nn.Embedding)):
                 nn.init.normal_(module.weight, std=INITIAL)
 
-    def forward(self, embeds: Tensor, mask: Tensor, positions: Tensor, past: Past | None = None) -> Tensor:
+    def forward(
+        self, embeds: Tensor, mask: Tensor, positions: Tensor, past: Past | None = None
+    ) -> Tensor:
         """Hidden states (B, T, width) of `embeds` (B, T, width) behind what `past` holds, to which their keys and values are added.
 
         `mask` (B, L + T): 1 where something stands; `positions` (B, T).
@@ -73,8 +77,17 @@ class _Block(nn.Module):
         self.input_layernorm = _Norm(width)
         self.post_attention_layernorm = _Norm(width)
 
-    def forward(self, hidden: Tensor, rotation: tuple[Tensor, Tensor], allowed: Tensor | None, past: Past | None, number: int) -> Tensor:
-        hidden = hidden + self.self_attn(self.input_layernorm(hidden), rotation, allowed, past, number)
+    def forward(
+        self,
+        hidden: Tensor,
+        rotation: tuple[Tensor, Tensor],
+        allowed: Tensor | None,
+        past: Past | None,
+        number: int,
+    ) -> Tensor:
+        hidden = hidden + self.self_attn(
+            self.input_layernorm(hidden), rotation, allowed, past, number
+        )
         return hidden + self.mlp(self.post_attention_layernorm(hidden))
 
 
@@ -82,19 +95,36 @@ class _Attention(nn.Module):
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
         self._heads = heads
-        self.q_proj, self.k_proj, self.v_proj, self.o_proj = (nn.Linear(width, width, bias=False) for _ in range(4))
+        self.q_proj, self.k_proj, self.v_proj, self.o_proj = (
+            nn.Linear(width, width, bias=False) for _ in range(4)
+        )
 
-    def forward(self, hidden: Tensor, rotation: tuple[Tensor, Tensor], allowed: Tensor | None, past: Past | None, number: int) -> Tensor:
+    def forward(
+        self,
+        hidden: Tensor,
+        rotation: tuple[Tensor, Tensor],
+        allowed: Tensor | None,
+        past: Past | None,
+        number: int,
+    ) -> Tensor:
         shape = (*hidden.shape[:2], self._heads, -1)
-        queries, keys, values = (part(hidden).view(shape).transpose(1, 2) for part in (self.q_proj, self.k_proj, self.v_proj))
+        queries, keys, values = (
+            part(hidden).view(shape).transpose(1, 2)
+            for part in (self.q_proj, self.k_proj, self.v_proj)
+        )
         queries, keys = _turned(queries, rotation), _turned(keys, rotation)
         if past is not None:
             if number < len(past):
-                keys, values = torch.cat([past[number][0], keys], 2), torch.cat([past[number][1], values], 2)
+                keys, values = (
+                    torch.cat([past[number][0], keys], 2),
+                    torch.cat([past[number][1], values], 2),
+                )
                 past[number] = keys, values
             else:
                 past.append((keys, values))
-        mixed = F.scaled_dot_product_attention(queries, keys, values, allowed, is_causal=allowed is None and queries.shape[2] > 1)
+        mixed = F.scaled_dot_product_attention(
+            queries, keys, values, allowed, is_causal=allowed is None and queries.shape[2] > 1
+        )
         return self.o_proj(mixed.transpose(1, 2).flatten(2))
 
 

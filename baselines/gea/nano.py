@@ -47,7 +47,9 @@ class Nano(Backbone):
 
     def see(self, images: Sequence[np.ndarray]) -> tuple[list[Tensor], list[Any]]:
         """Sixteen rows of a picture of 64 px."""
-        pixels = torch.as_tensor(np.stack(images), device=self.device).movedim(-1, 1).float() / 127.5 - 1
+        pixels = (
+            torch.as_tensor(np.stack(images), device=self.device).movedim(-1, 1).float() / 127.5 - 1
+        )
         rows = self.eye_out(self.eyes(pixels).movedim(1, 2)) + self.eye_place
         return list(rows), [None] * len(images)
 

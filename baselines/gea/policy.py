@@ -93,7 +93,9 @@ class Policy(nn.Module):
         where = Path(folder)
         config = Config.load(where)
         if not (where / FILE).is_file():
-            raise UserError(f"{folder} has no {FILE}: bench train gea --stage sft --data DATA --out {folder}")
+            raise UserError(
+                f"{folder} has no {FILE}: bench train gea --stage sft --data DATA --out {folder}"
+            )
         policy = cls.new(config, where, device)
         policy.restore(where / FILE)
         return policy.eval()
@@ -106,16 +108,26 @@ class Policy(nn.Module):
     def save(self, file: Path) -> None:
         """Write model.safetensors, in one step."""
         temporary = file.with_suffix(".new")
-        save_file({name: value.detach().cpu().contiguous().clone() for name, value in self.kept().items()}, temporary)
+        save_file(
+            {
+                name: value.detach().cpu().contiguous().clone()
+                for name, value in self.kept().items()
+            },
+            temporary,
+        )
         temporary.chmod(0o644)  # safetensors writes for the owner alone
         os.replace(temporary, file)
 
     def restore(self, file: Path) -> None:
         """Take weights from a file. Raises UserError when they are of another model."""
         found, wanted = load_file(file), self.kept()
-        wrong = sorted(found.keys() ^ wanted.keys()) or [name for name in wanted if wanted[name].shape != found[name].shape]
+        wrong = sorted(found.keys() ^ wanted.keys()) or [
+            name for name in wanted if wanted[name].shape != found[name].shape
+        ]
         if wrong:
-            raise UserError(f"{file} holds another model than its {Path(file).parent}/config.json describes: {wrong[0]}")
+            raise UserError(
+                f"{file} holds another model than its {Path(file).parent}/config.json describes: {wrong[0]}"
+            )
         self.load_state_dict(found, strict=False)
 
     # Acting
@@ -134,11 +146,15 @@ class Policy(nn.Module):
         batch = backbone.lay_out(prompts)
         positions = backbone.positions(batch)
         known, past = self._introduced(prompts)
-        hidden, past = backbone.lm(backbone.embeds(batch)[:, known:], batch.mask, positions[..., known:], past)
+        hidden, past = backbone.lm(
+            backbone.embeds(batch)[:, known:], batch.mask, positions[..., known:], past
+        )
         ends = hidden[:, -1]
         values = self.value(ends).cpu().numpy()
         following = positions.movedim(-2, 0).reshape(len(prompts), -1).amax(1) + 1
-        rows = [_Row(grammar, self.config.answer_tokens, backbone.words.eos) for grammar in grammars]
+        rows = [
+            _Row(grammar, self.config.answer_tokens, backbone.words.eos) for grammar in grammars
+        ]
         mask, done = batch.mask, 0
         logits = backbone.logits(ends)
         while True:
@@ -172,7 +188,9 @@ class Policy(nn.Module):
                 self._kept.clear()
             ids = torch.tensor([said], device=backbone.device)
             places = torch.arange(len(said), device=ids.device)[None]
-            self._kept[said] = backbone.lm(backbone.embed_tokens(ids), torch.ones_like(ids), places, backbone.new_past())[1]
+            self._kept[said] = backbone.lm(
+                backbone.embed_tokens(ids), torch.ones_like(ids), places, backbone.new_past()
+            )[1]
         return len(said), list(self._kept[said])
 
     def train(self, mode: bool = True) -> Policy:
@@ -188,21 +206,31 @@ class Policy(nn.Module):
 
     def precision(self) -> torch.autocast:
         """As the configuration says: matrices are multiplied in bfloat16, or as they are."""
-        return torch.autocast(self.backbone.device.type, torch.bfloat16, enabled=self.config.mixed_precision)
+        return torch.autocast(
+            self.backbone.device.type, torch.bfloat16, enabled=self.config.mixed_precision
+        )
 
     def sft_loss(self, prompts: Sequence[Prompt], answers: Sequence[Sequence[int]]) -> Tensor:
         """Cross-entropy of the answers' tokens alone, over all tokens there are; computed in parts of like length."""
         losses, count = [], 0
         for part in alike(prompts, PARTS):
             with self.precision():
-                hidden, batch = self.backbone.hidden([prompts[number] for number in part], [answers[number] for number in part])
+                hidden, batch = self.backbone.hidden(
+                    [prompts[number] for number in part], [answers[number] for number in part]
+                )
             targets = batch.targets[:, 1:]
             learned = targets != IGNORED
-            losses.append(F.cross_entropy(self.backbone.logits(hidden[:, :-1][learned]), targets[learned], reduction="sum"))
+            losses.append(
+                F.cross_entropy(
+                    self.backbone.logits(hidden[:, :-1][learned]), targets[learned], reduction="sum"
+                )
+            )
             count += int(learned.sum())
         return torch.stack(losses).sum() / count
 
-    def evaluate(self, prompts: Sequence[Prompt], choices: Sequence[Choice]) -> tuple[Tensor, Tensor, Tensor]:
+    def evaluate(
+        self, prompts: Sequence[Prompt], choices: Sequence[Choice]
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """(log-probability of each answer among what was allowed, entropy as a share of its largest, values (B, domains))."""
         with self.precision():
             logits, hidden = self.backbone(prompts, [choice.tokens for choice in choices])
@@ -213,7 +241,9 @@ class Policy(nn.Module):
             for place, (token, allowed) in enumerate(zip(choice.tokens, choice.allowed)):
                 if allowed is None:
                     continue
-                logs = logits[number, place, torch.from_numpy(allowed).to(logits.device)].log_softmax(-1)
+                logs = logits[
+                    number, place, torch.from_numpy(allowed).to(logits.device)
+                ].log_softmax(-1)
                 total = total + logs[int(np.searchsorted(allowed, token))]
                 entropy = entropy - (logs.exp() * logs).sum() / np.log(len(allowed))
                 count += 1
@@ -244,7 +274,10 @@ class Policy(nn.Module):
 def alike(prompts: Sequence[Prompt], parts: int) -> list[np.ndarray]:
     """The numbers of prompts in parts of like length: what is padded is computed too."""
     order = sorted(
-        range(len(prompts)), key=lambda number: len(prompts[number].text) + sum(len(seen.text) for seen in prompts[number].looks)
+        range(len(prompts)),
+        key=lambda number: (
+            len(prompts[number].text) + sum(len(seen.text) for seen in prompts[number].looks)
+        ),
     )
     return np.array_split(order, min(parts, len(order)))
 
@@ -273,7 +306,13 @@ class _Row:
 
     def choose(self, logits: Tensor, rng: np.random.Generator | None) -> None:
         """Take the next token, and all behind it that have no alternative."""
-        logs = logits[torch.from_numpy(self._allowed).to(logits.device)].log_softmax(-1).cpu().numpy().astype(np.float64)
+        logs = (
+            logits[torch.from_numpy(self._allowed).to(logits.device)]
+            .log_softmax(-1)
+            .cpu()
+            .numpy()
+            .astype(np.float64)
+        )
         if rng is None:
             place = int(logs.argmax())
         else:

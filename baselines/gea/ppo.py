@@ -61,7 +61,9 @@ class _Path:
     ended: bool = False
 
 
-def advantages(rewards: np.ndarray, values: np.ndarray, following: float, gamma: float, decay: float) -> np.ndarray:
+def advantages(
+    rewards: np.ndarray, values: np.ndarray, following: float, gamma: float, decay: float
+) -> np.ndarray:
     """Generalised advantages (arXiv 1506.02438, equation 16) of one stretch of an episode: float64 (T,) each; `following` is the value behind
     its last step, 0 where the episode ended there."""
     after = np.append(values[1:], following)
@@ -89,24 +91,37 @@ class _Explorer(Agent):
         for turn, prompt, choice in zip(turns, prompts, choices):
             path = self._paths[turn.episode]
             path.steps.append(Transition(prompt, choice, path.domain))
-        return [self._policy.codec.action(turn.brief.action, choice.tokens) for turn, choice in zip(turns, choices)]
+        return [
+            self._policy.codec.action(turn.brief.action, choice.tokens)
+            for turn, choice in zip(turns, choices)
+        ]
 
 
 class Rollouts:
     """Plays suites for ever, lane by lane, each for as many decisions as any other, its tasks as often as one another; gives back stretches of
     episodes. It is also the lanes' feed, and watches their rewards."""
 
-    def __init__(self, policy: Policy, suites: Sequence[Sequence[Task]], seed: int, state: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        suites: Sequence[Sequence[Task]],
+        seed: int,
+        state: Mapping[str, Any] | None = None,
+    ) -> None:
         """`suites`: the tasks of each; `state`: to go on from. Raises UserError where a task cannot run here."""
         self._policy, self._seed = policy, seed
         self._number: int = state["number"] if state else 0
-        self._ended: list[list[int]] = [list(each) for each in state["ended"]] if state else [[0, 0] for _ in suites]
+        self._ended: list[list[int]] = (
+            [list(each) for each in state["ended"]] if state else [[0, 0] for _ in suites]
+        )
         """Of each suite, how many episodes have ended, and their decisions."""
         self._suites = [[training_task(task) for task in tasks] for tasks in suites]
         for task in (task for tasks in self._suites for task in tasks):
             missing = load_adapter(task.adapter).missing(task)
             if missing is not None:
-                raise UserError(f"{task.id} cannot run here: {missing.reason}; {missing.remedy}, or leave it out with --tasks")
+                raise UserError(
+                    f"{task.id} cannot run here: {missing.reason}; {missing.remedy}, or leave it out with --tasks"
+                )
         self._paths: dict[str, _Path] = {}
         self._over: list[_Path] = []
         self.finished: list[Outcome] = []
@@ -117,15 +132,28 @@ class Rollouts:
         asking = LocalAgent(self._agent, watch, 3600.0)
         reads, history = self._agent.reads, self._agent.history
         lanes = policy.config.lanes
-        self._lanes = Lanes(asking, reads, history, lanes=lanes, groups=1, watch=watch, report=self._report, watching=self)
+        self._lanes = Lanes(
+            asking,
+            reads,
+            history,
+            lanes=lanes,
+            groups=1,
+            watch=watch,
+            report=self._report,
+            watching=self,
+        )
 
     def take(self, held: Sequence[str]) -> tuple[int, Case]:
         """The next case, under its suite's number: a task drawn anew, and a training seed that was not played yet."""
         self._number += 1
         rng = stream(self._seed, "rollouts", step=self._number)
         # The shorter a suite's episodes, the more of them.
-        chances = np.cumsum([(episodes + 1) / (decisions + FIRST_GUESS) for episodes, decisions in self._ended])
-        suite = min(int(np.searchsorted(chances, rng.random() * chances[-1], "right")), len(chances) - 1)
+        chances = np.cumsum(
+            [(episodes + 1) / (decisions + FIRST_GUESS) for episodes, decisions in self._ended]
+        )
+        suite = min(
+            int(np.searchsorted(chances, rng.random() * chances[-1], "right")), len(chances) - 1
+        )
         task = self._suites[suite][int(rng.integers(len(self._suites[suite])))]
         return suite, Case(task, training_seed(task, 0, self._seed * 100_000 + self._number))
 
@@ -150,22 +178,30 @@ class Rollouts:
 
     def _report(self, outcome: Outcome) -> None:
         if outcome.result is None:
-            raise UserError(f"a task cannot be played: {outcome.missing.reason if outcome.missing else 'unknown'}")
+            raise UserError(
+                f"a task cannot be played: {outcome.missing.reason if outcome.missing else 'unknown'}"
+            )
         if outcome.result.status == "agent_error":
             raise RuntimeError(f"{outcome.result.task}: {outcome.result.error}")
         self._failed = self._failed + 1 if outcome.result.status == "error" else 0
         if self._failed > MOST_FAILURES:
-            raise RuntimeError(f"{self._failed} episodes in a row failed; the last one, {outcome.result.task}: {outcome.result.error}")
+            raise RuntimeError(
+                f"{self._failed} episodes in a row failed; the last one, {outcome.result.task}: {outcome.result.error}"
+            )
         self.finished.append(outcome)
 
     def collect(self, count: int) -> list[tuple[list[Transition], Transition | None]]:
         """Stretches with `count` decisions or more in all; behind each the decision that follows, None where the episode ended."""
         while sum(self._known()) < count:
             self._lanes.turn(self)
-        stretches: list[tuple[list[Transition], Transition | None]] = [(path.steps, None) for path in self._over]
+        stretches: list[tuple[list[Transition], Transition | None]] = [
+            (path.steps, None) for path in self._over
+        ]
         self._over = []
         for path in self._paths.values():
-            if len(path.steps) > 1:  # the last one's reward is not known yet: it begins the next stretch
+            if (
+                len(path.steps) > 1
+            ):  # the last one's reward is not known yet: it begins the next stretch
                 stretches.append((path.steps[:-1], path.steps[-1]))
                 path.steps = path.steps[-1:]
         return [stretch for stretch in stretches if stretch[0]]
@@ -199,28 +235,53 @@ class _Lesson:
     target: float
 
 
-def _weigh(policy: Policy, stretches: Sequence[tuple[list[Transition], Transition | None]]) -> tuple[list[_Lesson], float]:
+def _weigh(
+    policy: Policy, stretches: Sequence[tuple[list[Transition], Transition | None]]
+) -> tuple[list[_Lesson], float]:
     """Advantages in units of PopArt's deviation, targets normalised by the moments after these returns; and the mean reward."""
     config = policy.config
-    mean, deviation = policy.mean.cpu().numpy().astype(np.float64), policy.deviation().cpu().numpy().astype(np.float64)
+    mean, deviation = (
+        policy.mean.cpu().numpy().astype(np.float64),
+        policy.deviation().cpu().numpy().astype(np.float64),
+    )
     kept: list[Transition] = []
     gains: list[float] = []
     returns: list[float] = []
     for steps, following in stretches:
         domain = steps[0].domain
-        values = np.asarray([each.choice.values[domain] for each in steps], np.float64) * deviation[domain] + mean[domain]
-        behind = 0.0 if following is None else float(following.choice.values[domain]) * deviation[domain] + mean[domain]
-        found = advantages(np.asarray([each.reward for each in steps]), values, float(behind), config.gamma, config.gae)
+        values = (
+            np.asarray([each.choice.values[domain] for each in steps], np.float64)
+            * deviation[domain]
+            + mean[domain]
+        )
+        behind = (
+            0.0
+            if following is None
+            else float(following.choice.values[domain]) * deviation[domain] + mean[domain]
+        )
+        found = advantages(
+            np.asarray([each.reward for each in steps]),
+            values,
+            float(behind),
+            config.gamma,
+            config.gae,
+        )
         kept += steps
         gains += (found / deviation[domain]).tolist()
         returns += (found + values).tolist()
     domains = torch.tensor([each.domain for each in kept], device=policy.mean.device)
-    policy.follow_returns(torch.tensor(returns, dtype=torch.float32, device=policy.mean.device), domains)
+    policy.follow_returns(
+        torch.tensor(returns, dtype=torch.float32, device=policy.mean.device), domains
+    )
     mean, deviation = policy.mean.cpu().numpy(), policy.deviation().cpu().numpy()
     spread = float(np.std(gains)) + 1e-8
     centre = float(np.mean(gains))
     lessons = [
-        _Lesson(each, (gain - centre) / spread, (value - float(mean[each.domain])) / float(deviation[each.domain]))
+        _Lesson(
+            each,
+            (gain - centre) / spread,
+            (value - float(mean[each.domain])) / float(deviation[each.domain]),
+        )
         for each, gain, value in zip(kept, gains, returns)
     ]
     return lessons, float(np.mean([each.reward for each in kept]))
@@ -229,8 +290,12 @@ def _weigh(policy: Policy, stretches: Sequence[tuple[list[Transition], Transitio
 def _loss(policy: Policy, lessons: Sequence[_Lesson], of: int) -> tuple[Tensor, dict[str, float]]:
     """The part that these have in the loss of a minibatch of `of`, and in its figures."""
     config = policy.config
-    now, entropy, values = policy.evaluate([each.transition.prompt for each in lessons], [each.transition.choice for each in lessons])
-    before = torch.tensor([each.transition.choice.log_probability for each in lessons], device=now.device)
+    now, entropy, values = policy.evaluate(
+        [each.transition.prompt for each in lessons], [each.transition.choice for each in lessons]
+    )
+    before = torch.tensor(
+        [each.transition.choice.log_probability for each in lessons], device=now.device
+    )
     gain = torch.tensor([each.advantage for each in lessons], device=now.device)
     ratio = (now - before).exp()
     clipped = ratio.clamp(1 - config.clip_ratio, 1 + config.clip_ratio)
@@ -245,7 +310,11 @@ def _loss(policy: Policy, lessons: Sequence[_Lesson], of: int) -> tuple[Tensor, 
         targets = torch.tensor([each.target for each in lessons], device=now.device)
         parts["rl/value"] = 0.5 * (values.gather(1, domains[:, None])[:, 0] - targets) ** 2
     means = {name: part.sum() / of for name, part in parts.items()}
-    loss = means["rl/policy"] + config.value * means.get("rl/value", 0.0) - config.entropy * means["rl/entropy"]
+    loss = (
+        means["rl/policy"]
+        + config.value * means.get("rl/value", 0.0)
+        - config.entropy * means["rl/entropy"]
+    )
     return loss, {name: mean.item() for name, mean in means.items()}
 
 
@@ -254,16 +323,27 @@ def rl(job: Job, say: Callable[[str], None]) -> None:
     if not job.tasks:
         raise UserError("--stage rl plays: name suites with --suite")
     if not job.data and job.config.sft_share:
-        raise UserError("--stage rl keeps a share of the SFT loss: name demonstrations with --data, or --set sft_share=0")
+        raise UserError(
+            "--stage rl keeps a share of the SFT loss: name demonstrations with --data, or --set sft_share=0"
+        )
     if not job.steps:
         raise UserError("--stage rl needs --steps: how many steps it may play")
     folder = job.out / TRAINING / "rl"
     policy, added = _begin(job)
     config = policy.config
-    examples = Examples(job.data, config, policy.backbone.words, policy.codec) if config.sft_share else None
-    learner = Learner(policy, folder, config.rl_lr, config.weight_decay, config.clip, identity("rl", job))
+    examples = (
+        Examples(job.data, config, policy.backbone.words, policy.codec)
+        if config.sft_share
+        else None
+    )
+    learner = Learner(
+        policy, folder, config.rl_lr, config.weight_decay, config.clip, identity("rl", job)
+    )
     played = int(learner.extra.get("played", 0))
-    suites = {suite.name: [task for of, task in job.tasks if of.name == suite.name] for suite, _ in job.tasks}
+    suites = {
+        suite.name: [task for of, task in job.tasks if of.name == suite.name]
+        for suite, _ in job.tasks
+    }
     rollouts = Rollouts(policy, list(suites.values()), job.seed, learner.extra.get("rollouts"))
     curves = Curves(job.out / TRAINING / "curves", say)
     try:
@@ -273,7 +353,9 @@ def rl(job: Job, say: Callable[[str], None]) -> None:
             alone = played < config.critic_first
             share = 1.0
             if config.rl_falls and not alone:
-                share = cosine(played - config.critic_first, job.steps - config.critic_first, config.warmup)
+                share = cosine(
+                    played - config.critic_first, job.steps - config.critic_first, config.warmup
+                )
             played += len(lessons)
             policy.train()
             figures = {}
@@ -299,24 +381,35 @@ def _successes(outcomes: Sequence[Outcome]) -> dict[str, float]:
     families: dict[str, list[bool]] = {}
     for result in (outcome.result for outcome in outcomes if outcome.result is not None):
         families.setdefault(result.task.partition("/")[0], []).append(bool(result.success))
-    return {f"success/{family}": float(np.mean(found)) for family, found in sorted(families.items())}
+    return {
+        f"success/{family}": float(np.mean(found)) for family, found in sorted(families.items())
+    }
 
 
 def _update(
-    policy: Policy, learner: Learner, lessons: Sequence[_Lesson], examples: Examples | None, seed: int, share: float
+    policy: Policy,
+    learner: Learner,
+    lessons: Sequence[_Lesson],
+    examples: Examples | None,
+    seed: int,
+    share: float,
 ) -> dict[str, float]:
     config = policy.config
     figures: defaultdict[str, float] = defaultdict(float)
     for _ in range(config.epochs):
         rng = stream(seed, "update", step=learner.step)
-        for part in np.array_split(rng.permutation(len(lessons)), min(config.minibatches, len(lessons))):
+        for part in np.array_split(
+            rng.permutation(len(lessons)), min(config.minibatches, len(lessons))
+        ):
             figures = defaultdict(float)
             if examples is not None:
                 imitation = policy.sft_loss(*examples.draw(rng, min(config.batch, len(part))))
                 learner.add(config.sft_share * imitation)
                 figures["rl/sft"] = imitation.item()
             chosen = [lessons[place] for place in part]
-            for few in alike([each.transition.prompt for each in chosen], -(-len(chosen) // config.at_once)):
+            for few in alike(
+                [each.transition.prompt for each in chosen], -(-len(chosen) // config.at_once)
+            ):
                 loss, means = _loss(policy, [chosen[place] for place in few], len(chosen))
                 learner.add(loss)
                 for name, mean in means.items():
@@ -325,15 +418,21 @@ def _update(
     return figures
 
 
-def _update_critic(policy: Policy, learner: Learner, lessons: Sequence[_Lesson], seed: int) -> dict[str, float]:
+def _update_critic(
+    policy: Policy, learner: Learner, lessons: Sequence[_Lesson], seed: int
+) -> dict[str, float]:
     """The critic alone, from the hidden states of a policy that does not move meanwhile."""
     rng = stream(seed, "critic", step=learner.step)
-    hidden = torch.from_numpy(np.stack([each.transition.choice.hidden for each in lessons])).to(policy.mean.device)
+    hidden = torch.from_numpy(np.stack([each.transition.choice.hidden for each in lessons])).to(
+        policy.mean.device
+    )
     domains = torch.tensor([each.transition.domain for each in lessons], device=hidden.device)
     targets = torch.tensor([each.target for each in lessons], device=hidden.device)
     figures: dict[str, float] = {}
     for _ in range(CRITIC_EPOCHS):
-        for part in np.array_split(rng.permutation(len(lessons)), min(policy.config.minibatches, len(lessons))):
+        for part in np.array_split(
+            rng.permutation(len(lessons)), min(policy.config.minibatches, len(lessons))
+        ):
             values = policy.value(hidden[part]).gather(1, domains[part, None])[:, 0]
             loss = 0.5 * ((values - targets[part]) ** 2).mean()
             learner.learn(loss, CRITIC_RATE)

@@ -39,7 +39,9 @@ class Pretrained(Backbone):
             ) from None
         family = whole.config.model_type
         if family not in ("llava_onevision", "qwen2_vl"):
-            raise UserError(f"the backbone {config.backbone!r} is a {family}; llava_onevision and qwen2_vl are known here, and nano")
+            raise UserError(
+                f"the backbone {config.backbone!r} is a {family}; llava_onevision and qwen2_vl are known here, and nano"
+            )
         width = whole.config.get_text_config().hidden_size
         super().__init__(config, width, codes)
         self.__dict__["_lora"] = None  # not a submodule: it holds the same model
@@ -99,7 +101,10 @@ class Pretrained(Backbone):
                 alone = len(views) == 1
                 views, sizes = (views * 2, sizes.repeat(2, 1)) if alone else (views, sizes)
                 done = self._inner.get_image_features(
-                    torch.stack(views), sizes, batch_num_images=torch.tensor([len(views)]), return_dict=True
+                    torch.stack(views),
+                    sizes,
+                    batch_num_images=torch.tensor([len(views)]),
+                    return_dict=True,
                 )
                 rows = list(done.pooler_output)[: len(images)]
                 return [each.reshape(-1, self.width) for each in rows], [None] * len(images)
@@ -112,15 +117,23 @@ class Pretrained(Backbone):
         if self._tiles:
             return super().positions(batch)
         pictures = batch.kinds == 1
-        ids = batch.ids.masked_fill(pictures, self._image_token).masked_fill(batch.ids >= self.words.size, 0)
+        ids = batch.ids.masked_fill(pictures, self._image_token).masked_fill(
+            batch.ids >= self.words.size, 0
+        )
         grids = torch.stack(batch.grids) if batch.grids else None
-        found, _ = self._inner.get_rope_index(ids, pictures.int(), image_grid_thw=grids, attention_mask=batch.mask)
+        found, _ = self._inner.get_rope_index(
+            ids, pictures.int(), image_grid_thw=grids, attention_mask=batch.mask
+        )
         return found
 
     def lm(self, embeds: Tensor, mask: Tensor, positions: Tensor, past: Any) -> tuple[Tensor, Any]:
         """One pass of the language model."""
         done = self._inner.language_model(
-            inputs_embeds=embeds, attention_mask=mask, position_ids=positions, past_key_values=past, use_cache=past is not None
+            inputs_embeds=embeds,
+            attention_mask=mask,
+            position_ids=positions,
+            past_key_values=past,
+            use_cache=past is not None,
         )
         return done.last_hidden_state, done.past_key_values
 

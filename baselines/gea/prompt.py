@@ -46,10 +46,14 @@ class Prompt:
     """Which of these answers are learned too: the expert's, given to what will be seen so when they are asked for."""
 
 
-def look(brief: Brief, observation: Mapping[str, Any], words: Words, config: Config, *, keep: bool = True) -> Look:
+def look(
+    brief: Brief, observation: Mapping[str, Any], words: Words, config: Config, *, keep: bool = True
+) -> Look:
     """What of an observation the model takes; `keep`: with the observation itself."""
     images, cells, numbers, text = [], [], [], []
-    for name in (view.rstrip("?") for view in config.views):  # in this order, wherever the observation comes from
+    for name in (
+        view.rstrip("?") for view in config.views
+    ):  # in this order, wherever the observation comes from
         if name not in observation:
             continue
         spec, value = brief.observation[name], observation[name]
@@ -87,7 +91,9 @@ def _scaled(spec: Box | Discrete | MultiDiscrete, value: Any) -> np.ndarray:
     low, high = (limit.astype(np.float64).reshape(-1) for limit in spec.bounds())
     bounded = np.isfinite(low) & np.isfinite(high) & (high > low)
     width = np.where(bounded, high - low, 2.0)
-    return np.where(bounded, 2 * (flat - np.where(bounded, low, 0.0)) / width - 1, flat).astype(np.float32)
+    return np.where(bounded, 2 * (flat - np.where(bounded, low, 0.0)) / width - 1, flat).astype(
+        np.float32
+    )
 
 
 def _screen(elements: Sequence[Any], action: ActionSpec, blocks: int) -> str:
@@ -110,11 +116,16 @@ def introduction(brief: Brief, instruction: str, words: Words, config: Config) -
     spare = config.prompt_tokens - len(said)
     if config.full_prompt:
         cameras = "; ".join(
-            f"{name}, {spec.meaning}" for name, spec in brief.observation.items() if isinstance(spec, Box) and is_image(name, spec)
+            f"{name}, {spec.meaning}"
+            for name, spec in brief.observation.items()
+            if isinstance(spec, Box) and is_image(name, spec)
         )
         about = f"Body: {brief.embodiment}. Actions: {describe(brief.action)}. Simulator: {brief.simulator}. Cameras: {cameras or 'none'}."
     else:
-        about, spare = f"{brief.simulator.partition(',')[0]}; {describe(brief.action)}", min(spare, config.about_tokens)
+        about, spare = (
+            f"{brief.simulator.partition(',')[0]}; {describe(brief.action)}",
+            min(spare, config.about_tokens),
+        )
     begin = [words.bos] if words.bos is not None else []
     return (*begin, *words.encode(about)[:spare], *said)
 

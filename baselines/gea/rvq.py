@@ -46,7 +46,9 @@ def denormalised(spec: Box, values: np.ndarray) -> np.ndarray:
     n = len(given)
     low, high = (limit.astype(np.float64).reshape(-1) for limit in spec.bounds())
     bounded = (np.isfinite(low) & np.isfinite(high))[:n]
-    inside = np.where(bounded, low[:n], 0.0) + (given + 1) / 2 * np.where(bounded, (high - low)[:n], 1.0)
+    inside = np.where(bounded, low[:n], 0.0) + (given + 1) / 2 * np.where(
+        bounded, (high - low)[:n], 1.0
+    )
     squashed = np.clip(given, -0.999, 0.999)
     flat[:n] = np.where(bounded, inside, squashed / (1 - np.abs(squashed)))
     if np.dtype(spec.dtype).kind in "iu":
@@ -86,22 +88,33 @@ class ActionTokenizer(nn.Module):
     @torch.no_grad()
     def decode(self, codes: Sequence[Sequence[int]] | np.ndarray) -> np.ndarray:
         """float32 (N, dims)."""
-        indices = torch.as_tensor(np.asarray(codes, np.int64), device=next(self.parameters()).device)
-        return np.asarray(self.decoder(self.quantiser.get_output_from_indices(indices)).float().cpu(), np.float32)
+        indices = torch.as_tensor(
+            np.asarray(codes, np.int64), device=next(self.parameters()).device
+        )
+        return np.asarray(
+            self.decoder(self.quantiser.get_output_from_indices(indices)).float().cpu(), np.float32
+        )
 
     def _on(self, actions: np.ndarray) -> Tensor:
-        return torch.as_tensor(np.asarray(actions, np.float32), device=next(self.parameters()).device)
+        return torch.as_tensor(
+            np.asarray(actions, np.float32), device=next(self.parameters()).device
+        )
 
     def save(self, folder: Path) -> None:
         """Write actions.safetensors."""
-        save_file({name: value.contiguous().clone() for name, value in self.state_dict().items()}, folder / FILE)
+        save_file(
+            {name: value.contiguous().clone() for name, value in self.state_dict().items()},
+            folder / FILE,
+        )
         (folder / FILE).chmod(0o644)
 
     @classmethod
     def load(cls, folder: Path, config: RVQConfig) -> ActionTokenizer:
         """What `save` wrote, ready to use. Raises UserError when there is none."""
         if not (folder / FILE).is_file():
-            raise UserError(f"{folder} has no {FILE}: bench train gea --stage tokenizer --data DATA --out {folder}")
+            raise UserError(
+                f"{folder} has no {FILE}: bench train gea --stage tokenizer --data DATA --out {folder}"
+            )
         tokenizer = cls(config)
         tokenizer.load_state_dict(load_file(folder / FILE))
         return tokenizer.eval()

@@ -106,12 +106,20 @@ def identity(stage: str, job: Job) -> dict[str, Any]:
         if file.is_file():
             data.update(file.read_bytes())
     tasks = [task.id for _, task in job.tasks]
-    return {"stage": stage, "configuration": dataclasses.asdict(job.config), "data": data.hexdigest(), "seed": job.seed, "tasks": tasks}
+    return {
+        "stage": stage,
+        "configuration": dataclasses.asdict(job.config),
+        "data": data.hexdigest(),
+        "seed": job.seed,
+        "tasks": tasks,
+    }
 
 
 def _needs_data(job: Job) -> None:
     if not job.data:
-        raise UserError("name demonstrations with --data; `bench demos --suite S --episodes N --out DATA` records some")
+        raise UserError(
+            "name demonstrations with --data; `bench demos --suite S --episodes N --out DATA` records some"
+        )
 
 
 def _tokenizer(job: Job, say: Callable[[str], None]) -> None:
@@ -126,26 +134,47 @@ def _tokenizer(job: Job, say: Callable[[str], None]) -> None:
     actions = continuous_actions(job.data, config.rvq.dims)
     steps = job.steps or (config.rvq.steps if len(actions) else UNUSED_STEPS)
     if not len(actions):
-        say("the demonstrations have no continuous actions: the codes are learned from uniform ones")
-        actions = stream(job.seed, "no actions").uniform(-1, 1, (20_000, config.rvq.dims)).astype(np.float32)
+        say(
+            "the demonstrations have no continuous actions: the codes are learned from uniform ones"
+        )
+        actions = (
+            stream(job.seed, "no actions")
+            .uniform(-1, 1, (20_000, config.rvq.dims))
+            .astype(np.float32)
+        )
     held = stream(job.seed, "held out").permutation(len(actions))
     apart = max(1, int(HELD_OUT * len(actions)))
     test, learned = actions[held[:apart]], actions[held[apart:] if len(actions) > 1 else held]
     tokenizer = ActionTokenizer(config.rvq).to(device()).train()
     known = {**identity("tokenizer", job), "steps": steps}
-    learner = Learner(tokenizer, job.out / TRAINING / "tokenizer", config.rvq.lr, config.weight_decay, config.clip, known)
+    learner = Learner(
+        tokenizer,
+        job.out / TRAINING / "tokenizer",
+        config.rvq.lr,
+        config.weight_decay,
+        config.clip,
+        known,
+    )
     curves = Curves(job.out / TRAINING / "curves", say)
-    if learner.step == 0:  # the first batch places the codes: one that is large enough for all of them
+    if (
+        learner.step == 0
+    ):  # the first batch places the codes: one that is large enough for all of them
         first = stream(job.seed, "codes").integers(len(learned), size=8 * config.rvq.codes)
         with torch.no_grad():
             tokenizer.losses(torch.as_tensor(learned[first], device=device()))
     while learner.step < steps:
         rng = stream(job.seed, "tokenizer", step=learner.step)
         torch.manual_seed(int(rng.integers(2**31)))
-        batch = torch.as_tensor(learned[rng.integers(len(learned), size=config.rvq.batch)], device=device())
+        batch = torch.as_tensor(
+            learned[rng.integers(len(learned), size=config.rvq.batch)], device=device()
+        )
         error, commitment = tokenizer.losses(batch)
         learner.learn(error + commitment)
-        curves.add(learner.step, steps, {"tokenizer/mse": error.item(), "tokenizer/commitment": commitment.item()})
+        curves.add(
+            learner.step,
+            steps,
+            {"tokenizer/mse": error.item(), "tokenizer/commitment": commitment.item()},
+        )
         learner.checkpoint()
     tokenizer.eval()
     with torch.no_grad():
@@ -170,10 +199,20 @@ def _sft(job: Job, say: Callable[[str], None]) -> None:
         weight.requires_grad_(False)
     examples = Examples(job.data, config, policy.backbone.words, policy.codec)
     count = sum(weight.numel() for weight in policy.parameters() if weight.requires_grad)
-    say(f"{examples.steps} steps of demonstrations; {count / 1e6:.1f} million parameters learn, on {device()}")
+    say(
+        f"{examples.steps} steps of demonstrations; {count / 1e6:.1f} million parameters learn, on {device()}"
+    )
     steps = job.steps or config.steps
     known = {**identity("sft", job), "steps": steps}
-    learner = Learner(policy, job.out / TRAINING / "sft", config.lr, config.weight_decay, config.clip, known, muon=config.muon)
+    learner = Learner(
+        policy,
+        job.out / TRAINING / "sft",
+        config.lr,
+        config.weight_decay,
+        config.clip,
+        known,
+        muon=config.muon,
+    )
     curves = Curves(job.out / TRAINING / "curves", say)
     policy.train()
     while learner.step < steps:

@@ -40,7 +40,9 @@ class OwnWords:
         self.size: int = tokenizer.get_vocab_size()
         self.bos: int | None = tokenizer.token_to_id("<s>")
         self.eos: int = tokenizer.token_to_id("</s>")
-        self._encode = functools.lru_cache(maxsize=65536)(lambda text: tuple(tokenizer.encode(text).ids))
+        self._encode = functools.lru_cache(maxsize=65536)(
+            lambda text: tuple(tokenizer.encode(text).ids)
+        )
 
     @classmethod
     def train(cls, texts: Iterable[str], size: int) -> OwnWords:
@@ -49,13 +51,18 @@ class OwnWords:
 
         tokenizer = Tokenizer(models.BPE())
         tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-            [pre_tokenizers.Digits(individual_digits=False), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+            [
+                pre_tokenizers.Digits(individual_digits=False),
+                pre_tokenizers.ByteLevel(add_prefix_space=False),
+            ]
         )
         tokenizer.decoder = decoders.ByteLevel()
         trainer = trainers.BpeTrainer(
             vocab_size=max(size, 260),
             special_tokens=["<pad>", "<s>", "</s>"],
-            initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),  # sorted: else ids differ from run to run
+            initial_alphabet=sorted(
+                pre_tokenizers.ByteLevel.alphabet()
+            ),  # sorted: else ids differ from run to run
             show_progress=False,
         )
         tokenizer.train_from_iterator(sorted(set(texts)), trainer)
@@ -94,7 +101,9 @@ class ModelWords:
         self.size = size
         self.bos: int | None = tokenizer.bos_token_id
         self.eos: int = tokenizer.eos_token_id
-        self._encode = functools.lru_cache(maxsize=65536)(lambda text: tuple(tokenizer.encode(text, add_special_tokens=False)))
+        self._encode = functools.lru_cache(maxsize=65536)(
+            lambda text: tuple(tokenizer.encode(text, add_special_tokens=False))
+        )
 
     def encode(self, text: str) -> list[int]:
         """Without any special token."""
@@ -107,8 +116,14 @@ class ModelWords:
 
     @functools.cached_property
     def _writable(self) -> list[int]:
-        special = set(self._tokenizer.all_special_ids) | set(self._tokenizer.get_added_vocab().values())
-        return [number for number in range(min(self.size, len(self._tokenizer))) if number not in special]
+        special = set(self._tokenizer.all_special_ids) | set(
+            self._tokenizer.get_added_vocab().values()
+        )
+        return [
+            number
+            for number in range(min(self.size, len(self._tokenizer)))
+            if number not in special
+        ]
 
     def writable(self) -> list[int]:
         """All but the special ones."""

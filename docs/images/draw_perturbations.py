@@ -41,10 +41,14 @@ def frame(suite: str, name: str, steps: int) -> tuple[Task, Brief, np.ndarray]:
 
 def sheet(task: Task, brief: Brief, image: np.ndarray) -> Image.Image:
     """Two perturbations side by side in a line, three severities each; the frame itself first."""
-    names = [kind.name for kind in KINDS.values() if kind.group == "image" and kind.name not in LEFT_OUT]
+    names = [
+        kind.name for kind in KINDS.values() if kind.group == "image" and kind.name not in LEFT_OUT
+    ]
     tall = round(SIDE * image.shape[0] / image.shape[1])
     block = 3 * (SIDE + MARGIN) + 3 * MARGIN
-    page = Image.new("RGB", (2 * block, -(-(len(names) + 1) // 2) * (tall + LINE + MARGIN)), "white")
+    page = Image.new(
+        "RGB", (2 * block, -(-(len(names) + 1) // 2) * (tall + LINE + MARGIN)), "white"
+    )
     draw = ImageDraw.Draw(page)
     case = Case(task, task.first_seed)
     for number, name in enumerate(["", *names]):
@@ -54,7 +58,9 @@ def sheet(task: Task, brief: Brief, image: np.ndarray) -> Image.Image:
             shown = image
             if name:
                 kind = KINDS[name]
-                shown = load(kind.entry)(Luck(case, name), Body(brief, 1, ""), **kind.levels[severity - 1]).see("image", image, 0)
+                shown = load(kind.entry)(
+                    Luck(case, name), Body(brief, 1, ""), **kind.levels[severity - 1]
+                ).see("image", image, 0)
             small = Image.fromarray(shown).resize((SIDE, tall), Image.Resampling.BOX)
             page.paste(small, (left + column * (SIDE + MARGIN), top + LINE))
     return page

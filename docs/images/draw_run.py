@@ -27,7 +27,12 @@ def recorded(command: str) -> str:
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 60, COLUMNS, 0, 0))
     with tempfile.TemporaryDirectory() as folder:
         process = subprocess.Popen(
-            command.split(), stdin=theirs, stdout=theirs, stderr=theirs, cwd=folder, env={**os.environ, "TERM": "xterm-256color"}
+            command.split(),
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            cwd=folder,
+            env={**os.environ, "TERM": "xterm-256color"},
         )
         os.close(theirs)
         written = b""
@@ -43,17 +48,25 @@ def recorded(command: str) -> str:
 def main() -> None:
     """One frame of the progress line, then what remains: the table of tasks and that of domains."""
     written = recorded(COMMAND)
-    frames = [frame for frame in re.split(r"\r|\x1b\[2K|\x1b\[1A|\n", written) if "playing" in frame and "left" in frame]
+    frames = [
+        frame
+        for frame in re.split(r"\r|\x1b\[2K|\x1b\[1A|\n", written)
+        if "playing" in frame and "left" in frame
+    ]
     final = re.split(r"\x1b\[\?25h", written)[-1]
     start = final.index("\nSMOKE") + 1
     console = Console(record=True, width=COLUMNS, file=io.StringIO())
     console.print(Text.assemble(("$ ", "green"), COMMAND))
     console.print(Text.from_ansi(frames[len(frames) * 6 // 10]))
     console.print("...", style="dim")
-    console.print(Text(re.sub(r"\n{3,}", "\n\n", final[start:].partition("\nrun directory")[0].rstrip())))
+    console.print(
+        Text(re.sub(r"\n{3,}", "\n\n", final[start:].partition("\nrun directory")[0].rstrip()))
+    )
     drawn = console.export_svg(title="bench", theme=MONOKAI, unique_id="run")
     # Without the web fonts: a picture in a repository loads nothing from elsewhere.
-    drawn = re.sub(r"^\s+$", "", re.sub(r"@font-face \{.*?\}", "", drawn, flags=re.DOTALL), flags=re.MULTILINE)
+    drawn = re.sub(
+        r"^\s+$", "", re.sub(r"@font-face \{.*?\}", "", drawn, flags=re.DOTALL), flags=re.MULTILINE
+    )
     Path(__file__).with_name("run.svg").write_text(drawn.strip() + "\n")
 
 

@@ -18,10 +18,31 @@ from typing import Any
 
 import numpy as np
 
-from harness.contract.lane import USE_CHECK, ContractError, Lane, Moment, Player, call, demand, difference, prefix, same
+from harness.contract.lane import (
+    USE_CHECK,
+    ContractError,
+    Lane,
+    Moment,
+    Player,
+    call,
+    demand,
+    difference,
+    prefix,
+    same,
+)
 from harness.core import Adapter, BatchedAdapter, Brief, Case, Perturbation, Task
 from harness.load import load, load_adapter
-from harness.specs import UI, ActionSpec, BadAction, Box, Discrete, Elements, MultiDiscrete, Text, Texts
+from harness.specs import (
+    UI,
+    ActionSpec,
+    BadAction,
+    Box,
+    Discrete,
+    Elements,
+    MultiDiscrete,
+    Text,
+    Texts,
+)
 
 __all__ = ["check_adapter"]
 
@@ -60,18 +81,29 @@ def check_adapter(
     a task whose every seed is the same episode. `another_process=False` saves the time of one import of the simulator.
     """
     with prefix(f"{task.adapter}, task {task.id}"):
-        check = _AdapterCheck(task, list(seeds or range(task.first_seed, task.first_seed + 4)), steps, views, lanes)
+        check = _AdapterCheck(
+            task, list(seeds or range(task.first_seed, task.first_seed + 4)), steps, views, lanes
+        )
         once = check.run(others, perturbations, deterministic_starts)
         if another_process:
             check.check_elsewhere(once)
 
 
 class _AdapterCheck:
-    def __init__(self, task: Task, seeds: list[int], steps: int, views: Sequence[str] | None, lanes: int | None) -> None:
+    def __init__(
+        self,
+        task: Task,
+        seeds: list[int],
+        steps: int,
+        views: Sequence[str] | None,
+        lanes: int | None,
+    ) -> None:
         demand(len(seeds) >= 2, "give two seeds or more")
         self.task, self.seeds, self.lanes = task, seeds, lanes
         self.first, self.second = (Case(task, seed) for seed in seeds[:2])
-        self.player = Player(task, min(steps, task.max_steps or steps), None if views is None else list(views))
+        self.player = Player(
+            task, min(steps, task.max_steps or steps), None if views is None else list(views)
+        )
         self.play = self.player.play
         form = load(task.adapter)
         fits = isinstance(form, type) and issubclass(form, (Adapter, BatchedAdapter))
@@ -79,7 +111,9 @@ class _AdapterCheck:
         self.form: Any = load_adapter(task.adapter)
         self.batched = issubclass(self.form, BatchedAdapter)
 
-    def run(self, others: Sequence[Task], perturbations: Sequence[Perturbation], same_start: bool) -> list[Moment]:
+    def run(
+        self, others: Sequence[Task], perturbations: Sequence[Perturbation], same_start: bool
+    ) -> list[Moment]:
         """Everything that this process can tell; returns the first case's trajectory."""
         self.check_class(others)
         lane = self.build(self.lanes or 2)
@@ -88,19 +122,39 @@ class _AdapterCheck:
         self.check_brief(brief)
         states = {moment.state for moment in once}
         alive = states == {""} or len(states) > 1 or len({moment.views for moment in once}) == 1
-        demand(alive, "state() stays the same while the views change: it must tell the simulator's states apart")
+        demand(
+            alive,
+            "state() stays the same while the views change: it must tell the simulator's states apart",
+        )
 
         kept = self.play(lane, self.second)
         self.play(lane, self.second, limit=max(1, self.player.steps // 3))
         again = self.play(lane, self.first, read=True)
-        same(again, once, "a kept adapter plays another episode than a fresh one: reset must restore everything")
-        same(self.play(lane, self.first), once, "an episode whose views are not read goes another way: reading must change nothing")
-        demand(repr(lane.brief) == repr(brief), "the brief of one case differs from one reset to the next")
-        perturbed = [Case(self.task, self.first.seed, (perturbation,)) for perturbation in perturbations]
+        same(
+            again,
+            once,
+            "a kept adapter plays another episode than a fresh one: reset must restore everything",
+        )
+        same(
+            self.play(lane, self.first),
+            once,
+            "an episode whose views are not read goes another way: reading must change nothing",
+        )
+        demand(
+            repr(lane.brief) == repr(brief),
+            "the brief of one case differs from one reset to the next",
+        )
+        perturbed = [
+            Case(self.task, self.first.seed, (perturbation,)) for perturbation in perturbations
+        ]
         for other in [*(Case(other, other.first_seed) for other in others), *perturbed]:
             Player(other.task, self.player.steps, None).play(lane, other)
             named = " ".join([other.task.id, *map(str, other.perturbations)])
-            same(self.play(lane, self.first), once, f"after a case of {named} another episode is played: reset must restore everything")
+            same(
+                self.play(lane, self.first),
+                once,
+                f"after a case of {named} another episode is played: reset must restore everything",
+            )
         self.check_frames(lane, once)
         self.check_refusals(lane, once)
         if not same_start:
@@ -112,23 +166,37 @@ class _AdapterCheck:
         same(self.play(fresh, self.second), kept, why)
         if expert is not None:
             alike = self.play(fresh, expert[0], actions=self.ask_expert(fresh))
-            same(alike, expert[1], "the expert of a fresh adapter acts differently: what it does must follow from the case")
+            same(
+                alike,
+                expert[1],
+                "the expert of a fresh adapter acts differently: what it does must follow from the case",
+            )
         if not self.batched or self.lanes != 1:
             self.check_lanes(lane, Lane(lane.adapter, 1) if self.batched else fresh, once, kept)
         call("close", lane.adapter.close)
         if fresh is not lane:
-            same(self.play(fresh, self.second), kept, "closing one adapter changes another: share nothing between adapters")
+            same(
+                self.play(fresh, self.second),
+                kept,
+                "closing one adapter changes another: share nothing between adapters",
+            )
             call("close", fresh.adapter.close)
         return once
 
     def build(self, lanes: int) -> Lane:
-        return Lane(call("the constructor", self.form, self.task, *([lanes] if self.batched else [])))
+        return Lane(
+            call("the constructor", self.form, self.task, *([lanes] if self.batched else []))
+        )
 
     def check_class(self, others: Sequence[Task]) -> None:
         if (missing := call("missing", self.form.missing, self.task)) is not None:
-            raise ContractError(f"cannot be checked on this machine: {missing.reason}; {missing.remedy}")
+            raise ContractError(
+                f"cannot be checked on this machine: {missing.reason}; {missing.remedy}"
+            )
         key = call("affinity", self.form.affinity, self.task)
-        demand(isinstance(key, str) and key != "", f"affinity must return a nonempty str, got {key!r}")
+        demand(
+            isinstance(key, str) and key != "", f"affinity must return a nonempty str, got {key!r}"
+        )
         has = call("has_expert", self.form.has_expert, self.task)
         demand(isinstance(has, bool), f"has_expert must return a bool, got {has!r}")
         for other in others:
@@ -141,13 +209,30 @@ class _AdapterCheck:
         for name, spec in brief.observation.items():
             named = isinstance(name, str) and re.fullmatch(VIEW_NAME, name) is not None
             demand(named, f"the name of the view {name!r} must match {VIEW_NAME}")
-            demand(isinstance(spec, VIEWS), f"the view {name} needs one of {_named(VIEWS)}, got {spec!r}")
-        demand(isinstance(brief.action, ACTIONS), f"brief.action must be one of {_named(ACTIONS)}, got {brief.action!r}")
-        demand(brief.embodiment.strip() != "", "brief.embodiment is empty: describe the body in words")
-        demand(brief.simulator.strip() != "", "brief.simulator is empty: describe the platform in words")
+            demand(
+                isinstance(spec, VIEWS),
+                f"the view {name} needs one of {_named(VIEWS)}, got {spec!r}",
+            )
+        demand(
+            isinstance(brief.action, ACTIONS),
+            f"brief.action must be one of {_named(ACTIONS)}, got {brief.action!r}",
+        )
+        demand(
+            brief.embodiment.strip() != "", "brief.embodiment is empty: describe the body in words"
+        )
+        demand(
+            brief.simulator.strip() != "",
+            "brief.simulator is empty: describe the platform in words",
+        )
         for secret in (self.task.id, self.task.name):
-            demand(secret.lower() not in repr(brief).lower(), f"the brief names the task ({secret}): an agent must not know it")
-        demand(brief.control_hz == self.task.control_hz, f"brief.control_hz is {brief.control_hz}, the task's is {self.task.control_hz}")
+            demand(
+                secret.lower() not in repr(brief).lower(),
+                f"the brief names the task ({secret}): an agent must not know it",
+            )
+        demand(
+            brief.control_hz == self.task.control_hz,
+            f"brief.control_hz is {brief.control_hz}, the task's is {self.task.control_hz}",
+        )
 
     def check_frames(self, lane: Lane, once: Sequence[Moment]) -> None:
         flat: set[bool] = set()
@@ -156,8 +241,17 @@ class _AdapterCheck:
             frame: Any = lane.render()
             if frame is None:
                 return
-            good = isinstance(frame, np.ndarray) and frame.ndim == 3 and frame.shape[2] == 3 and frame.dtype == np.uint8 and frame.size > 0
-            demand(good, f"render must return (H, W, 3) uint8, got {getattr(frame, 'shape', type(frame))} {getattr(frame, 'dtype', '')}")
+            good = (
+                isinstance(frame, np.ndarray)
+                and frame.ndim == 3
+                and frame.shape[2] == 3
+                and frame.dtype == np.uint8
+                and frame.size > 0
+            )
+            demand(
+                good,
+                f"render must return (H, W, 3) uint8, got {getattr(frame, 'shape', type(frame))} {getattr(frame, 'dtype', '')}",
+            )
             flat.add(bool((frame == frame[0, 0]).all()))
 
         drawn = self.play(lane, self.first, before=draw)
@@ -173,9 +267,16 @@ class _AdapterCheck:
             for action in next(rounds):
                 before = lane.state()
                 lane.refuse(action)
-                demand(lane.state() == before, f"the refused action {action!r} changed the state: {USE_CHECK}")
+                demand(
+                    lane.state() == before,
+                    f"the refused action {action!r} changed the state: {USE_CHECK}",
+                )
 
-        same(self.play(lane, self.first, before=refuse), once, f"a refused action changes what comes after: {USE_CHECK}")
+        same(
+            self.play(lane, self.first, before=refuse),
+            once,
+            f"a refused action changes what comes after: {USE_CHECK}",
+        )
 
     def check_starts(self, lane: Lane, once: Sequence[Moment], kept: Sequence[Moment]) -> None:
         """All seeds play the same actions, so that only the seed can make a difference."""
@@ -198,12 +299,20 @@ class _AdapterCheck:
                 again = self.play(lane, case, actions=self.ask_expert(lane))
                 same(again, once, "the expert acts differently when the case is played again")
                 replayed = self.play(lane, case, actions=executed)
-                same(replayed, once, "the same actions without the expert go another way: asking must change nothing")
+                same(
+                    replayed,
+                    once,
+                    "the same actions without the expert go another way: asking must change nothing",
+                )
                 self.play(lane, case, actions=self.ask_expert(lane, astray=True))
                 return case, once
-        raise ContractError(f"has_expert is True, but the expert gives up at once for the seeds {self.seeds}")
+        raise ContractError(
+            f"has_expert is True, but the expert gives up at once for the seeds {self.seeds}"
+        )
 
-    def ask_expert(self, lane: Lane, record: list[Any] | None = None, astray: bool = False) -> Iterator[Any]:
+    def ask_expert(
+        self, lane: Lane, record: list[Any] | None = None, astray: bool = False
+    ) -> Iterator[Any]:
         """The expert's actions until it gives up; `astray` executes a random action instead of every third, as a perturbation may."""
         executed: Any = None
         for count, other in enumerate(self.player.drawn(lane.brief.action)):
@@ -212,14 +321,18 @@ class _AdapterCheck:
             try:
                 executed, _ = lane.brief.action.take(wanted)
             except BadAction as error:
-                raise ContractError(f"the expert's action does not conform to the action spec: {error}") from error
+                raise ContractError(
+                    f"the expert's action does not conform to the action spec: {error}"
+                ) from error
             if astray and count % 3 == 2:
                 executed = other
             if record is not None:
                 record.append(executed)
             yield executed
 
-    def check_lanes(self, lane: Lane, beside: Lane, once: Sequence[Moment], kept: Sequence[Moment]) -> None:
+    def check_lanes(
+        self, lane: Lane, beside: Lane, once: Sequence[Moment], kept: Sequence[Moment]
+    ) -> None:
         """Two lanes step by step in turn, the second starting later; where one call steps both, together as well."""
         plays = self.player.moments(lane, self.first), self.player.moments(beside, self.second)
         ahead = list(itertools.islice(plays[0], 4))
@@ -234,15 +347,37 @@ class _AdapterCheck:
 
     def check_elsewhere(self, once: Sequence[Moment]) -> None:
         """The first case in a Python process of its own, whose hashes are salted differently."""
-        task = {f.name: getattr(self.task, f.name) for f in dataclasses.fields(Task) if f.name not in ("normaliser", "references")}
-        told = {"path": sys.path, "task": {**task, "params": dict(self.task.params)}, "seeds": self.seeds, "steps": self.player.steps}
+        task = {
+            f.name: getattr(self.task, f.name)
+            for f in dataclasses.fields(Task)
+            if f.name not in ("normaliser", "references")
+        }
+        told = {
+            "path": sys.path,
+            "task": {**task, "params": dict(self.task.params)},
+            "seeds": self.seeds,
+            "steps": self.player.steps,
+        }
         told |= {"views": self.player.views, "lanes": self.lanes}
-        environment = {**os.environ, "PYTHONHASHSEED": "2" if os.environ.get("PYTHONHASHSEED") == "1" else "1"}
+        environment = {
+            **os.environ,
+            "PYTHONHASHSEED": "2" if os.environ.get("PYTHONHASHSEED") == "1" else "1",
+        }
         with tempfile.TemporaryDirectory() as folder:
             out = Path(folder, "moments.json")
             command = [sys.executable, "-c", ELSEWHERE, json.dumps({**told, "out": str(out)})]
-            done = subprocess.run(command, check=False, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=environment)
-            demand(done.returncode == 0, f"in another Python process it ends with {done.returncode}:\n{done.stderr[-3000:]}")
+            done = subprocess.run(
+                command,
+                check=False,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                env=environment,
+            )
+            demand(
+                done.returncode == 0,
+                f"in another Python process it ends with {done.returncode}:\n{done.stderr[-3000:]}",
+            )
             rows = json.loads(out.read_text())
         same(
             [Moment.of(row) for row in rows],
@@ -254,7 +389,9 @@ class _AdapterCheck:
 def here(told: Mapping[str, Any]) -> None:
     """The other end of `check_elsewhere`."""
     before = set(sys.modules)
-    check = _AdapterCheck(Task(**told["task"]), told["seeds"], told["steps"], told["views"], told["lanes"])
+    check = _AdapterCheck(
+        Task(**told["task"]), told["seeds"], told["steps"], told["views"], told["lanes"]
+    )
     check.check_class(())
     _demand_no_simulator(check.form, {name.partition(".")[0] for name in set(sys.modules) - before})
     lane = check.build(check.lanes or 2)
@@ -266,7 +403,10 @@ def here(told: Mapping[str, Any]) -> None:
 def _demand_no_simulator(form: type[Adapter | BatchedAdapter], imported: set[str]) -> None:
     for name, distributions in importlib.metadata.packages_distributions().items():
         light = name in imported and not set(distributions).isdisjoint(form.packages)
-        demand(not light, f"importing {form.__module__}, or missing, affinity or has_expert, imports {name}: import it in the constructor")
+        demand(
+            not light,
+            f"importing {form.__module__}, or missing, affinity or has_expert, imports {name}: import it in the constructor",
+        )
 
 
 def _named(kinds: Sequence[type]) -> str:
@@ -289,10 +429,22 @@ def _bad_actions(spec: ActionSpec) -> list[Any]:
     elif isinstance(spec, Discrete):
         tried += [spec.n, np.int64(spec.n)]
     elif isinstance(spec, MultiDiscrete):
-        tried += [np.asarray(spec.nvec), np.zeros(len(spec.nvec)), np.zeros(len(spec.nvec) + 1, np.int64)]
+        tried += [
+            np.asarray(spec.nvec),
+            np.zeros(len(spec.nvec)),
+            np.zeros(len(spec.nvec) + 1, np.int64),
+        ]
     elif isinstance(spec, UI):
-        tried += [{"kind": "no kind"}, {"kind": "wait", "text": "x"}, {"kind": "wait", "no field": 1}]
-        tried += [{"kind": kind, "x": x, "y": 0} for kind in spec.kinds for x in (math.nan, float(spec.width))]
+        tried += [
+            {"kind": "no kind"},
+            {"kind": "wait", "text": "x"},
+            {"kind": "wait", "no field": 1},
+        ]
+        tried += [
+            {"kind": kind, "x": x, "y": 0}
+            for kind in spec.kinds
+            for x in (math.nan, float(spec.width))
+        ]
     elif spec.max_length < 1_000_000:
         tried.append("x" * (spec.max_length + 1))
     return [action for action in tried if _refused(spec, action)]

@@ -12,9 +12,32 @@ from typing import Any
 
 import numpy as np
 
-from harness.core import ActionSpec, Adapter, BadAction, BatchedAdapter, Brief, Case, Task, TimeStep, UserError, stream
+from harness.core import (
+    ActionSpec,
+    Adapter,
+    BadAction,
+    BatchedAdapter,
+    Brief,
+    Case,
+    Task,
+    TimeStep,
+    UserError,
+    stream,
+)
 
-__all__ = ["USE_CHECK", "ContractError", "Lane", "Moment", "Player", "call", "demand", "difference", "digest", "prefix", "same"]
+__all__ = [
+    "USE_CHECK",
+    "ContractError",
+    "Lane",
+    "Moment",
+    "Player",
+    "call",
+    "demand",
+    "difference",
+    "digest",
+    "prefix",
+    "same",
+]
 
 USE_CHECK = "begin step with `action = self.brief.action.check(action)`"
 
@@ -51,7 +74,10 @@ def digest(value: Any) -> str:
     if isinstance(value, (np.ndarray, np.generic)):
         header, body = f"{value.dtype}{value.shape}", np.ascontiguousarray(value).tobytes()
     else:
-        header, body = type(value).__name__, value if isinstance(value, bytes) else repr(value).encode()
+        header, body = (
+            type(value).__name__,
+            value if isinstance(value, bytes) else repr(value).encode(),
+        )
     return hashlib.blake2b(header.encode() + body, digest_size=8).hexdigest()
 
 
@@ -81,13 +107,25 @@ class Moment:
 def difference(one: Sequence[Moment], other: Sequence[Moment]) -> str | None:
     """The first thing in which two trajectories differ, or None; views count where both were read."""
     for step, (mine, theirs) in enumerate(zip(one, other)):
-        for field in ("instruction", "reward", "terminated", "truncated", "success", "metrics", "state"):
+        for field in (
+            "instruction",
+            "reward",
+            "terminated",
+            "truncated",
+            "success",
+            "metrics",
+            "state",
+        ):
             if getattr(mine, field) != getattr(theirs, field):
                 return f"step {step}: {field} is {getattr(mine, field)!r} in one and {getattr(theirs, field)!r} in the other"
         for (name, seen), (_, there) in zip(mine.views, theirs.views):
             if seen != there:
                 return f"step {step}: the view {name} differs"
-    return None if len(one) == len(other) else f"one ends after {len(one) - 1} steps, the other after {len(other) - 1}"
+    return (
+        None
+        if len(one) == len(other)
+        else f"one ends after {len(one) - 1} steps, the other after {len(other) - 1}"
+    )
 
 
 def same(one: Sequence[Moment], other: Sequence[Moment], otherwise: str) -> None:
@@ -113,11 +151,16 @@ class Lane:
 
     def reset(self, case: Case) -> TimeStep:
         """Start the case on this lane alone."""
-        return self._one(call("reset", self.adapter.reset, {self.lane: case} if self._batched else case), "reset")
+        return self._one(
+            call("reset", self.adapter.reset, {self.lane: case} if self._batched else case), "reset"
+        )
 
     def step(self, action: Any) -> TimeStep:
         """Step this lane alone."""
-        return self._one(call("step", self.adapter.step, {self.lane: action} if self._batched else action), "step")
+        return self._one(
+            call("step", self.adapter.step, {self.lane: action} if self._batched else action),
+            "step",
+        )
 
     def refuse(self, action: Any) -> None:
         """Demand BadAction."""
@@ -126,8 +169,12 @@ class Lane:
         except BadAction:
             return
         except Exception as error:
-            raise ContractError(f"step({action!r}) raised {type(error).__name__} instead of BadAction: {USE_CHECK}") from error
-        raise ContractError(f"step accepted the action {action!r}, which the action spec does not allow: {USE_CHECK}")
+            raise ContractError(
+                f"step({action!r}) raised {type(error).__name__} instead of BadAction: {USE_CHECK}"
+            ) from error
+        raise ContractError(
+            f"step accepted the action {action!r}, which the action spec does not allow: {USE_CHECK}"
+        )
 
     def state(self) -> str:
         """A digest of the state, or an empty string where the adapter tells none."""
@@ -152,7 +199,8 @@ class Lane:
         if self._batched:
             alone = isinstance(answer, Mapping) and set(answer) == {self.lane}
             demand(
-                alone, f"{what} of lane {self.lane} alone must return a mapping with a TimeStep for that lane alone, got {answer!r:.200}"
+                alone,
+                f"{what} of lane {self.lane} alone must return a mapping with a TimeStep for that lane alone, got {answer!r:.200}",
             )
             answer = answer[self.lane]
         if not isinstance(answer, TimeStep):
@@ -170,16 +218,26 @@ class Player:
         """Lanes reset in one call and stepped in one call until they end."""
         lanes = [Lane(adapter, number) for number in range(len(cases))]
         answer = call("reset", adapter.reset, dict(enumerate(cases)))
-        demand(set(answer) == set(range(len(cases))), f"reset of lanes 0 and 1 must return both, got {set(answer)}")
+        demand(
+            set(answer) == set(range(len(cases))),
+            f"reset of lanes 0 and 1 must return both, got {set(answer)}",
+        )
         moments = [[self.observe(lane, answer[lane.lane], "after reset", False)] for lane in lanes]
-        for step, action in enumerate(itertools.islice(self.drawn(adapter.brief.action), self.steps), 1):
+        for step, action in enumerate(
+            itertools.islice(self.drawn(adapter.brief.action), self.steps), 1
+        ):
             live = [lane for lane in lanes if not self.over(moments[lane.lane][-1])]
             if not live:
                 break
             answer = call("step", adapter.step, {lane.lane: action for lane in live})
-            demand(set(answer) == {lane.lane for lane in live}, f"a step must return the lanes that it was given, got {set(answer)}")
+            demand(
+                set(answer) == {lane.lane for lane in live},
+                f"a step must return the lanes that it was given, got {set(answer)}",
+            )
             for lane in live:
-                moments[lane.lane].append(self.observe(lane, answer[lane.lane], f"at step {step}", False))
+                moments[lane.lane].append(
+                    self.observe(lane, answer[lane.lane], f"at step {step}", False)
+                )
         return moments
 
     def drawn(self, spec: ActionSpec) -> Iterator[Any]:
@@ -205,7 +263,10 @@ class Player:
         """Play a case and yield what is seen after the reset and after every step; `before` is called ahead of every step."""
         timestep = lane.reset(case)
         solved = timestep.terminated or timestep.truncated or timestep.success
-        demand(not solved, f"seed {case.seed} is over or solved at reset: draw again from the same case.rng until it is not")
+        demand(
+            not solved,
+            f"seed {case.seed} is over or solved at reset: draw again from the same case.rng until it is not",
+        )
         moment = self.observe(lane, timestep, "after reset", read)
         yield moment
         source = iter(self.drawn(lane.brief.action) if actions is None else actions)
@@ -218,26 +279,49 @@ class Player:
                 action = next(source)
             except StopIteration:
                 return
-            shown = [(name, view, digest(view)) for name, view in timestep.observation.items() if read and not callable(view)]
+            shown = [
+                (name, view, digest(view))
+                for name, view in timestep.observation.items()
+                if read and not callable(view)
+            ]
             timestep = lane.step(action)
             for name, view, was in shown:
-                demand(digest(view) == was, f"step {step} changed the array of the view {name} that was returned before: return a copy")
+                demand(
+                    digest(view) == was,
+                    f"step {step} changed the array of the view {name} that was returned before: return a copy",
+                )
             moment = self.observe(lane, timestep, f"at step {step}", read)
             yield moment
 
     def over(self, moment: Moment) -> bool:
         """Whether the harness would end the episode here."""
-        return moment.terminated or moment.truncated or (self.task.success == "ever" and moment.success is True)
+        return (
+            moment.terminated
+            or moment.truncated
+            or (self.task.success == "ever" and moment.success is True)
+        )
 
     def observe(self, lane: Lane, timestep: Any, when: str, read: bool) -> Moment:
         """Hold a TimeStep, of whose fields nothing is known yet, against the brief."""
-        demand(isinstance(timestep.instruction, str), f"{when} the instruction is {type(timestep.instruction).__name__}, not str")
-        demand(_is_number(timestep.reward), f"{when} the reward is {timestep.reward!r}: return a finite float")
+        demand(
+            isinstance(timestep.instruction, str),
+            f"{when} the instruction is {type(timestep.instruction).__name__}, not str",
+        )
+        demand(
+            _is_number(timestep.reward),
+            f"{when} the reward is {timestep.reward!r}: return a finite float",
+        )
         for flag in ("terminated", "truncated"):
             value = getattr(timestep, flag)
-            demand(isinstance(value, bool), f"{when} {flag} is {value!r} ({type(value).__name__}): return a bool")
+            demand(
+                isinstance(value, bool),
+                f"{when} {flag} is {value!r} ({type(value).__name__}): return a bool",
+            )
         if self.task.success is None:
-            demand(timestep.success is None, f"{when} success is {timestep.success!r}, but the task has none (Task.success is None)")
+            demand(
+                timestep.success is None,
+                f"{when} success is {timestep.success!r}, but the task has none (Task.success is None)",
+            )
         else:
             known = isinstance(timestep.success, bool)
             demand(
@@ -245,17 +329,31 @@ class Player:
                 f"{when} success is {timestep.success!r} ({type(timestep.success).__name__}): the task has a success, so return a bool, True or False",
             )
         for name, value in timestep.metrics.items():
-            demand(isinstance(name, str) and _is_number(value), f"{when} the metric {name!r} is {value!r}: return finite floats by name")
+            demand(
+                isinstance(name, str) and _is_number(value),
+                f"{when} the metric {name!r} is {value!r}: return finite floats by name",
+            )
         offered, shown = set(lane.brief.observation), set(timestep.observation)
-        demand(offered == shown, f"{when} the views are {sorted(shown)}, the brief offers {sorted(offered)}")
+        demand(
+            offered == shown,
+            f"{when} the views are {sorted(shown)}, the brief offers {sorted(offered)}",
+        )
         unknown = set(self.views or ()) - offered
-        demand(not unknown, f"views: {sorted(unknown)} are not on offer; there are {sorted(offered)}")
-        views = [self._look(lane, timestep, name, when) for name in lane.brief.observation if read and name in (self.views or offered)]
+        demand(
+            not unknown, f"views: {sorted(unknown)} are not on offer; there are {sorted(offered)}"
+        )
+        views = [
+            self._look(lane, timestep, name, when)
+            for name in lane.brief.observation
+            if read and name in (self.views or offered)
+        ]
         metrics = tuple(sorted((name, float(value)) for name, value in timestep.metrics.items()))
         flags = timestep.terminated, timestep.truncated, timestep.success
         state = lane.state()
         demand(lane.state() == state, f"{when} state() asked twice answers differently")
-        return Moment(timestep.instruction, float(timestep.reward), *flags, metrics, state, tuple(views))
+        return Moment(
+            timestep.instruction, float(timestep.reward), *flags, metrics, state, tuple(views)
+        )
 
     def _look(self, lane: Lane, timestep: Any, name: str, when: str) -> tuple[str, str]:
         view = timestep.observation[name]

@@ -75,28 +75,53 @@ class Counts:
 
 
 def card(
-    plan: Plan, not_run: Sequence[NotRun], counts: Sequence[Counts], views: Sequence[str], images: str, noise: float, command: str
+    plan: Plan,
+    not_run: Sequence[NotRun],
+    counts: Sequence[Counts],
+    views: Sequence[str],
+    images: str,
+    noise: float,
+    command: str,
 ) -> str:
     """The text of README.md."""
     packages: dict[str, str] = {}
     for item in plan.items:
         packages.update(item.packages)
     rows = [
-        [each.task.id, each.suite, each.asked, each.finished, each.kept, _rate(each.kept, each.finished), each.steps] for each in counts
+        [
+            each.task.id,
+            each.suite,
+            each.asked,
+            each.finished,
+            each.kept,
+            _rate(each.kept, each.finished),
+            each.steps,
+        ]
+        for each in counts
     ]
     domains = []
     for domain in dict.fromkeys(each.task.domain for each in counts):
         of = [each for each in counts if each.task.domain == domain]
         finished, good = sum(each.finished for each in of), sum(each.kept for each in of)
-        domains.append([domain, len(of), finished, good, _rate(good, finished), sum(each.steps for each in of)])
+        domains.append(
+            [domain, len(of), finished, good, _rate(good, finished), sum(each.steps for each in of)]
+        )
     missing = "".join(f"- {row.task}: {row.reason} ({row.remedy})\n" for row in not_run)
     return TEXT.format(
         command=command or "bench demos ...",
         version=importlib.metadata.version("bench"),
         commit=source_commit(Path(__file__).parent) or "unknown",
-        noise=f"{noise:.0%} of the executed actions were drawn at random." if noise else "Every executed action is the expert's.",
-        counts=tabulate(rows, ["task", "suite", "asked", "finished", "kept", "success", "steps"], tablefmt="github"),
-        domains=tabulate(domains, ["domain", "tasks", "finished", "kept", "success", "steps"], tablefmt="github"),
+        noise=f"{noise:.0%} of the executed actions were drawn at random."
+        if noise
+        else "Every executed action is the expert's.",
+        counts=tabulate(
+            rows,
+            ["task", "suite", "asked", "finished", "kept", "success", "steps"],
+            tablefmt="github",
+        ),
+        domains=tabulate(
+            domains, ["domain", "tasks", "finished", "kept", "success", "steps"], tablefmt="github"
+        ),
         not_run=f"\nNot recorded:\n\n{missing}" if missing else "",
         set=plan.seed,
         stride=SEED_STRIDE,

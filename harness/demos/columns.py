@@ -21,11 +21,36 @@ from typing import Any
 
 import numpy as np
 
-from harness.core import UI, Box, Brief, Discrete, Element, Elements, MultiDiscrete, Spec, Text, Texts, UIAction, UserError
+from harness.core import (
+    UI,
+    Box,
+    Brief,
+    Discrete,
+    Element,
+    Elements,
+    MultiDiscrete,
+    Spec,
+    Text,
+    Texts,
+    UIAction,
+    UserError,
+)
 
-__all__ = ["arrow_type", "brief_from_json", "brief_to_json", "decode", "encode", "is_image", "modules", "spec_from_json", "spec_to_json"]
+__all__ = [
+    "arrow_type",
+    "brief_from_json",
+    "brief_to_json",
+    "decode",
+    "encode",
+    "is_image",
+    "modules",
+    "spec_from_json",
+    "spec_to_json",
+]
 
-KINDS: Mapping[str, type[Any]] = {kind.__name__: kind for kind in (Box, Discrete, MultiDiscrete, Text, Texts, UI, Elements)}
+KINDS: Mapping[str, type[Any]] = {
+    kind.__name__: kind for kind in (Box, Discrete, MultiDiscrete, Text, Texts, UI, Elements)
+}
 JPEG_QUALITY = 95
 
 
@@ -36,13 +61,20 @@ def modules() -> tuple[Any, Any]:
         import pyarrow
         import pyarrow.parquet
     except ImportError as lack:
-        raise UserError(f"demonstrations need the package {lack.name}: pip install 'bench[gea]'") from None
+        raise UserError(
+            f"demonstrations need the package {lack.name}: pip install 'bench[gea]'"
+        ) from None
     return pyarrow, pyarrow.parquet
 
 
 def is_image(name: str, spec: Spec) -> bool:
     """Whether a view of this name is stored as a picture."""
-    return name.startswith("image") and isinstance(spec, Box) and spec.dtype == "uint8" and (len(spec.shape) == 2 or spec.shape[2:] == (3,))
+    return (
+        name.startswith("image")
+        and isinstance(spec, Box)
+        and spec.dtype == "uint8"
+        and (len(spec.shape) == 2 or spec.shape[2:] == (3,))
+    )
 
 
 def arrow_type(name: str, spec: Spec) -> Any:
@@ -65,7 +97,9 @@ def encode(name: str, spec: Spec, value: Any, images: str = "png") -> Any:
         from PIL import Image
 
         file = io.BytesIO()
-        how: dict[str, Any] = {"compress_level": 3} if images == "png" else {"quality": JPEG_QUALITY}
+        how: dict[str, Any] = (
+            {"compress_level": 3} if images == "png" else {"quality": JPEG_QUALITY}
+        )
         Image.fromarray(value).save(file, images, **how)
         return file.getvalue()
     if isinstance(spec, (Box, MultiDiscrete)):
@@ -73,7 +107,11 @@ def encode(name: str, spec: Spec, value: Any, images: str = "png") -> Any:
     if isinstance(spec, UI):
         return value.encode()
     if isinstance(spec, Elements):
-        return json.dumps([dataclasses.asdict(element) for element in value], ensure_ascii=False, separators=(",", ":"))
+        return json.dumps(
+            [dataclasses.asdict(element) for element in value],
+            ensure_ascii=False,
+            separators=(",", ":"),
+        )
     return list(value) if isinstance(spec, Texts) else value
 
 
@@ -91,14 +129,20 @@ def decode(name: str, spec: Spec, value: Any) -> Any:
         return UIAction.decode(value)
     if isinstance(spec, Elements):
         return tuple(
-            Element(**{**fields, "classes": tuple(fields["classes"]), "flags": tuple(fields["flags"])}) for fields in json.loads(value)
+            Element(
+                **{**fields, "classes": tuple(fields["classes"]), "flags": tuple(fields["flags"])}
+            )
+            for fields in json.loads(value)
         )
     return tuple(value) if isinstance(spec, Texts) else value
 
 
 def spec_to_json(spec: Spec) -> dict[str, Any]:
     """A spec as JSON values, its kind under `kind`; infinite bounds are the strings "inf" and "-inf"."""
-    return {"kind": type(spec).__name__, **{field.name: _plain(getattr(spec, field.name)) for field in dataclasses.fields(spec)}}
+    return {
+        "kind": type(spec).__name__,
+        **{field.name: _plain(getattr(spec, field.name)) for field in dataclasses.fields(spec)},
+    }
 
 
 def spec_from_json(fields: Mapping[str, Any]) -> Spec:
@@ -131,7 +175,9 @@ def brief_from_json(text: str) -> Brief:
         fields = json.loads(text)
         observation = {name: spec_from_json(spec) for name, spec in fields["observation"].items()}
         action: Any = spec_from_json(fields["action"])
-        return Brief(observation, action, fields["embodiment"], fields["simulator"], fields["control_hz"])
+        return Brief(
+            observation, action, fields["embodiment"], fields["simulator"], fields["control_hz"]
+        )
     except (KeyError, TypeError, ValueError, AttributeError) as wrong:
         raise UserError(f"this is no brief of ours: {wrong}") from None
 

@@ -77,7 +77,9 @@ class Demos:
                 f"{folder} holds no demonstrations: it has no episodes.parquet. `bench demos --suite S --out {folder}` records some"
             )
         try:
-            self.rows = tuple(EpisodeRow(**fields) for fields in parquet.read_table(file).to_pylist())
+            self.rows = tuple(
+                EpisodeRow(**fields) for fields in parquet.read_table(file).to_pylist()
+            )
         except (OSError, TypeError, ValueError) as wrong:
             raise UserError(f"{file} is no table of episodes: {wrong}") from None
         self._files: dict[str, Any] = {}
@@ -100,7 +102,12 @@ class Demos:
         if views is not None:
             kept = {name: spec for name, spec in brief.observation.items() if name in views}
             brief = dataclasses.replace(brief, observation=kept)
-        columns = ["instruction", "action", "executed", *(f"observation.{name}" for name in brief.observation)]
+        columns = [
+            "instruction",
+            "action",
+            "executed",
+            *(f"observation.{name}" for name in brief.observation),
+        ]
         try:
             table = self._open(row.file).read_row_group(row.row_group, columns).to_pylist()
         except (OSError, ValueError, IndexError) as wrong:
@@ -122,6 +129,11 @@ def _brief(text: str) -> Brief:
 
 
 def _frame(brief: Brief, fields: Mapping[str, Any]) -> Frame:
-    observation = {name: decode(name, spec, fields[f"observation.{name}"]) for name, spec in brief.observation.items()}
-    action, executed = (decode("action", brief.action, fields[name]) for name in ("action", "executed"))
+    observation = {
+        name: decode(name, spec, fields[f"observation.{name}"])
+        for name, spec in brief.observation.items()
+    }
+    action, executed = (
+        decode("action", brief.action, fields[name]) for name in ("action", "executed")
+    )
     return Frame(fields["instruction"], observation, action, executed)

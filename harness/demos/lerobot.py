@@ -29,7 +29,13 @@ __all__ = ["export"]
 CHUNK, FILE = "chunk-000", "file-000.parquet"
 USUAL_HZ = 10
 """Frames a second where the task has no clock: LeRobot asks for one."""
-INDICES = {"timestamp": "float32", "frame_index": "int64", "episode_index": "int64", "index": "int64", "task_index": "int64"}
+INDICES = {
+    "timestamp": "float32",
+    "frame_index": "int64",
+    "episode_index": "int64",
+    "index": "int64",
+    "task_index": "int64",
+}
 
 
 def export(demos: Demos, out: Path) -> list[Path]:
@@ -41,9 +47,13 @@ def export(demos: Demos, out: Path) -> list[Path]:
         demo = demos.read(row.index, ())
         features = _features(demo, row.brief)
         if features is not None:
-            groups.setdefault((row.task.partition("/")[0], json.dumps([features, _hz(demo)], sort_keys=True)), []).append(row.index)
+            groups.setdefault(
+                (row.task.partition("/")[0], json.dumps([features, _hz(demo)], sort_keys=True)), []
+            ).append(row.index)
     if not groups:
-        raise UserError(f"{demos.folder}: no demonstration has an action of numbers, which is what a LeRobotDataset holds")
+        raise UserError(
+            f"{demos.folder}: no demonstration has an action of numbers, which is what a LeRobotDataset holds"
+        )
     folders: list[Path] = []
     for (family, described), indices in groups.items():
         number = sum(folder.name.partition("-")[0] == family for folder in folders)
@@ -64,18 +74,30 @@ def _features(demo: Demo, brief: str) -> dict[str, Any] | None:
     whole = brief_from_json(brief)
     if isinstance(whole.action, (Text, UI)):
         return None
-    features = {_key(name, spec): _feature(name, spec) for name, spec in whole.observation.items() if _feature(name, spec) is not None}
+    features = {
+        _key(name, spec): _feature(name, spec)
+        for name, spec in whole.observation.items()
+        if _feature(name, spec) is not None
+    }
     return {**features, "action": _feature("action", whole.action)}
 
 
 def _key(name: str, spec: Spec) -> str:
-    return f"observation.images.{name}" if is_image(name, spec) and len(getattr(spec, "shape", ())) == 3 else f"observation.{name}"
+    return (
+        f"observation.images.{name}"
+        if is_image(name, spec) and len(getattr(spec, "shape", ())) == 3
+        else f"observation.{name}"
+    )
 
 
 def _feature(name: str, spec: Spec) -> dict[str, Any] | None:
     if is_image(name, spec) and len(getattr(spec, "shape", ())) == 3:
         assert isinstance(spec, Box)
-        return {"dtype": "image", "shape": list(spec.shape), "names": ["height", "width", "channels"]}
+        return {
+            "dtype": "image",
+            "shape": list(spec.shape),
+            "names": ["height", "width", "channels"],
+        }
     if isinstance(spec, Box):
         return {"dtype": spec.dtype, "shape": [int(np.prod(spec.shape))], "names": None}
     if isinstance(spec, Discrete):
@@ -98,25 +120,36 @@ class _Moments:
     def add(self, values: np.ndarray) -> None:
         self.count += len(values)
         self.total, self.squares = self.total + values.sum(0), self.squares + (values**2).sum(0)
-        self.low, self.high = np.minimum(self.low, values.min(0)), np.maximum(self.high, values.max(0))
+        self.low, self.high = (
+            np.minimum(self.low, values.min(0)),
+            np.maximum(self.high, values.max(0)),
+        )
 
     def told(self, frames: int, picture: bool) -> dict[str, Any]:
         mean = self.total / self.count
         std = np.sqrt(np.maximum(self.squares / self.count - mean**2, 0.0))
         shape = (-1, 1, 1) if picture else (-1,)
         values = {"mean": mean, "std": std, "min": self.low, "max": self.high}
-        return {name: np.reshape(value, shape).tolist() for name, value in values.items()} | {"count": [frames]}
+        return {name: np.reshape(value, shape).tolist() for name, value in values.items()} | {
+            "count": [frames]
+        }
 
 
-def _write(demos: Demos, indices: Sequence[int], features: dict[str, Any], hz: int, folder: Path) -> None:
+def _write(
+    demos: Demos, indices: Sequence[int], features: dict[str, Any], hz: int, folder: Path
+) -> None:
     pa, parquet = modules()
     (folder / "data" / CHUNK).mkdir(parents=True)
     (folder / "meta" / "episodes" / CHUNK).mkdir(parents=True)
     schema = _schema(features)
     tasks: dict[str, int] = {}
-    moments = {name: _Moments() for name, feature in features.items() if feature["dtype"] != "string"}
+    moments = {
+        name: _Moments() for name, feature in features.items() if feature["dtype"] != "string"
+    }
     episodes, frames = [], 0
-    with parquet.ParquetWriter(folder / "data" / CHUNK / FILE, schema, compression="snappy") as writer:
+    with parquet.ParquetWriter(
+        folder / "data" / CHUNK / FILE, schema, compression="snappy"
+    ) as writer:
         for number, index in enumerate(indices):
             demo = demos.read(index)
             said = list(dict.fromkeys(frame.instruction for frame in demo.frames))
@@ -143,7 +176,10 @@ def _write(demos: Demos, indices: Sequence[int], features: dict[str, Any], hz: i
             frames += len(rows)
     parquet.write_table(pa.Table.from_pylist(episodes), folder / "meta" / "episodes" / CHUNK / FILE)
     _write_tasks(folder / "meta" / "tasks.parquet", tasks)
-    stats = {name: each.told(frames, features[name]["dtype"] == "image") for name, each in moments.items()}
+    stats = {
+        name: each.told(frames, features[name]["dtype"] == "image")
+        for name, each in moments.items()
+    }
     (folder / "meta" / "stats.json").write_text(json.dumps(stats, indent=4))
     info = {
         "codebase_version": "v3.0",
@@ -158,7 +194,8 @@ def _write(demos: Demos, indices: Sequence[int], features: dict[str, Any], hz: i
         "splits": {"train": f"0:{len(episodes)}"},
         "data_path": "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet",
         "video_path": None,
-        "features": features | {name: {"dtype": dtype, "shape": [1], "names": None} for name, dtype in INDICES.items()},
+        "features": features
+        | {name: {"dtype": dtype, "shape": [1], "names": None} for name, dtype in INDICES.items()},
     }
     (folder / "meta" / "info.json").write_text(json.dumps(info, indent=4))
 
@@ -166,7 +203,10 @@ def _write(demos: Demos, indices: Sequence[int], features: dict[str, Any], hz: i
 def _schema(features: Mapping[str, Any]) -> Any:
     pa, _ = modules()
     fields = []
-    for name, feature in {**features, **{index: {"dtype": dtype, "shape": [1]} for index, dtype in INDICES.items()}}.items():
+    for name, feature in {
+        **features,
+        **{index: {"dtype": dtype, "shape": [1]} for index, dtype in INDICES.items()},
+    }.items():
         if feature["dtype"] == "image":
             kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
         elif feature["dtype"] == "string":
@@ -185,22 +225,35 @@ def _hugging(name: str, features: Mapping[str, Any]) -> dict[str, Any]:
     if feature["dtype"] == "image":
         return {"_type": "Image"}
     value = {"dtype": feature["dtype"], "_type": "Value"}
-    return value if feature["shape"] == [1] else {"feature": value, "length": feature["shape"][0], "_type": "Sequence"}
+    return (
+        value
+        if feature["shape"] == [1]
+        else {"feature": value, "length": feature["shape"][0], "_type": "Sequence"}
+    )
 
 
 def _row(
-    demo: Demo, observation: Mapping[str, Any], action: Any, features: Mapping[str, Any], moments: Mapping[str, _Moments]
+    demo: Demo,
+    observation: Mapping[str, Any],
+    action: Any,
+    features: Mapping[str, Any],
+    moments: Mapping[str, _Moments],
 ) -> dict[str, Any]:
     from harness.demos.columns import encode
 
     row: dict[str, Any] = {}
     specs: dict[str, Spec] = {**demo.brief.observation}
-    for name, spec, value in [*((name, spec, observation[name]) for name, spec in specs.items()), ("action", demo.brief.action, action)]:
+    for name, spec, value in [
+        *((name, spec, observation[name]) for name, spec in specs.items()),
+        ("action", demo.brief.action, action),
+    ]:
         key = "action" if name == "action" else _key(name, spec)
         if key not in features:
             continue
         if features[key]["dtype"] == "image":
-            moments[key].add(value.reshape(-1, 3)[::16].astype(np.float64) / 255)  # every 16th pixel is plenty
+            moments[key].add(
+                value.reshape(-1, 3)[::16].astype(np.float64) / 255
+            )  # every 16th pixel is plenty
             row[key] = {"bytes": encode(name, spec, value), "path": None}
         elif features[key]["dtype"] == "string":
             row[key] = value
@@ -215,9 +268,23 @@ def _write_tasks(file: Path, tasks: Mapping[str, int]) -> None:
     """As pandas writes a frame whose index is called `task`, without asking for pandas."""
     pa, parquet = modules()
     columns = [
-        {"name": "task_index", "field_name": "task_index", "pandas_type": "int64", "numpy_type": "int64", "metadata": None},
-        {"name": "task", "field_name": "task", "pandas_type": "unicode", "numpy_type": "object", "metadata": None},
+        {
+            "name": "task_index",
+            "field_name": "task_index",
+            "pandas_type": "int64",
+            "numpy_type": "int64",
+            "metadata": None,
+        },
+        {
+            "name": "task",
+            "field_name": "task",
+            "pandas_type": "unicode",
+            "numpy_type": "object",
+            "metadata": None,
+        },
     ]
     pandas = {"index_columns": ["task"], "column_indexes": [], "columns": columns}
-    schema = pa.schema([("task_index", pa.int64()), ("task", pa.string())], metadata={"pandas": json.dumps(pandas)})
+    schema = pa.schema(
+        [("task_index", pa.int64()), ("task", pa.string())], metadata={"pandas": json.dumps(pandas)}
+    )
     parquet.write_table(pa.table([list(tasks.values()), list(tasks)], schema=schema), file)

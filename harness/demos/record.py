@@ -43,7 +43,9 @@ class Recording:
         if not 0 <= self.noise < 1:
             raise UserError(f"--noise is a share of actions, from 0 to below 1; got {self.noise}")
         if "expert" in self.views:
-            raise UserError("--views names what another agent may see; the expert's action is recorded anyhow")
+            raise UserError(
+                "--views names what another agent may see; the expert's action is recorded anyhow"
+            )
 
 
 @dataclass(frozen=True)
@@ -59,12 +61,16 @@ class Recorded:
         """In a line or two, with what to do next."""
         lines = [self.summary.stopped] if self.summary.stopped else []
         if self.summary.missing:
-            lines.append(f"{self.summary.missing} of {self.summary.planned} episodes have no result; the same command plays them again")
+            lines.append(
+                f"{self.summary.missing} of {self.summary.planned} episodes have no result; the same command plays them again"
+            )
         lines.append(
             f"{self.demos} demonstrations of {sum(each.kept > 0 for each in self.counts)} tasks in {self.folder}; see its README.md"
         )
         if self.demos:
-            lines.append(f"next: bench train gea --stage tokenizer --data {self.folder} --out models/gea")
+            lines.append(
+                f"next: bench train gea --stage tokenizer --data {self.folder} --out models/gea"
+            )
         return "\n".join(lines)
 
 
@@ -83,9 +89,17 @@ def record(
     The same call goes on where it was interrupted. Raises UserError on wrong use, KeyboardInterrupt when interrupted.
     """
     modules()
-    record_as = {"folder": str((out / "recorded").resolve()), "images": recording.images, "noise": recording.noise}
+    record_as = {
+        "folder": str((out / "recorded").resolve()),
+        "images": recording.images,
+        "noise": recording.noise,
+    }
     # A mapping: the files of a path that is an argument of its own would be part of the agent's identity.
-    spec = AgentSpec("oracle", "harness.demos.recorder:Recorder", {"record": record_as, "views": list(recording.views)})
+    spec = AgentSpec(
+        "oracle",
+        "harness.demos.recorder:Recorder",
+        {"record": record_as, "views": list(recording.views)},
+    )
     trained = []
     for suite, task in chosen:
         try:
@@ -98,8 +112,12 @@ def record(
     counts, rows = _counted(out / "run", plan)
     if summary.stopped is None:
         _assemble(out, rows)
-        views = sorted({name for row in Demos(out).rows for name in brief_from_json(row.brief).observation})
-        text = card(plan, summary.not_run, counts, views, recording.images, recording.noise, options.command)
+        views = sorted(
+            {name for row in Demos(out).rows for name in brief_from_json(row.brief).observation}
+        )
+        text = card(
+            plan, summary.not_run, counts, views, recording.images, recording.noise, options.command
+        )
         (out / "README.md").write_text(text)
         shutil.rmtree(out / "recorded", ignore_errors=True)
     return Recorded(out, summary, sum(map(len, rows)), counts)
@@ -118,9 +136,20 @@ def _counted(run: Path, plan: Plan) -> tuple[list[Counts], list[list[Mapping[str
     for final in last.values():
         lines[places[final["task"]]].append(final)
     for item, ended in zip(plan.items, lines):
-        good = sorted((line for line in ended if line["success"]), key=lambda line: int(line["seed"]))
+        good = sorted(
+            (line for line in ended if line["success"]), key=lambda line: int(line["seed"])
+        )
         finished = sum(line["status"] == "finished" for line in ended)
-        counts.append(Counts(item.task, item.suite, item.episodes, finished, len(good), sum(line["steps"] for line in good)))
+        counts.append(
+            Counts(
+                item.task,
+                item.suite,
+                item.episodes,
+                finished,
+                len(good),
+                sum(line["steps"] for line in good),
+            )
+        )
         kept.append([{**line, "item": item} for line in good])
     return counts, kept
 
@@ -130,7 +159,10 @@ def _assemble(out: Path, rows: Sequence[Sequence[Mapping[str, Any]]]) -> None:
     pa, parquet = modules()
     table = out / "episodes.parquet"
     wanted = [line["case"] for lines in rows for line in lines]
-    if table.is_file() and parquet.read_table(table, columns=["case"]).column("case").to_pylist() == wanted:
+    if (
+        table.is_file()
+        and parquet.read_table(table, columns=["case"]).column("case").to_pylist() == wanted
+    ):
         return
     shutil.rmtree(out / "data", ignore_errors=True)
     index: list[dict[str, Any]] = []
@@ -144,12 +176,24 @@ def _assemble(out: Path, rows: Sequence[Sequence[Mapping[str, Any]]]) -> None:
         with parquet.ParquetWriter(out / name, first.schema, compression="zstd") as writer:
             for group, line in enumerate(lines):
                 taken = first if group == 0 else _episode(out, line)
-                writer.write_table(taken.replace_schema_metadata(first.schema.metadata), row_group_size=max(1, taken.num_rows))
+                writer.write_table(
+                    taken.replace_schema_metadata(first.schema.metadata),
+                    row_group_size=max(1, taken.num_rows),
+                )
                 index.append(dataclasses.asdict(_row(len(index), line, name, group, taken)))
-    columns = {field.name: [row[field.name] for row in index] for field in dataclasses.fields(EpisodeRow)}
+    columns = {
+        field.name: [row[field.name] for row in index] for field in dataclasses.fields(EpisodeRow)
+    }
     temporary = table.with_suffix(".new")
     whole = ("index", "seed", "steps", "row_group")
-    types = {name: pa.int64() if name in whole else pa.float64() if name in ("score", "normalised") else pa.string() for name in columns}
+    types = {
+        name: pa.int64()
+        if name in whole
+        else pa.float64()
+        if name in ("score", "normalised")
+        else pa.string()
+        for name in columns
+    }
     parquet.write_table(pa.table(columns, schema=pa.schema(list(types.items()))), temporary)
     os.replace(temporary, table)
 
@@ -157,7 +201,9 @@ def _assemble(out: Path, rows: Sequence[Sequence[Mapping[str, Any]]]) -> None:
 def _episode(out: Path, line: Mapping[str, Any]) -> Any:
     file = out / "recorded" / f"{episode_name(line['case'])}.parquet"
     if not file.is_file():
-        raise UserError(f"{file} is gone, the recording of {line['task']} seed {line['seed']}: remove {out} and record again")
+        raise UserError(
+            f"{file} is gone, the recording of {line['task']} seed {line['seed']}: remove {out} and record again"
+        )
     return modules()[1].read_table(file)
 
 

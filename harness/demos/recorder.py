@@ -26,7 +26,11 @@ class Recorder(Agent):
         """`record`: `folder`, where the files go, `images` (`png` or `jpeg`) and `noise`; `views`: as Agent.reads."""
         modules()
         self.reads = ("expert", *views)  # type: ignore[misc] # here it depends on the arguments
-        self._folder, self._images, self._noise = Path(record["folder"]), record["images"], float(record["noise"])
+        self._folder, self._images, self._noise = (
+            Path(record["folder"]),
+            record["images"],
+            float(record["noise"]),
+        )
         self._taken: dict[str, _Taken] = {}
 
     @classmethod
@@ -41,8 +45,16 @@ class Recorder(Agent):
     def _one(self, turn: Turn) -> Any:
         if turn.step == 0:
             self._taken[turn.episode] = _Taken(turn.brief)
-        action = turn.brief.action.nothing() if turn.expert is None else turn.brief.action.take(turn.expert)[0]
-        executed = turn.brief.action.sample(turn.rng) if self._noise and turn.rng.random() < self._noise else action
+        action = (
+            turn.brief.action.nothing()
+            if turn.expert is None
+            else turn.brief.action.take(turn.expert)[0]
+        )
+        executed = (
+            turn.brief.action.sample(turn.rng)
+            if self._noise and turn.rng.random() < self._noise
+            else action
+        )
         self._taken[turn.episode].rows[turn.step] = self._row(turn, action, executed)
         return executed
 
@@ -51,7 +63,10 @@ class Recorder(Agent):
         row: dict[str, Any] = {"step": turn.step, "instruction": turn.instruction}
         for name, spec in brief.observation.items():
             row[f"observation.{name}"] = encode(name, spec, turn.observation[name], self._images)
-        return row | {"action": encode("action", brief.action, action), "executed": encode("action", brief.action, executed)}
+        return row | {
+            "action": encode("action", brief.action, action),
+            "executed": encode("action", brief.action, executed),
+        }
 
     def end(self, episodes: Iterable[str]) -> None:
         """Write the files: ahead of the episodes' lines in the run directory, so that a line always has its file."""
@@ -71,7 +86,10 @@ class _Taken:
     def write(self, file: Path) -> None:
         pa, parquet = modules()
         fields = [("step", pa.int32()), ("instruction", pa.string())]
-        fields += [(f"observation.{name}", arrow_type(name, spec)) for name, spec in self.brief.observation.items()]
+        fields += [
+            (f"observation.{name}", arrow_type(name, spec))
+            for name, spec in self.brief.observation.items()
+        ]
         fields += [(name, arrow_type(name, self.brief.action)) for name in ("action", "executed")]
         schema = pa.schema(fields, metadata={"brief": brief_to_json(self.brief)})
         rows = [self.rows[step] for step in sorted(self.rows)]

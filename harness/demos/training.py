@@ -8,7 +8,14 @@ from harness.core import Task, UserError
 from harness.load import load
 from harness.plan import SEED_STRIDE, Plan
 
-__all__ = ["DEMO_SETS", "EVALUATION_SETS", "ROLLOUT_SETS", "for_training", "training_seed", "training_task"]
+__all__ = [
+    "DEMO_SETS",
+    "EVALUATION_SETS",
+    "ROLLOUT_SETS",
+    "for_training",
+    "training_seed",
+    "training_task",
+]
 
 EVALUATION_SETS = range(0, 1001)
 """What `bench run --seed` can name; the seeds of set s are first_seed + s * SEED_STRIDE onwards."""
@@ -22,7 +29,9 @@ def training_task(task: Task) -> Task:
     """The task as it is trained on. Where seeds only count along the episodes of a split, other seeds would give the same episodes again: so
     the split `train` is played, whatever split the task evaluates. Raises UserError where nothing may be trained on."""
     if load(task.adapter).listed(task):
-        raise UserError(f"{task.id} cannot be trained on: its seeds count along a fixed list of episodes, which evaluations play")
+        raise UserError(
+            f"{task.id} cannot be trained on: its seeds count along a fixed list of episodes, which evaluations play"
+        )
     if task.params.get("split") in (None, "train"):
         return task
     return dataclasses.replace(task, params={**task.params, "split": "train"})

@@ -30,24 +30,37 @@ def fix(name: str, families: Mapping[str, str], say: Callable[[str], None]) -> s
     """
     if name not in families:
         close = difflib.get_close_matches(name.lower(), families, n=2) or families
-        raise UserError(f"--fix {name}: there is no such family; did you mean {' or '.join(close)}?")
+        raise UserError(
+            f"--fix {name}: there is no such family; did you mean {' or '.join(close)}?"
+        )
     entry = families[name]
     kind = load(entry)
     requirements = kind.requirements or (() if kind.guide else kind.packages)
     if not requirements:
-        raise UserError(f"--fix {name}: there is nothing that pip could install" + (f". Do this: {kind.guide}" if kind.guide else ""))
+        raise UserError(
+            f"--fix {name}: there is nothing that pip could install"
+            + (f". Do this: {kind.guide}" if kind.guide else "")
+        )
     python = _python(name, kind.pythons)
     folder = FOLDER / name
     say(f"{python} -m venv {folder}")
-    _run([python, "-m", "venv", "--clear", str(folder)], f"--fix {name}: making a virtual environment with {python} failed")
+    _run(
+        [python, "-m", "venv", "--clear", str(folder)],
+        f"--fix {name}: making a virtual environment with {python} failed",
+    )
     there = folder / ("Scripts" if os.name == "nt" else "bin") / "python"
     wanted = list(dict.fromkeys([*requirements, *NEEDED]))
     say(f"{there} -m pip install {' '.join(wanted)}")
-    _run([str(there), "-m", "pip", "install", "--quiet", *wanted], f"--fix {name}: installing {', '.join(wanted)} failed")
+    _run(
+        [str(there), "-m", "pip", "install", "--quiet", *wanted],
+        f"--fix {name}: installing {', '.join(wanted)} failed",
+    )
     form = hosted(kind, entry, os.path.abspath(there))
     missing = form.missing()
     if missing is not None:
-        raise UserError(f"--fix {name}: built, but it does not work: {missing.reason}; {missing.remedy}")
+        raise UserError(
+            f"--fix {name}: built, but it does not work: {missing.reason}; {missing.remedy}"
+        )
     versions = ", ".join(f"{package} {version}" for package, version in form.versions().items())
     text = f"{name}: {versions} in {form.interpreter()}"
     end_probes()
@@ -60,12 +73,25 @@ def write_line(file: Path, name: str, path: str) -> None:
     line = f'{name} = "{path}"'
     lines = file.read_text().splitlines() if file.exists() else []
     try:
-        begin = next(number for number, text in enumerate(lines) if text.strip() == "[interpreters]")
+        begin = next(
+            number for number, text in enumerate(lines) if text.strip() == "[interpreters]"
+        )
     except StopIteration:
         lines += ["", "[interpreters]"] if lines else ["[interpreters]"]
         begin = len(lines) - 1
-    end = next((number for number in range(begin + 1, len(lines)) if lines[number].lstrip().startswith("[")), len(lines))
-    old = [number for number in range(begin + 1, end) if re.match(rf"\s*[\"']?{re.escape(name)}[\"']?\s*=", lines[number])]
+    end = next(
+        (
+            number
+            for number in range(begin + 1, len(lines))
+            if lines[number].lstrip().startswith("[")
+        ),
+        len(lines),
+    )
+    old = [
+        number
+        for number in range(begin + 1, end)
+        if re.match(rf"\s*[\"']?{re.escape(name)}[\"']?\s*=", lines[number])
+    ]
     if old:
         lines[old[0]] = line
     else:
@@ -79,10 +105,14 @@ def _python(name: str, versions: Sequence[str]) -> str:
     for version in versions or (ours,):
         for candidate in _candidates(version, ours):
             asked = "import sys, venv, ensurepip; print('%d.%d' % sys.version_info[:2])"
-            said = subprocess.run([candidate, "-I", "-c", asked], capture_output=True, text=True, check=False)
+            said = subprocess.run(
+                [candidate, "-I", "-c", asked], capture_output=True, text=True, check=False
+            )
             if said.stdout.strip() == version:
                 return candidate
-    raise UserError(f"--fix {name}: needs Python {', '.join(versions or (ours,))} with venv, and none is on PATH: install one of them")
+    raise UserError(
+        f"--fix {name}: needs Python {', '.join(versions or (ours,))} with venv, and none is on PATH: install one of them"
+    )
 
 
 def _candidates(version: str, ours: str) -> Iterator[str]:
@@ -91,7 +121,9 @@ def _candidates(version: str, ours: str) -> Iterator[str]:
     found = shutil.which(f"python{version}")
     if found is not None:
         yield found
-    yield from sorted(glob.glob(os.path.expanduser(f"~/.pyenv/versions/{version}.*/bin/python")), reverse=True)
+    yield from sorted(
+        glob.glob(os.path.expanduser(f"~/.pyenv/versions/{version}.*/bin/python")), reverse=True
+    )
 
 
 def _run(command: Sequence[str], otherwise: str) -> None:

@@ -20,7 +20,9 @@ class Ours:
     def __init__(self, places: Mapping[str, str]) -> None:
         self._places = places
 
-    def find_spec(self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> Any:
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> Any:
         """Python's protocol of import: None where the module is none of ours."""
         if path is not None or name not in self._places:
             return None
@@ -60,11 +62,15 @@ class Host:
 
     def reset(self, cases: Mapping[int, Any]) -> Any:
         """Start cases on lanes."""
-        return self._tell(self._adapter.reset(cases) if self._batched else {0: self._adapter.reset(cases[0])})
+        return self._tell(
+            self._adapter.reset(cases) if self._batched else {0: self._adapter.reset(cases[0])}
+        )
 
     def step(self, actions: Mapping[int, Any]) -> Any:
         """Execute an action on each of these lanes."""
-        return self._tell(self._adapter.step(actions) if self._batched else {0: self._adapter.step(actions[0])})
+        return self._tell(
+            self._adapter.step(actions) if self._batched else {0: self._adapter.step(actions[0])}
+        )
 
     def view(self, lane: int, name: str) -> Any:
         """A view of the last timestep."""
@@ -77,7 +83,11 @@ class Host:
 
     def expert(self, lane: int, executed: Any) -> Any:
         """The expert's action."""
-        return self._adapter.expert(lane, executed) if self._batched else self._adapter.expert(executed)
+        return (
+            self._adapter.expert(lane, executed)
+            if self._batched
+            else self._adapter.expert(executed)
+        )
 
     def close(self) -> None:
         """Free everything."""
@@ -119,7 +129,20 @@ def serve(wire: Any) -> None:
     from harness.core import BadAction, UserError
 
     host = Host()
-    operations = {name: getattr(host, name) for name in ("versions", "ask", "make", "reset", "step", "view", "render", "expert", "close")}
+    operations = {
+        name: getattr(host, name)
+        for name in (
+            "versions",
+            "ask",
+            "make",
+            "reset",
+            "step",
+            "view",
+            "render",
+            "expert",
+            "close",
+        )
+    }
     while True:
         try:
             operation, *arguments = wire.receive()
@@ -133,7 +156,11 @@ def serve(wire: Any) -> None:
             answer = ["fault", describe(fault)]
         try:
             wire.send(answer)
-        except (TypeError, ValueError, OverflowError) as unfit:  # a value of the simulator's own kind
+        except (
+            TypeError,
+            ValueError,
+            OverflowError,
+        ) as unfit:  # a value of the simulator's own kind
             wire.send(["fault", f"{operation}: {unfit}"])
         except ConnectionError:
             return
@@ -168,7 +195,17 @@ def main() -> None:
 
     wire = Wire(socket.socket(fileno=told["socket"]), Memory(told["memory"]), writes=True)
     python = ".".join(map(str, sys.version_info[:3]))
-    wire.send([MAGIC, PROTOCOL, {"python": python, "numpy": np.__version__, "msgpack": ".".join(map(str, msgpack.version))}])
+    wire.send(
+        [
+            MAGIC,
+            PROTOCOL,
+            {
+                "python": python,
+                "numpy": np.__version__,
+                "msgpack": ".".join(map(str, msgpack.version)),
+            },
+        ]
+    )
     serve(wire)
 
 

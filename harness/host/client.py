@@ -80,7 +80,11 @@ class Client:
                 stderr=self._log,
                 pass_fds=descriptors,
                 start_new_session=True,
-                env={name: value for name, value in os.environ.items() if not name.startswith("PYTHON")},
+                env={
+                    name: value
+                    for name, value in os.environ.items()
+                    if not name.startswith("PYTHON")
+                },
             ).result()
         except OSError as fault:
             raise HostFault(f"{python} cannot be started: {fault.strerror}") from None
@@ -95,7 +99,9 @@ class Client:
         except (OSError, EOFError, Garbage) as fault:
             raise self._failed(fault) from None
         if protocol != PROTOCOL:
-            raise HostFault(f"{self.name} speaks version {protocol} of the protocol between interpreters, this side version {PROTOCOL}")
+            raise HostFault(
+                f"{self.name} speaks version {protocol} of the protocol between interpreters, this side version {PROTOCOL}"
+            )
         return dict(versions)
 
     def call(self, operation: str, *arguments: Any) -> Any:
@@ -112,7 +118,9 @@ class Client:
             raise
         except (OSError, EOFError, Garbage) as fault:
             raise self._failed(fault) from None
-        except BaseException:  # interrupted while it works: what it says next would be taken for another answer
+        except (
+            BaseException
+        ):  # interrupted while it works: what it says next would be taken for another answer
             self.kill()
             raise
         kind, value = answer
@@ -158,7 +166,14 @@ class Client:
         else:
             text = f"{self.name} {self._end()}"
         said = self._last_line()
-        lacks = next((package for package in ("numpy", "msgpack") if said == f"ModuleNotFoundError: No module named '{package}'"), None)
+        lacks = next(
+            (
+                package
+                for package in ("numpy", "msgpack")
+                if said == f"ModuleNotFoundError: No module named '{package}'"
+            ),
+            None,
+        )
         self.kill()
         failed = HostFault(f"{text}; it last printed: {said}" if said else text)
         if lacks is not None:
@@ -173,11 +188,19 @@ class Client:
             code = self._process.wait(EXIT_S)
         except subprocess.TimeoutExpired:
             return "closed its socket"
-        return f"ended with exit code {code}" if code >= 0 else f"was killed by {signal.Signals(-code).name}"
+        return (
+            f"ended with exit code {code}"
+            if code >= 0
+            else f"was killed by {signal.Signals(-code).name}"
+        )
 
     def _last_line(self) -> str:
         size = os.fstat(self._log.fileno()).st_size
-        lines = os.pread(self._log.fileno(), 4096, max(0, size - 4096)).decode(errors="replace").split("\n")
+        lines = (
+            os.pread(self._log.fileno(), 4096, max(0, size - 4096))
+            .decode(errors="replace")
+            .split("\n")
+        )
         return next((" ".join(line.split())[:300] for line in reversed(lines) if line.strip()), "")
 
 

@@ -43,7 +43,9 @@ def configure(options: Iterable[str]) -> None:
     for option in options:
         name, equals, path = option.partition("=")
         if not equals or not name or not path:
-            raise UserError(f"--interpreter {option!r}: write NAME=PATH, for example procgen=/path/to/python")
+            raise UserError(
+                f"--interpreter {option!r}: write NAME=PATH, for example procgen=/path/to/python"
+            )
         _known(name, f"--interpreter {option}")
         program = shutil.which(os.path.expanduser(path))
         if program is None:
@@ -79,7 +81,11 @@ def _known(name: str, where: str) -> None:
     if name in table or ":" in name or "." in name:
         return
     close = difflib.get_close_matches(name.lower(), table, n=2)
-    guess = f"; did you mean {' or '.join(close)}?" if close else "; `bench list adapters` shows them, and module:Class names your own"
+    guess = (
+        f"; did you mean {' or '.join(close)}?"
+        if close
+        else "; `bench list adapters` shows them, and module:Class names your own"
+    )
     raise UserError(f"{where}: there is no family {name!r}{guess}")
 
 

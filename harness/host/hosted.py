@@ -33,7 +33,14 @@ def _form(kind: type[Any], entry: str, python: str) -> type[Any]:
     form = _HostedBatched if issubclass(kind, BatchedAdapter) else _HostedAdapter
     names = [name for base in Adapter.__mro__ for name in vars(base).get("__annotations__", {})]
     said = {name: getattr(kind, name) for name in names if hasattr(kind, name)}
-    fields = {**said, "kind": kind, "entry": entry, "python": python, "__doc__": kind.__doc__, "__module__": kind.__module__}
+    fields = {
+        **said,
+        "kind": kind,
+        "entry": entry,
+        "python": python,
+        "__doc__": kind.__doc__,
+        "__module__": kind.__module__,
+    }
     return type(kind.__name__, (form,), fields)
 
 
@@ -71,10 +78,15 @@ class Hosted:
             absent = [name for name, version in cls.versions().items() if version == "-"]
             if absent:
                 install = f"{cls.python} -m pip install {' '.join(absent)}"
-                return Missing(f"the package {absent[0]} is not installed in {cls.python}", cls.guide or install)
+                return Missing(
+                    f"the package {absent[0]} is not installed in {cls.python}",
+                    cls.guide or install,
+                )
             found: Missing | None = cls._ask("ask", cls.entry, "missing", [task])
         except HostFault as fault:
-            return Missing(str(fault), fault.remedy or "correct the path: bench.toml, or --interpreter")
+            return Missing(
+                str(fault), fault.remedy or "correct the path: bench.toml, or --interpreter"
+            )
         return found
 
     @classmethod
@@ -148,7 +160,9 @@ class _Lanes:
     def _reader(self, lane: int, name: str) -> Callable[[], Any]:
         reader = self._readers.get((lane, name))
         if reader is None:
-            reader = self._readers[lane, name] = functools.partial(self.client.call, "view", lane, name)
+            reader = self._readers[lane, name] = functools.partial(
+                self.client.call, "view", lane, name
+            )
         return reader
 
     def state(self, lane: int) -> bytes:
@@ -215,7 +229,9 @@ class _HostedBatched(Hosted, BatchedAdapter):
 
     def step(self, actions: Mapping[int, Any]) -> Mapping[int, TimeStep]:
         """There."""
-        return self._there.go("step", {lane: self.brief.action.check(action) for lane, action in actions.items()})
+        return self._there.go(
+            "step", {lane: self.brief.action.check(action) for lane, action in actions.items()}
+        )
 
     def render(self, lane: int) -> Any:
         """There."""

@@ -103,7 +103,9 @@ class Wire:
         """`writes`: whether large arrays that are sent go through `memory`; the other end then reads them there."""
         self._connection = connection
         self._memory = memory
-        self._packer = msgpack.Packer(default=self._encode, strict_types=True, unicode_errors="surrogatepass")
+        self._packer = msgpack.Packer(
+            default=self._encode, strict_types=True, unicode_errors="surrogatepass"
+        )
         self._writes = writes
 
     def send(self, message: Any) -> None:
@@ -137,15 +139,22 @@ class Wire:
             chunk += rest
         try:
             return msgpack.unpackb(
-                memoryview(chunk)[_LENGTH.size :], ext_hook=self._decode, strict_map_key=False, unicode_errors="surrogatepass"
+                memoryview(chunk)[_LENGTH.size :],
+                ext_hook=self._decode,
+                strict_map_key=False,
+                unicode_errors="surrogatepass",
             )
         except Garbage:
             raise
-        except Exception as wrong:  # msgpack raises many kinds, and a noun refuses wrong fields in its own way
+        except (
+            Exception
+        ) as wrong:  # msgpack raises many kinds, and a noun refuses wrong fields in its own way
             raise Garbage(f"it says {chunk[:40]!r}: {wrong}") from wrong
 
     def _pack(self, value: Any) -> bytes:
-        packed: bytes = msgpack.packb(value, default=self._encode, strict_types=True, unicode_errors="surrogatepass")
+        packed: bytes = msgpack.packb(
+            value, default=self._encode, strict_types=True, unicode_errors="surrogatepass"
+        )
         return packed
 
     def _encode(self, value: Any) -> Any:
@@ -154,8 +163,13 @@ class Wire:
                 raise TypeError(f"an array of {value.dtype} cannot pass to another interpreter")
             array = np.ascontiguousarray(value)
             if self._writes and array.nbytes >= LARGE:
-                return msgpack.ExtType(_MAPPED, msgpack.packb([array.dtype.str, value.shape, self._memory.write(array)]))
-            return msgpack.ExtType(_INLINE, msgpack.packb([array.dtype.str, value.shape, array.tobytes()]))
+                return msgpack.ExtType(
+                    _MAPPED,
+                    msgpack.packb([array.dtype.str, value.shape, self._memory.write(array)]),
+                )
+            return msgpack.ExtType(
+                _INLINE, msgpack.packb([array.dtype.str, value.shape, array.tobytes()])
+            )
         if isinstance(value, np.generic):
             if value.dtype.kind not in _KINDS:
                 raise TypeError(f"a {value.dtype} cannot pass to another interpreter")
@@ -179,7 +193,9 @@ class Wire:
     def _decode(self, code: int, data: bytes) -> Any:
         if code == _LAZY:
             return LAZY
-        parts = msgpack.unpackb(data, ext_hook=self._decode, strict_map_key=False, unicode_errors="surrogatepass")
+        parts = msgpack.unpackb(
+            data, ext_hook=self._decode, strict_map_key=False, unicode_errors="surrogatepass"
+        )
         if code == _TUPLE:
             return tuple(parts)
         if code == _NOUN:

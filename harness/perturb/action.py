@@ -32,7 +32,10 @@ class _Continuous(Effect):
         spec = body.action
         if not isinstance(spec, Box) or np.dtype(spec.dtype).kind != "f":
             kind = type(spec).__name__
-            raise NotApplicable(f"actions are {kind}, not continuous", "use action_random, action_sticky or action_dropout for these")
+            raise NotApplicable(
+                f"actions are {kind}, not continuous",
+                "use action_random, action_sticky or action_dropout for these",
+            )
         low, high = (limit.astype(np.float64) for limit in spec.bounds())
         if not (np.isfinite(low).all() and np.isfinite(high).all()):
             raise NotApplicable("actions have no bounds, so there is no range to be relative to")
@@ -52,7 +55,9 @@ class ActionNoise(_Continuous):
 
     def act(self, action: np.ndarray, step: int) -> np.ndarray:
         """Add and clip."""
-        return self.within(action + self._sigma * self.luck.step(step).standard_normal(action.shape))
+        return self.within(
+            action + self._sigma * self.luck.step(step).standard_normal(action.shape)
+        )
 
 
 class ActionScale(_Continuous):

@@ -63,14 +63,19 @@ def choose(text: str, natives: Collection[str]) -> tuple[Arm, ...]:
     return tuple(arms.values())
 
 
-def _read(text: str, natives: Collection[str], levels: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[Arm]:
+def _read(
+    text: str, natives: Collection[str], levels: Mapping[str, Sequence[Mapping[str, Any]]]
+) -> list[Arm]:
     arms: list[Arm] = []
     for item, severities in _items(text):
         if item.endswith(".toml"):
             arms += _from_file(Path(item), natives)
         elif item in SETS:
             for arm in _read(SETS[item][1], natives, levels):
-                others = [tuple(_part(part.name, severity, natives, levels) for part in arm.parts) for severity in severities]
+                others = [
+                    tuple(_part(part.name, severity, natives, levels) for part in arm.parts)
+                    for severity in severities
+                ]
                 arms += [Arm(parts, item) for parts in others or [arm.parts]]
         else:
             arms += _composed(item, severities, natives, levels)
@@ -98,28 +103,45 @@ def _severities(text: str) -> list[int]:
     return list(range(first, int(found[2] or first) + 1))
 
 
-def _composed(item: str, severities: list[int], natives: Collection[str], levels: Mapping[str, Any]) -> list[Arm]:
+def _composed(
+    item: str, severities: list[int], natives: Collection[str], levels: Mapping[str, Any]
+) -> list[Arm]:
     """All names but the last carry their severity; the last one's may be several."""
     *before, last = item.split("+")
     fixed = []
     for piece in before:
         name, colon, severity = piece.strip().partition(":")
         if not colon or not severity.isdigit():
-            raise UserError(f"--perturb {item!r}: in a combination each perturbation needs one severity, as in action_noise:3+occlusion:2")
+            raise UserError(
+                f"--perturb {item!r}: in a combination each perturbation needs one severity, as in action_noise:3+occlusion:2"
+            )
         fixed.append(_part(name, int(severity), natives, levels))
     names = [part.name for part in fixed] + [last.strip()]
     if len(set(names)) < len(names):
-        raise UserError(f"--perturb {item!r} names a perturbation twice: one perturbation has one stream of luck")
+        raise UserError(
+            f"--perturb {item!r} names a perturbation twice: one perturbation has one stream of luck"
+        )
     if fixed and not severities:
-        raise UserError(f"--perturb {item!r}: in a combination each perturbation needs one severity, as in action_noise:3+occlusion:2")
+        raise UserError(
+            f"--perturb {item!r}: in a combination each perturbation needs one severity, as in action_noise:3+occlusion:2"
+        )
     every = severities or range(1, (len(levels.get(names[-1], ())) or SEVERITIES) + 1)
     return [Arm((*fixed, _part(names[-1], severity, natives, levels))) for severity in every]
 
 
-def _part(name: str, severity: int, natives: Collection[str], levels: Mapping[str, Sequence[Mapping[str, Any]]]) -> Perturbation:
+def _part(
+    name: str,
+    severity: int,
+    natives: Collection[str],
+    levels: Mapping[str, Sequence[Mapping[str, Any]]],
+) -> Perturbation:
     if name not in KINDS and name not in natives:
         near = difflib.get_close_matches(name, [*KINDS, *natives, *SETS], n=3)
-        guess = f"did you mean {' or '.join(near)}?" if near else "`bench list perturbations` shows them"
+        guess = (
+            f"did you mean {' or '.join(near)}?"
+            if near
+            else "`bench list perturbations` shows them"
+        )
         raise UserError(f"--perturb: there is no perturbation {name!r}; {guess}")
     own = levels.get(name)
     most = SEVERITIES if own is None else len(own)
@@ -132,16 +154,29 @@ def _from_file(file: Path, natives: Collection[str]) -> list[Arm]:
     content = read_toml(file, "--perturb: ")
     unknown = sorted(content.keys() - {"name", "perturb", "levels"})
     asked = content.get("perturb")
-    if unknown or not isinstance(asked, list) or not all(isinstance(item, str) and not item.endswith(".toml") for item in asked):
-        wrong = f"it has {unknown[0]!r}" if unknown else "perturb is a list of texts such as 'action_noise:1-3'"
+    if (
+        unknown
+        or not isinstance(asked, list)
+        or not all(isinstance(item, str) and not item.endswith(".toml") for item in asked)
+    ):
+        wrong = (
+            f"it has {unknown[0]!r}"
+            if unknown
+            else "perturb is a list of texts such as 'action_noise:1-3'"
+        )
         raise UserError(f"--perturb: {file}: {wrong}; it takes perturb = [...] and [levels.NAME]")
-    levels = {name: _levels(file, name, table, natives) for name, table in _table(file, content.get("levels", {})).items()}
+    levels = {
+        name: _levels(file, name, table, natives)
+        for name, table in _table(file, content.get("levels", {})).items()
+    }
     return [arm for item in asked for arm in _read(item, natives, levels)]
 
 
 def _table(file: Path, value: Any) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise UserError(f"--perturb: {file}: [levels.NAME] is a table of parameters with a list of values each")
+        raise UserError(
+            f"--perturb: {file}: [levels.NAME] is a table of parameters with a list of values each"
+        )
     return value
 
 
@@ -151,17 +186,26 @@ def _levels(file: Path, name: str, table: Any, natives: Collection[str]) -> list
     columns = _table(file, table)
     lengths = {len(values) if isinstance(values, list) else 0 for values in columns.values()}
     if len(lengths) != 1 or lengths == {0}:
-        raise UserError(f"--perturb: {file}: [levels.{name}] needs a list of values for each parameter, all of one length")
+        raise UserError(
+            f"--perturb: {file}: [levels.{name}] needs a list of values for each parameter, all of one length"
+        )
     kind = KINDS.get(name)
     if kind is not None and set(columns) != set(kind.levels[0]):
-        raise UserError(f"--perturb: {file}: {name} takes {', '.join(kind.levels[0])}, not {', '.join(columns)}")
+        raise UserError(
+            f"--perturb: {file}: {name} takes {', '.join(kind.levels[0])}, not {', '.join(columns)}"
+        )
     if kind is not None:
         for parameter, values in columns.items():
             _check_values(file, name, parameter, values, kind.levels)
-    return [{parameter: values[k] for parameter, values in columns.items()} for k in range(lengths.pop())]
+    return [
+        {parameter: values[k] for parameter, values in columns.items()}
+        for k in range(lengths.pop())
+    ]
 
 
-def _check_values(file: Path, name: str, parameter: str, values: list[Any], levels: Sequence[Mapping[str, Any]]) -> None:
+def _check_values(
+    file: Path, name: str, parameter: str, values: list[Any], levels: Sequence[Mapping[str, Any]]
+) -> None:
     ours = [level[parameter] for level in levels]
     for value in values:
         if isinstance(ours[0], str):
@@ -170,28 +214,43 @@ def _check_values(file: Path, name: str, parameter: str, values: list[Any], leve
             good = isinstance(value, bool)
         else:
             whole = all(isinstance(each, int) or each is None for each in ours)
-            good = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool) and value >= 0
+            good = (
+                isinstance(value, int if whole else (int, float))
+                and not isinstance(value, bool)
+                and value >= 0
+            )
             good = good and (parameter not in ("share", "area", "shift") or value <= 1)
         if not good:
-            raise UserError(f"--perturb: {file}: {name} cannot take {parameter} = {value!r}; ours are {', '.join(map(str, ours))}")
+            raise UserError(
+                f"--perturb: {file}: {name} cannot take {parameter} = {value!r}; ours are {', '.join(map(str, ours))}"
+            )
 
 
-def fit(arm: Arm, task: Task, adapter: type[Adapter | BatchedAdapter], agent: type[Agent]) -> tuple[Perturbation, ...] | Missing:
+def fit(
+    arm: Arm, task: Task, adapter: type[Adapter | BatchedAdapter], agent: type[Agent]
+) -> tuple[Perturbation, ...] | Missing:
     """The arm with all parameters, as a case of this task has it, or why it has nothing to change there.
 
     Raises UserError where the adapter declares one of ours as its own. What only the simulator can tell is found out when the first case is played.
     """
     natives = {native.name: native for native in adapter.natives(task)}
     for name in natives.keys() & KINDS.keys():
-        raise UserError(f"{task.adapter} declares a perturbation {name!r}, which is one of ours: call it otherwise")
+        raise UserError(
+            f"{task.adapter} declares a perturbation {name!r}, which is one of ours: call it otherwise"
+        )
     fitted = []
     for part in arm.parts:
         kind, native = KINDS.get(part.name), natives.get(part.name)
         if kind is None and native is None:
-            return Missing("the simulator has no such thing here", "`bench list perturbations` shows which do")
+            return Missing(
+                "the simulator has no such thing here", "`bench list perturbations` shows which do"
+            )
         levels = kind.levels if kind is not None else native.levels if native is not None else ()
         if part.severity > len(levels) and not part.params:
-            return Missing(f"{part.name} has severities up to {len(levels)} here", f"use {part.name}:{len(levels)}")
+            return Missing(
+                f"{part.name} has severities up to {len(levels)} here",
+                f"use {part.name}:{len(levels)}",
+            )
         reason = unread(part.name, agent.reads, agent.history) if arm.by_set else ""
         if reason:
             return Missing(reason, "name it to play it all the same: --perturb NAME:SEVERITY")

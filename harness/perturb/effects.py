@@ -107,12 +107,21 @@ class Effect:
 
 def is_camera(name: str, spec: Spec) -> bool:
     """Whether a view is a picture or a depth map."""
-    return isinstance(spec, Box) and name.partition("_")[0] in ("image", "depth") and len(spec.shape) >= 2
+    return (
+        isinstance(spec, Box)
+        and name.partition("_")[0] in ("image", "depth")
+        and len(spec.shape) >= 2
+    )
 
 
 def is_picture(name: str, spec: Spec) -> bool:
     """Whether a view is a picture of bytes: (H, W) or (H, W, 3)."""
-    return is_camera(name, spec) and isinstance(spec, Box) and spec.dtype == "uint8" and not name.startswith("depth")
+    return (
+        is_camera(name, spec)
+        and isinstance(spec, Box)
+        and spec.dtype == "uint8"
+        and not name.startswith("depth")
+    )
 
 
 @functools.lru_cache(maxsize=1)
@@ -121,5 +130,7 @@ def need() -> Any:
     try:
         import cv2
     except ImportError as fault:
-        raise NotApplicable(f"OpenCV cannot be imported ({fault})", "pip install 'bench[images]'") from None
+        raise NotApplicable(
+            f"OpenCV cannot be imported ({fault})", "pip install 'bench[images]'"
+        ) from None
     return cv2

@@ -13,7 +13,9 @@ class ShorterHistory(Effect):
     def __init__(self, luck: Luck, body: Body, fewer: int | None) -> None:
         super().__init__(luck, body)
         if body.history < 2:
-            raise NotApplicable("the agent is shown one observation at a time: there is no history to shorten")
+            raise NotApplicable(
+                "the agent is shown one observation at a time: there is no history to shorten"
+            )
         self._fewer = fewer
 
     def keep(self, history: int) -> int:

@@ -28,7 +28,9 @@ class _Pictures(Effect):
 
     def __init__(self, luck: Luck, body: Body) -> None:
         super().__init__(luck, body)
-        self._views = [name for name, spec in body.brief.observation.items() if self.fits(name, spec)]
+        self._views = [
+            name for name, spec in body.brief.observation.items() if self.fits(name, spec)
+        ]
         if not self._views:
             raise NotApplicable(self.lacking)
 
@@ -64,7 +66,9 @@ def _normal_table(sigma: float) -> np.ndarray:
     """uint16 -> a normal deviate of standard deviation sigma * 255, rounded, as int16."""
     from scipy.special import ndtri
 
-    table: np.ndarray = np.rint(ndtri((np.arange(SPAN) + 0.5) / SPAN) * sigma * 255).astype(np.int16)
+    table: np.ndarray = np.rint(ndtri((np.arange(SPAN) + 0.5) / SPAN) * sigma * 255).astype(
+        np.int16
+    )
     return table
 
 
@@ -123,7 +127,9 @@ class ImpulseNoise(_Pictures):
 
     def see(self, view: str, value: np.ndarray, step: int) -> np.ndarray:
         """Whole pixels."""
-        draw = _uniform16(self.luck, view, step, value.shape[0] * value.shape[1]).reshape(value.shape[:2])
+        draw = _uniform16(self.luck, view, step, value.shape[0] * value.shape[1]).reshape(
+            value.shape[:2]
+        )
         changed = value.copy()
         changed[draw < self._pepper] = 0
         changed[draw >= self._salt] = 255
@@ -148,9 +154,15 @@ class MotionBlur(_Pictures):
 def _filtered(cv2: Any, value: np.ndarray, kernel: np.ndarray, half: bool) -> np.ndarray:
     """Filtered; at half the resolution where asked, which costs a fifth and shows nothing that the blur had left."""
     height, width = value.shape[:2]
-    small = cv2.resize(value, (-(-width // 2), -(-height // 2)), interpolation=cv2.INTER_AREA) if half else value
+    small = (
+        cv2.resize(value, (-(-width // 2), -(-height // 2)), interpolation=cv2.INTER_AREA)
+        if half
+        else value
+    )
     blurred: np.ndarray = cv2.filter2D(small, -1, kernel, borderType=cv2.BORDER_REPLICATE)
-    whole: np.ndarray = cv2.resize(blurred, (width, height), interpolation=cv2.INTER_LINEAR) if half else blurred
+    whole: np.ndarray = (
+        cv2.resize(blurred, (width, height), interpolation=cv2.INTER_LINEAR) if half else blurred
+    )
     return whole
 
 
@@ -256,7 +268,9 @@ class Jpeg(_Pictures):
         the weights of luma, so they are turned."""
         cv2 = self._cv2
         colour = value.ndim == 3
-        _, data = cv2.imencode(".jpg", value[..., ::-1] if colour else value, [cv2.IMWRITE_JPEG_QUALITY, self._quality])
+        _, data = cv2.imencode(
+            ".jpg", value[..., ::-1] if colour else value, [cv2.IMWRITE_JPEG_QUALITY, self._quality]
+        )
         back: np.ndarray = cv2.imdecode(data, cv2.IMREAD_COLOR if colour else cv2.IMREAD_GRAYSCALE)
         return np.ascontiguousarray(back[..., ::-1]) if colour else back
 
@@ -312,7 +326,9 @@ class CameraZoom(_Pictures):
         f = self._factor
         matrix = np.array([[f, 0, (1 - f) * (width - 1) / 2], [0, f, (1 - f) * (height - 1) / 2]])
         cv2 = self._cv2
-        zoomed: np.ndarray = cv2.warpAffine(value, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        zoomed: np.ndarray = cv2.warpAffine(
+            value, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        )
         return zoomed
 
 

@@ -29,8 +29,16 @@ class Kind:
     """The Effect's parameters, by severity from 1."""
 
 
-def _kind(group: str, module: str, name: str, form: str, what: str, parameter: str, *values: Any) -> Kind:
-    return Kind(name, group, what, f"harness.perturb.{module}:{form}", tuple({parameter: value} for value in values))
+def _kind(
+    group: str, module: str, name: str, form: str, what: str, parameter: str, *values: Any
+) -> Kind:
+    return Kind(
+        name,
+        group,
+        what,
+        f"harness.perturb.{module}:{form}",
+        tuple({parameter: value} for value in values),
+    )
 
 
 def _image(name: str, form: str, what: str, parameter: str, *values: Any) -> Kind:

@@ -39,7 +39,14 @@ PHRASES: dict[str, tuple[str, ...]] = {
 }
 """Phrase -> phrases that mean the same. None names a colour, an object or a relation, and none of theirs is replaced."""
 
-FRAMES = ("Please {}", "Here is what to do: {}", "You should do this: {}", "{} Thank you!", "I would like this done: {}", "Your job: {}")
+FRAMES = (
+    "Please {}",
+    "Here is what to do: {}",
+    "You should do this: {}",
+    "{} Thank you!",
+    "I would like this done: {}",
+    "Your job: {}",
+)
 
 DISTRACTORS = (
     "It is a fine day today.", "Somebody is whistling outside.", "The meeting was moved to Friday.", "My neighbour likes old films.",
@@ -49,7 +56,34 @@ DISTRACTORS = (
 NEIGHBOURS = dict(
     zip(
         "abcdefghijklmnopqrstuvwxyz",
-        ["s", "v", "x", "s", "w", "d", "f", "g", "u", "k", "j", "k", "n", "b", "i", "o", "w", "e", "a", "r", "y", "c", "e", "c", "t", "z"],
+        [
+            "s",
+            "v",
+            "x",
+            "s",
+            "w",
+            "d",
+            "f",
+            "g",
+            "u",
+            "k",
+            "j",
+            "k",
+            "n",
+            "b",
+            "i",
+            "o",
+            "w",
+            "e",
+            "a",
+            "r",
+            "y",
+            "c",
+            "e",
+            "c",
+            "t",
+            "z",
+        ],
     )
 )
 """A key beside each letter's on a QWERTY keyboard."""
@@ -69,7 +103,11 @@ class _Words(Effect):
     def say(self, instruction: str) -> str:
         """As `change` makes it, remembered."""
         if instruction not in self._said:
-            self._said[instruction] = self.change(instruction, self.luck.episode()) if instruction.strip() else instruction
+            self._said[instruction] = (
+                self.change(instruction, self.luck.episode())
+                if instruction.strip()
+                else instruction
+            )
         return self._said[instruction]
 
     def change(self, instruction: str, rng: np.random.Generator) -> str:
@@ -111,11 +149,20 @@ class Typos(_Words):
 
     def change(self, instruction: str, rng: np.random.Generator) -> str:
         """At least one letter is mistyped where there is any to mistype."""
-        places = [k for word, at in _words(instruction) if len(word) >= 4 for k in range(at + 1, at + len(word) - 1)]
+        places = [
+            k
+            for word, at in _words(instruction)
+            if len(word) >= 4
+            for k in range(at + 1, at + len(word) - 1)
+        ]
         if not places:
             return instruction
         draws, kinds = rng.random(len(places)), rng.integers(4, size=len(places))
-        wrong = {place: int(kind) for place, draw, kind in zip(places, draws, kinds) if draw < self._share}
+        wrong = {
+            place: int(kind)
+            for place, draw, kind in zip(places, draws, kinds)
+            if draw < self._share
+        }
         if not wrong:
             first = int(draws.argmin())
             wrong = {places[first]: int(kinds[first])}
@@ -155,10 +202,16 @@ class LetterCase(_Words):
         up = rng.random(len(instruction)) < 0.5
         styles: dict[str, Callable[[str], str]] = {
             "lower": str.lower,
-            "title": lambda part: re.sub(r"[A-Za-z]+", lambda word: word.group().capitalize(), part),
+            "title": lambda part: re.sub(
+                r"[A-Za-z]+", lambda word: word.group().capitalize(), part
+            ),
             "upper": str.upper,
-            "random": lambda part: "".join(c.upper() if up[k] else c.lower() for k, c in enumerate(part)),
-            "alternating": lambda part: "".join(c.upper() if k % 2 else c.lower() for k, c in enumerate(part)),
+            "random": lambda part: "".join(
+                c.upper() if up[k] else c.lower() for k, c in enumerate(part)
+            ),
+            "alternating": lambda part: "".join(
+                c.upper() if k % 2 else c.lower() for k, c in enumerate(part)
+            ),
         }
         return _in_language(instruction, styles[self._style])
 
@@ -189,7 +242,9 @@ class Paraphrase(_Words):
 
 
 _PHRASE = re.compile(
-    r"(?<![\w'-])(?<!and )(?<!press )(?<!the )(?<!an )(?:" + "|".join(sorted(PHRASES, key=len, reverse=True)) + r")(?![\w'-])(?! to\b)",
+    r"(?<![\w'-])(?<!and )(?<!press )(?<!the )(?<!an )(?:"
+    + "|".join(sorted(PHRASES, key=len, reverse=True))
+    + r")(?![\w'-])(?! to\b)",
     re.IGNORECASE,
 )
 """Not the adjectives: an open door, close to, press enter."""
@@ -207,7 +262,11 @@ class Distractor(_Words):
         chosen = [DISTRACTORS[k] for k in rng.permutation(len(DISTRACTORS))[: self._count].tolist()]
         before = int(rng.integers(2))
         first, last = chosen[before::2], chosen[1 - before :: 2]
-        whole = instruction if instruction.rstrip().endswith((".", "!", "?")) or not last else f"{instruction}."
+        whole = (
+            instruction
+            if instruction.rstrip().endswith((".", "!", "?")) or not last
+            else f"{instruction}."
+        )
         return " ".join([*first, whole, *last])
 
 

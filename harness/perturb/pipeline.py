@@ -29,7 +29,11 @@ class Pipeline:
             if kind is None or not perturbation.severity:
                 continue
             form: Callable[..., Effect] = load(kind.entry)
-            effect = form(Luck(case, perturbation.name), body, **(perturbation.params or kind.levels[perturbation.severity - 1]))
+            effect = form(
+                Luck(case, perturbation.name),
+                body,
+                **(perturbation.params or kind.levels[perturbation.severity - 1]),
+            )
             made.append(effect)
             body = Body(effect.shown(body.brief), history, instruction, case.task.max_steps)
         self.effects = made
@@ -37,14 +41,20 @@ class Pipeline:
         for effect in made:
             for view in effect.views():
                 self._views.setdefault(view, []).append(effect)
-        self._remembered = {view for view, effects in self._views.items() if any(effect.remembers for effect in effects)}
+        self._remembered = {
+            view
+            for view, effects in self._views.items()
+            if any(effect.remembers for effect in effects)
+        }
         self._saying = _with(made, "say")
         self._acting = _with(made, "act")
         self._moving = _with(made, "inward")
         self.history = history
         for effect in made:
             self.history = effect.keep(self.history)
-        self._sent: deque[Any] | None = deque(maxlen=max(0, self.history - 1)) if self._acting or self._moving else None
+        self._sent: deque[Any] | None = (
+            deque(maxlen=max(0, self.history - 1)) if self._acting or self._moving else None
+        )
 
     @classmethod
     def of(cls, case: Case, brief: Brief, history: int, instruction: str) -> Pipeline | None:
@@ -66,7 +76,9 @@ class Pipeline:
             instruction = effect.say(instruction)
         return instruction
 
-    def see(self, names: Sequence[str], seen: TimeStep, step: int, looked: bool) -> dict[str, Any] | None:
+    def see(
+        self, names: Sequence[str], seen: TimeStep, step: int, looked: bool
+    ) -> dict[str, Any] | None:
         """What the agent observes of these views, `step` actions after the reset; None where it is not asked (`looked` is False): then only
         views are read of which an effect must see every step."""
         observation: dict[str, Any] = {}
@@ -109,4 +121,6 @@ class Pipeline:
 
 def _with(effects: Sequence[Effect], hook: str) -> list[Effect]:
     """The effects that do something there."""
-    return [effect for effect in effects if getattr(type(effect), hook) is not getattr(Effect, hook)]
+    return [
+        effect for effect in effects if getattr(type(effect), hook) is not getattr(Effect, hook)
+    ]

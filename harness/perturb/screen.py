@@ -35,7 +35,9 @@ class ElementIds(_Screen):
 
     def __init__(self, luck: Luck, body: Body, block: int) -> None:
         super().__init__(luck, body)
-        self._views = [name for name, spec in body.brief.observation.items() if isinstance(spec, Elements)]
+        self._views = [
+            name for name, spec in body.brief.observation.items() if isinstance(spec, Elements)
+        ]
         if not self._views and not self.spec.refs:
             raise NotApplicable("elements have no ids here")
         order = np.arange(REFS)
@@ -74,7 +76,11 @@ def _at(order: Sequence[int], ref: int) -> int:
 
 
 def _with_refs(action: UIAction, order: Sequence[int]) -> UIAction:
-    changed: dict[str, Any] = {name: _at(order, ref) for name in ("ref", "to_ref") if (ref := getattr(action, name)) is not None}
+    changed: dict[str, Any] = {
+        name: _at(order, ref)
+        for name in ("ref", "to_ref")
+        if (ref := getattr(action, name)) is not None
+    }
     return dataclasses.replace(action, **changed) if changed else action
 
 
@@ -86,8 +92,14 @@ class _Moved(_Screen):
         self.factor = 1.0
         self.margin = (0, 0)
         self.size = (self.spec.width, self.spec.height)
-        self._pictures = [name for name, spec in body.brief.observation.items() if is_picture(name, spec) and self._whole(spec)]
-        self._elements = [name for name, spec in body.brief.observation.items() if isinstance(spec, Elements)]
+        self._pictures = [
+            name
+            for name, spec in body.brief.observation.items()
+            if is_picture(name, spec) and self._whole(spec)
+        ]
+        self._elements = [
+            name for name, spec in body.brief.observation.items() if isinstance(spec, Elements)
+        ]
 
     def _whole(self, spec: Any) -> bool:
         """Whether a picture shows the screen pixel by pixel."""
@@ -105,14 +117,23 @@ class _Moved(_Screen):
             spec = views.get(name)
             if isinstance(spec, Box):
                 views[name] = dataclasses.replace(spec, shape=(height, width, *spec.shape[2:]))
-        return dataclasses.replace(brief, observation=views, action=dataclasses.replace(self.spec, width=width, height=height))
+        return dataclasses.replace(
+            brief,
+            observation=views,
+            action=dataclasses.replace(self.spec, width=width, height=height),
+        )
 
     def see(self, view: str, value: Any, step: int) -> Any:
         """The picture, or the elements' boxes."""
         if view in self._pictures:
             return self.drawn(value)
         f, (left, top) = self.factor, self.margin
-        return tuple(dataclasses.replace(e, x=e.x * f + left, y=e.y * f + top, width=e.width * f, height=e.height * f) for e in value)
+        return tuple(
+            dataclasses.replace(
+                e, x=e.x * f + left, y=e.y * f + top, width=e.width * f, height=e.height * f
+            )
+            for e in value
+        )
 
     def drawn(self, image: np.ndarray) -> np.ndarray:
         """The picture of the new size."""
@@ -154,7 +175,9 @@ class Zoom(_Moved):
 
     def drawn(self, image: np.ndarray) -> np.ndarray:
         """Enlarged, linearly."""
-        larger: np.ndarray = self._cv2.resize(image, self.size, interpolation=self._cv2.INTER_LINEAR)
+        larger: np.ndarray = self._cv2.resize(
+            image, self.size, interpolation=self._cv2.INTER_LINEAR
+        )
         return larger
 
 

@@ -25,7 +25,11 @@ class _Numbers(Effect):
         super().__init__(luck, body)
         offered = body.brief.observation.items()
         self._specs = {
-            name: spec for name, spec in offered if isinstance(spec, Box) and np.dtype(spec.dtype).kind == "f" and not is_camera(name, spec)
+            name: spec
+            for name, spec in offered
+            if isinstance(spec, Box)
+            and np.dtype(spec.dtype).kind == "f"
+            and not is_camera(name, spec)
         }
         if not self._specs:
             raise NotApplicable("there is no view of real numbers here")
@@ -48,7 +52,10 @@ class _Numbers(Effect):
     def within(self, view: str, value: np.ndarray, like: np.ndarray) -> np.ndarray:
         """Clipped to the bounds, in the view's dtype."""
         largest = np.finfo(like.dtype).max
-        low, high = (np.clip(limit.astype(np.float64), -largest, largest) for limit in self._specs[view].bounds())
+        low, high = (
+            np.clip(limit.astype(np.float64), -largest, largest)
+            for limit in self._specs[view].bounds()
+        )
         return np.asarray(np.clip(value, low, high), like.dtype)
 
 

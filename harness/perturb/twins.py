@@ -32,5 +32,8 @@ def perturbed(items: Sequence[PlanItem], agent: type[Agent], arms: Sequence[Arm]
                 played.append(fitted)
             mine.append(places[key])
     every = list(range(len(played)))
-    fitted_items = (dataclasses.replace(item, arms=None if mine == every else tuple(mine)) for item, mine in zip(items, numbers))
+    fitted_items = (
+        dataclasses.replace(item, arms=None if mine == every else tuple(mine))
+        for item, mine in zip(items, numbers)
+    )
     return Plan(tuple(fitted_items), perturbations=tuple(played), not_run=tuple(rows))

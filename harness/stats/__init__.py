@@ -9,10 +9,31 @@ power       how many episodes a difference needs
 sequential  tests and intervals that hold at every look
 """
 
-from harness.stats.paired import benjamini_hochberg, bootstrap_tasks, holm, mcnemar, paired_bounds, paired_difference, paired_p, sign_flip
-from harness.stats.power import detectable_difference, episodes_for_rates, pairs_needed, power_of_pairs
+from harness.stats.paired import (
+    benjamini_hochberg,
+    bootstrap_tasks,
+    holm,
+    mcnemar,
+    paired_bounds,
+    paired_difference,
+    paired_p,
+    sign_flip,
+)
+from harness.stats.power import (
+    detectable_difference,
+    episodes_for_rates,
+    pairs_needed,
+    power_of_pairs,
+)
 from harness.stats.rates import Interval, clopper_pearson, mean_of_rates, newcombe, wilson
-from harness.stats.scores import Aggregates, aggregates, iqm, mean_score, optimality_gap, probability_of_improvement
+from harness.stats.scores import (
+    Aggregates,
+    aggregates,
+    iqm,
+    mean_score,
+    optimality_gap,
+    probability_of_improvement,
+)
 from harness.stats.sequential import anytime_mean, anytime_rate, log_stake
 
 __all__ = [

@@ -8,7 +8,16 @@ import numpy as np
 
 from harness.stats.rates import Interval, z_of
 
-__all__ = ["benjamini_hochberg", "bootstrap_tasks", "holm", "mcnemar", "paired_bounds", "paired_difference", "paired_p", "sign_flip"]
+__all__ = [
+    "benjamini_hochberg",
+    "bootstrap_tasks",
+    "holm",
+    "mcnemar",
+    "paired_bounds",
+    "paired_difference",
+    "paired_p",
+    "sign_flip",
+]
 
 STEPS = 60
 """Bisections of the multiplier's logarithm: to the last digit or two of a float."""
@@ -30,7 +39,11 @@ def paired_difference(differences: Sequence[np.ndarray], level: float = 0.95) ->
 
 
 def paired_bounds(
-    losses: np.ndarray, wins: np.ndarray, squares: np.ndarray, pairs: np.ndarray, level: float = 0.95
+    losses: np.ndarray,
+    wins: np.ndarray,
+    squares: np.ndarray,
+    pairs: np.ndarray,
+    level: float = 0.95,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Both bounds of paired_difference from sums over pairs: of losses (-d where d < 0), of wins, of d^2, and their number.
 
@@ -54,7 +67,9 @@ def paired_p(differences: Sequence[np.ndarray]) -> float:
     return float(2 * ndtr(-(abs(float(mean)) + float(centre)) / np.sqrt(variance)))
 
 
-def _counts(differences: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def _counts(
+    differences: Sequence[np.ndarray],
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     if not len(differences) or not all(len(each) for each in differences):
         raise ValueError("needs at least one task, and one pair in every task")
     losses = np.array([-np.minimum(each, 0).sum() for each in differences])
@@ -63,7 +78,9 @@ def _counts(differences: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray, 
     return losses, wins, squares, np.array([len(each) for each in differences], dtype=np.float64)
 
 
-def _upper(losses: np.ndarray, wins: np.ndarray, squares: np.ndarray, pairs: np.ndarray, z: float) -> np.ndarray:
+def _upper(
+    losses: np.ndarray, wins: np.ndarray, squares: np.ndarray, pairs: np.ndarray, z: float
+) -> np.ndarray:
     mean = ((wins - losses) / pairs).mean(axis=-1)
 
     def beyond(push: np.ndarray) -> np.ndarray:
@@ -71,7 +88,9 @@ def _upper(losses: np.ndarray, wins: np.ndarray, squares: np.ndarray, pairs: np.
         there: np.ndarray = (centre > mean) & ((centre - mean) ** 2 >= z * z * variance)
         return there
 
-    bound: np.ndarray = np.minimum(1.0, _shifted(losses, wins, squares, pairs, _bisect(beyond, mean))[0])
+    bound: np.ndarray = np.minimum(
+        1.0, _shifted(losses, wins, squares, pairs, _bisect(beyond, mean))[0]
+    )
     return bound
 
 
@@ -85,7 +104,9 @@ def _bisect(beyond: Callable[[np.ndarray], np.ndarray], like: np.ndarray) -> np.
     return np.asarray(10.0**high)
 
 
-def _means(losses: np.ndarray, wins: np.ndarray, pairs: np.ndarray, push: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _means(
+    losses: np.ndarray, wins: np.ndarray, pairs: np.ndarray, push: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The mean difference, and the chances of a loss and of a win in each task, once the likelihood is pushed up by `push` >= 0, shape (...).
 
     They maximise losses log x + wins log y + ties log(1 - x - y) + push (y - x), so x = losses / (k + push), y = wins / (k - push) and
@@ -150,7 +171,9 @@ def sign_flip(differences: np.ndarray, repeats: int = 20_000, seed: int = 0) -> 
     return (beyond + 1) / (repeats + 1)
 
 
-def bootstrap_tasks(differences: Sequence[np.ndarray], level: float = 0.95, repeats: int = 4000, seed: int = 0) -> Interval:
+def bootstrap_tasks(
+    differences: Sequence[np.ndarray], level: float = 0.95, repeats: int = 4000, seed: int = 0
+) -> Interval:
     """The mean over tasks of the mean paired difference, with a bootstrap interval that draws whole tasks: it speaks of other such tasks as well.
 
     differences as in paired_difference, of two tasks or more. Percentiles, moved outwards as Student's t asks for so few tasks (Hesterberg 2015, Am.

@@ -19,17 +19,23 @@ def pairs_needed(effect: float, discordant: float, power: float = 0.8, alpha: fl
     if not 0 < size <= discordant <= 1:
         raise ValueError(f"needs 0 < |effect| <= discordant <= 1, got {effect} and {discordant}")
     z, zb = z_of(1 - alpha), NormalDist().inv_cdf(power)
-    return math.ceil((z * math.sqrt(discordant) + zb * math.sqrt(discordant - size**2)) ** 2 / size**2)
+    return math.ceil(
+        (z * math.sqrt(discordant) + zb * math.sqrt(discordant - size**2)) ** 2 / size**2
+    )
 
 
 def power_of_pairs(effect: float, discordant: float, pairs: int, alpha: float = 0.05) -> float:
     """The chance that `pairs` find the difference: the inverse of pairs_needed."""
     size = abs(effect)
     spread = math.sqrt(max(discordant - size**2, 1e-12))
-    return NormalDist().cdf((size * math.sqrt(pairs) - z_of(1 - alpha) * math.sqrt(discordant)) / spread)
+    return NormalDist().cdf(
+        (size * math.sqrt(pairs) - z_of(1 - alpha) * math.sqrt(discordant)) / spread
+    )
 
 
-def detectable_difference(discordant: float, pairs: int, power: float = 0.8, alpha: float = 0.05) -> float:
+def detectable_difference(
+    discordant: float, pairs: int, power: float = 0.8, alpha: float = 0.05
+) -> float:
     """The smallest difference of rates that `pairs` find with this power, 1.0 at most; one above `discordant` makes more pairs discordant, itself."""
     low, high = 0.0, 1.0
     for _ in range(60):
@@ -45,5 +51,7 @@ def episodes_for_rates(first: float, second: float, power: float = 0.8, alpha: f
         raise ValueError(f"needs two different rates in [0, 1], got {first} and {second}")
     middle = (first + second) / 2
     z, zb = z_of(1 - alpha), NormalDist().inv_cdf(power)
-    spread = z * math.sqrt(2 * middle * (1 - middle)) + zb * math.sqrt(first * (1 - first) + second * (1 - second))
+    spread = z * math.sqrt(2 * middle * (1 - middle)) + zb * math.sqrt(
+        first * (1 - first) + second * (1 - second)
+    )
     return math.ceil(spread**2 / (first - second) ** 2)

@@ -41,7 +41,9 @@ def clopper_pearson(successes: int, n: int, level: float = 0.95) -> Interval:
 
     Raises ValueError unless 0 <= successes <= n and n >= 1.
     """
-    from scipy.special import betaincinv  # not scipy.stats, which takes three times as long to import
+    from scipy.special import (
+        betaincinv,
+    )  # not scipy.stats, which takes three times as long to import
 
     _check_counts([successes], [n])
     tail = (1 - level) / 2
@@ -50,7 +52,9 @@ def clopper_pearson(successes: int, n: int, level: float = 0.95) -> Interval:
     return Interval(successes / n, low, high)
 
 
-def mean_of_rates(successes: Sequence[int], episodes: Sequence[int], level: float = 0.95) -> Interval:
+def mean_of_rates(
+    successes: Sequence[int], episodes: Sequence[int], level: float = 0.95
+) -> Interval:
     """The mean over tasks of success rates, each task weighing the same, with a score interval over this fixed list of tasks.
 
     successes, episodes: one count a task, shape (tasks,). A bound is a mean M with |M - mean| = z sqrt(V), where V is the variance that the
@@ -68,7 +72,9 @@ def mean_of_rates(successes: Sequence[int], episodes: Sequence[int], level: floa
     counts = np.asarray(episodes, dtype=np.float64)
     rates = np.asarray(successes, dtype=np.float64) / counts
     z = z_of(level)
-    return Interval(float(rates.mean()), 1 - _upper_mean(1 - rates, counts, z), _upper_mean(rates, counts, z))
+    return Interval(
+        float(rates.mean()), 1 - _upper_mean(1 - rates, counts, z), _upper_mean(rates, counts, z)
+    )
 
 
 def _upper_mean(rates: np.ndarray, counts: np.ndarray, z: float) -> float:
@@ -98,7 +104,9 @@ def _constrained(rates: np.ndarray, counts: np.ndarray, multiplier: float) -> np
     """The likeliest rates once their mean is pushed up: the root in [0, 1] of counts (p - rates) = multiplier p (1 - p), multiplier > 0."""
     b = counts - multiplier
     root = np.sqrt(b * b + 4 * multiplier * counts * rates)
-    with np.errstate(divide="ignore", invalid="ignore"):  # each form is used where it does not cancel
+    with np.errstate(
+        divide="ignore", invalid="ignore"
+    ):  # each form is used where it does not cancel
         p = np.where(b > 0, 2 * counts * rates / (b + root), (root - b) / (2 * multiplier))
     return np.clip(p, 0.0, 1.0)
 
@@ -111,7 +119,9 @@ def _variance(rates: np.ndarray, counts: np.ndarray) -> float:
     return min(ceiling, float(within.sum()) / tasks**2)
 
 
-def newcombe(successes: tuple[int, int], episodes: tuple[int, int], level: float = 0.95) -> Interval:
+def newcombe(
+    successes: tuple[int, int], episodes: tuple[int, int], level: float = 0.95
+) -> Interval:
     """The difference second minus first of two independent rates (method 10 of Newcombe 1998, Stat. Med. 17:873): Wilson's bounds, squared and added.
 
     For runs that share no case; where cases pair, paired_difference is narrower. Raises ValueError as wilson does.

@@ -10,7 +10,14 @@ import numpy as np
 
 from harness.stats.rates import Interval
 
-__all__ = ["Aggregates", "aggregates", "iqm", "mean_score", "optimality_gap", "probability_of_improvement"]
+__all__ = [
+    "Aggregates",
+    "aggregates",
+    "iqm",
+    "mean_score",
+    "optimality_gap",
+    "probability_of_improvement",
+]
 
 
 @dataclass(frozen=True)
@@ -33,7 +40,11 @@ def mean_score(scores: Sequence[float] | np.ndarray, level: float = 0.95) -> Int
     values = np.asarray(scores, dtype=np.float64)
     if len(values) < 2:
         raise ValueError(f"an interval of a mean needs two scores, got {len(values)}")
-    half = float(stdtrit(len(values) - 1, (1 + level) / 2)) * float(values.std(ddof=1)) / math.sqrt(len(values))
+    half = (
+        float(stdtrit(len(values) - 1, (1 + level) / 2))
+        * float(values.std(ddof=1))
+        / math.sqrt(len(values))
+    )
     mean = float(values.mean())
     return Interval(mean, mean - half, mean + half)
 
@@ -43,7 +54,9 @@ def iqm(scores: np.ndarray) -> np.ndarray:
     flat = scores.reshape(*scores.shape[:-2], -1)
     count = flat.shape[-1]
     cut = count // 4
-    means: np.ndarray = np.partition(flat, [cut, count - cut - 1], axis=-1)[..., cut : count - cut].mean(axis=-1)
+    means: np.ndarray = np.partition(flat, [cut, count - cut - 1], axis=-1)[
+        ..., cut : count - cut
+    ].mean(axis=-1)
     return means
 
 
@@ -53,7 +66,9 @@ def optimality_gap(scores: np.ndarray) -> np.ndarray:
     return gaps
 
 
-def aggregates(scores: np.ndarray, level: float = 0.95, repeats: int = 2000, seed: int = 0) -> Aggregates:
+def aggregates(
+    scores: np.ndarray, level: float = 0.95, repeats: int = 2000, seed: int = 0
+) -> Aggregates:
     """Mean, median of the tasks' means, IQM and optimality gap of normalised scores, shape (episodes, tasks), with bootstrap intervals.
 
     The bootstrap draws episodes within each task (stratified, percentile method; Agarwal et al. 2021, arXiv 2108.13264): it tells what
@@ -63,18 +78,27 @@ def aggregates(scores: np.ndarray, level: float = 0.95, repeats: int = 2000, see
     """
     columns = np.sort(np.asarray(scores, dtype=np.float64), axis=0)
     episodes, tasks = columns.shape
-    measures: tuple[Callable[[np.ndarray], np.ndarray], ...] = (_mean, _median_of_means, iqm, optimality_gap)
+    measures: tuple[Callable[[np.ndarray], np.ndarray], ...] = (
+        _mean,
+        _median_of_means,
+        iqm,
+        optimality_gap,
+    )
     rng = np.random.default_rng(seed)
     drawn: list[list[np.ndarray]] = [[] for _ in measures]
     block = max(1, 1_000_000 // columns.size)
     for start in range(0, repeats, block):
-        rows = rng.integers(episodes, size=(min(block, repeats - start), episodes, tasks), dtype=np.int32)
+        rows = rng.integers(
+            episodes, size=(min(block, repeats - start), episodes, tasks), dtype=np.int32
+        )
         sample = np.take_along_axis(columns[None], rows, axis=1)
         for values, measure in zip(drawn, measures):
             values.append(measure(sample))
     tails = [(1 - level) / 2, (1 + level) / 2]
     bounds = [np.quantile(np.concatenate(values), tails).tolist() for values in drawn]
-    return Aggregates(*(Interval(float(measure(columns)), *bound) for measure, bound in zip(measures, bounds)))
+    return Aggregates(
+        *(Interval(float(measure(columns)), *bound) for measure, bound in zip(measures, bounds))
+    )
 
 
 def _mean(scores: np.ndarray) -> np.ndarray:
@@ -88,7 +112,11 @@ def _median_of_means(scores: np.ndarray) -> np.ndarray:
 
 
 def probability_of_improvement(
-    base: Sequence[np.ndarray], new: Sequence[np.ndarray], level: float = 0.95, repeats: int = 2000, seed: int = 0
+    base: Sequence[np.ndarray],
+    new: Sequence[np.ndarray],
+    level: float = 0.95,
+    repeats: int = 2000,
+    seed: int = 0,
 ) -> Interval:
     """The chance that an episode of `new` scores more than one of `base` on a task drawn at random, ties counted half (Agarwal et al. 2021).
 

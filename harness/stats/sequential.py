@@ -26,7 +26,9 @@ def log_stake(values: np.ndarray, mean: float | np.ndarray) -> np.ndarray:
 
     values: shape (..., rounds, tasks), in [0, 1]; NaN: no bet. mean: a number above 0, or shape (...). The result has shape (..., rounds).
     """
-    total: np.ndarray = np.logaddexp.reduce(log_stakes(values, mean), axis=-1) - math.log(len(FRACTIONS))
+    total: np.ndarray = np.logaddexp.reduce(log_stakes(values, mean), axis=-1) - math.log(
+        len(FRACTIONS)
+    )
     return total
 
 
@@ -34,7 +36,9 @@ def log_stakes(values: np.ndarray, mean: float | np.ndarray) -> np.ndarray:
     """As log_stake, by fraction, shape (..., rounds, fractions): each begins with a stake of 1."""
     gain = values / np.asarray(mean)[..., None, None] - 1
     with np.errstate(divide="ignore"):  # a whole stake can be lost
-        grown = [np.nansum(np.log1p(fraction * gain), axis=-1).cumsum(axis=-1) for fraction in FRACTIONS]
+        grown = [
+            np.nansum(np.log1p(fraction * gain), axis=-1).cumsum(axis=-1) for fraction in FRACTIONS
+        ]
     return np.stack(grown, axis=-1)
 
 
@@ -54,7 +58,9 @@ def _refuted(rounds: np.ndarray, threshold: float) -> float:
     near, far = 0.0, 1.0
     for _ in range(STEPS if len(rounds) else 0):
         middle = (near + far) / 2
-        near, far = (middle, far) if float(log_stake(rounds, middle).max()) >= threshold else (near, middle)
+        near, far = (
+            (middle, far) if float(log_stake(rounds, middle).max()) >= threshold else (near, middle)
+        )
     return near
 
 
@@ -69,11 +75,15 @@ def anytime_rate(successes: int, n: int, alpha: float = 0.05, prior: float = 0.5
         raise ValueError("needs 0 <= successes <= n")
     if n == 0:
         return Interval(0.5, 0.0, 1.0)
-    evidence = float(betaln(successes + prior, n - successes + prior) - betaln(prior, prior)) - math.log(1 / alpha)
+    evidence = float(
+        betaln(successes + prior, n - successes + prior) - betaln(prior, prior)
+    ) - math.log(1 / alpha)
     rate = successes / n
 
     def refuted(p: float) -> bool:
-        chance = (successes * math.log(p) if successes else 0.0) + ((n - successes) * math.log1p(-p) if n > successes else 0.0)
+        chance = (successes * math.log(p) if successes else 0.0) + (
+            (n - successes) * math.log1p(-p) if n > successes else 0.0
+        )
         return evidence >= chance
 
     bounds = []

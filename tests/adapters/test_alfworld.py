@@ -19,17 +19,25 @@ from harness.core import Case, Task, TimeStep, UserError, stream
 from suites.alfworld import SUITES
 from suites.alfworld import TASK_TYPES as SUITE_TYPES
 
-TASKS = {task.params.get("task_type", task.params.get("split")): task for suite in SUITES for task in suite.tasks}
+TASKS = {
+    task.params.get("task_type", task.params.get("split")): task
+    for suite in SUITES
+    for task in suite.tasks
+}
 
 
-def coached(adapter: AlfWorldAdapter, case: Case, astray: float = 0.0) -> tuple[TimeStep, list[str]]:
+def coached(
+    adapter: AlfWorldAdapter, case: Case, astray: float = 0.0
+) -> tuple[TimeStep, list[str]]:
     """Follow the expert, now and then a random admissible command: the last step and what was done."""
     rng, timestep, done = random.Random(case.seed), adapter.reset(case), list[str]()
     while not timestep.terminated and len(done) < 50:
         wanted = adapter.expert(done[-1] if done else None)
         assert wanted is not None
         assert wanted in timestep.observation["admissible"]()
-        done.append(rng.choice(timestep.observation["admissible"]()) if rng.random() < astray else wanted)
+        done.append(
+            rng.choice(timestep.observation["admissible"]()) if rng.random() < astray else wanted
+        )
         timestep = adapter.step(done[-1])
     return timestep, done
 
@@ -47,10 +55,22 @@ def write_official(folder: Path, count: int) -> None:
         game = synthetic(TASK_TYPES[number % 6], stream("test", number))
         trial = folder / "json_2.1.1" / "valid_unseen" / f"{game.task_type}-{number}" / "trial_T0"
         trial.mkdir(parents=True)
-        data = {"pddl_domain": game.domain, "grammar": game.grammar, "pddl_problem": game.problem, "solvable": number != 1}
+        data = {
+            "pddl_domain": game.domain,
+            "grammar": game.grammar,
+            "pddl_problem": game.problem,
+            "solvable": number != 1,
+        }
         (trial / "game.tw-pddl").write_text(json.dumps(data))
-        params = {"object_target": game.target, "parent_target": game.parent, "toggle_target": "", "mrecep_target": ""}
-        (trial / "traj_data.json").write_text(json.dumps({"task_type": game.task_type, "pddl_params": params}))
+        params = {
+            "object_target": game.target,
+            "parent_target": game.parent,
+            "toggle_target": "",
+            "mrecep_target": "",
+        }
+        (trial / "traj_data.json").write_text(
+            json.dumps({"task_type": game.task_type, "pddl_params": params})
+        )
 
 
 def test_contract() -> None:
@@ -61,7 +81,10 @@ def test_contract() -> None:
 def test_suite_names_the_task_types_and_marks_synthetic_games() -> None:
     assert SUITE_TYPES == TASK_TYPES
     drawn, unseen, seen = SUITES
-    assert all("synthetic" in task.id and "synthetic" in task.tags and not task.references for task in drawn.tasks)
+    assert all(
+        "synthetic" in task.id and "synthetic" in task.tags and not task.references
+        for task in drawn.tasks
+    )
     assert (unseen.episodes, seen.episodes) == (134, 140)
 
 
@@ -97,9 +120,13 @@ def test_plays_what_the_package_plays(adapter: AlfWorldAdapter) -> None:
     for step in range(14):
         text, commands = timestep.observation["text"](), timestep.observation["admissible"]()
         assert text == state.feedback.strip()
-        assert commands == tuple(" ".join(command.split()) for command in state["admissible_commands"])
+        assert commands == tuple(
+            " ".join(command.split()) for command in state["admissible_commands"]
+        )
         assert timestep.success == state["won"]
-        fetching = [command for command in commands if command.startswith(("take", "heat", "move", "open"))]
+        fetching = [
+            command for command in commands if command.startswith(("take", "heat", "move", "open"))
+        ]
         command = rng.choice(fetching if fetching and step % 2 else commands)
         timestep = adapter.step(command)
         spelt = next(c for c in state["admissible_commands"] if " ".join(c.split()) == command)
@@ -109,7 +136,9 @@ def test_plays_what_the_package_plays(adapter: AlfWorldAdapter) -> None:
 def test_what_is_not_possible_does_nothing(adapter: AlfWorldAdapter) -> None:
     timestep = adapter.reset(Case(TASKS["pick_and_place_simple"], 0))
     before = timestep.observation["admissible"]()
-    for count, command in enumerate(("fly to the moon", "", "take sun 1 from sky 1", "\u2603\n"), 1):
+    for count, command in enumerate(
+        ("fly to the moon", "", "take sun 1 from sky 1", "\u2603\n"), 1
+    ):
         timestep = adapter.step(command)
         assert timestep.observation["text"]() == NOTHING
         assert timestep.observation["admissible"]() == before
@@ -134,11 +163,15 @@ def test_process_that_closed_several_ends_well() -> None:
         "for lane in lanes: lane.close()"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    done = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True, text=True, env=environment)
+    done = subprocess.run(
+        [sys.executable, "-c", script], check=False, capture_output=True, text=True, env=environment
+    )
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
 
 
-def test_official_games(adapter: AlfWorldAdapter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_official_games(
+    adapter: AlfWorldAdapter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     official = TASKS["valid_unseen"]
     monkeypatch.setenv("ALFWORLD_DATA", str(tmp_path))
     absent = AlfWorldAdapter.missing(official)
@@ -151,11 +184,27 @@ def test_official_games(adapter: AlfWorldAdapter, tmp_path: Path, monkeypatch: p
     assert told[0] == told[2] != told[1]
     assert coached(adapter, Case(official, 0))[0].success
     monkeypatch.delenv("ALFWORLD_DATA")
-    elsewhere = Task("test/data@1", "planning", official.adapter, {"split": "valid_unseen", "data": str(tmp_path)}, max_steps=50)
+    elsewhere = Task(
+        "test/data@1",
+        "planning",
+        official.adapter,
+        {"split": "valid_unseen", "data": str(tmp_path)},
+        max_steps=50,
+    )
     assert AlfWorldAdapter.missing(elsewhere) is None
     assert adapter.reset(Case(elsewhere, 0)).instruction == told[0]
 
 
 def test_unknown_task_type_names_the_six(adapter: AlfWorldAdapter) -> None:
     with pytest.raises(UserError, match="pick_two_obj_and_place"):
-        adapter.reset(Case(Task("test/none@1", "planning", "adapters.alfworld:AlfWorldAdapter", {"task_type": "dance"}), 0))
+        adapter.reset(
+            Case(
+                Task(
+                    "test/none@1",
+                    "planning",
+                    "adapters.alfworld:AlfWorldAdapter",
+                    {"task_type": "dance"},
+                ),
+                0,
+            )
+        )

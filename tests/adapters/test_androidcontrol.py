@@ -15,7 +15,14 @@ from androidrecords import BUTTON, EPISODES, SIZE, screenshot
 
 from adapters.androidcontrol import AndroidControlAdapter
 from adapters.androidcontrol.data import Steps, prepare
-from adapters.androidcontrol.records import BadRecord, elements, episode_of, framed, read_record, read_records
+from adapters.androidcontrol.records import (
+    BadRecord,
+    elements,
+    episode_of,
+    framed,
+    read_record,
+    read_records,
+)
 from adapters.androidcontrol.rules import recorded, right
 from harness.contract import check_adapter
 from harness.core import BadAction, Case, Task, UIAction, UserError
@@ -97,8 +104,15 @@ def test_elements_stand_behind_their_parents_and_only_what_is_visible() -> None:
         (5, 0, "Wallpaper"),
     ]
     button, field, icon = found[1:4]
-    assert (button.x, button.y, button.x + button.width, button.y + button.height) == tuple(map(float, BUTTON))
-    assert (field.x, field.value, field.flags, icon.flags) == (-5.0, "6 AM", ("editable",), ("disabled",))
+    assert (button.x, button.y, button.x + button.width, button.y + button.height) == tuple(
+        map(float, BUTTON)
+    )
+    assert (field.x, field.value, field.flags, icon.flags) == (
+        -5.0,
+        "6 AM",
+        ("editable",),
+        ("disabled",),
+    )
     assert elements(b"") == ()
 
 
@@ -120,7 +134,12 @@ CLICK = UIAction("click", x=25.0, y=35.0)
         (UIAction("type", text="at 6 AM sharp"), UIAction("type", text="6 AM"), True, False),
         (UIAction("type", text="6"), UIAction("type", text="6 AM"), True, False),
         (UIAction("type", text="7"), UIAction("type", text="6 AM"), False, False),
-        (UIAction("type", text=" "), UIAction("type", text="6 AM"), False, False),  # contained in all texts
+        (
+            UIAction("type", text=" "),
+            UIAction("type", text="6 AM"),
+            False,
+            False,
+        ),  # contained in all texts
         (UIAction("type", text=""), UIAction("type", text="6 AM"), False, False),
         (UIAction("type", text="6"), UIAction("type", text=""), False, False),
         (UIAction("open_app", text="clock"), UIAction("open_app", text="Clock"), True, True),
@@ -151,7 +170,9 @@ def test_a_case_is_one_step_with_what_came_before(folder: Path) -> None:
         assert first.instruction == EPISODES[number][0]
         assert (views["image"] == screenshot(number, step)).all()
         for ago in (1, 2):
-            before = screenshot(number, step - ago) if step >= ago else np.zeros_like(views["image"])
+            before = (
+                screenshot(number, step - ago) if step >= ago else np.zeros_like(views["image"])
+            )
             assert (views[f"image_before_{ago}"] == before).all()
         assert len(views["text_history"].splitlines()) == step
         last = adapter.step(adapter.expert(None))
@@ -161,9 +182,14 @@ def test_a_case_is_one_step_with_what_came_before(folder: Path) -> None:
     assert met.keys() == STEPS, "all steps, each once"
     seed = met[9, 4]
     history = adapter.reset(Case(asked, seed)).observation["text_history"]()
-    assert history.splitlines()[1:3] == ['{"kind":"navigate_back"}', '{"action_type": "input_text", "text": ""}']
+    assert history.splitlines()[1:3] == [
+        '{"kind":"navigate_back"}',
+        '{"action_type": "input_text", "text": ""}',
+    ]
     again = adapter.reset(Case(asked, seed + 8))
-    assert (again.metrics["episode"], again.metrics["episode_step"]) == (9.0, 4.0), "counted anew after the last"
+    assert (again.metrics["episode"], again.metrics["episode_step"]) == (9.0, 4.0), (
+        "counted anew after the last"
+    )
 
 
 def test_low_level_instructions_and_the_splits(folder: Path) -> None:
@@ -172,7 +198,10 @@ def test_low_level_instructions_and_the_splits(folder: Path) -> None:
         adapter = AndroidControlAdapter(asked)
         firsts = [adapter.reset(Case(asked, seed)) for seed in range(8)]
         assert {int(first.metrics["episode"]) for first in firsts} == numbers
-        assert firsts[0].instruction == f"step {int(firsts[0].metrics['episode_step'])} of {int(firsts[0].metrics['episode'])}"
+        assert (
+            firsts[0].instruction
+            == f"step {int(firsts[0].metrics['episode_step'])} of {int(firsts[0].metrics['episode'])}"
+        )
     asked = task(folder, "category-unseen")
     missing = AndroidControlAdapter.missing(asked)
     assert missing is not None
@@ -195,7 +224,9 @@ def test_an_element_stands_for_its_middle(folder: Path) -> None:
         adapter.step({"kind": "type", "text": ""})
 
 
-def test_what_is_missing_is_said_with_its_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_missing_is_said_with_its_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked = task(tmp_path)
     missing = AndroidControlAdapter.missing(asked)
     assert missing is not None
@@ -213,7 +244,9 @@ def test_what_is_missing_is_said_with_its_remedy(tmp_path: Path, monkeypatch: py
     )
     assert done.stdout.startswith("2 test episodes, 8 steps")
     monkeypatch.setenv("ANDROIDCONTROL_DATA", str(tmp_path / "small"))
-    elsewhere = dataclasses.replace(asked, params={name: value for name, value in asked.params.items() if name != "data"})
+    elsewhere = dataclasses.replace(
+        asked, params={name: value for name, value in asked.params.items() if name != "data"}
+    )
     assert AndroidControlAdapter.missing(elsewhere) is None
     assert AndroidControlAdapter.missing() is None
 

@@ -50,7 +50,15 @@ def trajectory(adapter: AtariAdapter, case: Case, actions: Sequence[Any]) -> lis
     told: list[Any] = [(adapter.state(), view(steps[0], "image").tobytes(), dict(steps[0].metrics))]
     for action in actions:
         step = adapter.step(action)
-        told.append((adapter.state(), view(step, "image").tobytes(), step.reward, step.terminated, dict(step.metrics)))
+        told.append(
+            (
+                adapter.state(),
+                view(step, "image").tobytes(),
+                step.reward,
+                step.terminated,
+                dict(step.metrics),
+            )
+        )
         if step.terminated:
             break
     return told
@@ -73,7 +81,9 @@ def test_contract(task: Task) -> None:
 def test_plays_as_the_environment_of_ale_py() -> None:
     """Screen, RAM and points of our episode are those of ale-py's own environment, action by action."""
     gymnasium.register_envs(ale_py)
-    theirs = gymnasium.make("ALE/Breakout-v5", repeat_action_probability=0.0, disable_env_checker=True)
+    theirs = gymnasium.make(
+        "ALE/Breakout-v5", repeat_action_probability=0.0, disable_env_checker=True
+    )
     ours = AtariAdapter(PLAIN["breakout"])
     theirs.reset(seed=1)
     start = ours.reset(Case(PLAIN["breakout"], 0))
@@ -84,7 +94,11 @@ def test_plays_as_the_environment_of_ale_py() -> None:
         step, (image, reward, terminated, _, info) = ours.step(action), theirs.step(action)
         np.testing.assert_array_equal(view(step, "image"), image)
         np.testing.assert_array_equal(view(step, "state"), theirs.unwrapped.ale.getRAM())
-        assert (step.reward, step.terminated, step.metrics["lives"]) == (reward, terminated, info["lives"])
+        assert (step.reward, step.terminated, step.metrics["lives"]) == (
+            reward,
+            terminated,
+            info["lives"],
+        )
         points += reward
     assert points > 0
     theirs.close()
@@ -110,7 +124,9 @@ def test_every_game_of_the_suite_plays_the_same_twice() -> None:
         once = trajectory(adapter, case, actions)
         trajectory(adapter, Case(task, 1), some_actions(adapter, 30, 1))
         assert trajectory(adapter, case, actions) == once, task.id
-        assert adapter.brief.observation["image"].problem(view(adapter.reset(case), "image")) is None
+        assert (
+            adapter.brief.observation["image"].problem(view(adapter.reset(case), "image")) is None
+        )
         assert adapter.brief.control_hz == task.control_hz
 
 
@@ -119,7 +135,9 @@ def test_seeds_differ_by_their_no_ops() -> None:
     cases = [Case(PLAIN["pong"], seed) for seed in range(150)]
     frames = [int(adapter.reset(case).metrics["frames"]) for case in cases]
     assert set(frames) == set(range(1, 31))
-    states = [tuple(told[0] for told in trajectory(adapter, case, [2, 3] * 10)) for case in cases[:20]]
+    states = [
+        tuple(told[0] for told in trajectory(adapter, case, [2, 3] * 10)) for case in cases[:20]
+    ]
     assert len(set(states)) == len(set(frames[:20])) > 5
 
 
@@ -160,7 +178,12 @@ def test_how_often_actions_stick(monkeypatch: pytest.MonkeyPatch) -> None:
     wanted = [2, 3] * 1000
     for action in wanted:
         adapter.step(action)
-    stuck = np.mean([done != names(adapter)[action] for done, action in zip(recorder.executed, wanted, strict=True)])
+    stuck = np.mean(
+        [
+            done != names(adapter)[action]
+            for done, action in zip(recorder.executed, wanted, strict=True)
+        ]
+    )
     # Whoever sticks once executes the other action; sticking again executes it rightly: the chance p of the wrong one has p = 0.25 (1 - p).
     assert abs(stuck - 0.2) < 0.04
 
@@ -170,7 +193,9 @@ def test_gray_view_pools_the_last_two_frames() -> None:
     adapter, frames = AtariAdapter(task), AtariAdapter(with_params(task, frame_skip=1))
     actions = some_actions(adapter, 25)
     start, single = adapter.reset(Case(task, 0)), frames.reset(Case(task, 0))
-    np.testing.assert_array_equal(view(start, "image_gray"), areas_by_hand(frames._ale.getScreenGrayscale()))
+    np.testing.assert_array_equal(
+        view(start, "image_gray"), areas_by_hand(frames._ale.getScreenGrayscale())
+    )
     assert view(single, "image_gray").shape == (84, 84)
     pooled = 0
     for action in actions:
@@ -180,7 +205,9 @@ def test_gray_view_pools_the_last_two_frames() -> None:
         before = frames._ale.getScreenGrayscale().copy()
         frames.step(action)
         now = frames._ale.getScreenGrayscale()
-        np.testing.assert_array_equal(view(step, "image_gray"), areas_by_hand(np.maximum(before, now)))
+        np.testing.assert_array_equal(
+            view(step, "image_gray"), areas_by_hand(np.maximum(before, now))
+        )
         pooled += int((before > now).any())
     assert pooled > 5, "frames that differ were compared"
 
@@ -196,7 +223,11 @@ def test_a_late_reader_of_the_gray_view_sees_the_same(task: Task) -> None:
         seen = view(steps[0], "image_gray")
         if index >= 30:
             np.testing.assert_array_equal(view(steps[1], "image_gray"), seen)
-        assert (early.state(), steps[0].reward, steps[0].metrics) == (late.state(), steps[1].reward, steps[1].metrics)
+        assert (early.state(), steps[0].reward, steps[0].metrics) == (
+            late.state(),
+            steps[1].reward,
+            steps[1].metrics,
+        )
         np.testing.assert_array_equal(early.render(), late.render())
 
 
@@ -255,7 +286,9 @@ def test_wrong_params(params: dict[str, object], message: str) -> None:
 def test_says_nothing() -> None:
     """In a process of its own: the emulator introduces itself once."""
     code = "from adapters.atari import AtariAdapter; from suites.atari import SUITES; AtariAdapter(SUITES[0].tasks[0])"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     assert (done.stdout, done.stderr) == ("", "")
 
 
@@ -271,7 +304,12 @@ def test_suites() -> None:
         assert suite.episodes == 10
         for game, task in tasks.items():
             assert task.name == f"{suite.name}/{game}"
-            assert (task.max_steps, task.success, task.score, task.domain) == (27_000, None, "return", "games")
+            assert (task.max_steps, task.success, task.score, task.domain) == (
+                27_000,
+                None,
+                "return",
+                "games",
+            )
             assert task.max_steps * task.params["frame_skip"] == 108_000
             assert (task.tags == ("gea",)) == (game in GEA_GAMES)
             assert task.normaliser

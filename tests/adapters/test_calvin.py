@@ -35,13 +35,18 @@ def test_the_chains_are_a_thousand_of_five() -> None:
 
 
 def test_each_start_has_its_share_in_the_order_of_a_shuffle_with_seed_0() -> None:
-    share = np.repeat(np.arange(len(starts())), [len(part) for part in np.array_split(np.arange(CHAINS), len(starts()))])
+    share = np.repeat(
+        np.arange(len(starts())),
+        [len(part) for part in np.array_split(np.arange(CHAINS), len(starts()))],
+    )
     order = [*range(CHAINS)]
     np.random.RandomState(0).shuffle(order)
     assert [chain.start for chain in chains()] == [starts()[share[k]] for k in order]
     assert len(starts()) == 192
     place = {k: at for at, k in enumerate(order)}
-    assert [chains()[place[k]].tasks for k in range(3)] == drawn(0, 3), "chains.txt holds what is drawn"
+    assert [chains()[place[k]].tasks for k in range(3)] == drawn(0, 3), (
+        "chains.txt holds what is drawn"
+    )
 
 
 def test_a_task_follows_only_where_it_is_possible() -> None:
@@ -62,18 +67,27 @@ def test_a_task_follows_only_where_it_is_possible() -> None:
 
 def test_the_scene_is_what_the_start_says() -> None:
     first = next(
-        start for start in starts() if (start["slider"], start["drawer"], start["lightbulb"], start["led"]) == ("left", "open", 1, 0)
+        start
+        for start in starts()
+        if (start["slider"], start["drawer"], start["lightbulb"], start["led"])
+        == ("left", "open", 1, 0)
     )
     scene = scene_of(first)
     assert scene.shape == (24,)
     assert scene[[0, 1, 3, 4, 5]].tolist() == [0.28, 0.22, 0.088, 1.0, 0.0]
     for start in starts():
         scene = scene_of(start)
-        blocks = {colour: scene[at : at + 6] for at, colour in zip((6, 12, 18), ("red", "blue", "pink"))}
+        blocks = {
+            colour: scene[at : at + 6] for at, colour in zip((6, 12, 18), ("red", "blue", "pink"))
+        }
         for colour, block in blocks.items():
             assert np.pi * 3 / 8 <= block[5] <= np.pi * 5 / 8
-            assert (block[1] > 0) == str(start[f"{colour}_block"]).startswith("slider"), "the slider is behind the middle of the table"
-        assert len({tuple(block[:3]) for block in blocks.values()}) == 3, "no two blocks lie in one place"
+            assert (block[1] > 0) == str(start[f"{colour}_block"]).startswith("slider"), (
+                "the slider is behind the middle of the table"
+            )
+        assert len({tuple(block[:3]) for block in blocks.values()}) == 3, (
+            "no two blocks lie in one place"
+        )
     assert len(ARM) == 15
 
 
@@ -134,12 +148,16 @@ def table(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Table:
     words.parent.mkdir(parents=True)
     words.touch()
     monkeypatch.setenv("CALVIN_ROOT", str(tmp_path))
-    fakes: dict[str, Any] = {name: ModuleType(name) for name in ("calvin_env", "hydra", "omegaconf")}
+    fakes: dict[str, Any] = {
+        name: ModuleType(name) for name in ("calvin_env", "hydra", "omegaconf")
+    }
     fakes["calvin_env"].__file__ = str(tmp_path / "calvin_env" / "calvin_env" / "__init__.py")
     fakes["hydra"].initialize_config_dir = lambda *_, **__: contextlib.nullcontext()
     fakes["hydra"].compose = lambda name, overrides: SimpleNamespace(tasks=overrides)
     fakes["hydra"].utils = SimpleNamespace(instantiate=lambda tasks: oracle)
-    fakes["omegaconf"].OmegaConf = SimpleNamespace(load=lambda path: {name: [f"please {name}", "or so"] for name in TASKS})
+    fakes["omegaconf"].OmegaConf = SimpleNamespace(
+        load=lambda path: {name: [f"please {name}", "or so"] for name in TASKS}
+    )
     for name, module in fakes.items():
         monkeypatch.setitem(sys.modules, name, module)
     monkeypatch.setattr(adapter, "open_table", lambda config, egl: made)
@@ -177,7 +195,12 @@ def test_the_first_failure_ends_the_chain(table: Table, monkeypatch: pytest.Monk
     for count in range(1, 361):
         step = played.step(move())
         assert step.terminated == (count == 360), "each instruction has 360 steps of its own"
-    assert (step.success, step.metrics["chain_length"], step.metrics["reached_1"], step.metrics["reached_2"]) == (False, 1.0, 1.0, 0.0)
+    assert (
+        step.success,
+        step.metrics["chain_length"],
+        step.metrics["reached_1"],
+        step.metrics["reached_2"],
+    ) == (False, 1.0, 1.0, 0.0)
 
 
 def test_the_first_instruction_alone(table: Table) -> None:
@@ -186,7 +209,11 @@ def test_the_first_instruction_alone(table: Table) -> None:
     assert step.instruction == f"please {chains()[2].tasks[0]}", "counted anew after the last chain"
     for _ in range(3):
         step = played.step(move())
-    assert (step.terminated, step.success, step.metrics) == (True, True, {"reached_1": 1.0, "chain_length": 1.0})
+    assert (step.terminated, step.success, step.metrics) == (
+        True,
+        True,
+        {"reached_1": 1.0, "chain_length": 1.0},
+    )
 
 
 def test_the_gripper_is_open_or_shut(table: Table) -> None:
@@ -203,7 +230,10 @@ def test_cameras_draw_when_they_are_read(table: Table) -> None:
     played = CalvinAdapter(FIRST)
     assert table.cameras == []
     drawn_now: list[str] = []
-    cameras["static"].render = lambda: (drawn_now.append("static"), (np.zeros((200, 200, 3), np.uint8), np.ones((200, 200))))[1]
+    cameras["static"].render = lambda: (
+        drawn_now.append("static"),
+        (np.zeros((200, 200, 3), np.uint8), np.ones((200, 200))),
+    )[1]
     step = played.reset(Case(FIRST, 0))
     assert drawn_now == []
     views: Any = step.observation
@@ -216,4 +246,6 @@ def test_what_is_missing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(CalvinAdapter, "packages", ())
     monkeypatch.delenv("CALVIN_ROOT", raising=False)
     if "calvin_env" not in sys.modules:
-        assert CalvinAdapter.missing(CHAIN) == Missing("the package calvin_env is not installed", CalvinAdapter.guide)
+        assert CalvinAdapter.missing(CHAIN) == Missing(
+            "the package calvin_env is not installed", CalvinAdapter.guide
+        )

@@ -24,9 +24,15 @@ class Lever(gymnasium.Env):
     """Pull the lever that the seed has chosen, of three numbered from 5; observations and actions in whatever spaces are asked for."""
 
     def __init__(
-        self, observation: Any = None, action: Any = None, tells: str | None = "is_success", render_mode: str | None = None
+        self,
+        observation: Any = None,
+        action: Any = None,
+        tells: str | None = "is_success",
+        render_mode: str | None = None,
     ) -> None:
-        self.observation_space = spaces.Discrete(3, start=5) if observation is None else SPACES[observation]
+        self.observation_space = (
+            spaces.Discrete(3, start=5) if observation is None else SPACES[observation]
+        )
         self.action_space = spaces.Discrete(3, start=5) if action is None else SPACES[action]
         self.tells = tells
         self.render_mode = render_mode
@@ -46,7 +52,9 @@ class Lever(gymnasium.Env):
 
     def _look(self, done: bool) -> tuple[Any, dict[str, Any]]:
         plain = isinstance(self.observation_space, spaces.Discrete)
-        return self.wanted if plain else self.observation_space.sample(), {self.tells: np.bool_(done)} if self.tells else {}
+        return self.wanted if plain else self.observation_space.sample(), {
+            self.tells: np.bool_(done)
+        } if self.tells else {}
 
 
 class Drawn(Lever):
@@ -71,12 +79,16 @@ class Homeless(Lever):
     """An environment that needs what is not there."""
 
     def __init__(self, **arguments: Any) -> None:
-        raise gymnasium.error.DependencyNotInstalled("Box2D is not installed, run `pip install box2d`")
+        raise gymnasium.error.DependencyNotInstalled(
+            "Box2D is not installed, run `pip install box2d`"
+        )
 
 
 @pytest.fixture(autouse=True, scope="module")
 def registered() -> Iterator[None]:
-    names = {f"bench-test/{form.__name__}-v0": form for form in (Lever, Drawn, Undrawable, Homeless)}
+    names = {
+        f"bench-test/{form.__name__}-v0": form for form in (Lever, Drawn, Undrawable, Homeless)
+    }
     for name, form in names.items():
         gymnasium.register(name, form, max_episode_steps=20)
     gymnasium.register("bench-test/Endless-v0", Lever)
@@ -88,17 +100,26 @@ def registered() -> Iterator[None]:
 def lever(name: str = "Lever", success: str | None = "once", **kwargs: Any) -> GymAdapter:
     """An adapter around a Lever. Spaces are no JSON: the task names them."""
     params = {"id": f"bench-test/{name}-v0", "kwargs": named(kwargs)}
-    return GymAdapter(Task("gym/lever@1", "games", "adapters.gym:GymAdapter", params, success=success))
+    return GymAdapter(
+        Task("gym/lever@1", "games", "adapters.gym:GymAdapter", params, success=success)
+    )
 
 
 def named(kwargs: dict[str, Any]) -> dict[str, Any]:
     """The same with a name in place of every space."""
-    names = {key: repr(value) if isinstance(value, spaces.Space) else value for key, value in kwargs.items()}
-    SPACES.update({names[key]: value for key, value in kwargs.items() if isinstance(value, spaces.Space)})
+    names = {
+        key: repr(value) if isinstance(value, spaces.Space) else value
+        for key, value in kwargs.items()
+    }
+    SPACES.update(
+        {names[key]: value for key, value in kwargs.items() if isinstance(value, spaces.Space)}
+    )
     return names
 
 
-@pytest.mark.parametrize("env_id", ["CartPole-v1", "Pendulum-v1", "FrozenLake-v1", "minigrid:BabyAI-GoToLocal-v0"])
+@pytest.mark.parametrize(
+    "env_id", ["CartPole-v1", "Pendulum-v1", "FrozenLake-v1", "minigrid:BabyAI-GoToLocal-v0"]
+)
 def test_contract(env_id: str) -> None:
     if ":" in env_id:
         pytest.importorskip("minigrid")
@@ -121,7 +142,10 @@ def test_plays_as_the_bare_environment() -> None:
         while not step.terminated:
             np.testing.assert_array_equal(step.observation["state"](), observation)
             action = int(rng.integers(2))
-            step, (observation, reward, terminated, truncated, _) = adapter.step(action), bare.step(action)
+            step, (observation, reward, terminated, truncated, _) = (
+                adapter.step(action),
+                bare.step(action),
+            )
             assert (step.reward, step.terminated, step.truncated) == (reward, terminated, truncated)
             score += step.reward
         assert score > 5
@@ -147,8 +171,12 @@ def test_mission_is_the_instruction() -> None:
     said = {seed: adapter.reset(Case(task, seed)).instruction for seed in range(6)}
     assert len(set(said.values())) > 1
     assert all(text.startswith("go to") for text in said.values())
-    assert set(adapter.brief.observation) == {"state", "state_index"}, "a grid of 7 x 7 cells is no picture"
-    assert adapter.brief.action == Discrete(7, tuple(member.name for member in minigrid.core.actions.Actions))
+    assert set(adapter.brief.observation) == {"state", "state_index"}, (
+        "a grid of 7 x 7 cells is no picture"
+    )
+    assert adapter.brief.action == Discrete(
+        7, tuple(member.name for member in minigrid.core.actions.Actions)
+    )
 
 
 def test_start_of_discrete_spaces_is_taken_off() -> None:
@@ -177,14 +205,21 @@ def test_success() -> None:
     assert task_for("CartPole-v1").success is None
     for success, seen in ((None, None), ("ever", False)):
         adapter = lever(success=success, tells=None)
-        assert adapter.reset(Case(Task("gym/lever@1", "games", "a:B", success=success), 0)).success is seen
+        assert (
+            adapter.reset(Case(Task("gym/lever@1", "games", "a:B", success=success), 0)).success
+            is seen
+        )
         assert adapter.step(0).success is seen
 
 
 def test_task() -> None:
     task = task_for("FrozenLake-v1", {"is_slippery": False, "map_name": "8x8"}, domain="navigation")
     assert task.id == 'gym/FrozenLake-v1+is_slippery=false+map_name="8x8"@1'
-    assert (task.domain, task.max_steps, task.rule) == ("navigation", None, "the environment's return")
+    assert (task.domain, task.max_steps, task.rule) == (
+        "navigation",
+        None,
+        "the environment's return",
+    )
     assert GymAdapter(task).brief.observation == {"state_index": Discrete(64)}
     assert GymAdapter.affinity(task) != GymAdapter.affinity(task_for("FrozenLake-v1"))
     assert task_for("bench-test/Endless-v0").max_steps == LONGEST_EPISODE
@@ -195,17 +230,28 @@ def test_task() -> None:
     [
         (spaces.Box(0, 255, (20, 30, 3), np.uint8), {"image": Box((20, 30, 3), "uint8", 0, 255)}),
         (spaces.Box(0, 255, (20, 30, 1), np.uint8), {"state": Box((20, 30, 1), "uint8", 0, 255)}),
-        (spaces.Box(np.array([0.0, -1.0]), np.array([1.0, 1.0]), dtype=np.float64), {"state": Box((2,), "float64", (0.0, -1.0), 1.0)}),
+        (
+            spaces.Box(np.array([0.0, -1.0]), np.array([1.0, 1.0]), dtype=np.float64),
+            {"state": Box((2,), "float64", (0.0, -1.0), 1.0)},
+        ),
         (spaces.MultiBinary((2, 2)), {"state": Box((2, 2), "int8", 0, 1)}),
-        (spaces.MultiDiscrete([[2, 3], [4, 5]], start=[[1, 1], [1, 1]]), {"state_index": MultiDiscrete((2, 3, 4, 5))}),
+        (
+            spaces.MultiDiscrete([[2, 3], [4, 5]], start=[[1, 1], [1, 1]]),
+            {"state_index": MultiDiscrete((2, 3, 4, 5))},
+        ),
         (spaces.Text(7), {"text": Text(7)}),
-        (spaces.Tuple([spaces.Discrete(2), spaces.Discrete(4, start=-2)]), {"state_index_0": Discrete(2), "state_index_1": Discrete(4)}),
+        (
+            spaces.Tuple([spaces.Discrete(2), spaces.Discrete(4, start=-2)]),
+            {"state_index_0": Discrete(2), "state_index_1": Discrete(4)},
+        ),
         (
             spaces.Dict(
                 {
                     "camera left": spaces.Box(0, 255, (16, 16, 3), np.uint8),
                     "camera right": spaces.Box(0, 255, (16, 18, 3), np.uint8),
-                    "arm": spaces.Dict({"angles": spaces.Box(-1, 1, (2,)), "speed": spaces.Box(-1, 1, ())}),
+                    "arm": spaces.Dict(
+                        {"angles": spaces.Box(-1, 1, (2,)), "speed": spaces.Box(-1, 1, ())}
+                    ),
                     "instruction": spaces.Text(5),
                     "note": spaces.Text(9),
                 }
@@ -246,10 +292,25 @@ def test_views_are_copies() -> None:
 @pytest.mark.parametrize(
     ("space", "spec", "action", "passed"),
     [
-        (spaces.Box(-2, 2, (2,), np.float64), Box((2,), "float64", -2, 2), np.array([1, -2]), np.array([1.0, -2.0])),
+        (
+            spaces.Box(-2, 2, (2,), np.float64),
+            Box((2,), "float64", -2, 2),
+            np.array([1, -2]),
+            np.array([1.0, -2.0]),
+        ),
         (spaces.Discrete(2, start=-1), Discrete(2), 1, 0),
-        (spaces.MultiDiscrete([[2], [3]], start=[[0], [4]]), MultiDiscrete((2, 3)), np.array([1, 2]), np.array([[1], [6]])),
-        (spaces.MultiBinary((1, 2)), MultiDiscrete((2, 2)), np.array([0, 1]), np.array([[0, 1]], np.int8)),
+        (
+            spaces.MultiDiscrete([[2], [3]], start=[[0], [4]]),
+            MultiDiscrete((2, 3)),
+            np.array([1, 2]),
+            np.array([[1], [6]]),
+        ),
+        (
+            spaces.MultiBinary((1, 2)),
+            MultiDiscrete((2, 2)),
+            np.array([0, 1]),
+            np.array([[0, 1]], np.int8),
+        ),
         (spaces.Text(4), Text(4), "go", "go"),
     ],
     ids=["box", "discrete", "choices", "bits", "text"],
@@ -269,7 +330,9 @@ def test_names_of_actions() -> None:
     gymnasium.register_envs(ale_py)
     task = task_for("ale_py:ALE/Pong-v5")
     adapter = GymAdapter(task)
-    assert adapter.brief.action == Discrete(6, ("NOOP", "FIRE", "RIGHT", "LEFT", "RIGHTFIRE", "LEFTFIRE"))
+    assert adapter.brief.action == Discrete(
+        6, ("NOOP", "FIRE", "RIGHT", "LEFT", "RIGHTFIRE", "LEFTFIRE")
+    )
     assert adapter.reset(Case(task, 0)).observation["image"]().shape == (210, 160, 3)
 
 
@@ -282,7 +345,11 @@ def test_names_of_actions() -> None:
         ("no_such_module:Thing-v0", {}, "no_such_module does not import"),
         ("bench-test/Homeless-v0", {}, "not installed: Box2D"),
         ("CartPole-v1", {"colour": "red"}, "unexpected keyword argument 'colour'"),
-        ("bench-test/Lever-v0", {"action": spaces.Dict({"a": spaces.Discrete(2)})}, "the action space Dict"),
+        (
+            "bench-test/Lever-v0",
+            {"action": spaces.Dict({"a": spaces.Discrete(2)})},
+            "the action space Dict",
+        ),
         (
             "bench-test/Lever-v0",
             {"observation": spaces.Dict({"g": spaces.Sequence(spaces.Discrete(2))})},
@@ -298,7 +365,9 @@ def test_names_of_actions() -> None:
 def test_what_will_not_do(env_id: str, kwargs: dict[str, Any], message: str) -> None:
     kwargs = named(kwargs)
     with pytest.raises(UserError, match=message):
-        GymAdapter(Task("gym/x@1", "games", "adapters.gym:GymAdapter", {"id": env_id, "kwargs": kwargs}))
+        GymAdapter(
+            Task("gym/x@1", "games", "adapters.gym:GymAdapter", {"id": env_id, "kwargs": kwargs})
+        )
     if not kwargs:
         with pytest.raises(UserError, match=message):
             task_for(env_id)
@@ -307,7 +376,9 @@ def test_what_will_not_do(env_id: str, kwargs: dict[str, Any], message: str) -> 
 def test_missing() -> None:
     assert GymAdapter.missing() is None
     assert GymAdapter.missing(task_for("CartPole-v1")) is None
-    missing = GymAdapter.missing(Task("gym/x@1", "games", "adapters.gym:GymAdapter", {"id": "no_such_module.envs:Thing-v0"}))
+    missing = GymAdapter.missing(
+        Task("gym/x@1", "games", "adapters.gym:GymAdapter", {"id": "no_such_module.envs:Thing-v0"})
+    )
     assert missing is not None
     assert "no_such_module" in missing.reason
     assert "no_such_module" in missing.remedy

@@ -39,15 +39,28 @@ def an_episode(name: str, scene: str, **more: object) -> dict:
 
 def save(path: Path, data: object) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(gzip.compress(json.dumps(data).encode()) if path.suffix == ".gz" else json.dumps(data).encode())
+    path.write_bytes(
+        gzip.compress(json.dumps(data).encode())
+        if path.suffix == ".gz"
+        else json.dumps(data).encode()
+    )
     return path
 
 
 @pytest.mark.parametrize("name", ["val.json.gz", "val.json"])
 def test_a_split_in_one_file(name: str, tmp_path: Path) -> None:
-    data = {"episodes": [an_episode("7", "data/scene_datasets/gibson/A.glb"), an_episode("8", "gibson/B.glb")]}
+    data = {
+        "episodes": [
+            an_episode("7", "data/scene_datasets/gibson/A.glb"),
+            an_episode("8", "gibson/B.glb"),
+        ]
+    }
     first, second = episodes.read(save(tmp_path / name, data), tmp_path / "scenes")
-    assert (first.name, first.scene, first.scene_dataset) == ("7", str(tmp_path / "scenes/gibson/A.glb"), "default")
+    assert (first.name, first.scene, first.scene_dataset) == (
+        "7",
+        str(tmp_path / "scenes/gibson/A.glb"),
+        "default",
+    )
     assert first.start == (1.0, 0.1, 2.0)
     assert first.rotation == (0.8, 0.0, 0.6, 0.0), "w first; the file has it last"
     assert first.ends.tolist() == np.float32([[4.0, 0.1, 2.0]]).tolist()
@@ -57,11 +70,21 @@ def test_a_split_in_one_file(name: str, tmp_path: Path) -> None:
 def test_a_split_of_one_file_a_scene_in_the_order_of_names(tmp_path: Path) -> None:
     top = save(tmp_path / "val/val.json.gz", {"episodes": []})
     save(tmp_path / "val/content/B.json.gz", {"episodes": [an_episode("0", "B.glb")]})
-    save(tmp_path / "val/content/A.json.gz", {"episodes": [an_episode("0", "A.glb"), an_episode("1", "A.glb")]})
+    save(
+        tmp_path / "val/content/A.json.gz",
+        {"episodes": [an_episode("0", "A.glb"), an_episode("1", "A.glb")]},
+    )
     (tmp_path / "val/content/notes.txt").write_text("not one")
     found = episodes.read(top, tmp_path)
-    assert [(Path(one.scene).name, one.name) for one in found] == [("A.glb", "0"), ("A.glb", "1"), ("B.glb", "0")]
-    elsewhere = save(tmp_path / "test/test.json.gz", {"episodes": [], "content_scenes_path": "{data_path}/parts/{scene}.json"})
+    assert [(Path(one.scene).name, one.name) for one in found] == [
+        ("A.glb", "0"),
+        ("A.glb", "1"),
+        ("B.glb", "0"),
+    ]
+    elsewhere = save(
+        tmp_path / "test/test.json.gz",
+        {"episodes": [], "content_scenes_path": "{data_path}/parts/{scene}.json"},
+    )
     save(tmp_path / "test/parts/C.json", {"episodes": [an_episode("0", "C.glb")]})
     assert Path(episodes.read(elsewhere, tmp_path)[0].scene).name == "C.glb"
 
@@ -70,12 +93,26 @@ def test_object_goals_are_reached_at_their_view_points(tmp_path: Path) -> None:
     def view(x: float) -> dict:
         return {"agent_state": {"position": [x, 0.0, 0.0], "rotation": [0, 0, 0, 1]}, "iou": 0.5}
 
-    one = {"object_id": 3, "object_category": "chair", "position": [9.0, 0, 0], "view_points": [view(1.0), view(2.0)]}
-    other = {"object_id": 4, "object_category": "chair", "position": [8.0, 0, 0], "view_points": [view(3.0)]}
+    one = {
+        "object_id": 3,
+        "object_category": "chair",
+        "position": [9.0, 0, 0],
+        "view_points": [view(1.0), view(2.0)],
+    }
+    other = {
+        "object_id": 4,
+        "object_category": "chair",
+        "position": [8.0, 0, 0],
+        "view_points": [view(3.0)],
+    }
     shared = {
         "episodes": [
             an_episode(
-                "0", "hm3d/x/A.basis.glb", goals=[], object_category="chair", scene_dataset_config="./data/scene_datasets/hm3d/h.json"
+                "0",
+                "hm3d/x/A.basis.glb",
+                goals=[],
+                object_category="chair",
+                scene_dataset_config="./data/scene_datasets/hm3d/h.json",
             )
         ],
         "goals_by_category": {"A.basis.glb_chair": [one, other]},
@@ -84,7 +121,11 @@ def test_object_goals_are_reached_at_their_view_points(tmp_path: Path) -> None:
     found = episodes.read(save(tmp_path / "new.json.gz", shared), tmp_path, objects=True)[0]
     assert (found.category, found.ends[:, 0].tolist()) == ("chair", [1.0, 2.0, 3.0])
     assert found.scene_dataset == str(tmp_path / "hm3d/h.json")
-    older = episodes.read(save(tmp_path / "old.json.gz", {"episodes": [an_episode("0", "A.glb", goals=[one])]}), tmp_path, objects=True)[0]
+    older = episodes.read(
+        save(tmp_path / "old.json.gz", {"episodes": [an_episode("0", "A.glb", goals=[one])]}),
+        tmp_path,
+        objects=True,
+    )[0]
     assert (older.category, len(older.ends)) == ("chair", 2)
 
 
@@ -96,11 +137,25 @@ def test_object_goals_are_reached_at_their_view_points(tmp_path: Path) -> None:
         (b'{"episodes": 3}', "no list `episodes`"),
         (b'{"episodes": []}', "holds no episode"),
         (b'{"episodes": [{"episode_id": 1}]}', "not in habitat's format"),
-        (json.dumps({"episodes": [an_episode("0", "../../etc/scene.glb")]}).encode(), "not below its folder"),
-        (json.dumps({"episodes": [an_episode("0", "/etc/scene.glb")]}).encode(), "not below its folder"),
-        (json.dumps({"episodes": [], "content_scenes_path": "{data_path}/../{scene}.json"}).encode(), "not below its folder"),
+        (
+            json.dumps({"episodes": [an_episode("0", "../../etc/scene.glb")]}).encode(),
+            "not below its folder",
+        ),
+        (
+            json.dumps({"episodes": [an_episode("0", "/etc/scene.glb")]}).encode(),
+            "not below its folder",
+        ),
+        (
+            json.dumps(
+                {"episodes": [], "content_scenes_path": "{data_path}/../{scene}.json"}
+            ).encode(),
+            "not below its folder",
+        ),
         (json.dumps({"episodes": [an_episode("0", "A.glb", goals=[])]}).encode(), "has no goal"),
-        (json.dumps({"episodes": [an_episode("0", "A.glb", start_rotation=[0, 1])]}).encode(), "not in habitat's format"),
+        (
+            json.dumps({"episodes": [an_episode("0", "A.glb", start_rotation=[0, 1])]}).encode(),
+            "not in habitat's format",
+        ),
     ],
 )
 def test_what_is_no_dataset_is_said(content: bytes, said: str, tmp_path: Path) -> None:
@@ -146,7 +201,9 @@ def test_to_stop_elsewhere_is_no_success() -> None:
     way = Way((0.0, 0.0, 0.0), 4.0, near=0.2)
     way.moved((0.0, 0.0, -3.8), False, 0.2)
     way.stopped = True
-    assert (way.success, way.metrics()["spl"]) == (False, 0.0), "the distance must be smaller, not equal"
+    assert (way.success, way.metrics()["spl"]) == (False, 0.0), (
+        "the distance must be smaller, not equal"
+    )
     assert way.metrics()["soft_spl"] == pytest.approx(0.95)
 
 
@@ -159,10 +216,18 @@ def test_a_way_without_length_cannot_be_scored(distance: float) -> None:
 def test_a_turn_to_the_left_is_positive() -> None:
     left = yaw(math.pi / 2)
     assert heading(left) == pytest.approx(math.pi / 2)
-    assert rotate_back(left, (-1.0, 0.0, 0.0)) == pytest.approx([0.0, 0.0, -1.0]), "who has turned left looks towards -x"
-    assert pointgoal((0.0, 0.0, 0.0), yaw(0.0), (0.0, 5.0, -2.0)) == pytest.approx((2.0, 0.0)), "ahead; height does not count"
-    assert pointgoal((0.0, 0.0, 0.0), yaw(0.0), (-1.0, 0.0, 0.0)) == pytest.approx((1.0, math.pi / 2)), "to the left"
-    assert pointgoal((1.0, 0.0, 1.0), left, (1.0, 0.0, -2.0)) == pytest.approx((3.0, -math.pi / 2)), "to the right"
+    assert rotate_back(left, (-1.0, 0.0, 0.0)) == pytest.approx([0.0, 0.0, -1.0]), (
+        "who has turned left looks towards -x"
+    )
+    assert pointgoal((0.0, 0.0, 0.0), yaw(0.0), (0.0, 5.0, -2.0)) == pytest.approx((2.0, 0.0)), (
+        "ahead; height does not count"
+    )
+    assert pointgoal((0.0, 0.0, 0.0), yaw(0.0), (-1.0, 0.0, 0.0)) == pytest.approx(
+        (1.0, math.pi / 2)
+    ), "to the left"
+    assert pointgoal((1.0, 0.0, 1.0), left, (1.0, 0.0, -2.0)) == pytest.approx(
+        (3.0, -math.pi / 2)
+    ), "to the right"
     assert compass(yaw(3.0), yaw(-3.0)) == pytest.approx(6.0 - 2 * math.pi)
 
 
@@ -171,12 +236,34 @@ def test_a_turn_to_the_left_is_positive() -> None:
 
 def test_the_protocols_are_habitat_labs() -> None:
     gibson, hm3d, picture = (
-        TASKS[name] for name in ("habitat-pointnav/gibson-val", "habitat-objectnav/hm3d-val", "habitat-imagenav/gibson-val")
+        TASKS[name]
+        for name in (
+            "habitat-pointnav/gibson-val",
+            "habitat-objectnav/hm3d-val",
+            "habitat-imagenav/gibson-val",
+        )
     )
-    assert (gibson.max_steps, gibson.params["near"], gibson.params["turn"], gibson.params["forward"]) == (500, 0.2, 10.0, 0.25)
-    assert (hm3d.max_steps, hm3d.params["near"], hm3d.params["turn"], hm3d.params["radius"]) == (500, 0.1, 30.0, 0.18)
-    assert (picture.max_steps, picture.params["near"], picture.params["width_px"]) == (1000, 0.2, 256)
-    assert [TASKS[f"habitat-rearrange/{skill}"].max_steps for skill in ("pick", "place")] == [300, 300]
+    assert (
+        gibson.max_steps,
+        gibson.params["near"],
+        gibson.params["turn"],
+        gibson.params["forward"],
+    ) == (500, 0.2, 10.0, 0.25)
+    assert (hm3d.max_steps, hm3d.params["near"], hm3d.params["turn"], hm3d.params["radius"]) == (
+        500,
+        0.1,
+        30.0,
+        0.18,
+    )
+    assert (picture.max_steps, picture.params["near"], picture.params["width_px"]) == (
+        1000,
+        0.2,
+        256,
+    )
+    assert [TASKS[f"habitat-rearrange/{skill}"].max_steps for skill in ("pick", "place")] == [
+        300,
+        300,
+    ]
     assert {task.score for task in TASKS.values() if task.domain == "navigation"} == {"spl"}
 
 
@@ -188,12 +275,15 @@ def test_data_that_is_absent_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyP
     task = TASKS["habitat-pointnav/gibson-val"]
     path = tmp_path / "datasets/pointnav/gibson/v1/val/val.json.gz"
     assert HabitatAdapter.missing(task) == Missing(
-        f"there is no {path}", "set HABITAT_DATA to the folder that holds datasets/ and scene_datasets/"
+        f"there is no {path}",
+        "set HABITAT_DATA to the folder that holds datasets/ and scene_datasets/",
     )
     save(path, {"episodes": [an_episode("0", "gibson/A.glb"), an_episode("1", "gibson/A.glb")]})
     (tmp_path / "scene_datasets").mkdir()
     assert HabitatAdapter.missing(task) is None
-    with pytest.raises(UserError, match=r"1 of the 1 scenes of its episodes are not there, say .*gibson/A\.glb"):
+    with pytest.raises(
+        UserError, match=r"1 of the 1 scenes of its episodes are not there, say .*gibson/A\.glb"
+    ):
         HabitatAdapter(task)
     assert HabitatAdapter.missing(TASKS["habitat/pointnav-flat"]) is None
     absent = HabitatRearrangeAdapter.missing(TASKS["habitat-rearrange/pick"])
@@ -223,8 +313,16 @@ class Lab:
 
     def __init__(self, config: object) -> None:
         space = SimpleNamespace
-        shapes = {"head_rgb": (4, 6, 3), "head_depth": (4, 6, 1), "joint": (3,), "is_holding": (1,), "relative_resting_position": (3,)}
-        self.observation_space = space(spaces={name: space(shape=shape) for name, shape in shapes.items()})
+        shapes = {
+            "head_rgb": (4, 6, 3),
+            "head_depth": (4, 6, 1),
+            "joint": (3,),
+            "is_holding": (1,),
+            "relative_resting_position": (3,),
+        }
+        self.observation_space = space(
+            spaces={name: space(shape=shape) for name, shape in shapes.items()}
+        )
         self.action_space = "the spaces"
         self.episodes = ["episode 0", "episode 1"]
         self.seeds: list[int] = []
@@ -253,7 +351,13 @@ class Lab:
         }
 
     def get_metrics(self) -> dict:
-        return {"pick_success": self.held, "pick_reward": 0.25, "robot_force": {"accum": 3.0}, "num_steps": 4, "broken": math.nan}
+        return {
+            "pick_success": self.held,
+            "pick_reward": 0.25,
+            "robot_force": {"accum": 3.0},
+            "num_steps": 4,
+            "broken": math.nan,
+        }
 
     def close(self) -> None:
         self.episodes = []
@@ -261,7 +365,12 @@ class Lab:
 
 def test_pick_speaks_habitat_labs_language(monkeypatch: pytest.MonkeyPatch) -> None:
     space = SimpleNamespace
-    rule = space(slack_reward=-0.005, success_reward=10.0, reward_measure="pick_reward", success_measure="pick_success")
+    rule = space(
+        slack_reward=-0.005,
+        success_reward=10.0,
+        reward_measure="pick_reward",
+        success_measure="pick_success",
+    )
     cameras = space(head_depth_sensor=space(min_depth=0.0, max_depth=10.0))
     config = space(task=rule, simulator=space(agents=space(main_agent=space(sim_sensors=cameras))))
     asked: list = []
@@ -271,10 +380,21 @@ def test_pick_speaks_habitat_labs_language(monkeypatch: pytest.MonkeyPatch) -> N
         return space(habitat=config)
 
     wrapper = ModuleType("habitat.gym.gym_wrapper")
-    wrapper.create_action_space = lambda spaces: space(low=np.array([-1.0, -2.0]), high=np.array([1.0, 2.0]))  # type: ignore[attr-defined]
+    wrapper.create_action_space = lambda spaces: space(
+        low=np.array([-1.0, -2.0]), high=np.array([1.0, 2.0])
+    )  # type: ignore[attr-defined]
     wrapper.continuous_vector_action_to_hab_dict = lambda spaces, box, vector: {"vector": vector}  # type: ignore[attr-defined]
-    lab, gym, simulator = ModuleType("habitat"), ModuleType("habitat.gym"), ModuleType("habitat_sim")
-    lab.get_config, lab.Env, gym.gym_wrapper, simulator.cuda_enabled = get_config, Lab, wrapper, False  # type: ignore[attr-defined]
+    lab, gym, simulator = (
+        ModuleType("habitat"),
+        ModuleType("habitat.gym"),
+        ModuleType("habitat_sim"),
+    )
+    lab.get_config, lab.Env, gym.gym_wrapper, simulator.cuda_enabled = (
+        get_config,
+        Lab,
+        wrapper,
+        False,
+    )  # type: ignore[attr-defined]
     for module in (lab, gym, wrapper, simulator):
         monkeypatch.setitem(sys.modules, module.__name__, module)
 
@@ -291,7 +411,11 @@ def test_pick_speaks_habitat_labs_language(monkeypatch: pytest.MonkeyPatch) -> N
     assert first.observation["state_target"].tolist() == [1.0, 2.0, 3.0]
     assert (first.success, first.terminated) == (False, False)
     grasped = adapter.step(np.array([0.0, 2.0], np.float32))
-    assert (grasped.success, grasped.terminated, grasped.reward) == (True, False, pytest.approx(0.25 - 0.005 + 10.0))
+    assert (grasped.success, grasped.terminated, grasped.reward) == (
+        True,
+        False,
+        pytest.approx(0.25 - 0.005 + 10.0),
+    )
     assert grasped.metrics == {"pick_success": 1.0, "pick_reward": 0.25, "num_steps": 4.0}
     failed = adapter.step(np.array([-1.0, -2.0], np.float32))
     assert (failed.success, failed.terminated) == (False, True)

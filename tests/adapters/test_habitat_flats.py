@@ -34,27 +34,49 @@ def test_a_box_shows_its_faces_outward() -> None:
 def test_the_scene_loads_back(tmp_path: Path) -> None:
     trimesh = pytest.importorskip("trimesh")
     stage = flat.write(tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["flats.glb", "flats.stage_config.json"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "flats.glb",
+        "flats.stage_config.json",
+    ]
     told = json.loads(stage.read_text())
     assert (told["up"], told["front"], told["units_to_meters"]) == ([0, 1, 0], [0, 0, -1], 1.0)
     found = trimesh.load(tmp_path / told["render_asset"])
     meshes = [found.geometry[found.graph[node][1]] for node in found.graph.nodes_geometry]
-    assert sum(len(mesh.faces) for mesh in meshes) == sum(2 * len(flat.quads(home)) for home in FLATS)
+    assert sum(len(mesh.faces) for mesh in meshes) == sum(
+        2 * len(flat.quads(home)) for home in FLATS
+    )
     for home in FLATS:
-        mine = [mesh for mesh in meshes if flat.corner(home)[2] - 1 < mesh.bounds[0][2] < flat.corner(home)[2] + 15]
+        mine = [
+            mesh
+            for mesh in meshes
+            if flat.corner(home)[2] - 1 < mesh.bounds[0][2] < flat.corner(home)[2] + 15
+        ]
         assert len(mine) == len({colour for colour, _ in flat.quads(home)})
-        low, high = np.min([mesh.bounds[0] for mesh in mine], axis=0), np.max([mesh.bounds[1] for mesh in mine], axis=0)
+        low, high = (
+            np.min([mesh.bounds[0] for mesh in mine], axis=0),
+            np.max([mesh.bounds[1] for mesh in mine], axis=0),
+        )
         assert low - flat.corner(home) == pytest.approx([-flat.WALL, 0.0, -flat.WALL], abs=1e-4)
-        assert high - flat.corner(home) == pytest.approx([home.width + flat.WALL, flat.HEIGHT, home.depth + flat.WALL], abs=1e-4)
+        assert high - flat.corner(home) == pytest.approx(
+            [home.width + flat.WALL, flat.HEIGHT, home.depth + flat.WALL], abs=1e-4
+        )
     for mesh in meshes[::7]:
-        outward = np.cross(mesh.triangles[:, 1] - mesh.triangles[:, 0], mesh.triangles[:, 2] - mesh.triangles[:, 0])
+        outward = np.cross(
+            mesh.triangles[:, 1] - mesh.triangles[:, 0], mesh.triangles[:, 2] - mesh.triangles[:, 0]
+        )
         outward /= np.linalg.norm(outward, axis=1, keepdims=True)
         assert (np.einsum("ij,ij->i", outward, mesh.vertex_normals[mesh.faces[:, 0]]) > 0.99).all()
 
 
 def test_what_is_seen_from_above_is_floor() -> None:
-    ups = [corners for _, corners in flat.quads(FLATS[0]) if np.cross(corners[1] - corners[0], corners[2] - corners[0])[1] > 0]
-    assert max(float(corners[:, 1].max()) for corners in ups) == flat.HEIGHT, "the walls' tops; the ceiling looks down"
+    ups = [
+        corners
+        for _, corners in flat.quads(FLATS[0])
+        if np.cross(corners[1] - corners[0], corners[2] - corners[0])[1] > 0
+    ]
+    assert max(float(corners[:, 1].max()) for corners in ups) == flat.HEIGHT, (
+        "the walls' tops; the ceiling looks down"
+    )
     floor = [corners for corners in ups if (corners[:, 1] == 0).all()]
     area = sum(float(np.prod(np.ptp(corners[:, [0, 2]], axis=0))) for corners in floor)
     assert area == pytest.approx(FLATS[0].width * FLATS[0].depth)
@@ -94,9 +116,13 @@ def test_every_room_and_object_can_be_reached(home: flat.Flat) -> None:
         assert reached[x0:x1, z0:z1].sum() * CELL**2 > 1.0, f"the {room.kind} of flat {home.number}"
     for category in home.categories:
         for piece in home.of(category):
-            alone = flat.Flat(home.number, home.width, home.depth, home.corridor, home.rooms, (piece,))
+            alone = flat.Flat(
+                home.number, home.width, home.depth, home.corridor, home.rooms, (piece,)
+            )
             points = flat.view_points(alone, category)
-            assert any(reached[cell(x, z)] for x, _, z in points), f"{category} of flat {home.number}"
+            assert any(reached[cell(x, z)] for x, _, z in points), (
+                f"{category} of flat {home.number}"
+            )
 
 
 def test_view_points_lie_near_the_object_and_in_its_room() -> None:
@@ -106,7 +132,10 @@ def test_view_points_lie_near_the_object_and_in_its_room() -> None:
         assert len(points)
         for x, y, z in points:
             gaps = [
-                math.hypot(max(piece.floor.x0 - x, x - piece.floor.x1, 0), max(piece.floor.z0 - z, z - piece.floor.z1, 0))
+                math.hypot(
+                    max(piece.floor.x0 - x, x - piece.floor.x1, 0),
+                    max(piece.floor.z0 - z, z - piece.floor.z1, 0),
+                )
                 for piece in home.of(category)
                 if home.rooms[piece.room].floor.contains(flat.Rectangle(x, z, x, z))
             ]
@@ -118,7 +147,12 @@ def test_a_piece_looks_away_from_its_wall() -> None:
     for home in FLATS[:4]:
         for piece in home.pieces:
             room = home.rooms[piece.room].floor
-            gap = (piece.floor.z0 - room.z0, piece.floor.x0 - room.x0, room.z1 - piece.floor.z1, room.x1 - piece.floor.x1)[piece.turn]
+            gap = (
+                piece.floor.z0 - room.z0,
+                piece.floor.x0 - room.x0,
+                room.z1 - piece.floor.z1,
+                room.x1 - piece.floor.x1,
+            )[piece.turn]
             assert gap < flat.WALL / 2 + flat.INSET + 0.02
 
 
@@ -142,12 +176,22 @@ def walkable(home: flat.Flat, radius: float) -> np.ndarray:
         at = room.floor.z1 if room.north else room.floor.z0
         solids += [
             flat.Rectangle(room.floor.x0, at - flat.WALL / 2, room.door, at + flat.WALL / 2),
-            flat.Rectangle(room.door + flat.DOOR, at - flat.WALL / 2, room.floor.x1, at + flat.WALL / 2),
-            flat.Rectangle(room.floor.x1 - flat.WALL / 2, room.floor.z0, room.floor.x1 + flat.WALL / 2, room.floor.z1),
+            flat.Rectangle(
+                room.door + flat.DOOR, at - flat.WALL / 2, room.floor.x1, at + flat.WALL / 2
+            ),
+            flat.Rectangle(
+                room.floor.x1 - flat.WALL / 2,
+                room.floor.z0,
+                room.floor.x1 + flat.WALL / 2,
+                room.floor.z1,
+            ),
         ]
     free = (x > radius) & (x < home.width - radius) & (z > radius) & (z < home.depth - radius)
     for solid in solids:
-        gap = np.hypot(np.maximum(np.maximum(solid.x0 - x, x - solid.x1), 0), np.maximum(np.maximum(solid.z0 - z, z - solid.z1), 0))
+        gap = np.hypot(
+            np.maximum(np.maximum(solid.x0 - x, x - solid.x1), 0),
+            np.maximum(np.maximum(solid.z0 - z, z - solid.z1), 0),
+        )
         free &= gap > radius
     return free
 

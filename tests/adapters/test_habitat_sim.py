@@ -26,7 +26,9 @@ STOP, FORWARD, LEFT, RIGHT = range(4)
 
 def small(name: str, **params: object) -> Task:
     task = TASKS[name]
-    return dataclasses.replace(task, params={**task.params, "width_px": 64, "height_px": 48, **params})
+    return dataclasses.replace(
+        task, params={**task.params, "width_px": 64, "height_px": 48, **params}
+    )
 
 
 @pytest.fixture
@@ -46,7 +48,9 @@ def play(adapter: HabitatAdapter, case: Case) -> tuple[TimeStep, int]:
     timestep, steps = adapter.reset(case), 0
     while not timestep.terminated and steps < 500:
         action = adapter.expert(None)
-        assert action is not None, f"the expert is stuck in {case.task.id}, seed {case.seed}, step {steps}"
+        assert action is not None, (
+            f"the expert is stuck in {case.task.id}, seed {case.seed}, step {steps}"
+        )
         timestep, steps = adapter.step(action), steps + 1
     return timestep, steps
 
@@ -81,14 +85,22 @@ def test_the_flats_are_walked_as_they_were_drawn(build) -> None:
         assert adapter._on_floor(middle) == pytest.approx(middle, abs=0.25)
         assert adapter._on_floor(corner + np.array([-1.0, 0.0, 1.0])) is None, "outside"
         for room in home.rooms:
-            door = corner + np.array([room.door + flat.DOOR / 2, 0.0, room.floor.z1 if room.north else room.floor.z0])
+            door = corner + np.array(
+                [room.door + flat.DOOR / 2, 0.0, room.floor.z1 if room.north else room.floor.z0]
+            )
             assert adapter._on_floor(door) is not None
             assert math.isfinite(adapter._world.way(door, np.array([middle])))
         for category in home.categories:
             for piece in home.of(category):
                 alone = dataclasses.replace(home, pieces=(piece,))
-                points = [adapter._on_floor(point) for point in flat.view_points(alone, category) + corner]
-                assert any(point is not None and math.isfinite(adapter._world.way(point, np.array([middle]))) for point in points)
+                points = [
+                    adapter._on_floor(point) for point in flat.view_points(alone, category) + corner
+                ]
+                assert any(
+                    point is not None
+                    and math.isfinite(adapter._world.way(point, np.array([middle])))
+                    for point in points
+                )
 
 
 def test_what_is_seen_is_where_the_body_stands(build) -> None:
@@ -114,10 +126,14 @@ def test_turns_and_the_goal_in_the_bodys_frame(build) -> None:
     second = adapter.step(LEFT)
     turned = second.observation["state_pointgoal"]()
     assert turned[0] == pytest.approx(distance, abs=1e-4)
-    assert math.remainder(turned[1] - angle + math.radians(10), 2 * math.pi) == pytest.approx(0, abs=1e-3)
+    assert math.remainder(turned[1] - angle + math.radians(10), 2 * math.pi) == pytest.approx(
+        0, abs=1e-3
+    )
     assert second.observation["proprio"]()[2] == pytest.approx(math.radians(10), abs=1e-3)
     state = second.observation["state"]()
-    assert pointgoal(state[:3], yaw(math.atan2(state[4], state[3])), state[5:]) == pytest.approx(tuple(turned), abs=1e-3)
+    assert pointgoal(state[:3], yaw(math.atan2(state[4], state[3])), state[5:]) == pytest.approx(
+        tuple(turned), abs=1e-3
+    )
     for _ in range(36):
         timestep = adapter.step(FORWARD)
     assert timestep.metrics["collisions"] > 0, "nine metres ahead there is a wall"
@@ -170,18 +186,29 @@ def test_a_dataset_over_a_scene_of_ones_own(build, tmp_path: Path) -> None:
     path = tmp_path / "datasets/ours.json"
     path.parent.mkdir()
     path.write_text(json.dumps({"episodes": data}))
-    params = {name: value for name, value in small("habitat/pointnav-flat").params.items() if name not in ("scene", "flats")}
+    params = {
+        name: value
+        for name, value in small("habitat/pointnav-flat").params.items()
+        if name not in ("scene", "flats")
+    }
     task = dataclasses.replace(
         TASKS["habitat/pointnav-flat"],
         id="ours/pointnav@1",
-        params={**params, "data": str(tmp_path), "dataset": "datasets/ours.json", "scenes": "scene_datasets"},
+        params={
+            **params,
+            "data": str(tmp_path),
+            "dataset": "datasets/ours.json",
+            "scenes": "scene_datasets",
+        },
     )
     adapter = build(task)
     for seed, length in ((0, 4.0), (1, 8.0), (2, 4.0)):
         first = adapter.reset(Case(task, seed))
         assert first.metrics["shortest_path"] == pytest.approx(length, abs=0.05)
     distance, angle = adapter.reset(Case(task, 1)).observation["state_pointgoal"]()
-    assert (distance, angle) == (pytest.approx(8.0, abs=0.01), pytest.approx(0.0, abs=1e-3)), "it looks along +x, as the file says"
+    assert (distance, angle) == (pytest.approx(8.0, abs=0.01), pytest.approx(0.0, abs=1e-3)), (
+        "it looks along +x, as the file says"
+    )
     timestep, steps = play(adapter, Case(task, 1))
     assert timestep.success is True
     assert timestep.metrics["spl"] > 0.98
@@ -192,7 +219,10 @@ def test_a_dataset_over_a_scene_of_ones_own(build, tmp_path: Path) -> None:
 def test_environments_of_one_process_close_in_any_order() -> None:
     task = small("habitat/pointnav-flat")
     one, two, three = (HabitatAdapter(task) for _ in range(3))
-    pictures = [adapter.reset(Case(task, seed)).observation["image"]() for seed, adapter in enumerate((one, two, three))]
+    pictures = [
+        adapter.reset(Case(task, seed)).observation["image"]()
+        for seed, adapter in enumerate((one, two, three))
+    ]
     one.close()
     assert np.array_equal(two._world.draw("image"), pictures[1])
     three.close()

@@ -30,7 +30,9 @@ class Env:
     def __init__(self, config: Mapping[str, str]) -> None:
         self.config, self.where = config, os.getcwd()
         self.episodes = [f"episode {k}" for k in range(3)]
-        self.task = SimpleNamespace(actions={"pddl_hl_action": SimpleNamespace(_action_datas=SKILLS)}, lang_goal="")
+        self.task = SimpleNamespace(
+            actions={"pddl_hl_action": SimpleNamespace(_action_datas=SKILLS)}, lang_goal=""
+        )
         self.observation_space = {"head_rgb": SimpleNamespace(shape=(224, 224, 3))}
         self.seeds: list[int] = []
 
@@ -62,7 +64,11 @@ class Env:
         return self.seen()
 
     def get_metrics(self) -> dict[str, Any]:
-        found = {"predicate_task_success": self.solved, "task_progress": float(self.at_table), "num_invalid_actions": self.invalid}
+        found = {
+            "predicate_task_success": self.solved,
+            "task_progress": float(self.at_table),
+            "num_invalid_actions": self.invalid,
+        }
         return {**found, "subgoal_reward": 10.0 * self.solved}
 
     def close(self) -> None:
@@ -71,8 +77,18 @@ class Env:
 
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    modules = ("habitat", "habitat.config", "habitat.config.default", "llarp", "llarp.config", "llarp.config.default_structured_configs")
-    fakes: dict[str, Any] = {name: ModuleType(name) for name in (*modules, "llarp.dataset", "llarp.dataset.episodes", "llarp.task")}
+    modules = (
+        "habitat",
+        "habitat.config",
+        "habitat.config.default",
+        "llarp",
+        "llarp.config",
+        "llarp.config.default_structured_configs",
+    )
+    fakes: dict[str, Any] = {
+        name: ModuleType(name)
+        for name in (*modules, "llarp.dataset", "llarp.dataset.episodes", "llarp.task")
+    }
     for name, module in fakes.items():
         monkeypatch.setitem(sys.modules, name, module)
         above, _, below = name.rpartition(".")
@@ -110,11 +126,24 @@ def test_an_episode_by_index_and_its_skills(root: Path) -> None:
     adapter = LangRAdapter(TASK)
     step = adapter.reset(Case(TASK, 4))
     assert step.instruction == "do episode 1", "counted anew after the last"
-    assert (step.success, step.terminated, step.metrics) == (False, False, {"invalid_actions": 0.0, "task_progress": 0.0})
+    assert (step.success, step.terminated, step.metrics) == (
+        False,
+        False,
+        {"invalid_actions": 0.0, "task_progress": 0.0},
+    )
     states = [adapter.state()]
-    for skill, told in ((1, (False, 1.0, 0.0, 0.0)), (0, (False, 1.0, 1.0, 0.0)), (1, (True, 1.0, 1.0, 10.0))):
+    for skill, told in (
+        (1, (False, 1.0, 0.0, 0.0)),
+        (0, (False, 1.0, 1.0, 0.0)),
+        (1, (True, 1.0, 1.0, 10.0)),
+    ):
         step = adapter.step(skill)
-        assert (step.success, step.metrics["invalid_actions"], step.metrics["task_progress"], step.reward) == told
+        assert (
+            step.success,
+            step.metrics["invalid_actions"],
+            step.metrics["task_progress"],
+            step.reward,
+        ) == told
         assert step.terminated == step.success
         states.append(adapter.state())
     assert len(set(states)) == 4

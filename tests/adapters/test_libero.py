@@ -62,7 +62,9 @@ def test_what_is_no_table_is_refused(file: bytes) -> None:
         initial_states(file)
 
 
-def test_nothing_is_run_that_a_file_asks_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_run_that_a_file_asks_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match=r"it holds \w+\.mkdir"):
         initial_states(saved(pickle.dumps(Evil(), 2)))
@@ -70,8 +72,14 @@ def test_nothing_is_run_that_a_file_asks_for(tmp_path: Path, monkeypatch: pytest
 
 
 def test_the_suites_are_the_packages() -> None:
-    found = {suite: find_suites(suite, SUITES)[0] for suite in ("libero-spatial", "libero-object", "libero-goal", "libero-10", "libero-90")}
-    assert {name: (len(suite.tasks), suite.tasks[0].max_steps, suite.episodes) for name, suite in found.items()} == {
+    found = {
+        suite: find_suites(suite, SUITES)[0]
+        for suite in ("libero-spatial", "libero-object", "libero-goal", "libero-10", "libero-90")
+    }
+    assert {
+        name: (len(suite.tasks), suite.tasks[0].max_steps, suite.episodes)
+        for name, suite in found.items()
+    } == {
         "libero-spatial": (10, 220, 50),
         "libero-object": (10, 280, 50),
         "libero-goal": (10, 300, 50),
@@ -101,7 +109,12 @@ class Env:
         return self.seen()
 
     def seen(self) -> dict[str, np.ndarray]:
-        sizes = {"robot0_joint_pos": 7, "robot0_eef_pos": 3, "robot0_eef_quat": 4, "robot0_gripper_qpos": 2}
+        sizes = {
+            "robot0_joint_pos": 7,
+            "robot0_eef_pos": 3,
+            "robot0_eef_quat": 4,
+            "robot0_gripper_qpos": 2,
+        }
         return {name: np.full(size, len(self.taken), np.float64) for name, size in sizes.items()}
 
     def step(self, action: Any) -> Any:
@@ -133,7 +146,11 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (home / "assets").mkdir()
     envs: Any = ModuleType("libero.libero.envs")
     envs.OffScreenRenderEnv = Env
-    for name, module in (("libero", ModuleType("libero")), ("libero.libero", ModuleType("libero.libero")), ("libero.libero.envs", envs)):
+    for name, module in (
+        ("libero", ModuleType("libero")),
+        ("libero.libero", ModuleType("libero.libero")),
+        ("libero.libero.envs", envs),
+    ):
         monkeypatch.setitem(sys.modules, name, module)
     monkeypatch.setattr("adapters.libero._home", lambda: home)
     monkeypatch.setattr(LiberoAdapter, "packages", ())
@@ -159,7 +176,9 @@ def test_an_initial_state_by_index_then_idle_steps(package: Path) -> None:
     assert (np.random.get_state()[1] == before).all(), "numpy's global generator is as it was"
     for count in range(4):
         step = adapter.step(np.zeros(7, np.float32))
-        assert (step.success, step.terminated, step.reward) == ((True, True, 1.0) if count == 3 else (False, False, 0.0))
+        assert (step.success, step.terminated, step.reward) == (
+            (True, True, 1.0) if count == 3 else (False, False, 0.0)
+        )
 
 
 def test_views(package: Path) -> None:
@@ -183,7 +202,9 @@ def test_the_package_asks_nothing_and_leaves_nothing(package: Path) -> None:
     assert not {"LIBERO_CONFIG_PATH", "MUJOCO_GL"} & os.environ.keys()
     (package.parents[1] / ".libero").mkdir()
     (package.parents[1] / ".libero" / "config.yaml").write_text("the user's")
-    with pytest.raises(FileNotFoundError, match="None"):  # the fake reads the variable, which is not set now
+    with pytest.raises(
+        FileNotFoundError, match="None"
+    ):  # the fake reads the variable, which is not set now
         LiberoAdapter(TASK)
 
 

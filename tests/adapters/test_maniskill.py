@@ -73,10 +73,16 @@ def test_the_suites_have_every_task_without_a_download() -> None:
     assert shipped == set(REGISTERED_ENVS) - DOWNLOADS - NOTHING_ASKED - FURTHER_PACKAGE
     for task in TASKS.values():
         steps = REGISTERED_ENVS[task.params["id"]].max_episode_steps
-        assert task.max_steps == (min(4 * steps, 400) if task.id.startswith("maniskill-planner/") else steps), task.id
-    planned = {task.params["id"] for task in TASKS.values() if task.id.startswith("maniskill-planner/")}
+        assert task.max_steps == (
+            min(4 * steps, 400) if task.id.startswith("maniskill-planner/") else steps
+        ), task.id
+    planned = {
+        task.params["id"] for task in TASKS.values() if task.id.startswith("maniskill-planner/")
+    }
     assert planned == set(expert.SOLUTIONS) == {f"{name}-v1" for name in PLANNED}
-    assert {task.id for task in TASKS.values() if ManiSkillAdapter.has_expert(task)} == {task.id for task in SUITES[1].tasks}
+    assert {task.id for task in TASKS.values() if ManiSkillAdapter.has_expert(task)} == {
+        task.id for task in SUITES[1].tasks
+    }
 
 
 def test_every_solution_is_the_packages() -> None:
@@ -97,7 +103,10 @@ def test_the_contract_of_the_images_in_two_processes() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["maniskill/TwoRobotPickCube", "maniskill/PegInsertionSide", "maniskill/MS-CartpoleBalance"])
+@pytest.mark.parametrize(
+    "name",
+    ["maniskill/TwoRobotPickCube", "maniskill/PegInsertionSide", "maniskill/MS-CartpoleBalance"],
+)
 def test_the_contract_with_two_robots_with_another_scene_and_without_success(name: str) -> None:
     check_adapter(TASKS[name], steps=5, another_process=False)
 
@@ -113,7 +122,10 @@ def test_every_task_keeps_its_word(suite) -> None:
         assert (timestep.success is None) == (task.success is None), task.id
         timestep = adapter.step(adapter.brief.action.nothing())
         for name in NUMBERS:
-            assert adapter.brief.observation[name].problem(view(timestep, name)) is None, (task.id, name)
+            assert adapter.brief.observation[name].problem(view(timestep, name)) is None, (
+                task.id,
+                name,
+            )
         adapter.close()
 
 
@@ -122,7 +134,12 @@ def test_all_control_modes_of_the_panda() -> None:
 
     from adapters.maniskill.simulation import MODES
 
-    wide = {"pd_joint_pos_vel": 15, "pd_joint_delta_pos_vel": 15, "pd_ee_delta_pos": 4, "pd_ee_target_delta_pos": 4}
+    wide = {
+        "pd_joint_pos_vel": 15,
+        "pd_joint_delta_pos_vel": 15,
+        "pd_ee_delta_pos": 4,
+        "pd_ee_target_delta_pos": 4,
+    }
     wide |= {mode: 7 for mode in MODES if "ee" in mode and mode.endswith("pose")}
     tried = set()
     for mode in MODES:
@@ -146,7 +163,9 @@ def test_doing_nothing_moves_little(mode: str) -> None:
     for _ in range(10):
         timestep = adapter.step(adapter.brief.action.nothing())
     after = view(timestep, "proprio")
-    assert np.abs(after[:7] - before[:7]).max() < 0.1  # rad; the start is drawn around the rest pose
+    assert (
+        np.abs(after[:7] - before[:7]).max() < 0.1
+    )  # rad; the start is drawn around the rest pose
     assert np.abs(after[7:9] - before[7:9]).max() < 0.002  # m, the fingers
     adapter.close()
 
@@ -173,7 +192,10 @@ def test_the_views(pick: ManiSkillAdapter) -> None:
 
 
 def test_more_cameras_in_another_size_and_another_reward() -> None:
-    task = with_params(TASKS["maniskill/StackCube"], make={"sensor_configs": {"width": 64, "height": 48}, "reward_mode": "sparse"})
+    task = with_params(
+        TASKS["maniskill/StackCube"],
+        make={"sensor_configs": {"width": 64, "height": 48}, "reward_mode": "sparse"},
+    )
     adapter = ManiSkillAdapter(task)
     assert adapter.brief.observation["image_hand_camera"].shape == (48, 64, 3)
     timestep = adapter.reset(Case(task, 0))
@@ -195,7 +217,11 @@ def test_success_once_and_at_the_end(pick: ManiSkillAdapter) -> None:
     assert steps > 50, "the package's own horizon would do"
     for _ in range(20):
         timestep = pick.step(pick.brief.action.sample(np.random.default_rng(0)))
-    assert (timestep.terminated, timestep.truncated, timestep.metrics["success_at_end"]) == (False, False, 0.0)
+    assert (timestep.terminated, timestep.truncated, timestep.metrics["success_at_end"]) == (
+        False,
+        False,
+        0.0,
+    )
 
 
 def test_the_expert_holds_still_when_it_is_done(pick: ManiSkillAdapter) -> None:
@@ -251,7 +277,9 @@ def test_the_environments_own_horizon_where_the_task_has_none() -> None:
     task = dataclasses.replace(TASKS["maniskill/PushCube"], max_steps=None)
     adapter = ManiSkillAdapter(task)
     adapter.reset(Case(task, 0))
-    assert [adapter.step(adapter.brief.action.nothing()).truncated for _ in range(50)] == [False] * 49 + [True]
+    assert [adapter.step(adapter.brief.action.nothing()).truncated for _ in range(50)] == [
+        False
+    ] * 49 + [True]
     adapter.close()
 
 
@@ -265,7 +293,9 @@ def test_the_environments_own_horizon_where_the_task_has_none() -> None:
         ({"id": "AnymalC-Reach-v1", "control_mode": None}, "download_asset"),
     ],
 )
-def test_what_does_not_exist_or_needs_a_download_is_named(params: dict[str, str | None], named: str) -> None:
+def test_what_does_not_exist_or_needs_a_download_is_named(
+    params: dict[str, str | None], named: str
+) -> None:
     with pytest.raises(UserError, match=named):
         ManiSkillAdapter(with_params(TASKS["maniskill/PickCube"], **params))
 
@@ -283,9 +313,13 @@ def test_the_software_vulkan_driver_is_looked_for(tmp_path, monkeypatch) -> None
     monkeypatch.setenv("VK_DRIVER_FILES", str(manifest))
     assert "no software Vulkan" in needs.software_vulkan().reason
     for version, works in (("1.1.230", False), ("1.4.305", True)):
-        manifest.write_text(json.dumps({"ICD": {"api_version": version, "library_path": "libvulkan_lvp.so"}}))
+        manifest.write_text(
+            json.dumps({"ICD": {"api_version": version, "library_path": "libvulkan_lvp.so"}})
+        )
         assert (ManiSkillAdapter.missing(PICK) is None) == works
-    manifest.write_text(json.dumps({"ICD": {"api_version": "1.4.305", "library_path": "libGLX_nvidia.so.0"}}))
+    manifest.write_text(
+        json.dumps({"ICD": {"api_version": "1.4.305", "library_path": "libGLX_nvidia.so.0"}})
+    )
     assert "bookworm-backports" in needs.software_vulkan().remedy
 
 
@@ -295,7 +329,13 @@ def test_the_gpu_suite_needs_a_gpu() -> None:
 
 
 def test_the_contract_of_the_batched_form_with_one_lane() -> None:
-    check_adapter(one_lane(TASKS["maniskill/PickCube"]), steps=4, lanes=1, views=[*NUMBERS, "image", "depth"], another_process=False)
+    check_adapter(
+        one_lane(TASKS["maniskill/PickCube"]),
+        steps=4,
+        lanes=1,
+        views=[*NUMBERS, "image", "depth"],
+        another_process=False,
+    )
 
 
 def test_the_batched_form_plays_the_same_episode_and_keeps_tensors() -> None:
@@ -308,7 +348,11 @@ def test_the_batched_form_plays_the_same_episode_and_keeps_tensors() -> None:
     batched.reset({0: case})
     for action in np.random.default_rng(0).uniform(-1, 1, (6, 8)).astype(np.float32):
         one, other = single.step(action), batched.step({0: action})[0]
-        assert (one.reward, one.success, one.metrics) == (other.reward, other.success, other.metrics)
+        assert (one.reward, one.success, one.metrics) == (
+            other.reward,
+            other.success,
+            other.metrics,
+        )
         assert single.state() == batched.state(0)
     for name in ("state", "proprio", "image", "depth"):
         mine, theirs = view(other, name), view(other, f"gpu/{name}")
@@ -349,5 +393,13 @@ def test_nothing_is_imported_before_it_is_needed_and_nothing_is_printed() -> Non
         "assert timestep.observation['image']().std() > 0\n"  # and it leaves without closing, the expert's thread waiting
     )
     run = [sys.executable, "-W", "error", "-c", code]
-    done = subprocess.run(run, capture_output=True, text=True, timeout=120, check=False, cwd=ROOT, stdin=subprocess.DEVNULL)
+    done = subprocess.run(
+        run,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+    )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

@@ -40,12 +40,22 @@ def with_params(task: Task, **params: object) -> Task:
 
 
 def run_python(code: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, timeout=120, check=False, cwd=ROOT)
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        cwd=ROOT,
+    )
 
 
 def test_the_suite_has_the_packages_tasks_and_splits() -> None:
     assert set(TASKS) == set(metaworld.ALL_V3_ENVIRONMENTS)
-    for tag, names in {"mt10": metaworld._env_dict.MT10_V3, "gea": metaworld._env_dict.ML45_V3["train"]}.items():
+    for tag, names in {
+        "mt10": metaworld._env_dict.MT10_V3,
+        "gea": metaworld._env_dict.ML45_V3["train"],
+    }.items():
         assert {name for name, task in TASKS.items() if tag in task.tags} == set(names), tag
     assert all("mt50" in task.tags and task.params["instruction"] for task in TASKS.values())
     assert len({task.params["instruction"] for task in TASKS.values()}) == 50
@@ -58,13 +68,19 @@ def test_protocol_is_the_packages(reach: MetaWorldAdapter) -> None:
     assert SUITES[0].episodes == 50
 
 
-@pytest.mark.parametrize(("name", "another_process"), [("peg-insert-side-v3", True), ("window-close-v3", False)])
+@pytest.mark.parametrize(
+    ("name", "another_process"), [("peg-insert-side-v3", True), ("window-close-v3", False)]
+)
 def test_contract(name: str, another_process: bool) -> None:
-    check_adapter(TASKS[name], steps=16, views=("state", "proprio", "image"), another_process=another_process)
+    check_adapter(
+        TASKS[name], steps=16, views=("state", "proprio", "image"), another_process=another_process
+    )
 
 
 def test_seeds_play_each_configuration_of_a_block_once(reach: MetaWorldAdapter) -> None:
-    goals = [tuple(view(reach.reset(Case(TASKS["reach-v3"], seed)), "state")[-3:]) for seed in range(51)]
+    goals = [
+        tuple(view(reach.reset(Case(TASKS["reach-v3"], seed)), "state")[-3:]) for seed in range(51)
+    ]
     assert len(set(goals)) == 51
     for seed, block, number in [(0, 42, 0), (49, 42, 49), (50, 43, 0)]:
         env = metaworld.ALL_V3_ENVIRONMENTS["reach-v3"]()
@@ -75,7 +91,9 @@ def test_seeds_play_each_configuration_of_a_block_once(reach: MetaWorldAdapter) 
 
 def test_configurations_are_the_packages_own() -> None:
     for name in list(TASKS)[::5]:
-        assert [task.data for task in _configurations(name, 42)] == [task.data for task in metaworld.MT1(name, seed=42).train_tasks], name
+        assert [task.data for task in _configurations(name, 42)] == [
+            task.data for task in metaworld.MT1(name, seed=42).train_tasks
+        ], name
 
 
 def test_a_kept_environment_plays_what_the_bare_package_plays() -> None:
@@ -99,13 +117,17 @@ def test_a_kept_environment_plays_what_the_bare_package_plays() -> None:
     env.close()
 
 
-@pytest.mark.parametrize("name", ["reach-v3", "button-press-topdown-v3", "assembly-v3", "peg-insert-side-v3"])
+@pytest.mark.parametrize(
+    "name", ["reach-v3", "button-press-topdown-v3", "assembly-v3", "peg-insert-side-v3"]
+)
 def test_the_expert_solves(name: str) -> None:
     adapter = MetaWorldAdapter(TASKS[name])
     timestep, executed = adapter.reset(Case(TASKS[name], 0)), None
     assert timestep.success is False
     for _ in range(200):
-        executed = adapter.brief.action.check(adapter.expert(executed))  # raises when it is out of bounds
+        executed = adapter.brief.action.check(
+            adapter.expert(executed)
+        )  # raises when it is out of bounds
         timestep = adapter.step(executed)
         if timestep.success:
             break
@@ -121,9 +143,20 @@ def test_the_simulator_truncates_at_the_horizon(reach: MetaWorldAdapter) -> None
 
 
 @pytest.mark.parametrize(
-    "action", [None, "up", np.zeros(3), np.zeros((1, 4)), np.full(4, np.nan), np.full(4, 1.5, np.float32), [2, 0, 0, 0]]
+    "action",
+    [
+        None,
+        "up",
+        np.zeros(3),
+        np.zeros((1, 4)),
+        np.full(4, np.nan),
+        np.full(4, 1.5, np.float32),
+        [2, 0, 0, 0],
+    ],
 )
-def test_bad_actions_are_refused_and_change_nothing(reach: MetaWorldAdapter, action: object) -> None:
+def test_bad_actions_are_refused_and_change_nothing(
+    reach: MetaWorldAdapter, action: object
+) -> None:
     reach.reset(Case(TASKS["reach-v3"], 0))
     before = reach.state()
     with pytest.raises(BadAction):
@@ -151,9 +184,18 @@ def test_images_are_upright(reach: MetaWorldAdapter) -> None:
     for name in views:
         assert before[name].std() > 20, f"{name} shows nothing"
         assert reach.brief.observation[name].problem(before[name]) is None
-    for name in ("image", "image_corner", "image_corner2", "image_corner3"):  # the cyan finger rises with the hand
+    for name in (
+        "image",
+        "image_corner",
+        "image_corner2",
+        "image_corner3",
+    ):  # the cyan finger rises with the hand
         assert finger_row(after[name]) < finger_row(before[name]) - 3, name
-    hanging = {camera for camera in CAMERAS if reach._env.data.camera(camera).xmat.reshape(3, 3)[2, 1] < -0.1}
+    hanging = {
+        camera
+        for camera in CAMERAS
+        if reach._env.data.camera(camera).xmat.reshape(3, 3)[2, 1] < -0.1
+    }
     assert hanging == UPSIDE_DOWN
 
 
@@ -180,7 +222,9 @@ def test_drawing_changes_nothing(reach: MetaWorldAdapter) -> None:
 
 def test_closing_one_adapter_leaves_the_pictures_of_another_alone() -> None:
     first, second = MetaWorldAdapter(TASKS["door-open-v3"]), MetaWorldAdapter(TASKS["door-open-v3"])
-    images = [view(adapter.reset(Case(TASKS["door-open-v3"], 0)), "image") for adapter in (first, second)]
+    images = [
+        view(adapter.reset(Case(TASKS["door-open-v3"], 0)), "image") for adapter in (first, second)
+    ]
     assert np.array_equal(*images)
     first.close()
     assert np.array_equal(view(second.reset(Case(TASKS["door-open-v3"], 0)), "image"), images[1])
@@ -233,5 +277,7 @@ def test_mujocos_warnings_are_logged(tmp_path, monkeypatch, capfd, caplog) -> No
 
 @pytest.mark.parametrize("params", [{"name": "juggle-v3"}, {"camera": "corner5"}])
 def test_what_does_not_exist_is_named(params: dict[str, str]) -> None:
-    with pytest.raises(UserError, match=f"Meta-World has no {'task' if 'name' in params else 'camera'} '"):
+    with pytest.raises(
+        UserError, match=f"Meta-World has no {'task' if 'name' in params else 'camera'} '"
+    ):
         MetaWorldAdapter(with_params(TASKS["reach-v3"], **params))

@@ -21,7 +21,13 @@ FIRST = 1_000_000_000
 
 
 def level(name: str) -> Task:
-    return Task("test/level@1", "navigation", "adapters.minigrid:MiniGridAdapter", {"id": name}, first_seed=FIRST)
+    return Task(
+        "test/level@1",
+        "navigation",
+        "adapters.minigrid:MiniGridAdapter",
+        {"id": name},
+        first_seed=FIRST,
+    )
 
 
 def bare(name: str) -> Any:
@@ -36,7 +42,9 @@ def play(adapter: MiniGridAdapter, case: Case, look: bool = False, limit: int = 
         if look:
             adapter.render()
         flags = timestep.reward, timestep.terminated, timestep.truncated, timestep.success
-        seen.append((timestep.instruction, flags, adapter.state(), adapter._env.grid.encode().tobytes()))
+        seen.append(
+            (timestep.instruction, flags, adapter.state(), adapter._env.grid.encode().tobytes())
+        )
         assert len(values) in (0, 4)
         if timestep.terminated or timestep.truncated:
             break
@@ -44,9 +52,16 @@ def play(adapter: MiniGridAdapter, case: Case, look: bool = False, limit: int = 
     return seen
 
 
-def coached(adapter: MiniGridAdapter, case: Case, astray: float = 0.0) -> tuple[TimeStep, int, bool]:
+def coached(
+    adapter: MiniGridAdapter, case: Case, astray: float = 0.0
+) -> tuple[TimeStep, int, bool]:
     """Follow the expert, or random actions once it gave up: the last step, how many there were, and whether it gave up."""
-    rng, timestep, executed, gave_up = np.random.default_rng(case.seed), adapter.reset(case), None, False
+    rng, timestep, executed, gave_up = (
+        np.random.default_rng(case.seed),
+        adapter.reset(case),
+        None,
+        False,
+    )
     for count in itertools.count(1):
         wanted = adapter.expert(executed)
         assert wanted is None or not gave_up, "an expert that gave up does not come back"
@@ -59,7 +74,15 @@ def coached(adapter: MiniGridAdapter, case: Case, astray: float = 0.0) -> tuple[
     raise AssertionError
 
 
-@pytest.mark.parametrize("name", ["babyai/GoToRedBlueBall", "babyai/BossLevel", "minigrid/Dynamic-Obstacles-8x8", "minigrid/GoToDoor-8x8"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "babyai/GoToRedBlueBall",
+        "babyai/BossLevel",
+        "minigrid/Dynamic-Obstacles-8x8",
+        "minigrid/GoToDoor-8x8",
+    ],
+)
 def test_contract(name: str) -> None:
     from harness.contract import check_adapter
 
@@ -84,13 +107,21 @@ def test_suites_hold_what_their_sources_say() -> None:
     gea, planning = BABYAI
     assert (len(gea.tasks), gea.episodes) == (17, 100)
     figures = [task.references[0].value for task in gea.tasks]
-    assert np.mean(figures) == pytest.approx(0.911, abs=5e-4), "the paper's table 2 is the mean of its table 10"
-    assert all(task.tags == ("gea",) and task.first_seed == FIRST and task.max_steps is None for task in gea.tasks)
+    assert np.mean(figures) == pytest.approx(0.911, abs=5e-4), (
+        "the paper's table 2 is the mean of its table 10"
+    )
+    assert all(
+        task.tags == ("gea",) and task.first_seed == FIRST and task.max_steps is None
+        for task in gea.tasks
+    )
     assert all(MiniGridAdapter.has_expert(task) for task in (*gea.tasks, *planning.tasks))
     assert not any(MiniGridAdapter.has_expert(task) for task in MINIGRID[0].tasks)
 
 
-@pytest.mark.parametrize("name", ["BabyAI-GoToLocalS8N7-v0", "BabyAI-UnlockPickupDist-v0", "MiniGrid-Dynamic-Obstacles-6x6-v0"])
+@pytest.mark.parametrize(
+    "name",
+    ["BabyAI-GoToLocalS8N7-v0", "BabyAI-UnlockPickupDist-v0", "MiniGrid-Dynamic-Obstacles-6x6-v0"],
+)
 def test_plays_what_the_package_plays(name: str) -> None:
     """Step for step the rewards, flags, mission and observation of a bare environment with the same seed."""
     env, task = bare(name), level(name)
@@ -101,18 +132,27 @@ def test_plays_what_the_package_plays(name: str) -> None:
         timestep, rng = adapter.reset(Case(task, seed)), np.random.default_rng(seed)
         for _ in range(60):
             np.testing.assert_array_equal(timestep.observation["grid"](), observation["image"])
-            np.testing.assert_array_equal(timestep.observation["image_partial"](), drawn.observation(observation)["image"])
+            np.testing.assert_array_equal(
+                timestep.observation["image_partial"](), drawn.observation(observation)["image"]
+            )
             assert timestep.observation["direction"]() == observation["direction"]
             assert timestep.instruction == observation["mission"]
             action = adapter.brief.action.sample(rng)
             observation, reward, terminated, truncated, _ = env.step(action)
             timestep = adapter.step(action)
-            assert (timestep.reward, timestep.terminated, timestep.truncated) == (reward, terminated, truncated)
+            assert (timestep.reward, timestep.terminated, timestep.truncated) == (
+                reward,
+                terminated,
+                truncated,
+            )
             if terminated or truncated:
                 break
 
 
-@pytest.mark.parametrize("name", ["BabyAI-GoToObjS4-v0", "BabyAI-GoTo-v0", "BabyAI-FindObjS5-v0", "MiniGrid-LavaGapS5-v0"])
+@pytest.mark.parametrize(
+    "name",
+    ["BabyAI-GoToObjS4-v0", "BabyAI-GoTo-v0", "BabyAI-FindObjS5-v0", "MiniGrid-LavaGapS5-v0"],
+)
 def test_image_is_exact_tiles_centred_on_black(name: str) -> None:
     env, task = bare(name), level(name)
     adapter = MiniGridAdapter(task)
@@ -144,7 +184,13 @@ def test_nothing_is_drawn_unless_read(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["BabyAI-BossLevel-v0", "BabyAI-UnlockPickup-v0", "MiniGrid-Dynamic-Obstacles-8x8-v0", "MiniGrid-MemoryS11-v0"]
+    "name",
+    [
+        "BabyAI-BossLevel-v0",
+        "BabyAI-UnlockPickup-v0",
+        "MiniGrid-Dynamic-Obstacles-8x8-v0",
+        "MiniGrid-MemoryS11-v0",
+    ],
 )
 def test_kept_environment_keeps_nothing(name: str) -> None:
     task = level(name)
@@ -152,7 +198,9 @@ def test_kept_environment_keeps_nothing(name: str) -> None:
     once = {case.id: play(kept, case) for case in cases}
     for case in reversed(cases):
         assert play(kept, case, look=True) == once[case.id] == play(MiniGridAdapter(task), case)
-    assert len({repr(seen) for seen in once.values()}) == len(cases), "other seeds are other episodes"
+    assert len({repr(seen) for seen in once.values()}) == len(cases), (
+        "other seeds are other episodes"
+    )
 
 
 def test_level_generation_says_nothing(capfd: pytest.CaptureFixture[str]) -> None:
@@ -163,11 +211,19 @@ def test_level_generation_says_nothing(capfd: pytest.CaptureFixture[str]) -> Non
     assert capfd.readouterr() == ("", "")
     for seed in range(5):
         adapter._env.reset(seed=seed)
-    assert "Sampling rejected" in capfd.readouterr().out, "this level and these seeds are here because they print"
+    assert "Sampling rejected" in capfd.readouterr().out, (
+        "this level and these seeds are here because they print"
+    )
 
 
 @pytest.mark.parametrize(
-    "name", ["BabyAI-GoTo-v0", "MiniGrid-GoToDoor-8x8-v0", "MiniGrid-GoToObject-8x8-N2-v0", "MiniGrid-RedBlueDoors-8x8-v0"]
+    "name",
+    [
+        "BabyAI-GoTo-v0",
+        "MiniGrid-GoToDoor-8x8-v0",
+        "MiniGrid-GoToObject-8x8-N2-v0",
+        "MiniGrid-RedBlueDoors-8x8-v0",
+    ],
 )
 def test_noop_does_nothing(name: str) -> None:
     task = level(name)
@@ -197,7 +253,9 @@ def test_unknown_level_names_the_remedy(name: str) -> None:
         MiniGridAdapter(level(name))
 
 
-@pytest.mark.parametrize("name", ["babyai/GoToLocalS8N7", "babyai/Open", "babyai/PickupLoc", "babyai/SynthSeq"])
+@pytest.mark.parametrize(
+    "name", ["babyai/GoToLocalS8N7", "babyai/Open", "babyai/PickupLoc", "babyai/SynthSeq"]
+)
 def test_expert_solves(name: str) -> None:
     task = TASKS[name]
     adapter = MiniGridAdapter(task)
@@ -212,7 +270,10 @@ def test_expert_solves(name: str) -> None:
 def test_expert_goes_on_from_what_was_really_done() -> None:
     task = TASKS["babyai/GoToRedBall"]
     adapter = MiniGridAdapter(task)
-    outcomes = [coached(adapter, Case(task, seed), astray=0.3)[0].success for seed in range(FIRST, FIRST + 10)]
+    outcomes = [
+        coached(adapter, Case(task, seed), astray=0.3)[0].success
+        for seed in range(FIRST, FIRST + 10)
+    ]
     assert sum(bool(success) for success in outcomes) >= 9
 
 
@@ -225,7 +286,9 @@ def test_expert_gives_up_instead_of_hanging(monkeypatch: pytest.MonkeyPatch) -> 
     assert 0 < sum(gave_up for _, gave_up in outcomes) < len(cases)
     assert outcomes == [coached(MiniGridAdapter(task), case)[1:] for case in cases]
     monkeypatch.setattr("adapters.minigrid.PLAN_LIMIT", 5 * PLAN_LIMIT)
-    assert outcomes == [coached(adapter, case)[1:] for case in cases], "the limit is no horizon: a longer one changes nothing"
+    assert outcomes == [coached(adapter, case)[1:] for case in cases], (
+        "the limit is no horizon: a longer one changes nothing"
+    )
 
 
 def test_expert_gives_up_when_a_box_was_opened() -> None:

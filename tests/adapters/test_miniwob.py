@@ -38,10 +38,14 @@ def adapter() -> Iterator[MiniWobAdapter]:
 
 
 @pytest.fixture
-def folder(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Path]:
     """Where the browsers of a test put all they write, so that they can be told from others."""
     tmp_path_factory.getbasetemp()  # it would lie in the folder else
-    with tempfile.TemporaryDirectory(prefix="t-", dir="/tmp") as path:  # Chromium's socket does not bear a long path
+    with tempfile.TemporaryDirectory(
+        prefix="t-", dir="/tmp"
+    ) as path:  # Chromium's socket does not bear a long path
         monkeypatch.setenv("TMPDIR", path)
         yield Path(path)
 
@@ -52,7 +56,9 @@ def browsers(folder: Path) -> dict[int, str]:
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
-                command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                command = (
+                    (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                )
             except OSError:
                 continue
             if f"{folder}/bench-chromium-" in command:
@@ -81,7 +87,9 @@ def dom(timestep: TimeStep) -> tuple[Element, ...]:
 
 def one(timestep: TimeStep, **wanted: str) -> Element:
     """The element with these fields."""
-    return next(e for e in dom(timestep) if all(getattr(e, name) == value for name, value in wanted.items()))
+    return next(
+        e for e in dom(timestep) if all(getattr(e, name) == value for name, value in wanted.items())
+    )
 
 
 def coached(adapter: MiniWobAdapter, case: Case) -> tuple[TimeStep, list[UIAction]]:
@@ -102,7 +110,11 @@ def test_the_suite_is_the_packages_list() -> None:
     import miniwob
 
     gymnasium.register_envs(miniwob)
-    ids = {name.removeprefix("miniwob/").rpartition("-v")[0] for name in gymnasium.registry if name.startswith("miniwob/")}
+    ids = {
+        name.removeprefix("miniwob/").rpartition("-v")[0]
+        for name in gymnasium.registry
+        if name.startswith("miniwob/")
+    }
     assert set(TASKS) == ids
     assert len(TASKS) == 128
     assert set(EXPERTS) <= set(TASKS)
@@ -138,7 +150,14 @@ def test_a_page_is_the_same_for_its_seed_alone(adapter: MiniWobAdapter) -> None:
         for seed in (3, 4, 3):
             timestep = start(adapter, name, seed)
             timestep = adapter.step(UIAction("click", x=80, y=130))
-            seen.append((timestep.instruction, adapter.state(), timestep.observation["image"]().tobytes(), dom(timestep)))
+            seen.append(
+                (
+                    timestep.instruction,
+                    adapter.state(),
+                    timestep.observation["image"]().tobytes(),
+                    dom(timestep),
+                )
+            )
         assert seen[0] == seen[2] != seen[1], name
 
 
@@ -174,7 +193,10 @@ def test_the_pages_clock_stands_between_steps(adapter: MiniWobAdapter) -> None:
 
 def test_points_and_refs_are_two_ways_to_the_same(adapter: MiniWobAdapter) -> None:
     box = one(start(adapter, "click-checkboxes"), tag="input_checkbox")
-    for action in (UIAction("click", ref=box.ref), UIAction("click", x=box.center[0], y=box.center[1])):
+    for action in (
+        UIAction("click", ref=box.ref),
+        UIAction("click", x=box.center[0], y=box.center[1]),
+    ):
         timestep = start(adapter, "click-checkboxes")
         timestep = adapter.step(action)
         assert one(timestep, tag="input_checkbox").flags == ("focused", "checked")
@@ -193,7 +215,9 @@ def test_mouse_keyboard_and_clipboard(adapter: MiniWobAdapter) -> None:
     timestep = adapter.step(UIAction("type", text="é{'x'}"))
     assert one(timestep, tag="input_text").value == source.value.replace(word, "é{'x'}")
     timestep = start(adapter, "enter-text")
-    timestep = adapter.step(UIAction("key", ref=one(timestep, tag="input_text").ref, text="Control+V"))
+    timestep = adapter.step(
+        UIAction("key", ref=one(timestep, tag="input_text").ref, text="Control+V")
+    )
     assert one(timestep, tag="input_text").value == "", "the clipboard is empty in the next episode"
 
 
@@ -204,7 +228,9 @@ def test_scroll_drag_and_lists(adapter: MiniWobAdapter) -> None:
     assert adapter._page.ask("document.querySelector('#text-area').scrollTop") == before + 30
     timestep = start(adapter, "drag-box")
     small = one(timestep, name="draggableSmall")
-    timestep = adapter.step(UIAction("drag", ref=small.ref, to_x=small.center[0] - 7, to_y=small.center[1] + 9))
+    timestep = adapter.step(
+        UIAction("drag", ref=small.ref, to_x=small.center[0] - 7, to_y=small.center[1] + 9)
+    )
     assert one(timestep, name="draggableSmall").x == small.x - 7
     timestep = start(adapter, "choose-list")
     choices = one(timestep, tag="select").text.split("\n")
@@ -239,7 +265,9 @@ def test_nothing_leads_away_from_the_page(adapter: MiniWobAdapter) -> None:
         "document.querySelector('#area').insertAdjacentHTML('beforeend', '<form><a id=out href=click-link.html>out</a><button id=go>go</button></form>')"
     )
     for css in ("#out", "#go"):
-        adapter.step(UIAction("click", ref=adapter._page.ask(f"bench.ref(document.querySelector('{css}'))")))
+        adapter.step(
+            UIAction("click", ref=adapter._page.ask(f"bench.ref(document.querySelector('{css}'))"))
+        )
     time.sleep(0.3)
     assert adapter._page.ask("location.pathname + location.search").endswith("click-test.html")
 
@@ -254,7 +282,15 @@ def test_flights_have_a_screen_of_their_own(adapter: MiniWobAdapter) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["login-user-popup", "click-menu", "choose-date-easy", "drag-sort-numbers", "email-inbox-forward", "book-flight-nodelay"]
+    "name",
+    [
+        "login-user-popup",
+        "click-menu",
+        "choose-date-easy",
+        "drag-sort-numbers",
+        "email-inbox-forward",
+        "book-flight-nodelay",
+    ],
 )
 def test_expert_solves(adapter: MiniWobAdapter, name: str) -> None:
     timestep, _ = coached(adapter, Case(TASKS[name], 1))
@@ -263,7 +299,9 @@ def test_expert_solves(adapter: MiniWobAdapter, name: str) -> None:
 
 @pytest.mark.slow
 def test_every_expert_solves(adapter: MiniWobAdapter) -> None:
-    failed = [name for name in sorted(EXPERTS) if not coached(adapter, Case(TASKS[name], 0))[0].success]
+    failed = [
+        name for name in sorted(EXPERTS) if not coached(adapter, Case(TASKS[name], 0))[0].success
+    ]
     assert failed == []
 
 
@@ -280,7 +318,9 @@ def test_an_expert_that_knows_no_way_gives_up(adapter: MiniWobAdapter) -> None:
 
 def test_unknown_pages_and_params_are_named() -> None:
     for params, words in (({"name": "click-nothing"}, "no page"), ({"mode": "exam"}, "mode")):
-        task = dataclasses.replace(TASKS["click-test"], params={**TASKS["click-test"].params, **params})
+        task = dataclasses.replace(
+            TASKS["click-test"], params={**TASKS["click-test"].params, **params}
+        )
         with pytest.raises(UserError, match=words):
             MiniWobAdapter(task)
 
@@ -332,10 +372,14 @@ print("ready", flush=True)
 """
 
 
-@pytest.mark.parametrize("then", ["time.sleep(60)", "adapter._page.ask('(() => { for (;;); })()')"], ids=["idle", "hung"])
+@pytest.mark.parametrize(
+    "then", ["time.sleep(60)", "adapter._page.ask('(() => { for (;;); })()')"], ids=["idle", "hung"]
+)
 def test_a_worker_that_is_killed_leaves_nothing(folder: Path, then: str) -> None:
     command = [sys.executable, "-c", WORKER.replace("{then}", then)]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(ROOT)}) as worker:
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(ROOT)}
+    ) as worker:
         assert worker.stdout is not None
         assert worker.stdout.readline() == b"ready\n"
         assert len(browsers(folder)) >= 3
@@ -355,7 +399,9 @@ def test_a_keeper_that_is_killed_leaves_no_process(folder: Path) -> None:
         time.sleep(0.05)
 
 
-def test_a_killed_browser_costs_a_retry_of_its_episode(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_killed_browser_costs_a_retry_of_its_episode(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Through the harness: the browser dies in the third episode; all end as they do without."""
     from conftest import Notes
 
@@ -395,7 +441,9 @@ def test_many_episodes_do_not_grow(folder: Path) -> None:
         timestep, _ = coached(adapter, Case(TASKS[name], seed))
         assert timestep.success
         if seed in (39, 199):
-            pages = [int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in browsers(folder)]
+            pages = [
+                int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in browsers(folder)
+            ]
             sizes.append(sum(pages) * os.sysconf("SC_PAGE_SIZE"))
             descriptors.append(len(os.listdir("/proc/self/fd")))
     adapter.close()

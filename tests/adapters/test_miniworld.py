@@ -49,7 +49,9 @@ def play(adapter: MiniWorldAdapter, case: Case) -> tuple[TimeStep, int]:
     timestep, steps = adapter.reset(case), 0
     while not (timestep.terminated or timestep.truncated):
         action = adapter.expert(None)
-        assert action is not None, f"the expert gave up in {case.task.id}, seed {case.seed}, step {steps}"
+        assert action is not None, (
+            f"the expert gave up in {case.task.id}, seed {case.seed}, step {steps}"
+        )
         timestep, steps = adapter.step(action), steps + 1
     return timestep, steps
 
@@ -64,7 +66,13 @@ def test_the_suite_has_all_worlds_of_the_package(build) -> None:
 
 @pytest.mark.parametrize(
     ("world", "another_process"),
-    [("FourRooms", True), ("Sign", False), ("RoomObjects", False), ("PutNext", False), ("CollectHealth", False)],
+    [
+        ("FourRooms", True),
+        ("Sign", False),
+        ("RoomObjects", False),
+        ("PutNext", False),
+        ("CollectHealth", False),
+    ],
 )
 def test_contract(world: str, another_process: bool) -> None:
     check_adapter(TASKS[world], steps=12, another_process=another_process)
@@ -78,8 +86,13 @@ def test_the_expert_reaches_the_goal(world: str, build) -> None:
     if world in GOALS:
         metrics = timestep.metrics
         assert 0 < metrics["spl"] <= 1
-        assert metrics["path_length"] < 1.4 * metrics["shortest_path"] + 1.5 * adapter._env.max_forward_step
-        assert metrics["spl"] == pytest.approx(metrics["shortest_path"] / max(metrics["path_length"], metrics["shortest_path"]))
+        assert (
+            metrics["path_length"]
+            < 1.4 * metrics["shortest_path"] + 1.5 * adapter._env.max_forward_step
+        )
+        assert metrics["spl"] == pytest.approx(
+            metrics["shortest_path"] / max(metrics["path_length"], metrics["shortest_path"])
+        )
         assert metrics["path_length"] <= steps * adapter._env.max_forward_step + 1e-9
     else:
         assert "spl" not in timestep.metrics
@@ -162,7 +175,13 @@ def test_views(build) -> None:
 
 def test_shortest_path_around_a_wall_is_the_geometers() -> None:
     """A disc around the end of a wall: two tangents and an arc."""
-    outline = [((-5, -5), (5, -5)), ((5, -5), (5, 5)), ((5, 5), (-5, 5)), ((-5, 5), (-5, -5)), ((-5, 0), (0, 0))]
+    outline = [
+        ((-5, -5), (5, -5)),
+        ((5, -5), (5, 5)),
+        ((5, 5), (-5, 5)),
+        ((-5, 5), (-5, -5)),
+        ((-5, 0), (0, 0)),
+    ]
     floor = Floor(np.array(outline, float), [], 0.4, (-5, 5, -5, 5))
     start, goal, reach, r = (-3.0, -2.0), (-2.0, 3.0), 1.0, 0.4
     tangents = [math.sqrt(x * x + z * z - r * r) for x, z in (start, goal)]
@@ -198,7 +217,9 @@ def test_the_expert_goes_on_after_actions_that_are_not_its_own(build) -> None:
     rng = np.random.default_rng(0)
     timestep = adapter.reset(Case(task, 0))
     for _ in range(200):
-        timestep = adapter.step(adapter.expert(None) if rng.random() < 0.7 else int(rng.integers(3)))
+        timestep = adapter.step(
+            adapter.expert(None) if rng.random() < 0.7 else int(rng.integers(3))
+        )
         if timestep.terminated:
             break
     assert timestep.success is True
@@ -217,7 +238,10 @@ def test_an_expert_without_a_way_gives_up(build) -> None:
 def test_the_street_and_the_wrong_object_are_failures(build) -> None:
     adapter, task = build("Sidewalk")
     timestep = adapter.reset(Case(task, 0))
-    adapter._env.agent.dir, adapter._env.agent.pos = 0.0, np.array([-0.1, 0.0, 1.0])  # facing the street
+    adapter._env.agent.dir, adapter._env.agent.pos = (
+        0.0,
+        np.array([-0.1, 0.0, 1.0]),
+    )  # facing the street
     while not timestep.terminated:
         timestep = adapter.step(2)
     assert (timestep.success, timestep.reward, timestep.metrics["spl"]) == (False, 0.0, 0.0)
@@ -237,7 +261,10 @@ def test_the_street_and_the_wrong_object_are_failures(build) -> None:
 def test_objects_are_named_and_drawn_by_the_case(build) -> None:
     adapter, task = build("ThreeRooms")
     asked = {adapter.reset(Case(task, seed)).instruction for seed in range(16)}
-    assert asked == {f"Go to the {name}." for name in ("red box", "green box", "rubber duck", "blue key", "green ball")}
+    assert asked == {
+        f"Go to the {name}."
+        for name in ("red box", "green box", "rubber duck", "blue key", "green ball")
+    }
     adapter, task = build("RoomObjects")
     adapter.reset(Case(task, 0))
     timestep = adapter.step(7)
@@ -279,13 +306,17 @@ def test_nothing_is_imported_before_it_is_needed_and_nothing_is_printed(tmp_path
         "assert timestep.observation['image']().std() > 0\n"  # and it leaves without closing
     )
     command = [sys.executable, "-W", "error", "-c", code]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, cwd=tmp_path)
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=120, check=False, cwd=tmp_path
+    )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_what_is_missing_is_named(monkeypatch) -> None:
-    monkeypatch.setattr(module.ctypes.util, "find_library", lambda name: None if name in ("EGL", "GLU") else name)
+    monkeypatch.setattr(
+        module.ctypes.util, "find_library", lambda name: None if name in ("EGL", "GLU") else name
+    )
     module._missing_libraries.cache_clear()
     missing = MiniWorldAdapter.missing(TASKS["Maze"])
     module._missing_libraries.cache_clear()
@@ -293,4 +324,8 @@ def test_what_is_missing_is_named(monkeypatch) -> None:
     assert "EGL" in missing.reason
     assert "libegl1 libglu1-mesa" in missing.remedy
     with pytest.raises(UserError, match="MiniWorld has no world 'FiveRooms'"):
-        MiniWorldAdapter(dataclasses.replace(TASKS["Maze"], params={"world": "FiveRooms", "width": 80, "height": 60}))
+        MiniWorldAdapter(
+            dataclasses.replace(
+                TASKS["Maze"], params={"world": "FiveRooms", "width": 80, "height": 60}
+            )
+        )

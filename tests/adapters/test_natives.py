@@ -20,7 +20,11 @@ from harness.perturb import KINDS
 
 @functools.lru_cache(maxsize=1)
 def tasks() -> dict[str, Task]:
-    return {task.name: task for name in suites.SUITES for task in find_suites(name, suites.SUITES)[0].tasks}
+    return {
+        task.name: task
+        for name in suites.SUITES
+        for task in find_suites(name, suites.SUITES)[0].tasks
+    }
 
 
 def case(task: Task, name: str = "", severity: int = 3) -> Case:
@@ -38,7 +42,10 @@ def trail(adapter: Any, played: Case, view: str, steps: int = 6) -> list[str]:
         value = seen.observation[view]
         value = value() if callable(value) else value
         found.append(
-            hashlib.md5(adapter.state() + (value.tobytes() if isinstance(value, np.ndarray) else repr(value).encode())).hexdigest()
+            hashlib.md5(
+                adapter.state()
+                + (value.tobytes() if isinstance(value, np.ndarray) else repr(value).encode())
+            ).hexdigest()
         )
         seen = adapter.step(adapter.brief.action.sample(rng))
         if seen.terminated or seen.truncated:
@@ -68,24 +75,41 @@ FAMILIES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "native", "view"), FAMILIES, ids=[f"{name}-{native}" for name, native, _ in FAMILIES])
+@pytest.mark.parametrize(
+    ("name", "native", "view"), FAMILIES, ids=[f"{name}-{native}" for name, native, _ in FAMILIES]
+)
 def test_it_takes_effect_and_is_forgotten(name: str, native: str, view: str) -> None:
     task = tasks()[name]
     kind = load(task.adapter)
-    if (missing := kind.missing(task) or (kind.limited() if view.startswith(("image", "depth")) else None)) is not None:
+    if (
+        missing := kind.missing(task)
+        or (kind.limited() if view.startswith(("image", "depth")) else None)
+    ) is not None:
         pytest.skip(missing.reason)
-    severity, steps = (1, 40) if native in ("mode", "difficulty") else (5, 3) if view.startswith(("image", "depth")) else (5, 60)
+    severity, steps = (
+        (1, 40)
+        if native in ("mode", "difficulty")
+        else (5, 3)
+        if view.startswith(("image", "depth"))
+        else (5, 60)
+    )
     adapter = kind(task)
     clean = trail(adapter, case(task), view, steps)
     changed = trail(adapter, case(task, native, severity), view, steps)
     assert changed != clean
     assert trail(adapter, case(task), view, steps) == clean
     assert trail(adapter, case(task, native, severity), view, steps) == changed
-    assert trail(adapter, Case(task, task.first_seed, (Perturbation(native, 0),)), view, steps) == clean
+    assert (
+        trail(adapter, Case(task, task.first_seed, (Perturbation(native, 0),)), view, steps)
+        == clean
+    )
     adapter.close()
 
 
-@pytest.mark.parametrize(("name", "native"), [("minigrid/FourRooms", "distractors"), ("atari/pong", "mode"), ("pointmaze/umaze", "mass")])
+@pytest.mark.parametrize(
+    ("name", "native"),
+    [("minigrid/FourRooms", "distractors"), ("atari/pong", "mode"), ("pointmaze/umaze", "mass")],
+)
 def test_what_has_none_says_so(name: str, native: str) -> None:
     task = tasks()[name]
     kind = load(task.adapter)
@@ -103,7 +127,9 @@ def test_names_and_severities() -> None:
 
     for entry in adapters.ADAPTERS.values():
         for native in load(entry).natives():
-            assert native.name not in KINDS, "one of ours: a native of this name would be taken for it"
+            assert native.name not in KINDS, (
+                "one of ours: a native of this name would be taken for it"
+            )
             assert 1 <= len(native.levels) <= 5
             assert len({tuple(level) for level in native.levels}) == 1
             json.dumps(native.levels, allow_nan=False)
@@ -127,9 +153,14 @@ def test_what_only_the_picture_shows_leaves_the_world_as_it_was(name: str, nativ
     if (missing := kind.missing(task) or kind.limited()) is not None:
         pytest.skip(missing.reason)
     adapter = kind(task)
-    assert trail(adapter, case(task, native, 5), "state", 40) == trail(adapter, case(task), "state", 40)
+    assert trail(adapter, case(task, native, 5), "state", 40) == trail(
+        adapter, case(task), "state", 40
+    )
     clean = shown(adapter, case(task), "image")
-    off = [np.abs(shown(adapter, case(task, native, severity), "image") - clean).mean() for severity in (1, 3, 5)]
+    off = [
+        np.abs(shown(adapter, case(task, native, severity), "image") - clean).mean()
+        for severity in (1, 3, 5)
+    ]
     assert 0 < off[0] < off[1] < off[2]
     adapter.close()
 
@@ -175,7 +206,11 @@ def test_an_eye_that_is_moved_hangs_nothing_elsewhere() -> None:
 
 def test_doom_knows_its_difficulties() -> None:
     """Where it changes nothing it is not offered; back at its own, the kept engine plays as before, and a fresh one as the kept one."""
-    offered = {name: load(task.adapter).natives(task) for name, task in tasks().items() if name.startswith("vizdoom/")}
+    offered = {
+        name: load(task.adapter).natives(task)
+        for name, task in tasks().items()
+        if name.startswith("vizdoom/")
+    }
     assert {name for name, natives in offered.items() if not natives} == {
         "vizdoom/my_way_home",
         "vizdoom/basic",
@@ -186,7 +221,10 @@ def test_doom_knows_its_difficulties() -> None:
     if (missing := kind.missing(task)) is not None:
         pytest.skip(missing.reason)
     fresh, kept = kind(task), kind(task)
-    clean, easy, hard = (trail(kept, each, "state", 60) for each in (case(task), case(task, "difficulty", 1), case(task, "difficulty", 2)))
+    clean, easy, hard = (
+        trail(kept, each, "state", 60)
+        for each in (case(task), case(task, "difficulty", 1), case(task, "difficulty", 2))
+    )
     assert len({str(clean), str(easy), str(hard)}) == 3
     assert trail(fresh, case(task, "difficulty", 2), "state", 60) == hard
     assert trail(fresh, case(task), "state", 60) == clean
@@ -206,7 +244,10 @@ def test_maniskill(native: str) -> None:
         pytest.skip(missing.reason)
     adapter = kind(task)
     if native not in PHYSICS:
-        clean, changed, again = (trail(adapter, each, "image", 1) for each in (case(task), case(task, native), case(task)))
+        clean, changed, again = (
+            trail(adapter, each, "image", 1)
+            for each in (case(task), case(task, native), case(task))
+        )
         assert changed != clean
         assert again == clean
         assert trail(adapter, case(task, native), "state") == trail(adapter, case(task), "state")
@@ -216,7 +257,11 @@ def test_maniskill(native: str) -> None:
     def numbers() -> tuple[float, float]:
         from sapien import physx
 
-        body = adapter._env.scene.actors["cube"]._objs[0].find_component_by_type(physx.PhysxRigidDynamicComponent)
+        body = (
+            adapter._env.scene.actors["cube"]
+            ._objs[0]
+            .find_component_by_type(physx.PhysxRigidDynamicComponent)
+        )
         return body.mass, body.collision_shapes[0].physical_material.static_friction
 
     adapter.reset(case(task))
@@ -232,7 +277,10 @@ def test_maniskill(native: str) -> None:
 def starts_of(adapter: Any, played: Case) -> dict[str, np.ndarray]:
     """Actor -> where it starts: x, y, z (m) and a quaternion."""
     adapter.reset(played)
-    return {name: actor.pose.raw_pose[0].numpy().copy() for name, actor in adapter._env.scene.actors.items()}
+    return {
+        name: actor.pose.raw_pose[0].numpy().copy()
+        for name, actor in adapter._env.scene.actors.items()
+    }
 
 
 @pytest.mark.slow
@@ -250,7 +298,10 @@ def test_another_start_in_maniskill() -> None:
         assert {name for name in clean if not np.array_equal(moved[name], clean[name])} == cubes
         ways[severity] = [(moved[name] - clean[name])[:3] / metres for name in sorted(cubes)]
         assert np.allclose(np.linalg.norm(ways[severity], axis=1), 1.0, atol=1e-4)
-        turns = [2 * np.degrees(np.arccos(min(1.0, abs(float(moved[name][3:] @ clean[name][3:]))))) for name in cubes]
+        turns = [
+            2 * np.degrees(np.arccos(min(1.0, abs(float(moved[name][3:] @ clean[name][3:])))))
+            for name in cubes
+        ]
         assert np.allclose(turns, degrees, atol=0.2)
         shifted = adapter.reset(case(task, "initial_state", severity)).observation["state"]()
         assert not np.array_equal(shifted, seen)
@@ -259,23 +310,38 @@ def test_another_start_in_maniskill() -> None:
         before = {name: adapter._env.scene.actors[name].pose.p[0].numpy().copy() for name in cubes}
         for _ in range(5):
             adapter.step(adapter.brief.action.nothing())
-        assert all(np.abs(adapter._env.scene.actors[name].pose.p[0].numpy() - before[name]).max() < 1e-3 for name in cubes)  # none falls
+        assert all(
+            np.abs(adapter._env.scene.actors[name].pose.p[0].numpy() - before[name]).max() < 1e-3
+            for name in cubes
+        )  # none falls
     assert np.allclose(ways[1], ways[5], atol=1e-3)
     assert all(np.allclose(way, ways[5][0], atol=1e-3) for way in ways[5])
-    assert trail(adapter, case(task, "initial_state", 5), "state") == trail(adapter, case(task, "initial_state", 5), "state")
-    assert trail(adapter, Case(task, 0, (Perturbation("initial_state", 0),)), "state") == trail(adapter, case(task), "state")
+    assert trail(adapter, case(task, "initial_state", 5), "state") == trail(
+        adapter, case(task, "initial_state", 5), "state"
+    )
+    assert trail(adapter, Case(task, 0, (Perturbation("initial_state", 0),)), "state") == trail(
+        adapter, case(task), "state"
+    )
     adapter.close()
 
 
 @pytest.mark.slow
 def test_what_is_held_and_a_goal_have_no_other_start() -> None:
-    assembly, hand = tasks()["maniskill/FMBAssembly1Easy"], tasks()["maniskill/RotateSingleObjectInHandLevel0"]
+    assembly, hand = (
+        tasks()["maniskill/FMBAssembly1Easy"],
+        tasks()["maniskill/RotateSingleObjectInHandLevel0"],
+    )
     kind = load(assembly.adapter)
     if (missing := kind.missing(assembly)) is not None:
         pytest.skip(missing.reason)
     adapter = kind(assembly)
-    clean, moved = starts_of(adapter, case(assembly)), starts_of(adapter, case(assembly, "initial_state", 5))
-    assert {name for name in clean if not np.array_equal(moved[name], clean[name])} == {"green_bridge"}  # the others stand in the board
+    clean, moved = (
+        starts_of(adapter, case(assembly)),
+        starts_of(adapter, case(assembly, "initial_state", 5)),
+    )
+    assert {name for name in clean if not np.array_equal(moved[name], clean[name])} == {
+        "green_bridge"
+    }  # the others stand in the board
     adapter.close()
     adapter = kind(hand)
     with pytest.raises(UserError, match="no other start"):
@@ -316,7 +382,10 @@ def test_many_lanes_of_maniskill_say_that_they_have_none() -> None:
 @pytest.mark.slow
 def test_many_lanes_of_maniskill_refuse_them() -> None:
     task = tasks()["maniskill-gpu/PushCube"]
-    task = dataclasses.replace(task, params={**task.params, "lanes": 1, "sim_backend": "physx_cpu", "render_backend": "cpu"})
+    task = dataclasses.replace(
+        task,
+        params={**task.params, "lanes": 1, "sim_backend": "physx_cpu", "render_backend": "cpu"},
+    )
     batched = load(task.adapter)
     if (missing := batched.missing(task)) is not None:
         pytest.skip(missing.reason)

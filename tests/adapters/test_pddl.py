@@ -29,7 +29,9 @@ names = pytest.mark.parametrize("name", sorted(DOMAINS))
 
 def task_of(name: str, mode: str = "steps", *sizes: int) -> Task:
     task = TASKS[f"{'pddl' if mode == 'steps' else 'pddl-plan'}/{name}"]
-    return dataclasses.replace(task, params={**task.params, "sizes": list(sizes)}) if sizes else task
+    return (
+        dataclasses.replace(task, params={**task.params, "sizes": list(sizes)}) if sizes else task
+    )
 
 
 def begun(name: str, mode: str = "steps", seed: int = 0, *sizes: int) -> tuple[Any, TimeStep]:
@@ -69,7 +71,9 @@ def called(problem: Any, text: str) -> Any:
 def every_call(problem: Any) -> set[str]:
     found = set()
     for action in problem.actions:
-        for chosen in itertools.product(*(problem.objects(parameter.type) for parameter in action.parameters)):
+        for chosen in itertools.product(
+            *(problem.objects(parameter.type) for parameter in action.parameters)
+        ):
             found.add(f"({' '.join((action.name, *(one.name for one in chosen)))})")
     return found
 
@@ -87,9 +91,13 @@ def test_the_executor_agrees_with_unified_planning(name: str, planning: Any) -> 
         for _ in range(5):
             admissible = look(timestep, "admissible")
             assert set(admissible) == {
-                text for text, call in calls.items() if simulator.is_applicable(state, call.action, call.actual_parameters)
+                text
+                for text, call in calls.items()
+                if simulator.is_applicable(state, call.action, call.actual_parameters)
             }
-            assert list(admissible) == [text for text in adapter.brief.action.choices if text in set(admissible)], "in a fixed order"
+            assert list(admissible) == [
+                text for text in adapter.brief.action.choices if text in set(admissible)
+            ], "in a fixed order"
             chosen = admissible[int(rng.integers(len(admissible)))]
             state = simulator.apply(state, calls[chosen].action, calls[chosen].actual_parameters)
             timestep = adapter.step(chosen)
@@ -109,7 +117,15 @@ def test_the_validator_of_unified_planning_says_the_same_of_plans(name: str, pla
     lines = adapter.expert(None).splitlines()
     rng = np.random.default_rng(0)
     choices = adapter.brief.action.choices[1:]
-    plans = [lines, lines[:-1], lines[1:], lines[::-1], [*lines, choices[0]], [*lines, lines[-1]], [*rng.choice(choices, 4)]]
+    plans = [
+        lines,
+        lines[:-1],
+        lines[1:],
+        lines[::-1],
+        [*lines, choices[0]],
+        [*lines, lines[-1]],
+        [*rng.choice(choices, 4)],
+    ]
     verdicts = []
     with planning.PlanValidator(name="sequential_plan_validator") as validator:
         for plan in plans:
@@ -161,7 +177,9 @@ def shortest_by(engine: str, planning: Any, name: str, seeds: tuple[int, ...]) -
 )
 def test_contract(name: str, mode: str, elsewhere: bool) -> None:
     task = task_of(name, mode)
-    others = [other for other in TASKS.values() if other.params["mode"] == mode and other is not task][:2]
+    others = [
+        other for other in TASKS.values() if other.params["mode"] == mode and other is not task
+    ][:2]
     check_adapter(task, steps=40, others=others, another_process=elsewhere)
 
 
@@ -180,7 +198,13 @@ def test_every_task_conforms_and_the_expert_solves_it_at_once(name: str) -> None
             timestep, steps = adapter.step(executed), steps + 1
         assert timestep.success
         assert steps <= (task.max_steps or 0)
-        assert timestep.metrics == {"executable": 1.0, "invalid_actions": 0.0, "goals_met": 1.0, "size": size, "optimality": 1.0}
+        assert timestep.metrics == {
+            "executable": 1.0,
+            "invalid_actions": 0.0,
+            "goals_met": 1.0,
+            "size": size,
+            "optimality": 1.0,
+        }
 
 
 def test_the_suites_are_the_same_problems_in_both_modes() -> None:
@@ -224,7 +248,12 @@ def test_problems_and_plans_do_not_depend_on_the_salt_of_hashes() -> None:
     for salt in "123":
         environment = {**os.environ, "PYTHONHASHSEED": salt}
         done = subprocess.run(
-            [sys.executable, "-W", "error", "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+            [sys.executable, "-W", "error", "-c", code],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
         )
         said.add(done.stdout)
         assert done.stderr == ""
@@ -236,7 +265,19 @@ def test_problems_and_plans_do_not_depend_on_the_salt_of_hashes() -> None:
 
 
 @pytest.mark.parametrize(
-    "given", ["", "stack", "(stack b9 b1)", "(fly b1)", "(stack b1 b2", "stack b1 b2)", "import os", "(unstack b1 b1)", "\n", "ä"]
+    "given",
+    [
+        "",
+        "stack",
+        "(stack b9 b1)",
+        "(fly b1)",
+        "(stack b1 b2",
+        "stack b1 b2)",
+        "import os",
+        "(unstack b1 b1)",
+        "\n",
+        "ä",
+    ],
 )
 def test_text_that_is_no_action_does_nothing_and_is_counted(given: str) -> None:
     adapter, before = begun("blocksworld")
@@ -289,7 +330,12 @@ def test_a_whole_plan_needs_every_line_to_apply() -> None:
 
     assert judged(f"; a plan\n\n{plan} ; that is all\n").metrics["optimality"] == 1.0
     spoilt = judged(f"{plan}\n(sail port1 port1)")
-    assert (spoilt.success, spoilt.metrics["goals_met"], spoilt.metrics["executable"], spoilt.metrics["optimality"]) == (
+    assert (
+        spoilt.success,
+        spoilt.metrics["goals_met"],
+        spoilt.metrics["executable"],
+        spoilt.metrics["optimality"],
+    ) == (
         False,
         1.0,
         0.0,
@@ -299,7 +345,11 @@ def test_a_whole_plan_needs_every_line_to_apply() -> None:
     assert (prose.success, prose.metrics["invalid_actions"]) == (False, 1.0)
     for nothing in ("", "\n \n", "; nothing"):
         empty = judged(nothing)
-        assert (empty.success, empty.metrics["executable"], empty.metrics["optimality"]) == (False, 1.0, 0.0)
+        assert (empty.success, empty.metrics["executable"], empty.metrics["optimality"]) == (
+            False,
+            1.0,
+            0.0,
+        )
     lines = plan.splitlines()
     origin, target = lines[0].strip("()").split()[1:] if lines[0].startswith("(sail") else ("", "")
     assert origin, "this seed is here because its plan starts with sailing"
@@ -319,11 +369,16 @@ def test_nothing_leads_to_a_dead_end_and_the_expert_finds_its_way_back(name: str
             assert wanted in look(timestep, "admissible")
             astray = steps % 3 == 2 and steps < 30
             admissible = look(timestep, "admissible")
-            timestep, steps = adapter.step(admissible[int(rng.integers(len(admissible)))] if astray else wanted), steps + 1
+            timestep, steps = (
+                adapter.step(admissible[int(rng.integers(len(admissible)))] if astray else wanted),
+                steps + 1,
+            )
         assert timestep.success
 
 
-def test_the_expert_gives_up_where_the_bound_does_not_suffice(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_expert_gives_up_where_the_bound_does_not_suffice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     adapter, _ = begun("blocksworld", "steps", 3)
     made = adapter._ground
     assert made.plan(made.init, bound=5) is None
@@ -345,7 +400,10 @@ def test_the_expert_gives_up_where_the_bound_does_not_suffice(monkeypatch: pytes
 
 def test_words_tell_all_rules_and_facts() -> None:
     adapter, timestep = begun("blocksworld", "steps", 0)
-    assert "(stack X Y): put block X on block Y. Needed: the hand holds X; Y is clear." in timestep.instruction
+    assert (
+        "(stack X Y): put block X on block Y. Needed: the hand holds X; Y is clear."
+        in timestep.instruction
+    )
     assert look(timestep, "text") in timestep.instruction
     taken = adapter.step(look(timestep, "admissible")[0])
     assert "The hand holds b" in look(taken, "text")
@@ -358,7 +416,11 @@ def test_words_tell_all_rules_and_facts() -> None:
 
 def test_a_goal_that_nothing_brings_about_is_refused() -> None:
     domain: Domain = DOMAINS["blocksworld"]
-    problem = Problem((("b1", "block"),), (("on-table", "b1"), ("clear", "b1"), ("hand-empty",)), (("on", "b1", "b2"),))
+    problem = Problem(
+        (("b1", "block"),),
+        (("on-table", "b1"), ("clear", "b1"), ("hand-empty",)),
+        (("on", "b1", "b2"),),
+    )
     with pytest.raises(ValueError, match="on"):
         Ground(domain, problem)
 
@@ -368,7 +430,11 @@ def test_pddl_is_read_without_comments_and_in_lower_case() -> None:
 
 
 @pytest.mark.parametrize(
-    ("params", "said"), [({"domain": "sokoban"}, "no planning domain 'sokoban'; there are blocksworld"), ({"mode": "both"}, "steps, plan")]
+    ("params", "said"),
+    [
+        ({"domain": "sokoban"}, "no planning domain 'sokoban'; there are blocksworld"),
+        ({"mode": "both"}, "steps, plan"),
+    ],
 )
 def test_what_does_not_exist_is_named(params: dict[str, str], said: str) -> None:
     task = dataclasses.replace(task_of("ferry"), params={**task_of("ferry").params, **params})

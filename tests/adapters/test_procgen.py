@@ -34,7 +34,9 @@ def there() -> Iterator[None]:
     """Procgen, from wherever it is; skips where it is nowhere."""
     with pytest.MonkeyPatch.context() as patch:
         if ProcgenAdapter.missing() is not None:
-            python = _from_file(ROOT / "bench.toml").get("procgen") or str(ROOT / ".bench/interpreters/procgen/bin/python")
+            python = _from_file(ROOT / "bench.toml").get("procgen") or str(
+                ROOT / ".bench/interpreters/procgen/bin/python"
+            )
             patch.setenv(VARIABLE, json.dumps({"procgen": python}))
             missing = load_adapter(ENTRY).missing()
             end_probes()
@@ -61,7 +63,16 @@ def play(adapter: Adapter, case: Case, steps: int = 60) -> list[Any]:
     told: list[Any] = [(image(adapter.reset(case)).tobytes(), adapter.state())]
     for _ in range(steps):
         step = adapter.step(int(rng.integers(15)))
-        told.append((image(step).tobytes(), adapter.state(), step.reward, step.terminated, step.truncated, dict(step.metrics)))
+        told.append(
+            (
+                image(step).tobytes(),
+                adapter.state(),
+                step.reward,
+                step.terminated,
+                step.truncated,
+                dict(step.metrics),
+            )
+        )
         if step.terminated or step.truncated:
             break
     return told
@@ -72,9 +83,14 @@ def test_the_suites() -> None:
     assert set(TEST) == set(GAMES)
     assert len(TEST) == 16
     for task in TEST.values():
-        assert (task.first_seed, task.params.get("levels")) == (200, None), "no test level is a training level"
+        assert (task.first_seed, task.params.get("levels")) == (200, None), (
+            "no test level is a training level"
+        )
         assert task.normaliser is not None
-        assert (task.normaliser(task.normaliser.low), task.normaliser(task.normaliser.high)) == (0, 1)
+        assert (task.normaliser(task.normaliser.low), task.normaliser(task.normaliser.high)) == (
+            0,
+            1,
+        )
     assert {(task.first_seed, task.params["levels"]) for task in TRAIN.values()} == {(0, 200)}
     assert TEST["fruitbot"].normaliser is not None
     assert TEST["fruitbot"].normaliser(13.0) == pytest.approx((13.0 + 1.5) / (32.4 + 1.5))
@@ -106,7 +122,9 @@ def test_a_level_is_the_episode(adapter: Adapter) -> None:
         assert play(adapter, Case(TEST[game], 202))[0] != first[0], game
         assert play(adapter, Case(TEST[game], 201)) == first, game
         train = play(adapter, Case(TRAIN[game], 201), 0)
-        assert train == play(adapter, Case(TRAIN[game], 1), 0), "a training level is the seed modulo 200"
+        assert train == play(adapter, Case(TRAIN[game], 1), 0), (
+            "a training level is the seed modulo 200"
+        )
         assert train != first[:1]
 
 
@@ -148,7 +166,9 @@ def test_frames_for_people(adapter: Adapter) -> None:
 
 def test_uniform_is_near_zero(there: None, play_toys: Callable[..., Run]) -> None:
     """R_min is what an agent reaches that sees nothing."""
-    run = play_toys("baselines.simple:Uniform", [TEST["starpilot"], TEST["bigfish"], TEST["chaser"]], 6)
+    run = play_toys(
+        "baselines.simple:Uniform", [TEST["starpilot"], TEST["bigfish"], TEST["chaser"]], 6
+    )
     assert {line["status"] for line in run.results} == {"finished"}
     assert abs(np.mean([line["normalised"] for line in run.results])) < 0.05
     assert len({line["digest"] for line in run.results}) == len(run.results)

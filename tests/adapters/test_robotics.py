@@ -55,20 +55,32 @@ def test_the_suites_are_the_packages_tasks_with_its_horizons() -> None:
 
     ids = {task.params["id"]: task for task in TASKS.values()}
     newest = re.compile(r"(PointMaze_\w+-v3|AntMaze_\w+-v5|Fetch\w+-v4)$")
-    assert set(ids) == {name for name in gymnasium.registry if newest.match(name) and "Dense" not in name}
-    assert all(task.max_steps == gymnasium.spec(name).max_episode_steps for name, task in ids.items())
-    assert {suite.name: len(suite.tasks) for suite in SUITES} == {"pointmaze": 10, "antmaze": 10, "fetch": 4}
+    assert set(ids) == {
+        name for name in gymnasium.registry if newest.match(name) and "Dense" not in name
+    }
+    assert all(
+        task.max_steps == gymnasium.spec(name).max_episode_steps for name, task in ids.items()
+    )
+    assert {suite.name: len(suite.tasks) for suite in SUITES} == {
+        "pointmaze": 10,
+        "antmaze": 10,
+        "fetch": 4,
+    }
 
 
 @pytest.mark.parametrize(
-    ("task", "another_process"), [(UMAZE, True), (TASKS["pointmaze/large-diverse-g"], False), (PICK, False)], ids=["umaze", "large", "pick"]
+    ("task", "another_process"),
+    [(UMAZE, True), (TASKS["pointmaze/large-diverse-g"], False), (PICK, False)],
+    ids=["umaze", "large", "pick"],
 )
 def test_contract(task: Task, another_process: bool) -> None:
     check_adapter(small(task), steps=16, another_process=another_process)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("task", [small(ANT), small(TASKS["fetch/reach"]), small(SLIDE)], ids=lambda task: task.name)
+@pytest.mark.parametrize(
+    "task", [small(ANT), small(TASKS["fetch/reach"]), small(SLIDE)], ids=lambda task: task.name
+)
 def test_contract_of_the_others(task: Task) -> None:
     check_adapter(task, steps=12, views=("state", "proprio", "image"))
 
@@ -99,8 +111,12 @@ def test_the_expert_solves(task: Task, seed: int) -> None:
         assert timestep.metrics["distance"] < 0.05
 
 
-@pytest.mark.parametrize(("task", "inner"), [(LARGE, {"continuing_task": False}), (PUSH, {})], ids=["maze", "fetch"])
-def test_a_kept_environment_plays_what_the_bare_package_plays(task: Task, inner: dict[str, bool]) -> None:
+@pytest.mark.parametrize(
+    ("task", "inner"), [(LARGE, {"continuing_task": False}), (PUSH, {})], ids=["maze", "fetch"]
+)
+def test_a_kept_environment_plays_what_the_bare_package_plays(
+    task: Task, inner: dict[str, bool]
+) -> None:
     import gymnasium
 
     env = gymnasium.make(task.params["id"], **inner)
@@ -115,7 +131,9 @@ def test_a_kept_environment_plays_what_the_bare_package_plays(task: Task, inner:
     timestep = adapter.reset(case)
     observed, _ = env.reset(seed=case.simulator_seed)
     for action in np.random.default_rng(1).uniform(-1, 1, (40, *shape)).astype(np.float32):
-        expected = np.concatenate([observed["observation"], observed["desired_goal"], observed["achieved_goal"]])
+        expected = np.concatenate(
+            [observed["observation"], observed["desired_goal"], observed["achieved_goal"]]
+        )
         assert np.array_equal(view(timestep, "state"), expected.astype(np.float32))
         observed, reward, terminated, truncated, info = env.step(action)
         timestep = adapter.step(action)
@@ -148,7 +166,9 @@ def test_the_horizon_is_the_tasks_or_the_packages(max_steps: int | None) -> None
     adapter = PointMazeAdapter(task)
     adapter.reset(Case(task, 0))
     horizon = max_steps or 300
-    assert [adapter.step(np.zeros(2, np.float32)).truncated for _ in range(horizon)] == [False] * (horizon - 1) + [True]
+    assert [adapter.step(np.zeros(2, np.float32)).truncated for _ in range(horizon)] == [False] * (
+        horizon - 1
+    ) + [True]
     adapter.close()
 
 
@@ -169,7 +189,9 @@ def test_path_length_and_spl() -> None:
         assert timestep.metrics["spl"] == 0.0
     assert timestep.metrics["path_length"] == pytest.approx(walked, rel=1e-3)
     shortest = timestep.metrics["shortest_path"]
-    assert timestep.metrics["spl"] == pytest.approx(shortest / max(shortest, timestep.metrics["path_length"]))
+    assert timestep.metrics["spl"] == pytest.approx(
+        shortest / max(shortest, timestep.metrics["path_length"])
+    )
     adapter.close()
 
 
@@ -188,7 +210,10 @@ def cells(walls: list[list[bool]], start: tuple[int, int], goal: tuple[int, int]
 
 def test_shortest_ways_by_hand() -> None:
     walls = [[c == "#" for c in row] for row in ("#####", "#   #", "### #", "#   #", "#####")]
-    start, goal = np.array([-1.0, 1.0]), np.array([-1.0, -1.0])  # the upper and the lower end of the U
+    start, goal = (
+        np.array([-1.0, 1.0]),
+        np.array([-1.0, -1.0]),
+    )  # the upper and the lower end of the U
     for clearance in (0.0, 0.1):
         ways = Ways(walls, 1.0, clearance)
         length, first = ways.way(start, goal, ways.field(goal))
@@ -197,8 +222,13 @@ def test_shortest_ways_by_hand() -> None:
         assert length == pytest.approx(2 * math.dist(start, corner) + 2 * corner[1])
     assert ways.way(goal, goal, ways.field(goal))[0] == 0.0
     assert np.allclose(ways.outside(np.array([0.0, 0.55])), [0.0, 0.6])
-    shut = Ways([[c == "#" for c in row] for row in ("####", "# ##", "## #", "####")], 1.0, 0.1)  # two cells that touch at a corner
-    assert shut.way(np.array([-0.5, 0.5]), np.array([0.5, -0.5]), shut.field(np.array([0.5, -0.5])))[0] == math.inf
+    shut = Ways(
+        [[c == "#" for c in row] for row in ("####", "# ##", "## #", "####")], 1.0, 0.1
+    )  # two cells that touch at a corner
+    assert (
+        shut.way(np.array([-0.5, 0.5]), np.array([0.5, -0.5]), shut.field(np.array([0.5, -0.5])))[0]
+        == math.inf
+    )
 
 
 def test_shortest_ways_lie_between_the_crows_and_the_cells() -> None:
@@ -208,7 +238,9 @@ def test_shortest_ways_lie_between_the_crows_and_the_cells() -> None:
     free = [(row, column) for row in range(9) for column in range(12) if not walls[row][column]]
     ways = Ways(walls, 1.0, 0.1)
     for one, other in itertools.combinations(free[::4], 2):
-        start, goal = (np.array([column + 0.5 - 6.0, 4.5 - row - 0.5]) for row, column in (one, other))
+        start, goal = (
+            np.array([column + 0.5 - 6.0, 4.5 - row - 0.5]) for row, column in (one, other)
+        )
         there, _ = ways.way(start, goal, ways.field(goal))
         back, _ = ways.way(goal, start, ways.field(start))
         assert math.dist(start, goal) - 1e-9 <= there <= cells(walls, one, other) + 1e-9
@@ -268,8 +300,12 @@ def test_the_image_is_the_map(task: Task) -> None:
         timestep = adapter.reset(Case(task, seed))
         goal = adapter._observed["desired_goal"]
         row, column = red(view(timestep, "image"))
-        pixel = 224 / max(np.shape(adapter._env.maze.maze_map)) / adapter._env.maze.maze_size_scaling
-        assert np.allclose([column - 112, 112 - row], goal * pixel, atol=12), "x is right and y is up, in the scale of the maze"
+        pixel = (
+            224 / max(np.shape(adapter._env.maze.maze_map)) / adapter._env.maze.maze_size_scaling
+        )
+        assert np.allclose([column - 112, 112 - row], goal * pixel, atol=12), (
+            "x is right and y is up, in the scale of the maze"
+        )
     assert adapter.render().shape == (480, 480, 3)
     adapter.close()
 
@@ -309,9 +345,16 @@ def test_nothing_is_left_printed_or_imported(tmp_path: Path) -> None:
     )
     here = tmp_path / "here"
     here.mkdir()
-    environment = {"PYTHONPATH": str(ROOT), "TMPDIR": str(here), "PATH": "", "HOME": str(tmp_path)}  # Mesa keeps its shaders at home
+    environment = {
+        "PYTHONPATH": str(ROOT),
+        "TMPDIR": str(here),
+        "PATH": "",
+        "HOME": str(tmp_path),
+    }  # Mesa keeps its shaders at home
     command = [sys.executable, "-W", "error", "-c", code]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, cwd=here, env=environment)
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=120, check=False, cwd=here, env=environment
+    )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert list(here.iterdir()) == []
 

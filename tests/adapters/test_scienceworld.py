@@ -19,7 +19,12 @@ from harness.core import Case, Task, TimeStep, UserError
 from suites.scienceworld import SUITES
 
 TASKS = {task.params["name"]: task for task in SUITES[0].tasks}
-QUICK = ("find-non-living-thing", "lifespan-longest-lived-then-shortest-lived", "power-component", "chemistry-mix-paint-secondary-color")
+QUICK = (
+    "find-non-living-thing",
+    "lifespan-longest-lived-then-shortest-lived",
+    "power-component",
+    "chemistry-mix-paint-secondary-color",
+)
 PLAY = """
 import sys
 from adapters.scienceworld import ScienceWorldAdapter
@@ -37,9 +42,14 @@ def adapter() -> Any:
     made.close()
 
 
-def coached(adapter: ScienceWorldAdapter, case: Case, wait_at: int = -1) -> tuple[TimeStep, list[Any]]:
+def coached(
+    adapter: ScienceWorldAdapter, case: Case, wait_at: int = -1
+) -> tuple[TimeStep, list[Any]]:
     timestep, done = adapter.reset(case), list[Any]()
-    while not timestep.terminated and (wanted := adapter.expert(done[-1] if done else None)) is not None:
+    while (
+        not timestep.terminated
+        and (wanted := adapter.expert(done[-1] if done else None)) is not None
+    ):
         done.append("look around" if len(done) == wait_at else wanted)
         timestep = adapter.step(done[-1])
     return timestep, done
@@ -99,7 +109,12 @@ def test_expert_asked_late_goes_on_from_here(adapter: ScienceWorldAdapter) -> No
 def test_wrong_focus_ends_without_points(adapter: ScienceWorldAdapter) -> None:
     adapter.reset(Case(TASKS["boil"], 0))
     last = adapter.step("focus on agent")
-    assert (last.terminated, last.success, last.reward, last.metrics["score"]) == (True, False, -100.0, 0.0)
+    assert (last.terminated, last.success, last.reward, last.metrics["score"]) == (
+        True,
+        False,
+        -100.0,
+        0.0,
+    )
 
 
 def test_move_limit_truncates(adapter: ScienceWorldAdapter) -> None:
@@ -118,7 +133,14 @@ def test_listing_what_is_possible_changes_nothing(adapter: ScienceWorldAdapter) 
     case, seen = Case(TASKS["find-animal"], 0), []
     for reads in (False, True):
         timestep = adapter.reset(case)
-        for command in ("open door to hallway", "go to hallway", "open door to greenhouse", "go to greenhouse", "wait", "look around"):
+        for command in (
+            "open door to hallway",
+            "go to hallway",
+            "open door to greenhouse",
+            "go to greenhouse",
+            "wait",
+            "look around",
+        ):
             listed = timestep.observation["admissible"]() if reads else ()
             assert len(set(listed)) == len(listed)
             timestep = adapter.step(command)
@@ -131,7 +153,11 @@ def test_things_alike_have_one_name(adapter: ScienceWorldAdapter) -> None:
     listed = timestep.observation["admissible"]()
     assert timestep.observation["admissible"]() == listed
     assert "focus on red paint" in listed
-    plain = {command for command in adapter._server.getValidActionObjectCombinations() if " paint" not in command}
+    plain = {
+        command
+        for command in adapter._server.getValidActionObjectCombinations()
+        if " paint" not in command
+    }
     assert plain <= set(listed)
 
 
@@ -148,7 +174,11 @@ def test_an_ambiguous_request_is_answered_by_a_number(adapter: ScienceWorldAdapt
 def test_what_is_not_understood_takes_no_time(adapter: ScienceWorldAdapter) -> None:
     adapter.reset(Case(TASKS["boil"], 0))
     for count, command in enumerate(("dance", "", "\u2603\n"), 1):
-        assert adapter.step(command).metrics == {"score": 0.0, "moves": 0.0, "invalid_actions": float(count)}
+        assert adapter.step(command).metrics == {
+            "score": 0.0,
+            "moves": 0.0,
+            "invalid_actions": float(count),
+        }
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 9, 135])
@@ -158,9 +188,18 @@ def test_spread_takes_each_place_once(n: int) -> None:
 
 
 @pytest.mark.parametrize("params", [{"name": "bake"}, {"name": "boil", "split": "all"}])
-def test_wrong_params_name_what_there_is(adapter: ScienceWorldAdapter, params: dict[str, str]) -> None:
+def test_wrong_params_name_what_there_is(
+    adapter: ScienceWorldAdapter, params: dict[str, str]
+) -> None:
     with pytest.raises(UserError, match=r"boil|train"):
-        adapter.reset(Case(Task("test/none@1", "planning", "adapters.scienceworld:ScienceWorldAdapter", params), 0))
+        adapter.reset(
+            Case(
+                Task(
+                    "test/none@1", "planning", "adapters.scienceworld:ScienceWorldAdapter", params
+                ),
+                0,
+            )
+        )
 
 
 def test_without_java_the_row_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,7 +215,9 @@ def test_java_ends_with_the_adapter_and_with_its_process() -> None:
     made.close()
     assert not running(made._java.process.pid)
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    with subprocess.Popen([sys.executable, "-c", PLAY], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as worker:
+    with subprocess.Popen(
+        [sys.executable, "-c", PLAY], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
+    ) as worker:
         assert worker.stdout is not None
         java = json.loads(worker.stdout.readline())
         assert running(java)

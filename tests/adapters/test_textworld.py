@@ -25,7 +25,10 @@ def adapter() -> Any:
 
 def coached(adapter: TextWorldAdapter, case: Case) -> tuple[TimeStep, list[str]]:
     timestep, done = adapter.reset(case), list[str]()
-    while not timestep.terminated and (wanted := adapter.expert(done[-1] if done else None)) is not None:
+    while (
+        not timestep.terminated
+        and (wanted := adapter.expert(done[-1] if done else None)) is not None
+    ):
         assert wanted in timestep.observation["admissible"]()
         done.append(wanted)
         timestep = adapter.step(wanted)
@@ -49,7 +52,9 @@ def test_expert_wins(adapter: TextWorldAdapter, name: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["treasure-hunter-15", "treasure-hunter-22", "coin-collector-110", "cooking-3"])
+@pytest.mark.parametrize(
+    "name", ["treasure-hunter-15", "treasure-hunter-22", "coin-collector-110", "cooking-3"]
+)
 def test_expert_wins_harder_games(adapter: TextWorldAdapter, name: str) -> None:
     assert coached(adapter, Case(TASKS[name], 0))[0].success
 
@@ -91,7 +96,9 @@ def test_text_has_no_banner_and_no_prompt(adapter: TextWorldAdapter) -> None:
     assert "go" not in timestep.instruction.split(), "the objective names the goal, not the way"
 
 
-def test_words_for_the_interpreter_do_not_reach_it(adapter: TextWorldAdapter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_words_for_the_interpreter_do_not_reach_it(
+    adapter: TextWorldAdapter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     timestep = adapter.reset(Case(TASKS["treasure-hunter-5"], 0))
     before = timestep.observation["admissible"]()
@@ -131,13 +138,24 @@ def test_files_go_with_the_adapter(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_unknown_challenge_names_the_others(adapter: TextWorldAdapter) -> None:
     with pytest.raises(UserError, match="coin_collector"):
         adapter.reset(
-            Case(Task("test/none@1", "planning", "adapters.textworld:TextWorldAdapter", {"challenge": "chess", "settings": {}}), 0)
+            Case(
+                Task(
+                    "test/none@1",
+                    "planning",
+                    "adapters.textworld:TextWorldAdapter",
+                    {"challenge": "chess", "settings": {}},
+                ),
+                0,
+            )
         )
 
 
 def test_a_generator_that_fails_says_why(adapter: TextWorldAdapter) -> None:
     task = Task(
-        "test/bad@1", "planning", "adapters.textworld:TextWorldAdapter", {"challenge": "treasure_hunter", "settings": {"level": 99}}
+        "test/bad@1",
+        "planning",
+        "adapters.textworld:TextWorldAdapter",
+        {"challenge": "treasure_hunter", "settings": {"level": 99}},
     )
     with pytest.raises(RuntimeError, match="level to be within"):
         adapter.reset(Case(task, 0))

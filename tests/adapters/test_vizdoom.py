@@ -47,17 +47,24 @@ def over(timestep: TimeStep) -> bool:
 def test_the_suite_has_the_scenarios() -> None:
     assert set(TASKS) == set(SCENARIOS)
     assert {task.domain for task in TASKS.values()} == {"navigation", "games"}
-    assert {name for name, task in TASKS.items() if task.success} == {name for name, scenario in SCENARIOS.items() if scenario.prize}
+    assert {name for name, task in TASKS.items() if task.success} == {
+        name for name, scenario in SCENARIOS.items() if scenario.prize
+    }
     assert set(PRIZES) == {name for name, scenario in SCENARIOS.items() if scenario.prize}
 
 
-@pytest.mark.parametrize(("scenario", "another_process"), [("my_way_home", True), ("health_gathering", False), ("deadly_corridor", False)])
+@pytest.mark.parametrize(
+    ("scenario", "another_process"),
+    [("my_way_home", True), ("health_gathering", False), ("deadly_corridor", False)],
+)
 def test_contract(scenario: str, another_process: bool) -> None:
     check_adapter(TASKS[scenario], steps=20, another_process=another_process)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("scenario", sorted(set(TASKS) - {"my_way_home", "health_gathering", "deadly_corridor"}))
+@pytest.mark.parametrize(
+    "scenario", sorted(set(TASKS) - {"my_way_home", "health_gathering", "deadly_corridor"})
+)
 def test_contract_of_the_others(scenario: str) -> None:
     check_adapter(TASKS[scenario], steps=20, another_process=False)
 
@@ -77,7 +84,9 @@ def test_the_expert_finds_the_vest(build) -> None:
         assert timestep.success is True
         assert timestep.reward > 0.99
         assert steps < 150
-        assert metrics["spl"] == pytest.approx(min(1.0, metrics["shortest_path"] / metrics["path_length"]))
+        assert metrics["spl"] == pytest.approx(
+            min(1.0, metrics["shortest_path"] / metrics["path_length"])
+        )
         assert metrics["spl"] > 0.8
 
 
@@ -89,7 +98,9 @@ def test_standing_still_is_a_failure_at_the_scenarios_time_limit(build) -> None:
     assert (timestep.truncated, timestep.terminated, timestep.success) == (True, False, False)
     assert steps == 2100 / 4
     assert timestep.metrics["spl"] == 0.0
-    assert timestep.observation["image"]().std() > 5, "after the last step the frame before is shown"
+    assert timestep.observation["image"]().std() > 5, (
+        "after the last step the frame before is shown"
+    )
 
 
 def test_dying_terminates_and_costs(build) -> None:
@@ -110,7 +121,9 @@ def test_scenarios_without_a_time_limit_have_a_horizon() -> None:
     for name, task in TASKS.items():
         game = vizdoom.DoomGame()
         game.load_config(os.path.join(vizdoom.scenarios_path, f"{name}.cfg"))
-        assert (game.get_episode_timeout() == 0) == (task.max_steps is not None) == (name in ENDLESS)
+        assert (
+            (game.get_episode_timeout() == 0) == (task.max_steps is not None) == (name in ENDLESS)
+        )
         assert game.get_ticrate() == 35
         game.close()
 
@@ -124,7 +137,10 @@ def test_depth_is_metres_and_state_is_where_the_player_is(build) -> None:
         for _ in range(15):
             timestep = adapter.step(1 + seed % 2)
             x, y, _, heading = timestep.observation["state"]()
-            errors.append(float(timestep.observation["depth"]()[120, 160]) - wall_ahead(adapter, x, y, heading))
+            errors.append(
+                float(timestep.observation["depth"]()[120, 160])
+                - wall_ahead(adapter, x, y, heading)
+            )
     assert np.abs(errors).max() < 0.35
     assert abs(np.mean(errors)) < 0.06
     assert timestep.observation["depth"]().dtype == np.float32
@@ -147,7 +163,14 @@ def wall_ahead(adapter: VizDoomAdapter, x: float, y: float, heading: float) -> f
 
 def test_actions_are_the_buttons(build) -> None:
     adapter, task = build("my_way_home")
-    assert adapter.brief.action.names == ("nothing", "turn_left", "turn_right", "move_forward", "move_left", "move_right")
+    assert adapter.brief.action.names == (
+        "nothing",
+        "turn_left",
+        "turn_right",
+        "move_forward",
+        "move_left",
+        "move_right",
+    )
     start = adapter.reset(Case(task, 0)).observation["state"]()
     left = adapter.step(1).observation["state"]()
     assert 0 < (left[3] - start[3]) % (2 * math.pi) < 0.5
@@ -178,12 +201,22 @@ def test_nothing_is_left_behind_or_printed_also_when_killed(tmp_path) -> None:
     (tmp_path / "tmp").mkdir()
     (tmp_path / "work").mkdir()
     command = [sys.executable, "-W", "error", "-c", code]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, cwd=tmp_path / "work", env=here)
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        cwd=tmp_path / "work",
+        env=here,
+    )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert list((tmp_path / "work").iterdir()) == list((tmp_path / "tmp").iterdir()) == []
 
     command[-1] += "import time; print(adapter._folder, flush=True); time.sleep(60)\n"
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=tmp_path / "work", env=here) as child:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, cwd=tmp_path / "work", env=here
+    ) as child:
         assert child.stdout is not None
         folder = child.stdout.readline().strip()
         assert engines(folder)
@@ -209,4 +242,8 @@ def engines(folder: str) -> list[int]:
 
 def test_an_unknown_scenario_is_named() -> None:
     with pytest.raises(UserError, match="there is no scenario 'my_way_out'"):
-        VizDoomAdapter(dataclasses.replace(TASKS["my_way_home"], params={"scenario": "my_way_out", "frame_skip": 4}))
+        VizDoomAdapter(
+            dataclasses.replace(
+                TASKS["my_way_home"], params={"scenario": "my_way_out", "frame_skip": 4}
+            )
+        )

@@ -54,7 +54,10 @@ class Closed(Mapping[str, Any]):
 
 def turns(spec: Spec, count: int = 1, instruction: str = "", expert: Any = None) -> list[Turn]:
     brief = Brief({"state": Box((4,))}, spec, "a body", "a platform")
-    return [Turn(brief, instruction, (Closed(),), (), step, "episode", None, expert, 99) for step in range(count)]
+    return [
+        Turn(brief, instruction, (Closed(),), (), step, "episode", None, expert, 99)
+        for step in range(count)
+    ]
 
 
 @pytest.mark.parametrize("name", AGENTS)
@@ -74,7 +77,13 @@ def test_what_they_answer_is_in_the_spec(name: str, spec: Spec) -> None:
 def test_only_the_oracles_are_privileged() -> None:
     reads = {name: load(entry).reads for name, entry in AGENTS.items()}
     assert not any("expert" in reads.pop(name) for name in ("gea", "gea-base"))
-    assert reads == {"uniform": (), "noop": (), "oracle": ("expert",), "noisy-oracle": ("expert",), "blind": ()}
+    assert reads == {
+        "uniform": (),
+        "noop": (),
+        "oracle": ("expert",),
+        "noisy-oracle": ("expert",),
+        "blind": (),
+    }
 
 
 def test_uniform_is_uniform() -> None:
@@ -104,7 +113,9 @@ def test_noop_does_nothing(spec: Spec) -> None:
 
 def test_the_oracle_plays_the_expert_and_nothing_once_it_has_given_up() -> None:
     spec = Discrete(7, noop=6)
-    assert Oracle().act(turns(spec, 1, expert=3) + turns(spec, 1, expert=None) + turns(spec, 1, expert=0)) == [3, 6, 0]
+    assert Oracle().act(
+        turns(spec, 1, expert=3) + turns(spec, 1, expert=None) + turns(spec, 1, expert=0)
+    ) == [3, 6, 0]
 
 
 def test_the_oracle_solves_the_toys(play_toys: Play) -> None:
@@ -120,7 +131,9 @@ def record(path: Path, *episodes: tuple[str, list[Any]]) -> str:
     (path / "traces").mkdir(parents=True)
     writer = TraceWriter(path / "traces")
     for number, (instruction, actions) in enumerate(episodes):
-        writer.append(Trace(f"case{number}", "toys/goal@1", number, instruction, encode_actions(actions), ""))
+        writer.append(
+            Trace(f"case{number}", "toys/goal@1", number, instruction, encode_actions(actions), "")
+        )
     writer.close()
     return str(path)
 
@@ -136,12 +149,21 @@ def test_blind_without_a_record_does_nothing() -> None:
 
 def test_blind_plays_the_habit_of_the_instruction(tmp_path: Path) -> None:
     agent = Blind(
-        record(tmp_path / "run", ("left", [1, 1, 2]), ("right", [2, 3, 3]), ("left", [1]), ("right", [2, 3]), ("wait", [2, 2, 2]))
+        record(
+            tmp_path / "run",
+            ("left", [1, 1, 2]),
+            ("right", [2, 3, 3]),
+            ("left", [1]),
+            ("right", [2, 3]),
+            ("wait", [2, 2, 2]),
+        )
     )
     assert blind(agent, Discrete(5), "left") == 1
     assert blind(agent, Discrete(5), "right") == 3
     assert blind(agent, Discrete(5), "somewhere") == 2, "else the habit of all"
-    assert blind(agent, Discrete(3), "right") == 0, "a choice that does not exist here is not played"
+    assert blind(agent, Discrete(3), "right") == 0, (
+        "a choice that does not exist here is not played"
+    )
     assert blind(agent, Text(choices=("look",)), "left") == "look", "nor one of another kind"
 
 
@@ -152,12 +174,21 @@ def test_blind_plays_the_mean_where_actions_are_continuous(tmp_path: Path) -> No
     assert answer.dtype == np.float32
     np.testing.assert_allclose(answer, [0.25, 0.5])
     np.testing.assert_allclose(blind(agent, Box((2,), low=-1.0, high=1.0), "else"), [0.5, 0.5])
-    assert np.array_equal(blind(agent, Box((2,), low=-1.0, high=0.2), "push"), [0, 0]), "out of bounds is not played"
+    assert np.array_equal(blind(agent, Box((2,), low=-1.0, high=0.2), "push"), [0, 0]), (
+        "out of bounds is not played"
+    )
     assert np.array_equal(blind(agent, Box((3,)), "push"), [0, 0, 0]), "another shape is not played"
 
 
 def test_blind_keeps_the_actions_of_several_families_apart(tmp_path: Path) -> None:
-    agent = Blind(record(tmp_path / "run", ("go", [4, 4]), ("go", [np.ones(2, np.float32)]), ("go", ["look", "go", "go"])))
+    agent = Blind(
+        record(
+            tmp_path / "run",
+            ("go", [4, 4]),
+            ("go", [np.ones(2, np.float32)]),
+            ("go", ["look", "go", "go"]),
+        )
+    )
     assert blind(agent, Discrete(5), "go") == 4
     assert np.array_equal(blind(agent, Box((2,)), "go"), [1, 1])
     assert blind(agent, Text(), "go") == "go"
@@ -185,7 +216,12 @@ def test_blind_on_a_real_run(play_toys: Play, tmp_path: Path) -> None:
     seen = play_toys("GoodAgent", tasks, 8, out="seen")
     run = play_toys("baselines.blind:Blind", tasks, 8, out="run", args={"record": str(seen.path)})
     assert {line["status"] for line in run.results} == {"finished"}
-    assert 0 < sum(line["success"] for line in run.results) < sum(line["success"] for line in seen.results) == 16
+    assert (
+        0
+        < sum(line["success"] for line in run.results)
+        < sum(line["success"] for line in seen.results)
+        == 16
+    )
     assert all("clipped_actions" not in line["metrics"] for line in run.results)
 
 
@@ -201,6 +237,10 @@ def test_a_changed_record_is_another_agent(play_toys: Play) -> None:
 
 
 def test_what_a_run_says_of_them(play_toys: Play) -> None:
-    for agent, reads in (("simple:Oracle", ["expert"]), ("simple:Uniform", []), ("blind:Blind", [])):
+    for agent, reads in (
+        ("simple:Oracle", ["expert"]),
+        ("simple:Uniform", []),
+        ("blind:Blind", []),
+    ):
         said = read_run(play_toys(f"baselines.{agent}", out=agent, episodes=1).path)["agent"]
         assert (said["privileged"], said["reads"]) == (bool(reads), reads)

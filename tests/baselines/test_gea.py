@@ -26,14 +26,29 @@ from baselines.gea.rvq import ActionTokenizer, denormalised, normalised
 from baselines.gea.train import Job, configuration, train
 from baselines.gea.words import OwnWords
 from harness.contract import check_agent
-from harness.core import UI, Box, Brief, Case, Discrete, Element, MultiDiscrete, Spec, Text, Turn, UIAction, UserError
+from harness.core import (
+    UI,
+    Box,
+    Brief,
+    Case,
+    Discrete,
+    Element,
+    MultiDiscrete,
+    Spec,
+    Text,
+    Turn,
+    UIAction,
+    UserError,
+)
 from harness.demos import Demos
 from harness.identity import AgentSpec
 from harness.progress import PlainProgress
 from harness.runner import RunOptions, make_plan, play
 from harness.store import read_episodes
 
-pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.is_gradient_checkpointing. is deprecated:FutureWarning"
+)
 
 
 # Actions as tokens
@@ -59,7 +74,11 @@ def codec() -> ActionCodec:
     torch.manual_seed(0)
     tokenizer = ActionTokenizer(SMALL).train()
     tokenizer.losses(torch.rand(256, SMALL.dims) * 2 - 1)
-    return ActionCodec(OwnWords.train(["click drag at 1 2", "scroll up", "stay left right"], 290), tokenizer.eval(), 50)
+    return ActionCodec(
+        OwnWords.train(["click drag at 1 2", "scroll up", "stay left right"], 290),
+        tokenizer.eval(),
+        50,
+    )
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=str)
@@ -89,10 +108,16 @@ def test_every_action_has_an_answer_that_the_grammar_takes(codec: ActionCodec, s
         back = codec.action(spec, tokens)
         if isinstance(spec, UI):
             assert codec.tokens(spec, back, {}) == tokens
-            assert (back.kind, back.text, back.direction) == (action.kind, action.text, action.direction)
+            assert (back.kind, back.text, back.direction) == (
+                action.kind,
+                action.text,
+                action.direction,
+            )
             for name, size in (("x", 640), ("y", 480), ("to_x", 640)):
                 if getattr(action, name) is not None:
-                    assert abs(getattr(back, name) - getattr(action, name)) <= size / 100  # half a block
+                    assert (
+                        abs(getattr(back, name) - getattr(action, name)) <= size / 100
+                    )  # half a block
         elif not isinstance(spec, Box):
             np.testing.assert_array_equal(back, action)
 
@@ -100,11 +125,23 @@ def test_every_action_has_an_answer_that_the_grammar_takes(codec: ActionCodec, s
 def test_an_element_becomes_its_place(codec: ActionCodec) -> None:
     spec = UI(100, 100, ("wait", "click", "type"), modifiers=("Shift",))
     element = Element(7, 0, "button", "ok", "", "", (), 40.0, 60.0, 20.0, 10.0)
-    said = codec.words.decode(codec.tokens(spec, UIAction("click", ref=7, modifier="Shift"), {"dom": (element,)}))
+    said = codec.words.decode(
+        codec.tokens(spec, UIAction("click", ref=7, modifier="Shift"), {"dom": (element,)})
+    )
     assert said == "click 25 32 with Shift"
-    assert codec.words.decode(codec.tokens(spec, UIAction("type", ref=7, text="at home"), {"dom": (element,)})) == "type at 25 32 at home"
-    assert codec.words.decode(codec.tokens(spec, UIAction("click", ref=8), {"dom": (element,)})) == "wait"
-    assert codec.action(spec, codec.tokens(spec, UIAction("type", text="at 3 4"), {})).text == "at 3 4"
+    assert (
+        codec.words.decode(
+            codec.tokens(spec, UIAction("type", ref=7, text="at home"), {"dom": (element,)})
+        )
+        == "type at 25 32 at home"
+    )
+    assert (
+        codec.words.decode(codec.tokens(spec, UIAction("click", ref=8), {"dom": (element,)}))
+        == "wait"
+    )
+    assert (
+        codec.action(spec, codec.tokens(spec, UIAction("type", text="at 3 4"), {})).text == "at 3 4"
+    )
 
 
 def test_only_admissible_commands(codec: ActionCodec) -> None:
@@ -122,7 +159,9 @@ def test_normalised_actions() -> None:
     np.testing.assert_allclose(denormalised(box, values), action)
     np.testing.assert_allclose(denormalised(box, normalised(box, action, 3)), [[0.5, 0.5], [10, 0]])
     free = Box((2,))
-    np.testing.assert_allclose(denormalised(free, normalised(free, np.array([3.0, -0.5]), 2)), [3, -0.5], rtol=1e-5)
+    np.testing.assert_allclose(
+        denormalised(free, normalised(free, np.array([3.0, -0.5]), 2)), [3, -0.5], rtol=1e-5
+    )
 
 
 def test_the_tokenizer_learns(data: Path, tmp_path: Path) -> None:
@@ -130,7 +169,13 @@ def test_the_tokenizer_learns(data: Path, tmp_path: Path) -> None:
     train("tokenizer", Job((data,), tmp_path, NANO), said.append)
     error = float(said[-1].split(": ")[1].split()[0])
     glides = [demo for demo in Demos(data) if demo.row.task == "toys/glide@1"]
-    actions = np.stack([normalised(demo.brief.action, frame.action, 21) for demo in glides for frame in demo.frames])
+    actions = np.stack(
+        [
+            normalised(demo.brief.action, frame.action, 21)
+            for demo in glides
+            for frame in demo.frames
+        ]
+    )
     assert error < 0.05 * float(actions.var(0).mean())
 
 
@@ -143,15 +188,35 @@ def turns(policy_views: tuple[str, ...] = ("state", "image"), count: int = 4) ->
     for number in range(count):
         adapter = toys.ToyAdapter(TASKS[number % 2])
         seen = adapter.reset(Case(TASKS[number % 2], number))
-        observations = [{name: view() if callable(view := seen.observation[name]) else view for name in policy_views}]
+        observations = [
+            {
+                name: view() if callable(view := seen.observation[name]) else view
+                for name in policy_views
+            }
+        ]
         actions = []
         if number > 1:
             actions.append(adapter.brief.action.sample(np.random.default_rng(number)))
             seen = adapter.step(actions[0])
-            observations.append({name: view() if callable(view := seen.observation[name]) else view for name in policy_views})
+            observations.append(
+                {
+                    name: view() if callable(view := seen.observation[name]) else view
+                    for name in policy_views
+                }
+            )
         views = {name: adapter.brief.observation[name] for name in policy_views}
         brief = dataclasses.replace(adapter.brief, observation=views)
-        found.append(Turn(brief, seen.instruction, tuple(observations), tuple(actions), len(actions), f"e{number}", rng_key=number))
+        found.append(
+            Turn(
+                brief,
+                seen.instruction,
+                tuple(observations),
+                tuple(actions),
+                len(actions),
+                f"e{number}",
+                rng_key=number,
+            )
+        )
     return found
 
 
@@ -160,11 +225,15 @@ def hardly(config: Config, data: Path, out: Path) -> Policy:
     return Policy.new(config, out).eval()
 
 
-@pytest.mark.parametrize("make", [None, tinymodels.llava_onevision, tinymodels.qwen2_vl], ids=["nano", "llava", "qwen"])
+@pytest.mark.parametrize(
+    "make", [None, tinymodels.llava_onevision, tinymodels.qwen2_vl], ids=["nano", "llava", "qwen"]
+)
 def test_step_by_step_is_as_all_at_once(make: Any, data: Path, tmp_path: Path) -> None:
     """Decoding with kept keys and values, in a batch and alone, says the same as one pass over the whole, up to rounding."""
     config = NANO if make is None else dataclasses.replace(NANO, backbone=str(make(tmp_path / "b")))
-    policy = hardly(dataclasses.replace(config, rvq=dataclasses.replace(SMALL, steps=1)), data, tmp_path / "m")
+    policy = hardly(
+        dataclasses.replace(config, rvq=dataclasses.replace(SMALL, steps=1)), data, tmp_path / "m"
+    )
     prompts, choices = ask(policy, turns(), {}, 1.0)
     with torch.no_grad():
         logs, entropies, values = policy.evaluate(prompts, choices)
@@ -182,7 +251,10 @@ def test_the_temperature_of_play(nano: Path, tmp_path: Path) -> None:
     dataclasses.replace(NANO, play_temperature=2.0).save(warm)
 
     def asked() -> list[Turn]:
-        return [dataclasses.replace(turn, rng_key=key, episode=f"e{key}") for key, turn in enumerate(turns(count=1) * 24)]
+        return [
+            dataclasses.replace(turn, rng_key=key, episode=f"e{key}")
+            for key, turn in enumerate(turns(count=1) * 24)
+        ]
 
     def answers(weights: Path, **args: Any) -> list[str]:
         agent = GEA(str(weights), **args)
@@ -208,7 +280,9 @@ def test_the_loss_is_on_the_answer_alone(nano: Path) -> None:
         logits, _ = policy.backbone(prompts, answers)
         loss = policy.sft_loss(prompts, answers).item()
     by_hand = [
-        -logits[row, place].log_softmax(-1)[token].item() for row, answer in enumerate(answers) for place, token in enumerate(answer)
+        -logits[row, place].log_softmax(-1)[token].item()
+        for row, answer in enumerate(answers)
+        for place, token in enumerate(answer)
     ]
     assert loss == pytest.approx(np.mean(by_hand), rel=1e-5)
 
@@ -222,7 +296,14 @@ def test_examples_are_what_the_agent_is_asked(data: Path, nano: Path, tmp_path: 
     demo = demos.read(index)
     shown = tuple(demo.frames[k].observation for k in (1, 2))
     views = {name: demo.brief.observation[name] for name in ("state", "image")}
-    turn = Turn(dataclasses.replace(demo.brief, observation=views), demo.frames[2].instruction, shown, (demo.frames[1].executed,), 2, "e")
+    turn = Turn(
+        dataclasses.replace(demo.brief, observation=views),
+        demo.frames[2].instruction,
+        shown,
+        (demo.frames[1].executed,),
+        2,
+        "e",
+    )
     (asked,), _ = ask(policy, [turn], {}, 0.0)
     example, answer = examples.example(0, index, 2)
     assert (asked.text, asked.actions) == (example.text, example.actions)
@@ -236,7 +317,14 @@ def test_the_instruction_survives_a_short_prompt(nano: Path) -> None:
     words = Policy.load(nano).backbone.words
     brief = Brief({}, Discrete(2), "a body " * 50, "a world " * 50)
     for full in (False, True):
-        said = words.decode(introduction(brief, "go to 3 4", words, dataclasses.replace(NANO, full_prompt=full, prompt_tokens=24)))
+        said = words.decode(
+            introduction(
+                brief,
+                "go to 3 4",
+                words,
+                dataclasses.replace(NANO, full_prompt=full, prompt_tokens=24),
+            )
+        )
         assert said.endswith("Instruction: go to 3 4")
 
 
@@ -249,15 +337,22 @@ def test_contract(nano: Path) -> None:
 
 def test_it_learns_to_imitate(data: Path, tmp_path: Path) -> None:
     """From 40 demonstrations of the discrete toy, in a few seconds: far above chance on episodes that it never saw."""
-    config = dataclasses.replace(NANO, views=("state",), history=1, steps=150, batch=64, weights={"navigation": 1.0})
+    config = dataclasses.replace(
+        NANO, views=("state",), history=1, steps=150, batch=64, weights={"navigation": 1.0}
+    )
     for stage in ("tokenizer", "sft"):
         train(stage, Job((data,), tmp_path / "m", config), lambda _: None)
     spec = AgentSpec("gea", "baselines.gea:GEA", {"weights": str(tmp_path / "m")})
     rates = {}
-    for name, who in (("gea", spec), ("uniform", AgentSpec("uniform", "baselines.simple:Uniform", {}))):
+    for name, who in (
+        ("gea", spec),
+        ("uniform", AgentSpec("uniform", "baselines.simple:Uniform", {})),
+    ):
         if name == "gea":
             assert (who.to_json()["reads"], who.to_json()["history"]) == (["state"], 1)
-        plan = make_plan([(QUICK, dataclasses.replace(TASKS[0], max_steps=14))], who, episodes=30, seed=0)
+        plan = make_plan(
+            [(QUICK, dataclasses.replace(TASKS[0], max_steps=14))], who, episodes=30, seed=0
+        )
         play(who, ["toys"], plan, tmp_path / name, RunOptions(workers=0, lanes=8), PlainProgress())
         rates[name] = np.mean([line["success"] for line in read_episodes(tmp_path / name)])
     assert rates["gea"] > rates["uniform"] + 0.3, rates
@@ -275,11 +370,17 @@ def test_without_weights_the_remedy_is_named(data: Path, tmp_path: Path) -> None
     with pytest.raises(UserError, match="--stage tokenizer"):
         train("sft", Job((data,), tmp_path / "m", NANO), lambda _: None)
     with pytest.raises(UserError, match="does not load"):
-        Policy.new(dataclasses.replace(NANO, backbone=str(tmp_path / "none")), _codes(data, tmp_path))
+        Policy.new(
+            dataclasses.replace(NANO, backbone=str(tmp_path / "none")), _codes(data, tmp_path)
+        )
     with pytest.raises(UserError, match="--steps"):
         training.train("gea", "rl", tmp_path / "m", suite="toysuite:QUICK")
     with pytest.raises(UserError, match="no view 'smell'"):
-        train("sft", Job((data,), _codes(data, tmp_path), dataclasses.replace(NANO, views=("smell",))), lambda _: None)
+        train(
+            "sft",
+            Job((data,), _codes(data, tmp_path), dataclasses.replace(NANO, views=("smell",))),
+            lambda _: None,
+        )
 
 
 def _codes(data: Path, tmp_path: Path) -> Path:
@@ -307,7 +408,9 @@ def test_a_cut_training_goes_on_to_the_same_end(
         if name == "cut":
             count = 0
 
-            def cut(learner: Any, *, now: bool = False, real: Any = learning.Learner.checkpoint) -> None:
+            def cut(
+                learner: Any, *, now: bool = False, real: Any = learning.Learner.checkpoint
+            ) -> None:
                 nonlocal count
                 real(learner, now=now)
                 count += 1
@@ -319,7 +422,11 @@ def test_a_cut_training_goes_on_to_the_same_end(
                 with pytest.raises(KeyboardInterrupt):
                     train(stage, Job((data,), out, config, steps=6), lambda _: None)
         train(stage, Job((data,), out, config, steps=6), lambda _: None)
-        ends[name] = (out / ("actions" if stage == "tokenizer" else "model")).with_suffix(".safetensors").read_bytes()
+        ends[name] = (
+            (out / ("actions" if stage == "tokenizer" else "model"))
+            .with_suffix(".safetensors")
+            .read_bytes()
+        )
     assert ends["cut"] == ends["whole"]
     with pytest.raises(UserError, match="another"):
         train(stage, Job((data,), tmp_path / "cut", config, seed=1, steps=6), lambda _: None)

@@ -38,13 +38,23 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ...]:
         out = tmp_path_factory.mktemp("demos") / "d"
         suite = dataclasses.replace(QUICK, name=f"quick{number}", tasks=(task,))
         options = RunOptions(workers=0)
-        record([(suite, task)], out, Recording(("state",), noise=0.3), options, PlainProgress(), episodes=6, seed=number)
+        record(
+            [(suite, task)],
+            out,
+            Recording(("state",), noise=0.3),
+            options,
+            PlainProgress(),
+            episodes=6,
+            seed=number,
+        )
         made.append(out)
     return tuple(made)
 
 
 @pytest.fixture(scope="module")
-def examples(folders: tuple[Path, ...], tmp_path_factory: pytest.TempPathFactory) -> tuple[Examples, Policy]:
+def examples(
+    folders: tuple[Path, ...], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Examples, Policy]:
     out = tmp_path_factory.mktemp("m")
     for stage in ("tokenizer", "sft"):
         train(stage, Job(folders, out, CONFIG), lambda _: None)
@@ -52,30 +62,48 @@ def examples(folders: tuple[Path, ...], tmp_path_factory: pytest.TempPathFactory
     return Examples(folders, CONFIG, policy.backbone.words, policy.codec), policy
 
 
-def test_a_task_of_two_domains_is_drawn_from_both(examples: tuple[Examples, Policy], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_task_of_two_domains_is_drawn_from_both(
+    examples: tuple[Examples, Policy], monkeypatch: pytest.MonkeyPatch
+) -> None:
     found, _ = examples
     drawn = []
     real = found.example
     monkeypatch.setattr(found, "example", lambda *which: drawn.append(which) or real(*which))
     found.draw(np.random.default_rng(0), 1000)
-    steps = {(number, row.index, step) for number, demos in enumerate(found._sets) for row in demos.rows for step in range(row.steps)}
+    steps = {
+        (number, row.index, step)
+        for number, demos in enumerate(found._sets)
+        for row in demos.rows
+        for step in range(row.steps)
+    }
     assert set(drawn) <= steps
-    assert len(set(drawn)) > 0.8 * len(steps), "every step of every set, whatever another set's lengths"
+    assert len(set(drawn)) > 0.8 * len(steps), (
+        "every step of every set, whatever another set's lengths"
+    )
 
 
-def test_tasks_are_drawn_by_their_weight(examples: tuple[Examples, Policy], folders: tuple[Path, ...]) -> None:
+def test_tasks_are_drawn_by_their_weight(
+    examples: tuple[Examples, Policy], folders: tuple[Path, ...]
+) -> None:
     """Three to one within a domain; what weighs nothing is never drawn, and the last pattern that fits counts."""
     _, policy = examples
     names = [task.id for task in BOTH]
 
     def drawn(patterns: dict[str, float]) -> Counter[str]:
-        found = Examples(folders, dataclasses.replace(CONFIG, tasks=patterns), policy.backbone.words, policy.codec)
+        found = Examples(
+            folders,
+            dataclasses.replace(CONFIG, tasks=patterns),
+            policy.backbone.words,
+            policy.codec,
+        )
         return Counter(found._sets[number].rows[index].task for number, index in drawn_from(found))
 
     def drawn_from(found: Examples) -> list[tuple[int, int]]:
         seen: list[tuple[int, int]] = []
         real = found.example
-        found.example = lambda number, index, step: seen.append((number, index)) or real(number, index, step)  # type: ignore[method-assign]
+        found.example = lambda number, index, step: (
+            seen.append((number, index)) or real(number, index, step)
+        )  # type: ignore[method-assign]
         found.draw(np.random.default_rng(0), 2000)
         return seen
 
@@ -99,10 +127,14 @@ def test_rare_cells_are_rows_of_their_own() -> None:
     assert (len(rows), len(other), len(none)) == (11, 11, 9)
     assert not torch.allclose(rows[9], other[9]), "the ball is elsewhere"
     assert torch.equal(rows[10], other[10]), "the key is not"
-    assert torch.allclose(encoder([moved], torch.device("cpu"))[0], other, atol=1e-6), "whatever the batch"
+    assert torch.allclose(encoder([moved], torch.device("cpu"))[0], other, atol=1e-6), (
+        "whatever the batch"
+    )
 
 
-def test_what_is_learned_is_the_experts_answer_to_what_was_seen(examples: tuple[Examples, Policy]) -> None:
+def test_what_is_learned_is_the_experts_answer_to_what_was_seen(
+    examples: tuple[Examples, Policy],
+) -> None:
     """Each target is the answer of the example of that very step; a step at which something else was executed has none."""
     found, policy = examples
     learned = skipped = 0
@@ -122,13 +154,19 @@ def test_what_is_learned_is_the_experts_answer_to_what_was_seen(examples: tuple[
                 targets = batch.targets[0]
                 at = targets != IGNORED
                 assert bool((targets[at] == batch.ids[0][at]).all())
-                expected = [token for place in prompt.learned for token in found.example(number, row.index, begin + place)[1]]
+                expected = [
+                    token
+                    for place in prompt.learned
+                    for token in found.example(number, row.index, begin + place)[1]
+                ]
                 assert targets[at].tolist() == [*expected, *answer]
     assert learned > 20
     assert skipped > 20
 
 
-def test_a_batch_in_parts_has_the_loss_of_the_whole(examples: tuple[Examples, Policy], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_batch_in_parts_has_the_loss_of_the_whole(
+    examples: tuple[Examples, Policy], monkeypatch: pytest.MonkeyPatch
+) -> None:
     found, policy = examples
     drawn = found.draw(np.random.default_rng(1), 9)
     losses = []
@@ -161,18 +199,26 @@ def test_an_answer_is_the_same_with_a_kept_introduction(examples: tuple[Examples
 def test_a_long_instruction_keeps_its_two_ends(examples: tuple[Examples, Policy]) -> None:
     words = examples[1].backbone.words
     brief = Brief({}, Discrete(2), "a body", "a world")
-    said = words.decode(introduction(brief, "In the beginning. " + "blah " * 200 + "The goal is 7.", words, CONFIG))
+    said = words.decode(
+        introduction(brief, "In the beginning. " + "blah " * 200 + "The goal is 7.", words, CONFIG)
+    )
     assert "In the beg" in said
     assert said.endswith("The goal is 7.")
     assert len(introduction(brief, "x" * 5000, words, CONFIG)) <= CONFIG.prompt_tokens
 
 
-def test_places_on_a_screen_are_told_in_the_blocks_of_a_click(examples: tuple[Examples, Policy]) -> None:
+def test_places_on_a_screen_are_told_in_the_blocks_of_a_click(
+    examples: tuple[Examples, Policy],
+) -> None:
     _, policy = examples
-    brief = Brief({"dom": Elements("the page")}, UI(160, 210, ("click", "wait")), "a mouse", "a page")
+    brief = Brief(
+        {"dom": Elements("the page")}, UI(160, 210, ("click", "wait")), "a mouse", "a page"
+    )
     button = Element(7, 0, "button", "OK", "", "", (), 40.0, 105.0, 20.0, 10.0)
     config = dataclasses.replace(CONFIG, views=("dom",))
-    said = policy.backbone.words.decode(look(brief, {"dom": (button,)}, policy.backbone.words, config).text)
+    said = policy.backbone.words.decode(
+        look(brief, {"dom": (button,)}, policy.backbone.words, config).text
+    )
     assert said == ' dom: button "OK" 15 26'
     click = policy.codec.tokens(brief.action, UIAction("click", ref=7), {"dom": (button,)})
     assert policy.backbone.words.decode(click).startswith("click 15 26")

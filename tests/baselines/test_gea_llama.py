@@ -38,13 +38,19 @@ def test_the_same_hidden_states(both: tuple[Llama, LlamaModel], padding: tuple[i
     positions = (mask.cumsum(-1) - 1).clamp(min=0)
     there = mask > 0
     with torch.no_grad():
-        expected = theirs(inputs_embeds=embeds, attention_mask=mask, position_ids=positions, use_cache=False).last_hidden_state[there]
-        torch.testing.assert_close(ours(embeds, mask, positions)[there], expected, atol=1e-5, rtol=1e-4)
+        expected = theirs(
+            inputs_embeds=embeds, attention_mask=mask, position_ids=positions, use_cache=False
+        ).last_hidden_state[there]
+        torch.testing.assert_close(
+            ours(embeds, mask, positions)[there], expected, atol=1e-5, rtol=1e-4
+        )
         for cut in (1, LENGTH // 2, LENGTH - 1):  # the first part at once, the rest token by token
             past: Past = []
             parts = [ours(embeds[:, :cut], mask[:, :cut], positions[:, :cut], past)]
             for at in range(cut, LENGTH):
-                parts.append(ours(embeds[:, at : at + 1], mask[:, : at + 1], positions[:, at : at + 1], past))
+                parts.append(
+                    ours(embeds[:, at : at + 1], mask[:, : at + 1], positions[:, at : at + 1], past)
+                )
             torch.testing.assert_close(torch.cat(parts, 1)[there], expected, atol=1e-5, rtol=1e-4)
             past = []
             parts = [
@@ -63,7 +69,10 @@ def test_the_same_gradients(both: tuple[Llama, LlamaModel]) -> None:
     weighed = torch.randn(2, LENGTH, WIDTH) * mask[..., None]
     (ours(embeds, mask, positions) * weighed).sum().backward()
     (
-        theirs(inputs_embeds=embeds, attention_mask=mask, position_ids=positions, use_cache=False).last_hidden_state * weighed
+        theirs(
+            inputs_embeds=embeds, attention_mask=mask, position_ids=positions, use_cache=False
+        ).last_hidden_state
+        * weighed
     ).sum().backward()
     expected = dict(theirs.named_parameters())
     for name, weight in ours.named_parameters():

@@ -25,7 +25,9 @@ from harness.plan import SEED_STRIDE
 from harness.progress import PlainProgress
 from harness.runner import RunOptions, make_plan, play
 
-pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.is_gradient_checkpointing. is deprecated:FutureWarning"
+)
 
 
 def test_advantages_by_hand() -> None:
@@ -55,7 +57,9 @@ def test_popart_changes_no_value(nano: Path) -> None:
 def test_rollouts(nano: Path) -> None:
     """Rewards lie with the decision that earned them, on seeds that no evaluation plays."""
     policy = Policy.load(nano)
-    rollouts = Rollouts(policy, [[toys.toy_task(size=4), toys.toy_task("glide", action="box", size=4)]], 0)
+    rollouts = Rollouts(
+        policy, [[toys.toy_task(size=4), toys.toy_task("glide", action="box", size=4)]], 0
+    )
     stretches = rollouts.collect(120)
     rollouts.stop()
     assert sum(len(steps) for steps, _ in stretches) >= 120
@@ -65,7 +69,9 @@ def test_rollouts(nano: Path) -> None:
     assert len({result.seed for result in results}) == len(results)
     over = [steps for steps, following in stretches if following is None]
     assert len(over) == len(results)
-    assert sorted(sum(each.reward for each in steps) for steps in over) == sorted(result.score for result in results)
+    assert sorted(sum(each.reward for each in steps) for steps in over) == sorted(
+        result.score for result in results
+    )
     for steps, following in stretches:
         assert all(each.reward == 0 for each in steps[:-1])
         assert isinstance(steps[0].choice, Choice)
@@ -91,18 +97,36 @@ def test_suites_have_as_many_decisions_each(nano: Path) -> None:
     more = Rollouts(policy, [long, short], 0, json.loads(json.dumps(rollouts.state())))
     more.collect(100)
     more.stop()
-    assert not {each.result.seed for each in rollouts.finished} & {each.result.seed for each in more.finished}
+    assert not {each.result.seed for each in rollouts.finished} & {
+        each.result.seed for each in more.finished
+    }
 
 
 APART = {"critic_apart": True, "rl_falls": True, "mixed_precision": True, "at_once": 7}
 
 
 @pytest.mark.parametrize("changes", [{}, APART], ids=["paper", "apart"])
-def test_rl_learns_what_is_rewarded(changes: dict[str, Any], nano: Path, data: Path, tmp_path: Path) -> None:
+def test_rl_learns_what_is_rewarded(
+    changes: dict[str, Any], nano: Path, data: Path, tmp_path: Path
+) -> None:
     """One state, two choices, one of which is rewarded: its probability rises."""
     task = dataclasses.replace(toys.toy_task(size=2), max_steps=3)
-    config = dataclasses.replace(NANO, sft_share=0.0, rl_lr=3e-3, entropy=0.0, rollout=20, lanes=8, epochs=2, minibatches=2, **changes)
-    train("rl", Job((), tmp_path / "rl", config, tasks=[(QUICK, task)], steps=1600, init=nano), lambda _: None)
+    config = dataclasses.replace(
+        NANO,
+        sft_share=0.0,
+        rl_lr=3e-3,
+        entropy=0.0,
+        rollout=20,
+        lanes=8,
+        epochs=2,
+        minibatches=2,
+        **changes,
+    )
+    train(
+        "rl",
+        Job((), tmp_path / "rl", config, tasks=[(QUICK, task)], steps=1600, init=nano),
+        lambda _: None,
+    )
     made = json.loads((tmp_path / "rl" / "training.json").read_text())
     assert 1600 <= made["rl"]["steps"] < 1800, "what was played: whole rollouts"
     rates = []
@@ -120,7 +144,14 @@ def test_parts_of_a_minibatch_add_up(nano: Path, data: Path, tmp_path: Path) -> 
     for at_once in (3, 1000):
         config = dataclasses.replace(NANO, rollout=6, lanes=4, rl_lr=1e-3, at_once=at_once)
         torch.manual_seed(0)
-        job = Job((data,), tmp_path / str(at_once), config, tasks=[(QUICK, task) for task in TASKS], steps=1, init=nano)
+        job = Job(
+            (data,),
+            tmp_path / str(at_once),
+            config,
+            tasks=[(QUICK, task) for task in TASKS],
+            steps=1,
+            init=nano,
+        )
         train("rl", job, lambda _: None)
         saved.append(Policy.load(job.out).kept())
     before = Policy.load(nano).kept()
@@ -131,10 +162,27 @@ def test_parts_of_a_minibatch_add_up(nano: Path, data: Path, tmp_path: Path) -> 
 
 def test_the_critic_learns_alone_at_first(nano: Path, tmp_path: Path) -> None:
     """Nothing but the critic has moved, and its values tell the two ends of an episode apart."""
-    config = dataclasses.replace(NANO, sft_share=0.0, rl_lr=1e-3, rollout=20, lanes=8, critic_first=1600, gamma=0.5)
-    train("rl", Job((), tmp_path / "rl", config, tasks=[(QUICK, toys.toy_task(size=4))], steps=1600, init=nano), lambda _: None)
+    config = dataclasses.replace(
+        NANO, sft_share=0.0, rl_lr=1e-3, rollout=20, lanes=8, critic_first=1600, gamma=0.5
+    )
+    train(
+        "rl",
+        Job(
+            (),
+            tmp_path / "rl",
+            config,
+            tasks=[(QUICK, toys.toy_task(size=4))],
+            steps=1600,
+            init=nano,
+        ),
+        lambda _: None,
+    )
     before, policy = Policy.load(nano), Policy.load(tmp_path / "rl")
-    moved = {name.partition(".")[0] for name, value in policy.kept().items() if not torch.equal(value, before.kept()[name])}
+    moved = {
+        name.partition(".")[0]
+        for name, value in policy.kept().items()
+        if not torch.equal(value, before.kept()[name])
+    }
     assert moved == {"critic", "value_head", "mean", "square", "seen"}
     rollouts = Rollouts(policy, [[toys.toy_task(size=4)]], 3)
     values: dict[bool, list[float]] = {True: [], False: []}
@@ -144,7 +192,9 @@ def test_the_critic_learns_alone_at_first(nano: Path, tmp_path: Path) -> None:
             for each in steps:
                 values[each is steps[-1]].append(float(each.choice.values[domain]))
     rollouts.stop()
-    assert np.mean(values[True]) > np.mean(values[False]) + 0.1, "the last step before a reward is worth more"
+    assert np.mean(values[True]) > np.mean(values[False]) + 0.1, (
+        "the last step before a reward is worth more"
+    )
 
 
 def test_temperature(nano: Path) -> None:
@@ -153,11 +203,17 @@ def test_temperature(nano: Path) -> None:
     for temperature in (0.25, 1.0, 4.0):
         policy = Policy.load(nano)
         policy.config = dataclasses.replace(policy.config, temperature=temperature)
-        rollouts = Rollouts(policy, [[toys.toy_task(size=4), toys.toy_task("glide", action="box", size=4)]], 0)
+        rollouts = Rollouts(
+            policy, [[toys.toy_task(size=4), toys.toy_task("glide", action="box", size=4)]], 0
+        )
         steps = [each for part, _ in rollouts.collect(200) for each in part]
         rollouts.stop()
-        now, entropy, _ = policy.evaluate([each.prompt for each in steps], [each.choice for each in steps])
-        np.testing.assert_allclose(now.detach(), [each.choice.log_probability for each in steps], atol=1e-3)
+        now, entropy, _ = policy.evaluate(
+            [each.prompt for each in steps], [each.choice for each in steps]
+        )
+        np.testing.assert_allclose(
+            now.detach(), [each.choice.log_probability for each in steps], atol=1e-3
+        )
         entropies.append(float(entropy.detach().mean()))
     assert entropies[0] < entropies[1] < entropies[2]
     for wrong in ({"temperature": 0.0}, {"play_temperature": -0.1}):
@@ -179,12 +235,23 @@ def test_a_model_of_transformers_goes_all_the_way(make: Any, data: Path, tmp_pat
     saved = Policy.load(tmp_path / "m").kept()
     assert all("lora_" in name or "model." not in name for name in saved)
     assert any("lora_" in name for name in saved)
-    train("rl", Job((data,), tmp_path / "rl", config, tasks=chosen, steps=6, init=tmp_path / "m"), lambda _: None)
+    train(
+        "rl",
+        Job((data,), tmp_path / "rl", config, tasks=chosen, steps=6, init=tmp_path / "m"),
+        lambda _: None,
+    )
     learned = Policy.load(tmp_path / "rl").kept()
     assert any(not torch.equal(learned[name], saved[name]) for name in saved if "lora_" in name)
     spec = AgentSpec("gea", "baselines.gea:GEA", {"weights": str(tmp_path / "rl")})
-    plan = make_plan([(QUICK, dataclasses.replace(task, max_steps=4)) for task in TASKS], spec, episodes=1, seed=0)
-    summary = play(spec, ["toys"], plan, tmp_path / "run", RunOptions(workers=0, lanes=2), PlainProgress())
+    plan = make_plan(
+        [(QUICK, dataclasses.replace(task, max_steps=4)) for task in TASKS],
+        spec,
+        episodes=1,
+        seed=0,
+    )
+    summary = play(
+        spec, ["toys"], plan, tmp_path / "run", RunOptions(workers=0, lanes=2), PlainProgress()
+    )
     assert (summary.missing, summary.agent_errors) == (0, 0)
 
 
@@ -192,12 +259,30 @@ def test_lora_of_its_own_is_merged_after_rl(data: Path, tmp_path: Path) -> None:
     """SFT of all weights, then PPO by LoRA as the paper does it: what is saved is a plain model again."""
     folder = tinymodels.llava_onevision(tmp_path / "b")
     config = dataclasses.replace(
-        NANO, backbone=str(folder), views=("image?",), steps=2, batch=4, lanes=2, rollout=3, rvq=dataclasses.replace(SMALL, steps=1)
+        NANO,
+        backbone=str(folder),
+        views=("image?",),
+        steps=2,
+        batch=4,
+        lanes=2,
+        rollout=3,
+        rvq=dataclasses.replace(SMALL, steps=1),
     )
     for stage in ("tokenizer", "sft"):
         train(stage, Job((data,), tmp_path / "m", config), lambda _: None)
     with_lora = dataclasses.replace(config, lora=2, rl_lr=1e-2)
-    train("rl", Job((data,), tmp_path / "rl", with_lora, tasks=[(QUICK, TASKS[0])], steps=6, init=tmp_path / "m"), lambda _: None)
+    train(
+        "rl",
+        Job(
+            (data,),
+            tmp_path / "rl",
+            with_lora,
+            tasks=[(QUICK, TASKS[0])],
+            steps=6,
+            init=tmp_path / "m",
+        ),
+        lambda _: None,
+    )
     before, after = Policy.load(tmp_path / "m").kept(), Policy.load(tmp_path / "rl").kept()
     assert before.keys() == after.keys()
     moved = {name for name in before if not torch.equal(before[name], after[name])}

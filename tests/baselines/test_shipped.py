@@ -42,15 +42,22 @@ def test_they_are_of_the_committed_recipe() -> None:
     changed = {key: _value(text) for key, text in re.findall(r"--set '?(\w+)=([^'\s]+)", said)}
     assert changed
     for name, wanted in (("gea-base", recipe), ("gea", recipe | changed)):
-        config, made = (json.loads((SHIPPED / name / file).read_text()) for file in ("config.json", "training.json"))
+        config, made = (
+            json.loads((SHIPPED / name / file).read_text())
+            for file in ("config.json", "training.json")
+        )
         assert {key: config[key] for key in wanted} == wanted
         assert made["sft"]["steps"] == recipe["steps"]
         assert all(folder in said for stage in made.values() for folder in stage["data"])
     assert "rl" not in json.loads((SHIPPED / "gea-base" / "training.json").read_text())
     asked = int(re.findall(r"--steps (\d+)", said)[-1])
-    assert asked <= made["rl"]["steps"] < asked + 2 * config["lanes"] * config["rollout"], "whole rollouts are played"
+    assert asked <= made["rl"]["steps"] < asked + 2 * config["lanes"] * config["rollout"], (
+        "whole rollouts are played"
+    )
     suites = re.findall(r"--suite (\S+) ", said)[-1]
-    chosen = select_tasks(find_suites(suites, SUITES), re.findall(r'--tasks "([a-z][^"]*)"', said)[-1])
+    chosen = select_tasks(
+        find_suites(suites, SUITES), re.findall(r'--tasks "([a-z][^"]*)"', said)[-1]
+    )
     assert {task.id for _, task in chosen} == set(made["rl"]["tasks"])
 
 
@@ -64,7 +71,13 @@ def _value(text: str) -> Any:
 @pytest.mark.parametrize("name", MODELS)
 def test_contract(name: str) -> None:
     kind = {"gea": GEA, "gea-base": GEABase}[name]
-    tasks = [task for _, task in select_tasks(find_suites("smoke", SUITES), "*GoToRedBall,metaworld/reach-v3,pddl/blocksworld,smoke/pong")]
+    tasks = [
+        task
+        for _, task in select_tasks(
+            find_suites("smoke", SUITES),
+            "*GoToRedBall,metaworld/reach-v3,pddl/blocksworld,smoke/pong",
+        )
+    ]
     assert len(tasks) == 4
     check_agent(kind, tasks, args={}, steps=4, tolerance=1e-5)
 
@@ -74,14 +87,23 @@ def test_better_than_chance_where_it_is_good(tmp_path: Path) -> None:
     chosen = select_tasks(find_suites("babyai", SUITES), "*GoToRedBallNoDists,*GoToObj")
     for name in ("gea", "gea-base", "uniform"):
         spec = find_agent(name, {}, baselines.AGENTS)
-        play(spec, ["here"], make_plan(chosen, spec, episodes=15, seed=0), tmp_path / name, RunOptions(workers=0), PlainProgress())
+        play(
+            spec,
+            ["here"],
+            make_plan(chosen, spec, episodes=15, seed=0),
+            tmp_path / name,
+            RunOptions(workers=0),
+            PlainProgress(),
+        )
         rates[name] = np.mean([line["success"] for line in read_episodes(tmp_path / name)])
     assert rates["gea"] >= 0.7, rates
     assert rates["gea-base"] >= 0.6, rates
     assert rates["uniform"] <= 0.5, rates
 
 
-def test_their_weights_are_part_of_their_identity(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_their_weights_are_part_of_their_identity(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     copy = tmp_path / "gea"
     shutil.copytree(SHIPPED / "gea", copy)
     monkeypatch.setattr(GEA, "files", (str(copy),))
@@ -96,9 +118,7 @@ def test_their_weights_are_part_of_their_identity(tmp_path: Path, monkeypatch: p
 
 
 def test_naming_them_needs_no_torch() -> None:
-    script = (
-        "import baselines, harness.load, sys; [harness.load.load(e) for e in baselines.AGENTS.values()]; assert 'torch' not in sys.modules"
-    )
+    script = "import baselines, harness.load, sys; [harness.load.load(e) for e in baselines.AGENTS.values()]; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
 
 

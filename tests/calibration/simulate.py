@@ -16,7 +16,16 @@ import numpy as np
 from scipy.special import bdtr
 
 from harness.anytime import patience
-from harness.stats import anytime_rate, bootstrap_tasks, clopper_pearson, mean_of_rates, newcombe, paired_bounds, pairs_needed, wilson
+from harness.stats import (
+    anytime_rate,
+    bootstrap_tasks,
+    clopper_pearson,
+    mean_of_rates,
+    newcombe,
+    paired_bounds,
+    pairs_needed,
+    wilson,
+)
 from harness.stats.sequential import FRACTIONS, log_stakes
 
 MARGIN, ALPHA = 0.05, 0.05
@@ -73,7 +82,9 @@ WORLDS = {
 def bounds(d: np.ndarray, alpha: float = ALPHA) -> tuple[np.ndarray, np.ndarray]:
     """The gate's interval from differences of shape (runs, episodes, tasks)."""
     losses, wins = (d < 0).sum(axis=1).astype(float), (d > 0).sum(axis=1).astype(float)
-    return paired_bounds(losses, wins, losses + wins, np.full(d.shape[2], float(d.shape[1])), 1 - alpha)
+    return paired_bounds(
+        losses, wins, losses + wins, np.full(d.shape[2], float(d.shape[1])), 1 - alpha
+    )
 
 
 def worse_after_holm(d: np.ndarray, alpha: float = ALPHA) -> np.ndarray:
@@ -83,7 +94,9 @@ def worse_after_holm(d: np.ndarray, alpha: float = ALPHA) -> np.ndarray:
     p[losses + wins == 0] = 1
     order = np.argsort(p, axis=1, kind="stable")
     sizes = np.arange(p.shape[1], 0, -1)
-    adjusted = np.maximum.accumulate(np.minimum(1, np.take_along_axis(p, order, axis=1) * sizes), axis=1)
+    adjusted = np.maximum.accumulate(
+        np.minimum(1, np.take_along_axis(p, order, axis=1) * sizes), axis=1
+    )
     return ((adjusted <= alpha) & np.take_along_axis(losses > wins, order, axis=1)).any(axis=1)
 
 
@@ -91,10 +104,14 @@ def fixed(d: np.ndarray, margin: float = MARGIN, alpha: float = ALPHA) -> np.nda
     """The verdict of the fixed-n gate, shape (runs,)."""
     low, high = bounds(d, alpha)
     worse = worse_after_holm(d, alpha)
-    return np.where(worse, REGRESS, np.where(low > -margin, PASS, np.where(high < 0, REGRESS, OPEN)))
+    return np.where(
+        worse, REGRESS, np.where(low > -margin, PASS, np.where(high < 0, REGRESS, OPEN))
+    )
 
 
-def sequential(d: np.ndarray, margin: float = MARGIN, alpha: float = ALPHA) -> tuple[np.ndarray, np.ndarray]:
+def sequential(
+    d: np.ndarray, margin: float = MARGIN, alpha: float = ALPHA
+) -> tuple[np.ndarray, np.ndarray]:
     """The verdict of the sequential gate and the rounds that it took, both of shape (runs,). The same rules as harness.anytime.SequentialTest."""
     runs, rounds, tasks = d.shape
     values = (1.0 + d) / 2
@@ -103,15 +120,27 @@ def sequential(d: np.ndarray, margin: float = MARGIN, alpha: float = ALPHA) -> t
     for start in range(0, runs, block):
         part = slice(start, start + block)
         v = values[part]
-        passing = np.maximum.accumulate(_total(log_stakes(v, np.full(len(v), (1 - margin) / 2))), axis=1)
+        passing = np.maximum.accumulate(
+            _total(log_stakes(v, np.full(len(v), (1 - margin) / 2))), axis=1
+        )
         losing = np.maximum.accumulate(_total(log_stakes(1 - v, np.full(len(v), 0.5))), axis=1)
         by_task = np.moveaxis(1 - v, 2, 1).reshape(-1, rounds, 1)
         own = _total(log_stakes(by_task, np.full(len(by_task), 0.5))).reshape(len(v), tasks, rounds)
         worse = np.maximum.accumulate(own, axis=2).max(axis=1) >= np.log(2 * tasks / alpha)
-        waits = (own >= np.log(1 / alpha)).any(axis=1) | (np.arange(1, rounds + 1) < patience(tasks, alpha))
+        waits = (own >= np.log(1 / alpha)).any(axis=1) | (
+            np.arange(1, rounds + 1) < patience(tasks, alpha)
+        )
         waits[:, -1] = False
         passes = passing >= np.log(2 / alpha)
-        ends = np.where(worse, REGRESS, np.where(passes, np.where(waits, OPEN, PASS), np.where(losing >= np.log(2 / alpha), REGRESS, OPEN)))
+        ends = np.where(
+            worse,
+            REGRESS,
+            np.where(
+                passes,
+                np.where(waits, OPEN, PASS),
+                np.where(losing >= np.log(2 / alpha), REGRESS, OPEN),
+            ),
+        )
         first = np.where((ends != OPEN).any(axis=1), (ends != OPEN).argmax(axis=1), rounds - 1)
         found[part], taken[part] = ends[np.arange(len(v)), first], first + 1
     return found, taken
@@ -121,7 +150,9 @@ def _total(stakes: np.ndarray) -> np.ndarray:
     return np.logaddexp.reduce(stakes, axis=-1) - np.log(len(FRACTIONS))
 
 
-def looks(d: np.ndarray, count: int, *, corrected: bool, margin: float = MARGIN, alpha: float = ALPHA) -> tuple[np.ndarray, np.ndarray]:
+def looks(
+    d: np.ndarray, count: int, *, corrected: bool, margin: float = MARGIN, alpha: float = ALPHA
+) -> tuple[np.ndarray, np.ndarray]:
     """The fixed-n test at `count` evenly spaced looks, each at alpha / count where corrected (Bonferroni), else at alpha. As `sequential`."""
     runs, rounds, _ = d.shape
     found, taken = np.full(runs, OPEN), np.full(runs, rounds)
@@ -145,13 +176,25 @@ def coverage(runs: int) -> list[list[str]]:
     for name, (base, n) in WORLDS.items():
         counts = rng.binomial(n, base, size=(runs, len(base)))
         found = [mean_of_rates(row.tolist(), [n] * len(base)) for row in counts]
-        rows.append(["mean of rates", name, *_mean_and_least([np.mean([i.low <= base.mean() <= i.high for i in found])])])
+        rows.append(
+            [
+                "mean of rates",
+                name,
+                *_mean_and_least([np.mean([i.low <= base.mean() <= i.high for i in found])]),
+            ]
+        )
     shares = []
     for p in rates:
         draws = rng.binomial(50, (p, min(1, p + 0.01)), size=(runs, 2))
-        found = {tuple(row): newcombe(tuple(row), (50, 50)) for row in np.unique(draws, axis=0).tolist()}
+        found = {
+            tuple(row): newcombe(tuple(row), (50, 50)) for row in np.unique(draws, axis=0).tolist()
+        }
         gap = min(1, p + 0.01) - p
-        shares.append(np.mean([found[tuple(row)].low <= gap <= found[tuple(row)].high for row in draws.tolist()]))
+        shares.append(
+            np.mean(
+                [found[tuple(row)].low <= gap <= found[tuple(row)].high for row in draws.tolist()]
+            )
+        )
     rows.append(["Newcombe, unpaired, 50 and 50", "rates 0.01 to 0.99", *_mean_and_least(shares)])
     for name, (base, n) in WORLDS.items():
         shares = []
@@ -163,13 +206,28 @@ def coverage(runs: int) -> list[list[str]]:
         rows.append(["paired difference", name, *_mean_and_least(shares)])
     sizes = np.array([5.0, 10.0, 20.0, 50.0, 100.0])
     for common in (0.0, 0.8):
-        world = World("", np.array([0.2, 0.5, 0.9, 0.98, 0.6]), np.array([0.2, 0.45, 0.9, 0.9, 0.6]), 100, common)
+        world = World(
+            "",
+            np.array([0.2, 0.5, 0.9, 0.98, 0.6]),
+            np.array([0.2, 0.45, 0.9, 0.9, 0.6]),
+            100,
+            common,
+        )
         d = world.draw(runs, seed=4)
         kept = np.arange(100)[:, None] < sizes
-        losses, wins = ((d < 0) & kept).sum(axis=1).astype(float), ((d > 0) & kept).sum(axis=1).astype(float)
+        losses, wins = (
+            ((d < 0) & kept).sum(axis=1).astype(float),
+            ((d > 0) & kept).sum(axis=1).astype(float),
+        )
         low, high = paired_bounds(losses, wins, losses + wins, sizes)
         share = np.mean((low <= world.difference) & (world.difference <= high))
-        rows.append(["paired difference", f"5 tasks of 5 to 100 episodes, common luck {common:g}", *_mean_and_least([share])])
+        rows.append(
+            [
+                "paired difference",
+                f"5 tasks of 5 to 100 episodes, common luck {common:g}",
+                *_mean_and_least([share]),
+            ]
+        )
     rows += _score_rows(runs) + _cluster_rows(runs) + _anytime_rows(runs)
     return rows
 
@@ -178,13 +236,26 @@ def _score_rows(runs: int) -> list[list[str]]:
     """Scores in [0, 1]: most cases move a little, a few a lot."""
     rng = np.random.default_rng(5)
     rows = []
-    for name, n, share in (("scores that move by 0.1, 50 episodes", 50, 0.0), ("the same, 1 in 20 lost altogether", 50, 0.05)):
+    for name, n, share in (
+        ("scores that move by 0.1, 50 episodes", 50, 0.0),
+        ("the same, 1 in 20 lost altogether", 50, 0.05),
+    ):
         d = np.clip(rng.normal(0, 0.1, size=(runs, n, 5)), -1, 1)
         d = np.where(rng.random(d.shape) < share, -0.9, d)
         true = -0.9 * share
-        sums = (-np.minimum(d, 0)).sum(axis=1), np.maximum(d, 0).sum(axis=1), np.square(d).sum(axis=1)
+        sums = (
+            (-np.minimum(d, 0)).sum(axis=1),
+            np.maximum(d, 0).sum(axis=1),
+            np.square(d).sum(axis=1),
+        )
         low, high = paired_bounds(*sums, np.full(5, float(n)))
-        rows.append(["paired difference", f"5 tasks, {name}", *_mean_and_least([np.mean((low <= true) & (true <= high))])])
+        rows.append(
+            [
+                "paired difference",
+                f"5 tasks, {name}",
+                *_mean_and_least([np.mean((low <= true) & (true <= high))]),
+            ]
+        )
     return rows
 
 
@@ -196,11 +267,19 @@ def _cluster_rows(runs: int) -> list[list[str]]:
         hits = 0
         for run in range(runs):
             gaps = np.clip(rng.normal(-0.1, 0.1, tasks), -0.5, 0.3)  # symmetric about -0.1
-            counts = rng.multinomial(30, np.stack([0.3 - gaps / 2, np.full(tasks, 0.4), 0.3 + gaps / 2], axis=1))
+            counts = rng.multinomial(
+                30, np.stack([0.3 - gaps / 2, np.full(tasks, 0.4), 0.3 + gaps / 2], axis=1)
+            )
             d = [np.repeat([-1.0, 0.0, 1.0], row) for row in counts]
             found = bootstrap_tasks(d, repeats=1000, seed=run)
             hits += found.low <= -0.1 <= found.high
-        rows.append(["bootstrap of tasks", f"{tasks} tasks drawn from many, 30 episodes", *_mean_and_least([hits / runs])])
+        rows.append(
+            [
+                "bootstrap of tasks",
+                f"{tasks} tasks drawn from many, 30 episodes",
+                *_mean_and_least([hits / runs]),
+            ]
+        )
     return rows
 
 
@@ -213,7 +292,9 @@ def _anytime_rows(runs: int) -> list[list[str]]:
         inside = np.ones(runs, dtype=bool)
         for n in range(1, 201):
             table = {k: anytime_rate(k, n) for k in np.unique(counts[:, n - 1]).tolist()}
-            inside &= np.array([table[k].low <= p <= table[k].high for k in counts[:, n - 1].tolist()])
+            inside &= np.array(
+                [table[k].low <= p <= table[k].high for k in counts[:, n - 1].tolist()]
+            )
         shares.append(inside.mean())
     rows = [["rate, at each of 200 looks", "rates 0.02 to 0.98", *_mean_and_least(shares)]]
     for name, (base, n) in WORLDS.items():
@@ -221,9 +302,16 @@ def _anytime_rows(runs: int) -> list[list[str]]:
         v = (1.0 + world.draw(runs, seed=8)) / 2
         mean = (1 + world.difference) / 2
         refuted = [
-            (_total(log_stakes(side, np.full(runs, m))) >= np.log(2 / ALPHA)).any(axis=1) for side, m in ((v, mean), (1 - v, 1 - mean))
+            (_total(log_stakes(side, np.full(runs, m))) >= np.log(2 / ALPHA)).any(axis=1)
+            for side, m in ((v, mean), (1 - v, 1 - mean))
         ]
-        rows.append(["paired difference, at every look", name, *_mean_and_least([1 - np.mean(refuted[0] | refuted[1])])])
+        rows.append(
+            [
+                "paired difference, at every look",
+                name,
+                *_mean_and_least([1 - np.mean(refuted[0] | refuted[1])]),
+            ]
+        )
     return rows
 
 
@@ -249,7 +337,9 @@ def false_alarms(runs: int) -> list[list[str]]:
     rows = []
     for name, (base, n) in WORLDS.items():
         d = World(name, base, base, n).draw(runs, seed=10)
-        rows.append([name, *(f"{100 * np.mean(test(d)[0] == REGRESS):.2f}" for test in TESTS.values())])
+        rows.append(
+            [name, *(f"{100 * np.mean(test(d)[0] == REGRESS):.2f}" for test in TESTS.values())]
+        )
     return rows
 
 
@@ -260,7 +350,9 @@ def false_passes(runs: int) -> list[list[str]]:
         if base.mean() <= MARGIN:
             continue
         d = World(name, base, lowered(base, MARGIN), n).draw(runs, seed=11)
-        rows.append([name, *(f"{100 * np.mean(test(d)[0] == PASS):.2f}" for test in TESTS.values())])
+        rows.append(
+            [name, *(f"{100 * np.mean(test(d)[0] == PASS):.2f}" for test in TESTS.values())]
+        )
     return rows
 
 
@@ -293,7 +385,10 @@ def collapse(runs: int, episodes: int = 50) -> list[list[str]]:
         row = [f"{100 * fall:g}", f"{100 * np.mean(bounds(d)[0] > -MARGIN):.1f}"]
         for name in ("fixed n", "sequential"):
             verdict = TESTS[name](d)[0]
-            row += [f"{100 * np.mean(verdict == PASS):.1f}", f"{100 * np.mean(verdict == REGRESS):.1f}"]
+            row += [
+                f"{100 * np.mean(verdict == PASS):.1f}",
+                f"{100 * np.mean(verdict == REGRESS):.1f}",
+            ]
         rows.append(row)
     return rows
 
@@ -304,9 +399,20 @@ def planned(runs: int) -> list[list[str]]:
     for effect, discordant in ((0.05, 0.1), (0.05, 0.3), (0.1, 0.2), (0.2, 0.4)):
         pairs = pairs_needed(effect, discordant)
         rng = np.random.default_rng(14)
-        counts = rng.multinomial(pairs, [(discordant + effect) / 2, (discordant - effect) / 2, 1 - discordant], size=runs).astype(float)
-        _, high = paired_bounds(counts[:, :1], counts[:, 1:2], counts[:, :1] + counts[:, 1:2], np.array([float(pairs)]))
-        rows.append([f"{100 * effect:g}", f"{100 * discordant:g}", str(pairs), f"{100 * np.mean(high < 0):.1f}"])
+        counts = rng.multinomial(
+            pairs, [(discordant + effect) / 2, (discordant - effect) / 2, 1 - discordant], size=runs
+        ).astype(float)
+        _, high = paired_bounds(
+            counts[:, :1], counts[:, 1:2], counts[:, :1] + counts[:, 1:2], np.array([float(pairs)])
+        )
+        rows.append(
+            [
+                f"{100 * effect:g}",
+                f"{100 * discordant:g}",
+                str(pairs),
+                f"{100 * np.mean(high < 0):.1f}",
+            ]
+        )
     return rows
 
 
@@ -320,16 +426,36 @@ def main() -> None:
         ("Coverage, nominal 95", ["interval", "world", "covered", "least"], coverage(runs)),
         ("Equal agents: regress, at most 5", ["world", *TESTS], false_alarms(runs)),
         ("Worse by the margin: pass, at most 2.5", ["world", *TESTS], false_passes(runs)),
-        ("Power", ["loss", *(f"{test}: {each}" for test in ("fixed", "sequential", "Bonferroni") for each in triple)], power(runs)),
+        (
+            "Power",
+            [
+                "loss",
+                *(
+                    f"{test}: {each}"
+                    for test in ("fixed", "sequential", "Bonferroni")
+                    for each in triple
+                ),
+            ],
+            power(runs),
+        ),
         (
             "One task of ten falls",
-            ["points", "pooled pass", "fixed pass", "fixed regress", "sequential pass", "sequential regress"],
+            [
+                "points",
+                "pooled pass",
+                "fixed pass",
+                "fixed regress",
+                "sequential pass",
+                "sequential regress",
+            ],
             collapse(runs),
         ),
         ("Planned", ["effect", "discordant", "pairs", "found"], planned(runs)),
     ]
     for title, heads, rows in parts:
-        print(f"\n### {title}\n\n{tabulate(rows, heads, 'pipe', disable_numparse=True)}", flush=True)
+        print(
+            f"\n### {title}\n\n{tabulate(rows, heads, 'pipe', disable_numparse=True)}", flush=True
+        )
 
 
 if __name__ == "__main__":

@@ -15,7 +15,9 @@ NOISE = 3 * 100 * np.sqrt(0.05 * 0.95 / RUNS)
 def test_every_interval_covers_what_it_promises():
     for interval, world, mean, least in simulate.coverage(RUNS // 2):
         assert float(mean) > 95 - 1.5 * NOISE, (interval, world)
-        floor = 80 if interval.startswith("Wilson") else 95 - 2 * NOISE  # Wilson falls short here and there: rates near 0 and 1
+        floor = (
+            80 if interval.startswith("Wilson") else 95 - 2 * NOISE
+        )  # Wilson falls short here and there: rates near 0 and 1
         assert float(least) > floor, (interval, world)
 
 

@@ -35,8 +35,17 @@ def job(tmp_path: Path) -> Any:
     def go(command: str, **variables: str) -> tuple[int, str]:
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         environment = {**os.environ, "PATH": path, "COLUMNS": "140", **variables}
-        environment.pop("GITHUB_STEP_SUMMARY", None) if "GITHUB_STEP_SUMMARY" not in variables else None
-        done = subprocess.run(["bash", "-c", command], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
+        environment.pop(
+            "GITHUB_STEP_SUMMARY", None
+        ) if "GITHUB_STEP_SUMMARY" not in variables else None
+        done = subprocess.run(
+            ["bash", "-c", command],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
         return done.returncode, done.stdout + done.stderr
 
     return go
@@ -55,7 +64,11 @@ def bench_lines(steps: list[Any]) -> list[str]:
 def test_the_action_is_whole() -> None:
     action = yaml.safe_load((ACTION / "action.yml").read_text())
     (step,) = action["runs"]["steps"]
-    passed = {re.fullmatch(r"\$\{\{ inputs\.(\w+) \}\}", value)[1] for value in step["env"].values() if "inputs." in value}  # type: ignore[index]
+    passed = {
+        re.fullmatch(r"\$\{\{ inputs\.(\w+) \}\}", value)[1]
+        for value in step["env"].values()
+        if "inputs." in value
+    }  # type: ignore[index]
     assert passed == set(action["inputs"])
     assert "${{" not in step["run"], "an input must not become shell"
     script = (ACTION / "gate.sh").read_text()
@@ -70,9 +83,19 @@ def test_the_github_workflow_runs(job: Any, tmp_path: Path) -> None:
     (play,) = bench_lines(workflow["jobs"]["base"]["steps"])
     code, said = job(play, **settings)
     assert code == 0, said
-    (step,) = [step for step in workflow["jobs"]["gate"]["steps"] if "actions/gate" in str(step.get("uses"))]
-    inputs = {name.upper(): value.replace("${{ env.AGENT }}", settings["AGENT"]) for name, value in step["with"].items()}
-    files = {"GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md"), "GITHUB_OUTPUT": str(tmp_path / "output")}
+    (step,) = [
+        step
+        for step in workflow["jobs"]["gate"]["steps"]
+        if "actions/gate" in str(step.get("uses"))
+    ]
+    inputs = {
+        name.upper(): value.replace("${{ env.AGENT }}", settings["AGENT"])
+        for name, value in step["with"].items()
+    }
+    files = {
+        "GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md"),
+        "GITHUB_OUTPUT": str(tmp_path / "output"),
+    }
     command = f"bash {ACTION / 'gate.sh'}"
     known = {**settings, **inputs, **files, "WORKERS": "0"}
     code, said = job(command, **known, MARGIN="0.3")
@@ -99,9 +122,14 @@ def test_the_gitlab_jobs_run(job: Any, tmp_path: Path) -> None:
     (play,), (gate,) = (bench_lines(content[name]["script"]) for name in ("base", "gate"))
     code, said = job(play, **settings)
     assert code == 0, said
-    shutil.make_archive(str(tmp_path / "base"), "zip", tmp_path, "base")  # as GitLab keeps the artefact
+    shutil.make_archive(
+        str(tmp_path / "base"), "zip", tmp_path, "base"
+    )  # as GitLab keeps the artefact
     shutil.rmtree(tmp_path / "base")
     code, said = job(gate, **settings)
     assert code == 3, said
     assert code in content["gate"]["allow_failure"]["exit_codes"]
-    assert ElementTree.parse(tmp_path / content["gate"]["artifacts"]["reports"]["junit"]).getroot().tag == "testsuite"
+    assert (
+        ElementTree.parse(tmp_path / content["gate"]["artifacts"]["reports"]["junit"]).getroot().tag
+        == "testsuite"
+    )

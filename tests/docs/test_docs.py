@@ -58,10 +58,14 @@ def prose(page: Path) -> str:
 @pages
 def test_what_the_page_shows_runs(page: Path, tmp_path: Path) -> None:
     for language, lines in blocks(page):
-        assert language in ("python", "toml", "console", "sh", "text", "json"), f"{page.name}: a block without a known language"
+        assert language in ("python", "toml", "console", "sh", "text", "json"), (
+            f"{page.name}: a block without a known language"
+        )
         if language in ("python", "toml"):
             named = re.fullmatch(r"# file: ([\w/.-]+)", lines[0])
-            assert named, f"{page.name}: a {language} block begins with `# file: NAME`, this one with {lines[0]!r}"
+            assert named, (
+                f"{page.name}: a {language} block begins with `# file: NAME`, this one with {lines[0]!r}"
+            )
             (tmp_path / named[1]).write_text("\n".join(lines[1:]) + "\n")
         elif language == "sh":
             assert lines[0].startswith("# not run by a test: "), (
@@ -72,13 +76,23 @@ def test_what_the_page_shows_runs(page: Path, tmp_path: Path) -> None:
 
 
 def play(lines: list[str], folder: Path) -> None:
-    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", "COLUMNS": "140"}
+    environment = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "COLUMNS": "140",
+    }
     printed: list[str] = []
     for line in lines:
         if line.startswith("$ "):
             command, _, expected = line[2:].partition("  # exit ")
             done = subprocess.run(
-                ["bash", "-c", command], cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300
+                ["bash", "-c", command],
+                cwd=folder,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=300,
             )
             assert done.returncode == int(expected or 0), f"$ {command}\n{done.stdout}{done.stderr}"
             output = f"$ {command}\n{done.stdout}{done.stderr}"
@@ -103,31 +117,50 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert file.exists(), f"{page.name} links to {target}"
         if anchor:
             headings = re.findall(r"^#+ (.+)$", file.read_text(), re.MULTILINE)
-            assert anchor in [re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings], f"{page.name}: {target}"
+            assert anchor in [
+                re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings
+            ], f"{page.name}: {target}"
 
 
 def test_every_page_is_linked() -> None:
-    linked = {(page.parent / target.partition("#")[0]).resolve() for page in ALL for target in re.findall(r"\]\(([^)\s]+)\)", prose(page))}
+    linked = {
+        (page.parent / target.partition("#")[0]).resolve()
+        for page in ALL
+        for target in re.findall(r"\]\(([^)\s]+)\)", prose(page))
+    }
     assert [page.name for page in ALL if page.name != "README.md" and page not in linked] == []
 
 
 @names
 def test_commands_exist_as_they_are_named(page: Path) -> None:
-    spans = [*re.findall(r"`([^`\n]+)`", prose(page)), *(line for _, lines in blocks(page) for line in lines)]
+    spans = [
+        *re.findall(r"`([^`\n]+)`", prose(page)),
+        *(line for _, lines in blocks(page) for line in lines),
+    ]
     for words in (span.removeprefix("$ ").split() for span in spans):
         if words[:1] == ["bench"] and len(words) > 1 and not words[1].startswith("-"):
             assert words[1] in COMMANDS, f"{page.name}: there is no command `bench {words[1]}`"
-            offered = {option for parameter in COMMANDS[words[1]].params for option in parameter.opts} | {"--help"}
-            asked = {word.partition("=")[0].rstrip(",.;") for word in words[2:] if word.startswith("--")}
-            assert asked <= offered, f"{page.name}: `bench {words[1]}` has no option {asked - offered}"
+            offered = {
+                option for parameter in COMMANDS[words[1]].params for option in parameter.opts
+            } | {"--help"}
+            asked = {
+                word.partition("=")[0].rstrip(",.;") for word in words[2:] if word.startswith("--")
+            }
+            assert asked <= offered, (
+                f"{page.name}: `bench {words[1]}` has no option {asked - offered}"
+            )
         if words[:1] == ["make"] and len(words) == 2 and shutil.which("make"):
-            done = subprocess.run(["make", "-n", words[1]], cwd=ROOT, capture_output=True, text=True)
+            done = subprocess.run(
+                ["make", "-n", words[1]], cwd=ROOT, capture_output=True, text=True
+            )
             assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="there is no make")
 def test_the_main_job_is_what_the_readme_says() -> None:
-    planned = subprocess.run(["make", "-n", "run"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    planned = subprocess.run(
+        ["make", "-n", "run"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
     command = re.search(r"bench run .+", planned)
     assert command is not None
     assert command[0] in (ROOT / "README.md").read_text()
@@ -137,7 +170,12 @@ def test_the_files_and_tests_that_are_named_exist() -> None:
     tests = "".join(file.read_text() for file in (ROOT / "tests").rglob("test_*.py"))
     for page in ALL:
         for span in re.findall(r"`([^`\n]+)`", prose(page)):
-            if re.fullmatch(r"(harness|adapters|suites|baselines|leaderboards|tests|docs)/[\w/.]*", span) and "NAME" not in span:
+            if (
+                re.fullmatch(
+                    r"(harness|adapters|suites|baselines|leaderboards|tests|docs)/[\w/.]*", span
+                )
+                and "NAME" not in span
+            ):
                 assert (ROOT / span).exists(), f"{page.name} names {span}"
             if re.fullmatch(r"test_\w+", span):
                 assert f"def {span}(" in tests, f"{page.name} names {span}"

@@ -16,21 +16,32 @@ ENDS = ("## Simulators' own", "## What they look like")
 
 def levels(rows: Sequence[Mapping[str, Any]]) -> str:
     """`sigma 0.1, 0.2`."""
-    columns = {name: ", ".join("none" if row[name] is None else str(row[name]) for row in rows) for name in rows[0]}
+    columns = {
+        name: ", ".join("none" if row[name] is None else str(row[name]) for row in rows)
+        for name in rows[0]
+    }
     return "; ".join(f"{name} {values}" for name, values in columns.items())
 
 
 def kinds() -> str:
     """Those between adapter and agent."""
-    rows = [f"| {kind.group} | `{kind.name}` | {kind.what} | {levels(kind.levels)} |" for kind in KINDS.values()]
-    return "\n".join(["| group | name | what it does | severities 1 to 5 |", "|---|---|---|---|", *rows])
+    rows = [
+        f"| {kind.group} | `{kind.name}` | {kind.what} | {levels(kind.levels)} |"
+        for kind in KINDS.values()
+    ]
+    return "\n".join(
+        ["| group | name | what it does | severities 1 to 5 |", "|---|---|---|---|", *rows]
+    )
 
 
 def natives() -> str:
     """Those of the simulators."""
     rows = ["| family | name | what it changes | severities from 1 |", "|---|---|---|---|"]
     for family, entry in adapters.ADAPTERS.items():
-        rows += [f"| {family} | `{native.name}` | {native.what} | {levels(native.levels)} |" for native in load(entry).natives()]
+        rows += [
+            f"| {family} | `{native.name}` | {native.what} | {levels(native.levels)} |"
+            for native in load(entry).natives()
+        ]
     return "\n".join(rows)
 
 

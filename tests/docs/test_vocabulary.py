@@ -38,7 +38,11 @@ class Rule(NamedTuple):
 def tables(heading: str) -> list[list[str]]:
     """The cells of the table under a heading, without its head."""
     text = PAGE.read_text().partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
-    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("|")]
+    rows = [
+        [cell.strip() for cell in line.split("|")[1:-1]]
+        for line in text.splitlines()
+        if line.startswith("|")
+    ]
     assert rows, f"{PAGE.name} has no table under {heading!r}"
     return rows[2:]
 
@@ -99,7 +103,9 @@ def fits(rule: Rule, spec: Any) -> str | None:
     if isinstance(spec, Box):
         if rule.dtype != "any" and spec.dtype not in rule.dtype.split(", "):
             return f"is {spec.dtype}, the page says {rule.dtype}"
-        if rule.shape != "any" and len(spec.shape) != rule.shape.count(",") + (not rule.shape.endswith(",)")):
+        if rule.shape != "any" and len(spec.shape) != rule.shape.count(",") + (
+            not rule.shape.endswith(",)")
+        ):
             return f"has the shape {spec.shape}, the page says {rule.shape}"
         if rule.shape.endswith(", 3)") and spec.shape[-1] != 3:
             return f"has the shape {spec.shape}, the page says {rule.shape}"
@@ -135,7 +141,9 @@ def test_every_action_is_in_the_vocabulary(family: str, number: int) -> None:
     kinds = {row[0].strip("`") for row in tables("Actions")}
     assert type(action).__name__ in kinds
     if isinstance(action, Box):
-        assert set(re.split(r", |; ", action.unit)) - {""} <= {row[0].strip("`") for row in tables("Units")}
+        assert set(re.split(r", |; ", action.unit)) - {""} <= {
+            row[0].strip("`") for row in tables("Units")
+        }
     said = isinstance(action, (UI, Discrete)) or action.meaning or family == "gym"
     assert said, f"{family}: say in the action's meaning what its elements are"
 

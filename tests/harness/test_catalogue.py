@@ -41,7 +41,11 @@ def test_agents_of_ours(name: str) -> None:
 
 def test_an_agent_of_the_users_own() -> None:
     spec = find_agent("toys:ChunkAgent", {"length": 2}, AGENTS)
-    assert (spec.name, spec.entry, spec.args) == ("toys:ChunkAgent", "toys:ChunkAgent", {"length": 2})
+    assert (spec.name, spec.entry, spec.args) == (
+        "toys:ChunkAgent",
+        "toys:ChunkAgent",
+        {"length": 2},
+    )
 
 
 @pytest.mark.parametrize(
@@ -62,7 +66,9 @@ def test_an_unknown_agent_is_refused(name: str, words: str) -> None:
 
 def test_suites_by_name() -> None:
     assert names("babyai") == ["babyai"]
-    assert names(" babyai , atari,babyai,") == ["babyai", "atari"], "each once, in the order asked for"
+    assert names(" babyai , atari,babyai,") == ["babyai", "atari"], (
+        "each once, in the order asked for"
+    )
     assert names("all") == [name for name in SUITES if find_suites(name, SUITES)[0].in_all]
     assert names("smoke,all") == ["smoke", *names("all")]
 
@@ -71,7 +77,11 @@ def test_a_gymnasium_id_is_a_suite() -> None:
     (suite,) = find_suites("gym:CartPole-v1", SUITES)
     assert (suite.name, suite.episodes, suite.in_all) == ("gym:CartPole-v1", 10, False)
     assert [task.id for task in suite.tasks] == ["gym/CartPole-v1@1"]
-    assert names("gym:CartPole-v1,gym:Acrobot-v1,smoke") == ["gym:CartPole-v1", "gym:Acrobot-v1", "smoke"]
+    assert names("gym:CartPole-v1,gym:Acrobot-v1,smoke") == [
+        "gym:CartPole-v1",
+        "gym:Acrobot-v1",
+        "smoke",
+    ]
 
 
 MODULE = """
@@ -85,7 +95,9 @@ ODD = ("one",)
 """
 
 
-@pytest.mark.parametrize("name", ["mine", "mine:SUITES", "mine:ONE", "package.inner", "package.inner:ONE"])
+@pytest.mark.parametrize(
+    "name", ["mine", "mine:SUITES", "mine:ONE", "package.inner", "package.inner:ONE"]
+)
 def test_a_module_of_the_users_own(here: Path, name: str) -> None:
     (here / "mine.py").write_text(MODULE)
     (here / "package").mkdir()
@@ -227,7 +239,9 @@ def test_a_toml_file_says_all_that_a_task_has(here: Path) -> None:
         ("episodes = 7", "episodes 7", "cannot be read"),
     ],
 )
-def test_a_toml_file_with_a_mistake_is_refused(here: Path, before: str, after: str, words: str) -> None:
+def test_a_toml_file_with_a_mistake_is_refused(
+    here: Path, before: str, after: str, words: str
+) -> None:
     assert before in TOML
     (here / "mine.toml").write_text(TOML.replace(before, after))
     with pytest.raises(UserError) as refused:
@@ -239,7 +253,11 @@ def test_a_toml_file_with_a_mistake_is_refused(here: Path, before: str, after: s
 def test_a_file_that_cannot_be_read_is_refused(here: Path) -> None:
     (here / "folder.toml").mkdir()
     (here / "bytes.toml").write_bytes(b"\xff\xfe\x00")
-    for name, words in (("folder.toml", "cannot be read"), ("bytes.toml", "cannot be read"), ("none.toml", "there is no file")):
+    for name, words in (
+        ("folder.toml", "cannot be read"),
+        ("bytes.toml", "cannot be read"),
+        ("none.toml", "there is no file"),
+    ):
         with pytest.raises(UserError, match=words):
             find_suites(name, SUITES)
 

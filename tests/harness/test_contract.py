@@ -104,8 +104,14 @@ def test_check_adapter_names_the_defect(form: type) -> None:
         ("solved_at_reset", "seed 0 is over or solved at reset"),
         ("leaky_state", "a kept adapter plays another episode"),
         ("nan_reward", "the reward is nan: return a finite float"),
-        ("bad_view", "the view state does not conform to its spec: expected dtype float32, got float64"),
-        ("missing", "cannot be checked on this machine: there is no chalk to draw the square; buy chalk"),
+        (
+            "bad_view",
+            "the view state does not conform to its spec: expected dtype float32, got float64",
+        ),
+        (
+            "missing",
+            "cannot be checked on this machine: there is no chalk to draw the square; buy chalk",
+        ),
     ],
 )
 def test_check_adapter_names_the_faults_on_order(fault: str, message: str) -> None:
@@ -121,11 +127,15 @@ def test_a_fault_keeps_its_cause() -> None:
 
 def test_success_of_a_task_without() -> None:
     with pytest.raises(ContractError, match="but the task has none"):
-        check_adapter(toys.toy_task(adapter="faulty:SuccessAlways", success=None), another_process=False)
+        check_adapter(
+            toys.toy_task(adapter="faulty:SuccessAlways", success=None), another_process=False
+        )
 
 
 def test_one_start_is_admitted_on_demand() -> None:
-    check_adapter(toys.toy_task(adapter="faulty:SameStart"), deterministic_starts=True, another_process=False)
+    check_adapter(
+        toys.toy_task(adapter="faulty:SameStart"), deterministic_starts=True, another_process=False
+    )
 
 
 def test_a_fixed_number_of_lanes_is_admitted_on_demand() -> None:
@@ -133,7 +143,9 @@ def test_a_fixed_number_of_lanes_is_admitted_on_demand() -> None:
 
 
 def test_views_that_are_not_named_are_not_read() -> None:
-    check_adapter(toys.toy_task(adapter="faulty:LazyViewOutside"), views=["state"], another_process=False)
+    check_adapter(
+        toys.toy_task(adapter="faulty:LazyViewOutside"), views=["state"], another_process=False
+    )
     with pytest.raises(ContractError, match=r"views: \['depth'\] are not on offer"):
         check_adapter(toys.toy_task(), views=["depth"])
 
@@ -145,7 +157,9 @@ def test_no_adapter_at_all() -> None:
 
 def test_others_need_the_same_affinity() -> None:
     with pytest.raises(ContractError, match="toys/glide@1 has another affinity"):
-        check_adapter(toys.toy_task(), others=[toys.toy_task("glide", action="box")], another_process=False)
+        check_adapter(
+            toys.toy_task(), others=[toys.toy_task("glide", action="box")], another_process=False
+        )
 
 
 @pytest.mark.parametrize(
@@ -210,7 +224,9 @@ def test_every_ask_has_its_own_luck() -> None:
     class Draws(toys.GoodAgent):
         def act(self, turns: list[Turn]) -> Any:
             for turn in turns:
-                drawn.setdefault((turn.episode.rpartition(" ")[2], turn.step), set()).add(int(turn.rng.integers(2**60)))
+                drawn.setdefault((turn.episode.rpartition(" ")[2], turn.step), set()).add(
+                    int(turn.rng.integers(2**60))
+                )
             return super().act(turns)
 
     check_agent(Draws, [toys.toy_task()])

@@ -19,9 +19,13 @@ class Gone(ToyAdapter):
 def verdicts(**tasks: str) -> dict[str, str]:
     table = {
         name: toy_task(name, adapter=adapter, **({"fault": fault} if fault else {}))
-        for name, (adapter, _, fault) in ((name, entry.partition(" ")) for name, entry in tasks.items())
+        for name, (adapter, _, fault) in (
+            (name, entry.partition(" ")) for name, entry in tasks.items()
+        )
     }
-    examined = deep.examine({name: task.adapter for name, task in table.items()}, tuple(table.values()))
+    examined = deep.examine(
+        {name: task.adapter for name, task in table.items()}, tuple(table.values())
+    )
     assert examined.well == all(row[2] == "yes" for row in examined.rows)
     for row in examined.rows:
         assert row[0] in str(examined)

@@ -25,7 +25,9 @@ def bad(**params: Any) -> list[Any]:
 def check(run: Run, status: str, words: str) -> None:
     """Only the struck case has this status; every other one is as it would be without."""
     wrong = [line for line in run.results if line["status"] != "finished"]
-    assert [(line["task"], line["seed"], line["status"]) for line in wrong] == [("toys/bad@1", BAD, status)]
+    assert [(line["task"], line["seed"], line["status"]) for line in wrong] == [
+        ("toys/bad@1", BAD, status)
+    ]
     assert words in wrong[0]["error"]
     assert wrong[0]["score"] is None
     assert wrong[0]["success"] is (False if status == "agent_error" else None)
@@ -36,16 +38,26 @@ def check(run: Run, status: str, words: str) -> None:
 
 
 @pytest.mark.parametrize("way", [HERE, WORKERS], ids=["here", "workers"])
-@pytest.mark.parametrize("fault", ["raise_on_step", "raise_on_reset", "memory_on_step", "nan_reward", "solved_at_reset"])
-def test_a_broken_simulator_is_tried_three_times(play_toys: Play, ray_here: None, fault: str, way: dict[str, int]) -> None:
+@pytest.mark.parametrize(
+    "fault", ["raise_on_step", "raise_on_reset", "memory_on_step", "nan_reward", "solved_at_reset"]
+)
+def test_a_broken_simulator_is_tried_three_times(
+    play_toys: Play, ray_here: None, fault: str, way: dict[str, int]
+) -> None:
     run = play_toys(tasks=bad(fault=fault), **way)
-    words = {"nan_reward": "nan", "solved_at_reset": "already solved", "memory_on_step": "MemoryError"}.get(fault, "the simulator broke")
+    words = {
+        "nan_reward": "nan",
+        "solved_at_reset": "already solved",
+        "memory_on_step": "MemoryError",
+    }.get(fault, "the simulator broke")
     check(run, "error", words)
     assert len([text for text in run.notes.said if "attempt" in text]) == 2
 
 
 @pytest.mark.parametrize("way", [HERE, WORKERS], ids=["here", "workers"])
-def test_a_fault_that_passes_leaves_no_mark(play_toys: Play, ray_here: None, way: dict[str, int], tmp_path: Any) -> None:
+def test_a_fault_that_passes_leaves_no_mark(
+    play_toys: Play, ray_here: None, way: dict[str, int], tmp_path: Any
+) -> None:
     clean = play_toys(tasks=[toys.toy_task(), toys.toy_task("bad")], out="clean")
     run = play_toys(tasks=bad(fault="raise_on_step", fault_once=str(tmp_path / "once")), **way)
     assert (tmp_path / "once").exists()
@@ -62,7 +74,9 @@ def test_a_segfault_costs_one_case(play_toys: Play, ray_here: None) -> None:
     check(play_toys(tasks=bad(fault="segfault"), **WORKERS), "error", "the worker died")
 
 
-def test_a_worker_that_is_killed_costs_nothing(play_toys: Play, ray_here: None, tmp_path: Any) -> None:
+def test_a_worker_that_is_killed_costs_nothing(
+    play_toys: Play, ray_here: None, tmp_path: Any
+) -> None:
     run = play_toys(tasks=bad(fault="segfault", fault_once=str(tmp_path / "once")), **WORKERS)
     assert (tmp_path / "once").exists()
     assert all(line["status"] == "finished" and line["success"] for line in run.results)
@@ -70,13 +84,19 @@ def test_a_worker_that_is_killed_costs_nothing(play_toys: Play, ray_here: None, 
 
 @pytest.mark.parametrize("way", [HERE, WORKERS], ids=["here", "workers"])
 @pytest.mark.parametrize("fault", ["hang", "hang_on_reset"])
-def test_a_simulator_that_hangs_is_an_error(play_toys: Play, ray_here: None, fault: str, way: dict[str, int]) -> None:
+def test_a_simulator_that_hangs_is_an_error(
+    play_toys: Play, ray_here: None, fault: str, way: dict[str, int]
+) -> None:
     check(play_toys(tasks=bad(fault=fault), **way), "error", "did not return")
 
 
 @pytest.mark.parametrize("way", [HERE, WORKERS], ids=["here", "workers"])
-def test_an_agent_that_raises_fails_its_own_case(play_toys: Play, ray_here: None, way: dict[str, int]) -> None:
-    check(play_toys("RaiseOn", tasks=bad(marker="raise"), **way), "agent_error", "cannot read 'raise'")
+def test_an_agent_that_raises_fails_its_own_case(
+    play_toys: Play, ray_here: None, way: dict[str, int]
+) -> None:
+    check(
+        play_toys("RaiseOn", tasks=bad(marker="raise"), **way), "agent_error", "cannot read 'raise'"
+    )
 
 
 @pytest.mark.parametrize("at_end", [False, True])
@@ -86,25 +106,37 @@ def test_an_agent_that_exits_fails_its_own_case(play_toys: Play, at_end: bool) -
 
 
 @pytest.mark.parametrize("way", [HERE, WORKERS], ids=["here", "workers"])
-def test_an_agent_that_sleeps_fails_its_own_case(play_toys: Play, ray_here: None, way: dict[str, int]) -> None:
-    check(play_toys("SleepOn", tasks=bad(marker="sleep"), agent_timeout=1.0, **way), "agent_error", "no answer within 1 s")
+def test_an_agent_that_sleeps_fails_its_own_case(
+    play_toys: Play, ray_here: None, way: dict[str, int]
+) -> None:
+    check(
+        play_toys("SleepOn", tasks=bad(marker="sleep"), agent_timeout=1.0, **way),
+        "agent_error",
+        "no answer within 1 s",
+    )
 
 
 @pytest.mark.parametrize("action", ["discrete", "box"])
 def test_an_agent_that_answers_nonsense_fails_its_own_case(play_toys: Play, action: str) -> None:
-    run = play_toys("NaNAgent", tasks=bad(marker="nonsense", action=action), args={"marker": "nonsense"}, **HERE)
+    run = play_toys(
+        "NaNAgent", tasks=bad(marker="nonsense", action=action), args={"marker": "nonsense"}, **HERE
+    )
     check(run, "agent_error", "NaN" if action == "box" else "does not exist")
 
 
 @pytest.mark.parametrize("marker", ["raise", "sleep"])
-def test_a_served_agent_that_fails_fails_its_own_case(play_toys: Play, ray_here: None, marker: str) -> None:
+def test_a_served_agent_that_fails_fails_its_own_case(
+    play_toys: Play, ray_here: None, marker: str
+) -> None:
     agent = {"raise": "ServedRaiseOn", "sleep": "ServedSleepOn"}[marker]
     run = play_toys(agent, tasks=bad(marker=marker), workers=2, agent_timeout=1.0)
     check(run, "agent_error", "cannot read" if marker == "raise" else "no answer")
 
 
 def test_a_simulator_that_never_works_does_not_burn_the_night(play_toys: Play) -> None:
-    run = play_toys(tasks=[toys.toy_task(), toys.toy_task("bad", fault="raise_on_step")], episodes=20, lanes=3)
+    run = play_toys(
+        tasks=[toys.toy_task(), toys.toy_task("bad", fault="raise_on_step")], episodes=20, lanes=3
+    )
     errors = [line for line in run.results if line["status"] == "error"]
     assert len(errors) == 20
     assert sum("not tried" in line["error"] for line in errors) > 10

@@ -32,10 +32,16 @@ def task(name: str = "t", **fields: Any) -> Task:
     return Task(id=f"toys/{name}@1", domain="games", adapter="toys:ToyAdapter", **fields)
 
 
-def outcomes(name: str, both: int, lost: int, won: int, neither: int = 0, **fields: Any) -> TaskPairs:
+def outcomes(
+    name: str, both: int, lost: int, won: int, neither: int = 0, **fields: Any
+) -> TaskPairs:
     """A task with so many pairs of each kind, seeds from 0."""
     kinds = [(1.0, 1.0)] * both + [(1.0, 0.0)] * lost + [(0.0, 1.0)] * won + [(0.0, 0.0)] * neither
-    return TaskPairs(task(name, **fields), "toys", tuple(Pair(seed, (), *pair) for seed, pair in enumerate(kinds)))
+    return TaskPairs(
+        task(name, **fields),
+        "toys",
+        tuple(Pair(seed, (), *pair) for seed, pair in enumerate(kinds)),
+    )
 
 
 @pytest.fixture
@@ -43,9 +49,13 @@ def base(play_toys: Play) -> Side:
     return read_side(play_toys("ExpertAgent", TASKS, 30, out="base").path)
 
 
-def gate(base: Side, agent: str, out: Path, workers: int = 0, lanes: int | None = None, **options: Any) -> Gated:
+def gate(
+    base: Side, agent: str, out: Path, workers: int = 0, lanes: int | None = None, **options: Any
+) -> Gated:
     spec = AgentSpec(agent, f"toys:{agent}", {})
-    return Gate(spec, base, GateOptions(**options)).play(out, RunOptions(workers=workers, lanes=lanes), Notes())[1]
+    return Gate(spec, base, GateOptions(**options)).play(
+        out, RunOptions(workers=workers, lanes=lanes), Notes()
+    )[1]
 
 
 def test_what_a_line_comes_to() -> None:
@@ -86,10 +96,13 @@ def test_a_lost_task_is_not_hidden_by_the_pool() -> None:
 
 
 def test_correction_is_for_the_number_of_tasks() -> None:
-    tasks = [outcomes(name, 20, lost, 0) for name, lost in (("first", 9), ("second", 8), ("third", 6))] + [
-        outcomes(str(k), 29, 0, 0) for k in range(5)
-    ]
-    verdicts = {name: [row.verdict for row in compare_pairs(tasks, 0.3, 0.05, name).tasks[:3]] for name in ("holm", "bh", "none")}
+    tasks = [
+        outcomes(name, 20, lost, 0) for name, lost in (("first", 9), ("second", 8), ("third", 6))
+    ] + [outcomes(str(k), 29, 0, 0) for k in range(5)]
+    verdicts = {
+        name: [row.verdict for row in compare_pairs(tasks, 0.3, 0.05, name).tasks[:3]]
+        for name in ("holm", "bh", "none")
+    }
     # p is 0.004, 0.008 and 0.031; Holm asks for 0.05 / 8 and 0.05 / 7, Benjamini and Hochberg for k * 0.05 / 8
     assert [verdict == "worse" for verdict in verdicts["holm"]] == [True, False, False]
     assert [verdict == "worse" for verdict in verdicts["bh"]] == [True, True, False]
@@ -108,14 +121,22 @@ def test_the_number_of_further_pairs_decides() -> None:
 
 
 def test_tasks_with_raw_scores_are_judged_by_sign_and_in_no_mean() -> None:
-    raw = TaskPairs(task("raw", success=None), "toys", tuple(Pair(seed, (), 500.0 + seed, 3.0) for seed in range(20)))
+    raw = TaskPairs(
+        task("raw", success=None),
+        "toys",
+        tuple(Pair(seed, (), 500.0 + seed, 3.0) for seed in range(20)),
+    )
     found = compare_pairs([raw, outcomes("fine", 200, 0, 0)], 0.05, 0.05)
     assert found.overall is not None
     assert (found.overall.tasks, found.verdict, found.worse) == (1, "regress", ("toys/raw@1",))
 
 
 def test_perturbed_twins_are_one_unit() -> None:
-    pairs = tuple(Pair(seed, arm, 1.0, float(seed % 4 > 0)) for seed in range(20) for arm in ((), ("noise:3",)))
+    pairs = tuple(
+        Pair(seed, arm, 1.0, float(seed % 4 > 0))
+        for seed in range(20)
+        for arm in ((), ("noise:3",))
+    )
     each = TaskPairs(task(), "toys", pairs)
     assert len(each.differences()) == 20
     found = compare_pairs([each], 0.05, 0.05)
@@ -133,7 +154,9 @@ def test_perturbed_twins_are_one_unit() -> None:
     ],
     ids=str,
 )
-def test_another_protocol_is_refused_by_name(play_toys: Play, base: Side, change: dict[str, Any], words: str) -> None:
+def test_another_protocol_is_refused_by_name(
+    play_toys: Play, base: Side, change: dict[str, Any], words: str
+) -> None:
     other = read_side(play_toys("GoodAgent", [toys.toy_task("a", **change)], 2, out="other").path)
     with pytest.raises(UserError, match="different protocols") as refused:
         pair_up(base, other)
@@ -149,40 +172,64 @@ def test_another_version_of_a_simulator_is_named() -> None:
 
 def test_a_seed_alone_pairs_nothing(play_toys: Play, base: Side) -> None:
     with pytest.raises(UserError, match="share no task"):
-        pair_up(base, read_side(play_toys("GoodAgent", [toys.toy_task("other")], 2, out="tasks").path))
+        pair_up(
+            base, read_side(play_toys("GoodAgent", [toys.toy_task("other")], 2, out="tasks").path)
+        )
     with pytest.raises(UserError, match="--seed 0"):
         pair_up(base, read_side(play_toys("GoodAgent", TASKS, 2, seed=1, out="seeds").path))
 
 
 def test_the_same_agent_passes_and_a_worse_one_regresses(base: Side, tmp_path: Path) -> None:
     same = gate(base, "ExpertAgent", tmp_path / "same", margin=0.08)
-    assert (same.comparison.verdict, same.cases, same.saved, same.comparison.exit_code) == ("pass", 90, 0, 0)
+    assert (same.comparison.verdict, same.cases, same.saved, same.comparison.exit_code) == (
+        "pass",
+        90,
+        0,
+        0,
+    )
     worse = gate(base, "RandomAgent", tmp_path / "worse")
-    assert (worse.comparison.verdict, worse.comparison.exit_code, len(worse.comparison.flips) > 20) == ("regress", 1, True)
+    assert (
+        worse.comparison.verdict,
+        worse.comparison.exit_code,
+        len(worse.comparison.flips) > 20,
+    ) == ("regress", 1, True)
 
 
 @pytest.mark.parametrize("way", [{}, {"lanes": 7}, {"workers": 2, "lanes": 3}], ids=str)
-def test_a_sequential_gate_decides_the_same_however_it_is_played(base: Side, tmp_path: Path, ray_here: None, way: dict[str, Any]) -> None:
+def test_a_sequential_gate_decides_the_same_however_it_is_played(
+    base: Side, tmp_path: Path, ray_here: None, way: dict[str, Any]
+) -> None:
     first = gate(base, "RandomAgent", tmp_path / "first", sequential=True)
     assert first.comparison.verdict == "regress"
     assert 0 < first.rounds < 15
     assert first.saved > 30
     assert first.cases == 3 * first.rounds
     other = gate(base, "RandomAgent", tmp_path / "other", sequential=True, **way)
-    assert (other.comparison, other.rounds, other.cases) == (first.comparison, first.rounds, first.cases)
+    assert (other.comparison, other.rounds, other.cases) == (
+        first.comparison,
+        first.rounds,
+        first.cases,
+    )
     stopped = json.loads((tmp_path / "other" / "run.json").read_text())["stopped"]
     assert stopped == {task.id: first.rounds for task in TASKS}
 
 
-def test_a_cut_gate_goes_on_to_the_same_end_and_plays_nothing_twice(base: Side, tmp_path: Path) -> None:
+def test_a_cut_gate_goes_on_to_the_same_end_and_plays_nothing_twice(
+    base: Side, tmp_path: Path
+) -> None:
     whole = gate(base, "ExpertAgent", tmp_path / "run", sequential=True, margin=0.1)
     assert (whole.comparison.verdict, whole.rounds < 30) == ("pass", True)
     file = tmp_path / "run" / "episodes.jsonl"
     lines = file.read_bytes().splitlines(keepends=True)
     file.write_bytes(b"".join(lines[:10]))
-    assert gate(base, "ExpertAgent", tmp_path / "run", sequential=True, margin=0.1).comparison == whole.comparison
+    assert (
+        gate(base, "ExpertAgent", tmp_path / "run", sequential=True, margin=0.1).comparison
+        == whole.comparison
+    )
     after = file.read_bytes()
-    assert sorted(json.loads(line)["case"] for line in after.splitlines()) == sorted(json.loads(line)["case"] for line in lines)
+    assert sorted(json.loads(line)["case"] for line in after.splitlines()) == sorted(
+        json.loads(line)["case"] for line in lines
+    )
     gate(base, "ExpertAgent", tmp_path / "run", sequential=True, margin=0.1)
     assert file.read_bytes() == after
     with pytest.raises(UserError, match=r"margin 0\.2"):
@@ -204,25 +251,38 @@ def test_only_some_tasks(base: Side, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("sequential", [False, True])
-def test_a_missing_case_leaves_no_verdict_and_is_played_again(play_toys: Play, tmp_path: Path, sequential: bool) -> None:
+def test_a_missing_case_leaves_no_verdict_and_is_played_again(
+    play_toys: Play, tmp_path: Path, sequential: bool
+) -> None:
     fixed = tmp_path / "mended"
-    tasks = [toys.toy_task("a"), toys.toy_task("bad", fault="raise_on_step", fault_seeds=[3], fault_until=str(fixed))]
+    tasks = [
+        toys.toy_task("a"),
+        toys.toy_task("bad", fault="raise_on_step", fault_seeds=[3], fault_until=str(fixed)),
+    ]
     fixed.touch()
     base = read_side(play_toys("ExpertAgent", tasks, 40, out="base").path)
     fixed.unlink()
     found = gate(base, "ExpertAgent", tmp_path / "run", sequential=sequential, margin=0.1)
-    assert (found.comparison.verdict, found.comparison.exit_code, found.comparison.missing > 0) == ("none", 4, True)
+    assert (found.comparison.verdict, found.comparison.exit_code, found.comparison.missing > 0) == (
+        "none",
+        4,
+        True,
+    )
     fixed.touch()
     again = gate(base, "ExpertAgent", tmp_path / "run", sequential=sequential, margin=0.1)
     assert (again.comparison.verdict, again.comparison.missing) == ("pass", 0)
 
 
 @pytest.mark.parametrize("sequential", [False, True])
-def test_a_perturbation_that_does_not_apply_to_the_new_agent_is_named(tmp_path: Path, sequential: bool) -> None:
+def test_a_perturbation_that_does_not_apply_to_the_new_agent_is_named(
+    tmp_path: Path, sequential: bool
+) -> None:
     suite = Suite("toys", "toys", (toys.toy_task("a"), toys.toy_task("b")), 4)
     spec = AgentSpec("image", "toys:ImageAgent", {})
     arms = choose("history:1,action_random:1", ())
-    plan = make_plan([(suite, task) for task in suite.tasks], spec, episodes=None, seed=0, perturb=arms)
+    plan = make_plan(
+        [(suite, task) for task in suite.tasks], spec, episodes=None, seed=0, perturb=arms
+    )
     play(spec, ["toys"], plan, tmp_path / "base", RunOptions(), Notes())
     base = read_side(tmp_path / "base")
     for _ in range(2):  # the same command again says the same
@@ -276,13 +336,22 @@ def test_episodes_are_added_until_the_interval_is_narrow(tmp_path: Path) -> None
     spec, plan = plan_of("RandomAgent", [toys.toy_task("a"), toys.toy_task("far", size=30)], 400)
 
     def go(out: str, **options: Any) -> Path:
-        summary = play(spec, ["toys"], plan, tmp_path / out, RunOptions(**options), Notes(), WidthRounds(plan, 0.3))
+        summary = play(
+            spec,
+            ["toys"],
+            plan,
+            tmp_path / out,
+            RunOptions(**options),
+            Notes(),
+            WidthRounds(plan, 0.3),
+        )
         assert summary.missing == 0
         return summary.path
 
     one, other = load(go("one")), load(go("other", lanes=9))
     assert other.tasks == tuple(
-        dataclasses.replace(row, simulator_s=o.simulator_s, agent_s=o.agent_s) for row, o in zip(one.tasks, other.tasks)
+        dataclasses.replace(row, simulator_s=o.simulator_s, agent_s=o.agent_s)
+        for row, o in zip(one.tasks, other.tasks)
     )
     near, far = one.tasks
     assert 10 < far.n < near.n < 400, "a rate near 0 needs fewer"
@@ -297,15 +366,23 @@ def test_episodes_are_added_until_the_interval_is_narrow(tmp_path: Path) -> None
 
 def test_the_cap_ends_what_stays_wide(tmp_path: Path) -> None:
     spec, plan = plan_of("RandomAgent", [toys.toy_task("a")], 12)
-    summary = play(spec, ["toys"], plan, tmp_path / "run", RunOptions(), Notes(), WidthRounds(plan, 0.1))
+    summary = play(
+        spec, ["toys"], plan, tmp_path / "run", RunOptions(), Notes(), WidthRounds(plan, 0.1)
+    )
     assert (summary.planned, summary.missing) == (12, 0)
     assert "stopped" not in json.loads((tmp_path / "run" / "run.json").read_text())
 
 
-def test_a_task_that_turns_out_not_to_run_leaves_no_verdict(play_toys: Play, tmp_path: Path) -> None:
+def test_a_task_that_turns_out_not_to_run_leaves_no_verdict(
+    play_toys: Play, tmp_path: Path
+) -> None:
     """The agent reads a view that one of the tasks does not have: found out at its first reset, not before."""
     base = read_side(play_toys("ExpertAgent", TASKS, 3, out="base").path)
     spec = AgentSpec("ReadsSmell", "toys:ReadsSmell", {})
     summary, found = Gate(spec, base, GateOptions()).play(tmp_path / "run", RunOptions(), Notes())
     assert len(summary.not_run) == 3
-    assert (found.comparison.verdict, found.comparison.missing, found.comparison.exit_code) == ("none", 9, 4)
+    assert (found.comparison.verdict, found.comparison.missing, found.comparison.exit_code) == (
+        "none",
+        9,
+        4,
+    )

@@ -89,7 +89,11 @@ def impostor(folder: Path, script: str, turns: str = "1") -> str:
 
 
 def children() -> list[psutil.Process]:
-    return [child for child in psutil.Process().children(recursive=True) if any("child.py" in word for word in child.cmdline())]
+    return [
+        child
+        for child in psutil.Process().children(recursive=True)
+        if any("child.py" in word for word in child.cmdline())
+    ]
 
 
 def descriptors() -> int:
@@ -101,7 +105,9 @@ def descriptors() -> int:
 
 
 @pytest.mark.parametrize("agent", ["toysuite:Looker", "baselines.simple:Oracle"])
-def test_the_same_results_as_in_this_process(play_toys: Callable[..., Run], apart: Callable[..., None], agent: str) -> None:
+def test_the_same_results_as_in_this_process(
+    play_toys: Callable[..., Run], apart: Callable[..., None], agent: str
+) -> None:
     """Digests and protocols included; Looker's actions hang on all that it sees."""
     level = next(task for task in babyai.SUITES[0].tasks if task.name == "babyai/GoToRedBall")
     tasks = [toys.TASKS[1], toys.TASKS[2], dataclasses.replace(level, max_steps=20)]
@@ -115,7 +121,9 @@ def test_the_same_results_as_in_this_process(play_toys: Callable[..., Run], apar
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("ray_here")
-def test_the_same_results_in_workers(play_toys: Callable[..., Run], apart: Callable[..., None]) -> None:
+def test_the_same_results_in_workers(
+    play_toys: Callable[..., Run], apart: Callable[..., None]
+) -> None:
     here = play_toys("ImageAgent", out="here")
     apart(sys.executable)
     there = play_toys("ImageAgent", out="there", workers=1, lanes=2)
@@ -141,7 +149,9 @@ def test_views_are_fetched_when_they_are_read(apart: Callable[..., None]) -> Non
     try:
         seen: TimeStep = adapter.reset(Case(toy_task(), 0))
         seen = adapter.step(1)
-        assert [request[0] for request in asked] == ["reset", "step"], "one message a step, its state included"
+        assert [request[0] for request in asked] == ["reset", "step"], (
+            "one message a step, its state included"
+        )
         assert isinstance(seen.observation["state"], np.ndarray)
         image = seen.observation["image"]()
         assert asked[-1] == ("view", 0, "image")
@@ -200,10 +210,14 @@ def test_one_that_does_not_do_its_part(tmp_path: Path, how: str) -> None:
 
 
 @pytest.mark.parametrize("how", OTHERS)
-def test_its_fault_costs_an_attempt(tmp_path: Path, play_toys: Callable[..., Run], apart: Callable[..., None], how: str) -> None:
+def test_its_fault_costs_an_attempt(
+    tmp_path: Path, play_toys: Callable[..., Run], apart: Callable[..., None], how: str
+) -> None:
     task = toy_task()
     undisturbed = play_toys("GoodAgent", [task], 3, out="here")
-    apart(impostor(tmp_path, OTHERS[how], "2"))  # the first start is the question whether the task can run here
+    apart(
+        impostor(tmp_path, OTHERS[how], "2")
+    )  # the first start is the question whether the task can run here
     disturbed = play_toys("GoodAgent", [task], 3, out="there")
     assert disturbed.results == undisturbed.results
     assert int((tmp_path / "starts").read_text()) == 3
@@ -224,15 +238,25 @@ def test_its_fault_costs_an_attempt(tmp_path: Path, play_toys: Callable[..., Run
     ],
 )
 def test_a_simulator_that_fails_there(
-    tmp_path: Path, play_toys: Callable[..., Run], apart: Callable[..., None], fault: str, words: str, adapter: str
+    tmp_path: Path,
+    play_toys: Callable[..., Run],
+    apart: Callable[..., None],
+    fault: str,
+    words: str,
+    adapter: str,
 ) -> None:
     """Even a segfault, and even with --workers 0."""
     apart(sys.executable)
     good = toy_task(adapter=adapter)
     bad = toy_task("bad", adapter=adapter, fault=fault, fault_seeds=[1])
-    once = toy_task("once", adapter=adapter, fault=fault, fault_seeds=[1], fault_once=str(tmp_path / "struck"))
+    once = toy_task(
+        "once", adapter=adapter, fault=fault, fault_seeds=[1], fault_once=str(tmp_path / "struck")
+    )
     run = play_toys("GoodAgent", [good, bad, once], 2)
-    ends = {(line["task"].partition("@")[0], line["seed"]): (line["status"], line["error"]) for line in run.results}
+    ends = {
+        (line["task"].partition("@")[0], line["seed"]): (line["status"], line["error"])
+        for line in run.results
+    }
     status, error = ends.pop(("toys/bad", 1))
     assert status == "error"
     assert words in error
@@ -258,7 +282,10 @@ def test_killed_in_mid_episode(apart: Callable[..., None]) -> None:
 
 
 def test_what_it_prints_does_not_reach_the_table(
-    tmp_path: Path, play_toys: Callable[..., Run], capfd: pytest.CaptureFixture[str], apart: Callable[..., None]
+    tmp_path: Path,
+    play_toys: Callable[..., Run],
+    capfd: pytest.CaptureFixture[str],
+    apart: Callable[..., None],
 ) -> None:
     noise = "import os, sys; print('noise ' * 50000, flush=True); os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
     here = play_toys("GoodAgent", [toy_task()], 2, out="here")
@@ -275,18 +302,37 @@ def test_it_ends_with_a_killed_worker(tmp_path: Path, fault: str) -> None:
         f'name = "slow"\nepisodes = 2\n[[task]]\nid = "toys/slow@1"\ndomain = "navigation"\nadapter = "{TOY}"\nmax_steps = 400\n'
         f'params = {{ slow_s = 0.02, fault = "{fault}", fault_seeds = [1] }}\n'
     )
-    words = ("run", "--agent", "uniform", "--suite", suite, "--workers", 0, "--out", "run", "--interpreter", f"{TOY}={sys.executable}")
+    words = (
+        "run",
+        "--agent",
+        "uniform",
+        "--suite",
+        suite,
+        "--workers",
+        0,
+        "--out",
+        "run",
+        "--interpreter",
+        f"{TOY}={sys.executable}",
+    )
     with bench_process(*words, cwd=tmp_path) as process:
         if fault:
             wait_for_lines(tmp_path / "run", 1, process)
             time.sleep(0.3)
         found: list[psutil.Process] = []
         until = time.monotonic() + 60
-        while not (found and (tmp_path / "run" / "episodes.jsonl").exists()) and time.monotonic() < until:
+        while (
+            not (found and (tmp_path / "run" / "episodes.jsonl").exists())
+            and time.monotonic() < until
+        ):
             with contextlib.suppress(
                 psutil.NoSuchProcess
             ):  # a child that looks up versions ends while we look; ZombieProcess is one of these
-                found = [child for child in psutil.Process(process.pid).children() if "child.py" in " ".join(child.cmdline())]
+                found = [
+                    child
+                    for child in psutil.Process(process.pid).children()
+                    if "child.py" in " ".join(child.cmdline())
+                ]
             time.sleep(0.05)
         assert found
         process.kill()
@@ -301,9 +347,15 @@ def test_which_interpreter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv(VARIABLE, raising=False)
     assert interpreter_of("adapters.minigrid:MiniGridAdapter") is None
-    (tmp_path / "bench.toml").write_text('[other]\na = 1\n[interpreters]\nmaniskill = "venv/bin/python"\n"toys:ToyAdapter" = "/b"\n')
-    assert interpreter_of("adapters.maniskill:ManiSkillAdapter") == str(tmp_path / "venv/bin/python")
-    assert interpreter_of("adapters.maniskill:ManiSkillBatchedAdapter") == str(tmp_path / "venv/bin/python"), "of the same module"
+    (tmp_path / "bench.toml").write_text(
+        '[other]\na = 1\n[interpreters]\nmaniskill = "venv/bin/python"\n"toys:ToyAdapter" = "/b"\n'
+    )
+    assert interpreter_of("adapters.maniskill:ManiSkillAdapter") == str(
+        tmp_path / "venv/bin/python"
+    )
+    assert interpreter_of("adapters.maniskill:ManiSkillBatchedAdapter") == str(
+        tmp_path / "venv/bin/python"
+    ), "of the same module"
     assert interpreter_of("toys:BatchedToy") == "/b"
     assert interpreter_of("adapters.atari:AtariAdapter") is None
     (tmp_path / "mine").write_text("#!/bin/sh\n")
@@ -315,7 +367,9 @@ def test_which_interpreter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert json.loads(carried()[VARIABLE])["toys:ToyAdapter"] == "/b"
 
 
-def test_wrong_names_and_paths(tmp_path: Path, bench_here: Callable[..., Said], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wrong_names_and_paths(
+    tmp_path: Path, bench_here: Callable[..., Said], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv(VARIABLE, "")
     monkeypatch.delenv(VARIABLE)
     run = ("run", "--agent", "uniform", "--suite", "procgen", "--episodes", 1, "--workers", 0)
@@ -342,7 +396,9 @@ def test_wrong_names_and_paths(tmp_path: Path, bench_here: Callable[..., Said], 
     assert "gone/python cannot be started: No such file" in " ".join(said.out.split())
 
 
-def test_a_python_without_numpy_is_told_what_it_lacks(tmp_path: Path, apart: Callable[..., None]) -> None:
+def test_a_python_without_numpy_is_told_what_it_lacks(
+    tmp_path: Path, apart: Callable[..., None]
+) -> None:
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path)], check=True)
     python = str(tmp_path / "bin" / "python")
     apart(python)
@@ -361,4 +417,6 @@ def test_its_versions_are_the_protocols(bare: str, apart: Callable[..., None]) -
     assert "-" not in there.items[0].packages.values()
     apart(bare, "minigrid")
     _, elsewhere = plan_of("GoodAgent", [task], 1)
-    assert [row.reason for row in elsewhere.not_run] == [f"the package minigrid is not installed in {bare}"]
+    assert [row.reason for row in elsewhere.not_run] == [
+        f"the package minigrid is not installed in {bare}"
+    ]

@@ -49,9 +49,17 @@ def family(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     with zipfile.ZipFile(wheels / "toy_simulator-2.5-py3-none-any.whl", "w") as wheel:
         info = "toy_simulator-2.5.dist-info"
         wheel.writestr("toy_simulator.pth", str(libraries))
-        wheel.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: toy-simulator\nVersion: 2.5\n")
-        wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-        wheel.writestr(f"{info}/RECORD", f"toy_simulator.pth,,\n{info}/METADATA,,\n{info}/WHEEL,,\n{info}/RECORD,,\n")
+        wheel.writestr(
+            f"{info}/METADATA", "Metadata-Version: 2.1\nName: toy-simulator\nVersion: 2.5\n"
+        )
+        wheel.writestr(
+            f"{info}/WHEEL",
+            "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        )
+        wheel.writestr(
+            f"{info}/RECORD",
+            f"toy_simulator.pth,,\n{info}/METADATA,,\n{info}/WHEEL,,\n{info}/RECORD,,\n",
+        )
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(wheels))
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -65,7 +73,9 @@ def family(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.mark.slow
-def test_from_nothing(family: None, monkeypatch: pytest.MonkeyPatch, bench_here: Callable[..., Said], tmp_path: Path) -> None:
+def test_from_nothing(
+    family: None, monkeypatch: pytest.MonkeyPatch, bench_here: Callable[..., Said], tmp_path: Path
+) -> None:
     monkeypatch.chdir(tmp_path / "here")
     monkeypatch.setattr(build, "NEEDED", ())  # numpy and msgpack come with the wheel
     run = ("run", "--agent", "uniform", "--suite", "boxed.toml", "--workers", 0)
@@ -81,7 +91,10 @@ def test_from_nothing(family: None, monkeypatch: pytest.MonkeyPatch, bench_here:
     assert said.out.startswith("boxed: toy-simulator 2.5 in Python ")
     python = ".bench/interpreters/boxed/bin/python"
     assert f"{python} -m pip install toy-simulator==2.5" in said.err
-    assert Path("bench.toml").read_text() == f"# mine\n[interpreters]\nboxed = \"{python}\"\natari = '/a'\n\n[later]\nx = 1\n"
+    assert (
+        Path("bench.toml").read_text()
+        == f"# mine\n[interpreters]\nboxed = \"{python}\"\natari = '/a'\n\n[later]\nx = 1\n"
+    )
     Path("bench.toml").write_text(f'[interpreters]\nboxed = "{python}"\n')
     assert issubclass(load_adapter("boxed:Boxed"), Hosted)
     row = next(line for line in bench_here("doctor").out.splitlines() if line.startswith("boxed"))
@@ -92,8 +105,13 @@ def test_from_nothing(family: None, monkeypatch: pytest.MonkeyPatch, bench_here:
     assert "toy-simulator 2.5" in said.out, "its version stands in the report"
 
 
-def test_what_cannot_be_built(tmp_path: Path, bench_here: Callable[..., Said], monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, words in (("procgem", "did you mean procgen?"), ("habitat", "nothing that pip could install. Do this: conda")):
+def test_what_cannot_be_built(
+    tmp_path: Path, bench_here: Callable[..., Said], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, words in (
+        ("procgem", "did you mean procgen?"),
+        ("habitat", "nothing that pip could install. Do this: conda"),
+    ):
         said = bench_here("doctor", "--fix", name)
         assert (said.code, said.out) == (2, "")
         assert words in said.err
@@ -109,7 +127,10 @@ def test_a_package_that_no_registry_has(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setattr(build, "load", lambda entry: Boxed)
-    with pytest.raises(UserError, match=r"installing toy-simulator==2\.5, numpy, msgpack failed: .*No matching distribution"):
+    with pytest.raises(
+        UserError,
+        match=r"installing toy-simulator==2\.5, numpy, msgpack failed: .*No matching distribution",
+    ):
         build.fix("x", {"x": "x:Kind"}, lambda text: None)
     assert not Path("bench.toml").exists()
 
@@ -120,10 +141,15 @@ def test_a_package_that_no_registry_has(tmp_path: Path, monkeypatch: pytest.Monk
         (None, '[interpreters]\na = "/p"\n'),
         ("[x]\ny = 1\n", '[x]\ny = 1\n\n[interpreters]\na = "/p"\n'),
         ('[interpreters]\n"a" = "/old" # mine\nb = "/b"\n', '[interpreters]\na = "/p"\nb = "/b"\n'),
-        ('[interpreters]\nab = "/b"\n[z]\na = 1\n', '[interpreters]\na = "/p"\nab = "/b"\n[z]\na = 1\n'),
+        (
+            '[interpreters]\nab = "/b"\n[z]\na = 1\n',
+            '[interpreters]\na = "/p"\nab = "/b"\n[z]\na = 1\n',
+        ),
     ],
 )
-def test_the_line_in_bench_toml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str | None, after: str) -> None:
+def test_the_line_in_bench_toml(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str | None, after: str
+) -> None:
     file = tmp_path / "bench.toml"
     if before is not None:
         file.write_text(before)

@@ -37,7 +37,13 @@ def wires(ends: tuple[socket.socket, socket.socket, int]) -> tuple[Wire, Wire]:
 def test_everything_passes_unchanged(wires: tuple[Wire, Wire]) -> None:
     child, worker = wires
     task = toy_task(size=4, normaliser=Normaliser(0.0, 1.0))
-    brief = Brief({"state": Box((2,), low=(0.0, -math.inf), high=1.0)}, Discrete(2, ("a", "b")), "body", "toy", None)
+    brief = Brief(
+        {"state": Box((2,), low=(0.0, -math.inf), high=1.0)},
+        Discrete(2, ("a", "b")),
+        "body",
+        "toy",
+        None,
+    )
     element = Element(1, 0, "p", "text", "", "", ("a", "b"), 0.0, 1.0, 2.0, 3.0)
     for value in (
         None, True, 3, -1.5, math.inf, "words \ud800", b"\x00\xff", [1, [2]], (1, ("a",)), {"a": (1.0,), 3: None}, LAZY,
@@ -67,7 +73,14 @@ def test_large_arrays_do_not_pass_the_socket(wires: tuple[Wire, Wire]) -> None:
 
 def test_what_is_none_of_ours_does_not_pass(wires: tuple[Wire, Wire]) -> None:
     child, _ = wires
-    for value in (object(), np.array([object()]), np.zeros(2, "datetime64[s]"), 1 << 70, {1, 2}, lambda: 0):
+    for value in (
+        object(),
+        np.array([object()]),
+        np.zeros(2, "datetime64[s]"),
+        1 << 70,
+        {1, 2},
+        lambda: 0,
+    ):
         with pytest.raises((TypeError, OverflowError)):
             child.send(value)
 
@@ -90,7 +103,9 @@ def ext(code: int, value: Any) -> bytes:
         ext(3, 7),
     ],
 )
-def test_garbage_is_said_to_be_garbage(ends: tuple[socket.socket, socket.socket, int], body: bytes) -> None:
+def test_garbage_is_said_to_be_garbage(
+    ends: tuple[socket.socket, socket.socket, int], body: bytes
+) -> None:
     ends[0].sendall(struct.pack("<I", len(body)) + body)
     with pytest.raises(Garbage):
         Wire(ends[1], Memory(ends[2]), writes=False).receive()

@@ -20,7 +20,14 @@ GOAL, GLIDE = toys.toy_task(max_steps=15), toys.toy_task("glide", action="box", 
 
 def proof(agent: str, *tasks: Task, sample: int | None = 8, workers: int = 0, **args: Any) -> Proof:
     suite = Suite("toys", "toys", tasks, 4)
-    return prove(AgentSpec(agent, agent, args), [(suite, task) for task in tasks], sample=sample, workers=workers, seed=0, progress=Notes())
+    return prove(
+        AgentSpec(agent, agent, args),
+        [(suite, task) for task in tasks],
+        sample=sample,
+        workers=workers,
+        seed=0,
+        progress=Notes(),
+    )
 
 
 def test_who_keeps_the_contract_passes() -> None:
@@ -39,7 +46,12 @@ def test_in_workers_too(ray_here: None) -> None:
 
 BUGS = {
     "batch statistics": ("batching:Network", {"disease": "batchnorm"}, GLIDE, "beside other turns"),
-    "batch statistics, choices": ("batching:Network", {"disease": "batchnorm"}, GOAL, "beside other turns"),
+    "batch statistics, choices": (
+        "batching:Network",
+        {"disease": "batchnorm"},
+        GOAL,
+        "beside other turns",
+    ),
     "other randomness": ("batching:Network", {"disease": "noise"}, GLIDE, "unchanged"),
     "alone": ("batching:Network", {"disease": "switch"}, GLIDE, "of another size"),
     "alone, choices": ("toys:BatchDependent", {}, GOAL, "of another size"),

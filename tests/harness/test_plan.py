@@ -15,10 +15,22 @@ from hypothesis import strategies as st
 from harness.catalogue import select_tasks
 from harness.core import Missing, Normaliser, Perturbation, Reference, Suite, Task, UserError
 from harness.identity import AgentSpec
-from harness.plan import SEED_STRIDE, NotRun, Plan, PlanItem, package_versions, protocol_hash, task_from_json, task_to_json
+from harness.plan import (
+    SEED_STRIDE,
+    NotRun,
+    Plan,
+    PlanItem,
+    package_versions,
+    protocol_hash,
+    task_from_json,
+    task_to_json,
+)
 from harness.runner import make_plan
 
-ARMS = ((Perturbation("noise", 1, {"sigma": 0.1}),), (Perturbation("noise", 1), Perturbation("delay", 2)))
+ARMS = (
+    (Perturbation("noise", 1, {"sigma": 0.1}),),
+    (Perturbation("noise", 1), Perturbation("delay", 2)),
+)
 RICH = toys.toy_task(
     "rich",
     size=6,
@@ -36,14 +48,21 @@ RICH = toys.toy_task(
 
 def item(task: Task, episodes: int = 4, **changes: Any) -> PlanItem:
     packages = {"numpy": "1.26"}
-    return dataclasses.replace(PlanItem("toys", task, episodes, protocol_hash(task, packages), packages, "key"), **changes)
+    return dataclasses.replace(
+        PlanItem("toys", task, episodes, protocol_hash(task, packages), packages, "key"), **changes
+    )
 
 
 def changed(field: str, value: Any) -> PlanItem:
     return item(dataclasses.replace(RICH, **{field: value}))
 
 
-PLAN = Plan((item(RICH), item(toys.toy_task())), 3, ARMS, (NotRun("toys/x@1", "games", "toys", "no chalk", "buy chalk"),))
+PLAN = Plan(
+    (item(RICH), item(toys.toy_task())),
+    3,
+    ARMS,
+    (NotRun("toys/x@1", "games", "toys", "no chalk", "buy chalk"),),
+)
 
 
 @settings(max_examples=200, deadline=None)
@@ -54,15 +73,22 @@ PLAN = Plan((item(RICH), item(toys.toy_task())), 3, ARMS, (NotRun("toys/x@1", "g
     first=st.sampled_from([0, 10**9]),
     data=st.data(),
 )
-def test_a_case_is_found_again(counts: list[int], seed: int, arms: int, first: int, data: st.DataObject) -> None:
-    items = tuple(item(toys.toy_task(f"t{number}", first_seed=first), count) for number, count in enumerate(counts))
+def test_a_case_is_found_again(
+    counts: list[int], seed: int, arms: int, first: int, data: st.DataObject
+) -> None:
+    items = tuple(
+        item(toys.toy_task(f"t{number}", first_seed=first), count)
+        for number, count in enumerate(counts)
+    )
     plan = Plan(items, seed, ARMS[:arms])
     assert plan.total == sum(counts) * (arms + 1)
     index = data.draw(st.integers(0, len(counts) - 1))
     number = data.draw(st.integers(0, counts[index] * (arms + 1) - 1))
     case = plan.case(index, number)
     assert case.seed == first + seed * SEED_STRIDE + number % counts[index]
-    assert plan.locate(case.task.id, case.seed, [str(perturbation) for perturbation in case.perturbations]) == (index, number)
+    assert plan.locate(
+        case.task.id, case.seed, [str(perturbation) for perturbation in case.perturbations]
+    ) == (index, number)
 
 
 def test_what_is_not_planned_has_no_place() -> None:
@@ -152,7 +178,10 @@ def test_what_only_goes_with_a_result_is_not_in_the_hash(field: str, value: Any)
 
 def test_the_parameters_of_a_perturbation_are_in_the_hash() -> None:
     weak, strong = ((Perturbation("noise", 1, {"sigma": sigma}),) for sigma in (0.1, 0.9))
-    assert dataclasses.replace(PLAN, perturbations=(weak,)).hash != dataclasses.replace(PLAN, perturbations=(strong,)).hash
+    assert (
+        dataclasses.replace(PLAN, perturbations=(weak,)).hash
+        != dataclasses.replace(PLAN, perturbations=(strong,)).hash
+    )
 
 
 def test_the_normaliser_is_in_the_hash() -> None:
@@ -163,7 +192,11 @@ def test_the_normaliser_is_in_the_hash() -> None:
 def test_the_protocol_hash_is_of_the_content_and_the_packages() -> None:
     hashes = {
         protocol_hash(task, packages)
-        for task in (RICH, dataclasses.replace(RICH, id="toys/rich@2"), dataclasses.replace(RICH, first_seed=8))
+        for task in (
+            RICH,
+            dataclasses.replace(RICH, id="toys/rich@2"),
+            dataclasses.replace(RICH, first_seed=8),
+        )
         for packages in ({}, {"numpy": "1"}, {"numpy": "2"}, {"scipy": "1"})
     }
     assert len(hashes) == 12
@@ -171,7 +204,10 @@ def test_the_protocol_hash_is_of_the_content_and_the_packages() -> None:
 
 
 def test_versions() -> None:
-    assert package_versions(["numpy", "no-such-package"]) == {"numpy": __import__("numpy").__version__, "no-such-package": "-"}
+    assert package_versions(["numpy", "no-such-package"]) == {
+        "numpy": __import__("numpy").__version__,
+        "no-such-package": "-",
+    }
 
 
 # make_plan and select_tasks
@@ -192,7 +228,10 @@ def test_a_plan_of_suites() -> None:
     ]
     assert plan.seed == 2
     assert plan.items[0].affinity == "toys:ToyAdapter toys 8 discrete"
-    assert {each.episodes for each in make_plan(select_tasks([SUITE], None), SPEC, episodes=2, seed=0).items} == {2}
+    assert {
+        each.episodes
+        for each in make_plan(select_tasks([SUITE], None), SPEC, episodes=2, seed=0).items
+    } == {2}
 
 
 @pytest.mark.parametrize(
@@ -209,12 +248,17 @@ def test_a_plan_of_suites() -> None:
     ],
 )
 def test_tasks_by_pattern(pattern: str, names: list[str]) -> None:
-    assert [task.name for _, task in select_tasks([SUITE, OTHER], pattern)] == [f"toys/{name}" for name in names]
+    assert [task.name for _, task in select_tasks([SUITE, OTHER], pattern)] == [
+        f"toys/{name}" for name in names
+    ]
 
 
 @pytest.mark.parametrize("pattern", ["", ",", "goal@1", "tag:main2", "oal", "toys"])
 def test_patterns_that_match_nothing_are_refused(pattern: str) -> None:
-    with pytest.raises(UserError, match=r"no task matches; (there are 5: toys/|did you mean ).*The tags are .*tag:Main"):
+    with pytest.raises(
+        UserError,
+        match=r"no task matches; (there are 5: toys/|did you mean ).*The tags are .*tag:Main",
+    ):
         select_tasks([SUITE, OTHER], pattern)
 
 
@@ -227,7 +271,9 @@ def test_rows_that_cannot_run() -> None:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize(("episodes", "seed"), [(0, 0), (-1, 0), (1_000_001, 0), (1, -1), (1, 1001)])
+@pytest.mark.parametrize(
+    ("episodes", "seed"), [(0, 0), (-1, 0), (1_000_001, 0), (1, -1), (1, 1001)]
+)
 def test_numbers_out_of_range_are_refused(episodes: int, seed: int) -> None:
     with pytest.raises(UserError, match="must lie between"):
         make_plan(select_tasks([SUITE], None), SPEC, episodes=episodes, seed=seed)

@@ -34,8 +34,12 @@ TASKS = (
 KNOWN = {task.id: task for task in TASKS}
 
 
-def check(path: Path, sample: int | None = None, known: Mapping[str, Task] = KNOWN, **options: Any) -> replay.Verified:
-    return replay.verify(path, sample=sample, options=RunOptions(**options), progress=Notes(), known=known.get)
+def check(
+    path: Path, sample: int | None = None, known: Mapping[str, Task] = KNOWN, **options: Any
+) -> replay.Verified:
+    return replay.verify(
+        path, sample=sample, options=RunOptions(**options), progress=Notes(), known=known.get
+    )
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +59,9 @@ class Tampered:
         self.path = path
         self.rng = np.random.default_rng(seed)
         self.run = json.loads((path / "run.json").read_text())
-        self.lines = [json.loads(line) for line in (path / "episodes.jsonl").read_text().splitlines()]
+        self.lines = [
+            json.loads(line) for line in (path / "episodes.jsonl").read_text().splitlines()
+        ]
         (self.part,) = (path / "traces").iterdir()
         with self.part.open("rb") as file:
             self.traces = list(msgpack.Unpacker(file))
@@ -69,7 +75,9 @@ class Tampered:
 
     def save(self) -> None:
         (self.path / "run.json").write_text(json.dumps(self.run))
-        (self.path / "episodes.jsonl").write_text("".join(json.dumps(line) + "\n" for line in self.lines))
+        (self.path / "episodes.jsonl").write_text(
+            "".join(json.dumps(line) + "\n" for line in self.lines)
+        )
         self.part.write_bytes(b"".join(map(msgpack.packb, self.traces)))
 
 
@@ -97,7 +105,14 @@ def made_up_success(run: Tampered) -> None:
 def hidden_failure(run: Tampered) -> None:
     """A failure that becomes a fault of the agent's, cut short, with a trace to fit."""
     line = run.pick(rated)
-    line |= {"status": "agent_error", "ended": "agent_error", "success": False, "score": None, "normalised": None, "error": "it broke"}
+    line |= {
+        "status": "agent_error",
+        "ended": "agent_error",
+        "success": False,
+        "score": None,
+        "normalised": None,
+        "error": "it broke",
+    }
 
 
 def swapped_seeds(run: Tampered) -> None:
@@ -111,7 +126,10 @@ def swapped_results(run: Tampered) -> None:
     one = run.pick()
     other = run.pick(lambda line: line["task"] == one["task"] and line["digest"] != one["digest"])
     names = one.keys() - {"case", "task", "seed", "perturbations"}
-    for left, right, both in ((one, other, names), (run.trace(one), run.trace(other), ("actions", "digest"))):
+    for left, right, both in (
+        (one, other, names),
+        (run.trace(one), run.trace(other), ("actions", "digest")),
+    ):
         for name in both:
             left[name], right[name] = right[name], left[name]
 
@@ -134,7 +152,13 @@ def another_action(run: Tampered) -> None:
     def other(actions: np.ndarray) -> np.ndarray:
         changed = actions.copy()
         changed[int(run.rng.integers(len(changed)))] = 0 if changed.dtype.kind != "f" else 0.25
-        return changed if (changed != actions).any() else (actions + 1) % 5 if changed.dtype.kind != "f" else -actions
+        return (
+            changed
+            if (changed != actions).any()
+            else (actions + 1) % 5
+            if changed.dtype.kind != "f"
+            else -actions
+        )
 
     _edit(run.trace(run.pick()), other)
 
@@ -166,15 +190,31 @@ def easier_rules(run: Tampered) -> None:
     items = []
     for item in plan.items:
         if item.task.id == line["task"]:
-            task = Task(**{**{name: getattr(item.task, name) for name in Task.__dataclass_fields__}, "max_steps": 1000})
-            item = PlanItem(item.suite, task, item.episodes, protocol_hash(task, item.packages), item.packages, item.affinity)
+            task = Task(
+                **{
+                    **{name: getattr(item.task, name) for name in Task.__dataclass_fields__},
+                    "max_steps": 1000,
+                }
+            )
+            item = PlanItem(
+                item.suite,
+                task,
+                item.episodes,
+                protocol_hash(task, item.packages),
+                item.packages,
+                item.affinity,
+            )
         items.append(item)
     changed = Plan(tuple(items), plan.seed)
     run.run["plan"] = changed.to_json()
     for each in run.lines:
         place = changed.locate(each["task"], each["seed"], ())
         assert place is not None
-        old, each["case"], each["protocol"] = each["case"], changed.case(*place).id, changed.items[place[0]].protocol
+        old, each["case"], each["protocol"] = (
+            each["case"],
+            changed.case(*place).id,
+            changed.items[place[0]].protocol,
+        )
         next(trace for trace in run.traces if trace["case"] == old)["case"] = each["case"]
 
 
@@ -206,7 +246,9 @@ def fewer_planned(run: Tampered) -> None:
 
 def _edit(trace: dict[str, Any], edit: Callable[[np.ndarray], np.ndarray]) -> None:
     given = trace["actions"]
-    array = edit(np.frombuffer(zlib.decompress(given["data"]), given["dtype"]).reshape(given["shape"]))
+    array = edit(
+        np.frombuffer(zlib.decompress(given["data"]), given["dtype"]).reshape(given["shape"])
+    )
     trace["actions"] = encode_actions(array.tolist() if given["plain"] else list(array))
 
 
@@ -242,7 +284,9 @@ def test_an_honest_run_passes(honest: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
-def test_whatever_was_done_is_named(honest: Path, tmp_path: Path, kind: Callable[[Tampered], None]) -> None:
+def test_whatever_was_done_is_named(
+    honest: Path, tmp_path: Path, kind: Callable[[Tampered], None]
+) -> None:
     for seed in range(SEEDS):
         run = Tampered(honest, tmp_path / str(seed), seed)
         kind(run)
@@ -251,8 +295,14 @@ def test_whatever_was_done_is_named(honest: Path, tmp_path: Path, kind: Callable
         assert any(what.startswith(KINDS[kind]) for what in named), (seed, named)
 
 
-@pytest.mark.parametrize("options", [{"lanes": 3}, pytest.param({"workers": 2, "lanes": 2}, marks=pytest.mark.slow)], ids=str)
-def test_it_does_not_matter_how_it_is_replayed(honest: Path, ray_here: None, options: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "options",
+    [{"lanes": 3}, pytest.param({"workers": 2, "lanes": 2}, marks=pytest.mark.slow)],
+    ids=str,
+)
+def test_it_does_not_matter_how_it_is_replayed(
+    honest: Path, ray_here: None, options: dict[str, Any]
+) -> None:
     assert check(honest, **options).passed
 
 
@@ -290,7 +340,10 @@ def test_a_sample_hangs_on_the_files_alone(honest: Path, tmp_path: Path) -> None
 
 
 def test_an_agents_errors_are_replayed_up_to_there(play_toys: Callable[..., Run]) -> None:
-    tasks = [toys.toy_task("late", marker="7 7", action="box"), toys.toy_task("nan", marker="raise", marker_seeds=[1, 2])]
+    tasks = [
+        toys.toy_task("late", marker="7 7", action="box"),
+        toys.toy_task("nan", marker="raise", marker_seeds=[1, 2]),
+    ]
     run = play_toys("RaiseOn", tasks, 4)
     assert {line["status"] for line in run.results} == {"finished", "agent_error"}
     found = check(run.path, known={})
@@ -302,7 +355,9 @@ def test_errors_of_the_simulator_have_nothing_to_replay(play_toys: Callable[...,
     found = check(run.path, known={})
     assert found.passed
     assert found.replayed == 2
-    assert found.notes == ["1 cases ended in an error that was not the agent's: there is nothing to play again"]
+    assert found.notes == [
+        "1 cases ended in an error that was not the agent's: there is nothing to play again"
+    ]
 
 
 def test_nothing_to_play_is_not_verified(play_toys: Callable[..., Run]) -> None:
@@ -332,16 +387,23 @@ class Inexact(toys.ToyAdapter):
         return super().state() + bytes([self.made % 256])
 
 
-def test_a_tolerance_only_where_it_is_declared(play_toys: Callable[..., Run], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_tolerance_only_where_it_is_declared(
+    play_toys: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = play_toys("GoodAgent", [toys.toy_task("loose", adapter=f"{__name__}:Inexact")], 3)
     found = check(run.path, known={})
     assert found.passed, found.differences
     assert found.notes == ["within a tolerance, without digests: its solver stops by the clock"]
     monkeypatch.setattr(Inexact, "inexact", "")
-    assert {difference.what for difference in check(run.path, known={}).differences} == {"digest", "the trace's digest"}
+    assert {difference.what for difference in check(run.path, known={}).differences} == {
+        "digest",
+        "the trace's digest",
+    }
 
 
-def test_the_images_are_compared_but_do_not_count(play_toys: Callable[..., Run], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_images_are_compared_but_do_not_count(
+    play_toys: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = play_toys("ImageAgent", [toys.toy_task()], 3)
     assert all(len(trace.pixels) == 16 for trace in read_traces(run.path))
     assert check(run.path).notes == []
@@ -349,12 +411,17 @@ def test_the_images_are_compared_but_do_not_count(play_toys: Callable[..., Run],
     monkeypatch.setattr(toys.ToyAdapter, "draw", lambda *args: draw(*args) // 2)
     found = check(run.path)
     assert found.passed
-    assert found.notes == ["the first images of 3 of 3 episodes are drawn otherwise here: another machine or driver"]
+    assert found.notes == [
+        "the first images of 3 of 3 episodes are drawn otherwise here: another machine or driver"
+    ]
 
 
 def test_perturbed_episodes_are_replayed_as_they_were_executed(tmp_path: Path) -> None:
     spec, plan = plan_of("GoodAgent", [toys.toy_task(), toys.toy_task("glide", action="box")], 4)
-    arms = ((Perturbation("action_random", 4, {"share": 0.5}),), (Perturbation("action_random", 1, {"share": 0.05}),))
+    arms = (
+        (Perturbation("action_random", 4, {"share": 0.5}),),
+        (Perturbation("action_random", 1, {"share": 0.05}),),
+    )
     plan = Plan(plan.items, plan.seed, arms)
     play(spec, ["toys"], plan, tmp_path / "run", RunOptions(), Notes())
     found = check(tmp_path / "run", known={})
@@ -363,7 +430,12 @@ def test_perturbed_episodes_are_replayed_as_they_were_executed(tmp_path: Path) -
 
 
 def test_the_command_line(bench_here: Callable[..., Said]) -> None:
-    assert bench_here("run", "--agent", "uniform", "--suite", "toysuite:QUICK", "--workers", 0, "--out", "run").code == 0
+    assert (
+        bench_here(
+            "run", "--agent", "uniform", "--suite", "toysuite:QUICK", "--workers", 0, "--out", "run"
+        ).code
+        == 0
+    )
     said = bench_here("verify", "run", "--sample", "all")
     assert (said.code, said.out) == (0, "")
     assert "all as recorded" in said.err

@@ -30,7 +30,9 @@ WAYS = [
 
 @pytest.mark.parametrize("way", WAYS, ids=str)
 @pytest.mark.parametrize("agent", ["GoodAgent", "RandomAgent", "ChunkAgent", "ImageAgent"])
-def test_the_same_results_however_it_is_played(play_toys: Play, ray_here: None, agent: str, way: dict[str, Any]) -> None:
+def test_the_same_results_however_it_is_played(
+    play_toys: Play, ray_here: None, agent: str, way: dict[str, Any]
+) -> None:
     undisturbed = play_toys(agent, out="undisturbed")
     assert len(undisturbed.results) == 5 * 4
     assert play_toys(agent, out="other", **way).results == undisturbed.results
@@ -54,7 +56,9 @@ def test_results_and_traces_say_what_happened(play_toys: Play) -> None:
 def test_agents_of_other_luck_make_other_runs(play_toys: Play) -> None:
     first = play_toys("RandomAgent", out="a").results
     assert first != play_toys("RandomAgent", out="b", seed=1).results
-    assert {line["seed"] for line in first}.isdisjoint(line["seed"] for line in results_of(play_toys("RandomAgent", out="c", seed=1).path))
+    assert {line["seed"] for line in first}.isdisjoint(
+        line["seed"] for line in results_of(play_toys("RandomAgent", out="c", seed=1).path)
+    )
 
 
 def test_the_same_command_again_plays_nothing(play_toys: Play) -> None:
@@ -71,7 +75,9 @@ def test_a_cut_run_goes_on_to_the_same_end(play_toys: Play, keep: int) -> None:
     cut = play_toys(out="cut")
     file = cut.path / "episodes.jsonl"
     lines = file.read_bytes().splitlines(keepends=True)
-    file.write_bytes(b"".join(lines[:keep]) + lines[keep][: len(lines[keep]) // 2])  # a torn last line
+    file.write_bytes(
+        b"".join(lines[:keep]) + lines[keep][: len(lines[keep]) // 2]
+    )  # a torn last line
     assert play_toys(out="cut").results == whole.results
     assert len(file.read_bytes().splitlines()) == len(lines)
 
@@ -84,11 +90,16 @@ def test_a_cut_run_goes_on_to_the_same_end(play_toys: Play, keep: int) -> None:
         ({"tasks": toys.TASKS}, "2 tasks dropped"),
         ({"agent": "RandomAgent"}, "RandomAgent"),
         ({"args": {"length": 2}}, "length"),
-        ({"tasks": [toys.toy_task(max_steps=39), *toys.SUITE_TASKS[1:]]}, "another protocol for toys/goal@1"),
+        (
+            {"tasks": [toys.toy_task(max_steps=39), *toys.SUITE_TASKS[1:]]},
+            "another protocol for toys/goal@1",
+        ),
     ],
     ids=["seed", "episodes", "tasks", "agent", "arguments", "rule"],
 )
-def test_another_run_on_an_old_directory_is_refused(play_toys: Play, change: dict[str, Any], words: str) -> None:
+def test_another_run_on_an_old_directory_is_refused(
+    play_toys: Play, change: dict[str, Any], words: str
+) -> None:
     before = play_toys("ChunkAgent")
     lines = (before.path / "episodes.jsonl").read_bytes()
     with pytest.raises(UserError, match="never blended") as refused:
@@ -97,7 +108,9 @@ def test_another_run_on_an_old_directory_is_refused(play_toys: Play, change: dic
     assert (before.path / "episodes.jsonl").read_bytes() == lines
 
 
-def test_a_changed_source_is_another_agent(play_toys: Play, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_changed_source_is_another_agent(
+    play_toys: Play, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     source = tmp_path / "mine_changes.py"
     source.write_text((ROOT / "tests" / "toys.py").read_text())
     monkeypatch.syspath_prepend(str(tmp_path))

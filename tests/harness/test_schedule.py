@@ -30,27 +30,43 @@ def make_plan(episodes: Sequence[int], affinities: Sequence[str], arms: int = 1)
 
 
 def cases_of(plan: Plan) -> set[tuple[int, int]]:
-    return {(item, number) for item, entry in enumerate(plan.items) for number in range(entry.episodes * len(plan.arms))}
+    return {
+        (item, number)
+        for item, entry in enumerate(plan.items)
+        for number in range(entry.episodes * len(plan.arms))
+    }
 
 
 plans = st.lists(st.tuples(st.integers(1, 6), st.sampled_from("abc")), min_size=1, max_size=5)
 
 
 @settings(max_examples=100, deadline=None)
-@given(shape=plans, arms=st.integers(1, 2), shuffle=st.none() | st.integers(0, 9), luck=st.randoms(use_true_random=False))
+@given(
+    shape=plans,
+    arms=st.integers(1, 2),
+    shuffle=st.none() | st.integers(0, 9),
+    luck=st.randoms(use_true_random=False),
+)
 def test_each_case_is_handed_out_once_whatever_happens(
     shape: list[tuple[int, str]], arms: int, shuffle: int | None, luck: random.Random
 ) -> None:
     plan = make_plan(*zip(*shape), arms=arms)
     done = {case for case in cases_of(plan) if luck.random() < 0.3}
     queue = Queue(plan, lambda item, number: (item, number) in done, shuffle)
-    waiting, out, over, dropped = cases_of(plan) - done, set[Ticket](), set[tuple[int, int]](), set[int]()
+    waiting, out, over, dropped = (
+        cases_of(plan) - done,
+        set[Ticket](),
+        set[tuple[int, int]](),
+        set[int](),
+    )
     attempts = dict.fromkeys(waiting, 1)
     for _ in range(300):
         if luck.random() < 0.5 or not out:
             ticket = queue.take(luck.sample("abcd", luck.randrange(4)))
             if ticket is None:
-                assert {case for case in waiting if case[0] not in dropped} == set(), "there was still a case to hand out"
+                assert {case for case in waiting if case[0] not in dropped} == set(), (
+                    "there was still a case to hand out"
+                )
                 if not out:
                     break
                 continue
@@ -60,10 +76,14 @@ def test_each_case_is_handed_out_once_whatever_happens(
             waiting.remove(ticket[:2])
             out.add(ticket)
         elif luck.random() < 0.05 and len(dropped) < len(plan.items):
-            item = luck.choice([number for number in range(len(plan.items)) if number not in dropped])
+            item = luck.choice(
+                [number for number in range(len(plan.items)) if number not in dropped]
+            )
             dropped.add(item)
             rest = {case for case in waiting if case[0] == item}
-            assert sorted(ticket[:2] for ticket in queue.drop(item)) == sorted(rest), "what had not been handed out, each once"
+            assert sorted(ticket[:2] for ticket in queue.drop(item)) == sorted(rest), (
+                "what had not been handed out, each once"
+            )
         else:
             ticket = luck.choice(sorted(out))
             out.remove(ticket)
@@ -92,7 +112,9 @@ def test_workers_begin_with_different_environments() -> None:
     plan = make_plan([9, 9, 9], ["a", "b", "c"])
     queue = Queue(plan, lambda item, number: False)
     tickets = [queue.take([]) for _ in range(6)]
-    assert [ticket.item for ticket in tickets if ticket] == [0, 1, 2, 0, 1, 2], "the key that the fewest play"
+    assert [ticket.item for ticket in tickets if ticket] == [0, 1, 2, 0, 1, 2], (
+        "the key that the fewest play"
+    )
     queue.settle(Ticket(1, 0))
     assert queue.take(["d"]) == Ticket(1, 2)
 
@@ -164,26 +186,36 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> type[NeverWorks]:
 
 
 @pytest.mark.parametrize("episodes", [1, 4])
-def test_a_case_is_tried_three_times(play_toys: Callable[..., Run], counted: type[NeverWorks], episodes: int) -> None:
+def test_a_case_is_tried_three_times(
+    play_toys: Callable[..., Run], counted: type[NeverWorks], episodes: int
+) -> None:
     run = play_toys(tasks=[toys.toy_task("bad", adapter="toys:NeverWorks")], episodes=episodes)
     assert [line["status"] for line in run.results] == ["error"] * episodes
     assert counted.resets == 3 * episodes
 
 
-def test_a_simulator_that_never_works_is_given_up_soon(play_toys: Callable[..., Run], counted: type[NeverWorks]) -> None:
+def test_a_simulator_that_never_works_is_given_up_soon(
+    play_toys: Callable[..., Run], counted: type[NeverWorks]
+) -> None:
     """Where each attempt hangs for two minutes, 200 cases would take 13 hours."""
     run = play_toys(tasks=[toys.toy_task("bad", adapter="toys:NeverWorks")], episodes=200)
     assert [line["status"] for line in run.results] == ["error"] * 200
     assert counted.resets < 30
 
 
-def test_a_person_is_not_told_of_every_case(play_toys: Callable[..., Run], counted: type[NeverWorks]) -> None:
-    notes: Notes = play_toys(tasks=[toys.toy_task("bad", adapter="toys:NeverWorks")], episodes=50).notes
+def test_a_person_is_not_told_of_every_case(
+    play_toys: Callable[..., Run], counted: type[NeverWorks]
+) -> None:
+    notes: Notes = play_toys(
+        tasks=[toys.toy_task("bad", adapter="toys:NeverWorks")], episodes=50
+    ).notes
     assert 5 <= len(notes.said) <= 8
     assert any("attempts failed and no case was scored" in text for text in notes.said)
 
 
-def test_nothing_is_lost_when_a_task_is_given_up(play_toys: Callable[..., Run], counted: type[NeverWorks], tmp_path: Path) -> None:
+def test_nothing_is_lost_when_a_task_is_given_up(
+    play_toys: Callable[..., Run], counted: type[NeverWorks], tmp_path: Path
+) -> None:
     tasks: list[Any] = [toys.toy_task("bad", adapter="toys:NeverWorks"), toys.toy_task("good")]
     run = play_toys(tasks=tasks, episodes=20, lanes=4)
     assert [line["status"] for line in run.results] == ["error"] * 20 + ["finished"] * 20

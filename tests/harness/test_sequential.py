@@ -18,7 +18,11 @@ def test_a_rates_bounds_are_where_robbins_inequality_turns():
     found = anytime_rate(7, 20, 0.05, prior=1.0)
     for p in (found.low, found.high):
         assert 21 * math.comb(20, 7) * p**7 * (1 - p) ** 13 == pytest.approx(0.05, rel=1e-6)
-    assert (anytime_rate(0, 9).low, anytime_rate(9, 9).high, anytime_rate(0, 0).high) == (0.0, 1.0, 1.0)
+    assert (anytime_rate(0, 9).low, anytime_rate(9, 9).high, anytime_rate(0, 0).high) == (
+        0.0,
+        1.0,
+        1.0,
+    )
     assert anytime_rate(0, 50).high < anytime_rate(0, 50, prior=1.0).high
     with pytest.raises(ValueError, match="successes"):
         anytime_rate(3, 2)
@@ -26,7 +30,13 @@ def test_a_rates_bounds_are_where_robbins_inequality_turns():
 
 def test_a_stake_grows_by_its_bets():
     values = np.array([[1.0], [0.25]])
-    by_hand = np.mean([[1 + c * (1 / 0.5 - 1), (1 + c * (1 / 0.5 - 1)) * (1 + c * (0.25 / 0.5 - 1))] for c in FRACTIONS], axis=0)
+    by_hand = np.mean(
+        [
+            [1 + c * (1 / 0.5 - 1), (1 + c * (1 / 0.5 - 1)) * (1 + c * (0.25 / 0.5 - 1))]
+            for c in FRACTIONS
+        ],
+        axis=0,
+    )
     assert np.exp(log_stake(values, 0.5)) == pytest.approx(by_hand)
 
 
@@ -35,7 +45,9 @@ def test_a_fair_bet_earns_nothing():
     rates, expected = (0.3, 0.7), np.zeros(2)
     for outcome in np.ndindex(2, 2, 2, 2):
         rounds = np.array(outcome, dtype=float).reshape(2, 2)
-        chance = np.prod([rate if won else 1 - rate for row in rounds for won, rate in zip(row, rates)])
+        chance = np.prod(
+            [rate if won else 1 - rate for row in rounds for won, rate in zip(row, rates)]
+        )
         expected += chance * np.exp(log_stake(rounds, 0.5))
     assert (expected <= 1).all()
     assert expected[0] > 0.9
@@ -110,7 +122,10 @@ def test_the_simulations_play_by_the_gates_rules(loss):
             TaskPairs(
                 Task(id=f"toys/t{k}@1", domain="games", adapter="a:B"),
                 "toys",
-                tuple(Pair(seed, (), float(d < 0), float(d < 0) + float(d)) for seed, d in enumerate(rounds[:, k])),
+                tuple(
+                    Pair(seed, (), float(d < 0), float(d < 0) + float(d))
+                    for seed, d in enumerate(rounds[:, k])
+                ),
             )
             for k in range(3)
         ]

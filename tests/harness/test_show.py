@@ -21,7 +21,9 @@ from harness.video import LINE
 
 
 def test_a_video_of_any_episode(play_toys: Callable[..., Run]) -> None:
-    run = play_toys("GoodAgent", [toys.toy_task(), toys.toy_task("batch", adapter="toys:BatchedToy")], 2)
+    run = play_toys(
+        "GoodAgent", [toys.toy_task(), toys.toy_task("batch", adapter="toys:BatchedToy")], 2
+    )
     for line in run.results:
         shown = show(find(run.path, line["case"][:8]))
         assert shown.same
@@ -57,10 +59,21 @@ def test_words(play_toys: Callable[..., Run]) -> None:
 def test_elements_are_called_by_their_names() -> None:
     form = Element(1, 0, "form", "", "", "", (), 0.0, 0.0, 100.0, 100.0)
     button = Element(2, 1, "button", "Send now", "", "go", (), 10.0, 10.0, 20.0, 20.0)
-    assert in_words(None, UIAction("click", ref=2), (form, button)) == "click on button#go 'Send now'"
-    assert in_words(None, UIAction("click", x=12.0, y=15.0), (form, button)) == "click on button#go 'Send now' at (12, 15)"
-    assert in_words(None, UIAction("click", x=50.0, y=50.0), (form, button)) == "click on form at (50, 50)"
-    assert in_words(None, UIAction("drag", ref=2, to_x=500.0, to_y=0.0), (form, button)) == "drag on button#go 'Send now' to (500, 0)"
+    assert (
+        in_words(None, UIAction("click", ref=2), (form, button)) == "click on button#go 'Send now'"
+    )
+    assert (
+        in_words(None, UIAction("click", x=12.0, y=15.0), (form, button))
+        == "click on button#go 'Send now' at (12, 15)"
+    )
+    assert (
+        in_words(None, UIAction("click", x=50.0, y=50.0), (form, button))
+        == "click on form at (50, 50)"
+    )
+    assert (
+        in_words(None, UIAction("drag", ref=2, to_x=500.0, to_y=0.0), (form, button))
+        == "drag on button#go 'Send now' to (500, 0)"
+    )
     assert in_words(None, UIAction("type", text="hello"), ()) == "type 'hello'"
 
 
@@ -85,11 +98,28 @@ def test_a_text_world_is_a_transcript(tmp_path: Path) -> None:
 def test_a_perturbed_episode_shows_what_the_agent_saw(tmp_path: Path) -> None:
     task = toys.toy_task(max_steps=8)
     spec, plan = plan_of("ImageAgent", [task], 1)
-    arms = ((Perturbation("image_noise", 5, {}), Perturbation("action_random", 3, {})), (Perturbation("instruction_blackout", 5, {}),))
-    play(spec, ["toys"], Plan(plan.items, plan.seed, arms), tmp_path / "run", RunOptions(video="all"), Notes())
-    lines = {" ".join(line["perturbations"]).partition(":")[0]: line for line in results_of(tmp_path / "run")}
+    arms = (
+        (Perturbation("image_noise", 5, {}), Perturbation("action_random", 3, {})),
+        (Perturbation("instruction_blackout", 5, {}),),
+    )
+    play(
+        spec,
+        ["toys"],
+        Plan(plan.items, plan.seed, arms),
+        tmp_path / "run",
+        RunOptions(video="all"),
+        Notes(),
+    )
+    lines = {
+        " ".join(line["perturbations"]).partition(":")[0]: line
+        for line in results_of(tmp_path / "run")
+    }
     noisy = find(tmp_path / "run", lines["image_noise"]["case"])
-    (filmed,) = (file for file in (tmp_path / "run" / "videos").glob("*.mp4") if noisy.line["case"] in file.name)
+    (filmed,) = (
+        file
+        for file in (tmp_path / "run" / "videos").glob("*.mp4")
+        if noisy.line["case"] in file.name
+    )
     again = show(noisy, out=tmp_path / "again.mp4")
     assert again.same
     pictures = []
@@ -97,19 +127,31 @@ def test_a_perturbed_episode_shows_what_the_agent_saw(tmp_path: Path) -> None:
         with av.open(str(file)) as container:
             pictures.append(next(container.decode(video=0)).to_ndarray(format="rgb24"))
     assert pictures[0].shape == pictures[1].shape
-    assert np.abs(np.subtract(*pictures, dtype=int)).mean() < 4, "the film of the run, but for compression"
+    assert np.abs(np.subtract(*pictures, dtype=int)).mean() < 4, (
+        "the film of the run, but for compression"
+    )
     assert pictures[0].shape[0] >= 200 + 4 * LINE
-    told = show(find(tmp_path / "run", lines["instruction_blackout"]["case"]), format="text").text.splitlines()
+    told = show(
+        find(tmp_path / "run", lines["instruction_blackout"]["case"]), format="text"
+    ).text.splitlines()
     clean = show(find(tmp_path / "run", lines[""]["case"]), format="text").text.splitlines()
     assert told[1].startswith("perturbed: instruction_blackout:5")
     assert told[2] != clean[1]
 
 
 def test_the_failures_have_a_line_each(play_toys: Callable[..., Run]) -> None:
-    tasks = [toys.toy_task(max_steps=12), toys.toy_task("bad", fault="raise_on_step"), toys.toy_task("survive", success=None, max_steps=5)]
+    tasks = [
+        toys.toy_task(max_steps=12),
+        toys.toy_task("bad", fault="raise_on_step"),
+        toys.toy_task("survive", success=None, max_steps=5),
+    ]
     run = play_toys("RandomAgent", tasks, 4)
     listed = failures(run.path).splitlines()[2:]
-    wanted = [line["case"][:10] for line in run.results if line["success"] is False or line["status"] == "error"]
+    wanted = [
+        line["case"][:10]
+        for line in run.results
+        if line["success"] is False or line["status"] == "error"
+    ]
     assert sorted(row.split()[0] for row in listed if row.split()[0] in wanted) == sorted(wanted)
     assert any("horizon" in row and "distance" in row for row in listed)
     assert failures(play_toys("GoodAgent", [toys.toy_task()], 2, out="good").path) == "no failures"
@@ -127,13 +169,25 @@ def test_names(play_toys: Callable[..., Run]) -> None:
 def test_two_episodes_of_one_name(tmp_path: Path) -> None:
     task: Task = toys.toy_task()
     spec, plan = plan_of("GoodAgent", [task], 1)
-    play(spec, ["toys"], Plan(plan.items, plan.seed, ((Perturbation("typos", 1, {}),),)), tmp_path / "run", RunOptions(), Notes())
+    play(
+        spec,
+        ["toys"],
+        Plan(plan.items, plan.seed, ((Perturbation("typos", 1, {}),),)),
+        tmp_path / "run",
+        RunOptions(),
+        Notes(),
+    )
     with pytest.raises(UserError, match="names 2 episodes"):
         find(tmp_path / "run", "toys/goal:0")
 
 
 def test_the_command_line(bench_here: Callable[..., Said]) -> None:
-    assert bench_here("run", "--agent", "uniform", "--suite", "toysuite:QUICK", "--workers", 0, "--out", "run").code == 0
+    assert (
+        bench_here(
+            "run", "--agent", "uniform", "--suite", "toysuite:QUICK", "--workers", 0, "--out", "run"
+        ).code
+        == 0
+    )
     assert "toys/goal@1" in bench_here("show", "run", "--failures").out
     said = bench_here("show", "run", "toys/goal:0")
     assert said.code == 0, said.err

@@ -36,7 +36,9 @@ def boxes(draw: st.DrawFn) -> Box:
 
 
 names = st.text(min_size=1, max_size=5)
-discretes = st.integers(1, 50).flatmap(lambda n: st.builds(Discrete, st.just(n), noop=st.integers(0, n - 1)))
+discretes = st.integers(1, 50).flatmap(
+    lambda n: st.builds(Discrete, st.just(n), noop=st.integers(0, n - 1))
+)
 multis = st.builds(MultiDiscrete, st.lists(st.integers(1, 20), min_size=1, max_size=5).map(tuple))
 texts = st.builds(Text, st.integers(5, 100), st.lists(names, max_size=3).map(tuple))
 specs: st.SearchStrategy[Spec] = st.one_of(boxes(), discretes, multis, texts)
@@ -95,10 +97,16 @@ def test_a_clipped_action_is_inside_its_bounds(bound: float) -> None:
 
 def test_a_box_without_dimensions_holds_arrays() -> None:
     box = Box((), low=-1.0, high=1.0)
-    assert [box.problem(value) for value in (box.nothing(), box.take(0.5)[0], box.sample(np.random.default_rng(0)))] == [None] * 3
+    assert [
+        box.problem(value)
+        for value in (box.nothing(), box.take(0.5)[0], box.sample(np.random.default_rng(0)))
+    ] == [None] * 3
 
 
-@given(boxes().filter(lambda box: np.dtype(box.dtype).kind == "f" and math.prod(box.shape) > 0), st.integers(0, 2**32))
+@given(
+    boxes().filter(lambda box: np.dtype(box.dtype).kind == "f" and math.prod(box.shape) > 0),
+    st.integers(0, 2**32),
+)
 def test_a_box_clips_into_its_bounds_and_says_so(box: Box, seed: int) -> None:
     wild = np.random.default_rng(seed).normal(scale=1e7, size=box.shape)
     low, high = box.bounds()
@@ -107,7 +115,10 @@ def test_a_box_clips_into_its_bounds_and_says_so(box: Box, seed: int) -> None:
     assert np.array_equal(taken, np.clip(wild, low, high).astype(box.dtype))
 
 
-@given(boxes().filter(lambda box: math.prod(box.shape) > 0), st.sampled_from([math.nan, math.inf, -math.inf]))
+@given(
+    boxes().filter(lambda box: math.prod(box.shape) > 0),
+    st.sampled_from([math.nan, math.inf, -math.inf]),
+)
 def test_a_box_takes_no_nan_and_no_infinity(box: Box, value: float) -> None:
     array = np.zeros(box.shape)
     array[(0,) * len(box.shape)] = value
@@ -135,7 +146,9 @@ def test_a_box_holds_views_to_their_dtype() -> None:
     assert image.problem(np.zeros((2, 2, 3), np.uint8)) is None
     assert image.problem(np.zeros((2, 2, 3), np.float32)) == "expected dtype uint8, got float32"
     assert image.problem([0]) == "expected an array of shape (2, 2, 3), got list"
-    assert "outside its bounds" in str(Box((2,), low=(0, -1), high=(1, 0)).problem(np.array([0.5, 0.5], np.float32)))
+    assert "outside its bounds" in str(
+        Box((2,), low=(0, -1), high=(1, 0)).problem(np.array([0.5, 0.5], np.float32))
+    )
 
 
 def test_bounds_are_in_c_order() -> None:
@@ -166,7 +179,9 @@ def test_a_choice_exists_or_not(spec: Discrete, action: int) -> None:
             assert type(spec.check(given_as)) is int
             assert spec.check(given_as) == action
         else:
-            with pytest.raises(BadAction, match=f"action {action} does not exist; expected 0 to {spec.n - 1}"):
+            with pytest.raises(
+                BadAction, match=f"action {action} does not exist; expected 0 to {spec.n - 1}"
+            ):
                 spec.take(given_as)
 
 
@@ -176,7 +191,9 @@ def test_a_choice_is_an_integer(wrong: Any) -> None:
         Discrete(5).take(wrong)
 
 
-@pytest.mark.parametrize("wrong", [{"n": 0}, {"n": 2, "noop": 2}, {"n": 2, "noop": -1}, {"n": 2, "names": ("one",)}])
+@pytest.mark.parametrize(
+    "wrong", [{"n": 0}, {"n": 2, "noop": 2}, {"n": 2, "noop": -1}, {"n": 2, "names": ("one",)}]
+)
 def test_a_discrete_that_cannot_be_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="Discrete: needs"):
         Discrete(**wrong)

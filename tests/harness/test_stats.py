@@ -12,7 +12,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.stats import Interval, aggregates, clopper_pearson, iqm, mean_of_rates, mean_score, optimality_gap, wilson
+from harness.stats import (
+    Interval,
+    aggregates,
+    clopper_pearson,
+    iqm,
+    mean_of_rates,
+    mean_score,
+    optimality_gap,
+    wilson,
+)
 
 counts = st.integers(1, 200).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
 
@@ -28,7 +37,10 @@ counts = st.integers(1, 200).flatmap(lambda n: st.tuples(st.integers(0, n), st.j
     ],
 )
 def test_published_intervals_of_one_rate(successes, n, score, exact):
-    for interval, published in ((wilson(successes, n), score), (clopper_pearson(successes, n), exact)):
+    for interval, published in (
+        (wilson(successes, n), score),
+        (clopper_pearson(successes, n), exact),
+    ):
         assert interval.value == successes / n
         assert (round(interval.low, 4), round(interval.high, 4)) == published
 
@@ -60,13 +72,18 @@ def test_wilson_and_exact_cover_what_they_promise():
 @given(counts)
 def test_a_mean_of_one_task_is_wilsons(count):
     one, mean = wilson(*count), mean_of_rates([count[0]], [count[1]])
-    assert (mean.value, mean.low, mean.high) == pytest.approx((one.value, one.low, one.high), abs=1e-9)
+    assert (mean.value, mean.low, mean.high) == pytest.approx(
+        (one.value, one.low, one.high), abs=1e-9
+    )
 
 
 @settings(deadline=None)
 @given(st.integers(0, 9), st.integers(1, 30))
 def test_a_mean_of_equal_tasks_is_wilsons_of_the_pooled_count(successes, tasks):
-    pooled, mean = wilson(successes * tasks, 9 * tasks), mean_of_rates([successes] * tasks, [9] * tasks)
+    pooled, mean = (
+        wilson(successes * tasks, 9 * tasks),
+        mean_of_rates([successes] * tasks, [9] * tasks),
+    )
     assert (mean.low, mean.high) == pytest.approx((pooled.low, pooled.high), abs=1e-9)
 
 
@@ -94,9 +111,17 @@ def test_the_bounds_of_a_mean_solve_their_equation():
 
     for bound in (mean.low, mean.high):
         held = {"type": "eq", "fun": lambda p, bound=bound: p.mean() - bound}
-        p = minimize(loss, np.full(3, bound), bounds=[(1e-6, 1 - 1e-6)] * 3, constraints=[held], options={"ftol": 1e-14}).x
+        p = minimize(
+            loss,
+            np.full(3, bound),
+            bounds=[(1e-6, 1 - 1e-6)] * 3,
+            constraints=[held],
+            options={"ftol": 1e-14},
+        ).x
         variance = (p * (1 - p) / (episodes - 1)).sum() / 9
-        assert abs(bound - mean.value) == pytest.approx(NormalDist().inv_cdf(0.975) * math.sqrt(variance), rel=1e-3)
+        assert abs(bound - mean.value) == pytest.approx(
+            NormalDist().inv_cdf(0.975) * math.sqrt(variance), rel=1e-3
+        )
 
 
 def test_a_mean_of_two_rates_covers_what_it_promises():
@@ -113,7 +138,14 @@ def test_a_mean_of_two_rates_covers_what_it_promises():
     for first in np.linspace(0.02, 0.98, 25):
         for second in np.linspace(0.02, 0.98, 25):
             true = (first + second) / 2
-            covered.append(float((np.outer(chances(15, first), chances(10, second)) * ((lows <= true) & (true <= highs))).sum()))
+            covered.append(
+                float(
+                    (
+                        np.outer(chances(15, first), chances(10, second))
+                        * ((lows <= true) & (true <= highs))
+                    ).sum()
+                )
+            )
     assert 0.945 < np.mean(covered) < 0.985
     assert min(covered) > 0.88
 
@@ -122,18 +154,24 @@ def test_a_mean_of_two_rates_covers_what_it_promises():
     ("rates", "episodes"),
     [
         pytest.param(np.linspace(0.02, 0.98, 20), 20, id="spread"),
-        pytest.param(np.where(np.arange(20) % 5 == 0, 0.5, 0.99), 20, id="an expert with a few hard tasks"),
+        pytest.param(
+            np.where(np.arange(20) % 5 == 0, 0.5, 0.99), 20, id="an expert with a few hard tasks"
+        ),
         pytest.param(np.full(20, 0.03), 20, id="nearly always 0 of n"),
         pytest.param(np.linspace(0.02, 0.98, 20), 1, id="one episode a task"),
     ],
 )
 def test_a_mean_of_many_rates_covers_what_it_promises(rates, episodes):
     rng = np.random.default_rng(5)
-    intervals = [mean_of_rates(rng.binomial(episodes, rates).tolist(), [episodes] * 20) for _ in range(300)]
+    intervals = [
+        mean_of_rates(rng.binomial(episodes, rates).tolist(), [episodes] * 20) for _ in range(300)
+    ]
     assert np.mean([i.low <= rates.mean() <= i.high for i in intervals]) > 0.92
 
 
-@pytest.mark.parametrize(("successes", "episodes"), [([], []), ([1], [0]), ([3], [2]), ([-1], [2]), ([1, 1], [2])])
+@pytest.mark.parametrize(
+    ("successes", "episodes"), [([], []), ([1], [0]), ([3], [2]), ([-1], [2]), ([1, 1], [2])]
+)
 def test_impossible_counts_are_refused(successes, episodes):
     with pytest.raises(ValueError, match="needs"):
         mean_of_rates(successes, episodes)
@@ -157,7 +195,9 @@ def test_mean_score_is_students_interval():
 
 
 def test_aggregates_on_a_matrix_worked_by_hand():
-    scores = np.array([[0.0, 0.5, 2.0, 0.1], [0.2, 0.5, 1.0, 0.3], [0.1, 0.8, 1.5, 0.2], [0.1, 0.6, 1.5, 0.2]])
+    scores = np.array(
+        [[0.0, 0.5, 2.0, 0.1], [0.2, 0.5, 1.0, 0.3], [0.1, 0.8, 1.5, 0.2], [0.1, 0.6, 1.5, 0.2]]
+    )
     found = aggregates(scores, repeats=50)
     assert found.mean.value == pytest.approx((0.1 + 0.6 + 1.5 + 0.2) / 4)
     assert found.median.value == pytest.approx((0.2 + 0.6) / 2)
@@ -168,22 +208,37 @@ def test_aggregates_on_a_matrix_worked_by_hand():
 
 
 def test_aggregates_agree_with_rliable():
-    library, metrics = pytest.importorskip("rliable.library"), pytest.importorskip("rliable.metrics")
+    library, metrics = (
+        pytest.importorskip("rliable.library"),
+        pytest.importorskip("rliable.metrics"),
+    )
     scores = np.random.default_rng(3).gamma(1.0, 0.7, size=(10, 7))
     assert float(iqm(scores)) == pytest.approx(metrics.aggregate_iqm(scores))
     assert float(optimality_gap(scores)) == pytest.approx(metrics.aggregate_optimality_gap(scores))
 
     def all_four(x):
         return np.array(
-            [f(x) for f in (metrics.aggregate_mean, metrics.aggregate_median, metrics.aggregate_iqm, metrics.aggregate_optimality_gap)]
+            [
+                f(x)
+                for f in (
+                    metrics.aggregate_mean,
+                    metrics.aggregate_median,
+                    metrics.aggregate_iqm,
+                    metrics.aggregate_optimality_gap,
+                )
+            ]
         )
 
     np.random.seed(0)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of arch, about the random state that rliable passes on and does not use
+        warnings.simplefilter(
+            "ignore"
+        )  # of arch, about the random state that rliable passes on and does not use
         points, intervals = library.get_interval_estimates({"a": scores}, all_four, reps=2000)
     found = aggregates(scores)
-    for ours, point, low, high in zip((found.mean, found.median, found.iqm, found.optimality_gap), points["a"], *intervals["a"]):
+    for ours, point, low, high in zip(
+        (found.mean, found.median, found.iqm, found.optimality_gap), points["a"], *intervals["a"]
+    ):
         assert ours.value == pytest.approx(point)
         assert (ours.low, ours.high) == pytest.approx((low, high), abs=0.1 * (high - low))
 
@@ -211,4 +266,9 @@ def test_the_bootstrap_covers_what_it_promises():
 
 def test_importing_does_not_import_scipy():
     code = "import sys, harness.stats as s; s.wilson(3, 4); s.mean_of_rates([1, 2], [3, 4]); sys.exit('scipy' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False, cwd=Path(__file__).parents[2]).returncode == 0
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code], check=False, cwd=Path(__file__).parents[2]
+        ).returncode
+        == 0
+    )

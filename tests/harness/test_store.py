@@ -79,14 +79,27 @@ def copied(whole: Path, folder: Path, episodes: bytes) -> Path:
 
 def test_results_come_back_as_they_were(tmp_path: Path) -> None:
     directory = open_run(tmp_path)
-    odd = {"success": None, "score": -1e-300, "normalised": 2.5, "metrics": {"a b": 1e300}, "error": "ü\n\u2028 'x'", "perturbations": ()}
-    stored = [result(*CASES[0]), result(*CASES[1], **odd), result(*CASES[2], status="error", success=None, score=None, ended="error")]
+    odd = {
+        "success": None,
+        "score": -1e-300,
+        "normalised": 2.5,
+        "metrics": {"a b": 1e300},
+        "error": "ü\n\u2028 'x'",
+        "perturbations": (),
+    }
+    stored = [
+        result(*CASES[0]),
+        result(*CASES[1], **odd),
+        result(*CASES[2], status="error", success=None, score=None, ended="error"),
+    ]
     for each in stored:
         directory.append(each, None, 0.0)
     directory.close(finished=False)
     lines = list(read_episodes(tmp_path))
     assert lines == [{**dataclasses.asdict(each), "perturbations": []} for each in stored]
-    assert [Result(**{**line, "perturbations": tuple(line["perturbations"])}) for line in lines] == stored
+    assert [
+        Result(**{**line, "perturbations": tuple(line["perturbations"])}) for line in lines
+    ] == stored
     assert (tmp_path / "episodes.jsonl").read_bytes().count(b"\n") == 3
 
 
@@ -106,7 +119,9 @@ def test_what_is_done_and_what_is_missing(tmp_path: Path) -> None:
     directory.append(result(1, 2, status="error", success=None), None, 0.0)
     directory.append(result(1, 0, status="agent_error", success=False), None, 0.0)
     for again in (False, True):
-        assert [place for place in CASES if directory.done(*place)] == [(0, 1), (1, 0)], "a case that ended in error is still missing"
+        assert [place for place in CASES if directory.done(*place)] == [(0, 1), (1, 0)], (
+            "a case that ended in error is still missing"
+        )
         assert directory.missing() == 4
         assert directory.counts == {"finished": 1, "agent_error": 1, "successes": 1}
         directory.close(finished=False)
@@ -119,7 +134,15 @@ def test_every_offset_at_which_a_file_can_tear(whole: Path, tmp_path: Path) -> N
     ends = [place + 1 for place, byte in enumerate(content) if byte == 10]
     assert len(ends) == 4
     last = ends[-2]  # every offset of the last line, and a few of the others
-    for offset in [0, 1, ends[0] - 1, ends[0], ends[0] + 1, ends[1], *range(last - 2, len(content) + 1)]:
+    for offset in [
+        0,
+        1,
+        ends[0] - 1,
+        ends[0],
+        ends[0] + 1,
+        ends[1],
+        *range(last - 2, len(content) + 1),
+    ]:
         path = copied(whole, tmp_path, content[:offset])
         kept = sum(end <= offset for end in ends)
         assert len(list(read_episodes(path))) == kept, "a reader leaves the torn line out"
@@ -129,12 +152,21 @@ def test_every_offset_at_which_a_file_can_tear(whole: Path, tmp_path: Path) -> N
         for place in CASES[kept:]:
             directory.append(result(*place), None, 0.0)
         directory.close(finished=True)
-        assert (path / "episodes.jsonl").read_bytes().startswith(content[: ends[kept - 1] if kept else 0])
-        assert [line["case"] for line in read_episodes(path)] == [PLAN.case(*place).id for place in CASES]
+        assert (
+            (path / "episodes.jsonl")
+            .read_bytes()
+            .startswith(content[: ends[kept - 1] if kept else 0])
+        )
+        assert [line["case"] for line in read_episodes(path)] == [
+            PLAN.case(*place).id for place in CASES
+        ]
 
 
 @few
-@given(tail=st.binary(max_size=200_000).map(lambda text: text.replace(b"\n", b"")), kept=st.integers(0, 4))
+@given(
+    tail=st.binary(max_size=200_000).map(lambda text: text.replace(b"\n", b"")),
+    kept=st.integers(0, 4),
+)
 def test_whatever_stands_behind_the_last_line_is_cut(whole: Path, tail: bytes, kept: int) -> None:
     with tempfile.TemporaryDirectory() as name:
         lines = b"".join((whole / "episodes.jsonl").read_bytes().splitlines(keepends=True)[:kept])
@@ -164,7 +196,9 @@ def test_a_line_that_is_no_episode_is_named(whole: Path, tmp_path: Path, line: s
         open_run(path)
 
 
-@pytest.mark.parametrize("content", ['{"schema": 1}', '{"schema": 1, "agent": {}, "plan": {"hash": "x"}}'])
+@pytest.mark.parametrize(
+    "content", ['{"schema": 1}', '{"schema": 1, "agent": {}, "plan": {"hash": "x"}}']
+)
 def test_a_run_json_that_lacks_its_parts_is_named(tmp_path: Path, content: str) -> None:
     (tmp_path / "run.json").write_text(content)
     with pytest.raises(UserError, match=r"run\.json"):
@@ -173,7 +207,11 @@ def test_a_run_json_that_lacks_its_parts_is_named(tmp_path: Path, content: str) 
 
 def test_lines_of_another_plan_count_for_nothing(whole: Path, tmp_path: Path) -> None:
     line = json.loads((whole / "episodes.jsonl").read_text().splitlines()[0])
-    strange = [{**line, "seed": 77}, {**line, "task": "toys/other@1"}, {**line, "perturbations": ["noise:1"]}]
+    strange = [
+        {**line, "seed": 77},
+        {**line, "task": "toys/other@1"},
+        {**line, "perturbations": ["noise:1"]},
+    ]
     path = copied(whole, tmp_path, b"".join(json.dumps(each).encode() + b"\n" for each in strange))
     directory = open_run(path)
     assert directory.missing() == 6
@@ -214,7 +252,9 @@ def test_what_turned_out_not_to_run_is_recorded_once(tmp_path: Path) -> None:
         directory = open_run(tmp_path)
         directory.not_run((row,))
         directory.close(finished=True)
-    assert read_run(tmp_path)["plan"]["not_run"] == json.loads(json.dumps([dataclasses.asdict(row)]))
+    assert read_run(tmp_path)["plan"]["not_run"] == json.loads(
+        json.dumps([dataclasses.asdict(row)])
+    )
 
 
 def test_a_place_that_cannot_be_written_to(tmp_path: Path) -> None:
@@ -230,7 +270,9 @@ def test_a_place_that_cannot_be_written_to(tmp_path: Path) -> None:
 
 
 def same(one: list[Any], other: list[Any]) -> bool:
-    return len(one) == len(other) and all(type(a) is type(b) and np.array_equal(a, b) for a, b in zip(one, other))
+    return len(one) == len(other) and all(
+        type(a) is type(b) and np.array_equal(a, b) for a, b in zip(one, other)
+    )
 
 
 @few
@@ -258,7 +300,9 @@ def test_actions_of_every_spec_come_back(data: st.DataObject, count: int, seed: 
     actions = [spec.take(spec.sample(rng))[0] for _ in range(count)]
     decoded = Trace("c", "t", 0, "", encode_actions(actions), "").decoded()
     assert same(decoded, actions)
-    assert [type(spec.check(action)) for action in decoded] == [type(action) for action in actions], "they can be played again"
+    assert [type(spec.check(action)) for action in decoded] == [
+        type(action) for action in actions
+    ], "they can be played again"
 
 
 def test_actions_of_one_number_without_an_axis_come_back() -> None:
@@ -274,8 +318,12 @@ def test_each_opening_writes_a_part_of_its_own(tmp_path: Path) -> None:
             writer.append(trace(part % 2, number, [part, number]))
         writer.close()
     TraceWriter(tmp_path / "traces").close()
-    assert sorted(path.name for path in (tmp_path / "traces").iterdir()) == [f"part-000{part}.msgpack" for part in range(3)]
-    assert [each.decoded() for each in read_traces(tmp_path)] == [[part, number] for part in range(3) for number in range(2)]
+    assert sorted(path.name for path in (tmp_path / "traces").iterdir()) == [
+        f"part-000{part}.msgpack" for part in range(3)
+    ]
+    assert [each.decoded() for each in read_traces(tmp_path)] == [
+        [part, number] for part in range(3) for number in range(2)
+    ]
 
 
 def test_a_run_without_traces_has_none(tmp_path: Path) -> None:
@@ -286,7 +334,11 @@ def test_every_offset_at_which_a_part_can_tear(tmp_path: Path) -> None:
     (tmp_path / "traces").mkdir()
     writer, ends = TraceWriter(tmp_path / "traces"), []
     part = tmp_path / "traces" / "part-0000.msgpack"
-    stored = [trace(0, 0, [1, 2, 3]), trace(0, 1, [np.ones(2, np.float32)]), trace(1, 0, ["look", "go"])]
+    stored = [
+        trace(0, 0, [1, 2, 3]),
+        trace(0, 1, [np.ones(2, np.float32)]),
+        trace(1, 0, ["look", "go"]),
+    ]
     for each in stored:
         writer.append(each)
         ends.append(part.stat().st_size)
@@ -299,10 +351,15 @@ def test_every_offset_at_which_a_part_can_tear(tmp_path: Path) -> None:
         part.write_bytes(content[:offset])
         found = list(read_traces(tmp_path))
         kept = sum(end <= offset for end in ends)
-        assert [each.case for each in found] == [*(each.case for each in stored[:kept]), PLAN.case(1, 1).id], "the next part is read"
+        assert [each.case for each in found] == [
+            *(each.case for each in stored[:kept]),
+            PLAN.case(1, 1).id,
+        ], "the next part is read"
 
 
-@pytest.mark.parametrize("garbage", [b"\xc1\xc1\xc1", b"\x05", b"\x80", b"\x81\xa1a\x01", b"\x93\x01\x02\x03", b"\xc0"])
+@pytest.mark.parametrize(
+    "garbage", [b"\xc1\xc1\xc1", b"\x05", b"\x80", b"\x81\xa1a\x01", b"\x93\x01\x02\x03", b"\xc0"]
+)
 def test_a_damaged_part_is_named(tmp_path: Path, garbage: bytes) -> None:
     fill(tmp_path, CASES[:2])
     part = tmp_path / "traces" / "part-0000.msgpack"
@@ -322,7 +379,15 @@ GOOD = encode_actions([np.ones(2, np.float32)])
 
 @pytest.mark.parametrize(
     "actions",
-    [{**GOOD, "data": b"garbage"}, {**GOOD, "shape": [7]}, {**GOOD, "shape": "x"}, {**GOOD, "dtype": "odd"}, {"dtype": "<f4"}, {}, None],
+    [
+        {**GOOD, "data": b"garbage"},
+        {**GOOD, "shape": [7]},
+        {**GOOD, "shape": "x"},
+        {**GOOD, "dtype": "odd"},
+        {"dtype": "<f4"},
+        {},
+        None,
+    ],
     ids=["data", "shape", "kind of shape", "dtype", "half", "empty", "none"],
 )
 def test_damaged_actions_are_named(actions: Any) -> None:

@@ -15,9 +15,21 @@ from harness.traces import Trace, encode_actions
 from harness.ui import DIRECTIONS, UI_KINDS
 
 KEYS = ("Enter", "Control+A")
-SPEC = UI(160, 210, UI_KINDS, keys=KEYS, modifiers=("Control",), apps=("Clock",), texts=("a", "b c"), max_length=20)
+SPEC = UI(
+    160,
+    210,
+    UI_KINDS,
+    keys=KEYS,
+    modifiers=("Control",),
+    apps=("Clock",),
+    texts=("a", "b c"),
+    max_length=20,
+)
 
-points = {"x": st.integers(0, 159) | st.floats(0, 159), "y": st.integers(0, 209) | st.floats(0, 209)}
+points = {
+    "x": st.integers(0, 159) | st.floats(0, 159),
+    "y": st.integers(0, 209) | st.floats(0, 209),
+}
 places = st.fixed_dictionaries(points) | st.fixed_dictionaries({"ref": st.integers(0, 9999)})
 texts = st.text(min_size=1, max_size=20)
 
@@ -27,7 +39,15 @@ def actions(draw: st.DrawFn) -> UIAction:
     """Actions of any kind that SPEC takes."""
     kind = draw(st.sampled_from(UI_KINDS))
     fields: dict[str, Any] = {}
-    pointing = kind in ("click", "double_click", "long_press", "hover", "mouse_down", "mouse_up", "drag")
+    pointing = kind in (
+        "click",
+        "double_click",
+        "long_press",
+        "hover",
+        "mouse_down",
+        "mouse_up",
+        "drag",
+    )
     if pointing or (kind in ("type", "key", "scroll") and draw(st.booleans())):
         fields |= draw(places)
     if kind == "drag":
@@ -47,7 +67,9 @@ def actions(draw: st.DrawFn) -> UIAction:
 def test_what_conforms_is_taken_as_it_is(action: UIAction) -> None:
     assert SPEC.take(action) == (action, False)
     assert SPEC.take(action.fields()) == (action, False)
-    assert SPEC.take({**dict.fromkeys(vars(action)), **action.fields()}) == (action, False), "None is as good as absent"
+    assert SPEC.take({**dict.fromkeys(vars(action)), **action.fields()}) == (action, False), (
+        "None is as good as absent"
+    )
     assert SPEC.check(action) == action
     assert SPEC.problem(action) is None
     assert hash(SPEC.check(action)) == hash(SPEC.check(action.fields()))
@@ -66,7 +88,9 @@ def test_samples_are_of_every_kind() -> None:
     rng = np.random.default_rng(0)
     assert {SPEC.sample(rng).kind for _ in range(500)} == set(UI_KINDS)
     without = UI(9, 9, ("type", "open_app", "wait"), texts=())
-    assert {without.sample(rng).kind for _ in range(50)} == {"wait"}, "nothing to type and no app to name"
+    assert {without.sample(rng).kind for _ in range(50)} == {"wait"}, (
+        "nothing to type and no app to name"
+    )
 
 
 @given(st.lists(actions(), max_size=8))
@@ -114,13 +138,19 @@ def test_points_beside_the_screen_are_moved_onto_it(x: float, y: float) -> None:
         ({"kind": "click", "ref": -1}, "an integer, got -1"),
         ({"kind": "click", "ref": True}, "an integer, got True"),
         ({"kind": "click", "ref": 1, "text": "a"}, "a click has no text; it takes a place"),
-        ({"kind": "click", "ref": 1, "modifier": "Shift"}, "'Shift' of a click does not exist here; expected one of Control"),
+        (
+            {"kind": "click", "ref": 1, "modifier": "Shift"},
+            "'Shift' of a click does not exist here; expected one of Control",
+        ),
         ({"kind": "wait", "x": 1, "y": 1}, "a wait has no x or y; it takes nothing"),
         ({"kind": "drag", "x": 1, "y": 1}, "needs to_x and to_y, or to_ref"),
         ({"kind": "type", "text": ""}, "a text that is not empty, got ''"),
         ({"kind": "type", "text": 5}, "a text that is not empty, got 5"),
         ({"kind": "type", "text": "x" * 21}, "at most 20 characters, got 21"),
-        ({"kind": "key", "text": "Alt+F4"}, "'Alt\\+F4' does not exist here; expected one of Enter, Control\\+A"),
+        (
+            {"kind": "key", "text": "Alt+F4"},
+            "'Alt\\+F4' does not exist here; expected one of Enter, Control\\+A",
+        ),
         ({"kind": "open_app", "text": "Mail"}, "'Mail' does not exist here; expected one of Clock"),
         ({"kind": "scroll"}, "one of up, down, left, right, got None"),
         ({"kind": "scroll", "direction": "north"}, "got 'north'"),
@@ -135,7 +165,9 @@ def test_what_does_not_conform_is_refused_in_words(action: Any, words: str) -> N
 
 
 def test_numpy_numbers_become_pythons() -> None:
-    taken = SPEC.check({"kind": "drag", "x": np.float32(1.5), "y": np.int64(2), "to_ref": np.uint8(7)})
+    taken = SPEC.check(
+        {"kind": "drag", "x": np.float32(1.5), "y": np.int64(2), "to_ref": np.uint8(7)}
+    )
     assert taken == UIAction("drag", x=1.5, y=2.0, to_ref=7)
     assert [type(value) for value in taken.fields().values()] == [str, float, float, int]
 
@@ -149,7 +181,10 @@ def test_only_what_the_spec_names_is_possible() -> None:
     assert UI(10, 10, ("open_app", "wait")).check({"kind": "open_app", "text": "any"}).text == "any"
 
 
-@pytest.mark.parametrize("wrong", [{"width": 0}, {"kinds": ("click",)}, {"kinds": ("wait", "fly")}, {"kinds": ("wait", "key")}])
+@pytest.mark.parametrize(
+    "wrong",
+    [{"width": 0}, {"kinds": ("click",)}, {"kinds": ("wait", "fly")}, {"kinds": ("wait", "key")}],
+)
 def test_a_spec_that_cannot_be_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"^UI: "):
         UI(**{"width": 5, "height": 5, "kinds": ("wait",), **wrong})

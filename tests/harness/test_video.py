@@ -35,7 +35,11 @@ def videos(path: Path) -> dict[str, Path]:
 
 def test_all_episodes_are_filmed(play_toys: Callable[..., Run]) -> None:
     run = play_toys(
-        "GoodAgent", [toys.toy_task(), toys.toy_task("batch", adapter="toys:BatchedToy", control_hz=20.0)], 2, video="all", lanes=2
+        "GoodAgent",
+        [toys.toy_task(), toys.toy_task("batch", adapter="toys:BatchedToy", control_hz=20.0)],
+        2,
+        video="all",
+        lanes=2,
     )
     found = videos(run.path)
     assert set(found) == {line["case"] for line in run.results}
@@ -44,7 +48,9 @@ def test_all_episodes_are_filmed(play_toys: Callable[..., Run]) -> None:
         rate = 20 if "batch" in line["task"] else 10
         assert stream.codec_context.name == "h264"
         assert stream.average_rate == rate
-        assert len(frames) == 1 + line["steps"] + rate, "the reset, every step, and the last picture for a second"
+        assert len(frames) == 1 + line["steps"] + rate, (
+            "the reset, every step, and the last picture for a second"
+        )
         assert frames.shape[2] == 256, "64 px, four times as large"
         assert frames.shape[1] == 256 + 3 * LINE, "title, instruction and step"
         assert (frames[:, :256].max(axis=(1, 2, 3)) > 150).all(), "no picture is black"
@@ -55,7 +61,12 @@ def test_all_episodes_are_filmed(play_toys: Callable[..., Run]) -> None:
 
 
 def test_only_failures(play_toys: Callable[..., Run]) -> None:
-    run = play_toys("RandomAgent", [toys.toy_task(max_steps=20), toys.toy_task("survive", success=None, max_steps=5)], 8, video="failures")
+    run = play_toys(
+        "RandomAgent",
+        [toys.toy_task(max_steps=20), toys.toy_task("survive", success=None, max_steps=5)],
+        8,
+        video="failures",
+    )
     failed = {line["case"] for line in run.results if line["success"] is False}
     assert 0 < len(failed) < 8
     assert set(videos(run.path)) == failed
@@ -74,11 +85,20 @@ def test_workers_film_too(play_toys: Callable[..., Run], ray_here: None) -> None
 
 def test_a_perturbed_episode_shows_what_the_agent_saw(tmp_path: Path) -> None:
     spec, plan = plan_of("ImageAgent", [toys.toy_task(max_steps=6)], 1)
-    plan = Plan(plan.items, plan.seed, ((Perturbation("brightness", 5, {}),), (Perturbation("image_noise", 5, {}),)))
+    plan = Plan(
+        plan.items,
+        plan.seed,
+        ((Perturbation("brightness", 5, {}),), (Perturbation("image_noise", 5, {}),)),
+    )
     play(spec, ["toys"], plan, tmp_path / "run", RunOptions(video="all"), Notes())
     found = videos(tmp_path / "run")
-    lines = {" ".join(line["perturbations"]).partition(":")[0]: line for line in results_of(tmp_path / "run")}
-    clean, bright, noisy = (opened(found[lines[name]["case"]])[0][0] for name in ("", "brightness", "image_noise"))
+    lines = {
+        " ".join(line["perturbations"]).partition(":")[0]: line
+        for line in results_of(tmp_path / "run")
+    }
+    clean, bright, noisy = (
+        opened(found[lines[name]["case"]])[0][0] for name in ("", "brightness", "image_noise")
+    )
     assert bright.shape[0] == clean.shape[0] + LINE, "a line more: the perturbation"
     assert np.abs(bright[:200].astype(int) - clean[:200]).mean() > 5
     assert np.abs(noisy[:200].astype(int) - clean[:200]).mean() > 5
@@ -96,7 +116,10 @@ def test_the_folder_is_bounded(play_toys: Callable[..., Run], tmp_path: Path) ->
     clip.add(np.zeros((16, 16, 3), np.uint8), 0, "")
     made = clip.finish("over", None)
     assert made is not None
-    assert shelf.keep(Case(toys.toy_task(), 3), made) is not None or size + len(made.mp4) + len(made.poster) <= 40_000
+    assert (
+        shelf.keep(Case(toys.toy_task(), 3), made) is not None
+        or size + len(made.mp4) + len(made.poster) <= 40_000
+    )
 
 
 class Frameless(toys.ToyAdapter):
@@ -108,8 +131,12 @@ class Frameless(toys.ToyAdapter):
         return super().render()
 
 
-def test_what_cannot_be_drawn_costs_the_video_alone(play_toys: Callable[..., Run], caplog: pytest.LogCaptureFixture) -> None:
-    run = play_toys("GoodAgent", [toys.toy_task("blind", adapter=f"{__name__}:Frameless")], 2, video="all")
+def test_what_cannot_be_drawn_costs_the_video_alone(
+    play_toys: Callable[..., Run], caplog: pytest.LogCaptureFixture
+) -> None:
+    run = play_toys(
+        "GoodAgent", [toys.toy_task("blind", adapter=f"{__name__}:Frameless")], 2, video="all"
+    )
     assert {line["status"] for line in run.results} == {"finished"}
     assert videos(run.path) == {}
     assert "the context is lost" in caplog.text
@@ -148,7 +175,9 @@ def test_odd_sizes_changing_words_and_long_episodes(monkeypatch: pytest.MonkeyPa
     assert Reel(Case(toys.toy_task(), 0)).finish("over", None) is None
 
 
-def test_a_missing_package_is_a_users_error(monkeypatch: pytest.MonkeyPatch, play_toys: Callable[..., Run], tmp_path: Path) -> None:
+def test_a_missing_package_is_a_users_error(
+    monkeypatch: pytest.MonkeyPatch, play_toys: Callable[..., Run], tmp_path: Path
+) -> None:
     import sys
 
     monkeypatch.setitem(sys.modules, "av", None)
@@ -161,11 +190,28 @@ def test_a_missing_package_is_a_users_error(monkeypatch: pytest.MonkeyPatch, pla
 
 def test_the_command_line(bench_here: Callable[..., Said]) -> None:
     said = bench_here(
-        "run", "--agent", "uniform", "--suite", "toysuite:QUICK", "--workers", 0, "--out", "run", "--video", "failures", "--video-limit", 5
+        "run",
+        "--agent",
+        "uniform",
+        "--suite",
+        "toysuite:QUICK",
+        "--workers",
+        0,
+        "--out",
+        "run",
+        "--video",
+        "failures",
+        "--video-limit",
+        5,
     )
     assert said.code == 0, said.err
     assert videos(Path("run"))
-    assert bench_here("run", "--agent", "uniform", "--suite", "toysuite:QUICK", "--video-limit", 0).code == 2
+    assert (
+        bench_here(
+            "run", "--agent", "uniform", "--suite", "toysuite:QUICK", "--video-limit", 0
+        ).code
+        == 2
+    )
 
 
 FAMILIES = {
@@ -187,7 +233,12 @@ def test_real_simulators(tmp_path: Path, name: str) -> None:
     from harness.catalogue import find_suites
     from suites import SUITES
 
-    task: Task = next(task for suite in SUITES for task in find_suites(suite, SUITES)[0].tasks if task.name == name)
+    task: Task = next(
+        task
+        for suite in SUITES
+        for task in find_suites(suite, SUITES)[0].tasks
+        if task.name == name
+    )
     task = dataclasses.replace(task, id=f"{name}-short@1", max_steps=FAMILIES[name])
     spec, plan = plan_of("baselines.simple:Uniform", [task], 1)
     play(spec, ["films"], plan, tmp_path / "run", RunOptions(video="all"), Notes())

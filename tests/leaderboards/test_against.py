@@ -25,12 +25,18 @@ PAPER = "a paper, table 1"
 def figures(row: str, same: bool = True, **values: float) -> tuple[Reference, ...]:
     rule = "" if same else "in the dark"
     return tuple(
-        Reference(label.replace("_", " "), value, "success_rate", PAPER, rule, same, "paper", row) for label, value in values.items()
+        Reference(label.replace("_", " "), value, "success_rate", PAPER, rule, same, "paper", row)
+        for label, value in values.items()
     )
 
 
 def task(id: str, references: tuple[Reference, ...], **params: Any) -> Task:
-    return dataclasses.replace(toys.toy_task(**params), id=id, references=references, rule=f"rule of {id.partition('/')[0]}")
+    return dataclasses.replace(
+        toys.toy_task(**params),
+        id=id,
+        references=references,
+        rule=f"rule of {id.partition('/')[0]}",
+    )
 
 
 @pytest.fixture(scope="module")
@@ -55,12 +61,28 @@ def test_a_row_for_each_benchmark_and_rule(report: Report) -> None:
     assert [*rows] == ["grid", "dark", "gone"]
     assert {row.benchmark for row in rows.values()} == {"Grid", "Gone"}
     grid, dark, gone = rows.values()
-    assert (grid.tasks, grid.tasks_with_result, grid.n, grid.ours, grid.measure) == (2, 2, 6, 1.0, "success_rate")
+    assert (grid.tasks, grid.tasks_with_result, grid.n, grid.ours, grid.measure) == (
+        2,
+        2,
+        6,
+        1.0,
+        "success_rate",
+    )
     assert grid.ci_low is not None
     assert grid.ci_low < 0.8
     assert grid.published == {"ours": 0.9, "base": 0.4}
-    assert (grid.same_rule, dark.same_rule, dark.our_rule, dark.their_rule) == (True, False, "rule of dark", "in the dark")
-    assert (gone.tasks, gone.tasks_with_result, gone.ours, gone.published) == (1, 0, None, {"ours": 0.7})
+    assert (grid.same_rule, dark.same_rule, dark.our_rule, dark.their_rule) == (
+        True,
+        False,
+        "rule of dark",
+        "in the dark",
+    )
+    assert (gone.tasks, gone.tasks_with_result, gone.ours, gone.published) == (
+        1,
+        0,
+        None,
+        {"ours": 0.7},
+    )
     assert gone.not_run == (("there is no chalk to draw the square", "buy chalk", 1),)
 
 
@@ -75,13 +97,19 @@ def test_an_unknown_name_is_said_with_what_there_is(report: Report) -> None:
         against(report, "papre")
     with pytest.raises(UserError, match="there are base, other, ours, paper"):
         against(report, "zzz")
-    bare = dataclasses.replace(report, tasks=tuple(dataclasses.replace(row, reference=()) for row in report.tasks), not_run=())
+    bare = dataclasses.replace(
+        report,
+        tasks=tuple(dataclasses.replace(row, reference=()) for row in report.tasks),
+        not_run=(),
+    )
     with pytest.raises(UserError, match="no published figures"):
         against(bare, "paper")
 
 
 def test_all_formats_say_the_same(report: Report) -> None:
-    text, markdown, latex = (render_against(report, "paper", format) for format in ("text", "markdown", "latex"))
+    text, markdown, latex = (
+        render_against(report, "paper", format) for format in ("text", "markdown", "latex")
+    )
     for page in (text, markdown, latex):
         assert "90.0*" in page.replace("\\", "")
         assert "buy chalk" in page
@@ -102,9 +130,16 @@ def test_a_median_stands_beside_a_mean_of_scores(tmp_path: Path) -> None:
     figure = (Reference("ours", 0.5, "normalised", PAPER, "", True, "paper", "Games"),)
     tasks = [
         dataclasses.replace(
-            toys.toy_task("survive", success=None, max_steps=20, normaliser=each), id=f"games/{name}@1", references=figure, rule="points"
+            toys.toy_task("survive", success=None, max_steps=20, normaliser=each),
+            id=f"games/{name}@1",
+            references=figure,
+            rule="points",
         )
-        for name, each in (("a", scale), ("b", scale), ("c", dataclasses.replace(scale, low=-0.1, high=0.1)))
+        for name, each in (
+            ("a", scale),
+            ("b", scale),
+            ("c", dataclasses.replace(scale, low=-0.1, high=0.1)),
+        )
     ]
     spec, plan = plan_of("baselines.simple:Uniform", tasks, 2)
     play(spec, ["toys"], plan, tmp_path / "run", RunOptions(workers=0), Notes())
@@ -112,7 +147,11 @@ def test_a_median_stands_beside_a_mean_of_scores(tmp_path: Path) -> None:
     (row,) = against(report, "paper")
     scores = sorted(each.normalised or 0.0 for each in report.tasks)
     assert len(scores) == 3
-    assert (row.measure, row.median, row.ours) == ("normalised", scores[1], pytest.approx(sum(scores) / 3))
+    assert (row.measure, row.median, row.ours) == (
+        "normalised",
+        scores[1],
+        pytest.approx(sum(scores) / 3),
+    )
     assert row.ci_low is None
     assert f"{100 * scores[1]:.1f}" in render_against(report, "paper", "text")
 
@@ -122,7 +161,10 @@ def test_a_suite_may_count_by_task() -> None:
     tasks = (toys.toy_task("a"), toys.toy_task("b"))
     suite = Suite("mixed", "mixed", tasks, 3, counts={"toys/b@1": 7})
     chosen = [(suite, each) for each in tasks]
-    assert [item.episodes for item in make_plan(chosen, spec, episodes=None, seed=0).items] == [3, 7]
+    assert [item.episodes for item in make_plan(chosen, spec, episodes=None, seed=0).items] == [
+        3,
+        7,
+    ]
     assert [item.episodes for item in make_plan(chosen, spec, episodes=2, seed=0).items] == [2, 2]
 
 
@@ -131,7 +173,10 @@ def test_the_papers_table_has_every_row() -> None:
     suite = find_suites("gea", SUITES)[0]
     rows: dict[tuple[str, str], list[Task]] = {}
     for each in suite.tasks:
-        rows.setdefault((next(r.row for r in each.references if r.table == "gea"), each.id.partition("/")[0]), []).append(each)
+        rows.setdefault(
+            (next(r.row for r in each.references if r.table == "gea"), each.id.partition("/")[0]),
+            [],
+        ).append(each)
     counted = {name: (len(tasks), suite.episodes_of(tasks[0])) for name, tasks in rows.items()}
     assert counted == {
         ("Meta-World", "metaworld"): (45, 50),
@@ -149,7 +194,12 @@ def test_the_papers_table_has_every_row() -> None:
         ("AndroidControl", "androidcontrol"): (1, 500),
         ("LangR", "langr"): (9, 100),
     }
-    gea = {r.row: r.value for each in suite.tasks for r in each.references if (r.table, r.label) == ("gea", "GEA")}
+    gea = {
+        r.row: r.value
+        for each in suite.tasks
+        for r in each.references
+        if (r.table, r.label) == ("gea", "GEA")
+    }
     assert gea == {
         "Meta-World": 0.947,
         "CALVIN ABC to D": 0.9,

@@ -24,8 +24,21 @@ SEED = 3
 HUMAN = Normaliser(low=10.0, high=30.0)
 
 
-def item(name: str = "toy/reach@1", suite: str = "toy", domain: str = "planning", episodes: int = 4, **task: Any) -> PlanItem:
-    return PlanItem(suite, Task(name, domain, "adapters.toy:Toy", **task), episodes, "0123456789ab", {"toysim": "1.2"}, name)
+def item(
+    name: str = "toy/reach@1",
+    suite: str = "toy",
+    domain: str = "planning",
+    episodes: int = 4,
+    **task: Any,
+) -> PlanItem:
+    return PlanItem(
+        suite,
+        Task(name, domain, "adapters.toy:Toy", **task),
+        episodes,
+        "0123456789ab",
+        {"toysim": "1.2"},
+        name,
+    )
 
 
 def game(name: str, episodes: int = 4, **task: Any) -> PlanItem:
@@ -33,7 +46,14 @@ def game(name: str, episodes: int = 4, **task: Any) -> PlanItem:
 
 
 def run_of(*items: PlanItem, not_run: Sequence[NotRun] = (), **agent: Any) -> dict[str, Any]:
-    who = {"name": "walker", "entry": "my.agents:Walker", "args": {}, "reads": ["image", "state"], "privileged": False, "fingerprint": "ab"}
+    who = {
+        "name": "walker",
+        "entry": "my.agents:Walker",
+        "args": {},
+        "reads": ["image", "state"],
+        "privileged": False,
+        "fingerprint": "ab",
+    }
     return {
         "schema": 1,
         "bench": "0.1.0",
@@ -46,7 +66,14 @@ def run_of(*items: PlanItem, not_run: Sequence[NotRun] = (), **agent: Any) -> di
     }
 
 
-def line(of: PlanItem, episode: int, status: str = "finished", success: bool = False, score: float = 0.0, **fields: Any) -> dict[str, Any]:
+def line(
+    of: PlanItem,
+    episode: int,
+    status: str = "finished",
+    success: bool = False,
+    score: float = 0.0,
+    **fields: Any,
+) -> dict[str, Any]:
     """A line of episodes.jsonl as the store writes it."""
     case = Plan((of,), SEED).case(0, episode)
     finished, has_success = status == "finished", of.task.success is not None
@@ -56,7 +83,9 @@ def line(of: PlanItem, episode: int, status: str = "finished", success: bool = F
         "seed": case.seed,
         "perturbations": [],
         "status": status,
-        "success": (success if finished else False if status == "agent_error" else None) if has_success else None,
+        "success": (success if finished else False if status == "agent_error" else None)
+        if has_success
+        else None,
         "score": score if finished else None,
         "normalised": None,
         "steps": 10,
@@ -88,7 +117,14 @@ def test_every_planned_case_is_accounted_for():
         line(reach, 5, success=True),
     ]
     (row,) = build(run_of(reach), lines).tasks
-    assert (row.planned, row.n, row.successes, row.agent_errors, row.errors, row.partial) == (6, 4, 2, 1, 1, True)
+    assert (row.planned, row.n, row.successes, row.agent_errors, row.errors, row.partial) == (
+        6,
+        4,
+        2,
+        1,
+        1,
+        True,
+    )
     rate = wilson(2, 4)
     assert (row.success_rate, row.ci_low, row.ci_high) == (rate.value, rate.low, rate.high)
     assert row.rate_if_missing_fail == 2 / 6
@@ -99,7 +135,13 @@ def test_every_planned_case_is_accounted_for():
 
 def test_an_error_that_was_played_again_counts_as_what_it_then_was():
     reach = item(episodes=3)
-    lines = [line(reach, 0, "error"), line(reach, 1, "error"), line(reach, 0, "error"), line(reach, 1, success=True), line(reach, 2)]
+    lines = [
+        line(reach, 0, "error"),
+        line(reach, 1, "error"),
+        line(reach, 0, "error"),
+        line(reach, 1, success=True),
+        line(reach, 2),
+    ]
     (row,) = build(run_of(reach), lines).tasks
     assert (row.n, row.successes, row.errors) == (2, 1, 1)
 
@@ -114,22 +156,44 @@ def test_none_and_all_of_n_show_their_bounds(hits):
 
 
 def test_domains_and_overall_are_means_of_task_rates():
-    small, large, other = item(), item("toy/far@1", episodes=40), item("nav/go@1", "nav", "navigation", 10)
-    report = build(run_of(small, large, other), [*successes(small, 4), *successes(large, 10), *successes(other, 5)])
+    small, large, other = (
+        item(),
+        item("toy/far@1", episodes=40),
+        item("nav/go@1", "nav", "navigation", 10),
+    )
+    report = build(
+        run_of(small, large, other),
+        [*successes(small, 4), *successes(large, 10), *successes(other, 5)],
+    )
     domains = {group.domain: group for group in report.domains}
     assert tuple(domains) == DOMAINS
     assert domains["planning"].success_rate == (1.0 + 0.25) / 2
-    assert report.overall.success_rate == report.overall.normalised == pytest.approx((1.0 + 0.25 + 0.5) / 3)
+    assert (
+        report.overall.success_rate
+        == report.overall.normalised
+        == pytest.approx((1.0 + 0.25 + 0.5) / 3)
+    )
     interval = mean_of_rates([4, 10, 5], [4, 40, 10])
     assert (report.overall.ci_low, report.overall.ci_high) == (interval.low, interval.high)
-    assert (domains["ui"].tasks, domains["ui"].n, domains["ui"].success_rate, domains["ui"].successes) == (0, 0, None, None)
+    assert (
+        domains["ui"].tasks,
+        domains["ui"].n,
+        domains["ui"].success_rate,
+        domains["ui"].successes,
+    ) == (0, 0, None, None)
     assert [group.suite for group in report.suites] == ["toy", "nav"]
 
 
 def test_a_task_without_results_is_in_no_mean_but_lowers_the_worst_case():
     done, open_ = item(), item("toy/far@1")
     overall = build(run_of(done, open_), successes(done, 3)).overall
-    assert (overall.tasks, overall.tasks_with_result, overall.planned, overall.n, overall.partial) == (2, 1, 8, 4, True)
+    assert (
+        overall.tasks,
+        overall.tasks_with_result,
+        overall.planned,
+        overall.n,
+        overall.partial,
+    ) == (2, 1, 8, 4, True)
     assert (overall.success_rate, overall.rate_if_missing_fail) == (0.75, 0.375)
 
 
@@ -137,7 +201,12 @@ def test_scores():
     pong = game("atari/pong@1")
     report = build(run_of(pong), scores(pong, 10, 20, 30, 60))
     (row,) = report.tasks
-    assert (row.successes, row.success_rate, row.ci_low, row.rate_if_missing_fail) == (None, None, None, None)
+    assert (row.successes, row.success_rate, row.ci_low, row.rate_if_missing_fail) == (
+        None,
+        None,
+        None,
+        None,
+    )
     assert (row.score_mean, row.score_median, row.normalised) == (30.0, 25.0, 1.0)
     assert row.score_low < 10 < 50 < row.score_high
     assert report.overall.normalised == 1.0
@@ -146,20 +215,43 @@ def test_scores():
 
 def test_an_agents_error_scores_the_low_end_or_nothing_where_there_is_none():
     pong, free = game("atari/pong@1"), game("free/run@1", normaliser=None)
-    lines = [*scores(pong, 30, 30, 30), line(pong, 3, "agent_error"), *scores(free, 5, 7, 9), line(free, 3, "agent_error")]
+    lines = [
+        *scores(pong, 30, 30, 30),
+        line(pong, 3, "agent_error"),
+        *scores(free, 5, 7, 9),
+        line(free, 3, "agent_error"),
+    ]
     report = build(run_of(pong, free), lines)
     pong_row, free_row = report.tasks
-    assert (pong_row.n, pong_row.agent_errors, pong_row.score_mean, pong_row.normalised) == (4, 1, 25.0, 0.75)
-    assert (free_row.n, free_row.agent_errors, free_row.score_mean, free_row.normalised) == (4, 1, 7.0, None)
+    assert (pong_row.n, pong_row.agent_errors, pong_row.score_mean, pong_row.normalised) == (
+        4,
+        1,
+        25.0,
+        0.75,
+    )
+    assert (free_row.n, free_row.agent_errors, free_row.score_mean, free_row.normalised) == (
+        4,
+        1,
+        7.0,
+        None,
+    )
     assert report.overall.normalised == 0.75
 
 
 def test_normalised_scores_over_tasks():
     games = [game(f"atari/game{k}@1") for k in range(3)]
-    report = build(run_of(*games), [x for k, g in enumerate(games) for x in scores(g, 10, 20 + k, 30, 40 + 20 * k)])
+    report = build(
+        run_of(*games),
+        [x for k, g in enumerate(games) for x in scores(g, 10, 20 + k, 30, 40 + 20 * k)],
+    )
     found = report.suites[0].scores
     means = [0.75, (0 + 0.55 + 1 + 2.5) / 4, (0 + 0.6 + 1 + 3.5) / 4]
-    assert (found.tasks, found.episodes, found.low_name, found.high_name) == (3, 4, "random", "human")
+    assert (found.tasks, found.episodes, found.low_name, found.high_name) == (
+        3,
+        4,
+        "random",
+        "human",
+    )
     assert found.mean == pytest.approx(sum(means) / 3)
     assert found.median == pytest.approx(means[1])
     assert found.iqm == pytest.approx((0.5 + 0.55 + 0.6 + 1 + 1 + 1) / 6)
@@ -186,14 +278,20 @@ def test_one_score_a_task_has_no_interval():
 
 def test_the_mean_of_both_kinds():
     reach, pong = item(), game("atari/pong@1")
-    overall = build(run_of(reach, pong), [*successes(reach, 1), *scores(pong, 20, 20, 20, 20)]).overall
+    overall = build(
+        run_of(reach, pong), [*successes(reach, 1), *scores(pong, 20, 20, 20, 20)]
+    ).overall
     assert (overall.success_rate, overall.normalised) == (0.25, 0.375)
 
 
 def test_the_order_of_the_lines_changes_nothing():
     tasks = [item(episodes=20), *(game(f"atari/game{k}@1", 20) for k in range(4))]
     rng = random.Random(1)
-    lines = [line(t, k, success=rng.random() < 0.5, score=rng.random() * 40) for t in tasks for k in range(20)]
+    lines = [
+        line(t, k, success=rng.random() < 0.5, score=rng.random() * 40)
+        for t in tasks
+        for k in range(20)
+    ]
     first = render(build(run_of(*tasks), lines), "json")
     rng.shuffle(lines)
     assert render(build(run_of(*tasks), lines), "json") == first
@@ -201,10 +299,17 @@ def test_the_order_of_the_lines_changes_nothing():
 
 def test_tasks_that_cannot_run():
     played, absent, resumed = item(), item("toy/lost@1"), item("toy/found@1")
-    rows = [NotRun(t.task.id, "planning", "toy", "no browser", "install one") for t in (absent, resumed)]
-    report = build(run_of(played, absent, resumed, not_run=rows), [*successes(played, 1), *successes(resumed, 2)])
+    rows = [
+        NotRun(t.task.id, "planning", "toy", "no browser", "install one") for t in (absent, resumed)
+    ]
+    report = build(
+        run_of(played, absent, resumed, not_run=rows),
+        [*successes(played, 1), *successes(resumed, 2)],
+    )
     assert [row.task for row in report.tasks] == ["toy/reach@1", "toy/found@1"]
-    assert [row.task for row in report.not_run] == ["toy/lost@1"]  # a later resume, elsewhere, could play the other one
+    assert [row.task for row in report.not_run] == [
+        "toy/lost@1"
+    ]  # a later resume, elsewhere, could play the other one
 
 
 def test_perturbed_episodes_never_blend_into_the_clean_row():
@@ -256,7 +361,9 @@ def test_memory_does_not_grow_with_the_lines():
     reach = item(episodes=30_000)
     build(run_of(reach), [])
     tracemalloc.start()
-    (row,) = build(run_of(reach), (line(reach, 0) | {"seed": 3_000_000 + k} for k in range(30_000))).tasks
+    (row,) = build(
+        run_of(reach), (line(reach, 0) | {"seed": 3_000_000 + k} for k in range(30_000))
+    ).tasks
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert row.n == 30_000
@@ -274,12 +381,28 @@ def mixed() -> Report:
         Reference("Bot", 99.0, "success %", "the authors", "", True),
     )
     long = "opens every door of the largest maze with_two_keys & 100 % of the boxes"
-    toys = [item(f"toy/task{k}@1", episodes=5, rule="return > 0" if k else long, references=published) for k in range(70)]
+    toys = [
+        item(f"toy/task{k}@1", episodes=5, rule="return > 0" if k else long, references=published)
+        for k in range(70)
+    ]
     own = [
-        game(f"atari/game_{k}@1", references=(Reference("DQN", 7.5 * k, "mean score", "Mnih 2015", "", True),), rule="points")
+        game(
+            f"atari/game_{k}@1",
+            references=(Reference("DQN", 7.5 * k, "mean score", "Mnih 2015", "", True),),
+            rule="points",
+        )
         for k in range(3)
     ]
-    rows = [NotRun(f"ui/click{k}@1", "ui", "miniwob", "there is no browser", "apt install chromium chromium-driver") for k in range(57)]
+    rows = [
+        NotRun(
+            f"ui/click{k}@1",
+            "ui",
+            "miniwob",
+            "there is no browser",
+            "apt install chromium chromium-driver",
+        )
+        for k in range(57)
+    ]
     lines = [x for k, t in enumerate(toys) if k != 69 for x in successes(t, k % 6)]
     lines += [x for k, t in enumerate(own) for x in scores(t, 12, 20, 28, 30 + k)]
     lines[0] |= {"status": "error", "success": None, "score": None}
@@ -310,12 +433,18 @@ def test_text_fits_a_terminal_and_shows_every_task(mixed: Report):
         ["DQN", "7.5"],
         ["DQN", "15"],
     ]
-    assert [line.split()[0] for line in text.splitlines() if line.split()[:1] and line.split()[0] in DOMAINS] == list(DOMAINS)
+    assert [
+        line.split()[0]
+        for line in text.splitlines()
+        if line.split()[:1] and line.split()[0] in DOMAINS
+    ] == list(DOMAINS)
 
 
 def test_a_privileged_agent_is_called_so():
     reach = item()
-    text = render(build(run_of(reach, reads=["expert"], privileged=True), successes(reach, 4)), "text")
+    text = render(
+        build(run_of(reach, reads=["expert"], privileged=True), successes(reach, 4)), "text"
+    )
     assert text.startswith("walker (my.agents:Walker): privileged: sees the expert\n")
 
 
@@ -328,7 +457,16 @@ def test_long_names_are_never_broken():
 def test_json_is_the_documented_schema(mixed: Report):
     found = json.loads(render(mixed, "json"))
     assert found == to_json(mixed)
-    assert list(found) == ["schema", "run", "overall", "domains", "suites", "tasks", "perturbations", "not_run"]
+    assert list(found) == [
+        "schema",
+        "run",
+        "overall",
+        "domains",
+        "suites",
+        "tasks",
+        "perturbations",
+        "not_run",
+    ]
     assert found["schema"] == 1
     documented = [
         "task",
@@ -359,7 +497,14 @@ def test_json_is_the_documented_schema(mixed: Report):
     }
     assert [row["domain"] for row in found["domains"]] == list(DOMAINS)
     assert len(found["not_run"]) == 57
-    assert set(found["not_run"][0]) == {"task", "domain", "suite", "reason", "remedy", "perturbation"}
+    assert set(found["not_run"][0]) == {
+        "task",
+        "domain",
+        "suite",
+        "reason",
+        "remedy",
+        "perturbation",
+    }
     assert found["run"]["packages"] == {"toysim": "1.2"}
 
 
@@ -429,6 +574,8 @@ def test_the_report_of_a_run_that_was_really_played(play_toys):
     report = load(run.path)
     assert report.overall.n == report.overall.planned == len(run.results)
     assert report.overall.successes == sum(bool(result["success"]) for result in run.results)
-    assert [row.task for row in report.tasks] == list(dict.fromkeys(task.id for task in toys.SUITE_TASKS))
+    assert [row.task for row in report.tasks] == list(
+        dict.fromkeys(task.id for task in toys.SUITE_TASKS)
+    )
     for name in FORMATS:
         assert render(report, name)

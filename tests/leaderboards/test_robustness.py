@@ -25,12 +25,24 @@ from leaderboards.robustness import PerturbationRow, robustness
 from leaderboards.robustness_tables import render_effects, robustness_tables
 from leaderboards.score_effects import mean_of_means
 
-NOISE, STRONG = (Perturbation("action_noise", 1, {"sigma": 0.05}),), (Perturbation("action_noise", 4, {"sigma": 0.3}),)
-LATE, BURST = (Perturbation("action_delay", 2, {"steps": 2}),), (Perturbation("burst", 3, {"steps": 5}),)
+NOISE, STRONG = (
+    (Perturbation("action_noise", 1, {"sigma": 0.05}),),
+    (Perturbation("action_noise", 4, {"sigma": 0.3}),),
+)
+LATE, BURST = (
+    (Perturbation("action_delay", 2, {"steps": 2}),),
+    (Perturbation("burst", 3, {"steps": 5}),),
+)
 BOTH = (*NOISE, *LATE)
 
 
-def item(name: str, domain: str = "manipulation", episodes: int = 10, arms: tuple[int, ...] | None = None, **fields: Any) -> PlanItem:
+def item(
+    name: str,
+    domain: str = "manipulation",
+    episodes: int = 10,
+    arms: tuple[int, ...] | None = None,
+    **fields: Any,
+) -> PlanItem:
     task = Task(f"toy/{name}@1", domain, "toys:ToyAdapter", rule="it is there", **fields)
     return PlanItem("toy", task, episodes, f"protocol of {name}", {"toy": "1"}, name, arms)
 
@@ -43,7 +55,9 @@ def fill(plan: Plan, wins: dict[tuple[str, int], int | list[float]], **more: Any
     return outcomes
 
 
-def lines(plan: Plan, wins: dict[tuple[str, int], int | list[float]], burst_steps: float = 5.0) -> list[dict[str, Any]]:
+def lines(
+    plan: Plan, wins: dict[tuple[str, int], int | list[float]], burst_steps: float = 5.0
+) -> list[dict[str, Any]]:
     found = []
     for number, entry in enumerate(plan.items):
         for arm, parts in enumerate(plan.arms):
@@ -78,13 +92,23 @@ def lines(plan: Plan, wins: dict[tuple[str, int], int | list[float]], burst_step
 
 
 def row(
-    rows: tuple[PerturbationRow, ...], perturbation: str, severity: int | None, domain: str | None = None, task: str | None = None
+    rows: tuple[PerturbationRow, ...],
+    perturbation: str,
+    severity: int | None,
+    domain: str | None = None,
+    task: str | None = None,
 ) -> PerturbationRow:
-    (found,) = [r for r in rows if (r.perturbation, r.severity, r.domain, r.task) == (perturbation, severity, domain, task)]
+    (found,) = [
+        r
+        for r in rows
+        if (r.perturbation, r.severity, r.domain, r.task) == (perturbation, severity, domain, task)
+    ]
     return found
 
 
-PLAN = Plan((item("reach"), item("walk", "navigation")), perturbations=(NOISE, STRONG, LATE, BURST, BOTH))
+PLAN = Plan(
+    (item("reach"), item("walk", "navigation")), perturbations=(NOISE, STRONG, LATE, BURST, BOTH)
+)
 WINS: dict[tuple[str, int], int | list[float]] = {
     ("reach", 0): 10, ("reach", 1): 8, ("reach", 2): 2, ("reach", 3): 6, ("reach", 4): 5, ("reach", 5): 1,
     ("walk", 0): 5, ("walk", 1): 5, ("walk", 2): 0, ("walk", 3): 4, ("walk", 4): 4, ("walk", 5): 4,
@@ -94,7 +118,13 @@ WINS: dict[tuple[str, int], int | list[float]] = {
 def test_rates_drops_and_what_is_kept() -> None:
     rows = robustness(fill(PLAN, WINS))
     reach = row(rows, "action_noise", 4, "manipulation", "toy/reach@1")
-    assert (reach.success_rate, reach.control_rate, reach.n, reach.pairs, reach.tasks) == (0.2, 1.0, 10, 10, 1)
+    assert (reach.success_rate, reach.control_rate, reach.n, reach.pairs, reach.tasks) == (
+        0.2,
+        1.0,
+        10,
+        10,
+        1,
+    )
     assert reach.difference == pytest.approx(-0.8)
     assert reach.relative_drop == pytest.approx(0.8)
     assert reach.retention == pytest.approx(0.2)
@@ -117,7 +147,12 @@ def test_the_area_and_the_corruption_error() -> None:
     assert curve.corruption_error == pytest.approx((0.2 + 0.8) / (0.5 + 0.5))
     assert row(robustness(mine), "action_noise", None).corruption_error is None
     perfect = fill(PLAN, {("reach", 0): 10, ("reach", 1): 10, ("reach", 2): 10})
-    assert row(robustness(mine, perfect), "action_noise", None, "manipulation", "toy/reach@1").corruption_error is None
+    assert (
+        row(
+            robustness(mine, perfect), "action_noise", None, "manipulation", "toy/reach@1"
+        ).corruption_error
+        is None
+    )
 
 
 def test_recovery_counts_bursts_that_happened_and_twins_that_won() -> None:
@@ -139,13 +174,20 @@ def test_the_interaction_of_two() -> None:
     assert row(rows, "action_delay", 2).interaction is None
     alone = Plan(PLAN.items, perturbations=(NOISE, BOTH))
     found = robustness(fill(alone, {("reach", 0): 5, ("reach", 1): 5, ("reach", 2): 5}))
-    assert row(found, "action_noise:1+action_delay", 2).interaction is None  # the delay alone was not played
+    assert (
+        row(found, "action_noise:1+action_delay", 2).interaction is None
+    )  # the delay alone was not played
 
 
 def test_where_the_control_is_0_nothing_can_be_lost() -> None:
     rows = robustness(fill(PLAN, {**WINS, ("reach", 0): 0, ("reach", 1): 0}))
     reach = row(rows, "action_noise", 1, "manipulation", "toy/reach@1")
-    assert (reach.difference, reach.relative_drop, reach.retention, reach.retention_high) == (0.0, None, None, None)
+    assert (reach.difference, reach.relative_drop, reach.retention, reach.retention_high) == (
+        0.0,
+        None,
+        None,
+        None,
+    )
     assert row(rows, "action_noise", 1).relative_drop is not None  # overall the control is not 0
 
 
@@ -161,10 +203,19 @@ def test_unpaired_and_failed_cases_are_partial_and_in_no_pair() -> None:
 
 
 def test_tasks_with_a_score_only() -> None:
-    plan = Plan((item("pong", "games", 4, success=None, normaliser=Normaliser(0, 10)),), perturbations=(NOISE,))
+    plan = Plan(
+        (item("pong", "games", 4, success=None, normaliser=Normaliser(0, 10)),),
+        perturbations=(NOISE,),
+    )
     rows = robustness(fill(plan, {("pong", 0): [4.0, 5, 6, 7], ("pong", 1): [2.0, 4, 3, 7]}))
     pong = row(rows, "action_noise", 1, "games", "toy/pong@1")
-    assert (pong.score_mean, pong.score_difference, pong.success_rate, pong.difference, pong.normalised) == (4.0, -1.5, None, None, 0.4)
+    assert (
+        pong.score_mean,
+        pong.score_difference,
+        pong.success_rate,
+        pong.difference,
+        pong.normalised,
+    ) == (4.0, -1.5, None, None, 0.4)
     assert pong.score_difference_low is not None
     assert pong.score_difference_low < -1.5 < (pong.score_difference_high or 9)
     assert row(rows, "action_noise", 1).tasks == 0
@@ -173,7 +224,13 @@ def test_tasks_with_a_score_only() -> None:
 GAMES = Plan(
     (
         item("pong", "games", 4, success=None, normaliser=Normaliser(0, 10)),
-        item("snake", "games", 4, success=None, normaliser=Normaliser(100, 200, "standing still", "the best")),
+        item(
+            "snake",
+            "games",
+            4,
+            success=None,
+            normaliser=Normaliser(100, 200, "standing still", "the best"),
+        ),
         item("raw", "games", 4, success=None),
         item("reach", episodes=4),
     ),
@@ -190,7 +247,13 @@ SCORES: dict[tuple[str, int], int | list[float]] = {
 def test_normalised_scores_stand_beside_the_rates() -> None:
     rows = robustness(fill(GAMES, SCORES))
     found = row(rows, "action_noise", 1, "games")
-    assert (found.tasks, found.pairs, found.success_rate, found.control_rate, found.n) == (0, 0, None, None, 12)
+    assert (found.tasks, found.pairs, found.success_rate, found.control_rate, found.n) == (
+        0,
+        0,
+        None,
+        None,
+        12,
+    )
     games = found.scores
     assert games is not None
     assert (games.tasks, games.pairs) == (2, 8), "the one with raw scores alone is in no mean"
@@ -205,7 +268,9 @@ def test_normalised_scores_stand_beside_the_rates() -> None:
     assert found.normalised == pytest.approx(games.mean)
     overall = row(rows, "action_noise", 1)
     assert overall.scores == games
-    assert (overall.tasks, overall.success_rate, overall.pairs) == (1, 0.5, 4), "rates are of the task with a success"
+    assert (overall.tasks, overall.success_rate, overall.pairs) == (1, 0.5, 4), (
+        "rates are of the task with a success"
+    )
     assert overall.normalised == pytest.approx((0.4 + 0.75 + 0.5) / 3)
     assert row(rows, "action_noise", 1, "manipulation").scores is None
     assert row(rows, "action_noise", 1, "games", "toy/raw@1").scores is None
@@ -219,15 +284,24 @@ def test_area_and_corruption_error_of_scores() -> None:
     assert curve.scores is not None
     # Points (0, .775), (1, .575), (4, .05): .675 * 1 + .3125 * 3, over 4.
     assert curve.scores.area == pytest.approx((0.675 + 0.9375) / 4)
-    assert curve.scores.corruption_error == pytest.approx((0.425 + 0.95) / (0.425 + 0.95)), "300 points are no more than 200 here"
-    worse = row(robustness(fill(GAMES, SCORES), fill(GAMES, {**SCORES, ("snake", 1): [100.0] * 4})), "action_noise", None, "games")
+    assert curve.scores.corruption_error == pytest.approx((0.425 + 0.95) / (0.425 + 0.95)), (
+        "300 points are no more than 200 here"
+    )
+    worse = row(
+        robustness(fill(GAMES, SCORES), fill(GAMES, {**SCORES, ("snake", 1): [100.0] * 4})),
+        "action_noise",
+        None,
+        "games",
+    )
     assert worse.scores is not None
     assert worse.scores.corruption_error == pytest.approx((0.425 + 0.95) / (0.8 + 0.95))
     rates = row(robustness(fill(GAMES, SCORES), baseline), "action_noise", None)
     assert rates.area == pytest.approx((0.75 * 1 + 0.375 * 3) / 4)
     assert rates.corruption_error == pytest.approx((0.5 + 0.75) / (1 + 0.75))
     raw = Plan((GAMES.items[2],), perturbations=GAMES.perturbations)
-    assert not [r for r in robustness(fill(raw, SCORES)) if r.severity is None], "raw scores have no area"
+    assert not [r for r in robustness(fill(raw, SCORES)) if r.severity is None], (
+        "raw scores have no area"
+    )
 
 
 def test_the_interval_of_a_mean_of_means() -> None:
@@ -255,9 +329,16 @@ def test_the_interval_of_a_mean_of_means() -> None:
 
 def test_what_is_not_played_in_a_task_is_in_no_figure() -> None:
     other = (Perturbation("hue", 1, {"degrees": 15}),)
-    plan = Plan((item("reach", arms=(0,)), item("walk", "navigation")), perturbations=(NOISE, other))
+    plan = Plan(
+        (item("reach", arms=(0,)), item("walk", "navigation")), perturbations=(NOISE, other)
+    )
     assert plan.total == 10 * (2 + 3)
-    rows = robustness(fill(plan, {("reach", 0): 10, ("reach", 1): 4, ("walk", 0): 10, ("walk", 1): 10, ("walk", 2): 10}))
+    rows = robustness(
+        fill(
+            plan,
+            {("reach", 0): 10, ("reach", 1): 4, ("walk", 0): 10, ("walk", 1): 10, ("walk", 2): 10},
+        )
+    )
     assert (row(rows, "hue", 1).planned, row(rows, "hue", 1).tasks) == (10, 1)
     assert not [r for r in rows if r.perturbation == "hue" and r.domain == "manipulation"]
     late = NotRun("toy/walk@1", "navigation", "toy", "no picture", "leave it out", "hue:1")
@@ -268,9 +349,17 @@ def test_what_is_not_played_in_a_task_is_in_no_figure() -> None:
 
 def test_who_loses_less() -> None:
     base, new = fill(PLAN, WINS), fill(PLAN, {**WINS, ("reach", 2): 9, ("walk", 2): 5})
-    effects = {(each.perturbation, each.severity, each.domain): each for each in difference_in_differences(base, new)}
+    effects = {
+        (each.perturbation, each.severity, each.domain): each
+        for each in difference_in_differences(base, new)
+    }
     strong = effects["action_noise", 4, None]
-    assert (strong.base_control, strong.base_rate, strong.new_control, strong.new_rate) == pytest.approx((0.75, 0.1, 0.75, 0.7))
+    assert (
+        strong.base_control,
+        strong.base_rate,
+        strong.new_control,
+        strong.new_rate,
+    ) == pytest.approx((0.75, 0.1, 0.75, 0.7))
     assert strong.difference == pytest.approx(0.6)
     assert 0 < strong.difference_low < 0.6 < strong.difference_high <= 2
     assert (strong.tasks, strong.pairs) == (2, 20)
@@ -279,18 +368,31 @@ def test_who_loses_less() -> None:
     assert back["action_noise", 4, None].difference == pytest.approx(-0.6)
     for format in ("text", "markdown"):
         assert "+60.0" in render_effects(list(effects.values()), format)
-    assert len(json.loads(render_effects(list(effects.values()), "json"))["effects"]) == len(effects)
+    assert len(json.loads(render_effects(list(effects.values()), "json"))["effects"]) == len(
+        effects
+    )
     elsewhere = fill(Plan(PLAN.items, seed=1, perturbations=PLAN.perturbations), WINS)
     with pytest.raises(UserError, match="share no perturbed case"):
         difference_in_differences(base, elsewhere)
 
 
 def test_who_loses_less_of_the_score() -> None:
-    base, new = fill(GAMES, SCORES), fill(GAMES, {**SCORES, ("pong", 2): [4.0, 4, 6, 6], ("reach", 2): 4})
-    effects = {(each.severity, each.domain, each.measure): each for each in difference_in_differences(base, new)}
+    base, new = (
+        fill(GAMES, SCORES),
+        fill(GAMES, {**SCORES, ("pong", 2): [4.0, 4, 6, 6], ("reach", 2): 4}),
+    )
+    effects = {
+        (each.severity, each.domain, each.measure): each
+        for each in difference_in_differences(base, new)
+    }
     games = effects[4, "games", "normalised"]
     assert (games.tasks, games.pairs) == (2, 8)
-    assert (games.base_control, games.base_rate, games.new_control, games.new_rate) == pytest.approx((0.775, 0.05, 0.775, 0.25))
+    assert (
+        games.base_control,
+        games.base_rate,
+        games.new_control,
+        games.new_rate,
+    ) == pytest.approx((0.775, 0.05, 0.775, 0.25))
     assert games.difference == pytest.approx(0.2)
     assert games.difference_low is not None
     assert games.difference_high is not None
@@ -325,11 +427,24 @@ def test_the_ratios_interval_covers() -> None:
 
 
 def report_lines() -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    rows = (NotRun("toy/walk@1", "navigation", "toy", "there is no picture here", "leave it out", "hue:1"),)
-    return run_of(Plan(PLAN.items, perturbations=(*PLAN.perturbations, (Perturbation("hue", 1, {"degrees": 15}),)), not_run=rows), WINS)
+    rows = (
+        NotRun(
+            "toy/walk@1", "navigation", "toy", "there is no picture here", "leave it out", "hue:1"
+        ),
+    )
+    return run_of(
+        Plan(
+            PLAN.items,
+            perturbations=(*PLAN.perturbations, (Perturbation("hue", 1, {"degrees": 15}),)),
+            not_run=rows,
+        ),
+        WINS,
+    )
 
 
-def run_of(plan: Plan, wins: dict[tuple[str, int], int | list[float]]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def run_of(
+    plan: Plan, wins: dict[tuple[str, int], int | list[float]]
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     agent = {
         "name": "mine",
         "entry": "toys:GoodAgent",
@@ -366,9 +481,16 @@ def test_every_format_has_them(format: str) -> None:
             "agent_errors",
             "errors",
         } <= set(rows[0])
-        assert {"partial", "success_rate", "ci_low", "ci_high", "rate_if_missing_fail", "difference", "difference_low", "reference"} <= set(
-            rows[0]
-        )
+        assert {
+            "partial",
+            "success_rate",
+            "ci_low",
+            "ci_high",
+            "rate_if_missing_fail",
+            "difference",
+            "difference_low",
+            "reference",
+        } <= set(rows[0])
         assert [r["perturbation"] for r in json.loads(text)["not_run"]] == ["hue:1"]
     else:
         plain = text.replace("\\_", "_")
@@ -388,25 +510,36 @@ def test_the_text_says_what_matters() -> None:
 
 def test_every_domain_of_the_run_is_told_of() -> None:
     absent = (
-        NotRun("toy/doom@1", "games", "toy", "this task has no expert", "play it with another agent"),
+        NotRun(
+            "toy/doom@1", "games", "toy", "this task has no expert", "play it with another agent"
+        ),
         NotRun("toy/press@1", "ui", "toy", "this task has no expert", "play it with another agent"),
         NotRun("toy/type@1", "ui", "toy", "this task has no expert", "play it with another agent"),
     )
-    run, episodes = run_of(Plan(GAMES.items, perturbations=GAMES.perturbations, not_run=absent), SCORES)
+    run, episodes = run_of(
+        Plan(GAMES.items, perturbations=GAMES.perturbations, not_run=absent), SCORES
+    )
     for format in FORMATS:
         assert render(build(run, episodes), format)
     (cell,) = {
         line["scores"]
         for line in csv.DictReader(io.StringIO(render(build(run, episodes), "csv")))
-        if (line["perturbation"], line["severity"], line["domain"], line["task"]) == ("action_noise", "4", "games", "")
+        if (line["perturbation"], line["severity"], line["domain"], line["task"])
+        == ("action_noise", "4", "games", "")
     }
     assert json.loads(cell)["mean"] == pytest.approx(0.05)
     text = render(build(run, episodes), "text")
     tables = {part.partition("\n")[0]: " ".join(part.split()) for part in text.split("\n\n\n")}
-    assert {"ROBUSTNESS", "ROBUSTNESS OF NORMALISED SCORES", "ROBUSTNESS OF SCORES"} <= tables.keys()
+    assert {
+        "ROBUSTNESS",
+        "ROBUSTNESS OF NORMALISED SCORES",
+        "ROBUSTNESS OF SCORES",
+    } <= tables.keys()
     rates = tables["ROBUSTNESS"]
     assert "action_noise 4 manipulation 4 100.0 25.0" in rates
-    columns = {column.name: column.cells for column in robustness_tables(build(run, episodes))[0].columns}
+    columns = {
+        column.name: column.cells for column in robustness_tables(build(run, episodes))[0].columns
+    }
     assert dict(zip(columns[""][-2:], columns["notes"][-2:])) == {
         "games": "1 task: this task has no expert; 3 tasks: no success here, a score: see below",
         "ui": "2 tasks: this task has no expert",
@@ -426,7 +559,9 @@ def test_success_and_score_never_share_an_axis() -> None:
     rates, scores = figure.axes
     assert (rates.get_title(), scores.get_title()) == ("manipulation", "games: score")
     assert rates.get_ylabel() == "success rate, %"
-    assert scores.get_ylabel() == "normalised score\n0: random or standing still, 1: human or the best"
+    assert (
+        scores.get_ylabel() == "normalised score\n0: random or standing still, 1: human or the best"
+    )
     assert [list(axes.containers[0].lines[0].get_ydata()) for axes in (rates, scores)] == [
         pytest.approx([100, 50, 25]),
         pytest.approx([0.775, 0.575, 0.05]),
@@ -437,7 +572,9 @@ def test_success_and_score_never_share_an_axis() -> None:
     assert bars.get_segments()[1][:, 1] == pytest.approx([games.mean_low, games.mean_high])
     assert scores.get_ylim()[0] < 0
     assert scores.get_ylim()[1] < 1.5
-    high = figure_of(robustness(fill(GAMES, {**SCORES, ("pong", 1): [90.0, 91, 89, 90]})), "mine").axes[1]
+    high = figure_of(
+        robustness(fill(GAMES, {**SCORES, ("pong", 1): [90.0, 91, 89, 90]})), "mine"
+    ).axes[1]
     assert high.get_ylim()[1] > 4.8, "nothing is cut off"
     with pytest.raises(UserError, match="no curve"):
         figure_of(robustness(fill(Plan((GAMES.items[2],), perturbations=(NOISE,)), SCORES)), "mine")

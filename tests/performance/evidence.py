@@ -76,9 +76,13 @@ def without_traces() -> Iterator[None]:
         yield
 
 
-def played(spec: AgentSpec, task: Task, episodes: int, out: Path, **options: Any) -> tuple[float, float]:
+def played(
+    spec: AgentSpec, task: Task, episodes: int, out: Path, **options: Any
+) -> tuple[float, float]:
     """(seconds on the wall, of the processor) of a run in this process."""
-    plan = make_plan([(Suite("performance", "", (task,), episodes), task)], spec, episodes=None, seed=0)
+    plan = make_plan(
+        [(Suite("performance", "", (task,), episodes), task)], spec, episodes=None, seed=0
+    )
     begun, used = time.perf_counter(), time.process_time()
     summary = play(spec, [], plan, out, RunOptions(**options), Silent())
     assert not summary.missing
@@ -87,7 +91,9 @@ def played(spec: AgentSpec, task: Task, episodes: int, out: Path, **options: Any
 
 
 def costs(options: argparse.Namespace, folder: Path) -> list[list[str]]:
-    task = dataclasses.replace(TASKS["metaworld/drawer-open-v3"], id="performance/drawer@1", max_steps=options.steps)
+    task = dataclasses.replace(
+        TASKS["metaworld/drawer-open-v3"], id="performance/drawer@1", max_steps=options.steps
+    )
     spec = AgentSpec("looks", f"{__name__}:Looks", {})
     ways: Mapping[str, Mapping[str, Any]] = {
         "no traces, no digest": {},
@@ -107,9 +113,19 @@ def costs(options: argparse.Namespace, folder: Path) -> list[list[str]]:
                 seconds[way].append(taken)
     rows = []
     for way, base in (("as it is", "no traces, no digest"), ("--video failures", "as it is")):
-        walls, processors = (statistics.median(a[k] / b[k] for a, b in zip(seconds[way], seconds[base])) - 1 for k in (0, 1))
+        walls, processors = (
+            statistics.median(a[k] / b[k] for a, b in zip(seconds[way], seconds[base])) - 1
+            for k in (0, 1)
+        )
         times = [statistics.median(each[0] for each in seconds[name]) for name in (base, way)]
-        rows.append([f"{way}, beside: {base}", *(f"{t:.2f}" for t in times), f"{100 * walls:.1f} %", f"{100 * processors:.1f} %"])
+        rows.append(
+            [
+                f"{way}, beside: {base}",
+                *(f"{t:.2f}" for t in times),
+                f"{100 * walls:.1f} %",
+                f"{100 * processors:.1f} %",
+            ]
+        )
     return rows
 
 
@@ -125,7 +141,11 @@ def sizes(folder: Path) -> Iterator[list[str]]:
         played(AgentSpec(agent, f"baselines.simple:{agent}", {}), TASKS[name], 4, out)
         traces = list(read_traces(out))
         size = sum(file.stat().st_size for file in (out / "traces").iterdir()) / len(traces)
-        yield [f"{name}, {agent.lower()}", f"{statistics.mean(trace.length for trace in traces):.0f}", f"{size:.0f}"]
+        yield [
+            f"{name}, {agent.lower()}",
+            f"{statistics.mean(trace.length for trace in traces):.0f}",
+            f"{size:.0f}",
+        ]
 
 
 def main() -> None:
@@ -135,9 +155,17 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        print(tabulate(costs(options, Path(folder)), ["run", "beside, s", "it, s", "more, wall", "more, processor"], tablefmt="github"))
+        print(
+            tabulate(
+                costs(options, Path(folder)),
+                ["run", "beside, s", "it, s", "more, wall", "more, processor"],
+                tablefmt="github",
+            )
+        )
         print()
-        print(tabulate(sizes(Path(folder)), ["episode", "steps", "bytes of trace"], tablefmt="github"))
+        print(
+            tabulate(sizes(Path(folder)), ["episode", "steps", "bytes of trace"], tablefmt="github")
+        )
 
 
 if __name__ == "__main__":

@@ -44,7 +44,9 @@ class Loop:
         self.task, self.seed = task, task.first_seed
         watch = Watch()
         asking = LocalAgent(Null(), watch, 60.0)
-        self.loop = Lanes(asking, reads, 1, lanes=1, groups=1, watch=watch, report=lambda outcome: None)
+        self.loop = Lanes(
+            asking, reads, 1, lanes=1, groups=1, watch=watch, report=lambda outcome: None
+        )
         self.loop.turn(self)
 
     def take(self, held: Sequence[str]) -> tuple[int, Case]:
@@ -64,10 +66,14 @@ class Loop:
 
 def processor() -> float:
     """Seconds of processor time of this process and its child."""
-    return time.process_time() + sum(sum(child.cpu_times()[:2]) for child in psutil.Process().children())
+    return time.process_time() + sum(
+        sum(child.cpu_times()[:2]) for child in psutil.Process().children()
+    )
 
 
-def row(name: str, task: Task, reads: tuple[str, ...], python: str, options: argparse.Namespace) -> list[Any]:
+def row(
+    name: str, task: Task, reads: tuple[str, ...], python: str, options: argparse.Namespace
+) -> list[Any]:
     loops = []
     for where in ({}, {"minigrid": python, "metaworld": python, "toys": python}):
         os.environ[VARIABLE] = json.dumps(where)
@@ -86,12 +92,26 @@ def main() -> None:
     parser.add_argument("--python", default=sys.executable)
     options = parser.parse_args()
     local = next(task for task in babyai.SUITES[0].tasks if task.name == "babyai/GoToLocalS8N7")
-    drawer = next(task for task in metaworld.SUITES[0].tasks if task.name == "metaworld/drawer-open-v3")
+    drawer = next(
+        task for task in metaworld.SUITES[0].tasks if task.name == "metaworld/drawer-open-v3"
+    )
     rows = [
         row("a toy that does nothing", toy_task(max_steps=200), (), options.python, options),
         row("MiniGrid GoToLocalS8N7, nothing read", local, (), options.python, options),
-        row("MiniGrid GoToLocalS8N7, grid read (147 bytes)", local, ("grid",), options.python, options),
-        row("MiniGrid GoToLocalS8N7, image read (339 kB)", local, ("image",), options.python, options),
+        row(
+            "MiniGrid GoToLocalS8N7, grid read (147 bytes)",
+            local,
+            ("grid",),
+            options.python,
+            options,
+        ),
+        row(
+            "MiniGrid GoToLocalS8N7, image read (339 kB)",
+            local,
+            ("image",),
+            options.python,
+            options,
+        ),
         row("Meta-World drawer-open, state read", drawer, ("state",), options.python, options),
     ]
     print(

@@ -59,7 +59,15 @@ class Harness:
         agent = Null(reads)
         self.feed = Endless(task)
         watch = Watch()
-        self.loop = Lanes(LocalAgent(agent, watch, 60.0), reads, 1, lanes=lanes, groups=1, watch=watch, report=self.feed.report)
+        self.loop = Lanes(
+            LocalAgent(agent, watch, 60.0),
+            reads,
+            1,
+            lanes=lanes,
+            groups=1,
+            watch=watch,
+            report=self.feed.report,
+        )
 
     def __call__(self, seconds: float) -> float:
         """Steps per second over whole episodes."""
@@ -76,7 +84,9 @@ class Harness:
         return (self.feed.steps - ended) / (time.process_time() - first)
 
 
-def bare(make: Callable[[], tuple[Callable[[int], Any], Callable[[], tuple[Any, bool]]]]) -> Callable[[float], float]:
+def bare(
+    make: Callable[[], tuple[Callable[[int], Any], Callable[[], tuple[Any, bool]]]],
+) -> Callable[[float], float]:
     """A bare loop: `make` gives (reset(seed), step() -> (result, over))."""
     reset, step = make()
 
@@ -108,7 +118,13 @@ def atari_bare() -> tuple[Any, Any]:
     import ale_py
 
     gymnasium.register_envs(ale_py)
-    env = gymnasium.make("ALE/Pong-v5", repeat_action_probability=0.0, frameskip=4, disable_env_checker=True, max_episode_steps=1000)
+    env = gymnasium.make(
+        "ALE/Pong-v5",
+        repeat_action_probability=0.0,
+        frameskip=4,
+        disable_env_checker=True,
+        max_episode_steps=1000,
+    )
 
     def step() -> tuple[Any, bool]:
         observation, _, terminated, truncated, _ = env.step(0)
@@ -159,7 +175,11 @@ def named(suites: Any, name: str, **changes: Any) -> Task:
 
 def rows() -> Iterator[tuple[str, Callable[[], Any], Task, tuple[str, ...]]]:
     babyai = Task(
-        "performance/GoToLocal@1", "navigation", "adapters.minigrid:MiniGridAdapter", {"id": "BabyAI-GoToLocal-v0"}, first_seed=10**9
+        "performance/GoToLocal@1",
+        "navigation",
+        "adapters.minigrid:MiniGridAdapter",
+        {"id": "BabyAI-GoToLocal-v0"},
+        first_seed=10**9,
     )
     yield "MiniGrid GoToLocal, nothing read", minigrid_bare, babyai, ()
     yield "MiniGrid GoToLocal, grid read", minigrid_bare, babyai, ("grid",)
@@ -186,14 +206,31 @@ def main() -> None:
             if options.only.lower() not in name.lower():
                 continue
             left, right = bare(make), Harness(task, reads)
-            with contextlib.redirect_stdout(io.StringIO()):  # MiniGrid prints when it draws a level again
+            with contextlib.redirect_stdout(
+                io.StringIO()
+            ):  # MiniGrid prints when it draws a level again
                 left(0.5), right(0.5)
-                pairs = [(left(options.seconds), right(options.seconds)) for _ in range(options.rounds)]
+                pairs = [
+                    (left(options.seconds), right(options.seconds)) for _ in range(options.rounds)
+                ]
             ratio = statistics.median(b / a for a, b in pairs)
             extra = statistics.median(1e6 / b - 1e6 / a for a, b in pairs)
-            table.append([name, *(f"{statistics.median(column):.0f}" for column in zip(*pairs)), f"{ratio:.3f}", f"{extra:.1f}"])
+            table.append(
+                [
+                    name,
+                    *(f"{statistics.median(column):.0f}" for column in zip(*pairs)),
+                    f"{ratio:.3f}",
+                    f"{extra:.1f}",
+                ]
+            )
             right.loop.close()
-    print(tabulate(table, ["simulator and agent", "bare steps/s", "harness steps/s", "ratio", "us a step more"], tablefmt="github"))
+    print(
+        tabulate(
+            table,
+            ["simulator and agent", "bare steps/s", "harness steps/s", "ratio", "us a step more"],
+            tablefmt="github",
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -45,13 +45,27 @@ def cost(name: str, severity: int, size: int) -> float:
     """One step of all that the perturbation does there."""
     kind = KINDS[name]
     screen = kind.group == "ui"
-    elements = tuple(Element(k + 1, 0, "button", "OK", "", "id", (), 1.0 * k, 2.0 * k, 9.0, 9.0) for k in range(40))
+    elements = tuple(
+        Element(k + 1, 0, "button", "OK", "", "id", (), 1.0 * k, 2.0 * k, 9.0, 9.0)
+        for k in range(40)
+    )
     image = picture(size) if not screen else np.zeros((210, 160, 3), np.uint8)
-    values: dict[str, Any] = {"image": image, "state": np.linspace(-1, 1, 39, dtype=np.float32), "dom": elements}
+    values: dict[str, Any] = {
+        "image": image,
+        "state": np.linspace(-1, 1, 39, dtype=np.float32),
+        "dom": elements,
+    }
     views = {"image": Box(image.shape, "uint8", 0, 255), "state": Box((39,)), "dom": Elements()}
-    brief = Brief(views, UI(160, 210, ("click", "wait")) if screen else Box((7,), low=-1.0, high=1.0), "a body", "a simulator")
+    brief = Brief(
+        views,
+        UI(160, 210, ("click", "wait")) if screen else Box((7,), low=-1.0, high=1.0),
+        "a body",
+        "a simulator",
+    )
     case = Case(Task("toys/timed@1", "manipulation", "toys:ToyAdapter"), 0)
-    effect: Effect = load(kind.entry)(Luck(case, name), Body(brief, 4, MISSION, 500), **kind.levels[severity - 1])
+    effect: Effect = load(kind.entry)(
+        Luck(case, name), Body(brief, 4, MISSION, 500), **kind.levels[severity - 1]
+    )
     seen = [(view, values[view]) for view in effect.views()]
     action = UIAction("click", ref=3) if screen else np.zeros(7, np.float32)
 
@@ -74,7 +88,9 @@ def main() -> None:
     for kind in KINDS.values():
         if kind.group != "history":
             print(
-                f"| {kind.group} | {kind.name} | " + " | ".join(f"{cost(kind.name, severity, size):.3f}" for severity in (1, 3, 5)) + " |"
+                f"| {kind.group} | {kind.name} | "
+                + " | ".join(f"{cost(kind.name, severity, size):.3f}" for severity in (1, 3, 5))
+                + " |"
             )
 
 

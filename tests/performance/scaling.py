@@ -60,28 +60,50 @@ def run(agent: str, tasks: Sequence[Task], episodes: int, **options: Any) -> lis
     suite = Suite("performance", "", tuple(tasks), episodes)
     plan = make_plan([(suite, task) for task in tasks], spec, episodes=None, seed=0)
     with tempfile.TemporaryDirectory() as folder:
-        summary = play(spec, ["performance"], plan, Path(folder) / "run", RunOptions(**options), PlainProgress())
+        summary = play(
+            spec,
+            ["performance"],
+            plan,
+            Path(folder) / "run",
+            RunOptions(**options),
+            PlainProgress(),
+        )
         assert summary.missing == 0, summary
         return list(read_episodes(Path(folder) / "run"))
 
 
 def steady(lines: list[dict[str, Any]], of: str = "") -> float:
     """Episodes (or the sum of the field `of`) per second after the first tenth."""
-    times = sorted((datetime.datetime.fromisoformat(line["timing"]["ended_at"]).timestamp(), line.get(of, 1)) for line in lines)
+    times = sorted(
+        (datetime.datetime.fromisoformat(line["timing"]["ended_at"]).timestamp(), line.get(of, 1))
+        for line in lines
+    )
     first = len(times) // 10
     return sum(count for _, count in times[first + 1 :]) / (times[-1][0] - times[first][0])
 
 
 def workers() -> Iterator[list[str]]:
-    tasks = {task.name: task for suite in (*babyai.SUITES, *metaworld.SUITES) for task in suite.tasks}
+    tasks = {
+        task.name: task for suite in (*babyai.SUITES, *metaworld.SUITES) for task in suite.tasks
+    }
     mt10 = [task for task in tasks.values() if "mt10" in task.tags]
     for name, played, episodes in (
         ("babyai/GoToLocalS8N7 x 4000", [tasks["babyai/GoToLocalS8N7"]], 4000),
         ("babyai/Pickup x 600", [tasks["babyai/Pickup"]], 600),
         ("metaworld, MT10 x 50", mt10, 50),
     ):
-        here, one, two = (steady(run("baselines.simple:Oracle", played, episodes, workers=count)) for count in (0, 1, 2))
-        yield [name, f"{here:.1f}", f"{one:.1f}", f"{two:.1f}", f"{two / one:.2f}", f"{two / here:.2f}"]
+        here, one, two = (
+            steady(run("baselines.simple:Oracle", played, episodes, workers=count))
+            for count in (0, 1, 2)
+        )
+        yield [
+            name,
+            f"{here:.1f}",
+            f"{one:.1f}",
+            f"{two:.1f}",
+            f"{two / one:.2f}",
+            f"{two / here:.2f}",
+        ]
 
 
 def served() -> Iterator[list[str]]:
@@ -90,7 +112,12 @@ def served() -> Iterator[list[str]]:
         batch = min(lanes, LARGEST)  # one worker's lanes are asked about while the other's step
         model = batch / (FIXED_S + PER_TURN_S * batch)
         rate = steady(run("scaling:SlowModel", [task], lanes * 12, workers=2, lanes=lanes), "steps")
-        yield [f"2 workers, {lanes} lanes each", f"{rate:.0f}", f"{model:.0f}", f"{rate / model:.2f}"]
+        yield [
+            f"2 workers, {lanes} lanes each",
+            f"{rate:.0f}",
+            f"{model:.0f}",
+            f"{rate / model:.2f}",
+        ]
 
 
 def main() -> None:
@@ -101,7 +128,13 @@ def main() -> None:
         head = ["oracle on", "in process", "1 worker", "2 workers", "2 : 1", "2 : in process"]
         print(tabulate(list(workers()), head, tablefmt="github"))
     if part in ("served", "all"):
-        print(tabulate(list(served()), ["served agent", "answers/s", "model's ceiling", "ratio"], tablefmt="github"))
+        print(
+            tabulate(
+                list(served()),
+                ["served agent", "answers/s", "model's ceiling", "ratio"],
+                tablefmt="github",
+            )
+        )
 
 
 if __name__ == "__main__":

@@ -30,7 +30,14 @@ TASKS = 200
 
 def make(cases: int) -> tuple[AgentSpec, Plan]:
     tasks = tuple(
-        Task(f"scan/{number}@1", "games", "adapters.gym:GymAdapter", {"id": "CartPole-v1"}, rule="none") for number in range(TASKS)
+        Task(
+            f"scan/{number}@1",
+            "games",
+            "adapters.gym:GymAdapter",
+            {"id": "CartPole-v1"},
+            rule="none",
+        )
+        for number in range(TASKS)
     )
     spec = AgentSpec("uniform", "baselines.simple:Uniform", {})
     suite = Suite("scan", "", tasks, cases // TASKS)
@@ -88,7 +95,9 @@ def main() -> None:
         assert left == TASKS, left
         rows.append(row)
         rows.append(timed("report, text", lambda: render(load(path), "text"))[0])
-    print(tabulate(rows, [f"{cases} cases, {TASKS} tasks", "seconds", "peak MB"], tablefmt="github"))
+    print(
+        tabulate(rows, [f"{cases} cases, {TASKS} tasks", "seconds", "peak MB"], tablefmt="github")
+    )
 
 
 if __name__ == "__main__":

@@ -37,7 +37,9 @@ def test_counts_of_the_published_suites() -> None:
         "atari-sticky": (57, 10, False),
         "metaworld": (50, 50, True),
     }
-    assert {name: (len(FOUND[name].tasks), FOUND[name].episodes, FOUND[name].in_all) for name in wanted} == wanted
+    assert {
+        name: (len(FOUND[name].tasks), FOUND[name].episodes, FOUND[name].in_all) for name in wanted
+    } == wanted
 
 
 def test_all_is_every_family_suite() -> None:
@@ -64,14 +66,22 @@ def test_a_suite_is_complete(suite: Suite) -> None:
     assert suite.source or not suite.in_all, "a protocol has a source"
     ids = [task.id for task in suite.tasks]
     assert len(ids) == len(set(ids))
-    assert ids == [task.id for task in suite.tasks if task.id.endswith("@1") and task.id == task.id.strip() and " " not in task.id]
+    assert ids == [
+        task.id
+        for task in suite.tasks
+        if task.id.endswith("@1") and task.id == task.id.strip() and " " not in task.id
+    ]
 
 
 def test_one_id_is_one_task() -> None:
     known: dict[str, Task] = {}
     for _, task in EVERY:
         same = known.setdefault(task.id, task)
-        assert (same.content, same.normaliser, same.domain) == (task.content, task.normaliser, task.domain), task.id
+        assert (same.content, same.normaliser, same.domain) == (
+            task.content,
+            task.normaliser,
+            task.domain,
+        ), task.id
 
 
 @suites
@@ -85,7 +95,9 @@ def test_tasks_say_what_counts(suite: Suite) -> None:
             assert reference.source, task.id
             assert reference.label
             assert reference.metric
-            assert reference.same_rule or reference.rule, f"{task.id}: {reference.label} has another rule and does not say which"
+            assert reference.same_rule or reference.rule, (
+                f"{task.id}: {reference.label} has another rule and does not say which"
+            )
             assert reference.metric != "success_rate" or 0 <= reference.value <= 1
         if task.normaliser is not None:
             assert task.normaliser.source
@@ -104,7 +116,9 @@ def test_tasks_come_back_from_json(suite: Suite) -> None:
 @suites
 def test_adapters_load_and_answer_for_each_task(suite: Suite) -> None:
     for task in suite.tasks:
-        assert task.adapter.partition(":")[0] in {entry.partition(":")[0] for entry in ADAPTERS.values()}
+        assert task.adapter.partition(":")[0] in {
+            entry.partition(":")[0] for entry in ADAPTERS.values()
+        }
         kind = load(task.adapter)
         assert issubclass(kind, (Adapter, BatchedAdapter))
         missing = kind.missing(task)
@@ -120,8 +134,20 @@ def test_which_tasks_have_an_expert() -> None:
 
 
 def test_all_domains_of_the_families() -> None:
-    assert {task.domain for suite, task in EVERY if suite.in_all} >= {"manipulation", "navigation", "games", "ui", "planning"}
-    assert {task.domain for task in FOUND["smoke"].tasks} == {"manipulation", "navigation", "games", "ui", "planning"}
+    assert {task.domain for suite, task in EVERY if suite.in_all} >= {
+        "manipulation",
+        "navigation",
+        "games",
+        "ui",
+        "planning",
+    }
+    assert {task.domain for task in FOUND["smoke"].tasks} == {
+        "manipulation",
+        "navigation",
+        "games",
+        "ui",
+        "planning",
+    }
 
 
 def test_smoke_has_something_of_every_family_that_set_up_installs() -> None:
@@ -141,14 +167,18 @@ def test_smoke_shows_no_figure_of_another_task() -> None:
     figures = {task.id for suite, task in EVERY if suite.in_all}
     for task in FOUND["smoke"].tasks:
         assert task.id in figures or not task.references, "a task cut short has no published figure"
-        assert not (task.id.startswith("smoke/") and task.normaliser), "nor the scale of the whole game"
+        assert not (task.id.startswith("smoke/") and task.normaliser), (
+            "nor the scale of the whole game"
+        )
 
 
 def test_a_package_that_is_absent_is_said_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     for entry in ADAPTERS.values():
         kind = load(entry)
         monkeypatch.setattr(kind, "packages", ("no-such-simulator",))
-        remedy = kind.guide or (f"pip install 'bench[{kind.extra}]'" if kind.extra else "pip install no-such-simulator")
+        remedy = kind.guide or (
+            f"pip install 'bench[{kind.extra}]'" if kind.extra else "pip install no-such-simulator"
+        )
         assert kind.missing() == Missing("the package no-such-simulator is not installed", remedy)
 
 
@@ -172,12 +202,22 @@ import leaderboards.render, leaderboards.report
 assert dict(os.environ) == before, "an environment variable was set"
 assert not {set(SIMULATORS)} & sys.modules.keys(), {set(SIMULATORS)} & sys.modules.keys()
 """
-    said = subprocess.run([sys.executable, "-W", "error", "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    said = subprocess.run(
+        [sys.executable, "-W", "error", "-c", script],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert (said.returncode, said.stdout, said.stderr) == (0, "", "")
 
 
 def test_a_rule_that_changes_what_scores_is_another_task() -> None:
-    plain, sticky = ({task.name.partition("/")[2]: task for task in FOUND[name].tasks} for name in ("atari", "atari-sticky"))
+    plain, sticky = (
+        {task.name.partition("/")[2]: task for task in FOUND[name].tasks}
+        for name in ("atari", "atari-sticky")
+    )
     assert plain.keys() == sticky.keys()
     assert not {task.id for task in plain.values()} & {task.id for task in sticky.values()}
     assert all(plain[game].normaliser == sticky[game].normaliser for game in plain)

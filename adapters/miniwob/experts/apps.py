@@ -18,10 +18,18 @@ def _mail(look: Look) -> UIAction | None:
         who = look.match(r"email by (.+?) and ")[0]
         task = next(
             task
-            for word, task in (("trash", "delete"), ("star", "important"), ("reply", "reply"), ("forward", "forward"))
+            for word, task in (
+                ("trash", "delete"),
+                ("star", "important"),
+                ("reply", "reply"),
+                ("forward", "forward"),
+            )
             if word in look.utterance
         )
-        to, message = look.match(r"forward that email to (.+)\.")[0], look.quoted[0] if look.quoted else ""
+        to, message = (
+            look.match(r"forward that email to (.+)\.")[0],
+            look.quoted[0] if look.quoted else "",
+        )
     else:
         who, task = fields["by"], fields.get("task", "forward")
         to, message = fields.get("to", ""), fields.get("message", "")
@@ -30,7 +38,11 @@ def _mail(look: Look) -> UIAction | None:
     if look.find("#forward"):
         return look.form({".forward-sender": to}, "#send-forward")
     if look.find("#email"):
-        return look.click(f".email-{task}" if task in ("reply", "forward") else f"#email .{'trash' if task == 'delete' else 'star'}")
+        return look.click(
+            f".email-{task}"
+            if task in ("reply", "forward")
+            else f"#email .{'trash' if task == 'delete' else 'star'}"
+        )
     part = {"delete": ".trash", "important": ".star"}.get(task, ".email-subject")
     ref = look.ask(
         "(who, part) => { const threads = [...document.querySelectorAll('#main .email-thread')];"
@@ -63,7 +75,11 @@ def _post(look: Look) -> UIAction | None:
 
 def _posts(look: Look) -> UIAction | None:
     """The same button on all or some posts by a user."""
-    kind, amount, user = BUTTONS[look.quoted[0]], look.match(r"on (\d+) posts?")[0], look.match(r"by (@\S+) and")[0]
+    kind, amount, user = (
+        BUTTONS[look.quoted[0]],
+        look.match(r"on (\d+) posts?")[0],
+        look.match(r"by (@\S+) and")[0],
+    )
     posts = look.ask(
         "(user, kind) => [...document.querySelectorAll('.media')].filter(e => e.querySelector('.username').textContent === user)"
         ".map(e => e.querySelector(kind)).map(e => [bench.ref(e), e.classList.contains('active')])",
@@ -79,7 +95,11 @@ def _posts(look: Look) -> UIAction | None:
 
 def _contact(look: Look) -> UIAction | None:
     name, kind = look.match(r"Find (.+) in the contact book and click on their (\w+)")
-    return look.click(f"#contact .{kind}") if look.first("#contact .name", name) else look.click("#pagination .next a")
+    return (
+        look.click(f"#contact .{kind}")
+        if look.first("#contact .name", name)
+        else look.click("#pagination .next a")
+    )
 
 
 def _search(look: Look) -> UIAction | None:
@@ -87,13 +107,19 @@ def _search(look: Look) -> UIAction | None:
     nth = int(look.match(r"find and click the (\d+)")[0]) - 1
     if not look.find("#page-content a"):
         return look.form({"#search-text": look.quoted[0]}, "#search")
-    result = next((found for found in look.find("#page-content a") if found.data.get("result") == str(nth)), None)
+    result = next(
+        (found for found in look.find("#page-content a") if found.data.get("result") == str(nth)),
+        None,
+    )
     return click(result) or look.click("#pagination a", str(nth // 3 + 1))
 
 
 def _order(look: Look) -> UIAction | None:
     """Two items by name, or so many of a type; all of those from one dish."""
-    names, (number, kind) = look.match(r"one of each item: (.*)")[0], look.match(r"Order (\d+) items that are (\S+)")
+    names, (number, kind) = (
+        look.match(r"one of each item: (.*)")[0],
+        look.match(r"Order (\d+) items that are (\S+)"),
+    )
     wanted = {name.strip(): 1 for name in names.split(",")} if names else {}
     if not names:
         menu = look.ask("MENU.map(e => [e.name, e.types])")
@@ -113,11 +139,22 @@ def _terminal(look: Look) -> UIAction | None:
     lines = look.ask(
         "[...document.querySelectorAll('.terminal-line, .terminal-output')].map(e => e.textContent.replace(/\\s+/g, ' ').trim())"
     )
-    listed = next((lines[n + 1] for n, line in enumerate(lines) if line.endswith("user$ ls") and n + 1 < len(lines)), None)
+    listed = next(
+        (
+            lines[n + 1]
+            for n, line in enumerate(lines)
+            if line.endswith("user$ ls") and n + 1 < len(lines)
+        ),
+        None,
+    )
     ending = look.match(r"extension (\.\S+)")[0]
     command = "ls"
     if listed is not None:
-        files = [name for name in listed.split() if (name.endswith(ending) if ending else "." not in name)]
+        files = [
+            name
+            for name in listed.split()
+            if (name.endswith(ending) if ending else "." not in name)
+        ]
         if not files:
             return None
         command = f"rm {files[0]}"
@@ -125,7 +162,9 @@ def _terminal(look: Look) -> UIAction | None:
         return UIAction("key", text="Enter")
     if typed:
         return UIAction("key", text="Backspace")
-    return UIAction("type", ref=look.ask("bench.ref(document.querySelector('#terminal-target'))"), text=command)
+    return UIAction(
+        "type", ref=look.ask("bench.ref(document.querySelector('#terminal-target'))"), text=command
+    )
 
 
 def _editor(look: Look) -> UIAction | None:
@@ -134,13 +173,21 @@ def _editor(look: Look) -> UIAction | None:
         return look.click("#subbtn")
     word, style = look.match(r"give the text (.*) the (?:style|color) (\w+)")
     style = style or look.match(r"the (?:style|color) (\w+)")[0]
-    color = None if style not in look.ask("Object.keys(COLOR_MAP)") else look.ask("style => COLOR_MAP[style][0]", style)
+    color = (
+        None
+        if style not in look.ask("Object.keys(COLOR_MAP)")
+        else look.ask("style => COLOR_MAP[style][0]", style)
+    )
     if look.find(".ql-color.ql-expanded"):  # the editor itself remembers what was selected
         return look.click(f'.ql-color .ql-picker-item[data-value="{color}"]')
     wanted = word or look.ask("editor.getText()")
     if look.ask("getSelection().toString()").strip() != wanted.strip():
         if not word:
-            return UIAction("key", ref=look.ask("bench.ref(document.querySelector('.ql-editor'))"), text="Control+A")
+            return UIAction(
+                "key",
+                ref=look.ask("bench.ref(document.querySelector('.ql-editor'))"),
+                text="Control+A",
+            )
         start, end = look.ask(
             "word => { const n = document.querySelector('.ql-editor p').firstChild, r = document.createRange(); let at = 0;"
             " for (const part of n.data.split(' ')) { if (part === word) break; at += part.length + 1; }"
@@ -150,13 +197,17 @@ def _editor(look: Look) -> UIAction | None:
         )
         return UIAction("drag", x=start[0], y=start[1], to_x=end[0], to_y=end[1])
     return look.click(
-        ".ql-color .ql-picker-label" if color else {"bold": ".ql-bold", "italics": ".ql-italic", "underlined": ".ql-underline"}[style]
+        ".ql-color .ql-picker-label"
+        if color
+        else {"bold": ".ql-bold", "italics": ".ql-italic", "underlined": ".ql-underline"}[style]
     )
 
 
 def _calendar(look: Look) -> UIAction | None:
     """Draw the event over free half hours, name it, create it."""
-    amount, unit, name, start, half = look.match(r'Create a ([\d.]+) (\w+) event named "(\w+)", between (\d+)(AM|PM)')
+    amount, unit, name, start, half = look.match(
+        r'Create a ([\d.]+) (\w+) event named "(\w+)", between (\d+)(AM|PM)'
+    )
     if look.find("#create-event"):
         return look.form({"#event-name": name}, "#controls .create")
     length = round(float(amount) * (2 if unit.startswith("hour") else 1 / 30))
@@ -165,7 +216,11 @@ def _calendar(look: Look) -> UIAction | None:
     cells = {cell.name: cell for cell in look.find(".half-hour")}
     for begin in range(first, first + 9 - length):
         chosen = [cells[f"hh-{n}"] for n in range(begin, begin + length)]
-        if all(cell.y + cell.height <= top or cell.y >= bottom for cell in chosen for top, bottom in taken):
+        if all(
+            cell.y + cell.height <= top or cell.y >= bottom
+            for cell in chosen
+            for top, bottom in taken
+        ):
             return UIAction("drag", ref=chosen[0].ref, to_ref=chosen[-1].ref)
     return None
 

@@ -36,22 +36,38 @@ def _toggle(look: Look, boxes: list[tuple[Found, bool, bool]]) -> UIAction | Non
 
 def _checkboxes(look: Look) -> UIAction | None:
     """Select k85q, zi and click Submit. / Select words similar to water and click Submit."""
-    names = set(look.match(r"(?:Select|similar to) (?:words similar to )?(.*) and click Submit")[0].split(", "))
+    names = set(
+        look.match(r"(?:Select|similar to) (?:words similar to )?(.*) and click Submit")[0].split(
+            ", "
+        )
+    )
     labels, inputs = look.find("#area label"), look.find("#area label input")
     if "similar" in look.utterance:
         synonyms = [set(words) for words in look.ask("SYNONYMS")]
         names = {word for words in synonyms if words & names for word in words}
-    return _toggle(look, [(box, box.checked, label.text in names) for label, box in zip(labels, inputs)])
+    return _toggle(
+        look, [(box, box.checked, label.text in names) for label, box in zip(labels, inputs)]
+    )
 
 
 def _shades(look: Look) -> UIAction | None:
     (color,) = look.match(r"shades of (\w+)")
-    return _toggle(look, [(span, "selected" in span.classes, span.data["color"] == color) for span in look.find("#area span")])
+    return _toggle(
+        look,
+        [
+            (span, "selected" in span.classes, span.data["color"] == color)
+            for span in look.find("#area span")
+        ],
+    )
 
 
 def _digit(look: Look) -> UIAction | None:
     """Draw the number "4" in the checkboxes."""
-    pattern = [bool(cell) for row in look.ask("number => PATTERNS[number]", int(look.quoted[0])) for cell in row]
+    pattern = [
+        bool(cell)
+        for row in look.ask("number => PATTERNS[number]", int(look.quoted[0]))
+        for cell in row
+    ]
     boxes = look.find("#checkboxes input")
     return _toggle(look, [(box, box.checked, wanted) for box, wanted in zip(boxes, pattern)])
 
@@ -65,12 +81,20 @@ def _odd_or_even(look: Look) -> UIAction | None:
 
 def _radio(look: Look) -> UIAction | None:
     name = look.match(r"Select (.*) and click Submit")[0]
-    return _toggle(look, [(look.find("#area label input")[n], box.checked, True) for n, box in _labelled(look, name)])
+    return _toggle(
+        look,
+        [
+            (look.find("#area label input")[n], box.checked, True)
+            for n, box in _labelled(look, name)
+        ],
+    )
 
 
 def _labelled(look: Look, name: str) -> list[tuple[int, Found]]:
     inputs = look.find("#area label input")
-    return [(n, inputs[n]) for n, label in enumerate(look.find("#area label")) if label.text == name]
+    return [
+        (n, inputs[n]) for n, label in enumerate(look.find("#area label")) if label.text == name
+    ]
 
 
 def _collapsible(look: Look) -> UIAction | None:
@@ -90,12 +114,18 @@ def _hidden_link(look: Look) -> UIAction | None:
         " return link ? bench.ref(document.getElementById(link.closest('[role=tabpanel]').getAttribute('aria-labelledby'))) : 0; }",
         name,
     )
-    return UIAction("click", ref=opener) if opener else look.click("#area a", "Tab #2")  # one page rewards the tab itself
+    return (
+        UIAction("click", ref=opener) if opener else look.click("#area a", "Tab #2")
+    )  # one page rewards the tab itself
 
 
 def _dialog(look: Look) -> UIAction | None:
     name = look.quoted[0]
-    return look.click(".ui-dialog-titlebar-close") if name == "x" else look.click(".ui-dialog button", name)
+    return (
+        look.click(".ui-dialog-titlebar-close")
+        if name == "x"
+        else look.click(".ui-dialog button", name)
+    )
 
 
 def _menu(look: Look) -> UIAction | None:
@@ -126,7 +156,9 @@ ICONS = {
 def _icon_menu(look: Look) -> UIAction | None:
     if not look.find("#menu"):
         return look.click("#open-menu")
-    icon = look.ask("(document.querySelector('#query .ui-icon') || {className: ''}).className").rpartition("ui-icon-")[2]
+    icon = look.ask(
+        "(document.querySelector('#query .ui-icon') || {className: ''}).className"
+    ).rpartition("ui-icon-")[2]
     name = ICONS[icon] if icon else look.quoted[1]
     path = ["Playback", name] if name in ("Prev", "Stop", "Play", "Next") else [name]
     return _along(look, path, "#menu li > div")
@@ -134,7 +166,9 @@ def _icon_menu(look: Look) -> UIAction | None:
 
 def _color(look: Look) -> UIAction | None:
     (color,) = look.match(r"Click on the (\w+)")
-    return click(next((box for box in look.find("#area .color") if box.data["color"] == color), None))
+    return click(
+        next((box for box in look.find("#area .color") if box.data["color"] == color), None)
+    )
 
 
 def _widget(look: Look) -> UIAction | None:
@@ -147,7 +181,9 @@ def _coordinate(look: Look) -> UIAction | None:
 
 
 def _figure(look: Look) -> UIAction | None:
-    shape = look.ask("(e => e.tagName + ' ' + e.textContent)(document.querySelector('#area_svg').lastElementChild)")
+    shape = look.ask(
+        "(e => e.tagName + ' ' + e.textContent)(document.querySelector('#area_svg').lastElementChild)"
+    )
     tag, _, text = shape.partition(" ")
     if tag == "text":
         return look.click(f"button[data-type={'digit' if text.strip().isdigit() else 'letter'}]")
@@ -163,7 +199,18 @@ def _shapes(look: Look) -> list[tuple[int, set[str]]]:
     words: list[tuple[int, set[str]]] = []
     for ref, tag, text, fill, size in drawn:
         kind = "shape" if tag != "text" else "digit" if text.isdigit() else "letter"
-        words.append((ref, {"large" if size > 15 else "small", fill, kind, text if tag == "text" else NAMES[tag], "item"}))
+        words.append(
+            (
+                ref,
+                {
+                    "large" if size > 15 else "small",
+                    fill,
+                    kind,
+                    text if tag == "text" else NAMES[tag],
+                    "item",
+                },
+            )
+        )
     return words
 
 
@@ -180,7 +227,9 @@ def _shape(look: Look) -> UIAction | None:
 def _count(look: Look) -> UIAction | None:
     """How many large ms are there?"""
     wanted = set(look.match(r"How many (.*)s are there")[0].split())
-    return look.click("#count-buttons button", str(sum(wanted <= words for _, words in _shapes(look))))
+    return look.click(
+        "#count-buttons button", str(sum(wanted <= words for _, words in _shapes(look)))
+    )
 
 
 def _pie(look: Look) -> UIAction | None:
@@ -219,7 +268,12 @@ def _number(look: Look) -> UIAction | None:
     limit = look.match(r"than (\d+)")[0]
     if shown is not None and shown.text.isdigit():
         number = int(shown.text)
-        good = {"less": number < int(limit or 0), "greater": number > int(limit or 0), "odd": number % 2 == 1, "even": number % 2 == 0}
+        good = {
+            "less": number < int(limit or 0),
+            "greater": number > int(limit or 0),
+            "odd": number % 2 == 1,
+            "even": number % 2 == 0,
+        }
         if good[next(word for word in good if f" {word} " in look.utterance)]:
             return look.click("#submit")
     return look.click("#generate")
@@ -228,20 +282,35 @@ def _number(look: Look) -> UIAction | None:
 def _stock(look: Look) -> UIAction | None:
     price = look.first("#stock-price")
     limit = look.match(r"\$([\d.]+)\.$")[0]
-    return look.click("#buy") if price and price.text and float(price.text[1:]) <= float(limit) else WAIT
+    return (
+        look.click("#buy")
+        if price and price.text and float(price.text[1:]) <= float(limit)
+        else WAIT
+    )
 
 
 def _greatest(look: Look) -> UIAction | None:
-    cards = look.ask("[...document.querySelectorAll('.card')].map(e => [+e.textContent, e.className, bench.ref(e)])")
+    cards = look.ask(
+        "[...document.querySelectorAll('.card')].map(e => [+e.textContent, e.className, bench.ref(e)])"
+    )
     _, classes, ref = max(cards)
     return UIAction("click", ref=ref) if "hidden" in classes else look.click("#submit, #subbtn")
 
 
 EXPERTS: dict[str, Callable[[], Expert]] = {
-    **dict.fromkeys(("click-test", "click-test-2", "click-test-transfer", "click-button", "unicode-test"), plain(_button)),
+    **dict.fromkeys(
+        ("click-test", "click-test-2", "click-test-transfer", "click-button", "unicode-test"),
+        plain(_button),
+    ),
     "click-button-sequence": _InOrder,
     **dict.fromkeys(
-        ("click-checkboxes", "click-checkboxes-large", "click-checkboxes-soft", "click-checkboxes-transfer"), plain(_checkboxes)
+        (
+            "click-checkboxes",
+            "click-checkboxes-large",
+            "click-checkboxes-soft",
+            "click-checkboxes-transfer",
+        ),
+        plain(_checkboxes),
     ),
     "click-shades": plain(_shades),
     "number-checkboxes": plain(_digit),
@@ -249,7 +318,14 @@ EXPERTS: dict[str, Callable[[], Expert]] = {
     "click-option": plain(_radio),
     **dict.fromkeys(("click-collapsible", "click-collapsible-nodelay"), plain(_collapsible)),
     **dict.fromkeys(
-        ("click-collapsible-2", "click-collapsible-2-nodelay", "click-tab-2", "click-tab-2-easy", "click-tab-2-medium", "click-tab-2-hard"),
+        (
+            "click-collapsible-2",
+            "click-collapsible-2-nodelay",
+            "click-tab-2",
+            "click-tab-2-easy",
+            "click-tab-2-medium",
+            "click-tab-2-hard",
+        ),
         plain(_hidden_link),
     ),
     "click-tab": plain(lambda look: look.click("#area a", look.match(r"(Tab #\d)")[0])),

@@ -35,7 +35,9 @@ def _one_way(look: Look) -> UIAction | None:
     """Drag the circle left: moved or not is told by its transform."""
     (way,) = look.match(r"Drag the \w+ (left|right|up|down)")
     shape = look.first("svg circle, svg rect, svg polygon")
-    moved = look.ask("document.querySelector('svg circle, svg rect, svg polygon').getAttribute('transform')")
+    moved = look.ask(
+        "document.querySelector('svg circle, svg rect, svg polygon').getAttribute('transform')"
+    )
     if shape is None or moved:
         return look.click("#subbtn")
     return _drag(shape, (shape.center[0] + SHIFTS[way][0], shape.center[1] + SHIFTS[way][1]))
@@ -56,7 +58,10 @@ def _sort_shapes(look: Look) -> UIAction | None:
         if not wanted and len(boxes) == 1:
             continue
         box = boxes[0] if wanted else boxes[1]
-        inside = box.x + 2 < shape.x < box.x + box.width - 4 and box.y + 2 < shape.y < box.y + box.height - 4
+        inside = (
+            box.x + 2 < shape.x < box.x + box.width - 4
+            and box.y + 2 < shape.y < box.y + box.height - 4
+        )
         if not inside:
             return _drag(shape, box.center)
     return look.click("#subbtn")
@@ -75,7 +80,11 @@ def _item(look: Look) -> UIAction | None:
     places = (
         PLACES
         if grid
-        else {"top": 0, "bottom": len(items) - 1, **{f" {n + 1}{end}": n for n, end in enumerate(("st", "nd", "rd", "th", "th"))}}
+        else {
+            "top": 0,
+            "bottom": len(items) - 1,
+            **{f" {n + 1}{end}": n for n, end in enumerate(("st", "nd", "rd", "th", "th"))},
+        }
     )
     target = next((n for words, n in {**shifts, **places}.items() if words in where), None)
     return None if target is None else _onto(items[now], items[target])
@@ -120,7 +129,9 @@ def _point(look: Look, x: float, y: float) -> UIAction | None:
     mark, svg = look.first("#blue-circle"), look.first("svg")
     if svg is None or (mark is not None and math.dist(mark.center, (x, y)) < 1.5):
         return look.click("#subbtn")
-    return UIAction("click", x=round(x - svg.x), y=round(y - svg.y + 50))  # the pages take the drawing to begin at (0, 50)
+    return UIAction(
+        "click", x=round(x - svg.x), y=round(y - svg.y + 50)
+    )  # the pages take the drawing to begin at (0, 50)
 
 
 def _center(look: Look) -> UIAction | None:
@@ -141,7 +152,11 @@ def _corner(look: Look) -> UIAction | None:
     (ex, ey), (cx, cy) = end.center, corner.center
     length = math.dist((ex, ey), (cx, cy))
     across = (-(ey - cy) / length, (ex - cx) / length)
-    points = [(cx + sign * reach * across[0], cy + sign * reach * across[1]) for reach in range(60, 8, -2) for sign in (1, -1)]
+    points = [
+        (cx + sign * reach * across[0], cy + sign * reach * across[1])
+        for reach in range(60, 8, -2)
+        for sign in (1, -1)
+    ]
     inside = [point for point in points if 6 < point[0] < 148 and 58 < point[1] < 172]
     return _point(look, *inside[0]) if inside else None
 
@@ -153,7 +168,10 @@ def _bisect(look: Look) -> UIAction | None:
         return None
     cx, cy = corner.center
     ways = [
-        ((end.center[0] - cx) / math.dist(end.center, corner.center), (end.center[1] - cy) / math.dist(end.center, corner.center))
+        (
+            (end.center[0] - cx) / math.dist(end.center, corner.center),
+            (end.center[1] - cy) / math.dist(end.center, corner.center),
+        )
         for end in ends
     ]
     x, y = ways[0][0] + ways[1][0], ways[0][1] + ways[1][1]
@@ -187,7 +205,9 @@ class _Circle:
         if self._turn > 18:
             return look.click("#controls button")
         angle = 2 * math.pi * (self._turn - 1) / 16
-        return UIAction(kind, x=dot.center[0] + 22 * math.cos(angle), y=dot.center[1] + 22 * math.sin(angle))
+        return UIAction(
+            kind, x=dot.center[0] + 22 * math.cos(angle), y=dot.center[1] + 22 * math.sin(angle)
+        )
 
 
 def _resize(look: Look) -> UIAction | None:
@@ -200,7 +220,13 @@ def _resize(look: Look) -> UIAction | None:
         return look.click("#submit")
     step = 15.0 if change == "larger" else -15.0
     x, y = handle.center
-    return UIAction("drag", x=x, y=y, to_x=x + step * (dimension == "width"), to_y=y + step * (dimension == "height"))
+    return UIAction(
+        "drag",
+        x=x,
+        y=y,
+        to_x=x + step * (dimension == "width"),
+        to_y=y + step * (dimension == "height"),
+    )
 
 
 EXPERTS: dict[str, Callable[[], Expert]] = {

@@ -58,7 +58,11 @@ def _segments(look: Look, value: str, typed: str) -> UIAction | None:
     field = look.first("#tt")
     if field is None:
         return None
-    return look.click("#subbtn") if field.value == value else UIAction("type", x=field.x + 8, y=field.center[1], text=typed)
+    return (
+        look.click("#subbtn")
+        if field.value == value
+        else UIAction("type", x=field.x + 8, y=field.center[1], text=typed)
+    )
 
 
 def _table(look: Look) -> UIAction | None:
@@ -66,12 +70,19 @@ def _table(look: Look) -> UIAction | None:
     table = dict(zip(cells[::2], cells[1::2]))
     if "value of" in look.utterance:
         return look.form({"#tt": table[look.match(r"value of (.*) into")[0]]})
-    return look.form({f"#tt{n}": table[label.text.rstrip(":")] for n, label in enumerate(look.find("#form label"), 1)})
+    return look.form(
+        {
+            f"#tt{n}": table[label.text.rstrip(":")]
+            for n, label in enumerate(look.find("#form label"), 1)
+        }
+    )
 
 
 def _word(look: Look) -> UIAction | None:
     words = look.ask("document.querySelector('#area p').textContent").split()
-    return look.form({"#answer-input": re.sub("[^a-zA-Z]", "", words[int(look.match(r"the (\d+)")[0]) - 1])})
+    return look.form(
+        {"#answer-input": re.sub("[^a-zA-Z]", "", words[int(look.match(r"the (\d+)")[0]) - 1])}
+    )
 
 
 def _sum(look: Look) -> UIAction | None:
@@ -83,7 +94,13 @@ def _sum(look: Look) -> UIAction | None:
         left, right = problem.split("=")
         first, sign, second = left.split()
         known = int(second if first == "x" else first)
-        answer = int(right) - known if sign == "+" else int(right) + known if first == "x" else known - int(right)
+        answer = (
+            int(right) - known
+            if sign == "+"
+            else int(right) + known
+            if first == "x"
+            else known - int(right)
+        )
     else:
         first, sign, second = problem.rstrip("= ").split()
         one, two = int(first), int(second)
@@ -109,7 +126,9 @@ def _movie(look: Look) -> UIAction | None:
     around = "(e => { while (!/genre|director|year|date/i.test(e.textContent)) e = e.parentElement; return e.textContent; })"
     asked = look.ask(f"[...document.querySelectorAll('#area input')].map({around})")
     for field, label in zip(look.find("#area input"), asked):
-        text = genre if "genre" in label.lower() else director if "director" in label.lower() else year
+        text = (
+            genre if "genre" in label.lower() else director if "director" in label.lower() else year
+        )
         action = look.fill(field, text)
         if action is not None:
             return action
@@ -119,8 +138,14 @@ def _movie(look: Look) -> UIAction | None:
 def _list(look: Look) -> UIAction | None:
     name = look.match(r"Select (.*) from the list")[0]
     field = look.first("#options")
-    chosen = look.ask("(e => e.selectedIndex < 0 ? '' : e.options[e.selectedIndex].text)(document.querySelector('#options'))")
-    return look.click("#area button") if chosen == name or field is None else UIAction("type", ref=field.ref, text=name)
+    chosen = look.ask(
+        "(e => e.selectedIndex < 0 ? '' : e.options[e.selectedIndex].text)(document.querySelector('#options'))"
+    )
+    return (
+        look.click("#area button")
+        if chosen == name or field is None
+        else UIAction("type", ref=field.ref, text=name)
+    )
 
 
 def _several(look: Look) -> UIAction | None:
@@ -133,7 +158,11 @@ def _several(look: Look) -> UIAction | None:
     if not missing:
         return look.click("#area button")
     option = look.first("#area option", missing[0])
-    return None if option is None else UIAction("click", ref=option.ref, modifier="Control" if chosen else None)
+    return (
+        None
+        if option is None
+        else UIAction("click", ref=option.ref, modifier="Control" if chosen else None)
+    )
 
 
 def _radio_and_box(look: Look) -> UIAction | None:
@@ -154,7 +183,9 @@ def _dropdown(look: Look) -> UIAction | None:
 
 def _autocomplete(look: Look) -> UIAction | None:
     start, end = (*look.quoted, "")[:2]
-    item = look.ask("(start, end) => ITEMS.find(e => e.startsWith(start) && e.endsWith(end))", start, end)
+    item = look.ask(
+        "(start, end) => ITEMS.find(e => e.startsWith(start) && e.endsWith(end))", start, end
+    )
     field = look.first("#tags")
     if field is None or field.value != item:
         return look.fill(field, item)
@@ -182,12 +213,19 @@ class _Guess:
 def _spinner(look: Look) -> UIAction | None:
     wanted = int(look.match(r"Select (-?\d+)")[0])
     now = int(look.ask("document.querySelector('#spinner').value"))
-    return look.click("#subbtn") if now == wanted else look.click(".ui-spinner-up" if now < wanted else ".ui-spinner-down")
+    return (
+        look.click("#subbtn")
+        if now == wanted
+        else look.click(".ui-spinner-up" if now < wanted else ".ui-spinner-down")
+    )
 
 
 def _slide(look: Look, css: str, wanted: int) -> UIAction | None:
     """Click the track near the value, then go on with the arrow keys; None when it is set."""
-    low, high, now, way = look.ask("css => ['min', 'max', 'value', 'orientation'].map(name => $(css).slider('option', name))", css)
+    low, high, now, way = look.ask(
+        "css => ['min', 'max', 'value', 'orientation'].map(name => $(css).slider('option', name))",
+        css,
+    )
     track, handle = look.first(css), look.first(f"{css} .ui-slider-handle")
     if now == wanted or track is None or handle is None:
         return None
@@ -196,7 +234,10 @@ def _slide(look: Look, css: str, wanted: int) -> UIAction | None:
     along = min(max(length * (wanted - low) / (high - low), 1.0), length - 1.0)
     x, y = track.center
     x, y = (track.x + along, y) if sideways else (x, track.y + length - along)
-    under = abs(x - handle.center[0]) <= handle.width / 2 + 1 and abs(y - handle.center[1]) <= handle.height / 2 + 1
+    under = (
+        abs(x - handle.center[0]) <= handle.width / 2 + 1
+        and abs(y - handle.center[1]) <= handle.height / 2 + 1
+    )
     if not under and abs(wanted - now) > 2:
         return UIAction("click", x=x, y=y)
     return UIAction("key", ref=handle.ref, text="ArrowRight" if wanted > now else "ArrowLeft")
@@ -217,7 +258,9 @@ def _sliders(look: Look) -> UIAction | None:
 def _slider_and_box(look: Look) -> UIAction | None:
     number, box = look.match(r"Select (-?\d+) with the slider, click the (\w+) checkbox")
     button = look.find("#area input[type=checkbox]")[ORDINALS[box]]
-    return _slide(look, "#slider", int(number)) or (look.click("#subbtn") if button.checked else click(button))
+    return _slide(look, "#slider", int(number)) or (
+        look.click("#subbtn") if button.checked else click(button)
+    )
 
 
 def _hex(look: Look) -> UIAction | None:
@@ -229,11 +272,26 @@ def _hex(look: Look) -> UIAction | None:
         value = "".join(f"{int(part):02X}" for part in re.findall(r"\d+", look.ask(shown))[:3])
     action = look.fill(look.first("#col"), value)
     if action is None and look.find(".jscolor-active"):
-        return UIAction("click", x=80, y=20)  # beside the wheel, which lies over the button: it goes away
+        return UIAction(
+            "click", x=80, y=20
+        )  # beside the wheel, which lies over the button: it goes away
     return action or look.click("#subbtn")
 
 
-MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December")
+MONTHS = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
 
 
 def pick_date(look: Look, css: str, month: int, day: int) -> UIAction | None:
@@ -244,7 +302,11 @@ def pick_date(look: Look, css: str, month: int, day: int) -> UIAction | None:
     now = MONTHS.index(shown.text) + 1
     if now != month:
         return look.click(".ui-datepicker-prev" if month < now else ".ui-datepicker-next")
-    return WAIT if look.ask("$(':animated').length") else look.click(".ui-datepicker-calendar td a", str(day))
+    return (
+        WAIT
+        if look.ask("$(':animated').length")
+        else look.click(".ui-datepicker-calendar td a", str(day))
+    )
 
 
 def _choose_date(look: Look) -> UIAction | None:
@@ -262,17 +324,31 @@ def _sign(look: Look) -> UIAction | None:
     name, button = look.quoted
     if look.ask("document.querySelector('#name').disabled"):
         text = look.first("#text-area")
-        return None if text is None else UIAction("scroll", x=text.center[0], y=text.center[1], direction="down", amount=2000.0)
+        return (
+            None
+            if text is None
+            else UIAction(
+                "scroll", x=text.center[0], y=text.center[1], direction="down", amount=2000.0
+            )
+        )
     return look.fill(look.first("#name"), name) or look.click("#area button", button)
 
 
 def _scroll(look: Look) -> UIAction | None:
     text = look.first("#text-area")
     down = "bottom" in look.utterance
-    left = look.ask("(e => [e.scrollTop, e.scrollHeight - e.clientHeight - e.scrollTop])(document.querySelector('#text-area'))")[down]
+    left = look.ask(
+        "(e => [e.scrollTop, e.scrollHeight - e.clientHeight - e.scrollTop])(document.querySelector('#text-area'))"
+    )[down]
     if text is None or left < 2:
         return look.click("#subbtn")
-    return UIAction("scroll", x=text.center[0], y=text.center[1], direction="down" if down else "up", amount=2000.0)
+    return UIAction(
+        "scroll",
+        x=text.center[0],
+        y=text.center[1],
+        direction="down" if down else "up",
+        amount=2000.0,
+    )
 
 
 EXPERTS: dict[str, Callable[[], Expert]] = {
@@ -285,7 +361,9 @@ EXPERTS: dict[str, Callable[[], Expert]] = {
     **dict.fromkeys(("read-table", "read-table-2"), plain(_table)),
     "find-word": plain(_word),
     **dict.fromkeys(("simple-arithmetic", "simple-algebra", "visual-addition"), plain(_sum)),
-    "text-transform": plain(lambda look: look.form({"#tt": look.ask("document.querySelector('#captcha').textContent")})),
+    "text-transform": plain(
+        lambda look: look.form({"#tt": look.ask("document.querySelector('#captcha').textContent")})
+    ),
     **dict.fromkeys(("copy-paste", "copy-paste-2"), plain(_copy)),
     "scroll-text": plain(_last_word),
     "scroll-text-2": plain(_scroll),
@@ -301,6 +379,9 @@ EXPERTS: dict[str, Callable[[], Expert]] = {
     "use-slider": plain(_slider),
     "use-slider-2": plain(_sliders),
     **dict.fromkeys(("use-colorwheel", "use-colorwheel-2"), plain(_hex)),
-    **dict.fromkeys(("choose-date", "choose-date-easy", "choose-date-medium", "choose-date-nodelay"), plain(_choose_date)),
+    **dict.fromkeys(
+        ("choose-date", "choose-date-easy", "choose-date-medium", "choose-date-nodelay"),
+        plain(_choose_date),
+    ),
     "sign-agreement": plain(_sign),
 }

@@ -67,7 +67,9 @@ class Look:
     def find(self, css: str, text: str | None = None) -> list[Found]:
         """All elements with a size that the selector finds, in the order of the document; with `text`, those with just this text."""
         rows = self.ask("bench.find", css)
-        return [found for found in (Found(**row) for row in rows) if text is None or found.text == text]
+        return [
+            found for found in (Found(**row) for row in rows) if text is None or found.text == text
+        ]
 
     def first(self, css: str, text: str | None = None) -> Found | None:
         """The first of `find`, or None."""
@@ -83,7 +85,11 @@ class Look:
             return None
         if not field.value:
             return UIAction("type", ref=field.ref, text=text)
-        return UIAction("type", text=text) if field.focused and field.selected else UIAction("key", ref=field.ref, text="Control+A")
+        return (
+            UIAction("type", text=text)
+            if field.focused and field.selected
+            else UIAction("key", ref=field.ref, text="Control+A")
+        )
 
     def form(self, fields: Mapping[str, str], submit: str = "#subbtn") -> UIAction | None:
         """Fill fields, given by selector, then click `submit`."""

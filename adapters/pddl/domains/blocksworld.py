@@ -42,8 +42,12 @@ def _piles(rng: np.random.Generator, size: int) -> tuple[list[Atom], list[Atom]]
         if place == len(piles):
             piles.append([])
         piles[place].append(f"b{number + 1}")
-    on: list[Atom] = [("on", upper, lower) for pile in piles for lower, upper in itertools.pairwise(pile)]
-    ends: list[Atom] = [atom for pile in piles for atom in (("on-table", pile[0]), ("clear", pile[-1]))]
+    on: list[Atom] = [
+        ("on", upper, lower) for pile in piles for lower, upper in itertools.pairwise(pile)
+    ]
+    ends: list[Atom] = [
+        atom for pile in piles for atom in (("on-table", pile[0]), ("clear", pile[-1]))
+    ]
     return on, [*ends, ("hand-empty",)]
 
 

@@ -33,8 +33,14 @@ PDDL = """
 def _draw(rng: np.random.Generator, size: int) -> Problem:
     cars = [f"car{number}" for number in range(1, size + 1)]
     ports = [f"port{number}" for number in range(1, max(3, size) + 1)]
-    now, wanted = ([ports[place] for place in rng.integers(len(ports), size=size)] for _ in range(2))
-    init = [("ferry-at", ports[int(rng.integers(len(ports)))]), ("deck-empty",), *zip(itertools.repeat("at"), cars, now)]
+    now, wanted = (
+        [ports[place] for place in rng.integers(len(ports), size=size)] for _ in range(2)
+    )
+    init = [
+        ("ferry-at", ports[int(rng.integers(len(ports)))]),
+        ("deck-empty",),
+        *zip(itertools.repeat("at"), cars, now),
+    ]
     routes = [("route", one, other) for one, other in itertools.permutations(ports, 2)]
     objects = (*((car, "car") for car in cars), *((port, "port") for port in ports))
     return Problem(objects, (*init, *routes), tuple(zip(itertools.repeat("at"), cars, wanted)))

@@ -35,11 +35,21 @@ HANDS = ("left", "right")
 
 def _draw(rng: np.random.Generator, size: int) -> Problem:
     balls = [f"ball{number}" for number in range(1, size + 1)]
-    objects = [*((room, "room") for room in ROOMS), *((ball, "ball") for ball in balls), *((hand, "hand") for hand in HANDS)]
+    objects = [
+        *((room, "room") for room in ROOMS),
+        *((ball, "ball") for ball in balls),
+        *((hand, "hand") for hand in HANDS),
+    ]
     now, wanted = ([ROOMS[place] for place in rng.integers(3, size=size)] for _ in range(2))
-    init = [("robot-in", ROOMS[int(rng.integers(3))]), *(("free", hand) for hand in HANDS), *zip(itertools.repeat("in"), balls, now)]
+    init = [
+        ("robot-in", ROOMS[int(rng.integers(3))]),
+        *(("free", hand) for hand in HANDS),
+        *zip(itertools.repeat("in"), balls, now),
+    ]
     doors = [("door", one, other) for one, other in itertools.permutations(ROOMS, 2)]
-    return Problem(tuple(objects), (*init, *doors), tuple(zip(itertools.repeat("in"), balls, wanted)))
+    return Problem(
+        tuple(objects), (*init, *doors), tuple(zip(itertools.repeat("in"), balls, wanted))
+    )
 
 
 DOMAIN = Domain(

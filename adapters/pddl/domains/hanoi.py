@@ -48,8 +48,14 @@ DOMAIN = Domain(
     pddl=PDDL,
     about="Discs lie on three pegs, never a larger one on a smaller one; one disc is moved at a time. disc1 is the smallest, disc2 is "
     "larger, and so on; any disc may lie on an empty peg.",
-    facts={"on": "{0} is on {1}", "clear": "nothing is on {0}", "smaller": "{0} is smaller than {1}, or {1} is a peg"},
-    actions={"move": "move {0} from {1} (the disc or peg under it) to {2} (a disc or an empty peg)"},
+    facts={
+        "on": "{0} is on {1}",
+        "clear": "nothing is on {0}",
+        "smaller": "{0} is smaller than {1}, or {1} is a peg",
+    },
+    actions={
+        "move": "move {0} from {1} (the disc or peg under it) to {2} (a disc or an empty peg)"
+    },
     draw=_draw,
     untold=("smaller",),
 )

@@ -43,10 +43,26 @@ def _draw(rng: np.random.Generator, size: int) -> Problem:
     start, end = ([places[place] for place in rng.integers(4, size=size)] for _ in range(2))
     init: list[Atom] = [*zip(itertools.repeat("at"), packages, start)]
     for airport, office, truck in zip(AIRPORTS, OFFICES, ("truck1", "truck2")):
-        init += [("parked", truck, (airport, office)[int(rng.integers(2))]), ("road", airport, office), ("road", office, airport)]
-    init += [("parked", "plane1", AIRPORTS[int(rng.integers(2))]), ("airway", *AIRPORTS), ("airway", *AIRPORTS[::-1])]
-    objects = [*((what, "package") for what in packages), ("truck1", "truck"), ("truck2", "truck"), ("plane1", "plane")]
-    objects += [*((place, "airport") for place in AIRPORTS), *((place, "place") for place in OFFICES)]
+        init += [
+            ("parked", truck, (airport, office)[int(rng.integers(2))]),
+            ("road", airport, office),
+            ("road", office, airport),
+        ]
+    init += [
+        ("parked", "plane1", AIRPORTS[int(rng.integers(2))]),
+        ("airway", *AIRPORTS),
+        ("airway", *AIRPORTS[::-1]),
+    ]
+    objects = [
+        *((what, "package") for what in packages),
+        ("truck1", "truck"),
+        ("truck2", "truck"),
+        ("plane1", "plane"),
+    ]
+    objects += [
+        *((place, "airport") for place in AIRPORTS),
+        *((place, "place") for place in OFFICES),
+    ]
     return Problem(tuple(objects), tuple(init), tuple(zip(itertools.repeat("at"), packages, end)))
 
 

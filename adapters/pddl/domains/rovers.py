@@ -46,11 +46,18 @@ def _draw(rng: np.random.Generator, size: int) -> Problem:
     paths |= {spare[place] for place in rng.choice(len(spare), 2, replace=False)}
     init: list[Atom] = []
     for number, rover in enumerate(("rover1", "rover2")):
-        init += [("at", rover, PLACES[int(rng.integers(6))]), ("idle", rover), ("analyses", rover, KINDS[number])]
+        init += [
+            ("at", rover, PLACES[int(rng.integers(6))]),
+            ("idle", rover),
+            ("analyses", rover, KINDS[number]),
+        ]
         if rng.random() < 0.3:
             init.append(("analyses", rover, KINDS[1 - number]))
     for sample in samples:
-        init += [("lies-at", sample, PLACES[int(rng.integers(6))]), ("made-of", sample, KINDS[int(rng.integers(2))])]
+        init += [
+            ("lies-at", sample, PLACES[int(rng.integers(6))]),
+            ("made-of", sample, KINDS[int(rng.integers(2))]),
+        ]
     init.append(("sees-lander", PLACES[int(rng.integers(6))]))
     for one, other in sorted(paths):
         init += [("path", PLACES[one], PLACES[other]), ("path", PLACES[other], PLACES[one])]

@@ -25,12 +25,19 @@ HOLES = 0.2
 def _draw(rng: np.random.Generator, size: int) -> Problem:
     """The cells that can be reached from a random one; drawn again while they are too few."""
     while True:
-        free = {divmod(int(place), size) for place in np.flatnonzero(rng.random(size * size) >= HOLES)}
+        free = {
+            divmod(int(place), size) for place in np.flatnonzero(rng.random(size * size) >= HOLES)
+        }
         start = divmod(int(rng.integers(size * size)), size)
         seen, edge = {start}, [start]
         while edge:
             row, column = edge.pop()
-            near = {(row + 1, column), (row - 1, column), (row, column + 1), (row, column - 1)} & free - seen
+            near = {
+                (row + 1, column),
+                (row - 1, column),
+                (row, column + 1),
+                (row, column - 1),
+            } & free - seen
             seen |= near
             edge += near
         if start in free and len(seen) > size * size // 2:
@@ -38,7 +45,10 @@ def _draw(rng: np.random.Generator, size: int) -> Problem:
     cells = sorted(seen)
     names = {cell: f"cell-{cell[0] + 1}-{cell[1] + 1}" for cell in cells}
     touch = [
-        ("touch", names[one], names[other]) for one in cells for other in cells if abs(one[0] - other[0]) + abs(one[1] - other[1]) == 1
+        ("touch", names[one], names[other])
+        for one in cells
+        for other in cells
+        if abs(one[0] - other[0]) + abs(one[1] - other[1]) == 1
     ]
     others = [cell for cell in cells if cell != start]
     goals = sorted(rng.choice(len(others), min(size + 1, len(others)), replace=False))
@@ -53,7 +63,11 @@ DOMAIN = Domain(
     pddl=PDDL,
     about="A robot moves on a grid, from a cell to one that it shares a side with. cell-2-3 is in row 2, column 3; there are no other "
     "cells than those named.",
-    facts={"robot-at": "the robot is at {0}", "visited": "{0} has been visited", "touch": "{0} and {1} share a side"},
+    facts={
+        "robot-at": "the robot is at {0}",
+        "visited": "{0} has been visited",
+        "touch": "{0} and {1} share a side",
+    },
     actions={"move": "go from {0} to {1}"},
     draw=_draw,
     untold=("touch",),

@@ -27,14 +27,20 @@ def test_a_perturbed_run_its_report_and_its_figure(bench_here: Bench) -> None:
     assert "figure: mine/robustness.png" in said.err
     assert Path("mine/robustness.png").stat().st_size > 5000
     report = json.loads(bench_here("report", "mine", "--format", "json").out)
-    rows = [row for row in report["perturbations"] if row["task"] is None and row["domain"] is None and row["severity"]]
+    rows = [
+        row
+        for row in report["perturbations"]
+        if row["task"] is None and row["domain"] is None and row["severity"]
+    ]
     assert [(row["perturbation"], row["severity"], row["n"]) for row in rows] == [
         ("action_random", 1, 3),
         ("action_random", 5, 3),
         ("hue", 2, 3),
     ]
     assert [row["perturbation"] for row in report["not_run"]] == ["action_noise:1"]
-    assert bench_here("report", "mine", "--baseline", "mine", "--figure", "there/curves.svg").code == 0
+    assert (
+        bench_here("report", "mine", "--baseline", "mine", "--figure", "there/curves.svg").code == 0
+    )
     assert Path("there/curves.svg").exists()
     again = play(bench_here, "mine", "action_random:1,5,hue:2,action_noise:1")
     assert again.code == 0
@@ -62,14 +68,23 @@ def test_losses_are_compared_by_name_and_by_archive_too(bench_here: Bench) -> No
     for place in ("old", "bad", "file://" + str(Path("bad").absolute())):
         said = bench_here("report", "good", "--format", "json", "--baseline", place)
         assert said.code == 0
-        overall = [row for row in json.loads(said.out)["perturbations"] if row["severity"] is None and row["domain"] is None]
+        overall = [
+            row
+            for row in json.loads(said.out)["perturbations"]
+            if row["severity"] is None and row["domain"] is None
+        ]
         assert overall[0]["corruption_error"] is not None
     Path("broken.zip").write_bytes(b"no archive")
     for wrong in ("lost", "ol", "broken.zip", "good"):
-        asked, other = (bench_here("compare", "good", wrong, *more) for more in (["--robustness"], []))
+        asked, other = (
+            bench_here("compare", "good", wrong, *more) for more in (["--robustness"], [])
+        )
         assert (asked.code, asked.err) == (2, other.err)
     lines = Path("bad/episodes.jsonl").read_text()
-    for old, new, words in (('"metrics"', '"metric"', "no episode of ours: KeyError"), ('"seed": 0', '"seed": 7000000', "does not plan")):
+    for old, new, words in (
+        ('"metrics"', '"metric"', "no episode of ours: KeyError"),
+        ('"seed": 0', '"seed": 7000000', "does not plan"),
+    ):
         Path("bad/episodes.jsonl").write_text(lines.replace(old, new))
         said = bench_here("compare", "bad", "good", "--robustness")
         assert (said.code, words in said.err, "Traceback" in said.err) == (2, True, False)
@@ -97,7 +112,8 @@ def test_games_are_in_the_experts_table(bench_here: Bench) -> None:
     said = bench_here(*words, "--tasks", "babyai/GoToRedBall,gym/CartPole-v1,smoke/pong")
     assert said.code == 0
     rates, scores = (
-        said.out.partition(f"\n{title}\n")[2].partition("\n\n\n")[0] for title in ("ROBUSTNESS", "ROBUSTNESS OF NORMALISED SCORES")
+        said.out.partition(f"\n{title}\n")[2].partition("\n\n\n")[0]
+        for title in ("ROBUSTNESS", "ROBUSTNESS OF NORMALISED SCORES")
     )
     assert "navigation" in rates
     games = " ".join(rates.partition("any ")[2].split())

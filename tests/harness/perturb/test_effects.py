@@ -11,7 +11,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.core import UI, Box, Brief, Case, Discrete, Element, Elements, MultiDiscrete, Perturbation, Task, Text, TimeStep, UIAction
+from harness.core import (
+    UI,
+    Box,
+    Brief,
+    Case,
+    Discrete,
+    Element,
+    Elements,
+    MultiDiscrete,
+    Perturbation,
+    Task,
+    Text,
+    TimeStep,
+    UIAction,
+)
 from harness.load import load
 from harness.perturb import KINDS, Body, Effect, Luck, NotApplicable, Pipeline
 
@@ -22,9 +36,21 @@ NAMES, NUMBERS = st.sampled_from(sorted(KINDS)), st.integers(0, 9)
 SIZES = st.tuples(st.integers(2, 40), st.integers(2, 40))
 
 
-def effect(name: str, severity: int, brief: Brief, *, seed: int = 0, history: int = 3, instruction: str = "go to the red ball") -> Effect:
+def effect(
+    name: str,
+    severity: int,
+    brief: Brief,
+    *,
+    seed: int = 0,
+    history: int = 3,
+    instruction: str = "go to the red ball",
+) -> Effect:
     kind = KINDS[name]
-    return load(kind.entry)(Luck(Case(TASK, seed), name), Body(brief, history, instruction, 50), **kind.levels[severity - 1])
+    return load(kind.entry)(
+        Luck(Case(TASK, seed), name),
+        Body(brief, history, instruction, 50),
+        **kind.levels[severity - 1],
+    )
 
 
 def brief(action: Any = None, **views: Any) -> Brief:
@@ -45,7 +71,9 @@ def boxes(draw: st.DrawFn, dtype: str = "float32") -> Box:
 def bounded_actions() -> st.SearchStrategy[Any]:
     nvec = st.lists(st.integers(1, 6), min_size=1, max_size=4).map(tuple)
     texts = st.just(Text(20, ("look", "go north")))
-    return st.one_of(boxes(), st.integers(1, 9).map(Discrete), nvec.map(MultiDiscrete), texts, st.just(UI_SPEC))
+    return st.one_of(
+        boxes(), st.integers(1, 9).map(Discrete), nvec.map(MultiDiscrete), texts, st.just(UI_SPEC)
+    )
 
 
 def offered() -> dict[str, Any]:
@@ -91,10 +119,14 @@ def test_what_is_executed_conforms(name: str, severity: int, spec: Any, seed: in
     data=st.data(),
 )
 @settings(max_examples=120, deadline=None)
-def test_pictures_keep_their_form(name: str, severity: int, size: tuple[int, int], data: st.DataObject) -> None:
+def test_pictures_keep_their_form(
+    name: str, severity: int, size: tuple[int, int], data: st.DataObject
+) -> None:
     shape = (*size, 3) if data.draw(st.booleans()) or name == "hue" else size
     spec = Box(shape, "uint8", 0, 255)
-    image = np.random.default_rng(data.draw(st.integers(0, 9))).integers(0, 256, shape, dtype=np.uint8)
+    image = np.random.default_rng(data.draw(st.integers(0, 9))).integers(
+        0, 256, shape, dtype=np.uint8
+    )
     before = image.copy()
     changed = effect(name, severity, brief(image=spec))
     assert list(changed.views()) == ["image"]
@@ -127,7 +159,11 @@ def test_each_changes_something_and_more_at_a_higher_severity(name: str) -> None
     """Over some episodes: how often, or by how much, it differs from what it was given."""
     moved = [np.mean([_moved(name, severity, seed) for seed in range(8)]) for severity in (1, 5)]
     assert moved[1] > 0
-    if name not in ("letter_case", "ui_ids", "action_delay"):  # these change everything there is from the first severity on
+    if name not in (
+        "letter_case",
+        "ui_ids",
+        "action_delay",
+    ):  # these change everything there is from the first severity on
         assert moved[1] > moved[0]
 
 
@@ -135,7 +171,12 @@ def _moved(name: str, severity: int, seed: int) -> float:
     on_screen = KINDS[name].group == "ui"
     action: Any = UI(60, 90, ("click", "wait")) if on_screen else Box((4,), low=-1.0, high=1.0)
     changed = effect(
-        name, severity, brief(action, **offered()), seed=seed, history=9, instruction='go to the red ball, then pick up the "key"'
+        name,
+        severity,
+        brief(action, **offered()),
+        seed=seed,
+        history=9,
+        instruction='go to the red ball, then pick up the "key"',
     )
     rng, total = np.random.default_rng(7), 0.0
     if changed.keep(9) != 9:
@@ -149,9 +190,17 @@ def _moved(name: str, severity: int, seed: int) -> float:
             total += float(np.abs(np.asarray(changed.act(sent, step), np.float64) - sent).sum())
         for view in changed.views():
             spec = offered()[view]
-            value = (ELEMENTS,) if view == "dom" else rng.integers(0, 5) if isinstance(spec, Discrete) else f"text {step}"
+            value = (
+                (ELEMENTS,)
+                if view == "dom"
+                else rng.integers(0, 5)
+                if isinstance(spec, Discrete)
+                else f"text {step}"
+            )
             if isinstance(spec, Box):
-                pattern = 0.5 + 0.4 * np.sin(np.arange(math.prod(spec.shape)) * 0.3 + step % 7).reshape(spec.shape)
+                pattern = 0.5 + 0.4 * np.sin(
+                    np.arange(math.prod(spec.shape)) * 0.3 + step % 7
+                ).reshape(spec.shape)
                 value = (pattern * (200 if spec.dtype == "uint8" else 1)).astype(spec.dtype)
             seen = changed.see(view, value, step)
             if isinstance(spec, Box) and seen.shape == value.shape:
@@ -172,7 +221,10 @@ def _distance(one: str, other: str) -> float:
     return 1.0 - SequenceMatcher(None, one, other, autojunk=False).ratio()
 
 
-@pytest.mark.parametrize("name", [n for n, k in KINDS.items() if k.group in ("image", "state", "action", "burst", "delay")])
+@pytest.mark.parametrize(
+    "name",
+    [n for n, k in KINDS.items() if k.group in ("image", "state", "action", "burst", "delay")],
+)
 def test_luck_depends_on_task_seed_name_and_step_alone(name: str) -> None:
     """Made again it does the same; another seed does otherwise, where chance has a part in it."""
 
@@ -184,18 +236,33 @@ def test_luck_depends_on_task_seed_name_and_step_alone(name: str) -> None:
             for view in changed.views():
                 spec = offered()[view]
                 if isinstance(spec, Box):
-                    found.append(changed.see(view, np.clip(spec.sample(rng), 0, None).astype(spec.dtype), step).tobytes())
+                    found.append(
+                        changed.see(
+                            view, np.clip(spec.sample(rng), 0, None).astype(spec.dtype), step
+                        ).tobytes()
+                    )
         return found
 
     assert trail(0) == trail(0)
-    certain = ("defocus_blur", "contrast", "jpeg", "camera_zoom", "observation_delay", "action_delay", "action_scale", "blackout")
+    certain = (
+        "defocus_blur",
+        "contrast",
+        "jpeg",
+        "camera_zoom",
+        "observation_delay",
+        "action_delay",
+        "action_scale",
+        "blackout",
+    )
     if name not in certain:
         assert any(trail(seed) != trail(0) for seed in range(1, 6))
 
 
 @given(one=NAMES, other=NAMES, seeds=st.tuples(NUMBERS, NUMBERS), steps=st.tuples(NUMBERS, NUMBERS))
 @settings(deadline=None)
-def test_no_two_streams_are_shared(one: str, other: str, seeds: tuple[int, int], steps: tuple[int, int]) -> None:
+def test_no_two_streams_are_shared(
+    one: str, other: str, seeds: tuple[int, int], steps: tuple[int, int]
+) -> None:
     def draws(name: str, seed: int, step: int) -> list[tuple[float, ...]]:
         luck = Luck(Case(TASK, seed), name)
         made = [luck.step(step), luck.step(step, "image"), luck.episode(), luck.episode("image")]
@@ -205,20 +272,37 @@ def test_no_two_streams_are_shared(one: str, other: str, seeds: tuple[int, int],
     assert len(set(first)) == 4
     if one != other or seeds[0] != seeds[1]:
         assert not set(first) & set(second)
-    simulator = {tuple(Case(TASK, seeds[0]).rng(purpose).random(4).tolist()) for purpose in ("simulator", "agent", "start")}
+    simulator = {
+        tuple(Case(TASK, seeds[0]).rng(purpose).random(4).tolist())
+        for purpose in ("simulator", "agent", "start")
+    }
     assert not set(first) & simulator
 
 
 def test_severities_share_their_luck() -> None:
     """What happens at a low severity happens at a higher one too."""
     image = np.full((20, 20, 3), 100, np.uint8)
-    masks = [effect("impulse_noise", s, brief(image=Box((20, 20, 3), "uint8", 0, 255))).see("image", image, 3) != 100 for s in (1, 5)]
+    masks = [
+        effect("impulse_noise", s, brief(image=Box((20, 20, 3), "uint8", 0, 255))).see(
+            "image", image, 3
+        )
+        != 100
+        for s in (1, 5)
+    ]
     assert (masks[0] <= masks[1]).all()
     spec = Box((1,), low=-1.0, high=1.0)
-    lost = [[effect("action_dropout", s, brief(spec)).act(np.ones(1, np.float32), k)[0] == 0 for k in range(200)] for s in (1, 5)]
+    lost = [
+        [
+            effect("action_dropout", s, brief(spec)).act(np.ones(1, np.float32), k)[0] == 0
+            for k in range(200)
+        ]
+        for s in (1, 5)
+    ]
     assert 0 < sum(lost[0]) < sum(lost[1])
     assert all(more or not less for less, more in zip(*lost))
-    noise = [effect("action_noise", s, brief(spec)).act(np.zeros(1, np.float32), 4)[0] for s in (1, 2)]
+    noise = [
+        effect("action_noise", s, brief(spec)).act(np.zeros(1, np.float32), 4)[0] for s in (1, 2)
+    ]
     assert noise[1] == pytest.approx(2 * noise[0], rel=1e-6)
 
 
@@ -243,7 +327,11 @@ def test_blurs_keep_the_mean_and_do_not_shift() -> None:
     rows, columns = np.mgrid[:101, :101]
     for name in ("motion_blur", "defocus_blur", "camera_zoom"):
         for severity in SEVERITIES:
-            seen = effect(name, severity, brief(image=Box((101, 101), "uint8", 0, 255))).see("image", image, 2).astype(np.float64)
+            seen = (
+                effect(name, severity, brief(image=Box((101, 101), "uint8", 0, 255)))
+                .see("image", image, 2)
+                .astype(np.float64)
+            )
             centre = (seen * rows).sum() / seen.sum(), (seen * columns).sum() / seen.sum()
             assert centre == pytest.approx((50, 50), abs=0.6), (name, severity)
             if name != "camera_zoom":
@@ -270,7 +358,9 @@ NOTHING = {
     "image_noise": brief(state=Box((2,))),
     "hue": brief(image=Box((4, 4), "uint8", 0, 255)),
     "occlusion": brief(grid=Box((4, 4, 3), "uint8", 0, 10)),
-    "state_noise": brief(image=Box((4, 4, 3), "uint8", 0, 255), grid=Box((4, 4, 3), "uint8", 0, 10)),
+    "state_noise": brief(
+        image=Box((4, 4, 3), "uint8", 0, 255), grid=Box((4, 4, 3), "uint8", 0, 10)
+    ),
     "action_noise": brief(Discrete(3)),
     "action_scale": brief(Box((2,))),
     "action_random": brief(Text()),
@@ -293,16 +383,26 @@ def test_where_there_is_nothing_to_change(name: str) -> None:
         effect("history", 1, brief(), history=1)
 
 
-@given(severity=st.sampled_from(SEVERITIES), name=st.sampled_from(["ui_zoom", "ui_window", "ui_ids"]), data=st.data())
+@given(
+    severity=st.sampled_from(SEVERITIES),
+    name=st.sampled_from(["ui_zoom", "ui_window", "ui_ids"]),
+    data=st.data(),
+)
 @settings(deadline=None)
-def test_a_screen_is_pointed_at_as_it_is_shown(severity: int, name: str, data: st.DataObject) -> None:
+def test_a_screen_is_pointed_at_as_it_is_shown(
+    severity: int, name: str, data: st.DataObject
+) -> None:
     """The expert's action, put as the agent would, comes back as it was; boxes and points move alike."""
     body = brief(UI_SPEC, image=Box((30, 40, 3), "uint8", 0, 255), dom=Elements())
     changed = effect(name, severity, body, seed=data.draw(st.integers(0, 5)))
     shown = changed.shown(body)
     x, y = data.draw(st.tuples(st.floats(0, 39), st.floats(0, 29)))
     ref, to_ref = data.draw(st.tuples(st.integers(0, 5000), st.integers(1, 5000)))
-    for action in (UIAction("click", x, y), UIAction("drag", ref=ref, to_ref=to_ref), UIAction("wait")):
+    for action in (
+        UIAction("click", x, y),
+        UIAction("drag", ref=ref, to_ref=to_ref),
+        UIAction("wait"),
+    ):
         outward = changed.outward(action)
         assert shown.action.problem(outward) is None
         back = changed.inward(outward)
@@ -327,7 +427,11 @@ def test_a_screen_is_pointed_at_as_it_is_shown(severity: int, name: str, data: s
 def test_beside_the_page_nothing_happens() -> None:
     changed = effect("ui_window", 5, brief(UI_SPEC, dom=Elements()))
     left, top = changed.margin  # type: ignore[attr-defined]
-    outside = UIAction("click", left - 1.0, float(top)) if left else UIAction("click", float(left), top - 1.0)
+    outside = (
+        UIAction("click", left - 1.0, float(top))
+        if left
+        else UIAction("click", float(left), top - 1.0)
+    )
     assert changed.inward(outside) == UIAction("wait")
 
 
@@ -359,8 +463,12 @@ def test_views_that_nobody_reads_are_not_drawn() -> None:
     def draw(name: str) -> Any:
         return lambda: drawn.append(name) or np.zeros((90, 60, 3), np.uint8)
 
-    seen = TimeStep({"image": draw("image"), "image_gray": draw("gray"), "state": np.zeros(4, np.float32)})
-    chain = pipeline((Perturbation("image_noise", 3), Perturbation("occlusion", 1)), brief(**offered()))
+    seen = TimeStep(
+        {"image": draw("image"), "image_gray": draw("gray"), "state": np.zeros(4, np.float32)}
+    )
+    chain = pipeline(
+        (Perturbation("image_noise", 3), Perturbation("occlusion", 1)), brief(**offered())
+    )
     assert chain is not None
     assert chain.see(("state",), seen, 0, True) is not None
     assert drawn == []
@@ -380,7 +488,11 @@ def test_the_agent_is_shown_what_it_sent() -> None:
     executed = [chain.act(7, step) for step in range(6)]
     assert any(action != 7 for action in executed)
     assert chain.sent() == (7, 7)
-    short = pipeline((Perturbation("history", 5), Perturbation("action_random", 5)), brief(Discrete(100)), history=3)
+    short = pipeline(
+        (Perturbation("history", 5), Perturbation("action_random", 5)),
+        brief(Discrete(100)),
+        history=3,
+    )
     assert short is not None
     assert short.history == 1
     short.act(7, 0)

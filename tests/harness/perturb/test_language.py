@@ -18,14 +18,30 @@ WORDS = [name for name, kind in KINDS.items() if kind.group == "language"]
 COLOURS = ("red", "green", "blue", "purple", "yellow", "grey")
 TYPES = ("ball", "box", "key", "door", "object")
 PLACES = ("in front of you", "behind you", "on your left", "on your right")
-GRAMMAR = {*COLOURS, *TYPES, "front", "behind", "left", "right", "next", "after", "you", "your", "the", "a", "and"}
+GRAMMAR = {
+    *COLOURS,
+    *TYPES,
+    "front",
+    "behind",
+    "left",
+    "right",
+    "next",
+    "after",
+    "you",
+    "your",
+    "the",
+    "a",
+    "and",
+}
 
 
 def said(name: str, severity: int, text: str, seed: int) -> str:
     kind = KINDS[name]
     task = Task("toys/said@1", "planning", "toys:ToyAdapter")
     body = Body(Brief({}, Discrete(2), "a body", "a simulator"), 1, text)
-    return load(kind.entry)(Luck(Case(task, seed), name), body, **kind.levels[severity - 1]).say(text)
+    return load(kind.entry)(Luck(Case(task, seed), name), body, **kind.levels[severity - 1]).say(
+        text
+    )
 
 
 @st.composite
@@ -33,7 +49,11 @@ def missions(draw: st.DrawFn) -> str:
     """What BabyAI's grammar says (arXiv 1810.08272, figure 2)."""
 
     def thing() -> str:
-        words = [draw(st.sampled_from(["the", "a"])), draw(st.sampled_from(["", *COLOURS])), draw(st.sampled_from(TYPES))]
+        words = [
+            draw(st.sampled_from(["the", "a"])),
+            draw(st.sampled_from(["", *COLOURS])),
+            draw(st.sampled_from(TYPES)),
+        ]
         return " ".join(filter(None, [*words, draw(st.sampled_from(["", *PLACES]))]))
 
     def clause() -> str:
@@ -57,7 +77,9 @@ def read_back(text: str) -> str:
     for phrase in ("go to", "pick up", "open", "put", "then"):
         for other in sorted(PHRASES[phrase], key=len, reverse=True):
             text = re.sub(rf"(?<!\w){re.escape(other)}(?!\w)", phrase, text)
-    thing = rf"(?:the|a)(?: (?:{'|'.join(COLOURS)}))? (?:{'|'.join(TYPES)})(?: (?:{'|'.join(PLACES)}))?"
+    thing = (
+        rf"(?:the|a)(?: (?:{'|'.join(COLOURS)}))? (?:{'|'.join(TYPES)})(?: (?:{'|'.join(PLACES)}))?"
+    )
     clause = rf"(?:(?:go to|pick up|open) {thing}|put {thing} next to {thing})"
     sentence = rf"{clause}(?: and {clause})?"
     if not re.fullmatch(rf"{sentence}(?:(?:, then | after you ){sentence})?", text):
@@ -67,7 +89,9 @@ def read_back(text: str) -> str:
 
 @given(mission=missions(), severity=st.integers(1, 5), seed=st.integers(0, 50))
 @settings(max_examples=150, deadline=None)
-def test_a_paraphrase_of_a_mission_reads_back_as_that_mission(mission: str, severity: int, seed: int) -> None:
+def test_a_paraphrase_of_a_mission_reads_back_as_that_mission(
+    mission: str, severity: int, seed: int
+) -> None:
     paraphrase = said("paraphrase", severity, mission, seed)
     assert paraphrase != mission
     assert read_back(paraphrase) == mission
@@ -92,7 +116,21 @@ def test_the_lexicon_names_no_word_of_the_grammar() -> None:
         assert not (set(COLOURS) | set(TYPES)) & set(re.findall(r"\w+", frame.lower()))
 
 
-PIECES = ["Click", "on", "the", '"Enter text"', "button", "go to", "room", "42", "then", "pick up", "apples", '"x"', "it's"]
+PIECES = [
+    "Click",
+    "on",
+    "the",
+    '"Enter text"',
+    "button",
+    "go to",
+    "room",
+    "42",
+    "then",
+    "pick up",
+    "apples",
+    '"x"',
+    "it's",
+]
 SENTENCES = st.lists(st.sampled_from(PIECES), min_size=1, max_size=9)
 
 
@@ -111,9 +149,16 @@ def test_quotations_and_numbers_stay(name: str, severity: int, words: list[str],
         assert changed.count(data) == text.count(data)
 
 
-@given(name=st.sampled_from(WORDS), severity=st.integers(1, 5), text=st.text(max_size=60), seed=st.integers(0, 5))
+@given(
+    name=st.sampled_from(WORDS),
+    severity=st.integers(1, 5),
+    text=st.text(max_size=60),
+    seed=st.integers(0, 5),
+)
 @settings(max_examples=120, deadline=None)
-def test_any_text_is_said_somehow_and_always_the_same(name: str, severity: int, text: str, seed: int) -> None:
+def test_any_text_is_said_somehow_and_always_the_same(
+    name: str, severity: int, text: str, seed: int
+) -> None:
     text = f"word {text}"
     first = said(name, severity, text, seed)
     assert isinstance(first, str)
@@ -125,7 +170,9 @@ def test_how_much_is_left() -> None:
     assert said("instruction_blackout", 5, text, 0) == ""
     assert (
         said("instruction_blackout", 1, text, 0)
-        == "go to the red ball and then open the big blue"[: len("go to the red ball and then open the big blue")]
+        == "go to the red ball and then open the big blue"[
+            : len("go to the red ball and then open the big blue")
+        ]
     )
     assert said("letter_case", 3, text, 0) == text.upper()
     counts = [len(said("word_dropout", s, text, 3).split()) for s in range(1, 6)]

@@ -23,10 +23,16 @@ pytest.importorskip("metaworld")
 def test_the_oracle_falls_with_action_noise_and_not_with_image_noise(tmp_path: Path) -> None:
     spec = AgentSpec("oracle", "baselines.simple:Oracle", {})
     chosen = select_tasks(find_suites("metaworld", suites.SUITES), "hammer-v3,basketball-v3")
-    plan = make_plan(chosen, spec, episodes=4, seed=0, perturb=choose("action_noise:1,3,5,image_noise:5", ()))
+    plan = make_plan(
+        chosen, spec, episodes=4, seed=0, perturb=choose("action_noise:1,3,5,image_noise:5", ())
+    )
     play(spec, ["metaworld"], plan, tmp_path, RunOptions(), conftest.Notes())
     report = load(tmp_path)
-    rows = {(row.perturbation, row.severity): row for row in report.perturbations if row.task is None and row.domain is None}
+    rows = {
+        (row.perturbation, row.severity): row
+        for row in report.perturbations
+        if row.task is None and row.domain is None
+    }
     noise = [rows["action_noise", severity] for severity in (1, 3, 5)]
     control = noise[0].control_rate or 0.0
     assert control >= 0.75
@@ -40,7 +46,15 @@ def test_the_oracle_falls_with_action_noise_and_not_with_image_noise(tmp_path: P
     assert (unseen.success_rate, unseen.difference) == (unseen.control_rate, 0.0)
     digests = {trace.case: trace.digest for trace in read_traces(tmp_path)}
     lines = conftest.results_of(tmp_path)
-    clean = {(line["task"], line["seed"]): digests[line["case"]] for line in lines if not line["perturbations"]}
-    noisy = [line for line in lines if line["perturbations"] and line["perturbations"][0].startswith("image_noise")]
+    clean = {
+        (line["task"], line["seed"]): digests[line["case"]]
+        for line in lines
+        if not line["perturbations"]
+    }
+    noisy = [
+        line
+        for line in lines
+        if line["perturbations"] and line["perturbations"][0].startswith("image_noise")
+    ]
     assert len(noisy) == 8
     assert all(digests[line["case"]] == clean[line["task"], line["seed"]] for line in noisy)

@@ -33,7 +33,9 @@ class WindyToy(toys.ToyAdapter):
 
     @classmethod
     def natives(cls, task: Task | None = None) -> tuple[Native, ...]:
-        return (Native("wind", "the start is moved", tuple({"cells": k} for k in (0.25, 0.5, 1, 2, 3))),)
+        return (
+            Native("wind", "the start is moved", tuple({"cells": k} for k in (0.25, 0.5, 1, 2, 3))),
+        )
 
     def reset(self, case: Case) -> TimeStep:
         super().reset(case)
@@ -56,12 +58,23 @@ class Recorder(Agent):
 
 
 def run(
-    path: Path, perturb: str, tasks: Sequence[Task], episodes: int = 3, agent: str = "GoodAgent", **options: Any
+    path: Path,
+    perturb: str,
+    tasks: Sequence[Task],
+    episodes: int = 3,
+    agent: str = "GoodAgent",
+    **options: Any,
 ) -> dict[str, dict[str, Any]]:
     """The last line of each case, without times, by case id."""
     spec = AgentSpec(agent, agent if ":" in agent else f"toys:{agent}", {})
     suite = conftest.Suite("toys", "toys", tuple(tasks), episodes)
-    plan = make_plan([(suite, task) for task in tasks], spec, episodes=None, seed=0, perturb=choose(perturb, NATIVES) if perturb else ())
+    plan = make_plan(
+        [(suite, task) for task in tasks],
+        spec,
+        episodes=None,
+        seed=0,
+        perturb=choose(perturb, NATIVES) if perturb else (),
+    )
     play(spec, ["toys"], plan, path, RunOptions(**options), conftest.Notes())
     return {line["case"]: line for line in conftest.results_of(path)}
 
@@ -78,7 +91,10 @@ def test_every_perturbed_case_has_one_twin(tmp_path: Path) -> None:
     assert len(arms) == 5
     assert set(arms.values()) == {3}
     assert arms[()] == 3  # a control is played once, not once a perturbation
-    seeds = {arm: {line["seed"] for line in lines.values() if tuple(line["perturbations"]) == arm} for arm in arms}
+    seeds = {
+        arm: {line["seed"] for line in lines.values() if tuple(line["perturbations"]) == arm}
+        for arm in arms
+    }
     assert len({frozenset(each) for each in seeds.values()}) == 1
 
 
@@ -91,11 +107,15 @@ def test_severity_0_is_bit_identical_to_none(tmp_path: Path) -> None:
     names = ("case", "perturbations")
     for line in zero:
         twin = clean[line["task"], line["seed"]]
-        assert {k: v for k, v in line.items() if k not in names} == {k: v for k, v in twin.items() if k not in names}
+        assert {k: v for k, v in line.items() if k not in names} == {
+            k: v for k, v in twin.items() if k not in names
+        }
 
 
 @pytest.mark.parametrize("options", [{"lanes": 3}, {"shuffle": 5}, {"shuffle": 6, "lanes": 4}])
-def test_perturbed_cases_are_the_same_in_any_order_and_lane(tmp_path: Path, options: dict[str, Any]) -> None:
+def test_perturbed_cases_are_the_same_in_any_order_and_lane(
+    tmp_path: Path, options: dict[str, Any]
+) -> None:
     tasks = [GLIDE, GOAL, BATCH]
     assert run(tmp_path / "one", MANY, tasks) == run(tmp_path / "other", MANY, tasks, **options)
 
@@ -104,7 +124,10 @@ def test_what_is_seen_is_the_same_in_any_order_and_lane(tmp_path: Path) -> None:
     """By an agent whose every action hangs on every pixel and number that it sees."""
     seen = "image_noise:3,shot_noise:1,frozen_frames:5,occlusion:2+observation_delay:1,jpeg:3,state_noise:2+state_dropout:5,camera_shift:5+blackout:1"
     one = run(tmp_path / "one", seen, [GOAL, GLIDE], agent="toysuite:Looker")
-    assert run(tmp_path / "other", seen, [GOAL, GLIDE], agent="toysuite:Looker", lanes=4, shuffle=3) == one
+    assert (
+        run(tmp_path / "other", seen, [GOAL, GLIDE], agent="toysuite:Looker", lanes=4, shuffle=3)
+        == one
+    )
     digests = Counter((line["task"], line["seed"], line["digest"]) for line in one.values())
     assert len(digests) > 0.8 * len(one)  # it did see them
 
@@ -112,7 +135,9 @@ def test_what_is_seen_is_the_same_in_any_order_and_lane(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_and_on_any_worker(tmp_path: Path, ray_here: None) -> None:
     tasks = [GLIDE, GOAL]
-    assert run(tmp_path / "here", MANY, tasks) == run(tmp_path / "there", MANY, tasks, workers=2, lanes=2)
+    assert run(tmp_path / "here", MANY, tasks) == run(
+        tmp_path / "there", MANY, tasks, workers=2, lanes=2
+    )
 
 
 def test_an_interrupted_run_goes_on(tmp_path: Path) -> None:
@@ -137,7 +162,9 @@ def test_what_was_executed_is_what_is_recorded_and_told_to_the_expert(tmp_path: 
     lost = sum(recorded[case].count(0) for case in perturbed)
     assert lost > 0
     assert all(0 not in recorded[case] for case in lines.keys() - perturbed)
-    assert all(line["success"] for line in lines.values())  # an expert that is told goes on from where it is
+    assert all(
+        line["success"] for line in lines.values()
+    )  # an expert that is told goes on from where it is
 
 
 def test_the_agent_learns_of_nothing(tmp_path: Path) -> None:
@@ -160,7 +187,11 @@ def test_the_agent_learns_of_nothing(tmp_path: Path) -> None:
     assert len(by_episode) == 6
     for turns in by_episode.values():
         for before, now in itertools.pairwise(turns):
-            wanted = toys.towards(before.brief.action, before.observation["state"][:2], before.observation["state"][2:])
+            wanted = toys.towards(
+                before.brief.action,
+                before.observation["state"][:2],
+                before.observation["state"][2:],
+            )
             assert now.actions[-1] == wanted  # what it sent, not what was done with it
 
 
@@ -170,14 +201,22 @@ class Module:
 
 def test_what_has_nothing_to_change_is_a_row_and_not_played(tmp_path: Path) -> None:
     lines = run(tmp_path, "action_noise:2,hue:1,friction:1,action_dropout:2", [GOAL, GLIDE])
-    played = Counter((line["task"], line["perturbations"][0].partition(":")[0]) for line in lines.values() if line["perturbations"])
+    played = Counter(
+        (line["task"], line["perturbations"][0].partition(":")[0])
+        for line in lines.values()
+        if line["perturbations"]
+    )
     assert played == {
         ("toys/glide@1", "action_noise"): 3,
         **{(t, p): 3 for t in ("toys/goal@1", "toys/glide@1") for p in ("hue", "action_dropout")},
     }
     report = load_report(tmp_path)
     absent = {(row.task, row.perturbation) for row in report.not_applicable}
-    assert absent == {("toys/goal@1", "action_noise:2"), ("toys/goal@1", "friction:1"), ("toys/glide@1", "friction:1")}
+    assert absent == {
+        ("toys/goal@1", "action_noise:2"),
+        ("toys/goal@1", "friction:1"),
+        ("toys/glide@1", "friction:1"),
+    }
     assert all(row.reason and row.remedy for row in report.not_applicable)
     assert not report.not_run
     assert not report.overall.partial
@@ -187,7 +226,10 @@ def test_what_has_nothing_to_change_is_a_row_and_not_played(tmp_path: Path) -> N
 
 
 def test_what_the_simulator_does_itself(tmp_path: Path) -> None:
-    windy = [dataclasses.replace(task, adapter=f"{__name__}:WindyToy") for task in (GOAL, toys.toy_task("small", size=5))]
+    windy = [
+        dataclasses.replace(task, adapter=f"{__name__}:WindyToy")
+        for task in (GOAL, toys.toy_task("small", size=5))
+    ]
     lines = run(tmp_path, "wind:1,5", windy)
     traces = {trace.case: trace for trace in read_traces(tmp_path)}
     for case, line in lines.items():
@@ -197,11 +239,15 @@ def test_what_the_simulator_does_itself(tmp_path: Path) -> None:
             twin = next(
                 c
                 for c, other in lines.items()
-                if (other["task"], other["seed"], other["perturbations"]) == (line["task"], line["seed"], [])
+                if (other["task"], other["seed"], other["perturbations"])
+                == (line["task"], line["seed"], [])
             )
             assert traces[case].digest != traces[twin].digest
     report = load_report(tmp_path)
-    assert {(row.task, row.perturbation) for row in report.not_applicable} == {("toys/small@1", "wind:1"), ("toys/small@1", "wind:5")}
+    assert {(row.task, row.perturbation) for row in report.not_applicable} == {
+        ("toys/small@1", "wind:1"),
+        ("toys/small@1", "wind:5"),
+    }
     assert {row.reason for row in report.not_applicable} == {"it is too small for wind"}
 
 
@@ -209,7 +255,11 @@ def test_the_report_pairs_each_case_with_its_twin(tmp_path: Path) -> None:
     run(tmp_path, "action_random:1,3,5,burst:5", [GOAL, GLIDE], episodes=8)
     outcomes = read(read_side(tmp_path))
     report = load_report(tmp_path)
-    overall = {(row.perturbation, row.severity): row for row in report.perturbations if row.task is None and row.domain is None}
+    overall = {
+        (row.perturbation, row.severity): row
+        for row in report.perturbations
+        if row.task is None and row.domain is None
+    }
     assert set(overall) == {
         ("action_random", 1),
         ("action_random", 3),
@@ -221,7 +271,13 @@ def test_the_report_pairs_each_case_with_its_twin(tmp_path: Path) -> None:
     for row in overall.values():
         if row.severity is not None:
             assert (row.n, row.pairs, row.tasks) == (16, 16, 2)
-            rates = [np.mean(outcomes.state[item][outcomes.arm(item, f"{row.perturbation}:{row.severity}")] == 1) for item in (0, 1)]
+            rates = [
+                np.mean(
+                    outcomes.state[item][outcomes.arm(item, f"{row.perturbation}:{row.severity}")]
+                    == 1
+                )
+                for item in (0, 1)
+            ]
             assert row.success_rate == pytest.approx(np.mean(rates))
     burst = overall["burst", 5]
     assert burst.recovery_n
@@ -231,10 +287,22 @@ def test_the_report_pairs_each_case_with_its_twin(tmp_path: Path) -> None:
 def test_a_plan_with_arms_survives_its_json() -> None:
     spec = AgentSpec("good", "toys:GoodAgent", {})
     suite = conftest.Suite("toys", "toys", (GOAL, GLIDE), 3)
-    plan = make_plan([(suite, task) for task in suite.tasks], spec, episodes=None, seed=0, perturb=choose("friction:1,hue:2", NATIVES))
+    plan = make_plan(
+        [(suite, task) for task in suite.tasks],
+        spec,
+        episodes=None,
+        seed=0,
+        perturb=choose("friction:1,hue:2", NATIVES),
+    )
     assert Plan.from_json(plan.to_json()) == plan
     assert plan.total == 3 * 2 * 2
-    other = make_plan([(suite, task) for task in suite.tasks], spec, episodes=None, seed=0, perturb=choose("hue:3", NATIVES))
+    other = make_plan(
+        [(suite, task) for task in suite.tasks],
+        spec,
+        episodes=None,
+        seed=0,
+        perturb=choose("hue:3", NATIVES),
+    )
     assert plan.hash != other.hash
 
 
@@ -278,7 +346,10 @@ def toml(folder: Path, text: str) -> str:
 
 
 def test_a_users_own_file(tmp_path: Path) -> None:
-    file = toml(tmp_path, 'perturb = ["action_noise", "hue:1+occlusion:2"]\n[levels.action_noise]\nsigma = [0.01, 0.9]\n')
+    file = toml(
+        tmp_path,
+        'perturb = ["action_noise", "hue:1+occlusion:2"]\n[levels.action_noise]\nsigma = [0.01, 0.9]\n',
+    )
     arms = choose(file, NATIVES)
     assert ["+".join(map(str, arm.parts)) for arm in arms] == [
         'action_noise:1{"sigma":0.01}',
@@ -311,7 +382,11 @@ def test_the_sets_exist_and_of_a_set_what_is_not_read_is_left_out(tmp_path: Path
     assert len(gea) == 26
     assert len(choose("gea-rl:2", NATIVES)) == 9
     lines = run(tmp_path, "gea-rl:1", [GLIDE], agent="ExpertAgent")
-    played = {line["perturbations"][0].partition(":")[0] for line in lines.values() if line["perturbations"]}
+    played = {
+        line["perturbations"][0].partition(":")[0]
+        for line in lines.values()
+        if line["perturbations"]
+    }
     assert played == {"action_noise", "action_random", "action_sticky", "action_delay", "burst"}
     reasons = {row.perturbation: row.reason for row in load_report(tmp_path).not_applicable}
     assert reasons["occlusion:1"] == "this agent reads no picture"
