@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from harness.core import Agent, Turn, UserError
-from harness.traces import read_traces
+from harness.records.traces import read_traces
 
 __all__ = ["Blind"]
 

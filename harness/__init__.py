@@ -1,1 +1,1 @@
-"""The engine: the episode contract, the runner, the evidence and the statistics. It knows no simulator and no model."""
+"""The engine: it plays agents on tasks and keeps evidence. See docs/architecture.md for its rooms."""

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 from xml.etree import ElementTree
 
+from harness.compare.gate import Gated
+from harness.compare.pairs import Side, pair_up
+from harness.compare.verdict import Comparison, GroupRow, PairRow, compare_pairs
 from harness.core import UserError
-from harness.gate import Gated
-from harness.pairs import Side, pair_up
-from harness.verdict import Comparison, GroupRow, PairRow, compare_pairs
-from leaderboards.pages import Column, Table, markdown_page, text_page
+from leaderboards.tables import Column, Table, markdown_page, text_page
 
 __all__ = [
     "FORMATS",

@@ -33,7 +33,9 @@ def figure_of(rows: Sequence[PerturbationRow], title: str) -> Any:
         from matplotlib.backends.backend_agg import FigureCanvasAgg  # draws without a screen
         from matplotlib.figure import Figure
     except ImportError:
-        raise UserError("figures need the package matplotlib: pip install 'bench[plots]'") from None
+        raise UserError(
+            "figures need the package matplotlib: pip install 'generalist-bench[plots]'"
+        ) from None
     panels = _panels(rows)
     if not panels:
         raise UserError(

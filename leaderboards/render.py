@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.core import Reference, UserError
-from harness.plan import NotRun
-from leaderboards.pages import Column, Table, latex_page, markdown_page, text_page
+from harness.records.plan import NotRun
 from leaderboards.report import missing
-from leaderboards.rows import Group, Report, Scores, TaskRow, to_json
+from leaderboards.schema import Group, Report, Scores, TaskRow, to_json
+from leaderboards.tables import Column, Table, latex_page, markdown_page, text_page
 
 __all__ = ["FORMATS", "header_of", "render"]
 

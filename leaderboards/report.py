@@ -11,15 +11,16 @@ from typing import Any
 
 import numpy as np
 
-from harness.bases import base_side
+from harness.compare.pairs import played
+from harness.compare.saved_runs import base_side
 from harness.core import DOMAINS, UserError
-from harness.pairs import played
-from harness.plan import Plan, PlanItem
+from harness.records.plan import Plan, PlanItem
+from harness.records.results import read_episodes
+from harness.records.run_file import read_run
 from harness.stats import Interval, aggregates, anytime_rate, iqm, mean_of_rates, mean_score, wilson
-from harness.store import read_episodes, read_run
-from leaderboards.outcomes import Outcomes, read
+from leaderboards.perturbed_results import Outcomes, read
 from leaderboards.robustness import robustness
-from leaderboards.rows import Group, Report, Scores, TaskRow
+from leaderboards.schema import Group, Report, Scores, TaskRow
 
 __all__ = ["build", "load", "missing", "summary"]
 
@@ -28,7 +29,7 @@ MAX_DRAWS = 10_000_000
 
 
 def load(path: str | os.PathLike[str], baseline: str | None = None) -> Report:
-    """The report of a run directory. `baseline` is the perturbed run that its corruption errors relate to, as harness.bases.base_side takes it.
+    """The report of a run directory. `baseline` is the perturbed run that its corruption errors relate to, as harness.compare.saved_runs.base_side takes it.
 
     Raises UserError when it is none, or when its lines do not fit its plan.
     """

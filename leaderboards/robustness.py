@@ -27,7 +27,7 @@ from harness.stats import (
     paired_difference,
     wilson,
 )
-from leaderboards.outcomes import ERROR, FAILED, SUCCEEDED, Outcomes, Place
+from leaderboards.perturbed_results import ERROR, FAILED, SUCCEEDED, Outcomes, Place
 from leaderboards.ratio import ratio_of_means
 from leaderboards.score_effects import ScoreEffects, score_effects
 

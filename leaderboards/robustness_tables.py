@@ -10,10 +10,10 @@ from collections.abc import Set as AbstractSet
 from typing import Any
 
 from harness.perturb import unread
-from leaderboards.losses import Effects
-from leaderboards.pages import Column, Table, markdown_page, text_page
 from leaderboards.robustness import PerturbationRow
-from leaderboards.rows import Report
+from leaderboards.robustness_compare import Effects
+from leaderboards.schema import Report
+from leaderboards.tables import Column, Table, markdown_page, text_page
 
 __all__ = ["render_effects", "robustness_tables"]
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from leaderboards.outcomes import Outcomes, Place
+from leaderboards.perturbed_results import Outcomes, Place
 
 __all__ = ["ScoreEffects", "mean_of_means", "score_effects"]
 

@@ -18,11 +18,12 @@ import pytest
 import toys
 
 from harness.core import Suite, Task
-from harness.identity import AgentSpec
-from harness.plan import Plan
-from harness.progress import Tally
-from harness.runner import RunOptions, RunSummary, make_plan, play
-from harness.store import read_episodes
+from harness.play.planning import make_plan
+from harness.play.progress import Tally
+from harness.play.runner import RunOptions, RunSummary, play
+from harness.records.identity import AgentSpec
+from harness.records.plan import Plan
+from harness.records.results import read_episodes
 
 # A shell that starts the tests in the background makes them ignore Ctrl-C, and their children would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -10,8 +10,8 @@ from toysuite import QUICK
 from baselines.gea.config import Config, RVQConfig
 from baselines.gea.train import Job, train
 from harness.demos.record import Recording, record
-from harness.progress import PlainProgress
-from harness.runner import RunOptions
+from harness.play.progress import PlainProgress
+from harness.play.runner import RunOptions
 
 SMALL = RVQConfig(codes=16, code_dim=8, hidden=32, steps=150, batch=64, lr=3e-3)
 NANO = Config(

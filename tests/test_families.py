@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 from conftest import Notes, plan_of, results_of
 
-from harness.catalogue import find_suites
 from harness.core import Task
-from harness.runner import RunOptions, play
-from harness.store import read_episodes
+from harness.play.runner import RunOptions, play
+from harness.records.catalogue import find_suites
+from harness.records.results import read_episodes
 from suites import SUITES
 
 WAYS: dict[str, dict[str, Any]] = {

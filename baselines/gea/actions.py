@@ -21,7 +21,7 @@ import numpy as np
 from baselines.gea.rvq import ActionTokenizer, denormalised, normalised
 from baselines.gea.words import Words
 from harness.core import UI, ActionSpec, BadAction, Box, Discrete, MultiDiscrete, UIAction
-from harness.ui import DIRECTIONS, FIELDS
+from harness.core.ui import DIRECTIONS, FIELDS
 
 __all__ = ["ActionCodec", "Grammar"]
 

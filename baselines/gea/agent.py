@@ -37,7 +37,7 @@ def needs() -> None:
     """Raises UserError where a package of the method is missing."""
     for package in PACKAGES:
         if importlib.util.find_spec(package) is None:
-            raise UserError(f"GEA needs the package {package}: pip install 'bench[gea]'")
+            raise UserError(f"GEA needs the package {package}: pip install 'generalist-bench[gea]'")
 
 
 class GEA(Agent):

@@ -24,12 +24,12 @@ from baselines.gea.learning import Curves, Learner, cosine
 from baselines.gea.policy import FILE, Choice, Policy, alike
 from baselines.gea.prompt import Look, Prompt
 from baselines.gea.train import TRAINING, Job, _note, device, identity
-from harness.asking import LocalAgent, Watch
 from harness.core import DOMAINS, Agent, Case, Task, TimeStep, Turn, UserError, stream
 from harness.demos.training import training_seed, training_task
-from harness.episode import Episode, Outcome
-from harness.load import load_adapter
-from harness.rollout import Lanes
+from harness.host.loading import load_adapter
+from harness.play.episode import Episode, Outcome
+from harness.play.inference import LocalAgent, Watch
+from harness.play.rollout import Lanes
 
 __all__ = ["Rollouts", "Transition", "advantages", "rl"]
 

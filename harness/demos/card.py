@@ -11,8 +11,8 @@ from pathlib import Path
 from tabulate import tabulate
 
 from harness.core import Task
-from harness.identity import source_commit
-from harness.plan import SEED_STRIDE, NotRun, Plan
+from harness.records.identity import source_commit
+from harness.records.plan import SEED_STRIDE, NotRun, Plan
 
 __all__ = ["Counts", "card"]
 
@@ -109,7 +109,7 @@ def card(
     missing = "".join(f"- {row.task}: {row.reason} ({row.remedy})\n" for row in not_run)
     return TEXT.format(
         command=command or "bench demos ...",
-        version=importlib.metadata.version("bench"),
+        version=importlib.metadata.version("generalist-bench"),
         commit=source_commit(Path(__file__).parent) or "unknown",
         noise=f"{noise:.0%} of the executed actions were drawn at random."
         if noise

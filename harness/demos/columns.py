@@ -62,7 +62,7 @@ def modules() -> tuple[Any, Any]:
         import pyarrow.parquet
     except ImportError as lack:
         raise UserError(
-            f"demonstrations need the package {lack.name}: pip install 'bench[gea]'"
+            f"demonstrations need the package {lack.name}: pip install 'generalist-bench[gea]'"
         ) from None
     return pyarrow, pyarrow.parquet
 

@@ -15,12 +15,13 @@ from harness.demos.card import Counts, card
 from harness.demos.columns import brief_from_json, modules
 from harness.demos.dataset import Demos, EpisodeRow
 from harness.demos.training import DEMO_SETS, for_training, training_task
-from harness.episode import episode_name
-from harness.identity import AgentSpec
-from harness.plan import Plan
-from harness.progress import Progress
-from harness.runner import RunOptions, RunSummary, make_plan, play
-from harness.store import read_episodes
+from harness.play.episode import episode_name
+from harness.play.planning import make_plan
+from harness.play.progress import Progress
+from harness.play.runner import RunOptions, RunSummary, play
+from harness.records.identity import AgentSpec
+from harness.records.plan import Plan
+from harness.records.results import read_episodes
 
 __all__ = ["DEFAULT_VIEWS", "Recorded", "Recording", "record"]
 

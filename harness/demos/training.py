@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 
 from harness.core import Task, UserError
-from harness.load import load
-from harness.plan import SEED_STRIDE, Plan
+from harness.records.plan import SEED_STRIDE, Plan
+from harness.records.registry import load
 
 __all__ = [
     "DEMO_SETS",

@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from harness.core import UserError
-from harness.host.config import FILE
 from harness.host.hosted import end_probes, hosted
-from harness.load import load
+from harness.host.interpreters import FILE
+from harness.records.registry import load
 
 __all__ = ["fix"]
 

@@ -40,19 +40,19 @@ class Host:
 
     def versions(self, packages: Sequence[str]) -> dict[str, str]:
         """The versions that are installed here; `-` where a package is absent."""
-        from harness.plan import package_versions
+        from harness.records.plan import package_versions
 
         return package_versions(packages)
 
     def ask(self, entry: str, question: str, arguments: Sequence[Any]) -> Any:
         """What the class answers to `missing`, `limited` or `has_expert`."""
-        from harness.load import load
+        from harness.records.registry import load
 
         return getattr(load(entry), question)(*arguments)
 
     def make(self, entry: str, task: Any, lanes: int | None) -> Any:
         """Build the adapter; returns its brief, None where reset sets it."""
-        from harness.load import load
+        from harness.records.registry import load
 
         kind = load(entry)
         self._batched = lanes is not None
@@ -125,8 +125,8 @@ class Host:
 
 def serve(wire: Any) -> None:
     """Answer requests until the other end is gone or says close."""
-    from harness.asking import describe
     from harness.core import BadAction, UserError
+    from harness.core.errors import describe
 
     host = Host()
     operations = {

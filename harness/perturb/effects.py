@@ -131,6 +131,6 @@ def need() -> Any:
         import cv2
     except ImportError as fault:
         raise NotApplicable(
-            f"OpenCV cannot be imported ({fault})", "pip install 'bench[images]'"
+            f"OpenCV cannot be imported ({fault})", "pip install 'generalist-bench[images]'"
         ) from None
     return cv2

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from harness.core import Brief, Case, TimeStep
-from harness.load import load
 from harness.perturb.effects import Body, Effect, Luck
-from harness.perturb.kinds import KINDS
+from harness.perturb.registry import KINDS
+from harness.records.registry import load
 
 __all__ = ["Pipeline"]
 

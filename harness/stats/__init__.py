@@ -9,6 +9,7 @@ power       how many episodes a difference needs
 sequential  tests and intervals that hold at every look
 """
 
+from harness.stats.intervals import Interval, clopper_pearson, mean_of_rates, newcombe, wilson
 from harness.stats.paired import (
     benjamini_hochberg,
     bootstrap_tasks,
@@ -25,7 +26,6 @@ from harness.stats.power import (
     pairs_needed,
     power_of_pairs,
 )
-from harness.stats.rates import Interval, clopper_pearson, mean_of_rates, newcombe, wilson
 from harness.stats.scores import (
     Aggregates,
     aggregates,

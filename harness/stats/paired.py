@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from harness.stats.rates import Interval, z_of
+from harness.stats.intervals import Interval, z_of
 
 __all__ = [
     "benjamini_hochberg",

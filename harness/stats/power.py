@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from statistics import NormalDist
 
-from harness.stats.rates import z_of
+from harness.stats.intervals import z_of
 
 __all__ = ["detectable_difference", "episodes_for_rates", "pairs_needed", "power_of_pairs"]
 

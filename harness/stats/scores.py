@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.stats.rates import Interval
+from harness.stats.intervals import Interval
 
 __all__ = [
     "Aggregates",

@@ -13,7 +13,7 @@ import math
 
 import numpy as np
 
-from harness.stats.rates import Interval
+from harness.stats.intervals import Interval
 
 __all__ = ["FRACTIONS", "anytime_mean", "anytime_rate", "log_stake", "log_stakes"]
 

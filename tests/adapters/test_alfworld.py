@@ -14,8 +14,8 @@ import pytest
 
 from adapters.alfworld import NOTHING, AlfWorldAdapter
 from adapters.alfworld.games import TASK_TYPES, synthetic
-from harness.contract import check_adapter
 from harness.core import Case, Task, TimeStep, UserError, stream
+from harness.testing import check_adapter
 from suites.alfworld import SUITES
 from suites.alfworld import TASK_TYPES as SUITE_TYPES
 

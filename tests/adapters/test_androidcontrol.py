@@ -24,8 +24,8 @@ from adapters.androidcontrol.records import (
     read_records,
 )
 from adapters.androidcontrol.rules import recorded, right
-from harness.contract import check_adapter
 from harness.core import BadAction, Case, Task, UIAction, UserError
+from harness.testing import check_adapter
 
 STEPS = {(7, k) for k in range(4)} | {(9, 0), (9, 1), (9, 3), (9, 4)}
 

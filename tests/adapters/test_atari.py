@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from adapters.atari import TWO_PLAYERS, AtariAdapter
-from harness.contract import check_adapter
 from harness.core import BadAction, Case, Discrete, Task, TimeStep, UserError
+from harness.testing import check_adapter
 from suites.atari import SUITES
 from suites.atari_scores import GEA_GAMES, RANDOM_AND_HUMAN
 

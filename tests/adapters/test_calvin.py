@@ -16,8 +16,8 @@ import pytest
 
 from adapters.calvin import CalvinAdapter, adapter
 from adapters.calvin.chains import ARM, CHAINS, LENGTH, TASKS, chains, drawn, scene_of, starts
-from harness.catalogue import find_suites
 from harness.core import Case, Missing
+from harness.records.catalogue import find_suites
 from suites import SUITES
 
 CHAIN = find_suites("calvin", SUITES)[0].tasks[0]

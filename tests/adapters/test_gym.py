@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from adapters.gym import EXPERTS, LONGEST_EPISODE, GymAdapter, task_for
-from harness.contract import check_adapter
 from harness.core import BadAction, Box, Case, Discrete, MultiDiscrete, Spec, Task, Text, UserError
+from harness.testing import check_adapter
 
 gymnasium = pytest.importorskip("gymnasium")
 spaces = gymnasium.spaces

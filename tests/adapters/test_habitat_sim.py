@@ -16,8 +16,8 @@ pytest.importorskip("habitat_sim")
 
 from adapters.habitat import HabitatAdapter, flat
 from adapters.habitat.metrics import pointgoal, yaw
-from harness.contract import check_adapter
 from harness.core import Case, Task, TimeStep
+from harness.testing import check_adapter
 from suites.habitat import SUITES
 
 TASKS = {task.name: task for task in SUITES[0].tasks}

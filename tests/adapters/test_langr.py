@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 
 from adapters.langr import SMALLEST, LangRAdapter
-from harness.catalogue import find_suites
 from harness.core import BadAction, Case
+from harness.records.catalogue import find_suites
 from suites import SUITES
 
 TASK = find_suites("langr", SUITES)[0].tasks[1]

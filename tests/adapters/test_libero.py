@@ -18,8 +18,8 @@ import numpy as np
 import pytest
 
 from adapters.libero import LiberoAdapter, initial_states
-from harness.catalogue import find_suites
 from harness.core import Case, UserError
+from harness.records.catalogue import find_suites
 from suites import SUITES
 
 TASK = find_suites("libero-goal", SUITES)[0].tasks[0]

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from adapters.maniskill import ManiSkillAdapter, ManiSkillBatchedAdapter, expert, needs
-from harness.contract import check_adapter
 from harness.core import BadAction, Case, Task, TimeStep, UserError
+from harness.testing import check_adapter
 from suites.maniskill import PLANNED, SUITES, task_of
 
 pytest.importorskip("mani_skill")

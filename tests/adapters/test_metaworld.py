@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from adapters.metaworld import CAMERAS, METRICS, UPSIDE_DOWN, MetaWorldAdapter, _configurations
-from harness.contract import check_adapter
 from harness.core import BadAction, Case, Task, TimeStep, UserError
+from harness.testing import check_adapter
 from suites.metaworld import SUITES
 
 metaworld = pytest.importorskip("metaworld")

@@ -84,7 +84,7 @@ def coached(
     ],
 )
 def test_contract(name: str) -> None:
-    from harness.contract import check_adapter
+    from harness.testing import check_adapter
 
     check_adapter(TASKS[name], another_process=name == "babyai/BossLevel")
 

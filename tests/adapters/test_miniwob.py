@@ -19,8 +19,8 @@ import pytest
 from adapters.miniwob import MiniWobAdapter
 from adapters.miniwob.browser import BrowserError
 from adapters.miniwob.experts import EXPERTS
-from harness.contract import check_adapter
 from harness.core import BadAction, Case, Element, TimeStep, UIAction, UserError
+from harness.testing import check_adapter
 from suites.miniwob import SUITES
 
 if (missing := MiniWobAdapter.missing()) is not None:
@@ -405,9 +405,10 @@ def test_a_killed_browser_costs_a_retry_of_its_episode(
     """Through the harness: the browser dies in the third episode; all end as they do without."""
     from conftest import Notes
 
-    from harness.identity import AgentSpec
-    from harness.runner import RunOptions, make_plan, play
-    from harness.store import read_episodes
+    from harness.play.planning import make_plan
+    from harness.play.runner import RunOptions, play
+    from harness.records.identity import AgentSpec
+    from harness.records.results import read_episodes
 
     steps = 0
     whole = MiniWobAdapter.step

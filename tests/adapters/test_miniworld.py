@@ -18,8 +18,8 @@ from adapters.miniworld import MiniWorldAdapter
 from adapters.miniworld import adapter as module
 from adapters.miniworld.expert import _World
 from adapters.miniworld.worlds import WORLDS
-from harness.contract import check_adapter
 from harness.core import Case, Task, TimeStep, UserError
+from harness.testing import check_adapter
 from suites.miniworld import SUITES
 
 if (absent := MiniWorldAdapter.missing()) is not None:

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 import suites
-from harness.catalogue import find_suites
 from harness.core import Case, Perturbation, Task, UserError
-from harness.load import load
 from harness.perturb import KINDS
+from harness.records.catalogue import find_suites
+from harness.records.registry import load
 
 
 @functools.lru_cache(maxsize=1)
@@ -367,7 +367,7 @@ def test_the_planner_plans_from_where_things_are(native: str) -> None:
 def test_many_lanes_of_maniskill_say_that_they_have_none() -> None:
     """Neither by name nor in a set: a row says so, and a case that has one is refused, never played as if it were clean."""
     from harness.core import Agent, Missing
-    from harness.perturb.chosen import choose, fit
+    from harness.perturb.parse import choose, fit
 
     task = tasks()["maniskill-gpu/PushCube"]
     batched, single = load(task.adapter), load("adapters.maniskill:ManiSkillAdapter")

@@ -17,8 +17,8 @@ import pytest
 from adapters.pddl import PddlAdapter
 from adapters.pddl.domains import DOMAINS
 from adapters.pddl.strips import Domain, Ground, Problem, ground, read
-from harness.contract import check_adapter
 from harness.core import BadAction, Case, Task, TimeStep, UserError
+from harness.testing import check_adapter
 from suites.pddl import SUITES
 
 ROOT = Path(__file__).parents[2]

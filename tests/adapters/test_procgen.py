@@ -13,11 +13,11 @@ import pytest
 from conftest import Run
 
 from adapters.procgen import GAMES, STATE_EVERY, ProcgenAdapter
-from harness.contract import check_adapter
 from harness.core import Adapter, Case, Task, TimeStep, UserError
-from harness.host.config import VARIABLE, _from_file
 from harness.host.hosted import end_probes
-from harness.load import load_adapter
+from harness.host.interpreters import VARIABLE, _from_file
+from harness.host.loading import load_adapter
+from harness.testing import check_adapter
 from suites.procgen import SUITES
 
 ROOT = Path(__file__).parents[2]

@@ -16,9 +16,9 @@ import pytest
 
 from adapters.robotics import AntMazeAdapter, FetchAdapter, PointMazeAdapter
 from adapters.robotics.ways import Ways
-from harness.contract import check_adapter
 from harness.core import BadAction, Case, Task, TimeStep, UserError
-from harness.load import load
+from harness.records.registry import load
+from harness.testing import check_adapter
 from suites.robotics import SUITES
 
 pytest.importorskip("gymnasium_robotics")
@@ -329,7 +329,7 @@ def test_nothing_is_left_printed_or_imported(tmp_path: Path) -> None:
     code = (
         "import sys\n"
         "from harness.core import Case\n"
-        "from harness.load import load\n"
+        "from harness.records.registry import load\n"
         "from suites.robotics import SUITES\n"
         "tasks = {task.name: task for suite in SUITES for task in suite.tasks}\n"
         f"for name in {names}:\n"

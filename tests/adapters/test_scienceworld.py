@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from adapters.scienceworld import ScienceWorldAdapter, spread
-from harness.contract import check_adapter
 from harness.core import Case, Task, TimeStep, UserError
+from harness.testing import check_adapter
 from suites.scienceworld import SUITES
 
 TASKS = {task.params["name"]: task for task in SUITES[0].tasks}

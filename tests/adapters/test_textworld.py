@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from adapters.textworld import UNHEARD, TextWorldAdapter
-from harness.contract import check_adapter
 from harness.core import Case, Task, TimeStep, UserError
+from harness.testing import check_adapter
 from suites.textworld import SUITES
 
 TASKS = {task.name.partition("/")[2]: task for task in SUITES[0].tasks}

@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 
 from adapters.vizdoom import METRE, SCENARIOS, VizDoomAdapter
-from harness.contract import check_adapter
 from harness.core import Case, Task, TimeStep, UserError
+from harness.testing import check_adapter
 from suites.vizdoom import ENDLESS, PRIZES, SUITES
 
 if (absent := VizDoomAdapter.missing()) is not None:

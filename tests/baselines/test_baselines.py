@@ -15,11 +15,11 @@ from scipy import stats
 from baselines import AGENTS
 from baselines.blind import Blind
 from baselines.simple import Noop, Oracle, Uniform
-from harness.contract import check_agent
 from harness.core import UI, Agent, Box, Brief, Discrete, MultiDiscrete, Spec, Text, Turn, UserError
-from harness.load import load
-from harness.store import read_run
-from harness.traces import Trace, TraceWriter, encode_actions
+from harness.records.registry import load
+from harness.records.run_file import read_run
+from harness.records.traces import Trace, TraceWriter, encode_actions
+from harness.testing import check_agent
 
 Play = Callable[..., Run]
 

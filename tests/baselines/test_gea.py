@@ -15,7 +15,6 @@ import toys
 from gearig import NANO, SMALL, TASKS
 from toysuite import QUICK
 
-from baselines import training
 from baselines.gea.actions import ActionCodec
 from baselines.gea.agent import GEA, ask
 from baselines.gea.config import Config
@@ -25,7 +24,7 @@ from baselines.gea.prompt import introduction
 from baselines.gea.rvq import ActionTokenizer, denormalised, normalised
 from baselines.gea.train import Job, configuration, train
 from baselines.gea.words import OwnWords
-from harness.contract import check_agent
+from harness.cli.train import train as train_command
 from harness.core import (
     UI,
     Box,
@@ -41,10 +40,12 @@ from harness.core import (
     UserError,
 )
 from harness.demos import Demos
-from harness.identity import AgentSpec
-from harness.progress import PlainProgress
-from harness.runner import RunOptions, make_plan, play
-from harness.store import read_episodes
+from harness.play.planning import make_plan
+from harness.play.progress import PlainProgress
+from harness.play.runner import RunOptions, play
+from harness.records.identity import AgentSpec
+from harness.records.results import read_episodes
+from harness.testing import check_agent
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:.is_gradient_checkpointing. is deprecated:FutureWarning"
@@ -374,7 +375,7 @@ def test_without_weights_the_remedy_is_named(data: Path, tmp_path: Path) -> None
             dataclasses.replace(NANO, backbone=str(tmp_path / "none")), _codes(data, tmp_path)
         )
     with pytest.raises(UserError, match="--steps"):
-        training.train("gea", "rl", tmp_path / "m", suite="toysuite:QUICK")
+        train_command("gea", "rl", tmp_path / "m", suite="toysuite:QUICK")
     with pytest.raises(UserError, match="no view 'smell'"):
         train(
             "sft",

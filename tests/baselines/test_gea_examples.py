@@ -20,8 +20,8 @@ from baselines.gea.prompt import introduction, look
 from baselines.gea.train import Job, train
 from harness.core import UI, Brief, Discrete, Element, Elements, UIAction, UserError
 from harness.demos.record import Recording, record
-from harness.progress import PlainProgress
-from harness.runner import RunOptions
+from harness.play.progress import PlainProgress
+from harness.play.runner import RunOptions
 
 CONFIG = Config(
     views=("state",), rvq=RVQConfig(codes=16, code_dim=8, hidden=32, steps=5, batch=64), words=300, width=32, layers=1, heads=2, mlp=32,

@@ -20,10 +20,11 @@ from baselines.gea.ppo import Rollouts, advantages
 from baselines.gea.train import Job, train
 from harness.core import DOMAINS, UserError
 from harness.demos.training import ROLLOUT_SETS
-from harness.identity import AgentSpec
-from harness.plan import SEED_STRIDE
-from harness.progress import PlainProgress
-from harness.runner import RunOptions, make_plan, play
+from harness.play.planning import make_plan
+from harness.play.progress import PlainProgress
+from harness.play.runner import RunOptions, play
+from harness.records.identity import AgentSpec
+from harness.records.plan import SEED_STRIDE
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:.is_gradient_checkpointing. is deprecated:FutureWarning"

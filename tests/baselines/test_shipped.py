@@ -16,12 +16,13 @@ import pytest
 import baselines
 from baselines.gea.agent import GEA, SHIPPED, GEABase, needs
 from baselines.gea.train import RECIPES
-from harness.catalogue import find_agent, find_suites, select_tasks
-from harness.contract import check_agent
 from harness.core import UserError
-from harness.progress import PlainProgress
-from harness.runner import RunOptions, make_plan, play
-from harness.store import read_episodes
+from harness.play.planning import make_plan
+from harness.play.progress import PlainProgress
+from harness.play.runner import RunOptions, play
+from harness.records.catalogue import find_agent, find_suites, select_tasks
+from harness.records.results import read_episodes
+from harness.testing import check_agent
 from suites import SUITES
 
 MODELS = ("gea-base", "gea")
@@ -118,7 +119,7 @@ def test_their_weights_are_part_of_their_identity(
 
 
 def test_naming_them_needs_no_torch() -> None:
-    script = "import baselines, harness.load, sys; [harness.load.load(e) for e in baselines.AGENTS.values()]; assert 'torch' not in sys.modules"
+    script = "import baselines, harness.records.registry, sys; [harness.records.registry.load(e) for e in baselines.AGENTS.values()]; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import bdtr
 
-from harness.anytime import patience
+from harness.compare.sequential_gate import patience
 from harness.stats import (
     anytime_rate,
     bootstrap_tasks,
@@ -112,7 +112,7 @@ def fixed(d: np.ndarray, margin: float = MARGIN, alpha: float = ALPHA) -> np.nda
 def sequential(
     d: np.ndarray, margin: float = MARGIN, alpha: float = ALPHA
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The verdict of the sequential gate and the rounds that it took, both of shape (runs,). The same rules as harness.anytime.SequentialTest."""
+    """The verdict of the sequential gate and the rounds that it took, both of shape (runs,). The same rules as harness.compare.sequential_gate.SequentialTest."""
     runs, rounds, tasks = d.shape
     values = (1.0 + d) / 2
     found, taken = np.full(runs, OPEN), np.full(runs, rounds)

@@ -25,7 +25,7 @@ import typer
 
 import bench
 from harness.core import Result
-from leaderboards.rows import Group, Scores, TaskRow
+from leaderboards.schema import Group, Scores, TaskRow
 
 ROOT = Path(bench.__file__).resolve().parent
 RUN = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import adapters
-from harness.load import load
 from harness.perturb import KINDS
+from harness.records.registry import load
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "robustness.md"
 ENDS = ("## Simulators' own", "## What they look like")

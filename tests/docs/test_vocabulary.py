@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 import pytest
 
 from adapters import ADAPTERS
-from harness.catalogue import find_suites
 from harness.core import UI, BatchedAdapter, Box, Brief, Case, Discrete, MultiDiscrete, Task
-from harness.load import load_adapter
+from harness.host.loading import load_adapter
+from harness.records.catalogue import find_suites
 from suites import SUITES
 
 PAGE = Path(__file__).parents[2] / "docs" / "vocabulary.md"

@@ -11,12 +11,13 @@ import pytest
 import toys
 from conftest import Notes, plan_of
 
-from harness.catalogue import find_suites
 from harness.core import Normaliser, Reference, Suite, Task, UserError
-from harness.runner import RunOptions, make_plan, play
-from leaderboards.against import against, render_against
+from harness.play.planning import make_plan
+from harness.play.runner import RunOptions, play
+from harness.records.catalogue import find_suites
+from leaderboards.published import against, render_against
 from leaderboards.report import load
-from leaderboards.rows import Report
+from leaderboards.schema import Report
 from suites import SUITES
 
 PAPER = "a paper, table 1"

@@ -13,12 +13,12 @@ import pytest
 import toys
 
 from harness.core import DOMAINS, Normaliser, Reference, Task, UserError
-from harness.plan import NotRun, Plan, PlanItem
+from harness.records.plan import NotRun, Plan, PlanItem
 from harness.stats import mean_of_rates, wilson
-from leaderboards.pages import WIDTH
 from leaderboards.render import FORMATS, render
 from leaderboards.report import build, load, summary
-from leaderboards.rows import Report, to_json
+from leaderboards.schema import Report, to_json
+from leaderboards.tables import WIDTH
 
 SEED = 3
 HUMAN = Normaliser(low=10.0, high=30.0)

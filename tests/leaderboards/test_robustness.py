@@ -13,15 +13,15 @@ import numpy as np
 import pytest
 
 from harness.core import Normaliser, Perturbation, Task, UserError
-from harness.plan import NotRun, Plan, PlanItem
+from harness.records.plan import NotRun, Plan, PlanItem
 from harness.stats import mean_score, wilson
 from leaderboards.curves import draw_curves, figure_of
-from leaderboards.losses import difference_in_differences
-from leaderboards.outcomes import Outcomes
+from leaderboards.perturbed_results import Outcomes
 from leaderboards.ratio import ratio_of_means
 from leaderboards.render import FORMATS, render
 from leaderboards.report import build
 from leaderboards.robustness import PerturbationRow, robustness
+from leaderboards.robustness_compare import difference_in_differences
 from leaderboards.robustness_tables import render_effects, robustness_tables
 from leaderboards.score_effects import mean_of_means
 

@@ -21,12 +21,13 @@ from unittest import mock
 
 from tabulate import tabulate
 
-from harness.catalogue import find_suites
 from harness.core import Agent, Suite, Task, Turn
-from harness.identity import AgentSpec
-from harness.progress import Tally
-from harness.runner import RunOptions, make_plan, play
-from harness.traces import read_traces
+from harness.play.planning import make_plan
+from harness.play.progress import Tally
+from harness.play.runner import RunOptions, play
+from harness.records.catalogue import find_suites
+from harness.records.identity import AgentSpec
+from harness.records.traces import read_traces
 from suites import SUITES
 
 TASKS = {task.name: task for suite in SUITES for task in find_suites(suite, SUITES)[0].tasks}
@@ -65,13 +66,13 @@ def without_traces() -> Iterator[None]:
             return ""
 
     with (
-        mock.patch("harness.episode.episode_name", lambda case: case),
-        mock.patch("harness.episode.hashlib", types.SimpleNamespace(blake2b=lambda **_: Nothing())),
-        mock.patch("harness.environments.Seat.state", return_value=b""),
-        mock.patch("harness.store.TraceWriter.append", return_value=None),
-        mock.patch("harness.episode.encode_actions", return_value={}),
-        mock.patch("harness.episode.action_bytes", return_value=b""),
-        mock.patch("harness.episode._digest_of_images", return_value=""),
+        mock.patch("harness.play.episode.episode_name", lambda case: case),
+        mock.patch("harness.play.episode.hashlib", types.SimpleNamespace(blake2b=lambda **_: Nothing())),
+        mock.patch("harness.play.environments.Seat.state", return_value=b""),
+        mock.patch("harness.records.run_directory.TraceWriter.append", return_value=None),
+        mock.patch("harness.play.episode.encode_actions", return_value={}),
+        mock.patch("harness.play.episode.action_bytes", return_value=b""),
+        mock.patch("harness.play.episode._digest_of_images", return_value=""),
     ):
         yield
 

@@ -23,10 +23,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from toys import toy_task
 
-from harness.asking import LocalAgent, Watch
 from harness.core import Agent, Case, Task, Turn
-from harness.host.config import VARIABLE
-from harness.rollout import Lanes
+from harness.host.interpreters import VARIABLE
+from harness.play.inference import LocalAgent, Watch
+from harness.play.rollout import Lanes
 from suites import babyai, metaworld
 
 

@@ -20,10 +20,10 @@ import gymnasium
 import numpy as np
 from tabulate import tabulate
 
-from harness.asking import LocalAgent, Watch
 from harness.core import Agent, Case, Task, Turn
-from harness.load import load
-from harness.rollout import Lanes
+from harness.play.inference import LocalAgent, Watch
+from harness.play.rollout import Lanes
+from harness.records.registry import load
 from suites import atari, metaworld
 
 

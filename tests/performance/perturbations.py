@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from harness.core import UI, Box, Brief, Case, Element, Elements, Task, UIAction
-from harness.load import load
 from harness.perturb import KINDS, Body, Effect, Luck
+from harness.records.registry import load
 
 REPEATS = 80
 MISSION = "pick up the red ball next to the grey key on your left"

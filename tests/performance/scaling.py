@@ -17,10 +17,11 @@ from typing import Any
 from tabulate import tabulate
 
 from harness.core import Adapter, Agent, Brief, Case, Discrete, Suite, Task, TimeStep, Turn
-from harness.identity import AgentSpec
-from harness.progress import PlainProgress
-from harness.runner import RunOptions, make_plan, play
-from harness.store import read_episodes
+from harness.play.planning import make_plan
+from harness.play.progress import PlainProgress
+from harness.play.runner import RunOptions, play
+from harness.records.identity import AgentSpec
+from harness.records.results import read_episodes
 from suites import babyai, metaworld
 
 FIXED_S, PER_TURN_S, LARGEST = 0.005, 0.00005, 32

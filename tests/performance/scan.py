@@ -17,11 +17,12 @@ from typing import Any
 from tabulate import tabulate
 
 from harness.core import Suite, Task
-from harness.identity import AgentSpec
-from harness.plan import Plan
-from harness.runner import describe_run, make_plan
-from harness.schedule import Queue
-from harness.store import RunDirectory
+from harness.play.case_queue import Queue
+from harness.play.planning import make_plan
+from harness.play.runner import describe_run
+from harness.records.identity import AgentSpec
+from harness.records.plan import Plan
+from harness.records.run_directory import RunDirectory
 from leaderboards.render import render
 from leaderboards.report import load
 

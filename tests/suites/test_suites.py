@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from adapters import ADAPTERS
-from harness.catalogue import find_suites
 from harness.core import DOMAINS, Adapter, BatchedAdapter, Case, Missing, Suite, Task
-from harness.environments import affinity_key
-from harness.load import load
-from harness.plan import task_from_json, task_to_json
+from harness.play.environments import affinity_key
+from harness.records.catalogue import find_suites
+from harness.records.plan import task_from_json, task_to_json
+from harness.records.registry import load
 from suites import SUITES
 
 ROOT = Path(__file__).parents[2]
@@ -177,7 +177,9 @@ def test_a_package_that_is_absent_is_said_with_its_remedy(monkeypatch: pytest.Mo
         kind = load(entry)
         monkeypatch.setattr(kind, "packages", ("no-such-simulator",))
         remedy = kind.guide or (
-            f"pip install 'bench[{kind.extra}]'" if kind.extra else "pip install no-such-simulator"
+            f"pip install 'generalist-bench[{kind.extra}]'"
+            if kind.extra
+            else "pip install no-such-simulator"
         )
         assert kind.missing() == Missing("the package no-such-simulator is not installed", remedy)
 
@@ -189,9 +191,9 @@ before = dict(os.environ)
 from adapters import ADAPTERS
 from baselines import AGENTS
 from suites import SUITES
-from harness.catalogue import find_suites
-from harness.environments import affinity_key
-from harness.load import load
+from harness.records.catalogue import find_suites
+from harness.play.environments import affinity_key
+from harness.records.registry import load
 for name in SUITES:
     for task in find_suites(name, SUITES)[0].tasks:
         kind = load(task.adapter)

@@ -26,8 +26,8 @@ from harness.core import (
     TimeStep,
     UIAction,
 )
-from harness.load import load
 from harness.perturb import KINDS, Body, Effect, Luck, NotApplicable, Pipeline
+from harness.records.registry import load
 
 TASK = Task("toys/perturbed@1", "navigation", "toys:ToyAdapter", max_steps=50)
 SEVERITIES = (1, 2, 3, 4, 5)

@@ -10,9 +10,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from harness.core import Brief, Case, Discrete, Task
-from harness.load import load
 from harness.perturb import KINDS, Body, Luck
 from harness.perturb.language import FRAMES, PHRASES
+from harness.records.registry import load
 
 WORDS = [name for name, kind in KINDS.items() if kind.group == "language"]
 COLOURS = ("red", "green", "blue", "purple", "yellow", "grey")

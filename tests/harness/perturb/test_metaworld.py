@@ -9,11 +9,12 @@ import conftest
 import pytest
 
 import suites
-from harness.catalogue import find_suites, select_tasks
-from harness.identity import AgentSpec
 from harness.perturb import choose
-from harness.runner import RunOptions, make_plan, play
-from harness.traces import read_traces
+from harness.play.planning import make_plan
+from harness.play.runner import RunOptions, play
+from harness.records.catalogue import find_suites, select_tasks
+from harness.records.identity import AgentSpec
+from harness.records.traces import read_traces
 from leaderboards.report import load
 
 pytest.importorskip("metaworld")

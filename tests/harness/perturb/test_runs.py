@@ -14,15 +14,16 @@ import numpy as np
 import pytest
 import toys
 
+from harness.compare.pairs import read_side
 from harness.core import Agent, Answer, Case, Native, Task, TimeStep, Turn, UserError
-from harness.identity import AgentSpec
-from harness.pairs import read_side
 from harness.perturb import choose
-from harness.plan import Plan
-from harness.runner import RunOptions, make_plan, play
-from harness.store import read_run
-from harness.traces import read_traces
-from leaderboards.outcomes import read
+from harness.play.planning import make_plan
+from harness.play.runner import RunOptions, play
+from harness.records.identity import AgentSpec
+from harness.records.plan import Plan
+from harness.records.run_file import read_run
+from harness.records.traces import read_traces
+from leaderboards.perturbed_results import read
 from leaderboards.report import load as load_report
 
 NATIVES = {"wind", "friction"}

@@ -1,0 +1,243 @@
+"""The commands that judge: `bench compare`, `gate`, `plan` and `baseline`. Like bench.py they parse and delegate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from harness.cli.options import (
+    AgentArgs,
+    AgentName,
+    AgentTimeout,
+    Alpha,
+    Base,
+    JUnit,
+    Lanes,
+    Margin,
+    Out,
+    RayAddress,
+    Workers,
+    arguments,
+    at_least_one,
+    worker_count,
+)
+from harness.cli.output import command_line, print_out, say
+
+__all__ = ["register_comparisons"]
+
+
+def register_comparisons(app: typer.Typer) -> None:
+    """Add them to the command line."""
+    app.command()(compare)
+    app.command()(gate)
+    app.command()(plan)
+    bases = typer.Typer(
+        name="baseline",
+        help="Name runs that others are compared with.",
+        no_args_is_help=True,
+        rich_markup_mode=None,
+    )
+    bases.command("save")(baseline_save)
+    bases.command("list")(baseline_list)
+    app.add_typer(bases)
+
+
+def compare(
+    base: Annotated[
+        str,
+        typer.Argument(
+            help="A run directory, a zip archive or URL of one, or a name of `bench baseline list`."
+        ),
+    ],
+    new: Annotated[str, typer.Argument(help="The other run.")],
+    margin: Margin = 0.05,
+    alpha: Alpha = 0.05,
+    correction: Annotated[
+        Literal["holm", "bh", "none"], typer.Option(help="Of p-values for the number of tasks.")
+    ] = "holm",
+    format: Annotated[
+        Literal["text", "markdown", "json"], typer.Option(help="What to print.")
+    ] = "text",
+    junit: JUnit = None,
+    robustness: Annotated[
+        bool,
+        typer.Option(
+            "--robustness",
+            help="Instead: does the new one lose less to each perturbation? Two perturbed runs; no verdict.",
+        ),
+    ] = False,
+) -> int:
+    """Compare two runs case by case. Exit 0: pass, 1: regressed, 3: inconclusive, 4: cases without a score."""
+    from harness.compare.saved_runs import base_side
+    from leaderboards.compare import compare as examine
+    from leaderboards.compare import refuse_the_same
+
+    if robustness:
+        from leaderboards.perturbed_results import read
+        from leaderboards.robustness_compare import difference_in_differences
+        from leaderboards.robustness_tables import render_effects
+
+        with base_side(base) as first, base_side(new) as second:
+            refuse_the_same(first, second)
+            print_out(render_effects(difference_in_differences(read(first), read(second)), format))
+        return 0
+    with base_side(base) as first, base_side(new) as second:
+        return _print_compared(
+            examine(first, second, margin, alpha, correction), format, junit, None
+        )
+
+
+def gate(
+    agent: AgentName,
+    base: Base,
+    margin: Margin = 0.05,
+    alpha: Alpha = 0.05,
+    sequential: Annotated[
+        bool,
+        typer.Option(
+            "--sequential", help="Stop as soon as a test that holds at every look decides."
+        ),
+    ] = False,
+    max_episodes: Annotated[
+        int | None, typer.Option(help="Play so many of the base's cases at most.")
+    ] = None,
+    tasks: Annotated[
+        str | None, typer.Option(help="Only tasks of the base that match, as of `bench run`.")
+    ] = None,
+    workers: Workers = "auto",
+    lanes: Lanes = None,
+    out: Out = None,
+    agent_arg: AgentArgs = None,
+    agent_timeout: AgentTimeout = 600.0,
+    ray_address: RayAddress = None,
+    format: Annotated[
+        Literal["text", "markdown", "json"], typer.Option(help="What to print.")
+    ] = "text",
+    junit: JUnit = None,
+    summary: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="GITHUB_STEP_SUMMARY",
+            help="Append the Markdown here; in a GitHub job, its summary.",
+        ),
+    ] = None,
+) -> int:
+    """Play the cases of a base run with another agent. Exit 0: pass, 1: regressed, 3: inconclusive, 4: cases without a score."""
+    from harness.cli.names import agent_named
+    from harness.compare.gate import Gate, GateOptions
+    from harness.compare.saved_runs import base_side
+    from harness.play.progress import progress_for
+    from harness.play.runner import RunOptions
+    from leaderboards.compare import of_gate
+
+    spec = agent_named(agent, arguments(agent_arg))
+    options = RunOptions(
+        workers=worker_count(workers),
+        lanes=at_least_one("--lanes", lanes),
+        agent_timeout=agent_timeout,
+        ray_address=ray_address,
+        command=command_line(),
+    )
+    with base_side(base) as side:
+        judged = GateOptions(
+            margin, alpha, sequential, at_least_one("--max-episodes", max_episodes), tasks
+        )
+        played, gated = Gate(spec, side, judged).play(out, options, progress_for())
+        code = _print_compared(of_gate(gated, side), format, junit, summary)
+    if played.stopped:
+        say(played.stopped)
+        code = 4
+    if played.agent_errors:
+        say(
+            f"{played.agent_errors} episodes ended in an error of the agent: they count as failures"
+        )
+    say(f"run directory: {gated.path}")
+    return code
+
+
+def _print_compared(compared: Any, format: str, junit: Path | None, summary: Path | None) -> int:
+    from harness.core import UserError
+    from leaderboards import compare
+
+    print_out(compare.render_compared(compared, format))
+    for file, mode, text in (
+        (junit, "w", compare.junit),
+        (summary, "a", lambda each: compare.render_compared(each, "markdown")),
+    ):
+        if file is not None:
+            try:
+                with file.open(mode) as out:
+                    out.write(text(compared) + "\n")
+            except OSError as fault:
+                raise UserError(f"cannot write {file}: {fault.strerror}") from None
+    code: int = compared.comparison.exit_code
+    return code
+
+
+def plan(
+    effect: Annotated[
+        float, typer.Option(help="The loss to be found, or the gate's margin: 0.05 is five points.")
+    ] = 0.05,
+    power: Annotated[float, typer.Option(help="With what chance.")] = 0.8,
+    alpha: Alpha = 0.05,
+    rate: Annotated[
+        float | None,
+        typer.Option(help="The base's success rate; default: that of --base, else 0.8."),
+    ] = None,
+    discordant: Annotated[
+        float | None,
+        typer.Option(
+            help="Share of cases in which one agent succeeds and the other fails; default: as if independent."
+        ),
+    ] = None,
+    tasks: Annotated[int, typer.Option(help="Over how many tasks.")] = 1,
+    episodes: Annotated[
+        int | None, typer.Option(help="Say what so many episodes can find.")
+    ] = None,
+    base: Annotated[
+        str | None, typer.Option(help="Take rate, tasks and episodes from this run.")
+    ] = None,
+) -> int:
+    """Say how many episodes a comparison needs, and what a number of them can find."""
+    import contextlib
+
+    from harness.compare.sample_size import sizes, table
+    from harness.compare.saved_runs import base_side
+
+    with base_side(base) if base else contextlib.nullcontext(None) as side:
+        found = sizes(
+            effect,
+            power=power,
+            alpha=alpha,
+            rate=rate,
+            discordant=discordant,
+            tasks=tasks,
+            episodes=episodes,
+            base=side,
+        )
+    print_out(table(found))
+    return 0
+
+
+def baseline_save(
+    name: Annotated[str, typer.Argument(help="The name; an old base of that name is replaced.")],
+    run: Annotated[str, typer.Argument(help="A run directory, a zip archive or URL of one.")],
+) -> int:
+    """Name a run as base, in runs/baselines.json."""
+    from harness.compare.saved_runs import save_base
+
+    side = save_base(name, run)
+    say(
+        f"{name}: {len(side.values)} cases of {len(side.plan.items)} tasks. next: bench gate --agent A --base {name}"
+    )
+    return 0
+
+
+def baseline_list() -> int:
+    """List the saved bases."""
+    from harness.compare.saved_runs import list_bases
+
+    print_out(list_bases())
+    return 0

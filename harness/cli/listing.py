@@ -1,0 +1,162 @@
+"""`bench list` and `bench doctor`: what there is, and what can run here. Imports adapters, never a simulator."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Mapping, Sequence
+
+from tabulate import tabulate
+
+from harness.core import Missing
+from harness.host.hosted import Hosted, end_probes
+from harness.host.loading import load_adapter
+from harness.records.catalogue import find_suites
+from harness.records.registry import load
+
+__all__ = [
+    "doctor",
+    "list_adapters",
+    "list_agents",
+    "list_perturbations",
+    "list_suites",
+    "list_tasks",
+]
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[object]], width: int = 76) -> str:
+    return str(
+        tabulate(rows, head, tablefmt="simple", maxcolwidths=[None] * (len(head) - 1) + [width])
+    )
+
+
+def list_suites(table: Mapping[str, str]) -> str:
+    """A line a suite."""
+    rows = []
+    for suite in (find_suites(name, table)[0] for name in table):
+        domains = ", ".join(sorted({task.domain for task in suite.tasks}))
+        rows.append(
+            [
+                suite.name,
+                len(suite.tasks),
+                suite.episodes,
+                "yes" if suite.in_all else "",
+                domains,
+                suite.title,
+            ]
+        )
+    return _table(["suite", "tasks", "episodes", "in all", "domains", "what it is"], rows)
+
+
+def list_tasks(suites: str, table: Mapping[str, str]) -> str:
+    """A line a task of these suites."""
+    rows = []
+    for suite in find_suites(suites, table):
+        for task in suite.tasks:
+            horizon = task.max_steps or "simulator's"
+            rows.append([task.id, suite.name, task.domain, horizon, " ".join(task.tags), task.rule])
+    return _table(["task", "suite", "domain", "horizon", "tags", "rule"], rows, 60)
+
+
+def list_agents(agents: Mapping[str, str]) -> str:
+    """A line an agent; what it reads is what its class says."""
+    rows = []
+    for name, entry in agents.items():
+        kind = load(entry)
+        reads = ", ".join(kind.reads) or "the instruction alone"
+        rows.append(
+            [
+                name,
+                "privileged: the expert's action" if "expert" in kind.reads else reads,
+                _first_sentence(kind),
+            ]
+        )
+    return _table(["agent", "reads", "what it is"], rows)
+
+
+def list_adapters(adapters: Mapping[str, str]) -> str:
+    """A line a simulator family."""
+    rows = []
+    for name, entry in adapters.items():
+        kind = load_adapter(entry)
+        rows.append(
+            [
+                name,
+                "ready" if kind.missing() is None else "missing",
+                ", ".join(kind.packages),
+                _first_sentence(kind),
+            ]
+        )
+    return _table(["family", "here", "packages", "what it is"], rows)
+
+
+def list_perturbations(adapters: Mapping[str, str]) -> str:
+    """A line a perturbation with its parameters at severities 1 to 5, those of the simulators' own too, then the sets."""
+    from harness.perturb import KINDS, SETS
+
+    rows = [[kind.group, kind.name, _levels(kind.levels), kind.what] for kind in KINDS.values()]
+    for family, entry in adapters.items():
+        rows += [
+            [family, native.name, _levels(native.levels), native.what]
+            for native in load(entry).natives()
+        ]
+    sets = [["set", name, "", what] for name, (what, _) in SETS.items()]
+    return str(
+        tabulate(
+            rows + sets,
+            ["group", "name", "severities 1 to 5", "what it does"],
+            tablefmt="simple",
+            maxcolwidths=[None, None, 44, 60],
+        )
+    )
+
+
+def _levels(levels: Sequence[Mapping[str, object]]) -> str:
+    """`sigma 0.1, 0.2`: each parameter with its values."""
+    columns = {
+        name: ", ".join("none" if level[name] is None else str(level[name]) for level in levels)
+        for name in levels[0]
+    }
+    return "; ".join(f"{name} {values}" for name, values in columns.items())
+
+
+def doctor(adapters: Mapping[str, str]) -> str:
+    """Each family: ready, with versions, or what is missing and the command that mends it."""
+    rows: list[list[str]] = []
+    for name, entry in adapters.items():
+        kind = load_adapter(entry)
+        missing = kind.missing()
+        if missing is not None:
+            rows.append([name, "missing", missing.reason, missing.remedy])
+            continue
+        versions = ", ".join(f"{package} {version}" for package, version in kind.versions().items())
+        if issubclass(kind, Hosted):
+            versions = f"{versions}; in {kind.interpreter()}"
+        rows.append([name, "ready", versions, ""])
+        limit = kind.limited()
+        if limit is not None:
+            rows[-1] = [name, "in part", f"{versions}; {limit.reason}", limit.remedy]
+    end_probes()
+    rows.append(_state("parallel", _package("ray"), "ray, for --workers other than 0"))
+    return _table(["what", "state", "versions, or what is missing", "what mends it"], rows)
+
+
+def _first_sentence(kind: type) -> str:
+    return " ".join((kind.__doc__ or "").split()).partition(". ")[0].rstrip(".")
+
+
+def _package(name: str) -> Missing | None:
+    try:
+        importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return Missing(
+            f"the package {name} is not installed", f"pip install 'generalist-bench[{name}]'"
+        )
+    return None
+
+
+def _state(name: str, missing: Missing | None, versions: str) -> list[str]:
+    return (
+        [name, "ready", versions, ""]
+        if missing is None
+        else [name, "missing", missing.reason, missing.remedy]
+    )

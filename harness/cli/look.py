@@ -1,0 +1,64 @@
+"""`bench list` and `bench doctor`: what there is, and what can run here."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import typer
+
+from harness.cli.output import DONE, WITH_ERRORS, print_out, say
+
+__all__ = ["doctor", "list_"]
+
+
+def list_(
+    what: Annotated[
+        Literal["suites", "tasks", "agents", "adapters", "perturbations"],
+        typer.Argument(help="What to list."),
+    ] = "suites",
+    suite: Annotated[str, typer.Option(help="For tasks: of which suites.")] = "all",
+) -> int:
+    """List what there is; nothing heavy is imported."""
+    from harness.cli import listing, names
+
+    if what == "suites":
+        print_out(listing.list_suites(names.suite_table()))
+    elif what == "tasks":
+        print_out(listing.list_tasks(suite, names.suite_table()))
+    elif what == "agents":
+        print_out(listing.list_agents(names.agents()))
+    elif what == "perturbations":
+        print_out(listing.list_perturbations(names.adapters()))
+    else:
+        print_out(listing.list_adapters(names.adapters()))
+    return DONE
+
+
+def doctor(
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Step a task of each family that is ready.")
+    ] = False,
+    fix: Annotated[
+        str | None,
+        typer.Option(
+            help="Build an interpreter of its own for this family, and name it in bench.toml."
+        ),
+    ] = None,
+) -> int:
+    """Say what can run here, and what mends the rest."""
+    from harness.cli import names
+    from harness.cli.listing import doctor as examine
+
+    if fix is not None:
+        from harness.host.build import fix as build
+
+        print_out(build(fix, names.adapters(), say))
+        return DONE
+    print_out(examine(names.adapters()))
+    if deep:
+        from harness.testing.deep import examine as step_each
+
+        examined = step_each(names.adapters(), names.suites_named("smoke")[0].tasks)
+        print_out(f"\n{examined}")
+        return DONE if examined.well else WITH_ERRORS
+    return DONE

@@ -1,0 +1,68 @@
+"""What a name on the command line stands for: our agents, suites and adapters, or the user's own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from harness.core import Suite, Task
+from harness.host import interpreters
+from harness.perturb import Arm, choose, native_names
+from harness.records import catalogue
+from harness.records.identity import AgentSpec
+
+__all__ = [
+    "adapters", "agent_named", "agents", "know_families", "our_tasks", "perturbations_named",
+    "suite_table", "suites_named",
+]  # fmt: skip
+
+GYM_TASK = "adapters.gym:task_for"
+"""Makes the task of `--suite gym:ID`."""
+
+
+def adapters() -> Mapping[str, str]:
+    """Family name to adapter entry."""
+    import adapters as ours
+
+    return ours.ADAPTERS
+
+
+def agents() -> Mapping[str, str]:
+    """Agent name to entry."""
+    import baselines as ours
+
+    return ours.AGENTS
+
+
+def suite_table() -> Mapping[str, str]:
+    """Suite name to the module that holds it."""
+    import suites as ours
+
+    return ours.SUITES
+
+
+def know_families() -> None:
+    """Tell the engine which family names bench.toml and --interpreter may use."""
+    interpreters.name_families(adapters())
+
+
+def agent_named(name: str, arguments: Mapping[str, Any]) -> AgentSpec:
+    """The agent, its class loaded. Raises UserError with the remedy."""
+    spec = catalogue.find_agent(name, arguments, agents())
+    spec.kind()
+    return spec
+
+
+def suites_named(text: str) -> list[Suite]:
+    """The suites of a comma-separated list. Raises UserError with the remedy."""
+    return catalogue.find_suites(text, suite_table(), GYM_TASK)
+
+
+def our_tasks() -> dict[str, Task]:
+    """All tasks of our suites, by id."""
+    return {task.id: task for name in suite_table() for task in suites_named(name)[0].tasks}
+
+
+def perturbations_named(text: str | None) -> Sequence[Arm]:
+    """What `--perturb` names. Raises UserError with the remedy."""
+    return () if text is None else choose(text, native_names(adapters().values()))

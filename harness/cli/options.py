@@ -1,0 +1,109 @@
+"""The options that commands share, and how their values are read.
+
+Nothing heavy is imported here: `bench --help` reads this file.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+__all__ = [
+    "AgentArgs", "AgentName", "AgentTimeout", "Alpha", "Base", "Interpreters", "JUnit", "Lanes", "Margin", "Out", "RayAddress", "Run", "Seed",
+    "SuiteNames", "TaskGlobs", "Workers", "argument", "arguments", "at_least_one", "worker_count",
+]  # fmt: skip
+
+AgentName = Annotated[
+    str, typer.Option(help="A name from `bench list agents`, or package.module:Class of your own.")
+]
+SuiteNames = Annotated[
+    str,
+    typer.Option(
+        help="Names from `bench list suites`, all, gym:ID, your own module or FILE.toml; commas between."
+    ),
+]
+TaskGlobs = Annotated[
+    str | None,
+    typer.Option(
+        help="Only tasks that match: globs over ids, or tag:NAME; not:GLOB leaves out; commas between."
+    ),
+]
+Seed = Annotated[
+    int, typer.Option(help="Which set of episodes; sets of different seeds share none.")
+]
+Workers = Annotated[
+    str, typer.Option(help="auto: a Ray worker a core; N: so many; 0: in this process.")
+]
+Lanes = Annotated[int | None, typer.Option(help="Episodes side by side in a worker.")]
+Out = Annotated[
+    Path | None, typer.Option(help="The run directory; default: runs/AGENT-SUITE-HASH.")
+]
+AgentArgs = Annotated[
+    list[str] | None,
+    typer.Option(help="k=v for the agent's constructor; v is JSON or text. May be repeated."),
+]
+AgentTimeout = Annotated[
+    float, typer.Option(help="Seconds after which an agent that does not answer has failed.")
+]
+RayAddress = Annotated[
+    str | None, typer.Option(help="A running Ray cluster, for example auto or ray://host:10001.")
+]
+Interpreters = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="NAME=PATH: the Python that this family's simulator runs in; see docs/interpreters.md."
+    ),
+]
+Run = Annotated[Path, typer.Argument(help="A run directory.")]
+Base = Annotated[
+    str,
+    typer.Option(
+        help="A run directory, a zip archive or URL of one, or a name of `bench baseline list`."
+    ),
+]
+Margin = Annotated[
+    float, typer.Option(help="How much lower the mean over tasks may be: 0.05 is five points.")
+]
+Alpha = Annotated[float, typer.Option(help="The chance of a false verdict, at most.")]
+JUnit = Annotated[Path | None, typer.Option(help="Write JUnit XML here as well.")]
+
+
+def argument(text: str) -> tuple[str, Any]:
+    """NAME=VALUE; the value is JSON, else text."""
+    from harness.core import UserError
+
+    name, equals, value = text.partition("=")
+    if not equals or not name.isidentifier():
+        raise UserError(f"--agent-arg {text!r}: write NAME=VALUE")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
+
+
+def arguments(texts: list[str] | None) -> dict[str, Any]:
+    """All of them."""
+    return dict(argument(text) for text in texts or [])
+
+
+def worker_count(text: str) -> int | None:
+    """A number of workers; None is as many as there are cores."""
+    from harness.core import UserError
+
+    if text == "auto":
+        return None
+    if not (text.isascii() and text.isdigit()):
+        raise UserError(f"--workers {text!r}: write auto, or a number; 0 plays in this process")
+    return int(text)
+
+
+def at_least_one(option: str, number: int | None) -> int | None:
+    """The number, or None."""
+    from harness.core import UserError
+
+    if number is not None and number < 1:
+        raise UserError(f"{option} must be at least 1, got {number}")
+    return number

@@ -1,0 +1,32 @@
+"""Where words go: the artefact to stdout, everything else to stderr; and the exit codes."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+
+__all__ = [
+    "DONE", "INTERRUPTED", "OUR_FAULT", "REGRESSED", "WITH_ERRORS", "WRONG_USE", "command_line",
+    "print_out", "say",
+]  # fmt: skip
+
+DONE, REGRESSED, WRONG_USE, WITH_ERRORS, OUR_FAULT, INTERRUPTED = 0, 1, 2, 4, 5, 130
+
+
+def command_line() -> str:
+    """The command as it was given, for the run's record."""
+    return shlex.join(["bench", *sys.argv[1:]])
+
+
+def print_out(text: str) -> None:
+    """To stdout. Whoever reads it may stop reading: `bench report ... | head` is no failure."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def say(text: str) -> None:
+    """To stderr."""
+    print(text, file=sys.stderr)

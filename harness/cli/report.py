@@ -1,0 +1,81 @@
+"""`bench report`: the tables of a run, and its figure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from harness.cli.options import Run
+from harness.cli.output import DONE, print_out, say
+
+__all__ = ["draw_if_possible", "print_report", "report"]
+
+
+def report(
+    run: Run,
+    format: Annotated[
+        Literal["text", "markdown", "latex", "csv", "json"], typer.Option(help="What to print.")
+    ] = "text",
+    against: Annotated[
+        str | None,
+        typer.Option(
+            help="Ours beside a published table or agent: gea, or a label of the run's figures."
+        ),
+    ] = None,
+    baseline: Annotated[
+        str | None,
+        typer.Option(
+            help="A perturbed run of a frozen agent, for corruption errors: a directory, zip archive, URL or saved name."
+        ),
+    ] = None,
+    figure: Annotated[
+        Path | None,
+        typer.Option(
+            help="Draw success and scores over severity into this .png, .svg or .pdf as well."
+        ),
+    ] = None,
+) -> int:
+    """Print the tables of a run."""
+    if figure is not None:
+        _draw(run, figure)
+    if against is None:
+        print_report(run, format, baseline)
+    else:
+        from leaderboards.published import render_against
+        from leaderboards.report import load
+
+        print_out(render_against(load(run), against, format))
+    return DONE
+
+
+def print_report(path: Path, format: str, baseline: str | None = None) -> None:
+    """Print the tables of a run to stdout."""
+    from leaderboards.render import render
+    from leaderboards.report import load
+
+    print_out(render(load(path, baseline), format))
+
+
+def draw_if_possible(run: Path) -> None:
+    """Draw the robustness figure into the run directory, or say why not."""
+    from harness.core import UserError
+
+    try:
+        _draw(run, run / "robustness.png")
+    except UserError as wanting:
+        say(f"no figure: {wanting}")
+
+
+def _draw(run: Path, file: Path) -> None:
+    from leaderboards.curves import draw_curves
+    from leaderboards.report import load
+
+    report = load(run)
+    draw_curves(
+        report.perturbations,
+        file,
+        f"{report.run['agent']['name']} on {', '.join(report.run['suites'])}",
+    )
+    say(f"figure: {file}")

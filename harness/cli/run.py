@@ -1,0 +1,119 @@
+"""`bench run`: play an agent on suites."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import typer
+
+from harness.cli.options import (
+    AgentArgs,
+    AgentName,
+    AgentTimeout,
+    Interpreters,
+    Lanes,
+    Out,
+    RayAddress,
+    Seed,
+    SuiteNames,
+    TaskGlobs,
+    Workers,
+    arguments,
+    at_least_one,
+    worker_count,
+)  # fmt: skip
+from harness.cli.output import DONE, WITH_ERRORS, command_line, say
+
+__all__ = ["run"]
+
+
+def run(
+    agent: AgentName,
+    suite: SuiteNames,
+    tasks: TaskGlobs = None,
+    episodes: Annotated[
+        int | None,
+        typer.Option(help="Episodes a task; default: what the suite's protocol asks for."),
+    ] = None,
+    seed: Seed = 0,
+    perturb: Annotated[
+        str | None,
+        typer.Option(
+            help="NAME[:1,3,5], A:3+B:2, standard, gea-rl or FILE.toml; commas between; `bench list perturbations`."
+        ),
+    ] = None,
+    workers: Workers = "auto",
+    lanes: Lanes = None,
+    out: Out = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Insist that the run exists already.")
+    ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit 4 when a task cannot run here.")
+    ] = False,
+    agent_arg: AgentArgs = None,
+    video: Annotated[
+        Literal["none", "failures", "all"],
+        typer.Option(help="Of which episodes to keep videos, in RUN/videos."),
+    ] = "none",
+    video_limit: Annotated[int, typer.Option(help="Megabytes that videos may take.")] = 1000,
+    agent_timeout: AgentTimeout = 600.0,
+    ray_address: RayAddress = None,
+    until_width: Annotated[
+        float | None,
+        typer.Option(
+            help="Add episodes to each task until its 95 % interval, valid at every look, is narrower; --episodes (else 1000) at most."
+        ),
+    ] = None,
+    interpreter: Interpreters = None,
+) -> int:
+    """Play an agent on suites and print the table. The same command goes on where it was interrupted."""
+    from harness.cli.names import agent_named, perturbations_named, suites_named
+    from harness.cli.report import draw_if_possible, print_report
+    from harness.host.interpreters import configure
+    from harness.play.planning import make_plan
+    from harness.play.progress import progress_for
+    from harness.play.runner import RunOptions, play
+    from harness.records.catalogue import select_tasks
+
+    if interpreter:
+        configure(interpreter)
+    spec = agent_named(agent, arguments(agent_arg))
+    found = suites_named(suite)
+    limit = 1000 if until_width is not None and episodes is None else episodes
+    plan = make_plan(
+        select_tasks(found, tasks),
+        spec,
+        episodes=limit,
+        seed=seed,
+        perturb=perturbations_named(perturb),
+    )
+    options = RunOptions(
+        workers=worker_count(workers),
+        lanes=at_least_one("--lanes", lanes),
+        agent_timeout=agent_timeout,
+        ray_address=ray_address,
+        resume=resume,
+        video=video,
+        video_limit=1_000_000 * (at_least_one("--video-limit", video_limit) or 1),
+        command=command_line(),
+    )
+    stopping = None
+    if until_width is not None:
+        from harness.compare.early_stopping import WidthRounds
+
+        stopping = WidthRounds(plan, until_width)
+        if stopping.raw:
+            say(
+                f"raw scores only, so no interval of known width, all episodes are played: {', '.join(stopping.raw)}"
+            )
+    summary = play(
+        spec, [each.name for each in found], plan, out, options, progress_for(), stopping
+    )
+    print_report(summary.path, "text")
+    if perturb is not None:
+        draw_if_possible(summary.path)
+    say(summary.words())
+    if summary.missing or summary.agent_errors or summary.stopped or not summary.planned:
+        return WITH_ERRORS
+    return WITH_ERRORS if strict and summary.not_run else DONE

@@ -1,0 +1,137 @@
+"""The commands that make an agent: `bench demos` and `bench train`. Like bench.py they parse and delegate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from harness.cli.options import (
+    Lanes,
+    TaskGlobs,
+    Workers,
+    arguments,
+    at_least_one,
+    worker_count,
+)
+from harness.cli.output import command_line, print_out, say
+
+__all__ = ["demos", "train"]
+
+
+def demos(
+    suite: Annotated[
+        str, typer.Option(help="As of `bench run`; tasks without an expert are named and left out.")
+    ],
+    episodes: Annotated[
+        int,
+        typer.Option(help="Episodes a task that the expert plays; those that succeed are kept."),
+    ],
+    out: Annotated[
+        Path, typer.Option(help="The folder of the demonstrations; the same command goes on there.")
+    ],
+    tasks: TaskGlobs = None,
+    views: Annotated[
+        str,
+        typer.Option(
+            help="What is seen: names of views, commas between; a trailing ? marks what a task may lack."
+        ),
+    ] = "image?,proprio?,text?,admissible?,dom?",
+    images: Annotated[
+        Literal["png", "jpeg"], typer.Option(help="How pictures are stored: lossless or small.")
+    ] = "png",
+    noise: Annotated[
+        float,
+        typer.Option(
+            help="Share of executed actions drawn at random; the expert's are what is learned."
+        ),
+    ] = 0.0,
+    seed: Annotated[
+        int,
+        typer.Option(help="Which set of training seeds, 0 to 99; evaluations play none of them."),
+    ] = 0,
+    workers: Workers = "auto",
+    lanes: Lanes = None,
+    lerobot: Annotated[
+        Path | None,
+        typer.Option(help="Write them here as well, in LeRobotDataset's layout (v3.0)."),
+    ] = None,
+) -> int:
+    """Record successful episodes of the tasks' experts, as Parquet files with a data card. Exit 4: some cases have no result, or nothing was kept."""
+    from harness.cli.names import suites_named
+    from harness.demos.dataset import Demos
+    from harness.demos.lerobot import export
+    from harness.demos.record import Recording, record
+    from harness.play.progress import progress_for
+    from harness.play.runner import RunOptions
+    from harness.records.catalogue import select_tasks
+
+    recording = Recording(tuple(name for name in views.split(",") if name), images, noise)
+    chosen = select_tasks(suites_named(suite), tasks)
+    command = command_line()
+    options = RunOptions(
+        workers=worker_count(workers), lanes=at_least_one("--lanes", lanes), command=command
+    )
+    recorded = record(chosen, out, recording, options, progress_for(), episodes=episodes, seed=seed)
+    if lerobot is not None and recorded.demos:
+        for folder in export(Demos(out), lerobot):
+            say(f"as a LeRobotDataset: {folder}")
+    print_out(str(recorded.folder / "README.md"))
+    say(recorded.words())
+    return 4 if recorded.summary.missing or recorded.summary.stopped or not recorded.demos else 0
+
+
+def train(
+    agent: Annotated[Literal["gea"], typer.Argument(help="What to train.")],
+    stage: Annotated[
+        Literal["tokenizer", "sft", "rl"], typer.Option(help="tokenizer, then sft, then rl.")
+    ],
+    out: Annotated[
+        Path, typer.Option(help="The folder of weights; the same command goes on there.")
+    ],
+    data: Annotated[
+        list[Path] | None, typer.Option(help="A folder of `bench demos`. May be repeated.")
+    ] = None,
+    config: Annotated[
+        str | None,
+        typer.Option(help="nano, paper, or a JSON file; default: that of --out, else nano."),
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="FIELD=VALUE of the configuration. May be repeated."),
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option(help="Updates; of rl steps in the environments.")
+    ] = None,
+    init: Annotated[Path | None, typer.Option(help="Weights that sft or rl begin with.")] = None,
+    suite: Annotated[str | None, typer.Option(help="rl: where to play, as of `bench run`.")] = None,
+    tasks: Annotated[str | None, typer.Option(help="rl: as of `bench run`.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the training.")] = 0,
+    threads: Annotated[
+        int, typer.Option(help="Of torch on a CPU; 0: as many as there are cores.")
+    ] = 0,
+) -> int:
+    """Train an agent of ours. Prints the folder of weights."""
+    from baselines.gea.agent import needs
+
+    needs()
+    from baselines.gea.train import Job, configuration
+    from baselines.gea.train import train as learn
+    from harness.cli.names import suites_named
+    from harness.core import UserError
+    from harness.records.catalogue import select_tasks
+
+    chosen = select_tasks(suites_named(suite), tasks) if suite is not None else []
+    if at_least_one("--steps", steps) is None and stage == "rl":
+        raise UserError("--stage rl needs --steps: how many steps it may play")
+    known = init if init and not (out / "config.json").is_file() else out
+    made = configuration(known, config, arguments(set_))
+    learn(stage, Job(tuple(data or ()), out, made, seed, chosen, steps, init, threads), say)
+    print_out(str(out))
+    say(
+        f"next: bench run --agent gea --agent-arg weights={out} --suite S"
+        if stage != "tokenizer"
+        else "next: --stage sft"
+    )
+    return 0

@@ -1,0 +1,122 @@
+"""`bench verify` and `bench show`: the evidence of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from harness.cli.options import Lanes, Run, arguments, at_least_one, worker_count
+from harness.cli.output import DONE, REGRESSED, print_out, say
+
+__all__ = ["show", "verify"]
+
+
+def verify(
+    run: Annotated[Path | None, typer.Argument(help="A run directory.")] = None,
+    sample: Annotated[str, typer.Option(help="How many episodes to play, or all.")] = "20",
+    workers: Annotated[
+        str | None, typer.Option(help="As of `bench run`; default: 0, with --invariance 2.")
+    ] = None,
+    lanes: Lanes = None,
+    invariance: Annotated[
+        bool,
+        typer.Option(
+            "--invariance", help="Instead: play an agent in several ways; all must be equal."
+        ),
+    ] = False,
+    agent: Annotated[str | None, typer.Option(help="With --invariance: as of `bench run`.")] = None,
+    suite: Annotated[str | None, typer.Option(help="With --invariance: as of `bench run`.")] = None,
+    tasks: Annotated[str | None, typer.Option(help="With --invariance: as of `bench run`.")] = None,
+    seed: Annotated[int, typer.Option(help="With --invariance: as of `bench run`.")] = 0,
+    agent_arg: Annotated[
+        list[str] | None, typer.Option(help="With --invariance: as of `bench run`.")
+    ] = None,
+) -> int:
+    """Check a run's files, and play its recorded actions again without the agent. Exit 1: something differs."""
+    from harness.core import UserError
+    from harness.play.progress import progress_for
+
+    number = (
+        None
+        if sample == "all"
+        else at_least_one("--sample", int(sample) if sample.isdecimal() else 0)
+    )
+    if not invariance:
+        if run is None or agent is not None or suite is not None:
+            raise UserError(
+                "write bench verify RUN, or bench verify --invariance --agent A --suite S"
+            )
+        from harness.cli.names import our_tasks
+        from harness.play.runner import RunOptions
+        from harness.verify.replay import table
+        from harness.verify.replay import verify as examine
+
+        options = RunOptions(
+            workers=worker_count(workers or "0"), lanes=at_least_one("--lanes", lanes)
+        )
+        found = examine(
+            run, sample=number, options=options, progress=progress_for(), known=our_tasks().get
+        )
+        if found.differences:
+            print_out(table(found.differences))
+        for note in found.notes:
+            say(note)
+        say(found.words())
+        return DONE if found.passed else REGRESSED
+    if run is not None or agent is None or suite is None:
+        raise UserError(
+            "--invariance plays an agent anew: write bench verify --invariance --agent A --suite S"
+        )
+    from harness.cli.names import agent_named, suites_named
+    from harness.records.catalogue import select_tasks
+    from harness.verify.invariance import prove
+
+    spec = agent_named(agent, arguments(agent_arg))
+    chosen = select_tasks(suites_named(suite), tasks)
+    beside = worker_count(workers or "2")
+    proof = prove(
+        spec,
+        chosen,
+        sample=number,
+        workers=2 if beside is None else beside,
+        seed=seed,
+        progress=progress_for(),
+    )
+    if proof.drifts:
+        print_out(proof.table())
+    say(proof.words())
+    return REGRESSED if proof.drifts else DONE
+
+
+def show(
+    run: Run,
+    case: Annotated[
+        str | None, typer.Argument(help="A case's id, its beginning, or TASK:SEED.")
+    ] = None,
+    failures: Annotated[
+        bool, typer.Option("--failures", help="List the failed episodes, a line each.")
+    ] = False,
+    step: Annotated[
+        int | None, typer.Option(help="Stop there and save the picture, or print what was seen.")
+    ] = None,
+    format: Annotated[
+        Literal["auto", "video", "text"], typer.Option(help="auto: video where there are pictures.")
+    ] = "auto",
+    out: Annotated[Path | None, typer.Option(help="Where to write; default: RUN/videos.")] = None,
+) -> int:
+    """Play one recorded episode again: as a video, or as a text. Prints the file's path, or the text."""
+    from harness.core import UserError
+    from harness.verify import show as shows
+
+    if failures or case is None:
+        if not failures:
+            raise UserError(f"name a case, or list some: bench show {run} --failures")
+        print_out(shows.failures(run))
+        return DONE
+    shown = shows.show(shows.find(run, case), format=format, step=step, out=out)
+    print_out(shown.text)
+    if not shown.same:
+        say(f"this replay does not go as recorded: bench verify {run}")
+    return DONE if shown.same else REGRESSED

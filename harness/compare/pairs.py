@@ -1,0 +1,262 @@
+"""Two runs side by side: the same cases, pair by pair. A case is a task, a seed and its perturbations; a seed alone pairs nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from harness.core import Normaliser, Task, UserError
+from harness.records.plan import Plan, PlanItem
+from harness.records.results import read_episodes
+from harness.records.run_file import read_run
+
+__all__ = [
+    "Key",
+    "Pair",
+    "Side",
+    "TaskPairs",
+    "differing",
+    "measure",
+    "pair_up",
+    "played",
+    "read_side",
+    "value",
+]
+
+Key = tuple[str, int, tuple[str, ...]]
+"""Task id, seed and perturbations."""
+MEASURES = ("success", "normalised", "sign")
+
+
+class Pair(NamedTuple):
+    """One case in both runs."""
+
+    seed: int
+    perturbations: tuple[str, ...]
+    base: float
+    new: float
+
+
+@dataclass(frozen=True)
+class Side:
+    """One run: its plan, as far as it was to be played, and what every case came to."""
+
+    name: str
+    path: Path
+    """Where its files are; of a fetched run, for as long as harness.compare.saved_runs.base_side keeps them."""
+    run: Mapping[str, Any]
+    plan: Plan
+    values: Mapping[Key, float]
+
+    def missing(self) -> list[Key]:
+        """The planned cases without a score."""
+        return [key for key in keys(self.plan) if key not in self.values]
+
+
+@dataclass(frozen=True)
+class TaskPairs:
+    """The pairs of one task, in the order of their seeds."""
+
+    task: Task
+    suite: str
+    pairs: tuple[Pair, ...]
+    missing: int = 0
+    """Cases of both plans that lack a score in one of the runs or both."""
+
+    @property
+    def measure(self) -> str:
+        """One of MEASURES, see `measure`."""
+        return measure(self.task)
+
+    def differences(self) -> np.ndarray:
+        """New minus base by seed, shape (seeds,), in [-1, 1]; the mean over its perturbations, which share their luck with their twin."""
+        by_seed: dict[int, list[float]] = {}
+        for pair in self.pairs:
+            by_seed.setdefault(pair.seed, []).append(difference(pair.base, pair.new, self.measure))
+        return np.array([sum(each) / len(each) for each in by_seed.values()])
+
+
+def measure(task: Task) -> str:
+    """What a task is compared by. `success`: 1 or 0. `normalised`: the normalised score, cut off at 0 and 1. `sign`: which of the two raw scores
+    is higher, where a task has neither: it counts in its own test, not in a mean of rates."""
+    return "success" if task.success is not None else "normalised" if task.normaliser else "sign"
+
+
+def value(task: Task, line: Mapping[str, Any]) -> float | None:
+    """What a line of episodes.jsonl comes to, by the task's measure; an agent's error is 0, or the lowest of all raw scores. None: no score."""
+    if line["status"] == "error":
+        return None
+    kind = measure(task)
+    failed = line["status"] == "agent_error"
+    if kind == "success":
+        return float(line["success"] is True)
+    if kind == "normalised":
+        assert isinstance(task.normaliser, Normaliser)
+        return 0.0 if failed else min(1.0, max(0.0, task.normaliser(line["score"])))
+    return float("-inf") if failed else float(line["score"])
+
+
+def difference(base: float, new: float, kind: str) -> float:
+    """New minus base; of raw scores its sign."""
+    return float((new > base) - (new < base)) if kind == "sign" else new - base
+
+
+def played(run: Mapping[str, Any]) -> Plan:
+    """The plan of a run.json as far as it was to be played: a run that stopped by a rule ends each task where the rule did."""
+    plan = Plan.from_json(run["plan"])
+    ends = run.get("stopped")
+    if not ends:
+        return plan
+    if not isinstance(ends, dict) or not all(
+        type(end) is int and end >= 0 for end in ends.values()
+    ):
+        raise UserError("run.json was changed by hand: `stopped` holds numbers of episodes by task")
+    items = tuple(
+        dataclasses.replace(item, episodes=ends.get(item.task.id, item.episodes))
+        for item in plan.items
+    )
+    return dataclasses.replace(plan, items=tuple(item for item in items if item.episodes))
+
+
+def keys(plan: Plan) -> Iterator[Key]:
+    """All cases of a plan."""
+    for number in range(len(plan.items)):
+        yield from _of_item(plan, number)
+
+
+def read_side(path: Path, name: str = "") -> Side:
+    """A run directory. Raises UserError when it is none, or a line is not of its plan."""
+    run = read_run(path)
+    try:
+        whole, plan = Plan.from_json(run["plan"]), played(run)
+    except (KeyError, TypeError, ValueError, AttributeError) as fault:
+        raise UserError(
+            f"{path}/run.json was changed by hand or is no run of ours: {fault!r}"
+        ) from None
+    tasks = {item.task.id: item.task for item in whole.items}
+    values: dict[Key, float] = {}
+    for number, line in enumerate(read_episodes(path), 1):
+        try:
+            key = (line["task"], line["seed"], tuple(line["perturbations"]))
+            found = value(tasks[key[0]], line)
+            known = plan.locate(*key) is not None or whole.locate(*key) is not None
+        except (KeyError, TypeError, AttributeError, ValueError) as fault:
+            raise UserError(
+                f"{path}/episodes.jsonl, line {number} is no episode of this run: {fault!r}. Remove that line"
+            ) from None
+        if not known:
+            raise UserError(
+                f"{path}/episodes.jsonl, line {number}: run.json does not plan {key[0]} with seed {key[1]}. Remove that line"
+            )
+        if found is not None and found == found and plan.locate(*key) is not None:
+            values.setdefault(key, found)
+    return Side(name or str(path), path, run, plan, values)
+
+
+def differing(new: PlanItem, base: PlanItem) -> list[str]:
+    """In words, which fields of the protocol differ: `max_steps 200 instead of 100`."""
+    found: list[str] = []
+    for label, mine, theirs in zip(FIELDS, _content(new.task), _content(base.task)):
+        if mine != theirs:
+            if isinstance(mine, dict) and isinstance(theirs, dict):
+                inner = [key for key in {**theirs, **mine} if mine.get(key) != theirs.get(key)]
+                found += [
+                    f"{label}.{key} {mine.get(key)!r} instead of {theirs.get(key)!r}"
+                    for key in inner
+                ]
+            else:
+                found.append(f"{label} {mine!r} instead of {theirs!r}")
+    for package in {**base.packages, **new.packages}:
+        versions = new.packages.get(package), base.packages.get(package)
+        if versions[0] != versions[1]:
+            found.append(f"package {package} {versions[0]} instead of {versions[1]}")
+    return found or (
+        ["the protocol's hash, not its fields: one run.json was changed"]
+        if new.protocol != base.protocol
+        else []
+    )
+
+
+FIELDS = (
+    "id",
+    "adapter",
+    "params",
+    "max_steps",
+    "success",
+    "rule",
+    "score",
+    "normaliser",
+    "control_hz",
+    "first_seed",
+)
+
+
+def _content(task: Task) -> list[Any]:
+    content: list[Any] = json.loads(task.content)
+    return content
+
+
+def refuse_other_protocols(new: Plan, base: Plan) -> None:
+    """Raises UserError that names task and field unless the tasks that both plans have are played by the same protocol."""
+    older = {item.task.name: item for item in base.items}
+    different = [
+        (item, differing(item, older[item.task.name]))
+        for item in new.items
+        if item.task.name in older
+    ]
+    different = [(item, fields) for item, fields in different if fields]
+    if different:
+        item, fields = different[0]
+        others = f" (and {len(different) - 1} more tasks)" if len(different) > 1 else ""
+        raise UserError(
+            f"results of different protocols are not compared: {item.task.id}: {'; '.join(fields)}{others}. Play both by one protocol"
+        )
+
+
+def pair_up(base: Side, new: Side, only: Sequence[str] | None = None) -> list[TaskPairs]:
+    """The pairs of the tasks that both runs planned (or of `only` those). Raises UserError where protocols differ or no case is shared."""
+    refuse_other_protocols(new.plan, base.plan)
+    theirs = {item.task.id for item in base.plan.items}
+    found: list[TaskPairs] = []
+    for number, item in enumerate(new.plan.items):
+        if item.task.id not in theirs or (only is not None and item.task.id not in only):
+            continue
+        shared = [key for key in _of_item(new.plan, number) if base.plan.locate(*key) is not None]
+        scored = [key for key in shared if key in base.values and key in new.values]
+        pairs = tuple(Pair(key[1], key[2], base.values[key], new.values[key]) for key in scored)
+        if shared:
+            found.append(TaskPairs(item.task, item.suite, pairs, len(shared) - len(pairs)))
+    if not found:
+        raise UserError(_nothing_shared(base, new))
+    return found
+
+
+def _of_item(plan: Plan, number: int) -> Iterable[Key]:
+    """The cases of an item, by seed."""
+    item = plan.items[number]
+    arms = [arm for arm in range(len(plan.arms)) if plan.plays(number, arm)]
+    cases = (
+        plan.case(number, arm * item.episodes + episode)
+        for episode in range(item.episodes)
+        for arm in arms
+    )
+    return ((item.task.id, case.seed, tuple(map(str, case.perturbations))) for case in cases)
+
+
+def _nothing_shared(base: Side, new: Side) -> str:
+    tasks = {item.task.id for item in base.plan.items} & {item.task.id for item in new.plan.items}
+    if not tasks:
+        first = [
+            side.plan.items[0].task.id if side.plan.items else "nothing" for side in (base, new)
+        ]
+        return f"the runs share no task: {base.name} played {first[0]}, {new.name} {first[1]}, among others. Play the same suite"
+    return (
+        f"the runs share {len(tasks)} tasks but no case: seed {new.plan.seed} against {base.plan.seed}. A pair is a task, a seed and its "
+        f"perturbations: play with --seed {base.plan.seed}"
+    )

@@ -1,0 +1,127 @@
+"""`bench plan`: how many episodes a comparison takes, and what a number of them can detect. Normal approximations, see harness/stats/power.py."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from statistics import NormalDist
+
+from harness.compare.pairs import Side
+from harness.core import UserError
+from harness.stats import detectable_difference, episodes_for_rates, pairs_needed
+
+__all__ = ["Sizes", "sizes", "table"]
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """All are numbers of episodes of one agent, over all tasks together."""
+
+    effect: float
+    power: float
+    alpha: float
+    rate: float
+    """The base's success rate."""
+    discordant: float
+    """The share of cases in which one of the two agents succeeds and the other fails."""
+    tasks: int
+    paired: int
+    """To find a loss of `effect`, both playing the same cases."""
+    unpaired: int
+    """To find it where they share no case."""
+    equal_passes: int
+    """For the gate to pass an equal agent, with `effect` as its margin."""
+    episodes: int | None
+    detectable: float | None
+    """What `episodes` pairs find; None where none were named."""
+
+
+def sizes(
+    effect: float,
+    *,
+    power: float = 0.8,
+    alpha: float = 0.05,
+    rate: float | None = None,
+    discordant: float | None = None,
+    tasks: int = 1,
+    episodes: int | None = None,
+    base: Side | None = None,
+) -> Sizes:
+    """The sizes. rate: 0.8 unless given or read off `base`; discordant: as for independent agents unless given. Raises UserError out of range."""
+    if base is not None:
+        rated = [item.task.id for item in base.plan.items if item.task.success is not None]
+        own = {
+            name: [value for key, value in base.values.items() if key[0] == name] for name in rated
+        }
+        rates = [sum(values) / len(values) for values in own.values() if values]
+        if not rates:
+            raise UserError(f"{base.name} has no task with a success: name a rate with --rate")
+        rate = sum(rates) / len(rates) if rate is None else rate
+        tasks = len(rates)
+        episodes = sum(map(len, own.values())) if episodes is None else episodes
+    rate = 0.8 if rate is None else rate
+    for name, number, low, high in (
+        ("--effect", effect, 0, 1),
+        ("--power", power, 0, 1),
+        ("--alpha", alpha, 0, 0.5),
+    ):
+        if not low < number < high:
+            raise UserError(f"{name} must lie between {low} and {high}, got {number}")
+    if not 0 <= rate <= 1 or tasks < 1 or (episodes is not None and episodes < 1):
+        raise UserError(
+            f"--rate lies in [0, 1], --tasks and --episodes are at least 1; got {rate}, {tasks} and {episodes}"
+        )
+    other = rate - effect if rate >= effect else rate + effect
+    if discordant is None:
+        discordant = max(effect, rate * (1 - other) + other * (1 - rate))
+    if not effect <= discordant <= 1:
+        raise UserError(
+            f"--discordant {discordant:g}: a difference of {effect:g} takes at least so many discordant cases, and at most 1"
+        )
+    reach = NormalDist().inv_cdf(1 - alpha / 2) + NormalDist().inv_cdf(power)
+    found = detectable_difference(discordant, episodes, power, alpha) if episodes else None
+    return Sizes(
+        effect,
+        power,
+        alpha,
+        rate,
+        discordant,
+        tasks,
+        pairs_needed(effect, discordant, power, alpha),
+        episodes_for_rates(rate, other, power, alpha),
+        math.ceil(reach**2 * discordant / effect**2),
+        episodes,
+        found,
+    )
+
+
+def table(found: Sizes) -> str:
+    """For a terminal."""
+    from tabulate import tabulate
+
+    points = f"{100 * found.effect:g} points"
+    rows: list[tuple[str, int]] = [
+        (f"find a loss of {points}, both agents on the same cases", found.paired),
+        (
+            f"find it where they share no case, episodes of each (rate {found.rate:.2f})",
+            found.unpaired,
+        ),
+        (f"`bench gate --margin {found.effect:g}` passes an equal agent", found.equal_passes),
+    ]
+    cells = [[what, number, math.ceil(number / found.tasks)] for what, number in rows]
+    lines = [
+        f"with a chance of {100 * found.power:g} %, at alpha {found.alpha:g}; in {100 * found.discordant:.0f} of 100 cases one agent succeeds, the other fails",
+        "",
+        tabulate(
+            cells,
+            ["to", "episodes", f"a task of {found.tasks}"],
+            disable_numparse=True,
+            colalign=("left", "right", "right"),
+        ),
+    ]
+    if found.detectable is not None:
+        lines += [
+            "",
+            f"{found.episodes} episodes on the same cases find differences from {100 * found.detectable:.1f} points on",
+        ]
+    return "\n".join(lines)

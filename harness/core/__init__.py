@@ -1,0 +1,39 @@
+"""What a policy or a simulator must be: the contracts `Agent` and `Adapter`, and their nouns.
+
+Standard library and numpy only; runs on Python 3.9. Nothing here knows a simulator, a model, Ray
+or a file.
+"""
+
+from __future__ import annotations
+
+from harness.core.adapter import Adapter, BatchedAdapter
+from harness.core.agent import Agent
+from harness.core.errors import BadAction, UserError
+from harness.core.nouns import (
+    DOMAINS,
+    STATUSES,
+    Answer,
+    Brief,
+    Case,
+    Missing,
+    Native,
+    Normaliser,
+    Perturbation,
+    Reference,
+    Result,
+    Suite,
+    Task,
+    TimeStep,
+    Turn,
+    stream,
+    stream_key,
+)
+from harness.core.specs import ActionSpec, Box, Discrete, MultiDiscrete, Spec, Text, Texts
+from harness.core.ui import UI, Element, Elements, UIAction
+
+__all__ = [
+    "ActionSpec", "Adapter", "Agent", "Answer", "BadAction", "BatchedAdapter", "Box", "Brief",
+    "Case", "DOMAINS", "Discrete", "Element", "Elements", "Missing", "MultiDiscrete", "Native",
+    "Normaliser", "Perturbation", "Reference", "Result", "STATUSES", "Spec", "Suite", "Task",
+    "Text", "Texts", "TimeStep", "Turn", "UI", "UIAction", "UserError", "stream", "stream_key",
+]  # fmt: skip

@@ -1,0 +1,355 @@
+"""The nouns: what is asked, what is seen, what is done, what came of it. Import them from harness.core.
+
+Standard library and numpy only; runs on Python 3.9. Nothing here knows a simulator, a model, Ray or a file.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from harness.core.errors import UserError
+from harness.core.specs import ActionSpec, Spec
+
+__all__ = [
+    "DOMAINS", "STATUSES", "Answer", "Brief", "Case", "Missing", "Native", "Normaliser", "Perturbation", "Reference", "Result", "Suite", "Task", "TimeStep",
+    "Turn", "UserError", "stream", "stream_key",
+]  # fmt: skip
+
+DOMAINS = ("manipulation", "navigation", "games", "ui", "planning")
+SUCCESS_RULES = ("ever", "once", "end")
+STATUSES = ("finished", "agent_error", "error")
+
+
+def stream(*key: object, step: int = 0) -> np.random.Generator:
+    """A random generator of its own for each key and step: Philox keyed by a hash of `key`, its counter moved to `step`; streams never overlap."""
+    return _philox(stream_key(*key), step)
+
+
+def stream_key(*key: object) -> int:
+    """The 128-bit key of a stream."""
+    return int.from_bytes(
+        hashlib.blake2b(json.dumps(key).encode(), digest_size=16).digest(), "little"
+    )
+
+
+def _philox(key: int, step: int) -> np.random.Generator:
+    return np.random.Generator(np.random.Philox(key=key, counter=step << 128))
+
+
+@dataclass(frozen=True)
+class Normaliser:
+    """normalised = (score - low) / (high - low): 0 is `low_name` (say, random play) and 1 is `high_name` (say, a human)."""
+
+    low: float
+    high: float
+    low_name: str = "random"
+    high_name: str = "human"
+    source: str = ""
+
+    def __call__(self, score: float) -> float:
+        """The normalised score, unbounded on both sides."""
+        return (score - self.low) / (self.high - self.low)
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A published figure to print beside ours. `same_rule` says whether its rule is the task's own; `rule` says what differs if not."""
+
+    label: str
+    value: float
+    metric: str
+    source: str
+    rule: str = ""
+    same_rule: bool = False
+    table: str = ""
+    """The published table that it stands in, by a short name: `bench report --against` prints ours beside it."""
+    row: str = ""
+    """Its row there, a benchmark: then the value is the mean over that benchmark's tasks."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is asked of an agent, and what counts. A rule that changes what happens or what scores makes another task."""
+
+    id: str
+    """`family/name@version`; the version rises when scores change meaning."""
+    domain: str
+    """One of DOMAINS."""
+    adapter: str
+    """`module:Class` of the Adapter or BatchedAdapter that plays it."""
+    params: Mapping[str, Any] = field(default_factory=dict)
+    """JSON values for the adapter; never changed after construction."""
+    max_steps: int | None = None
+    """The horizon in agent steps; None leaves it to the simulator's own rule."""
+    success: str | None = "ever"
+    """`ever`: success at any step, which ends the episode. `once`: at any step, the episode goes on. `end`: at the last step. None: only a score."""
+    rule: str = ""
+    """The success or score rule in words, printed in every row."""
+    score: str = "return"
+    """What the score is: `return` (the sum of rewards), `success` (1 or 0), or the name of a metric at the last step."""
+    normaliser: Normaliser | None = None
+    control_hz: float | None = None
+    """Agent decisions per second of simulated time; None where the domain has no clock."""
+    first_seed: int = 0
+    """Seeds count up from here: where a benchmark prescribes them, they are those."""
+    tags: tuple[str, ...] = ()
+    references: tuple[Reference, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.domain not in DOMAINS:
+            raise UserError(
+                f"task {self.id}: the domain {self.domain!r} is not one of {', '.join(DOMAINS)}"
+            )
+        if self.success is not None and self.success not in SUCCESS_RULES:
+            raise UserError(
+                f"task {self.id}: the success rule {self.success!r} is not one of {', '.join(SUCCESS_RULES)} or absent"
+            )
+        if "/" not in self.id or "@" not in self.id:
+            raise UserError(f"task {self.id!r}: an id reads family/name@version")
+        if ":" not in self.adapter:
+            raise UserError(f"task {self.id}: the adapter reads module:Class, got {self.adapter!r}")
+        if self.max_steps is not None and (type(self.max_steps) is not int or self.max_steps < 1):
+            raise UserError(
+                f"task {self.id}: max_steps is a whole number of steps from 1 on, or absent; got {self.max_steps!r}"
+            )
+        if not isinstance(self.params, Mapping):
+            raise UserError(
+                f"task {self.id}: params is a table of names and values, got {self.params!r}"
+            )
+        try:
+            json.dumps(dict(self.params), allow_nan=False)
+        except (TypeError, ValueError) as fault:
+            raise UserError(f"task {self.id}: params must be JSON values: {fault}") from None
+
+    @property
+    def name(self) -> str:
+        """The id without its version."""
+        return self.id.rpartition("@")[0]
+
+    @functools.cached_property
+    def content(self) -> str:
+        """Everything that changes what happens or what scores, as canonical JSON: the base of case ids and of the protocol hash."""
+        fields = [
+            self.id,
+            self.adapter,
+            dict(self.params),
+            self.max_steps,
+            self.success,
+            self.rule,
+            self.score,
+            [self.normaliser.low, self.normaliser.high] if self.normaliser else None,
+            self.control_hz,
+            self.first_seed,
+        ]
+        return json.dumps(fields, sort_keys=True)
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A named list of tasks with the number of episodes its protocol asks for."""
+
+    name: str
+    title: str
+    tasks: tuple[Task, ...]
+    episodes: int
+    """Episodes a task, by the protocol."""
+    in_all: bool = True
+    """Whether `--suite all` plays it."""
+    source: str = ""
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """Episodes of those tasks for which the protocol asks for another number, by id."""
+
+    def __post_init__(self) -> None:
+        if type(self.episodes) is not int or self.episodes < 1:
+            raise UserError(
+                f"suite {self.name}: episodes is a whole number from 1 on, got {self.episodes!r}"
+            )
+
+    def episodes_of(self, task: Task) -> int:
+        """Episodes of this task, by the protocol."""
+        return self.counts.get(task.id, self.episodes)
+
+
+@dataclass(frozen=True)
+class Perturbation:
+    """A change between adapter and agent: a name, a severity (0 changes nothing) and parameters."""
+
+    name: str
+    severity: int
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        params = (
+            json.dumps(dict(self.params), sort_keys=True, separators=(",", ":"))
+            if self.params
+            else ""
+        )
+        return f"{self.name}:{self.severity}{params}"
+
+
+@dataclass(frozen=True)
+class Native:
+    """A perturbation that a simulator carries out itself, declared by its adapter. Its reset asks `case.native(name)`."""
+
+    name: str
+    """One word for the same thing in every family: friction, mass, light, camera, texture, start, initial_state, mode, difficulty, size, distractors,
+    font."""
+    what: str
+    """What it changes, and what its parameters mean."""
+    levels: tuple[Mapping[str, Any], ...]
+    """The parameters, JSON values, by severity from 1; at most five."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A task, a seed and the perturbations: the unit of scheduling, resume, pairing and caching."""
+
+    task: Task
+    seed: int
+    perturbations: tuple[Perturbation, ...] = ()
+
+    @functools.cached_property
+    def id(self) -> str:
+        """A content hash, 20 hexadecimal digits."""
+        played = [[p.name, p.severity, dict(p.params)] for p in self.perturbations]
+        text = json.dumps([self.task.content, self.seed, played], sort_keys=True)
+        return hashlib.blake2b(text.encode(), digest_size=10).hexdigest()
+
+    def native(self, name: str) -> Mapping[str, Any] | None:
+        """The parameters of a perturbation that the simulator carries out itself; None where this case has none, or at severity 0.
+
+        Its luck is `rng("perturbation", name)`. A kept environment must forget it at the next reset.
+        """
+        for perturbation in self.perturbations:
+            if perturbation.name == name and perturbation.severity:
+                return perturbation.params
+        return None
+
+    def rng(self, *purpose: object) -> np.random.Generator:
+        """The stream of one purpose, from the task's id and the seed alone, so that twins and severities share their luck."""
+        return stream(self.task.id, self.seed, *purpose)
+
+    @functools.cached_property
+    def simulator_seed(self) -> int:
+        """0 <= seed < 2**31, for simulators whose protocol prescribes none; differs between tasks of the same seed."""
+        return int(self.rng("simulator").integers(2**31))
+
+
+@dataclass(frozen=True)
+class Brief:
+    """What an agent may know of its body before it acts. It never names the task, the seed, a perturbation or success."""
+
+    observation: Mapping[str, Spec]
+    """The views on offer, or, in a Turn, those the agent reads. Names are one vocabulary over all adapters: see docs/adapters.md."""
+    action: ActionSpec
+    embodiment: str
+    """The body, its actuators and its sensors, in words."""
+    simulator: str
+    """The platform, in words."""
+    control_hz: float | None = None
+
+
+@dataclass(frozen=True)
+class TimeStep:
+    """What the simulator says after a reset or a step.
+
+    A value of `observation` may be a function of no arguments: a view that costs something, drawn only if somebody reads it before the next step.
+    """
+
+    observation: Mapping[str, Any]
+    instruction: str = ""
+    reward: float = 0.0
+    terminated: bool = False
+    truncated: bool = False
+    success: bool | None = None
+    """True or False; None: this task has no success."""
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    """Further measures up to now, by name; the last ones become the episode's."""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One episode's request for an answer."""
+
+    brief: Brief
+    instruction: str
+    observations: tuple[Mapping[str, Any], ...]
+    """The last `history` observations, the newest last; shorter at the start."""
+    actions: tuple[Any, ...]
+    """The actions that the agent sent between them, clipped into their bounds; so one less."""
+    step: int
+    """Steps taken in this episode."""
+    episode: str
+    """An opaque name of the episode, the same in all its turns and in `Agent.end`."""
+    memory: Any = None
+    """What the agent's last accepted Answer carried."""
+    expert: Any = None
+    """The expert's action, only for an agent that reads `expert`; None when the expert has given up."""
+    rng_key: int = 0
+    """The key of `rng`; draw from `rng` instead."""
+
+    @classmethod
+    def of(cls, fields: dict[str, Any]) -> Turn:
+        """A turn from all its fields. One is made at every step, and a frozen dataclass pays for each assignment in its constructor."""
+        turn = object.__new__(cls)
+        turn.__dict__.update(fields)
+        return turn
+
+    @property
+    def observation(self) -> Mapping[str, Any]:
+        """The newest observation."""
+        return self.observations[-1]
+
+    @functools.cached_property
+    def rng(self) -> np.random.Generator:
+        """A generator for this turn, keyed by case and step: the same whoever else is in the batch, and when the agent is asked again."""
+        return _philox(self.rng_key, self.step)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An agent's answer where a plain action is not enough."""
+
+    actions: Sequence[Any]
+    """One action, or a chunk: executed one after the other beside the simulator, without asking again."""
+    memory: Any = None
+    """Kept for this episode and shown in its next Turn; replaces the old one when the answer is accepted."""
+
+
+@dataclass(frozen=True)
+class Missing:
+    """Why something cannot run here, and what mends it."""
+
+    reason: str
+    remedy: str
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of a case. All that may vary between two equal runs is under `timing`."""
+
+    case: str
+    task: str
+    seed: int
+    perturbations: tuple[str, ...]
+    status: str
+    """`finished`; `agent_error`: the agent's fault, a failure; `error`: ours, no score."""
+    success: bool | None
+    score: float | None
+    normalised: float | None
+    steps: int
+    ended: str
+    """`success`, `terminated`, `truncated` (the simulator's own limit), `horizon` (the task's), or the status where that is an error."""
+    metrics: Mapping[str, float]
+    error: str | None
+    digest: str
+    """A digest of every reward, flag and simulator state; empty where the episode never started."""
+    protocol: str
+    timing: Mapping[str, Any]

@@ -1,0 +1,321 @@
+"""What an observation or an action looks like: shape, dtype, unit, bounds, and the door every action goes through.
+
+`Box` (continuous), `Discrete`, `MultiDiscrete` and `Text` are the kinds of actions and observations; their names are Gymnasium's. `UI` is a
+kind of actions only, `Texts` and `Elements` are kinds of observations only. Standard library and numpy only; runs on Python 3.9, so that an
+adapter in another interpreter can use it.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import operator
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Union
+
+import numpy as np
+
+from harness.core.errors import BadAction
+from harness.core.ui import UI, Elements
+
+__all__ = [
+    "UI",
+    "ActionSpec",
+    "BadAction",
+    "Box",
+    "Discrete",
+    "Elements",
+    "MultiDiscrete",
+    "Spec",
+    "Text",
+    "Texts",
+]
+
+
+@dataclass(frozen=True)
+class Box:
+    """A dense array with bounds.
+
+    `low` and `high` are one number for all elements, or prod(shape) numbers in C order; infinite where there is no bound.
+    `noop` is the value that does nothing (the element nearest to 0 inside the bounds unless given, likewise).
+    `unit` names the physical unit ("m", "rad", "N", "px", "1" for a dimensionless range) and `meaning` the elements and their frame.
+    """
+
+    shape: tuple[int, ...]
+    dtype: str = "float32"
+    low: float | tuple[float, ...] = -math.inf
+    high: float | tuple[float, ...] = math.inf
+    unit: str = ""
+    meaning: str = ""
+    noop: float | tuple[float, ...] = 0.0
+
+    def __post_init__(self) -> None:
+        if not np.all(np.asarray(self.low, np.float64) <= np.asarray(self.high, np.float64)):
+            raise ValueError(f"Box: low must not exceed high; got low={self.low}, high={self.high}")
+
+    def bounds(self) -> tuple[np.ndarray, np.ndarray]:
+        """(low, high), each of this spec's shape and dtype (float64 for integers, where a side is infinite)."""
+        return self._spread(self.low), self._spread(self.high)
+
+    def _spread(self, value: float | tuple[float, ...]) -> np.ndarray:
+        array = np.asarray(value, dtype=np.float64)
+        array = np.full(self.shape, array) if array.ndim == 0 else array.reshape(self.shape)
+        # Rounded as the values are, so that what is clipped to a bound lies on it.
+        return array.astype(self.dtype) if np.dtype(self.dtype).kind == "f" else array
+
+    @functools.cached_property
+    def _limits(self) -> tuple[np.ndarray, np.ndarray]:
+        return self.bounds()
+
+    @functools.cached_property
+    def _few(self) -> list[tuple[float, float]] | None:
+        """(low, high) of each element where they are few and finite: then a loop in Python is faster than numpy."""
+        lows, highs = self._limits
+        if (
+            len(self.shape) != 1
+            or lows.size > 24
+            or not (np.isfinite(lows).all() and np.isfinite(highs).all())
+        ):
+            return None
+        return list(zip(lows.tolist(), highs.tolist()))
+
+    @functools.cached_property
+    def _dtype(self) -> np.dtype[Any]:
+        return np.dtype(self.dtype)
+
+    def problem(self, value: Any) -> str | None:
+        """Why `value` does not conform (dtype and bounds included), or None."""
+        if not isinstance(value, np.ndarray):
+            return f"expected an array of shape {self.shape}, got {type(value).__name__}"
+        if value.shape != self.shape:
+            return f"expected shape {self.shape}, got {value.shape}"
+        if value.dtype != self._dtype:
+            return f"expected dtype {self.dtype}, got {value.dtype}"
+        if value.dtype.kind == "f" and not np.isfinite(value).all():
+            return "holds NaN or infinity"
+        lows, highs = self._limits
+        if not (np.all(value >= lows) and np.all(value <= highs)):
+            return f"outside its bounds [{self.low}, {self.high}]: min {value.min()}, max {value.max()}"
+        return None
+
+    def take(self, action: Any) -> tuple[np.ndarray, bool]:
+        """The action as this spec's dtype, and whether it had to be clipped into the bounds; always a copy. Raises BadAction on anything that is
+        not a finite real array of the right shape, and on fractions where integers are due."""
+        few = self._few
+        if (
+            few is not None
+            and type(action) is np.ndarray
+            and action.dtype == self._dtype
+            and action.shape == self.shape
+        ):
+            for value, (low, high) in zip(action.tolist(), few):
+                if not low <= value <= high:
+                    break
+            else:
+                return action.copy(), False
+        array = np.asarray(action)
+        if array.dtype.kind not in "fiu":
+            raise BadAction(
+                f"expected numbers ({self.dtype}) of shape {self.shape}, got {array.dtype} from {type(action).__name__}"
+            )
+        if array.shape != self.shape:
+            raise BadAction(f"expected an action of shape {self.shape}, got {array.shape}")
+        if not np.isfinite(array).all():
+            raise BadAction("the action holds NaN or infinity")
+        if (
+            self._dtype.kind in "iu"
+            and array.dtype.kind == "f"
+            and (array != np.floor(array)).any()
+        ):
+            raise BadAction(f"expected integers ({self.dtype}), got {array.tolist()}")
+        lows, highs = self._limits
+        clipped = bool((array < lows).any() or (array > highs).any())
+        if clipped:
+            array = np.clip(array, lows, highs)
+        return np.asarray(array, self.dtype).copy(), clipped
+
+    def check(self, action: Any) -> np.ndarray:
+        """The action as this spec's dtype. Raises BadAction also when it is out of bounds."""
+        array, clipped = self.take(action)
+        if clipped:
+            raise BadAction(
+                f"the action is outside its bounds [{self.low}, {self.high}]: {np.asarray(action)!r}"
+            )
+        return array
+
+    def sample(self, rng: np.random.Generator) -> np.ndarray:
+        """Uniform within the bounds; a standard normal where a side is unbounded."""
+        if self._few is not None and self._dtype.kind == "f":
+            lows, highs = self._limits
+            return np.minimum(lows + rng.random(self.shape) * (highs - lows), highs).astype(
+                self._dtype
+            )
+        lows, highs = (limit.astype(np.float64) for limit in self._limits)
+        if self._dtype.kind in "iu":
+            highs = highs + 1.0
+        bounded = np.isfinite(lows) & np.isfinite(highs)
+        uniform = rng.uniform(
+            np.where(bounded, lows, 0.0), np.where(bounded, highs, 1.0), self.shape
+        )
+        normal = rng.standard_normal(self.shape)
+        values = np.where(bounded, uniform, normal)
+        if self._dtype.kind in "iu":
+            values = np.floor(values)
+        return np.asarray(np.clip(values, *self._limits), self.dtype)
+
+    @functools.cached_property
+    def _nothing(self) -> np.ndarray:
+        return np.asarray(np.clip(self._spread(self.noop), *self._limits), self.dtype)
+
+    def nothing(self) -> np.ndarray:
+        """The action that does nothing."""
+        return self._nothing.copy()
+
+
+@dataclass(frozen=True)
+class Discrete:
+    """One of `n` choices, 0..n-1. `names` are their words, in order; `noop` is the index that does nothing (0 unless said)."""
+
+    n: int
+    names: tuple[str, ...] = ()
+    meaning: str = ""
+    noop: int = 0
+
+    def __post_init__(self) -> None:
+        if self.n < 1 or not 0 <= self.noop < self.n or (self.names and len(self.names) != self.n):
+            raise ValueError(
+                f"Discrete: needs n >= 1, a noop below n and no names or n of them; got {self}"
+            )
+
+    def problem(self, value: Any) -> str | None:
+        """Why `value` does not conform, or None."""
+        try:
+            self.take(value)
+        except BadAction as bad:
+            return str(bad)
+        return None
+
+    def take(self, action: Any) -> tuple[int, bool]:
+        """The action as a Python int (nothing is ever clipped). Raises BadAction on a value that is no integer or does not exist."""
+        if type(action) is not int:
+            try:
+                action = operator.index(action)
+            except TypeError:
+                raise BadAction(
+                    f"expected an integer from 0 to {self.n - 1}, got {type(action).__name__} {action!r}"
+                ) from None
+        if 0 <= action < self.n:
+            return action, False
+        raise BadAction(f"action {action} does not exist; expected 0 to {self.n - 1}")
+
+    def check(self, action: Any) -> int:
+        """The action as a Python int. Raises BadAction."""
+        return self.take(action)[0]
+
+    def sample(self, rng: np.random.Generator) -> int:
+        """Each choice with the same probability."""
+        return int(rng.integers(self.n))
+
+    def nothing(self) -> int:
+        """The action that does nothing."""
+        return self.noop
+
+
+@dataclass(frozen=True)
+class MultiDiscrete:
+    """Several discrete choices at once: element i is one of 0..nvec[i]-1. int64 of shape (len(nvec),)."""
+
+    nvec: tuple[int, ...]
+    meaning: str = ""
+
+    def problem(self, value: Any) -> str | None:
+        """Why `value` does not conform, or None."""
+        try:
+            self.take(value)
+        except BadAction as bad:
+            return str(bad)
+        return None
+
+    def take(self, action: Any) -> tuple[np.ndarray, bool]:
+        """The action as int64 (nothing is ever clipped). Raises BadAction on a wrong shape, dtype or value."""
+        array = np.asarray(action)
+        if array.dtype.kind not in "iu" or array.shape != (len(self.nvec),):
+            raise BadAction(
+                f"expected {len(self.nvec)} integers, got {array.dtype} of shape {array.shape}"
+            )
+        if (array < 0).any() or (array >= np.asarray(self.nvec)).any():
+            raise BadAction(
+                f"action {array.tolist()} does not exist; the numbers of choices are {self.nvec}"
+            )
+        return array.astype(np.int64), False
+
+    def check(self, action: Any) -> np.ndarray:
+        """The action as int64. Raises BadAction."""
+        return self.take(action)[0]
+
+    def sample(self, rng: np.random.Generator) -> np.ndarray:
+        """Each choice of each element with the same probability."""
+        return rng.integers(0, np.asarray(self.nvec), dtype=np.int64)
+
+    def nothing(self) -> np.ndarray:
+        """All zeros."""
+        return np.zeros(len(self.nvec), dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class Text:
+    """A string of at most `max_length` characters; `choices` are some sensible values, the first one doing the least."""
+
+    max_length: int = 10_000
+    choices: tuple[str, ...] = ()
+    meaning: str = ""
+
+    def problem(self, value: Any) -> str | None:
+        """Why `value` does not conform, or None."""
+        try:
+            self.take(value)
+        except BadAction as bad:
+            return str(bad)
+        return None
+
+    def take(self, action: Any) -> tuple[str, bool]:
+        """The string (nothing is ever clipped). Raises BadAction on anything else or when it is too long."""
+        if not isinstance(action, str):
+            raise BadAction(f"expected text, got {type(action).__name__}")
+        if len(action) > self.max_length:
+            raise BadAction(f"expected at most {self.max_length} characters, got {len(action)}")
+        return action, False
+
+    def check(self, action: Any) -> str:
+        """The string. Raises BadAction."""
+        return self.take(action)[0]
+
+    def sample(self, rng: np.random.Generator) -> str:
+        """One of the choices, or the empty string where there is none."""
+        choices: Sequence[str] = self.choices or ("",)
+        return choices[int(rng.integers(len(choices)))]
+
+    def nothing(self) -> str:
+        """The first choice, or the empty string."""
+        return self.choices[0] if self.choices else ""
+
+
+@dataclass(frozen=True)
+class Texts:
+    """A tuple of strings, of any number: the commands that are possible now, say. An observation only."""
+
+    meaning: str = ""
+
+    def problem(self, value: Any) -> str | None:
+        """Why `value` does not conform, or None."""
+        if isinstance(value, tuple) and all(isinstance(text, str) for text in value):
+            return None
+        return f"expected a tuple of strings, got {type(value).__name__}"
+
+
+Spec = Union[Box, Discrete, MultiDiscrete, Text, Texts, UI, Elements]
+"""Any of the kinds."""
+
+ActionSpec = Union[Box, Discrete, MultiDiscrete, Text, UI]
+"""The kinds that an action can have."""

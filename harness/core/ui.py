@@ -1,0 +1,357 @@
+"""User interfaces: `UIAction`, what a person does on a screen, `UI`, which of that an environment takes, and `Elements`, what is on the screen.
+
+Pixels are the screen's own (CSS pixels in a browser), x to the right and y down from the top left corner. Standard library and numpy only;
+runs on Python 3.9.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+import math
+import numbers
+import operator
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from harness.core.errors import BadAction
+
+__all__ = ["DIRECTIONS", "UI", "UI_KINDS", "Element", "Elements", "UIAction"]
+
+DIRECTIONS = ("up", "down", "left", "right")
+
+
+@dataclass(frozen=True)
+class _Fields:
+    """What an action of one kind carries."""
+
+    needs: tuple[str, ...] = ()
+    """`at` stands for a place: x and y, or ref."""
+    takes: tuple[str, ...] = ()
+
+
+FIELDS: Mapping[str, _Fields] = {
+    "click": _Fields(("at",), ("modifier",)),
+    "double_click": _Fields(("at",)),
+    "long_press": _Fields(("at",)),
+    "hover": _Fields(("at",)),
+    "mouse_down": _Fields(("at",)),
+    "mouse_up": _Fields(("at",)),
+    "drag": _Fields(("at", "to")),
+    "type": _Fields(("text",), ("at",)),
+    "key": _Fields(("text",), ("at",)),
+    "scroll": _Fields(("direction",), ("at", "amount")),
+    "open_app": _Fields(("text",)),
+    "navigate_back": _Fields(),
+    "navigate_home": _Fields(),
+    "wait": _Fields(),
+}
+UI_KINDS = tuple(FIELDS)
+"""All kinds of action; see UIAction."""
+
+
+@dataclass(frozen=True)
+class UIAction:
+    """One thing done on a screen. A place is a point, `x` and `y`, or an element, `ref`: then its middle, scrolled into view.
+
+    click, double_click, long_press    at a place; `modifier` is a key held meanwhile ("Control", "Shift")
+    hover, mouse_down, mouse_up        move the pointer to a place, and press or release its button there
+    drag                               from a place to `to_x`, `to_y`, or to the element `to_ref`
+    type                               `text`, into what has the focus; with a place, that is clicked first
+    key                                the key or keys named `text`, say "Enter" or "Control+A"; with a place, that is clicked first
+    scroll                             in `direction` (up shows what is above), by `amount` px, at a place
+    open_app                           the application called `text`
+    navigate_back, navigate_home       the system's buttons
+    wait                               nothing, while the screen goes on
+    """
+
+    kind: str
+    x: float | None = None
+    y: float | None = None
+    ref: int | None = None
+    """An Element's `ref` in the newest observation."""
+    to_x: float | None = None
+    to_y: float | None = None
+    to_ref: int | None = None
+    text: str | None = None
+    direction: str | None = None
+    amount: float | None = None
+    modifier: str | None = None
+
+    def fields(self) -> dict[str, Any]:
+        """The fields that are not None."""
+        return {name: value for name, value in vars(self).items() if value is not None}
+
+    def encode(self) -> str:
+        """Compact JSON, of which `decode` makes an equal action."""
+        return json.dumps(self.fields(), ensure_ascii=False, separators=(",", ":"))
+
+    @classmethod
+    def decode(cls, text: str) -> UIAction:
+        """The action that `encode` wrote. Raises BadAction on anything else."""
+        try:
+            return cls(**json.loads(text))
+        except (TypeError, ValueError) as wrong:
+            raise BadAction(f"{text!r:.200} is no encoded UI action: {wrong}") from None
+
+
+ACTION_FIELDS = frozenset(field.name for field in dataclasses.fields(UIAction))
+
+
+@dataclass(frozen=True)
+class UI:
+    """Which UIActions an environment takes, on a screen of `width` x `height` px. A point is 0 <= x < width and 0 <= y < height."""
+
+    width: int
+    height: int
+    kinds: tuple[str, ...]
+    keys: tuple[str, ...] = ()
+    """What `key` may press."""
+    modifiers: tuple[str, ...] = ()
+    apps: tuple[str, ...] = ()
+    """What `open_app` may open; any name where this is empty."""
+    texts: tuple[str, ...] = ("text",)
+    """What `sample` types."""
+    max_length: int = 1000
+    """The most characters that one action types."""
+    refs: bool = True
+    """Whether a place may be named by an element's ref."""
+    meaning: str = ""
+
+    def __post_init__(self) -> None:
+        unknown = set(self.kinds) - set(UI_KINDS)
+        if unknown or "wait" not in self.kinds or self.width < 1 or self.height < 1:
+            raise ValueError(
+                f"UI: needs a screen, and of the kinds {', '.join(UI_KINDS)} wait at least, which does nothing; got {self}"
+            )
+        if "key" in self.kinds and not self.keys:
+            raise ValueError("UI: the kind key needs keys")
+
+    def problem(self, value: Any) -> str | None:
+        """Why `value` does not conform, or None."""
+        try:
+            self.check(value)
+        except BadAction as bad:
+            return str(bad)
+        return None
+
+    def take(self, action: Any) -> tuple[UIAction, bool]:
+        """The action, and whether a point had to be moved onto the screen. A mapping of UIAction's fields does as well as a UIAction.
+        Raises BadAction on an unknown kind or field, on one that is missing or out of place, and on values that do not exist."""
+        given = self._given(action)
+        kind = given.pop("kind", None)
+        if not isinstance(kind, str) or kind not in self.kinds:
+            raise BadAction(
+                f"the kind of UI action {kind!r} does not exist here; expected one of {', '.join(self.kinds)}"
+            )
+        form = FIELDS[kind]
+        taken: dict[str, Any] = {}
+        clipped = False
+        for what, names in (("at", ("x", "y", "ref")), ("to", ("to_x", "to_y", "to_ref"))):
+            if what in form.needs or (what in form.takes and any(name in given for name in names)):
+                place, moved = self._place(kind, names, given)
+                taken.update(place)
+                clipped |= moved
+        for name in ("text", "direction", "amount", "modifier"):
+            if name in form.needs or (name in form.takes and name in given):
+                taken[name] = getattr(self, f"_{name}")(kind, given.pop(name, None))
+        if given:
+            raise BadAction(
+                f"a {kind} has no {' or '.join(sorted(given))}; it takes {_described(form)}"
+            )
+        return UIAction(kind, **taken), clipped
+
+    def check(self, action: Any) -> UIAction:
+        """The action. Raises BadAction also when a point is not on the screen."""
+        taken, clipped = self.take(action)
+        if clipped:
+            raise BadAction(
+                f"the action {action!r} points outside of the screen of {self.width} x {self.height} px"
+            )
+        return taken
+
+    def sample(self, rng: np.random.Generator) -> UIAction:
+        """A kind, each with the same probability, at uniform whole pixels; a text, key or app of those that the spec names."""
+        kind = self._sampled[int(rng.integers(len(self._sampled)))]
+        form = FIELDS[kind]
+        fields: dict[str, Any] = {}
+        if "at" in form.needs or kind == "scroll":
+            fields["x"], fields["y"] = self._point(rng)
+        if "to" in form.needs:
+            fields["to_x"], fields["to_y"] = self._point(rng)
+        if "direction" in form.needs:
+            fields["direction"] = DIRECTIONS[int(rng.integers(len(DIRECTIONS)))]
+        if "text" in form.needs:
+            choices = {"type": self.texts, "key": self.keys, "open_app": self.apps}[kind]
+            fields["text"] = choices[int(rng.integers(len(choices)))]
+        return UIAction(kind, **fields)
+
+    def nothing(self) -> UIAction:
+        """Wait."""
+        return UIAction("wait")
+
+    @functools.cached_property
+    def _sampled(self) -> tuple[str, ...]:
+        nothing_to_say = {"type": self.texts, "open_app": self.apps}
+        return tuple(kind for kind in self.kinds if nothing_to_say.get(kind, True))
+
+    def _point(self, rng: np.random.Generator) -> tuple[float, float]:
+        return float(rng.integers(self.width)), float(rng.integers(self.height))
+
+    def _given(self, action: Any) -> dict[str, Any]:
+        if isinstance(action, UIAction):
+            return action.fields()
+        if not isinstance(action, Mapping):
+            raise BadAction(
+                f"expected a UIAction or a mapping of its fields, got {type(action).__name__} {action!r:.200}"
+            )
+        unknown = [name for name in action if name not in ACTION_FIELDS]
+        if unknown:
+            raise BadAction(
+                f"a UI action has no field {unknown[0]!r}; its fields are {', '.join(sorted(ACTION_FIELDS))}"
+            )
+        return {name: value for name, value in action.items() if value is not None}
+
+    def _place(
+        self, kind: str, names: tuple[str, str, str], given: dict[str, Any]
+    ) -> tuple[dict[str, Any], bool]:
+        x_name, y_name, ref_name = names
+        x, y, ref = (given.pop(name, None) for name in names)
+        if (ref is None) == (x is None and y is None):
+            raise BadAction(
+                f"a {kind} needs {x_name} and {y_name}, or {ref_name}, and not both; got {x!r}, {y!r} and {ref!r}"
+            )
+        if ref is not None:
+            if not self.refs:
+                raise BadAction(
+                    f"elements have no refs here: give the {kind} {x_name} and {y_name}"
+                )
+            try:
+                number = operator.index(ref)
+            except TypeError:
+                number = -1
+            if isinstance(ref, (bool, np.bool_)) or number < 0:
+                raise BadAction(
+                    f"{ref_name} must be the ref of an element, an integer, got {ref!r}"
+                )
+            return {ref_name: number}, False
+        place, moved = {}, False
+        for name, value, size in ((x_name, x, self.width), (y_name, y, self.height)):
+            wanted = _number(kind, name, value)
+            place[name] = max(wanted, 0.0) if wanted < size else size - 1.0
+            moved |= place[name] != wanted
+        return place, moved
+
+    def _text(self, kind: str, text: Any) -> str:
+        if not isinstance(text, str) or not text:
+            raise BadAction(f"a {kind} needs a text that is not empty, got {text!r}")
+        if kind == "key" and text not in self.keys:
+            raise BadAction(
+                f"the key {text!r} does not exist here; expected one of {', '.join(self.keys)}"
+            )
+        if kind == "open_app" and self.apps and text not in self.apps:
+            raise BadAction(
+                f"the app {text!r} does not exist here; expected one of {', '.join(self.apps)}"
+            )
+        if len(text) > self.max_length:
+            raise BadAction(f"expected at most {self.max_length} characters, got {len(text)}")
+        return text
+
+    def _direction(self, kind: str, direction: Any) -> str:
+        if not isinstance(direction, str) or direction not in DIRECTIONS:
+            raise BadAction(
+                f"a {kind} needs a direction, one of {', '.join(DIRECTIONS)}, got {direction!r}"
+            )
+        return direction
+
+    def _amount(self, kind: str, amount: Any) -> float:
+        number = _number(kind, "amount", amount)
+        if number <= 0:
+            raise BadAction(f"the amount of a {kind} must be above 0 px, got {number}")
+        return number
+
+    def _modifier(self, kind: str, modifier: Any) -> str:
+        if not isinstance(modifier, str) or modifier not in self.modifiers:
+            raise BadAction(
+                f"the modifier {modifier!r} of a {kind} does not exist here; expected one of {', '.join(self.modifiers) or 'none'}"
+            )
+        return modifier
+
+
+def _number(kind: str, name: str, value: Any) -> float:
+    if (
+        isinstance(value, (bool, np.bool_))
+        or not isinstance(value, (numbers.Real, np.number))
+        or not math.isfinite(value)
+    ):
+        raise BadAction(f"a {kind} needs a finite number as {name}, got {value!r}")
+    return float(value)
+
+
+def _described(form: _Fields) -> str:
+    words = {"at": "a place (x and y, or ref)", "to": "another place (to_x and to_y, or to_ref)"}
+    return ", ".join(words.get(name, name) for name in (*form.needs, *form.takes)) or "nothing"
+
+
+@dataclass(frozen=True)
+class Element:
+    """Something on the screen, with its box in px. What the screen does not show may still be listed, beyond its edges."""
+
+    ref: int
+    """Its number in this observation; the next one may number anew."""
+    parent: int
+    """The ref of the listed element that it lies in; 0 where there is none."""
+    tag: str
+    """What it is: the tag in a web page, the widget's class in an app."""
+    text: str
+    """Its own text, without that of the elements in it; the choices of a list, one a line."""
+    value: str
+    """What was entered: the content of a field, the chosen line of a list."""
+    name: str
+    """What the developers call it: the id in a web page, the resource in an app."""
+    classes: tuple[str, ...]
+    x: float
+    y: float
+    width: float
+    height: float
+    flags: tuple[str, ...] = ()
+    """Of `focused`, `checked`, `disabled`, `clickable`, `editable`, `scrollable`: those that hold."""
+    color: str = ""
+    background: str = ""
+
+    @property
+    def center(self) -> tuple[float, float]:
+        """The middle of its box, (x, y) in px."""
+        return self.x + self.width / 2, self.y + self.height / 2
+
+
+@dataclass(frozen=True)
+class Elements:
+    """A tuple of Element, in the order of the document; an element stands behind its parent. An observation only."""
+
+    meaning: str = ""
+
+    def problem(self, value: Any) -> str | None:
+        """Why `value` does not conform, or None."""
+        if not isinstance(value, tuple):
+            return f"expected a tuple of Element, got {type(value).__name__}"
+        known = {0}
+        for element in value:
+            if not isinstance(element, Element):
+                return f"expected a tuple of Element, which holds a {type(element).__name__}"
+            if element.ref in known:
+                return f"two elements have the ref {element.ref}, or it is 0"
+            if element.parent not in known:
+                return f"the element {element.ref} stands ahead of its parent {element.parent}, or that is not listed"
+            box = (element.x, element.y, element.width, element.height)
+            if (
+                not all(isinstance(number, float) and math.isfinite(number) for number in box)
+                or min(box[2:]) < 0
+            ):
+                return f"the box {box} of the element {element.ref} is none of finite floats with sizes of 0 or more"
+            known.add(element.ref)
+        return None

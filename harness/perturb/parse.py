@@ -1,0 +1,279 @@
+"""`--perturb`: from what a user writes to the arms of a plan, and which of them have something to change in a task.
+
+`NAME[:SEVERITIES]`, `A:3+B:2` (both, in this order) and the names of SETS, commas between; SEVERITIES are numbers or ranges with commas
+between (`1,3,5`, `1-5`), all five where none is given. A file, NAME.toml, holds the same: `perturb = ["action_noise:1-3", ...]`, and under
+`[levels.NAME]` other parameters for severities from 1 on: `sigma = [0.1, 0.4]`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.core import Adapter, Agent, BatchedAdapter, Missing, Perturbation, Task, UserError
+from harness.perturb.registry import KINDS, SEVERITIES
+from harness.records.registry import load
+from harness.records.toml_files import read_toml
+
+__all__ = ["SETS", "Arm", "choose", "fit", "native_names", "unread"]
+
+SETS: Mapping[str, tuple[str, str]] = {
+    "standard": (
+        "one or two of every kind at severity 3, action noise at 1, 3 and 5",
+        "image_noise:3,motion_blur:3,brightness:3,occlusion:3,camera_shift:3,dropped_frames:3,state_noise:3,observation_delay:3,"
+        "action_noise:1,3,5,action_random:3,action_delay:2,paraphrase:3,typos:3,instruction_blackout:5,ui_zoom:3,ui_ids:3,burst:3,history:2,"
+        "friction:3,light:3,camera:3,distractors:3,mode:1",
+    ),
+    "gea-rl": (
+        "the levels by which agents trained with and without RL are told apart: action noise .05-.3, random and sticky actions .05-.25, delays "
+        "1-4, lost frames .1-.5, occlusion .1-.5, history of one, bursts of 3-10",
+        "action_noise:1-4,action_random:1-3,action_sticky:1-3,action_delay:1-3,observation_delay:1-3,dropped_frames:1,3,4,occlusion:1,3,5,"
+        "history:2,burst:2-4",
+    ),
+}
+"""Name -> what it is for, and what it consists of."""
+
+
+@dataclass(frozen=True)
+class Arm:
+    """Perturbations that are played together."""
+
+    parts: tuple[Perturbation, ...]
+    """Without parameters, unless the user gave some: those of the severity are filled in by `fit`."""
+    by_set: str = ""
+    """The set that it comes from: of a set, what the agent does not read is left out; what was named is played in any case."""
+
+
+def native_names(adapters: Iterable[str]) -> set[str]:
+    """The perturbations that these adapters (`module:Class`) declare as the simulator's own."""
+    return {native.name for entry in adapters for native in load(entry).natives()}
+
+
+def choose(text: str, natives: Collection[str]) -> tuple[Arm, ...]:
+    """The arms that a user asked for, each once. Raises UserError with the remedy."""
+    arms: dict[str, Arm] = {}
+    for arm in _read(text, natives, {}):
+        arms.setdefault("+".join(map(str, arm.parts)), arm)
+    if not arms:
+        raise UserError("--perturb names nothing; `bench list perturbations` shows what there is")
+    return tuple(arms.values())
+
+
+def _read(
+    text: str, natives: Collection[str], levels: Mapping[str, Sequence[Mapping[str, Any]]]
+) -> list[Arm]:
+    arms: list[Arm] = []
+    for item, severities in _items(text):
+        if item.endswith(".toml"):
+            arms += _from_file(Path(item), natives)
+        elif item in SETS:
+            for arm in _read(SETS[item][1], natives, levels):
+                others = [
+                    tuple(_part(part.name, severity, natives, levels) for part in arm.parts)
+                    for severity in severities
+                ]
+                arms += [Arm(parts, item) for parts in others or [arm.parts]]
+        else:
+            arms += _composed(item, severities, natives, levels)
+    return arms
+
+
+def _items(text: str) -> list[tuple[str, list[int]]]:
+    """`a:1,3,b+c:2` -> (a, [1, 3]), (b+c, [2]); a number belongs to the name before it."""
+    items: list[tuple[str, list[int]]] = []
+    for piece in filter(None, (piece.strip() for piece in text.split(","))):
+        if re.fullmatch(r"[\d-]+", piece) and items:
+            items[-1][1].extend(_severities(piece))
+            continue
+        before, plus, last = ("", "", piece) if piece.endswith(".toml") else piece.rpartition("+")
+        name, colon, severity = (last, "", "") if piece.endswith(".toml") else last.partition(":")
+        items.append((f"{before}{plus}{name}", _severities(severity) if colon else []))
+    return items
+
+
+def _severities(text: str) -> list[int]:
+    found = re.fullmatch(r"(\d+)(?:-(\d+))?", text.strip())
+    if not found:
+        raise UserError(f"--perturb: {text!r} is no severity; write NAME:3, NAME:1,3,5 or NAME:1-5")
+    first = int(found[1])
+    return list(range(first, int(found[2] or first) + 1))
+
+
+def _composed(
+    item: str, severities: list[int], natives: Collection[str], levels: Mapping[str, Any]
+) -> list[Arm]:
+    """All names but the last carry their severity; the last one's may be several."""
+    *before, last = item.split("+")
+    fixed = []
+    for piece in before:
+        name, colon, severity = piece.strip().partition(":")
+        if not colon or not severity.isdigit():
+            raise UserError(
+                f"--perturb {item!r}: in a combination each perturbation needs one severity, as in action_noise:3+occlusion:2"
+            )
+        fixed.append(_part(name, int(severity), natives, levels))
+    names = [part.name for part in fixed] + [last.strip()]
+    if len(set(names)) < len(names):
+        raise UserError(
+            f"--perturb {item!r} names a perturbation twice: one perturbation has one stream of luck"
+        )
+    if fixed and not severities:
+        raise UserError(
+            f"--perturb {item!r}: in a combination each perturbation needs one severity, as in action_noise:3+occlusion:2"
+        )
+    every = severities or range(1, (len(levels.get(names[-1], ())) or SEVERITIES) + 1)
+    return [Arm((*fixed, _part(names[-1], severity, natives, levels))) for severity in every]
+
+
+def _part(
+    name: str,
+    severity: int,
+    natives: Collection[str],
+    levels: Mapping[str, Sequence[Mapping[str, Any]]],
+) -> Perturbation:
+    if name not in KINDS and name not in natives:
+        near = difflib.get_close_matches(name, [*KINDS, *natives, *SETS], n=3)
+        guess = (
+            f"did you mean {' or '.join(near)}?"
+            if near
+            else "`bench list perturbations` shows them"
+        )
+        raise UserError(f"--perturb: there is no perturbation {name!r}; {guess}")
+    own = levels.get(name)
+    most = SEVERITIES if own is None else len(own)
+    if severity > most:
+        raise UserError(f"--perturb: {name} has severities 0 to {most}, got {severity}")
+    return Perturbation(name, severity, dict(own[severity - 1]) if own and severity else {})
+
+
+def _from_file(file: Path, natives: Collection[str]) -> list[Arm]:
+    content = read_toml(file, "--perturb: ")
+    unknown = sorted(content.keys() - {"name", "perturb", "levels"})
+    asked = content.get("perturb")
+    if (
+        unknown
+        or not isinstance(asked, list)
+        or not all(isinstance(item, str) and not item.endswith(".toml") for item in asked)
+    ):
+        wrong = (
+            f"it has {unknown[0]!r}"
+            if unknown
+            else "perturb is a list of texts such as 'action_noise:1-3'"
+        )
+        raise UserError(f"--perturb: {file}: {wrong}; it takes perturb = [...] and [levels.NAME]")
+    levels = {
+        name: _levels(file, name, table, natives)
+        for name, table in _table(file, content.get("levels", {})).items()
+    }
+    return [arm for item in asked for arm in _read(item, natives, levels)]
+
+
+def _table(file: Path, value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise UserError(
+            f"--perturb: {file}: [levels.NAME] is a table of parameters with a list of values each"
+        )
+    return value
+
+
+def _levels(file: Path, name: str, table: Any, natives: Collection[str]) -> list[dict[str, Any]]:
+    """`{sigma: [0.1, 0.4]}` -> [{sigma: 0.1}, {sigma: 0.4}]."""
+    _part(name, 0, natives, {})
+    columns = _table(file, table)
+    lengths = {len(values) if isinstance(values, list) else 0 for values in columns.values()}
+    if len(lengths) != 1 or lengths == {0}:
+        raise UserError(
+            f"--perturb: {file}: [levels.{name}] needs a list of values for each parameter, all of one length"
+        )
+    kind = KINDS.get(name)
+    if kind is not None and set(columns) != set(kind.levels[0]):
+        raise UserError(
+            f"--perturb: {file}: {name} takes {', '.join(kind.levels[0])}, not {', '.join(columns)}"
+        )
+    if kind is not None:
+        for parameter, values in columns.items():
+            _check_values(file, name, parameter, values, kind.levels)
+    return [
+        {parameter: values[k] for parameter, values in columns.items()}
+        for k in range(lengths.pop())
+    ]
+
+
+def _check_values(
+    file: Path, name: str, parameter: str, values: list[Any], levels: Sequence[Mapping[str, Any]]
+) -> None:
+    ours = [level[parameter] for level in levels]
+    for value in values:
+        if isinstance(ours[0], str):
+            good = value in ours
+        elif isinstance(ours[0], bool):
+            good = isinstance(value, bool)
+        else:
+            whole = all(isinstance(each, int) or each is None for each in ours)
+            good = (
+                isinstance(value, int if whole else (int, float))
+                and not isinstance(value, bool)
+                and value >= 0
+            )
+            good = good and (parameter not in ("share", "area", "shift") or value <= 1)
+        if not good:
+            raise UserError(
+                f"--perturb: {file}: {name} cannot take {parameter} = {value!r}; ours are {', '.join(map(str, ours))}"
+            )
+
+
+def fit(
+    arm: Arm, task: Task, adapter: type[Adapter | BatchedAdapter], agent: type[Agent]
+) -> tuple[Perturbation, ...] | Missing:
+    """The arm with all parameters, as a case of this task has it, or why it has nothing to change there.
+
+    Raises UserError where the adapter declares one of ours as its own. What only the simulator can tell is found out when the first case is played.
+    """
+    natives = {native.name: native for native in adapter.natives(task)}
+    for name in natives.keys() & KINDS.keys():
+        raise UserError(
+            f"{task.adapter} declares a perturbation {name!r}, which is one of ours: call it otherwise"
+        )
+    fitted = []
+    for part in arm.parts:
+        kind, native = KINDS.get(part.name), natives.get(part.name)
+        if kind is None and native is None:
+            return Missing(
+                "the simulator has no such thing here", "`bench list perturbations` shows which do"
+            )
+        levels = kind.levels if kind is not None else native.levels if native is not None else ()
+        if part.severity > len(levels) and not part.params:
+            return Missing(
+                f"{part.name} has severities up to {len(levels)} here",
+                f"use {part.name}:{len(levels)}",
+            )
+        reason = unread(part.name, agent.reads, agent.history) if arm.by_set else ""
+        if reason:
+            return Missing(reason, "name it to play it all the same: --perturb NAME:SEVERITY")
+        params = part.params or (levels[part.severity - 1] if part.severity else {})
+        fitted.append(Perturbation(part.name, part.severity, dict(params)))
+    return tuple(fitted)
+
+
+def unread(name: str, reads: Sequence[str], history: int) -> str:
+    """Why an agent that reads these views cannot notice it, as far as that tells; an empty string where it may."""
+    kind = KINDS.get(name)
+    views = [view.rstrip("?") for view in reads if view.rstrip("?") != "expert"]
+    pictures = [view for view in views if view.partition("_")[0] in ("image", "depth")]
+    if kind is None:
+        return ""
+    if kind.group == "image" and not pictures:
+        return "this agent reads no picture"
+    if kind.group == "state" and len(pictures) == len(views):
+        return "this agent reads no numbers"
+    if kind.group == "delay" and not views:
+        return "this agent reads no view"
+    if kind.group == "history" and history < 2:
+        return "this agent is shown one observation at a time"
+    if kind.group == "language" and tuple(reads) == ("expert",):
+        return "this agent asks the expert alone"
+    return ""

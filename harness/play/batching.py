@@ -1,0 +1,85 @@
+"""One agent for many workers, with dynamic batching: whatever waits when the agent becomes free is its next batch. Knows nothing of Ray.
+
+So the batch grows with the load by itself: while the agent answers one batch, the requests of the other workers gather for the next.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+
+from harness.core import Agent, Turn
+from harness.play.inference import Watch, ask
+
+__all__ = ["Batcher"]
+
+
+class Batcher:
+    """Serves `ask` calls of many threads with one agent."""
+
+    def __init__(self, agent: Agent, timeout: float, largest: int = 1024) -> None:
+        """`largest` bounds a batch; a single request is never split."""
+        self._agent = agent
+        self._timeout = timeout
+        self._largest = largest
+        self._requests: deque[_Request] = deque()
+        self._changed = threading.Condition()
+        self._watch = Watch()
+        self.batches = 0
+        self.turns = 0
+        threading.Thread(target=self._serve, name="batcher", daemon=True).start()
+
+    def ask(self, turns: Sequence[Turn], ended: Sequence[str]) -> list[Any]:
+        """One answer or AgentFault for each turn; blocks until they are there. `ended` names episodes that are over."""
+        request = _Request(turns, ended)
+        with self._changed:
+            self._requests.append(request)
+            self._changed.notify()
+        request.ready.wait()
+        if request.fault is not None:
+            raise request.fault
+        return request.answers
+
+    def _serve(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._requests)
+                batch = [self._requests.popleft()]
+                size = len(batch[0].turns)
+                while self._requests and size + len(self._requests[0].turns) <= self._largest:
+                    batch.append(self._requests.popleft())
+                    size += len(batch[-1].turns)
+            try:
+                self._answer(batch)
+            except BaseException as fault:  # handed to those who wait: nobody else could tell them
+                for request in batch:
+                    request.fault = fault
+            for request in batch:
+                request.ready.set()
+
+    def _answer(self, batch: list[_Request]) -> None:
+        ended = [name for request in batch for name in request.ended]
+        if ended:
+            self._agent.end(ended)
+        turns = [turn for request in batch for turn in request.turns]
+        if not turns:
+            return
+        answers = ask(self._agent, turns, self._watch, self._timeout)
+        self.batches += 1
+        self.turns += len(turns)
+        for request in batch:
+            request.answers = answers[: len(request.turns)]
+            answers = answers[len(request.turns) :]
+
+
+class _Request:
+    """The turns of one worker's group, and the place for their answers."""
+
+    def __init__(self, turns: Sequence[Turn], ended: Sequence[str]) -> None:
+        self.turns = turns
+        self.ended = ended
+        self.answers: list[Any] = []
+        self.fault: BaseException | None = None
+        self.ready = threading.Event()

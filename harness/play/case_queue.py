@@ -1,0 +1,124 @@
+"""Which case is played next: those of the plan without a score, grouped by the environment that they can share."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from harness.records.plan import Plan
+
+__all__ = ["Queue", "Ticket"]
+
+
+class Ticket(NamedTuple):
+    """One play of a case: the plan's item, its number there, and which attempt this is, from 1."""
+
+    item: int
+    number: int
+    attempt: int = 1
+
+
+class Queue:
+    """Hands out each case that is not done once, and again when it is given back. Nothing is listed: a million cases cost a counter a task."""
+
+    def __init__(
+        self, plan: Plan, done: Callable[[int, int], bool], shuffle: int | None = None
+    ) -> None:
+        """`shuffle` seeds another order, in which affinity plays no part: results must not depend on it."""
+        self._plan = plan
+        self._done = done
+        self._keys: dict[str, deque[int]] = {}
+        for number, item in enumerate(plan.items):
+            self._keys.setdefault(item.affinity, deque()).append(number)
+        self._again: dict[str, deque[Ticket]] = {key: deque() for key in self._keys}
+        self._dropped: set[int] = set()
+        self._dropped_arms: set[tuple[int, int]] = set()
+        self._order = shuffle
+        self._fresh = [self._cases(number, shuffle) for number in range(len(plan.items))]
+        self._under_way: Counter[str] = Counter()
+        self._shuffle = None if shuffle is None else np.random.default_rng(shuffle)
+
+    def _cases(self, item: int, shuffle: int | None) -> Iterator[int]:
+        episodes, arms = self._plan.items[item].episodes, len(self._plan.arms)
+        played = [self._plan.plays(item, arm) for arm in range(arms)]
+        count = episodes * arms
+        order: Sequence[int] = range(count)
+        if shuffle is not None:
+            order = np.random.default_rng([shuffle, item]).permutation(count).tolist()
+        return (
+            number
+            for number in order
+            if played[number // episodes]
+            and not self._done(item, number)
+            and (item, number // episodes) not in self._dropped_arms
+        )
+
+    def restart(self) -> None:
+        """Look through all cases again for those that are not done: more may be played by now."""
+        for number, item in enumerate(self._plan.items):
+            if number not in self._keys[item.affinity]:
+                self._keys[item.affinity].append(number)
+        self._fresh = [self._cases(number, self._order) for number in range(len(self._plan.items))]
+
+    def take(self, held: Sequence[str]) -> Ticket | None:
+        """The next case: of a held key while there is one, else of the key that the fewest play; None when all are taken."""
+        if self._shuffle is not None:
+            held = ()
+        for key in held:
+            ticket = self._from(key)
+            if ticket is not None:
+                return ticket
+        keys = list(self._keys)
+        if self._shuffle is not None:
+            self._shuffle.shuffle(keys)
+        else:
+            keys.sort(key=self._under_way.__getitem__)
+        for key in keys:
+            ticket = self._from(key)
+            if ticket is not None:
+                return ticket
+        return None
+
+    def _from(self, key: str) -> Ticket | None:
+        items = self._keys.get(key)
+        if items is None:
+            return None
+        while self._again[key]:
+            ticket = self._again[key].popleft()
+            if ticket.item not in self._dropped and self._arm(ticket) not in self._dropped_arms:
+                self._under_way[key] += 1
+                return ticket
+        while items:
+            number = None if items[0] in self._dropped else next(self._fresh[items[0]], None)
+            if number is not None:
+                self._under_way[key] += 1
+                return Ticket(items[0], number)
+            items.popleft()
+        return None
+
+    def settle(self, ticket: Ticket) -> None:
+        """This play is over."""
+        self._under_way[self._plan.items[ticket.item].affinity] -= 1
+
+    def give_back(self, ticket: Ticket) -> None:
+        """This play came to nothing: hand the ticket out again, soon."""
+        self._again[self._plan.items[ticket.item].affinity].append(ticket)
+
+    def _arm(self, ticket: Ticket) -> tuple[int, int]:
+        return ticket.item, ticket.number // self._plan.items[ticket.item].episodes
+
+    def drop_arm(self, item: int, arm: int) -> None:
+        """Hand out no more cases of this arm of an item."""
+        self._dropped_arms.add((item, arm))
+
+    def drop(self, item: int) -> Iterator[Ticket]:
+        """Hand out no more cases of this item; yields those that had not been handed out."""
+        self._dropped.add(item)
+        yield from (
+            ticket for ticket in self._again[self._plan.items[item].affinity] if ticket.item == item
+        )
+        for number in self._fresh[item]:
+            yield Ticket(item, number)

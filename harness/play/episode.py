@@ -1,0 +1,325 @@
+"""One episode under way: what the agent sees of it, when it ends, and the result that remains."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import struct
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from harness.core import Case, Missing, Result, TimeStep, Turn, stream_key
+from harness.perturb.pipeline import Pipeline
+from harness.play.environments import Seat
+from harness.play.inference import Watch
+from harness.records.traces import Trace, action_bytes, encode_actions
+
+__all__ = ["Clip", "Episode", "Filming", "Outcome", "SimulatorFault", "episode_name"]
+
+_FLAGS = struct.Struct("<d3b")
+_SUCCESS = {None: -1, False: 0, True: 1}
+
+
+class SimulatorFault(Exception):
+    """The simulator broke the contract, in words."""
+
+
+def episode_name(case: str) -> str:
+    """The opaque name of a case's episode, from the case's id."""
+    return hashlib.blake2b(f"episode {case}".encode(), digest_size=8).hexdigest()
+
+
+class Episode:
+    """The state of one episode between its reset and its result."""
+
+    __slots__ = (
+        "actions", "agent_s", "asked", "brief", "case", "clipped", "executed", "hasher", "instruction", "memory", "metrics", "name",
+        "pending", "pixels", "returned", "seat", "simulator_s", "solved", "started_with", "steps", "ticket", "tickets", "_actions",
+        "_expert", "_history", "_looked", "_names", "_observations", "_perturbed", "_rng_key",
+    )  # fmt: skip
+
+    def __init__(self, ticket: Any, case: Case) -> None:
+        self.ticket = ticket
+        self.tickets = (ticket,)
+        self.case = case
+        self.name = episode_name(case.id)
+        self.hasher = hashlib.blake2b(digest_size=10)
+        self.pending: deque[Any] = deque()
+        self._actions: list[Any] = []
+        self.steps = self.asked = self.clipped = 0
+        self._looked = -1
+        self.simulator_s = self.agent_s = 0.0
+        self.memory: Any = None
+        self.executed: Any = None
+        self.solved: bool = False
+        self.returned = 0.0
+        self.instruction = self.started_with = self.pixels = ""
+        self.metrics: Mapping[str, float] = {}
+        self._perturbed: Pipeline | None = None
+
+    def begin(self, seat: Seat, first: TimeStep, reads: Sequence[str], history: int) -> None:
+        """Take the reset's step. Raises SimulatorFault on an episode that is already over, Unreadable on a view that does not exist,
+        NotApplicable on a perturbation that has nothing to change here."""
+        self.seat = seat
+        if first.terminated or first.truncated or first.success:
+            raise SimulatorFault("already solved or over at reset: nothing is left to play")
+        self.brief = seat.narrowed(reads)
+        self._perturbed = Pipeline.of(self.case, seat.adapter.brief, history, first.instruction)
+        if self._perturbed is not None:
+            self.brief, history = self._perturbed.brief(self.brief), self._perturbed.history
+        self._names = tuple(self.brief.observation)
+        self._expert = "expert" in reads
+        self._history = history
+        self._observations: deque[Mapping[str, Any]] = deque(maxlen=history)
+        self._rng_key = stream_key(self.case.task.id, self.case.seed, "agent")
+        self.started_with = first.instruction
+        self._see(first)
+        self.pixels = _digest_of_images(self._observations[-1] if self._observations else {})
+        self.hasher.update(seat.state())
+
+    def _see(self, seen: TimeStep) -> None:
+        """Read what the agent reads, and only what a turn will show: inside a chunk nobody looks."""
+        self.instruction = seen.instruction
+        self.metrics = seen.metrics
+        looked = len(self.pending) < self._history
+        if self._perturbed is not None:
+            self.instruction = self._perturbed.say(seen.instruction)
+            shown = self._perturbed.see(self._names, seen, self.steps, looked)
+            if shown is not None:
+                self._observations.append(shown)
+                self._looked = self.steps
+            return
+        if not looked:
+            return
+        self._looked = self.steps
+        observation = {}
+        for name in self._names:
+            value = seen.observation[name]
+            observation[name] = value() if callable(value) else value
+        self._observations.append(observation)
+
+    def shown(self, seen: TimeStep, view: str) -> Any:
+        """One view as the agent sees it in this step; where it does not look (inside a chunk, at the end) as it is, or, perturbed, as last seen."""
+        if self._looked == self.steps or (self._perturbed is not None and self._observations):
+            return self._observations[-1][view]
+        value = seen.observation[view]
+        return value() if callable(value) else value
+
+    def turn(self, watch: Watch) -> Turn:
+        """What the agent is asked now."""
+        expert = None
+        if self._expert:
+            expert = self._ask_expert(watch)
+        past = self._history - 1
+        actions = tuple(self._actions[-past:]) if past else ()
+        if self._perturbed is not None:
+            expert, sent = self._perturbed.expert(expert), self._perturbed.sent()
+            actions = actions if sent is None else sent
+        return Turn.of(
+            {
+                "brief": self.brief,
+                "instruction": self.instruction,
+                "observations": tuple(self._observations),
+                "actions": actions,
+                "step": self.steps,
+                "episode": self.name,
+                "memory": self.memory,
+                "expert": expert,
+                "rng_key": self._rng_key,
+            }
+        )
+
+    def executes(self, action: Any) -> Any:
+        """What the simulator gets for the agent's action: another one where the case says so."""
+        return action if self._perturbed is None else self._perturbed.act(action, self.steps)
+
+    def _ask_expert(self, watch: Watch) -> Any:
+        """The expert's time is the agent's: some plan for seconds."""
+        watch.guard("simulator", self.seat.patience, self.tickets)
+        begun = time.perf_counter()
+        try:
+            return self.seat.expert(self.executed)
+        finally:
+            self.agent_s += time.perf_counter() - begun
+            watch.deadline = 0.0
+
+    def advance(self, action: Any, seen: TimeStep) -> str:
+        """Take the step that followed `action`; returns how the episode ended, or an empty string."""
+        self.steps += 1
+        self.executed = action
+        self._actions.append(action)
+        reward = float(seen.reward)
+        self.returned += reward
+        success = seen.success
+        if success:
+            self.solved = True
+        self.hasher.update(
+            _FLAGS.pack(reward, seen.terminated, seen.truncated, _SUCCESS[success])
+            + self.seat.state()
+        )
+        task = self.case.task
+        ended = ""
+        if success and task.success == "ever":
+            ended = "success"
+        elif seen.terminated:
+            ended = "terminated"
+        elif seen.truncated:
+            ended = "truncated"
+        elif task.max_steps is not None and self.steps >= task.max_steps:
+            ended = "horizon"
+        if ended:
+            self.metrics = seen.metrics
+            if task.success == "end":
+                self.solved = bool(success)
+        else:
+            self._see(seen)
+            if self._expert and self.pending:
+                self.seat.expert(
+                    action
+                )  # inside a chunk nobody asks, but an expert that follows the episode must be told
+        return ended
+
+    def scored(self) -> tuple[bool | None, float, float | None]:
+        """(success, score, normalised) by the task's rules, at the end. Raises SimulatorFault when there is no finite score."""
+        task = self.case.task
+        success = self.solved if task.success is not None else None
+        if task.score == "return":
+            score = self.returned
+        elif task.score == "success":
+            score = float(self.solved)
+        elif task.score in self.metrics:
+            score = float(self.metrics[task.score])
+        else:
+            raise SimulatorFault(
+                f"the task scores the metric {task.score!r}, and the adapter gave {sorted(self.metrics) or 'none'}"
+            )
+        if not math.isfinite(score):
+            raise SimulatorFault(f"the score is {score}")
+        for name, value in self.metrics.items():
+            if not math.isfinite(value):
+                raise SimulatorFault(f"the metric {name!r} is {value}")
+        return success, score, task.normaliser(score) if task.normaliser else None
+
+    def digest(self) -> str:
+        """20 hexadecimal digits over every reward, flag and state so far, and over the actions, which need not show in them."""
+        whole = self.hasher.copy()
+        if self._actions:
+            whole.update(action_bytes(self._actions))
+        return whole.hexdigest()
+
+    def trace(self) -> Trace:
+        """The executed actions."""
+        return Trace(
+            self.case.id,
+            self.case.task.id,
+            self.case.seed,
+            self.started_with,
+            encode_actions(self._actions),
+            self.digest(),
+            self.pixels,
+        )
+
+    def result(
+        self,
+        status: str,
+        ended: str,
+        error: str | None,
+        scores: tuple[bool | None, float | None, float | None],
+    ) -> Result:
+        """The line that remains; protocol and the rest of `timing` are the runner's to fill in."""
+        metrics = {
+            name: float(value) for name, value in self.metrics.items() if math.isfinite(value)
+        }
+        if self.clipped:
+            metrics["clipped_actions"] = float(self.clipped)
+        if self._perturbed is not None:
+            metrics |= self._perturbed.metrics()
+        return Result(
+            case=self.case.id,
+            task=self.case.task.id,
+            seed=self.case.seed,
+            perturbations=tuple(map(str, self.case.perturbations)),
+            status=status,
+            success=scores[0],
+            score=scores[1],
+            normalised=scores[2],
+            steps=self.steps,
+            ended=ended,
+            metrics=metrics,
+            error=error,
+            digest=self.digest() if status != "error" else "",
+            protocol="",
+            timing={
+                "simulator_s": round(self.simulator_s, 6),
+                "agent_s": round(self.agent_s, 6),
+                "asked": self.asked,
+            },
+        )
+
+
+def _digest_of_images(observation: Mapping[str, Any]) -> str:
+    """16 hexadecimal digits over the images of an observation; empty where there is none."""
+    images = [
+        view
+        for view in observation.values()
+        if isinstance(view, np.ndarray) and view.dtype == np.uint8 and view.ndim == 3
+    ]
+    return (
+        hashlib.blake2b(b"".join(image.tobytes() for image in images), digest_size=8).hexdigest()
+        if images
+        else ""
+    )
+
+
+@dataclass(frozen=True)
+class Filming:
+    """What is filmed."""
+
+    failures_only: bool
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A video of an episode and its last picture: an mp4 file and a JPEG file."""
+
+    mp4: bytes
+    poster: bytes
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the loop reports of one case: a result with its trace, or that the task cannot run."""
+
+    ticket: Any
+    result: Result | None
+    trace: Trace | None = None
+    missing: Missing | None = None
+    clip: Clip | None = None
+    arm: bool = False
+    """Whether it is the case's perturbations alone that cannot run."""
+
+    @classmethod
+    def finished(cls, episode: Episode, ended: str) -> Outcome:
+        """An episode that came to its end."""
+        return cls(
+            episode.ticket,
+            episode.result("finished", ended, None, episode.scored()),
+            episode.trace(),
+        )
+
+    @classmethod
+    def failed(cls, episode: Episode, status: str, reason: str) -> Outcome:
+        """An episode cut short. By the agent: a failure that can be replayed up to there. By us: no score, no evidence."""
+        if status == "agent_error":
+            success = False if episode.case.task.success is not None else None
+            return cls(
+                episode.ticket,
+                episode.result(status, status, reason, (success, None, None)),
+                episode.trace(),
+            )
+        return cls(episode.ticket, episode.result(status, status, reason, (None, None, None)))

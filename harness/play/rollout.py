@@ -1,0 +1,339 @@
+"""The one loop that plays cases over lanes: in this process and in every worker it is the same.
+
+A lane holds one episode at a time and is refilled the moment it is free. Lanes come in groups: while one group waits for a served agent,
+the next one steps. Environments are kept and handed to the next case of their affinity key.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from harness.core import Answer, BadAction, Case, Missing, TimeStep, Turn, UserError
+from harness.core.errors import describe
+from harness.perturb.effects import NotApplicable
+from harness.play.environments import Environments, Seat, Unreadable
+from harness.play.episode import Episode, Filming, Outcome
+from harness.play.inference import FAULTS, AgentFault, Asking, Hung, Watch
+
+__all__ = ["Feed", "Lanes", "Watching"]
+
+clock = time.perf_counter
+
+
+class Feed(Protocol):
+    """Where cases come from."""
+
+    def take(self, held: Sequence[str]) -> tuple[Any, Case] | None:
+        """(ticket, case), rather one whose affinity key is among `held`; None when there is none at present."""
+        ...
+
+
+class Watching(Protocol):
+    """Somebody beside the agent who is told what happens: learning from rewards, which no agent sees, needs it."""
+
+    def begin(self, episode: Episode, first: TimeStep) -> None:
+        """An episode begins."""
+        ...
+
+    def step(self, episode: Episode, seen: TimeStep, last: bool) -> None:
+        """It moved on by one action; `last`: and ended with it."""
+        ...
+
+    def end(self, episode: Episode, outcome: Outcome) -> Outcome:
+        """It is over; returns the outcome."""
+        ...
+
+    def close(self) -> None:
+        """The lanes are closed."""
+        ...
+
+
+class _Lane:
+    """One lane: the episode that it plays, and where."""
+
+    __slots__ = ("episode", "seat")
+
+    def __init__(self) -> None:
+        self.episode: Episode | None = None
+        self.seat: Seat | None = None
+
+
+class Lanes:
+    """All lanes of one process."""
+
+    def __init__(
+        self,
+        agent: Asking,
+        reads: Sequence[str],
+        history: int,
+        *,
+        lanes: int,
+        groups: int,
+        watch: Watch,
+        report: Callable[[Outcome], None],
+        filming: Filming | None = None,
+        watching: Watching | None = None,
+    ) -> None:
+        """`report` is called once for every case taken from the feed, as soon as its outcome is known; `watching` is told of every step."""
+        self._agent = agent
+        self._reads = tuple(reads)
+        self._history = history
+        self._watch = watch
+        self._report = report
+        self._film: Any = watching
+        if filming is not None:
+            from harness.play.video import Film
+
+            self._film = Film(filming, watch)
+        groups = min(groups, lanes)
+        sizes = [lanes // groups + (k < lanes % groups) for k in range(groups)]
+        self._groups = [_Group(size, watch) for size in sizes]
+
+    def busy(self) -> bool:
+        """Whether any episode is under way."""
+        return any(lane.episode is not None for group in self._groups for lane in group.lanes)
+
+    def playing(self) -> list[Any]:
+        """The tickets of the episodes under way."""
+        return [
+            lane.episode.ticket
+            for group in self._groups
+            for lane in group.lanes
+            if lane.episode is not None
+        ]
+
+    def turn(self, feed: Feed) -> None:
+        """One round over all groups: take the answers, step, refill, ask again."""
+        for group in self._groups:
+            if group.asked is not None:
+                self._collect(*group.asked)
+            self._step(group)
+            self._refill(group, feed)
+            group.asked = self._submit(group)
+
+    def close(self) -> None:
+        """Close all environments."""
+        for group in self._groups:
+            group.environments.close([lane.seat for lane in group.lanes if lane.seat is not None])
+        if self._film is not None:
+            self._film.close()
+
+    def _refill(self, group: _Group, feed: Feed) -> None:
+        for lane in group.lanes:
+            while lane.episode is None:  # again where an episode failed at its reset
+                taken = feed.take(group.environments.keys(lane.seat))
+                if taken is None:
+                    break
+                self._start(group, lane, *taken)
+
+    def _start(self, group: _Group, lane: _Lane, ticket: Any, case: Case) -> None:
+        begun = clock()
+        episode = Episode(ticket, case)
+        watch = self._watch
+        watch.cases = episode.tickets
+        try:
+            lane.seat = group.environments.seat(case, lane.seat)
+            watch.guard("simulator", lane.seat.patience, episode.tickets)
+            first = lane.seat.reset(case)
+            episode.begin(lane.seat, first, self._reads, self._history)
+            episode.simulator_s += clock() - begun
+            if self._film is not None:
+                self._film.begin(episode, first)
+        except Unreadable as unreadable:
+            watch.deadline = 0.0
+            self._report(Outcome(ticket, None, missing=unreadable.missing))
+        except UserError as wrong:  # the adapter says what is wrong with the task itself
+            watch.deadline = 0.0
+            remedy = (
+                "leave it out for this task" if case.perturbations else "correct the task's params"
+            )
+            self._report(
+                Outcome(
+                    ticket, None, missing=Missing(str(wrong), remedy), arm=bool(case.perturbations)
+                )
+            )
+        except NotApplicable as unsuited:
+            watch.deadline = 0.0
+            self._report(Outcome(ticket, None, missing=unsuited.missing, arm=True))
+        except FAULTS as fault:
+            watch.deadline = 0.0
+            if lane.seat is not None:
+                self._fail(group, lane.seat, "another episode of this shared simulator failed")
+            self._report(Outcome.failed(episode, "error", _reason("reset", fault)))
+        else:
+            watch.deadline = 0.0
+            lane.episode = episode
+
+    def _submit(self, group: _Group) -> tuple[Any, list[_Lane], list[Any]] | None:
+        asked: list[_Lane] = []
+        turns: list[Turn] = []
+        tickets: list[Any] = []
+        for lane in group.lanes:
+            episode = lane.episode
+            if episode is None or episode.pending:
+                continue
+            try:
+                turns.append(episode.turn(self._watch))
+            except FAULTS as fault:
+                self._fail(group, episode.seat, _reason("expert", fault))
+            else:
+                asked.append(lane)
+                tickets.append(episode.ticket)
+        if not turns:
+            return None
+        self._watch.cases = tickets
+        return self._agent.submit(turns), asked, tickets
+
+    def _collect(self, ticket: Any, asked: list[_Lane], tickets: list[Any]) -> None:
+        self._watch.cases = tickets
+        answers, seconds = self._agent.collect(ticket)
+        share = seconds / len(asked)
+        for lane, answer in zip(asked, answers):
+            episode = lane.episode
+            if episode is None:
+                continue
+            episode.agent_s += share
+            episode.asked += 1
+            if isinstance(answer, AgentFault):
+                self._end(lane, "agent_error", answer.reason)
+            elif isinstance(answer, Answer):
+                self._accept(lane, episode, answer)
+            else:
+                episode.pending.append(answer)
+
+    def _accept(self, lane: _Lane, episode: Episode, answer: Answer) -> None:
+        try:
+            actions = list(answer.actions)
+        except TypeError:
+            self._end(
+                lane,
+                "agent_error",
+                f"Answer.actions must be a sequence of actions, got {type(answer.actions).__name__}",
+            )
+            return
+        if not actions:
+            self._end(lane, "agent_error", "an Answer needs at least one action")
+            return
+        episode.pending.extend(actions)
+        episode.memory = answer.memory
+
+    def _step(self, group: _Group) -> None:
+        together: dict[int, dict[int, tuple[_Lane, Any]]] = {}
+        watch = self._watch
+        for lane in group.lanes:
+            episode = lane.episode
+            if episode is None or not episode.pending:
+                continue
+            try:
+                action, clipped = episode.brief.action.take(episode.pending.popleft())
+            except BadAction as bad:
+                self._end(lane, "agent_error", str(bad))
+                continue
+            if clipped:
+                episode.clipped += 1
+            action = episode.executes(action)
+            seat = episode.seat
+            if seat.single is None:
+                together.setdefault(id(seat.shared), {})[seat.lane] = lane, action
+                continue
+            watch.phase, watch.cases = "simulator", episode.tickets
+            begun = clock()
+            watch.deadline = begun + seat.patience
+            try:
+                seen = seat.single.step(action)
+                ended = episode.advance(action, seen)
+                episode.simulator_s += clock() - begun
+                if self._film is not None:
+                    self._film.step(episode, seen, bool(ended))
+            except BadAction as bad:  # well-formed, but refused by the simulator: a command that does not parse, say
+                watch.deadline = 0.0
+                self._end(lane, "agent_error", str(bad))
+                continue
+            except FAULTS as fault:
+                watch.deadline = 0.0
+                self._fail(group, seat, _reason("step", fault))
+                continue
+            watch.deadline = 0.0
+            if ended:
+                self._end(lane, "finished", None, ended)
+        if together:
+            for moves in together.values():
+                self._step_together(group, moves)
+
+    def _step_together(self, group: _Group, moves: dict[int, tuple[_Lane, Any]]) -> None:
+        """One step of a simulator that several lanes share; its fault is the fault of all of them."""
+        begun = clock()
+        seats = [lane.seat for lane, _ in moves.values() if lane.seat is not None]
+        self._watch.guard(
+            "simulator",
+            seats[0].patience,
+            [lane.episode.ticket for lane, _ in moves.values() if lane.episode is not None],
+        )
+        ended: list[tuple[_Lane, str]] = []
+        try:
+            seen: Any = seats[0].step_together(
+                {number: action for number, (_, action) in moves.items()}
+            )
+            for number, (lane, action) in moves.items():
+                step: TimeStep = seen[number]
+                assert lane.episode is not None
+                lane.episode.simulator_s += (clock() - begun) / len(moves)
+                how = lane.episode.advance(action, step)
+                if self._film is not None:
+                    self._film.step(lane.episode, step, bool(how))
+                if how:
+                    ended.append((lane, how))
+        except FAULTS as fault:
+            self._watch.deadline = 0.0
+            self._fail(group, seats[0], _reason("step", fault))
+            return
+        self._watch.deadline = 0.0
+        for lane, how in ended:
+            self._end(lane, "finished", None, how)
+
+    def _fail(self, group: _Group, seat: Seat, reason: str) -> None:
+        """The environment of this seat is not to be trusted any more: every episode in it ends, and it is closed."""
+        for lane in group.lanes:
+            if lane.seat is not None and lane.seat.adapter is seat.adapter:
+                if lane.episode is not None:
+                    self._end(lane, "error", reason)
+                lane.seat = None
+        group.environments.drop(seat)
+
+    def _end(self, lane: _Lane, status: str, reason: str | None, ended: str = "") -> None:
+        episode = lane.episode
+        assert episode is not None
+        lane.episode = None
+        try:
+            outcome = (
+                Outcome.finished(episode, ended)
+                if reason is None
+                else Outcome.failed(episode, status, reason)
+            )
+        except Exception as fault:  # the adapter's last metrics make no score
+            outcome = Outcome.failed(episode, "error", describe(fault))
+        try:
+            self._agent.end([episode.name])
+        except FAULTS as fault:
+            if outcome.result is not None and outcome.result.status == "finished":
+                outcome = Outcome.failed(episode, "agent_error", f"end: {describe(fault)}")
+        self._report(outcome if self._film is None else self._film.end(episode, outcome))
+
+
+class _Group:
+    """Lanes that are asked and stepped together, and what the agent was asked for them."""
+
+    def __init__(self, size: int, watch: Watch) -> None:
+        self.lanes = [_Lane() for _ in range(size)]
+        self.environments = Environments(size, watch)
+        self.asked: tuple[Any, list[_Lane], list[Any]] | None = None
+
+
+def _reason(where: str, fault: BaseException) -> str:
+    return (
+        f"the simulator did not return from {where}"
+        if isinstance(fault, Hung)
+        else f"{where}: {describe(fault)}"
+    )

@@ -1,0 +1,261 @@
+"""`bench run`: a plan, a run directory, and somebody to play it."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from harness.core import UserError
+from harness.play.coordinator import Coordinator, Stopping
+from harness.play.episode import Filming
+from harness.play.progress import Progress
+from harness.records.identity import AgentSpec, machine, source_commit
+from harness.records.plan import NotRun, Plan
+from harness.records.results import read_episodes
+from harness.records.run_directory import RunDirectory, StorageFull
+
+__all__ = ["RunOptions", "RunSummary", "play", "play_cases"]
+
+SERVED_LANES = 16
+
+
+class Rule(Stopping, Protocol):
+    """A rule by which a run stops, see harness/compare/early_stopping.py."""
+
+    rule: str
+    """In words; a directory that was begun by another one is refused."""
+
+    def ends(self) -> Mapping[str, int]:
+        """Episodes by task that count."""
+        ...
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How to play a plan; none of it changes a result."""
+
+    workers: int | None = 0
+    """0: in this process. None: one Ray worker a core."""
+    lanes: int | None = None
+    """Episodes side by side in a worker; None: 1, or 16 in two groups for a served agent."""
+    agent_timeout: float = 600.0
+    ray_address: str | None = None
+    resume: bool = False
+    """Insist that the directory holds this run already."""
+    video: str = "none"
+    """Of which episodes videos are kept: `none`, `failures`, `all`."""
+    video_limit: int = 1_000_000_000
+    """Bytes that videos may take."""
+    shuffle: int | None = None
+    """Seed of another order of the queue, for tests of invariance."""
+    command: str = ""
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """What came of a run."""
+
+    path: Path
+    planned: int
+    missing: int
+    """Cases without a score."""
+    agent_errors: int
+    not_run: tuple[NotRun, ...]
+    """Tasks; perturbations that have nothing to change in a task are in the report alone."""
+    stopped: str | None = None
+    """Why it stopped before its end, if it did."""
+
+    def words(self) -> str:
+        """What came of it and what to do next, in a line or two."""
+        lines = [self.stopped] if self.stopped else []
+        if self.missing:
+            lines.append(
+                f"{self.missing} of {self.planned} cases have no score; the same command plays them again"
+            )
+        if not self.planned:
+            lines.append("nothing could run: see the reasons above, or `bench doctor`")
+        return "\n".join(
+            [
+                *lines,
+                f"run directory: {self.path}",
+                f"next: bench report {self.path} --format markdown",
+            ]
+        )
+
+
+def default_directory(spec: AgentSpec, suites: Sequence[str], plan: Plan, rule: str = "") -> Path:
+    """runs/AGENT-SUITE-HASH: the same command finds its own directory again."""
+    digest = hashlib.blake2b(
+        f"{spec.fingerprint()} {plan.hash}{rule and ' ' + rule}".encode(), digest_size=4
+    ).hexdigest()
+    name = re.sub(r"[^A-Za-z0-9.,_-]+", "_", f"{spec.name}-{','.join(suites)}")[:80]
+    return Path("runs") / f"{name}-{digest}"
+
+
+def describe_run(spec: AgentSpec, suites: Sequence[str], command: str) -> dict[str, Any]:
+    """run.json but for the plan."""
+    import importlib.metadata
+
+    return {
+        "bench": importlib.metadata.version("generalist-bench"),
+        "commit": source_commit(Path(__file__).parent),
+        "command": command,
+        "agent": spec.to_json(),
+        "suites": list(suites),
+        "machine": machine(),
+    }
+
+
+def play(
+    spec: AgentSpec,
+    suites: Sequence[str],
+    plan: Plan,
+    out: Path | None,
+    options: RunOptions,
+    progress: Progress,
+    stopping: Rule | None = None,
+) -> RunSummary:
+    """Play what the directory lacks; with `stopping`, until that is enough. Raises UserError on wrong use, KeyboardInterrupt when interrupted:
+    the same call then goes on.
+
+    Example: `play(spec, ["smoke"], make_plan(...), Path("runs/mine"), RunOptions(), PlainProgress())`.
+    """
+    if not options.agent_timeout > 0 or not math.isfinite(options.agent_timeout):
+        raise UserError(
+            f"--agent-timeout must be a number of seconds above 0, got {options.agent_timeout}"
+        )
+    if options.video != "none":
+        from harness.play.video import check_video
+
+        check_video()
+    path = out or default_directory(spec, suites, plan, stopping.rule if stopping else "")
+    if options.resume and not (path / "run.json").exists():
+        raise UserError(f"--resume: there is no run at {path}; leave --resume out to start one")
+    try:
+        run = describe_run(spec, suites, options.command) | (
+            {"stopping": stopping.rule} if stopping else {}
+        )
+        directory = RunDirectory(path, run, plan)
+    except StorageFull as full:
+        raise UserError(f"{full}. Make room, or choose another place with --out") from None
+    shelf = _shelf(path, plan, options, progress)
+    if stopping is not None:
+        for line in read_episodes(path):
+            place = plan.locate(line["task"], line["seed"], line["perturbations"])
+            if place is not None:
+                stopping.scored(*place, line)
+    coordinator = Coordinator(plan, directory, progress, options.shuffle, shelf, stopping)
+    stopped: str | None = None
+    complete = unused = False
+    try:
+        if directory.missing() and not (stopping and stopping.enough):
+            play_cases(coordinator, spec, options, progress)
+        if coordinator.not_run or coordinator.not_applicable:
+            directory.not_run((*coordinator.not_run.values(), *coordinator.not_applicable.values()))
+        if (
+            stopping is not None
+            and stopping.enough
+            and any(stopping.ends()[item.task.id] < item.episodes for item in plan.items)
+        ):
+            directory.stop(stopping.ends())
+        complete = True
+    except StorageFull as full:
+        stopped = f"{full}. Make room; the same command goes on"
+    except UserError:
+        unused = True
+        raise
+    finally:
+        progress.close(coordinator.tally)
+        try:
+            directory.close(finished=complete)
+        except StorageFull as full:
+            stopped = stopped or str(full)
+        if unused:
+            directory.discard_if_unused()
+    gone = sum(map(plan.count, coordinator.not_run))
+    gone += sum(
+        plan.items[item].episodes
+        for item, _ in coordinator.not_applicable
+        if item not in coordinator.not_run
+    )
+    missing = directory.missing() - gone
+    total = plan.total - gone
+    if stopping is not None:
+        counted = [
+            directory.done(item, arm * entry.episodes + episode)
+            for item, entry in enumerate(plan.items)
+            for arm in range(len(plan.arms))
+            for episode in range(stopping.ends()[entry.task.id])
+            if plan.plays(item, arm)
+        ]
+        total, missing = len(counted), len(counted) - sum(counted)
+    rows = tuple(
+        row for row in (*plan.not_run, *coordinator.not_run.values()) if row.perturbation is None
+    )
+    return RunSummary(path, total, missing, coordinator.tally.agent_errors, rows, stopped)
+
+
+def _shelf(path: Path, plan: Plan, options: RunOptions, progress: Progress) -> Any:
+    """Where videos go, if any are wanted. Says which tasks have none."""
+    if options.video == "none":
+        return None
+    from harness.play.video import Shelf, draws_frames
+
+    blind = sorted(
+        {item.task.id.partition("/")[0] for item in plan.items if not draws_frames(item.task)}
+    )
+    if blind:
+        progress.say(
+            f"no videos of {', '.join(blind)}, unless the agent reads pictures there; `bench show` prints their episodes as text"
+        )
+    return Shelf(path, options.video_limit)
+
+
+def play_cases(
+    coordinator: Coordinator, spec: AgentSpec, options: RunOptions, progress: Progress
+) -> None:
+    """Play what the coordinator hands out, here or in workers. Raises as `play` does."""
+    kind = spec.kind()
+    served = kind.served or kind.gpus > 0
+    workers = options.workers
+    filming = (
+        None if options.video == "none" else Filming(failures_only=options.video == "failures")
+    )
+    if importlib.util.find_spec("ray") is None and workers != 0:
+        remedy = "the package ray is not installed: pip install 'generalist-bench[ray]', or --workers 0 to play in this process"
+        if workers is not None or options.ray_address is not None:
+            raise UserError(remedy)
+        progress.say(remedy)
+        workers = 0
+    if workers == 0 and options.ray_address is None:
+        from harness.play.local import play_here
+
+        progress.say(
+            "playing in this process: a simulator that crashes takes the run with it (--workers 1 protects)"
+        )
+        play_here(
+            coordinator,
+            spec,
+            lanes=options.lanes or 1,
+            agent_timeout=options.agent_timeout,
+            filming=filming,
+        )
+        return
+    from harness.play.ray_workers import play_on_ray
+
+    play_on_ray(
+        coordinator,
+        spec,
+        workers=workers or None,
+        lanes=options.lanes or (SERVED_LANES if served else 1),
+        groups=2 if served else 1,
+        agent_timeout=options.agent_timeout,
+        address=options.ray_address,
+        filming=filming,
+    )

@@ -1,0 +1,130 @@
+"""The worker's side of a parallel run: the common loop in a thread, fed and emptied by `exchange`. Knows nothing of Ray."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from harness.core import Case
+from harness.core.errors import describe
+from harness.play.case_queue import Ticket
+from harness.play.environments import affinity_key
+from harness.play.episode import Filming, Outcome
+from harness.play.inference import Asking, LocalAgent, Watch
+from harness.play.rollout import Lanes
+from harness.records.identity import AgentSpec
+
+__all__ = ["Exchange", "Player"]
+
+POLL_S = 0.2
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """What a worker says when it is asked."""
+
+    outcomes: list[Outcome]
+    hung: tuple[str, list[Ticket]] | None = None
+    """(phase, tickets) of a foreign call that should have returned."""
+    broken: str | None = None
+    """Why the loop itself has ended; the worker is of no more use."""
+
+
+class Player:
+    """Plays what it is given."""
+
+    def __init__(
+        self,
+        spec: AgentSpec,
+        asking: Asking | None,
+        reads: Sequence[str],
+        history: int,
+        *,
+        lanes: int,
+        groups: int,
+        timeout: float,
+        filming: Filming | None = None,
+    ) -> None:
+        """`asking` is the way to a served agent; None: the agent is built here."""
+        self._watch = asking.watch if asking is not None else Watch()  # type: ignore[attr-defined]
+        self._agent = None
+        if asking is None:
+            self._agent = spec.build()
+            reads, history = self._agent.reads, self._agent.history
+            asking = LocalAgent(self._agent, self._watch, timeout)
+        self._buffer: deque[tuple[Ticket, Case]] = deque()
+        self._outcomes: list[Outcome] = []
+        self._broken: str | None = None
+        self._closing = False
+        self._changed = threading.Condition()
+        self._loop = Lanes(
+            asking,
+            reads,
+            history,
+            lanes=lanes,
+            groups=groups,
+            watch=self._watch,
+            report=self._report,
+            filming=filming,
+        )
+        self._thread = threading.Thread(target=self._play, name="lanes", daemon=True)
+        self._thread.start()
+
+    def take(self, held: Sequence[str]) -> tuple[Ticket, Case] | None:
+        """The loop's feed: rather a case of a held key."""
+        with self._changed:
+            if not self._buffer:
+                return None
+            keys = set(held)
+            for number, (_, case) in enumerate(self._buffer):
+                if affinity_key(case.task) in keys:
+                    taken = self._buffer[number]
+                    del self._buffer[number]
+                    return taken
+            return self._buffer.popleft()
+
+    def _report(self, outcome: Outcome) -> None:
+        with self._changed:
+            self._outcomes.append(outcome)
+
+    def _play(self) -> None:
+        try:
+            while not self._closing:
+                self._loop.turn(self)
+                if not self._loop.busy():
+                    with self._changed:
+                        self._changed.wait_for(lambda: self._buffer or self._closing)
+        except BaseException as fault:
+            self._broken = describe(fault)
+
+    def exchange(self, cases: Sequence[tuple[Ticket, Case]]) -> Exchange:
+        """Hand over cases; returns the outcomes so far as soon as the worker runs low, and at the latest after POLL_S seconds."""
+        with self._changed:
+            self._buffer.extend(cases)
+            low = len(self._buffer) // 2
+            self._changed.notify_all()
+        until = time.monotonic() + POLL_S
+        while (
+            time.monotonic() < until
+            and self._broken is None
+            and not (len(self._buffer) <= low and self._outcomes)
+        ):
+            time.sleep(0.005)
+        with self._changed:
+            outcomes, self._outcomes = self._outcomes, []
+        hung = (self._watch.phase, list(self._watch.cases)) if self._watch.overdue() else None
+        return Exchange(outcomes, hung, self._broken)
+
+    def close(self) -> None:
+        """End the loop after its present round and close environments and agent."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+        self._thread.join(timeout=10.0)
+        if not self._thread.is_alive():
+            self._loop.close()
+            if self._agent is not None:
+                self._agent.close()

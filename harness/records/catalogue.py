@@ -1,0 +1,213 @@
+"""Names that a user types -> agents and suites: ours by name, the user's own by module, file or Gymnasium id."""
+
+from __future__ import annotations
+
+import difflib
+import fnmatch
+import importlib
+import importlib.util
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.core import Suite, Task, UserError
+from harness.records.identity import AgentSpec
+from harness.records.plan import task_from_json
+from harness.records.registry import load
+from harness.records.toml_files import read_toml
+
+__all__ = ["find_agent", "find_suites", "select_tasks", "suite_from_toml"]
+
+GYM_EPISODES = 10
+
+
+def find_agent(name: str, args: Mapping[str, Any], table: Mapping[str, str]) -> AgentSpec:
+    """The agent of this name: one of `table`, or the user's own `package.module:Class`. Raises UserError with the remedy."""
+    if name in table:
+        return AgentSpec(name, table[name], args)
+    if ":" in name and "://" not in name:
+        return AgentSpec(name, name, args)
+    raise UserError(
+        f"there is no agent {name!r}{_near(name, table)}; `bench list agents` shows ours, and package.module:Class names your own"
+    )
+
+
+def find_suites(text: str, table: Mapping[str, str], gym: str = "") -> list[Suite]:
+    """The suites of a comma-separated list: names of `table`, `all`, a module or TOML file of the user's own, or `gym:ID`.
+
+    `gym` is the entry of the function that makes the task of a Gymnasium id.
+
+    Raises UserError with the remedy.
+    """
+    suites: list[Suite] = []
+    for name in filter(None, (part.strip() for part in text.split(","))):
+        if name == "all":
+            every = [_ours(each, table) for each in table]
+            suites += [suite for suite in every if suite.in_all]
+        else:
+            suites.append(_one(name, table, gym))
+    if not suites:
+        raise UserError("--suite names nothing; `bench list suites` shows what there is")
+    unique: dict[str, Suite] = {}
+    for suite in suites:
+        if unique.setdefault(suite.name, suite) != suite:
+            raise UserError(
+                f"--suite {text}: two different suites are called {suite.name!r}: rename one"
+            )
+    return list(unique.values())
+
+
+def _one(name: str, table: Mapping[str, str], gym: str) -> Suite:
+    if name in table:
+        return _ours(name, table)
+    if gym and name.startswith("gym:"):
+        try:
+            task = load(gym)(name.removeprefix("gym:"))
+        except ImportError as fault:
+            raise UserError(f"{name}: {fault}; pip install 'generalist-bench[gym]'") from None
+        return Suite(
+            name,
+            f"the Gymnasium environment {name.removeprefix('gym:')}",
+            (task,),
+            GYM_EPISODES,
+            in_all=False,
+        )
+    if name.endswith(".toml"):
+        return suite_from_toml(Path(name))
+    if "." in name or ":" in name or importlib.util.find_spec(name) is not None:
+        return _from_module(name)
+    raise UserError(
+        f"there is no suite {name!r}{_near(name, ['all', *table])}; `bench list suites` shows ours, gym:ID names a Gymnasium environment, "
+        "package.module or FILE.toml your own"
+    )
+
+
+def _ours(name: str, table: Mapping[str, str]) -> Suite:
+    suites: tuple[Suite, ...] = importlib.import_module(table[name]).SUITES
+    for suite in suites:
+        if suite.name == name:
+            return suite
+    raise UserError(f"the module {table[name]} holds no suite {name!r}")
+
+
+def _from_module(name: str) -> Suite:
+    found = load(f"{name}:SUITES") if ":" not in name else load(name)
+    suites = (
+        [found]
+        if isinstance(found, Suite)
+        else list(found)
+        if isinstance(found, (list, tuple))
+        else []
+    )
+    if len(suites) != 1 or not isinstance(suites[0], Suite):
+        module = name.partition(":")[0]
+        raise UserError(
+            f"{name} must hold one harness.core.Suite, it holds {len(suites) or 'none'}; name one with {module}:VARIABLE"
+        )
+    return suites[0]
+
+
+NOT = "not:"
+
+
+def select_tasks(suites: Sequence[Suite], pattern: str | None) -> list[tuple[Suite, Task]]:
+    """The tasks of all suites, each once, that match `pattern`: comma-separated globs over ids without version, in any case, or `tag:NAME`;
+    `not:` before one leaves out what it matches, of the others or of all.
+
+    Raises UserError when a glob matches nothing, or when two suites mean different things by one id.
+    """
+    found: dict[str, tuple[Suite, Task]] = {}
+    for suite in suites:
+        for task in suite.tasks:
+            before = found.setdefault(task.id, (suite, task))
+            if before[1].content != task.content:
+                where = (
+                    f"{before[0].name} and {suite.name}" if before[0] is not suite else suite.name
+                )
+                raise UserError(
+                    f"two different tasks are called {task.id}, in {where}: rename one, or raise its version"
+                )
+    if pattern is None:
+        return list(found.values())
+    globs = [glob.strip().lower() for glob in pattern.split(",") if glob.strip()]
+    for glob in [each.removeprefix(NOT) for each in globs] or [""]:
+        if not any(_matches(task, glob) for _, task in found.values()):
+            raise UserError(_no_match(glob, [task for _, task in found.values()]))
+    out = [each.removeprefix(NOT) for each in globs if each.startswith(NOT)]
+    wanted = [each for each in globs if not each.startswith(NOT)] or ["*"]
+    kept = [
+        (suite, task)
+        for suite, task in found.values()
+        if any(_matches(task, glob) for glob in wanted)
+    ]
+    kept = [(suite, task) for suite, task in kept if not any(_matches(task, glob) for glob in out)]
+    if not kept:
+        raise UserError(f"--tasks {pattern!r} leaves nothing: it leaves out all that it names")
+    return kept
+
+
+def _matches(task: Task, glob: str) -> bool:
+    if glob.startswith("tag:"):
+        return glob[4:] in (tag.lower() for tag in task.tags)
+    name = task.name.lower()
+    return fnmatch.fnmatchcase(name, glob) or fnmatch.fnmatchcase(name.partition("/")[2], glob)
+
+
+def _no_match(glob: str, tasks: Sequence[Task]) -> str:
+    tags = sorted({f"tag:{tag}" for task in tasks for tag in task.tags})
+    words = {
+        word.lower(): word for task in tasks for word in (task.name, task.name.partition("/")[2])
+    }
+    near = [words.get(word, word) for word in difflib.get_close_matches(glob, [*words, *tags], n=3)]
+    guess = (
+        f"did you mean {' or '.join(near)}?"
+        if near
+        else f"there are {len(tasks)}: {', '.join(task.name for task in tasks[:5])}, ..."
+    )
+    return f"--tasks {glob!r}: no task matches; {guess}{f' The tags are {chr(44).join(tags)}.' if tags else ''}"
+
+
+def suite_from_toml(file: Path) -> Suite:
+    """A suite from a TOML file: `name`, `episodes` and a `[[task]]` table with the fields of harness.core.Task for each task; `success = "none"`
+    where a task has only a score.
+
+    Raises UserError when the file cannot be read or a field is wrong.
+    """
+    content = read_toml(file)
+    try:
+        for fields in content["task"]:
+            if fields.get("success") == "none":  # TOML has no null
+                fields["success"] = None
+        tasks = tuple(task_from_json(fields) for fields in content["task"])
+        return Suite(
+            content["name"],
+            content.get("title", content["name"]),
+            tasks,
+            content["episodes"],
+            in_all=False,
+        )
+    except UserError as wrong:
+        raise UserError(f"{file}: {wrong}") from None
+    except KeyError as missing:
+        raise UserError(
+            f"{file} lacks {missing}: a suite needs name, episodes and at least one [[task]]"
+        ) from None
+    except (TypeError, ValueError) as wrong:
+        raise UserError(
+            f"{file}: {wrong}; the fields of a [[task]] are those of harness.core.Task"
+        ) from None
+
+
+def _near(name: str, names: Iterable[str]) -> str:
+    names = list(names)
+    close = (
+        [name.lower()]
+        if name.lower() in names
+        else difflib.get_close_matches(name.lower(), names, n=3)
+    )
+    return f"; did you mean {' or '.join(close)}?" if close else ""
+
+
+def suite_names(suites: Sequence[Suite]) -> list[str]:
+    """Their names, in order."""
+    return [suite.name for suite in suites]

@@ -1,0 +1,157 @@
+"""Who played, on what: the fingerprint of an agent, and the machine that a run was made on."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.core import Agent, UserError
+from harness.records.registry import load
+
+__all__ = ["AgentSpec", "machine", "source_commit"]
+
+SAMPLE = 1 << 30
+"""Files up to this size are hashed whole; of larger ones the size and three samples of 1 MiB."""
+
+
+@dataclass(frozen=True)
+class AgentSpec:
+    """An agent by name: what every worker builds for itself."""
+
+    name: str
+    entry: str
+    """`module:Class`."""
+    args: Mapping[str, Any]
+    """JSON values for the constructor."""
+
+    def kind(self) -> type[Agent]:
+        """The class. Raises UserError when it is none of an Agent or does not take these arguments."""
+        kind = load(self.entry)
+        if not (inspect.isclass(kind) and issubclass(kind, Agent)):
+            raise UserError(
+                f"{self.entry} is no agent: write `class {self.entry.rpartition(':')[2]}(harness.core.Agent)`; see docs/agents.md"
+            )
+        if inspect.isabstract(kind):
+            raise UserError(
+                f"{self.entry} is abstract: it lacks {', '.join(sorted(kind.__abstractmethods__))}"
+            )
+        try:
+            inspect.signature(kind).bind(**self.args)
+        except TypeError as fault:
+            raise UserError(
+                f"{self.entry} takes other arguments: {fault}. It is {kind.__name__}{inspect.signature(kind)}; use --agent-arg k=v"
+            ) from None
+        return kind
+
+    def build(self) -> Agent:
+        """The agent. Raises UserError with the cause when its constructor fails."""
+        try:
+            return self.kind()(**self.args)
+        except UserError:
+            raise
+        except Exception as fault:
+            raise UserError(
+                f"the agent {self.entry} cannot be built: {type(fault).__name__}: {fault}"
+            ) from fault
+
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits over entry, arguments, source, the files that come with it, and those named in the arguments.
+
+        The source is every Python file beside the class's module where that is a package, else the module's own file.
+        """
+        digest = hashlib.blake2b(
+            json.dumps([self.entry, dict(self.args)], sort_keys=True).encode(), digest_size=8
+        )
+        kind = self.kind()
+        for file in _sources(kind):
+            digest.update(file.name.encode() + file.read_bytes())
+        for name in kind.files:
+            if not os.path.exists(name):
+                raise UserError(
+                    f"{self.entry} comes with {name}, which is not there: install its package again"
+                )
+            _hash_path(digest, Path(name))
+        for value in self.args.values():
+            if isinstance(value, str) and len(value) < 4096 and os.path.exists(value):
+                _hash_path(digest, Path(value))
+        return digest.hexdigest()
+
+    def to_json(self) -> dict[str, Any]:
+        """What run.json says of the agent."""
+        kind = self.kind()
+        reads, history = kind.declares(self.args)
+        return {
+            "name": self.name,
+            "entry": self.entry,
+            "args": dict(self.args),
+            "reads": list(reads),
+            "history": history,
+            "privileged": "expert" in reads,
+            "served": kind.served or kind.gpus > 0,
+            "fingerprint": self.fingerprint(),
+        }
+
+
+def _sources(kind: type) -> Iterator[Path]:
+    for ancestor in kind.__mro__:
+        module = sys.modules.get(ancestor.__module__)
+        file = getattr(module, "__file__", None)
+        if file is None or ancestor.__module__ in ("harness.core", "builtins", "abc"):
+            continue
+        path = Path(file)
+        yield from (
+            sorted(path.parent.glob("*.py")) if (path.parent / "__init__.py").exists() else [path]
+        )
+
+
+def _hash_path(digest: Any, path: Path) -> None:
+    files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+    for file in files:
+        size = file.stat().st_size
+        digest.update(f"{file.relative_to(path)} {size}".encode())
+        with file.open("rb") as handle:
+            if size <= SAMPLE:
+                while block := handle.read(1 << 22):
+                    digest.update(block)
+            else:
+                for place in (0, size // 2, size - (1 << 20)):
+                    handle.seek(place)
+                    digest.update(handle.read(1 << 20))
+
+
+def machine() -> dict[str, Any]:
+    """The machine, in a few words: enough to understand a difference, nothing that identifies a person."""
+    return {
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "cores": os.cpu_count(),
+    }
+
+
+def source_commit(folder: Path) -> str | None:
+    """The commit of the checkout in `folder`, with `-dirty` when it has changes; None where there is none."""
+    # Without locks: a run that is killed must not leave one behind in the checkout.
+    command = [
+        "git",
+        "--no-optional-locks",
+        "-C",
+        str(folder),
+        "describe",
+        "--always",
+        "--dirty",
+        "--abbrev=12",
+    ]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=5, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() or None if done.returncode == 0 else None

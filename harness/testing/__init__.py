@@ -1,0 +1,20 @@
+"""The contract as a test: what the harness relies on, tried on a real adapter or agent. Ours and yours pass the same ones.
+
+In your own tests:
+
+    from harness.testing import check_adapter, check_agent
+
+    def test_my_simulator():
+        check_adapter(MY_TASK)
+
+    def test_my_agent():
+        check_agent("my_package.agents:MyAgent", [MY_TASK], args={"size": "small"})
+
+Both raise ContractError, an AssertionError whose message says what is wrong and what mends it.
+"""
+
+from harness.testing.adapter_check import check_adapter
+from harness.testing.agent_check import check_agent
+from harness.testing.checked_lane import ContractError
+
+__all__ = ["ContractError", "check_adapter", "check_agent"]

@@ -1,0 +1,290 @@
+"""check_agent: what the harness relies on in an agent, tried on real turns."""
+
+from __future__ import annotations
+
+import dataclasses
+import pickle
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from harness.core import Agent, Answer, BadAction, BatchedAdapter, Box, Brief, Case, Task, Turn
+from harness.host.loading import load_adapter
+from harness.play.environments import Seat, Unreadable, affinity_key
+from harness.play.episode import Episode
+from harness.play.inference import Watch
+from harness.records.registry import load
+from harness.testing.checked_lane import ContractError, call, demand, digest, prefix
+
+__all__ = ["check_agent"]
+
+READS = r"[A-Za-z0-9_./-]+\??"
+
+
+def check_agent(
+    agent: str | type[Agent] | Agent,
+    tasks: Sequence[Task],
+    *,
+    args: Mapping[str, Any] | None = None,
+    steps: int = 20,
+    tolerance: float = 0.0,
+) -> None:
+    """Play two seeds of every task side by side for `steps` steps and compare what must be equal; raises ContractError.
+
+    `agent` is `module:Class` or a class, built with `args`; given an instance, no second one is built and compared. Every turn is asked
+    twice, in the reverse order and alone, and, where the agent declares them, with less history and without the views marked `?`; then
+    all is played again, in the same and in a fresh instance. `tolerance` is by how much an element of a continuous action may differ, for
+    networks whose sums depend on the size of the batch: such an agent's results then depend on it, too.
+    """
+    name = (
+        agent
+        if isinstance(agent, str)
+        else (agent if isinstance(agent, type) else type(agent)).__qualname__
+    )
+    with prefix(name):
+        form: Any = load(agent) if isinstance(agent, str) else agent
+        first: Any = form if isinstance(form, Agent) else _build(form, args)
+        demand(
+            isinstance(first, Agent),
+            f"the entry must name a subclass of harness.core.Agent, got {type(first).__name__}",
+        )
+        check = _AgentCheck(tasks, steps, tolerance)
+        check.declared(first)
+        once = check.play(first, "first", curious=True)
+        check.same(
+            check.play(first, "again"),
+            once,
+            "the same episodes played again are answered differently: keep nothing but Answer.memory",
+        )
+        call("close", first.close)
+        if first is not form:
+            fresh = _build(form, args)
+            check.same(
+                check.play(fresh, "fresh"),
+                once,
+                "a fresh instance answers differently: randomness must come from turn.rng alone",
+            )
+            call("close", fresh.close)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Reply:
+    """An answer as the harness takes it."""
+
+    turn: Turn
+    actions: tuple[Any, ...]
+    memory: Any
+
+
+class _Lane:
+    """One episode, played as the harness plays it."""
+
+    def __init__(self, task: Task, seed: int, agent: Agent, name: str) -> None:
+        kind = load_adapter(task.adapter)
+        self.seat = Seat(
+            affinity_key(task), kind(task, *([1] if issubclass(kind, BatchedAdapter) else []))
+        )
+        self.episode = Episode(None, Case(task, seed))
+        self.episode.name = name
+        self.ended = ""
+        try:
+            self.episode.begin(
+                self.seat, self.seat.reset(self.episode.case), agent.reads, agent.history
+            )
+        except Unreadable as error:
+            raise ContractError(
+                f"{task.id}: {error.missing.reason}; {error.missing.remedy}, or give other tasks"
+            ) from error
+
+    def take(self, reply: _Reply) -> None:
+        """Execute an answer, all of a chunk."""
+        self.episode.memory = reply.memory
+        self.episode.pending.extend(reply.actions)
+        while self.episode.pending and not self.ended:
+            action = self.episode.pending.popleft()
+            seen = (
+                self.seat.single.step(action)
+                if self.seat.single
+                else self.seat.step_together({0: action})[0]
+            )
+            self.ended = self.episode.advance(action, seen)
+
+
+class _AgentCheck:
+    def __init__(self, tasks: Sequence[Task], steps: int, tolerance: float) -> None:
+        demand(len(tasks) > 0, "give one task or more to play")
+        self.tasks, self.steps, self.tolerance = tasks, steps, tolerance
+
+    def declared(self, agent: Any) -> None:
+        """Hold what the class says of itself against its types, which nobody else checks."""
+        names = agent.reads
+        listed = isinstance(names, tuple) and all(
+            isinstance(name, str) and re.fullmatch(READS, name) for name in names
+        )
+        demand(
+            listed,
+            f"reads must be a tuple of names of views such as ('image', 'depth?'), got {names!r}",
+        )
+        whole = (
+            isinstance(agent.history, int)
+            and not isinstance(agent.history, bool)
+            and agent.history >= 1
+        )
+        demand(whole, f"history must be an int of at least 1, got {agent.history!r}")
+        demand(
+            isinstance(agent.gpus, (int, float)) and agent.gpus >= 0,
+            f"gpus must be a number of at least 0, got {agent.gpus!r}",
+        )
+        demand(isinstance(agent.served, bool), f"served must be a bool, got {agent.served!r}")
+
+    def play(self, agent: Agent, name: str, *, curious: bool = False) -> list[_Reply]:
+        """All replies, tick by tick; a curious play asks every turn in other ways as well."""
+        seeded = [(task, task.first_seed + offset) for task in self.tasks for offset in (0, 1)]
+        lanes = [
+            _Lane(task, seed, agent, f"{name} {number}")
+            for number, (task, seed) in enumerate(seeded)
+        ]
+        replies: list[_Reply] = []
+        for tick in range(self.steps):
+            live = [lane for lane in lanes if not lane.ended and lane.episode.steps < self.steps]
+            if not live:
+                break
+            turns = [lane.episode.turn(Watch()) for lane in live]
+            answered = self.ask(agent, turns)
+            if curious:
+                self.ask_otherwise(agent, turns, answered, tick)
+            for lane, reply in zip(live, answered):
+                lane.take(reply)
+            replies += answered
+        call("end", agent.end, [lane.episode.name for lane in lanes])
+        call("end, of an episode that it does not know,", agent.end, ["no such episode"])
+        for lane in lanes:
+            lane.seat.adapter.close()
+        return replies
+
+    def ask_otherwise(
+        self, agent: Agent, turns: Sequence[Turn], replies: Sequence[_Reply], tick: int
+    ) -> None:
+        self.same(
+            self.ask(agent, turns),
+            replies,
+            "asked twice, it answers differently: draw from turn.rng, remember through Answer.memory",
+        )
+        if len(turns) > 1:
+            alone = [self.ask(agent, [turn])[0] for turn in turns]
+            self.same(
+                alone,
+                replies,
+                "asked alone, it answers differently than in a batch: turns must not influence each other",
+            )
+            turned = self.ask(agent, turns[::-1])[::-1]
+            self.same(
+                turned,
+                replies,
+                "asked in the reverse order, it answers differently: turns must not influence each other",
+            )
+        if tick > 2:
+            return
+        if agent.history > 1:
+            with prefix("with less history than it declares, as a perturbation may give it"):
+                self.ask(
+                    agent,
+                    [
+                        dataclasses.replace(turn, observations=turn.observations[-1:], actions=())
+                        for turn in turns
+                    ],
+                )
+        if lacking := {view.rstrip("?") for view in agent.reads if view.endswith("?")}:
+            with prefix(f"without the views {sorted(lacking)}, which it marks as dispensable"):
+                self.ask(agent, [_without(turn, lacking) for turn in turns])
+
+    def ask(self, agent: Agent, turns: Sequence[Turn]) -> list[_Reply]:
+        asked = [
+            dataclasses.replace(turn) for turn in turns
+        ]  # a new turn each time, whose rng has not been drawn from
+        before = [_content(turn) for turn in asked]
+        answers = call("act", agent.act, asked)
+        demand(
+            [_content(turn) for turn in asked] == before,
+            "act changes its turns (observations, actions or memory): copy before you write",
+        )
+        try:
+            count = len(answers)
+        except TypeError as error:
+            raise ContractError(
+                f"act must return a sequence with an answer for every turn, got {type(answers).__name__}"
+            ) from error
+        demand(
+            count == len(turns), f"act must answer every turn: {len(turns)} turns, {count} answers"
+        )
+        return [_reply(turn, answer) for turn, answer in zip(turns, answers)]
+
+    def same(self, one: Sequence[_Reply], other: Sequence[_Reply], otherwise: str) -> None:
+        for mine, theirs in zip(one, other):
+            equal = len(mine.actions) == len(theirs.actions) and all(
+                self._equal(mine.turn.brief, *pair) for pair in zip(mine.actions, theirs.actions)
+            )
+            demand(
+                equal,
+                f"{otherwise} (at step {mine.turn.step}: {mine.actions} and {theirs.actions})",
+            )
+        demand(
+            len(one) == len(other), f"{otherwise} (it was asked {len(one)} and {len(other)} times)"
+        )
+
+    def _equal(self, brief: Brief, one: Any, other: Any) -> bool:
+        if isinstance(brief.action, Box):
+            return bool(
+                np.all(np.abs(one.astype(np.float64) - other.astype(np.float64)) <= self.tolerance)
+            )
+        return bool(np.all(one == other))
+
+
+def _build(form: Any, args: Mapping[str, Any] | None) -> Any:
+    return call("the constructor", lambda: form(**(args or {})))
+
+
+def _reply(turn: Turn, answer: Any) -> _Reply:
+    actions = (
+        call("reading Answer.actions", list, answer.actions)
+        if isinstance(answer, Answer)
+        else [answer]
+    )
+    demand(len(actions) > 0, "an Answer without actions: give one or more")
+    try:
+        taken = tuple(turn.brief.action.take(action)[0] for action in actions)
+    except BadAction as error:
+        raise ContractError(
+            f"at step {turn.step} the action does not conform to turn.brief.action: {error}"
+        ) from error
+    return _Reply(turn, taken, answer.memory if isinstance(answer, Answer) else None)
+
+
+def _content(turn: Turn) -> tuple[Any, ...]:
+    """What an agent must not change."""
+    seen = [
+        [(view, digest(value)) for view, value in observation.items()]
+        for observation in turn.observations
+    ]
+    try:
+        memory: Any = pickle.dumps(turn.memory)
+    except (
+        pickle.PicklingError,
+        AttributeError,
+        TypeError,
+    ):  # a memory that cannot be pickled is allowed, and compared by identity
+        memory = id(turn.memory)
+    return seen, [digest(action) for action in turn.actions], memory
+
+
+def _without(turn: Turn, views: set[str]) -> Turn:
+    kept = {view: spec for view, spec in turn.brief.observation.items() if view not in views}
+    shown = tuple(
+        {view: value for view, value in observation.items() if view in kept}
+        for observation in turn.observations
+    )
+    return dataclasses.replace(
+        turn, brief=dataclasses.replace(turn.brief, observation=kept), observations=shown
+    )

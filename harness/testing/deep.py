@@ -1,0 +1,129 @@
+"""`bench doctor --deep`: one task of each family that is ready here is stepped, each family in a process of its own."""
+
+from __future__ import annotations
+
+import itertools
+import multiprocessing
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import TimeoutError as Late
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any
+
+from tabulate import tabulate
+
+from harness.core import BatchedAdapter, Case, Task
+from harness.host.loading import load_adapter
+from harness.testing import ContractError
+from harness.testing.checked_lane import Lane, Player, call, same
+
+__all__ = ["Examined", "examine"]
+
+STEPS = 20
+RATE_S = 1.0
+PATIENCE_S = 180.0
+HEAD = [
+    "family",
+    "task",
+    "same twice, to the spec",
+    "steps/s, nothing read",
+    "steps/s, all read",
+    "first reset s",
+]
+
+
+class Examined:
+    """The table, and whether all that was tried is well."""
+
+    def __init__(self, rows: Sequence[Sequence[str]], well: bool) -> None:
+        self.rows, self.well = rows, well
+
+    def __str__(self) -> str:
+        return str(
+            tabulate(
+                self.rows, HEAD, tablefmt="simple", maxcolwidths=[None, None, 60, None, None, None]
+            )
+        )
+
+
+def examine(adapters: Mapping[str, str], tasks: Sequence[Task]) -> Examined:
+    """Try the first of `tasks` of each family of `adapters` whose packages are here. Takes some seconds a family."""
+    rows: list[list[str]] = []
+    well = True
+    for family, entry in adapters.items():
+        task = next((task for task in tasks if task.adapter == entry), None)
+        if load_adapter(entry).missing() is not None:
+            continue
+        if task is None:
+            rows.append([family, "", "no task of it is in the suite smoke", "", "", ""])
+            continue
+        found = _apart(task)
+        well = well and found[0] == "yes"
+        rows.append([family, task.name, *found])
+    return Examined(rows, well)
+
+
+def _apart(task: Task) -> list[str]:
+    """Try it in a fresh process: a crash or a hang of the simulator is a row, not the end."""
+    pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"))
+    try:
+        return pool.submit(step, task).result(PATIENCE_S)
+    except Late:
+        return [f"no: nothing came back in {PATIENCE_S:.0f} s", "", "", ""]
+    except BrokenProcessPool:
+        return ["no: the process died", "", "", ""]
+    finally:
+        for process in list((pool._processes or {}).values()):
+            process.kill()
+        pool.shutdown()
+
+
+def step(task: Task) -> list[str]:
+    """The same case twice with the same random actions, every view read and held against the brief; then the rates."""
+    kind: Any = load_adapter(task.adapter)
+    batched = issubclass(kind, BatchedAdapter)
+    player = Player(task, STEPS, None)
+    case = Case(task, task.first_seed)
+    try:
+        adapter = call("the constructor", kind, task, *([1] if batched else []))
+        try:
+            lane = Lane(adapter)
+            begun = time.perf_counter()
+            lane.reset(case)
+            first = time.perf_counter() - begun
+            once = player.play(lane, case, read=True)
+            same(
+                player.play(lane, case, read=True),
+                once,
+                "the same case plays another episode the second time",
+            )
+            rates = [_rate(lane, player, task, read) for read in (False, True)]
+        finally:
+            adapter.close()
+    except ContractError as broken:
+        return [f"no: {broken}", "", "", ""]
+    return ["yes", *(f"{rate:.0f}" for rate in rates), f"{first:.1f}"]
+
+
+def _rate(lane: Lane, player: Player, task: Task, read: bool) -> float:
+    """Steps per second over RATE_S, resets left out."""
+    seconds, steps = 0.0, 0
+    for number in itertools.count():
+        timestep = lane.reset(Case(task, task.first_seed + number))
+        actions = player.drawn(lane.brief.action)
+        for _ in range(STEPS):
+            action = next(actions)
+            begun = time.perf_counter()
+            timestep = lane.step(action)
+            if read:
+                for view in timestep.observation.values():
+                    if callable(view):
+                        view()
+            seconds += time.perf_counter() - begun
+            steps += 1
+            if timestep.terminated or timestep.truncated or timestep.success:
+                break
+        if seconds >= RATE_S or number >= 200:
+            return steps / seconds
+    raise AssertionError

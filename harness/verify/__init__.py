@@ -1,0 +1,1 @@
+"""Is a run what it says? Integrity of its files, replay, invariance, and a look at one episode."""

@@ -1,0 +1,222 @@
+"""The queue hands out each case once, whatever happens between; and what the coordinator makes of it when a simulator never works."""
+
+from __future__ import annotations
+
+import random
+import tracemalloc
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+import toys
+from conftest import Notes, Run
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.core import Case, Perturbation, TimeStep
+from harness.play.case_queue import Queue, Ticket
+from harness.records.plan import Plan, PlanItem
+
+ARM = (Perturbation("noise", 1),)
+
+
+def make_plan(episodes: Sequence[int], affinities: Sequence[str], arms: int = 1) -> Plan:
+    items = [
+        PlanItem("toys", toys.toy_task(f"t{number}"), count, "p", {}, affinity)
+        for number, (count, affinity) in enumerate(zip(episodes, affinities))
+    ]
+    return Plan(tuple(items), perturbations=(ARM,) * (arms - 1))
+
+
+def cases_of(plan: Plan) -> set[tuple[int, int]]:
+    return {
+        (item, number)
+        for item, entry in enumerate(plan.items)
+        for number in range(entry.episodes * len(plan.arms))
+    }
+
+
+plans = st.lists(st.tuples(st.integers(1, 6), st.sampled_from("abc")), min_size=1, max_size=5)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    shape=plans,
+    arms=st.integers(1, 2),
+    shuffle=st.none() | st.integers(0, 9),
+    luck=st.randoms(use_true_random=False),
+)
+def test_each_case_is_handed_out_once_whatever_happens(
+    shape: list[tuple[int, str]], arms: int, shuffle: int | None, luck: random.Random
+) -> None:
+    plan = make_plan(*zip(*shape), arms=arms)
+    done = {case for case in cases_of(plan) if luck.random() < 0.3}
+    queue = Queue(plan, lambda item, number: (item, number) in done, shuffle)
+    waiting, out, over, dropped = (
+        cases_of(plan) - done,
+        set[Ticket](),
+        set[tuple[int, int]](),
+        set[int](),
+    )
+    attempts = dict.fromkeys(waiting, 1)
+    for _ in range(300):
+        if luck.random() < 0.5 or not out:
+            ticket = queue.take(luck.sample("abcd", luck.randrange(4)))
+            if ticket is None:
+                assert {case for case in waiting if case[0] not in dropped} == set(), (
+                    "there was still a case to hand out"
+                )
+                if not out:
+                    break
+                continue
+            assert ticket.item not in dropped
+            assert ticket[:2] in waiting, "handed out twice, or done before"
+            assert ticket.attempt == attempts[ticket[:2]]
+            waiting.remove(ticket[:2])
+            out.add(ticket)
+        elif luck.random() < 0.05 and len(dropped) < len(plan.items):
+            item = luck.choice(
+                [number for number in range(len(plan.items)) if number not in dropped]
+            )
+            dropped.add(item)
+            rest = {case for case in waiting if case[0] == item}
+            assert sorted(ticket[:2] for ticket in queue.drop(item)) == sorted(rest), (
+                "what had not been handed out, each once"
+            )
+        else:
+            ticket = luck.choice(sorted(out))
+            out.remove(ticket)
+            queue.settle(ticket)
+            if luck.random() < 0.4 and ticket.item not in dropped:
+                queue.give_back(ticket._replace(attempt=ticket.attempt + 1))
+                waiting.add(ticket[:2])
+                attempts[ticket[:2]] += 1
+            else:
+                over.add(ticket[:2])
+    assert over | done | {ticket[:2] for ticket in out} | waiting == cases_of(plan)
+
+
+def test_a_kept_environment_is_used_to_the_end() -> None:
+    plan = make_plan([3, 2, 3], ["a", "b", "a"])
+    queue = Queue(plan, lambda item, number: False)
+    first = queue.take([])
+    assert first is not None
+    assert first.item == 0
+    taken = [queue.take(["a"]) for _ in range(5)]
+    assert [ticket.item for ticket in taken if ticket] == [0, 0, 2, 2, 2]
+    assert queue.take(["a"]) == Ticket(1, 0), "only then another"
+
+
+def test_workers_begin_with_different_environments() -> None:
+    plan = make_plan([9, 9, 9], ["a", "b", "c"])
+    queue = Queue(plan, lambda item, number: False)
+    tickets = [queue.take([]) for _ in range(6)]
+    assert [ticket.item for ticket in tickets if ticket] == [0, 1, 2, 0, 1, 2], (
+        "the key that the fewest play"
+    )
+    queue.settle(Ticket(1, 0))
+    assert queue.take(["d"]) == Ticket(1, 2)
+
+
+def test_what_is_given_back_comes_soon() -> None:
+    plan = make_plan([5, 5], ["a", "b"])
+    queue = Queue(plan, lambda item, number: False)
+    ticket = queue.take(["a"])
+    assert ticket == Ticket(0, 0)
+    queue.take(["a"])
+    queue.settle(ticket)
+    queue.give_back(ticket._replace(attempt=2))
+    assert queue.take(["a"]) == Ticket(0, 0, 2)
+
+
+def test_a_shuffled_queue_is_another_order_of_the_same() -> None:
+    plan = make_plan([20, 20], ["a", "b"], arms=2)
+
+    def order(shuffle: int | None) -> list[Ticket]:
+        queue = Queue(plan, lambda item, number: False, shuffle)
+        return list(iter(lambda: queue.take(["a"]), None))
+
+    plain, one, other = order(None), order(1), order(2)
+    assert sorted(plain) == sorted(one) == sorted(other)
+    assert plain != one != other
+    assert order(1) == one
+    assert [ticket.item for ticket in one[:10]] != [0] * 10, "affinity plays no part"
+
+
+def test_a_million_cases_cost_a_counter_a_task() -> None:
+    plan = make_plan([1000] * 1000, [f"k{number % 50}" for number in range(1000)])
+    assert plan.total == 1_000_000
+    done = [bytearray(b"\x01") * 1000 for _ in plan.items]
+    done[700][333] = 0
+    tracemalloc.start()
+    try:
+        queue = Queue(plan, lambda item, number: bool(done[item][number]))
+        assert queue.take([]) == Ticket(700, 333), "the one that is missing"
+        assert queue.take([]) is None
+        fresh = Queue(plan, lambda item, number: False)
+        for _ in range(5000):
+            assert fresh.take(["k7"]) is not None
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 4_000_000, f"{peak} bytes"
+    left, held = 995_000, ["k7"]
+    while (ticket := fresh.take(held)) is not None:
+        held = [plan.items[ticket.item].affinity]
+        left -= 1
+    assert left == 0
+
+
+class NeverWorks(toys.ToyAdapter):
+    """Breaks at every reset, and counts."""
+
+    resets: ClassVar[int] = 0
+
+    def reset(self, case: Case) -> TimeStep:
+        type(self).resets += 1
+        raise RuntimeError("the simulator broke")
+
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> type[NeverWorks]:
+    monkeypatch.setattr(toys, "NeverWorks", NeverWorks, raising=False)
+    monkeypatch.setattr(NeverWorks, "resets", 0)
+    return NeverWorks
+
+
+@pytest.mark.parametrize("episodes", [1, 4])
+def test_a_case_is_tried_three_times(
+    play_toys: Callable[..., Run], counted: type[NeverWorks], episodes: int
+) -> None:
+    run = play_toys(tasks=[toys.toy_task("bad", adapter="toys:NeverWorks")], episodes=episodes)
+    assert [line["status"] for line in run.results] == ["error"] * episodes
+    assert counted.resets == 3 * episodes
+
+
+def test_a_simulator_that_never_works_is_given_up_soon(
+    play_toys: Callable[..., Run], counted: type[NeverWorks]
+) -> None:
+    """Where each attempt hangs for two minutes, 200 cases would take 13 hours."""
+    run = play_toys(tasks=[toys.toy_task("bad", adapter="toys:NeverWorks")], episodes=200)
+    assert [line["status"] for line in run.results] == ["error"] * 200
+    assert counted.resets < 30
+
+
+def test_a_person_is_not_told_of_every_case(
+    play_toys: Callable[..., Run], counted: type[NeverWorks]
+) -> None:
+    notes: Notes = play_toys(
+        tasks=[toys.toy_task("bad", adapter="toys:NeverWorks")], episodes=50
+    ).notes
+    assert 5 <= len(notes.said) <= 8
+    assert any("attempts failed and no case was scored" in text for text in notes.said)
+
+
+def test_nothing_is_lost_when_a_task_is_given_up(
+    play_toys: Callable[..., Run], counted: type[NeverWorks], tmp_path: Path
+) -> None:
+    tasks: list[Any] = [toys.toy_task("bad", adapter="toys:NeverWorks"), toys.toy_task("good")]
+    run = play_toys(tasks=tasks, episodes=20, lanes=4)
+    assert [line["status"] for line in run.results] == ["error"] * 20 + ["finished"] * 20
+    assert run.summary.missing == 20

@@ -1,0 +1,275 @@
+"""Names that a user types: agents, suites, modules, files and Gymnasium ids."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from baselines import AGENTS
+from harness.core import Normaliser, Reference, Suite, Task, UserError
+from harness.records.catalogue import find_agent, find_suites, select_tasks, suite_from_toml
+from suites import SUITES
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty folder that modules are found in."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    importlib.invalidate_caches()
+    before = set(sys.modules)
+    yield tmp_path
+    for name in set(sys.modules) - before:
+        if str(tmp_path) in str(getattr(sys.modules[name], "__file__", None)):
+            del sys.modules[name]
+
+
+def names(text: str) -> list[str]:
+    return [suite.name for suite in find_suites(text, SUITES)]
+
+
+@pytest.mark.parametrize("name", AGENTS)
+def test_agents_of_ours(name: str) -> None:
+    spec = find_agent(name, {}, AGENTS)
+    assert (spec.name, spec.entry) == (name, AGENTS[name])
+    assert spec.kind().__name__.lower() == name.replace("-", "")
+
+
+def test_an_agent_of_the_users_own() -> None:
+    spec = find_agent("toys:ChunkAgent", {"length": 2}, AGENTS)
+    assert (spec.name, spec.entry, spec.args) == (
+        "toys:ChunkAgent",
+        "toys:ChunkAgent",
+        {"length": 2},
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("unifrom", "did you mean uniform?"),
+        ("ORACLE", "did you mean oracle?"),
+        ("zzz", "bench list agents"),
+        ("", "bench list agents"),
+        ("ws://host:1", "no agent"),
+    ],
+)
+def test_an_unknown_agent_is_refused(name: str, words: str) -> None:
+    with pytest.raises(UserError) as refused:
+        find_agent(name, {}, AGENTS)
+    assert words in str(refused.value)
+
+
+def test_suites_by_name() -> None:
+    assert names("babyai") == ["babyai"]
+    assert names(" babyai , atari,babyai,") == ["babyai", "atari"], (
+        "each once, in the order asked for"
+    )
+    assert names("all") == [name for name in SUITES if find_suites(name, SUITES)[0].in_all]
+    assert names("smoke,all") == ["smoke", *names("all")]
+
+
+def test_a_gymnasium_id_is_a_suite() -> None:
+    (suite,) = find_suites("gym:CartPole-v1", SUITES)
+    assert (suite.name, suite.episodes, suite.in_all) == ("gym:CartPole-v1", 10, False)
+    assert [task.id for task in suite.tasks] == ["gym/CartPole-v1@1"]
+    assert names("gym:CartPole-v1,gym:Acrobot-v1,smoke") == [
+        "gym:CartPole-v1",
+        "gym:Acrobot-v1",
+        "smoke",
+    ]
+
+
+MODULE = """
+from harness.core import Suite, Task
+
+ONE = Suite("one", "one", (Task("my/one@1", "games", "toys:ToyAdapter"),), 2)
+SUITES = (ONE,)
+BOTH = [ONE, Suite("two", "two", (), 2)]
+NONE = ()
+ODD = ("one",)
+"""
+
+
+@pytest.mark.parametrize(
+    "name", ["mine", "mine:SUITES", "mine:ONE", "package.inner", "package.inner:ONE"]
+)
+def test_a_module_of_the_users_own(here: Path, name: str) -> None:
+    (here / "mine.py").write_text(MODULE)
+    (here / "package").mkdir()
+    (here / "package" / "inner.py").write_text(MODULE)
+    (suite,) = find_suites(name, SUITES)
+    assert (suite.name, suite.episodes, suite.tasks[0].id) == ("one", 2, "my/one@1")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("mine:BOTH", "it holds 2; name one with mine:VARIABLE"),
+        ("mine:NONE", "it holds none"),
+        ("mine:ODD", "must hold one harness.core.Suite"),
+        ("mine:ELSE", "mine has no 'ELSE'"),
+        ("empty", "empty has no 'SUITES'"),
+        ("json", "json has no 'SUITES'"),
+        ("broken", "importing broken failed: RuntimeError: not today"),
+        ("mine.deeper", "mine is a module, not a package"),
+        ("package.nothing", "there is no module 'nothing' in package"),
+        ("smok", "did you mean smoke?"),
+        ("al", "did you mean all"),
+        ("MetaWorld", "did you mean metaworld?"),
+        ("babyai,smok", "there is no suite 'smok'"),
+        ("", "names nothing"),
+        ("gym:NoSuchThing-v0", "Gymnasium knows no environment NoSuchThing-v0"),
+        ("./mine", "names nothing"),
+        ("mine:ODD:X", "names nothing"),
+    ],
+)
+def test_a_suite_that_is_none_is_refused(here: Path, name: str, words: str) -> None:
+    (here / "mine.py").write_text(MODULE)
+    (here / "empty.py").write_text("")
+    (here / "broken.py").write_text("raise RuntimeError('not today')")
+    (here / "package").mkdir()
+    (here / "package" / "__init__.py").touch()
+    with pytest.raises(UserError) as refused:
+        find_suites(name, SUITES)
+    assert words in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["mine:NUMBER", "mine:THING"])
+def test_a_variable_that_holds_no_suites_is_refused(here: Path, name: str) -> None:
+    (here / "mine.py").write_text("NUMBER = 5\nTHING = object()\n")
+    with pytest.raises(UserError, match=r"must hold one harness\.core\.Suite"):
+        find_suites(name, SUITES)
+
+
+def test_the_remedy_for_several_suites_can_be_followed(here: Path) -> None:
+    (here / "mine.py").write_text(MODULE)
+    with pytest.raises(UserError, match=r"name one with mine:VARIABLE"):
+        find_suites("mine:BOTH", SUITES)
+
+
+def test_what_a_folder_lacks_is_said(here: Path) -> None:
+    (here / "package").mkdir()
+    (here / "package" / "inner.py").write_text(MODULE)
+    with pytest.raises(UserError, match="there is no module 'iner' in package; did you mean inner"):
+        find_suites("package.iner", SUITES)
+
+
+TOML = """
+name = "mine"
+episodes = 7
+
+[[task]]
+id = "my/pole@2"
+domain = "games"
+adapter = "adapters.gym:GymAdapter"
+params = {id = "CartPole-v1", kwargs = {sutton_barto_reward = true}}
+max_steps = 30
+success = "end"
+rule = "thirty steps"
+score = "return"
+control_hz = 50
+first_seed = 5
+tags = ["short"]
+normaliser = {low = 0, high = 30}
+
+[[task.references]]
+label = "me"
+value = 0.5
+metric = "return"
+source = "here"
+
+[[task]]
+id = "my/other@1"
+domain = "games"
+adapter = "toys:ToyAdapter"
+"""
+
+
+def test_a_toml_file_says_all_that_a_task_has(here: Path) -> None:
+    (here / "mine.toml").write_text(TOML)
+    wanted = Suite(
+        "mine",
+        "mine",
+        (
+            Task(
+                "my/pole@2",
+                "games",
+                "adapters.gym:GymAdapter",
+                {"id": "CartPole-v1", "kwargs": {"sutton_barto_reward": True}},
+                30,
+                "end",
+                "thirty steps",
+                "return",
+                Normaliser(0, 30),
+                50,
+                5,
+                ("short",),
+                (Reference("me", 0.5, "return", "here"),),
+            ),
+            Task("my/other@1", "games", "toys:ToyAdapter"),
+        ),
+        7,
+        in_all=False,
+    )
+    assert suite_from_toml(here / "mine.toml") == wanted
+    assert find_suites("mine.toml", SUITES) == [wanted]
+    assert find_suites(str(here / "mine.toml"), SUITES) == [wanted]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        ('name = "mine"', "", "lacks 'name'"),
+        ("episodes = 7", "", "lacks 'episodes'"),
+        ("[[task", "[[tusk", "lacks 'task'"),
+        ("episodes = 7", "episodes = 'x'", "a whole number"),
+        ("max_steps", "max_stepz", "max_stepz"),
+        ('domain = "games"', "", "domain"),
+        ('domain = "games"', 'domain = "sports"', "'sports' is not one of manipulation"),
+        ('id = "my/pole@2"', 'id = "pole"', "family/name@version"),
+        ('"adapters.gym:GymAdapter"', '"adapters.gym"', "module:Class"),
+        ('success = "end"', 'success = "sometimes"', "success rule 'sometimes'"),
+        ("{low = 0, high = 30}", "{low = 0}", "high"),
+        ('label = "me"', "", "label"),
+        ("episodes = 7", "episodes 7", "cannot be read"),
+    ],
+)
+def test_a_toml_file_with_a_mistake_is_refused(
+    here: Path, before: str, after: str, words: str
+) -> None:
+    assert before in TOML
+    (here / "mine.toml").write_text(TOML.replace(before, after))
+    with pytest.raises(UserError) as refused:
+        find_suites("mine.toml", SUITES)
+    assert words in str(refused.value)
+    assert "mine.toml" in str(refused.value) or "task" in str(refused.value)
+
+
+def test_a_file_that_cannot_be_read_is_refused(here: Path) -> None:
+    (here / "folder.toml").mkdir()
+    (here / "bytes.toml").write_bytes(b"\xff\xfe\x00")
+    for name, words in (
+        ("folder.toml", "cannot be read"),
+        ("bytes.toml", "cannot be read"),
+        ("none.toml", "there is no file"),
+    ):
+        with pytest.raises(UserError, match=words):
+            find_suites(name, SUITES)
+
+
+def test_tasks_may_be_left_out() -> None:
+    suites = find_suites("babyai,atari", SUITES)
+    everything = {task.name for _, task in select_tasks(suites, None)}
+    without = {task.name for _, task in select_tasks(suites, "not:atari/*")}
+    assert without == {name for name in everything if name.startswith("babyai/")}
+    some = {task.name for _, task in select_tasks(suites, "*GoTo*,not:*Red*")}
+    assert some == {name for name in without if "GoTo" in name and "Red" not in name}
+    with pytest.raises(UserError, match="leaves nothing"):
+        select_tasks(suites, "atari/*,not:atari/*")
+    with pytest.raises(UserError, match="'atari/pingpong': no task matches; did you mean"):
+        select_tasks(suites, "not:atari/pingpong")

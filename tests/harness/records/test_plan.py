@@ -1,0 +1,279 @@
+"""The plan: cases by number and back, and a hash that changes with everything that will be played."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import toys
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.core import Missing, Normaliser, Perturbation, Reference, Suite, Task, UserError
+from harness.play.planning import make_plan
+from harness.records.catalogue import select_tasks
+from harness.records.identity import AgentSpec
+from harness.records.plan import (
+    SEED_STRIDE,
+    NotRun,
+    Plan,
+    PlanItem,
+    package_versions,
+    protocol_hash,
+    task_from_json,
+    task_to_json,
+)
+
+ARMS = (
+    (Perturbation("noise", 1, {"sigma": 0.1}),),
+    (Perturbation("noise", 1), Perturbation("delay", 2)),
+)
+RICH = toys.toy_task(
+    "rich",
+    size=6,
+    nested={"a": [1, {"b": None}], "c": "ü"},
+    control_hz=12.5,
+    tags=("one", "two"),
+    normaliser=Normaliser(1.0, 3.0, "random", "human", "a table"),
+    references=(
+        Reference("GEA", 0.9, "success_rate", "arXiv", "other rule"),
+        Reference("Gato", 0.8, "success_rate", "arXiv", same_rule=True),
+    ),
+    first_seed=7,
+)
+
+
+def item(task: Task, episodes: int = 4, **changes: Any) -> PlanItem:
+    packages = {"numpy": "1.26"}
+    return dataclasses.replace(
+        PlanItem("toys", task, episodes, protocol_hash(task, packages), packages, "key"), **changes
+    )
+
+
+def changed(field: str, value: Any) -> PlanItem:
+    return item(dataclasses.replace(RICH, **{field: value}))
+
+
+PLAN = Plan(
+    (item(RICH), item(toys.toy_task())),
+    3,
+    ARMS,
+    (NotRun("toys/x@1", "games", "toys", "no chalk", "buy chalk"),),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    counts=st.lists(st.integers(1, 10**6), min_size=1, max_size=4),
+    seed=st.integers(0, 1000),
+    arms=st.integers(0, 2),
+    first=st.sampled_from([0, 10**9]),
+    data=st.data(),
+)
+def test_a_case_is_found_again(
+    counts: list[int], seed: int, arms: int, first: int, data: st.DataObject
+) -> None:
+    items = tuple(
+        item(toys.toy_task(f"t{number}", first_seed=first), count)
+        for number, count in enumerate(counts)
+    )
+    plan = Plan(items, seed, ARMS[:arms])
+    assert plan.total == sum(counts) * (arms + 1)
+    index = data.draw(st.integers(0, len(counts) - 1))
+    number = data.draw(st.integers(0, counts[index] * (arms + 1) - 1))
+    case = plan.case(index, number)
+    assert case.seed == first + seed * SEED_STRIDE + number % counts[index]
+    assert plan.locate(
+        case.task.id, case.seed, [str(perturbation) for perturbation in case.perturbations]
+    ) == (index, number)
+
+
+def test_what_is_not_planned_has_no_place() -> None:
+    seed = 7 + 3 * SEED_STRIDE
+    assert PLAN.locate("toys/rich@1", seed, []) == (0, 0)
+    assert PLAN.locate("toys/rich@1", seed + 3, ["noise:1", "delay:2"]) == (0, 11)
+    for place in [
+        ("toys/other@1", seed, []),
+        ("toys/rich@1", seed - 1, []),
+        ("toys/rich@1", seed + 4, []),
+        ("toys/rich@1", 7, []),
+        ("toys/rich@1", seed, ["noise:2"]),
+        ("toys/rich@1", seed, ["delay:2", "noise:1"]),
+    ]:
+        assert PLAN.locate(*place) is None, place
+
+
+def test_every_case_has_an_id_of_its_own() -> None:
+    ids = {PLAN.case(index, number).id for index in range(2) for number in range(12)}
+    assert len(ids) == PLAN.total == 24
+    assert PLAN.case(0, 0).id == Plan.from_json(PLAN.to_json()).case(0, 0).id
+
+
+def test_a_plan_comes_back_from_json() -> None:
+    text = json.dumps(PLAN.to_json(), allow_nan=False)
+    back = Plan.from_json(json.loads(text))
+    assert back == PLAN
+    assert back.hash == PLAN.hash
+    assert json.dumps(back.to_json()) == text
+    assert task_from_json(json.loads(json.dumps(task_to_json(RICH)))) == RICH
+    assert list(back.differences(PLAN)) == []
+
+
+CHANGES: dict[str, tuple[Callable[[], Plan], str | None]] = {
+    "seed": (lambda: dataclasses.replace(PLAN, seed=4), "seed 4 instead of 3"),
+    "episodes": (lambda: dataclasses.replace(PLAN, items=(item(RICH, 5), PLAN.items[1])), "5 episodes a task instead of 4"),
+    "dropped": (lambda: dataclasses.replace(PLAN, items=PLAN.items[:1]), "1 task dropped (toys/goal@1)"),
+    "added": (
+        lambda: dataclasses.replace(PLAN, items=(*PLAN.items, *(item(toys.toy_task(name)) for name in "dabc"))),
+        "4 tasks added (toys/a@1, toys/b@1, toys/c@1, ...)",
+    ),
+    "perturbations": (lambda: dataclasses.replace(PLAN, perturbations=ARMS[:1]), "other perturbations"),
+    "package": (
+        lambda: dataclasses.replace(
+            PLAN,
+            items=(item(RICH, protocol=protocol_hash(RICH, {"numpy": "2"}), packages={"numpy": "2"}), PLAN.items[1]),
+        ),
+        "another protocol for toys/rich@1: numpy 2 instead of 1.26",
+    ),
+    **{
+        field: (
+            lambda field=field, value=value: dataclasses.replace(PLAN, items=(changed(field, value), PLAN.items[1])),
+            "another protocol for toys/rich@1: another rule, horizon or parameter",
+        )
+        for field, value in {
+            "adapter": "toys:BatchedToy",
+            "params": {**RICH.params, "size": 7},
+            "max_steps": 41,
+            "success": "end",
+            "rule": "within a cell",
+            "score": "success",
+            "control_hz": 25.0,
+        }.items()
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_all_that_will_be_played_is_in_the_hash(change: str) -> None:
+    make, words = CHANGES[change]
+    other = make()
+    assert other.hash != PLAN.hash
+    assert list(other.differences(PLAN)) == [words]
+    assert Plan.from_json(json.loads(json.dumps(other.to_json()))).hash == other.hash
+
+
+def test_the_order_of_the_tasks_is_part_of_the_plan() -> None:
+    assert dataclasses.replace(PLAN, items=PLAN.items[::-1]).hash != PLAN.hash
+
+
+@pytest.mark.parametrize(("field", "value"), [("tags", ("other",)), ("references", ())])
+def test_what_only_goes_with_a_result_is_not_in_the_hash(field: str, value: Any) -> None:
+    other = dataclasses.replace(PLAN, items=(changed(field, value), PLAN.items[1]))
+    assert other.hash == PLAN.hash
+    assert list(other.differences(PLAN)) == []
+
+
+def test_the_parameters_of_a_perturbation_are_in_the_hash() -> None:
+    weak, strong = ((Perturbation("noise", 1, {"sigma": sigma}),) for sigma in (0.1, 0.9))
+    assert (
+        dataclasses.replace(PLAN, perturbations=(weak,)).hash
+        != dataclasses.replace(PLAN, perturbations=(strong,)).hash
+    )
+
+
+def test_the_normaliser_is_in_the_hash() -> None:
+    other = changed("normaliser", Normaliser(0.0, 1.0))
+    assert dataclasses.replace(PLAN, items=(other, PLAN.items[1])).hash != PLAN.hash
+
+
+def test_the_protocol_hash_is_of_the_content_and_the_packages() -> None:
+    hashes = {
+        protocol_hash(task, packages)
+        for task in (
+            RICH,
+            dataclasses.replace(RICH, id="toys/rich@2"),
+            dataclasses.replace(RICH, first_seed=8),
+        )
+        for packages in ({}, {"numpy": "1"}, {"numpy": "2"}, {"scipy": "1"})
+    }
+    assert len(hashes) == 12
+    assert protocol_hash(RICH, {"a": "1", "b": "2"}) == protocol_hash(RICH, {"b": "2", "a": "1"})
+
+
+def test_versions() -> None:
+    assert package_versions(["numpy", "no-such-package"]) == {
+        "numpy": __import__("numpy").__version__,
+        "no-such-package": "-",
+    }
+
+
+# make_plan and select_tasks
+
+SPEC = AgentSpec("good", "toys:GoodAgent", {})
+SUITE = Suite("toys", "toys", (*toys.TASKS, toys.toy_task("tagged", tags=("Main", "all"))), 4)
+OTHER = Suite("other", "other", (toys.toy_task("extra"), toys.TASKS[0]), 9)
+
+
+def test_a_plan_of_suites() -> None:
+    plan = make_plan(select_tasks([SUITE, OTHER], None), SPEC, episodes=None, seed=2)
+    assert [(each.suite, each.task.name, each.episodes) for each in plan.items] == [
+        ("toys", "toys/goal", 4),
+        ("toys", "toys/glide", 4),
+        ("toys", "toys/batch", 4),
+        ("toys", "toys/tagged", 4),
+        ("other", "toys/extra", 9),
+    ]
+    assert plan.seed == 2
+    assert plan.items[0].affinity == "toys:ToyAdapter toys 8 discrete"
+    assert {
+        each.episodes
+        for each in make_plan(select_tasks([SUITE], None), SPEC, episodes=2, seed=0).items
+    } == {2}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "names"),
+    [
+        ("goal", ["goal"]),
+        ("toys/goal", ["goal"]),
+        ("GOAL,gl*", ["goal", "glide"]),
+        ("toys/g*", ["goal", "glide"]),
+        ("*", ["goal", "glide", "batch", "tagged", "extra"]),
+        ("tag:main", ["tagged"]),
+        ("tag:ALL, extra ,", ["tagged", "extra"]),
+        ("[gb]*", ["goal", "glide", "batch"]),
+    ],
+)
+def test_tasks_by_pattern(pattern: str, names: list[str]) -> None:
+    assert [task.name for _, task in select_tasks([SUITE, OTHER], pattern)] == [
+        f"toys/{name}" for name in names
+    ]
+
+
+@pytest.mark.parametrize("pattern", ["", ",", "goal@1", "tag:main2", "oal", "toys"])
+def test_patterns_that_match_nothing_are_refused(pattern: str) -> None:
+    with pytest.raises(
+        UserError,
+        match=r"no task matches; (there are 5: toys/|did you mean ).*The tags are .*tag:Main",
+    ):
+        select_tasks([SUITE, OTHER], pattern)
+
+
+def test_rows_that_cannot_run() -> None:
+    suite = Suite("toys", "toys", (toys.toy_task(fault="missing"), toys.TASKS[1]), 4)
+    plan = make_plan(select_tasks([suite], None), SPEC, episodes=None, seed=0)
+    assert [each.task.name for each in plan.items] == ["toys/glide"]
+    assert plan.not_run == (
+        NotRun.of("toys", suite.tasks[0], Missing("there is no chalk to draw the square", "buy chalk")),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("episodes", "seed"), [(0, 0), (-1, 0), (1_000_001, 0), (1, -1), (1, 1001)]
+)
+def test_numbers_out_of_range_are_refused(episodes: int, seed: int) -> None:
+    with pytest.raises(UserError, match="must lie between"):
+        make_plan(select_tasks([SUITE], None), SPEC, episodes=episodes, seed=seed)
