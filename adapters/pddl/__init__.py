@@ -1,7 +1,8 @@
-"""Classical planning in PDDL, played in words: eight domains, step by step or a whole plan at once.
+"""Classical planning in PDDL as a text game: eight domains, step by step or as one whole plan.
 
-Nothing has to be installed: the domains are PDDL text (adapters/pddl/domains), strips.py executes them and finds shortest plans. The
-rule of the whole-plan mode is PlanBench's (arXiv 2206.10498): a plan counts when all its actions apply and the goal holds at its end.
+Nothing has to be installed: the domains are PDDL text (adapters/pddl/domains), and strips.py
+executes them and finds shortest plans. The whole-plan mode uses PlanBench's rule (arXiv
+2206.10498): a plan counts when all its actions apply and the goal holds at its end.
 """
 
 from __future__ import annotations
@@ -14,63 +15,85 @@ from typing import Any
 from adapters.pddl.domains import DOMAINS
 from adapters.pddl.strips import Domain, Problem, ground
 from adapters.pddl.words import instruction, pddl, problem_pddl, sentences
-from harness.core import Adapter, Brief, Case, Task, Text, Texts, TimeStep, UserError, stream
+from harness.core import (
+    Adapter,
+    Brief,
+    Case,
+    Spec,
+    Task,
+    Text,
+    Texts,
+    TimeStep,
+    UserError,
+    stream,
+)
 
 __all__ = ["PddlAdapter"]
 
 ANSWER = {
-    "steps": "Give one action at a time, written as above with objects in place of the capital letters. What does not apply does nothing.",
-    "plan": "Give a whole plan: one action a line, written as above with objects in place of the capital letters. Every action must apply "
-    "when its turn comes.",
+    "steps": "Give one action at a time, written as above with objects in place of the capital "
+    "letters. What does not apply does nothing.",
+    "plan": "Give a whole plan: one action a line, written as above with objects in place of the "
+    "capital letters. Every action must apply when its turn comes.",
 }
-"""What each mode asks for, at the end of the instruction."""
+"""The end of the instruction: what an answer looks like, by mode."""
 MEANING = {
     "steps": "one action, (name object ...); the empty text does nothing",
     "plan": "a plan: one action a line, (name object ...)",
 }
 ACTION = re.compile(r"(?P<open>\()?\s*(?P<words>[a-z0-9-]+(?:\s+[a-z0-9-]+)*)\s*(?(open)\))")
 """`(stack b1 b2)` or `stack b1 b2`."""
-MOST = 100_000
-"""Characters of the longest view; `pddl` takes 3,903 at most in the suites' first 100 seeds."""
+LONGEST_VIEW = 100_000
+"""Characters of the longest view; `pddl` needs at most 3,903 in the suites' first 100 seeds."""
 
 _pack = struct.Struct("<I").pack
 
 
 class PddlAdapter(Adapter):
-    """One planning domain. `task.params`: `domain` (a name of DOMAINS), `sizes` (what each counts: see the domain's file) and `mode`.
+    """One planning domain.
 
-    Case.seed -> problem: seed s has size `sizes[s % len(sizes)]`, so that every stretch of seeds is as hard; the rest is drawn from the
-    stream of (domain, size, s). Both modes play the same problems. What is solved already is drawn again.
+    `task.params`: `domain` (a key of DOMAINS), `sizes` (see the domain's file for what is counted)
+    and `mode` (`steps` or `plan`).
 
-    mode `steps`: one ground action a step, say `(stack b1 b2)`; case and parentheses do not matter. Text that names no action, or one that
-    does not apply now, does nothing and counts in `invalid_actions`. The episode ends when the goal is reached.
-    mode `plan`: the only step is a whole plan, one action a line; empty lines and what follows a `;` are skipped. It is executed line by
-    line, an invalid line doing nothing. Success: no line was invalid and the goal holds at the end.
+    Case.seed -> problem: seed s has size `sizes[s % len(sizes)]`, so that every range of seeds is
+    equally hard; the rest is drawn from the stream of (domain, size, s). Both modes play the same
+    problems. A problem that is already solved is redrawn.
 
-    Views, each written when it is read:
-        text        Text    what holds now and may change, in words; what never changes stands in the instruction
-        pddl        Text    the domain and the problem in PDDL, its :init being the state now
+    Mode `steps`: one ground action a step, such as `(stack b1 b2)`; case and parentheses do not
+    matter. Text that names no action, or one that does not apply now, does nothing and counts in
+    `invalid_actions`. The episode ends when the goal is reached.
+    Mode `plan`: the only step is a whole plan, one action a line; empty lines and everything after
+    a `;` are skipped. It is executed line by line, and an invalid line does nothing. Success: no
+    line was invalid and the goal holds at the end.
+
+    Views, computed when read:
+        text        Text    the facts that hold now and may change, in English; the instruction
+                            lists the static ones
+        pddl        Text    the domain and the problem in PDDL, with the current state as :init
         admissible  Texts   the actions that apply now, in PDDL (mode `steps` only)
-    The instruction tells the rules, the objects, the initial state and the goal, in words made from the PDDL itself.
+    The instruction states the rules, the objects, the initial state and the goal in English that is
+    generated from the PDDL.
 
-    Action: Text; its choices are the problem's actions, the first being the empty text, which does nothing. Reward: 1 at success.
-    Metrics: `executable` (1 while no action was invalid), `invalid_actions`, `goals_met` (the share of the goal's facts that hold),
-    `optimality` (C* / C: the length of a shortest plan by the number of actions given, invalid ones too; 0 without success), `size`.
+    Action: Text; its choices are the problem's actions, preceded by the empty text, the no-op.
+    Reward: 1 at success.
+    Metrics: `executable` (1 while no action was invalid), `invalid_actions`, `goals_met` (the
+    fraction of the goal's facts that hold), `optimality` (C* / C: the length of a shortest plan
+    divided by the number of actions given, including invalid ones; 0 without success), `size`.
 
-    The expert is the planner of strips.py: breadth-first, so shortest; away from its plan it plans again. It gives up where its bound of
-    states does not suffice, and `optimality` is left out then: neither happens at the suites' sizes.
+    The expert is the breadth-first planner of strips.py, so its plans are shortest; off its plan it
+    plans again. It gives up where its bound on states does not suffice, and `optimality` is then
+    absent; neither happens at the suites' sizes.
 
-    Raises UserError where a param does not exist.
+    Raises UserError on an unknown param value.
     """
 
     @classmethod
-    def affinity(cls, task: Task) -> str:
-        """One kept adapter for all domains of a mode: it holds nothing but the episode."""
+    def env_key(cls, task: Task) -> str:
+        """One kept adapter serves all domains of a mode: it holds nothing but the episode."""
         return f"pddl/{task.params['mode']}"
 
     @classmethod
     def has_expert(cls, task: Task) -> bool:
-        """Always."""
         return True
 
     def __init__(self, task: Task) -> None:
@@ -84,14 +107,14 @@ class PddlAdapter(Adapter):
             self._views = {**self._views, "admissible": self._admissible}
 
     def reset(self, case: Case) -> TimeStep:
-        """Draw the problem of `case.seed` and forget the last one."""
         name, sizes = case.task.params["domain"], case.task.params["sizes"]
         if name not in DOMAINS:
             raise UserError(
-                f"task {case.task.id}: there is no planning domain {name!r}; there are {', '.join(DOMAINS)}"
+                f"task {case.task.id}: there is no planning domain {name!r}; "
+                f"there are {', '.join(DOMAINS)}"
             )
         self._domain, self._size = DOMAINS[name], sizes[case.seed % len(sizes)]
-        self._problem = _drawn(self._domain, self._size, case.seed)
+        self._problem = _draw_problem(self._domain, self._size, case.seed)
         self._ground = ground(self._domain, self._problem)
         self._state, self._given, self._invalid, self._gave_up = self._ground.init, 0, 0, False
         self._policy: dict[int, int] = {}
@@ -102,21 +125,20 @@ class PddlAdapter(Adapter):
             choices=("", *map(pddl, self._ground.actions)), meaning=MEANING[self._mode]
         )
         self.brief = self._brief()
-        return self._seen(over=False, success=False)
+        return self._timestep(over=False, success=False)
 
     def step(self, action: Any) -> TimeStep:
-        """Execute one action, or a whole plan."""
         given = self._action.check(action)
         whole = self._mode == "plan"
-        for line in (
-            filter(None, (line.partition(";")[0].strip() for line in given.splitlines()))
-            if whole
-            else (given,)
-        ):
+        lines = [given]
+        if whole:
+            stripped = (line.partition(";")[0].strip() for line in given.splitlines())
+            lines = [line for line in stripped if line]
+        for line in lines:
             self._execute(line)
         goal = self._ground.goal
         success = self._state & goal == goal and not (whole and self._invalid)
-        return self._seen(over=whole or success, success=success)
+        return self._timestep(over=whole or success, success=success)
 
     def _execute(self, line: str) -> None:
         self._given += 1
@@ -128,7 +150,7 @@ class PddlAdapter(Adapter):
         else:
             self._state = after
 
-    def _seen(self, *, over: bool, success: bool) -> TimeStep:
+    def _timestep(self, *, over: bool, success: bool) -> TimeStep:
         metrics = {
             "executable": float(not self._invalid),
             "invalid_actions": float(self._invalid),
@@ -145,11 +167,11 @@ class PddlAdapter(Adapter):
         )
 
     def expert(self, executed: Any) -> str | None:
-        """The next action of a shortest plan, or the whole plan; None where the planner's bound did not suffice."""
         if self._state not in self._policy and not self._gave_up:
             ground, state = self._ground, self._state
             plan = ground.shortest if state == ground.init else ground.plan(state)
             self._gave_up = plan is None
+            # The plan as a policy: each state on its way maps to the action that leads on.
             for number in plan or ():
                 self._policy[state] = number
                 state = ground.moves[number][1] & state | ground.moves[number][2]
@@ -160,22 +182,23 @@ class PddlAdapter(Adapter):
         return pddl(self._ground.actions[self._policy[self._state]])
 
     def state(self) -> bytes:
-        """The facts that hold, a bit each, and the number of invalid actions."""
         return self._state.to_bytes(self._ground.size, "little") + _pack(self._invalid)
 
     def _brief(self) -> Brief:
-        texts = {
-            "text": Text(MOST, meaning="what holds now, of all that may change, in words"),
+        texts: dict[str, Spec] = {
+            "text": Text(LONGEST_VIEW, meaning="what holds now, of all that may change, in words"),
             "pddl": Text(
-                MOST,
-                meaning="the domain and the problem in PDDL (:strips, :typing), its :init being what holds now",
+                LONGEST_VIEW,
+                meaning="the domain and the problem in PDDL (:strips, :typing), "
+                "its :init being what holds now",
             ),
             "admissible": Texts("the actions that apply now, in PDDL"),
         }
         return Brief(
             observation={view: texts[view] for view in self._views},
             action=self._action,
-            embodiment="no body: actions are given in words, as a name and its objects, and change which facts hold",
+            embodiment="no body: actions are given in words, as a name and its objects, "
+            "and change which facts hold",
             simulator="a classical planning world: everything is known, nothing happens by chance",
         )
 
@@ -192,8 +215,8 @@ class PddlAdapter(Adapter):
         )
 
 
-def _drawn(domain: Domain, size: int, seed: int) -> Problem:
-    """The first problem of this stream that is not solved already."""
+def _draw_problem(domain: Domain, size: int, seed: int) -> Problem:
+    """The first problem of the stream that is not already solved."""
     rng = stream("pddl", domain.name, size, seed)
     while (problem := domain.draw(rng, size)).solved():
         pass

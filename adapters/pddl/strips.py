@@ -1,8 +1,9 @@
-"""STRIPS in memory: PDDL text in, ground actions out, states as integers, and a planner whose plans are shortest.
+"""STRIPS in memory: a PDDL reader, grounded actions, states as integers, and an optimal planner.
 
-A state is an int: bit k is set where fact k holds. An action applies where all its preconditions hold; then its delete effects are taken
-away and its add effects put in, in this order, as PDDL has it (Fox and Long, JAIR 20, 2003). Nothing here depends on a hash, a clock or
-chance: facts and actions stand in the order of the domain's text and of the problem's objects.
+A state is an int: bit k is set where fact k holds. An action applies where all its preconditions
+hold; it removes its delete effects, then adds its add effects, in the order that PDDL prescribes
+(Fox and Long, JAIR 20, 2003). Nothing depends on hashes, the clock or randomness: facts and
+actions stand in the order of the domain's text and of the problem's objects.
 """
 
 from __future__ import annotations
@@ -22,12 +23,13 @@ __all__ = ["Atom", "Domain", "Ground", "Problem", "Schema", "ground", "read"]
 Atom = tuple[str, ...]
 """A predicate and its arguments: ("on", "b1", "b2"); a ground action likewise."""
 BOUND = 200_000
-"""States that the planner looks at before it gives up: a count, so that it gives up at the same point on any machine."""
+"""States that the planner visits before it gives up: a count and not a time, so that it gives up at
+the same point on every machine."""
 
 
 @dataclass(frozen=True)
 class Schema:
-    """An action with parameters, (variable, type) each; what it needs, adds and deletes."""
+    """An action schema: parameters (variable, type), preconditions, add and delete effects."""
 
     name: str
     parameters: tuple[tuple[str, str], ...]
@@ -38,32 +40,32 @@ class Schema:
 
 @dataclass(frozen=True)
 class Problem:
-    """Objects, (name, type) each, the facts that hold at first, and those that shall hold in the end."""
+    """Objects (name, type), the facts of the initial state, and those of the goal."""
 
     objects: tuple[tuple[str, str], ...]
     init: tuple[Atom, ...]
     goal: tuple[Atom, ...]
 
     def solved(self) -> bool:
-        """Whether there is nothing to do."""
+        """Whether the goal holds in the initial state."""
         return set(self.goal) <= set(self.init)
 
 
 @dataclass(frozen=True, eq=False)
 class Domain:
-    """A planning domain: its PDDL (:strips and :typing only), its words, and how a problem of a given size is drawn."""
+    """A planning domain: PDDL (:strips and :typing only), wording and problem generator."""
 
     pddl: str
     about: str
-    """What this world is, in a sentence or two."""
+    """The world in a sentence or two."""
     facts: Mapping[str, str]
-    """The words of each predicate, `{0}` and so on being its arguments."""
+    """The wording of each predicate; `{0}`, `{1}`, ... are its arguments."""
     actions: Mapping[str, str]
-    """The words of each action, likewise."""
+    """The wording of each action, likewise."""
     draw: Callable[[np.random.Generator, int], Problem]
-    """A solvable problem of this size; it may be solved already."""
+    """Draws a solvable problem of the given size, which may be solved already."""
     untold: tuple[str, ...] = ()
-    """Predicates that never change and that `about` and the objects' names tell: they are not listed among the facts."""
+    """Static predicates that `about` and the objects' names imply: not listed among the facts."""
 
     @functools.cached_property
     def name(self) -> str:
@@ -72,12 +74,12 @@ class Domain:
 
     @functools.cached_property
     def schemas(self) -> tuple[Schema, ...]:
-        """The actions, in the order of the text."""
+        """The action schemas, in the order of the text."""
         return tuple(_schema(part) for part in read(self.pddl) if part[0] == ":action")
 
     @functools.cached_property
     def parents(self) -> Mapping[str, str]:
-        """The type above each type."""
+        """The parent of each type."""
         return {
             name: kind
             for part in read(self.pddl)
@@ -87,14 +89,14 @@ class Domain:
 
     @functools.cached_property
     def predicates(self) -> tuple[str, ...]:
-        """Their names, in the order of the text."""
+        """The names of the predicates, in the order of the text."""
         return tuple(
             one[0] for part in read(self.pddl) if part[0] == ":predicates" for one in part[1:]
         )
 
 
 def read(text: str) -> list[Any]:
-    """The nested lists of one s-expression, in lower case, without comments."""
+    """Parse one s-expression into nested lists, in lower case and without comments."""
     tokens = iter(re.findall(r"[()]|[^\s()]+", re.sub(r";[^\n]*", "", text).lower()))
 
     def inside() -> Iterator[Any]:
@@ -138,10 +140,13 @@ def _schema(part: list[Any]) -> Schema:
 
 
 class Ground:
-    """A problem with every action that could ever apply written out.
+    """A grounded problem: every action instance that could ever apply.
 
-    `facts[k]` is the atom of bit k; only facts that some action changes have one. `actions[k]` is the k-th action's atom, `moves[k]` its
-    (needs, keeps, adds) as ints: it applies in a state s where s & needs == needs, and leads to s & keeps | adds.
+    `facts[k]` is the atom of bit k; static facts have no bit. `actions[k]` is the atom of action k,
+    and `moves[k]` its bit masks (needs, keeps, adds): it applies in a state s where
+    s & needs == needs, and leads to s & keeps | adds.
+
+    Raises ValueError where an atom of the goal can never hold.
     """
 
     def __init__(self, domain: Domain, problem: Problem) -> None:
@@ -169,7 +174,7 @@ class Ground:
             raise ValueError(f"no action can bring about {lost}")
         self.fixed = tuple(atom for atom in problem.init if atom not in changing)
         self.size = (len(self.facts) + 7) // 8
-        """Bytes that hold a state."""
+        """Bytes per state."""
 
     def _mask(self, atoms: Iterable[Atom]) -> int:
         return sum({self._bits.get(atom, 0) for atom in atoms})
@@ -184,18 +189,19 @@ class Ground:
         return state & keeps | adds if state & needs == needs else None
 
     def holds(self, state: int) -> list[Atom]:
-        """The changing facts that hold, in order."""
+        """The facts that hold and may change, in order."""
         return [atom for place, atom in enumerate(self.facts) if state >> place & 1]
 
     def share(self, state: int) -> float:
-        """The share of the goal's facts that hold."""
+        """The fraction of the goal's facts that hold."""
         return (state & self.goal).bit_count() / self.goal.bit_count()
 
     def plan(self, state: int, bound: int = BOUND) -> list[int] | None:
-        """A shortest plan from `state`, or None: there is none, or `bound` states were not enough.
+        """A shortest plan from `state`; None if there is none or the search exceeds `bound` states.
 
-        Breadth-first, so the first plan found is a shortest one; among several it is the first in the order of actions. Facts that no
-        action needs and no goal names are left out of the states.
+        Breadth-first search, so the first plan found is a shortest one; among several it is the
+        first in the order of actions. Facts that neither an action nor the goal needs are masked
+        out, so that states which differ only in them count once.
         """
         goal, relevant = self.goal, self.goal
         for needs, _, _ in self.moves:
@@ -223,7 +229,7 @@ class Ground:
 
     @functools.cached_property
     def shortest(self) -> list[int] | None:
-        """`plan` from the initial state."""
+        """`plan` from the initial state, computed once."""
         return self.plan(self.init)
 
 
@@ -235,27 +241,31 @@ def _back(came: Mapping[int, tuple[int, int]], state: int) -> list[int]:
     return numbers[::-1]
 
 
-def _reachable(
-    domain: Domain, problem: Problem
-) -> list[tuple[Atom, tuple[Atom, ...], tuple[Atom, ...], tuple[Atom, ...]]]:
-    """(action, needs, adds, deletes) of every instance that applies when nothing is ever deleted: no other can apply at all."""
+Instance = tuple[Atom, tuple[Atom, ...], tuple[Atom, ...], tuple[Atom, ...]]
+"""(action, preconditions, add effects, delete effects)."""
+
+
+def _reachable(domain: Domain, problem: Problem) -> list[Instance]:
+    """Every action instance that applies if delete effects are ignored; no other can ever apply."""
     kinds: dict[str, list[str]] = {}
     for name, kind in problem.objects:
         above: str | None = kind
         while above is not None:
             kinds.setdefault(above, []).append(name)
             above = domain.parents.get(above, None if above == "object" else "object")
-    waiting = []
+    waiting: list[Instance] = []
     for schema in domain.schemas:
         variables = [variable for variable, _ in schema.parameters]
         for chosen in itertools.product(*(kinds.get(kind, []) for _, kind in schema.parameters)):
-            bound = dict(zip(variables, chosen))
-            filled = [
-                tuple(tuple(bound.get(word, word) for word in atom) for atom in part)
+            values = dict(zip(variables, chosen))
+            needs, adds, deletes = (
+                tuple(tuple(values.get(word, word) for word in atom) for atom in part)
                 for part in (schema.needs, schema.adds, schema.deletes)
-            ]
-            waiting.append(((schema.name, *chosen), *filled))
-    known, usable = set(problem.init), set()
+            )
+            waiting.append(((schema.name, *chosen), needs, adds, deletes))
+    known: set[Atom] = set(problem.init)
+    usable: set[Atom] = set()
+    # The fixed point of the delete relaxation: facts accumulate until no further action applies.
     while True:
         new = [one for one in waiting if one[0] not in usable and known.issuperset(one[1])]
         if not new:
@@ -266,5 +276,6 @@ def _reachable(
 
 @functools.lru_cache(maxsize=64)
 def ground(domain: Domain, problem: Problem) -> Ground:
-    """The ground problem, kept for a while with its shortest plan: both modes and both arms of a comparison play the same problems."""
+    """The grounded problem, cached with its shortest plan: both modes and all compared agents play
+    the same problems."""
     return Ground(domain, problem)

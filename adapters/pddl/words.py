@@ -1,4 +1,4 @@
-"""Words and PDDL of a problem. The rules are told from the PDDL itself, so that they cannot say anything else."""
+"""A problem in English and in PDDL. The rules are derived from the PDDL, so the two agree."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ def pddl(atom: Atom) -> str:
 
 
 def sentences(domain: Domain, atoms: Iterable[Atom]) -> str:
-    """The facts in words, one sentence each."""
+    """The facts as English sentences, one each."""
     capital = {name: words[0].upper() + words[1:] for name, words in domain.facts.items()}
-    return " ".join(f"{_said(capital, atom)}." for atom in atoms if atom[0] not in domain.untold)
+    return " ".join(f"{_phrase(capital, atom)}." for atom in atoms if atom[0] not in domain.untold)
 
 
-def _said(words: Mapping[str, str], atom: Atom) -> str:
+def _phrase(words: Mapping[str, str], atom: Atom) -> str:
     return words[atom[0]].format(*atom[1:])
 
 
 def instruction(domain: Domain, problem: Problem, ground: Ground) -> str:
-    """The rules, the objects, the initial state and the goal, in words."""
+    """The rules, the objects, the initial state and the goal in English."""
     kinds: dict[str, list[str]] = {}
     for name, kind in problem.objects:
         kinds.setdefault(kind, []).append(name)
@@ -44,16 +44,19 @@ def instruction(domain: Domain, problem: Problem, ground: Ground) -> str:
 
 
 def _rule(domain: Domain, schema: Schema) -> str:
-    """What an action is called, does, needs and changes, with capital letters for its parameters."""
+    """An action's name, meaning, preconditions and effects, its parameters as capital letters."""
     letters = {variable: variable[1:].upper() for variable, _ in schema.parameters}
 
     def spoken(atoms: Iterable[Atom]) -> str:
         return "; ".join(
-            _said(domain.facts, tuple(letters.get(word, word) for word in atom)) for atom in atoms
+            _phrase(domain.facts, tuple(letters.get(word, word) for word in atom)) for atom in atoms
         )
 
     named = (schema.name, *letters.values())
-    rule = f"{pddl(named)}: {_said(domain.actions, named)}. Needed: {spoken(schema.needs)}. From then on: {spoken(schema.adds)}."
+    rule = (
+        f"{pddl(named)}: {_phrase(domain.actions, named)}. Needed: {spoken(schema.needs)}. "
+        f"From then on: {spoken(schema.adds)}."
+    )
     return f"{rule} No longer: {spoken(schema.deletes)}." if schema.deletes else rule
 
 

@@ -1,4 +1,8 @@
-"""The planning domains, one file each: PDDL, words, and how problems are drawn."""
+"""The planning domains, one file each: its PDDL, its wording and its problem generator.
+
+Agents are shown the PDDL as it stands in these files. A backslash at the end of a line joins it to
+the next one, so the line break is not part of that text.
+"""
 
 from adapters.pddl.domains import (
     blocksworld,

@@ -1,4 +1,7 @@
-"""Blocksworld with four actions, as in the planning competition of 2000 and in PlanBench. The size is the number of blocks."""
+"""Blocksworld with four actions, as in the planning competition of 2000 and in PlanBench.
+
+The size is the number of blocks.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,8 @@ PDDL = """
 (define (domain blocksworld)
   (:requirements :strips :typing)
   (:types block)
-  (:predicates (on ?x ?y - block) (on-table ?x - block) (clear ?x - block) (hand-empty) (holding ?x - block))
+  (:predicates (on ?x ?y - block) (on-table ?x - block) (clear ?x - block) (hand-empty) \
+(holding ?x - block))
   (:action pick-up
     :parameters (?x - block)
     :precondition (and (clear ?x) (on-table ?x) (hand-empty))
@@ -35,7 +39,7 @@ PDDL = """
 
 
 def _piles(rng: np.random.Generator, size: int) -> tuple[list[Atom], list[Atom]]:
-    """A random arrangement: what lies on what, and all else."""
+    """A random arrangement: (the `on` facts, all other facts)."""
     piles: list[list[str]] = []
     for number in rng.permutation(size):
         place = int(rng.integers(len(piles) + 1))
@@ -52,7 +56,7 @@ def _piles(rng: np.random.Generator, size: int) -> tuple[list[Atom], list[Atom]]
 
 
 def _draw(rng: np.random.Generator, size: int) -> Problem:
-    """Two random arrangements; the goal names what lies on what, as in the competition."""
+    """Two random arrangements; the goal holds only `on` facts, as in the competition."""
     blocks = tuple((f"b{number}", "block") for number in range(1, size + 1))
     on, rest = _piles(rng, size)
     goal, _ = _piles(rng, size)
@@ -61,8 +65,8 @@ def _draw(rng: np.random.Generator, size: int) -> Problem:
 
 DOMAIN = Domain(
     pddl=PDDL,
-    about="Blocks lie on a table or on one another, one on one; a hand moves one block at a time. A block is clear when nothing lies "
-    "on it and the hand does not hold it.",
+    about="Blocks lie on a table or on one another, one on one; a hand moves one block at a time. "
+    "A block is clear when nothing lies on it and the hand does not hold it.",
     facts={
         "on": "{0} is on {1}",
         "on-table": "{0} is on the table",

@@ -1,4 +1,7 @@
-"""Elevator, after miconic (planning competition, 2000). The size is the number of passengers; there are two floors more."""
+"""Elevator, after miconic (planning competition, 2000).
+
+The size is the number of passengers; there are two more floors than passengers.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import itertools
 
 import numpy as np
 
-from adapters.pddl.strips import Domain, Problem
+from adapters.pddl.strips import Atom, Domain, Problem
 
 __all__ = ["DOMAIN"]
 
@@ -14,7 +17,8 @@ PDDL = """
 (define (domain elevator)
   (:requirements :strips :typing)
   (:types floor passenger)
-  (:predicates (lift-at ?floor - floor) (waits-at ?who - passenger ?floor - floor) (inside ?who - passenger) (served ?who - passenger)
+  (:predicates (lift-at ?floor - floor) (waits-at ?who - passenger ?floor - floor) \
+(inside ?who - passenger) (served ?who - passenger)
     (wants ?who - passenger ?floor - floor) (above ?high ?low - floor))
   (:action up
     :parameters (?from ?to - floor)
@@ -39,7 +43,7 @@ def _draw(rng: np.random.Generator, size: int) -> Problem:
     floors = [f"floor{number}" for number in range(1, size + 3)]
     people = [f"p{number}" for number in range(1, size + 1)]
     trips = [rng.choice(len(floors), 2, replace=False) for _ in people]
-    init = [("lift-at", floors[int(rng.integers(len(floors)))])]
+    init: list[Atom] = [("lift-at", floors[int(rng.integers(len(floors)))])]
     init += [("waits-at", who, floors[start]) for who, (start, _) in zip(people, trips)]
     init += [("wants", who, floors[end]) for who, (_, end) in zip(people, trips)]
     above = [("above", high, low) for low, high in itertools.combinations(floors, 2)]
@@ -49,8 +53,8 @@ def _draw(rng: np.random.Generator, size: int) -> Problem:
 
 DOMAIN = Domain(
     pddl=PDDL,
-    about="A lift takes passengers to the floors they want to go to; it holds any number of them. floor1 is the lowest, floor2 is above "
-    "it, and so on.",
+    about="A lift takes passengers to the floors they want to go to; it holds any number of them. "
+    "floor1 is the lowest, floor2 is above it, and so on.",
     facts={
         "lift-at": "the lift is at {0}",
         "waits-at": "{0} waits at {1}",

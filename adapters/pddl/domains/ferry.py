@@ -1,4 +1,7 @@
-"""Ferry: cars between ports on a ferry that holds one. The size is the number of cars; there are as many ports, at least three."""
+"""Ferry: cars travel between ports on a ferry that holds one car.
+
+The size is the number of cars; there are as many ports, but at least three.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,8 @@ PDDL = """
 (define (domain ferry)
   (:requirements :strips :typing)
   (:types car port)
-  (:predicates (ferry-at ?port - port) (at ?car - car ?port - port) (aboard ?car - car) (deck-empty) (route ?from ?to - port))
+  (:predicates (ferry-at ?port - port) (at ?car - car ?port - port) (aboard ?car - car) \
+(deck-empty) (route ?from ?to - port))
   (:action sail
     :parameters (?from ?to - port)
     :precondition (and (ferry-at ?from) (route ?from ?to))
@@ -48,7 +52,8 @@ def _draw(rng: np.random.Generator, size: int) -> Problem:
 
 DOMAIN = Domain(
     pddl=PDDL,
-    about="A ferry that holds one car carries cars between ports. It can sail from any port to any other.",
+    about="A ferry that holds one car carries cars between ports. "
+    "It can sail from any port to any other.",
     facts={
         "ferry-at": "the ferry is at {0}",
         "at": "{0} is at {1}",

@@ -1,4 +1,4 @@
-"""Gripper (planning competition, 1998), here with three rooms. The size is the number of balls."""
+"""Gripper (planning competition, 1998) with three rooms. The size is the number of balls."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ PDDL = """
 (define (domain gripper)
   (:requirements :strips :typing)
   (:types room ball hand)
-  (:predicates (robot-in ?room - room) (in ?ball - ball ?room - room) (carries ?hand - hand ?ball - ball) (free ?hand - hand)
+  (:predicates (robot-in ?room - room) (in ?ball - ball ?room - room) \
+(carries ?hand - hand ?ball - ball) (free ?hand - hand)
     (door ?from ?to - room))
   (:action move
     :parameters (?from ?to - room)
@@ -54,8 +55,8 @@ def _draw(rng: np.random.Generator, size: int) -> Problem:
 
 DOMAIN = Domain(
     pddl=PDDL,
-    about="A robot with two hands, left and right, carries balls between rooms; each hand holds one ball. There is a door between any two "
-    "rooms.",
+    about="A robot with two hands, left and right, carries balls between rooms; "
+    "each hand holds one ball. There is a door between any two rooms.",
     facts={
         "robot-in": "the robot is in {0}",
         "in": "{0} is in {1}",

@@ -14,7 +14,8 @@ PDDL = """
 (define (domain hanoi)
   (:requirements :strips :typing)
   (:types disc peg - thing)
-  (:predicates (on ?disc - disc ?thing - thing) (clear ?thing - thing) (smaller ?disc - disc ?thing - thing))
+  (:predicates (on ?disc - disc ?thing - thing) (clear ?thing - thing) \
+(smaller ?disc - disc ?thing - thing))
   (:action move
     :parameters (?disc - disc ?from ?to - thing)
     :precondition (and (on ?disc ?from) (clear ?disc) (clear ?to) (smaller ?disc ?to))
@@ -24,7 +25,7 @@ PEGS = ("peg1", "peg2", "peg3")
 
 
 def _towers(rng: np.random.Generator, discs: list[str]) -> tuple[list[Atom], list[Atom]]:
-    """Each disc on a random peg: what lies on what, and what is clear."""
+    """Each disc on a random peg: (the `on` facts, the `clear` facts)."""
     tops: list[str] = [*PEGS]
     on: list[Atom] = []
     for disc in reversed(discs):
@@ -46,8 +47,8 @@ def _draw(rng: np.random.Generator, size: int) -> Problem:
 
 DOMAIN = Domain(
     pddl=PDDL,
-    about="Discs lie on three pegs, never a larger one on a smaller one; one disc is moved at a time. disc1 is the smallest, disc2 is "
-    "larger, and so on; any disc may lie on an empty peg.",
+    about="Discs lie on three pegs, never a larger one on a smaller one; one disc is moved at a "
+    "time. disc1 is the smallest, disc2 is larger, and so on; any disc may lie on an empty peg.",
     facts={
         "on": "{0} is on {1}",
         "clear": "nothing is on {0}",

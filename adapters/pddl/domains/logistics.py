@@ -1,4 +1,7 @@
-"""Logistics (planning competition, 1998), two cities of two places. The size is the number of packages."""
+"""Logistics (planning competition, 1998) with two cities of two places.
+
+The size is the number of packages.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,8 @@ PDDL = """
   (:requirements :strips :typing)
   (:types package vehicle place - object truck plane - vehicle airport - place)
   (:predicates (at ?what - package ?place - place) (parked ?vehicle - vehicle ?place - place)
-    (inside ?what - package ?vehicle - vehicle) (road ?from ?to - place) (airway ?from ?to - airport))
+    (inside ?what - package ?vehicle - vehicle) (road ?from ?to - place) \
+(airway ?from ?to - airport))
   (:action load
     :parameters (?what - package ?vehicle - vehicle ?place - place)
     :precondition (and (at ?what ?place) (parked ?vehicle ?place))
@@ -68,8 +72,8 @@ def _draw(rng: np.random.Generator, size: int) -> Problem:
 
 DOMAIN = Domain(
     pddl=PDDL,
-    about="Trucks carry packages between the two places of their city, the airport and the office; a plane carries them between the "
-    "airports. Each vehicle holds any number of packages.",
+    about="Trucks carry packages between the two places of their city, the airport and the office; "
+    "a plane carries them between the airports. Each vehicle holds any number of packages.",
     facts={
         "at": "{0} is at {1}",
         "parked": "{0} is at {1}",

@@ -1,4 +1,7 @@
-"""Rovers, a small one after the planning competition of 2002: two rovers, six places. The size is the number of samples."""
+"""Rovers, a small version after the planning competition of 2002: two rovers, six places.
+
+The size is the number of samples.
+"""
 
 from __future__ import annotations
 
@@ -14,17 +17,22 @@ PDDL = """
 (define (domain rovers)
   (:requirements :strips :typing)
   (:types rover place sample kind)
-  (:predicates (at ?rover - rover ?place - place) (lies-at ?sample - sample ?place - place) (idle ?rover - rover)
-    (full ?rover - rover) (analysed ?rover - rover ?sample - sample) (sent ?sample - sample) (path ?from ?to - place)
-    (made-of ?sample - sample ?kind - kind) (analyses ?rover - rover ?kind - kind) (sees-lander ?place - place))
+  (:predicates (at ?rover - rover ?place - place) (lies-at ?sample - sample ?place - place) \
+(idle ?rover - rover)
+    (full ?rover - rover) (analysed ?rover - rover ?sample - sample) (sent ?sample - sample) \
+(path ?from ?to - place)
+    (made-of ?sample - sample ?kind - kind) (analyses ?rover - rover ?kind - kind) \
+(sees-lander ?place - place))
   (:action navigate
     :parameters (?rover - rover ?from ?to - place)
     :precondition (and (at ?rover ?from) (path ?from ?to))
     :effect (and (at ?rover ?to) (not (at ?rover ?from))))
   (:action take
     :parameters (?rover - rover ?sample - sample ?kind - kind ?place - place)
-    :precondition (and (at ?rover ?place) (lies-at ?sample ?place) (made-of ?sample ?kind) (analyses ?rover ?kind) (idle ?rover))
-    :effect (and (analysed ?rover ?sample) (full ?rover) (not (idle ?rover)) (not (lies-at ?sample ?place))))
+    :precondition (and (at ?rover ?place) (lies-at ?sample ?place) (made-of ?sample ?kind) \
+(analyses ?rover ?kind) (idle ?rover))
+    :effect (and (analysed ?rover ?sample) (full ?rover) (not (idle ?rover)) \
+(not (lies-at ?sample ?place))))
   (:action empty
     :parameters (?rover - rover)
     :precondition (full ?rover)
@@ -39,7 +47,8 @@ KINDS = ("soil", "rock")
 
 
 def _draw(rng: np.random.Generator, size: int) -> Problem:
-    """Places on a random tree with two more paths; rover1 analyses soil, rover2 rock, and each, by chance, the other as well."""
+    """Places form a random tree with two additional paths. rover1 analyses soil and rover2 rock;
+    each can also analyse the other kind with probability 0.3."""
     samples = [f"sample{number}" for number in range(1, size + 1)]
     paths = {(int(rng.integers(place)), place) for place in range(1, len(PLACES))}
     spare = [pair for pair in itertools.combinations(range(len(PLACES)), 2) if pair not in paths]
@@ -68,8 +77,9 @@ def _draw(rng: np.random.Generator, size: int) -> Problem:
 
 DOMAIN = Domain(
     pddl=PDDL,
-    about="Two rovers take samples, analyse them at once and send the results to a lander. A rover has room for one sample and must empty "
-    "itself before it takes the next; the results of earlier ones stay known to it.",
+    about="Two rovers take samples, analyse them at once and send the results to a lander. "
+    "A rover has room for one sample and must empty itself before it takes the next; "
+    "the results of earlier ones stay known to it.",
     facts={
         "at": "{0} is at {1}",
         "lies-at": "{0} lies at {1}",

@@ -1,4 +1,7 @@
-"""Visit-all (planning competition, 2011) on a grid with holes. The size is the grid's side; one cell more than that is to be visited."""
+"""Visit-all (planning competition, 2011) on a grid with holes.
+
+The size n is the side of the grid; n + 1 cells are to be visited.
+"""
 
 from __future__ import annotations
 
@@ -19,11 +22,11 @@ PDDL = """
     :effect (and (robot-at ?to) (visited ?to) (not (robot-at ?from)))))
 """
 HOLES = 0.2
-"""The chance of each cell to be missing."""
+"""Probability that a cell is missing."""
 
 
 def _draw(rng: np.random.Generator, size: int) -> Problem:
-    """The cells that can be reached from a random one; drawn again while they are too few."""
+    """The cells reachable from a random start; redrawn while they are at most half of the grid."""
     while True:
         free = {
             divmod(int(place), size) for place in np.flatnonzero(rng.random(size * size) >= HOLES)
@@ -61,8 +64,8 @@ def _draw(rng: np.random.Generator, size: int) -> Problem:
 
 DOMAIN = Domain(
     pddl=PDDL,
-    about="A robot moves on a grid, from a cell to one that it shares a side with. cell-2-3 is in row 2, column 3; there are no other "
-    "cells than those named.",
+    about="A robot moves on a grid, from a cell to one that it shares a side with. "
+    "cell-2-3 is in row 2, column 3; there are no other cells than those named.",
     facts={
         "robot-at": "the robot is at {0}",
         "visited": "{0} has been visited",
