@@ -1,4 +1,7 @@
-"""One file for each simulator family: the real simulator behind the episode contract. ADAPTERS maps a family to `module:Class`."""
+"""Adapters: one module or package per simulator family puts the simulator behind the contract.
+
+ADAPTERS maps the name of a family to the entry string `module:Class` of its adapter.
+"""
 
 ADAPTERS = {
     "minigrid": "adapters.minigrid:MiniGridAdapter",

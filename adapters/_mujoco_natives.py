@@ -7,16 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from harness.core import Case, Native, UserError
+from harness.core import Case, SimulatorPerturbation, UserError
 
-__all__ = ["CAMERA", "NATIVES", "Changes"]
-
-
-def _native(name: str, what: str, parameter: str, *values: float) -> Native:
-    return Native(name, what, tuple({parameter: value} for value in values))
+__all__ = ["CAMERA", "PERTURBATIONS", "Changes"]
 
 
-NATIVES = (
+def _native(name: str, what: str, parameter: str, *values: float) -> SimulatorPerturbation:
+    return SimulatorPerturbation(name, what, tuple({parameter: value} for value in values))
+
+
+PERTURBATIONS = (
     _native(
         "friction", "the friction of everything, multiplied", "factor", 0.8, 0.6, 0.4, 0.25, 0.1
     ),
@@ -90,7 +90,7 @@ class Changes:
             "camera": self._camera,
         }
         for name, change in ways.items():
-            params = case.native(name)
+            params = case.simulator_perturbation(name)
             if params is not None:
                 self._changed = True
                 change(case, params)

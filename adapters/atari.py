@@ -26,14 +26,24 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from harness.core import Adapter, Box, Brief, Case, Discrete, Native, Task, TimeStep, UserError
+from harness.core import (
+    Adapter,
+    Box,
+    Brief,
+    Case,
+    Discrete,
+    SimulatorPerturbation,
+    Task,
+    TimeStep,
+    UserError,
+)
 
 __all__ = ["AtariAdapter"]
 
 FRAMES_PER_SECOND = 60
 GRAY_SIZE = 84
-NATIVES = tuple(
-    Native(
+PERTURBATIONS = tuple(
+    SimulatorPerturbation(
         name,
         f"another {name} of the cartridge: of those that it has beside the task's, the one of this place",
         tuple({"place": k} for k in range(5)),
@@ -121,9 +131,9 @@ class AtariAdapter(Adapter):
         )
 
     @classmethod
-    def natives(cls, task: Task | None = None) -> tuple[Native, ...]:
+    def simulator_perturbations(cls, task: Task | None = None) -> tuple[SimulatorPerturbation, ...]:
         """Game modes and difficulties."""
-        return NATIVES
+        return PERTURBATIONS
 
     def _choose(self, mode: int | None, difficulty: int | None) -> None:
         """A console for each mode and difficulty: changing them in one would leave something behind."""
@@ -139,7 +149,7 @@ class AtariAdapter(Adapter):
 
     def _another(self, case: Case, name: str) -> int | None:
         """The mode or difficulty of a case. Raises UserError where the cartridge has no other one."""
-        params, own = case.native(name), getattr(self._settings, name)
+        params, own = case.simulator_perturbation(name), getattr(self._settings, name)
         if params is None:
             return own
         default, _ = self._consoles[self._settings.mode, self._settings.difficulty]
@@ -175,7 +185,7 @@ class AtariAdapter(Adapter):
 
     def step(self, action: Any) -> TimeStep:
         """Hold the joystick for `frame_skip` frames, the sticky ones excepted."""
-        chosen = self._actions[self._choices.check(action)]
+        chosen = self._actions[self._choices.validate(action)]
         ale, settings = self._ale, self._settings
         draws = self._sticky.random(settings.frame_skip).tolist() if settings.sticky else None
         reward = 0

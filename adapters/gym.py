@@ -94,7 +94,7 @@ class GymAdapter(Adapter):
         return super().missing(task)
 
     @classmethod
-    def affinity(cls, task: Task) -> str:
+    def env_key(cls, task: Task) -> str:
         """One kept environment for an id and its arguments."""
         return json.dumps(["gym", task.params["id"], task.params.get("kwargs", {})], sort_keys=True)
 
@@ -154,7 +154,7 @@ class GymAdapter(Adapter):
 
     def step(self, action: Any) -> TimeStep:
         """`env.step`, with the action in the shape and type of the environment's own space."""
-        checked = self.brief.action.check(action)
+        checked = self.brief.action.validate(action)
         self._observed, reward, terminated, truncated, info = self._env.step(self._convert(checked))
         return self._timestep(float(reward), bool(terminated), bool(truncated), info)
 
@@ -227,7 +227,7 @@ def task_for(
     try:
         infos = (
             adapter._env.reset(seed=0)[1],
-            adapter._env.step(adapter._convert(adapter.brief.action.nothing()))[4],
+            adapter._env.step(adapter._convert(adapter.brief.action.noop()))[4],
         )
     finally:
         adapter.close()

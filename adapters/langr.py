@@ -70,7 +70,7 @@ class LangRAdapter(Adapter):
         return None
 
     @classmethod
-    def affinity(cls, task: Task) -> str:
+    def env_key(cls, task: Task) -> str:
         """One environment holds the episodes of one file."""
         return str(task.params.get("split"))
 
@@ -99,7 +99,7 @@ class LangRAdapter(Adapter):
 
     def step(self, action: Any) -> TimeStep:
         """Execute one skill."""
-        self._last = int(self.brief.action.check(action))
+        self._last = int(self.brief.action.validate(action))
         self._steps += 1
         with self._there():
             seen = self._env.step({"action": self._last})

@@ -74,7 +74,7 @@ class LiberoAdapter(Adapter):
         return None
 
     @classmethod
-    def listed(cls, task: Task) -> bool:
+    def fixed_episode_list(cls, task: Task) -> bool:
         """Always: the initial states are fixed."""
         return True
 
@@ -123,7 +123,7 @@ class LiberoAdapter(Adapter):
 
     def step(self, action: Any) -> TimeStep:
         """Move for a twentieth of a second."""
-        move = self.brief.action.check(action)
+        move = self.brief.action.validate(action)
         self._look(self._env.step(move.astype(np.float64))[0])
         return self._told(bool(self._env.check_success()))
 

@@ -15,8 +15,18 @@ from typing import Any, ClassVar
 import numpy as np
 
 from adapters._mujoco_gl import Canvas, log_warnings, no_images
-from adapters._mujoco_natives import CAMERA, NATIVES, Changes
-from harness.core import Adapter, Box, Brief, Case, Missing, Native, Task, TimeStep, UserError
+from adapters._mujoco_natives import CAMERA, PERTURBATIONS, Changes
+from harness.core import (
+    Adapter,
+    Box,
+    Brief,
+    Case,
+    Missing,
+    SimulatorPerturbation,
+    Task,
+    TimeStep,
+    UserError,
+)
 
 __all__ = ["MetaWorldAdapter"]
 
@@ -24,7 +34,7 @@ FIRST_BLOCK = 42
 BLOCK = 50
 CAMERAS = ("corner", "corner2", "corner3", "corner4", "topview", "behindGripper", "gripperPOV")
 UPSIDE_DOWN = frozenset({"corner", "corner2", "corner3", "corner4"})
-START = Native(
+START = SimulatorPerturbation(
     "start",
     "so many random actions before the episode begins",
     tuple({"steps": steps} for steps in (1, 3, 5, 10, 20)),
@@ -86,9 +96,9 @@ class MetaWorldAdapter(Adapter):
         return no_images()
 
     @classmethod
-    def natives(cls, task: Task | None = None) -> tuple[Native, ...]:
+    def simulator_perturbations(cls, task: Task | None = None) -> tuple[SimulatorPerturbation, ...]:
         """What MuJoCo's model offers, and another start."""
-        return (*NATIVES, CAMERA, START)
+        return (*PERTURBATIONS, CAMERA, START)
 
     @classmethod
     def has_expert(cls, task: Task) -> bool:
@@ -152,7 +162,7 @@ class MetaWorldAdapter(Adapter):
         return TimeStep(self._views, self._instruction, success=False)
 
     def _disturb_start(self, case: Case) -> None:
-        params = case.native("start")
+        params = case.simulator_perturbation("start")
         if params is not None:
             rng = case.rng("perturbation", "start")
             for _ in range(params["steps"]):
@@ -162,7 +172,7 @@ class MetaWorldAdapter(Adapter):
     def step(self, action: Any) -> TimeStep:
         """Move the hand's target and set the fingers, for 12.5 ms."""
         if not _fits(action):
-            action = ACTION.check(action)
+            action = ACTION.validate(action)
         self._observed, reward, _, truncated, info = self._env.step(action)
         metrics = {name: float(info[name]) for name in METRICS}
         return TimeStep(

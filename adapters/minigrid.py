@@ -15,7 +15,17 @@ from typing import Any
 
 import numpy as np
 
-from harness.core import Adapter, Box, Brief, Case, Discrete, Native, Task, TimeStep, UserError
+from harness.core import (
+    Adapter,
+    Box,
+    Brief,
+    Case,
+    Discrete,
+    SimulatorPerturbation,
+    Task,
+    TimeStep,
+    UserError,
+)
 
 __all__ = ["MiniGridAdapter"]
 
@@ -33,13 +43,13 @@ NO_EXPERT = (
 PLAN_LIMIT = 200
 """Subgoals the bot may push while it plans one action. Outside of a circle it pushed at most 9 (measured on all levels)."""
 PIXELS, PARTIAL_TILE = 336, 8
-NATIVES = (
-    Native(
+PERTURBATIONS = (
+    SimulatorPerturbation(
         "size",
         "rooms, or the map, so many cells larger",
         tuple({"cells": k} for k in (1, 2, 3, 4, 6)),
     ),
-    Native(
+    SimulatorPerturbation(
         "distractors",
         "so many objects more that the mission does not speak of",
         tuple({"count": k} for k in (1, 2, 3, 4, 5)),
@@ -85,7 +95,7 @@ class MiniGridAdapter(Adapter):
     extra = "minigrid"
 
     @classmethod
-    def affinity(cls, task: Task) -> str:
+    def env_key(cls, task: Task) -> str:
         """One kept environment a level."""
         return f"minigrid/{task.params['id']}"
 
@@ -165,9 +175,9 @@ class MiniGridAdapter(Adapter):
         )
 
     @classmethod
-    def natives(cls, task: Task | None = None) -> tuple[Native, ...]:
+    def simulator_perturbations(cls, task: Task | None = None) -> tuple[SimulatorPerturbation, ...]:
         """Larger rooms and more distractors, where the level's class takes such a number."""
-        return NATIVES
+        return PERTURBATIONS
 
     def _another(self, case: Case) -> Any:
         """The level as the case has it: one of other numbers is another environment, and is kept too. Raises UserError where it has none."""
@@ -179,7 +189,7 @@ class MiniGridAdapter(Adapter):
             for name in inspect.signature(kind.__init__).parameters
         }
         for name, (parameter,) in (("size", ("cells",)), ("distractors", ("count",))):
-            params = case.native(name)
+            params = case.simulator_perturbation(name)
             if params is not None:
                 its = next(
                     (
@@ -215,7 +225,7 @@ class MiniGridAdapter(Adapter):
 
     def step(self, action: Any) -> TimeStep:
         """Execute one action."""
-        _, reward, terminated, truncated, _ = self._env.step(self.brief.action.check(action))
+        _, reward, terminated, truncated, _ = self._env.step(self.brief.action.validate(action))
         if not (reward or terminated or truncated):
             return (
                 self._going

@@ -92,7 +92,7 @@ class ProcgenAdapter(Adapter):
     pythons: ClassVar[tuple[str, ...]] = ("3.11", "3.10", "3.9")
 
     @classmethod
-    def affinity(cls, task: Task) -> str:
+    def env_key(cls, task: Task) -> str:
         """One kept process for all games: the pictures are loaded once."""
         return "procgen"
 
@@ -147,7 +147,7 @@ class ProcgenAdapter(Adapter):
 
     def step(self, action: Any) -> TimeStep:
         """Hold the stick and buttons for one step."""
-        self._env.act(np.array([self._choices.check(action)], np.int32))
+        self._env.act(np.array([self._choices.validate(action)], np.int32))
         reward, _, first = self._env.observe()
         self._steps += 1
         self._over = bool(first[0])

@@ -128,7 +128,7 @@ class ScienceWorldAdapter(Adapter):
         return absent
 
     @classmethod
-    def affinity(cls, task: Task) -> str:
+    def env_key(cls, task: Task) -> str:
         """One kept Java process for all tasks."""
         return "scienceworld"
 
@@ -187,7 +187,7 @@ class ScienceWorldAdapter(Adapter):
 
     def step(self, action: Any) -> TimeStep:
         """Give one command."""
-        command = self.brief.action.check(action)
+        command = self.brief.action.validate(action)
         self._do(command)
         self._invalid += self._text.startswith(REFUSALS)
         return self._seen(round(100 * self._server.getScore()))

@@ -16,7 +16,17 @@ from typing import Any, ClassVar
 import numpy as np
 
 from adapters._geodesics import Field, Floor
-from harness.core import Adapter, Box, Brief, Case, Discrete, Native, Task, TimeStep, UserError
+from harness.core import (
+    Adapter,
+    Box,
+    Brief,
+    Case,
+    Discrete,
+    SimulatorPerturbation,
+    Task,
+    TimeStep,
+    UserError,
+)
 
 __all__ = ["VizDoomAdapter"]
 
@@ -72,7 +82,7 @@ SCENARIOS: Mapping[str, _Scenario] = {
         "Kill as many monsters as you can; weapons, armour and medkits lie around.", skills=(1, 5)
     ),
 }
-DIFFICULTY = Native(
+DIFFICULTY = SimulatorPerturbation(
     "difficulty",
     "another skill of the engine: of 1, 3 and 5, where the scenario plays otherwise than at its own, the one of this place",
     ({"place": 0}, {"place": 1}),
@@ -110,7 +120,7 @@ class VizDoomAdapter(Adapter):
     extra: ClassVar[str] = "vizdoom"
 
     @classmethod
-    def natives(cls, task: Task | None = None) -> tuple[Native, ...]:
+    def simulator_perturbations(cls, task: Task | None = None) -> tuple[SimulatorPerturbation, ...]:
         """The difficulty, where it changes anything: my_way_home, basic and predict_position are the same at every skill."""
         places = (
             len(DIFFICULTY.levels)
@@ -122,7 +132,7 @@ class VizDoomAdapter(Adapter):
         )
 
     @classmethod
-    def affinity(cls, task: Task) -> str:
+    def env_key(cls, task: Task) -> str:
         """One kept engine a scenario and frame skip."""
         return "vizdoom/{scenario}/{frame_skip}".format_map(task.params)
 
@@ -201,7 +211,7 @@ class VizDoomAdapter(Adapter):
 
     def _set_skill(self, case: Case) -> None:
         """The case's skill, from the next episode on."""
-        params, skill = case.native(DIFFICULTY.name), self._own_skill
+        params, skill = case.simulator_perturbation(DIFFICULTY.name), self._own_skill
         if params is not None:
             skills = self._scenario.skills
             if not 0 <= params["place"] < len(skills):
@@ -219,7 +229,7 @@ class VizDoomAdapter(Adapter):
 
     def step(self, action: Any) -> TimeStep:
         """Hold a button, or none, for `frame_skip` tics."""
-        action = self.brief.action.check(action)
+        action = self.brief.action.validate(action)
         reward = float(
             self._game.make_action(
                 [int(number == action) for number in range(1, len(self._buttons) + 1)], self._skip

@@ -49,7 +49,7 @@ class Blind(Agent):
         return [self._habit(turn) for turn in turns]
 
     def _habit(self, turn: Turn) -> Any:
-        nothing = turn.brief.action.nothing()
+        nothing = turn.brief.action.noop()
         form = _form(nothing)
         habit = self._habits.get((turn.instruction, form), self._habits.get(("", form), nothing))
         return (

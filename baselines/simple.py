@@ -23,7 +23,7 @@ class Noop(Agent):
 
     def act(self, turns: Sequence[Turn]) -> list[Any]:
         """The action that does nothing."""
-        return [turn.brief.action.nothing() for turn in turns]
+        return [turn.brief.action.noop() for turn in turns]
 
 
 class Oracle(Agent):
@@ -34,7 +34,7 @@ class Oracle(Agent):
     def act(self, turns: Sequence[Turn]) -> list[Any]:
         """The expert's action."""
         return [
-            turn.brief.action.nothing() if turn.expert is None else turn.expert for turn in turns
+            turn.brief.action.noop() if turn.expert is None else turn.expert for turn in turns
         ]
 
 

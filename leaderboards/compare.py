@@ -10,7 +10,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from harness.compare.gate import Gated
-from harness.compare.pairs import Side, pair_up
+from harness.compare.pairs import ScoredRun, pair_up
 from harness.compare.verdict import Comparison, GroupRow, PairRow, compare_pairs
 from harness.core import UserError
 from leaderboards.tables import Column, Table, markdown_page, text_page
@@ -48,7 +48,7 @@ class Compared:
 
 
 def compare(
-    base: Side, new: Side, margin: float, alpha: float, correction: str = "holm"
+    base: ScoredRun, new: ScoredRun, margin: float, alpha: float, correction: str = "holm"
 ) -> Compared:
     """Two runs. Raises UserError when they are one and the same, differ in protocol, or share no case."""
     refuse_the_same(base, new)
@@ -89,7 +89,7 @@ def compare(
     )
 
 
-def refuse_the_same(base: Side, new: Side) -> None:
+def refuse_the_same(base: ScoredRun, new: ScoredRun) -> None:
     """Raises UserError when it is one run twice."""
     if (
         base.run["created"] == new.run["created"]
@@ -99,7 +99,7 @@ def refuse_the_same(base: Side, new: Side) -> None:
         raise UserError(f"{base.name} and {new.name} are the same run: a comparison needs two")
 
 
-def of_gate(gated: Gated, base: Side) -> Compared:
+def of_gate(gated: Gated, base: ScoredRun) -> Compared:
     """What a gate found."""
     numbers = {
         name: getattr(gated, name)
@@ -117,7 +117,7 @@ def of_gate(gated: Gated, base: Side) -> Compared:
     )
 
 
-def _agent(side: Side) -> str:
+def _agent(side: ScoredRun) -> str:
     agent = side.run["agent"]
     return str(agent.get("name", agent["entry"]))
 

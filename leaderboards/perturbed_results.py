@@ -8,32 +8,32 @@ from typing import Any
 
 import numpy as np
 
-from harness.compare.pairs import Side
+from harness.compare.pairs import ScoredRun
 from harness.core import UserError
 from harness.records.plan import Plan, label
 from harness.records.results import read_episodes
 
-__all__ = ["ERROR", "FAILED", "MISSING", "SUCCEEDED", "Outcomes", "Place", "read"]
+__all__ = ["ERROR", "FAILED", "MISSING", "SUCCEEDED", "CaseArrays", "Place", "read"]
 
 MISSING, ERROR, FAILED, SUCCEEDED = -2, -1, 0, 1
 Place = tuple[int, int]
 """The plan's item and the number of its arm."""
 
 
-class Outcomes:
+class CaseArrays:
     """What each case of a perturbed run came to, as far as it bears on robustness: arrays of shape (arms, episodes) for each item."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        shapes = [(len(plan.arms), item.episodes) for item in plan.items]
+        shapes = [(len(plan.conditions), item.episodes) for item in plan.items]
         self.state = [np.full(shape, MISSING, np.int8) for shape in shapes]
         self.score = [np.full(shape, np.nan) for shape in shapes]
         self.steps = [np.zeros(shape, np.int32) for shape in shapes]
         self.agent_error = [np.zeros(shape, bool) for shape in shapes]
         self.burst = [np.zeros(shape, bool) for shape in shapes]
-        self._arms: dict[str, list[int]] = {}
-        for number, arm in enumerate(plan.arms[1:], 1):
-            self._arms.setdefault(label(arm), []).append(number)
+        self._conditions: dict[str, list[int]] = {}
+        for number, condition in enumerate(plan.conditions[1:], 1):
+            self._conditions.setdefault(label(condition), []).append(number)
 
     def add(self, item: int, number: int, line: Mapping[str, Any]) -> None:
         """Take one line of episodes.jsonl, of case `number` of an item; of a case that ended in `error` and was played again the later counts."""
@@ -56,39 +56,46 @@ class Outcomes:
     @property
     def labels(self) -> list[str]:
         """`name:severity` of every perturbed arm, in the plan's order."""
-        return list(self._arms)
+        return list(self._conditions)
 
-    def arm(self, item: int, name: str) -> int | None:
+    def condition(self, item: int, name: str) -> int | None:
         """The number of the arm that plays `name:severity` in an item; None where it has nothing to change there."""
-        return next((arm for arm in self._arms.get(name, ()) if self.plan.plays(item, arm)), None)
+        return next(
+            (
+                condition
+                for condition in self._conditions.get(name, ())
+                if self.plan.plays(item, condition)
+            ),
+            None,
+        )
 
     def played(self, name: str, domain: str | None = None) -> list[tuple[int, int]]:
         """(item, arm) of all tasks of a domain that play it."""
         found = []
         for number, item in enumerate(self.plan.items):
-            arm = self.arm(number, name)
-            if arm is not None and domain in (None, item.task.domain):
-                found.append((number, arm))
+            condition = self.condition(number, name)
+            if condition is not None and domain in (None, item.task.domain):
+                found.append((number, condition))
         return found
 
     def rated(self, item: int) -> bool:
         """Whether the task has a success."""
         return self.plan.items[item].task.success is not None
 
-    def pairs(self, item: int, arm: int) -> np.ndarray:
+    def pairs(self, item: int, condition: int) -> np.ndarray:
         """Which episodes have a result in this arm and unperturbed, shape (episodes,)."""
         state = self.state[item]
-        good: np.ndarray = (state[arm] >= FAILED) & (state[0] >= FAILED)
+        good: np.ndarray = (state[condition] >= FAILED) & (state[0] >= FAILED)
         return good
 
 
-def read(side: Side) -> Outcomes:
+def read(side: ScoredRun) -> CaseArrays:
     """The outcomes of a run. Raises UserError when it was played without perturbations, or a line is none of ours."""
     if not side.plan.perturbations:
         raise UserError(
             f"{side.name} was played without perturbations: `bench run ... --perturb standard` makes a run with them"
         )
-    outcomes = Outcomes(side.plan)
+    outcomes = CaseArrays(side.plan)
     for number, line in enumerate(read_episodes(side.path), 1):
         place = side.plan.locate(line["task"], line["seed"], line["perturbations"])
         try:

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 
 from harness.compare.pairs import played
-from harness.compare.saved_runs import base_side
+from harness.compare.saved_runs import open_run
 from harness.core import DOMAINS, UserError
 from harness.records.plan import Plan, PlanItem
 from harness.records.results import read_episodes
 from harness.records.run_file import read_run
 from harness.stats import Interval, aggregates, anytime_rate, iqm, mean_of_rates, mean_score, wilson
-from leaderboards.perturbed_results import Outcomes, read
+from leaderboards.perturbed_results import CaseArrays, read
 from leaderboards.robustness import robustness
 from leaderboards.schema import Group, Report, Scores, TaskRow
 
@@ -35,12 +35,14 @@ def load(path: str | os.PathLike[str], baseline: str | None = None) -> Report:
     """
     if baseline is None:
         return build(read_run(path), read_episodes(path))
-    with base_side(baseline) as side:
+    with open_run(baseline) as side:
         return build(read_run(path), read_episodes(path), read(side))
 
 
 def build(
-    run: Mapping[str, Any], episodes: Iterable[Mapping[str, Any]], baseline: Outcomes | None = None
+    run: Mapping[str, Any],
+    episodes: Iterable[Mapping[str, Any]],
+    baseline: CaseArrays | None = None,
 ) -> Report:
     """The report from run.json and the lines of episodes.jsonl, in any order: of a case that ended in `error` and was played again, the
     later result counts. Raises UserError on lines that are not of this plan."""
@@ -52,7 +54,7 @@ def build(
         tally.item.task.id: (tally, plan.case(number, 0).seed, tally.item.episodes)
         for number, tally in enumerate(tallies)
     }
-    outcomes = Outcomes(plan) if plan.perturbations else None
+    outcomes = CaseArrays(plan) if plan.perturbations else None
     count = 0
     try:
         for count, line in enumerate(episodes, 1):

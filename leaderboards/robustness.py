@@ -27,7 +27,7 @@ from harness.stats import (
     paired_difference,
     wilson,
 )
-from leaderboards.perturbed_results import ERROR, FAILED, SUCCEEDED, Outcomes, Place
+from leaderboards.perturbed_results import ERROR, FAILED, SUCCEEDED, CaseArrays, Place
 from leaderboards.ratio import ratio_of_means
 from leaderboards.score_effects import ScoreEffects, score_effects
 
@@ -100,24 +100,29 @@ class PerturbationRow:
     """Published figures are of unperturbed tasks: none."""
 
 
-def robustness(outcomes: Outcomes, baseline: Outcomes | None = None) -> tuple[PerturbationRow, ...]:
+def robustness(
+    outcomes: CaseArrays, baseline: CaseArrays | None = None
+) -> tuple[PerturbationRow, ...]:
     """All rows: for each perturbation and severity overall, then by domain, then by task; then the curves."""
     rows: list[PerturbationRow] = []
     bounds = _task_bounds(outcomes)
     for name in outcomes.labels:
         for domain in scopes_of(outcomes, name):
             rows.append(_row(outcomes, name, outcomes.played(name, domain), domain))
-        rows += [_task(outcomes, name, (item, arm), bounds) for item, arm in outcomes.played(name)]
+        rows += [
+            _task(outcomes, name, (item, condition), bounds)
+            for item, condition in outcomes.played(name)
+        ]
     return (*rows, *_curves(rows, () if baseline is None else robustness(baseline)))
 
 
-def scopes_of(outcomes: Outcomes, name: str) -> list[str | None]:
+def scopes_of(outcomes: CaseArrays, name: str) -> list[str | None]:
     """None, for all together, and the domains in which it is played."""
     here = {outcomes.plan.items[item].task.domain for item, _ in outcomes.played(name)}
     return [None, *(domain for domain in DOMAINS if domain in here)] if here else []
 
 
-def _task_bounds(outcomes: Outcomes) -> dict[Place, Interval]:
+def _task_bounds(outcomes: CaseArrays) -> dict[Place, Interval]:
     """The paired interval of every task and arm, all in one go: one by one they would take a hundred times as long."""
     found: dict[Place, list[float]] = {}
     for place in dict.fromkeys(
@@ -144,15 +149,15 @@ def _task_bounds(outcomes: Outcomes) -> dict[Place, Interval]:
 
 
 def _task(
-    outcomes: Outcomes, name: str, place: Place, bounds: Mapping[Place, Interval]
+    outcomes: CaseArrays, name: str, place: Place, bounds: Mapping[Place, Interval]
 ) -> PerturbationRow:
-    item, arm = place
+    item, condition = place
     task = outcomes.plan.items[item].task
     row = _row(outcomes, name, [place], task.domain, bounds.get(place))
     row = dataclasses.replace(
         row, task=task.id, suite=outcomes.plan.items[item].suite, rule=task.rule
     )
-    scores = outcomes.score[item][arm]
+    scores = outcomes.score[item][condition]
     known = scores[np.isfinite(scores)]
     mean = float(known.mean()) if len(known) else None
     paired = scores - outcomes.score[item][0]
@@ -172,7 +177,7 @@ def _task(
 
 
 def _row(
-    outcomes: Outcomes,
+    outcomes: CaseArrays,
     name: str,
     places: Sequence[Place],
     domain: str | None,
@@ -180,7 +185,7 @@ def _row(
 ) -> PerturbationRow:
     """`difference` is what paired_difference gives, where that is known already."""
     perturbation, _, severity = name.rpartition(":")
-    state = [outcomes.state[item][arm] for item, arm in places]
+    state = [outcomes.state[item][condition] for item, condition in places]
     rated = [each for each, (item, _) in zip(state, places) if outcomes.rated(item)]
     seen = [each for each in rated if (each >= FAILED).any()]
     counts = [int((each >= FAILED).sum()) for each in seen]
@@ -197,10 +202,10 @@ def _row(
         sum(int((each >= FAILED).sum()) for each in state),
     )
     scored = [
-        outcomes.steps[item][arm][
-            (outcomes.state[item][arm] >= FAILED) & ~outcomes.agent_error[item][arm]
+        outcomes.steps[item][condition][
+            (outcomes.state[item][condition] >= FAILED) & ~outcomes.agent_error[item][condition]
         ]
-        for item, arm in places
+        for item, condition in places
     ]
     steps = np.concatenate(scored) if scored else np.zeros(0)
     at_worst = [float((each == SUCCEEDED).mean()) for each in rated]
@@ -216,7 +221,9 @@ def _row(
         planned=planned,
         n=n,
         successes=sum(int((each == SUCCEEDED).sum()) for each in rated) if rated else None,
-        agent_errors=sum(int(outcomes.agent_error[item][arm].sum()) for item, arm in places),
+        agent_errors=sum(
+            int(outcomes.agent_error[item][condition].sum()) for item, condition in places
+        ),
         errors=sum(int((each == ERROR).sum()) for each in state),
         partial=n < planned,
         success_rate=rate.value if rate else None,
@@ -250,28 +257,32 @@ def _row(
 
 
 def _paired(
-    outcomes: Outcomes, places: Sequence[tuple[int, int]]
+    outcomes: CaseArrays, places: Sequence[tuple[int, int]]
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """(control, perturbed): 1 or 0 for each pair, an array a task; tasks without a pair or without a success are left out."""
     controls, perturbed = [], []
-    for item, arm in places:
-        both = outcomes.pairs(item, arm)
+    for item, condition in places:
+        both = outcomes.pairs(item, condition)
         if outcomes.rated(item) and both.any():
             controls.append((outcomes.state[item][0][both] == SUCCEEDED).astype(np.float64))
-            perturbed.append((outcomes.state[item][arm][both] == SUCCEEDED).astype(np.float64))
+            perturbed.append(
+                (outcomes.state[item][condition][both] == SUCCEEDED).astype(np.float64)
+            )
     return controls, perturbed
 
 
-def _recovery(outcomes: Outcomes, places: Sequence[tuple[int, int]]) -> dict[str, Any]:
+def _recovery(outcomes: CaseArrays, places: Sequence[tuple[int, int]]) -> dict[str, Any]:
     won = n = 0
-    for item, arm in places:
+    for item, condition in places:
         if outcomes.rated(item):
             state = outcomes.state[item]
             counted = (
-                outcomes.pairs(item, arm) & outcomes.burst[item][arm] & (state[0] == SUCCEEDED)
+                outcomes.pairs(item, condition)
+                & outcomes.burst[item][condition]
+                & (state[0] == SUCCEEDED)
             )
             n += int(counted.sum())
-            won += int((state[arm][counted] == SUCCEEDED).sum())
+            won += int((state[condition][counted] == SUCCEEDED).sum())
     if not n:
         return {"recovery_n": 0}
     found = wilson(won, n)
@@ -283,17 +294,19 @@ def _recovery(outcomes: Outcomes, places: Sequence[tuple[int, int]]) -> dict[str
     }
 
 
-def _interaction(outcomes: Outcomes, name: str, items: Sequence[int]) -> Interval | None:
+def _interaction(outcomes: CaseArrays, name: str, items: Sequence[int]) -> Interval | None:
     """Of a combination of two of which each was played alone too."""
     parts = name.split("+")
     if len(parts) != 2:
         return None
     values = []
     for item in items:
-        arms = [0, *(outcomes.arm(item, part) for part in (*parts, name))]
-        if not outcomes.rated(item) or None in arms:
+        conditions = [0, *(outcomes.condition(item, part) for part in (*parts, name))]
+        if not outcomes.rated(item) or None in conditions:
             continue
-        state = outcomes.state[item][[arm for arm in arms if arm is not None]]
+        state = outcomes.state[item][
+            [condition for condition in conditions if condition is not None]
+        ]
         whole = (state >= FAILED).all(axis=0)
         none, one, other, both = (state[:, whole] == SUCCEEDED).astype(np.float64)
         if whole.any():

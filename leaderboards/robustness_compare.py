@@ -8,15 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.core import UserError
-from leaderboards.perturbed_results import FAILED, SUCCEEDED, Outcomes
+from leaderboards.perturbed_results import FAILED, SUCCEEDED, CaseArrays
 from leaderboards.robustness import mean_of_halves, scopes_of
 from leaderboards.score_effects import mean_of_means
 
-__all__ = ["Effects", "difference_in_differences"]
+__all__ = ["RobustnessDelta", "difference_in_differences"]
 
 
 @dataclass(frozen=True)
-class Effects:
+class RobustnessDelta:
     """What a perturbation costs a new run and a base run, over the cases that both played: means over tasks, and the difference of the costs."""
 
     perturbation: str
@@ -37,7 +37,7 @@ class Effects:
     difference_high: float | None
 
 
-def difference_in_differences(base: Outcomes, new: Outcomes) -> tuple[Effects, ...]:
+def difference_in_differences(base: CaseArrays, new: CaseArrays) -> tuple[RobustnessDelta, ...]:
     """For each perturbation overall, then by domain; of successes, then of normalised scores.
 
     Raises UserError when the runs share no perturbed case that has either. Tasks are the same where their content is; other parameters of a severity
@@ -67,24 +67,24 @@ def difference_in_differences(base: Outcomes, new: Outcomes) -> tuple[Effects, .
 
 
 def _shared(
-    base: Outcomes, new: Outcomes, name: str, domain: str | None
+    base: CaseArrays, new: CaseArrays, name: str, domain: str | None
 ) -> Iterator[tuple[np.ndarray | None, np.ndarray | None]]:
     """For each task that both played so: (successes, normalised scores), one of them None, each of shape (4, cases): base without and with the
     perturbation, new without and with it."""
     theirs = {item.protocol: number for number, item in enumerate(base.plan.items)}
-    for item, arm in new.played(name, domain):
+    for item, condition in new.played(name, domain):
         entry = new.plan.items[item]
         other = theirs.get(entry.protocol)
-        its = None if other is None else base.arm(other, name)
+        its = None if other is None else base.condition(other, name)
         if (
             other is None
             or its is None
-            or base.plan.arms[its] != new.plan.arms[arm]
+            or base.plan.conditions[its] != new.plan.conditions[condition]
             or base.plan.seed != new.plan.seed
         ):
             continue
         common = min(entry.episodes, base.plan.items[other].episodes)
-        places = (base, other, 0), (base, other, its), (new, item, 0), (new, item, arm)
+        places = (base, other, 0), (base, other, its), (new, item, 0), (new, item, condition)
         if new.rated(item):
             state = np.stack([side.state[which][number][:common] for side, which, number in places])
             whole = (state >= FAILED).all(axis=0)
@@ -110,10 +110,10 @@ def _effects(
     measure: str,
     values: list[np.ndarray],
     change: tuple[float, float | None, float | None],
-) -> Effects:
+) -> RobustnessDelta:
     perturbation, _, severity = name.rpartition(":")
     means = np.mean([each.mean(axis=1) for each in values], axis=0).tolist()
     pairs = sum(each.shape[1] for each in values)
-    return Effects(
+    return RobustnessDelta(
         perturbation, int(severity), domain, measure, len(values), pairs, *means, *change
     )

@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 
-from harness.perturb import unread
+from harness.perturb import not_observed
 from leaderboards.robustness import PerturbationRow
-from leaderboards.robustness_compare import Effects
+from leaderboards.robustness_compare import RobustnessDelta
 from leaderboards.schema import Report
 from leaderboards.tables import Column, Table, markdown_page, text_page
 
@@ -162,7 +162,10 @@ def _note(row: PerturbationRow, agent: Mapping[str, Any]) -> str:
     names = [part.partition(":")[0] for part in row.perturbation.split("+")]
     parts = list(
         dict.fromkeys(
-            filter(None, (unread(name, agent["reads"], agent.get("history", 1)) for name in names))
+            filter(
+                None,
+                (not_observed(name, agent["reads"], agent.get("history", 1)) for name in names),
+            )
         )
     )
     if row.partial:
@@ -332,7 +335,7 @@ def _relative_range(row: PerturbationRow) -> str:
     return _range(row.relative_drop_low, row.relative_drop_high)
 
 
-def render_effects(rows: Sequence[Effects], format: str) -> str:
+def render_effects(rows: Sequence[RobustnessDelta], format: str) -> str:
     """The differences in differences of two runs, as text, markdown or json."""
     if format == "json":
         return json.dumps(
@@ -348,7 +351,7 @@ def render_effects(rows: Sequence[Effects], format: str) -> str:
     return (markdown_page if format == "markdown" else text_page)([], tables).strip()
 
 
-def _effects(rows: Sequence[Effects], measure: str) -> list[Table]:
+def _effects(rows: Sequence[RobustnessDelta], measure: str) -> list[Table]:
     domains = {row.domain for row in rows if row.domain}
     shown = [row for row in rows if row.domain is None or len(domains) > 1]
     if not shown:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from leaderboards.perturbed_results import Outcomes, Place
+from leaderboards.perturbed_results import CaseArrays, Place
 
 __all__ = ["ScoreEffects", "mean_of_means", "score_effects"]
 
@@ -44,26 +44,26 @@ class ScoreEffects:
     corruption_error: float | None = None
 
 
-def score_effects(outcomes: Outcomes, places: Sequence[Place]) -> ScoreEffects | None:
+def score_effects(outcomes: CaseArrays, places: Sequence[Place]) -> ScoreEffects | None:
     """Of these tasks and arms together; None where no task among them has a normaliser, no success, and a score."""
     values, controls, changes = [], [], []
     lows, highs = dict[str, None](), dict[str, None]()
-    for item, arm in places:
+    for item, condition in places:
         normaliser = outcomes.plan.items[item].task.normaliser
         if normaliser is None or outcomes.rated(item):
             continue
-        twins, scores = (
+        controls, scores = (
             (outcomes.score[item][each] - normaliser.low) / (normaliser.high - normaliser.low)
-            for each in (0, arm)
+            for each in (0, condition)
         )
-        known, both = np.isfinite(scores), np.isfinite(twins) & np.isfinite(scores)
+        known, both = np.isfinite(scores), np.isfinite(controls) & np.isfinite(scores)
         if not known.any():
             continue
         lows[normaliser.low_name] = highs[normaliser.high_name] = None
         values.append(scores[known])
         if both.any():
-            controls.append(twins[both])
-            changes.append((scores - twins)[both])
+            controls.append(controls[both])
+            changes.append((scores - controls)[both])
     if not values:
         return None
     mean, mean_low, mean_high = mean_of_means(values)

@@ -126,7 +126,7 @@ class OverAtReset(ToyAdapter):
 
 class NumberAffinity(ToyAdapter):
     @classmethod
-    def affinity(cls, task: Task) -> Any:
+    def env_key(cls, task: Task) -> Any:
         return 7
 
 
@@ -271,7 +271,7 @@ class ActionKept(ToyAdapter):
 
     def step(self, action: Any) -> TimeStep:
         return super().step(
-            self.brief.action.nothing() if self.brief.action.problem(action) else action
+            self.brief.action.noop() if self.brief.action.problem(action) else action
         )
 
 
@@ -303,7 +303,7 @@ class StateUnsteady(ToyAdapter):
 
 
 class ExpertMoves(ToyAdapter):
-    """Asking the expert moves the goal."""
+    """AgentClient the expert moves the goal."""
 
     def expert(self, executed: Any) -> Any:
         self.goal = (self.goal + 1) % (self.size - 1)

@@ -9,7 +9,7 @@ from toysuite import QUICK
 
 from baselines.gea.config import Config, RVQConfig
 from baselines.gea.train import Job, train
-from harness.demos.record import Recording, record
+from harness.demos.record import RecordingOptions, record
 from harness.play.progress import PlainProgress
 from harness.play.runner import RunOptions
 
@@ -26,7 +26,7 @@ def make_data(out: Path) -> Path:
     record(
         [(QUICK, task) for task in TASKS],
         out,
-        Recording(("state", "image")),
+        RecordingOptions(("state", "image")),
         RunOptions(workers=0),
         PlainProgress(),
         episodes=40,

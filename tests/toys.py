@@ -118,7 +118,7 @@ class ToyAdapter(Adapter):
         return Missing("there is no chalk to draw the square", "buy chalk") if lacking else None
 
     @classmethod
-    def affinity(cls, task: Task) -> str:
+    def env_key(cls, task: Task) -> str:
         return f"toys {task.params.get('size', 8)} {task.params.get('action', 'discrete')}"
 
     @classmethod
@@ -147,7 +147,7 @@ class ToyAdapter(Adapter):
         return self.seen()
 
     def step(self, action: Any) -> TimeStep:
-        action = self.brief.action.check(action)
+        action = self.brief.action.validate(action)
         self.steps += 1
         time.sleep(self.task.params.get("slow_s", 0))
         if self.steps == self.task.params.get("fault_step", 2):
@@ -224,8 +224,8 @@ class BatchedToy(BatchedAdapter):
         self.brief = self.lanes[0].brief
 
     @classmethod
-    def affinity(cls, task: Task) -> str:
-        return cls.form.affinity(task)
+    def env_key(cls, task: Task) -> str:
+        return cls.form.env_key(task)
 
     @classmethod
     def has_expert(cls, task: Task) -> bool:
@@ -282,9 +282,7 @@ class ExpertAgent(Agent):
     reads = ("expert",)
 
     def act(self, turns: Sequence[Turn]) -> Sequence[Any]:
-        return [
-            turn.brief.action.nothing() if turn.expert is None else turn.expert for turn in turns
-        ]
+        return [turn.brief.action.noop() if turn.expert is None else turn.expert for turn in turns]
 
 
 class ImageAgent(Agent):
@@ -301,7 +299,7 @@ class ImageAgent(Agent):
             np.argwhere(turn.observation["image"][..., channel] == 255) for channel in (0, 1)
         )
         if not len(red) or not len(green):
-            return turn.brief.action.nothing()
+            return turn.brief.action.noop()
         return towards(turn.brief.action, red[0][::-1], green[0][::-1])
 
 
@@ -373,9 +371,7 @@ class BatchDependent(GoodAgent):
 
     def act(self, turns: Sequence[Turn]) -> Sequence[Any]:
         return (
-            super().act(turns)
-            if len(turns) == 1
-            else [turn.brief.action.nothing() for turn in turns]
+            super().act(turns) if len(turns) == 1 else [turn.brief.action.noop() for turn in turns]
         )
 
 

@@ -1,7 +1,8 @@
-"""ALFWorld (arXiv 2010.03768, the `alfworld` package): household tasks in words, on TextWorld's PDDL engine.
+"""ALFWorld (arXiv 2010.03768, the `alfworld` package): household tasks as text, on TextWorld's engine.
 
-Traps of the packages: importing alfworld makes a folder in the home directory and sets ALFWORLD_DATA; the translator of Fast Downward
-replaces sys.argv; PddlEnv derives every admissible command from the grammar at every step, which is nine tenths of what a step costs.
+Pitfalls of the packages: importing alfworld creates a folder in the home directory and sets
+ALFWORLD_DATA; Fast Downward's translator replaces sys.argv; PddlEnv derives every admissible command
+from the grammar at every step, which is nine tenths of the cost of a step.
 """
 
 from __future__ import annotations
@@ -12,12 +13,13 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
+from adapters._text_game import TextGameAdapter
 from adapters.alfworld.expert import next_command
 from adapters.alfworld.games import TASK_TYPES, Game, official, official_folder, synthetic
-from harness.core import Adapter, Brief, Case, Missing, Task, Text, Texts, TimeStep, UserError
+from harness.core import Case, Missing, Task, Text, TimeStep, UserError
 
 __all__ = ["AlfWorldAdapter"]
 
@@ -44,30 +46,36 @@ CHOICES = (
 )
 NOTHING = "Nothing happens."
 TASK = re.compile(r"Your task is to: (.*?)\.?\"")
+TASK_MARK = "TASK MARK"
+"""Stands for the task in the grammar, so that games with different tasks share one parsed grammar."""
 
 
-class AlfWorldAdapter(Adapter):
-    """A person in one room of a house finds things, carries one at a time, and cleans, heats or cools it, one command a step.
-    `params` of a synthetic game: `task_type` (one of the six). Of an official one: `split` (`valid_unseen`, `valid_seen` or `train`) and
-    `data`, the folder with `json_2.1.1`, if it is not at $ALFWORLD_DATA or ~/.cache/alfworld.
+class AlfWorldAdapter(TextGameAdapter):
+    """A person in one room of a house finds, carries, cleans, heats or cools things by typed commands.
 
-    Case.seed -> game: a synthetic game is drawn from the case's stream (see games.py) until it is not solved already; an official one is
-    the k-th of the split, sorted by path, counting anew after the last.
+    `params` of a synthetic game: `task_type` (one of TASK_TYPES). Of an official game: `split`
+    (`valid_unseen`, `valid_seen` or `train`) and `data`, the folder that holds `json_2.1.1`, unless
+    it is at $ALFWORLD_DATA or ~/.cache/alfworld.
+
+    Case.seed -> game: a synthetic game is drawn from the case's stream (see games.py) until it is
+    not already solved; an official game is number seed % n of the split's n games, sorted by path.
 
     Views:
-        text            Text   the answer to the last command; after reset, the introduction: what furniture there is, and the task
+        text            Text   the answer to the last command; after reset, the introduction: what
+                               furniture there is, and the task
         admissible      Texts  the commands that are possible now, sorted
         text_inventory  Text   what is carried
         text_look       Text   what the person stands before
-    The instruction is the task, in the package's words.
+    The instruction is the task, in the package's wording.
 
-    Action: Text. A command that is not in `admissible` does nothing ("Nothing happens.") and counts in `invalid_actions`; "look" is the
-    no-op. Success, reward 1: the goal holds, which is tested after every action. The engine, its rules and its words are TextWorld's
-    PddlState and grammar; a command is looked up among the operators that apply, "go to" being formatted instead of derived.
+    Action: Text. A command that is not in `admissible` does nothing ("Nothing happens.") and counts
+    in `invalid_actions`; "look" is the no-op. Success, reward 1: the goal holds, tested after every
+    action. The engine, its rules and its wording are TextWorld's PddlState and grammar; a command is
+    looked up among the applicable operators, and "go to" is formatted instead of derived.
 
-    The expert sees all facts (expert.py). Where no way is known it has given up.
+    The expert sees all facts (expert.py) and gives up where it knows no way to the goal.
 
-    Raises UserError where a param does not exist.
+    Raises UserError on an unknown param value.
     """
 
     packages: ClassVar[tuple[str, ...]] = ("alfworld", "textworld", "fast-downward-textworld")
@@ -75,7 +83,6 @@ class AlfWorldAdapter(Adapter):
 
     @classmethod
     def missing(cls, task: Task | None = None) -> Missing | None:
-        """The packages, or the official games."""
         absent = super().missing(task)
         if (
             absent is None
@@ -90,18 +97,8 @@ class AlfWorldAdapter(Adapter):
             )
         return absent
 
-    @classmethod
-    def affinity(cls, task: Task) -> str:
-        """One kept engine for all games."""
-        return "alfworld"
-
-    @classmethod
-    def has_expert(cls, task: Task) -> bool:
-        """Always."""
-        return True
-
     def __init__(self, task: Task) -> None:
-        with _apart():
+        with _contained():
             import alfworld.agents.utils.misc
             import fast_downward
             import textworld.envs.pddl.logic
@@ -112,53 +109,42 @@ class AlfWorldAdapter(Adapter):
             self._demangler = alfworld.agents.utils.misc.Demangler
             self._library: Any = fast_downward.load_lib()
         self._logic: dict[tuple[str, str], Any] = {}
-        self._views: Mapping[str, Callable[[], Any]] = {
-            "text": lambda: self._text,
-            "admissible": lambda: tuple(sorted(self._commands)),
-            "text_inventory": lambda: self._answer(self._commands["inventory"]),
-            "text_look": lambda: (
-                self._answer(self._commands["look"]) if "look" in self._commands else self._text
-            ),
-        }
-        self.brief = Brief(
-            observation={
-                "text": Text(meaning="the answer to the last command"),
-                "admissible": Texts("the commands possible now, sorted"),
-                "text_inventory": Text(meaning="what is carried"),
-                "text_look": Text(meaning="what the person stands before"),
-            },
+        super().__init__(
             action=Text(150, CHOICES, "one command, as in `admissible`; look does nothing"),
-            embodiment="a person in one room of a house: goes to furniture, opens and closes it, carries one thing at a time, cleans it at a "
-            "sinkbasin, heats it with a microwave, cools it with a fridge, and switches lamps on",
+            embodiment="a person in one room of a house: goes to furniture, opens and closes it, "
+            "carries one thing at a time, cleans it at a sinkbasin, heats it with a microwave, "
+            "cools it with a fridge, and switches lamps on",
             simulator="ALFWorld, a text world of household tasks",
+            text="the answer to the last command",
+            admissible="the commands possible now, sorted",
+            look="what the person stands before",
         )
 
     def reset(self, case: Case) -> TimeStep:
-        """Draw or read the case's game and start it."""
         params, rng = case.task.params, case.rng("game")
         if "split" not in params and params.get("task_type") not in TASK_TYPES:
             raise UserError(
-                f"task {case.task.id}: the task type is one of {', '.join(TASK_TYPES)}, got {params.get('task_type')!r}"
+                f"task {case.task.id}: the task type is one of {', '.join(TASK_TYPES)}, "
+                f"got {params.get('task_type')!r}"
             )
-        with _apart():
+        with _contained():
             while True:
                 self._game = (
                     official(official_folder(params), case.seed)
                     if "split" in params
                     else synthetic(params["task_type"], rng)
                 )
-                self._begin(self._game)
+                task = self._load(self._game)
                 if "split" in params or not self._state.check_goal():
                     break
-        self._invalid, self._gave_up = 0, False
-        self._refresh()
-        self._text = self._derived("#intro#", {}).replace(TASK_MARK, self._task)
+        self._start_episode(task)
+        self._list_commands()
+        self._text = self._derive("#intro#", {}).replace(TASK_MARK, task)
         self._digest = hashlib.blake2b(self._text.encode(), digest_size=8).digest()
-        return self._seen()
+        return self._now()
 
     def step(self, action: Any) -> TimeStep:
-        """Give one command."""
-        command = " ".join(self.brief.action.check(action).split())
+        command = " ".join(self._action.validate(action).split())
         operator = self._commands.get(command)
         if operator is None:
             self._text, changes = NOTHING, []
@@ -166,14 +152,13 @@ class AlfWorldAdapter(Adapter):
         else:
             changes = sorted(map(str, self._state.apply(operator)))
             self._text = self._answer(operator)
-            self._refresh()
+            self._list_commands()
         self._digest = hashlib.blake2b(
             self._digest + repr((changes, self._invalid)).encode(), digest_size=8
         ).digest()
-        return self._seen()
+        return self._now()
 
     def expert(self, executed: Any) -> str | None:
-        """The next command towards the goal."""
         facts = (
             (fact.name, tuple(argument.name for argument in fact.arguments))
             for fact in self._state.facts
@@ -183,28 +168,27 @@ class AlfWorldAdapter(Adapter):
         return command
 
     def state(self) -> bytes:
-        """A digest of all facts that have changed, and of the number of invalid commands."""
+        # A digest of all changes of facts so far, and of the number of invalid commands.
         return self._digest
 
     def close(self) -> None:
-        """Free the game. The library stays loaded: once two are unloaded (`close_lib`), the process crashes when it ends."""
+        # The library stays loaded: after unloading two of them (`close_lib`), the process crashes
+        # when it ends.
         self._library.cleanup()
 
-    def _begin(self, game: Game) -> None:
+    def _load(self, game: Game) -> str:
+        """Load a game into the engine; returns the task in the package's wording."""
         said = TASK.search(game.grammar)
-        self._task = said[1] if said else ""
-        grammar = (
-            game.grammar.replace(f"Your task is to: {self._task}", f"Your task is to: {TASK_MARK}")
-            if said
-            else game.grammar
-        )
+        task = said[1] if said else ""
+        grammar = game.grammar
+        if said:
+            grammar = grammar.replace(f"Your task is to: {task}", f"Your task is to: {TASK_MARK}")
         logic = self._logic.get((game.domain, grammar))
         if logic is None:
+            # Parsing takes a tenth of a second, and nearly always the last grammar is needed again.
             logic = self._logic_of(game.domain, grammar)
             logic.actions["gotolocation"].template = "go to {r}"
-            self._logic = {
-                (game.domain, grammar): logic
-            }  # parsed in a tenth of a second, and nearly always the same
+            self._logic = {(game.domain, grammar): logic}
         self._rules = logic
         self._state = self._state_of(self._library, game.problem, logic)
         self._infos = {
@@ -212,15 +196,13 @@ class AlfWorldAdapter(Adapter):
         }
         demangler = self._demangler(game_infos=self._infos)
         for info in self._infos.values():
-            info.name, info.definite, info.indefinite = (
-                demangler.demangle_alfred_name(info.id).strip(),
-                "the",
-                "a",
-            )
+            info.name = demangler.demangle_alfred_name(info.id).strip()
+            info.definite, info.indefinite = "the", "a"
         self._names = {name: info.name for name, info in self._infos.items()}
+        return task
 
-    def _refresh(self) -> None:
-        """The commands now, with their operators."""
+    def _list_commands(self) -> None:
+        """Find the commands that are possible now, with their operators."""
         self._commands: dict[str, Any] = {}
         for operator in self._state.all_applicable_actions():
             words = {
@@ -230,9 +212,9 @@ class AlfWorldAdapter(Adapter):
             self._commands[operator.command_template.format(**words)] = operator
 
     def _answer(self, operator: Any) -> str:
-        return self._derived(operator.feedback_rule, operator.mapping)
+        return self._derive(operator.feedback_rule, operator.mapping)
 
-    def _derived(self, rule: str, mapping: Mapping[Any, Any]) -> str:
+    def _derive(self, rule: str, mapping: Mapping[Any, Any]) -> str:
         variables = {
             placeholder.name: self._infos[variable.name]
             for placeholder, variable in mapping.items()
@@ -246,20 +228,24 @@ class AlfWorldAdapter(Adapter):
         }
         return str(self._rules.grammar.derive(rule, context)).strip()
 
-    def _seen(self) -> TimeStep:
+    def _admissible(self) -> tuple[str, ...]:
+        return tuple(sorted(self._commands))
+
+    def _inventory(self) -> str:
+        return self._answer(self._commands["inventory"])
+
+    def _look(self) -> str:
+        return self._answer(self._commands["look"]) if "look" in self._commands else self._text
+
+    def _now(self) -> TimeStep:
         won = bool(self._state.check_goal())
-        metrics = {"invalid_actions": float(self._invalid)}
-        if self._gave_up:
-            metrics["expert_gave_up"] = 1.0
-        return TimeStep(self._views, self._task, float(won), won, False, won, metrics)
-
-
-TASK_MARK = "TASK MARK"
+        return self._timestep(float(won), won, terminated=won)
 
 
 @contextlib.contextmanager
-def _apart() -> Iterator[None]:
-    """Undo what the packages do to the process: the arguments, and ALFWORLD_DATA with the folder in the home directory."""
+def _contained() -> Iterator[None]:
+    """Undo what the packages do to the process: they replace sys.argv, set ALFWORLD_DATA and create
+    its folder, by default in the home directory."""
     arguments, data = sys.argv, os.environ.get("ALFWORLD_DATA")
     os.environ["ALFWORLD_DATA"] = data or tempfile.gettempdir()
     try:

@@ -74,7 +74,7 @@ class AndroidControlAdapter(Adapter):
         return absent
 
     @classmethod
-    def affinity(cls, task: Task) -> str:
+    def env_key(cls, task: Task) -> str:
         """One kept adapter for all tasks."""
         return "androidcontrol"
 
@@ -128,7 +128,7 @@ class AndroidControlAdapter(Adapter):
 
     def step(self, action: Any) -> TimeStep:
         """Compare the action with the recorded one; the episode is over."""
-        given: UIAction = self.brief.action.check(action)  # type: ignore[assignment]
+        given: UIAction = self.brief.action.validate(action)  # type: ignore[assignment]
         metrics = {**self._metrics, "same_kind": float(given.kind == self._true.kind)}
         success = False
         if given.ref is not None:

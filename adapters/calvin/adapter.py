@@ -70,12 +70,12 @@ class CalvinAdapter(Adapter):
         return absent
 
     @classmethod
-    def affinity(cls, task: Task) -> str:
+    def env_key(cls, task: Task) -> str:
         """One table serves all chains of its scene."""
         return f"{task.params.get('scene')} {task.params.get('egl')}"
 
     @classmethod
-    def listed(cls, task: Task) -> bool:
+    def fixed_episode_list(cls, task: Task) -> bool:
         """Always: the chains are fixed."""
         return True
 
@@ -130,7 +130,7 @@ class CalvinAdapter(Adapter):
 
     def step(self, action: Any) -> TimeStep:
         """Move for a thirtieth of a second."""
-        move = self.brief.action.check(action).astype(np.float64)
+        move = self.brief.action.validate(action).astype(np.float64)
         hand = 1 if move[6] >= 0 else -1
         self._env.address()
         seen, _, _, now = self._env.step(np.array([*move[:6], hand]))

@@ -84,7 +84,7 @@ class HabitatAdapter(Adapter):
         return absent
 
     @classmethod
-    def listed(cls, task: Task) -> bool:
+    def fixed_episode_list(cls, task: Task) -> bool:
         """Of a dataset."""
         return "dataset" in task.params
 
@@ -151,7 +151,7 @@ class HabitatAdapter(Adapter):
 
     def step(self, action: Any) -> TimeStep:
         """Stop, move, turn or tilt the camera."""
-        name = self._actions[self.brief.action.check(action)]
+        name = self._actions[self.brief.action.validate(action)]
         self._steps += 1
         reward, way = 0.0, self._way
         if name == "stop":

@@ -90,7 +90,7 @@ class HabitatRearrangeAdapter(Adapter):
 
     def step(self, action: Any) -> TimeStep:
         """Move the arm, the gripper and the base."""
-        action = self.brief.action.check(action)
+        action = self.brief.action.validate(action)
         rule = self._config.task
         seen = self._env.step(
             self._gym.continuous_vector_action_to_hab_dict(

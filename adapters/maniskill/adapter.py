@@ -13,8 +13,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from adapters.maniskill import expert, natives, needs, simulation
-from harness.core import Adapter, Case, Missing, Native, Task, TimeStep, UserError
+from adapters.maniskill import expert, needs, perturbations, simulation
+from harness.core import Adapter, Case, Missing, SimulatorPerturbation, Task, TimeStep, UserError
 
 __all__ = ["ManiSkillAdapter"]
 
@@ -52,9 +52,9 @@ class ManiSkillAdapter(Adapter):
         return super().missing(task) or needs.software_vulkan()
 
     @classmethod
-    def natives(cls, task: Task | None = None) -> tuple[Native, ...]:
+    def simulator_perturbations(cls, task: Task | None = None) -> tuple[SimulatorPerturbation, ...]:
         """What SAPIEN's scene offers."""
-        return natives.NATIVES
+        return perturbations.PERTURBATIONS
 
     @classmethod
     def has_expert(cls, task: Task) -> bool:
@@ -89,7 +89,7 @@ class ManiSkillAdapter(Adapter):
             self._observed, info = self._env.reset(
                 seed=case.simulator_seed, options={"reconfigure": True}
             )
-            if natives.apply(self._env, case):
+            if perturbations.apply(self._env, case):
                 info = self._env.get_info()
                 self._observed = self._env.get_obs(info)
         self._drawn: Any = None
@@ -109,7 +109,7 @@ class ManiSkillAdapter(Adapter):
 
     def step(self, action: Any) -> TimeStep:
         """Execute one action for one control period."""
-        action = self.brief.action.check(action)
+        action = self.brief.action.validate(action)
         self._observed, reward, _, _, info = self._env.step(self._command(action))
         self._drawn = None
         self._steps += 1
@@ -156,7 +156,7 @@ class ManiSkillAdapter(Adapter):
             self._expert = expert.Expert(self._task.params["id"], self._env)
         action = self._expert.act()
         self._gave_up = action is None
-        return None if action is None else self.brief.action.take(action)[0]
+        return None if action is None else self.brief.action.coerce(action)[0]
 
     def _dismiss_expert(self) -> None:
         if self._expert is not None:

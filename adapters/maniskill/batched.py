@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from adapters.maniskill import natives, needs, simulation
+from adapters.maniskill import needs, perturbations, simulation
 from adapters.maniskill.adapter import metres
 from harness.core import BatchedAdapter, Brief, Case, Missing, Task, TimeStep, UserError
 
@@ -63,7 +63,7 @@ class ManiSkillBatchedAdapter(BatchedAdapter):
         self.brief = self._described(task)
         self._own = self.brief.observation["proprio"].shape[0]
         self._parts = simulation.action_parts(self._env)
-        self._nothing = np.tile(self.brief.action.nothing(), (count, 1))
+        self._nothing = np.tile(self.brief.action.noop(), (count, 1))
         self._steps: dict[int, int] = {}
         """The lanes that have an episode -> its steps."""
         self._failed: set[int] = set()
@@ -85,7 +85,7 @@ class ManiSkillBatchedAdapter(BatchedAdapter):
         info: Any = {}
         for case in cases.values():
             refused = [
-                native.name for native in natives.NATIVES if case.native(native.name) is not None
+                simulator_perturbation.name for simulator_perturbation in perturbations.PERTURBATIONS if case.simulator_perturbation(simulator_perturbation.name) is not None
             ]
             if refused:
                 raise UserError(
@@ -118,7 +118,7 @@ class ManiSkillBatchedAdapter(BatchedAdapter):
         """One control period for the given lanes; the others rest."""
         import torch
 
-        checked = {lane: self.brief.action.check(action) for lane, action in actions.items()}
+        checked = {lane: self.brief.action.validate(action) for lane, action in actions.items()}
         if not checked:
             return {}
         everything = self._nothing.copy()

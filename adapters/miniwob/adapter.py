@@ -24,7 +24,7 @@ from harness.core import (
     Element,
     Elements,
     Missing,
-    Native,
+    SimulatorPerturbation,
     Task,
     TimeStep,
     UIAction,
@@ -37,7 +37,7 @@ SCREEN, WINDOW = (160, 210), (500, 320)
 FLIGHT_SCREEN, FLIGHT_WINDOW = (375, 667), (600, 800)
 """(width, height), px: the package's own (miniwob/constants.py)."""
 FONTS = (("serif", 1.0), ("monospace", 1.0), ("serif", 1.15), ("monospace", 1.2), ("serif", 1.4))
-FONT = Native(
+FONT = SimulatorPerturbation(
     "font",
     "all text in another font, scaled",
     tuple({"family": family, "scale": scale} for family, scale in FONTS),
@@ -112,12 +112,12 @@ class MiniWobAdapter(Adapter):
         )
 
     @classmethod
-    def natives(cls, task: Task | None = None) -> tuple[Native, ...]:
+    def simulator_perturbations(cls, task: Task | None = None) -> tuple[SimulatorPerturbation, ...]:
         """The pages' font."""
         return (FONT,)
 
     @classmethod
-    def affinity(cls, task: Task) -> str:
+    def env_key(cls, task: Task) -> str:
         """One browser for all."""
         return "miniwob"
 
@@ -142,7 +142,7 @@ class MiniWobAdapter(Adapter):
         found = importlib.util.find_spec("miniwob")  # finds, does not import
         if found is None or not found.submodule_search_locations:
             raise UserError(
-                f"task {task.id}: the package miniwob is not installed: pip install 'bench[ui]'"
+                f"task {task.id}: the package miniwob is not installed: pip install 'generalist-bench[ui]'"
             )
         self._html = Path(next(iter(found.submodule_search_locations))) / "html"
         flight = name.startswith("flight.")
@@ -171,7 +171,7 @@ class MiniWobAdapter(Adapter):
             self._opened = Page(self._browser, self._html)
         self._expert, self._gave_up = None, False
         self._name = case.task.params["name"]
-        font, mode = case.native("font"), case.task.params["mode"]
+        font, mode = case.simulator_perturbation("font"), case.task.params["mode"]
         style = "" if font is None else _STYLE.format(**font)
         self._report = self._page.open(
             self._path, self._screen, self._window, case.simulator_seed, mode, self._step_ms, style
@@ -180,7 +180,7 @@ class MiniWobAdapter(Adapter):
 
     def step(self, action: Any) -> TimeStep:
         """Act, then let the page's clock go on."""
-        self._report = self._page.step(self._action.check(action))
+        self._report = self._page.step(self._action.validate(action))
         return self._timestep()
 
     @property

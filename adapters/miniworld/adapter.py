@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from adapters.miniworld import natives
+from adapters.miniworld import perturbations
 from adapters.miniworld.drawing import Painter
 from adapters.miniworld.expert import Expert
 from adapters.miniworld.worlds import WORLDS, Health, Quest
@@ -24,7 +24,7 @@ from harness.core import (
     Case,
     Discrete,
     Missing,
-    Native,
+    SimulatorPerturbation,
     Task,
     TimeStep,
     UserError,
@@ -95,12 +95,12 @@ class MiniWorldAdapter(Adapter):
         return super().missing(task) or _missing_libraries()
 
     @classmethod
-    def natives(cls, task: Task | None = None) -> tuple[Native, ...]:
+    def simulator_perturbations(cls, task: Task | None = None) -> tuple[SimulatorPerturbation, ...]:
         """What the drawing offers."""
-        return natives.NATIVES
+        return perturbations.PERTURBATIONS
 
     @classmethod
-    def affinity(cls, task: Task) -> str:
+    def env_key(cls, task: Task) -> str:
         """One kept environment a world and size of images."""
         return "miniworld/{world}/{width}x{height}".format_map(task.params)
 
@@ -159,7 +159,7 @@ class MiniWorldAdapter(Adapter):
 
     def step(self, action: Any) -> TimeStep:
         """Turn, move or handle an object."""
-        action = self.brief.action.check(action)
+        action = self.brief.action.validate(action)
         _, reward, terminated, truncated, _ = self._env.step(action)
         x, _, z = self._env.agent.pos
         if (x, z) != self._at:

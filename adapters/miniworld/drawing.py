@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from adapters.miniworld import natives
+from adapters.miniworld import perturbations
 from harness.core import Case
 
 __all__ = ["Painter"]
@@ -31,7 +31,7 @@ class Painter:
         self._env, self._gl, self._module, self._opengl = env, gl, miniworld, opengl
         self._list = gl.glGenLists(1)
         self._recorded = False
-        self._eye: natives.Eye | None = None
+        self._eye: perturbations.Eye | None = None
         self._canvases = {(env.obs_fb.width, env.obs_fb.height): env.obs_fb}
         env.render_obs = lambda: None  # called at the end of every reset and step
         env._render_static = self._forget
@@ -43,8 +43,8 @@ class Painter:
 
     def perturb(self, case: Case) -> None:
         """Draw the world, which was just built, as the case says."""
-        self._eye = natives.eye(case)
-        natives.apply(self._env, case, self._gl.glColor3f)
+        self._eye = perturbations.eye(case)
+        perturbations.apply(self._env, case, self._gl.glColor3f)
 
     def image(self, width: int, height: int) -> np.ndarray:
         """(height, width, 3) uint8 RGB, from the agent's eyes."""

@@ -128,7 +128,7 @@ class PddlAdapter(Adapter):
         return self._timestep(over=False, success=False)
 
     def step(self, action: Any) -> TimeStep:
-        given = self._action.check(action)
+        given = self._action.validate(action)
         whole = self._mode == "plan"
         lines = [given]
         if whole:

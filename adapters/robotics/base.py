@@ -13,8 +13,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from adapters._mujoco_gl import Canvas, FreeCamera, log_warnings, no_images
-from adapters._mujoco_natives import CAMERA, NATIVES, Changes
-from harness.core import Adapter, Case, Missing, Native, Task, UserError
+from adapters._mujoco_natives import CAMERA, PERTURBATIONS, Changes
+from harness.core import Adapter, Case, Missing, SimulatorPerturbation, Task, UserError
 
 __all__ = ["RoboticsAdapter"]
 
@@ -34,13 +34,13 @@ class RoboticsAdapter(Adapter):
         """Images need EGL or OSMesa."""
         return no_images()
 
-    moves: ClassVar[Native] = CAMERA
+    moves: ClassVar[SimulatorPerturbation] = CAMERA
     """The perturbation of the camera."""
 
     @classmethod
-    def natives(cls, task: Task | None = None) -> tuple[Native, ...]:
+    def simulator_perturbations(cls, task: Task | None = None) -> tuple[SimulatorPerturbation, ...]:
         """What MuJoCo's model offers, and the camera of `image`, which belongs to no model."""
-        return (*NATIVES, cls.moves)
+        return (*PERTURBATIONS, cls.moves)
 
     def __init__(self, task: Task, **arguments: Any) -> None:
         self._params, self._instruction = task.params, str(task.params["instruction"])
@@ -56,7 +56,7 @@ class RoboticsAdapter(Adapter):
     def _advance(self, action: Any) -> tuple[float, bool, bool, Mapping[str, Any]]:
         """One step: (reward, terminated, truncated, info); truncated at the task's horizon, the package's own if it has none."""
         self._observed, reward, terminated, _, info = self._env.step(
-            self.brief.action.check(action)
+            self.brief.action.validate(action)
         )
         self._steps += 1
         return float(reward), terminated, self._steps >= self._horizon, info
@@ -69,7 +69,7 @@ class RoboticsAdapter(Adapter):
 
     def _aimed(self, case: Case, camera: FreeCamera) -> FreeCamera:
         """The camera as the case has it: moved in a direction of its own, or as it is."""
-        params = case.native(self.moves.name)
+        params = case.simulator_perturbation(self.moves.name)
         if params is None:
             return camera
         way = case.rng("perturbation", self.moves.name, "image").standard_normal(3)

@@ -15,8 +15,8 @@ import numpy as np
 from adapters._mujoco_gl import FreeCamera
 from adapters.robotics.base import RoboticsAdapter
 from adapters.robotics.gait import trot
-from adapters.robotics.ways import Ways
-from harness.core import Box, Brief, Case, Native, Task, TimeStep, UserError
+from adapters.robotics.visibility_graph import Ways
+from harness.core import Box, Brief, Case, SimulatorPerturbation, Task, TimeStep, UserError
 
 __all__ = ["AntMazeAdapter", "PointMazeAdapter"]
 
@@ -35,7 +35,7 @@ ANT_PROPRIO = (
 ANT_STATE = f"0-104: {ANT_PROPRIO}; 105-106: the goal's position x, y (m); 107-108: the torso's (m); {WORLD}"
 ANT_ACTION = "the torques on hip and ankle of the legs back right, front left, front right, back left; 1 is 150 N m"
 ANT_UNIT = "m, m/s, rad, rad/s, N, N m"
-CAMERA = Native(
+CAMERA = SimulatorPerturbation(
     "camera",
     "the camera moved by a share of its distance",
     tuple({"share": share} for share in (0.01, 0.02, 0.05, 0.1, 0.15)),

@@ -91,7 +91,7 @@ class TextWorldAdapter(Adapter):
     """A reset compiles a game: seconds, ten times as many where the machine is busy."""
 
     @classmethod
-    def affinity(cls, task: Task) -> str:
+    def env_key(cls, task: Task) -> str:
         """One kept adapter for all games."""
         return "textworld"
 
@@ -155,7 +155,7 @@ class TextWorldAdapter(Adapter):
 
     def step(self, action: Any) -> TimeStep:
         """Give one command."""
-        command = " ".join(self.brief.action.check(action).lower().split())
+        command = " ".join(self.brief.action.validate(action).lower().split())
         self._invalid += command not in self._game["admissible_commands"]
         words = set(command.split())
         if (

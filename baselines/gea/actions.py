@@ -201,9 +201,9 @@ class ActionCodec:
             return np.asarray([int(word) for word in text.split()], np.int64)
         if isinstance(spec, UI):
             try:
-                return spec.take(self._screen_action(spec, text))[0]
+                return spec.coerce(self._screen_action(spec, text))[0]
             except (BadAction, ValueError, IndexError):  # free text of blanks alone, say
-                return spec.nothing()
+                return spec.noop()
         return text[: spec.max_length]
 
     def _screen_action(self, spec: UI, text: str) -> UIAction:

@@ -29,7 +29,7 @@ from harness.demos.training import training_seed, training_task
 from harness.host.loading import load_adapter
 from harness.play.episode import Episode, Outcome
 from harness.play.inference import LocalAgent, Watch
-from harness.play.rollout import Lanes
+from harness.play.rollout import RolloutLoop
 
 __all__ = ["Rollouts", "Transition", "advantages", "rl"]
 
@@ -129,18 +129,18 @@ class Rollouts:
         self._failed = 0
         self._agent = _Explorer(policy, self._paths)
         watch = Watch()
-        asking = LocalAgent(self._agent, watch, 3600.0)
+        client = LocalAgent(self._agent, watch, 3600.0)
         reads, history = self._agent.reads, self._agent.history
         lanes = policy.config.lanes
-        self._lanes = Lanes(
-            asking,
+        self._lanes = RolloutLoop(
+            client,
             reads,
             history,
             lanes=lanes,
             groups=1,
             watch=watch,
             report=self._report,
-            watching=self,
+            observer=self,
         )
 
     def take(self, held: Sequence[str]) -> tuple[int, Case]:

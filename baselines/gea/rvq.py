@@ -41,7 +41,7 @@ def normalised(spec: Box, action: np.ndarray, dims: int) -> np.ndarray:
 def denormalised(spec: Box, values: np.ndarray) -> np.ndarray:
     """The inverse, cut to the spec's shape; elements beyond `dims` do nothing. Always inside the bounds."""
     size = int(np.prod(spec.shape))
-    flat = spec.nothing().astype(np.float64).reshape(-1)
+    flat = spec.noop().astype(np.float64).reshape(-1)
     given = np.clip(np.asarray(values, np.float64)[:size], -1, 1)
     n = len(given)
     low, high = (limit.astype(np.float64).reshape(-1) for limit in spec.bounds())

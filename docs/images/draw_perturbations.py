@@ -11,10 +11,10 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 import suites
-from harness.catalogue import find_suites
 from harness.core import Brief, Case, Task
-from harness.load import load
-from harness.perturb import KINDS, Body, Luck
+from harness.perturb import REGISTRY, Body, RandomStreams
+from harness.records.catalogue import find_suites
+from harness.records.registry import load
 
 FRAMES = {
     "metaworld": ("metaworld", "metaworld/drawer-open-v3", 12),
@@ -42,7 +42,7 @@ def frame(suite: str, name: str, steps: int) -> tuple[Task, Brief, np.ndarray]:
 def sheet(task: Task, brief: Brief, image: np.ndarray) -> Image.Image:
     """Two perturbations side by side in a line, three severities each; the frame itself first."""
     names = [
-        kind.name for kind in KINDS.values() if kind.group == "image" and kind.name not in LEFT_OUT
+        kind.name for kind in REGISTRY.values() if kind.group == "image" and kind.name not in LEFT_OUT
     ]
     tall = round(SIDE * image.shape[0] / image.shape[1])
     block = 3 * (SIDE + MARGIN) + 3 * MARGIN
@@ -57,9 +57,9 @@ def sheet(task: Task, brief: Brief, image: np.ndarray) -> Image.Image:
         for column, severity in enumerate(SEVERITIES if name else (0,)):
             shown = image
             if name:
-                kind = KINDS[name]
+                kind = REGISTRY[name]
                 shown = load(kind.entry)(
-                    Luck(case, name), Body(brief, 1, ""), **kind.levels[severity - 1]
+                    RandomStreams(case, name), Body(brief, 1, ""), **kind.levels[severity - 1]
                 ).see("image", image, 0)
             small = Image.fromarray(shown).resize((SIDE, tall), Image.Resampling.BOX)
             page.paste(small, (left + column * (SIDE + MARGIN), top + LINE))

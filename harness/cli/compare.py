@@ -14,7 +14,7 @@ from harness.cli.options import (
     Alpha,
     Base,
     JUnit,
-    Lanes,
+    LanesOption,
     Margin,
     Out,
     RayAddress,
@@ -70,7 +70,7 @@ def compare(
     ] = False,
 ) -> int:
     """Compare two runs case by case. Exit 0: pass, 1: regressed, 3: inconclusive, 4: cases without a score."""
-    from harness.compare.saved_runs import base_side
+    from harness.compare.saved_runs import open_run
     from leaderboards.compare import compare as examine
     from leaderboards.compare import refuse_the_same
 
@@ -79,11 +79,11 @@ def compare(
         from leaderboards.robustness_compare import difference_in_differences
         from leaderboards.robustness_tables import render_effects
 
-        with base_side(base) as first, base_side(new) as second:
+        with open_run(base) as first, open_run(new) as second:
             refuse_the_same(first, second)
             print_out(render_effects(difference_in_differences(read(first), read(second)), format))
         return 0
-    with base_side(base) as first, base_side(new) as second:
+    with open_run(base) as first, open_run(new) as second:
         return _print_compared(
             examine(first, second, margin, alpha, correction), format, junit, None
         )
@@ -107,7 +107,7 @@ def gate(
         str | None, typer.Option(help="Only tasks of the base that match, as of `bench run`.")
     ] = None,
     workers: Workers = "auto",
-    lanes: Lanes = None,
+    lanes: LanesOption = None,
     out: Out = None,
     agent_arg: AgentArgs = None,
     agent_timeout: AgentTimeout = 600.0,
@@ -127,7 +127,7 @@ def gate(
     """Play the cases of a base run with another agent. Exit 0: pass, 1: regressed, 3: inconclusive, 4: cases without a score."""
     from harness.cli.names import agent_named
     from harness.compare.gate import Gate, GateOptions
-    from harness.compare.saved_runs import base_side
+    from harness.compare.saved_runs import open_run
     from harness.play.progress import progress_for
     from harness.play.runner import RunOptions
     from leaderboards.compare import of_gate
@@ -140,7 +140,7 @@ def gate(
         ray_address=ray_address,
         command=command_line(),
     )
-    with base_side(base) as side:
+    with open_run(base) as side:
         judged = GateOptions(
             margin, alpha, sequential, at_least_one("--max-episodes", max_episodes), tasks
         )
@@ -204,9 +204,9 @@ def plan(
     import contextlib
 
     from harness.compare.sample_size import sizes, table
-    from harness.compare.saved_runs import base_side
+    from harness.compare.saved_runs import open_run
 
-    with base_side(base) if base else contextlib.nullcontext(None) as side:
+    with open_run(base) if base else contextlib.nullcontext(None) as side:
         found = sizes(
             effect,
             power=power,

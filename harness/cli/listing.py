@@ -91,13 +91,18 @@ def list_adapters(adapters: Mapping[str, str]) -> str:
 
 def list_perturbations(adapters: Mapping[str, str]) -> str:
     """A line a perturbation with its parameters at severities 1 to 5, those of the simulators' own too, then the sets."""
-    from harness.perturb import KINDS, SETS
+    from harness.perturb import REGISTRY, SETS
 
-    rows = [[kind.group, kind.name, _levels(kind.levels), kind.what] for kind in KINDS.values()]
+    rows = [[kind.group, kind.name, _levels(kind.levels), kind.what] for kind in REGISTRY.values()]
     for family, entry in adapters.items():
         rows += [
-            [family, native.name, _levels(native.levels), native.what]
-            for native in load(entry).natives()
+            [
+                family,
+                simulator_perturbation.name,
+                _levels(simulator_perturbation.levels),
+                simulator_perturbation.what,
+            ]
+            for simulator_perturbation in load(entry).simulator_perturbations()
         ]
     sets = [["set", name, "", what] for name, (what, _) in SETS.items()]
     return str(

@@ -7,7 +7,7 @@ from typing import Any
 
 from harness.core import Suite, Task
 from harness.host import interpreters
-from harness.perturb import Arm, choose, native_names
+from harness.perturb import Condition, choose, simulator_perturbation_names
 from harness.records import catalogue
 from harness.records.identity import AgentSpec
 
@@ -63,6 +63,6 @@ def our_tasks() -> dict[str, Task]:
     return {task.id: task for name in suite_table() for task in suites_named(name)[0].tasks}
 
 
-def perturbations_named(text: str | None) -> Sequence[Arm]:
+def perturbations_named(text: str | None) -> Sequence[Condition]:
     """What `--perturb` names. Raises UserError with the remedy."""
-    return () if text is None else choose(text, native_names(adapters().values()))
+    return () if text is None else choose(text, simulator_perturbation_names(adapters().values()))

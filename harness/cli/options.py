@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 __all__ = [
-    "AgentArgs", "AgentName", "AgentTimeout", "Alpha", "Base", "Interpreters", "JUnit", "Lanes", "Margin", "Out", "RayAddress", "Run", "Seed",
+    "AgentArgs", "AgentName", "AgentTimeout", "Alpha", "Base", "Interpreters", "JUnit", "LanesOption", "Margin", "Out", "RayAddress", "Run", "Seed",
     "SuiteNames", "TaskGlobs", "Workers", "argument", "arguments", "at_least_one", "worker_count",
 ]  # fmt: skip
 
@@ -37,7 +37,7 @@ Seed = Annotated[
 Workers = Annotated[
     str, typer.Option(help="auto: a Ray worker a core; N: so many; 0: in this process.")
 ]
-Lanes = Annotated[int | None, typer.Option(help="Episodes side by side in a worker.")]
+LanesOption = Annotated[int | None, typer.Option(help="Episodes side by side in a worker.")]
 Out = Annotated[
     Path | None, typer.Option(help="The run directory; default: runs/AGENT-SUITE-HASH.")
 ]

@@ -11,7 +11,7 @@ from harness.cli.options import (
     AgentName,
     AgentTimeout,
     Interpreters,
-    Lanes,
+    LanesOption,
     Out,
     RayAddress,
     Seed,
@@ -43,7 +43,7 @@ def run(
         ),
     ] = None,
     workers: Workers = "auto",
-    lanes: Lanes = None,
+    lanes: LanesOption = None,
     out: Out = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Insist that the run exists already.")

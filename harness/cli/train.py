@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from harness.cli.options import (
-    Lanes,
+    LanesOption,
     TaskGlobs,
     Workers,
     arguments,
@@ -52,7 +52,7 @@ def demos(
         typer.Option(help="Which set of training seeds, 0 to 99; evaluations play none of them."),
     ] = 0,
     workers: Workers = "auto",
-    lanes: Lanes = None,
+    lanes: LanesOption = None,
     lerobot: Annotated[
         Path | None,
         typer.Option(help="Write them here as well, in LeRobotDataset's layout (v3.0)."),
@@ -62,12 +62,12 @@ def demos(
     from harness.cli.names import suites_named
     from harness.demos.dataset import Demos
     from harness.demos.lerobot import export
-    from harness.demos.record import Recording, record
+    from harness.demos.record import RecordingOptions, record
     from harness.play.progress import progress_for
     from harness.play.runner import RunOptions
     from harness.records.catalogue import select_tasks
 
-    recording = Recording(tuple(name for name in views.split(",") if name), images, noise)
+    recording = RecordingOptions(tuple(name for name in views.split(",") if name), images, noise)
     chosen = select_tasks(suites_named(suite), tasks)
     command = command_line()
     options = RunOptions(

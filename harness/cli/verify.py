@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from harness.cli.options import Lanes, Run, arguments, at_least_one, worker_count
+from harness.cli.options import LanesOption, Run, arguments, at_least_one, worker_count
 from harness.cli.output import DONE, REGRESSED, print_out, say
 
 __all__ = ["show", "verify"]
@@ -19,7 +19,7 @@ def verify(
     workers: Annotated[
         str | None, typer.Option(help="As of `bench run`; default: 0, with --invariance 2.")
     ] = None,
-    lanes: Lanes = None,
+    lanes: LanesOption = None,
     invariance: Annotated[
         bool,
         typer.Option(
@@ -71,12 +71,12 @@ def verify(
         )
     from harness.cli.names import agent_named, suites_named
     from harness.records.catalogue import select_tasks
-    from harness.verify.invariance import prove
+    from harness.verify.invariance import check_invariance
 
     spec = agent_named(agent, arguments(agent_arg))
     chosen = select_tasks(suites_named(suite), tasks)
     beside = worker_count(workers or "2")
-    proof = prove(
+    proof = check_invariance(
         spec,
         chosen,
         sample=number,

@@ -23,8 +23,8 @@ LOOK_EVERY = 5
 """Episodes between two looks at a mean score."""
 
 
-def _arms(plan: Plan, item: int) -> list[int]:
-    return [arm for arm in range(len(plan.arms)) if plan.plays(item, arm)]
+def _conditions(plan: Plan, item: int) -> list[int]:
+    return [condition for condition in range(len(plan.conditions)) if plan.plays(item, condition)]
 
 
 def round_sizes(episodes: Sequence[int]) -> tuple[int, Callable[[int, int], int]]:
@@ -52,7 +52,7 @@ class GateRounds:
         self.total_rounds, self._until = round_sizes([item.episodes for item in plan.items])
         if most is not None:
             cost = [
-                sum(self._until(k, r) * len(_arms(plan, k)) for k in range(len(plan.items)))
+                sum(self._until(k, r) * len(_conditions(plan, k)) for k in range(len(plan.items)))
                 for r in range(self.total_rounds + 1)
             ]
             fits = [r for r in range(1, self.total_rounds + 1) if cost[r] <= most]
@@ -102,8 +102,8 @@ class GateRounds:
         for item, entry in enumerate(self._plan.items):
             found = []
             for episode in range(self._until(item, done), self._until(item, done + 1)):
-                for arm in _arms(self._plan, item):
-                    number = arm * entry.episodes + episode
+                for condition in _conditions(self._plan, item):
+                    number = condition * entry.episodes + episode
                     new = self._values[item].get(number)
                     if new is None:
                         return None
@@ -177,7 +177,8 @@ class WidthRounds:
     def _whole(self, item: int, episode: int) -> bool:
         entry = self._plan.items[item]
         return all(
-            arm * entry.episodes + episode in self._known[item] for arm in _arms(self._plan, item)
+            condition * entry.episodes + episode in self._known[item]
+            for condition in _conditions(self._plan, item)
         )
 
     def _narrow(self, item: int) -> bool:

@@ -10,7 +10,13 @@ from pathlib import Path
 import numpy as np
 
 from harness.compare.early_stopping import GateRounds
-from harness.compare.pairs import Side, TaskPairs, pair_up, read_side, refuse_other_protocols
+from harness.compare.pairs import (
+    ScoredRun,
+    TaskPairs,
+    pair_up,
+    read_scored_run,
+    refuse_other_protocols,
+)
 from harness.compare.sequential_gate import compare_anytime
 from harness.compare.verdict import Comparison, check_limits, compare_pairs
 from harness.core import Suite, UserError
@@ -89,7 +95,7 @@ class Gated:
 class Gate:
     """A base, an agent and how to judge. Raises UserError when they do not fit, before anything is played."""
 
-    def __init__(self, spec: AgentSpec, base: Side, options: GateOptions) -> None:
+    def __init__(self, spec: AgentSpec, base: ScoredRun, options: GateOptions) -> None:
         check_limits(options.margin, options.alpha)
         self._spec, self._base, self._options = spec, base, options
         lacking = len(base.missing())
@@ -139,8 +145,8 @@ class Gate:
             else []
         )
         # The items of the base with what this machine says of them; its perturbed arms are part of its cases.
-        affinity = {item.task.id: item.affinity for item in made.items}
-        items = tuple(dataclasses.replace(item, affinity=affinity[item.task.id]) for item in kept)
+        env_key = {item.task.id: item.env_key for item in made.items}
+        items = tuple(dataclasses.replace(item, env_key=env_key[item.task.id]) for item in kept)
         skipped = tuple(row for row in base.not_run if row.perturbation)
         return dataclasses.replace(base, items=items, not_run=skipped), tuple(notes)
 
@@ -154,7 +160,7 @@ class Gate:
 
     def judge(self, path: Path) -> Gated:
         """The verdict on what was played."""
-        found = read_side(path)
+        found = read_scored_run(path)
         new = dataclasses.replace(
             found, plan=self.plan
         )  # all that the base has, also what turned out not to run
@@ -211,7 +217,7 @@ def _missing(tasks: list[TaskPairs]) -> int:
     return sum(each.missing for each in tasks)
 
 
-def cut(side: Side, ends: Mapping[str, int]) -> Side:
+def cut(side: ScoredRun, ends: Mapping[str, int]) -> ScoredRun:
     """The first so many episodes of each task, and only these tasks."""
     items = tuple(
         dataclasses.replace(item, episodes=ends[item.task.id])

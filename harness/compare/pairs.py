@@ -19,13 +19,13 @@ from harness.records.run_file import read_run
 __all__ = [
     "Key",
     "Pair",
-    "Side",
+    "ScoredRun",
     "TaskPairs",
     "differing",
     "measure",
     "pair_up",
     "played",
-    "read_side",
+    "read_scored_run",
     "value",
 ]
 
@@ -44,7 +44,7 @@ class Pair(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Side:
+class ScoredRun:
     """One run: its plan, as far as it was to be played, and what every case came to."""
 
     name: str
@@ -130,7 +130,7 @@ def keys(plan: Plan) -> Iterator[Key]:
         yield from _of_item(plan, number)
 
 
-def read_side(path: Path, name: str = "") -> Side:
+def read_scored_run(path: Path, name: str = "") -> ScoredRun:
     """A run directory. Raises UserError when it is none, or a line is not of its plan."""
     run = read_run(path)
     try:
@@ -156,7 +156,7 @@ def read_side(path: Path, name: str = "") -> Side:
             )
         if found is not None and found == found and plan.locate(*key) is not None:
             values.setdefault(key, found)
-    return Side(name or str(path), path, run, plan, values)
+    return ScoredRun(name or str(path), path, run, plan, values)
 
 
 def differing(new: PlanItem, base: PlanItem) -> list[str]:
@@ -219,7 +219,7 @@ def refuse_other_protocols(new: Plan, base: Plan) -> None:
         )
 
 
-def pair_up(base: Side, new: Side, only: Sequence[str] | None = None) -> list[TaskPairs]:
+def pair_up(base: ScoredRun, new: ScoredRun, only: Sequence[str] | None = None) -> list[TaskPairs]:
     """The pairs of the tasks that both runs planned (or of `only` those). Raises UserError where protocols differ or no case is shared."""
     refuse_other_protocols(new.plan, base.plan)
     theirs = {item.task.id for item in base.plan.items}
@@ -240,16 +240,18 @@ def pair_up(base: Side, new: Side, only: Sequence[str] | None = None) -> list[Ta
 def _of_item(plan: Plan, number: int) -> Iterable[Key]:
     """The cases of an item, by seed."""
     item = plan.items[number]
-    arms = [arm for arm in range(len(plan.arms)) if plan.plays(number, arm)]
+    conditions = [
+        condition for condition in range(len(plan.conditions)) if plan.plays(number, condition)
+    ]
     cases = (
-        plan.case(number, arm * item.episodes + episode)
+        plan.case(number, condition * item.episodes + episode)
         for episode in range(item.episodes)
-        for arm in arms
+        for condition in conditions
     )
     return ((item.task.id, case.seed, tuple(map(str, case.perturbations))) for case in cases)
 
 
-def _nothing_shared(base: Side, new: Side) -> str:
+def _nothing_shared(base: ScoredRun, new: ScoredRun) -> str:
     tasks = {item.task.id for item in base.plan.items} & {item.task.id for item in new.plan.items}
     if not tasks:
         first = [

@@ -6,15 +6,15 @@ import math
 from dataclasses import dataclass
 from statistics import NormalDist
 
-from harness.compare.pairs import Side
+from harness.compare.pairs import ScoredRun
 from harness.core import UserError
 from harness.stats import detectable_difference, episodes_for_rates, pairs_needed
 
-__all__ = ["Sizes", "sizes", "table"]
+__all__ = ["SampleSize", "sizes", "table"]
 
 
 @dataclass(frozen=True)
-class Sizes:
+class SampleSize:
     """All are numbers of episodes of one agent, over all tasks together."""
 
     effect: float
@@ -45,8 +45,8 @@ def sizes(
     discordant: float | None = None,
     tasks: int = 1,
     episodes: int | None = None,
-    base: Side | None = None,
-) -> Sizes:
+    base: ScoredRun | None = None,
+) -> SampleSize:
     """The sizes. rate: 0.8 unless given or read off `base`; discordant: as for independent agents unless given. Raises UserError out of range."""
     if base is not None:
         rated = [item.task.id for item in base.plan.items if item.task.success is not None]
@@ -80,7 +80,7 @@ def sizes(
         )
     reach = NormalDist().inv_cdf(1 - alpha / 2) + NormalDist().inv_cdf(power)
     found = detectable_difference(discordant, episodes, power, alpha) if episodes else None
-    return Sizes(
+    return SampleSize(
         effect,
         power,
         alpha,
@@ -95,7 +95,7 @@ def sizes(
     )
 
 
-def table(found: Sizes) -> str:
+def table(found: SampleSize) -> str:
     """For a terminal."""
     from tabulate import tabulate
 

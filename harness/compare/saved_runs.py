@@ -14,10 +14,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from harness.compare.pairs import Side, read_side
+from harness.compare.pairs import ScoredRun, read_scored_run
 from harness.core import UserError
 
-__all__ = ["REGISTRY", "base_side", "list_bases", "save_base"]
+__all__ = ["REGISTRY", "open_run", "list_bases", "save_base"]
 
 REGISTRY = Path("runs") / "baselines.json"
 """Names of bases; in the folder where bench is called."""
@@ -27,7 +27,7 @@ MOST = 4 << 30
 
 
 @contextlib.contextmanager
-def base_side(text: str, registry: Path = REGISTRY) -> Iterator[Side]:
+def open_run(text: str, registry: Path = REGISTRY) -> Iterator[ScoredRun]:
     """The run that `text` names. What is fetched is gone afterwards. Raises UserError with the remedy."""
     saved = _read(registry)
     place = text
@@ -44,7 +44,7 @@ def base_side(text: str, registry: Path = REGISTRY) -> Iterator[Side]:
             f"there is no base {text!r}: neither a run directory, nor an archive, nor a URL, nor a saved name; {guess}"
         )
     with tempfile.TemporaryDirectory(prefix="bench-base-") as folder:
-        yield read_side(_local(place, Path(folder)), text)
+        yield read_scored_run(_local(place, Path(folder)), text)
 
 
 def _looks_like_a_place(text: str) -> bool:
@@ -119,7 +119,7 @@ def _copy(source: IO[bytes], target: IO[bytes], name: str) -> None:
         target.write(block)
 
 
-def save_base(name: str, place: str, registry: Path = REGISTRY) -> Side:
+def save_base(name: str, place: str, registry: Path = REGISTRY) -> ScoredRun:
     """Call the run at `place` by a name. Raises UserError for a name that looks like a place, or a run in which a case lacks a score."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
         raise UserError(
@@ -129,7 +129,7 @@ def save_base(name: str, place: str, registry: Path = REGISTRY) -> Side:
         raise UserError(
             f"there is no run at {place}: name a run directory, an archive of one, or a URL"
         )
-    with base_side(place, registry) as side:
+    with open_run(place, registry) as side:
         lacking = side.missing()
         if lacking:
             raise UserError(

@@ -219,7 +219,7 @@ def compare_pairs(
             for domain in DOMAINS
             if (row := _group(domain, [t for t in seen if t.task.domain == domain], alpha))
         ),
-        _arms(seen, alpha),
+        _conditions(seen, alpha),
         rows,
         worse,
         tuple(_flips(seen)),
@@ -338,11 +338,13 @@ def _group(
     alpha: float,
     *,
     wider: bool = False,
-    arm: tuple[str, ...] | None = None,
+    condition: tuple[str, ...] | None = None,
 ) -> GroupRow | None:
-    if arm is not None:
+    if condition is not None:
         tasks = [
-            replace(each, pairs=tuple(pair for pair in each.pairs if pair.perturbations == arm))
+            replace(
+                each, pairs=tuple(pair for pair in each.pairs if pair.perturbations == condition)
+            )
             for each in tasks
         ]
     tasks = [each for each in tasks if each.measure != "sign" and each.pairs]
@@ -365,13 +367,16 @@ def _group(
     )
 
 
-def _arms(tasks: Sequence[TaskPairs], alpha: float) -> tuple[GroupRow, ...]:
-    arms: dict[tuple[str, ...], Any] = dict.fromkeys(
+def _conditions(tasks: Sequence[TaskPairs], alpha: float) -> tuple[GroupRow, ...]:
+    conditions: dict[tuple[str, ...], Any] = dict.fromkeys(
         pair.perturbations for each in tasks for pair in each.pairs
     )
-    if list(arms) in ([], [()]):
+    if list(conditions) in ([], [()]):
         return ()
-    rows = (_group(" + ".join(arm) or "unperturbed", tasks, alpha, arm=arm) for arm in arms)
+    rows = (
+        _group(" + ".join(condition) or "unperturbed", tasks, alpha, condition=condition)
+        for condition in conditions
+    )
     return tuple(row for row in rows if row)
 
 

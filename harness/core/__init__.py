@@ -6,8 +6,11 @@ or a file.
 
 from __future__ import annotations
 
+from typing import Any
+
 from harness.core.adapter import Adapter, BatchedAdapter
 from harness.core.agent import Agent
+from harness.core.coercion import deprecated
 from harness.core.errors import BadAction, UserError
 from harness.core.nouns import (
     DOMAINS,
@@ -16,11 +19,11 @@ from harness.core.nouns import (
     Brief,
     Case,
     Missing,
-    Native,
     Normaliser,
     Perturbation,
     Reference,
     Result,
+    SimulatorPerturbation,
     Suite,
     Task,
     TimeStep,
@@ -33,7 +36,15 @@ from harness.core.ui import UI, Element, Elements, UIAction
 
 __all__ = [
     "ActionSpec", "Adapter", "Agent", "Answer", "BadAction", "BatchedAdapter", "Box", "Brief",
-    "Case", "DOMAINS", "Discrete", "Element", "Elements", "Missing", "MultiDiscrete", "Native",
-    "Normaliser", "Perturbation", "Reference", "Result", "STATUSES", "Spec", "Suite", "Task",
-    "Text", "Texts", "TimeStep", "Turn", "UI", "UIAction", "UserError", "stream", "stream_key",
+    "Case", "DOMAINS", "Discrete", "Element", "Elements", "Missing", "MultiDiscrete", "Normaliser",
+    "Perturbation", "Reference", "Result", "STATUSES", "SimulatorPerturbation", "Spec", "Suite",
+    "Task", "Text", "Texts", "TimeStep", "Turn", "UI", "UIAction", "UserError", "stream",
+    "stream_key",
 ]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name == "Native":
+        deprecated("harness.core.Native", "SimulatorPerturbation")
+        return SimulatorPerturbation
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

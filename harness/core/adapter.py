@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -10,35 +11,61 @@ from typing import Any, ClassVar
 import numpy as np
 
 from harness.core.errors import UserError
-from harness.core.nouns import Brief, Case, Missing, Native, Task, TimeStep
+from harness.core.nouns import Brief, Case, Missing, SimulatorPerturbation, Task, TimeStep
 
 __all__ = ["Adapter", "BatchedAdapter"]
 
+OLD_HOOKS = {
+    "natives": "simulator_perturbations",
+    "affinity": "env_key",
+    "inexact": "nondeterminism",
+    "listed": "fixed_episode_list",
+}
+"""Hooks that users may have overridden by their old names, and the new names."""
+
 
 class _Playable(ABC):
-    """What a task needs in order to run: shared by both forms of adapter, and asked without building one."""
+    """What both forms of adapter share: questions about a family that need no instance.
+
+    None of these may import a simulator.
+    """
 
     packages: ClassVar[tuple[str, ...]] = ()
-    """Distribution names; their versions are part of the protocol."""
+    """Names of distributions. Their versions are part of the protocol hash."""
     extra: ClassVar[str] = ""
     """The extra of this project that installs them."""
     guide: ClassVar[str] = ""
-    """The steps to an installation that no extra gives; the remedy where a package is missing."""
+    """How to install the family where no extra can. It is the remedy where a package is missing."""
     requirements: ClassVar[tuple[str, ...]] = ()
-    """What `bench doctor --fix` installs into an interpreter of the family's own; empty: `packages`."""
+    """What `bench doctor --fix` installs into a separate interpreter; empty: `packages`."""
     pythons: ClassVar[tuple[str, ...]] = ()
-    """The Python versions that can be such an interpreter, the best one first ("3.11"); empty: this one's."""
+    """The Python versions of a separate interpreter, best first ("3.11"); empty: this one's."""
     patience_s: ClassVar[float] = 120.0
     """Seconds of wall clock after which a reset or a step counts as hung."""
-    inexact: ClassVar[str] = ""
-    """Why the same actions may give other last digits; empty: they give the same bits. Then a replay compares no digests, and
-    rewards and metrics within `tolerance`."""
+    nondeterminism: ClassVar[str] = ""
+    """Why equal actions may give slightly different numbers; empty: results are bit-identical.
+
+    Where it is set, a replay compares no digests, and scores and metrics within `tolerance`.
+    """
     tolerance: ClassVar[float] = 0.0
-    """Relative, of a score or a metric; only where `inexact` says why."""
+    """Relative tolerance of scores and metrics in a replay, where `nondeterminism` is set."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Take hooks that are overridden by their old names, and keep `super()` calls to them."""
+        super().__init_subclass__(**options)
+        for old, new in OLD_HOOKS.items():
+            own = vars(cls)
+            if old in own and new not in own:
+                warnings.warn(
+                    f"{cls.__name__}.{old} is called {new} now", DeprecationWarning, stacklevel=2
+                )
+                setattr(cls, new, own[old])
+            elif new in own:
+                setattr(cls, old, own[new])
 
     @classmethod
     def missing(cls, task: Task | None = None) -> Missing | None:
-        """What is missing on this machine to run `task` (None: any of the family's), or None. Must not import a simulator."""
+        """What this machine lacks to run `task` (None: any task of the family), or None."""
         for package in cls.packages:
             try:
                 importlib.metadata.version(package)
@@ -64,17 +91,20 @@ class _Playable(ABC):
 
     @classmethod
     def limited(cls) -> Missing | None:
-        """What works only in part on this machine - images without a GL library, say -, or None. Must not import a simulator."""
+        """What works only partly on this machine (for example images, without a GL library)."""
         return None
 
     @classmethod
-    def natives(cls, task: Task | None = None) -> tuple[Native, ...]:
-        """The perturbations that the simulator carries out itself for `task` (None: any of the family's). Must not import a simulator."""
+    def simulator_perturbations(cls, task: Task | None = None) -> tuple[SimulatorPerturbation, ...]:
+        """The perturbations that the simulator itself carries out.
+
+        `task`: for this task; None: for any task of the family.
+        """
         return ()
 
     @classmethod
-    def affinity(cls, task: Task) -> str:
-        """Tasks of one key can be served by one kept environment."""
+    def env_key(cls, task: Task) -> str:
+        """A key; tasks with the same key can be played in the same environment, one by one."""
         return task.id
 
     @classmethod
@@ -83,20 +113,27 @@ class _Playable(ABC):
         return False
 
     @classmethod
-    def listed(cls, task: Task) -> bool:
-        """Whether seeds only count along a list of episodes that is not a split named in the params: other seeds play the same ones, so nothing
-        may be trained on."""
+    def fixed_episode_list(cls, task: Task) -> bool:
+        """True if the benchmark has one fixed list of episodes and no training split.
+
+        Other seeds then play the same episodes, so training on this task would leak.
+        """
         return False
 
 
-class Adapter(_Playable):
-    """One simulator, one lane, one episode at a time; kept and reset for every case of its affinity key, keeping nothing from the last one.
+for _old, _new in OLD_HOOKS.items():
+    setattr(_Playable, _old, vars(_Playable)[_new])
 
-    It is built as `Class(task)`. Everything that happens follows from the case alone.
+
+class Adapter(_Playable):
+    """One simulator that plays one episode at a time. It is built as `Class(task)`.
+
+    An instance is kept and reset for every case with its environment key, and keeps nothing from
+    one case to the next: everything that happens follows from the case alone.
     """
 
     brief: Brief
-    """All views on offer; set at construction or, at the latest, by reset."""
+    """All views on offer. Set at construction or, at the latest, by `reset`."""
 
     @abstractmethod
     def reset(self, case: Case) -> TimeStep:
@@ -104,18 +141,21 @@ class Adapter(_Playable):
 
     @abstractmethod
     def step(self, action: Any) -> TimeStep:
-        """Execute one action. Raises BadAction when `self.brief.action.check` refuses it."""
+        """Execute one action. Raises BadAction when `brief.action.validate` refuses it."""
 
     def render(self) -> np.ndarray:
         """A frame for people: (H, W, 3) uint8 RGB, row 0 at the top. Must not change the episode."""
         raise UserError(f"{type(self).__name__} draws no frames")
 
     def expert(self, executed: Any) -> Any:
-        """The expert's action now, given the action really executed before (None at the first step); None when it has given up."""
+        """The expert's action for this step; None when the expert has given up.
+
+        `executed` is the action that was really executed in the previous step, None at the first.
+        """
         raise UserError(f"{type(self).__name__} has no expert")
 
     def state(self) -> bytes:
-        """The simulator's state now, in few bytes and at no cost worth naming: it enters the digest after every step."""
+        """The simulator's state in few bytes; it enters the episode's digest after every step."""
         return b""
 
     def close(self) -> None:
@@ -123,32 +163,34 @@ class Adapter(_Playable):
 
 
 class BatchedAdapter(_Playable):
-    """A simulator that steps many lanes at once. It is built as `Class(task, lanes)`; lanes are numbered from 0.
+    """A simulator that steps many lanes at once. It is built as `Class(task, lanes)`.
 
-    A lane that gets no action in a step rests: its episode does not move. The number of lanes must not change any result; where a simulator
-    cannot promise that, it fixes the number in the task's params, which are part of the protocol.
+    Lanes are numbered from 0. A lane that gets no action in a step does not move. The number of
+    lanes must not change any result; where a simulator cannot promise that, it fixes the number in
+    the task's params, which are part of the protocol.
     """
 
     brief: Brief
+    """As `Adapter.brief`; the same for all lanes."""
 
     @abstractmethod
     def reset(self, cases: Mapping[int, Case]) -> Mapping[int, TimeStep]:
-        """Start the given cases on the given lanes; the other lanes rest."""
+        """Start the given cases on the given lanes; the other lanes do not move."""
 
     @abstractmethod
     def step(self, actions: Mapping[int, Any]) -> Mapping[int, TimeStep]:
         """Execute one action on each of the given lanes."""
 
     def render(self, lane: int) -> np.ndarray:
-        """As Adapter.render."""
+        """As Adapter.render, for one lane."""
         raise UserError(f"{type(self).__name__} draws no frames")
 
     def expert(self, lane: int, executed: Any) -> Any:
-        """As Adapter.expert."""
+        """As Adapter.expert, for one lane."""
         raise UserError(f"{type(self).__name__} has no expert")
 
     def state(self, lane: int) -> bytes:
-        """As Adapter.state."""
+        """As Adapter.state, for one lane."""
         return b""
 
     def close(self) -> None:

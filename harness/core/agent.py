@@ -12,31 +12,40 @@ __all__ = ["Agent"]
 
 
 class Agent(ABC):
-    """Anything that answers turns. It is built as `Class(**arguments)`, once in every worker, or once for all where it is served.
+    """Anything that answers turns. It is built as `Class(**arguments)`.
 
-    What it answers to a turn must not depend on who else is in the batch, nor on how often it is asked: randomness comes from `turn.rng`,
-    and what an episode needs to remember goes through `Answer.memory`.
+    Every worker builds one; of a served agent there is a single instance for all workers.
+
+    An answer must not depend on which other turns are in the batch, nor on how often the agent is
+    asked: randomness comes from `turn.rng`, and what an episode has to remember goes through
+    `Answer.memory`.
     """
 
     reads: ClassVar[tuple[str, ...]] = ()
-    """The views it reads, by name; a trailing `?` marks one that it can do without. `expert` makes it privileged: it sees the expert's action."""
+    """Names of the views that it reads. A trailing `?` marks a view that it can do without.
+
+    `expert` makes it privileged: it is shown the expert's action.
+    """
     history: ClassVar[int] = 1
-    """How many past observations a turn carries."""
+    """How many observations a turn carries, the newest included."""
     gpus: ClassVar[float] = 0.0
-    """GPUs it needs; more than none makes it served."""
+    """GPUs that an instance needs; if more than none, the agent is served."""
     served: ClassVar[bool] = False
     """Whether one instance serves all workers, with dynamic batching."""
     files: ClassVar[tuple[str, ...]] = ()
-    """Files and folders that come with it, such as weights: part of its fingerprint, as its source is."""
+    """Files and folders that belong to it, such as weights. They are part of its fingerprint."""
 
     @classmethod
     def declares(cls, arguments: Mapping[str, Any]) -> tuple[tuple[str, ...], int]:
-        """(reads, history) of an instance built with these arguments, as a run records them; for an agent in which they depend on those."""
+        """(reads, history) of an instance built with these arguments, as a run records them.
+
+        Override it where they depend on the arguments.
+        """
         return cls.reads, cls.history
 
     @abstractmethod
     def act(self, turns: Sequence[Turn]) -> Sequence[Any]:
-        """An action or an Answer for every turn, in the same order."""
+        """An action or an `Answer` for every turn, in the same order."""
 
     def end(self, episodes: Iterable[str]) -> None:
         """These episodes are over: free what is kept for them. Unknown names are no error."""

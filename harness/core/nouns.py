@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,7 +19,7 @@ from harness.core.errors import UserError
 from harness.core.specs import ActionSpec, Spec
 
 __all__ = [
-    "DOMAINS", "STATUSES", "Answer", "Brief", "Case", "Missing", "Native", "Normaliser", "Perturbation", "Reference", "Result", "Suite", "Task", "TimeStep",
+    "DOMAINS", "STATUSES", "Answer", "Brief", "Case", "Missing", "SimulatorPerturbation", "Normaliser", "Perturbation", "Reference", "Result", "Suite", "Task", "TimeStep",
     "Turn", "UserError", "stream", "stream_key",
 ]  # fmt: skip
 
@@ -195,8 +196,9 @@ class Perturbation:
 
 
 @dataclass(frozen=True)
-class Native:
-    """A perturbation that a simulator carries out itself, declared by its adapter. Its reset asks `case.native(name)`."""
+class SimulatorPerturbation:
+    """A perturbation that a simulator carries out itself, declared by its adapter. Its reset asks
+    `case.simulator_perturbation(name)`."""
 
     name: str
     """One word for the same thing in every family: friction, mass, light, camera, texture, start, initial_state, mode, difficulty, size, distractors,
@@ -222,7 +224,7 @@ class Case:
         text = json.dumps([self.task.content, self.seed, played], sort_keys=True)
         return hashlib.blake2b(text.encode(), digest_size=10).hexdigest()
 
-    def native(self, name: str) -> Mapping[str, Any] | None:
+    def simulator_perturbation(self, name: str) -> Mapping[str, Any] | None:
         """The parameters of a perturbation that the simulator carries out itself; None where this case has none, or at severity 0.
 
         Its luck is `rng("perturbation", name)`. A kept environment must forget it at the next reset.
@@ -231,6 +233,13 @@ class Case:
             if perturbation.name == name and perturbation.severity:
                 return perturbation.params
         return None
+
+    def native(self, name: str) -> Mapping[str, Any] | None:
+        """The old name of `simulator_perturbation`."""
+        warnings.warn(
+            "Case.native is called simulator_perturbation now", DeprecationWarning, stacklevel=2
+        )
+        return self.simulator_perturbation(name)
 
     def rng(self, *purpose: object) -> np.random.Generator:
         """The stream of one purpose, from the task's id and the seed alone, so that twins and severities share their luck."""

@@ -16,6 +16,7 @@ from typing import Any, Union
 
 import numpy as np
 
+from harness.core.coercion import Coercing
 from harness.core.errors import BadAction
 from harness.core.ui import UI, Elements
 
@@ -33,12 +34,16 @@ __all__ = [
 ]
 
 
+_BOX_FIELDS = ("shape", "dtype", "low", "high", "unit", "meaning", "neutral")
+
+
 @dataclass(frozen=True)
-class Box:
+class Box(Coercing["np.ndarray"]):
     """A dense array with bounds.
 
     `low` and `high` are one number for all elements, or prod(shape) numbers in C order; infinite where there is no bound.
-    `noop` is the value that does nothing (the element nearest to 0 inside the bounds unless given, likewise).
+    `neutral` is the value that does nothing, one number or prod(shape) of them; it is clipped into
+    the bounds, so that the default is the value nearest to 0. `noop=` is its old name.
     `unit` names the physical unit ("m", "rad", "N", "px", "1" for a dimensionless range) and `meaning` the elements and their frame.
     """
 
@@ -48,9 +53,23 @@ class Box:
     high: float | tuple[float, ...] = math.inf
     unit: str = ""
     meaning: str = ""
-    noop: float | tuple[float, ...] = 0.0
+    neutral: float | tuple[float, ...] = 0.0
 
-    def __post_init__(self) -> None:
+    def __init__(
+        self,
+        shape: tuple[int, ...],
+        dtype: str = "float32",
+        low: float | tuple[float, ...] = -math.inf,
+        high: float | tuple[float, ...] = math.inf,
+        unit: str = "",
+        meaning: str = "",
+        neutral: float | tuple[float, ...] = 0.0,
+        *,
+        noop: float | tuple[float, ...] | None = None,
+    ) -> None:
+        values = (shape, dtype, low, high, unit, meaning, neutral if noop is None else noop)
+        for name, value in zip(_BOX_FIELDS, values):
+            object.__setattr__(self, name, value)
         if not np.all(np.asarray(self.low, np.float64) <= np.asarray(self.high, np.float64)):
             raise ValueError(f"Box: low must not exceed high; got low={self.low}, high={self.high}")
 
@@ -99,7 +118,7 @@ class Box:
             return f"outside its bounds [{self.low}, {self.high}]: min {value.min()}, max {value.max()}"
         return None
 
-    def take(self, action: Any) -> tuple[np.ndarray, bool]:
+    def coerce(self, action: Any) -> tuple[np.ndarray, bool]:
         """The action as this spec's dtype, and whether it had to be clipped into the bounds; always a copy. Raises BadAction on anything that is
         not a finite real array of the right shape, and on fractions where integers are due."""
         few = self._few
@@ -135,14 +154,8 @@ class Box:
             array = np.clip(array, lows, highs)
         return np.asarray(array, self.dtype).copy(), clipped
 
-    def check(self, action: Any) -> np.ndarray:
-        """The action as this spec's dtype. Raises BadAction also when it is out of bounds."""
-        array, clipped = self.take(action)
-        if clipped:
-            raise BadAction(
-                f"the action is outside its bounds [{self.low}, {self.high}]: {np.asarray(action)!r}"
-            )
-        return array
+    def _out_of_bounds(self, action: Any) -> str:
+        return f"the action is outside its bounds [{self.low}, {self.high}]: {np.asarray(action)!r}"
 
     def sample(self, rng: np.random.Generator) -> np.ndarray:
         """Uniform within the bounds; a standard normal where a side is unbounded."""
@@ -165,38 +178,46 @@ class Box:
         return np.asarray(np.clip(values, *self._limits), self.dtype)
 
     @functools.cached_property
-    def _nothing(self) -> np.ndarray:
-        return np.asarray(np.clip(self._spread(self.noop), *self._limits), self.dtype)
+    def _noop(self) -> np.ndarray:
+        return np.asarray(np.clip(self._spread(self.neutral), *self._limits), self.dtype)
 
-    def nothing(self) -> np.ndarray:
-        """The action that does nothing."""
-        return self._nothing.copy()
+    def noop(self) -> np.ndarray:
+        return self._noop.copy()
+
+
+_DISCRETE_FIELDS = ("n", "names", "meaning", "neutral")
 
 
 @dataclass(frozen=True)
-class Discrete:
-    """One of `n` choices, 0..n-1. `names` are their words, in order; `noop` is the index that does nothing (0 unless said)."""
+class Discrete(Coercing[int]):
+    """One of `n` choices, 0..n-1. `names` says what they are, in order.
+
+    `neutral` is the index that does nothing (0 unless given); `noop=` is its old name.
+    """
 
     n: int
     names: tuple[str, ...] = ()
     meaning: str = ""
-    noop: int = 0
+    neutral: int = 0
 
-    def __post_init__(self) -> None:
-        if self.n < 1 or not 0 <= self.noop < self.n or (self.names and len(self.names) != self.n):
+    def __init__(
+        self,
+        n: int,
+        names: tuple[str, ...] = (),
+        meaning: str = "",
+        neutral: int = 0,
+        *,
+        noop: int | None = None,
+    ) -> None:
+        neutral = neutral if noop is None else noop
+        for name, value in zip(_DISCRETE_FIELDS, (n, names, meaning, neutral)):
+            object.__setattr__(self, name, value)
+        if n < 1 or not 0 <= neutral < n or (names and len(names) != n):
             raise ValueError(
-                f"Discrete: needs n >= 1, a noop below n and no names or n of them; got {self}"
+                f"Discrete: needs n >= 1, neutral below n, and no names or n of them; got {self}"
             )
 
-    def problem(self, value: Any) -> str | None:
-        """Why `value` does not conform, or None."""
-        try:
-            self.take(value)
-        except BadAction as bad:
-            return str(bad)
-        return None
-
-    def take(self, action: Any) -> tuple[int, bool]:
+    def coerce(self, action: Any) -> tuple[int, bool]:
         """The action as a Python int (nothing is ever clipped). Raises BadAction on a value that is no integer or does not exist."""
         if type(action) is not int:
             try:
@@ -209,35 +230,22 @@ class Discrete:
             return action, False
         raise BadAction(f"action {action} does not exist; expected 0 to {self.n - 1}")
 
-    def check(self, action: Any) -> int:
-        """The action as a Python int. Raises BadAction."""
-        return self.take(action)[0]
-
     def sample(self, rng: np.random.Generator) -> int:
         """Each choice with the same probability."""
         return int(rng.integers(self.n))
 
-    def nothing(self) -> int:
-        """The action that does nothing."""
-        return self.noop
+    def noop(self) -> int:
+        return self.neutral
 
 
 @dataclass(frozen=True)
-class MultiDiscrete:
+class MultiDiscrete(Coercing["np.ndarray"]):
     """Several discrete choices at once: element i is one of 0..nvec[i]-1. int64 of shape (len(nvec),)."""
 
     nvec: tuple[int, ...]
     meaning: str = ""
 
-    def problem(self, value: Any) -> str | None:
-        """Why `value` does not conform, or None."""
-        try:
-            self.take(value)
-        except BadAction as bad:
-            return str(bad)
-        return None
-
-    def take(self, action: Any) -> tuple[np.ndarray, bool]:
+    def coerce(self, action: Any) -> tuple[np.ndarray, bool]:
         """The action as int64 (nothing is ever clipped). Raises BadAction on a wrong shape, dtype or value."""
         array = np.asarray(action)
         if array.dtype.kind not in "iu" or array.shape != (len(self.nvec),):
@@ -250,36 +258,24 @@ class MultiDiscrete:
             )
         return array.astype(np.int64), False
 
-    def check(self, action: Any) -> np.ndarray:
-        """The action as int64. Raises BadAction."""
-        return self.take(action)[0]
-
     def sample(self, rng: np.random.Generator) -> np.ndarray:
         """Each choice of each element with the same probability."""
         return rng.integers(0, np.asarray(self.nvec), dtype=np.int64)
 
-    def nothing(self) -> np.ndarray:
+    def noop(self) -> np.ndarray:
         """All zeros."""
         return np.zeros(len(self.nvec), dtype=np.int64)
 
 
 @dataclass(frozen=True)
-class Text:
+class Text(Coercing[str]):
     """A string of at most `max_length` characters; `choices` are some sensible values, the first one doing the least."""
 
     max_length: int = 10_000
     choices: tuple[str, ...] = ()
     meaning: str = ""
 
-    def problem(self, value: Any) -> str | None:
-        """Why `value` does not conform, or None."""
-        try:
-            self.take(value)
-        except BadAction as bad:
-            return str(bad)
-        return None
-
-    def take(self, action: Any) -> tuple[str, bool]:
+    def coerce(self, action: Any) -> tuple[str, bool]:
         """The string (nothing is ever clipped). Raises BadAction on anything else or when it is too long."""
         if not isinstance(action, str):
             raise BadAction(f"expected text, got {type(action).__name__}")
@@ -287,16 +283,12 @@ class Text:
             raise BadAction(f"expected at most {self.max_length} characters, got {len(action)}")
         return action, False
 
-    def check(self, action: Any) -> str:
-        """The string. Raises BadAction."""
-        return self.take(action)[0]
-
     def sample(self, rng: np.random.Generator) -> str:
         """One of the choices, or the empty string where there is none."""
         choices: Sequence[str] = self.choices or ("",)
         return choices[int(rng.integers(len(choices)))]
 
-    def nothing(self) -> str:
+    def noop(self) -> str:
         """The first choice, or the empty string."""
         return self.choices[0] if self.choices else ""
 

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.core.coercion import Coercing
 from harness.core.errors import BadAction
 
 __all__ = ["DIRECTIONS", "UI", "UI_KINDS", "Element", "Elements", "UIAction"]
@@ -103,7 +104,7 @@ ACTION_FIELDS = frozenset(field.name for field in dataclasses.fields(UIAction))
 
 
 @dataclass(frozen=True)
-class UI:
+class UI(Coercing[UIAction]):
     """Which UIActions an environment takes, on a screen of `width` x `height` px. A point is 0 <= x < width and 0 <= y < height."""
 
     width: int
@@ -131,15 +132,7 @@ class UI:
         if "key" in self.kinds and not self.keys:
             raise ValueError("UI: the kind key needs keys")
 
-    def problem(self, value: Any) -> str | None:
-        """Why `value` does not conform, or None."""
-        try:
-            self.check(value)
-        except BadAction as bad:
-            return str(bad)
-        return None
-
-    def take(self, action: Any) -> tuple[UIAction, bool]:
+    def coerce(self, action: Any) -> tuple[UIAction, bool]:
         """The action, and whether a point had to be moved onto the screen. A mapping of UIAction's fields does as well as a UIAction.
         Raises BadAction on an unknown kind or field, on one that is missing or out of place, and on values that do not exist."""
         given = self._given(action)
@@ -165,14 +158,10 @@ class UI:
             )
         return UIAction(kind, **taken), clipped
 
-    def check(self, action: Any) -> UIAction:
-        """The action. Raises BadAction also when a point is not on the screen."""
-        taken, clipped = self.take(action)
-        if clipped:
-            raise BadAction(
-                f"the action {action!r} points outside of the screen of {self.width} x {self.height} px"
-            )
-        return taken
+    def _out_of_bounds(self, action: Any) -> str:
+        return (
+            f"the action {action!r} points outside of the screen of {self.width} x {self.height} px"
+        )
 
     def sample(self, rng: np.random.Generator) -> UIAction:
         """A kind, each with the same probability, at uniform whole pixels; a text, key or app of those that the spec names."""
@@ -190,8 +179,7 @@ class UI:
             fields["text"] = choices[int(rng.integers(len(choices)))]
         return UIAction(kind, **fields)
 
-    def nothing(self) -> UIAction:
-        """Wait."""
+    def noop(self) -> UIAction:
         return UIAction("wait")
 
     @functools.cached_property

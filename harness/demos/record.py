@@ -23,14 +23,14 @@ from harness.records.identity import AgentSpec
 from harness.records.plan import Plan
 from harness.records.results import read_episodes
 
-__all__ = ["DEFAULT_VIEWS", "Recorded", "Recording", "record"]
+__all__ = ["DEFAULT_VIEWS", "RecordingSummary", "RecordingOptions", "record"]
 
 DEFAULT_VIEWS = ("image?", "proprio?", "text?", "admissible?", "dom?")
 """What the GEA paper's agent looks at, and what takes its place where there are no pictures."""
 
 
 @dataclass(frozen=True)
-class Recording:
+class RecordingOptions:
     """What is recorded, and how."""
 
     views: Sequence[str] = DEFAULT_VIEWS
@@ -50,7 +50,7 @@ class Recording:
 
 
 @dataclass(frozen=True)
-class Recorded:
+class RecordingSummary:
     """What came of it."""
 
     folder: Path
@@ -78,13 +78,13 @@ class Recorded:
 def record(
     chosen: Sequence[tuple[Suite, Task]],
     out: Path,
-    recording: Recording,
+    recording: RecordingOptions,
     options: RunOptions,
     progress: Progress,
     *,
     episodes: int,
     seed: int = 0,
-) -> Recorded:
+) -> RecordingSummary:
     """Play `episodes` training episodes of each task by its expert and keep those that succeed, as harness/demos/dataset.py reads them.
 
     The same call goes on where it was interrupted. Raises UserError on wrong use, KeyboardInterrupt when interrupted.
@@ -121,7 +121,7 @@ def record(
         )
         (out / "README.md").write_text(text)
         shutil.rmtree(out / "recorded", ignore_errors=True)
-    return Recorded(out, summary, sum(map(len, rows)), counts)
+    return RecordingSummary(out, summary, sum(map(len, rows)), counts)
 
 
 def _counted(run: Path, plan: Plan) -> tuple[list[Counts], list[list[Mapping[str, Any]]]]:

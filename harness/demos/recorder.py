@@ -46,9 +46,9 @@ class Recorder(Agent):
         if turn.step == 0:
             self._taken[turn.episode] = _Taken(turn.brief)
         action = (
-            turn.brief.action.nothing()
+            turn.brief.action.noop()
             if turn.expert is None
-            else turn.brief.action.take(turn.expert)[0]
+            else turn.brief.action.coerce(turn.expert)[0]
         )
         executed = (
             turn.brief.action.sample(turn.rng)

@@ -28,7 +28,7 @@ ROLLOUT_SETS = range(1101, 1141)
 def training_task(task: Task) -> Task:
     """The task as it is trained on. Where seeds only count along the episodes of a split, other seeds would give the same episodes again: so
     the split `train` is played, whatever split the task evaluates. Raises UserError where nothing may be trained on."""
-    if load(task.adapter).listed(task):
+    if load(task.adapter).fixed_episode_list(task):
         raise UserError(
             f"{task.id} cannot be trained on: its seeds count along a fixed list of episodes, which evaluations play"
         )

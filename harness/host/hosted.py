@@ -6,7 +6,16 @@ import functools
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
-from harness.core import Adapter, BatchedAdapter, Brief, Case, Missing, Native, Task, TimeStep
+from harness.core import (
+    Adapter,
+    BatchedAdapter,
+    Brief,
+    Case,
+    Missing,
+    SimulatorPerturbation,
+    Task,
+    TimeStep,
+)
 from harness.host.client import Client, HostFault
 from harness.host.wire import LAZY
 
@@ -107,14 +116,14 @@ class Hosted:
             raise ValueError(str(fault)) from None
 
     @classmethod
-    def affinity(cls, task: Task) -> str:
+    def env_key(cls, task: Task) -> str:
         """As in this interpreter: it must not depend on what is installed."""
-        return str(cls.kind.affinity(task))
+        return str(cls.kind.env_key(task))
 
     @classmethod
-    def natives(cls, task: Task | None = None) -> tuple[Native, ...]:
+    def simulator_perturbations(cls, task: Task | None = None) -> tuple[SimulatorPerturbation, ...]:
         """As in this interpreter, likewise."""
-        found: tuple[Native, ...] = cls.kind.natives(task)
+        found: tuple[SimulatorPerturbation, ...] = cls.kind.simulator_perturbations(task)
         return found
 
     @classmethod
@@ -130,7 +139,7 @@ class Hosted:
         return f"Python {there['python']} with numpy {there['numpy']} ({cls.python})"
 
 
-class _Lanes:
+class _HostedLanes:
     """The way to a child's lanes."""
 
     def __init__(self, kind: type[Any], task: Task, lanes: int | None) -> None:
@@ -174,7 +183,7 @@ class _HostedAdapter(Hosted, Adapter):
     """An Adapter in another interpreter."""
 
     def __init__(self, task: Task) -> None:
-        self._there = _Lanes(type(self), task, None)
+        self._there = _HostedLanes(type(self), task, None)
         self._know()
 
     def _know(self) -> None:
@@ -190,7 +199,7 @@ class _HostedAdapter(Hosted, Adapter):
 
     def step(self, action: Any) -> TimeStep:
         """There."""
-        return self._there.go("step", {0: self.brief.action.check(action)})[0]
+        return self._there.go("step", {0: self.brief.action.validate(action)})[0]
 
     def render(self) -> Any:
         """There."""
@@ -213,7 +222,7 @@ class _HostedBatched(Hosted, BatchedAdapter):
     """A BatchedAdapter in another interpreter."""
 
     def __init__(self, task: Task, lanes: int) -> None:
-        self._there = _Lanes(type(self), task, lanes)
+        self._there = _HostedLanes(type(self), task, lanes)
         self._know()
 
     def _know(self) -> None:
@@ -230,7 +239,7 @@ class _HostedBatched(Hosted, BatchedAdapter):
     def step(self, actions: Mapping[int, Any]) -> Mapping[int, TimeStep]:
         """There."""
         return self._there.go(
-            "step", {lane: self.brief.action.check(action) for lane, action in actions.items()}
+            "step", {lane: self.brief.action.validate(action) for lane, action in actions.items()}
         )
 
     def render(self, lane: int) -> Any:

@@ -3,12 +3,19 @@
 An effect's randomness comes from a stream keyed by task id, seed, its name and the step, never by its severity. Severity 0 is no perturbation.
 """
 
-from harness.perturb.effects import Body, Effect, Luck, NotApplicable
-from harness.perturb.parse import SETS, Arm, choose, fit, native_names, unread
+from harness.perturb.effects import Body, Effect, NotApplicable, RandomStreams
+from harness.perturb.parse import (
+    SETS,
+    Condition,
+    choose,
+    fit,
+    not_observed,
+    simulator_perturbation_names,
+)
 from harness.perturb.pipeline import Pipeline
-from harness.perturb.registry import GROUPS, KINDS, SEVERITIES, Kind
+from harness.perturb.registry import GROUPS, REGISTRY, SEVERITIES, Kind
 
 __all__ = [
-    "GROUPS", "KINDS", "SETS", "SEVERITIES", "Arm", "Body", "Effect", "Kind", "Luck", "NotApplicable", "Pipeline", "choose", "fit", "native_names",
-    "unread",
+    "GROUPS", "REGISTRY", "SETS", "SEVERITIES", "Condition", "Body", "Effect", "Kind", "RandomStreams", "NotApplicable", "Pipeline", "choose", "fit", "simulator_perturbation_names",
+    "not_observed",
 ]  # fmt: skip

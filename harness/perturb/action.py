@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from harness.core import ActionSpec, Box, Text
-from harness.perturb.effects import Body, Effect, Luck, NotApplicable
+from harness.perturb.effects import Body, Effect, NotApplicable, RandomStreams
 
 __all__ = [
     "ActionBias", "ActionDelay", "ActionDropout", "ActionNoise", "ActionRandom", "ActionScale", "ActionSticky", "Burst",
@@ -27,8 +27,8 @@ def _samples(spec: ActionSpec) -> None:
 class _Continuous(Effect):
     """For actions that are arrays of real numbers with bounds."""
 
-    def __init__(self, luck: Luck, body: Body) -> None:
-        super().__init__(luck, body)
+    def __init__(self, streams: RandomStreams, body: Body) -> None:
+        super().__init__(streams, body)
         spec = body.action
         if not isinstance(spec, Box) or np.dtype(spec.dtype).kind != "f":
             kind = type(spec).__name__
@@ -49,23 +49,23 @@ class _Continuous(Effect):
 class ActionNoise(_Continuous):
     """Independent normal noise in each element at every step: `sigma` times its range. Clipped to the bounds."""
 
-    def __init__(self, luck: Luck, body: Body, sigma: float) -> None:
-        super().__init__(luck, body)
+    def __init__(self, streams: RandomStreams, body: Body, sigma: float) -> None:
+        super().__init__(streams, body)
         self._sigma = sigma * self.range
 
     def act(self, action: np.ndarray, step: int) -> np.ndarray:
         """Add and clip."""
         return self.within(
-            action + self._sigma * self.luck.step(step).standard_normal(action.shape)
+            action + self._sigma * self.streams.step(step).standard_normal(action.shape)
         )
 
 
 class ActionScale(_Continuous):
     """A wrong gain: the action's distance from the one that does nothing is multiplied by `factor`."""
 
-    def __init__(self, luck: Luck, body: Body, factor: float) -> None:
-        super().__init__(luck, body)
-        self._factor, self._still = factor, self.spec.nothing().astype(np.float64)
+    def __init__(self, streams: RandomStreams, body: Body, factor: float) -> None:
+        super().__init__(streams, body)
+        self._factor, self._still = factor, self.spec.noop().astype(np.float64)
 
     def act(self, action: np.ndarray, step: int) -> np.ndarray:
         """Scale."""
@@ -75,9 +75,9 @@ class ActionScale(_Continuous):
 class ActionBias(_Continuous):
     """A drift: each element is off by `share` of its range all through the episode, up or down by the episode's luck."""
 
-    def __init__(self, luck: Luck, body: Body, share: float) -> None:
-        super().__init__(luck, body)
-        signs = np.where(luck.episode().random(self.spec.shape) < 0.5, -1.0, 1.0)
+    def __init__(self, streams: RandomStreams, body: Body, share: float) -> None:
+        super().__init__(streams, body)
+        signs = np.where(streams.episode().random(self.spec.shape) < 0.5, -1.0, 1.0)
         self._bias = share * self.range * signs
 
     def act(self, action: np.ndarray, step: int) -> np.ndarray:
@@ -88,28 +88,28 @@ class ActionBias(_Continuous):
 class ActionRandom(Effect):
     """At each step, with probability `share`, a random action is executed instead."""
 
-    def __init__(self, luck: Luck, body: Body, share: float) -> None:
-        super().__init__(luck, body)
+    def __init__(self, streams: RandomStreams, body: Body, share: float) -> None:
+        super().__init__(streams, body)
         _samples(body.action)
         self._share = share
 
     def act(self, action: Any, step: int) -> Any:
         """A sample of the spec, or the action."""
-        rng = self.luck.step(step)
+        rng = self.streams.step(step)
         return self.body.action.sample(rng) if rng.random() < self._share else action
 
 
 class ActionSticky(Effect):
     """At each step but the first, with probability `share`, what was executed before is executed again (Machado et al. 2018, arXiv 1709.06009)."""
 
-    def __init__(self, luck: Luck, body: Body, share: float) -> None:
-        super().__init__(luck, body)
+    def __init__(self, streams: RandomStreams, body: Body, share: float) -> None:
+        super().__init__(streams, body)
         self._share = share
         self._before: Any = None
 
     def act(self, action: Any, step: int) -> Any:
         """The one before, or this one."""
-        if self._before is None or self.luck.step(step).random() >= self._share:
+        if self._before is None or self.streams.step(step).random() >= self._share:
             self._before = action
         return self._before
 
@@ -117,9 +117,9 @@ class ActionSticky(Effect):
 class ActionDelay(Effect):
     """Each action is executed `steps` steps late; until the first one arrives nothing is done."""
 
-    def __init__(self, luck: Luck, body: Body, steps: int) -> None:
-        super().__init__(luck, body)
-        self._queue = deque([body.action.nothing()] * steps)
+    def __init__(self, streams: RandomStreams, body: Body, steps: int) -> None:
+        super().__init__(streams, body)
+        self._queue = deque([body.action.noop()] * steps)
 
     def act(self, action: Any, step: int) -> Any:
         """The one that arrives now."""
@@ -130,13 +130,13 @@ class ActionDelay(Effect):
 class ActionDropout(Effect):
     """At each step, with probability `share`, the action is lost and nothing is done."""
 
-    def __init__(self, luck: Luck, body: Body, share: float) -> None:
-        super().__init__(luck, body)
+    def __init__(self, streams: RandomStreams, body: Body, share: float) -> None:
+        super().__init__(streams, body)
         self._share = share
 
     def act(self, action: Any, step: int) -> Any:
         """Nothing, or the action."""
-        return self.body.action.nothing() if self.luck.step(step).random() < self._share else action
+        return self.body.action.noop() if self.streams.step(step).random() < self._share else action
 
 
 class Burst(Effect):
@@ -146,11 +146,11 @@ class Burst(Effect):
     metric `burst_steps` tells how many were executed: 0 where the episode was over before.
     """
 
-    def __init__(self, luck: Luck, body: Body, steps: int) -> None:
-        super().__init__(luck, body)
+    def __init__(self, streams: RandomStreams, body: Body, steps: int) -> None:
+        super().__init__(streams, body)
         _samples(body.action)
         latest = min(LONGEST_BEFORE_BURST, max(4, (body.max_steps or 1_000_000) // 8))
-        self._first = int(luck.episode().integers(2, latest + 1))
+        self._first = int(streams.episode().integers(2, latest + 1))
         self._steps, self._done = steps, 0
 
     def act(self, action: Any, step: int) -> Any:
@@ -158,7 +158,7 @@ class Burst(Effect):
         if not self._first <= step < self._first + self._steps:
             return action
         self._done += 1
-        return self.body.action.sample(self.luck.step(step))
+        return self.body.action.sample(self.streams.step(step))
 
     def metrics(self) -> Mapping[str, float]:
         """How many steps of it took place."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from harness.core import ActionSpec, Box, Brief, Case, Missing, Spec, stream
 
-__all__ = ["Body", "Effect", "Luck", "NotApplicable", "is_camera", "is_picture", "need"]
+__all__ = ["Body", "Effect", "RandomStreams", "NotApplicable", "is_camera", "is_picture", "need"]
 
 
 class NotApplicable(Exception):
@@ -22,7 +22,7 @@ class NotApplicable(Exception):
         self.missing = Missing(reason, remedy)
 
 
-class Luck:
+class RandomStreams:
     """The random streams of one perturbation in one case: keyed by task id, seed and its name, never by severity.
 
     So severities share their luck: what is disturbed at severity 2 is disturbed more at severity 4, not elsewhere.
@@ -64,8 +64,8 @@ class Effect:
     remembers: bool = False
     """Whether `see` must be shown every step's value, also of those at which the agent is not asked."""
 
-    def __init__(self, luck: Luck, body: Body) -> None:
-        self.luck = luck
+    def __init__(self, streams: RandomStreams, body: Body) -> None:
+        self.streams = streams
         self.body = body
 
     def views(self) -> Sequence[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.perturb.effects import Body, Effect, Luck, NotApplicable
+from harness.perturb.effects import Body, Effect, NotApplicable, RandomStreams
 
 __all__ = ["ShorterHistory"]
 
@@ -10,8 +10,8 @@ __all__ = ["ShorterHistory"]
 class ShorterHistory(Effect):
     """The agent is shown `fewer` past observations than it asks for (None: the newest alone), as at an episode's start."""
 
-    def __init__(self, luck: Luck, body: Body, fewer: int | None) -> None:
-        super().__init__(luck, body)
+    def __init__(self, streams: RandomStreams, body: Body, fewer: int | None) -> None:
+        super().__init__(streams, body)
         if body.history < 2:
             raise NotApplicable(
                 "the agent is shown one observation at a time: there is no history to shorten"

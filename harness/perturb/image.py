@@ -13,7 +13,15 @@ from typing import Any
 
 import numpy as np
 
-from harness.perturb.effects import Body, Effect, Luck, NotApplicable, is_camera, is_picture, need
+from harness.perturb.effects import (
+    Body,
+    Effect,
+    NotApplicable,
+    RandomStreams,
+    is_camera,
+    is_picture,
+    need,
+)
 
 __all__ = [
     "Blackout", "Brightness", "CameraShift", "CameraZoom", "Contrast", "DefocusBlur", "DroppedFrames", "FrozenFrames", "GaussianNoise", "Hue",
@@ -26,8 +34,8 @@ SPAN = 65536
 class _Pictures(Effect):
     """Changes pictures."""
 
-    def __init__(self, luck: Luck, body: Body) -> None:
-        super().__init__(luck, body)
+    def __init__(self, streams: RandomStreams, body: Body) -> None:
+        super().__init__(streams, body)
         self._views = [
             name for name, spec in body.brief.observation.items() if self.fits(name, spec)
         ]
@@ -55,9 +63,9 @@ class _Cameras(_Pictures):
         return is_camera(name, spec)
 
 
-def _uniform16(luck: Luck, view: str, step: int, count: int) -> np.ndarray:
+def _uniform16(streams: RandomStreams, view: str, step: int, count: int) -> np.ndarray:
     """`count` independent uint16 from the step's stream, at a tenth of the price of as many normal numbers."""
-    raw: np.ndarray = luck.step(step, view).bit_generator.random_raw(-(-count // 4))
+    raw: np.ndarray = streams.step(step, view).bit_generator.random_raw(-(-count // 4))
     return raw.view(np.uint16)[:count]
 
 
@@ -75,13 +83,15 @@ def _normal_table(sigma: float) -> np.ndarray:
 class GaussianNoise(_Pictures):
     """Independent normal noise in every pixel and colour; `sigma` as a share of 255."""
 
-    def __init__(self, luck: Luck, body: Body, sigma: float) -> None:
-        super().__init__(luck, body)
+    def __init__(self, streams: RandomStreams, body: Body, sigma: float) -> None:
+        super().__init__(streams, body)
         self._table = _normal_table(sigma)
 
     def see(self, view: str, value: np.ndarray, step: int) -> np.ndarray:
         """Add and clip."""
-        noise = self._table.take(_uniform16(self.luck, view, step, value.size)).reshape(value.shape)
+        noise = self._table.take(_uniform16(self.streams, view, step, value.size)).reshape(
+            value.shape
+        )
         noise += value
         noisy: np.ndarray = np.clip(noise, 0, 255, out=noise).astype(np.uint8)
         return noisy
@@ -105,13 +115,15 @@ def _poisson_table(photons: float) -> np.ndarray:
 class ShotNoise(_Pictures):
     """The noise of few photons: Poisson, `photons` for white."""
 
-    def __init__(self, luck: Luck, body: Body, photons: float) -> None:
-        super().__init__(luck, body)
+    def __init__(self, streams: RandomStreams, body: Body, photons: float) -> None:
+        super().__init__(streams, body)
         self._table = _poisson_table(photons)
 
     def see(self, view: str, value: np.ndarray, step: int) -> np.ndarray:
         """Look up a quantile for every pixel and colour."""
-        raw: np.ndarray = self.luck.step(step, view).bit_generator.random_raw(-(-value.size // 8))
+        raw: np.ndarray = self.streams.step(step, view).bit_generator.random_raw(
+            -(-value.size // 8)
+        )
         index = value.astype(np.uint16)
         index <<= 8
         index |= raw.view(np.uint8)[: value.size].reshape(value.shape)
@@ -121,13 +133,13 @@ class ShotNoise(_Pictures):
 class ImpulseNoise(_Pictures):
     """Salt and pepper: a `share` of the pixels is black or white."""
 
-    def __init__(self, luck: Luck, body: Body, share: float) -> None:
-        super().__init__(luck, body)
+    def __init__(self, streams: RandomStreams, body: Body, share: float) -> None:
+        super().__init__(streams, body)
         self._pepper, self._salt = round(share / 2 * SPAN), round((1 - share / 2) * SPAN)
 
     def see(self, view: str, value: np.ndarray, step: int) -> np.ndarray:
         """Whole pixels."""
-        draw = _uniform16(self.luck, view, step, value.shape[0] * value.shape[1]).reshape(
+        draw = _uniform16(self.streams, view, step, value.shape[0] * value.shape[1]).reshape(
             value.shape[:2]
         )
         changed = value.copy()
@@ -139,13 +151,13 @@ class ImpulseNoise(_Pictures):
 class MotionBlur(_Pictures):
     """The camera is shaken: the mean along a line, in a direction of the step's own; `length` as a share of the height."""
 
-    def __init__(self, luck: Luck, body: Body, length: float) -> None:
-        super().__init__(luck, body)
+    def __init__(self, streams: RandomStreams, body: Body, length: float) -> None:
+        super().__init__(streams, body)
         self._cv2, self._length = need(), length
 
     def see(self, view: str, value: np.ndarray, step: int) -> np.ndarray:
         """Filter with a line."""
-        angle = float(self.luck.step(step).random()) * math.pi
+        angle = float(self.streams.step(step).random()) * math.pi
         length = max(2.0, self._length * value.shape[0])
         half = length > 12
         return _filtered(self._cv2, value, _line(length / 2 if half else length, angle), half)
@@ -183,8 +195,8 @@ def _line(length: float, angle: float) -> np.ndarray:
 class DefocusBlur(_Pictures):
     """Out of focus: the mean over a disc; `radius` as a share of the height."""
 
-    def __init__(self, luck: Luck, body: Body, radius: float) -> None:
-        super().__init__(luck, body)
+    def __init__(self, streams: RandomStreams, body: Body, radius: float) -> None:
+        super().__init__(streams, body)
         self._cv2, self._radius = need(), radius
 
     def see(self, view: str, value: np.ndarray, step: int) -> np.ndarray:
@@ -208,9 +220,9 @@ def _disc(radius: float) -> np.ndarray:
 class Brightness(_Pictures):
     """Lighter or darker, the episode's luck says which: `shift` as a share of 255."""
 
-    def __init__(self, luck: Luck, body: Body, shift: float) -> None:
-        super().__init__(luck, body)
-        sign = 1 if luck.episode().random() < 0.5 else -1
+    def __init__(self, streams: RandomStreams, body: Body, shift: float) -> None:
+        super().__init__(streams, body)
+        sign = 1 if streams.episode().random() < 0.5 else -1
         self._table = np.clip(np.arange(256) + round(sign * shift * 255), 0, 255).astype(np.uint8)
 
     def see(self, view: str, value: np.ndarray, step: int) -> np.ndarray:
@@ -221,8 +233,8 @@ class Brightness(_Pictures):
 class Contrast(_Pictures):
     """All differences from the picture's mean are multiplied by `factor`."""
 
-    def __init__(self, luck: Luck, body: Body, factor: float) -> None:
-        super().__init__(luck, body)
+    def __init__(self, streams: RandomStreams, body: Body, factor: float) -> None:
+        super().__init__(streams, body)
         self._factor = factor
 
     def see(self, view: str, value: np.ndarray, step: int) -> np.ndarray:
@@ -238,9 +250,9 @@ class Hue(_Pictures):
 
     lacking = "there is no picture in colour here"
 
-    def __init__(self, luck: Luck, body: Body, degrees: float) -> None:
-        super().__init__(luck, body)
-        sign = 1 if luck.episode().random() < 0.5 else -1
+    def __init__(self, streams: RandomStreams, body: Body, degrees: float) -> None:
+        super().__init__(streams, body)
+        sign = 1 if streams.episode().random() < 0.5 else -1
         self._cv2 = need()
         self._table = ((np.arange(256) + sign * round(degrees / 2)) % 180).astype(np.uint8)
 
@@ -259,8 +271,8 @@ class Hue(_Pictures):
 class Jpeg(_Pictures):
     """Compressed as JPEG of this `quality` (0 to 100) and decompressed."""
 
-    def __init__(self, luck: Luck, body: Body, quality: int) -> None:
-        super().__init__(luck, body)
+    def __init__(self, streams: RandomStreams, body: Body, quality: int) -> None:
+        super().__init__(streams, body)
         self._cv2, self._quality = need(), quality
 
     def see(self, view: str, value: np.ndarray, step: int) -> np.ndarray:
@@ -281,13 +293,13 @@ class Occlusion(_Cameras):
     The larger squares lie around the smaller ones. In a depth map it is 0, no hit.
     """
 
-    def __init__(self, luck: Luck, body: Body, area: float) -> None:
-        super().__init__(luck, body)
+    def __init__(self, streams: RandomStreams, body: Body, area: float) -> None:
+        super().__init__(streams, body)
         self._side = math.sqrt(area)
 
     def see(self, view: str, value: np.ndarray, step: int) -> np.ndarray:
         """Paint it."""
-        across, down = self.luck.episode(view).random(2).tolist()
+        across, down = self.streams.episode(view).random(2).tolist()
         height, width = value.shape[:2]
         rows, columns = round(height * self._side), round(width * self._side)
         top, left = round((height - rows) * down), round((width - columns) * across)
@@ -299,9 +311,9 @@ class Occlusion(_Cameras):
 class CameraShift(_Cameras):
     """The camera looks aside, in one direction all through the episode: the picture moves by `share` of the height, its edge is repeated."""
 
-    def __init__(self, luck: Luck, body: Body, share: float) -> None:
-        super().__init__(luck, body)
-        angle = float(luck.episode().random()) * 2 * math.pi
+    def __init__(self, streams: RandomStreams, body: Body, share: float) -> None:
+        super().__init__(streams, body)
+        angle = float(streams.episode().random()) * 2 * math.pi
         self._move = share * math.cos(angle), share * math.sin(angle)
 
     def see(self, view: str, value: np.ndarray, step: int) -> np.ndarray:
@@ -316,8 +328,8 @@ class CameraShift(_Cameras):
 class CameraZoom(_Pictures):
     """The camera is nearer: the middle of the picture, enlarged by `factor`."""
 
-    def __init__(self, luck: Luck, body: Body, factor: float) -> None:
-        super().__init__(luck, body)
+    def __init__(self, streams: RandomStreams, body: Body, factor: float) -> None:
+        super().__init__(streams, body)
         self._cv2, self._factor = need(), factor
 
     def see(self, view: str, value: np.ndarray, step: int) -> np.ndarray:
@@ -337,14 +349,14 @@ class FrozenFrames(_Cameras):
 
     remembers = True
 
-    def __init__(self, luck: Luck, body: Body, share: float) -> None:
-        super().__init__(luck, body)
+    def __init__(self, streams: RandomStreams, body: Body, share: float) -> None:
+        super().__init__(streams, body)
         self._share = share
         self._last: dict[str, np.ndarray] = {}
 
     def see(self, view: str, value: np.ndarray, step: int) -> np.ndarray:
         """The last frame that was delivered, or this one."""
-        if view not in self._last or self.luck.step(step, view).random() >= self._share:
+        if view not in self._last or self.streams.step(step, view).random() >= self._share:
             self._last[view] = value
         return self._last[view]
 
@@ -352,21 +364,23 @@ class FrozenFrames(_Cameras):
 class DroppedFrames(_Cameras):
     """At each step, with probability `share`, a camera delivers nothing: all zeros."""
 
-    def __init__(self, luck: Luck, body: Body, share: float) -> None:
-        super().__init__(luck, body)
+    def __init__(self, streams: RandomStreams, body: Body, share: float) -> None:
+        super().__init__(streams, body)
         self._share = share
 
     def see(self, view: str, value: np.ndarray, step: int) -> np.ndarray:
         """Zeros, or the frame."""
-        return np.zeros_like(value) if self.luck.step(step, view).random() < self._share else value
+        return (
+            np.zeros_like(value) if self.streams.step(step, view).random() < self._share else value
+        )
 
 
 class Blackout(_Cameras):
     """All cameras are dark for `steps` steps (None: for good), from a step between 0 and 9 on."""
 
-    def __init__(self, luck: Luck, body: Body, steps: int | None) -> None:
-        super().__init__(luck, body)
-        self._first = int(luck.episode().integers(10)) if steps is not None else 0
+    def __init__(self, streams: RandomStreams, body: Body, steps: int | None) -> None:
+        super().__init__(streams, body)
+        self._first = int(streams.episode().integers(10)) if steps is not None else 0
         self._end = math.inf if steps is None else self._first + steps
 
     def see(self, view: str, value: np.ndarray, step: int) -> np.ndarray:

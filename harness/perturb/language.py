@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from harness.perturb.effects import Body, Effect, Luck, NotApplicable
+from harness.perturb.effects import Body, Effect, NotApplicable, RandomStreams
 
 __all__ = ["Distractor", "InstructionBlackout", "LetterCase", "Paraphrase", "Typos", "WordDropout"]
 
@@ -92,8 +92,8 @@ NEIGHBOURS = dict(
 class _Words(Effect):
     """Changes the instruction."""
 
-    def __init__(self, luck: Luck, body: Body) -> None:
-        super().__init__(luck, body)
+    def __init__(self, streams: RandomStreams, body: Body) -> None:
+        super().__init__(streams, body)
         self._said: dict[str, str] = {}
         if not body.instruction.strip():
             raise NotApplicable("there is no instruction here")
@@ -104,7 +104,7 @@ class _Words(Effect):
         """As `change` makes it, remembered."""
         if instruction not in self._said:
             self._said[instruction] = (
-                self.change(instruction, self.luck.episode())
+                self.change(instruction, self.streams.episode())
                 if instruction.strip()
                 else instruction
             )
@@ -143,8 +143,8 @@ class Typos(_Words):
     """Each letter inside a word of four or more is mistyped with probability `share`: swapped with the next, dropped, doubled, or its neighbour on
     the keyboard."""
 
-    def __init__(self, luck: Luck, body: Body, share: float) -> None:
-        super().__init__(luck, body)
+    def __init__(self, streams: RandomStreams, body: Body, share: float) -> None:
+        super().__init__(streams, body)
         self._share = share
 
     def change(self, instruction: str, rng: np.random.Generator) -> str:
@@ -193,8 +193,8 @@ def _words(text: str) -> Iterator[tuple[str, int]]:
 class LetterCase(_Words):
     """In another `style`: lower, title, upper, or random or inverse letters."""
 
-    def __init__(self, luck: Luck, body: Body, style: str) -> None:
-        super().__init__(luck, body)
+    def __init__(self, streams: RandomStreams, body: Body, style: str) -> None:
+        super().__init__(streams, body)
         self._style = style
 
     def change(self, instruction: str, rng: np.random.Generator) -> str:
@@ -222,8 +222,8 @@ class Paraphrase(_Words):
     Where nothing of the lexicon occurs, or none of it was drawn, a sentence is put around it in any case.
     """
 
-    def __init__(self, luck: Luck, body: Body, share: float, frame: bool) -> None:
-        super().__init__(luck, body)
+    def __init__(self, streams: RandomStreams, body: Body, share: float, frame: bool) -> None:
+        super().__init__(streams, body)
         self._share, self._frame = share, frame
 
     def change(self, instruction: str, rng: np.random.Generator) -> str:
@@ -253,8 +253,8 @@ _PHRASE = re.compile(
 class Distractor(_Words):
     """`count` sentences that have nothing to do with the task stand before and after it."""
 
-    def __init__(self, luck: Luck, body: Body, count: int) -> None:
-        super().__init__(luck, body)
+    def __init__(self, streams: RandomStreams, body: Body, count: int) -> None:
+        super().__init__(streams, body)
         self._count = count
 
     def change(self, instruction: str, rng: np.random.Generator) -> str:
@@ -273,8 +273,8 @@ class Distractor(_Words):
 class WordDropout(_Words):
     """Each word is missing with probability `share`; one word at least is left, and one is missing where there are two."""
 
-    def __init__(self, luck: Luck, body: Body, share: float) -> None:
-        super().__init__(luck, body)
+    def __init__(self, streams: RandomStreams, body: Body, share: float) -> None:
+        super().__init__(streams, body)
         self._share = share
 
     def change(self, instruction: str, rng: np.random.Generator) -> str:
@@ -290,8 +290,8 @@ class WordDropout(_Words):
 class InstructionBlackout(_Words):
     """The last `share` of the words is missing; at 1 the agent is told nothing at all: does it read its instruction?"""
 
-    def __init__(self, luck: Luck, body: Body, share: float) -> None:
-        super().__init__(luck, body)
+    def __init__(self, streams: RandomStreams, body: Body, share: float) -> None:
+        super().__init__(streams, body)
         self._share = share
 
     def change(self, instruction: str, rng: np.random.Generator) -> str:

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from harness.core import Adapter, Agent, BatchedAdapter, Missing, Perturbation, Task, UserError
-from harness.perturb.registry import KINDS, SEVERITIES
+from harness.perturb.registry import REGISTRY, SEVERITIES
 from harness.records.registry import load
 from harness.records.toml_files import read_toml
 
-__all__ = ["SETS", "Arm", "choose", "fit", "native_names", "unread"]
+__all__ = ["SETS", "Condition", "choose", "fit", "simulator_perturbation_names", "not_observed"]
 
 SETS: Mapping[str, tuple[str, str]] = {
     "standard": (
@@ -39,7 +39,7 @@ SETS: Mapping[str, tuple[str, str]] = {
 
 
 @dataclass(frozen=True)
-class Arm:
+class Condition:
     """Perturbations that are played together."""
 
     parts: tuple[Perturbation, ...]
@@ -48,38 +48,47 @@ class Arm:
     """The set that it comes from: of a set, what the agent does not read is left out; what was named is played in any case."""
 
 
-def native_names(adapters: Iterable[str]) -> set[str]:
+def simulator_perturbation_names(adapters: Iterable[str]) -> set[str]:
     """The perturbations that these adapters (`module:Class`) declare as the simulator's own."""
-    return {native.name for entry in adapters for native in load(entry).natives()}
+    return {
+        simulator_perturbation.name
+        for entry in adapters
+        for simulator_perturbation in load(entry).simulator_perturbations()
+    }
 
 
-def choose(text: str, natives: Collection[str]) -> tuple[Arm, ...]:
+def choose(text: str, simulator_perturbations: Collection[str]) -> tuple[Condition, ...]:
     """The arms that a user asked for, each once. Raises UserError with the remedy."""
-    arms: dict[str, Arm] = {}
-    for arm in _read(text, natives, {}):
-        arms.setdefault("+".join(map(str, arm.parts)), arm)
-    if not arms:
+    conditions: dict[str, Condition] = {}
+    for condition in _read(text, simulator_perturbations, {}):
+        conditions.setdefault("+".join(map(str, condition.parts)), condition)
+    if not conditions:
         raise UserError("--perturb names nothing; `bench list perturbations` shows what there is")
-    return tuple(arms.values())
+    return tuple(conditions.values())
 
 
 def _read(
-    text: str, natives: Collection[str], levels: Mapping[str, Sequence[Mapping[str, Any]]]
-) -> list[Arm]:
-    arms: list[Arm] = []
+    text: str,
+    simulator_perturbations: Collection[str],
+    levels: Mapping[str, Sequence[Mapping[str, Any]]],
+) -> list[Condition]:
+    conditions: list[Condition] = []
     for item, severities in _items(text):
         if item.endswith(".toml"):
-            arms += _from_file(Path(item), natives)
+            conditions += _from_file(Path(item), simulator_perturbations)
         elif item in SETS:
-            for arm in _read(SETS[item][1], natives, levels):
+            for condition in _read(SETS[item][1], simulator_perturbations, levels):
                 others = [
-                    tuple(_part(part.name, severity, natives, levels) for part in arm.parts)
+                    tuple(
+                        _part(part.name, severity, simulator_perturbations, levels)
+                        for part in condition.parts
+                    )
                     for severity in severities
                 ]
-                arms += [Arm(parts, item) for parts in others or [arm.parts]]
+                conditions += [Condition(parts, item) for parts in others or [condition.parts]]
         else:
-            arms += _composed(item, severities, natives, levels)
-    return arms
+            conditions += _composed(item, severities, simulator_perturbations, levels)
+    return conditions
 
 
 def _items(text: str) -> list[tuple[str, list[int]]]:
@@ -104,8 +113,11 @@ def _severities(text: str) -> list[int]:
 
 
 def _composed(
-    item: str, severities: list[int], natives: Collection[str], levels: Mapping[str, Any]
-) -> list[Arm]:
+    item: str,
+    severities: list[int],
+    simulator_perturbations: Collection[str],
+    levels: Mapping[str, Any],
+) -> list[Condition]:
     """All names but the last carry their severity; the last one's may be several."""
     *before, last = item.split("+")
     fixed = []
@@ -115,7 +127,7 @@ def _composed(
             raise UserError(
                 f"--perturb {item!r}: in a combination each perturbation needs one severity, as in action_noise:3+occlusion:2"
             )
-        fixed.append(_part(name, int(severity), natives, levels))
+        fixed.append(_part(name, int(severity), simulator_perturbations, levels))
     names = [part.name for part in fixed] + [last.strip()]
     if len(set(names)) < len(names):
         raise UserError(
@@ -126,17 +138,20 @@ def _composed(
             f"--perturb {item!r}: in a combination each perturbation needs one severity, as in action_noise:3+occlusion:2"
         )
     every = severities or range(1, (len(levels.get(names[-1], ())) or SEVERITIES) + 1)
-    return [Arm((*fixed, _part(names[-1], severity, natives, levels))) for severity in every]
+    return [
+        Condition((*fixed, _part(names[-1], severity, simulator_perturbations, levels)))
+        for severity in every
+    ]
 
 
 def _part(
     name: str,
     severity: int,
-    natives: Collection[str],
+    simulator_perturbations: Collection[str],
     levels: Mapping[str, Sequence[Mapping[str, Any]]],
 ) -> Perturbation:
-    if name not in KINDS and name not in natives:
-        near = difflib.get_close_matches(name, [*KINDS, *natives, *SETS], n=3)
+    if name not in REGISTRY and name not in simulator_perturbations:
+        near = difflib.get_close_matches(name, [*REGISTRY, *simulator_perturbations, *SETS], n=3)
         guess = (
             f"did you mean {' or '.join(near)}?"
             if near
@@ -150,7 +165,7 @@ def _part(
     return Perturbation(name, severity, dict(own[severity - 1]) if own and severity else {})
 
 
-def _from_file(file: Path, natives: Collection[str]) -> list[Arm]:
+def _from_file(file: Path, simulator_perturbations: Collection[str]) -> list[Condition]:
     content = read_toml(file, "--perturb: ")
     unknown = sorted(content.keys() - {"name", "perturb", "levels"})
     asked = content.get("perturb")
@@ -166,10 +181,12 @@ def _from_file(file: Path, natives: Collection[str]) -> list[Arm]:
         )
         raise UserError(f"--perturb: {file}: {wrong}; it takes perturb = [...] and [levels.NAME]")
     levels = {
-        name: _levels(file, name, table, natives)
+        name: _levels(file, name, table, simulator_perturbations)
         for name, table in _table(file, content.get("levels", {})).items()
     }
-    return [arm for item in asked for arm in _read(item, natives, levels)]
+    return [
+        condition for item in asked for condition in _read(item, simulator_perturbations, levels)
+    ]
 
 
 def _table(file: Path, value: Any) -> Mapping[str, Any]:
@@ -180,16 +197,18 @@ def _table(file: Path, value: Any) -> Mapping[str, Any]:
     return value
 
 
-def _levels(file: Path, name: str, table: Any, natives: Collection[str]) -> list[dict[str, Any]]:
+def _levels(
+    file: Path, name: str, table: Any, simulator_perturbations: Collection[str]
+) -> list[dict[str, Any]]:
     """`{sigma: [0.1, 0.4]}` -> [{sigma: 0.1}, {sigma: 0.4}]."""
-    _part(name, 0, natives, {})
+    _part(name, 0, simulator_perturbations, {})
     columns = _table(file, table)
     lengths = {len(values) if isinstance(values, list) else 0 for values in columns.values()}
     if len(lengths) != 1 or lengths == {0}:
         raise UserError(
             f"--perturb: {file}: [levels.{name}] needs a list of values for each parameter, all of one length"
         )
-    kind = KINDS.get(name)
+    kind = REGISTRY.get(name)
     if kind is not None and set(columns) != set(kind.levels[0]):
         raise UserError(
             f"--perturb: {file}: {name} takes {', '.join(kind.levels[0])}, not {', '.join(columns)}"
@@ -227,31 +246,43 @@ def _check_values(
 
 
 def fit(
-    arm: Arm, task: Task, adapter: type[Adapter | BatchedAdapter], agent: type[Agent]
+    condition: Condition, task: Task, adapter: type[Adapter | BatchedAdapter], agent: type[Agent]
 ) -> tuple[Perturbation, ...] | Missing:
     """The arm with all parameters, as a case of this task has it, or why it has nothing to change there.
 
     Raises UserError where the adapter declares one of ours as its own. What only the simulator can tell is found out when the first case is played.
     """
-    natives = {native.name: native for native in adapter.natives(task)}
-    for name in natives.keys() & KINDS.keys():
+    simulator_perturbations = {
+        simulator_perturbation.name: simulator_perturbation
+        for simulator_perturbation in adapter.simulator_perturbations(task)
+    }
+    for name in simulator_perturbations.keys() & REGISTRY.keys():
         raise UserError(
             f"{task.adapter} declares a perturbation {name!r}, which is one of ours: call it otherwise"
         )
     fitted = []
-    for part in arm.parts:
-        kind, native = KINDS.get(part.name), natives.get(part.name)
-        if kind is None and native is None:
+    for part in condition.parts:
+        kind, simulator_perturbation = (
+            REGISTRY.get(part.name),
+            simulator_perturbations.get(part.name),
+        )
+        if kind is None and simulator_perturbation is None:
             return Missing(
                 "the simulator has no such thing here", "`bench list perturbations` shows which do"
             )
-        levels = kind.levels if kind is not None else native.levels if native is not None else ()
+        levels = (
+            kind.levels
+            if kind is not None
+            else simulator_perturbation.levels
+            if simulator_perturbation is not None
+            else ()
+        )
         if part.severity > len(levels) and not part.params:
             return Missing(
                 f"{part.name} has severities up to {len(levels)} here",
                 f"use {part.name}:{len(levels)}",
             )
-        reason = unread(part.name, agent.reads, agent.history) if arm.by_set else ""
+        reason = not_observed(part.name, agent.reads, agent.history) if condition.by_set else ""
         if reason:
             return Missing(reason, "name it to play it all the same: --perturb NAME:SEVERITY")
         params = part.params or (levels[part.severity - 1] if part.severity else {})
@@ -259,9 +290,9 @@ def fit(
     return tuple(fitted)
 
 
-def unread(name: str, reads: Sequence[str], history: int) -> str:
+def not_observed(name: str, reads: Sequence[str], history: int) -> str:
     """Why an agent that reads these views cannot notice it, as far as that tells; an empty string where it may."""
-    kind = KINDS.get(name)
+    kind = REGISTRY.get(name)
     views = [view.rstrip("?") for view in reads if view.rstrip("?") != "expert"]
     pictures = [view for view in views if view.partition("_")[0] in ("image", "depth")]
     if kind is None:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from harness.core import Brief, Case, TimeStep
-from harness.perturb.effects import Body, Effect, Luck
-from harness.perturb.registry import KINDS
+from harness.perturb.effects import Body, Effect, RandomStreams
+from harness.perturb.registry import REGISTRY
 from harness.records.registry import load
 
 __all__ = ["Pipeline"]
@@ -25,12 +25,12 @@ class Pipeline:
         body = Body(brief, history, instruction, case.task.max_steps)
         made: list[Effect] = []
         for perturbation in case.perturbations:
-            kind = KINDS.get(perturbation.name)
+            kind = REGISTRY.get(perturbation.name)
             if kind is None or not perturbation.severity:
                 continue
             form: Callable[..., Effect] = load(kind.entry)
             effect = form(
-                Luck(case, perturbation.name),
+                RandomStreams(case, perturbation.name),
                 body,
                 **(perturbation.params or kind.levels[perturbation.severity - 1]),
             )

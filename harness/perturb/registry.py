@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["GROUPS", "KINDS", "SEVERITIES", "Kind"]
+__all__ = ["GROUPS", "REGISTRY", "SEVERITIES", "Kind"]
 
 SEVERITIES = 5
 GROUPS = ("image", "state", "delay", "action", "language", "ui", "burst", "history", "native")
@@ -99,5 +99,5 @@ _ALL = (
     _kind("history", "history", "history", "ShorterHistory", "so many past observations fewer (none: the newest alone)", "fewer", 1, 2, 4, 8, None),
 )  # fmt: skip
 
-KINDS: Mapping[str, Kind] = {kind.name: kind for kind in _ALL}
+REGISTRY: Mapping[str, Kind] = {kind.name: kind for kind in _ALL}
 """By name."""

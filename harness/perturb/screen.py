@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from harness.core import UI, Box, Brief, Element, Elements, UIAction
-from harness.perturb.effects import Body, Effect, Luck, NotApplicable, is_picture, need
+from harness.perturb.effects import Body, Effect, NotApplicable, RandomStreams, is_picture, need
 
 __all__ = ["ElementIds", "WindowSize", "Zoom"]
 
@@ -22,8 +22,8 @@ POINTS = (("x", "y"), ("to_x", "to_y"))
 class _Screen(Effect):
     """For environments whose actions are a person's on a screen."""
 
-    def __init__(self, luck: Luck, body: Body) -> None:
-        super().__init__(luck, body)
+    def __init__(self, streams: RandomStreams, body: Body) -> None:
+        super().__init__(streams, body)
         if not isinstance(body.action, UI):
             raise NotApplicable("there is no screen with a pointer here")
         self.spec: UI = body.action
@@ -33,15 +33,15 @@ class ElementIds(_Screen):
     """Elements' refs are shuffled in blocks of `block`, the same way all through the episode, and their `name`s, which developers gave them,
     read `id` and a number."""
 
-    def __init__(self, luck: Luck, body: Body, block: int) -> None:
-        super().__init__(luck, body)
+    def __init__(self, streams: RandomStreams, body: Body, block: int) -> None:
+        super().__init__(streams, body)
         self._views = [
             name for name, spec in body.brief.observation.items() if isinstance(spec, Elements)
         ]
         if not self._views and not self.spec.refs:
             raise NotApplicable("elements have no ids here")
         order = np.arange(REFS)
-        rng = luck.episode()
+        rng = streams.episode()
         for start in range(1, REFS, block):  # 0 stands for none
             rng.shuffle(order[start : start + block])
         self._out, self._in = order.tolist(), np.argsort(order).tolist()
@@ -87,8 +87,8 @@ def _with_refs(action: UIAction, order: Sequence[int]) -> UIAction:
 class _Moved(_Screen):
     """Screen coordinates c are shown as c * factor + margin."""
 
-    def __init__(self, luck: Luck, body: Body) -> None:
-        super().__init__(luck, body)
+    def __init__(self, streams: RandomStreams, body: Body) -> None:
+        super().__init__(streams, body)
         self.factor = 1.0
         self.margin = (0, 0)
         self.size = (self.spec.width, self.spec.height)
@@ -151,7 +151,7 @@ class _Moved(_Screen):
         for x_name, y_name in POINTS:
             x, y = getattr(moved, x_name), getattr(moved, y_name)
             if x is not None and not (0 <= x < self.spec.width and 0 <= y < self.spec.height):
-                return self.spec.nothing()
+                return self.spec.noop()
         return moved
 
 
@@ -167,8 +167,8 @@ def _with_points(action: UIAction, move: Any) -> UIAction:
 class Zoom(_Moved):
     """Everything on the screen is larger by `factor`, the screen with it; what is pointed at scales along."""
 
-    def __init__(self, luck: Luck, body: Body, factor: float) -> None:
-        super().__init__(luck, body)
+    def __init__(self, streams: RandomStreams, body: Body, factor: float) -> None:
+        super().__init__(streams, body)
         self._cv2 = need()
         self.factor = factor
         self.size = math.ceil(self.spec.width * factor), math.ceil(self.spec.height * factor)
@@ -184,10 +184,10 @@ class Zoom(_Moved):
 class WindowSize(_Moved):
     """The window is larger by `share` of its height in both directions, and the page lies somewhere in it, on grey."""
 
-    def __init__(self, luck: Luck, body: Body, share: float) -> None:
-        super().__init__(luck, body)
+    def __init__(self, streams: RandomStreams, body: Body, share: float) -> None:
+        super().__init__(streams, body)
         more = round(share * self.spec.height)
-        across, down = luck.episode().random(2).tolist()
+        across, down = streams.episode().random(2).tolist()
         self.margin = round(across * more), round(down * more)
         self.size = self.spec.width + more, self.spec.height + more
 

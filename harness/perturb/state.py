@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from harness.core import Box
-from harness.perturb.effects import Body, Effect, Luck, NotApplicable, is_camera
+from harness.perturb.effects import Body, Effect, NotApplicable, RandomStreams, is_camera
 
 __all__ = ["ObservationDelay", "StateBias", "StateDropout", "StateNoise"]
 
@@ -21,8 +21,8 @@ class _Numbers(Effect):
     episode's first observation (1 where that is 0). Results stay within the bounds.
     """
 
-    def __init__(self, luck: Luck, body: Body) -> None:
-        super().__init__(luck, body)
+    def __init__(self, streams: RandomStreams, body: Body) -> None:
+        super().__init__(streams, body)
         offered = body.brief.observation.items()
         self._specs = {
             name: spec
@@ -64,13 +64,13 @@ class StateNoise(_Numbers):
 
     remembers = True
 
-    def __init__(self, luck: Luck, body: Body, sigma: float) -> None:
-        super().__init__(luck, body)
+    def __init__(self, streams: RandomStreams, body: Body, sigma: float) -> None:
+        super().__init__(streams, body)
         self._sigma = sigma
 
     def see(self, view: str, value: np.ndarray, step: int) -> np.ndarray:
         """Add and clip."""
-        noise = self.luck.step(step, view).standard_normal(value.shape)
+        noise = self.streams.step(step, view).standard_normal(value.shape)
         return self.within(view, value + self._sigma * self.scale(view, value) * noise, value)
 
 
@@ -79,26 +79,26 @@ class StateBias(_Numbers):
 
     remembers = True
 
-    def __init__(self, luck: Luck, body: Body, sigma: float) -> None:
-        super().__init__(luck, body)
+    def __init__(self, streams: RandomStreams, body: Body, sigma: float) -> None:
+        super().__init__(streams, body)
         self._sigma = sigma
 
     def see(self, view: str, value: np.ndarray, step: int) -> np.ndarray:
         """Add and clip."""
-        bias = self.luck.episode(view).standard_normal(value.shape)
+        bias = self.streams.episode(view).standard_normal(value.shape)
         return self.within(view, value + self._sigma * self.scale(view, value) * bias, value)
 
 
 class StateDropout(_Numbers):
     """At every step each element is 0 with probability `share` (its nearest bound where 0 is out of bounds)."""
 
-    def __init__(self, luck: Luck, body: Body, share: float) -> None:
-        super().__init__(luck, body)
+    def __init__(self, streams: RandomStreams, body: Body, share: float) -> None:
+        super().__init__(streams, body)
         self._share = share
 
     def see(self, view: str, value: np.ndarray, step: int) -> np.ndarray:
         """Zero some."""
-        lost = self.luck.step(step, view).random(value.shape) < self._share
+        lost = self.streams.step(step, view).random(value.shape) < self._share
         return self.within(view, np.where(lost, 0.0, value), value)
 
 
@@ -107,8 +107,8 @@ class ObservationDelay(Effect):
 
     remembers = True
 
-    def __init__(self, luck: Luck, body: Body, steps: int) -> None:
-        super().__init__(luck, body)
+    def __init__(self, streams: RandomStreams, body: Body, steps: int) -> None:
+        super().__init__(streams, body)
         self._steps = steps
         self._queues: dict[str, deque[Any]] = {}
 

@@ -32,19 +32,19 @@ class Queue:
         self._done = done
         self._keys: dict[str, deque[int]] = {}
         for number, item in enumerate(plan.items):
-            self._keys.setdefault(item.affinity, deque()).append(number)
+            self._keys.setdefault(item.env_key, deque()).append(number)
         self._again: dict[str, deque[Ticket]] = {key: deque() for key in self._keys}
         self._dropped: set[int] = set()
-        self._dropped_arms: set[tuple[int, int]] = set()
+        self._dropped_conditions: set[tuple[int, int]] = set()
         self._order = shuffle
         self._fresh = [self._cases(number, shuffle) for number in range(len(plan.items))]
         self._under_way: Counter[str] = Counter()
         self._shuffle = None if shuffle is None else np.random.default_rng(shuffle)
 
     def _cases(self, item: int, shuffle: int | None) -> Iterator[int]:
-        episodes, arms = self._plan.items[item].episodes, len(self._plan.arms)
-        played = [self._plan.plays(item, arm) for arm in range(arms)]
-        count = episodes * arms
+        episodes, conditions = self._plan.items[item].episodes, len(self._plan.conditions)
+        played = [self._plan.plays(item, condition) for condition in range(conditions)]
+        count = episodes * conditions
         order: Sequence[int] = range(count)
         if shuffle is not None:
             order = np.random.default_rng([shuffle, item]).permutation(count).tolist()
@@ -53,14 +53,14 @@ class Queue:
             for number in order
             if played[number // episodes]
             and not self._done(item, number)
-            and (item, number // episodes) not in self._dropped_arms
+            and (item, number // episodes) not in self._dropped_conditions
         )
 
     def restart(self) -> None:
         """Look through all cases again for those that are not done: more may be played by now."""
         for number, item in enumerate(self._plan.items):
-            if number not in self._keys[item.affinity]:
-                self._keys[item.affinity].append(number)
+            if number not in self._keys[item.env_key]:
+                self._keys[item.env_key].append(number)
         self._fresh = [self._cases(number, self._order) for number in range(len(self._plan.items))]
 
     def take(self, held: Sequence[str]) -> Ticket | None:
@@ -88,7 +88,10 @@ class Queue:
             return None
         while self._again[key]:
             ticket = self._again[key].popleft()
-            if ticket.item not in self._dropped and self._arm(ticket) not in self._dropped_arms:
+            if (
+                ticket.item not in self._dropped
+                and self._condition_of(ticket) not in self._dropped_conditions
+            ):
                 self._under_way[key] += 1
                 return ticket
         while items:
@@ -101,24 +104,24 @@ class Queue:
 
     def settle(self, ticket: Ticket) -> None:
         """This play is over."""
-        self._under_way[self._plan.items[ticket.item].affinity] -= 1
+        self._under_way[self._plan.items[ticket.item].env_key] -= 1
 
     def give_back(self, ticket: Ticket) -> None:
         """This play came to nothing: hand the ticket out again, soon."""
-        self._again[self._plan.items[ticket.item].affinity].append(ticket)
+        self._again[self._plan.items[ticket.item].env_key].append(ticket)
 
-    def _arm(self, ticket: Ticket) -> tuple[int, int]:
+    def _condition_of(self, ticket: Ticket) -> tuple[int, int]:
         return ticket.item, ticket.number // self._plan.items[ticket.item].episodes
 
-    def drop_arm(self, item: int, arm: int) -> None:
+    def drop_condition(self, item: int, condition: int) -> None:
         """Hand out no more cases of this arm of an item."""
-        self._dropped_arms.add((item, arm))
+        self._dropped_conditions.add((item, condition))
 
     def drop(self, item: int) -> Iterator[Ticket]:
         """Hand out no more cases of this item; yields those that had not been handed out."""
         self._dropped.add(item)
         yield from (
-            ticket for ticket in self._again[self._plan.items[item].affinity] if ticket.item == item
+            ticket for ticket in self._again[self._plan.items[item].env_key] if ticket.item == item
         )
         for number in self._fresh[item]:
             yield Ticket(item, number)

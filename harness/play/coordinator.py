@@ -11,12 +11,12 @@ from typing import Protocol
 
 from harness.core import Case, Missing, Result
 from harness.play.case_queue import Queue, Ticket
-from harness.play.episode import Clip, Episode, Outcome
+from harness.play.episode import Episode, Outcome, VideoClip
 from harness.play.progress import Progress, Tally
 from harness.records.plan import NotRun, Plan, label
 from harness.records.traces import Trace
 
-__all__ = ["Coordinator", "Keeper", "Stopping"]
+__all__ = ["Coordinator", "ResultSink", "Stopping"]
 
 ATTEMPTS = 3
 """A case that ends in `error` is tried this often, the last time alone."""
@@ -47,7 +47,7 @@ class Stopping(Protocol):
         ...
 
 
-class Keeper(Protocol):
+class ResultSink(Protocol):
     """What keeps the outcomes: a RunDirectory, say."""
 
     @property
@@ -64,10 +64,10 @@ class Keeper(Protocol):
         ...
 
 
-class Shelf(Protocol):
+class VideoStore(Protocol):
     """Where videos go."""
 
-    def keep(self, case: Case, clip: Clip) -> str | None:
+    def keep(self, case: Case, clip: VideoClip) -> str | None:
         """Keep one; returns what a person should know of it."""
         ...
 
@@ -78,17 +78,17 @@ class Coordinator:
     def __init__(
         self,
         plan: Plan,
-        directory: Keeper,
+        directory: ResultSink,
         progress: Progress,
         shuffle: int | None = None,
-        shelf: Shelf | None = None,
+        videos: VideoStore | None = None,
         stopping: Stopping | None = None,
     ) -> None:
         """`stopping`: the rule by which the run stops; it must know the results that there are already."""
         self.plan = plan
         self._directory = directory
         self._progress = progress
-        self._shelf = shelf
+        self._videos = videos
         self._stopping = stopping
         self._handed: set[tuple[int, int]] = set()
         self._queue = Queue(plan, directory.done if stopping is None else self._closed, shuffle)
@@ -158,7 +158,7 @@ class Coordinator:
         if ticket not in self._out:
             return  # it was given up while it was played
         self._release(ticket)
-        if outcome.missing is not None and outcome.arm:
+        if outcome.missing is not None and outcome.condition:
             self._not_applicable(ticket, outcome.missing)
         elif outcome.missing is not None:
             self._cannot_run(ticket.item, outcome.missing)
@@ -236,8 +236,8 @@ class Coordinator:
                 ticket.number,
                 {"status": result.status, "success": result.success, "score": result.score},
             )
-        if outcome.clip is not None and self._shelf is not None:
-            full = self._shelf.keep(self.plan.case(ticket.item, ticket.number), outcome.clip)
+        if outcome.clip is not None and self._videos is not None:
+            full = self._videos.keep(self.plan.case(ticket.item, ticket.number), outcome.clip)
             if full:
                 self._progress.say(full)
         self._count(result)
@@ -294,16 +294,18 @@ class Coordinator:
     def _not_applicable(self, ticket: Ticket, missing: Missing) -> None:
         """A perturbation that has nothing to change in a task: its cases are not played, and a row says so."""
         entry = self.plan.items[ticket.item]
-        arm = ticket.number // entry.episodes
-        if (ticket.item, arm) in self.not_applicable or ticket.item in self.not_run:
+        condition = ticket.number // entry.episodes
+        if (ticket.item, condition) in self.not_applicable or ticket.item in self.not_run:
             return
-        what = label(self.plan.arms[arm])
-        self.not_applicable[ticket.item, arm] = NotRun.of(entry.suite, entry.task, missing, what)
-        self._queue.drop_arm(ticket.item, arm)
+        what = label(self.plan.conditions[condition])
+        self.not_applicable[ticket.item, condition] = NotRun.of(
+            entry.suite, entry.task, missing, what
+        )
+        self._queue.drop_condition(ticket.item, condition)
         same = [
             each
             for each in (*self._out, *self._alone)
-            if each.item == ticket.item and each.number // entry.episodes == arm
+            if each.item == ticket.item and each.number // entry.episodes == condition
         ]
         for each in same:
             if each in self._out:

@@ -11,18 +11,18 @@ from harness.host.loading import load_adapter
 from harness.play.inference import FAULTS, Watch, watched
 from harness.records.registry import load
 
-__all__ = ["Environments", "Seat", "Unreadable", "affinity_key", "narrow"]
+__all__ = ["Environments", "EnvSlot", "ViewNotOffered", "environment_key", "narrow"]
 
 log = logging.getLogger("bench")
 CLOSING_S = 10.0
 
 
-def affinity_key(task: Task) -> str:
+def environment_key(task: Task) -> str:
     """Cases of one key can be played in one kept environment."""
-    return f"{task.adapter} {load(task.adapter).affinity(task)}"
+    return f"{task.adapter} {load(task.adapter).env_key(task)}"
 
 
-class Unreadable(Exception):
+class ViewNotOffered(Exception):
     """The agent reads a view that the adapter does not offer: the task cannot run."""
 
     def __init__(self, missing: Missing) -> None:
@@ -31,7 +31,7 @@ class Unreadable(Exception):
 
 
 def narrow(brief: Brief, reads: Sequence[str]) -> Brief:
-    """The brief with only the views that an agent reads. Raises Unreadable when one of them is not on offer."""
+    """The brief with only the views that an agent reads. Raises ViewNotOffered when one of them is not on offer."""
     views = {}
     for entry in reads:
         name = entry.rstrip("?")
@@ -41,7 +41,7 @@ def narrow(brief: Brief, reads: Sequence[str]) -> Brief:
             views[name] = brief.observation[name]
         elif not entry.endswith("?"):
             offered = ", ".join(brief.observation)
-            raise Unreadable(
+            raise ViewNotOffered(
                 Missing(
                     f"the agent reads {name!r}, which this task does not offer",
                     f"it offers: {offered}; write {name + '?'!r} to do without",
@@ -50,7 +50,7 @@ def narrow(brief: Brief, reads: Sequence[str]) -> Brief:
     return Brief(views, brief.action, brief.embodiment, brief.simulator, brief.control_hz)
 
 
-class Seat:
+class EnvSlot:
     """A lane's place: an adapter of its own (`single`), or one lane of a shared batched one."""
 
     __slots__ = ("_briefs", "adapter", "key", "lane", "patience", "shared", "single")
@@ -111,15 +111,15 @@ class Environments:
     def __init__(self, lanes: int, watch: Watch) -> None:
         self._lanes = lanes
         self._watch = watch
-        self._idle: list[Seat] = []
+        self._idle: list[EnvSlot] = []
 
-    def keys(self, seat: Seat | None) -> list[str]:
+    def keys(self, slot: EnvSlot | None) -> list[str]:
         """The affinity keys that cost nothing to play next on the lane that has this seat: its own first."""
-        return ([seat.key] if seat is not None else []) + [idle.key for idle in self._idle]
+        return ([slot.key] if slot is not None else []) + [idle.key for idle in self._idle]
 
-    def seat(self, case: Case, current: Seat | None) -> Seat:
+    def slot(self, case: Case, current: EnvSlot | None) -> EnvSlot:
         """A seat for the case: the current one, an idle one, or a new one. Raises what building the environment raises."""
-        key = affinity_key(case.task)
+        key = environment_key(case.task)
         if current is not None:
             if current.key == key:
                 return current
@@ -133,29 +133,29 @@ class Environments:
         kind = load_adapter(case.task.adapter)
         with watched(self._watch, kind.patience_s):
             if not issubclass(kind, BatchedAdapter):
-                return Seat(key, kind(case.task))
+                return EnvSlot(key, kind(case.task))
             shared = kind(case.task, self._lanes)
-        first, *others = [Seat(key, shared, lane) for lane in range(self._lanes)]
+        first, *others = [EnvSlot(key, shared, lane) for lane in range(self._lanes)]
         self._idle.extend(others)
         return first
 
-    def drop(self, seat: Seat) -> None:
+    def drop(self, slot: EnvSlot) -> None:
         """Close the seat's environment; of a shared one, all idle seats go with it. The caller sees to the lanes in use."""
-        self._idle = [idle for idle in self._idle if idle.adapter is not seat.adapter]
+        self._idle = [idle for idle in self._idle if idle.adapter is not slot.adapter]
         with watched(self._watch, CLOSING_S):
             try:
-                seat.adapter.close()
+                slot.adapter.close()
             except FAULTS as fault:  # the episode's own fault is recorded already; a broken environment often cannot be closed
-                log.warning("%s.close failed: %r", type(seat.adapter).__name__, fault)
+                log.warning("%s.close failed: %r", type(slot.adapter).__name__, fault)
 
-    def _unused(self, seat: Seat) -> bool:
+    def _unused(self, slot: EnvSlot) -> bool:
         """Whether no lane sits in the idle seat's environment."""
         return (
-            seat.single is not None
-            or sum(idle.adapter is seat.adapter for idle in self._idle) == self._lanes
+            slot.single is not None
+            or sum(idle.adapter is slot.adapter for idle in self._idle) == self._lanes
         )
 
-    def close(self, used: Sequence[Seat]) -> None:
+    def close(self, used: Sequence[EnvSlot]) -> None:
         """Close all environments: the idle ones and those of the seats in use."""
-        for adapter in {id(seat.adapter): seat for seat in (*self._idle, *used)}.values():
+        for adapter in {id(slot.adapter): slot for slot in (*self._idle, *used)}.values():
             self.drop(adapter)

@@ -15,11 +15,11 @@ import numpy as np
 
 from harness.core import Case, Missing, Result, TimeStep, Turn, stream_key
 from harness.perturb.pipeline import Pipeline
-from harness.play.environments import Seat
+from harness.play.environments import EnvSlot
 from harness.play.inference import Watch
 from harness.records.traces import Trace, action_bytes, encode_actions
 
-__all__ = ["Clip", "Episode", "Filming", "Outcome", "SimulatorFault", "episode_name"]
+__all__ = ["VideoClip", "Episode", "VideoSelection", "Outcome", "SimulatorFault", "episode_name"]
 
 _FLAGS = struct.Struct("<d3b")
 _SUCCESS = {None: -1, False: 0, True: 1}
@@ -39,7 +39,7 @@ class Episode:
 
     __slots__ = (
         "actions", "agent_s", "asked", "brief", "case", "clipped", "executed", "hasher", "instruction", "memory", "metrics", "name",
-        "pending", "pixels", "returned", "seat", "simulator_s", "solved", "started_with", "steps", "ticket", "tickets", "_actions",
+        "pending", "pixels", "returned", "slot", "simulator_s", "solved", "started_with", "steps", "ticket", "tickets", "_actions",
         "_expert", "_history", "_looked", "_names", "_observations", "_perturbed", "_rng_key",
     )  # fmt: skip
 
@@ -62,14 +62,14 @@ class Episode:
         self.metrics: Mapping[str, float] = {}
         self._perturbed: Pipeline | None = None
 
-    def begin(self, seat: Seat, first: TimeStep, reads: Sequence[str], history: int) -> None:
-        """Take the reset's step. Raises SimulatorFault on an episode that is already over, Unreadable on a view that does not exist,
+    def begin(self, slot: EnvSlot, first: TimeStep, reads: Sequence[str], history: int) -> None:
+        """Take the reset's step. Raises SimulatorFault on an episode that is already over, ViewNotOffered on a view that does not exist,
         NotApplicable on a perturbation that has nothing to change here."""
-        self.seat = seat
+        self.slot = slot
         if first.terminated or first.truncated or first.success:
             raise SimulatorFault("already solved or over at reset: nothing is left to play")
-        self.brief = seat.narrowed(reads)
-        self._perturbed = Pipeline.of(self.case, seat.adapter.brief, history, first.instruction)
+        self.brief = slot.narrowed(reads)
+        self._perturbed = Pipeline.of(self.case, slot.adapter.brief, history, first.instruction)
         if self._perturbed is not None:
             self.brief, history = self._perturbed.brief(self.brief), self._perturbed.history
         self._names = tuple(self.brief.observation)
@@ -80,7 +80,7 @@ class Episode:
         self.started_with = first.instruction
         self._see(first)
         self.pixels = _digest_of_images(self._observations[-1] if self._observations else {})
-        self.hasher.update(seat.state())
+        self.hasher.update(slot.state())
 
     def _see(self, seen: TimeStep) -> None:
         """Read what the agent reads, and only what a turn will show: inside a chunk nobody looks."""
@@ -140,10 +140,10 @@ class Episode:
 
     def _ask_expert(self, watch: Watch) -> Any:
         """The expert's time is the agent's: some plan for seconds."""
-        watch.guard("simulator", self.seat.patience, self.tickets)
+        watch.guard("simulator", self.slot.patience, self.tickets)
         begun = time.perf_counter()
         try:
-            return self.seat.expert(self.executed)
+            return self.slot.expert(self.executed)
         finally:
             self.agent_s += time.perf_counter() - begun
             watch.deadline = 0.0
@@ -160,7 +160,7 @@ class Episode:
             self.solved = True
         self.hasher.update(
             _FLAGS.pack(reward, seen.terminated, seen.truncated, _SUCCESS[success])
-            + self.seat.state()
+            + self.slot.state()
         )
         task = self.case.task
         ended = ""
@@ -179,7 +179,7 @@ class Episode:
         else:
             self._see(seen)
             if self._expert and self.pending:
-                self.seat.expert(
+                self.slot.expert(
                     action
                 )  # inside a chunk nobody asks, but an expert that follows the episode must be told
         return ended
@@ -277,14 +277,14 @@ def _digest_of_images(observation: Mapping[str, Any]) -> str:
 
 
 @dataclass(frozen=True)
-class Filming:
+class VideoSelection:
     """What is filmed."""
 
     failures_only: bool
 
 
 @dataclass(frozen=True)
-class Clip:
+class VideoClip:
     """A video of an episode and its last picture: an mp4 file and a JPEG file."""
 
     mp4: bytes
@@ -299,8 +299,8 @@ class Outcome:
     result: Result | None
     trace: Trace | None = None
     missing: Missing | None = None
-    clip: Clip | None = None
-    arm: bool = False
+    clip: VideoClip | None = None
+    condition: bool = False
     """Whether it is the case's perturbations alone that cannot run."""
 
     @classmethod

@@ -14,7 +14,7 @@ from harness.core.errors import describe
 __all__ = [
     "FAULTS",
     "AgentFault",
-    "Asking",
+    "AgentClient",
     "Hung",
     "LocalAgent",
     "Watch",
@@ -103,7 +103,7 @@ def ask(agent: Agent, turns: Sequence[Turn], watch: Watch, timeout: float) -> li
     return ask(agent, again[:half], watch, timeout) + ask(agent, again[half:], watch, timeout)
 
 
-class Asking(Protocol):
+class AgentClient(Protocol):
     """The loop's way to its agent: `submit` one batch, do something else, `collect` its answers."""
 
     def submit(self, turns: Sequence[Turn]) -> Any:

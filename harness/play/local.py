@@ -10,29 +10,29 @@ from types import FrameType
 
 from harness.core import Agent
 from harness.play.coordinator import Coordinator
-from harness.play.episode import Filming
-from harness.play.inference import Asking, Hung, LocalAgent, Watch
-from harness.play.rollout import Lanes
+from harness.play.episode import VideoSelection
+from harness.play.inference import AgentClient, Hung, LocalAgent, Watch
+from harness.play.rollout import RolloutLoop
 from harness.records.identity import AgentSpec
 
-__all__ = ["play_here"]
+__all__ = ["play_locally"]
 
 TICK_S = 0.5
 
 
-def play_here(
+def play_locally(
     coordinator: Coordinator,
     spec: AgentSpec,
     *,
     lanes: int,
     agent_timeout: float,
-    filming: Filming | None = None,
-    way: Callable[[Agent, Watch, float], Asking] = LocalAgent,
+    video: VideoSelection | None = None,
+    way: Callable[[Agent, Watch, float], AgentClient] = LocalAgent,
 ) -> None:
     """Play all cases. `way` makes the loop's way to its agent. Raises what the store raises, and KeyboardInterrupt."""
     agent = spec.build()
     watch = Watch()
-    loop = Lanes(
+    loop = RolloutLoop(
         way(agent, watch, agent_timeout),
         agent.reads,
         agent.history,
@@ -40,7 +40,7 @@ def play_here(
         groups=1,
         watch=watch,
         report=coordinator.settle,
-        filming=filming,
+        video=video,
     )
     try:
         with _watchdog(watch):

@@ -9,8 +9,8 @@ from harness.core import Agent, Missing, Perturbation, Suite, Task, UserError
 from harness.core.errors import describe
 from harness.host.hosted import end_probes
 from harness.host.loading import load_adapter
-from harness.perturb.parse import Arm, fit
-from harness.play.environments import affinity_key
+from harness.perturb.parse import Condition, fit
+from harness.play.environments import environment_key
 from harness.records.identity import AgentSpec
 from harness.records.plan import NotRun, Plan, PlanItem, label, protocol_hash
 
@@ -23,7 +23,7 @@ def make_plan(
     *,
     episodes: int | None,
     seed: int,
-    perturb: Sequence[Arm] = (),
+    perturb: Sequence[Condition] = (),
 ) -> Plan:
     """The plan of these tasks for this agent; what cannot run here is a row with its reason. Each case of `perturb` has its unperturbed twin.
 
@@ -50,7 +50,7 @@ def make_plan(
                     "this task has no expert",
                     "play it with another agent, for example --agent uniform",
                 )
-            affinity = affinity_key(task)
+            env_key = environment_key(task)
         except (KeyError, TypeError, ValueError, AttributeError) as fault:
             raise UserError(
                 f"task {task.id}: its params do not fit {task.adapter}: {describe(fault)}"
@@ -66,7 +66,7 @@ def make_plan(
                     episodes or suite.episodes_of(task),
                     protocol_hash(task, packages),
                     packages,
-                    affinity,
+                    env_key,
                 )
             )
     plan = perturbed(items, spec.kind(), perturb)
@@ -74,18 +74,20 @@ def make_plan(
     return dataclasses.replace(plan, seed=seed, not_run=(*not_run, *plan.not_run))
 
 
-def perturbed(items: Sequence[PlanItem], agent: type[Agent], arms: Sequence[Arm]) -> Plan:
+def perturbed(
+    items: Sequence[PlanItem], agent: type[Agent], conditions: Sequence[Condition]
+) -> Plan:
     """A plan of these items with these arms: each item plays those that have something to change in it, and a row says why it does not play
     another. The unperturbed arm is part of every plan, once."""
     places: dict[str, int] = {}
     played: list[tuple[Perturbation, ...]] = []
     numbers: list[list[int]] = [[] for _ in items]
     rows: list[NotRun] = []
-    for arm in arms:
+    for condition in conditions:
         for item, mine in zip(items, numbers):
-            fitted = fit(arm, item.task, load_adapter(item.task.adapter), agent)
+            fitted = fit(condition, item.task, load_adapter(item.task.adapter), agent)
             if isinstance(fitted, Missing):
-                rows.append(NotRun.of(item.suite, item.task, fitted, label(arm.parts)))
+                rows.append(NotRun.of(item.suite, item.task, fitted, label(condition.parts)))
                 continue
             key = "+".join(map(str, fitted))
             if key not in places:
@@ -94,7 +96,7 @@ def perturbed(items: Sequence[PlanItem], agent: type[Agent], arms: Sequence[Arm]
             mine.append(places[key])
     every = list(range(len(played)))
     fitted_items = (
-        dataclasses.replace(item, arms=None if mine == every else tuple(mine))
+        dataclasses.replace(item, conditions=None if mine == every else tuple(mine))
         for item, mine in zip(items, numbers)
     )
     return Plan(tuple(fitted_items), perturbations=tuple(played), not_run=tuple(rows))

@@ -21,10 +21,10 @@ from harness.host.interpreters import carried
 from harness.play.batching import Batcher
 from harness.play.case_queue import Ticket
 from harness.play.coordinator import Coordinator
-from harness.play.environments import affinity_key
-from harness.play.episode import Filming, Outcome
+from harness.play.environments import environment_key
+from harness.play.episode import Outcome, VideoSelection
 from harness.play.inference import Watch
-from harness.play.worker import Exchange, Player
+from harness.play.worker import EpisodeWorker, Exchange
 from harness.records.identity import AgentSpec
 from harness.records.registry import load
 
@@ -95,21 +95,23 @@ class _Worker:
     ) -> None:
         _extend_path(paths)
         kind = spec.kind()
-        asking = None if server is None else _Served(server, timeout)
-        self._player = Player(spec, asking, *kind.declares(spec.args), timeout=timeout, **options)
+        client = None if server is None else _Served(server, timeout)
+        self._worker_loop = EpisodeWorker(
+            spec, client, *kind.declares(spec.args), timeout=timeout, **options
+        )
 
     def exchange(self, cases: Sequence[tuple[Ticket, Case]]) -> Exchange:
-        return self._player.exchange(cases)
+        return self._worker_loop.exchange(cases)
 
     def close(self) -> None:
-        self._player.close()
+        self._worker_loop.close()
 
 
 def _extend_path(paths: list[str]) -> None:
     sys.path.extend(path for path in paths if path not in sys.path)
 
 
-class _Hand:
+class _WorkerHandle:
     """The driver's side of one worker."""
 
     def __init__(self, name: str) -> None:
@@ -142,16 +144,16 @@ class _Driver:
         self._timeout = timeout
         self._server: Any = None
         self._paths = [path or os.getcwd() for path in sys.path]
-        self._hands = [_Hand(f"worker-{number}") for number in range(workers)]
+        self._handles = [_WorkerHandle(f"worker-{number}") for number in range(workers)]
 
     def play(self) -> None:
         """Until every case has come to its end."""
         self._start_all()
         while not self._coordinator.finished:
-            for hand in self._hands:
+            for hand in self._handles:
                 if hand.call is None:
                     self._give(hand)
-            waiting = {hand.call: hand for hand in self._hands if hand.call is not None}
+            waiting = {hand.call: hand for hand in self._handles if hand.call is not None}
             ready, _ = ray.wait(list(waiting), num_returns=1, timeout=1.0)
             for call in ready:
                 self._receive(waiting[call], call)
@@ -167,8 +169,8 @@ class _Driver:
                     )
         # Let environments close themselves; what does not answer is killed.
         ray.wait(
-            [hand.actor.close.remote() for hand in self._hands],
-            num_returns=len(self._hands),
+            [hand.actor.close.remote() for hand in self._handles],
+            num_returns=len(self._handles),
             timeout=10.0,
         )
 
@@ -177,15 +179,15 @@ class _Driver:
             actor: Any = ray.remote(_Server).options(
                 num_cpus=0,
                 num_gpus=self._kind.gpus,
-                max_concurrency=4 * len(self._hands) + 4,
+                max_concurrency=4 * len(self._handles) + 4,
                 runtime_env={"env_vars": {**THREADS, **carried()}},
             )
             self._server = actor.remote(self._spec, self._paths, self._timeout)
             _unwrapped(self._server.ready.remote())
-        for hand in self._hands:
+        for hand in self._handles:
             self._start(hand)
 
-    def _start(self, hand: _Hand) -> None:
+    def _start(self, hand: _WorkerHandle) -> None:
         actor: Any = ray.remote(_Worker).options(
             num_cpus=1, max_concurrency=2, runtime_env={"env_vars": {**THREADS, **carried()}}
         )
@@ -194,24 +196,24 @@ class _Driver:
             self._spec, self._server, self._paths, self._options, self._timeout
         )
 
-    def _kill(self, hand: _Hand) -> None:
+    def _kill(self, hand: _WorkerHandle) -> None:
         if hand.actor is not None:
             ray.kill(hand.actor, no_restart=True)
         hand.actor = hand.call = None
 
     def close(self) -> None:
         """Kill what is left."""
-        for hand in self._hands:
+        for hand in self._handles:
             self._kill(hand)
         if self._server is not None:
             ray.kill(self._server, no_restart=True)
             self._server = None
 
-    def _give(self, hand: _Hand) -> None:
+    def _give(self, hand: _WorkerHandle) -> None:
         """Top the worker up, and ask for what it has."""
         alone = self._coordinator.alone_next
         if alone:
-            if hand is not self._hands[0]:
+            if hand is not self._handles[0]:
                 return
             if hand.tainted:
                 self._kill(hand)
@@ -234,13 +236,13 @@ class _Driver:
         hand.asked_at = now
         hand.call = hand.actor.exchange.remote(cases)
 
-    def _remember(self, hand: _Hand, case: Case) -> None:
+    def _remember(self, hand: _WorkerHandle, case: Case) -> None:
         """The newest affinity keys of a worker, for which it very likely keeps an environment; and the longest patience that it may need."""
-        key = affinity_key(case.task)
+        key = environment_key(case.task)
         hand.keys = [key, *(other for other in hand.keys if other != key)][: self._options["lanes"]]
         hand.patience = max(hand.patience, load(case.task.adapter).patience_s, 2 * self._timeout)
 
-    def _receive(self, hand: _Hand, call: Any) -> None:
+    def _receive(self, hand: _WorkerHandle, call: Any) -> None:
         hand.call = None
         try:
             said: Exchange = _unwrapped(call)
@@ -263,11 +265,11 @@ class _Driver:
         elif said.hung is not None:
             self._hung(hand, *said.hung)
 
-    def _hung(self, hand: _Hand, phase: str, tickets: list[Ticket]) -> None:
+    def _hung(self, hand: _WorkerHandle, phase: str, tickets: list[Ticket]) -> None:
         if (
             phase == "agent"
             and len(tickets) == 1
-            and (self._server is None or sum(len(other.out) for other in self._hands) == 1)
+            and (self._server is None or sum(len(other.out) for other in self._handles) == 1)
         ):
             failed = Outcome.failed(
                 self._coordinator.episode(tickets[0]),
@@ -281,12 +283,12 @@ class _Driver:
         else:
             self._lose(hand, tickets, f"the {phase} did not return; its worker was killed")
 
-    def _lose(self, hand: _Hand, culprits: list[Ticket] | None, reason: str) -> None:
+    def _lose(self, hand: _WorkerHandle, culprits: list[Ticket] | None, reason: str) -> None:
         """Replace a worker; a served agent may be what failed, so it is replaced with all its workers.
 
         `culprits`: the cases that did it; empty: any of those under way; None: none of them.
         """
-        lost = self._hands if self._server is not None else [hand]
+        lost = self._handles if self._server is not None else [hand]
         tickets = [ticket for other in lost for ticket in other.out]
         for other in lost:
             self._kill(other)
@@ -338,7 +340,7 @@ def play_on_ray(
     groups: int,
     agent_timeout: float,
     address: str | None,
-    filming: Filming | None = None,
+    video: VideoSelection | None = None,
 ) -> None:
     """Play all cases in `workers` Ray workers (None: one a core, or all of a running cluster at `address`).
 
@@ -376,7 +378,7 @@ def play_on_ray(
                 f"{spec.name} asks for {needed:g} GPUs, Ray finds {there.get('GPU', 0):g} here; name a cluster with --ray-address"
             )
         count = min(workers or sys.maxsize, max(1, int(there.get("CPU", 1))))
-        options = {"lanes": lanes, "groups": groups, "filming": filming}
+        options = {"lanes": lanes, "groups": groups, "filming": video}
         driver = _Driver(
             coordinator, spec, max(1, min(count, coordinator.plan.total)), options, agent_timeout
         )

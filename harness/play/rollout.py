@@ -13,16 +13,16 @@ from typing import Any, Protocol
 from harness.core import Answer, BadAction, Case, Missing, TimeStep, Turn, UserError
 from harness.core.errors import describe
 from harness.perturb.effects import NotApplicable
-from harness.play.environments import Environments, Seat, Unreadable
-from harness.play.episode import Episode, Filming, Outcome
-from harness.play.inference import FAULTS, AgentFault, Asking, Hung, Watch
+from harness.play.environments import Environments, EnvSlot, ViewNotOffered
+from harness.play.episode import Episode, Outcome, VideoSelection
+from harness.play.inference import FAULTS, AgentClient, AgentFault, Hung, Watch
 
-__all__ = ["Feed", "Lanes", "Watching"]
+__all__ = ["CaseSource", "RolloutLoop", "EpisodeObserver"]
 
 clock = time.perf_counter
 
 
-class Feed(Protocol):
+class CaseSource(Protocol):
     """Where cases come from."""
 
     def take(self, held: Sequence[str]) -> tuple[Any, Case] | None:
@@ -30,7 +30,7 @@ class Feed(Protocol):
         ...
 
 
-class Watching(Protocol):
+class EpisodeObserver(Protocol):
     """Somebody beside the agent who is told what happens: learning from rewards, which no agent sees, needs it."""
 
     def begin(self, episode: Episode, first: TimeStep) -> None:
@@ -53,19 +53,19 @@ class Watching(Protocol):
 class _Lane:
     """One lane: the episode that it plays, and where."""
 
-    __slots__ = ("episode", "seat")
+    __slots__ = ("episode", "slot")
 
     def __init__(self) -> None:
         self.episode: Episode | None = None
-        self.seat: Seat | None = None
+        self.slot: EnvSlot | None = None
 
 
-class Lanes:
+class RolloutLoop:
     """All lanes of one process."""
 
     def __init__(
         self,
-        agent: Asking,
+        agent: AgentClient,
         reads: Sequence[str],
         history: int,
         *,
@@ -73,20 +73,20 @@ class Lanes:
         groups: int,
         watch: Watch,
         report: Callable[[Outcome], None],
-        filming: Filming | None = None,
-        watching: Watching | None = None,
+        video: VideoSelection | None = None,
+        observer: EpisodeObserver | None = None,
     ) -> None:
-        """`report` is called once for every case taken from the feed, as soon as its outcome is known; `watching` is told of every step."""
+        """`report` is called once for every case taken from the feed, as soon as its outcome is known; `observer` is told of every step."""
         self._agent = agent
         self._reads = tuple(reads)
         self._history = history
         self._watch = watch
         self._report = report
-        self._film: Any = watching
-        if filming is not None:
-            from harness.play.video import Film
+        self._observer: Any = observer
+        if video is not None:
+            from harness.play.video import VideoRecorder
 
-            self._film = Film(filming, watch)
+            self._observer = VideoRecorder(video, watch)
         groups = min(groups, lanes)
         sizes = [lanes // groups + (k < lanes % groups) for k in range(groups)]
         self._groups = [_Group(size, watch) for size in sizes]
@@ -104,26 +104,26 @@ class Lanes:
             if lane.episode is not None
         ]
 
-    def turn(self, feed: Feed) -> None:
+    def turn(self, source: CaseSource) -> None:
         """One round over all groups: take the answers, step, refill, ask again."""
         for group in self._groups:
             if group.asked is not None:
                 self._collect(*group.asked)
             self._step(group)
-            self._refill(group, feed)
+            self._refill(group, source)
             group.asked = self._submit(group)
 
     def close(self) -> None:
         """Close all environments."""
         for group in self._groups:
-            group.environments.close([lane.seat for lane in group.lanes if lane.seat is not None])
-        if self._film is not None:
-            self._film.close()
+            group.environments.close([lane.slot for lane in group.lanes if lane.slot is not None])
+        if self._observer is not None:
+            self._observer.close()
 
-    def _refill(self, group: _Group, feed: Feed) -> None:
+    def _refill(self, group: _Group, source: CaseSource) -> None:
         for lane in group.lanes:
             while lane.episode is None:  # again where an episode failed at its reset
-                taken = feed.take(group.environments.keys(lane.seat))
+                taken = source.take(group.environments.keys(lane.slot))
                 if taken is None:
                     break
                 self._start(group, lane, *taken)
@@ -134,14 +134,14 @@ class Lanes:
         watch = self._watch
         watch.cases = episode.tickets
         try:
-            lane.seat = group.environments.seat(case, lane.seat)
-            watch.guard("simulator", lane.seat.patience, episode.tickets)
-            first = lane.seat.reset(case)
-            episode.begin(lane.seat, first, self._reads, self._history)
+            lane.slot = group.environments.slot(case, lane.slot)
+            watch.guard("simulator", lane.slot.patience, episode.tickets)
+            first = lane.slot.reset(case)
+            episode.begin(lane.slot, first, self._reads, self._history)
             episode.simulator_s += clock() - begun
-            if self._film is not None:
-                self._film.begin(episode, first)
-        except Unreadable as unreadable:
+            if self._observer is not None:
+                self._observer.begin(episode, first)
+        except ViewNotOffered as unreadable:
             watch.deadline = 0.0
             self._report(Outcome(ticket, None, missing=unreadable.missing))
         except UserError as wrong:  # the adapter says what is wrong with the task itself
@@ -151,16 +151,19 @@ class Lanes:
             )
             self._report(
                 Outcome(
-                    ticket, None, missing=Missing(str(wrong), remedy), arm=bool(case.perturbations)
+                    ticket,
+                    None,
+                    missing=Missing(str(wrong), remedy),
+                    condition=bool(case.perturbations),
                 )
             )
         except NotApplicable as unsuited:
             watch.deadline = 0.0
-            self._report(Outcome(ticket, None, missing=unsuited.missing, arm=True))
+            self._report(Outcome(ticket, None, missing=unsuited.missing, condition=True))
         except FAULTS as fault:
             watch.deadline = 0.0
-            if lane.seat is not None:
-                self._fail(group, lane.seat, "another episode of this shared simulator failed")
+            if lane.slot is not None:
+                self._fail(group, lane.slot, "another episode of this shared simulator failed")
             self._report(Outcome.failed(episode, "error", _reason("reset", fault)))
         else:
             watch.deadline = 0.0
@@ -177,7 +180,7 @@ class Lanes:
             try:
                 turns.append(episode.turn(self._watch))
             except FAULTS as fault:
-                self._fail(group, episode.seat, _reason("expert", fault))
+                self._fail(group, episode.slot, _reason("expert", fault))
             else:
                 asked.append(lane)
                 tickets.append(episode.ticket)
@@ -227,33 +230,33 @@ class Lanes:
             if episode is None or not episode.pending:
                 continue
             try:
-                action, clipped = episode.brief.action.take(episode.pending.popleft())
+                action, clipped = episode.brief.action.coerce(episode.pending.popleft())
             except BadAction as bad:
                 self._end(lane, "agent_error", str(bad))
                 continue
             if clipped:
                 episode.clipped += 1
             action = episode.executes(action)
-            seat = episode.seat
-            if seat.single is None:
-                together.setdefault(id(seat.shared), {})[seat.lane] = lane, action
+            slot = episode.slot
+            if slot.single is None:
+                together.setdefault(id(slot.shared), {})[slot.lane] = lane, action
                 continue
             watch.phase, watch.cases = "simulator", episode.tickets
             begun = clock()
-            watch.deadline = begun + seat.patience
+            watch.deadline = begun + slot.patience
             try:
-                seen = seat.single.step(action)
+                seen = slot.single.step(action)
                 ended = episode.advance(action, seen)
                 episode.simulator_s += clock() - begun
-                if self._film is not None:
-                    self._film.step(episode, seen, bool(ended))
+                if self._observer is not None:
+                    self._observer.step(episode, seen, bool(ended))
             except BadAction as bad:  # well-formed, but refused by the simulator: a command that does not parse, say
                 watch.deadline = 0.0
                 self._end(lane, "agent_error", str(bad))
                 continue
             except FAULTS as fault:
                 watch.deadline = 0.0
-                self._fail(group, seat, _reason("step", fault))
+                self._fail(group, slot, _reason("step", fault))
                 continue
             watch.deadline = 0.0
             if ended:
@@ -265,15 +268,15 @@ class Lanes:
     def _step_together(self, group: _Group, moves: dict[int, tuple[_Lane, Any]]) -> None:
         """One step of a simulator that several lanes share; its fault is the fault of all of them."""
         begun = clock()
-        seats = [lane.seat for lane, _ in moves.values() if lane.seat is not None]
+        slots = [lane.slot for lane, _ in moves.values() if lane.slot is not None]
         self._watch.guard(
             "simulator",
-            seats[0].patience,
+            slots[0].patience,
             [lane.episode.ticket for lane, _ in moves.values() if lane.episode is not None],
         )
         ended: list[tuple[_Lane, str]] = []
         try:
-            seen: Any = seats[0].step_together(
+            seen: Any = slots[0].step_together(
                 {number: action for number, (_, action) in moves.items()}
             )
             for number, (lane, action) in moves.items():
@@ -281,26 +284,26 @@ class Lanes:
                 assert lane.episode is not None
                 lane.episode.simulator_s += (clock() - begun) / len(moves)
                 how = lane.episode.advance(action, step)
-                if self._film is not None:
-                    self._film.step(lane.episode, step, bool(how))
+                if self._observer is not None:
+                    self._observer.step(lane.episode, step, bool(how))
                 if how:
                     ended.append((lane, how))
         except FAULTS as fault:
             self._watch.deadline = 0.0
-            self._fail(group, seats[0], _reason("step", fault))
+            self._fail(group, slots[0], _reason("step", fault))
             return
         self._watch.deadline = 0.0
         for lane, how in ended:
             self._end(lane, "finished", None, how)
 
-    def _fail(self, group: _Group, seat: Seat, reason: str) -> None:
+    def _fail(self, group: _Group, slot: EnvSlot, reason: str) -> None:
         """The environment of this seat is not to be trusted any more: every episode in it ends, and it is closed."""
         for lane in group.lanes:
-            if lane.seat is not None and lane.seat.adapter is seat.adapter:
+            if lane.slot is not None and lane.slot.adapter is slot.adapter:
                 if lane.episode is not None:
                     self._end(lane, "error", reason)
-                lane.seat = None
-        group.environments.drop(seat)
+                lane.slot = None
+        group.environments.drop(slot)
 
     def _end(self, lane: _Lane, status: str, reason: str | None, ended: str = "") -> None:
         episode = lane.episode
@@ -319,7 +322,7 @@ class Lanes:
         except FAULTS as fault:
             if outcome.result is not None and outcome.result.status == "finished":
                 outcome = Outcome.failed(episode, "agent_error", f"end: {describe(fault)}")
-        self._report(outcome if self._film is None else self._film.end(episode, outcome))
+        self._report(outcome if self._observer is None else self._observer.end(episode, outcome))
 
 
 class _Group:

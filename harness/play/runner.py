@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from harness.core import UserError
 from harness.play.coordinator import Coordinator, Stopping
-from harness.play.episode import Filming
+from harness.play.episode import VideoSelection
 from harness.play.progress import Progress
 from harness.records.identity import AgentSpec, machine, source_commit
 from harness.records.plan import NotRun, Plan
@@ -144,13 +144,13 @@ def play(
         directory = RunDirectory(path, run, plan)
     except StorageFull as full:
         raise UserError(f"{full}. Make room, or choose another place with --out") from None
-    shelf = _shelf(path, plan, options, progress)
+    videos = _videos(path, plan, options, progress)
     if stopping is not None:
         for line in read_episodes(path):
             place = plan.locate(line["task"], line["seed"], line["perturbations"])
             if place is not None:
                 stopping.scored(*place, line)
-    coordinator = Coordinator(plan, directory, progress, options.shuffle, shelf, stopping)
+    coordinator = Coordinator(plan, directory, progress, options.shuffle, videos, stopping)
     stopped: str | None = None
     complete = unused = False
     try:
@@ -188,11 +188,11 @@ def play(
     total = plan.total - gone
     if stopping is not None:
         counted = [
-            directory.done(item, arm * entry.episodes + episode)
+            directory.done(item, condition * entry.episodes + episode)
             for item, entry in enumerate(plan.items)
-            for arm in range(len(plan.arms))
+            for condition in range(len(plan.conditions))
             for episode in range(stopping.ends()[entry.task.id])
-            if plan.plays(item, arm)
+            if plan.plays(item, condition)
         ]
         total, missing = len(counted), len(counted) - sum(counted)
     rows = tuple(
@@ -201,11 +201,11 @@ def play(
     return RunSummary(path, total, missing, coordinator.tally.agent_errors, rows, stopped)
 
 
-def _shelf(path: Path, plan: Plan, options: RunOptions, progress: Progress) -> Any:
+def _videos(path: Path, plan: Plan, options: RunOptions, progress: Progress) -> Any:
     """Where videos go, if any are wanted. Says which tasks have none."""
     if options.video == "none":
         return None
-    from harness.play.video import Shelf, draws_frames
+    from harness.play.video import VideoStore, draws_frames
 
     blind = sorted(
         {item.task.id.partition("/")[0] for item in plan.items if not draws_frames(item.task)}
@@ -214,7 +214,7 @@ def _shelf(path: Path, plan: Plan, options: RunOptions, progress: Progress) -> A
         progress.say(
             f"no videos of {', '.join(blind)}, unless the agent reads pictures there; `bench show` prints their episodes as text"
         )
-    return Shelf(path, options.video_limit)
+    return VideoStore(path, options.video_limit)
 
 
 def play_cases(
@@ -224,8 +224,10 @@ def play_cases(
     kind = spec.kind()
     served = kind.served or kind.gpus > 0
     workers = options.workers
-    filming = (
-        None if options.video == "none" else Filming(failures_only=options.video == "failures")
+    video = (
+        None
+        if options.video == "none"
+        else VideoSelection(failures_only=options.video == "failures")
     )
     if importlib.util.find_spec("ray") is None and workers != 0:
         remedy = "the package ray is not installed: pip install 'generalist-bench[ray]', or --workers 0 to play in this process"
@@ -234,17 +236,17 @@ def play_cases(
         progress.say(remedy)
         workers = 0
     if workers == 0 and options.ray_address is None:
-        from harness.play.local import play_here
+        from harness.play.local import play_locally
 
         progress.say(
             "playing in this process: a simulator that crashes takes the run with it (--workers 1 protects)"
         )
-        play_here(
+        play_locally(
             coordinator,
             spec,
             lanes=options.lanes or 1,
             agent_timeout=options.agent_timeout,
-            filming=filming,
+            video=video,
         )
         return
     from harness.play.ray_workers import play_on_ray
@@ -257,5 +259,5 @@ def play_cases(
         groups=2 if served else 1,
         agent_timeout=options.agent_timeout,
         address=options.ray_address,
-        filming=filming,
+        video=video,
     )

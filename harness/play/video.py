@@ -33,15 +33,15 @@ from harness.core import (
     UserError,
 )
 from harness.core.errors import describe
-from harness.play.episode import Clip, Episode, Filming, Outcome
+from harness.play.episode import Episode, Outcome, VideoClip, VideoSelection
 from harness.play.inference import Watch, watched
 from harness.records.plan import label
 from harness.records.registry import load
 
 __all__ = [
-    "Film",
-    "Reel",
-    "Shelf",
+    "VideoRecorder",
+    "VideoWriter",
+    "VideoStore",
     "check_video",
     "draws_frames",
     "failed",
@@ -116,11 +116,11 @@ def picture(brief: Brief) -> str | None:
 def frame_of(episode: Episode, seen: TimeStep, view: str | None) -> np.ndarray:
     """What the agent sees now, (H, W, 3) uint8, where it reads the picture `view`; else the adapter's frame for people."""
     if view is None:
-        return np.asarray(episode.seat.render(), np.uint8)
+        return np.asarray(episode.slot.render(), np.uint8)
     return np.asarray(episode.shown(seen, view), np.uint8)
 
 
-class Reel:
+class VideoWriter:
     """One video in the making: `add` every frame, then `finish`. Frames are (H, W, 3) uint8, all of the first one's size."""
 
     def __init__(self, case: Case, hz: float | None = None) -> None:
@@ -200,14 +200,14 @@ class Reel:
             for packet in self._stream.encode(frame):
                 self._container.mux(packet)
 
-    def finish(self, outcome: str, good: bool | None) -> Clip | None:
+    def finish(self, outcome: str, good: bool | None) -> VideoClip | None:
         """The video, which ends with the outcome: green where `good`, red where not. None: there was no frame."""
         if self._last is None:
             return None
         last = self.compose(*self._last, outcome, good)
         self._encode(last, times=max(1, round(LAST_S * self._rate)))
         self.close()
-        return Clip(self._file.getvalue(), still(last, "JPEG"))
+        return VideoClip(self._file.getvalue(), still(last, "JPEG"))
 
     def close(self) -> None:
         """Free the encoder."""
@@ -254,11 +254,11 @@ def outcome_words(result: Result) -> tuple[str, bool | None]:
     return ("success" if result.success else f"failed: {result.ended}"), result.success
 
 
-class Film:
+class VideoRecorder:
     """Films the episodes of one loop. A picture that cannot be drawn costs the video, never the result."""
 
-    def __init__(self, filming: Filming, watch: Watch) -> None:
-        self._failures_only = filming.failures_only
+    def __init__(self, video: VideoSelection, watch: Watch) -> None:
+        self._failures_only = video.failures_only
         self._watch = watch
         self._reels: dict[str, _Taken] = {}
         self._work: queue.Queue[Callable[[], None] | None] = queue.Queue(AHEAD)
@@ -278,16 +278,18 @@ class Film:
         """An episode begins."""
         view = picture(episode.brief)
         if view is not None or draws_frames(episode.case.task):
-            self._reels[episode.name] = _Taken(Reel(episode.case, episode.brief.control_hz), view)
+            self._reels[episode.name] = _Taken(
+                VideoWriter(episode.case, episode.brief.control_hz), view
+            )
             self.step(episode, first)
 
     def step(self, episode: Episode, seen: TimeStep, last: bool = False) -> None:
         """The episode moved on, or came to its last step."""
         taken = self._reels.get(episode.name)
-        if taken is None or not (last or taken.reel.wants(episode.steps)):
+        if taken is None or not (last or taken.writer.wants(episode.steps)):
             return
         try:
-            with watched(self._watch, episode.seat.patience):
+            with watched(self._watch, episode.slot.patience):
                 frame = frame_of(episode, seen, taken.view)
         except Exception as fault:
             log.warning("no video of %s: %s", episode.case.task.id, describe(fault))
@@ -322,25 +324,25 @@ class Film:
 class _Taken:
     """A reel, on the encoder's side."""
 
-    def __init__(self, reel: Reel, view: str | None) -> None:
-        self.reel = reel
+    def __init__(self, writer: VideoWriter, view: str | None) -> None:
+        self.writer = writer
         self.view = view
         self.done = threading.Event()
-        self.clip: Clip | None = None
+        self.clip: VideoClip | None = None
         self._broken = False
 
     def add(self, frame: np.ndarray, step: int, instruction: str) -> None:
-        self._guarded(lambda: self.reel.add(frame, step, instruction))
+        self._guarded(lambda: self.writer.add(frame, step, instruction))
 
     def finish(self, outcome: str, good: bool | None) -> None:
         def last() -> None:
-            self.clip = self.reel.finish(outcome, good)
+            self.clip = self.writer.finish(outcome, good)
 
         self._guarded(last)
         self.done.set()
 
     def close(self) -> None:
-        self._guarded(self.reel.close)
+        self._guarded(self.writer.close)
 
     def _guarded(self, work: Callable[[], None]) -> None:
         if self._broken:
@@ -352,7 +354,7 @@ class _Taken:
             log.warning("a video was lost: %s", describe(fault))
 
 
-class Shelf:
+class VideoStore:
     """The folder `videos/` of a run: NAME.mp4 and its poster NAME.jpg, until there are `limit` bytes."""
 
     def __init__(self, run: str | os.PathLike[str], limit: int) -> None:
@@ -360,7 +362,7 @@ class Shelf:
         self._left = limit - sum(file.stat().st_size for file in self.folder.glob("*"))
         self._full = False
 
-    def keep(self, case: Case, clip: Clip) -> str | None:
+    def keep(self, case: Case, clip: VideoClip) -> str | None:
         """Write the two files. Returns why they were not, the first time that they do not fit."""
         if self._full:
             return None

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from harness.core import Case
 from harness.core.errors import describe
 from harness.play.case_queue import Ticket
-from harness.play.environments import affinity_key
-from harness.play.episode import Filming, Outcome
-from harness.play.inference import Asking, LocalAgent, Watch
-from harness.play.rollout import Lanes
+from harness.play.environments import environment_key
+from harness.play.episode import Outcome, VideoSelection
+from harness.play.inference import AgentClient, LocalAgent, Watch
+from harness.play.rollout import RolloutLoop
 from harness.records.identity import AgentSpec
 
-__all__ = ["Exchange", "Player"]
+__all__ = ["Exchange", "EpisodeWorker"]
 
 POLL_S = 0.2
 
@@ -33,42 +33,42 @@ class Exchange:
     """Why the loop itself has ended; the worker is of no more use."""
 
 
-class Player:
+class EpisodeWorker:
     """Plays what it is given."""
 
     def __init__(
         self,
         spec: AgentSpec,
-        asking: Asking | None,
+        client: AgentClient | None,
         reads: Sequence[str],
         history: int,
         *,
         lanes: int,
         groups: int,
         timeout: float,
-        filming: Filming | None = None,
+        video: VideoSelection | None = None,
     ) -> None:
-        """`asking` is the way to a served agent; None: the agent is built here."""
-        self._watch = asking.watch if asking is not None else Watch()  # type: ignore[attr-defined]
+        """`client` is the way to a served agent; None: the agent is built here."""
+        self._watch = client.watch if client is not None else Watch()  # type: ignore[attr-defined]
         self._agent = None
-        if asking is None:
+        if client is None:
             self._agent = spec.build()
             reads, history = self._agent.reads, self._agent.history
-            asking = LocalAgent(self._agent, self._watch, timeout)
+            client = LocalAgent(self._agent, self._watch, timeout)
         self._buffer: deque[tuple[Ticket, Case]] = deque()
         self._outcomes: list[Outcome] = []
         self._broken: str | None = None
         self._closing = False
         self._changed = threading.Condition()
-        self._loop = Lanes(
-            asking,
+        self._loop = RolloutLoop(
+            client,
             reads,
             history,
             lanes=lanes,
             groups=groups,
             watch=self._watch,
             report=self._report,
-            filming=filming,
+            video=video,
         )
         self._thread = threading.Thread(target=self._play, name="lanes", daemon=True)
         self._thread.start()
@@ -80,7 +80,7 @@ class Player:
                 return None
             keys = set(held)
             for number, (_, case) in enumerate(self._buffer):
-                if affinity_key(case.task) in keys:
+                if environment_key(case.task) in keys:
                     taken = self._buffer[number]
                     del self._buffer[number]
                     return taken

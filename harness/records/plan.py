@@ -73,9 +73,9 @@ class PlanItem:
     episodes: int
     protocol: str
     packages: Mapping[str, str]
-    affinity: str
+    env_key: str
     """Items of one key can share a kept environment."""
-    arms: tuple[int, ...] | None = None
+    conditions: tuple[int, ...] | None = None
     """Which of the plan's perturbations are played, by their place there; None: all."""
 
 
@@ -119,7 +119,7 @@ class Plan:
     not_run: tuple[NotRun, ...] = ()
 
     @property
-    def arms(self) -> tuple[tuple[Perturbation, ...], ...]:
+    def conditions(self) -> tuple[tuple[Perturbation, ...], ...]:
         """The unperturbed arm first."""
         return ((), *self.perturbations)
 
@@ -131,17 +131,17 @@ class Plan:
     def count(self, item: int) -> int:
         """The number of cases of an item that are played."""
         return self.items[item].episodes * sum(
-            self.plays(item, arm) for arm in range(len(self.arms))
+            self.plays(item, condition) for condition in range(len(self.conditions))
         )
 
-    def plays(self, item: int, arm: int) -> bool:
-        """Whether arm number `arm` is played in an item: the unperturbed one always, the others where they have something to change."""
-        if arm == 0:
+    def plays(self, item: int, condition: int) -> bool:
+        """Whether arm number `condition` is played in an item: the unperturbed one always, the others where they have something to change."""
+        if condition == 0:
             return True
         entry = self.items[item]
-        return (entry.arms is None or arm - 1 in entry.arms) and (
+        return (entry.conditions is None or condition - 1 in entry.conditions) and (
             entry.task.id,
-            label(self.arms[arm]),
+            label(self.conditions[condition]),
         ) not in self._not_applicable()
 
     def _not_applicable(self) -> set[tuple[str, str]]:
@@ -155,20 +155,24 @@ class Plan:
     def case(self, item: int, number: int) -> Case:
         """Case `number` of an item, 0 <= number < episodes * arms: the episodes of the first arm, then of the second, played or not."""
         entry = self.items[item]
-        arm, episode = divmod(number, entry.episodes)
+        condition, episode = divmod(number, entry.episodes)
         return Case(
-            entry.task, entry.task.first_seed + self.seed * SEED_STRIDE + episode, self.arms[arm]
+            entry.task,
+            entry.task.first_seed + self.seed * SEED_STRIDE + episode,
+            self.conditions[condition],
         )
 
     def locate(self, task: str, seed: int, perturbations: Sequence[str]) -> tuple[int, int] | None:
         """(item, number) of a stored result, or None if it is not of this plan."""
         item = self._index().get(task)
-        arm = self._arm_index().get(tuple(perturbations))
-        if item is None or arm is None:
+        condition = self._condition_index().get(tuple(perturbations))
+        if item is None or condition is None:
             return None
         entry = self.items[item]
         episode = seed - entry.task.first_seed - self.seed * SEED_STRIDE
-        return (item, arm * entry.episodes + episode) if 0 <= episode < entry.episodes else None
+        return (
+            (item, condition * entry.episodes + episode) if 0 <= episode < entry.episodes else None
+        )
 
     def _index(self) -> dict[str, int]:
         found: dict[str, int] = _cached(
@@ -176,9 +180,11 @@ class Plan:
         )
         return found
 
-    def _arm_index(self) -> dict[tuple[str, ...], int]:
+    def _condition_index(self) -> dict[tuple[str, ...], int]:
         found: dict[tuple[str, ...], int] = _cached(
-            self, "_arms", lambda: {tuple(map(str, arm)): k for k, arm in enumerate(self.arms)}
+            self,
+            "_arms",
+            lambda: {tuple(map(str, condition)): k for k, condition in enumerate(self.conditions)},
         )
         return found
 
@@ -191,10 +197,15 @@ class Plan:
 
     def _identity(self) -> list[Any]:
         items = [
-            [item.suite, item.protocol, item.episodes, *([] if item.arms is None else [item.arms])]
+            [
+                item.suite,
+                item.protocol,
+                item.episodes,
+                *([] if item.conditions is None else [item.conditions]),
+            ]
             for item in self.items
         ]
-        return [items, self.seed, [[str(p) for p in arm] for arm in self.perturbations]]
+        return [items, self.seed, [[str(p) for p in condition] for condition in self.perturbations]]
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values, as run.json holds them."""
@@ -202,7 +213,9 @@ class Plan:
             "hash": self.hash,
             "seed": self.seed,
             "items": [{**_shallow(item), "task": task_to_json(item.task)} for item in self.items],
-            "perturbations": [[dataclasses.asdict(p) for p in arm] for arm in self.perturbations],
+            "perturbations": [
+                [dataclasses.asdict(p) for p in condition] for condition in self.perturbations
+            ],
             "not_run": [dataclasses.asdict(row) for row in self.not_run],
         }
 
@@ -222,7 +235,7 @@ class Plan:
             ),
             seed=fields["seed"],
             perturbations=tuple(
-                tuple(Perturbation(**p) for p in arm) for arm in fields["perturbations"]
+                tuple(Perturbation(**p) for p in condition) for condition in fields["perturbations"]
             ),
             not_run=tuple(
                 NotRun(**{**row, "references": _references(row)}) for row in fields["not_run"]
@@ -259,7 +272,7 @@ class Plan:
                 )
                 yield f"another protocol for {new.task.id}: {what}"
                 break
-        if self.arms != other.arms:
+        if self.conditions != other.conditions:
             yield "other perturbations"
 
 

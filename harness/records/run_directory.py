@@ -225,8 +225,8 @@ class RunDirectory:
 def _unplayed(plan: Plan, item: int) -> bytearray:
     """A byte a case: 0 where it is to be played, 1 where there is nothing to play."""
     return bytearray().join(
-        bytes([not plan.plays(item, arm)]) * plan.items[item].episodes
-        for arm in range(len(plan.arms))
+        bytes([not plan.plays(item, condition)]) * plan.items[item].episodes
+        for condition in range(len(plan.conditions))
     )
 
 

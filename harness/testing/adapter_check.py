@@ -34,10 +34,10 @@ from harness.host.loading import load_adapter
 from harness.records.registry import load
 from harness.testing.checked_lane import (
     USE_CHECK,
+    CheckedLane,
     ContractError,
-    Lane,
-    Moment,
-    Player,
+    ScriptedPlayer,
+    StepRecord,
     call,
     demand,
     difference,
@@ -102,7 +102,7 @@ class _AdapterCheck:
         demand(len(seeds) >= 2, "give two seeds or more")
         self.task, self.seeds, self.lanes = task, seeds, lanes
         self.first, self.second = (Case(task, seed) for seed in seeds[:2])
-        self.player = Player(
+        self.player = ScriptedPlayer(
             task, min(steps, task.max_steps or steps), None if views is None else list(views)
         )
         self.play = self.player.play
@@ -114,15 +114,15 @@ class _AdapterCheck:
 
     def run(
         self, others: Sequence[Task], perturbations: Sequence[Perturbation], same_start: bool
-    ) -> list[Moment]:
+    ) -> list[StepRecord]:
         """Everything that this process can tell; returns the first case's trajectory."""
         self.check_class(others)
         lane = self.build(self.lanes or 2)
         once = self.play(lane, self.first, read=True)
         brief: Any = lane.brief
         self.check_brief(brief)
-        states = {moment.state for moment in once}
-        alive = states == {""} or len(states) > 1 or len({moment.views for moment in once}) == 1
+        states = {record.state for record in once}
+        alive = states == {""} or len(states) > 1 or len({record.views for record in once}) == 1
         demand(
             alive,
             "state() stays the same while the views change: it must tell the simulator's states apart",
@@ -149,7 +149,7 @@ class _AdapterCheck:
             Case(self.task, self.first.seed, (perturbation,)) for perturbation in perturbations
         ]
         for other in [*(Case(other, other.first_seed) for other in others), *perturbed]:
-            Player(other.task, self.player.steps, None).play(lane, other)
+            ScriptedPlayer(other.task, self.player.steps, None).play(lane, other)
             named = " ".join([other.task.id, *map(str, other.perturbations)])
             same(
                 self.play(lane, self.first),
@@ -173,7 +173,9 @@ class _AdapterCheck:
                 "the expert of a fresh adapter acts differently: what it does must follow from the case",
             )
         if not self.batched or self.lanes != 1:
-            self.check_lanes(lane, Lane(lane.adapter, 1) if self.batched else fresh, once, kept)
+            self.check_lanes(
+                lane, CheckedLane(lane.adapter, 1) if self.batched else fresh, once, kept
+            )
         call("close", lane.adapter.close)
         if fresh is not lane:
             same(
@@ -184,8 +186,8 @@ class _AdapterCheck:
             call("close", fresh.adapter.close)
         return once
 
-    def build(self, lanes: int) -> Lane:
-        return Lane(
+    def build(self, lanes: int) -> CheckedLane:
+        return CheckedLane(
             call("the constructor", self.form, self.task, *([lanes] if self.batched else []))
         )
 
@@ -194,7 +196,7 @@ class _AdapterCheck:
             raise ContractError(
                 f"cannot be checked on this machine: {missing.reason}; {missing.remedy}"
             )
-        key = call("affinity", self.form.affinity, self.task)
+        key = call("affinity", self.form.env_key, self.task)
         demand(
             isinstance(key, str) and key != "", f"affinity must return a nonempty str, got {key!r}"
         )
@@ -202,7 +204,7 @@ class _AdapterCheck:
         demand(isinstance(has, bool), f"has_expert must return a bool, got {has!r}")
         for other in others:
             why = f"others: {other.id} has another affinity than {self.task.id}, so no kept adapter plays both"
-            demand(self.form.affinity(other) == key, why)
+            demand(self.form.env_key(other) == key, why)
 
     def check_brief(self, brief: Any) -> None:
         demand(isinstance(brief, Brief), f"brief must be a Brief, got {type(brief).__name__}")
@@ -235,7 +237,7 @@ class _AdapterCheck:
             f"brief.control_hz is {brief.control_hz}, the task's is {self.task.control_hz}",
         )
 
-    def check_frames(self, lane: Lane, once: Sequence[Moment]) -> None:
+    def check_frames(self, lane: CheckedLane, once: Sequence[StepRecord]) -> None:
         flat: set[bool] = set()
 
         def draw() -> None:
@@ -259,7 +261,7 @@ class _AdapterCheck:
         same(drawn, once, "an episode that is drawn goes another way: render must change nothing")
         demand(flat != {True}, "render returns frames of one colour: nothing is drawn")
 
-    def check_refusals(self, lane: Lane, once: Sequence[Moment]) -> None:
+    def check_refusals(self, lane: CheckedLane, once: Sequence[StepRecord]) -> None:
         """All bad actions before the first step, then one before every step."""
         bad = _bad_actions(lane.brief.action)
         rounds = itertools.chain([bad], ([action] for action in itertools.cycle(bad)))
@@ -279,7 +281,9 @@ class _AdapterCheck:
             f"a refused action changes what comes after: {USE_CHECK}",
         )
 
-    def check_starts(self, lane: Lane, once: Sequence[Moment], kept: Sequence[Moment]) -> None:
+    def check_starts(
+        self, lane: CheckedLane, once: Sequence[StepRecord], kept: Sequence[StepRecord]
+    ) -> None:
         """All seeds play the same actions, so that only the seed can make a difference."""
         if difference(kept, once) is not None:
             return
@@ -291,7 +295,7 @@ class _AdapterCheck:
             "or check with deterministic_starts=True where the benchmark has one start only"
         )
 
-    def check_expert(self, lane: Lane) -> tuple[Case, list[Moment]]:
+    def check_expert(self, lane: CheckedLane) -> tuple[Case, list[StepRecord]]:
         """The first case for which the expert answers, and how it goes."""
         for seed in self.seeds:
             case, executed = Case(self.task, seed), list[Any]()
@@ -312,7 +316,7 @@ class _AdapterCheck:
         )
 
     def ask_expert(
-        self, lane: Lane, record: list[Any] | None = None, astray: bool = False
+        self, lane: CheckedLane, record: list[Any] | None = None, astray: bool = False
     ) -> Iterator[Any]:
         """The expert's actions until it gives up; `astray` executes a random action instead of every third, as a perturbation may."""
         executed: Any = None
@@ -320,7 +324,7 @@ class _AdapterCheck:
             if (wanted := lane.expert(executed)) is None:
                 return
             try:
-                executed, _ = lane.brief.action.take(wanted)
+                executed, _ = lane.brief.action.coerce(wanted)
             except BadAction as error:
                 raise ContractError(
                     f"the expert's action does not conform to the action spec: {error}"
@@ -332,10 +336,14 @@ class _AdapterCheck:
             yield executed
 
     def check_lanes(
-        self, lane: Lane, beside: Lane, once: Sequence[Moment], kept: Sequence[Moment]
+        self,
+        lane: CheckedLane,
+        beside: CheckedLane,
+        once: Sequence[StepRecord],
+        kept: Sequence[StepRecord],
     ) -> None:
         """Two lanes step by step in turn, the second starting later; where one call steps both, together as well."""
-        plays = self.player.moments(lane, self.first), self.player.moments(beside, self.second)
+        plays = self.player.records(lane, self.first), self.player.records(beside, self.second)
         ahead = list(itertools.islice(plays[0], 4))
         pairs = list(itertools.zip_longest(*plays))
         why = "two lanes influence each other: keep nothing global (no numpy.random.seed, no class attribute that changes)"
@@ -346,7 +354,7 @@ class _AdapterCheck:
             same(together[0], once, why)
             same(together[1], kept, why)
 
-    def check_elsewhere(self, once: Sequence[Moment]) -> None:
+    def check_elsewhere(self, once: Sequence[StepRecord]) -> None:
         """The first case in a Python process of its own, whose hashes are salted differently."""
         task = {
             f.name: getattr(self.task, f.name)
@@ -381,7 +389,7 @@ class _AdapterCheck:
             )
             rows = json.loads(out.read_text())
         same(
-            [Moment.of(row) for row in rows],
+            [StepRecord.of(row) for row in rows],
             once,
             "another Python process plays another episode: no hash(), id() or order of a set may decide anything",
         )
@@ -396,9 +404,9 @@ def here(told: Mapping[str, Any]) -> None:
     check.check_class(())
     _demand_no_simulator(check.form, {name.partition(".")[0] for name in set(sys.modules) - before})
     lane = check.build(check.lanes or 2)
-    moments = check.play(lane, check.first, read=True)
+    records = check.play(lane, check.first, read=True)
     lane.adapter.close()
-    Path(told["out"]).write_text(json.dumps([dataclasses.asdict(moment) for moment in moments]))
+    Path(told["out"]).write_text(json.dumps([dataclasses.asdict(record) for record in records]))
 
 
 def _demand_no_simulator(form: type[Adapter | BatchedAdapter], imported: set[str]) -> None:
@@ -453,7 +461,7 @@ def _bad_actions(spec: ActionSpec) -> list[Any]:
 
 def _refused(spec: ActionSpec, action: Any) -> bool:
     try:
-        spec.check(action)
+        spec.validate(action)
     except BadAction:
         return True
     return False

@@ -12,7 +12,7 @@ import numpy as np
 
 from harness.core import Agent, Answer, BadAction, BatchedAdapter, Box, Brief, Case, Task, Turn
 from harness.host.loading import load_adapter
-from harness.play.environments import Seat, Unreadable, affinity_key
+from harness.play.environments import EnvSlot, ViewNotOffered, environment_key
 from harness.play.episode import Episode
 from harness.play.inference import Watch
 from harness.records.registry import load
@@ -83,17 +83,17 @@ class _Lane:
 
     def __init__(self, task: Task, seed: int, agent: Agent, name: str) -> None:
         kind = load_adapter(task.adapter)
-        self.seat = Seat(
-            affinity_key(task), kind(task, *([1] if issubclass(kind, BatchedAdapter) else []))
+        self.slot = EnvSlot(
+            environment_key(task), kind(task, *([1] if issubclass(kind, BatchedAdapter) else []))
         )
         self.episode = Episode(None, Case(task, seed))
         self.episode.name = name
         self.ended = ""
         try:
             self.episode.begin(
-                self.seat, self.seat.reset(self.episode.case), agent.reads, agent.history
+                self.slot, self.slot.reset(self.episode.case), agent.reads, agent.history
             )
-        except Unreadable as error:
+        except ViewNotOffered as error:
             raise ContractError(
                 f"{task.id}: {error.missing.reason}; {error.missing.remedy}, or give other tasks"
             ) from error
@@ -105,9 +105,9 @@ class _Lane:
         while self.episode.pending and not self.ended:
             action = self.episode.pending.popleft()
             seen = (
-                self.seat.single.step(action)
-                if self.seat.single
-                else self.seat.step_together({0: action})[0]
+                self.slot.single.step(action)
+                if self.slot.single
+                else self.slot.step_together({0: action})[0]
             )
             self.ended = self.episode.advance(action, seen)
 
@@ -161,7 +161,7 @@ class _AgentCheck:
         call("end", agent.end, [lane.episode.name for lane in lanes])
         call("end, of an episode that it does not know,", agent.end, ["no such episode"])
         for lane in lanes:
-            lane.seat.adapter.close()
+            lane.slot.adapter.close()
         return replies
 
     def ask_otherwise(
@@ -254,7 +254,7 @@ def _reply(turn: Turn, answer: Any) -> _Reply:
     )
     demand(len(actions) > 0, "an Answer without actions: give one or more")
     try:
-        taken = tuple(turn.brief.action.take(action)[0] for action in actions)
+        taken = tuple(turn.brief.action.coerce(action)[0] for action in actions)
     except BadAction as error:
         raise ContractError(
             f"at step {turn.step} the action does not conform to turn.brief.action: {error}"

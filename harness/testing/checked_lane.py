@@ -28,9 +28,9 @@ from harness.core import (
 __all__ = [
     "USE_CHECK",
     "ContractError",
-    "Lane",
-    "Moment",
-    "Player",
+    "CheckedLane",
+    "StepRecord",
+    "ScriptedPlayer",
     "call",
     "demand",
     "difference",
@@ -39,7 +39,7 @@ __all__ = [
     "same",
 ]
 
-USE_CHECK = "begin step with `action = self.brief.action.check(action)`"
+USE_CHECK = "begin step with `action = self.brief.action.validate(action)`"
 
 
 class ContractError(AssertionError):
@@ -82,7 +82,7 @@ def digest(value: Any) -> str:
 
 
 @dataclasses.dataclass(frozen=True)
-class Moment:
+class StepRecord:
     """All that must be the same when a case is played again."""
 
     instruction: str
@@ -96,7 +96,7 @@ class Moment:
     """A digest of each view; empty where none was read."""
 
     @classmethod
-    def of(cls, row: Mapping[str, Any]) -> Moment:
+    def of(cls, row: Mapping[str, Any]) -> StepRecord:
         """From what dataclasses.asdict and JSON made of one."""
         fields: dict[str, Any] = dict(row)
         for name in ("metrics", "views"):
@@ -104,7 +104,7 @@ class Moment:
         return cls(**fields)
 
 
-def difference(one: Sequence[Moment], other: Sequence[Moment]) -> str | None:
+def difference(one: Sequence[StepRecord], other: Sequence[StepRecord]) -> str | None:
     """The first thing in which two trajectories differ, or None; views count where both were read."""
     for step, (mine, theirs) in enumerate(zip(one, other)):
         for field in (
@@ -128,13 +128,13 @@ def difference(one: Sequence[Moment], other: Sequence[Moment]) -> str | None:
     )
 
 
-def same(one: Sequence[Moment], other: Sequence[Moment], otherwise: str) -> None:
+def same(one: Sequence[StepRecord], other: Sequence[StepRecord], otherwise: str) -> None:
     """Raise ContractError where two trajectories differ."""
     if (found := difference(one, other)) is not None:
         raise ContractError(f"{otherwise} ({found})")
 
 
-class Lane:
+class CheckedLane:
     """One lane of either form of adapter: `reset`, `step`, `render`, `expert`, `state`."""
 
     def __init__(self, adapter: Adapter | BatchedAdapter, lane: int = 0) -> None:
@@ -208,25 +208,25 @@ class Lane:
         return answer
 
 
-class Player:
+class ScriptedPlayer:
     """Plays cases of one task with the same actions every time, and holds every TimeStep against the brief."""
 
     def __init__(self, task: Task, steps: int, views: list[str] | None) -> None:
         self.task, self.steps, self.views = task, steps, views
 
-    def together(self, adapter: BatchedAdapter, cases: Sequence[Case]) -> list[list[Moment]]:
+    def together(self, adapter: BatchedAdapter, cases: Sequence[Case]) -> list[list[StepRecord]]:
         """Lanes reset in one call and stepped in one call until they end."""
-        lanes = [Lane(adapter, number) for number in range(len(cases))]
+        lanes = [CheckedLane(adapter, number) for number in range(len(cases))]
         answer = call("reset", adapter.reset, dict(enumerate(cases)))
         demand(
             set(answer) == set(range(len(cases))),
             f"reset of lanes 0 and 1 must return both, got {set(answer)}",
         )
-        moments = [[self.observe(lane, answer[lane.lane], "after reset", False)] for lane in lanes]
+        records = [[self.observe(lane, answer[lane.lane], "after reset", False)] for lane in lanes]
         for step, action in enumerate(
             itertools.islice(self.drawn(adapter.brief.action), self.steps), 1
         ):
-            live = [lane for lane in lanes if not self.over(moments[lane.lane][-1])]
+            live = [lane for lane in lanes if not self.over(records[lane.lane][-1])]
             if not live:
                 break
             answer = call("step", adapter.step, {lane.lane: action for lane in live})
@@ -235,31 +235,31 @@ class Player:
                 f"a step must return the lanes that it was given, got {set(answer)}",
             )
             for lane in live:
-                moments[lane.lane].append(
+                records[lane.lane].append(
                     self.observe(lane, answer[lane.lane], f"at step {step}", False)
                 )
-        return moments
+        return records
 
     def drawn(self, spec: ActionSpec) -> Iterator[Any]:
         """The same endless random actions for every seed."""
         rng = stream(self.task.id, "contract")
         while True:
-            yield spec.take(spec.sample(rng))[0]
+            yield spec.coerce(spec.sample(rng))[0]
 
-    def play(self, lane: Lane, case: Case, **how: Any) -> list[Moment]:
-        """All that `moments` yields."""
-        return list(self.moments(lane, case, **how))
+    def play(self, lane: CheckedLane, case: Case, **how: Any) -> list[StepRecord]:
+        """All that `records` yields."""
+        return list(self.records(lane, case, **how))
 
-    def moments(
+    def records(
         self,
-        lane: Lane,
+        lane: CheckedLane,
         case: Case,
         *,
         actions: Iterable[Any] | None = None,
         read: bool = False,
         before: Callable[[], None] | None = None,
         limit: int | None = None,
-    ) -> Iterator[Moment]:
+    ) -> Iterator[StepRecord]:
         """Play a case and yield what is seen after the reset and after every step; `before` is called ahead of every step."""
         timestep = lane.reset(case)
         solved = timestep.terminated or timestep.truncated or timestep.success
@@ -267,11 +267,11 @@ class Player:
             not solved,
             f"seed {case.seed} is over or solved at reset: draw again from the same case.rng until it is not",
         )
-        moment = self.observe(lane, timestep, "after reset", read)
-        yield moment
+        record = self.observe(lane, timestep, "after reset", read)
+        yield record
         source = iter(self.drawn(lane.brief.action) if actions is None else actions)
         for step in range(1, (limit or self.steps) + 1):
-            if self.over(moment):
+            if self.over(record):
                 return
             if before is not None:
                 before()
@@ -290,18 +290,18 @@ class Player:
                     digest(view) == was,
                     f"step {step} changed the array of the view {name} that was returned before: return a copy",
                 )
-            moment = self.observe(lane, timestep, f"at step {step}", read)
-            yield moment
+            record = self.observe(lane, timestep, f"at step {step}", read)
+            yield record
 
-    def over(self, moment: Moment) -> bool:
+    def over(self, record: StepRecord) -> bool:
         """Whether the harness would end the episode here."""
         return (
-            moment.terminated
-            or moment.truncated
-            or (self.task.success == "ever" and moment.success is True)
+            record.terminated
+            or record.truncated
+            or (self.task.success == "ever" and record.success is True)
         )
 
-    def observe(self, lane: Lane, timestep: Any, when: str, read: bool) -> Moment:
+    def observe(self, lane: CheckedLane, timestep: Any, when: str, read: bool) -> StepRecord:
         """Hold a TimeStep, of whose fields nothing is known yet, against the brief."""
         demand(
             isinstance(timestep.instruction, str),
@@ -351,11 +351,11 @@ class Player:
         flags = timestep.terminated, timestep.truncated, timestep.success
         state = lane.state()
         demand(lane.state() == state, f"{when} state() asked twice answers differently")
-        return Moment(
+        return StepRecord(
             timestep.instruction, float(timestep.reward), *flags, metrics, state, tuple(views)
         )
 
-    def _look(self, lane: Lane, timestep: Any, name: str, when: str) -> tuple[str, str]:
+    def _look(self, lane: CheckedLane, timestep: Any, name: str, when: str) -> tuple[str, str]:
         view = timestep.observation[name]
         value = call(f"{when} the view {name}", view) if callable(view) else view
         problem = lane.brief.observation[name].problem(value)

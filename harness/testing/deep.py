@@ -16,9 +16,9 @@ from tabulate import tabulate
 from harness.core import BatchedAdapter, Case, Task
 from harness.host.loading import load_adapter
 from harness.testing import ContractError
-from harness.testing.checked_lane import Lane, Player, call, same
+from harness.testing.checked_lane import CheckedLane, ScriptedPlayer, call, same
 
-__all__ = ["Examined", "examine"]
+__all__ = ["DeepCheckReport", "examine"]
 
 STEPS = 20
 RATE_S = 1.0
@@ -33,7 +33,7 @@ HEAD = [
 ]
 
 
-class Examined:
+class DeepCheckReport:
     """The table, and whether all that was tried is well."""
 
     def __init__(self, rows: Sequence[Sequence[str]], well: bool) -> None:
@@ -47,7 +47,7 @@ class Examined:
         )
 
 
-def examine(adapters: Mapping[str, str], tasks: Sequence[Task]) -> Examined:
+def examine(adapters: Mapping[str, str], tasks: Sequence[Task]) -> DeepCheckReport:
     """Try the first of `tasks` of each family of `adapters` whose packages are here. Takes some seconds a family."""
     rows: list[list[str]] = []
     well = True
@@ -61,7 +61,7 @@ def examine(adapters: Mapping[str, str], tasks: Sequence[Task]) -> Examined:
         found = _apart(task)
         well = well and found[0] == "yes"
         rows.append([family, task.name, *found])
-    return Examined(rows, well)
+    return DeepCheckReport(rows, well)
 
 
 def _apart(task: Task) -> list[str]:
@@ -83,12 +83,12 @@ def step(task: Task) -> list[str]:
     """The same case twice with the same random actions, every view read and held against the brief; then the rates."""
     kind: Any = load_adapter(task.adapter)
     batched = issubclass(kind, BatchedAdapter)
-    player = Player(task, STEPS, None)
+    player = ScriptedPlayer(task, STEPS, None)
     case = Case(task, task.first_seed)
     try:
         adapter = call("the constructor", kind, task, *([1] if batched else []))
         try:
-            lane = Lane(adapter)
+            lane = CheckedLane(adapter)
             begun = time.perf_counter()
             lane.reset(case)
             first = time.perf_counter() - begun
@@ -106,7 +106,7 @@ def step(task: Task) -> list[str]:
     return ["yes", *(f"{rate:.0f}" for rate in rates), f"{first:.1f}"]
 
 
-def _rate(lane: Lane, player: Player, task: Task, read: bool) -> float:
+def _rate(lane: CheckedLane, player: ScriptedPlayer, task: Task, read: bool) -> float:
     """Steps per second over RATE_S, resets left out."""
     seconds, steps = 0.0, 0
     for number in itertools.count():

@@ -17,7 +17,7 @@ from harness.host.loading import load_adapter
 from harness.records.plan import Plan, protocol_hash
 from harness.records.traces import Trace, read_part, trace_parts
 
-__all__ = ["Difference", "Files", "Place", "Recorded", "examine", "lines_at"]
+__all__ = ["Difference", "IntegrityReport", "Place", "TraceRecord", "examine", "lines_at"]
 
 Place = tuple[int, int]
 """(item, number) in the plan."""
@@ -43,7 +43,7 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Recorded:
+class TraceRecord:
     """What is kept of a trace."""
 
     part: Path
@@ -55,7 +55,7 @@ class Recorded:
 
 
 @dataclass
-class Files:
+class IntegrityReport:
     """What the files say."""
 
     count: int = 0
@@ -63,7 +63,7 @@ class Files:
     """Of episodes.jsonl."""
     playable: list[Place] = field(default_factory=list)
     """Cases whose line does not contradict itself, with a trace that can be played here."""
-    traces: dict[str, Recorded] = field(default_factory=dict)
+    traces: dict[str, TraceRecord] = field(default_factory=dict)
     """By the id of the case."""
     differences: list[Difference] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -71,15 +71,15 @@ class Files:
 
 def examine(
     path: Path, run: Mapping[str, Any], plan: Plan, known: Callable[[str], Task | None]
-) -> Files:
+) -> IntegrityReport:
     """All checks that need no simulator. `known` gives the task of an id as it is here, None where there is none."""
-    files = Files()
+    files = IntegrityReport()
     say = files.differences.append
     if run["plan"]["hash"] != plan.hash:
         say(Difference("the plan's hash", run["plan"]["hash"], plan.hash))
     here = _items(plan, known, say)
     _traces(path, plan, files)
-    state = [bytearray(item.episodes * len(plan.arms)) for item in plan.items]
+    state = [bytearray(item.episodes * len(plan.conditions)) for item in plan.items]
     for number, line in _lines(path, files):
         if not isinstance(line, dict) or line.keys() != FIELDS:
             odd = sorted(FIELDS ^ line.keys()) if isinstance(line, dict) else [type(line).__name__]
@@ -194,7 +194,7 @@ def _can_play(task: Task, packages: Mapping[str, str], say: Callable[[Difference
     return dict(versions) == dict(packages)
 
 
-def _traces(path: Path, plan: Plan, files: Files) -> None:
+def _traces(path: Path, plan: Plan, files: IntegrityReport) -> None:
     for part in trace_parts(path):
         try:
             for trace, place in read_part(part):
@@ -211,7 +211,7 @@ def _traces(path: Path, plan: Plan, files: Files) -> None:
                         Difference("damaged trace", part.name, str(damaged), *whose)
                     )
                     continue
-                files.traces[trace.case] = Recorded(
+                files.traces[trace.case] = TraceRecord(
                     part, place, length, trace.digest, trace.instruction, trace.pixels
                 )
         except (OSError, UserError) as damaged:
@@ -225,12 +225,12 @@ def _cases(plan: Plan, trace: Trace) -> list[str]:
         return []
     item, number = place
     return [
-        plan.case(item, number + arm * plan.items[item].episodes).id
-        for arm in range(len(plan.arms))
+        plan.case(item, number + condition * plan.items[item].episodes).id
+        for condition in range(len(plan.conditions))
     ]
 
 
-def _lines(path: Path, files: Files) -> Iterator[tuple[int, Any]]:
+def _lines(path: Path, files: IntegrityReport) -> Iterator[tuple[int, Any]]:
     """(number, content) of each line of episodes.jsonl; what is no JSON is a difference."""
     digest = hashlib.blake2b()
     file = path / "episodes.jsonl"
@@ -249,7 +249,7 @@ def _lines(path: Path, files: Files) -> Iterator[tuple[int, Any]]:
 def lines_at(path: Path, plan: Plan, places: Collection[Place]) -> dict[Place, dict[str, Any]]:
     """The first scored line of each of these places, of files that were examined."""
     wanted, found = set(places), dict[Place, dict[str, Any]]()
-    for _, line in _lines(path, Files()):
+    for _, line in _lines(path, IntegrityReport()):
         place = _place(plan, line) if isinstance(line, dict) and line.keys() == FIELDS else None
         if place in wanted and place not in found and line["status"] != "error":
             found[place] = line
@@ -322,7 +322,7 @@ def _finite(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _has_trace(line: Mapping[str, Any], files: Files, whose: _Whose) -> bool:
+def _has_trace(line: Mapping[str, Any], files: IntegrityReport, whose: _Whose) -> bool:
     """Whether the line's case has a trace to play. A trace that does not fit is a difference, and is played nevertheless."""
     trace = files.traces.get(line["case"]) if isinstance(line["case"], str) else None
     if trace is None:
@@ -355,7 +355,9 @@ def _stops(run: Mapping[str, Any]) -> dict[str, int]:
     )
 
 
-def _absent(plan: Plan, state: list[bytearray], stops: Mapping[str, int], files: Files) -> None:
+def _absent(
+    plan: Plan, state: list[bytearray], stops: Mapping[str, int], files: IntegrityReport
+) -> None:
     """Cases of the plan without a score: a difference where nothing says why."""
     excused = {row.task: row.reason for row in plan.not_run if row.perturbation is None}
     failed = Counter[str]()

@@ -23,7 +23,7 @@ from tabulate import tabulate
 from harness.core import Agent, Answer, Box, Result, Suite, Task, Turn, UserError
 from harness.play.coordinator import Coordinator
 from harness.play.inference import LocalAgent, Watch
-from harness.play.local import play_here
+from harness.play.local import play_locally
 from harness.play.planning import make_plan
 from harness.play.progress import Progress
 from harness.play.runner import RunOptions, play
@@ -32,7 +32,7 @@ from harness.records.plan import Plan
 from harness.records.results import read_episodes
 from harness.records.traces import Trace, read_traces
 
-__all__ = ["Drift", "Probes", "Proof", "prove", "sampled", "verdict"]
+__all__ = ["Drift", "Probes", "InvarianceReport", "check_invariance", "sampled", "verdict"]
 
 ROUNDING = 0.02
 """Of an action's range: what another batch size can do at most, in half precision."""
@@ -81,7 +81,7 @@ class Probes:
 
 
 @dataclass(frozen=True)
-class Proof:
+class InvarianceReport:
     """What came of it."""
 
     ways: tuple[str, ...]
@@ -134,7 +134,7 @@ def sampled(
     return list(chosen), -(-cases // len(chosen))
 
 
-def prove(
+def check_invariance(
     spec: AgentSpec,
     chosen: Sequence[tuple[Suite, Task]],
     *,
@@ -142,7 +142,7 @@ def prove(
     workers: int,
     seed: int,
     progress: Progress,
-) -> Proof:
+) -> InvarianceReport:
     """Play the sample in every way. `workers`: Ray workers in the last way, 0: none. Raises UserError on wrong use, or when nothing can run."""
     tasks, episodes = sampled(chosen, sample)
     plan = make_plan(tasks, spec, episodes=episodes, seed=seed)
@@ -172,7 +172,7 @@ def prove(
                 drifts += _compare(way, first, path)
     cause = _explain(spec, plan, ways[drifts[0].way].lanes or 8, drifts, progress) if drifts else ""
     rows = tuple(f"{row.task}: {row.reason}" for row in plan.not_run)
-    return Proof(tuple(ways), plan.total, tuple(drifts), cause, rows)
+    return InvarianceReport(tuple(ways), plan.total, tuple(drifts), cause, rows)
 
 
 def _cut(whole: Path, path: Path) -> None:
@@ -299,7 +299,7 @@ def _explain(
         return probing[0]
 
     progress.say("asking the agent the same turns in other batches")
-    play_here(
+    play_locally(
         Coordinator(plan, _Nowhere(), progress),
         spec,
         lanes=lanes,

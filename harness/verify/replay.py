@@ -14,9 +14,9 @@ import numpy as np
 from tabulate import tabulate
 
 from harness.core import Agent, Answer, Case, Result, Task, Turn, UserError
-from harness.perturb.registry import KINDS
+from harness.perturb.registry import REGISTRY
 from harness.play.coordinator import Coordinator
-from harness.play.environments import affinity_key
+from harness.play.environments import environment_key
 from harness.play.episode import episode_name
 from harness.play.progress import Progress
 from harness.play.runner import RunOptions, play_cases
@@ -25,19 +25,19 @@ from harness.records.plan import Plan
 from harness.records.registry import load
 from harness.records.run_file import read_run
 from harness.records.traces import Trace, locate_traces, read_trace
-from harness.verify.integrity import Difference, Place, Recorded, examine, lines_at
+from harness.verify.integrity import Difference, Place, TraceRecord, examine, lines_at
 
-__all__ = ["Replayer", "Verified", "plan_of", "table", "verify"]
+__all__ = ["ReplayAgent", "VerificationReport", "plan_of", "table", "verify"]
 
 OVER = "the recorded actions end before the episode does"
 COMPARED = ("status", "success", "score", "normalised", "steps", "ended", "digest")
 
 
-class Undisturbed(Plan):
+class WithoutPerturbations(Plan):
     """A plan whose cases lack the perturbations between adapter and agent: what was recorded is what was executed. The simulator's own stay."""
 
     @classmethod
-    def of(cls, plan: Plan) -> Undisturbed:
+    def of(cls, plan: Plan) -> WithoutPerturbations:
         """The same items and arms, by the same numbers."""
         return cls(**{field.name: getattr(plan, field.name) for field in dataclasses.fields(plan)})
 
@@ -47,26 +47,26 @@ class Undisturbed(Plan):
         return Case(
             case.task,
             case.seed,
-            tuple(part for part in case.perturbations if part.name not in KINDS),
+            tuple(part for part in case.perturbations if part.name not in REGISTRY),
         )
 
 
-class Replayer(Agent):
+class ReplayAgent(Agent):
     """Answers every episode with the actions that a run recorded of it, all at once; looks at nothing.
 
-    `arm` is the number of the plan's arm whose actions are played, in undisturbed cases: those of several arms can be the same. `reads`
+    `condition` is the number of the plan's arm whose actions are played, in undisturbed cases: those of several arms can be the same. `reads`
     names views to read after the reset, of which the trace holds a digest.
     """
 
-    def __init__(self, run: str, arm: int = 0, reads: Sequence[str] = ()) -> None:
+    def __init__(self, run: str, condition: int = 0, reads: Sequence[str] = ()) -> None:
         self.reads = tuple(reads)  # type: ignore[misc]
         plan = plan_of(read_run(run))
-        bare = Undisturbed.of(plan)
+        bare = WithoutPerturbations.of(plan)
         self._places: dict[str, tuple[Path, int]] = {}
         for trace, part, place in locate_traces(run):
             found = plan.locate(trace.task, trace.seed, ())
             if found is not None:
-                item, number = found[0], found[1] + arm * plan.items[found[0]].episodes
+                item, number = found[0], found[1] + condition * plan.items[found[0]].episodes
                 if plan.case(item, number).id == trace.case:
                     self._places[episode_name(bare.case(item, number).id)] = part, place
 
@@ -105,7 +105,7 @@ def reads_of(run: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 @dataclass
-class Verified:
+class VerificationReport:
     """What came of a verification."""
 
     planned: int
@@ -167,8 +167,8 @@ class _Checked:
         self,
         plan: Plan,
         lines: Mapping[Place, Mapping[str, Any]],
-        traces: Mapping[str, Recorded],
-        found: Verified,
+        traces: Mapping[str, TraceRecord],
+        found: VerificationReport,
     ) -> None:
         """`lines` are those of one arm, so that an undisturbed case is of one of them."""
         self._lines = lines
@@ -194,7 +194,7 @@ class _Checked:
         pairs = {
             name: (line[name], again[name])
             for name in COMPARED
-            if not (name == "digest" and kind.inexact)
+            if not (name == "digest" and kind.nondeterminism)
         }
         if result.status == "error":
             pairs = {"the simulator": ("an episode", result.error)}
@@ -213,11 +213,11 @@ class _Checked:
             }
             pairs["the trace's digest"] = (
                 (recorded.digest, line["digest"])
-                if kind.inexact
+                if kind.nondeterminism
                 else (recorded.digest, again["digest"])
             )
         for what, (before, after) in pairs.items():
-            if not _same(before, after, kind.tolerance if kind.inexact else 0.0):
+            if not _same(before, after, kind.tolerance if kind.nondeterminism else 0.0):
                 self._found.differences.append(
                     Difference(what, before, after, task.id, result.seed, line["case"])
                 )
@@ -254,7 +254,7 @@ def verify(
     options: RunOptions,
     progress: Progress,
     known: Callable[[str], Task | None] = lambda _: None,
-) -> Verified:
+) -> VerificationReport:
     """Hold a run's files against one another, then play `sample` of its cases again (None: all), as `options` say: it must not matter.
 
     `known` gives the task of an id as it is here, None where there is none. The sample is drawn with the content of episodes.jsonl as its
@@ -263,22 +263,24 @@ def verify(
     path, described = Path(run), read_run(run)
     plan = plan_of(described)
     files = examine(path, described, plan, known)
-    found = Verified(plan.total, files.count, differences=files.differences, notes=files.notes)
+    found = VerificationReport(
+        plan.total, files.count, differences=files.differences, notes=files.notes
+    )
     chosen = _sample(files.playable, files.digest, sample)
     lines = lines_at(path, plan, chosen)
     reads = [f"{name.rstrip('?')}?" for name in reads_of(described) if name != "expert"]
     here = {item for item, _ in chosen}
     items = [
-        dataclasses.replace(item, affinity=affinity_key(item.task)) if k in here else item
+        dataclasses.replace(item, env_key=environment_key(item.task)) if k in here else item
         for k, item in enumerate(plan.items)
     ]
-    bare = Undisturbed.of(dataclasses.replace(plan, items=tuple(items)))
+    bare = WithoutPerturbations.of(dataclasses.replace(plan, items=tuple(items)))
     images = drawn_otherwise = 0
-    for arm in range(len(plan.arms)):
+    for condition in range(len(plan.conditions)):
         mine = {
             place: line
             for place, line in lines.items()
-            if place[1] // plan.items[place[0]].episodes == arm
+            if place[1] // plan.items[place[0]].episodes == condition
         }
         if not mine:
             continue
@@ -287,8 +289,8 @@ def verify(
         coordinator.tally.total = len(mine)
         spec = AgentSpec(
             "replay",
-            "harness.verify.replay:Replayer",
-            {"run": os.fspath(path.resolve()), "arm": arm, "reads": reads},
+            "harness.verify.replay:ReplayAgent",
+            {"run": os.fspath(path.resolve()), "arm": condition, "reads": reads},
         )
         try:
             play_cases(coordinator, spec, options, progress)
@@ -304,8 +306,10 @@ def verify(
         found.notes.append(
             f"the first images of {drawn_otherwise} of {images} episodes are drawn otherwise here: another machine or driver"
         )
-    inexact = {load(plan.items[item].task.adapter).inexact for item in here} - {""}
-    found.notes += [f"within a tolerance, without digests: {reason}" for reason in sorted(inexact)]
+    nondeterminism = {load(plan.items[item].task.adapter).nondeterminism for item in here} - {""}
+    found.notes += [
+        f"within a tolerance, without digests: {reason}" for reason in sorted(nondeterminism)
+    ]
     return found
 
 

@@ -24,11 +24,11 @@ from harness.core import (
 )
 from harness.core.errors import describe
 from harness.perturb.pipeline import Pipeline
-from harness.play.environments import Environments, Seat
+from harness.play.environments import Environments, EnvSlot
 from harness.play.episode import Episode
 from harness.play.inference import Watch
 from harness.play.video import (
-    Reel,
+    VideoWriter,
     check_video,
     draws_frames,
     failed,
@@ -41,16 +41,16 @@ from harness.records.results import read_episodes
 from harness.records.run_file import read_run
 from harness.records.traces import locate_traces, read_trace
 from harness.verify.integrity import FIELDS
-from harness.verify.replay import Undisturbed, plan_of, reads_of
+from harness.verify.replay import WithoutPerturbations, plan_of, reads_of
 
-__all__ = ["Recording", "Shown", "failures", "find", "show", "transcript"]
+__all__ = ["RecordedEpisode", "Shown", "failures", "find", "show", "transcript"]
 
 MOST_TEXT = 4000
 """Characters of one view in a transcript."""
 
 
 @dataclass(frozen=True)
-class Moment:
+class ReplayedStep:
     """One step of a replay; the first one is the reset."""
 
     step: int
@@ -65,7 +65,7 @@ class Moment:
 
 
 @dataclass(frozen=True)
-class Recording:
+class RecordedEpisode:
     """A recorded episode: its case, its line, its actions, and what its agent reads."""
 
     run: Path
@@ -86,7 +86,7 @@ class Shown:
     same: bool
 
 
-def find(run: str | os.PathLike[str], name: str) -> Recording:
+def find(run: str | os.PathLike[str], name: str) -> RecordedEpisode:
     """The recorded episode that `name` names: a case's id or its beginning, or TASK:SEED. Raises UserError when there is none or several."""
     described = read_run(run)
     plan = plan_of(described)
@@ -121,10 +121,10 @@ def find(run: str | os.PathLike[str], name: str) -> Recording:
         )
     reads = tuple(entry.rstrip("?") for entry in reads_of(described) if entry != "expert")
     history = described["agent"].get("history", 1)
-    return Recording(
+    return RecordedEpisode(
         Path(run),
         plan.case(*place),
-        Undisturbed.of(plan).case(*place),
+        WithoutPerturbations.of(plan).case(*place),
         line,
         actions,
         reads,
@@ -159,37 +159,37 @@ def _actions(run: str | os.PathLike[str], case: str) -> list[Any] | None:
     return read_trace(*where).decoded() if where else None
 
 
-class Again:
+class EpisodeReplay:
     """Plays a recording; iterate over its moments. `same` tells, at the end, whether the digest is the recorded one."""
 
-    def __init__(self, recording: Recording, until: int | None = None) -> None:
+    def __init__(self, recording: RecordedEpisode, until: int | None = None) -> None:
         self._recording = recording
         self.until = len(recording.actions) if until is None else until
         self._environments = Environments(1, Watch())
         self.same: bool | None = None
         """None: it was not played to its end."""
 
-    def __enter__(self) -> Again:
-        self.seat: Seat = self._environments.seat(self._recording.bare, None)
+    def __enter__(self) -> EpisodeReplay:
+        self.slot: EnvSlot = self._environments.slot(self._recording.bare, None)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._environments.close([self.seat])
+        self._environments.close([self.slot])
 
-    def moments(self, views: Sequence[str]) -> Iterator[Moment]:
+    def steps(self, views: Sequence[str]) -> Iterator[ReplayedStep]:
         """The reset and every step, with these views as the agent saw them. Raises UserError when the simulator refuses an action."""
         recording = self._recording
-        seen = self.seat.reset(recording.bare)
-        brief = self.seat.adapter.brief
+        seen = self.slot.reset(recording.bare)
+        brief = self.slot.adapter.brief
         pipeline = Pipeline.of(recording.case, brief, recording.history, seen.instruction)
         episode = Episode(None, recording.bare)
-        episode.begin(self.seat, seen, (), 1)
+        episode.begin(self.slot, seen, (), 1)
         views = [view for view in views if view in brief.observation]
         screen = next(
             (name for name, spec in brief.observation.items() if isinstance(spec, Elements)), None
         )
         elements: tuple[Element, ...] = ()
-        yield self._moment(0, None, elements, seen, pipeline, views)
+        yield self._step_at(0, None, elements, seen, pipeline, views)
         for number, action in enumerate(recording.actions[: self.until], 1):
             elements = _read(seen, screen) if screen else ()
             try:
@@ -199,16 +199,16 @@ class Again:
                     f"the simulator refuses the recorded action {number}: {refused}. `bench verify` says more"
                 ) from None
             episode.advance(action, seen)
-            yield self._moment(number, action, elements, seen, pipeline, views)
+            yield self._step_at(number, action, elements, seen, pipeline, views)
         if self.until >= len(recording.actions):
             self.same = episode.digest() == recording.line["digest"]
 
     def _step(self, action: Any) -> TimeStep:
-        if self.seat.single is not None:
-            return self.seat.single.step(action)
-        return self.seat.step_together({self.seat.lane: action})[self.seat.lane]
+        if self.slot.single is not None:
+            return self.slot.single.step(action)
+        return self.slot.step_together({self.slot.lane: action})[self.slot.lane]
 
-    def _moment(
+    def _step_at(
         self,
         step: int,
         action: Any,
@@ -216,9 +216,9 @@ class Again:
         seen: TimeStep,
         pipeline: Pipeline | None,
         views: Sequence[str],
-    ) -> Moment:
+    ) -> ReplayedStep:
         if pipeline is not None:
-            return Moment(
+            return ReplayedStep(
                 step,
                 action,
                 elements,
@@ -226,7 +226,7 @@ class Again:
                 pipeline.say(seen.instruction),
                 pipeline.see(views, seen, step, True) or {},
             )
-        return Moment(
+        return ReplayedStep(
             step,
             action,
             elements,
@@ -242,7 +242,11 @@ def _read(seen: TimeStep, view: str) -> Any:
 
 
 def show(
-    recording: Recording, *, format: str = "auto", step: int | None = None, out: Path | None = None
+    recording: RecordedEpisode,
+    *,
+    format: str = "auto",
+    step: int | None = None,
+    out: Path | None = None,
 ) -> Shown:
     """Play the episode again and write its video, with `step` the picture there, or return its transcript.
 
@@ -258,13 +262,13 @@ def show(
         )
     worded = bool(recording.actions) and isinstance(recording.actions[0], (str, UIAction))
     if format == "text" or not pictures or (format == "auto" and worded and step is None):
-        with Again(recording, step) as again:
+        with EpisodeReplay(recording, step) as again:
             text = "\n".join(transcript(recording, again, only_last=step is not None))
             return Shown(text, again.same is not False)
     check_video()
     name = stem(recording.case) + (".mp4" if step is None else f"-step{step}.png")
     file = out or recording.run / "videos" / name
-    with Again(recording, step) as again:
+    with EpisodeReplay(recording, step) as again:
         content = _filmed(recording, again, still_only=step is not None)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -276,39 +280,39 @@ def show(
     return Shown(str(file), again.same is not False)
 
 
-def _filmed(recording: Recording, again: Again, still_only: bool) -> bytes:
+def _filmed(recording: RecordedEpisode, again: EpisodeReplay, still_only: bool) -> bytes:
     """The video, or the last moment's picture."""
     line = recording.line
-    view = _agents_picture(recording, again.seat)
-    reel = Reel(recording.case, again.seat.adapter.brief.control_hz)
+    view = _agents_picture(recording, again.slot)
+    writer = VideoWriter(recording.case, again.slot.adapter.brief.control_hz)
     last = None
-    for moment in again.moments([view] if view else []):
+    for moment in again.steps([view] if view else []):
         ends = moment.step == len(recording.actions[: again.until])
-        if not (ends or (reel.wants(moment.step) and not still_only)):
+        if not (ends or (writer.wants(moment.step) and not still_only)):
             continue
         try:
-            frame = moment.observation[view] if view else np.asarray(again.seat.render(), np.uint8)
+            frame = moment.observation[view] if view else np.asarray(again.slot.render(), np.uint8)
         except Exception as fault:
             raise UserError(
                 f"no picture can be drawn here: {describe(fault)}; `bench doctor` may know why. --format text needs none"
             ) from None
         last = frame, moment.step, moment.instruction
         if not still_only:
-            reel.add(*last)
+            writer.add(*last)
     assert last is not None
     if still_only:
-        return still(reel.compose(*last), "PNG")
-    clip = reel.finish(_outcome(line), None if line["success"] is None else bool(line["success"]))
+        return still(writer.compose(*last), "PNG")
+    clip = writer.finish(_outcome(line), None if line["success"] is None else bool(line["success"]))
     assert clip is not None
     return clip.mp4
 
 
-def _agents_picture(recording: Recording, seat: Seat) -> str | None:
+def _agents_picture(recording: RecordedEpisode, slot: EnvSlot) -> str | None:
     """Of a perturbed episode, the picture that its agent saw; None: the frame for people is shown."""
     if not recording.case.perturbations:
         return None
-    seat.reset(recording.bare)  # some briefs are there only then
-    return picture(seat.narrowed(tuple(f"{name}?" for name in recording.reads)))
+    slot.reset(recording.bare)  # some briefs are there only then
+    return picture(slot.narrowed(tuple(f"{name}?" for name in recording.reads)))
 
 
 def _outcome(line: Mapping[str, Any]) -> str:
@@ -319,22 +323,24 @@ def _outcome(line: Mapping[str, Any]) -> str:
     return "success" if line["success"] else f"failed: {line['ended']}"
 
 
-def transcript(recording: Recording, again: Again, only_last: bool = False) -> Iterator[str]:
+def transcript(
+    recording: RecordedEpisode, again: EpisodeReplay, only_last: bool = False
+) -> Iterator[str]:
     """The episode in words: instruction, every action and what came of it, and how it ended."""
     case, line = recording.case, recording.line
     yield f"{case.task.id}  seed {case.seed}  case {case.id}"
     if case.perturbations:
         yield f"perturbed: {', '.join(map(str, case.perturbations))}"
-    views = _texts(recording, again.seat, case)
+    views = _texts(recording, again.slot, case)
     instruction = None
-    for moment in again.moments(views):
+    for moment in again.steps(views):
         if only_last and moment.step < len(recording.actions[: again.until]):
             continue
         if moment.instruction != instruction:
             instruction = moment.instruction
             yield f"instruction: {instruction}"
         if moment.step:
-            yield f"--- {moment.step}: {in_words(again.seat.adapter.brief.action, moment.action, moment.elements)}"
+            yield f"--- {moment.step}: {in_words(again.slot.adapter.brief.action, moment.action, moment.elements)}"
             told = [f"reward {moment.seen.reward:g}"] if moment.seen.reward else []
             told += ["success"] if moment.seen.success else []
             if told:
@@ -345,11 +351,11 @@ def transcript(recording: Recording, again: Again, only_last: bool = False) -> I
         yield f"=== {_outcome(line)} after {line['steps']} steps; {_metrics(line)}"
 
 
-def _texts(recording: Recording, seat: Seat, case: Case) -> list[str]:
+def _texts(recording: RecordedEpisode, slot: EnvSlot, case: Case) -> list[str]:
     """The views to print: the texts that the agent read, else the first text on offer."""
-    seat.reset(recording.bare)
+    slot.reset(recording.bare)
     texts = [
-        name for name, spec in seat.adapter.brief.observation.items() if isinstance(spec, Text)
+        name for name, spec in slot.adapter.brief.observation.items() if isinstance(spec, Text)
     ]
     return [name for name in texts if name in recording.reads] or texts[:1]
 

@@ -222,7 +222,7 @@ def test_the_gripper_is_open_or_shut(table: Table) -> None:
     for hand in (-1.0, -0.1, 0.0, 0.3):
         played.step(move(hand))
     assert [action[6] for action in table.actions] == [-1, -1, 1, 1]
-    assert played.brief.action.nothing()[6] == 1
+    assert played.brief.action.noop()[6] == 1
 
 
 def test_cameras_draw_when_they_are_read(table: Table) -> None:

@@ -221,7 +221,7 @@ def test_task() -> None:
         "the environment's return",
     )
     assert GymAdapter(task).brief.observation == {"state_index": Discrete(64)}
-    assert GymAdapter.affinity(task) != GymAdapter.affinity(task_for("FrozenLake-v1"))
+    assert GymAdapter.env_key(task) != GymAdapter.env_key(task_for("FrozenLake-v1"))
     assert task_for("bench-test/Endless-v0").max_steps == LONGEST_EPISODE
 
 

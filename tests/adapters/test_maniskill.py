@@ -120,7 +120,7 @@ def test_every_task_keeps_its_word(suite) -> None:
         assert task.params["control_mode"] in adapter.brief.action.meaning, task.id
         timestep = adapter.reset(Case(task, 0))
         assert (timestep.success is None) == (task.success is None), task.id
-        timestep = adapter.step(adapter.brief.action.nothing())
+        timestep = adapter.step(adapter.brief.action.noop())
         for name in NUMBERS:
             assert adapter.brief.observation[name].problem(view(timestep, name)) is None, (
                 task.id,
@@ -161,7 +161,7 @@ def test_doing_nothing_moves_little(mode: str) -> None:
     adapter = ManiSkillAdapter(task)
     before = view(adapter.reset(Case(task, 0)), "proprio")
     for _ in range(10):
-        timestep = adapter.step(adapter.brief.action.nothing())
+        timestep = adapter.step(adapter.brief.action.noop())
     after = view(timestep, "proprio")
     assert (
         np.abs(after[:7] - before[:7]).max() < 0.1
@@ -202,7 +202,7 @@ def test_more_cameras_in_another_size_and_another_reward() -> None:
     images = [view(timestep, name) for name in ("image", "image_hand_camera")]
     assert not np.array_equal(*images)
     assert view(timestep, "depth_hand_camera").shape == (48, 64)
-    assert adapter.step(adapter.brief.action.nothing()).reward == 0.0
+    assert adapter.step(adapter.brief.action.noop()).reward == 0.0
     adapter.close()
 
 
@@ -240,7 +240,7 @@ def test_an_expert_that_fails_gives_up(pick: ManiSkillAdapter, monkeypatch, capl
 
     def fails(env, **_):
         env.reset(seed=None)
-        env.step(pick.brief.action.nothing())
+        env.step(pick.brief.action.noop())
         return -1
 
     def raises(env, **_):
@@ -252,13 +252,13 @@ def test_an_expert_that_fails_gives_up(pick: ManiSkillAdapter, monkeypatch, capl
         answers = []
         for _ in range(3):
             answers.append(pick.expert(None))
-            timestep = pick.step(pick.brief.action.nothing())
+            timestep = pick.step(pick.brief.action.noop())
         assert answers[1:] == [None, None]
         assert (answers[0] is None) == (solution is raises)
         assert timestep.metrics["expert_gave_up"] == 1.0
     assert "no plan" in caplog.text
     pick.reset(Case(PICK, 0))
-    assert "expert_gave_up" not in pick.step(pick.brief.action.nothing()).metrics
+    assert "expert_gave_up" not in pick.step(pick.brief.action.noop()).metrics
 
 
 def test_an_abandoned_expert_leaves_no_thread() -> None:
@@ -277,7 +277,7 @@ def test_the_environments_own_horizon_where_the_task_has_none() -> None:
     task = dataclasses.replace(TASKS["maniskill/PushCube"], max_steps=None)
     adapter = ManiSkillAdapter(task)
     adapter.reset(Case(task, 0))
-    assert [adapter.step(adapter.brief.action.nothing()).truncated for _ in range(50)] == [
+    assert [adapter.step(adapter.brief.action.noop()).truncated for _ in range(50)] == [
         False
     ] * 49 + [True]
     adapter.close()

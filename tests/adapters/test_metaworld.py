@@ -125,7 +125,7 @@ def test_the_expert_solves(name: str) -> None:
     timestep, executed = adapter.reset(Case(TASKS[name], 0)), None
     assert timestep.success is False
     for _ in range(200):
-        executed = adapter.brief.action.check(
+        executed = adapter.brief.action.validate(
             adapter.expert(executed)
         )  # raises when it is out of bounds
         timestep = adapter.step(executed)

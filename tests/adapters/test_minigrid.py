@@ -231,7 +231,7 @@ def test_noop_does_nothing(name: str) -> None:
     for seed in range(5):
         views = adapter.reset(Case(task, seed)).observation
         before = views["image"]()
-        timestep = adapter.step(adapter.brief.action.nothing())
+        timestep = adapter.step(adapter.brief.action.noop())
         assert not timestep.terminated
         np.testing.assert_array_equal(views["image"](), before)
 

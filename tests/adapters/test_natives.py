@@ -30,8 +30,16 @@ def tasks() -> dict[str, Task]:
 def case(task: Task, name: str = "", severity: int = 3) -> Case:
     if not name:
         return Case(task, task.first_seed)
-    native = next(native for native in load(task.adapter).natives(task) if native.name == name)
-    return Case(task, task.first_seed, (Perturbation(name, severity, native.levels[severity - 1]),))
+    simulator_perturbation = next(
+        simulator_perturbation
+        for simulator_perturbation in load(task.adapter).simulator_perturbations(task)
+        if simulator_perturbation.name == name
+    )
+    return Case(
+        task,
+        task.first_seed,
+        (Perturbation(name, severity, simulator_perturbation.levels[severity - 1]),),
+    )
 
 
 def trail(adapter: Any, played: Case, view: str, steps: int = 6) -> list[str]:
@@ -76,9 +84,13 @@ FAMILIES = [
 
 
 @pytest.mark.parametrize(
-    ("name", "native", "view"), FAMILIES, ids=[f"{name}-{native}" for name, native, _ in FAMILIES]
+    ("name", "native", "view"),
+    FAMILIES,
+    ids=[f"{name}-{simulator_perturbation}" for name, simulator_perturbation, _ in FAMILIES],
 )
-def test_it_takes_effect_and_is_forgotten(name: str, native: str, view: str) -> None:
+def test_it_takes_effect_and_is_forgotten(
+    name: str, simulator_perturbation: str, view: str
+) -> None:
     task = tasks()[name]
     kind = load(task.adapter)
     if (
@@ -88,19 +100,24 @@ def test_it_takes_effect_and_is_forgotten(name: str, native: str, view: str) -> 
         pytest.skip(missing.reason)
     severity, steps = (
         (1, 40)
-        if native in ("mode", "difficulty")
+        if simulator_perturbation in ("mode", "difficulty")
         else (5, 3)
         if view.startswith(("image", "depth"))
         else (5, 60)
     )
     adapter = kind(task)
     clean = trail(adapter, case(task), view, steps)
-    changed = trail(adapter, case(task, native, severity), view, steps)
+    changed = trail(adapter, case(task, simulator_perturbation, severity), view, steps)
     assert changed != clean
     assert trail(adapter, case(task), view, steps) == clean
-    assert trail(adapter, case(task, native, severity), view, steps) == changed
+    assert trail(adapter, case(task, simulator_perturbation, severity), view, steps) == changed
     assert (
-        trail(adapter, Case(task, task.first_seed, (Perturbation(native, 0),)), view, steps)
+        trail(
+            adapter,
+            Case(task, task.first_seed, (Perturbation(simulator_perturbation, 0),)),
+            view,
+            steps,
+        )
         == clean
     )
     adapter.close()
@@ -110,14 +127,14 @@ def test_it_takes_effect_and_is_forgotten(name: str, native: str, view: str) -> 
     ("name", "native"),
     [("minigrid/FourRooms", "distractors"), ("atari/pong", "mode"), ("pointmaze/umaze", "mass")],
 )
-def test_what_has_none_says_so(name: str, native: str) -> None:
+def test_what_has_none_says_so(name: str, simulator_perturbation: str) -> None:
     task = tasks()[name]
     kind = load(task.adapter)
     if (missing := kind.missing(task)) is not None:
         pytest.skip(missing.reason)
     adapter = kind(task)
     with pytest.raises(UserError, match=r"no |other"):
-        adapter.reset(case(task, native, 5))
+        adapter.reset(case(task, simulator_perturbation, 5))
     adapter.reset(case(task))
     adapter.close()
 
@@ -126,13 +143,13 @@ def test_names_and_severities() -> None:
     import adapters
 
     for entry in adapters.ADAPTERS.values():
-        for native in load(entry).natives():
-            assert native.name not in KINDS, (
+        for simulator_perturbation in load(entry).simulator_perturbations():
+            assert simulator_perturbation.name not in KINDS, (
                 "one of ours: a native of this name would be taken for it"
             )
-            assert 1 <= len(native.levels) <= 5
-            assert len({tuple(level) for level in native.levels}) == 1
-            json.dumps(native.levels, allow_nan=False)
+            assert 1 <= len(simulator_perturbation.levels) <= 5
+            assert len({tuple(level) for level in simulator_perturbation.levels}) == 1
+            json.dumps(simulator_perturbation.levels, allow_nan=False)
 
 
 def shown(adapter: Any, played: Case, view: str) -> np.ndarray:
@@ -144,21 +161,26 @@ def shown(adapter: Any, played: Case, view: str) -> np.ndarray:
 @pytest.mark.parametrize(
     ("name", "native"),
     [("fetch/push", "camera"), ("pointmaze/umaze", "camera")]
-    + [("miniworld/FourRooms", native) for native in ("light", "camera", "texture")],
+    + [
+        ("miniworld/FourRooms", simulator_perturbation)
+        for simulator_perturbation in ("light", "camera", "texture")
+    ],
 )
-def test_what_only_the_picture_shows_leaves_the_world_as_it_was(name: str, native: str) -> None:
+def test_what_only_the_picture_shows_leaves_the_world_as_it_was(
+    name: str, simulator_perturbation: str
+) -> None:
     """The same walk, step by step; and a picture that is the farther off the higher the severity is."""
     task = tasks()[name]
     kind = load(task.adapter)
     if (missing := kind.missing(task) or kind.limited()) is not None:
         pytest.skip(missing.reason)
     adapter = kind(task)
-    assert trail(adapter, case(task, native, 5), "state", 40) == trail(
+    assert trail(adapter, case(task, simulator_perturbation, 5), "state", 40) == trail(
         adapter, case(task), "state", 40
     )
     clean = shown(adapter, case(task), "image")
     off = [
-        np.abs(shown(adapter, case(task, native, severity), "image") - clean).mean()
+        np.abs(shown(adapter, case(task, simulator_perturbation, severity), "image") - clean).mean()
         for severity in (1, 3, 5)
     ]
     assert 0 < off[0] < off[1] < off[2]
@@ -207,11 +229,13 @@ def test_an_eye_that_is_moved_hangs_nothing_elsewhere() -> None:
 def test_doom_knows_its_difficulties() -> None:
     """Where it changes nothing it is not offered; back at its own, the kept engine plays as before, and a fresh one as the kept one."""
     offered = {
-        name: load(task.adapter).natives(task)
+        name: load(task.adapter).simulator_perturbations(task)
         for name, task in tasks().items()
         if name.startswith("vizdoom/")
     }
-    assert {name for name, natives in offered.items() if not natives} == {
+    assert {
+        name for name, simulator_perturbations in offered.items() if not simulator_perturbations
+    } == {
         "vizdoom/my_way_home",
         "vizdoom/basic",
         "vizdoom/predict_position",
@@ -237,20 +261,22 @@ PHYSICS = ("friction", "mass")
 
 @pytest.mark.slow
 @pytest.mark.parametrize("native", ["friction", "mass", "light", "camera", "texture"])
-def test_maniskill(native: str) -> None:
+def test_maniskill(simulator_perturbation: str) -> None:
     task = tasks()["maniskill-planner/PushCube"]
     kind = load(task.adapter)
     if (missing := kind.missing(task)) is not None:
         pytest.skip(missing.reason)
     adapter = kind(task)
-    if native not in PHYSICS:
+    if simulator_perturbation not in PHYSICS:
         clean, changed, again = (
             trail(adapter, each, "image", 1)
-            for each in (case(task), case(task, native), case(task))
+            for each in (case(task), case(task, simulator_perturbation), case(task))
         )
         assert changed != clean
         assert again == clean
-        assert trail(adapter, case(task, native), "state") == trail(adapter, case(task), "state")
+        assert trail(adapter, case(task, simulator_perturbation), "state") == trail(
+            adapter, case(task), "state"
+        )
         adapter.close()
         return
 
@@ -266,8 +292,8 @@ def test_maniskill(native: str) -> None:
 
     adapter.reset(case(task))
     before = numbers()
-    adapter.reset(case(task, native))
-    factor = {"friction": (1.0, 0.4), "mass": (3.0, 1.0)}[native]
+    adapter.reset(case(task, simulator_perturbation))
+    factor = {"friction": (1.0, 0.4), "mass": (3.0, 1.0)}[simulator_perturbation]
     assert numbers() == pytest.approx((before[0] * factor[0], before[1] * factor[1]))
     adapter.reset(case(task))
     assert numbers() == before
@@ -309,7 +335,7 @@ def test_another_start_in_maniskill() -> None:
         assert np.array_equal(adapter._observed.numpy(), adapter._env.get_obs().numpy())
         before = {name: adapter._env.scene.actors[name].pose.p[0].numpy().copy() for name in cubes}
         for _ in range(5):
-            adapter.step(adapter.brief.action.nothing())
+            adapter.step(adapter.brief.action.noop())
         assert all(
             np.abs(adapter._env.scene.actors[name].pose.p[0].numpy() - before[name]).max() < 1e-3
             for name in cubes
@@ -351,13 +377,13 @@ def test_what_is_held_and_a_goal_have_no_other_start() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("native", ["initial_state", "texture"])
-def test_the_planner_plans_from_where_things_are(native: str) -> None:
+def test_the_planner_plans_from_where_things_are(simulator_perturbation: str) -> None:
     task = tasks()["maniskill-planner/PickCube"]
     kind = load(task.adapter)
     if (missing := kind.missing(task)) is not None:
         pytest.skip(missing.reason)
     adapter = kind(task)
-    seen, executed = adapter.reset(case(task, native, 5)), None
+    seen, executed = adapter.reset(case(task, simulator_perturbation, 5)), None
     while not seen.success and (executed := adapter.expert(executed)) is not None:
         seen = adapter.step(executed)
     assert seen.success
@@ -371,7 +397,9 @@ def test_many_lanes_of_maniskill_say_that_they_have_none() -> None:
 
     task = tasks()["maniskill-gpu/PushCube"]
     batched, single = load(task.adapter), load("adapters.maniskill:ManiSkillAdapter")
-    names = [native.name for native in single.natives()]
+    names = [
+        simulator_perturbation.name for simulator_perturbation in single.simulator_perturbations()
+    ]
     for name in names:
         (arm,) = choose(f"{name}:3", names)
         answer = fit(arm, task, batched, Agent)

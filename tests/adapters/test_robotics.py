@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from adapters.robotics import AntMazeAdapter, FetchAdapter, PointMazeAdapter
-from adapters.robotics.ways import Ways
+from adapters.robotics.visibility_graph import Ways
 from harness.core import BadAction, Case, Task, TimeStep, UserError
 from harness.records.registry import load
 from harness.testing import check_adapter
@@ -42,7 +42,7 @@ def solve(task: Task, seed: int) -> tuple[TimeStep, int]:
     adapter = load(task.adapter)(task)
     timestep, executed = adapter.reset(Case(task, seed)), None
     for count in itertools.count(1):
-        executed = adapter.brief.action.check(adapter.expert(executed))
+        executed = adapter.brief.action.validate(adapter.expert(executed))
         timestep = adapter.step(executed)
         if timestep.terminated or timestep.truncated:
             adapter.close()

@@ -70,7 +70,7 @@ def test_contract(name: str) -> None:
 def test_what_they_answer_is_in_the_spec(name: str, spec: Spec) -> None:
     agent: Agent = load(AGENTS[name])()
     for answer in agent.act(turns(spec, 50)):
-        spec.check(answer)
+        spec.validate(answer)
     assert agent.act([]) == []
 
 
@@ -108,7 +108,7 @@ def test_uniform_draws_from_the_turn_alone() -> None:
 @pytest.mark.parametrize("spec", SPECS, ids=str)
 def test_noop_does_nothing(spec: Spec) -> None:
     for answer in Noop().act(turns(spec, 3)):
-        assert np.array_equal(answer, spec.nothing())
+        assert np.array_equal(answer, spec.noop())
 
 
 def test_the_oracle_plays_the_expert_and_nothing_once_it_has_given_up() -> None:
@@ -144,7 +144,7 @@ def blind(agent: Blind, spec: Spec, instruction: str) -> Any:
 
 def test_blind_without_a_record_does_nothing() -> None:
     for spec in SPECS:
-        assert np.array_equal(blind(Blind(), spec, "go"), spec.nothing())
+        assert np.array_equal(blind(Blind(), spec, "go"), spec.noop())
 
 
 def test_blind_plays_the_habit_of_the_instruction(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from baselines.gea.policy import Policy
 from baselines.gea.prompt import introduction, look
 from baselines.gea.train import Job, train
 from harness.core import UI, Brief, Discrete, Element, Elements, UIAction, UserError
-from harness.demos.record import Recording, record
+from harness.demos.record import RecordingOptions, record
 from harness.play.progress import PlainProgress
 from harness.play.runner import RunOptions
 
@@ -41,7 +41,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ...]:
         record(
             [(suite, task)],
             out,
-            Recording(("state",), noise=0.3),
+            RecordingOptions(("state",), noise=0.3),
             options,
             PlainProgress(),
             episodes=6,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import adapters
-from harness.perturb import KINDS
+from harness.perturb import REGISTRY
 from harness.records.registry import load
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "robustness.md"
@@ -27,20 +27,20 @@ def kinds() -> str:
     """Those between adapter and agent."""
     rows = [
         f"| {kind.group} | `{kind.name}` | {kind.what} | {levels(kind.levels)} |"
-        for kind in KINDS.values()
+        for kind in REGISTRY.values()
     ]
     return "\n".join(
         ["| group | name | what it does | severities 1 to 5 |", "|---|---|---|---|", *rows]
     )
 
 
-def natives() -> str:
+def simulator_perturbations() -> str:
     """Those of the simulators."""
     rows = ["| family | name | what it changes | severities from 1 |", "|---|---|---|---|"]
     for family, entry in adapters.ADAPTERS.items():
         rows += [
-            f"| {family} | `{native.name}` | {native.what} | {levels(native.levels)} |"
-            for native in load(entry).natives()
+            f"| {family} | `{simulator_perturbation.name}` | {simulator_perturbation.what} | {levels(simulator_perturbation.levels)} |"
+            for simulator_perturbation in load(entry).simulator_perturbations()
         ]
     return "\n".join(rows)
 
@@ -48,13 +48,13 @@ def natives() -> str:
 def test_the_page_has_the_tables_of_the_code() -> None:
     page = PAGE.read_text()
     assert kinds() in page
-    assert natives() in page
+    assert simulator_perturbations() in page
 
 
 def main() -> None:
     """Write the tables where the page has them."""
     page = PAGE.read_text()
-    for table, end in ((kinds(), ENDS[0]), (natives(), ENDS[1])):
+    for table, end in ((kinds(), ENDS[0]), (simulator_perturbations(), ENDS[1])):
         before, after = page.split(end)
         kept = before[: before.rindex("\n\n", 0, before.rstrip().rindex("\n\n") + 2)]
         page = f"{kept}\n\n{table}\n\n{end}{after}"

@@ -16,7 +16,7 @@ from harness.core import Normaliser, Perturbation, Task, UserError
 from harness.records.plan import NotRun, Plan, PlanItem
 from harness.stats import mean_score, wilson
 from leaderboards.curves import draw_curves, figure_of
-from leaderboards.perturbed_results import Outcomes
+from leaderboards.perturbed_results import CaseArrays
 from leaderboards.ratio import ratio_of_means
 from leaderboards.render import FORMATS, render
 from leaderboards.report import build
@@ -40,16 +40,16 @@ def item(
     name: str,
     domain: str = "manipulation",
     episodes: int = 10,
-    arms: tuple[int, ...] | None = None,
+    conditions: tuple[int, ...] | None = None,
     **fields: Any,
 ) -> PlanItem:
     task = Task(f"toy/{name}@1", domain, "toys:ToyAdapter", rule="it is there", **fields)
-    return PlanItem("toy", task, episodes, f"protocol of {name}", {"toy": "1"}, name, arms)
+    return PlanItem("toy", task, episodes, f"protocol of {name}", {"toy": "1"}, name, conditions)
 
 
-def fill(plan: Plan, wins: dict[tuple[str, int], int | list[float]], **more: Any) -> Outcomes:
+def fill(plan: Plan, wins: dict[tuple[str, int], int | list[float]], **more: Any) -> CaseArrays:
     """`wins[name, arm]`: how many of the first episodes succeed, or the scores; an arm that is not named has no lines."""
-    outcomes = Outcomes(plan)
+    outcomes = CaseArrays(plan)
     for line in lines(plan, wins, **more):
         outcomes.add(*plan.locate(line["task"], line["seed"], line["perturbations"]), line)  # type: ignore[misc]
     return outcomes
@@ -60,12 +60,12 @@ def lines(
 ) -> list[dict[str, Any]]:
     found = []
     for number, entry in enumerate(plan.items):
-        for arm, parts in enumerate(plan.arms):
-            won = wins.get((entry.task.name.partition("/")[2], arm))
+        for condition, parts in enumerate(plan.conditions):
+            won = wins.get((entry.task.name.partition("/")[2], condition))
             if won is None:
                 continue
             for episode in range(entry.episodes):
-                case = plan.case(number, arm * entry.episodes + episode)
+                case = plan.case(number, condition * entry.episodes + episode)
                 success = None if isinstance(won, list) else episode < won
                 score = won[episode] if isinstance(won, list) else float(bool(success))
                 metrics = {"burst_steps": burst_steps} if parts == BURST else {}
@@ -330,7 +330,7 @@ def test_the_interval_of_a_mean_of_means() -> None:
 def test_what_is_not_played_in_a_task_is_in_no_figure() -> None:
     other = (Perturbation("hue", 1, {"degrees": 15}),)
     plan = Plan(
-        (item("reach", arms=(0,)), item("walk", "navigation")), perturbations=(NOISE, other)
+        (item("reach", conditions=(0,)), item("walk", "navigation")), perturbations=(NOISE, other)
     )
     assert plan.total == 10 * (2 + 3)
     rows = robustness(
@@ -413,8 +413,8 @@ def test_the_ratios_interval_covers() -> None:
     rng, inside, total = np.random.default_rng(0), 0, 0
     for _ in range(60):
         truth = np.array([[0.9, 0.6], [0.7, 0.35], [0.95, 0.8]])
-        luck = rng.random((3, 25, 1))
-        shared = (luck < truth[:, None]).astype(float)  # twins share their luck
+        rng = rng.random((3, 25, 1))
+        shared = (rng < truth[:, None]).astype(float)  # twins share their luck
         alone = (rng.random((3, 25, 2)) < truth[:, None]).astype(float)
         for draw in (shared, alone):
             found = ratio_of_means(list(draw[..., 0]), list(draw[..., 1]))

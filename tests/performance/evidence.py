@@ -67,8 +67,10 @@ def without_traces() -> Iterator[None]:
 
     with (
         mock.patch("harness.play.episode.episode_name", lambda case: case),
-        mock.patch("harness.play.episode.hashlib", types.SimpleNamespace(blake2b=lambda **_: Nothing())),
-        mock.patch("harness.play.environments.Seat.state", return_value=b""),
+        mock.patch(
+            "harness.play.episode.hashlib", types.SimpleNamespace(blake2b=lambda **_: Nothing())
+        ),
+        mock.patch("harness.play.environments.EnvSlot.state", return_value=b""),
         mock.patch("harness.records.run_directory.TraceWriter.append", return_value=None),
         mock.patch("harness.play.episode.encode_actions", return_value={}),
         mock.patch("harness.play.episode.action_bytes", return_value=b""),

@@ -26,7 +26,7 @@ from toys import toy_task
 from harness.core import Agent, Case, Task, Turn
 from harness.host.interpreters import VARIABLE
 from harness.play.inference import LocalAgent, Watch
-from harness.play.rollout import Lanes
+from harness.play.rollout import RolloutLoop
 from suites import babyai, metaworld
 
 
@@ -34,7 +34,7 @@ class Null(Agent):
     """Does nothing."""
 
     def act(self, turns: Sequence[Turn]) -> list[Any]:
-        return [turn.brief.action.nothing() for turn in turns]
+        return [turn.brief.action.noop() for turn in turns]
 
 
 class Loop:
@@ -44,7 +44,7 @@ class Loop:
         self.task, self.seed = task, task.first_seed
         watch = Watch()
         asking = LocalAgent(Null(), watch, 60.0)
-        self.loop = Lanes(
+        self.loop = RolloutLoop(
             asking, reads, 1, lanes=1, groups=1, watch=watch, report=lambda outcome: None
         )
         self.loop.turn(self)

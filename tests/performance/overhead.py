@@ -22,7 +22,7 @@ from tabulate import tabulate
 
 from harness.core import Agent, Case, Task, Turn
 from harness.play.inference import LocalAgent, Watch
-from harness.play.rollout import Lanes
+from harness.play.rollout import RolloutLoop
 from harness.records.registry import load
 from suites import atari, metaworld
 
@@ -34,7 +34,7 @@ class Null(Agent):
         self.reads = reads  # type: ignore[misc]
 
     def act(self, turns: list[Turn]) -> list[Any]:
-        return [turn.brief.action.nothing() for turn in turns]
+        return [turn.brief.action.noop() for turn in turns]
 
 
 class Endless:
@@ -57,31 +57,31 @@ class Harness:
 
     def __init__(self, task: Task, reads: tuple[str, ...], lanes: int = 1) -> None:
         agent = Null(reads)
-        self.feed = Endless(task)
+        self.source = Endless(task)
         watch = Watch()
-        self.loop = Lanes(
+        self.loop = RolloutLoop(
             LocalAgent(agent, watch, 60.0),
             reads,
             1,
             lanes=lanes,
             groups=1,
             watch=watch,
-            report=self.feed.report,
+            report=self.source.report,
         )
 
     def __call__(self, seconds: float) -> float:
         """Steps per second over whole episodes."""
         for _ in range(3):
-            self.loop.turn(self.feed)
-        while self.feed.steps == 0:
-            self.loop.turn(self.feed)
-        ended, begun = self.feed.steps, time.process_time()
+            self.loop.turn(self.source)
+        while self.source.steps == 0:
+            self.loop.turn(self.source)
+        ended, begun = self.source.steps, time.process_time()
         first = begun
         while time.process_time() - begun < seconds:
-            before = self.feed.steps
-            while self.feed.steps == before:
-                self.loop.turn(self.feed)
-        return (self.feed.steps - ended) / (time.process_time() - first)
+            before = self.source.steps
+            while self.source.steps == before:
+                self.loop.turn(self.source)
+        return (self.source.steps - ended) / (time.process_time() - first)
 
 
 def bare(

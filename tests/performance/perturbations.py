@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from harness.core import UI, Box, Brief, Case, Element, Elements, Task, UIAction
-from harness.perturb import KINDS, Body, Effect, Luck
+from harness.perturb import KINDS, Body, Effect, RandomStreams
 from harness.records.registry import load
 
 REPEATS = 80
@@ -64,7 +64,7 @@ def cost(name: str, severity: int, size: int) -> float:
     )
     case = Case(Task("toys/timed@1", "manipulation", "toys:ToyAdapter"), 0)
     effect: Effect = load(kind.entry)(
-        Luck(case, name), Body(brief, 4, MISSION, 500), **kind.levels[severity - 1]
+        RandomStreams(case, name), Body(brief, 4, MISSION, 500), **kind.levels[severity - 1]
     )
     seen = [(view, values[view]) for view in effect.views()]
     action = UIAction("click", ref=3) if screen else np.zeros(7, np.float32)

@@ -13,7 +13,7 @@ import pytest
 
 from adapters import ADAPTERS
 from harness.core import DOMAINS, Adapter, BatchedAdapter, Case, Missing, Suite, Task
-from harness.play.environments import affinity_key
+from harness.play.environments import environment_key
 from harness.records.catalogue import find_suites
 from harness.records.plan import task_from_json, task_to_json
 from harness.records.registry import load
@@ -124,7 +124,7 @@ def test_adapters_load_and_answer_for_each_task(suite: Suite) -> None:
         missing = kind.missing(task)
         assert missing is None or (missing.reason and missing.remedy)
         assert isinstance(kind.has_expert(task), bool)
-        assert affinity_key(task).startswith(f"{task.adapter} ")
+        assert environment_key(task).startswith(f"{task.adapter} ")
 
 
 def test_which_tasks_have_an_expert() -> None:

@@ -15,7 +15,15 @@ from conftest import Notes, Run, plan_of
 
 from harness.compare.early_stopping import GateRounds, WidthRounds, round_sizes
 from harness.compare.gate import Gate, Gated, GateOptions
-from harness.compare.pairs import Pair, Side, TaskPairs, differing, pair_up, read_side, value
+from harness.compare.pairs import (
+    Pair,
+    ScoredRun,
+    TaskPairs,
+    differing,
+    pair_up,
+    read_scored_run,
+    value,
+)
 from harness.compare.verdict import compare_pairs
 from harness.core import Normaliser, Suite, Task, UserError
 from harness.perturb import choose
@@ -46,12 +54,17 @@ def outcomes(
 
 
 @pytest.fixture
-def base(play_toys: Play) -> Side:
-    return read_side(play_toys("ExpertAgent", TASKS, 30, out="base").path)
+def base(play_toys: Play) -> ScoredRun:
+    return read_scored_run(play_toys("ExpertAgent", TASKS, 30, out="base").path)
 
 
 def gate(
-    base: Side, agent: str, out: Path, workers: int = 0, lanes: int | None = None, **options: Any
+    base: ScoredRun,
+    agent: str,
+    out: Path,
+    workers: int = 0,
+    lanes: int | None = None,
+    **options: Any,
 ) -> Gated:
     spec = AgentSpec(agent, f"toys:{agent}", {})
     return Gate(spec, base, GateOptions(**options)).play(
@@ -134,9 +147,9 @@ def test_tasks_with_raw_scores_are_judged_by_sign_and_in_no_mean() -> None:
 
 def test_perturbed_twins_are_one_unit() -> None:
     pairs = tuple(
-        Pair(seed, arm, 1.0, float(seed % 4 > 0))
+        Pair(seed, condition, 1.0, float(seed % 4 > 0))
         for seed in range(20)
-        for arm in ((), ("noise:3",))
+        for condition in ((), ("noise:3",))
     )
     each = TaskPairs(task(), "toys", pairs)
     assert len(each.differences()) == 20
@@ -156,9 +169,11 @@ def test_perturbed_twins_are_one_unit() -> None:
     ids=str,
 )
 def test_another_protocol_is_refused_by_name(
-    play_toys: Play, base: Side, change: dict[str, Any], words: str
+    play_toys: Play, base: ScoredRun, change: dict[str, Any], words: str
 ) -> None:
-    other = read_side(play_toys("GoodAgent", [toys.toy_task("a", **change)], 2, out="other").path)
+    other = read_scored_run(
+        play_toys("GoodAgent", [toys.toy_task("a", **change)], 2, out="other").path
+    )
     with pytest.raises(UserError, match="different protocols") as refused:
         pair_up(base, other)
     assert words in str(refused.value)
@@ -171,16 +186,17 @@ def test_another_version_of_a_simulator_is_named() -> None:
     assert differing(item("2.0"), item("1.0")) == ["package toy 2.0 instead of 1.0"]
 
 
-def test_a_seed_alone_pairs_nothing(play_toys: Play, base: Side) -> None:
+def test_a_seed_alone_pairs_nothing(play_toys: Play, base: ScoredRun) -> None:
     with pytest.raises(UserError, match="share no task"):
         pair_up(
-            base, read_side(play_toys("GoodAgent", [toys.toy_task("other")], 2, out="tasks").path)
+            base,
+            read_scored_run(play_toys("GoodAgent", [toys.toy_task("other")], 2, out="tasks").path),
         )
     with pytest.raises(UserError, match="--seed 0"):
-        pair_up(base, read_side(play_toys("GoodAgent", TASKS, 2, seed=1, out="seeds").path))
+        pair_up(base, read_scored_run(play_toys("GoodAgent", TASKS, 2, seed=1, out="seeds").path))
 
 
-def test_the_same_agent_passes_and_a_worse_one_regresses(base: Side, tmp_path: Path) -> None:
+def test_the_same_agent_passes_and_a_worse_one_regresses(base: ScoredRun, tmp_path: Path) -> None:
     same = gate(base, "ExpertAgent", tmp_path / "same", margin=0.08)
     assert (same.comparison.verdict, same.cases, same.saved, same.comparison.exit_code) == (
         "pass",
@@ -198,7 +214,7 @@ def test_the_same_agent_passes_and_a_worse_one_regresses(base: Side, tmp_path: P
 
 @pytest.mark.parametrize("way", [{}, {"lanes": 7}, {"workers": 2, "lanes": 3}], ids=str)
 def test_a_sequential_gate_decides_the_same_however_it_is_played(
-    base: Side, tmp_path: Path, ray_here: None, way: dict[str, Any]
+    base: ScoredRun, tmp_path: Path, ray_here: None, way: dict[str, Any]
 ) -> None:
     first = gate(base, "RandomAgent", tmp_path / "first", sequential=True)
     assert first.comparison.verdict == "regress"
@@ -216,7 +232,7 @@ def test_a_sequential_gate_decides_the_same_however_it_is_played(
 
 
 def test_a_cut_gate_goes_on_to_the_same_end_and_plays_nothing_twice(
-    base: Side, tmp_path: Path
+    base: ScoredRun, tmp_path: Path
 ) -> None:
     whole = gate(base, "ExpertAgent", tmp_path / "run", sequential=True, margin=0.1)
     assert (whole.comparison.verdict, whole.rounds < 30) == ("pass", True)
@@ -237,7 +253,7 @@ def test_a_cut_gate_goes_on_to_the_same_end_and_plays_nothing_twice(
         gate(base, "ExpertAgent", tmp_path / "run", sequential=True, margin=0.2)
 
 
-def test_no_more_episodes_than_allowed(base: Side, tmp_path: Path) -> None:
+def test_no_more_episodes_than_allowed(base: ScoredRun, tmp_path: Path) -> None:
     found = gate(base, "ExpertAgent", tmp_path / "run", max_episodes=20)
     assert (found.cases, found.rounds, found.comparison.verdict) == (18, 6, "inconclusive")
     assert "--max-episodes" in found.stopped()
@@ -245,7 +261,7 @@ def test_no_more_episodes_than_allowed(base: Side, tmp_path: Path) -> None:
         gate(base, "ExpertAgent", tmp_path / "none", max_episodes=2)
 
 
-def test_only_some_tasks(base: Side, tmp_path: Path) -> None:
+def test_only_some_tasks(base: ScoredRun, tmp_path: Path) -> None:
     found = gate(base, "ExpertAgent", tmp_path / "run", tasks="*a,*b")
     assert [row.task for row in found.comparison.tasks] == ["toys/a@1", "toys/b@1"]
     assert found.notes == ("2 of the base's 3 tasks, by --tasks",)
@@ -261,7 +277,7 @@ def test_a_missing_case_leaves_no_verdict_and_is_played_again(
         toys.toy_task("bad", fault="raise_on_step", fault_seeds=[3], fault_until=str(fixed)),
     ]
     fixed.touch()
-    base = read_side(play_toys("ExpertAgent", tasks, 40, out="base").path)
+    base = read_scored_run(play_toys("ExpertAgent", tasks, 40, out="base").path)
     fixed.unlink()
     found = gate(base, "ExpertAgent", tmp_path / "run", sequential=sequential, margin=0.1)
     assert (found.comparison.verdict, found.comparison.exit_code, found.comparison.missing > 0) == (
@@ -280,12 +296,12 @@ def test_a_perturbation_that_does_not_apply_to_the_new_agent_is_named(
 ) -> None:
     suite = Suite("toys", "toys", (toys.toy_task("a"), toys.toy_task("b")), 4)
     spec = AgentSpec("image", "toys:ImageAgent", {})
-    arms = choose("history:1,action_random:1", ())
+    conditions = choose("history:1,action_random:1", ())
     plan = make_plan(
-        [(suite, task) for task in suite.tasks], spec, episodes=None, seed=0, perturb=arms
+        [(suite, task) for task in suite.tasks], spec, episodes=None, seed=0, perturb=conditions
     )
     play(spec, ["toys"], plan, tmp_path / "base", RunOptions(), Notes())
-    base = read_side(tmp_path / "base")
+    base = read_scored_run(tmp_path / "base")
     for _ in range(2):  # the same command again says the same
         found = gate(base, "ExpertAgent", tmp_path / "run", sequential=sequential)
         assert (found.comparison.verdict, found.comparison.exit_code) == ("none", 4)
@@ -304,7 +320,7 @@ def test_an_unfinished_base_is_refused(play_toys: Play, tmp_path: Path) -> None:
     file = run.path / "episodes.jsonl"
     file.write_bytes(b"".join(file.read_bytes().splitlines(keepends=True)[:-2]))
     with pytest.raises(UserError, match="lacks 2 of its cases"):
-        gate(read_side(run.path), "ExpertAgent", tmp_path / "run")
+        gate(read_scored_run(run.path), "ExpertAgent", tmp_path / "run")
 
 
 def test_rounds_hold_every_task_and_in_the_end_every_episode() -> None:
@@ -315,7 +331,7 @@ def test_rounds_hold_every_task_and_in_the_end_every_episode() -> None:
         assert all(until(item, done + 1) > until(item, done) for item in range(3))
 
 
-def test_only_whole_rounds_count_whatever_comes_first(base: Side) -> None:
+def test_only_whole_rounds_count_whatever_comes_first(base: ScoredRun) -> None:
     """Results arrive task by task, so the last task's come last: the verdict waits for them, and does not hang on the order."""
     _, plan = plan_of("GoodAgent", TASKS, 30)
     lost = {"status": "finished", "success": False, "score": 0.0}
@@ -378,7 +394,7 @@ def test_a_task_that_turns_out_not_to_run_leaves_no_verdict(
     play_toys: Play, tmp_path: Path
 ) -> None:
     """The agent reads a view that one of the tasks does not have: found out at its first reset, not before."""
-    base = read_side(play_toys("ExpertAgent", TASKS, 3, out="base").path)
+    base = read_scored_run(play_toys("ExpertAgent", TASKS, 3, out="base").path)
     spec = AgentSpec("ReadsSmell", "toys:ReadsSmell", {})
     summary, found = Gate(spec, base, GateOptions()).play(tmp_path / "run", RunOptions(), Notes())
     assert len(summary.not_run) == 3

@@ -55,12 +55,12 @@ junk = st.one_of(
 
 @given(specs, st.integers(0, 2**32))
 def test_samples_and_nothing_conform(spec: Spec, seed: int) -> None:
-    for value in (spec.sample(np.random.default_rng(seed)), spec.nothing()):
+    for value in (spec.sample(np.random.default_rng(seed)), spec.noop()):
         assert spec.problem(value) is None
-        taken, clipped = spec.take(value)
+        taken, clipped = spec.coerce(value)
         assert not clipped
         assert np.array_equal(taken, value)
-        assert np.array_equal(spec.check(value), value)
+        assert np.array_equal(spec.validate(value), value)
 
 
 @given(specs, st.integers(0, 2**32))
@@ -74,32 +74,32 @@ def test_samples_follow_from_the_generator(spec: Spec, seed: int) -> None:
 def test_take_gives_what_conforms_or_raises_bad_action(spec: Spec, action: Any) -> None:
     """Whatever comes: a conforming action or BadAction with words, never another exception."""
     try:
-        taken, clipped = spec.take(action)
+        taken, clipped = spec.coerce(action)
     except BadAction:
         with pytest.raises(BadAction, match=r"\S"):
-            spec.check(action)
+            spec.validate(action)
         assert spec.problem(action)
         return
     assert spec.problem(taken) is None
-    assert spec.take(taken)[1] is False
+    assert spec.coerce(taken)[1] is False
     if clipped:
         with pytest.raises(BadAction):
-            spec.check(action)
+            spec.validate(action)
     else:
-        assert np.array_equal(spec.check(action), taken)
+        assert np.array_equal(spec.validate(action), taken)
 
 
 @pytest.mark.parametrize("bound", [0.1, 0.05, math.pi])
 def test_a_clipped_action_is_inside_its_bounds(bound: float) -> None:
     box = Box((1,), low=-bound, high=bound)
-    assert box.problem(box.check(box.take(np.array([9.0]))[0])) is None
+    assert box.problem(box.validate(box.coerce(np.array([9.0]))[0])) is None
 
 
 def test_a_box_without_dimensions_holds_arrays() -> None:
     box = Box((), low=-1.0, high=1.0)
     assert [
         box.problem(value)
-        for value in (box.nothing(), box.take(0.5)[0], box.sample(np.random.default_rng(0)))
+        for value in (box.noop(), box.coerce(0.5)[0], box.sample(np.random.default_rng(0)))
     ] == [None] * 3
 
 
@@ -110,7 +110,7 @@ def test_a_box_without_dimensions_holds_arrays() -> None:
 def test_a_box_clips_into_its_bounds_and_says_so(box: Box, seed: int) -> None:
     wild = np.random.default_rng(seed).normal(scale=1e7, size=box.shape)
     low, high = box.bounds()
-    taken, clipped = box.take(wild)
+    taken, clipped = box.coerce(wild)
     assert clipped == bool(((wild < low) | (wild > high)).any())
     assert np.array_equal(taken, np.clip(wild, low, high).astype(box.dtype))
 
@@ -123,21 +123,21 @@ def test_a_box_takes_no_nan_and_no_infinity(box: Box, value: float) -> None:
     array = np.zeros(box.shape)
     array[(0,) * len(box.shape)] = value
     with pytest.raises(BadAction, match="NaN or infinity"):
-        box.take(array)
+        box.coerce(array)
 
 
 @given(boxes(), SHAPES)
 def test_a_box_takes_its_shape_only(box: Box, shape: tuple[int, ...]) -> None:
     if shape != box.shape:
         with pytest.raises(BadAction, match="shape"):
-            box.take(np.zeros(shape))
+            box.coerce(np.zeros(shape))
         assert "shape" in str(box.problem(np.zeros(shape, box.dtype)))
 
 
 @given(boxes())
 def test_take_never_hands_out_the_callers_array(box: Box) -> None:
-    mine = box.nothing()
-    taken, _ = box.take(mine)
+    mine = box.noop()
+    taken, _ = box.coerce(mine)
     assert not np.shares_memory(mine, taken)
 
 
@@ -165,30 +165,30 @@ def test_a_box_upside_down_is_refused(low: float, high: float) -> None:
 
 
 def test_doing_nothing_is_what_was_said_or_next_to_zero() -> None:
-    assert Box((2,), low=1, high=3).nothing().tolist() == [1, 1]
-    assert Box((2,), noop=(0.5, -1)).nothing().tolist() == [0.5, -1]
-    assert Discrete(3, noop=2).nothing() == 2
-    assert Text(choices=("wait", "go")).nothing() == "wait"
-    assert Text().nothing() == ""
+    assert Box((2,), low=1, high=3).noop().tolist() == [1, 1]
+    assert Box((2,), noop=(0.5, -1)).noop().tolist() == [0.5, -1]
+    assert Discrete(3, noop=2).noop() == 2
+    assert Text(choices=("wait", "go")).noop() == "wait"
+    assert Text().noop() == ""
 
 
 @given(discretes, st.integers(-100, 100))
 def test_a_choice_exists_or_not(spec: Discrete, action: int) -> None:
     for given_as in (action, np.int64(action), np.int16(action), np.array(action)):
         if 0 <= action < spec.n:
-            assert type(spec.check(given_as)) is int
-            assert spec.check(given_as) == action
+            assert type(spec.validate(given_as)) is int
+            assert spec.validate(given_as) == action
         else:
             with pytest.raises(
                 BadAction, match=f"action {action} does not exist; expected 0 to {spec.n - 1}"
             ):
-                spec.take(given_as)
+                spec.coerce(given_as)
 
 
 @pytest.mark.parametrize("wrong", [1.0, np.float32(1), "1", None, np.array([1, 1])])
 def test_a_choice_is_an_integer(wrong: Any) -> None:
     with pytest.raises(BadAction, match="expected an integer from 0 to 4"):
-        Discrete(5).take(wrong)
+        Discrete(5).coerce(wrong)
 
 
 @pytest.mark.parametrize(
@@ -203,19 +203,19 @@ def test_a_discrete_that_cannot_be_is_refused(wrong: dict[str, Any]) -> None:
 def test_several_choices_exist_or_not(spec: MultiDiscrete, data: st.DataObject) -> None:
     action = np.array(data.draw(st.tuples(*[st.integers(-2, n + 1) for n in spec.nvec])))
     if all(0 <= value < n for value, n in zip(action, spec.nvec)):
-        assert spec.check(action).dtype == np.int64
+        assert spec.validate(action).dtype == np.int64
     else:
         with pytest.raises(BadAction, match="does not exist"):
-            spec.take(action)
+            spec.coerce(action)
 
 
 @given(st.text(max_size=40), st.integers(0, 30))
 def test_text_is_no_longer_than_allowed(text: str, length: int) -> None:
     if len(text) <= length:
-        assert Text(length).check(text) == text
+        assert Text(length).validate(text) == text
     else:
         with pytest.raises(BadAction, match=f"at most {length} characters, got {len(text)}"):
-            Text(length).take(text)
+            Text(length).coerce(text)
 
 
 @given(specs)

@@ -65,14 +65,14 @@ def actions(draw: st.DrawFn) -> UIAction:
 
 @given(actions())
 def test_what_conforms_is_taken_as_it_is(action: UIAction) -> None:
-    assert SPEC.take(action) == (action, False)
-    assert SPEC.take(action.fields()) == (action, False)
-    assert SPEC.take({**dict.fromkeys(vars(action)), **action.fields()}) == (action, False), (
+    assert SPEC.coerce(action) == (action, False)
+    assert SPEC.coerce(action.fields()) == (action, False)
+    assert SPEC.coerce({**dict.fromkeys(vars(action)), **action.fields()}) == (action, False), (
         "None is as good as absent"
     )
-    assert SPEC.check(action) == action
+    assert SPEC.validate(action) == action
     assert SPEC.problem(action) is None
-    assert hash(SPEC.check(action)) == hash(SPEC.check(action.fields()))
+    assert hash(SPEC.validate(action)) == hash(SPEC.validate(action.fields()))
 
 
 @given(st.integers(0, 2**32))
@@ -80,8 +80,8 @@ def test_samples_conform(seed: int) -> None:
     rng = np.random.default_rng(seed)
     for _ in range(20):
         action = SPEC.sample(rng)
-        assert SPEC.take(action) == (action, False)
-    assert SPEC.take(SPEC.nothing()) == (UIAction("wait"), False)
+        assert SPEC.coerce(action) == (action, False)
+    assert SPEC.coerce(SPEC.noop()) == (UIAction("wait"), False)
 
 
 def test_samples_are_of_every_kind() -> None:
@@ -108,7 +108,7 @@ def test_what_is_no_encoded_action_is_refused(text: str) -> None:
 
 @given(st.floats(-1e6, 1e6), st.floats(-1e6, 1e6))
 def test_points_beside_the_screen_are_moved_onto_it(x: float, y: float) -> None:
-    taken, clipped = SPEC.take(UIAction("click", x=x, y=y))
+    taken, clipped = SPEC.coerce(UIAction("click", x=x, y=y))
     assert taken.x is not None
     assert taken.y is not None
     assert 0 <= taken.x < 160
@@ -116,7 +116,7 @@ def test_points_beside_the_screen_are_moved_onto_it(x: float, y: float) -> None:
     assert clipped == ((taken.x, taken.y) != (x, y)) == (not (0 <= x < 160 and 0 <= y < 210))
     if clipped:
         with pytest.raises(BadAction, match="outside of the screen of 160 x 210 px"):
-            SPEC.check(UIAction("click", x=x, y=y))
+            SPEC.validate(UIAction("click", x=x, y=y))
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_what_does_not_conform_is_refused_in_words(action: Any, words: str) -> N
 
 
 def test_numpy_numbers_become_pythons() -> None:
-    taken = SPEC.check(
+    taken = SPEC.validate(
         {"kind": "drag", "x": np.float32(1.5), "y": np.int64(2), "to_ref": np.uint8(7)}
     )
     assert taken == UIAction("drag", x=1.5, y=2.0, to_ref=7)
@@ -175,10 +175,12 @@ def test_numpy_numbers_become_pythons() -> None:
 def test_only_what_the_spec_names_is_possible() -> None:
     few = UI(10, 10, ("click", "wait"), refs=False)
     with pytest.raises(BadAction, match="does not exist here"):
-        few.take(UIAction("type", text="a"))
+        few.coerce(UIAction("type", text="a"))
     with pytest.raises(BadAction, match="no refs here"):
-        few.take(UIAction("click", ref=1))
-    assert UI(10, 10, ("open_app", "wait")).check({"kind": "open_app", "text": "any"}).text == "any"
+        few.coerce(UIAction("click", ref=1))
+    assert (
+        UI(10, 10, ("open_app", "wait")).validate({"kind": "open_app", "text": "any"}).text == "any"
+    )
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ from harness.core import (
 from harness.demos import Demos
 from harness.demos.columns import arrow_type, brief_from_json, brief_to_json, decode, encode
 from harness.demos.lerobot import export
-from harness.demos.record import Recorded, Recording, record
+from harness.demos.record import RecordingOptions, RecordingSummary, record
 from harness.demos.training import (
     DEMO_SETS,
     EVALUATION_SETS,
@@ -58,12 +58,12 @@ def recorded(
     episodes: int = 3,
     noise: float = 0.0,
     progress: Any = None,
-) -> Recorded:
+) -> RecordingSummary:
     chosen = [(QUICK, task) for task in tasks]
     return record(
         chosen,
         out,
-        Recording(VIEWS, noise=noise),
+        RecordingOptions(VIEWS, noise=noise),
         RunOptions(workers=0),
         progress or PlainProgress(),
         episodes=episodes,
@@ -159,7 +159,7 @@ def test_training_and_evaluation_share_no_seed() -> None:
                 <= training_seed(task, len(ROLLOUT_SETS) - 1, SEED_STRIDE - 1)
                 < 2**31
             )
-            if not load(task.adapter).listed(task):
+            if not load(task.adapter).fixed_episode_list(task):
                 assert training_task(task).params.get("split") in (None, "train")
     libero = find_suites("libero-goal", suites.SUITES)[0].tasks[0]
     with pytest.raises(UserError, match="fixed list of episodes"):
@@ -263,12 +263,12 @@ def test_what_is_none_is_said(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="bench demos --suite"):
         Demos(tmp_path)
     with pytest.raises(UserError, match="png or jpeg"):
-        Recording(images="gif")
+        RecordingOptions(images="gif")
     with pytest.raises(UserError, match="set"):
         record(
             [(QUICK, toys.TASKS[0])],
             tmp_path / "d",
-            Recording(VIEWS),
+            RecordingOptions(VIEWS),
             RunOptions(),
             PlainProgress(),
             episodes=1,

@@ -26,13 +26,13 @@ from harness.core import (
     TimeStep,
     UIAction,
 )
-from harness.perturb import KINDS, Body, Effect, Luck, NotApplicable, Pipeline
+from harness.perturb import REGISTRY, Body, Effect, NotApplicable, Pipeline, RandomStreams
 from harness.records.registry import load
 
 TASK = Task("toys/perturbed@1", "navigation", "toys:ToyAdapter", max_steps=50)
 SEVERITIES = (1, 2, 3, 4, 5)
 UI_SPEC = UI(40, 30, ("click", "drag", "type", "wait"))
-NAMES, NUMBERS = st.sampled_from(sorted(KINDS)), st.integers(0, 9)
+NAMES, NUMBERS = st.sampled_from(sorted(REGISTRY)), st.integers(0, 9)
 SIZES = st.tuples(st.integers(2, 40), st.integers(2, 40))
 
 
@@ -45,9 +45,9 @@ def effect(
     history: int = 3,
     instruction: str = "go to the red ball",
 ) -> Effect:
-    kind = KINDS[name]
+    kind = REGISTRY[name]
     return load(kind.entry)(
-        Luck(Case(TASK, seed), name),
+        RandomStreams(Case(TASK, seed), name),
         Body(brief, history, instruction, 50),
         **kind.levels[severity - 1],
     )
@@ -90,7 +90,7 @@ def offered() -> dict[str, Any]:
 
 
 @given(
-    name=st.sampled_from([n for n, k in KINDS.items() if k.group in ("action", "burst")]),
+    name=st.sampled_from([n for n, k in REGISTRY.items() if k.group in ("action", "burst")]),
     severity=st.sampled_from(SEVERITIES),
     spec=bounded_actions(),
     seed=st.integers(0, 5),
@@ -113,7 +113,7 @@ def test_what_is_executed_conforms(name: str, severity: int, spec: Any, seed: in
 
 
 @given(
-    name=st.sampled_from([n for n, k in KINDS.items() if k.group == "image"]),
+    name=st.sampled_from([n for n, k in REGISTRY.items() if k.group == "image"]),
     severity=st.sampled_from(SEVERITIES),
     size=SIZES,
     data=st.data(),
@@ -137,7 +137,7 @@ def test_pictures_keep_their_form(
 
 
 @given(
-    name=st.sampled_from([n for n, k in KINDS.items() if k.group == "state"]),
+    name=st.sampled_from([n for n, k in REGISTRY.items() if k.group == "state"]),
     severity=st.sampled_from(SEVERITIES),
     spec=boxes(),
     data=st.data(),
@@ -154,7 +154,7 @@ def test_numbers_keep_their_form(name: str, severity: int, spec: Box, data: st.D
     np.testing.assert_array_equal(value, before)
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", REGISTRY)
 def test_each_changes_something_and_more_at_a_higher_severity(name: str) -> None:
     """Over some episodes: how often, or by how much, it differs from what it was given."""
     moved = [np.mean([_moved(name, severity, seed) for seed in range(8)]) for severity in (1, 5)]
@@ -168,7 +168,7 @@ def test_each_changes_something_and_more_at_a_higher_severity(name: str) -> None
 
 
 def _moved(name: str, severity: int, seed: int) -> float:
-    on_screen = KINDS[name].group == "ui"
+    on_screen = REGISTRY[name].group == "ui"
     action: Any = UI(60, 90, ("click", "wait")) if on_screen else Box((4,), low=-1.0, high=1.0)
     changed = effect(
         name,
@@ -223,7 +223,7 @@ def _distance(one: str, other: str) -> float:
 
 @pytest.mark.parametrize(
     "name",
-    [n for n, k in KINDS.items() if k.group in ("image", "state", "action", "burst", "delay")],
+    [n for n, k in REGISTRY.items() if k.group in ("image", "state", "action", "burst", "delay")],
 )
 def test_luck_depends_on_task_seed_name_and_step_alone(name: str) -> None:
     """Made again it does the same; another seed does otherwise, where chance has a part in it."""
@@ -264,8 +264,13 @@ def test_no_two_streams_are_shared(
     one: str, other: str, seeds: tuple[int, int], steps: tuple[int, int]
 ) -> None:
     def draws(name: str, seed: int, step: int) -> list[tuple[float, ...]]:
-        luck = Luck(Case(TASK, seed), name)
-        made = [luck.step(step), luck.step(step, "image"), luck.episode(), luck.episode("image")]
+        streams = RandomStreams(Case(TASK, seed), name)
+        made = [
+            streams.step(step),
+            streams.step(step, "image"),
+            streams.episode(),
+            streams.episode("image"),
+        ]
         return [tuple(rng.random(4).tolist()) for rng in made]
 
     first, second = draws(one, seeds[0], steps[0]), draws(other, seeds[1], steps[1])
@@ -441,7 +446,7 @@ def pipeline(text: tuple[Perturbation, ...], body: Brief, history: int = 1) -> P
 
 def test_severity_0_is_none() -> None:
     assert pipeline((), brief()) is None
-    assert pipeline(tuple(Perturbation(name, 0) for name in KINDS), brief()) is None
+    assert pipeline(tuple(Perturbation(name, 0) for name in REGISTRY), brief()) is None
 
 
 def test_they_compose_in_the_order_written() -> None:

@@ -10,11 +10,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from harness.core import Brief, Case, Discrete, Task
-from harness.perturb import KINDS, Body, Luck
+from harness.perturb import REGISTRY, Body, RandomStreams
 from harness.perturb.language import FRAMES, PHRASES
 from harness.records.registry import load
 
-WORDS = [name for name, kind in KINDS.items() if kind.group == "language"]
+WORDS = [name for name, kind in REGISTRY.items() if kind.group == "language"]
 COLOURS = ("red", "green", "blue", "purple", "yellow", "grey")
 TYPES = ("ball", "box", "key", "door", "object")
 PLACES = ("in front of you", "behind you", "on your left", "on your right")
@@ -36,12 +36,12 @@ GRAMMAR = {
 
 
 def said(name: str, severity: int, text: str, seed: int) -> str:
-    kind = KINDS[name]
+    kind = REGISTRY[name]
     task = Task("toys/said@1", "planning", "toys:ToyAdapter")
     body = Body(Brief({}, Discrete(2), "a body", "a simulator"), 1, text)
-    return load(kind.entry)(Luck(Case(task, seed), name), body, **kind.levels[severity - 1]).say(
-        text
-    )
+    return load(kind.entry)(
+        RandomStreams(Case(task, seed), name), body, **kind.levels[severity - 1]
+    ).say(text)
 
 
 @st.composite

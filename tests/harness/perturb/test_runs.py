@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 import toys
 
-from harness.compare.pairs import read_side
-from harness.core import Agent, Answer, Case, Native, Task, TimeStep, Turn, UserError
+from harness.compare.pairs import read_scored_run
+from harness.core import Agent, Answer, Case, SimulatorPerturbation, Task, TimeStep, Turn, UserError
 from harness.perturb import choose
 from harness.play.planning import make_plan
 from harness.play.runner import RunOptions, play
@@ -26,21 +26,23 @@ from harness.records.traces import read_traces
 from leaderboards.perturbed_results import read
 from leaderboards.report import load as load_report
 
-NATIVES = {"wind", "friction"}
+SIMULATOR_PERTURBATIONS = {"wind", "friction"}
 
 
 class WindyToy(toys.ToyAdapter):
     """A toy whose simulator has a wind of its own: it moves the start. A size of 5 has none."""
 
     @classmethod
-    def natives(cls, task: Task | None = None) -> tuple[Native, ...]:
+    def simulator_perturbations(cls, task: Task | None = None) -> tuple[SimulatorPerturbation, ...]:
         return (
-            Native("wind", "the start is moved", tuple({"cells": k} for k in (0.25, 0.5, 1, 2, 3))),
+            SimulatorPerturbation(
+                "wind", "the start is moved", tuple({"cells": k} for k in (0.25, 0.5, 1, 2, 3))
+            ),
         )
 
     def reset(self, case: Case) -> TimeStep:
         super().reset(case)
-        wind = case.native("wind")
+        wind = case.simulator_perturbation("wind")
         if wind is not None:
             if self.size == 5:
                 raise UserError("it is too small for wind")
@@ -74,7 +76,7 @@ def run(
         spec,
         episodes=None,
         seed=0,
-        perturb=choose(perturb, NATIVES) if perturb else (),
+        perturb=choose(perturb, SIMULATOR_PERTURBATIONS) if perturb else (),
     )
     play(spec, ["toys"], plan, path, RunOptions(**options), conftest.Notes())
     return {line["case"]: line for line in conftest.results_of(path)}
@@ -88,13 +90,15 @@ MANY = "action_noise:1,4,state_noise:3,observation_delay:2,action_sticky:5,typos
 
 def test_every_perturbed_case_has_one_twin(tmp_path: Path) -> None:
     lines = run(tmp_path, "action_dropout:1,2,3,action_sticky:2", [GOAL])
-    arms = Counter(tuple(line["perturbations"]) for line in lines.values())
-    assert len(arms) == 5
-    assert set(arms.values()) == {3}
-    assert arms[()] == 3  # a control is played once, not once a perturbation
+    conditions = Counter(tuple(line["perturbations"]) for line in lines.values())
+    assert len(conditions) == 5
+    assert set(conditions.values()) == {3}
+    assert conditions[()] == 3  # a control is played once, not once a perturbation
     seeds = {
-        arm: {line["seed"] for line in lines.values() if tuple(line["perturbations"]) == arm}
-        for arm in arms
+        condition: {
+            line["seed"] for line in lines.values() if tuple(line["perturbations"]) == condition
+        }
+        for condition in conditions
     }
     assert len({frozenset(each) for each in seeds.values()}) == 1
 
@@ -107,9 +111,9 @@ def test_severity_0_is_bit_identical_to_none(tmp_path: Path) -> None:
     assert len(zero) == 6 * len(clean)
     names = ("case", "perturbations")
     for line in zero:
-        twin = clean[line["task"], line["seed"]]
+        control = clean[line["task"], line["seed"]]
         assert {k: v for k, v in line.items() if k not in names} == {
-            k: v for k, v in twin.items() if k not in names
+            k: v for k, v in control.items() if k not in names
         }
 
 
@@ -237,13 +241,13 @@ def test_what_the_simulator_does_itself(tmp_path: Path) -> None:
         if line["perturbations"]:
             assert line["task"] == "toys/goal@1"
             assert line["perturbations"][0] in ('wind:1{"cells":0.25}', 'wind:5{"cells":3}')
-            twin = next(
+            control = next(
                 c
                 for c, other in lines.items()
                 if (other["task"], other["seed"], other["perturbations"])
                 == (line["task"], line["seed"], [])
             )
-            assert traces[case].digest != traces[twin].digest
+            assert traces[case].digest != traces[control].digest
     report = load_report(tmp_path)
     assert {(row.task, row.perturbation) for row in report.not_applicable} == {
         ("toys/small@1", "wind:1"),
@@ -254,7 +258,7 @@ def test_what_the_simulator_does_itself(tmp_path: Path) -> None:
 
 def test_the_report_pairs_each_case_with_its_twin(tmp_path: Path) -> None:
     run(tmp_path, "action_random:1,3,5,burst:5", [GOAL, GLIDE], episodes=8)
-    outcomes = read(read_side(tmp_path))
+    outcomes = read(read_scored_run(tmp_path))
     report = load_report(tmp_path)
     overall = {
         (row.perturbation, row.severity): row
@@ -274,7 +278,9 @@ def test_the_report_pairs_each_case_with_its_twin(tmp_path: Path) -> None:
             assert (row.n, row.pairs, row.tasks) == (16, 16, 2)
             rates = [
                 np.mean(
-                    outcomes.state[item][outcomes.arm(item, f"{row.perturbation}:{row.severity}")]
+                    outcomes.state[item][
+                        outcomes.condition(item, f"{row.perturbation}:{row.severity}")
+                    ]
                     == 1
                 )
                 for item in (0, 1)
@@ -293,7 +299,7 @@ def test_a_plan_with_arms_survives_its_json() -> None:
         spec,
         episodes=None,
         seed=0,
-        perturb=choose("friction:1,hue:2", NATIVES),
+        perturb=choose("friction:1,hue:2", SIMULATOR_PERTURBATIONS),
     )
     assert Plan.from_json(plan.to_json()) == plan
     assert plan.total == 3 * 2 * 2
@@ -302,7 +308,7 @@ def test_a_plan_with_arms_survives_its_json() -> None:
         spec,
         episodes=None,
         seed=0,
-        perturb=choose("hue:3", NATIVES),
+        perturb=choose("hue:3", SIMULATOR_PERTURBATIONS),
     )
     assert plan.hash != other.hash
 
@@ -319,7 +325,9 @@ CHOSEN: dict[str, list[str]] = {
 
 @pytest.mark.parametrize("text", CHOSEN)
 def test_how_they_are_chosen(text: str) -> None:
-    assert ["+".join(map(str, arm.parts)) for arm in choose(text, NATIVES)] == CHOSEN[text]
+    assert [
+        "+".join(map(str, condition.parts)) for condition in choose(text, SIMULATOR_PERTURBATIONS)
+    ] == CHOSEN[text]
 
 
 WRONG = {
@@ -337,7 +345,7 @@ WRONG = {
 @pytest.mark.parametrize("text", WRONG)
 def test_wrong_choices_name_the_remedy(text: str) -> None:
     with pytest.raises(UserError, match=WRONG[text]):
-        choose(text, NATIVES)
+        choose(text, SIMULATOR_PERTURBATIONS)
 
 
 def toml(folder: Path, text: str) -> str:
@@ -351,8 +359,8 @@ def test_a_users_own_file(tmp_path: Path) -> None:
         tmp_path,
         'perturb = ["action_noise", "hue:1+occlusion:2"]\n[levels.action_noise]\nsigma = [0.01, 0.9]\n',
     )
-    arms = choose(file, NATIVES)
-    assert ["+".join(map(str, arm.parts)) for arm in arms] == [
+    conditions = choose(file, SIMULATOR_PERTURBATIONS)
+    assert ["+".join(map(str, condition.parts)) for condition in conditions] == [
         'action_noise:1{"sigma":0.01}',
         'action_noise:2{"sigma":0.9}',
         "hue:1+occlusion:2",
@@ -375,13 +383,13 @@ WRONG_FILES: dict[str, str] = {
 @pytest.mark.parametrize("text", WRONG_FILES)
 def test_wrong_files_name_the_remedy(tmp_path: Path, text: str) -> None:
     with pytest.raises(UserError, match=WRONG_FILES[text]):
-        choose(toml(tmp_path, text), NATIVES)
+        choose(toml(tmp_path, text), SIMULATOR_PERTURBATIONS)
 
 
 def test_the_sets_exist_and_of_a_set_what_is_not_read_is_left_out(tmp_path: Path) -> None:
-    gea = choose("gea-rl", NATIVES)
+    gea = choose("gea-rl", SIMULATOR_PERTURBATIONS)
     assert len(gea) == 26
-    assert len(choose("gea-rl:2", NATIVES)) == 9
+    assert len(choose("gea-rl:2", SIMULATOR_PERTURBATIONS)) == 9
     lines = run(tmp_path, "gea-rl:1", [GLIDE], agent="ExpertAgent")
     played = {
         line["perturbations"][0].partition(":")[0]

@@ -18,22 +18,22 @@ from harness.core import Case, Perturbation, TimeStep
 from harness.play.case_queue import Queue, Ticket
 from harness.records.plan import Plan, PlanItem
 
-ARM = (Perturbation("noise", 1),)
+CONDITION = (Perturbation("noise", 1),)
 
 
-def make_plan(episodes: Sequence[int], affinities: Sequence[str], arms: int = 1) -> Plan:
+def make_plan(episodes: Sequence[int], affinities: Sequence[str], conditions: int = 1) -> Plan:
     items = [
-        PlanItem("toys", toys.toy_task(f"t{number}"), count, "p", {}, affinity)
-        for number, (count, affinity) in enumerate(zip(episodes, affinities))
+        PlanItem("toys", toys.toy_task(f"t{number}"), count, "p", {}, env_key)
+        for number, (count, env_key) in enumerate(zip(episodes, affinities))
     ]
-    return Plan(tuple(items), perturbations=(ARM,) * (arms - 1))
+    return Plan(tuple(items), perturbations=(CONDITION,) * (conditions - 1))
 
 
 def cases_of(plan: Plan) -> set[tuple[int, int]]:
     return {
         (item, number)
         for item, entry in enumerate(plan.items)
-        for number in range(entry.episodes * len(plan.arms))
+        for number in range(entry.episodes * len(plan.conditions))
     }
 
 
@@ -43,15 +43,15 @@ plans = st.lists(st.tuples(st.integers(1, 6), st.sampled_from("abc")), min_size=
 @settings(max_examples=100, deadline=None)
 @given(
     shape=plans,
-    arms=st.integers(1, 2),
+    conditions=st.integers(1, 2),
     shuffle=st.none() | st.integers(0, 9),
-    luck=st.randoms(use_true_random=False),
+    rng=st.randoms(use_true_random=False),
 )
 def test_each_case_is_handed_out_once_whatever_happens(
-    shape: list[tuple[int, str]], arms: int, shuffle: int | None, luck: random.Random
+    shape: list[tuple[int, str]], conditions: int, shuffle: int | None, rng: random.Random
 ) -> None:
-    plan = make_plan(*zip(*shape), arms=arms)
-    done = {case for case in cases_of(plan) if luck.random() < 0.3}
+    plan = make_plan(*zip(*shape), conditions=conditions)
+    done = {case for case in cases_of(plan) if rng.random() < 0.3}
     queue = Queue(plan, lambda item, number: (item, number) in done, shuffle)
     waiting, out, over, dropped = (
         cases_of(plan) - done,
@@ -61,8 +61,8 @@ def test_each_case_is_handed_out_once_whatever_happens(
     )
     attempts = dict.fromkeys(waiting, 1)
     for _ in range(300):
-        if luck.random() < 0.5 or not out:
-            ticket = queue.take(luck.sample("abcd", luck.randrange(4)))
+        if rng.random() < 0.5 or not out:
+            ticket = queue.take(rng.sample("abcd", rng.randrange(4)))
             if ticket is None:
                 assert {case for case in waiting if case[0] not in dropped} == set(), (
                     "there was still a case to hand out"
@@ -75,8 +75,8 @@ def test_each_case_is_handed_out_once_whatever_happens(
             assert ticket.attempt == attempts[ticket[:2]]
             waiting.remove(ticket[:2])
             out.add(ticket)
-        elif luck.random() < 0.05 and len(dropped) < len(plan.items):
-            item = luck.choice(
+        elif rng.random() < 0.05 and len(dropped) < len(plan.items):
+            item = rng.choice(
                 [number for number in range(len(plan.items)) if number not in dropped]
             )
             dropped.add(item)
@@ -85,10 +85,10 @@ def test_each_case_is_handed_out_once_whatever_happens(
                 "what had not been handed out, each once"
             )
         else:
-            ticket = luck.choice(sorted(out))
+            ticket = rng.choice(sorted(out))
             out.remove(ticket)
             queue.settle(ticket)
-            if luck.random() < 0.4 and ticket.item not in dropped:
+            if rng.random() < 0.4 and ticket.item not in dropped:
                 queue.give_back(ticket._replace(attempt=ticket.attempt + 1))
                 waiting.add(ticket[:2])
                 attempts[ticket[:2]] += 1
@@ -131,7 +131,7 @@ def test_what_is_given_back_comes_soon() -> None:
 
 
 def test_a_shuffled_queue_is_another_order_of_the_same() -> None:
-    plan = make_plan([20, 20], ["a", "b"], arms=2)
+    plan = make_plan([20, 20], ["a", "b"], conditions=2)
 
     def order(shuffle: int | None) -> list[Ticket]:
         queue = Queue(plan, lambda item, number: False, shuffle)
@@ -163,7 +163,7 @@ def test_a_million_cases_cost_a_counter_a_task() -> None:
     assert peak < 4_000_000, f"{peak} bytes"
     left, held = 995_000, ["k7"]
     while (ticket := fresh.take(held)) is not None:
-        held = [plan.items[ticket.item].affinity]
+        held = [plan.items[ticket.item].env_key]
         left -= 1
     assert left == 0
 

@@ -16,7 +16,7 @@ from PIL import Image
 
 from harness.core import Case, Perturbation, Task, UserError
 from harness.play.runner import RunOptions, play
-from harness.play.video import LINE, Reel, Shelf, check_video
+from harness.play.video import LINE, VideoStore, VideoWriter, check_video
 from harness.records.plan import Plan
 
 
@@ -111,13 +111,13 @@ def test_the_folder_is_bounded(play_toys: Callable[..., Run], tmp_path: Path) ->
     assert size <= 40_000
     assert sum("no more videos" in said for said in run.notes.said) == 1
     assert run.summary.missing == 0
-    shelf = Shelf(run.path, 40_000)
-    clip = Reel(Case(toys.toy_task(), 3))
+    store = VideoStore(run.path, 40_000)
+    clip = VideoWriter(Case(toys.toy_task(), 3))
     clip.add(np.zeros((16, 16, 3), np.uint8), 0, "")
     made = clip.finish("over", None)
     assert made is not None
     assert (
-        shelf.keep(Case(toys.toy_task(), 3), made) is not None
+        store.keep(Case(toys.toy_task(), 3), made) is not None
         or size + len(made.mp4) + len(made.poster) <= 40_000
     )
 
@@ -154,25 +154,25 @@ def test_text_has_no_video_and_says_so(tmp_path: Path) -> None:
 
 
 def test_odd_sizes_changing_words_and_long_episodes(monkeypatch: pytest.MonkeyPatch) -> None:
-    reel = Reel(Case(toys.toy_task(), 0), 30.0)
+    writer = VideoWriter(Case(toys.toy_task(), 0), 30.0)
     frame = np.full((251, 333, 3), 120, np.uint8)
-    reel.add(frame, 0, "one line")
+    writer.add(frame, 0, "one line")
     for step in range(1, 5):
-        reel.add(frame, step, "many words " * step * 20)
-    clip = reel.finish("over", True)
+        writer.add(frame, step, "many words " * step * 20)
+    clip = writer.finish("over", True)
     assert clip is not None
     frames, _ = opened(clip.mp4)
     assert frames.shape == (5 + 30, 252 + 3 * LINE, 334, 3)
     monkeypatch.setattr("harness.play.video.MOST_FRAMES", 10)
-    reel = Reel(Case(toys.toy_task(), 0), 1.0)
+    writer = VideoWriter(Case(toys.toy_task(), 0), 1.0)
     for step in range(50):
-        reel.add(frame, step, "")
-    clip = reel.finish("over", None)
+        writer.add(frame, step, "")
+    clip = writer.finish("over", None)
     assert clip is not None
     assert len(opened(clip.mp4)[0]) == 11
-    fast = Reel(Case(toys.toy_task(), 0), 80.0)
+    fast = VideoWriter(Case(toys.toy_task(), 0), 80.0)
     assert [step for step in range(10) if fast.wants(step)] == [0, 3, 6, 9]
-    assert Reel(Case(toys.toy_task(), 0)).finish("over", None) is None
+    assert VideoWriter(Case(toys.toy_task(), 0)).finish("over", None) is None
 
 
 def test_a_missing_package_is_a_users_error(

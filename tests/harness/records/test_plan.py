@@ -27,7 +27,7 @@ from harness.records.plan import (
     task_to_json,
 )
 
-ARMS = (
+CONDITIONS = (
     (Perturbation("noise", 1, {"sigma": 0.1}),),
     (Perturbation("noise", 1), Perturbation("delay", 2)),
 )
@@ -60,7 +60,7 @@ def changed(field: str, value: Any) -> PlanItem:
 PLAN = Plan(
     (item(RICH), item(toys.toy_task())),
     3,
-    ARMS,
+    CONDITIONS,
     (NotRun("toys/x@1", "games", "toys", "no chalk", "buy chalk"),),
 )
 
@@ -69,21 +69,21 @@ PLAN = Plan(
 @given(
     counts=st.lists(st.integers(1, 10**6), min_size=1, max_size=4),
     seed=st.integers(0, 1000),
-    arms=st.integers(0, 2),
+    conditions=st.integers(0, 2),
     first=st.sampled_from([0, 10**9]),
     data=st.data(),
 )
 def test_a_case_is_found_again(
-    counts: list[int], seed: int, arms: int, first: int, data: st.DataObject
+    counts: list[int], seed: int, conditions: int, first: int, data: st.DataObject
 ) -> None:
     items = tuple(
         item(toys.toy_task(f"t{number}", first_seed=first), count)
         for number, count in enumerate(counts)
     )
-    plan = Plan(items, seed, ARMS[:arms])
-    assert plan.total == sum(counts) * (arms + 1)
+    plan = Plan(items, seed, CONDITIONS[:conditions])
+    assert plan.total == sum(counts) * (conditions + 1)
     index = data.draw(st.integers(0, len(counts) - 1))
-    number = data.draw(st.integers(0, counts[index] * (arms + 1) - 1))
+    number = data.draw(st.integers(0, counts[index] * (conditions + 1) - 1))
     case = plan.case(index, number)
     assert case.seed == first + seed * SEED_STRIDE + number % counts[index]
     assert plan.locate(
@@ -130,7 +130,7 @@ CHANGES: dict[str, tuple[Callable[[], Plan], str | None]] = {
         lambda: dataclasses.replace(PLAN, items=(*PLAN.items, *(item(toys.toy_task(name)) for name in "dabc"))),
         "4 tasks added (toys/a@1, toys/b@1, toys/c@1, ...)",
     ),
-    "perturbations": (lambda: dataclasses.replace(PLAN, perturbations=ARMS[:1]), "other perturbations"),
+    "perturbations": (lambda: dataclasses.replace(PLAN, perturbations=CONDITIONS[:1]), "other perturbations"),
     "package": (
         lambda: dataclasses.replace(
             PLAN,
@@ -227,7 +227,7 @@ def test_a_plan_of_suites() -> None:
         ("other", "toys/extra", 9),
     ]
     assert plan.seed == 2
-    assert plan.items[0].affinity == "toys:ToyAdapter toys 8 discrete"
+    assert plan.items[0].env_key == "toys:ToyAdapter toys 8 discrete"
     assert {
         each.episodes
         for each in make_plan(select_tasks([SUITE], None), SPEC, episodes=2, seed=0).items

@@ -299,10 +299,10 @@ def test_actions_of_every_spec_come_back(data: st.DataObject, count: int, seed: 
         )
     )
     rng = np.random.default_rng(seed)
-    actions = [spec.take(spec.sample(rng))[0] for _ in range(count)]
+    actions = [spec.coerce(spec.sample(rng))[0] for _ in range(count)]
     decoded = Trace("c", "t", 0, "", encode_actions(actions), "").decoded()
     assert same(decoded, actions)
-    assert [type(spec.check(action)) for action in decoded] == [
+    assert [type(spec.validate(action)) for action in decoded] == [
         type(action) for action in actions
     ], "they can be played again"
 

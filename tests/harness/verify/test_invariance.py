@@ -13,14 +13,16 @@ from conftest import Notes, Said
 
 from harness.core import Box, Suite, Task, UserError
 from harness.records.identity import AgentSpec
-from harness.verify.invariance import Proof, distance, prove, sampled
+from harness.verify.invariance import InvarianceReport, check_invariance, distance, sampled
 
 GOAL, GLIDE = toys.toy_task(max_steps=15), toys.toy_task("glide", action="box", max_steps=15)
 
 
-def proof(agent: str, *tasks: Task, sample: int | None = 8, workers: int = 0, **args: Any) -> Proof:
+def proof(
+    agent: str, *tasks: Task, sample: int | None = 8, workers: int = 0, **args: Any
+) -> InvarianceReport:
     suite = Suite("toys", "toys", tasks, 4)
-    return prove(
+    return check_invariance(
         AgentSpec(agent, agent, args),
         [(suite, task) for task in tasks],
         sample=sample,

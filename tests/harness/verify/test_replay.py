@@ -36,7 +36,7 @@ KNOWN = {task.id: task for task in TASKS}
 
 def check(
     path: Path, sample: int | None = None, known: Mapping[str, Task] = KNOWN, **options: Any
-) -> replay.Verified:
+) -> replay.VerificationReport:
     return replay.verify(
         path, sample=sample, options=RunOptions(**options), progress=Notes(), known=known.get
     )
@@ -202,7 +202,7 @@ def easier_rules(run: Tampered) -> None:
                 item.episodes,
                 protocol_hash(task, item.packages),
                 item.packages,
-                item.affinity,
+                item.env_key,
             )
         items.append(item)
     changed = Plan(tuple(items), plan.seed)
@@ -252,7 +252,7 @@ def _edit(trace: dict[str, Any], edit: Callable[[np.ndarray], np.ndarray]) -> No
     trace["actions"] = encode_actions(array.tolist() if given["plain"] else list(array))
 
 
-KINDS: dict[Callable[[Tampered], None], str | tuple[str, ...]] = {
+REGISTRY: dict[Callable[[Tampered], None], str | tuple[str, ...]] = {
     changed_score: "score",
     changed_metric: "metrics.distance",
     changed_steps: "the trace's length",
@@ -283,7 +283,7 @@ def test_an_honest_run_passes(honest: Path) -> None:
     assert (found.lines, found.replayed) == (15, 15)
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("kind", REGISTRY, ids=lambda kind: kind.__name__)
 def test_whatever_was_done_is_named(
     honest: Path, tmp_path: Path, kind: Callable[[Tampered], None]
 ) -> None:
@@ -292,7 +292,7 @@ def test_whatever_was_done_is_named(
         kind(run)
         run.save()
         named = [difference.what for difference in check(run.path).differences]
-        assert any(what.startswith(KINDS[kind]) for what in named), (seed, named)
+        assert any(what.startswith(REGISTRY[kind]) for what in named), (seed, named)
 
 
 @pytest.mark.parametrize(
@@ -375,7 +375,7 @@ def test_a_simulator_that_keeps_something_is_found(play_toys: Callable[..., Run]
 class Inexact(toys.ToyAdapter):
     """The sum of the state differs in the last digits from one environment to the next."""
 
-    inexact = "its solver stops by the clock"
+    nondeterminism = "its solver stops by the clock"
     tolerance = 1e-6
     made = 0
 
@@ -394,7 +394,7 @@ def test_a_tolerance_only_where_it_is_declared(
     found = check(run.path, known={})
     assert found.passed, found.differences
     assert found.notes == ["within a tolerance, without digests: its solver stops by the clock"]
-    monkeypatch.setattr(Inexact, "inexact", "")
+    monkeypatch.setattr(Inexact, "nondeterminism", "")
     assert {difference.what for difference in check(run.path, known={}).differences} == {
         "digest",
         "the trace's digest",
@@ -418,11 +418,11 @@ def test_the_images_are_compared_but_do_not_count(
 
 def test_perturbed_episodes_are_replayed_as_they_were_executed(tmp_path: Path) -> None:
     spec, plan = plan_of("GoodAgent", [toys.toy_task(), toys.toy_task("glide", action="box")], 4)
-    arms = (
+    conditions = (
         (Perturbation("action_random", 4, {"share": 0.5}),),
         (Perturbation("action_random", 1, {"share": 0.05}),),
     )
-    plan = Plan(plan.items, plan.seed, arms)
+    plan = Plan(plan.items, plan.seed, conditions)
     play(spec, ["toys"], plan, tmp_path / "run", RunOptions(), Notes())
     found = check(tmp_path / "run", known={})
     assert found.passed, found.differences

@@ -98,14 +98,14 @@ def test_a_text_world_is_a_transcript(tmp_path: Path) -> None:
 def test_a_perturbed_episode_shows_what_the_agent_saw(tmp_path: Path) -> None:
     task = toys.toy_task(max_steps=8)
     spec, plan = plan_of("ImageAgent", [task], 1)
-    arms = (
+    conditions = (
         (Perturbation("image_noise", 5, {}), Perturbation("action_random", 3, {})),
         (Perturbation("instruction_blackout", 5, {}),),
     )
     play(
         spec,
         ["toys"],
-        Plan(plan.items, plan.seed, arms),
+        Plan(plan.items, plan.seed, conditions),
         tmp_path / "run",
         RunOptions(video="all"),
         Notes(),

@@ -7,17 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from adapters.maniskill import starts
-from harness.core import Case, Native, UserError
+from adapters.maniskill import initial_state
+from harness.core import Case, SimulatorPerturbation, UserError
 
-__all__ = ["NATIVES", "apply"]
-
-
-def _native(name: str, what: str, parameter: str, *values: float) -> Native:
-    return Native(name, what, tuple({parameter: value} for value in values))
+__all__ = ["PERTURBATIONS", "apply"]
 
 
-NATIVES = (
+def _native(name: str, what: str, parameter: str, *values: float) -> SimulatorPerturbation:
+    return SimulatorPerturbation(name, what, tuple({parameter: value} for value in values))
+
+
+PERTURBATIONS = (
     _native("friction", "the friction of everything but the robot, multiplied", "factor", 0.8, 0.6, 0.4, 0.25, 0.1),
     _native("mass", "the mass and inertia of what can be moved, multiplied", "factor", 1.5, 2.0, 3.0, 5.0, 10.0),
     _native("light", "the lights' brightness, multiplied", "factor", 0.8, 0.6, 0.4, 0.25, 0.1),
@@ -27,7 +27,7 @@ NATIVES = (
         "every surface but the robot's tinted: its red, green and blue multiplied by up to 1 - amount each",
         "amount", 0.1, 0.25, 0.5, 0.75, 1.0,
     ),
-    starts.NATIVE,
+    initial_state.PERTURBATION,
 )  # fmt: skip
 
 
@@ -42,13 +42,13 @@ def apply(env: Any, case: Case) -> bool:
         "light": _light,
         "camera": _camera,
         "texture": _texture,
-        starts.NATIVE.name: starts.move,
+        initial_state.PERTURBATION.name: initial_state.move,
     }
     for name, change in ways.items():
-        params = case.native(name)
+        params = case.simulator_perturbation(name)
         if params is not None:
             change(env, case, params)
-    return case.native(starts.NATIVE.name) is not None
+    return case.simulator_perturbation(initial_state.PERTURBATION.name) is not None
 
 
 def _bodies(env: Any) -> Iterator[Any]:

@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from harness.core import Case, Native, UserError
+from harness.core import Case, SimulatorPerturbation, UserError
 
-__all__ = ["NATIVE", "move"]
+__all__ = ["PERTURBATION", "move"]
 
 LEVELS = tuple(
     {"metres": metres, "degrees": degrees}
     for metres, degrees in ((0.005, 3.0), (0.01, 6.0), (0.02, 12.0), (0.035, 20.0), (0.05, 30.0))
 )
-NATIVE = Native(
+PERTURBATION = SimulatorPerturbation(
     "initial_state",
     "all that lies free on the table moved along it by so many m, in one direction, and each turned about the vertical by so many degrees",
     LEVELS,
@@ -51,7 +51,7 @@ def move(env: Any, case: Case, params: Mapping[str, Any]) -> None:
     }
     actors = [env.scene.actors[name] for name in loose]
     first = [actor._objs[0].pose for actor in actors]
-    rng = case.rng("perturbation", NATIVE.name)
+    rng = case.rng("perturbation", PERTURBATION.name)
     for _ in range(TRIES):
         towards, sides = (
             float(rng.uniform(-math.pi, math.pi)),

@@ -8,16 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from harness.core import Case, Native
+from harness.core import Case, SimulatorPerturbation
 
-__all__ = ["NATIVES", "Eye", "apply", "eye"]
+__all__ = ["PERTURBATIONS", "Eye", "apply", "eye"]
 
-LIGHT = Native(
+LIGHT = SimulatorPerturbation(
     "light",
     "the light's brightness, multiplied",
     tuple({"factor": factor} for factor in (0.8, 0.6, 0.4, 0.25, 0.1)),
 )
-CAMERA = Native(
+CAMERA = SimulatorPerturbation(
     "camera",
     "the eye moved ahead or back and up or down by up to so many m each, tilted and its angle of view changed by up to so many degrees each",
     tuple(
@@ -25,12 +25,12 @@ CAMERA = Native(
         for metres, degrees in ((0.02, 1.0), (0.05, 2.0), (0.1, 5.0), (0.2, 10.0), (0.3, 15.0))
     ),
 )
-TEXTURE = Native(
+TEXTURE = SimulatorPerturbation(
     "texture",
     "the walls, the floor and the ceiling of every room tinted: their red, green and blue multiplied by up to 1 - amount each",
     tuple({"amount": amount} for amount in (0.1, 0.25, 0.5, 0.75, 1.0)),
 )
-NATIVES = (LIGHT, CAMERA, TEXTURE)
+PERTURBATIONS = (LIGHT, CAMERA, TEXTURE)
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Eye:
 
 def eye(case: Case) -> Eye | None:
     """The eye of the case; None where it is as it was."""
-    params = case.native(CAMERA.name)
+    params = case.simulator_perturbation(CAMERA.name)
     if params is None:
         return None
     up, ahead, tilt, wide = case.rng("perturbation", CAMERA.name).uniform(-1.0, 1.0, 4).tolist()
@@ -62,12 +62,12 @@ def apply(env: Any, case: Case, colour: Callable[[float, float, float], None]) -
 
     `colour` sets the colour that a surface's picture is multiplied with.
     """
-    params = case.native(LIGHT.name)
+    params = case.simulator_perturbation(LIGHT.name)
     if params is not None:
         env.light_color, env.light_ambient = (
             np.asarray(part) * params["factor"] for part in (env.light_color, env.light_ambient)
         )
-    params = case.native(TEXTURE.name)
+    params = case.simulator_perturbation(TEXTURE.name)
     if params is not None:
         _tint(env, case, params, colour)
 
