@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
 from harness.compare.pairs import ScoredRun
-from harness.core import UserError
-from harness.records.plan import Plan, label
-from harness.records.results import read_episodes
+from harness.core import Result, UserError
+from harness.records.plan import CaseIndex, Plan, label
 
 __all__ = ["ERROR", "FAILED", "MISSING", "SUCCEEDED", "CaseArrays", "Place", "read"]
 
@@ -35,20 +32,18 @@ class CaseArrays:
         for number, condition in enumerate(plan.conditions[1:], 1):
             self._conditions.setdefault(label(condition), []).append(number)
 
-    def add(self, item: int, number: int, line: Mapping[str, Any]) -> None:
-        """Take one line of episodes.jsonl, of case `number` of an item; of a case that ended in `error` and was played again the later counts."""
-        entry = self.plan.items[item]
-        at = divmod(number, entry.episodes)
-        if self.state[item][at] >= FAILED:
-            return
-        if line["status"] == "error":
+    def add(self, index: CaseIndex, result: Result) -> None:
+        """Take the result that counts of one case."""
+        entry, at = self.plan.items[index.item], (index.condition, index.episode)
+        item = index.item
+        if result.status == "error":
             self.state[item][at] = ERROR
             return
-        self.state[item][at] = SUCCEEDED if line["success"] is True else FAILED
-        self.agent_error[item][at] = line["status"] == "agent_error"
-        self.steps[item][at] = line["steps"]
-        self.burst[item][at] = line["metrics"].get("burst_steps", 0) > 0
-        score = line["score"]
+        self.state[item][at] = SUCCEEDED if result.success is True else FAILED
+        self.agent_error[item][at] = result.status == "agent_error"
+        self.steps[item][at] = result.steps
+        self.burst[item][at] = result.metrics.get("burst_steps", 0) > 0
+        score = result.score
         if score is None and entry.task.normaliser is not None and entry.task.success is None:
             score = entry.task.normaliser.low
         self.score[item][at] = math.nan if score is None else score
@@ -96,13 +91,6 @@ def read(side: ScoredRun) -> CaseArrays:
             f"{side.name} was played without perturbations: `bench run ... --perturb standard` makes a run with them"
         )
     outcomes = CaseArrays(side.plan)
-    for number, line in enumerate(read_episodes(side.path), 1):
-        place = side.plan.locate(line["task"], line["seed"], line["perturbations"])
-        try:
-            if place is not None:
-                outcomes.add(*place, line)
-        except (AttributeError, KeyError, TypeError, ValueError) as fault:
-            raise UserError(
-                f"{side.name}: episodes.jsonl, line {number} is no episode of ours: {fault!r}. Remove that line"
-            ) from None
+    for index, result in side.stored.cases():
+        outcomes.add(index, result)
     return outcomes

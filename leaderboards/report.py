@@ -11,12 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from harness.compare.pairs import played
 from harness.compare.saved_runs import open_run
-from harness.core import DOMAINS, UserError
-from harness.records.plan import Plan, PlanItem
-from harness.records.results import read_episodes
-from harness.records.run_file import read_run
+from harness.core import DOMAINS, Result
+from harness.records.plan import CaseIndex, Plan, PlanItem
+from harness.records.stored_run import load_run
 from harness.stats import Interval, aggregates, anytime_rate, iqm, mean_of_rates, mean_score, wilson
 from leaderboards.perturbed_results import CaseArrays, read
 from leaderboards.robustness import robustness
@@ -29,55 +27,35 @@ MAX_DRAWS = 10_000_000
 
 
 def load(path: str | os.PathLike[str], baseline: str | None = None) -> Report:
-    """The report of a run directory. `baseline` is the perturbed run that its corruption errors relate to, as harness.compare.saved_runs.base_side takes it.
+    """The report of a run directory.
 
-    Raises UserError when it is none, or when its lines do not fit its plan.
+    `baseline` names the perturbed run that its corruption errors relate to, as
+    harness.compare.saved_runs.open_run takes it. Raises UserError when the directory is no run,
+    or when its lines do not fit its plan.
     """
+    run = load_run(path)
     if baseline is None:
-        return build(read_run(path), read_episodes(path))
-    with open_run(baseline) as side:
-        return build(read_run(path), read_episodes(path), read(side))
+        return build(run.description, run.plan, run.cases())
+    with open_run(baseline) as base:
+        return build(run.description, run.plan, run.cases(), read(base))
 
 
 def build(
     run: Mapping[str, Any],
-    episodes: Iterable[Mapping[str, Any]],
+    plan: Plan,
+    cases: Iterable[tuple[CaseIndex, Result]],
     baseline: CaseArrays | None = None,
 ) -> Report:
-    """The report from run.json and the lines of episodes.jsonl, in any order: of a case that ended in `error` and was played again, the
-    later result counts. Raises UserError on lines that are not of this plan."""
-    whole, plan = Plan.from_json(run["plan"]), played(run)
+    """The report from run.json, the plan that counts, and the result of each case, in any order."""
     # A run that could stop for what it saw needs intervals that allow for it.
     anytime = bool(run.get("stopped")) or str(run.get("stopping", "")).startswith("until")
     tallies = [_Tally(item, anytime) for item in plan.items]
-    places = {
-        tally.item.task.id: (tally, plan.case(number, 0).seed, tally.item.episodes)
-        for number, tally in enumerate(tallies)
-    }
     outcomes = CaseArrays(plan) if plan.perturbations else None
-    count = 0
-    try:
-        for count, line in enumerate(episodes, 1):
-            if (
-                outcomes is not None
-                and (place := plan.locate(line["task"], line["seed"], line["perturbations"]))
-                is not None
-            ):
-                outcomes.add(*place, line)
-            tally, first, planned = places.get(line["task"], (None, 0, 0))
-            episode = line["seed"] - first
-            if tally is not None and not line["perturbations"] and 0 <= episode < planned:
-                tally.add(episode, line)
-            elif (
-                whole.locate(line["task"], line["seed"], line["perturbations"]) is None
-            ):  # else a perturbed case: no row of these tables
-                raise UserError(
-                    f"episodes.jsonl, line {count}: run.json does not plan {line['task']} with seed {line['seed']}. Remove that line"
-                )
-    except (AttributeError, KeyError, TypeError) as fault:
-        raise UserError(
-            f"episodes.jsonl, line {count} is no episode of ours: {fault!r}. Remove that line"
-        ) from fault
+    for index, result in cases:
+        if outcomes is not None:
+            outcomes.add(index, result)
+        if index.condition == 0:
+            tallies[index.item].add(result)
     absent = {row.task for row in plan.not_run if row.perturbation is None}
     tallies = [tally for tally in tallies if tally.n or tally.item.task.id not in absent]
     scored = {tally.item.task.id for tally in tallies}
@@ -142,54 +120,42 @@ def _count(number: int, noun: str) -> str:
 
 
 class _Tally:
-    """What is kept of a task's episodes: a byte for each planned one, and its score."""
-
-    MISSING, ERROR, SCORED = range(3)
+    """What is kept of a task's unperturbed episodes: counts, and the scores."""
 
     def __init__(self, item: PlanItem, anytime: bool = False) -> None:
         self.item = item
         self._rate = anytime_rate if anytime else wilson
-        self.state = bytearray(item.episodes)
         self.ended: Counter[str] = Counter()
-        self.n = self.agent_errors = self.successes = self.steps = 0
+        self.n = self.errors = self.agent_errors = self.successes = self.steps = 0
         self.scores = array("d")
         self.metrics: dict[str, array[float]] = {}
         self.simulator_s = self.agent_s = 0.0
 
-    def add(self, number: int, line: Mapping[str, Any]) -> None:
-        """Count one line of this task; `number` tells which of its episodes."""
-        status = line["status"]
-        if self.state[number] == self.SCORED:
+    def add(self, result: Result) -> None:
+        """Count the result of one of the task's cases."""
+        if result.status == "error":
+            self.errors += 1
             return
-        if status == "error":
-            self.state[number] = self.ERROR
-            return
-        self.state[number] = self.SCORED
         self.n += 1
-        self.ended[line["ended"]] += 1
-        timing = line["timing"]
-        self.simulator_s += timing.get("simulator_s", 0.0)
-        self.agent_s += timing.get("agent_s", 0.0)
-        if status == "agent_error":
+        self.ended[result.ended] += 1
+        self.simulator_s += result.timing.get("simulator_s", 0.0)
+        self.agent_s += result.timing.get("agent_s", 0.0)
+        if result.status == "agent_error":
             self.agent_errors += 1
             normaliser = self.item.task.normaliser
             if self.item.task.success is None and normaliser is not None:
                 self.scores.append(normaliser.low)
             return
-        self.steps += line["steps"]
-        self.successes += line["success"] is True
-        self.scores.append(line["score"])
-        for name, value in line["metrics"].items():
+        assert result.score is not None
+        self.steps += result.steps
+        self.successes += result.success is True
+        self.scores.append(result.score)
+        for name, value in result.metrics.items():
             self.metrics.setdefault(name, array("d")).append(value)
 
     def sorted_scores(self) -> np.ndarray:
-        """All scores; sorted, so that no sum depends on who finished first. Raises UserError when one is not finite."""
-        scores = np.sort(np.asarray(self.scores, dtype=np.float64))
-        if not np.isfinite(scores).all():
-            raise UserError(
-                f"episodes.jsonl holds a score of {self.item.task.id} that is no finite number: the file was changed. Repeat the run"
-            )
-        return scores
+        """All scores, sorted, so that no sum depends on which episode finished first."""
+        return np.sort(np.asarray(self.scores, dtype=np.float64))
 
     def row(self) -> TaskRow:
         """The figures of the task."""
@@ -218,7 +184,7 @@ class _Tally:
             n=n,
             successes=self.successes if has_success else None,
             agent_errors=self.agent_errors,
-            errors=self.state.count(self.ERROR),
+            errors=self.errors,
             partial=n < self.item.episodes,
             success_rate=rate.value if rate else None,
             ci_low=rate.low if rate else None,

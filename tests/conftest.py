@@ -17,16 +17,18 @@ from typing import Any, NamedTuple
 import pytest
 import toys
 
+from harness.cli.names import know_families
 from harness.core import Suite, Task
 from harness.play.planning import make_plan
 from harness.play.progress import Tally
 from harness.play.runner import RunOptions, RunSummary, play
 from harness.records.identity import AgentSpec
 from harness.records.plan import Plan
-from harness.records.results import read_episodes
 
 # A shell that starts the tests in the background makes them ignore Ctrl-C, and their children would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+know_families()  # as the command line does: bench.toml names families
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -88,9 +90,16 @@ class Run:
         return results_of(self.path)
 
 
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """The lines of episodes.jsonl as they stand there; a torn last line is left out."""
+    file = path / "episodes.jsonl"
+    lines = file.read_bytes().splitlines(keepends=True) if file.exists() else []
+    return [json.loads(line) for line in lines if line.endswith(b"\n")]
+
+
 def results_of(path: Path) -> list[dict[str, Any]]:
     """The last line of every case, without times, sorted."""
-    last = {line["case"]: line for line in read_episodes(path)}
+    last = {line["case"]: line for line in read_lines(path)}
     for line in last.values():
         del line["timing"]
     return sorted(

@@ -13,12 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Notes, plan_of, results_of
+from conftest import Notes, plan_of, read_lines, results_of
 
 from harness.core import Task
 from harness.play.runner import RunOptions, play
 from harness.records.catalogue import find_suites
-from harness.records.results import read_episodes
 from suites import SUITES
 
 WAYS: dict[str, dict[str, Any]] = {
@@ -127,7 +126,7 @@ def played(tmp_path_factory: pytest.TempPathFactory, ray_here: None) -> Played:
                 _cut(folder / f"{number} undisturbed", path)
             summary = play(spec, ["families"], plan, path, RunOptions(**WAYS.get(way, {})), Notes())
             assert not summary.not_run
-            assert sum(1 for _ in read_episodes(path)) == plan.total, "no case was played twice"
+            assert sum(1 for _ in read_lines(path)) == plan.total, "no case was played twice"
             found = known[group, way] = {}
             for line in results_of(path):
                 found.setdefault(line["task"].partition("/")[0], []).append(line)

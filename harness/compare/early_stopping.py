@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from harness.compare.pairs import Key, difference, measure, value
+from harness.compare.pairs import Key, difference, key_of, measure, value
 from harness.compare.sequential_gate import SequentialTest
-from harness.core import UserError
-from harness.records.plan import Plan
+from harness.core import Result, UserError
+from harness.records.plan import CaseIndex, Plan
 from harness.stats import anytime_mean, anytime_rate
 
 __all__ = ["GateRounds", "WidthRounds", "round_sizes"]
@@ -21,10 +21,6 @@ AT_ONCE = 16
 """About so many cases are opened together, and as many ahead: fewer would leave workers idle, more would be played in vain."""
 LOOK_EVERY = 5
 """Episodes between two looks at a mean score."""
-
-
-def _conditions(plan: Plan, item: int) -> list[int]:
-    return [condition for condition in range(len(plan.conditions)) if plan.plays(item, condition)]
 
 
 def round_sizes(episodes: Sequence[int]) -> tuple[int, Callable[[int, int], int]]:
@@ -52,7 +48,7 @@ class GateRounds:
         self.total_rounds, self._until = round_sizes([item.episodes for item in plan.items])
         if most is not None:
             cost = [
-                sum(self._until(k, r) * len(_conditions(plan, k)) for k in range(len(plan.items)))
+                sum(self._until(k, r) * len(plan.conditions_of(k)) for k in range(len(plan.items)))
                 for r in range(self.total_rounds + 1)
             ]
             fits = [r for r in range(1, self.total_rounds + 1) if cost[r] <= most]
@@ -69,7 +65,7 @@ class GateRounds:
             else None
         )
         self._kinds = kinds
-        self._values: list[dict[int, float]] = [{} for _ in plan.items]
+        self._values: dict[CaseIndex, float] = {}
         self.differences: list[np.ndarray] = []
         """A row of one value a task for every whole round that counts."""
         self.decided: str | None = None
@@ -81,11 +77,11 @@ class GateRounds:
         """Episodes of this item that may be played so far."""
         return self._until(item, self._open)
 
-    def scored(self, item: int, number: int, line: Mapping[str, object]) -> None:
+    def scored(self, case: CaseIndex, result: Result) -> None:
         """A case of the plan has this result: then look at every round that is whole by now, in order."""
-        found = value(self._plan.items[item].task, line)
+        found = value(self._plan.items[case.item].task, result)
         if found is not None:
-            self._values[item].setdefault(number, found)
+            self._values.setdefault(case, found)
         while (
             self.decided is None
             and len(self.differences) < self.total_rounds
@@ -99,16 +95,15 @@ class GateRounds:
     def _round(self, done: int) -> np.ndarray | None:
         """The differences of round `done`, from 0, by task; None while a case of it has no score."""
         row = np.empty(len(self._plan.items))
-        for item, entry in enumerate(self._plan.items):
+        for item in range(len(self._plan.items)):
             found = []
             for episode in range(self._until(item, done), self._until(item, done + 1)):
-                for condition in _conditions(self._plan, item):
-                    number = condition * entry.episodes + episode
-                    new = self._values[item].get(number)
+                for condition in self._plan.conditions_of(item):
+                    index = CaseIndex(item, condition, episode)
+                    new = self._values.get(index)
                     if new is None:
                         return None
-                    case = self._plan.case(item, number)
-                    base = self._base[case.task.id, case.seed, tuple(map(str, case.perturbations))]
+                    base = self._base[key_of(self._plan.case(index))]
                     found.append(difference(base, new, self._kinds[item]))
             row[item] = sum(found) / len(found)
         return row
@@ -150,7 +145,7 @@ class WidthRounds:
         """Tasks whose scores have no bounds: they are played to the end."""
         self._values: list[list[float]] = [[] for _ in plan.items]
         """Of the leading episodes that are whole in every arm: their unperturbed value."""
-        self._known: list[dict[int, float]] = [{} for _ in plan.items]
+        self._known: dict[CaseIndex, float] = {}
         self._open = [0] * len(plan.items)
         self._done = [False] * len(plan.items)
         self.more()
@@ -159,26 +154,27 @@ class WidthRounds:
         """Episodes of this item that may be played so far."""
         return self._open[item]
 
-    def scored(self, item: int, number: int, line: Mapping[str, object]) -> None:
+    def scored(self, case: CaseIndex, result: Result) -> None:
         """A case of the plan has this result: then look at every further episode that is whole by now, in order."""
+        item = case.item
         entry = self._plan.items[item]
-        found = value(entry.task, line)
+        found = value(entry.task, result)
         if found is None or self._done[item]:
             return
-        self._known[item].setdefault(number, found)
+        self._known.setdefault(case, found)
         while (
             not self._done[item]
             and len(self._values[item]) < entry.episodes
             and self._whole(item, len(self._values[item]))
         ):
-            self._values[item].append(self._known[item][len(self._values[item])])
+            control = CaseIndex(item, 0, len(self._values[item]))
+            self._values[item].append(self._known[control])
             self._done[item] = self._narrow(item)
 
     def _whole(self, item: int, episode: int) -> bool:
-        entry = self._plan.items[item]
         return all(
-            condition * entry.episodes + episode in self._known[item]
-            for condition in _conditions(self._plan, item)
+            CaseIndex(item, condition, episode) in self._known
+            for condition in self._plan.conditions_of(item)
         )
 
     def _narrow(self, item: int) -> bool:

@@ -26,6 +26,8 @@ from harness.play.runner import RunOptions, RunSummary, play
 from harness.records.catalogue import select_tasks
 from harness.records.identity import AgentSpec
 from harness.records.plan import NotRun, Plan
+from harness.records.results import case_results
+from harness.records.stored_run import load_run
 
 __all__ = ["Gate", "GateOptions", "Gated"]
 
@@ -161,9 +163,8 @@ class Gate:
     def judge(self, path: Path) -> Gated:
         """The verdict on what was played."""
         found = read_scored_run(path)
-        new = dataclasses.replace(
-            found, plan=self.plan
-        )  # all that the base has, also what turned out not to run
+        # All that the base has, also what turned out not to run here.
+        new = found.counting(self.plan)
         ends = self.rounds.ends()
         tasks = pair_up(cut(self._base, ends), cut(new, ends))
         margin, alpha = self._options.margin, self._options.alpha
@@ -224,15 +225,14 @@ def cut(side: ScoredRun, ends: Mapping[str, int]) -> ScoredRun:
         for item in side.plan.items
         if item.task.id in ends
     )
-    return dataclasses.replace(side, plan=dataclasses.replace(side.plan, items=items))
+    return side.counting(dataclasses.replace(side.plan, items=items))
 
 
 def read_all(path: Path) -> set[tuple[str, int, tuple[str, ...]]]:
     """All cases with a score, also beyond where the run stopped."""
-    from harness.records.results import read_episodes
-
+    stored = load_run(path)
     return {
-        (line["task"], line["seed"], tuple(line["perturbations"]))
-        for line in read_episodes(path)
-        if line["status"] != "error"
+        (result.task, result.seed, result.perturbations)
+        for _, result in case_results(path, stored.whole)
+        if result.status != "error"
     }

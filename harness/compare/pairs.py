@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from harness.core import Normaliser, Task, UserError
-from harness.records.plan import Plan, PlanItem
-from harness.records.results import read_episodes
-from harness.records.run_file import read_run
+from harness.core import Case, Result, Task, UserError
+from harness.records.plan import CaseIndex, Plan, PlanItem
+from harness.records.stored_run import StoredRun, load_run
 
 __all__ = [
     "Key",
@@ -24,7 +23,7 @@ __all__ = [
     "differing",
     "measure",
     "pair_up",
-    "played",
+    "key_of",
     "read_scored_run",
     "value",
 ]
@@ -45,14 +44,31 @@ class Pair(NamedTuple):
 
 @dataclass(frozen=True)
 class ScoredRun:
-    """One run: its plan, as far as it was to be played, and what every case came to."""
+    """One run of a comparison: what was planned, and what every case came to."""
 
     name: str
-    path: Path
-    """Where its files are; of a fetched run, for as long as harness.compare.saved_runs.base_side keeps them."""
-    run: Mapping[str, Any]
-    plan: Plan
+    stored: StoredRun
+    """Of a fetched run it can be read while harness.compare.saved_runs.open_run keeps its files."""
     values: Mapping[Key, float]
+
+    @property
+    def path(self) -> Path:
+        """Where its files are."""
+        return self.stored.path
+
+    @property
+    def run(self) -> Mapping[str, Any]:
+        """run.json."""
+        return self.stored.description
+
+    @property
+    def plan(self) -> Plan:
+        """The plan as far as it was to be played."""
+        return self.stored.plan
+
+    def counting(self, plan: Plan) -> ScoredRun:
+        """The same run with another part of its plan that counts."""
+        return dataclasses.replace(self, stored=dataclasses.replace(self.stored, plan=plan))
 
     def missing(self) -> list[Key]:
         """The planned cases without a score."""
@@ -88,40 +104,34 @@ def measure(task: Task) -> str:
     return "success" if task.success is not None else "normalised" if task.normaliser else "sign"
 
 
-def value(task: Task, line: Mapping[str, Any]) -> float | None:
-    """What a line of episodes.jsonl comes to, by the task's measure; an agent's error is 0, or the lowest of all raw scores. None: no score."""
-    if line["status"] == "error":
+def key_of(case: Case) -> Key:
+    """What two runs find a case by."""
+    return case.task.id, case.seed, tuple(map(str, case.perturbations))
+
+
+def value(task: Task, result: Result) -> float | None:
+    """What a result comes to, by the task's measure; None: it has no score.
+
+    An agent's error is 0, or, among raw scores, lower than all others.
+    """
+    if result.status == "error":
         return None
     kind = measure(task)
-    failed = line["status"] == "agent_error"
+    failed = result.status == "agent_error"
     if kind == "success":
-        return float(line["success"] is True)
+        return float(result.success is True)
+    if failed:
+        return 0.0 if kind == "normalised" else float("-inf")
+    assert result.score is not None
     if kind == "normalised":
-        assert isinstance(task.normaliser, Normaliser)
-        return 0.0 if failed else min(1.0, max(0.0, task.normaliser(line["score"])))
-    return float("-inf") if failed else float(line["score"])
+        assert task.normaliser is not None
+        return min(1.0, max(0.0, task.normaliser(result.score)))
+    return float(result.score)
 
 
 def difference(base: float, new: float, kind: str) -> float:
     """New minus base; of raw scores its sign."""
     return float((new > base) - (new < base)) if kind == "sign" else new - base
-
-
-def played(run: Mapping[str, Any]) -> Plan:
-    """The plan of a run.json as far as it was to be played: a run that stopped by a rule ends each task where the rule did."""
-    plan = Plan.from_json(run["plan"])
-    ends = run.get("stopped")
-    if not ends:
-        return plan
-    if not isinstance(ends, dict) or not all(
-        type(end) is int and end >= 0 for end in ends.values()
-    ):
-        raise UserError("run.json was changed by hand: `stopped` holds numbers of episodes by task")
-    items = tuple(
-        dataclasses.replace(item, episodes=ends.get(item.task.id, item.episodes))
-        for item in plan.items
-    )
-    return dataclasses.replace(plan, items=tuple(item for item in items if item.episodes))
 
 
 def keys(plan: Plan) -> Iterator[Key]:
@@ -132,31 +142,13 @@ def keys(plan: Plan) -> Iterator[Key]:
 
 def read_scored_run(path: Path, name: str = "") -> ScoredRun:
     """A run directory. Raises UserError when it is none, or a line is not of its plan."""
-    run = read_run(path)
-    try:
-        whole, plan = Plan.from_json(run["plan"]), played(run)
-    except (KeyError, TypeError, ValueError, AttributeError) as fault:
-        raise UserError(
-            f"{path}/run.json was changed by hand or is no run of ours: {fault!r}"
-        ) from None
-    tasks = {item.task.id: item.task for item in whole.items}
+    run = load_run(path)
     values: dict[Key, float] = {}
-    for number, line in enumerate(read_episodes(path), 1):
-        try:
-            key = (line["task"], line["seed"], tuple(line["perturbations"]))
-            found = value(tasks[key[0]], line)
-            known = plan.locate(*key) is not None or whole.locate(*key) is not None
-        except (KeyError, TypeError, AttributeError, ValueError) as fault:
-            raise UserError(
-                f"{path}/episodes.jsonl, line {number} is no episode of this run: {fault!r}. Remove that line"
-            ) from None
-        if not known:
-            raise UserError(
-                f"{path}/episodes.jsonl, line {number}: run.json does not plan {key[0]} with seed {key[1]}. Remove that line"
-            )
-        if found is not None and found == found and plan.locate(*key) is not None:
-            values.setdefault(key, found)
-    return ScoredRun(name or str(path), path, run, plan, values)
+    for index, result in run.cases():
+        found = value(run.plan.items[index.item].task, result)
+        if found is not None:
+            values[result.task, result.seed, result.perturbations] = found
+    return ScoredRun(name or str(path), run, values)
 
 
 def differing(new: PlanItem, base: PlanItem) -> list[str]:
@@ -237,18 +229,11 @@ def pair_up(base: ScoredRun, new: ScoredRun, only: Sequence[str] | None = None) 
     return found
 
 
-def _of_item(plan: Plan, number: int) -> Iterable[Key]:
+def _of_item(plan: Plan, number: int) -> Iterator[Key]:
     """The cases of an item, by seed."""
-    item = plan.items[number]
-    conditions = [
-        condition for condition in range(len(plan.conditions)) if plan.plays(number, condition)
-    ]
-    cases = (
-        plan.case(number, condition * item.episodes + episode)
-        for episode in range(item.episodes)
-        for condition in conditions
-    )
-    return ((item.task.id, case.seed, tuple(map(str, case.perturbations))) for case in cases)
+    for episode in range(plan.items[number].episodes):
+        for condition in plan.conditions_of(number):
+            yield key_of(plan.case(CaseIndex(number, condition, episode)))
 
 
 def _nothing_shared(base: ScoredRun, new: ScoredRun) -> str:

@@ -61,7 +61,7 @@ expert that fails on hard episodes leaves the easy ones over; the success rate a
 """
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Counts:
     """How the episodes of a task ended."""
 

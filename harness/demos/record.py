@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from harness.core import Suite, Task, UserError
+from harness.core import Result, Suite, Task, UserError
 from harness.demos.card import Counts, card
 from harness.demos.columns import brief_from_json, modules
 from harness.demos.dataset import Demos, EpisodeRow
@@ -20,8 +20,8 @@ from harness.play.planning import make_plan
 from harness.play.progress import Progress
 from harness.play.runner import RunOptions, RunSummary, play
 from harness.records.identity import AgentSpec
-from harness.records.plan import Plan
-from harness.records.results import read_episodes
+from harness.records.plan import PlanItem
+from harness.records.stored_run import load_run
 
 __all__ = ["DEFAULT_VIEWS", "RecordingSummary", "RecordingOptions", "record"]
 
@@ -47,6 +47,13 @@ class RecordingOptions:
             raise UserError(
                 "--views names what another agent may see; the expert's action is recorded anyhow"
             )
+
+
+class _Kept(NamedTuple):
+    """An episode to keep."""
+
+    item: PlanItem
+    result: Result
 
 
 @dataclass(frozen=True)
@@ -110,7 +117,7 @@ def record(
     plan = for_training(make_plan(trained, spec, episodes=episodes, seed=0), DEMO_SETS, seed)
     suites = list(dict.fromkeys(suite.name for suite, _ in chosen))
     summary = play(spec, suites, plan, out / "run", options, progress)
-    counts, rows = _counted(out / "run", plan)
+    counts, rows = _counted(out / "run")
     if summary.stopped is None:
         _assemble(out, rows)
         views = sorted(
@@ -124,42 +131,35 @@ def record(
     return RecordingSummary(out, summary, sum(map(len, rows)), counts)
 
 
-def _counted(run: Path, plan: Plan) -> tuple[list[Counts], list[list[Mapping[str, Any]]]]:
-    """By item of the plan: how its episodes ended, and the lines of those to keep, by seed."""
-    last: dict[str, Mapping[str, Any]] = {}
-    for line in read_episodes(run):
-        if last.get(line["case"], line)["status"] in ("error", line["status"]):
-            last[line["case"]] = line
+def _counted(run: Path) -> tuple[list[Counts], list[list[_Kept]]]:
+    """By item of the plan: how its episodes ended, and the results to keep, by seed."""
+    stored = load_run(run)
+    results: list[list[Result]] = [[] for _ in stored.plan.items]
+    for index, result in stored.cases():
+        results[index.item].append(result)
     counts: list[Counts] = []
-    kept: list[list[Mapping[str, Any]]] = []
-    places = {item.task.id: number for number, item in enumerate(plan.items)}
-    lines: list[list[Mapping[str, Any]]] = [[] for _ in plan.items]
-    for final in last.values():
-        lines[places[final["task"]]].append(final)
-    for item, ended in zip(plan.items, lines):
-        good = sorted(
-            (line for line in ended if line["success"]), key=lambda line: int(line["seed"])
-        )
-        finished = sum(line["status"] == "finished" for line in ended)
+    kept: list[list[_Kept]] = []
+    for item, mine in zip(stored.plan.items, results):
+        good = sorted((each for each in mine if each.success), key=lambda each: each.seed)
         counts.append(
             Counts(
-                item.task,
-                item.suite,
-                item.episodes,
-                finished,
-                len(good),
-                sum(line["steps"] for line in good),
+                task=item.task,
+                suite=item.suite,
+                asked=item.episodes,
+                finished=sum(each.status == "finished" for each in mine),
+                kept=len(good),
+                steps=sum(each.steps for each in good),
             )
         )
-        kept.append([{**line, "item": item} for line in good])
+        kept.append([_Kept(item, each) for each in good])
     return counts, kept
 
 
-def _assemble(out: Path, rows: Sequence[Sequence[Mapping[str, Any]]]) -> None:
+def _assemble(out: Path, rows: Sequence[Sequence[_Kept]]) -> None:
     """Gather the episodes' files, one a task; nothing where that was done before."""
     pa, parquet = modules()
     table = out / "episodes.parquet"
-    wanted = [line["case"] for lines in rows for line in lines]
+    wanted = [each.result.case for episodes in rows for each in episodes]
     if (
         table.is_file()
         and parquet.read_table(table, columns=["case"]).column("case").to_pylist() == wanted
@@ -167,21 +167,21 @@ def _assemble(out: Path, rows: Sequence[Sequence[Mapping[str, Any]]]) -> None:
         return
     shutil.rmtree(out / "data", ignore_errors=True)
     index: list[dict[str, Any]] = []
-    for lines in rows:
-        if not lines:
+    for episodes in rows:
+        if not episodes:
             continue
-        task = lines[0]["item"].task
+        task = episodes[0].item.task
         name = f"data/{task.name}.parquet"
         (out / name).parent.mkdir(parents=True, exist_ok=True)
-        first = _episode(out, lines[0])
+        first = _episode(out, episodes[0].result)
         with parquet.ParquetWriter(out / name, first.schema, compression="zstd") as writer:
-            for group, line in enumerate(lines):
-                taken = first if group == 0 else _episode(out, line)
+            for group, kept in enumerate(episodes):
+                taken = first if group == 0 else _episode(out, kept.result)
                 writer.write_table(
                     taken.replace_schema_metadata(first.schema.metadata),
                     row_group_size=max(1, taken.num_rows),
                 )
-                index.append(dataclasses.asdict(_row(len(index), line, name, group, taken)))
+                index.append(dataclasses.asdict(_row(len(index), kept, name, group, taken)))
     columns = {
         field.name: [row[field.name] for row in index] for field in dataclasses.fields(EpisodeRow)
     }
@@ -199,27 +199,27 @@ def _assemble(out: Path, rows: Sequence[Sequence[Mapping[str, Any]]]) -> None:
     os.replace(temporary, table)
 
 
-def _episode(out: Path, line: Mapping[str, Any]) -> Any:
-    file = out / "recorded" / f"{episode_name(line['case'])}.parquet"
+def _episode(out: Path, result: Result) -> Any:
+    file = out / "recorded" / f"{episode_name(result.case)}.parquet"
     if not file.is_file():
         raise UserError(
-            f"{file} is gone, the recording of {line['task']} seed {line['seed']}: remove {out} and record again"
+            f"{file} is gone, the recording of {result.task} seed {result.seed}: remove {out} and record again"
         )
     return modules()[1].read_table(file)
 
 
-def _row(index: int, line: Mapping[str, Any], file: str, group: int, table: Any) -> EpisodeRow:
-    task, suite = line["item"].task, line["item"].suite
+def _row(index: int, kept: _Kept, file: str, group: int, table: Any) -> EpisodeRow:
+    task, result = kept.item.task, kept.result
     return EpisodeRow(
         index=index,
-        case=line["case"],
+        case=result.case,
         task=task.id,
         domain=task.domain,
-        suite=suite,
-        seed=line["seed"],
+        suite=kept.item.suite,
+        seed=result.seed,
         steps=table.num_rows,
-        score=line["score"],
-        normalised=line["normalised"],
+        score=result.score,
+        normalised=result.normalised,
         instruction=table.column("instruction")[0].as_py(),
         file=file,
         row_group=group,

@@ -8,24 +8,26 @@ from typing import NamedTuple
 
 import numpy as np
 
-from harness.records.plan import Plan
+from harness.records.plan import CaseIndex, Plan
 
 __all__ = ["Queue", "Ticket"]
 
 
 class Ticket(NamedTuple):
-    """One play of a case: the plan's item, its number there, and which attempt this is, from 1."""
+    """One play of a case, and which attempt at it this is, from 1."""
 
-    item: int
-    number: int
+    case: CaseIndex
     attempt: int = 1
 
 
 class Queue:
-    """Hands out each case that is not done once, and again when it is given back. Nothing is listed: a million cases cost a counter a task."""
+    """Hands out every unfinished case exactly once, and again after `give_back`.
+
+    Cases are generated, not listed: a million cases cost one counter per task.
+    """
 
     def __init__(
-        self, plan: Plan, done: Callable[[int, int], bool], shuffle: int | None = None
+        self, plan: Plan, done: Callable[[CaseIndex], bool], shuffle: int | None = None
     ) -> None:
         """`shuffle` seeds another order, in which affinity plays no part: results must not depend on it."""
         self._plan = plan
@@ -41,19 +43,21 @@ class Queue:
         self._under_way: Counter[str] = Counter()
         self._shuffle = None if shuffle is None else np.random.default_rng(shuffle)
 
-    def _cases(self, item: int, shuffle: int | None) -> Iterator[int]:
-        episodes, conditions = self._plan.items[item].episodes, len(self._plan.conditions)
-        played = [self._plan.plays(item, condition) for condition in range(conditions)]
-        count = episodes * conditions
+    def _cases(self, item: int, shuffle: int | None) -> Iterator[CaseIndex]:
+        """The cases of an item that may still be handed out: by condition, then by episode."""
+        episodes = self._plan.items[item].episodes
+        played = set(self._plan.conditions_of(item))
+        count = episodes * len(self._plan.conditions)
         order: Sequence[int] = range(count)
         if shuffle is not None:
             order = np.random.default_rng([shuffle, item]).permutation(count).tolist()
+        indexes = (CaseIndex(item, *divmod(number, episodes)) for number in order)
         return (
-            number
-            for number in order
-            if played[number // episodes]
-            and not self._done(item, number)
-            and (item, number // episodes) not in self._dropped_conditions
+            index
+            for index in indexes
+            if index.condition in played
+            and not self._done(index)
+            and (item, index.condition) not in self._dropped_conditions
         )
 
     def restart(self) -> None:
@@ -89,39 +93,34 @@ class Queue:
         while self._again[key]:
             ticket = self._again[key].popleft()
             if (
-                ticket.item not in self._dropped
-                and self._condition_of(ticket) not in self._dropped_conditions
+                ticket.case.item not in self._dropped
+                and ticket.case.place not in self._dropped_conditions
             ):
                 self._under_way[key] += 1
                 return ticket
         while items:
-            number = None if items[0] in self._dropped else next(self._fresh[items[0]], None)
-            if number is not None:
+            index = None if items[0] in self._dropped else next(self._fresh[items[0]], None)
+            if index is not None:
                 self._under_way[key] += 1
-                return Ticket(items[0], number)
+                return Ticket(index)
             items.popleft()
         return None
 
     def settle(self, ticket: Ticket) -> None:
         """This play is over."""
-        self._under_way[self._plan.items[ticket.item].env_key] -= 1
+        self._under_way[self._plan.items[ticket.case.item].env_key] -= 1
 
     def give_back(self, ticket: Ticket) -> None:
         """This play came to nothing: hand the ticket out again, soon."""
-        self._again[self._plan.items[ticket.item].env_key].append(ticket)
-
-    def _condition_of(self, ticket: Ticket) -> tuple[int, int]:
-        return ticket.item, ticket.number // self._plan.items[ticket.item].episodes
+        self._again[self._plan.items[ticket.case.item].env_key].append(ticket)
 
     def drop_condition(self, item: int, condition: int) -> None:
         """Hand out no more cases of this arm of an item."""
         self._dropped_conditions.add((item, condition))
 
     def drop(self, item: int) -> Iterator[Ticket]:
-        """Hand out no more cases of this item; yields those that had not been handed out."""
+        """Hand out no more cases of this item. Yields those that had not been handed out."""
         self._dropped.add(item)
-        yield from (
-            ticket for ticket in self._again[self._plan.items[item].env_key] if ticket.item == item
-        )
-        for number in self._fresh[item]:
-            yield Ticket(item, number)
+        again = self._again[self._plan.items[item].env_key]
+        yield from (ticket for ticket in again if ticket.case.item == item)
+        yield from map(Ticket, self._fresh[item])

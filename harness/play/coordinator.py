@@ -13,7 +13,7 @@ from harness.core import Case, Missing, Result
 from harness.play.case_queue import Queue, Ticket
 from harness.play.episode import Episode, Outcome, VideoClip
 from harness.play.progress import Progress, Tally
-from harness.records.plan import NotRun, Plan, label
+from harness.records.plan import CaseIndex, NotRun, Plan, label
 from harness.records.traces import Trace
 
 __all__ = ["Coordinator", "ResultSink", "Stopping"]
@@ -33,8 +33,8 @@ class Stopping(Protocol):
         """Episodes of this item of the plan that may be played so far, in every arm."""
         ...
 
-    def scored(self, item: int, number: int, line: Mapping[str, object]) -> None:
-        """A case of the plan has a result: status, success and score of it, as a line of episodes.jsonl has them."""
+    def scored(self, case: CaseIndex, result: Result) -> None:
+        """A case of the plan has a result."""
         ...
 
     def more(self) -> bool:
@@ -55,7 +55,7 @@ class ResultSink(Protocol):
         """`finished`, `agent_error` and `successes` so far."""
         ...
 
-    def done(self, item: int, number: int) -> bool:
+    def done(self, index: CaseIndex) -> bool:
         """Whether this case of the plan need not be played."""
         ...
 
@@ -90,7 +90,7 @@ class Coordinator:
         self._progress = progress
         self._videos = videos
         self._stopping = stopping
-        self._handed: set[tuple[int, int]] = set()
+        self._handed: set[CaseIndex] = set()
         self._queue = Queue(plan, directory.done if stopping is None else self._closed, shuffle)
         self._drained = False
         self._alone: deque[Ticket] = deque()
@@ -118,8 +118,8 @@ class Coordinator:
             ticket = self._alone.popleft()
         self._out.add(ticket)
         if self._stopping is not None:
-            self._handed.add((ticket.item, ticket.number))
-        return ticket, self.plan.case(ticket.item, ticket.number)
+            self._handed.add(ticket.case)
+        return ticket, self.plan.case(ticket.case)
 
     @property
     def alone_next(self) -> bool:
@@ -131,13 +131,12 @@ class Coordinator:
         """Whether every case has come to its end; of a run that stops by a rule, every one that the rule opens."""
         return self._drained and not self._out and not self._alone and not self._open_more()
 
-    def _closed(self, item: int, number: int) -> bool:
+    def _closed(self, case: CaseIndex) -> bool:
+        """Whether a case must not be handed out: it was, it is done, or the rule does not open it yet."""
         assert self._stopping is not None
-        if (item, number) in self._handed or number % self.plan.items[
-            item
-        ].episodes >= self._stopping.opened(item):
+        if case in self._handed or case.episode >= self._stopping.opened(case.item):
             return True
-        return self._directory.done(item, number)
+        return self._directory.done(case)
 
     def _enough(self) -> bool:
         if self._stopping is None or not self._stopping.enough:
@@ -161,7 +160,7 @@ class Coordinator:
         if outcome.missing is not None and outcome.condition:
             self._not_applicable(ticket, outcome.missing)
         elif outcome.missing is not None:
-            self._cannot_run(ticket.item, outcome.missing)
+            self._cannot_run(ticket.case.item, outcome.missing)
         elif outcome.result is not None:
             if outcome.result.status == "error" and self._try_again(
                 ticket, outcome.result.error or ""
@@ -196,15 +195,19 @@ class Coordinator:
 
     def episode(self, ticket: Ticket) -> Episode:
         """An episode of which nothing remains but its case, to report its failure."""
-        return Episode(ticket, self.plan.case(ticket.item, ticket.number))
+        return Episode(ticket, self.plan.case(ticket.case))
 
     def _release(self, ticket: Ticket) -> None:
         self._out.discard(ticket)
         self._queue.settle(ticket)
 
     def _try_again(self, ticket: Ticket, reason: str) -> bool:
-        self._failed[ticket.item] += 1
-        if ticket.attempt >= ATTEMPTS or ticket.item in self.not_run or self._broken(ticket.item):
+        self._failed[ticket.case.item] += 1
+        if (
+            ticket.attempt >= ATTEMPTS
+            or ticket.case.item in self.not_run
+            or self._broken(ticket.case.item)
+        ):
             return False
         self._tell(ticket, f"{reason} (attempt {ticket.attempt} of {ATTEMPTS})")
         again = ticket._replace(attempt=ticket.attempt + 1)
@@ -217,9 +220,9 @@ class Coordinator:
 
     def _tell(self, ticket: Ticket, text: str) -> None:
         """Say what happened to a case; of one task only the first few times, the rest is in the table."""
-        self._told[ticket.item] += 1
-        if self._told[ticket.item] <= TOLD:
-            case = self.plan.case(ticket.item, ticket.number)
+        self._told[ticket.case.item] += 1
+        if self._told[ticket.case.item] <= TOLD:
+            case = self.plan.case(ticket.case)
             self._progress.say(f"{case.task.id} seed {case.seed}: {text}")
 
     def _write(self, ticket: Ticket, outcome: Outcome, worker: str) -> None:
@@ -227,26 +230,22 @@ class Coordinator:
         assert result is not None
         timing = {**result.timing, "worker": worker, "attempt": ticket.attempt, "ended_at": _now()}
         result = dataclasses.replace(
-            result, protocol=self.plan.items[ticket.item].protocol, timing=timing
+            result, protocol=self.plan.items[ticket.case.item].protocol, timing=timing
         )
         self._directory.append(result, outcome.trace, time.monotonic())
         if self._stopping is not None:
-            self._stopping.scored(
-                ticket.item,
-                ticket.number,
-                {"status": result.status, "success": result.success, "score": result.score},
-            )
+            self._stopping.scored(ticket.case, result)
         if outcome.clip is not None and self._videos is not None:
-            full = self._videos.keep(self.plan.case(ticket.item, ticket.number), outcome.clip)
+            full = self._videos.keep(self.plan.case(ticket.case), outcome.clip)
             if full:
                 self._progress.say(full)
         self._count(result)
         if result.status == "error":
             self._tell(ticket, f"given up: {result.error}")
-            if self._broken(ticket.item) and ticket.item not in self._given_up:
-                self._give_up(ticket.item, result.error or "")
+            if self._broken(ticket.case.item) and ticket.case.item not in self._given_up:
+                self._give_up(ticket.case.item, result.error or "")
         else:
-            self._scored[ticket.item] += 1
+            self._scored[ticket.case.item] += 1
 
     def _broken(self, item: int) -> bool:
         return self._failed[item] >= BROKEN_AFTER and not self._scored[item]
@@ -261,8 +260,11 @@ class Coordinator:
     def _give_up(self, item: int, reason: str) -> None:
         """A simulator that never works must not burn the night: the rest of the task ends in `error`, to be played by a later run."""
         self._given_up.add(item)
-        rest = [*self._queue.drop(item), *(ticket for ticket in self._alone if ticket.item == item)]
-        self._alone = deque(ticket for ticket in self._alone if ticket.item != item)
+        rest = [
+            *self._queue.drop(item),
+            *(ticket for ticket in self._alone if ticket.case.item == item),
+        ]
+        self._alone = deque(ticket for ticket in self._alone if ticket.case.item != item)
         self._progress.say(
             f"{self.plan.items[item].task.id}: {BROKEN_AFTER} attempts failed and no case was scored; {len(rest)} cases are not tried any more"
         )
@@ -280,10 +282,10 @@ class Coordinator:
         entry = self.plan.items[item]
         self.not_run[item] = NotRun.of(entry.suite, entry.task, missing)
         dropped = list(self._queue.drop(item))
-        others = [ticket for ticket in self._out if ticket.item == item]
+        others = [ticket for ticket in self._out if ticket.case.item == item]
         for ticket in others:
             self._release(ticket)
-        self._alone = deque(ticket for ticket in self._alone if ticket.item != item)
+        self._alone = deque(ticket for ticket in self._alone if ticket.case.item != item)
         self.tally.total -= self.plan.count(item) - entry.episodes * sum(
             found == item for found, _ in self.not_applicable
         )
@@ -293,20 +295,16 @@ class Coordinator:
 
     def _not_applicable(self, ticket: Ticket, missing: Missing) -> None:
         """A perturbation that has nothing to change in a task: its cases are not played, and a row says so."""
-        entry = self.plan.items[ticket.item]
-        condition = ticket.number // entry.episodes
-        if (ticket.item, condition) in self.not_applicable or ticket.item in self.not_run:
+        entry = self.plan.items[ticket.case.item]
+        condition = ticket.case.condition
+        if (ticket.case.item, condition) in self.not_applicable or ticket.case.item in self.not_run:
             return
         what = label(self.plan.conditions[condition])
-        self.not_applicable[ticket.item, condition] = NotRun.of(
+        self.not_applicable[ticket.case.item, condition] = NotRun.of(
             entry.suite, entry.task, missing, what
         )
-        self._queue.drop_condition(ticket.item, condition)
-        same = [
-            each
-            for each in (*self._out, *self._alone)
-            if each.item == ticket.item and each.number // entry.episodes == condition
-        ]
+        self._queue.drop_condition(ticket.case.item, condition)
+        same = [each for each in (*self._out, *self._alone) if each.case.place == ticket.case.place]
         for each in same:
             if each in self._out:
                 self._release(each)

@@ -252,7 +252,7 @@ class _Driver:
         if hand.patience == START_S:
             hand.patience = 0.0
             for ticket in hand.out:
-                self._remember(hand, self._coordinator.plan.case(ticket.item, ticket.number))
+                self._remember(hand, self._coordinator.plan.case(ticket.case))
         for outcome in said.outcomes:
             hand.out.remove(outcome.ticket)
             hand.settled += 1

@@ -16,8 +16,8 @@ from harness.play.coordinator import Coordinator, Stopping
 from harness.play.episode import VideoSelection
 from harness.play.progress import Progress
 from harness.records.identity import AgentSpec, machine, source_commit
-from harness.records.plan import NotRun, Plan
-from harness.records.results import read_episodes
+from harness.records.plan import CaseIndex, NotRun, Plan
+from harness.records.results import case_results
 from harness.records.run_directory import RunDirectory, StorageFull
 
 __all__ = ["RunOptions", "RunSummary", "play", "play_cases"]
@@ -146,10 +146,8 @@ def play(
         raise UserError(f"{full}. Make room, or choose another place with --out") from None
     videos = _videos(path, plan, options, progress)
     if stopping is not None:
-        for line in read_episodes(path):
-            place = plan.locate(line["task"], line["seed"], line["perturbations"])
-            if place is not None:
-                stopping.scored(*place, line)
+        for index, result in case_results(path, plan):
+            stopping.scored(index, result)
     coordinator = Coordinator(plan, directory, progress, options.shuffle, videos, stopping)
     stopped: str | None = None
     complete = unused = False
@@ -188,11 +186,10 @@ def play(
     total = plan.total - gone
     if stopping is not None:
         counted = [
-            directory.done(item, condition * entry.episodes + episode)
+            directory.done(CaseIndex(item, condition, episode))
             for item, entry in enumerate(plan.items)
-            for condition in range(len(plan.conditions))
+            for condition in plan.conditions_of(item)
             for episode in range(stopping.ends()[entry.task.id])
-            if plan.plays(item, condition)
         ]
         total, missing = len(counted), len(counted) - sum(counted)
     rows = tuple(

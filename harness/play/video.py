@@ -15,7 +15,7 @@ import queue
 import re
 import textwrap
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -88,10 +88,9 @@ def draws_frames(task: Task) -> bool:
     return kind.render not in (Adapter.render, BatchedAdapter.render)
 
 
-def failed(result: Mapping[str, Any] | Result) -> bool:
-    """Whether an episode counts as failed: no success where there could be one, or cut short by a fault."""
-    fields = result if isinstance(result, Mapping) else vars(result)
-    return fields["status"] != "finished" or fields["success"] is False
+def failed(result: Result) -> bool:
+    """Whether an episode failed: it lacks the success that it could have had, or was cut short."""
+    return result.status != "finished" or result.success is False
 
 
 def stem(case: Case) -> str:

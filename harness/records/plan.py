@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import importlib.metadata
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from harness.core import Case, Missing, Normaliser, Perturbation, Reference, Task
 
 __all__ = [
     "SEED_STRIDE",
+    "CaseIndex",
+    "CaseStates",
     "NotRun",
     "Plan",
     "PlanItem",
@@ -108,6 +111,20 @@ class NotRun:
         )
 
 
+class CaseIndex(NamedTuple):
+    """Where a case stands in a plan."""
+
+    item: int
+    condition: int
+    """0 is the unperturbed one."""
+    episode: int
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """(item, condition)."""
+        return self.item, self.condition
+
+
 @dataclass(frozen=True)
 class Plan:
     """All cases of a run, in a fixed order: round k plays episode k of every item."""
@@ -115,12 +132,12 @@ class Plan:
     items: tuple[PlanItem, ...]
     seed: int = 0
     perturbations: tuple[tuple[Perturbation, ...], ...] = ()
-    """The perturbed arms; the unperturbed one is always played."""
+    """The perturbed conditions; the unperturbed one is always played."""
     not_run: tuple[NotRun, ...] = ()
 
-    @property
+    @functools.cached_property
     def conditions(self) -> tuple[tuple[Perturbation, ...], ...]:
-        """The unperturbed arm first."""
+        """The perturbations of each condition; condition 0 is the unperturbed one, the control."""
         return ((), *self.perturbations)
 
     @property
@@ -135,58 +152,44 @@ class Plan:
         )
 
     def plays(self, item: int, condition: int) -> bool:
-        """Whether arm number `condition` is played in an item: the unperturbed one always, the others where they have something to change."""
+        """Whether an item plays a condition: the unperturbed one always, others where they apply."""
         if condition == 0:
             return True
         entry = self.items[item]
-        return (entry.conditions is None or condition - 1 in entry.conditions) and (
-            entry.task.id,
-            label(self.conditions[condition]),
-        ) not in self._not_applicable()
+        chosen = entry.conditions is None or condition - 1 in entry.conditions
+        return chosen and (entry.task.id, label(self.conditions[condition])) not in self._skipped
 
-    def _not_applicable(self) -> set[tuple[str, str]]:
-        found: set[tuple[str, str]] = _cached(
-            self,
-            "_skipped",
-            lambda: {(row.task, row.perturbation) for row in self.not_run if row.perturbation},
-        )
-        return found
+    def conditions_of(self, item: int) -> list[int]:
+        """The numbers of the conditions that an item plays."""
+        return [number for number in range(len(self.conditions)) if self.plays(item, number)]
 
-    def case(self, item: int, number: int) -> Case:
-        """Case `number` of an item, 0 <= number < episodes * arms: the episodes of the first arm, then of the second, played or not."""
-        entry = self.items[item]
-        condition, episode = divmod(number, entry.episodes)
-        return Case(
-            entry.task,
-            entry.task.first_seed + self.seed * SEED_STRIDE + episode,
-            self.conditions[condition],
-        )
+    @functools.cached_property
+    def _skipped(self) -> set[tuple[str, str]]:
+        return {(row.task, row.perturbation) for row in self.not_run if row.perturbation}
 
-    def locate(self, task: str, seed: int, perturbations: Sequence[str]) -> tuple[int, int] | None:
-        """(item, number) of a stored result, or None if it is not of this plan."""
-        item = self._index().get(task)
-        condition = self._condition_index().get(tuple(perturbations))
+    def case(self, index: CaseIndex) -> Case:
+        """The case of this index, whether it is played or not."""
+        task = self.items[index.item].task
+        seed = task.first_seed + self.seed * SEED_STRIDE + index.episode
+        return Case(task, seed, self.conditions[index.condition])
+
+    def locate(self, task: str, seed: int, perturbations: Sequence[str]) -> CaseIndex | None:
+        """The index of a stored result, or None if it is not of this plan."""
+        item = self._item_numbers.get(task)
+        condition = self._condition_numbers.get(tuple(perturbations))
         if item is None or condition is None:
             return None
         entry = self.items[item]
         episode = seed - entry.task.first_seed - self.seed * SEED_STRIDE
-        return (
-            (item, condition * entry.episodes + episode) if 0 <= episode < entry.episodes else None
-        )
+        return CaseIndex(item, condition, episode) if 0 <= episode < entry.episodes else None
 
-    def _index(self) -> dict[str, int]:
-        found: dict[str, int] = _cached(
-            self, "_items", lambda: {item.task.id: k for k, item in enumerate(self.items)}
-        )
-        return found
+    @functools.cached_property
+    def _item_numbers(self) -> dict[str, int]:
+        return {item.task.id: number for number, item in enumerate(self.items)}
 
-    def _condition_index(self) -> dict[tuple[str, ...], int]:
-        found: dict[tuple[str, ...], int] = _cached(
-            self,
-            "_arms",
-            lambda: {tuple(map(str, condition)): k for k, condition in enumerate(self.conditions)},
-        )
-        return found
+    @functools.cached_property
+    def _condition_numbers(self) -> dict[tuple[str, ...], int]:
+        return {tuple(map(str, each)): number for number, each in enumerate(self.conditions)}
 
     @property
     def hash(self) -> str:
@@ -212,7 +215,7 @@ class Plan:
         return {
             "hash": self.hash,
             "seed": self.seed,
-            "items": [{**_shallow(item), "task": task_to_json(item.task)} for item in self.items],
+            "items": [_item_to_json(item) for item in self.items],
             "perturbations": [
                 [dataclasses.asdict(p) for p in condition] for condition in self.perturbations
             ],
@@ -223,16 +226,7 @@ class Plan:
     def from_json(cls, fields: Mapping[str, Any]) -> Plan:
         """The inverse of to_json."""
         return cls(
-            items=tuple(
-                PlanItem(
-                    **{
-                        **item,
-                        "task": task_from_json(item["task"]),
-                        "arms": _whole(item.get("arms")),
-                    }
-                )
-                for item in fields["items"]
-            ),
+            items=tuple(map(_item_from_json, fields["items"])),
             seed=fields["seed"],
             perturbations=tuple(
                 tuple(Perturbation(**p) for p in condition) for condition in fields["perturbations"]
@@ -281,15 +275,42 @@ def label(parts: Sequence[Perturbation]) -> str:
     return "+".join(f"{part.name}:{part.severity}" for part in parts)
 
 
-def _whole(numbers: Sequence[int] | None) -> tuple[int, ...] | None:
-    return None if numbers is None else tuple(numbers)
+_NAMES_ON_DISK = {"env_key": "affinity", "conditions": "arms"}
+"""Fields of PlanItem that run.json keeps under older names."""
 
 
-def _shallow(item: PlanItem) -> dict[str, Any]:
-    return {field.name: getattr(item, field.name) for field in dataclasses.fields(item)}
+def _item_to_json(item: PlanItem) -> dict[str, Any]:
+    fields = {field.name: getattr(item, field.name) for field in dataclasses.fields(item)}
+    fields["task"] = task_to_json(item.task)
+    return {_NAMES_ON_DISK.get(name, name): value for name, value in fields.items()}
 
 
-def _cached(owner: object, name: str, make: Any) -> Any:
-    if name not in owner.__dict__:
-        object.__setattr__(owner, name, make())
-    return owner.__dict__[name]
+def _item_from_json(fields: Mapping[str, Any]) -> PlanItem:
+    values = dict(fields)
+    for name, on_disk in _NAMES_ON_DISK.items():
+        if on_disk in values:
+            values[name] = values.pop(on_disk)
+    chosen = values.get("conditions")
+    values["conditions"] = None if chosen is None else tuple(chosen)
+    values["task"] = task_from_json(values["task"])
+    return PlanItem(**values)
+
+
+class CaseStates:
+    """A small number for every case of a plan: one byte each, all 0 at first."""
+
+    def __init__(self, plan: Plan) -> None:
+        count = range(len(plan.conditions))
+        self._bytes = [[bytearray(item.episodes) for _ in count] for item in plan.items]
+
+    def __getitem__(self, index: CaseIndex) -> int:
+        item, condition, episode = index
+        return self._bytes[item][condition][episode]
+
+    def __setitem__(self, index: CaseIndex, state: int) -> None:
+        item, condition, episode = index
+        self._bytes[item][condition][episode] = state
+
+    def of(self, item: int, condition: int) -> bytearray:
+        """The states of the episodes of one item in one condition."""
+        return self._bytes[item][condition]

@@ -15,9 +15,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.core import STATUSES, Result, UserError
-from harness.records.plan import NotRun, Plan
-from harness.records.results import read_episodes
+from harness.core import Result, UserError
+from harness.records.plan import CaseIndex, CaseStates, NotRun, Plan
+from harness.records.results import case_results
 from harness.records.run_file import SCHEMA, read_run
 from harness.records.traces import Trace, TraceWriter
 
@@ -31,7 +31,7 @@ class StorageFull(Exception):
 
 
 class RunDirectory:
-    """A run directory open for writing. `done(item, number)` tells which cases of the plan have a score already."""
+    """A run directory open for writing. `done(index)` tells which cases of the plan have a score already."""
 
     def __init__(self, path: str | os.PathLike[str], run: Mapping[str, Any], plan: Plan) -> None:
         """Open or make the directory. Raises UserError when another writer holds it, or when it holds a run of another agent or plan."""
@@ -62,7 +62,7 @@ class RunDirectory:
             ) from None
         try:
             self._run = self._adopt(dict(run))
-            self._done = [_unplayed(plan, number) for number in range(len(plan.items))]
+            self._done = CaseStates(plan)
             self.counts = {"finished": 0, "agent_error": 0, "successes": 0}
             self._cut_torn_line()
             self._read_done()
@@ -144,32 +144,26 @@ class RunDirectory:
             os.ftruncate(self._episodes.fileno(), position)
 
     def _read_done(self) -> None:
-        for number, line in enumerate(read_episodes(self.path), 1):
-            try:
-                place = self.plan.locate(line["task"], line["seed"], line["perturbations"])
-                status, success = line["status"], line["success"]
-                if status not in STATUSES:
-                    raise ValueError(status)
-            except (KeyError, TypeError, ValueError):
-                file = self.path / "episodes.jsonl"
-                raise UserError(
-                    f"{file}, line {number} is no episode: the file was changed by hand. Remove that line"
-                ) from None
-            if place is not None and status != "error" and not self.done(*place):
-                self._mark(*place, status, success)
+        for index, result in case_results(self.path, self.plan):
+            if result.status != "error":
+                self._mark(index, result)
 
-    def _mark(self, item: int, number: int, status: str, success: bool | None) -> None:
-        self._done[item][number] = 1
-        self.counts[status] += 1
-        self.counts["successes"] += bool(success)
+    def _mark(self, index: CaseIndex, result: Result) -> None:
+        self._done[index] = 1
+        self.counts[result.status] += 1
+        self.counts["successes"] += bool(result.success)
 
-    def done(self, item: int, number: int) -> bool:
+    def done(self, index: CaseIndex) -> bool:
         """Whether this case has a score."""
-        return bool(self._done[item][number])
+        return bool(self._done[index])
 
     def missing(self) -> int:
         """How many cases of the plan have no score."""
-        return sum(len(done) - sum(done) for done in self._done)
+        return sum(
+            self._done.of(number, condition).count(0)
+            for number in range(len(self.plan.items))
+            for condition in self.plan.conditions_of(number)
+        )
 
     def append(self, result: Result, trace: Trace | None, now: float) -> None:
         """Write one episode: its trace, then its line. `now` is a monotonic clock in seconds; the disk is synced at most once a second.
@@ -191,9 +185,9 @@ class RunDirectory:
             if now - self._synced > SYNC_SECONDS:
                 os.fsync(self._episodes.fileno())
                 self._synced = now
-        place = self.plan.locate(result.task, result.seed, result.perturbations)
-        if place is not None and result.status != "error":
-            self._mark(*place, result.status, result.success)
+        index = self.plan.locate(result.task, result.seed, result.perturbations)
+        if index is not None and result.status != "error":
+            self._mark(index, result)
 
     def not_run(self, rows: tuple[NotRun, ...]) -> None:
         """Record tasks that turned out not to run here."""
@@ -220,14 +214,6 @@ class RunDirectory:
                     self._write(self._run)
         finally:
             self._episodes.close()
-
-
-def _unplayed(plan: Plan, item: int) -> bytearray:
-    """A byte a case: 0 where it is to be played, 1 where there is nothing to play."""
-    return bytearray().join(
-        bytes([not plan.plays(item, condition)]) * plan.items[item].episodes
-        for condition in range(len(plan.conditions))
-    )
 
 
 class _room:

@@ -12,21 +12,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.core import STATUSES, Result, Task, UserError
+from harness.core import Result, Task, UserError
 from harness.host.loading import load_adapter
-from harness.records.plan import Plan, protocol_hash
+from harness.records.plan import CaseIndex, CaseStates, Plan, protocol_hash
+from harness.records.results import FIELDS, result_from_json
+from harness.records.stored_run import StoredRun
 from harness.records.traces import Trace, read_part, trace_parts
 
-__all__ = ["Difference", "IntegrityReport", "Place", "TraceRecord", "examine", "lines_at"]
+__all__ = ["Difference", "IntegrityReport", "TraceRecord", "check_files", "results_of"]
 
-Place = tuple[int, int]
-"""(item, number) in the plan."""
-_Whose = tuple[str, "int | None", str]
-
-FIELDS = frozenset(field.name for field in dataclasses.fields(Result))
 ENDED = ("success", "terminated", "truncated", "horizon")
 NEVER_BEGUN = hashlib.blake2b(digest_size=10).hexdigest()
-"""The digest of an episode of which nothing remains: its agent was killed because it did not answer."""
+"""The digest of an episode that left nothing: its agent was killed because it did not answer."""
+SCORED, FAILED = 1, 2
+"""States of a case: it has a result with a score; it has lines with `error` only."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,7 @@ class IntegrityReport:
     count: int = 0
     digest: bytes = b""
     """Of episodes.jsonl."""
-    playable: list[Place] = field(default_factory=list)
+    playable: list[CaseIndex] = field(default_factory=list)
     """Cases whose line does not contradict itself, with a trace that can be played here."""
     traces: dict[str, TraceRecord] = field(default_factory=dict)
     """By the id of the case."""
@@ -69,61 +68,66 @@ class IntegrityReport:
     notes: list[str] = field(default_factory=list)
 
 
-def examine(
-    path: Path, run: Mapping[str, Any], plan: Plan, known: Callable[[str], Task | None]
-) -> IntegrityReport:
-    """All checks that need no simulator. `known` gives the task of an id as it is here, None where there is none."""
-    files = IntegrityReport()
-    say = files.differences.append
-    if run["plan"]["hash"] != plan.hash:
-        say(Difference("the plan's hash", run["plan"]["hash"], plan.hash))
-    here = _items(plan, known, say)
-    _traces(path, plan, files)
-    state = [bytearray(item.episodes * len(plan.conditions)) for item in plan.items]
-    for number, line in _lines(path, files):
-        if not isinstance(line, dict) or line.keys() != FIELDS:
-            odd = sorted(FIELDS ^ line.keys()) if isinstance(line, dict) else [type(line).__name__]
-            say(
-                Difference(
-                    f"line {number}", ", ".join(odd), "the fields of a result, no more and no less"
-                )
-            )
+def check_files(run: StoredRun, known: Callable[[str], Task | None]) -> IntegrityReport:
+    """All checks that need no simulator.
+
+    `known` gives the task of an id as it is defined here, or None where there is none.
+    """
+    found = IntegrityReport()
+    plan = run.whole
+    say = found.differences.append
+    if run.description["plan"]["hash"] != plan.hash:
+        say(Difference("the plan's hash", run.description["plan"]["hash"], plan.hash))
+    playable_items = _items(plan, known, say)
+    _traces(run.path, plan, found)
+    states = CaseStates(plan)
+    for number, line in _lines(run.path, found):
+        try:
+            result = _whole_result(line)
+        except ValueError as wrong:
+            expected = "the fields of a result, no more and no less"
+            say(Difference(f"line {number}", str(wrong), expected))
             continue
-        place = _place(plan, line)
-        whose = (
-            str(line["task"]),
-            line["seed"] if type(line["seed"]) is int else None,
-            str(line["case"]),
-        )
-        if place is None:
-            say(
-                Difference(
-                    "foreign case",
-                    f"line {number}",
-                    "a task, seed and perturbations of the plan",
-                    *whose,
-                )
-            )
+        index = plan.locate(result.task, result.seed, result.perturbations)
+        whose = result.task, result.seed, result.case
+        if index is None:
+            planned = "a task, seed and perturbations of the plan"
+            say(Difference("foreign case", f"line {number}", planned, *whose))
             continue
-        item, index = place
-        wrong = [
-            Difference(what, recorded, expected, *whose)
-            for what, recorded, expected in _wrong(plan, place, line)
-        ]
-        files.differences += wrong
-        if state[item][index] == SCORED:
+        wrongs = [Difference(*wrong, *whose) for wrong in _contradictions(plan, index, result)]
+        found.differences += wrongs
+        if states[index] == SCORED:
             say(Difference("repeated case", f"line {number}", "one line", *whose))
-        elif line["status"] == "error":
-            state[item][index] = FAILED
+        elif result.status == "error":
+            states[index] = FAILED
         else:
-            state[item][index] = SCORED
-            if not wrong and _has_trace(line, files, whose) and here[item]:
-                files.playable.append(place)
-    _absent(plan, state, _stops(run), files)
-    return files
+            states[index] = SCORED
+            if not wrongs and _has_trace(result, found) and playable_items[index.item]:
+                found.playable.append(index)
+    _absent(plan, states, _stops(run.description), found)
+    return found
 
 
-SCORED, FAILED = 1, 2
+def _whole_result(line: Any) -> Result:
+    """The result of a line that has all fields and no other. Raises ValueError."""
+    result = result_from_json(line)
+    if len(line) != len(FIELDS):
+        raise ValueError(f"it has the fields {', '.join(sorted(line.keys() - set(FIELDS)))}")
+    return result
+
+
+def results_of(run: StoredRun, cases: Collection[CaseIndex]) -> dict[CaseIndex, Result]:
+    """The results of these cases, in a run whose files may contradict one another elsewhere."""
+    wanted, found = set(cases), dict[CaseIndex, Result]()
+    for _, line in _lines(run.path, IntegrityReport()):
+        try:
+            result = _whole_result(line)
+        except ValueError:
+            continue  # check_files has named it
+        index = run.whole.locate(result.task, result.seed, result.perturbations)
+        if index in wanted and index not in found and result.status != "error":
+            found[index] = result
+    return found
 
 
 def _items(
@@ -220,14 +224,11 @@ def _traces(path: Path, plan: Plan, files: IntegrityReport) -> None:
 
 def _cases(plan: Plan, trace: Trace) -> list[str]:
     """The ids that a case of this task and seed can have."""
-    place = plan.locate(trace.task, trace.seed, ())
-    if place is None:
+    control = plan.locate(trace.task, trace.seed, ())
+    if control is None:
         return []
-    item, number = place
-    return [
-        plan.case(item, number + condition * plan.items[item].episodes).id
-        for condition in range(len(plan.conditions))
-    ]
+    conditions = range(len(plan.conditions))
+    return [plan.case(control._replace(condition=number)).id for number in conditions]
 
 
 def _lines(path: Path, files: IntegrityReport) -> Iterator[tuple[int, Any]]:
@@ -246,103 +247,57 @@ def _lines(path: Path, files: IntegrityReport) -> Iterator[tuple[int, Any]]:
     files.digest = digest.digest()
 
 
-def lines_at(path: Path, plan: Plan, places: Collection[Place]) -> dict[Place, dict[str, Any]]:
-    """The first scored line of each of these places, of files that were examined."""
-    wanted, found = set(places), dict[Place, dict[str, Any]]()
-    for _, line in _lines(path, IntegrityReport()):
-        place = _place(plan, line) if isinstance(line, dict) and line.keys() == FIELDS else None
-        if place in wanted and place not in found and line["status"] != "error":
-            found[place] = line
-    return found
-
-
-def _place(plan: Plan, line: Mapping[str, Any]) -> Place | None:
-    try:
-        return (
-            plan.locate(line["task"], line["seed"], line["perturbations"])
-            if type(line["seed"]) is int
-            else None
-        )
-    except TypeError:
-        return None
-
-
-def _wrong(
-    plan: Plan, place: Place, line: Mapping[str, Any]
+def _contradictions(
+    plan: Plan, index: CaseIndex, result: Result
 ) -> Iterator[tuple[str, object, object]]:
-    """What contradicts itself, or the plan, in one line: (what, recorded, expected)."""
-    item, case = plan.items[place[0]], plan.case(*place)
+    """Where a result contradicts itself or the plan: (what, recorded, expected)."""
+    item, case = plan.items[index.item], plan.case(index)
     task = case.task
-    if line["case"] != case.id:
-        yield "the case's id", line["case"], f"{case.id}, of this task, seed and perturbations"
-    if line["protocol"] != item.protocol:
-        yield "the protocol", line["protocol"], item.protocol
-    status, score, success = line["status"], line["score"], line["success"]
-    if status not in STATUSES:
-        yield "the status", status, f"one of {', '.join(STATUSES)}"
+    if result.case != case.id:
+        yield "the case's id", result.case, f"{case.id}, of this task, seed and perturbations"
+    if result.protocol != item.protocol:
+        yield "the protocol", result.protocol, item.protocol
+    if result.steps > (task.max_steps or math.inf):
+        yield "steps", result.steps, f"a whole number up to {task.max_steps}"
+    if result.status == "finished":
+        assert result.score is not None
+        normalised = task.normaliser(result.score) if task.normaliser else None
+        if result.normalised != normalised:
+            yield "normalised", result.normalised, normalised
+        if (result.success is not None) != (task.success is not None):
+            yield "success", result.success, "true or false" if task.success else None
+        elif task.score == "success" and result.score != float(bool(result.success)):
+            yield "score", result.score, float(bool(result.success))
+        if result.ended not in ENDED:
+            yield "ended", result.ended, f"one of {', '.join(ENDED)}"
+        if result.error is not None:
+            yield "error", result.error, None
         return
-    if type(line["steps"]) is not int or not 0 <= line["steps"] <= (task.max_steps or math.inf):
-        yield "steps", line["steps"], f"a whole number up to {task.max_steps or 'any'}"
-    if not isinstance(line["metrics"], dict) or not all(
-        _finite(value) for value in line["metrics"].values()
-    ):
-        yield "metrics", line["metrics"], "names and finite numbers"
-    if status == "finished":
-        if not _finite(score):
-            yield "score", score, "a finite number"
-        elif line["normalised"] != (task.normaliser(score) if task.normaliser else None):
-            yield (
-                "normalised",
-                line["normalised"],
-                task.normaliser(score) if task.normaliser else None,
-            )
-        if (type(success) is bool) != (task.success is not None):
-            yield "success", success, "true or false" if task.success else None
-        elif task.score == "success" and score != float(bool(success)):
-            yield "score", score, float(bool(success))
-        if line["ended"] not in ENDED:
-            yield "ended", line["ended"], f"one of {', '.join(ENDED)}"
-        if line["error"] is not None:
-            yield "error", line["error"], None
-    else:
-        failed = False if status == "agent_error" and task.success is not None else None
-        for name, value in (
-            ("success", failed),
-            ("score", None),
-            ("normalised", None),
-            ("ended", status),
-        ):
-            if line[name] is not value and line[name] != value:
-                yield name, line[name], value
-        if not isinstance(line["error"], str):
-            yield "error", line["error"], "a reason"
+    failed = False if result.status == "agent_error" and task.success is not None else None
+    wanted = {"success": failed, "score": None, "normalised": None, "ended": result.status}
+    for name, value in wanted.items():
+        if getattr(result, name) != value:
+            yield name, getattr(result, name), value
+    if result.error is None:
+        yield "error", None, "a reason"
 
 
-def _finite(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _has_trace(line: Mapping[str, Any], files: IntegrityReport, whose: _Whose) -> bool:
-    """Whether the line's case has a trace to play. A trace that does not fit is a difference, and is played nevertheless."""
-    trace = files.traces.get(line["case"]) if isinstance(line["case"], str) else None
+def _has_trace(result: Result, found: IntegrityReport) -> bool:
+    """Whether a case has a trace to play. One that does not fit is named, and played all the same."""
+    whose = result.task, result.seed, result.case
+    trace = found.traces.get(result.case)
     if trace is None:
-        files.differences.append(
-            Difference("missing trace", "none", "the actions of this case", *whose)
-        )
+        what = Difference("missing trace", "none", "the actions of this case", *whose)
+        found.differences.append(what)
         return False
-    if trace.length != line["steps"]:
-        files.differences.append(
-            Difference(
-                "the trace's length", f"{trace.length} actions", f"{line['steps']} steps", *whose
-            )
-        )
-    if trace.digest != line["digest"]:
-        files.differences.append(
-            Difference("the trace's digest", trace.digest, f"{line['digest']}, of the line", *whose)
-        )
-    return not (
-        line["status"] == "agent_error" and trace.length == 0 and trace.digest == NEVER_BEGUN
-    )
+    if trace.length != result.steps:
+        counts = f"{trace.length} actions", f"{result.steps} steps"
+        found.differences.append(Difference("the trace's length", counts[0], counts[1], *whose))
+    if trace.digest != result.digest:
+        ours = f"{result.digest}, of the line"
+        found.differences.append(Difference("the trace's digest", trace.digest, ours, *whose))
+    never_begun = trace.length == 0 and trace.digest == NEVER_BEGUN
+    return not (result.status == "agent_error" and never_begun)
 
 
 def _stops(run: Mapping[str, Any]) -> dict[str, int]:
@@ -356,34 +311,28 @@ def _stops(run: Mapping[str, Any]) -> dict[str, int]:
 
 
 def _absent(
-    plan: Plan, state: list[bytearray], stops: Mapping[str, int], files: IntegrityReport
+    plan: Plan, states: CaseStates, stops: Mapping[str, int], files: IntegrityReport
 ) -> None:
     """Cases of the plan without a score: a difference where nothing says why."""
     excused = {row.task: row.reason for row in plan.not_run if row.perturbation is None}
     failed = Counter[str]()
     for number, item in enumerate(plan.items):
-        failed[item.task.id] += state[number].count(FAILED)
+        rows = {each: states.of(number, each) for each in range(len(plan.conditions))}
+        failed[item.task.id] += sum(row.count(FAILED) for row in rows.values())
         wanted = stops.get(item.task.id, item.episodes)
         unplayed = [
-            index
-            for index, value in enumerate(state[number])
-            if not value
-            and index % item.episodes < wanted
-            and plan.plays(number, index // item.episodes)
+            CaseIndex(number, condition, episode)
+            for condition in plan.conditions_of(number)
+            for episode, state in enumerate(rows[condition][:wanted])
+            if not state
         ]
-        if not unplayed or (item.task.id in excused and not any(state[number])):
+        if not unplayed or (item.task.id in excused and not any(map(any, rows.values()))):
             continue
-        first = plan.case(number, unplayed[0])
+        first = plan.case(unplayed[0])
         what = "missing case" if len(unplayed) == 1 else f"{len(unplayed)} missing cases"
+        expected = f"a result of every seed, from {first.seed} on"
         files.differences.append(
-            Difference(
-                what,
-                "no line",
-                f"a result of every seed, from {first.seed} on",
-                item.task.id,
-                first.seed,
-                first.id,
-            )
+            Difference(what, "no line", expected, item.task.id, first.seed, first.id)
         )
     if failed.total():
         files.notes.append(

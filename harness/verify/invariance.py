@@ -28,8 +28,9 @@ from harness.play.planning import make_plan
 from harness.play.progress import Progress
 from harness.play.runner import RunOptions, play
 from harness.records.identity import AgentSpec
-from harness.records.plan import Plan
-from harness.records.results import read_episodes
+from harness.records.plan import CaseIndex, Plan
+from harness.records.results import FIELDS
+from harness.records.stored_run import load_run
 from harness.records.traces import Trace, read_traces
 
 __all__ = ["Drift", "Probes", "InvarianceReport", "check_invariance", "sampled", "verdict"]
@@ -188,9 +189,12 @@ def _compare(way: str, first: Path, other: Path) -> list[Drift]:
     one, two = (_results(path) for path in (first, other))
     found = []
     actions: list[Mapping[str, Any]] = []
-    for case, line in one.items():
+    for case, result in one.items():
+        again = two.get(case)
         names = tuple(
-            name for name in line if name != "timing" and line[name] != two.get(case, {}).get(name)
+            name
+            for name in FIELDS
+            if name != "timing" and getattr(result, name) != getattr(again, name, None)
         )
         if names:
             actions = actions or [
@@ -203,9 +207,9 @@ def _compare(way: str, first: Path, other: Path) -> list[Drift]:
             found.append(
                 Drift(
                     way,
-                    line["task"],
-                    line["seed"],
-                    tuple(line["perturbations"]),
+                    result.task,
+                    result.seed,
+                    result.perturbations,
                     names,
                     step,
                     at_first,
@@ -215,8 +219,8 @@ def _compare(way: str, first: Path, other: Path) -> list[Drift]:
     return found
 
 
-def _results(path: Path) -> dict[str, Mapping[str, Any]]:
-    return {line["case"]: line for line in read_episodes(path)}
+def _results(path: Path) -> dict[str, Result]:
+    return {result.case: result for result in load_run(path).results()}
 
 
 def distance(one: Any, other: Any, spec: Any = None) -> float:
@@ -281,7 +285,7 @@ class _Nowhere:
     def __init__(self) -> None:
         self.counts = {"finished": 0, "agent_error": 0, "successes": 0}
 
-    def done(self, item: int, number: int) -> bool:
+    def done(self, index: CaseIndex) -> bool:
         """Nothing is."""
         return False
 

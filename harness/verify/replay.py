@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,54 +21,61 @@ from harness.play.episode import episode_name
 from harness.play.progress import Progress
 from harness.play.runner import RunOptions, play_cases
 from harness.records.identity import AgentSpec
-from harness.records.plan import Plan
+from harness.records.plan import CaseIndex, Plan
 from harness.records.registry import load
-from harness.records.run_file import read_run
+from harness.records.stored_run import load_run
 from harness.records.traces import Trace, locate_traces, read_trace
-from harness.verify.integrity import Difference, Place, TraceRecord, examine, lines_at
+from harness.verify.integrity import (
+    Difference,
+    TraceRecord,
+    check_files,
+    results_of,
+)
 
-__all__ = ["ReplayAgent", "VerificationReport", "plan_of", "table", "verify"]
+__all__ = ["ReplayAgent", "VerificationReport", "table", "verify"]
 
+REPLAY_AGENT = "harness.verify.replay:ReplayAgent"
 OVER = "the recorded actions end before the episode does"
 COMPARED = ("status", "success", "score", "normalised", "steps", "ended", "digest")
 
 
 class WithoutPerturbations(Plan):
-    """A plan whose cases lack the perturbations between adapter and agent: what was recorded is what was executed. The simulator's own stay."""
+    """A plan whose cases lack the perturbations between adapter and agent.
+
+    What was recorded is what was executed, so they must not act a second time. Perturbations that
+    the simulator carries out stay.
+    """
 
     @classmethod
     def of(cls, plan: Plan) -> WithoutPerturbations:
-        """The same items and arms, by the same numbers."""
+        """The same items and conditions, by the same indexes."""
         return cls(**{field.name: getattr(plan, field.name) for field in dataclasses.fields(plan)})
 
-    def case(self, item: int, number: int) -> Case:
-        """Case `number` of an item, as the simulator has it."""
-        case = super().case(item, number)
-        return Case(
-            case.task,
-            case.seed,
-            tuple(part for part in case.perturbations if part.name not in REGISTRY),
-        )
+    def case(self, index: CaseIndex) -> Case:
+        case = super().case(index)
+        own = tuple(part for part in case.perturbations if part.name not in REGISTRY)
+        return Case(case.task, case.seed, own)
 
 
 class ReplayAgent(Agent):
-    """Answers every episode with the actions that a run recorded of it, all at once; looks at nothing.
-
-    `condition` is the number of the plan's arm whose actions are played, in undisturbed cases: those of several arms can be the same. `reads`
-    names views to read after the reset, of which the trace holds a digest.
-    """
+    """Answers each episode's first turn with all actions that a run recorded of it."""
 
     def __init__(self, run: str, condition: int = 0, reads: Sequence[str] = ()) -> None:
+        """`condition` is the number of the condition in the run's plan whose actions are played.
+
+        The simulator is asked for cases without perturbations, and those of several conditions can
+        be the same. `reads` names views to read after the reset: the trace has a digest of them.
+        """
         self.reads = tuple(reads)  # type: ignore[misc]
-        plan = plan_of(read_run(run))
+        plan = load_run(run).whole
         bare = WithoutPerturbations.of(plan)
         self._places: dict[str, tuple[Path, int]] = {}
         for trace, part, place in locate_traces(run):
-            found = plan.locate(trace.task, trace.seed, ())
-            if found is not None:
-                item, number = found[0], found[1] + condition * plan.items[found[0]].episodes
-                if plan.case(item, number).id == trace.case:
-                    self._places[episode_name(bare.case(item, number).id)] = part, place
+            control = plan.locate(trace.task, trace.seed, ())
+            if control is not None:
+                index = control._replace(condition=condition)
+                if plan.case(index).id == trace.case:
+                    self._places[episode_name(bare.case(index).id)] = part, place
 
     def act(self, turns: Sequence[Turn]) -> list[Answer]:
         """Everything at the first turn; raises at a second one."""
@@ -79,29 +86,6 @@ class ReplayAgent(Agent):
         if not actions:
             raise UserError(OVER)
         return Answer(actions)
-
-
-def plan_of(run: Mapping[str, Any]) -> Plan:
-    """The plan of a run.json. Raises UserError when it is none."""
-    try:
-        plan = Plan.from_json(run["plan"])
-        numbers = [plan.seed, *(item.episodes for item in plan.items)]
-        if (
-            not all(type(number) is int and 0 <= number <= 1_000_000 for number in numbers)
-            or 0 in numbers[1:]
-        ):
-            raise ValueError("a seed or a number of episodes is out of range")
-    except (AttributeError, KeyError, TypeError, ValueError, UserError) as fault:
-        raise UserError(
-            f"run.json holds no plan of ours: {fault!r}. It was changed by hand"
-        ) from None
-    return plan
-
-
-def reads_of(run: Mapping[str, Any]) -> tuple[str, ...]:
-    """What the agent of a run.json reads."""
-    reads = run["agent"].get("reads", ())
-    return tuple(name for name in reads if isinstance(name, str)) if isinstance(reads, list) else ()
 
 
 @dataclass
@@ -160,82 +144,73 @@ def _short(value: object) -> str:
     return text if len(text) <= 100 else f"{text[:97]}..."
 
 
-class _Checked:
-    """Takes the replays in a run directory's place, and compares each with its line."""
+class _ReplayCheck:
+    """Takes the results of a replay and compares each with the recorded one."""
 
     def __init__(
         self,
         plan: Plan,
-        lines: Mapping[Place, Mapping[str, Any]],
+        results: Mapping[CaseIndex, Result],
         traces: Mapping[str, TraceRecord],
         found: VerificationReport,
     ) -> None:
-        """`lines` are those of one arm, so that an undisturbed case is of one of them."""
-        self._lines = lines
-        self._of_case = {
-            plan.case(*place).id: (plan.items[place[0]].task, line) for place, line in lines.items()
+        """`results` are of one condition, so that a case without perturbations is of one of them."""
+        self._results = results
+        self._recorded = {
+            plan.case(index).id: (plan.items[index.item].task, result)
+            for index, result in results.items()
         }
         self._traces = traces
         self._found = found
         self.counts = {"finished": 0, "agent_error": 0, "successes": 0}
-        self.images = self.drawn_otherwise = 0
+        self.images = self.drawn_differently = 0
 
-    def done(self, item: int, number: int) -> bool:
+    def done(self, index: CaseIndex) -> bool:
         """Whether the case is not in the sample."""
-        return (item, number) not in self._lines
+        return index not in self._results
 
     def append(self, result: Result, trace: Trace | None, now: float) -> None:
         """Compare one replay."""
-        task, line = self._of_case[result.case]
+        task, recorded = self._recorded[result.case]
         kind = load(task.adapter)
         self._found.replayed += 1
-        again = dataclasses.asdict(result)
-        recorded = self._traces[line["case"]]
-        pairs = {
-            name: (line[name], again[name])
-            for name in COMPARED
-            if not (name == "digest" and kind.nondeterminism)
-        }
-        if result.status == "error":
-            pairs = {"the simulator": ("an episode", result.error)}
-        elif result.status == "agent_error" and line["status"] != "agent_error":
-            pairs = {"the actions": (f"{recorded.length} for {line['steps']} steps", result.error)}
-        else:
-            told = {
-                name: value for name, value in line["metrics"].items() if name != "clipped_actions"
-            }
-            names = again["metrics"].keys() | (
-                told.keys() if not line["perturbations"] else set()
-            )  # a perturbation may tell more
-            pairs |= {
-                f"metrics.{name}": (told.get(name), again["metrics"].get(name))
-                for name in sorted(names)
-            }
-            pairs["the trace's digest"] = (
-                (recorded.digest, line["digest"])
-                if kind.nondeterminism
-                else (recorded.digest, again["digest"])
-            )
-        for what, (before, after) in pairs.items():
-            if not _same(before, after, kind.tolerance if kind.nondeterminism else 0.0):
-                self._found.differences.append(
-                    Difference(what, before, after, task.id, result.seed, line["case"])
-                )
-        if trace is not None and not line["perturbations"]:
-            if trace.instruction != recorded.instruction:
-                self._found.differences.append(
-                    Difference(
-                        "the instruction",
-                        recorded.instruction,
-                        trace.instruction,
-                        task.id,
-                        result.seed,
-                        line["case"],
-                    )
-                )
-            if recorded.pixels and trace.pixels:
+        tolerance = kind.tolerance if kind.nondeterminism else 0.0
+        for what, before, after in self._pairs(recorded, result, bool(kind.nondeterminism)):
+            if not _same(before, after, tolerance):
+                self._differs(recorded, what, before, after)
+        if trace is not None and not recorded.perturbations:
+            kept = self._traces[recorded.case]
+            if trace.instruction != kept.instruction:
+                self._differs(recorded, "the instruction", kept.instruction, trace.instruction)
+            if kept.pixels and trace.pixels:
                 self.images += 1
-                self.drawn_otherwise += trace.pixels != recorded.pixels
+                self.drawn_differently += trace.pixels != kept.pixels
+
+    def _pairs(
+        self, recorded: Result, again: Result, nondeterministic: bool
+    ) -> Iterator[tuple[str, Any, Any]]:
+        """(what, recorded, again) of everything that must be the same."""
+        trace = self._traces[recorded.case]
+        if again.status == "error":
+            yield "the simulator", "an episode", again.error
+            return
+        if again.status == "agent_error" and recorded.status != "agent_error":
+            yield "the actions", f"{trace.length} for {recorded.steps} steps", again.error
+            return
+        for name in COMPARED:
+            if name != "digest" or not nondeterministic:
+                yield name, getattr(recorded, name), getattr(again, name)
+        told = {k: v for k, v in recorded.metrics.items() if k != "clipped_actions"}
+        # A perturbation may have told more than the simulator does.
+        names = again.metrics.keys() | (set() if recorded.perturbations else told.keys())
+        for name in sorted(names):
+            yield f"metrics.{name}", told.get(name), again.metrics.get(name)
+        other = recorded.digest if nondeterministic else again.digest
+        yield "the trace's digest", trace.digest, other
+
+    def _differs(self, recorded: Result, what: str, before: object, after: object) -> None:
+        whose = recorded.task, recorded.seed, recorded.case
+        self._found.differences.append(Difference(what, before, after, *whose))
 
 
 def _same(one: Any, other: Any, tolerance: float) -> bool:
@@ -255,75 +230,72 @@ def verify(
     progress: Progress,
     known: Callable[[str], Task | None] = lambda _: None,
 ) -> VerificationReport:
-    """Hold a run's files against one another, then play `sample` of its cases again (None: all), as `options` say: it must not matter.
+    """Check a run's files, then play `sample` of its cases again (None: all) without the agent.
 
-    `known` gives the task of an id as it is here, None where there is none. The sample is drawn with the content of episodes.jsonl as its
-    seed: the same files give the same one, and who changes a line changes it. Raises UserError when the directory is no run.
+    How they are played, by `options`, must not matter. `known` gives the task of an id as it is
+    defined here, None where there is none. The sample is drawn with the content of episodes.jsonl
+    as its seed: equal files give equal samples, and whoever changes a line changes the sample.
+    Raises UserError when the directory is no run.
     """
-    path, described = Path(run), read_run(run)
-    plan = plan_of(described)
-    files = examine(path, described, plan, known)
-    found = VerificationReport(
-        plan.total, files.count, differences=files.differences, notes=files.notes
-    )
+    stored = load_run(run)
+    plan = stored.whole
+    files = check_files(stored, known)
+    found = VerificationReport(plan.total, files.count, 0, files.differences, files.notes)
     chosen = _sample(files.playable, files.digest, sample)
-    lines = lines_at(path, plan, chosen)
-    reads = [f"{name.rstrip('?')}?" for name in reads_of(described) if name != "expert"]
-    here = {item for item, _ in chosen}
+    results = results_of(stored, chosen)
+    reads = [f"{name.rstrip('?')}?" for name in stored.reads if name != "expert"]
+    sampled_items = {index.item for index in chosen}
     items = [
-        dataclasses.replace(item, env_key=environment_key(item.task)) if k in here else item
-        for k, item in enumerate(plan.items)
+        dataclasses.replace(item, env_key=environment_key(item.task))
+        if number in sampled_items
+        else item
+        for number, item in enumerate(plan.items)
     ]
     bare = WithoutPerturbations.of(dataclasses.replace(plan, items=tuple(items)))
-    images = drawn_otherwise = 0
+    images = drawn_differently = 0
     for condition in range(len(plan.conditions)):
-        mine = {
-            place: line
-            for place, line in lines.items()
-            if place[1] // plan.items[place[0]].episodes == condition
-        }
+        mine = {index: result for index, result in results.items() if index.condition == condition}
         if not mine:
             continue
-        checked = _Checked(bare, mine, files.traces, found)
-        coordinator = Coordinator(bare, checked, progress, options.shuffle)
+        check = _ReplayCheck(bare, mine, files.traces, found)
+        coordinator = Coordinator(bare, check, progress, options.shuffle)
         coordinator.tally.total = len(mine)
-        spec = AgentSpec(
-            "replay",
-            "harness.verify.replay:ReplayAgent",
-            {"run": os.fspath(path.resolve()), "arm": condition, "reads": reads},
-        )
+        arguments = {
+            "run": os.fspath(stored.path.resolve()),
+            "condition": condition,
+            "reads": reads,
+        }
+        spec = AgentSpec("replay", REPLAY_AGENT, arguments)
         try:
             play_cases(coordinator, spec, options, progress)
         finally:
             progress.close(coordinator.tally)
         for row in coordinator.not_run.values():
-            found.differences.append(
-                Difference("cannot be played here", row.reason, row.remedy, row.task)
-            )
-        images += checked.images
-        drawn_otherwise += checked.drawn_otherwise
-    if drawn_otherwise:
+            what = Difference("cannot be played here", row.reason, row.remedy, row.task)
+            found.differences.append(what)
+        images += check.images
+        drawn_differently += check.drawn_differently
+    if drawn_differently:
         found.notes.append(
-            f"the first images of {drawn_otherwise} of {images} episodes are drawn otherwise here: another machine or driver"
+            f"the first images of {drawn_differently} of {images} episodes are drawn differently "
+            "here: another machine or driver"
         )
-    nondeterminism = {load(plan.items[item].task.adapter).nondeterminism for item in here} - {""}
-    found.notes += [
-        f"within a tolerance, without digests: {reason}" for reason in sorted(nondeterminism)
-    ]
+    reasons = {load(plan.items[item].task.adapter).nondeterminism for item in sampled_items} - {""}
+    found.notes += [f"within a tolerance, without digests: {reason}" for reason in sorted(reasons)]
     return found
 
 
-def _sample(playable: Sequence[Place], digest: bytes, sample: int | None) -> list[Place]:
+def _sample(playable: Sequence[CaseIndex], digest: bytes, sample: int | None) -> list[CaseIndex]:
     """So many places, each task alike."""
     if sample is None or sample >= len(playable):
         return list(playable)
     rng = np.random.default_rng(int.from_bytes(digest[:16], "little"))
-    by_item: dict[int, list[Place]] = {}
+    by_item: dict[int, list[CaseIndex]] = {}
     for place in sorted(playable):
         by_item.setdefault(place[0], []).append(place)
     decks = [[places[k] for k in rng.permutation(len(places))] for places in by_item.values()]
     order = [decks[k] for k in rng.permutation(len(decks))]
-    picked: list[Place] = []
+    picked: list[CaseIndex] = []
     while len(picked) < sample:
         picked += [deck.pop() for deck in order if deck]
     return picked[:sample]

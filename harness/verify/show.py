@@ -17,6 +17,7 @@ from harness.core import (
     Discrete,
     Element,
     Elements,
+    Result,
     Text,
     TimeStep,
     UIAction,
@@ -37,11 +38,10 @@ from harness.play.video import (
     still,
     write_whole,
 )
-from harness.records.results import read_episodes
-from harness.records.run_file import read_run
+from harness.records.results import case_results
+from harness.records.stored_run import load_run
 from harness.records.traces import locate_traces, read_trace
-from harness.verify.integrity import FIELDS
-from harness.verify.replay import WithoutPerturbations, plan_of, reads_of
+from harness.verify.replay import WithoutPerturbations
 
 __all__ = ["RecordedEpisode", "Shown", "failures", "find", "show", "transcript"]
 
@@ -64,7 +64,7 @@ class ReplayedStep:
     """What the agent saw, of the views that were asked for."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RecordedEpisode:
     """A recorded episode: its case, its line, its actions, and what its agent reads."""
 
@@ -72,7 +72,7 @@ class RecordedEpisode:
     case: Case
     bare: Case
     """Without what stands between adapter and agent."""
-    line: Mapping[str, Any]
+    result: Result
     actions: Sequence[Any]
     reads: tuple[str, ...]
     history: int
@@ -87,68 +87,49 @@ class Shown:
 
 
 def find(run: str | os.PathLike[str], name: str) -> RecordedEpisode:
-    """The recorded episode that `name` names: a case's id or its beginning, or TASK:SEED. Raises UserError when there is none or several."""
-    described = read_run(run)
-    plan = plan_of(described)
-    found: dict[str, dict[str, Any]] = {}
-    for line in _lines(run):
-        short = f"{line['task'].rpartition('@')[0]}:{line['seed']}"
-        if (len(name) > 3 and line["case"].startswith(name)) or name in (
-            short,
-            f"{line['task']}:{line['seed']}",
-        ):
-            found[line["case"]] = line
+    """The recorded episode that `name` names: a case's id or its beginning, or TASK:SEED.
+
+    Raises UserError when there is none or several.
+    """
+    stored = load_run(run)
+    plan = stored.whole
+    found = {
+        result.case: (index, result)
+        for index, result in case_results(stored.path, plan)
+        if _is_called(result, name)
+    }
     if not found:
         raise UserError(
-            f"{run} has no episode {name!r}: name a case's id, its beginning, or TASK:SEED; `bench show {run} --failures` lists some"
+            f"{run} has no episode {name!r}: name a case's id, its beginning, or TASK:SEED; "
+            f"`bench show {run} --failures` lists some"
         )
     if len(found) > 1:
         some = ", ".join(
-            f"{case[:10]} ({line['task']} seed {line['seed']} {' '.join(line['perturbations'])})"
-            for case, line in found.items()
+            f"{case[:10]} ({each.task} seed {each.seed} {' '.join(each.perturbations)})"
+            for case, (_, each) in found.items()
         )
         raise UserError(f"{name!r} names {len(found)} episodes: {some[:500]}")
-    case, line = next(iter(found.items()))
-    place = plan.locate(line["task"], line["seed"], line["perturbations"])
-    if place is None:
-        raise UserError(
-            f"the plan of {run} has no {line['task']} seed {line['seed']}: `bench verify {run}` says more"
-        )
+    case, (index, result) = next(iter(found.items()))
     actions = _actions(run, case)
     if actions is None:
         raise UserError(
-            f"the episode {case} has no trace: an episode that ended in an error leaves none ({line['error']})"
+            f"the episode {case} has no trace: an episode that ended in an error leaves none "
+            f"({result.error})"
         )
-    reads = tuple(entry.rstrip("?") for entry in reads_of(described) if entry != "expert")
-    history = described["agent"].get("history", 1)
     return RecordedEpisode(
-        Path(run),
-        plan.case(*place),
-        WithoutPerturbations.of(plan).case(*place),
-        line,
-        actions,
-        reads,
-        history,
+        run=stored.path,
+        case=plan.case(index),
+        bare=WithoutPerturbations.of(plan).case(index),
+        result=result,
+        actions=actions,
+        reads=tuple(entry.rstrip("?") for entry in stored.reads if entry != "expert"),
+        history=stored.description["agent"].get("history", 1),
     )
 
 
-def _lines(run: str | os.PathLike[str]) -> Iterator[dict[str, Any]]:
-    for number, line in enumerate(read_episodes(run), 1):
-        good = (
-            isinstance(line, dict)
-            and line.keys() == FIELDS
-            and all(isinstance(line[name], str) for name in ("case", "task", "ended"))
-        )
-        if not (
-            good
-            and type(line["seed"]) is int
-            and isinstance(line["perturbations"], list)
-            and isinstance(line["metrics"], dict)
-        ):
-            raise UserError(
-                f"{run}/episodes.jsonl, line {number} is no episode; `bench verify {run}` says more"
-            )
-        yield line
+def _is_called(result: Result, name: str) -> bool:
+    names = f"{result.task.rpartition('@')[0]}:{result.seed}", f"{result.task}:{result.seed}"
+    return name in names or (len(name) > 3 and result.case.startswith(name))
 
 
 def _actions(run: str | os.PathLike[str], case: str) -> list[Any] | None:
@@ -201,7 +182,7 @@ class EpisodeReplay:
             episode.advance(action, seen)
             yield self._step_at(number, action, elements, seen, pipeline, views)
         if self.until >= len(recording.actions):
-            self.same = episode.digest() == recording.line["digest"]
+            self.same = episode.digest() == recording.result.digest
 
     def _step(self, action: Any) -> TimeStep:
         if self.slot.single is not None:
@@ -282,7 +263,7 @@ def show(
 
 def _filmed(recording: RecordedEpisode, again: EpisodeReplay, still_only: bool) -> bytes:
     """The video, or the last moment's picture."""
-    line = recording.line
+    result = recording.result
     view = _agents_picture(recording, again.slot)
     writer = VideoWriter(recording.case, again.slot.adapter.brief.control_hz)
     last = None
@@ -302,7 +283,7 @@ def _filmed(recording: RecordedEpisode, again: EpisodeReplay, still_only: bool) 
     assert last is not None
     if still_only:
         return still(writer.compose(*last), "PNG")
-    clip = writer.finish(_outcome(line), None if line["success"] is None else bool(line["success"]))
+    clip = writer.finish(_outcome(result), result.success)
     assert clip is not None
     return clip.mp4
 
@@ -315,19 +296,19 @@ def _agents_picture(recording: RecordedEpisode, slot: EnvSlot) -> str | None:
     return picture(slot.narrowed(tuple(f"{name}?" for name in recording.reads)))
 
 
-def _outcome(line: Mapping[str, Any]) -> str:
-    if line["status"] != "finished":
-        return f"{line['status']}: {line['error']}"
-    if line["success"] is None:
-        return f"{line['ended']}, score {line['score']:g}"
-    return "success" if line["success"] else f"failed: {line['ended']}"
+def _outcome(result: Result) -> str:
+    if result.status != "finished":
+        return f"{result.status}: {result.error}"
+    if result.success is None:
+        return f"{result.ended}, score {result.score:g}"
+    return "success" if result.success else f"failed: {result.ended}"
 
 
 def transcript(
     recording: RecordedEpisode, again: EpisodeReplay, only_last: bool = False
 ) -> Iterator[str]:
     """The episode in words: instruction, every action and what came of it, and how it ended."""
-    case, line = recording.case, recording.line
+    case, result = recording.case, recording.result
     yield f"{case.task.id}  seed {case.seed}  case {case.id}"
     if case.perturbations:
         yield f"perturbed: {', '.join(map(str, case.perturbations))}"
@@ -348,7 +329,7 @@ def transcript(
         for value in moment.observation.values():
             yield from (f"    {text}" for text in str(value)[:MOST_TEXT].strip().splitlines())
     if not only_last:
-        yield f"=== {_outcome(line)} after {line['steps']} steps; {_metrics(line)}"
+        yield f"=== {_outcome(result)} after {result.steps} steps; {_metrics(result)}"
 
 
 def _texts(recording: RecordedEpisode, slot: EnvSlot, case: Case) -> list[str]:
@@ -411,31 +392,25 @@ def _called(element: Element) -> str:
     return f"{element.tag}{f'#{element.name}' if element.name else ''}{f' {text[:60]!r}' if text else ''}"
 
 
-def _metrics(line: Mapping[str, Any]) -> str:
-    told = {"score": line["score"], **line["metrics"]}
+def _metrics(result: Result) -> str:
+    told = {"score": result.score, **result.metrics}
     return ", ".join(f"{name} {value:.4g}" for name, value in told.items() if value is not None)
 
 
 def failures(run: str | os.PathLike[str]) -> str:
     """A line for each failed episode: its case, task, seed, perturbations, steps, why it ended, and the last metrics."""
-    read_run(run)
-    last: dict[str, Mapping[str, Any]] = {}
-    for line in _lines(run):
-        if failed(line):
-            last[line["case"]] = line
-        else:
-            last.pop(line["case"], None)
     rows = [
         [
-            line["case"][:10],
-            line["task"],
-            line["seed"],
-            " ".join(line["perturbations"]),
-            line["steps"],
-            line["error"] or line["ended"],
-            _metrics(line),
+            result.case[:10],
+            result.task,
+            result.seed,
+            " ".join(result.perturbations),
+            result.steps,
+            result.error or result.ended,
+            _metrics(result),
         ]
-        for line in last.values()
+        for _, result in case_results(Path(run), load_run(run).whole)
+        if failed(result)
     ]
     head = ["case", "task", "seed", "perturbed", "steps", "why it ended", "at the end"]
     return (

@@ -353,7 +353,7 @@ def test_names_of_actions() -> None:
         (
             "bench-test/Lever-v0",
             {"observation": spaces.Dict({"g": spaces.Sequence(spaces.Discrete(2))})},
-            r"Sequence\(.* under g is no view",
+            r"Sequence\(.* under g is not supported",
         ),
         (
             "bench-test/Lever-v0",

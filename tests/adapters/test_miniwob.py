@@ -403,12 +403,11 @@ def test_a_killed_browser_costs_a_retry_of_its_episode(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Through the harness: the browser dies in the third episode; all end as they do without."""
-    from conftest import Notes
+    from conftest import Notes, read_lines
 
     from harness.play.planning import make_plan
     from harness.play.runner import RunOptions, play
     from harness.records.identity import AgentSpec
-    from harness.records.results import read_episodes
 
     steps = 0
     whole = MiniWobAdapter.step
@@ -426,7 +425,7 @@ def test_a_killed_browser_costs_a_retry_of_its_episode(
     notes = Notes()
     summary = play(agent, ["miniwob"], plan, tmp_path / "run", RunOptions(workers=0), notes)
     assert summary.missing == 0
-    assert [line["success"] for line in read_episodes(tmp_path / "run")] == [True] * 4
+    assert [line["success"] for line in read_lines(tmp_path / "run")] == [True] * 4
     assert len([text for text in notes.said if "attempt" in text]) == 1
     assert steps == 4 * 2 + 1, "one episode, broken at its first step, was played again"
     wait_until_gone(folder)

@@ -12,6 +12,7 @@ import pytest
 import tinymodels
 import torch
 import toys
+from conftest import read_lines
 from gearig import NANO, SMALL, TASKS
 from toysuite import QUICK
 
@@ -44,7 +45,6 @@ from harness.play.planning import make_plan
 from harness.play.progress import PlainProgress
 from harness.play.runner import RunOptions, play
 from harness.records.identity import AgentSpec
-from harness.records.results import read_episodes
 from harness.testing import check_agent
 
 pytestmark = pytest.mark.filterwarnings(
@@ -355,7 +355,7 @@ def test_it_learns_to_imitate(data: Path, tmp_path: Path) -> None:
             [(QUICK, dataclasses.replace(TASKS[0], max_steps=14))], who, episodes=30, seed=0
         )
         play(who, ["toys"], plan, tmp_path / name, RunOptions(workers=0, lanes=8), PlainProgress())
-        rates[name] = np.mean([line["success"] for line in read_episodes(tmp_path / name)])
+        rates[name] = np.mean([line["success"] for line in read_lines(tmp_path / name)])
     assert rates["gea"] > rates["uniform"] + 0.3, rates
 
 

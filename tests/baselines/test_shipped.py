@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conftest import read_lines
 
 import baselines
 from baselines.gea.agent import GEA, SHIPPED, GEABase, needs
@@ -21,7 +22,6 @@ from harness.play.planning import make_plan
 from harness.play.progress import PlainProgress
 from harness.play.runner import RunOptions, play
 from harness.records.catalogue import find_agent, find_suites, select_tasks
-from harness.records.results import read_episodes
 from harness.testing import check_agent
 from suites import SUITES
 
@@ -96,7 +96,7 @@ def test_better_than_chance_where_it_is_good(tmp_path: Path) -> None:
             RunOptions(workers=0),
             PlainProgress(),
         )
-        rates[name] = np.mean([line["success"] for line in read_episodes(tmp_path / name)])
+        rates[name] = np.mean([line["success"] for line in read_lines(tmp_path / name)])
     assert rates["gea"] >= 0.7, rates
     assert rates["gea-base"] >= 0.6, rates
     assert rates["uniform"] <= 0.5, rates

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from conftest import read_lines
 from tabulate import tabulate
 
 from harness.core import Adapter, Agent, Brief, Case, Discrete, Suite, Task, TimeStep, Turn
@@ -21,7 +22,6 @@ from harness.play.planning import make_plan
 from harness.play.progress import PlainProgress
 from harness.play.runner import RunOptions, play
 from harness.records.identity import AgentSpec
-from harness.records.results import read_episodes
 from suites import babyai, metaworld
 
 FIXED_S, PER_TURN_S, LARGEST = 0.005, 0.00005, 32
@@ -70,7 +70,7 @@ def run(agent: str, tasks: Sequence[Task], episodes: int, **options: Any) -> lis
             PlainProgress(),
         )
         assert summary.missing == 0, summary
-        return list(read_episodes(Path(folder) / "run"))
+        return list(read_lines(Path(folder) / "run"))
 
 
 def steady(lines: list[dict[str, Any]], of: str = "") -> float:

@@ -11,9 +11,16 @@ from typing import Any
 
 import psutil
 import pytest
-from conftest import SLOW_RUN, Run, bench_process, bench_there, results_of, wait_for_lines
+from conftest import (
+    SLOW_RUN,
+    Run,
+    bench_process,
+    bench_there,
+    read_lines,
+    results_of,
+    wait_for_lines,
+)
 
-from harness.records.results import read_episodes
 from harness.records.traces import read_traces
 
 WORKERS_GONE_S = 20.0
@@ -105,7 +112,7 @@ def test_a_disk_that_fills_up(tmp_path: Path, play_toys: Callable[..., Run], siz
     assert said.out.startswith("uniform"), "what there is, is shown"
     content = (tmp_path / "run" / "episodes.jsonl").read_bytes()
     assert content.endswith(b"\n"), "no torn line"
-    played = list(read_episodes(tmp_path / "run"))
+    played = list(read_lines(tmp_path / "run"))
     assert 0 < len(played) < 60
     assert {trace.case for trace in read_traces(tmp_path / "run")} >= {
         line["case"] for line in played

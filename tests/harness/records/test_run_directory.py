@@ -12,14 +12,13 @@ from typing import Any
 import numpy as np
 import pytest
 import toys
-from conftest import plan_of
+from conftest import plan_of, read_lines
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.core import UI, Box, Discrete, MultiDiscrete, Result, Text, UserError
 from harness.records.identity import AgentSpec
 from harness.records.plan import NotRun, Plan
-from harness.records.results import read_episodes
 from harness.records.run_directory import RunDirectory
 from harness.records.run_file import read_run
 from harness.records.traces import Trace, TraceWriter, encode_actions, read_traces
@@ -97,7 +96,7 @@ def test_results_come_back_as_they_were(tmp_path: Path) -> None:
     for each in stored:
         directory.append(each, None, 0.0)
     directory.close(finished=False)
-    lines = list(read_episodes(tmp_path))
+    lines = list(read_lines(tmp_path))
     assert lines == [{**dataclasses.asdict(each), "perturbations": []} for each in stored]
     assert [
         Result(**{**line, "perturbations": tuple(line["perturbations"])}) for line in lines
@@ -147,7 +146,7 @@ def test_every_offset_at_which_a_file_can_tear(whole: Path, tmp_path: Path) -> N
     ]:
         path = copied(whole, tmp_path, content[:offset])
         kept = sum(end <= offset for end in ends)
-        assert len(list(read_episodes(path))) == kept, "a reader leaves the torn line out"
+        assert len(list(read_lines(path))) == kept, "a reader leaves the torn line out"
         assert (path / "episodes.jsonl").read_bytes() == content[:offset], "and changes nothing"
         directory = open_run(path)
         assert [place for place in CASES if directory.done(*place)] == CASES[:kept]
@@ -159,7 +158,7 @@ def test_every_offset_at_which_a_file_can_tear(whole: Path, tmp_path: Path) -> N
             .read_bytes()
             .startswith(content[: ends[kept - 1] if kept else 0])
         )
-        assert [line["case"] for line in read_episodes(path)] == [
+        assert [line["case"] for line in read_lines(path)] == [
             PLAN.case(*place).id for place in CASES
         ]
 
@@ -183,7 +182,7 @@ def test_whatever_stands_behind_the_last_line_is_cut(whole: Path, tail: bytes, k
 def test_a_damaged_line_is_named(whole: Path, tmp_path: Path, line: bytes) -> None:
     lines = (whole / "episodes.jsonl").read_bytes().splitlines(keepends=True)
     path = copied(whole, tmp_path, lines[0] + line + b"\n" + lines[1])
-    for reader in (lambda: list(read_episodes(path)), lambda: open_run(path)):
+    for reader in (lambda: list(read_lines(path)), lambda: open_run(path)):
         with pytest.raises(UserError, match=r"episodes\.jsonl, line 2 is not JSON"):
             reader()
     assert (path / "episodes.jsonl").read_bytes().count(b"\n") == 3, "nothing was cut"

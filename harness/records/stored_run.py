@@ -1,0 +1,83 @@
+"""A run directory as it is read: what was planned, what counts of it, and its results."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.core import Result, UserError
+from harness.records.plan import CaseIndex, Plan
+from harness.records.results import case_results
+from harness.records.run_file import read_run
+
+__all__ = ["StoredRun", "load_run"]
+
+MOST_EPISODES = 1_000_000
+"""Of one task. A larger number in run.json was never written by us."""
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """One run directory."""
+
+    path: Path
+    description: Mapping[str, Any]
+    """run.json."""
+    whole: Plan
+    """Everything that was planned."""
+    plan: Plan
+    """As much of it as counts: a run that stopped early ends each task where the rule did."""
+
+    def cases(self) -> Iterator[tuple[CaseIndex, Result]]:
+        """(index in `plan`, result) of every case that has a result; see harness.records.results.
+
+        Raises UserError on a line that is no result of this run.
+        """
+        return case_results(self.path, self.plan, self.whole)
+
+    def results(self) -> Iterator[Result]:
+        """The result of every case that has one. Raises UserError as `cases` does."""
+        return (result for _, result in self.cases())
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The views that the agent read, as it declared them."""
+        reads = self.description["agent"].get("reads", ())
+        return tuple(name for name in reads if type(name) is str) if type(reads) is list else ()
+
+
+def load_run(path: str | os.PathLike[str]) -> StoredRun:
+    """A run directory. Raises UserError when it is none, or when run.json holds no plan of ours."""
+    description = read_run(path)
+    try:
+        whole = Plan.from_json(description["plan"])
+        numbers = [whole.seed, *(item.episodes for item in whole.items)]
+        if not all(type(number) is int and 0 <= number <= MOST_EPISODES for number in numbers):
+            raise ValueError("a seed or a number of episodes is out of range")
+        if 0 in numbers[1:]:
+            raise ValueError("a task has no episodes")
+    except (AttributeError, KeyError, TypeError, ValueError, UserError) as fault:
+        raise UserError(
+            f"{path}/run.json holds no plan of ours: {fault!r}. It was changed by hand"
+        ) from None
+    return StoredRun(Path(path), description, whole, _counted(description, whole))
+
+
+def _counted(description: Mapping[str, Any], whole: Plan) -> Plan:
+    """The plan as far as it was to be played."""
+    ends = description.get("stopped")
+    if not ends:
+        return whole
+    if not isinstance(ends, dict) or not all(
+        type(end) is int and end >= 0 for end in ends.values()
+    ):
+        raise UserError("run.json was changed by hand: `stopped` holds numbers of episodes by task")
+    items = tuple(
+        dataclasses.replace(item, episodes=ends.get(item.task.id, item.episodes))
+        for item in whole.items
+    )
+    return dataclasses.replace(whole, items=tuple(item for item in items if item.episodes))
