@@ -1,8 +1,8 @@
-"""ALFWorld (arXiv 2010.03768, the `alfworld` package): household tasks as text, on TextWorld's engine.
+"""ALFWorld (arXiv 2010.03768, the `alfworld` package): household tasks as a text game.
 
 Pitfalls of the packages: importing alfworld creates a folder in the home directory and sets
-ALFWORLD_DATA; Fast Downward's translator replaces sys.argv; PddlEnv derives every admissible command
-from the grammar at every step, which is nine tenths of the cost of a step.
+ALFWORLD_DATA; Fast Downward's translator replaces sys.argv; TextWorld's PddlEnv derives every
+admissible command from the grammar at every step, which is nine tenths of the cost of a step.
 """
 
 from __future__ import annotations
@@ -47,11 +47,11 @@ CHOICES = (
 NOTHING = "Nothing happens."
 TASK = re.compile(r"Your task is to: (.*?)\.?\"")
 TASK_MARK = "TASK MARK"
-"""Stands for the task in the grammar, so that games with different tasks share one parsed grammar."""
+"""Replaces the task in the grammar, so that games with different tasks share a parsed grammar."""
 
 
 class AlfWorldAdapter(TextGameAdapter):
-    """A person in one room of a house finds, carries, cleans, heats or cools things by typed commands.
+    """A person in one room of a house finds, carries, cleans, heats and cools things, by commands.
 
     `params` of a synthetic game: `task_type` (one of TASK_TYPES). Of an official game: `split`
     (`valid_unseen`, `valid_seen` or `train`) and `data`, the folder that holds `json_2.1.1`, unless
@@ -70,8 +70,8 @@ class AlfWorldAdapter(TextGameAdapter):
 
     Action: Text. A command that is not in `admissible` does nothing ("Nothing happens.") and counts
     in `invalid_actions`; "look" is the no-op. Success, reward 1: the goal holds, tested after every
-    action. The engine, its rules and its wording are TextWorld's PddlState and grammar; a command is
-    looked up among the applicable operators, and "go to" is formatted instead of derived.
+    action. The engine, its rules and its wording are TextWorld's PddlState and grammar; a command
+    is looked up among the applicable operators, and "go to" is formatted instead of derived.
 
     The expert sees all facts (expert.py) and gives up where it knows no way to the goal.
 
@@ -137,9 +137,8 @@ class AlfWorldAdapter(TextGameAdapter):
                 task = self._load(self._game)
                 if "split" in params or not self._state.check_goal():
                     break
-        self._start_episode(task)
         self._list_commands()
-        self._text = self._derive("#intro#", {}).replace(TASK_MARK, task)
+        self._start_episode(task, self._derive("#intro#", {}).replace(TASK_MARK, task))
         self._digest = hashlib.blake2b(self._text.encode(), digest_size=8).digest()
         return self._now()
 

@@ -1,7 +1,8 @@
-"""The expert of ALFWorld's six tasks: one command at a time, from all the facts, hidden ones too.
+"""The expert of ALFWorld's six tasks: one command at a time, from all facts, including hidden ones.
 
-Ours, because neither of the package's serves: its planner (Fast Downward, lazy best first) found no plan in ten minutes in a furnished
-kitchen and cannot be stopped, its handcoded expert explores and draws from the global random state.
+Written here because neither of the package's experts is usable: its planner (Fast Downward, lazy
+best-first search) found no plan within ten minutes in a furnished kitchen and cannot be stopped;
+its handcoded expert explores, and draws from the global random state.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ CHANGES = {
 
 
 class _Room:
-    """The facts, sorted out. Things are named by their PDDL ids."""
+    """The facts, indexed. Things are named by their PDDL ids."""
 
     def __init__(self, facts: Iterable[tuple[str, tuple[str, ...]]]) -> None:
         self.true: dict[str, set[tuple[str, ...]]] = defaultdict(set)
@@ -29,10 +30,14 @@ class _Room:
             self.true[name].add(arguments)
         self.at = next(spot for _, spot in self.true["atlocation"])
         self.held = next((thing for _, thing in self.true["holds"]), None)
-        self.spot = dict(self.true["receptacleatlocation"])
-        self.kind = dict(self.true["objecttype"])
-        self.place_kind = dict(self.true["receptacletype"])
-        self.inside = dict(self.true["inreceptacle"])
+        self.spot = self._mapping("receptacleatlocation")
+        self.kind = self._mapping("objecttype")
+        self.place_kind = self._mapping("receptacletype")
+        self.inside = self._mapping("inreceptacle")
+
+    def _mapping(self, predicate: str) -> dict[str, str]:
+        """A binary predicate as a mapping from its first argument to its second."""
+        return {arguments[0]: arguments[1] for arguments in self.true[predicate]}
 
     def holds_for(self, predicate: str, thing: str) -> bool:
         return (thing,) in self.true[predicate]
@@ -44,7 +49,7 @@ class _Room:
         return (self.place_kind.get(place, ""), self.kind.get(thing, "")) in self.true["cancontain"]
 
     def places(self, kind: str = "") -> list[str]:
-        """The receptacles of a type, those here first."""
+        """The receptacles of a type (all if empty), those at the person's location first."""
         return sorted(
             (p for p, k in self.place_kind.items() if kind in ("", k) and p in self.spot),
             key=lambda p: (self.spot[p] != self.at, p),
@@ -54,7 +59,10 @@ class _Room:
 def next_command(
     game: Game, facts: Iterable[tuple[str, tuple[str, ...]]], names: Mapping[str, str]
 ) -> str | None:
-    """The next command towards the goal from where things are, or None where no way is known. `names` are the words for PDDL ids."""
+    """The next command towards the goal from this state, or None where no way is known.
+
+    `facts` are (predicate, arguments), things named by PDDL ids; `names` maps ids to their words.
+    """
     room, target = _Room(facts), f"{game.target.lower()}type"
     step = _step(game, room, target)
     return None if step is None else " ".join(names.get(word, word) for word in step)
@@ -78,7 +86,7 @@ def _step(game: Game, room: _Room, target: str) -> tuple[str, ...] | None:
         if goal is not None:
             return _open(room, goal, ("move", held, "to", goal))
         return None
-    if held is not None:  # something that is of no use: put it where it fits, best here and now
+    if held is not None:  # a thing that is not needed: put it where it fits, preferably here
         fitting = sorted(
             (p for p in room.places() if room.takes(p, held)),
             key=lambda p: (room.spot[p] != room.at, room.shut(p), p),
@@ -100,12 +108,13 @@ def _step(game: Game, room: _Room, target: str) -> tuple[str, ...] | None:
 
 
 def _settled(goal: str | None, change: str | None) -> tuple[str, ...]:
-    """Where a target must not be taken from: the goal's place, unless it still lacks the change there."""
+    """Receptacles that targets must not be taken from: the goal's, unless the task asks for a
+    change (cleaning, heating, cooling) that a target lying there may still lack."""
     return () if goal is None or change else (goal,)
 
 
 def _goal_place(room: _Room, kind: str, target: str) -> str | None:
-    """The receptacle of the goal: the one with the most targets inside, the nearest of these."""
+    """The receptacle of the goal: the one with the most targets inside; among equals, one here."""
     counts = Counter(
         place for thing, place in room.inside.items() if room.kind.get(thing) == target
     )

@@ -1,8 +1,9 @@
-"""Where ALFWorld's games come from: the official files, or synthetic ones drawn here.
+"""Where ALFWorld's games come from: the official files, or synthetic games drawn here.
 
-A synthetic game takes a floor plan of ALFRED with the receptacles and the kinds of objects that the package lists for it, puts one or two
-of each kind anywhere it fits, and asks for one of the six goals in the package's words and PDDL. The official games are recordings of the
-THOR simulator's rooms; their files are a download of the user's.
+A synthetic game takes one of ALFRED's floor plans with the receptacles and object classes that the
+package lists for it, puts one or two objects of each class anywhere they fit, and asks for one of
+the six goals in the package's wording and PDDL. The official games are derived from rooms of the
+THOR simulator; the user downloads their files.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ CHANGES = {
     "heat": ("Heatable", "Microwave"),
     "cool": ("Coolable", "Fridge"),
 }
-"""What is done to an object on the way: the property that allows it, and the receptacle that it takes."""
+"""Change that a task asks for -> (the property that allows it, the receptacle that performs it)."""
 PROPERTIES = {
     "Cleanable": "cleanable",
     "Heatable": "heatable",
@@ -47,7 +48,7 @@ PLANS = (*range(1, 31), *range(201, 231), *range(301, 331), *range(401, 431))
 """Kitchens, living rooms, bedrooms and bathrooms."""
 STOVE_BURNERS = 4
 CONSTANTS = ("SinkBasinType", "MicrowaveType", "FridgeType"), ("KnifeType", "ButterKnifeType")
-"""Types that the domain's actions name: (of receptacles, of objects)."""
+"""Types that the domain's actions name and that must therefore exist: (receptacles, objects)."""
 SPELLING = (
     ("|", "_bar_"),
     ("+", "_plus_"),
@@ -56,12 +57,15 @@ SPELLING = (
     (",", "_comma_"),
     ("#", "-"),
 )
-"""As the package spells its names for PDDL; `#` stands for the hyphen before a type."""
+"""How the package spells its names in PDDL; `#` stands for the hyphen before a type."""
 
 
 @dataclass(frozen=True)
 class Game:
-    """What a game is made of. `grammar` holds the task in words, `target` and `parent` are the classes of the goal, as in `Mug` and `Fridge`."""
+    """A game: PDDL domain and problem, and TextWorld's grammar, which contains the task as text.
+
+    `target` and `parent` are the goal's object and receptacle classes, such as `Mug` and `Fridge`.
+    """
 
     domain: str
     grammar: str
@@ -72,14 +76,16 @@ class Game:
 
 
 def official_folder(params: Mapping[str, Any]) -> Path:
-    """The folder of the split's games: under `params["data"]`, else $ALFWORLD_DATA, else the package's ~/.cache/alfworld."""
+    """The folder of the split, below `params["data"]`, $ALFWORLD_DATA or ~/.cache/alfworld."""
     base = params.get("data") or os.environ.get("ALFWORLD_DATA") or "~/.cache/alfworld"
-    return Path(base).expanduser() / "json_2.1.1" / params["split"]
+    split: str = params["split"]
+    return Path(base).expanduser() / "json_2.1.1" / split
 
 
 @functools.lru_cache(maxsize=4)
 def _official_files(folder: Path) -> tuple[Path, ...]:
-    """The package's choice of games (alfred_tw_env.py), sorted: no sliced or movable ones, only those known to be solvable."""
+    """The games that the package selects (alfred_tw_env.py), sorted by path: those known to be
+    solvable, without sliced objects and movable receptacles."""
     files = []
     for path in sorted(folder.glob("**/game.tw-pddl")):
         kind = json.loads(path.with_name("traj_data.json").read_text())["task_type"]
@@ -94,17 +100,16 @@ def _official_files(folder: Path) -> tuple[Path, ...]:
 
 
 def official(folder: Path, number: int) -> Game:
-    """Game `number` of a folder, counting anew after the last. Raises UserError where there is none."""
+    """Game `number` modulo the number of games in a folder. Raises UserError if it holds none."""
     files = _official_files(folder)
     if not files:
         raise UserError(
-            f"{folder} holds no game that is known to be solvable (game.tw-pddl beside traj_data.json): run alfworld-download"
+            f"{folder} holds no game that is known to be solvable "
+            "(game.tw-pddl next to traj_data.json): run alfworld-download"
         )
     path = files[number % len(files)]
-    data, recorded = (
-        json.loads(path.read_text()),
-        json.loads(path.with_name("traj_data.json").read_text()),
-    )
+    data = json.loads(path.read_text())
+    recorded = json.loads(path.with_name("traj_data.json").read_text())
     params = recorded["pddl_params"]
     return Game(
         data["pddl_domain"],
@@ -117,7 +122,11 @@ def official(folder: Path, number: int) -> Game:
 
 
 def synthetic(task_type: str, rng: np.random.Generator) -> Game:
-    """A game of this type: floor plans are drawn until one has what the goal needs, then an object and a place that go together."""
+    """Draw a game of this task type.
+
+    Floor plans are drawn until one has what the goal needs, then an object and a receptacle that go
+    together.
+    """
     from alfworld.gen import constants, goal_library
     from alfworld.info import ALFRED_PDDL_PATH, ALFRED_TWL2_PATH
 
@@ -145,14 +154,11 @@ def synthetic(task_type: str, rng: np.random.Generator) -> Game:
     target, parent = goals[rng.integers(len(goals))]
     things: list[tuple[str, str, str]] = []  # name, class, receptacle
     for kind in portable:
-        count = (
-            2
-            if kind == target and task_type == "pick_two_obj_and_place"
-            else int(rng.integers(1, 3))
-        )
-        avoided = (
-            parent if kind == target and not lamp else None
-        )  # so that the goal does not hold from the start
+        wanted = kind == target
+        two = wanted and task_type == "pick_two_obj_and_place"
+        count = 2 if two else int(rng.integers(1, 3))
+        # Targets start outside the goal's receptacles, so that the goal does not hold at first.
+        avoided = parent if wanted and not lamp else None
         free = [
             name
             for name in receptacles
@@ -182,12 +188,11 @@ def synthetic(task_type: str, rng: np.random.Generator) -> Game:
 def _problem(
     receptacles: tuple[str, ...], things: list[tuple[str, str, str]], constants: Any
 ) -> str:
-    """Objects and initial state in PDDL; a location before each receptacle, and one in the middle of the room for the agent."""
+    """Objects and initial state in PDDL: each receptacle has a location in front of it, and the
+    agent starts at one in the middle of the room."""
     fits = constants.VAL_RECEPTACLE_OBJECTS
-    places, kinds = (
-        sorted({_class_of(name) for name in receptacles}),
-        sorted({kind for _, kind, _ in things}),
-    )
+    places = sorted({_class_of(name) for name in receptacles})
+    kinds = sorted({kind for _, kind, _ in things})
     place_types = dict.fromkeys([*(f"{place}Type" for place in places), *CONSTANTS[0]])
     kind_types = dict.fromkeys([*(f"{kind}Type" for kind in kinds), *CONSTANTS[1]])
     where = {name: f"loc|{number}" for number, name in enumerate(receptacles)}
@@ -212,7 +217,8 @@ def _problem(
     ]
     for name, kind, place in things:
         lines.append(
-            f"(objectType {name} {kind}Type) (inReceptacle {name} {place}) (objectAtLocation {name} {where[place]})"
+            f"(objectType {name} {kind}Type) (inReceptacle {name} {place}) "
+            f"(objectAtLocation {name} {where[place]})"
         )
         lines += [
             f"({words} {name})"
@@ -223,22 +229,19 @@ def _problem(
         lines += (
             [f"(isReceptacleObject {name})"] if kind in constants.MOVABLE_RECEPTACLES_SET else []
         )
-    text = "\n".join(lines) + ")"
+    # The hyphen of total-cost belongs to PDDL and is kept from the spelling of names.
+    text = ("\n".join(lines) + ")").replace("total-cost", "total~cost")
     for sign, spelt in SPELLING:
-        text = (
-            text.replace(sign, spelt)
-            if sign != "-"
-            else text.replace("total-cost", "total~cost").replace(sign, spelt)
-        )
+        text = text.replace(sign, spelt)
     return (
-        "(define (problem synthetic) (:domain alfred) (:objects agent1 - agent loc_bar_middle - location\n"
-        + text.replace("~", "-")
+        "(define (problem synthetic) (:domain alfred) "
+        "(:objects agent1 - agent loc_bar_middle - location\n" + text.replace("~", "-")
     )
 
 
 @functools.lru_cache(maxsize=len(PLANS))
 def _floor_plan(number: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """(the receptacles by name, the classes of the objects that can be carried and fit somewhere), in a fixed order."""
+    """(receptacle names, classes of the portable objects that fit somewhere), in a fixed order."""
     from alfworld.gen import constants
 
     folder = Path(constants.__file__).parent / "layouts"

@@ -1,6 +1,7 @@
-"""Makes one game with TextWorld's own generator, as a process of its own: `python generate.py '{"challenge": ..., "path": "x.z8", ...}'`.
+"""Makes one game with TextWorld's generator: `python generate.py '{"challenge": ..., ...}'`.
 
-In a process because the generator goes through sets whose order follows the salt of hashes: the adapter fixes it by PYTHONHASHSEED.
+A separate process, because the generator iterates over sets, whose order follows the hash seed: the
+adapter fixes it with PYTHONHASHSEED.
 """
 
 from __future__ import annotations
@@ -11,7 +12,11 @@ from typing import Any
 
 
 def generate(told: dict[str, Any]) -> None:
-    """Write the game of the first of `seeds` that gives one: a random map may have no room for a quest of the length asked for."""
+    """Write the game of the first of `seeds` that gives one.
+
+    A seed may give none: its random map may be too small for a quest of the requested length.
+    Exits with a message if no seed gives a game.
+    """
     from textworld import GameOptions
     from textworld.challenges import CHALLENGES
     from textworld.generator import QuestGenerationError, compile_game
