@@ -1,4 +1,7 @@
-"""`python -m adapters.androidcontrol FOLDER [TO]`: prepare a download of AndroidControl, once; in the same folder unless TO is given."""
+"""`python -m adapters.androidcontrol FOLDER [TO]`: prepare a download of AndroidControl, once.
+
+The prepared data go to the folder TO, or to FOLDER itself.
+"""
 
 import sys
 from pathlib import Path
@@ -8,7 +11,7 @@ from harness.core import UserError
 
 
 def main(arguments: list[str]) -> int:
-    """0 when the data are prepared, 2 when they cannot be."""
+    """Prepare the data; returns exit code 0, or 2 on wrong arguments or unusable data."""
     if len(arguments) not in (1, 2):
         sys.stderr.write(f"{__doc__}\n")
         return 2

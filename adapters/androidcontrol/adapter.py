@@ -34,31 +34,41 @@ __all__ = ["AndroidControlAdapter"]
 
 LEVELS = ("high", "low")
 BEFORE = ("image_before_1", "image_before_2")
-"""The screens one and two actions ago; with the present one they are the three steps that GEA looks at."""
+"""The screens one and two actions ago. With the current one they are the three that GEA reads."""
 
 
 class AndroidControlAdapter(Adapter):
-    """One recorded step: the screen, what was done before in its episode, and one action to be given, which ends it.
+    """One recorded step: the screen, the actions before it, and one answer, which ends the episode.
 
-    `params`: `split` (`test`, or a part of it: `idd`, `app-unseen`, `task-unseen`, `category-unseen`), `level` (`high`: the episode's goal is
-    the instruction; `low`: the step's), `rule` (`grid` or `box`, see rules.py), and `data`, the folder that
-    `python -m adapters.androidcontrol` made, if it is not at $ANDROIDCONTROL_DATA or ~/.cache/androidcontrol.
+    `params`: `split` (`test`, or a part of it: `idd`, `app-unseen`, `task-unseen`,
+    `category-unseen`), `level` (the instruction is the episode's goal: `high`, or the step's own:
+    `low`), `rule` (`grid` or `box`, see rules.py), and `data`, the folder that
+    `python -m adapters.androidcontrol` made, unless it is at $ANDROIDCONTROL_DATA or
+    ~/.cache/androidcontrol.
 
-    Case.seed -> step: all steps of the split are shuffled by a hash of episode and step; the seed counts along them, anew after the last.
+    Case.seed -> step: the n steps of the split are shuffled by a hash of episode and step; seed s
+    plays number s % n.
 
     Views:
-        image           uint8 (H, W, 3)  the screenshot, RGB, row 0 at the top; H x W is the episode's device, 1080 x 2400 px for many
-        image_before_1, image_before_2   the same one and two actions ago, black at the start of an episode
-        dom             Elements         the accessibility trees, what is visible of them; boxes in the pixels of `image`. Some steps have none
-        text_history    Text             the recorded actions before this one, a line of JSON each, UIAction's fields
-    Actions: UI, points in the pixels of `image`, or a `ref` of `dom`, which stands for the middle of its box; an unknown ref does nothing and
-    is counted in the metric `unknown_refs`. The no-op is `wait`; as an action it is right where waiting was recorded.
-    Success, reward 1: the action is as good as the recorded one by the rule. Metrics: `episode` and `episode_step` name the step,
-    `split_steps` is how many the split has, `same_kind` 1 where the kind of action was the recorded one.
+        image           uint8 (H, W, 3)  the screenshot, RGB, row 0 at the top; H x W is that of the
+                                         episode's device, for many 2400 x 1080 px
+        image_before_1, image_before_2   the same one and two actions ago; black where the episode
+                                         had not begun
+        dom             Elements         the visible nodes of the accessibility trees; boxes in the
+                                         pixels of `image`. Some steps have none
+        text_history    Text             the recorded actions before this one, as lines of JSON with
+                                         UIAction's fields
+    Actions: UI, at points in the pixels of `image` or at a `ref` of `dom`, which stands for the
+    center of its box; an unknown ref does nothing and counts in the metric `unknown_refs`. The
+    no-op is `wait`; it is correct where waiting was recorded.
+    Success, reward 1: the rule accepts the action in place of the recorded one. Metrics: `episode`
+    and `episode_step` identify the step, `split_steps` is the number of steps of the split,
+    `same_kind` is 1 if the kind of action was the recorded one.
 
-    The expert gives the recorded action. Steps of which no action can be given, an empty text for one, are left out when the data are prepared.
+    The expert gives the recorded action. Steps whose action UIAction cannot express, such as typing
+    an empty text, are left out when the data are prepared.
 
-    Raises UserError where a param does not exist.
+    Raises UserError on an unknown param value.
     """
 
     packages: ClassVar[tuple[str, ...]] = ("google-crc32c", "pillow")
@@ -66,7 +76,6 @@ class AndroidControlAdapter(Adapter):
 
     @classmethod
     def missing(cls, task: Task | None = None) -> Missing | None:
-        """The packages, or the data."""
         absent = super().missing(task)
         if absent is None:
             missing = lacks(task.params if task is not None else {})
@@ -75,12 +84,10 @@ class AndroidControlAdapter(Adapter):
 
     @classmethod
     def env_key(cls, task: Task) -> str:
-        """One kept adapter for all tasks."""
         return "androidcontrol"
 
     @classmethod
     def has_expert(cls, task: Task) -> bool:
-        """Always."""
         return True
 
     def __init__(self, task: Task) -> None:
@@ -97,20 +104,22 @@ class AndroidControlAdapter(Adapter):
         for name, choices in (("split", (*SPLITS,)), ("level", LEVELS), ("rule", RULES)):
             if params.get(name) not in choices:
                 raise UserError(
-                    f"task {case.task.id}: the param {name} is one of {', '.join(choices)}, got {params.get(name)!r}"
+                    f"task {case.task.id}: the param {name} is one of {', '.join(choices)}, "
+                    f"got {params.get(name)!r}"
                 )
         data = Steps.of(folder_of(params))
         order = data.orders.get(params["split"])
         if not order:
             raise UserError(
-                f"task {case.task.id}: the split {params['split']} is not among the data in {data.folder}"
+                f"task {case.task.id}: the split {params['split']} is not among the data in "
+                f"{data.folder}"
             )
         number, self._step = order[case.seed % len(order)]
         self._episode: Episode = data.episode(number)
         self._true = recorded(self._episode, self._step)
         self._rule = params["rule"]
         self._seen: tuple[Element, ...] = elements(self._episode.forests[self._step])
-        self.brief = _brief(*self._episode.sizes[self._step])
+        self.brief, self._action = _brief(*self._episode.sizes[self._step])
         self._instruction = (
             self._episode.goal
             if params["level"] == "high"
@@ -127,8 +136,7 @@ class AndroidControlAdapter(Adapter):
         return TimeStep(self._views, self._instruction, success=False, metrics=self._metrics)
 
     def step(self, action: Any) -> TimeStep:
-        """Compare the action with the recorded one; the episode is over."""
-        given: UIAction = self.brief.action.validate(action)  # type: ignore[assignment]
+        given = self._action.validate(action)
         metrics = {**self._metrics, "same_kind": float(given.kind == self._true.kind)}
         success = False
         if given.ref is not None:
@@ -148,19 +156,16 @@ class AndroidControlAdapter(Adapter):
         )
 
     def render(self) -> np.ndarray:
-        """The view `image`."""
         return self._screen(0)
 
     def expert(self, executed: Any) -> UIAction:
-        """The recorded action."""
         return self._true
 
     def state(self) -> bytes:
-        """Which step it is, and what was answered."""
         return self._state
 
     def _screen(self, ago: int) -> np.ndarray:
-        """The screenshot of so many actions ago, in the size of the present one."""
+        """The screenshot `ago` actions ago, (H, W, 3) uint8 RGB, in the size of the current one."""
         from PIL import Image
 
         size = self._episode.sizes[self._step]
@@ -177,7 +182,7 @@ class AndroidControlAdapter(Adapter):
 
 
 def _told(episode: Episode, step: int) -> str:
-    """A recorded action as JSON: in our words, or, where we have none, as it was recorded."""
+    """A recorded action as JSON: as a UIAction, or, where that cannot express it, as recorded."""
     try:
         return recorded(episode, step).encode()
     except BadAction:
@@ -185,9 +190,18 @@ def _told(episode: Episode, step: int) -> str:
 
 
 @functools.lru_cache(maxsize=16)
-def _brief(width: int, height: int) -> Brief:
+def _brief(width: int, height: int) -> tuple[Brief, UI]:
+    action = UI(
+        width,
+        height,
+        tuple(dict.fromkeys(KINDS.values())),
+        texts=("text",),
+        max_length=10_000,
+        meaning="one action, points in the pixels of image; type enters text where the focus is, "
+        "scroll shows what lies in its direction",
+    )
     screen = Box((height, width, 3), "uint8", 0, 255, "px", "RGB, the screen")
-    return Brief(
+    brief = Brief(
         observation={
             "image": screen,
             "dom": Elements(
@@ -199,14 +213,9 @@ def _brief(width: int, height: int) -> Brief:
             },
             "text_history": Text(10_000_000, meaning="the actions before, a line of JSON each"),
         },
-        action=UI(
-            width,
-            height,
-            tuple(dict.fromkeys(KINDS.values())),
-            texts=("text",),
-            max_length=10_000,
-            meaning="one action, points in the pixels of image; type enters text where the focus is, scroll shows what lies in its direction",
-        ),
-        embodiment="a person at an Android phone, who taps, presses long, scrolls, types, opens apps, and goes back or home",
+        action=action,
+        embodiment="a person at an Android phone, who taps, presses long, scrolls, types, "
+        "opens apps, and goes back or home",
         simulator=f"recorded screens of Android apps, {width} x {height} px",
     )
+    return brief, action

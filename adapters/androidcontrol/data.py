@@ -1,6 +1,7 @@
-"""The user's copy of the data set, prepared once: of its twenty compressed files the test episodes are kept, uncompressed, with an index.
+"""The user's copy of the data set, prepared once: its test episodes, uncompressed, with an index.
 
-The files are compressed as a whole, so that one episode cannot be read without all those before it.
+Each of the twenty files of the download is compressed as a whole, so an episode cannot be read
+without decompressing all those before it.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 from zlib import error as ZlibError
 
 from adapters.androidcontrol.records import (
@@ -42,22 +43,25 @@ FORM = 1
 
 
 def folder_of(params: Mapping[str, Any]) -> Path:
-    """Where the prepared data lie: `data` of the params, else $ANDROIDCONTROL_DATA, else ~/.cache/androidcontrol."""
+    """The folder of the prepared data: `params["data"]`, $ANDROIDCONTROL_DATA or
+    ~/.cache/androidcontrol."""
     return Path(
         params.get("data") or os.environ.get(VARIABLE) or Path.home() / ".cache" / "androidcontrol"
     ).expanduser()
 
 
 def lacks(params: Mapping[str, Any]) -> tuple[str, str] | None:
-    """What is missing of the data, and what to do; None when the split can be played."""
+    """(what is missing of the data, the remedy), or None when the split can be played."""
     folder, split = folder_of(params), params.get("split", "test")
     prepare_it = f"python -m adapters.androidcontrol {folder}"
     if not (folder / INDEX).is_file():
         if next(folder.glob("android_control-*"), None) is None:
             return (
                 f"there is no AndroidControl in {folder}",
-                "download android_control-*-of-00020, splits.json and test_subsplits.json of gs://gresearch/android_control into a folder, "
-                f"run python -m adapters.androidcontrol FOLDER once, and set {VARIABLE} to the folder",
+                "download android_control-*-of-00020, splits.json and test_subsplits.json of "
+                "gs://gresearch/android_control into a folder, run "
+                "python -m adapters.androidcontrol FOLDER once, "
+                f"and set {VARIABLE} to the folder",
             )
         return f"AndroidControl in {folder} is not prepared yet", f"run {prepare_it}"
     try:
@@ -73,7 +77,10 @@ def lacks(params: Mapping[str, Any]) -> tuple[str, str] | None:
 
 
 def prepare(source: Path, to: Path) -> str:
-    """Keep the test episodes of the records in `source`, and an index, in `to`; say what was kept. Raises UserError."""
+    """Write the test episodes of the records in `source`, and an index of them, to the folder `to`.
+
+    Returns a summary for people. Raises UserError where the files are absent or damaged.
+    """
     splits = _splits(source)
     wanted = {number for numbers in splits.values() for number in numbers}
     files = sorted(source.glob("android_control-*"))
@@ -88,7 +95,7 @@ def prepare(source: Path, to: Path) -> str:
             for episode, data in _episodes(file):
                 if episode.id not in wanted or episode.id in kept:
                     continue
-                steps = [k for k in range(len(episode.actions)) if _can_be_asked(episode, k)]
+                steps = [k for k in range(len(episode.actions)) if _answerable(episode, k)]
                 left_out += len(episode.actions) - len(steps)
                 kept[episode.id] = {"at": out.tell(), "steps": steps}
                 out.write(framed(data))
@@ -97,13 +104,13 @@ def prepare(source: Path, to: Path) -> str:
     (to / f"{INDEX}.new").write_text(json.dumps(index))
     (to / f"{INDEX}.new").replace(to / INDEX)
     absent = len(wanted - kept.keys())
-    told = f"{len(kept)} test episodes, {sum(len(entry['steps']) for entry in kept.values())} steps in {to}"
-    told += (
-        f"; {left_out} recorded steps that no action stands for were left out" if left_out else ""
-    )
-    return told + (
-        f"; {absent} test episodes are in none of the {len(files)} files" if absent else ""
-    )
+    total = sum(len(entry["steps"]) for entry in kept.values())
+    told = f"{len(kept)} test episodes, {total} steps in {to}"
+    if left_out:
+        told += f"; {left_out} recorded steps that no action stands for were left out"
+    if absent:
+        told += f"; {absent} test episodes are in none of the {len(files)} files"
+    return told
 
 
 def _splits(source: Path) -> dict[str, list[int]]:
@@ -126,14 +133,14 @@ def _splits(source: Path) -> dict[str, list[int]]:
 def _episodes(file: Path) -> Iterator[tuple[Episode, bytes]]:
     try:
         with gzip.open(file, "rb") as records:
-            for data in read_records(records):  # type: ignore[arg-type]
+            for data in read_records(cast("BinaryIO", records)):
                 yield episode_of(data), data
     except (BadRecord, OSError, EOFError, ZlibError) as fault:
         raise UserError(f"{file} is damaged: {fault}; download it again") from None
 
 
-def _can_be_asked(episode: Episode, step: int) -> bool:
-    """Whether some action of ours stands for the recorded one: of an empty text there is none."""
+def _answerable(episode: Episode, step: int) -> bool:
+    """Whether a UIAction can express the recorded action; typing an empty text, say, it cannot."""
     try:
         recorded(episode, step)
     except BadAction:
@@ -143,17 +150,18 @@ def _can_be_asked(episode: Episode, step: int) -> bool:
 
 @dataclass(frozen=True)
 class Steps:
-    """The prepared data: which steps there are, and where their episodes lie."""
+    """The prepared data: the steps of each split, and where their episodes lie."""
 
     folder: Path
     at: Mapping[int, int]
-    """Episode -> its place in the file, bytes."""
+    """Episode -> its offset in the file, bytes."""
     orders: Mapping[str, tuple[tuple[int, int], ...]]
-    """Split -> (episode, step), shuffled: by a hash, so that the first n are a fair and fixed sample, whatever the order of the files."""
+    """Split -> (episode, step), shuffled by a hash: the first n are a fixed, representative sample,
+    whatever the order of the files."""
 
     @classmethod
     def of(cls, folder: Path) -> Steps:
-        """Read the index. Raises UserError when there is none, or one of another form."""
+        """Read the index. Raises UserError if it is absent or of another format version."""
         file = folder / INDEX
         try:
             stamp = file.stat().st_mtime_ns
@@ -169,24 +177,15 @@ class Steps:
         if index["form"] != FORM:
             raise ValueError(f"it has the form {index['form']}, not {FORM}")
         episodes = {int(number): entry for number, entry in index["episodes"].items()}
-        orders = {
-            split: tuple(
-                sorted(
-                    (
-                        (number, step)
-                        for number in numbers
-                        if number in episodes
-                        for step in episodes[number]["steps"]
-                    ),
-                    key=_shuffled,
-                )
-            )
-            for split, numbers in index["splits"].items()
-        }
+        orders = {}
+        for split, numbers in index["splits"].items():
+            known = (number for number in numbers if number in episodes)
+            steps = ((number, step) for number in known for step in episodes[number]["steps"])
+            orders[split] = tuple(sorted(steps, key=_shuffled))
         return cls(folder, {number: int(entry["at"]) for number, entry in episodes.items()}, orders)
 
     def episode(self, number: int) -> Episode:
-        """Read one episode. Raises BadRecord."""
+        """Read one episode. Raises BadRecord where the file does not hold it."""
         with (self.folder / RECORDS).open("rb") as file:
             file.seek(self.at[number])
             data = read_record(file)

@@ -1,8 +1,9 @@
-"""TFRecord files, the tf.train.Example in each record, and the accessibility forest in those: read, and no more, without TensorFlow.
+"""A reader, without TensorFlow, of TFRecord files, tf.train.Example and accessibility forests.
 
-A record is its length (uint64, little endian), the masked CRC-32C of that, the data, and the masked CRC-32C of the data; see TensorFlow's
-tfrecord_writer.py. A message is read by its field numbers (protobuf.dev, "Encoding"): of tensorflow's example.proto and feature.proto, and
-of android_env's proto/a11y.
+A record is its length (uint64, little endian), the masked CRC-32C of that, the data, and the masked
+CRC-32C of the data; see TensorFlow's tfrecord_writer.py. Messages are read by their field numbers
+(protobuf.dev, "Encoding"), those of TensorFlow's example.proto and feature.proto and of
+android_env's proto/a11y.
 """
 
 from __future__ import annotations
@@ -26,19 +27,20 @@ __all__ = [
 
 MASK_DELTA = 0xA282EAD8
 LONGEST = 1 << 31
-"""Bytes of a record; a longer one is a damaged length."""
+"""Maximum size of a record in bytes; a greater length is damaged."""
 Value = Union[int, bytes]
 Fields = Mapping[int, list[Value]]
 
 
 class BadRecord(Exception):
-    """A file is no TFRecord file, is cut short, or holds what does not belong there."""
+    """A file is not a TFRecord file, is truncated, or has unexpected content."""
 
 
 def _masked(data: bytes) -> int:
+    """The masked CRC-32C of `data`."""
     import google_crc32c
 
-    crc = google_crc32c.value(data)
+    crc: int = google_crc32c.value(data)
     return (((crc >> 15) | (crc << 17)) + MASK_DELTA) & 0xFFFFFFFF
 
 
@@ -70,7 +72,7 @@ def read_record(file: BinaryIO) -> bytes | None:
 
 
 def read_records(file: BinaryIO) -> Iterator[bytes]:
-    """The data of all records that are left. Raises BadRecord."""
+    """The data of all remaining records. Raises BadRecord."""
     while (data := read_record(file)) is not None:
         yield data
 
@@ -88,24 +90,25 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
 
 
 def fields_of(data: Value) -> Fields:
-    """A message: its field numbers -> the values in their order; integers as written, strings and messages as bytes. Raises BadRecord."""
+    """Parse a message: field number -> its values in order, integers as written, strings and nested
+    messages as bytes. Raises BadRecord."""
     if isinstance(data, int):
         raise BadRecord("an integer stands where a message belongs")
     found: dict[int, list[Value]] = {}
     at = 0
     while at < len(data):
         key, at = _varint(data, at)
-        kind = key & 7
-        if kind == 0:
+        wire_type = key & 7
+        if wire_type == 0:  # a varint
             value: Value
             value, at = _varint(data, at)
         else:
-            if kind == 2:
+            if wire_type == 2:  # bytes, preceded by their length
                 size, at = _varint(data, at)
-            elif kind in (1, 5):
-                size = 8 if kind == 1 else 4
+            elif wire_type in (1, 5):  # 64 or 32 bits
+                size = 8 if wire_type == 1 else 4
             else:
-                raise BadRecord(f"a field of the unknown kind {kind}")
+                raise BadRecord(f"a field of the unknown wire type {wire_type}")
             if at + size > len(data):
                 raise BadRecord("a message is cut short")
             value, at = data[at : at + size], at + size
@@ -114,7 +117,7 @@ def fields_of(data: Value) -> Fields:
 
 
 def _integers(values: list[Value]) -> list[int]:
-    """Repeated integers, packed or not; of 64 bits with sign."""
+    """Repeated int64, packed or not."""
     found: list[int] = []
     for value in values:
         if isinstance(value, int):
@@ -143,7 +146,7 @@ def _text(fields: Fields, number: int) -> str:
 
 
 def features_of(example: bytes) -> dict[str, list[bytes] | list[int]]:
-    """The features of a tf.train.Example: its lists of byte strings and of integers, by name. Raises BadRecord."""
+    """The bytes_list and int64_list features of a tf.train.Example, by name. Raises BadRecord."""
     found: dict[str, list[bytes] | list[int]] = {}
     for features in fields_of(example).get(1, []):
         for entry in fields_of(features).get(1, []):
@@ -158,7 +161,7 @@ def features_of(example: bytes) -> dict[str, list[bytes] | list[int]]:
 
 @dataclass(frozen=True)
 class Episode:
-    """A recorded episode: n actions between n + 1 screens, and an instruction for each action."""
+    """A recorded episode: n actions between n + 1 screens, with an instruction per action."""
 
     id: int
     goal: str
@@ -173,7 +176,7 @@ class Episode:
 
 
 def episode_of(example: bytes) -> Episode:
-    """The episode of a record. Raises BadRecord where a field is missing or of another length than the others."""
+    """The episode of a record. Raises BadRecord if a field is missing or the lengths disagree."""
     features = features_of(example)
 
     def integers(name: str) -> list[int]:
@@ -194,18 +197,23 @@ def episode_of(example: bytes) -> Episode:
         or len(instructions) != len(actions)
     ):
         raise BadRecord(
-            f"an episode of AndroidControl has an episode_id, a goal, n actions, n step_instructions, and n + 1 screenshots, sizes and "
-            f"accessibility_trees; this one has {len(ids)}, {len(goals)}, {len(actions)}, {len(instructions)} and {sorted(counts)}"
+            "an episode of AndroidControl has an episode_id, a goal, n actions, "
+            "n step_instructions, and n + 1 screenshots, sizes and accessibility_trees; "
+            f"this one has {len(ids)}, {len(goals)}, {len(actions)}, {len(instructions)} "
+            f"and {sorted(counts)}"
         )
-    words = [
+    texts = [
         tuple(value.decode(errors="replace") for value in values)
         for values in (actions, instructions)
     ]
-    return Episode(ids[0], goals[0].decode(errors="replace"), screens, forests, sizes, *words)
+    return Episode(ids[0], goals[0].decode(errors="replace"), screens, forests, sizes, *texts)
 
 
 def elements(forest: bytes) -> tuple[Element, ...]:
-    """What is visible, the windows from the top down, numbered anew from 1; each stands behind its parent. Raises BadRecord."""
+    """The visible nodes, topmost window first, numbered from 1; a node follows its parent.
+
+    Raises BadRecord.
+    """
     windows = sorted(
         (fields_of(window) for window in fields_of(forest).get(1, [])),
         key=lambda w: -_integers([_first(w, 4, 0)])[0],
@@ -218,6 +226,8 @@ def elements(forest: bytes) -> tuple[Element, ...]:
         known = {_integers([_first(node, 1, 0)])[0]: node for node in nodes}
         children = {number: _integers(node.get(25, [])) for number, node in known.items()}
         inner = {child for several in children.values() for child in several}
+        # Depth first, from the roots, with a stack: (node, its nearest visible ancestor). A hidden
+        # node passes its ancestor on to its children; `seen` ends cycles of damaged trees.
         waiting = [(number, 0) for number in reversed([*known]) if number not in inner]
         seen: set[int] = set()
         while waiting:

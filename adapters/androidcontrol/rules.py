@@ -1,11 +1,14 @@
-"""Which action was recorded, and whether another is as good: two rules, `grid` and `box`.
+"""The recorded action of a step, and whether an answer is correct: two rules, `grid` and `box`.
 
-Both ask for the same kind of action, and the same direction of a scroll. They differ in places and words:
-    grid   GEA's (arXiv 2412.08442): the screen is cut into 50 x 50 blocks, and the point must lie within 5 of them of the recorded one on
-           each axis; one of the two texts or names must contain the other, in any case
-    box    the community's: the point must lie in the box of the element that was meant, the smallest visible one with the recorded point in
-           it; where there is none, the grid decides. Texts and names must be equal, but for case and spaces around them
-An empty text would be contained in all others: neither an empty answer nor an empty record is ever right.
+Both require the same kind of action, and the same direction of a scroll. They differ in points and
+texts:
+    grid   GEA's rule (arXiv 2412.08442): the screen is divided into 50 x 50 blocks, and the point
+           must lie within 5 blocks of the recorded one on each axis; one of the two texts or app
+           names must contain the other, ignoring case
+    box    the community's rule: the point must lie in the box of the intended element, the smallest
+           visible one that contains the recorded point; if there is none, the grid decides. Texts
+           and app names must be equal, ignoring case and surrounding spaces
+Every text contains the empty one, so an empty answer or record never counts as correct.
 """
 
 from __future__ import annotations
@@ -33,11 +36,14 @@ KINDS = {
     "navigate_back": "navigate_back",
     "wait": "wait",
 }
-"""The data set's action types, and what they are called here."""
+"""The data set's action types -> the kinds of UIAction."""
 
 
 def recorded(episode: Episode, step: int) -> UIAction:
-    """The recorded action of a step, its point on the screen. Raises BadAction where none of ours stands for it."""
+    """The recorded action of a step, its point clipped to the screen.
+
+    Raises BadAction where no UIAction expresses it.
+    """
     try:
         told: dict[str, Any] = json.loads(episode.actions[step])
         kind = KINDS[told["action_type"]]
@@ -62,7 +68,11 @@ def recorded(episode: Episode, step: int) -> UIAction:
 def right(
     action: UIAction, true: UIAction, size: tuple[int, int], seen: Sequence[Element], rule: str
 ) -> bool:
-    """Whether `action`, its places given as points, is as good as the recorded one on this screen, by one of RULES."""
+    """Whether `action` is correct by `rule`, one of RULES.
+
+    `true` is the recorded action, `size` the (width, height) of the screen in px, and `seen` its
+    elements. Both actions give places as points, not as refs.
+    """
     if action.kind != true.kind:
         return False
     if true.kind in ("click", "long_press"):
