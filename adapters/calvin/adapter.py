@@ -24,47 +24,56 @@ SUBTASK_STEPS = 360
 
 
 class CalvinAdapter(Adapter):
-    """A Panda arm at a table with a drawer, a sliding door, a light, an LED and three blocks; five instructions, one after the other.
-    Params: `scene` (`calvin_scene_D`, the one of the evaluation), `subtasks` (5: the whole chain; 1: its first task alone), `egl` (false: drawn
-    on the CPU, the same pixels every time; true, as in CALVIN's own evaluation: the GPU's textures look a little different, a second table in
-    the process is drawn wrong, and the first pictures differ from later ones) and `root`, the checkout of mees/calvin, if it is not at $CALVIN_ROOT or
-    around the installed calvin_env.
+    """A Panda arm follows five instructions in a row at a table.
 
-    Case.seed -> chain: CALVIN's own thousand, in their order, anew after the last (chains.py). An instruction holds until it is done, or
-    for 360 steps; the first one that is not done ends the episode. What counts as done is calvin_env's `Tasks`, asked for the task in hand.
+    On the table are a drawer, a sliding door, a light, an LED and three blocks. `params`:
+        scene     `calvin_scene_D` is the one of the evaluation
+        subtasks  5: the whole chain; 1: its first task alone
+        egl       false: cameras render on the CPU, the same pixels every time. true, as in CALVIN's
+                  own evaluation: on the GPU, where textures look slightly different, a second table
+                  in the process is drawn wrong, and the first pictures differ from later ones
+        root      the checkout of mees/calvin, unless it is at $CALVIN_ROOT or contains the
+                  installed calvin_env
 
-    Views:
-        image, image_gripper  uint8 (200, 200, 3), (84, 84, 3)  RGB, row 0 at the top: from a corner of the table, and from the hand
-        depth, depth_gripper  float32 (200, 200), (84, 84)      m
-        proprio               float32 (15,)                     `robot_obs`
-        state                 float32 (39,)                     `robot_obs`, then `scene_obs`, which tells all
-    Action: Box (7,), -1 to 1: the hand moves by x, y, z (1 is 0.02 m) and turns about them (1 is 0.05 rad), in the world's frame, z up; the
-    gripper opens from 0 on, and closes below. 30 Hz.
+    Case.seed -> chain: number seed % 1000 of CALVIN's thousand chains, in their order (chains.py).
+    An instruction is given until its task is done, for at most 360 steps; the first task that is
+    not done ends the episode. calvin_env's `Tasks` decides whether the current task is done.
 
-    Success: all `subtasks` were done. Score: `chain_length`, how many were; metrics `reached_1` to `reached_5`. Reward 1 for each.
-    No expert. Cameras draw when they are read.
+    Views, rendered when read:
+        image          uint8 (200, 200, 3)    RGB, row 0 at the top, from a corner of the table
+        image_gripper  uint8 (84, 84, 3)      the same from the hand
+        depth          float32 (200, 200)     m, as `image`
+        depth_gripper  float32 (84, 84)       m, as `image_gripper`
+        proprio        float32 (15,)          `robot_obs`
+        state          float32 (39,)          `robot_obs`, then `scene_obs`: the full state
+    Action: Box (7,), -1 to 1: the hand moves along x, y, z (1 is 0.02 m) and turns about them (1 is
+    0.05 rad), world frame, z up; the gripper opens at values from 0 on and closes below 0. 30 Hz.
+
+    Success: all `subtasks` are done. Score: `chain_length`, the number of tasks done; metrics
+    `reached_1` to `reached_5`. Reward: 1 for each task. No expert.
     """
 
     packages: ClassVar[tuple[str, ...]] = ("pybullet",)
     guide: ClassVar[str] = (
-        "git clone --recursive https://github.com/mees/calvin; pip install pybullet hydra-core hydra-colorlog gitpython numpy-quaternion "
-        f"opencv-python gym scipy numba; pip install --no-deps -e calvin/calvin_env; set {VARIABLE} to calvin"
+        "git clone --recursive https://github.com/mees/calvin; "
+        "pip install pybullet hydra-core hydra-colorlog gitpython numpy-quaternion "
+        "opencv-python gym scipy numba; pip install --no-deps -e calvin/calvin_env; "
+        f"set {VARIABLE} to calvin"
     )
 
     @classmethod
     def missing(cls, task: Task | None = None) -> Missing | None:
-        """The packages, or the checkout."""
         absent = super().missing(task)
         found = importlib.util.find_spec("calvin_env")
-        if absent is None and (
-            found is None or found.origin is None
-        ):  # without an origin: a folder of that name in the working directory
+        # Without an origin it is only a folder of that name in the working directory.
+        if absent is None and (found is None or found.origin is None):
             absent = Missing("the package calvin_env is not installed", cls.guide)
         if absent is None:
             root = _root(task)
             if root is None or not (root / ANNOTATIONS).is_file():
                 return Missing(
-                    f"there is no checkout of mees/calvin, with its {ANNOTATIONS}, at {root or VARIABLE}",
+                    f"there is no checkout of mees/calvin, with its {ANNOTATIONS}, "
+                    f"at {root or VARIABLE}",
                     cls.guide,
                 )
         return absent
@@ -99,7 +108,7 @@ class CalvinAdapter(Adapter):
                 config = hydra.compose("config_data_collection", overrides=[*wanted, *quiet])
             self._env: Any = open_table(config, bool(task.params.get("egl", False)))
         self._cameras = {camera.name: camera for camera in self._env.cameras}
-        self._env.cameras = []  # else every step draws
+        self._env.cameras = []  # or every step would render them
         self._oracle: Any = hydra.utils.instantiate(config.tasks)
         self._words: Any = OmegaConf.load(root / ANNOTATIONS)
         self._drawn: dict[str, tuple[np.ndarray, np.ndarray]] = {}
@@ -111,26 +120,24 @@ class CalvinAdapter(Adapter):
             "proprio": lambda: self._robot.astype(np.float32),
             "state": lambda: self._state.astype(np.float32),
         }
-        self.brief = _brief(
+        self.brief, self._action = _brief(
             {name: (camera.height, camera.width) for name, camera in self._cameras.items()}
         )
 
     def reset(self, case: Case) -> TimeStep:
-        """Put everything where the case's chain begins."""
         self._chain = chains()[case.seed % CHAINS]
         self._wanted = self._chain.tasks[: case.task.params.get("subtasks", LENGTH)]
         self._done = self._steps = 0
         with _quietly():
-            self._env.load()  # the engine keeps contacts and joint constraints otherwise
+            self._env.load()  # a reset alone keeps the last episode's contacts and constraints
             self._env.robot.gripper_action = 1
             seen = self._env.reset(robot_obs=np.array(ARM), scene_obs=scene_of(self._chain.start))
         self._look(seen)
         self._before = self._env.get_info()
-        return self._told(0.0, False)
+        return self._timestep(0.0, False)
 
     def step(self, action: Any) -> TimeStep:
-        """Move for a thirtieth of a second."""
-        move = self.brief.action.validate(action).astype(np.float64)
+        move = self._action.validate(action).astype(np.float64)
         hand = 1 if move[6] >= 0 else -1
         self._env.address()
         seen, _, _, now = self._env.step(np.array([*move[:6], hand]))
@@ -139,22 +146,19 @@ class CalvinAdapter(Adapter):
         task = self._wanted[self._done]
         if self._oracle.get_task_info_for_set(self._before, now, {task}):
             self._done, self._steps, self._before = self._done + 1, 0, now
-            return self._told(1.0, self._done == len(self._wanted))
-        return self._told(0.0, self._steps >= SUBTASK_STEPS)
+            return self._timestep(1.0, self._done == len(self._wanted))
+        return self._timestep(0.0, self._steps >= SUBTASK_STEPS)
 
     def render(self) -> np.ndarray:
-        """The view `image`."""
         return self._draw("static")[0]
 
     def state(self) -> bytes:
-        """All of `state`, in full precision."""
         return self._state.tobytes()
 
     def close(self) -> None:
-        """Leave the physics server."""
         with _quietly():
             self._env.close()
-        self._env.ownsPhysicsClient = False  # its destructor closes again
+        self._env.ownsPhysicsClient = False  # its destructor would close it again
 
     def _look(self, seen: Any) -> None:
         self._robot = np.asarray(seen["robot_obs"], np.float64)
@@ -162,6 +166,7 @@ class CalvinAdapter(Adapter):
         self._drawn = {}
 
     def _draw(self, camera: str) -> tuple[np.ndarray, np.ndarray]:
+        """(colours, depth) of a camera, rendered at most once a step."""
         if camera not in self._drawn:
             colours, depth = self._cameras[camera].render()
             self._drawn[camera] = (
@@ -171,7 +176,7 @@ class CalvinAdapter(Adapter):
         colours, depth = self._drawn[camera]
         return colours.copy(), depth.copy()
 
-    def _told(self, reward: float, over: bool) -> TimeStep:
+    def _timestep(self, reward: float, over: bool) -> TimeStep:
         asked = self._wanted[min(self._done, len(self._wanted) - 1)]
         metrics = {f"reached_{k}": float(self._done >= k) for k in range(1, len(self._wanted) + 1)}
         metrics["chain_length"] = float(self._done)
@@ -198,7 +203,7 @@ def _root(task: Task | None) -> Path | None:
 
 @contextlib.contextmanager
 def _quietly() -> Iterator[None]:
-    """Without what the package prints and logs."""
+    """Suppress what the package prints and logs."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
@@ -208,15 +213,31 @@ def _quietly() -> Iterator[None]:
         logging.disable(before)
 
 
-def _brief(sizes: dict[str, tuple[int, int]]) -> Brief:
+def _brief(sizes: dict[str, tuple[int, int]]) -> tuple[Brief, Box]:
     picture = {name: Box((*size, 3), "uint8", 0, 255, "px", "RGB") for name, size in sizes.items()}
     depth = {
         name: Box(size, "float32", 0, 100, "m", "along the optical axis")
         for name, size in sizes.items()
     }
-    arm = "the hand's position (m) and Euler angles (rad), the gripper's width (m), seven joints (rad), the gripper's command"
-    things = "slider, drawer (m), button, switch, lightbulb, LED; red, blue, pink block: position (m) and Euler angles (rad) each"
-    return Brief(
+    arm = (
+        "the hand's position (m) and Euler angles (rad), the gripper's width (m), "
+        "seven joints (rad), the gripper's command"
+    )
+    things = (
+        "slider, drawer (m), button, switch, lightbulb, LED; "
+        "red, blue, pink block: position (m) and Euler angles (rad) each"
+    )
+    action = Box(
+        (7,),
+        "float32",
+        -1,
+        1,
+        "1",
+        "the hand moves by x, y, z (1 is 0.02 m) and turns about x, y, z (1 is 0.05 rad), "
+        "world frame; the gripper opens from 0 on, closes below",
+        (0, 0, 0, 0, 0, 0, 1),
+    )
+    brief = Brief(
         observation={
             "image": picture["static"],
             "image_gripper": picture["gripper"],
@@ -225,16 +246,10 @@ def _brief(sizes: dict[str, tuple[int, int]]) -> Brief:
             "proprio": Box((15,), "float32", unit="m, rad", meaning=arm),
             "state": Box((39,), "float32", unit="m, rad", meaning=f"{arm}; {things}"),
         },
-        action=Box(
-            (7,),
-            "float32",
-            -1,
-            1,
-            "1",
-            "the hand moves by x, y, z (1 is 0.02 m) and turns about x, y, z (1 is 0.05 rad), world frame; the gripper opens from 0 on, closes below",
-            (0, 0, 0, 0, 0, 0, 1),
-        ),
-        embodiment="a Franka Panda arm with a gripper at a table with a drawer, a sliding door, a switch, a button and three blocks",
+        action=action,
+        embodiment="a Franka Panda arm with a gripper at a table with a drawer, a sliding door, "
+        "a switch, a button and three blocks",
         simulator="CALVIN on PyBullet",
         control_hz=30.0,
     )
+    return brief, action

@@ -1,8 +1,9 @@
-"""The thousand chains of CALVIN's evaluation, and the state in which each begins: numbers alone, no simulator.
+"""The thousand chains of CALVIN's evaluation and the initial state of each, without a simulator.
 
-Which tasks can follow which, how the chains are drawn, and where things lie are those of `calvin_agent/evaluation` (mees/calvin,
-multistep_sequences.py and utils.py); tried: its own code gives the same 1000 chains and states. There, a chain is drawn again until each
-of its five tasks is possible, and no two of them are of one category.
+The preconditions of tasks, the way chains are drawn and the initial poses are those of
+`calvin_agent/evaluation` (mees/calvin, multistep_sequences.py and utils.py), which was run and gave
+the same 1000 chains and states. A chain is redrawn until each of its five tasks is possible and no
+two of them belong to one category.
 """
 
 from __future__ import annotations
@@ -22,12 +23,12 @@ CHAINS, LENGTH = 1000, 5
 COLOURS = ("red", "blue", "pink")
 State = Mapping[str, Union[str, int]]
 Change = tuple[State, State]
-"""(what must hold, what holds then)."""
+"""(precondition, effect)."""
 
 
 @dataclass(frozen=True)
 class Move:
-    """A task: its category, of which a chain has one task only, and the ways in which it can come about."""
+    """A task: its category, which occurs at most once in a chain, and the ways to achieve it."""
 
     category: int
     ways: tuple[Change, ...]
@@ -35,7 +36,7 @@ class Move:
 
 @dataclass(frozen=True)
 class Chain:
-    """Where it begins and what is asked, one after the other."""
+    """An initial state and the tasks, in order."""
 
     start: State
     tasks: tuple[str, ...]
@@ -43,7 +44,7 @@ class Chain:
 
 def _lifted(block: str, place: str) -> Iterator[Change]:
     held: State = {block: "grasped", "grasped": 1}
-    if place == "slider":  # its one half is open, on the side where the door is not
+    if place == "slider":  # only the half that the door does not cover can be reached
         yield {block: "slider_left", "slider": "right", "grasped": 0}, held
         yield {block: "slider_right", "slider": "left", "grasped": 0}, held
     else:
@@ -54,7 +55,7 @@ def _lifted(block: str, place: str) -> Iterator[Change]:
 
 
 def _moves() -> Iterator[tuple[str, Move]]:
-    """In the order of CALVIN's own table, on which the draws depend."""
+    """The tasks in the order of CALVIN's own table, on which the random draws depend."""
     blocks = [f"{colour}_block" for colour in COLOURS]
     for verb, block in itertools.product(("rotate", "push"), blocks):
         for side in ("right", "left"):
@@ -69,53 +70,28 @@ def _moves() -> Iterator[tuple[str, Move]]:
     for block in blocks:
         for category, place in enumerate(("table", "slider", "drawer"), 4):
             yield f"lift_{block}_{place}", Move(category, tuple(_lifted(block, place)))
-    into_slider = [
+    into_slider: list[Change] = [
         ({block: "grasped", "slider": side}, {block: f"slider_{side}", "grasped": 0})
         for block in blocks
         for side in SIDES
     ]
     yield "place_in_slider", Move(7, tuple(into_slider))
-    yield (
-        "place_in_drawer",
-        Move(
-            7,
-            tuple(
-                ({block: "grasped", "drawer": "open"}, {block: "drawer", "grasped": 0})
-                for block in blocks
-            ),
-        ),
-    )
-    pairs = [*itertools.permutations(blocks, 2)]
-    stacked: list[State] = [
-        {top: "stacked_top", bottom: "stacked_bottom", "grasped": 0} for top, bottom in pairs
+    into_drawer: list[Change] = [
+        ({block: "grasped", "drawer": "open"}, {block: "drawer", "grasped": 0}) for block in blocks
     ]
-    yield (
-        "stack_block",
-        Move(
-            10,
-            tuple(
-                ({top: "grasped", bottom: "table"}, after)
-                for (top, bottom), after in zip(pairs, stacked)
-            ),
-        ),
-    )
-    yield (
-        "unstack_block",
-        Move(
-            11,
-            tuple(
-                (before, {top: "table", bottom: "table"})
-                for (top, bottom), before in zip(pairs, stacked)
-            ),
-        ),
-    )
+    yield "place_in_drawer", Move(7, tuple(into_drawer))
+    stacking: list[Change] = []
+    unstacking: list[Change] = []
+    for top, bottom in itertools.permutations(blocks, 2):
+        stacked: State = {top: "stacked_top", bottom: "stacked_bottom", "grasped": 0}
+        stacking.append(({top: "grasped", bottom: "table"}, stacked))
+        unstacking.append((stacked, {top: "table", bottom: "table"}))
+    yield "stack_block", Move(10, tuple(stacking))
+    yield "unstack_block", Move(11, tuple(unstacking))
     for light in ("lightbulb", "led"):
-        for name, before, after in (("on", 0, 1), ("off", 1, 0)):
-            yield (
-                f"turn_{name}_{light}",
-                Move(8, (({light: before, "grasped": 0}, {light: after}),)),
-            )
-    pushed = [
+        for name, off, on in (("on", 0, 1), ("off", 1, 0)):
+            yield f"turn_{name}_{light}", Move(8, (({light: off, "grasped": 0}, {light: on}),))
+    pushed: list[Change] = [
         ({block: "table", "drawer": "open", "grasped": 0, ALL_OTHERS: block}, {block: "drawer"})
         for block in blocks
     ]
@@ -124,7 +100,7 @@ def _moves() -> Iterator[tuple[str, Move]]:
 
 SIDES = ("right", "left")
 ALL_OTHERS = "all others"
-"""The key of a condition: all blocks but this one lie in the slider."""
+"""Key of a condition: all blocks except the given one lie in the slider."""
 TASKS: Mapping[str, Move] = dict(_moves())
 
 
@@ -140,7 +116,8 @@ def _holds(state: State, condition: State) -> bool:
 
 
 def _possible(start: State, names: Sequence[str]) -> bool:
-    """Whether each task can come about in just one way after those before it, and no two are of one category."""
+    """Whether each task can be achieved in exactly one way after those before it, and no two
+    belong to one category."""
     if len({TASKS[name].category for name in names}) < len(names):
         return False
     state = dict(start)
@@ -154,7 +131,8 @@ def _possible(start: State, names: Sequence[str]) -> bool:
 
 @functools.lru_cache(maxsize=1)
 def starts() -> tuple[State, ...]:
-    """All 192 states in which a chain may begin: one or two blocks on the table, at most one in each half of the slider."""
+    """The 192 initial states: one or two blocks on the table, at most one in each half of the
+    slider."""
     places = ("table", "slider_right", "slider_left")
     choices: Mapping[str, Sequence[str | int]] = {
         "led": (0, 1),
@@ -179,7 +157,10 @@ def _spread(places: Sequence[str]) -> bool:
 
 
 def drawn(start: int, count: int) -> list[tuple[str, ...]]:
-    """The first `count` chains that CALVIN draws from start number `start`: seconds, for most draws are impossible."""
+    """The first `count` chains that CALVIN draws from initial state number `start`.
+
+    Takes seconds, since most draws are impossible.
+    """
     rng, names, found = np.random.RandomState(start), [*TASKS], list[tuple[str, ...]]()
     while len(found) < count:
         names_drawn = tuple(str(name) for name in rng.choice(names, size=LENGTH, replace=False))
@@ -190,8 +171,12 @@ def drawn(start: int, count: int) -> list[tuple[str, ...]]:
 
 @functools.lru_cache(maxsize=1)
 def chains() -> tuple[Chain, ...]:
-    """The 1000 chains in the order of CALVIN's evaluation, from chains.txt: in a line, the number of its start and those of its tasks.
-    They are what `drawn` gives, an equal share for each start but for the first ones, shuffled with seed 0; drawing them takes minutes."""
+    """The 1000 chains in the order of CALVIN's evaluation, read from chains.txt.
+
+    A line holds the number of the initial state and those of the five tasks. They are what `drawn`
+    gives, with equally many for each initial state, save one more for the first ones, shuffled with
+    seed 0; drawing them takes minutes.
+    """
     names = [*TASKS]
     lines = (Path(__file__).parent / "chains.txt").read_text().splitlines()
     numbers = (tuple(map(int, line.split())) for line in lines)
@@ -204,8 +189,8 @@ ARM = (
     0.02586889, -0.2313129, 0.5712808, 3.09045411, -0.02908596, 1.50013585, 0.07999963,
     -1.21779124, 1.03987629, 2.11978254, -2.34205014, -0.87015899, 1.64119093, 0.55344928, 1.0,
 )  # fmt: skip
-"""The arm at the start, as `robot_obs`: position and Euler angles of the hand (m, rad), width of the gripper (m), seven joints (rad), and the
-gripper's command."""
+"""The arm's initial `robot_obs`: position (m) and Euler angles (rad) of the hand, width of the
+gripper (m), seven joints (rad), the gripper's command."""
 IN_SLIDER = {
     "slider_left": (-2.40851662e-01, 9.24044687e-02, 4.60990009e-01),
     "slider_right": (7.03416330e-02, 9.24044687e-02, 4.60990009e-01),
@@ -218,8 +203,12 @@ TURNED = (np.pi / 2 - np.pi / 8, np.pi / 2 + np.pi / 8)
 
 
 def scene_of(start: State) -> np.ndarray:
-    """The start as `scene_obs`, float64 (24,): slider and drawer (m), button, switch, lightbulb and LED, then for each block, red, blue and
-    pink, its position (m) and Euler angles (rad). Where and how blocks lie on the table is drawn from a hash of the state."""
+    """An initial state as `scene_obs`, float64 (24,).
+
+    0-5: slider (m), drawer (m), button, switch, lightbulb, LED; then for the red, blue and pink
+    block: position (m) and Euler angles (rad). Which place on the table a block takes, and its
+    rotation, are drawn with a hash of the state as seed.
+    """
     rng = np.random.RandomState(_fnv1(f"dict_values({[*start.values()]})"))
     table = [np.array(place) for place in ON_TABLE]
     rng.shuffle(table)
@@ -237,7 +226,7 @@ def scene_of(start: State) -> np.ndarray:
 
 
 def _fnv1(text: str) -> int:
-    """FNV-1 of 32 bits as pyhash computes it: from 0, not from the offset basis."""
+    """32-bit FNV-1 as pyhash computes it: starting from 0 instead of the offset basis."""
     value = 0
     for byte in text.encode():
         value = (value * 0x01000193 & 0xFFFFFFFF) ^ byte

@@ -1,8 +1,9 @@
-"""calvin_env's table, several in one process.
+"""calvin_env's table, made fit for several in one process.
 
-Its robot calls pybullet in three places without saying which simulation it means (the cylinder under the arm, the count of its joints, and where
-the inverse kinematics finds them): pybullet then takes the first one of the process, or fails once that is closed. Here the name `p` in these
-modules stands for pybullet with the simulation filled in.
+Its robot calls pybullet in three places without naming the simulation (for the cylinder under the
+arm, for the number of joints, and where the inverse kinematics reads them). pybullet then uses the
+first simulation of the process, or fails once that is closed. Here the name `p` of those modules is
+replaced by pybullet with the simulation filled in.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ __all__ = ["open_table"]
 
 
 class _Addressed:
-    """pybullet, with one simulation as the default of every call that takes one."""
+    """pybullet, with the simulation filled in for the calls that omit it."""
 
     def __init__(self, pybullet: Any, client: int) -> None:
         self._pybullet, self._client = pybullet, client
@@ -27,7 +28,10 @@ class _Addressed:
 
 
 def open_table(config: Any, egl: bool) -> Any:
-    """A PlayTableSimEnv of calvin_env's configuration, with `address()`, to be called before it is stepped. Draws by EGL or on the CPU."""
+    """A PlayTableSimEnv of calvin_env's configuration, rendering by EGL or on the CPU.
+
+    Its additional method `address()` must be called before each step.
+    """
     import pybullet
     from calvin_env.envs.play_table_env import PlayTableSimEnv
     from calvin_env.robot import mixed_ik, robot
