@@ -1,30 +1,74 @@
-"""The public face: `import bench` is the Python API, `bench:main` the command line. No logic."""
+"""The public face: `import bench` is the Python API, `bench:main` starts the command line.
+
+Names are loaded when they are used: `import bench` imports nothing heavy. See docs/python.md.
+"""
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import sys
 from pathlib import Path
+from typing import Any
 
-ROOT = Path(__file__).resolve().parent
-PACKAGES = ("harness", "suites", "adapters", "baselines", "leaderboards")
+_API = {
+    "evaluate": "harness.cli.api",
+    "compare": "harness.cli.api",
+    "load_run": "harness.cli.api",
+    "load_suite": "harness.cli.api",
+    "check_adapter": "harness.testing",
+    "check_agent": "harness.testing",
+    "Adapter": "harness.core",
+    "Agent": "harness.core",
+    "Answer": "harness.core",
+    "Case": "harness.core",
+    "Suite": "harness.core",
+    "Task": "harness.core",
+    "Turn": "harness.core",
+    "UserError": "harness.core",
+}
+__all__ = [*_API, "main"]
+
+_ROOT = Path(__file__).resolve().parent
+_PACKAGES = ("harness", "suites", "adapters", "baselines", "leaderboards")
 
 
-def _intruder() -> str | None:
-    """A package of somebody else that hides one of ours: said before anything of ours is imported."""
-    for name in PACKAGES:
+def __getattr__(name: str) -> Any:
+    if name not in _API:
+        raise AttributeError(f"module 'bench' has no attribute {name!r}")
+    _refuse_intruders()
+    value = getattr(importlib.import_module(_API[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_API})
+
+
+def _refuse_intruders() -> None:
+    """Raise ImportError where a package of somebody else hides one of ours."""
+    for name in _PACKAGES:
         spec = importlib.util.find_spec(name)
-        if spec is None or spec.origin is None or Path(spec.origin).resolve().parent.parent != ROOT:
-            return f"the package {name!r} resolves to {spec.origin if spec else 'nothing'} instead of {ROOT / name}: remove or rename the other one"
-    return None
+        if (
+            spec is None
+            or spec.origin is None
+            or Path(spec.origin).resolve().parent.parent != _ROOT
+        ):
+            found = spec.origin if spec else "nothing"
+            raise ImportError(
+                f"the package {name!r} resolves to {found} instead of {_ROOT / name}: "
+                "remove or rename the other one"
+            )
 
 
 def main() -> None:
     """The console script."""
-    hides = _intruder()
-    if hides is not None:
-        print(f"bench: {hides}", file=sys.stderr)
-        raise SystemExit(2)
+    try:
+        _refuse_intruders()
+    except ImportError as hidden:
+        print(f"bench: {hidden}", file=sys.stderr)
+        raise SystemExit(2) from None
     from harness.cli.app import main as run_command
 
     run_command()

@@ -68,26 +68,15 @@ def run(
     interpreter: Interpreters = None,
 ) -> int:
     """Play an agent on suites and print the table. The same command goes on where it was interrupted."""
-    from harness.cli.names import agent_named, perturbations_named, suites_named
+    from harness.cli.api import play_suites
+    from harness.cli.names import agent_named, suites_named
     from harness.cli.report import draw_if_possible, print_report
     from harness.host.interpreters import configure
-    from harness.play.planning import make_plan
     from harness.play.progress import progress_for
-    from harness.play.runner import RunOptions, play
-    from harness.records.catalogue import select_tasks
+    from harness.play.runner import RunOptions
 
     if interpreter:
         configure(interpreter)
-    spec = agent_named(agent, arguments(agent_arg))
-    found = suites_named(suite)
-    limit = 1000 if until_width is not None and episodes is None else episodes
-    plan = make_plan(
-        select_tasks(found, tasks),
-        spec,
-        episodes=limit,
-        seed=seed,
-        perturb=perturbations_named(perturb),
-    )
     options = RunOptions(
         workers=worker_count(workers),
         lanes=at_least_one("--lanes", lanes),
@@ -98,17 +87,17 @@ def run(
         video_limit=1_000_000 * (at_least_one("--video-limit", video_limit) or 1),
         command=command_line(),
     )
-    stopping = None
-    if until_width is not None:
-        from harness.compare.early_stopping import WidthRounds
-
-        stopping = WidthRounds(plan, until_width)
-        if stopping.raw:
-            say(
-                f"raw scores only, so no interval of known width, all episodes are played: {', '.join(stopping.raw)}"
-            )
-    summary = play(
-        spec, [each.name for each in found], plan, out, options, progress_for(), stopping
+    summary = play_suites(
+        agent_named(agent, arguments(agent_arg)),
+        suites_named(suite),
+        tasks=tasks,
+        episodes=episodes,
+        seed=seed,
+        perturb=perturb,
+        until_width=until_width,
+        out=out,
+        options=options,
+        progress=progress_for(),
     )
     print_report(summary.path, "text")
     if perturb is not None:

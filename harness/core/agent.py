@@ -8,7 +8,10 @@ from typing import Any, ClassVar
 
 from harness.core.nouns import Turn
 
-__all__ = ["Agent"]
+__all__ = ["ALL_VIEWS", "Agent"]
+
+ALL_VIEWS = "*"
+"""In `Agent.reads`: all views on offer, each drawn when the agent first touches it."""
 
 
 class Agent(ABC):
@@ -24,7 +27,8 @@ class Agent(ABC):
     reads: ClassVar[tuple[str, ...]] = ()
     """Names of the views that it reads. A trailing `?` marks a view that it can do without.
 
-    `expert` makes it privileged: it is shown the expert's action.
+    `*` stands for all views on offer. `expert` makes the agent privileged: it is shown the
+    expert's action.
     """
     history: ClassVar[int] = 1
     """How many observations a turn carries, the newest included."""

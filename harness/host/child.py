@@ -30,11 +30,11 @@ class Ours:
 
 
 class Host:
-    """The adapter of this process, and the operations on it. A single adapter is lane 0."""
+    """The adapter of this process, and the operations on its lanes."""
 
     def __init__(self) -> None:
         self._adapter: Any = None
-        self._batched = False
+        self._lanes: list[Any] = []
         self._brief: Any = None
         self._seen: dict[int, Mapping[str, Any]] = {}
 
@@ -50,27 +50,25 @@ class Host:
 
         return getattr(load(entry), question)(*arguments)
 
-    def make(self, entry: str, task: Any, lanes: int | None) -> Any:
-        """Build the adapter; returns its brief, None where reset sets it."""
+    def make(self, entry: str, task: Any, lanes: int) -> Any:
+        """Build the adapter; returns its brief, or None where reset sets it."""
+        from harness.core.lane import Lane, build_adapter
         from harness.records.registry import load
 
-        kind = load(entry)
-        self._batched = lanes is not None
-        self._adapter = kind(task, lanes) if self._batched else kind(task)
+        self._adapter = build_adapter(load(entry), task, lanes)
+        self._lanes = [Lane(self._adapter, number) for number in range(lanes)]
         self._brief = getattr(self._adapter, "brief", None)
         return self._brief
 
     def reset(self, cases: Mapping[int, Any]) -> Any:
         """Start cases on lanes."""
-        return self._tell(
-            self._adapter.reset(cases) if self._batched else {0: self._adapter.reset(cases[0])}
-        )
+        batch = self._lanes[0].batch
+        return self._tell(batch.reset(cases) if batch else {0: self._adapter.reset(cases[0])})
 
     def step(self, actions: Mapping[int, Any]) -> Any:
         """Execute an action on each of these lanes."""
-        return self._tell(
-            self._adapter.step(actions) if self._batched else {0: self._adapter.step(actions[0])}
-        )
+        batch = self._lanes[0].batch
+        return self._tell(batch.step(actions) if batch else {0: self._adapter.step(actions[0])})
 
     def view(self, lane: int, name: str) -> Any:
         """A view of the last timestep."""
@@ -79,15 +77,11 @@ class Host:
 
     def render(self, lane: int) -> Any:
         """A frame for people."""
-        return self._adapter.render(lane) if self._batched else self._adapter.render()
+        return self._lanes[lane].render()
 
     def expert(self, lane: int, executed: Any) -> Any:
         """The expert's action."""
-        return (
-            self._adapter.expert(lane, executed)
-            if self._batched
-            else self._adapter.expert(executed)
-        )
+        return self._lanes[lane].expert(executed)
 
     def close(self) -> None:
         """Free everything."""
@@ -106,7 +100,7 @@ class Host:
                 name: LAZY if callable(value) or getattr(value, "nbytes", 0) >= LARGE else value
                 for name, value in timestep.observation.items()
             }
-            state = self._adapter.state(lane) if self._batched else self._adapter.state()
+            state = self._lanes[lane].state()
             told[lane] = [
                 views,
                 timestep.instruction,

@@ -140,9 +140,9 @@ class Hosted:
 
 
 class _HostedLanes:
-    """The way to a child's lanes."""
+    """The lanes of an adapter in a child process."""
 
-    def __init__(self, kind: type[Any], task: Task, lanes: int | None) -> None:
+    def __init__(self, kind: type[Any], task: Task, lanes: int) -> None:
         self.client = Client(kind.python, kind.entry, kind.patience_s)
         self._readers: dict[tuple[int, str], Callable[[], Any]] = {}
         self._states: dict[int, bytes] = {}
@@ -151,6 +151,11 @@ class _HostedLanes:
         except BaseException:
             self.client.kill()
             raise
+
+    def reset(self, cases: Mapping[int, Case]) -> dict[int, TimeStep]:
+        """Start cases on lanes."""
+        self.client.reset()
+        return self.go("reset", cases)
 
     def go(self, operation: str, given: Mapping[int, Any]) -> dict[int, TimeStep]:
         """Reset or step lanes."""
@@ -180,41 +185,34 @@ class _HostedLanes:
 
 
 class _HostedAdapter(Hosted, Adapter):
-    """An Adapter in another interpreter."""
+    """An Adapter in another interpreter: lane 0 of what is there."""
 
     def __init__(self, task: Task) -> None:
-        self._there = _HostedLanes(type(self), task, None)
-        self._know()
+        self._there = _HostedLanes(type(self), task, 1)
+        self._update_brief()
 
-    def _know(self) -> None:
+    def _update_brief(self) -> None:
         if self._there.brief is not None:
             self.brief = self._there.brief
 
     def reset(self, case: Case) -> TimeStep:
-        """There."""
-        self._there.client.reset()
-        seen = self._there.go("reset", {0: case})[0]
-        self._know()
+        seen = self._there.reset({0: case})[0]
+        self._update_brief()
         return seen
 
     def step(self, action: Any) -> TimeStep:
-        """There."""
         return self._there.go("step", {0: self.brief.action.validate(action)})[0]
 
     def render(self) -> Any:
-        """There."""
         return self._there.client.call("render", 0)
 
     def expert(self, executed: Any) -> Any:
-        """There."""
         return self._there.client.call("expert", 0, executed)
 
     def state(self) -> bytes:
-        """As of the last step."""
         return self._there.state(0)
 
     def close(self) -> None:
-        """End the child."""
         self._there.client.close()
 
 
@@ -223,37 +221,29 @@ class _HostedBatched(Hosted, BatchedAdapter):
 
     def __init__(self, task: Task, lanes: int) -> None:
         self._there = _HostedLanes(type(self), task, lanes)
-        self._know()
+        self._update_brief()
 
-    def _know(self) -> None:
+    def _update_brief(self) -> None:
         if self._there.brief is not None:
             self.brief = self._there.brief
 
     def reset(self, cases: Mapping[int, Case]) -> Mapping[int, TimeStep]:
-        """There."""
-        self._there.client.reset()
-        seen = self._there.go("reset", cases)
-        self._know()
+        seen = self._there.reset(cases)
+        self._update_brief()
         return seen
 
     def step(self, actions: Mapping[int, Any]) -> Mapping[int, TimeStep]:
-        """There."""
-        return self._there.go(
-            "step", {lane: self.brief.action.validate(action) for lane, action in actions.items()}
-        )
+        validate = self.brief.action.validate
+        return self._there.go("step", {lane: validate(each) for lane, each in actions.items()})
 
     def render(self, lane: int) -> Any:
-        """There."""
         return self._there.client.call("render", lane)
 
     def expert(self, lane: int, executed: Any) -> Any:
-        """There."""
         return self._there.client.call("expert", lane, executed)
 
     def state(self, lane: int) -> bytes:
-        """As of the last step."""
         return self._there.state(lane)
 
     def close(self) -> None:
-        """End the child."""
         self._there.client.close()

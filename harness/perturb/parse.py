@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.core import Adapter, Agent, BatchedAdapter, Missing, Perturbation, Task, UserError
+from harness.core.agent import ALL_VIEWS
 from harness.perturb.registry import REGISTRY, SEVERITIES
 from harness.records.registry import load
 from harness.records.toml_files import read_toml
@@ -293,6 +294,8 @@ def fit(
 def not_observed(name: str, reads: Sequence[str], history: int) -> str:
     """Why an agent that reads these views cannot notice it, as far as that tells; an empty string where it may."""
     kind = REGISTRY.get(name)
+    if ALL_VIEWS in reads:
+        return ""
     views = [view.rstrip("?") for view in reads if view.rstrip("?") != "expert"]
     pictures = [view for view in views if view.partition("_")[0] in ("image", "depth")]
     if kind is None:

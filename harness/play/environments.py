@@ -1,12 +1,16 @@
-"""Environments that are kept between episodes: a lane sits in one, and gets another only when its next case has another affinity key."""
+"""Environments that are kept between episodes.
+
+A lane keeps its environment until its next case has another environment key.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from harness.core import Adapter, BatchedAdapter, Brief, Case, Missing, Task, TimeStep
+from harness.core import Adapter, BatchedAdapter, Brief, Case, Missing, Spec, Task
+from harness.core.agent import ALL_VIEWS
+from harness.core.lane import Lane, build_adapter
 from harness.host.loading import load_adapter
 from harness.play.inference import FAULTS, Watch, watched
 from harness.records.registry import load
@@ -32,10 +36,13 @@ class ViewNotOffered(Exception):
 
 def narrow(brief: Brief, reads: Sequence[str]) -> Brief:
     """The brief with only the views that an agent reads. Raises ViewNotOffered when one of them is not on offer."""
-    views = {}
+    views: dict[str, Spec] = {}
     for entry in reads:
         name = entry.rstrip("?")
         if name == "expert":
+            continue
+        if name == ALL_VIEWS:
+            views.update(brief.observation)
             continue
         if name in brief.observation:
             views[name] = brief.observation[name]
@@ -50,63 +57,27 @@ def narrow(brief: Brief, reads: Sequence[str]) -> Brief:
     return Brief(views, brief.action, brief.embodiment, brief.simulator, brief.control_hz)
 
 
-class EnvSlot:
-    """A lane's place: an adapter of its own (`single`), or one lane of a shared batched one."""
+class EnvSlot(Lane):
+    """A place in an environment where an episode can be played: one lane of an adapter."""
 
-    __slots__ = ("_briefs", "adapter", "key", "lane", "patience", "shared", "single")
+    __slots__ = ("_briefs", "key", "patience")
 
     def __init__(self, key: str, adapter: Adapter | BatchedAdapter, lane: int = 0) -> None:
+        super().__init__(adapter, lane)
         self.key = key
-        self.adapter = adapter
-        self.single = adapter if isinstance(adapter, Adapter) else None
-        self.shared = adapter if isinstance(adapter, BatchedAdapter) else None
-        self.lane = lane
         self.patience = adapter.patience_s
         self._briefs: tuple[Brief, Sequence[str], Brief] | None = None
 
     def narrowed(self, reads: Sequence[str]) -> Brief:
-        """The adapter's brief with the agent's views only; made once for as long as the adapter's brief stays the same."""
+        """The adapter's brief with the agent's views only; made anew when the adapter's changes."""
         known = self._briefs
         if known is None or known[0] is not self.adapter.brief or known[1] != reads:
             known = self._briefs = (self.adapter.brief, reads, narrow(self.adapter.brief, reads))
         return known[2]
 
-    def reset(self, case: Case) -> TimeStep:
-        """Start a case here."""
-        if self.single is not None:
-            return self.single.reset(case)
-        assert self.shared is not None
-        return self.shared.reset({self.lane: case})[self.lane]
-
-    def step_together(self, actions: Mapping[int, Any]) -> Mapping[int, TimeStep]:
-        """Step lanes of the shared adapter."""
-        assert self.shared is not None
-        return self.shared.step(actions)
-
-    def expert(self, executed: Any) -> Any:
-        """The expert's action for this seat's episode."""
-        if self.single is not None:
-            return self.single.expert(executed)
-        assert self.shared is not None
-        return self.shared.expert(self.lane, executed)
-
-    def render(self) -> Any:
-        """A frame of this seat's episode, for people."""
-        if self.single is not None:
-            return self.single.render()
-        assert self.shared is not None
-        return self.shared.render(self.lane)
-
-    def state(self) -> bytes:
-        """The simulator's state for the digest."""
-        if self.single is not None:
-            return self.single.state()
-        assert self.shared is not None
-        return self.shared.state(self.lane)
-
 
 class Environments:
-    """The environments of one group of lanes. At most `lanes` idle seats are kept beside those in use."""
+    """The environments of one group of lanes. At most `lanes` idle slots are kept."""
 
     def __init__(self, lanes: int, watch: Watch) -> None:
         self._lanes = lanes
@@ -114,11 +85,14 @@ class Environments:
         self._idle: list[EnvSlot] = []
 
     def keys(self, slot: EnvSlot | None) -> list[str]:
-        """The affinity keys that cost nothing to play next on the lane that has this seat: its own first."""
+        """The keys of environments that exist and are free for the lane in `slot`: its own first."""
         return ([slot.key] if slot is not None else []) + [idle.key for idle in self._idle]
 
     def slot(self, case: Case, current: EnvSlot | None) -> EnvSlot:
-        """A seat for the case: the current one, an idle one, or a new one. Raises what building the environment raises."""
+        """A slot for the case: the current one, an idle one, or a new one.
+
+        Raises whatever building the environment raises.
+        """
         key = environment_key(case.task)
         if current is not None:
             if current.key == key:
@@ -132,30 +106,28 @@ class Environments:
                 self.drop(idle)
         kind = load_adapter(case.task.adapter)
         with watched(self._watch, kind.patience_s):
-            if not issubclass(kind, BatchedAdapter):
-                return EnvSlot(key, kind(case.task))
-            shared = kind(case.task, self._lanes)
-        first, *others = [EnvSlot(key, shared, lane) for lane in range(self._lanes)]
+            adapter = build_adapter(kind, case.task, self._lanes)
+        lanes = self._lanes if isinstance(adapter, BatchedAdapter) else 1
+        first, *others = [EnvSlot(key, adapter, lane) for lane in range(lanes)]
         self._idle.extend(others)
         return first
 
     def drop(self, slot: EnvSlot) -> None:
-        """Close the seat's environment; of a shared one, all idle seats go with it. The caller sees to the lanes in use."""
+        """Close the slot's environment and forget its idle slots. Slots in use are the caller's."""
         self._idle = [idle for idle in self._idle if idle.adapter is not slot.adapter]
         with watched(self._watch, CLOSING_S):
             try:
                 slot.adapter.close()
-            except FAULTS as fault:  # the episode's own fault is recorded already; a broken environment often cannot be closed
+            except FAULTS as fault:
+                # A broken environment often cannot be closed; the episode's fault is recorded.
                 log.warning("%s.close failed: %r", type(slot.adapter).__name__, fault)
 
     def _unused(self, slot: EnvSlot) -> bool:
-        """Whether no lane sits in the idle seat's environment."""
-        return (
-            slot.single is not None
-            or sum(idle.adapter is slot.adapter for idle in self._idle) == self._lanes
-        )
+        """Whether no episode is played in the environment of this idle slot."""
+        idle = sum(each.adapter is slot.adapter for each in self._idle)
+        return slot.batch is None or idle == self._lanes
 
     def close(self, used: Sequence[EnvSlot]) -> None:
-        """Close all environments: the idle ones and those of the seats in use."""
+        """Close all environments: the idle ones and those of the slots in use."""
         for adapter in {id(slot.adapter): slot for slot in (*self._idle, *used)}.values():
             self.drop(adapter)

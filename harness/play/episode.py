@@ -14,9 +14,11 @@ from typing import Any
 import numpy as np
 
 from harness.core import Case, Missing, Result, TimeStep, Turn, stream_key
+from harness.core.agent import ALL_VIEWS
 from harness.perturb.pipeline import Pipeline
 from harness.play.environments import EnvSlot
 from harness.play.inference import Watch
+from harness.play.lazy_views import LazyViews
 from harness.records.traces import Trace, action_bytes, encode_actions
 
 __all__ = ["VideoClip", "Episode", "VideoSelection", "Outcome", "SimulatorFault", "episode_name"]
@@ -40,7 +42,7 @@ class Episode:
     __slots__ = (
         "actions", "agent_s", "asked", "brief", "case", "clipped", "executed", "hasher", "instruction", "memory", "metrics", "name",
         "pending", "pixels", "returned", "slot", "simulator_s", "solved", "started_with", "steps", "ticket", "tickets", "_actions",
-        "_expert", "_history", "_looked", "_names", "_observations", "_perturbed", "_rng_key",
+        "_expert", "_history", "_lazy", "_looked", "_names", "_observations", "_perturbed", "_rng_key",
     )  # fmt: skip
 
     def __init__(self, ticket: Any, case: Case) -> None:
@@ -61,6 +63,7 @@ class Episode:
         self.instruction = self.started_with = self.pixels = ""
         self.metrics: Mapping[str, float] = {}
         self._perturbed: Pipeline | None = None
+        self._lazy = False
 
     def begin(self, slot: EnvSlot, first: TimeStep, reads: Sequence[str], history: int) -> None:
         """Take the reset's step. Raises SimulatorFault on an episode that is already over, ViewNotOffered on a view that does not exist,
@@ -74,12 +77,14 @@ class Episode:
             self.brief, history = self._perturbed.brief(self.brief), self._perturbed.history
         self._names = tuple(self.brief.observation)
         self._expert = "expert" in reads
+        self._lazy = ALL_VIEWS in reads and self._perturbed is None
         self._history = history
         self._observations: deque[Mapping[str, Any]] = deque(maxlen=history)
         self._rng_key = stream_key(self.case.task.id, self.case.seed, "agent")
         self.started_with = first.instruction
         self._see(first)
-        self.pixels = _digest_of_images(self._observations[-1] if self._observations else {})
+        first_views = self._observations[-1] if self._observations and not self._lazy else {}
+        self.pixels = _digest_of_images(first_views)
         self.hasher.update(slot.state())
 
     def _see(self, seen: TimeStep) -> None:
@@ -97,6 +102,9 @@ class Episode:
         if not looked:
             return
         self._looked = self.steps
+        if self._lazy:
+            self._observations.append(LazyViews(self._names, seen.observation))
+            return
         observation = {}
         for name in self._names:
             value = seen.observation[name]
@@ -135,8 +143,17 @@ class Episode:
         )
 
     def executes(self, action: Any) -> Any:
-        """What the simulator gets for the agent's action: another one where the case says so."""
+        """What the simulator gets for the agent's action; a perturbation may change it."""
+        if self._lazy:
+            views = self._observations[-1]
+            assert isinstance(views, LazyViews)
+            views.close()
         return action if self._perturbed is None else self._perturbed.act(action, self.steps)
+
+    @property
+    def view_fault(self) -> BaseException | None:
+        """What the simulator raised when the agent touched a view, if it did."""
+        return getattr(self._observations[-1], "fault", None) if self._lazy else None
 
     def _ask_expert(self, watch: Watch) -> Any:
         """The expert's time is the agent's: some plan for seconds."""

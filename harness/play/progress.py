@@ -6,7 +6,7 @@ import sys
 import time
 from typing import Protocol
 
-__all__ = ["LiveProgress", "PlainProgress", "Progress", "Tally", "progress_for"]
+__all__ = ["LiveProgress", "PlainProgress", "SilentProgress", "Progress", "Tally", "progress_for"]
 
 PLAIN_SECONDS = 15.0
 
@@ -55,6 +55,19 @@ class Progress(Protocol):
     def close(self, tally: Tally) -> None:
         """The sitting is over."""
         ...
+
+
+class SilentProgress:
+    """Says nothing."""
+
+    def update(self, tally: Tally) -> None:
+        """Ignore it."""
+
+    def say(self, text: str) -> None:
+        """Ignore it."""
+
+    def close(self, tally: Tally) -> None:
+        """Ignore it."""
 
 
 class PlainProgress:

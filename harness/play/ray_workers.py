@@ -138,7 +138,8 @@ class _Driver:
         timeout: float,
     ) -> None:
         self._coordinator = coordinator
-        self._spec = spec
+        # Put once: a live agent goes to every worker as it was when the run began.
+        self._spec = ray.put(spec)
         self._kind = spec.kind()
         self._options = options
         self._timeout = timeout

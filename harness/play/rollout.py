@@ -108,7 +108,7 @@ class RolloutLoop:
         """One round over all groups: take the answers, step, refill, ask again."""
         for group in self._groups:
             if group.asked is not None:
-                self._collect(*group.asked)
+                self._collect(group, *group.asked)
             self._step(group)
             self._refill(group, source)
             group.asked = self._submit(group)
@@ -189,7 +189,7 @@ class RolloutLoop:
         self._watch.cases = tickets
         return self._agent.submit(turns), asked, tickets
 
-    def _collect(self, ticket: Any, asked: list[_Lane], tickets: list[Any]) -> None:
+    def _collect(self, group: _Group, ticket: Any, asked: list[_Lane], tickets: list[Any]) -> None:
         self._watch.cases = tickets
         answers, seconds = self._agent.collect(ticket)
         share = seconds / len(asked)
@@ -200,7 +200,10 @@ class RolloutLoop:
             episode.agent_s += share
             episode.asked += 1
             if isinstance(answer, AgentFault):
-                self._end(lane, "agent_error", answer.reason)
+                if (fault := episode.view_fault) is not None:
+                    self._fail(group, episode.slot, _reason("view", fault))
+                else:
+                    self._end(lane, "agent_error", answer.reason)
             elif isinstance(answer, Answer):
                 self._accept(lane, episode, answer)
             else:
@@ -238,14 +241,14 @@ class RolloutLoop:
                 episode.clipped += 1
             action = episode.executes(action)
             slot = episode.slot
-            if slot.single is None:
-                together.setdefault(id(slot.shared), {})[slot.lane] = lane, action
+            if slot.batch is not None:
+                together.setdefault(id(slot.batch), {})[slot.number] = lane, action
                 continue
             watch.phase, watch.cases = "simulator", episode.tickets
             begun = clock()
             watch.deadline = begun + slot.patience
             try:
-                seen = slot.single.step(action)
+                seen = slot.step(action)
                 ended = episode.advance(action, seen)
                 episode.simulator_s += clock() - begun
                 if self._observer is not None:
@@ -269,6 +272,8 @@ class RolloutLoop:
         """One step of a simulator that several lanes share; its fault is the fault of all of them."""
         begun = clock()
         slots = [lane.slot for lane, _ in moves.values() if lane.slot is not None]
+        batch = slots[0].batch
+        assert batch is not None
         self._watch.guard(
             "simulator",
             slots[0].patience,
@@ -276,9 +281,7 @@ class RolloutLoop:
         )
         ended: list[tuple[_Lane, str]] = []
         try:
-            seen: Any = slots[0].step_together(
-                {number: action for number, (_, action) in moves.items()}
-            )
+            seen: Any = batch.step({number: action for number, (_, action) in moves.items()})
             for number, (lane, action) in moves.items():
                 step: TimeStep = seen[number]
                 assert lane.episode is not None

@@ -6,6 +6,7 @@ import hashlib
 import importlib.util
 import math
 import re
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from harness.core import UserError
 from harness.play.coordinator import Coordinator, Stopping
 from harness.play.episode import VideoSelection
 from harness.play.progress import Progress
-from harness.records.identity import AgentSpec, machine, source_commit
+from harness.records.identity import UNNAMED, AgentSpec, machine, source_commit
 from harness.records.plan import CaseIndex, NotRun, Plan
 from harness.records.results import case_results
 from harness.records.run_directory import RunDirectory, StorageFull
@@ -90,9 +91,15 @@ class RunSummary:
 
 
 def default_directory(spec: AgentSpec, suites: Sequence[str], plan: Plan, rule: str = "") -> Path:
-    """runs/AGENT-SUITE-HASH: the same command finds its own directory again."""
+    """runs/AGENT-SUITE-HASH: the same command finds its own directory again.
+
+    Of an agent that never resumes, each call gets another one.
+    """
+    fingerprint = spec.fingerprint()
+    if fingerprint == UNNAMED:
+        fingerprint = uuid.uuid4().hex
     digest = hashlib.blake2b(
-        f"{spec.fingerprint()} {plan.hash}{rule and ' ' + rule}".encode(), digest_size=4
+        f"{fingerprint} {plan.hash}{rule and ' ' + rule}".encode(), digest_size=4
     ).hexdigest()
     name = re.sub(r"[^A-Za-z0-9.,_-]+", "_", f"{spec.name}-{','.join(suites)}")[:80]
     return Path("runs") / f"{name}-{digest}"

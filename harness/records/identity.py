@@ -9,7 +9,7 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,10 @@ from typing import Any
 from harness.core import Agent, UserError
 from harness.records.registry import load
 
-__all__ = ["AgentSpec", "machine", "source_commit"]
+__all__ = ["UNNAMED", "AgentSpec", "machine", "source_commit"]
+
+UNNAMED = "unnamed"
+"""The fingerprint of an agent that nobody can build again: a live object or a function."""
 
 SAMPLE = 1 << 30
 """Files up to this size are hashed whole; of larger ones the size and three samples of 1 MiB."""
@@ -54,27 +57,36 @@ class AgentSpec:
 
     def build(self) -> Agent:
         """The agent. Raises UserError with the cause when its constructor fails."""
+        return self.of_class(self.kind(), self.entry, self.args)
+
+    @staticmethod
+    def of_class(kind: type[Agent], entry: str, args: Mapping[str, Any]) -> Agent:
+        """An agent of this class. Raises UserError with the cause when its constructor fails."""
         try:
-            return self.kind()(**self.args)
+            return kind(**args)
         except UserError:
             raise
         except Exception as fault:
             raise UserError(
-                f"the agent {self.entry} cannot be built: {type(fault).__name__}: {fault}"
+                f"the agent {entry} cannot be built: {type(fault).__name__}: {fault}"
             ) from fault
 
     def fingerprint(self) -> str:
-        """16 hexadecimal digits over entry, arguments, source, the files that come with it, and those named in the arguments.
+        """16 hexadecimal digits: entry, arguments, source, and files that it comes with or names.
 
-        The source is every Python file beside the class's module where that is a package, else the module's own file.
+        The source is every Python file next to the class's module where that is a package, else
+        the module's own file; the same for each class that it inherits from.
         """
-        digest = hashlib.blake2b(
-            json.dumps([self.entry, dict(self.args)], sort_keys=True).encode(), digest_size=8
-        )
         kind = self.kind()
+        return self.digest(kind, kind.files)
+
+    def digest(self, kind: type[Agent], files: Sequence[str]) -> str:
+        """The fingerprint of an agent of this class that comes with these files."""
+        content = json.dumps([self.entry, dict(self.args)], sort_keys=True)
+        digest = hashlib.blake2b(content.encode(), digest_size=8)
         for file in _sources(kind):
             digest.update(file.name.encode() + file.read_bytes())
-        for name in kind.files:
+        for name in files:
             if not os.path.exists(name):
                 raise UserError(
                     f"{self.entry} comes with {name}, which is not there: install its package again"
@@ -105,7 +117,8 @@ def _sources(kind: type) -> Iterator[Path]:
     for ancestor in kind.__mro__:
         module = sys.modules.get(ancestor.__module__)
         file = getattr(module, "__file__", None)
-        if file is None or ancestor.__module__ in ("harness.core", "builtins", "abc"):
+        own = ancestor.__module__.split(".")[:2] == ["harness", "core"]
+        if file is None or own or ancestor.__module__ in ("builtins", "abc"):
             continue
         path = Path(file)
         yield from (

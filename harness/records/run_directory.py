@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.core import Result, UserError
+from harness.records.identity import UNNAMED
 from harness.records.plan import CaseIndex, CaseStates, NotRun, Plan
 from harness.records.results import case_results
 from harness.records.run_file import SCHEMA, read_run
@@ -97,6 +98,11 @@ class RunDirectory:
             }
             self._write(run)
             return run
+        if run["agent"]["fingerprint"] == UNNAMED:
+            raise UserError(
+                f"{self.path} holds a run already, and a run of a live object or a function never "
+                "goes on: choose another place"
+            )
         old = read_run(self.path)
         differences = [
             f"{what} {run['agent'][what]!r} instead of {old['agent'][what]!r}"

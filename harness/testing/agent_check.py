@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from harness.core import Agent, Answer, BadAction, BatchedAdapter, Box, Brief, Case, Task, Turn
+from harness.core import Agent, Answer, BadAction, Box, Brief, Case, Task, Turn
+from harness.core.lane import build_adapter
 from harness.host.loading import load_adapter
 from harness.play.environments import EnvSlot, ViewNotOffered, environment_key
 from harness.play.episode import Episode
@@ -20,7 +21,7 @@ from harness.testing.checked_lane import ContractError, call, demand, digest, pr
 
 __all__ = ["check_agent"]
 
-READS = r"[A-Za-z0-9_./-]+\??"
+READS = r"[A-Za-z0-9_./-]+\??|\*"
 
 
 def check_agent(
@@ -78,14 +79,12 @@ class _Reply:
     memory: Any
 
 
-class _Lane:
+class _CheckedEpisode:
     """One episode, played as the harness plays it."""
 
     def __init__(self, task: Task, seed: int, agent: Agent, name: str) -> None:
         kind = load_adapter(task.adapter)
-        self.slot = EnvSlot(
-            environment_key(task), kind(task, *([1] if issubclass(kind, BatchedAdapter) else []))
-        )
+        self.slot = EnvSlot(environment_key(task), build_adapter(kind, task))
         self.episode = Episode(None, Case(task, seed))
         self.episode.name = name
         self.ended = ""
@@ -104,12 +103,7 @@ class _Lane:
         self.episode.pending.extend(reply.actions)
         while self.episode.pending and not self.ended:
             action = self.episode.pending.popleft()
-            seen = (
-                self.slot.single.step(action)
-                if self.slot.single
-                else self.slot.step_together({0: action})[0]
-            )
-            self.ended = self.episode.advance(action, seen)
+            self.ended = self.episode.advance(action, self.slot.step(action))
 
 
 class _AgentCheck:
@@ -143,7 +137,7 @@ class _AgentCheck:
         """All replies, tick by tick; a curious play asks every turn in other ways as well."""
         seeded = [(task, task.first_seed + offset) for task in self.tasks for offset in (0, 1)]
         lanes = [
-            _Lane(task, seed, agent, f"{name} {number}")
+            _CheckedEpisode(task, seed, agent, f"{name} {number}")
             for number, (task, seed) in enumerate(seeded)
         ]
         replies: list[_Reply] = []

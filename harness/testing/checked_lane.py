@@ -24,6 +24,7 @@ from harness.core import (
     UserError,
     stream,
 )
+from harness.core.lane import Lane
 
 __all__ = [
     "USE_CHECK",
@@ -135,13 +136,12 @@ def same(one: Sequence[StepRecord], other: Sequence[StepRecord], otherwise: str)
 
 
 class CheckedLane:
-    """One lane of either form of adapter: `reset`, `step`, `render`, `expert`, `state`."""
+    """One lane of an adapter; what it returns is checked, and what it raises becomes ContractError."""
 
-    def __init__(self, adapter: Adapter | BatchedAdapter, lane: int = 0) -> None:
+    def __init__(self, adapter: Adapter | BatchedAdapter, number: int = 0) -> None:
         self.adapter: Any = adapter
-        self.lane = lane
-        self._batched = isinstance(adapter, BatchedAdapter)
-        self._which = (lane,) if self._batched else ()
+        self.number = number
+        self._lane = Lane(adapter, number)
 
     @property
     def brief(self) -> Brief:
@@ -151,21 +151,16 @@ class CheckedLane:
 
     def reset(self, case: Case) -> TimeStep:
         """Start the case on this lane alone."""
-        return self._one(
-            call("reset", self.adapter.reset, {self.lane: case} if self._batched else case), "reset"
-        )
+        return self._timestep("reset", case)
 
     def step(self, action: Any) -> TimeStep:
         """Step this lane alone."""
-        return self._one(
-            call("step", self.adapter.step, {self.lane: action} if self._batched else action),
-            "step",
-        )
+        return self._timestep("step", action)
 
     def refuse(self, action: Any) -> None:
         """Demand BadAction."""
         try:
-            self.adapter.step({self.lane: action} if self._batched else action)
+            self._lane.step(action)
         except BadAction:
             return
         except Exception as error:
@@ -173,36 +168,42 @@ class CheckedLane:
                 f"step({action!r}) raised {type(error).__name__} instead of BadAction: {USE_CHECK}"
             ) from error
         raise ContractError(
-            f"step accepted the action {action!r}, which the action spec does not allow: {USE_CHECK}"
+            f"step accepted the action {action!r}, which the action spec does not allow: "
+            f"{USE_CHECK}"
         )
 
     def state(self) -> str:
-        """A digest of the state, or an empty string where the adapter tells none."""
-        state = call("state", self.adapter.state, *self._which)
+        """A digest of the state, or an empty string where the adapter gives none."""
+        state = call("state", self._lane.state)
         demand(isinstance(state, bytes), f"state() must return bytes, got {type(state).__name__}")
         return digest(state) if state else ""
 
     def expert(self, executed: Any) -> Any:
         """The expert's action."""
-        return call("expert", self.adapter.expert, *self._which, executed)
+        return call("expert", self._lane.expert, executed)
 
     def render(self) -> Any:
         """A frame, or None where the adapter says that it draws none."""
         try:
-            return self.adapter.render(*self._which)
+            return self._lane.render()
         except UserError:
             return None
         except Exception as error:
             raise ContractError(f"render raised {type(error).__name__}: {error}") from error
 
-    def _one(self, answer: Any, what: str) -> TimeStep:
-        if self._batched:
-            alone = isinstance(answer, Mapping) and set(answer) == {self.lane}
+    def _timestep(self, what: str, given: Any) -> TimeStep:
+        batch = self._lane.batch
+        if batch is None:
+            answer = call(what, getattr(self.adapter, what), given)
+        else:
+            answers = call(what, getattr(batch, what), {self.number: given})
+            alone = isinstance(answers, Mapping) and set(answers) == {self.number}
             demand(
                 alone,
-                f"{what} of lane {self.lane} alone must return a mapping with a TimeStep for that lane alone, got {answer!r:.200}",
+                f"{what} of lane {self.number} alone must return a mapping with a TimeStep for "
+                f"that lane alone, got {answers!r:.200}",
             )
-            answer = answer[self.lane]
+            answer = answers[self.number]
         if not isinstance(answer, TimeStep):
             raise ContractError(f"{what} must return a TimeStep, got {type(answer).__name__}")
         return answer
@@ -222,21 +223,23 @@ class ScriptedPlayer:
             set(answer) == set(range(len(cases))),
             f"reset of lanes 0 and 1 must return both, got {set(answer)}",
         )
-        records = [[self.observe(lane, answer[lane.lane], "after reset", False)] for lane in lanes]
+        records = [
+            [self.observe(lane, answer[lane.number], "after reset", False)] for lane in lanes
+        ]
         for step, action in enumerate(
             itertools.islice(self.drawn(adapter.brief.action), self.steps), 1
         ):
-            live = [lane for lane in lanes if not self.over(records[lane.lane][-1])]
+            live = [lane for lane in lanes if not self.over(records[lane.number][-1])]
             if not live:
                 break
-            answer = call("step", adapter.step, {lane.lane: action for lane in live})
+            answer = call("step", adapter.step, {lane.number: action for lane in live})
             demand(
-                set(answer) == {lane.lane for lane in live},
+                set(answer) == {lane.number for lane in live},
                 f"a step must return the lanes that it was given, got {set(answer)}",
             )
             for lane in live:
-                records[lane.lane].append(
-                    self.observe(lane, answer[lane.lane], f"at step {step}", False)
+                records[lane.number].append(
+                    self.observe(lane, answer[lane.number], f"at step {step}", False)
                 )
         return records
 

@@ -13,7 +13,8 @@ from typing import Any
 
 from tabulate import tabulate
 
-from harness.core import BatchedAdapter, Case, Task
+from harness.core import Case, Task
+from harness.core.lane import build_adapter
 from harness.host.loading import load_adapter
 from harness.testing import ContractError
 from harness.testing.checked_lane import CheckedLane, ScriptedPlayer, call, same
@@ -82,11 +83,10 @@ def _apart(task: Task) -> list[str]:
 def step(task: Task) -> list[str]:
     """The same case twice with the same random actions, every view read and held against the brief; then the rates."""
     kind: Any = load_adapter(task.adapter)
-    batched = issubclass(kind, BatchedAdapter)
     player = ScriptedPlayer(task, STEPS, None)
     case = Case(task, task.first_seed)
     try:
-        adapter = call("the constructor", kind, task, *([1] if batched else []))
+        adapter = call("the constructor", build_adapter, kind, task)
         try:
             lane = CheckedLane(adapter)
             begun = time.perf_counter()

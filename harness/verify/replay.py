@@ -14,6 +14,7 @@ import numpy as np
 from tabulate import tabulate
 
 from harness.core import Agent, Answer, Case, Result, Task, Turn, UserError
+from harness.core.agent import ALL_VIEWS
 from harness.perturb.registry import REGISTRY
 from harness.play.coordinator import Coordinator
 from harness.play.environments import environment_key
@@ -35,6 +36,8 @@ from harness.verify.integrity import (
 __all__ = ["ReplayAgent", "VerificationReport", "table", "verify"]
 
 REPLAY_AGENT = "harness.verify.replay:ReplayAgent"
+UNSEEN = ("expert", ALL_VIEWS)
+"""Entries of Agent.reads that name no view; of views drawn on demand no trace has a digest."""
 OVER = "the recorded actions end before the episode does"
 COMPARED = ("status", "success", "score", "normalised", "steps", "ended", "digest")
 
@@ -243,7 +246,7 @@ def verify(
     found = VerificationReport(plan.total, files.count, 0, files.differences, files.notes)
     chosen = _sample(files.playable, files.digest, sample)
     results = results_of(stored, chosen)
-    reads = [f"{name.rstrip('?')}?" for name in stored.reads if name != "expert"]
+    reads = [f"{name.rstrip('?')}?" for name in stored.reads if name not in UNSEEN]
     sampled_items = {index.item for index in chosen}
     items = [
         dataclasses.replace(item, env_key=environment_key(item.task))

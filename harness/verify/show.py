@@ -174,7 +174,7 @@ class EpisodeReplay:
         for number, action in enumerate(recording.actions[: self.until], 1):
             elements = _read(seen, screen) if screen else ()
             try:
-                seen = self._step(action)
+                seen = self.slot.step(action)
             except BadAction as refused:
                 raise UserError(
                     f"the simulator refuses the recorded action {number}: {refused}. `bench verify` says more"
@@ -183,11 +183,6 @@ class EpisodeReplay:
             yield self._step_at(number, action, elements, seen, pipeline, views)
         if self.until >= len(recording.actions):
             self.same = episode.digest() == recording.result.digest
-
-    def _step(self, action: Any) -> TimeStep:
-        if self.slot.single is not None:
-            return self.slot.single.step(action)
-        return self.slot.step_together({self.slot.lane: action})[self.slot.lane]
 
     def _step_at(
         self,
