@@ -1,6 +1,6 @@
-"""The nouns: what is asked, what is seen, what is done, what came of it. Import them from harness.core.
+"""The nouns: what is asked, what is seen, what is done, what came of it.
 
-Standard library and numpy only; runs on Python 3.9. Nothing here knows a simulator, a model, Ray or a file.
+Import them from harness.core.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from harness.core.errors import UserError
 from harness.core.specs import ActionSpec, Spec
 
 __all__ = [
-    "DOMAINS", "STATUSES", "Answer", "Brief", "Case", "Missing", "SimulatorPerturbation", "Normaliser", "Perturbation", "Reference", "Result", "Suite", "Task", "TimeStep",
-    "Turn", "UserError", "stream", "stream_key",
+    "DOMAINS", "STATUSES", "Answer", "Brief", "Case", "Missing", "Normaliser", "Perturbation",
+    "Reference", "Result", "SimulatorPerturbation", "Suite", "Task", "TimeStep", "Turn", "stream",
+    "stream_key",
 ]  # fmt: skip
 
 DOMAINS = ("manipulation", "navigation", "games", "ui", "planning")
@@ -29,7 +30,11 @@ STATUSES = ("finished", "agent_error", "error")
 
 
 def stream(*key: object, step: int = 0) -> np.random.Generator:
-    """A random generator of its own for each key and step: Philox keyed by a hash of `key`, its counter moved to `step`; streams never overlap."""
+    """An independent random generator for each key and step.
+
+    It is Philox, keyed by a hash of `key`, with its counter moved to `step`, so that the numbers
+    of one step never overlap with those of another.
+    """
     return _philox(stream_key(*key), step)
 
 
@@ -46,7 +51,10 @@ def _philox(key: int, step: int) -> np.random.Generator:
 
 @dataclass(frozen=True)
 class Normaliser:
-    """normalised = (score - low) / (high - low): 0 is `low_name` (say, random play) and 1 is `high_name` (say, a human)."""
+    """normalised = (score - low) / (high - low).
+
+    0 is what `low_name` reaches (for example random play), 1 what `high_name` reaches (a human).
+    """
 
     low: float
     high: float
@@ -61,45 +69,51 @@ class Normaliser:
 
 @dataclass(frozen=True)
 class Reference:
-    """A published figure to print beside ours. `same_rule` says whether its rule is the task's own; `rule` says what differs if not."""
+    """A published figure, to be printed next to ours."""
 
     label: str
     value: float
     metric: str
     source: str
     rule: str = ""
+    """What differs between its success or score rule and the task's."""
     same_rule: bool = False
+    """Whether it was measured by the task's own rule."""
     table: str = ""
-    """The published table that it stands in, by a short name: `bench report --against` prints ours beside it."""
+    """A short name of the published table that it is from, for `bench report --against`."""
     row: str = ""
-    """Its row there, a benchmark: then the value is the mean over that benchmark's tasks."""
+    """The benchmark whose row it is there. The value is then the mean over that benchmark's tasks."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """What is asked of an agent, and what counts. A rule that changes what happens or what scores makes another task."""
+    """What is asked of an agent, and what counts as success or score.
+
+    A rule that changes what happens or what scores makes another task.
+    """
 
     id: str
-    """`family/name@version`; the version rises when scores change meaning."""
+    """`family/name@version`. The version rises when scores change meaning."""
     domain: str
     """One of DOMAINS."""
     adapter: str
     """`module:Class` of the Adapter or BatchedAdapter that plays it."""
     params: Mapping[str, Any] = field(default_factory=dict)
-    """JSON values for the adapter; never changed after construction."""
+    """JSON values for the adapter. Never changed after construction."""
     max_steps: int | None = None
-    """The horizon in agent steps; None leaves it to the simulator's own rule."""
+    """The horizon in agent steps. None: the simulator's own limit applies."""
     success: str | None = "ever"
-    """`ever`: success at any step, which ends the episode. `once`: at any step, the episode goes on. `end`: at the last step. None: only a score."""
+    """When success counts. `ever`: at any step, and it ends the episode. `once`: at any step, and the
+    episode goes on. `end`: at the last step. None: the task has a score only."""
     rule: str = ""
-    """The success or score rule in words, printed in every row."""
+    """The success or score rule as a text, printed in reports."""
     score: str = "return"
-    """What the score is: `return` (the sum of rewards), `success` (1 or 0), or the name of a metric at the last step."""
+    """`return` (the sum of rewards), `success` (1 or 0), or the name of a metric at the last step."""
     normaliser: Normaliser | None = None
     control_hz: float | None = None
-    """Agent decisions per second of simulated time; None where the domain has no clock."""
+    """Agent decisions per second of simulated time. None where the domain has no clock."""
     first_seed: int = 0
-    """Seeds count up from here: where a benchmark prescribes them, they are those."""
+    """Seeds count up from here. Where a benchmark prescribes its seeds, they are those."""
     tags: tuple[str, ...] = ()
     references: tuple[Reference, ...] = ()
 
@@ -136,7 +150,10 @@ class Task:
 
     @functools.cached_property
     def content(self) -> str:
-        """Everything that changes what happens or what scores, as canonical JSON: the base of case ids and of the protocol hash."""
+        """Everything that changes what happens or what scores, as canonical JSON.
+
+        Case ids and the protocol hash are made from it.
+        """
         fields = [
             self.id,
             self.adapter,
@@ -154,18 +171,18 @@ class Task:
 
 @dataclass(frozen=True)
 class Suite:
-    """A named list of tasks with the number of episodes its protocol asks for."""
+    """A named list of tasks, with the number of episodes that its protocol asks for."""
 
     name: str
     title: str
     tasks: tuple[Task, ...]
     episodes: int
-    """Episodes a task, by the protocol."""
+    """Episodes of each task, by the protocol."""
     in_all: bool = True
     """Whether `--suite all` plays it."""
     source: str = ""
     counts: Mapping[str, int] = field(default_factory=dict)
-    """Episodes of those tasks for which the protocol asks for another number, by id."""
+    """Task id to episodes, for tasks of which the protocol asks for another number."""
 
     def __post_init__(self) -> None:
         if type(self.episodes) is not int or self.episodes < 1:
@@ -180,7 +197,7 @@ class Suite:
 
 @dataclass(frozen=True)
 class Perturbation:
-    """A change between adapter and agent: a name, a severity (0 changes nothing) and parameters."""
+    """A disturbance: a name, a severity (0 changes nothing) and parameters."""
 
     name: str
     severity: int
@@ -197,21 +214,23 @@ class Perturbation:
 
 @dataclass(frozen=True)
 class SimulatorPerturbation:
-    """A perturbation that a simulator carries out itself, declared by its adapter. Its reset asks
-    `case.simulator_perturbation(name)`."""
+    """A perturbation that a simulator carries out itself, as its adapter declares it.
+
+    The adapter's `reset` asks `case.simulator_perturbation(name)` for it.
+    """
 
     name: str
-    """One word for the same thing in every family: friction, mass, light, camera, texture, start, initial_state, mode, difficulty, size, distractors,
-    font."""
+    """The same word for the same thing in every family: friction, mass, light, camera, texture,
+    start, initial_state, mode, difficulty, size, distractors, font."""
     what: str
     """What it changes, and what its parameters mean."""
     levels: tuple[Mapping[str, Any], ...]
-    """The parameters, JSON values, by severity from 1; at most five."""
+    """The parameters for severity 1, 2 and so on, as JSON values; at most five."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """A task, a seed and the perturbations: the unit of scheduling, resume, pairing and caching."""
+    """A task, a seed and perturbations: the unit of scheduling, resume, pairing and caching."""
 
     task: Task
     seed: int
@@ -225,9 +244,10 @@ class Case:
         return hashlib.blake2b(text.encode(), digest_size=10).hexdigest()
 
     def simulator_perturbation(self, name: str) -> Mapping[str, Any] | None:
-        """The parameters of a perturbation that the simulator carries out itself; None where this case has none, or at severity 0.
+        """The parameters of a simulator-side perturbation; None if this case has none, or severity 0.
 
-        Its luck is `rng("perturbation", name)`. A kept environment must forget it at the next reset.
+        Its randomness comes from `rng("perturbation", name)`. A kept environment must undo it at
+        the next reset.
         """
         for perturbation in self.perturbations:
             if perturbation.name == name and perturbation.severity:
@@ -242,26 +262,36 @@ class Case:
         return self.simulator_perturbation(name)
 
     def rng(self, *purpose: object) -> np.random.Generator:
-        """The stream of one purpose, from the task's id and the seed alone, so that twins and severities share their luck."""
+        """The random stream for one purpose.
+
+        It depends on the task's id and the seed alone, so that a perturbed case, its control and all
+        severities share it.
+        """
         return stream(self.task.id, self.seed, *purpose)
 
     @functools.cached_property
     def simulator_seed(self) -> int:
-        """0 <= seed < 2**31, for simulators whose protocol prescribes none; differs between tasks of the same seed."""
+        """A seed, 0 <= seed < 2**31, for simulators whose protocol prescribes none.
+
+        It differs between tasks of equal seed.
+        """
         return int(self.rng("simulator").integers(2**31))
 
 
 @dataclass(frozen=True)
 class Brief:
-    """What an agent may know of its body before it acts. It never names the task, the seed, a perturbation or success."""
+    """What an agent may know before it acts: what it can see and do, and with which body.
+
+    It never names the task, the seed, a perturbation or success.
+    """
 
     observation: Mapping[str, Spec]
-    """The views on offer, or, in a Turn, those the agent reads. Names are one vocabulary over all adapters: see docs/adapters.md."""
+    """The views on offer; in a Turn, those that the agent reads. See docs/vocabulary.md for names."""
     action: ActionSpec
     embodiment: str
-    """The body, its actuators and its sensors, in words."""
+    """A description of the body, its actuators and its sensors."""
     simulator: str
-    """The platform, in words."""
+    """A description of the platform."""
     control_hz: float | None = None
 
 
@@ -269,7 +299,8 @@ class Brief:
 class TimeStep:
     """What the simulator says after a reset or a step.
 
-    A value of `observation` may be a function of no arguments: a view that costs something, drawn only if somebody reads it before the next step.
+    A value of `observation` may be a function of no arguments that draws a costly view. It is called
+    only if somebody reads the view, and before the next step.
     """
 
     observation: Mapping[str, Any]
@@ -278,9 +309,9 @@ class TimeStep:
     terminated: bool = False
     truncated: bool = False
     success: bool | None = None
-    """True or False; None: this task has no success."""
+    """None: this task has no success."""
     metrics: Mapping[str, float] = field(default_factory=dict)
-    """Further measures up to now, by name; the last ones become the episode's."""
+    """Further measures by name. Those of the last step become the episode's metrics."""
 
 
 @dataclass(frozen=True)
@@ -290,23 +321,26 @@ class Turn:
     brief: Brief
     instruction: str
     observations: tuple[Mapping[str, Any], ...]
-    """The last `history` observations, the newest last; shorter at the start."""
+    """The last `history` observations, the newest last; fewer at the start."""
     actions: tuple[Any, ...]
-    """The actions that the agent sent between them, clipped into their bounds; so one less."""
+    """The actions that the agent sent between them, clipped into their bounds."""
     step: int
     """Steps taken in this episode."""
     episode: str
     """An opaque name of the episode, the same in all its turns and in `Agent.end`."""
     memory: Any = None
-    """What the agent's last accepted Answer carried."""
+    """The memory of the last Answer that was accepted in this episode."""
     expert: Any = None
-    """The expert's action, only for an agent that reads `expert`; None when the expert has given up."""
+    """The expert's action, for an agent that reads `expert`. None: the expert has given up."""
     rng_key: int = 0
     """The key of `rng`; draw from `rng` instead."""
 
     @classmethod
     def of(cls, fields: dict[str, Any]) -> Turn:
-        """A turn from all its fields. One is made at every step, and a frozen dataclass pays for each assignment in its constructor."""
+        """A turn from all its fields.
+
+        A turn is made at every step, and the constructor of a frozen dataclass is slow.
+        """
         turn = object.__new__(cls)
         turn.__dict__.update(fields)
         return turn
@@ -318,23 +352,26 @@ class Turn:
 
     @functools.cached_property
     def rng(self) -> np.random.Generator:
-        """A generator for this turn, keyed by case and step: the same whoever else is in the batch, and when the agent is asked again."""
+        """The random generator of this turn, keyed by case and step.
+
+        It is the same whatever else is in the batch, and when the agent is asked again.
+        """
         return _philox(self.rng_key, self.step)
 
 
 @dataclass(frozen=True)
 class Answer:
-    """An agent's answer where a plain action is not enough."""
+    """An agent's answer, where a plain action is not enough."""
 
     actions: Sequence[Any]
-    """One action, or a chunk: executed one after the other beside the simulator, without asking again."""
+    """One action, or a chunk: actions that are executed in order without asking again."""
     memory: Any = None
-    """Kept for this episode and shown in its next Turn; replaces the old one when the answer is accepted."""
+    """Kept for this episode and shown in its next Turn."""
 
 
 @dataclass(frozen=True)
 class Missing:
-    """Why something cannot run here, and what mends it."""
+    """Why something cannot run here, and how to fix it."""
 
     reason: str
     remedy: str
@@ -342,23 +379,24 @@ class Missing:
 
 @dataclass(frozen=True)
 class Result:
-    """What came of a case. All that may vary between two equal runs is under `timing`."""
+    """What came of a case. All that may differ between two equal runs is under `timing`."""
 
     case: str
     task: str
     seed: int
     perturbations: tuple[str, ...]
     status: str
-    """`finished`; `agent_error`: the agent's fault, a failure; `error`: ours, no score."""
+    """`finished`; `agent_error`: the agent failed, which counts; `error`: not its fault, no score."""
     success: bool | None
     score: float | None
     normalised: float | None
     steps: int
     ended: str
-    """`success`, `terminated`, `truncated` (the simulator's own limit), `horizon` (the task's), or the status where that is an error."""
+    """`success`, `terminated`, `truncated` (the simulator's own limit), `horizon` (the task's limit),
+    or the status where that is an error."""
     metrics: Mapping[str, float]
     error: str | None
     digest: str
-    """A digest of every reward, flag and simulator state; empty where the episode never started."""
+    """A digest of every reward, flag and simulator state; empty if the episode never started."""
     protocol: str
     timing: Mapping[str, Any]

@@ -3,7 +3,8 @@
 A fenced block of README.md, CONTRIBUTING.md or docs/*.md is one of:
     python, toml  its first line is `# file: NAME`; the block is written to NAME in the page's own folder
     console       a line `$ COMMAND` is run there by bash, this Python's programs first; it must exit 0, or N where it ends in `# exit N`.
-                  Every other line must be a line of what was printed, in that order; numbers, rulers and spaces may differ, `...` is any
+                  Every other line must be a line of what was printed, in that order; times,
+                  rulers and spaces may differ (see printed.py), `...` is any
     sh            commands that a test cannot run: the first line says why, `# not run by a test: REASON`
     text, json    to be read
 """
@@ -11,11 +12,9 @@ A fenced block of README.md, CONTRIBUTING.md or docs/*.md is one of:
 from __future__ import annotations
 
 import dataclasses
-import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,14 +22,14 @@ from typing import Any
 import pytest
 import typer
 
-import bench
+from printed import ROOT, commands, masked_output, place, run
+from harness.cli.app import app
 from harness.core import Result
 from leaderboards.schema import Group, Scores, TaskRow
 
-ROOT = Path(bench.__file__).resolve().parent
 RUN = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 ALL = [*RUN, ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*/*.md"))]
-COMMANDS = typer.main.get_command(bench.app).commands  # type: ignore[attr-defined]
+COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 
 names = pytest.mark.parametrize("page", ALL, ids=lambda page: str(page.relative_to(ROOT)))
 pages = pytest.mark.parametrize("page", RUN, ids=lambda page: page.name)
@@ -76,35 +75,16 @@ def test_what_the_page_shows_runs(page: Path, tmp_path: Path) -> None:
 
 
 def play(lines: list[str], folder: Path) -> None:
-    environment = {
-        **os.environ,
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "COLUMNS": "140",
-    }
-    printed: list[str] = []
-    for line in lines:
-        if line.startswith("$ "):
-            command, _, expected = line[2:].partition("  # exit ")
-            done = subprocess.run(
-                ["bash", "-c", command],
-                cwd=folder,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                timeout=300,
-            )
-            assert done.returncode == int(expected or 0), f"$ {command}\n{done.stdout}{done.stderr}"
-            output = f"$ {command}\n{done.stdout}{done.stderr}"
-            printed = [loosely(text) for text in (done.stdout + done.stderr).splitlines()]
-        elif line.strip() not in ("", "..."):
-            assert loosely(line) in printed, f"the page shows {line!r}; it printed:\n{output}"
-            printed = printed[printed.index(loosely(line)) + 1 :]
-
-
-def loosely(line: str) -> str:
-    """A line without what may differ: numbers, the width of columns, where the line ends."""
-    return " ".join(re.sub(r"-{2,}", "-", re.sub(r"\d+(\.\d+)*", "0", line)).split())
+    for command, code, shown in commands(lines):
+        got, printed = run(command, folder)
+        output = "\n".join([f"$ {command}", *printed])
+        assert got == code, output
+        start, outputs = 0, masked_output(printed)
+        for line in shown:
+            if line.strip() not in ("", "..."):
+                found = place(line, printed, outputs, start)
+                assert found is not None, f"the page shows {line!r}; it printed:\n{output}"
+                start = found + 1
 
 
 @names
