@@ -1,0 +1,57 @@
+"""Which packages of other people the engine may import: a short list, so that no simulator slips in."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import grimp
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+OURS = ("harness", "suites", "adapters", "baselines", "leaderboards")
+GRAPH = grimp.build_graph(*OURS, include_external_packages=True)
+ALLOWED = {
+    "harness.core": {"numpy"},
+    "harness.records": {"numpy", "msgpack", "tomli"},
+    "harness.stats": {"numpy", "scipy"},
+    "harness.host": {"numpy", "msgpack"},
+    "harness.perturb": {"numpy", "scipy", "cv2"},
+    "harness.play": {"numpy", "rich", "ray", "av", "PIL"},
+    "harness.compare": {"numpy", "tabulate", "fsspec"},
+    "harness.verify": {"numpy", "tabulate", "PIL"},
+    "harness.demos": {"numpy", "tabulate", "pyarrow", "PIL"},
+    "harness.testing": {"numpy", "tabulate"},
+    "harness.cli": {"typer", "tabulate", "pandas"},
+    "leaderboards": {"numpy", "tabulate", "matplotlib"},
+    "suites": set(),
+}
+
+
+@pytest.mark.parametrize("package", ALLOWED)
+def test_a_package_imports_nothing_beyond_its_list(package: str) -> None:
+    modules = {package, *GRAPH.find_descendants(package)}
+    imported = {
+        name.partition(".")[0]
+        for module in modules
+        for name in GRAPH.find_modules_directly_imported_by(module)
+    }
+    foreign = imported - set(OURS) - sys.stdlib_module_names
+    assert foreign <= ALLOWED[package]
+
+
+def test_every_room_has_a_list() -> None:
+    rooms = {name for name in GRAPH.find_children("harness") if GRAPH.find_children(name)}
+    assert rooms == {name for name in ALLOWED if name.startswith("harness.")}
+    assert len(rooms) <= 15
+
+
+def test_importing_bench_loads_nothing_heavy() -> None:
+    script = (
+        "import sys, bench\n"
+        "heavy = {'numpy', 'typer', 'rich', 'harness', 'leaderboards'} & sys.modules.keys()\n"
+        "assert not heavy, heavy\n"
+        "assert 'evaluate' in dir(bench)\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT)
