@@ -24,7 +24,7 @@ ALLOWED = {
     "harness.demos": {"numpy", "tabulate", "pyarrow", "PIL"},
     "harness.testing": {"numpy", "tabulate"},
     "harness.cli": {"typer", "tabulate", "pandas"},
-    "leaderboards": {"numpy", "tabulate", "matplotlib"},
+    "leaderboards": {"numpy", "scipy", "tabulate", "matplotlib"},
     "suites": set(),
 }
 
