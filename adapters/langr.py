@@ -1,4 +1,4 @@
-"""Language Rearrangement (arXiv 2310.17722, apple/ml-llarp): instructions in a flat, followed by skills, on habitat. See the class."""
+"""Language Rearrangement (arXiv 2310.17722, apple/ml-llarp): instructions followed by skills."""
 
 from __future__ import annotations
 
@@ -22,37 +22,43 @@ SUCCESS, PROGRESS, REWARD = "predicate_task_success", "task_progress", "subgoal_
 INVALID = "num_invalid_actions"
 CAMERA = "head_rgb"
 SMALLEST = 1000
-"""Bytes: a smaller data file is a pointer of git-lfs, not the data."""
+"""Bytes; a smaller data file is a git-lfs pointer, not the data."""
 
 
 class LangRAdapter(Adapter):
-    """A Fetch robot in a furnished flat, which goes to places, picks things up, puts them down, and opens and closes doors: each a skill that
-    the simulator executes at once. `params`: `split`, a file of ml-llarp's datasets (`new_scenes`, `rephrasing`, ...), `root`, the checkout of
-    ml-llarp, if it is not at $LLARP_ROOT, and `tokenizer`, the folder of one (`data/hf_llama_7B/` in the checkout): the task loads it,
-    though nothing that an agent sees here was made by it.
+    """A Fetch robot in a furnished flat executes one skill per step.
 
-    Case.seed -> episode: the one of that index in the file (100 each), anew after the last.
+    It goes to places, picks things up, puts them down, and opens and closes doors; the simulator
+    executes a skill at once. `params`: `split`, a file of ml-llarp's datasets (`new_scenes`,
+    `rephrasing`, ...), `root`, the checkout of ml-llarp unless it is at $LLARP_ROOT, and
+    `tokenizer`, the folder of a tokenizer (default `data/hf_llama_7B/` in the checkout), which the
+    task loads although no view depends on it.
 
-    Views: image, uint8 (224, 224, 3), RGB, row 0 at the top: from the robot's head.
-    Action: Discrete, 70 skills; `names` tells them. A skill that is not possible now does nothing, and counts in the metric `invalid_actions`.
-    None does nothing for sure: the no-op is the first, which goes somewhere.
+    Case.seed -> episode: number seed % n of the n episodes in the file (100 each).
 
-    Success: the goal of the instruction holds, which ends the episode. Reward: the task's own, with penalties and subgoals. Metric:
-    `task_progress`, the share of subgoals that were reached. No expert.
+    Views: image, uint8 (224, 224, 3), RGB, row 0 at the top, from the robot's head.
+    Action: Discrete, 70 skills, listed in `names`. A skill that is not possible now does nothing
+    and counts in the metric `invalid_actions`. No skill is certain to do nothing: the no-op is the
+    first one, which goes somewhere.
 
-    Written against habitat-lab 0.3.0 and ml-llarp as they are published, and not run: see docs/reproductions/langr.md.
+    Success: the goal of the instruction holds, which ends the episode. Reward: the task's own, with
+    penalties and subgoals. Metric: `task_progress`, the fraction of subgoals reached. No expert.
+
+    Written against the published habitat-lab 0.3.0 and ml-llarp, and not run: see
+    docs/reproductions/langr.md.
     """
 
     packages: ClassVar[tuple[str, ...]] = ("habitat-sim", "habitat-lab")
     guide: ClassVar[str] = (
-        "in a Python 3.9 of its own: conda install habitat-sim==0.3.0 withbullet headless -c conda-forge -c aihabitat; pip install -e habitat-lab of "
-        "habitat-lab v0.3.0; git clone https://github.com/apple/ml-llarp; pip install -e ml-llarp; there, python -m "
-        f"habitat_sim.utils.datasets_download --uids rearrange_task_assets; set {VARIABLE} to it; then --interpreter langr=THAT/PYTHON"
+        "in a separate Python 3.9: conda install habitat-sim==0.3.0 withbullet headless "
+        "-c conda-forge -c aihabitat; pip install -e habitat-lab of habitat-lab v0.3.0; "
+        "git clone https://github.com/apple/ml-llarp; pip install -e ml-llarp; there, python -m "
+        "habitat_sim.utils.datasets_download --uids rearrange_task_assets; "
+        f"set {VARIABLE} to it; then --interpreter langr=THAT/PYTHON"
     )
 
     @classmethod
     def missing(cls, task: Task | None = None) -> Missing | None:
-        """The packages, the checkout, or its data."""
         absent = super().missing(task)
         if absent is not None:
             return absent
@@ -71,7 +77,7 @@ class LangRAdapter(Adapter):
 
     @classmethod
     def env_key(cls, task: Task) -> str:
-        """One environment holds the episodes of one file."""
+        """One environment serves the episodes of one file."""
         return str(task.params.get("split"))
 
     def __init__(self, task: Task) -> None:
@@ -79,65 +85,61 @@ class LangRAdapter(Adapter):
         if root is None:
             raise UserError(f"task {task.id}: set {VARIABLE} to a checkout of apple/ml-llarp")
         self._root = root
-        self._luck = random.getstate(), np.random.get_state()
-        with _inside(root):
+        self._random_states = random.getstate(), np.random.get_state()
+        with _working_directory(root):
             self._env: Any = _environment(task, root)
         self._episodes = list(self._env.episodes)
         skills = self._env.task.actions[SKILLS]
         names = tuple(" ".join([name, *values]) for name, values in skills._action_datas)
         self._views = {"image": lambda: self._image}
-        self.brief = _brief(self._env.observation_space[CAMERA].shape, names)
+        self.brief, self._action = _brief(self._env.observation_space[CAMERA].shape, names)
 
     def reset(self, case: Case) -> TimeStep:
-        """Start the episode of the seed's index."""
-        with self._there():
-            self._env.seed(case.simulator_seed)  # where the robot stands is drawn
+        with self._surroundings():
+            self._env.seed(case.simulator_seed)  # the robot's initial pose is drawn
             self._env.episode_iterator = iter([self._episodes[case.seed % len(self._episodes)]])
             seen = self._env.reset()
         self._steps, self._last = 0, 0
-        return self._told(seen, False)
+        return self._timestep(seen, False)
 
     def step(self, action: Any) -> TimeStep:
-        """Execute one skill."""
-        self._last = int(self.brief.action.validate(action))
+        self._last = int(self._action.validate(action))
         self._steps += 1
-        with self._there():
+        with self._surroundings():
             seen = self._env.step({"action": self._last})
-        return self._told(seen, True)
+        return self._timestep(seen, True)
 
     def render(self) -> np.ndarray:
-        """The view `image`."""
         return self._image.copy()
 
     def state(self) -> bytes:
-        """The step, the skill and what it came to."""
         metrics = self._env.get_metrics()
-        told = [
+        values = [
             self._steps,
             self._last,
             *(float(metrics.get(name, 0.0)) for name in (SUCCESS, PROGRESS, INVALID)),
         ]
-        return np.asarray(told, np.float64).tobytes()
+        return np.asarray(values, np.float64).tobytes()
 
     def close(self) -> None:
-        """Free the simulator."""
         self._env.close()
 
     @contextlib.contextmanager
-    def _there(self) -> Iterator[None]:
-        """In the checkout, and with this episode's own luck in the global generators, from which habitat and ml-llarp draw."""
+    def _surroundings(self) -> Iterator[None]:
+        """Set the working directory to the checkout, and the global random generators, from which
+        habitat and ml-llarp draw, to this episode's states; restore both afterwards."""
         outside = random.getstate(), np.random.get_state()
-        random.setstate(self._luck[0])
-        np.random.set_state(self._luck[1])
+        random.setstate(self._random_states[0])
+        np.random.set_state(self._random_states[1])
         try:
-            with _inside(self._root):
+            with _working_directory(self._root):
                 yield
         finally:
-            self._luck = random.getstate(), np.random.get_state()
+            self._random_states = random.getstate(), np.random.get_state()
             random.setstate(outside[0])
             np.random.set_state(outside[1])
 
-    def _told(self, seen: Any, rewarded: bool) -> TimeStep:
+    def _timestep(self, seen: Any, rewarded: bool) -> TimeStep:
         self._image = np.ascontiguousarray(np.asarray(seen[CAMERA], np.uint8)[..., :3])
         metrics = self._env.get_metrics()
         success = bool(metrics[SUCCESS])
@@ -192,8 +194,8 @@ def _tokenizer(task: Task) -> str:
 
 
 @contextlib.contextmanager
-def _inside(folder: Path) -> Iterator[None]:
-    """With `folder` as the working directory, for the paths in ml-llarp's configurations start there."""
+def _working_directory(folder: Path) -> Iterator[None]:
+    """Change to `folder`, to which the paths in ml-llarp's configurations are relative."""
     before = os.getcwd()
     os.chdir(folder)
     try:
@@ -202,16 +204,19 @@ def _inside(folder: Path) -> Iterator[None]:
         os.chdir(before)
 
 
-def _brief(shape: tuple[int, ...], names: tuple[str, ...]) -> Brief:
-    return Brief(
+def _brief(shape: tuple[int, ...], names: tuple[str, ...]) -> tuple[Brief, Discrete]:
+    action = Discrete(
+        len(names),
+        names=names,
+        meaning="one skill; what is not possible now does nothing; none does nothing for sure",
+    )
+    brief = Brief(
         observation={
             "image": Box((*shape[:2], 3), "uint8", 0, 255, "px", "RGB, from the robot's head")
         },
-        action=Discrete(
-            len(names),
-            names=names,
-            meaning="one skill; what is not possible now does nothing; none does nothing for sure",
-        ),
-        embodiment="a Fetch robot in a furnished flat: goes to furniture, picks up and puts down one thing, opens and closes cabinets and the fridge",
+        action=action,
+        embodiment="a Fetch robot in a furnished flat: goes to furniture, picks up and puts down "
+        "one thing, opens and closes cabinets and the fridge",
         simulator="Language Rearrangement on habitat, skills executed at once",
     )
+    return brief, action

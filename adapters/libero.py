@@ -1,7 +1,8 @@
-"""LIBERO (arXiv 2306.03310): table-top tasks of a Panda arm on robosuite, each with fifty fixed initial states. See the class.
+"""LIBERO (arXiv 2306.03310): table-top tasks of a Panda arm on robosuite, fixed initial states.
 
-Traps of the package: its import asks a question on the standard input where there is no ~/.libero/config.yaml; where fixtures stand is drawn
-at every reset from numpy's global generator, for the initial state holds joints alone; its pictures have row 0 at the bottom.
+Pitfalls of the package: without ~/.libero/config.yaml its import asks a question on the standard
+input; an initial state holds joints alone, so the poses of fixtures are drawn from numpy's global
+generator at every reset; its pictures have row 0 at the bottom.
 """
 
 from __future__ import annotations
@@ -36,32 +37,41 @@ MEANT = "seven joints (rad), the hand's position (m) and quaternion x, y, z, w, 
 
 
 class LiberoAdapter(Adapter):
-    """One task of LIBERO. `params`: `suite` (`libero_spatial`, `libero_object`, `libero_goal`, `libero_10`, `libero_90`), `name`, the package's
-    own, `settle`, how many idle steps come before the first turn, and `size`, px.
+    """One task of LIBERO.
 
-    Case.seed -> initial state: the one of that index among the task's own (50), anew after the last; the fixtures are drawn with the seed.
+    `params`: `suite` (`libero_spatial`, `libero_object`, `libero_goal`, `libero_10` or
+    `libero_90`), `name`, the package's own, `settle`, the number of idle steps before the first
+    turn, and `size`, the width and height of pictures in px.
 
-    Views:
-        image, image_wrist  uint8 (size, size, 3)  RGB, row 0 at the top: from the front, and from the hand
-        proprio             float32 (16,)          seven joints, the hand's pose, the fingers
-        state               float32 (N,)           the simulator's flattened state: time, positions, velocities
-    Action: Box (7,), -1 to 1: robosuite's OSC_POSE, the hand moves by x, y, z (1 is 0.05 m) and turns (1 is 0.5 rad), the gripper closes
-    towards 1. 20 Hz. World frame: x away from the arm, y to its left, z up.
+    Case.seed -> initial state: number seed % n of the task's n (50); the fixtures are drawn with
+    that number as seed.
 
-    Success, reward 1: the goal of the task's BDDL file holds. No expert. Cameras draw when they are read. The instruction is the file's.
+    Views, rendered when read:
+        image        uint8 (size, size, 3)  RGB, row 0 at the top, from the front
+        image_wrist  uint8 (size, size, 3)  the same from the hand
+        proprio      float32 (16,)          seven joints (rad), the hand's position (m) and
+                                            quaternion (x, y, z, w), the two fingers (m)
+        state        float32 (N,)           MuJoCo's flattened state: time (s), positions,
+                                            velocities
+    Action: Box (7,), -1 to 1: robosuite's OSC_POSE, by which the hand moves along x, y, z (1 is
+    0.05 m) and turns about them (1 is 0.5 rad), and the gripper closes towards 1. 20 Hz. World
+    frame: x away from the arm, y to its left, z up.
 
-    Raises UserError where a param does not exist.
+    Success, reward 1: the goal of the task's BDDL file holds. The instruction is the file's. No
+    expert.
+
+    Raises UserError on an unknown param value.
     """
 
     packages: ClassVar[tuple[str, ...]] = ("robosuite", "mujoco")
     guide: ClassVar[str] = (
-        "git clone https://github.com/Lifelong-Robot-Learning/LIBERO; pip install robosuite==1.4.1 bddl easydict gym cloudpickle future torch; "
+        "git clone https://github.com/Lifelong-Robot-Learning/LIBERO; "
+        "pip install robosuite==1.4.1 bddl easydict gym cloudpickle future torch; "
         "pip install --no-deps -e LIBERO --config-settings editable_mode=compat"
     )
 
     @classmethod
     def missing(cls, task: Task | None = None) -> Missing | None:
-        """The packages, or the package's files."""
         absent = super().missing(task)
         if absent is not None:
             return absent
@@ -88,7 +98,8 @@ class LiberoAdapter(Adapter):
         )
         if home is None or not all(file.is_file() for file in files):
             raise UserError(
-                f"task {task.id}: libero has no task {name!r} in {suite!r}; see libero.libero.benchmark"
+                f"task {task.id}: libero has no task {name!r} in {suite!r}; "
+                "see libero.libero.benchmark"
             )
         self._size, self._settle = int(task.params["size"]), int(task.params["settle"])
         self._starts = initial_states(files[1].read_bytes())
@@ -108,35 +119,30 @@ class LiberoAdapter(Adapter):
             "proprio": lambda: self._proprio,
             "state": lambda: self._state.astype(np.float32),
         }
-        self.brief = _brief(self._size, self._starts.shape[1])
+        self.brief, self._action = _brief(self._size, self._starts.shape[1])
 
     def reset(self, case: Case) -> TimeStep:
-        """Build the scene anew, put the initial state in, and wait for it to settle."""
         index = case.seed % len(self._starts)
-        with _quietly(), _drawn_from(index):
+        with _quietly(), _numpy_seeded(index):
             self._env.reset()
             seen = self._env.set_init_state(self._starts[index])
             for _ in range(self._settle):
                 seen = self._env.step(list(IDLE))[0]
         self._look(seen)
-        return self._told(bool(self._env.check_success()))
+        return self._timestep(bool(self._env.check_success()))
 
     def step(self, action: Any) -> TimeStep:
-        """Move for a twentieth of a second."""
-        move = self.brief.action.validate(action)
+        move = self._action.validate(action)
         self._look(self._env.step(move.astype(np.float64))[0])
-        return self._told(bool(self._env.check_success()))
+        return self._timestep(bool(self._env.check_success()))
 
     def render(self) -> np.ndarray:
-        """The view `image`."""
         return self._draw("agentview")
 
     def state(self) -> bytes:
-        """The flattened state, in full precision."""
         return self._state.tobytes()
 
     def close(self) -> None:
-        """Free the simulation."""
         self._env.close()
 
     def _look(self, seen: Any) -> None:
@@ -148,7 +154,7 @@ class LiberoAdapter(Adapter):
         picture = self._env.sim.render(camera_name=camera, width=self._size, height=self._size)
         return np.ascontiguousarray(picture[::-1], np.uint8)
 
-    def _told(self, solved: bool) -> TimeStep:
+    def _timestep(self, solved: bool) -> TimeStep:
         return TimeStep(self._views, self._words, float(solved), solved, False, solved)
 
 
@@ -156,8 +162,11 @@ FILES = (("bddl_files", "bddl"), ("init_files", "pruned_init"))
 
 
 def initial_states(file: bytes) -> np.ndarray:
-    """The array of a .pruned_init, float64 (states, N). It is a pickle in a zip, as torch.save writes it; nothing but an array is let in.
-    Raises UserError on anything else."""
+    """The array of a .pruned_init file, float64 (states, N).
+
+    The file is a pickle in a zip archive, as torch.save writes it. Only arrays are unpickled,
+    because an unrestricted pickle can run any code. Raises UserError on anything else.
+    """
     try:
         with zipfile.ZipFile(io.BytesIO(file)) as archive:
             (name,) = [name for name in archive.namelist() if name.endswith("/data.pkl")]
@@ -204,7 +213,7 @@ def _latin1(text: str, encoding: str) -> bytes:
 
 
 def _home() -> Path | None:
-    """The folder libero/libero of the installed package; not imported."""
+    """The folder libero/libero of the installed package, found without importing it."""
     found = importlib.util.find_spec("libero")
     for place in (found.submodule_search_locations or ()) if found is not None else ():
         if (Path(place) / "libero").is_dir():
@@ -214,7 +223,8 @@ def _home() -> Path | None:
 
 @contextlib.contextmanager
 def _configured(home: Path) -> Iterator[None]:
-    """Let the package find its files without asking, where the user has no configuration of it, and robosuite draw without a screen."""
+    """Let the package find its files without asking, if the user has no configuration of it, and
+    robosuite render without a screen; restores the environment variables afterwards."""
     before = {name: os.environ.get(name) for name in (CONFIG, "MUJOCO_GL")}
     with tempfile.TemporaryDirectory() as folder:
         if not (Path(before[CONFIG] or "~/.libero").expanduser() / "config.yaml").is_file():
@@ -241,8 +251,8 @@ def _configured(home: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _drawn_from(seed: int) -> Iterator[None]:
-    """With numpy's global generator seeded, which robosuite draws from, and put back afterwards."""
+def _numpy_seeded(seed: int) -> Iterator[None]:
+    """Seed numpy's global generator, from which robosuite draws; restore its state afterwards."""
     before = np.random.get_state()
     np.random.seed(seed)
     try:
@@ -261,8 +271,18 @@ def _quietly() -> Iterator[None]:
         yield
 
 
-def _brief(size: int, state: int) -> Brief:
-    return Brief(
+def _brief(size: int, state: int) -> tuple[Brief, Box]:
+    action = Box(
+        (7,),
+        "float32",
+        -1,
+        1,
+        "1",
+        "the hand moves by x, y, z (1 is 0.05 m) and turns about x, y, z (1 is 0.5 rad), "
+        "world frame; the gripper closes towards 1, opens towards -1",
+        IDLE,
+    )
+    brief = Brief(
         observation={
             "image": Box((size, size, 3), "uint8", 0, 255, "px", "RGB, from the front"),
             "image_wrist": Box((size, size, 3), "uint8", 0, 255, "px", "RGB, from the hand"),
@@ -273,16 +293,9 @@ def _brief(size: int, state: int) -> Brief:
                 meaning="time (s), positions, velocities: MuJoCo's flattened state",
             ),
         },
-        action=Box(
-            (7,),
-            "float32",
-            -1,
-            1,
-            "1",
-            "the hand moves by x, y, z (1 is 0.05 m) and turns about x, y, z (1 is 0.5 rad), world frame; the gripper closes towards 1, opens towards -1",
-            IDLE,
-        ),
+        action=action,
         embodiment="a Franka Panda arm with a gripper, at a table or a floor with household things",
         simulator="LIBERO on robosuite and MuJoCo",
         control_hz=20.0,
     )
+    return brief, action

@@ -1,4 +1,5 @@
-"""habitat-sim (Habitat 2, arXiv 2106.14405): a body that walks through scanned homes, or through a flat that we build; and rearrangement."""
+"""habitat-sim (Habitat 2, arXiv 2106.14405): navigation in scanned homes or generated flats, and
+rearrangement skills."""
 
 from adapters.habitat.adapter import HabitatAdapter
 from adapters.habitat.rearrange import HabitatRearrangeAdapter

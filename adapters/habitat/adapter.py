@@ -6,7 +6,7 @@ import functools
 import math
 import os
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -15,52 +15,74 @@ import numpy as np
 from adapters.habitat import episodes, flat
 from adapters.habitat.metrics import Way, compass, heading, pointgoal, rotate_back, yaw
 from adapters.habitat.world import ACTIONS, Body, World
-from harness.core import Adapter, Box, Brief, Case, Discrete, Missing, Task, TimeStep, UserError
+from harness.core import (
+    Adapter,
+    Box,
+    Brief,
+    Case,
+    Discrete,
+    Missing,
+    Spec,
+    Task,
+    TimeStep,
+    UserError,
+)
 
 __all__ = ["GUIDE", "HabitatAdapter", "data_folder"]
 
 KINDS = ("pointnav", "objectnav", "imagenav")
 SHORTEST, LONGEST, TRIES = 2.0, 20.0, 1000
-"""m: ways in a flat; and how often one is drawn before giving up."""
+"""Length of a path in a flat, m; the number of draws before giving up."""
 FLOOR, CLEARANCE = 0.3, 0.15
-"""m: higher than this is furniture, the navmesh lying one of its cells, 0.2 m, above the floor; between a start and the navmesh's edge."""
+"""m. Above FLOOR the navmesh lies on furniture; on the floor it lies one of its cells, 0.2 m, high.
+CLEARANCE is the least distance of a start from the navmesh's edge."""
 INSTRUCTIONS = {
     "pointnav": "Go to the goal that the compass shows, and stop there.",
     "imagenav": "Go to where the goal picture was taken, and stop there.",
     "objectnav": "Find a {}, go near it, and stop there.",
 }
-GUIDE = "conda env create -f adapters/habitat/environment.yml, then --interpreter habitat=/path/to/its/python"
+GUIDE = (
+    "conda env create -f adapters/habitat/environment.yml, "
+    "then --interpreter habitat=/path/to/its/python"
+)
 _pack = struct.Struct("<7d3i?").pack
 
 
 class HabitatAdapter(Adapter):
-    """A body with one camera walks through a home, a step or a turn an action. `task.params`:
+    """A body with one camera moves through a home, one step or turn per action. `task.params`:
 
-        kind      `pointnav`: to a point whose direction it feels; `objectnav`: near any object of a kind; `imagenav`: to where a picture
-                  was taken
-        scene     `flat`: our own flats (`flat.py`), `flats` of them; or absent, and then
-        dataset   the file of habitat's episodes under the data folder, `scenes` the folder of its scenes; `data` is the data folder if it is
-                  not $HABITAT_DATA or ./data
-        near      m: success is to stop at a smaller geodesic distance from the goal (objectnav: from a view point of an object)
-        height, radius, eye, width_px, height_px, hfov, forward, turn, tilt, sliding, far: the body, see `world.Body`
+        kind      the goal: `pointnav`, a point whose direction is a view; `objectnav`, any object
+                  of a category; `imagenav`, the place where a picture was taken
+        scene     `flat`: the generated flats of `flat.py`, numbers 0 to `flats` - 1. If absent:
+        dataset   the file of habitat's episodes below the data folder, and `scenes`, the folder of
+                  its scenes; `data` is the data folder unless it is $HABITAT_DATA or ./data
+        near      m: success is to stop at a smaller geodesic distance from the goal (objectnav:
+                  from a view point of an object)
+        height, radius, eye, width_px, height_px, hfov, forward, turn, tilt, sliding, far: the body,
+                  see `world.Body`
 
-    Case.seed -> episode: in a flat, flat, start and goal are drawn from the case's stream (both on the navmesh, 2 to 20 m of way between
-    them); of a dataset, the seed-th episode, files sorted by name, counting anew after the last.
+    Case.seed -> episode: with `scene`, flat, start and goal are drawn from the case's stream (both
+    on the navmesh, with a path of 2 to 20 m between them); of a dataset's n episodes, files sorted
+    by name, number seed % n.
 
-    Views, each drawn only when it is read:
-        image            uint8 (height, width, 3)   RGB from the camera
-        depth            float32 (height, width)    m along the optical axis, 0 where nothing was hit
+    Views, rendered when read:
+        image            uint8 (height, width, 3)   RGB from the camera, row 0 at the top
+        depth            float32 (height, width)    m along the optical axis, 0 where nothing is hit
         image_goal       uint8 (height, width, 3)   imagenav: the picture to reach
-        state_pointgoal  float32 (2,)               pointnav: distance (m) and angle (rad, positive to the left) of the goal in the body's
-                                                    frame: habitat-lab's pointgoal_with_gps_compass
-        proprio          float32 (3,)               place relative to the start: m ahead, m to the right; heading relative to the start (rad)
+        state_pointgoal  float32 (2,)               pointnav: distance (m) and angle (rad, positive
+                                                    to the left) of the goal in the body's frame, as
+                                                    habitat-lab's pointgoal_with_gps_compass
+        proprio          float32 (3,)               relative to the start: m ahead, m to the right,
+                                                    heading (rad)
         state            float32 (8,)               privileged: see `brief`
-    World frame: y up, metres, forward is -z, a turn to the left positive.
+    World frame: y up, metres, forward is -z, a turn to the left is positive.
 
-    Actions: Discrete: stop, move_forward, turn_left, turn_right, and for objectnav look_up, look_down. `stop` ends the episode.
-    Reward: by how much the geodesic distance to the goal has shrunk (m). Metrics: see `metrics.Way`; they are habitat-lab's.
+    Action: Discrete: stop, move_forward, turn_left, turn_right, and for objectnav look_up,
+    look_down. `stop` ends the episode. Reward: the decrease of the geodesic distance to the goal
+    (m). Metrics: habitat-lab's, see `metrics.Way`.
 
-    Expert: habitat-sim's greedy follower of the geodesic shortest path; it stops as soon as stopping is success, and gives up when stuck.
+    Expert: habitat-sim's greedy follower of the geodesic shortest path; it stops as soon as that is
+    a success, and gives up when stuck.
 
     Raises UserError where a param, a dataset or a scene does not exist.
     """
@@ -71,7 +93,6 @@ class HabitatAdapter(Adapter):
 
     @classmethod
     def missing(cls, task: Task | None = None) -> Missing | None:
-        """The simulator, or the episodes and scenes of the task."""
         absent = super().missing(task)
         if absent is None and task is not None and "dataset" in task.params:
             folder = data_folder(task.params)
@@ -85,38 +106,38 @@ class HabitatAdapter(Adapter):
 
     @classmethod
     def fixed_episode_list(cls, task: Task) -> bool:
-        """Of a dataset."""
         return "dataset" in task.params
 
     @classmethod
     def has_expert(cls, task: Task) -> bool:
-        """Always."""
         return True
 
     def __init__(self, task: Task) -> None:
         params = task.params
-        self._kind, self._near = params.get("kind"), float(params["near"])
-        if self._kind not in KINDS:
+        kind = params.get("kind")
+        if kind not in KINDS:
             raise UserError(
-                f"task {task.id}: there is no kind {self._kind!r}; there are {', '.join(KINDS)}"
+                f"task {task.id}: there is no kind {kind!r}; there are {', '.join(KINDS)}"
             )
+        self._kind, self._near = str(kind), float(params["near"])
         self._body = Body.of(params)
-        self._episodes: tuple = ()
+        self._episodes: tuple[episodes.Episode, ...] = ()
         if "dataset" in params:
             folder = data_folder(params)
             self._episodes = _read(
                 folder / params["dataset"], folder / params["scenes"], self._kind == "objectnav"
             )
-            _all_there(self._episodes, task)
+            _require_scenes(self._episodes, task)
         elif params.get("scene") == "flat" and 1 <= int(params["flats"]) <= flat.FLATS:
             self._flats = int(params["flats"])
         else:
             raise UserError(
-                f"task {task.id}: wants a `dataset`, or scene = 'flat' and flats from 1 to {flat.FLATS}"
+                f"task {task.id}: wants a `dataset`, or scene = 'flat' and flats from 1 to "
+                f"{flat.FLATS}"
             )
         self._world = World(self._body)
         self._actions = ACTIONS if self._kind == "objectnav" else ACTIONS[:4]
-        self._views = {
+        self._views: dict[str, Callable[[], np.ndarray]] = {
             "image": functools.partial(self._world.draw, "image"),
             "depth": functools.partial(self._world.draw, "depth"),
             "proprio": self._proprio,
@@ -126,10 +147,9 @@ class HabitatAdapter(Adapter):
             self._views["state_pointgoal"] = self._pointgoal
         if self._kind == "imagenav":
             self._views["image_goal"] = lambda: self._goal_image.copy()
-        self.brief = self._describe()
+        self.brief, self._action = self._describe()
 
     def reset(self, case: Case) -> TimeStep:
-        """Load the episode's scene and put the body at its start."""
         episode = self._episode(case)
         world = self._world
         world.load(episode.scene, episode.scene_dataset)
@@ -150,8 +170,7 @@ class HabitatAdapter(Adapter):
         return TimeStep(self._views, self._instruction, success=False, metrics=self._metrics())
 
     def step(self, action: Any) -> TimeStep:
-        """Stop, move, turn or tilt the camera."""
-        name = self._actions[self.brief.action.validate(action)]
+        name = self._actions[self._action.validate(action)]
         self._steps += 1
         reward, way = 0.0, self._way
         if name == "stop":
@@ -171,11 +190,9 @@ class HabitatAdapter(Adapter):
         )
 
     def render(self) -> np.ndarray:
-        """(height, width, 3) uint8 RGB from the camera."""
         return self._world.draw("image")
 
     def expert(self, executed: Any) -> int | None:
-        """The follower's action; what was executed before shows in where the body stands."""
         if self._stuck or self._way.stopped:
             return None
         if self._way.distance < self._near:
@@ -185,20 +202,17 @@ class HabitatAdapter(Adapter):
         return None if action is None else ACTIONS.index(action)
 
     def state(self) -> bytes:
-        """Place, rotation, steps, collisions, tilt, whether stop was called."""
         way = self._way
         return _pack(
             *self._at, *self._rotation, self._steps, way.collisions, self._tilt, way.stopped
         )
 
     def close(self) -> None:
-        """Give the simulator back."""
         self._world.close()
 
-    def _metrics(self) -> dict:
-        return (
-            {**self._way.metrics(), "expert_gave_up": 1.0} if self._stuck else self._way.metrics()
-        )
+    def _metrics(self) -> dict[str, float]:
+        metrics = self._way.metrics()
+        return {**metrics, "expert_gave_up": 1.0} if self._stuck else metrics
 
     def _pointgoal(self) -> np.ndarray:
         return np.array(pointgoal(self._at, self._rotation, self._goal), np.float32)
@@ -220,7 +234,7 @@ class HabitatAdapter(Adapter):
         return self._drawn(case)
 
     def _drawn(self, case: Case) -> episodes.Episode:
-        """An episode in one of the flats."""
+        """Draw an episode in one of the flats."""
         rng = case.rng("episode")
         home = flat.build(int(rng.integers(self._flats)))
         scene = flat.written(os.getpid())
@@ -233,13 +247,13 @@ class HabitatAdapter(Adapter):
             else []
         )
         ends = np.array([point for point in views if point is not None], np.float32).reshape(-1, 3)
+
+        def place() -> np.ndarray | None:
+            x, z = rng.uniform(0, home.width), rng.uniform(0, home.depth)
+            return self._clear(corner + np.array([x, 0.0, z]))
+
         for _ in range(TRIES):
-            start, goal = (
-                self._clear(
-                    corner + np.array([rng.uniform(0, home.width), 0.0, rng.uniform(0, home.depth)])
-                )
-                for _ in range(2)
-            )
+            start, goal = place(), place()
             if start is None or (goal is None and not category):
                 continue
             to = ends if category else np.array([goal], np.float32)
@@ -249,7 +263,7 @@ class HabitatAdapter(Adapter):
                     f"seed {case.seed}",
                     scene,
                     "default",
-                    tuple(start),
+                    (float(start[0]), float(start[1]), float(start[2])),
                     yaw(float(turned)),
                     to,
                     category,
@@ -259,8 +273,8 @@ class HabitatAdapter(Adapter):
             f"flat {home.number} has no way of {SHORTEST} to {LONGEST} m to a {category or 'point'}"
         )
 
-    def _on_floor(self, point: tuple) -> np.ndarray | None:
-        """The point on the navmesh right there, or None: not beside it, and not on top of a bed."""
+    def _on_floor(self, point: np.ndarray) -> np.ndarray | None:
+        """`point` (3,) on the navmesh, or None if that lies next to it or on top of furniture."""
         snapped = self._world.snap(point)
         if (
             snapped is None
@@ -270,15 +284,16 @@ class HabitatAdapter(Adapter):
             return None
         return snapped
 
-    def _clear(self, point: tuple) -> np.ndarray | None:
-        """The same, and CLEARANCE from what is in the way: on the navmesh's very edge a body that does not slide cannot leave."""
+    def _clear(self, point: np.ndarray) -> np.ndarray | None:
+        """As `_on_floor`, and at least CLEARANCE from the navmesh's edge, where a body that does
+        not slide would be stuck."""
         placed = self._on_floor(point)
         return placed if placed is not None and self._world.room(placed) >= CLEARANCE else None
 
-    def _describe(self) -> Brief:
+    def _describe(self) -> tuple[Brief, Discrete]:
         body = self._body
         picture = (body.height_px, body.width_px, 3)
-        observation: dict = {
+        observation: dict[str, Spec] = {
             "image": Box(picture, "uint8", 0, 255, "px", "RGB from the camera"),
             "depth": Box(
                 picture[:2],
@@ -294,8 +309,8 @@ class HabitatAdapter(Adapter):
             "state": Box(
                 (8,),
                 unit="m",
-                meaning="0-2 the body's place x, y, z; 3-4 cosine and sine of its heading to the left of -z; 5-7 the nearest place where "
-                "the goal is reached. World frame: y up",
+                meaning="0-2 the body's place x, y, z; 3-4 cosine and sine of its heading to the "
+                "left of -z; 5-7 the nearest place where the goal is reached. World frame: y up",
             ),
         }
         if self._kind == "pointnav":
@@ -308,40 +323,49 @@ class HabitatAdapter(Adapter):
             observation["image_goal"] = Box(
                 picture, "uint8", 0, 255, "px", "RGB, the picture to reach, from the same camera"
             )
-        return Brief(
-            observation=observation,
-            action=Discrete(
-                len(self._actions),
-                self._actions,
-                "no action does nothing: the no-op turns left; stop ends the episode",
-                noop=2,
-            ),
-            embodiment=f"a cylinder of {body.radius:g} m radius and {body.height:g} m height with one camera at {body.eye:g} m, {body.hfov:g} "
-            f"degrees wide: an action moves it {body.forward:g} m ahead or turns it by {body.turn:g} degrees"
-            + (f"; the camera tilts by {body.tilt:g} degrees" if self._kind == "objectnav" else "")
-            + (
-                ", along what it bumps into" if body.sliding else ", unless something is in the way"
-            ),
-            simulator="Habitat, a simulator of homes, scanned or drawn, on whose floors a body walks without dynamics",
+        action = Discrete(
+            len(self._actions),
+            self._actions,
+            "no action does nothing: the no-op turns left; stop ends the episode",
+            noop=2,
         )
+        embodiment = (
+            f"a cylinder of {body.radius:g} m radius and {body.height:g} m height with one camera "
+            f"at {body.eye:g} m, {body.hfov:g} degrees wide: an action moves it {body.forward:g} m "
+            f"ahead or turns it by {body.turn:g} degrees"
+        )
+        if self._kind == "objectnav":
+            embodiment += f"; the camera tilts by {body.tilt:g} degrees"
+        embodiment += (
+            ", along what it bumps into" if body.sliding else ", unless something is in the way"
+        )
+        brief = Brief(
+            observation=observation,
+            action=action,
+            embodiment=embodiment,
+            simulator="Habitat, a simulator of homes, scanned or drawn, on whose floors a body "
+            "walks without dynamics",
+        )
+        return brief, action
 
 
 def data_folder(params: Mapping[str, Any]) -> Path:
-    """habitat's data folder: `params["data"]`, else $HABITAT_DATA, else ./data."""
+    """habitat's data folder: `params["data"]`, $HABITAT_DATA or ./data."""
     return Path(params.get("data") or os.environ.get("HABITAT_DATA") or "data").expanduser()
 
 
 @functools.lru_cache(maxsize=4)
-def _read(path: Path, scenes: Path, objects: bool) -> tuple:
+def _read(path: Path, scenes: Path, objects: bool) -> tuple[episodes.Episode, ...]:
     return episodes.read(path, scenes, objects)
 
 
-def _all_there(found: tuple, task: Task) -> None:
-    """Raises UserError where scenes are absent: better no row than one over fewer scenes."""
+def _require_scenes(found: Sequence[episodes.Episode], task: Task) -> None:
+    """Raises UserError if a scene is absent: a score over fewer scenes would not be comparable."""
     paths = {episode.scene for episode in found if episode.scene_dataset == "default"}
     paths |= {episode.scene_dataset for episode in found} - {"default"}
     absent = sorted(path for path in paths if not Path(path).exists())
     if absent:
         raise UserError(
-            f"task {task.id}: {len(absent)} of the {len(paths)} scenes of its episodes are not there, say {absent[0]}"
+            f"task {task.id}: {len(absent)} of the {len(paths)} scenes of its episodes are not "
+            f"there, say {absent[0]}"
         )

@@ -1,7 +1,9 @@
-"""habitat's episode datasets, as habitat-lab reads them: JSON, gzipped or not, one file a split or one a scene. Nothing is unpickled.
+"""habitat's episode datasets, read as by habitat-lab: JSON, gzipped or not. Nothing is unpickled.
 
-A split's file holds `episodes`. Where a folder `content` lies beside it (or what its `content_scenes_path` names), each file in that is one
-scene's; the order is by file name, then as in the file. ObjectNav's files hold `goals_by_category`, whose view points are where success is.
+A split's file holds `episodes`. If there is a folder `content` next to it (or the one that its
+`content_scenes_path` names), the episodes are read from that folder instead, one file per scene,
+sorted by file name. In ObjectNav's files, `goals_by_category` holds the view points at which an
+object counts as reached.
 """
 
 from __future__ import annotations
@@ -25,25 +27,30 @@ CONTENT = "{data_path}/content/{scene}.json.gz"
 
 @dataclass(frozen=True)
 class Episode:
-    """Where an episode starts, and what it looks for. World frame: y up, metres; rotations are (w, x, y, z), the files' are (x, y, z, w)."""
+    """The start and the goal of an episode.
+
+    World frame: y up, metres. Rotations are quaternions (w, x, y, z); those of the files are
+    (x, y, z, w).
+    """
 
     name: str
     scene: str
     """Path of the scene; a scene's handle where `scene_dataset` is not `default`."""
     scene_dataset: str
-    start: tuple
-    rotation: tuple
+    start: tuple[float, float, float]
+    rotation: tuple[float, float, float, float]
     ends: np.ndarray
-    """(n, 3) float32 m: to reach one of them is to reach the goal."""
+    """(n, 3) float32, m: reaching any of them is reaching the goal."""
     category: str = ""
     goal_heading: float = 0.0
-    """rad to the left of -z: where the picture of an image goal looks."""
+    """rad to the left of -z: the heading of the camera that took an image goal."""
 
 
-def read(path: Path, scenes: Path, objects: bool = False) -> tuple:
-    """All episodes of a split. `objects`: the goals are objects, reached at their view points.
+def read(path: Path, scenes: Path, objects: bool = False) -> tuple[Episode, ...]:
+    """All episodes of a split. With `objects`, goals are objects, reached at their view points.
 
-    Raises UserError where a file cannot be read, is no dataset, or names a scene outside the folder `scenes`.
+    Raises UserError where a file cannot be read, is no dataset, or names a scene outside the folder
+    `scenes`.
     """
     first = _load(path)
     pattern = str(first.get("content_scenes_path", CONTENT))
@@ -65,20 +72,19 @@ def read(path: Path, scenes: Path, objects: bool = False) -> tuple:
 
 
 def _load(path: Path) -> Mapping[str, Any]:
-    """One file."""
     try:
         content = path.read_bytes()
         if content[:2] == b"\x1f\x8b":
             content = gzip.decompress(content)
         data = json.loads(content)
-    except (OSError, EOFError, ValueError) as fault:  # ValueError: what is not JSON, or not UTF-8
+    except (OSError, EOFError, ValueError) as fault:  # ValueError: not JSON, or not UTF-8
         raise UserError(f"cannot read the episodes in {path}: {fault}") from None
     if not isinstance(data, dict) or not isinstance(data.get("episodes"), list):
         raise UserError(f"{path} is no episode dataset of habitat's: it has no list `episodes`")
     return data
 
 
-def _episodes(data: Mapping[str, Any], scenes: Path, objects: bool, path: Path) -> list:
+def _episodes(data: Mapping[str, Any], scenes: Path, objects: bool, path: Path) -> list[Episode]:
     try:
         known = (
             {key: _view_points(goals) for key, goals in data.get("goals_by_category", {}).items()}
@@ -88,7 +94,8 @@ def _episodes(data: Mapping[str, Any], scenes: Path, objects: bool, path: Path) 
         return [_episode(raw, scenes, objects, known, path) for raw in data["episodes"]]
     except (KeyError, TypeError, ValueError, IndexError) as fault:
         raise UserError(
-            f"an episode of {path.parent} is not in habitat's format: {type(fault).__name__} {fault}"
+            f"an episode of {path.parent} is not in habitat's format: "
+            f"{type(fault).__name__} {fault}"
         ) from None
 
 
@@ -108,9 +115,9 @@ def _episode(
     if not len(ends):
         raise ValueError(f"episode {raw['episode_id']} has no goal")
     x, y, z, w = (float(part) for part in raw["start_rotation"])
-    start = tuple(float(part) for part in raw["start_position"])
-    if len(start) != 3:
-        raise ValueError(f"start_position {start}")
+    position = tuple(float(part) for part in raw["start_position"])
+    if len(position) != 3:
+        raise ValueError(f"start_position {position}")
     inside = _inside(scene[len(PREFIX) :] if scene.startswith(PREFIX) else scene, path)
     if dataset != "default":
         dataset = dataset[2:] if dataset.startswith("./") else dataset
@@ -119,7 +126,13 @@ def _episode(
             / _inside(dataset[len(PREFIX) :] if dataset.startswith(PREFIX) else dataset, path)
         )
     return Episode(
-        str(raw["episode_id"]), str(scenes / inside), dataset, start, (w, x, y, z), ends, category
+        str(raw["episode_id"]),
+        str(scenes / inside),
+        dataset,
+        (position[0], position[1], position[2]),
+        (w, x, y, z),
+        ends,
+        category,
     )
 
 
@@ -129,9 +142,11 @@ def _view_points(goals: Sequence[Mapping[str, Any]]) -> np.ndarray:
 
 
 def _inside(name: str, path: Path) -> str:
-    """A path below the scenes' folder: a file from elsewhere must not make the simulator open anything else."""
+    """`name`, if it is a path below its folder: a downloaded file must not make the simulator open
+    files elsewhere. Raises UserError if it is not."""
     if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts or "\\" in name:
         raise UserError(
-            f"{path.parent} names {name!r}, which is not below its folder: scenes are named relative to the scenes' folder"
+            f"{path.parent} names {name!r}, which is not below its folder: scenes are named "
+            "relative to the scenes' folder"
         )
     return name

@@ -1,9 +1,12 @@
-"""Furnished flats, drawn from a number: what a user without scanned homes walks through. Metres, y up, the floor at y = 0.
+"""Furnished flats, generated from a number, for users without scanned homes. Metres, y up.
 
-All are parts of one scene, SPACING apart along z, so that none has to be loaded between episodes; a Flat's own numbers begin at its corner.
-A corridor along x, two or three rooms on either side, a door from each into the corridor; what stands in a room follows from its kind. Rooms,
-doors and places are drawn from the number alone. `write` makes the `.glb` and the `.stage_config.json` that habitat-sim loads: without the
-latter it takes a `.glb` as z-up.
+The floor is at y = 0. A flat has a corridor along x and two or three rooms on either side, each
+with a door to the corridor; a room's kind determines its furniture. Rooms, doors and positions are
+drawn from the number alone.
+
+All flats are parts of one scene, SPACING apart along z, so that no scene has to be loaded between
+episodes; the coordinates in a Flat are relative to its corner. `write` makes the `.glb` and the
+`.stage_config.json` that habitat-sim loads; without the latter it would take the `.glb` as z-up.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from adapters.habitat.furniture import CATEGORIES, PIECES, SIZES
-from adapters.habitat.glb import box, glb, write_atomically
+from adapters.habitat.glb import Colour, Quad, box, glb, write_atomically
 from harness.core import stream
 
 __all__ = [
@@ -36,13 +39,16 @@ __all__ = [
 ]
 
 FLATS, SPACING = 10, 50.0
-"""Flats 0 to 9 are those that episodes are drawn from; a test holds each of them to be furnished and passable."""
+"""Episodes are drawn from flats 0 to 9; a test checks that each is furnished and passable."""
 HEIGHT, DOOR_HEIGHT, DOOR, WALL, CORRIDOR = 2.6, 2.1, 1.0, 0.1, 1.5
+"""m: height of rooms and doors; width of doors, walls (their thickness) and the corridor."""
 BERTH, SWING, INSET = 0.7, 0.95, 0.06
+"""m: free space around furniture; depth kept free in front of a door; gap between furniture and
+wall."""
 TILE, STEP, REACH = 0.5, 0.2, 1.0
-"""m: a tile of the floor; the grid of view points; how near an object they are."""
+"""m: a floor tile; the grid of view points; their maximum distance from an object."""
 
-_folders: list = []
+_folders: list[tempfile.TemporaryDirectory[str]] = []
 
 ROOMS = {
     "living room": ("sofa", "tv_monitor", "plant", "shelf"),
@@ -70,7 +76,7 @@ OUTSIDE, CEILING = (0.75, 0.75, 0.72), (0.9, 0.9, 0.88)
 
 @dataclasses.dataclass(frozen=True)
 class Rectangle:
-    """A part of the floor, m."""
+    """A part of the floor, in m."""
 
     x0: float
     z0: float
@@ -78,7 +84,7 @@ class Rectangle:
     z1: float
 
     def grown(self, by: float) -> Rectangle:
-        """The same, larger by `by` on every side."""
+        """The rectangle, extended by `by` on every side."""
         return Rectangle(self.x0 - by, self.z0 - by, self.x1 + by, self.z1 + by)
 
     def meets(self, other: Rectangle) -> bool:
@@ -88,7 +94,7 @@ class Rectangle:
         )
 
     def contains(self, other: Rectangle) -> bool:
-        """Whether the other one lies inside."""
+        """Whether `other` lies inside this rectangle."""
         return (
             self.x0 <= other.x0
             and self.z0 <= other.z0
@@ -99,7 +105,7 @@ class Rectangle:
 
 @dataclasses.dataclass(frozen=True)
 class Room:
-    """A room, its kind, and where its door is: from `door` to `door + DOOR` along x, in the wall towards the corridor."""
+    """A room. Its door, in the wall to the corridor, spans `door` to `door + DOOR` along x."""
 
     kind: str
     floor: Rectangle
@@ -109,38 +115,41 @@ class Room:
 
 @dataclasses.dataclass(frozen=True)
 class Piece:
-    """A piece of furniture: what it is, where it stands, its height (m), in which room, and its turn: quarters to the left, 0 looks to +z."""
+    """A piece of furniture and the floor that it takes."""
 
     name: str
     floor: Rectangle
     height: float
+    """m."""
     room: int
+    """Index into `Flat.rooms`."""
     turn: int
+    """Quarter turns to the left; at 0 it faces +z."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Flat:
-    """A flat with its outer measures (m), its rooms and its furniture."""
+    """A flat: its extent (m) along x and z, its rooms and its furniture."""
 
     number: int
     width: float
     depth: float
     corridor: Rectangle
-    rooms: tuple
-    pieces: tuple
+    rooms: tuple[Room, ...]
+    pieces: tuple[Piece, ...]
 
-    def of(self, category: str) -> tuple:
+    def of(self, category: str) -> tuple[Piece, ...]:
         """The pieces of one category."""
         return tuple(piece for piece in self.pieces if piece.name == category)
 
     @property
-    def categories(self) -> tuple:
-        """The categories of CATEGORIES that are here."""
+    def categories(self) -> tuple[str, ...]:
+        """Those of CATEGORIES that the flat contains."""
         return tuple(category for category in CATEGORIES if self.of(category))
 
 
 def build(number: int) -> Flat:
-    """Flat `number`, the same wherever it is built."""
+    """Generate flat `number`, the same on every machine."""
     rng = stream("habitat flat", number)
 
     def draw(low: float, high: float) -> float:
@@ -172,7 +181,7 @@ def build(number: int) -> Flat:
                 else Rectangle(x0, corridor.z1, x1, depth)
             )
             rooms.append(Room(kind, floor, draw(x0 + 0.4, x1 - 0.4 - DOOR), side == 0))
-    pieces: list = []
+    pieces: list[Piece] = []
     for index, room in enumerate(rooms):
         for name in ROOMS[room.kind]:
             piece = _place(name, index, room, pieces, rng)
@@ -182,26 +191,24 @@ def build(number: int) -> Flat:
 
 
 def _place(
-    name: str, index: int, room: Room, others: Sequence, rng: np.random.Generator
+    name: str, index: int, room: Room, others: Sequence[Piece], rng: np.random.Generator
 ) -> Piece | None:
-    """A piece with its back to one of the room's walls, clear of the others and of the door; None where forty draws find no place."""
+    """Place a piece with its back to one of the room's walls, clear of the others and of the door;
+    None if forty draws find no place."""
     inner = room.floor.grown(-WALL / 2 - INSET)
     wide, height, deep = SIZES[name]
     z = room.floor.z1 - SWING if room.north else room.floor.z0
     door = Rectangle(room.door - 0.1, z, room.door + DOOR + 0.1, z + SWING)
     for _ in range(40):
         turn, along = int(rng.integers(4)), float(rng.random())
-        w, d = (wide, deep) if turn % 2 == 0 else (deep, wide)
-        x = (
-            inner.x0 + along * (inner.x1 - inner.x0 - w)
-            if turn % 2 == 0
-            else (inner.x0 if turn == 1 else inner.x1 - w)
-        )
-        z = (
-            inner.z0 + along * (inner.z1 - inner.z0 - d)
-            if turn % 2 == 1
-            else (inner.z0 if turn == 0 else inner.z1 - d)
-        )
+        if turn % 2 == 0:  # back to the wall at low or high z, anywhere along x
+            w, d = wide, deep
+            x = inner.x0 + along * (inner.x1 - inner.x0 - w)
+            z = inner.z0 if turn == 0 else inner.z1 - d
+        else:  # back to the wall at low or high x, anywhere along z
+            w, d = deep, wide
+            x = inner.x0 if turn == 1 else inner.x1 - w
+            z = inner.z0 + along * (inner.z1 - inner.z0 - d)
         floor = Rectangle(round(x, 2), round(z, 2), round(x + w, 2), round(z + d, 2))
         free = all(
             not floor.grown(BERTH).meets(other.floor) for other in others if other.room == index
@@ -212,23 +219,17 @@ def _place(
 
 
 def view_points(flat: Flat, category: str) -> np.ndarray:
-    """(n, 3) float64 m: places of a grid of STEP on the floor, in the room of a piece of that category, at most REACH from its box."""
+    """The view points of a category, (n, 3) float64 in m, relative to the flat's corner.
+
+    They are the points of a grid of STEP on the floor in the room of a piece of the category, at
+    most REACH from its box.
+    """
     found = []
     for piece in flat.of(category):
         room = flat.rooms[piece.room].floor.grown(-WALL / 2)
         near = piece.floor.grown(REACH)
-        xs = (
-            np.arange(
-                np.ceil(max(near.x0, room.x0) / STEP), np.floor(min(near.x1, room.x1) / STEP) + 1
-            )
-            * STEP
-        )
-        zs = (
-            np.arange(
-                np.ceil(max(near.z0, room.z0) / STEP), np.floor(min(near.z1, room.z1) / STEP) + 1
-            )
-            * STEP
-        )
+        xs = _grid(max(near.x0, room.x0), min(near.x1, room.x1))
+        zs = _grid(max(near.z0, room.z0), min(near.z1, room.z1))
         x, z = (grid.reshape(-1) for grid in np.meshgrid(xs, zs, indexing="ij"))
         beside = np.maximum(np.maximum(piece.floor.x0 - x, x - piece.floor.x1), 0.0)
         before = np.maximum(np.maximum(piece.floor.z0 - z, z - piece.floor.z1), 0.0)
@@ -238,17 +239,21 @@ def view_points(flat: Flat, category: str) -> np.ndarray:
     return np.round(np.concatenate(found), 4) if found else np.zeros((0, 3))
 
 
-def quads(flat: Flat) -> list:
-    """The flat's faces for `glb`: floor, ceiling, walls with doors, furniture."""
-    faces: list = []
+def _grid(low: float, high: float) -> np.ndarray:
+    """The multiples of STEP from `low` to `high`."""
+    return np.arange(np.ceil(low / STEP), np.floor(high / STEP) + 1) * STEP
+
+
+def quads(flat: Flat) -> list[Quad]:
+    """The flat's faces, relative to its corner: floor, ceiling, walls with doors, furniture."""
+    faces: list[Quad] = []
     for floor, colours in [
         (flat.corridor, PLANKS[1]),
         *((room.floor, PLANKS[n % 3]) for n, room in enumerate(flat.rooms)),
     ]:
         faces += _tiles(floor, colours)
-    faces.append(
-        (CEILING, _level(Rectangle(0.0, 0.0, flat.width, flat.depth), HEIGHT)[::-1])
-    )  # seen, and walked on, from below only
+    # The ceiling has its corners reversed: it shows from below, and carries no navmesh.
+    faces.append((CEILING, _level(Rectangle(0.0, 0.0, flat.width, flat.depth), HEIGHT)[::-1]))
     walls = [
         (Rectangle(-WALL, -WALL, 0.0, flat.depth + WALL), OUTSIDE),
         (Rectangle(flat.width, -WALL, flat.width + WALL, flat.depth + WALL), OUTSIDE),
@@ -275,12 +280,12 @@ def quads(flat: Flat) -> list:
 
 
 def corner(flat: Flat) -> np.ndarray:
-    """(3,) m: where a flat's corner lies in the scene."""
+    """The position of a flat's corner in the scene, (3,) in m."""
     return np.array([0.0, 0.0, SPACING * flat.number])
 
 
 def scene() -> bytes:
-    """The `.glb` of all flats, a mesh each."""
+    """The `.glb` of all flats, one mesh each."""
     homes = [build(number) for number in range(FLATS)]
     return glb(
         {
@@ -293,7 +298,8 @@ def scene() -> bytes:
 
 
 def write(folder: Path) -> Path:
-    """Write `flats.glb` and `flats.stage_config.json` into the folder and return the latter, which is what habitat-sim takes as a scene."""
+    """Write `flats.glb` and `flats.stage_config.json` into the folder; returns the path of the
+    latter, which habitat-sim takes as a scene."""
     write_atomically(folder / "flats.glb", scene())
     stage = {
         "render_asset": "flats.glb",
@@ -309,14 +315,15 @@ def write(folder: Path) -> Path:
 
 @functools.cache
 def written(process: int) -> str:
-    """The path of the scene in a temporary folder of this process, which goes with it; written once."""
+    """The path of the scene, written once per process to a temporary folder that is removed when
+    the process ends. `process` is the process id, so that a forked process writes another copy."""
     folder = tempfile.TemporaryDirectory(prefix="bench-habitat-")
     _folders.append(folder)
     return str(write(Path(folder.name)))
 
 
 def _level(floor: Rectangle, y: float) -> np.ndarray:
-    """A horizontal quad, seen from above."""
+    """A horizontal quad, (4, 3) in m, visible from above."""
     return np.array(
         [
             (floor.x0, y, floor.z1),
@@ -327,8 +334,8 @@ def _level(floor: Rectangle, y: float) -> np.ndarray:
     )
 
 
-def _tiles(floor: Rectangle, colours: tuple) -> list:
-    """The floor in tiles of two colours, so that motion shows."""
+def _tiles(floor: Rectangle, colours: tuple[Colour, Colour]) -> list[Quad]:
+    """The floor in tiles of two colours, so that motion is visible."""
     xs, zs = (
         np.append(np.arange(low, high - 0.01, TILE), high)
         for low, high in ((floor.x0, floor.x1), (floor.z0, floor.z1))
@@ -340,9 +347,10 @@ def _tiles(floor: Rectangle, colours: tuple) -> list:
     ]
 
 
-def _standing(piece: Piece) -> list:
-    """A piece's boxes where it stands."""
-    floor, faces = piece.floor, []
+def _standing(piece: Piece) -> list[Quad]:
+    """A piece's boxes at its position, turned."""
+    floor = piece.floor
+    faces: list[Quad] = []
     middle_x, middle_z = (floor.x0 + floor.x1) / 2, (floor.z0 + floor.z1) / 2
     origin, across, ahead = {
         0: ((middle_x, floor.z0), (1, 0), (0, 1)),

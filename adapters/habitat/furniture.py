@@ -1,11 +1,20 @@
-"""Pieces of furniture as boxes. A piece's own frame: x along its back from -width / 2, y up from the floor, z from its back at 0 forward; m."""
+"""Pieces of furniture as boxes.
+
+A piece's frame, in metres: x along its back, from -width / 2; y up from the floor; z forward from
+its back at 0.
+"""
 
 from __future__ import annotations
 
 __all__ = ["CATEGORIES", "PIECES", "SIZES"]
 
+Colour = tuple[float, float, float]
+Corner = tuple[float, float, float]
+Part = tuple[Corner, Corner, Colour]
+"""A box: low corner, high corner, colour."""
+
 CATEGORIES = ("chair", "bed", "plant", "toilet", "tv_monitor", "sofa")
-"""What ObjectNav asks for: the six categories of the HM3D challenge."""
+"""The goals of ObjectNav: the six categories of the HM3D challenge."""
 
 WOOD, DARK, WHITE, METAL = (
     (0.42, 0.26, 0.13),
@@ -23,7 +32,7 @@ BLUE, RED, GREEN, CLAY, BLACK = (
 CREAM, TEAL, GREY = (0.82, 0.74, 0.58), (0.1, 0.42, 0.42), (0.35, 0.35, 0.38)
 
 
-def _legs(width: float, depth: float, height: float, thick: float, colour: tuple) -> list:
+def _legs(width: float, depth: float, height: float, thick: float, colour: Colour) -> list[Part]:
     """Four legs under a plate."""
     half = width / 2
     return [
@@ -33,7 +42,7 @@ def _legs(width: float, depth: float, height: float, thick: float, colour: tuple
     ]
 
 
-PIECES = {
+PIECES: dict[str, list[Part]] = {
     "chair": [
         *_legs(0.44, 0.46, 0.45, 0.05, WOOD),
         ((-0.22, 0.45, 0.0), (0.22, 0.5, 0.46), RED),
@@ -72,7 +81,10 @@ PIECES = {
         ((0.77, 0.42, 0.22), (0.95, 0.62, 0.85), BLUE),
     ],
     "table": [*_legs(1.2, 0.8, 0.7, 0.07, WOOD), ((-0.6, 0.7, 0.0), (0.6, 0.75, 0.8), WOOD)],
-    "wardrobe": [((-0.6, 0.0, 0.0), (0.6, 2.0, 0.58), WOOD), ((-0.01, 0.05, 0.58), (0.01, 1.95, 0.59), DARK)],
+    "wardrobe": [
+        ((-0.6, 0.0, 0.0), (0.6, 2.0, 0.58), WOOD),
+        ((-0.01, 0.05, 0.58), (0.01, 1.95, 0.59), DARK),
+    ],
     "shelf": [
         ((-0.5, 0.0, 0.0), (0.5, 1.8, 0.04), WOOD),
         *[((-0.5, y, 0.04), (0.5, y + 0.04, 0.32), WOOD) for y in (0.0, 0.44, 0.88, 1.32, 1.76)],
@@ -84,7 +96,10 @@ PIECES = {
         ((-0.92, 0.86, 0.0), (0.92, 0.9, 0.62), GREY),
         ((0.2, 0.9, 0.12), (0.65, 0.91, 0.5), METAL),
     ],
-    "fridge": [((-0.32, 0.0, 0.0), (0.32, 1.75, 0.64), METAL), ((0.2, 0.8, 0.64), (0.24, 1.3, 0.67), BLACK)],
+    "fridge": [
+        ((-0.32, 0.0, 0.0), (0.32, 1.75, 0.64), METAL),
+        ((0.2, 0.8, 0.64), (0.24, 1.3, 0.67), BLACK),
+    ],
     "bathtub": [
         ((-0.8, 0.0, 0.0), (0.8, 0.55, 0.08), WHITE),
         ((-0.8, 0.0, 0.64), (0.8, 0.55, 0.72), WHITE),
@@ -92,9 +107,12 @@ PIECES = {
         ((0.72, 0.0, 0.08), (0.8, 0.55, 0.64), WHITE),
         ((-0.72, 0.0, 0.08), (0.72, 0.15, 0.64), WHITE),
     ],
-    "basin": [((-0.25, 0.0, 0.0), (0.25, 0.75, 0.35), WOOD), ((-0.28, 0.75, 0.0), (0.28, 0.88, 0.42), WHITE)],
-}  # fmt: skip
-"""name -> boxes (low corner, high corner, colour)."""
+    "basin": [
+        ((-0.25, 0.0, 0.0), (0.25, 0.75, 0.35), WOOD),
+        ((-0.28, 0.75, 0.0), (0.28, 0.88, 0.42), WHITE),
+    ],
+}
+"""name -> its boxes."""
 
 SIZES = {
     name: (

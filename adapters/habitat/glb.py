@@ -1,19 +1,21 @@
-"""A writer of `.glb` files (glTF 2.0, binary): coloured quads, unlit, grouped by colour. Metres, y up, as glTF has it."""
+"""A writer of `.glb` files (binary glTF 2.0): unlit coloured quads. Metres, y up, as in glTF."""
 
 from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-__all__ = ["Colour", "box", "glb", "write_atomically"]
+__all__ = ["Colour", "Quad", "box", "glb", "write_atomically"]
 
-Colour = tuple
+Colour = tuple[float, float, float]
 """(red, green, blue), each 0 to 1, linear."""
+Quad = tuple[Colour, np.ndarray]
+"""(colour, corners (4, 3) in m, counter-clockwise seen from the side that shows)."""
 
 FACES = (
     ("+x", (1, 5, 7, 3), 0.85),
@@ -23,13 +25,19 @@ FACES = (
     ("+z", (0, 1, 3, 2), 0.7),
     ("-z", (5, 4, 6, 7), 0.65),
 )
-"""Of a box: the face's normal, its corners counter-clockwise from outside, and how bright it is: without light, edges would not show."""
+"""The faces of a box: normal, corners counter-clockwise from outside, and brightness, without which
+the edges of an unlit box would not show."""
 FLOAT, UINT = 5126, 5125
 ARRAY, ELEMENTS = 34962, 34963
+"""glTF's numbers of component types and buffer targets."""
 
 
-def box(low: tuple, high: tuple, colour: Colour) -> list:
-    """The six faces of a box: (colour, corners (4, 3)). Corner i has the high x, y, z where bits 0, 1 are set and bit 2 is not."""
+def box(low: Sequence[float], high: Sequence[float], colour: Colour) -> list[Quad]:
+    """The six faces of a box, `low` and `high` being opposite corners (3,).
+
+    Corner i has the high x if bit 0 of i is set, the high y if bit 1 is, and the high z if bit 2 is
+    not.
+    """
     corners = [
         (
             (low, high)[i & 1][0],
@@ -38,29 +46,31 @@ def box(low: tuple, high: tuple, colour: Colour) -> list:
         )
         for i in range(8)
     ]
+    red, green, blue = colour
     return [
         (
-            tuple(round(part * light, 4) for part in colour),
+            (round(red * light, 4), round(green * light, 4), round(blue * light, 4)),
             np.array([corners[i] for i in indices], np.float64),
         )
         for _, indices, light in FACES
     ]
 
 
-def glb(meshes: Mapping[str, list]) -> bytes:
-    """The bytes of a scene of meshes: name -> quads [(colour, corners (4, 3) counter-clockwise from the side that shows)]; one material a colour.
+def glb(meshes: Mapping[str, Sequence[Quad]]) -> bytes:
+    """The bytes of a scene: mesh name -> quads, with one material per colour.
 
-    The layout is that of the glTF 2.0 specification, section 4 (GLB). Coordinates are rounded to 0.1 mm, so that equal scenes are equal files.
+    The layout is that of the glTF 2.0 specification, section 4 (GLB). Coordinates are rounded to
+    0.1 mm, so that equal scenes give equal files.
     """
     blob = bytearray()
-    views: list = []
-    accessors: list = []
+    views: list[dict[str, Any]] = []
+    accessors: list[dict[str, Any]] = []
 
     def add(array: np.ndarray, target: int, component: int, kind: str, **more: Any) -> int:
         views.append(
             {"buffer": 0, "byteOffset": len(blob), "byteLength": array.nbytes, "target": target}
         )
-        blob.extend(array.tobytes())  # 4-byte elements only: every view is aligned
+        blob.extend(array.tobytes())  # all elements have 4 bytes, so every view is aligned
         accessors.append(
             {
                 "bufferView": len(views) - 1,
@@ -72,18 +82,18 @@ def glb(meshes: Mapping[str, list]) -> bytes:
         )
         return len(accessors) - 1
 
-    materials: dict = {}
+    materials: dict[Colour, int] = {}
     shapes = []
     for name, quads in meshes.items():
-        groups: dict = {}
+        groups: dict[Colour, list[np.ndarray]] = {}
         for colour, corners in quads:
             groups.setdefault(colour, []).append(corners)
         primitives = []
         for colour, faces in groups.items():
-            corners = np.round(np.array(faces), 4)  # (n, 4, 3)
-            normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+            rounded = np.round(np.array(faces), 4)  # (n, 4, 3)
+            normals = np.cross(rounded[:, 1] - rounded[:, 0], rounded[:, 2] - rounded[:, 0])
             normals /= np.linalg.norm(normals, axis=1, keepdims=True)
-            points = corners.reshape(-1, 3).astype("<f4")
+            points = rounded.reshape(-1, 3).astype("<f4")
             triangles = (
                 (np.arange(len(faces))[:, None] * 4 + np.array([0, 1, 2, 0, 2, 3]))
                 .astype("<u4")
@@ -137,7 +147,7 @@ def glb(meshes: Mapping[str, list]) -> bytes:
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file that another process sees whole or not at all."""
+    """Write a file so that other processes see either all of it or nothing."""
     partial = path.with_name(path.name + ".part")
     partial.write_bytes(content)
     partial.replace(path)

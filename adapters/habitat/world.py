@@ -1,8 +1,10 @@
-"""The simulator behind the adapter: one `habitat_sim.Simulator`, its navmesh, and a body that walks on it. y up, metres.
+"""One `habitat_sim.Simulator`, its navmesh, and a body that moves on it. Metres, y up.
 
-Traps (habitat-sim 0.3): without CUDA only `gpu_device_id=-1` works, 0 aborts the process; `Simulator.step` draws every camera; a simulator
-takes seconds to make (it lights an environment map), wherever there is no GPU; the first one of a thread owns the GL context that the later
-ones share, and destroying it, or any of them in another thread, ends the process. So they are never destroyed, but lent again.
+Pitfalls of habitat-sim 0.3: without CUDA only `gpu_device_id=-1` works, 0 aborts the process;
+`Simulator.step` renders every camera; without a GPU, creating a simulator takes seconds (it lights
+an environment map); the first simulator of a thread owns the GL context that later ones share, and
+destroying that one, or any of them in another thread, ends the process. Therefore simulators are
+never destroyed but reused.
 """
 
 from __future__ import annotations
@@ -16,41 +18,48 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 __all__ = ["ACTIONS", "Body", "World"]
 
 ACTIONS = ("stop", "move_forward", "turn_left", "turn_right", "look_up", "look_down")
 LOGS = {"HABITAT_SIM_LOG": "quiet", "MAGNUM_LOG": "quiet", "GLOG_minloglevel": "2"}
 
-_lent = threading.local()
-"""`idle`: of each thread, Body -> the simulators that nobody uses now, with what is loaded in them."""
+Scene = tuple[str, str]
+"""(scene, scene dataset)."""
+
+_pool = threading.local()
+"""Attribute `idle`, per thread: Body -> its unused simulators, each with the scene loaded in it."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Body:
-    """The body and its camera: m, degrees, px."""
+    """The body, a cylinder, and its camera."""
 
     height: float
+    """m."""
     radius: float
+    """m."""
     eye: float
-    """The camera's height, m."""
+    """Height of the camera, m."""
     width_px: int
     height_px: int
     hfov: float
+    """Horizontal field of view, degrees."""
     forward: float
-    """m a step."""
+    """Length of a step, m."""
     turn: float
-    """degrees a turn."""
+    """Angle of a turn, degrees."""
     tilt: float
-    """degrees that the camera tilts."""
+    """Angle by which the camera tilts per action, degrees."""
     sliding: bool
-    """Whether it slides along what it bumps into."""
+    """Whether it slides along obstacles."""
     far: float
-    """m: what lies farther is not drawn."""
+    """Distance of the far plane of the camera, m."""
 
     @classmethod
     def of(cls, params: Mapping[str, Any]) -> Body:
-        """The task's params of the same names."""
+        """The body that a task's params of the same names describe."""
         kinds = {"width_px": int, "height_px": int, "sliding": bool}
         return cls(
             **{
@@ -61,20 +70,26 @@ class Body:
 
 
 class World:
-    """One scene at a time; the next one is loaded into the same simulator."""
+    """A simulator with one scene at a time. Use and close it in the thread that created it."""
 
     def __init__(self, body: Body) -> None:
         for name, value in LOGS.items():
-            os.environ.setdefault(name, value)  # read when the library is loaded
+            os.environ.setdefault(name, value)  # the library reads them when it is loaded
         import habitat_sim
 
-        self._lib, self._body, self._sim, self._scene = habitat_sim, body, None, None
+        self._lib: Any = habitat_sim
+        self._body = body
+        self._sim: Any = None
+        self._scene: Scene | None = None
         self._thread = threading.get_ident()
         self._follower: Any = None
         self._path: Any = None
 
     def load(self, scene: str, scene_dataset: str = "default") -> None:
-        """Load a scene and compute the navmesh of this body on it. Raises RuntimeError where there is nothing to walk on."""
+        """Load a scene and compute this body's navmesh on it.
+
+        Raises RuntimeError if there is nothing to walk on.
+        """
         if self._sim is None and _idle(self._body):
             self._sim, self._scene = _idle(self._body).pop()
         if (scene, scene_dataset) == self._scene:
@@ -83,32 +98,30 @@ class World:
         self._scene = None
         if self._sim is None:
             self._sim = self._lib.Simulator(config)
-            ctypes.pythonapi.Py_IncRef(
-                ctypes.py_object(self._sim)
-            )  # outlives this module too: see above
+            # A reference that is never released keeps it alive until the process ends: see above.
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._sim))
         else:
             self._sim.reconfigure(config)
         settings = self._lib.NavMeshSettings()
         settings.set_defaults()
         settings.agent_radius, settings.agent_height = self._body.radius, self._body.height
         finder = self._sim.pathfinder
-        if not (
-            finder.is_loaded and finder.nav_mesh_settings == settings
-        ) and not self._sim.recompute_navmesh(finder, settings):
+        ready = finder.is_loaded and finder.nav_mesh_settings == settings
+        if not ready and not self._sim.recompute_navmesh(finder, settings):
             raise RuntimeError(f"habitat-sim found nothing to walk on in {scene}")
         self._scene = (scene, scene_dataset)
 
-    def place(self, position: Sequence[float], rotation: Sequence[float]) -> None:
-        """Put the body at `position` (3,) m, turned by `rotation` (w, x, y, z), the camera level."""
+    def place(self, position: ArrayLike, rotation: Sequence[float]) -> None:
+        """Put the body at `position` (3,) in m with `rotation` (w, x, y, z) and a level camera."""
         state = self._lib.AgentState()
         state.position = np.asarray(position, np.float32)
-        state.rotation = np.asarray(
-            [*rotation[1:], rotation[0]], np.float64
-        )  # an array is taken as x, y, z, w
+        # habitat-sim takes an array as (x, y, z, w).
+        state.rotation = np.asarray([*rotation[1:], rotation[0]], np.float64)
         self._sim.get_agent(0).set_state(state)
 
     def aim(self, ends: np.ndarray, near: float) -> None:
-        """Begin to measure distances to the nearest of `ends` (n, 3), and ways that lead within `near` m of it."""
+        """Set the goal: `distance` is to the nearest of `ends` (n, 3) in m, and `towards` stops
+        within `near` m."""
         self._path = self._lib.MultiGoalShortestPath()
         self._path.requested_ends = np.asarray(ends, np.float32)
         self._ends = ends
@@ -118,35 +131,37 @@ class World:
         )  # fmt: skip
 
     def distance(self) -> float:
-        """The geodesic distance to the nearest end, m; infinite where there is no way."""
+        """The geodesic distance from the body to the nearest end, m; infinite without a path."""
         self._path.requested_start = np.asarray(self.pose()[0], np.float32)
         self._sim.pathfinder.find_path(self._path)
         return float(self._path.geodesic_distance)
 
     def nearest_end(self) -> np.ndarray:
-        """The end that `distance` measured to, (3,) m."""
+        """The end that the last `distance` was measured to, float32 (3,) in m."""
         return np.asarray(self._ends[self._path.closest_end_point_index], np.float32)
 
     def towards(self, goal: np.ndarray) -> str | None:
-        """The follower's next action to `goal`, "stop" there, None when it is stuck."""
+        """The follower's next action towards `goal` (3,); "stop" at the goal, None if stuck."""
         try:
             return str(self._follower.next_action_along(goal))
         except self._lib.errors.GreedyFollowerError:
             return None
 
     def act(self, action: str) -> bool:
-        """Do one of ACTIONS but stop, without drawing; whether something was in the way."""
+        """Execute one of ACTIONS other than stop, without rendering; returns whether it
+        collided."""
         return bool(self._sim.get_agent(0).act(action))
 
-    def pose(self) -> tuple:
-        """(position (3,) float64 m, rotation (w, x, y, z))."""
+    def pose(self) -> tuple[np.ndarray, tuple[float, float, float, float]]:
+        """(position, float64 (3,) in m, rotation (w, x, y, z))."""
         node = self._sim.get_agent(0).scene_node
         at, turned = node.absolute_translation, node.rotation
         axis = turned.vector
         return np.array([at.x, at.y, at.z], np.float64), (turned.scalar, axis.x, axis.y, axis.z)
 
     def draw(self, camera: str) -> np.ndarray:
-        """`image`: (H, W, 3) uint8 RGB; `depth`: (H, W) float32 m, 0 where nothing was hit."""
+        """Render `image`, (H, W, 3) uint8 RGB, or `depth`, (H, W) float32 in m, 0 where nothing was
+        hit."""
         sensor = self._sim._sensors[camera]
         sensor.draw_observation()
         seen = np.array(sensor.get_observation())
@@ -156,36 +171,35 @@ class World:
             else np.ascontiguousarray(seen, np.float32)
         )
 
-    def snap(self, point: Sequence[float]) -> np.ndarray | None:
-        """The nearest place on the navmesh (3,) m, or None."""
+    def snap(self, point: ArrayLike) -> np.ndarray | None:
+        """The point of the navmesh nearest to `point` (3,), float64 (3,) in m, or None."""
         snapped = np.array(
             self._sim.pathfinder.snap_point(np.asarray(point, np.float32)), np.float64
         )
         return snapped if np.isfinite(snapped).all() else None
 
-    def room(self, point: Sequence[float]) -> float:
-        """How far the edge of the navmesh is from `point` (3,), m, if less than a metre."""
+    def room(self, point: ArrayLike) -> float:
+        """The distance in m from `point` (3,) to the navmesh's edge, searched within a metre."""
         return float(
             self._sim.pathfinder.distance_to_closest_obstacle(np.asarray(point, np.float32), 1.0)
         )
 
-    def way(self, start: Sequence[float], ends: np.ndarray) -> float:
-        """The geodesic distance from `start` to the nearest of `ends` (n, 3), m; infinite where there is no way."""
+    def way(self, start: ArrayLike, ends: ArrayLike) -> float:
+        """The geodesic distance in m from `start` (3,) to the nearest of `ends` (n, 3); infinite
+        without a path."""
         path = self._lib.MultiGoalShortestPath()
-        path.requested_ends, path.requested_start = (
-            np.asarray(ends, np.float32),
-            np.asarray(start, np.float32),
-        )
+        path.requested_ends = np.asarray(ends, np.float32)
+        path.requested_start = np.asarray(start, np.float32)
         self._sim.pathfinder.find_path(path)
         return float(path.geodesic_distance) if math.isfinite(path.geodesic_distance) else math.inf
 
     def close(self) -> None:
-        """Give the simulator back, for the next world of the same body; not if its last scene failed to load."""
-        if (
-            self._sim is not None
-            and self._scene is not None
-            and threading.get_ident() == self._thread
-        ):
+        """Return the simulator to the pool, for the next world with this body.
+
+        It is dropped if its last scene failed to load, or in another thread than its own.
+        """
+        same_thread = threading.get_ident() == self._thread
+        if self._sim is not None and self._scene is not None and same_thread:
             _idle(self._body).append((self._sim, self._scene))
         self._sim = self._scene = self._follower = self._path = None
 
@@ -194,24 +208,15 @@ class World:
         backend = lib.SimulatorConfiguration()
         backend.scene_id, backend.scene_dataset_config_file = scene, scene_dataset
         backend.gpu_device_id = 0 if lib.cuda_enabled else -1
-        backend.allow_sliding, backend.enable_physics, backend.load_semantic_mesh = (
-            body.sliding,
-            False,
-            False,
-        )
+        backend.allow_sliding = body.sliding
+        backend.enable_physics = backend.load_semantic_mesh = False
         cameras = []
         for name, kind in (("image", lib.SensorType.COLOR), ("depth", lib.SensorType.DEPTH)):
             camera = lib.CameraSensorSpec()
-            camera.uuid, camera.sensor_type, camera.sensor_subtype = (
-                name,
-                kind,
-                lib.SensorSubType.PINHOLE,
-            )
-            camera.resolution, camera.hfov, camera.far = (
-                [body.height_px, body.width_px],
-                body.hfov,
-                body.far,
-            )
+            camera.uuid, camera.sensor_type = name, kind
+            camera.sensor_subtype = lib.SensorSubType.PINHOLE
+            camera.resolution = [body.height_px, body.width_px]
+            camera.hfov, camera.far = body.hfov, body.far
             camera.position = np.array([0.0, body.eye, 0.0], np.float32)
             cameras.append(camera)
         amounts = {
@@ -234,7 +239,7 @@ class World:
         return lib.Configuration(backend, [agent])
 
 
-def _idle(body: Body) -> list:
-    """This thread's idle simulators of one body, each with its scene."""
-    table = _lent.__dict__.setdefault("idle", {})
+def _idle(body: Body) -> list[tuple[Any, Scene]]:
+    """This thread's unused simulators for one body, each with its scene."""
+    table: dict[Body, list[tuple[Any, Scene]]] = _pool.__dict__.setdefault("idle", {})
     return table.setdefault(body, [])
