@@ -1,0 +1,1 @@
+"""An agent in a package: all its files belong to its fingerprint."""
