@@ -22,7 +22,8 @@ __all__ = ["app", "main"]
 
 app = typer.Typer(
     name="bench",
-    help="Benchmark and evaluate generalist embodied agents. Try: bench run --agent oracle --suite smoke",
+    help="Benchmark and evaluate generalist embodied agents. "
+    "Try: bench run --agent oracle --suite smoke",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -42,9 +43,8 @@ app.command()(doctor)
 def main() -> None:
     """The console script: one exit code for each meaning, and no traceback for wrong use."""
     if "" not in sys.path and os.getcwd() not in sys.path:
-        sys.path.append(
-            os.getcwd()
-        )  # your own agents and suites; last, so that no file of yours hides a library
+        # For a user's own agents and suites. Last, so that no file there hides a library.
+        sys.path.append(os.getcwd())
     from harness.cli.names import know_families
     from harness.core import UserError
 
@@ -63,10 +63,10 @@ def main() -> None:
             import traceback
 
             traceback.print_exc()
-            say("bench: this is a fault of ours; please report it with the lines above")
+            say("bench: this is a bug in bench; please report it with the lines above")
             raise SystemExit(OUR_FAULT) from None
         fault.show()  # type: ignore[attr-defined]
         code = fault.exit_code
     if code == INTERRUPTED:
-        say("interrupted; the same command goes on where it stopped")
+        say("interrupted; the same command continues the run")
     raise SystemExit(code or DONE)

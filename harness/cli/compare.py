@@ -1,4 +1,4 @@
-"""The commands that judge: `bench compare`, `gate`, `plan` and `baseline`. Like bench.py they parse and delegate."""
+"""`bench compare`, `gate`, `plan` and `baseline`: two agents against each other."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ __all__ = ["register_comparisons"]
 
 
 def register_comparisons(app: typer.Typer) -> None:
-    """Add them to the command line."""
+    """Add these commands to the command line."""
     app.command()(compare)
     app.command()(gate)
     app.command()(plan)
@@ -55,7 +55,8 @@ def compare(
     margin: Margin = 0.05,
     alpha: Alpha = 0.05,
     correction: Annotated[
-        Literal["holm", "bh", "none"], typer.Option(help="Of p-values for the number of tasks.")
+        Literal["holm", "bh", "none"],
+        typer.Option(help="How p-values are corrected for the number of tasks."),
     ] = "holm",
     format: Annotated[
         Literal["text", "markdown", "json"], typer.Option(help="What to print.")
@@ -65,11 +66,14 @@ def compare(
         bool,
         typer.Option(
             "--robustness",
-            help="Instead: does the new one lose less to each perturbation? Two perturbed runs; no verdict.",
+            help="Compare what each perturbation costs in two perturbed runs instead; no verdict.",
         ),
     ] = False,
 ) -> int:
-    """Compare two runs case by case. Exit 0: pass, 1: regressed, 3: inconclusive, 4: cases without a score."""
+    """Compare two runs case by case.
+
+    Exit 0: pass, 1: regressed, 3: inconclusive, 4: some cases have no score.
+    """
     from harness.compare.saved_runs import open_run
     from leaderboards.compare import compare as examine
     from leaderboards.compare import refuse_the_same
@@ -97,14 +101,14 @@ def gate(
     sequential: Annotated[
         bool,
         typer.Option(
-            "--sequential", help="Stop as soon as a test that holds at every look decides."
+            "--sequential", help="Stop as soon as a test that is valid at every look decides."
         ),
     ] = False,
     max_episodes: Annotated[
-        int | None, typer.Option(help="Play so many of the base's cases at most.")
+        int | None, typer.Option(help="Play at most this many of the base's cases.")
     ] = None,
     tasks: Annotated[
-        str | None, typer.Option(help="Only tasks of the base that match, as of `bench run`.")
+        str | None, typer.Option(help="Only tasks of the base that match; see `bench run`.")
     ] = None,
     workers: Workers = "auto",
     lanes: LanesOption = None,
@@ -120,11 +124,15 @@ def gate(
         Path | None,
         typer.Option(
             envvar="GITHUB_STEP_SUMMARY",
-            help="Append the Markdown here; in a GitHub job, its summary.",
+            help="Append the result as Markdown to this file; by default, the summary of a GitHub "
+            "job.",
         ),
     ] = None,
 ) -> int:
-    """Play the cases of a base run with another agent. Exit 0: pass, 1: regressed, 3: inconclusive, 4: cases without a score."""
+    """Play the cases of a base run with another agent, and compare.
+
+    Exit 0: pass, 1: regressed, 3: inconclusive, 4: some cases have no score.
+    """
     from harness.cli.names import agent_named
     from harness.compare.gate import Gate, GateOptions
     from harness.compare.saved_runs import open_run
@@ -178,29 +186,31 @@ def _print_compared(compared: Any, format: str, junit: Path | None, summary: Pat
 
 def plan(
     effect: Annotated[
-        float, typer.Option(help="The loss to be found, or the gate's margin: 0.05 is five points.")
+        float,
+        typer.Option(help="The loss to be detected, or the gate's margin. 0.05 is five points."),
     ] = 0.05,
-    power: Annotated[float, typer.Option(help="With what chance.")] = 0.8,
+    power: Annotated[float, typer.Option(help="The chance of detecting it.")] = 0.8,
     alpha: Alpha = 0.05,
     rate: Annotated[
         float | None,
-        typer.Option(help="The base's success rate; default: that of --base, else 0.8."),
+        typer.Option(help="The base's success rate. Default: that of --base, or else 0.8."),
     ] = None,
     discordant: Annotated[
         float | None,
         typer.Option(
-            help="Share of cases in which one agent succeeds and the other fails; default: as if independent."
+            help="The share of cases in which one agent succeeds and the other fails. Default: as "
+            "if they were independent."
         ),
     ] = None,
-    tasks: Annotated[int, typer.Option(help="Over how many tasks.")] = 1,
+    tasks: Annotated[int, typer.Option(help="The number of tasks.")] = 1,
     episodes: Annotated[
-        int | None, typer.Option(help="Say what so many episodes can find.")
+        int | None, typer.Option(help="Say what this many episodes per task can detect.")
     ] = None,
     base: Annotated[
         str | None, typer.Option(help="Take rate, tasks and episodes from this run.")
     ] = None,
 ) -> int:
-    """Say how many episodes a comparison needs, and what a number of them can find."""
+    """Say how many episodes a comparison needs, and what a number of them can detect."""
     import contextlib
 
     from harness.compare.sample_size import sizes, table
@@ -222,15 +232,18 @@ def plan(
 
 
 def baseline_save(
-    name: Annotated[str, typer.Argument(help="The name; an old base of that name is replaced.")],
+    name: Annotated[
+        str, typer.Argument(help="The name. A base that has this name already is replaced.")
+    ],
     run: Annotated[str, typer.Argument(help="A run directory, a zip archive or URL of one.")],
 ) -> int:
-    """Name a run as base, in runs/baselines.json."""
+    """Save a run as a base under a name, in runs/baselines.json."""
     from harness.compare.saved_runs import save_base
 
     side = save_base(name, run)
     say(
-        f"{name}: {len(side.values)} cases of {len(side.plan.items)} tasks. next: bench gate --agent A --base {name}"
+        f"{name}: {len(side.values)} cases of {len(side.plan.items)} tasks. "
+        f"next: bench gate --agent A --base {name}"
     )
     return 0
 

@@ -1,4 +1,4 @@
-"""`bench list` and `bench doctor`: what there is, and what can run here. Imports adapters, never a simulator."""
+"""The tables of `bench list` and `bench doctor`. Adapters are imported, simulators are not."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from tabulate import tabulate
 
-from harness.core import Missing
+from harness.core import Missing, Suite
 from harness.host.hosted import Hosted, end_probes
 from harness.host.loading import load_adapter
 from harness.records.catalogue import find_suites
@@ -30,7 +30,7 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[object]], width: int = 7
 
 
 def list_suites(table: Mapping[str, str]) -> str:
-    """A line a suite."""
+    """One line per suite."""
     rows = []
     for suite in (find_suites(name, table)[0] for name in table):
         domains = ", ".join(sorted({task.domain for task in suite.tasks}))
@@ -47,10 +47,10 @@ def list_suites(table: Mapping[str, str]) -> str:
     return _table(["suite", "tasks", "episodes", "in all", "domains", "what it is"], rows)
 
 
-def list_tasks(suites: str, table: Mapping[str, str]) -> str:
-    """A line a task of these suites."""
+def list_tasks(suites: Sequence[Suite]) -> str:
+    """One line per task of these suites."""
     rows = []
-    for suite in find_suites(suites, table):
+    for suite in suites:
         for task in suite.tasks:
             horizon = task.max_steps or "simulator's"
             rows.append([task.id, suite.name, task.domain, horizon, " ".join(task.tags), task.rule])
@@ -58,7 +58,7 @@ def list_tasks(suites: str, table: Mapping[str, str]) -> str:
 
 
 def list_agents(agents: Mapping[str, str]) -> str:
-    """A line an agent; what it reads is what its class says."""
+    """One line per agent, with the views that its class declares to read."""
     rows = []
     for name, entry in agents.items():
         kind = load(entry)
@@ -74,7 +74,7 @@ def list_agents(agents: Mapping[str, str]) -> str:
 
 
 def list_adapters(adapters: Mapping[str, str]) -> str:
-    """A line a simulator family."""
+    """One line per simulator family."""
     rows = []
     for name, entry in adapters.items():
         kind = load_adapter(entry)
@@ -90,7 +90,10 @@ def list_adapters(adapters: Mapping[str, str]) -> str:
 
 
 def list_perturbations(adapters: Mapping[str, str]) -> str:
-    """A line a perturbation with its parameters at severities 1 to 5, those of the simulators' own too, then the sets."""
+    """One line per perturbation with its parameters at severities 1 to 5.
+
+    First those between adapter and agent, then those of simulators, then the sets.
+    """
     from harness.perturb import REGISTRY, SETS
 
     rows = [[kind.group, kind.name, _levels(kind.levels), kind.what] for kind in REGISTRY.values()]
@@ -125,7 +128,7 @@ def _levels(levels: Sequence[Mapping[str, object]]) -> str:
 
 
 def doctor(adapters: Mapping[str, str]) -> str:
-    """Each family: ready, with versions, or what is missing and the command that mends it."""
+    """For each family its versions, or what is missing and the command that fixes it."""
     rows: list[list[str]] = []
     for name, entry in adapters.items():
         kind = load_adapter(entry)
@@ -142,7 +145,7 @@ def doctor(adapters: Mapping[str, str]) -> str:
             rows[-1] = [name, "in part", f"{versions}; {limit.reason}", limit.remedy]
     end_probes()
     rows.append(_state("parallel", _package("ray"), "ray, for --workers other than 0"))
-    return _table(["what", "state", "versions, or what is missing", "what mends it"], rows)
+    return _table(["what", "state", "versions, or what is missing", "how to fix it"], rows)
 
 
 def _first_sentence(kind: type) -> str:

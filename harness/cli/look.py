@@ -16,15 +16,15 @@ def list_(
         Literal["suites", "tasks", "agents", "adapters", "perturbations"],
         typer.Argument(help="What to list."),
     ] = "suites",
-    suite: Annotated[str, typer.Option(help="For tasks: of which suites.")] = "all",
+    suite: Annotated[str, typer.Option(help="For tasks: the suites.")] = "all",
 ) -> int:
-    """List what there is; nothing heavy is imported."""
+    """List suites, tasks, agents, adapters or perturbations."""
     from harness.cli import listing, names
 
     if what == "suites":
         print_out(listing.list_suites(names.suite_table()))
     elif what == "tasks":
-        print_out(listing.list_tasks(suite, names.suite_table()))
+        print_out(listing.list_tasks(names.suites_named(suite)))
     elif what == "agents":
         print_out(listing.list_agents(names.agents()))
     elif what == "perturbations":
@@ -36,16 +36,16 @@ def list_(
 
 def doctor(
     deep: Annotated[
-        bool, typer.Option("--deep", help="Step a task of each family that is ready.")
+        bool, typer.Option("--deep", help="Step one task of each family that is ready.")
     ] = False,
     fix: Annotated[
         str | None,
         typer.Option(
-            help="Build an interpreter of its own for this family, and name it in bench.toml."
+            help="Build a separate interpreter for this family, and name it in bench.toml."
         ),
     ] = None,
 ) -> int:
-    """Say what can run here, and what mends the rest."""
+    """Say what can run here, and how to fix the rest."""
     from harness.cli import names
     from harness.cli.listing import doctor as examine
 

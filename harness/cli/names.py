@@ -1,4 +1,4 @@
-"""What a name on the command line stands for: our agents, suites and adapters, or the user's own."""
+"""What names on the command line stand for: our agents, suites and adapters, or a user's."""
 
 from __future__ import annotations
 

@@ -12,41 +12,46 @@ from typing import Annotated, Any
 import typer
 
 __all__ = [
-    "AgentArgs", "AgentName", "AgentTimeout", "Alpha", "Base", "Interpreters", "JUnit", "LanesOption", "Margin", "Out", "RayAddress", "Run", "Seed",
-    "SuiteNames", "TaskGlobs", "Workers", "argument", "arguments", "at_least_one", "worker_count",
+    "AgentArgs", "AgentName", "AgentTimeout", "Alpha", "Base", "Interpreters", "JUnit",
+    "LanesOption", "Margin", "Out", "RayAddress", "Run", "Seed", "SuiteNames", "TaskGlobs",
+    "Workers", "argument", "arguments", "at_least_one", "worker_count",
 ]  # fmt: skip
 
 AgentName = Annotated[
-    str, typer.Option(help="A name from `bench list agents`, or package.module:Class of your own.")
+    str, typer.Option(help="A name from `bench list agents`, or your own package.module:Class.")
 ]
 SuiteNames = Annotated[
     str,
     typer.Option(
-        help="Names from `bench list suites`, all, gym:ID, your own module or FILE.toml; commas between."
+        help="Names from `bench list suites`, all, gym:ID, or your own module or FILE.toml; "
+        "separated by commas."
     ),
 ]
 TaskGlobs = Annotated[
     str | None,
     typer.Option(
-        help="Only tasks that match: globs over ids, or tag:NAME; not:GLOB leaves out; commas between."
+        help="Only tasks that match: globs over ids, or tag:NAME; not:GLOB leaves tasks out; "
+        "separated by commas."
     ),
 ]
 Seed = Annotated[
-    int, typer.Option(help="Which set of episodes; sets of different seeds share none.")
+    int, typer.Option(help="Which set of episodes to play. Different seeds share no episode.")
 ]
 Workers = Annotated[
-    str, typer.Option(help="auto: a Ray worker a core; N: so many; 0: in this process.")
+    str, typer.Option(help="auto: one Ray worker per core. N: N workers. 0: in this process.")
 ]
-LanesOption = Annotated[int | None, typer.Option(help="Episodes side by side in a worker.")]
+LanesOption = Annotated[
+    int | None, typer.Option(help="Episodes that a worker plays at the same time.")
+]
 Out = Annotated[
     Path | None, typer.Option(help="The run directory; default: runs/AGENT-SUITE-HASH.")
 ]
 AgentArgs = Annotated[
     list[str] | None,
-    typer.Option(help="k=v for the agent's constructor; v is JSON or text. May be repeated."),
+    typer.Option(help="k=v for the agent's constructor; v is JSON or text. Can be repeated."),
 ]
 AgentTimeout = Annotated[
-    float, typer.Option(help="Seconds after which an agent that does not answer has failed.")
+    float, typer.Option(help="Seconds after which an agent that has not answered counts as failed.")
 ]
 RayAddress = Annotated[
     str | None, typer.Option(help="A running Ray cluster, for example auto or ray://host:10001.")
@@ -54,7 +59,8 @@ RayAddress = Annotated[
 Interpreters = Annotated[
     list[str] | None,
     typer.Option(
-        help="NAME=PATH: the Python that this family's simulator runs in; see docs/interpreters.md."
+        help="NAME=PATH: the Python interpreter in which this family's simulator runs; see "
+        "docs/interpreters.md."
     ),
 ]
 Run = Annotated[Path, typer.Argument(help="A run directory.")]
@@ -65,14 +71,14 @@ Base = Annotated[
     ),
 ]
 Margin = Annotated[
-    float, typer.Option(help="How much lower the mean over tasks may be: 0.05 is five points.")
+    float, typer.Option(help="How much lower the mean over tasks may be. 0.05 is five points.")
 ]
-Alpha = Annotated[float, typer.Option(help="The chance of a false verdict, at most.")]
-JUnit = Annotated[Path | None, typer.Option(help="Write JUnit XML here as well.")]
+Alpha = Annotated[float, typer.Option(help="The largest acceptable chance of a false verdict.")]
+JUnit = Annotated[Path | None, typer.Option(help="Also write JUnit XML to this file.")]
 
 
 def argument(text: str) -> tuple[str, Any]:
-    """NAME=VALUE; the value is JSON, else text."""
+    """(name, value) of NAME=VALUE. The value is read as JSON, or else is the text itself."""
     from harness.core import UserError
 
     name, equals, value = text.partition("=")
@@ -85,12 +91,12 @@ def argument(text: str) -> tuple[str, Any]:
 
 
 def arguments(texts: list[str] | None) -> dict[str, Any]:
-    """All of them."""
+    """The arguments by name."""
     return dict(argument(text) for text in texts or [])
 
 
 def worker_count(text: str) -> int | None:
-    """A number of workers; None is as many as there are cores."""
+    """The number of workers, or None for one per core. Raises UserError."""
     from harness.core import UserError
 
     if text == "auto":
@@ -101,7 +107,7 @@ def worker_count(text: str) -> int | None:
 
 
 def at_least_one(option: str, number: int | None) -> int | None:
-    """The number, or None."""
+    """`number` as it is. Raises UserError, naming `option`, where it is below 1."""
     from harness.core import UserError
 
     if number is not None and number < 1:

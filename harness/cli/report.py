@@ -21,19 +21,21 @@ def report(
     against: Annotated[
         str | None,
         typer.Option(
-            help="Ours beside a published table or agent: gea, or a label of the run's figures."
+            help="Print the results next to a published table or agent: gea, or a label of the "
+            "run's published figures."
         ),
     ] = None,
     baseline: Annotated[
         str | None,
         typer.Option(
-            help="A perturbed run of a frozen agent, for corruption errors: a directory, zip archive, URL or saved name."
+            help="A perturbed run of a reference agent, for corruption errors: a directory, a zip "
+            "archive, a URL or a saved name."
         ),
     ] = None,
     figure: Annotated[
         Path | None,
         typer.Option(
-            help="Draw success and scores over severity into this .png, .svg or .pdf as well."
+            help="Also draw success and scores over severity into this .png, .svg or .pdf file."
         ),
     ] = None,
 ) -> int:

@@ -33,41 +33,48 @@ def run(
     tasks: TaskGlobs = None,
     episodes: Annotated[
         int | None,
-        typer.Option(help="Episodes a task; default: what the suite's protocol asks for."),
+        typer.Option(help="Episodes per task. Default: what the suite's protocol asks for."),
     ] = None,
     seed: Seed = 0,
     perturb: Annotated[
         str | None,
         typer.Option(
-            help="NAME[:1,3,5], A:3+B:2, standard, gea-rl or FILE.toml; commas between; `bench list perturbations`."
+            help="NAME[:1,3,5], A:3+B:2, standard, gea-rl or FILE.toml, separated by commas; see "
+            "`bench list perturbations`."
         ),
     ] = None,
     workers: Workers = "auto",
     lanes: LanesOption = None,
     out: Out = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Insist that the run exists already.")
+        bool, typer.Option("--resume", help="Refuse to start a new run: continue one.")
     ] = False,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Exit 4 when a task cannot run here.")
+        bool, typer.Option("--strict", help="Exit 4 if a task cannot run here.")
     ] = False,
     agent_arg: AgentArgs = None,
     video: Annotated[
         Literal["none", "failures", "all"],
-        typer.Option(help="Of which episodes to keep videos, in RUN/videos."),
+        typer.Option(help="Which episodes to keep videos of, in RUN/videos."),
     ] = "none",
-    video_limit: Annotated[int, typer.Option(help="Megabytes that videos may take.")] = 1000,
+    video_limit: Annotated[
+        int, typer.Option(help="How many megabytes the videos may take.")
+    ] = 1000,
     agent_timeout: AgentTimeout = 600.0,
     ray_address: RayAddress = None,
     until_width: Annotated[
         float | None,
         typer.Option(
-            help="Add episodes to each task until its 95 % interval, valid at every look, is narrower; --episodes (else 1000) at most."
+            help="Add episodes to each task until its 95 % interval, which is valid at every look, "
+            "is narrower than this; at most --episodes, or else 1000."
         ),
     ] = None,
     interpreter: Interpreters = None,
 ) -> int:
-    """Play an agent on suites and print the table. The same command goes on where it was interrupted."""
+    """Play an agent on suites and print the table.
+
+    The same command continues a run that was interrupted.
+    """
     from harness.cli.api import play_suites
     from harness.cli.names import agent_named, suites_named
     from harness.cli.report import draw_if_possible, print_report

@@ -1,4 +1,4 @@
-"""The commands that make an agent: `bench demos` and `bench train`. Like bench.py they parse and delegate."""
+"""`bench demos` and `bench train`: demonstrations, and agents that learn from them."""
 
 from __future__ import annotations
 
@@ -22,43 +22,50 @@ __all__ = ["demos", "train"]
 
 def demos(
     suite: Annotated[
-        str, typer.Option(help="As of `bench run`; tasks without an expert are named and left out.")
+        str, typer.Option(help="See `bench run`. Tasks without an expert are named and left out.")
     ],
     episodes: Annotated[
         int,
-        typer.Option(help="Episodes a task that the expert plays; those that succeed are kept."),
+        typer.Option(help="Episodes per task that the expert plays. Those that succeed are kept."),
     ],
     out: Annotated[
-        Path, typer.Option(help="The folder of the demonstrations; the same command goes on there.")
+        Path,
+        typer.Option(help="The folder of the demonstrations. The same command continues there."),
     ],
     tasks: TaskGlobs = None,
     views: Annotated[
         str,
         typer.Option(
-            help="What is seen: names of views, commas between; a trailing ? marks what a task may lack."
+            help="The views to record, separated by commas. A trailing ? marks a view that a task "
+            "may lack."
         ),
     ] = "image?,proprio?,text?,admissible?,dom?",
     images: Annotated[
-        Literal["png", "jpeg"], typer.Option(help="How pictures are stored: lossless or small.")
+        Literal["png", "jpeg"],
+        typer.Option(help="How pictures are stored: png is lossless, jpeg is small."),
     ] = "png",
     noise: Annotated[
         float,
         typer.Option(
-            help="Share of executed actions drawn at random; the expert's are what is learned."
+            help="The share of executed actions that are drawn at random. The expert's actions are "
+            "recorded."
         ),
     ] = 0.0,
     seed: Annotated[
         int,
-        typer.Option(help="Which set of training seeds, 0 to 99; evaluations play none of them."),
+        typer.Option(help="Which set of training seeds, 0 to 99. Evaluations never play them."),
     ] = 0,
     workers: Workers = "auto",
     lanes: LanesOption = None,
     lerobot: Annotated[
         Path | None,
-        typer.Option(help="Write them here as well, in LeRobotDataset's layout (v3.0)."),
+        typer.Option(help="Also write them to this folder, in LeRobotDataset's layout (v3.0)."),
     ] = None,
 ) -> int:
-    """Record successful episodes of the tasks' experts, as Parquet files with a data card. Exit 4: some cases have no result, or nothing was kept."""
+    """Record successful episodes of the tasks' experts, as Parquet files with a data card.
+
+    Exit 4: some cases have no result, or nothing was kept.
+    """
     from harness.cli.names import suites_named
     from harness.demos.dataset import Demos
     from harness.demos.lerobot import export
@@ -88,31 +95,33 @@ def train(
         Literal["tokenizer", "sft", "rl"], typer.Option(help="tokenizer, then sft, then rl.")
     ],
     out: Annotated[
-        Path, typer.Option(help="The folder of weights; the same command goes on there.")
+        Path, typer.Option(help="The folder of the weights. The same command continues there.")
     ],
     data: Annotated[
-        list[Path] | None, typer.Option(help="A folder of `bench demos`. May be repeated.")
+        list[Path] | None, typer.Option(help="A folder of `bench demos`. Can be repeated.")
     ] = None,
     config: Annotated[
         str | None,
-        typer.Option(help="nano, paper, or a JSON file; default: that of --out, else nano."),
+        typer.Option(help="nano, paper, or a JSON file. Default: that of --out, or else nano."),
     ] = None,
     set_: Annotated[
         list[str] | None,
-        typer.Option("--set", help="FIELD=VALUE of the configuration. May be repeated."),
+        typer.Option("--set", help="FIELD=VALUE of the configuration. Can be repeated."),
     ] = None,
     steps: Annotated[
-        int | None, typer.Option(help="Updates; of rl steps in the environments.")
+        int | None, typer.Option(help="Updates; for rl, steps in the environments.")
     ] = None,
-    init: Annotated[Path | None, typer.Option(help="Weights that sft or rl begin with.")] = None,
-    suite: Annotated[str | None, typer.Option(help="rl: where to play, as of `bench run`.")] = None,
-    tasks: Annotated[str | None, typer.Option(help="rl: as of `bench run`.")] = None,
-    seed: Annotated[int, typer.Option(help="Of the training.")] = 0,
-    threads: Annotated[
-        int, typer.Option(help="Of torch on a CPU; 0: as many as there are cores.")
-    ] = 0,
+    init: Annotated[
+        Path | None, typer.Option(help="The weights that sft or rl start from.")
+    ] = None,
+    suite: Annotated[
+        str | None, typer.Option(help="rl: the suites to play; see `bench run`.")
+    ] = None,
+    tasks: Annotated[str | None, typer.Option(help="rl: see `bench run`.")] = None,
+    seed: Annotated[int, typer.Option(help="The seed of the training.")] = 0,
+    threads: Annotated[int, typer.Option(help="Threads of torch on a CPU. 0: one per core.")] = 0,
 ) -> int:
-    """Train an agent of ours. Prints the folder of weights."""
+    """Train one of the agents that come with bench. Prints the folder of the weights."""
     from baselines.gea.agent import needs
 
     needs()

@@ -15,26 +15,30 @@ __all__ = ["show", "verify"]
 
 def verify(
     run: Annotated[Path | None, typer.Argument(help="A run directory.")] = None,
-    sample: Annotated[str, typer.Option(help="How many episodes to play, or all.")] = "20",
+    sample: Annotated[str, typer.Option(help="How many episodes to replay, or all.")] = "20",
     workers: Annotated[
-        str | None, typer.Option(help="As of `bench run`; default: 0, with --invariance 2.")
+        str | None, typer.Option(help="See `bench run`. Default: 0, with --invariance 2.")
     ] = None,
     lanes: LanesOption = None,
     invariance: Annotated[
         bool,
         typer.Option(
-            "--invariance", help="Instead: play an agent in several ways; all must be equal."
+            "--invariance",
+            help="Play an agent in several ways instead; all results must be equal.",
         ),
     ] = False,
-    agent: Annotated[str | None, typer.Option(help="With --invariance: as of `bench run`.")] = None,
-    suite: Annotated[str | None, typer.Option(help="With --invariance: as of `bench run`.")] = None,
-    tasks: Annotated[str | None, typer.Option(help="With --invariance: as of `bench run`.")] = None,
-    seed: Annotated[int, typer.Option(help="With --invariance: as of `bench run`.")] = 0,
+    agent: Annotated[str | None, typer.Option(help="With --invariance: see `bench run`.")] = None,
+    suite: Annotated[str | None, typer.Option(help="With --invariance: see `bench run`.")] = None,
+    tasks: Annotated[str | None, typer.Option(help="With --invariance: see `bench run`.")] = None,
+    seed: Annotated[int, typer.Option(help="With --invariance: see `bench run`.")] = 0,
     agent_arg: Annotated[
-        list[str] | None, typer.Option(help="With --invariance: as of `bench run`.")
+        list[str] | None, typer.Option(help="With --invariance: see `bench run`.")
     ] = None,
 ) -> int:
-    """Check a run's files, and play its recorded actions again without the agent. Exit 1: something differs."""
+    """Check a run's files, and replay its recorded actions without the agent.
+
+    Exit 1: something differs.
+    """
     from harness.core import UserError
     from harness.play.progress import progress_for
 
@@ -67,7 +71,8 @@ def verify(
         return DONE if found.passed else REGRESSED
     if run is not None or agent is None or suite is None:
         raise UserError(
-            "--invariance plays an agent anew: write bench verify --invariance --agent A --suite S"
+            "--invariance plays an agent, not a run: write bench verify --invariance --agent A "
+            "--suite S"
         )
     from harness.cli.names import agent_named, suites_named
     from harness.records.catalogue import select_tasks
@@ -93,20 +98,20 @@ def verify(
 def show(
     run: Run,
     case: Annotated[
-        str | None, typer.Argument(help="A case's id, its beginning, or TASK:SEED.")
+        str | None, typer.Argument(help="A case's id, the beginning of it, or TASK:SEED.")
     ] = None,
-    failures: Annotated[
-        bool, typer.Option("--failures", help="List the failed episodes, a line each.")
-    ] = False,
+    failures: Annotated[bool, typer.Option("--failures", help="List the failed episodes.")] = False,
     step: Annotated[
-        int | None, typer.Option(help="Stop there and save the picture, or print what was seen.")
+        int | None,
+        typer.Option(help="Stop at this step, and save its picture or print what was seen."),
     ] = None,
     format: Annotated[
-        Literal["auto", "video", "text"], typer.Option(help="auto: video where there are pictures.")
+        Literal["auto", "video", "text"],
+        typer.Option(help="auto: a video where there are pictures, else a text."),
     ] = "auto",
-    out: Annotated[Path | None, typer.Option(help="Where to write; default: RUN/videos.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Where to write. Default: RUN/videos.")] = None,
 ) -> int:
-    """Play one recorded episode again: as a video, or as a text. Prints the file's path, or the text."""
+    """Replay one recorded episode as a video or as a text. Prints the file's path, or the text."""
     from harness.core import UserError
     from harness.verify import show as shows
 
@@ -118,5 +123,5 @@ def show(
     shown = shows.show(shows.find(run, case), format=format, step=step, out=out)
     print_out(shown.text)
     if not shown.same:
-        say(f"this replay does not go as recorded: bench verify {run}")
+        say(f"this replay differs from the recording; see bench verify {run}")
     return DONE if shown.same else REGRESSED
