@@ -1,15 +1,25 @@
-"""Statistics of evaluations: pure functions, axes stated; nothing random but bootstraps with a seed of their own.
+"""The statistics of evaluations: pure functions of counts and arrays.
 
-Rates lie in [0, 1], `level` is the two-sided confidence. scipy is imported only where it is needed: a closing table must not wait for it.
+Rates lie in [0, 1]; `level` is a two-sided confidence, `alpha` = 1 - level. Bootstraps and
+permutation tests draw from a generator with a fixed seed, never from global random state. scipy is
+imported only where it is needed, so that a report does not have to wait for it.
 
-rates       one rate, the mean of several, the difference of two independent ones
-scores      mean scores, IQM and its kin, the probability of improvement
-paired      the same cases played by two agents: differences, exact tests, corrections for many tasks
-power       how many episodes a difference needs
-sequential  tests and intervals that hold at every look
+intervals   estimates; one rate, the mean of several, the difference of two independent ones
+scores      mean scores, IQM and related aggregates, the probability of improvement
+paired      two agents on the same cases: differences, exact tests, corrections for many tasks
+power       how many episodes it takes to find a difference
+sequential  tests and intervals that are valid at every look
 """
 
-from harness.stats.intervals import Interval, clopper_pearson, mean_of_rates, newcombe, wilson
+from harness.stats.intervals import (
+    Estimate,
+    Interval,
+    clopper_pearson,
+    mean_of_rates,
+    newcombe,
+    value_of,
+    wilson,
+)
 from harness.stats.paired import (
     benjamini_hochberg,
     bootstrap_tasks,
@@ -37,8 +47,9 @@ from harness.stats.scores import (
 from harness.stats.sequential import anytime_mean, anytime_rate, log_stake
 
 __all__ = [
-    "Aggregates", "Interval", "aggregates", "anytime_mean", "anytime_rate", "benjamini_hochberg", "bootstrap_tasks", "clopper_pearson",
-    "detectable_difference", "episodes_for_rates", "holm", "iqm", "log_stake", "mcnemar", "mean_of_rates", "mean_score", "newcombe",
-    "optimality_gap", "paired_bounds", "paired_difference", "paired_p", "pairs_needed", "power_of_pairs", "probability_of_improvement",
-    "sign_flip", "wilson",
+    "Aggregates", "Estimate", "Interval", "aggregates", "anytime_mean", "anytime_rate",
+    "benjamini_hochberg", "bootstrap_tasks", "clopper_pearson", "detectable_difference",
+    "episodes_for_rates", "holm", "iqm", "log_stake", "mcnemar", "mean_of_rates", "mean_score",
+    "newcombe", "optimality_gap", "paired_bounds", "paired_difference", "paired_p", "pairs_needed",
+    "power_of_pairs", "probability_of_improvement", "sign_flip", "value_of", "wilson",
 ]  # fmt: skip

@@ -1,4 +1,7 @@
-"""Paired differences: what two agents did in the same cases. A difference is new minus base of two values in [0, 1], so it lies in [-1, 1]."""
+"""Paired differences between two agents that played the same cases.
+
+A difference is new minus base of two values in [0, 1], so it lies in [-1, 1].
+"""
 
 from __future__ import annotations
 
@@ -20,18 +23,29 @@ __all__ = [
 ]
 
 STEPS = 60
-"""Bisections of the multiplier's logarithm: to the last digit or two of a float."""
+"""Bisections of the logarithm of a multiplier: exact to the last digit or two of a float."""
 
 
 def paired_difference(differences: Sequence[np.ndarray], level: float = 0.95) -> Interval:
-    """The mean over tasks of the mean paired difference, each task weighing the same, with a score interval.
+    """The mean over tasks of their mean paired differences, with a score interval.
 
-    differences: one array of shape (pairs,) a task, values in [-1, 1]. For one task of binary outcomes it is Tango's interval (1998, Stat. Med.
-    17:891). Over several, a bound is a mean M with |M - mean| = z sqrt(V), where V is the variance that the mean would have if the chances of a
-    win and of a loss in every task were the likeliest ones whose mean difference is M; V takes the tasks as alike, and so is never too small.
-    A score d in [-1, 1] counts as |d| of a win or a loss, and its spread as sum(d^2) + 1 over sum(|d|) + 1 of what that would have.
+    differences: for each task an array of shape (pairs,), values in [-1, 1]. Each task weighs the
+    same.
 
-    0 wins and 0 losses have an interval as any other count has. Raises ValueError for no task, or one without a pair.
+    The bounds are the means M that solve |M - mean| = z sqrt(V(M)). V(M) is the variance of the
+    mean at the constrained maximum-likelihood chances x_t of a loss and y_t of a win, those for
+    which the mean of y_t - x_t is M. With n_t pairs of task t,
+
+        V(M) = sum_t q_t / n_t / tasks^2 - M^2 / sum_t n_t,    q_t = E[d^2] = s_t (x_t + y_t)
+        s_t = (sum d^2 + 1) / (sum |d| + 1), over the pairs of task t
+
+    A difference between scores counts as |d| of a loss or of a win, and s_t is what that
+    overstates its square by; for successes and failures s_t is 1. For one such task this is
+    Tango's interval (1998, Stat. Med. 17:891). For several, V(M) is never below the true variance
+    (see _shifted).
+
+    No losses and no wins have an interval, too. Raises ValueError for no task, or for a task
+    without a pair.
     """
     losses, wins, squares, pairs = _counts(differences)
     low, high = paired_bounds(losses, wins, squares, pairs, level)
@@ -45,22 +59,27 @@ def paired_bounds(
     pairs: np.ndarray,
     level: float = 0.95,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Both bounds of paired_difference from sums over pairs: of losses (-d where d < 0), of wins, of d^2, and their number.
+    """The bounds of paired_difference, from sums over the pairs of each task.
 
-    All of shape (..., tasks); the bounds have shape (...).
+    losses: the sum of -d where d < 0; wins: of d where d > 0; squares: of d^2; pairs: their
+    number. All have shape (..., tasks), the two bounds shape (...).
     """
     z = z_of(level)
     return -_upper(wins, losses, squares, pairs, z), _upper(losses, wins, squares, pairs, z)
 
 
 def paired_p(differences: Sequence[np.ndarray]) -> float:
-    """The two-sided p-value of no difference that goes with paired_difference: its interval at level 1 - p ends at 0."""
+    """The two-sided p-value of no difference that belongs to paired_difference.
+
+    At level 1 - p that interval ends at 0.
+    """
     from scipy.special import ndtr
 
     losses, wins, squares, pairs = _counts(differences)
     mean = ((wins - losses) / pairs).mean()
     if mean == 0:
         return 1.0
+    # Mirrored where needed, so that the mean is negative and 0 lies above it.
     worse, better = (losses, wins) if mean < 0 else (wins, losses)
     multiplier = _bisect(lambda push: _means(worse, better, pairs, push)[0] >= 0, mean)
     centre, variance = _shifted(worse, better, squares, pairs, multiplier)
@@ -70,6 +89,7 @@ def paired_p(differences: Sequence[np.ndarray]) -> float:
 def _counts(
     differences: Sequence[np.ndarray],
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Losses, wins, squares and pairs as paired_bounds takes them, each of shape (tasks,)."""
     if not len(differences) or not all(len(each) for each in differences):
         raise ValueError("needs at least one task, and one pair in every task")
     losses = np.array([-np.minimum(each, 0).sum() for each in differences])
@@ -81,6 +101,7 @@ def _counts(
 def _upper(
     losses: np.ndarray, wins: np.ndarray, squares: np.ndarray, pairs: np.ndarray, z: float
 ) -> np.ndarray:
+    """The upper bound; the lower one is that of the mirrored differences, negated."""
     mean = ((wins - losses) / pairs).mean(axis=-1)
 
     def beyond(push: np.ndarray) -> np.ndarray:
@@ -95,7 +116,10 @@ def _upper(
 
 
 def _bisect(beyond: Callable[[np.ndarray], np.ndarray], like: np.ndarray) -> np.ndarray:
-    """The least multiplier, of the shape of `like`, at which `beyond` holds; it holds from some multiplier on."""
+    """The least multiplier, of the shape of `like`, at which `beyond` holds.
+
+    `beyond` holds for every multiplier above some one, element by element.
+    """
     low, high = np.full(np.shape(like), -9.0), np.full(np.shape(like), 10.0)
     for _ in range(STEPS):
         middle = (low + high) / 2
@@ -107,13 +131,19 @@ def _bisect(beyond: Callable[[np.ndarray], np.ndarray], like: np.ndarray) -> np.
 def _means(
     losses: np.ndarray, wins: np.ndarray, pairs: np.ndarray, push: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The mean difference, and the chances of a loss and of a win in each task, once the likelihood is pushed up by `push` >= 0, shape (...).
+    """The mean difference, and the chances of a loss and of a win, under the constraint.
 
-    They maximise losses log x + wins log y + ties log(1 - x - y) + push (y - x), so x = losses / (k + push), y = wins / (k - push) and
-    1 - x - y = ties / k, where k is the largest root of a cubic, found by Viete's cosine.
+    push: the Lagrange multiplier >= 0 of the constraint on the mean, shape (...). The mean has
+    shape (...), the chances x and y shape (..., tasks). They maximise
+
+        losses log x + wins log y + ties log(1 - x - y) + push (y - x)
+
+    so x = losses / (k + push), y = wins / (k - push) and 1 - x - y = ties / k. As the three add up
+    to 1, k is the largest root of a cubic, found by Viete's cosine.
     """
     m = np.asarray(push)[..., None]
     ties = np.maximum(pairs - losses - wins, 0)
+    # k^3 - pairs k^2 - b k + ties m^2 = 0; substituting k = t + pairs / 3 removes its square.
     b = m * m + (wins - losses) * m
     p = np.sqrt(np.maximum(pairs * pairs / 9 + b / 3, 0))
     q = pairs**3 / 27 + pairs * b / 6 - ties * m * m / 2
@@ -128,10 +158,12 @@ def _means(
 def _shifted(
     losses: np.ndarray, wins: np.ndarray, squares: np.ndarray, pairs: np.ndarray, push: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The mean under the pushed likelihood, and the variance of its estimate there, both of shape (...).
+    """The mean under the constraint, and the variance of its estimate there, both of shape (...).
 
-    The variance is sum(q / pairs) / tasks^2 - mean^2 / sum(pairs), q = E[d^2]: by Cauchy and Schwarz never less than the true one, and equal to
-    it where the differences of the tasks are proportional to their pairs.
+    The variance is V(M) of paired_difference. The true one is sum((q - delta^2) / pairs) / tasks^2
+    with delta = y - x. By Cauchy and Schwarz, mean^2 / sum(pairs) is at most
+    sum(delta^2 / pairs) / tasks^2, and equal to it where delta is proportional to pairs: so V(M)
+    is never too small.
     """
     mean, x, y = _means(losses, wins, pairs, push)
     shape = (squares + 1) / (losses + wins + 1)
@@ -140,7 +172,11 @@ def _shifted(
 
 
 def mcnemar(losses: int, wins: int, *, worse_only: bool = False) -> float:
-    """The exact conditional p-value of as many losses as wins (McNemar 1947): binomial over the discordant pairs, two-sided or of worse only."""
+    """The exact conditional p-value of a loss being as likely as a win (McNemar 1947).
+
+    losses, wins: the discordant pairs, Binomial(losses + wins, 1/2) between equal agents.
+    Two-sided unless `worse_only`, which asks for too many losses. Raises ValueError below 0.
+    """
     from scipy.special import bdtr
 
     if losses < 0 or wins < 0:
@@ -152,16 +188,18 @@ def mcnemar(losses: int, wins: int, *, worse_only: bool = False) -> float:
 
 
 def sign_flip(differences: np.ndarray, repeats: int = 20_000, seed: int = 0) -> float:
-    """The two-sided p-value of a mean paired difference, shape (pairs,), by flipping signs at random; for binary outcomes mcnemar is its exact form.
+    """The two-sided p-value of a mean paired difference, by flipping signs at random.
 
-    Under the hypothesis either agent could have got either value of each pair.
+    differences: shape (pairs,). Between equal agents either could have got either value of a pair,
+    so every sign is as likely as its opposite. For successes and failures it is mcnemar, exactly;
+    else `repeats` draws, with one added to both counts so that p is never 0.
     """
     moved = differences[differences != 0]
     if not len(moved):
         return 1.0
     if np.isin(moved, (-1.0, 1.0)).all():
         return mcnemar(int((moved < 0).sum()), int((moved > 0).sum()))
-    observed = abs(moved.sum()) * (1 - 1e-12)
+    observed = abs(moved.sum()) * (1 - 1e-12)  # ties count, whatever the order of summation
     rng = np.random.default_rng(seed)
     block = max(1, 4_000_000 // len(moved))
     beyond = 0
@@ -174,10 +212,12 @@ def sign_flip(differences: np.ndarray, repeats: int = 20_000, seed: int = 0) -> 
 def bootstrap_tasks(
     differences: Sequence[np.ndarray], level: float = 0.95, repeats: int = 4000, seed: int = 0
 ) -> Interval:
-    """The mean over tasks of the mean paired difference, with a bootstrap interval that draws whole tasks: it speaks of other such tasks as well.
+    """The mean of paired_difference, with a bootstrap interval that draws tasks.
 
-    differences as in paired_difference, of two tasks or more. Percentiles, moved outwards as Student's t asks for so few tasks (Hesterberg 2015, Am.
-    Stat. 69:371, "expanded percentile").
+    It covers the sampling of tasks as well: it speaks of other tasks like these. differences: as
+    in paired_difference, of at least two tasks. The interval takes percentiles of the means of
+    resampled tasks, moved outwards as Student's t asks for few tasks ("expanded percentile",
+    Hesterberg 2015, Am. Stat. 69:371).
     """
     from scipy.special import ndtr, stdtrit
 
@@ -191,17 +231,23 @@ def bootstrap_tasks(
 
 
 def holm(p: Sequence[float]) -> list[float]:
-    """p-values adjusted for their number by Holm (1979), in the same order: reject those <= alpha, with at most alpha chance of any false one."""
+    """p-values adjusted by Holm (1979, Scand. J. Stat. 6:65), in the same order.
+
+    Rejecting those <= alpha makes any false rejection with a chance of at most alpha.
+    """
     order = sorted(range(len(p)), key=p.__getitem__)
     adjusted, least = [0.0] * len(p), 0.0
-    for rank, place in enumerate(order):
-        least = max(least, min(1.0, (len(p) - rank) * p[place]))
-        adjusted[place] = least
+    for rank, index in enumerate(order):
+        least = max(least, min(1.0, (len(p) - rank) * p[index]))
+        adjusted[index] = least
     return adjusted
 
 
 def benjamini_hochberg(p: Sequence[float]) -> list[float]:
-    """p-values adjusted by Benjamini and Hochberg (1995), in the same order: of those <= alpha, at most alpha are expected to be false."""
+    """p-values adjusted by Benjamini and Hochberg (1995, J. R. Stat. Soc. B 57:289), in order.
+
+    Of the rejections of those <= alpha, at most a share of alpha is expected to be false.
+    """
     from scipy.stats import false_discovery_control
 
     return [float(each) for each in false_discovery_control(p)] if len(p) else []

@@ -1,4 +1,7 @@
-"""Before a comparison: what a number of episodes can detect, and how many a difference needs. Normal approximations, for planning only."""
+"""Planning a comparison: how many episodes a difference needs, and what a number of them detects.
+
+Normal approximations, for planning only.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,14 @@ __all__ = ["detectable_difference", "episodes_for_rates", "pairs_needed", "power
 
 
 def pairs_needed(effect: float, discordant: float, power: float = 0.8, alpha: float = 0.05) -> int:
-    """Pairs that a two-sided paired test needs to find a difference of rates (Connor 1987, Biometrics 43:207, formula 3).
+    """How many pairs a two-sided paired test needs to find a difference of rates with this power.
 
-    effect: the difference, 0 < |effect| <= discordant; discordant: the share of pairs in which only one of the two succeeds. Raises ValueError.
+    effect: the difference. discordant: the share of pairs in which only one of the two agents
+    succeeds. Connor 1987, Biometrics 43:207, formula 3:
+
+        (z sqrt(discordant) + z_power sqrt(discordant - effect^2))^2 / effect^2
+
+    Raises ValueError unless 0 < |effect| <= discordant <= 1.
     """
     size = abs(effect)
     if not 0 < size <= discordant <= 1:
@@ -25,7 +33,7 @@ def pairs_needed(effect: float, discordant: float, power: float = 0.8, alpha: fl
 
 
 def power_of_pairs(effect: float, discordant: float, pairs: int, alpha: float = 0.05) -> float:
-    """The chance that `pairs` find the difference: the inverse of pairs_needed."""
+    """The chance that `pairs` pairs find the difference: pairs_needed, solved for the power."""
     size = abs(effect)
     spread = math.sqrt(max(discordant - size**2, 1e-12))
     return NormalDist().cdf(
@@ -36,7 +44,11 @@ def power_of_pairs(effect: float, discordant: float, pairs: int, alpha: float = 
 def detectable_difference(
     discordant: float, pairs: int, power: float = 0.8, alpha: float = 0.05
 ) -> float:
-    """The smallest difference of rates that `pairs` find with this power, 1.0 at most; one above `discordant` makes more pairs discordant, itself."""
+    """The smallest difference of rates that `pairs` pairs find with this power, at most 1.0.
+
+    Where the difference exceeds `discordant`, `discordant` is raised to it: a difference needs at
+    least as large a share of discordant pairs.
+    """
     low, high = 0.0, 1.0
     for _ in range(60):
         middle = (low + high) / 2
@@ -46,7 +58,12 @@ def detectable_difference(
 
 
 def episodes_for_rates(first: float, second: float, power: float = 0.8, alpha: float = 0.05) -> int:
-    """Episodes of each of two agents that share no case, for a two-sided test of their rates (Fleiss, Levin & Paik 2003, formula 4.14, uncorrected)."""
+    """How many episodes each of two agents must play for a two-sided test of their rates.
+
+    They share no case. Fleiss, Levin & Paik 2003, Statistical Methods for Rates and Proportions,
+    formula 4.14, without continuity correction. Raises ValueError for equal rates, or outside of
+    [0, 1].
+    """
     if not (0 <= first <= 1 and 0 <= second <= 1) or first == second:
         raise ValueError(f"needs two different rates in [0, 1], got {first} and {second}")
     middle = (first + second) / 2

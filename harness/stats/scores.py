@@ -1,4 +1,8 @@
-"""Scores: their mean, the aggregates of Agarwal et al. (2021), and the probability of improvement."""
+"""Scores: their mean, the aggregates of Agarwal et al. (2021), the probability of improvement.
+
+Agarwal et al. 2021: Deep reinforcement learning at the edge of the statistical precipice,
+arXiv 2108.13264.
+"""
 
 from __future__ import annotations
 
@@ -22,18 +26,19 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Aggregates:
-    """What Agarwal et al. (2021) report of normalised scores over tasks. The gap is to 1, and smaller is better."""
+    """The aggregates of normalised scores over tasks that Agarwal et al. (2021) recommend."""
 
     mean: Interval
     median: Interval
     iqm: Interval
     optimality_gap: Interval
+    """The shortfall from 1: smaller is better."""
 
 
 def mean_score(scores: Sequence[float] | np.ndarray, level: float = 0.95) -> Interval:
-    """The mean of independent scores, shape (n,), n >= 2, with Student's t interval; equal scores have an interval of no width.
+    """The mean of independent scores, shape (n,), with Student's t interval.
 
-    Raises ValueError for fewer than two.
+    Equal scores have an interval of no width. Raises ValueError for fewer than two scores.
     """
     from scipy.special import stdtrit
 
@@ -50,7 +55,10 @@ def mean_score(scores: Sequence[float] | np.ndarray, level: float = 0.95) -> Int
 
 
 def iqm(scores: np.ndarray) -> np.ndarray:
-    """The interquartile mean over the last two axes (episodes, tasks) together: floor(count / 4) scores are cut at either end."""
+    """The interquartile mean of scores, shape (..., episodes, tasks); the result has shape (...).
+
+    It is the mean of all episodes x tasks scores without the floor(count / 4) lowest and highest.
+    """
     flat = scores.reshape(*scores.shape[:-2], -1)
     count = flat.shape[-1]
     cut = count // 4
@@ -61,7 +69,10 @@ def iqm(scores: np.ndarray) -> np.ndarray:
 
 
 def optimality_gap(scores: np.ndarray) -> np.ndarray:
-    """How far scores, last two axes (episodes, tasks), fall short of 1 on average; what exceeds 1 makes up for nothing."""
+    """How far scores, shape (..., episodes, tasks), fall short of 1 on average, shape (...).
+
+    A score above 1 counts as 1, so it does not offset another one's shortfall.
+    """
     gaps: np.ndarray = 1 - np.minimum(scores, 1.0).mean(axis=(-2, -1))
     return gaps
 
@@ -69,12 +80,17 @@ def optimality_gap(scores: np.ndarray) -> np.ndarray:
 def aggregates(
     scores: np.ndarray, level: float = 0.95, repeats: int = 2000, seed: int = 0
 ) -> Aggregates:
-    """Mean, median of the tasks' means, IQM and optimality gap of normalised scores, shape (episodes, tasks), with bootstrap intervals.
+    """Mean, median of the tasks' means, IQM and optimality gap, with bootstrap intervals.
 
-    The bootstrap draws episodes within each task (stratified, percentile method; Agarwal et al. 2021, arXiv 2108.13264): it tells what
-    other episodes of these tasks could have given, not other tasks or other trainings. With few episodes it is somewhat too narrow, and of
-    a task whose episodes all scored the same it knows no spread. It depends neither on the order of the episodes nor on global random
-    state; rliable 1.2.0 draws from numpy's global generator whatever its random_state, so it serves the tests only, as a second opinion.
+    scores: normalised, shape (episodes, tasks).
+
+    The bootstrap draws episodes within each task (stratified, percentiles; Agarwal et al. 2021).
+    So the intervals speak of other episodes of these tasks, not of other tasks or trainings. They
+    are somewhat too narrow for few episodes, and a task whose episodes all score the same adds
+    nothing to their width.
+
+    The result depends neither on the order of the episodes nor on global random state. rliable
+    1.2.0 draws from numpy's global generator whatever its random_state, so only the tests use it.
     """
     columns = np.sort(np.asarray(scores, dtype=np.float64), axis=0)
     episodes, tasks = columns.shape
@@ -86,7 +102,7 @@ def aggregates(
     )
     rng = np.random.default_rng(seed)
     drawn: list[list[np.ndarray]] = [[] for _ in measures]
-    block = max(1, 1_000_000 // columns.size)
+    block = max(1, 1_000_000 // columns.size)  # bounds the memory
     for start in range(0, repeats, block):
         rows = rng.integers(
             episodes, size=(min(block, repeats - start), episodes, tasks), dtype=np.int32
@@ -118,9 +134,11 @@ def probability_of_improvement(
     repeats: int = 2000,
     seed: int = 0,
 ) -> Interval:
-    """The chance that an episode of `new` scores more than one of `base` on a task drawn at random, ties counted half (Agarwal et al. 2021).
+    """The chance that an episode of `new` scores more than one of `base`, ties counted half.
 
-    base, new: scores by task, each of shape (episodes,). The interval is a percentile bootstrap over episodes within each task and arm.
+    It is the mean over tasks of P(new > base) + P(new = base) / 2 (Agarwal et al. 2021). base, new:
+    for each task an array of shape (episodes,). The interval takes percentiles of a bootstrap over
+    the episodes within each task and agent.
     """
     rng = np.random.default_rng(seed)
     shares = np.array([_wins(b[None], n[None])[0] for b, n in zip(base, new)])
@@ -133,7 +151,10 @@ def probability_of_improvement(
 
 
 def _wins(base: np.ndarray, new: np.ndarray) -> np.ndarray:
-    """The share of pairs in which `new` wins, of shape (repeats,): one row a repeat."""
+    """The share of pairs in which `new` wins, ties counted half, shape (repeats,).
+
+    base, new: shape (repeats, episodes). Sorting `base` makes it n log n instead of n^2.
+    """
     shares: np.ndarray = np.empty(len(base))
     for row, (b, n) in enumerate(zip(np.sort(base, axis=1), new)):
         wins = np.searchsorted(b, n, "left") + np.searchsorted(b, n, "right")

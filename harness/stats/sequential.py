@@ -1,10 +1,19 @@
-"""Tests and intervals that hold at every look: stop whenever you like, also because of what was seen.
+"""Tests and intervals that are valid at every look.
 
-A bet on values in [0, 1] against a mean m multiplies its stake by 1 + c (value / m - 1), 0 < c <= 1: no way of betting against a true mean makes
-more than 1 / a of its stake with a chance above a, whenever it is looked at (Ville 1939). Stakes are spread evenly over FRACTIONS of c
-(Waudby-Smith & Ramdas 2024, J. R. Stat. Soc. B 86:1, "betting"; the mixture is Robbins'), so no fraction is ever tuned, and within a round of one value
-a task the bet stays the same. Looked at after whole rounds it therefore holds for the mean over tasks as well: for independent tasks the expected
-product is the product of 1 + c (m_t / m - 1), at most 1 when the mean of the m_t is at most m (the geometric mean is never above the arithmetic one).
+A run may stop at any time, also because of what was seen so far.
+
+A bet that values v in [0, 1] have a mean above m multiplies its stake by 1 + c (v / m - 1) for each
+value, 0 < c <= 1. If their true mean is at most m, the stake is a non-negative supermartingale, and
+the chance that it ever reaches 1 / a times its start is at most a (Ville 1939). So a stake of 1 / a
+refutes m at level a, whenever it is looked at.
+
+The stake is spread evenly over the fractions c of FRACTIONS, so that no fraction has to be tuned
+(betting: Waudby-Smith & Ramdas 2024, J. R. Stat. Soc. B 86:1; the mixture: Robbins 1970).
+
+Several tasks are played in rounds of one value each, and looked at after whole rounds. Within a
+round all bets use the same c. The expected growth of a round is then the product over tasks of
+1 + c (m_t / m - 1), for independent tasks. As a geometric mean is never above the arithmetic one,
+it is at most 1 where the mean of the m_t is at most m: the test holds for the mean over tasks.
 """
 
 from __future__ import annotations
@@ -18,13 +27,16 @@ from harness.stats.intervals import Interval
 __all__ = ["FRACTIONS", "anytime_mean", "anytime_rate", "log_stake", "log_stakes"]
 
 FRACTIONS = np.array([0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.0])
+"""The shares c of the stake that are bet, each with an equal part of the stake."""
 STEPS = 40
+"""Bisections of a bound in [0, 1]: its error is below 1e-12."""
 
 
 def log_stake(values: np.ndarray, mean: float | np.ndarray) -> np.ndarray:
-    """The logarithm of what a stake of 1 has become after each round of betting that the mean exceeds `mean`; log(1 / a) or more refutes it at level a.
+    """The logarithm of a stake of 1 after each round of betting that the mean exceeds `mean`.
 
-    values: shape (..., rounds, tasks), in [0, 1]; NaN: no bet. mean: a number above 0, or shape (...). The result has shape (..., rounds).
+    values: shape (..., rounds, tasks), in [0, 1]; NaN means no bet. mean: above 0, a number or of
+    shape (...). The result has shape (..., rounds). log(1 / a) or more refutes `mean` at level a.
     """
     total: np.ndarray = np.logaddexp.reduce(log_stakes(values, mean), axis=-1) - math.log(
         len(FRACTIONS)
@@ -33,9 +45,9 @@ def log_stake(values: np.ndarray, mean: float | np.ndarray) -> np.ndarray:
 
 
 def log_stakes(values: np.ndarray, mean: float | np.ndarray) -> np.ndarray:
-    """As log_stake, by fraction, shape (..., rounds, fractions): each begins with a stake of 1."""
+    """As log_stake, for each of FRACTIONS alone: shape (..., rounds, fractions)."""
     gain = values / np.asarray(mean)[..., None, None] - 1
-    with np.errstate(divide="ignore"):  # a whole stake can be lost
+    with np.errstate(divide="ignore"):  # at c = 1 the whole stake can be lost: log 0
         grown = [
             np.nansum(np.log1p(fraction * gain), axis=-1).cumsum(axis=-1) for fraction in FRACTIONS
         ]
@@ -43,9 +55,11 @@ def log_stakes(values: np.ndarray, mean: float | np.ndarray) -> np.ndarray:
 
 
 def anytime_mean(values: np.ndarray, alpha: float = 0.05) -> tuple[float, float]:
-    """Bounds of the mean over tasks of values in [0, 1], shape (rounds, tasks) or (n,): each is wrong with a chance of alpha / 2 at most, at any look.
+    """Bounds (low, high) of a mean over tasks that hold at every look.
 
-    Tasks are independent of one another within a round. What an earlier look has refuted stays refuted.
+    values: in [0, 1], shape (rounds, tasks), or (n,) for one task. Within a round, tasks are
+    independent of one another. Each bound is ever wrong with a chance of at most alpha / 2; a mean
+    that an earlier look refuted stays refuted.
     """
     rounds = np.asarray(values, dtype=np.float64)
     rounds = rounds[:, None] if rounds.ndim == 1 else rounds
@@ -54,7 +68,10 @@ def anytime_mean(values: np.ndarray, alpha: float = 0.05) -> tuple[float, float]
 
 
 def _refuted(rounds: np.ndarray, threshold: float) -> float:
-    """The largest mean that some look refutes from below: by bisection, as a stake falls where the mean that it bets against rises."""
+    """The largest mean that some look refutes from below.
+
+    By bisection: a stake is the smaller, the larger the mean that it bets against.
+    """
     near, far = 0.0, 1.0
     for _ in range(STEPS if len(rounds) else 0):
         middle = (near + far) / 2
@@ -65,9 +82,16 @@ def _refuted(rounds: np.ndarray, threshold: float) -> float:
 
 
 def anytime_rate(successes: int, n: int, alpha: float = 0.05, prior: float = 0.5) -> Interval:
-    """A rate with bounds that hold at every look: the rates that a Beta(prior, prior) mixture does not refute (Robbins 1970, Ann. Math. Stat. 41:1397).
+    """A rate with bounds that hold at every look.
 
-    With prior 1 it is Robbins' own: the p where (n + 1) C(n, k) p^k (1 - p)^(n - k) > alpha. 1/2 is narrower near 0 and 1. n may be 0: then all is open.
+    They enclose the rates p that a Beta(prior, prior) mixture does not refute (Robbins 1970, Ann.
+    Math. Stat. 41:1397), with B the beta function and k successes:
+
+        B(k + prior, n - k + prior) / B(prior, prior) < p^k (1 - p)^(n - k) / alpha
+
+    With prior 1 these are the p where (n + 1) C(n, k) p^k (1 - p)^(n - k) > alpha, as in Robbins;
+    1/2 is narrower near 0 and 1. Without an episode the interval is [0, 1], its value 0.5. Raises
+    ValueError unless 0 <= successes <= n.
     """
     from scipy.special import betaln
 
