@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import difflib
 import json
 import re
 import shutil
@@ -16,6 +15,7 @@ from typing import IO, Any
 
 from harness.compare.pairs import ScoredRun, read_scored_run
 from harness.core import UserError
+from harness.core.errors import suggest
 
 __all__ = ["REGISTRY", "open_run", "list_bases", "save_base"]
 
@@ -34,12 +34,7 @@ def open_run(text: str, registry: Path = REGISTRY) -> Iterator[ScoredRun]:
     if text in saved and not (Path(text) / "run.json").exists():
         place = saved[text]["run"]
     elif not _looks_like_a_place(text):
-        near = difflib.get_close_matches(text, saved, n=2)
-        guess = (
-            f"did you mean {' or '.join(near)}?"
-            if near
-            else "`bench baseline list` shows the saved names"
-        )
+        guess = suggest(text, saved) or "`bench baseline list` shows the saved names"
         raise UserError(
             f"there is no base {text!r}: neither a run directory, nor an archive, nor a URL, nor a saved name; {guess}"
         )

@@ -1,8 +1,11 @@
-"""The errors of the contracts, and how an exception is told in one line. It imports nothing of ours."""
+"""The errors of the contracts and how an error becomes one line of text. Imports nothing of bench."""
 
 from __future__ import annotations
 
-__all__ = ["BadAction", "UserError", "describe"]
+import difflib
+from collections.abc import Iterable
+
+__all__ = ["BadAction", "UserError", "describe", "suggest"]
 
 
 class UserError(Exception):
@@ -17,7 +20,7 @@ class BadAction(ValueError):
 
 
 def describe(fault: BaseException) -> str:
-    """An exception in one line, with the place where it was raised."""
+    """The exception as one line, with the place where it was raised."""
     place = ""
     trace = fault.__traceback__
     while trace is not None and trace.tb_next is not None:
@@ -27,3 +30,17 @@ def describe(fault: BaseException) -> str:
         place = f" ({code.co_filename.rpartition('/')[2]}:{trace.tb_lineno} in {code.co_name})"
     text = " ".join(str(fault).split())[:500]
     return f"{type(fault).__name__}{': ' if text else ''}{text}{place}"
+
+
+def suggest(word: str, names: Iterable[str]) -> str:
+    """`did you mean A or B?`, with at most three of `names`; empty if none resembles `word`.
+
+    Upper and lower case count as equal.
+    """
+    known = {name.lower(): name for name in names}
+    close = (
+        [word.lower()]
+        if word.lower() in known
+        else difflib.get_close_matches(word.lower(), known, n=3)
+    )
+    return f"did you mean {' or '.join(known[name] for name in close)}?" if close else ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import fnmatch
 import importlib
 import importlib.util
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.core import Suite, Task, UserError
+from harness.core.errors import suggest
 from harness.records.identity import AgentSpec
 from harness.records.plan import task_from_json
 from harness.records.registry import load
@@ -155,14 +155,10 @@ def _matches(task: Task, glob: str) -> bool:
 
 def _no_match(glob: str, tasks: Sequence[Task]) -> str:
     tags = sorted({f"tag:{tag}" for task in tasks for tag in task.tags})
-    words = {
-        word.lower(): word for task in tasks for word in (task.name, task.name.partition("/")[2])
-    }
-    near = [words.get(word, word) for word in difflib.get_close_matches(glob, [*words, *tags], n=3)]
+    names = [name for task in tasks for name in (task.name, task.name.partition("/")[2])]
     guess = (
-        f"did you mean {' or '.join(near)}?"
-        if near
-        else f"there are {len(tasks)}: {', '.join(task.name for task in tasks[:5])}, ..."
+        suggest(glob, [*names, *tags])
+        or f"there are {len(tasks)}: {', '.join(task.name for task in tasks[:5])}, ..."
     )
     return f"--tasks {glob!r}: no task matches; {guess}{f' The tags are {chr(44).join(tags)}.' if tags else ''}"
 
@@ -199,13 +195,8 @@ def suite_from_toml(file: Path) -> Suite:
 
 
 def _near(name: str, names: Iterable[str]) -> str:
-    names = list(names)
-    close = (
-        [name.lower()]
-        if name.lower() in names
-        else difflib.get_close_matches(name.lower(), names, n=3)
-    )
-    return f"; did you mean {' or '.join(close)}?" if close else ""
+    guess = suggest(name, names)
+    return f"; {guess}" if guess else ""
 
 
 def suite_names(suites: Sequence[Suite]) -> list[str]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import importlib.util
 import pkgutil
 from typing import Any
 
 from harness.core import UserError
+from harness.core.errors import suggest
 
 __all__ = ["load"]
 
@@ -73,9 +73,8 @@ def _no_module(parts: list[str]) -> str:
 
 
 def _did_you_mean(word: str, names: list[str]) -> str:
-    lowered = {name.lower(): name for name in names}
-    close = difflib.get_close_matches(word.lower(), lowered, n=3)
-    return f"; did you mean {' or '.join(lowered[name] for name in close)}?" if close else ""
+    guess = suggest(word, names)
+    return f"; {guess}" if guess else ""
 
 
 def _cause(error: BaseException) -> str:
