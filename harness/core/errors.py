@@ -1,4 +1,4 @@
-"""The errors of the contracts and how an error becomes one line of text. Imports nothing of bench."""
+"""Errors of the contracts, and how an error becomes one line. Imports no other module of bench."""
 
 from __future__ import annotations
 
