@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ __all__ = ["FIELDS", "case_results", "read_results", "result_from_json"]
 FIELDS = tuple(field.name for field in dataclasses.fields(Result))
 _TEXTS = ("case", "task", "ended", "digest", "protocol")
 _SCORED = 1
+_MOST_STEPS = 2**31 - 1
 
 
 def result_from_json(line: Any) -> Result:
@@ -36,7 +37,7 @@ def result_from_json(line: Any) -> Result:
             raise ValueError(f"{name} is {fields[name]!r}, not a text")
     if type(fields["seed"]) is not int:
         raise ValueError(f"seed is {fields['seed']!r}, not a whole number")
-    if type(fields["steps"]) is not int or fields["steps"] < 0:
+    if type(fields["steps"]) is not int or not 0 <= fields["steps"] <= _MOST_STEPS:
         raise ValueError(f"steps is {fields['steps']!r}, not a number of steps")
     if fields["status"] not in STATUSES:
         raise ValueError(f"status is {fields['status']!r}, not one of {', '.join(STATUSES)}")
@@ -69,7 +70,8 @@ def result_from_json(line: Any) -> Result:
 
 
 def _finite(value: object) -> bool:
-    return type(value) in (float, int) and math.isfinite(value)  # type: ignore[arg-type]
+    # An integer of any length is JSON, so the largest float is the bound of both.
+    return type(value) in (float, int) and abs(value) <= sys.float_info.max  # type: ignore[arg-type]
 
 
 def _lines(file: Path) -> Iterator[tuple[int, int, Result]]:
@@ -83,7 +85,7 @@ def _lines(file: Path) -> Iterator[tuple[int, int, Result]]:
                 return
             try:
                 decoded = json.loads(line)
-            except ValueError:
+            except (RecursionError, ValueError):
                 raise _broken(file, number, "is not JSON") from None
             try:
                 yield number, position, result_from_json(decoded)

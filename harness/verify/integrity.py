@@ -241,9 +241,11 @@ def _lines(path: Path, files: IntegrityReport) -> Iterator[tuple[int, Any]]:
                 digest.update(line)
                 files.count += 1
                 try:
-                    yield number, json.loads(line) if line.endswith(b"\n") else None
-                except ValueError:
+                    decoded = json.loads(line) if line.endswith(b"\n") else None
+                except (RecursionError, ValueError):
                     files.differences.append(Difference(f"line {number}", "no JSON", "a result"))
+                    continue
+                yield number, decoded
     files.digest = digest.digest()
 
 

@@ -50,9 +50,9 @@ class World:
         """Paired differences, shape (runs, episodes, tasks)."""
         rng = np.random.default_rng(seed)
         shape = (runs, episodes or self.episodes, len(self.base))
-        rng = rng.random(shape)
-        other = np.where(rng.random(shape) < self.common, rng, rng.random(shape))
-        return (other < self.new).astype(np.int8) - (rng < self.base).astype(np.int8)
+        drawn = rng.random(shape)
+        other = np.where(rng.random(shape) < self.common, drawn, rng.random(shape))
+        return (other < self.new).astype(np.int8) - (drawn < self.base).astype(np.int8)
 
 
 def lowered(base: Sequence[float] | np.ndarray, loss: float) -> np.ndarray:

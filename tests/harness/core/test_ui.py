@@ -158,7 +158,7 @@ def test_points_beside_the_screen_are_moved_onto_it(x: float, y: float) -> None:
     ],
 )
 def test_what_does_not_conform_is_refused_in_words(action: Any, words: str) -> None:
-    for refuse in (SPEC.take, SPEC.check):
+    for refuse in (SPEC.coerce, SPEC.validate):
         with pytest.raises(BadAction, match=words):
             refuse(action)
     assert SPEC.problem(action) is not None

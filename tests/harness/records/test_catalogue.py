@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from baselines import AGENTS
+from harness.cli.names import GYM_TASK
 from harness.core import Normaliser, Reference, Suite, Task, UserError
 from harness.records.catalogue import find_agent, find_suites, select_tasks, suite_from_toml
 from suites import SUITES
@@ -29,7 +30,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def names(text: str) -> list[str]:
-    return [suite.name for suite in find_suites(text, SUITES)]
+    return [suite.name for suite in find_suites(text, SUITES, GYM_TASK)]
 
 
 @pytest.mark.parametrize("name", AGENTS)
@@ -74,7 +75,7 @@ def test_suites_by_name() -> None:
 
 
 def test_a_gymnasium_id_is_a_suite() -> None:
-    (suite,) = find_suites("gym:CartPole-v1", SUITES)
+    (suite,) = find_suites("gym:CartPole-v1", SUITES, GYM_TASK)
     assert (suite.name, suite.episodes, suite.in_all) == ("gym:CartPole-v1", 10, False)
     assert [task.id for task in suite.tasks] == ["gym/CartPole-v1@1"]
     assert names("gym:CartPole-v1,gym:Acrobot-v1,smoke") == [
@@ -135,7 +136,7 @@ def test_a_suite_that_is_none_is_refused(here: Path, name: str, words: str) -> N
     (here / "package").mkdir()
     (here / "package" / "__init__.py").touch()
     with pytest.raises(UserError) as refused:
-        find_suites(name, SUITES)
+        find_suites(name, SUITES, GYM_TASK)
     assert words in str(refused.value)
 
 

@@ -1,4 +1,4 @@
-"""The plan: cases by number and back, and a hash that changes with everything that will be played."""
+"""The plan: from an index to its case and back, and a hash of everything that will be played."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from harness.records.catalogue import select_tasks
 from harness.records.identity import AgentSpec
 from harness.records.plan import (
     SEED_STRIDE,
+    CaseIndex,
+    CaseStates,
     NotRun,
     Plan,
     PlanItem,
@@ -82,20 +84,22 @@ def test_a_case_is_found_again(
     )
     plan = Plan(items, seed, CONDITIONS[:conditions])
     assert plan.total == sum(counts) * (conditions + 1)
-    index = data.draw(st.integers(0, len(counts) - 1))
-    number = data.draw(st.integers(0, counts[index] * (conditions + 1) - 1))
-    case = plan.case(index, number)
-    assert case.seed == first + seed * SEED_STRIDE + number % counts[index]
-    assert plan.locate(
-        case.task.id, case.seed, [str(perturbation) for perturbation in case.perturbations]
-    ) == (index, number)
+    number = data.draw(st.integers(0, len(counts) - 1))
+    condition = data.draw(st.integers(0, conditions))
+    episode = data.draw(st.integers(0, counts[number] - 1))
+    index = CaseIndex(number, condition, episode)
+    case = plan.case(index)
+    assert case.task == items[number].task
+    assert case.perturbations == plan.conditions[condition]
+    assert case.seed == first + seed * SEED_STRIDE + episode
+    assert plan.locate(case.task.id, case.seed, list(map(str, case.perturbations))) == index
 
 
-def test_what_is_not_planned_has_no_place() -> None:
+def test_what_is_not_planned_has_no_index() -> None:
     seed = 7 + 3 * SEED_STRIDE
-    assert PLAN.locate("toys/rich@1", seed, []) == (0, 0)
-    assert PLAN.locate("toys/rich@1", seed + 3, ["noise:1", "delay:2"]) == (0, 11)
-    for place in [
+    assert PLAN.locate("toys/rich@1", seed, []) == CaseIndex(0, 0, 0)
+    assert PLAN.locate("toys/rich@1", seed + 3, ["noise:1", "delay:2"]) == CaseIndex(0, 2, 3)
+    for unplanned in [
         ("toys/other@1", seed, []),
         ("toys/rich@1", seed - 1, []),
         ("toys/rich@1", seed + 4, []),
@@ -103,13 +107,60 @@ def test_what_is_not_planned_has_no_place() -> None:
         ("toys/rich@1", seed, ["noise:2"]),
         ("toys/rich@1", seed, ["delay:2", "noise:1"]),
     ]:
-        assert PLAN.locate(*place) is None, place
+        assert PLAN.locate(*unplanned) is None, unplanned
 
 
-def test_every_case_has_an_id_of_its_own() -> None:
-    ids = {PLAN.case(index, number).id for index in range(2) for number in range(12)}
+def every_index(plan: Plan) -> list[CaseIndex]:
+    return [
+        CaseIndex(number, condition, episode)
+        for number, entry in enumerate(plan.items)
+        for condition in range(len(plan.conditions))
+        for episode in range(entry.episodes)
+    ]
+
+
+def test_every_case_has_its_own_id() -> None:
+    ids = {PLAN.case(index).id for index in every_index(PLAN)}
     assert len(ids) == PLAN.total == 24
-    assert PLAN.case(0, 0).id == Plan.from_json(PLAN.to_json()).case(0, 0).id
+    first = CaseIndex(0, 0, 0)
+    assert PLAN.case(first).id == Plan.from_json(PLAN.to_json()).case(first).id
+
+
+def test_an_item_can_play_some_conditions_only() -> None:
+    """`conditions` counts the plan's perturbations from 0; the unperturbed condition is index 0."""
+    row = NotRun("toys/goal@1", "navigation", "toys", "no text", "leave it out", "noise:1+delay:2")
+    plan = dataclasses.replace(
+        PLAN, items=(item(RICH, conditions=(1,)), PLAN.items[1]), not_run=(row,)
+    )
+    assert [plan.conditions_of(number) for number in range(2)] == [[0, 2], [0, 1]]
+    assert (plan.count(0), plan.count(1), plan.total) == (8, 8, 16)
+    assert plan.case(CaseIndex(0, 1, 0)).perturbations == CONDITIONS[0], "planned or not"
+
+
+def test_a_state_is_kept_for_every_case() -> None:
+    plan = dataclasses.replace(PLAN, items=(item(RICH, 2), item(toys.toy_task(), 3)))
+    states = CaseStates(plan)
+    indexes = every_index(plan)
+    assert [states[index] for index in indexes] == [0] * 15
+    for number, index in enumerate(indexes):
+        states[index] = number
+    assert [states[index] for index in indexes] == list(range(15)), "no two share a place"
+    assert list(states.of(1, 2)) == [12, 13, 14]
+
+
+def test_run_json_keeps_the_names_of_its_fields() -> None:
+    """Directories of earlier versions hold `affinity` and `arms`."""
+    fields = dataclasses.replace(PLAN, items=(item(RICH, conditions=(1,)),)).to_json()["items"][0]
+    assert list(fields) == [
+        "suite",
+        "task",
+        "episodes",
+        "protocol",
+        "packages",
+        "affinity",
+        "arms",
+    ]
+    assert (fields["affinity"], fields["arms"]) == ("key", (1,))
 
 
 def test_a_plan_comes_back_from_json() -> None:
@@ -122,25 +173,36 @@ def test_a_plan_comes_back_from_json() -> None:
     assert list(back.differences(PLAN)) == []
 
 
+def first_item(entry: PlanItem) -> Plan:
+    """PLAN with another first item."""
+    return dataclasses.replace(PLAN, items=(entry, PLAN.items[1]))
+
+
+NUMPY_2 = {"numpy": "2"}
 CHANGES: dict[str, tuple[Callable[[], Plan], str | None]] = {
     "seed": (lambda: dataclasses.replace(PLAN, seed=4), "seed 4 instead of 3"),
-    "episodes": (lambda: dataclasses.replace(PLAN, items=(item(RICH, 5), PLAN.items[1])), "5 episodes a task instead of 4"),
-    "dropped": (lambda: dataclasses.replace(PLAN, items=PLAN.items[:1]), "1 task dropped (toys/goal@1)"),
+    "episodes": (lambda: first_item(item(RICH, 5)), "5 episodes a task instead of 4"),
+    "dropped": (
+        lambda: dataclasses.replace(PLAN, items=PLAN.items[:1]),
+        "1 task dropped (toys/goal@1)",
+    ),
     "added": (
-        lambda: dataclasses.replace(PLAN, items=(*PLAN.items, *(item(toys.toy_task(name)) for name in "dabc"))),
+        lambda: dataclasses.replace(
+            PLAN, items=(*PLAN.items, *(item(toys.toy_task(name)) for name in "dabc"))
+        ),
         "4 tasks added (toys/a@1, toys/b@1, toys/c@1, ...)",
     ),
-    "perturbations": (lambda: dataclasses.replace(PLAN, perturbations=CONDITIONS[:1]), "other perturbations"),
+    "perturbations": (
+        lambda: dataclasses.replace(PLAN, perturbations=CONDITIONS[:1]),
+        "other perturbations",
+    ),
     "package": (
-        lambda: dataclasses.replace(
-            PLAN,
-            items=(item(RICH, protocol=protocol_hash(RICH, {"numpy": "2"}), packages={"numpy": "2"}), PLAN.items[1]),
-        ),
+        lambda: first_item(item(RICH, protocol=protocol_hash(RICH, NUMPY_2), packages=NUMPY_2)),
         "another protocol for toys/rich@1: numpy 2 instead of 1.26",
     ),
     **{
         field: (
-            lambda field=field, value=value: dataclasses.replace(PLAN, items=(changed(field, value), PLAN.items[1])),
+            lambda field=field, value=value: first_item(changed(field, value)),
             "another protocol for toys/rich@1: another rule, horizon or parameter",
         )
         for field, value in {
@@ -153,7 +215,7 @@ CHANGES: dict[str, tuple[Callable[[], Plan], str | None]] = {
             "control_hz": 25.0,
         }.items()
     },
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("change", CHANGES)
@@ -267,8 +329,12 @@ def test_rows_that_cannot_run() -> None:
     plan = make_plan(select_tasks([suite], None), SPEC, episodes=None, seed=0)
     assert [each.task.name for each in plan.items] == ["toys/glide"]
     assert plan.not_run == (
-        NotRun.of("toys", suite.tasks[0], Missing("there is no chalk to draw the square", "buy chalk")),
-    )  # fmt: skip
+        NotRun.of(
+            "toys",
+            suite.tasks[0],
+            Missing("there is no chalk to draw the square", "buy chalk"),
+        ),
+    )
 
 
 @pytest.mark.parametrize(
