@@ -1,4 +1,7 @@
-"""The gate on real simulators, with few episodes: the oracle with 15 % random actions regresses, the same oracle passes. Figures: docs/statistics.md."""
+"""The gate on real simulators, with few episodes.
+
+The oracle with 15 % random actions regresses, the same oracle passes. Figures: docs/statistics.md.
+"""
 
 from __future__ import annotations
 

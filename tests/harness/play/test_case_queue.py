@@ -1,4 +1,5 @@
-"""The queue hands out each case once, whatever happens between; and what the coordinator makes of it when a simulator never works."""
+"""The queue hands out each case once, whatever happens in between; and what the coordinator does
+when a simulator never works."""
 
 from __future__ import annotations
 
@@ -16,24 +17,25 @@ from hypothesis import strategies as st
 
 from harness.core import Case, Perturbation, TimeStep
 from harness.play.case_queue import Queue, Ticket
-from harness.records.plan import Plan, PlanItem
+from harness.records.plan import CaseIndex, Plan, PlanItem
 
 CONDITION = (Perturbation("noise", 1),)
 
 
-def make_plan(episodes: Sequence[int], affinities: Sequence[str], conditions: int = 1) -> Plan:
+def make_plan(episodes: Sequence[int], keys: Sequence[str], conditions: int = 1) -> Plan:
     items = [
         PlanItem("toys", toys.toy_task(f"t{number}"), count, "p", {}, env_key)
-        for number, (count, env_key) in enumerate(zip(episodes, affinities))
+        for number, (count, env_key) in enumerate(zip(episodes, keys))
     ]
     return Plan(tuple(items), perturbations=(CONDITION,) * (conditions - 1))
 
 
-def cases_of(plan: Plan) -> set[tuple[int, int]]:
+def cases_of(plan: Plan) -> set[CaseIndex]:
     return {
-        (item, number)
+        CaseIndex(item, condition, episode)
         for item, entry in enumerate(plan.items)
-        for number in range(entry.episodes * len(plan.conditions))
+        for condition in range(len(plan.conditions))
+        for episode in range(entry.episodes)
     }
 
 
@@ -52,11 +54,11 @@ def test_each_case_is_handed_out_once_whatever_happens(
 ) -> None:
     plan = make_plan(*zip(*shape), conditions=conditions)
     done = {case for case in cases_of(plan) if rng.random() < 0.3}
-    queue = Queue(plan, lambda item, number: (item, number) in done, shuffle)
+    queue = Queue(plan, done.__contains__, shuffle)
     waiting, out, over, dropped = (
         cases_of(plan) - done,
         set[Ticket](),
-        set[tuple[int, int]](),
+        set[CaseIndex](),
         set[int](),
     )
     attempts = dict.fromkeys(waiting, 1)
@@ -64,84 +66,84 @@ def test_each_case_is_handed_out_once_whatever_happens(
         if rng.random() < 0.5 or not out:
             ticket = queue.take(rng.sample("abcd", rng.randrange(4)))
             if ticket is None:
-                assert {case for case in waiting if case[0] not in dropped} == set(), (
+                assert {case for case in waiting if case.item not in dropped} == set(), (
                     "there was still a case to hand out"
                 )
                 if not out:
                     break
                 continue
-            assert ticket.item not in dropped
-            assert ticket[:2] in waiting, "handed out twice, or done before"
-            assert ticket.attempt == attempts[ticket[:2]]
-            waiting.remove(ticket[:2])
+            assert ticket.case.item not in dropped
+            assert ticket.case in waiting, "handed out twice, or done before"
+            assert ticket.attempt == attempts[ticket.case]
+            waiting.remove(ticket.case)
             out.add(ticket)
         elif rng.random() < 0.05 and len(dropped) < len(plan.items):
             item = rng.choice(
                 [number for number in range(len(plan.items)) if number not in dropped]
             )
             dropped.add(item)
-            rest = {case for case in waiting if case[0] == item}
-            assert sorted(ticket[:2] for ticket in queue.drop(item)) == sorted(rest), (
+            rest = {case for case in waiting if case.item == item}
+            assert sorted(ticket.case for ticket in queue.drop(item)) == sorted(rest), (
                 "what had not been handed out, each once"
             )
         else:
             ticket = rng.choice(sorted(out))
             out.remove(ticket)
             queue.settle(ticket)
-            if rng.random() < 0.4 and ticket.item not in dropped:
+            if rng.random() < 0.4 and ticket.case.item not in dropped:
                 queue.give_back(ticket._replace(attempt=ticket.attempt + 1))
-                waiting.add(ticket[:2])
-                attempts[ticket[:2]] += 1
+                waiting.add(ticket.case)
+                attempts[ticket.case] += 1
             else:
-                over.add(ticket[:2])
-    assert over | done | {ticket[:2] for ticket in out} | waiting == cases_of(plan)
+                over.add(ticket.case)
+    assert over | done | {ticket.case for ticket in out} | waiting == cases_of(plan)
 
 
 def test_a_kept_environment_is_used_to_the_end() -> None:
     plan = make_plan([3, 2, 3], ["a", "b", "a"])
-    queue = Queue(plan, lambda item, number: False)
+    queue = Queue(plan, lambda index: False)
     first = queue.take([])
     assert first is not None
-    assert first.item == 0
+    assert first.case.item == 0
     taken = [queue.take(["a"]) for _ in range(5)]
-    assert [ticket.item for ticket in taken if ticket] == [0, 0, 2, 2, 2]
-    assert queue.take(["a"]) == Ticket(1, 0), "only then another"
+    assert [ticket.case.item for ticket in taken if ticket] == [0, 0, 2, 2, 2]
+    assert queue.take(["a"]) == Ticket(CaseIndex(1, 0, 0)), "only then another"
 
 
 def test_workers_begin_with_different_environments() -> None:
     plan = make_plan([9, 9, 9], ["a", "b", "c"])
-    queue = Queue(plan, lambda item, number: False)
+    queue = Queue(plan, lambda index: False)
     tickets = [queue.take([]) for _ in range(6)]
-    assert [ticket.item for ticket in tickets if ticket] == [0, 1, 2, 0, 1, 2], (
+    assert [ticket.case.item for ticket in tickets if ticket] == [0, 1, 2, 0, 1, 2], (
         "the key that the fewest play"
     )
-    queue.settle(Ticket(1, 0))
-    assert queue.take(["d"]) == Ticket(1, 2)
+    queue.settle(Ticket(CaseIndex(1, 0, 0)))
+    assert queue.take(["d"]) == Ticket(CaseIndex(1, 0, 2))
 
 
 def test_what_is_given_back_comes_soon() -> None:
     plan = make_plan([5, 5], ["a", "b"])
-    queue = Queue(plan, lambda item, number: False)
+    queue = Queue(plan, lambda index: False)
     ticket = queue.take(["a"])
-    assert ticket == Ticket(0, 0)
+    assert ticket == Ticket(CaseIndex(0, 0, 0))
     queue.take(["a"])
     queue.settle(ticket)
     queue.give_back(ticket._replace(attempt=2))
-    assert queue.take(["a"]) == Ticket(0, 0, 2)
+    assert queue.take(["a"]) == Ticket(CaseIndex(0, 0, 0), attempt=2)
 
 
 def test_a_shuffled_queue_is_another_order_of_the_same() -> None:
     plan = make_plan([20, 20], ["a", "b"], conditions=2)
 
     def order(shuffle: int | None) -> list[Ticket]:
-        queue = Queue(plan, lambda item, number: False, shuffle)
+        queue = Queue(plan, lambda index: False, shuffle)
         return list(iter(lambda: queue.take(["a"]), None))
 
     plain, one, other = order(None), order(1), order(2)
     assert sorted(plain) == sorted(one) == sorted(other)
     assert plain != one != other
     assert order(1) == one
-    assert [ticket.item for ticket in one[:10]] != [0] * 10, "affinity plays no part"
+    assert [ticket.case.item for ticket in one[:10]] != [0] * 10, "environment keys play no part"
 
 
 def test_a_million_cases_cost_a_counter_a_task() -> None:
@@ -151,10 +153,10 @@ def test_a_million_cases_cost_a_counter_a_task() -> None:
     done[700][333] = 0
     tracemalloc.start()
     try:
-        queue = Queue(plan, lambda item, number: bool(done[item][number]))
-        assert queue.take([]) == Ticket(700, 333), "the one that is missing"
+        queue = Queue(plan, lambda index: bool(done[index.item][index.episode]))
+        assert queue.take([]) == Ticket(CaseIndex(700, 0, 333)), "the one that is missing"
         assert queue.take([]) is None
-        fresh = Queue(plan, lambda item, number: False)
+        fresh = Queue(plan, lambda index: False)
         for _ in range(5000):
             assert fresh.take(["k7"]) is not None
         peak = tracemalloc.get_traced_memory()[1]
@@ -163,7 +165,7 @@ def test_a_million_cases_cost_a_counter_a_task() -> None:
     assert peak < 4_000_000, f"{peak} bytes"
     left, held = 995_000, ["k7"]
     while (ticket := fresh.take(held)) is not None:
-        held = [plan.items[ticket.item].env_key]
+        held = [plan.items[ticket.case.item].env_key]
         left -= 1
     assert left == 0
 
@@ -203,7 +205,7 @@ def test_a_simulator_that_never_works_is_given_up_soon(
     assert counted.resets < 30
 
 
-def test_a_person_is_not_told_of_every_case(
+def test_messages_about_failed_cases_are_few(
     play_toys: Callable[..., Run], counted: type[NeverWorks]
 ) -> None:
     notes: Notes = play_toys(
