@@ -1,4 +1,4 @@
-"""MiniWoB++: 128 small web pages with a task each, in headless Chromium."""
+"""MiniWoB++: 128 small web pages in headless Chromium, each with a task."""
 
 from adapters.miniwob.adapter import MiniWobAdapter
 

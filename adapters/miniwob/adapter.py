@@ -35,7 +35,7 @@ __all__ = ["MiniWobAdapter"]
 
 SCREEN, WINDOW = (160, 210), (500, 320)
 FLIGHT_SCREEN, FLIGHT_WINDOW = (375, 667), (600, 800)
-"""(width, height), px: the package's own (miniwob/constants.py)."""
+"""(width, height) in px, those of the package (miniwob/constants.py)."""
 FONTS = (("serif", 1.0), ("monospace", 1.0), ("serif", 1.15), ("monospace", 1.2), ("serif", 1.4))
 FONT = SimulatorPerturbation(
     "font",
@@ -57,27 +57,38 @@ KINDS = (
 
 
 class MiniWobAdapter(Adapter):
-    """One page of MiniWoB++ in headless Chromium. One kept adapter, with a browser of its own, plays all tasks; every episode loads its page anew.
+    """A page of MiniWoB++ in headless Chromium.
 
-    `task.params`: `name`, the page's (`click-button`, `flight.Alaska`), and `mode`, `train` or `test`: the package's data mode, which five
-    pages and the flights know; `train` is the package's default.
+    One kept adapter, with one browser, plays all tasks; every episode loads its page afresh.
+
+    `task.params`: `name`, the page's (`click-button`, `flight.Alaska`), and `mode`, the package's
+    data mode, which affects five pages and the flights: `train` (the package's default) or `test`.
 
     Views, computed when read:
-        image   uint8 (210, 160, 3), RGB, row 0 at the top; (667, 375, 3) for flights: the screen, the instruction on yellow included
-        dom     Elements             what the page holds, scrolled away or not, but for the instruction; boxes in CSS pixels, as in `image`
-    Actions: UI, points in the pixels of `image`. They are the browser's own mouse and keyboard events, not calls of JavaScript; but `type`
-    on a drop-down list (`select`) chooses the entry that is typed, because the list that Chromium drops down is on no screenshot. A ref that
-    is not in the newest `dom` or has no place does nothing, and is counted in the metric `unknown_refs`. The no-op is `wait`.
-    A button that is held comes up where it is before it is pressed again.
+        image   uint8 (210, 160, 3)  RGB, row 0 at the top, (667, 375, 3) for flights: the screen,
+                                     with the instruction on yellow
+        dom     Elements             the elements of the page, scrolled into view or not, except
+                                     the instruction's; boxes in CSS pixels, as in `image`
+    Action: UI, at points in the pixels of `image`. Actions are the browser's own mouse and keyboard
+    events, not JavaScript calls; except that `type` on a drop-down list (`select`) chooses the
+    typed entry, because the list that Chromium drops down appears on no screenshot. A ref that is
+    not in the newest `dom` or has no position does nothing and counts in the metric `unknown_refs`.
+    The no-op is `wait`. A held mouse button is released where it is before it is pressed again.
 
-    Time: the page's clock stands while nobody acts; Date, timers and animation frames are replaced. Each action is executed at once, then
-    the clock moves on by 1 / control_hz seconds (0.25). CSS transitions and the text cursor's blinking are off. The page's own limit (10 s
-    in most) and the decay of its reward are disarmed: the reward is the package's `raw_reward`, -1 to 1, given at the end, and a metric
-    then; success is raw_reward > 0. Links and forms that would leave the page lead nowhere.
+    Time: the page's clock stands still between actions; Date, timers and animation frames are
+    replaced. Each action is executed at once, then the clock advances by 1 / control_hz seconds
+    (0.25). CSS transitions and the blinking of the text cursor are off. The page's own time limit
+    (10 s in most) and the decay of its reward are disabled: the reward is the package's
+    `raw_reward`, -1 to 1, given at the end, when it is a metric too; success is raw_reward > 0.
+    Links and forms that would leave the page do nothing.
 
-    The page's seed is `case.simulator_seed`. The instruction is the package's utterance (JSON for flights).
+    The page's seed is `case.simulator_seed`. The instruction is the package's utterance (JSON for
+    flights).
 
     The expert reads the page by JavaScript, so it is privileged; see experts/.
+
+    Raises UserError on an unknown param value or where no browser is installed, and BrowserError
+    where the browser fails.
     """
 
     packages = ("miniwob", "pillow")
@@ -85,7 +96,6 @@ class MiniWobAdapter(Adapter):
 
     @classmethod
     def missing(cls, task: Task | None = None) -> Missing | None:
-        """As Adapter.missing, and the browser."""
         missing = super().missing(task)
         if missing is None and chromium() is None:
             return Missing(
@@ -97,7 +107,8 @@ class MiniWobAdapter(Adapter):
     @classmethod
     @functools.lru_cache(maxsize=1)
     def limited(cls) -> Missing | None:
-        """The pages ask for Arial: with another font's widths they look otherwise, and what is clicked lies elsewhere."""
+        # The pages ask for Arial. With the widths of another font their layout differs, and with it
+        # what lies at a point.
         matcher = shutil.which("fc-match")
         if matcher is None:
             return None
@@ -107,23 +118,20 @@ class MiniWobAdapter(Adapter):
         if any(name in told for name in ("Arial", "Liberation Sans", "Arimo")):
             return None
         return Missing(
-            f"pages are set in {told or 'some font'} instead of Arial, so they look otherwise",
+            f"pages are set in {told or 'some font'} instead of Arial, so their layout differs",
             "apt-get install fonts-liberation",
         )
 
     @classmethod
     def simulator_perturbations(cls, task: Task | None = None) -> tuple[SimulatorPerturbation, ...]:
-        """The pages' font."""
         return (FONT,)
 
     @classmethod
     def env_key(cls, task: Task) -> str:
-        """One browser for all."""
         return "miniwob"
 
     @classmethod
     def has_expert(cls, task: Task) -> bool:
-        """Those of experts/."""
         return task.params["name"] in EXPERTS
 
     def __init__(self, task: Task) -> None:
@@ -137,19 +145,21 @@ class MiniWobAdapter(Adapter):
         self._prepare(task)
 
     def _prepare(self, task: Task) -> None:
-        """Where the task's page is, and the brief of its screen."""
+        """Find the task's page, and make the brief for its screen."""
         name = task.params["name"]
-        found = importlib.util.find_spec("miniwob")  # finds, does not import
+        found = importlib.util.find_spec("miniwob")  # without importing it
         if found is None or not found.submodule_search_locations:
             raise UserError(
-                f"task {task.id}: the package miniwob is not installed: pip install 'generalist-bench[ui]'"
+                f"task {task.id}: the package miniwob is not installed: "
+                "pip install 'generalist-bench[ui]'"
             )
         self._html = Path(next(iter(found.submodule_search_locations))) / "html"
         flight = name.startswith("flight.")
         self._path = f"{name.replace('.', '/')}/wrapper.html" if flight else f"miniwob/{name}.html"
         if not (self._html / self._path).is_file():
             raise UserError(
-                f"task {task.id}: miniwob has no page {self._path}; see https://miniwob.farama.org/environments/list"
+                f"task {task.id}: miniwob has no page {self._path}; "
+                "see https://miniwob.farama.org/environments/list"
             )
         self._screen, self._window = (FLIGHT_SCREEN, FLIGHT_WINDOW) if flight else (SCREEN, WINDOW)
         hz = task.control_hz
@@ -159,13 +169,13 @@ class MiniWobAdapter(Adapter):
         self.brief, self._action = _brief(*self._screen, hz)
 
     def reset(self, case: Case) -> TimeStep:
-        """Load the page and start its episode."""
         self._prepare(case.task)
         if self._opened is None:
             binary = chromium()
             if binary is None:
                 raise UserError(
-                    f"no Chromium or Chrome is installed: apt-get install chromium, or set {VARIABLE}"
+                    "no Chromium or Chrome is installed: apt-get install chromium, "
+                    f"or set {VARIABLE}"
                 )
             self._browser = Browser(binary)
             self._opened = Page(self._browser, self._html)
@@ -179,7 +189,6 @@ class MiniWobAdapter(Adapter):
         return self._timestep()
 
     def step(self, action: Any) -> TimeStep:
-        """Act, then let the page's clock go on."""
         self._report = self._page.step(self._action.validate(action))
         return self._timestep()
 
@@ -207,11 +216,9 @@ class MiniWobAdapter(Adapter):
         return self._page.elements()
 
     def render(self) -> np.ndarray:
-        """The view `image`."""
         return self._image()
 
     def expert(self, executed: Any) -> UIAction | None:
-        """What the task's script does now; None once it knows no way on."""
         make = EXPERTS.get(self._name)
         if make is None:
             raise UserError(f"no script plays {self._name}")
@@ -224,17 +231,18 @@ class MiniWobAdapter(Adapter):
         return action
 
     def state(self) -> bytes:
-        """A hash of the page's document, fields and scroll positions, and its clock."""
         return int(self._report["state"]).to_bytes(7, "little") if self._report else b""
 
     def close(self) -> None:
-        """End the browser."""
         if self._browser is not None:
             self._browser.close()
 
 
-_STYLE = "* {{ font-family: {family} !important; }} #query, #area {{ font-size: calc(10px * {scale}) !important; }}"
-"""The pages' own text is of 10 px."""
+_STYLE = (
+    "* {{ font-family: {family} !important; }} "
+    "#query, #area {{ font-size: calc(10px * {scale}) !important; }}"
+)
+"""CSS of the font perturbation; unperturbed text has 10 px."""
 
 
 @functools.lru_cache(maxsize=8)
@@ -246,8 +254,9 @@ def _brief(width: int, height: int, hz: float) -> tuple[Brief, UI]:
         keys=KEYS,
         modifiers=tuple(MODIFIERS),
         texts=("a", "0", "hello"),
-        meaning="points in the pixels of image; typing into a drop-down list chooses the entry that is typed; the page's clock goes on by one "
-        "period after each action, and stands meanwhile",
+        meaning="points in the pixels of image; typing into a drop-down list chooses the entry "
+        "that is typed; the page's clock goes on by one period after each action, and stands "
+        "meanwhile",
     )
     brief = Brief(
         observation={
@@ -257,7 +266,8 @@ def _brief(width: int, height: int, hz: float) -> tuple[Brief, UI]:
             ),
         },
         action=action,
-        embodiment="a person at a web browser, with a mouse and a keyboard: it clicks, drags, scrolls and types on one page",
+        embodiment="a person at a web browser, with a mouse and a keyboard: it clicks, drags, "
+        "scrolls and types on one page",
         simulator=f"a web page of {width} x {height} px in headless Chromium",
         control_hz=hz,
     )

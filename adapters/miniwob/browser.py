@@ -1,4 +1,7 @@
-"""A headless Chromium of our own, driven over a pipe in the Chrome DevTools Protocol. It cannot outlive this process (see keeper.py)."""
+"""A headless Chromium, driven over a pipe by the Chrome DevTools Protocol.
+
+It cannot outlive this process: see keeper.py.
+"""
 
 from __future__ import annotations
 
@@ -17,34 +20,41 @@ from typing import Any
 __all__ = ["Browser", "BrowserError", "chromium"]
 
 VARIABLE = "MINIWOB_CHROME_BINARY"
-"""Names the browser to use; the miniwob package's own variable."""
+"""Environment variable with the browser to use; the miniwob package's own."""
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--no-default-browser-check",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-extensions", "--disable-breakpad",
-    "--disable-dev-shm-usage", "--mute-audio", "--hide-scrollbars", "--lang=en-US", "--force-color-profile=srgb",
-    "--font-render-hinting=none", "--disable-lcd-text", "--disable-smooth-scrolling", "--disable-partial-raster",
-    "--disable-gpu-rasterization", "--num-raster-threads=1", "--disable-renderer-backgrounding",
-    "--disable-background-timer-throttling", "--disable-backgrounding-occluded-windows",
-    "--disable-site-isolation-trials",
-    "--disable-features=BackForwardCache,Translate,MediaRouter,OptimizationHints,WebUIOmniboxPopup,WebUIOmniboxAimPopup,SpareRendererForSitePerProcess",
-    "--host-resolver-rules=MAP * ~NOTFOUND", "--allow-file-access-from-files", "--remote-debugging-pipe", "about:blank",
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--no-default-browser-check", "--disable-background-networking", "--disable-component-update",
+    "--disable-sync", "--disable-extensions", "--disable-breakpad", "--disable-dev-shm-usage",
+    "--mute-audio", "--hide-scrollbars", "--lang=en-US", "--force-color-profile=srgb",
+    "--font-render-hinting=none", "--disable-lcd-text", "--disable-smooth-scrolling",
+    "--disable-partial-raster", "--disable-gpu-rasterization", "--num-raster-threads=1",
+    "--disable-renderer-backgrounding", "--disable-background-timer-throttling",
+    "--disable-backgrounding-occluded-windows", "--disable-site-isolation-trials",
+    "--disable-features=BackForwardCache,Translate,MediaRouter,OptimizationHints,"
+    "WebUIOmniboxPopup,WebUIOmniboxAimPopup,SpareRendererForSitePerProcess",
+    "--host-resolver-rules=MAP * ~NOTFOUND", "--allow-file-access-from-files",
+    "--remote-debugging-pipe", "about:blank",
 )  # fmt: skip
+"""No network, no background work, and pixels that depend neither on the GPU nor on the user's
+settings."""
 PATIENCE_S = 30.0
+"""Seconds to wait for an answer or an event."""
 
 
 class BrowserError(RuntimeError):
-    """The browser ended, refused a command, or did not answer."""
+    """The browser ended, rejected a command, or did not answer."""
 
 
 def chromium() -> str | None:
-    """The browser's path: what MINIWOB_CHROME_BINARY names, else the first Chromium or Chrome on the PATH, or None."""
+    """The browser's path: MINIWOB_CHROME_BINARY, or the first Chromium or Chrome on the PATH; None
+    if there is none."""
     named = os.environ.get(VARIABLE)
     return shutil.which(named) if named else next(filter(None, map(shutil.which, NAMES)), None)
 
 
 class Browser:
-    """One browser with one page. Every call raises BrowserError once the browser is gone."""
+    """One browser with one page. Every call raises BrowserError once the browser has ended."""
 
     def __init__(self, binary: str) -> None:
         commands, self._commands = os.pipe()
@@ -84,7 +94,7 @@ class Browser:
         self._session = self.call("Target.attachToTarget", targetId=page, flatten=True)["sessionId"]
 
     def send(self, method: str, **parameters: Any) -> int:
-        """Send a command without waiting for its answer; returns its number."""
+        """Send a command without waiting for its answer; returns its id."""
         self._number += 1
         message: dict[str, Any] = {"id": self._number, "method": method, "params": parameters}
         if self._session is not None:
@@ -98,7 +108,7 @@ class Browser:
         return self._number
 
     def answers(self, numbers: Sequence[int]) -> list[dict[str, Any]]:
-        """What the browser answered to these commands, in their order."""
+        """Wait for the results of the commands with these ids; returns them in that order."""
         wanted: dict[int, dict[str, Any] | None] = dict.fromkeys(numbers)
         until = time.monotonic() + PATIENCE_S
         while None in wanted.values():
@@ -112,11 +122,11 @@ class Browser:
         return [answer for answer in wanted.values() if answer is not None]
 
     def call(self, method: str, **parameters: Any) -> dict[str, Any]:
-        """Send a command and return its answer."""
+        """Send a command and return its result."""
         return self.answers([self.send(method, **parameters)])[0]
 
     def event(self, method: str, **fields: Any) -> None:
-        """Wait for an event with these parameters. All that came before it is forgotten."""
+        """Wait for an event with these parameters, discarding those that came before it."""
         until = time.monotonic() + PATIENCE_S
         while True:
             message = self._events.pop(0) if self._events else self._read(until)
@@ -124,11 +134,14 @@ class Browser:
                 return
 
     def forget(self) -> None:
-        """Forget the events that came and were not waited for."""
+        """Discard the events received so far."""
         self._events.clear()
 
     def evaluate(self, expression: str, wait: bool = False) -> Any:
-        """The JSON value of an expression in the page; with `wait`, that of the promise which it is. Raises BrowserError with what it throws."""
+        """The JSON value of an expression in the page; with `wait`, of the promise that it returns.
+
+        Raises BrowserError where the expression throws.
+        """
         answer = self.call(
             "Runtime.evaluate",
             expression=expression,
@@ -156,10 +169,11 @@ class Browser:
         return message
 
     def close(self) -> None:
-        """End the browser and wait until all of it is gone."""
+        """End the browser and wait until all its processes have ended."""
         if self._closed:
             return
         self._closed = True
+        # The keeper notices that its pipe is closed, and ends the browser.
         for descriptor in (self._commands, self._answers):
             os.close(descriptor)
         try:

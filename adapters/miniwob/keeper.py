@@ -1,8 +1,10 @@
-"""Runs a browser for as long as its owner lives: `python keeper.py READ WRITE COMMAND...`, READ and WRITE being inherited file descriptors.
+"""Runs a browser for as long as its owner lives: `python keeper.py READ WRITE COMMAND...`.
 
-The browser gets them as its descriptors 3 and 4, where Chromium's --remote-debugging-pipe looks for them, and a fresh profile folder. When
-nobody holds the other end of READ any more - the owner is through, or was killed by whatever signal -, or when the browser has ended, every
-process of it is killed and the folder removed. The owner sees the browser's end as the end of WRITE.
+READ and WRITE are inherited file descriptors. The browser gets them as its descriptors 3 and 4,
+where Chromium's --remote-debugging-pipe expects them, and a fresh profile folder. When nobody holds
+the other end of READ any more, because the owner has closed it or was killed by any signal, or when
+the browser has ended, all processes of the browser are killed and the folder is removed. The owner
+sees the end of the browser as the end of WRITE.
 """
 
 import contextlib
@@ -15,11 +17,12 @@ import subprocess
 import sys
 import tempfile
 
-LOOK_S = 0.2
+POLL_S = 0.2
 
 
 def main() -> None:
-    """Run, wait, clean up."""
+    """Run the browser, wait for its end or the owner's, and clean up."""
+    # First out of the way, to 10 and above: they may be 3 or 4 themselves.
     read, write = (fcntl.fcntl(int(text), fcntl.F_DUPFD, 10) for text in sys.argv[1:3])
     os.dup2(read, 3)
     os.dup2(write, 4)
@@ -40,8 +43,8 @@ def main() -> None:
         )
         os.close(4)
         owner = select.poll()
-        owner.register(3, 0)  # says nothing but that the other end is closed
-        while browser.poll() is None and not owner.poll(LOOK_S * 1000):
+        owner.register(3, 0)  # reports nothing but that the other end is closed
+        while browser.poll() is None and not owner.poll(POLL_S * 1000):
             pass
         with contextlib.suppress(ProcessLookupError):
             os.killpg(browser.pid, signal.SIGKILL)

@@ -1,35 +1,43 @@
-// Runs in every frame before the page's own scripts: a clock that only `bench.advance` moves, and what the adapter asks of a page.
+// Runs in every frame before the page's own scripts: a clock that only `bench.advance` moves, and
+// the functions that the adapter calls on a page.
 (() => {
   'use strict';
-  // ---- Chance: what a page draws before its task is seeded is the same every time.
+  // ---- Randomness: what a page draws before its task is seeded is the same every time.
   let chance = 1;
   Math.random = () => (chance = (chance * 48271) % 2147483647) / 2147483647;
 
-  // ---- Time. All frames share the top frame's clock; only its promises and the browser's own rendering go on by themselves.
+  // ---- Time. All frames share the top frame's clock; only promises and the browser's rendering go
+  // on by themselves.
   const EPOCH = Date.UTC(2020, 0, 1, 9);  // a Wednesday
   const FRAME = 16;
   const RealDate = Date;
   const realTimeout = window.setTimeout.bind(window);
   const realFrame = window.requestAnimationFrame.bind(window);
-  const clock = window === window.top ? {now: 0, count: 0, timers: new Map()} : window.top.bench.clock;
+  const clock = window === window.top
+    ? {now: 0, count: 0, timers: new Map()} : window.top.bench.clock;
 
   const add = (call, delay, every, args) => {
     const id = ++clock.count;
     const wait = Math.max(1, +delay || 0);
-    clock.timers.set(id, {id, at: clock.now + wait, every: every ? wait : 0, call, args, frame: window});
+    const timer = {id, at: clock.now + wait, every: every ? wait : 0, call, args, frame: window};
+    clock.timers.set(id, timer);
     return id;
   };
   const remove = (id) => { clock.timers.delete(id); };
   window.setTimeout = (call, delay, ...args) => add(call, delay, false, args);
   window.setInterval = (call, delay, ...args) => add(call, delay, true, args);
-  window.requestAnimationFrame = (call) => add(() => call(clock.now), FRAME - clock.now % FRAME, false, []);
+  window.requestAnimationFrame = (call) =>
+    add(() => call(clock.now), FRAME - clock.now % FRAME, false, []);
   window.webkitRequestAnimationFrame = window.requestAnimationFrame;
-  window.requestIdleCallback = (call) => add(() => call({didTimeout: false, timeRemaining: () => 10}), 1, false, []);
-  window.clearTimeout = window.clearInterval = window.cancelAnimationFrame = window.webkitCancelAnimationFrame = remove;
+  window.requestIdleCallback = (call) =>
+    add(() => call({didTimeout: false, timeRemaining: () => 10}), 1, false, []);
+  window.clearTimeout = window.clearInterval = remove;
+  window.cancelAnimationFrame = window.webkitCancelAnimationFrame = remove;
   window.cancelIdleCallback = remove;
   window.performance.now = () => clock.now;
   window.Date = new Proxy(RealDate, {
-    construct: (target, args, made) => Reflect.construct(target, args.length ? args : [EPOCH + clock.now], made),
+    construct: (target, args, made) =>
+      Reflect.construct(target, args.length ? args : [EPOCH + clock.now], made),
     apply: () => new RealDate(EPOCH + clock.now).toString(),
     get: (target, name) => name === 'now' ? () => EPOCH + clock.now : Reflect.get(target, name),
   });
@@ -40,19 +48,22 @@
   window.confirm = () => true;
   window.prompt = () => null;
   window.open = () => null;
-  window.addEventListener('dragstart', (event) => event.preventDefault(), true);  // the browser's own drag and drop takes the mouse away
+  // The browser's own drag and drop would take over the mouse.
+  window.addEventListener('dragstart', (event) => event.preventDefault(), true);
   window.addEventListener('submit', (event) => event.preventDefault());
   window.addEventListener('click', (event) => {
     const link = event.target instanceof Element && event.target.closest('a[href]');
     if (link && !/^(#|javascript:)/.test(link.getAttribute('href'))) event.preventDefault();
   });
   const style = document.createElement('style');
-  style.textContent = '*, *::before, *::after { transition: none !important; animation: none !important; caret-color: transparent !important; }';
+  style.textContent = '*, *::before, *::after { transition: none !important; '
+    + 'animation: none !important; caret-color: transparent !important; }';
   document.addEventListener('DOMContentLoaded', () => document.head.append(style));
 
   if (window !== window.top) return;
 
-  // ---- Elements. A ref is the place in the document, from 1; those of a frame follow those of the page.
+  // ---- Elements. A ref is the position in the document, from 1; the elements of a frame follow
+  // those of the page.
   const SKIPPED = '#query, #query-wrap, #reward-display, #sync-task-cover, #click-canvas';
   const everything = () => {
     const found = [];
@@ -75,7 +86,8 @@
   const is = (element, name) => element.tagName.toLowerCase() === name;
   const describe = (element) => {
     const tag = element.tagName.toLowerCase();
-    let text = clean([...element.childNodes].filter((node) => node.nodeType === 3).map((node) => node.data).join(' '));
+    const texts = [...element.childNodes].filter((node) => node.nodeType === 3);
+    let text = clean(texts.map((node) => node.data).join(' '));
     let value = '';
     const flags = [];
     if (element.ownerDocument.activeElement === element && tag !== 'body') flags.push('focused');
@@ -116,7 +128,8 @@
       const {tag, text, value, flags} = describe(element);
       rows.push([
         index + 1, parent ? listed.get(parent) : 0, tag, text, value, element.id || '',
-        (element.getAttribute('class') || '').split(/\s+/).filter(Boolean), tidy(box.left + x), tidy(box.top + y), tidy(box.width), tidy(box.height),
+        (element.getAttribute('class') || '').split(/\s+/).filter(Boolean),
+        tidy(box.left + x), tidy(box.top + y), tidy(box.width), tidy(box.height),
         flags, look.color, look.backgroundColor,
       ]);
     });
@@ -125,8 +138,9 @@
 
   const numbered = (ref) => (everything()[ref - 1] || {}).element || null;
 
-  // Where to click an element once it is scrolled into view: the middle of it, or of the first line of its text, or, where something else
-  // lies over that, the first point of a grid that is its own. Null where it has no place.
+  // The point at which to click an element, once scrolled into view: the center of it, or of the
+  // first line of its text; where another element covers that, the first uncovered point of a grid.
+  // Null if it has no box.
   bench.place = (ref) => {
     const element = numbered(ref);
     if (!element) return null;
@@ -134,68 +148,93 @@
     const {x, y} = everything()[ref - 1];
     const box = element.getClientRects()[0];
     if (!box || !box.width || !box.height) return null;
-    const point = (across, down) => [x + box.left + box.width * across, y + box.top + box.height * down];
-    const own = ([px, py]) => { const found = under(px, py); return found && (element === found || element.contains(found)); };
+    const point = (across, down) =>
+      [x + box.left + box.width * across, y + box.top + box.height * down];
+    const own = ([px, py]) => {
+      const found = under(px, py);
+      return found && (element === found || element.contains(found));
+    };
     const middle = point(0.5, 0.5);
     if (own(middle)) return middle;
-    for (let i = 1; i < 20; i++) for (let j = 1; j < 20; j++) if (own(point(j / 20, i / 20))) return point(j / 20, i / 20);
+    for (let i = 1; i < 20; i++) {
+      for (let j = 1; j < 20; j++) if (own(point(j / 20, i / 20))) return point(j / 20, i / 20);
+    }
     return middle;
   };
 
-  // For the experts: the elements that a selector finds, if they have a size.
-  bench.find = (css) => everything().map((found, index) => ({...found, index})).filter(({element}) => element.matches(css)).map(({element, x, y, index}) => {
-    const box = element.getBoundingClientRect();
-    let selected = false;
-    if (typeof element.value === 'string' && element.value) {
-      selected = element.selectionEnd === undefined || element.selectionEnd === null
-        ? element.ownerDocument.getSelection().toString() === element.value  // number fields do not tell
-        : element.selectionStart === 0 && element.selectionEnd === element.value.length;
-    }
-    return {
-      ref: index + 1, text: clean(element.textContent), value: element.value === undefined ? '' : String(element.value), checked: !!element.checked,
-      focused: element.ownerDocument.activeElement === element, selected, x: box.left + x, y: box.top + y, width: box.width, height: box.height,
-      classes: element.getAttribute('class') || '', name: element.id || '', data: {...element.dataset},
-    };
-  }).filter(({width, height}) => width && height);
+  // For the experts: the elements that match a selector and have a size.
+  bench.find = (css) => {
+    const matching = everything().map((found, index) => ({...found, index}))
+      .filter(({element}) => element.matches(css));
+    return matching.map(({element, x, y, index}) => {
+      const box = element.getBoundingClientRect();
+      let selected = false;
+      if (typeof element.value === 'string' && element.value) {
+        selected = element.selectionEnd === undefined || element.selectionEnd === null
+          // Number fields do not report their selection.
+          ? element.ownerDocument.getSelection().toString() === element.value
+          : element.selectionStart === 0 && element.selectionEnd === element.value.length;
+      }
+      return {
+        ref: index + 1, text: clean(element.textContent),
+        value: element.value === undefined ? '' : String(element.value),
+        checked: !!element.checked, focused: element.ownerDocument.activeElement === element,
+        selected, x: box.left + x, y: box.top + y, width: box.width, height: box.height,
+        classes: element.getAttribute('class') || '', name: element.id || '',
+        data: {...element.dataset},
+      };
+    }).filter(({width, height}) => width && height);
+  };
   bench.ref = (element) => everything().findIndex((found) => found.element === element) + 1;
 
-  // A selection dragged beyond the edge of a box scrolls it for as long as the button is held, by the browser's own clock: taken back.
+  // A selection dragged beyond the edge of a box scrolls the box for as long as the button is held,
+  // by the browser's own clock. `unscroll` undoes that.
   let held = [];
   let down = false;
   window.addEventListener('mousemove', (event) => { if (!event.buttons) down = false; }, true);
   window.addEventListener('mousedown', () => {
-    if (down) return;  // pressed again while held: what that has scrolled by now is not the place to go back to
+    if (down) return;  // pressed again while held: the positions at the first press are the ones
     down = true;
-    held = everything().map(({element}) => element).filter((element) => element.scrollHeight > element.clientHeight || element.scrollWidth > element.clientWidth)
+    held = everything().map(({element}) => element)
+      .filter((element) => element.scrollHeight > element.clientHeight
+        || element.scrollWidth > element.clientWidth)
       .map((element) => [element, element.scrollLeft, element.scrollTop]);
   }, true);
   bench.unscroll = () => {
-    for (const [element, left, top] of held) if (element.scrollLeft !== left || element.scrollTop !== top) element.scrollTo(left, top);
+    for (const [element, left, top] of held) {
+      if (element.scrollLeft !== left || element.scrollTop !== top) element.scrollTo(left, top);
+    }
   };
 
-  // Resolves when what was scrolled has been drawn.
+  // Resolves when what was scrolled has been rendered.
   bench.drawn = () => new Promise((resolve) => realFrame(() => realFrame(resolve)));
 
-  // A list is not typed into but set, as people do who know its choices: true where the element is a list.
+  // Chooses the entry of a drop-down list that is `text`, or begins with it. Returns whether the
+  // element is such a list.
   bench.choose = (ref, text) => {
     const element = ref ? numbered(ref) : deepActive();
     if (!element || !is(element, 'select')) return false;
     const options = [...element.options];
     const wanted = clean(text);
+    const start = wanted.toLowerCase();
     const found = options.find((option) => clean(option.text) === wanted)
-      || options.find((option) => clean(option.text).toLowerCase().startsWith(wanted.toLowerCase()));
+      || options.find((option) => clean(option.text).toLowerCase().startsWith(start));
     if (found) {
       element.focus();
       if (!element.multiple) element.value = found.value;
       found.selected = true;
-      for (const name of ['input', 'change']) element.dispatchEvent(new Event(name, {bubbles: true}));
+      for (const name of ['input', 'change']) {
+        element.dispatchEvent(new Event(name, {bubbles: true}));
+      }
     }
     return true;
   };
 
   const deepActive = () => {
     let active = document.activeElement;
-    while (active && active.tagName === 'IFRAME' && active.contentDocument) active = active.contentDocument.activeElement;
+    while (active && active.tagName === 'IFRAME' && active.contentDocument) {
+      active = active.contentDocument.activeElement;
+    }
     return active;
   };
 
@@ -218,8 +257,9 @@
     }
   };
 
-  // Moves the clock up to `until`. It stops where something else has come under the pointer at (x, y), so that the page may be told.
-  // Returns whether it stopped. A task that is over stops the clock for good.
+  // Advances the clock to `until`. It stops early when another element has come under the pointer
+  // at (x, y), so that the page can be told, and returns whether it did. The end of a task stops
+  // the clock for good.
   bench.advance = (until, x, y) => {
     let rounds = 0;
     for (;;) {
@@ -228,7 +268,11 @@
       const end = Math.min(until, clock.now + FRAME - clock.now % FRAME);
       for (;;) {
         let next = null;
-        for (const timer of clock.timers.values()) if (timer.at <= end && (!next || timer.at < next.at || (timer.at === next.at && timer.id < next.id))) next = timer;
+        for (const timer of clock.timers.values()) {
+          const sooner = !next || timer.at < next.at
+            || (timer.at === next.at && timer.id < next.id);
+          if (timer.at <= end && sooner) next = timer;
+        }
         if (!next || over()) break;
         if (++rounds > 100000) throw new Error('the page sets timers without end');
         clock.now = Math.max(clock.now, next.at);
@@ -273,8 +317,13 @@
     const visit = (page) => {
       parts.push(page.body.innerHTML, page.scrollingElement.scrollTop);
       for (const element of page.querySelectorAll('input, textarea, select, iframe')) {
-        if (element.tagName === 'IFRAME') { if (element.contentDocument && element.contentDocument.body) visit(element.contentDocument); }
-        else parts.push(element.value, element.checked, element.scrollTop);
+        if (element.tagName === 'IFRAME') {
+          if (element.contentDocument && element.contentDocument.body) {
+            visit(element.contentDocument);
+          }
+        } else {
+          parts.push(element.value, element.checked, element.scrollTop);
+        }
       }
     };
     visit(document);

@@ -1,4 +1,5 @@
-"""One page of MiniWoB++ in a browser: opening it, acting on it with the browser's own mouse and keyboard events, and looking at it."""
+"""One page of MiniWoB++ in a browser: loading it, reading it, and acting on it with the browser's
+own mouse and keyboard events."""
 
 from __future__ import annotations
 
@@ -17,19 +18,25 @@ __all__ = ["KEYS", "MODIFIERS", "Page"]
 
 SCRIPT = Path(__file__).with_name("page.js")
 MODIFIERS = {"Control": 2, "Shift": 8}
+"""Bits of the protocol's `modifiers`."""
 DRAG_MOVES = 5
+"""Mouse moves between the ends of a drag."""
 GARBAGE = 50
-"""Openings between collections of garbage: left to itself the renderer takes three times the memory. 1 ms an opening."""
+"""Pages opened between garbage collections, without which the renderer takes three times the
+memory. Costs 1 ms per page."""
 EDITS = {"A": "selectAll", "C": "copy", "V": "paste", "X": "cut", "Z": "undo"}
 NAMED = {
-    "Enter": (13, "\r"), "Tab": (9, ""), "Backspace": (8, ""), "Delete": (46, ""), "Escape": (27, ""), "Space": (32, " "), "Home": (36, ""), "End": (35, ""),
-    "PageUp": (33, ""), "PageDown": (34, ""), "ArrowLeft": (37, ""), "ArrowUp": (38, ""), "ArrowRight": (39, ""), "ArrowDown": (40, ""),
+    "Enter": (13, "\r"), "Tab": (9, ""), "Backspace": (8, ""), "Delete": (46, ""),
+    "Escape": (27, ""), "Space": (32, " "), "Home": (36, ""), "End": (35, ""), "PageUp": (33, ""),
+    "PageDown": (34, ""), "ArrowLeft": (37, ""), "ArrowUp": (38, ""), "ArrowRight": (39, ""),
+    "ArrowDown": (40, ""),
 }  # fmt: skip
+"""Key -> (virtual key code, the text that it types)."""
 KEYS = (*NAMED, "Shift+Tab", *(f"Control+{letter}" for letter in EDITS))
 
 
 class Page:
-    """The page of one task at a time; each opening is a fresh document."""
+    """The page of one task at a time; each `open` loads a fresh document."""
 
     def __init__(self, browser: Browser, html: Path) -> None:
         self._browser, self._html = browser, html
@@ -55,7 +62,11 @@ class Page:
         step_ms: float,
         style: str = "",
     ) -> dict[str, Any]:
-        """Load the task's page afresh, with further style rules (CSS), and start its episode; returns the first report."""
+        """Load the page at `path` and start its episode; returns the first report.
+
+        `screen` is the part of the `window` that is shown to the agent, both (width, height) in px;
+        `style` holds additional CSS rules. A report is what `bench.report()` of page.js returns.
+        """
         browser = self._browser
         self._leave()
         if window != self._window:
@@ -76,13 +87,15 @@ class Page:
         browser.event("Page.lifecycleEvent", name="load", loaderId=opened["loaderId"])
         if style:
             browser.evaluate(
-                f"void document.head.append(Object.assign(document.createElement('style'), {{textContent: {json.dumps(style)}}}))"
+                "void document.head.append(Object.assign(document.createElement('style'), "
+                f"{{textContent: {json.dumps(style)}}}))"
             )
         browser.evaluate(f"bench.begin({seed}, {mode!r})", wait=True)
         return self._advance(1)
 
     def _leave(self) -> None:
-        """Take hand and pointer off the page, and empty the clipboard, which the whole browser shares."""
+        """Release the mouse button, move the pointer off the page, and empty the clipboard, which
+        all pages of the browser share."""
         numbers = []
         if self._pressed:
             numbers.append(self._mouse("mouseReleased", *(self._pointer or (0.0, 0.0))))
@@ -91,30 +104,35 @@ class Page:
         self._browser.answers(numbers)
         self._pointer, self._pressed = None, False
         if self._copied:
-            empty = "document.addEventListener('copy', e => { e.clipboardData.setData('text/plain', ''); e.preventDefault(); }, {once: true, capture: true});"
-            self._browser.evaluate(empty + "document.execCommand('copy')")
+            self._browser.evaluate(
+                "document.addEventListener('copy', e => { "
+                "e.clipboardData.setData('text/plain', ''); e.preventDefault(); "
+                "}, {once: true, capture: true});document.execCommand('copy')"
+            )
             self._copied = False
 
     def step(self, action: UIAction) -> dict[str, Any]:
-        """Act, let the page's clock go on by a step, and report."""
+        """Execute an action, advance the page's clock by a step, and return a report."""
         self._act(action)
         return self._advance(self._step_ms)
 
     def _advance(self, milliseconds: float) -> dict[str, Any]:
-        """The clock goes on; where something new comes under the pointer, the page is told then."""
+        """Advance the clock; when an element comes under the pointer, tell the page at that
+        time."""
         self._now += milliseconds
-        settled = 0
+        moves = 0
         while True:
-            look = (
-                self._pointer is not None and not self._pressed and settled < 2 + milliseconds / 16
+            # A page that moves elements at every frame gets a bounded number of mouse events.
+            watch = (
+                self._pointer is not None and not self._pressed and moves < 2 + milliseconds / 16
             )
-            x, y = self._pointer if look and self._pointer else ("null", "null")
+            x, y = self._pointer if watch and self._pointer else ("null", "null")
             report = self._browser.evaluate(
                 f"bench.advance({self._now}, {x}, {y}) ? null : bench.report()"
             )
             if report is not None:
                 return dict(report)
-            settled += 1
+            moves += 1
             self._browser.answers([self._mouse("mouseMoved", float(x), float(y))])
 
     def _act(self, action: UIAction) -> None:
@@ -143,9 +161,8 @@ class Page:
                 self._release(*_known(at))
         elif kind == "drag":
             to = self._place(action.to_ref, action.to_x, action.to_y)
-            at = (
-                self._place(action.ref, action.x, action.y) if action.to_ref is not None else at
-            )  # the page may have scrolled
+            if action.to_ref is not None:  # to find it may have scrolled the page
+                at = self._place(action.ref, action.x, action.y)
             if at is not None and to is not None:
                 self._drag(*at, *to)
         elif kind == "type":
@@ -169,6 +186,7 @@ class Page:
         return place[0], place[1]
 
     def _mouse(self, event: str, x: float, y: float, clicks: int = 1, modifiers: int = 0) -> int:
+        """Send a mouse event and keep track of pointer and button; returns the command's id."""
         if event == "mousePressed":
             self._pressed = True
         held = 1 if self._pressed else 0
@@ -209,20 +227,22 @@ class Page:
         self._release(to_x, to_y)
 
     def _let_go(self) -> None:
-        """A button that is held must come up before it can be pressed again; moved while held, it would scroll by the browser's own clock."""
+        """Release a held button, before it is pressed again: moving the pointer with the button
+        held would scroll the page by the browser's own clock."""
         if self._pressed:
             self._unscroll()
             self._release(*_known(self._pointer))
 
     def _release(self, x: float, y: float) -> None:
-        """Let go. The page may have scrolled again until it heard of that."""
+        """Release the button, and undo what the page scrolled until the event reached it."""
         held = self._pressed
         self._browser.answers([self._mouse("mouseReleased", x, y)])
         if held:
             self._browser.evaluate("bench.unscroll()")
 
     def _unscroll(self) -> None:
-        """What scrolled because the pointer was held beyond an edge depends on how long that took."""
+        """Undo scrolling caused by the pointer held beyond an edge: it depends on the real time
+        that passed."""
         if self._pressed:
             self._browser.evaluate("bench.unscroll()")
 
@@ -272,8 +292,11 @@ class Page:
         if held == "Control":
             self._copied |= letter in "CX"
             fields: dict[str, Any] = {
-                "key": letter.lower(), "code": f"Key{letter}", "windowsVirtualKeyCode": ord(letter), "modifiers": MODIFIERS[held],
-            }  # fmt: skip
+                "key": letter.lower(),
+                "code": f"Key{letter}",
+                "windowsVirtualKeyCode": ord(letter),
+                "modifiers": MODIFIERS[held],
+            }
             send = self._browser.send
             numbers = [
                 send(
@@ -303,28 +326,8 @@ class Page:
         self._browser.evaluate("bench.drawn().then(() => 0)", wait=True)
 
     def elements(self) -> tuple[Element, ...]:
-        """What is on the screen, and beyond its edges."""
-        return tuple(
-            Element(
-                ref,
-                parent,
-                tag,
-                text,
-                value,
-                name,
-                tuple(classes),
-                float(x),
-                float(y),
-                float(width),
-                float(height),
-                tuple(flags),
-                color,
-                background,
-            )
-            for ref, parent, tag, text, value, name, classes, x, y, width, height, flags, color, background in self._browser.evaluate(
-                "bench.elements()"
-            )
-        )
+        """The elements of the page, on the screen and beyond its edges."""
+        return tuple(_element(*row) for row in self._browser.evaluate("bench.elements()"))
 
     def image(self) -> np.ndarray:
         """The screen: (height, width, 3) uint8 RGB."""
@@ -339,8 +342,30 @@ class Page:
             return np.asarray(image.convert("RGB"))
 
     def ask(self, expression: str) -> Any:
-        """The JSON value of a JavaScript expression, which must change nothing: for the experts."""
+        """The JSON value of a JavaScript expression, which must change nothing; for the experts."""
         return self._browser.evaluate(expression)
+
+
+def _element(
+    ref: int,
+    parent: int,
+    tag: str,
+    text: str,
+    value: str,
+    name: str,
+    classes: list[str],
+    x: float,
+    y: float,
+    width: float,
+    height: float,
+    flags: list[str],
+    color: str,
+    background: str,
+) -> Element:
+    box = float(x), float(y), float(width), float(height)  # JSON has whole numbers as integers
+    return Element(
+        ref, parent, tag, text, value, name, tuple(classes), *box, tuple(flags), color, background
+    )
 
 
 def _known(place: tuple[float, float] | None) -> tuple[float, float]:

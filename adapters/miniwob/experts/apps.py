@@ -1,4 +1,4 @@
-"""Scripts for pages that are small applications of several screens: mail, posts, a phone book, a search engine, a shop, a terminal."""
+"""Scripts for pages that are small applications with several screens: mail, posts, a shop, ..."""
 
 from __future__ import annotations
 
@@ -12,24 +12,14 @@ __all__ = ["EXPERTS"]
 
 
 def _mail(look: Look) -> UIAction | None:
-    """Some pages say it in free words; what is meant is the utterance's fields then, which the package gives to agents as well."""
+    """Pages with free wording have the meaning in the utterance's fields, which the package gives
+    to agents as well."""
     fields = look.ask("core.currentFields || null")
     if fields is None:
         who = look.match(r"email by (.+?) and ")[0]
-        task = next(
-            task
-            for word, task in (
-                ("trash", "delete"),
-                ("star", "important"),
-                ("reply", "reply"),
-                ("forward", "forward"),
-            )
-            if word in look.utterance
-        )
-        to, message = (
-            look.match(r"forward that email to (.+)\.")[0],
-            look.quoted[0] if look.quoted else "",
-        )
+        task = next(task for word, task in MAIL_TASKS if word in look.utterance)
+        to = look.match(r"forward that email to (.+)\.")[0]
+        message = look.quoted[0] if look.quoted else ""
     else:
         who, task = fields["by"], fields.get("task", "forward")
         to, message = fields.get("to", ""), fields.get("message", "")
@@ -46,7 +36,8 @@ def _mail(look: Look) -> UIAction | None:
     part = {"delete": ".trash", "important": ".star"}.get(task, ".email-subject")
     ref = look.ask(
         "(who, part) => { const threads = [...document.querySelectorAll('#main .email-thread')];"
-        " const thread = threads.find(e => e.querySelector('.email-sender').textContent === who);"
+        " const thread = threads.find("
+        "e => e.querySelector('.email-sender').textContent === who);"
         " return thread ? bench.ref(thread.querySelector(part)) : 0; }",
         who,
         part,
@@ -54,9 +45,16 @@ def _mail(look: Look) -> UIAction | None:
     return UIAction("click", ref=ref) if ref else None
 
 
+MAIL_TASKS = (
+    ("trash", "delete"),
+    ("star", "important"),
+    ("reply", "reply"),
+    ("forward", "forward"),
+)
 BUTTONS = {
-    "Share via DM": "share", "Copy link to Tweet": "copy", "Embed Tweet": "embed", "Mute": "menu-user", "Block": "block-user", "Report": "report",
-    "Reply": "reply", "Retweet": "retweet", "Like": "like", "Share": "share",
+    "Share via DM": "share", "Copy link to Tweet": "copy", "Embed Tweet": "embed",
+    "Mute": "menu-user", "Block": "block-user", "Report": "report", "Reply": "reply",
+    "Retweet": "retweet", "Like": "like", "Share": "share",
 }  # fmt: skip
 
 
@@ -64,9 +62,11 @@ def _post(look: Look) -> UIAction | None:
     """One button of one user's post; some are in a menu."""
     user, kind = look.match(r"user (@\S+), click on the")[0], BUTTONS[look.quoted[0]]
     ref = look.ask(
-        "(user, kind) => { const post = [...document.querySelectorAll('.media')].find(e => e.querySelector('.username').textContent === user);"
+        "(user, kind) => { const post = [...document.querySelectorAll('.media')]"
+        ".find(e => e.querySelector('.username').textContent === user);"
         " const button = post.querySelector(kind);"
-        " return bench.ref(button.getBoundingClientRect().height ? button : post.querySelector('.more')); }",
+        " const shown = button.getBoundingClientRect().height;"
+        " return bench.ref(shown ? button : post.querySelector('.more')); }",
         user,
         f".{kind}",
     )
@@ -75,13 +75,11 @@ def _post(look: Look) -> UIAction | None:
 
 def _posts(look: Look) -> UIAction | None:
     """The same button on all or some posts by a user."""
-    kind, amount, user = (
-        BUTTONS[look.quoted[0]],
-        look.match(r"on (\d+) posts?")[0],
-        look.match(r"by (@\S+) and")[0],
-    )
+    kind, amount = BUTTONS[look.quoted[0]], look.match(r"on (\d+) posts?")[0]
+    user = look.match(r"by (@\S+) and")[0]
     posts = look.ask(
-        "(user, kind) => [...document.querySelectorAll('.media')].filter(e => e.querySelector('.username').textContent === user)"
+        "(user, kind) => [...document.querySelectorAll('.media')]"
+        ".filter(e => e.querySelector('.username').textContent === user)"
         ".map(e => e.querySelector(kind)).map(e => [bench.ref(e), e.classList.contains('active')])",
         user,
         f".{kind}",
@@ -103,7 +101,7 @@ def _contact(look: Look) -> UIAction | None:
 
 
 def _search(look: Look) -> UIAction | None:
-    """Nine results, three a page."""
+    """There are nine results, three per page."""
     nth = int(look.match(r"find and click the (\d+)")[0]) - 1
     if not look.find("#page-content a"):
         return look.form({"#search-text": look.quoted[0]}, "#search")
@@ -115,11 +113,9 @@ def _search(look: Look) -> UIAction | None:
 
 
 def _order(look: Look) -> UIAction | None:
-    """Two items by name, or so many of a type; all of those from one dish."""
-    names, (number, kind) = (
-        look.match(r"one of each item: (.*)")[0],
-        look.match(r"Order (\d+) items that are (\S+)"),
-    )
+    """Order two items by name, or a number of items of a type, all of them the same dish."""
+    names = look.match(r"one of each item: (.*)")[0]
+    number, kind = look.match(r"Order (\d+) items that are (\S+)")
     wanted = {name.strip(): 1 for name in names.split(",")} if names else {}
     if not names:
         menu = look.ask("MENU.map(e => [e.name, e.types])")
@@ -134,10 +130,12 @@ def _order(look: Look) -> UIAction | None:
 
 
 def _terminal(look: Look) -> UIAction | None:
-    """List the files if none is known, then delete the first that fits; a line half typed is taken back."""
+    """List the files unless they are listed, then delete the first that fits. A partially typed
+    line is erased."""
     typed = look.ask("document.querySelector('#active-input').textContent")
     lines = look.ask(
-        "[...document.querySelectorAll('.terminal-line, .terminal-output')].map(e => e.textContent.replace(/\\s+/g, ' ').trim())"
+        "[...document.querySelectorAll('.terminal-line, .terminal-output')]"
+        ".map(e => e.textContent.replace(/\\s+/g, ' ').trim())"
     )
     listed = next(
         (
@@ -168,7 +166,7 @@ def _terminal(look: Look) -> UIAction | None:
 
 
 def _editor(look: Look) -> UIAction | None:
-    """Select all or one word, then press a button of the bar; colors are in a menu of their own."""
+    """Select all text or one word, then press a button of the toolbar; colors are in a menu."""
     if look.ask("editor.getContents().ops.some(op => op.attributes)"):
         return look.click("#subbtn")
     word, style = look.match(r"give the text (.*) the (?:style|color) (\w+)")
@@ -178,7 +176,7 @@ def _editor(look: Look) -> UIAction | None:
         if style not in look.ask("Object.keys(COLOR_MAP)")
         else look.ask("style => COLOR_MAP[style][0]", style)
     )
-    if look.find(".ql-color.ql-expanded"):  # the editor itself remembers what was selected
+    if look.find(".ql-color.ql-expanded"):  # the editor remembers what was selected
         return look.click(f'.ql-color .ql-picker-item[data-value="{color}"]')
     wanted = word or look.ask("editor.getText()")
     if look.ask("getSelection().toString()").strip() != wanted.strip():
@@ -189,9 +187,12 @@ def _editor(look: Look) -> UIAction | None:
                 text="Control+A",
             )
         start, end = look.ask(
-            "word => { const n = document.querySelector('.ql-editor p').firstChild, r = document.createRange(); let at = 0;"
-            " for (const part of n.data.split(' ')) { if (part === word) break; at += part.length + 1; }"
-            " r.setStart(n, at); r.setEnd(n, at + word.length); const b = [...r.getClientRects()], f = b[0], l = b[b.length - 1];"
+            "word => { const n = document.querySelector('.ql-editor p').firstChild;"
+            " const r = document.createRange(); let at = 0;"
+            " for (const part of n.data.split(' ')) {"
+            " if (part === word) break; at += part.length + 1; }"
+            " r.setStart(n, at); r.setEnd(n, at + word.length);"
+            " const b = [...r.getClientRects()], f = b[0], l = b[b.length - 1];"
             " return [[f.left, f.top + f.height / 2], [l.right, l.top + l.height / 2]]; }",
             word,
         )
@@ -204,7 +205,7 @@ def _editor(look: Look) -> UIAction | None:
 
 
 def _calendar(look: Look) -> UIAction | None:
-    """Draw the event over free half hours, name it, create it."""
+    """Drag the event over free half hours, name it, and create it."""
     amount, unit, name, start, half = look.match(
         r'Create a ([\d.]+) (\w+) event named "(\w+)", between (\d+)(AM|PM)'
     )
@@ -228,8 +229,10 @@ def _calendar(look: Look) -> UIAction | None:
 def _ticket(look: Look) -> UIAction | None:
     """Buy the ticket with the longest duration / the cheapest cost."""
     flights = look.ask(
-        "[...document.querySelectorAll('.flight')].map(e => { const b = e.querySelector('.buy-ticket, .flight-price'); "
-        "return [+b.dataset.price, +e.querySelector('.time-duration').dataset.duration, bench.ref(b)]; })"
+        "[...document.querySelectorAll('.flight')].map(e => {"
+        " const b = e.querySelector('.buy-ticket, .flight-price');"
+        " const time = e.querySelector('.time-duration');"
+        " return [+b.dataset.price, +time.dataset.duration, bench.ref(b)]; })"
     )
     by = 0 if "cheapest" in look.utterance or "expensive" in look.utterance else 1
     choose = max if "longest" in look.utterance or "expensive" in look.utterance else min
@@ -237,7 +240,7 @@ def _ticket(look: Look) -> UIAction | None:
 
 
 def _flight(look: Look) -> UIAction | None:
-    """Two airports with suggestions, a date, then the best of what is found."""
+    """Enter two airports by their suggestions and a date, then take the best flight found."""
     if look.find("#results .flight"):
         return _ticket(look)
     start, end, month, day, year = look.match(r"from: (.*) to: (.*) on (\d+)/(\d+)/(\d+)")
@@ -258,8 +261,9 @@ def _flight(look: Look) -> UIAction | None:
 EXPERTS: dict[str, Callable[[], Expert]] = {
     **dict.fromkeys(
         (
-            "email-inbox", "email-inbox-delete", "email-inbox-forward", "email-inbox-forward-nl", "email-inbox-forward-nl-turk", "email-inbox-important",
-            "email-inbox-nl-turk", "email-inbox-noscroll", "email-inbox-reply", "email-inbox-star-reply",
+            "email-inbox", "email-inbox-delete", "email-inbox-forward", "email-inbox-forward-nl",
+            "email-inbox-forward-nl-turk", "email-inbox-important", "email-inbox-nl-turk",
+            "email-inbox-noscroll", "email-inbox-reply", "email-inbox-star-reply",
         ),
         plain(_mail),
     ),

@@ -1,4 +1,4 @@
-"""Scripts for pages where the right thing must be found and clicked: buttons, links, boxes, tabs, sections, menus, dialogs."""
+"""Scripts for pages where the right element must be found and clicked: buttons, links, tabs, ..."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ def _button(look: Look) -> UIAction | None:
 
 
 class _InOrder:
-    """Click button ONE, then click button TWO: nothing on the page tells that ONE was clicked but where it was."""
+    """Click button ONE, then click button TWO.
+
+    It counts its clicks, because the page does not show that ONE was clicked.
+    """
 
     def __init__(self) -> None:
         self._clicked = 0
@@ -29,7 +32,7 @@ class _InOrder:
 
 
 def _toggle(look: Look, boxes: list[tuple[Found, bool, bool]]) -> UIAction | None:
-    """Click the first box that is (second) other than wanted (third), then submit."""
+    """Click the first of (box, its state, the wanted state) whose states differ; submit if none."""
     wrong = next((box for box, now, wanted in boxes if now != wanted), None)
     return look.click("#subbtn, #submit, #submitRow button") if wrong is None else click(wrong)
 
@@ -110,13 +113,14 @@ def _hidden_link(look: Look) -> UIAction | None:
     if shown is not None:
         return WAIT if look.ask("$(':animated').length") else click(shown)
     opener = look.ask(
-        "name => { const link = [...document.querySelectorAll('.alink')].find(e => e.textContent === name);"
-        " return link ? bench.ref(document.getElementById(link.closest('[role=tabpanel]').getAttribute('aria-labelledby'))) : 0; }",
+        "name => { const links = [...document.querySelectorAll('.alink')];"
+        " const link = links.find(e => e.textContent === name); if (!link) return 0;"
+        " const id = link.closest('[role=tabpanel]').getAttribute('aria-labelledby');"
+        " return bench.ref(document.getElementById(id)); }",
         name,
     )
-    return (
-        UIAction("click", ref=opener) if opener else look.click("#area a", "Tab #2")
-    )  # one page rewards the tab itself
+    # Without such a link it is the page that rewards the tab itself.
+    return UIAction("click", ref=opener) if opener else look.click("#area a", "Tab #2")
 
 
 def _dialog(look: Look) -> UIAction | None:
@@ -182,7 +186,8 @@ def _coordinate(look: Look) -> UIAction | None:
 
 def _figure(look: Look) -> UIAction | None:
     shape = look.ask(
-        "(e => e.tagName + ' ' + e.textContent)(document.querySelector('#area_svg').lastElementChild)"
+        "(e => e.tagName + ' ' + e.textContent)"
+        "(document.querySelector('#area_svg').lastElementChild)"
     )
     tag, _, text = shape.partition(" ")
     if tag == "text":
@@ -193,25 +198,17 @@ def _figure(look: Look) -> UIAction | None:
 def _shapes(look: Look) -> list[tuple[int, set[str]]]:
     """(ref, the words that describe it) of every shape in the drawing."""
     drawn = look.ask(
-        "[...document.querySelectorAll('#area_svg *')].map(e => [bench.ref(e), e.tagName, e.textContent, e.getAttribute('fill'),"
+        "[...document.querySelectorAll('#area_svg *')].map(e => ["
+        "bench.ref(e), e.tagName, e.textContent, e.getAttribute('fill'),"
         " parseFloat(e.getAttribute('font-size')) || e.getBBox().width])"
     )
-    words: list[tuple[int, set[str]]] = []
+    shapes: list[tuple[int, set[str]]] = []
     for ref, tag, text, fill, size in drawn:
+        large = "large" if size > 15 else "small"
         kind = "shape" if tag != "text" else "digit" if text.isdigit() else "letter"
-        words.append(
-            (
-                ref,
-                {
-                    "large" if size > 15 else "small",
-                    fill,
-                    kind,
-                    text if tag == "text" else NAMES[tag],
-                    "item",
-                },
-            )
-        )
-    return words
+        name = text if tag == "text" else NAMES[tag]
+        shapes.append((ref, {large, fill, kind, name, "item"}))
+    return shapes
 
 
 NAMES = {"rect": "rectangle", "circle": "circle", "polygon": "triangle"}
@@ -233,7 +230,7 @@ def _count(look: Look) -> UIAction | None:
 
 
 def _pie(look: Look) -> UIAction | None:
-    """The middle unfolds the pie, whose slices grow for a while."""
+    """The center unfolds the pie, whose slices then grow."""
     if look.find("#divWheel text", "+"):
         return look.click("#wheelnav-divWheel-spreader")
     slices = look.first("#divWheel text", look.quoted[0])
@@ -246,14 +243,18 @@ def _ascending(look: Look) -> UIAction | None:
 
 
 def _tree(look: Look) -> UIAction | None:
-    """Folders open on their handle; a folder of the right name counts as found."""
+    """Click the entry, or open the folders above it by their handles; a folder can be the entry."""
     ref = look.ask(
         """name => {
-            const spans = [...document.querySelectorAll('#tree span')].filter(e => e.textContent === name);
-            for (const span of spans) if (span.getBoundingClientRect().height) return bench.ref(span);
-            for (let up = spans[0].parentElement.parentElement; up.id !== 'tree'; up = up.parentElement) {
+            const shown = element => element.getBoundingClientRect().height;
+            const all = [...document.querySelectorAll('#tree span')];
+            const spans = all.filter(e => e.textContent === name);
+            for (const span of spans) if (shown(span)) return bench.ref(span);
+            let up = spans[0].parentElement.parentElement;
+            for (; up.id !== 'tree'; up = up.parentElement) {
                 const handle = up.tagName === 'LI' && up.firstElementChild;
-                if (handle && handle.getBoundingClientRect().height && up.classList.contains('expandable')) return bench.ref(handle);
+                const closed = up.classList.contains('expandable');
+                if (handle && shown(handle) && closed) return bench.ref(handle);
             }
             return 0;
         }""",
@@ -291,7 +292,8 @@ def _stock(look: Look) -> UIAction | None:
 
 def _greatest(look: Look) -> UIAction | None:
     cards = look.ask(
-        "[...document.querySelectorAll('.card')].map(e => [+e.textContent, e.className, bench.ref(e)])"
+        "[...document.querySelectorAll('.card')]"
+        ".map(e => [+e.textContent, e.className, bench.ref(e)])"
     )
     _, classes, ref = max(cards)
     return UIAction("click", ref=ref) if "hidden" in classes else look.click("#submit, #subbtn")

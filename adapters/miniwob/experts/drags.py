@@ -13,8 +13,9 @@ __all__ = ["EXPERTS"]
 
 SHIFTS = {"left": (-25.0, 0.0), "right": (25.0, 0.0), "up": (0.0, -25.0), "down": (0.0, 25.0)}
 PLACES = {
-    "top left": 0, "top center": 1, "top right": 2, "center left": 3, "center right": 5, "bottom left": 6, "bottom center": 7, "bottom right": 8,
-    "center": 4,
+    "top left": 0, "top center": 1, "top right": 2, "center left": 3, "center right": 5,
+    "bottom left": 6, "bottom center": 7, "bottom right": 8,
+    "center": 4,  # last, since the names are looked for in this order
 }  # fmt: skip
 
 
@@ -32,7 +33,7 @@ def _box(look: Look) -> UIAction | None:
 
 
 def _one_way(look: Look) -> UIAction | None:
-    """Drag the circle left: moved or not is told by its transform."""
+    """Drag the circle left. Its transform shows whether it was moved."""
     (way,) = look.match(r"Drag the \w+ (left|right|up|down)")
     shape = look.first("svg circle, svg rect, svg polygon")
     moved = look.ask(
@@ -48,7 +49,7 @@ SHAPES = "[...document.querySelectorAll('svg *')].filter(e => e.getAttribute('fi
 
 
 def _sort_shapes(look: Look) -> UIAction | None:
-    """All shapes of a kind or color into one box; what is left into another one, or nowhere."""
+    """Drag all shapes of a kind or color into one box, the others into the other box, if any."""
     (kind,) = look.match(r"Drag all (\w+)")
     tags_and_fills = look.ask(f"{SHAPES}.map(e => [e.tagName, e.getAttribute('fill')])")
     boxes = look.find("#shape-container")
@@ -68,7 +69,7 @@ def _sort_shapes(look: Look) -> UIAction | None:
 
 
 def _item(look: Look) -> UIAction | None:
-    """Drag Anna-Diana to the 2nd position, of a column or a grid."""
+    """Drag Anna-Diana to the 2nd position. The items form a column or a grid."""
     name, where = look.match(r"Drag (\S+) (.*?)\.")
     items = look.find("#sortable li")
     grid = len(items) == 9
@@ -91,7 +92,7 @@ def _item(look: Look) -> UIAction | None:
 
 
 def _onto(item: Found, target: Found) -> UIAction:
-    """A little beyond its middle, so that the others make room."""
+    """Drag to a point slightly beyond the target's center, so that the other items make room."""
     x, y = target.center
     beyond = 6.0 if target.y > item.y + 1 else -6.0 if target.y < item.y - 1 else 0.0
     aside = 6.0 if target.x > item.x + 1 else -6.0 if target.x < item.x - 1 else 0.0
@@ -115,7 +116,8 @@ def _highlight(look: Look) -> UIAction | None:
     if "".join(chosen.split()) == "".join(wanted.split()):
         return look.click("#subbtn")
     lines = look.ask(
-        "(css, nth) => { const r = document.createRange(); r.selectNodeContents(document.querySelectorAll(css)[nth]);"
+        "(css, nth) => { const r = document.createRange();"
+        " r.selectNodeContents(document.querySelectorAll(css)[nth]);"
         " const b = [...r.getClientRects()], f = b[0], l = b[b.length - 1];"
         " return [f.left, f.top + f.height / 2, l.right, l.top + l.height / 2]; }",
         css,
@@ -125,13 +127,12 @@ def _highlight(look: Look) -> UIAction | None:
 
 
 def _point(look: Look, x: float, y: float) -> UIAction | None:
-    """Click a point of the drawing unless the blue mark is there already; then submit."""
+    """Click a point of the drawing, or submit if the blue mark is there already."""
     mark, svg = look.first("#blue-circle"), look.first("svg")
     if svg is None or (mark is not None and math.dist(mark.center, (x, y)) < 1.5):
         return look.click("#subbtn")
-    return UIAction(
-        "click", x=round(x - svg.x), y=round(y - svg.y + 50)
-    )  # the pages take the drawing to begin at (0, 50)
+    # The pages assume that the drawing begins at (0, 50).
+    return UIAction("click", x=round(x - svg.x), y=round(y - svg.y + 50))
 
 
 def _center(look: Look) -> UIAction | None:
@@ -145,7 +146,7 @@ def _midpoint(look: Look) -> UIAction | None:
 
 
 def _corner(look: Look) -> UIAction | None:
-    """A third point square to the line, on the side where there is more room."""
+    """A third point that makes a right angle, as far from the corner as the drawing allows."""
     end, corner = look.first("#init-black"), look.first("#init-blue")
     if end is None or corner is None:
         return None
@@ -190,7 +191,7 @@ def _line(look: Look) -> UIAction | None:
 
 
 class _Circle:
-    """Presses the button, goes around the dot, and lets go."""
+    """Presses the mouse button, goes around the dot, releases the button, and submits."""
 
     def __init__(self) -> None:
         self._turn = 0
@@ -211,7 +212,7 @@ class _Circle:
 
 
 def _resize(look: Look) -> UIAction | None:
-    """The handle is the lower right corner; how large it was is what its style was drawn with."""
+    """Drag the handle at the lower right corner; the resizable then knows its original size."""
     area, handle = look.first("#tt"), look.first(".ui-resizable-se")
     dimension, change = look.match(r"the (width|height) is (smaller|larger)")
     if area is None or handle is None:

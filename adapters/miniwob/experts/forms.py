@@ -1,4 +1,4 @@
-"""Scripts for pages where something must be entered: text, numbers, dates, choices of a list, sliders."""
+"""Scripts for pages where something must be entered: text, numbers, dates, list entries, ..."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _password(look: Look) -> UIAction | None:
 
 
 def _login(look: Look) -> UIAction | None:
-    """A popup may come up when a field is entered."""
+    """A popup may appear when a field is entered."""
     popup = look.click("#popup-cancel")
     return popup or look.form({"#username": look.quoted[0], "#password": look.quoted[1]})
 
@@ -43,7 +43,7 @@ def _focus(look: Look) -> UIAction | None:
 
 
 def _date(look: Look) -> UIAction | None:
-    """The field takes month, day and year one after the other, from its left end."""
+    """The field takes month, day and year in turn, if it is clicked at its left end."""
     month, day, year = look.match(r"(\d+)/(\d+)/(\d+)")
     return _segments(look, f"{year}-{month}-{day}", month + day + year)
 
@@ -86,7 +86,7 @@ def _word(look: Look) -> UIAction | None:
 
 
 def _sum(look: Look) -> UIAction | None:
-    """1 x 9 = / x + 9 = 41 / 3 - x = 12 / blocks to count."""
+    """1 x 9 = / x + 9 = 41 / 3 - x = 12 / or blocks to count."""
     problem = look.ask("document.querySelector('#math-problem').textContent").strip()
     if look.find(".addition-block"):
         answer = len(look.find(".addition-block"))
@@ -94,13 +94,12 @@ def _sum(look: Look) -> UIAction | None:
         left, right = problem.split("=")
         first, sign, second = left.split()
         known = int(second if first == "x" else first)
-        answer = (
-            int(right) - known
-            if sign == "+"
-            else int(right) + known
-            if first == "x"
-            else known - int(right)
-        )
+        if sign == "+":
+            answer = int(right) - known
+        elif first == "x":
+            answer = int(right) + known
+        else:
+            answer = known - int(right)
     else:
         first, sign, second = problem.rstrip("= ").split()
         one, two = int(first), int(second)
@@ -121,9 +120,12 @@ def _last_word(look: Look) -> UIAction | None:
 
 
 def _movie(look: Look) -> UIAction | None:
-    """Five layouts of the same form: what a field is for is said somewhere around it."""
+    """The form has five layouts; a field's label is the text of the nearest ancestor with one."""
     genre, director, year = look.match(r"for (.*) movies directed by (.*) from year (\d+)")
-    around = "(e => { while (!/genre|director|year|date/i.test(e.textContent)) e = e.parentElement; return e.textContent; })"
+    around = (
+        "(e => { while (!/genre|director|year|date/i.test(e.textContent)) e = e.parentElement;"
+        " return e.textContent; })"
+    )
     asked = look.ask(f"[...document.querySelectorAll('#area input')].map({around})")
     for field, label in zip(look.find("#area input"), asked):
         text = (
@@ -139,7 +141,8 @@ def _list(look: Look) -> UIAction | None:
     name = look.match(r"Select (.*) from the list")[0]
     field = look.first("#options")
     chosen = look.ask(
-        "(e => e.selectedIndex < 0 ? '' : e.options[e.selectedIndex].text)(document.querySelector('#options'))"
+        "(e => e.selectedIndex < 0 ? '' : e.options[e.selectedIndex].text)"
+        "(document.querySelector('#options'))"
     )
     return (
         look.click("#area button")
@@ -149,7 +152,7 @@ def _list(look: Look) -> UIAction | None:
 
 
 def _several(look: Look) -> UIAction | None:
-    """A list that takes several entries: the first is clicked, the others with Control held."""
+    """A list with multiple choice: the first entry is clicked, the others with Control held."""
     names = look.match(r"Select (.*) from the scroll list")[0].split(", ")
     chosen = look.ask("[...document.querySelectorAll('#area option:checked')].map(e => e.text)")
     if not set(chosen) <= set(names):
@@ -194,7 +197,7 @@ def _autocomplete(look: Look) -> UIAction | None:
 
 
 class _Guess:
-    """Halves the numbers that are left."""
+    """Bisects the remaining range of numbers."""
 
     def __init__(self) -> None:
         self._low, self._high = 0, 9
@@ -221,7 +224,7 @@ def _spinner(look: Look) -> UIAction | None:
 
 
 def _slide(look: Look, css: str, wanted: int) -> UIAction | None:
-    """Click the track near the value, then go on with the arrow keys; None when it is set."""
+    """Click the track near the value, then use the arrow keys; None once the value is set."""
     low, high, now, way = look.ask(
         "css => ['min', 'max', 'value', 'orientation'].map(name => $(css).slider('option', name))",
         css,
@@ -265,16 +268,18 @@ def _slider_and_box(look: Look) -> UIAction | None:
 
 def _hex(look: Look) -> UIAction | None:
     named = look.match(r"Select (\w+) with")[0]
-    shown = "getComputedStyle(document.querySelector('#query').querySelector('div, span')).backgroundColor"
+    shown = (
+        "getComputedStyle(document.querySelector('#query').querySelector('div, span'))"
+        ".backgroundColor"
+    )
     if named:
         value = str(look.ask("name => ui_utils.colorNameToHex(name)", named))[1:].upper()
     else:
         value = "".join(f"{int(part):02X}" for part in re.findall(r"\d+", look.ask(shown))[:3])
     action = look.fill(look.first("#col"), value)
     if action is None and look.find(".jscolor-active"):
-        return UIAction(
-            "click", x=80, y=20
-        )  # beside the wheel, which lies over the button: it goes away
+        # The wheel lies over the button; a click next to it closes it.
+        return UIAction("click", x=80, y=20)
     return action or look.click("#subbtn")
 
 
@@ -295,7 +300,8 @@ MONTHS = (
 
 
 def pick_date(look: Look, css: str, month: int, day: int) -> UIAction | None:
-    """The next thing to do in jQuery's date picker until the field `css` shows the month and day; the year is the picker's."""
+    """The next action in jQuery's date picker until the field `css` shows the month and day; the
+    year is the picker's."""
     shown = look.first(".ui-datepicker-month")
     if shown is None:
         return look.click(css)
@@ -318,7 +324,7 @@ def _choose_date(look: Look) -> UIAction | None:
 
 
 def _sign(look: Look) -> UIAction | None:
-    """Cancel at once, or read to the end, sign and press."""
+    """Cancel at once, or scroll to the end, sign the name and press the button."""
     if not look.quoted:
         return look.click("#cancel")
     name, button = look.quoted
@@ -338,7 +344,8 @@ def _scroll(look: Look) -> UIAction | None:
     text = look.first("#text-area")
     down = "bottom" in look.utterance
     left = look.ask(
-        "(e => [e.scrollTop, e.scrollHeight - e.clientHeight - e.scrollTop])(document.querySelector('#text-area'))"
+        "(e => [e.scrollTop, e.scrollHeight - e.clientHeight - e.scrollTop])"
+        "(document.querySelector('#text-area'))"
     )[down]
     if text is None or left < 2:
         return look.click("#subbtn")

@@ -1,4 +1,4 @@
-"""What a script sees of a page, and the few things that all scripts do."""
+"""What a script sees of a page, and what all scripts need."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from harness.core import UIAction
 __all__ = ["WAIT", "Expert", "Found", "Look", "click", "plain"]
 
 Expert = Callable[[Page, str], "UIAction | None"]
-"""What to do on this page, given the utterance; None where it knows no way on."""
+"""The next action on a page, given the utterance; None where it cannot go on."""
 
 WAIT = UIAction("wait")
 
 
 @dataclass(frozen=True)
 class Found:
-    """An element that a selector found, with its box in px."""
+    """An element found by a selector; its box is in px."""
 
     ref: int
     text: str
-    """All of its text, that of the elements in it included."""
+    """All of its text, including that of its descendants."""
     value: str
     checked: bool
     focused: bool
     selected: bool
-    """Whether all of a field's content is selected."""
+    """Whether the whole content of a field is selected."""
     x: float
     y: float
     width: float
@@ -47,7 +47,7 @@ class Found:
 
 
 def click(found: Found | None) -> UIAction | None:
-    """Click it, if it is there."""
+    """Click the element; None if there is none."""
     return None if found is None else UIAction("click", ref=found.ref)
 
 
@@ -59,28 +59,30 @@ class Look:
         self.quoted: list[str] = re.findall(r'"([^"]*)"', utterance)
 
     def ask(self, expression: str, *arguments: Any) -> Any:
-        """The JSON value of a JavaScript expression; with arguments, of calling the function that it is with them."""
+        """The JSON value of a JavaScript expression; with arguments, the expression is a function,
+        called with them."""
         if arguments:
             expression = f"({expression})({', '.join(map(json.dumps, arguments))})"
         return self.page.ask(expression)
 
     def find(self, css: str, text: str | None = None) -> list[Found]:
-        """All elements with a size that the selector finds, in the order of the document; with `text`, those with just this text."""
+        """All elements that the selector matches and that have a size, in document order; with
+        `text`, only those with exactly this text."""
         rows = self.ask("bench.find", css)
         return [
             found for found in (Found(**row) for row in rows) if text is None or found.text == text
         ]
 
     def first(self, css: str, text: str | None = None) -> Found | None:
-        """The first of `find`, or None."""
+        """The first element of `find`, or None."""
         return next(iter(self.find(css, text)), None)
 
     def click(self, css: str, text: str | None = None) -> UIAction | None:
-        """Click the first of `find`."""
+        """Click the first element of `find`."""
         return click(self.first(css, text))
 
     def fill(self, field: Found | None, text: str) -> UIAction | None:
-        """The next thing to do until the field holds the text; None when it does, or is not there."""
+        """The next action until the field holds the text; None when it does, or is absent."""
         if field is None or field.value == text:
             return None
         if not field.value:
@@ -92,7 +94,7 @@ class Look:
         )
 
     def form(self, fields: Mapping[str, str], submit: str = "#subbtn") -> UIAction | None:
-        """Fill fields, given by selector, then click `submit`."""
+        """Fill the fields, given by selector, then click `submit`."""
         for css, text in fields.items():
             action = self.fill(self.first(css), text)
             if action is not None:
@@ -100,11 +102,11 @@ class Look:
         return self.click(submit)
 
     def match(self, pattern: str) -> tuple[str, ...]:
-        """The groups of a pattern in the utterance; empty strings where it does not match."""
+        """The groups of a pattern in the utterance; empty strings if it does not match."""
         found = re.search(pattern, self.utterance)
         return found.groups() if found else ("",) * re.compile(pattern).groups
 
 
 def plain(script: Callable[[Look], UIAction | None]) -> Callable[[], Expert]:
-    """An expert that remembers nothing: it decides from what it sees."""
+    """An expert without memory: it decides from the page and the utterance alone."""
     return lambda: lambda page, utterance: script(Look(page, utterance))
