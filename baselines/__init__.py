@@ -1,4 +1,7 @@
-"""Agents that come with the product. AGENTS maps a name to `module:Class`; nothing is imported before it is used."""
+"""Agents that are shipped with the product.
+
+AGENTS maps a name to its entry `module:Class`, which is imported when the agent is first used.
+"""
 
 AGENTS = {
     "uniform": "baselines.simple:Uniform",

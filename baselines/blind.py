@@ -1,4 +1,4 @@
-"""The probe for suites that can be solved without looking: an agent that reads the instruction alone."""
+"""An agent that reads only the instruction: a probe for suites that need no looking."""
 
 from __future__ import annotations
 
@@ -15,12 +15,15 @@ __all__ = ["Blind"]
 
 
 class Blind(Agent):
-    """Sees no observation. With `record`, a run directory, it plays the action that the recorded agent played most often under the same
-    instruction, else most often at all (the mean where actions are continuous); without, the action that does nothing.
+    """Sees no observation.
+
+    With `record`, a run directory, it plays the action that was most frequent there under the same
+    instruction, or else the most frequent action of the whole run; for continuous actions, the mean
+    in place of the most frequent. Without `record`, it plays the no-op.
     """
 
     def __init__(self, record: str | None = None) -> None:
-        """Raises UserError when `record` is no run, or one without traces."""
+        """Raises UserError when `record` is not a run directory or has no traces."""
         self._habits: dict[Any, Any] = {}
         if record is not None:
             self._learn(record)
@@ -30,8 +33,10 @@ class Blind(Agent):
         sums: dict[Any, np.ndarray] = {}
         for trace in read_traces(record):
             for action in trace.decoded():
-                for key in ((trace.instruction, _form(action)), ("", _form(action))):
+                # Instruction "" collects the actions of all instructions, the fallback.
+                for key in ((trace.instruction, _kind(action)), ("", _kind(action))):
                     if isinstance(action, np.ndarray) and action.dtype.kind == "f":
+                        # The appended 1 counts, so one addition updates both sum and count.
                         sums[key] = sums.get(key, 0.0) + np.append(action.astype(np.float64), 1.0)
                     else:
                         counts[key][
@@ -45,20 +50,19 @@ class Blind(Agent):
             )
 
     def act(self, turns: Sequence[Turn]) -> list[Any]:
-        """The habit of the instruction, whatever is there to be seen."""
+        """The habit of each turn's instruction, whatever the turn shows."""
         return [self._habit(turn) for turn in turns]
 
     def _habit(self, turn: Turn) -> Any:
-        nothing = turn.brief.action.noop()
-        form = _form(nothing)
-        habit = self._habits.get((turn.instruction, form), self._habits.get(("", form), nothing))
-        return (
-            nothing if turn.brief.action.problem(_cast(habit, nothing)) else _cast(habit, nothing)
-        )
+        noop = turn.brief.action.noop()
+        kind = _kind(noop)
+        habit = self._habits.get((turn.instruction, kind), self._habits.get(("", kind), noop))
+        # A run of several tasks may hold actions of the same kind that this task does not have.
+        return noop if turn.brief.action.problem(_cast(habit, noop)) else _cast(habit, noop)
 
 
-def _form(action: Any) -> Any:
-    """Actions of one form are of one kind of action spec."""
+def _kind(action: Any) -> Any:
+    """A key that is equal for actions of the same kind of action space."""
     return (
         ("array", action.shape, action.dtype.kind)
         if isinstance(action, np.ndarray)

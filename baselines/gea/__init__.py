@@ -1,6 +1,7 @@
-"""GEA (arXiv 2412.08442): the method, trained here on demonstrations and by trying, with a backbone of your own or `nano`. See docs/gea.md.
+"""The method of GEA (arXiv 2412.08442): demonstrations, then PPO. See docs/gea.md.
 
-`weights/gea` is a `nano` that recipes/nano.sh made, `weights/gea-base` the same before it learned by trying; the model card is weights/README.md.
+`weights/gea` is a `nano` model that recipes/nano.sh made, and `weights/gea-base` the same model
+before PPO; their model card is weights/README.md.
 """
 
 from baselines.gea.agent import GEA, GEABase, GEAServed

@@ -1,4 +1,8 @@
-"""GEA as an agent of the harness. It is imported to be named and described, so torch is imported where it is built."""
+"""GEA as an agent of the harness.
+
+`bench list` imports this module to describe the agent, so PyTorch is imported only when an agent
+is built.
+"""
 
 from __future__ import annotations
 
@@ -11,16 +15,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from baselines.gea.config import Config
-from baselines.gea.prompt import Look, Prompt, introduction, look
+from baselines.gea.prompt import Prompt, StepInputs, introduction, step_inputs
 from harness.core import Agent, Turn, UserError
 
 if TYPE_CHECKING:
-    from baselines.gea.policy import Choice, Policy
+    from baselines.gea.policy import Decision, Policy
 
-__all__ = ["GEA", "GEABase", "GEAServed", "ask", "needs"]
+__all__ = ["GEA", "GEABase", "GEAServed", "infer", "needs"]
 
-BLINDLY = 4096
-"""Answers kept for tasks that show nothing which is read."""
+BLIND_ANSWERS = 4096
+"""Answers that are kept for tasks whose observations have nothing that the agent reads."""
 PACKAGES = (
     "einops",
     "peft",
@@ -34,18 +38,22 @@ SHIPPED = Path(__file__).parent / "weights"
 
 
 def needs() -> None:
-    """Raises UserError where a package of the method is missing."""
+    """Raises UserError when a package that GEA needs is missing."""
     for package in PACKAGES:
         if importlib.util.find_spec(package) is None:
             raise UserError(f"GEA needs the package {package}: pip install 'generalist-bench[gea]'")
 
 
 class GEA(Agent):
-    """The generalist embodied agent of arXiv 2412.08442: one model that answers every action space, in tokens that the space allows.
+    """The generalist embodied agent of arXiv 2412.08442: one model for every action space.
 
-    All lanes are answered in one batch. A picture goes through the vision encoder once; keys and values are kept within an answer. What an
-    episode is answered does not depend on who else is in the batch but for the last digits of floating-point sums, which depend on the
-    batch's shape: where two actions are that close, another one may win. `exact=true` asks the model one turn at a time, which cannot drift.
+    It answers in tokens that a grammar of the action space allows. All turns of a call are
+    answered in one batch. An image is encoded once per episode; keys and values are kept within an
+    answer.
+
+    An answer depends on the other turns of the batch only by rounding: the last digits of
+    floating-point sums vary with the batch's shape, and where two actions are that close, another
+    one may win. `exact=true` infers one turn at a time and is free of that.
     """
 
     reads = Config.views
@@ -60,17 +68,22 @@ class GEA(Agent):
         threads: int = 1,
         temperature: float | None = None,
     ) -> None:
-        """`weights`: a folder that `bench train gea` wrote, else those that come with the product; `threads`: of torch, where there is no GPU (0: as
-        they are): workers make better use of cores, and the answers do not depend on their number; `temperature`: of the actions that are drawn,
-        0 for the likeliest, else what the weights' configuration says.
+        """Load the policy, onto the GPU if there is one.
 
-        Raises UserError when there are no weights, or on a temperature that is no number from 0 on.
+        `weights`: a folder that `bench train gea` wrote; by default the shipped weights.
+        `threads`: CPU threads of PyTorch, or 0 to leave its setting. Workers use several cores
+        better than threads do, and the answers do not depend on their number.
+        `temperature`: at which actions are sampled, 0 for the most likely one; by default that of
+        the weights' configuration.
+
+        Raises UserError when there are no weights, or the temperature is no number >= 0.
         """
         if temperature is not None and not (
             isinstance(temperature, (int, float)) and 0 <= temperature < math.inf
         ):
             raise UserError(
-                f"temperature is {temperature!r}: 0 for the likeliest answer, or a number above for one that is drawn"
+                f"temperature is {temperature!r}: give 0 for the likeliest answer, or a number "
+                "above 0 to sample"
             )
         self.reads, self.history = self.declares({"weights": weights})  # type: ignore[misc]
         import torch
@@ -86,44 +99,46 @@ class GEA(Agent):
         self._temperature = (
             self._policy.config.play_temperature if temperature is None else temperature
         )
-        self._looks: dict[str, dict[int, Look]] = {}
-        self._blindly: dict[Any, Any] = {}
+        self._inputs: dict[str, dict[int, StepInputs]] = {}
+        self._blind_answers: dict[Any, Any] = {}
 
     @classmethod
     def declares(cls, arguments: Mapping[str, Any]) -> tuple[tuple[str, ...], int]:
-        """As the weights' configuration says. Raises UserError when there are no weights, or a package is missing."""
+        """As the weights' configuration says.
+
+        Raises UserError when there are no weights or a package is missing.
+        """
         needs()
         config = Config.load(arguments.get("weights") or cls.shipped)
         return config.views, config.history
 
     def act(self, turns: Sequence[Turn]) -> list[Any]:
-        """The likeliest action of each turn, or one that is drawn by the turn's generator."""
+        """The most likely action of each turn, or one sampled by the turn's generator."""
         if not turns:
             return []
-        answers: dict[int, Any] = {}
-        asked: list[int] = []
+        actions: dict[int, Any] = {}
+        pending: list[int] = []
         for number, turn in enumerate(turns):
             if any(turn.observations):
-                asked.append(number)
+                pending.append(number)
             else:
-                answers[number] = self._without_looking(turn)
-        for group in [[number] for number in asked] if self._exact else [asked] if asked else []:
-            for number, choice in zip(
-                group,
-                ask(
-                    self._policy,
-                    [turns[number] for number in group],
-                    self._looks,
-                    self._temperature,
-                )[1],
-            ):
-                answers[number] = self._policy.codec.action(
-                    turns[number].brief.action, choice.tokens
+                actions[number] = self._act_blindly(turn)
+        batches = [[number] for number in pending] if self._exact else [pending] if pending else []
+        for batch in batches:
+            _, decisions = infer(
+                self._policy, [turns[number] for number in batch], self._inputs, self._temperature
+            )
+            for number, decision in zip(batch, decisions):
+                actions[number] = self._policy.codec.decode(
+                    turns[number].brief.action, decision.tokens
                 )
-        return [answers[number] for number in range(len(turns))]
+        return [actions[number] for number in range(len(turns))]
 
-    def _without_looking(self, turn: Turn) -> Any:
-        """Where a task shows nothing that it reads, few questions differ: each is asked once."""
+    def _act_blindly(self, turn: Turn) -> Any:
+        """The most likely action of a turn without any view that the agent reads.
+
+        Such turns differ in little, so their answers are cached.
+        """
         key = (
             turn.brief.simulator,
             repr(turn.brief.action),
@@ -131,64 +146,72 @@ class GEA(Agent):
             len(turn.observations),
             repr(turn.actions),
         )
-        if key not in self._blindly:
-            if len(self._blindly) >= BLINDLY:
-                self._blindly.clear()
-            choice = ask(self._policy, [turn], self._looks, 0.0)[1][0]
-            self._blindly[key] = self._policy.codec.action(turn.brief.action, choice.tokens)
-        return self._blindly[key]
+        if key not in self._blind_answers:
+            if len(self._blind_answers) >= BLIND_ANSWERS:
+                self._blind_answers.clear()
+            decision = infer(self._policy, [turn], self._inputs, 0.0)[1][0]
+            self._blind_answers[key] = self._policy.codec.decode(turn.brief.action, decision.tokens)
+        return self._blind_answers[key]
 
     def end(self, episodes: Iterable[str]) -> None:
-        """Forget what was seen in these."""
+        """Drop the inputs of these episodes."""
         for name in episodes:
-            self._looks.pop(name, None)
+            self._inputs.pop(name, None)
 
 
 class GEABase(GEA):
-    """GEA before it learned by trying: after the demonstrations alone."""
+    """GEA before PPO: trained on demonstrations only."""
 
     shipped = SHIPPED / "gea-base"
     files = (str(shipped),)
 
 
 class GEAServed(GEA):
-    """GEA on a GPU, one for all workers."""
+    """GEA on a GPU, one instance for all workers."""
 
     served = True
     gpus = 1.0
 
 
-def ask(
-    policy: Policy, turns: Sequence[Turn], looks: dict[str, dict[int, Look]], temperature: float
-) -> tuple[list[Prompt], list[Choice]]:
-    """What the policy was asked and answers; `looks` keeps what was seen, by episode and step. Above a temperature of 0 it is drawn by each turn's
-    own generator."""
-    prompts = [_prompt(policy, turn, looks.setdefault(turn.episode, {})) for turn in turns]
+def infer(
+    policy: Policy,
+    turns: Sequence[Turn],
+    inputs: dict[str, dict[int, StepInputs]],
+    temperature: float,
+) -> tuple[list[Prompt], list[Decision]]:
+    """The prompts of turns, and the policy's decisions.
+
+    `inputs` keeps the inputs of each episode's steps in the context, by episode and step; it is
+    updated. Above a temperature of 0, decisions are sampled by each turn's own generator.
+    """
+    prompts = [_prompt(policy, turn, inputs.setdefault(turn.episode, {})) for turn in turns]
     grammars = [policy.codec.grammar(turn.brief.action, turn.observation) for turn in turns]
     rngs = [turn.rng for turn in turns] if temperature else None
     return prompts, policy.decide(prompts, grammars, rngs, temperature or 1.0)
 
 
-def _prompt(policy: Policy, turn: Turn, seen: dict[int, Look]) -> Prompt:
-    config, words = policy.config, policy.backbone.words
+def _prompt(policy: Policy, turn: Turn, inputs: dict[int, StepInputs]) -> Prompt:
+    config, tokenizer = policy.config, policy.backbone.text_tokenizer
     steps = range(turn.step - len(turn.observations) + 1, turn.step + 1)
-    for step in [step for step in seen if step not in steps]:
-        del seen[step]
+    for step in [step for step in inputs if step not in steps]:
+        del inputs[step]
     for step, observation in zip(steps, turn.observations):
-        if step not in seen or not _equal(seen[step].source, observation):
-            seen[step] = look(turn.brief, observation, words, config)
-    # A perturbation may show fewer actions than observations have steps between them.
-    done = [
-        policy.codec.tokens(turn.brief.action, action, observation)
+        # A perturbation may show an earlier step differently than before.
+        if step not in inputs or not _equal(inputs[step].source, observation):
+            inputs[step] = step_inputs(turn.brief, observation, tokenizer, config)
+    encoded = [
+        policy.codec.encode(turn.brief.action, action, observation)
         for action, observation in zip(turn.actions, turn.observations)
     ]
-    known = (*map(tuple, done), *[()] * (len(turn.observations) - 1 - len(done)))
-    said = introduction(turn.brief, turn.instruction, words, config)
-    return Prompt(said, tuple(seen[step] for step in steps), known)
+    # A perturbation may show fewer actions than there are steps between the observations.
+    missing = len(turn.observations) - 1 - len(encoded)
+    actions = (*map(tuple, encoded), *[()] * missing)
+    text = introduction(turn.brief, turn.instruction, tokenizer, config)
+    return Prompt(text, tuple(inputs[step] for step in steps), actions)
 
 
 def _equal(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Whether two observations are the same: an agent that is served gets a copy each time."""
+    """Whether two observations are equal: a served agent gets a copy at every call."""
     if one is other:
         return True
     same = all(

@@ -1,7 +1,11 @@
-"""The one interface to a model: prompts in, hidden states out. Words, codes, pictures, cells and numbers become one sequence.
+"""The interface of all backbones: prompts in, hidden states out.
 
-A prompt is laid out as: introduction, then for each step its pictures, cells, numbers, text, and the tokens of its action. Rows are padded on
-the left, so that all answers begin at the same place, and positions count from each row's own first token.
+Text tokens, action codes, images, grids and numbers become one sequence of embeddings: the
+introduction, then for each step its images, grids, numbers and text, and the tokens of its action.
+Sequences are padded on the left, so that all answers begin at the same index; positions count from
+each sequence's own first token.
+
+The names of modules and parameters are those of the tensors in model.safetensors.
 """
 
 from __future__ import annotations
@@ -16,175 +20,196 @@ import torch
 from torch import Tensor, nn
 
 from baselines.gea.config import Config
-from baselines.gea.prompt import Look, Prompt
-from baselines.gea.words import Words
+from baselines.gea.encoders import CellEncoder, NumberEncoder
+from baselines.gea.prompt import Prompt, StepInputs
+from baselines.gea.text_tokenizer import TextTokenizer
 
-__all__ = ["Backbone", "Batch"]
+__all__ = ["IGNORED", "PAD", "Backbone", "Batch"]
 
 PAD = 0
+"""The token id of padding, and of places that features take."""
 IGNORED = -100
-"""As a target: nothing is learned there."""
-FREQUENCIES = 6
-"""Of the sine and cosine of each number, doubling: neighbouring values of a position are told apart."""
-CODES = 16
-"""More than any code of a cell."""
-RARE = 3
-"""Cells with the same codes, at most, that count as objects: walls, floors and what is not seen are more."""
-SPOTS = 1024
-"""Places of a grid that are told apart."""
+"""The target of places that are not trained on."""
+TOKEN, IMAGE, OTHER = range(3)
+"""Kinds of places in a sequence: a token, a row of an image, a row of another feature."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Rows laid out, padded on the left."""
+    """B sequences, padded on the left to the same length L."""
 
     ids: Tensor
-    """(B, L) int64; PAD where there is none or a feature."""
+    """int64 (B, L): token ids; PAD where there is padding or a feature."""
     mask: Tensor
-    """(B, L) int64: 1 where something stands."""
+    """int64 (B, L): 0 where there is padding, else 1."""
     kinds: Tensor
-    """(B, L) int64: 0 a token, 1 a row of a picture, 2 another feature."""
+    """int64 (B, L): TOKEN, IMAGE or OTHER."""
     features: list[Tensor]
-    """Rows for the places with a kind above 0, in order, each (n, width)."""
+    """(n, width) each: the rows for the places that are not TOKEN, in order."""
     grids: list[Any]
-    """Of each picture, in order; what the model needs to place its rows."""
+    """One per image, in order: what the model needs to compute the positions of its rows."""
     targets: Tensor
-    """(B, L) int64: the token where one is to be learned, else IGNORED."""
+    """int64 (B, L): the token id where it is trained on, else IGNORED."""
 
 
 class Backbone(nn.Module, ABC):
-    """A causal language model with eyes. Subclasses set `width`, `words` and `model`, and look at pictures."""
+    """A causal language model with encoders for what is observed.
+
+    Subclasses set `width`, `text_tokenizer` and `model`, and encode images.
+    """
 
     width: int
-    words: Words
-    shares_past = False
-    """Whether a past is a list that can be copied and gone on from more than once."""
+    text_tokenizer: TextTokenizer
+    copyable_cache = False
+    """Whether a cache is a list, a copy of which can be continued without changing the original."""
 
     def __init__(self, config: Config, width: int, codes: int) -> None:
+        """`codes`: number of action codes, over all codebooks."""
         super().__init__()
         self.config, self.width = config, width
         self.code_embedding = nn.Embedding(codes, width)
         nn.init.normal_(self.code_embedding.weight, std=0.02)
         self.code_head = nn.Linear(width, codes, bias=False)
-        self.number_encoder = _Numbers(config.numbers, width)
-        self.cell_encoder = _Cells(width)
+        self.number_encoder = NumberEncoder(config.numbers, width)
+        self.cell_encoder = CellEncoder(width)
 
-    # What a subclass gives
+    # What a subclass implements
 
     @abstractmethod
-    def embed(self, ids: Tensor) -> Tensor:
-        """Embeddings of text tokens."""
+    def embed_text(self, ids: Tensor) -> Tensor:
+        """(..., width): the embeddings of text tokens, int64 (...)."""
 
     @abstractmethod
     def text_logits(self, hidden: Tensor) -> Tensor:
-        """Logits over text tokens."""
+        """(..., text tokens), from hidden states (..., width)."""
 
     @abstractmethod
-    def see(self, images: Sequence[np.ndarray]) -> tuple[list[Tensor], list[Any]]:
-        """(rows (n, width), grid) of each picture."""
+    def encode_images(self, images: Sequence[np.ndarray]) -> tuple[list[Tensor], list[Any]]:
+        """For each image, uint8 (H, W, 3): its rows (n, width), and its entry of Batch.grids."""
 
     @abstractmethod
-    def lm(self, embeds: Tensor, mask: Tensor, positions: Tensor, past: Any) -> tuple[Tensor, Any]:
-        """(hidden states, the past with these tokens); `past` is None where keys and values are not to be kept, else what was given back."""
+    def run_model(
+        self, embeds: Tensor, mask: Tensor, positions: Tensor, cache: Any
+    ) -> tuple[Tensor, Any]:
+        """(hidden states (B, T, width), the cache including these tokens).
+
+        `embeds`: (B, T, width); `mask`: (B, L + T) including the L cached tokens; `cache`: what
+        `new_cache` or an earlier call returned, or None if keys and values are not needed again.
+        """
 
     @abstractmethod
-    def new_past(self) -> Any:
-        """An empty past."""
+    def new_cache(self) -> Any:
+        """An empty cache of keys and values."""
 
     def positions(self, batch: Batch) -> Tensor:
-        """(B, L), or what the model takes instead."""
+        """int64 (B, L), or whatever shape the model expects instead."""
         return (batch.mask.cumsum(-1) - 1).clamp(min=0)
 
-    # What is common
+    # What all have in common
 
     @property
     def device(self) -> torch.device:
         """Where the weights are."""
         return self.code_embedding.weight.device
 
-    def look_at(self, looks: Sequence[Look], keep: bool) -> None:
-        """Fill `features` of the looks that lack them; `keep=False` fills all anew (in training)."""
-        wanted = list(
-            {id(each): each for each in looks if not (keep and "rows" in each.features)}.values()
-        )
-        images = [image for each in wanted for image in each.images]
-        rows, grids = self.see(images) if images else ([], [])
-        numbers = (
-            self.number_encoder([each.numbers for each in wanted], self.device) if wanted else None
-        )
-        cells = self.cell_encoder([cell for each in wanted for cell in each.cells], self.device)
-        seen = placed = 0
-        for number, each in enumerate(wanted):
-            blocks: list[tuple[int, Tensor]] = [
-                (1, row) for row in rows[seen : seen + len(each.images)]
-            ]
-            each.features["grids"] = grids[seen : seen + len(each.images)]
-            blocks += [(2, row) for row in cells[placed : placed + len(each.cells)]]
-            seen, placed = seen + len(each.images), placed + len(each.cells)
-            if len(each.numbers):
-                assert numbers is not None
-                blocks.append((2, numbers[number : number + 1]))
-            each.features["rows"] = blocks
+    def encode_inputs(self, steps: Sequence[StepInputs], keep: bool) -> None:
+        """Set `features` of all steps in one batch: "rows", a list of (kind, rows), and "grids".
 
-    def lay_out(
+        `keep` leaves steps as they are that have features already; training encodes all again,
+        since the encoders have changed.
+        """
+        # A step may occur several times, in the contexts of several prompts.
+        pending = list(
+            {id(each): each for each in steps if not (keep and "rows" in each.features)}.values()
+        )
+        images = [image for each in pending for image in each.images]
+        image_rows, grids = self.encode_images(images) if images else ([], [])
+        number_rows = (
+            self.number_encoder([each.numbers for each in pending], self.device)
+            if pending
+            else None
+        )
+        cell_rows = self.cell_encoder(
+            [cell for each in pending for cell in each.cells], self.device
+        )
+        image = cell = 0
+        for number, each in enumerate(pending):
+            rows: list[tuple[int, Tensor]] = [
+                (IMAGE, row) for row in image_rows[image : image + len(each.images)]
+            ]
+            each.features["grids"] = grids[image : image + len(each.images)]
+            rows += [(OTHER, row) for row in cell_rows[cell : cell + len(each.cells)]]
+            image, cell = image + len(each.images), cell + len(each.cells)
+            if len(each.numbers):
+                assert number_rows is not None
+                rows.append((OTHER, number_rows[number : number + 1]))
+            each.features["rows"] = rows
+
+    def collate(
         self, prompts: Sequence[Prompt], answers: Sequence[Sequence[int]] | None = None
     ) -> Batch:
-        """A batch of prompts, each with its answer behind it, padded on the right to the longest one."""
-        longest = max(map(len, answers)) if answers else 0
-        rows, features, grids = [], [], []
-        for number, prompt in enumerate(prompts):
-            ids, kinds = list(prompt.text), [0] * len(prompt.text)
-            learned: list[int] = []
-            for step, seen in enumerate(prompt.looks):
-                for kind, block in seen.features["rows"]:
-                    ids += [PAD] * len(block)
-                    kinds += [kind] * len(block)
-                    features.append(block)
-                grids += seen.features["grids"]
-                last = step == len(prompt.looks) - 1
-                text = seen.text if last else seen.text[: self.config.text_tokens // 4]
-                done = () if last else prompt.actions[step]
-                ids += [*text, *done]
-                kinds += [0] * (len(text) + len(done))
-                if not last and step in prompt.learned:
-                    learned += [IGNORED] * (len(ids) - len(done) - len(learned)) + list(done)
-            mask = [1] * len(ids)
-            learned += [IGNORED] * (len(ids) - len(learned))
-            if answers is not None:
-                spare = longest - len(answers[number])
-                ids += [*answers[number], *[PAD] * spare]
-                kinds += [0] * longest
-                mask += [1] * len(answers[number]) + [0] * spare
-                learned += [*answers[number], *[IGNORED] * spare]
-            rows.append((ids, mask, kinds, learned))
-        length = max(len(row[0]) for row in rows)
-        table = np.zeros((4, len(rows), length), np.int64)
-        table[3] = IGNORED
-        for number, row in enumerate(rows):
-            for part, values in zip(table, row):
-                part[number, length - len(values) :] = values
-        ids, mask, kinds, targets = torch.from_numpy(table).to(self.device)
-        return Batch(ids, mask, kinds, features, grids, targets)
+        """A batch of prompts whose steps are encoded, each followed by its answer.
 
-    def embeds(self, batch: Batch) -> Tensor:
-        """(B, L, width)."""
+        Answers are padded on the right to the length of the longest one, so that all begin at the
+        same index.
+        """
+        longest = max(map(len, answers)) if answers else 0
+        sequences, features, grids = [], [], []
+        for number, prompt in enumerate(prompts):
+            ids, kinds = list(prompt.introduction), [TOKEN] * len(prompt.introduction)
+            targets: list[int] = []
+            for step, inputs in enumerate(prompt.steps):
+                for kind, rows in inputs.features["rows"]:
+                    ids += [PAD] * len(rows)
+                    kinds += [kind] * len(rows)
+                    features.append(rows)
+                grids += inputs.features["grids"]
+                last = step == len(prompt.steps) - 1
+                # Earlier texts are shortened: a page of text at every step would not fit.
+                text = inputs.text if last else inputs.text[: self.config.text_tokens // 4]
+                action = () if last else prompt.actions[step]
+                ids += [*text, *action]
+                kinds += [TOKEN] * (len(text) + len(action))
+                if not last and step in prompt.supervised:
+                    targets += [IGNORED] * (len(ids) - len(action) - len(targets)) + list(action)
+            mask = [1] * len(ids)
+            targets += [IGNORED] * (len(ids) - len(targets))
+            if answers is not None:
+                padding = longest - len(answers[number])
+                ids += [*answers[number], *[PAD] * padding]
+                kinds += [TOKEN] * longest
+                mask += [1] * len(answers[number]) + [0] * padding
+                targets += [*answers[number], *[IGNORED] * padding]
+            sequences.append((ids, mask, kinds, targets))
+        length = max(len(sequence[0]) for sequence in sequences)
+        table = np.zeros((4, len(sequences), length), np.int64)
+        table[3] = IGNORED
+        for number, sequence in enumerate(sequences):
+            for part, values in zip(table, sequence):
+                part[number, length - len(values) :] = values
+        columns = torch.from_numpy(table).to(self.device)
+        return Batch(columns[0], columns[1], columns[2], features, grids, columns[3])
+
+    def embed(self, batch: Batch) -> Tensor:
+        """(B, L, width): the embeddings of tokens, with the features in their places."""
         embedded = self.embed_tokens(batch.ids)
         if batch.features:
             rows = torch.cat(batch.features).to(embedded.dtype)
-            embedded = embedded.masked_scatter((batch.kinds > 0)[..., None], rows)
+            embedded = embedded.masked_scatter((batch.kinds > TOKEN)[..., None], rows)
         return embedded
 
     def embed_tokens(self, ids: Tensor) -> Tensor:
-        """Embeddings of tokens, text or codes."""
-        text = self.embed(ids.clamp(max=self.words.size - 1))
-        codes = self.code_embedding((ids - self.words.size).clamp(min=0)).to(text.dtype)
-        return torch.where((ids >= self.words.size)[..., None], codes, text)
+        """(..., width): the embeddings of text tokens and action codes, int64 (...)."""
+        size = self.text_tokenizer.size
+        # Both tables are read at valid indices everywhere, and the one that applies is selected.
+        text = self.embed_text(ids.clamp(max=size - 1))
+        codes = self.code_embedding((ids - size).clamp(min=0)).to(text.dtype)
+        return torch.where((ids >= size)[..., None], codes, text)
 
     def logits(self, hidden: Tensor) -> Tensor:
-        """(..., tokens): text, then codes; float32."""
-        with torch.autocast(
-            hidden.device.type, enabled=False
-        ):  # of two near answers the last digits tell which is likelier
+        """float32 (..., text tokens + codes), from hidden states (..., width)."""
+        # Never in bfloat16: which of two close answers is more likely depends on the last digits.
+        with torch.autocast(hidden.device.type, enabled=False):
             return torch.cat(
                 [self.text_logits(hidden), self.code_head(hidden.to(self.code_head.weight.dtype))],
                 -1,
@@ -193,87 +218,23 @@ class Backbone(nn.Module, ABC):
     def forward(
         self, prompts: Sequence[Prompt], answers: Sequence[Sequence[int]]
     ) -> tuple[Tensor, Tensor]:
-        """(logits (B, T, tokens) of each token of the answers, hidden (B, width) at the end of the prompts), to learn from."""
-        hidden, batch = self.hidden(prompts, answers)
+        """For training: the logits of the answers, and the hidden states at the end of the prompts.
+
+        Logits are (B, T, tokens) for the T tokens of the longest answer, hidden states (B, width).
+        """
+        hidden, batch = self.hidden_states(prompts, answers)
+        # The place before a token predicts it, so the answers' logits begin one place earlier.
         begin = batch.ids.shape[1] - max(map(len, answers)) - 1
         return self.logits(hidden[:, begin:-1]), hidden[:, begin]
 
-    def hidden(
+    def hidden_states(
         self, prompts: Sequence[Prompt], answers: Sequence[Sequence[int]]
     ) -> tuple[Tensor, Batch]:
-        """Hidden states (B, L, width) of prompts with their answers, to learn from."""
-        looks = [seen for prompt in prompts for seen in prompt.looks]
-        self.look_at(looks, keep=False)
-        batch = self.lay_out(prompts, answers)
-        for seen in looks:
-            seen.features.clear()  # else they would hold on to the whole graph
-        return self.lm(self.embeds(batch), batch.mask, self.positions(batch), None)[0], batch
-
-
-class _Numbers(nn.Module):
-    """All numbers of a step as one row: each as it is (squashed) and as sines and cosines."""
-
-    def __init__(self, size: int, width: int) -> None:
-        super().__init__()
-        self.size = size
-        self.net = nn.Sequential(
-            nn.Linear(size * (2 + 2 * FREQUENCIES), 2 * width),
-            nn.GELU(),
-            nn.Linear(2 * width, width),
-        )
-
-    def forward(self, numbers: Sequence[np.ndarray], device: torch.device) -> Tensor:
-        table = np.zeros((len(numbers), 2, self.size), np.float32)
-        for row, values in zip(table, numbers):
-            n = min(self.size, len(values))
-            row[0, :n], row[1, :n] = values[:n], 1
-        values, there = torch.from_numpy(table).to(device).unbind(1)
-        angles = values[..., None] * (np.pi * 2.0 ** torch.arange(FREQUENCIES, device=device))
-        parts = [
-            values / (1 + values.abs()),
-            there,
-            *(there[..., None] * torch.cat([angles.sin(), angles.cos()], -1)).unbind(-1),
-        ]
-        return self.net(torch.cat(parts, -1).to(self.net[0].weight.dtype))
-
-
-class _Cells(nn.Module):
-    """A grid of codes as rows: two convolutions over a bag of embeddings (after BabyAI 1.1, arXiv 2007.12770), nine rows of a 7x7 grid, say how the place
-    lies; and one row for each cell whose codes are rare in this grid, an object and where it is, so that words can be matched with it."""
-
-    def __init__(self, width: int, inner: int = 64) -> None:
-        super().__init__()
-        self.embedding = nn.Embedding(4 * CODES, inner)
-        self.net = nn.Sequential(
-            nn.Conv2d(inner, inner, 3), nn.GELU(), nn.Conv2d(inner, inner, 3), nn.GELU()
-        )
-        self.place = nn.Embedding(64, inner)
-        self.out = nn.Linear(inner, width)
-        self.spot = nn.Embedding(SPOTS, inner)
-        self.object = nn.Linear(inner, width)
-
-    def forward(self, cells: Sequence[np.ndarray], device: torch.device) -> list[Tensor]:
-        found: list[Tensor | None] = [None] * len(cells)
-        for shape in {cell.shape for cell in cells}:
-            which = [number for number, cell in enumerate(cells) if cell.shape == shape]
-            codes = torch.as_tensor(
-                np.stack([cells[number] for number in which]).astype(np.int64), device=device
-            )
-            embedded = self.embedding(codes + CODES * torch.arange(shape[2], device=device)).sum(-2)
-            mixed = self.net(embedded.movedim(-1, 1)).flatten(2).movedim(1, 2)
-            mixed = mixed + self.place(torch.arange(mixed.shape[1], device=device) % 64)
-            rare = _rare(codes)
-            named = self.object(
-                embedded.flatten(1, 2)[rare] + self.spot(rare.nonzero()[:, 1] % SPOTS)
-            )
-            for number, rows, objects in zip(
-                which, self.out(mixed), named.split(rare.sum(1).tolist())
-            ):
-                found[number] = torch.cat([rows, objects])
-        return [rows for rows in found if rows is not None]
-
-
-def _rare(codes: Tensor) -> Tensor:
-    """(N, W * H) bool: the cells of grids (N, W, H, C) that few cells of theirs are equal to."""
-    keys = (codes * CODES ** torch.arange(codes.shape[-1], device=codes.device)).sum(-1).flatten(1)
-    return (keys[:, :, None] == keys[:, None]).sum(-1) <= RARE
+        """For training: hidden states (B, L, width) of prompts followed by their answers."""
+        steps = [step for prompt in prompts for step in prompt.steps]
+        self.encode_inputs(steps, keep=False)
+        batch = self.collate(prompts, answers)
+        for step in steps:
+            step.features.clear()  # they would keep the whole graph in memory
+        hidden, _ = self.run_model(self.embed(batch), batch.mask, self.positions(batch), None)
+        return hidden, batch

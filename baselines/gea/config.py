@@ -1,4 +1,4 @@
-"""What a GEA model is made of, as JSON beside its weights."""
+"""The configuration of a GEA model: config.json, stored next to its weights."""
 
 from __future__ import annotations
 
@@ -18,16 +18,20 @@ FILE = "config.json"
 
 @dataclass(frozen=True)
 class RVQConfig:
-    """The action tokenizer; the defaults are the paper's (arXiv 2412.08442, appendix A)."""
+    """The action tokenizer. The defaults are the paper's (arXiv 2412.08442, appendix A)."""
 
     dims: int = 21
-    """Longer actions are cut, shorter ones padded with 0."""
+    """Elements of an action. Longer actions are cut, shorter ones padded with 0."""
     codebooks: int = 2
     codes: int = 512
+    """Codes per codebook."""
     code_dim: int = 1024
     hidden: int = 4096
+    """Width of the hidden layers of encoder and decoder."""
     layers: int = 4
+    """Linear layers of the encoder, and of the decoder."""
     commitment: float = 1.0
+    """Weight of the commitment loss."""
     lr: float = 1e-4
     batch: int = 256
     steps: int = 15_000
@@ -35,7 +39,10 @@ class RVQConfig:
 
 @dataclass(frozen=True)
 class Config:
-    """All of a model but its weights. The defaults are those of `nano`; baselines/gea/recipes/paper.json has the paper's."""
+    """Everything about a model except its weights.
+
+    The defaults are those of `nano`; baselines/gea/recipes/paper.json has the paper's.
+    """
 
     backbone: str = "nano"
     """`nano`, or an image-text model of `transformers`: a local folder or a hub id."""
@@ -50,83 +57,115 @@ class Config:
         "dom?",
         "admissible?",
     )
-    """What it reads; recorded with the weights, as other views would be another agent."""
+    """The views that it reads. Weights belong to these views: with others it is another agent."""
     history: int = 3
-    """Steps of context, the present one included."""
+    """Observations in the context, the current one included."""
     full_prompt: bool = False
-    """The whole description of body, actions, simulator and cameras; else the simulator's and the actions' first words."""
+    """Whether the prompt describes embodiment, actions, simulator and cameras in full.
+
+    Without it, the prompt has only the first words on the simulator and the actions.
+    """
     about_tokens: int = 16
-    """Of the simulator and the actions, without `full_prompt`: enough to tell them apart."""
+    """Most tokens on simulator and actions without `full_prompt`: enough to tell tasks apart."""
     prompt_tokens: int = 96
-    """Of all that comes before what is seen."""
+    """Most tokens before the first observation."""
     text_tokens: int = 128
-    """Of one text view now; in past steps a quarter of it."""
+    """Most tokens of one text view of the current step; earlier steps get a quarter of it."""
     answer_tokens: int = 48
-    """The longest free text that it may write."""
+    """Tokens after which a free text is ended."""
     screen: int = 50
-    """Blocks a side of a screen, on which places are named: 50 in the paper."""
+    """Blocks per side of the grid that names places on a screen; 50 in the paper."""
     rvq: RVQConfig = field(
         default_factory=lambda: RVQConfig(code_dim=64, hidden=256, lr=1e-3, steps=3000)
     )
     # nano
     words: int = 1024
+    """Vocabulary size of its text tokenizer."""
     width: int = 192
+    """Channels of the language model."""
     layers: int = 4
     heads: int = 6
     mlp: int = 512
+    """Hidden channels of each block's MLP."""
     pixels: int = 64
+    """Side of an image after resizing."""
     numbers: int = 128
-    # backbones of others
+    """Most numbers of one step that it reads; the rest is cut."""
+    # pretrained backbones
     lora: int = 0
-    """The rank of LoRA; 0 trains everything."""
+    """The rank of LoRA; 0 trains all weights."""
     lora_alpha: int = 32
     train_vision: bool = False
+    """Whether the vision encoder is trained too."""
     # learning
     mixed_precision: bool = False
-    """Of nano: whether matrices are multiplied in bfloat16 while it learns, which some processors do several times as fast. It plays in float32."""
+    """nano only: train with bfloat16 matrix products, which some CPUs compute several times faster.
+
+    It always plays in float32.
+    """
     # supervised fine-tuning
     lr: float = 1e-3
     batch: int = 64
     steps: int = 3000
     warmup: float = 0.1
-    """The share of steps in which the learning rate rises; then it falls by a cosine."""
+    """Share of the steps in which the learning rate rises; it then falls by a cosine."""
     muon: bool = False
-    """Of nano: whether SFT learns the matrices of its blocks by Muon instead of AdamW."""
+    """nano only: train the matrices of its blocks by Muon instead of AdamW."""
     weight_decay: float = 0.01
     clip: float = 1.0
+    """Largest norm of the gradient."""
     weights: Mapping[str, float] = field(default_factory=lambda: dict.fromkeys(DOMAINS, 1.0))
-    """How often each domain is drawn, relative to the others that have demonstrations."""
+    """Sampling weight of each domain, relative to the other domains with demonstrations."""
     tasks: Mapping[str, float] = field(default_factory=dict)
-    """How often tasks are drawn within their domain, by a pattern of their names, such as {"babyai/Pickup*": 3}; the last one that fits counts, and
-    1 where none does."""
-    # reinforcement learning: the paper's
+    """Sampling weights of tasks within their domain, by task name pattern: {"babyai/Pickup*": 3}.
+
+    The last matching pattern counts; a task that matches none has weight 1.
+    """
+    # reinforcement learning: the defaults are the paper's
     rl_lr: float = 3e-4
     rl_falls: bool = False
-    """Whether the learning rate rises and falls as in SFT: a first step of full size moves all weights as far, whatever their gradient."""
+    """Whether the learning rate warms up and falls as in SFT.
+
+    AdamW divides a gradient by its own size, so a first step at the full rate moves every weight
+    equally far, however small its gradient.
+    """
     rollout: int = 128
-    """Steps a lane between updates."""
+    """Environment steps per lane between two updates."""
     lanes: int = 16
+    """Environments that are stepped in parallel."""
     epochs: int = 2
     minibatches: int = 6
+    """Minibatches per epoch."""
     at_once: int = 64
-    """Decisions that go through the model together: a minibatch is several, whose gradients add up."""
+    """Decisions per forward pass. A minibatch is several passes, whose gradients are summed."""
     clip_ratio: float = 0.2
+    """PPO's epsilon: the probability ratio is clipped to [1 - epsilon, 1 + epsilon]."""
     gamma: float = 0.999
+    """Discount factor."""
     gae: float = 0.95
+    """Lambda of generalised advantage estimation."""
     entropy: float = 1e-4
-    """Of the entropy's share of its largest possible value."""
+    """Weight of the entropy, which is measured as a share of its largest possible value."""
     value: float = 0.5
+    """Weight of the critic's loss."""
     sft_share: float = 0.1
+    """Weight of the SFT loss."""
     critic_first: int = 0
-    """Decisions before the policy moves, of which the critic alone learns: an untrained one pulls at a backbone that has something to lose."""
+    """Decisions at the start during which only the critic is trained.
+
+    An untrained critic sends useless gradients into a backbone that already knows something.
+    """
     critic_apart: bool = False
-    """Whether the critic learns alone all the time, from hidden states that it does not move."""
+    """Whether the critic is always trained separately, without gradients into the backbone."""
     temperature: float = 1.0
-    """Of the drawn actions, and of the policy that learns from them: below 1 it keeps closer to the likeliest answer."""
+    """Temperature of the sampled actions, and of the policy that is trained on them.
+
+    Below 1, actions stay closer to the most likely one.
+    """
     play_temperature: float = 0.0
-    """Of the actions that `GEA` draws; 0: it gives the likeliest answer."""
+    """Temperature at which the agent `GEA` samples its actions; 0 plays the most likely one."""
     popart: float = 3e-4
-    """The step of PopArt's moving moments (arXiv 1809.04474)."""
+    """Step size of PopArt's moving moments (arXiv 1809.04474)."""
 
     def __post_init__(self) -> None:
         if (
@@ -135,11 +174,13 @@ class Config:
             or min(self.lanes, self.rollout, self.batch, self.at_once) < 1
         ):
             raise UserError(
-                "this GEA configuration makes no model: history, lanes, rollout, batch and at_once from 1 on, heads must divide width"
+                "this GEA configuration is invalid: history, lanes, rollout, batch and at_once "
+                "must be at least 1, and width must be divisible by heads"
             )
         if not (self.temperature > 0 and self.play_temperature >= 0):
             raise UserError(
-                f"temperature is {self.temperature} and play_temperature {self.play_temperature}: above 0 the one, 0 or above the other"
+                f"temperature is {self.temperature} and play_temperature {self.play_temperature}: "
+                "temperature must be above 0, play_temperature at least 0"
             )
         unknown = set(self.weights) - set(DOMAINS)
         if unknown:
@@ -154,31 +195,37 @@ class Config:
 
     @classmethod
     def load(cls, folder: str | Path) -> Config:
-        """The configuration of a folder of weights. Raises UserError when there is none."""
+        """The configuration in a folder of weights. Raises UserError when there is none."""
         file = Path(folder) / FILE
         if not file.is_file():
             raise UserError(
-                f"{folder} holds no GEA weights: it has no {FILE}. Make some with `bench demos --suite S --episodes N --out DATA`, then "
-                f"`bench train gea --stage tokenizer --data DATA --out {folder}` and the same with `--stage sft`"
+                f"{folder} holds no GEA weights: it has no {FILE}. Make some with "
+                "`bench demos --suite S --episodes N --out DATA`, then "
+                f"`bench train gea --stage tokenizer --data DATA --out {folder}` "
+                "and the same with `--stage sft`"
             )
         return cls.read(file)
 
     @classmethod
     def read(cls, file: Path, changes: Mapping[str, Any] | None = None) -> Config:
-        """The configuration of a JSON file, with some fields changed. Raises UserError on what is none."""
+        """The configuration in a JSON file, with some fields changed.
+
+        Raises UserError when the file or a change is not valid.
+        """
         try:
-            return cls.of({**json.loads(file.read_text()), **(changes or {})})
+            return cls.from_json({**json.loads(file.read_text()), **(changes or {})})
         except (OSError, ValueError, AttributeError, TypeError) as wrong:
-            raise UserError(f"{file} is no GEA configuration: {wrong}") from None
+            raise UserError(f"{file} is not a GEA configuration: {wrong}") from None
 
     @classmethod
-    def of(cls, fields: Mapping[str, Any]) -> Config:
+    def from_json(cls, fields: Mapping[str, Any]) -> Config:
         """From JSON values. Raises UserError on a field that does not exist."""
         known = {each.name for each in dataclasses.fields(cls)}
         unknown = sorted(set(fields) - known)
         if unknown:
             raise UserError(
-                f"a GEA configuration has no field {unknown[0]!r}; it has {', '.join(sorted(known))}"
+                f"a GEA configuration has no field {unknown[0]!r}; "
+                f"it has {', '.join(sorted(known))}"
             )
         values = dict(fields)
         try:
@@ -188,4 +235,4 @@ class Config:
                 values["views"] = tuple(values["views"])
             return cls(**values)
         except TypeError as wrong:
-            raise UserError(f"this is no GEA configuration: {wrong}") from None
+            raise UserError(f"this is not a GEA configuration: {wrong}") from None

@@ -1,4 +1,4 @@
-"""Demonstrations as examples: a prompt and the answer that the expert gives."""
+"""Demonstrations as training examples: a prompt, and the expert's action as its answer."""
 
 from __future__ import annotations
 
@@ -7,194 +7,219 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from baselines.gea.actions import ActionCodec
 from baselines.gea.config import Config
-from baselines.gea.prompt import Look, Prompt, describe, introduction, look
-from baselines.gea.rvq import normalised
-from baselines.gea.words import Words
+from baselines.gea.prompt import Prompt, StepInputs, describe, introduction, step_inputs
+from baselines.gea.rvq import normalize_action
+from baselines.gea.text_tokenizer import TextTokenizer
 from harness.core import UI, Box, Discrete, Elements, Text, Texts, UserError
 from harness.demos import Demo, Demos
 
-__all__ = ["Examples", "continuous_actions", "texts"]
+__all__ = ["Examples", "continuous_actions", "tokenizer_texts"]
 
-KEPT_BYTES = 4_000_000_000
-"""Of prepared episodes; beyond, they are read again each time."""
-TEXTS = 200_000
+CACHE_BYTES = 4_000_000_000
+"""Size of the prepared episodes that are kept; any others are read again whenever drawn."""
+MAX_TEXTS = 200_000
+"""Texts after which no further episode is read to train nano's text tokenizer."""
 
 
 @dataclass(frozen=True)
-class _Ready:
-    """An episode, prepared: step k is shown `looks[..k]` and `done[..k]`, and answers `answers[k]`."""
+class _PreparedEpisode:
+    """An episode as tokens; every field has one entry per step."""
 
-    said: tuple[tuple[int, ...], ...]
-    looks: tuple[Look, ...]
-    done: tuple[tuple[int, ...], ...]
+    introductions: tuple[tuple[int, ...], ...]
+    inputs: tuple[StepInputs, ...]
+    executed: tuple[tuple[int, ...], ...]
+    """The action that was executed, which differs from the expert's where noise replaced it."""
     answers: tuple[tuple[int, ...], ...]
+    """The expert's action."""
 
     @property
     def nbytes(self) -> int:
+        """Estimate of the memory that it takes."""
         return sum(
-            sum(image.nbytes for image in (*seen.images, *seen.cells)) + 64 * len(seen.text) + 512
-            for seen in self.looks
+            sum(array.nbytes for array in (*each.images, *each.cells)) + 64 * len(each.text) + 512
+            for each in self.inputs
         )
 
 
 class Examples:
-    """Draws examples: a domain by its weight, a task, then any of its steps."""
+    """Draws training examples: a domain by its weight, then a task by its weight, then any step."""
 
     def __init__(
-        self, folders: Sequence[Path], config: Config, words: Words, codec: ActionCodec
+        self, folders: Sequence[Path], config: Config, tokenizer: TextTokenizer, codec: ActionCodec
     ) -> None:
-        """Raises UserError when no domain with a weight has demonstrations, or a view that must be there is not."""
-        self._config, self._words, self._codec = config, words, codec
+        """Raises UserError when there are no demonstrations of any domain with a weight."""
+        self._config, self._tokenizer, self._codec = config, tokenizer, codec
         self._views = tuple(name.rstrip("?") for name in config.views)
         self._sets = [Demos(folder) for folder in folders]
-        self._tasks: dict[str, dict[str, list[tuple[int, int, int]]]] = defaultdict(
+        # domain -> task -> (index of the set, index of the episode in it, its steps)
+        self._episodes: dict[str, dict[str, list[tuple[int, int, int]]]] = defaultdict(
             lambda: defaultdict(list)
         )
         for number, demos in enumerate(self._sets):
             for row in demos.rows:
                 if config.weights.get(row.domain, 0) > 0 and _weight(row.task, config.tasks) > 0:
-                    self._tasks[row.domain][row.task].append((number, row.index, row.steps))
-        if not self._tasks:
+                    self._episodes[row.domain][row.task].append((number, row.index, row.steps))
+        if not self._episodes:
             raise UserError(
-                f"{', '.join(map(str, folders))}: no demonstrations of a domain that has a weight in the configuration"
+                f"{', '.join(map(str, folders))}: no demonstrations of a domain that has a weight "
+                "in the configuration"
             )
-        self._domains = sorted(self._tasks)
+        self._domains = sorted(self._episodes)
         weights = np.asarray([config.weights[domain] for domain in self._domains])
-        self._chances = np.cumsum(weights / weights.sum())
-        self._ends = {  # the same task may stand in suites of two domains
-            (domain, task): np.cumsum([steps for _, _, steps in rows])
-            for domain, tasks in self._tasks.items()
-            for task, rows in tasks.items()
+        self._domain_cdf = np.cumsum(weights / weights.sum())
+        # The steps up to the end of each episode. The domain is part of the key because suites of
+        # two domains may share a task.
+        self._ends = {
+            (domain, task): np.cumsum([steps for _, _, steps in episodes])
+            for domain, tasks in self._episodes.items()
+            for task, episodes in tasks.items()
         }
-        self._names = {domain: list(tasks) for domain, tasks in self._tasks.items()}
-        self._shares = {
+        self._tasks = {domain: list(tasks) for domain, tasks in self._episodes.items()}
+        self._task_cdf = {
             domain: np.cumsum([_weight(name, config.tasks) for name in names])
-            for domain, names in self._names.items()
+            for domain, names in self._tasks.items()
         }
-        self._ready: dict[tuple[int, int], _Ready] = {}
-        self._kept = 0
+        self._prepared: dict[tuple[int, int], _PreparedEpisode] = {}
+        self._prepared_bytes = 0
 
     @property
     def steps(self) -> int:
-        """All steps of all demonstrations in use."""
+        """Total number of steps in the demonstrations that are used."""
         return int(sum(ends[-1] for ends in self._ends.values()))
 
     def draw(
         self, rng: np.random.Generator, count: int
     ) -> tuple[list[Prompt], list[tuple[int, ...]]]:
-        """(prompts, answers)."""
+        """`count` prompts, and the token ids of their answers.
+
+        Raises UserError when the demonstrations lack a view that the configuration requires.
+        """
         prompts, answers = [], []
         for _ in range(count):
+            # `min`: rounding may leave the last value of a cumulative sum below what is drawn.
             domain = self._domains[
                 min(
-                    int(np.searchsorted(self._chances, rng.random(), "right")),
+                    int(np.searchsorted(self._domain_cdf, rng.random(), "right")),
                     len(self._domains) - 1,
                 )
             ]
-            shares = self._shares[domain]
-            task = self._names[domain][
-                min(
-                    int(np.searchsorted(shares, rng.random() * shares[-1], "right")),
-                    len(shares) - 1,
-                )
+            cdf = self._task_cdf[domain]
+            task = self._tasks[domain][
+                min(int(np.searchsorted(cdf, rng.random() * cdf[-1], "right")), len(cdf) - 1)
             ]
             ends = self._ends[domain, task]
-            place = int(rng.integers(ends[-1]))
-            episode = int(np.searchsorted(ends, place, "right"))
-            number, index, steps = self._tasks[domain][task][episode]
-            prompt, answer = self.example(number, index, place - (int(ends[episode]) - steps))
+            position = int(rng.integers(ends[-1]))
+            episode = int(np.searchsorted(ends, position, "right"))
+            number, index, steps = self._episodes[domain][task][episode]
+            prompt, answer = self.example(number, index, position - (int(ends[episode]) - steps))
             prompts.append(prompt)
             answers.append(answer)
         return prompts, answers
 
     def example(self, number: int, index: int, step: int) -> tuple[Prompt, tuple[int, ...]]:
-        """The example of one step of an episode."""
-        ready = self._ready.get((number, index)) or self._prepare(number, index)
+        """The prompt and answer of one step of episode `index` of set `number`."""
+        episode = self._prepared.get((number, index)) or self._prepare(number, index)
         begin = max(0, step + 1 - self._config.history)
-        # Of a step before this one its answer is known too, and costs nothing more, unless it is shown less of its text than when it is asked for.
-        shown = self._config.text_tokens // 4
-        whole = [len(seen.text) <= shown for seen in ready.looks[begin:step]]
-        learned = tuple(
-            place - begin
-            for place in range(begin, step)
-            if all(whole[: place - begin + 1])
-            and ready.said[place] == ready.said[step]
-            and ready.done[place] == ready.answers[place]
+        # The sequence holds the actions of the earlier steps anyway, so training on them is free.
+        # It must not teach answers to inputs that the agent never sees, though. So an action
+        # counts only if it is the expert's, the introduction was the same, and none of the texts
+        # before it is cut: past texts are shortened, the current one is not.
+        limit = self._config.text_tokens // 4
+        uncut = [len(each.text) <= limit for each in episode.inputs[begin:step]]
+        supervised = tuple(
+            past - begin
+            for past in range(begin, step)
+            if all(uncut[: past - begin + 1])
+            and episode.introductions[past] == episode.introductions[step]
+            and episode.executed[past] == episode.answers[past]
         )
-        return Prompt(
-            ready.said[step], ready.looks[begin : step + 1], ready.done[begin:step], learned
-        ), ready.answers[step]
+        prompt = Prompt(
+            episode.introductions[step],
+            episode.inputs[begin : step + 1],
+            episode.executed[begin:step],
+            supervised,
+        )
+        return prompt, episode.answers[step]
 
-    def _prepare(self, number: int, index: int) -> _Ready:
+    def _prepare(self, number: int, index: int) -> _PreparedEpisode:
         demo = self._sets[number].read(index, self._views)
         for name in self._config.views:
             if not name.endswith("?") and name not in demo.brief.observation:
                 raise UserError(
-                    f"{demo.row.task}: the demonstrations have no view {name!r}, which the configuration asks for"
+                    f"{demo.row.task}: the demonstrations have no view {name!r}, "
+                    "which the configuration asks for"
                 )
         brief, spec = demo.brief, demo.brief.action
-        looks = tuple(
-            look(brief, frame.observation, self._words, self._config, keep=False)
+        inputs = tuple(
+            step_inputs(brief, frame.observation, self._tokenizer, self._config, keep_source=False)
             for frame in demo.frames
         )
-        seen = [frame.observation for frame in demo.frames]
+        observations = [frame.observation for frame in demo.frames]
         answers = [
             tuple(answer)
-            for answer in self._codec.all_tokens(
-                spec, [frame.action for frame in demo.frames], seen
+            for answer in self._codec.encode_all(
+                spec, [frame.action for frame in demo.frames], observations
             )
         ]
-        other = [
-            step for step, frame in enumerate(demo.frames) if not same(frame.action, frame.executed)
+        noisy = [
+            step
+            for step, frame in enumerate(demo.frames)
+            if not actions_equal(frame.action, frame.executed)
         ]
-        done = list(answers)
-        if other:
-            executed = self._codec.all_tokens(
-                spec, [demo.frames[step].executed for step in other], [seen[step] for step in other]
+        executed = list(answers)
+        if noisy:
+            tokens = self._codec.encode_all(
+                spec,
+                [demo.frames[step].executed for step in noisy],
+                [observations[step] for step in noisy],
             )
-            for step, tokens in zip(other, executed):
-                done[step] = tuple(tokens)
-        said: dict[str, tuple[int, ...]] = {}
+            for step, action in zip(noisy, tokens):
+                executed[step] = tuple(action)
+        introductions: dict[str, tuple[int, ...]] = {}
         for frame in demo.frames:
-            if frame.instruction not in said:
-                said[frame.instruction] = introduction(
-                    brief, frame.instruction, self._words, self._config
+            if frame.instruction not in introductions:
+                introductions[frame.instruction] = introduction(
+                    brief, frame.instruction, self._tokenizer, self._config
                 )
-        ready = _Ready(
-            tuple(said[frame.instruction] for frame in demo.frames),
-            looks,
-            tuple(done),
+        prepared = _PreparedEpisode(
+            tuple(introductions[frame.instruction] for frame in demo.frames),
+            inputs,
+            tuple(executed),
             tuple(answers),
         )
-        if self._kept < KEPT_BYTES:
-            self._kept += ready.nbytes
-            self._ready[number, index] = ready
-        return ready
+        if self._prepared_bytes < CACHE_BYTES:
+            self._prepared_bytes += prepared.nbytes
+            self._prepared[number, index] = prepared
+        return prepared
 
 
 def _weight(task: str, patterns: Mapping[str, float]) -> float:
-    fitting = [weight for pattern, weight in patterns.items() if fnmatch.fnmatchcase(task, pattern)]
-    return fitting[-1] if fitting else 1.0
+    """The weight of the last pattern that a task's name matches; 1 if it matches none."""
+    matching = [
+        weight for pattern, weight in patterns.items() if fnmatch.fnmatchcase(task, pattern)
+    ]
+    return matching[-1] if matching else 1.0
 
 
-def same(one: object, other: object) -> bool:
+def actions_equal(one: Any, other: Any) -> bool:
     """Whether two actions are equal."""
-    return bool(np.array_equal(one, other)) if isinstance(one, np.ndarray) else one == other
+    return bool(np.array_equal(one, other) if isinstance(one, np.ndarray) else one == other)
 
 
 def continuous_actions(folders: Sequence[Path], dims: int) -> np.ndarray:
-    """float32 (N, dims): all continuous actions of the demonstrations, in [-1, 1]."""
+    """float32 (N, dims) in [-1, 1]: all continuous actions of the demonstrations."""
     found = []
     for folder in folders:
         for demo in _without_views(folder):
             if isinstance(demo.brief.action, Box):
                 found += [
-                    normalised(demo.brief.action, frame.action, dims) for frame in demo.frames
+                    normalize_action(demo.brief.action, frame.action, dims) for frame in demo.frames
                 ]
     return np.stack(found) if found else np.zeros((0, dims), np.float32)
 
@@ -204,43 +229,37 @@ def _without_views(folder: Path) -> Iterator[Demo]:
     return (demos.read(row.index, ()) for row in demos.rows)
 
 
-def texts(folders: Sequence[Path], config: Config) -> list[str]:
-    """What the tokenizer learns its words from: all that the model will be told or say, TEXTS pieces at most."""
+def tokenizer_texts(folders: Sequence[Path], config: Config) -> list[str]:
+    """Distinct texts to train nano's text tokenizer on: what it will read and write."""
+    # A dict keeps the order in which texts are found, which a set would not.
     found: dict[str, None] = {}
     views = tuple(name.rstrip("?") for name in config.views)
     for folder in folders:
         demos = Demos(folder)
         for row in demos.rows:
-            if len(found) > TEXTS:
+            if len(found) > MAX_TEXTS:
                 break
             brief = Demos.brief(row)
-            wordy = tuple(
+            text_views = tuple(
                 name
                 for name, spec in brief.observation.items()
                 if name in views and isinstance(spec, (Text, Texts, Elements))
             )
-            demo = demos.read(row.index, wordy)
+            demo = demos.read(row.index, text_views)
             spec = brief.action
             found.setdefault(f"{brief.simulator.partition(',')[0]}; {describe(spec)}")
             found.setdefault(
-                f"Body: {brief.embodiment}. Actions: {describe(spec)}. Simulator: {brief.simulator}. Cameras:"
+                f"Body: {brief.embodiment}. Actions: {describe(spec)}. "
+                f"Simulator: {brief.simulator}. Cameras:"
             )
             if isinstance(spec, Discrete):
                 found.update(dict.fromkeys(spec.names))
             if isinstance(spec, UI):
-                found.update(
-                    dict.fromkeys(
-                        [
-                            *spec.kinds,
-                            " at",
-                            " with",
-                            *(f" {number}" for number in range(config.screen)),
-                        ]
-                    )
-                )
+                numbers = [f" {number}" for number in range(config.screen)]
+                found.update(dict.fromkeys([*spec.kinds, " at", " with", *numbers]))
             for frame in demo.frames:
                 found.setdefault(f" Instruction: {frame.instruction}")
-                for name in wordy:
+                for name in text_views:
                     value = frame.observation[name]
                     if isinstance(value, str):
                         found.setdefault(f" {name}: {value}")

@@ -1,4 +1,4 @@
-"""What all stages share: an optimiser with a schedule, checkpoints that a killed training goes on from, and curves."""
+"""What all stages share: an optimiser, its schedule, checkpoints to resume from, and metrics."""
 
 from __future__ import annotations
 
@@ -17,22 +17,27 @@ from torch import Tensor, nn
 
 from harness.core import UserError
 
-__all__ = ["Curves", "Learner", "cosine"]
+__all__ = ["Learner", "Metrics", "cosine_schedule"]
 
 CHECKPOINT_S = 60.0
+"""Seconds between checkpoints."""
 SAY_S = 10.0
+"""Seconds between lines of progress."""
 
 
-def cosine(step: int, steps: int, warmup: float) -> float:
-    """The share of the learning rate: rises linearly over the first `warmup` of the steps, then falls to 0 by half a cosine."""
+def cosine_schedule(step: int, steps: int, warmup: float) -> float:
+    """The factor of the learning rate at a step, from 0 to 1.
+
+    It rises linearly over the first `warmup` of the steps and then falls by half a cosine.
+    """
     rise = max(1, int(warmup * steps))
     if step < rise:
         return (step + 1) / rise
     return 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, steps - rise)))
 
 
-class Curves:
-    """Figures over time, for TensorBoard, and a line for people now and then."""
+class Metrics:
+    """Writes metrics for TensorBoard, and a line of progress every few seconds."""
 
     def __init__(self, folder: Path, say: Callable[[str], None]) -> None:
         from torch.utils.tensorboard import SummaryWriter
@@ -40,24 +45,28 @@ class Curves:
         self._writer: Any = SummaryWriter(str(folder))
         self._say, self._said = say, 0.0
 
-    def add(self, step: int, total: int, figures: Mapping[str, float]) -> None:
-        """Figures of one step."""
-        for name, value in figures.items():
+    def add(self, step: int, total: int, values: Mapping[str, float]) -> None:
+        """The metrics of one step of `total`."""
+        for name, value in values.items():
             self._writer.add_scalar(name, value, step)
         if time.monotonic() - self._said > SAY_S or step == total:
             self._said = time.monotonic()
             self._say(
                 f"step {step}/{total}  "
-                + "  ".join(f"{name} {value:.4g}" for name, value in figures.items())
+                + "  ".join(f"{name} {value:.4g}" for name, value in values.items())
             )
 
     def close(self) -> None:
-        """Flush."""
+        """Flush what was added."""
         self._writer.close()
 
 
 class Learner:
-    """AdamW over what learns in a module, with its state on disk: FOLDER/step-N/{model,optimizer}.safetensors and state.json."""
+    """AdamW over the trainable weights of a module, with checkpoints.
+
+    A checkpoint is FOLDER/step-N/{model,optimizer}.safetensors and state.json. A new Learner on the
+    same folder continues from the last one.
+    """
 
     def __init__(
         self,
@@ -70,75 +79,86 @@ class Learner:
         *,
         muon: bool = False,
     ) -> None:
-        """`identity` is what a checkpoint must have been made with. `muon`: the matrices of the model's blocks are learned by Muon, in steps of the size
-        of AdamW's (arXiv 2502.16982). Raises UserError when the folder holds another training."""
-        self.module, self._folder, self._clip, self._identity = (
-            module,
-            folder,
-            clip,
-            json.loads(json.dumps(dict(identity))),
-        )
+        """`clip`: the largest norm of the gradient. `identity`: what a checkpoint depends on.
+
+        `muon`: train the matrices of the model's layers by Muon, with updates scaled to the size
+        of AdamW's (arXiv 2502.16982). Raises UserError when the folder holds the checkpoints of a
+        training with another identity.
+        """
+        self.module, self._folder, self._clip = module, folder, clip
+        # Through JSON, so that it compares equal to what a checkpoint has stored.
+        self._identity = json.loads(json.dumps(dict(identity)))
         self._named = {
             name: weight for name, weight in module.named_parameters() if weight.requires_grad
         }
         self._lr = lr
-        inner, others = [], []
+        matrices: list[nn.Parameter] = []
+        others: list[nn.Parameter] = []
         for name, weight in self._named.items():
-            (inner if muon and weight.ndim == 2 and ".layers." in name else others).append(weight)
+            (matrices if muon and weight.ndim == 2 and ".layers." in name else others).append(
+                weight
+            )
         self._optimizers: list[torch.optim.Optimizer] = [
             torch.optim.AdamW(others, lr=lr, weight_decay=weight_decay)
         ]
-        if inner:
+        if matrices:
             self._optimizers.append(
                 torch.optim.Muon(
-                    inner, lr=lr, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw"
+                    matrices, lr=lr, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw"
                 )
             )
         self._saved = time.monotonic()
         self.step = 0
+        """Number of updates so far."""
         self.extra: dict[str, Any] = {}
-        """JSON values that go with a checkpoint."""
+        """JSON values that are stored with a checkpoint."""
         self._restore()
 
     def add(self, loss: Tensor) -> None:
-        """A part of the next update's loss, whose graph is then let go. Raises FloatingPointError on a loss that is no number."""
+        """Add the gradient of a part of the next update's loss, and free its graph.
+
+        Raises FloatingPointError when the loss is not finite.
+        """
         if not torch.isfinite(loss):
             raise FloatingPointError(
                 f"the loss is {loss.item()} at step {self.step}: lower the learning rate"
             )
-        loss.backward()
+        torch.autograd.backward(loss)
 
-    def learn(self, loss: Tensor, share: float = 1.0) -> float:
-        """One update by this loss alone: see `add` and `update`."""
+    def learn(self, loss: Tensor, lr_factor: float = 1.0) -> float:
+        """One update by a single loss: `add`, then `update`."""
         self.add(loss)
-        return self.update(share)
+        return self.update(lr_factor)
 
-    def update(self, share: float = 1.0) -> float:
-        """One update by what was added; returns the norm of the gradient. `share` of the learning rate."""
+    def update(self, lr_factor: float = 1.0) -> float:
+        """One update by the gradients added, at `lr_factor` times the learning rate.
+
+        Returns the norm of the gradient before clipping.
+        """
         norm = float(nn.utils.clip_grad_norm_(self._named.values(), self._clip))
         for optimizer in self._optimizers:
             for group in optimizer.param_groups:
-                group["lr"] = self._lr * share
+                group["lr"] = self._lr * lr_factor
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
         self.step += 1
         return norm
 
     def checkpoint(self, *, now: bool = False) -> None:
-        """Save, at most once a minute unless `now`."""
+        """Save a checkpoint and delete older ones, at most once a minute unless `now`."""
         if not now and time.monotonic() - self._saved < CHECKPOINT_S:
             return
         self._saved = time.monotonic()
-        fresh = self._folder / f"step-{self.step}"
-        making = self._folder / "new"
-        shutil.rmtree(making, ignore_errors=True)
-        making.mkdir(parents=True)
+        target = self._folder / f"step-{self.step}"
+        partial = self._folder / "new"  # renamed when complete: a killed save leaves the old one
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
         save_file(
             {
                 name: value.detach().cpu().contiguous().clone()
                 for name, value in self._state().items()
             },
-            making / "model.safetensors",
+            partial / "model.safetensors",
         )
         names = {id(weight): name for name, weight in self._named.items()}
         moments = {
@@ -147,12 +167,12 @@ class Learner:
             for weight, state in optimizer.state.items()
             for kind, value in state.items()
         }
-        save_file(moments, making / "optimizer.safetensors")
-        (making / "state.json").write_text(
+        save_file(moments, partial / "optimizer.safetensors")
+        (partial / "state.json").write_text(
             json.dumps({"step": self.step, "identity": self._identity, "extra": self.extra})
         )
-        shutil.rmtree(fresh, ignore_errors=True)
-        os.replace(making, fresh)
+        shutil.rmtree(target, ignore_errors=True)
+        os.replace(partial, target)
         for old in self._checkpoints()[:-1]:
             shutil.rmtree(old)
 
@@ -162,6 +182,7 @@ class Learner:
         )
 
     def _state(self) -> dict[str, Tensor]:
+        """Trainable weights and persistent buffers, without those of a pretrained model."""
         buffers = {
             name: value
             for name, value in self.module.named_buffers()
@@ -173,15 +194,18 @@ class Learner:
         }
 
     def _restore(self) -> None:
+        """Continue from the last checkpoint, if there is one."""
         found = self._checkpoints()
         if not found:
             return
         state = json.loads((found[-1] / "state.json").read_text())
         if state["identity"] != self._identity:
             mine, theirs = self._identity, state["identity"]
-            other = [name for name in mine if mine[name] != theirs.get(name)]
+            differing = [name for name in mine if mine[name] != theirs.get(name)]
             raise UserError(
-                f"{self._folder} holds a training with another {other[0] if other else 'configuration'}: choose another --out, or remove that folder"
+                f"{self._folder} holds a training with another "
+                f"{differing[0] if differing else 'configuration'}: choose another --out, "
+                "or remove that folder"
             )
         self.step, self.extra = state["step"], state["extra"]
         self.module.load_state_dict(load_file(found[-1] / "model.safetensors"), strict=False)
@@ -199,6 +223,7 @@ class Learner:
                 if key.partition(".")[2] == name
             }
             if kinds:
+                # PyTorch keeps an optimiser's step count on the CPU.
                 owner[id(weight)].state[weight] = {
                     kind: value.to(weight.device) if kind != "step" else value
                     for kind, value in kinds.items()

@@ -1,5 +1,9 @@
-"""A small Llama (arXiv 2302.13971). Its weights have the names of `transformers.LlamaModel`, which computes the same; for a few tokens at a time
-that one spends most of its time between the operations, and seconds on being imported."""
+"""A small Llama (arXiv 2302.13971).
+
+It computes the same as `transformers.LlamaModel`, and its weights have the same names. For a few
+tokens at a time, that implementation spends most of its time between the operations, and it takes
+seconds to import.
+"""
 
 from __future__ import annotations
 
@@ -7,60 +11,79 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-__all__ = ["Llama", "Past"]
+__all__ = ["KVCache", "Llama"]
 
 EPSILON = 1e-6
+"""Of the root mean square normalisation."""
 THETA = 10_000.0
-INITIAL = 0.02
+"""Base of the rotary embedding's frequencies."""
+INITIAL_STD = 0.02
 
-Past = list[tuple[Tensor, Tensor]]
-"""Keys and values, (B, heads, L, width / heads) each, of every layer; empty at first."""
+KVCache = list[tuple[Tensor, Tensor]]
+"""Keys and values of every layer, (B, heads, L, width / heads) each; an empty list at first.
+
+The list is extended in place, its tensors are replaced: a copy of the list stays as it was.
+"""
 
 
 class Llama(nn.Module):
-    """`layers` blocks of attention and a gated MLP over embeddings of `width` channels."""
+    """`layers` blocks of attention and a gated MLP, on embeddings of `width` channels."""
+
+    inverse_frequencies: Tensor
 
     def __init__(self, words: int, width: int, layers: int, heads: int, mlp: int) -> None:
+        """`words`: size of the vocabulary; `mlp`: hidden channels of each MLP."""
         super().__init__()
         self.embed_tokens = nn.Embedding(words, width)
         self.layers = nn.ModuleList(_Block(width, heads, mlp) for _ in range(layers))
         self.norm = _Norm(width)
-        turns = 1 / THETA ** (
+        frequencies = 1 / THETA ** (
             torch.arange(0, width // heads, 2, dtype=torch.float32) / (width // heads)
         )
-        self.register_buffer("turns", torch.cat([turns, turns]), persistent=False)
+        self.register_buffer(
+            "inverse_frequencies", torch.cat([frequencies, frequencies]), persistent=False
+        )
         for module in self.modules():
             if isinstance(module, (nn.Linear, nn.Embedding)):
-                nn.init.normal_(module.weight, std=INITIAL)
+                nn.init.normal_(module.weight, std=INITIAL_STD)
 
     def forward(
-        self, embeds: Tensor, mask: Tensor, positions: Tensor, past: Past | None = None
+        self, embeds: Tensor, mask: Tensor, positions: Tensor, cache: KVCache | None = None
     ) -> Tensor:
-        """Hidden states (B, T, width) of `embeds` (B, T, width) behind what `past` holds, to which their keys and values are added.
+        """Hidden states (B, T, width) of `embeds` (B, T, width).
 
-        `mask` (B, L + T): 1 where something stands; `positions` (B, T).
+        `mask`: int64 (B, L + T), 0 where there is padding, for the L tokens in the cache and these.
+        `positions`: int64 (B, T). `cache`: the keys and values of the tokens before; those of these
+        tokens are added to it in place.
         """
-        angles = positions[..., None].to(self.turns.dtype) * self.turns
+        angles = positions[..., None].to(self.inverse_frequencies.dtype) * self.inverse_frequencies
         rotation = angles.cos().to(embeds.dtype)[:, None], angles.sin().to(embeds.dtype)[:, None]
-        allowed = _allowed(mask, embeds.shape[1])
+        allowed = _attention_mask(mask, embeds.shape[1])
         hidden = embeds
         for number, layer in enumerate(self.layers):
-            hidden = layer(hidden, rotation, allowed, past, number)
-        return self.norm(hidden)
+            hidden = layer(hidden, rotation, allowed, cache, number)
+        normed: Tensor = self.norm(hidden)
+        return normed
 
 
-def _allowed(mask: Tensor, count: int) -> Tensor | None:
-    """(B, 1, count, L) bool: which token looks at which; None where each looks at all before it. What is padding looks at itself, or it would look
-    at nothing."""
+def _attention_mask(mask: Tensor, count: int) -> Tensor | None:
+    """bool (B, 1, count, L): which of L tokens each of the last `count` tokens attends to.
+
+    None where no mask is needed, for which attention has faster kernels: without padding, a single
+    token attends to all, and a whole sequence is plainly causal.
+    """
     if bool(mask.all()) and count in (1, mask.shape[1]):
         return None
     length = mask.shape[1]
     causal = torch.ones(count, length, dtype=torch.bool, device=mask.device).tril(length - count)
+    # Padding attends to itself: a softmax over nothing would be NaN.
     itself = torch.eye(length, dtype=torch.bool, device=mask.device)[length - count :]
     return ((mask[:, None, None, :] > 0) & causal) | itself
 
 
 class _Norm(nn.Module):
+    """Root mean square normalisation (arXiv 1910.07467)."""
+
     def __init__(self, width: int) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.ones(width))
@@ -82,13 +105,14 @@ class _Block(nn.Module):
         hidden: Tensor,
         rotation: tuple[Tensor, Tensor],
         allowed: Tensor | None,
-        past: Past | None,
+        cache: KVCache | None,
         number: int,
     ) -> Tensor:
         hidden = hidden + self.self_attn(
-            self.input_layernorm(hidden), rotation, allowed, past, number
+            self.input_layernorm(hidden), rotation, allowed, cache, number
         )
-        return hidden + self.mlp(self.post_attention_layernorm(hidden))
+        output: Tensor = hidden + self.mlp(self.post_attention_layernorm(hidden))
+        return output
 
 
 class _Attention(nn.Module):
@@ -104,7 +128,7 @@ class _Attention(nn.Module):
         hidden: Tensor,
         rotation: tuple[Tensor, Tensor],
         allowed: Tensor | None,
-        past: Past | None,
+        cache: KVCache | None,
         number: int,
     ) -> Tensor:
         shape = (*hidden.shape[:2], self._heads, -1)
@@ -112,33 +136,41 @@ class _Attention(nn.Module):
             part(hidden).view(shape).transpose(1, 2)
             for part in (self.q_proj, self.k_proj, self.v_proj)
         )
-        queries, keys = _turned(queries, rotation), _turned(keys, rotation)
-        if past is not None:
-            if number < len(past):
+        queries, keys = _rotate(queries, rotation), _rotate(keys, rotation)
+        if cache is not None:
+            if number < len(cache):
                 keys, values = (
-                    torch.cat([past[number][0], keys], 2),
-                    torch.cat([past[number][1], values], 2),
+                    torch.cat([cache[number][0], keys], 2),
+                    torch.cat([cache[number][1], values], 2),
                 )
-                past[number] = keys, values
+                cache[number] = keys, values
             else:
-                past.append((keys, values))
+                cache.append((keys, values))
         mixed = F.scaled_dot_product_attention(
             queries, keys, values, allowed, is_causal=allowed is None and queries.shape[2] > 1
         )
-        return self.o_proj(mixed.transpose(1, 2).flatten(2))
+        output: Tensor = self.o_proj(mixed.transpose(1, 2).flatten(2))
+        return output
 
 
-def _turned(values: Tensor, rotation: tuple[Tensor, Tensor]) -> Tensor:
-    """Rotary positions (arXiv 2104.09864), the halves of a head's channels as pairs."""
+def _rotate(values: Tensor, rotation: tuple[Tensor, Tensor]) -> Tensor:
+    """Rotary position embedding (arXiv 2104.09864, equation 34), on (B, heads, T, channels).
+
+    Channel i is paired with channel i + channels / 2, as in `transformers`; the paper pairs
+    neighbours. `rotation`: cosine and sine, (B, 1, T, channels) each.
+    """
     one, other = values.chunk(2, -1)
     return values * rotation[0] + torch.cat([-other, one], -1) * rotation[1]
 
 
 class _MLP(nn.Module):
+    """SwiGLU (arXiv 2002.05202)."""
+
     def __init__(self, width: int, mlp: int) -> None:
         super().__init__()
         self.gate_proj, self.up_proj = (nn.Linear(width, mlp, bias=False) for _ in range(2))
         self.down_proj = nn.Linear(mlp, width, bias=False)
 
     def forward(self, hidden: Tensor) -> Tensor:
-        return self.down_proj(F.silu(self.gate_proj(hidden)) * self.up_proj(hidden))
+        output: Tensor = self.down_proj(F.silu(self.gate_proj(hidden)) * self.up_proj(hidden))
+        return output

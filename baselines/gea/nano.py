@@ -1,4 +1,4 @@
-"""`nano`: a model of a few million parameters behind the same interface, trained from nothing."""
+"""`nano`: a backbone of a few million parameters, trained from scratch."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from baselines.gea.backbone import Backbone
 from baselines.gea.config import Config
 from baselines.gea.llama import Llama
-from baselines.gea.words import Words
+from baselines.gea.text_tokenizer import TextTokenizer
 
 __all__ = ["Nano"]
 
@@ -20,14 +20,17 @@ CHANNELS = (32, 64, 96, 128)
 
 
 class Nano(Backbone):
-    """Four convolutions that halve a picture of `pixels` px, and a small Llama."""
+    """Four convolutions, each of which halves an image of `pixels` x `pixels`; a small Llama."""
 
-    shares_past = True
+    copyable_cache = True
 
-    def __init__(self, config: Config, words: Words, codes: int) -> None:
+    def __init__(self, config: Config, text_tokenizer: TextTokenizer, codes: int) -> None:
+        """`codes`: number of action codes, over all codebooks."""
         super().__init__(config, config.width, codes)
-        self.words = words
-        self.model = Llama(words.size, config.width, config.layers, config.heads, config.mlp)
+        self.text_tokenizer = text_tokenizer
+        self.model = Llama(
+            text_tokenizer.size, config.width, config.layers, config.heads, config.mlp
+        )
         layers: list[nn.Module] = []
         for before, after in zip((3, *CHANNELS), CHANNELS):
             layers += [nn.Conv2d(before, after, 3, stride=2, padding=1), nn.GELU()]
@@ -36,27 +39,26 @@ class Nano(Backbone):
         self.eye_out = nn.Linear(CHANNELS[-1], config.width)
         self.eye_place = nn.Parameter(0.02 * torch.randn(side * side, config.width))
 
-    def embed(self, ids: Tensor) -> Tensor:
-        """Embeddings of text tokens."""
+    def embed_text(self, ids: Tensor) -> Tensor:
         embedded: Tensor = self.model.embed_tokens(ids)
         return embedded
 
     def text_logits(self, hidden: Tensor) -> Tensor:
-        """Tied to the embeddings."""
+        """The output weights are those of the embedding."""
         return hidden @ self.model.embed_tokens.weight.T
 
-    def see(self, images: Sequence[np.ndarray]) -> tuple[list[Tensor], list[Any]]:
-        """Sixteen rows of a picture of 64 px."""
+    def encode_images(self, images: Sequence[np.ndarray]) -> tuple[list[Tensor], list[Any]]:
+        """(pixels / 16)^2 rows per image: 16 for 64 x 64."""
         pixels = (
             torch.as_tensor(np.stack(images), device=self.device).movedim(-1, 1).float() / 127.5 - 1
         )
         rows = self.eye_out(self.eyes(pixels).movedim(1, 2)) + self.eye_place
         return list(rows), [None] * len(images)
 
-    def lm(self, embeds: Tensor, mask: Tensor, positions: Tensor, past: Any) -> tuple[Tensor, Any]:
-        """One pass of the Llama."""
-        return self.model(embeds, mask, positions, past), past
+    def run_model(
+        self, embeds: Tensor, mask: Tensor, positions: Tensor, cache: Any
+    ) -> tuple[Tensor, Any]:
+        return self.model(embeds, mask, positions, cache), cache
 
-    def new_past(self) -> Any:
-        """No keys and values yet."""
+    def new_cache(self) -> Any:
         return []

@@ -1,4 +1,4 @@
-"""The model as a policy: it decides within a grammar, says how likely its answers are, and values where it stands."""
+"""The model as a policy: it samples answers, scores them, and estimates the value of a state."""
 
 from __future__ import annotations
 
@@ -14,48 +14,57 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from baselines.gea.actions import ActionCodec, Grammar
+from baselines.gea.actions import ActionCodec
 from baselines.gea.backbone import IGNORED, PAD, Backbone
 from baselines.gea.config import Config
+from baselines.gea.decoding import AnswerDecoder
+from baselines.gea.grammar import Grammar
 from baselines.gea.prompt import Prompt
 from baselines.gea.rvq import ActionTokenizer
-from baselines.gea.words import OwnWords
+from baselines.gea.text_tokenizer import NanoTokenizer
 from harness.core import DOMAINS, UserError
 
-__all__ = ["Choice", "Policy", "alike"]
+__all__ = ["Decision", "Policy", "length_buckets"]
 
 FILE = "model.safetensors"
-PARTS = 4
-INTRODUCTIONS = 64
-"""Whose keys and values are kept."""
+SFT_PARTS = 4
+"""Forward passes per batch of SFT, by length: less padding is computed."""
+PREFIX_CACHE_SIZE = 64
+"""Introductions whose keys and values are kept."""
 
 
 @dataclass(frozen=True)
-class Choice:
-    """One answer."""
+class Decision:
+    """One answer, and what PPO needs to learn from it."""
 
     tokens: tuple[int, ...]
     allowed: tuple[np.ndarray | None, ...]
-    """Of each token, which ones the grammar allowed; None where it was the only one."""
+    """For each token, int64 (n,): the sorted ids that the grammar allowed; None if just one."""
     log_probability: float
-    """Among what was allowed."""
+    """Of the answer, among the answers that the grammar allowed."""
     values: np.ndarray
-    """Of the critic, normalised by PopArt, per domain: see Policy.value."""
+    """float32 (domains,): the critic's estimates, normalised by PopArt."""
     hidden: np.ndarray
-    """(width,) float32: the state at the end of the prompt, which the critic looks at."""
+    """float32 (width,): the hidden state at the end of the prompt, the critic's input."""
 
 
 class Policy(nn.Module):
-    """Backbone, action codec and critic."""
+    """Backbone, action codec and critic.
+
+    The names of modules, parameters and buffers are those of the tensors in model.safetensors.
+    """
 
     mean: Tensor
+    """float32 (domains,): PopArt's moving mean of the returns."""
     square: Tensor
+    """float32 (domains,): PopArt's moving mean of the squared returns."""
     seen: Tensor
+    """float32 (domains,): number of returns so far."""
 
     def __init__(self, config: Config, backbone: Backbone, codec: ActionCodec) -> None:
         super().__init__()
         self.config, self.backbone, self.codec = config, backbone, codec
-        self._kept: dict[tuple[int, ...], Any] = {}
+        self._prefixes: dict[tuple[int, ...], Any] = {}
         width = backbone.width
         layers: list[nn.Module] = []
         for _ in range(3):
@@ -72,24 +81,28 @@ class Policy(nn.Module):
 
     @classmethod
     def new(cls, config: Config, folder: Path, device: str = "cpu") -> Policy:
-        """With the words and codes of a folder that the stage `tokenizer` wrote, and a backbone that has not learned from us yet."""
+        """A policy before SFT, with the tokenizers in a folder that the stage `tokenizer` wrote.
+
+        Raises UserError when the folder has none, or the backbone does not load.
+        """
         tokenizer = ActionTokenizer.load(folder, config.rvq)
         codes = config.rvq.codebooks * config.rvq.codes
         if config.backbone == "nano":
             from baselines.gea.nano import Nano
 
-            backbone: Backbone = Nano(config, OwnWords.load(folder), codes)
+            backbone: Backbone = Nano(config, NanoTokenizer.load(folder), codes)
         else:
             from baselines.gea.pretrained import Pretrained
 
             backbone = Pretrained(config, codes)
-        policy = cls(config, backbone, ActionCodec(backbone.words, tokenizer, config.screen))
+        codec = ActionCodec(backbone.text_tokenizer, tokenizer, config.screen)
+        policy = cls(config, backbone, codec)
         tokenizer.to(device)
         return policy.to(device)
 
     @classmethod
     def load(cls, folder: str | Path, device: str = "cpu") -> Policy:
-        """Weights that `save` wrote, ready to act. Raises UserError when there are none."""
+        """The policy in a folder of weights, ready to act. Raises UserError when there is none."""
         where = Path(folder)
         config = Config.load(where)
         if not (where / FILE).is_file():
@@ -100,33 +113,37 @@ class Policy(nn.Module):
         policy.restore(where / FILE)
         return policy.eval()
 
-    def kept(self) -> dict[str, Tensor]:
-        """What is saved: what learns, and buffers of ours; of a backbone with LoRA not the backbone."""
-        learned = {name: weight for name, weight in self.named_parameters() if weight.requires_grad}
-        return {**learned, "mean": self.mean, "square": self.square, "seen": self.seen}
+    def saved_tensors(self) -> dict[str, Tensor]:
+        """What model.safetensors holds: trainable weights, and PopArt's moments.
+
+        Frozen weights are left out: under LoRA, the backbone is loaded from where it came from.
+        """
+        trained = {name: weight for name, weight in self.named_parameters() if weight.requires_grad}
+        return {**trained, "mean": self.mean, "square": self.square, "seen": self.seen}
 
     def save(self, file: Path) -> None:
-        """Write model.safetensors, in one step."""
+        """Write model.safetensors atomically."""
         temporary = file.with_suffix(".new")
         save_file(
             {
                 name: value.detach().cpu().contiguous().clone()
-                for name, value in self.kept().items()
+                for name, value in self.saved_tensors().items()
             },
             temporary,
         )
-        temporary.chmod(0o644)  # safetensors writes for the owner alone
+        temporary.chmod(0o644)  # safetensors writes files that only their owner can read
         os.replace(temporary, file)
 
     def restore(self, file: Path) -> None:
-        """Take weights from a file. Raises UserError when they are of another model."""
-        found, wanted = load_file(file), self.kept()
-        wrong = sorted(found.keys() ^ wanted.keys()) or [
-            name for name in wanted if wanted[name].shape != found[name].shape
+        """Load what `save` wrote. Raises UserError when it belongs to another model."""
+        found, expected = load_file(file), self.saved_tensors()
+        wrong = sorted(found.keys() ^ expected.keys()) or [
+            name for name in expected if expected[name].shape != found[name].shape
         ]
         if wrong:
             raise UserError(
-                f"{file} holds another model than its {Path(file).parent}/config.json describes: {wrong[0]}"
+                f"{file} does not hold the model that {Path(file).parent}/config.json describes: "
+                f"{wrong[0]} differs"
             )
         self.load_state_dict(found, strict=False)
 
@@ -139,106 +156,137 @@ class Policy(nn.Module):
         grammars: Sequence[Grammar],
         rngs: Sequence[np.random.Generator] | None = None,
         temperature: float = 1.0,
-    ) -> list[Choice]:
-        """An answer to each prompt: the likeliest token at each step, or, with `rngs`, one drawn with its probability at this temperature."""
+    ) -> list[Decision]:
+        """One answer per prompt, token by token within its grammar.
+
+        Greedy, or with `rngs`, one per prompt, sampled at this temperature.
+        """
         backbone = self.backbone
-        backbone.look_at([seen for prompt in prompts for seen in prompt.looks], keep=True)
-        batch = backbone.lay_out(prompts)
+        backbone.encode_inputs([step for prompt in prompts for step in prompt.steps], keep=True)
+        batch = backbone.collate(prompts)
         positions = backbone.positions(batch)
-        known, past = self._introduced(prompts)
-        hidden, past = backbone.lm(
-            backbone.embeds(batch)[:, known:], batch.mask, positions[..., known:], past
+        known, cache = self._cached_prefix(prompts)
+        hidden, cache = backbone.run_model(
+            backbone.embed(batch)[:, known:], batch.mask, positions[..., known:], cache
         )
         ends = hidden[:, -1]
         values = self.value(ends).cpu().numpy()
+        # (B,): the position after the prompt. Qwen2-VL has three positions per token, of which the
+        # largest counts.
         following = positions.movedim(-2, 0).reshape(len(prompts), -1).amax(1) + 1
-        rows = [
-            _Row(grammar, self.config.answer_tokens, backbone.words.eos) for grammar in grammars
+        answers = [
+            AnswerDecoder(grammar, self.config.answer_tokens, backbone.text_tokenizer.eos)
+            for grammar in grammars
         ]
         mask, done = batch.mask, 0
         logits = backbone.logits(ends)
         while True:
-            for number, row in enumerate(rows):
-                if not row.over and len(row.tokens) == done:
-                    row.choose(logits[number] / temperature, None if rngs is None else rngs[number])
-            if all(row.over for row in rows):
+            for number, answer in enumerate(answers):
+                # Tokens without an alternative run ahead of the model and are fed to it first.
+                if not answer.complete and len(answer.tokens) == done:
+                    answer.choose(
+                        logits[number] / temperature, None if rngs is None else rngs[number]
+                    )
+            if all(answer.complete for answer in answers):
                 break
-            fed = [row.tokens[done] if done < len(row.tokens) else PAD for row in rows]
-            there = [int(done < len(row.tokens)) for row in rows]
-            mask = torch.cat([mask, torch.tensor(there, device=mask.device)[:, None]], 1)
-            place = (following + done).expand(*positions.shape[:-1])[..., None]
-            embeds = backbone.embed_tokens(torch.tensor(fed, device=mask.device)[:, None])
-            hidden, past = backbone.lm(embeds, mask, place, past)
+            # Feed token `done` of each answer; padding, masked, for those that are shorter.
+            tokens = [
+                answer.tokens[done] if done < len(answer.tokens) else PAD for answer in answers
+            ]
+            present = [int(done < len(answer.tokens)) for answer in answers]
+            mask = torch.cat([mask, torch.tensor(present, device=mask.device)[:, None]], 1)
+            position = (following + done).expand(*positions.shape[:-1])[..., None]
+            embeds = backbone.embed_tokens(torch.tensor(tokens, device=mask.device)[:, None])
+            hidden, cache = backbone.run_model(embeds, mask, position, cache)
             logits = backbone.logits(hidden[:, -1])
             done += 1
         return [
-            Choice(tuple(row.tokens), tuple(row.allowed), row.log_probability, value, end)
-            for row, value, end in zip(rows, values, ends.float().cpu().numpy())
+            Decision(
+                tuple(answer.tokens), tuple(answer.allowed), answer.log_probability, value, end
+            )
+            for answer, value, end in zip(answers, values, ends.float().cpu().numpy())
         ]
 
-    def _introduced(self, prompts: Sequence[Prompt]) -> tuple[int, Any]:
-        """(tokens, their keys and values) of the introduction, which does not change within an episode, where one is asked alone. They are always
-        computed by themselves, so an answer is the same whether they were kept."""
+    def _cached_prefix(self, prompts: Sequence[Prompt]) -> tuple[int, Any]:
+        """(number of tokens, their keys and values) that need not be computed for these prompts.
+
+        For a single prompt, this is its introduction, which stays the same during an episode.
+        """
         backbone = self.backbone
-        said = prompts[0].text[:-1]  # one token is left to ask with, should nothing follow
-        if len(prompts) > 1 or not said or not backbone.shares_past:
-            return 0, backbone.new_past()
-        if said not in self._kept:
-            if len(self._kept) >= INTRODUCTIONS:
-                self._kept.clear()
-            ids = torch.tensor([said], device=backbone.device)
-            places = torch.arange(len(said), device=ids.device)[None]
-            self._kept[said] = backbone.lm(
-                backbone.embed_tokens(ids), torch.ones_like(ids), places, backbone.new_past()
+        # At least one token must be left to compute a hidden state from.
+        prefix = prompts[0].introduction[:-1]
+        if len(prompts) > 1 or not prefix or not backbone.copyable_cache:
+            return 0, backbone.new_cache()
+        # It is computed in a pass of its own even when it is not cached yet: the rounding, and so
+        # the answer, is then the same either way.
+        if prefix not in self._prefixes:
+            if len(self._prefixes) >= PREFIX_CACHE_SIZE:
+                self._prefixes.clear()
+            ids = torch.tensor([prefix], device=backbone.device)
+            positions = torch.arange(len(prefix), device=ids.device)[None]
+            self._prefixes[prefix] = backbone.run_model(
+                backbone.embed_tokens(ids), torch.ones_like(ids), positions, backbone.new_cache()
             )[1]
-        return len(said), list(self._kept[said])
+        return len(prefix), list(self._prefixes[prefix])
 
     def train(self, mode: bool = True) -> Policy:
-        """As of any module; what is kept is forgotten, as the weights may change."""
-        self._kept.clear()
+        """As in every module. Cached prefixes are dropped, since the weights may change."""
+        self._prefixes.clear()
         return super().train(mode)
 
     # Learning
 
     def value(self, hidden: Tensor) -> Tensor:
-        """(..., domains), normalised."""
-        return self.value_head(self.critic(hidden.to(self.value_head.weight.dtype))).float()
+        """float32 (..., domains): estimates normalised by PopArt, from hidden states (..., width).
 
-    def precision(self) -> torch.autocast:
-        """As the configuration says: matrices are multiplied in bfloat16, or as they are."""
+        A return is `value * return_std() + mean`.
+        """
+        values: Tensor = self.value_head(self.critic(hidden.to(self.value_head.weight.dtype)))
+        return values.float()
+
+    def autocast(self) -> torch.autocast:
+        """The precision of training: bfloat16 matrix products if the configuration says so."""
         return torch.autocast(
             self.backbone.device.type, torch.bfloat16, enabled=self.config.mixed_precision
         )
 
     def sft_loss(self, prompts: Sequence[Prompt], answers: Sequence[Sequence[int]]) -> Tensor:
-        """Cross-entropy of the answers' tokens alone, over all tokens there are; computed in parts of like length."""
+        """Mean cross-entropy over the tokens of the answers and of the supervised past actions.
+
+        Each token is predicted among all tokens, without a grammar.
+        """
         losses, count = [], 0
-        for part in alike(prompts, PARTS):
-            with self.precision():
-                hidden, batch = self.backbone.hidden(
+        for part in length_buckets(prompts, SFT_PARTS):
+            with self.autocast():
+                hidden, batch = self.backbone.hidden_states(
                     [prompts[number] for number in part], [answers[number] for number in part]
                 )
-            targets = batch.targets[:, 1:]
-            learned = targets != IGNORED
+            targets = batch.targets[:, 1:]  # each place predicts the next token
+            trained = targets != IGNORED
             losses.append(
                 F.cross_entropy(
-                    self.backbone.logits(hidden[:, :-1][learned]), targets[learned], reduction="sum"
+                    self.backbone.logits(hidden[:, :-1][trained]), targets[trained], reduction="sum"
                 )
             )
-            count += int(learned.sum())
+            count += int(trained.sum())
         return torch.stack(losses).sum() / count
 
     def evaluate(
-        self, prompts: Sequence[Prompt], choices: Sequence[Choice]
+        self, prompts: Sequence[Prompt], decisions: Sequence[Decision]
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """(log-probability of each answer among what was allowed, entropy as a share of its largest, values (B, domains))."""
-        with self.precision():
-            logits, hidden = self.backbone(prompts, [choice.tokens for choice in choices])
+        """(log-probabilities (B,), entropies (B,), values (B, domains)) under the current weights.
+
+        Probabilities are those of `decide` at the configured temperature. The entropy is the mean
+        over the tokens that had an alternative, each as a share of its largest possible value,
+        the logarithm of the number of allowed tokens.
+        """
+        with self.autocast():
+            logits, hidden = self.backbone(prompts, [decision.tokens for decision in decisions])
         logits = logits / self.config.temperature
-        probabilities, entropies = [], []
-        for number, choice in enumerate(choices):
+        log_probabilities, entropies = [], []
+        for number, decision in enumerate(decisions):
             total, entropy, count = logits.new_zeros(()), logits.new_zeros(()), 0
-            for place, (token, allowed) in enumerate(zip(choice.tokens, choice.allowed)):
+            for place, (token, allowed) in enumerate(zip(decision.tokens, decision.allowed)):
                 if allowed is None:
                     continue
                 logs = logits[
@@ -247,82 +295,55 @@ class Policy(nn.Module):
                 total = total + logs[int(np.searchsorted(allowed, token))]
                 entropy = entropy - (logs.exp() * logs).sum() / np.log(len(allowed))
                 count += 1
-            probabilities.append(total)
+            log_probabilities.append(total)
             entropies.append(entropy / max(1, count))
-        return torch.stack(probabilities), torch.stack(entropies), self.value(hidden)
+        return torch.stack(log_probabilities), torch.stack(entropies), self.value(hidden)
 
-    def deviation(self) -> Tensor:
-        """(domains,): the standard deviation of returns, by PopArt's moments."""
+    def return_std(self) -> Tensor:
+        """float32 (domains,): PopArt's standard deviation of the returns."""
         return (self.square - self.mean**2).clamp(min=1e-8).sqrt().clamp(1e-4, 1e6)
 
     @torch.no_grad()
-    def follow_returns(self, returns: Tensor, domains: Tensor) -> None:
-        """PopArt (arXiv 1602.07714): move the moments towards these returns, and the head so that no value changes. The first returns count in
-        full, and the moving mean begins behind them: else the head would chase targets of another size for long."""
-        mean, deviation = self.mean.clone(), self.deviation()
-        for domain in domains.unique().tolist():
-            of = returns[domains == domain]
-            self.seen[domain] += len(of)
-            step = max(1 - (1 - self.config.popart) ** len(of), len(of) / float(self.seen[domain]))
-            self.mean[domain] += step * (of.mean() - self.mean[domain])
-            self.square[domain] += step * ((of**2).mean() - self.square[domain])
-        after = self.deviation()
-        self.value_head.weight.mul_((deviation / after)[:, None])
-        self.value_head.bias.copy_((deviation * self.value_head.bias + mean - self.mean) / after)
+    def update_popart(self, returns: Tensor, domains: Tensor) -> None:
+        """PopArt (arXiv 1602.07714; one pair of moments per domain as in arXiv 1809.04474).
+
+        Moves the moments m and v of each domain towards n new returns G, by a step b:
+
+            m' = m + b (mean(G) - m),  v' = v + b (mean(G^2) - v),  s = sqrt(v - m^2)
+
+        and the value head so that no unnormalised value changes (proposition 1):
+
+            weight' = weight s / s',  bias' = (s bias + m - m') / s'
+
+        `returns`: float32 (N,); `domains`: int64 (N,), indices into DOMAINS.
+        """
+        mean, std = self.mean.clone(), self.return_std()
+        for domain in sorted(set(domains.tolist())):
+            new = returns[domains == domain]
+            self.seen[domain] += len(new)
+            # n steps of size `popart` at once. While few returns have been seen, the plain mean of
+            # all of them counts instead: a moving average would depend on its initial value for
+            # long, and the head would be trained on targets of the wrong scale.
+            step = max(
+                1 - (1 - self.config.popart) ** len(new), len(new) / float(self.seen[domain])
+            )
+            self.mean[domain] += step * (new.mean() - self.mean[domain])
+            self.square[domain] += step * ((new**2).mean() - self.square[domain])
+        new_std = self.return_std()
+        self.value_head.weight.mul_((std / new_std)[:, None])
+        self.value_head.bias.copy_((std * self.value_head.bias + mean - self.mean) / new_std)
 
 
-def alike(prompts: Sequence[Prompt], parts: int) -> list[np.ndarray]:
-    """The numbers of prompts in parts of like length: what is padded is computed too."""
+def length_buckets(prompts: Sequence[Prompt], parts: int) -> list[np.ndarray]:
+    """int64 (n,) each: the indices of prompts of similar length, in at most `parts` parts.
+
+    A batch is padded to its longest prompt, and padding costs as much as tokens do.
+    """
     order = sorted(
         range(len(prompts)),
         key=lambda number: (
-            len(prompts[number].text) + sum(len(seen.text) for seen in prompts[number].looks)
+            len(prompts[number].introduction)
+            + sum(len(step.text) for step in prompts[number].steps)
         ),
     )
     return np.array_split(order, min(parts, len(order)))
-
-
-class _Row:
-    """One answer being made. Tokens without an alternative are taken without asking the model."""
-
-    def __init__(self, grammar: Grammar, longest: int, eos: int) -> None:
-        self._grammar, self._longest, self._eos = grammar, longest, eos
-        self._state = grammar.start
-        self.tokens: list[int] = []
-        self.allowed: list[np.ndarray | None] = []
-        self.log_probability = 0.0
-        self.over = False
-        self._follow()
-
-    def _follow(self) -> None:
-        while not self.over:
-            allowed = self._grammar.allowed(self._state)
-            if len(self.tokens) >= self._longest and self._eos in allowed:
-                allowed = np.asarray([self._eos], np.int64)  # free text ends here
-            if len(allowed) != 1:
-                self._allowed = allowed
-                return
-            self._take(int(allowed[0]), None)
-
-    def choose(self, logits: Tensor, rng: np.random.Generator | None) -> None:
-        """Take the next token, and all behind it that have no alternative."""
-        logs = (
-            logits[torch.from_numpy(self._allowed).to(logits.device)]
-            .log_softmax(-1)
-            .cpu()
-            .numpy()
-            .astype(np.float64)
-        )
-        if rng is None:
-            place = int(logs.argmax())
-        else:
-            place = min(int(np.searchsorted(np.cumsum(np.exp(logs)), rng.random())), len(logs) - 1)
-        self.log_probability += float(logs[place])
-        self._take(int(self._allowed[place]), self._allowed)
-        self._follow()
-
-    def _take(self, token: int, allowed: np.ndarray | None) -> None:
-        self.tokens.append(token)
-        self.allowed.append(allowed)
-        self._state = self._grammar.step(self._state, token)
-        self.over = self._grammar.over(self._state)

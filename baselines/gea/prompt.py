@@ -1,4 +1,4 @@
-"""What the model is shown: words, and for each step of the context what was seen and, but for the last, what was done."""
+"""Prompts: text about the task, then the inputs of a few steps with the actions between them."""
 
 from __future__ import annotations
 
@@ -10,68 +10,87 @@ from typing import Any
 import numpy as np
 
 from baselines.gea.config import Config
-from baselines.gea.words import Words
+from baselines.gea.text_tokenizer import TextTokenizer
 from harness.core import UI, ActionSpec, Box, Brief, Discrete, Elements, MultiDiscrete, Spec, Text
 from harness.demos.columns import is_image
 
-__all__ = ["Look", "Prompt", "describe", "introduction", "look"]
+__all__ = ["Prompt", "StepInputs", "describe", "introduction", "step_inputs"]
 
 
 @dataclass(frozen=True, eq=False)
-class Look:
-    """What was seen at one step. One object a step: what the vision encoder makes of it is kept in `features`."""
+class StepInputs:
+    """What the model is given of one step's observation.
+
+    A step has one object for as long as it is in the context: `features` then keeps its encoding.
+    """
 
     images: tuple[np.ndarray, ...]
-    """(H, W, 3) uint8."""
+    """uint8 (H, W, 3) each."""
     cells: tuple[np.ndarray, ...]
-    """(W, H, C) uint8 codes, of `grid`."""
+    """uint8 (W, H, C) each: the codes of the view `grid`."""
     numbers: np.ndarray
-    """float32, of all numeric views; cut or padded by the model."""
+    """float32 (n,): all numeric views, concatenated. The backbone cuts or pads them."""
     text: tuple[int, ...]
+    """Token ids of all text views."""
     source: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    """The observation that it was made of."""
+    """The observation that this was made from, where it was to be kept."""
     features: dict[str, Any] = field(default_factory=dict, repr=False)
+    """What `Backbone.encode_inputs` made of it."""
 
 
 @dataclass(frozen=True, eq=False)
 class Prompt:
-    """One question to the model."""
+    """One query to the model. Its answer is the action of the last step."""
 
-    text: tuple[int, ...]
-    looks: tuple[Look, ...]
-    """Oldest first."""
+    introduction: tuple[int, ...]
+    """Token ids: see `introduction`."""
+    steps: tuple[StepInputs, ...]
+    """The oldest first."""
     actions: tuple[tuple[int, ...], ...]
-    """The answers between them: one less."""
-    learned: tuple[int, ...] = ()
-    """Which of these answers are learned too: the expert's, given to what will be seen so when they are asked for."""
+    """Token ids of the actions between the steps: one fewer than there are steps."""
+    supervised: tuple[int, ...] = ()
+    """Indices of those `actions` that SFT trains on, in addition to the answer."""
 
 
-def look(
-    brief: Brief, observation: Mapping[str, Any], words: Words, config: Config, *, keep: bool = True
-) -> Look:
-    """What of an observation the model takes; `keep`: with the observation itself."""
+def step_inputs(
+    brief: Brief,
+    observation: Mapping[str, Any],
+    tokenizer: TextTokenizer,
+    config: Config,
+    *,
+    keep_source: bool = True,
+) -> StepInputs:
+    """The model's inputs from those views of an observation that the configuration names.
+
+    `keep_source` stores the observation with them.
+    """
     images, cells, numbers, text = [], [], [], []
-    for name in (
-        view.rstrip("?") for view in config.views
-    ):  # in this order, wherever the observation comes from
+    # In the configuration's order: a demonstration and a live episode may list views differently.
+    for name in (view.rstrip("?") for view in config.views):
         if name not in observation:
             continue
         spec, value = brief.observation[name], observation[name]
         if is_image(name, spec):
-            images.append(_picture(value, config))
+            images.append(_rgb(value, config))
         elif name == "grid" and isinstance(spec, Box):
             cells.append(np.asarray(value))
         elif isinstance(spec, (Box, Discrete, MultiDiscrete)):
             numbers.append(_scaled(spec, value))
         elif isinstance(spec, (Text, Elements)):
-            said = value if isinstance(spec, Text) else _screen(value, brief.action, config.screen)
-            text += words.encode(f" {name}: {said}")[: config.text_tokens]
+            content = (
+                value
+                if isinstance(spec, Text)
+                else _elements_text(value, brief.action, config.screen)
+            )
+            text += tokenizer.encode(f" {name}: {content}")[: config.text_tokens]
     flat = np.concatenate(numbers) if numbers else np.zeros(0, np.float32)
-    return Look(tuple(images), tuple(cells), flat, tuple(text), observation if keep else {})
+    return StepInputs(
+        tuple(images), tuple(cells), flat, tuple(text), observation if keep_source else {}
+    )
 
 
-def _picture(image: np.ndarray, config: Config) -> np.ndarray:
-    """RGB; for nano at its size."""
+def _rgb(image: np.ndarray, config: Config) -> np.ndarray:
+    """uint8 (H, W, 3) of a grey or RGB image; for nano, (pixels, pixels, 3)."""
     rgb = np.repeat(image[..., None], 3, axis=2) if image.ndim == 2 else image
     if config.backbone != "nano":
         return rgb
@@ -82,12 +101,17 @@ def _picture(image: np.ndarray, config: Config) -> np.ndarray:
 
 
 def _scaled(spec: Box | Discrete | MultiDiscrete, value: Any) -> np.ndarray:
-    """Bounded elements to [-1, 1]; x / (1 + |x|) of the others is left to the model, which sees them as they are."""
+    """float32 (n,): elements with finite bounds scaled to [-1, 1], all others unchanged.
+
+    The backbone reads unbounded numbers both as they are and as x / (1 + |x|).
+    """
     flat = np.asarray(value, np.float32).reshape(-1)
     if isinstance(spec, Discrete):
-        return 2 * flat / max(1, spec.n - 1) - 1
+        position: np.ndarray = 2 * flat / max(1, spec.n - 1) - 1
+        return position
     if isinstance(spec, MultiDiscrete):
-        return 2 * flat / np.maximum(1, np.asarray(spec.nvec, np.float32) - 1) - 1
+        positions: np.ndarray = 2 * flat / np.maximum(1, np.asarray(spec.nvec, np.float32) - 1) - 1
+        return positions
     low, high = (limit.astype(np.float64).reshape(-1) for limit in spec.bounds())
     bounded = np.isfinite(low) & np.isfinite(high) & (high > low)
     width = np.where(bounded, high - low, 2.0)
@@ -96,42 +120,56 @@ def _scaled(spec: Box | Discrete | MultiDiscrete, value: Any) -> np.ndarray:
     )
 
 
-def _screen(elements: Sequence[Any], action: ActionSpec, blocks: int) -> str:
-    """Elements in few words: tag, text, value, middle; where clicks are meant, in their blocks, so that a place is copied and not computed."""
+def _elements_text(elements: Sequence[Any], action: ActionSpec, blocks: int) -> str:
+    """The elements of a page: tag, text and value, and centre.
+
+    Where actions are clicks, the centre is given in their blocks, so that the answer can copy it
+    instead of computing it.
+    """
     size = (action.width / blocks, action.height / blocks) if isinstance(action, UI) else (1.0, 1.0)
     lines = []
     for element in elements:
-        said = " ".join(part for part in (element.text, element.value) if part)
-        if said or element.tag in ("button", "input", "textarea", "select"):
+        content = " ".join(part for part in (element.text, element.value) if part)
+        if content or element.tag in ("button", "input", "textarea", "select"):
             x, y = (int(middle / unit) for middle, unit in zip(element.center, size))
-            lines.append(f"{element.tag} {json.dumps(said, ensure_ascii=False)} {x} {y}")
+            lines.append(f"{element.tag} {json.dumps(content, ensure_ascii=False)} {x} {y}")
     return "; ".join(lines)
 
 
-def introduction(brief: Brief, instruction: str, words: Words, config: Config) -> tuple[int, ...]:
-    """Body, actions, simulator, cameras and instruction, in the paper's order; where they do not all fit, the instruction does."""
-    said, most = words.encode(f" Instruction: {instruction}"), max(1, config.prompt_tokens * 3 // 4)
-    if len(said) > most:  # a task tells what it is at the beginning, and what it wants at the end
-        said = said[: most // 4] + said[len(said) - (most - most // 4) :]
-    spare = config.prompt_tokens - len(said)
+def introduction(
+    brief: Brief, instruction: str, tokenizer: TextTokenizer, config: Config
+) -> tuple[int, ...]:
+    """Token ids on embodiment, actions, simulator, cameras and instruction, in the paper's order.
+
+    At most `config.prompt_tokens`, not counting the tokenizer's begin token. The instruction may
+    take three quarters of them; the rest of the text is cut to what it leaves.
+    """
+    task = tokenizer.encode(f" Instruction: {instruction}")
+    most = max(1, config.prompt_tokens * 3 // 4)
+    if len(task) > most:
+        # Of a long instruction, keep both ends: it begins with what the task is and ends with the
+        # goal.
+        task = task[: most // 4] + task[len(task) - (most - most // 4) :]
+    spare = config.prompt_tokens - len(task)
     if config.full_prompt:
         cameras = "; ".join(
             f"{name}, {spec.meaning}"
             for name, spec in brief.observation.items()
             if isinstance(spec, Box) and is_image(name, spec)
         )
-        about = f"Body: {brief.embodiment}. Actions: {describe(brief.action)}. Simulator: {brief.simulator}. Cameras: {cameras or 'none'}."
-    else:
-        about, spare = (
-            f"{brief.simulator.partition(',')[0]}; {describe(brief.action)}",
-            min(spare, config.about_tokens),
+        about = (
+            f"Body: {brief.embodiment}. Actions: {describe(brief.action)}. "
+            f"Simulator: {brief.simulator}. Cameras: {cameras or 'none'}."
         )
-    begin = [words.bos] if words.bos is not None else []
-    return (*begin, *words.encode(about)[:spare], *said)
+    else:
+        about = f"{brief.simulator.partition(',')[0]}; {describe(brief.action)}"
+        spare = min(spare, config.about_tokens)
+    begin = [tokenizer.bos] if tokenizer.bos is not None else []
+    return (*begin, *tokenizer.encode(about)[:spare], *task)
 
 
 def describe(spec: ActionSpec | Spec) -> str:
-    """An action space in words."""
+    """An action space as text."""
     if isinstance(spec, Box):
         return f"{int(np.prod(spec.shape))} numbers{': ' if spec.meaning else ''}{spec.meaning}"
     if isinstance(spec, Discrete):

@@ -1,7 +1,9 @@
-"""The action tokenizer: a residual vector-quantised autoencoder (arXiv 2412.08442, appendix A; quantiser: vector-quantize-pytorch).
+"""The action tokenizer: a residual vector-quantised autoencoder (arXiv 2412.08442, appendix A).
 
-An action is brought to [-1, 1] by its spec's bounds, padded with 0 or cut to `dims` elements, encoded and quantised to one code of each
-codebook. An element without finite bounds goes through x / (1 + |x|).
+An action is scaled to [-1, 1] by its spec's bounds (elements without finite bounds by
+x / (1 + |x|)), padded with 0 or cut to `dims` elements, encoded, and quantised to one code of each
+codebook: the first codebook quantises the encoding, each further one the residual of those before
+(arXiv 2107.03312, algorithm 1). The quantiser is that of vector-quantize-pytorch.
 """
 
 from __future__ import annotations
@@ -20,13 +22,16 @@ from vector_quantize_pytorch import ResidualVQ
 from baselines.gea.config import RVQConfig
 from harness.core import Box, UserError
 
-__all__ = ["FILE", "ActionTokenizer", "denormalised", "normalised"]
+__all__ = ["FILE", "ActionTokenizer", "denormalize_action", "normalize_action"]
 
 FILE = "actions.safetensors"
 
 
-def normalised(spec: Box, action: np.ndarray, dims: int) -> np.ndarray:
-    """float32 (dims,) in [-1, 1]."""
+def normalize_action(spec: Box, action: np.ndarray, dims: int) -> np.ndarray:
+    """float32 (dims,) in [-1, 1], from an action of the spec's shape.
+
+    Spec bounds low and high, both finite: 2 (x - low) / (high - low) - 1; otherwise x / (1 + |x|).
+    """
     flat = np.asarray(action, np.float64).reshape(-1)[:dims]
     low, high = (limit.astype(np.float64).reshape(-1)[:dims] for limit in spec.bounds())
     bounded = np.isfinite(low) & np.isfinite(high) & (high > low)
@@ -38,8 +43,11 @@ def normalised(spec: Box, action: np.ndarray, dims: int) -> np.ndarray:
     return padded
 
 
-def denormalised(spec: Box, values: np.ndarray) -> np.ndarray:
-    """The inverse, cut to the spec's shape; elements beyond `dims` do nothing. Always inside the bounds."""
+def denormalize_action(spec: Box, values: np.ndarray) -> np.ndarray:
+    """The inverse of `normalize_action`: an action of the spec's shape, dtype and bounds.
+
+    `values`: float (dims,). Elements of the action beyond `dims` are those of the no-op.
+    """
     size = int(np.prod(spec.shape))
     flat = spec.noop().astype(np.float64).reshape(-1)
     given = np.clip(np.asarray(values, np.float64)[:size], -1, 1)
@@ -49,15 +57,19 @@ def denormalised(spec: Box, values: np.ndarray) -> np.ndarray:
     inside = np.where(bounded, low[:n], 0.0) + (given + 1) / 2 * np.where(
         bounded, (high - low)[:n], 1.0
     )
-    squashed = np.clip(given, -0.999, 0.999)
+    squashed = np.clip(given, -0.999, 0.999)  # 1 would stand for infinity
     flat[:n] = np.where(bounded, inside, squashed / (1 - np.abs(squashed)))
     if np.dtype(spec.dtype).kind in "iu":
         flat = np.rint(flat)
+    # Clipped once more: rounding to the spec's dtype may step over a bound.
     return np.clip(flat.astype(spec.dtype).reshape(spec.shape), *spec.bounds()).astype(spec.dtype)
 
 
 class ActionTokenizer(nn.Module):
-    """Actions in [-1, 1], float (N, dims), to codes, int (N, codebooks), and back."""
+    """Actions in [-1, 1], float (N, dims), to codes, int64 (N, codebooks), and back.
+
+    The names of its modules are those of the tensors in actions.safetensors.
+    """
 
     def __init__(self, config: RVQConfig) -> None:
         super().__init__()
@@ -69,25 +81,30 @@ class ActionTokenizer(nn.Module):
             num_quantizers=config.codebooks,
             codebook_size=config.codes,
             commitment_weight=config.commitment,
-            kmeans_init=True,
+            kmeans_init=True,  # of the first batch: random codes would mostly stay unused
             kmeans_iters=10,
-            threshold_ema_dead_code=2,
+            threshold_ema_dead_code=2,  # a code that hardly any action uses is placed again
         )
 
     def losses(self, actions: Tensor) -> tuple[Tensor, Tensor]:
-        """(mean squared error, commitment) of a batch."""
+        """(mean squared reconstruction error, commitment loss) of a batch, float (N, dims).
+
+        In training mode this also updates the codebooks, which are moving averages of the encodings
+        (arXiv 1711.00937, appendix A.1). The encoder's gradient passes the quantiser by the
+        rotation trick (arXiv 2410.06424).
+        """
         quantised, _, commitment = self.quantiser(self.encoder(actions))
         return F.mse_loss(self.decoder(quantised), actions), commitment.sum()
 
     @torch.no_grad()
     def encode(self, actions: np.ndarray) -> np.ndarray:
-        """int64 (N, codebooks)."""
-        _, codes, _ = self.quantiser(self.encoder(self._on(actions)))
+        """int64 (N, codebooks), from float (N, dims)."""
+        _, codes, _ = self.quantiser(self.encoder(self._tensor(actions)))
         return np.asarray(codes.cpu(), np.int64)
 
     @torch.no_grad()
     def decode(self, codes: Sequence[Sequence[int]] | np.ndarray) -> np.ndarray:
-        """float32 (N, dims)."""
+        """float32 (N, dims), from int (N, codebooks)."""
         indices = torch.as_tensor(
             np.asarray(codes, np.int64), device=next(self.parameters()).device
         )
@@ -95,7 +112,7 @@ class ActionTokenizer(nn.Module):
             self.decoder(self.quantiser.get_output_from_indices(indices)).float().cpu(), np.float32
         )
 
-    def _on(self, actions: np.ndarray) -> Tensor:
+    def _tensor(self, actions: np.ndarray) -> Tensor:
         return torch.as_tensor(
             np.asarray(actions, np.float32), device=next(self.parameters()).device
         )
@@ -106,14 +123,15 @@ class ActionTokenizer(nn.Module):
             {name: value.contiguous().clone() for name, value in self.state_dict().items()},
             folder / FILE,
         )
-        (folder / FILE).chmod(0o644)
+        (folder / FILE).chmod(0o644)  # safetensors writes files that only their owner can read
 
     @classmethod
     def load(cls, folder: Path, config: RVQConfig) -> ActionTokenizer:
-        """What `save` wrote, ready to use. Raises UserError when there is none."""
+        """The tokenizer that `save` wrote, ready to use. Raises UserError when there is none."""
         if not (folder / FILE).is_file():
             raise UserError(
-                f"{folder} has no {FILE}: bench train gea --stage tokenizer --data DATA --out {folder}"
+                f"{folder} has no {FILE}: "
+                f"bench train gea --stage tokenizer --data DATA --out {folder}"
             )
         tokenizer = cls(config)
         tokenizer.load_state_dict(load_file(folder / FILE))
@@ -121,6 +139,7 @@ class ActionTokenizer(nn.Module):
 
 
 def _mlp(size: int, hidden: int, out: int, layers: int) -> nn.Sequential:
+    """`layers` linear layers with GELU between them."""
     sizes = [size, *[hidden] * (layers - 1), out]
     parts: list[nn.Module] = []
     for number, (a, b) in enumerate(itertools.pairwise(sizes)):

@@ -1,12 +1,9 @@
-"""`bench train gea`: the stages tokenizer, sft and rl, each of which goes on where it was interrupted."""
+"""`bench train gea`: the stages tokenizer, sft and rl, each of which can be resumed."""
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
-import json
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,48 +11,36 @@ import numpy as np
 import torch
 
 from baselines.gea.config import Config
-from baselines.gea.data import Examples, continuous_actions, texts
-from baselines.gea.learning import Curves, Learner, cosine
+from baselines.gea.data import Examples, continuous_actions, tokenizer_texts
+from baselines.gea.job import CHECKPOINTS, MADE, Job, device, identity, record_stage
+from baselines.gea.learning import Learner, Metrics, cosine_schedule
 from baselines.gea.policy import FILE, Policy
+from baselines.gea.ppo import rl
 from baselines.gea.rvq import FILE as ACTIONS
 from baselines.gea.rvq import ActionTokenizer
-from baselines.gea.words import FILE as WORDS
-from baselines.gea.words import OwnWords
-from harness.core import Suite, Task, UserError, stream
+from baselines.gea.text_tokenizer import FILE as WORDS
+from baselines.gea.text_tokenizer import NanoTokenizer
+from harness.core import UserError, stream
 
 __all__ = ["STAGES", "Job", "configuration", "train"]
 
 STAGES = ("tokenizer", "sft", "rl")
-TRAINING = "training"
-MADE = "training.json"
 HELD_OUT = 0.05
+"""Share of the actions that the action tokenizer is tested on."""
 UNUSED_STEPS = 100
-"""Of the action tokenizer, where no demonstration has continuous actions."""
+"""Updates of the action tokenizer when no demonstration has continuous actions."""
 RECIPES = Path(__file__).parent / "recipes"
 
 
-@dataclasses.dataclass(frozen=True)
-class Job:
-    """One call of `bench train gea`."""
-
-    data: tuple[Path, ...]
-    out: Path
-    config: Config
-    seed: int = 0
-    tasks: Sequence[tuple[Suite, Task]] = ()
-    """Where `rl` plays."""
-    steps: int | None = None
-    """Instead of the configuration's; of `rl` steps of the environments."""
-    init: Path | None = None
-    """Weights that `sft` or `rl` begin with."""
-    threads: int = 0
-
-
 def configuration(out: Path, name: str | None, changes: Mapping[str, Any]) -> Config:
-    """That of `--config`, a recipe's name or a JSON file, else the one in `out`, else nano's; with changes. Raises UserError."""
+    """The configuration `name`, a recipe or a JSON file, with some fields changed.
+
+    Without a name, that of the folder `out`, or else nano's. Raises UserError when there is no such
+    file or it is not valid.
+    """
     if name is None:
         file = out / "config.json"
-        return Config.read(file, changes) if file.is_file() else Config.of(changes)
+        return Config.read(file, changes) if file.is_file() else Config.from_json(changes)
     file = Path(name) if name.endswith(".json") else RECIPES / f"{name}.json"
     if not file.is_file():
         known = ", ".join(sorted(recipe.stem for recipe in RECIPES.glob("*.json")))
@@ -64,73 +49,53 @@ def configuration(out: Path, name: str | None, changes: Mapping[str, Any]) -> Co
 
 
 def train(stage: str, job: Job, say: Callable[[str], None]) -> Path:
-    """Run a stage; returns the folder of weights. Raises UserError on wrong use."""
+    """Run a stage, report progress to `say`, and return the folder of weights.
+
+    Raises UserError when the job lacks something that the stage needs.
+    """
     if job.threads:
         torch.set_num_threads(job.threads)
     torch.manual_seed(job.seed)
-    _begin_from(job)
+    _copy_initial_weights(job)
     if stage == "tokenizer":
         _tokenizer(job, say)
     elif stage == "sft":
         _sft(job, say)
     elif stage == "rl":
-        from baselines.gea.ppo import rl
-
         rl(job, say)
     else:
         raise UserError(f"--stage {stage!r}: there are {', '.join(STAGES)}")
     return job.out
 
 
-def _begin_from(job: Job) -> None:
-    """Copy what `init` has and `out` lacks."""
+def _copy_initial_weights(job: Job) -> None:
+    """Copy the files that `init` has and `out` lacks."""
     if job.init is None:
         return
-    Config.load(job.init)
+    Config.load(job.init)  # raises UserError when there are no weights
     job.out.mkdir(parents=True, exist_ok=True)
     for name in (WORDS, ACTIONS, FILE, MADE):
         if (job.init / name).is_file() and not (job.out / name).is_file():
             shutil.copyfile(job.init / name, job.out / name)
 
 
-def device() -> str:
-    """The GPU where there is one."""
-    return "cuda" if torch.cuda.is_available() else "cpu"
-
-
-def identity(stage: str, job: Job) -> dict[str, Any]:
-    """What a checkpoint of this stage depends on."""
-    data = hashlib.blake2b(digest_size=8)
-    for folder in job.data:
-        file = folder / "episodes.parquet"
-        if file.is_file():
-            data.update(file.read_bytes())
-    tasks = [task.id for _, task in job.tasks]
-    return {
-        "stage": stage,
-        "configuration": dataclasses.asdict(job.config),
-        "data": data.hexdigest(),
-        "seed": job.seed,
-        "tasks": tasks,
-    }
-
-
 def _needs_data(job: Job) -> None:
     if not job.data:
         raise UserError(
-            "name demonstrations with --data; `bench demos --suite S --episodes N --out DATA` records some"
+            "name demonstrations with --data; "
+            "`bench demos --suite S --episodes N --out DATA` records some"
         )
 
 
 def _tokenizer(job: Job, say: Callable[[str], None]) -> None:
-    """Words for nano, and the codes of continuous actions."""
+    """Train nano's text tokenizer, and the codes of continuous actions."""
     _needs_data(job)
     config = job.config
     config.save(job.out)
     if config.backbone == "nano":
-        words = OwnWords.train(texts(job.data, config), config.words)
-        words.save(job.out)
-        say(f"{words.size} words")
+        text_tokenizer = NanoTokenizer.train(tokenizer_texts(job.data, config), config.words)
+        text_tokenizer.save(job.out)
+        say(f"{text_tokenizer.size} words")
     actions = continuous_actions(job.data, config.rvq.dims)
     steps = job.steps or (config.rvq.steps if len(actions) else UNUSED_STEPS)
     if not len(actions):
@@ -142,35 +107,36 @@ def _tokenizer(job: Job, say: Callable[[str], None]) -> None:
             .uniform(-1, 1, (20_000, config.rvq.dims))
             .astype(np.float32)
         )
-    held = stream(job.seed, "held out").permutation(len(actions))
-    apart = max(1, int(HELD_OUT * len(actions)))
-    test, learned = actions[held[:apart]], actions[held[apart:] if len(actions) > 1 else held]
+    order = stream(job.seed, "held out").permutation(len(actions))
+    count = max(1, int(HELD_OUT * len(actions)))
+    test = actions[order[:count]]
+    training = actions[order[count:] if len(actions) > 1 else order]
     tokenizer = ActionTokenizer(config.rvq).to(device()).train()
-    known = {**identity("tokenizer", job), "steps": steps}
     learner = Learner(
         tokenizer,
-        job.out / TRAINING / "tokenizer",
+        job.out / CHECKPOINTS / "tokenizer",
         config.rvq.lr,
         config.weight_decay,
         config.clip,
-        known,
+        {**identity("tokenizer", job), "steps": steps},
     )
-    curves = Curves(job.out / TRAINING / "curves", say)
-    if (
-        learner.step == 0
-    ):  # the first batch places the codes: one that is large enough for all of them
-        first = stream(job.seed, "codes").integers(len(learned), size=8 * config.rvq.codes)
+    metrics = Metrics(job.out / CHECKPOINTS / "curves", say)
+    if learner.step == 0:
+        # The first batch places the codes by k-means, so it must have several actions per code.
+        first = stream(job.seed, "codes").integers(len(training), size=8 * config.rvq.codes)
         with torch.no_grad():
-            tokenizer.losses(torch.as_tensor(learned[first], device=device()))
+            tokenizer.losses(torch.as_tensor(training[first], device=device()))
     while learner.step < steps:
+        # Both streams are keyed by the step, so that a resumed training draws the same numbers.
+        # PyTorch's own generator replaces unused codes.
         rng = stream(job.seed, "tokenizer", step=learner.step)
         torch.manual_seed(int(rng.integers(2**31)))
         batch = torch.as_tensor(
-            learned[rng.integers(len(learned), size=config.rvq.batch)], device=device()
+            training[rng.integers(len(training), size=config.rvq.batch)], device=device()
         )
         error, commitment = tokenizer.losses(batch)
         learner.learn(error + commitment)
-        curves.add(
+        metrics.add(
             learner.step,
             steps,
             {"tokenizer/mse": error.item(), "tokenizer/commitment": commitment.item()},
@@ -178,65 +144,54 @@ def _tokenizer(job: Job, say: Callable[[str], None]) -> None:
         learner.checkpoint()
     tokenizer.eval()
     with torch.no_grad():
-        back = tokenizer.decode(tokenizer.encode(test))
+        decoded = tokenizer.decode(tokenizer.encode(test))
     say(
-        f"mean squared error on {len(test)} held-out actions: {float(((back - test) ** 2).mean()):.5f} (range -1 to 1, {config.rvq.dims} elements)"
+        f"mean squared error on {len(test)} held-out actions: "
+        f"{float(((decoded - test) ** 2).mean()):.5f} "
+        f"(range -1 to 1, {config.rvq.dims} elements)"
     )
     learner.checkpoint(now=True)
-    curves.close()
+    metrics.close()
     tokenizer.save(job.out)
 
 
 def _sft(job: Job, say: Callable[[str], None]) -> None:
-    """Imitate: cross-entropy of the expert's tokens."""
+    """Supervised fine-tuning: cross-entropy of the expert's actions."""
     _needs_data(job)
     config = job.config
     policy = Policy.new(config, job.out, device())
     config.save(job.out)
     if (job.out / FILE).is_file() and job.init is not None:
         policy.restore(job.out / FILE)
-    for weight in policy.codec.tokenizer.parameters():
+    for weight in policy.codec.action_tokenizer.parameters():
         weight.requires_grad_(False)
-    examples = Examples(job.data, config, policy.backbone.words, policy.codec)
+    examples = Examples(job.data, config, policy.backbone.text_tokenizer, policy.codec)
     count = sum(weight.numel() for weight in policy.parameters() if weight.requires_grad)
     say(
-        f"{examples.steps} steps of demonstrations; {count / 1e6:.1f} million parameters learn, on {device()}"
+        f"{examples.steps} steps of demonstrations; "
+        f"{count / 1e6:.1f} million parameters learn, on {device()}"
     )
     steps = job.steps or config.steps
-    known = {**identity("sft", job), "steps": steps}
     learner = Learner(
         policy,
-        job.out / TRAINING / "sft",
+        job.out / CHECKPOINTS / "sft",
         config.lr,
         config.weight_decay,
         config.clip,
-        known,
+        {**identity("sft", job), "steps": steps},
         muon=config.muon,
     )
-    curves = Curves(job.out / TRAINING / "curves", say)
+    metrics = Metrics(job.out / CHECKPOINTS / "curves", say)
     policy.train()
     while learner.step < steps:
         rng = stream(job.seed, "sft", step=learner.step)
         torch.manual_seed(int(rng.integers(2**31)))
         prompts, answers = examples.draw(rng, config.batch)
         loss = policy.sft_loss(prompts, answers)
-        norm = learner.learn(loss, cosine(learner.step, steps, config.warmup))
-        curves.add(learner.step, steps, {"sft/loss": loss.item(), "sft/gradient": norm})
+        norm = learner.learn(loss, cosine_schedule(learner.step, steps, config.warmup))
+        metrics.add(learner.step, steps, {"sft/loss": loss.item(), "sft/gradient": norm})
         learner.checkpoint()
     learner.checkpoint(now=True)
-    curves.close()
+    metrics.close()
     policy.save(job.out / FILE)
-    _note(job, "sft", steps)
-
-
-def _note(job: Job, stage: str, steps: int) -> None:
-    """training.json: what the weights were made with."""
-    file = job.out / MADE
-    made = json.loads(file.read_text()) if file.is_file() else {}
-    made[stage] = {
-        "steps": steps,
-        "seed": job.seed,
-        "data": [folder.name for folder in job.data],
-        "tasks": [task.id for _, task in job.tasks],
-    }
-    file.write_text(json.dumps(made, indent=1) + "\n")
+    record_stage(job, "sft", steps)

@@ -1,4 +1,4 @@
-"""The agents that every table has beside it: each does what its name says, and nothing more than it may see."""
+"""The reference agents: each does what its name says and sees only what it may."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ SPECS: list[Spec] = [
 UNSEEING = [name for name in AGENTS if name not in ("gea", "gea-base")]
 
 
-class Closed(Mapping[str, Any]):
-    """Observations that nobody may read."""
+class Unreadable(Mapping[str, Any]):
+    """Observations that fail when they are read."""
 
     def __getitem__(self, name: str) -> Any:
         raise AssertionError(f"{name} was read")
@@ -55,7 +55,7 @@ class Closed(Mapping[str, Any]):
 def turns(spec: Spec, count: int = 1, instruction: str = "", expert: Any = None) -> list[Turn]:
     brief = Brief({"state": Box((4,))}, spec, "a body", "a platform")
     return [
-        Turn(brief, instruction, (Closed(),), (), step, "episode", None, expert, 99)
+        Turn(brief, instruction, (Unreadable(),), (), step, "episode", None, expert, 99)
         for step in range(count)
     ]
 
@@ -67,7 +67,7 @@ def test_contract(name: str) -> None:
 
 @pytest.mark.parametrize("name", UNSEEING)
 @pytest.mark.parametrize("spec", SPECS, ids=str)
-def test_what_they_answer_is_in_the_spec(name: str, spec: Spec) -> None:
+def test_their_answers_are_in_the_spec(name: str, spec: Spec) -> None:
     agent: Agent = load(AGENTS[name])()
     for answer in agent.act(turns(spec, 50)):
         spec.validate(answer)
@@ -99,7 +99,7 @@ def test_uniform_is_uniform() -> None:
     assert stats.chisquare(np.bincount(pairs @ [3, 1], minlength=6)).pvalue > 0.01
 
 
-def test_uniform_draws_from_the_turn_alone() -> None:
+def test_uniform_depends_on_the_turn_only() -> None:
     alone = [Uniform().act([turn])[0] for turn in turns(Discrete(1000), 20)]
     assert Uniform().act(turns(Discrete(1000), 20)) == alone
     assert len(set(alone)) > 10
@@ -111,7 +111,7 @@ def test_noop_does_nothing(spec: Spec) -> None:
         assert np.array_equal(answer, spec.noop())
 
 
-def test_the_oracle_plays_the_expert_and_nothing_once_it_has_given_up() -> None:
+def test_the_oracle_plays_the_expert_and_the_noop_once_it_has_given_up() -> None:
     spec = Discrete(7, noop=6)
     assert Oracle().act(
         turns(spec, 1, expert=3) + turns(spec, 1, expert=None) + turns(spec, 1, expert=0)
@@ -127,7 +127,7 @@ def test_the_oracle_solves_the_toys(play_toys: Play) -> None:
 
 
 def record(path: Path, *episodes: tuple[str, list[Any]]) -> str:
-    """A run's traces, made by hand: (instruction, actions)."""
+    """The traces of a run, from (instruction, actions) of each episode."""
     (path / "traces").mkdir(parents=True)
     writer = TraceWriter(path / "traces")
     for number, (instruction, actions) in enumerate(episodes):
@@ -160,7 +160,7 @@ def test_blind_plays_the_habit_of_the_instruction(tmp_path: Path) -> None:
     )
     assert blind(agent, Discrete(5), "left") == 1
     assert blind(agent, Discrete(5), "right") == 3
-    assert blind(agent, Discrete(5), "somewhere") == 2, "else the habit of all"
+    assert blind(agent, Discrete(5), "somewhere") == 2, "an unknown instruction: the habit over all"
     assert blind(agent, Discrete(3), "right") == 0, (
         "a choice that does not exist here is not played"
     )
@@ -211,7 +211,7 @@ def test_blind_wants_a_run_with_traces(tmp_path: Path) -> None:
 
 
 def test_blind_on_a_real_run(play_toys: Play, tmp_path: Path) -> None:
-    """Solves without looking what the instruction gives away: where the point always starts at the same place, say."""
+    """It solves what the instruction gives away, such as a start that is always the same."""
     tasks = [toys.toy_task(), toys.toy_task("glide", action="box")]
     seen = play_toys("GoodAgent", tasks, 8, out="seen")
     run = play_toys("baselines.blind:Blind", tasks, 8, out="run", args={"record": str(seen.path)})
@@ -236,11 +236,11 @@ def test_a_changed_record_is_another_agent(play_toys: Play) -> None:
         play_toys("baselines.blind:Blind", out="run", args={"record": str(seen.path)})
 
 
-def test_what_a_run_says_of_them(play_toys: Play) -> None:
+def test_a_run_records_what_they_read(play_toys: Play) -> None:
     for agent, reads in (
         ("simple:Oracle", ["expert"]),
         ("simple:Uniform", []),
         ("blind:Blind", []),
     ):
-        said = read_run(play_toys(f"baselines.{agent}", out=agent, episodes=1).path)["agent"]
-        assert (said["privileged"], said["reads"]) == (bool(reads), reads)
+        recorded = read_run(play_toys(f"baselines.{agent}", out=agent, episodes=1).path)["agent"]
+        assert (recorded["privileged"], recorded["reads"]) == (bool(reads), reads)

@@ -1,4 +1,4 @@
-"""GEA: its answers are always actions, what it learns from is what it is asked, and every stage goes on where it was cut."""
+"""GEA: decoding, the prompts of training and of play, the agent, and resumed training."""
 
 from __future__ import annotations
 
@@ -16,28 +16,18 @@ from conftest import read_lines
 from gearig import NANO, SMALL, TASKS
 from toysuite import QUICK
 
-from baselines.gea.actions import ActionCodec
-from baselines.gea.agent import GEA, ask
+from baselines.gea.agent import GEA, infer
 from baselines.gea.config import Config
 from baselines.gea.data import Examples
 from baselines.gea.policy import Policy
 from baselines.gea.prompt import introduction
-from baselines.gea.rvq import ActionTokenizer, denormalised, normalised
 from baselines.gea.train import Job, configuration, train
-from baselines.gea.words import OwnWords
 from harness.cli.train import train as train_command
 from harness.core import (
-    UI,
-    Box,
     Brief,
     Case,
     Discrete,
-    Element,
-    MultiDiscrete,
-    Spec,
-    Text,
     Turn,
-    UIAction,
     UserError,
 )
 from harness.demos import Demos
@@ -52,139 +42,11 @@ pytestmark = pytest.mark.filterwarnings(
 )
 
 
-# Actions as tokens
-
-SPECS: list[Spec] = [
-    Discrete(5, ("stay", "left", "right", "up", "up left")),
-    Discrete(12),
-    Box((3,), low=(-1.0, 0.0, 10.0), high=(1.0, 0.5, 20.0)),
-    Box((2,), "int32", -2, 2),
-    Box((30,), low=-1.0, high=1.0),
-    Box((2,)),
-    MultiDiscrete((2, 11)),
-    Text(20, ("look", "go north ü")),
-    UI(
-        640, 480, ("wait", "click", "type", "key", "scroll", "drag", "open_app", "navigate_back"), keys=("Enter", "Control+A"),
-        modifiers=("Shift",), texts=("ü", "two words"), apps=("Clock", "Files"),
-    ),
-]  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def codec() -> ActionCodec:
-    torch.manual_seed(0)
-    tokenizer = ActionTokenizer(SMALL).train()
-    tokenizer.losses(torch.rand(256, SMALL.dims) * 2 - 1)
-    return ActionCodec(
-        OwnWords.train(["click drag at 1 2", "scroll up", "stay left right"], 290),
-        tokenizer.eval(),
-        50,
-    )
-
-
-@pytest.mark.parametrize("spec", SPECS, ids=str)
-def test_whatever_is_decoded_is_an_action(codec: ActionCodec, spec: Any) -> None:
-    """Random walks through the grammar, 100 a spec."""
-    rng = np.random.default_rng(0)
-    for _ in range(100):
-        grammar = codec.grammar(spec, {})
-        state, tokens = grammar.start, list[int]()
-        while not grammar.over(state):
-            allowed = grammar.allowed(state)
-            eos = codec.words.eos
-            token = eos if eos in allowed and len(tokens) > 12 else int(rng.choice(allowed))
-            state = grammar.step(state, token)
-            tokens.append(token)
-        assert spec.problem(codec.action(spec, tokens)) is None
-
-
-@pytest.mark.parametrize("spec", SPECS, ids=str)
-def test_every_action_has_an_answer_that_the_grammar_takes(codec: ActionCodec, spec: Any) -> None:
-    rng = np.random.default_rng(1)
-    for _ in range(100):
-        action = spec.sample(rng)
-        tokens = codec.tokens(spec, action, {})
-        assert codec.grammar(spec, {}).takes(tokens)
-        assert not codec.grammar(spec, {}).takes(tokens[:-1])
-        back = codec.action(spec, tokens)
-        if isinstance(spec, UI):
-            assert codec.tokens(spec, back, {}) == tokens
-            assert (back.kind, back.text, back.direction) == (
-                action.kind,
-                action.text,
-                action.direction,
-            )
-            for name, size in (("x", 640), ("y", 480), ("to_x", 640)):
-                if getattr(action, name) is not None:
-                    assert (
-                        abs(getattr(back, name) - getattr(action, name)) <= size / 100
-                    )  # half a block
-        elif not isinstance(spec, Box):
-            np.testing.assert_array_equal(back, action)
-
-
-def test_an_element_becomes_its_place(codec: ActionCodec) -> None:
-    spec = UI(100, 100, ("wait", "click", "type"), modifiers=("Shift",))
-    element = Element(7, 0, "button", "ok", "", "", (), 40.0, 60.0, 20.0, 10.0)
-    said = codec.words.decode(
-        codec.tokens(spec, UIAction("click", ref=7, modifier="Shift"), {"dom": (element,)})
-    )
-    assert said == "click 25 32 with Shift"
-    assert (
-        codec.words.decode(
-            codec.tokens(spec, UIAction("type", ref=7, text="at home"), {"dom": (element,)})
-        )
-        == "type at 25 32 at home"
-    )
-    assert (
-        codec.words.decode(codec.tokens(spec, UIAction("click", ref=8), {"dom": (element,)}))
-        == "wait"
-    )
-    assert (
-        codec.action(spec, codec.tokens(spec, UIAction("type", text="at 3 4"), {})).text == "at 3 4"
-    )
-
-
-def test_only_admissible_commands(codec: ActionCodec) -> None:
-    commands = ("go", "go north", "take lamp")
-    grammar = codec.grammar(Text(), {"admissible": commands})
-    for text in (*commands, "go south", "", "take"):
-        assert grammar.takes(codec.tokens(Text(), text, {})) == (text in commands)
-
-
-def test_normalised_actions() -> None:
-    box = Box((2, 2), low=(-1.0, 0.0, 10.0, -2.0), high=(1.0, 0.5, 20.0, 2.0))
-    action = np.array([[0.5, 0.5], [10, -1]], np.float32)
-    values = normalised(box, action, 6)
-    np.testing.assert_allclose(values, [0.5, 1, -1, -0.5, 0, 0])
-    np.testing.assert_allclose(denormalised(box, values), action)
-    np.testing.assert_allclose(denormalised(box, normalised(box, action, 3)), [[0.5, 0.5], [10, 0]])
-    free = Box((2,))
-    np.testing.assert_allclose(
-        denormalised(free, normalised(free, np.array([3.0, -0.5]), 2)), [3, -0.5], rtol=1e-5
-    )
-
-
-def test_the_tokenizer_learns(data: Path, tmp_path: Path) -> None:
-    said: list[str] = []
-    train("tokenizer", Job((data,), tmp_path, NANO), said.append)
-    error = float(said[-1].split(": ")[1].split()[0])
-    glides = [demo for demo in Demos(data) if demo.row.task == "toys/glide@1"]
-    actions = np.stack(
-        [
-            normalised(demo.brief.action, frame.action, 21)
-            for demo in glides
-            for frame in demo.frames
-        ]
-    )
-    assert error < 0.05 * float(actions.var(0).mean())
-
-
 # The model
 
 
 def turns(policy_views: tuple[str, ...] = ("state", "image"), count: int = 4) -> list[Turn]:
-    """Turns of different length, of both toys."""
+    """Turns of both toys, with contexts of different lengths."""
     found = []
     for number in range(count):
         adapter = toys.ToyAdapter(TASKS[number % 2])
@@ -221,7 +83,7 @@ def turns(policy_views: tuple[str, ...] = ("state", "image"), count: int = 4) ->
     return found
 
 
-def hardly(config: Config, data: Path, out: Path) -> Policy:
+def untrained(config: Config, data: Path, out: Path) -> Policy:
     train("tokenizer", Job((data,), out, config), lambda _: None)
     return Policy.new(config, out).eval()
 
@@ -229,29 +91,29 @@ def hardly(config: Config, data: Path, out: Path) -> Policy:
 @pytest.mark.parametrize(
     "make", [None, tinymodels.llava_onevision, tinymodels.qwen2_vl], ids=["nano", "llava", "qwen"]
 )
-def test_step_by_step_is_as_all_at_once(make: Any, data: Path, tmp_path: Path) -> None:
-    """Decoding with kept keys and values, in a batch and alone, says the same as one pass over the whole, up to rounding."""
+def test_decoding_agrees_with_one_forward_pass(make: Any, data: Path, tmp_path: Path) -> None:
+    """Decoding with a cache, in a batch and alone, agrees with one pass over everything."""
     config = NANO if make is None else dataclasses.replace(NANO, backbone=str(make(tmp_path / "b")))
-    policy = hardly(
+    policy = untrained(
         dataclasses.replace(config, rvq=dataclasses.replace(SMALL, steps=1)), data, tmp_path / "m"
     )
-    prompts, choices = ask(policy, turns(), {}, 1.0)
+    prompts, decisions = infer(policy, turns(), {}, 1.0)
     with torch.no_grad():
-        logs, entropies, values = policy.evaluate(prompts, choices)
-    np.testing.assert_allclose([choice.log_probability for choice in choices], logs, atol=2e-4)
-    np.testing.assert_allclose(np.stack([choice.values for choice in choices]), values, atol=1e-4)
+        logs, entropies, values = policy.evaluate(prompts, decisions)
+    np.testing.assert_allclose([each.log_probability for each in decisions], logs, atol=2e-4)
+    np.testing.assert_allclose(np.stack([each.values for each in decisions]), values, atol=1e-4)
     assert bool(((entropies > 0) & (entropies <= 1 + 1e-6)).all())
-    for turn, choice in zip(turns(), choices):
-        assert ask(policy, [turn], {}, 1.0)[1][0].tokens == choice.tokens
+    for turn, decision in zip(turns(), decisions):
+        assert infer(policy, [turn], {}, 1.0)[1][0].tokens == decision.tokens
 
 
 def test_the_temperature_of_play(nano: Path, tmp_path: Path) -> None:
-    """The weights say it unless the argument does; what is drawn depends on case and step alone."""
+    """The weights set it unless an argument does; samples depend on case and step only."""
     warm = tmp_path / "warm"
     shutil.copytree(nano, warm)
     dataclasses.replace(NANO, play_temperature=2.0).save(warm)
 
-    def asked() -> list[Turn]:
+    def many_turns() -> list[Turn]:
         return [
             dataclasses.replace(turn, rng_key=key, episode=f"e{key}")
             for key, turn in enumerate(turns(count=1) * 24)
@@ -259,8 +121,8 @@ def test_the_temperature_of_play(nano: Path, tmp_path: Path) -> None:
 
     def answers(weights: Path, **args: Any) -> list[str]:
         agent = GEA(str(weights), **args)
-        alone = [repr(agent.act([turn])[0]) for turn in asked()]
-        assert [repr(answer) for answer in agent.act(asked())] == alone
+        alone = [repr(agent.act([turn])[0]) for turn in many_turns()]
+        assert [repr(answer) for answer in agent.act(many_turns())] == alone
         return alone
 
     likeliest, drawn = answers(nano), answers(warm)
@@ -273,10 +135,10 @@ def test_the_temperature_of_play(nano: Path, tmp_path: Path) -> None:
             GEA(str(nano), temperature=wrong)  # type: ignore[arg-type]
 
 
-def test_the_loss_is_on_the_answer_alone(nano: Path) -> None:
+def test_the_loss_is_on_the_answer_only(nano: Path) -> None:
     policy = Policy.load(nano)
-    prompts, choices = ask(policy, turns(count=2), {}, 0.0)
-    answers = [choice.tokens for choice in choices]
+    prompts, decisions = infer(policy, turns(count=2), {}, 0.0)
+    answers = [decision.tokens for decision in decisions]
     with torch.no_grad():
         logits, _ = policy.backbone(prompts, answers)
         loss = policy.sft_loss(prompts, answers).item()
@@ -288,10 +150,10 @@ def test_the_loss_is_on_the_answer_alone(nano: Path) -> None:
     assert loss == pytest.approx(np.mean(by_hand), rel=1e-5)
 
 
-def test_examples_are_what_the_agent_is_asked(data: Path, nano: Path, tmp_path: Path) -> None:
-    """The prompt of step k of a demonstration, and that of an agent in the same episode, token by token."""
+def test_examples_are_the_prompts_of_play(data: Path, nano: Path, tmp_path: Path) -> None:
+    """A demonstration's prompt for a step equals that of an agent in the same episode."""
     policy = Policy.load(nano)
-    examples = Examples((data,), NANO, policy.backbone.words, policy.codec)
+    examples = Examples((data,), NANO, policy.backbone.text_tokenizer, policy.codec)
     demos = Demos(data)
     index = next(row.index for row in demos.rows if row.task == "toys/goal@1" and row.steps > 2)
     demo = demos.read(index)
@@ -305,28 +167,28 @@ def test_examples_are_what_the_agent_is_asked(data: Path, nano: Path, tmp_path: 
         2,
         "e",
     )
-    (asked,), _ = ask(policy, [turn], {}, 0.0)
+    (played,), _ = infer(policy, [turn], {}, 0.0)
     example, answer = examples.example(0, index, 2)
-    assert (asked.text, asked.actions) == (example.text, example.actions)
-    for one, other in zip(asked.looks, example.looks):
+    assert (played.introduction, played.actions) == (example.introduction, example.actions)
+    for one, other in zip(played.steps, example.steps):
         np.testing.assert_array_equal(one.numbers, other.numbers)
         np.testing.assert_array_equal(one.images[0], other.images[0])
-    assert policy.codec.action(demo.brief.action, answer) == demo.frames[2].action
+    assert policy.codec.decode(demo.brief.action, answer) == demo.frames[2].action
 
 
 def test_the_instruction_survives_a_short_prompt(nano: Path) -> None:
-    words = Policy.load(nano).backbone.words
+    tokenizer = Policy.load(nano).backbone.text_tokenizer
     brief = Brief({}, Discrete(2), "a body " * 50, "a world " * 50)
     for full in (False, True):
-        said = words.decode(
+        text = tokenizer.decode(
             introduction(
                 brief,
                 "go to 3 4",
-                words,
+                tokenizer,
                 dataclasses.replace(NANO, full_prompt=full, prompt_tokens=24),
             )
         )
-        assert said.endswith("Instruction: go to 3 4")
+        assert text.endswith("Instruction: go to 3 4")
 
 
 # The agent
@@ -337,7 +199,7 @@ def test_contract(nano: Path) -> None:
 
 
 def test_it_learns_to_imitate(data: Path, tmp_path: Path) -> None:
-    """From 40 demonstrations of the discrete toy, in a few seconds: far above chance on episodes that it never saw."""
+    """40 demonstrations of the discrete toy lift it far above chance on unseen episodes."""
     config = dataclasses.replace(
         NANO, views=("state",), history=1, steps=150, batch=64, weights={"navigation": 1.0}
     )
@@ -390,11 +252,11 @@ def _codes(data: Path, tmp_path: Path) -> Path:
     return tmp_path / "c"
 
 
-# Training goes on
+# Resumed training
 
 
 @pytest.mark.parametrize(("stage", "muon"), [("tokenizer", False), ("sft", False), ("sft", True)])
-def test_a_cut_training_goes_on_to_the_same_end(
+def test_a_resumed_training_ends_with_the_same_weights(
     stage: str, muon: bool, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from baselines.gea import learning

@@ -1,4 +1,4 @@
-"""What GEA learns from: answers of the expert, at the places where they will be asked for, from every set of demonstrations."""
+"""The examples that GEA is trained on, and how a prompt is built and encoded."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ import torch
 import toys
 from toysuite import QUICK
 
-from baselines.gea.backbone import IGNORED, _Cells
+from baselines.gea.backbone import IGNORED
 from baselines.gea.config import Config, RVQConfig
 from baselines.gea.data import Examples
+from baselines.gea.encoders import CellEncoder
 from baselines.gea.policy import Policy
-from baselines.gea.prompt import introduction, look
+from baselines.gea.prompt import introduction, step_inputs
 from baselines.gea.train import Job, train
 from harness.core import UI, Brief, Discrete, Element, Elements, UIAction, UserError
 from harness.demos.record import RecordingOptions, record
@@ -24,15 +25,15 @@ from harness.play.progress import PlainProgress
 from harness.play.runner import RunOptions
 
 CONFIG = Config(
-    views=("state",), rvq=RVQConfig(codes=16, code_dim=8, hidden=32, steps=5, batch=64), words=300, width=32, layers=1, heads=2, mlp=32,
-    numbers=8, history=3, batch=8, steps=1, text_tokens=64,
+    views=("state",), rvq=RVQConfig(codes=16, code_dim=8, hidden=32, steps=5, batch=64), words=300,
+    width=32, layers=1, heads=2, mlp=32, numbers=8, history=3, batch=8, steps=1, text_tokens=64,
 )  # fmt: skip
 BOTH = (toys.TASKS[0], dataclasses.replace(toys.TASKS[0], domain="planning"), toys.TASKS[1])
 
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ...]:
-    """One task in two domains, in sets of their own and unlike lengths, and a continuous one; a third of the actions is not the expert's."""
+    """Three sets: one task in two domains, and a continuous task. 30 % of actions are random."""
     made = []
     for number, task in enumerate(BOTH):
         out = tmp_path_factory.mktemp("demos") / "d"
@@ -59,7 +60,7 @@ def examples(
     for stage in ("tokenizer", "sft"):
         train(stage, Job(folders, out, CONFIG), lambda _: None)
     policy = Policy.load(out)
-    return Examples(folders, CONFIG, policy.backbone.words, policy.codec), policy
+    return Examples(folders, CONFIG, policy.backbone.text_tokenizer, policy.codec), policy
 
 
 def test_a_task_of_two_domains_is_drawn_from_both(
@@ -77,15 +78,13 @@ def test_a_task_of_two_domains_is_drawn_from_both(
         for step in range(row.steps)
     }
     assert set(drawn) <= steps
-    assert len(set(drawn)) > 0.8 * len(steps), (
-        "every step of every set, whatever another set's lengths"
-    )
+    assert len(set(drawn)) > 0.8 * len(steps), "every step of every set can be drawn"
 
 
 def test_tasks_are_drawn_by_their_weight(
     examples: tuple[Examples, Policy], folders: tuple[Path, ...]
 ) -> None:
-    """Three to one within a domain; what weighs nothing is never drawn, and the last pattern that fits counts."""
+    """3 to 1 within a domain. Weight 0 is never drawn, and the last matching pattern counts."""
     _, policy = examples
     names = [task.id for task in BOTH]
 
@@ -93,7 +92,7 @@ def test_tasks_are_drawn_by_their_weight(
         found = Examples(
             folders,
             dataclasses.replace(CONFIG, tasks=patterns),
-            policy.backbone.words,
+            policy.backbone.text_tokenizer,
             policy.codec,
         )
         return Counter(found._sets[number].rows[index].task for number, index in drawn_from(found))
@@ -108,21 +107,21 @@ def test_tasks_are_drawn_by_their_weight(
         return seen
 
     weighed = drawn({names[0]: 9, "*": 1, names[2]: 3})
-    # Half of all is the planning domain, which has the first task alone.
+    # The planning domain, half of all examples, has the first task only.
     assert abs(weighed[names[2]] / 2000 - 0.5 * 3 / 4) < 0.04, weighed
     assert set(drawn({names[2]: 0})) == {names[0]}
     with pytest.raises(UserError, match="no demonstrations of a domain that has a weight"):
         drawn({"*": 0})
 
 
-def test_rare_cells_are_rows_of_their_own() -> None:
-    """A wall of seven cells, a floor, and two objects: nine rows for the place, then one for each object, which says what and where."""
+def test_rare_cells_get_a_row_each() -> None:
+    """A wall, a floor and two objects: nine rows for the surroundings, then one row per object."""
     grid = np.full((7, 7, 3), (1, 0, 0), np.uint8)
     grid[:, 0] = (2, 5, 0)
     grid[3, 4], grid[5, 2] = (6, 0, 0), (5, 4, 0)
     moved, empty = grid.copy(), np.full((7, 7, 3), (1, 0, 0), np.uint8)
     moved[3, 4], moved[3, 5] = grid[3, 5], grid[3, 4]
-    encoder = _Cells(32)
+    encoder = CellEncoder(32)
     rows, other, none = encoder([grid, moved, empty], torch.device("cpu"))
     assert (len(rows), len(other), len(none)) == (11, 11, 9)
     assert not torch.allclose(rows[9], other[9]), "the ball is elsewhere"
@@ -132,12 +131,12 @@ def test_rare_cells_are_rows_of_their_own() -> None:
     )
 
 
-def test_what_is_learned_is_the_experts_answer_to_what_was_seen(
+def test_targets_are_the_experts_answers(
     examples: tuple[Examples, Policy],
 ) -> None:
-    """Each target is the answer of the example of that very step; a step at which something else was executed has none."""
+    """A target is the expert's answer at that step; there is none where noise replaced it."""
     found, policy = examples
-    learned = skipped = 0
+    supervised = skipped = 0
     for number, demos in enumerate(found._sets):
         for row in demos.rows:
             demo = demos.read(row.index)
@@ -147,20 +146,20 @@ def test_what_is_learned_is_the_experts_answer_to_what_was_seen(
                 for place in range(len(prompt.actions)):
                     frame = demo.frames[begin + place]
                     same = bool(np.array_equal(frame.action, frame.executed))
-                    assert (place in prompt.learned) is same
-                    learned, skipped = learned + same, skipped + (not same)
-                policy.backbone.look_at(prompt.looks, keep=False)
-                batch = policy.backbone.lay_out([prompt], [answer])
+                    assert (place in prompt.supervised) is same
+                    supervised, skipped = supervised + same, skipped + (not same)
+                policy.backbone.encode_inputs(prompt.steps, keep=False)
+                batch = policy.backbone.collate([prompt], [answer])
                 targets = batch.targets[0]
                 at = targets != IGNORED
                 assert bool((targets[at] == batch.ids[0][at]).all())
                 expected = [
                     token
-                    for place in prompt.learned
+                    for place in prompt.supervised
                     for token in found.example(number, row.index, begin + place)[1]
                 ]
                 assert targets[at].tolist() == [*expected, *answer]
-    assert learned > 20
+    assert supervised > 20
     assert skipped > 20
 
 
@@ -171,13 +170,13 @@ def test_a_batch_in_parts_has_the_loss_of_the_whole(
     drawn = found.draw(np.random.default_rng(1), 9)
     losses = []
     for parts in (1, 4, 20):
-        monkeypatch.setattr("baselines.gea.policy.PARTS", parts)
+        monkeypatch.setattr("baselines.gea.policy.SFT_PARTS", parts)
         with torch.no_grad():
             losses.append(policy.sft_loss(*drawn).item())
     assert losses == pytest.approx([losses[0]] * 3, rel=1e-4)
 
 
-def test_an_answer_is_the_same_with_a_kept_introduction(examples: tuple[Examples, Policy]) -> None:
+def test_a_cached_introduction_changes_no_answer(examples: tuple[Examples, Policy]) -> None:
     found, policy = examples
     prompts, _ = found.draw(np.random.default_rng(2), 12)
     kind = toys.ToyAdapter(toys.TASKS[0]).brief.action
@@ -185,7 +184,7 @@ def test_an_answer_is_the_same_with_a_kept_introduction(examples: tuple[Examples
     rng = np.random.default_rng
     fresh = []
     for prompt in prompts:
-        policy.eval()  # forgets
+        policy.eval()  # clears the cache
         fresh += policy.decide([prompt], [grammar], [rng(3)])
     kept = [policy.decide([prompt], [grammar], [rng(3)])[0] for prompt in prompts for _ in range(2)]
     together = policy.decide(prompts, [grammar] * len(prompts), [rng(3) for _ in prompts])
@@ -197,17 +196,16 @@ def test_an_answer_is_the_same_with_a_kept_introduction(examples: tuple[Examples
 
 
 def test_a_long_instruction_keeps_its_two_ends(examples: tuple[Examples, Policy]) -> None:
-    words = examples[1].backbone.words
+    tokenizer = examples[1].backbone.text_tokenizer
     brief = Brief({}, Discrete(2), "a body", "a world")
-    said = words.decode(
-        introduction(brief, "In the beginning. " + "blah " * 200 + "The goal is 7.", words, CONFIG)
-    )
-    assert "In the beg" in said
-    assert said.endswith("The goal is 7.")
-    assert len(introduction(brief, "x" * 5000, words, CONFIG)) <= CONFIG.prompt_tokens
+    long = "In the beginning. " + "blah " * 200 + "The goal is 7."
+    text = tokenizer.decode(introduction(brief, long, tokenizer, CONFIG))
+    assert "In the beg" in text
+    assert text.endswith("The goal is 7.")
+    assert len(introduction(brief, "x" * 5000, tokenizer, CONFIG)) <= CONFIG.prompt_tokens
 
 
-def test_places_on_a_screen_are_told_in_the_blocks_of_a_click(
+def test_the_prompt_gives_places_in_the_blocks_of_a_click(
     examples: tuple[Examples, Policy],
 ) -> None:
     _, policy = examples
@@ -216,9 +214,9 @@ def test_places_on_a_screen_are_told_in_the_blocks_of_a_click(
     )
     button = Element(7, 0, "button", "OK", "", "", (), 40.0, 105.0, 20.0, 10.0)
     config = dataclasses.replace(CONFIG, views=("dom",))
-    said = policy.backbone.words.decode(
-        look(brief, {"dom": (button,)}, policy.backbone.words, config).text
+    text = policy.backbone.text_tokenizer.decode(
+        step_inputs(brief, {"dom": (button,)}, policy.backbone.text_tokenizer, config).text
     )
-    assert said == ' dom: button "OK" 15 26'
-    click = policy.codec.tokens(brief.action, UIAction("click", ref=7), {"dom": (button,)})
-    assert policy.backbone.words.decode(click).startswith("click 15 26")
+    assert text == ' dom: button "OK" 15 26'
+    click = policy.codec.encode(brief.action, UIAction("click", ref=7), {"dom": (button,)})
+    assert policy.backbone.text_tokenizer.decode(click).startswith("click 15 26")

@@ -1,4 +1,4 @@
-"""Nano's Llama against that of transformers, from which it differs in speed alone."""
+"""nano's Llama computes the same as that of transformers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaModel
 
-from baselines.gea.llama import Llama, Past
+from baselines.gea.llama import KVCache, Llama
 
 WORDS, WIDTH, LAYERS, HEADS, MLP, LENGTH = 50, 48, 2, 3, 80, 24
 
@@ -16,8 +16,8 @@ def both() -> tuple[Llama, LlamaModel]:
     torch.manual_seed(0)
     theirs = LlamaModel(
         LlamaConfig(
-            vocab_size=WORDS, hidden_size=WIDTH, intermediate_size=MLP, num_hidden_layers=LAYERS, num_attention_heads=HEADS,
-            max_position_embeddings=512, attn_implementation="sdpa",
+            vocab_size=WORDS, hidden_size=WIDTH, intermediate_size=MLP, num_hidden_layers=LAYERS,
+            num_attention_heads=HEADS, max_position_embeddings=512, attn_implementation="sdpa",
         )
     ).eval()  # fmt: skip
     ours = Llama(WORDS, WIDTH, LAYERS, HEADS, MLP).eval()
@@ -44,18 +44,20 @@ def test_the_same_hidden_states(both: tuple[Llama, LlamaModel], padding: tuple[i
         torch.testing.assert_close(
             ours(embeds, mask, positions)[there], expected, atol=1e-5, rtol=1e-4
         )
-        for cut in (1, LENGTH // 2, LENGTH - 1):  # the first part at once, the rest token by token
-            past: Past = []
-            parts = [ours(embeds[:, :cut], mask[:, :cut], positions[:, :cut], past)]
+        for cut in (1, LENGTH // 2, LENGTH - 1):  # a prefix, then token by token
+            cache: KVCache = []
+            parts = [ours(embeds[:, :cut], mask[:, :cut], positions[:, :cut], cache)]
             for at in range(cut, LENGTH):
                 parts.append(
-                    ours(embeds[:, at : at + 1], mask[:, : at + 1], positions[:, at : at + 1], past)
+                    ours(
+                        embeds[:, at : at + 1], mask[:, : at + 1], positions[:, at : at + 1], cache
+                    )
                 )
             torch.testing.assert_close(torch.cat(parts, 1)[there], expected, atol=1e-5, rtol=1e-4)
-            past = []
+            cache = []
             parts = [
-                ours(embeds[:, :cut], mask[:, :cut], positions[:, :cut], past),
-                ours(embeds[:, cut:], mask, positions[:, cut:], past),
+                ours(embeds[:, :cut], mask[:, :cut], positions[:, :cut], cache),
+                ours(embeds[:, cut:], mask, positions[:, cut:], cache),
             ]
             torch.testing.assert_close(torch.cat(parts, 1)[there], expected, atol=1e-5, rtol=1e-4)
 
@@ -76,5 +78,5 @@ def test_the_same_gradients(both: tuple[Llama, LlamaModel]) -> None:
     ).sum().backward()
     expected = dict(theirs.named_parameters())
     for name, weight in ours.named_parameters():
-        if name != "embed_tokens.weight":  # embeddings were given
+        if name != "embed_tokens.weight":  # the test passes embeddings
             torch.testing.assert_close(weight.grad, expected[name].grad, atol=1e-4, rtol=1e-3)

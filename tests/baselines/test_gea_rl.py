@@ -1,4 +1,4 @@
-"""GEA learns by trying: PPO as stated, and a model of `transformers` through all stages."""
+"""PPO: its parts by hand, its rollouts, and a model of `transformers` through all stages."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ import toys
 from gearig import NANO, SMALL, TASKS
 from toysuite import QUICK
 
-from baselines.gea.policy import Choice, Policy
-from baselines.gea.ppo import Rollouts, advantages
+from baselines.gea.policy import Decision, Policy
+from baselines.gea.ppo import advantages
+from baselines.gea.rollouts import Rollouts
 from baselines.gea.train import Job, train
 from harness.core import DOMAINS, UserError
 from harness.demos.training import ROLLOUT_SETS
@@ -32,57 +33,58 @@ pytestmark = pytest.mark.filterwarnings(
 
 
 def test_advantages_by_hand() -> None:
-    """Three steps, gamma 0.5, lambda 0.5, worked out with pencil and paper."""
+    """Three steps with gamma 0.5 and lambda 0.5, worked out by hand."""
     found = advantages(np.array([1.0, 0, 2]), np.array([1.0, 2, 4]), 8.0, 0.5, 0.5)
     np.testing.assert_allclose(found, [1 + 0.25 * (0 + 0.25 * 2), 0 + 0.25 * 2, 2])
     np.testing.assert_allclose(advantages(np.array([1.0]), np.array([3.0]), 0.0, 0.9, 0.95), [-2])
 
 
 def test_popart_changes_no_value(nano: Path) -> None:
-    """The head is moved with the moments (arXiv 1602.07714, proposition 1)."""
+    """The value head follows the moments (arXiv 1602.07714, proposition 1)."""
     policy = Policy.load(nano)
     torch.nn.init.normal_(policy.value_head.weight)
     hidden = torch.randn(5, policy.backbone.width)
 
     def values() -> torch.Tensor:
-        return policy.value(hidden) * policy.deviation() + policy.mean
+        return policy.value(hidden) * policy.return_std() + policy.mean
 
     with torch.no_grad():
         before, moments = values(), policy.mean.clone()
-        policy.follow_returns(100 + 20 * torch.randn(64), torch.full((64,), 1))
+        policy.update_popart(100 + 20 * torch.randn(64), torch.full((64,), 1))
         np.testing.assert_allclose(values(), before, rtol=1e-4, atol=1e-3)
     assert policy.mean[1] > moments[1]
     assert policy.mean[0] == moments[0]
 
 
 def test_rollouts(nano: Path) -> None:
-    """Rewards lie with the decision that earned them, on seeds that no evaluation plays."""
+    """Each reward belongs to the decision before it; evaluations never play these seeds."""
     policy = Policy.load(nano)
     rollouts = Rollouts(
         policy, [[toys.toy_task(size=4), toys.toy_task("glide", action="box", size=4)]], 0
     )
-    stretches = rollouts.collect(120)
+    segments = rollouts.collect(120)
     rollouts.stop()
-    assert sum(len(steps) for steps, _ in stretches) >= 120
+    assert sum(len(segment.transitions) for segment in segments) >= 120
     results = [outcome.result for outcome in rollouts.finished]
     assert {result.task for result in results} == {"toys/goal@1", "toys/glide@1"}
     assert min(result.seed for result in results) >= ROLLOUT_SETS.start * SEED_STRIDE
     assert len({result.seed for result in results}) == len(results)
-    over = [steps for steps, following in stretches if following is None]
-    assert len(over) == len(results)
-    assert sorted(sum(each.reward for each in steps) for steps in over) == sorted(
+    ended = [segment.transitions for segment in segments if segment.following is None]
+    assert len(ended) == len(results)
+    assert sorted(sum(each.reward for each in steps) for steps in ended) == sorted(
         result.score for result in results
     )
-    for steps, following in stretches:
+    for segment in segments:
+        steps = segment.transitions
         assert all(each.reward == 0 for each in steps[:-1])
-        assert isinstance(steps[0].choice, Choice)
+        assert isinstance(steps[0].decision, Decision)
         assert {each.domain for each in steps} == {DOMAINS.index("navigation")}
-        if following is None and steps[-1].reward:
+        if segment.following is None and steps[-1].reward:
             assert steps[-1].reward == 1
 
 
-def test_suites_have_as_many_decisions_each(nano: Path) -> None:
-    """Whatever the length of their episodes; and a training that goes on plays no seed again."""
+def test_suites_get_equally_many_decisions(nano: Path) -> None:
+    """Whatever the length of their episodes. A resumed training plays no seed twice."""
     long = [toys.toy_task("survive", success=None, max_steps=20)]
     short = [toys.toy_task("one", size=4, max_steps=2), toys.toy_task("two", size=4, max_steps=2)]
     policy = Policy.load(nano)
@@ -110,7 +112,7 @@ APART = {"critic_apart": True, "rl_falls": True, "mixed_precision": True, "at_on
 def test_rl_learns_what_is_rewarded(
     changes: dict[str, Any], nano: Path, data: Path, tmp_path: Path
 ) -> None:
-    """One state, two choices, one of which is rewarded: its probability rises."""
+    """One state and two choices: the probability of the rewarded one rises."""
     task = dataclasses.replace(toys.toy_task(size=2), max_steps=3)
     config = dataclasses.replace(
         NANO,
@@ -129,7 +131,7 @@ def test_rl_learns_what_is_rewarded(
         lambda _: None,
     )
     made = json.loads((tmp_path / "rl" / "training.json").read_text())
-    assert 1600 <= made["rl"]["steps"] < 1800, "what was played: whole rollouts"
+    assert 1600 <= made["rl"]["steps"] < 1800, "the decisions played: whole rollouts"
     rates = []
     for weights in (nano, tmp_path / "rl"):
         rollouts = Rollouts(Policy.load(weights), [[task]], 7)
@@ -139,8 +141,8 @@ def test_rl_learns_what_is_rewarded(
     assert rates[1] > rates[0] + 0.1, rates
 
 
-def test_parts_of_a_minibatch_add_up(nano: Path, data: Path, tmp_path: Path) -> None:
-    """However many decisions go through the model together, the update is the same up to rounding."""
+def test_the_parts_of_a_minibatch_add_up(nano: Path, data: Path, tmp_path: Path) -> None:
+    """The number of decisions per forward pass changes an update only by rounding."""
     saved = []
     for at_once in (3, 1000):
         config = dataclasses.replace(NANO, rollout=6, lanes=4, rl_lr=1e-3, at_once=at_once)
@@ -154,15 +156,15 @@ def test_parts_of_a_minibatch_add_up(nano: Path, data: Path, tmp_path: Path) -> 
             init=nano,
         )
         train("rl", job, lambda _: None)
-        saved.append(Policy.load(job.out).kept())
-    before = Policy.load(nano).kept()
+        saved.append(Policy.load(job.out).saved_tensors())
+    before = Policy.load(nano).saved_tensors()
     assert any(not torch.equal(saved[0][name], before[name]) for name in before)
     for name in before:
         np.testing.assert_allclose(saved[0][name].detach(), saved[1][name].detach(), atol=1e-4)
 
 
-def test_the_critic_learns_alone_at_first(nano: Path, tmp_path: Path) -> None:
-    """Nothing but the critic has moved, and its values tell the two ends of an episode apart."""
+def test_only_the_critic_is_trained_at_first(nano: Path, tmp_path: Path) -> None:
+    """No other weight changes, and the values grow towards the end of an episode."""
     config = dataclasses.replace(
         NANO, sft_share=0.0, rl_lr=1e-3, rollout=20, lanes=8, critic_first=1600, gamma=0.5
     )
@@ -181,17 +183,18 @@ def test_the_critic_learns_alone_at_first(nano: Path, tmp_path: Path) -> None:
     before, policy = Policy.load(nano), Policy.load(tmp_path / "rl")
     moved = {
         name.partition(".")[0]
-        for name, value in policy.kept().items()
-        if not torch.equal(value, before.kept()[name])
+        for name, value in policy.saved_tensors().items()
+        if not torch.equal(value, before.saved_tensors()[name])
     }
     assert moved == {"critic", "value_head", "mean", "square", "seen"}
     rollouts = Rollouts(policy, [[toys.toy_task(size=4)]], 3)
     values: dict[bool, list[float]] = {True: [], False: []}
     domain = DOMAINS.index("navigation")
-    for steps, following in rollouts.collect(1200):
-        if following is None and steps[-1].reward > 0:
+    for segment in rollouts.collect(1200):
+        steps = segment.transitions
+        if segment.following is None and steps[-1].reward > 0:
             for each in steps:
-                values[each is steps[-1]].append(float(each.choice.values[domain]))
+                values[each is steps[-1]].append(float(each.decision.values[domain]))
     rollouts.stop()
     assert np.mean(values[True]) > np.mean(values[False]) + 0.1, (
         "the last step before a reward is worth more"
@@ -199,7 +202,7 @@ def test_the_critic_learns_alone_at_first(nano: Path, tmp_path: Path) -> None:
 
 
 def test_temperature(nano: Path) -> None:
-    """What is drawn is as likely as `evaluate` says, at any temperature, and the cooler the surer."""
+    """`evaluate` agrees with sampling at any temperature; entropy rises with temperature."""
     entropies = []
     for temperature in (0.25, 1.0, 4.0):
         policy = Policy.load(nano)
@@ -207,13 +210,13 @@ def test_temperature(nano: Path) -> None:
         rollouts = Rollouts(
             policy, [[toys.toy_task(size=4), toys.toy_task("glide", action="box", size=4)]], 0
         )
-        steps = [each for part, _ in rollouts.collect(200) for each in part]
+        steps = [each for segment in rollouts.collect(200) for each in segment.transitions]
         rollouts.stop()
         now, entropy, _ = policy.evaluate(
-            [each.prompt for each in steps], [each.choice for each in steps]
+            [each.prompt for each in steps], [each.decision for each in steps]
         )
         np.testing.assert_allclose(
-            now.detach(), [each.choice.log_probability for each in steps], atol=1e-3
+            now.detach(), [each.decision.log_probability for each in steps], atol=1e-3
         )
         entropies.append(float(entropy.detach().mean()))
     assert entropies[0] < entropies[1] < entropies[2]
@@ -223,17 +226,17 @@ def test_temperature(nano: Path) -> None:
 
 
 @pytest.mark.parametrize("make", [tinymodels.llava_onevision, tinymodels.qwen2_vl])
-def test_a_model_of_transformers_goes_all_the_way(make: Any, data: Path, tmp_path: Path) -> None:
+def test_a_model_of_transformers_passes_all_stages(make: Any, data: Path, tmp_path: Path) -> None:
     """Tokenizer, SFT with LoRA, a PPO update, save, load, play."""
     folder = make(tmp_path / "b")
     config = dataclasses.replace(
-        NANO, backbone=str(folder), views=("image?", "state?"), full_prompt=True, lora=2, steps=3, batch=4, lanes=2, rollout=3, answer_tokens=8,
-        rvq=dataclasses.replace(SMALL, steps=2),
+        NANO, backbone=str(folder), views=("image?", "state?"), full_prompt=True, lora=2, steps=3,
+        batch=4, lanes=2, rollout=3, answer_tokens=8, rvq=dataclasses.replace(SMALL, steps=2),
     )  # fmt: skip
     chosen = [(QUICK, task) for task in TASKS]
     train("tokenizer", Job((data,), tmp_path / "m", config), lambda _: None)
     train("sft", Job((data,), tmp_path / "m", config), lambda _: None)
-    saved = Policy.load(tmp_path / "m").kept()
+    saved = Policy.load(tmp_path / "m").saved_tensors()
     assert all("lora_" in name or "model." not in name for name in saved)
     assert any("lora_" in name for name in saved)
     train(
@@ -241,7 +244,7 @@ def test_a_model_of_transformers_goes_all_the_way(make: Any, data: Path, tmp_pat
         Job((data,), tmp_path / "rl", config, tasks=chosen, steps=6, init=tmp_path / "m"),
         lambda _: None,
     )
-    learned = Policy.load(tmp_path / "rl").kept()
+    learned = Policy.load(tmp_path / "rl").saved_tensors()
     assert any(not torch.equal(learned[name], saved[name]) for name in saved if "lora_" in name)
     spec = AgentSpec("gea", "baselines.gea:GEA", {"weights": str(tmp_path / "rl")})
     plan = make_plan(
@@ -256,8 +259,8 @@ def test_a_model_of_transformers_goes_all_the_way(make: Any, data: Path, tmp_pat
     assert (summary.missing, summary.agent_errors) == (0, 0)
 
 
-def test_lora_of_its_own_is_merged_after_rl(data: Path, tmp_path: Path) -> None:
-    """SFT of all weights, then PPO by LoRA as the paper does it: what is saved is a plain model again."""
+def test_a_lora_added_for_rl_is_merged(data: Path, tmp_path: Path) -> None:
+    """SFT of all weights, then PPO by LoRA as in the paper: the saved model has no LoRA."""
     folder = tinymodels.llava_onevision(tmp_path / "b")
     config = dataclasses.replace(
         NANO,
@@ -284,7 +287,10 @@ def test_lora_of_its_own_is_merged_after_rl(data: Path, tmp_path: Path) -> None:
         ),
         lambda _: None,
     )
-    before, after = Policy.load(tmp_path / "m").kept(), Policy.load(tmp_path / "rl").kept()
+    before, after = (
+        Policy.load(tmp_path / "m").saved_tensors(),
+        Policy.load(tmp_path / "rl").saved_tensors(),
+    )
     assert before.keys() == after.keys()
     moved = {name for name in before if not torch.equal(before[name], after[name])}
     assert any("language_model.layers" in name for name in moved)

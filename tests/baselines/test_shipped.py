@@ -1,4 +1,4 @@
-"""The models that come with the product: small, safe to load, part of a run's identity, and better than chance on episodes of an evaluation."""
+"""The shipped models: small, safe to load, part of a run's identity, better than chance."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ def test_small_and_never_a_pickle() -> None:
     assert all(f"`{name}`" in card for name in MODELS)
 
 
-def test_they_are_of_the_committed_recipe() -> None:
+def test_they_were_made_by_the_recipe() -> None:
     recipe = json.loads((RECIPES / "nano.json").read_text())
-    said = (RECIPES / "nano.sh").read_text()
-    changed = {key: _value(text) for key, text in re.findall(r"--set '?(\w+)=([^'\s]+)", said)}
+    script = (RECIPES / "nano.sh").read_text()
+    changed = {key: _value(text) for key, text in re.findall(r"--set '?(\w+)=([^'\s]+)", script)}
     assert changed
     for name, wanted in (("gea-base", recipe), ("gea", recipe | changed)):
         config, made = (
@@ -49,15 +49,15 @@ def test_they_are_of_the_committed_recipe() -> None:
         )
         assert {key: config[key] for key in wanted} == wanted
         assert made["sft"]["steps"] == recipe["steps"]
-        assert all(folder in said for stage in made.values() for folder in stage["data"])
+        assert all(folder in script for stage in made.values() for folder in stage["data"])
     assert "rl" not in json.loads((SHIPPED / "gea-base" / "training.json").read_text())
-    asked = int(re.findall(r"--steps (\d+)", said)[-1])
-    assert asked <= made["rl"]["steps"] < asked + 2 * config["lanes"] * config["rollout"], (
+    requested = int(re.findall(r"--steps (\d+)", script)[-1])
+    assert requested <= made["rl"]["steps"] < requested + 2 * config["lanes"] * config["rollout"], (
         "whole rollouts are played"
     )
-    suites = re.findall(r"--suite (\S+) ", said)[-1]
+    suites = re.findall(r"--suite (\S+) ", script)[-1]
     chosen = select_tasks(
-        find_suites(suites, SUITES), re.findall(r'--tasks "([a-z][^"]*)"', said)[-1]
+        find_suites(suites, SUITES), re.findall(r'--tasks "([a-z][^"]*)"', script)[-1]
     )
     assert {task.id for _, task in chosen} == set(made["rl"]["tasks"])
 
@@ -119,11 +119,20 @@ def test_their_weights_are_part_of_their_identity(
 
 
 def test_naming_them_needs_no_torch() -> None:
-    script = "import baselines, harness.records.registry, sys; [harness.records.registry.load(e) for e in baselines.AGENTS.values()]; assert 'torch' not in sys.modules"
+    script = """
+import sys
+
+import baselines
+from harness.records.registry import load
+
+for entry in baselines.AGENTS.values():
+    load(entry)
+assert "torch" not in sys.modules
+"""
     subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
 
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("baselines.gea.agent.PACKAGES", ("torch", "no_such_package"))
-    with pytest.raises(UserError, match=r"no_such_package: pip install 'bench\[gea\]'"):
+    with pytest.raises(UserError, match=r"no_such_package: pip install 'generalist-bench\[gea\]'"):
         needs()
