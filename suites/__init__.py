@@ -1,4 +1,5 @@
-"""Suites as data. SUITES maps a name to the module whose `SUITES` holds it; nothing is imported before it is used."""
+"""Suites as data. SUITES maps a suite's name to the module whose `SUITES` contains it, which is
+imported on use."""
 
 SUITES = {
     "smoke": "suites.smoke",

@@ -1,8 +1,14 @@
-"""ALFWorld (arXiv 2010.03768). `alfworld-synthetic`: the six task types on games drawn from the package's floor plans, goals and PDDL.
-`alfworld` and `alfworld-seen`: the official evaluation games, where the user has them; each game once.
+"""ALFWorld (arXiv 2010.03768): household tasks as text games.
 
-Synthetic games are not the official ones: objects lie anywhere they fit, so no published figure compares with them, and none is printed.
-The rule is the community's: the goal, yes or no, within 50 actions.
+Suites:
+    alfworld-synthetic  the six task types on games generated from the package's floor plans, goals
+                        and PDDL
+    alfworld            the official evaluation games in unseen rooms, each once
+    alfworld-seen       the same in seen rooms
+
+The user downloads the official games. In synthetic games, objects lie anywhere they fit,
+so published figures do not compare, and none is printed. The rule is the community's: whether the
+goal is reached within 50 actions.
 """
 
 from __future__ import annotations

@@ -1,9 +1,13 @@
-"""AndroidControl (arXiv 2406.03679): step accuracy, a case being one recorded step with what came before it.
+"""AndroidControl (arXiv 2406.03679): step accuracy; a case is one recorded step and its history.
 
-`androidcontrol`: the community's rule, on the test split and its four parts, with the episode's goal (high) or the step's own instruction
-(low) as the instruction. `androidcontrol-gea`: the rule of the GEA paper (arXiv 2412.08442), on the whole test split, high. Both rules are
-in adapters/androidcontrol/rules.py. 500 steps a task, a fixed sample; `--episodes` for more, up to the metric `split_steps`: beyond, steps
-repeat. How many steps a split has stands in the user's files only.
+Suites:
+    androidcontrol      the community's rule, on the test split and its four parts, with the
+                        episode's goal (high) or the step's instruction (low) as the instruction
+    androidcontrol-gea  the rule of the GEA paper (arXiv 2412.08442), on the whole test split, high
+
+Both rules are in adapters/androidcontrol/rules.py. A task plays 500 steps, a fixed sample;
+`--episodes` plays more, up to the metric `split_steps`, beyond which steps repeat. Only the user's
+files tell how many steps a split has.
 """
 
 from __future__ import annotations
@@ -13,8 +17,14 @@ from harness.core import Reference, Suite, Task
 __all__ = ["SUITES"]
 
 PARTS = ("test", "idd", "app-unseen", "task-unseen", "category-unseen")
-BOX = "the recorded kind of action, a point in the box of the element that was meant, an equal text or direction; a step alone"
-GRID = "the recorded kind of action, a point within 5 of 50 blocks on each axis, one text in the other, neither empty; a step alone"
+BOX = (
+    "the recorded kind of action, a point in the box of the element that was meant, "
+    "an equal text or direction; a step alone"
+)
+GRID = (
+    "the recorded kind of action, a point within 5 of 50 blocks on each axis, "
+    "one text in the other, neither empty; a step alone"
+)
 PAPER = "arXiv 2412.08442, table 2"
 EVERY_STEP = "all steps of the 1,540 test episodes"
 REFERENCES = (

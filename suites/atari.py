@@ -1,15 +1,17 @@
 """Atari: 57 games, scored between random play and a human tester, under the two protocols in use.
 
-`atari` is the protocol of the score table, of Gato, of Multi-Game Decision Transformers and of GEA (which plays 10 episodes a game): the
-emulator is deterministic and only 1 to 30 no-ops at the start tell two episodes apart, so a deterministic agent has at most 30 different
-episodes in a game.
+`atari` is the protocol of the score table, of Gato, of Multi-Game Decision Transformers and of GEA
+(which plays 10 episodes per game): the emulator is deterministic, and episodes differ only in the 1
+to 30 no-ops at the start, so a deterministic agent has at most 30 distinct episodes per game.
 
-`atari-sticky` is the protocol of the ALE/*-v5 environments after Machado et al. 2018 (arXiv 1709.06009): every frame repeats the last
-executed action with probability 0.25, and there are no no-op starts. That paper also asks for all 18 actions and 5 frames a step; the v5
-environments (ale-py 0.12.1) and these tasks use the game's own actions and 4 frames. The score table was measured without sticky actions.
+`atari-sticky` is the protocol of the ALE/*-v5 environments after Machado et al. 2018 (arXiv
+1709.06009): every frame repeats the last executed action with probability 0.25, and there are no
+no-op starts. That paper also asks for all 18 actions and 5 frames per step; the v5 environments
+(ale-py 0.12.1) and these tasks use the game's own actions and 4 frames. The score table was
+measured without sticky actions.
 
-A mean over games hangs on few of them (the human is 2.2 points above random in double_dunk): read the median and the interquartile mean
-first.
+A mean over games is dominated by few of them (in double_dunk the human is only 2.2 points above
+random play): read the median and the interquartile mean first.
 """
 
 from __future__ import annotations

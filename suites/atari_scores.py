@@ -1,9 +1,12 @@
-"""What random play and a human tester score in 57 Atari games: the two ends of the human-normalised score.
+"""Scores of random play and of a human tester in 57 Atari games, for the human-normalised score.
 
-Source: dqn_zoo/atari_data.py of google-deepmind/dqn_zoo (commit 359945d). Undiscounted returns, each averaged over at least 3 episodes
-of at most 108,000 frames that begin with 1 to 30 no-ops. Compared entry by entry with jat/eval/rl/scores_dict.json of huggingface/jat: the
-same but for rounding in 3 games (asteroids, phoenix, skiing) and what look like slips there in 5 (battle_zone 236 for 2360; double_dunk,
-fishing_derby and tennis without the human's minus sign; video_pinball 0). Scores normalised with that table differ from ours there.
+Source: dqn_zoo/atari_data.py of google-deepmind/dqn_zoo (commit 359945d). Undiscounted returns,
+each averaged over at least 3 episodes of at most 108,000 frames that begin with 1 to 30 no-ops.
+
+Compared entry by entry with jat/eval/rl/scores_dict.json of huggingface/jat: equal but for rounding
+in 3 games (asteroids, phoenix, skiing) and apparent errors there in 5 (battle_zone 236 instead of
+2360; double_dunk, fishing_derby and tennis without the human's minus sign; video_pinball 0). Scores
+normalised with that table differ in those games.
 """
 
 from __future__ import annotations
@@ -73,9 +76,13 @@ RANDOM_AND_HUMAN: dict[str, tuple[float, float]] = {
 }
 """game -> (random, human), in the game's points."""
 
-# The GEA paper (arXiv 2412.08442) reports a mean over 44 games. Its list was not at hand; these 44 are our inference: the 46 games of
-# Multi-Game Decision Transformers (arXiv 2205.15241; 41 trained on, 5 held out; recalled), with which it compares itself, without carnival
-# and pooyan, which have no human score. Whoever has the list should correct this line.
-_NOT_IN_GEA = "asteroids berzerk bowling defender montezuma_revenge pitfall private_eye skiing solaris surround tennis tutankham venture"
+# The GEA paper (arXiv 2412.08442) reports a mean over 44 games, of which no list was available.
+# These 44 are inferred: the 46 games of Multi-Game Decision Transformers (arXiv 2205.15241; 41
+# trained on, 5 held out; quoted from memory), with which it compares itself, without carnival and
+# pooyan, which have no human score. Whoever has the list should correct this line.
+_NOT_IN_GEA = (
+    "asteroids berzerk bowling defender montezuma_revenge pitfall private_eye skiing solaris "
+    "surround tennis tutankham venture"
+)
 GEA_GAMES = tuple(game for game in RANDOM_AND_HUMAN if game not in _NOT_IN_GEA.split())
-"""The games of GEA's mean, by inference: see the comment above."""
+"""The games of GEA's mean, inferred: see the comment above."""

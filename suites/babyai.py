@@ -1,13 +1,16 @@
 """BabyAI (arXiv 1810.08272), as shipped in the Farama `minigrid` package: two suites.
 
-`babyai` is the GEA paper's: the 17 levels of arXiv 2412.08442, appendix G.1, table 10, with GEA's success rate on each. All are go-to,
-open and pick-up levels, so the domain is navigation, as in that paper. 100 episodes a level (appendix E). The paper publishes no seeds:
-ours are those of BabyAI's own evaluation (scripts/evaluate.py: from 1,000,000,000), as is the rule, return > 0 within the level's own step
-limit. The 336x336 picture from above that GEA looks at is one of the adapter's views, not part of the task.
+`babyai` has the GEA paper's 17 levels (arXiv 2412.08442, appendix G.1, table 10), with GEA's
+success rate on each. All are go-to, open and pick-up levels, so the domain is navigation, as in
+that paper. 100 episodes per level (appendix E). The paper publishes no seeds; these are the seeds
+of BabyAI's own evaluation (scripts/evaluate.py: from 1,000,000,000), whose rule is used too: return
+> 0 within the level's own step limit. The 336x336 top-down picture that GEA reads is one of the
+adapter's views, not part of the task.
 
-`babyai-planning` is ours: those of BabyAI's 19 curriculum levels (docs/iclr19_levels.md) that GEA left out and that take a plan: clear the
-way, fetch a key, put one thing beside another, follow several sentences in order, up to BossLevel. (PutNext is no level of minigrid's.) The
-domain is planning, the protocol the same.
+`babyai-planning` is defined here: those of BabyAI's 19 curriculum levels (docs/iclr19_levels.md)
+that GEA left out and that require planning: clear the way, fetch a key, put one thing next to
+another, follow several sentences in order, up to BossLevel. (PutNext is not a level of minigrid.)
+The domain is planning; the protocol is the same.
 """
 
 from __future__ import annotations
@@ -43,10 +46,13 @@ GATO = Reference(
     value=0.932,
     metric="success_rate",
     source="arXiv 2205.06175, table 8, as quoted by arXiv 2412.08442, table 2",
-    rule="a mean over Gato's own BabyAI levels, no level alone; a score in percent of the expert's, which GEA takes for the success rate",
+    rule="a mean over Gato's own BabyAI levels, no level alone; a score in percent of the "
+    "expert's, which GEA takes for the success rate",
 )
 
-PLANNING = (  # level, percent by imitation of 1,000,000 demonstrations of that level (BabyAI 1.1), where known
+# Level, and where known the percentage reached by imitation of 1,000,000 demonstrations of that
+# level (BabyAI 1.1).
+PLANNING = (
     ("PutNextLocal", 100.0),
     ("UnblockPickup", None),
     ("Unlock", 100.0),
@@ -80,7 +86,8 @@ def _gea(percent: float) -> Reference:
         value=percent / 100,
         metric="success_rate",
         source="arXiv 2412.08442, table 10",
-        rule="100 random episodes, seeds not published, the 336x336 picture from above; the mean over the 17 levels is 0.911",
+        rule="100 random episodes, seeds not published, the 336x336 picture from above; "
+        "the mean over the 17 levels is 0.911",
         same_rule=True,
     )
 
@@ -91,7 +98,8 @@ def _imitation(percent: float) -> Reference:
         value=percent / 100,
         metric="success_rate",
         source="arXiv 2007.12770, table 4",
-        rule="one agent a level, 1,000,000 demonstrations of it, the symbolic 7x7 view; other episodes",
+        rule="one agent a level, 1,000,000 demonstrations of it, the symbolic 7x7 view; "
+        "other episodes",
     )
 
 

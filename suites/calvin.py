@@ -1,8 +1,14 @@
-"""CALVIN (arXiv 2112.03227), environment D: 1000 chains of five instructions, 360 steps for each, the first one that fails ends the chain.
+"""CALVIN (arXiv 2112.03227), environment D: 1000 chains of five instructions.
 
-`calvin`: the community's, success being the whole chain and the score how many instructions were done (0 to 5; the metrics reached_1 to
-reached_5 are the rates 1/5 to 5/5). `calvin-first`: the first instruction of each chain alone, which is what the GEA paper's figure compares
-with. Where an agent was trained, on A, B and C or on D too, is the agent's own affair. Pictures are drawn on the CPU: see the adapter.
+Each instruction has 360 steps; the first failure ends the chain. Suites:
+    calvin        the community's rule: success is the whole chain, the score is the number of
+                  instructions done, 0 to 5; the metrics reached_1 to reached_5 are the rates that
+                  papers call 1/5 to 5/5
+    calvin-first  the first instruction of each chain alone, with which the GEA paper's figure
+                  compares
+
+The suite does not prescribe the environments on which an agent is trained (A, B and C, or D too).
+Pictures are rendered on the CPU: see the adapter.
 """
 
 from __future__ import annotations
@@ -59,7 +65,8 @@ SUITES: tuple[Suite, ...] = (
             _task(
                 "calvin/chain-of-5@1",
                 5,
-                "all five instructions done, 360 steps each; the score is how many were; the first failure ends the chain",
+                "all five instructions done, 360 steps each; the score is how many were; "
+                "the first failure ends the chain",
                 score="chain_length",
                 normaliser=Normaliser(0.0, 5.0, "none", "all five", SOURCE),
             ),

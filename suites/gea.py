@@ -1,11 +1,14 @@
-"""`gea`: the table of the GEA paper (arXiv 2412.08442, table 2), a benchmark at a time, with its figures beside ours: `bench report --against gea`.
+"""`gea`: the table of the GEA paper (arXiv 2412.08442, table 2), benchmark by benchmark.
 
-Each benchmark has the paper's tasks, rule and number of episodes as far as they are published; where the community's rule is another one, its
-tasks stand beside them, as another family with a rule of its own. Figures are means over a benchmark's tasks. GEA-Base is the agent before its
-reinforcement learning, where the paper prints it.
+`bench report --against gea` prints the paper's figures next to those of a run. Each benchmark has
+the paper's tasks, rule and number of episodes as far as they are published; where the community's
+rule differs, its tasks are included as well, as another family with that rule. Figures are means
+over the tasks of a benchmark. GEA-Base is the agent before its reinforcement learning, where the
+paper prints it.
 
-What differs from the paper and is not a rule: it does not name its five ManiSkill2 tasks, its Habitat objects and goals, nor its seeds; it counts
-all steps of AndroidControl's test episodes, here a fixed sample of them is played (`--episodes`).
+Differences from the paper apart from the rules: it names neither its five ManiSkill2 tasks nor its
+Habitat objects and goals nor its seeds; and it counts all steps of AndroidControl's test episodes,
+of which a fixed sample is played here (`--episodes`).
 """
 
 from __future__ import annotations
@@ -35,7 +38,7 @@ TABLE = "gea"
 
 @dataclass(frozen=True)
 class Benchmark:
-    """A row of the paper's table. Figures in percent."""
+    """A row of the paper's table, with figures in percent."""
 
     name: str
     metric: str
@@ -44,10 +47,10 @@ class Benchmark:
     base: float | None = None
     others: tuple[tuple[str, float], ...] = ()
     rule: str = ""
-    """How the paper measured it, as far as that is not our rule's own words."""
+    """How the paper measured it, as far as our rule does not say so."""
 
     def references(self, same: bool, differs: str = "") -> tuple[Reference, ...]:
-        """Its figures; `differs` is what ours is, where that is another rule."""
+        """The paper's figures; `differs` describes our rule, unless it is the `same`."""
         figures = [
             ("GEA", self.gea),
             *([("GEA-Base", self.base)] if self.base is not None else []),
@@ -245,7 +248,7 @@ ROWS: Sequence[tuple[Benchmark, tuple[Task, ...], bool, str]] = (
     ),
     (LANGR, _tagged(langr.SUITES, "langr"), True, ""),
 )
-"""(benchmark, our tasks, whether our rule is theirs, how it differs)."""
+"""(benchmark, our tasks, whether our rule is the paper's, how it differs)."""
 
 
 def _with(own: Callable[[Reference], bool], task: Task, references: tuple[Reference, ...]) -> Task:
@@ -253,7 +256,7 @@ def _with(own: Callable[[Reference], bool], task: Task, references: tuple[Refere
 
 
 def _of_the_task(reference: Reference) -> bool:
-    """A figure of this level alone, which no mean replaces."""
+    """Whether the figure is of this level alone, and so is kept next to the means."""
     return "table 10" in reference.source
 
 

@@ -1,8 +1,10 @@
-"""Habitat (arXiv 1904.01201, 2106.14405): PointNav, ObjectNav, ImageNav, and the skills Pick and Place.
+"""Habitat (arXiv 1904.01201, 2106.14405): PointNav, ObjectNav, ImageNav, and the skills Pick and
+Place.
 
-`habitat` needs the simulator alone: the rules of habitat-lab in flats of our own, so no published figure compares with it, and none is
-printed. The others are habitat-lab's benchmark files of those names on the data that the user has; their horizon, body, camera, step, turn and
-thresholds are those of habitat-lab 0.3's YAML files. The number of episodes is that of the split.
+`habitat` needs the simulator alone: habitat-lab's rules in generated flats, so published figures do
+not compare, and none is printed. The other suites are habitat-lab's benchmarks of those names on
+data that the user downloads; their horizon, body, camera, step, turn and thresholds are those of
+habitat-lab 0.3's YAML files. The number of episodes is that of the split.
 """
 
 from __future__ import annotations
@@ -17,7 +19,8 @@ BODY = {
     "height": 1.5, "radius": 0.1, "eye": 1.25, "width_px": 256, "height_px": 256, "hfov": 90.0,
     "forward": 0.25, "turn": 10.0, "tilt": 30.0, "sliding": True, "far": 20.0,
 }  # fmt: skip
-"""habitat-lab's defaults, but for `far`: in our scene nothing lies farther than 20 m but other flats."""
+"""habitat-lab's defaults except `far`: in the generated scene, only other flats are farther away
+than 20 m."""
 GIBSON = {**BODY, "far": 1000.0}
 LOCOBOT = {
     **BODY,
@@ -56,7 +59,8 @@ def _skill(name: str, figure: float) -> Task:
         adapter="adapters.habitat:HabitatRearrangeAdapter",
         params={"skill": name, "split": "val"},
         max_steps=300,
-        rule=f"habitat-lab's {name}_success, 300 steps; too much force, a drop or a wrong object end the episode",
+        rule=f"habitat-lab's {name}_success, 300 steps; too much force, a drop or a wrong object "
+        "end the episode",
         score="success",
         tags=("gea", "dataset"),
         references=(
@@ -76,9 +80,19 @@ SUITES: tuple[Suite, ...] = (
         name="habitat",
         title="Habitat navigation in generated flats",
         tasks=(
-            _task("habitat/pointnav-flat@1", "pointnav", 0.2, "goal", 500, BODY, scene="flat", flats=10),
-            _task("habitat/objectnav-flat@1", "objectnav", 0.2, "places of a 0.2 m grid within 1 m of the object", 500, BODY, scene="flat", flats=10),
-            _task("habitat/imagenav-flat@1", "imagenav", 0.2, "place of the picture", 500, BODY, scene="flat", flats=10),
+            _task(
+                "habitat/pointnav-flat@1", "pointnav", 0.2, "goal", 500, BODY,
+                scene="flat", flats=10,
+            ),
+            _task(
+                "habitat/objectnav-flat@1", "objectnav", 0.2,
+                "places of a 0.2 m grid within 1 m of the object", 500, BODY,
+                scene="flat", flats=10,
+            ),
+            _task(
+                "habitat/imagenav-flat@1", "imagenav", 0.2, "place of the picture", 500, BODY,
+                scene="flat", flats=10,
+            ),
         ),
         episodes=100,
         source="rules: habitat-lab 0.3; the flats and episodes are ours",
@@ -101,7 +115,8 @@ SUITES: tuple[Suite, ...] = (
         title="Habitat ObjectNav, HM3D val",
         tasks=(
             _task(
-                "habitat-objectnav/hm3d-val@1", "objectnav", 0.1, "view points of the object", 500, LOCOBOT,
+                "habitat-objectnav/hm3d-val@1", "objectnav", 0.1, "view points of the object", 500,
+                LOCOBOT,
                 dataset="datasets/objectnav/hm3d/v1/val/val.json.gz", scenes="scene_datasets",
             ),
         ),
@@ -114,7 +129,8 @@ SUITES: tuple[Suite, ...] = (
         title="Habitat ImageNav, Gibson val",
         tasks=(
             _task(
-                "habitat-imagenav/gibson-val@1", "imagenav", 0.2, "place of the picture", 1000, GIBSON,
+                "habitat-imagenav/gibson-val@1", "imagenav", 0.2, "place of the picture", 1000,
+                GIBSON,
                 dataset="datasets/pointnav/gibson/v1/val/val.json.gz", scenes="scene_datasets",
             ),
         ),

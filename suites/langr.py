@@ -1,7 +1,8 @@
-"""Language Rearrangement (arXiv 2310.17722, apple/ml-llarp): ten test splits of 100 instructions each, 32 skills at most.
+"""Language Rearrangement (arXiv 2310.17722, apple/ml-llarp): ten test splits of 100 instructions.
 
-Nine splits word or ask for things in ways that training did not, one (`new_scenes`) has flats that training had not. The GEA paper
-(arXiv 2412.08442) evaluates the nine, in unseen flats; they have the tag `gea`.
+An episode has at most 32 skills. Nine splits have wordings or requests that training does not have;
+one (`new_scenes`) has new flats. The GEA paper (arXiv 2412.08442) evaluates the nine, in unseen
+flats; they have the tag `gea`.
 """
 
 from __future__ import annotations

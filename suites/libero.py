@@ -1,8 +1,9 @@
-"""LIBERO (arXiv 2306.03310): five suites on robosuite, named as the package names them; the initial states by index, each once.
+"""LIBERO (arXiv 2306.03310): the package's five suites, on robosuite.
 
-The rule is the one in which vision-language-action models are compared (OpenVLA, arXiv 2406.09246, experiments/robot/libero of its code): 50
-episodes a task, one from each initial state, 10 idle steps first, and a horizon by suite. LIBERO's own evaluation of lifelong learning has
-20 episodes, 5 idle steps and 600 steps; its figures do not compare.
+The rule is the one by which vision-language-action models are compared (OpenVLA, arXiv 2406.09246,
+experiments/robot/libero of its code): 50 episodes per task, one from each initial state by index,
+10 idle steps first, and a horizon that depends on the suite. LIBERO's own evaluation of lifelong
+learning has 20 episodes, 5 idle steps and 600 steps, so its figures do not compare.
 """
 
 from __future__ import annotations
@@ -43,7 +44,8 @@ def _task(suite: str, name: str) -> Task:
         figure or 0.0,
         "success_rate",
         "arXiv 2406.09246, table of the LIBERO experiments",
-        "one mean over the ten tasks of the suite; pictures turned by 180 degrees and cropped; fixtures drawn once a task",
+        "one mean over the ten tasks of the suite; pictures turned by 180 degrees and cropped; "
+        "fixtures drawn once a task",
     )
     return Task(
         id=f"{suite.replace('_', '-')}/{name}@1",

@@ -1,4 +1,5 @@
-"""The names of LIBERO's tasks, the package's own, in the order of its suites (libero/libero/benchmark/libero_suite_task_map.py)."""
+"""The names of LIBERO's tasks, in the package's order
+(libero/libero/benchmark/libero_suite_task_map.py)."""
 
 from __future__ import annotations
 

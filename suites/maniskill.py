@@ -1,19 +1,26 @@
-"""ManiSkill 3, every task that needs no download, by the rule of its own evaluation.
+"""ManiSkill 3: every task that needs no download, by the rule of its own evaluation.
 
-Terminations are ignored: an episode runs to the environment's own horizon, and success is counted once (at any step); whether it holds at
-the last step is the metric `success_at_end`. The scene is rebuilt for every episode. The package has no instructions: these are ours.
+Terminations are ignored: an episode runs to the environment's own horizon, and success counts once
+(at any step); the metric `success_at_end` tells whether it holds at the last step. The scene is
+rebuilt for every episode. The package has no instructions; they are written here.
 
 Suites:
-    maniskill          the table-top tasks, in the package's default control mode (pd_joint_delta_pos) and its own horizon
-    maniskill-planner  those with a motion-planning solution, in pd_joint_pos, which the solutions need, and with a horizon of four times
-                       the package's, at most 400 steps (20 s): PickCube's solution takes up to 100 steps of the package's 50
-    maniskill-more     dexterous hands, humanoids, drawing, and the ports of dm_control's bodies, which have a return and no success
-    maniskill-gpu      the table-top tasks in a GPU simulation of 256 lanes (`bench run --lanes`); not the same protocol as the CPU's
+    maniskill          the table-top tasks, in the package's default control mode
+                       (pd_joint_delta_pos), with its own horizon
+    maniskill-planner  those with a motion-planning solution, in pd_joint_pos, which the solutions
+                       need, with four times the package's horizon, at most 400 steps (20 s):
+                       PickCube's solution takes up to 100 steps where the package allows 50
+    maniskill-more     dexterous hands, humanoids, drawing, and the ports of dm_control's bodies,
+                       which have a return and no success
+    maniskill-gpu      the table-top tasks in a GPU simulation of 256 lanes (`bench run --lanes`),
+                       which is another protocol than the CPU's
 
-Left out: tasks whose objects, robots or scenes are downloads; DrawSVG (a further package); Empty and TableTopFreeDraw (nothing is asked).
+Left out: tasks whose objects, robots or scenes are downloads; DrawSVG (needs another package);
+Empty and TableTopFreeDraw (which have no goal).
 
-Tag `gea`: the GEA paper (arXiv 2412.08442) evaluates five tasks of ManiSkill2 without naming them where we could read it. Tagged are the
-four of ManiSkill2's rigid-body tasks on one arm that ManiSkill 3 has without a download; PickSingleYCB, among others, needs one.
+Tag `gea`: the GEA paper (arXiv 2412.08442) evaluates five tasks of ManiSkill2, which it does not
+name as far as we could read. The tag marks the four of ManiSkill2's rigid-body tasks on one arm
+that ManiSkill 3 has without a download; PickSingleYCB, among others, needs one.
 """
 
 from __future__ import annotations
@@ -29,7 +36,8 @@ __all__ = ["SUITES", "task_of"]
 TABLE_TOP: Mapping[str, tuple[int, str]] = {
     "FMBAssembly1Easy": (
         500,
-        "Pick up the bridge, turn it with the help of the fixture, and insert it into its slot on the board.",
+        "Pick up the bridge, turn it with the help of the fixture, and insert it into its slot on "
+        "the board.",
     ),
     "LiftPegUpright": (50, "Pick up the peg and stand it upright on the table."),
     "PegInsertionSide": (
@@ -67,8 +75,8 @@ TABLE_TOP: Mapping[str, tuple[int, str]] = {
 """Name -> the environment's own horizon in steps, and the instruction."""
 
 PLANNED = (
-    "LiftPegUpright", "PegInsertionSide", "PickCube", "PlaceSphere", "PlugCharger", "PullCube", "PullCubeTool", "PushCube", "StackCube",
-    "StackPyramid",
+    "LiftPegUpright", "PegInsertionSide", "PickCube", "PlaceSphere", "PlugCharger", "PullCube",
+    "PullCubeTool", "PushCube", "StackCube", "StackPyramid",
 )  # fmt: skip
 
 MORE: Mapping[str, tuple[int, float, str]] = {
@@ -119,11 +127,14 @@ BODIES: Mapping[str, tuple[int, float, str]] = {
 
 GEA_TASKS = frozenset({"PegInsertionSide", "PickCube", "PlugCharger", "StackCube"})
 GEA = "arXiv 2412.08442"
-OTHERWISE = "one mean over five tasks of ManiSkill2 at their own horizon and control mode, 100 episodes each; another simulator version"
+PUBLISHED_RULE = (
+    "one mean over five tasks of ManiSkill2 at their own horizon and control mode, "
+    "100 episodes each; another simulator version"
+)
 REFERENCES = (
-    Reference("GEA", 0.136, "success_rate", GEA, OTHERWISE),
-    Reference("imitation learning (specialist)", 0.065, "success_rate", GEA, OTHERWISE),
-    Reference("DAPG+PPO (specialist)", 0.478, "success_rate", GEA, OTHERWISE),
+    Reference("GEA", 0.136, "success_rate", GEA, PUBLISHED_RULE),
+    Reference("imitation learning (specialist)", 0.065, "success_rate", GEA, PUBLISHED_RULE),
+    Reference("DAPG+PPO (specialist)", 0.478, "success_rate", GEA, PUBLISHED_RULE),
 )
 
 LANES = 256
@@ -143,7 +154,11 @@ def task_of(
     success: str | None = "once",
     tags: tuple[str, ...] = (),
 ) -> Task:
-    """A task of ours: `name` without the package's version, `steps` agent steps; `make` are further arguments of gymnasium.make."""
+    """A task of ManiSkill.
+
+    `name` is without the package's version, `steps` is the horizon in agent steps, and `make` holds
+    additional arguments of gymnasium.make.
+    """
     gea = name in GEA_TASKS
     return Task(
         id=f"{family}/{name}@1",
@@ -157,7 +172,8 @@ def task_of(
         },
         max_steps=steps,
         success=success,
-        rule=f"{ONCE if success else 'the return; terminations ignored'}; {steps} steps; {control_mode}",
+        rule=f"{ONCE if success else 'the return; terminations ignored'}; "
+        f"{steps} steps; {control_mode}",
         score="success" if success else "return",
         normaliser=None
         if success
@@ -169,7 +185,7 @@ def task_of(
 
 
 def _default(name: str) -> str:
-    """The package's own control mode where it is not pd_joint_delta_pos."""
+    """The package's default control mode for a task."""
     if name == "SO100GraspCube":
         return "pd_joint_target_delta_pos"
     return (

@@ -1,10 +1,12 @@
-"""Meta-World, all fifty tasks, by the rule of the package's own evaluation (Farama metaworld 3.1, `metaworld/evaluation.py`).
+"""Meta-World: all fifty tasks, by the rule of the package's own evaluation.
 
-Fifty episodes a task, one from each configuration of MT1 with seed 42; an episode ends at its first success or after 500 steps; the score
-is the success rate. The package has no instructions: the sentences here are ours, one for each task.
+That is `metaworld/evaluation.py` of Farama's metaworld 3.1: fifty episodes per task, one from each
+configuration of MT1 with seed 42; an episode ends at its first success or after 500 steps; the
+score is the success rate. The package has no instructions; there is one sentence per task here.
 
-Tags: `mt50` (all), `mt10` (the package's MT10), `gea`: the 45 training tasks of the package's ML45. The GEA paper (arXiv 2412.08442) and
-Gato (arXiv 2205.06175) evaluate 45 tasks; we found no list of them in print, and ML45's training split is the package's own of that size.
+Tags: `mt50` (all), `mt10` (the package's MT10), `gea` (the 45 training tasks of the package's
+ML45). The GEA paper (arXiv 2412.08442) and Gato (arXiv 2205.06175) evaluate 45 tasks; we found no
+published list of them, and ML45's training split is the package's own set of that size.
 """
 
 from __future__ import annotations
@@ -58,7 +60,8 @@ INSTRUCTIONS = {
     "reach-wall-v3": "Move the gripper over the wall to the goal.",
     "shelf-place-v3": "Pick up the blue block and place it on the shelf.",
     "soccer-v3": "Push the ball into the soccer goal.",
-    "stick-pull-v3": "Pick up the stick, put it through the handle of the thermos and pull the thermos to the goal.",
+    "stick-pull-v3": "Pick up the stick, put it through the handle of the thermos and pull the "
+    "thermos to the goal.",
     "stick-push-v3": "Pick up the stick and push the thermos to the goal with it.",
     "sweep-into-v3": "Sweep the puck into the hole in the table.",
     "sweep-v3": "Sweep the puck off the table.",
@@ -71,29 +74,25 @@ ML45_TEST = frozenset(
 )
 MT10 = frozenset(
     {
-        "reach-v3", "push-v3", "pick-place-v3", "door-open-v3", "drawer-open-v3", "drawer-close-v3", "button-press-topdown-v3",
-        "peg-insert-side-v3", "window-open-v3", "window-close-v3",
+        "reach-v3", "push-v3", "pick-place-v3", "door-open-v3", "drawer-open-v3", "drawer-close-v3",
+        "button-press-topdown-v3", "peg-insert-side-v3", "window-open-v3", "window-close-v3",
     }
 )  # fmt: skip
 
 GEA = "arXiv 2412.08442"
-OTHERWISE = (
+PUBLISHED_RULE = (
     "one mean over the paper's 45 tasks, on its own starts and its own version of the simulator"
 )
 REFERENCES = (
-    Reference("GEA", 0.947, "success_rate", GEA, OTHERWISE),
-    Reference("Gato", 0.870, "success_rate", GEA, f"{OTHERWISE}; uses proprioception"),
-    Reference("MLLM + imitation", 0.84, "success_rate", "arXiv 2406.07904", OTHERWISE),
+    Reference("GEA", 0.947, "success_rate", GEA, PUBLISHED_RULE),
+    Reference("Gato", 0.870, "success_rate", GEA, f"{PUBLISHED_RULE}; uses proprioception"),
+    Reference("MLLM + imitation", 0.84, "success_rate", "arXiv 2406.07904", PUBLISHED_RULE),
 )
 
 
 def _task(name: str, instruction: str) -> Task:
-    image = {
-        "camera": "corner4",
-        "size": 224,
-        "multisampling": 0,
-        "shadows": False,
-    }  # 5 to 10 times faster than the package's, in software
+    # In software rendering, 5 to 10 times as fast as with the package's multisampling and shadows.
+    image = {"camera": "corner4", "size": 224, "multisampling": 0, "shadows": False}
     trained = name not in ML45_TEST
     return Task(
         id=f"metaworld/{name}@1",

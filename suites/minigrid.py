@@ -1,7 +1,8 @@
 """MiniGrid (arXiv 2306.13831): twelve levels of the Farama package that are not BabyAI's.
 
-The package prescribes no evaluation: ten episodes a level, seeds from 0; success is an episode that ends with a reward above 0 within the
-level's own step limit. There is no expert: BabyAI's bot reads BabyAI's instructions.
+The package prescribes no evaluation. Here: ten episodes per level, seeds from 0; success is an
+episode that ends with a reward above 0 within the level's own step limit. There is no expert,
+because BabyAI's bot reads only BabyAI's instructions.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
-"""MiniWorld (arXiv 2306.13831): the 23 worlds of the Farama package, at its own image size of 80x60.
+"""MiniWorld (arXiv 2306.13831): the 23 worlds of Farama's package, at its image size of 80x60.
 
-The package prescribes no evaluation, and no figures are published that were measured by a rule one could repeat. Ours: a hundred episodes
-a world, seeds from 0, within the package's own limit of steps. Instructions are ours. So is what the package leaves open: in ThreeRooms
-and RoomObjects, which have no goal, the case draws the object to go to; in Sign, where colour and shape are constructor arguments, it
-draws both.
+The package prescribes no evaluation, and no figures measured by a repeatable rule are published.
+Here: a hundred episodes per world, seeds from 0, within the package's own step limit. The
+instructions are written here. What the package leaves open is drawn by the case: the object to go
+to in ThreeRooms and RoomObjects, which have no goal, and colour and shape in Sign, where they are
+constructor arguments.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ RULES = {
     **{
         world: NEAR.format("red box")
         for world in (
-            "Hallway", "OneRoom", "OneRoomS6", "OneRoomS6Fast", "FourRooms", "WallGap", "MazeS2", "MazeS3", "MazeS3Fast", "Maze",
-            "TMaze", "TMazeLeft", "TMazeRight", "YMaze", "YMazeLeft", "YMazeRight",
+            "Hallway", "OneRoom", "OneRoomS6", "OneRoomS6Fast", "FourRooms", "WallGap", "MazeS2",
+            "MazeS3", "MazeS3Fast", "Maze", "TMaze", "TMazeLeft", "TMazeRight", "YMaze",
+            "YMazeLeft", "YMazeRight",
         )
     },
     "Sidewalk": NEAR.format("red box and never steps onto the street"),

@@ -1,10 +1,13 @@
-"""Classical planning in words: two suites of eight PDDL domains, ours.
+"""Classical planning as a text game: two suites of eight PDDL domains, defined here.
 
-`pddl` is played step by step, `pddl-plan` asks for a whole plan at once; the same seed is the same problem in both. Each domain has four
-sizes, and seed s plays size s % 4, so the metric `size` splits a row by difficulty. The rule of `pddl-plan` is PlanBench's plan generation
-(a plan is right when a validator accepts it); the score of its optimal planning is the metric `optimality` = 1. 100 episodes a task.
+`pddl` is played step by step, `pddl-plan` asks for a whole plan at once; a seed is the same problem
+in both. Each domain has four sizes, and seed s has number s % 4, so the metric `size` splits a row
+by difficulty. The rule of `pddl-plan` is PlanBench's plan generation (a plan counts if a validator
+accepts it); PlanBench's score of optimal planning corresponds to the metric `optimality` = 1. 100
+episodes per task.
 
-The horizon of a step-by-step task is three times the longest shortest plan of its first 100 seeds, rounded up to tens.
+The horizon of a step-by-step task is three times the longest shortest plan of its first 100 seeds,
+rounded up to a multiple of ten.
 """
 
 from __future__ import annotations
@@ -33,8 +36,10 @@ def _planbench(model: str, value: float) -> Reference:
         label=f"{model}, PlanBench",
         value=value,
         metric="success_rate",
-        source="README of karthikv792/LLMs-Planning (commit b008bc4), Blocksworld, natural language; arXiv 2206.10498",
-        rule="Blocksworld alone: 600 other problems, of 3 (100), 4 (445) and 5 blocks (55); PlanBench's own words and zero-shot prompt",
+        source="README of karthikv792/LLMs-Planning (commit b008bc4), Blocksworld, "
+        "natural language; arXiv 2206.10498",
+        rule="Blocksworld alone: 600 other problems, of 3 (100), 4 (445) and 5 blocks (55); "
+        "PlanBench's own words and zero-shot prompt",
     )
 
 

@@ -1,8 +1,10 @@
-"""Procgen's sixteen games, easy (arXiv 1912.01588), on test levels and, apart from them, on training levels.
+"""Procgen's sixteen games in easy mode (arXiv 1912.01588): test levels, and training levels.
 
-Agents are trained on the levels 0 to 199 of a game and tested on others; here on those from 200 on, one a seed, so that no test level is a
-training level (most papers draw them at random from all, the training levels included). The score is the return, normalised as in the paper's
-appendix: (R - R_min) / (R_max - R_min), with R_min what an agent reaches that sees nothing, R_max the best that is possible.
+Agents are trained on levels 0 to 199 of a game and tested on others: here on levels from 200 on,
+one per seed, so that no test level is a training level (most papers draw test levels from all
+levels, including the training levels). The score is the return, normalised as in the paper's
+appendix: (R - R_min) / (R_max - R_min), where R_min is the return of an agent that sees nothing and
+R_max the highest possible return.
 """
 
 from __future__ import annotations
@@ -30,14 +32,15 @@ RANGES = {
     "ninja": (3.5, 10.0),
     "bossfight": (0.5, 13.0),
 }
-"""R_min, R_max of the easy mode."""
+"""Game -> (R_min, R_max) in easy mode."""
 REFERENCES = tuple(
     Reference(
         label=label,
         value=value,
         metric="normalised",
         source="arXiv 2412.08442",
-        rule="a mean over the sixteen games, none alone; 50 episodes a game on test levels; in percent of a PPO expert's score",
+        rule="a mean over the sixteen games, none alone; 50 episodes a game on test levels; "
+        "in percent of a PPO expert's score",
     )
     for label, value in (("GEA", 0.44), ("imitation, a specialist", 0.25))
 )

@@ -1,8 +1,9 @@
 """Gymnasium-Robotics: PointMaze, AntMaze and Fetch.
 
-The package prescribes no evaluation: a hundred episodes a task, as D4RL (arXiv 2004.07219) and Plappert et al. (arXiv 1802.09464) play in
-their order of magnitude; horizons are the package's. Instructions are ours. No published figure is printed: D4RL's mazes have other starts
-and goals, and those of Fetch are curves.
+The package prescribes no evaluation. Here: a hundred episodes per task, the order of magnitude of
+D4RL (arXiv 2004.07219) and Plappert et al. (arXiv 1802.09464); horizons are the package's; the
+instructions are written here. No published figure is printed: D4RL's mazes have other starts and
+goals, and those of Fetch are curves.
 """
 
 from __future__ import annotations

@@ -1,10 +1,13 @@
-"""ScienceWorld (arXiv 2203.07540): thirty tasks of primary-school science, on the test variations of the package.
+"""ScienceWorld (arXiv 2203.07540): thirty primary-school science tasks, on the package's test
+variations.
 
-`scienceworld` gives 300 actions and no limit of simulated time: 100 moves, the package's default (`envStepLimit`), end some tasks before
-its own gold path does. `scienceworld-100` keeps that limit and is no part of `all`. Ten episodes a task; eleven tasks have only four to
-nine test variations, and there episodes repeat from then on, the simulator knowing no other chance.
+`scienceworld` allows 300 actions and does not limit the simulated time: the package's default of
+100 moves (`envStepLimit`) ends some tasks before its own gold path does. `scienceworld-100` keeps
+that limit and is not part of `all`. Ten episodes per task; eleven tasks have only four to nine test
+variations, after which episodes repeat, since the simulator has no other randomness.
 
-The score is 0 to 100 points, negative ones set to 0 (the package's examples/random_agent.py); success is 100 points.
+The score is 0 to 100 points, negative ones set to 0 (as in the package's examples/random_agent.py);
+success is 100 points.
 """
 
 from __future__ import annotations
@@ -14,12 +17,16 @@ from harness.core import Normaliser, Reference, Suite, Task
 __all__ = ["SUITES"]
 
 TASKS = (
-    "boil", "melt", "freeze", "change-the-state-of-matter-of", "use-thermometer", "measure-melting-point-known-substance",
-    "measure-melting-point-unknown-substance", "power-component", "power-component-renewable-vs-nonrenewable-energy", "test-conductivity",
-    "test-conductivity-of-unknown-substances", "find-living-thing", "find-non-living-thing", "find-plant", "find-animal", "grow-plant",
-    "grow-fruit", "chemistry-mix", "chemistry-mix-paint-secondary-color", "chemistry-mix-paint-tertiary-color", "lifespan-longest-lived",
-    "lifespan-shortest-lived", "lifespan-longest-lived-then-shortest-lived", "identify-life-stages-1", "identify-life-stages-2",
-    "inclined-plane-determine-angle", "inclined-plane-friction-named-surfaces", "inclined-plane-friction-unnamed-surfaces",
+    "boil", "melt", "freeze", "change-the-state-of-matter-of", "use-thermometer",
+    "measure-melting-point-known-substance", "measure-melting-point-unknown-substance",
+    "power-component", "power-component-renewable-vs-nonrenewable-energy", "test-conductivity",
+    "test-conductivity-of-unknown-substances", "find-living-thing", "find-non-living-thing",
+    "find-plant", "find-animal", "grow-plant", "grow-fruit", "chemistry-mix",
+    "chemistry-mix-paint-secondary-color", "chemistry-mix-paint-tertiary-color",
+    "lifespan-longest-lived", "lifespan-shortest-lived",
+    "lifespan-longest-lived-then-shortest-lived", "identify-life-stages-1",
+    "identify-life-stages-2", "inclined-plane-determine-angle",
+    "inclined-plane-friction-named-surfaces", "inclined-plane-friction-unnamed-surfaces",
     "mendelian-genetics-known-plant", "mendelian-genetics-unknown-plant",
 )  # fmt: skip
 """In the order of the paper's ten topics."""
@@ -30,7 +37,8 @@ REFERENCES = (
         84.7,
         "score_mean",
         "arXiv 2305.17390",
-        "one mean over all thirty tasks, trained on gold paths; its own choice of test variations and its own limit of steps",
+        "one mean over all thirty tasks, trained on gold paths; its own choice of test variations "
+        "and its own limit of steps",
     ),
 )
 

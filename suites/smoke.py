@@ -1,4 +1,7 @@
-"""A task or two of every family, about a minute on two cores: does all of it work here? Its figures are not for comparison."""
+"""One or two tasks of every family, about a minute on two cores, to see whether everything works.
+
+Its figures are not for comparison.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +38,7 @@ def _named(suites: Iterable[Suite], *names: str) -> tuple[Task, ...]:
 
 
 def _short(task: Task) -> Task:
-    """A game cut short is another task: no published figure and no human score goes with it."""
+    """A shortened game: another task, to which published figures and human scores do not apply."""
     rule = f"points in {ATARI_STEPS} steps, else as {task.id}"
     name = task.name.partition("/")[2]
     return dataclasses.replace(

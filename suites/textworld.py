@@ -1,9 +1,11 @@
-"""TextWorld (arXiv 1806.11532): seven grades of the package's challenges, the games made from the seed.
+"""TextWorld (arXiv 1806.11532): seven grades of the package's challenges; the seed makes the game.
 
-The package prescribes no evaluation and publishes no figures for these: 20 episodes a task, 100 actions each (its expert needs at most
-about 30), the objective without the way there. Levels and settings are the package's: see its `tw-make --help`.
+The package prescribes no evaluation and publishes no figures for these. Here: 20 episodes per task
+of 100 actions each (its expert needs at most about 30), and an objective that does not tell the
+way. Levels and settings are the package's: see its `tw-make --help`.
 
-The score is points by the game's most points; success is that the game is won. Treasure hunter and coin collector have one point.
+The score is the points divided by the game's maximum; success is winning the game. Treasure hunter
+and coin collector have a single point.
 """
 
 from __future__ import annotations
@@ -36,8 +38,9 @@ GAMES: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("cooking-1", "cooking", _cooking(1, 1, cut=False)),
     ("cooking-3", "cooking", _cooking(3, 6, cut=True)),
 )
-"""Treasure hunter: 5 empty rooms; 10 with doors and containers; 20 with locks. Coin collector: 10 rooms in a row; 10 more that lead nowhere.
-Cooking: one ingredient in the kitchen; three in six rooms, to be cut and cooked as the cookbook says."""
+"""Treasure hunter: 5 empty rooms; 10 with doors and containers; 20 with locks. Coin collector: 10
+rooms in a row; 10 more that are dead ends. Cooking: one ingredient in the kitchen; three in six
+rooms, to be cut and cooked as the cookbook says."""
 
 SUITES: tuple[Suite, ...] = (
     Suite(

@@ -1,10 +1,12 @@
 """ViZDoom: ten single-player scenarios of the Farama package (arXiv 1605.02097, 1809.03470).
 
-Rewards, skill and time limit are each scenario's own; an action is one button or none, held for four tics, as the package's Vizdoom*-v1
-environments with the frame skip of the paper's experiments. Two scenarios have no time limit (defend_the_line, take_cover): here they end
-after 2100 tics, the limit of most others. No protocol prescribes a number of episodes or their seeds: ours are fifty, seeds from 0.
+Rewards, skill and time limit are each scenario's own; an action is one button or none, held for
+four tics, as in the package's Vizdoom*-v1 environments with the frame skip of the paper's
+experiments. Two scenarios have no time limit (defend_the_line, take_cover); here they end after
+2100 tics, the limit of most others. No protocol prescribes a number of episodes or seeds; here
+there are fifty, seeds from 0.
 
-The scenarios that are about finding something belong to `navigation`, those that are about fighting to `games`.
+Scenarios about finding something belong to `navigation`, those about fighting to `games`.
 """
 
 from __future__ import annotations
