@@ -1,4 +1,7 @@
-"""Playing in this process (`--workers 0`): no Ray, no other process. A simulator that takes the process down takes the run with it."""
+"""Plays cases in this process (`--workers 0`), without Ray.
+
+A simulator that crashes ends the whole run.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,7 @@ from harness.records.identity import AgentSpec
 __all__ = ["play_locally"]
 
 TICK_S = 0.5
+"""Seconds between two looks at the deadline."""
 
 
 def play_locally(
@@ -27,13 +31,17 @@ def play_locally(
     lanes: int,
     agent_timeout: float,
     video: VideoSelection | None = None,
-    way: Callable[[Agent, Watch, float], AgentClient] = LocalAgent,
+    make_client: Callable[[Agent, Watch, float], AgentClient] = LocalAgent,
 ) -> None:
-    """Play all cases. `way` makes the loop's way to its agent. Raises what the store raises, and KeyboardInterrupt."""
+    """Play all cases.
+
+    `make_client(agent, watch, agent_timeout)` makes the loop's client of the agent; timeouts are in
+    seconds. Raises StorageFull and KeyboardInterrupt.
+    """
     agent = spec.build()
     watch = Watch()
     loop = RolloutLoop(
-        way(agent, watch, agent_timeout),
+        make_client(agent, watch, agent_timeout),
         agent.reads,
         agent.history,
         lanes=lanes,
@@ -53,7 +61,11 @@ def play_locally(
 
 @contextlib.contextmanager
 def _watchdog(watch: Watch) -> Iterator[None]:
-    """Raise Hung into a call that is overdue. Needs the main thread, which alone receives signals; elsewhere there is no watchdog."""
+    """Raise Hung into a call that is past its deadline.
+
+    Works by a timer signal, and only the main thread receives signals: in other threads there is no
+    watchdog. Native code that never returns to the interpreter is not interrupted either.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -69,4 +81,6 @@ def _watchdog(watch: Watch) -> Iterator[None]:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
+        # A tick that is still pending must not meet the default action, which ends the process.
+        signal.signal(signal.SIGALRM, signal.SIG_IGN)
         signal.signal(signal.SIGALRM, before)
