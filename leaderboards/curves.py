@@ -1,5 +1,7 @@
-"""The picture of a robustness report: success rate over severity, and normalised score where there is no success; a panel a domain, a line a
-perturbation."""
+"""The figure of a robustness report: a panel for each domain, a line for each perturbation.
+
+Success rate over severity, and normalised score for tasks without a success.
+"""
 
 from __future__ import annotations
 
@@ -10,16 +12,20 @@ from pathlib import Path
 from typing import Any
 
 from harness.core import DOMAINS, UserError
-from leaderboards.robustness import PerturbationRow
+from leaderboards.schema import PerturbationRow
 
 __all__ = ["FIGURES", "draw_curves", "figure_of"]
 
 FIGURES = (".png", ".svg", ".pdf")
 COLOURS = 10
+"""Colours of matplotlib's cycle; further lines have another dash."""
 
 
 def draw_curves(rows: Sequence[PerturbationRow], file: Path, title: str) -> None:
-    """Write the picture; its format follows the name. Raises UserError where there is nothing to draw or to draw with."""
+    """Write the figure in the format of the file's suffix.
+
+    Raises UserError for another suffix, without matplotlib, or where there is nothing to draw.
+    """
     if file.suffix not in FIGURES:
         raise UserError(f"a figure is a file ending in {', '.join(FIGURES)}; got {file}")
     figure = figure_of(rows, title)
@@ -28,9 +34,12 @@ def draw_curves(rows: Sequence[PerturbationRow], file: Path, title: str) -> None
 
 
 def figure_of(rows: Sequence[PerturbationRow], title: str) -> Any:
-    """The picture as a matplotlib Figure, one of its axes a panel. Raises UserError as draw_curves does."""
+    """The figure as a matplotlib Figure with one axes for each panel.
+
+    Raises UserError without matplotlib, or where there is nothing to draw.
+    """
     try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg  # draws without a screen
+        from matplotlib.backends.backend_agg import FigureCanvasAgg  # needs no screen
         from matplotlib.figure import Figure
     except ImportError:
         raise UserError(
@@ -39,7 +48,8 @@ def figure_of(rows: Sequence[PerturbationRow], title: str) -> Any:
     panels = _panels(rows)
     if not panels:
         raise UserError(
-            "no perturbed case of this run has a success rate or a normalised score: there is no curve to draw"
+            "no perturbed case of this run has a success rate or a normalised score: "
+            "there is no curve to draw"
         )
     names = list(dict.fromkeys(line.name for panel in panels for line in panel.lines))
     columns = min(3, len(panels))
@@ -56,7 +66,7 @@ def figure_of(rows: Sequence[PerturbationRow], title: str) -> Any:
             axes.remove()
         else:
             _draw(axes, panel, names, handles)
-    figure.supxlabel("severity (0: the unperturbed twins); bars: 95 % intervals", fontsize=9)
+    figure.supxlabel("severity (0: the unperturbed control); bars: 95 % intervals", fontsize=9)
     figure.suptitle(title, fontsize=10)
     figure.legend(
         handles.values(), handles.keys(), loc="outside right upper", fontsize=7, frameon=False
@@ -74,12 +84,12 @@ class _Line:
 
 @dataclass(frozen=True)
 class _Panel:
-    """A domain, or all, by one measure: success and score never share an axis."""
+    """One domain, or all, by one measure: rates and scores never share an axis."""
 
     title: str
     label: str
     best: float
-    """The axis shows 0 and this at least."""
+    """The axis reaches at least from 0 to here."""
     lines: tuple[_Line, ...]
 
 
@@ -88,7 +98,7 @@ def _panels(rows: Sequence[PerturbationRow]) -> list[_Panel]:
     found = []
     points = [row for row in rows if row.task is None and row.severity]
     for measure, label, best in (("", "success rate, %", 100), (": score", "normalised score", 1)):
-        known = [row for row in points if (row.scores if measure else row.success_rate is not None)]
+        known = [row for row in points if (row.scores if measure else row.interval)]
         domains: list[str | None] = [
             domain for domain in DOMAINS if any(row.domain == domain for row in known)
         ]
@@ -102,7 +112,7 @@ def _panels(rows: Sequence[PerturbationRow]) -> list[_Panel]:
             lines = filter(
                 None,
                 (
-                    _line(name, mine, bool(measure))
+                    _line(name, mine, of_scores=bool(measure))
                     for name in dict.fromkeys(row.perturbation for row in mine)
                 ),
             )
@@ -114,40 +124,32 @@ def _panels(rows: Sequence[PerturbationRow]) -> list[_Panel]:
     return [panel for panel in found if panel.lines]
 
 
-def _line(name: str, rows: Sequence[PerturbationRow], scored: bool) -> _Line | None:
-    """None where no twin has a result."""
+def _line(name: str, rows: Sequence[PerturbationRow], *, of_scores: bool) -> _Line | None:
+    """None where no control has a result."""
     mine = sorted(
         (row for row in rows if row.perturbation == name), key=lambda row: row.severity or 0
     )
-    scores = mine[0].scores if scored else None
+    scores = mine[0].scores if of_scores else None
     control = scores.control if scores is not None else mine[0].control_rate
     if control is None:
         return None
+    scale = 1 if of_scores else 100
     points = []
     for row in mine:
-        value, low, high = row.success_rate, row.ci_low, row.ci_high
-        if scored and row.scores:
-            value, low, high = row.scores.mean, row.scores.mean_low, row.scores.mean_high
-        if value is not None:
-            scale = 1 if scored else 100
-            points.append(
-                (
-                    row.severity or 0,
-                    scale * value,
-                    scale * (value if low is None else low),
-                    scale * (value if high is None else high),
-                )
-            )
-    return _Line(name, control if scored else 100 * control, tuple(points))
+        found = row.scores.mean if of_scores and row.scores else row.interval
+        if found is not None:
+            low = found.value if found.low is None else found.low
+            high = found.value if found.high is None else found.high
+            points.append((row.severity or 0, scale * found.value, scale * low, scale * high))
+    return _Line(name, scale * control, tuple(points))
 
 
 def _draw(axes: Any, panel: _Panel, names: Sequence[str], handles: dict[str, Any]) -> None:
     for line in panel.lines:
         index = names.index(line.name)
         colour, style = f"C{index % COLOURS}", ("-", "--", ":", "-.")[index // COLOURS % 4]
-        shift = (
-            0.04 * (index - len(names) / 2) / max(1, len(names) / 4)
-        )  # so that intervals do not lie on one another
+        # Shifted sideways, so that the intervals of several lines do not hide one another.
+        shift = 0.04 * (index - len(names) / 2) / max(1, len(names) / 4)
         x = [0.0, *(severity + shift for severity, *_ in line.points)]
         values = [line.control, *(value for _, value, _, _ in line.points)]
         below = [0.0, *(value - low for _, value, low, _ in line.points)]

@@ -1,8 +1,9 @@
-"""What every case of a perturbed run came to: what robustness is computed from."""
+"""The results of a perturbed run as arrays: what robustness is computed from."""
 
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -10,15 +11,33 @@ from harness.compare.pairs import ScoredRun
 from harness.core import Result, UserError
 from harness.records.plan import CaseIndex, Plan, label
 
-__all__ = ["ERROR", "FAILED", "MISSING", "SUCCEEDED", "CaseArrays", "Place", "read"]
+__all__ = [
+    "ERROR",
+    "FAILED",
+    "MISSING",
+    "SUCCEEDED",
+    "CaseArrays",
+    "PlayedCondition",
+    "read_case_arrays",
+]
 
 MISSING, ERROR, FAILED, SUCCEEDED = -2, -1, 0, 1
-Place = tuple[int, int]
-"""The plan's item and the number of its arm."""
+"""States of a case; those from FAILED on are results."""
+
+
+class PlayedCondition(NamedTuple):
+    """A perturbed condition in one item of the plan; condition 0 is the control."""
+
+    item: int
+    condition: int
 
 
 class CaseArrays:
-    """What each case of a perturbed run came to, as far as it bears on robustness: arrays of shape (arms, episodes) for each item."""
+    """The results of a perturbed run, as far as they bear on robustness.
+
+    `state`, `score`, `steps`, `agent_error` and `burst` hold, for each item of the plan, an array
+    of shape (conditions, episodes). Row 0 holds the controls: the same task and seed, unperturbed.
+    """
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
@@ -28,14 +47,15 @@ class CaseArrays:
         self.steps = [np.zeros(shape, np.int32) for shape in shapes]
         self.agent_error = [np.zeros(shape, bool) for shape in shapes]
         self.burst = [np.zeros(shape, bool) for shape in shapes]
+        """Whether a burst took place."""
         self._conditions: dict[str, list[int]] = {}
         for number, condition in enumerate(plan.conditions[1:], 1):
             self._conditions.setdefault(label(condition), []).append(number)
 
     def add(self, index: CaseIndex, result: Result) -> None:
         """Take the result that counts of one case."""
-        entry, at = self.plan.items[index.item], (index.condition, index.episode)
-        item = index.item
+        task = self.plan.items[index.item].task
+        item, at = index.item, (index.condition, index.episode)
         if result.status == "error":
             self.state[item][at] = ERROR
             return
@@ -44,17 +64,21 @@ class CaseArrays:
         self.steps[item][at] = result.steps
         self.burst[item][at] = result.metrics.get("burst_steps", 0) > 0
         score = result.score
-        if score is None and entry.task.normaliser is not None and entry.task.success is None:
-            score = entry.task.normaliser.low
+        if score is None and task.normaliser is not None and task.success is None:
+            score = task.normaliser.low
         self.score[item][at] = math.nan if score is None else score
 
     @property
     def labels(self) -> list[str]:
-        """`name:severity` of every perturbed arm, in the plan's order."""
+        """`name:severity` of every perturbed condition, in the plan's order."""
         return list(self._conditions)
 
     def condition(self, item: int, name: str) -> int | None:
-        """The number of the arm that plays `name:severity` in an item; None where it has nothing to change there."""
+        """The condition that plays `name:severity` in an item.
+
+        None where the perturbation has nothing to change there. Several conditions may have one
+        name, each for other tasks: the parameters of a severity may depend on the task.
+        """
         return next(
             (
                 condition
@@ -64,33 +88,37 @@ class CaseArrays:
             None,
         )
 
-    def played(self, name: str, domain: str | None = None) -> list[tuple[int, int]]:
-        """(item, arm) of all tasks of a domain that play it."""
+    def played(self, name: str, domain: str | None = None) -> list[PlayedCondition]:
+        """Where it is played: the tasks of a domain, or all of them."""
         found = []
         for number, item in enumerate(self.plan.items):
             condition = self.condition(number, name)
             if condition is not None and domain in (None, item.task.domain):
-                found.append((number, condition))
+                found.append(PlayedCondition(number, condition))
         return found
 
-    def rated(self, item: int) -> bool:
-        """Whether the task has a success."""
+    def has_success(self, item: int) -> bool:
+        """Whether the item's task has a success."""
         return self.plan.items[item].task.success is not None
 
     def pairs(self, item: int, condition: int) -> np.ndarray:
-        """Which episodes have a result in this arm and unperturbed, shape (episodes,)."""
+        """Which episodes have a result in this condition and as a control, shape (episodes,)."""
         state = self.state[item]
         good: np.ndarray = (state[condition] >= FAILED) & (state[0] >= FAILED)
         return good
 
 
-def read(side: ScoredRun) -> CaseArrays:
-    """The outcomes of a run. Raises UserError when it was played without perturbations, or a line is none of ours."""
+def read_case_arrays(side: ScoredRun) -> CaseArrays:
+    """The results of a run.
+
+    Raises UserError when it was played without perturbations, or a line does not fit its plan.
+    """
     if not side.plan.perturbations:
         raise UserError(
-            f"{side.name} was played without perturbations: `bench run ... --perturb standard` makes a run with them"
+            f"{side.name} was played without perturbations: "
+            "`bench run ... --perturb standard` makes a run with them"
         )
-    outcomes = CaseArrays(side.plan)
+    arrays = CaseArrays(side.plan)
     for index, result in side.stored.cases():
-        outcomes.add(index, result)
-    return outcomes
+        arrays.add(index, result)
+    return arrays

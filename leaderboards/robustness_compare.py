@@ -1,47 +1,69 @@
-"""Two perturbed runs: does the new agent lose less to a perturbation than the base agent did? Differences of differences, over the cases of both."""
+"""`bench compare --robustness`: does the new agent lose less to a perturbation than the base agent?
+
+Differences of differences between two perturbed runs, over the cases that both played.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from harness.core import UserError
+from harness.stats import Estimate
+from leaderboards.flatten import EstimateNames, bounds_of, flatten
 from leaderboards.perturbed_results import FAILED, SUCCEEDED, CaseArrays
 from leaderboards.robustness import mean_of_halves, scopes_of
 from leaderboards.score_effects import mean_of_means
+from leaderboards.tables import (
+    Column,
+    Table,
+    markdown_page,
+    percent,
+    range_of,
+    signed_points,
+    text_page,
+    three_decimals,
+)
 
-__all__ = ["RobustnessDelta", "difference_in_differences"]
+__all__ = ["RobustnessDelta", "difference_in_differences", "render_deltas"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RobustnessDelta:
-    """What a perturbation costs a new run and a base run, over the cases that both played: means over tasks, and the difference of the costs."""
+    """What a perturbation costs a base run and a new run, and the difference.
+
+    Means are over tasks, each weighing the same, and over the cases that both runs played.
+    """
 
     perturbation: str
     severity: int
     domain: str | None
+    """None: overall."""
     measure: str
-    """`success`: rates. `normalised`: normalised scores, of tasks that have no success."""
+    """`success`: success rates. `normalised`: normalised scores, of tasks without a success."""
     tasks: int
     pairs: int
+    """Cases that both runs played, with their controls."""
     base_control: float
     base_rate: float
     new_control: float
     new_rate: float
-    difference: float
-    """(new_rate - new_control) - (base_rate - base_control): above 0 the new one loses less."""
-    difference_low: float | None
-    """95 %, over pairs of pairs: a case and its twin in both runs. Of scores None where `mean_of_means` has none."""
-    difference_high: float | None
+    difference: Estimate
+    """(new_rate - new_control) - (base_rate - base_control): above 0 the new agent loses less.
+    Bounds: 95 %, paired by case; of scores by score_effects.mean_of_means."""
+
+
+ESTIMATES: EstimateNames = {RobustnessDelta: bounds_of("difference")}
 
 
 def difference_in_differences(base: CaseArrays, new: CaseArrays) -> tuple[RobustnessDelta, ...]:
-    """For each perturbation overall, then by domain; of successes, then of normalised scores.
+    """For each perturbation overall, then by domain: of successes, then of normalised scores.
 
-    Raises UserError when the runs share no perturbed case that has either. Tasks are the same where their content is; other parameters of a severity
-    are another perturbation.
+    Tasks are the same where their content is; a severity with other parameters is another
+    perturbation. Raises UserError when the runs share no perturbed case.
     """
     found = []
     for name in new.labels:
@@ -51,17 +73,14 @@ def difference_in_differences(base: CaseArrays, new: CaseArrays) -> tuple[Robust
             scores = [score for _, score in shared if score is not None]
             change = mean_of_halves([_changes(each) for each in rates])
             if change is not None:
-                found.append(
-                    _effects(
-                        name, domain, "success", rates, (change.value, change.low, change.high)
-                    )
-                )
-            value, low, high = mean_of_means([_changes(each) for each in scores])
-            if value is not None:
-                found.append(_effects(name, domain, "normalised", scores, (value, low, high)))
+                found.append(_delta(name, domain, "success", rates, change))
+            score_change = mean_of_means([_changes(each) for each in scores])
+            if score_change is not None:
+                found.append(_delta(name, domain, "normalised", scores, score_change))
     if not found:
         raise UserError(
-            "the runs share no perturbed case with its twin that has a success or a normalised score: play both with the same suite, seed and --perturb"
+            "the runs share no perturbed case with a control that has a success or a normalised "
+            "score: play both with the same suite, seed and --perturb"
         )
     return tuple(found)
 
@@ -69,8 +88,11 @@ def difference_in_differences(base: CaseArrays, new: CaseArrays) -> tuple[Robust
 def _shared(
     base: CaseArrays, new: CaseArrays, name: str, domain: str | None
 ) -> Iterator[tuple[np.ndarray | None, np.ndarray | None]]:
-    """For each task that both played so: (successes, normalised scores), one of them None, each of shape (4, cases): base without and with the
-    perturbation, new without and with it."""
+    """For each task that both played under the same condition: (successes, normalised scores).
+
+    One of the two is None, the other has shape (4, cases): the control and the perturbed case in
+    base, then in new.
+    """
     theirs = {item.protocol: number for number, item in enumerate(base.plan.items)}
     for item, condition in new.played(name, domain):
         entry = new.plan.items[item]
@@ -84,36 +106,93 @@ def _shared(
         ):
             continue
         common = min(entry.episodes, base.plan.items[other].episodes)
-        places = (base, other, 0), (base, other, its), (new, item, 0), (new, item, condition)
-        if new.rated(item):
-            state = np.stack([side.state[which][number][:common] for side, which, number in places])
+        where = (base, other, 0), (base, other, its), (new, item, 0), (new, item, condition)
+        if new.has_success(item):
+            state = np.stack([side.state[which][number][:common] for side, which, number in where])
             whole = (state >= FAILED).all(axis=0)
             if whole.any():
                 yield (state[:, whole] == SUCCEEDED).astype(np.float64), None
         elif (normaliser := entry.task.normaliser) is not None:
-            scores = np.stack(
-                [side.score[which][number][:common] for side, which, number in places]
-            )
+            scores = np.stack([side.score[which][number][:common] for side, which, number in where])
             scores = scores[:, np.isfinite(scores).all(axis=0)]
             if scores.size:
                 yield None, (scores - normaliser.low) / (normaliser.high - normaliser.low)
 
 
 def _changes(values: np.ndarray) -> np.ndarray:
+    """The difference of the two changes by case, shape (cases,), of what _shared gives."""
     changes: np.ndarray = (values[3] - values[2]) - (values[1] - values[0])
     return changes
 
 
-def _effects(
-    name: str,
-    domain: str | None,
-    measure: str,
-    values: list[np.ndarray],
-    change: tuple[float, float | None, float | None],
+def _delta(
+    name: str, domain: str | None, measure: str, values: list[np.ndarray], change: Estimate
 ) -> RobustnessDelta:
     perturbation, _, severity = name.rpartition(":")
     means = np.mean([each.mean(axis=1) for each in values], axis=0).tolist()
-    pairs = sum(each.shape[1] for each in values)
+    base_control, base_rate, new_control, new_rate = means
     return RobustnessDelta(
-        perturbation, int(severity), domain, measure, len(values), pairs, *means, *change
+        perturbation=perturbation,
+        severity=int(severity),
+        domain=domain,
+        measure=measure,
+        tasks=len(values),
+        pairs=sum(each.shape[1] for each in values),
+        base_control=base_control,
+        base_rate=base_rate,
+        new_control=new_control,
+        new_rate=new_rate,
+        difference=change,
     )
+
+
+def render_deltas(rows: Sequence[RobustnessDelta], format: str) -> str:
+    """The differences of differences as `text`, `markdown` or `json`."""
+    if format == "json":
+        return json.dumps(
+            {"schema": 1, "effects": flatten(rows, ESTIMATES)}, indent=1, allow_nan=False
+        )
+    tables = [
+        table
+        for measure in ("success", "normalised")
+        for table in _delta_table([row for row in rows if row.measure == measure], measure)
+    ]
+    return (markdown_page if format == "markdown" else text_page)([], tables).strip()
+
+
+def _delta_table(rows: Sequence[RobustnessDelta], measure: str) -> list[Table]:
+    domains = {row.domain for row in rows if row.domain}
+    shown = [row for row in rows if row.domain is None or len(domains) > 1]
+    if not shown:
+        return []
+    if measure == "success":
+        title, write, unit, points = "who loses less", percent, " %", "points"
+        signs = tuple(signed_points(row.difference.value) for row in shown)
+    else:
+        title, write, unit = "who loses less of the score", three_decimals, ""
+        points = "normalised scores, of tasks without a success"
+        signs = tuple(f"{row.difference.value:+.3f}" for row in shown)
+    return [
+        Table(
+            title,
+            (
+                Column("perturbation", tuple(row.perturbation for row in shown), "name"),
+                Column("severity", tuple(str(row.severity) for row in shown)),
+                Column("", tuple(row.domain or "overall" for row in shown), "name"),
+                Column("tasks", tuple(str(row.tasks) for row in shown)),
+                Column("pairs", tuple(str(row.pairs) for row in shown)),
+                Column(
+                    f"base{unit}",
+                    tuple(f"{write(row.base_control)} -> {write(row.base_rate)}" for row in shown),
+                ),
+                Column(
+                    f"new{unit}",
+                    tuple(f"{write(row.new_control)} -> {write(row.new_rate)}" for row in shown),
+                ),
+                Column("difference", signs),
+                Column("95 %", tuple(range_of(row.difference, write) for row in shown)),
+            ),
+            "Control -> perturbed, over the cases that both runs played. Difference: of the "
+            f"changes, in {points}; above 0 the new run loses less.",
+        )
+    ]

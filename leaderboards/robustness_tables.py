@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 
 from harness.perturb import not_observed
-from leaderboards.robustness import PerturbationRow
-from leaderboards.robustness_compare import RobustnessDelta
-from leaderboards.schema import Report
-from leaderboards.tables import Column, Table, markdown_page, text_page
+from harness.stats import Interval, value_of
+from leaderboards.schema import PerturbationRow, Report, ScoreEffects
+from leaderboards.tables import (
+    Column,
+    Table,
+    counted,
+    percent,
+    range_of,
+    signed_points,
+    three_decimals,
+    two_decimals,
+)
 
-__all__ = ["render_effects", "robustness_tables"]
+__all__ = ["robustness_tables"]
 
 
 def robustness_tables(report: Report) -> list[Table]:
-    """Each perturbation overall and by domain, first of successes, then of scores; curves; and where a perturbation has nothing to change."""
+    """Success rates, normalised scores and raw scores, sums over severities, what does not apply.
+
+    Rates and normalised scores overall and by domain.
+    """
     rows = [row for row in report.perturbations if row.task is None and row.severity is not None]
     played = [
         group.domain
@@ -27,35 +36,26 @@ def robustness_tables(report: Report) -> list[Table]:
         if group.tasks or any(row.domain == group.domain for row in report.not_run)
     ]
     rated = [row for row in rows if row.tasks and (row.domain is None or len(played) > 1)]
-    scored = {row.domain for row in rows if row.scores and row.domain}
-    scores = [row for row in rows if row.scores and (len(scored) > 1 or row.domain)]
+    scored_domains = {row.domain for row in rows if row.scores and row.domain}
+    scored = [row for row in rows if row.scores and (len(scored_domains) > 1 or row.domain)]
+    raw = [
+        row
+        for row in report.perturbations
+        if row.task is not None and row.score_difference is not None
+    ]
     agent = report.run["agent"]
-    tables = (
-        [
-            _rates(
-                rated,
-                _silent(report, {row.domain for row in rated} - {None}) if len(played) > 1 else {},
-                agent,
-            )
-        ]
-        if rated
-        else []
-    )
-    tables += _normalised(scores, agent)
-    tables += _scores(
-        [
-            row
-            for row in report.perturbations
-            if row.task is not None and row.score_difference is not None
-        ]
-    )
-    tables += _areas(report.perturbations, rated, "success rate")
-    tables += _areas(report.perturbations, scores, "normalised score")
-    return tables + _absent(report)
+    told = {row.domain for row in rated} - {None}
+    without_rows = _domains_without_rows(report, told) if len(played) > 1 else {}
+    tables = [_rate_table(rated, without_rows, agent)] if rated else []
+    tables += _normalised_table(scored, agent)
+    tables += _raw_score_table(raw)
+    tables += _severity_table(report.perturbations, rated, "success rate")
+    tables += _severity_table(report.perturbations, scored, "normalised score")
+    return tables + _not_applicable_table(report)
 
 
-def _silent(report: Report, told: AbstractSet[str | None]) -> dict[str, str]:
-    """The domains of the run that are in no row on successes, and why."""
+def _domains_without_rows(report: Report, told: AbstractSet[str | None]) -> dict[str, str]:
+    """The domains of the run that have no row in the table of success rates, and why."""
     found: dict[str, str] = {}
     for domain in dict.fromkeys(
         [row.domain for row in report.tasks] + [row.domain for row in report.not_run]
@@ -70,59 +70,49 @@ def _silent(report: Report, told: AbstractSet[str | None]) -> dict[str, str]:
             row.domain == domain and row.successes is not None for row in report.tasks
         )
         found[domain] = "; ".join(
-            f"{count} task{'' if count == 1 else 's'}: {reason}"
-            for reason, count in reasons.items()
-            if count
+            f"{counted(count, 'task')}: {reason}" for reason, count in reasons.items() if count
         )
     return found
 
 
-def _rates(
-    rows: Sequence[PerturbationRow], silent: Mapping[str, str], agent: Mapping[str, Any]
+def _rate_table(
+    rows: Sequence[PerturbationRow], without_rows: Mapping[str, str], agent: Mapping[str, Any]
 ) -> Table:
-    notes = [_note(row, agent) for row in rows]
-    empty = ("",) * len(silent)
-    lead = (
-        "Beside the unperturbed twin of every case: the same task and seed. Control: the twins' success rate, %; drop: in points, with its paired "
-        "interval; relative: the drop as a share of the control, %, with its paired interval; what is left of it is the retention."
-    )
+    empty = ("",) * len(without_rows)
+    drops = [_drop(row.difference) for row in rows]
     return Table(
         "robustness",
         (
             Column(
                 "perturbation",
-                (*(row.perturbation for row in rows), *("any" for _ in silent)),
+                (*(row.perturbation for row in rows), *("any" for _ in without_rows)),
                 "name",
             ),
             Column("sev.", (*(str(row.severity) for row in rows), *empty)),
-            Column("", (*(row.domain or "overall" for row in rows), *silent), "name"),
-            Column("pairs", (*(str(row.pairs) for row in rows), *("0" for _ in silent))),
-            Column("control", (*(_percent(row.control_rate) for row in rows), *empty)),
+            Column("", (*(row.domain or "overall" for row in rows), *without_rows), "name"),
+            Column("pairs", (*(str(row.pairs) for row in rows), *("0" for _ in without_rows))),
+            Column("control", (*(percent(row.control_rate) for row in rows), *empty)),
             Column(
                 "success",
-                (*(_percent(row.success_rate) or "-" for row in rows), *("-" for _ in silent)),
+                (*(percent(row.success_rate) or "-" for row in rows), *("-" for _ in without_rows)),
             ),
-            Column("95 %", (*(_range(row.ci_low, row.ci_high) for row in rows), *empty)),
-            Column("drop", (*(_percent(_minus(row.difference)) for row in rows), *empty)),
-            Column(
-                "95 %",
-                (
-                    *(
-                        _range(_minus(row.difference_high), _minus(row.difference_low))
-                        for row in rows
-                    ),
-                    *empty,
-                ),
-            ),
-            Column("relative", (*(_percent(row.relative_drop) for row in rows), *empty)),
+            Column("95 %", (*(range_of(row.interval, percent) for row in rows), *empty)),
+            Column("drop", (*(percent(value_of(drop)) for drop in drops), *empty)),
+            Column("95 %", (*(range_of(drop, percent) for drop in drops), *empty)),
+            Column("relative", (*(percent(value_of(row.relative_drop)) for row in rows), *empty)),
             Column("95 %", (*(_relative_range(row) for row in rows), *empty)),
-            Column("notes", (*notes, *silent.values()), "prose"),
+            Column(
+                "notes", (*(_note(row, agent) for row in rows), *without_rows.values()), "prose"
+            ),
         ),
-        lead,
+        "Each case is compared with its control: the same task and seed, unperturbed. Control: "
+        "the controls' success rate, %; drop: in points, with its paired interval; relative: the "
+        "drop as a share of the control, %, with its paired interval; what is left of it is the "
+        "retention.",
     )
 
 
-def _normalised(rows: Sequence[PerturbationRow], agent: Mapping[str, Any]) -> list[Table]:
+def _normalised_table(rows: Sequence[PerturbationRow], agent: Mapping[str, Any]) -> list[Table]:
     if not rows:
         return []
     scores = [row.scores for row in rows if row.scores]
@@ -136,41 +126,32 @@ def _normalised(rows: Sequence[PerturbationRow], agent: Mapping[str, Any]) -> li
                 Column("", tuple(row.domain or "overall" for row in rows), "name"),
                 Column("tasks", tuple(str(each.tasks) for each in scores)),
                 Column("pairs", tuple(str(each.pairs) for each in scores)),
-                Column("control", tuple(_unit(each.control) for each in scores)),
-                Column("score", tuple(_unit(each.mean) for each in scores)),
+                Column("control", tuple(three_decimals(each.control) for each in scores)),
+                Column("score", tuple(three_decimals(value_of(each.mean)) for each in scores)),
+                Column("95 %", tuple(range_of(each.mean, three_decimals) for each in scores)),
                 Column(
-                    "95 %", tuple(_span(each.mean_low, each.mean_high, _unit) for each in scores)
+                    "change", tuple(three_decimals(value_of(each.difference)) for each in scores)
                 ),
-                Column("change", tuple(_unit(each.difference) for each in scores)),
-                Column(
-                    "95 %",
-                    tuple(
-                        _span(each.difference_low, each.difference_high, _unit) for each in scores
-                    ),
-                ),
+                Column("95 %", tuple(range_of(each.difference, three_decimals) for each in scores)),
                 Column(
                     "notes", tuple("" if row.tasks else _note(row, agent) for row in rows), "prose"
                 ),
             ),
-            f"Of tasks without a success: means over tasks, each weighing the same; {'; '.join(ends)}. Control: of the unperturbed twins. "
-            "Change: over pairs, in the same unit. No interval where a task has one score, or all are equal.",
+            "Of tasks without a success: means over tasks, each weighing the same; "
+            f"{'; '.join(ends)}. Control: of the unperturbed cases. Change: over pairs, in the "
+            "same unit. No interval where a task has one score, or all are equal.",
         )
     ]
 
 
 def _note(row: PerturbationRow, agent: Mapping[str, Any]) -> str:
     names = [part.partition(":")[0] for part in row.perturbation.split("+")]
-    parts = list(
-        dict.fromkeys(
-            filter(
-                None,
-                (not_observed(name, agent["reads"], agent.get("history", 1)) for name in names),
-            )
-        )
-    )
+    unseen = (not_observed(name, agent["reads"], agent.get("history", 1)) for name in names)
+    parts = list(dict.fromkeys(filter(None, unseen)))
     if row.partial:
         parts.append(
-            f"partial: {row.n} of {row.planned} cases, at worst {_percent(row.rate_if_missing_fail)} %"
+            f"partial: {row.n} of {row.planned} cases, "
+            f"at worst {percent(row.rate_if_missing_fail)} %"
         )
     if row.control_rate == 0:
         parts.append("the control is 0: nothing to lose")
@@ -178,21 +159,21 @@ def _note(row: PerturbationRow, agent: Mapping[str, Any]) -> str:
         parts.append(f"{row.agent_errors} agent errors")
     if row.recovery_n is not None and row.tasks:
         found = (
-            f"{_percent(row.recovery_rate)} % of {row.recovery_n}"
+            f"{percent(value_of(row.recovery))} % of {row.recovery_n}"
             if row.recovery_n
             else "none to recover from"
         )
         parts.append(f"recovered: {found}")
     if row.interaction is not None:
-        parts.append(
-            f"interaction {100 * row.interaction:+.1f} ({_range(row.interaction_low, row.interaction_high)})"
-        )
+        bounds = range_of(row.interaction, percent)
+        parts.append(f"interaction {signed_points(row.interaction.value)} ({bounds})")
     return "; ".join(parts)
 
 
-def _scores(rows: Sequence[PerturbationRow]) -> list[Table]:
+def _raw_score_table(rows: Sequence[PerturbationRow]) -> list[Table]:
     if not rows:
         return []
+    changes = [row.score_difference for row in rows]
     return [
         Table(
             "robustness of scores",
@@ -201,36 +182,34 @@ def _scores(rows: Sequence[PerturbationRow]) -> list[Table]:
                 Column("sev.", tuple(str(row.severity) for row in rows)),
                 Column("task", tuple(row.task or "" for row in rows), "name"),
                 Column("pairs", tuple(str(row.pairs) for row in rows)),
-                Column("score", tuple(_number(row.score_mean) for row in rows)),
-                Column("change", tuple(_number(row.score_difference) for row in rows)),
-                Column(
-                    "95 %",
-                    tuple(
-                        _span(row.score_difference_low, row.score_difference_high, _number)
-                        for row in rows
-                    ),
-                ),
+                Column("score", tuple(two_decimals(row.score_mean) for row in rows)),
+                Column("change", tuple(two_decimals(value_of(change)) for change in changes)),
+                Column("95 %", tuple(range_of(change, two_decimals) for change in changes)),
             ),
-            "Tasks without a success, each in its own points. Change: the mean over pairs of a case and its unperturbed twin.",
+            "Tasks without a success, each in its own points. Change: the mean over pairs of a "
+            "case and its control.",
         )
     ]
 
 
-def _areas(
+def _severity_table(
     rows: Sequence[PerturbationRow], points: Sequence[PerturbationRow], measure: str
 ) -> list[Table]:
-    """`points`: the rows at single severities that another table has; those of a single severity have no curve."""
+    """The sums over severities of the perturbations that have more than one, or a baseline.
+
+    points: the rows at single severities that another table shows.
+    """
     severities: dict[tuple[str, str | None], list[int]] = {}
     for point in points:
         severities.setdefault((point.perturbation, point.domain), []).append(point.severity or 0)
-    curves = [
+    sums = [
         row
         for row in rows
         if row.severity is None
         and row.task is None
         and (row.perturbation, row.domain) in severities
     ]
-    found = [(row, row if measure == "success rate" else row.scores) for row in curves]
+    found = [(row, row if measure == "success rate" else row.scores) for row in sums]
     shown = [
         (row, each)
         for row, each in found
@@ -239,16 +218,15 @@ def _areas(
     ]
     if not shown:
         return []
-    write, unit = (_percent, " %") if measure == "success rate" else (_unit, "")
-    best = "100 is a rate of 100 % everywhere" if unit else "1 is a mean of 1 everywhere"
+    if measure == "success rate":
+        write, unit = percent, " %"
+        best, losses = "100 is a rate of 100 % everywhere", "failures"
+    else:
+        write, unit = three_decimals, ""
+        best, losses = "1 is a mean of 1 everywhere", "shortfall from 1"
     lead = f"Area: under the {measure} from severity 0, the control, to the highest; {best}."
     if any(each.corruption_error is not None for _, each in shown):
-        losses = "failures" if unit else "shortfall from 1"
         lead += f" Corruption error: {losses} as a share of the baseline run's, smaller is better."
-    controls = (
-        each.control_rate if isinstance(each, PerturbationRow) else each.control
-        for _, each in shown
-    )
     return [
         Table(
             f"{measure} over all severities",
@@ -262,11 +240,10 @@ def _areas(
                         for row, _ in shown
                     ),
                 ),
-                Column(f"control{unit}", tuple(map(write, controls))),
+                Column(f"control{unit}", tuple(write(_control(each)) for _, each in shown)),
                 Column(f"area{unit}", tuple(write(each.area) for _, each in shown)),
                 Column(
-                    "corruption error %",
-                    tuple(_percent(each.corruption_error) for _, each in shown),
+                    "corruption error %", tuple(percent(each.corruption_error) for _, each in shown)
                 ),
             ),
             lead,
@@ -274,12 +251,13 @@ def _areas(
     ]
 
 
-def _absent(report: Report) -> list[Table]:
-    whose: dict[tuple[str, str, str], list[str]] = {}
+def _not_applicable_table(report: Report) -> list[Table]:
+    tasks: dict[tuple[str, str, str], list[str]] = {}
     for row in report.not_applicable:
-        whose.setdefault((row.perturbation or "", row.reason, row.remedy), []).append(row.task)
+        tasks.setdefault((row.perturbation or "", row.reason, row.remedy), []).append(row.task)
+    # Perturbations that have nothing to change in the same tasks for the same reason share a row.
     alike: dict[tuple[str, str, tuple[str, ...]], list[str]] = {}
-    for (perturbation, reason, remedy), some in whose.items():
+    for (perturbation, reason, remedy), some in tasks.items():
         alike.setdefault((reason, remedy, tuple(some)), []).append(perturbation)
     if not alike:
         return []
@@ -304,90 +282,20 @@ def _absent(report: Report) -> list[Table]:
     ]
 
 
-def _minus(value: float | None) -> float | None:
-    return None if value is None else 0.0 - value
+def _control(row: PerturbationRow | ScoreEffects) -> float | None:
+    return row.control_rate if isinstance(row, PerturbationRow) else row.control
 
 
-def _percent(rate: float | None) -> str:
-    return "" if rate is None else f"{100 * rate:.1f}"
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.2f}"
-
-
-def _unit(value: float | None) -> str:
-    return "" if value is None else f"{value:.3f}"
-
-
-def _range(low: float | None, high: float | None) -> str:
-    return _span(low, high, _percent)
-
-
-def _span(low: float | None, high: float | None, write: Callable[[float | None], str]) -> str:
-    return "" if low is None or high is None else f"{write(low)} to {write(high)}"
+def _drop(difference: Interval | None) -> Interval | None:
+    """The negated difference; 0.0 - x is never the -0.0 that would print its sign."""
+    if difference is None:
+        return None
+    return Interval(0.0 - difference.value, 0.0 - difference.high, 0.0 - difference.low)
 
 
 def _relative_range(row: PerturbationRow) -> str:
-    """Without a lower end where the control may be as low as 0."""
-    if row.relative_drop_low is None and row.relative_drop_high is not None:
-        return f"up to {_percent(row.relative_drop_high)}"
-    return _range(row.relative_drop_low, row.relative_drop_high)
-
-
-def render_effects(rows: Sequence[RobustnessDelta], format: str) -> str:
-    """The differences in differences of two runs, as text, markdown or json."""
-    if format == "json":
-        return json.dumps(
-            {"schema": 1, "effects": [dataclasses.asdict(row) for row in rows]},
-            indent=1,
-            allow_nan=False,
-        )
-    tables = [
-        table
-        for measure in ("success", "normalised")
-        for table in _effects([row for row in rows if row.measure == measure], measure)
-    ]
-    return (markdown_page if format == "markdown" else text_page)([], tables).strip()
-
-
-def _effects(rows: Sequence[RobustnessDelta], measure: str) -> list[Table]:
-    domains = {row.domain for row in rows if row.domain}
-    shown = [row for row in rows if row.domain is None or len(domains) > 1]
-    if not shown:
-        return []
-    rates = measure == "success"
-    write, sign = (
-        (_percent, lambda row: f"{100 * row.difference:+.1f}")
-        if rates
-        else (_unit, lambda row: f"{row.difference:+.3f}")
-    )
-    unit, points = (
-        (" %", "points") if rates else ("", "normalised scores, of tasks without a success")
-    )
-    return [
-        Table(
-            "who loses less" if rates else "who loses less of the score",
-            (
-                Column("perturbation", tuple(row.perturbation for row in shown), "name"),
-                Column("severity", tuple(str(row.severity) for row in shown)),
-                Column("", tuple(row.domain or "overall" for row in shown), "name"),
-                Column("tasks", tuple(str(row.tasks) for row in shown)),
-                Column("pairs", tuple(str(row.pairs) for row in shown)),
-                Column(
-                    f"base{unit}",
-                    tuple(f"{write(row.base_control)} -> {write(row.base_rate)}" for row in shown),
-                ),
-                Column(
-                    f"new{unit}",
-                    tuple(f"{write(row.new_control)} -> {write(row.new_rate)}" for row in shown),
-                ),
-                Column("difference", tuple(map(sign, shown))),
-                Column(
-                    "95 %",
-                    tuple(_span(row.difference_low, row.difference_high, write) for row in shown),
-                ),
-            ),
-            f"Control -> perturbed, over the cases that both runs played. Difference: of the changes, in {points}; above 0 the new run loses less.",
-        )
-    ]
+    """The lower bound is missing where the control may be as low as 0."""
+    drop = row.relative_drop
+    if drop is not None and drop.low is None and drop.high is not None:
+        return f"up to {percent(drop.high)}"
+    return range_of(drop, percent)

@@ -1,25 +1,36 @@
-"""What a report consists of, and its JSON form, schema 1: schema, run, overall, domains, suites, tasks, perturbations and not_run.
+"""What a report consists of, and its JSON form, schema 1.
 
-The rows are the dataclasses below, field by field; a value that does not exist is null. Rates lie in [0, 1].
+Rates lie in [0, 1]. In the JSON an estimate is three fields, by ESTIMATES; a value that does not
+exist is null.
 """
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from harness.core import Reference
 from harness.records.plan import NotRun
-from leaderboards.robustness import PerturbationRow
+from harness.stats import Estimate, Interval, value_of
+from leaderboards.flatten import EstimateNames, bounds_of, flatten
 
-__all__ = ["SCHEMA", "Group", "Report", "Scores", "TaskRow", "to_json"]
+__all__ = [
+    "ESTIMATES",
+    "SCHEMA",
+    "Group",
+    "PerturbationRow",
+    "Report",
+    "ScoreEffects",
+    "Scores",
+    "TaskRow",
+    "to_json",
+]
 
 SCHEMA = 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TaskRow:
     """One task. n = finished + agent_error: an agent's error is a failed episode."""
 
@@ -36,20 +47,19 @@ class TaskRow:
     """Planned cases whose last attempt ended in a fault that is not the agent's: no score."""
     partial: bool
     """n < planned."""
-    success_rate: float | None
-    ci_low: float | None
-    """Wilson, 95 %; in a run that stopped by a rule one that holds at every look."""
-    ci_high: float | None
+    interval: Interval | None
+    """The success rate with Wilson's interval, 95 %; in a run that could stop early, with bounds
+    that hold at every look."""
     rate_if_missing_fail: float | None
     """successes / planned."""
-    score_mean: float | None
-    """Over finished episodes. Without a success an agent's error scores the normaliser's low, or nothing where there is no normaliser."""
-    score_low: float | None
-    """Student's t, 95 %, of a task without a success; from two different scores on."""
-    score_high: float | None
+    score: Estimate | None
+    """The mean over finished episodes. In a task without a success, an agent's error scores the
+    low end of the normaliser, or nothing where there is none. Bounds: Student's t, 95 %, of a task
+    without a success that has at least two different scores."""
     score_median: float | None
     normalised: float | None
-    """The success rate where there is one, else the normalised mean score; an agent's error counts as 0."""
+    """The success rate where there is one, else the normalised mean score; an agent's error counts
+    as 0."""
     steps_mean: float | None
     """Over finished episodes."""
     ended: Mapping[str, int]
@@ -59,37 +69,41 @@ class TaskRow:
     agent_s: float
     reference: tuple[Reference, ...]
     metrics: Mapping[str, float] = field(default_factory=dict)
-    """The means of those measures that every finished episode has, at its last step."""
+    """Means of the metrics that every finished episode has, at its last step."""
+
+    @property
+    def success_rate(self) -> float | None:
+        """The success rate without its interval."""
+        return value_of(self.interval)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Scores:
-    """Normalised scores of the tasks of a group that have no success but a normaliser."""
+    """Normalised scores of the tasks of a group that have no success but a normaliser.
+
+    Their bounds are those of harness.stats.aggregates, 95 %.
+    """
 
     tasks: int
     episodes: int | None
-    """Scores a task. None where tasks differ: then there is neither an IQM, which would weigh them unequally, nor an interval."""
+    """Scores of each task. None where tasks differ: then there are no bounds, and no IQM, which
+    would weigh the tasks unequally."""
     low_name: str
     """What 0 stands for."""
     high_name: str
-    mean: float
-    mean_low: float | None
-    mean_high: float | None
-    median: float
+    mean: Estimate
+    median: Estimate
     """The median of the tasks' means."""
-    median_low: float | None
-    median_high: float | None
-    iqm: float | None
-    iqm_low: float | None
-    iqm_high: float | None
-    optimality_gap: float
-    optimality_gap_low: float | None
-    optimality_gap_high: float | None
+    iqm: Estimate | None
+    optimality_gap: Estimate
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Group:
-    """A suite, a domain, or the whole run. Means are over tasks, each weighing the same; a task without any result is in none of them."""
+    """A suite, a domain, or the whole run.
+
+    Means are over tasks, each weighing the same, without the tasks that have no result.
+    """
 
     suite: str | None
     domain: str | None
@@ -101,27 +115,125 @@ class Group:
     agent_errors: int
     errors: int
     partial: bool
-    success_rate: float | None
-    """The mean over tasks that have a success."""
-    ci_low: float | None
-    """harness.stats.mean_of_rates, 95 %: other episodes of these tasks, not other tasks."""
-    ci_high: float | None
+    interval: Interval | None
+    """The mean success rate of the tasks that have a success, with the 95 % interval of
+    harness.stats.mean_of_rates: it speaks of other episodes of these tasks, not of other tasks."""
     rate_if_missing_fail: float | None
     """The mean of successes / planned over all planned tasks that have a success."""
     normalised: float | None
-    """The mean over tasks of their `normalised`, those without one left out."""
+    """The mean over tasks of their `normalised`, without those that have none."""
     ended: Mapping[str, int]
     simulator_s: float
     agent_s: float
     scores: Scores | None
 
+    @property
+    def success_rate(self) -> float | None:
+        """The mean success rate without its interval."""
+        return value_of(self.interval)
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, kw_only=True)
+class ScoreEffects:
+    """What a perturbation does to the normalised scores of tasks without a success.
+
+    A row that sums up all severities has only the names, `tasks`, `control`, `area` and
+    `corruption_error`.
+    """
+
+    tasks: int
+    """Those that have a score."""
+    low_name: str
+    """What 0 stands for, joined by ` or ` where tasks differ."""
+    high_name: str
+    pairs: int = 0
+    """Perturbed cases with a score whose control has one."""
+    mean: Estimate | None = None
+    """With the 95 % interval of score_effects.mean_of_means."""
+    optimality_gap: float | None = None
+    """The mean shortfall from 1; a score above 1 counts as 1."""
+    control: float | None = None
+    """The mean score of the controls."""
+    difference: Estimate | None = None
+    """The mean over pairs of the score minus that of its control."""
+    area: float | None = None
+    corruption_error: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PerturbationRow:
+    """One perturbation at one severity: in a task, in a domain (`task` is None) or overall.
+
+    The control of a perturbed case is the same task and seed without perturbation. Where `severity`
+    is None, the row sums up all severities: `area` and `corruption_error`. Figures other than the
+    counts are of the tasks that have a success; those of the others are in `scores`. How they are
+    computed: leaderboards/robustness.py.
+    """
+
+    perturbation: str
+    """`occlusion`; of a combination `action_noise:3+occlusion`, where `severity` belongs to the
+    last one."""
+    severity: int | None
+    task: str | None = None
+    domain: str | None = None
+    suite: str | None = None
+    rule: str | None = None
+    tasks: int = 0
+    """Tasks that have a success; 1 or 0 in the row of a task."""
+    planned: int = 0
+    n: int = 0
+    successes: int | None = None
+    agent_errors: int = 0
+    errors: int = 0
+    partial: bool = False
+    interval: Interval | None = None
+    """The success rate, as in TaskRow and Group."""
+    rate_if_missing_fail: float | None = None
+    score_mean: float | None = None
+    """Tasks only."""
+    normalised: float | None = None
+    """The mean over tasks of the success rate where there is one, else of the normalised mean
+    score."""
+    steps_mean: float | None = None
+    control_rate: float | None = None
+    """The success rate of the controls."""
+    pairs: int = 0
+    """Perturbed cases with a result whose control has one."""
+    difference: Interval | None = None
+    """The success rate minus control_rate over the pairs, with the 95 % interval of
+    harness.stats.paired_difference."""
+    relative_drop: Estimate | None = None
+    """1 - retention."""
+    retention: Estimate | None = None
+    """The success rate as a share of control_rate, with the 95 % interval of
+    leaderboards.ratio.ratio_of_means; None where control_rate is 0."""
+    score_difference: Estimate | None = None
+    """Of a task without a success: the mean over pairs, in points of its score, with Student's t
+    interval, 95 %."""
+    recovery: Interval | None = None
+    """Of a burst: the share of successes among the recovery_n cases in which the burst took place
+    and whose control succeeds, with Wilson's interval."""
+    recovery_n: int | None = None
+    interaction: Interval | None = None
+    """Of a combination of two perturbations that were also played alone."""
+    area: float | None = None
+    corruption_error: float | None = None
+    scores: ScoreEffects | None = None
+    reference: tuple[Reference, ...] = ()
+    """Always empty: published figures are of unperturbed tasks."""
+
+    @property
+    def success_rate(self) -> float | None:
+        """The success rate without its interval."""
+        return value_of(self.interval)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Report:
     """All figures of a run."""
 
     run: Mapping[str, Any]
-    """run.json without the tasks, and: suites, packages (name to version), total (planned cases)."""
+    """run.json without the tasks, and `suites`, `packages` (name to version)."""
     overall: Group
     domains: tuple[Group, ...]
     """All five, in the order of DOMAINS."""
@@ -134,24 +246,28 @@ class Report:
     schema: int = SCHEMA
 
 
+_RATE = {"interval": ("success_rate", "ci_low", "ci_high")}
+ESTIMATES: EstimateNames = {
+    TaskRow: {**_RATE, "score": ("score_mean", "score_low", "score_high")},
+    Group: _RATE,
+    Scores: bounds_of("mean", "median", "iqm", "optimality_gap"),
+    ScoreEffects: bounds_of("mean", "difference"),
+    PerturbationRow: {
+        **_RATE,
+        **bounds_of("difference", "relative_drop", "retention", "score_difference", "interaction"),
+        "recovery": ("recovery_rate", "recovery_low", "recovery_high"),
+    },
+}
+"""The JSON names of the estimates of a report's rows."""
+
+
 def to_json(report: Report) -> dict[str, Any]:
     """The report as plain JSON values, in the documented order."""
-    fields = dataclasses.asdict(report)
-    for row in fields["tasks"]:
-        row["reference"] = list(row["reference"])
-    for row in fields["perturbations"]:
-        row["reference"] = list(row["reference"])
-    for row in (*fields["not_run"], *fields["not_applicable"]):
+    found = flatten(report, ESTIMATES)
+    for row in (*found["not_run"], *found["not_applicable"]):
         del row["references"]
-    parts = {
-        name: list(fields[name])
-        for name in ("domains", "suites", "tasks", "perturbations", "not_run", "not_applicable")
-    }
+    order = ("schema", "run", "overall", "domains", "suites", "tasks", "perturbations")
     return {
-        "schema": report.schema,
-        "run": fields["run"],
-        "overall": fields["overall"],
-        **{name: parts[name] for name in ("domains", "suites", "tasks")},
-        "perturbations": parts["perturbations"],
-        "not_run": parts["not_run"] + parts["not_applicable"],
+        **{name: found[name] for name in order},
+        "not_run": found["not_run"] + found["not_applicable"],
     }

@@ -79,13 +79,13 @@ def compare(
     from leaderboards.compare import refuse_the_same
 
     if robustness:
-        from leaderboards.perturbed_results import read
-        from leaderboards.robustness_compare import difference_in_differences
-        from leaderboards.robustness_tables import render_effects
+        from leaderboards.perturbed_results import read_case_arrays
+        from leaderboards.robustness_compare import difference_in_differences, render_deltas
 
         with open_run(base) as first, open_run(new) as second:
             refuse_the_same(first, second)
-            print_out(render_effects(difference_in_differences(read(first), read(second)), format))
+            rows = difference_in_differences(read_case_arrays(first), read_case_arrays(second))
+            print_out(render_deltas(rows, format))
         return 0
     with open_run(base) as first, open_run(new) as second:
         return _print_compared(

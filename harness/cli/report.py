@@ -45,19 +45,19 @@ def report(
     if against is None:
         print_report(run, format, baseline)
     else:
-        from leaderboards.published import render_against
-        from leaderboards.report import load
+        from leaderboards.published import render_published
+        from leaderboards.report import load_report
 
-        print_out(render_against(load(run), against, format))
+        print_out(render_published(load_report(run), against, format))
     return DONE
 
 
 def print_report(path: Path, format: str, baseline: str | None = None) -> None:
     """Print the tables of a run to stdout."""
     from leaderboards.render import render
-    from leaderboards.report import load
+    from leaderboards.report import load_report
 
-    print_out(render(load(path, baseline), format))
+    print_out(render(load_report(path, baseline), format))
 
 
 def draw_if_possible(run: Path) -> None:
@@ -72,9 +72,9 @@ def draw_if_possible(run: Path) -> None:
 
 def _draw(run: Path, file: Path) -> None:
     from leaderboards.curves import draw_curves
-    from leaderboards.report import load
+    from leaderboards.report import load_report
 
-    report = load(run)
+    report = load_report(run)
     draw_curves(
         report.perturbations,
         file,

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import json
 import random
@@ -14,9 +15,9 @@ import toys
 
 from harness.core import DOMAINS, Normaliser, Reference, Task, UserError
 from harness.records.plan import NotRun, Plan, PlanItem
-from harness.stats import mean_of_rates, wilson
+from harness.stats import Estimate, mean_of_rates, wilson
 from leaderboards.render import FORMATS, render
-from leaderboards.report import build, load, summary
+from leaderboards.report import build, load_report, summary
 from leaderboards.schema import Report, to_json
 from leaderboards.tables import WIDTH
 
@@ -125,8 +126,7 @@ def test_every_planned_case_is_accounted_for():
         1,
         True,
     )
-    rate = wilson(2, 4)
-    assert (row.success_rate, row.ci_low, row.ci_high) == (rate.value, rate.low, rate.high)
+    assert row.interval == wilson(2, 4)
     assert row.rate_if_missing_fail == 2 / 6
     assert row.steps_mean == 10  # an episode that an error cut short says nothing of the length
     assert row.ended == {"agent_error": 1, "horizon": 1, "success": 2}
@@ -152,7 +152,7 @@ def test_none_and_all_of_n_show_their_bounds(hits):
     report = build(run_of(reach), successes(reach, hits))
     for row in (report.tasks[0], report.overall):
         assert row.success_rate == hits / 5
-        assert row.ci_high - row.ci_low == pytest.approx(0.4345, abs=1e-4)
+        assert row.interval.high - row.interval.low == pytest.approx(0.4345, abs=1e-4)
 
 
 def test_domains_and_overall_are_means_of_task_rates():
@@ -173,8 +173,7 @@ def test_domains_and_overall_are_means_of_task_rates():
         == report.overall.normalised
         == pytest.approx((1.0 + 0.25 + 0.5) / 3)
     )
-    interval = mean_of_rates([4, 10, 5], [4, 40, 10])
-    assert (report.overall.ci_low, report.overall.ci_high) == (interval.low, interval.high)
+    assert report.overall.interval == mean_of_rates([4, 10, 5], [4, 40, 10])
     assert (
         domains["ui"].tasks,
         domains["ui"].n,
@@ -201,14 +200,9 @@ def test_scores():
     pong = game("atari/pong@1")
     report = build(run_of(pong), scores(pong, 10, 20, 30, 60))
     (row,) = report.tasks
-    assert (row.successes, row.success_rate, row.ci_low, row.rate_if_missing_fail) == (
-        None,
-        None,
-        None,
-        None,
-    )
-    assert (row.score_mean, row.score_median, row.normalised) == (30.0, 25.0, 1.0)
-    assert row.score_low < 10 < 50 < row.score_high
+    assert (row.successes, row.interval, row.rate_if_missing_fail) == (None, None, None)
+    assert (row.score.value, row.score_median, row.normalised) == (30.0, 25.0, 1.0)
+    assert row.score.low < 10 < 50 < row.score.high
     assert report.overall.normalised == 1.0
     assert report.overall.success_rate is None
 
@@ -223,13 +217,13 @@ def test_an_agents_error_scores_the_low_end_or_nothing_where_there_is_none():
     ]
     report = build(run_of(pong, free), lines)
     pong_row, free_row = report.tasks
-    assert (pong_row.n, pong_row.agent_errors, pong_row.score_mean, pong_row.normalised) == (
+    assert (pong_row.n, pong_row.agent_errors, pong_row.score.value, pong_row.normalised) == (
         4,
         1,
         25.0,
         0.75,
     )
-    assert (free_row.n, free_row.agent_errors, free_row.score_mean, free_row.normalised) == (
+    assert (free_row.n, free_row.agent_errors, free_row.score.value, free_row.normalised) == (
         4,
         1,
         7.0,
@@ -252,11 +246,11 @@ def test_normalised_scores_over_tasks():
         "random",
         "human",
     )
-    assert found.mean == pytest.approx(sum(means) / 3)
-    assert found.median == pytest.approx(means[1])
-    assert found.iqm == pytest.approx((0.5 + 0.55 + 0.6 + 1 + 1 + 1) / 6)
-    assert found.optimality_gap == pytest.approx((1 + 0.5 + 1 + 0.45 + 1 + 0.4) / 12)
-    assert found.iqm_low < found.iqm < found.iqm_high
+    assert found.mean.value == pytest.approx(sum(means) / 3)
+    assert found.median.value == pytest.approx(means[1])
+    assert found.iqm.value == pytest.approx((0.5 + 0.55 + 0.6 + 1 + 1 + 1) / 6)
+    assert found.optimality_gap.value == pytest.approx((1 + 0.5 + 1 + 0.45 + 1 + 0.4) / 12)
+    assert found.iqm.low < found.iqm.value < found.iqm.high
     assert report.domains[DOMAINS.index("games")].scores == found
 
 
@@ -264,16 +258,17 @@ def test_ragged_scores_have_no_iqm_and_no_interval_and_say_so():
     one, two = game("atari/one@1"), game("atari/two@1")
     report = build(run_of(one, two), [*scores(one, 10, 20, 30, 40), *scores(two, 30, 30)])
     found = report.overall.scores
-    assert (found.episodes, found.iqm, found.mean_low) == (None, None, None)
-    assert (found.mean, found.median, found.optimality_gap) == (0.875, 0.875, pytest.approx(0.1875))
+    assert (found.episodes, found.iqm) == (None, None)
+    assert found.mean == found.median == Estimate(0.875, None, None)
+    assert found.optimality_gap.value == pytest.approx(0.1875)
     assert "differ in their number of episodes" in " ".join(render(report, "text").split())
 
 
 def test_one_score_a_task_has_no_interval():
     one = game("atari/one@1", episodes=1)
     report = build(run_of(one), scores(one, 20))
-    assert report.tasks[0].score_low is None
-    assert (report.overall.scores.iqm, report.overall.scores.iqm_low) == (0.5, None)
+    assert report.tasks[0].score.low is None
+    assert report.overall.scores.iqm == Estimate(0.5, None, None)
 
 
 def test_the_mean_of_both_kinds():
@@ -351,10 +346,10 @@ def test_load_reads_a_run_directory_and_leaves_out_a_torn_line(tmp_path: Path):
     (tmp_path / "run.json").write_text(json.dumps(run_of(reach)))
     text = "".join(json.dumps(x) + "\n" for x in successes(reach, 2))
     (tmp_path / "episodes.jsonl").write_text(text[:-20])
-    (row,) = load(tmp_path).tasks
+    (row,) = load_report(tmp_path).tasks
     assert (row.n, row.successes, row.partial) == (3, 2, True)
     with pytest.raises(UserError, match="not a run directory"):
-        load(tmp_path / "elsewhere")
+        load_report(tmp_path / "elsewhere")
 
 
 def test_memory_does_not_grow_with_the_lines():
@@ -557,7 +552,7 @@ def test_an_unknown_format_is_refused(mixed: Report):
 
 def test_summary(mixed: Report):
     total = mixed.overall
-    rates = [f"{100 * rate:.1f}" for rate in (total.success_rate, total.ci_low, total.ci_high)]
+    rates = [f"{100 * rate:.1f}" for rate in dataclasses.astuple(total.interval)]
     assert summary(mixed).splitlines() == [
         "walker: 356 of 362 episodes scored, 72 of 73 tasks",
         f"{total.successes} of 344 succeeded; mean of task rates {rates[0]} % [{rates[1]}, {rates[2]}]",
@@ -571,7 +566,7 @@ def test_summary(mixed: Report):
 
 def test_the_report_of_a_run_that_was_really_played(play_toys):
     run = play_toys(episodes=3, workers=0)
-    report = load(run.path)
+    report = load_report(run.path)
     assert report.overall.n == report.overall.planned == len(run.results)
     assert report.overall.successes == sum(bool(result["success"]) for result in run.results)
     assert [row.task for row in report.tasks] == list(

@@ -14,15 +14,16 @@ import pytest
 
 from harness.core import Normaliser, Perturbation, Task, UserError
 from harness.records.plan import NotRun, Plan, PlanItem
-from harness.stats import mean_score, wilson
+from harness.stats import Estimate, mean_score, value_of, wilson
 from leaderboards.curves import draw_curves, figure_of
 from leaderboards.perturbed_results import CaseArrays
 from leaderboards.ratio import ratio_of_means
 from leaderboards.render import FORMATS, render
 from leaderboards.report import build
-from leaderboards.robustness import PerturbationRow, robustness
-from leaderboards.robustness_compare import difference_in_differences
-from leaderboards.robustness_tables import render_effects, robustness_tables
+from leaderboards.robustness import robustness
+from leaderboards.robustness_compare import difference_in_differences, render_deltas
+from leaderboards.robustness_tables import robustness_tables
+from leaderboards.schema import PerturbationRow
 from leaderboards.score_effects import mean_of_means
 
 NOISE, STRONG = (
@@ -125,18 +126,17 @@ def test_rates_drops_and_what_is_kept() -> None:
         10,
         1,
     )
-    assert reach.difference == pytest.approx(-0.8)
-    assert reach.relative_drop == pytest.approx(0.8)
-    assert reach.retention == pytest.approx(0.2)
-    bounds = wilson(2, 10)
-    assert (reach.ci_low, reach.ci_high) == pytest.approx((bounds.low, bounds.high))
-    assert reach.difference_low is not None
-    assert -1 <= reach.difference_low < -0.8 < (reach.difference_high or 0) < 0
+    assert value_of(reach.relative_drop) == pytest.approx(0.8)
+    assert value_of(reach.retention) == pytest.approx(0.2)
+    assert reach.interval == wilson(2, 10)
+    assert reach.difference is not None
+    assert reach.difference.value == pytest.approx(-0.8)
+    assert -1 <= reach.difference.low < -0.8 < reach.difference.high < 0
     overall = row(rows, "action_noise", 4)
     assert overall.success_rate == pytest.approx(0.1)  # the mean over tasks
     assert overall.control_rate == pytest.approx(0.75)
-    assert overall.retention == pytest.approx(0.1 / 0.75)
-    assert row(rows, "action_noise", 4, "navigation").retention == 0
+    assert value_of(overall.retention) == pytest.approx(0.1 / 0.75)
+    assert value_of(row(rows, "action_noise", 4, "navigation").retention) == 0
 
 
 def test_the_area_and_the_corruption_error() -> None:
@@ -158,19 +158,19 @@ def test_the_area_and_the_corruption_error() -> None:
 def test_recovery_counts_bursts_that_happened_and_twins_that_won() -> None:
     rows = robustness(fill(PLAN, WINS))
     walk = row(rows, "burst", 3, "navigation", "toy/walk@1")
-    assert (walk.recovery_n, walk.recovery_rate) == (5, 0.8)
+    assert (walk.recovery_n, walk.recovery) == (5, wilson(4, 5))
     assert row(rows, "burst", 3).recovery_n == 15
     assert row(rows, "action_noise", 1).recovery_n is None
     none = row(robustness(fill(PLAN, WINS, burst_steps=0.0)), "burst", 3)
-    assert (none.recovery_n, none.recovery_rate) == (0, None)
+    assert (none.recovery_n, none.recovery) == (0, None)
 
 
 def test_the_interaction_of_two() -> None:
     rows = robustness(fill(PLAN, WINS))
     both = row(rows, "action_noise:1+action_delay", 2, "manipulation", "toy/reach@1")
-    assert both.interaction == pytest.approx((0.1 - 1) - (0.8 - 1) - (0.6 - 1))
-    assert both.interaction_low is not None
-    assert both.interaction_low < both.interaction < (both.interaction_high or 2)
+    assert both.interaction is not None
+    assert both.interaction.value == pytest.approx((0.1 - 1) - (0.8 - 1) - (0.6 - 1))
+    assert both.interaction.low < both.interaction.value < both.interaction.high
     assert row(rows, "action_delay", 2).interaction is None
     alone = Plan(PLAN.items, perturbations=(NOISE, BOTH))
     found = robustness(fill(alone, {("reach", 0): 5, ("reach", 1): 5, ("reach", 2): 5}))
@@ -182,12 +182,8 @@ def test_the_interaction_of_two() -> None:
 def test_where_the_control_is_0_nothing_can_be_lost() -> None:
     rows = robustness(fill(PLAN, {**WINS, ("reach", 0): 0, ("reach", 1): 0}))
     reach = row(rows, "action_noise", 1, "manipulation", "toy/reach@1")
-    assert (reach.difference, reach.relative_drop, reach.retention, reach.retention_high) == (
-        0.0,
-        None,
-        None,
-        None,
-    )
+    assert value_of(reach.difference) == 0.0
+    assert (reach.relative_drop, reach.retention) == (None, None)
     assert row(rows, "action_noise", 1).relative_drop is not None  # overall the control is not 0
 
 
@@ -209,15 +205,13 @@ def test_tasks_with_a_score_only() -> None:
     )
     rows = robustness(fill(plan, {("pong", 0): [4.0, 5, 6, 7], ("pong", 1): [2.0, 4, 3, 7]}))
     pong = row(rows, "action_noise", 1, "games", "toy/pong@1")
-    assert (
-        pong.score_mean,
-        pong.score_difference,
-        pong.success_rate,
-        pong.difference,
-        pong.normalised,
-    ) == (4.0, -1.5, None, None, 0.4)
-    assert pong.score_difference_low is not None
-    assert pong.score_difference_low < -1.5 < (pong.score_difference_high or 9)
+    assert (pong.score_mean, pong.success_rate, pong.difference, pong.normalised) == (
+        4.0,
+        None,
+        None,
+        0.4,
+    )
+    assert pong.score_difference == mean_score([-2, -1, -3, 0])
     assert row(rows, "action_noise", 1).tasks == 0
 
 
@@ -259,13 +253,14 @@ def test_normalised_scores_stand_beside_the_rates() -> None:
     assert (games.tasks, games.pairs) == (2, 8), "the one with raw scores alone is in no mean"
     assert games.low_name == "random or standing still"
     assert games.control == pytest.approx((0.55 + 1.0) / 2)
-    assert games.mean == pytest.approx((0.4 + 0.75) / 2)
-    assert games.difference == pytest.approx(games.mean - games.control)
+    assert games.mean is not None
+    assert games.mean.value == pytest.approx((0.4 + 0.75) / 2)
+    assert value_of(games.difference) == pytest.approx(games.mean.value - games.control)
     assert games.optimality_gap == pytest.approx((0.6 + 0.25) / 2)
-    assert games.mean_low is not None
-    assert games.mean_high is not None
-    assert games.mean_low < games.mean < games.mean_high
-    assert found.normalised == pytest.approx(games.mean)
+    assert games.mean.low is not None
+    assert games.mean.high is not None
+    assert games.mean.low < games.mean.value < games.mean.high
+    assert found.normalised == pytest.approx(games.mean.value)
     overall = row(rows, "action_noise", 1)
     assert overall.scores == games
     assert (overall.tasks, overall.success_rate, overall.pairs) == (1, 0.5, 4), (
@@ -307,23 +302,28 @@ def test_area_and_corruption_error_of_scores() -> None:
 def test_the_interval_of_a_mean_of_means() -> None:
     one = np.array([0.1, 0.4, 0.2, 0.7])
     found, student = mean_of_means([one]), mean_score(one)
-    assert found == pytest.approx((student.value, student.low, student.high))
-    assert mean_of_means([]) == (None, None, None)
-    assert mean_of_means([one, np.array([0.5])]) == (pytest.approx(0.425), None, None)
-    assert mean_of_means([np.full(5, 0.1), np.full(9, 0.3)]) == (pytest.approx(0.2), None, None)
+    assert found is not None
+    assert (found.value, found.low, found.high) == pytest.approx(
+        (student.value, student.low, student.high)
+    )
+    assert mean_of_means([]) is None
+    for few, mean in (([one, np.array([0.5])], 0.425), ([np.full(5, 0.1), np.full(9, 0.3)], 0.2)):
+        assert mean_of_means(few) == Estimate(pytest.approx(mean), None, None)  # type: ignore[arg-type]
     from scipy import stats
 
     other = np.array([0.9, 0.3, 0.8, 0.1, 0.6, 0.2])
-    _, low, high = mean_of_means([one, -other])  # half of Welch's interval of the difference
+    half = mean_of_means([one, -other])  # half of Welch's interval of the difference
     bounds = stats.ttest_ind(one, other, equal_var=False).confidence_interval()
-    assert (low, high) == pytest.approx((bounds.low / 2, bounds.high / 2))
+    assert half is not None
+    assert (half.low, half.high) == pytest.approx((bounds.low / 2, bounds.high / 2))
     rng = np.random.default_rng(0)
     inside = 0
     for _ in range(400):
-        _, low, high = mean_of_means([rng.normal(0.2, 0.1, 5), rng.normal(0.8, 0.4, 12)])
-        assert low is not None
-        assert high is not None
-        inside += low <= 0.5 <= high
+        drawn = mean_of_means([rng.normal(0.2, 0.1, 5), rng.normal(0.8, 0.4, 12)])
+        assert drawn is not None
+        assert drawn.low is not None
+        assert drawn.high is not None
+        inside += drawn.low <= 0.5 <= drawn.high
     assert 370 <= inside <= 390
 
 
@@ -360,17 +360,17 @@ def test_who_loses_less() -> None:
         strong.new_control,
         strong.new_rate,
     ) == pytest.approx((0.75, 0.1, 0.75, 0.7))
-    assert strong.difference == pytest.approx(0.6)
-    assert 0 < strong.difference_low < 0.6 < strong.difference_high <= 2
+    assert strong.difference.value == pytest.approx(0.6)
+    assert strong.difference.low is not None
+    assert strong.difference.high is not None
+    assert 0 < strong.difference.low < 0.6 < strong.difference.high <= 2
     assert (strong.tasks, strong.pairs) == (2, 20)
-    assert effects["action_noise", 1, "navigation"].difference == 0
+    assert effects["action_noise", 1, "navigation"].difference.value == 0
     back = {(e.perturbation, e.severity, e.domain): e for e in difference_in_differences(new, base)}
-    assert back["action_noise", 4, None].difference == pytest.approx(-0.6)
+    assert back["action_noise", 4, None].difference.value == pytest.approx(-0.6)
     for format in ("text", "markdown"):
-        assert "+60.0" in render_effects(list(effects.values()), format)
-    assert len(json.loads(render_effects(list(effects.values()), "json"))["effects"]) == len(
-        effects
-    )
+        assert "+60.0" in render_deltas(list(effects.values()), format)
+    assert len(json.loads(render_deltas(list(effects.values()), "json"))["effects"]) == len(effects)
     elsewhere = fill(Plan(PLAN.items, seed=1, perturbations=PLAN.perturbations), WINS)
     with pytest.raises(UserError, match="share no perturbed case"):
         difference_in_differences(base, elsewhere)
@@ -393,13 +393,13 @@ def test_who_loses_less_of_the_score() -> None:
         games.new_control,
         games.new_rate,
     ) == pytest.approx((0.775, 0.05, 0.775, 0.25))
-    assert games.difference == pytest.approx(0.2)
-    assert games.difference_low is not None
-    assert games.difference_high is not None
-    assert games.difference_low < 0.2 < games.difference_high
-    assert effects[4, None, "success"].difference == pytest.approx(0.75)
+    assert games.difference.value == pytest.approx(0.2)
+    assert games.difference.low is not None
+    assert games.difference.high is not None
+    assert games.difference.low < 0.2 < games.difference.high
+    assert effects[4, None, "success"].difference.value == pytest.approx(0.75)
     assert (4, "games", "success") not in effects
-    text = render_effects(list(effects.values()), "text")
+    text = render_deltas(list(effects.values()), "text")
     assert "WHO LOSES LESS OF THE SCORE" in text
     assert "+0.200" in text
     assert "+75.0" in text
@@ -419,9 +419,10 @@ def test_the_ratios_interval_covers() -> None:
         for draw in (shared, alone):
             found = ratio_of_means(list(draw[..., 0]), list(draw[..., 1]))
             assert found is not None
-            ratio, low, high = found
-            assert 0 <= low <= ratio <= (high or math.inf)
-            inside += low <= truth[:, 1].mean() / truth[:, 0].mean() <= (high or math.inf)
+            low, high = found.low, found.high or math.inf
+            assert low is not None
+            assert 0 <= low <= found.value <= high
+            inside += low <= truth[:, 1].mean() / truth[:, 0].mean() <= high
             total += 1
     assert inside / total > 0.9
 
@@ -569,7 +570,8 @@ def test_success_and_score_never_share_an_axis() -> None:
     (bars,) = scores.containers[0].lines[2]
     games = row(robustness(fill(GAMES, SCORES)), "action_noise", 1, "games").scores
     assert games is not None
-    assert bars.get_segments()[1][:, 1] == pytest.approx([games.mean_low, games.mean_high])
+    assert games.mean is not None
+    assert bars.get_segments()[1][:, 1] == pytest.approx([games.mean.low, games.mean.high])
     assert scores.get_ylim()[0] < 0
     assert scores.get_ylim()[1] < 1.5
     high = figure_of(

@@ -1,0 +1,131 @@
+"""From the rows of tasks to those of suites, domains and the whole run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from harness.stats import Estimate, aggregates, iqm, mean_of_rates
+from leaderboards.schema import Group, Scores, TaskRow
+from leaderboards.tally import TaskTally
+
+__all__ = ["Grouping"]
+
+MAX_DRAWS = 10_000_000
+"""How many scores one bootstrap draws at most: it has 2,000 repeats, fewer where there are many
+scores, and at least 100."""
+
+
+class Grouping:
+    """Sums up the rows of tasks."""
+
+    def __init__(self, rows: Sequence[tuple[TaskTally, TaskRow]]) -> None:
+        self._rows = rows
+        # A domain is often one suite: the bootstrap of a set of tasks is drawn once.
+        self._scores: dict[tuple[str, ...], Scores] = {}
+
+    def group(self, *, suite: str | None = None, domain: str | None = None) -> Group:
+        """The tasks of a suite or a domain, or all."""
+        chosen = [
+            (tally, row)
+            for tally, row in self._rows
+            if suite in (None, row.suite) and domain in (None, row.domain)
+        ]
+        rows = [row for _, row in chosen]
+        rated = [row for row in rows if row.successes is not None]
+        seen = [row for row in rated if row.n]
+        worst = [row.rate_if_missing_fail or 0 for row in rated]
+        normalised = [row.normalised for row in rows if row.normalised is not None]
+        ended: Counter[str] = Counter()
+        for row in rows:
+            ended.update(row.ended)
+        planned, n = sum(row.planned for row in rows), sum(row.n for row in rows)
+        return Group(
+            suite=suite,
+            domain=domain,
+            tasks=len(rows),
+            tasks_with_result=sum(row.n > 0 for row in rows),
+            planned=planned,
+            n=n,
+            successes=sum(row.successes or 0 for row in rated) if rated else None,
+            agent_errors=sum(row.agent_errors for row in rows),
+            errors=sum(row.errors for row in rows),
+            partial=n < planned,
+            interval=mean_of_rates([row.successes or 0 for row in seen], [row.n for row in seen])
+            if seen
+            else None,
+            rate_if_missing_fail=sum(worst) / len(worst) if worst else None,
+            normalised=sum(normalised) / len(normalised) if normalised else None,
+            ended=dict(sorted(ended.items())),
+            simulator_s=round(sum(row.simulator_s for row in rows), 3),
+            agent_s=round(sum(row.agent_s for row in rows), 3),
+            scores=self._scores_of(
+                [
+                    tally
+                    for tally, row in chosen
+                    if row.successes is None and row.normalised is not None
+                ]
+            ),
+        )
+
+    def _scores_of(self, tallies: Sequence[TaskTally]) -> Scores | None:
+        if not tallies:
+            return None
+        key = tuple(tally.item.task.id for tally in tallies)
+        if key not in self._scores:
+            self._scores[key] = _scores(tallies)
+        return self._scores[key]
+
+
+def _scores(tallies: Sequence[TaskTally]) -> Scores:
+    columns: list[np.ndarray] = []
+    lows, highs = set[str](), set[str]()
+    for tally in tallies:
+        normaliser = tally.item.task.normaliser
+        assert normaliser is not None
+        columns.append(
+            (tally.sorted_scores() - normaliser.low) / (normaliser.high - normaliser.low)
+        )
+        lows.add(normaliser.low_name)
+        highs.add(normaliser.high_name)
+    counts = {len(column) for column in columns}
+    episodes = counts.pop() if len(counts) == 1 else None
+    mean, median, middle, gap = _aggregates(columns, episodes)
+    return Scores(
+        tasks=len(tallies),
+        episodes=episodes,
+        low_name=" or ".join(sorted(lows)),
+        high_name=" or ".join(sorted(highs)),
+        mean=mean,
+        median=median,
+        iqm=middle,
+        optimality_gap=gap,
+    )
+
+
+def _aggregates(
+    columns: Sequence[np.ndarray], episodes: int | None
+) -> tuple[Estimate, Estimate, Estimate | None, Estimate]:
+    """Mean, median, IQM and optimality gap of the tasks' scores, an array for each task.
+
+    episodes: how many scores every task has, None where they differ.
+    """
+    if episodes is not None and episodes > 1:
+        scores = np.stack(columns, axis=1)
+        found = aggregates(scores, repeats=min(2000, max(100, MAX_DRAWS // scores.size)))
+        return found.mean, found.median, found.iqm, found.optimality_gap
+    middle = None if episodes is None else float(iqm(np.stack(columns, axis=1)))
+    means = [column.mean() for column in columns]
+    gaps = [1 - np.minimum(column, 1).mean() for column in columns]
+    return (
+        _without_bounds(float(np.mean(means))),
+        _without_bounds(float(np.median(means))),
+        None if middle is None else _without_bounds(middle),
+        _without_bounds(float(np.mean(gaps))),
+    )
+
+
+def _without_bounds(value: float) -> Estimate:
+    return Estimate(value, None, None)
