@@ -7,7 +7,7 @@ from typing import Any
 
 from harness.core import Suite, Task
 from harness.host import interpreters
-from harness.perturb import Condition, choose, simulator_perturbation_names
+from harness.perturb import Condition, parse_conditions, simulator_perturbation_names
 from harness.records import catalogue
 from harness.records.identity import AgentSpec
 
@@ -65,4 +65,4 @@ def our_tasks() -> dict[str, Task]:
 
 def perturbations_named(text: str | None) -> Sequence[Condition]:
     """What `--perturb` names. Raises UserError with the remedy."""
-    return () if text is None else choose(text, simulator_perturbation_names(adapters().values()))
+    return () if text is None else parse_conditions(text, simulator_perturbation_names(adapters().values()))

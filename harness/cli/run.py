@@ -109,7 +109,7 @@ def run(
     print_report(summary.path, "text")
     if perturb is not None:
         draw_if_possible(summary.path)
-    say(summary.words())
+    say(summary.as_text())
     if summary.missing or summary.agent_errors or summary.stopped or not summary.planned:
         return WITH_ERRORS
     return WITH_ERRORS if strict and summary.not_run else DONE

@@ -85,7 +85,7 @@ def demos(
         for folder in export(Demos(out), lerobot):
             say(f"as a LeRobotDataset: {folder}")
     print_out(str(recorded.folder / "README.md"))
-    say(recorded.words())
+    say(recorded.as_text())
     return 4 if recorded.summary.missing or recorded.summary.stopped or not recorded.demos else 0
 
 

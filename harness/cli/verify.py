@@ -67,7 +67,7 @@ def verify(
             print_out(table(found.differences))
         for note in found.notes:
             say(note)
-        say(found.words())
+        say(found.as_text())
         return DONE if found.passed else REGRESSED
     if run is not None or agent is None or suite is None:
         raise UserError(
@@ -91,7 +91,7 @@ def verify(
     )
     if proof.drifts:
         print_out(proof.table())
-    say(proof.words())
+    say(proof.as_text())
     return REGRESSED if proof.drifts else DONE
 
 

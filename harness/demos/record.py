@@ -65,7 +65,7 @@ class RecordingSummary:
     demos: int
     counts: Sequence[Counts]
 
-    def words(self) -> str:
+    def as_text(self) -> str:
         """In a line or two, with what to do next."""
         lines = [self.summary.stopped] if self.summary.stopped else []
         if self.summary.missing:

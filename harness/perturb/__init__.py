@@ -7,8 +7,8 @@ from harness.perturb.effects import Body, Effect, NotApplicable, RandomStreams
 from harness.perturb.parse import (
     SETS,
     Condition,
-    choose,
-    fit,
+    parse_conditions,
+    resolve,
     not_observed,
     simulator_perturbation_names,
 )
@@ -16,6 +16,6 @@ from harness.perturb.pipeline import Pipeline
 from harness.perturb.registry import GROUPS, REGISTRY, SEVERITIES, Kind
 
 __all__ = [
-    "GROUPS", "REGISTRY", "SETS", "SEVERITIES", "Condition", "Body", "Effect", "Kind", "RandomStreams", "NotApplicable", "Pipeline", "choose", "fit", "simulator_perturbation_names",
+    "GROUPS", "REGISTRY", "SETS", "SEVERITIES", "Condition", "Body", "Effect", "Kind", "RandomStreams", "NotApplicable", "Pipeline", "parse_conditions", "resolve", "simulator_perturbation_names",
     "not_observed",
 ]  # fmt: skip

@@ -20,7 +20,7 @@ from harness.perturb.registry import REGISTRY, SEVERITIES
 from harness.records.registry import load
 from harness.records.toml_files import read_toml
 
-__all__ = ["SETS", "Condition", "choose", "fit", "simulator_perturbation_names", "not_observed"]
+__all__ = ["SETS", "Condition", "parse_conditions", "resolve", "simulator_perturbation_names", "not_observed"]
 
 SETS: Mapping[str, tuple[str, str]] = {
     "standard": (
@@ -44,7 +44,7 @@ class Condition:
     """Perturbations that are played together."""
 
     parts: tuple[Perturbation, ...]
-    """Without parameters, unless the user gave some: those of the severity are filled in by `fit`."""
+    """Without parameters, unless the user gave some: those of the severity are filled in by `resolve`."""
     by_set: str = ""
     """The set that it comes from: of a set, what the agent does not read is left out; what was named is played in any case."""
 
@@ -58,7 +58,7 @@ def simulator_perturbation_names(adapters: Iterable[str]) -> set[str]:
     }
 
 
-def choose(text: str, simulator_perturbations: Collection[str]) -> tuple[Condition, ...]:
+def parse_conditions(text: str, simulator_perturbations: Collection[str]) -> tuple[Condition, ...]:
     """The arms that a user asked for, each once. Raises UserError with the remedy."""
     conditions: dict[str, Condition] = {}
     for condition in _read(text, simulator_perturbations, {}):
@@ -246,7 +246,7 @@ def _check_values(
             )
 
 
-def fit(
+def resolve(
     condition: Condition, task: Task, adapter: type[Adapter | BatchedAdapter], agent: type[Agent]
 ) -> tuple[Perturbation, ...] | Missing:
     """The arm with all parameters, as a case of this task has it, or why it has nothing to change there.

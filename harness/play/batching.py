@@ -1,6 +1,8 @@
-"""One agent for many workers, with dynamic batching: whatever waits when the agent becomes free is its next batch. Knows nothing of Ray.
+"""One agent for many workers, with dynamic batching. Independent of Ray.
 
-So the batch grows with the load by itself: while the agent answers one batch, the requests of the other workers gather for the next.
+Whatever waits when the agent becomes free is its next batch. The size of a batch adapts to the load
+without a timer: while the agent answers one batch, the requests of the other workers gather for the
+next.
 """
 
 from __future__ import annotations
@@ -11,16 +13,19 @@ from collections.abc import Sequence
 from typing import Any
 
 from harness.core import Agent, Turn
-from harness.play.inference import Watch, ask
+from harness.play.inference import Watch, call_agent
 
 __all__ = ["Batcher"]
 
 
 class Batcher:
-    """Serves `ask` calls of many threads with one agent."""
+    """Serves the `infer` calls of many threads with one agent, which only its own thread calls."""
 
     def __init__(self, agent: Agent, timeout: float, largest: int = 1024) -> None:
-        """`largest` bounds a batch; a single request is never split."""
+        """`timeout`: how long a call of the agent may take, in seconds.
+
+        `largest`: the most turns in a batch; a single request is never split.
+        """
         self._agent = agent
         self._timeout = timeout
         self._largest = largest
@@ -31,8 +36,11 @@ class Batcher:
         self.turns = 0
         threading.Thread(target=self._serve, name="batcher", daemon=True).start()
 
-    def ask(self, turns: Sequence[Turn], ended: Sequence[str]) -> list[Any]:
-        """One answer or AgentFault for each turn; blocks until they are there. `ended` names episodes that are over."""
+    def infer(self, turns: Sequence[Turn], ended: Sequence[str]) -> list[Any]:
+        """One answer or AgentFault for each turn; blocks until they are there.
+
+        `ended` names episodes that are over. Raises what the agent's `end` raises.
+        """
         request = _Request(turns, ended)
         with self._changed:
             self._requests.append(request)
@@ -53,7 +61,8 @@ class Batcher:
                     size += len(batch[-1].turns)
             try:
                 self._answer(batch)
-            except BaseException as fault:  # handed to those who wait: nobody else could tell them
+            except BaseException as fault:
+                # Raised again in the threads that wait: this one must go on serving.
                 for request in batch:
                     request.fault = fault
             for request in batch:
@@ -66,7 +75,7 @@ class Batcher:
         turns = [turn for request in batch for turn in request.turns]
         if not turns:
             return
-        answers = ask(self._agent, turns, self._watch, self._timeout)
+        answers = call_agent(self._agent, turns, self._watch, self._timeout)
         self.batches += 1
         self.turns += len(turns)
         for request in batch:
@@ -75,7 +84,7 @@ class Batcher:
 
 
 class _Request:
-    """The turns of one worker's group, and the place for their answers."""
+    """The turns of one group of lanes in one worker, and later their answers."""
 
     def __init__(self, turns: Sequence[Turn], ended: Sequence[str]) -> None:
         self.turns = turns

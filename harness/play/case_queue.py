@@ -1,4 +1,4 @@
-"""Which case is played next: those of the plan without a score, grouped by the environment that they can share."""
+"""The queue of cases to play: those of the plan without a score, grouped by environment key."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Queue", "Ticket"]
 
 
 class Ticket(NamedTuple):
-    """One play of a case, and which attempt at it this is, from 1."""
+    """One attempt at a case; attempts count from 1."""
 
     case: CaseIndex
     attempt: int = 1
@@ -29,7 +29,11 @@ class Queue:
     def __init__(
         self, plan: Plan, done: Callable[[CaseIndex], bool], shuffle: int | None = None
     ) -> None:
-        """`shuffle` seeds another order, in which affinity plays no part: results must not depend on it."""
+        """`done` tells which cases to leave out.
+
+        `shuffle` seeds a random order that ignores environment keys: results must not depend on
+        the order, and tests of invariance use this.
+        """
         self._plan = plan
         self._done = done
         self._keys: dict[str, deque[int]] = {}
@@ -38,20 +42,21 @@ class Queue:
         self._again: dict[str, deque[Ticket]] = {key: deque() for key in self._keys}
         self._dropped: set[int] = set()
         self._dropped_conditions: set[tuple[int, int]] = set()
-        self._order = shuffle
-        self._fresh = [self._cases(number, shuffle) for number in range(len(plan.items))]
+        self._shuffle = shuffle
+        self._fresh = [self._cases(number) for number in range(len(plan.items))]
         self._under_way: Counter[str] = Counter()
-        self._shuffle = None if shuffle is None else np.random.default_rng(shuffle)
+        self._rng = None if shuffle is None else np.random.default_rng(shuffle)
 
-    def _cases(self, item: int, shuffle: int | None) -> Iterator[CaseIndex]:
+    def _cases(self, item: int) -> Iterator[CaseIndex]:
         """The cases of an item that may still be handed out: by condition, then by episode."""
         episodes = self._plan.items[item].episodes
         played = set(self._plan.conditions_of(item))
         count = episodes * len(self._plan.conditions)
         order: Sequence[int] = range(count)
-        if shuffle is not None:
-            order = np.random.default_rng([shuffle, item]).permutation(count).tolist()
+        if self._shuffle is not None:
+            order = np.random.default_rng([self._shuffle, item]).permutation(count).tolist()
         indexes = (CaseIndex(item, *divmod(number, episodes)) for number in order)
+        # A generator: whether a case is done or dropped is looked up when its turn comes.
         return (
             index
             for index in indexes
@@ -61,23 +66,26 @@ class Queue:
         )
 
     def restart(self) -> None:
-        """Look through all cases again for those that are not done: more may be played by now."""
+        """Go through all cases again: more of them may be open by now."""
         for number, item in enumerate(self._plan.items):
             if number not in self._keys[item.env_key]:
                 self._keys[item.env_key].append(number)
-        self._fresh = [self._cases(number, self._order) for number in range(len(self._plan.items))]
+        self._fresh = [self._cases(number) for number in range(len(self._plan.items))]
 
     def take(self, held: Sequence[str]) -> Ticket | None:
-        """The next case: of a held key while there is one, else of the key that the fewest play; None when all are taken."""
-        if self._shuffle is not None:
+        """The next case, of an environment key in `held` if there is one; None if none is left.
+
+        Otherwise of the key with the fewest cases under way, which spreads the keys over workers.
+        """
+        if self._rng is not None:
             held = ()
         for key in held:
             ticket = self._from(key)
             if ticket is not None:
                 return ticket
         keys = list(self._keys)
-        if self._shuffle is not None:
-            self._shuffle.shuffle(keys)
+        if self._rng is not None:
+            self._rng.shuffle(keys)
         else:
             keys.sort(key=self._under_way.__getitem__)
         for key in keys:
@@ -107,19 +115,19 @@ class Queue:
         return None
 
     def settle(self, ticket: Ticket) -> None:
-        """This play is over."""
+        """Take note that this attempt is over."""
         self._under_way[self._plan.items[ticket.case.item].env_key] -= 1
 
     def give_back(self, ticket: Ticket) -> None:
-        """This play came to nothing: hand the ticket out again, soon."""
+        """Hand this ticket out again, before cases that have not been played."""
         self._again[self._plan.items[ticket.case.item].env_key].append(ticket)
 
     def drop_condition(self, item: int, condition: int) -> None:
-        """Hand out no more cases of this arm of an item."""
+        """Hand out no more cases of this condition of an item."""
         self._dropped_conditions.add((item, condition))
 
     def drop(self, item: int) -> Iterator[Ticket]:
-        """Hand out no more cases of this item. Yields those that had not been handed out."""
+        """Hand out no more cases of this item; yields those that had not been handed out."""
         self._dropped.add(item)
         again = self._again[self._plan.items[item].env_key]
         yield from (ticket for ticket in again if ticket.case.item == item)

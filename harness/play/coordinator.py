@@ -1,9 +1,13 @@
-"""What happens to each outcome: written, tried again, or tried again alone. The same whether the lanes are here or in workers."""
+"""Decides what happens to each outcome: stored, played again, or played again alone.
+
+The same code serves lanes in this process and lanes in Ray workers.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import datetime
+import enum
 import time
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
@@ -16,51 +20,57 @@ from harness.play.progress import Progress, Tally
 from harness.records.plan import CaseIndex, NotRun, Plan, label
 from harness.records.traces import Trace
 
-__all__ = ["Coordinator", "ResultSink", "Stopping"]
+__all__ = ["Coordinator", "Culprits", "ResultSink", "Stopping"]
 
 ATTEMPTS = 3
-"""A case that ends in `error` is tried this often, the last time alone."""
+"""How often a case that ends in `error` is played; the last attempt runs alone."""
 BROKEN_AFTER = 15
-"""After so many failed attempts at a task, and no case of it that was scored, the rest of the task is given up."""
-TOLD = 5
-"""Messages about failed cases of one task."""
+"""After this many failed attempts at a task without a single scored case, the task is given up."""
+MESSAGES_PER_TASK = 5
+"""At most this many messages about failed cases of one task."""
 
 
 class Stopping(Protocol):
-    """A rule by which a run stops: it opens cases bit by bit, in the plan's order. See harness/compare/early_stopping.py."""
+    """A stopping rule: it opens the plan's cases in steps and in the plan's order.
+
+    See harness/compare/early_stopping.py.
+    """
 
     def opened(self, item: int) -> int:
-        """Episodes of this item of the plan that may be played so far, in every arm."""
+        """How many episodes of this item are open, in every condition."""
         ...
 
     def scored(self, case: CaseIndex, result: Result) -> None:
-        """A case of the plan has a result."""
+        """Take note of the result of a case."""
         ...
 
     def more(self) -> bool:
-        """Open further episodes; False when it is enough, or when what is open must be known first."""
+        """Open further episodes.
+
+        False if the rule has decided, or must first know the results of the open episodes.
+        """
         ...
 
     @property
     def enough(self) -> bool:
-        """Whether nothing more needs to be played."""
+        """Whether the rule has decided and nothing more needs to be played."""
         ...
 
 
 class ResultSink(Protocol):
-    """What keeps the outcomes: a RunDirectory, say."""
+    """Where results go, for example a RunDirectory."""
 
     @property
     def counts(self) -> Mapping[str, int]:
-        """`finished`, `agent_error` and `successes` so far."""
+        """The numbers of `finished`, `agent_error` and `successes` so far."""
         ...
 
     def done(self, index: CaseIndex) -> bool:
-        """Whether this case of the plan need not be played."""
+        """Whether this case of the plan already has a result that counts."""
         ...
 
     def append(self, result: Result, trace: Trace | None, now: float) -> None:
-        """Keep one outcome."""
+        """Store one result; `now` is a time.monotonic() value in seconds."""
         ...
 
 
@@ -68,8 +78,17 @@ class VideoStore(Protocol):
     """Where videos go."""
 
     def keep(self, case: Case, clip: VideoClip) -> str | None:
-        """Keep one; returns what a person should know of it."""
+        """Store one video; returns a message for the user if it could not be stored."""
         ...
+
+
+class Culprits(enum.Enum):
+    """Which of a lost worker's cases brought it down, where the worker could not name them."""
+
+    UNKNOWN = enum.auto()
+    """Any of them."""
+    NONE = enum.auto()
+    """None of them: the fault lay elsewhere."""
 
 
 class Coordinator:
@@ -84,30 +103,39 @@ class Coordinator:
         videos: VideoStore | None = None,
         stopping: Stopping | None = None,
     ) -> None:
-        """`stopping`: the rule by which the run stops; it must know the results that there are already."""
+        """`shuffle` seeds another order of the queue.
+
+        `stopping` must already know the results that `directory` holds.
+        """
         self.plan = plan
         self._directory = directory
         self._progress = progress
         self._videos = videos
         self._stopping = stopping
-        self._handed: set[CaseIndex] = set()
+        self._handed_out: set[CaseIndex] = set()
         self._queue = Queue(plan, directory.done if stopping is None else self._closed, shuffle)
+        # Whether the queue is empty. Cases that must run alone wait in `_alone` until it is.
         self._drained = False
         self._alone: deque[Ticket] = deque()
-        self._out: set[Ticket] = set()
-        self._failed: Counter[int] = Counter()
+        self._out: set[Ticket] = set()  # handed out, outcome not yet known
+        self._failed: Counter[int] = Counter()  # these three by item of the plan
         self._scored: Counter[int] = Counter()
-        self._told: Counter[int] = Counter()
+        self._messages: Counter[int] = Counter()
         self._given_up: set[int] = set()
         self.not_run: dict[int, NotRun] = {}
+        """Tasks that cannot run here, by item of the plan."""
         self.not_applicable: dict[tuple[int, int], NotRun] = {}
-        """By item and arm."""
+        """Perturbations that change nothing in a task, by (item, condition)."""
         counts = directory.counts
         done = counts["finished"] + counts["agent_error"]
         self.tally = Tally(plan.total, done, counts["successes"], counts["agent_error"])
 
     def take(self, held: Sequence[str]) -> tuple[Ticket, Case] | None:
-        """The next case to play; one that must be played alone only when nothing else is under way. None when there is none at present."""
+        """The next case to play, preferably for an environment key in `held`.
+
+        A case that must run alone is handed out only when no other case is being played. None if
+        there is no case at present.
+        """
         ticket = None if self._drained or self._enough() else self._queue.take(held)
         while ticket is None and self._open_more():
             ticket = self._queue.take(held)
@@ -118,23 +146,26 @@ class Coordinator:
             ticket = self._alone.popleft()
         self._out.add(ticket)
         if self._stopping is not None:
-            self._handed.add(ticket.case)
+            self._handed_out.add(ticket.case)
         return ticket, self.plan.case(ticket.case)
 
     @property
     def alone_next(self) -> bool:
-        """Whether the next case to be taken is one that must be played alone, on a fresh worker."""
+        """Whether the next case to hand out must run alone, on a fresh worker."""
         return self._drained and not self._out and bool(self._alone)
 
     @property
     def finished(self) -> bool:
-        """Whether every case has come to its end; of a run that stops by a rule, every one that the rule opens."""
+        """Whether every case has its outcome; with a stopping rule, every case that it opened."""
         return self._drained and not self._out and not self._alone and not self._open_more()
 
     def _closed(self, case: CaseIndex) -> bool:
-        """Whether a case must not be handed out: it was, it is done, or the rule does not open it yet."""
+        """Whether a case must not be handed out.
+
+        It may have been handed out before, have a result, or not be opened by the rule yet.
+        """
         assert self._stopping is not None
-        if case in self._handed or case.episode >= self._stopping.opened(case.item):
+        if case in self._handed_out or case.episode >= self._stopping.opened(case.item):
             return True
         return self._directory.done(case)
 
@@ -152,12 +183,13 @@ class Coordinator:
         return True
 
     def settle(self, outcome: Outcome, worker: str = "here") -> None:
-        """Take one outcome. Raises StorageFull."""
+        """Take one outcome; `worker` names who played it. Raises StorageFull."""
         ticket: Ticket = outcome.ticket
         if ticket not in self._out:
-            return  # it was given up while it was played
+            # Its task, or its condition, was found not to run here while it was being played.
+            return
         self._release(ticket)
-        if outcome.missing is not None and outcome.condition:
+        if outcome.missing is not None and outcome.perturbations_only:
             self._not_applicable(ticket, outcome.missing)
         elif outcome.missing is not None:
             self._cannot_run(ticket.case.item, outcome.missing)
@@ -169,13 +201,19 @@ class Coordinator:
             self._write(ticket, outcome, worker)
 
     def lost(
-        self, tickets: Sequence[Ticket], culprits: Sequence[Ticket] | None, reason: str
+        self, tickets: Sequence[Ticket], culprits: Sequence[Ticket] | Culprits, reason: str
     ) -> None:
-        """A worker is gone with these plays. `culprits`: those that did it, empty when it may be any of them, None when it is none of them.
+        """A worker was lost while it played these cases; `culprits` may have brought it down.
 
-        A single culprit has failed. Of several, nobody knows which: they are played again alone. The innocent are played again.
+        A single suspect has failed. Several suspects are played again, each alone, so that the
+        next loss names the one that fails. All other cases go back to the queue.
         """
-        suspects = list(tickets if culprits is not None and not culprits else culprits or ())
+        if culprits is Culprits.UNKNOWN:
+            suspects = list(tickets)
+        elif culprits is Culprits.NONE:
+            suspects = []
+        else:
+            suspects = list(culprits)
         for ticket in tickets:
             if ticket not in self._out:
                 continue
@@ -189,12 +227,11 @@ class Coordinator:
                 self._queue.give_back(ticket)
                 self._drained = False
         if tickets:
-            self._progress.say(
-                f"{reason}; {len(tickets)} case{'s' if len(tickets) > 1 else ''} to be played again or given up"
-            )
+            cases = "1 case" if len(tickets) == 1 else f"{len(tickets)} cases"
+            self._progress.say(f"{reason}; {cases} will be played again or given up")
 
     def episode(self, ticket: Ticket) -> Episode:
-        """An episode of which nothing remains but its case, to report its failure."""
+        """An empty episode of a case whose own episode was lost, to report its failure."""
         return Episode(ticket, self.plan.case(ticket.case))
 
     def _release(self, ticket: Ticket) -> None:
@@ -212,6 +249,7 @@ class Coordinator:
         self._tell(ticket, f"{reason} (attempt {ticket.attempt} of {ATTEMPTS})")
         again = ticket._replace(attempt=ticket.attempt + 1)
         if again.attempt == ATTEMPTS:
+            # Played alone, it cannot fail because of another episode.
             self._alone.append(again)
         else:
             self._queue.give_back(again)
@@ -219,9 +257,12 @@ class Coordinator:
         return True
 
     def _tell(self, ticket: Ticket, text: str) -> None:
-        """Say what happened to a case; of one task only the first few times, the rest is in the table."""
-        self._told[ticket.case.item] += 1
-        if self._told[ticket.case.item] <= TOLD:
+        """Tell the user what happened to a case, for the first few cases of each task only.
+
+        The report counts them all.
+        """
+        self._messages[ticket.case.item] += 1
+        if self._messages[ticket.case.item] <= MESSAGES_PER_TASK:
             case = self.plan.case(ticket.case)
             self._progress.say(f"{case.task.id} seed {case.seed}: {text}")
 
@@ -258,7 +299,10 @@ class Coordinator:
         self._progress.update(self.tally)
 
     def _give_up(self, item: int, reason: str) -> None:
-        """A simulator that never works must not burn the night: the rest of the task ends in `error`, to be played by a later run."""
+        """End the rest of a task in `error`; the same command plays it again later.
+
+        A simulator that never works must not keep the workers busy all night.
+        """
         self._given_up.add(item)
         rest = [
             *self._queue.drop(item),
@@ -266,7 +310,8 @@ class Coordinator:
         ]
         self._alone = deque(ticket for ticket in self._alone if ticket.case.item != item)
         self._progress.say(
-            f"{self.plan.items[item].task.id}: {BROKEN_AFTER} attempts failed and no case was scored; {len(rest)} cases are not tried any more"
+            f"{self.plan.items[item].task.id}: {BROKEN_AFTER} attempts failed and no case was "
+            f"scored; {len(rest)} cases are not tried any more"
         )
         for ticket in rest:
             failed = Outcome.failed(
@@ -282,10 +327,12 @@ class Coordinator:
         entry = self.plan.items[item]
         self.not_run[item] = NotRun.of(entry.suite, entry.task, missing)
         dropped = list(self._queue.drop(item))
+        # Released here, cases that are still being played are ignored when their outcome comes.
         others = [ticket for ticket in self._out if ticket.case.item == item]
         for ticket in others:
             self._release(ticket)
         self._alone = deque(ticket for ticket in self._alone if ticket.case.item != item)
+        # Conditions that are not applicable were subtracted before.
         self.tally.total -= self.plan.count(item) - entry.episodes * sum(
             found == item for found, _ in self.not_applicable
         )
@@ -294,14 +341,14 @@ class Coordinator:
         )
 
     def _not_applicable(self, ticket: Ticket, missing: Missing) -> None:
-        """A perturbation that has nothing to change in a task: its cases are not played, and a row says so."""
+        """Skip a condition that changes nothing in a task; the report has a row that says why."""
         entry = self.plan.items[ticket.case.item]
         condition = ticket.case.condition
         if (ticket.case.item, condition) in self.not_applicable or ticket.case.item in self.not_run:
             return
-        what = label(self.plan.conditions[condition])
+        name = label(self.plan.conditions[condition])
         self.not_applicable[ticket.case.item, condition] = NotRun.of(
-            entry.suite, entry.task, missing, what
+            entry.suite, entry.task, missing, name
         )
         self._queue.drop_condition(ticket.case.item, condition)
         same = [each for each in (*self._out, *self._alone) if each.case.place == ticket.case.place]
@@ -310,7 +357,7 @@ class Coordinator:
                 self._release(each)
         self._alone = deque(each for each in self._alone if each not in same)
         self.tally.total -= entry.episodes
-        self._progress.say(f"{entry.task.id}: {what} has nothing to change here: {missing.reason}")
+        self._progress.say(f"{entry.task.id}: {name} has nothing to change here: {missing.reason}")
 
 
 def _now() -> str:

@@ -1,4 +1,4 @@
-"""Environments that are kept between episodes.
+"""Environments that are kept from one episode to the next.
 
 A lane keeps its environment until its next case has another environment key.
 """
@@ -19,10 +19,11 @@ __all__ = ["Environments", "EnvSlot", "ViewNotOffered", "environment_key", "narr
 
 log = logging.getLogger("bench")
 CLOSING_S = 10.0
+"""How long an adapter may take to close, in seconds."""
 
 
 def environment_key(task: Task) -> str:
-    """Cases of one key can be played in one kept environment."""
+    """The environment key of a task: tasks with equal keys can be played in one environment."""
     return f"{task.adapter} {load(task.adapter).env_key(task)}"
 
 
@@ -35,7 +36,10 @@ class ViewNotOffered(Exception):
 
 
 def narrow(brief: Brief, reads: Sequence[str]) -> Brief:
-    """The brief with only the views that an agent reads. Raises ViewNotOffered when one of them is not on offer."""
+    """The brief with only the views that an agent reads.
+
+    Raises ViewNotOffered if one of them is not on offer; views whose name ends in `?` are optional.
+    """
     views: dict[str, Spec] = {}
     for entry in reads:
         name = entry.rstrip("?")
@@ -58,7 +62,7 @@ def narrow(brief: Brief, reads: Sequence[str]) -> Brief:
 
 
 class EnvSlot(Lane):
-    """A place in an environment where an episode can be played: one lane of an adapter."""
+    """Where one episode can be played: an adapter, or one lane of a batched adapter."""
 
     __slots__ = ("_briefs", "key", "patience")
 
@@ -69,7 +73,7 @@ class EnvSlot(Lane):
         self._briefs: tuple[Brief, Sequence[str], Brief] | None = None
 
     def narrowed(self, reads: Sequence[str]) -> Brief:
-        """The adapter's brief with the agent's views only; made anew when the adapter's changes."""
+        """The adapter's brief with the agent's views only, kept until the adapter's changes."""
         known = self._briefs
         if known is None or known[0] is not self.adapter.brief or known[1] != reads:
             known = self._briefs = (self.adapter.brief, reads, narrow(self.adapter.brief, reads))
@@ -85,7 +89,7 @@ class Environments:
         self._idle: list[EnvSlot] = []
 
     def keys(self, slot: EnvSlot | None) -> list[str]:
-        """The keys of environments that exist and are free for the lane in `slot`: its own first."""
+        """The keys of environments that the lane in `slot` could use at once, its own first."""
         return ([slot.key] if slot is not None else []) + [idle.key for idle in self._idle]
 
     def slot(self, case: Case, current: EnvSlot | None) -> EnvSlot:
@@ -123,7 +127,7 @@ class Environments:
                 log.warning("%s.close failed: %r", type(slot.adapter).__name__, fault)
 
     def _unused(self, slot: EnvSlot) -> bool:
-        """Whether no episode is played in the environment of this idle slot."""
+        """Whether all slots of this idle slot's environment are idle."""
         idle = sum(each.adapter is slot.adapter for each in self._idle)
         return slot.batch is None or idle == self._lanes
 

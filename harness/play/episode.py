@@ -1,4 +1,4 @@
-"""One episode under way: what the agent sees of it, when it ends, and the result that remains."""
+"""One episode while it is played: what the agent sees, when it ends, and its result."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ _SUCCESS = {None: -1, False: 0, True: 1}
 
 
 class SimulatorFault(Exception):
-    """The simulator broke the contract, in words."""
+    """The adapter broke the contract; the message says how."""
 
 
 def episode_name(case: str) -> str:
-    """The opaque name of a case's episode, from the case's id."""
+    """The name of a case's episode that agents see: a digest of the case's id."""
     return hashlib.blake2b(f"episode {case}".encode(), digest_size=8).hexdigest()
 
 
@@ -40,9 +40,11 @@ class Episode:
     """The state of one episode between its reset and its result."""
 
     __slots__ = (
-        "actions", "agent_s", "asked", "brief", "case", "clipped", "executed", "hasher", "instruction", "memory", "metrics", "name",
-        "pending", "pixels", "returned", "slot", "simulator_s", "solved", "started_with", "steps", "ticket", "tickets", "_actions",
-        "_expert", "_history", "_lazy", "_looked", "_names", "_observations", "_perturbed", "_rng_key",
+        "actions", "agent_s", "asked", "brief", "case", "clipped", "executed", "hasher",
+        "instruction", "memory", "metrics", "name", "pending", "pixels", "returned", "slot",
+        "simulator_s", "solved", "started_with", "steps", "ticket", "tickets",
+        "_actions", "_expert", "_history", "_lazy", "_looked", "_names", "_observations",
+        "_perturbed", "_rng_key",
     )  # fmt: skip
 
     def __init__(self, ticket: Any, case: Case) -> None:
@@ -66,8 +68,11 @@ class Episode:
         self._lazy = False
 
     def begin(self, slot: EnvSlot, first: TimeStep, reads: Sequence[str], history: int) -> None:
-        """Take the reset's step. Raises SimulatorFault on an episode that is already over, ViewNotOffered on a view that does not exist,
-        NotApplicable on a perturbation that has nothing to change here."""
+        """Take the reset's timestep `first`. `reads` and `history` are the agent's.
+
+        Raises SimulatorFault if the episode is already over, ViewNotOffered if the agent reads a
+        view that is not on offer, and NotApplicable if a perturbation has nothing to change here.
+        """
         self.slot = slot
         if first.terminated or first.truncated or first.success:
             raise SimulatorFault("already solved or over at reset: nothing is left to play")
@@ -88,7 +93,11 @@ class Episode:
         self.hasher.update(slot.state())
 
     def _see(self, seen: TimeStep) -> None:
-        """Read what the agent reads, and only what a turn will show: inside a chunk nobody looks."""
+        """Read the views that the next turn will show.
+
+        Views are lazy, and drawing one may cost more than the step itself. So inside a chunk of
+        actions only the steps that will be in the agent's history are read.
+        """
         self.instruction = seen.instruction
         self.metrics = seen.metrics
         looked = len(self.pending) < self._history
@@ -112,14 +121,18 @@ class Episode:
         self._observations.append(observation)
 
     def shown(self, seen: TimeStep, view: str) -> Any:
-        """One view as the agent sees it in this step; where it does not look (inside a chunk, at the end) as it is, or, perturbed, as last seen."""
+        """One view as the agent sees it at this step.
+
+        At steps that the agent does not see (inside a chunk of actions, at the end): the
+        simulator's view or, in a perturbed episode, the view that the agent saw last.
+        """
         if self._looked == self.steps or (self._perturbed is not None and self._observations):
             return self._observations[-1][view]
         value = seen.observation[view]
         return value() if callable(value) else value
 
     def turn(self, watch: Watch) -> Turn:
-        """What the agent is asked now."""
+        """The turn that the agent is to answer now."""
         expert = None
         if self._expert:
             expert = self._ask_expert(watch)
@@ -143,7 +156,7 @@ class Episode:
         )
 
     def executes(self, action: Any) -> Any:
-        """What the simulator gets for the agent's action; a perturbation may change it."""
+        """The action to execute: the agent's, or what the perturbations make of it."""
         if self._lazy:
             views = self._observations[-1]
             assert isinstance(views, LazyViews)
@@ -152,11 +165,11 @@ class Episode:
 
     @property
     def view_fault(self) -> BaseException | None:
-        """What the simulator raised when the agent touched a view, if it did."""
+        """What the simulator raised while it drew a view that the agent read, if anything."""
         return getattr(self._observations[-1], "fault", None) if self._lazy else None
 
     def _ask_expert(self, watch: Watch) -> Any:
-        """The expert's time is the agent's: some plan for seconds."""
+        """The expert's action; its time counts as the agent's, as some experts plan for seconds."""
         watch.guard("simulator", self.slot.patience, self.tickets)
         begun = time.perf_counter()
         try:
@@ -166,7 +179,11 @@ class Episode:
             watch.deadline = 0.0
 
     def advance(self, action: Any, seen: TimeStep) -> str:
-        """Take the step that followed `action`; returns how the episode ended, or an empty string."""
+        """Take the timestep that followed `action`.
+
+        Returns how the episode ended (`success`, `terminated`, `truncated` or `horizon`), or an
+        empty string while it goes on.
+        """
         self.steps += 1
         self.executed = action
         self._actions.append(action)
@@ -196,13 +213,16 @@ class Episode:
         else:
             self._see(seen)
             if self._expert and self.pending:
-                self.slot.expert(
-                    action
-                )  # inside a chunk nobody asks, but an expert that follows the episode must be told
+                # Inside a chunk of actions its answer is not needed, but an expert that follows
+                # the episode must know every executed action.
+                self.slot.expert(action)
         return ended
 
     def scored(self) -> tuple[bool | None, float, float | None]:
-        """(success, score, normalised) by the task's rules, at the end. Raises SimulatorFault when there is no finite score."""
+        """(success, score, normalised score) by the task's rules, at the episode's end.
+
+        Raises SimulatorFault if the score or a metric is missing or not finite.
+        """
         task = self.case.task
         success = self.solved if task.success is not None else None
         if task.score == "return":
@@ -212,8 +232,9 @@ class Episode:
         elif task.score in self.metrics:
             score = float(self.metrics[task.score])
         else:
+            given = sorted(self.metrics) or "none"
             raise SimulatorFault(
-                f"the task scores the metric {task.score!r}, and the adapter gave {sorted(self.metrics) or 'none'}"
+                f"the task scores the metric {task.score!r}, and the adapter gave {given}"
             )
         if not math.isfinite(score):
             raise SimulatorFault(f"the score is {score}")
@@ -223,7 +244,10 @@ class Episode:
         return success, score, task.normaliser(score) if task.normaliser else None
 
     def digest(self) -> str:
-        """20 hexadecimal digits over every reward, flag and state so far, and over the actions, which need not show in them."""
+        """20 hexadecimal digits over all rewards, flags, simulator states and actions so far.
+
+        The actions are included because a state need not reflect all of them.
+        """
         whole = self.hasher.copy()
         if self._actions:
             whole.update(action_bytes(self._actions))
@@ -248,7 +272,7 @@ class Episode:
         error: str | None,
         scores: tuple[bool | None, float | None, float | None],
     ) -> Result:
-        """The line that remains; protocol and the rest of `timing` are the runner's to fill in."""
+        """The episode's result; the coordinator fills in `protocol` and the rest of `timing`."""
         metrics = {
             name: float(value) for name, value in self.metrics.items() if math.isfinite(value)
         }
@@ -280,7 +304,7 @@ class Episode:
 
 
 def _digest_of_images(observation: Mapping[str, Any]) -> str:
-    """16 hexadecimal digits over the images of an observation; empty where there is none."""
+    """16 hexadecimal digits over the images of an observation; empty if it has none."""
     images = [
         view
         for view in observation.values()
@@ -295,48 +319,56 @@ def _digest_of_images(observation: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True)
 class VideoSelection:
-    """What is filmed."""
+    """Which episodes videos are made of."""
 
     failures_only: bool
 
 
 @dataclass(frozen=True)
 class VideoClip:
-    """A video of an episode and its last picture: an mp4 file and a JPEG file."""
+    """A video of an episode and its last frame: the contents of an mp4 and of a JPEG file."""
 
     mp4: bytes
     poster: bytes
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What the loop reports of one case: a result with its trace, or that the task cannot run."""
+    """What the loop reports for one case: a result with its trace, or why it cannot run."""
 
     ticket: Any
-    result: Result | None
+    result: Result | None = None
     trace: Trace | None = None
     missing: Missing | None = None
+    """Why the task, or its combination with the perturbations, cannot run."""
     clip: VideoClip | None = None
-    condition: bool = False
-    """Whether it is the case's perturbations alone that cannot run."""
+    perturbations_only: bool = False
+    """Whether only the perturbations cannot run, and the task itself can."""
 
     @classmethod
     def finished(cls, episode: Episode, ended: str) -> Outcome:
-        """An episode that came to its end."""
+        """The outcome of an episode that came to its end. Raises SimulatorFault without a score."""
         return cls(
-            episode.ticket,
-            episode.result("finished", ended, None, episode.scored()),
-            episode.trace(),
+            ticket=episode.ticket,
+            result=episode.result("finished", ended, None, episode.scored()),
+            trace=episode.trace(),
         )
 
     @classmethod
     def failed(cls, episode: Episode, status: str, reason: str) -> Outcome:
-        """An episode cut short. By the agent: a failure that can be replayed up to there. By us: no score, no evidence."""
+        """The outcome of an episode that was cut short.
+
+        `agent_error`: the agent failed, which counts against it, and the trace up to there can be
+        replayed. `error`: the simulator or the harness failed; neither success nor trace.
+        """
         if status == "agent_error":
             success = False if episode.case.task.success is not None else None
             return cls(
-                episode.ticket,
-                episode.result(status, status, reason, (success, None, None)),
-                episode.trace(),
+                ticket=episode.ticket,
+                result=episode.result(status, status, reason, (success, None, None)),
+                trace=episode.trace(),
             )
-        return cls(episode.ticket, episode.result(status, status, reason, (None, None, None)))
+        return cls(
+            ticket=episode.ticket,
+            result=episode.result(status, status, reason, (None, None, None)),
+        )

@@ -1,4 +1,7 @@
-"""How an agent is asked: a batch of turns in, an answer or a fault for each out. When a batch raises it is split until the culprit stands alone."""
+"""Calls an agent with a batch of turns, and returns an answer or a fault for each of them.
+
+A batch that fails is split in halves until only the turns that fail are left.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ __all__ = [
     "Hung",
     "LocalAgent",
     "Watch",
-    "ask",
+    "call_agent",
     "watched",
 ]
 
@@ -28,23 +31,31 @@ clock = time.perf_counter
 
 @dataclass(frozen=True)
 class AgentFault:
-    """The agent did not answer this turn; `reason` says why, in one line."""
+    """Stands for the answer to a turn that the agent failed to give; `reason` is one line."""
 
     reason: str
 
 
 class Hung(BaseException):
-    """Raised into a call that does not return. No Exception, so that nobody's `except Exception` swallows it."""
+    """Raised into a call that does not return.
+
+    A BaseException, so that no `except Exception` in foreign code swallows it.
+    """
 
 
 FAULTS = (Exception, SystemExit, Hung)
-"""What foreign code may raise at us: a simulator that calls sys.exit must not end the run."""
+"""What a simulator or an agent may raise: one that calls sys.exit must not end the run."""
 
 
 class Watch:
-    """What the loop is doing now, and until when it may: written before and after each call into foreign code, read by a watchdog.
+    """Which foreign code the rollout loop is inside, and the deadline for its return.
 
-    The deadline is a time.perf_counter() value; 0.0 means that no foreign call is under way.
+    The loop sets the deadline before each call into a simulator or the agent, and resets it
+    afterwards; a watchdog in a signal handler or another thread reads it. A plain attribute costs
+    next to nothing per step; a timer per call would not.
+
+    `deadline` is a time.perf_counter() value; 0.0: no foreign call is under way. `phase` is
+    `simulator` or `agent`; `cases` holds the tickets of the cases that the call serves.
     """
 
     __slots__ = ("cases", "deadline", "phase")
@@ -55,18 +66,21 @@ class Watch:
         self.cases: Sequence[Any] = ()
 
     def overdue(self) -> bool:
-        """Whether the call under way should have returned."""
+        """Whether a foreign call is past its deadline."""
         return 0.0 < self.deadline < clock()
 
     def guard(self, phase: str, patience: float, cases: Sequence[Any]) -> None:
-        """A call into foreign code begins: it has `patience` seconds. Set `deadline` to 0.0 when it is back."""
+        """Give the foreign call that begins now `patience` seconds.
+
+        The caller sets `deadline` to 0.0 when the call returns.
+        """
         self.phase = phase
         self.cases = cases
         self.deadline = clock() + patience
 
 
 class watched:
-    """The watchdog's clock runs inside: `with watched(watch, seconds): ...`."""
+    """Guards a block that calls a simulator: `with watched(watch, seconds): ...`."""
 
     __slots__ = ("_patience", "_watch")
 
@@ -81,8 +95,11 @@ class watched:
         self._watch.deadline = 0.0
 
 
-def ask(agent: Agent, turns: Sequence[Turn], watch: Watch, timeout: float) -> list[Any]:
-    """One answer or AgentFault for each turn, in order. `timeout` is in seconds, for each call of the agent."""
+def call_agent(agent: Agent, turns: Sequence[Turn], watch: Watch, timeout: float) -> list[Any]:
+    """One answer or AgentFault for each turn, in order.
+
+    `timeout`: how long each call of the agent may take, in seconds.
+    """
     watch.phase, watch.deadline = "agent", clock() + timeout
     try:
         answers = agent.act(turns)
@@ -97,30 +114,35 @@ def ask(agent: Agent, turns: Sequence[Turn], watch: Watch, timeout: float) -> li
         watch.deadline = 0.0
     if len(turns) == 1:
         return [AgentFault(reason)]
-    # Fresh turns: their generators may have been drawn from, and who is asked again must have the same luck.
+    # Copies have fresh random generators: a turn that is answered in the second attempt must get
+    # the answer that it would have got alone.
     again = [dataclasses.replace(turn) for turn in turns]
     half = len(turns) // 2
-    return ask(agent, again[:half], watch, timeout) + ask(agent, again[half:], watch, timeout)
+    return [
+        answer
+        for part in (again[:half], again[half:])
+        for answer in call_agent(agent, part, watch, timeout)
+    ]
 
 
 class AgentClient(Protocol):
-    """The loop's way to its agent: `submit` one batch, do something else, `collect` its answers."""
+    """How the rollout loop reaches its agent: it submits a batch and collects its answers later."""
 
     def submit(self, turns: Sequence[Turn]) -> Any:
-        """Hand over a batch; returns a ticket."""
+        """Hand over a batch; returns a ticket for `collect`."""
         ...
 
     def collect(self, ticket: Any) -> tuple[list[Any], float]:
-        """One answer or AgentFault for each turn of that batch, and the seconds that this loop spent on it."""
+        """(an answer or AgentFault for each turn, the seconds that they cost the loop)."""
         ...
 
     def end(self, episodes: Sequence[str]) -> None:
-        """These episodes are over."""
+        """Tell the agent that these episodes are over."""
         ...
 
 
 class LocalAgent:
-    """An agent that lives beside the loop."""
+    """The client of an agent in this process, called in the loop's own thread."""
 
     def __init__(self, agent: Agent, watch: Watch, timeout: float) -> None:
         self._agent = agent
@@ -129,16 +151,15 @@ class LocalAgent:
         self._seconds = 0.0
 
     def submit(self, turns: Sequence[Turn]) -> list[Any]:
-        """Answered at once."""
+        """The answers themselves: the agent is called at once."""
         begun = clock()
-        answers = ask(self._agent, turns, self._watch, self._timeout)
+        answers = call_agent(self._agent, turns, self._watch, self._timeout)
         self._seconds = clock() - begun
         return answers
 
     def collect(self, ticket: list[Any]) -> tuple[list[Any], float]:
-        """The answers of that submission."""
         return ticket, self._seconds
 
     def end(self, episodes: Sequence[str]) -> None:
-        """Pass it on; an agent that fails here has failed no episode, so its fault is raised."""
+        """Raises what the agent raises."""
         self._agent.end(episodes)

@@ -1,4 +1,4 @@
-"""The views of one step, each drawn when it is first touched."""
+"""The views of one step, each drawn when it is first read."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ __all__ = ["LazyViews"]
 
 
 class LazyViews(Mapping[str, Any]):
-    """An observation for an agent that did not say which views it reads.
+    """An observation for an agent that did not declare which views it reads.
 
-    A simulator draws its views as they are now, so a view that was not touched before the next
-    step cannot be had any more: it raises KeyError.
+    A simulator draws views of its current state only. So a view that was not read before the next
+    step is lost, and reading it then raises KeyError.
     """
 
     __slots__ = ("_drawn", "_names", "_offered", "_open", "fault")
 
     def __init__(self, names: Sequence[str], offered: Mapping[str, Any]) -> None:
-        """`offered` holds values, and functions of no arguments that draw one."""
+        """`offered`: for each name a value, or a function without arguments that draws it."""
         self._names = names
         self._offered = offered
         self._drawn: dict[str, Any] = {}
         self._open = True
         self.fault: BaseException | None = None
-        """What the simulator raised while it drew a view: its fault, not the agent's."""
+        """What the simulator raised while it drew a view: this fault is not the agent's."""
 
     def __getitem__(self, name: str) -> Any:
         if name in self._drawn:
@@ -50,9 +50,9 @@ class LazyViews(Mapping[str, Any]):
         return len(self._names)
 
     def close(self) -> None:
-        """The simulator moves on: what was not drawn by now never will be."""
+        """Called before the next step: views that have not been drawn are lost from now on."""
         self._open = False
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-        """To another process it goes with all its views."""
+        """Pickled as a dict with all views drawn: another process cannot draw them."""
         return dict, (dict(self),)

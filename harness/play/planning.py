@@ -1,4 +1,4 @@
-"""From tasks and perturbations that a user chose to a plan."""
+"""Makes the plan of a run from the tasks and perturbations that a user chose."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from harness.core import Agent, Missing, Perturbation, Suite, Task, UserError
 from harness.core.errors import describe
 from harness.host.hosted import end_probes
 from harness.host.loading import load_adapter
-from harness.perturb.parse import Condition, fit
+from harness.perturb.parse import Condition, resolve
 from harness.play.environments import environment_key
 from harness.records.identity import AgentSpec
 from harness.records.plan import NotRun, Plan, PlanItem, label, protocol_hash
 
-__all__ = ["make_plan", "perturbed"]
+__all__ = ["make_plan", "with_conditions"]
 
 
 def make_plan(
@@ -25,15 +25,21 @@ def make_plan(
     seed: int,
     perturb: Sequence[Condition] = (),
 ) -> Plan:
-    """The plan of these tasks for this agent; what cannot run here is a row with its reason. Each case of `perturb` has its unperturbed twin.
+    """The plan of these tasks for this agent.
 
-    Raises UserError when a number is out of range, or an adapter does not load.
+    `episodes`: per task; None: as the suite says. `seed`: which of the disjoint sets of episodes.
+    Each condition of `perturb` is paired with the unperturbed control. Tasks that cannot run here
+    are listed in `not_run` with the reason.
+
+    Raises UserError if a number is out of range, an adapter does not load, or a task's params do
+    not suit its adapter.
     """
     if episodes is not None and not 1 <= episodes <= 1_000_000:
         raise UserError(f"--episodes must lie between 1 and 1000000, got {episodes}")
     if not 0 <= seed <= 1000:
         raise UserError(
-            f"--seed must lie between 0 and 1000, got {seed}: it chooses one of a thousand disjoint sets of episodes"
+            f"--seed must lie between 0 and 1000, got {seed}: it chooses one of 1001 disjoint sets "
+            "of episodes"
         )
     needs_expert = "expert" in spec.kind().reads
     items: list[PlanItem] = []
@@ -69,34 +75,38 @@ def make_plan(
                     env_key,
                 )
             )
-    plan = perturbed(items, spec.kind(), perturb)
+    plan = with_conditions(items, spec.kind(), perturb)
     end_probes()
     return dataclasses.replace(plan, seed=seed, not_run=(*not_run, *plan.not_run))
 
 
-def perturbed(
+def with_conditions(
     items: Sequence[PlanItem], agent: type[Agent], conditions: Sequence[Condition]
 ) -> Plan:
-    """A plan of these items with these arms: each item plays those that have something to change in it, and a row says why it does not play
-    another. The unperturbed arm is part of every plan, once."""
-    places: dict[str, int] = {}
-    played: list[tuple[Perturbation, ...]] = []
-    numbers: list[list[int]] = [[] for _ in items]
+    """A plan of these items under these conditions and, always, under the unperturbed one.
+
+    An item is played under the conditions that have something to change in it; for each of the
+    others, `not_run` has a row with the reason. Raises UserError as `resolve` does.
+    """
+    # Resolved parameters may differ between tasks, so one condition may become several in the plan.
+    indexes: dict[str, int] = {}
+    resolved: list[tuple[Perturbation, ...]] = []
+    conditions_of: list[list[int]] = [[] for _ in items]
     rows: list[NotRun] = []
     for condition in conditions:
-        for item, mine in zip(items, numbers):
-            fitted = fit(condition, item.task, load_adapter(item.task.adapter), agent)
-            if isinstance(fitted, Missing):
-                rows.append(NotRun.of(item.suite, item.task, fitted, label(condition.parts)))
+        for item, mine in zip(items, conditions_of):
+            parts = resolve(condition, item.task, load_adapter(item.task.adapter), agent)
+            if isinstance(parts, Missing):
+                rows.append(NotRun.of(item.suite, item.task, parts, label(condition.parts)))
                 continue
-            key = "+".join(map(str, fitted))
-            if key not in places:
-                places[key] = len(played)
-                played.append(fitted)
-            mine.append(places[key])
-    every = list(range(len(played)))
-    fitted_items = (
+            key = "+".join(map(str, parts))
+            if key not in indexes:
+                indexes[key] = len(resolved)
+                resolved.append(parts)
+            mine.append(indexes[key])
+    every = list(range(len(resolved)))
+    planned = (
         dataclasses.replace(item, conditions=None if mine == every else tuple(mine))
-        for item, mine in zip(items, numbers)
+        for item, mine in zip(items, conditions_of)
     )
-    return Plan(tuple(fitted_items), perturbations=tuple(played), not_run=tuple(rows))
+    return Plan(tuple(planned), perturbations=tuple(resolved), not_run=tuple(rows))

@@ -1,4 +1,4 @@
-"""What a person sees while a run goes on: a live line in a terminal, a plain line now and then elsewhere. Everything goes to stderr."""
+"""Progress of a run, on stderr: a live bar in a terminal, elsewhere a plain line now and then."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from typing import Protocol
 
 __all__ = ["LiveProgress", "PlainProgress", "SilentProgress", "Progress", "Tally", "progress_for"]
 
-PLAIN_SECONDS = 15.0
+PLAIN_S = 15.0
+"""Seconds between two plain lines."""
 
 
 class Tally:
-    """The counts so far: `done` of `total` cases have a score or are given up."""
+    """The counts so far: `done` of `total` cases have a score or were given up."""
 
     def __init__(self, total: int, done: int, successes: int, agent_errors: int) -> None:
+        """`done`, `successes` and `agent_errors` are those of earlier calls."""
         self.total = total
         self.already = done
         self.done = done
@@ -24,10 +26,10 @@ class Tally:
         self.begun = time.monotonic()
 
     def rate(self) -> float:
-        """Episodes a second in this sitting."""
+        """Episodes per second since this call began."""
         return (self.done - self.already) / max(1e-6, time.monotonic() - self.begun)
 
-    def words(self) -> str:
+    def as_text(self) -> str:
         """`12/340 episodes  3.1/s  about 0:01:46 left  11 successes  0 errors`."""
         parts = [f"{self.done}/{self.total} episodes"]
         if self.done > self.already:
@@ -42,57 +44,54 @@ class Tally:
 
 
 class Progress(Protocol):
-    """Told of every change."""
+    """Shows the user how a run is going."""
 
     def update(self, tally: Tally) -> None:
-        """The counts changed."""
+        """Called when the counts change."""
         ...
 
     def say(self, text: str) -> None:
-        """Something happened that a person wants to know now."""
+        """Show a message now."""
         ...
 
     def close(self, tally: Tally) -> None:
-        """The sitting is over."""
+        """Called when playing ends."""
         ...
 
 
 class SilentProgress:
-    """Says nothing."""
+    """Shows nothing."""
 
     def update(self, tally: Tally) -> None:
-        """Ignore it."""
+        pass
 
     def say(self, text: str) -> None:
-        """Ignore it."""
+        pass
 
     def close(self, tally: Tally) -> None:
-        """Ignore it."""
+        pass
 
 
 class PlainProgress:
-    """A line every 15 seconds, for logs."""
+    """Prints a line every 15 seconds, for logs."""
 
     def __init__(self) -> None:
-        self._next = time.monotonic() + PLAIN_SECONDS
+        self._next = time.monotonic() + PLAIN_S
 
     def update(self, tally: Tally) -> None:
-        """Print the counts if the last line is old enough."""
         if time.monotonic() >= self._next:
-            self._next = time.monotonic() + PLAIN_SECONDS
-            print(tally.words(), file=sys.stderr, flush=True)
+            self._next = time.monotonic() + PLAIN_S
+            print(tally.as_text(), file=sys.stderr, flush=True)
 
     def say(self, text: str) -> None:
-        """Print it."""
         print(text, file=sys.stderr, flush=True)
 
     def close(self, tally: Tally) -> None:
-        """Print the last counts."""
-        print(tally.words(), file=sys.stderr, flush=True)
+        print(tally.as_text(), file=sys.stderr, flush=True)
 
 
 class LiveProgress:
-    """A bar that moves, by rich."""
+    """A bar that moves, drawn by rich."""
 
     def __init__(self) -> None:
         from rich.console import Console
@@ -102,35 +101,36 @@ class LiveProgress:
         self._bar = Progress(
             TextColumn("playing"),
             BarColumn(bar_width=30),
-            TextColumn("{task.fields[words]}"),
+            TextColumn("{task.fields[counts]}"),
             console=console,
             transient=True,
         )
-        self._task = self._bar.add_task("", total=1, words="starting")
+        self._task = self._bar.add_task("", total=1, counts="starting")
         self._bar.start()
         self._last = 0.0
 
     def update(self, tally: Tally) -> None:
-        """Move the bar, at most twenty times a second."""
+        # At most twenty times a second: drawing takes longer than a short episode.
         now = time.monotonic()
         if now - self._last > 0.05:
             self._last = now
             self._bar.update(
-                self._task, total=max(1, tally.total), completed=tally.done, words=tally.words()
+                self._task,
+                total=max(1, tally.total),
+                completed=tally.done,
+                counts=tally.as_text(),
             )
 
     def say(self, text: str) -> None:
-        """Print it above the bar."""
         self._bar.console.print(text, markup=False, highlight=False)
 
     def close(self, tally: Tally) -> None:
-        """Take the bar away and leave the last counts."""
         self._bar.stop()
-        print(tally.words(), file=sys.stderr, flush=True)
+        print(tally.as_text(), file=sys.stderr, flush=True)
 
 
 def progress_for(stream: object = None) -> Progress:
-    """Live in a terminal, plain elsewhere."""
+    """Live progress if `stream` (default: stderr) is a terminal, plain progress otherwise."""
     return (
         LiveProgress()
         if getattr(stream or sys.stderr, "isatty", lambda: False)()

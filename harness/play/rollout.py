@@ -1,7 +1,8 @@
-"""The one loop that plays cases over lanes: in this process and in every worker it is the same.
+"""The one loop that plays cases on lanes, in this process and in every worker.
 
-A lane holds one episode at a time and is refilled the moment it is free. Lanes come in groups: while one group waits for a served agent,
-the next one steps. Environments are kept and handed to the next case of their affinity key.
+A lane plays one episode at a time and is refilled the moment it is free. Lanes come in groups:
+while one group waits for a served agent, the next one steps. Environments are kept and reused for
+the next case with the same environment key.
 """
 
 from __future__ import annotations
@@ -26,32 +27,32 @@ class CaseSource(Protocol):
     """Where cases come from."""
 
     def take(self, held: Sequence[str]) -> tuple[Any, Case] | None:
-        """(ticket, case), rather one whose affinity key is among `held`; None when there is none at present."""
+        """(ticket, case), preferably with an environment key in `held`; None if there is none."""
         ...
 
 
 class EpisodeObserver(Protocol):
-    """Somebody beside the agent who is told what happens: learning from rewards, which no agent sees, needs it."""
+    """Is told of every step, rewards included, which no agent sees: for learning and for videos."""
 
     def begin(self, episode: Episode, first: TimeStep) -> None:
-        """An episode begins."""
+        """Called after the reset."""
         ...
 
     def step(self, episode: Episode, seen: TimeStep, last: bool) -> None:
-        """It moved on by one action; `last`: and ended with it."""
+        """Called after each action; `last` if the episode ended with it."""
         ...
 
     def end(self, episode: Episode, outcome: Outcome) -> Outcome:
-        """It is over; returns the outcome."""
+        """Called when the episode is over; returns the outcome to report."""
         ...
 
     def close(self) -> None:
-        """The lanes are closed."""
+        """Called when the lanes are closed."""
         ...
 
 
 class _Lane:
-    """One lane: the episode that it plays, and where."""
+    """The episode that a lane plays, and the environment slot in which it plays it."""
 
     __slots__ = ("episode", "slot")
 
@@ -76,7 +77,11 @@ class RolloutLoop:
         video: VideoSelection | None = None,
         observer: EpisodeObserver | None = None,
     ) -> None:
-        """`report` is called once for every case taken from the feed, as soon as its outcome is known; `observer` is told of every step."""
+        """`reads` and `history` are the agent's.
+
+        `report` is called once for every case taken from the source, as soon as its outcome is
+        known. A `video` takes the place of an `observer`.
+        """
         self._agent = agent
         self._reads = tuple(reads)
         self._history = history
@@ -92,11 +97,11 @@ class RolloutLoop:
         self._groups = [_Group(size, watch) for size in sizes]
 
     def busy(self) -> bool:
-        """Whether any episode is under way."""
+        """Whether any episode is being played."""
         return any(lane.episode is not None for group in self._groups for lane in group.lanes)
 
     def playing(self) -> list[Any]:
-        """The tickets of the episodes under way."""
+        """The tickets of the episodes being played."""
         return [
             lane.episode.ticket
             for group in self._groups
@@ -105,7 +110,11 @@ class RolloutLoop:
         ]
 
     def turn(self, source: CaseSource) -> None:
-        """One round over all groups: take the answers, step, refill, ask again."""
+        """One round over all groups: collect the answers, step, refill, submit the next batch.
+
+        With one group this is lockstep. With two, each group's batch is answered while the other
+        group steps, so a served agent and the simulators work at the same time.
+        """
         for group in self._groups:
             if group.asked is not None:
                 self._collect(group, *group.asked)
@@ -122,7 +131,7 @@ class RolloutLoop:
 
     def _refill(self, group: _Group, source: CaseSource) -> None:
         for lane in group.lanes:
-            while lane.episode is None:  # again where an episode failed at its reset
+            while lane.episode is None:  # again if the reset failed
                 taken = source.take(group.environments.keys(lane.slot))
                 if taken is None:
                     break
@@ -143,23 +152,23 @@ class RolloutLoop:
                 self._observer.begin(episode, first)
         except ViewNotOffered as unreadable:
             watch.deadline = 0.0
-            self._report(Outcome(ticket, None, missing=unreadable.missing))
-        except UserError as wrong:  # the adapter says what is wrong with the task itself
+            self._report(Outcome(ticket=ticket, missing=unreadable.missing))
+        except UserError as wrong:
+            # The adapter refuses the task itself, or its combination with the perturbations.
             watch.deadline = 0.0
             remedy = (
                 "leave it out for this task" if case.perturbations else "correct the task's params"
             )
             self._report(
                 Outcome(
-                    ticket,
-                    None,
+                    ticket=ticket,
                     missing=Missing(str(wrong), remedy),
-                    condition=bool(case.perturbations),
+                    perturbations_only=bool(case.perturbations),
                 )
             )
         except NotApplicable as unsuited:
             watch.deadline = 0.0
-            self._report(Outcome(ticket, None, missing=unsuited.missing, condition=True))
+            self._report(Outcome(ticket=ticket, missing=unsuited.missing, perturbations_only=True))
         except FAULTS as fault:
             watch.deadline = 0.0
             if lane.slot is not None:
@@ -175,7 +184,7 @@ class RolloutLoop:
         tickets: list[Any] = []
         for lane in group.lanes:
             episode = lane.episode
-            if episode is None or episode.pending:
+            if episode is None or episode.pending:  # empty, or still inside a chunk of actions
                 continue
             try:
                 turns.append(episode.turn(self._watch))
@@ -195,11 +204,12 @@ class RolloutLoop:
         share = seconds / len(asked)
         for lane, answer in zip(asked, answers):
             episode = lane.episode
-            if episode is None:
+            if episode is None:  # ended by the fault of an environment that its lane shared
                 continue
             episode.agent_s += share
             episode.asked += 1
             if isinstance(answer, AgentFault):
+                # A lazy view is drawn inside the agent's call: its failure is the simulator's.
                 if (fault := episode.view_fault) is not None:
                     self._fail(group, episode.slot, _reason("view", fault))
                 else:
@@ -213,10 +223,9 @@ class RolloutLoop:
         try:
             actions = list(answer.actions)
         except TypeError:
+            kind = type(answer.actions).__name__
             self._end(
-                lane,
-                "agent_error",
-                f"Answer.actions must be a sequence of actions, got {type(answer.actions).__name__}",
+                lane, "agent_error", f"Answer.actions must be a sequence of actions, got {kind}"
             )
             return
         if not actions:
@@ -226,6 +235,12 @@ class RolloutLoop:
         episode.memory = answer.memory
 
     def _step(self, group: _Group) -> None:
+        """Execute one action in every lane that has one.
+
+        This runs once per environment step of the whole benchmark, so it sets the fields of the
+        watch itself instead of calling `Watch.guard`. Lanes of a batched simulator are gathered
+        and stepped in one call.
+        """
         together: dict[int, dict[int, tuple[_Lane, Any]]] = {}
         watch = self._watch
         for lane in group.lanes:
@@ -253,7 +268,8 @@ class RolloutLoop:
                 episode.simulator_s += clock() - begun
                 if self._observer is not None:
                     self._observer.step(episode, seen, bool(ended))
-            except BadAction as bad:  # well-formed, but refused by the simulator: a command that does not parse, say
+            except BadAction as bad:
+                # Within the spec, but refused by the simulator: a command that does not parse, say.
                 watch.deadline = 0.0
                 self._end(lane, "agent_error", str(bad))
                 continue
@@ -269,7 +285,7 @@ class RolloutLoop:
                 self._step_together(group, moves)
 
     def _step_together(self, group: _Group, moves: dict[int, tuple[_Lane, Any]]) -> None:
-        """One step of a simulator that several lanes share; its fault is the fault of all of them."""
+        """One step of a simulator that several lanes share; if it fails, all of them fail."""
         begun = clock()
         slots = [lane.slot for lane, _ in moves.values() if lane.slot is not None]
         batch = slots[0].batch
@@ -300,7 +316,7 @@ class RolloutLoop:
             self._end(lane, "finished", None, how)
 
     def _fail(self, group: _Group, slot: EnvSlot, reason: str) -> None:
-        """The environment of this seat is not to be trusted any more: every episode in it ends, and it is closed."""
+        """End every episode in this slot's environment and close it: its state is unknown now."""
         for lane in group.lanes:
             if lane.slot is not None and lane.slot.adapter is slot.adapter:
                 if lane.episode is not None:
@@ -318,8 +334,11 @@ class RolloutLoop:
                 if reason is None
                 else Outcome.failed(episode, status, reason)
             )
-        except Exception as fault:  # the adapter's last metrics make no score
+        except Exception as fault:
+            # The adapter's last metrics give no finite score.
             outcome = Outcome.failed(episode, "error", describe(fault))
+        # The agent is told before the outcome is reported: an agent that records episodes writes
+        # its file here, and the line of a result must never be there without it.
         try:
             self._agent.end([episode.name])
         except FAULTS as fault:
@@ -329,12 +348,13 @@ class RolloutLoop:
 
 
 class _Group:
-    """Lanes that are asked and stepped together, and what the agent was asked for them."""
+    """Lanes that share a batch, and that batch while the agent has not answered it."""
 
     def __init__(self, size: int, watch: Watch) -> None:
         self.lanes = [_Lane() for _ in range(size)]
         self.environments = Environments(size, watch)
         self.asked: tuple[Any, list[_Lane], list[Any]] | None = None
+        """(the client's ticket, the lanes, the cases' tickets)."""
 
 
 def _reason(where: str, fault: BaseException) -> str:

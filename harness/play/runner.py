@@ -1,4 +1,4 @@
-"""`bench run`: a plan, a run directory, and somebody to play it."""
+"""Plays a plan into a run directory: what `bench run` does."""
 
 from __future__ import annotations
 
@@ -24,43 +24,47 @@ from harness.records.run_directory import RunDirectory, StorageFull
 __all__ = ["RunOptions", "RunSummary", "play", "play_cases"]
 
 SERVED_LANES = 16
+"""Lanes of each worker for a served agent, whose batches grow with them."""
 
 
-class Rule(Stopping, Protocol):
-    """A rule by which a run stops, see harness/compare/early_stopping.py."""
+class StoppingRule(Stopping, Protocol):
+    """A stopping rule with a name and a decision: see harness/compare/early_stopping.py."""
 
     rule: str
-    """In words; a directory that was begun by another one is refused."""
+    """The rule as text; a directory that was begun under another rule is refused."""
 
     def ends(self) -> Mapping[str, int]:
-        """Episodes by task that count."""
+        """How many episodes of each task count, by task id."""
         ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RunOptions:
-    """How to play a plan; none of it changes a result."""
+    """How to play a plan. No option changes a result."""
 
     workers: int | None = 0
-    """0: in this process. None: one Ray worker a core."""
+    """Ray workers. 0: play in this process; None: one worker for each core."""
     lanes: int | None = None
-    """Episodes side by side in a worker; None: 1, or 16 in two groups for a served agent."""
+    """Episodes side by side in each worker. None: 1; for a served agent 16, in two groups."""
     agent_timeout: float = 600.0
+    """How long a call of the agent may take, in seconds."""
     ray_address: str | None = None
+    """A running cluster; None: start Ray on this machine."""
     resume: bool = False
-    """Insist that the directory holds this run already."""
+    """Refuse to start a new run: the directory must hold this one."""
     video: str = "none"
-    """Of which episodes videos are kept: `none`, `failures`, `all`."""
+    """Which episodes videos are kept of: `none`, `failures` or `all`."""
     video_limit: int = 1_000_000_000
-    """Bytes that videos may take."""
+    """The most bytes that the videos may take."""
     shuffle: int | None = None
-    """Seed of another order of the queue, for tests of invariance."""
+    """Seeds another order of the queue, for tests of invariance."""
     command: str = ""
+    """The command line, for run.json."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RunSummary:
-    """What came of a run."""
+    """How a run ended."""
 
     path: Path
     planned: int
@@ -68,16 +72,17 @@ class RunSummary:
     """Cases without a score."""
     agent_errors: int
     not_run: tuple[NotRun, ...]
-    """Tasks; perturbations that have nothing to change in a task are in the report alone."""
+    """Tasks that could not run. The report also lists perturbations that changed nothing."""
     stopped: str | None = None
     """Why it stopped before its end, if it did."""
 
-    def words(self) -> str:
-        """What came of it and what to do next, in a line or two."""
+    def as_text(self) -> str:
+        """What came of the run, and what to do next; a few lines."""
         lines = [self.stopped] if self.stopped else []
         if self.missing:
             lines.append(
-                f"{self.missing} of {self.planned} cases have no score; the same command plays them again"
+                f"{self.missing} of {self.planned} cases have no score; "
+                "the same command plays them again"
             )
         if not self.planned:
             lines.append("nothing could run: see the reasons above, or `bench doctor`")
@@ -91,9 +96,9 @@ class RunSummary:
 
 
 def default_directory(spec: AgentSpec, suites: Sequence[str], plan: Plan, rule: str = "") -> Path:
-    """runs/AGENT-SUITE-HASH: the same command finds its own directory again.
+    """runs/AGENT-SUITE-HASH, so that the same command finds its directory again.
 
-    Of an agent that never resumes, each call gets another one.
+    An agent without a fingerprint cannot resume a run, so each call gets a new directory.
     """
     fingerprint = spec.fingerprint()
     if fingerprint == UNNAMED:
@@ -106,7 +111,7 @@ def default_directory(spec: AgentSpec, suites: Sequence[str], plan: Plan, rule: 
 
 
 def describe_run(spec: AgentSpec, suites: Sequence[str], command: str) -> dict[str, Any]:
-    """run.json but for the plan."""
+    """The contents of run.json except the plan."""
     import importlib.metadata
 
     return {
@@ -126,12 +131,14 @@ def play(
     out: Path | None,
     options: RunOptions,
     progress: Progress,
-    stopping: Rule | None = None,
+    stopping: StoppingRule | None = None,
 ) -> RunSummary:
-    """Play what the directory lacks; with `stopping`, until that is enough. Raises UserError on wrong use, KeyboardInterrupt when interrupted:
-    the same call then goes on.
+    """Play the cases of the plan that the directory `out` lacks; None: the default directory.
 
-    Example: `play(spec, ["smoke"], make_plan(...), Path("runs/mine"), RunOptions(), PlainProgress())`.
+    With `stopping`, play until that rule has decided. If interrupted, the same call continues.
+    Raises UserError on wrong use, and KeyboardInterrupt.
+
+    Example: `play(spec, ["smoke"], plan, Path("runs/mine"), RunOptions(), PlainProgress())`.
     """
     if not options.agent_timeout > 0 or not math.isfinite(options.agent_timeout):
         raise UserError(
@@ -150,7 +157,7 @@ def play(
         )
         directory = RunDirectory(path, run, plan)
     except StorageFull as full:
-        raise UserError(f"{full}. Make room, or choose another place with --out") from None
+        raise UserError(f"{full}. Free some space, or name another folder with --out") from None
     videos = _videos(path, plan, options, progress)
     if stopping is not None:
         for index, result in case_results(path, plan):
@@ -171,7 +178,7 @@ def play(
             directory.stop(stopping.ends())
         complete = True
     except StorageFull as full:
-        stopped = f"{full}. Make room; the same command goes on"
+        stopped = f"{full}. Free some space; the same command then continues"
     except UserError:
         unused = True
         raise
@@ -183,6 +190,7 @@ def play(
             stopped = stopped or str(full)
         if unused:
             directory.discard_if_unused()
+    # Cases that cannot run here count neither as planned nor as missing.
     gone = sum(map(plan.count, coordinator.not_run))
     gone += sum(
         plan.items[item].episodes
@@ -202,11 +210,18 @@ def play(
     rows = tuple(
         row for row in (*plan.not_run, *coordinator.not_run.values()) if row.perturbation is None
     )
-    return RunSummary(path, total, missing, coordinator.tally.agent_errors, rows, stopped)
+    return RunSummary(
+        path=path,
+        planned=total,
+        missing=missing,
+        agent_errors=coordinator.tally.agent_errors,
+        not_run=rows,
+        stopped=stopped,
+    )
 
 
 def _videos(path: Path, plan: Plan, options: RunOptions, progress: Progress) -> Any:
-    """Where videos go, if any are wanted. Says which tasks have none."""
+    """The store for videos, or None if none are wanted. Tells the user which tasks have none."""
     if options.video == "none":
         return None
     from harness.play.video import VideoStore, draws_frames
@@ -216,7 +231,8 @@ def _videos(path: Path, plan: Plan, options: RunOptions, progress: Progress) -> 
     )
     if blind:
         progress.say(
-            f"no videos of {', '.join(blind)}, unless the agent reads pictures there; `bench show` prints their episodes as text"
+            f"no videos of {', '.join(blind)}, unless the agent reads images there; "
+            "`bench show` prints their episodes as text"
         )
     return VideoStore(path, options.video_limit)
 
@@ -224,7 +240,7 @@ def _videos(path: Path, plan: Plan, options: RunOptions, progress: Progress) -> 
 def play_cases(
     coordinator: Coordinator, spec: AgentSpec, options: RunOptions, progress: Progress
 ) -> None:
-    """Play what the coordinator hands out, here or in workers. Raises as `play` does."""
+    """Play what the coordinator hands out, in this process or in workers. Raises as `play` does."""
     kind = spec.kind()
     served = kind.served or kind.gpus > 0
     workers = options.workers
@@ -234,7 +250,10 @@ def play_cases(
         else VideoSelection(failures_only=options.video == "failures")
     )
     if importlib.util.find_spec("ray") is None and workers != 0:
-        remedy = "the package ray is not installed: pip install 'generalist-bench[ray]', or --workers 0 to play in this process"
+        remedy = (
+            "the package ray is not installed: pip install 'generalist-bench[ray]', "
+            "or --workers 0 to play in this process"
+        )
         if workers is not None or options.ray_address is not None:
             raise UserError(remedy)
         progress.say(remedy)
@@ -243,7 +262,8 @@ def play_cases(
         from harness.play.local import play_locally
 
         progress.say(
-            "playing in this process: a simulator that crashes takes the run with it (--workers 1 protects)"
+            "playing in this process: a simulator that crashes takes the run with it "
+            "(--workers 1 protects)"
         )
         play_locally(
             coordinator,

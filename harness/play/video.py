@@ -1,6 +1,8 @@
-"""Episodes that one can look at: H.264 in an mp4, with the instruction, the step, the perturbations and the outcome written below the picture.
+"""Videos of episodes: H.264 in an mp4 file.
 
-The loop hands frames over; a thread beside it draws and encodes. What is held in memory is a few frames and the compressed video.
+The instruction, the step, the perturbations and the outcome are written below the picture. The
+rollout loop hands frames over to a thread that draws and encodes. Memory holds only a few frames
+and the compressed video.
 """
 
 from __future__ import annotations
@@ -39,68 +41,62 @@ from harness.records.plan import label
 from harness.records.registry import load
 
 __all__ = [
-    "VideoRecorder",
-    "VideoWriter",
-    "VideoStore",
-    "check_video",
-    "draws_frames",
-    "failed",
-    "frame_of",
-    "picture",
-    "still",
-    "stem",
-]
+    "VideoRecorder", "VideoStore", "VideoWriter", "check_video", "draws_frames", "failed",
+    "frame_of", "picture", "stem", "still", "write_whole",
+]  # fmt: skip
 
 log = logging.getLogger("bench")
 
 SMALLEST = 200
-"""Smaller pictures are enlarged, by a whole number, until their smaller side has so many px."""
+"""Pictures are enlarged by a whole factor until their shorter side has at least this many px."""
 LINE, FONT = 18, 13
-"""The height of a line and of its letters, in px."""
+"""The height of a line and the size of its letters, in px."""
 INSTRUCTION_LINES = 3
+"""Longer instructions are cut."""
 MOST_FRAMES = 20_000
 MOST_BYTES = 64 * 1024 * 1024
-"""Of one video: what comes after is left out, but for the end."""
+"""The limits of one video: later frames are left out, except the last one."""
 LAST_S = 1.0
-"""How long the last picture stays."""
+"""How long the last frame stays, in seconds."""
 AHEAD = 16
-"""Frames that may wait for the encoder; then the loop waits."""
+"""How many frames may wait for the encoder before the rollout loop has to wait."""
 MOST_HZ = 30.0
-"""Pictures a second, at most."""
+"""The highest frame rate, in frames per second."""
 USUAL_HZ = 10.0
-"""Steps a second where the task has no clock."""
+"""Steps per second of a task that has no control rate."""
 
 
 def check_video() -> None:
-    """Raises UserError with the remedy where the packages that videos need are missing."""
+    """Raises UserError with the remedy if a package that videos need is missing."""
     try:
         import av  # noqa: F401
         import PIL  # noqa: F401
     except ImportError as lack:
         raise UserError(
-            f"videos need the package {lack.name}: pip install 'generalist-bench[video]', or --video none"
+            f"videos need the package {lack.name}: pip install 'generalist-bench[video]', "
+            "or --video none"
         ) from None
 
 
 def draws_frames(task: Task) -> bool:
-    """Whether the task's adapter has pictures at all; text has none."""
+    """Whether the task's adapter renders frames; text games do not."""
     kind = load(task.adapter)
     return kind.render not in (Adapter.render, BatchedAdapter.render)
 
 
 def failed(result: Result) -> bool:
-    """Whether an episode failed: it lacks the success that it could have had, or was cut short."""
+    """Whether an episode did not succeed, or was cut short; False if its task has no success."""
     return result.status != "finished" or result.success is False
 
 
 def stem(case: Case) -> str:
-    """The name of a case's files, without an ending."""
+    """The name of a case's files, without the extension."""
     task = re.sub(r"[^A-Za-z0-9@._-]+", "_", case.task.id)
     return f"{task}-{case.seed}-{case.id}"
 
 
 def picture(brief: Brief) -> str | None:
-    """The first view of the brief that is a picture in colour: (H, W, 3) uint8."""
+    """The name of the first view that is a colour image, uint8 (H, W, 3); None if there is none."""
     for name, spec in brief.observation.items():
         if (
             isinstance(spec, Box)
@@ -113,17 +109,24 @@ def picture(brief: Brief) -> str | None:
 
 
 def frame_of(episode: Episode, seen: TimeStep, view: str | None) -> np.ndarray:
-    """What the agent sees now, (H, W, 3) uint8, where it reads the picture `view`; else the adapter's frame for people."""
+    """The frame to show, uint8 (H, W, 3): the image `view` as the agent sees it now.
+
+    With None, the adapter's rendering for people.
+    """
     if view is None:
         return np.asarray(episode.slot.render(), np.uint8)
     return np.asarray(episode.shown(seen, view), np.uint8)
 
 
 class VideoWriter:
-    """One video in the making: `add` every frame, then `finish`. Frames are (H, W, 3) uint8, all of the first one's size."""
+    """Encodes one video of frames, uint8 (H, W, 3), all of one size: `add` each, then `finish`."""
 
     def __init__(self, case: Case, hz: float | None = None) -> None:
-        """`hz`: steps a second, 10 where the task has no clock; the video runs as fast, with every second or third step where that is enough."""
+        """`hz`: the task's control rate in steps per second; None: 10.
+
+        The video plays in real time. Above 30 steps per second only every second or third step
+        becomes a frame.
+        """
         self._perturbed = label(case.perturbations)
         self._title = f"{case.task.id}  seed {case.seed}"
         self._steps = case.task.max_steps
@@ -131,16 +134,16 @@ class VideoWriter:
         self._rate = max(1, round((hz or USUAL_HZ) / self._every))
         self._file = io.BytesIO()
         self._container: Any = None
-        self._words: tuple[str, np.ndarray] | None = None
+        self._text: tuple[str, np.ndarray] | None = None
         self._last: tuple[np.ndarray, int, str] | None = None
         self.frames = 0
 
     def wants(self, step: int) -> bool:
-        """Whether the picture after so many steps is one of the video's."""
+        """Whether the frame after `step` steps belongs in the video."""
         return step % self._every == 0
 
     def add(self, frame: np.ndarray, step: int, instruction: str) -> None:
-        """The picture after `step` steps."""
+        """Add the frame after `step` steps."""
         self._last = frame, step, instruction
         if self.frames < MOST_FRAMES and self._file.tell() < MOST_BYTES:
             self._encode(self.compose(frame, step, instruction))
@@ -153,18 +156,21 @@ class VideoWriter:
         outcome: str = "",
         good: bool | None = None,
     ) -> np.ndarray:
-        """The picture with its words below, (H, W, 3) uint8 with even sides."""
+        """The frame with the text below it: uint8 (H, W, 3), H and W even, as H.264 requires.
+
+        `good` colours the outcome green or red; None: white.
+        """
         factor = max(1, -(-SMALLEST // min(frame.shape[:2])))
         frame = frame.repeat(factor, axis=0).repeat(factor, axis=1) if factor > 1 else frame
         height, width = frame.shape[0] + frame.shape[0] % 2, frame.shape[1] + frame.shape[1] % 2
-        if self._words is None or self._words[0] != instruction:
-            self._words = instruction, self._below(width, instruction)
+        if self._text is None or self._text[0] != instruction:
+            self._text = instruction, self._below(width, instruction)
         of = f" of {self._steps}" if self._steps else ""
         colour = {None: (255, 255, 255), True: (120, 230, 120), False: (255, 130, 130)}[good]
         status = _written(width, [f"step {step}{of}  {outcome}"], colour)
-        canvas = np.zeros((height + self._words[1].shape[0] + status.shape[0], width, 3), np.uint8)
+        canvas = np.zeros((height + self._text[1].shape[0] + status.shape[0], width, 3), np.uint8)
         canvas[: frame.shape[0], : frame.shape[1]] = frame
-        canvas[height : height + self._words[1].shape[0]] = self._words[1]
+        canvas[height : height + self._text[1].shape[0]] = self._text[1]
         canvas[-status.shape[0] :] = status
         return canvas
 
@@ -178,8 +184,9 @@ class VideoWriter:
             *([f"perturbed: {self._perturbed}"] if self._perturbed else []),
             *words,
         ]
-        if self._words is not None:  # the instruction changed: as many lines as before
-            count = self._words[1].shape[0] // LINE
+        if self._text is not None:
+            # The instruction changed. Frames of one video have one size: keep the number of lines.
+            count = self._text[1].shape[0] // LINE
             lines = [*lines, *[""] * count][:count]
         return _written(width, lines, (200, 200, 200))
 
@@ -200,7 +207,10 @@ class VideoWriter:
                 self._container.mux(packet)
 
     def finish(self, outcome: str, good: bool | None) -> VideoClip | None:
-        """The video, which ends with the outcome: green where `good`, red where not. None: there was no frame."""
+        """Add the last frame with the outcome, green if `good`, red if not, and return the video.
+
+        None if there was no frame.
+        """
         if self._last is None:
             return None
         last = self.compose(*self._last, outcome, good)
@@ -218,7 +228,7 @@ class VideoWriter:
 
 
 def _written(width: int, lines: list[str], colour: tuple[int, int, int]) -> np.ndarray:
-    """Lines of text on black, (LINE * len(lines), width, 3) uint8."""
+    """Lines of text on black, uint8 (LINE * len(lines), width, 3)."""
     from PIL import Image, ImageDraw
 
     image = Image.new("RGB", (width, LINE * len(lines)))
@@ -236,7 +246,7 @@ def _font() -> Any:
 
 
 def still(picture: np.ndarray, format: str) -> bytes:
-    """A picture as a PNG or JPEG file."""
+    """An image, uint8 (H, W, 3), as the contents of a file; `format` is `PNG` or `JPEG`."""
     from PIL import Image
 
     file = io.BytesIO()
@@ -244,8 +254,8 @@ def still(picture: np.ndarray, format: str) -> bytes:
     return file.getvalue()
 
 
-def outcome_words(result: Result) -> tuple[str, bool | None]:
-    """How an episode ended, in words, and whether that is good; None where there is no success."""
+def _outcome_text(result: Result) -> tuple[str, bool | None]:
+    """How an episode ended, and whether it succeeded; None if its task has no success."""
     if result.status != "finished":
         return f"{result.status}: {result.error}", False
     if result.success is None:
@@ -254,14 +264,18 @@ def outcome_words(result: Result) -> tuple[str, bool | None]:
 
 
 class VideoRecorder:
-    """Films the episodes of one loop. A picture that cannot be drawn costs the video, never the result."""
+    """An EpisodeObserver that makes videos. A frame that cannot be drawn costs only the video.
+
+    The loop's thread gets frames from the simulator; another one encodes them. The queue between
+    them is bounded: an encoder that is too slow holds the loop back instead of filling the memory.
+    """
 
     def __init__(self, video: VideoSelection, watch: Watch) -> None:
         self._failures_only = video.failures_only
         self._watch = watch
-        self._reels: dict[str, _Taken] = {}
+        self._recordings: dict[str, _Recording] = {}
         self._work: queue.Queue[Callable[[], None] | None] = queue.Queue(AHEAD)
-        self._worker = threading.Thread(target=self._encode, name="film", daemon=True)
+        self._worker = threading.Thread(target=self._encode, name="video", daemon=True)
         self._worker.start()
 
     def _encode(self) -> None:
@@ -269,59 +283,57 @@ class VideoRecorder:
             work()
 
     def close(self) -> None:
-        """End the encoder."""
+        """End the encoder's thread."""
         self._work.put(None)
         self._worker.join(timeout=10.0)
 
     def begin(self, episode: Episode, first: TimeStep) -> None:
-        """An episode begins."""
         view = picture(episode.brief)
         if view is not None or draws_frames(episode.case.task):
-            self._reels[episode.name] = _Taken(
+            self._recordings[episode.name] = _Recording(
                 VideoWriter(episode.case, episode.brief.control_hz), view
             )
             self.step(episode, first)
 
     def step(self, episode: Episode, seen: TimeStep, last: bool = False) -> None:
-        """The episode moved on, or came to its last step."""
-        taken = self._reels.get(episode.name)
-        if taken is None or not (last or taken.writer.wants(episode.steps)):
+        recording = self._recordings.get(episode.name)
+        if recording is None or not (last or recording.writer.wants(episode.steps)):
             return
         try:
             with watched(self._watch, episode.slot.patience):
-                frame = frame_of(episode, seen, taken.view)
+                frame = frame_of(episode, seen, recording.view)
         except Exception as fault:
             log.warning("no video of %s: %s", episode.case.task.id, describe(fault))
             self._drop(episode.name)
         else:
             step, instruction = episode.steps, episode.instruction
-            self._work.put(lambda: taken.add(frame, step, instruction))
+            self._work.put(lambda: recording.add(frame, step, instruction))
 
     def end(self, episode: Episode, outcome: Outcome) -> Outcome:
-        """The episode ended: its outcome, with the video where one is wanted."""
-        taken = self._reels.get(episode.name)
+        """The outcome, with the video if one is wanted."""
+        recording = self._recordings.get(episode.name)
         result = outcome.result
         if (
-            taken is None
+            recording is None
             or result is None
             or result.status == "error"
             or (self._failures_only and not failed(result))
         ):
             self._drop(episode.name)
             return outcome
-        del self._reels[episode.name]
-        self._work.put(lambda: taken.finish(*outcome_words(result)))
-        taken.done.wait()
-        return dataclasses.replace(outcome, clip=taken.clip)
+        del self._recordings[episode.name]
+        self._work.put(lambda: recording.finish(*_outcome_text(result)))
+        recording.done.wait()
+        return dataclasses.replace(outcome, clip=recording.clip)
 
     def _drop(self, name: str) -> None:
-        taken = self._reels.pop(name, None)
-        if taken is not None:
-            self._work.put(taken.close)
+        recording = self._recordings.pop(name, None)
+        if recording is not None:
+            self._work.put(recording.close)
 
 
-class _Taken:
-    """A reel, on the encoder's side."""
+class _Recording:
+    """One video being recorded. Its methods run in the encoder's thread."""
 
     def __init__(self, writer: VideoWriter, view: str | None) -> None:
         self.writer = writer
@@ -354,7 +366,7 @@ class _Taken:
 
 
 class VideoStore:
-    """The folder `videos/` of a run: NAME.mp4 and its poster NAME.jpg, until there are `limit` bytes."""
+    """The folder `videos/` of a run: NAME.mp4 and its poster NAME.jpg, up to `limit` bytes."""
 
     def __init__(self, run: str | os.PathLike[str], limit: int) -> None:
         self.folder = Path(run) / "videos"
@@ -362,7 +374,7 @@ class VideoStore:
         self._full = False
 
     def keep(self, case: Case, clip: VideoClip) -> str | None:
-        """Write the two files. Returns why they were not, the first time that they do not fit."""
+        """Write the two files. The first time that they do not fit, returns a message."""
         if self._full:
             return None
         size = len(clip.mp4) + len(clip.poster)
@@ -374,13 +386,14 @@ class VideoStore:
                 write_whole(self.folder / f"{stem(case)}{ending}", content)
         except OSError as fault:
             self._full = True
-            return f"no more videos are kept: {fault.strerror or fault}. `bench show` makes one of any episode"
+            why = fault.strerror or fault
+            return f"no more videos are kept: {why}. `bench show` makes one of any episode"
         self._left -= size
         return None
 
 
 def write_whole(file: Path, content: bytes) -> None:
-    """Write a file in one step."""
+    """Write a file atomically."""
     new = file.with_name(f".{file.name}.new")
     new.write_bytes(content)
     os.replace(new, file)

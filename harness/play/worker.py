@@ -1,4 +1,7 @@
-"""The worker's side of a parallel run: the common loop in a thread, fed and emptied by `exchange`. Knows nothing of Ray."""
+"""The worker's side of a parallel run: the rollout loop in a thread, and `exchange` to feed it.
+
+Independent of Ray.
+"""
 
 from __future__ import annotations
 
@@ -20,21 +23,26 @@ from harness.records.identity import AgentSpec
 __all__ = ["Exchange", "EpisodeWorker"]
 
 POLL_S = 0.2
+"""The longest that one exchange takes, in seconds: the driver hears of a hang no later."""
 
 
 @dataclass(frozen=True)
 class Exchange:
-    """What a worker says when it is asked."""
+    """A worker's reply to the driver."""
 
     outcomes: list[Outcome]
     hung: tuple[str, list[Ticket]] | None = None
-    """(phase, tickets) of a foreign call that should have returned."""
+    """(phase, tickets) of a call into a simulator or the agent that is past its deadline."""
     broken: str | None = None
-    """Why the loop itself has ended; the worker is of no more use."""
+    """Why the loop itself ended, if it did; the worker must then be replaced."""
 
 
 class EpisodeWorker:
-    """Plays what it is given."""
+    """Plays the cases that it is given in a thread of its own process.
+
+    Two threads use it: the rollout loop's, and the one that calls `exchange`. If a simulator or the
+    agent hangs, the loop's thread is stuck, but `exchange` still answers and reports the hang.
+    """
 
     def __init__(
         self,
@@ -48,7 +56,7 @@ class EpisodeWorker:
         timeout: float,
         video: VideoSelection | None = None,
     ) -> None:
-        """`client` is the way to a served agent; None: the agent is built here."""
+        """`client` reaches a served agent; None: this worker builds its own agent."""
         self._watch = client.watch if client is not None else Watch()  # type: ignore[attr-defined]
         self._agent = None
         if client is None:
@@ -74,7 +82,7 @@ class EpisodeWorker:
         self._thread.start()
 
     def take(self, held: Sequence[str]) -> tuple[Ticket, Case] | None:
-        """The loop's feed: rather a case of a held key."""
+        """The next case for the loop, preferably with an environment key in `held`."""
         with self._changed:
             if not self._buffer:
                 return None
@@ -101,7 +109,11 @@ class EpisodeWorker:
             self._broken = describe(fault)
 
     def exchange(self, cases: Sequence[tuple[Ticket, Case]]) -> Exchange:
-        """Hand over cases; returns the outcomes so far as soon as the worker runs low, and at the latest after POLL_S seconds."""
+        """Take further cases; returns the outcomes so far.
+
+        Returns as soon as half of the waiting cases are taken and there is an outcome to report,
+        after POLL_S seconds at the latest.
+        """
         with self._changed:
             self._buffer.extend(cases)
             low = len(self._buffer) // 2
@@ -119,7 +131,7 @@ class EpisodeWorker:
         return Exchange(outcomes, hung, self._broken)
 
     def close(self) -> None:
-        """End the loop after its present round and close environments and agent."""
+        """End the loop after its current round, then close the environments and the agent."""
         with self._changed:
             self._closing = True
             self._changed.notify_all()

@@ -92,7 +92,7 @@ class InvarianceReport:
     """Why, where the agent's batch could be asked; empty where nothing drifted."""
     not_run: tuple[str, ...] = ()
 
-    def words(self) -> str:
+    def as_text(self) -> str:
         """The verdict, in a few lines."""
         lines = [f"{self.cases} cases, each played {len(self.ways)} times: {', '.join(self.ways)}"]
         if self.drifts:
@@ -298,7 +298,7 @@ def _explain(
 ) -> str:
     probing: list[_Probing] = []
 
-    def way(agent: Agent, watch: Watch, timeout: float) -> LocalAgent:
+    def make_client(agent: Agent, watch: Watch, timeout: float) -> LocalAgent:
         probing.append(_Probing(agent, watch, timeout))
         return probing[0]
 
@@ -308,7 +308,7 @@ def _explain(
         spec,
         lanes=lanes,
         agent_timeout=RunOptions.agent_timeout,
-        way=way,
+        make_client=make_client,
     )
     return verdict(
         probing[0].probes,

@@ -107,7 +107,7 @@ class VerificationReport:
         """Whether something was played again, and everything that was looked at is as recorded."""
         return not self.differences and self.replayed > 0
 
-    def words(self) -> str:
+    def as_text(self) -> str:
         """The verdict in a line."""
         looked = f"{self.lines} lines of {self.planned} cases checked, {self.replayed} episodes played again"
         count = len(self.differences)

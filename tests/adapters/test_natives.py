@@ -393,7 +393,7 @@ def test_the_planner_plans_from_where_things_are(simulator_perturbation: str) ->
 def test_many_lanes_of_maniskill_say_that_they_have_none() -> None:
     """Neither by name nor in a set: a row says so, and a case that has one is refused, never played as if it were clean."""
     from harness.core import Agent, Missing
-    from harness.perturb.parse import choose, fit
+    from harness.perturb.parse import parse_conditions, resolve
 
     task = tasks()["maniskill-gpu/PushCube"]
     batched, single = load(task.adapter), load("adapters.maniskill:ManiSkillAdapter")
@@ -401,8 +401,8 @@ def test_many_lanes_of_maniskill_say_that_they_have_none() -> None:
         simulator_perturbation.name for simulator_perturbation in single.simulator_perturbations()
     ]
     for name in names:
-        (arm,) = choose(f"{name}:3", names)
-        answer = fit(arm, task, batched, Agent)
+        (arm,) = parse_conditions(f"{name}:3", names)
+        answer = resolve(arm, task, batched, Agent)
         assert isinstance(answer, Missing)
         assert "no such thing here" in answer.reason
 

@@ -14,7 +14,7 @@ from conftest import Notes, Run
 from harness.compare.gate import Gate, Gated, GateOptions
 from harness.compare.pairs import ScoredRun, read_scored_run
 from harness.core import Suite, UserError
-from harness.perturb import choose
+from harness.perturb import parse_conditions
 from harness.play.planning import make_plan
 from harness.play.runner import RunOptions, play
 from harness.records.identity import AgentSpec
@@ -143,7 +143,7 @@ def test_a_perturbation_that_does_not_apply_to_the_new_agent_is_named(
 ) -> None:
     suite = Suite("toys", "toys", (toys.toy_task("a"), toys.toy_task("b")), 4)
     spec = AgentSpec("image", "toys:ImageAgent", {})
-    conditions = choose("history:1,action_random:1", ())
+    conditions = parse_conditions("history:1,action_random:1", ())
     plan = make_plan(
         [(suite, task) for task in suite.tasks], spec, episodes=None, seed=0, perturb=conditions
     )

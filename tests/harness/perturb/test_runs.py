@@ -1,4 +1,5 @@
-"""Perturbed runs: twins, streams, invariance, what is not applicable, and what the simulator carries out itself."""
+"""Perturbed runs: controls, random streams, invariance, what does not apply, and what the simulator
+carries out itself."""
 
 from __future__ import annotations
 
@@ -16,15 +17,15 @@ import toys
 
 from harness.compare.pairs import read_scored_run
 from harness.core import Agent, Answer, Case, SimulatorPerturbation, Task, TimeStep, Turn, UserError
-from harness.perturb import choose
+from harness.perturb import parse_conditions
 from harness.play.planning import make_plan
 from harness.play.runner import RunOptions, play
 from harness.records.identity import AgentSpec
 from harness.records.plan import Plan
 from harness.records.run_file import read_run
 from harness.records.traces import read_traces
-from leaderboards.perturbed_results import read
-from leaderboards.report import load as load_report
+from leaderboards.perturbed_results import read_case_arrays
+from leaderboards.report import load_report
 
 SIMULATOR_PERTURBATIONS = {"wind", "friction"}
 
@@ -76,7 +77,7 @@ def run(
         spec,
         episodes=None,
         seed=0,
-        perturb=choose(perturb, SIMULATOR_PERTURBATIONS) if perturb else (),
+        perturb=parse_conditions(perturb, SIMULATOR_PERTURBATIONS) if perturb else (),
     )
     play(spec, ["toys"], plan, path, RunOptions(**options), conftest.Notes())
     return {line["case"]: line for line in conftest.results_of(path)}
@@ -85,10 +86,13 @@ def run(
 GLIDE = toys.toy_task("glide", action="box")
 GOAL = toys.toy_task("goal")
 BATCH = toys.toy_task("batch", adapter="toys:BatchedToy")
-MANY = "action_noise:1,4,state_noise:3,observation_delay:2,action_sticky:5,typos:2,burst:4,action_random:2+action_delay:1"
+MANY = (
+    "action_noise:1,4,state_noise:3,observation_delay:2,action_sticky:5,typos:2,burst:4,"
+    "action_random:2+action_delay:1"
+)
 
 
-def test_every_perturbed_case_has_one_twin(tmp_path: Path) -> None:
+def test_every_perturbed_case_has_one_control(tmp_path: Path) -> None:
     lines = run(tmp_path, "action_dropout:1,2,3,action_sticky:2", [GOAL])
     conditions = Counter(tuple(line["perturbations"]) for line in lines.values())
     assert len(conditions) == 5
@@ -126,8 +130,11 @@ def test_perturbed_cases_are_the_same_in_any_order_and_lane(
 
 
 def test_what_is_seen_is_the_same_in_any_order_and_lane(tmp_path: Path) -> None:
-    """By an agent whose every action hangs on every pixel and number that it sees."""
-    seen = "image_noise:3,shot_noise:1,frozen_frames:5,occlusion:2+observation_delay:1,jpeg:3,state_noise:2+state_dropout:5,camera_shift:5+blackout:1"
+    """By an agent whose every action depends on every pixel and number that it sees."""
+    seen = (
+        "image_noise:3,shot_noise:1,frozen_frames:5,occlusion:2+observation_delay:1,jpeg:3,"
+        "state_noise:2+state_dropout:5,camera_shift:5+blackout:1"
+    )
     one = run(tmp_path / "one", seen, [GOAL, GLIDE], agent="toysuite:Looker")
     assert (
         run(tmp_path / "other", seen, [GOAL, GLIDE], agent="toysuite:Looker", lanes=4, shuffle=3)
@@ -258,7 +265,7 @@ def test_what_the_simulator_does_itself(tmp_path: Path) -> None:
 
 def test_the_report_pairs_each_case_with_its_twin(tmp_path: Path) -> None:
     run(tmp_path, "action_random:1,3,5,burst:5", [GOAL, GLIDE], episodes=8)
-    outcomes = read(read_scored_run(tmp_path))
+    outcomes = read_case_arrays(read_scored_run(tmp_path))
     report = load_report(tmp_path)
     overall = {
         (row.perturbation, row.severity): row
@@ -299,7 +306,7 @@ def test_a_plan_with_arms_survives_its_json() -> None:
         spec,
         episodes=None,
         seed=0,
-        perturb=choose("friction:1,hue:2", SIMULATOR_PERTURBATIONS),
+        perturb=parse_conditions("friction:1,hue:2", SIMULATOR_PERTURBATIONS),
     )
     assert Plan.from_json(plan.to_json()) == plan
     assert plan.total == 3 * 2 * 2
@@ -308,7 +315,7 @@ def test_a_plan_with_arms_survives_its_json() -> None:
         spec,
         episodes=None,
         seed=0,
-        perturb=choose("hue:3", SIMULATOR_PERTURBATIONS),
+        perturb=parse_conditions("hue:3", SIMULATOR_PERTURBATIONS),
     )
     assert plan.hash != other.hash
 
@@ -326,7 +333,8 @@ CHOSEN: dict[str, list[str]] = {
 @pytest.mark.parametrize("text", CHOSEN)
 def test_how_they_are_chosen(text: str) -> None:
     assert [
-        "+".join(map(str, condition.parts)) for condition in choose(text, SIMULATOR_PERTURBATIONS)
+        "+".join(map(str, condition.parts))
+        for condition in parse_conditions(text, SIMULATOR_PERTURBATIONS)
     ] == CHOSEN[text]
 
 
@@ -345,7 +353,7 @@ WRONG = {
 @pytest.mark.parametrize("text", WRONG)
 def test_wrong_choices_name_the_remedy(text: str) -> None:
     with pytest.raises(UserError, match=WRONG[text]):
-        choose(text, SIMULATOR_PERTURBATIONS)
+        parse_conditions(text, SIMULATOR_PERTURBATIONS)
 
 
 def toml(folder: Path, text: str) -> str:
@@ -357,9 +365,10 @@ def toml(folder: Path, text: str) -> str:
 def test_a_users_own_file(tmp_path: Path) -> None:
     file = toml(
         tmp_path,
-        'perturb = ["action_noise", "hue:1+occlusion:2"]\n[levels.action_noise]\nsigma = [0.01, 0.9]\n',
+        'perturb = ["action_noise", "hue:1+occlusion:2"]\n'
+        "[levels.action_noise]\nsigma = [0.01, 0.9]\n",
     )
-    conditions = choose(file, SIMULATOR_PERTURBATIONS)
+    conditions = parse_conditions(file, SIMULATOR_PERTURBATIONS)
     assert ["+".join(map(str, condition.parts)) for condition in conditions] == [
         'action_noise:1{"sigma":0.01}',
         'action_noise:2{"sigma":0.9}',
@@ -383,13 +392,13 @@ WRONG_FILES: dict[str, str] = {
 @pytest.mark.parametrize("text", WRONG_FILES)
 def test_wrong_files_name_the_remedy(tmp_path: Path, text: str) -> None:
     with pytest.raises(UserError, match=WRONG_FILES[text]):
-        choose(toml(tmp_path, text), SIMULATOR_PERTURBATIONS)
+        parse_conditions(toml(tmp_path, text), SIMULATOR_PERTURBATIONS)
 
 
 def test_the_sets_exist_and_of_a_set_what_is_not_read_is_left_out(tmp_path: Path) -> None:
-    gea = choose("gea-rl", SIMULATOR_PERTURBATIONS)
+    gea = parse_conditions("gea-rl", SIMULATOR_PERTURBATIONS)
     assert len(gea) == 26
-    assert len(choose("gea-rl:2", SIMULATOR_PERTURBATIONS)) == 9
+    assert len(parse_conditions("gea-rl:2", SIMULATOR_PERTURBATIONS)) == 9
     lines = run(tmp_path, "gea-rl:1", [GLIDE], agent="ExpertAgent")
     played = {
         line["perturbations"][0].partition(":")[0]

@@ -1,4 +1,4 @@
-"""kill -9 half way and a disk that fills up: the same command then gives what an undisturbed run gives."""
+"""kill -9 half way and a full disk: the same command then gives what an undisturbed run gives."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_killed_half_way(tmp_path: Path, slow_results: list[dict[str, Any]], wor
         os.kill(process.pid, signal.SIGKILL)
         process.communicate(timeout=60)
     try:
-        # Ray's own two agents wait a minute for their head before they follow; nothing of ours may stay.
+        # Two processes of Ray wait a minute for their head before they end; none of ours may stay.
         ours = [child for child in children if child.is_running() and "_Worker" in child.name()]
         assert len(ours) == workers
         assert not psutil.wait_procs(ours, timeout=WORKERS_GONE_S)[1], "a worker outlives the run"
@@ -98,8 +98,12 @@ def test_killed_half_way_on_real_simulators(tmp_path: Path) -> None:
 
 
 def limited(size: int) -> list[str]:
-    """Runs a command whose files cannot grow beyond `size` bytes: writing fails as on a full disk."""
-    limit = f"import os, resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, {size})); os.execv(sys.argv[1], sys.argv[1:])"
+    """Run a command whose files cannot exceed `size` bytes: writing fails as on a full disk."""
+    limit = (
+        "import os, resource, sys; "
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, {size})); "
+        "os.execv(sys.argv[1], sys.argv[1:])"
+    )
     return [sys.executable, "-c", limit]
 
 
@@ -107,12 +111,12 @@ def limited(size: int) -> list[str]:
 def test_a_disk_that_fills_up(tmp_path: Path, play_toys: Callable[..., Run], size: int) -> None:
     said = bench_there(*FULL, cwd=tmp_path, under=limited(size))
     assert said.code == 4, said.err
-    assert "Make room; the same command goes on" in said.err
+    assert "Free some space; the same command then continues" in said.err
     assert "Traceback" not in said.err
     assert said.out.startswith("uniform"), "what there is, is shown"
     content = (tmp_path / "run" / "episodes.jsonl").read_bytes()
     assert content.endswith(b"\n"), "no torn line"
-    played = list(read_lines(tmp_path / "run"))
+    played = read_lines(tmp_path / "run")
     assert 0 < len(played) < 60
     assert {trace.case for trace in read_traces(tmp_path / "run")} >= {
         line["case"] for line in played

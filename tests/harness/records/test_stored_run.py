@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from resultlines import BAD_AGENT, ERROR, FAILED, PLAN, SCORED, SPEC, line_of, write_run
 
 from harness.core import Result, Suite, UserError
-from harness.perturb import choose
+from harness.perturb import parse_conditions
 from harness.play.planning import make_plan
 from harness.play.runner import RunOptions, play
 from harness.records.plan import CaseIndex
@@ -24,7 +24,7 @@ from harness.records.results import case_results, read_results, result_from_json
 from harness.records.run_directory import RunDirectory
 from harness.records.stored_run import load_run
 from harness.verify.show import failures, find
-from leaderboards.report import load
+from leaderboards.report import load_report
 
 A, B, C = CaseIndex(0, 0, 0), CaseIndex(0, 0, 1), CaseIndex(1, 0, 3)
 few = settings(max_examples=150, deadline=None)
@@ -68,7 +68,7 @@ def test_a_broken_line_is_named_with_the_remedy(tmp_path: Path, line: Any, words
         lambda: list(read_results(path)),
         lambda: list(case_results(path, PLAN)),
         lambda: list(load_run(path).cases()),
-        lambda: load(path),
+        lambda: load_report(path),
         lambda: failures(path),
         lambda: find(path, "toys/goal:0"),
         lambda: RunDirectory(path, {"agent": SPEC.to_json()}, PLAN),
@@ -87,7 +87,7 @@ def test_a_torn_last_line_is_left_out(tmp_path: Path, length: int) -> None:
         line_of(B)["case"],
     ]
     assert [index for index, _ in load_run(path).cases()] == [A, B]
-    assert load(path).overall.n == 2
+    assert load_report(path).overall.n == 2
 
 
 def test_a_last_line_without_its_end_is_torn_even_where_it_is_whole_json(tmp_path: Path) -> None:
@@ -154,7 +154,7 @@ def test_each_case_counts_once_by_one_rule(
     directory.close(finished=False)
     assert directory.missing() == PLAN.total - len(scored)
     assert sum(directory.counts[each] for each in ("finished", "agent_error")) == len(scored)
-    (row,) = [row for row in load(path).tasks if row.task == "toys/goal@1"]
+    (row,) = [row for row in load_report(path).tasks if row.task == "toys/goal@1"]
     mine = [result for index, result in found if index.item == 0]
     assert row.errors == sum(result.status == "error" for result in mine)
     assert row.n == len(mine) - row.errors
@@ -172,7 +172,7 @@ def test_report_and_show_agree_on_a_file_with_doubled_lines(tmp_path: Path) -> N
         line_of(C, ERROR, error="second"),
     ]
     path = write_run(tmp_path / "run", lines)
-    report = load(path)
+    report = load_report(path)
     assert [(row.n, row.successes, row.errors) for row in report.tasks] == [(2, 1, 0), (0, 0, 1)]
     assert report.tasks[0].ended == {"horizon": 1, "success": 1}
     text = failures(path)
@@ -193,7 +193,7 @@ def test_report_and_show_agree_on_any_file(
     path = write_run(tmp_path_factory.mktemp("plays") / "run", lines)
     text = failures(path)
     shown = [] if text == "no failures" else [line.split()[1] for line in text.splitlines()[2:]]
-    for row in load(path).tasks:
+    for row in load_report(path).tasks:
         assert shown.count(row.task) == row.n - (row.successes or 0) + row.errors
 
 
@@ -208,7 +208,7 @@ def test_lines_beyond_an_early_stop_are_left_out(tmp_path: Path) -> None:
     assert [item.episodes for item in run.plan.items] == [2, 4]
     assert [item.episodes for item in run.whole.items] == [4, 4]
     assert [index for index, _ in run.cases()] == [A, B, C]
-    assert [(row.planned, row.n) for row in load(path).tasks] == [(2, 2), (4, 1)]
+    assert [(row.planned, row.n) for row in load_report(path).tasks] == [(2, 2), (4, 1)]
     assert len(list(read_results(path))) == 5, "they are still in the file"
     assert len(list(case_results(path, run.whole))) == 5
 
@@ -257,7 +257,7 @@ def test_a_foreign_line_is_refused_wherever_results_are_read(
     for read in (
         lambda: list(load_run(path).cases()),
         lambda: list(load_run(path).results()),
-        lambda: load(path),
+        lambda: load_report(path),
         lambda: failures(path),
         lambda: find(path, "toys/goal:0"),
     ):
@@ -272,7 +272,7 @@ def test_perturbed_cases_are_found_by_their_condition(tmp_path: Path) -> None:
         SPEC,
         episodes=None,
         seed=0,
-        perturb=choose("action_random:3", ()),
+        perturb=parse_conditions("action_random:3", ()),
     )
     path = tmp_path / "run"
     play(SPEC, ["toys"], plan, path, RunOptions(), Notes())

@@ -1,4 +1,5 @@
-"""The proof of invariance: what keeps the contract passes, what does not is named, and rounding is told from a bug."""
+"""The proof of invariance: what keeps the contract passes, what breaks it is named, and rounding is
+distinguished from a bug."""
 
 from __future__ import annotations
 
@@ -36,7 +37,7 @@ def test_who_keeps_the_contract_passes() -> None:
     found = proof("toys:GoodAgent", GOAL, GLIDE, sample=None)
     assert found.drifts == ()
     assert found.cases == 8
-    assert "every case went the same way" in found.words()
+    assert "every case went the same way" in found.as_text()
 
 
 @pytest.mark.slow

@@ -1,4 +1,5 @@
-"""What a run says, held against itself and against a replay: an honest run passes, and whatever was done to its files is named."""
+"""A run checked against itself and against a replay: an honest run passes, and whatever was done to
+its files is named."""
 
 from __future__ import annotations
 
@@ -52,7 +53,10 @@ def honest(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Tampered:
-    """A copy of a run, to be changed: `lines` and `traces` are lists of plain dictionaries, `run` is run.json."""
+    """A copy of a run, to be changed.
+
+    `lines` and `traces` are lists of plain dictionaries, `run` is run.json.
+    """
 
     def __init__(self, honest: Path, path: Path, seed: int) -> None:
         shutil.copytree(honest, path)
@@ -364,7 +368,7 @@ def test_nothing_to_play_is_not_verified(play_toys: Callable[..., Run]) -> None:
     run = play_toys("GoodAgent", [toys.toy_task("bad", fault="missing")], 2)
     found = check(run.path, known={})
     assert not found.passed
-    assert "not verified" in found.words()
+    assert "not verified" in found.as_text()
 
 
 def test_a_simulator_that_keeps_something_is_found(play_toys: Callable[..., Run]) -> None:

@@ -1,0 +1,103 @@
+"""What the driver of a parallel run knows about one worker. Independent of Ray."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from harness.core import Case
+from harness.play.case_queue import Ticket
+from harness.play.environments import environment_key
+from harness.records.registry import load
+
+__all__ = ["WorkerHandle"]
+
+AHEAD_S = 0.25
+"""A worker holds about this many seconds of work beyond the cases on its lanes."""
+MOST_AHEAD = 64
+"""The most cases that a worker holds beyond those on its lanes."""
+START_S = 1800.0
+"""How long a worker may take to start: an agent may load a large model."""
+SILENCE_S = 30.0
+"""A worker that has not replied this long after its patience ran out counts as hung."""
+
+
+class WorkerHandle:
+    """One worker as the driver sees it. `now` is a time.monotonic() value, in seconds."""
+
+    actor: Any
+    call: Any
+    """The exchange that it has not answered yet, or None."""
+    held: dict[Ticket, Case]
+    """Cases that were given to it and whose outcome is not known yet."""
+    keys: list[str]
+    """The environment keys of its newest cases: it very likely keeps these environments."""
+    tainted: bool
+    """Whether it has played cases, so that a case that must run alone needs a fresh worker."""
+
+    def __init__(self, name: str, lanes: int, agent_timeout: float) -> None:
+        """`agent_timeout`: how long a call of the agent may take, in seconds."""
+        self.name = name
+        self._lanes = lanes
+        self._agent_timeout = agent_timeout
+        self.replace(None)
+
+    def replace(self, actor: Any) -> None:
+        """Begin with a new worker, which holds nothing yet."""
+        self.actor = actor
+        self.call = None
+        self.held = {}
+        self.keys = []
+        self.tainted = False
+        self._patience = START_S
+        self._asked_at = 0.0
+        self._first_asked_at = 0.0
+        self._settled = 0
+
+    def wanted(self, now: float) -> int:
+        """How many cases it should hold.
+
+        A worker that was given one case at a time would wait for a message's round trip after every
+        short episode. So it gets cases in advance: as many as it plays in AHEAD_S seconds at its
+        average pace. With more, the workers would end at different times, and more cases would have
+        to be played again if one of them were lost.
+        """
+        pace = self._settled / (now - self._first_asked_at) if self._settled else 0.0
+        return self._lanes + min(MOST_AHEAD, math.ceil(pace * AHEAD_S))
+
+    def give(self, ticket: Ticket, case: Case) -> None:
+        """Note that it holds this case from now on."""
+        self.held[ticket] = case
+        self._remember(case)
+
+    def asked(self, call: Any, now: float) -> None:
+        """Note that `call`, an exchange, was sent to it."""
+        self.call = call
+        self._asked_at = now
+        self._first_asked_at = self._first_asked_at or now
+
+    def answered(self) -> None:
+        """Note that it answered: it has started, and from now on its cases set its patience."""
+        if self._patience == START_S:
+            self._patience = 0.0
+            for case in self.held.values():
+                self._remember(case)
+
+    def settled(self, ticket: Ticket) -> None:
+        """Note that it reported the outcome of this case."""
+        del self.held[ticket]
+        self._settled += 1
+
+    def silent(self, now: float) -> bool:
+        """Whether it should have answered long ago.
+
+        Its exchange is answered by a thread of its own. Where not even that thread runs, native
+        code that does not return holds the interpreter lock.
+        """
+        return now - self._asked_at > self._patience + SILENCE_S
+
+    def _remember(self, case: Case) -> None:
+        key = environment_key(case.task)
+        self.keys = [key, *(other for other in self.keys if other != key)][: self._lanes]
+        patience = load(case.task.adapter).patience_s
+        self._patience = max(self._patience, patience, 2 * self._agent_timeout)
