@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from baselines.gea.grammar import ActionGrammars, Grammar, choice_names
-from baselines.gea.rvq import ActionTokenizer, denormalize_action, normalize_action
+from baselines.gea.rvq import ActionTokenizer, denormalise_action, normalise_action
 from baselines.gea.text_tokenizer import TextTokenizer
 from harness.core import UI, ActionSpec, BadAction, Box, Discrete, MultiDiscrete, UIAction
 from harness.core.ui import FIELDS
@@ -74,7 +74,7 @@ class ActionCodec:
                 for action, observation in zip(actions, observations)
             ]
         codes = self.action_tokenizer.encode(
-            np.stack([normalize_action(spec, action, self._dims) for action in actions])
+            np.stack([normalise_action(spec, action, self._dims) for action in actions])
         )
         offsets = self._codes * np.arange(self._codebooks)
         tokens: list[list[int]] = (codes + self.text_tokenizer.size + offsets).tolist()
@@ -143,7 +143,7 @@ class ActionCodec:
                     for token in tokens[: self._codebooks]
                 ]
             ]
-            return denormalize_action(spec, self.action_tokenizer.decode(codes)[0])
+            return denormalise_action(spec, self.action_tokenizer.decode(codes)[0])
         size = self.text_tokenizer.size
         text = self.text_tokenizer.decode([token for token in tokens if token < size])
         if isinstance(spec, Discrete):

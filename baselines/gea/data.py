@@ -14,7 +14,7 @@ import numpy as np
 from baselines.gea.actions import ActionCodec
 from baselines.gea.config import Config
 from baselines.gea.prompt import Prompt, StepInputs, describe, introduction, step_inputs
-from baselines.gea.rvq import normalize_action
+from baselines.gea.rvq import normalise_action
 from baselines.gea.text_tokenizer import TextTokenizer
 from harness.core import UI, Box, Discrete, Elements, Text, Texts, UserError
 from harness.demos import Demo, Demos
@@ -219,7 +219,7 @@ def continuous_actions(folders: Sequence[Path], dims: int) -> np.ndarray:
         for demo in _without_views(folder):
             if isinstance(demo.brief.action, Box):
                 found += [
-                    normalize_action(demo.brief.action, frame.action, dims) for frame in demo.frames
+                    normalise_action(demo.brief.action, frame.action, dims) for frame in demo.frames
                 ]
     return np.stack(found) if found else np.zeros((0, dims), np.float32)
 

@@ -16,7 +16,7 @@ __all__ = ["CellEncoder", "NumberEncoder"]
 FREQUENCIES = 6
 """Sines and cosines per number, at frequencies that double: close values become distinguishable."""
 CODES = 16
-"""Values that a code of a cell may have, at most."""
+"""Upper bound of the number of values that a code of a cell has."""
 RARE = 3
 """A cell counts as an object if at most this many cells of its grid have the same codes.
 
@@ -27,14 +27,14 @@ SPOTS = 1024
 
 
 class NumberEncoder(nn.Module):
-    """All numbers of a step as one row, from each number x the features
+    """All numbers of a step as one row.
 
-    x / (1 + |x|), whether there is a number, and sin(2^k pi x) and cos(2^k pi x) for
-    k < FREQUENCIES.
+    The features of a number x are x / (1 + |x|), a flag that it is present, and sin(2^k pi x) and
+    cos(2^k pi x) for k < FREQUENCIES.
     """
 
     def __init__(self, size: int, width: int) -> None:
-        """`size`: the numbers that are read; further ones are cut, missing ones marked."""
+        """`size`: how many numbers are read; any further ones are cut."""
         super().__init__()
         self.size = size
         self.net = nn.Sequential(

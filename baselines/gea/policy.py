@@ -217,8 +217,8 @@ class Policy(nn.Module):
         prefix = prompts[0].introduction[:-1]
         if len(prompts) > 1 or not prefix or not backbone.copyable_cache:
             return 0, backbone.new_cache()
-        # It is computed in a pass of its own even when it is not cached yet: the rounding, and so
-        # the answer, is then the same either way.
+        # It is computed in a separate pass even when it is not cached yet, so that the rounding,
+        # and with it the answer, does not depend on the cache.
         if prefix not in self._prefixes:
             if len(self._prefixes) >= PREFIX_CACHE_SIZE:
                 self._prefixes.clear()

@@ -22,12 +22,12 @@ from vector_quantize_pytorch import ResidualVQ
 from baselines.gea.config import RVQConfig
 from harness.core import Box, UserError
 
-__all__ = ["FILE", "ActionTokenizer", "denormalize_action", "normalize_action"]
+__all__ = ["FILE", "ActionTokenizer", "denormalise_action", "normalise_action"]
 
 FILE = "actions.safetensors"
 
 
-def normalize_action(spec: Box, action: np.ndarray, dims: int) -> np.ndarray:
+def normalise_action(spec: Box, action: np.ndarray, dims: int) -> np.ndarray:
     """float32 (dims,) in [-1, 1], from an action of the spec's shape.
 
     Spec bounds low and high, both finite: 2 (x - low) / (high - low) - 1; otherwise x / (1 + |x|).
@@ -43,8 +43,8 @@ def normalize_action(spec: Box, action: np.ndarray, dims: int) -> np.ndarray:
     return padded
 
 
-def denormalize_action(spec: Box, values: np.ndarray) -> np.ndarray:
-    """The inverse of `normalize_action`: an action of the spec's shape, dtype and bounds.
+def denormalise_action(spec: Box, values: np.ndarray) -> np.ndarray:
+    """The inverse of `normalise_action`: an action of the spec's shape, dtype and bounds.
 
     `values`: float (dims,). Elements of the action beyond `dims` are those of the no-op.
     """

@@ -11,7 +11,7 @@ import torch
 from gearig import NANO, SMALL
 
 from baselines.gea.actions import ActionCodec
-from baselines.gea.rvq import ActionTokenizer, denormalize_action, normalize_action
+from baselines.gea.rvq import ActionTokenizer, denormalise_action, normalise_action
 from baselines.gea.text_tokenizer import NanoTokenizer
 from baselines.gea.train import Job, train
 from harness.core import UI, Box, Discrete, Element, MultiDiscrete, Spec, Text, UIAction
@@ -121,15 +121,15 @@ def test_only_admissible_commands(codec: ActionCodec) -> None:
 def test_normalised_actions() -> None:
     box = Box((2, 2), low=(-1.0, 0.0, 10.0, -2.0), high=(1.0, 0.5, 20.0, 2.0))
     action = np.array([[0.5, 0.5], [10, -1]], np.float32)
-    values = normalize_action(box, action, 6)
+    values = normalise_action(box, action, 6)
     np.testing.assert_allclose(values, [0.5, 1, -1, -0.5, 0, 0])
-    np.testing.assert_allclose(denormalize_action(box, values), action)
+    np.testing.assert_allclose(denormalise_action(box, values), action)
     np.testing.assert_allclose(
-        denormalize_action(box, normalize_action(box, action, 3)), [[0.5, 0.5], [10, 0]]
+        denormalise_action(box, normalise_action(box, action, 3)), [[0.5, 0.5], [10, 0]]
     )
     free = Box((2,))
     np.testing.assert_allclose(
-        denormalize_action(free, normalize_action(free, np.array([3.0, -0.5]), 2)),
+        denormalise_action(free, normalise_action(free, np.array([3.0, -0.5]), 2)),
         [3, -0.5],
         rtol=1e-5,
     )
@@ -142,7 +142,7 @@ def test_the_tokenizer_learns(data: Path, tmp_path: Path) -> None:
     glides = [demo for demo in Demos(data) if demo.row.task == "toys/glide@1"]
     actions = np.stack(
         [
-            normalize_action(demo.brief.action, frame.action, 21)
+            normalise_action(demo.brief.action, frame.action, 21)
             for demo in glides
             for frame in demo.frames
         ]

@@ -1,18 +1,21 @@
 #!/bin/sh
-# The models that come with the product, from nothing: demonstrations, action tokenizer, SFT (gea-base), RL (gea), evaluation.
-# Every step goes on where it was cut, so run it again. Two cores, about three hours.
-# Variables: BENCH (bench), DATA (demos), MODELS (models), RUNS (runs), THREADS (2).
+# Makes the shipped models from scratch: demonstrations, tokenizers, SFT (gea-base), RL (gea) and an
+# evaluation. It takes about three hours on two cores. If it was interrupted, run it again: every
+# step resumes. Variables and their defaults: BENCH (bench), DATA (demos), MODELS (models),
+# RUNS (runs), THREADS (2).
 set -eu
-BENCH=${BENCH:-bench} DATA=${DATA:-demos} MODELS=${MODELS:-models} RUNS=${RUNS:-runs} THREADS=${THREADS:-2}
+BENCH=${BENCH:-bench} DATA=${DATA:-demos} MODELS=${MODELS:-models}
+RUNS=${RUNS:-runs} THREADS=${THREADS:-2}
 VIEWS="grid?,direction?,state?,proprio?,text?,dom?,admissible?"
 
-# record SEED PLACE: demonstrations into folders of PLACE, which it prints as options. Lines on stdin: folder, suite, episodes of each task, share of
-# random actions (none where the expert follows a plan made at the beginning), tasks.
+# record SEED PARENT: record demonstrations into folders of PARENT and print them as --data options.
+# Each line on stdin: folder, suite, episodes per task, share of random actions, tasks. The share is
+# 0 where the expert follows a plan that it makes at the start.
 record() {
     while read -r folder suite episodes noise tasks; do
-        # 4: some episodes have no result (a simulator failed thrice); the rest is used.
-        "$BENCH" demos --suite "$suite" --tasks "$tasks" --episodes "$episodes" --seed "$1" --views "$VIEWS" --noise "$noise" \
-            --out "$2/$folder" >&2 || [ $? -eq 4 ]
+        # Exit code 4: the simulator failed three times in some episodes. The others are used.
+        "$BENCH" demos --suite "$suite" --tasks "$tasks" --episodes "$episodes" --seed "$1" \
+            --views "$VIEWS" --noise "$noise" --out "$2/$folder" >&2 || [ $? -eq 4 ]
         echo "--data $2/$folder"
     done
 }
@@ -29,7 +32,7 @@ alfworld-synthetic alfworld-synthetic 60 0 *
 pddl pddl 600 0 *
 END
 )
-# What RL is not to forget: demonstrations that SFT never saw.
+# Demonstrations that SFT has not seen: RL rehearses them, so that it does not forget.
 rehearsal=$(record 1 "$DATA/rehearsal" <<END
 metaworld metaworld 15 0.05 *
 babyai babyai 120 0.05 *
@@ -41,17 +44,21 @@ alfworld-synthetic alfworld-synthetic 15 0 *
 pddl pddl 80 0 *
 END
 )
-# $data and $rehearsal are lists of words.
+# $data and $rehearsal are unquoted because each holds several options.
 # shellcheck disable=SC2086
-"$BENCH" train gea --stage tokenizer --config nano $data --out "$MODELS/gea-base" --threads "$THREADS"
+"$BENCH" train gea --stage tokenizer --config nano $data --out "$MODELS/gea-base" \
+    --threads "$THREADS"
 # shellcheck disable=SC2086
 "$BENCH" train gea --stage sft $data --out "$MODELS/gea-base" --threads "$THREADS"
 # shellcheck disable=SC2086
-"$BENCH" train gea --stage rl $rehearsal --init "$MODELS/gea-base" --out "$MODELS/gea" --threads 1 --suite babyai,minigrid \
+"$BENCH" train gea --stage rl $rehearsal --init "$MODELS/gea-base" --out "$MODELS/gea" --threads 1 \
+    --suite babyai,minigrid \
     --tasks "babyai/Open*Doors,babyai/GoToRedBlueBall,minigrid/Lava*,minigrid/Dynamic*,minigrid/RedBlueDoors*,minigrid/GoToDoor*,minigrid/MultiRoom*" \
-    --set rl_lr=0.0001 --set rl_falls=true --set critic_apart=true --set mixed_precision=true --set epochs=1 --set minibatches=4 \
-    --set lanes=32 --set rollout=128 --set temperature=0.5 --set critic_first=8192 --set sft_share=0.5 \
+    --set rl_lr=0.0001 --set rl_falls=true --set critic_apart=true --set mixed_precision=true \
+    --set epochs=1 --set minibatches=4 --set lanes=32 --set rollout=128 --set temperature=0.5 \
+    --set critic_first=8192 --set sft_share=0.5 \
     --set 'weights={"navigation":1,"manipulation":2,"ui":1,"planning":1}' --steps 300000
 for model in gea-base gea; do
-    "$BENCH" run --agent gea --agent-arg weights="$MODELS/$model" --suite all --episodes 2 --out "$RUNS/$model" || [ $? -eq 4 ]
+    "$BENCH" run --agent gea --agent-arg weights="$MODELS/$model" --suite all --episodes 2 \
+        --out "$RUNS/$model" || [ $? -eq 4 ]
 done
