@@ -1,8 +1,8 @@
-"""The grammar of answers: an automaton over tokens that accepts exactly the actions of a spec.
+"""The grammar of answers: an automaton over tokens that accepts the actions of a spec.
 
 It is a nondeterministic finite automaton with epsilon transitions, which is simulated by tracking
 the set of nodes that the tokens so far can reach. Decoding may choose only tokens that lead on
-from there, so that every answer is a valid action.
+from there, so that every answer is an action; only a free text may still be refused by the spec.
 """
 
 from __future__ import annotations
