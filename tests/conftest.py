@@ -25,7 +25,8 @@ from harness.play.runner import RunOptions, RunSummary, play
 from harness.records.identity import AgentSpec
 from harness.records.plan import Plan
 
-# A shell that starts the tests in the background makes them ignore Ctrl-C, and their children would inherit that.
+# A shell that starts the tests in the background makes them ignore Ctrl-C, and their children
+# would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 know_families()  # as the command line does: bench.toml names families
@@ -35,7 +36,10 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @pytest.fixture(autouse=True, scope="module")
 def _one_thread(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Of torch, in the tests of models: small ones are no faster with more; and agents set a number for their whole process."""
+    """Let torch use one thread in the tests of models: small ones are no faster with more.
+
+    Agents set that number for their whole process.
+    """
     if request.path.parent.name != "baselines":
         yield
         return
@@ -80,13 +84,14 @@ class Notes:
 
 
 class Run:
-    """A run that was played: its directory, summary, messages and results without times, in the plan's order."""
+    """A run that was played: its directory, summary and messages."""
 
     def __init__(self, path: Path, summary: RunSummary, notes: Notes) -> None:
         self.path, self.summary, self.notes = path, summary, notes
 
     @property
     def results(self) -> list[dict[str, Any]]:
+        """See results_of."""
         return results_of(self.path)
 
 
@@ -118,7 +123,7 @@ def plan_of(
 
 @pytest.fixture
 def play_toys(tmp_path: Path) -> Callable[..., Run]:
-    """Play toys: play_toys("GoodAgent", tasks, episodes, out="name", args={...}, workers=2, ...)."""
+    """Play toys: play_toys("GoodAgent", tasks, episodes, out="name", args={...}, workers=2)."""
 
     def go(
         agent: str = "GoodAgent",
@@ -168,7 +173,10 @@ class Said(NamedTuple):
 def bench_here(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> Iterator[Callable[..., Said]]:
-    """The command line in this process, in an empty folder, which saves the second of a start: bench_here("run", "--agent", ...)."""
+    """The command line in this process, in an empty folder: bench_here("run", "--agent", ...).
+
+    It saves the second that a process takes to start.
+    """
     import bench
 
     monkeypatch.chdir(tmp_path)
@@ -186,9 +194,8 @@ def bench_here(
         return Said(ended.value.code, out, err)
 
     yield go
-    for name in (
-        set(sys.modules) - before
-    ):  # a file of the test's own must not be found by the next test
+    # A file of one test must not be found by the next.
+    for name in set(sys.modules) - before:
         if str(tmp_path) in str(getattr(sys.modules[name], "__file__", None)):
             del sys.modules[name]
 
@@ -196,7 +203,10 @@ def bench_here(
 def bench_process(
     *args: object, cwd: Path, first: str = "", under: Sequence[str] = (), **options: Any
 ) -> subprocess.Popen[str]:
-    """The console script in a process and a session of its own, run by the command `under`; `first` goes ahead of the toys on PYTHONPATH."""
+    """The console script in its own process and session.
+
+    `under` is a command that runs it; `first` goes ahead of the toys on PYTHONPATH.
+    """
     script = Path(sysconfig.get_path("scripts")) / "bench"
     paths = os.pathsep.join(filter(None, [first, str(ROOT / "tests")]))
     environment = {**os.environ, "PYTHONPATH": paths}
@@ -215,7 +225,7 @@ def bench_there(*args: object, cwd: Path, **options: Any) -> Said:
 
 
 def wait_for_lines(path: Path, count: int, process: subprocess.Popen[str]) -> None:
-    """Until the run in `path` has so many episodes; fails when its process ends first."""
+    """Wait until the run in `path` has `count` episodes; fail when its process ends first."""
     file = path / "episodes.jsonl"
     until = time.monotonic() + 90
     while not file.exists() or file.read_bytes().count(b"\n") < count:
@@ -230,7 +240,7 @@ SLOW_RUN = ("run", "--agent", "uniform", "--suite", "toysuite:SLOW", "--episodes
 
 @pytest.fixture(scope="session")
 def slow_results(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
-    """What SLOW_RUN gives when nobody disturbs it."""
+    """The results of SLOW_RUN when nobody interrupts it."""
     folder = tmp_path_factory.mktemp("undisturbed")
     said = bench_there(*SLOW_RUN, "--workers", 0, "--out", "run", cwd=folder)
     assert said.code == 0, said.err

@@ -40,7 +40,7 @@ class LeakyPerturbation(ToyAdapter):
 
 
 class LeakyTask(ToyAdapter):
-    """A task of the same affinity changes the cases after it."""
+    """A task of the same environment key changes the cases after it."""
 
     last = ""
 
@@ -124,7 +124,7 @@ class OverAtReset(ToyAdapter):
         return dataclasses.replace(super().reset(case), truncated=True)
 
 
-class NumberAffinity(ToyAdapter):
+class NumberEnvKey(ToyAdapter):
     @classmethod
     def env_key(cls, task: Task) -> Any:
         return 7
@@ -303,7 +303,7 @@ class StateUnsteady(ToyAdapter):
 
 
 class ExpertMoves(ToyAdapter):
-    """AgentClient the expert moves the goal."""
+    """Asking the expert moves the goal."""
 
     def expert(self, executed: Any) -> Any:
         self.goal = (self.goal + 1) % (self.size - 1)

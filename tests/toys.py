@@ -1,13 +1,16 @@
-"""A family of toys for the harness' own tests: a point that must reach a goal, in microseconds, with every fault on order.
+"""A family of toys for the tests: a point that must reach a goal, in microseconds, with any fault.
 
 Task params, all optional:
-    action      "discrete" (stay, left, right, up, down; the default) or "box" (dx, dy in cells, each in [-1, 1])
+    action      "discrete" (stay, left, right, up, down; the default), or "box" (dx, dy in cells,
+                each in [-1, 1])
     size        the side of the square, in cells (default 8)
-    marker      words that the instruction ends with, for the seeds in `marker_seeds` (all unless given)
+    marker      words that the instruction ends with, for the seeds in `marker_seeds` (all unless
+                given)
     slow_s      seconds that a step takes
     fault       one of FAULTS, for the seeds in `fault_seeds` (all unless given)
     fault_step  the step at which it strikes, where it strikes once (default 2)
-    fault_once  a file: the fault strikes only while the file does not exist, and makes it, so that a retry succeeds
+    fault_once  a file: the fault strikes only while the file does not exist, and makes it, so that
+                a retry succeeds
     fault_until a file: the fault strikes only while the file does not exist
 """
 
@@ -56,7 +59,10 @@ FAULTS = {
 def toy_task(
     name: str = "goal", *, version: int = 1, adapter: str = "toys:ToyAdapter", **params: Any
 ) -> Task:
-    """The task toys/NAME@VERSION. Fields of Task (max_steps, success, score, domain, ...) and the toys' params are told apart by name."""
+    """The task toys/NAME@VERSION.
+
+    `params` holds fields of Task (max_steps, success, score, domain, ...) and the toys' params.
+    """
     if (fault := params.get("fault")) is not None and fault not in FAULTS:
         raise ValueError(f"there is no fault {fault!r}")
     fields: dict[str, Any] = {
@@ -82,7 +88,8 @@ SUITE_TASKS = (
 class ToyAdapter(Adapter):
     """A point in a square of size x size cells, seen from above; +x is right, +y is down.
 
-    Views: `state`, float32 (4,): x, y of the point and of the goal, in cells; `image`, uint8 (16, 16, 3) RGB, drawn when it is read.
+    Views: `state`, float32 (4,): x, y of the point and of the goal, in cells; `image`, uint8
+    (16, 16, 3) RGB, drawn when it is read.
     """
 
     patience_s = 2.0
@@ -270,7 +277,7 @@ class GoodAgent(Agent):
 
 
 class RandomAgent(Agent):
-    """Acts by chance and looks at nothing."""
+    """Acts at random and looks at nothing."""
 
     def act(self, turns: Sequence[Turn]) -> Sequence[Any]:
         return [turn.brief.action.sample(turn.rng) for turn in turns]
@@ -286,7 +293,7 @@ class ExpertAgent(Agent):
 
 
 class ImageAgent(Agent):
-    """Finds point and goal in the image; knows two past frames, and the state where it is on offer."""
+    """Finds point and goal in the image. It is shown two frames, and the state if there is one."""
 
     reads = ("image", "state?")
     history = 2
@@ -346,7 +353,10 @@ class SleepOn(GoodAgent):
 
 
 class NaNAgent(GoodAgent):
-    """Answers NaN, or a choice that does not exist, when an instruction holds the marker (always where it is empty)."""
+    """Answers NaN, or a choice that does not exist, when an instruction holds the marker.
+
+    An empty marker stands in every instruction.
+    """
 
     def __init__(self, marker: str = "") -> None:
         self.marker = marker
@@ -409,7 +419,7 @@ class ReadsSmell(GoodAgent):
 
 
 class Exits(GoodAgent):
-    """Calls sys.exit when an instruction holds the marker, or raises at the end of such an episode."""
+    """Calls sys.exit when an instruction holds the marker, or raises when that episode ends."""
 
     def __init__(self, marker: str = "exit", at_end: bool = False) -> None:
         self.marker, self.at_end = marker, at_end

@@ -1,4 +1,5 @@
-"""Suites of toys for the command line: `--suite toysuite:SLOW`, say; and an agent whose every action hangs on everything that it sees."""
+"""Suites of toys for the command line (`--suite toysuite:SLOW`), and an agent whose every action
+depends on everything that it sees."""
 
 import zlib
 from collections.abc import Sequence
@@ -38,7 +39,10 @@ NOWHERE = Suite("nowhere", "no task can run here", (toys.toy_task("bad", fault="
 
 
 class Looker(Agent):
-    """Samples its action with a generator seeded by everything that it sees and by its own luck: the least difference leads it elsewhere."""
+    """Samples its actions with a generator seeded by everything that it sees and by `turn.rng`.
+
+    The least difference between two plays leads it elsewhere.
+    """
 
     reads = ("image?", "image_gray?", "state?", "text?", "admissible?", "elements?")
     history = 2
@@ -66,5 +70,6 @@ class Looker(Agent):
         views = [
             view.tobytes() if isinstance(view, np.ndarray) else repr(view).encode() for view in seen
         ]
-        said = f"{turn.instruction} {turn.step} {[np.asarray(action).tolist() for action in turn.actions]}"
+        actions = [np.asarray(action).tolist() for action in turn.actions]
+        said = f"{turn.instruction} {turn.step} {actions}"
         return zlib.crc32(b"".join([*views, said.encode()]))

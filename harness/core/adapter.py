@@ -54,13 +54,14 @@ class _Playable(ABC):
         """Take hooks that are overridden by their old names, and keep `super()` calls to them."""
         super().__init_subclass__(**options)
         for old, new in OLD_HOOKS.items():
-            own = vars(cls)
-            if old in own and new not in own:
-                warnings.warn(
-                    f"{cls.__name__}.{old} is called {new} now", DeprecationWarning, stacklevel=2
-                )
+            # A mixin that is no adapter itself may hold the override.
+            own = next(vars(each) for each in cls.__mro__ if old in vars(each) or new in vars(each))
+            if new not in own:
+                what = f"{cls.__name__}.{old} is called {new} now"
+                # Level 2 is ABCMeta, level 3 the class statement.
+                warnings.warn(what, DeprecationWarning, stacklevel=3)
                 setattr(cls, new, own[old])
-            elif new in own:
+            elif old not in own:
                 setattr(cls, old, own[new])
 
     @classmethod

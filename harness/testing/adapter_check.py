@@ -30,6 +30,7 @@ from harness.core.specs import (
     Text,
     Texts,
 )
+from harness.host.interpreters import carried
 from harness.host.loading import load_adapter
 from harness.records.registry import load
 from harness.testing.checked_lane import (
@@ -53,8 +54,8 @@ ELSEWHERE = """
 import json, sys
 told = json.loads(sys.argv[1])
 sys.path[:] = told["path"]
-from harness.testing import adapter
-adapter.here(told)
+from harness.testing import adapter_check
+adapter_check.here(told)
 """
 VIEW_NAME = r"[A-Za-z0-9_./-]+"
 
@@ -73,7 +74,7 @@ def check_adapter(
 ) -> None:
     """Play `task` some fifteen times, at most `steps` steps each, and compare what must be equal; raises ContractError.
 
-    The same case is played in a fresh and in a kept adapter, with other seeds, abandoned episodes, `others` (tasks of the same affinity)
+    The same case is played in a fresh and in a kept adapter, with other seeds, abandoned episodes, `others` (tasks of the same env_key)
     and perturbed cases in between; beside another lane; read and unread, drawn and not drawn; with actions that must be refused; with the
     expert and without it; and in another Python process. Every TimeStep is held against the brief.
 
@@ -196,14 +197,17 @@ class _AdapterCheck:
             raise ContractError(
                 f"cannot be checked on this machine: {missing.reason}; {missing.remedy}"
             )
-        key = call("affinity", self.form.env_key, self.task)
+        key = call("env_key", self.form.env_key, self.task)
         demand(
-            isinstance(key, str) and key != "", f"affinity must return a nonempty str, got {key!r}"
+            isinstance(key, str) and key != "", f"env_key must return a nonempty str, got {key!r}"
         )
         has = call("has_expert", self.form.has_expert, self.task)
         demand(isinstance(has, bool), f"has_expert must return a bool, got {has!r}")
         for other in others:
-            why = f"others: {other.id} has another affinity than {self.task.id}, so no kept adapter plays both"
+            why = (
+                f"others: {other.id} has another env_key than {self.task.id}, so no kept adapter "
+                "plays both"
+            )
             demand(self.form.env_key(other) == key, why)
 
     def check_brief(self, brief: Any) -> None:
@@ -370,6 +374,7 @@ class _AdapterCheck:
         told |= {"views": self.player.views, "lanes": self.lanes}
         environment = {
             **os.environ,
+            **carried(),
             "PYTHONHASHSEED": "2" if os.environ.get("PYTHONHASHSEED") == "1" else "1",
         }
         with tempfile.TemporaryDirectory() as folder:
@@ -414,7 +419,7 @@ def _demand_no_simulator(form: type[Adapter | BatchedAdapter], imported: set[str
         light = name in imported and not set(distributions).isdisjoint(form.packages)
         demand(
             not light,
-            f"importing {form.__module__}, or missing, affinity or has_expert, imports {name}: import it in the constructor",
+            f"importing {form.__module__}, or missing, env_key or has_expert, imports {name}: import it in the constructor",
         )
 
 
@@ -423,7 +428,7 @@ def _named(kinds: Sequence[type]) -> str:
 
 
 def _bad_actions(spec: ActionSpec) -> list[Any]:
-    """Actions that `spec.check` refuses: wrong type, shape, value."""
+    """Actions that `spec.validate` refuses: wrong type, shape, value."""
     tried: list[Any] = [None, "no action", 7, 0.5, -1, math.nan, [], np.zeros((2, 3, 2)), object()]
     if isinstance(spec, Box):
         low, high = spec.bounds()

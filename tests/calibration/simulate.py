@@ -1,9 +1,10 @@
-"""What the intervals cover and how often the tests are wrong, by simulation: the tables of docs/statistics.md.
+"""What the intervals cover and how often the tests are wrong: the tables of docs/statistics.md.
 
     python tests/calibration/simulate.py [RUNS]    # 2,000 unless given; a minute or two
 
-Everything is drawn from fixed seeds. An agent's outcome in a case is a coin with its own rate in that task; in a share `common` of the cases both
-agents meet the same luck, so that pairs are correlated. All functions take and give arrays over runs.
+Everything is drawn from fixed seeds. An agent's outcome in a case is a Bernoulli variable with its
+own rate in that task. In a share `common` of the cases both agents share the random draw, so that
+pairs are correlated. All functions take and give arrays over runs.
 """
 
 from __future__ import annotations
@@ -112,7 +113,10 @@ def fixed(d: np.ndarray, margin: float = MARGIN, alpha: float = ALPHA) -> np.nda
 def sequential(
     d: np.ndarray, margin: float = MARGIN, alpha: float = ALPHA
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The verdict of the sequential gate and the rounds that it took, both of shape (runs,). The same rules as harness.compare.sequential_gate.SequentialTest."""
+    """The verdict of the sequential gate and the rounds that it took, both of shape (runs,).
+
+    The rules are those of harness.compare.sequential_gate.SequentialTest.
+    """
     runs, rounds, tasks = d.shape
     values = (1.0 + d) / 2
     found, taken = np.full(runs, OPEN), np.full(runs, rounds)
@@ -153,7 +157,10 @@ def _total(stakes: np.ndarray) -> np.ndarray:
 def looks(
     d: np.ndarray, count: int, *, corrected: bool, margin: float = MARGIN, alpha: float = ALPHA
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The fixed-n test at `count` evenly spaced looks, each at alpha / count where corrected (Bonferroni), else at alpha. As `sequential`."""
+    """The fixed-n test at `count` evenly spaced looks; returns as `sequential` does.
+
+    Each look is at alpha / count where `corrected` (Bonferroni), else at alpha.
+    """
     runs, rounds, _ = d.shape
     found, taken = np.full(runs, OPEN), np.full(runs, rounds)
     for look in range(1, count + 1):
@@ -224,7 +231,7 @@ def coverage(runs: int) -> list[list[str]]:
         rows.append(
             [
                 "paired difference",
-                f"5 tasks of 5 to 100 episodes, common luck {common:g}",
+                f"5 tasks of 5 to 100 episodes, shared randomness {common:g}",
                 *_mean_and_least([share]),
             ]
         )
@@ -260,7 +267,7 @@ def _score_rows(runs: int) -> list[list[str]]:
 
 
 def _cluster_rows(runs: int) -> list[list[str]]:
-    """Tasks drawn anew in every run: the wider interval must cover the mean over all tasks that there could be."""
+    """Tasks are drawn in each run: the wider interval must cover the mean over all that exist."""
     rng = np.random.default_rng(6)
     rows = []
     for tasks in (10, 30):
@@ -357,7 +364,8 @@ def false_passes(runs: int) -> list[list[str]]:
 
 
 def power(runs: int, episodes: int = 50) -> list[list[str]]:
-    """Rows: loss in points, then for fixed n, sequential and Bonferroni: percent pass, percent regress, percent of the episodes played."""
+    """Rows: loss in points, then for fixed n, sequential and Bonferroni each: percent pass, percent
+    regress, percent of the episodes played."""
     base = np.linspace(0.5, 0.95, 10)
     rows = []
     for loss in (0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3):
@@ -375,7 +383,8 @@ def power(runs: int, episodes: int = 50) -> list[list[str]]:
 
 
 def collapse(runs: int, episodes: int = 50) -> list[list[str]]:
-    """Rows: one of ten tasks falls from 90 % by so many points, the others stay; percent of regress, fixed and sequential, and of pass."""
+    """Rows: the points by which one of ten tasks falls from 90 % while the others stay; percent of
+    regress, fixed and sequential, and of pass."""
     rows = []
     base = np.full(10, 0.9)
     for fall in (0.2, 0.3, 0.4, 0.6, 0.9):
@@ -394,7 +403,8 @@ def collapse(runs: int, episodes: int = 50) -> list[list[str]]:
 
 
 def planned(runs: int) -> list[list[str]]:
-    """Rows: effect and discordance, the pairs that `bench plan` asks for at 80 %, and how often so many find the difference."""
+    """Rows: effect and discordance, the pairs that `bench plan` asks for at 80 %, and how often as
+    many pairs find the difference."""
     rows = []
     for effect, discordant in ((0.05, 0.1), (0.05, 0.3), (0.1, 0.2), (0.2, 0.4)):
         pairs = pairs_needed(effect, discordant)

@@ -1,4 +1,7 @@
-"""The simulations of docs/statistics.md, smaller, with tolerances that a wrong method misses: coverage, false alarms, power, and what is saved."""
+"""The simulations of docs/statistics.md, smaller: coverage, false alarms, power, episodes saved.
+
+The tolerances are those that a wrong method misses.
+"""
 
 from __future__ import annotations
 

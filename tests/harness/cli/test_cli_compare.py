@@ -1,4 +1,4 @@
-"""`bench compare`, `gate`, `plan` and `baseline` as a user types them: what they print, write and exit with."""
+"""`bench compare`, `gate`, `plan` and `baseline` as a user types them: output, files, exits."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def test_a_base_has_a_name_or_is_fetched(bench_here: Bench, runs: Path, tmp_path
 
 
 def test_an_archive_is_data(bench_here: Bench, runs: Path, tmp_path: Path) -> None:
-    """Whatever paths it holds, two files are read, and nothing is written but under names of ours."""
+    """Whatever paths it holds, two files are read, and they are written under fixed names."""
     import zipfile
 
     with zipfile.ZipFile(tmp_path / "odd.zip", "w") as archive:

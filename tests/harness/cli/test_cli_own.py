@@ -60,9 +60,9 @@ def test_an_agent_that_cannot_be_built_leaves_no_run(bench_here: Bench) -> None:
 SUITE = """
 from harness.core import Suite, Task
 
-SUITES = [
-    Suite("mine", "mine", (Task("mine/pole@1", "games", "adapters.gym:GymAdapter", {"id": "CartPole-v1"}, 30, None, "steps"),), 2)
-]
+GYM = "adapters.gym:GymAdapter"
+POLE = Task("mine/pole@1", "games", GYM, {"id": "CartPole-v1"}, 30, None, "steps")
+SUITES = [Suite("mine", "mine", (POLE,), 2)]
 """
 TOML = """
 name = "mine"
@@ -130,13 +130,22 @@ def test_blind_plays_the_habit_of_a_recorded_run(bench_here: Bench) -> None:
     assert "nowhere has no recorded actions" in said.err
 
 
+TOY = """
+name = "{}"
+episodes = 1
+[[task]]
+id = "toys/{}@1"
+domain = "navigation"
+adapter = "toys:ToyAdapter"
+max_steps = 9
+"""
+
+
 @pytest.mark.parametrize("change", ["size = 6", "rule = 'another'"])
 def test_two_tasks_of_one_id_are_refused(bench_here: Bench, change: str) -> None:
-    toy = 'name = "{}"\nepisodes = 1\n[[task]]\nid = "toys/goal@1"\ndomain = "navigation"\nadapter = "toys:ToyAdapter"\nmax_steps = 9\n{}\n'
-    Path("a.toml").write_text(toy.format("a", ""))
-    Path("b.toml").write_text(
-        toy.format("b", f"params = {{{change}}}" if "size" in change else change)
-    )
+    Path("a.toml").write_text(TOY.format("a", "goal"))
+    changed = f"params = {{{change}}}" if "size" in change else change
+    Path("b.toml").write_text(TOY.format("b", "goal") + changed)
     refused(
         bench_here("run", "--agent", "uniform", "--suite", "a.toml,b.toml", "--workers", 0),
         "toys/goal@1",
@@ -144,9 +153,8 @@ def test_two_tasks_of_one_id_are_refused(bench_here: Bench, change: str) -> None
 
 
 def test_two_suites_of_one_name_are_refused(bench_here: Bench) -> None:
-    toy = 'name = "a"\nepisodes = 1\n[[task]]\nid = "toys/{}@1"\ndomain = "navigation"\nadapter = "toys:ToyAdapter"\nmax_steps = 9\n'
     for name in ("a", "b"):
-        Path(f"{name}.toml").write_text(toy.format(name))
+        Path(f"{name}.toml").write_text(TOY.format("a", name))
     refused(
         bench_here("run", "--agent", "uniform", "--suite", "a.toml,b.toml", "--workers", 0),
         "b.toml",

@@ -58,7 +58,7 @@ def test_only_whole_rounds_count_whatever_comes_first(base: ScoredRun) -> None:
 
 
 def test_episodes_are_added_until_the_interval_is_narrow(tmp_path: Path) -> None:
-    from leaderboards.report import load
+    from leaderboards.report import load_report
 
     spec, plan = plan_of("RandomAgent", [toys.toy_task("a"), toys.toy_task("far", size=30)], 400)
 
@@ -75,7 +75,7 @@ def test_episodes_are_added_until_the_interval_is_narrow(tmp_path: Path) -> None
         assert summary.missing == 0
         return summary.path
 
-    one, other = load(go("one")), load(go("other", lanes=9))
+    one, other = load_report(go("one")), load_report(go("other", lanes=9))
     assert other.tasks == tuple(
         dataclasses.replace(row, simulator_s=o.simulator_s, agent_s=o.agent_s)
         for row, o in zip(one.tasks, other.tasks)
@@ -83,9 +83,8 @@ def test_episodes_are_added_until_the_interval_is_narrow(tmp_path: Path) -> None
     near, far = one.tasks
     assert 10 < far.n < near.n < 400, "a rate near 0 needs fewer"
     for row in one.tasks:
-        assert row.ci_high is not None
-        assert row.ci_low is not None
-        assert 0.28 < row.ci_high - row.ci_low < 0.3
+        assert row.interval is not None
+        assert 0.28 < row.interval.high - row.interval.low < 0.3
         assert not row.partial
     with pytest.raises(UserError, match="until-width"):
         WidthRounds(plan, 1.5)

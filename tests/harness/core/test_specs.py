@@ -18,7 +18,10 @@ SHAPES = hnp.array_shapes(min_dims=0, max_dims=3, max_side=4)
 
 @st.composite
 def boxes(draw: st.DrawFn) -> Box:
-    """Boxes of any dtype, bounded or not, with one bound or one for each element; the bounds are numbers of their dtype."""
+    """Boxes of any dtype, bounded or not, with one bound for all elements or one for each.
+
+    The bounds are numbers of the box's dtype.
+    """
     shape = draw(SHAPES.filter(lambda shape: shape != ()))
     dtype = draw(st.sampled_from(["float32", "float64", "int64", "int16", "uint8"]))
     if dtype == "uint8":
@@ -37,7 +40,7 @@ def boxes(draw: st.DrawFn) -> Box:
 
 names = st.text(min_size=1, max_size=5)
 discretes = st.integers(1, 50).flatmap(
-    lambda n: st.builds(Discrete, st.just(n), noop=st.integers(0, n - 1))
+    lambda n: st.builds(Discrete, st.just(n), neutral=st.integers(0, n - 1))
 )
 multis = st.builds(MultiDiscrete, st.lists(st.integers(1, 20), min_size=1, max_size=5).map(tuple))
 texts = st.builds(Text, st.integers(5, 100), st.lists(names, max_size=3).map(tuple))
@@ -54,7 +57,7 @@ junk = st.one_of(
 
 
 @given(specs, st.integers(0, 2**32))
-def test_samples_and_nothing_conform(spec: Spec, seed: int) -> None:
+def test_samples_and_the_noop_conform(spec: Spec, seed: int) -> None:
     for value in (spec.sample(np.random.default_rng(seed)), spec.noop()):
         assert spec.problem(value) is None
         taken, clipped = spec.coerce(value)
@@ -71,7 +74,7 @@ def test_samples_follow_from_the_generator(spec: Spec, seed: int) -> None:
 
 
 @given(specs, junk)
-def test_take_gives_what_conforms_or_raises_bad_action(spec: Spec, action: Any) -> None:
+def test_coerce_gives_what_conforms_or_raises_bad_action(spec: Spec, action: Any) -> None:
     """Whatever comes: a conforming action or BadAction with words, never another exception."""
     try:
         taken, clipped = spec.coerce(action)

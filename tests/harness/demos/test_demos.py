@@ -146,7 +146,10 @@ def test_another_recording_in_the_same_place_is_refused(tmp_path: Path) -> None:
 
 
 def test_training_and_evaluation_share_no_seed() -> None:
-    """Whatever `bench run --seed` and `--episodes` say: by the ranges of the sets, and by the split where seeds only count."""
+    """Whatever `bench run --seed` and `--episodes` say.
+
+    The ranges of the sets are disjoint; where seeds only count along a list, the split differs.
+    """
     sets = [EVALUATION_SETS, DEMO_SETS, ROLLOUT_SETS]
     assert all(one.stop <= other.start for one, other in itertools.pairwise(sets))
     for name in suites.SUITES:
@@ -216,7 +219,10 @@ def test_every_kind_of_value_survives(name: str, spec: Spec, value: Any) -> None
 
 
 def test_a_lerobot_dataset(tmp_path: Path) -> None:
-    """The layout that LeRobotDatasetMetadata loads: src/lerobot/datasets/io_utils.py and utils.py of codebase_version v3.0."""
+    """The layout that LeRobotDatasetMetadata loads.
+
+    See src/lerobot/datasets/io_utils.py and utils.py of codebase_version v3.0.
+    """
     import pandas
     import pyarrow.parquet as parquet
     from PIL import Image

@@ -1,4 +1,5 @@
-"""An adapter in another interpreter: the same results as here, and whatever goes wrong over there is one episode's fault."""
+"""An adapter in another interpreter: the same results as here, and whatever goes wrong over there
+is one episode's fault."""
 
 from __future__ import annotations
 
@@ -33,7 +34,10 @@ from harness.testing import check_adapter
 from suites import babyai
 
 TOY = "toys:ToyAdapter"
-SPEAK = "import json, socket, sys, time; told = json.loads(sys.argv[-1]); wire = socket.socket(fileno=told['socket']); "
+SPEAK = (
+    "import json, socket, sys, time; told = json.loads(sys.argv[-1]); "
+    "wire = socket.socket(fileno=told['socket']); "
+)
 OTHERS = {
     "garbage": SPEAK + "wire.sendall(b'HTTP/1.1 400 Bad Request'); time.sleep(60)",
     "silent": "import time; time.sleep(60)",
@@ -44,7 +48,9 @@ OTHERS = {
 WORDS = {
     "garbage": "does not speak the protocol between interpreters: it says b'HTTP",
     "silent": "did not answer in time",
-    "another version": f"speaks version 99 of the protocol between interpreters, this side version {PROTOCOL}",
+    "another version": (
+        f"speaks version 99 of the protocol between interpreters, this side version {PROTOCOL}"
+    ),
     "exits": "ended with exit code 3; it last printed: no licence found",
 }
 
@@ -77,11 +83,15 @@ def apart(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
 
 def impostor(folder: Path, script: str, turns: str = "1") -> str:
-    """A program that is this Python, but on the starts numbered in `turns` ("*" for all) it runs `script` instead."""
+    """This Python, but it runs `script` at the starts numbered in `turns` ("*": at all)."""
     program = folder / "python"
     program.write_text(
-        f"#!/bin/sh\nn=$(($(cat {folder}/starts 2>/dev/null || echo 0) + 1))\necho $n > {folder}/starts\n"
-        f'case $n in {turns}) exec {sys.executable} -c "$(cat {folder}/script)" "$@" ;; esac\nexec {sys.executable} "$@"\n'
+        "#!/bin/sh\n"
+        f"n=$(($(cat {folder}/starts 2>/dev/null || echo 0) + 1))\n"
+        f"echo $n > {folder}/starts\n"
+        f"case $n in {turns})\n"
+        f'exec {sys.executable} -c "$(cat {folder}/script)" "$@" ;; esac\n'
+        f'exec {sys.executable} "$@"\n'
     )
     (folder / "script").write_text(script)
     program.chmod(0o755)
@@ -169,8 +179,12 @@ def test_what_is_installed_here_is_not_found_there(
 ) -> None:
     (tmp_path / "told.py").write_text(
         "import importlib.util, sys\nfrom toys import ToyAdapter\n\n\n"
-        "class Told(ToyAdapter):\n    packages = ('numpy', 'scipy')\n\n    @classmethod\n    def missing(cls, task=None):\n        return None\n\n"
-        "    def reset(self, case):\n        there = [n for n in ('scipy', 'typer', 'ray', 'suites', 'bench') if importlib.util.find_spec(n)]\n"
+        "class Told(ToyAdapter):\n"
+        "    packages = ('numpy', 'scipy')\n\n"
+        "    @classmethod\n    def missing(cls, task=None):\n        return None\n\n"
+        "    def reset(self, case):\n"
+        "        names = 'scipy', 'typer', 'ray', 'suites', 'bench'\n"
+        "        there = [name for name in names if importlib.util.find_spec(name)]\n"
         "        raise RuntimeError(f'{there} {sys.path}')\n"
     )
     (tmp_path / "toys.py").symlink_to(ROOT / "tests" / "toys.py")
@@ -191,8 +205,13 @@ def test_what_is_installed_here_is_not_found_there(
 
 
 def test_the_adapters_and_what_they_import_know_numpy_alone(bare: str) -> None:
-    script = "import importlib, sys; sys.path.insert(0, sys.argv[1])\nfrom adapters import ADAPTERS\nfor entry in ADAPTERS.values():\n"
-    script += "    module, _, name = entry.partition(':')\n    getattr(importlib.import_module(module), name).missing()\n"
+    script = (
+        "import importlib, sys; sys.path.insert(0, sys.argv[1])\n"
+        "from adapters import ADAPTERS\n"
+        "for entry in ADAPTERS.values():\n"
+        "    module, _, name = entry.partition(':')\n"
+        "    getattr(importlib.import_module(module), name).missing()\n"
+    )
     subprocess.run([bare, "-I", "-c", script, str(ROOT)], check=True, timeout=60)
 
 
@@ -287,7 +306,10 @@ def test_what_it_prints_does_not_reach_the_table(
     capfd: pytest.CaptureFixture[str],
     apart: Callable[..., None],
 ) -> None:
-    noise = "import os, sys; print('noise ' * 50000, flush=True); os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
+    noise = (
+        "import os, sys; print('noise ' * 50000, flush=True); "
+        "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
+    )
     here = play_toys("GoodAgent", [toy_task()], 2, out="here")
     apart(impostor(tmp_path, noise, "*"))
     assert play_toys("GoodAgent", [toy_task()], 2, out="there").results == here.results
@@ -299,7 +321,8 @@ def test_it_ends_with_a_killed_worker(tmp_path: Path, fault: str) -> None:
     """Whether it waits for us or its simulator is at work."""
     suite = tmp_path / "slow.toml"
     suite.write_text(
-        f'name = "slow"\nepisodes = 2\n[[task]]\nid = "toys/slow@1"\ndomain = "navigation"\nadapter = "{TOY}"\nmax_steps = 400\n'
+        'name = "slow"\nepisodes = 2\n[[task]]\nid = "toys/slow@1"\ndomain = "navigation"\n'
+        f'adapter = "{TOY}"\nmax_steps = 400\n'
         f'params = {{ slow_s = 0.02, fault = "{fault}", fault_seeds = [1] }}\n'
     )
     words = (

@@ -1,4 +1,4 @@
-"""`bench doctor --fix`: an interpreter from nothing, with a wheel of the test's own in place of a registry."""
+"""`bench doctor --fix`: an interpreter from nothing, with a local wheel in place of a registry."""
 
 from __future__ import annotations
 
@@ -36,7 +36,9 @@ def family(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(adapters, "ADAPTERS", {**adapters.ADAPTERS, "boxed": "boxed:Boxed"})
     (tmp_path / "boxed.py").write_text(
         "from harness.core import Adapter\nfrom toys import ToyAdapter\n\n\n"
-        "class Boxed(ToyAdapter):\n    missing = classmethod(Adapter.missing.__func__)\n    packages = ('toy-simulator',)\n"
+        "class Boxed(ToyAdapter):\n"
+        "    missing = classmethod(Adapter.missing.__func__)\n"
+        "    packages = ('toy-simulator',)\n"
         "    requirements = ('toy-simulator==2.5',)\n    guide = 'bench doctor --fix boxed'\n"
     )
     (tmp_path / "toys.py").symlink_to(Path(toys.__file__))
@@ -80,7 +82,8 @@ def test_from_nothing(
     monkeypatch.setattr(build, "NEEDED", ())  # numpy and msgpack come with the wheel
     run = ("run", "--agent", "uniform", "--suite", "boxed.toml", "--workers", 0)
     Path("boxed.toml").write_text(
-        'name = "boxed"\nepisodes = 2\n[[task]]\nid = "toys/boxed@1"\ndomain = "navigation"\nadapter = "boxed:Boxed"\nmax_steps = 9\n'
+        'name = "boxed"\nepisodes = 2\n[[task]]\nid = "toys/boxed@1"\ndomain = "navigation"\n'
+        'adapter = "boxed:Boxed"\nmax_steps = 9\n'
     )
     said = bench_here(*run)
     assert said.code == 4

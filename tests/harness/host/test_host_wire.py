@@ -1,4 +1,5 @@
-"""What passes between the harness and a simulator of another interpreter: everything of ours unchanged, and nothing else."""
+"""What passes between the harness and a simulator of another interpreter: the nouns of harness.core
+unchanged, and nothing else."""
 
 from __future__ import annotations
 
@@ -46,17 +47,38 @@ def test_everything_passes_unchanged(wires: tuple[Wire, Wire]) -> None:
     )
     element = Element(1, 0, "p", "text", "", "", ("a", "b"), 0.0, 1.0, 2.0, 3.0)
     for value in (
-        None, True, 3, -1.5, math.inf, "words \ud800", b"\x00\xff", [1, [2]], (1, ("a",)), {"a": (1.0,), 3: None}, LAZY,
-        task, Case(task, 5), brief, (element,), UIAction("click", x=1.0, y=2.5),
-    ):  # fmt: skip
+        None,
+        True,
+        3,
+        -1.5,
+        math.inf,
+        "words \ud800",
+        b"\x00\xff",
+        [1, [2]],
+        (1, ("a",)),
+        {"a": (1.0,), 3: None},
+        LAZY,
+        task,
+        Case(task, 5),
+        brief,
+        (element,),
+        UIAction("click", x=1.0, y=2.5),
+    ):
         child.send(["ok", value])
         assert worker.receive() == ["ok", value]
         worker.send(value)
         assert child.receive() == value
     for array in (
-        np.float32(1.5), np.int64(3), np.bool_(True), np.str_("a"), np.zeros((0, 3)), np.array(2.0), np.arange(6, dtype=">i2").reshape(2, 3).T,
-        np.random.default_rng(0).integers(0, 255, (240, 320, 3), np.uint8), np.arange(10_000.0)[::2],
-    ):  # fmt: skip
+        np.float32(1.5),
+        np.int64(3),
+        np.bool_(True),
+        np.str_("a"),
+        np.zeros((0, 3)),
+        np.array(2.0),
+        np.arange(6, dtype=">i2").reshape(2, 3).T,
+        np.random.default_rng(0).integers(0, 255, (240, 320, 3), np.uint8),
+        np.arange(10_000.0)[::2],
+    ):
         child.send([array, array])
         for came in worker.receive():
             assert (type(came), came.dtype, came.shape) == (type(array), array.dtype, array.shape)

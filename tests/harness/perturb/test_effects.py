@@ -397,7 +397,7 @@ def test_where_there_is_nothing_to_change(name: str) -> None:
 def test_a_screen_is_pointed_at_as_it_is_shown(
     severity: int, name: str, data: st.DataObject
 ) -> None:
-    """The expert's action, put as the agent would, comes back as it was; boxes and points move alike."""
+    """The expert's action, as the agent would give it, comes back; boxes and points move alike."""
     body = brief(UI_SPEC, image=Box((30, 40, 3), "uint8", 0, 255), dom=Elements())
     changed = effect(name, severity, body, seed=data.draw(st.integers(0, 5)))
     shown = changed.shown(body)

@@ -1,4 +1,5 @@
-"""Instructions: data is never touched, and a paraphrase means the same: BabyAI's grammar reads it back."""
+"""Perturbed instructions: data is never touched, and a paraphrase means the same, as BabyAI's
+grammar reads it back."""
 
 from __future__ import annotations
 
@@ -68,7 +69,7 @@ def missions(draw: st.DrawFn) -> str:
 
 
 def read_back(text: str) -> str:
-    """The mission of which a paraphrase says the same. Raises ValueError on a sentence that is no BabyAI mission in other words."""
+    """The mission that a paraphrase stands for. Raises ValueError where it stands for none."""
     for frame in FRAMES:
         before, after = frame.split("{}")
         if text.startswith(before) and text.endswith(after) and (before or after):

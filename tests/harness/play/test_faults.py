@@ -1,4 +1,7 @@
-"""The table of faults in docs/architecture.md, line by line, on toys: each fault gets its status, and nothing else is touched."""
+"""The table of faults in docs/architecture.md, line by line, on toys.
+
+Each fault gets its status, and no other case is touched.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The run as a whole, on toys: the same results however it is played, nothing lost, nothing blended."""
+"""Whole runs of toys: the same results however they are played, nothing lost, nothing blended."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Videos are opened: frames, size, what is in them; which are kept, and what a run does when it cannot film."""
+"""Videos: frames, size and content; which are kept, and what a run does when it cannot make any."""
 
 from __future__ import annotations
 

@@ -30,8 +30,10 @@ def pairs(wins: int, losses: int, n: int) -> np.ndarray:
     return np.repeat([1.0, -1.0, 0.0], [wins, losses, n - wins - losses])
 
 
-# Fagerland, Lydersen & Laake (2014), Stat. Med. 33:2850, table V: airways before and after a transplantation, 1 against 7 of 21.
-# Newcombe (1998), Stat. Med. 17:873, table II: 56/70 against 48/80, and 9/10 against 3/10, by method 10.
+# Fagerland, Lydersen & Laake (2014), Stat. Med. 33:2850, table V: airways before and after a
+# transplantation, 1 against 7 of 21.
+# Newcombe (1998), Stat. Med. 17:873, table II: 56/70 against 48/80, and 9/10 against 3/10, by
+# method 10.
 def test_published_intervals_of_a_difference():
     found = paired_difference([pairs(1, 7, 21)])
     assert (found.value, round(found.low, 3), round(found.high, 3)) == (
@@ -54,7 +56,10 @@ def test_published_intervals_of_a_difference():
     st.sampled_from([0.8, 0.95]),
 )
 def test_one_task_is_tangos_interval(count, losses, level):
-    """Tango (1998): |difference - bound| = z sqrt(n (2 q + bound (1 - bound))) / n, where q solves a quadratic."""
+    """Tango (1998): |difference - bound| = z sqrt(n (2 q + bound (1 - bound))) / n.
+
+    q solves a quadratic equation.
+    """
     wins, n = count
     losses = min(losses, n - wins)
     found = paired_difference([pairs(wins, losses, n)], level)

@@ -41,7 +41,11 @@ def test_a_stake_grows_by_its_bets():
 
 
 def test_a_fair_bet_earns_nothing():
-    """The expected stake after each round is 1, over all outcomes of two rounds of two tasks of unequal rates with the mean that is bet against."""
+    """The expected stake after each round is 1.
+
+    Over all outcomes of two rounds of two tasks, whose unequal rates have the mean that is bet
+    against.
+    """
     rates, expected = (0.3, 0.7), np.zeros(2)
     for outcome in np.ndindex(2, 2, 2, 2):
         rounds = np.array(outcome, dtype=float).reshape(2, 2)

@@ -100,7 +100,7 @@ def test_a_mean_lies_in_its_interval_and_failures_mirror_successes(tasks):
 
 
 def test_the_bounds_of_a_mean_solve_their_equation():
-    """An independent solution: the likelihood is maximised under the constraint by a general optimiser."""
+    """An independent solution: a general optimiser maximises the constrained likelihood."""
     from scipy.optimize import minimize
 
     successes, episodes = np.array([2.0, 9.0, 17.0]), np.array([20.0, 12.0, 20.0])
@@ -265,7 +265,10 @@ def test_the_bootstrap_covers_what_it_promises():
 
 
 def test_importing_does_not_import_scipy():
-    code = "import sys, harness.stats as s; s.wilson(3, 4); s.mean_of_rates([1, 2], [3, 4]); sys.exit('scipy' in sys.modules)"
+    code = (
+        "import sys, harness.stats as s; s.wilson(3, 4); s.mean_of_rates([1, 2], [3, 4]); "
+        "sys.exit('scipy' in sys.modules)"
+    )
     assert (
         subprocess.run(
             [sys.executable, "-c", code], check=False, cwd=Path(__file__).parents[2]

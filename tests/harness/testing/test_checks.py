@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import faulty
 import faulty_agents
 import pytest
 import toys
+from conftest import ROOT
 
 from harness.core import Answer, Perturbation, Turn
 from harness.testing import ContractError, check_adapter, check_agent
@@ -25,14 +30,16 @@ BAD_ADAPTERS: dict[type, str] = {
     faulty.CloseBreaks: "closing one adapter changes another",
     faulty.CloseRaises: "close raised RuntimeError: the window is gone already",
     faulty.OverAtReset: "seed 0 is over or solved at reset",
-    faulty.NumberAffinity: "affinity must return a nonempty str, got 7",
+    faulty.NumberEnvKey: "env_key must return a nonempty str, got 7",
     faulty.EarlyImport: "imports tabulate: import it in the constructor",
     faulty.NamesTask: r"the brief names the task \(toys/goal\)",
     faulty.NoEmbodiment: "brief.embodiment is empty",
     faulty.OtherRate: "brief.control_hz is 10.0, the task's is None",
     faulty.NoView: "brief.observation offers no view",
     faulty.LostView: r"the views are \['state'\], the brief offers \['image', 'state'\]",
-    faulty.LazyViewOutside: "the view image does not conform to its spec: expected dtype uint8, got int16",
+    faulty.LazyViewOutside: (
+        "the view image does not conform to its spec: expected dtype uint8, got int16"
+    ),
     faulty.LazyViewUnsteady: "the view image read twice differs",
     faulty.Buffer: "step 1 changed the array of the view state that was returned before",
     faulty.NumpyFlag: r"terminated is .*\(bool_?\): return a bool",
@@ -48,7 +55,9 @@ BAD_ADAPTERS: dict[type, str] = {
     faulty.StateConstant: r"state\(\) stays the same while the views change",
     faulty.StateUnsteady: r"state\(\) asked twice answers differently",
     faulty.ExpertMoves: "asking must change nothing",
-    faulty.ExpertAbsent: "the expert's action does not conform to the action spec: action 99 does not exist",
+    faulty.ExpertAbsent: (
+        "the expert's action does not conform to the action spec: action 99 does not exist"
+    ),
     faulty.ExpertRandom: "the expert acts differently",
     faulty.ExpertMute: "the expert gives up at once",
     faulty.ExpertStubborn: "expert raised RuntimeError: this is not what I said",
@@ -62,7 +71,9 @@ BAD_AGENTS: dict[type, str] = {
     faulty_agents.ReadsText: "reads must be a tuple of names",
     faulty_agents.NoHistory: "history must be an int of at least 1, got 0",
     faulty_agents.ReadsUnknown: "'depth', which this task does not offer",
-    faulty_agents.ReadsTooMuch: r"without the views \['image'\], which it marks as dispensable: act raised KeyError",
+    faulty_agents.ReadsTooMuch: (
+        r"without the views \['image'\], which it marks as dispensable: act raised KeyError"
+    ),
     faulty_agents.NeedsHistory: "with less history than it declares, .* two observations",
     faulty_agents.ActRaises: "act raised ValueError: no weights",
     faulty_agents.TooFew: "4 turns, 1 answers",
@@ -84,6 +95,20 @@ BAD_AGENTS: dict[type, str] = {
 @pytest.mark.parametrize("task", toys.SUITE_TASKS, ids=lambda task: task.id)
 def test_good_adapters_pass(task: Any) -> None:
     check_adapter(task, perturbations=[NUDGE])
+
+
+def test_the_checks_run_alone_where_bench_toml_names_a_family(tmp_path: Path) -> None:
+    """As in a user's own tests: nothing told the engine which adapter a family name stands for."""
+    (tmp_path / "bench.toml").write_text("[interpreters]\nprocgen = '/usr/bin/python3'\n")
+    script = "import harness.testing, toys; harness.testing.check_adapter(toys.TASKS[0])"
+    paths = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
+    subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": paths},
+        check=True,
+        timeout=120,
+    )
 
 
 @pytest.mark.parametrize("form", BAD_ADAPTERS, ids=lambda form: form.__name__)
@@ -155,8 +180,8 @@ def test_no_adapter_at_all() -> None:
         check_adapter(toys.toy_task(adapter="toys:GoodAgent"))
 
 
-def test_others_need_the_same_affinity() -> None:
-    with pytest.raises(ContractError, match="toys/glide@1 has another affinity"):
+def test_others_need_the_same_environment_key() -> None:
+    with pytest.raises(ContractError, match="toys/glide@1 has another env_key"):
         check_adapter(
             toys.toy_task(), others=[toys.toy_task("glide", action="box")], another_process=False
         )
