@@ -1,6 +1,7 @@
-"""What the adapters of MuJoCo simulators share: drawing without MUJOCO_GL set at import, and warnings that go to the log.
+"""What the adapters of MuJoCo simulators share: offscreen drawing, and warnings sent to the log.
 
-A simulator's own renderer reads MUJOCO_GL when mujoco is imported, draws in its own size, and frees contexts in the wrong one.
+A simulator's own renderer reads MUJOCO_GL when mujoco is imported, draws in a fixed size and frees
+its contexts while another one is current. Here the context is chosen when the first image is drawn.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ import numpy as np
 
 from harness.core import Missing, UserError
 
-__all__ = ["Canvas", "FreeCamera", "log_warnings", "no_images"]
+__all__ = ["Canvases", "FreeCamera", "log_warnings", "missing_gl"]
 
 log = logging.getLogger("bench")
 
 
-def no_images() -> Missing | None:
+def missing_gl() -> Missing | None:
     """Why nothing can be drawn on this machine, or None. Imports no simulator."""
     if any(ctypes.util.find_library(name) for name in ("EGL", "OSMesa")):
         return None
@@ -34,7 +35,7 @@ def no_images() -> Missing | None:
 
 
 def log_warnings() -> None:
-    """Send MuJoCo's warnings to the log: by default they go to stdout and into a file MUJOCO_LOG.TXT."""
+    """Send MuJoCo's warnings to the log instead of stdout and a file MUJOCO_LOG.TXT."""
     import mujoco
 
     if mujoco.get_mju_user_warning() is None:
@@ -43,23 +44,61 @@ def log_warnings() -> None:
 
 @dataclass(frozen=True)
 class FreeCamera:
-    """A camera that belongs to no model: it looks at `lookat` (m, world frame) from `distance` (m)."""
+    """A camera that is not part of the model."""
 
     lookat: tuple[float, float, float]
+    """The point that it looks at: x, y, z, m, world frame."""
     distance: float
+    """From `lookat`, m."""
     azimuth: float
     """Degrees about the vertical: 0 looks along x, 90 along y."""
     elevation: float
-    """Degrees above the horizon that it looks to: -90 is straight down, with the azimuth's direction up in the image."""
+    """Degrees above the horizon: -90 looks straight down, with the azimuth pointing up in the
+    image."""
 
     def moved(self, by: np.ndarray) -> FreeCamera:
-        """The same, moved by (3,) m, looking in the same direction."""
+        """The camera translated by `by`, float (3,), m; its direction stays."""
         x, y, z = (float(place + way) for place, way in zip(self.lookat, by))
         return replace(self, lookat=(x, y, z))
 
 
-class Canvas:
-    """An OpenGL context that draws one MuJoCo model in one size; drawing reads the simulation and changes nothing in it."""
+class Canvases:
+    """Draws one MuJoCo model offscreen, in any number of sizes.
+
+    An OpenGL context is made for a size when its first image is drawn. Drawing reads the simulation
+    and changes nothing in it.
+    """
+
+    def __init__(self, model: Any, multisampling: int, shadows: bool) -> None:
+        """`multisampling` is the number of samples per pixel; 0 turns it off."""
+        self._model, self._multisampling, self._shadows = model, multisampling, shadows
+        self._of_size: dict[int, _Canvas] = {}
+
+    def __len__(self) -> int:
+        """The number of OpenGL contexts made so far."""
+        return len(self._of_size)
+
+    def draw(self, data: Any, camera: str | FreeCamera, size: int) -> np.ndarray:
+        """An image, uint8 (size, size, 3), RGB; row 0 is the top.
+
+        `camera` is the name of a camera of the model, or a free camera. Raises UserError where no
+        OpenGL context can be made.
+        """
+        canvas = self._of_size.get(size)
+        if canvas is None:
+            canvas = self._of_size[size] = _Canvas(
+                self._model, size, self._multisampling, self._shadows
+            )
+        return canvas.draw(data, camera)
+
+    def close(self) -> None:
+        """Free the OpenGL contexts."""
+        for canvas in self._of_size.values():
+            canvas.close()
+
+
+class _Canvas:
+    """An OpenGL context that draws one model in one size."""
 
     def __init__(self, model: Any, size: int, multisampling: int, shadows: bool) -> None:
         import mujoco
@@ -76,12 +115,11 @@ class Canvas:
         self._scene = mujoco.MjvScene(model, maxgeom=1000)
         self._options = mujoco.MjvOption()
         self._camera = mujoco.MjvCamera()
-        atexit.register(
-            self.close
-        )  # runs ahead of the display's own exit handler, after which freeing prints errors
+        # Exit handlers run in reverse order, so this one runs before the display's own; freeing
+        # after that prints errors.
+        atexit.register(self.close)
 
     def draw(self, data: Any, camera: str | FreeCamera) -> np.ndarray:
-        """(size, size, 3) uint8 RGB as `camera`, a name of the model's or a free one, sees it; row 0 is the top of its image."""
         mujoco, size = self._mujoco, self._size
         self._gl.make_current()
         self._aim(camera)
@@ -96,9 +134,9 @@ class Canvas:
         )
         area = mujoco.MjrRect(0, 0, size, size)
         mujoco.mjr_render(area, self._scene, self._context)
-        pixels = np.empty((size, size, 3), np.uint8)  # OpenGL's rows go from the bottom up
+        pixels = np.empty((size, size, 3), np.uint8)
         mujoco.mjr_readPixels(pixels, None, area, self._context)
-        return np.ascontiguousarray(pixels[::-1])
+        return np.ascontiguousarray(pixels[::-1])  # OpenGL's rows go from the bottom up
 
     def _aim(self, camera: str | FreeCamera) -> None:
         if isinstance(camera, str):
@@ -107,22 +145,22 @@ class Canvas:
             return
         self._camera.type = self._mujoco.mjtCamera.mjCAMERA_FREE
         self._camera.lookat[:] = camera.lookat
-        self._camera.distance, self._camera.azimuth, self._camera.elevation = (
-            camera.distance,
-            camera.azimuth,
-            camera.elevation,
-        )
+        self._camera.distance = camera.distance
+        self._camera.azimuth, self._camera.elevation = camera.azimuth, camera.elevation
 
     def close(self) -> None:
-        """Free all; while the context is current, or the names would be freed in another one's."""
         atexit.unregister(self.close)
+        # OpenGL frees objects of the context that is current, whoever made them.
         self._gl.make_current()
         self._context.free()
         self._gl.free()
 
 
 def _gl_context(size: int) -> Any:
-    """An offscreen context: MUJOCO_GL's where that is set, else EGL's, else OSMesa's. mujoco itself reads it only when imported."""
+    """An offscreen context: of MUJOCO_GL where that is set, else of EGL, else of OSMesa.
+
+    mujoco itself reads the variable on import only. Raises UserError where there is none.
+    """
     name = (os.environ.get("MUJOCO_GL") or os.environ.get("PYOPENGL_PLATFORM") or "").lower()
     if not name and sys.platform == "linux":
         name = "egl" if ctypes.util.find_library("EGL") else "osmesa"

@@ -1,4 +1,7 @@
-"""Perturbations that MuJoCo carries out itself: the model's own numbers, changed for one episode and restored at the next reset."""
+"""Perturbations of a MuJoCo model: its own numbers, changed for one episode.
+
+They are restored before the next reset.
+"""
 
 from __future__ import annotations
 
@@ -7,89 +10,81 @@ from typing import Any
 
 import numpy as np
 
+from adapters._params import levels
 from harness.core import Case, SimulatorPerturbation, UserError
 
-__all__ = ["CAMERA", "PERTURBATIONS", "Changes"]
-
-
-def _native(name: str, what: str, parameter: str, *values: float) -> SimulatorPerturbation:
-    return SimulatorPerturbation(name, what, tuple({parameter: value} for value in values))
-
+__all__ = ["CAMERA", "PERTURBATIONS", "ModelPerturbations"]
 
 PERTURBATIONS = (
-    _native(
-        "friction", "the friction of everything, multiplied", "factor", 0.8, 0.6, 0.4, 0.25, 0.1
+    SimulatorPerturbation(
+        "friction",
+        "the friction of everything, multiplied",
+        levels("factor", 0.8, 0.6, 0.4, 0.25, 0.1),
     ),
-    _native(
+    SimulatorPerturbation(
         "mass",
-        "the mass and inertia of all that moves freely (on a free joint), multiplied",
-        "factor",
-        1.5,
-        2.0,
-        3.0,
-        5.0,
-        10.0,
+        "the mass and inertia of everything that moves freely (on a free joint), multiplied",
+        levels("factor", 1.5, 2.0, 3.0, 5.0, 10.0),
     ),
-    _native("light", "the lights' brightness, multiplied", "factor", 0.8, 0.6, 0.4, 0.25, 0.1),
-    _native(
+    SimulatorPerturbation(
+        "light",
+        "the brightness of the lights, multiplied",
+        levels("factor", 0.8, 0.6, 0.4, 0.25, 0.1),
+    ),
+    SimulatorPerturbation(
         "texture",
-        "every surface tinted: its red, green and blue multiplied by up to 1 - amount each",
-        "amount",
-        0.1,
-        0.25,
-        0.5,
-        0.75,
-        1.0,
+        "the tint of every surface: its red, green and blue each multiplied by a random number "
+        "from 1 - amount to 1",
+        levels("amount", 0.1, 0.25, 0.5, 0.75, 1.0),
     ),
 )
-CAMERA = _native(
+CAMERA = SimulatorPerturbation(
     "camera",
-    "the cameras moved, m, each in a direction of its own",
-    "metres",
-    0.01,
-    0.02,
-    0.05,
-    0.1,
-    0.15,
+    "the position of each camera, moved by this many metres in a random direction",
+    levels("metres", 0.01, 0.02, 0.05, 0.1, 0.15),
 )
 
 FIELDS = (
-    "geom_friction", "body_mass", "body_inertia", "body_subtreemass", "light_diffuse", "light_ambient", "light_specular", "geom_rgba", "mat_rgba", "cam_pos",
+    "geom_friction", "body_mass", "body_inertia", "body_subtreemass", "light_diffuse",
+    "light_ambient", "light_specular", "geom_rgba", "mat_rgba", "cam_pos",
 )  # fmt: skip
+"""The arrays of mjModel that a perturbation may change."""
 HEADLIGHT = ("ambient", "diffuse", "specular")
 
 
-class Changes:
-    """What one model was at first, and what a case makes of it."""
+class ModelPerturbations:
+    """Applies the perturbations of a case to one kept model, and takes them back."""
 
     def __init__(self, model: Any) -> None:
+        """`model` is an MjModel that nothing has changed yet."""
         self._model = model
-        self._first = {name: getattr(model, name).copy() for name in FIELDS}
+        self._original = {name: getattr(model, name).copy() for name in FIELDS}
         self._headlight = {name: getattr(model.vis.headlight, name).copy() for name in HEADLIGHT}
         self._changed = False
 
     def restore(self) -> None:
-        """As it was at first. Call it ahead of every reset."""
+        """Undo all changes. Call it before every reset."""
         if self._changed:
-            for name, values in self._first.items():
+            for name, values in self._original.items():
                 getattr(self._model, name)[:] = values
             for name, values in self._headlight.items():
                 getattr(self._model.vis.headlight, name)[:] = values
             self._changed = False
 
     def apply(self, case: Case) -> None:
-        """Change what the case's perturbations say. Call it after the reset, which starts as the unperturbed twin's does.
+        """Change the model as the case's perturbations say.
 
-        Raises UserError where there is nothing to change.
+        Call it after the reset, so that the episode starts as its unperturbed control does. Raises
+        UserError where there is nothing to change.
         """
-        ways: Mapping[str, Callable[[Case, Mapping[str, Any]], None]] = {
+        changes: Mapping[str, Callable[[Case, Mapping[str, Any]], None]] = {
             "friction": self._friction,
             "mass": self._mass,
             "light": self._light,
             "texture": self._texture,
             "camera": self._camera,
         }
-        for name, change in ways.items():
+        for name, change in changes.items():
             params = case.simulator_perturbation(name)
             if params is not None:
                 self._changed = True
@@ -106,18 +101,19 @@ class Changes:
             for joint in range(model.njnt)
             if model.jnt_type[joint] == free
         }
-        bodies = [body for body in range(model.nbody) if _above(model, body) & roots]
+        bodies = [body for body in range(model.nbody) if _ancestors(model, body) & roots]
         if not bodies:
             raise UserError(
-                "nothing moves freely here (on a free joint), so there is no mass to change"
+                "there is no mass to change: nothing here moves freely (on a free joint)"
             )
         added = np.zeros(model.nbody)
         added[bodies] = model.body_mass[bodies] * (params["factor"] - 1)
         model.body_mass[bodies] *= params["factor"]
         model.body_inertia[bodies] *= params["factor"]
+        # MuJoCo derives the masses of subtrees when it compiles a model, and not again.
         for body in bodies:
-            for above in _above(model, body):
-                model.body_subtreemass[above] += added[body]
+            for ancestor in _ancestors(model, body):
+                model.body_subtreemass[ancestor] += added[body]
 
     def _light(self, case: Case, params: Mapping[str, Any]) -> None:
         for name in ("light_diffuse", "light_ambient", "light_specular"):
@@ -132,7 +128,9 @@ class Changes:
             colours[:, :3] *= 1 - params["amount"] * rng.random((len(colours), 3))
 
     def _camera(self, case: Case, params: Mapping[str, Any]) -> None:
-        if "metres" not in params:  # of a camera that belongs to no model
+        # A family whose camera is not part of the model may declare `camera` with a parameter
+        # other than `metres`, and moves its camera itself.
+        if "metres" not in params:
             return
         directions = case.rng("perturbation", "camera").standard_normal((self._model.ncam, 3))
         self._model.cam_pos[:] += (
@@ -140,8 +138,8 @@ class Changes:
         )
 
 
-def _above(model: Any, body: int) -> set[int]:
-    """A body and all that it hangs on, the world (0) included."""
+def _ancestors(model: Any, body: int) -> set[int]:
+    """The body, its parent and so on up to the world (0)."""
     found = {body}
     while body:
         body = int(model.body_parentid[body])

@@ -1,20 +1,26 @@
 """Atari 2600 games in the Arcade Learning Environment, through ale-py's own interface.
 
 Views (all drawn only when read):
-    image       (H, W, 3) uint8 RGB, the screen as it is now; 210 x 160 for all games of the published score table
-    image_gray  (84, 84) uint8 luma, DQN's preprocessing without the stack: the brighter of the last two frames, averaged over areas; the
-                first one of an episode has no frame before it
+    image       (H, W, 3) uint8 RGB, the screen as it is now; 210 x 160 for all games of the
+                published score table
+    image_gray  (84, 84) uint8 luma, DQN's preprocessing without the stack: the pixelwise maximum of
+                the last two frames, averaged over areas; an episode's first frame has none before
     state       (128,) uint8, the console's RAM
 
-One step repeats the action for `frame_skip` frames of 1/60 s and adds up the game's points; the loss of a life ends nothing.
-Protocols: no-op starts after Mnih et al. 2015 (doi 10.1038/nature14236) as in dqn_zoo/gym_atari.py (1 to `noop_max` frames, uniform, their
-points dropped); sticky actions after Machado et al. 2018 (arXiv 1709.06009): in every frame, with probability `sticky`, the action executed
-in the frame before is executed again.
+One step repeats the action for `frame_skip` frames of 1/60 s and adds up the game's points; losing
+a life does not end the episode.
 
-Two of the emulator's own mechanisms are replaced, because both make an episode depend on the ones before it in a kept emulator: its
-`reset_game` keeps something in 30 of the 104 games, so every episode starts from a snapshot taken right after the game was loaded (where
-the emulator's seed makes no difference in any game); and its sticky actions draw from a generator that only a reload (84 ms) can seed, so
-the draws come from the case.
+Protocols:
+- No-op starts after Mnih et al. 2015 (doi 10.1038/nature14236), as in dqn_zoo/gym_atari.py: 1 to
+  `noop_max` frames, uniform, whose points are dropped.
+- Sticky actions after Machado et al. 2018 (arXiv 1709.06009): in every frame, with probability
+  `sticky`, the action executed in the previous frame is executed again.
+
+Two of the emulator's own mechanisms are replaced, because both make an episode of a kept emulator
+depend on earlier ones. Its `reset_game` leaves something behind in 30 of the 104 games, so every
+episode starts from a snapshot taken right after the game was loaded (at that point the emulator's
+seed makes no difference in any game). Its sticky actions draw from a generator that only a reload
+(84 ms) can seed, so here the draws come from the case.
 """
 
 from __future__ import annotations
@@ -26,6 +32,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from adapters._params import levels, settings_of
 from harness.core import (
     Adapter,
     Box,
@@ -45,8 +52,8 @@ GRAY_SIZE = 84
 PERTURBATIONS = tuple(
     SimulatorPerturbation(
         name,
-        f"another {name} of the cartridge: of those that it has beside the task's, the one of this place",
-        tuple({"place": k} for k in range(5)),
+        f"the {name} of the cartridge: one other than the task's, by its place (from 0) among them",
+        levels("place", *range(5)),
     )
     for name in ("mode", "difficulty")
 )
@@ -61,13 +68,17 @@ class _Settings:
     game: str
     """In snake case, as ale-py names it: `ms_pacman`."""
     sticky: float = 0.0
+    """The probability, per frame, that the previous frame's action is executed again."""
     noop_max: int = 0
+    """The greatest number of no-op frames at the start; 0 for none."""
     frame_skip: int = 4
+    """Frames per step."""
     mode: int | None = None
     """The cartridge's game mode; None is its default."""
     difficulty: int | None = None
+    """The position of the cartridge's difficulty switch; None is its default."""
     full_action_space: bool = False
-    """All 18 actions of the joystick in place of those that do something in this game."""
+    """Offer all 18 actions of the joystick instead of those that do something in this game."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.sticky <= 1 or self.noop_max < 0 or self.frame_skip < 1:
@@ -77,27 +88,31 @@ class _Settings:
 
 
 class AtariAdapter(Adapter):
-    """One console with one game. Actions: the joystick positions that do something in it, the first one being none (but for backgammon and
-    video_checkers, which have to act). Metrics: `lives` (0 where the game has none) and `frames`, the no-ops included. No success, no expert.
+    """One console with one game.
 
-    `Task.params` are the fields of `_Settings`. The 108,000 frames of the protocols are the task's horizon: here an episode ends with the
-    game. Raises UserError for a game, a mode or a difficulty that does not exist.
+    `Task.params` are the fields of `_Settings`. The views and protocols are described in the
+    module's docstring.
+
+    Actions: Discrete, the joystick positions that do something in the game; the first one does
+    nothing (except in backgammon and video_checkers, which have no such action).
+    Reward: the game's points in the step, unclipped.
+    Metrics: `lives` (0 where the game has none) and `frames`, the no-ops included. There is no
+    success and no expert.
+    An episode ends with the game: the protocols' limit of 108,000 frames is the task's horizon.
+
+    Raises UserError for a game, a mode or a difficulty that does not exist.
     """
 
     packages: ClassVar[tuple[str, ...]] = ("ale-py",)
     extra: ClassVar[str] = "atari"
 
     def __init__(self, task: Task) -> None:
-        try:
-            self._settings = settings = _Settings(**task.params)
-        except TypeError as wrong:
-            raise UserError(
-                f"task {task.id}: its params do not fit the atari adapter: {wrong}"
-            ) from None
+        self._settings = settings = settings_of(task, _Settings, "atari")
         self._consoles: dict[tuple[int | None, int | None], tuple[Any, Any]] = {}
+        """By mode and difficulty: the emulator, and its snapshot right after loading."""
         self._ale: Any
         self._start: Any
-        self._choose(settings.mode, settings.difficulty)
+        self._select_console(settings.mode, settings.difficulty)
         everything = self._ale.getLegalActionSet()
         self._noop = everything[0]
         self._actions = (
@@ -109,8 +124,9 @@ class AtariAdapter(Adapter):
         )
         height, width = self._ale.getScreenDims()
         self._pooling = False
+        """Whether the previous frame is kept; it begins when `image_gray` is first read."""
         self._before = np.zeros((height, width), np.uint8)
-        self._rows, self._columns = _areas(height), _areas(width).T
+        self._rows, self._columns = _area_weights(height), _area_weights(width).T
         self._instruction = f"Play {settings.game.replace('_', ' ').title()}."
         self.brief = Brief(
             observation={
@@ -125,18 +141,18 @@ class AtariAdapter(Adapter):
                 "state": Box((128,), "uint8", 0, 255, meaning="the console's RAM"),
             },
             action=self._choices,
-            embodiment="The player of an Atari 2600 video game: a joystick with eight directions and a fire button, and the screen.",
+            embodiment="The player of an Atari 2600 video game: a joystick with eight directions "
+            "and a fire button, and the screen.",
             simulator="Arcade Learning Environment, an emulator of the Atari 2600 console.",
             control_hz=FRAMES_PER_SECOND / settings.frame_skip,
         )
 
     @classmethod
     def simulator_perturbations(cls, task: Task | None = None) -> tuple[SimulatorPerturbation, ...]:
-        """Game modes and difficulties."""
         return PERTURBATIONS
 
-    def _choose(self, mode: int | None, difficulty: int | None) -> None:
-        """A console for each mode and difficulty: changing them in one would leave something behind."""
+    def _select_console(self, mode: int | None, difficulty: int | None) -> None:
+        """Each mode and difficulty has its own console: changing them in one leaves traces."""
         if (mode, difficulty) not in self._consoles:
             ale = _load(dataclasses.replace(self._settings, mode=mode, difficulty=difficulty))
             self._consoles[mode, difficulty] = ale, ale.cloneState(include_rng=True)
@@ -147,27 +163,30 @@ class AtariAdapter(Adapter):
             "state": self._ale.getRAM,
         }
 
-    def _another(self, case: Case, name: str) -> int | None:
-        """The mode or difficulty of a case. Raises UserError where the cartridge has no other one."""
-        params, own = case.simulator_perturbation(name), getattr(self._settings, name)
+    def _setting_of(self, case: Case, name: str) -> int | None:
+        """The case's mode or difficulty, as `name` says.
+
+        Raises UserError where the perturbation asks for one that the cartridge does not have.
+        """
+        own: int | None = getattr(self._settings, name)
+        params = case.simulator_perturbation(name)
         if params is None:
             return own
         default, _ = self._consoles[self._settings.mode, self._settings.difficulty]
-        there = list(
+        others = list(
             default.getAvailableModes() if name == "mode" else default.getAvailableDifficulties()
         )
-        there.remove(
-            there[0] if own is None else own
-        )  # the first one is what the cartridge begins with
-        if params["place"] >= len(there):
+        others.remove(others[0] if own is None else own)  # a cartridge starts with its first one
+        if params["place"] >= len(others):
+            what = "modes" if name == "mode" else "difficulties"
             raise UserError(
-                f"{self._settings.game} has {len(there)} other {'modes' if name == 'mode' else 'difficulties'}"
+                f"{self._settings.game} has {len(others)} other {what}, so there is none at "
+                f"place {params['place']}"
             )
-        return int(there[params["place"]])
+        return int(others[params["place"]])
 
     def reset(self, case: Case) -> TimeStep:
-        """Start from the snapshot, after a number of no-ops that the case draws."""
-        self._choose(self._another(case, "mode"), self._another(case, "difficulty"))
+        self._select_console(self._setting_of(case, "mode"), self._setting_of(case, "difficulty"))
         self._sticky = case.rng("sticky")
         noops = (
             int(case.rng("noop").integers(1, self._settings.noop_max + 1))
@@ -184,7 +203,6 @@ class AtariAdapter(Adapter):
         return self._timestep(0.0)
 
     def step(self, action: Any) -> TimeStep:
-        """Hold the joystick for `frame_skip` frames, the sticky ones excepted."""
         chosen = self._actions[self._choices.validate(action)]
         ale, settings = self._ale, self._settings
         draws = self._sticky.random(settings.frame_skip).tolist() if settings.sticky else None
@@ -200,12 +218,12 @@ class AtariAdapter(Adapter):
         return self._timestep(float(reward))
 
     def render(self) -> np.ndarray:
-        """The screen, (H, W, 3) uint8 RGB."""
-        return self._ale.getScreenRGB()
+        screen: np.ndarray = self._ale.getScreenRGB()
+        return screen
 
     def state(self) -> bytes:
-        """The console's RAM."""
-        return self._ale.getRAM().tobytes()
+        ram: bytes = self._ale.getRAM().tobytes()
+        return ram
 
     def _timestep(self, reward: float) -> TimeStep:
         metrics = {"lives": self._ale.lives(), "frames": self._ale.getEpisodeFrameNumber()}
@@ -218,21 +236,28 @@ class AtariAdapter(Adapter):
         )
 
     def _rewind(self) -> None:
-        self._ale.reset_game()  # what a snapshot leaves out: points and lives as some games count them
+        # A snapshot leaves out the points and lives as some games count them; a reset restores
+        # those.
+        self._ale.reset_game()
         self._ale.restoreState(self._start)
 
     def _gray(self) -> np.ndarray:
         if not self._pooling:
             self._pooling = True
             if self._steps:
-                self._return_to_frame_before()
+                self._recover_previous_frame()
         frame = np.maximum(self._ale.getScreenGrayscale(), self._before).astype(np.float32)
-        # The sums stay under 2**24: exact in float32, so the same on every machine.
-        return np.floor(self._rows @ frame @ self._columns / frame.size + 0.5).astype(np.uint8)
+        # The sums stay below 2**24, so they are exact in float32 and the same on every machine.
+        gray: np.ndarray = np.floor(self._rows @ frame @ self._columns / frame.size + 0.5)
+        return gray.astype(np.uint8)
 
-    def _return_to_frame_before(self) -> None:
-        """Keeping the frame before costs 13 us a step, so it begins with the first reader. Who comes late finds it by emulating the episode
-        again, which ends in the state where it began: nothing else decides what happens than the frames' actions."""
+    def _recover_previous_frame(self) -> None:
+        """Fill `_before` by emulating the episode again up to the previous frame.
+
+        Keeping that frame costs 13 us per step, so it begins with the first reader, who may come
+        late. The actions of the frames alone decide what happens, so the state is the same again
+        afterwards.
+        """
         self._rewind()
         for action in self._executed[:-1]:
             self._ale.act(action)
@@ -270,9 +295,12 @@ def _load(settings: _Settings) -> Any:
     return ale
 
 
-def _areas(size: int) -> np.ndarray:
-    """(84, size): how much of each of 84 equal parts of a line each of its `size` pixels covers; a part is `size` units long."""
+def _area_weights(size: int) -> np.ndarray:
+    """How a line of `size` pixels is averaged into 84 equal parts, float32 (84, size).
+
+    Element [i, j] is the length of part i that pixel j covers, in units of which a part is `size`
+    long and a pixel 84.
+    """
     parts, pixels = np.arange(GRAY_SIZE)[:, None] * size, np.arange(size)[None] * GRAY_SIZE
-    return np.clip(
-        np.minimum(parts + size, pixels + GRAY_SIZE) - np.maximum(parts, pixels), 0, None
-    ).astype(np.float32)
+    overlap: np.ndarray = np.minimum(parts + size, pixels + GRAY_SIZE) - np.maximum(parts, pixels)
+    return np.clip(overlap, 0, None).astype(np.float32)

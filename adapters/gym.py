@@ -1,20 +1,24 @@
-"""Any registered Gymnasium environment, as it is: its own observations, actions, time limit and rewards.
+"""Any registered Gymnasium environment: its own observations, actions, time limit and rewards.
 
-Views, by the kind of each part of the observation space (Dict and Tuple are taken apart); drawn when read:
+Views, by the kind of each part of the observation space (Dict and Tuple are taken apart); converted
+when read:
     image        uint8 (H, W, 3) of at least 16 x 16
     state        any other Box, and MultiBinary as int8 0 or 1
     state_index  Discrete (counted from 0) and MultiDiscrete (flat)
     text         Text, and any other space whose samples are strings
-Where a kind occurs more than once, each is called KIND_KEY, say `state_achieved_goal`; a text under the key `mission` or `instruction` is
-the instruction instead. What else there is (Graph, Sequence, OneOf) is refused: register the environment with an observation wrapper.
+Where a kind occurs more than once, each is called KIND_KEY, say `state_achieved_goal`. A text under
+the key `mission` or `instruction` is the instruction, not a view. Other spaces (Graph, Sequence,
+OneOf) are refused: register the environment with an observation wrapper.
 
-Actions: Box, Discrete (counted from 0 whatever the space's start), MultiDiscrete and MultiBinary (both flat), Text; others are refused.
+Actions: Box, Discrete (counted from 0 whatever the space's start), MultiDiscrete and MultiBinary
+(both flat) and Text; others are refused.
 """
 
 from __future__ import annotations
 
 import difflib
 import enum
+import functools
 import importlib
 import importlib.util
 import json
@@ -25,6 +29,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from harness.core import (
+    ActionSpec,
     Adapter,
     Box,
     Brief,
@@ -45,19 +50,28 @@ SUCCESS_KEYS = ("success", "is_success")
 INSTRUCTION_KEYS = ("mission", "instruction")
 SMALLEST_IMAGE = 16
 LONGEST_EPISODE = 100_000
-"""The horizon of environments that are registered without one, in steps: nothing runs for ever."""
+"""The horizon of environments that are registered without one, in steps."""
 STATE_BYTES = 4096
 """Parts of an observation up to this size enter the digest of every step."""
 
+Path = tuple[Any, ...]
+"""Keys and indices that lead to a part of a Dict or Tuple space."""
+
 
 def _balance(state: np.ndarray) -> int:
-    """CartPole: push towards where cart and pole lean and move, a linear feedback. All 500 steps in each of 500 episodes."""
+    """CartPole by linear feedback: push towards where cart and pole lean and move.
+
+    It lasts all 500 steps in each of 500 episodes.
+    """
     position, velocity, angle, turning = state
     return int(position + 2 * velocity + 20 * angle + 4 * turning > 0)
 
 
 def _swing(state: np.ndarray) -> int:
-    """MountainCar: push the way the car moves, and on the slopes turn round a little early. -105.5 over 1,000 episodes, -121 at worst."""
+    """MountainCar: push the way the car moves, and turn round a little early on the slopes.
+
+    Its mean return over 1,000 episodes is -105.5, the worst -121.
+    """
     position, velocity = state
     return 2 if velocity > 0.009 * (position + 0.5) - 0.0002 else 0
 
@@ -66,17 +80,27 @@ EXPERTS: Mapping[str, Callable[[np.ndarray], int]] = {
     "CartPole-v1": _balance,
     "MountainCar-v0": _swing,
 }
-"""Controllers in closed form that solve an environment: by Gymnasium's `reward_threshold`, a mean of 475 and of -110 over 100 episodes."""
+"""Closed-form controllers that solve an environment by Gymnasium's `reward_threshold`.
+
+That is a mean return of 475 (CartPole) and -110 (MountainCar) over 100 episodes.
+"""
 
 
 class GymAdapter(Adapter):
-    """`params = {"id": "CartPole-v1", "kwargs": {...}}`; an id may name the module that registers it, `minigrid:MiniGrid-Empty-5x5-v0`.
+    """One registered environment of Gymnasium.
 
-    The environment is made once with `kwargs` and reset with `seed=case.simulator_seed`; whether that restores everything is up to the
-    environment: `bench verify --invariance` tells. Success, where the task has one, is `info["success"]` or `info["is_success"]` of the
-    step, False where neither is there. `EXPERTS` names the environments that have an expert, as they are, without kwargs.
+    `task.params`: `id`, say `CartPole-v1`, and `kwargs`, the arguments of `gymnasium.make`. An id
+    may name the module that registers it: `minigrid:MiniGrid-Empty-5x5-v0`. For the views and
+    actions see the module's docstring.
 
-    Raises UserError for an id, kwargs, a dependency or a space that will not do, with the remedy.
+    The environment is made once and reset with `seed=case.simulator_seed`. Whether that restores
+    everything is up to the environment; `bench verify --invariance` checks it.
+    Success, where the task has one, is the step's `info["success"]` or `info["is_success"]`; False
+    where the info has neither.
+    Expert: only for the environments in EXPERTS, without kwargs.
+
+    Raises UserError, with the remedy, for an id, arguments or a space that cannot be used, and for
+    a dependency that is not installed.
     """
 
     packages: ClassVar[tuple[str, ...]] = ("gymnasium",)
@@ -84,7 +108,10 @@ class GymAdapter(Adapter):
 
     @classmethod
     def missing(cls, task: Task | None = None) -> Missing | None:
-        """Gymnasium, or the module that the id names. What that module itself lacks shows when the environment is made."""
+        """Gymnasium, or the module that the id names.
+
+        Dependencies of that module are noticed only when the environment is made.
+        """
         module = task.params["id"].rpartition(":")[0].partition(".")[0] if task else ""
         if module and importlib.util.find_spec(module) is None:
             return Missing(
@@ -95,12 +122,11 @@ class GymAdapter(Adapter):
 
     @classmethod
     def env_key(cls, task: Task) -> str:
-        """One kept environment for an id and its arguments."""
         return json.dumps(["gym", task.params["id"], task.params.get("kwargs", {})], sort_keys=True)
 
     @classmethod
     def has_expert(cls, task: Task) -> bool:
-        """Whether EXPERTS has one; other kwargs may make another game."""
+        # Arguments may change the game that the controller solves.
         return task.params["id"] in EXPERTS and not task.params.get("kwargs")
 
     def __init__(self, task: Task) -> None:
@@ -110,8 +136,8 @@ class GymAdapter(Adapter):
         name = type(self._env.unwrapped).__name__
         action, self._convert = _action(self._env.action_space, self._env.unwrapped)
         self._observed: Any = None
-        self._instruction: tuple[Any, ...] | None = None
-        self._small: list[tuple[Any, ...]] = []
+        self._instruction: Path | None = None
+        self._small: list[Path] = []
         specs: dict[str, Spec] = {}
         self._views: dict[str, Callable[[], Any]] = {}
         parts = [
@@ -134,10 +160,11 @@ class GymAdapter(Adapter):
             )
             if view in specs:
                 raise UserError(
-                    f"{name}: two parts of the observation would both be called {view}; rename one with an observation wrapper"
+                    f"{name}: two parts of the observation would both be called {view}; rename one "
+                    "with an observation wrapper"
                 )
             specs[view] = spec
-            self._views[view] = lambda path=path, read=read: read(_pick(self._observed, path))
+            self._views[view] = functools.partial(self._read, path, read)
         self.brief = Brief(
             observation=specs,
             action=action,
@@ -146,20 +173,20 @@ class GymAdapter(Adapter):
             control_hz=task.control_hz,
         )
 
+    def _read(self, path: Path, read: Callable[[Any], Any]) -> Any:
+        return read(_pick(self._observed, path))
+
     def reset(self, case: Case) -> TimeStep:
-        """`env.reset(seed=case.simulator_seed)`."""
         self._has_success = case.task.success is not None
         self._observed, info = self._env.reset(seed=case.simulator_seed)
         return self._timestep(0.0, False, False, info)
 
     def step(self, action: Any) -> TimeStep:
-        """`env.step`, with the action in the shape and type of the environment's own space."""
         checked = self.brief.action.validate(action)
         self._observed, reward, terminated, truncated, info = self._env.step(self._convert(checked))
         return self._timestep(float(reward), bool(terminated), bool(truncated), info)
 
     def expert(self, executed: Any) -> int:
-        """The controller's action in this state; whatever was executed before, it needs no memory."""
         return super().expert(executed) if self._expert is None else self._expert(self._observed)
 
     def render(self) -> np.ndarray:
@@ -174,11 +201,10 @@ class GymAdapter(Adapter):
             raise UserError(f"no frame can be drawn: {lack}") from lack
 
     def state(self) -> bytes:
-        """The small parts of the observation: the interface offers no more."""
+        """The small parts of the observation: Gymnasium's interface offers no more."""
         return b"".join(np.asarray(_pick(self._observed, path)).tobytes() for path in self._small)
 
     def close(self) -> None:
-        """`env.close()`."""
         self._env.close()
 
     def _timestep(
@@ -196,12 +222,15 @@ def task_for(
     domain: str = "games",
     success: str | None = "ask",
 ) -> Task:
-    """The task `gym/ID@1` of any Gymnasium environment: scored by its return, ended by its own rules.
+    """The task `gym/ID@1` of a Gymnasium environment, scored by its return.
 
-    The environment is made and stepped once, so that whatever will not do is said now (UserError, with the remedy). That also tells
-    whether it knows success: with `success="ask"`, the rule is `once` (the episode goes on, so the return stays the environment's own) when
-    the info of that reset or step has `success` or `is_success`, and there is none otherwise. Give `success` for one that tells only at
-    times. An environment registered without a time limit gets a horizon of 100,000 steps.
+    Episodes end by the environment's own rules; one registered without a time limit gets a horizon
+    of 100,000 steps. The environment is made and stepped once, so that anything unsupported is
+    reported here, as a UserError with the remedy.
+
+    With `success="ask"` the success rule is found out: `once` (the episode goes on after a success,
+    so the return stays the environment's own) if the info of that reset or step has `success` or
+    `is_success`, else None. Pass `success` for an environment whose info has it only sometimes.
     """
     if (lack := GymAdapter.missing()) is not None:
         raise UserError(f"gym:{env_id}: {lack.reason}; {lack.remedy}")
@@ -244,7 +273,7 @@ def _success(info: Mapping[str, Any]) -> Any:
 
 
 def _registered(env_id: str) -> Any:
-    """The registration of the id. Imports the module that it names."""
+    """Gymnasium's registration of the id. Imports the module that the id names."""
     import gymnasium
 
     module, _, name = env_id.rpartition(":")
@@ -260,7 +289,7 @@ def _registered(env_id: str) -> Any:
     guess = (
         f"did you mean {' or '.join(near)}?"
         if near
-        else "where a package registers it on import, name that too: gym:PACKAGE:ID"
+        else "if a package registers it on import, name the package too: gym:PACKAGE:ID"
     )
     raise UserError(f"gym:{env_id}: Gymnasium knows no environment {name}; {guess}")
 
@@ -274,21 +303,18 @@ def _make(env_id: str, kwargs: Mapping[str, Any]) -> Any:
         creator = load_env_creator(entry) if isinstance(entry, str) else entry
         metadata = getattr(creator, "metadata", None)
         drawn = isinstance(metadata, Mapping) and "rgb_array" in metadata.get("render_modes", ())
-        return gymnasium.make(
-            env_id,
-            disable_env_checker=True,
-            **({"render_mode": "rgb_array"} if drawn else {}),
-            **kwargs,
-        )
+        render: dict[str, Any] = {"render_mode": "rgb_array"} if drawn else {}
+        return gymnasium.make(env_id, disable_env_checker=True, **render, **kwargs)
     except (ImportError, gymnasium.error.DependencyNotInstalled) as lack:
         raise UserError(
-            f"gym:{env_id} cannot be made, something that it needs is not installed: {lack}"
+            f"gym:{env_id} cannot be made because a dependency is not installed: {lack}"
         ) from lack
     except TypeError as wrong:
         raise UserError(f"gym:{env_id} cannot be made with {dict(kwargs)}: {wrong}") from wrong
 
 
-def _parts(space: Any, path: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...], Any]]:
+def _parts(space: Any, path: Path) -> Iterator[tuple[Path, Any]]:
+    """(path, space) of each part of a space that is no Dict or Tuple."""
     from gymnasium import spaces
 
     inner = (
@@ -305,14 +331,17 @@ def _parts(space: Any, path: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...],
             yield from _parts(part, (*path, key))
 
 
-def _pick(value: Any, path: tuple[Any, ...]) -> Any:
+def _pick(value: Any, path: Path) -> Any:
     for key in path:
         value = value[key]
     return value
 
 
-def _view(space: Any, path: tuple[Any, ...]) -> tuple[str, Spec, Callable[[Any], Any]]:
-    """(kind, spec, how to read a value). Arrays are copied: an environment may write into the same one again."""
+def _view(space: Any, path: Path) -> tuple[str, Spec, Callable[[Any], Any]]:
+    """(kind, spec, how to read a value).
+
+    Arrays are copied, because an environment may write into the same one again.
+    """
     from gymnasium import spaces
 
     if isinstance(space, spaces.Box):
@@ -345,12 +374,13 @@ def _view(space: Any, path: tuple[Any, ...]) -> tuple[str, Spec, Callable[[Any],
         return "text", Text(), str
     where = f" under {'/'.join(map(str, path))}" if path else ""
     raise UserError(
-        f"the observation space {space}{where} is no view; register the environment with an observation wrapper"
+        f"the observation space {space}{where} is not supported; register the environment with an "
+        "observation wrapper"
     )
 
 
-def _action(space: Any, env: Any) -> tuple[Spec, Callable[[Any], Any]]:
-    """The action's spec, and how to turn an action of ours into one of the environment's."""
+def _action(space: Any, env: Any) -> tuple[ActionSpec, Callable[[Any], Any]]:
+    """The action's spec, and the conversion of such an action into one of the environment's."""
     from gymnasium import spaces
 
     if isinstance(space, spaces.Box):
@@ -370,12 +400,13 @@ def _action(space: Any, env: Any) -> tuple[Spec, Callable[[Any], Any]]:
     if isinstance(space, spaces.Text):
         return Text(space.max_length), lambda action: action
     raise UserError(
-        f"the action space {space} is not supported; register the environment with an action wrapper"
+        f"the action space {space} is not supported; register the environment with an action "
+        "wrapper"
     )
 
 
 def _names(env: Any, count: int) -> tuple[str, ...]:
-    """The actions' names where the environment has them, as ALE's or MiniGrid's do."""
+    """The names of the actions where the environment has them, as ALE and MiniGrid do."""
     members = getattr(env, "actions", None)
     if isinstance(members, type) and issubclass(members, enum.IntEnum):
         names = [member.name for member in sorted(members)]

@@ -1,7 +1,8 @@
 """Meta-World: fifty tabletop tasks of a simulated Sawyer arm (Farama's metaworld 3, MuJoCo).
 
-Source of the protocol: `metaworld/evaluation.py` and `metaworld/__init__.py` of the package (50 episodes a task, each ends at its first
-success; the goal is observable, as in MT1 and MT50). The paper is arXiv 1910.10897.
+Source of the protocol: `metaworld/evaluation.py` and `metaworld/__init__.py` of the package: 50
+episodes per task, each of which ends at its first success; the goal is observable, as in MT1 and
+MT50. The paper is arXiv 1910.10897.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from adapters._mujoco_gl import Canvas, log_warnings, no_images
-from adapters._mujoco_natives import CAMERA, PERTURBATIONS, Changes
+from adapters._mujoco_gl import Canvases, log_warnings, missing_gl
+from adapters._mujoco_natives import CAMERA, PERTURBATIONS, ModelPerturbations
+from adapters._params import levels
 from harness.core import (
     Adapter,
     Box,
@@ -30,34 +32,41 @@ from harness.core import (
 
 __all__ = ["MetaWorldAdapter"]
 
-FIRST_BLOCK = 42
-BLOCK = 50
+FIRST_SEED = 42
+"""The seed of MT1 whose configurations come first: that of the package's own examples."""
+CONFIGURATIONS = 50
+"""How many configurations MT1 draws from one seed."""
 CAMERAS = ("corner", "corner2", "corner3", "corner4", "topview", "behindGripper", "gripperPOV")
 UPSIDE_DOWN = frozenset({"corner", "corner2", "corner3", "corner4"})
 START = SimulatorPerturbation(
     "start",
-    "so many random actions before the episode begins",
-    tuple({"steps": steps} for steps in (1, 3, 5, 10, 20)),
+    "the start: this many random actions are executed before the episode begins",
+    levels("steps", 1, 3, 5, 10, 20),
 )
 METRICS = ("obj_to_target", "near_object", "grasp_success")
 
-PROPRIO = "the hand's position x, y, z (m) in the world frame, then the gripper's opening, 0 to 1 (1: the claws are 0.1 m apart)"
+PROPRIO = (
+    "the hand's position x, y, z (m) in the world frame, then the gripper's opening, 0 to 1 "
+    "(1: the claws are 0.1 m apart)"
+)
 STATE = (
-    f"0-3 {PROPRIO}; 4-6 the first object's position (m), 7-10 its quaternion (x, y, z, w in some tasks, w, x, y, z or zeros in others); "
-    "11-17 the same of a second object, zeros where there is none; 18-35 elements 0-17 one step earlier; 36-38 the goal's position (m). "
-    "World frame: origin at the arm's base, at the table's height, x to the arm's right, y ahead, z up"
+    f"0-3 {PROPRIO}; 4-6 the first object's position (m), 7-10 its quaternion (x, y, z, w in some "
+    "tasks, w, x, y, z or zeros in others); 11-17 the same of a second object, zeros where there "
+    "is none; 18-35 elements 0-17 one step earlier; 36-38 the goal's position (m). World frame: "
+    "origin at the arm's base, at the table's height, x to the arm's right, y ahead, z up"
 )
 ACTION = Box(
     (4,),
     low=-1.0,
     high=1.0,
     unit="1",
-    meaning="0-2: the displacement x, y, z of the hand's target in the world frame (x to the arm's right, y ahead, z up), 1 is 0.01 m; "
-    "3: the fingers, -1 opens and 1 closes them with full force",
+    meaning="0-2: the displacement x, y, z of the hand's target in the world frame (x to the arm's "
+    "right, y ahead, z up), 1 is 0.01 m; 3: the fingers, -1 opens and 1 closes them with full "
+    "force",
 )
 EMBODIMENT = (
-    "a Sawyer arm bolted to a table, its parallel gripper always pointing down; the hand follows a target that is moved in x, y and z "
-    "inside a box of the task's own, the orientation is fixed"
+    "a Sawyer arm bolted to a table, its parallel gripper always pointing down; the hand follows a "
+    "target that is moved in x, y and z inside a box of the task's own, the orientation is fixed"
 )
 SIMULATOR = "Meta-World 3 on MuJoCo, steps of 2.5 ms, one action for 5 of them"
 
@@ -65,26 +74,36 @@ SIMULATOR = "Meta-World 3 on MuJoCo, steps of 2.5 ms, one action for 5 of them"
 class MetaWorldAdapter(Adapter):
     """One task of Meta-World; one kept environment plays all its cases.
 
-    `task.params`: `name` (of metaworld.ALL_V3_ENVIRONMENTS, say `reach-v3`), `instruction` (the package has none), and how images are
-    drawn: `camera` and `size` (px, square) of `image`, `multisampling` (samples a pixel, 0 is off) and `shadows`.
+    `task.params`: `name` (of metaworld.ALL_V3_ENVIRONMENTS, say `reach-v3`), `instruction` (the
+    package has none), and how images are drawn: `camera` and `size` (px, square) of `image`,
+    `multisampling` (samples per pixel, 0 is off) and `shadows`.
 
-    Case.seed -> start: seed s is configuration s % 50 of `MT1(name, seed=42 + s // 50)`. MT1 draws fifty starts and goals from its seed; 42
-    is the seed of the package's own examples. So seeds 0 to 49 play each of its fifty once and further seeds play further blocks of fifty.
-    (The package's evaluation draws from its fifty with replacement.) The package's `reset(seed)` does not fix an episode, `set_task` does.
+    Case.seed -> start: seed s is configuration s % 50 of `MT1(name, seed=42 + s // 50)`. MT1 draws
+    fifty starts and goals from its seed; 42 is the seed of the package's own examples. So seeds 0
+    to 49 play each of those fifty once, and later seeds play further blocks of fifty. (The
+    package's evaluation draws from its fifty with replacement.) The package's `reset(seed)` does
+    not fix an episode, `set_task` does.
 
     Views, computed when read:
-        state    float32 (39,)   hand, objects, the same one step earlier, and the goal: privileged; the package's observation, rounded
-        proprio  float32 (4,)    its first four elements: the hand and the gripper alone
-        image    uint8 (size, size, 3)   RGB from `camera`, row 0 at the top
-        image_<camera>   the same from each other camera: corner, corner2, corner3, corner4, topview, behindGripper, gripperPOV
-    The package's four corner cameras hang upside down; their images are turned by 180 degrees here. `corner4` is the viewpoint that most
-    image policies were trained with (published as "corner2 moved to 0.75, 0.075, 0.7", by arXiv 2206.14244 and LeRobot among others).
-    Images need EGL or OSMesa (the environment variable MUJOCO_GL chooses); nothing else here does.
+        state    float32 (39,)  hand, objects, both one step earlier, and the goal: privileged; the
+                                package's observation, rounded
+        proprio  float32 (4,)   its first four elements: the hand and the gripper
+        image    uint8 (size, size, 3)  RGB from `camera`, row 0 at the top
+        image_<camera>          the same from each other camera: corner, corner2, corner3, corner4,
+                                topview, behindGripper, gripperPOV
+    The package's four corner cameras hang upside down; their images are turned by 180 degrees here.
+    `corner4` is the viewpoint that most image policies were trained with (published as "corner2
+    moved to 0.75, 0.075, 0.7", by arXiv 2206.14244 and LeRobot among others). Only images need EGL
+    or OSMesa; the environment variable MUJOCO_GL chooses between them.
 
-    Action: Box (4,) in -1..1, see `brief.action`; 80 decisions a second of simulated time. Reward: the package's, 0 to 10.
-    Success: the package's own test of the current state; False at reset. The package truncates at 500 steps.
-    Metrics, by the package's definitions, which differ between tasks: `obj_to_target` (m), `near_object` and `grasp_success` (0 or 1; in
-    the reaching tasks `near_object` is the distance, m). Expert: the package's scripted policy, which knows the full state, clipped.
+    Action: Box (4,) in -1..1, see `brief.action`; 80 decisions per second of simulated time.
+    Reward: the package's, 0 to 10.
+    Success: the package's own test of the current state; False at reset. The package truncates at
+    500 steps.
+    Metrics, by the package's definitions, which differ between tasks: `obj_to_target` (m),
+    `near_object` and `grasp_success` (0 or 1; in the reaching tasks `near_object` is the distance,
+    m).
+    Expert: the package's scripted policy, which knows the full state; its actions are clipped.
     """
 
     packages: ClassVar[tuple[str, ...]] = ("metaworld", "mujoco", "gymnasium")
@@ -92,18 +111,15 @@ class MetaWorldAdapter(Adapter):
 
     @classmethod
     def limited(cls) -> Missing | None:
-        """Images need EGL or OSMesa."""
-        return no_images()
+        return missing_gl()
 
     @classmethod
     def simulator_perturbations(cls, task: Task | None = None) -> tuple[SimulatorPerturbation, ...]:
-        """What MuJoCo's model offers, and another start."""
         return (*PERTURBATIONS, CAMERA, START)
 
     @classmethod
     def has_expert(cls, task: Task) -> bool:
-        """Always: all fifty tasks have a scripted policy."""
-        return True
+        return True  # all fifty tasks have a scripted policy
 
     def __init__(self, task: Task) -> None:
         import metaworld
@@ -111,17 +127,18 @@ class MetaWorldAdapter(Adapter):
 
         self._params: Mapping[str, Any] = task.params
         self._name, self._instruction = task.params["name"], task.params["instruction"]
-        if self._name not in metaworld.ALL_V3_ENVIRONMENTS:
-            raise UserError(
-                f"Meta-World has no task {self._name!r}; it has {', '.join(metaworld.ALL_V3_ENVIRONMENTS)}"
-            )
+        known: Mapping[str, Any] = metaworld.ALL_V3_ENVIRONMENTS
+        if self._name not in known:
+            raise UserError(f"Meta-World has no task {self._name!r}; it has {', '.join(known)}")
         log_warnings()
-        self._env: Any = metaworld.ALL_V3_ENVIRONMENTS[self._name]()
+        self._env: Any = known[self._name]()
         self._policy: Any = ENV_POLICY_MAP[self._name]()
-        self._changes = Changes(self._env.model)
+        self._perturbations = ModelPerturbations(self._env.model)
         self._qpos, self._qvel = self._env.data.qpos, self._env.data.qvel
         self._observed = np.empty(0)
-        self._canvases: dict[int, Canvas] = {}
+        self._canvases = Canvases(
+            self._env.model, self._params["multisampling"], self._params["shadows"]
+        )
         size, main = task.params["size"], task.params["camera"]
         if main not in CAMERAS:
             raise UserError(f"Meta-World has no camera {main!r}; it has {', '.join(CAMERAS)}")
@@ -142,36 +159,32 @@ class MetaWorldAdapter(Adapter):
                 for view, camera in cameras.items()
             },
         }
-        samples, shadows = (
-            self._params["multisampling"] or "no",
-            "" if self._params["shadows"] else "no ",
-        )
+        samples = self._params["multisampling"] or "no"
+        shadows = "" if self._params["shadows"] else "no "
         simulator = (
             f"{SIMULATOR}; images with {samples} samples of multisampling and {shadows}shadows"
         )
         self.brief = Brief(views, ACTION, EMBODIMENT, simulator, control_hz=1.0 / self._env.dt)
 
     def reset(self, case: Case) -> TimeStep:
-        """Start configuration `case.seed` (see the class)."""
-        block, number = divmod(case.seed, BLOCK)
-        self._env.set_task(_configurations(self._name, FIRST_BLOCK + block)[number])
-        self._changes.restore()
+        block, number = divmod(case.seed, CONFIGURATIONS)
+        self._env.set_task(_configurations(self._name, FIRST_SEED + block)[number])
+        self._perturbations.restore()
         self._observed, _ = self._env.reset()
-        self._changes.apply(case)
-        self._disturb_start(case)
+        self._perturbations.apply(case)
+        self._perturb_start(case)
         return TimeStep(self._views, self._instruction, success=False)
 
-    def _disturb_start(self, case: Case) -> None:
+    def _perturb_start(self, case: Case) -> None:
         params = case.simulator_perturbation("start")
         if params is not None:
             rng = case.rng("perturbation", "start")
             for _ in range(params["steps"]):
                 self._observed = self._env.step(ACTION.sample(rng))[0]
-            self._env.curr_path_length = 0
+            self._env.curr_path_length = 0  # else these actions would count towards the 500 steps
 
     def step(self, action: Any) -> TimeStep:
-        """Move the hand's target and set the fingers, for 12.5 ms."""
-        if not _fits(action):
+        if not _is_valid(action):
             action = ACTION.validate(action)
         self._observed, reward, _, truncated, info = self._env.step(action)
         metrics = {name: float(info[name]) for name in METRICS}
@@ -192,40 +205,36 @@ class MetaWorldAdapter(Adapter):
         return self._observed[:4].astype(np.float32)
 
     def _draw(self, camera: str, size: int) -> np.ndarray:
-        canvas = self._canvases.get(size)
-        if canvas is None:
-            canvas = self._canvases[size] = Canvas(
-                self._env.model, size, self._params["multisampling"], self._params["shadows"]
-            )
-        image = canvas.draw(self._env.data, camera)
+        image = self._canvases.draw(self._env.data, camera, size)
         return np.ascontiguousarray(image[::-1, ::-1]) if camera in UPSIDE_DOWN else image
 
     def render(self) -> np.ndarray:
-        """(480, 480, 3) uint8 RGB from the task's camera."""
+        """An image from the task's camera, uint8 (480, 480, 3)."""
         return self._draw(self._params["camera"], 480)
 
     def expert(self, executed: Any) -> np.ndarray:
-        """The scripted policy's action for what is observed now; it remembers nothing."""
-        with warnings.catch_warnings():  # it warns whenever it leaves the bounds
+        with warnings.catch_warnings():  # the policy warns whenever its action leaves the bounds
             warnings.simplefilter("ignore")
             action = self._policy.get_action(self._observed)
-        return np.clip(action, -1.0, 1.0, dtype=np.float32)
+        clipped: np.ndarray = np.clip(action, -1.0, 1.0, dtype=np.float32)
+        return clipped
 
     def state(self) -> bytes:
-        """qpos and qvel."""
-        return self._qpos.tobytes() + self._qvel.tobytes()
+        state: bytes = self._qpos.tobytes() + self._qvel.tobytes()
+        return state
 
     def close(self) -> None:
-        """Free the OpenGL contexts, if any were made, and the environment."""
-        for canvas in self._canvases.values():
-            canvas.close()
+        self._canvases.close()
         self._env.close()
 
 
 @functools.lru_cache(maxsize=64)
 def _configurations(name: str, seed: int) -> tuple[Any, ...]:
-    """The fifty of MT1, kept. MT1 resets an environment fifty times for them; what it draws does not hang on where the hand comes to rest, so
-    the hand is given one step for that, not fifty: a quarter of the time, and the same configurations (tried for all fifty tasks).
+    """The fifty configurations that MT1 draws from `seed`, cached.
+
+    MT1 resets an environment fifty times for them. What it draws does not depend on where the hand
+    comes to rest, so the hand gets one step to settle instead of fifty: that takes a quarter of the
+    time and gives the same configurations (checked for all fifty tasks).
     """
     import metaworld
     from metaworld.sawyer_xyz_env import SawyerXYZEnv
@@ -238,7 +247,10 @@ def _configurations(name: str, seed: int) -> tuple[Any, ...]:
         SawyerXYZEnv._reset_hand = settle
 
 
-def _fits(action: Any) -> bool:
-    """Whether ACTION.check would return the action as it is: a tenth of its time, for what the harness sends. NaN does not fit."""
+def _is_valid(action: Any) -> bool:
+    """Whether ACTION.validate would return an equal action.
+
+    This takes a tenth of its time for what the harness sends. NaN is not valid.
+    """
     exact = isinstance(action, np.ndarray) and action.dtype == np.float32 and action.shape == (4,)
     return exact and all(-1.0 <= value <= 1.0 for value in action.tolist())

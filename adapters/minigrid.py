@@ -1,7 +1,7 @@
-"""MiniGrid and BabyAI (the Farama `minigrid` package): any level of its registry, say `params = {"id": "BabyAI-GoTo-v0"}`.
+"""MiniGrid and BabyAI (the Farama `minigrid` package): any level of its registry.
 
-Traps of the package: the wheel lacks the pictures that the MiniGrid-WFC-* levels are made from, so those do not build; the `-v0` of a
-level that has a `-v1` warns; MiniGrid-Playground has no goal.
+Traps of the package: the wheel lacks the pictures that the MiniGrid-WFC-* levels are made from, so
+those cannot be built; the `-v0` of a level that has a `-v1` warns; MiniGrid-Playground has no goal.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from adapters._params import levels
 from harness.core import (
     Adapter,
     Box,
@@ -32,63 +33,77 @@ __all__ = ["MiniGridAdapter"]
 ACTIONS = ("left", "right", "forward", "pickup", "drop", "toggle", "done")
 LEFT, DROP, DONE = 0, 4, 6
 STEPS = ((1, 0), (0, 1), (-1, 0), (0, -1))
-"""One cell ahead, (x, y), by direction: right, down, left, up."""
+"""The offset of the cell ahead, (x, y), by direction: right, down, left, up."""
 NO_EXPERT = (
     "BabyAI-KeyInBox",
     "BabyAI-PutNextS5N2Carrying",
     "BabyAI-PutNextS6N3Carrying",
     "BabyAI-PutNextS7N4Carrying",
 )
-"""What the bot cannot solve, by its own docstring; measured: 0 of 10 each."""
+"""Levels that the bot cannot solve, by its own docstring; it solved 0 of 10 episodes of each."""
 PLAN_LIMIT = 200
-"""Subgoals the bot may push while it plans one action. Outside of a circle it pushed at most 9 (measured on all levels)."""
+"""Subgoals that the bot may push while it plans one action.
+
+When it does not plan in circles it pushes at most 9 (measured on all levels).
+"""
 PIXELS, PARTIAL_TILE = 336, 8
 PERTURBATIONS = (
     SimulatorPerturbation(
         "size",
-        "rooms, or the map, so many cells larger",
-        tuple({"cells": k} for k in (1, 2, 3, 4, 6)),
+        "the size of the rooms, or of the map: larger by this many cells",
+        levels("cells", 1, 2, 3, 4, 6),
     ),
     SimulatorPerturbation(
         "distractors",
-        "so many objects more that the mission does not speak of",
-        tuple({"count": k} for k in (1, 2, 3, 4, 5)),
+        "the number of objects that the mission does not mention: more by this count",
+        levels("count", 1, 2, 3, 4, 5),
     ),
 )
-PARAMETERS = {"size": ("room_size", "size"), "distractors": ("num_dists",)}
-"""What the levels' classes call them; not every level has one."""
+ARGUMENTS = {"size": ("room_size", "size"), "distractors": ("num_dists",)}
+"""Perturbation -> the arguments of a level's class that it may change; not every level has one."""
 
 _pack = struct.Struct("<hhbi").pack
 
 
 class MiniGridAdapter(Adapter):
-    """One level of MiniGrid or BabyAI: an agent on a grid of cells turns, walks, carries and opens things; one sentence says what for.
+    """One level of MiniGrid or BabyAI.
 
-    Views, each drawn only when it is read (MiniGrid draws `grid` at every step, which is most of what its step costs):
-        grid           uint8 (7, 7, 3), 0..10      what the agent sees: [x, y] -> (object, colour, state) in MiniGrid's numbers; the agent
-                                                   is at [3, 6] and looks towards y = 0
-        direction      Discrete(4)                 where it looks on the map: right, down, left, up
-        image_partial  uint8 (56, 56, 3), RGB      `grid` as a picture, 8 px a cell: RGBImgPartialObsWrapper's
-        image          uint8 (336, 336, 3), RGB    the whole map from above, as in the GEA paper (arXiv 2412.08442, appendix D)
-    `image` is drawn with the largest whole number of pixels a cell that fits (42 for an 8x8 map, which fills it; 15 for 22x22) and centred
-    on black: nothing is resampled. The cells in the agent's sight are highlighted, MiniGrid's default; the paper does not say whether
-    theirs were.
+    An agent on a grid of cells turns, walks, carries and opens things to fulfil a mission, which is
+    one sentence. `task.params`: `id`, the level, say `BabyAI-GoTo-v0`.
 
-    Actions: Discrete(7), left, right, forward, pickup, drop, toggle, done. The no-op is `done`. Where `done` ends the episode
-    (MiniGrid-GoToDoor, MiniGrid-GoToObject) it is `drop`, which does nothing while nothing is carried. MiniGrid-Dynamic-Obstacles has the
-    first three actions only and none does nothing: there it is `left`. A BabyAI goal that holds from the start is noticed at the first
-    action.
+    Views, each drawn only when it is read (MiniGrid itself draws `grid` at every step, which is
+    most of the cost of its step):
+        grid           uint8 (7, 7, 3), 0..10    what the agent sees: [x, y] -> (object, colour,
+                                                 state) in MiniGrid's numbers; the agent is at
+                                                 [3, 6] and looks towards y = 0
+        direction      Discrete(4)               where it looks on the map: right, down, left, up
+        image_partial  uint8 (56, 56, 3), RGB    `grid` as a picture, 8 px per cell, as drawn by
+                                                 RGBImgPartialObsWrapper
+        image          uint8 (336, 336, 3), RGB  the whole map from above, as in the GEA paper
+                                                 (arXiv 2412.08442, appendix D)
+    `image` is drawn with the largest whole number of pixels per cell that fits (42 for an 8x8 map,
+    which fills it; 15 for 22x22) and centred on black, so nothing is resampled. The cells in the
+    agent's sight are highlighted, as is MiniGrid's default; the paper does not say whether it does.
 
-    The instruction is the mission, the reward the level's: 1 - 0.9 steps / limit at success, -1 for running into a moving ball. Success is
-    an episode that ends with a reward above 0, BabyAI's own rule (scripts/evaluate.py: return > 0). With `Task.max_steps=None` the level's
-    own limit truncates. The simulator's seed is exactly `case.seed`: BabyAI's protocol counts from 1,000,000,000.
+    Actions: Discrete(7), left, right, forward, pickup, drop, toggle, done. The no-op is `done`.
+    Where `done` ends the episode (MiniGrid-GoToDoor, MiniGrid-GoToObject) the no-op is `drop`,
+    which does nothing while nothing is carried. MiniGrid-Dynamic-Obstacles has only the first three
+    actions, each of which does something; the no-op there is `left`. A BabyAI goal that holds from
+    the start is noticed at the first action.
 
-    The expert is BabyAIBot, on BabyAI levels only. It can plan in circles for ever (UnlockToUnlock, seldom GoToImpUnlock and Unlock),
-    break its own assertions, find no place to drop what it carries, and it refuses to go on once a box was opened. Then it has given up:
-    `expert` returns None until the next reset, and the metric `expert_gave_up` is 1 from the next step on. A count of subgoals decides,
-    not a clock.
+    The instruction is the mission. Reward: the level's, 1 - 0.9 steps / limit at success, -1 for
+    running into a moving ball. Success: the episode ends with a reward above 0, BabyAI's own rule
+    (scripts/evaluate.py: return > 0). With `Task.max_steps=None` the level's own limit truncates.
+    The simulator's seed is exactly `case.seed`: BabyAI's protocol counts from 1,000,000,000.
 
-    Raises UserError where `id` names no level, and under BABYAI_DONE_ACTIONS, which changes when BabyAI counts a mission as fulfilled.
+    Expert: BabyAIBot, on BabyAI levels only. It can plan in circles for ever (UnlockToUnlock,
+    seldom GoToImpUnlock and Unlock), break its own assertions and find no place to drop what it
+    carries, and it refuses to go on once a box was opened. Then it gives up: `expert` returns None
+    until the next reset, and the metric `expert_gave_up` is 1 from the next step on. Planning is
+    limited by a count of subgoals, not by a clock.
+
+    Raises UserError where `id` names no level, and if the environment variable BABYAI_DONE_ACTIONS
+    is set, which changes when BabyAI counts a mission as fulfilled.
     """
 
     packages = ("minigrid", "gymnasium")
@@ -96,12 +111,10 @@ class MiniGridAdapter(Adapter):
 
     @classmethod
     def env_key(cls, task: Task) -> str:
-        """One kept environment a level."""
         return f"minigrid/{task.params['id']}"
 
     @classmethod
     def has_expert(cls, task: Task) -> bool:
-        """On BabyAI levels, but for those the bot says it cannot solve."""
         return task.params["id"].startswith("BabyAI-") and not task.params["id"].startswith(
             NO_EXPERT
         )
@@ -110,7 +123,8 @@ class MiniGridAdapter(Adapter):
         level = task.params["id"]
         if not level.startswith(("BabyAI-", "MiniGrid-")):
             raise UserError(
-                f"task {task.id}: a level of minigrid is called BabyAI-... or MiniGrid-..., got {level!r}"
+                f"task {task.id}: the levels of minigrid are called BabyAI-... or MiniGrid-..., "
+                f"got {level!r}"
             )
         with contextlib.redirect_stdout(sys.stderr):
             import gymnasium
@@ -119,14 +133,16 @@ class MiniGridAdapter(Adapter):
             try:
                 self._env: Any = _make(level)
             except gymnasium.error.Error as unknown:
-                listed = "https://minigrid.farama.org/environments"
+                page = "https://minigrid.farama.org/environments"
                 raise UserError(
-                    f"task {task.id}: no level of minigrid is called {level!r}; see {listed} ({unknown})"
+                    f"task {task.id}: no level of minigrid is called {level!r}; see {page} "
+                    f"({unknown})"
                 ) from unknown
         self._level, self._levels = level, {"{}": self._env}
         if verifier.use_done_actions:
             raise UserError(
-                "the environment variable BABYAI_DONE_ACTIONS changes when a BabyAI level is solved: unset it"
+                "the environment variable BABYAI_DONE_ACTIONS changes when a BabyAI level is "
+                "solved: unset it"
             )
         self._views: Mapping[str, Callable[[], Any]] = {
             "grid": self._grid,
@@ -145,7 +161,8 @@ class MiniGridAdapter(Adapter):
                     "uint8",
                     0,
                     10,
-                    meaning="[x, y, (object, colour, state)] of the 7x7 cells ahead; the agent is at [3, 6]",
+                    meaning="[x, y, (object, colour, state)] of the 7x7 cells ahead; "
+                    "the agent is at [3, 6]",
                 ),
                 "direction": Discrete(
                     4, ("right", "down", "left", "up"), "where the agent looks on the map"
@@ -168,40 +185,41 @@ class MiniGridAdapter(Adapter):
                 ),
             },
             action=_action_spec(level, int(self._env.action_space.n)),
-            embodiment="an agent on a grid: it turns by 90 degrees, steps one cell forward, picks up, drops and toggles what is in the "
-            "cell ahead (toggling opens and closes, and unlocks with a key of the same colour in hand), and carries one object at most; "
+            embodiment="an agent on a grid: it turns by 90 degrees, steps one cell forward, picks "
+            "up, drops and toggles what is in the cell ahead (toggling opens and closes, and "
+            "unlocks with a key of the same colour in hand), and carries one object at most; "
             "walls, closed doors and objects block its way, walls and closed doors its sight",
             simulator="MiniGrid, a 2-D grid world seen from above",
         )
 
     @classmethod
     def simulator_perturbations(cls, task: Task | None = None) -> tuple[SimulatorPerturbation, ...]:
-        """Larger rooms and more distractors, where the level's class takes such a number."""
         return PERTURBATIONS
 
-    def _another(self, case: Case) -> Any:
-        """The level as the case has it: one of other numbers is another environment, and is kept too. Raises UserError where it has none."""
+    def _level_of(self, case: Case) -> Any:
+        """The environment of the case's level.
+
+        A level of another size or with more distractors is another environment, which is kept too.
+        Raises UserError where the level's class has no such argument.
+        """
         numbers: dict[str, int] = {}
         first = self._levels["{}"]
-        known = {
-            name
-            for kind in type(first).__mro__
-            for name in inspect.signature(kind.__init__).parameters
-        }
-        for name, (parameter,) in (("size", ("cells",)), ("distractors", ("count",))):
+        classes: tuple[Any, ...] = type(first).__mro__
+        known = {name for kind in classes for name in inspect.signature(kind.__init__).parameters}
+        for name, added in (("size", "cells"), ("distractors", "count")):
             params = case.simulator_perturbation(name)
             if params is not None:
-                its = next(
+                argument = next(
                     (
                         each
-                        for each in PARAMETERS[name]
+                        for each in ARGUMENTS[name]
                         if each in known and _number(first, self._level, each) is not None
                     ),
                     None,
                 )
-                if its is None:
+                if argument is None:
                     raise UserError(f"{self._level} has no {name} to change")
-                numbers[its] = (_number(first, self._level, its) or 0) + params[parameter]
+                numbers[argument] = (_number(first, self._level, argument) or 0) + params[added]
         key = repr(numbers)
         if key not in self._levels:
             try:
@@ -213,23 +231,19 @@ class MiniGridAdapter(Adapter):
         return self._levels[key]
 
     def reset(self, case: Case) -> TimeStep:
-        """Generate the map and mission of `case.seed`."""
-        self._env = self._another(case) if case.perturbations else self._levels["{}"]
-        with contextlib.redirect_stdout(
-            None
-        ):  # levels print "Sampling rejected" while they are generated
+        self._env = self._level_of(case) if case.perturbations else self._levels["{}"]
+        # Levels print "Sampling rejected" while they are generated.
+        with contextlib.redirect_stdout(None):
             self._env.reset(seed=case.seed)
         self._bot, self._gave_up = None, False
         self._going = TimeStep(self._views, self._env.mission, success=False)
         return self._going
 
     def step(self, action: Any) -> TimeStep:
-        """Execute one action."""
         _, reward, terminated, truncated, _ = self._env.step(self.brief.action.validate(action))
         if not (reward or terminated or truncated):
-            return (
-                self._going
-            )  # all such steps are one value: the views look at the simulator as it is now
+            # All such steps are the same value, since the views read the simulator when called.
+            return self._going
         won = bool((terminated or truncated) and reward > 0)
         going = self._going
         return TimeStep(
@@ -249,23 +263,21 @@ class MiniGridAdapter(Adapter):
     def expert(self, executed: Any) -> int | None:
         """The bot's action, or None where it has given up (see the class)."""
         if not self._has_bot:
-            return super().expert(executed)
+            refused: int | None = super().expert(executed)
+            return refused
         if self._gave_up:
             return None
         from minigrid.utils.baby_ai_bot import BabyAIBot, DisappearedBoxError
 
         try:
             if self._bot is None:
+                # A bot made later in an episode has executed nothing yet.
                 self._bot, executed = BabyAIBot(self._env), None
-                self._bot.stack = _Plan(self._bot.stack)
+                self._bot.stack = _BoundedStack(self._bot.stack)
             self._bot.stack.pushed = 0
             return int(self._bot.replan(executed))
-        except (
-            AssertionError,
-            DisappearedBoxError,
-            _PlanTooLong,
-            TypeError,
-        ):  # TypeError: it plans to drop at None, no place being free
+        # TypeError: no cell is free to drop at, and the bot plans with None as the place.
+        except (AssertionError, DisappearedBoxError, _PlanTooLong, TypeError):
             self._gave_up = True
             self._going = TimeStep(
                 self._views, self._going.instruction, success=False, metrics={"expert_gave_up": 1.0}
@@ -273,7 +285,10 @@ class MiniGridAdapter(Adapter):
             return None
 
     def state(self) -> bytes:
-        """Position, direction, steps, and the objects carried and ahead (type, colour, state): what actions change, in 1 us."""
+        """What actions change, in 1 us.
+
+        Position, direction and steps, then type, colour and state of the objects carried and ahead.
+        """
         env = self._env
         (x, y), (dx, dy), carried = env.agent_pos, STEPS[env.agent_dir], env.carrying
         ahead = env.grid.get(x + dx, y + dy)
@@ -283,19 +298,20 @@ class MiniGridAdapter(Adapter):
         return here if ahead is None else here + b"a%d,%d,%d" % ahead.encode()
 
     def close(self) -> None:
-        """Close the level."""
         for level in self._levels.values():
             level.close()
 
     def _grid(self) -> np.ndarray:
         grid, visible = self._env.gen_obs_grid()
-        return grid.encode(visible)
+        encoded: np.ndarray = grid.encode(visible)
+        return encoded
 
     def _direction(self) -> int:
         return int(self._env.agent_dir)
 
     def _image_partial(self) -> np.ndarray:
-        return self._env.get_pov_render(tile_size=PARTIAL_TILE)
+        image: np.ndarray = self._env.get_pov_render(tile_size=PARTIAL_TILE)
+        return image
 
     def _image(self) -> np.ndarray:
         tile = PIXELS // max(self._env.width, self._env.height)
@@ -311,14 +327,16 @@ def _make(level: str, **numbers: int) -> Any:
     import gymnasium
 
     env: Any = gymnasium.make(f"minigrid:{level}", disable_env_checker=True, **numbers).unwrapped
-    env.gen_obs = (
-        dict  # reset and step build an observation that nobody reads: the views draw it on demand
-    )
+    # The views draw on demand, so the observation that reset and step would build is never read.
+    env.gen_obs = dict
     return env
 
 
 def _number(env: Any, level: str, parameter: str) -> int | None:
-    """What a parameter of a level's class is: as registered, as the environment remembers it, or the class's default."""
+    """The value of an argument of a level's class; None where it is no number.
+
+    It is looked up in the level's registration, then in the environment, then in the signatures.
+    """
     import gymnasium
 
     registered = gymnasium.spec(level).kwargs
@@ -326,7 +344,8 @@ def _number(env: Any, level: str, parameter: str) -> int | None:
         return int(registered[parameter])
     if isinstance(getattr(env, parameter, None), int):
         return int(getattr(env, parameter))
-    for kind in type(env).__mro__:
+    classes: tuple[Any, ...] = type(env).__mro__
+    for kind in classes:
         found = inspect.signature(kind.__init__).parameters.get(parameter)
         if found is not None and isinstance(found.default, int):
             return found.default
@@ -334,11 +353,15 @@ def _number(env: Any, level: str, parameter: str) -> int | None:
 
 
 class _PlanTooLong(Exception):
-    """The bot plans in circles."""
+    """The bot pushed more than PLAN_LIMIT subgoals for one action."""
 
 
-class _Plan(list[Any]):
-    """The bot's stack of subgoals. Whatever circle it plans in, it pushes: counting pushes ends it at the same point on any machine."""
+class _BoundedStack(list[Any]):
+    """The bot's stack of subgoals, which stops a bot that plans in circles.
+
+    A bot that plans in circles keeps pushing. Counting pushes ends it at the same point on every
+    machine.
+    """
 
     pushed = 0
 

@@ -1,4 +1,4 @@
-"""ViZDoom (the Farama `vizdoom` package): its single-player scenarios, played on the engine that comes with it."""
+"""ViZDoom (the Farama `vizdoom` package): its single-player scenarios, on the engine it ships."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from adapters._geodesics import Field, Floor
+from adapters._geodesics import DistanceField, Floor, spl
+from adapters._params import levels
 from harness.core import (
     Adapter,
     Box,
@@ -32,50 +33,60 @@ __all__ = ["VizDoomAdapter"]
 
 TICS_PER_SECOND = 35
 METRE = 128 / 3
-"""Map units in a metre, as the package's maintainers have it (their issue 230)."""
+"""Map units per metre, by the package's maintainers (their issue 230)."""
 DEPTH_STEP, DEPTH_FIRST = 100 / 14, 9.0
-"""Map units: a value v of the depth buffer is a distance of about DEPTH_STEP * v + DEPTH_FIRST along the optical axis, give or take 4. The
-slope is the maintainers' (issue 192), the offset measured against the walls of my_way_home."""
+"""Map units: a value v of the depth buffer is about DEPTH_STEP * v + DEPTH_FIRST, give or take 4.
+
+That is the distance along the optical axis. The slope is the maintainers' (issue 192); the offset
+was measured against the walls of my_way_home.
+"""
 WIDTH, HEIGHT = 320, 240
 PLAYER_RADIUS, VEST_REACH = 16 / METRE, 36 / METRE
-"""m; the player touches a thing whose radius is 20 map units. Both are squares in the engine, discs here."""
-CLOSE, SQUEEZE = 0.3, 0.15
-"""m: the expert is at a corner of its path when that near to it; it may graze walls by as much, since players slide along them."""
-PLACE = ("POSITION_X", "POSITION_Y", "POSITION_Z", "ANGLE")
+"""m: the player's radius, and the distance at which it touches the vest, whose radius is 20 map
+units. Both are squares in the engine and discs here."""
+CLOSE, GRAZE = 0.3, 0.15
+"""m: how near the expert has to come to a corner of its path, and how much nearer to walls than its
+radius it may plan to come, since players slide along walls."""
+POSE = ("POSITION_X", "POSITION_Y", "POSITION_Z", "ANGLE")
 
 
 @dataclass(frozen=True)
 class _Scenario:
     instruction: str
-    prize: bool = False
-    """A positive reward ends it: that is its success."""
+    ends_by_reward: bool = False
+    """A positive reward ends it, and that is its success."""
     skills: tuple[int, ...] = ()
-    """Of the engine's skills 1, 3 and 5 those at which it plays otherwise than at its own; 2 and 4 play as 3."""
+    """Those of the engine's skill levels 1, 3 and 5 at which it plays differently from its own.
+
+    2 and 4 play as 3.
+    """
 
 
 SCENARIOS: Mapping[str, _Scenario] = {
-    "my_way_home": _Scenario("Find the green vest in this maze of rooms.", prize=True),
+    "my_way_home": _Scenario("Find the green vest in this maze of rooms.", ends_by_reward=True),
     "health_gathering": _Scenario(
         "The floor is acid: stay alive by collecting medkits.", skills=(1,)
     ),
     "health_gathering_supreme": _Scenario(
-        "The floor of this maze is acid: stay alive by collecting medkits, and avoid the poison vials.",
+        "The floor of this maze is acid: stay alive by collecting medkits, and avoid the poison "
+        "vials.",
         skills=(1,),
     ),
     "deadly_corridor": _Scenario(
         "Get to the green vest at the end of the corridor alive; enemies stand on both sides.",
         skills=(1, 3),
     ),
-    "basic": _Scenario("Shoot the monster at the opposite wall.", prize=True),
+    "basic": _Scenario("Shoot the monster at the opposite wall.", ends_by_reward=True),
     "defend_the_center": _Scenario(
-        "Shoot as many of the approaching monsters as you can and stay alive; ammunition is limited.",
+        "Shoot as many of the approaching monsters as you can and stay alive; ammunition is "
+        "limited.",
         skills=(1, 5),
     ),
     "defend_the_line": _Scenario(
         "Shoot as many of the approaching monsters as you can and stay alive.", skills=(1, 5)
     ),
     "predict_position": _Scenario(
-        "Hit the moving monster with the only rocket that you have.", prize=True
+        "Hit the moving monster with the only rocket that you have.", ends_by_reward=True
     ),
     "take_cover": _Scenario("Stay alive: dodge the fireballs.", skills=(1, 5)),
     "deathmatch": _Scenario(
@@ -84,36 +95,46 @@ SCENARIOS: Mapping[str, _Scenario] = {
 }
 DIFFICULTY = SimulatorPerturbation(
     "difficulty",
-    "another skill of the engine: of 1, 3 and 5, where the scenario plays otherwise than at its own, the one of this place",
-    ({"place": 0}, {"place": 1}),
+    "the skill level of the engine: one of 1, 3 and 5 at which the scenario plays differently from "
+    "its own, by its place (from 0) among them",
+    levels("place", 0, 1),
 )
 
 
 class VizDoomAdapter(Adapter):
-    """One scenario; one kept engine, a process of its own, plays all its cases.
+    """One scenario; one kept engine, a separate process, plays all its cases.
 
-    `task.params`: `scenario` (one of SCENARIOS; the package's file of that name sets buttons, rewards, skill and time limit), `frame_skip`.
-    Case.seed -> start: the engine is seeded with `case.simulator_seed` ahead of every episode.
+    `task.params`: `scenario` (one of SCENARIOS; the package's file of that name sets buttons,
+    rewards, skill level and time limit) and `frame_skip` (tics per step).
+    Case.seed -> start: the engine is seeded with `case.simulator_seed` before every episode.
 
-    Views (the engine draws at every step, they are copied when read; after the last step they show the frame before it, since the engine
-    has none then):
+    Views (the engine draws at every step; they are copied when read; after the last step, for which
+    the engine has no frame, they show the frame before):
         image    uint8 (240, 320, 3)  RGB
         depth    float32 (240, 320)   m along the optical axis, in steps of 0.17 m, up to 43 m
-        proprio  float32 (n,)         the scenario's own game variables (health, ammunition...), as its brief names them
+        proprio  float32 (n,)         the scenario's own game variables (health, ammunition...), as
+                                      its brief names them; absent where it has none
         state    float32 (n + 4,)     these, then privileged: x, y, z (m) and heading (rad)
-    World frame: x east, y north, z up; headings counter-clockwise from x. Doom has no metre: 128 map units are 3 m.
+    World frame: x east, y north, z up; headings counter-clockwise from x. Doom has no metre: 128
+    map units are taken as 3 m.
 
-    Actions: Discrete, nothing or one of the scenario's buttons, held for `frame_skip` tics of 1/35 s, as in the package's Vizdoom*-v1
-    environments; the mouse-like buttons of deathmatch are left out.
+    Actions: Discrete, nothing or one of the scenario's buttons, held for `frame_skip` tics of
+    1/35 s, as in the package's Vizdoom*-v1 environments; the mouse-like buttons of deathmatch are
+    left out.
 
-    Reward: the scenario's, summed over the tics; its time limit truncates. Success: only where a prize ends the scenario: an episode in
-    which a step's reward is above 0. Metrics: the game variables by name; in my_way_home `path_length` (m), at the end also
-    `shortest_path` (m, of a disc of 16 map units radius) and `spl` (Anderson et al. 2018, arXiv 1807.06757).
+    Reward: the scenario's, summed over the tics; its time limit truncates.
+    Success: only in scenarios that a positive reward ends: a step's reward is above 0.
+    Metrics: the game variables by name; in my_way_home `path_length` (m), and at the end
+    `shortest_path` (m, of a disc of 16 map units radius) and `spl` (Anderson et al. 2018, arXiv
+    1807.06757).
 
-    Expert: in my_way_home alone. It knows the map, follows the shortest path to the vest, and gives up where it finds none.
+    Expert: only in my_way_home. It knows the map, follows the shortest path to the vest, and gives
+    up where it finds none.
 
-    The engine writes `_vizdoom/` and `_vizdoom.ini` into its working directory and outlives a killed parent: it is started through a script
-    that first goes to a temporary folder, removed with the adapter, and, where util-linux's `setpriv` is, has it killed with us.
+    The engine writes `_vizdoom/` and `_vizdoom.ini` into its working directory and outlives a
+    killed parent. So it is started by a script that first changes to a temporary folder, which is
+    removed with the adapter, and that has it killed with its parent where util-linux's `setpriv`
+    is installed.
     """
 
     packages: ClassVar[tuple[str, ...]] = ("vizdoom",)
@@ -121,25 +142,24 @@ class VizDoomAdapter(Adapter):
 
     @classmethod
     def simulator_perturbations(cls, task: Task | None = None) -> tuple[SimulatorPerturbation, ...]:
-        """The difficulty, where it changes anything: my_way_home, basic and predict_position are the same at every skill."""
-        places = (
+        """The difficulty; none in scenarios that are the same at every skill level."""
+        count = (
             len(DIFFICULTY.levels)
             if task is None
             else len(SCENARIOS[task.params["scenario"]].skills)
         )
-        return (
-            (dataclasses.replace(DIFFICULTY, levels=DIFFICULTY.levels[:places]),) if places else ()
-        )
+        if not count:
+            return ()
+        return (dataclasses.replace(DIFFICULTY, levels=DIFFICULTY.levels[:count]),)
 
     @classmethod
     def env_key(cls, task: Task) -> str:
-        """One kept engine a scenario and frame skip."""
         return "vizdoom/{scenario}/{frame_skip}".format_map(task.params)
 
     @classmethod
     def has_expert(cls, task: Task) -> bool:
-        """In my_way_home: the other scenarios are won by aiming and dodging, not by knowing the way."""
-        return task.params["scenario"] == "my_way_home"
+        # The other scenarios are won by aiming and dodging, not by knowing the way.
+        return bool(task.params["scenario"] == "my_way_home")
 
     def __init__(self, task: Task) -> None:
         import vizdoom
@@ -153,7 +173,7 @@ class VizDoomAdapter(Adapter):
         self._game: Any = vizdoom.DoomGame()
         self._game.load_config(os.path.join(vizdoom.scenarios_path, f"{name}.cfg"))
         self._folder = tempfile.mkdtemp(prefix="vizdoom-")
-        self._end = weakref.finalize(self, _end, self._game, self._folder)
+        self._shut_down = weakref.finalize(self, _shut_down, self._game, self._folder)
         self._game.set_vizdoom_path(
             _launcher(self._folder, os.path.join(os.path.dirname(vizdoom.__file__), "vizdoom"))
         )
@@ -165,7 +185,7 @@ class VizDoomAdapter(Adapter):
         self._own_skill = self._skill = int(self._game.get_doom_skill())
         own = list(self._game.get_available_game_variables())
         self._game.set_available_game_variables(
-            [*own, *(getattr(vizdoom.GameVariable, place) for place in PLACE)]
+            [*own, *(getattr(vizdoom.GameVariable, name) for name in POSE)]
         )
         self._buttons = [
             button
@@ -174,13 +194,12 @@ class VizDoomAdapter(Adapter):
         ]
         self._game.set_available_buttons(self._buttons)
         self._names = [variable.name.lower() for variable in own]
-        self._seeks, self._variables = (
-            self.has_expert(task),
-            (vizdoom.GameVariable.POSITION_X, vizdoom.GameVariable.POSITION_Y),
-        )
-        if self._seeks:
+        self._navigates = self.has_expert(task)
+        self._variables = (vizdoom.GameVariable.POSITION_X, vizdoom.GameVariable.POSITION_Y)
+        if self._navigates:
             self._game.set_sectors_info_enabled(True)
             self._game.set_objects_info_enabled(True)
+        self._distances: DistanceField | None = None
         self._views: dict[str, Callable[[], Any]] = {
             "image": self._image,
             "depth": self._depth,
@@ -191,7 +210,6 @@ class VizDoomAdapter(Adapter):
         self.brief = self._describe()
 
     def reset(self, case: Case) -> TimeStep:
-        """Start an episode with the case's seed."""
         self._set_skill(case)
         self._game.set_seed(case.simulator_seed)
         if self._game.is_running():
@@ -199,57 +217,52 @@ class VizDoomAdapter(Adapter):
         else:
             self._game.init()
         self._first = self._last = self._game.get_state()
-        self._walked, self._field, self._gave_up = 0.0, None, False
-        self._start = self._at = self._now()
+        self._walked, self._distances, self._gave_up = 0.0, None, False
+        self._start = self._at = self._current_position()
         self._path: list[np.ndarray] = []
         return TimeStep(
             self._views,
             self._scenario.instruction,
-            success=False if self._scenario.prize else None,
+            success=False if self._scenario.ends_by_reward else None,
             metrics=self._metrics(),
         )
 
     def _set_skill(self, case: Case) -> None:
-        """The case's skill, from the next episode on."""
+        """Set the case's skill level, which takes effect with the next episode."""
         params, skill = case.simulator_perturbation(DIFFICULTY.name), self._own_skill
         if params is not None:
             skills = self._scenario.skills
             if not 0 <= params["place"] < len(skills):
                 raise UserError(
-                    f"this scenario plays otherwise at {len(skills)} other skills, so there is none of place {params['place']}"
+                    f"this scenario plays differently at {len(skills)} other skill levels, so "
+                    f"there is none at place {params['place']}"
                 )
             skill = skills[params["place"]]
         if self._game.is_running() and skill != self._skill:
-            self._game.send_game_command(
-                f"skill {skill - 1}"
-            )  # the package's own set_doom_skill means 1 whatever it says, once it runs
+            # In a running engine the package's set_doom_skill sets 1, whatever it is given.
+            self._game.send_game_command(f"skill {skill - 1}")
         elif skill != self._skill:
             self._game.set_doom_skill(skill)
         self._skill = skill
 
     def step(self, action: Any) -> TimeStep:
-        """Hold a button, or none, for `frame_skip` tics."""
         action = self.brief.action.validate(action)
-        reward = float(
-            self._game.make_action(
-                [int(number == action) for number in range(1, len(self._buttons) + 1)], self._skip
-            )
-        )
+        pressed = [int(number == action) for number in range(1, len(self._buttons) + 1)]
+        reward = float(self._game.make_action(pressed, self._skip))
         over = self._game.is_episode_finished()
         if not over:
             self._last = self._game.get_state()
-        if self._seeks:
-            before, self._at = self._at, self._now()
+        if self._navigates:
+            before, self._at = self._at, self._current_position()
             self._walked += math.dist(before, self._at)
         truncated = over and self._game.is_episode_timeout_reached()
-        success = reward > 0 if self._scenario.prize else None
+        success = reward > 0 if self._scenario.ends_by_reward else None
         metrics = self._metrics()
-        if self._seeks and (over or success):  # the engine ends the episode a tic after the prize
-            shortest = self._way().shortest(*self._start)
-            metrics["shortest_path"], metrics["spl"] = (
-                shortest,
-                shortest / max(shortest, self._walked) if success else 0.0,
-            )
+        # The engine ends the episode one tic after the reward of the vest.
+        if self._navigates and (over or success):
+            shortest = self._distance_field().shortest(*self._start)
+            metrics["shortest_path"] = shortest
+            metrics["spl"] = spl(bool(success), shortest, self._walked)
         return TimeStep(
             self._views,
             self._scenario.instruction,
@@ -261,44 +274,50 @@ class VizDoomAdapter(Adapter):
         )
 
     def render(self) -> np.ndarray:
-        """(240, 320, 3) uint8 RGB, the player's view."""
+        """The player's view, uint8 (240, 320, 3)."""
         return self._image()
 
     def expert(self, executed: Any) -> int | None:
         """Turn towards the farthest visible corner of the shortest path, or walk to it."""
-        if not self._seeks:
-            return super().expert(executed)
-        here, floor = np.array(self._place()), self._way().floor
+        if not self._navigates:
+            refused: int | None = super().expert(executed)
+            return refused
+        here, distances = np.array(self._shown_position()), self._distance_field()
+        floor = distances.floor
         while len(self._path) > 1 and (
-            math.dist(here, self._path[0]) < CLOSE or floor.clear(here, self._path[1], SQUEEZE)
+            math.dist(here, self._path[0]) < CLOSE or floor.is_clear(here, self._path[1], GRAZE)
         ):
             del self._path[0]
-        if not self._path or not floor.clear(here, self._path[0], SQUEEZE):
-            self._path = self._way().path(*self._place())[1:]
+        if not self._path or not floor.is_clear(here, self._path[0], GRAZE):
+            self._path = distances.path(*self._shown_position())[1:]
         if not self._path:
             self._gave_up = True
             return None
-        return self._towards(self._path[0] if len(self._path) > 1 else self._way().goal)
+        return self._towards(self._path[0] if len(self._path) > 1 else distances.goal)
 
     def state(self) -> bytes:
-        """The tic and all game variables, place and heading among them."""
-        return b"%d" % self._game.get_episode_time() + self._last.game_variables.tobytes()
+        """The tic and all game variables, position and heading among them."""
+        variables: bytes = self._last.game_variables.tobytes()
+        return b"%d" % self._game.get_episode_time() + variables
 
     def close(self) -> None:
-        """End the engine and remove its folder."""
-        self._end()
+        self._shut_down()
 
     def _towards(self, goal: np.ndarray) -> int:
-        x, y = self._place()
+        """The action that turns to `goal`, (x, y) in m, or walks once it lies within 8 degrees."""
+        x, y = self._shown_position()
         names = [button.name for button in self._buttons]
         angle = math.atan2(goal[1] - y, goal[0] - x) - math.radians(self._last.game_variables[-1])
         angle = (angle + math.pi) % (2 * math.pi) - math.pi
         turn = "TURN_LEFT" if angle > 0 else "TURN_RIGHT"
         return 1 + names.index("MOVE_FORWARD" if abs(angle) < math.radians(8) else turn)
 
-    def _way(self) -> Field:
-        """The distances to the vest. It stands where it stood at the start, and is gone from the last frame."""
-        if self._field is None:
+    def _distance_field(self) -> DistanceField:
+        """The distances to the vest, whose place is read from the first frame.
+
+        It does not move, and it is gone from the last frame.
+        """
+        if self._distances is None:
             lines = [
                 line for sector in self._first.sectors for line in sector.lines if line.is_blocking
             ]
@@ -306,41 +325,43 @@ class VizDoomAdapter(Adapter):
             vest = next(item for item in self._first.objects if item.name == "GreenArmor")
             (low_x, low_y), (high_x, high_y) = walls.min((0, 1)), walls.max((0, 1))
             floor = Floor(walls, [], PLAYER_RADIUS, (low_x, high_x, low_y, high_y))
-            self._field = floor.field(
+            self._distances = floor.distances_to(
                 (vest.position_x / METRE, vest.position_y / METRE), VEST_REACH
             )
-        return self._field
+        return self._distances
 
-    def _now(self) -> tuple[float, float]:
-        """The player's place, also after the last step, and a tic ahead of the frame that is shown."""
+    def _current_position(self) -> tuple[float, float]:
+        """The player's x, y (m); known also after the last step, one tic ahead of the frame."""
         x, y = (self._game.get_game_variable(variable) / METRE for variable in self._variables)
         return float(x), float(y)
 
-    def _place(self) -> tuple[float, float]:
-        x, y, _, _ = self._last.game_variables[-len(PLACE) :]
+    def _shown_position(self) -> tuple[float, float]:
+        """The player's x, y (m) in the frame that the views show."""
+        x, y, _, _ = self._last.game_variables[-len(POSE) :]
         return float(x) / METRE, float(y) / METRE
 
     def _metrics(self) -> dict[str, float]:
         metrics = {
             name: float(value) for name, value in zip(self._names, self._last.game_variables)
         }
-        if self._seeks:
+        if self._navigates:
             metrics["path_length"] = self._walked
         if self._gave_up:
             metrics["expert_gave_up"] = 1.0
         return metrics
 
     def _image(self) -> np.ndarray:
-        return self._last.screen_buffer.copy()
+        image: np.ndarray = self._last.screen_buffer.copy()
+        return image
 
     def _depth(self) -> np.ndarray:
-        return (
-            self._last.depth_buffer.astype(np.float32) * np.float32(DEPTH_STEP)
-            + np.float32(DEPTH_FIRST)
-        ) / np.float32(METRE)
+        values: np.ndarray = self._last.depth_buffer.astype(np.float32)
+        units = values * np.float32(DEPTH_STEP) + np.float32(DEPTH_FIRST)
+        return units / np.float32(METRE)
 
     def _proprio(self) -> np.ndarray:
-        return self._last.game_variables[: len(self._names)].astype(np.float32)
+        variables: np.ndarray = self._last.game_variables
+        return variables[: len(self._names)].astype(np.float32)
 
     def _privileged(self) -> np.ndarray:
         *own, x, y, z, angle = self._last.game_variables
@@ -360,7 +381,7 @@ class VizDoomAdapter(Adapter):
                 meaning="distance along the optical axis, in steps of 0.17 m",
             ),
             "state": Box(
-                (count + len(PLACE),),
+                (count + len(POSE),),
                 meaning=f"{named + '; then ' if count else ''}x, y, z (m), heading (rad)",
             ),
         }
@@ -372,24 +393,25 @@ class VizDoomAdapter(Adapter):
             action=Discrete(
                 1 + len(buttons), ("nothing", *buttons), "a button, held until the next action"
             ),
-            embodiment="the player of a first-person shooter, who walks, turns and shoots with one button at a time",
+            embodiment="the player of a first-person shooter, who walks, turns and shoots with one "
+            "button at a time",
             simulator="ViZDoom, the ZDoom engine with the free maps and textures of Freedoom",
             control_hz=TICS_PER_SECOND / self._skip,
         )
 
 
 def _launcher(folder: str, engine: str) -> str:
-    """A script that starts the engine in `folder`."""
+    """Write a script that starts the engine in `folder`, and return its path."""
     path = os.path.join(folder, "vizdoom")
-    with_us = "setpriv --pdeathsig KILL " if shutil.which("setpriv") else ""
+    with_parent = "setpriv --pdeathsig KILL " if shutil.which("setpriv") else ""
     with open(path, "w") as script:
         script.write(
-            f'#!/bin/sh\ncd {shlex.quote(folder)} && exec {with_us}{shlex.quote(engine)} "$@"\n'
+            f'#!/bin/sh\ncd {shlex.quote(folder)} && exec {with_parent}{shlex.quote(engine)} "$@"\n'
         )
     os.chmod(path, 0o700)
     return path
 
 
-def _end(game: Any, folder: str) -> None:
+def _shut_down(game: Any, folder: str) -> None:
     game.close()
     shutil.rmtree(folder, ignore_errors=True)

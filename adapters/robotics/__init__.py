@@ -1,4 +1,4 @@
-"""Gymnasium-Robotics (Farama, MuJoCo): mazes for a ball and an ant, and four tasks of a Fetch arm."""
+"""Gymnasium-Robotics (Farama, MuJoCo): mazes for a ball and an ant, and four Fetch tasks."""
 
 from adapters.robotics.fetch import FetchAdapter
 from adapters.robotics.maze import AntMazeAdapter, PointMazeAdapter

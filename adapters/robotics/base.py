@@ -12,8 +12,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from adapters._mujoco_gl import Canvas, FreeCamera, log_warnings, no_images
-from adapters._mujoco_natives import CAMERA, PERTURBATIONS, Changes
+from adapters._mujoco_gl import Canvases, FreeCamera, log_warnings, missing_gl
+from adapters._mujoco_natives import CAMERA, PERTURBATIONS, ModelPerturbations
 from harness.core import Adapter, Case, Missing, SimulatorPerturbation, Task, UserError
 
 __all__ = ["RoboticsAdapter"]
@@ -22,39 +22,44 @@ log = logging.getLogger("bench")
 
 
 class RoboticsAdapter(Adapter):
-    """One environment of gymnasium_robotics whose observation is the dict `observation`, `desired_goal`, `achieved_goal`."""
+    """One environment of gymnasium_robotics with a goal.
+
+    Its observation is the dict of `observation`, `desired_goal` and `achieved_goal`.
+    """
 
     packages: ClassVar[tuple[str, ...]] = ("gymnasium-robotics", "mujoco", "gymnasium")
     extra: ClassVar[str] = "robotics"
     _observed: Mapping[str, np.ndarray]
     """The package's last observation, float64."""
+    camera_perturbation: ClassVar[SimulatorPerturbation] = CAMERA
+    """How the case moves the camera of `image`, which is not part of the model."""
 
     @classmethod
     def limited(cls) -> Missing | None:
-        """Images need EGL or OSMesa."""
-        return no_images()
-
-    moves: ClassVar[SimulatorPerturbation] = CAMERA
-    """The perturbation of the camera."""
+        return missing_gl()
 
     @classmethod
     def simulator_perturbations(cls, task: Task | None = None) -> tuple[SimulatorPerturbation, ...]:
-        """What MuJoCo's model offers, and the camera of `image`, which belongs to no model."""
-        return (*PERTURBATIONS, cls.moves)
+        return (*PERTURBATIONS, cls.camera_perturbation)
 
     def __init__(self, task: Task, **arguments: Any) -> None:
         self._params, self._instruction = task.params, str(task.params["instruction"])
         wrapped = _make(task.params["id"], arguments)
         self._horizon: int = task.max_steps or wrapped.spec.max_episode_steps
-        self._env: Any = wrapped.unwrapped  # wrappers cost time
+        self._env: Any = wrapped.unwrapped  # without wrappers, which cost time
         self._steps = 0
         self._data: Any = self._env.data
-        self._changes = Changes(self._env.model)
+        self._perturbations = ModelPerturbations(self._env.model)
         self._qpos, self._qvel = self._data.qpos, self._data.qvel
-        self._canvases: dict[int, Canvas] = {}
+        self._canvases = Canvases(
+            self._env.model, self._params["multisampling"], self._params["shadows"]
+        )
 
     def _advance(self, action: Any) -> tuple[float, bool, bool, Mapping[str, Any]]:
-        """One step: (reward, terminated, truncated, info); truncated at the task's horizon, the package's own if it has none."""
+        """Step the environment: (reward, terminated, truncated, info).
+
+        It truncates at the task's horizon, or at the package's own if the task has none.
+        """
         self._observed, reward, terminated, _, info = self._env.step(
             self.brief.action.validate(action)
         )
@@ -63,66 +68,60 @@ class RoboticsAdapter(Adapter):
 
     def _state(self) -> np.ndarray:
         seen = self._observed
-        return np.concatenate(
+        parts: np.ndarray = np.concatenate(
             [seen["observation"], seen["desired_goal"], seen["achieved_goal"]]
-        ).astype(np.float32)
+        )
+        return parts.astype(np.float32)
 
-    def _aimed(self, case: Case, camera: FreeCamera) -> FreeCamera:
-        """The camera as the case has it: moved in a direction of its own, or as it is."""
-        params = case.simulator_perturbation(self.moves.name)
+    def _camera_of(self, case: Case, camera: FreeCamera) -> FreeCamera:
+        """`camera`, moved in a random direction where the case perturbs it."""
+        name = self.camera_perturbation.name
+        params = case.simulator_perturbation(name)
         if params is None:
             return camera
-        way = case.rng("perturbation", self.moves.name, "image").standard_normal(3)
+        way = case.rng("perturbation", name, "image").standard_normal(3)
         metres = params["metres"] if "metres" in params else params["share"] * camera.distance
         return camera.moved(metres * way / np.linalg.norm(way))
 
     def _draw(self, camera: str | FreeCamera, size: int) -> np.ndarray:
-        canvas = self._canvases.get(size)
-        if canvas is None:
-            canvas = self._canvases[size] = Canvas(
-                self._env.model, size, self._params["multisampling"], self._params["shadows"]
-            )
-        return canvas.draw(self._data, camera)
+        return self._canvases.draw(self._data, camera, size)
 
     def state(self) -> bytes:
-        """qpos and qvel."""
-        return self._qpos.tobytes() + self._qvel.tobytes()
+        state: bytes = self._qpos.tobytes() + self._qvel.tobytes()
+        return state
 
     def close(self) -> None:
-        """Free the OpenGL contexts, if any were made, and the environment."""
-        for canvas in self._canvases.values():
-            canvas.close()
+        self._canvases.close()
         self._env.close()
 
 
 def _make(name: str, arguments: Mapping[str, Any]) -> Any:
-    """The environment `name`. Raises UserError when there is none of that name."""
-    said = io.StringIO()
-    with (
-        contextlib.redirect_stderr(said),
-        contextlib.redirect_stdout(said),
-    ):  # a notice about other tasks
+    """The environment `name`, with its wrappers. Raises UserError where there is none."""
+    printed = io.StringIO()
+    # The package prints a notice about tasks that are not used here.
+    with contextlib.redirect_stderr(printed), contextlib.redirect_stdout(printed):
         import gymnasium_robotics
-    if said.getvalue():
-        log.info("gymnasium_robotics: %s", said.getvalue().strip())
+    if printed.getvalue():
+        log.info("gymnasium_robotics: %s", printed.getvalue().strip())
     import gymnasium
 
     gymnasium.register_envs(gymnasium_robotics)
     log_warnings()
     try:
-        with _mazes_in_a_folder():
+        with _temporary_maze_folder():
             return gymnasium.make(name, disable_env_checker=True, **arguments)
     except gymnasium.error.Error as unknown:
         raise UserError(
-            f"gymnasium_robotics makes no {name!r} ({unknown}); see https://robotics.farama.org"
+            f"gymnasium_robotics has no {name!r} ({unknown}); see https://robotics.farama.org"
         ) from unknown
 
 
 @contextlib.contextmanager
-def _mazes_in_a_folder() -> Iterator[None]:
-    """The package writes a maze's model into a file named after the time, beside the temporary folders, and leaves it there.
+def _temporary_maze_folder() -> Iterator[None]:
+    """Make the package write the model of a maze into a folder that is removed.
 
-    Two processes may even choose the same name. So here it gets a folder of its own.
+    By itself it writes the model into the directory of temporary folders and leaves it there, in a
+    file named after the time, a name that two processes may both choose.
     """
     from gymnasium_robotics.envs.maze import maze_v4
 

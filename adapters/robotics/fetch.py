@@ -1,4 +1,7 @@
-"""The Fetch tasks: reach, push, slide, pick and place (Plappert et al. 2018, arXiv 1802.09464), of gymnasium_robotics 1.4."""
+"""The Fetch tasks of gymnasium_robotics 1.4: reach, push, slide, pick and place.
+
+They were published by Plappert et al. 2018, arXiv 1802.09464.
+"""
 
 from __future__ import annotations
 
@@ -11,60 +14,73 @@ import numpy as np
 
 from adapters._mujoco_gl import FreeCamera
 from adapters.robotics.base import RoboticsAdapter
-from adapters.robotics.fetch_experts import SCRIPTS, Slide
+from adapters.robotics.fetch_experts import SCRIPTS, SlideExpert
 from harness.core import Box, Brief, Case, Task, TimeStep, UserError
 
 __all__ = ["FetchAdapter"]
 
 WORLD = "world frame: x away from the robot, y to its left, z up, the table's top at z = 0.4"
 FINGERS = "the way of the right and the left finger from closed (m, 0 to 0.05)"
-GOAL = "then the goal's position x, y, z and the position of what is to be there, the object or the hand (m)"
+GOAL = (
+    "then the goal's position x, y, z and the position of what is to be there, the object or the "
+    "hand (m)"
+)
 PROPRIO = (
-    f"0-2: the hand's position x, y, z (m); 3-4: {FINGERS}; 5-7: the hand's velocity (m per control step of 40 ms); 8-9: the fingers' "
-    f"(m per control step); {WORLD}"
+    f"0-2: the hand's position x, y, z (m); 3-4: {FINGERS}; 5-7: the hand's velocity (m per "
+    f"control step of 40 ms); 8-9: the fingers' (m per control step); {WORLD}"
 )
 REACH_STATE = f"0-9: {PROPRIO}; {GOAL}"
 STATE = (
-    f"0-2: the hand's position x, y, z (m); 3-5: the object's; 6-8: the object's relative to the hand; 9-10: {FINGERS}; 11-13: the "
-    "object's rotation (rad, Euler angles); 14-16: the object's velocity relative to the hand's; 17-19: its angular velocity; 20-22: "
-    f"the hand's velocity; 23-24: the fingers' (m or rad per control step of 40 ms); {GOAL}; {WORLD}"
+    "0-2: the hand's position x, y, z (m); 3-5: the object's; 6-8: the object's relative to the "
+    f"hand; 9-10: {FINGERS}; 11-13: the object's rotation (rad, Euler angles); 14-16: the object's "
+    "velocity relative to the hand's; 17-19: its angular velocity; 20-22: the hand's velocity; "
+    f"23-24: the fingers' (m or rad per control step of 40 ms); {GOAL}; {WORLD}"
 )
-OWN = [0, 1, 2, 9, 10, 20, 21, 22, 23, 24]
-"""Where in an observation with an object the robot's own elements are."""
-MOVE = "0-2: where the hand is pulled to, x, y, z from where it is, 1 is 0.05 m (in one step it gets about half as far)"
+PROPRIO_ELEMENTS = [0, 1, 2, 9, 10, 20, 21, 22, 23, 24]
+"""The elements of an observation with an object that describe the robot itself."""
+MOVE = (
+    "0-2: where the hand is pulled to, x, y, z from where it is, 1 is 0.05 m (in one step it gets "
+    "about half as far)"
+)
 FRONT = FreeCamera((1.3, 0.75, 0.5), 1.3, 135.0, -25.0)
 WIDE_FRONT = FreeCamera((1.35, 0.75, 0.42), 1.6, 135.0, -30.0)
-"""From the right of the table's far end; FetchSlide's table is longer."""
+"""Both look from the right of the table's far end; FetchSlide has a longer table."""
 TASKS = ("FetchPickAndPlace", "FetchPush", "FetchReach", "FetchSlide")
 
 
 class FetchAdapter(RoboticsAdapter):
     """One task of the Fetch arm: bring its hand, a block or a puck to the red ball.
 
-    `task.params`: `id` (`FetchReach-v4`, `FetchPush-v4`, `FetchSlide-v4` or `FetchPickAndPlace-v4`), `instruction` (the package has none),
-    and how images are drawn: `image_size` (px, square), `multisampling` (samples a pixel, 0 is off) and `shadows`.
+    `task.params`: `id` (`FetchReach-v4`, `FetchPush-v4`, `FetchSlide-v4` or
+    `FetchPickAndPlace-v4`), `instruction` (the package has none), and how images are drawn:
+    `image_size` (px, square), `multisampling` (samples per pixel, 0 is off) and `shadows`.
 
-    Start and goal are the package's draw from `case.simulator_seed`; where the task is solved from the start (of draws: push 8 %, pick and
-    place 3 %, reach 2 %), the package draws again, going on in the same stream, until it is not.
-    Success: within 0.05 m of the goal now; False at reset. Reward: 0 there, else -1. The package never ends an episode; with
-    `Task.max_steps=None` it truncates at 50 steps.
+    Start and goal are drawn by the package from `case.simulator_seed`. Where the task is solved
+    from the start (8 % of draws for push, 3 % for pick and place, 2 % for reach), the package draws
+    again from the same stream until it is not.
+    Success: within 0.05 m of the goal now; False at reset. Reward: 0 there, else -1. The package
+    never ends an episode; with `Task.max_steps=None` it truncates at 50 steps.
 
     Views, computed when read; see `brief` for each element:
-        state    float32 (31,), or (16,) for FetchReach   the package's observation, then desired_goal, then achieved_goal: privileged
-        proprio  float32 (10,)   hand and fingers with their velocities: the robot's own part of the observation
-        image    uint8 (image_size, image_size, 3)   RGB from a camera of ours in front of the table, row 0 at the top
-        image_external   the same from the model's own camera above the far edge of the table
-    The model's cameras on the head and in the hand see nothing but the robot. Images need EGL or OSMesa.
+        state    float32 (31,), or (16,) for FetchReach  the package's observation, desired_goal and
+                                                         achieved_goal: privileged
+        proprio  float32 (10,)  hand and fingers with their velocities
+        image    uint8 (image_size, image_size, 3)  RGB from a camera added in front of the table,
+                                                    row 0 at the top
+        image_external          the same from the model's own camera above the table's far edge
+    The model's cameras on the head and in the hand see nothing but the robot. Images need EGL or
+    OSMesa.
 
-    Action: Box (4,) in -1..1, see `brief.action`; 25 decisions a second of simulated time. Metric: `distance` (m) to the goal.
+    Action: Box (4,) in -1..1, see `brief.action`; 25 decisions per second of simulated time.
+    Metric: `distance` (m) to the goal.
 
-    Expert: scripted controllers that see the full state (adapters/robotics/fetch_experts.py). That of the slide tries its hit in the
-    simulator itself, on a copy of the data, when it is first asked: about two seconds, once an episode.
+    Expert: scripted controllers that see the full state (adapters/robotics/fetch_experts.py). That
+    of FetchSlide tries its hit in the simulator itself, on a copy of the data, when it is first
+    asked, which takes about two seconds once per episode.
     """
 
     @classmethod
     def has_expert(cls, task: Task) -> bool:
-        """For all four tasks."""
         return True
 
     def __init__(self, task: Task) -> None:
@@ -72,12 +88,14 @@ class FetchAdapter(RoboticsAdapter):
         self._kind = name.rpartition("-v")[0]
         if self._kind not in TASKS:
             raise UserError(
-                f"task {task.id}: a Fetch task is called one of {', '.join(TASKS)}, then -v4; got {name!r}"
+                f"task {task.id}: the Fetch tasks are called {', '.join(TASKS)}, each with -v4; "
+                f"got {name!r}"
             )
         super().__init__(task)
         self._site = self._env.model.site("target0")
-        self._slide: Slide | None = None
-        self._advised = -1, np.empty(0)
+        self._slide: SlideExpert | None = None
+        self._advice = -1, np.empty(0)
+        """The step that the expert was last asked in, and its action."""
         side = task.params["image_size"]
         self._front = self._camera = WIDE_FRONT if self._kind == "FetchSlide" else FRONT
         images = {
@@ -114,31 +132,30 @@ class FetchAdapter(RoboticsAdapter):
                 },
             },
             action=Box((4,), low=-1.0, high=1.0, unit="1", meaning=f"{MOVE}; {fingers}; {WORLD}"),
-            embodiment="a Fetch robot at a table: an arm of seven joints with a parallel gripper that points down, whose hand is moved in "
-            f"x, y and z; {'it can grasp' if has_fingers else 'its fingers stay closed'}",
+            embodiment="a Fetch robot at a table: an arm of seven joints with a parallel gripper "
+            "that points down, whose hand is moved in x, y and z; "
+            f"{'it can grasp' if has_fingers else 'its fingers stay closed'}",
             simulator="Gymnasium-Robotics on MuJoCo, steps of 2 ms, one action for 20 of them",
             control_hz=1.0 / self._env.dt,
         )
 
     def reset(self, case: Case) -> TimeStep:
-        """Draw start and goal from `case.simulator_seed`, again while the task is solved from the start."""
         env = self._env
-        self._changes.restore()
+        self._perturbations.restore()
         self._observed, _ = self._env.reset(seed=case.simulator_seed)
         while env._is_success(self._observed["achieved_goal"], self._observed["desired_goal"]):
             self._observed, _ = self._env.reset()
         data, site = self._data, self._site
-        site.pos[:] = (
-            env.goal - data.xpos[int(site.bodyid[0])]
-        )  # the package moves the red ball when it draws, and steps with it
+        # The package moves the red ball to the goal only when it draws an image. Here it is moved
+        # in the model, which steps use, and in the data, which the next image uses.
+        site.pos[:] = env.goal - data.xpos[int(site.bodyid[0])]
         data.site_xpos[site.id] = env.goal
-        self._changes.apply(case)
-        self._camera = self._aimed(case, self._front)
-        self._steps, self._slide, self._advised = 0, None, (-1, np.empty(0))
+        self._perturbations.apply(case)
+        self._camera = self._camera_of(case, self._front)
+        self._steps, self._slide, self._advice = 0, None, (-1, np.empty(0))
         return TimeStep(self._views, self._instruction, success=False, metrics=self._metrics())
 
     def step(self, action: Any) -> TimeStep:
-        """Pull the hand and move the fingers, for 40 ms."""
         reward, terminated, truncated, info = self._advance(action)
         return TimeStep(
             self._views,
@@ -159,21 +176,22 @@ class FetchAdapter(RoboticsAdapter):
 
     def _proprio(self) -> np.ndarray:
         seen = self._observed["observation"]
-        return (seen[OWN] if self._env.has_object else seen).astype(np.float32)
+        own = seen[PROPRIO_ELEMENTS] if self._env.has_object else seen
+        return own.astype(np.float32)
 
     def render(self) -> np.ndarray:
-        """(480, 480, 3) uint8 RGB from the camera of `image`."""
+        """An image from the camera of `image`, uint8 (480, 480, 3)."""
         return self._draw(self._camera, 480)
 
     def expert(self, executed: Any) -> np.ndarray:
-        """The scripted controller's action for what is observed now; of the slide, the plan's made at the first question."""
-        if self._advised[0] != self._steps:
-            self._advised = self._steps, self._advice()
-        return self._advised[1].copy()
+        # The slide's expert counts its calls as steps, so a repeated question gets the same answer.
+        if self._advice[0] != self._steps:
+            self._advice = self._steps, self._expert_action()
+        return self._advice[1].copy()
 
-    def _advice(self) -> np.ndarray:
+    def _expert_action(self) -> np.ndarray:
         if self._kind != "FetchSlide":
             return np.clip(SCRIPTS[self._kind](self._observed), -1.0, 1.0).astype(np.float32)
         if self._slide is None:
-            self._slide = Slide(self._env, self._observed, self._horizon - self._steps)
+            self._slide = SlideExpert(self._env, self._observed, self._horizon - self._steps)
         return self._slide.act(self._observed)

@@ -1,8 +1,11 @@
-"""Shortest ways through a maze of square cells: a visibility graph between the corners of its walls.
+"""Shortest paths through a maze of square cells: a visibility graph between its wall corners.
 
-The centre of the maze is at 0, 0. A shortest way among polygons bends at their corners only (Lozano-Perez and Wesley 1979). The walls
-are grown by `clearance`, the radius of the body that walks, with square corners: a way that turns a corner by 90 degrees is 2 - pi/2 =
-0.43 clearances longer than round a rounded one, the others by less.
+A shortest path among polygons bends at their corners only (Lozano-Perez and Wesley 1979). The walls
+are grown by `clearance`, the radius of the body that moves, with square corners: that makes a path
+that turns a corner by 90 degrees 2 - pi/2 = 0.43 clearances longer than rounded corners would, and
+other paths by less.
+
+Unlike the grid of adapters/_geodesics.py this is exact, but it knows walls of square cells only.
 """
 
 from __future__ import annotations
@@ -11,40 +14,42 @@ from collections.abc import Sequence
 
 import numpy as np
 
-__all__ = ["Ways"]
+__all__ = ["VisibilityGraph"]
 
 TOUCH = 1e-9
-"""A way may touch a wall: walls are open sets, smaller by this (m)."""
+"""A path may touch a wall: walls are open sets, smaller by this (m)."""
 
 
-class Ways:
-    """The ways of a body of radius `clearance` (m) through `walls`: rows of cells of `size` m, row 0 at the largest y."""
+class VisibilityGraph:
+    """The free space of a body in a maze, and the shortest paths through it.
+
+    World frame: the centre of the maze is at (0, 0), x points along rows, y from the last row to
+    the first. Points are float64 (2,), m.
+    """
 
     def __init__(self, walls: Sequence[Sequence[bool]], size: float, clearance: float) -> None:
+        """`walls` holds rows of cells, `size` is their side (m), `clearance` the body's radius (m).
+
+        Row 0 is at the largest y.
+        """
         wall = np.asarray(walls, bool)
         rows, columns = wall.shape
         left, top = -columns / 2 * size, rows / 2 * size
         boxes = []
-        for row in range(rows):  # a run of wall cells is one box
+        for row in range(rows):
+            # A run of wall cells in a row is one box.
             edges = np.flatnonzero(np.diff(np.r_[False, wall[row], False]))
             for start, end in edges.reshape(-1, 2):
-                boxes.append(
-                    (
-                        left + start * size,
-                        top - (row + 1) * size,
-                        left + end * size,
-                        top - row * size,
-                    )
-                )
+                x, y = left + start * size, top - (row + 1) * size
+                boxes.append((x, y, left + end * size, top - row * size))
         grown = np.array(boxes) + clearance * np.array([-1, -1, 1, 1])
         self._low, self._high = grown[:, :2] + TOUCH, grown[:, 2:] - TOUCH
         corners = []
         for row in range(1, rows):
             for column in range(1, columns):
                 around = np.argwhere(wall[row - 1 : row + 1, column - 1 : column + 1])
-                if (
-                    len(around) == 1
-                ):  # a corner that sticks out; away from it is where the wall is not
+                # One wall cell of four is a convex corner; the body passes it on the other side.
+                if len(around) == 1:
                     down, right = around[0]
                     away = np.array([1 - 2 * right, 2 * down - 1])
                     corners.append((left + column * size, top - row * size) + clearance * away)
@@ -56,20 +61,22 @@ class Ways:
             )
 
     def _distances(self, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
-        """(n, m) straight distances (m) between (n, 2) and (m, 2) points; infinite through a wall."""
+        """Straight distances (m), (n, m), between points (n, 2) and (m, 2); inf through a wall.
+
+        A segment crosses a box if the intervals in which it lies between the box's sides, one per
+        axis, overlap within 0..1 of its length (the slab method).
+        """
         step = ends[None] - starts[:, None]
         divisor = np.where(np.abs(step) < 1e-12, 1e-12, step)[:, :, None]
-        one, other = (
-            (self._low - starts[:, None, None]) / divisor,
-            (self._high - starts[:, None, None]) / divisor,
-        )
+        one = (self._low - starts[:, None, None]) / divisor
+        other = (self._high - starts[:, None, None]) / divisor
         enters, leaves = np.minimum(one, other).max(-1), np.maximum(one, other).min(-1)
         blocked = (np.maximum(enters, 0.0) < np.minimum(leaves, 1.0)).any(-1)
         return np.where(blocked, np.inf, np.hypot(step[..., 0], step[..., 1]))
 
-    def outside(self, point: np.ndarray) -> np.ndarray:
-        """`point` (2,), or the nearest point outside the grown walls where it is inside one."""
-        for _ in range(2):  # out of one wall may be into its neighbour
+    def push_out(self, point: np.ndarray) -> np.ndarray:
+        """`point`, or the nearest point outside the grown walls where it is inside one."""
+        for _ in range(2):  # leaving one wall may lead into its neighbour
             inside = np.flatnonzero(((point > self._low) & (point < self._high)).all(1))
             if not inside.size:
                 break
@@ -89,19 +96,28 @@ class Ways:
                     break
         return point
 
-    def field(self, goal: np.ndarray) -> np.ndarray:
-        """The distance (m) from every corner to `goal` (2,): what `way` asks for; infinite where there is no way."""
+    def distances_to(self, goal: np.ndarray) -> np.ndarray:
+        """The distance (m) from every corner to `goal`, float64 (n,); inf where there is no path.
+
+        `shortest_path` takes it, so that it is computed once per goal.
+        """
         if not len(self._corners):
             return np.empty(0)
-        return (self._between + self._distances(goal[None], self._corners)).min(1)
+        by_corner = self._between + self._distances(goal[None], self._corners)
+        distances: np.ndarray = by_corner.min(1)
+        return distances
 
-    def way(
-        self, start: np.ndarray, goal: np.ndarray, field: np.ndarray
+    def shortest_path(
+        self, start: np.ndarray, goal: np.ndarray, distances: np.ndarray
     ) -> tuple[float, np.ndarray]:
-        """The length (m) of the shortest way from `start` (2,) to `goal`, infinite if there is none, and the first point to head for."""
+        """(length in m, first point to head for) of the shortest path from `start` to `goal`.
+
+        `distances` are `distances_to(goal)`. The length is infinite where there is no path; the
+        point is `goal` itself, the same object, where the straight way is free.
+        """
         lengths = (
             self._distances(start[None], np.concatenate([goal[None], self._corners]))[0]
-            + np.r_[0.0, field]
+            + np.r_[0.0, distances]
         )
         first = int(lengths.argmin())
         return float(lengths[first]), self._corners[first - 1] if first else goal

@@ -100,7 +100,7 @@ def test_the_suites() -> None:
     ("params", "words"),
     [
         ({"game": "coinrum"}, "did you mean coinrun"),
-        ({"levels": 0}, "levels is a number"),
+        ({"levels": 0}, "levels must be at least 1"),
         ({"mode": "wild"}, "easy, hard"),
         ({"x": 1}, "do not fit"),
     ],

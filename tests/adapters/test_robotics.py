@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from adapters.robotics import AntMazeAdapter, FetchAdapter, PointMazeAdapter
-from adapters.robotics.visibility_graph import Ways
+from adapters.robotics.visibility_graph import VisibilityGraph
 from harness.core import BadAction, Case, Task, TimeStep, UserError
 from harness.records.registry import load
 from harness.testing import check_adapter
@@ -215,18 +215,20 @@ def test_shortest_ways_by_hand() -> None:
         np.array([-1.0, -1.0]),
     )  # the upper and the lower end of the U
     for clearance in (0.0, 0.1):
-        ways = Ways(walls, 1.0, clearance)
-        length, first = ways.way(start, goal, ways.field(goal))
+        graph = VisibilityGraph(walls, 1.0, clearance)
+        length, first = graph.shortest_path(start, goal, graph.distances_to(goal))
         corner = np.array([0.5, 0.5]) + clearance
         assert np.allclose(first, corner)
         assert length == pytest.approx(2 * math.dist(start, corner) + 2 * corner[1])
-    assert ways.way(goal, goal, ways.field(goal))[0] == 0.0
-    assert np.allclose(ways.outside(np.array([0.0, 0.55])), [0.0, 0.6])
-    shut = Ways(
+    assert graph.shortest_path(goal, goal, graph.distances_to(goal))[0] == 0.0
+    assert np.allclose(graph.push_out(np.array([0.0, 0.55])), [0.0, 0.6])
+    shut = VisibilityGraph(
         [[c == "#" for c in row] for row in ("####", "# ##", "## #", "####")], 1.0, 0.1
     )  # two cells that touch at a corner
     assert (
-        shut.way(np.array([-0.5, 0.5]), np.array([0.5, -0.5]), shut.field(np.array([0.5, -0.5])))[0]
+        shut.shortest_path(
+            np.array([-0.5, 0.5]), np.array([0.5, -0.5]), shut.distances_to(np.array([0.5, -0.5]))
+        )[0]
         == math.inf
     )
 
@@ -236,13 +238,13 @@ def test_shortest_ways_lie_between_the_crows_and_the_cells() -> None:
 
     walls = [[cell == 1 for cell in row] for row in LARGE_MAZE]
     free = [(row, column) for row in range(9) for column in range(12) if not walls[row][column]]
-    ways = Ways(walls, 1.0, 0.1)
+    graph = VisibilityGraph(walls, 1.0, 0.1)
     for one, other in itertools.combinations(free[::4], 2):
         start, goal = (
             np.array([column + 0.5 - 6.0, 4.5 - row - 0.5]) for row, column in (one, other)
         )
-        there, _ = ways.way(start, goal, ways.field(goal))
-        back, _ = ways.way(goal, start, ways.field(start))
+        there, _ = graph.shortest_path(start, goal, graph.distances_to(goal))
+        back, _ = graph.shortest_path(goal, start, graph.distances_to(start))
         assert math.dist(start, goal) - 1e-9 <= there <= cells(walls, one, other) + 1e-9
         assert there == pytest.approx(back)
 
@@ -362,9 +364,9 @@ def test_nothing_is_left_printed_or_imported(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("form", "name", "message"),
     [
-        (PointMazeAdapter, "PointMaze_Tiny-v3", "makes no 'PointMaze_Tiny-v3'"),
-        (PointMazeAdapter, "AntMaze_UMaze-v5", "is called PointMaze_"),
-        (AntMazeAdapter, "PointMaze_UMaze-v3", "is called AntMaze_"),
+        (PointMazeAdapter, "PointMaze_Tiny-v3", "has no 'PointMaze_Tiny-v3'"),
+        (PointMazeAdapter, "AntMaze_UMaze-v5", "are called PointMaze_"),
+        (AntMazeAdapter, "PointMaze_UMaze-v3", "are called AntMaze_"),
         (FetchAdapter, "FetchJuggle-v4", "FetchPickAndPlace, FetchPush"),
     ],
 )

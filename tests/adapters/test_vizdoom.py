@@ -48,9 +48,9 @@ def test_the_suite_has_the_scenarios() -> None:
     assert set(TASKS) == set(SCENARIOS)
     assert {task.domain for task in TASKS.values()} == {"navigation", "games"}
     assert {name for name, task in TASKS.items() if task.success} == {
-        name for name, scenario in SCENARIOS.items() if scenario.prize
+        name for name, scenario in SCENARIOS.items() if scenario.ends_by_reward
     }
-    assert set(PRIZES) == {name for name, scenario in SCENARIOS.items() if scenario.prize}
+    assert set(PRIZES) == {name for name, scenario in SCENARIOS.items() if scenario.ends_by_reward}
 
 
 @pytest.mark.parametrize(
