@@ -75,21 +75,20 @@ def compare(
     Exit 0: pass, 1: regressed, 3: inconclusive, 4: some cases have no score.
     """
     from harness.compare.saved_runs import open_run
-    from leaderboards.compare import compare as examine
-    from leaderboards.compare import refuse_the_same
+    from leaderboards.compare import compare_runs, refuse_same_run
 
     if robustness:
         from leaderboards.perturbed_results import read_case_arrays
         from leaderboards.robustness_compare import difference_in_differences, render_deltas
 
         with open_run(base) as first, open_run(new) as second:
-            refuse_the_same(first, second)
+            refuse_same_run(first, second)
             rows = difference_in_differences(read_case_arrays(first), read_case_arrays(second))
             print_out(render_deltas(rows, format))
         return 0
     with open_run(base) as first, open_run(new) as second:
         return _print_compared(
-            examine(first, second, margin, alpha, correction), format, junit, None
+            compare_runs(first, second, margin, alpha, correction), format, junit, None
         )
 
 
@@ -150,7 +149,11 @@ def gate(
     )
     with open_run(base) as side:
         judged = GateOptions(
-            margin, alpha, sequential, at_least_one("--max-episodes", max_episodes), tasks
+            margin=margin,
+            alpha=alpha,
+            sequential=sequential,
+            max_episodes=at_least_one("--max-episodes", max_episodes),
+            tasks=tasks,
         )
         played, gated = Gate(spec, side, judged).play(out, options, progress_for())
         code = _print_compared(of_gate(gated, side), format, junit, summary)
@@ -167,12 +170,12 @@ def gate(
 
 def _print_compared(compared: Any, format: str, junit: Path | None, summary: Path | None) -> int:
     from harness.core import UserError
-    from leaderboards import compare
+    from leaderboards import compare_render
 
-    print_out(compare.render_compared(compared, format))
+    print_out(compare_render.render_compared(compared, format))
     for file, mode, text in (
-        (junit, "w", compare.junit),
-        (summary, "a", lambda each: compare.render_compared(each, "markdown")),
+        (junit, "w", compare_render.junit),
+        (summary, "a", lambda each: compare_render.render_compared(each, "markdown")),
     ):
         if file is not None:
             try:
@@ -213,11 +216,11 @@ def plan(
     """Say how many episodes a comparison needs, and what a number of them can detect."""
     import contextlib
 
-    from harness.compare.sample_size import sizes, table
+    from harness.compare.sample_size import sample_size, sample_size_table
     from harness.compare.saved_runs import open_run
 
     with open_run(base) if base else contextlib.nullcontext(None) as side:
-        found = sizes(
+        found = sample_size(
             effect,
             power=power,
             alpha=alpha,
@@ -227,7 +230,7 @@ def plan(
             episodes=episodes,
             base=side,
         )
-    print_out(table(found))
+    print_out(sample_size_table(found))
     return 0
 
 
@@ -250,7 +253,7 @@ def baseline_save(
 
 def baseline_list() -> int:
     """List the saved bases."""
-    from harness.compare.saved_runs import list_bases
+    from harness.compare.saved_runs import saved_runs_table
 
-    print_out(list_bases())
+    print_out(saved_runs_table())
     return 0

@@ -1,6 +1,7 @@
-"""Runs that stop by a rule: cases are opened bit by bit, in the plan's fixed order, and what is decided hangs on whole prefixes of it alone.
+"""Rules that stop a run early. Cases are opened step by step, in the fixed order of the plan.
 
-Whatever was played beyond the prefix that decided is discarded; else fast episodes would vote first.
+Decisions use complete prefixes of that order only, and what was played beyond the deciding prefix
+is discarded: otherwise short episodes, which end first, would be over-represented.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from harness.compare.pairs import Key, difference, key_of, measure, value
+from harness.compare.pairs import Key, key_of, measure_of, value_difference, value_of_case
 from harness.compare.sequential_gate import SequentialTest
 from harness.core import Result, UserError
 from harness.records.plan import CaseIndex, Plan
@@ -18,19 +19,27 @@ from harness.stats import anytime_mean, anytime_rate
 __all__ = ["GateRounds", "WidthRounds", "round_sizes"]
 
 AT_ONCE = 16
-"""About so many cases are opened together, and as many ahead: fewer would leave workers idle, more would be played in vain."""
+"""About how many cases are opened together, and as many ahead of the next decision. Fewer would
+leave workers idle, more would be discarded."""
 LOOK_EVERY = 5
 """Episodes between two looks at a mean score."""
 
 
 def round_sizes(episodes: Sequence[int]) -> tuple[int, Callable[[int, int], int]]:
-    """The number of rounds, and a function of (item, rounds): how many of an item's episodes the first so many rounds hold. Every task is in each."""
+    """(R, f): the number of rounds, and f(item, r) = episodes of `item` within rounds 1 to r.
+
+    episodes: of each item. Every round has at least one episode of every item.
+    """
     rounds = min(episodes)
     return rounds, lambda item, done: episodes[item] * done // rounds
 
 
 class GateRounds:
-    """Rounds balanced over tasks. With a test, it stops at the first whole round after which the test decides; without, at the last."""
+    """Rounds with the same share of every task.
+
+    A sequential gate stops after the first complete round at which its test decides, any other
+    after the last round.
+    """
 
     def __init__(
         self,
@@ -42,7 +51,10 @@ class GateRounds:
         sequential: bool,
         most: int | None = None,
     ) -> None:
-        """base: what the base came to in every case. most: cases to play at most. Raises UserError when not one round fits."""
+        """base: the value of every case in the base. most: play this many cases at most.
+
+        Raises UserError when `most` is less than one round.
+        """
         self._plan = plan
         self._base = base
         self.total_rounds, self._until = round_sizes([item.episodes for item in plan.items])
@@ -54,32 +66,31 @@ class GateRounds:
             fits = [r for r in range(1, self.total_rounds + 1) if cost[r] <= most]
             if not fits:
                 raise UserError(
-                    f"--max-episodes {most}: a round of all tasks takes {cost[1]}; allow more, or choose fewer tasks with --tasks"
+                    f"--max-episodes {most}: a round of all tasks takes {cost[1]}; allow more, or "
+                    "choose fewer tasks with --tasks"
                 )
             self.total_rounds = fits[-1]
-        self.rule = f"gate, margin {margin:g}, alpha {alpha:g}, {'sequential' if sequential else 'all at once'}, {self.total_rounds} rounds"
-        kinds = [measure(item.task) for item in plan.items]
-        self._test = (
-            SequentialTest([kind != "sign" for kind in kinds], margin, alpha)
-            if sequential
-            else None
-        )
-        self._kinds = kinds
+        how = "sequential" if sequential else "all at once"
+        self.rule = f"gate, margin {margin:g}, alpha {alpha:g}, {how}, {self.total_rounds} rounds"
+        self._measures = [measure_of(item.task) for item in plan.items]
+        in_mean = [measure != "sign" for measure in self._measures]
+        self._test = SequentialTest(in_mean, margin, alpha) if sequential else None
         self._values: dict[CaseIndex, float] = {}
         self.differences: list[np.ndarray] = []
-        """A row of one value a task for every whole round that counts."""
+        """For every complete round that counts, the differences, shape (tasks,)."""
         self.decided: str | None = None
+        """`pass` or `regress` once the test has decided."""
         self._step = max(1, -(-AT_ONCE // len(plan.items))) if sequential else self.total_rounds
         self._open = 0
         self.more()
 
     def opened(self, item: int) -> int:
-        """Episodes of this item that may be played so far."""
+        """How many episodes of this item may be played so far."""
         return self._until(item, self._open)
 
     def scored(self, case: CaseIndex, result: Result) -> None:
-        """A case of the plan has this result: then look at every round that is whole by now, in order."""
-        found = value(self._plan.items[case.item].task, result)
+        """Take the result of a case, then look at every round that is complete now, in order."""
+        found = value_of_case(self._plan.items[case.item].task, result)
         if found is not None:
             self._values.setdefault(case, found)
         while (
@@ -93,7 +104,11 @@ class GateRounds:
                 self.decided = self._test.look(last=len(self.differences) == self.total_rounds)
 
     def _round(self, done: int) -> np.ndarray | None:
-        """The differences of round `done`, from 0, by task; None while a case of it has no score."""
+        """The differences of round `done` (from 0), shape (tasks,).
+
+        None while a case of it has no score. An item's value is the mean over the episodes of the
+        round and all their conditions.
+        """
         row = np.empty(len(self._plan.items))
         for item in range(len(self._plan.items)):
             found = []
@@ -104,12 +119,15 @@ class GateRounds:
                     if new is None:
                         return None
                     base = self._base[key_of(self._plan.case(index))]
-                    found.append(difference(base, new, self._kinds[item]))
+                    found.append(value_difference(base, new, self._measures[item]))
             row[item] = sum(found) / len(found)
         return row
 
     def more(self) -> bool:
-        """Open some more, unless it is enough, or so many are open already that the next look should come first."""
+        """Open further rounds; False where nothing was opened.
+
+        Nothing is opened once enough was played, or while the next look should come first.
+        """
         if (
             self.enough
             or self._open >= self.total_rounds
@@ -121,44 +139,49 @@ class GateRounds:
 
     @property
     def enough(self) -> bool:
-        """Whether nothing more needs to be played."""
+        """Whether no further case needs to be played."""
         return self.decided is not None or len(self.differences) == self.total_rounds
 
     def ends(self) -> dict[str, int]:
-        """Episodes by task that count: the prefix that decided, or all that were opened where it is not enough yet."""
+        """How many episodes of each task count: the deciding prefix, else all that were opened."""
         count = len(self.differences) if self.enough else self._open
         return {item.task.id: self._until(k, count) for k, item in enumerate(self._plan.items)}
 
 
 class WidthRounds:
-    """Episodes are added to each task until its interval, valid at every look, is narrower than a width; or all are played."""
+    """Plays episodes of each task until its interval, valid at every look, is narrow enough.
+
+    A task without such an interval, or whose interval stays wide, is played to its last episode.
+    """
 
     def __init__(self, plan: Plan, width: float, alpha: float = 0.05) -> None:
-        """Raises UserError unless 0 < width < 1."""
+        """width: of the interval, high - low. Raises UserError unless 0 < width < 1."""
         if not 0 < width < 1:
             raise UserError(
-                f"--until-width must lie between 0 and 1, got {width}: 0.2 stops at an interval of 20 points"
+                f"--until-width must lie between 0 and 1, got {width}: "
+                "0.2 stops at an interval of 20 points"
             )
         self.rule = f"until width {width:g}"
         self._plan, self._width, self._alpha = plan, width, alpha
-        self.raw = [item.task.id for item in plan.items if measure(item.task) == "sign"]
+        self.raw = [item.task.id for item in plan.items if measure_of(item.task) == "sign"]
         """Tasks whose scores have no bounds: they are played to the end."""
         self._values: list[list[float]] = [[] for _ in plan.items]
-        """Of the leading episodes that are whole in every arm: their unperturbed value."""
+        """For each item, the values of the controls of its leading episodes, as far as every
+        condition of them has a score."""
         self._known: dict[CaseIndex, float] = {}
         self._open = [0] * len(plan.items)
         self._done = [False] * len(plan.items)
         self.more()
 
     def opened(self, item: int) -> int:
-        """Episodes of this item that may be played so far."""
+        """How many episodes of this item may be played so far."""
         return self._open[item]
 
     def scored(self, case: CaseIndex, result: Result) -> None:
-        """A case of the plan has this result: then look at every further episode that is whole by now, in order."""
+        """Take the result of a case, then look at every episode that is complete now, in order."""
         item = case.item
         entry = self._plan.items[item]
-        found = value(entry.task, result)
+        found = value_of_case(entry.task, result)
         if found is None or self._done[item]:
             return
         self._known.setdefault(case, found)
@@ -178,17 +201,17 @@ class WidthRounds:
         )
 
     def _narrow(self, item: int) -> bool:
-        values, kind = self._values[item], measure(self._plan.items[item].task)
-        if kind == "success":
+        values, measure = self._values[item], measure_of(self._plan.items[item].task)
+        if measure == "success":
             interval = anytime_rate(round(sum(values)), len(values), self._alpha)
             return interval.high - interval.low < self._width
-        if kind == "normalised" and len(values) % LOOK_EVERY == 0:
+        if measure == "normalised" and len(values) % LOOK_EVERY == 0:
             low, high = anytime_mean(np.array(values), self._alpha)
             return high - low < self._width
         return False
 
     def more(self) -> bool:
-        """Open some more, unless it is enough, or so many are open already that the next look should come first."""
+        """Open further episodes; False where nothing was opened, see GateRounds.more."""
         step = max(1, -(-AT_ONCE // len(self._plan.items)))
         grown = False
         for item, entry in enumerate(self._plan.items):
@@ -203,14 +226,14 @@ class WidthRounds:
 
     @property
     def enough(self) -> bool:
-        """Whether nothing more needs to be played."""
+        """Whether no further case needs to be played."""
         return all(
             done or len(v) == item.episodes
             for done, v, item in zip(self._done, self._values, self._plan.items)
         )
 
     def ends(self) -> dict[str, int]:
-        """Episodes by task that count: the prefix that decided, or all that were opened where it is not enough yet."""
+        """How many episodes of each task count: the deciding prefix, else all that were opened."""
         found = zip(self._plan.items, self._done, self._values, self._open)
         return {
             item.task.id: len(values) if done else opened for item, done, values, opened in found

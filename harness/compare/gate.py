@@ -1,4 +1,7 @@
-"""`bench gate`: play the cases of a base run with another agent, all of them or until a test that is valid at every look decides."""
+"""`bench gate`: play the cases of a base run with another agent, and judge it.
+
+It plays all cases, or goes on until a test that is valid at every look decides.
+"""
 
 from __future__ import annotations
 
@@ -9,16 +12,17 @@ from pathlib import Path
 
 import numpy as np
 
+from harness.compare.comparison import Comparison
 from harness.compare.early_stopping import GateRounds
 from harness.compare.pairs import (
+    Key,
     ScoredRun,
-    TaskPairs,
     pair_up,
     read_scored_run,
     refuse_other_protocols,
 )
 from harness.compare.sequential_gate import compare_anytime
-from harness.compare.verdict import Comparison, check_limits, compare_pairs
+from harness.compare.verdict import check_limits, compare_pairs
 from harness.core import Suite, UserError
 from harness.play.planning import make_plan
 from harness.play.progress import Progress
@@ -32,70 +36,84 @@ from harness.records.stored_run import load_run
 __all__ = ["Gate", "GateOptions", "Gated"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class GateOptions:
     """How to judge."""
 
     margin: float = 0.05
-    """How much the mean over tasks may be lower and still pass, in rates."""
+    """How much lower the mean over tasks may be and still pass; 0.05 is five points."""
     alpha: float = 0.05
-    """The chance at most of a false verdict."""
+    """The chance of a false verdict is at most this."""
     sequential: bool = False
+    """Whether to stop as soon as a test that is valid at every look decides."""
     max_episodes: int | None = None
+    """How many cases to play at most."""
     tasks: str | None = None
-    """A pattern as of `bench run --tasks`."""
+    """Only the tasks of the base that match, a pattern as `bench run --tasks` takes it."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Gated:
-    """What came of a gate."""
+    """The outcome of a gate."""
 
     comparison: Comparison
     base: str
     new: str
     path: Path
+    """The run directory of the new agent."""
     rounds: int
-    """Whole rounds that count."""
+    """Complete rounds that count; a round is the same share of every task."""
     rounds_planned: int
     cases: int
-    """Cases that count, a round being the same share of every task."""
+    """Cases that count."""
     cases_planned: int
-    """What a test of all cases would have taken."""
+    """The cases that a test with all of them takes."""
     played_beyond: int
     """Cases that were played past the deciding round, and are discarded."""
     notes: tuple[str, ...]
-    unfit: tuple[NotRun, ...] = ()
-    """Perturbations of the base that have nothing to change for this agent: their cases cannot get a score."""
+    not_applicable: tuple[NotRun, ...] = ()
+    """Perturbations of the base that have nothing to change for this agent, so that their cases
+    cannot get a score."""
 
     @property
     def saved(self) -> int:
         """Episodes that did not have to be played."""
         return self.cases_planned - self.cases - self.played_beyond
 
-    def stopped(self) -> str:
-        """Why it stopped, and what that saved."""
-        if self.comparison.verdict == "none" and self.unfit:
-            return "no verdict, and none by playing again: gate against a base without what does not apply to this agent"
+    @property
+    def stop_reason(self) -> str:
+        """Why it stopped, and how many episodes that saved."""
+        if self.comparison.verdict == "none" and self.not_applicable:
+            return (
+                "no verdict, and none by playing again: gate against a base without what does not "
+                "apply to this agent"
+            )
         if self.comparison.verdict == "none":
             return "no verdict: the same command plays what is missing"
         if self.cases == self.cases_planned:
             return f"all {self.cases} cases of the base were played"
+        decided = self.comparison.verdict in ("pass", "regress")
+        cause = (
+            "the test decided"
+            if decided and self.comparison.method == "anytime"
+            else "--max-episodes"
+        )
         beyond = (
             f"; {self.played_beyond} more had been played ahead, and are discarded"
             if self.played_beyond
             else ""
         )
-        cause = (
-            "the test decided"
-            if self.comparison.verdict in ("pass", "regress")
-            and self.comparison.method == "anytime"
-            else "--max-episodes"
+        return (
+            f"stopped after round {self.rounds} of {self.rounds_planned}: {cause}; {self.saved} of "
+            f"{self.cases_planned} episodes saved{beyond}"
         )
-        return f"stopped after round {self.rounds} of {self.rounds_planned}: {cause}; {self.saved} of {self.cases_planned} episodes saved{beyond}"
 
 
 class Gate:
-    """A base, an agent and how to judge. Raises UserError when they do not fit, before anything is played."""
+    """A base, an agent, and how to judge it.
+
+    The constructor raises UserError where they do not fit together; nothing is played before.
+    """
 
     def __init__(self, spec: AgentSpec, base: ScoredRun, options: GateOptions) -> None:
         check_limits(options.margin, options.alpha)
@@ -103,7 +121,8 @@ class Gate:
         lacking = len(base.missing())
         if lacking:
             raise UserError(
-                f"the base {base.name} lacks {lacking} of its cases: finish it first, with the command in its run.json"
+                f"the base {base.name} lacks {lacking} of its cases: finish it first, with the "
+                "command in its run.json"
             )
         self.plan, self.notes = self._plan()
         self.rounds = GateRounds(
@@ -116,7 +135,10 @@ class Gate:
         )
 
     def _plan(self) -> tuple[Plan, tuple[str, ...]]:
-        """The base's plan, made anew: its tasks must be played here by the protocol that the base had."""
+        """The base's plan, and notes on it.
+
+        It is planned again, to check that its tasks run here by the protocol that the base had.
+        """
         base = self._base.plan
         suites = {
             (item.suite, item.episodes): Suite(item.suite, item.suite, (), item.episodes)
@@ -139,14 +161,16 @@ class Gate:
         if made.not_run:
             row = made.not_run[0]
             raise UserError(
-                f"{row.task} is of the base and cannot run here: {row.reason}. {row.remedy}; or leave it out with --tasks"
+                f"{row.task} of the base cannot run here: {row.reason}. {row.remedy}; or leave it "
+                "out with --tasks"
             )
         notes = (
             [f"{len(kept)} of the base's {len(base.items)} tasks, by --tasks"]
             if len(kept) < len(base.items)
             else []
         )
-        # The items of the base with what this machine says of them; its perturbed arms are part of its cases.
+        # The items stay those of the base, with its conditions; only the environment keys are those
+        # of this machine.
         env_key = {item.task.id: item.env_key for item in made.items}
         items = tuple(dataclasses.replace(item, env_key=env_key[item.task.id]) for item in kept)
         skipped = tuple(row for row in base.not_run if row.perturbation)
@@ -155,21 +179,21 @@ class Gate:
     def play(
         self, out: Path | None, options: RunOptions, progress: Progress
     ) -> tuple[RunSummary, Gated]:
-        """Play what the directory lacks, and judge. Raises as runner.play does."""
+        """Play what the run directory lacks, and judge. Raises as runner.play does."""
         suites = list(dict.fromkeys(item.suite for item in self.plan.items))
         summary = play(self._spec, suites, self.plan, out, options, progress, self.rounds)
         return summary, self.judge(summary.path)
 
     def judge(self, path: Path) -> Gated:
-        """The verdict on what was played."""
+        """Judge what was played."""
         found = read_scored_run(path)
-        # All that the base has, also what turned out not to run here.
+        # Everything that the base has counts, also what turned out not to run here.
         new = found.counting(self.plan)
         ends = self.rounds.ends()
-        tasks = pair_up(cut(self._base, ends), cut(new, ends))
+        tasks = pair_up(_prefix_of(self._base, ends), _prefix_of(new, ends))
         margin, alpha = self._options.margin, self._options.alpha
         rounds = len(self.rounds.differences)
-        if self._options.sequential and rounds and not _missing(tasks):
+        if self._options.sequential and rounds and not any(each.missing for each in tasks):
             last = rounds == self.rounds.total_rounds
             comparison = compare_anytime(
                 tasks, np.array(self.rounds.differences), margin, alpha, last=last
@@ -177,49 +201,48 @@ class Gate:
         else:
             comparison = compare_pairs(tasks, margin, alpha)
         known = {(row.task, row.perturbation) for row in self.plan.not_run}
-        unfit = tuple(
+        not_applicable = tuple(
             row
             for row in found.plan.not_run
             if row.perturbation and (row.task, row.perturbation) not in known
         )
-        if unfit and comparison.verdict == "none":
+        if not_applicable and comparison.verdict == "none":
+            reasons = _why_not_applicable(not_applicable)
             comparison = dataclasses.replace(
-                comparison, why=f"{comparison.missing} cases without a score: {_words(unfit)}"
+                comparison, why=f"{comparison.missing} cases without a score: {reasons}"
             )
-        counted = sum(len(each.pairs) + each.missing for each in tasks)
-        scored = len(read_all(path))
+        paired = sum(len(each.pairs) for each in tasks)
         return Gated(
-            comparison,
-            self._base.name,
-            self._spec.name,
-            path,
-            rounds,
-            min(item.episodes for item in self.plan.items),
-            counted,
-            self.plan.total,
-            max(0, scored - sum(len(each.pairs) for each in tasks)),
-            self.notes,
-            unfit,
+            comparison=comparison,
+            base=self._base.name,
+            new=self._spec.name,
+            path=path,
+            rounds=rounds,
+            rounds_planned=min(item.episodes for item in self.plan.items),
+            cases=paired + sum(each.missing for each in tasks),
+            cases_planned=self.plan.total,
+            played_beyond=max(0, len(_scored_cases(path)) - paired),
+            notes=self.notes,
+            not_applicable=not_applicable,
         )
 
 
-def _words(unfit: Sequence[NotRun]) -> str:
-    """What of the base does not apply to the new agent, and where."""
+def _why_not_applicable(rows: Sequence[NotRun]) -> str:
+    """Which perturbations of the base do not apply to the new agent, where, and why."""
     where: dict[tuple[str, str], list[str]] = {}
-    for row in unfit:
+    for row in rows:
         where.setdefault((row.perturbation or "", row.reason), []).append(row.task)
-    return "; ".join(
-        f"{name} of the base does not apply to this agent in {tasks[0]}{f' and {len(tasks) - 1} more' if len(tasks) > 1 else ''} ({reason})"
-        for (name, reason), tasks in where.items()
-    )
+    parts = []
+    for (name, reason), tasks in where.items():
+        more = f" and {len(tasks) - 1} more" if len(tasks) > 1 else ""
+        parts.append(
+            f"{name} of the base does not apply to this agent in {tasks[0]}{more} ({reason})"
+        )
+    return "; ".join(parts)
 
 
-def _missing(tasks: list[TaskPairs]) -> int:
-    return sum(each.missing for each in tasks)
-
-
-def cut(side: ScoredRun, ends: Mapping[str, int]) -> ScoredRun:
-    """The first so many episodes of each task, and only these tasks."""
+def _prefix_of(side: ScoredRun, ends: Mapping[str, int]) -> ScoredRun:
+    """The run with only these tasks, and the first `ends[task]` episodes of each."""
     items = tuple(
         dataclasses.replace(item, episodes=ends[item.task.id])
         for item in side.plan.items
@@ -228,8 +251,8 @@ def cut(side: ScoredRun, ends: Mapping[str, int]) -> ScoredRun:
     return side.counting(dataclasses.replace(side.plan, items=items))
 
 
-def read_all(path: Path) -> set[tuple[str, int, tuple[str, ...]]]:
-    """All cases with a score, also beyond where the run stopped."""
+def _scored_cases(path: Path) -> set[Key]:
+    """All cases with a score, also those beyond the round at which the run stopped."""
     stored = load_run(path)
     return {
         (result.task, result.seed, result.perturbations)

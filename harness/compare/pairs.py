@@ -1,10 +1,13 @@
-"""Two runs side by side: the same cases, pair by pair. A case is a task, a seed and its perturbations; a seed alone pairs nothing."""
+"""Two runs side by side, in pairs of the same case.
+
+A case is a task, a seed and its perturbations. Equal seeds alone make no pair.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,21 +23,22 @@ __all__ = [
     "Pair",
     "ScoredRun",
     "TaskPairs",
-    "differing",
-    "measure",
-    "pair_up",
     "key_of",
+    "measure_of",
+    "pair_up",
+    "protocol_differences",
     "read_scored_run",
-    "value",
+    "refuse_other_protocols",
+    "value_difference",
+    "value_of_case",
 ]
 
 Key = tuple[str, int, tuple[str, ...]]
-"""Task id, seed and perturbations."""
-MEASURES = ("success", "normalised", "sign")
+"""What two runs find a case by: task id, seed and perturbations."""
 
 
 class Pair(NamedTuple):
-    """One case in both runs."""
+    """One case in both runs, with its value in each (see value_of_case)."""
 
     seed: int
     perturbations: tuple[str, ...]
@@ -44,12 +48,13 @@ class Pair(NamedTuple):
 
 @dataclass(frozen=True)
 class ScoredRun:
-    """One run of a comparison: what was planned, and what every case came to."""
+    """One run of a comparison: its plan, and the value of every case that has a score."""
 
     name: str
     stored: StoredRun
-    """Of a fetched run it can be read while harness.compare.saved_runs.open_run keeps its files."""
+    """The files of a fetched run exist only inside of harness.compare.saved_runs.open_run."""
     values: Mapping[Key, float]
+    """See value_of_case."""
 
     @property
     def path(self) -> Path:
@@ -63,16 +68,16 @@ class ScoredRun:
 
     @property
     def plan(self) -> Plan:
-        """The plan as far as it was to be played."""
+        """The part of the plan that counts."""
         return self.stored.plan
 
     def counting(self, plan: Plan) -> ScoredRun:
-        """The same run with another part of its plan that counts."""
+        """The same run, with another part of its plan counting."""
         return dataclasses.replace(self, stored=dataclasses.replace(self.stored, plan=plan))
 
     def missing(self) -> list[Key]:
         """The planned cases without a score."""
-        return [key for key in keys(self.plan) if key not in self.values]
+        return [key for key in _keys(self.plan) if key not in self.values]
 
 
 @dataclass(frozen=True)
@@ -87,36 +92,44 @@ class TaskPairs:
 
     @property
     def measure(self) -> str:
-        """One of MEASURES, see `measure`."""
-        return measure(self.task)
+        """See measure_of."""
+        return measure_of(self.task)
 
     def differences(self) -> np.ndarray:
-        """New minus base by seed, shape (seeds,), in [-1, 1]; the mean over its perturbations, which share their luck with their twin."""
+        """New minus base for each seed, shape (seeds,), in [-1, 1].
+
+        It is the mean over the conditions of a seed, which share its randomness: only seeds are
+        independent of one another.
+        """
         by_seed: dict[int, list[float]] = {}
         for pair in self.pairs:
-            by_seed.setdefault(pair.seed, []).append(difference(pair.base, pair.new, self.measure))
+            change = value_difference(pair.base, pair.new, self.measure)
+            by_seed.setdefault(pair.seed, []).append(change)
         return np.array([sum(each) / len(each) for each in by_seed.values()])
 
 
-def measure(task: Task) -> str:
-    """What a task is compared by. `success`: 1 or 0. `normalised`: the normalised score, cut off at 0 and 1. `sign`: which of the two raw scores
-    is higher, where a task has neither: it counts in its own test, not in a mean of rates."""
+def measure_of(task: Task) -> str:
+    """What a task is compared by.
+
+    `success`: 1 or 0. `normalised`: the normalised score, cut off at 0 and 1. `sign`: which of the
+    two raw scores is higher, where a task has neither; it has its own test, but is in no mean.
+    """
     return "success" if task.success is not None else "normalised" if task.normaliser else "sign"
 
 
 def key_of(case: Case) -> Key:
-    """What two runs find a case by."""
+    """The key of a case."""
     return case.task.id, case.seed, tuple(map(str, case.perturbations))
 
 
-def value(task: Task, result: Result) -> float | None:
-    """What a result comes to, by the task's measure; None: it has no score.
+def value_of_case(task: Task, result: Result) -> float | None:
+    """A result as a number, by the task's measure: success, normalised score or raw score.
 
-    An agent's error is 0, or, among raw scores, lower than all others.
+    None: it has no score. An agent's error is 0; of raw scores it is -inf, below all others.
     """
     if result.status == "error":
         return None
-    kind = measure(task)
+    kind = measure_of(task)
     failed = result.status == "agent_error"
     if kind == "success":
         return float(result.success is True)
@@ -129,32 +142,32 @@ def value(task: Task, result: Result) -> float | None:
     return float(result.score)
 
 
-def difference(base: float, new: float, kind: str) -> float:
-    """New minus base; of raw scores its sign."""
-    return float((new > base) - (new < base)) if kind == "sign" else new - base
+def value_difference(base: float, new: float, measure: str) -> float:
+    """New minus base; of raw scores the sign of that."""
+    return float((new > base) - (new < base)) if measure == "sign" else new - base
 
 
-def keys(plan: Plan) -> Iterator[Key]:
+def _keys(plan: Plan) -> Iterator[Key]:
     """All cases of a plan."""
     for number in range(len(plan.items)):
-        yield from _of_item(plan, number)
+        yield from _keys_of_item(plan, number)
 
 
 def read_scored_run(path: Path, name: str = "") -> ScoredRun:
-    """A run directory. Raises UserError when it is none, or a line is not of its plan."""
+    """The run in a directory. Raises UserError when it is none, or a line does not fit its plan."""
     run = load_run(path)
     values: dict[Key, float] = {}
     for index, result in run.cases():
-        found = value(run.plan.items[index.item].task, result)
+        found = value_of_case(run.plan.items[index.item].task, result)
         if found is not None:
             values[result.task, result.seed, result.perturbations] = found
     return ScoredRun(name or str(path), run, values)
 
 
-def differing(new: PlanItem, base: PlanItem) -> list[str]:
-    """In words, which fields of the protocol differ: `max_steps 200 instead of 100`."""
+def protocol_differences(new: PlanItem, base: PlanItem) -> list[str]:
+    """Which fields of the protocol differ, as in `max_steps 200 instead of 100`."""
     found: list[str] = []
-    for label, mine, theirs in zip(FIELDS, _content(new.task), _content(base.task)):
+    for label, mine, theirs in zip(TASK_FIELDS, _content(new.task), _content(base.task)):
         if mine != theirs:
             if isinstance(mine, dict) and isinstance(theirs, dict):
                 inner = [key for key in {**theirs, **mine} if mine.get(key) != theirs.get(key)]
@@ -168,14 +181,12 @@ def differing(new: PlanItem, base: PlanItem) -> list[str]:
         versions = new.packages.get(package), base.packages.get(package)
         if versions[0] != versions[1]:
             found.append(f"package {package} {versions[0]} instead of {versions[1]}")
-    return found or (
-        ["the protocol's hash, not its fields: one run.json was changed"]
-        if new.protocol != base.protocol
-        else []
-    )
+    if not found and new.protocol != base.protocol:
+        return ["the hash of the protocol, but none of its fields: one run.json was edited"]
+    return found
 
 
-FIELDS = (
+TASK_FIELDS = (
     "id",
     "adapter",
     "params",
@@ -187,6 +198,7 @@ FIELDS = (
     "control_hz",
     "first_seed",
 )
+"""The fields in Task.content, in order."""
 
 
 def _content(task: Task) -> list[Any]:
@@ -195,10 +207,10 @@ def _content(task: Task) -> list[Any]:
 
 
 def refuse_other_protocols(new: Plan, base: Plan) -> None:
-    """Raises UserError that names task and field unless the tasks that both plans have are played by the same protocol."""
+    """Raises UserError, with task and field, where a task of both plans has another protocol."""
     older = {item.task.name: item for item in base.items}
     different = [
-        (item, differing(item, older[item.task.name]))
+        (item, protocol_differences(item, older[item.task.name]))
         for item in new.items
         if item.task.name in older
     ]
@@ -207,19 +219,24 @@ def refuse_other_protocols(new: Plan, base: Plan) -> None:
         item, fields = different[0]
         others = f" (and {len(different) - 1} more tasks)" if len(different) > 1 else ""
         raise UserError(
-            f"results of different protocols are not compared: {item.task.id}: {'; '.join(fields)}{others}. Play both by one protocol"
+            f"results of different protocols are not compared: {item.task.id}: "
+            f"{'; '.join(fields)}{others}. Play both by one protocol"
         )
 
 
-def pair_up(base: ScoredRun, new: ScoredRun, only: Sequence[str] | None = None) -> list[TaskPairs]:
-    """The pairs of the tasks that both runs planned (or of `only` those). Raises UserError where protocols differ or no case is shared."""
+def pair_up(base: ScoredRun, new: ScoredRun) -> list[TaskPairs]:
+    """The pairs of the tasks that both runs planned.
+
+    Raises UserError where the protocols of a task differ, or where no case is shared.
+    """
     refuse_other_protocols(new.plan, base.plan)
     theirs = {item.task.id for item in base.plan.items}
     found: list[TaskPairs] = []
     for number, item in enumerate(new.plan.items):
-        if item.task.id not in theirs or (only is not None and item.task.id not in only):
+        if item.task.id not in theirs:
             continue
-        shared = [key for key in _of_item(new.plan, number) if base.plan.locate(*key) is not None]
+        planned = _keys_of_item(new.plan, number)
+        shared = [key for key in planned if base.plan.locate(*key) is not None]
         scored = [key for key in shared if key in base.values and key in new.values]
         pairs = tuple(Pair(key[1], key[2], base.values[key], new.values[key]) for key in scored)
         if shared:
@@ -229,7 +246,7 @@ def pair_up(base: ScoredRun, new: ScoredRun, only: Sequence[str] | None = None) 
     return found
 
 
-def _of_item(plan: Plan, number: int) -> Iterator[Key]:
+def _keys_of_item(plan: Plan, number: int) -> Iterator[Key]:
     """The cases of an item, by seed."""
     for episode in range(plan.items[number].episodes):
         for condition in plan.conditions_of(number):
@@ -242,8 +259,12 @@ def _nothing_shared(base: ScoredRun, new: ScoredRun) -> str:
         first = [
             side.plan.items[0].task.id if side.plan.items else "nothing" for side in (base, new)
         ]
-        return f"the runs share no task: {base.name} played {first[0]}, {new.name} {first[1]}, among others. Play the same suite"
+        return (
+            f"the runs share no task: {base.name} played {first[0]}, {new.name} {first[1]}, among "
+            "others. Play the same suite"
+        )
     return (
-        f"the runs share {len(tasks)} tasks but no case: seed {new.plan.seed} against {base.plan.seed}. A pair is a task, a seed and its "
-        f"perturbations: play with --seed {base.plan.seed}"
+        f"the runs share {len(tasks)} tasks but no case: seed {new.plan.seed} against "
+        f"{base.plan.seed}. A pair is a task, a seed and its perturbations: play with "
+        f"--seed {base.plan.seed}"
     )

@@ -1,4 +1,7 @@
-"""`bench plan`: how many episodes a comparison takes, and what a number of them can detect. Normal approximations, see harness/stats/power.py."""
+"""`bench plan`: how many episodes a comparison needs, and what a number of them detects.
+
+Normal approximations, see harness/stats/power.py.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +13,17 @@ from harness.compare.pairs import ScoredRun
 from harness.core import UserError
 from harness.stats import detectable_difference, episodes_for_rates, pairs_needed
 
-__all__ = ["SampleSize", "sizes", "table"]
+__all__ = ["SampleSize", "sample_size", "sample_size_table"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SampleSize:
-    """All are numbers of episodes of one agent, over all tasks together."""
+    """Numbers of episodes that one agent plays, over all tasks together."""
 
     effect: float
+    """The loss of success rate that is to be found."""
     power: float
+    """With which probability."""
     alpha: float
     rate: float
     """The base's success rate."""
@@ -26,17 +31,18 @@ class SampleSize:
     """The share of cases in which one of the two agents succeeds and the other fails."""
     tasks: int
     paired: int
-    """To find a loss of `effect`, both playing the same cases."""
+    """To find the loss where both agents play the same cases."""
     unpaired: int
-    """To find it where they share no case."""
+    """To find it where the agents share no case."""
     equal_passes: int
     """For the gate to pass an equal agent, with `effect` as its margin."""
     episodes: int | None
+    """The number of episodes that was asked about."""
     detectable: float | None
-    """What `episodes` pairs find; None where none were named."""
+    """The smallest difference that `episodes` pairs find."""
 
 
-def sizes(
+def sample_size(
     effect: float,
     *,
     power: float = 0.8,
@@ -47,7 +53,12 @@ def sizes(
     episodes: int | None = None,
     base: ScoredRun | None = None,
 ) -> SampleSize:
-    """The sizes. rate: 0.8 unless given or read off `base`; discordant: as for independent agents unless given. Raises UserError out of range."""
+    """How many episodes it takes to find a loss of `effect`.
+
+    rate: the base's success rate; by default that of `base`, else 0.8. discordant: by default that
+    of two independent agents. tasks, episodes: those of `base`, where it is given. Raises UserError
+    for a value out of range, or a base without a success rate.
+    """
     if base is not None:
         rated = [item.task.id for item in base.plan.items if item.task.success is not None]
         own = {
@@ -69,34 +80,37 @@ def sizes(
             raise UserError(f"{name} must lie between {low} and {high}, got {number}")
     if not 0 <= rate <= 1 or tasks < 1 or (episodes is not None and episodes < 1):
         raise UserError(
-            f"--rate lies in [0, 1], --tasks and --episodes are at least 1; got {rate}, {tasks} and {episodes}"
+            "--rate lies in [0, 1], --tasks and --episodes are at least 1; "
+            f"got {rate}, {tasks} and {episodes}"
         )
     other = rate - effect if rate >= effect else rate + effect
+    # Independent agents disagree where one succeeds and the other fails, whatever the case.
     if discordant is None:
         discordant = max(effect, rate * (1 - other) + other * (1 - rate))
     if not effect <= discordant <= 1:
         raise UserError(
-            f"--discordant {discordant:g}: a difference of {effect:g} takes at least so many discordant cases, and at most 1"
+            f"--discordant {discordant:g}: it is at least the difference to be found, {effect:g}, "
+            "and at most 1"
         )
     reach = NormalDist().inv_cdf(1 - alpha / 2) + NormalDist().inv_cdf(power)
     found = detectable_difference(discordant, episodes, power, alpha) if episodes else None
     return SampleSize(
-        effect,
-        power,
-        alpha,
-        rate,
-        discordant,
-        tasks,
-        pairs_needed(effect, discordant, power, alpha),
-        episodes_for_rates(rate, other, power, alpha),
-        math.ceil(reach**2 * discordant / effect**2),
-        episodes,
-        found,
+        effect=effect,
+        power=power,
+        alpha=alpha,
+        rate=rate,
+        discordant=discordant,
+        tasks=tasks,
+        paired=pairs_needed(effect, discordant, power, alpha),
+        unpaired=episodes_for_rates(rate, other, power, alpha),
+        equal_passes=math.ceil(reach**2 * discordant / effect**2),
+        episodes=episodes,
+        detectable=found,
     )
 
 
-def table(found: SampleSize) -> str:
-    """For a terminal."""
+def sample_size_table(found: SampleSize) -> str:
+    """The sizes as text for a terminal."""
     from tabulate import tabulate
 
     points = f"{100 * found.effect:g} points"
@@ -110,7 +124,8 @@ def table(found: SampleSize) -> str:
     ]
     cells = [[what, number, math.ceil(number / found.tasks)] for what, number in rows]
     lines = [
-        f"with a chance of {100 * found.power:g} %, at alpha {found.alpha:g}; in {100 * found.discordant:.0f} of 100 cases one agent succeeds, the other fails",
+        f"with a chance of {100 * found.power:g} %, at alpha {found.alpha:g}; "
+        f"in {100 * found.discordant:.0f} of 100 cases one agent succeeds, the other fails",
         "",
         tabulate(
             cells,
@@ -122,6 +137,7 @@ def table(found: SampleSize) -> str:
     if found.detectable is not None:
         lines += [
             "",
-            f"{found.episodes} episodes on the same cases find differences from {100 * found.detectable:.1f} points on",
+            f"{found.episodes} episodes on the same cases find differences from "
+            f"{100 * found.detectable:.1f} points on",
         ]
     return "\n".join(lines)

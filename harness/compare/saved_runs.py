@@ -1,4 +1,7 @@
-"""Where a base run is: a folder, a zip archive as CI systems keep artefacts, any fsspec URL of either, or a name that was saved for one of them."""
+"""Finds a run: in a folder, a zip archive (as CI systems keep artefacts), or at a URL of either.
+
+A run can be saved under a name, and is then found by it.
+"""
 
 from __future__ import annotations
 
@@ -17,45 +20,50 @@ from harness.compare.pairs import ScoredRun, read_scored_run
 from harness.core import UserError
 from harness.core.errors import suggest
 
-__all__ = ["REGISTRY", "open_run", "list_bases", "save_base"]
+__all__ = ["REGISTRY", "open_run", "save_base", "saved_runs_table"]
 
 REGISTRY = Path("runs") / "baselines.json"
-"""Names of bases; in the folder where bench is called."""
+"""The saved names, relative to the folder where bench is called."""
 FILES = ("run.json", "episodes.jsonl")
-MOST = 4 << 30
-"""Bytes of a fetched file at most: an archive may unpack to more than it says."""
+MAX_BYTES = 4 << 30
+"""Of a fetched file: an archive may unpack to more than it says."""
 
 
 @contextlib.contextmanager
 def open_run(text: str, registry: Path = REGISTRY) -> Iterator[ScoredRun]:
-    """The run that `text` names. What is fetched is gone afterwards. Raises UserError with the remedy."""
-    saved = _read(registry)
-    place = text
+    """The run that `text` names: a path, a URL or a saved name, where a run directory comes first.
+
+    What was fetched is deleted afterwards. Raises UserError with the remedy.
+    """
+    saved = _read_registry(registry)
+    location = text
     if text in saved and not (Path(text) / "run.json").exists():
-        place = saved[text]["run"]
-    elif not _looks_like_a_place(text):
+        location = saved[text]["run"]
+    elif not _is_location(text):
         guess = suggest(text, saved) or "`bench baseline list` shows the saved names"
         raise UserError(
-            f"there is no base {text!r}: neither a run directory, nor an archive, nor a URL, nor a saved name; {guess}"
+            f"there is no base {text!r}: neither a run directory, nor an archive, nor a URL, nor "
+            f"a saved name; {guess}"
         )
     with tempfile.TemporaryDirectory(prefix="bench-base-") as folder:
-        yield read_scored_run(_local(place, Path(folder)), text)
+        yield read_scored_run(_local_copy(location, Path(folder)), text)
 
 
-def _looks_like_a_place(text: str) -> bool:
+def _is_location(text: str) -> bool:
     return "://" in text or Path(text).exists()
 
 
-def _local(place: str, folder: Path) -> Path:
-    """A directory with run.json and episodes.jsonl; into `folder` where they must be fetched."""
-    if "://" in place:
-        if place.endswith(".zip"):
-            _fetch(place, folder / "base.zip")
-            return _unzip(folder / "base.zip", folder)
-        for name in FILES:
-            _fetch(f"{place.rstrip('/')}/{name}", folder / name)
-        return folder
-    return _unzip(Path(place), folder) if Path(place).is_file() else Path(place)
+def _local_copy(location: str, folder: Path) -> Path:
+    """A directory with run.json and episodes.jsonl: `location` itself, or `folder` with copies."""
+    if "://" not in location:
+        path = Path(location)
+        return _unzip(path, folder) if path.is_file() else path
+    if location.endswith(".zip"):
+        _fetch(location, folder / "base.zip")
+        return _unzip(folder / "base.zip", folder)
+    for name in FILES:
+        _fetch(f"{location.rstrip('/')}/{name}", folder / name)
+    return folder
 
 
 def _fetch(url: str, file: Path) -> None:
@@ -76,12 +84,15 @@ def _fetch(url: str, file: Path) -> None:
         raise UserError(
             f"there is no {url}: name the run directory, in which run.json and episodes.jsonl lie"
         ) from None
-    except Exception as fault:  # every file system has its own
+    except Exception as fault:  # every file system of fsspec raises errors of its own
         raise UserError(f"{url} cannot be read: {type(fault).__name__}: {fault}") from None
 
 
 def _unzip(archive: Path, folder: Path) -> Path:
-    """Only the two files that are needed, under names of ours: an archive is data, its paths are not followed."""
+    """Unpacks the two files that are needed, into `folder`.
+
+    They get fixed names: an archive is a stranger's, and its paths could lead outside of `folder`.
+    """
     try:
         with zipfile.ZipFile(archive) as content:
             runs = [
@@ -91,7 +102,8 @@ def _unzip(archive: Path, folder: Path) -> Path:
             ]
             if len(runs) != 1:
                 raise UserError(
-                    f"{archive.name} holds {len(runs) or 'no'} runs; a base is an archive of one run directory"
+                    f"{archive.name} holds {len(runs) or 'no'} runs; "
+                    "a base is an archive of one run directory"
                 )
             for name in FILES:
                 with content.open(runs[0] + name) as source, (folder / name).open("wb") as target:
@@ -106,34 +118,38 @@ def _unzip(archive: Path, folder: Path) -> Path:
 
 
 def _copy(source: IO[bytes], target: IO[bytes], name: str) -> None:
-    left = MOST
+    left = MAX_BYTES
     while block := source.read(1 << 20):
         left -= len(block)
         if left < 0:
-            raise UserError(f"{name} is larger than {MOST >> 30} GiB: that is no run of ours")
+            raise UserError(f"{name} is larger than {MAX_BYTES >> 30} GiB: no run of bench is")
         target.write(block)
 
 
-def save_base(name: str, place: str, registry: Path = REGISTRY) -> ScoredRun:
-    """Call the run at `place` by a name. Raises UserError for a name that looks like a place, or a run in which a case lacks a score."""
+def save_base(name: str, location: str, registry: Path = REGISTRY) -> ScoredRun:
+    """Save a name for the run at `location`; an earlier run of that name is replaced.
+
+    Raises UserError for a name that could be a path, or a run in which a case lacks a score.
+    """
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
         raise UserError(
-            f"the name {name!r} has characters that a path may have: use letters, digits, dots, dashes and underscores"
+            f"the name {name!r} has characters that a path may have: "
+            "use letters, digits, dots, dashes and underscores"
         )
-    if not _looks_like_a_place(place):
+    if not _is_location(location):
         raise UserError(
-            f"there is no run at {place}: name a run directory, an archive of one, or a URL"
+            f"there is no run at {location}: name a run directory, an archive of one, or a URL"
         )
-    with open_run(place, registry) as side:
+    with open_run(location, registry) as side:
         lacking = side.missing()
         if lacking:
             raise UserError(
-                f"{place} is no base yet: {len(lacking)} of its cases have no score; finish it with the command in its run.json"
+                f"{location} is no base yet: {len(lacking)} of its cases have no score; "
+                "finish it with the command in its run.json"
             )
-        saved = _read(registry)
-        absolute = place if "://" in place else str(Path(place))
+        saved = _read_registry(registry)
         saved[name] = {
-            "run": absolute,
+            "run": location if "://" in location else str(Path(location)),
             "agent": side.run["agent"].get("name", side.run["agent"]["entry"]),
             "plan": side.run["plan"]["hash"],
             "tasks": len(side.plan.items),
@@ -147,11 +163,11 @@ def save_base(name: str, place: str, registry: Path = REGISTRY) -> ScoredRun:
         return side
 
 
-def list_bases(registry: Path = REGISTRY) -> str:
-    """A table of the saved names."""
+def saved_runs_table(registry: Path = REGISTRY) -> str:
+    """The saved names and their runs, as text for a terminal."""
     from tabulate import tabulate
 
-    saved = _read(registry)
+    saved = _read_registry(registry)
     columns = ("run", "agent", "tasks", "cases", "plan", "saved")
     rows = [
         [name, *(entry.get(column, "") for column in columns)]
@@ -164,7 +180,7 @@ def list_bases(registry: Path = REGISTRY) -> str:
     )
 
 
-def _read(registry: Path) -> dict[str, Any]:
+def _read_registry(registry: Path) -> dict[str, Any]:
     try:
         saved = json.loads(registry.read_text())
     except FileNotFoundError:
@@ -177,6 +193,6 @@ def _read(registry: Path) -> dict[str, Any]:
         isinstance(entry, dict) and isinstance(entry.get("run"), str) for entry in saved.values()
     ):
         raise UserError(
-            f"{registry} holds something else than saved bases. Remove it, and save the bases again"
+            f"{registry} does not hold saved bases. Remove it, and save the bases again"
         )
     return saved

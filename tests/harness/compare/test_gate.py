@@ -18,7 +18,8 @@ from harness.perturb import parse_conditions
 from harness.play.planning import make_plan
 from harness.play.runner import RunOptions, play
 from harness.records.identity import AgentSpec
-from leaderboards.compare import of_gate, render_compared
+from leaderboards.compare import of_gate
+from leaderboards.compare_render import render_compared
 
 Play = Callable[..., Run]
 TASKS = [toys.toy_task(name) for name in ("a", "b", "c")]
@@ -103,7 +104,7 @@ def test_a_cut_gate_goes_on_to_the_same_end_and_plays_nothing_twice(
 def test_no_more_episodes_than_allowed(base: ScoredRun, tmp_path: Path) -> None:
     found = gate(base, "ExpertAgent", tmp_path / "run", max_episodes=20)
     assert (found.cases, found.rounds, found.comparison.verdict) == (18, 6, "inconclusive")
-    assert "--max-episodes" in found.stopped()
+    assert "--max-episodes" in found.stop_reason
     with pytest.raises(UserError, match="a round of all tasks takes 3"):
         gate(base, "ExpertAgent", tmp_path / "none", max_episodes=2)
 
@@ -158,11 +159,11 @@ def test_a_perturbation_that_does_not_apply_to_the_new_agent_is_named(
         )
         assert why in found.comparison.why
         assert found.comparison.why.startswith("8 cases without a score")
-        assert "none by playing again" in found.stopped()
-        assert len(found.unfit) == 2
+        assert "none by playing again" in found.stop_reason
+        assert len(found.not_applicable) == 2
         assert why in render_compared(of_gate(found, base), "markdown")
     whole = gate(base, "ImageAgent", tmp_path / "other", sequential=sequential)
-    assert (whole.unfit, whole.comparison.missing) == ((), 0)
+    assert (whole.not_applicable, whole.comparison.missing) == ((), 0)
 
 
 def test_an_unfinished_base_is_refused(play_toys: Play, tmp_path: Path) -> None:

@@ -15,10 +15,10 @@ from harness.compare.pairs import (
     Pair,
     ScoredRun,
     TaskPairs,
-    differing,
     pair_up,
+    protocol_differences,
     read_scored_run,
-    value,
+    value_of_case,
 )
 from harness.compare.verdict import compare_pairs
 from harness.core import Normaliser, Result, Task, UserError
@@ -58,14 +58,18 @@ def test_what_a_result_comes_to() -> None:
         return result_from_json(line_of(FIRST, success=None, **{"score": 30.0, **fields}))
 
     scored = task(success=None, normaliser=Normaliser(10.0, 50.0))
-    assert value(task(), dataclasses.replace(result(), success=True)) == 1
-    assert value(task(), result(status="agent_error")) == 0
-    assert value(task(), result(status="error")) is None
-    assert value(scored, result()) == 0.5
-    assert [value(scored, result(score=score)) for score in (0.0, 90.0)] == [0, 1], "cut off"
-    assert value(scored, result(status="agent_error", score=None)) == 0
-    assert value(task(success=None), result()) == 30
-    assert value(task(success=None), result(status="agent_error", score=None)) == float("-inf")
+    assert value_of_case(task(), dataclasses.replace(result(), success=True)) == 1
+    assert value_of_case(task(), result(status="agent_error")) == 0
+    assert value_of_case(task(), result(status="error")) is None
+    assert value_of_case(scored, result()) == 0.5
+    assert [value_of_case(scored, result(score=score)) for score in (0.0, 90.0)] == [0, 1], (
+        "cut off"
+    )
+    assert value_of_case(scored, result(status="agent_error", score=None)) == 0
+    assert value_of_case(task(success=None), result()) == 30
+    assert value_of_case(task(success=None), result(status="agent_error", score=None)) == float(
+        "-inf"
+    )
 
 
 def test_verdicts() -> None:
@@ -79,14 +83,17 @@ def test_verdicts() -> None:
     # Significantly worse on average, but by less than the margin: tolerated.
     little = [outcomes(str(k), 985, 11, 4) for k in range(10)]
     found = compare_pairs(little, 0.05, 0.05)
-    assert (found.verdict, found.overall is not None and found.overall.high < 0) == ("pass", True)
+    assert (found.verdict, found.overall is not None and found.overall.difference.high < 0) == (
+        "pass",
+        True,
+    )
 
 
 def test_a_lost_task_is_not_hidden_by_the_pool() -> None:
     tasks = [outcomes(str(k), 95, 2, 3) for k in range(19)] + [outcomes("lost", 50, 45, 5)]
     found = compare_pairs(tasks, 0.05, 0.05)
     assert found.overall is not None
-    assert found.overall.low > -0.05, "by the mean alone it passes"
+    assert found.overall.difference.low > -0.05, "by the mean alone it passes"
     assert (found.verdict, found.worse) == ("regress", ("toys/lost@1",))
     assert "toys/lost@1" in found.why
 
@@ -166,7 +173,7 @@ def test_another_version_of_a_simulator_is_named() -> None:
     def item(version: str) -> PlanItem:
         return PlanItem("toys", task(), 1, version, {"toy": version}, "")
 
-    assert differing(item("2.0"), item("1.0")) == ["package toy 2.0 instead of 1.0"]
+    assert protocol_differences(item("2.0"), item("1.0")) == ["package toy 2.0 instead of 1.0"]
 
 
 def test_a_seed_alone_pairs_nothing(play_toys: Play, base: ScoredRun) -> None:

@@ -98,7 +98,7 @@ def test_tasks_with_raw_scores_are_in_no_mean():
     test = SequentialTest([True, False], 0.05, 0.05)
     for _ in range(6):
         test.add(np.array([0.0, -1.0]))
-    assert test._most["regress"] < 0.1
+    assert test._evidence["regress"] < 0.1
     assert test.task_p()[1] < 0.2
 
 

@@ -1,0 +1,113 @@
+"""What a comparison of two runs consists of.
+
+Values lie in [0, 1], except raw scores; differences are new minus base.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.stats import Estimate, Interval
+
+__all__ = ["Comparison", "Flip", "GroupRow", "PairRow"]
+
+
+@dataclass(frozen=True)
+class Flip:
+    """A case that only one of the two agents solved."""
+
+    task: str
+    seed: int
+    perturbations: tuple[str, ...]
+    became: str
+    """`worse` or `better`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairRow:
+    """One task in both runs."""
+
+    task: str
+    domain: str
+    suite: str
+    measure: str
+    """`success`, `normalised` (cut off at 0 and 1), or `sign` (which raw score is higher)."""
+    n: int
+    """Pairs of cases."""
+    missing: int
+    """Cases that lack a score in one of the runs."""
+    base: Estimate
+    """The mean over the pairs, also of raw scores. Bounds: of a success rate, Wilson's at level
+    1 - alpha."""
+    new: Estimate
+    losses: int
+    """Pairs in which new did worse; `wins`: in which it did better."""
+    wins: int
+    difference: Interval
+    """The mean difference, with paired bounds at level 1 - alpha."""
+    p: float
+    """Two-sided, of no difference: exact McNemar, or flipped signs where values lie in between."""
+    adjusted: float
+    """p, corrected for the number of tasks."""
+    detectable: float | None
+    """The smallest difference that this number of pairs finds with a power of 80 %, given how often
+    these two agents differ."""
+    verdict: str
+    """`worse` or `better`: significant after correction. `no worse`: the interval lies above
+    -margin. Else `open`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupRow:
+    """A domain, a perturbation, or all tasks: means over tasks, each weighing the same.
+
+    Tasks with raw scores only are in no mean.
+    """
+
+    name: str
+    tasks: int
+    n: int
+    base: float
+    new: float
+    difference: Interval
+    p: float
+    wider: Interval | None
+    """The difference with a bootstrap interval that draws tasks, so that it also covers their
+    sampling; from ten tasks on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """Base against new."""
+
+    verdict: str
+    """`pass`, `regress`, `inconclusive`, or `none` while a case has no score."""
+    why: str
+    margin: float
+    alpha: float
+    correction: str
+    method: str
+    """`fixed`: one look at all pairs. `anytime`: valid at every look."""
+    overall: GroupRow | None
+    """None where all tasks have raw scores only."""
+    domains: tuple[GroupRow, ...]
+    perturbations: tuple[GroupRow, ...]
+    tasks: tuple[PairRow, ...]
+    worse: tuple[str, ...]
+    """Tasks that are significantly worse after correction."""
+    flips: tuple[Flip, ...]
+    """At most 20 of a task, the losses first."""
+    missing: int
+    detectable: float | None
+    """The smallest overall difference that this number of pairs finds with a power of 80 %."""
+    more: int | None
+    """About how many more pairs would decide, if the agents keep differing as they did. None where
+    nothing is left to decide, or no number of pairs would."""
+    improvement: Interval | None = None
+    """Over tasks without a success: the chance that an episode of new scores more than one of base,
+    with bootstrap percentiles at level 1 - alpha."""
+
+    @property
+    def exit_code(self) -> int:
+        """0 pass, 1 regress, 3 inconclusive, 4 no verdict."""
+        return {"pass": 0, "regress": 1, "inconclusive": 3, "none": 4}[self.verdict]
