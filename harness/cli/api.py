@@ -276,7 +276,7 @@ class Comparison:
         return self.compared.comparison.why
 
     def __str__(self) -> str:
-        from leaderboards.compare import render_compared
+        from leaderboards.compare_render import render_compared
 
         return render_compared(self.compared, "text")
 
@@ -295,7 +295,7 @@ def compare(
     Raises UserError on wrong use and on runs of different protocols.
     """
     from harness.compare.saved_runs import open_run
-    from leaderboards.compare import compare as compare_runs
+    from leaderboards.compare import compare_runs
 
     with open_run(os.fspath(base)) as first, open_run(os.fspath(new)) as second:
         return Comparison(compare_runs(first, second, margin, alpha, correction))
