@@ -1,21 +1,26 @@
-"""Perturbations between adapter and agent: what each does (kinds.py), one file a group, and how they are chosen and composed.
+"""Perturbations between the adapter and the agent.
 
-An effect's randomness comes from a stream keyed by task id, seed, its name and the step, never by its severity. Severity 0 is no perturbation.
+`registry.py` lists them, `parse.py` reads `--perturb`, `pipeline.py` applies them to an episode.
+The other modules hold the effects, one module for each group.
+
+The randomness of an effect comes from streams keyed by task id, seed, perturbation and step, never
+by severity. Severity 0 changes nothing.
 """
 
 from harness.perturb.effects import Body, Effect, NotApplicable, RandomStreams
 from harness.perturb.parse import (
     SETS,
     Condition,
+    not_observed,
     parse_conditions,
     resolve,
-    not_observed,
     simulator_perturbation_names,
 )
 from harness.perturb.pipeline import Pipeline
 from harness.perturb.registry import GROUPS, REGISTRY, SEVERITIES, Kind
 
 __all__ = [
-    "GROUPS", "REGISTRY", "SETS", "SEVERITIES", "Condition", "Body", "Effect", "Kind", "RandomStreams", "NotApplicable", "Pipeline", "parse_conditions", "resolve", "simulator_perturbation_names",
-    "not_observed",
+    "GROUPS", "REGISTRY", "SETS", "SEVERITIES", "Body", "Condition", "Effect", "Kind",
+    "NotApplicable", "Pipeline", "RandomStreams", "not_observed", "parse_conditions", "resolve",
+    "simulator_perturbation_names",
 ]  # fmt: skip

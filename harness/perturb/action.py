@@ -1,4 +1,7 @@
-"""Actions: noise, stickiness, random actions, delay, dropout, a wrong gain, and bursts of random actions. What they make is what is executed."""
+"""Perturbed actions: noise, repeats, random actions, delay, dropout, wrong gain, bias, and bursts.
+
+The trace holds the perturbed actions, because they are what is executed.
+"""
 
 from __future__ import annotations
 
@@ -12,20 +15,22 @@ from harness.core import ActionSpec, Box, Text
 from harness.perturb.effects import Body, Effect, NotApplicable, RandomStreams
 
 __all__ = [
-    "ActionBias", "ActionDelay", "ActionDropout", "ActionNoise", "ActionRandom", "ActionScale", "ActionSticky", "Burst",
+    "ActionBias", "ActionDelay", "ActionDropout", "ActionNoise", "ActionRandom", "ActionScale",
+    "ActionSticky", "Burst",
 ]  # fmt: skip
 
-LONGEST_BEFORE_BURST = 30
+LATEST_BURST = 30
+"""The last step at which a burst may begin."""
 
 
-def _samples(spec: ActionSpec) -> None:
-    """Raises NotApplicable where a random action could only be one."""
+def _need_choice(spec: ActionSpec) -> None:
+    """Raises NotApplicable if there are no different actions to draw from."""
     if isinstance(spec, Text) and len(spec.choices) < 2:
         raise NotApplicable("actions are free text: there are none to draw from")
 
 
 class _Continuous(Effect):
-    """For actions that are arrays of real numbers with bounds."""
+    """Base of effects on actions that are arrays of real numbers with finite bounds."""
 
     def __init__(self, streams: RandomStreams, body: Body) -> None:
         super().__init__(streams, body)
@@ -47,33 +52,37 @@ class _Continuous(Effect):
 
 
 class ActionNoise(_Continuous):
-    """Independent normal noise in each element at every step: `sigma` times its range. Clipped to the bounds."""
+    """Independent Gaussian noise in each element at every step, clipped to the bounds.
+
+    Its standard deviation is `sigma` times the element's range.
+    """
 
     def __init__(self, streams: RandomStreams, body: Body, sigma: float) -> None:
         super().__init__(streams, body)
         self._sigma = sigma * self.range
 
     def act(self, action: np.ndarray, step: int) -> np.ndarray:
-        """Add and clip."""
         return self.within(
             action + self._sigma * self.streams.step(step).standard_normal(action.shape)
         )
 
 
 class ActionScale(_Continuous):
-    """A wrong gain: the action's distance from the one that does nothing is multiplied by `factor`."""
+    """A wrong gain: the action's difference from the no-op is multiplied by `factor`."""
 
     def __init__(self, streams: RandomStreams, body: Body, factor: float) -> None:
         super().__init__(streams, body)
-        self._factor, self._still = factor, self.spec.noop().astype(np.float64)
+        self._factor, self._noop = factor, self.spec.noop().astype(np.float64)
 
     def act(self, action: np.ndarray, step: int) -> np.ndarray:
-        """Scale."""
-        return self.within(self._still + self._factor * (action - self._still))
+        return self.within(self._noop + self._factor * (action - self._noop))
 
 
 class ActionBias(_Continuous):
-    """A drift: each element is off by `share` of its range all through the episode, up or down by the episode's luck."""
+    """A constant error: each element is off by `share` of its range throughout the episode.
+
+    The direction is drawn for each element and episode.
+    """
 
     def __init__(self, streams: RandomStreams, body: Body, share: float) -> None:
         super().__init__(streams, body)
@@ -81,7 +90,6 @@ class ActionBias(_Continuous):
         self._bias = share * self.range * signs
 
     def act(self, action: np.ndarray, step: int) -> np.ndarray:
-        """Add and clip."""
         return self.within(action + self._bias)
 
 
@@ -90,76 +98,74 @@ class ActionRandom(Effect):
 
     def __init__(self, streams: RandomStreams, body: Body, share: float) -> None:
         super().__init__(streams, body)
-        _samples(body.action)
+        _need_choice(body.action)
         self._share = share
 
     def act(self, action: Any, step: int) -> Any:
-        """A sample of the spec, or the action."""
         rng = self.streams.step(step)
         return self.body.action.sample(rng) if rng.random() < self._share else action
 
 
 class ActionSticky(Effect):
-    """At each step but the first, with probability `share`, what was executed before is executed again (Machado et al. 2018, arXiv 1709.06009)."""
+    """At each step but the first, the previous action is executed again with probability `share`.
+
+    Sticky actions after Machado et al. 2018, arXiv 1709.06009.
+    """
 
     def __init__(self, streams: RandomStreams, body: Body, share: float) -> None:
         super().__init__(streams, body)
         self._share = share
-        self._before: Any = None
+        self._executed: Any = None
 
     def act(self, action: Any, step: int) -> Any:
-        """The one before, or this one."""
-        if self._before is None or self.streams.step(step).random() >= self._share:
-            self._before = action
-        return self._before
+        if self._executed is None or self.streams.step(step).random() >= self._share:
+            self._executed = action
+        return self._executed
 
 
 class ActionDelay(Effect):
-    """Each action is executed `steps` steps late; until the first one arrives nothing is done."""
+    """Each action is executed `steps` steps late; the first `steps` actions are no-ops."""
 
     def __init__(self, streams: RandomStreams, body: Body, steps: int) -> None:
         super().__init__(streams, body)
         self._queue = deque([body.action.noop()] * steps)
 
     def act(self, action: Any, step: int) -> Any:
-        """The one that arrives now."""
         self._queue.append(action)
         return self._queue.popleft()
 
 
 class ActionDropout(Effect):
-    """At each step, with probability `share`, the action is lost and nothing is done."""
+    """At each step, with probability `share`, the action is lost and a no-op is executed."""
 
     def __init__(self, streams: RandomStreams, body: Body, share: float) -> None:
         super().__init__(streams, body)
         self._share = share
 
     def act(self, action: Any, step: int) -> Any:
-        """Nothing, or the action."""
         return self.body.action.noop() if self.streams.step(step).random() < self._share else action
 
 
 class Burst(Effect):
-    """For `steps` steps in the midst of the episode, random actions are executed: can the agent recover?
+    """For `steps` steps in mid-episode, random actions are executed: can the agent recover?
 
-    They begin at a step drawn from 2 to an eighth of the task's horizon, at least 4 and at most 30, so that short episodes see them too. The
-    metric `burst_steps` tells how many were executed: 0 where the episode was over before.
+    The first step is drawn uniformly from 2 to L, where L is an eighth of the task's horizon, at
+    least 4 and at most 30: early enough for short episodes. The metric `burst_steps` is the number
+    of random actions executed, 0 if the episode ended before.
     """
 
     def __init__(self, streams: RandomStreams, body: Body, steps: int) -> None:
         super().__init__(streams, body)
-        _samples(body.action)
-        latest = min(LONGEST_BEFORE_BURST, max(4, (body.max_steps or 1_000_000) // 8))
+        _need_choice(body.action)
+        latest = min(LATEST_BURST, max(4, (body.max_steps or 1_000_000) // 8))
         self._first = int(streams.episode().integers(2, latest + 1))
         self._steps, self._done = steps, 0
 
     def act(self, action: Any, step: int) -> Any:
-        """A sample of the spec within the burst."""
         if not self._first <= step < self._first + self._steps:
             return action
         self._done += 1
         return self.body.action.sample(self.streams.step(step))
 
     def metrics(self) -> Mapping[str, float]:
-        """How many steps of it took place."""
         return {"burst_steps": float(self._done)}

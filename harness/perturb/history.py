@@ -1,4 +1,4 @@
-"""What the agent remembers of the past."""
+"""How many past observations the agent is shown."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["ShorterHistory"]
 
 
 class ShorterHistory(Effect):
-    """The agent is shown `fewer` past observations than it asks for (None: the newest alone), as at an episode's start."""
+    """The agent is shown `fewer` past observations than it asks for; None: only the newest one."""
 
     def __init__(self, streams: RandomStreams, body: Body, fewer: int | None) -> None:
         super().__init__(streams, body)
@@ -19,5 +19,4 @@ class ShorterHistory(Effect):
         self._fewer = fewer
 
     def keep(self, history: int) -> int:
-        """One at least."""
         return 1 if self._fewer is None else max(1, history - self._fewer)

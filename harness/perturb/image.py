@@ -1,12 +1,12 @@
-"""Pictures: noise, blur, light, colour, compression, occlusion, a camera that moved, frames that freeze or are lost.
+"""Perturbed images: noise, blur, light, colour, compression, occlusion, camera pose, lost frames.
 
-All take and give uint8, (H, W) or (H, W, 3). Lengths are shares of the height, so that a severity means the same in any size. The noises,
-blurs, brightness, contrast and JPEG qualities, and most of their levels, follow ImageNet-C (Hendrycks & Dietterich 2019, arXiv 1903.12261).
+Images are uint8 (H, W) or (H, W, 3), RGB, and keep their shape. Lengths are fractions of the
+height, so that a severity means the same at any resolution. Noise, blur, brightness, contrast and
+JPEG, and most of their levels, follow ImageNet-C (Hendrycks & Dietterich 2019, arXiv 1903.12261).
 """
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -22,17 +22,24 @@ from harness.perturb.effects import (
     is_picture,
     need,
 )
+from harness.perturb.filters import (
+    SPAN,
+    disc_kernel,
+    filtered,
+    line_kernel,
+    normal_table,
+    poisson_table,
+)
 
 __all__ = [
-    "Blackout", "Brightness", "CameraShift", "CameraZoom", "Contrast", "DefocusBlur", "DroppedFrames", "FrozenFrames", "GaussianNoise", "Hue",
-    "ImpulseNoise", "Jpeg", "MotionBlur", "Occlusion", "ShotNoise",
+    "Blackout", "Brightness", "CameraShift", "CameraZoom", "Contrast", "DefocusBlur",
+    "DroppedFrames", "FrozenFrames", "GaussianNoise", "Hue", "ImpulseNoise", "Jpeg", "MotionBlur",
+    "Occlusion", "ShotNoise",
 ]  # fmt: skip
-
-SPAN = 65536
 
 
 class _Pictures(Effect):
-    """Changes pictures."""
+    """Base of effects on images."""
 
     def __init__(self, streams: RandomStreams, body: Body) -> None:
         super().__init__(streams, body)
@@ -45,50 +52,40 @@ class _Pictures(Effect):
     lacking = "there is no picture here"
 
     def fits(self, name: str, spec: Any) -> bool:
-        """Whether it changes this view."""
+        """Whether the effect changes this view."""
         return is_picture(name, spec)
 
     def views(self) -> Sequence[str]:
-        """The pictures on offer."""
         return self._views
 
 
 class _Cameras(_Pictures):
-    """Changes what a camera delivers: pictures and depth maps alike."""
+    """Base of effects on whatever a camera delivers: images and depth maps."""
 
     lacking = "there is no camera here"
 
     def fits(self, name: str, spec: Any) -> bool:
-        """Pictures and depth."""
         return is_camera(name, spec)
 
 
 def _uniform16(streams: RandomStreams, view: str, step: int, count: int) -> np.ndarray:
-    """`count` independent uint16 from the step's stream, at a tenth of the price of as many normal numbers."""
+    """`count` independent uniform uint16 from the step's stream.
+
+    Raw bits of the generator, mapped through a table, cost a tenth of drawing as many Gaussian
+    numbers, and noise is drawn for every pixel of every step.
+    """
     raw: np.ndarray = streams.step(step, view).bit_generator.random_raw(-(-count // 4))
     return raw.view(np.uint16)[:count]
 
 
-@functools.lru_cache(maxsize=8)
-def _normal_table(sigma: float) -> np.ndarray:
-    """uint16 -> a normal deviate of standard deviation sigma * 255, rounded, as int16."""
-    from scipy.special import ndtri
-
-    table: np.ndarray = np.rint(ndtri((np.arange(SPAN) + 0.5) / SPAN) * sigma * 255).astype(
-        np.int16
-    )
-    return table
-
-
 class GaussianNoise(_Pictures):
-    """Independent normal noise in every pixel and colour; `sigma` as a share of 255."""
+    """Independent Gaussian noise in every pixel and channel; `sigma` as a fraction of 255."""
 
     def __init__(self, streams: RandomStreams, body: Body, sigma: float) -> None:
         super().__init__(streams, body)
-        self._table = _normal_table(sigma)
+        self._table = normal_table(sigma)
 
     def see(self, view: str, value: np.ndarray, step: int) -> np.ndarray:
-        """Add and clip."""
         noise = self._table.take(_uniform16(self.streams, view, step, value.size)).reshape(
             value.shape
         )
@@ -97,30 +94,15 @@ class GaussianNoise(_Pictures):
         return noisy
 
 
-@functools.lru_cache(maxsize=8)
-def _poisson_table(photons: float) -> np.ndarray:
-    """[intensity * 256 + u]: the quantile (u + 1/2) / 256 of Poisson(photons * intensity / 255) * 255 / photons, as uint8."""
-    from scipy.special import pdtr
-
-    quantiles = (np.arange(256) + 0.5) / 256
-    table = np.zeros((256, 256), np.uint8)
-    for intensity in range(1, 256):
-        mean = photons * intensity / 255
-        counts = np.arange(int(mean + 8 * math.sqrt(mean) + 10))
-        found = np.searchsorted(pdtr(counts, mean), quantiles)
-        table[intensity] = np.clip(np.rint(found * 255 / photons), 0, 255)
-    return table.ravel()
-
-
 class ShotNoise(_Pictures):
-    """The noise of few photons: Poisson, `photons` for white."""
+    """Poisson noise, as of few photons; a white pixel has `photons` on average."""
 
     def __init__(self, streams: RandomStreams, body: Body, photons: float) -> None:
         super().__init__(streams, body)
-        self._table = _poisson_table(photons)
+        self._table = poisson_table(photons)
 
     def see(self, view: str, value: np.ndarray, step: int) -> np.ndarray:
-        """Look up a quantile for every pixel and colour."""
+        # One random byte for each pixel and channel picks the quantile.
         raw: np.ndarray = self.streams.step(step, view).bit_generator.random_raw(
             -(-value.size // 8)
         )
@@ -131,14 +113,13 @@ class ShotNoise(_Pictures):
 
 
 class ImpulseNoise(_Pictures):
-    """Salt and pepper: a `share` of the pixels is black or white."""
+    """Salt and pepper: each pixel is black or white with probability `share`, half of it each."""
 
     def __init__(self, streams: RandomStreams, body: Body, share: float) -> None:
         super().__init__(streams, body)
         self._pepper, self._salt = round(share / 2 * SPAN), round((1 - share / 2) * SPAN)
 
     def see(self, view: str, value: np.ndarray, step: int) -> np.ndarray:
-        """Whole pixels."""
         draw = _uniform16(self.streams, view, step, value.shape[0] * value.shape[1]).reshape(
             value.shape[:2]
         )
@@ -149,76 +130,37 @@ class ImpulseNoise(_Pictures):
 
 
 class MotionBlur(_Pictures):
-    """The camera is shaken: the mean along a line, in a direction of the step's own; `length` as a share of the height."""
+    """The mean along a line, as of a shaken camera; `length` as a fraction of the height.
+
+    The direction is drawn for each step.
+    """
 
     def __init__(self, streams: RandomStreams, body: Body, length: float) -> None:
         super().__init__(streams, body)
         self._cv2, self._length = need(), length
 
     def see(self, view: str, value: np.ndarray, step: int) -> np.ndarray:
-        """Filter with a line."""
         angle = float(self.streams.step(step).random()) * math.pi
         length = max(2.0, self._length * value.shape[0])
         half = length > 12
-        return _filtered(self._cv2, value, _line(length / 2 if half else length, angle), half)
-
-
-def _filtered(cv2: Any, value: np.ndarray, kernel: np.ndarray, half: bool) -> np.ndarray:
-    """Filtered; at half the resolution where asked, which costs a fifth and shows nothing that the blur had left."""
-    height, width = value.shape[:2]
-    small = (
-        cv2.resize(value, (-(-width // 2), -(-height // 2)), interpolation=cv2.INTER_AREA)
-        if half
-        else value
-    )
-    blurred: np.ndarray = cv2.filter2D(small, -1, kernel, borderType=cv2.BORDER_REPLICATE)
-    whole: np.ndarray = (
-        cv2.resize(blurred, (width, height), interpolation=cv2.INTER_LINEAR) if half else blurred
-    )
-    return whole
-
-
-def _line(length: float, angle: float) -> np.ndarray:
-    """A filter that averages along a centred line of this length, in pixels, with shares for the pixels between which it runs."""
-    reach = math.ceil(length / 2) + 1
-    kernel = np.zeros((2 * reach + 1, 2 * reach + 1))
-    along = np.linspace(-length / 2, length / 2, 2 * math.ceil(length) + 1)
-    x, y = reach + along * math.cos(angle), reach + along * math.sin(angle)
-    left, top = np.floor(x).astype(int), np.floor(y).astype(int)
-    for right, down in ((0, 0), (0, 1), (1, 0), (1, 1)):
-        weight = (x - left if right else left + 1 - x) * (y - top if down else top + 1 - y)
-        np.add.at(kernel, (top + down, left + right), weight)
-    line: np.ndarray = (kernel / kernel.sum()).astype(np.float32)
-    return line
+        return filtered(self._cv2, value, line_kernel(length / 2 if half else length, angle), half)
 
 
 class DefocusBlur(_Pictures):
-    """Out of focus: the mean over a disc; `radius` as a share of the height."""
+    """The mean over a disc, as out of focus; `radius` as a fraction of the height."""
 
     def __init__(self, streams: RandomStreams, body: Body, radius: float) -> None:
         super().__init__(streams, body)
         self._cv2, self._radius = need(), radius
 
     def see(self, view: str, value: np.ndarray, step: int) -> np.ndarray:
-        """Filter with a disc."""
         radius = self._radius * value.shape[0]
         half = radius > 4
-        return _filtered(self._cv2, value, _disc(radius / 2 if half else radius), half)
-
-
-@functools.lru_cache(maxsize=16)
-def _disc(radius: float) -> np.ndarray:
-    """A filter that averages over a disc of this radius, in pixels, with shares for the pixels on its rim."""
-    reach = math.ceil(radius)
-    fine = (np.arange((2 * reach + 1) * 8) + 0.5) / 8 - reach - 0.5
-    inside = fine[:, None] ** 2 + fine[None] ** 2 <= max(radius, 0.6) ** 2
-    kernel = inside.reshape(2 * reach + 1, 8, 2 * reach + 1, 8).mean(axis=(1, 3))
-    disc: np.ndarray = (kernel / kernel.sum()).astype(np.float32)
-    return disc
+        return filtered(self._cv2, value, disc_kernel(radius / 2 if half else radius), half)
 
 
 class Brightness(_Pictures):
-    """Lighter or darker, the episode's luck says which: `shift` as a share of 255."""
+    """Brighter or darker by `shift`, a fraction of 255; which of the two is drawn per episode."""
 
     def __init__(self, streams: RandomStreams, body: Body, shift: float) -> None:
         super().__init__(streams, body)
@@ -226,19 +168,17 @@ class Brightness(_Pictures):
         self._table = np.clip(np.arange(256) + round(sign * shift * 255), 0, 255).astype(np.uint8)
 
     def see(self, view: str, value: np.ndarray, step: int) -> np.ndarray:
-        """Add and clip."""
         return self._table.take(value)
 
 
 class Contrast(_Pictures):
-    """All differences from the picture's mean are multiplied by `factor`."""
+    """Differences from the mean over all pixels and channels are multiplied by `factor`."""
 
     def __init__(self, streams: RandomStreams, body: Body, factor: float) -> None:
         super().__init__(streams, body)
         self._factor = factor
 
     def see(self, view: str, value: np.ndarray, step: int) -> np.ndarray:
-        """Scale about the mean."""
         mean = int(value.sum(dtype=np.int64)) / value.size
         table = np.rint(mean + (np.arange(256) - mean) * self._factor).astype(np.uint8)
         changed: np.ndarray = table.take(value)
@@ -246,7 +186,10 @@ class Contrast(_Pictures):
 
 
 class Hue(_Pictures):
-    """Every hue is turned by `degrees` on the colour circle, the episode's luck says in which sense; greys stay."""
+    """Hues are rotated by `degrees` on the colour circle; greys stay.
+
+    The direction is drawn for each episode.
+    """
 
     lacking = "there is no picture in colour here"
 
@@ -254,14 +197,13 @@ class Hue(_Pictures):
         super().__init__(streams, body)
         sign = 1 if streams.episode().random() < 0.5 else -1
         self._cv2 = need()
+        # OpenCV counts hues in steps of 2 degrees, from 0 to 179.
         self._table = ((np.arange(256) + sign * round(degrees / 2)) % 180).astype(np.uint8)
 
     def fits(self, name: str, spec: Any) -> bool:
-        """Pictures in colour."""
         return is_picture(name, spec) and spec.shape[2:] == (3,)
 
     def see(self, view: str, value: np.ndarray, step: int) -> np.ndarray:
-        """By way of hue, saturation and value."""
         split = self._cv2.cvtColor(value, self._cv2.COLOR_RGB2HSV)
         split[..., 0] = self._table.take(split[..., 0])
         turned: np.ndarray = self._cv2.cvtColor(split, self._cv2.COLOR_HSV2RGB)
@@ -269,28 +211,30 @@ class Hue(_Pictures):
 
 
 class Jpeg(_Pictures):
-    """Compressed as JPEG of this `quality` (0 to 100) and decompressed."""
+    """Compressed as a JPEG of `quality` (0 to 100) and decompressed."""
 
     def __init__(self, streams: RandomStreams, body: Body, quality: int) -> None:
         super().__init__(streams, body)
         self._cv2, self._quality = need(), quality
 
     def see(self, view: str, value: np.ndarray, step: int) -> np.ndarray:
-        """There and back. Its channels are named blue, green, red; here red comes first, which the same both ways makes no difference but to
-        the weights of luma, so they are turned."""
         cv2 = self._cv2
         colour = value.ndim == 3
+        # OpenCV expects BGR: swap the channels, so that JPEG weighs the right ones in its luma.
         _, data = cv2.imencode(
             ".jpg", value[..., ::-1] if colour else value, [cv2.IMWRITE_JPEG_QUALITY, self._quality]
         )
-        back: np.ndarray = cv2.imdecode(data, cv2.IMREAD_COLOR if colour else cv2.IMREAD_GRAYSCALE)
-        return np.ascontiguousarray(back[..., ::-1]) if colour else back
+        decoded: np.ndarray = cv2.imdecode(
+            data, cv2.IMREAD_COLOR if colour else cv2.IMREAD_GRAYSCALE
+        )
+        return np.ascontiguousarray(decoded[..., ::-1]) if colour else decoded
 
 
 class Occlusion(_Cameras):
-    """Something grey before the camera hides a square of the picture, at the same place all through the episode: `area` is its share.
+    """A grey rectangle with the image's aspect ratio hides `area`, a fraction of the image.
 
-    The larger squares lie around the smaller ones. In a depth map it is 0, no hit.
+    It stays at one place throughout the episode, drawn for each view; larger rectangles contain the
+    smaller ones. In a depth map its value is 0: no hit.
     """
 
     def __init__(self, streams: RandomStreams, body: Body, area: float) -> None:
@@ -298,7 +242,6 @@ class Occlusion(_Cameras):
         self._side = math.sqrt(area)
 
     def see(self, view: str, value: np.ndarray, step: int) -> np.ndarray:
-        """Paint it."""
         across, down = self.streams.episode(view).random(2).tolist()
         height, width = value.shape[:2]
         rows, columns = round(height * self._side), round(width * self._side)
@@ -309,7 +252,10 @@ class Occlusion(_Cameras):
 
 
 class CameraShift(_Cameras):
-    """The camera looks aside, in one direction all through the episode: the picture moves by `share` of the height, its edge is repeated."""
+    """The camera points elsewhere: the image moves by `share` of its height, repeating its edge.
+
+    The direction is drawn for each episode. Moves by whole pixels, so nothing is resampled.
+    """
 
     def __init__(self, streams: RandomStreams, body: Body, share: float) -> None:
         super().__init__(streams, body)
@@ -317,7 +263,6 @@ class CameraShift(_Cameras):
         self._move = share * math.cos(angle), share * math.sin(angle)
 
     def see(self, view: str, value: np.ndarray, step: int) -> np.ndarray:
-        """Whole pixels, nothing is resampled."""
         height, width = value.shape[:2]
         x, y = (round(part * height) for part in self._move)
         rows = np.clip(np.arange(height) - y, 0, height - 1)
@@ -326,14 +271,13 @@ class CameraShift(_Cameras):
 
 
 class CameraZoom(_Pictures):
-    """The camera is nearer: the middle of the picture, enlarged by `factor`."""
+    """The camera is nearer: the middle of the image, enlarged by `factor`, bilinearly."""
 
     def __init__(self, streams: RandomStreams, body: Body, factor: float) -> None:
         super().__init__(streams, body)
         self._cv2, self._factor = need(), factor
 
     def see(self, view: str, value: np.ndarray, step: int) -> np.ndarray:
-        """Crop and enlarge, linearly."""
         height, width = value.shape[:2]
         f = self._factor
         matrix = np.array([[f, 0, (1 - f) * (width - 1) / 2], [0, f, (1 - f) * (height - 1) / 2]])
@@ -345,7 +289,7 @@ class CameraZoom(_Pictures):
 
 
 class FrozenFrames(_Cameras):
-    """At each step but the first, with probability `share`, a camera delivers the frame before once more."""
+    """At each step but the first, a camera repeats its last frame with probability `share`."""
 
     remembers = True
 
@@ -355,28 +299,29 @@ class FrozenFrames(_Cameras):
         self._last: dict[str, np.ndarray] = {}
 
     def see(self, view: str, value: np.ndarray, step: int) -> np.ndarray:
-        """The last frame that was delivered, or this one."""
         if view not in self._last or self.streams.step(step, view).random() >= self._share:
             self._last[view] = value
         return self._last[view]
 
 
 class DroppedFrames(_Cameras):
-    """At each step, with probability `share`, a camera delivers nothing: all zeros."""
+    """At each step, a camera delivers zeros instead of a frame with probability `share`."""
 
     def __init__(self, streams: RandomStreams, body: Body, share: float) -> None:
         super().__init__(streams, body)
         self._share = share
 
     def see(self, view: str, value: np.ndarray, step: int) -> np.ndarray:
-        """Zeros, or the frame."""
         return (
             np.zeros_like(value) if self.streams.step(step, view).random() < self._share else value
         )
 
 
 class Blackout(_Cameras):
-    """All cameras are dark for `steps` steps (None: for good), from a step between 0 and 9 on."""
+    """All cameras deliver zeros for `steps` steps, from a step between 0 and 9 on.
+
+    None: from the first step to the last.
+    """
 
     def __init__(self, streams: RandomStreams, body: Body, steps: int | None) -> None:
         super().__init__(streams, body)
@@ -384,5 +329,4 @@ class Blackout(_Cameras):
         self._end = math.inf if steps is None else self._first + steps
 
     def see(self, view: str, value: np.ndarray, step: int) -> np.ndarray:
-        """Zeros, or the frame."""
         return np.zeros_like(value) if self._first <= step < self._end else value

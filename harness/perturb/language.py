@@ -1,7 +1,8 @@
-"""The instruction: typos, case, paraphrase, distracting sentences, missing words, and none at all.
+"""Perturbed instructions: typos, letter case, paraphrase, distractors, and missing words.
 
-What stands in quotation marks, and words with digits in them, are never touched: they are data that the task compares. Each perturbation is
-a function of the instruction, so an instruction reads the same at every step.
+Quoted text and words with digits are data that the task compares: they may be missing, but they are
+never altered. The result depends only on the instruction and the episode's random stream, so an
+instruction reads the same at every step.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from harness.perturb.effects import Body, Effect, NotApplicable, RandomStreams
 __all__ = ["Distractor", "InstructionBlackout", "LetterCase", "Paraphrase", "Typos", "WordDropout"]
 
 DATA = re.compile(r"\"[^\"]*\"|\S*\d\S*")
-"""What is not language: quotations, and words with digits."""
+"""Data rather than language: quoted text, and words with digits."""
 
 PHRASES: dict[str, tuple[str, ...]] = {
     "go to": ("walk to", "move to", "head to", "get to", "proceed to"),
@@ -37,7 +38,7 @@ PHRASES: dict[str, tuple[str, ...]] = {
     "rotate": ("turn",),
     "navigate to": ("travel to", "go to"),
 }
-"""Phrase -> phrases that mean the same. None names a colour, an object or a relation, and none of theirs is replaced."""
+"""Phrase -> synonyms. Phrases and synonyms name no colour, object or relation."""
 
 FRAMES = (
     "Please {}",
@@ -49,48 +50,22 @@ FRAMES = (
 )
 
 DISTRACTORS = (
-    "It is a fine day today.", "Somebody is whistling outside.", "The meeting was moved to Friday.", "My neighbour likes old films.",
-    "Lunch will be late again.", "The radio plays a slow song.", "Nobody has watered the plants.", "Trains run every ten minutes.",
-)  # fmt: skip
-
-NEIGHBOURS = dict(
-    zip(
-        "abcdefghijklmnopqrstuvwxyz",
-        [
-            "s",
-            "v",
-            "x",
-            "s",
-            "w",
-            "d",
-            "f",
-            "g",
-            "u",
-            "k",
-            "j",
-            "k",
-            "n",
-            "b",
-            "i",
-            "o",
-            "w",
-            "e",
-            "a",
-            "r",
-            "y",
-            "c",
-            "e",
-            "c",
-            "t",
-            "z",
-        ],
-    )
+    "It is a fine day today.",
+    "Somebody is whistling outside.",
+    "The meeting was moved to Friday.",
+    "My neighbour likes old films.",
+    "Lunch will be late again.",
+    "The radio plays a slow song.",
+    "Nobody has watered the plants.",
+    "Trains run every ten minutes.",
 )
-"""A key beside each letter's on a QWERTY keyboard."""
+
+NEIGHBOURS = dict(zip("abcdefghijklmnopqrstuvwxyz", "svxswdfgukjknbiowearycectz"))
+"""Letter -> a neighbouring key on a QWERTY keyboard."""
 
 
 class _Words(Effect):
-    """Changes the instruction."""
+    """Base of effects on the instruction."""
 
     def __init__(self, streams: RandomStreams, body: Body) -> None:
         super().__init__(streams, body)
@@ -101,7 +76,6 @@ class _Words(Effect):
             raise NotApplicable("the instruction is JSON, not language")
 
     def say(self, instruction: str) -> str:
-        """As `change` makes it, remembered."""
         if instruction not in self._said:
             self._said[instruction] = (
                 self.change(instruction, self.streams.episode())
@@ -111,7 +85,7 @@ class _Words(Effect):
         return self._said[instruction]
 
     def change(self, instruction: str, rng: np.random.Generator) -> str:
-        """The instruction as the agent reads it."""
+        """The changed instruction; `rng` is a fresh generator of the episode's stream."""
         raise NotImplementedError
 
 
@@ -126,7 +100,7 @@ def _is_json(text: str) -> bool:
 
 
 def _parts(text: str) -> Iterator[tuple[str, bool]]:
-    """(part, whether it is language), in order; joined they are the text."""
+    """(part, whether it is language rather than data) in order; the parts joined are the text."""
     end = 0
     for data in DATA.finditer(text):
         yield text[end : data.start()], True
@@ -140,15 +114,17 @@ def _in_language(text: str, change: Callable[[str], str]) -> str:
 
 
 class Typos(_Words):
-    """Each letter inside a word of four or more is mistyped with probability `share`: swapped with the next, dropped, doubled, or its neighbour on
-    the keyboard."""
+    """Each letter inside a word of four or more letters is mistyped with probability `share`.
+
+    It is swapped with the next one, dropped, doubled, or replaced by a neighbour on the keyboard.
+    At least one letter is mistyped if the instruction has any such word.
+    """
 
     def __init__(self, streams: RandomStreams, body: Body, share: float) -> None:
         super().__init__(streams, body)
         self._share = share
 
     def change(self, instruction: str, rng: np.random.Generator) -> str:
-        """At least one letter is mistyped where there is any to mistype."""
         places = [
             k
             for word, at in _words(instruction)
@@ -164,6 +140,7 @@ class Typos(_Words):
             if draw < self._share
         }
         if not wrong:
+            # The letter with the lowest draw: the one that higher severities mistype first.
             first = int(draws.argmin())
             wrong = {places[first]: int(kinds[first])}
         letters = list(instruction)
@@ -181,7 +158,7 @@ class Typos(_Words):
 
 
 def _words(text: str) -> Iterator[tuple[str, int]]:
-    """(word, where it starts) of all words of letters in the language of a text."""
+    """(word, index of its first letter) for all words of letters in a text, except in data."""
     at = 0
     for part, language in _parts(text):
         if language:
@@ -191,14 +168,13 @@ def _words(text: str) -> Iterator[tuple[str, int]]:
 
 
 class LetterCase(_Words):
-    """In another `style`: lower, title, upper, or random or inverse letters."""
+    """Letters in another `style`: lower, title, upper, random or alternating case."""
 
     def __init__(self, streams: RandomStreams, body: Body, style: str) -> None:
         super().__init__(streams, body)
         self._style = style
 
     def change(self, instruction: str, rng: np.random.Generator) -> str:
-        """Letters only."""
         up = rng.random(len(instruction)) < 0.5
         styles: dict[str, Callable[[str], str]] = {
             "lower": str.lower,
@@ -217,9 +193,10 @@ class LetterCase(_Words):
 
 
 class Paraphrase(_Words):
-    """The same in other words: a `share` of the phrases of the lexicon is replaced, and with `frame` a sentence is put around it.
+    """The same in other words: colours, objects, relations, quoted text and numbers stay.
 
-    Where nothing of the lexicon occurs, or none of it was drawn, a sentence is put around it in any case.
+    Each phrase of PHRASES is replaced by a synonym with probability `share`. With `frame`, or if no
+    phrase was replaced, the instruction is put into one of the sentences of FRAMES.
     """
 
     def __init__(self, streams: RandomStreams, body: Body, share: float, frame: bool) -> None:
@@ -227,17 +204,17 @@ class Paraphrase(_Words):
         self._share, self._frame = share, frame
 
     def change(self, instruction: str, rng: np.random.Generator) -> str:
-        """No colour, object, relation, quotation or number changes."""
         frame = FRAMES[int(rng.integers(len(FRAMES)))]
 
-        def other(match: re.Match[str]) -> str:
+        def synonym(match: re.Match[str]) -> str:
+            # Both numbers are drawn in any case: other severities then choose the same synonyms.
             draw, choices = rng.random(), PHRASES[match.group().lower()]
             chosen = choices[int(rng.integers(len(choices)))]
             if draw >= self._share:
                 return match.group()
             return chosen.capitalize() if match.group()[0].isupper() else chosen
 
-        said = _in_language(instruction, lambda part: _PHRASE.sub(other, part))
+        said = _in_language(instruction, lambda part: _PHRASE.sub(synonym, part))
         return frame.format(said) if self._frame or said == instruction else said
 
 
@@ -247,18 +224,20 @@ _PHRASE = re.compile(
     + r")(?![\w'-])(?! to\b)",
     re.IGNORECASE,
 )
-"""Not the adjectives: an open door, close to, press enter."""
+"""Matches phrases used as verbs, not "the open door", "close to" or "press enter"."""
 
 
 class Distractor(_Words):
-    """`count` sentences that have nothing to do with the task stand before and after it."""
+    """`count` sentences that have nothing to do with the task, before and after the instruction.
+
+    The instruction itself stays whole.
+    """
 
     def __init__(self, streams: RandomStreams, body: Body, count: int) -> None:
         super().__init__(streams, body)
         self._count = count
 
     def change(self, instruction: str, rng: np.random.Generator) -> str:
-        """The instruction itself stays whole."""
         chosen = [DISTRACTORS[k] for k in rng.permutation(len(DISTRACTORS))[: self._count].tolist()]
         before = int(rng.integers(2))
         first, last = chosen[before::2], chosen[1 - before :: 2]
@@ -271,14 +250,16 @@ class Distractor(_Words):
 
 
 class WordDropout(_Words):
-    """Each word is missing with probability `share`; one word at least is left, and one is missing where there are two."""
+    """Each word is missing with probability `share`; words are separated by spaces.
+
+    At least one word is left, and of two or more words at least one is missing.
+    """
 
     def __init__(self, streams: RandomStreams, body: Body, share: float) -> None:
         super().__init__(streams, body)
         self._share = share
 
     def change(self, instruction: str, rng: np.random.Generator) -> str:
-        """Words are what stands between blanks."""
         words = instruction.split()
         draws = rng.random(len(words))
         kept = [word for word, draw in zip(words, draws) if draw >= self._share]
@@ -288,13 +269,15 @@ class WordDropout(_Words):
 
 
 class InstructionBlackout(_Words):
-    """The last `share` of the words is missing; at 1 the agent is told nothing at all: does it read its instruction?"""
+    """The last `share` of the words is missing; with 1 the instruction is empty.
+
+    Shows whether the agent reads its instruction at all.
+    """
 
     def __init__(self, streams: RandomStreams, body: Body, share: float) -> None:
         super().__init__(streams, body)
         self._share = share
 
     def change(self, instruction: str, rng: np.random.Generator) -> str:
-        """The first words."""
         words = instruction.split()
         return " ".join(words[: int(len(words) * (1 - self._share))])

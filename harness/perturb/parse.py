@@ -1,13 +1,17 @@
-"""`--perturb`: from what a user writes to the arms of a plan, and which of them have something to change in a task.
+"""Reads `--perturb`, and decides which of its conditions change anything in a task.
 
-`NAME[:SEVERITIES]`, `A:3+B:2` (both, in this order) and the names of SETS, commas between; SEVERITIES are numbers or ranges with commas
-between (`1,3,5`, `1-5`), all five where none is given. A file, NAME.toml, holds the same: `perturb = ["action_noise:1-3", ...]`, and under
-`[levels.NAME]` other parameters for severities from 1 on: `sigma = [0.1, 0.4]`.
+The option is a list, separated by commas, of
+
+- `NAME[:SEVERITIES]`, where SEVERITIES are numbers or ranges, separated by commas (`1,3,5`, `1-5`);
+  without them all severities are meant
+- `A:3+B:2`: both together, applied in this order
+- names of SETS
+- `FILE.toml` with a list `perturb = ["action_noise:1-3", ...]` and, under `[levels.NAME]`, other
+  parameters for the severities from 1 on, such as `sigma = [0.1, 0.4]`.
 """
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,41 +20,51 @@ from typing import Any
 
 from harness.core import Adapter, Agent, BatchedAdapter, Missing, Perturbation, Task, UserError
 from harness.core.agent import ALL_VIEWS
+from harness.core.errors import suggest
 from harness.perturb.registry import REGISTRY, SEVERITIES
 from harness.records.registry import load
 from harness.records.toml_files import read_toml
 
-__all__ = ["SETS", "Condition", "parse_conditions", "resolve", "simulator_perturbation_names", "not_observed"]
+__all__ = [
+    "SETS", "Condition", "not_observed", "parse_conditions", "resolve",
+    "simulator_perturbation_names",
+]  # fmt: skip
 
 SETS: Mapping[str, tuple[str, str]] = {
     "standard": (
         "one or two of every kind at severity 3, action noise at 1, 3 and 5",
-        "image_noise:3,motion_blur:3,brightness:3,occlusion:3,camera_shift:3,dropped_frames:3,state_noise:3,observation_delay:3,"
-        "action_noise:1,3,5,action_random:3,action_delay:2,paraphrase:3,typos:3,instruction_blackout:5,ui_zoom:3,ui_ids:3,burst:3,history:2,"
+        "image_noise:3,motion_blur:3,brightness:3,occlusion:3,camera_shift:3,dropped_frames:3,"
+        "state_noise:3,observation_delay:3,action_noise:1,3,5,action_random:3,action_delay:2,"
+        "paraphrase:3,typos:3,instruction_blackout:5,ui_zoom:3,ui_ids:3,burst:3,history:2,"
         "friction:3,light:3,camera:3,distractors:3,mode:1",
     ),
     "gea-rl": (
-        "the levels by which agents trained with and without RL are told apart: action noise .05-.3, random and sticky actions .05-.25, delays "
-        "1-4, lost frames .1-.5, occlusion .1-.5, history of one, bursts of 3-10",
-        "action_noise:1-4,action_random:1-3,action_sticky:1-3,action_delay:1-3,observation_delay:1-3,dropped_frames:1,3,4,occlusion:1,3,5,"
-        "history:2,burst:2-4",
+        "the levels by which agents trained with and without RL are told apart: action noise "
+        ".05-.3, random and sticky actions .05-.25, delays 1-4, lost frames .1-.5, occlusion "
+        ".1-.5, history of one, bursts of 3-10",
+        "action_noise:1-4,action_random:1-3,action_sticky:1-3,action_delay:1-3,"
+        "observation_delay:1-3,dropped_frames:1,3,4,occlusion:1,3,5,history:2,burst:2-4",
     ),
 }
-"""Name -> what it is for, and what it consists of."""
+"""Name -> (what the set is for, what it consists of)."""
 
 
 @dataclass(frozen=True)
 class Condition:
-    """Perturbations that are played together."""
+    """Perturbations that are applied together."""
 
     parts: tuple[Perturbation, ...]
-    """Without parameters, unless the user gave some: those of the severity are filled in by `resolve`."""
+    """Without parameters unless the user gave some; `resolve` fills in those of the severity."""
     by_set: str = ""
-    """The set that it comes from: of a set, what the agent does not read is left out; what was named is played in any case."""
+    """The set that it comes from, if any.
+
+    A set covers all kinds of agents, so its conditions that an agent cannot notice are left out.
+    Conditions that the user named are always played.
+    """
 
 
 def simulator_perturbation_names(adapters: Iterable[str]) -> set[str]:
-    """The perturbations that these adapters (`module:Class`) declare as the simulator's own."""
+    """The names of the simulator-side perturbations of these adapters, given as `module:Class`."""
     return {
         simulator_perturbation.name
         for entry in adapters
@@ -58,37 +72,40 @@ def simulator_perturbation_names(adapters: Iterable[str]) -> set[str]:
     }
 
 
-def parse_conditions(text: str, simulator_perturbations: Collection[str]) -> tuple[Condition, ...]:
-    """The arms that a user asked for, each once. Raises UserError with the remedy."""
+def parse_conditions(text: str, simulator_names: Collection[str]) -> tuple[Condition, ...]:
+    """The conditions that a user asked for, without duplicates.
+
+    `simulator_names`: names of simulator-side perturbations. Raises UserError with the remedy.
+    """
     conditions: dict[str, Condition] = {}
-    for condition in _read(text, simulator_perturbations, {}):
+    for condition in _read(text, simulator_names, {}):
         conditions.setdefault("+".join(map(str, condition.parts)), condition)
     if not conditions:
-        raise UserError("--perturb names nothing; `bench list perturbations` shows what there is")
+        raise UserError("--perturb is empty; `bench list perturbations` shows what there is")
     return tuple(conditions.values())
 
 
 def _read(
     text: str,
-    simulator_perturbations: Collection[str],
+    simulator_names: Collection[str],
     levels: Mapping[str, Sequence[Mapping[str, Any]]],
 ) -> list[Condition]:
     conditions: list[Condition] = []
     for item, severities in _items(text):
         if item.endswith(".toml"):
-            conditions += _from_file(Path(item), simulator_perturbations)
+            conditions += _from_file(Path(item), simulator_names)
         elif item in SETS:
-            for condition in _read(SETS[item][1], simulator_perturbations, levels):
+            for condition in _read(SETS[item][1], simulator_names, levels):
                 others = [
                     tuple(
-                        _part(part.name, severity, simulator_perturbations, levels)
+                        _part(part.name, severity, simulator_names, levels)
                         for part in condition.parts
                     )
                     for severity in severities
                 ]
                 conditions += [Condition(parts, item) for parts in others or [condition.parts]]
         else:
-            conditions += _composed(item, severities, simulator_perturbations, levels)
+            conditions += _composed(item, severities, simulator_names, levels)
     return conditions
 
 
@@ -108,7 +125,9 @@ def _items(text: str) -> list[tuple[str, list[int]]]:
 def _severities(text: str) -> list[int]:
     found = re.fullmatch(r"(\d+)(?:-(\d+))?", text.strip())
     if not found:
-        raise UserError(f"--perturb: {text!r} is no severity; write NAME:3, NAME:1,3,5 or NAME:1-5")
+        raise UserError(
+            f"--perturb: {text!r} is not a severity; write NAME:3, NAME:1,3,5 or NAME:1-5"
+        )
     first = int(found[1])
     return list(range(first, int(found[2] or first) + 1))
 
@@ -116,47 +135,51 @@ def _severities(text: str) -> list[int]:
 def _composed(
     item: str,
     severities: list[int],
-    simulator_perturbations: Collection[str],
+    simulator_names: Collection[str],
     levels: Mapping[str, Any],
 ) -> list[Condition]:
-    """All names but the last carry their severity; the last one's may be several."""
+    """`A:3+B` with the severities of B: one condition for each of them.
+
+    The names before the last one carry their severity in `item`.
+    """
     *before, last = item.split("+")
     fixed = []
     for piece in before:
         name, colon, severity = piece.strip().partition(":")
         if not colon or not severity.isdigit():
-            raise UserError(
-                f"--perturb {item!r}: in a combination each perturbation needs one severity, as in action_noise:3+occlusion:2"
-            )
-        fixed.append(_part(name, int(severity), simulator_perturbations, levels))
+            raise _no_severity(item)
+        fixed.append(_part(name, int(severity), simulator_names, levels))
     names = [part.name for part in fixed] + [last.strip()]
     if len(set(names)) < len(names):
         raise UserError(
-            f"--perturb {item!r} names a perturbation twice: one perturbation has one stream of luck"
+            f"--perturb {item!r} names a perturbation twice: both would draw from one random stream"
         )
     if fixed and not severities:
-        raise UserError(
-            f"--perturb {item!r}: in a combination each perturbation needs one severity, as in action_noise:3+occlusion:2"
-        )
+        raise _no_severity(item)
     every = severities or range(1, (len(levels.get(names[-1], ())) or SEVERITIES) + 1)
     return [
-        Condition((*fixed, _part(names[-1], severity, simulator_perturbations, levels)))
+        Condition((*fixed, _part(names[-1], severity, simulator_names, levels)))
         for severity in every
     ]
+
+
+def _no_severity(item: str) -> UserError:
+    return UserError(
+        f"--perturb {item!r}: in a combination each perturbation needs a severity, "
+        "as in action_noise:3+occlusion:2"
+    )
 
 
 def _part(
     name: str,
     severity: int,
-    simulator_perturbations: Collection[str],
+    simulator_names: Collection[str],
     levels: Mapping[str, Sequence[Mapping[str, Any]]],
 ) -> Perturbation:
-    if name not in REGISTRY and name not in simulator_perturbations:
-        near = difflib.get_close_matches(name, [*REGISTRY, *simulator_perturbations, *SETS], n=3)
+    if name not in REGISTRY and name not in simulator_names:
         guess = (
-            f"did you mean {' or '.join(near)}?"
-            if near
-            else "`bench list perturbations` shows them"
+            suggest(name, [*REGISTRY, *simulator_names, *SETS])
+            or "`bench list perturbations` shows them"
         )
         raise UserError(f"--perturb: there is no perturbation {name!r}; {guess}")
     own = levels.get(name)
@@ -166,7 +189,7 @@ def _part(
     return Perturbation(name, severity, dict(own[severity - 1]) if own and severity else {})
 
 
-def _from_file(file: Path, simulator_perturbations: Collection[str]) -> list[Condition]:
+def _from_file(file: Path, simulator_names: Collection[str]) -> list[Condition]:
     content = read_toml(file, "--perturb: ")
     unknown = sorted(content.keys() - {"name", "perturb", "levels"})
     asked = content.get("perturb")
@@ -178,36 +201,36 @@ def _from_file(file: Path, simulator_perturbations: Collection[str]) -> list[Con
         wrong = (
             f"it has {unknown[0]!r}"
             if unknown
-            else "perturb is a list of texts such as 'action_noise:1-3'"
+            else "perturb must be a list of strings such as 'action_noise:1-3'"
         )
         raise UserError(f"--perturb: {file}: {wrong}; it takes perturb = [...] and [levels.NAME]")
     levels = {
-        name: _levels(file, name, table, simulator_perturbations)
+        name: _levels(file, name, table, simulator_names)
         for name, table in _table(file, content.get("levels", {})).items()
     }
-    return [
-        condition for item in asked for condition in _read(item, simulator_perturbations, levels)
-    ]
+    return [condition for item in asked for condition in _read(item, simulator_names, levels)]
 
 
 def _table(file: Path, value: Any) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
         raise UserError(
-            f"--perturb: {file}: [levels.NAME] is a table of parameters with a list of values each"
+            f"--perturb: {file}: [levels.NAME] must be a table with a list of values for each "
+            "parameter"
         )
     return value
 
 
 def _levels(
-    file: Path, name: str, table: Any, simulator_perturbations: Collection[str]
+    file: Path, name: str, table: Any, simulator_names: Collection[str]
 ) -> list[dict[str, Any]]:
     """`{sigma: [0.1, 0.4]}` -> [{sigma: 0.1}, {sigma: 0.4}]."""
-    _part(name, 0, simulator_perturbations, {})
+    _part(name, 0, simulator_names, {})
     columns = _table(file, table)
     lengths = {len(values) if isinstance(values, list) else 0 for values in columns.values()}
     if len(lengths) != 1 or lengths == {0}:
         raise UserError(
-            f"--perturb: {file}: [levels.{name}] needs a list of values for each parameter, all of one length"
+            f"--perturb: {file}: [levels.{name}] needs a list of values for each parameter, "
+            "all of the same length"
         )
     kind = REGISTRY.get(name)
     if kind is not None and set(columns) != set(kind.levels[0]):
@@ -226,6 +249,7 @@ def _levels(
 def _check_values(
     file: Path, name: str, parameter: str, values: list[Any], levels: Sequence[Mapping[str, Any]]
 ) -> None:
+    """Raises UserError on a value that differs in kind from those of the registry's `levels`."""
     ours = [level[parameter] for level in levels]
     for value in values:
         if isinstance(ours[0], str):
@@ -242,42 +266,33 @@ def _check_values(
             good = good and (parameter not in ("share", "area", "shift") or value <= 1)
         if not good:
             raise UserError(
-                f"--perturb: {file}: {name} cannot take {parameter} = {value!r}; ours are {', '.join(map(str, ours))}"
+                f"--perturb: {file}: {name} cannot take {parameter} = {value!r}; "
+                f"the built-in values are {', '.join(map(str, ours))}"
             )
 
 
 def resolve(
     condition: Condition, task: Task, adapter: type[Adapter | BatchedAdapter], agent: type[Agent]
 ) -> tuple[Perturbation, ...] | Missing:
-    """The arm with all parameters, as a case of this task has it, or why it has nothing to change there.
+    """The perturbations of a condition with all parameters, or why they change nothing in a task.
 
-    Raises UserError where the adapter declares one of ours as its own. What only the simulator can tell is found out when the first case is played.
+    What only the simulator can tell is found out when the first case is played. Raises UserError
+    if the adapter declares a perturbation with the name of a built-in one.
     """
-    simulator_perturbations = {
-        simulator_perturbation.name: simulator_perturbation
-        for simulator_perturbation in adapter.simulator_perturbations(task)
-    }
-    for name in simulator_perturbations.keys() & REGISTRY.keys():
+    declared = {each.name: each for each in adapter.simulator_perturbations(task)}
+    for name in declared.keys() & REGISTRY.keys():
         raise UserError(
-            f"{task.adapter} declares a perturbation {name!r}, which is one of ours: call it otherwise"
+            f"{task.adapter} declares a perturbation {name!r}, but a built-in one has this name: "
+            "rename it"
         )
-    fitted = []
+    resolved = []
     for part in condition.parts:
-        kind, simulator_perturbation = (
-            REGISTRY.get(part.name),
-            simulator_perturbations.get(part.name),
-        )
-        if kind is None and simulator_perturbation is None:
+        kind = REGISTRY.get(part.name) or declared.get(part.name)
+        if kind is None:
             return Missing(
                 "the simulator has no such thing here", "`bench list perturbations` shows which do"
             )
-        levels = (
-            kind.levels
-            if kind is not None
-            else simulator_perturbation.levels
-            if simulator_perturbation is not None
-            else ()
-        )
+        levels = kind.levels
         if part.severity > len(levels) and not part.params:
             return Missing(
                 f"{part.name} has severities up to {len(levels)} here",
@@ -287,12 +302,12 @@ def resolve(
         if reason:
             return Missing(reason, "name it to play it all the same: --perturb NAME:SEVERITY")
         params = part.params or (levels[part.severity - 1] if part.severity else {})
-        fitted.append(Perturbation(part.name, part.severity, dict(params)))
-    return tuple(fitted)
+        resolved.append(Perturbation(part.name, part.severity, dict(params)))
+    return tuple(resolved)
 
 
 def not_observed(name: str, reads: Sequence[str], history: int) -> str:
-    """Why an agent that reads these views cannot notice it, as far as that tells; an empty string where it may."""
+    """Why an agent that `reads` these views cannot notice the perturbation; empty if it may."""
     kind = REGISTRY.get(name)
     if ALL_VIEWS in reads:
         return ""

@@ -1,4 +1,4 @@
-"""What stands between an adapter and an agent in one perturbed episode: its effects, in the order in which they were written."""
+"""Applies the effects of a case's perturbations, in their order, between adapter and agent."""
 
 from __future__ import annotations
 
@@ -15,13 +15,17 @@ __all__ = ["Pipeline"]
 
 
 class Pipeline:
-    """The effects of one episode. Perturbations of severity 0 are none; those of the simulator's own take place in the adapter's reset.
+    """The effects of one episode.
 
-    A view that no effect changes stays as lazy as it was, and one that the agent does not read is not drawn.
+    Perturbations of severity 0 have no effect; simulator-side perturbations act in the adapter's
+    reset. Views that the agent does not read are never drawn.
     """
 
     def __init__(self, case: Case, brief: Brief, history: int, instruction: str) -> None:
-        """`brief` is the adapter's own, with all views. Raises NotApplicable where a perturbation has nothing to change here."""
+        """`brief` is the adapter's, with all views.
+
+        Raises NotApplicable if a perturbation has nothing to change here.
+        """
         body = Body(brief, history, instruction, case.task.max_steps)
         made: list[Effect] = []
         for perturbation in case.perturbations:
@@ -35,6 +39,7 @@ class Pipeline:
                 **(perturbation.params or kind.levels[perturbation.severity - 1]),
             )
             made.append(effect)
+            # The next effect works on what this one shows: a zoomed screen, for example.
             body = Body(effect.shown(body.brief), history, instruction, case.task.max_steps)
         self.effects = made
         self._views: dict[str, list[Effect]] = {}
@@ -58,7 +63,11 @@ class Pipeline:
 
     @classmethod
     def of(cls, case: Case, brief: Brief, history: int, instruction: str) -> Pipeline | None:
-        """The pipeline of a case, or None where nothing stands between: for the unperturbed, severity 0, and what the simulator does itself."""
+        """The pipeline of a case.
+
+        None if nothing acts between adapter and agent: unperturbed cases, severity 0, and
+        simulator-side perturbations. Such episodes cost nothing extra.
+        """
         if not case.perturbations:
             return None
         pipeline = cls(case, brief, history, instruction)
@@ -79,8 +88,11 @@ class Pipeline:
     def see(
         self, names: Sequence[str], seen: TimeStep, step: int, looked: bool
     ) -> dict[str, Any] | None:
-        """What the agent observes of these views, `step` actions after the reset; None where it is not asked (`looked` is False): then only
-        views are read of which an effect must see every step."""
+        """What the agent observes of the views `names`, `step` actions after the reset.
+
+        `looked`: whether the agent sees this step. If not, returns None, and reads only the views
+        of which an effect needs every step.
+        """
         observation: dict[str, Any] = {}
         for name in names:
             if not looked and name not in self._remembered:
@@ -94,7 +106,7 @@ class Pipeline:
         return observation if looked else None
 
     def act(self, action: Any, step: int) -> Any:
-        """What is executed in place of the agent's action number `step`."""
+        """The action to execute instead of the agent's action number `step`."""
         if self._sent is not None:
             self._sent.append(action)
         for effect in reversed(self._moving):
@@ -104,23 +116,26 @@ class Pipeline:
         return action
 
     def sent(self) -> tuple[Any, ...] | None:
-        """What the agent sent between the observations that it is shown; None where that was executed as it was."""
+        """The agent's own actions between the observations in its history.
+
+        The agent must not learn what was executed instead. None if its actions are not changed.
+        """
         return None if self._sent is None else tuple(self._sent)
 
     def expert(self, action: Any) -> Any:
-        """The expert's action as the agent would have to put it."""
+        """The expert's action in the coordinates that the agent uses."""
         if action is not None:
             for effect in self._moving:
                 action = effect.outward(action)
         return action
 
     def metrics(self) -> dict[str, float]:
-        """What the result should tell."""
+        """Metrics of all effects, to add to the result."""
         return {name: value for effect in self.effects for name, value in effect.metrics().items()}
 
 
 def _with(effects: Sequence[Effect], hook: str) -> list[Effect]:
-    """The effects that do something there."""
+    """The effects that override this hook."""
     return [
         effect for effect in effects if getattr(type(effect), hook) is not getattr(Effect, hook)
     ]

@@ -1,4 +1,7 @@
-"""Screens: zoom, a larger window, other element ids. Between the environment and the agent, so the page itself goes on as ever."""
+"""Perturbed screens: zoom, a larger window, other element ids.
+
+They act between adapter and agent, so the page itself does not change. All coordinates are pixels.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +18,12 @@ from harness.perturb.effects import Body, Effect, NotApplicable, RandomStreams, 
 __all__ = ["ElementIds", "WindowSize", "Zoom"]
 
 REFS = 4096
-"""Refs below this are shuffled among themselves."""
+"""Refs from 1 to REFS - 1 are shuffled; larger ones stay."""
 POINTS = (("x", "y"), ("to_x", "to_y"))
 
 
 class _Screen(Effect):
-    """For environments whose actions are a person's on a screen."""
+    """Base of effects on environments with mouse and keyboard actions on a screen."""
 
     def __init__(self, streams: RandomStreams, body: Body) -> None:
         super().__init__(streams, body)
@@ -30,8 +33,10 @@ class _Screen(Effect):
 
 
 class ElementIds(_Screen):
-    """Elements' refs are shuffled in blocks of `block`, the same way all through the episode, and their `name`s, which developers gave them,
-    read `id` and a number."""
+    """Elements' refs are shuffled in blocks of `block`, in one way throughout the episode.
+
+    Their `name`s, which often hint at their purpose, become `id` and the new ref.
+    """
 
     def __init__(self, streams: RandomStreams, body: Body, block: int) -> None:
         super().__init__(streams, body)
@@ -47,11 +52,9 @@ class ElementIds(_Screen):
         self._out, self._in = order.tolist(), np.argsort(order).tolist()
 
     def views(self) -> Sequence[str]:
-        """Those of elements."""
         return self._views
 
     def see(self, view: str, value: tuple[Element, ...], step: int) -> tuple[Element, ...]:
-        """Other refs, the same order."""
         return tuple(
             dataclasses.replace(
                 element,
@@ -85,7 +88,7 @@ def _with_refs(action: UIAction, order: Sequence[int]) -> UIAction:
 
 
 class _Moved(_Screen):
-    """Screen coordinates c are shown as c * factor + margin."""
+    """Base of effects that show screen coordinates c as c * factor + margin."""
 
     def __init__(self, streams: RandomStreams, body: Body) -> None:
         super().__init__(streams, body)
@@ -102,15 +105,13 @@ class _Moved(_Screen):
         ]
 
     def _whole(self, spec: Any) -> bool:
-        """Whether a picture shows the screen pixel by pixel."""
+        """Whether an image shows the whole screen, pixel by pixel."""
         return bool(spec.shape[:2] == (self.spec.height, self.spec.width))
 
     def views(self) -> Sequence[str]:
-        """Pictures and elements."""
         return [*self._pictures, *self._elements]
 
     def shown(self, brief: Brief) -> Brief:
-        """With the screen's new size."""
         width, height = self.size
         views: dict[str, Any] = dict(brief.observation)
         for name in self._pictures:
@@ -124,7 +125,6 @@ class _Moved(_Screen):
         )
 
     def see(self, view: str, value: Any, step: int) -> Any:
-        """The picture, or the elements' boxes."""
         if view in self._pictures:
             return self.drawn(value)
         f, (left, top) = self.factor, self.margin
@@ -136,7 +136,7 @@ class _Moved(_Screen):
         )
 
     def drawn(self, image: np.ndarray) -> np.ndarray:
-        """The picture of the new size."""
+        """The image, uint8 (H, W, ...), at the new size."""
         raise NotImplementedError
 
     def outward(self, action: Any) -> Any:
@@ -145,7 +145,7 @@ class _Moved(_Screen):
         return _with_points(action, lambda x, y: (x * f + left, y * f + top))
 
     def inward(self, action: Any) -> Any:
-        """The agent's points -> the simulator's; beside the page nothing happens."""
+        """The agent's points -> the simulator's; a point outside the page becomes a no-op."""
         f, (left, top) = self.factor, self.margin
         moved = _with_points(action, lambda x, y: ((x - left) / f, (y - top) / f))
         for x_name, y_name in POINTS:
@@ -165,7 +165,7 @@ def _with_points(action: UIAction, move: Any) -> UIAction:
 
 
 class Zoom(_Moved):
-    """Everything on the screen is larger by `factor`, the screen with it; what is pointed at scales along."""
+    """The screen and everything on it are larger by `factor`; points of actions scale with them."""
 
     def __init__(self, streams: RandomStreams, body: Body, factor: float) -> None:
         super().__init__(streams, body)
@@ -174,7 +174,6 @@ class Zoom(_Moved):
         self.size = math.ceil(self.spec.width * factor), math.ceil(self.spec.height * factor)
 
     def drawn(self, image: np.ndarray) -> np.ndarray:
-        """Enlarged, linearly."""
         larger: np.ndarray = self._cv2.resize(
             image, self.size, interpolation=self._cv2.INTER_LINEAR
         )
@@ -182,7 +181,10 @@ class Zoom(_Moved):
 
 
 class WindowSize(_Moved):
-    """The window is larger by `share` of its height in both directions, and the page lies somewhere in it, on grey."""
+    """The window is larger by `share` of its height in both directions.
+
+    The page lies somewhere in it on grey; the place is drawn for each episode.
+    """
 
     def __init__(self, streams: RandomStreams, body: Body, share: float) -> None:
         super().__init__(streams, body)
@@ -192,7 +194,6 @@ class WindowSize(_Moved):
         self.size = self.spec.width + more, self.spec.height + more
 
     def drawn(self, image: np.ndarray) -> np.ndarray:
-        """The page on grey."""
         (left, top), (width, height) = self.margin, self.size
         window = np.full((height, width, *image.shape[2:]), 204, np.uint8)
         window[top : top + image.shape[0], left : left + image.shape[1]] = image

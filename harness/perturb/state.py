@@ -1,4 +1,4 @@
-"""Numbers: noise, a bias and failing sensors; and observations that come late."""
+"""Perturbed numbers (noise, bias, failing sensors), and observations that arrive late."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ __all__ = ["ObservationDelay", "StateBias", "StateDropout", "StateNoise"]
 
 
 class _Numbers(Effect):
-    """Changes views of real numbers: `state`, `proprio` and their like. Codes (integers), pictures and depth maps are none.
+    """Base of effects on views of real numbers, such as `state` and `proprio`.
 
-    An element's scale is its range where its bounds are finite; the others share one scale, the root mean square of all elements in the
-    episode's first observation (1 where that is 0). Results stay within the bounds.
+    Views of integers, images and depth maps are left alone. The scale of an element is its range if
+    its bounds are finite. All other elements share one scale: the root mean square of all elements
+    in the episode's first observation, or 1 if that is 0. Results are clipped to the bounds.
     """
 
     def __init__(self, streams: RandomStreams, body: Body) -> None:
@@ -36,11 +37,10 @@ class _Numbers(Effect):
         self._scales: dict[str, np.ndarray] = {}
 
     def views(self) -> Sequence[str]:
-        """The views of real numbers on offer."""
         return list(self._specs)
 
     def scale(self, view: str, value: np.ndarray) -> np.ndarray:
-        """The scale of each element, float64; the first value shown decides."""
+        """The scale of each element, float64 in the shape of `value`, fixed by the first value."""
         if view not in self._scales:
             low, high = (limit.astype(np.float64) for limit in self._specs[view].bounds())
             rms = float(np.sqrt(np.mean(np.square(value, dtype=np.float64)))) if value.size else 0.0
@@ -60,7 +60,7 @@ class _Numbers(Effect):
 
 
 class StateNoise(_Numbers):
-    """Independent normal noise at every step: `sigma` times an element's scale."""
+    """Independent Gaussian noise at every step, of `sigma` times an element's scale."""
 
     remembers = True
 
@@ -69,13 +69,16 @@ class StateNoise(_Numbers):
         self._sigma = sigma
 
     def see(self, view: str, value: np.ndarray, step: int) -> np.ndarray:
-        """Add and clip."""
         noise = self.streams.step(step, view).standard_normal(value.shape)
         return self.within(view, value + self._sigma * self.scale(view, value) * noise, value)
 
 
 class StateBias(_Numbers):
-    """A sensor that is off by the same all through the episode: normal, `sigma` times an element's scale."""
+    """A sensor with a constant error throughout the episode.
+
+    It is drawn from a normal distribution with `sigma` times an element's scale as its standard
+    deviation.
+    """
 
     remembers = True
 
@@ -84,26 +87,27 @@ class StateBias(_Numbers):
         self._sigma = sigma
 
     def see(self, view: str, value: np.ndarray, step: int) -> np.ndarray:
-        """Add and clip."""
         bias = self.streams.episode(view).standard_normal(value.shape)
         return self.within(view, value + self._sigma * self.scale(view, value) * bias, value)
 
 
 class StateDropout(_Numbers):
-    """At every step each element is 0 with probability `share` (its nearest bound where 0 is out of bounds)."""
+    """At every step each element is 0 with probability `share`, or the bound nearest to 0."""
 
     def __init__(self, streams: RandomStreams, body: Body, share: float) -> None:
         super().__init__(streams, body)
         self._share = share
 
     def see(self, view: str, value: np.ndarray, step: int) -> np.ndarray:
-        """Zero some."""
         lost = self.streams.step(step, view).random(value.shape) < self._share
         return self.within(view, np.where(lost, 0.0, value), value)
 
 
 class ObservationDelay(Effect):
-    """All views show what was there `steps` steps ago; at the start, the first observation. The instruction is not late."""
+    """All views are `steps` steps old; in the first steps they show the first observation.
+
+    The instruction is not delayed.
+    """
 
     remembers = True
 
@@ -113,11 +117,9 @@ class ObservationDelay(Effect):
         self._queues: dict[str, deque[Any]] = {}
 
     def views(self) -> Sequence[str]:
-        """All of them."""
         return list(self.body.brief.observation)
 
     def see(self, view: str, value: Any, step: int) -> Any:
-        """The oldest of the last `steps` + 1 values."""
         queue = self._queues.setdefault(view, deque(maxlen=self._steps + 1))
         queue.append(value)
         return queue[0]

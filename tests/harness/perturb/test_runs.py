@@ -339,12 +339,12 @@ def test_how_they_are_chosen(text: str) -> None:
 
 
 WRONG = {
-    "": "names nothing",
+    "": "--perturb is empty",
     "image_nose:2": "did you mean image_noise",
     "hue:6": "severities 0 to 5",
-    "hue:x": "is no severity",
-    "hue+jpeg:1": "needs one severity",
-    "hue:1+jpeg": "needs one severity",
+    "hue:x": "is not a severity",
+    "hue+jpeg:1": "needs a severity",
+    "hue:1+jpeg": "needs a severity",
     "hue:1+hue:2": "names a perturbation twice",
     "lost.toml": "there is no file",
 }
@@ -378,7 +378,7 @@ def test_a_users_own_file(tmp_path: Path) -> None:
 
 WRONG_FILES: dict[str, str] = {
     "x = ": "cannot be read",
-    "perturb = 3": "is a list of texts",
+    "perturb = 3": "must be a list of strings",
     'perturb = ["hue"]\nlevel = 1': "it has 'level'",
     'perturb = ["hue"]\n[levels.hue]\ndegree = [1]': "hue takes degrees, not degree",
     'perturb = ["hue"]\n[levels.hue]\ndegrees = 1': "a list of values",
