@@ -126,7 +126,7 @@ def case_results(
             if whole is None or whole.locate(*key) is None:
                 raise UserError(
                     f"{file}, line {number}: run.json does not plan {result.task} with seed "
-                    f"{result.seed}. Remove that line"
+                    f"{result.seed}. Remove that line; `bench verify {run}` says more"
                 )
         elif result.status == "error":
             if not states[index]:

@@ -252,7 +252,7 @@ def test_a_foreign_line_is_refused_wherever_results_are_read(
     path = write_run(tmp_path / "run", [line_of(A), strange, line_of(C)], stopped=stopped)
     message = (
         rf"episodes\.jsonl, line 2: run\.json does not plan {strange['task']} "
-        rf"with seed {strange['seed']}\. Remove that line$"
+        rf"with seed {strange['seed']}\. Remove that line; `bench verify {path}` says more$"
     )
     for read in (
         lambda: list(load_run(path).cases()),

@@ -3,35 +3,25 @@ its files is named."""
 
 from __future__ import annotations
 
-import json
 import shutil
-import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import msgpack
-import numpy as np
 import pytest
 import toys
 from conftest import Notes, Run, Said, plan_of
+from tampering import CHANGES, TASKS, Tampered
 
 from harness.core import Perturbation, Task
 from harness.play.runner import RunOptions, play
-from harness.records.plan import Plan, PlanItem, protocol_hash
-from harness.records.run_file import read_run
-from harness.records.traces import encode_actions, read_traces
+from harness.records.plan import Plan
+from harness.records.stored_run import load_run
+from harness.records.traces import read_traces
 from harness.verify import replay
-from harness.verify.integrity import examine
+from harness.verify.integrity import check_files
 
 SEEDS = 20
-TASKS = (
-    toys.toy_task(),
-    toys.toy_task("glide", action="box"),
-    toys.toy_task("batch", adapter="toys:BatchedToy"),
-    toys.toy_task("survive", success=None, max_steps=20),
-    toys.toy_task("stay", success="end", max_steps=20),
-)
 KNOWN = {task.id: task for task in TASKS}
 
 
@@ -52,251 +42,22 @@ def honest(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-class Tampered:
-    """A copy of a run, to be changed.
-
-    `lines` and `traces` are lists of plain dictionaries, `run` is run.json.
-    """
-
-    def __init__(self, honest: Path, path: Path, seed: int) -> None:
-        shutil.copytree(honest, path)
-        self.path = path
-        self.rng = np.random.default_rng(seed)
-        self.run = json.loads((path / "run.json").read_text())
-        self.lines = [
-            json.loads(line) for line in (path / "episodes.jsonl").read_text().splitlines()
-        ]
-        (self.part,) = (path / "traces").iterdir()
-        with self.part.open("rb") as file:
-            self.traces = list(msgpack.Unpacker(file))
-
-    def pick(self, wanted: Callable[[dict[str, Any]], bool] = lambda line: True) -> dict[str, Any]:
-        chosen = [line for line in self.lines if wanted(line)]
-        return chosen[int(self.rng.integers(len(chosen)))]
-
-    def trace(self, line: dict[str, Any]) -> dict[str, Any]:
-        return next(trace for trace in self.traces if trace["case"] == line["case"])
-
-    def save(self) -> None:
-        (self.path / "run.json").write_text(json.dumps(self.run))
-        (self.path / "episodes.jsonl").write_text(
-            "".join(json.dumps(line) + "\n" for line in self.lines)
-        )
-        self.part.write_bytes(b"".join(map(msgpack.packb, self.traces)))
-
-
-def rated(line: dict[str, Any]) -> bool:
-    return line["success"] is not None
-
-
-def changed_score(run: Tampered) -> None:
-    run.pick()["score"] += float(run.rng.integers(1, 9))
-
-
-def changed_metric(run: Tampered) -> None:
-    run.pick()["metrics"]["distance"] += 0.5
-
-
-def changed_steps(run: Tampered) -> None:
-    run.pick()["steps"] -= 1
-
-
-def made_up_success(run: Tampered) -> None:
-    line = run.pick(lambda line: line["success"] is False)
-    line |= {"success": True, "ended": "success"}
-
-
-def hidden_failure(run: Tampered) -> None:
-    """A failure that becomes a fault of the agent's, cut short, with a trace to fit."""
-    line = run.pick(rated)
-    line |= {
-        "status": "agent_error",
-        "ended": "agent_error",
-        "success": False,
-        "score": None,
-        "normalised": None,
-        "error": "it broke",
-    }
-
-
-def swapped_seeds(run: Tampered) -> None:
-    one = run.pick()
-    other = run.pick(lambda line: line["task"] == one["task"] and line["seed"] != one["seed"])
-    one["seed"], other["seed"] = other["seed"], one["seed"]
-
-
-def swapped_results(run: Tampered) -> None:
-    """Two episodes that trade everything but their names, traces and digests included."""
-    one = run.pick()
-    other = run.pick(lambda line: line["task"] == one["task"] and line["digest"] != one["digest"])
-    names = one.keys() - {"case", "task", "seed", "perturbations"}
-    for left, right, both in (
-        (one, other, names),
-        (run.trace(one), run.trace(other), ("actions", "digest")),
-    ):
-        for name in both:
-            left[name], right[name] = right[name], left[name]
-
-
-def truncated_trace(run: Tampered) -> None:
-    line = run.pick(lambda line: line["steps"] > 2)
-    _edit(run.trace(line), lambda actions: actions[: -int(run.rng.integers(1, len(actions)))])
-
-
-def truncated_to_fit(run: Tampered) -> None:
-    """Line and trace both end early."""
-    line = run.pick(lambda line: line["steps"] > 2 and line["ended"] != "success")
-    _edit(run.trace(line), lambda actions: actions[:-1])
-    line["steps"] -= 1
-
-
-def another_action(run: Tampered) -> None:
-    """One that may change nothing that is seen: against a wall, say."""
-
-    def other(actions: np.ndarray) -> np.ndarray:
-        changed = actions.copy()
-        changed[int(run.rng.integers(len(changed)))] = 0 if changed.dtype.kind != "f" else 0.25
-        return (
-            changed
-            if (changed != actions).any()
-            else (actions + 1) % 5
-            if changed.dtype.kind != "f"
-            else -actions
-        )
-
-    _edit(run.trace(run.pick()), other)
-
-
-def foreign_trace(run: Tampered) -> None:
-    """A trace of another run's case, in the place of ours."""
-    trace = run.trace(run.pick())
-    trace |= {"seed": trace["seed"] + 1000, "case": f"{run.rng.integers(1 << 60):020x}"}
-
-
-def damaged_trace(run: Tampered) -> None:
-    actions = run.trace(run.pick())["actions"]
-    actions["data"] = actions["data"][:-4] + bytes(4) if len(actions["data"]) % 2 else b"nothing"
-
-
-def another_digest(run: Tampered) -> None:
-    line = run.pick()
-    line["digest"] = run.trace(line)["digest"] = f"{run.rng.integers(1 << 60):020x}"
-
-
-def another_protocol(run: Tampered) -> None:
-    run.pick()["protocol"] = "0123456789ab"
-
-
-def easier_rules(run: Tampered) -> None:
-    """The task of the plan gets another horizon, and every hash is made to fit."""
-    line = run.pick()
-    plan = Plan.from_json(run.run["plan"])
-    items = []
-    for item in plan.items:
-        if item.task.id == line["task"]:
-            task = Task(
-                **{
-                    **{name: getattr(item.task, name) for name in Task.__dataclass_fields__},
-                    "max_steps": 1000,
-                }
-            )
-            item = PlanItem(
-                item.suite,
-                task,
-                item.episodes,
-                protocol_hash(task, item.packages),
-                item.packages,
-                item.env_key,
-            )
-        items.append(item)
-    changed = Plan(tuple(items), plan.seed)
-    run.run["plan"] = changed.to_json()
-    for each in run.lines:
-        place = changed.locate(each["task"], each["seed"], ())
-        assert place is not None
-        old, each["case"], each["protocol"] = (
-            each["case"],
-            changed.case(*place).id,
-            changed.items[place[0]].protocol,
-        )
-        next(trace for trace in run.traces if trace["case"] == old)["case"] = each["case"]
-
-
-def missing_case(run: Tampered) -> None:
-    line = run.pick()
-    run.lines.remove(line)
-    run.traces.remove(run.trace(line))
-
-
-def repeated_case(run: Tampered) -> None:
-    run.lines.insert(int(run.rng.integers(len(run.lines))), dict(run.pick()))
-
-
-def foreign_case(run: Tampered) -> None:
-    run.pick()["seed"] += 77
-
-
-def unreadable_line(run: Tampered) -> None:
-    del run.pick()["steps"]
-
-
-def another_instruction(run: Tampered) -> None:
-    run.trace(run.pick())["instruction"] = "do as you like"
-
-
-def fewer_planned(run: Tampered) -> None:
-    run.run["plan"]["items"][int(run.rng.integers(len(TASKS)))]["episodes"] = 2
-
-
-def _edit(trace: dict[str, Any], edit: Callable[[np.ndarray], np.ndarray]) -> None:
-    given = trace["actions"]
-    array = edit(
-        np.frombuffer(zlib.decompress(given["data"]), given["dtype"]).reshape(given["shape"])
-    )
-    trace["actions"] = encode_actions(array.tolist() if given["plain"] else list(array))
-
-
-REGISTRY: dict[Callable[[Tampered], None], str | tuple[str, ...]] = {
-    changed_score: "score",
-    changed_metric: "metrics.distance",
-    changed_steps: "the trace's length",
-    made_up_success: "success",
-    hidden_failure: "status",
-    swapped_seeds: "the case's id",
-    swapped_results: "digest",
-    truncated_trace: "the trace's length",
-    truncated_to_fit: "the actions",
-    another_action: ("digest", "the actions"),
-    foreign_trace: "foreign trace",
-    damaged_trace: "the actions",
-    another_digest: "digest",
-    another_protocol: "the protocol",
-    easier_rules: "the task's rules",
-    missing_case: "missing case",
-    repeated_case: "repeated case",
-    foreign_case: "foreign case",
-    unreadable_line: "line ",
-    another_instruction: "the instruction",
-    fewer_planned: "the plan's hash",
-}
-
-
 def test_an_honest_run_passes(honest: Path) -> None:
     found = check(honest)
     assert found.passed, found.differences
     assert (found.lines, found.replayed) == (15, 15)
 
 
-@pytest.mark.parametrize("kind", REGISTRY, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
 def test_whatever_was_done_is_named(
-    honest: Path, tmp_path: Path, kind: Callable[[Tampered], None]
+    honest: Path, tmp_path: Path, change: Callable[[Tampered], None]
 ) -> None:
     for seed in range(SEEDS):
         run = Tampered(honest, tmp_path / str(seed), seed)
-        kind(run)
+        change(run)
         run.save()
         named = [difference.what for difference in check(run.path).differences]
-        assert any(what.startswith(REGISTRY[kind]) for what in named), (seed, named)
+        assert any(what.startswith(CHANGES[change]) for what in named), (seed, named)
 
 
 @pytest.mark.parametrize(
@@ -326,12 +87,29 @@ def test_files_cut_by_hand_are_named_not_raised(honest: Path, tmp_path: Path) ->
     assert "damaged traces" in {difference.what for difference in check(path).differences}
 
 
-def test_a_sample_hangs_on_the_files_alone(honest: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "line",
+    ["null", "5", "{", "[" * 100_000, '{"case": 1}', '{"steps": ' + "9" * 5000 + "}"],
+    ids=["null", "number", "torn", "deep", "case", "long"],
+)
+def test_a_line_that_is_no_result_is_named_not_raised(
+    honest: Path, tmp_path: Path, line: str
+) -> None:
+    path = tmp_path / "run"
+    shutil.copytree(honest, path)
+    lines = (path / "episodes.jsonl").read_text().splitlines()
+    (path / "episodes.jsonl").write_text("\n".join([lines[0], line, *lines[1:], ""]))
+    found = check_files(load_run(path), KNOWN.get)
+    assert [difference.what for difference in found.differences] == ["line 2"]
+    assert len(found.playable) == 15, "the other lines are checked all the same"
+
+
+def test_a_sample_depends_on_the_files_alone(honest: Path, tmp_path: Path) -> None:
     def chosen(path: Path) -> list[str]:
-        described = read_run(path)
-        plan = replay.plan_of(described)
-        files = examine(path, described, plan, KNOWN.get)
-        return [plan.case(*place).id for place in replay._sample(files.playable, files.digest, 5)]
+        stored = load_run(path)
+        files = check_files(stored, KNOWN.get)
+        sample = replay._sample(files.playable, files.digest, 5)
+        return [stored.whole.case(index).id for index in sample]
 
     first = chosen(honest)
     assert len(set(first)) == 5
@@ -416,7 +194,7 @@ def test_the_images_are_compared_but_do_not_count(
     found = check(run.path)
     assert found.passed
     assert found.notes == [
-        "the first images of 3 of 3 episodes are drawn otherwise here: another machine or driver"
+        "the first images of 3 of 3 episodes are drawn differently here: another machine or driver"
     ]
 
 

@@ -118,7 +118,7 @@ def test_a_perturbed_episode_shows_what_the_agent_saw(tmp_path: Path) -> None:
     (filmed,) = (
         file
         for file in (tmp_path / "run" / "videos").glob("*.mp4")
-        if noisy.line["case"] in file.name
+        if noisy.result.case in file.name
     )
     again = show(noisy, out=tmp_path / "again.mp4")
     assert again.same
