@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harness.core.agent import ALL_VIEWS
+from harness.records.identity import UNNAMED
 from harness.records.plan import NotRun
 from harness.stats import Estimate
 from leaderboards.references import PublishedFigure, figures_of, published_table
@@ -28,8 +30,11 @@ def header_of(report: Report) -> list[str]:
     """Who played what, when and with which versions, and how to read the figures."""
     run, agent = report.run, report.run["agent"]
     views = [name for name in agent["reads"] if name.rstrip("?") != "expert"]
+    views = ["any view on offer" if name == ALL_VIEWS else name for name in views]
     seen = [f"reads {', '.join(views)}"] if views else []
     seen += ["privileged: sees the expert"] if agent.get("privileged") else []
+    if agent["fingerprint"] == UNNAMED:
+        seen.append("unnamed: a live object or function, which nobody can build again")
     arguments = "".join(f" {name}={value}" for name, value in agent["args"].items())
     packages = ", ".join(f"{name} {version}" for name, version in run["packages"].items())
     versions = "; ".join(filter(None, [f"bench {run['bench']}", packages]))
