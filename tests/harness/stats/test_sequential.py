@@ -89,7 +89,7 @@ def test_an_early_pass_waits_for_a_task_under_suspicion():
     for number in range(30):
         test.add(row if number < 8 else np.zeros(40))
         looks.append(test.look())
-    assert test._most["pass"] > math.log(40)
+    assert test._evidence["pass"] > math.log(40)
     assert looks[patience(40, 0.05)] is None, "its own test alone would call it worse"
     assert "pass" not in looks[: patience(40, 0.05) + 1]
 

@@ -1,0 +1,138 @@
+"""The JSON, CSV and JUnit of stored runs: every field name, in order, and every value stays.
+
+Expected is what the code that wrote the runs printed: see tests/data/README.md.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.compare.saved_runs import open_run
+from leaderboards.compare import compare_runs
+from leaderboards.compare_render import junit, to_json
+from leaderboards.perturbed_results import read_case_arrays
+from leaderboards.published import render_published
+from leaderboards.render import render
+from leaderboards.report import load_report
+from leaderboards.robustness_compare import difference_in_differences, render_deltas
+
+DATA = Path(__file__).resolve().parents[1] / "data"
+STORED, FORMATS = DATA / "schema1", DATA / "formats"
+EXPECTED = json.loads((STORED / "expected.json").read_text())
+JUDGED: dict[str, Any] = EXPECTED["judged"]
+
+COMPARED = {
+    "compare runs/oracle runs/uniform": ("oracle", "uniform", 0.05),
+    "compare runs/cartpole-uniform runs/cartpole-noop --margin 0.01": (
+        "cartpole-uniform",
+        "cartpole-noop",
+        0.01,
+    ),
+    "compare runs/perturbed-oracle runs/perturbed-noisy": (
+        "perturbed-oracle",
+        "perturbed-noisy",
+        0.05,
+    ),
+}
+
+
+@pytest.fixture(autouse=True)
+def in_the_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The comparisons name their runs as they were named then."""
+    monkeypatch.chdir(STORED)
+
+
+def leaves(value: Any, where: str = "") -> Iterator[tuple[str, Any]]:
+    """Every value in a JSON text with its path, in order."""
+    if isinstance(value, dict):
+        yield where, list(value)
+        for name, each in value.items():
+            yield from leaves(each, f"{where}.{name}")
+    elif isinstance(value, list):
+        yield where, len(value)
+        for number, each in enumerate(value):
+            yield from leaves(each, f"{where}[{number}]")
+    else:
+        yield where, value
+
+
+def assert_same(found: Any, expected: Any) -> None:
+    """Names, order and types exactly; floats up to the order in which numpy sums."""
+    ours, theirs = list(leaves(found)), list(leaves(expected))
+    assert [path for path, _ in ours] == [path for path, _ in theirs]
+    for (path, value), (_, known) in zip(ours, theirs):
+        assert type(value) is type(known), path
+        if isinstance(known, float):
+            known = pytest.approx(known, rel=1e-9, abs=1e-12)
+        assert value == known, path
+
+
+@pytest.mark.parametrize("name", EXPECTED["runs"])
+def test_the_json_of_a_report(name: str) -> None:
+    found = json.loads(render(load_report(f"runs/{name}"), "json"))
+    assert_same(found, EXPECTED["runs"][name]["report"])
+
+
+def test_the_json_with_a_baseline() -> None:
+    found = json.loads(render(load_report("runs/perturbed-noisy", "runs/perturbed-oracle"), "json"))
+    expected = JUDGED["report runs/perturbed-noisy --baseline runs/perturbed-oracle"]["out"]
+    assert_same(found, expected)
+
+
+def test_the_json_beside_published_figures() -> None:
+    found = json.loads(render_published(load_report("runs/oracle"), "gea", "json"))
+    assert_same(found, JUDGED["report runs/oracle --against gea"]["out"])
+
+
+@pytest.mark.parametrize("command", COMPARED)
+def test_the_json_of_a_comparison(command: str) -> None:
+    base, new, margin = COMPARED[command]
+    with open_run(f"runs/{base}") as first, open_run(f"runs/{new}") as second:
+        found = to_json(compare_runs(first, second, margin, 0.05))
+    assert_same(found, JUDGED[command]["out"])
+
+
+def test_the_json_of_differences_in_differences() -> None:
+    with open_run("runs/perturbed-oracle") as first, open_run("runs/perturbed-noisy") as second:
+        rows = difference_in_differences(read_case_arrays(first), read_case_arrays(second))
+    expected = JUDGED["compare runs/perturbed-oracle runs/perturbed-noisy --robustness"]["out"]
+    assert_same(json.loads(render_deltas(rows, "json")), expected)
+
+
+def table(text: str) -> list[list[Any]]:
+    """The cells of a CSV as the JSON values that they are, else as text."""
+
+    def value(cell: str) -> Any:
+        try:
+            return json.loads(cell)
+        except ValueError:
+            return cell
+
+    return [[value(cell) for cell in row] for row in csv.reader(text.splitlines())]
+
+
+@pytest.mark.parametrize("name", ["oracle", "perturbed-noisy", "cartpole-uniform", "own"])
+def test_the_csv_of_a_report(name: str) -> None:
+    """With a success, perturbed, with a score only, and with all of them."""
+    found = render(load_report(f"runs/{name}"), "csv")
+    assert_same(table(found), table((FORMATS / f"report.{name}.csv").read_text()))
+
+
+def test_the_csv_beside_published_figures() -> None:
+    found = render_published(load_report("runs/oracle"), "gea", "csv")
+    assert_same(table(found), table((FORMATS / "against.oracle.csv").read_text()))
+
+
+@pytest.mark.parametrize(
+    ("base", "new"), [("oracle", "uniform"), ("perturbed-oracle", "perturbed-noisy")]
+)
+def test_the_junit_of_a_comparison(base: str, new: str) -> None:
+    with open_run(f"runs/{base}") as first, open_run(f"runs/{new}") as second:
+        found = junit(compare_runs(first, second, 0.05, 0.05))
+    assert found == (FORMATS / f"compare.{base}.{new}.xml").read_text()
