@@ -181,8 +181,8 @@ def _environment(task: Task, root: Path) -> Any:
 
 
 def _root(task: Task | None) -> Path | None:
-    told = (task.params.get("root") if task is not None else None) or os.environ.get(VARIABLE)
-    return Path(told).expanduser() if told else None
+    root = (task.params.get("root") if task is not None else None) or os.environ.get(VARIABLE)
+    return Path(root).expanduser() if root else None
 
 
 def _episodes(root: Path, task: Task) -> Path:

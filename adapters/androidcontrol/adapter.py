@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from adapters.androidcontrol.data import SPLITS, Steps, folder_of, lacks
+from adapters.androidcontrol.data import SPLITS, Steps, folder_of, missing_data
 from adapters.androidcontrol.records import Episode, elements
 from adapters.androidcontrol.rules import KINDS, RULES, recorded, right
 from harness.core import (
@@ -78,7 +78,7 @@ class AndroidControlAdapter(Adapter):
     def missing(cls, task: Task | None = None) -> Missing | None:
         absent = super().missing(task)
         if absent is None:
-            missing = lacks(task.params if task is not None else {})
+            missing = missing_data(task.params if task is not None else {})
             absent = None if missing is None else Missing(*missing)
         return absent
 
@@ -93,7 +93,7 @@ class AndroidControlAdapter(Adapter):
     def __init__(self, task: Task) -> None:
         self._views: Mapping[str, Callable[[], Any]] = {
             "image": lambda: self._screen(0),
-            "dom": lambda: self._seen,
+            "dom": lambda: self._elements,
             **{name: functools.partial(self._screen, ago) for ago, name in enumerate(BEFORE, 1)},
             "text_history": self._history,
         }
@@ -116,9 +116,9 @@ class AndroidControlAdapter(Adapter):
             )
         number, self._step = order[case.seed % len(order)]
         self._episode: Episode = data.episode(number)
-        self._true = recorded(self._episode, self._step)
+        self._recorded = recorded(self._episode, self._step)
         self._rule = params["rule"]
-        self._seen: tuple[Element, ...] = elements(self._episode.forests[self._step])
+        self._elements: tuple[Element, ...] = elements(self._episode.forests[self._step])
         self.brief, self._action = _brief(*self._episode.sizes[self._step])
         self._instruction = (
             self._episode.goal
@@ -137,10 +137,10 @@ class AndroidControlAdapter(Adapter):
 
     def step(self, action: Any) -> TimeStep:
         given = self._action.validate(action)
-        metrics = {**self._metrics, "same_kind": float(given.kind == self._true.kind)}
+        metrics = {**self._metrics, "same_kind": float(given.kind == self._recorded.kind)}
         success = False
         if given.ref is not None:
-            element = next((each for each in self._seen if each.ref == given.ref), None)
+            element = next((each for each in self._elements if each.ref == given.ref), None)
             if element is None:
                 metrics["unknown_refs"] = 1.0
             else:
@@ -148,7 +148,7 @@ class AndroidControlAdapter(Adapter):
                 given = UIAction(given.kind, x=x, y=y, text=given.text, direction=given.direction)
         if given.ref is None:
             success = right(
-                given, self._true, self._episode.sizes[self._step], self._seen, self._rule
+                given, self._recorded, self._episode.sizes[self._step], self._elements, self._rule
             )
         self._state = hashlib.blake2b(self._state + given.encode().encode(), digest_size=8).digest()
         return TimeStep(
@@ -159,7 +159,7 @@ class AndroidControlAdapter(Adapter):
         return self._screen(0)
 
     def expert(self, executed: Any) -> UIAction:
-        return self._true
+        return self._recorded
 
     def state(self) -> bytes:
         return self._state
@@ -178,10 +178,10 @@ class AndroidControlAdapter(Adapter):
             return np.asarray(shown if shown.size == size else shown.resize(size)).copy()
 
     def _history(self) -> str:
-        return "\n".join(_told(self._episode, step) for step in range(self._step))
+        return "\n".join(_action_json(self._episode, step) for step in range(self._step))
 
 
-def _told(episode: Episode, step: int) -> str:
+def _action_json(episode: Episode, step: int) -> str:
     """A recorded action as JSON: as a UIAction, or, where that cannot express it, as recorded."""
     try:
         return recorded(episode, step).encode()

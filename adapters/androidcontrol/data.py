@@ -27,7 +27,7 @@ from adapters.androidcontrol.records import (
 from adapters.androidcontrol.rules import recorded
 from harness.core import BadAction, UserError
 
-__all__ = ["SPLITS", "Steps", "folder_of", "lacks", "prepare"]
+__all__ = ["SPLITS", "Steps", "folder_of", "missing_data", "prepare"]
 
 VARIABLE = "ANDROIDCONTROL_DATA"
 RECORDS, INDEX = "bench-test.tfrecord", "bench-test.json"
@@ -50,7 +50,7 @@ def folder_of(params: Mapping[str, Any]) -> Path:
     ).expanduser()
 
 
-def lacks(params: Mapping[str, Any]) -> tuple[str, str] | None:
+def missing_data(params: Mapping[str, Any]) -> tuple[str, str] | None:
     """(what is missing of the data, the remedy), or None when the split can be played."""
     folder, split = folder_of(params), params.get("split", "test")
     prepare_it = f"python -m adapters.androidcontrol {folder}"
@@ -105,12 +105,12 @@ def prepare(source: Path, to: Path) -> str:
     (to / f"{INDEX}.new").replace(to / INDEX)
     absent = len(wanted - kept.keys())
     total = sum(len(entry["steps"]) for entry in kept.values())
-    told = f"{len(kept)} test episodes, {total} steps in {to}"
+    summary = f"{len(kept)} test episodes, {total} steps in {to}"
     if left_out:
-        told += f"; {left_out} recorded steps that no action stands for were left out"
+        summary += f"; {left_out} recorded steps that no action stands for were left out"
     if absent:
-        told += f"; {absent} test episodes are in none of the {len(files)} files"
-    return told
+        summary += f"; {absent} test episodes are in none of the {len(files)} files"
+    return summary
 
 
 def _splits(source: Path) -> dict[str, list[int]]:
@@ -140,7 +140,8 @@ def _episodes(file: Path) -> Iterator[tuple[Episode, bytes]]:
 
 
 def _answerable(episode: Episode, step: int) -> bool:
-    """Whether a UIAction can express the recorded action; typing an empty text, say, it cannot."""
+    """Whether a UIAction can express the recorded action: it cannot, for example, type an empty
+    text."""
     try:
         recorded(episode, step)
     except BadAction:

@@ -45,16 +45,16 @@ def recorded(episode: Episode, step: int) -> UIAction:
     Raises BadAction where no UIAction expresses it.
     """
     try:
-        told: dict[str, Any] = json.loads(episode.actions[step])
-        kind = KINDS[told["action_type"]]
+        record: dict[str, Any] = json.loads(episode.actions[step])
+        kind = KINDS[record["action_type"]]
         if kind in ("click", "long_press"):
-            places = zip((told["x"], told["y"]), episode.sizes[step])
+            places = zip((record["x"], record["y"]), episode.sizes[step])
             x, y = (min(max(float(value), 0.0), size - 1.0) for value, size in places)
             return UIAction(kind, x=x, y=y)
         if kind == "scroll":
-            return UIAction(kind, direction=str(told["direction"]).lower())
+            return UIAction(kind, direction=str(record["direction"]).lower())
         if kind in ("type", "open_app"):
-            text = told["text" if kind == "type" else "app_name"]
+            text = record["text" if kind == "type" else "app_name"]
             if not isinstance(text, str) or not text.strip():
                 raise BadAction("the recorded text is empty")
             return UIAction(kind, text=text)

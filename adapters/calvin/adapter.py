@@ -111,7 +111,7 @@ class CalvinAdapter(Adapter):
         self._env.cameras = []  # or every step would render them
         self._oracle: Any = hydra.utils.instantiate(config.tasks)
         self._words: Any = OmegaConf.load(root / ANNOTATIONS)
-        self._drawn: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+        self._pictures: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         self._views = {
             "image": lambda: self._draw("static")[0],
             "image_gripper": lambda: self._draw("gripper")[0],
@@ -163,17 +163,17 @@ class CalvinAdapter(Adapter):
     def _look(self, seen: Any) -> None:
         self._robot = np.asarray(seen["robot_obs"], np.float64)
         self._state = np.concatenate([self._robot, np.asarray(seen["scene_obs"], np.float64)])
-        self._drawn = {}
+        self._pictures = {}
 
     def _draw(self, camera: str) -> tuple[np.ndarray, np.ndarray]:
         """(colours, depth) of a camera, rendered at most once a step."""
-        if camera not in self._drawn:
+        if camera not in self._pictures:
             colours, depth = self._cameras[camera].render()
-            self._drawn[camera] = (
+            self._pictures[camera] = (
                 np.ascontiguousarray(colours, np.uint8),
                 np.asarray(depth, np.float32),
             )
-        colours, depth = self._drawn[camera]
+        colours, depth = self._pictures[camera]
         return colours.copy(), depth.copy()
 
     def _timestep(self, reward: float, over: bool) -> TimeStep:
@@ -192,9 +192,9 @@ class CalvinAdapter(Adapter):
 
 
 def _root(task: Task | None) -> Path | None:
-    told = (task.params.get("root") if task is not None else None) or os.environ.get(VARIABLE)
-    if told:
-        return Path(told).expanduser()
+    root = (task.params.get("root") if task is not None else None) or os.environ.get(VARIABLE)
+    if root:
+        return Path(root).expanduser()
     found = importlib.util.find_spec("calvin_env")
     return (
         None if found is None or found.origin is None else Path(found.origin).resolve().parents[2]

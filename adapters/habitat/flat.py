@@ -275,7 +275,7 @@ def quads(flat: Flat) -> list[Quad]:
     for wall, paint in walls:
         faces += box((wall.x0, 0.0, wall.z0), (wall.x1, HEIGHT, wall.z1), paint)
     for piece in flat.pieces:
-        faces += _standing(piece)
+        faces += _furniture(piece)
     return faces
 
 
@@ -347,7 +347,7 @@ def _tiles(floor: Rectangle, colours: tuple[Colour, Colour]) -> list[Quad]:
     ]
 
 
-def _standing(piece: Piece) -> list[Quad]:
+def _furniture(piece: Piece) -> list[Quad]:
     """A piece's boxes at its position, turned."""
     floor = piece.floor
     faces: list[Quad] = []

@@ -112,13 +112,13 @@ class MiniWobAdapter(Adapter):
         matcher = shutil.which("fc-match")
         if matcher is None:
             return None
-        told = subprocess.run(
+        font = subprocess.run(
             [matcher, "--format=%{family}", "Arial"], capture_output=True, text=True, check=False
         ).stdout
-        if any(name in told for name in ("Arial", "Liberation Sans", "Arimo")):
+        if any(name in font for name in ("Arial", "Liberation Sans", "Arimo")):
             return None
         return Missing(
-            f"pages are set in {told or 'some font'} instead of Arial, so their layout differs",
+            f"pages are set in {font or 'some font'} instead of Arial, so their layout differs",
             "apt-get install fonts-liberation",
         )
 

@@ -185,12 +185,12 @@ class TextWorldAdapter(TextGameAdapter):
         ).hexdigest()
         if key not in self._games:
             path = Path(self._folder, key, "game.z8")
-            told = json.dumps(
+            request = json.dumps(
                 {"challenge": challenge, "settings": settings, "seeds": seeds, "path": str(path)}
             )
             # The generator iterates over sets: their order, and so the game, follows the hash seed.
             environment = {**os.environ, "PYTHONHASHSEED": "0"}
-            command = [sys.executable, "-W", "ignore", generate.__file__, told]
+            command = [sys.executable, "-W", "ignore", generate.__file__, request]
             done = subprocess.run(
                 command,
                 check=False,

@@ -11,7 +11,7 @@ import sys
 from typing import Any
 
 
-def generate(told: dict[str, Any]) -> None:
+def generate(request: dict[str, Any]) -> None:
     """Write the game of the first of `seeds` that gives one.
 
     A seed may give none: its random map may be too small for a quest of the requested length.
@@ -21,19 +21,20 @@ def generate(told: dict[str, Any]) -> None:
     from textworld.challenges import CHALLENGES
     from textworld.generator import QuestGenerationError, compile_game
 
-    for seed in told["seeds"]:
+    for seed in request["seeds"]:
         options = GameOptions()
         options.seeds = seed
-        options.path = told["path"]
+        options.path = request["path"]
         options.grammar.only_last_action = True  # the objective names the goal, not the way there
         try:
-            game = CHALLENGES[f"tw-{told['challenge']}"][1](told["settings"], options)
+            game = CHALLENGES[f"tw-{request['challenge']}"][1](request["settings"], options)
         except QuestGenerationError:
             continue
         compile_game(game, options)
         return
     raise SystemExit(
-        f"none of the seeds {told['seeds']} gives a game of {told['challenge']} {told['settings']}"
+        f"none of the seeds {request['seeds']} gives a game of {request['challenge']} "
+        f"{request['settings']}"
     )
 
 

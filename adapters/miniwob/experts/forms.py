@@ -205,11 +205,11 @@ class _Guess:
     def __call__(self, page: Page, utterance: str) -> UIAction | None:
         look = Look(page, utterance)
         for side, shown in (("higher", look.first("#higher")), ("lower", look.first("#lower"))):
-            told = int("".join(re.findall(r"\d", shown.text)) or 0) if shown else 0
+            number = int("".join(re.findall(r"\d", shown.text)) or 0) if shown else 0
             if shown and side == "higher":
-                self._low = max(self._low, told + 1)
+                self._low = max(self._low, number + 1)
             elif shown:
-                self._high = min(self._high, told - 1)
+                self._high = min(self._high, number - 1)
         return look.form({"#tt": str((self._low + self._high) // 2)})
 
 
