@@ -1,1 +1,1 @@
-"""Evidence into tables: reports, and what is published."""
+"""From stored results to tables: reports, comparisons of runs, figures beside published ones."""

@@ -11,8 +11,8 @@ from harness.stats import Estimate
 __all__ = ["EstimateNames", "bounds_of", "columns_of", "flatten"]
 
 EstimateNames = Mapping[type, Mapping[str, tuple[str, str, str]]]
-"""For a class of rows and a field that holds an Estimate or None: what the JSON calls its value, its
-lower and its upper bound."""
+"""For a class of rows and each field that holds an Estimate or None: what the JSON calls its value,
+its lower bound and its upper bound."""
 
 
 def bounds_of(*fields: str) -> dict[str, tuple[str, str, str]]:

@@ -38,7 +38,10 @@ __all__ = ["PublishedRow", "published_rows", "render_published"]
 
 @dataclass(frozen=True, kw_only=True)
 class PublishedRow:
-    """A benchmark, as one of our families plays it. Means are over tasks, each weighing the same."""
+    """A benchmark, as one of our families plays it.
+
+    Means are over tasks, each weighing the same.
+    """
 
     benchmark: str
     family: str

@@ -10,8 +10,8 @@ and p a perturbed condition:
     interaction     of A+B: (SRab - SR0) - (SRa - SR0) - (SRb - SR0)
 
 Rates of domains and overall are means over the tasks that played the perturbation, each weighing
-the same. Tasks without a success are in none of these figures; their scores have figures of their
-own (leaderboards/score_effects.py). Sums over severities: leaderboards/severities.py.
+the same. Tasks without a success are in none of these figures; those of their scores are in
+leaderboards/score_effects.py. Sums over severities: leaderboards/severities.py.
 """
 
 from __future__ import annotations

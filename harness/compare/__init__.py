@@ -1,1 +1,1 @@
-"""Did it get worse? Pairs of two runs, the verdict, the gate and its stopping rules."""
+"""Did a run get worse? Pairs of two runs, the verdict, the gate and its stopping rules."""
