@@ -84,7 +84,9 @@ class RunDirectory:
     def _adopt(self, run: dict[str, Any]) -> dict[str, Any]:
         """Write a new run.json, or check that the old one is of the same run."""
         file = self.path / "run.json"
-        self._made = not file.exists()
+        # Nothing was planned: what was missing may have been installed since.
+        empty = file.exists() and not (self._episodes.tell() or read_run(self.path)["plan"]["items"])
+        self._made = not file.exists() or empty
         if self._made:
             if self._episodes.tell():
                 raise UserError(

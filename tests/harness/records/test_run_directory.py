@@ -288,3 +288,13 @@ def test_a_place_that_cannot_be_written_to(tmp_path: Path) -> None:
     (tmp_path / "odd" / "episodes.jsonl").mkdir(parents=True)
     with pytest.raises(UserError, match="Choose another place with --out"):
         open_run(tmp_path / "odd")
+
+
+def test_a_directory_of_a_run_that_could_play_nothing_takes_another_plan(tmp_path: Path) -> None:
+    """The same command works after the remedy of its only task was followed."""
+    missing = NotRun("toys/goal@1", "navigation", "toys", "it is not installed", "install it")
+    open_run(tmp_path, Plan((), not_run=(missing,))).close(finished=True)
+    directory = open_run(tmp_path)
+    assert directory.missing() == PLAN.total
+    directory.close(finished=False)
+    assert read_run(tmp_path)["plan"]["hash"] == PLAN.hash
