@@ -1,4 +1,4 @@
-"""MiniWorld (the Farama `miniworld` package): 23 three-dimensional indoor worlds seen through the eyes of a walking agent."""
+"""MiniWorld (the Farama `miniworld` package): 23 indoor worlds, seen by a walking agent in 3-D."""
 
 from adapters.miniworld.adapter import MiniWorldAdapter
 

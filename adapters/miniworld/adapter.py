@@ -1,4 +1,4 @@
-"""The MiniWorld adapter."""
+"""The MiniWorld adapter: one world behind the episode contract."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from adapters._geodesics import spl
 from adapters.miniworld import perturbations
 from adapters.miniworld.drawing import Painter
 from adapters.miniworld.expert import Expert
-from adapters.miniworld.worlds import WORLDS, Health, Quest
+from adapters.miniworld.worlds import WORLDS, Health, Objective, Sign
 from harness.core import (
     Adapter,
     Box,
@@ -43,8 +44,9 @@ ACTIONS = (
     "done",
 )
 TOP = 224
-"""Pixels of `image_top`, square."""
+"""The side of `image_top`, px."""
 FRAME = (640, 480)
+"""Width and height of `render`, px."""
 LIBRARIES = {
     "EGL": "libegl1",
     "GL": "libgl1",
@@ -52,6 +54,7 @@ LIBRARIES = {
     "fontconfig": "libfontconfig1",
     "freetype": "libfreetype6",
 }
+"""The libraries that the package needs -> the Debian packages that have them."""
 
 _pack = struct.Struct("<i3d?").pack
 
@@ -59,31 +62,40 @@ _pack = struct.Struct("<i3d?").pack
 class MiniWorldAdapter(Adapter):
     """One of MiniWorld's 23 worlds; one kept environment plays all its cases.
 
-    `task.params`: `world` (the name in `miniworld.envs`, say `MazeS3`), `width` and `height` of `image` and `depth` in px (80 and 60 are
-    the package's).
+    `task.params`: `world` (the name in `miniworld.envs`, say `MazeS3`), `width` and `height` of
+    `image` and `depth` in px (80 and 60 are the package's).
 
-    Case.seed -> start: the simulator's seed is drawn from the case, again and again until the episode is neither solved at its start (1 to
-    4 % of the starts in rooms, 19 % in OneRoomS6Fast) nor, in ThreeRooms and RoomObjects, impossible.
+    Case.seed -> start: the simulator's seed is drawn from the case, and again until the episode is
+    neither solved at its start (1 to 4 % of the starts in rooms, 19 % in OneRoomS6Fast) nor, in
+    ThreeRooms and RoomObjects, impossible.
 
     Views, each drawn only when it is read:
-        image      uint8 (height, width, 3)   RGB from the agent's eyes, 1.5 m above the floor, 60 degrees high
-        depth      float32 (height, width)    m along the optical axis, 0.04 to 100, from a 16-bit depth buffer
-        image_top  uint8 (224, 224, 3)        RGB, the whole floor from above; the red triangle is the agent
-        state      float32 (n,)               privileged: see `brief.observation["state"].meaning`; it does not tell the walls
-    Frame: the floor is the plane x (east), z (south), y points up; metres. A heading is counter-clockwise from x as seen from above.
+        image      uint8 (height, width, 3)  RGB from the agent's eyes, 1.5 m above the floor, 60
+                                             degrees high
+        depth      float32 (height, width)   m along the optical axis, 0.04 to 100, from a 16-bit
+                                             depth buffer
+        image_top  uint8 (224, 224, 3)       RGB, the whole floor from above; the red triangle is
+                                             the agent
+        state      float32 (n,)              privileged: see `brief.observation["state"].meaning`;
+                                             it does not include the walls
+    Frame: the floor is the plane of x (east) and z (south), y points up; metres. Headings are
+    counter-clockwise from x as seen from above.
 
-    Actions: Discrete, the package's choice for each world: turn by 15 degrees left or right, 0.15 m forward (45 degrees and 0.7 m in the
-    worlds called Fast and in Sign), and in some worlds back, pickup, drop, toggle, done; Sign's fourth action ends the episode. Where there
-    is no `done` nothing does nothing: the no-op turns left.
+    Actions: Discrete, the package's choice for each world: turn by 15 degrees left or right, 0.15 m
+    forward (45 degrees and 0.7 m in the worlds called Fast and in Sign), and in some worlds back,
+    pickup, drop, toggle, done. Sign's fourth action ends the episode. In worlds without `done`
+    every action does something; the no-op there turns left.
 
-    Reward: the package's; 1 - 0.2 steps / limit at the goal. Success: see `adapters.miniworld.worlds`. With `Task.max_steps=None` the
-    package's own limit truncates.
-    Metrics: `path_length` (m walked); where the goal is a place, at the episode's end also `shortest_path` (m) and
-    `spl` = success * shortest / max(shortest, walked), Anderson et al. 2018 (arXiv 1807.06757); `picked_up`, `health` in their worlds.
+    Reward: the package's, 1 - 0.2 steps / limit at the goal. Success: see
+    `adapters.miniworld.worlds`. With `Task.max_steps=None` the package's own limit truncates.
+    Metrics: `path_length` (m walked); where the goal is a place, also `shortest_path` (m) and `spl`
+    = success * shortest / max(shortest, walked) at the episode's end (Anderson et al. 2018, arXiv
+    1807.06757); `picked_up` and `health` in the worlds that have them.
 
-    Expert: see `adapters.miniworld.expert`. It gives up (None from then on, metric `expert_gave_up`) when a search finds no way.
+    Expert: see `adapters.miniworld.expert`. It gives up when a search finds no path: it answers
+    None from then on, and the metric `expert_gave_up` is 1.
 
-    Raises UserError where `world` names none.
+    Raises UserError where MiniWorld has no such `world`.
     """
 
     packages: ClassVar[tuple[str, ...]] = ("miniworld", "pyglet", "gymnasium")
@@ -91,37 +103,33 @@ class MiniWorldAdapter(Adapter):
 
     @classmethod
     def missing(cls, task: Task | None = None) -> Missing | None:
-        """The packages, and the libraries without which the package cannot even be imported or built."""
+        """The packages, and the libraries without which MiniWorld cannot be imported."""
         return super().missing(task) or _missing_libraries()
 
     @classmethod
     def simulator_perturbations(cls, task: Task | None = None) -> tuple[SimulatorPerturbation, ...]:
-        """What the drawing offers."""
         return perturbations.PERTURBATIONS
 
     @classmethod
     def env_key(cls, task: Task) -> str:
-        """One kept environment a world and size of images."""
         return "miniworld/{world}/{width}x{height}".format_map(task.params)
 
     @classmethod
     def has_expert(cls, task: Task) -> bool:
-        """Always."""
         return True
 
     def __init__(self, task: Task) -> None:
-        world, self._size = (
-            task.params["world"],
-            (int(task.params["width"]), int(task.params["height"])),
-        )
+        world = task.params["world"]
+        self._size = int(task.params["width"]), int(task.params["height"])
         if world not in WORLDS:
             raise UserError(
-                f"task {task.id}: MiniWorld has no world {world!r}; it has {', '.join(sorted(WORLDS))}"
+                f"task {task.id}: MiniWorld has no world {world!r}; it has "
+                f"{', '.join(sorted(WORLDS))}"
             )
-        self._quest_of = WORLDS[world]
+        self._kind = WORLDS[world]
         self._env: Any = _make(world, *self._size)
         self._painter = Painter(self._env)
-        self._quest: Quest
+        self._objective: Objective
         self._expert: Expert | None
         self._views: Mapping[str, Callable[[], Any]] = {
             "image": lambda: self._painter.image(*self._size),
@@ -137,14 +145,13 @@ class MiniWorldAdapter(Adapter):
         self.brief = self._describe()
 
     def reset(self, case: Case) -> TimeStep:
-        """Build a world from the case."""
         env, rng = self._env, case.rng("simulator")
         self._painter.make_current()
         while True:
-            self._quest_of.prepare(env, rng)
+            self._kind.prepare(env, rng)
             env.reset(seed=int(rng.integers(2**31)))
-            self._quest = self._quest_of(env, rng)
-            if self._quest.playable():
+            self._objective = self._kind(env, rng)
+            if self._objective.playable():
                 break
         self._painter.perturb(case)
         self._objects = [
@@ -152,30 +159,29 @@ class MiniWorldAdapter(Adapter):
         ]
         self._start = self._at = (float(env.agent.pos[0]), float(env.agent.pos[2]))
         self._walked = 0.0
-        self._expert, self._gave_up = Expert(env, self._quest.course), False
+        self._expert, self._gave_up = Expert(env, self._objective.subgoal), False
         return TimeStep(
-            self._views, self._quest.instruction, success=False, metrics=self._metrics()
+            self._views, self._objective.instruction, success=False, metrics=self._metrics()
         )
 
     def step(self, action: Any) -> TimeStep:
-        """Turn, move or handle an object."""
         action = self.brief.action.validate(action)
         _, reward, terminated, truncated, _ = self._env.step(action)
         x, _, z = self._env.agent.pos
         if (x, z) != self._at:
             self._walked += math.dist(self._at, (x, z))
             self._at = float(x), float(z)
-        reward, terminated, success = self._quest.judge(
+        reward, terminated, success = self._objective.judge(
             float(reward), bool(terminated), bool(truncated)
         )
         metrics = self._metrics()
-        if (terminated or truncated) and self._quest.target is not None:
-            shortest = self._quest.field().shortest(*self._start)
+        if (terminated or truncated) and self._objective.target is not None:
+            shortest = self._objective.field().shortest(*self._start)
             metrics["shortest_path"] = shortest
-            metrics["spl"] = shortest / max(shortest, self._walked) if success else 0.0
+            metrics["spl"] = spl(success, shortest, self._walked)
         return TimeStep(
             self._views,
-            self._quest.instruction,
+            self._objective.instruction,
             float(reward),
             terminated,
             bool(truncated),
@@ -184,11 +190,11 @@ class MiniWorldAdapter(Adapter):
         )
 
     def render(self) -> np.ndarray:
-        """(480, 640, 3) uint8 RGB from the agent's eyes."""
+        """The view from the agent's eyes, uint8 (480, 640, 3)."""
         return self._painter.image(*FRAME)
 
     def expert(self, executed: Any) -> int | None:
-        """The planned action; what was executed before shows in where the agent stands."""
+        # What was executed before shows in where the agent stands.
         if self._expert is None:
             return None
         action = self._expert.action()
@@ -200,18 +206,14 @@ class MiniWorldAdapter(Adapter):
         """Steps, pose, whether something is carried, and where the objects are."""
         env = self._env
         x, _, z = env.agent.pos
-        places = np.array([entity.pos for entity in self._objects])
-        return (
-            _pack(env.step_count, x, z, env.agent.dir, env.agent.carrying is not None)
-            + places.tobytes()
-        )
+        agent = _pack(env.step_count, x, z, env.agent.dir, env.agent.carrying is not None)
+        return agent + np.array([entity.pos for entity in self._objects]).tobytes()
 
     def close(self) -> None:
-        """Free the GL context and what it holds."""
         self._painter.close()
 
     def _metrics(self) -> dict[str, float]:
-        metrics = {"path_length": self._walked, **self._quest.metrics()}
+        metrics = {"path_length": self._walked, **self._objective.metrics()}
         return {**metrics, "expert_gave_up": 1.0} if self._gave_up else metrics
 
     def _state(self) -> np.ndarray:
@@ -226,17 +228,18 @@ class MiniWorldAdapter(Adapter):
         ]
         for entity in self._objects:
             values += (entity.pos[0], entity.pos[2], float(entity in env.entities))
-        if isinstance(self._quest, Health):
+        if isinstance(self._objective, Health):
             values.append(float(env.health))
         return np.array(values, np.float32)
 
     def _describe(self) -> Brief:
         env, (width, height) = self._env, self._size
         step, turn = env.params.sample(None, "forward_step"), env.params.sample(None, "turn_step")
-        count, healthy = len(self._objects), issubclass(self._quest_of, Health)
+        count, healthy = len(self._objects), issubclass(self._kind, Health)
         meaning = (
-            "0-1 the agent's place x, z (m); 2-3 cosine and sine of its heading; 4 whether it carries something; then for each object "
-            "x, z (m) and 1, or 0 once it is gone. World frame: x east, z south, headings counter-clockwise from x as seen from above"
+            "0-1 the agent's place x, z (m); 2-3 cosine and sine of its heading; 4 whether it "
+            "carries something; then for each object x, z (m) and 1, or 0 once it is gone. World "
+            "frame: x east, z south, headings counter-clockwise from x as seen from above"
         )
         return Brief(
             observation={
@@ -264,16 +267,18 @@ class MiniWorldAdapter(Adapter):
                     meaning=meaning + ("; last the health, 0-100" if healthy else ""),
                 ),
             },
-            action=_action_spec(self._quest_of.__name__, int(env.action_space.n)),
-            embodiment=f"a walking agent, a cylinder of {env.agent.radius:g} m radius with eyes at 1.5 m: an action turns it by {turn:g} "
-            f"degrees or moves it by {step:g} m, unless a wall or an object is in the way; where it can pick up, it takes what stands just "
+            action=_action_spec(self._kind, int(env.action_space.n)),
+            embodiment=f"a walking agent, a cylinder of {env.agent.radius:g} m radius with eyes at "
+            f"1.5 m: an action turns it by {turn:g} degrees or moves it by {step:g} m, unless a "
+            "wall or an object is in the way; where it can pick up, it takes what stands just "
             "ahead and carries it there",
-            simulator="MiniWorld, a 3-D indoor simulator with flat floors, textured walls and no dynamics",
+            simulator="MiniWorld, a 3-D indoor simulator with flat floors, textured walls and no "
+            "dynamics",
         )
 
 
-def _action_spec(kind: str, n: int) -> Discrete:
-    if kind == "Sign":
+def _action_spec(kind: type[Objective], n: int) -> Discrete:
+    if kind is Sign:
         return Discrete(
             n,
             (*ACTIONS[:3], "end"),
@@ -285,12 +290,16 @@ def _action_spec(kind: str, n: int) -> Discrete:
 
 
 def _make(world: str, width: int, height: int) -> Any:
-    """A world, with no window on any screen. Its frame buffer for people would take 35 MB: it gets a tiny one, ours is made when needed."""
+    """The environment of a world, with no window on any screen.
+
+    The package's frame buffer for people would take 35 MB, so it gets a tiny one; Painter makes one
+    when it is needed.
+    """
     import pyglet
 
-    if "pyglet.gl" not in sys.modules:  # later it has no effect
+    if "pyglet.gl" not in sys.modules:  # afterwards the option has no effect
         pyglet.options["headless"] = True
-    with contextlib.redirect_stdout(None):  # it prints how many samples the driver has
+    with contextlib.redirect_stdout(None):  # the package prints how many samples the driver has
         from miniworld import envs
 
         return getattr(envs, world)(

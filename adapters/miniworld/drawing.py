@@ -1,8 +1,9 @@
-"""Drawing a MiniWorld environment on demand, in a GL context of its own.
+"""Draws a MiniWorld environment on demand.
 
-Two traps of the package (2.1.0) are mended here. It draws at every step, which is nearly all of a step's cost: here it draws when a view
-is read. And it keeps the walls in display list 1, which all contexts of a process share, so that of two environments both show the rooms
-of the one that was reset last: here each has a list of its own.
+It fixes two traps of the package (2.1.0). The package draws at every step, which is nearly all of a
+step's cost; here it draws when a view is read. And it keeps the walls in display list 1, which all
+contexts of a process share, so that two environments both show the rooms of the one that was reset
+last; here every environment has a separate list.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ __all__ = ["Painter"]
 
 
 class Painter:
-    """The pictures of one environment. Drawing changes nothing in it but GL's own state."""
+    """Draws the images of one environment. Drawing changes only the state of OpenGL."""
 
     def __init__(self, env: Any) -> None:
         from miniworld import miniworld, opengl
@@ -31,40 +32,51 @@ class Painter:
         self._env, self._gl, self._module, self._opengl = env, gl, miniworld, opengl
         self._list = gl.glGenLists(1)
         self._recorded = False
-        self._eye: perturbations.Eye | None = None
+        self._eye: perturbations.EyeOffset | None = None
         self._canvases = {(env.obs_fb.width, env.obs_fb.height): env.obs_fb}
-        env.render_obs = lambda: None  # called at the end of every reset and step
+        # The package calls render_obs at the end of every reset and step, and _render_static in a
+        # reset, once the walls stand.
+        env.render_obs = lambda: None
         env._render_static = self._forget
         env._render_world = self._draw_world
 
     def make_current(self) -> None:
-        """Make the environment's context the current one; a reset uploads textures into whichever is."""
+        """Make the environment's OpenGL context the current one.
+
+        Call it before a reset, which uploads textures into the current context.
+        """
         self._env.shadow_window.switch_to()
 
     def perturb(self, case: Case) -> None:
-        """Draw the world, which was just built, as the case says."""
-        self._eye = perturbations.eye(case)
+        """Draw the world, which was just reset, as the case's perturbations say."""
+        self._eye = perturbations.eye_offset(case)
         perturbations.apply(self._env, case, self._gl.glColor3f)
 
     def image(self, width: int, height: int) -> np.ndarray:
-        """(height, width, 3) uint8 RGB, from the agent's eyes."""
+        """The view from the agent's eyes, uint8 (height, width, 3), RGB."""
         canvas = self._canvas(width, height)
         with self._moved_eye():
-            return self._module.MiniWorldEnv.render_obs(self._env, canvas)
+            image: np.ndarray = self._module.MiniWorldEnv.render_obs(self._env, canvas)
+        return image
 
     def depth(self, width: int, height: int) -> np.ndarray:
-        """(height, width) float32 m, along the optical axis, 0.04 to 100."""
+        """Distances along the optical axis, float32 (height, width), m, 0.04 to 100."""
         canvas = self._canvas(width, height)
         with self._moved_eye():
             self._module.MiniWorldEnv.render_obs(self._env, canvas)
-        return canvas.get_depth_map(0.04, 100.0)[:, :, 0]
+        depth: np.ndarray = canvas.get_depth_map(0.04, 100.0)[:, :, 0]
+        return depth
 
     def top(self, width: int, height: int) -> np.ndarray:
-        """(height, width, 3) uint8 RGB, the whole floor from above."""
-        return self._env.render_top_view(self._canvas(width, height))
+        """The whole floor from above, uint8 (height, width, 3), RGB."""
+        image: np.ndarray = self._env.render_top_view(self._canvas(width, height))
+        return image
 
     def close(self) -> None:
-        """Free the list, the frame buffers and the context: what lies in frame buffers outlives the package's own `close`."""
+        """Free the display list, the frame buffers and the context.
+
+        The package's own `close` leaves what is attached to the frame buffers.
+        """
         gl = self._gl
         self.make_current()
         gl.glDeleteLists(self._list, 1)
@@ -75,7 +87,7 @@ class Painter:
 
     @contextlib.contextmanager
     def _moved_eye(self) -> Iterator[None]:
-        """While drawing alone: where a carried thing hangs depends on the eye too."""
+        """Move the eye only while drawing: where a carried object hangs depends on it too."""
         if self._eye is None:
             yield
             return
@@ -105,10 +117,11 @@ class Painter:
         gl.glDeleteFramebuffers(1, ctypes.byref(buffer))
 
     def _canvas(self, width: int, height: int) -> Any:
-        """The frame buffer of a size, with this context current and the walls recorded."""
+        """The frame buffer of a size; makes this context current and records the walls."""
         self.make_current()
         if (width, height) not in self._canvases:
-            with contextlib.redirect_stdout(None):  # it prints how many samples the driver has
+            # The package prints how many samples the driver has.
+            with contextlib.redirect_stdout(None):
                 self._canvases[width, height] = self._opengl.FrameBuffer(width, height, 8)
         if not self._recorded:
             self._record()
@@ -118,12 +131,10 @@ class Painter:
         self._recorded = False
 
     def _record(self) -> None:
-        """The package's own recording, into our list."""
+        """Record the walls as the package does, but into this environment's list."""
         module, gl = self._module, self._gl
-        module.glNewList, module.glDeleteLists = (
-            (lambda _, mode: gl.glNewList(self._list, mode)),
-            (lambda *_: None),
-        )
+        module.glNewList = lambda _, mode: gl.glNewList(self._list, mode)
+        module.glDeleteLists = lambda *_: None
         try:
             module.MiniWorldEnv._render_static(self._env)
         finally:
@@ -131,11 +142,12 @@ class Painter:
         self._recorded = True
 
     def _draw_world(self, frame_buffer: Any, render_agent: bool) -> np.ndarray:
-        """MiniWorldEnv._render_world with our list."""
+        """Stands in for MiniWorldEnv._render_world, which draws list 1."""
         self._gl.glCallList(self._list)
         for entity in self._env.entities:
             if not entity.is_static and entity is not self._env.agent:
                 entity.render()
         if render_agent:
             self._env.agent.render()
-        return frame_buffer.resolve()
+        image: np.ndarray = frame_buffer.resolve()
+        return image

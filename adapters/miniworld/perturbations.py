@@ -1,4 +1,4 @@
-"""Perturbations that MiniWorld's drawing carries out. None touches the world: it walks the same."""
+"""Perturbations of what MiniWorld draws. None of them changes the world or how the agent moves."""
 
 from __future__ import annotations
 
@@ -8,18 +8,23 @@ from typing import Any
 
 import numpy as np
 
+from adapters._params import levels
 from harness.core import Case, SimulatorPerturbation
 
-__all__ = ["PERTURBATIONS", "Eye", "apply", "eye"]
+__all__ = ["PERTURBATIONS", "EyeOffset", "apply", "eye_offset"]
+
+SetColour = Callable[[float, float, float], None]
+"""Sets the red, green and blue, 0 to 1, that a surface's picture is multiplied with."""
 
 LIGHT = SimulatorPerturbation(
     "light",
-    "the light's brightness, multiplied",
-    tuple({"factor": factor} for factor in (0.8, 0.6, 0.4, 0.25, 0.1)),
+    "the brightness of the light, multiplied",
+    levels("factor", 0.8, 0.6, 0.4, 0.25, 0.1),
 )
 CAMERA = SimulatorPerturbation(
     "camera",
-    "the eye moved ahead or back and up or down by up to so many m each, tilted and its angle of view changed by up to so many degrees each",
+    "the eye: moved forward or back and up or down by up to this many metres each, its tilt and "
+    "its angle of view changed by up to this many degrees each",
     tuple(
         {"metres": metres, "degrees": degrees}
         for metres, degrees in ((0.02, 1.0), (0.05, 2.0), (0.1, 5.0), (0.2, 10.0), (0.3, 15.0))
@@ -27,29 +32,34 @@ CAMERA = SimulatorPerturbation(
 )
 TEXTURE = SimulatorPerturbation(
     "texture",
-    "the walls, the floor and the ceiling of every room tinted: their red, green and blue multiplied by up to 1 - amount each",
-    tuple({"amount": amount} for amount in (0.1, 0.25, 0.5, 0.75, 1.0)),
+    "the tint of the walls, the floor and the ceiling of every room: their red, green and blue "
+    "each multiplied by a random number from 1 - amount to 1",
+    levels("amount", 0.1, 0.25, 0.5, 0.75, 1.0),
 )
 PERTURBATIONS = (LIGHT, CAMERA, TEXTURE)
 
 
 @dataclass(frozen=True)
-class Eye:
-    """By how much the agent's eye is off: m up, m ahead, degrees up, degrees of the angle of view."""
+class EyeOffset:
+    """How far the agent's eye is from where it belongs; the fields are attributes of the agent."""
 
     cam_height: float
+    """m, upwards."""
     cam_fwd_disp: float
+    """m, forwards."""
     cam_pitch: float
+    """Degrees, upwards."""
     cam_fov_y: float
+    """Degrees of the vertical angle of view."""
 
 
-def eye(case: Case) -> Eye | None:
-    """The eye of the case; None where it is as it was."""
+def eye_offset(case: Case) -> EyeOffset | None:
+    """The case's eye offset; None where the eye is not perturbed."""
     params = case.simulator_perturbation(CAMERA.name)
     if params is None:
         return None
     up, ahead, tilt, wide = case.rng("perturbation", CAMERA.name).uniform(-1.0, 1.0, 4).tolist()
-    return Eye(
+    return EyeOffset(
         params["metres"] * up,
         params["metres"] * ahead,
         params["degrees"] * tilt,
@@ -57,10 +67,11 @@ def eye(case: Case) -> Eye | None:
     )
 
 
-def apply(env: Any, case: Case, colour: Callable[[float, float, float], None]) -> None:
-    """Change light and surfaces as the case says, in a world that was just built and is not drawn yet; a reset makes all of it anew.
+def apply(env: Any, case: Case, set_colour: SetColour) -> None:
+    """Change light and surfaces as the case says.
 
-    `colour` sets the colour that a surface's picture is multiplied with.
+    Call it right after a reset, before anything is drawn. A reset makes light and surfaces again,
+    so nothing has to be restored.
     """
     params = case.simulator_perturbation(LIGHT.name)
     if params is not None:
@@ -69,28 +80,23 @@ def apply(env: Any, case: Case, colour: Callable[[float, float, float], None]) -
         )
     params = case.simulator_perturbation(TEXTURE.name)
     if params is not None:
-        _tint(env, case, params, colour)
+        _tint(env, case, params, set_colour)
 
 
-def _tint(
-    env: Any, case: Case, params: Mapping[str, Any], colour: Callable[[float, float, float], None]
-) -> None:
+def _tint(env: Any, case: Case, params: Mapping[str, Any], set_colour: SetColour) -> None:
     rng = case.rng("perturbation", TEXTURE.name)
     for room in env.rooms:
         for surface in ("wall_tex", "floor_tex", "ceil_tex"):
             tint = (1 - params["amount"] * rng.random(3)).tolist()
-            setattr(room, surface, _Tinted(getattr(room, surface), tint, colour))
+            setattr(room, surface, _TintedTexture(getattr(room, surface), tint, set_colour))
 
 
-class _Tinted:
-    """A texture of the package's; to bind it sets the colour too."""
+class _TintedTexture:
+    """Stands in for a texture of the package: binding it also sets the colour."""
 
-    def __init__(
-        self, texture: Any, tint: list[float], colour: Callable[[float, float, float], None]
-    ) -> None:
-        self._texture, self._tint, self._colour = texture, tint, colour
+    def __init__(self, texture: Any, tint: list[float], set_colour: SetColour) -> None:
+        self._texture, self._tint, self._set_colour = texture, tint, set_colour
 
     def bind(self) -> None:
-        """As the package's."""
         self._texture.bind()
-        self._colour(*self._tint)
+        self._set_colour(*self._tint)

@@ -16,7 +16,7 @@ import pytest
 from adapters._geodesics import Floor
 from adapters.miniworld import MiniWorldAdapter
 from adapters.miniworld import adapter as module
-from adapters.miniworld.expert import _World
+from adapters.miniworld.expert import _Surroundings
 from adapters.miniworld.worlds import WORLDS
 from harness.core import Case, Task, TimeStep, UserError
 from harness.testing import check_adapter
@@ -188,26 +188,26 @@ def test_shortest_path_around_a_wall_is_the_geometers() -> None:
     angles = [math.acos(r / math.hypot(*p)) for p in (start, goal)]
     between = (math.atan2(goal[1], goal[0]) - math.atan2(start[1], start[0])) % (2 * math.pi)
     exact = sum(tangents) + r * (between - sum(angles)) - reach
-    field = floor.field(goal, reach)
+    field = floor.distances_to(goal, reach)
     assert field.shortest(*start) == pytest.approx(exact, abs=0.03)
     assert field(*start) == pytest.approx(exact, abs=0.2)
     assert field.shortest(-3.0, 3.0) == 0.0
-    assert floor.field((-3.0, 1.5), 0.5).shortest(-3.0, 3.0) == pytest.approx(1.0)
+    assert floor.distances_to((-3.0, 1.5), 0.5).shortest(-3.0, 3.0) == pytest.approx(1.0)
     closed = Floor(np.array([*outline, ((0, 0), (5, 0))], float), [], r, (-5, 5, -5, 5))
-    assert math.isinf(closed.field(goal, reach).shortest(*start))
+    assert math.isinf(closed.distances_to(goal, reach).shortest(*start))
 
 
 def test_the_experts_collisions_are_the_simulators(build) -> None:
     adapter, task = build("ThreeRooms")
     adapter.reset(Case(task, 1))
     env, rng = adapter._env, np.random.default_rng(0)
-    world = _World(env, (0.0, 0.0, 0.0), 30.0)
+    around = _Surroundings(env, (0.0, 0.0, 0.0), 30.0)
     hits = 0
     for x, z in rng.uniform(-7, 7, (400, 2)):
         hit = env.intersect(env.agent, np.array([x, 0, z]), 0.4)
-        assert world.clear(x, z, 0.4) == (hit is None)
+        assert around.is_clear(x, z, 0.4) == (hit is None)
         movable = hit is not None and hit is not True and not hit.is_static
-        assert world.first_hit(x, z, 0.4) is (hit if movable else None)
+        assert around.first_hit(x, z, 0.4) is (hit if movable else None)
         hits += hit is not None
     assert 50 < hits < 350
 
