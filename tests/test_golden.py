@@ -169,9 +169,7 @@ def test_a_few_steps_go_as_ever(family: str, configured: None, bench_here: Bench
         for name, version in expected["versions"].items()
         if found["versions"].get(name) != version
     ]
-    why = "; ".join(versions) or (
-        "no package is of another version, so the code does something else (or, in miniwob, the browser)"
-    )
+    why = "; ".join(versions) or "every package is of the recorded version: the code differs"
     for options, lines in expected["runs"].items():
         for line, again in zip(lines, found["runs"][options], strict=True):
             where = f"bench run {options}, {line['task']} {line['perturbations']}"
