@@ -1,3 +1,5 @@
+"""`bench report --against`: our figures beside published ones."""
+
 from __future__ import annotations
 
 import csv
@@ -164,7 +166,10 @@ def test_a_suite_may_count_by_task() -> None:
 
 
 def test_the_papers_table_has_every_row() -> None:
-    """Each benchmark of arXiv 2412.08442, table 2, with the paper's number of tasks and episodes where it is the paper's rule."""
+    """Each benchmark of arXiv 2412.08442, table 2.
+
+    Where the rule is the paper's, so are the numbers of tasks and of episodes.
+    """
     suite = find_suites("gea", SUITES)[0]
     rows: dict[tuple[str, str], list[Task]] = {}
     for each in suite.tasks:
