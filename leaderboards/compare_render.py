@@ -10,11 +10,11 @@ from xml.etree import ElementTree
 from harness.compare.comparison import GroupRow, PairRow
 from harness.core import UserError
 from leaderboards.compare import Compared
-from leaderboards.compare_tables import header_of, headline_of, tables_of
+from leaderboards.compare_tables import comparison_header, comparison_headline, comparison_tables
 from leaderboards.flatten import EstimateNames, flatten
 from leaderboards.tables import markdown_page, printable, signed_points, text_page
 
-__all__ = ["FORMATS", "SCHEMA", "junit", "render_compared", "to_json"]
+__all__ = ["FORMATS", "SCHEMA", "junit", "render_compared", "comparison_to_json"]
 
 SCHEMA = 1
 
@@ -39,16 +39,20 @@ def render_compared(compared: Compared, format: str) -> str:
 
 
 def _text(compared: Compared) -> str:
-    return text_page([headline_of(compared), *header_of(compared)], tables_of(compared))
+    return text_page(
+        [comparison_headline(compared), *comparison_header(compared)], comparison_tables(compared)
+    )
 
 
 def _markdown(compared: Compared) -> str:
     signs = {"pass": "✅", "regress": "❌", "inconclusive": "❔", "none": "⚠️"}
-    headline = f"### {signs[compared.comparison.verdict]} {headline_of(compared)}"
-    return f"{headline}\n\n" + markdown_page(header_of(compared), tables_of(compared))
+    headline = f"### {signs[compared.comparison.verdict]} {comparison_headline(compared)}"
+    return f"{headline}\n\n" + markdown_page(
+        comparison_header(compared), comparison_tables(compared)
+    )
 
 
-def to_json(compared: Compared) -> dict[str, Any]:
+def comparison_to_json(compared: Compared) -> dict[str, Any]:
     """Plain JSON values: schema, the two runs, and the fields of Comparison."""
     fields = flatten(compared.comparison, ESTIMATES)
     fields["tasks"] = [_in_documented_order(row) for row in fields["tasks"]]
@@ -75,7 +79,7 @@ def _in_documented_order(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _json(compared: Compared) -> str:
-    return json.dumps(to_json(compared), indent=1, allow_nan=False)
+    return json.dumps(comparison_to_json(compared), indent=1, allow_nan=False)
 
 
 FORMATS: Mapping[str, Callable[[Compared], str]] = {
@@ -102,7 +106,7 @@ def junit(compared: Compared) -> str:
         (row.task, "error" if row.missing else JUNIT_KINDS.get(row.verdict), _judged(row))
         for row in found.tasks
     ]
-    cases.append(("overall", JUNIT_KINDS.get(found.verdict), headline_of(compared)))
+    cases.append(("overall", JUNIT_KINDS.get(found.verdict), comparison_headline(compared)))
     for name, kind, text in cases:
         case = ElementTree.SubElement(suite, "testcase", classname="bench", name=printable(name))
         if kind is not None:

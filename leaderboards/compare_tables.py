@@ -9,19 +9,19 @@ from harness.stats import Estimate
 from leaderboards.compare import Compared
 from leaderboards.tables import Column, Table, percent, range_of, share_of, signed_points
 
-__all__ = ["header_of", "headline_of", "tables_of"]
+__all__ = ["comparison_header", "comparison_headline", "comparison_tables"]
 
 SHOWN_FLIPS = 10
 """Flipped cases of a task that are printed, losses and wins each."""
 
 
-def headline_of(compared: Compared) -> str:
+def comparison_headline(compared: Compared) -> str:
     """The verdict and the reason."""
     found = compared.comparison
     return f"{'no verdict' if found.verdict == 'none' else found.verdict}: {found.why}"
 
 
-def header_of(compared: Compared) -> list[str]:
+def comparison_header(compared: Compared) -> list[str]:
     """Which runs, how many cases it would take to decide, and how to read the figures."""
     found = compared.comparison
     lines = [
@@ -75,7 +75,7 @@ def header_of(compared: Compared) -> list[str]:
     return [*lines, *compared.notes]
 
 
-def tables_of(compared: Compared) -> list[Table]:
+def comparison_tables(compared: Compared) -> list[Table]:
     """All tables, in the order in which they are printed."""
     found = compared.comparison
     groups = [*found.domains, *([found.overall] if found.overall else [])]

@@ -20,8 +20,8 @@ from harness.core import Reference, UserError
 from harness.records.plan import NotRun
 from harness.stats import Estimate, mean_of_rates
 from leaderboards.flatten import EstimateNames, columns_of, flatten
-from leaderboards.report_tables import header_of
-from leaderboards.schema import Report, TaskRow, to_json
+from leaderboards.report_tables import report_header
+from leaderboards.schema import Report, TaskRow, report_to_json
 from leaderboards.tables import (
     Column,
     Table,
@@ -171,7 +171,7 @@ def render_published(report: Report, name: str, format: str) -> str:
     rows = published_rows(report, name)
     if format == "json":
         against = {"name": name, "rows": flatten(rows, ESTIMATES)}
-        return json.dumps({**to_json(report), "against": against}, indent=1, allow_nan=False)
+        return json.dumps({**report_to_json(report), "against": against}, indent=1, allow_nan=False)
     if format == "csv":
         return _csv(rows)
     pages = {"text": text_page, "markdown": markdown_page, "latex": latex_page}
@@ -180,7 +180,7 @@ def render_published(report: Report, name: str, format: str) -> str:
             f"--against is printed as {', '.join([*pages, 'csv', 'json'])}; not as {format}"
         )
     tables = [_figure_table(name, rows), _rule_table(rows), *_not_run_table(rows)]
-    return pages[format](header_of(report), tables).rstrip("\n")
+    return pages[format](report_header(report), tables).rstrip("\n")
 
 
 def _csv(rows: Sequence[PublishedRow]) -> str:

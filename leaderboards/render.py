@@ -13,8 +13,8 @@ from typing import Any
 
 from harness.core import UserError
 from leaderboards.flatten import columns_of, flatten
-from leaderboards.report_tables import header_of, tables_of
-from leaderboards.schema import ESTIMATES, PerturbationRow, Report, TaskRow, to_json
+from leaderboards.report_tables import report_header, report_tables
+from leaderboards.schema import ESTIMATES, PerturbationRow, Report, TaskRow, report_to_json
 from leaderboards.tables import latex_page, markdown_page, text_page
 
 __all__ = ["FORMATS", "render", "task_records"]
@@ -37,15 +37,15 @@ def task_records(report: Report) -> list[dict[str, Any]]:
 
 
 def _text(report: Report) -> str:
-    return text_page(header_of(report), tables_of(report))
+    return text_page(report_header(report), report_tables(report))
 
 
 def _markdown(report: Report) -> str:
-    return markdown_page(header_of(report), tables_of(report))
+    return markdown_page(report_header(report), report_tables(report))
 
 
 def _latex(report: Report) -> str:
-    return latex_page(header_of(report), tables_of(report))
+    return latex_page(report_header(report), report_tables(report))
 
 
 def _csv(report: Report) -> str:
@@ -63,7 +63,7 @@ def _csv(report: Report) -> str:
 
 
 def _json(report: Report) -> str:
-    return json.dumps(to_json(report), indent=1, allow_nan=False)
+    return json.dumps(report_to_json(report), indent=1, allow_nan=False)
 
 
 FORMATS: Mapping[str, Callable[[Report], str]] = {

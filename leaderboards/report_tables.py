@@ -23,10 +23,10 @@ from leaderboards.tables import (
     three_decimals,
 )
 
-__all__ = ["header_of", "tables_of"]
+__all__ = ["report_header", "report_tables"]
 
 
-def header_of(report: Report) -> list[str]:
+def report_header(report: Report) -> list[str]:
     """Who played what, when and with which versions, and how to read the figures."""
     run, agent = report.run, report.run["agent"]
     views = [name for name in agent["reads"] if name.rstrip("?") != "expert"]
@@ -67,7 +67,7 @@ def header_of(report: Report) -> list[str]:
     return lines
 
 
-def tables_of(report: Report) -> list[Table]:
+def report_tables(report: Report) -> list[Table]:
     """All tables, in the order in which they are printed."""
     by_suite = {
         group.suite: [row for row in report.tasks if row.suite == group.suite]

@@ -24,7 +24,7 @@ __all__ = [
     "ScoreEffects",
     "Scores",
     "TaskRow",
-    "to_json",
+    "report_to_json",
 ]
 
 SCHEMA = 1
@@ -261,7 +261,7 @@ ESTIMATES: EstimateNames = {
 """The JSON names of the estimates of a report's rows."""
 
 
-def to_json(report: Report) -> dict[str, Any]:
+def report_to_json(report: Report) -> dict[str, Any]:
     """The report as plain JSON values, in the documented order."""
     found = flatten(report, ESTIMATES)
     for row in (*found["not_run"], *found["not_applicable"]):

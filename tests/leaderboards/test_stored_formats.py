@@ -15,7 +15,7 @@ import pytest
 
 from harness.compare.saved_runs import open_run
 from leaderboards.compare import compare_runs
-from leaderboards.compare_render import junit, to_json
+from leaderboards.compare_render import comparison_to_json, junit
 from leaderboards.perturbed_results import read_case_arrays
 from leaderboards.published import render_published
 from leaderboards.render import render
@@ -94,7 +94,7 @@ def test_the_json_beside_published_figures() -> None:
 def test_the_json_of_a_comparison(command: str) -> None:
     base, new, margin = COMPARED[command]
     with open_run(f"runs/{base}") as first, open_run(f"runs/{new}") as second:
-        found = to_json(compare_runs(first, second, margin, 0.05))
+        found = comparison_to_json(compare_runs(first, second, margin, 0.05))
     assert_same(found, JUDGED[command]["out"])
 
 
