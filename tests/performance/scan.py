@@ -24,7 +24,7 @@ from harness.records.identity import AgentSpec
 from harness.records.plan import Plan
 from harness.records.run_directory import RunDirectory
 from leaderboards.render import render
-from leaderboards.report import load
+from leaderboards.report import load_report
 
 TASKS = 200
 
@@ -95,7 +95,7 @@ def main() -> None:
         row, left = timed("resume: scan, and find what is missing", resume)
         assert left == TASKS, left
         rows.append(row)
-        rows.append(timed("report, text", lambda: render(load(path), "text"))[0])
+        rows.append(timed("report, text", lambda: render(load_report(path), "text"))[0])
     print(
         tabulate(rows, [f"{cases} cases, {TASKS} tasks", "seconds", "peak MB"], tablefmt="github")
     )
