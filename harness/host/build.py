@@ -1,8 +1,11 @@
-"""`bench doctor --fix NAME`: a virtual environment with a family's packages under .bench/interpreters/, and its line in bench.toml."""
+"""`bench doctor --fix NAME`: makes an interpreter for a family of adapters.
+
+That is a virtual environment under .bench/interpreters/ with the family's packages, and its line in
+bench.toml.
+"""
 
 from __future__ import annotations
 
-import difflib
 import glob
 import os
 import re
@@ -13,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from harness.core import UserError
+from harness.core.errors import suggest
 from harness.host.hosted import end_probes, hosted
 from harness.host.interpreters import FILE
 from harness.records.registry import load
@@ -21,25 +25,25 @@ __all__ = ["fix"]
 
 FOLDER = Path(".bench") / "interpreters"
 NEEDED = ("numpy", "msgpack")
+"""What the child's side of the protocol imports."""
 
 
 def fix(name: str, families: Mapping[str, str], say: Callable[[str], None]) -> str:
-    """Build the interpreter of a family; returns what it is, in a line. Raises UserError when there is nothing to build or it does not work.
+    """Build the interpreter of a family; returns one line that describes it.
 
-    Takes minutes and a network; `say` is told what goes on.
+    `families`: name -> `module:Class` of an adapter; `say` prints progress. Takes minutes, and
+    needs a network. Raises UserError if there is nothing to build, or the result does not work.
     """
     if name not in families:
-        close = difflib.get_close_matches(name.lower(), families, n=2) or families
-        raise UserError(
-            f"--fix {name}: there is no such family; did you mean {' or '.join(close)}?"
-        )
+        guess = suggest(name, families) or f"there are {', '.join(families)}"
+        raise UserError(f"--fix {name}: there is no such family; {guess}")
     entry = families[name]
     kind = load(entry)
     requirements = kind.requirements or (() if kind.guide else kind.packages)
     if not requirements:
         raise UserError(
-            f"--fix {name}: there is nothing that pip could install"
-            + (f". Do this: {kind.guide}" if kind.guide else "")
+            f"--fix {name}: pip cannot install it"
+            + (f". Do this instead: {kind.guide}" if kind.guide else "")
         )
     python = _python(name, kind.pythons)
     folder = FOLDER / name
@@ -69,7 +73,7 @@ def fix(name: str, families: Mapping[str, str], say: Callable[[str], None]) -> s
 
 
 def write_line(file: Path, name: str, path: str) -> None:
-    """Set `NAME = "PATH"` under [interpreters], and leave everything else of the file as it is."""
+    """Set `NAME = "PATH"` under [interpreters]; the rest of the file stays as it is."""
     line = f'{name} = "{path}"'
     lines = file.read_text().splitlines() if file.exists() else []
     try:
@@ -100,18 +104,22 @@ def write_line(file: Path, name: str, path: str) -> None:
 
 
 def _python(name: str, versions: Sequence[str]) -> str:
-    """A Python of the first of these versions that is found here. Raises UserError where there is none."""
+    """The path of a Python of the first of these versions that is installed.
+
+    Without versions, one like this interpreter. Raises UserError if there is none.
+    """
     ours = ".".join(map(str, sys.version_info[:2]))
     for version in versions or (ours,):
         for candidate in _candidates(version, ours):
-            asked = "import sys, venv, ensurepip; print('%d.%d' % sys.version_info[:2])"
+            script = "import sys, venv, ensurepip; print('%d.%d' % sys.version_info[:2])"
             said = subprocess.run(
-                [candidate, "-I", "-c", asked], capture_output=True, text=True, check=False
+                [candidate, "-I", "-c", script], capture_output=True, text=True, check=False
             )
             if said.stdout.strip() == version:
                 return candidate
     raise UserError(
-        f"--fix {name}: needs Python {', '.join(versions or (ours,))} with venv, and none is on PATH: install one of them"
+        f"--fix {name}: needs Python {', '.join(versions or (ours,))} with venv, and none is on "
+        "PATH: install one of them"
     )
 
 
@@ -126,11 +134,12 @@ def _candidates(version: str, ours: str) -> Iterator[str]:
     )
 
 
-def _run(command: Sequence[str], otherwise: str) -> None:
+def _run(command: Sequence[str], failed: str) -> None:
+    """Run a command. If it fails, raises UserError: `failed`, then its last two lines of output."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     except OSError as fault:
-        raise UserError(f"{otherwise}: {fault}") from None
+        raise UserError(f"{failed}: {fault}") from None
     if done.returncode:
         said = [line for line in (done.stderr + done.stdout).splitlines() if line.strip()]
-        raise UserError(f"{otherwise}: {' '.join(said[-2:])[:400]}")
+        raise UserError(f"{failed}: {' '.join(said[-2:])[:400]}")

@@ -1,7 +1,8 @@
-"""The child interpreter's side: one adapter, driven by messages. Run by path, as `python -I child.py JSON`; see client.py for the other side.
+"""The child's side: one adapter, driven by messages. client.py runs it: `python -I child.py JSON`.
 
-Its Python needs numpy and msgpack. Of this project it finds our packages alone, through an import hook: nothing else that is installed beside
-them. Requests are [operation, argument...], answers ["ok", value] or [kind of fault, text].
+Its Python needs numpy and msgpack. From the parent's folders it can import bench's own packages
+only, through an import hook: packages of the parent's interpreter must not mix with the child's.
+Requests are [operation, argument...]; answers are ["ok", value] or [kind of fault, text].
 """
 
 from __future__ import annotations
@@ -14,8 +15,11 @@ from types import ModuleType
 from typing import Any
 
 
-class Ours:
-    """Finds the packages in `places` (top-level name -> folder), and no other module in those folders."""
+class PackageFinder:
+    """An import hook for the packages in `places` (top-level name -> folder).
+
+    Finds no other module in those folders.
+    """
 
     def __init__(self, places: Mapping[str, str]) -> None:
         self._places = places
@@ -23,14 +27,14 @@ class Ours:
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> Any:
-        """Python's protocol of import: None where the module is none of ours."""
+        """Part of Python's import protocol; None leaves the module to the other hooks."""
         if path is not None or name not in self._places:
             return None
         return importlib.machinery.PathFinder.find_spec(name, [self._places[name]])
 
 
 class Host:
-    """The adapter of this process, and the operations on its lanes."""
+    """The adapter of this process. Its public methods are the operations of the protocol."""
 
     def __init__(self) -> None:
         self._adapter: Any = None
@@ -39,19 +43,19 @@ class Host:
         self._seen: dict[int, Mapping[str, Any]] = {}
 
     def versions(self, packages: Sequence[str]) -> dict[str, str]:
-        """The versions that are installed here; `-` where a package is absent."""
+        """The versions of the packages here; `-` if one is not installed."""
         from harness.records.plan import package_versions
 
         return package_versions(packages)
 
     def ask(self, entry: str, question: str, arguments: Sequence[Any]) -> Any:
-        """What the class answers to `missing`, `limited` or `has_expert`."""
+        """The result of the class method `question`: `missing`, `limited` or `has_expert`."""
         from harness.records.registry import load
 
         return getattr(load(entry), question)(*arguments)
 
     def make(self, entry: str, task: Any, lanes: int) -> Any:
-        """Build the adapter; returns its brief, or None where reset sets it."""
+        """Build the adapter; returns its brief, or None if the adapter only sets it in reset."""
         from harness.core.lane import Lane, build_adapter
         from harness.records.registry import load
 
@@ -66,12 +70,12 @@ class Host:
         return self._tell(batch.reset(cases) if batch else {0: self._adapter.reset(cases[0])})
 
     def step(self, actions: Mapping[int, Any]) -> Any:
-        """Execute an action on each of these lanes."""
+        """Execute one action on each of these lanes."""
         batch = self._lanes[0].batch
         return self._tell(batch.step(actions) if batch else {0: self._adapter.step(actions[0])})
 
     def view(self, lane: int, name: str) -> Any:
-        """A view of the last timestep."""
+        """A view of the lane's last timestep."""
         value = self._seen[lane][name]
         return value() if callable(value) else value
 
@@ -90,7 +94,10 @@ class Host:
             adapter.close()
 
     def _tell(self, seen: Mapping[int, Any]) -> Any:
-        """[brief where it is a new one, {lane: timestep in parts, with the simulator's state}]."""
+        """[the brief if it changed, {lane: the fields of its timestep, and the simulator's state}].
+
+        The state comes along because the worker needs it after every step: one message, not two.
+        """
         from harness.host.wire import LARGE, LAZY
 
         told = {}
@@ -118,7 +125,7 @@ class Host:
 
 
 def serve(wire: Any) -> None:
-    """Answer requests until the other end is gone or says close."""
+    """Answer requests until the other end is gone or sends `close`."""
     from harness.core import BadAction, UserError
     from harness.core.errors import describe
 
@@ -150,11 +157,8 @@ def serve(wire: Any) -> None:
             answer = ["fault", describe(fault)]
         try:
             wire.send(answer)
-        except (
-            TypeError,
-            ValueError,
-            OverflowError,
-        ) as unfit:  # a value of the simulator's own kind
+        except (TypeError, ValueError, OverflowError) as unfit:
+            # The adapter returned a value that cannot pass, such as the simulator's own type.
             wire.send(["fault", f"{operation}: {unfit}"])
         except ConnectionError:
             return
@@ -163,8 +167,10 @@ def serve(wire: Any) -> None:
 
 
 def die_with_parent() -> None:
-    """Have the kernel end this process with the one that started it, even inside a simulator's call. Elsewhere than on Linux the end of the
-    socket does it, as soon as the simulator returns."""
+    """Have the kernel kill this process when its parent ends, even inside a simulator's call.
+
+    On other systems than Linux the closed socket ends it, as soon as the simulator returns.
+    """
     if sys.platform == "linux":
         import ctypes
         import signal
@@ -173,12 +179,12 @@ def die_with_parent() -> None:
 
 
 def main() -> None:
-    """Greet, then serve."""
+    """Send the greeting, then answer requests."""
     if sys.version_info < (3, 9):  # noqa: UP036
         sys.exit(f"Python 3.9 or newer is needed, this is {sys.version.split()[0]}")
     told = json.loads(sys.argv[1])
     die_with_parent()
-    sys.meta_path.insert(0, Ours(told["places"]))
+    sys.meta_path.insert(0, PackageFinder(told["places"]))
     sys.path += told["path"]
     import socket
 

@@ -1,7 +1,8 @@
-"""A child interpreter and the socket to it: started, asked, and ended whatever happens.
+"""A child interpreter and the socket to it: started, sent requests, and ended whatever happens.
 
-Nothing of it has a name on disk: the socket is a pair, the shared memory and the child's output are files without a name. The child ends with
-this process, even when that is killed; it leads a session of its own, so that what it starts can be ended with it, and Ctrl-C does not reach it.
+Nothing of it has a name on disk: the socket is a pair, and the shared memory and the child's output
+are unnamed files. The child ends with this process, even if this process is killed. It leads a
+process group, so that whatever it starts is ended with it, and Ctrl-C does not reach it.
 """
 
 from __future__ import annotations
@@ -25,32 +26,42 @@ from harness.host.wire import MAGIC, PROTOCOL, Garbage, Memory, Wire
 
 __all__ = ["Client", "HostFault"]
 
-OURS = ("harness", "adapters")
+PACKAGES = ("harness", "adapters")
+"""The packages of bench that a child may import."""
 START_S, CLOSE_S, EXIT_S = 60.0, 5.0, 2.0
-"""Seconds that a child has to greet, to close its adapter, and to exit then."""
+"""Seconds that a child has to send its greeting, to close its adapter, and then to exit."""
 MARGIN = 0.9
-"""A child is given up a little before the watchdog would give up the whole worker."""
+"""A child gets this fraction of the patience: its end costs less than that of the whole worker."""
 LOG_BYTES = 1 << 20
+"""When the child's output has grown beyond this, it is deleted at the next reset."""
 
 
 @functools.cache
 def _starter(process: int) -> ThreadPoolExecutor:
-    """The kernel ends a child when the thread that started it ends: this one lives as long as the process."""
+    """The thread that starts children; `process` is this process's id.
+
+    The kernel kills a child when the thread that started it ends (see `die_with_parent`), so they
+    are started by a thread that lives as long as the process.
+    """
     return ThreadPoolExecutor(1, f"interpreters of {process}")
 
 
 class HostFault(Exception):
-    """The adapter in the other interpreter failed, or that interpreter itself did."""
+    """The adapter in the other interpreter failed, or the interpreter itself."""
 
     remedy = ""
-    """What mends it, where that is known."""
+    """How to fix it, if that is known."""
 
 
 class Client:
-    """A child interpreter. `versions` has its own: `python`, `numpy`, `msgpack`."""
+    """A child interpreter. `versions`: its versions of `python`, `numpy` and `msgpack`."""
 
     def __init__(self, python: str, entry: str, patience: float) -> None:
-        """Start it, ready to import the adapter `entry`; it has `patience` seconds for every answer. Raises HostFault when it does not greet."""
+        """Start the interpreter `python`, which can then import the adapter `entry`.
+
+        `patience`: seconds within which it must answer a request. Raises HostFault if it sends no
+        greeting.
+        """
         self.name = python
         self._patience = MARGIN * patience
         self._process: subprocess.Popen[bytes] | None = None
@@ -100,12 +111,16 @@ class Client:
             raise self._failed(fault) from None
         if protocol != PROTOCOL:
             raise HostFault(
-                f"{self.name} speaks version {protocol} of the protocol between interpreters, this side version {PROTOCOL}"
+                f"{self.name} speaks version {protocol} of the protocol between interpreters, "
+                f"this side version {PROTOCOL}"
             )
         return dict(versions)
 
     def call(self, operation: str, *arguments: Any) -> Any:
-        """The answer to a request. Raises BadAction and UserError as the adapter does, HostFault for everything else that goes wrong there."""
+        """The answer to a request.
+
+        Raises BadAction and UserError as the adapter does, and HostFault for every other failure.
+        """
         if self._process is None:
             raise HostFault(f"{self.name} has ended already")
         try:
@@ -114,13 +129,13 @@ class Client:
             answer = self._wire.receive()
             if not (isinstance(answer, list) and len(answer) == 2):
                 raise Garbage(f"it says {str(answer)[:80]!r}")
-        except (TypeError, OverflowError):  # the request could not be packed: nothing was sent
+        except (TypeError, OverflowError):
+            # The request could not be packed: nothing was sent, and the child is still in step.
             raise
         except (OSError, EOFError, Garbage) as fault:
             raise self._failed(fault) from None
-        except (
-            BaseException
-        ):  # interrupted while it works: what it says next would be taken for another answer
+        except BaseException:
+            # Interrupted while the child works: its late answer would be taken for the next one.
             self.kill()
             raise
         kind, value = answer
@@ -129,12 +144,12 @@ class Client:
         raise {"BadAction": BadAction, "UserError": UserError}.get(kind, HostFault)(value)
 
     def reset(self) -> None:
-        """An episode begins: what the child printed in earlier ones need not be kept for ever."""
+        """Called when an episode begins: delete what the child has printed if it is too much."""
         if os.fstat(self._log.fileno()).st_size > LOG_BYTES:
             self._log.truncate(0)
 
     def close(self) -> None:
-        """Let the adapter close itself, then end the child. Raises what `close` there raised."""
+        """Let the adapter close itself, then end the child. Raises what the adapter raises."""
         if self._process is None:
             return
         try:
@@ -146,10 +161,10 @@ class Client:
             self.kill()
 
     def kill(self) -> None:
-        """End the child now, with whatever it started."""
+        """End the child and whatever it started, now."""
         process, self._process = self._process, None
         if process is not None:
-            with contextlib.suppress(ProcessLookupError, PermissionError):  # nobody is left
+            with contextlib.suppress(ProcessLookupError, PermissionError):  # all have ended
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
         if self._connection.fileno() >= 0:
@@ -158,7 +173,7 @@ class Client:
             self._log.close()
 
     def _failed(self, fault: BaseException) -> HostFault:
-        """The child is of no more use: end it, and say why."""
+        """End the child, which cannot be used any more; returns the error to raise."""
         if isinstance(fault, TimeoutError):
             text = f"{self.name} did not answer in time"
         elif isinstance(fault, Garbage):
@@ -182,7 +197,7 @@ class Client:
         return failed
 
     def _end(self) -> str:
-        """How it died."""
+        """How the child ended."""
         assert self._process is not None
         try:
             code = self._process.wait(EXIT_S)
@@ -205,15 +220,18 @@ class Client:
 
 
 def _nameless() -> int:
-    """A file without a name, where the system has no memfd_create."""
+    """The descriptor of an unnamed file, for systems without memfd_create."""
     with tempfile.TemporaryFile() as file:
         return os.dup(file.fileno())
 
 
 def _places(entry: str) -> dict[str, Any]:
-    """Where the child finds our packages, and the module of an adapter that is not ours; never a folder of installed packages as a whole."""
+    """Where the child finds bench's packages, and the module of a user's adapter.
+
+    Never a whole folder of installed packages: those belong to this interpreter.
+    """
     root = str(Path(__file__).resolve().parents[2])
-    places, path = dict.fromkeys(OURS, root), []
+    places, path = dict.fromkeys(PACKAGES, root), []
     top = entry.partition(":")[0].partition(".")[0]
     if top not in places:
         spec = importlib.util.find_spec(top)
@@ -224,5 +242,5 @@ def _places(entry: str) -> dict[str, Any]:
         if "site-packages" in folder or "dist-packages" in folder:
             places[top] = folder
         else:
-            path.append(folder)  # what lies beside a module of the user's own belongs to it
+            path.append(folder)  # a user's module may import the modules in its folder
     return {"places": places, "path": path}

@@ -1,4 +1,4 @@
-"""The classes that stand in this process for an adapter in another interpreter."""
+"""Classes that stand in this process for an adapter in another interpreter."""
 
 from __future__ import annotations
 
@@ -26,14 +26,17 @@ _forms: dict[tuple[type[Any], str], type[Any]] = {}
 
 
 def hosted(kind: type[Any], entry: str, python: str) -> type[Any]:
-    """The class that plays as `kind` does, in the interpreter `python`; always the same one."""
+    """The class that stands for the adapter class `kind` in the interpreter `python`.
+
+    `entry` is its `module:Class`. Always returns the same class.
+    """
     if (kind, python) not in _forms:
         _forms[kind, python] = _form(kind, entry, python)
     return _forms[kind, python]
 
 
 def end_probes() -> None:
-    """End the children that were asked about tasks; a later question starts them anew."""
+    """End the children that answered questions about tasks; later questions start new ones."""
     while _probes:
         _probes.popitem()[1].kill()
 
@@ -54,7 +57,7 @@ def _form(kind: type[Any], entry: str, python: str) -> type[Any]:
 
 
 class Hosted:
-    """What is asked about a class without building one: the other interpreter answers."""
+    """The class methods of an adapter, answered by the other interpreter."""
 
     kind: ClassVar[type[Any]]
     entry: ClassVar[str]
@@ -82,7 +85,7 @@ class Hosted:
 
     @classmethod
     def missing(cls, task: Task | None = None) -> Missing | None:
-        """What is missing in the other interpreter."""
+        """What the other interpreter lacks."""
         try:
             absent = [name for name, version in cls.versions().items() if version == "-"]
             if absent:
@@ -100,7 +103,7 @@ class Hosted:
 
     @classmethod
     def limited(cls) -> Missing | None:
-        """What works only in part there."""
+        """What works only partly there."""
         try:
             found: Missing | None = cls._ask("ask", cls.entry, "limited", [])
         except HostFault as fault:
@@ -109,7 +112,7 @@ class Hosted:
 
     @classmethod
     def has_expert(cls, task: Task) -> bool:
-        """Whether `expert` answers for this task there."""
+        """Whether the task has an expert there."""
         try:
             return bool(cls._ask("ask", cls.entry, "has_expert", [task]))
         except HostFault as fault:
@@ -117,24 +120,24 @@ class Hosted:
 
     @classmethod
     def env_key(cls, task: Task) -> str:
-        """As in this interpreter: it must not depend on what is installed."""
+        """Answered by the class in this interpreter: it must not depend on what is installed."""
         return str(cls.kind.env_key(task))
 
     @classmethod
     def simulator_perturbations(cls, task: Task | None = None) -> tuple[SimulatorPerturbation, ...]:
-        """As in this interpreter, likewise."""
+        """Answered by the class in this interpreter, too."""
         found: tuple[SimulatorPerturbation, ...] = cls.kind.simulator_perturbations(task)
         return found
 
     @classmethod
     def versions(cls) -> dict[str, str]:
-        """Those in the other interpreter."""
+        """The packages' versions in the other interpreter."""
         found: dict[str, str] = cls._ask("versions", list(cls.packages))
         return found
 
     @classmethod
     def interpreter(cls) -> str:
-        """The Python over there, in words."""
+        """The other interpreter, described for people."""
         there = cls._probe().versions
         return f"Python {there['python']} with numpy {there['numpy']} ({cls.python})"
 
@@ -180,12 +183,12 @@ class _HostedLanes:
         return reader
 
     def state(self, lane: int) -> bytes:
-        """It came with the timestep: one message a step."""
+        """The lane's state, which came with its timestep."""
         return self._states[lane]
 
 
 class _HostedAdapter(Hosted, Adapter):
-    """An Adapter in another interpreter: lane 0 of what is there."""
+    """An Adapter in another interpreter: lane 0 of the child."""
 
     def __init__(self, task: Task) -> None:
         self._there = _HostedLanes(type(self), task, 1)

@@ -1,12 +1,12 @@
-"""Which adapters live in another interpreter: `[interpreters]` in bench.toml, `--interpreter NAME=PATH`.
+"""Which adapters live in another interpreter.
 
-NAME is a family of `bench list adapters`, or a module or module:Class of the user's own. The environment variable carries the choice to Ray's
-workers.
+The user says so under `[interpreters]` in bench.toml, or with `--interpreter NAME=PATH`. NAME is a
+family of `bench list adapters`, or the user's own `module` or `module:Class`. An environment
+variable carries the choice to Ray workers.
 """
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 import shutil
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.core import UserError
+from harness.core.errors import suggest
 from harness.records.toml_files import read_toml
 
 __all__ = [
@@ -27,13 +28,16 @@ _families: dict[str, str] = {}
 
 
 def name_families(table: Mapping[str, str]) -> None:
-    """Say which names stand for which adapters. harness.cli does this; nothing below knows them."""
+    """Set the table of families: name -> `module:Class`.
+
+    harness.cli calls this: the rooms below it must not know the package `adapters`.
+    """
     _families.clear()
     _families.update(table)
 
 
 def interpreters() -> dict[str, str]:
-    """NAME -> path of a Python. Raises UserError when bench.toml, in the current directory, cannot be read."""
+    """Name -> path of a Python. Raises UserError if ./bench.toml cannot be read."""
     carried_here = os.environ.get(VARIABLE)
     if carried_here is not None:
         return dict(json.loads(carried_here))
@@ -41,16 +45,19 @@ def interpreters() -> dict[str, str]:
 
 
 def carried() -> dict[str, str]:
-    """The environment variable with which a worker of this run knows its interpreters.
+    """The environment variable that tells a worker of this run its interpreters.
 
-    Names of families are resolved to their adapters: a worker knows no families.
+    Families are replaced by their adapters, since a worker does not know the families.
     """
     resolved = {_families.get(name, name): path for name, path in interpreters().items()}
     return {VARIABLE: json.dumps(resolved, sort_keys=True)}
 
 
 def configure(options: Iterable[str]) -> None:
-    """Take `NAME=PATH` from the command line, over bench.toml. Raises UserError on an unknown name or a path that is no program."""
+    """Apply `NAME=PATH` options, which override bench.toml.
+
+    Raises UserError on an unknown name, or a path that is not a program.
+    """
     found = _from_file(Path(FILE))
     for option in options:
         name, equals, path = option.partition("=")
@@ -58,7 +65,7 @@ def configure(options: Iterable[str]) -> None:
             raise UserError(
                 f"--interpreter {option!r}: write NAME=PATH, for example procgen=/path/to/python"
             )
-        _known(name, f"--interpreter {option}")
+        _check_name(name, f"--interpreter {option}")
         program = shutil.which(os.path.expanduser(path))
         if program is None:
             raise UserError(f"--interpreter {option}: there is no program {path}")
@@ -67,36 +74,36 @@ def configure(options: Iterable[str]) -> None:
 
 
 def interpreter_of(entry: str) -> str | None:
-    """The Python that this adapter lives in, or None where it is this one. Another adapter of the same module lives there too."""
+    """The path of the Python in which this adapter lives; None: this one.
+
+    An adapter that is not named itself lives where another adapter of its module lives.
+    """
     named = interpreters()
     if not named:
         return None
     module = entry.partition(":")[0]
     entries = {name: _families.get(name, name) for name in named}
     exact = [name for name in named if entries[name] == entry]
-    beside = [name for name in named if entries[name].partition(":")[0] == module]
-    return next((named[name] for name in (*exact, *beside)), None)
+    same_module = [name for name in named if entries[name].partition(":")[0] == module]
+    return next((named[name] for name in (*exact, *same_module)), None)
 
 
 def _from_file(file: Path) -> dict[str, str]:
     content = read_toml(file, optional=True)
     table: Any = content.get("interpreters", {})
     if not isinstance(table, dict) or not all(isinstance(path, str) for path in table.values()):
-        raise UserError(f'{file}: [interpreters] holds lines like habitat = "/path/to/python"')
+        raise UserError(f'{file}: [interpreters] must hold lines like habitat = "/path/to/python"')
     for name in table:
-        _known(name, str(file))
+        _check_name(name, str(file))
     return {name: os.path.abspath(os.path.expanduser(path)) for name, path in table.items()}
 
 
-def _known(name: str, where: str) -> None:
-    table = _families
-    # Where nobody named the families (harness.testing in a user's own tests), any name may be one.
-    if not table or name in table or ":" in name or "." in name:
+def _check_name(name: str, where: str) -> None:
+    """Raises UserError on an unknown family; without a table of families, every name passes."""
+    if not _families or name in _families or ":" in name or "." in name:
         return
-    close = difflib.get_close_matches(name.lower(), table, n=2)
     guess = (
-        f"; did you mean {' or '.join(close)}?"
-        if close
-        else "; `bench list adapters` shows them, and module:Class names your own"
+        suggest(name, _families)
+        or "`bench list adapters` shows them, and module:Class names your own"
     )
-    raise UserError(f"{where}: there is no family {name!r}{guess}")
+    raise UserError(f"{where}: there is no family {name!r}; {guess}")

@@ -1,4 +1,4 @@
-"""Which class plays an adapter's tasks: the adapter itself, or its stand-in for another interpreter."""
+"""Loads an adapter's class, or the class that stands for it if it lives in another interpreter."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ __all__ = ["load_adapter"]
 
 
 def load_adapter(entry: str) -> Any:
-    """The adapter class of this name, or, where it lives in another interpreter, the class that stands for it here.
+    """The adapter class `entry`, or the class that stands for it in this interpreter.
 
-    Raises UserError as `load` does, and where the entry is no adapter.
+    Raises UserError as `load` does, and if the entry is not an adapter.
     """
     kind = load(entry)
     if not (isinstance(kind, type) and issubclass(kind, (Adapter, BatchedAdapter))):
         raise UserError(
-            f"{entry} is no adapter: write a class on harness.core.Adapter; see docs/adapters.md"
+            f"{entry} is no adapter: derive a class from harness.core.Adapter; see docs/adapters.md"
         )
     python = interpreter_of(entry)
     if python is None:

@@ -1,7 +1,14 @@
-"""What passes between a worker and a child interpreter: msgpack over a local socket, large arrays through a memory-mapped file.
+"""The wire protocol between a worker and a child interpreter.
 
-A message is its length (4 bytes, little endian) and that many bytes of msgpack. Only the types below exist: nothing that arrives can run code.
-Standard library, numpy and msgpack only; runs on Python 3.9.
+A message is its length (4 bytes, little endian) and that many bytes of msgpack, over a local
+socket. The worker sends a request and waits for the answer: there is never more than one message
+under way. Large arrays do not pass through the socket but through a memory-mapped file, where the
+next message overwrites them. Views are large, and an agent may not read them, so a timestep names
+them (LAZY) and each is fetched by a request when it is read.
+
+Only the types below can pass: unlike pickle, no message can run code, and the two interpreters may
+have different versions of Python and numpy. Uses the standard library, numpy and msgpack only, and
+runs on Python 3.9.
 """
 
 from __future__ import annotations
@@ -39,32 +46,36 @@ __all__ = ["LAZY", "LONGEST", "MAGIC", "PROTOCOL", "Garbage", "Memory", "Wire"]
 
 MAGIC = "bench-host"
 PROTOCOL = 1
-"""Rises when a message changes its meaning."""
+"""Raised when a message changes its meaning."""
 LARGE = 4096
-"""Arrays from so many bytes on go through the memory-mapped file, and are fetched only when they are read."""
+"""Arrays of at least this many bytes pass through the memory-mapped file."""
 LONGEST = 1 << 28
-"""Bytes of the longest message: a longer one is garbage."""
+"""The longest message in bytes; a longer one is garbage."""
 _SPECS = (UI, Box, Discrete, Elements, MultiDiscrete, Text, Texts)
 _OTHERS = (Brief, Case, Element, Missing, Normaliser, Perturbation, Reference, Task, UIAction)
 NOUNS: dict[str, type[Any]] = {kind.__name__: kind for kind in (*_SPECS, *_OTHERS)}
+# Codes of msgpack's extension types: part of the protocol.
 _INLINE, _MAPPED, _SCALAR, _TUPLE, _NOUN, _LAZY = range(1, 7)
-_KINDS = "biufcSU"
+_KINDS = "biufcSU"  # numpy's kinds of dtypes that may pass: no objects, which could run code
 _LENGTH = struct.Struct("<I")
 
 
 class Garbage(Exception):
-    """What arrived is no message of ours."""
+    """What arrived is not a message of this protocol."""
 
 
 class _Lazy:
-    """Stands for a view that is fetched when it is read."""
+    """Stands for a view that is fetched only when it is read."""
 
 
 LAZY = _Lazy()
 
 
 class Memory:
-    """The file that large arrays pass through, by its descriptor: the child writes, the worker reads. It has no name, so nothing can stay behind."""
+    """The file through which large arrays pass: the child writes, the worker reads.
+
+    It is known by its descriptor and has no name, so that nothing is left on disk.
+    """
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -72,21 +83,21 @@ class Memory:
         self._end = 0
 
     def rewind(self) -> None:
-        """The next message begins: what the last one wrote has been read."""
+        """Begin the next message: the arrays of the last one have been read."""
         self._end = 0
 
     def write(self, array: np.ndarray) -> int:
-        """Append a contiguous array; returns where it begins, in bytes."""
+        """Append a contiguous array; returns its offset in bytes."""
         begin, end = self._end, self._end + array.nbytes
         if self._map is None or end > len(self._map):
             os.ftruncate(self._descriptor, end)
             self._map = mmap.mmap(self._descriptor, end)
         np.frombuffer(self._map, array.dtype, array.size, begin)[:] = array.reshape(-1)
-        self._end = -(-end // 64) * 64
+        self._end = -(-end // 64) * 64  # the next array is aligned to a cache line
         return begin
 
     def read(self, dtype: np.dtype[Any], shape: tuple[int, ...], begin: int) -> np.ndarray:
-        """A copy of the array that lies there. Raises Garbage when the file ends before it."""
+        """A copy of the array at the offset `begin`. Raises Garbage if the file ends before it."""
         count = int(np.prod(shape, dtype=np.int64))
         end = begin + count * dtype.itemsize
         if self._map is None or end > len(self._map):
@@ -97,10 +108,10 @@ class Memory:
 
 
 class Wire:
-    """One end of the socket. `memory` is None until there is one to use."""
+    """One end of the socket."""
 
     def __init__(self, connection: socket.socket, memory: Memory, *, writes: bool) -> None:
-        """`writes`: whether large arrays that are sent go through `memory`; the other end then reads them there."""
+        """`writes`: this end sends large arrays through `memory`, and the other end reads them."""
         self._connection = connection
         self._memory = memory
         self._packer = msgpack.Packer(
@@ -109,7 +120,11 @@ class Wire:
         self._writes = writes
 
     def send(self, message: Any) -> None:
-        """Send one message. Raises OSError, and TypeError or OverflowError on a value that cannot pass (then nothing was sent)."""
+        """Send one message.
+
+        Raises TypeError or OverflowError on a value that cannot pass (then nothing was sent), and
+        OSError.
+        """
         self._memory.rewind()
         packed = self._packer.pack(message)
         if len(packed) > LONGEST:
@@ -117,7 +132,10 @@ class Wire:
         self._connection.sendall(_LENGTH.pack(len(packed)) + packed)
 
     def receive(self) -> Any:
-        """The next message. Raises EOFError when the other end is gone, Garbage when it says something else, OSError."""
+        """The next message.
+
+        Raises EOFError if the other end is gone, Garbage if this is no message, and OSError.
+        """
         chunk = self._connection.recv(1 << 16)
         while len(chunk) < _LENGTH.size:
             more = self._connection.recv(1 << 16)
@@ -146,9 +164,8 @@ class Wire:
             )
         except Garbage:
             raise
-        except (
-            Exception
-        ) as wrong:  # msgpack raises many kinds, and a noun refuses wrong fields in its own way
+        except Exception as wrong:
+            # msgpack raises many kinds of errors, and so do the constructors of the nouns.
             raise Garbage(f"it says {chunk[:40]!r}: {wrong}") from wrong
 
     def _pack(self, value: Any) -> bytes:
@@ -183,7 +200,7 @@ class Wire:
             fields = {field: getattr(value, field) for field in type(value).__dataclass_fields__}
             return msgpack.ExtType(_NOUN, self._pack([name, fields]))
         plain: Any
-        for plain in (str, int, float, bytes, list):  # subclasses, an enum say
+        for plain in (str, int, float, bytes, list):  # their subclasses, for example enums
             if isinstance(value, plain):
                 return plain(value)
         if isinstance(value, Mapping):

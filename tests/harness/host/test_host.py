@@ -406,7 +406,7 @@ def test_wrong_names_and_paths(
         assert words in said.err
     for content, words in (
         ("[interpreters", "bench.toml cannot be read"),
-        ("interpreters = 3", "holds lines like"),
+        ("interpreters = 3", "must hold lines like"),
         ('[interpreters]\nprocgem = "/bin/sh"', "did you mean procgen?"),
     ):
         Path("bench.toml").write_text(content)

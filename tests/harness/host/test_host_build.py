@@ -113,7 +113,7 @@ def test_what_cannot_be_built(
 ) -> None:
     for name, words in (
         ("procgem", "did you mean procgen?"),
-        ("habitat", "nothing that pip could install. Do this: conda"),
+        ("habitat", "pip cannot install it. Do this instead: conda"),
     ):
         said = bench_here("doctor", "--fix", name)
         assert (said.code, said.out) == (2, "")
