@@ -192,12 +192,12 @@ from adapters import ADAPTERS
 from baselines import AGENTS
 from suites import SUITES
 from harness.records.catalogue import find_suites
-from harness.play.environments import affinity_key
+from harness.play.environments import environment_key
 from harness.records.registry import load
 for name in SUITES:
     for task in find_suites(name, SUITES)[0].tasks:
         kind = load(task.adapter)
-        kind.missing(task), kind.has_expert(task), affinity_key(task)
+        kind.missing(task), kind.has_expert(task), environment_key(task)
 for entry in (*ADAPTERS.values(), *AGENTS.values()):
     load(entry)
 import leaderboards.render, leaderboards.report
