@@ -1,6 +1,9 @@
-"""Demonstrations: what `bench demos` records, and how it is read.
+"""Demonstrations: recording with `bench demos`, reading, and export.
 
-Example: `for demo in Demos("demos/babyai"): print(demo.row.task, demo.brief.embodiment, [frame.action for frame in demo.frames])`.
+Example:
+
+    for demo in Demos("demos/babyai"):
+        print(demo.row.task, demo.brief.embodiment, [frame.action for frame in demo.frames])
 """
 
 from harness.demos.dataset import Demo, Demos, EpisodeRow, Frame

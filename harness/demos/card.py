@@ -1,4 +1,4 @@
-"""The data card: what a folder of demonstrations holds, where it came from, what it may not be used for."""
+"""The data card: what a folder of demonstrations holds, where it came from, and its limits."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ Successful episodes of the tasks' own experts, recorded by `bench demos`.
 
     {command}
 
-bench {version} at commit {commit}. Episodes that failed are left out; `run/` says how each one ended, and holds their actions.
-{noise}
+bench {version} at commit {commit}. Failed episodes are left out; `run/` says how each episode ended
+and holds its actions. {noise}
 
 ## What is in it
 
@@ -35,17 +35,19 @@ By domain:
 {not_run}
 ## Seeds
 
-Training seeds: first_seed + {set} x {stride:,} + k for episode k of a task, which no `bench run` can name (those end below
-first_seed + {end:,}). Where a task counts along the episodes of a split, the split `train` was played. So nothing here is an
-episode that an evaluation plays.
+Episode k of a task has the training seed first_seed + {set} x {stride:,} + k. `bench run` cannot
+reach it: its seeds lie below first_seed + {end:,}. If a task's seeds count along the episodes of a
+split, the split `train` was played. So no episode here is part of an evaluation.
 
 ## Format
 
-`episodes.parquet` has a row an episode: index, case, task, domain, suite, seed, steps, score, normalised, instruction (at the start), file and
-row_group (where its steps lie), and brief: JSON with the embodiment, the simulator and the specs of views and action, that is shapes, units and bounds.
+`episodes.parquet` has a row for each episode: index, case, task, domain, suite, seed, steps, score,
+normalised, instruction (at the start), file and row_group (where its steps are), and brief: JSON
+with the embodiment, the simulator, and the specs of views and action (shapes, units, bounds).
 
-`data/FAMILY/TASK.parquet` has a row a step, and one row group an episode: step, instruction, observation.VIEW, action (the expert's, to be
-imitated), executed (what was played{executed}). Pictures are {images} files; arrays are lists in C order, whose shape stands in the
+`data/FAMILY/TASK.parquet` has a row for each step and a row group for each episode: step,
+instruction, observation.VIEW, action (the expert's, to be imitated), executed (what was
+executed{executed}). Images are {images} files; arrays are lists in C order, with their shape in the
 brief; UI actions and elements are JSON. Views: {views}.
 
 `harness.demos.Demos(FOLDER)` reads it.
@@ -56,14 +58,15 @@ brief; UI actions and elements are JSON. Views: {views}.
 
 ## Limits
 
-The experts are programs with access to the simulator's state: a learner may lack what they knew. They are optimal nowhere by promise. An
-expert that fails on hard episodes leaves the easy ones over; the success rate above says how many.
+The experts are programs with access to the simulator's state, so they may know what a learner
+cannot observe. None of them is guaranteed to be optimal. An expert that fails on hard episodes
+leaves only the easy ones; the success rates above say how many.
 """
 
 
 @dataclass(frozen=True, kw_only=True)
 class Counts:
-    """How the episodes of a task ended."""
+    """How many episodes of a task ended how."""
 
     task: Task
     suite: str
@@ -71,7 +74,7 @@ class Counts:
     finished: int
     kept: int
     steps: int
-    """Of those that are kept."""
+    """Of the episodes that were kept."""
 
 
 def card(
@@ -83,7 +86,7 @@ def card(
     noise: float,
     command: str,
 ) -> str:
-    """The text of README.md."""
+    """The text of README.md. `noise`: the share of random actions; `images`: `png` or `jpeg`."""
     packages: dict[str, str] = {}
     for item in plan.items:
         packages.update(item.packages)

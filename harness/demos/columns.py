@@ -1,13 +1,13 @@
-"""How a view or an action lies in a Parquet column, and how a Brief lies in JSON.
+"""How views and actions are stored in Parquet columns, and a Brief in JSON.
 
 image*, uint8 (H, W[, 3])      binary        a PNG (lossless) or JPEG file
-Box                            list<dtype>   the array in C order; its shape stands in the brief
+Box                            list<dtype>   the array in C order; its shape is in the brief
 Discrete                       int64
 MultiDiscrete                  list<int64>
 Text                           string
 Texts                          list<string>
 UI                             string        UIAction.encode: compact JSON
-Elements                       string        a JSON list with an object for each Element
+Elements                       string        a JSON list with one object for each Element
 """
 
 from __future__ import annotations
@@ -48,14 +48,14 @@ __all__ = [
     "spec_to_json",
 ]
 
-KINDS: Mapping[str, type[Any]] = {
+SPECS: Mapping[str, type[Any]] = {
     kind.__name__: kind for kind in (Box, Discrete, MultiDiscrete, Text, Texts, UI, Elements)
 }
 JPEG_QUALITY = 95
 
 
 def modules() -> tuple[Any, Any]:
-    """(pyarrow, pyarrow.parquet). Raises UserError where they are missing."""
+    """(pyarrow, pyarrow.parquet). Raises UserError if a package is missing."""
     try:
         import PIL  # noqa: F401
         import pyarrow
@@ -68,7 +68,7 @@ def modules() -> tuple[Any, Any]:
 
 
 def is_image(name: str, spec: Spec) -> bool:
-    """Whether a view of this name is stored as a picture."""
+    """Whether a view is stored as an image file."""
     return (
         name.startswith("image")
         and isinstance(spec, Box)
@@ -78,7 +78,7 @@ def is_image(name: str, spec: Spec) -> bool:
 
 
 def arrow_type(name: str, spec: Spec) -> Any:
-    """The column's type."""
+    """The type of a column, a pyarrow.DataType."""
     pa, _ = modules()
     if is_image(name, spec):
         return pa.binary()
@@ -92,7 +92,7 @@ def arrow_type(name: str, spec: Spec) -> Any:
 
 
 def encode(name: str, spec: Spec, value: Any, images: str = "png") -> Any:
-    """A value as its column takes it; `images` is `png` or `jpeg`."""
+    """A value in the form that its column takes; `images` is `png` or `jpeg`."""
     if is_image(name, spec):
         from PIL import Image
 
@@ -116,7 +116,7 @@ def encode(name: str, spec: Spec, value: Any, images: str = "png") -> Any:
 
 
 def decode(name: str, spec: Spec, value: Any) -> Any:
-    """The value that `encode` was given; of a JPEG nearly."""
+    """The inverse of `encode`, except for the losses of JPEG."""
     if is_image(name, spec):
         from PIL import Image
 
@@ -138,7 +138,7 @@ def decode(name: str, spec: Spec, value: Any) -> Any:
 
 
 def spec_to_json(spec: Spec) -> dict[str, Any]:
-    """A spec as JSON values, its kind under `kind`; infinite bounds are the strings "inf" and "-inf"."""
+    """A spec as JSON values, its class under `kind`; infinite bounds become "inf" and "-inf"."""
     return {
         "kind": type(spec).__name__,
         **{field.name: _plain(getattr(spec, field.name)) for field in dataclasses.fields(spec)},
@@ -146,13 +146,13 @@ def spec_to_json(spec: Spec) -> dict[str, Any]:
 
 
 def spec_from_json(fields: Mapping[str, Any]) -> Spec:
-    """The inverse of spec_to_json. Raises UserError on a kind or field that does not exist."""
+    """The inverse of spec_to_json. Raises UserError on an unknown kind or field."""
     values = {name: _typed(value) for name, value in fields.items()}
     try:
-        kind = KINDS[values.pop("kind")]
+        kind = SPECS[values.pop("kind")]
         return kind(**values)  # type: ignore[no-any-return]
     except (KeyError, TypeError, ValueError) as wrong:
-        raise UserError(f"{dict(fields)!r:.200} is no spec: {wrong}") from None
+        raise UserError(f"{dict(fields)!r:.200} is not a spec: {wrong}") from None
 
 
 def brief_to_json(brief: Brief) -> str:
@@ -179,7 +179,7 @@ def brief_from_json(text: str) -> Brief:
             observation, action, fields["embodiment"], fields["simulator"], fields["control_hz"]
         )
     except (KeyError, TypeError, ValueError, AttributeError) as wrong:
-        raise UserError(f"this is no brief of ours: {wrong}") from None
+        raise UserError(f"this is not a brief: {wrong}") from None
 
 
 def _plain(value: Any) -> Any:

@@ -1,10 +1,11 @@
-"""Reading demonstrations: a folder that `bench demos` wrote.
+"""Reads demonstrations from a folder that `bench demos` wrote.
 
-README.md              the data card
-episodes.parquet       a row an episode: see EpisodeRow
-data/FAMILY/TASK.parquet   a row a step, one row group an episode; the columns are those of harness/demos/columns.py:
-                       step, instruction, observation.VIEW for each view, action (the expert's), executed (what was played)
-run/                   the run directory of the recording: what was played, and how it ended
+README.md                  the data card
+episodes.parquet           a row for each episode: see EpisodeRow
+data/FAMILY/TASK.parquet   a row for each step, and a row group for each episode: step, instruction,
+                           observation.VIEW for each view, action (the expert's), executed (what was
+                           executed); harness/demos/columns.py has the types
+run/                       the run directory of the recording
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from harness.demos.columns import brief_from_json, decode, modules
 __all__ = ["Demo", "Demos", "EpisodeRow", "Frame"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class EpisodeRow:
     """A row of episodes.parquet."""
 
@@ -38,7 +39,7 @@ class EpisodeRow:
     instruction: str
     """At the start."""
     file: str
-    """Where its steps lie, beneath the folder."""
+    """The Parquet file with its steps, relative to the folder."""
     row_group: int
     brief: str
     """The Brief as JSON: see harness/demos/columns.py."""
@@ -65,23 +66,24 @@ class Demo:
 
 
 class Demos:
-    """The demonstrations of a folder."""
+    """The demonstrations in a folder: a sequence of Demo, read one by one."""
 
     def __init__(self, folder: str | Path) -> None:
-        """Raises UserError when there are none."""
+        """Raises UserError if there are none."""
         self.folder = Path(folder)
         _, parquet = modules()
         file = self.folder / "episodes.parquet"
         if not file.is_file():
             raise UserError(
-                f"{folder} holds no demonstrations: it has no episodes.parquet. `bench demos --suite S --out {folder}` records some"
+                f"{folder} holds no demonstrations: it has no episodes.parquet. "
+                f"`bench demos --suite S --out {folder}` records some"
             )
         try:
             self.rows = tuple(
                 EpisodeRow(**fields) for fields in parquet.read_table(file).to_pylist()
             )
         except (OSError, TypeError, ValueError) as wrong:
-            raise UserError(f"{file} is no table of episodes: {wrong}") from None
+            raise UserError(f"{file} is not a table of episodes: {wrong}") from None
         self._files: dict[str, Any] = {}
 
     def __len__(self) -> int:
@@ -96,7 +98,10 @@ class Demos:
         return _brief(row.brief)
 
     def read(self, index: int, views: tuple[str, ...] | None = None) -> Demo:
-        """One episode, decoded; `views`: only these. Raises UserError when its file is damaged or leads out of the folder."""
+        """One decoded episode; `views`: only these views, None: all.
+
+        Raises UserError if its file is damaged or lies outside the folder.
+        """
         row = self.rows[index]
         brief = _brief(row.brief)
         if views is not None:

@@ -1,13 +1,17 @@
-"""Demonstrations in LeRobotDataset's layout, codebase_version v3.0 (huggingface/lerobot, src/lerobot/datasets).
+"""Exports demonstrations as LeRobotDatasets, codebase_version v3.0.
+
+The layout is that of huggingface/lerobot, src/lerobot/datasets:
 
     meta/info.json                             features, counts, paths
-    meta/stats.json                            mean, std, min, max, count of numeric features and of pictures
-    meta/tasks.parquet                         task_index, the instruction as pandas index
-    meta/episodes/chunk-000/file-000.parquet   lengths, instructions and places of the episodes
-    data/chunk-000/file-000.parquet            the steps, one row group an episode; pictures as {bytes, path}
+    meta/stats.json                            mean, std, min, max, count of numbers and images
+    meta/tasks.parquet                         task_index, with the instruction as pandas index
+    meta/episodes/chunk-000/file-000.parquet   lengths, instructions and row ranges of the episodes
+    data/chunk-000/file-000.parquet            the steps, one row group for each episode;
+                                               images as {bytes, path}
 
-A LeRobotDataset has one set of features, so tasks of different bodies become datasets of their own, one a folder. Text views have the dtype
-`string`; lists of texts and elements have no form there and are left out, as are tasks whose action is none of numbers.
+A LeRobotDataset has one set of features, so tasks with different views or actions become several
+datasets, each in a separate folder. Text views have the dtype `string`. Lists of texts and elements
+have no form there and are left out, and so are tasks whose actions are not numbers.
 """
 
 from __future__ import annotations
@@ -28,7 +32,7 @@ __all__ = ["export"]
 
 CHUNK, FILE = "chunk-000", "file-000.parquet"
 USUAL_HZ = 10
-"""Frames a second where the task has no clock: LeRobot asks for one."""
+"""Frames per second of tasks without a control rate, as LeRobot requires one."""
 INDICES = {
     "timestamp": "float32",
     "frame_index": "int64",
@@ -39,9 +43,12 @@ INDICES = {
 
 
 def export(demos: Demos, out: Path) -> list[Path]:
-    """Write every group of tasks with equal features to a folder OUT/FAMILY[-N]; returns the folders. Raises UserError when `out` has files."""
+    """Write each group of tasks with equal features to a folder OUT/FAMILY[-N].
+
+    Returns the folders. Raises UserError if `out` is not empty, or nothing can be exported.
+    """
     if out.exists() and any(out.iterdir()):
-        raise UserError(f"{out} is not empty: choose another place")
+        raise UserError(f"{out} is not empty: name another folder")
     groups: dict[tuple[str, str], list[int]] = {}
     for row in demos.rows:
         demo = demos.read(row.index, ())
@@ -52,7 +59,7 @@ def export(demos: Demos, out: Path) -> list[Path]:
             ).append(row.index)
     if not groups:
         raise UserError(
-            f"{demos.folder}: no demonstration has an action of numbers, which is what a LeRobotDataset holds"
+            f"{demos.folder}: no demonstration has numeric actions, which a LeRobotDataset requires"
         )
     folders: list[Path] = []
     for (family, described), indices in groups.items():
@@ -68,7 +75,7 @@ def _hz(demo: Demo) -> int:
 
 
 def _features(demo: Demo, brief: str) -> dict[str, Any] | None:
-    """By LeRobot's names; None where the action is text or a UI's."""
+    """LeRobot's features by name; None if the action is text or a UI action."""
     from harness.demos.columns import brief_from_json
 
     whole = brief_from_json(brief)
@@ -107,9 +114,12 @@ def _feature(name: str, spec: Spec) -> dict[str, Any] | None:
     return {"dtype": "string", "shape": [1], "names": None} if isinstance(spec, Text) else None
 
 
-@dataclass
+@dataclass(kw_only=True)
 class _Moments:
-    """Count, sum, sum of squares and extremes of one feature, by element (by channel of pictures, scaled to 0..1)."""
+    """Count, sum, sum of squares and extremes of one feature.
+
+    By element; for images by channel, scaled to 0..1.
+    """
 
     count: int = 0
     total: Any = 0.0
@@ -125,10 +135,10 @@ class _Moments:
             np.maximum(self.high, values.max(0)),
         )
 
-    def told(self, frames: int, picture: bool) -> dict[str, Any]:
+    def to_json(self, frames: int, image: bool) -> dict[str, Any]:
         mean = self.total / self.count
         std = np.sqrt(np.maximum(self.squares / self.count - mean**2, 0.0))
-        shape = (-1, 1, 1) if picture else (-1,)
+        shape = (-1, 1, 1) if image else (-1,)
         values = {"mean": mean, "std": std, "min": self.low, "max": self.high}
         return {name: np.reshape(value, shape).tolist() for name, value in values.items()} | {
             "count": [frames]
@@ -157,8 +167,8 @@ def _write(
             for step, frame in enumerate(demo.frames):
                 row = _row(demo, frame.observation, frame.action, features, moments)
                 task = tasks.setdefault(frame.instruction, len(tasks))
-                places = (step / hz, step, number, frames + step, task)
-                rows.append(row | dict(zip(INDICES, places)))
+                indices_of_row = (step / hz, step, number, frames + step, task)
+                rows.append(row | dict(zip(INDICES, indices_of_row)))
             writer.write_table(pa.Table.from_pylist(rows, schema=schema), row_group_size=len(rows))
             episodes.append(
                 {
@@ -177,7 +187,7 @@ def _write(
     parquet.write_table(pa.Table.from_pylist(episodes), folder / "meta" / "episodes" / CHUNK / FILE)
     _write_tasks(folder / "meta" / "tasks.parquet", tasks)
     stats = {
-        name: each.told(frames, features[name]["dtype"] == "image")
+        name: each.to_json(frames, features[name]["dtype"] == "image")
         for name, each in moments.items()
     }
     (folder / "meta" / "stats.json").write_text(json.dumps(stats, indent=4))
@@ -215,12 +225,14 @@ def _schema(features: Mapping[str, Any]) -> Any:
             kind = pa.from_numpy_dtype(np.dtype(feature["dtype"]))
             kind = kind if feature["shape"] == [1] else pa.list_(kind, feature["shape"][0])
         fields.append((name, kind))
-    # `datasets`, which LeRobot reads with, takes the types of its columns from here.
-    described = {"info": {"features": {name: _hugging(str(name), features) for name, _ in fields}}}
+    # LeRobot reads with the package `datasets`, which takes the types of the columns from here.
+    described = {
+        "info": {"features": {name: _huggingface_type(str(name), features) for name, _ in fields}}
+    }
     return pa.schema(fields, metadata={"huggingface": json.dumps(described)})
 
 
-def _hugging(name: str, features: Mapping[str, Any]) -> dict[str, Any]:
+def _huggingface_type(name: str, features: Mapping[str, Any]) -> dict[str, Any]:
     feature = features.get(name, {"dtype": INDICES.get(name), "shape": [1]})
     if feature["dtype"] == "image":
         return {"_type": "Image"}
@@ -251,9 +263,8 @@ def _row(
         if key not in features:
             continue
         if features[key]["dtype"] == "image":
-            moments[key].add(
-                value.reshape(-1, 3)[::16].astype(np.float64) / 255
-            )  # every 16th pixel is plenty
+            # Every 16th pixel is enough for the statistics.
+            moments[key].add(value.reshape(-1, 3)[::16].astype(np.float64) / 255)
             row[key] = {"bytes": encode(name, spec, value), "path": None}
         elif features[key]["dtype"] == "string":
             row[key] = value
@@ -265,7 +276,7 @@ def _row(
 
 
 def _write_tasks(file: Path, tasks: Mapping[str, int]) -> None:
-    """As pandas writes a frame whose index is called `task`, without asking for pandas."""
+    """Write the table as pandas writes a frame with the index `task`, without needing pandas."""
     pa, parquet = modules()
     columns = [
         {

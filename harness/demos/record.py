@@ -1,4 +1,4 @@
-"""`bench demos`: the expert is played through the runner, and what succeeded becomes a table."""
+"""Records demonstrations: plays the experts like any agent, and keeps the successful episodes."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ from harness.records.stored_run import load_run
 __all__ = ["DEFAULT_VIEWS", "RecordingSummary", "RecordingOptions", "record"]
 
 DEFAULT_VIEWS = ("image?", "proprio?", "text?", "admissible?", "dom?")
-"""What the GEA paper's agent looks at, and what takes its place where there are no pictures."""
+"""The views that the GEA paper's agent reads, and their substitutes in tasks without images."""
 
 
 @dataclass(frozen=True)
 class RecordingOptions:
-    """What is recorded, and how."""
+    """Which views are recorded, and how."""
 
     views: Sequence[str] = DEFAULT_VIEWS
     images: str = "png"
     noise: float = 0.0
-    """The share of executed actions that is drawn at random."""
+    """The share of executed actions that are drawn at random."""
 
     def __post_init__(self) -> None:
         if self.images not in ("png", "jpeg"):
@@ -45,7 +45,7 @@ class RecordingOptions:
             raise UserError(f"--noise is a share of actions, from 0 to below 1; got {self.noise}")
         if "expert" in self.views:
             raise UserError(
-                "--views names what another agent may see; the expert's action is recorded anyhow"
+                "--views names what a learner may see; the expert's action is recorded in any case"
             )
 
 
@@ -58,7 +58,7 @@ class _Kept(NamedTuple):
 
 @dataclass(frozen=True)
 class RecordingSummary:
-    """What came of it."""
+    """How the recording ended."""
 
     folder: Path
     summary: RunSummary
@@ -66,14 +66,16 @@ class RecordingSummary:
     counts: Sequence[Counts]
 
     def as_text(self) -> str:
-        """In a line or two, with what to do next."""
+        """What came of the recording, and what to do next; a few lines."""
         lines = [self.summary.stopped] if self.summary.stopped else []
         if self.summary.missing:
             lines.append(
-                f"{self.summary.missing} of {self.summary.planned} episodes have no result; the same command plays them again"
+                f"{self.summary.missing} of {self.summary.planned} episodes have no result; "
+                "the same command plays them again"
             )
+        tasks = sum(each.kept > 0 for each in self.counts)
         lines.append(
-            f"{self.demos} demonstrations of {sum(each.kept > 0 for each in self.counts)} tasks in {self.folder}; see its README.md"
+            f"{self.demos} demonstrations of {tasks} tasks in {self.folder}; see its README.md"
         )
         if self.demos:
             lines.append(
@@ -92,9 +94,10 @@ def record(
     episodes: int,
     seed: int = 0,
 ) -> RecordingSummary:
-    """Play `episodes` training episodes of each task by its expert and keep those that succeed, as harness/demos/dataset.py reads them.
+    """Record `episodes` training episodes of each task's expert, and keep those that succeed.
 
-    The same call goes on where it was interrupted. Raises UserError on wrong use, KeyboardInterrupt when interrupted.
+    Writes the folder `out`, which harness/demos/dataset.py reads. If interrupted, the same call
+    continues. Raises UserError on wrong use, and KeyboardInterrupt.
     """
     modules()
     record_as = {
@@ -102,7 +105,7 @@ def record(
         "images": recording.images,
         "noise": recording.noise,
     }
-    # A mapping: the files of a path that is an argument of its own would be part of the agent's identity.
+    # In a mapping: the files of a path that is itself an argument count to the agent's identity.
     spec = AgentSpec(
         "oracle",
         "harness.demos.recorder:Recorder",
@@ -112,8 +115,8 @@ def record(
     for suite, task in chosen:
         try:
             trained.append((suite, training_task(task)))
-        except UserError as listed:
-            progress.say(f"left out: {listed}")
+        except UserError as refused:
+            progress.say(f"left out: {refused}")
     plan = for_training(make_plan(trained, spec, episodes=episodes, seed=0), DEMO_SETS, seed)
     suites = list(dict.fromkeys(suite.name for suite, _ in chosen))
     summary = play(spec, suites, plan, out / "run", options, progress)
@@ -132,7 +135,7 @@ def record(
 
 
 def _counted(run: Path) -> tuple[list[Counts], list[list[_Kept]]]:
-    """By item of the plan: how its episodes ended, and the results to keep, by seed."""
+    """For each item of the plan, how its episodes ended, and the results to keep, by seed."""
     stored = load_run(run)
     results: list[list[Result]] = [[] for _ in stored.plan.items]
     for index, result in stored.cases():
@@ -156,7 +159,7 @@ def _counted(run: Path) -> tuple[list[Counts], list[list[_Kept]]]:
 
 
 def _assemble(out: Path, rows: Sequence[Sequence[_Kept]]) -> None:
-    """Gather the episodes' files, one a task; nothing where that was done before."""
+    """Merge the files of the episodes into one for each task, unless that was done before."""
     pa, parquet = modules()
     table = out / "episodes.parquet"
     wanted = [each.result.case for episodes in rows for each in episodes]
@@ -203,7 +206,8 @@ def _episode(out: Path, result: Result) -> Any:
     file = out / "recorded" / f"{episode_name(result.case)}.parquet"
     if not file.is_file():
         raise UserError(
-            f"{file} is gone, the recording of {result.task} seed {result.seed}: remove {out} and record again"
+            f"{file} is missing, the recording of {result.task} seed {result.seed}: "
+            f"remove {out} and record again"
         )
     return modules()[1].read_table(file)
 

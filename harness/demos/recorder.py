@@ -1,4 +1,4 @@
-"""The agent that is played while demonstrations are recorded: the expert, and a note of all that another agent would have seen."""
+"""The agent that records demonstrations: it plays the expert and stores what a learner may see."""
 
 from __future__ import annotations
 
@@ -14,37 +14,40 @@ __all__ = ["Recorder"]
 
 
 class Recorder(Agent):
-    """Plays the expert's action and writes every episode to a Parquet file of its own, FOLDER/EPISODE.parquet, when it ends.
+    """Plays the expert's actions, and writes each episode to FOLDER/EPISODE.parquet when it ends.
 
-    With `noise`, a share of the executed actions is drawn at random instead, so that the expert also shows how to recover (after DART, arXiv
-    1703.09327, which fits Gaussian noise; here it is uniform); what is to be imitated is the expert's action all the same.
+    With `noise`, a share of the executed actions is drawn uniformly at random, so that the expert
+    also shows how to recover; the action to imitate is the expert's in any case. This follows DART
+    (arXiv 1703.09327), which fits Gaussian noise instead.
     """
 
     reads: ClassVar[tuple[str, ...]] = ("expert",)
 
     def __init__(self, record: Mapping[str, Any], views: Sequence[str]) -> None:
-        """`record`: `folder`, where the files go, `images` (`png` or `jpeg`) and `noise`; `views`: as Agent.reads."""
+        """`record`: the `folder` for the files, `images` (`png` or `jpeg`) and `noise`.
+
+        `views`: as in Agent.reads.
+        """
         modules()
-        self.reads = ("expert", *views)  # type: ignore[misc] # here it depends on the arguments
+        self.reads = ("expert", *views)  # type: ignore[misc] # depends on the arguments
         self._folder, self._images, self._noise = (
             Path(record["folder"]),
             record["images"],
             float(record["noise"]),
         )
-        self._taken: dict[str, _Taken] = {}
+        self._recordings: dict[str, _Recording] = {}
 
     @classmethod
     def declares(cls, arguments: Mapping[str, Any]) -> tuple[tuple[str, ...], int]:
-        """As its arguments say."""
         return ("expert", *arguments["views"]), 1
 
     def act(self, turns: Sequence[Turn]) -> list[Any]:
-        """The expert's action; the one that does nothing where it has given up."""
+        """The expert's action, or the no-op if the expert has given up."""
         return [self._one(turn) for turn in turns]
 
     def _one(self, turn: Turn) -> Any:
         if turn.step == 0:
-            self._taken[turn.episode] = _Taken(turn.brief)
+            self._recordings[turn.episode] = _Recording(turn.brief)
         action = (
             turn.brief.action.noop()
             if turn.expert is None
@@ -55,7 +58,7 @@ class Recorder(Agent):
             if self._noise and turn.rng.random() < self._noise
             else action
         )
-        self._taken[turn.episode].rows[turn.step] = self._row(turn, action, executed)
+        self._recordings[turn.episode].rows[turn.step] = self._row(turn, action, executed)
         return executed
 
     def _row(self, turn: Turn, action: Any, executed: Any) -> dict[str, Any]:
@@ -69,15 +72,19 @@ class Recorder(Agent):
         }
 
     def end(self, episodes: Iterable[str]) -> None:
-        """Write the files: ahead of the episodes' lines in the run directory, so that a line always has its file."""
+        """Write the files.
+
+        The loop calls this before it reports the outcome, so each line of the run directory has its
+        file, also after a crash.
+        """
         for name in episodes:
-            taken = self._taken.pop(name, None)
-            if taken is not None:
-                taken.write(self._folder / f"{name}.parquet")
+            recording = self._recordings.pop(name, None)
+            if recording is not None:
+                recording.write(self._folder / f"{name}.parquet")
 
 
-class _Taken:
-    """What was seen and done in one episode so far; rows by step, as a turn may be asked again."""
+class _Recording:
+    """The rows of one episode so far, by step: a turn may be answered twice, but counts once."""
 
     def __init__(self, brief: Brief) -> None:
         self.brief = brief
