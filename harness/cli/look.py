@@ -56,9 +56,9 @@ def doctor(
         return DONE
     print_out(examine(names.adapters()))
     if deep:
-        from harness.testing.deep import examine as step_each
+        from harness.testing.deep import deep_check
 
-        examined = step_each(names.adapters(), names.suites_named("smoke")[0].tasks)
-        print_out(f"\n{examined}")
-        return DONE if examined.well else WITH_ERRORS
+        checked = deep_check(names.adapters(), names.suites_named("smoke")[0].tasks)
+        print_out(f"\n{checked}")
+        return DONE if checked.passed else WITH_ERRORS
     return DONE

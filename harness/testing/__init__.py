@@ -1,4 +1,6 @@
-"""The contract as a test: what the harness relies on, tried on a real adapter or agent. Ours and yours pass the same ones.
+"""The contracts as tests: what the harness relies on, tried on a real adapter or agent.
+
+The adapters and agents that come with bench pass the same tests.
 
 In your own tests:
 
@@ -10,11 +12,11 @@ In your own tests:
     def test_my_agent():
         check_agent("my_package.agents:MyAgent", [MY_TASK], args={"size": "small"})
 
-Both raise ContractError, an AssertionError whose message says what is wrong and what mends it.
+Both raise ContractError, an AssertionError whose message says what is wrong and how to fix it.
 """
 
 from harness.testing.adapter_check import check_adapter
 from harness.testing.agent_check import check_agent
-from harness.testing.checked_lane import ContractError
+from harness.testing.checks import ContractError
 
 __all__ = ["ContractError", "check_adapter", "check_agent"]

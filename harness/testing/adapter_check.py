@@ -2,62 +2,24 @@
 
 from __future__ import annotations
 
-import dataclasses
-import importlib.metadata
 import itertools
-import json
-import math
-import os
-import re
-import subprocess
-import sys
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from harness.core import Adapter, BatchedAdapter, Brief, Case, Perturbation, Task
-from harness.core.specs import (
-    UI,
-    ActionSpec,
-    BadAction,
-    Box,
-    Discrete,
-    Elements,
-    MultiDiscrete,
-    Text,
-    Texts,
-)
-from harness.host.interpreters import carried
+from harness.core.specs import BadAction
 from harness.host.loading import load_adapter
 from harness.records.registry import load
-from harness.testing.checked_lane import (
-    USE_CHECK,
-    CheckedLane,
-    ContractError,
-    ScriptedPlayer,
-    StepRecord,
-    call,
-    demand,
-    difference,
-    prefix,
-    same,
-)
+from harness.testing.another_process import build_lane, play_in_another_process
+from harness.testing.bad_actions import bad_actions
+from harness.testing.checked_lane import USE_VALIDATE, CheckedLane, ScriptedPlayer
+from harness.testing.checks import ContractError, call, demand, naming
+from harness.testing.declarations import check_brief, check_class
+from harness.testing.trajectory import StepRecord, demand_equal, first_difference
 
 __all__ = ["check_adapter"]
-
-VIEWS = (Box, Discrete, MultiDiscrete, Text, Texts, Elements)
-ACTIONS = (Box, Discrete, MultiDiscrete, Text, UI)
-ELSEWHERE = """
-import json, sys
-told = json.loads(sys.argv[1])
-sys.path[:] = told["path"]
-from harness.testing import adapter_check
-adapter_check.here(told)
-"""
-VIEW_NAME = r"[A-Za-z0-9_./-]+"
 
 
 def check_adapter(
@@ -72,23 +34,29 @@ def check_adapter(
     deterministic_starts: bool = False,
     another_process: bool = True,
 ) -> None:
-    """Play `task` some fifteen times, at most `steps` steps each, and compare what must be equal; raises ContractError.
+    """Play `task` some fifteen times, at most `steps` steps each, and compare what must be equal.
 
-    The same case is played in a fresh and in a kept adapter, with other seeds, abandoned episodes, `others` (tasks of the same env_key)
-    and perturbed cases in between; beside another lane; read and unread, drawn and not drawn; with actions that must be refused; with the
-    expert and without it; and in another Python process. Every TimeStep is held against the brief.
+    The same case is played in a fresh and in a kept adapter; after other seeds, abandoned
+    episodes, `others` (tasks with the same environment key) and perturbed cases; next to another
+    lane; with its views read and not read, drawn and not drawn; with actions that must be refused;
+    with the expert and without it; and in another Python process. Every TimeStep is checked
+    against the brief.
 
-    `seeds` (two or more) are `task.first_seed` and the three after it unless given. `views` names the views to read where some cost too
-    much. `lanes` is for a BatchedAdapter whose task fixes their number: no other number is tried then. `deterministic_starts=True` admits
-    a task whose every seed is the same episode. `another_process=False` saves the time of one import of the simulator.
+    `seeds`: two or more; by default `task.first_seed` and the three after it.
+    `views`: the views to read, where some cost too much; by default all.
+    `lanes`: for a BatchedAdapter whose task fixes their number; no other number is tried then.
+    `deterministic_starts`: allows a task in which all seeds are the same episode.
+    `another_process`: False saves the time of one import of the simulator.
+
+    Raises ContractError, whose message says what is wrong and how to fix it.
     """
-    with prefix(f"{task.adapter}, task {task.id}"):
+    with naming(f"{task.adapter}, task {task.id}"):
         check = _AdapterCheck(
             task, list(seeds or range(task.first_seed, task.first_seed + 4)), steps, views, lanes
         )
         once = check.run(others, perturbations, deterministic_starts)
         if another_process:
-            check.check_elsewhere(once)
+            check.check_another_process(once)
 
 
 class _AdapterCheck:
@@ -116,47 +84,14 @@ class _AdapterCheck:
     def run(
         self, others: Sequence[Task], perturbations: Sequence[Perturbation], same_start: bool
     ) -> list[StepRecord]:
-        """Everything that this process can tell; returns the first case's trajectory."""
-        self.check_class(others)
+        """Everything that can be told in this process; returns the first case's trajectory."""
+        check_class(self.form, self.task, others)
         lane = self.build(self.lanes or 2)
         once = self.play(lane, self.first, read=True)
-        brief: Any = lane.brief
-        self.check_brief(brief)
-        states = {record.state for record in once}
-        alive = states == {""} or len(states) > 1 or len({record.views for record in once}) == 1
-        demand(
-            alive,
-            "state() stays the same while the views change: it must tell the simulator's states apart",
-        )
-
-        kept = self.play(lane, self.second)
-        self.play(lane, self.second, limit=max(1, self.player.steps // 3))
-        again = self.play(lane, self.first, read=True)
-        same(
-            again,
-            once,
-            "a kept adapter plays another episode than a fresh one: reset must restore everything",
-        )
-        same(
-            self.play(lane, self.first),
-            once,
-            "an episode whose views are not read goes another way: reading must change nothing",
-        )
-        demand(
-            repr(lane.brief) == repr(brief),
-            "the brief of one case differs from one reset to the next",
-        )
-        perturbed = [
-            Case(self.task, self.first.seed, (perturbation,)) for perturbation in perturbations
-        ]
-        for other in [*(Case(other, other.first_seed) for other in others), *perturbed]:
-            ScriptedPlayer(other.task, self.player.steps, None).play(lane, other)
-            named = " ".join([other.task.id, *map(str, other.perturbations)])
-            same(
-                self.play(lane, self.first),
-                once,
-                f"after a case of {named} another episode is played: reset must restore everything",
-            )
+        check_brief(lane.brief, self.task)
+        self.check_state(once)
+        kept = self.check_reset(lane, once, lane.brief)
+        self.check_cases_between(lane, once, others, perturbations)
         self.check_frames(lane, once)
         self.check_refusals(lane, once)
         if not same_start:
@@ -164,22 +99,26 @@ class _AdapterCheck:
         expert = self.check_expert(lane) if self.form.has_expert(self.task) else None
 
         fresh = lane if self.batched and self.lanes else self.build(1)
-        why = "a fresh adapter, or one of fewer lanes, plays another episode: all must follow from the case"
-        same(self.play(fresh, self.second), kept, why)
+        demand_equal(
+            self.play(fresh, self.second),
+            kept,
+            "a fresh adapter, or one of fewer lanes, plays another episode: all must follow from "
+            "the case",
+        )
         if expert is not None:
-            alike = self.play(fresh, expert[0], actions=self.ask_expert(fresh))
-            same(
-                alike,
-                expert[1],
-                "the expert of a fresh adapter acts differently: what it does must follow from the case",
+            case, expected = expert
+            demand_equal(
+                self.play(fresh, case, actions=self.ask_expert(fresh)),
+                expected,
+                "the expert of a fresh adapter acts differently: what it does must follow from "
+                "the case",
             )
         if not self.batched or self.lanes != 1:
-            self.check_lanes(
-                lane, CheckedLane(lane.adapter, 1) if self.batched else fresh, once, kept
-            )
+            other = CheckedLane(lane.adapter, 1) if self.batched else fresh
+            self.check_lanes(lane, other, once, kept)
         call("close", lane.adapter.close)
         if fresh is not lane:
-            same(
+            demand_equal(
                 self.play(fresh, self.second),
                 kept,
                 "closing one adapter changes another: share nothing between adapters",
@@ -188,58 +127,59 @@ class _AdapterCheck:
         return once
 
     def build(self, lanes: int) -> CheckedLane:
-        return CheckedLane(
-            call("the constructor", self.form, self.task, *([lanes] if self.batched else []))
+        return build_lane(self.form, self.task, lanes)
+
+    def check_state(self, once: Sequence[StepRecord]) -> None:
+        """A state that stays the same is fine where nothing is seen to change either."""
+        states = {record.state for record in once}
+        distinct = states == {""} or len(states) > 1 or len({each.views for each in once}) == 1
+        demand(
+            distinct,
+            "state() stays the same while the views change: it must tell the simulator's states "
+            "apart",
         )
 
-    def check_class(self, others: Sequence[Task]) -> None:
-        if (missing := call("missing", self.form.missing, self.task)) is not None:
-            raise ContractError(
-                f"cannot be checked on this machine: {missing.reason}; {missing.remedy}"
-            )
-        key = call("env_key", self.form.env_key, self.task)
-        demand(
-            isinstance(key, str) and key != "", f"env_key must return a nonempty str, got {key!r}"
+    def check_reset(
+        self, lane: CheckedLane, once: Sequence[StepRecord], brief: Brief
+    ) -> list[StepRecord]:
+        """Replay the first case in the kept adapter; returns the second case's trajectory."""
+        kept = self.play(lane, self.second)
+        # An abandoned episode: a reset in the middle must restore as much as one at the end.
+        self.play(lane, self.second, limit=max(1, self.player.steps // 3))
+        again = self.play(lane, self.first, read=True)
+        demand_equal(
+            again,
+            once,
+            "a kept adapter plays another episode than a fresh one: reset must restore everything",
         )
-        has = call("has_expert", self.form.has_expert, self.task)
-        demand(isinstance(has, bool), f"has_expert must return a bool, got {has!r}")
-        for other in others:
-            why = (
-                f"others: {other.id} has another env_key than {self.task.id}, so no kept adapter "
-                "plays both"
-            )
-            demand(self.form.env_key(other) == key, why)
+        demand_equal(
+            self.play(lane, self.first),
+            once,
+            "an episode whose views are not read goes another way: reading must change nothing",
+        )
+        demand(
+            repr(lane.brief) == repr(brief),
+            "the brief of one case differs from one reset to the next",
+        )
+        return kept
 
-    def check_brief(self, brief: Any) -> None:
-        demand(isinstance(brief, Brief), f"brief must be a Brief, got {type(brief).__name__}")
-        demand(len(brief.observation) > 0, "brief.observation offers no view")
-        for name, spec in brief.observation.items():
-            named = isinstance(name, str) and re.fullmatch(VIEW_NAME, name) is not None
-            demand(named, f"the name of the view {name!r} must match {VIEW_NAME}")
-            demand(
-                isinstance(spec, VIEWS),
-                f"the view {name} needs one of {_named(VIEWS)}, got {spec!r}",
+    def check_cases_between(
+        self,
+        lane: CheckedLane,
+        once: Sequence[StepRecord],
+        others: Sequence[Task],
+        perturbations: Sequence[Perturbation],
+    ) -> None:
+        """The first case again after each of the cases that the kept environment may play."""
+        perturbed = [Case(self.task, self.first.seed, (each,)) for each in perturbations]
+        for case in [*(Case(task, task.first_seed) for task in others), *perturbed]:
+            ScriptedPlayer(case.task, self.player.steps, None).play(lane, case)
+            named = " ".join([case.task.id, *map(str, case.perturbations)])
+            demand_equal(
+                self.play(lane, self.first),
+                once,
+                f"after a case of {named} another episode is played: reset must restore everything",
             )
-        demand(
-            isinstance(brief.action, ACTIONS),
-            f"brief.action must be one of {_named(ACTIONS)}, got {brief.action!r}",
-        )
-        demand(
-            brief.embodiment.strip() != "", "brief.embodiment is empty: describe the body in words"
-        )
-        demand(
-            brief.simulator.strip() != "",
-            "brief.simulator is empty: describe the platform in words",
-        )
-        for secret in (self.task.id, self.task.name):
-            demand(
-                secret.lower() not in repr(brief).lower(),
-                f"the brief names the task ({secret}): an agent must not know it",
-            )
-        demand(
-            brief.control_hz == self.task.control_hz,
-            f"brief.control_hz is {brief.control_hz}, the task's is {self.task.control_hz}",
-        )
 
     def check_frames(self, lane: CheckedLane, once: Sequence[StepRecord]) -> None:
         flat: set[bool] = set()
@@ -257,17 +197,20 @@ class _AdapterCheck:
             )
             demand(
                 good,
-                f"render must return (H, W, 3) uint8, got {getattr(frame, 'shape', type(frame))} {getattr(frame, 'dtype', '')}",
+                "render must return (H, W, 3) uint8, got "
+                f"{getattr(frame, 'shape', type(frame))} {getattr(frame, 'dtype', '')}",
             )
             flat.add(bool((frame == frame[0, 0]).all()))
 
         drawn = self.play(lane, self.first, before=draw)
-        same(drawn, once, "an episode that is drawn goes another way: render must change nothing")
+        demand_equal(
+            drawn, once, "an episode that is drawn goes another way: render must change nothing"
+        )
         demand(flat != {True}, "render returns frames of one colour: nothing is drawn")
 
     def check_refusals(self, lane: CheckedLane, once: Sequence[StepRecord]) -> None:
         """All bad actions before the first step, then one before every step."""
-        bad = _bad_actions(lane.brief.action)
+        bad = bad_actions(lane.brief.action)
         rounds = itertools.chain([bad], ([action] for action in itertools.cycle(bad)))
 
         def refuse() -> None:
@@ -276,42 +219,47 @@ class _AdapterCheck:
                 lane.refuse(action)
                 demand(
                     lane.state() == before,
-                    f"the refused action {action!r} changed the state: {USE_CHECK}",
+                    f"the refused action {action!r} changed the state: {USE_VALIDATE}",
                 )
 
-        same(
+        demand_equal(
             self.play(lane, self.first, before=refuse),
             once,
-            f"a refused action changes what comes after: {USE_CHECK}",
+            f"a refused action changes what comes after: {USE_VALIDATE}",
         )
 
     def check_starts(
         self, lane: CheckedLane, once: Sequence[StepRecord], kept: Sequence[StepRecord]
     ) -> None:
-        """All seeds play the same actions, so that only the seed can make a difference."""
-        if difference(kept, once) is not None:
+        """Some seed plays another episode than the first; the actions are the same for all."""
+        if first_difference(kept, once) is not None:
             return
         for seed in self.seeds[1:]:
-            if difference(self.play(lane, Case(self.task, seed), read=True), once) is not None:
+            other = self.play(lane, Case(self.task, seed), read=True)
+            if first_difference(other, once) is not None:
                 return
         raise ContractError(
-            f"the seeds {self.seeds} are all the same episode: derive the start from case.rng(...) or case.simulator_seed, "
-            "or check with deterministic_starts=True where the benchmark has one start only"
+            f"the seeds {self.seeds} are all the same episode: derive the start from case.rng(...) "
+            "or case.simulator_seed, or check with deterministic_starts=True where the benchmark "
+            "has one start only"
         )
 
     def check_expert(self, lane: CheckedLane) -> tuple[Case, list[StepRecord]]:
-        """The first case for which the expert answers, and how it goes."""
+        """The first case for which the expert answers, and its trajectory."""
         for seed in self.seeds:
             case, executed = Case(self.task, seed), list[Any]()
             once = self.play(lane, case, actions=self.ask_expert(lane, executed))
             if executed:
                 again = self.play(lane, case, actions=self.ask_expert(lane))
-                same(again, once, "the expert acts differently when the case is played again")
+                demand_equal(
+                    again, once, "the expert acts differently when the case is played again"
+                )
                 replayed = self.play(lane, case, actions=executed)
-                same(
+                demand_equal(
                     replayed,
                     once,
-                    "the same actions without the expert go another way: asking must change nothing",
+                    "the same actions without the expert go another way: asking must change "
+                    "nothing",
                 )
                 self.play(lane, case, actions=self.ask_expert(lane, astray=True))
                 return case, once
@@ -322,7 +270,10 @@ class _AdapterCheck:
     def ask_expert(
         self, lane: CheckedLane, record: list[Any] | None = None, astray: bool = False
     ) -> Iterator[Any]:
-        """The expert's actions until it gives up; `astray` executes a random action instead of every third, as a perturbation may."""
+        """The expert's actions until it gives up; executed actions are appended to `record`.
+
+        `astray` executes a random action instead of every third one, as a perturbation may.
+        """
         executed: Any = None
         for count, other in enumerate(self.player.drawn(lane.brief.action)):
             if (wanted := lane.expert(executed)) is None:
@@ -342,131 +293,37 @@ class _AdapterCheck:
     def check_lanes(
         self,
         lane: CheckedLane,
-        beside: CheckedLane,
+        other: CheckedLane,
         once: Sequence[StepRecord],
         kept: Sequence[StepRecord],
     ) -> None:
-        """Two lanes step by step in turn, the second starting later; where one call steps both, together as well."""
-        plays = self.player.records(lane, self.first), self.player.records(beside, self.second)
+        """Two lanes are stepped by turns, of which the second starts later.
+
+        Lanes of one adapter are also stepped together, in one call.
+        """
+        plays = self.player.records(lane, self.first), self.player.records(other, self.second)
         ahead = list(itertools.islice(plays[0], 4))
         pairs = list(itertools.zip_longest(*plays))
-        why = "two lanes influence each other: keep nothing global (no numpy.random.seed, no class attribute that changes)"
-        same([*ahead, *(one for one, _ in pairs if one is not None)], once, why)
-        same([two for _, two in pairs if two is not None], kept, why)
+        why = (
+            "two lanes influence each other: keep nothing global (no numpy.random.seed, no class "
+            "attribute that changes)"
+        )
+        demand_equal([*ahead, *(one for one, _ in pairs if one is not None)], once, why)
+        demand_equal([two for _, two in pairs if two is not None], kept, why)
         if self.batched:
             together = self.player.together(lane.adapter, [self.first, self.second])
-            same(together[0], once, why)
-            same(together[1], kept, why)
+            demand_equal(together[0], once, why)
+            demand_equal(together[1], kept, why)
 
-    def check_elsewhere(self, once: Sequence[StepRecord]) -> None:
-        """The first case in a Python process of its own, whose hashes are salted differently."""
-        task = {
-            f.name: getattr(self.task, f.name)
-            for f in dataclasses.fields(Task)
-            if f.name not in ("normaliser", "references")
-        }
-        told = {
-            "path": sys.path,
-            "task": {**task, "params": dict(self.task.params)},
-            "seeds": self.seeds,
-            "steps": self.player.steps,
-        }
-        told |= {"views": self.player.views, "lanes": self.lanes}
-        environment = {
-            **os.environ,
-            **carried(),
-            "PYTHONHASHSEED": "2" if os.environ.get("PYTHONHASHSEED") == "1" else "1",
-        }
-        with tempfile.TemporaryDirectory() as folder:
-            out = Path(folder, "moments.json")
-            command = [sys.executable, "-c", ELSEWHERE, json.dumps({**told, "out": str(out)})]
-            done = subprocess.run(
-                command,
-                check=False,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                env=environment,
-            )
-            demand(
-                done.returncode == 0,
-                f"in another Python process it ends with {done.returncode}:\n{done.stderr[-3000:]}",
-            )
-            rows = json.loads(out.read_text())
-        same(
-            [StepRecord.of(row) for row in rows],
+    def check_another_process(self, once: Sequence[StepRecord]) -> None:
+        demand_equal(
+            play_in_another_process(
+                self.first,
+                steps=self.player.steps,
+                views=self.player.views,
+                lanes=self.lanes or 2,
+            ),
             once,
-            "another Python process plays another episode: no hash(), id() or order of a set may decide anything",
+            "another Python process plays another episode: no hash(), id() or order of a set may "
+            "decide anything",
         )
-
-
-def here(told: Mapping[str, Any]) -> None:
-    """The other end of `check_elsewhere`."""
-    before = set(sys.modules)
-    check = _AdapterCheck(
-        Task(**told["task"]), told["seeds"], told["steps"], told["views"], told["lanes"]
-    )
-    check.check_class(())
-    _demand_no_simulator(check.form, {name.partition(".")[0] for name in set(sys.modules) - before})
-    lane = check.build(check.lanes or 2)
-    records = check.play(lane, check.first, read=True)
-    lane.adapter.close()
-    Path(told["out"]).write_text(json.dumps([dataclasses.asdict(record) for record in records]))
-
-
-def _demand_no_simulator(form: type[Adapter | BatchedAdapter], imported: set[str]) -> None:
-    for name, distributions in importlib.metadata.packages_distributions().items():
-        light = name in imported and not set(distributions).isdisjoint(form.packages)
-        demand(
-            not light,
-            f"importing {form.__module__}, or missing, env_key or has_expert, imports {name}: import it in the constructor",
-        )
-
-
-def _named(kinds: Sequence[type]) -> str:
-    return ", ".join(kind.__name__ for kind in kinds)
-
-
-def _bad_actions(spec: ActionSpec) -> list[Any]:
-    """Actions that `spec.validate` refuses: wrong type, shape, value."""
-    tried: list[Any] = [None, "no action", 7, 0.5, -1, math.nan, [], np.zeros((2, 3, 2)), object()]
-    if isinstance(spec, Box):
-        low, high = spec.bounds()
-        beyond = [
-            high + 1 + abs(high),
-            low - 1 - abs(low),
-            np.full(spec.shape, math.nan),
-            np.full(spec.shape, "x"),
-            np.zeros((*spec.shape, 1)),
-        ]
-        tried += beyond
-    elif isinstance(spec, Discrete):
-        tried += [spec.n, np.int64(spec.n)]
-    elif isinstance(spec, MultiDiscrete):
-        tried += [
-            np.asarray(spec.nvec),
-            np.zeros(len(spec.nvec)),
-            np.zeros(len(spec.nvec) + 1, np.int64),
-        ]
-    elif isinstance(spec, UI):
-        tried += [
-            {"kind": "no kind"},
-            {"kind": "wait", "text": "x"},
-            {"kind": "wait", "no field": 1},
-        ]
-        tried += [
-            {"kind": kind, "x": x, "y": 0}
-            for kind in spec.kinds
-            for x in (math.nan, float(spec.width))
-        ]
-    elif spec.max_length < 1_000_000:
-        tried.append("x" * (spec.max_length + 1))
-    return [action for action in tried if _refused(spec, action)]
-
-
-def _refused(spec: ActionSpec, action: Any) -> bool:
-    try:
-        spec.validate(action)
-    except BadAction:
-        return True
-    return False

@@ -17,7 +17,8 @@ from harness.play.environments import EnvSlot, ViewNotOffered, environment_key
 from harness.play.episode import Episode
 from harness.play.inference import Watch
 from harness.records.registry import load
-from harness.testing.checked_lane import ContractError, call, demand, digest, prefix
+from harness.testing.checks import ContractError, call, demand, naming
+from harness.testing.trajectory import content_digest
 
 __all__ = ["check_agent"]
 
@@ -32,19 +33,25 @@ def check_agent(
     steps: int = 20,
     tolerance: float = 0.0,
 ) -> None:
-    """Play two seeds of every task side by side for `steps` steps and compare what must be equal; raises ContractError.
+    """Play two seeds of every task side by side for `steps` steps; compare what must be equal.
 
-    `agent` is `module:Class` or a class, built with `args`; given an instance, no second one is built and compared. Every turn is asked
-    twice, in the reverse order and alone, and, where the agent declares them, with less history and without the views marked `?`; then
-    all is played again, in the same and in a fresh instance. `tolerance` is by how much an element of a continuous action may differ, for
-    networks whose sums depend on the size of the batch: such an agent's results then depend on it, too.
+    Every turn is asked twice, in the reverse order and alone, and, where the agent declares them,
+    with less history and without the views marked `?`. Then all is played again, in the same and
+    in a fresh instance.
+
+    `agent`: `module:Class` or a class, built with `args`; of an instance no second one is built.
+    `tolerance`: by how much an element of a continuous action may differ, in the action's unit.
+    It is for networks whose sums depend on the size of the batch; the results of such an agent
+    depend on it too.
+
+    Raises ContractError, whose message says what is wrong and how to fix it.
     """
     name = (
         agent
         if isinstance(agent, str)
         else (agent if isinstance(agent, type) else type(agent)).__qualname__
     )
-    with prefix(name):
+    with naming(name):
         form: Any = load(agent) if isinstance(agent, str) else agent
         first: Any = form if isinstance(form, Agent) else _build(form, args)
         demand(
@@ -53,16 +60,17 @@ def check_agent(
         )
         check = _AgentCheck(tasks, steps, tolerance)
         check.declared(first)
-        once = check.play(first, "first", curious=True)
-        check.same(
+        once = check.play(first, "first", all_ways=True)
+        check.demand_equal(
             check.play(first, "again"),
             once,
-            "the same episodes played again are answered differently: keep nothing but Answer.memory",
+            "the same episodes played again are answered differently: keep nothing but "
+            "Answer.memory",
         )
         call("close", first.close)
         if first is not form:
             fresh = _build(form, args)
-            check.same(
+            check.demand_equal(
                 check.play(fresh, "fresh"),
                 once,
                 "a fresh instance answers differently: randomness must come from turn.rng alone",
@@ -72,7 +80,7 @@ def check_agent(
 
 @dataclasses.dataclass(frozen=True)
 class _Reply:
-    """An answer as the harness takes it."""
+    """An answer, with its actions coerced as the harness coerces them."""
 
     turn: Turn
     actions: tuple[Any, ...]
@@ -112,7 +120,7 @@ class _AgentCheck:
         self.tasks, self.steps, self.tolerance = tasks, steps, tolerance
 
     def declared(self, agent: Any) -> None:
-        """Hold what the class says of itself against its types, which nobody else checks."""
+        """The types and ranges of what the class declares."""
         names = agent.reads
         listed = isinstance(names, tuple) and all(
             isinstance(name, str) and re.fullmatch(READS, name) for name in names
@@ -133,8 +141,8 @@ class _AgentCheck:
         )
         demand(isinstance(agent.served, bool), f"served must be a bool, got {agent.served!r}")
 
-    def play(self, agent: Agent, name: str, *, curious: bool = False) -> list[_Reply]:
-        """All replies, tick by tick; a curious play asks every turn in other ways as well."""
+    def play(self, agent: Agent, name: str, *, all_ways: bool = False) -> list[_Reply]:
+        """All replies, tick by tick. `all_ways`: every turn is also asked in other batches."""
         seeded = [(task, task.first_seed + offset) for task in self.tasks for offset in (0, 1)]
         lanes = [
             _CheckedEpisode(task, seed, agent, f"{name} {number}")
@@ -147,8 +155,8 @@ class _AgentCheck:
                 break
             turns = [lane.episode.turn(Watch()) for lane in live]
             answered = self.ask(agent, turns)
-            if curious:
-                self.ask_otherwise(agent, turns, answered, tick)
+            if all_ways:
+                self.ask_in_other_batches(agent, turns, answered, tick)
             for lane, reply in zip(live, answered):
                 lane.take(reply)
             replies += answered
@@ -158,31 +166,34 @@ class _AgentCheck:
             lane.slot.adapter.close()
         return replies
 
-    def ask_otherwise(
+    def ask_in_other_batches(
         self, agent: Agent, turns: Sequence[Turn], replies: Sequence[_Reply], tick: int
     ) -> None:
-        self.same(
+        self.demand_equal(
             self.ask(agent, turns),
             replies,
-            "asked twice, it answers differently: draw from turn.rng, remember through Answer.memory",
+            "asked twice, it answers differently: draw from turn.rng, remember through "
+            "Answer.memory",
         )
         if len(turns) > 1:
             alone = [self.ask(agent, [turn])[0] for turn in turns]
-            self.same(
+            self.demand_equal(
                 alone,
                 replies,
-                "asked alone, it answers differently than in a batch: turns must not influence each other",
+                "asked alone, it answers differently than in a batch: turns must not influence "
+                "each other",
             )
             turned = self.ask(agent, turns[::-1])[::-1]
-            self.same(
+            self.demand_equal(
                 turned,
                 replies,
-                "asked in the reverse order, it answers differently: turns must not influence each other",
+                "asked in the reverse order, it answers differently: turns must not influence each "
+                "other",
             )
         if tick > 2:
             return
         if agent.history > 1:
-            with prefix("with less history than it declares, as a perturbation may give it"):
+            with naming("with less history than it declares, as a perturbation may give it"):
                 self.ask(
                     agent,
                     [
@@ -191,13 +202,12 @@ class _AgentCheck:
                     ],
                 )
         if lacking := {view.rstrip("?") for view in agent.reads if view.endswith("?")}:
-            with prefix(f"without the views {sorted(lacking)}, which it marks as dispensable"):
+            with naming(f"without the views {sorted(lacking)}, which it marks as dispensable"):
                 self.ask(agent, [_without(turn, lacking) for turn in turns])
 
     def ask(self, agent: Agent, turns: Sequence[Turn]) -> list[_Reply]:
-        asked = [
-            dataclasses.replace(turn) for turn in turns
-        ]  # a new turn each time, whose rng has not been drawn from
+        # New turns, because the generator of a turn that was asked before has been drawn from.
+        asked = [dataclasses.replace(turn) for turn in turns]
         before = [_content(turn) for turn in asked]
         answers = call("act", agent.act, asked)
         demand(
@@ -208,24 +218,25 @@ class _AgentCheck:
             count = len(answers)
         except TypeError as error:
             raise ContractError(
-                f"act must return a sequence with an answer for every turn, got {type(answers).__name__}"
+                "act must return a sequence with an answer for every turn, got "
+                f"{type(answers).__name__}"
             ) from error
         demand(
             count == len(turns), f"act must answer every turn: {len(turns)} turns, {count} answers"
         )
         return [_reply(turn, answer) for turn, answer in zip(turns, answers)]
 
-    def same(self, one: Sequence[_Reply], other: Sequence[_Reply], otherwise: str) -> None:
+    def demand_equal(self, one: Sequence[_Reply], other: Sequence[_Reply], message: str) -> None:
         for mine, theirs in zip(one, other):
             equal = len(mine.actions) == len(theirs.actions) and all(
                 self._equal(mine.turn.brief, *pair) for pair in zip(mine.actions, theirs.actions)
             )
             demand(
                 equal,
-                f"{otherwise} (at step {mine.turn.step}: {mine.actions} and {theirs.actions})",
+                f"{message} (at step {mine.turn.step}: {mine.actions} and {theirs.actions})",
             )
         demand(
-            len(one) == len(other), f"{otherwise} (it was asked {len(one)} and {len(other)} times)"
+            len(one) == len(other), f"{message} (it was asked {len(one)} and {len(other)} times)"
         )
 
     def _equal(self, brief: Brief, one: Any, other: Any) -> bool:
@@ -257,20 +268,17 @@ def _reply(turn: Turn, answer: Any) -> _Reply:
 
 
 def _content(turn: Turn) -> tuple[Any, ...]:
-    """What an agent must not change."""
+    """What an agent must not change, in a form that shows a change in place."""
     seen = [
-        [(view, digest(value)) for view, value in observation.items()]
+        [(view, content_digest(value)) for view, value in observation.items()]
         for observation in turn.observations
     ]
     try:
         memory: Any = pickle.dumps(turn.memory)
-    except (
-        pickle.PicklingError,
-        AttributeError,
-        TypeError,
-    ):  # a memory that cannot be pickled is allowed, and compared by identity
+    except (pickle.PicklingError, AttributeError, TypeError):
+        # A memory that cannot be pickled is allowed, and compared by identity.
         memory = id(turn.memory)
-    return seen, [digest(action) for action in turn.actions], memory
+    return seen, [content_digest(action) for action in turn.actions], memory
 
 
 def _without(turn: Turn, views: set[str]) -> Turn:

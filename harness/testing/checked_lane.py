@@ -1,16 +1,11 @@
-"""One lane of an adapter under test, what is seen on it, and the comparison of two trajectories."""
+"""One lane of an adapter under test, and the player that checks what is seen on it."""
 
 from __future__ import annotations
 
-import contextlib
-import dataclasses
-import hashlib
 import itertools
 import math
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
-
-import numpy as np
 
 from harness.core import (
     ActionSpec,
@@ -25,118 +20,19 @@ from harness.core import (
     stream,
 )
 from harness.core.lane import Lane
+from harness.testing.checks import ContractError, call, demand
+from harness.testing.trajectory import StepRecord, content_digest
 
-__all__ = [
-    "USE_CHECK",
-    "ContractError",
-    "CheckedLane",
-    "StepRecord",
-    "ScriptedPlayer",
-    "call",
-    "demand",
-    "difference",
-    "digest",
-    "prefix",
-    "same",
-]
+__all__ = ["USE_VALIDATE", "CheckedLane", "ScriptedPlayer"]
 
-USE_CHECK = "begin step with `action = self.brief.action.validate(action)`"
-
-
-class ContractError(AssertionError):
-    """An adapter or an agent breaks its contract."""
-
-
-@contextlib.contextmanager
-def prefix(who: str) -> Generator[None]:
-    """Say of whom a ContractError speaks."""
-    try:
-        yield
-    except ContractError as error:
-        raise ContractError(f"{who}: {error}") from error.__cause__
-
-
-def demand(holds: bool, otherwise: str) -> None:
-    """Raise ContractError with `otherwise` unless it holds."""
-    if not holds:
-        raise ContractError(otherwise)
-
-
-def call(what: str, function: Callable[..., Any], *arguments: Any) -> Any:
-    """Call into the code under test; what it raises is the failure's cause."""
-    try:
-        return function(*arguments)
-    except Exception as error:
-        raise ContractError(f"{what} raised {type(error).__name__}: {error}") from error
-
-
-def digest(value: Any) -> str:
-    """A digest of a view, an action or a state; equal if and only if type, shape and every bit are."""
-    if isinstance(value, (np.ndarray, np.generic)):
-        header, body = f"{value.dtype}{value.shape}", np.ascontiguousarray(value).tobytes()
-    else:
-        header, body = (
-            type(value).__name__,
-            value if isinstance(value, bytes) else repr(value).encode(),
-        )
-    return hashlib.blake2b(header.encode() + body, digest_size=8).hexdigest()
-
-
-@dataclasses.dataclass(frozen=True)
-class StepRecord:
-    """All that must be the same when a case is played again."""
-
-    instruction: str
-    reward: float
-    terminated: bool
-    truncated: bool
-    success: bool | None
-    metrics: tuple[tuple[str, float], ...]
-    state: str
-    views: tuple[tuple[str, str], ...]
-    """A digest of each view; empty where none was read."""
-
-    @classmethod
-    def of(cls, row: Mapping[str, Any]) -> StepRecord:
-        """From what dataclasses.asdict and JSON made of one."""
-        fields: dict[str, Any] = dict(row)
-        for name in ("metrics", "views"):
-            fields[name] = tuple((key, value) for key, value in row[name])
-        return cls(**fields)
-
-
-def difference(one: Sequence[StepRecord], other: Sequence[StepRecord]) -> str | None:
-    """The first thing in which two trajectories differ, or None; views count where both were read."""
-    for step, (mine, theirs) in enumerate(zip(one, other)):
-        for field in (
-            "instruction",
-            "reward",
-            "terminated",
-            "truncated",
-            "success",
-            "metrics",
-            "state",
-        ):
-            if getattr(mine, field) != getattr(theirs, field):
-                return f"step {step}: {field} is {getattr(mine, field)!r} in one and {getattr(theirs, field)!r} in the other"
-        for (name, seen), (_, there) in zip(mine.views, theirs.views):
-            if seen != there:
-                return f"step {step}: the view {name} differs"
-    return (
-        None
-        if len(one) == len(other)
-        else f"one ends after {len(one) - 1} steps, the other after {len(other) - 1}"
-    )
-
-
-def same(one: Sequence[StepRecord], other: Sequence[StepRecord], otherwise: str) -> None:
-    """Raise ContractError where two trajectories differ."""
-    if (found := difference(one, other)) is not None:
-        raise ContractError(f"{otherwise} ({found})")
+USE_VALIDATE = "begin step with `action = self.brief.action.validate(action)`"
 
 
 class CheckedLane:
-    """One lane of an adapter; what it returns is checked, and what it raises becomes ContractError."""
+    """One lane of an adapter under test.
+
+    What it returns is checked; what it raises becomes a ContractError.
+    """
 
     def __init__(self, adapter: Adapter | BatchedAdapter, number: int = 0) -> None:
         self.adapter: Any = adapter
@@ -145,45 +41,46 @@ class CheckedLane:
 
     @property
     def brief(self) -> Brief:
-        """The adapter's brief now."""
+        """The brief that the adapter has now; some adapters set it in reset only."""
         brief: Brief = self.adapter.brief
         return brief
 
     def reset(self, case: Case) -> TimeStep:
-        """Start the case on this lane alone."""
+        """Start the case on this lane; other lanes do not move."""
         return self._timestep("reset", case)
 
     def step(self, action: Any) -> TimeStep:
-        """Step this lane alone."""
+        """Step this lane; other lanes do not move."""
         return self._timestep("step", action)
 
     def refuse(self, action: Any) -> None:
-        """Demand BadAction."""
+        """Raise ContractError unless step refuses the action with BadAction."""
         try:
             self._lane.step(action)
         except BadAction:
             return
         except Exception as error:
             raise ContractError(
-                f"step({action!r}) raised {type(error).__name__} instead of BadAction: {USE_CHECK}"
+                f"step({action!r}) raised {type(error).__name__} instead of BadAction: "
+                f"{USE_VALIDATE}"
             ) from error
         raise ContractError(
             f"step accepted the action {action!r}, which the action spec does not allow: "
-            f"{USE_CHECK}"
+            f"{USE_VALIDATE}"
         )
 
     def state(self) -> str:
-        """A digest of the state, or an empty string where the adapter gives none."""
+        """A digest of the simulator's state; empty if the adapter gives none."""
         state = call("state", self._lane.state)
         demand(isinstance(state, bytes), f"state() must return bytes, got {type(state).__name__}")
-        return digest(state) if state else ""
+        return content_digest(state) if state else ""
 
     def expert(self, executed: Any) -> Any:
-        """The expert's action."""
+        """The expert's action after `executed`; None when the expert has given up."""
         return call("expert", self._lane.expert, executed)
 
     def render(self) -> Any:
-        """A frame, or None where the adapter says that it draws none."""
+        """The frame for people, unchecked; None if the adapter draws none."""
         try:
             return self._lane.render()
         except UserError:
@@ -210,13 +107,16 @@ class CheckedLane:
 
 
 class ScriptedPlayer:
-    """Plays cases of one task with the same actions every time, and holds every TimeStep against the brief."""
+    """Plays cases of one task with the same actions each time, and checks every TimeStep.
+
+    A TimeStep is checked against the adapter's brief and the task.
+    """
 
     def __init__(self, task: Task, steps: int, views: list[str] | None) -> None:
         self.task, self.steps, self.views = task, steps, views
 
     def together(self, adapter: BatchedAdapter, cases: Sequence[Case]) -> list[list[StepRecord]]:
-        """Lanes reset in one call and stepped in one call until they end."""
+        """The trajectories of lanes that are reset in one call and stepped in one call."""
         lanes = [CheckedLane(adapter, number) for number in range(len(cases))]
         answer = call("reset", adapter.reset, dict(enumerate(cases)))
         demand(
@@ -244,13 +144,13 @@ class ScriptedPlayer:
         return records
 
     def drawn(self, spec: ActionSpec) -> Iterator[Any]:
-        """The same endless random actions for every seed."""
+        """Endless random actions, the same for every seed."""
         rng = stream(self.task.id, "contract")
         while True:
             yield spec.coerce(spec.sample(rng))[0]
 
     def play(self, lane: CheckedLane, case: Case, **how: Any) -> list[StepRecord]:
-        """All that `records` yields."""
+        """The whole trajectory: all that `records` yields."""
         return list(self.records(lane, case, **how))
 
     def records(
@@ -263,12 +163,17 @@ class ScriptedPlayer:
         before: Callable[[], None] | None = None,
         limit: int | None = None,
     ) -> Iterator[StepRecord]:
-        """Play a case and yield what is seen after the reset and after every step; `before` is called ahead of every step."""
+        """Play a case; yields a record after the reset and after every step.
+
+        `actions`: None for random ones. `read`: whether the views are read. `before` is called
+        ahead of every step. `limit`: the number of steps, at most.
+        """
         timestep = lane.reset(case)
         solved = timestep.terminated or timestep.truncated or timestep.success
         demand(
             not solved,
-            f"seed {case.seed} is over or solved at reset: draw again from the same case.rng until it is not",
+            f"seed {case.seed} is over or solved at reset: draw again from the same case.rng "
+            "until it is not",
         )
         record = self.observe(lane, timestep, "after reset", read)
         yield record
@@ -282,22 +187,25 @@ class ScriptedPlayer:
                 action = next(source)
             except StopIteration:
                 return
+            # A view may be a buffer that the simulator goes on writing to: it must still hold the
+            # same bits after the next step.
             shown = [
-                (name, view, digest(view))
+                (name, view, content_digest(view))
                 for name, view in timestep.observation.items()
                 if read and not callable(view)
             ]
             timestep = lane.step(action)
             for name, view, was in shown:
                 demand(
-                    digest(view) == was,
-                    f"step {step} changed the array of the view {name} that was returned before: return a copy",
+                    content_digest(view) == was,
+                    f"step {step} changed the array of the view {name} that was returned before: "
+                    "return a copy",
                 )
             record = self.observe(lane, timestep, f"at step {step}", read)
             yield record
 
     def over(self, record: StepRecord) -> bool:
-        """Whether the harness would end the episode here."""
+        """Whether the harness would end the episode after this step."""
         return (
             record.terminated
             or record.truncated
@@ -305,7 +213,7 @@ class ScriptedPlayer:
         )
 
     def observe(self, lane: CheckedLane, timestep: Any, when: str, read: bool) -> StepRecord:
-        """Hold a TimeStep, of whose fields nothing is known yet, against the brief."""
+        """Check the fields of a TimeStep, and record it."""
         demand(
             isinstance(timestep.instruction, str),
             f"{when} the instruction is {type(timestep.instruction).__name__}, not str",
@@ -323,13 +231,15 @@ class ScriptedPlayer:
         if self.task.success is None:
             demand(
                 timestep.success is None,
-                f"{when} success is {timestep.success!r}, but the task has none (Task.success is None)",
+                f"{when} success is {timestep.success!r}, but the task has none "
+                "(Task.success is None)",
             )
         else:
             known = isinstance(timestep.success, bool)
             demand(
                 known,
-                f"{when} success is {timestep.success!r} ({type(timestep.success).__name__}): the task has a success, so return a bool, True or False",
+                f"{when} success is {timestep.success!r} ({type(timestep.success).__name__}): the "
+                "task has a success, so return a bool, True or False",
             )
         for name, value in timestep.metrics.items():
             demand(
@@ -350,12 +260,17 @@ class ScriptedPlayer:
             for name in lane.brief.observation
             if read and name in (self.views or offered)
         ]
-        metrics = tuple(sorted((name, float(value)) for name, value in timestep.metrics.items()))
-        flags = timestep.terminated, timestep.truncated, timestep.success
         state = lane.state()
         demand(lane.state() == state, f"{when} state() asked twice answers differently")
         return StepRecord(
-            timestep.instruction, float(timestep.reward), *flags, metrics, state, tuple(views)
+            instruction=timestep.instruction,
+            reward=float(timestep.reward),
+            terminated=timestep.terminated,
+            truncated=timestep.truncated,
+            success=timestep.success,
+            metrics=tuple(sorted((name, float(v)) for name, v in timestep.metrics.items())),
+            state=state,
+            views=tuple(views),
         )
 
     def _look(self, lane: CheckedLane, timestep: Any, name: str, when: str) -> tuple[str, str]:
@@ -363,9 +278,9 @@ class ScriptedPlayer:
         value = call(f"{when} the view {name}", view) if callable(view) else view
         problem = lane.brief.observation[name].problem(value)
         demand(problem is None, f"{when} the view {name} does not conform to its spec: {problem}")
-        seen = digest(value)
+        seen = content_digest(value)
         if callable(view) and when == "after reset":
-            demand(digest(view()) == seen, f"{when} the view {name} read twice differs")
+            demand(content_digest(view()) == seen, f"{when} the view {name} read twice differs")
         return name, seen
 
 

@@ -1,4 +1,7 @@
-"""`bench doctor --deep`: one task of each family that is ready here is stepped, each family in a process of its own."""
+"""`bench doctor --deep`: steps one task of each family that is installed.
+
+Each family has its own process, so that a simulator that crashes or hangs spoils one row only.
+"""
 
 from __future__ import annotations
 
@@ -16,10 +19,11 @@ from tabulate import tabulate
 from harness.core import Case, Task
 from harness.core.lane import build_adapter
 from harness.host.loading import load_adapter
-from harness.testing import ContractError
-from harness.testing.checked_lane import CheckedLane, ScriptedPlayer, call, same
+from harness.testing.checked_lane import CheckedLane, ScriptedPlayer
+from harness.testing.checks import ContractError, call
+from harness.testing.trajectory import demand_equal
 
-__all__ = ["DeepCheckReport", "examine"]
+__all__ = ["DeepCheckReport", "deep_check"]
 
 STEPS = 20
 RATE_S = 1.0
@@ -35,10 +39,10 @@ HEAD = [
 
 
 class DeepCheckReport:
-    """The table, and whether all that was tried is well."""
+    """A row per family, and whether all that was tried passed."""
 
-    def __init__(self, rows: Sequence[Sequence[str]], well: bool) -> None:
-        self.rows, self.well = rows, well
+    def __init__(self, rows: Sequence[Sequence[str]], passed: bool) -> None:
+        self.rows, self.passed = rows, passed
 
     def __str__(self) -> str:
         return str(
@@ -48,28 +52,31 @@ class DeepCheckReport:
         )
 
 
-def examine(adapters: Mapping[str, str], tasks: Sequence[Task]) -> DeepCheckReport:
-    """Try the first of `tasks` of each family of `adapters` whose packages are here. Takes some seconds a family."""
+def deep_check(adapters: Mapping[str, str], tasks: Sequence[Task]) -> DeepCheckReport:
+    """Try the first of `tasks` of each installed family of `adapters` (family -> entry).
+
+    Takes some seconds per family.
+    """
     rows: list[list[str]] = []
-    well = True
+    passed = True
     for family, entry in adapters.items():
         task = next((task for task in tasks if task.adapter == entry), None)
         if load_adapter(entry).missing() is not None:
             continue
         if task is None:
-            rows.append([family, "", "no task of it is in the suite smoke", "", "", ""])
+            rows.append([family, "", "the suite smoke has no task of it", "", "", ""])
             continue
-        found = _apart(task)
-        well = well and found[0] == "yes"
+        found = _in_own_process(task)
+        passed = passed and found[0] == "yes"
         rows.append([family, task.name, *found])
-    return DeepCheckReport(rows, well)
+    return DeepCheckReport(rows, passed)
 
 
-def _apart(task: Task) -> list[str]:
-    """Try it in a fresh process: a crash or a hang of the simulator is a row, not the end."""
+def _in_own_process(task: Task) -> list[str]:
+    """The cells of `check_and_time`, from a fresh process that may crash or hang."""
     pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"))
     try:
-        return pool.submit(step, task).result(PATIENCE_S)
+        return pool.submit(check_and_time, task).result(PATIENCE_S)
     except Late:
         return [f"no: nothing came back in {PATIENCE_S:.0f} s", "", "", ""]
     except BrokenProcessPool:
@@ -80,8 +87,11 @@ def _apart(task: Task) -> list[str]:
         pool.shutdown()
 
 
-def step(task: Task) -> list[str]:
-    """The same case twice with the same random actions, every view read and held against the brief; then the rates."""
+def check_and_time(task: Task) -> list[str]:
+    """Cells of a row: is a case equal when played twice, two rates in steps/s, a reset in s.
+
+    Both plays have the same random actions; every view is read and checked against the brief.
+    """
     kind: Any = load_adapter(task.adapter)
     player = ScriptedPlayer(task, STEPS, None)
     case = Case(task, task.first_seed)
@@ -93,7 +103,7 @@ def step(task: Task) -> list[str]:
             lane.reset(case)
             first = time.perf_counter() - begun
             once = player.play(lane, case, read=True)
-            same(
+            demand_equal(
                 player.play(lane, case, read=True),
                 once,
                 "the same case plays another episode the second time",

@@ -23,10 +23,10 @@ def verdicts(**tasks: str) -> dict[str, str]:
             (name, entry.partition(" ")) for name, entry in tasks.items()
         )
     }
-    examined = deep.examine(
+    examined = deep.deep_check(
         {name: task.adapter for name, task in table.items()}, tuple(table.values())
     )
-    assert examined.well == all(row[2] == "yes" for row in examined.rows)
+    assert examined.passed == all(row[2] == "yes" for row in examined.rows)
     for row in examined.rows:
         assert row[0] in str(examined)
         assert (float(row[3]) > 0) == (row[2] == "yes") if row[3] else row[2] != "yes"
@@ -57,5 +57,5 @@ def test_a_hanging_family_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_families_that_are_missing_or_have_no_task() -> None:
-    assert deep.examine({"gone": f"{__name__}:Gone"}, ()).rows == []
-    assert "no task" in deep.examine({"toys": "toys:ToyAdapter"}, ()).rows[0][2]
+    assert deep.deep_check({"gone": f"{__name__}:Gone"}, ()).rows == []
+    assert "no task" in deep.deep_check({"toys": "toys:ToyAdapter"}, ()).rows[0][2]
