@@ -388,7 +388,7 @@ def _action(space: Any, env: Any) -> tuple[ActionSpec, Callable[[Any], Any]]:
     if isinstance(space, spaces.Discrete):
         names = _names(env, int(space.n))
         noop = next((index for index, name in enumerate(names) if name.lower() == "noop"), 0)
-        return Discrete(int(space.n), names, noop=noop), lambda action: action + int(space.start)
+        return Discrete(int(space.n), names, neutral=noop), lambda action: action + int(space.start)
     if isinstance(space, spaces.MultiDiscrete):
         return _choices(space.nvec), lambda action: (
             action.reshape(space.shape) + space.start

@@ -1,4 +1,7 @@
-"""ManiSkill 3: manipulation, dexterity, humanoids and body control on SAPIEN (PhysX), one lane on the CPU or many on a GPU."""
+"""ManiSkill 3: manipulation, dexterity, humanoids and body control on SAPIEN (PhysX).
+
+It runs one lane on the CPU or many on a GPU.
+"""
 
 from adapters.maniskill.adapter import ManiSkillAdapter
 from adapters.maniskill.batched import ManiSkillBatchedAdapter

@@ -1,7 +1,7 @@
 """One lane of ManiSkill on the CPU.
 
-Source of the protocol: ManiSkill 3's documentation of evaluation ("ignore terminations, reconfigure each episode, report success_once and
-success_at_end"), arXiv 2410.00425.
+Source of the protocol: ManiSkill 3's documentation of evaluation ("ignore terminations, reconfigure
+each episode, report success_once and success_at_end"), arXiv 2410.00425.
 """
 
 from __future__ import annotations
@@ -20,27 +20,36 @@ __all__ = ["ManiSkillAdapter"]
 
 
 class ManiSkillAdapter(Adapter):
-    """One task of ManiSkill 3, simulated by PhysX on the CPU and drawn by Mesa's software Vulkan driver.
+    """One task of ManiSkill 3, simulated by PhysX on the CPU and drawn by Mesa in software.
 
-    `task.params`: `id` (of ManiSkill's registry, say `PickCube-v1`), `control_mode` (any of the robot's; None: the task's default),
-    `instruction` (the package has none) and, if need be, `make`: further arguments of gymnasium.make as JSON, say
-    `{"robot_uids": "xarm6_robotiq"}`, `{"reward_mode": "sparse"}` or `{"sensor_configs": {"width": 224, "height": 224}}`.
+    `task.params`: `id` (of ManiSkill's registry, say `PickCube-v1`), `control_mode` (any of the
+    robot's; None: the task's default), `instruction` (the package has none) and, optionally,
+    `make`: further arguments of gymnasium.make as JSON, say `{"robot_uids": "xarm6_robotiq"}`,
+    `{"reward_mode": "sparse"}` or `{"sensor_configs": {"width": 224, "height": 224}}`.
 
-    Case.simulator_seed seeds the environment, which is reconfigured - the scene is built anew - at every reset, as the protocol asks.
+    Case.simulator_seed seeds the environment. At every reset the environment is reconfigured, which
+    builds the scene again, as the protocol asks.
 
     Views, computed when read:
-        state    float32 (N,)   the package's `state` observation, flat: the body's joints, then what the task shows; privileged
-        proprio  float32 (M,)   its first M elements: the body's own joints, their velocities and the controller's state
-        image, depth            uint8 (H, W, 3) RGB and float32 (H, W) metres from the task's own first camera, row 0 at the top
-        image_<camera>, depth_<camera>   the same from each further one, say `hand_camera`
-    `brief.observation["state"].meaning` lists the elements. Goal markers are hidden from the cameras, as the package does.
+        state    float32 (N,)  the package's `state` observation, flat: the body's joints, then what
+                               the task shows; privileged
+        proprio  float32 (M,)  its first M elements: the body's joints, their velocities and the
+                               controller's state
+        image    uint8 (H, W, 3)   RGB from the task's first camera, row 0 at the top
+        depth    float32 (H, W)    m, from the same camera
+        image_<camera>, depth_<camera>   the same from each further camera, say `hand_camera`
+    `brief.observation["state"].meaning` lists the elements. Goal markers are hidden from the
+    cameras, as in the package.
 
-    Action: Box, one element a controlled degree of freedom, see `brief.action`; several robots' actions follow one another.
-    Reward: the package's own, by the task's reward mode. Success: the package's test of the current state; the package's terminations are
-    ignored. Where the task has no max_steps the package's own horizon truncates.
-    Metrics: `success_at_end` (0 or 1) where there is a success, `fail_once` and `fail_at_end` where there is a failure, and
-    `expert_gave_up` (1) when the expert has.
-    Expert: the package's motion-planning solutions, for the tasks that have one, in control mode pd_joint_pos; see expert.py.
+    Action: Box, one element per controlled degree of freedom, see `brief.action`; the actions of
+    several robots follow one another.
+    Reward: the package's, by the task's reward mode. Success: the package's test of the current
+    state; the package's terminations are ignored. With `Task.max_steps=None` the package's own
+    horizon truncates.
+    Metrics: `success_at_end` (0 or 1) where the task has a success, `fail_once` and `fail_at_end`
+    where it has a failure, and `expert_gave_up` (1) once the expert has given up.
+    Expert: the package's motion-planning solutions, for the tasks that have one, in control mode
+    pd_joint_pos; see expert.py.
     """
 
     packages: ClassVar[tuple[str, ...]] = ("mani_skill", "sapien", "torch", "gymnasium")
@@ -53,7 +62,6 @@ class ManiSkillAdapter(Adapter):
 
     @classmethod
     def simulator_perturbations(cls, task: Task | None = None) -> tuple[SimulatorPerturbation, ...]:
-        """What SAPIEN's scene offers."""
         return perturbations.PERTURBATIONS
 
     @classmethod
@@ -72,7 +80,8 @@ class ManiSkillAdapter(Adapter):
         self._horizon = None if task.max_steps is not None else horizon
         self.brief = simulation.describe(self._env, task, "CPU")
         self._command = command(self._env)
-        self._own = self.brief.observation["proprio"].shape[0]
+        self._action = simulation.as_box(self.brief.action)
+        self._own = simulation.as_box(self.brief.observation["proprio"]).shape[0]
         self._expert: expert.Expert | None = None
         self._gave_up = False
         images = {}
@@ -83,7 +92,6 @@ class ManiSkillAdapter(Adapter):
         self._views = MappingProxyType({"state": self._state, "proprio": self._proprio, **images})
 
     def reset(self, case: Case) -> TimeStep:
-        """Build the scene anew and start the case's episode."""
         self._dismiss_expert()
         with simulation.quiet():
             self._observed, info = self._env.reset(
@@ -108,8 +116,7 @@ class ManiSkillAdapter(Adapter):
         )
 
     def step(self, action: Any) -> TimeStep:
-        """Execute one action for one control period."""
-        action = self.brief.action.validate(action)
+        action = self._action.validate(action)
         self._observed, reward, _, _, info = self._env.step(self._command(action))
         self._drawn = None
         self._steps += 1
@@ -129,34 +136,39 @@ class ManiSkillAdapter(Adapter):
         )
 
     def _state(self) -> np.ndarray:
-        return self._observed[0].numpy().copy()
+        state: np.ndarray = self._observed[0].numpy().copy()
+        return state
 
     def _proprio(self) -> np.ndarray:
-        return self._observed[0, : self._own].numpy().copy()
+        proprio: np.ndarray = self._observed[0, : self._own].numpy().copy()
+        return proprio
 
     def _draw(self, camera: str) -> Any:
-        """RGB and depth of all cameras are drawn together, once a step."""
+        """The package draws RGB and depth of all cameras together; this is done once per step."""
         if self._drawn is None:
             self._drawn = self._env._get_obs_sensor_data()
         return self._drawn[camera]
 
     def _image(self, camera: str) -> np.ndarray:
-        return self._draw(camera)["rgb"][0].numpy().copy()
+        image: np.ndarray = self._draw(camera)["rgb"][0].numpy().copy()
+        return image
 
     def _depth(self, camera: str) -> np.ndarray:
-        return metres(self._draw(camera)["depth"][0, :, :, 0]).numpy()
+        depth: np.ndarray = metres(self._draw(camera)["depth"][0, :, :, 0]).numpy()
+        return depth
 
     def render(self) -> np.ndarray:
-        """(H, W, 3) uint8 RGB from the task's camera for people; goal markers are shown."""
-        return self._env.render_rgb_array()[0].numpy()
+        """The view of the task's camera for people, uint8 (H, W, 3); goal markers are shown."""
+        frame: np.ndarray = self._env.render_rgb_array()[0].numpy()
+        return frame
 
     def expert(self, executed: Any) -> np.ndarray | None:
-        """The solution's next action, clipped. It reads the real state wherever it plans, so what was executed need not be told."""
+        # The solution reads the real state wherever it plans, so it need not know `executed`.
         if self._expert is None:
             self._expert = expert.Expert(self._task.params["id"], self._env)
         action = self._expert.act()
         self._gave_up = action is None
-        return None if action is None else self.brief.action.coerce(action)[0]
+        return None if action is None else self._action.coerce(action)[0]
 
     def _dismiss_expert(self) -> None:
         if self._expert is not None:
@@ -165,24 +177,28 @@ class ManiSkillAdapter(Adapter):
 
     def state(self) -> bytes:
         """The package's `state` observation."""
-        return self._observed.numpy().tobytes()
+        state: bytes = self._observed.numpy().tobytes()
+        return state
 
     def close(self) -> None:
-        """Free the scene."""
         self._dismiss_expert()
         self._env.close()
 
 
 def metres(depth: Any) -> Any:
-    """Millimetres of 16 bits -> float32 metres."""
+    """Depth in millimetres, int16 -> in metres, float32; both torch tensors."""
     return depth.clamp(min=0).float() / 1000.0
 
 
 def command(env: Any) -> Callable[[np.ndarray], Any]:
-    """Our flat action -> what the environment takes: a tensor, or one for each robot by name."""
+    """A function from the flat action to what the environment takes.
+
+    That is one tensor, or a tensor for each robot by its name.
+    """
     import torch
 
     parts = simulation.action_parts(env)
     if len(parts) == 1:
-        return torch.from_numpy
+        alone: Callable[[np.ndarray], Any] = torch.from_numpy
+        return alone
     return lambda action: {name: torch.from_numpy(action[part]) for name, part in parts}

@@ -1,6 +1,7 @@
-"""Many lanes of ManiSkill in one GPU simulation; observations stay on the GPU for agents that read them there.
+"""Many lanes of ManiSkill in one GPU simulation.
 
-Sources: ManiSkill 3's documentation of GPU simulation, partial resets (`options={"env_idx": ...}`) and random numbers; arXiv 2410.00425.
+Observations stay on the GPU for agents that read them there. Sources: ManiSkill 3's documentation
+of GPU simulation, partial resets (`options={"env_idx": ...}`) and random numbers; arXiv 2410.00425.
 """
 
 from __future__ import annotations
@@ -22,18 +23,24 @@ __all__ = ["ManiSkillBatchedAdapter"]
 class ManiSkillBatchedAdapter(BatchedAdapter):
     """One task of ManiSkill 3 in `task.params["lanes"]` lanes, simulated and drawn on one GPU.
 
-    `task.params`: those of ManiSkillAdapter; `lanes`, the number of lanes simulated, whatever the number used, for PhysX on a GPU does not
-    promise that a lane's episode is independent of it; `sim_backend` (`physx_cuda`, or `physx_cuda:1`; `physx_cpu` with one lane) and
-    `render_backend` (`gpu`, or `cpu`).
+    `task.params`: those of ManiSkillAdapter; `lanes`, the number of lanes that are simulated, even
+    if fewer are used, because PhysX on a GPU does not promise that a lane's episode is independent
+    of it; `sim_backend` (`physx_cuda`, or `physx_cuda:1`; `physx_cpu` with one lane); and
+    `render_backend` (`gpu` or `cpu`).
 
-    Case.simulator_seed seeds the lane's episode. Lanes are reset one by one, each with that seed for all lanes: the package draws starts
-    with one generator for all that are reset together. Scenes are not built anew - a GPU simulation can only rebuild all lanes at once - so
-    tasks that draw their scene at reconfiguration (PegInsertionSide) are refused.
+    Case.simulator_seed seeds the lane's episode. Lanes are reset one by one, each with that seed
+    for all lanes, because the package draws the starts of all lanes that are reset together with
+    one generator. A GPU simulation can rebuild its scenes only for all lanes at once, so no scene
+    is built for an episode, and tasks that draw their scene at reconfiguration (PegInsertionSide)
+    are refused.
 
-    Views: those of ManiSkillAdapter, as numpy arrays: one copy from the GPU a step for all lanes; and each under the name `gpu/<view>` as a
-    torch tensor on the GPU, which never leaves it. What nobody reads is neither drawn nor copied. Action, reward, success and metrics are
-    ManiSkillAdapter's. No expert, and no perturbations of the simulator's own: they change a scene, and here none is built for an episode.
-    A lane that rests while others step is put back to where it was: its pose and velocities are the same, contacts are found anew.
+    Views: those of ManiSkillAdapter as numpy arrays, with one copy from the GPU per step for all
+    lanes; and each view under the name `gpu/<view>` as a torch tensor that stays on the GPU. What
+    nobody reads is neither drawn nor copied.
+    Action, reward, success and metrics are ManiSkillAdapter's. There is no expert, and there are no
+    simulator-side perturbations, which would have to change a scene.
+    A lane that rests while others step is put back to where it was: its poses and velocities are
+    the same, but contacts are computed again.
     """
 
     packages: ClassVar[tuple[str, ...]] = ("mani_skill", "sapien", "torch", "gymnasium")
@@ -41,7 +48,7 @@ class ManiSkillBatchedAdapter(BatchedAdapter):
 
     @classmethod
     def missing(cls, task: Task | None = None) -> Missing | None:
-        """The packages, and the GPU or, for a task simulated on the CPU, the software Vulkan driver."""
+        """The packages, and the GPU, or the software Vulkan driver for a task on the CPU."""
         on_cpu = task is not None and task.params["sim_backend"] == "physx_cpu"
         return super().missing(task) or (needs.software_vulkan() if on_cpu else needs.gpu())
 
@@ -50,22 +57,25 @@ class ManiSkillBatchedAdapter(BatchedAdapter):
         count = task.params["lanes"]
         if lanes > count:
             raise UserError(
-                f"{task.id} simulates {count} lanes, and {lanes} are asked for: say --lanes {count} or fewer"
+                f"{task.id} simulates {count} lanes, and {lanes} are asked for: use --lanes "
+                f"{count} or fewer"
             )
         self._env, horizon = simulation.make(
             task, count, task.params["sim_backend"], task.params["render_backend"]
         )
         if self._env.reconfiguration_freq:
             raise UserError(
-                f"ManiSkill's {task.params['id']} builds another scene for every episode, which a GPU simulation cannot: use the CPU's"
+                f"ManiSkill's {task.params['id']} builds another scene for every episode, which a "
+                "GPU simulation cannot do: use the task on the CPU"
             )
         self._horizon = None if task.max_steps is not None else horizon
         self.brief = self._described(task)
-        self._own = self.brief.observation["proprio"].shape[0]
+        self._action = simulation.as_box(self.brief.action)
+        self._own = simulation.as_box(self.brief.observation["proprio"]).shape[0]
         self._parts = simulation.action_parts(self._env)
-        self._nothing = np.tile(self.brief.action.noop(), (count, 1))
+        self._noops = np.tile(self._action.noop(), (count, 1))
         self._steps: dict[int, int] = {}
-        """The lanes that have an episode -> its steps."""
+        """The lanes that have an episode -> the steps taken in it."""
         self._failed: set[int] = set()
         self._cameras = simulation.cameras(self._env)
         self._views = [self._lane_views(lane) for lane in range(count)]
@@ -79,17 +89,16 @@ class ManiSkillBatchedAdapter(BatchedAdapter):
         return Brief(views, brief.action, brief.embodiment, brief.simulator, brief.control_hz)
 
     def reset(self, cases: Mapping[int, Case]) -> Mapping[int, TimeStep]:
-        """Start the cases, lane by lane."""
         import torch
 
         info: Any = {}
         for case in cases.values():
-            refused = [
-                simulator_perturbation.name for simulator_perturbation in perturbations.PERTURBATIONS if case.simulator_perturbation(simulator_perturbation.name) is not None
-            ]
+            names = (perturbation.name for perturbation in perturbations.PERTURBATIONS)
+            refused = [name for name in names if case.simulator_perturbation(name) is not None]
             if refused:
                 raise UserError(
-                    f"a GPU simulation builds no scene for an episode, so no {refused[0]} of its own: use the CPU's tasks"
+                    f"a GPU simulation builds no scene for an episode, so the perturbation "
+                    f"{refused[0]} is not available: use the tasks on the CPU"
                 )
         for lane, case in cases.items():
             seeds = [case.simulator_seed] * self._env.num_envs
@@ -100,10 +109,11 @@ class ManiSkillBatchedAdapter(BatchedAdapter):
             self._see(observed)
             self._steps[lane] = 0
             self._failed.discard(lane)
-        success = self._host(info, "success")
+        success = self._on_host(info, "success")
         if cases and (success is None) != (self._task.success is None):
             raise UserError(
-                f"ManiSkill's {self._task.params['id']} has {'no' if success is None else 'a'} success; its task says otherwise"
+                f"ManiSkill's {self._task.params['id']} has {'no' if success is None else 'a'} "
+                "success, but its task says the opposite"
             )
         return {
             lane: TimeStep(
@@ -115,17 +125,17 @@ class ManiSkillBatchedAdapter(BatchedAdapter):
         }
 
     def step(self, actions: Mapping[int, Any]) -> Mapping[int, TimeStep]:
-        """One control period for the given lanes; the others rest."""
         import torch
 
-        checked = {lane: self.brief.action.validate(action) for lane, action in actions.items()}
+        checked = {lane: self._action.validate(action) for lane, action in actions.items()}
         if not checked:
             return {}
-        everything = self._nothing.copy()
-        everything[list(checked)] = list(checked.values())
-        tensor = torch.from_numpy(everything).to(self._env.device)
+        batch = self._noops.copy()
+        batch[list(checked)] = list(checked.values())
+        tensor = torch.from_numpy(batch).to(self._env.device)
         alone = len(self._parts) == 1
         resting = [lane for lane in self._steps if lane not in checked]
+        # The simulation moves all lanes, so those that rest are put back afterwards.
         saved = self._save() if resting else None
         observed, reward, _, _, info = self._env.step(
             tensor if alone else {name: tensor[:, part] for name, part in self._parts}
@@ -133,11 +143,8 @@ class ManiSkillBatchedAdapter(BatchedAdapter):
         if saved is not None:
             observed = self._put_back(saved, resting)
         self._see(observed)
-        rewards, success, fail = (
-            reward.cpu().numpy(),
-            self._host(info, "success"),
-            self._host(info, "fail"),
-        )
+        rewards = reward.cpu().numpy()
+        success, fail = self._on_host(info, "success"), self._on_host(info, "fail")
         return {lane: self._timestep(lane, rewards, success, fail) for lane in checked}
 
     def _timestep(self, lane: int, rewards: Any, success: Any, fail: Any) -> TimeStep:
@@ -162,7 +169,7 @@ class ManiSkillBatchedAdapter(BatchedAdapter):
         )
 
     @staticmethod
-    def _host(info: Mapping[str, Any], name: str) -> Any:
+    def _on_host(info: Mapping[str, Any], name: str) -> Any:
         return info[name].cpu().numpy() if name in info else None
 
     def _save(self) -> Any:
@@ -212,11 +219,13 @@ class ManiSkillBatchedAdapter(BatchedAdapter):
     def _state(self, lane: int) -> np.ndarray:
         if self._copied is None:
             self._copied = self._observed.cpu().numpy()
-        return self._copied[lane].copy()
+        state: np.ndarray = self._copied[lane].copy()
+        return state
 
     def _draw(self, camera: str, name: str) -> Any:
-        """All lanes and cameras are drawn together, once a step; cloned, for the renderer draws into the same memory again."""
+        """`image` or `depth` of a camera for all lanes, as tensors; drawn once per step."""
         if self._drawn is None:
+            # Cloned, because the renderer draws into the same memory again.
             textures = self._env._get_obs_sensor_data()
             self._drawn = {
                 key: {"image": drawn["rgb"].clone(), "depth": metres(drawn["depth"][..., 0])}
@@ -229,20 +238,18 @@ class ManiSkillBatchedAdapter(BatchedAdapter):
         return self._state(lane).tobytes()
 
     def close(self) -> None:
-        """Free the scenes."""
         self._env.close()
 
 
 def _rows(state: Any, index: Any) -> Any:
-    return (
-        {key: _rows(value, index) for key, value in state.items()}
-        if isinstance(state, dict)
-        else state[index]
-    )
+    """The rows `index` of every tensor in nested dicts."""
+    if isinstance(state, dict):
+        return {key: _rows(value, index) for key, value in state.items()}
+    return state[index]
 
 
 def _merged(now: Any, before: Any, index: Any) -> Any:
-    """`now`, with these rows as they were before."""
+    """`now`, nested dicts of tensors, with the rows `index` taken from `before`."""
     if isinstance(now, dict):
         return {key: _merged(value, before[key], index) for key, value in now.items()}
     merged = now.clone()

@@ -1,8 +1,10 @@
 """ManiSkill's motion-planning solutions as an expert that answers one step at a time.
 
-A solution is a function that drives an environment from reset to end by itself. Here it runs in a thread of its own, strictly in turn with
-the episode: where it steps, it waits, and its action is the expert's answer; where it plans, it reads the episode's real state. So it
-plans from what has really happened, one waypoint at a time; between two waypoints it follows its planned path whatever is executed.
+A solution is a function that drives an environment from reset to end by itself. Here it runs in a
+separate thread, strictly in turn with the episode: where it steps, it waits, and its action is the
+expert's answer; where it plans, it reads the episode's real state. So it plans from what has really
+happened, one waypoint at a time; between two waypoints it follows its planned path, whatever is
+executed.
 """
 
 from __future__ import annotations
@@ -33,19 +35,30 @@ SOLUTIONS = {
     "LiftPegUpright-v1": "panda:solveLiftPegUpright",
     "StackPyramid-v1": "panda:solveStackPyramid",
 }
-"""Task -> its solution. The package's DrawTriangle raises TypeError in 3.0.1, and DrawSVG's needs a further package."""
+"""Task -> its solution.
+
+The package's solution of DrawTriangle raises TypeError in 3.0.1; that of DrawSVG needs a further
+package.
+"""
 CONTROL_MODES = ("pd_joint_pos",)
-"""The solutions answer joint positions."""
+"""The solutions answer with joint positions."""
 
 
 class _Abandoned(BaseException):
-    """Raised into a solution whose episode is over; no Exception, so that it cannot be swallowed."""
+    """Raised into a solution whose episode is over.
+
+    It is no Exception, so that the solution cannot swallow it.
+    """
 
 
 class Expert:
-    """One episode's solution. It is what the solution takes for its environment: `unwrapped`, `reset` and `step`."""
+    """One episode's solution, and what that solution takes for its environment.
+
+    As an environment it has `unwrapped`, `reset` and `step`.
+    """
 
     def __init__(self, name: str, env: Any) -> None:
+        """`name` is a key of SOLUTIONS; `env` is the unwrapped environment, just reset."""
         self.unwrapped = env
         self._name = name
         self._action: np.ndarray | None = None
@@ -54,21 +67,22 @@ class Expert:
         self._thread = threading.Thread(target=self._solve, name=f"expert {name}", daemon=True)
 
     def act(self) -> np.ndarray | None:
-        """The next action, not yet clipped; the last one for ever once the solution is done; None once it has given up."""
+        """The next action, float32, not yet clipped.
+
+        Once the solution is done it is the last action, for ever; None once it has given up.
+        """
         if not self._over:
             if not self._thread.ident:
                 self._thread.start()
-            with (
-                contextlib.redirect_stdout(sys.stderr),
-                warnings.catch_warnings(),
-            ):  # a plan that fails is printed
-                warnings.simplefilter("ignore")  # mplib's binding warns
+            # The solutions print plans that fail, and the binding of mplib warns.
+            with contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
                 self._turn.release()
                 self._answered.acquire()
         return self._action
 
     def close(self) -> None:
-        """End the thread."""
+        """End the solution and its thread."""
         self._abandoned = True
         if self._thread.ident:
             self._turn.release()
@@ -89,19 +103,18 @@ class Expert:
                     self._action = None
         except _Abandoned:
             pass
-        except (
-            Exception
-        ) as fault:  # the package's own loop over its solutions counts any as "no plan found"
+        # The package's own loop over its solutions counts any exception as "no plan found".
+        except Exception as fault:
             log.warning("ManiSkill's solution of %s gave up: %r", self._name, fault)
             self._action = None
         self._over = True
         self._answered.release()
 
     def reset(self, seed: int | None = None, options: Any = None) -> None:
-        """Called by the solution first; the episode has been reset already."""
+        """Called by the solution first; does nothing, since the episode has been reset already."""
 
     def step(self, action: Any) -> tuple[None, float, bool, bool, dict[str, Any]]:
-        """Called by the solution: hand out the action, and wait for the next turn."""
+        """Called by the solution: hand out the action and wait for the next turn."""
         self._action = np.asarray(action, np.float32)
         self._answered.release()
         self._turn.acquire()

@@ -1,4 +1,4 @@
-"""The perturbation `initial_state`: what lies free on a table starts elsewhere."""
+"""The perturbation `initial_state`: objects that lie free on a table start elsewhere."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from harness.core import Case, SimulatorPerturbation, UserError
 
-__all__ = ["PERTURBATION", "move"]
+__all__ = ["PERTURBATION", "is_movable", "move"]
 
 LEVELS = tuple(
     {"metres": metres, "degrees": degrees}
@@ -18,29 +18,34 @@ LEVELS = tuple(
 )
 PERTURBATION = SimulatorPerturbation(
     "initial_state",
-    "all that lies free on the table moved along it by so many m, in one direction, and each turned about the vertical by so many degrees",
+    "the place of all objects that lie free on the table: moved along it by this many metres in "
+    "one random direction, and each turned about the vertical by this many degrees",
     LEVELS,
 )
 TRIES = 200
 GAP, TOUCH, HELD = 0.01, 0.001, 0.03
-"""m: something rests on what is at most so far below it; overlaps up to TOUCH are none; what overlaps a fixture by more than HELD is held by
-it. (The package itself starts some episodes with a peg 8 mm inside a box, or a cube 37 mm inside a tool.)"""
+"""m. An object lies on what is at most GAP below it. Overlaps up to TOUCH do not count. A fixture
+holds an object that overlaps it by more than HELD. (The package itself starts some episodes with a
+peg 8 mm inside a box, or a cube 37 mm inside a tool.)"""
 
 
 def move(env: Any, case: Case, params: Mapping[str, Any]) -> None:
-    """Move the objects that lie free, in a scene that was just reset on the CPU; goal markers, fixtures and the robot stay.
+    """Move the objects that lie free, in a scene that was just reset on the CPU.
 
-    One direction for all keeps apart what stands apart. It is drawn until at every severity all stay on what they lie on and overlap nothing
-    more than they did: so it does not depend on the severity. Raises UserError where nothing lies free, or has no room.
+    Goal markers, fixtures and the robot stay. All objects move in the same direction, so that those
+    that stand apart stay apart. A direction is drawn until, at every severity, all objects stay on
+    what they lie on and overlap nothing more than they did; so it does not depend on the severity.
+
+    Raises UserError where no object lies free, or where there is no room to move them.
     """
     bodies = dict(_colliders(env))
     loose = {
         name: under
         for name in bodies
-        if _movable(bodies[name]) and (under := _support(name, bodies)) is not None
+        if is_movable(bodies[name]) and (under := _support(name, bodies)) is not None
     }
     if not loose:
-        raise UserError("nothing lies free on a table here, so there is no other start")
+        raise UserError("there is no other start: no object here lies free on a table")
     depths = {
         name: {
             other: _depth(bodies[name], body)
@@ -53,18 +58,16 @@ def move(env: Any, case: Case, params: Mapping[str, Any]) -> None:
     first = [actor._objs[0].pose for actor in actors]
     rng = case.rng("perturbation", PERTURBATION.name)
     for _ in range(TRIES):
-        towards, sides = (
-            float(rng.uniform(-math.pi, math.pi)),
-            rng.choice((-1.0, 1.0), len(actors)).tolist(),
-        )
+        towards = float(rng.uniform(-math.pi, math.pi))
+        sides = rng.choice((-1.0, 1.0), len(actors)).tolist()
         for level in (*LEVELS, params):
             _place(actors, first, towards, sides, level)
             if not all(_fits(name, under, bodies, depths[name]) for name, under in loose.items()):
                 break
         else:
-            return  # the last that was placed is `params`
+            return  # `params` was placed last
     raise UserError(
-        "what lies free on the table here has no room to lie elsewhere, so there is no other start"
+        "there is no other start: the objects that lie free on the table have no room to move"
     )
 
 
@@ -75,6 +78,10 @@ def _place(
     sides: Sequence[float],
     level: Mapping[str, Any],
 ) -> None:
+    """Put the actors where `level` says, given their first poses.
+
+    `towards` is the direction of all (rad), `sides` says of each which way it turns (-1 or 1).
+    """
     import sapien
 
     way = np.array([math.cos(towards), math.sin(towards), 0.0]) * level["metres"]
@@ -85,7 +92,10 @@ def _place(
 
 
 def _colliders(env: Any) -> Iterator[tuple[str, Any]]:
-    """(name, body) of all that something can bump into but endless planes: actors by their name, links of robots by another."""
+    """(name, body) of everything that can be touched, except infinite planes.
+
+    Actors go by their name, links of a robot by `robot/number`.
+    """
     from sapien import physx
 
     for name, actor in env.scene.actors.items():
@@ -101,31 +111,34 @@ def _colliders(env: Any) -> Iterator[tuple[str, Any]]:
                 yield f"{name}/{number}", link
 
 
-def _movable(body: Any) -> bool:
+def is_movable(body: Any) -> bool:
+    """Whether forces can move a rigid body of SAPIEN."""
     from sapien import physx
 
     return isinstance(body, physx.PhysxRigidDynamicComponent) and not body.kinematic
 
 
 def _support(name: str, bodies: Mapping[str, Any]) -> str | None:
-    """What it lies on; None where it lies on nothing or a fixture holds it."""
+    """The name of what a body lies on; None where it lies on nothing or a fixture holds it."""
     mine = bodies[name]
     under = next(
         (
             other
-            for other in bodies
+            for other in bodies  # but not on a robot's hand, whose name has a slash
             if other != name and "/" not in other and _lies_on(mine, bodies[other])
         ),
         None,
-    )  # not a robot's hand
+    )
     fixtures = (
-        body for other, body in bodies.items() if other not in (name, under) and not _movable(body)
+        body
+        for other, body in bodies.items()
+        if other not in (name, under) and not is_movable(body)
     )
     return None if under is None or any(_depth(mine, body) > HELD for body in fixtures) else under
 
 
 def _fits(name: str, under: str, bodies: Mapping[str, Any], depths: Mapping[str, float]) -> bool:
-    """Whether it lies on that and overlaps nothing more than `depths`."""
+    """Whether the body lies on `under` and overlaps no other body by more than `depths` (m)."""
     return _lies_on(bodies[name], bodies[under]) and all(
         _depth(bodies[name], bodies[other]) <= depth for other, depth in depths.items()
     )
@@ -142,7 +155,7 @@ def _lies_on(mine: Any, under: Any) -> bool:
 
 
 def _depth(mine: Any, other: Any) -> float:
-    """How deep two bodies overlap, m, at least TOUCH: the boxes around their shapes do."""
+    """How deep two bodies overlap, m, at least TOUCH, by the boxes around their shapes."""
     (low, high), (floor, top) = mine.compute_global_aabb_tight(), other.compute_global_aabb_tight()
     if (np.minimum(high, top) - np.maximum(low, floor) <= TOUCH).any():
         return TOUCH
@@ -154,7 +167,10 @@ def _depth(mine: Any, other: Any) -> float:
 
 
 def _box(body: Any, shape: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The box around a shape, along the shape's own axes: centre (3,), axes as rows (3, 3), half sizes (3,); m, world frame."""
+    """The box around a shape, aligned with the shape's own axes.
+
+    Returns centre (3,), axes as rows (3, 3) and half sizes (3,); m, world frame.
+    """
     from sapien import physx
 
     pose, middle = (body.pose * shape.local_pose).to_transformation_matrix(), np.zeros(3)
@@ -162,9 +178,8 @@ def _box(body: Any, shape: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         half = np.asarray(shape.half_size)
     elif isinstance(shape, physx.PhysxCollisionShapeSphere):
         half = np.full(3, shape.radius)
-    elif isinstance(
-        shape, (physx.PhysxCollisionShapeCapsule, physx.PhysxCollisionShapeCylinder)
-    ):  # along x
+    elif isinstance(shape, (physx.PhysxCollisionShapeCapsule, physx.PhysxCollisionShapeCylinder)):
+        # SAPIEN's capsules and cylinders lie along x.
         ends = shape.radius if isinstance(shape, physx.PhysxCollisionShapeCapsule) else 0.0
         half = np.array([shape.half_length + ends, shape.radius, shape.radius])
     else:
@@ -174,7 +189,10 @@ def _box(body: Any, shape: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _overlap(a: tuple[np.ndarray, ...], b: tuple[np.ndarray, ...]) -> float:
-    """How deep two boxes overlap, m; below 0 where an axis separates them (Gottschalk, Lin, Manocha, SIGGRAPH 1996)."""
+    """How deep two boxes overlap, m; below 0 where an axis separates them.
+
+    The separating axes are those of Gottschalk, Lin and Manocha, SIGGRAPH 1996.
+    """
     axes = np.concatenate([a[1], b[1], np.cross(a[1][:, None], b[1][None]).reshape(-1, 3)])
     lengths = np.linalg.norm(axes, axis=1)
     axes = axes[lengths > 1e-6] / lengths[lengths > 1e-6, None]

@@ -1,4 +1,4 @@
-"""What ManiSkill needs of a machine, found out without importing it."""
+"""Whether a machine has what ManiSkill needs; ManiSkill itself is not imported."""
 
 from __future__ import annotations
 
@@ -14,12 +14,23 @@ __all__ = ["gpu", "software_vulkan"]
 
 FOLDERS = ("/etc/vulkan/icd.d", "/usr/local/share/vulkan/icd.d", "/usr/share/vulkan/icd.d")
 BROKEN = (1, 1, 230)
-"""Mesa 22.3, as in Debian 12, writes this version into its manifest and lacks what SAPIEN asks for; Mesa 25.0 (1.4.305) works."""
-REMEDY = "apt-get install mesa-vulkan-drivers libvulkan1; Debian 12 needs them from backports: apt-get install -t bookworm-backports ..."
+"""The newest Vulkan version that is known not to work.
+
+Mesa 22.3, as in Debian 12, writes it into its manifest and lacks features that SAPIEN needs; Mesa
+25.0 (1.4.305) works.
+"""
+REMEDY = (
+    "apt-get install mesa-vulkan-drivers libvulkan1; Debian 12 needs them from backports: "
+    "apt-get install -t bookworm-backports ..."
+)
 
 
 def software_vulkan() -> Missing | None:
-    """SAPIEN wants a Vulkan driver even where nothing is drawn; ours is Mesa's lavapipe, in software, so that all machines draw alike."""
+    """What is wrong with the software Vulkan driver, or None.
+
+    SAPIEN needs a Vulkan driver even where nothing is drawn. Mesa's lavapipe draws in software, so
+    that all machines draw alike.
+    """
     versions = [version for path in _manifests() if (version := _version(path)) is not None]
     if not versions:
         return Missing("no software Vulkan driver (Mesa's lavapipe) is installed", REMEDY)
@@ -31,7 +42,7 @@ def software_vulkan() -> Missing | None:
 
 
 def gpu() -> Missing | None:
-    """An NVIDIA GPU, and a PyTorch that can use it."""
+    """What is missing for the GPU simulation, or None: an NVIDIA GPU and a PyTorch that uses it."""
     if not Path("/proc/driver/nvidia/version").exists():
         return Missing(
             "the GPU simulation needs an NVIDIA GPU, and there is none",
@@ -46,7 +57,7 @@ def gpu() -> Missing | None:
 
 
 def _manifests() -> Iterator[Path]:
-    """The driver manifests that Vulkan's loader would read."""
+    """The driver manifests that Vulkan's loader reads."""
     for variable in ("VK_DRIVER_FILES", "VK_ICD_FILENAMES"):
         if os.environ.get(variable):
             yield from (Path(name) for name in os.environ[variable].split(os.pathsep) if name)
@@ -56,7 +67,7 @@ def _manifests() -> Iterator[Path]:
 
 
 def _version(manifest: Path) -> tuple[int, ...] | None:
-    """The version in lavapipe's manifest; None for any other or a damaged one."""
+    """The Vulkan version in lavapipe's manifest; None for a damaged one or another driver's."""
     try:
         driver = json.loads(manifest.read_text())["ICD"]
         return (

@@ -1,4 +1,7 @@
-"""Perturbations that SAPIEN carries out itself. The scene is built anew at every reset, so nothing has to be restored."""
+"""Perturbations of a SAPIEN scene.
+
+Every reset builds the scene again, so nothing has to be restored.
+"""
 
 from __future__ import annotations
 
@@ -7,36 +10,51 @@ from typing import Any
 
 import numpy as np
 
+from adapters._params import levels
 from adapters.maniskill import initial_state
 from harness.core import Case, SimulatorPerturbation, UserError
 
 __all__ = ["PERTURBATIONS", "apply"]
 
 
-def _native(name: str, what: str, parameter: str, *values: float) -> SimulatorPerturbation:
-    return SimulatorPerturbation(name, what, tuple({parameter: value} for value in values))
-
-
 PERTURBATIONS = (
-    _native("friction", "the friction of everything but the robot, multiplied", "factor", 0.8, 0.6, 0.4, 0.25, 0.1),
-    _native("mass", "the mass and inertia of what can be moved, multiplied", "factor", 1.5, 2.0, 3.0, 5.0, 10.0),
-    _native("light", "the lights' brightness, multiplied", "factor", 0.8, 0.6, 0.4, 0.25, 0.1),
-    _native("camera", "the cameras moved, m, each in a direction of its own", "metres", 0.01, 0.02, 0.05, 0.1, 0.15),
-    _native(
+    SimulatorPerturbation(
+        "friction",
+        "the friction of everything but the robot, multiplied",
+        levels("factor", 0.8, 0.6, 0.4, 0.25, 0.1),
+    ),
+    SimulatorPerturbation(
+        "mass",
+        "the mass and inertia of everything that can be moved, multiplied",
+        levels("factor", 1.5, 2.0, 3.0, 5.0, 10.0),
+    ),
+    SimulatorPerturbation(
+        "light",
+        "the brightness of the lights, multiplied",
+        levels("factor", 0.8, 0.6, 0.4, 0.25, 0.1),
+    ),
+    SimulatorPerturbation(
+        "camera",
+        "the position of each camera, moved by this many metres in a random direction",
+        levels("metres", 0.01, 0.02, 0.05, 0.1, 0.15),
+    ),
+    SimulatorPerturbation(
         "texture",
-        "every surface but the robot's tinted: its red, green and blue multiplied by up to 1 - amount each",
-        "amount", 0.1, 0.25, 0.5, 0.75, 1.0,
+        "the tint of every surface but the robot's: its red, green and blue each multiplied by a "
+        "random number from 1 - amount to 1",
+        levels("amount", 0.1, 0.25, 0.5, 0.75, 1.0),
     ),
     initial_state.PERTURBATION,
-)  # fmt: skip
+)
 
 
 def apply(env: Any, case: Case) -> bool:
-    """Change what the case's perturbations say in a scene that was just built; whether its state is another one now.
+    """Change a scene that was just built as the case's perturbations say.
 
+    Returns whether that changed the simulator's state, so that observations must be computed again.
     Raises UserError where there is nothing to change.
     """
-    ways = {
+    changes = {
         "friction": _friction,
         "mass": _mass,
         "light": _light,
@@ -44,7 +62,7 @@ def apply(env: Any, case: Case) -> bool:
         "texture": _texture,
         initial_state.PERTURBATION.name: initial_state.move,
     }
-    for name, change in ways.items():
+    for name, change in changes.items():
         params = case.simulator_perturbation(name)
         if params is not None:
             change(env, case, params)
@@ -68,22 +86,17 @@ def _friction(env: Any, case: Case, params: Mapping[str, Any]) -> None:
     factor = params["factor"]
     for body in _bodies(env):
         for shape in body.collision_shapes:
-            old = shape.physical_material  # shared with others, and kept by the package: a new one
+            # Shapes share a material, which the package keeps from scene to scene: replace it.
+            old = shape.physical_material
             shape.physical_material = physx.PhysxMaterial(
                 old.static_friction * factor, old.dynamic_friction * factor, old.restitution
             )
 
 
 def _mass(env: Any, case: Case, params: Mapping[str, Any]) -> None:
-    from sapien import physx
-
-    movable = [
-        body
-        for body in _bodies(env)
-        if isinstance(body, physx.PhysxRigidDynamicComponent) and not body.kinematic
-    ]
+    movable = [body for body in _bodies(env) if initial_state.is_movable(body)]
     if not movable:
-        raise UserError("nothing can be moved here, so there is no mass to change")
+        raise UserError("there is no mass to change: nothing here can be moved")
     for body in movable:
         inertia = np.asarray(body.inertia) * params["factor"]
         body.mass = body.mass * params["factor"]
@@ -113,7 +126,7 @@ def _camera(env: Any, case: Case, params: Mapping[str, Any]) -> None:
 
 
 def _texture(env: Any, case: Case, params: Mapping[str, Any]) -> None:
-    """Where a surface has a picture, SAPIEN ignores its colour: the picture is tinted."""
+    """Tint colours, and pictures too: where a surface has one, SAPIEN ignores its colour."""
     import sapien
 
     rng = case.rng("perturbation", "texture")
@@ -126,24 +139,24 @@ def _texture(env: Any, case: Case, params: Mapping[str, Any]) -> None:
             pixels = picture.download()
             if pixels.dtype != np.uint8:
                 raise UserError(
-                    f"a surface here has a picture of {pixels.dtype}, which is not tinted"
+                    f"no texture can be changed: a surface here has a picture of {pixels.dtype}, "
+                    "and only uint8 can be tinted"
                 )
             for channel, share in enumerate(tint):
-                pixels[..., channel] = np.rint(np.arange(256) * share).astype(np.uint8)[
-                    pixels[..., channel]
-                ]
-            shape = (
+                table = np.rint(np.arange(256) * share).astype(np.uint8)
+                pixels[..., channel] = table[pixels[..., channel]]
+            settings = (
                 picture.format,
                 picture.mipmap_levels,
                 picture.filter_mode,
                 picture.address_mode,
                 picture.is_srgb,
             )
-            material.base_color_texture = sapien.render.RenderTexture2D(pixels, *shape)
+            material.base_color_texture = sapien.render.RenderTexture2D(pixels, *settings)
 
 
 def _materials(env: Any) -> list[Any]:
-    """The materials of all that is drawn but the robot, each once, in the order of the scene."""
+    """The materials of everything drawn but the robots, each once, in the order of the scene."""
     from sapien import render
 
     robots = {id(agent.robot) for agent in (getattr(env.agent, "agents", None) or [env.agent])}

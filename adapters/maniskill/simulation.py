@@ -1,4 +1,4 @@
-"""How an environment is made, what is offered of it, and how its observations and actions read as ours."""
+"""Makes an environment of ManiSkill, and describes its observations and actions."""
 
 from __future__ import annotations
 
@@ -12,81 +12,96 @@ from typing import Any
 
 import numpy as np
 
-from harness.core import Box, Brief, Task, UserError
+from harness.core import Box, Brief, Spec, Task, UserError
 
-__all__ = ["action_parts", "cameras", "describe", "make", "quiet"]
+__all__ = ["action_parts", "as_box", "cameras", "describe", "make", "quiet"]
 
 FARTHEST = 32.767
-"""Depth is drawn in whole millimetres of 16 bits."""
+"""m: depth is drawn in whole millimetres of 16 bits."""
 
 MODES = {
-    "pd_joint_delta_pos": "joint targets relative to the joints now, -1..1 (1 is 0.1 rad on the Panda arm)",
-    "pd_joint_target_delta_pos": "joint targets relative to the last targets, -1..1 (1 is 0.1 rad on the Panda arm)",
+    "pd_joint_delta_pos": "joint targets relative to the joints now, -1..1 (1 is 0.1 rad on the "
+    "Panda arm)",
+    "pd_joint_target_delta_pos": "joint targets relative to the last targets, -1..1 (1 is 0.1 rad "
+    "on the Panda arm)",
     "pd_joint_pos": "joint targets, rad (m where a joint slides)",
     "pd_joint_vel": "joint velocities, rad/s",
     "pd_joint_pos_vel": "joint targets (rad), then as many joint velocities (rad/s)",
-    "pd_joint_delta_pos_vel": "joint targets relative to the joints now, then as many joint velocities, all -1..1",
-    "pd_ee_delta_pos": "displacement x, y, z of the hand in the robot's base frame, -1..1 (1 is 0.1 m)",
-    "pd_ee_target_delta_pos": "displacement x, y, z of the hand's target in the robot's base frame, -1..1 (1 is 0.1 m)",
-    "pd_ee_delta_pose": "displacement x, y, z (1 is 0.1 m) and rotation vector (1 is 0.1 rad) of the hand, robot's base frame, -1..1",
-    "pd_ee_target_delta_pose": "displacement x, y, z (1 is 0.1 m) and rotation vector (1 is 0.1 rad) of the hand's target, -1..1",
-    "pd_ee_pose": "the hand's position x, y, z (m) and Euler angles (rad) in the robot's base frame",
+    "pd_joint_delta_pos_vel": "joint targets relative to the joints now, then as many joint "
+    "velocities, all -1..1",
+    "pd_ee_delta_pos": "displacement x, y, z of the hand in the robot's base frame, -1..1 (1 is "
+    "0.1 m)",
+    "pd_ee_target_delta_pos": "displacement x, y, z of the hand's target in the robot's base "
+    "frame, -1..1 (1 is 0.1 m)",
+    "pd_ee_delta_pose": "displacement x, y, z (1 is 0.1 m) and rotation vector (1 is 0.1 rad) of "
+    "the hand, robot's base frame, -1..1",
+    "pd_ee_target_delta_pose": "displacement x, y, z (1 is 0.1 m) and rotation vector (1 is "
+    "0.1 rad) of the hand's target, -1..1",
+    "pd_ee_pose": "the hand's position x, y, z (m) and Euler angles (rad) in the robot's base "
+    "frame",
 }
+"""Control mode -> what its actions mean."""
 ROBOTS = {
     "panda": "a Franka Emika Panda arm of seven joints with a parallel gripper",
-    "panda_wristcam": "a Franka Emika Panda arm of seven joints with a parallel gripper and a camera at its wrist",
+    "panda_wristcam": "a Franka Emika Panda arm of seven joints with a parallel gripper and a "
+    "camera at its wrist",
     "panda_stick": "a Franka Emika Panda arm of seven joints that holds a stick",
     "xarm6_robotiq": "a UFACTORY xArm 6 of six joints with a Robotiq gripper",
     "so100": "a small SO-100 arm of five joints with a gripper",
     "dclaw": "a D'Claw: three fingers of three joints each",
     "allegro_hand_right_touch": "a right Allegro hand of sixteen joints with touch sensors",
     "trifingerpro": "a TriFingerPro: three fingers of three joints each",
-    "unitree_g1_simplified_upper_body_with_head_camera": "the upper body of a Unitree G1 humanoid with two hands and a camera in its head",
+    "unitree_g1_simplified_upper_body_with_head_camera": "the upper body of a Unitree G1 humanoid "
+    "with two hands and a camera in its head",
     "unitree_g1_simplified_legs": "a Unitree G1 humanoid that moves its legs",
     "humanoid": "a humanoid of 21 actuated joints",
     "ant": "a four-legged ant of eight actuated joints",
     "hopper": "a planar one-legged hopper of four actuated joints",
     "cart_pole": "a cart on a rail with a pole hinged on it; the cart is pushed",
 }
+"""Robot -> its embodiment."""
 
 
-class _SeldomCollected:
-    """The module gc as ManiSkill sees it: it collects the whole process's garbage whenever a scene is rebuilt, two thirds of a reset."""
+class _RareCollector:
+    """Stands in for the module gc in ManiSkill.
+
+    ManiSkill collects the garbage of the whole process whenever it rebuilds a scene, which takes
+    two thirds of a reset. Here every tenth call collects.
+    """
 
     def __init__(self) -> None:
-        self._asked = 0
+        self._calls = 0
 
     def collect(self) -> None:
-        """Really, every tenth time."""
-        self._asked += 1
-        if self._asked % 10 == 0:
+        self._calls += 1
+        if self._calls % 10 == 0:
             gc.collect()
 
 
 @functools.lru_cache(maxsize=1)
 def _prepare() -> None:
-    """Once a process, before the first environment."""
+    """Set up the packages, once per process, before the first environment."""
     import sapien
     from mani_skill import logger
     from mani_skill.envs import sapien_env
 
-    logger.setLevel(logging.ERROR)  # it repeats its advice to authors of tasks at every reset
+    logger.setLevel(logging.ERROR)  # it repeats advice to authors of tasks at every reset
     sapien.set_log_level("error")
-    sapien_env.gc = _SeldomCollected()
+    sapien_env.gc = _RareCollector()
 
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Without Gymnasium's remarks on the bounds' precision, at every new scene."""
+    """Silence warnings, such as Gymnasium's on the precision of bounds at every new scene."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
 
 
 def make(task: Task, lanes: int, sim_backend: str, render_backend: str) -> tuple[Any, int | None]:
-    """The bare environment, without wrappers, and its own horizon in steps.
+    """The environment without wrappers, and its own horizon in steps.
 
-    Raises UserError for an id, an argument or files that do not exist, with the remedy.
+    Raises UserError, with the remedy, for an id, an argument or files that do not exist.
     """
     with quiet():
         import gymnasium
@@ -110,10 +125,8 @@ def make(task: Task, lanes: int, sim_backend: str, render_backend: str) -> tuple
         with _no_downloads():
             try:
                 env = gymnasium.make(name, **kwargs)
-            except (
-                AssertionError,
-                TypeError,
-            ) as refused:  # how it says that there is no such control mode, no such argument
+            # It asserts that the control mode exists; a wrong argument is a TypeError.
+            except (AssertionError, TypeError) as refused:
                 raise UserError(
                     f"ManiSkill cannot make {name} with {kwargs}: {refused}"
                 ) from refused
@@ -122,13 +135,17 @@ def make(task: Task, lanes: int, sim_backend: str, render_backend: str) -> tuple
 
 @contextlib.contextmanager
 def _no_downloads() -> Iterator[None]:
-    """Where files are missing ManiSkill asks on stdin whether to fetch them, and exits the process when told no."""
+    """Raise UserError where files are missing.
+
+    ManiSkill would ask on stdin whether to fetch them, and exit the process if told no.
+    """
     from mani_skill.utils import download_asset
 
     def refuse(question: str) -> bool:
         remedy = "python -m mani_skill.utils.download_asset NAME"
         raise UserError(
-            f"ManiSkill lacks files for this task ({' '.join(question.split())}); fetch them with {remedy}"
+            f"ManiSkill lacks files for this task ({' '.join(question.split())}); fetch them with "
+            f"{remedy}"
         )
 
     asked, download_asset.prompt_yes_no = download_asset.prompt_yes_no, refuse
@@ -139,7 +156,7 @@ def _no_downloads() -> Iterator[None]:
 
 
 def cameras(env: Any) -> dict[str, str]:
-    """Suffix of the views -> the camera's name; the task's own first camera has none."""
+    """Suffix of the views -> the camera's name; the suffix of the task's first camera is empty."""
     names = list(env.scene.sensors)
     return {
         ("" if number == 0 else f"_{name.replace('-', '_')}"): name
@@ -148,7 +165,7 @@ def cameras(env: Any) -> dict[str, str]:
 
 
 def action_parts(env: Any) -> list[tuple[str, slice]]:
-    """(robot, its part of our flat action); one nameless robot where there is one."""
+    """(robot, its part of the flat action); the name is empty where there is only one robot."""
     from gymnasium import spaces
 
     space = env.single_action_space
@@ -159,15 +176,25 @@ def action_parts(env: Any) -> list[tuple[str, slice]]:
     ]
 
 
+def as_box(spec: Spec) -> Box:
+    """`spec`, which is a Box: all views and actions of ManiSkill are."""
+    assert isinstance(spec, Box)
+    return spec
+
+
 def describe(env: Any, task: Task, device: str) -> Brief:
-    """The brief; the environment must have been reset."""
+    """The brief of an environment that has been reset; `device` is `CPU` or `GPU`."""
     views: dict[str, Any] = {}
     layout, proprio, total = _layout(env)
-    frames = "poses are x, y, z (m) and a quaternion w, x, y, z in the world frame (z up); velocities in m/s and rad/s"
+    frames = (
+        "poses are x, y, z (m) and a quaternion w, x, y, z in the world frame (z up); velocities "
+        "in m/s and rad/s"
+    )
     views["state"] = Box((total,), meaning=f"{layout}; {frames}")
     views["proprio"] = Box(
         (proprio,),
-        meaning="joint positions (rad; m where a joint slides), their velocities, and the controller's state",
+        meaning="joint positions (rad; m where a joint slides), their velocities, and the "
+        "controller's state",
     )
     for suffix, name in cameras(env).items():
         config = env.scene.sensors[name].config
@@ -176,26 +203,27 @@ def describe(env: Any, task: Task, device: str) -> Brief:
         meaning = f"distance along the optical axis, camera {name}; 0 where nothing is seen"
         views[f"depth{suffix}"] = Box(shape, "float32", 0.0, FARTHEST, "m", meaning)
     simulator = (
-        f"ManiSkill 3 on SAPIEN (PhysX on the {device}), {env.sim_freq} Hz simulation, {env.control_freq} Hz control; images rasterised "
-        f"with the default shader; reward: {env.reward_mode}"
+        f"ManiSkill 3 on SAPIEN (PhysX on the {device}), {env.sim_freq} Hz simulation, "
+        f"{env.control_freq} Hz control; images rasterised with the default shader; "
+        f"reward: {env.reward_mode}"
     )
     return Brief(views, _action(env), _body(env), simulator, control_hz=float(env.control_freq))
 
 
 def _layout(env: Any) -> tuple[str, int, int]:
-    """(what each element of the state is, how many of them are the body's own, how many there are)."""
+    """(meaning of the state's elements, how many of them are the body's own, how many in all)."""
     from mani_skill.utils.common import flatten_state_dict
 
-    words: list[str] = []
-    sizes = {}
+    meanings: list[str] = []
+    sizes: dict[str, int] = {}
     start = 0
     for part, values in env.get_obs(unflattened=True).items():
         sizes[part] = 0
         for name, value in (values if isinstance(values, dict) else {part: values}).items():
             size = flatten_state_dict({name: value}, use_torch=True).shape[-1]
-            words.append(f"{start}-{start + size - 1} {name}" if size > 1 else f"{start} {name}")
+            meanings.append(f"{start}-{start + size - 1} {name}" if size > 1 else f"{start} {name}")
             start, sizes[part] = start + size, sizes[part] + size
-    return ", ".join(words), sizes["agent"], start
+    return ", ".join(meanings), sizes["agent"], start
 
 
 def _agents(env: Any) -> list[Any]:
@@ -212,23 +240,28 @@ def _action(env: Any) -> Box:
 
     space = env.single_action_space
     boxes = list(space.spaces.values()) if isinstance(space, spaces.Dict) else [space]
-    lows, highs, still, words, first = [], [], [], [], 0
+    lows, highs, neutral, meanings, first = [], [], [], [], 0
     for agent, box in zip(_agents(env), boxes):
         lows += box.low.tolist()
         highs += box.high.tolist()
-        still += _still(agent, box).tolist()
-        arm = MODES.get(agent.control_mode, agent.control_mode)
-        words.append(
-            f"{first}-{first + box.shape[0] - 1}: {agent.control_mode}: {arm}; a gripper is one element, -1 closed, 1 open"
+        neutral += _neutral(agent, box).tolist()
+        mode = MODES.get(agent.control_mode, agent.control_mode)
+        meanings.append(
+            f"{first}-{first + box.shape[0] - 1}: {agent.control_mode}: {mode}; a gripper is one "
+            "element, -1 closed, 1 open"
         )
         first += box.shape[0]
     low, high = (limits[0] if len(set(limits)) == 1 else tuple(limits) for limits in (lows, highs))
-    unit = "1" if (low, high) == (-1.0, 1.0) else ""  # else several, which the meaning names
-    return Box((first,), "float32", low, high, unit, "; then ".join(words), noop=tuple(still))
+    unit = "1" if (low, high) == (-1.0, 1.0) else ""  # else the meaning names the units
+    meaning = "; then ".join(meanings)
+    return Box((first,), "float32", low, high, unit, meaning, neutral=tuple(neutral))
 
 
-def _still(agent: Any, box: Any) -> np.ndarray:
-    """The action that moves nothing from the usual start: zeros where targets are relative, the joints' positions where they are not."""
+def _neutral(agent: Any, box: Any) -> np.ndarray:
+    """The action that moves nothing from the usual start, float64, of the box's shape.
+
+    It is zero where targets are relative, and the joint's position where they are absolute.
+    """
     from mani_skill.agents.controllers.pd_joint_pos import PDJointPosController
 
     parts: Mapping[str, Any] = getattr(agent.controller, "controllers", None) or {
@@ -237,7 +270,7 @@ def _still(agent: Any, box: Any) -> np.ndarray:
     places: Callable[[str], tuple[int, int]] = getattr(
         agent.controller, "action_mapping", {"": (0, box.shape[0])}
     ).__getitem__
-    still = np.zeros(box.shape)
+    neutral = np.zeros(box.shape)
     for name, controller in parts.items():
         start, end = places(name)
         if not isinstance(controller, PDJointPosController) or controller.config.use_delta:
@@ -249,5 +282,5 @@ def _still(agent: Any, box: Any) -> np.ndarray:
                 for side in ("low", "high")
             )
             joints = (joints - low) / (high - low) * 2.0 - 1.0
-        still[start : start + joints.size] = joints
-    return np.clip(still, box.low, box.high)
+        neutral[start : start + joints.size] = joints
+    return np.clip(neutral, box.low, box.high)

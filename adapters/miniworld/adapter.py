@@ -285,7 +285,7 @@ def _action_spec(kind: type[Objective], n: int) -> Discrete:
             "no action does nothing: the no-op turns left; end ends the episode",
         )
     if n == len(ACTIONS):
-        return Discrete(n, ACTIONS, "done and toggle do nothing", noop=ACTIONS.index("done"))
+        return Discrete(n, ACTIONS, "done and toggle do nothing", neutral=ACTIONS.index("done"))
     return Discrete(n, ACTIONS[:n], "no action does nothing: the no-op turns left")
 
 

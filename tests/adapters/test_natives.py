@@ -418,7 +418,7 @@ def test_many_lanes_of_maniskill_refuse_them() -> None:
     if (missing := batched.missing(task)) is not None:
         pytest.skip(missing.reason)
     adapter = batched(task, 1)
-    with pytest.raises(UserError, match="no texture of its own"):
+    with pytest.raises(UserError, match="the perturbation texture is not available"):
         adapter.reset({0: Case(task, 0, (Perturbation("texture", 3, {"amount": 0.5}),))})
     assert adapter.reset({0: Case(task, 0, (Perturbation("texture", 0),))})
     adapter.close()
