@@ -54,17 +54,17 @@ def verify(
             )
         from harness.cli.names import our_tasks
         from harness.play.runner import RunOptions
-        from harness.verify.replay import table
-        from harness.verify.replay import verify as examine
+        from harness.verify.replay import differences_table
+        from harness.verify.replay import verify as verify_run
 
         options = RunOptions(
             workers=worker_count(workers or "0"), lanes=at_least_one("--lanes", lanes)
         )
-        found = examine(
+        found = verify_run(
             run, sample=number, options=options, progress=progress_for(), known=our_tasks().get
         )
         if found.differences:
-            print_out(table(found.differences))
+            print_out(differences_table(found.differences))
         for note in found.notes:
             say(note)
         say(found.as_text())
@@ -113,15 +113,17 @@ def show(
 ) -> int:
     """Replay one recorded episode as a video or as a text. Prints the file's path, or the text."""
     from harness.core import UserError
-    from harness.verify import show as shows
+    from harness.verify.episode_replay import find_episode
+    from harness.verify.show import failures_table
+    from harness.verify.show import show as show_episode
 
     if failures or case is None:
         if not failures:
             raise UserError(f"name a case, or list some: bench show {run} --failures")
-        print_out(shows.failures(run))
+        print_out(failures_table(run))
         return DONE
-    shown = shows.show(shows.find(run, case), format=format, step=step, out=out)
+    shown = show_episode(find_episode(run, case), format=format, step=step, out=out)
     print_out(shown.text)
-    if not shown.same:
+    if not shown.as_recorded:
         say(f"this replay differs from the recording; see bench verify {run}")
-    return DONE if shown.same else REGRESSED
+    return DONE if shown.as_recorded else REGRESSED

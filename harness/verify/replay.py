@@ -33,7 +33,7 @@ from harness.verify.integrity import (
     results_of,
 )
 
-__all__ = ["ReplayAgent", "VerificationReport", "table", "verify"]
+__all__ = ["ReplayAgent", "VerificationReport", "differences_table", "verify"]
 
 REPLAY_AGENT = "harness.verify.replay:ReplayAgent"
 UNSEEN = ("expert", ALL_VIEWS)
@@ -119,7 +119,7 @@ class VerificationReport:
         return f"{looked}: {found}"
 
 
-def table(differences: Iterable[Difference]) -> str:
+def differences_table(differences: Iterable[Difference]) -> str:
     """A row a difference."""
     rows = [
         [

@@ -23,7 +23,8 @@ from harness.records.plan import CaseIndex
 from harness.records.results import case_results, read_results, result_from_json
 from harness.records.run_directory import RunDirectory
 from harness.records.stored_run import load_run
-from harness.verify.show import failures, find
+from harness.verify.episode_replay import find_episode
+from harness.verify.show import failures_table
 from leaderboards.report import load_report
 
 A, B, C = CaseIndex(0, 0, 0), CaseIndex(0, 0, 1), CaseIndex(1, 0, 3)
@@ -69,8 +70,8 @@ def test_a_broken_line_is_named_with_the_remedy(tmp_path: Path, line: Any, words
         lambda: list(case_results(path, PLAN)),
         lambda: list(load_run(path).cases()),
         lambda: load_report(path),
-        lambda: failures(path),
-        lambda: find(path, "toys/goal:0"),
+        lambda: failures_table(path),
+        lambda: find_episode(path, "toys/goal:0"),
         lambda: RunDirectory(path, {"agent": SPEC.to_json()}, PLAN),
     ):
         with pytest.raises(UserError, match=r"episodes\.jsonl, .*remove that line$") as refused:
@@ -175,7 +176,7 @@ def test_report_and_show_agree_on_a_file_with_doubled_lines(tmp_path: Path) -> N
     report = load_report(path)
     assert [(row.n, row.successes, row.errors) for row in report.tasks] == [(2, 1, 0), (0, 0, 1)]
     assert report.tasks[0].ended == {"horizon": 1, "success": 1}
-    text = failures(path)
+    text = failures_table(path)
     assert [line.split()[1:3] for line in text.splitlines()[2:]] == [
         ["toys/goal@1", "1"],
         ["toys/stay@1", "3"],
@@ -191,7 +192,7 @@ def test_report_and_show_agree_on_any_file(
 ) -> None:
     lines = [line_of(index, outcome, normalised=None) for index, outcome in plays]
     path = write_run(tmp_path_factory.mktemp("plays") / "run", lines)
-    text = failures(path)
+    text = failures_table(path)
     shown = [] if text == "no failures" else [line.split()[1] for line in text.splitlines()[2:]]
     for row in load_report(path).tasks:
         assert shown.count(row.task) == row.n - (row.successes or 0) + row.errors
@@ -258,8 +259,8 @@ def test_a_foreign_line_is_refused_wherever_results_are_read(
         lambda: list(load_run(path).cases()),
         lambda: list(load_run(path).results()),
         lambda: load_report(path),
-        lambda: failures(path),
-        lambda: find(path, "toys/goal:0"),
+        lambda: failures_table(path),
+        lambda: find_episode(path, "toys/goal:0"),
     ):
         with pytest.raises(UserError, match=message):
             read()
@@ -296,4 +297,4 @@ def test_a_case_that_was_played_again_counts_as_what_it_then_was(
     assert [line["status"] for line in read_lines(fixed.path)].count("error") == 1
     after = {result.seed: result.status for result in load_run(fixed.path).results()}
     assert after == dict.fromkeys(range(3), "finished")
-    assert failures(fixed.path) == "no failures"
+    assert failures_table(fixed.path) == "no failures"

@@ -17,7 +17,9 @@ from harness.core import Element, Perturbation, Task, UIAction, UserError
 from harness.play.runner import RunOptions, play
 from harness.play.video import LINE
 from harness.records.plan import Plan
-from harness.verify.show import failures, find, in_words, show
+from harness.verify.episode_replay import find_episode
+from harness.verify.show import failures_table, show
+from harness.verify.transcript import describe_action
 
 
 def test_a_video_of_any_episode(play_toys: Callable[..., Run]) -> None:
@@ -25,19 +27,19 @@ def test_a_video_of_any_episode(play_toys: Callable[..., Run]) -> None:
         "GoodAgent", [toys.toy_task(), toys.toy_task("batch", adapter="toys:BatchedToy")], 2
     )
     for line in run.results:
-        shown = show(find(run.path, line["case"][:8]))
-        assert shown.same
+        shown = show(find_episode(run.path, line["case"][:8]))
+        assert shown.as_recorded
         with av.open(shown.text) as container:
             assert sum(1 for _ in container.decode(video=0)) == 1 + line["steps"] + 10
 
 
 def test_a_step_is_a_picture(play_toys: Callable[..., Run], tmp_path: Path) -> None:
     run = play_toys("GoodAgent", [toys.toy_task()], 2)
-    recording = find(run.path, "toys/goal:0")
+    recording = find_episode(run.path, "toys/goal:0")
     pictures = []
     for step in (0, len(recording.actions)):
         shown = show(recording, step=step, out=tmp_path / f"{step}.png")
-        assert shown.same
+        assert shown.as_recorded
         with Image.open(shown.text) as picture:
             pictures.append(np.asarray(picture)[:256])
     assert (pictures[0] != pictures[1]).any()
@@ -48,33 +50,34 @@ def test_a_step_is_a_picture(play_toys: Callable[..., Run], tmp_path: Path) -> N
 def test_words(play_toys: Callable[..., Run]) -> None:
     run = play_toys("GoodAgent", [toys.toy_task(), toys.toy_task("glide", action="box")], 1)
     line = next(line for line in run.results if line["task"] == "toys/goal@1")
-    text = show(find(run.path, "toys/goal:0"), format="text").text
+    text = show(find_episode(run.path, "toys/goal:0"), format="text").text
     assert text.count("\n--- ") == line["steps"]
     assert "--- 1: " in text
     assert text.splitlines()[1].startswith("instruction: go to")
     assert text.splitlines()[-1] == f"=== success after {line['steps']} steps; score 1, distance 0"
-    assert "--- 1: [" in show(find(run.path, "toys/glide:0"), format="text").text
+    assert "--- 1: [" in show(find_episode(run.path, "toys/glide:0"), format="text").text
 
 
 def test_elements_are_called_by_their_names() -> None:
     form = Element(1, 0, "form", "", "", "", (), 0.0, 0.0, 100.0, 100.0)
     button = Element(2, 1, "button", "Send now", "", "go", (), 10.0, 10.0, 20.0, 20.0)
     assert (
-        in_words(None, UIAction("click", ref=2), (form, button)) == "click on button#go 'Send now'"
+        describe_action(None, UIAction("click", ref=2), (form, button))
+        == "click on button#go 'Send now'"
     )
     assert (
-        in_words(None, UIAction("click", x=12.0, y=15.0), (form, button))
+        describe_action(None, UIAction("click", x=12.0, y=15.0), (form, button))
         == "click on button#go 'Send now' at (12, 15)"
     )
     assert (
-        in_words(None, UIAction("click", x=50.0, y=50.0), (form, button))
+        describe_action(None, UIAction("click", x=50.0, y=50.0), (form, button))
         == "click on form at (50, 50)"
     )
     assert (
-        in_words(None, UIAction("drag", ref=2, to_x=500.0, to_y=0.0), (form, button))
+        describe_action(None, UIAction("drag", ref=2, to_x=500.0, to_y=0.0), (form, button))
         == "drag on button#go 'Send now' to (500, 0)"
     )
-    assert in_words(None, UIAction("type", text="hello"), ()) == "type 'hello'"
+    assert describe_action(None, UIAction("type", text="hello"), ()) == "type 'hello'"
 
 
 def test_a_text_world_is_a_transcript(tmp_path: Path) -> None:
@@ -83,7 +86,7 @@ def test_a_text_world_is_a_transcript(tmp_path: Path) -> None:
     task = next(task for suite in SUITES for task in suite.tasks if task.name == "pddl/blocksworld")
     spec, plan = plan_of("baselines.simple:Oracle", [task], 1)
     play(spec, ["pddl"], plan, tmp_path / "run", RunOptions(), Notes())
-    recording = find(tmp_path / "run", "pddl/blocksworld:0")
+    recording = find_episode(tmp_path / "run", "pddl/blocksworld:0")
     text = show(recording).text
     assert "--- 1: (pick-up b" in text
     assert "b1 is on the table." in text
@@ -114,14 +117,14 @@ def test_a_perturbed_episode_shows_what_the_agent_saw(tmp_path: Path) -> None:
         " ".join(line["perturbations"]).partition(":")[0]: line
         for line in results_of(tmp_path / "run")
     }
-    noisy = find(tmp_path / "run", lines["image_noise"]["case"])
+    noisy = find_episode(tmp_path / "run", lines["image_noise"]["case"])
     (filmed,) = (
         file
         for file in (tmp_path / "run" / "videos").glob("*.mp4")
         if noisy.result.case in file.name
     )
     again = show(noisy, out=tmp_path / "again.mp4")
-    assert again.same
+    assert again.as_recorded
     pictures = []
     for file in (filmed, tmp_path / "again.mp4"):
         with av.open(str(file)) as container:
@@ -132,9 +135,9 @@ def test_a_perturbed_episode_shows_what_the_agent_saw(tmp_path: Path) -> None:
     )
     assert pictures[0].shape[0] >= 200 + 4 * LINE
     told = show(
-        find(tmp_path / "run", lines["instruction_blackout"]["case"]), format="text"
+        find_episode(tmp_path / "run", lines["instruction_blackout"]["case"]), format="text"
     ).text.splitlines()
-    clean = show(find(tmp_path / "run", lines[""]["case"]), format="text").text.splitlines()
+    clean = show(find_episode(tmp_path / "run", lines[""]["case"]), format="text").text.splitlines()
     assert told[1].startswith("perturbed: instruction_blackout:5")
     assert told[2] != clean[1]
 
@@ -146,7 +149,7 @@ def test_the_failures_have_a_line_each(play_toys: Callable[..., Run]) -> None:
         toys.toy_task("survive", success=None, max_steps=5),
     ]
     run = play_toys("RandomAgent", tasks, 4)
-    listed = failures(run.path).splitlines()[2:]
+    listed = failures_table(run.path).splitlines()[2:]
     wanted = [
         line["case"][:10]
         for line in run.results
@@ -154,16 +157,19 @@ def test_the_failures_have_a_line_each(play_toys: Callable[..., Run]) -> None:
     ]
     assert sorted(row.split()[0] for row in listed if row.split()[0] in wanted) == sorted(wanted)
     assert any("horizon" in row and "distance" in row for row in listed)
-    assert failures(play_toys("GoodAgent", [toys.toy_task()], 2, out="good").path) == "no failures"
+    assert (
+        failures_table(play_toys("GoodAgent", [toys.toy_task()], 2, out="good").path)
+        == "no failures"
+    )
 
 
 def test_names(play_toys: Callable[..., Run]) -> None:
     run = play_toys("GoodAgent", [toys.toy_task(), toys.toy_task("bad", fault="raise_on_step")], 2)
     with pytest.raises(UserError, match="--failures"):
-        find(run.path, "toys/goal:17")
+        find_episode(run.path, "toys/goal:17")
     with pytest.raises(UserError, match="leaves none"):
-        find(run.path, "toys/bad:0")
-    assert find(run.path, "toys/goal@1:1").case.seed == 1
+        find_episode(run.path, "toys/bad:0")
+    assert find_episode(run.path, "toys/goal@1:1").case.seed == 1
 
 
 def test_two_episodes_of_one_name(tmp_path: Path) -> None:
@@ -178,7 +184,7 @@ def test_two_episodes_of_one_name(tmp_path: Path) -> None:
         Notes(),
     )
     with pytest.raises(UserError, match="names 2 episodes"):
-        find(tmp_path / "run", "toys/goal:0")
+        find_episode(tmp_path / "run", "toys/goal:0")
 
 
 def test_the_command_line(bench_here: Callable[..., Said]) -> None:
