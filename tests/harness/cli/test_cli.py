@@ -1,22 +1,19 @@
-"""The command line as a user meets it: what it prints and where, its exit codes, and that the same command goes on."""
+"""`bench run` and `report` as a user meets them: output, exit codes, and that the same command
+continues a run."""
 
 from __future__ import annotations
 
 import csv
-import importlib.metadata
 import io
 import json
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import (
-    ROOT,
     SLOW_RUN,
     Said,
     bench_process,
@@ -28,248 +25,7 @@ from conftest import (
 )
 
 Bench = Callable[..., Said]
-
-HEAVY = (
-    "ray",
-    "gymnasium",
-    "minigrid",
-    "ale_py",
-    "metaworld",
-    "mujoco",
-    "torch",
-    "pandas",
-    "scipy",
-)
-SILENT = [
-    "--help",
-    "run --help",
-    "list suites",
-    "list tasks --suite all",
-    "list agents",
-    "list adapters",
-    "doctor",
-]
-IMPORTS = f"""
-import os, sys
-before = dict(os.environ)
-import bench
-for line in sys.argv[1:]:
-    sys.argv = ["bench", *line.split()]
-    try:
-        bench.main()
-    except SystemExit as ended:
-        assert not ended.code, line
-assert dict(os.environ) == before, "an environment variable was set"
-assert not {set(HEAVY)} & sys.modules.keys(), {set(HEAVY)} & sys.modules.keys()
-"""
 QUICK = ("--suite", "toysuite:QUICK", "--workers", 0)
-
-
-# What there is
-
-
-def test_help_and_lists_import_nothing_heavy() -> None:
-    said = subprocess.run(
-        [sys.executable, "-c", IMPORTS, *SILENT],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert said.returncode == 0, said.stderr
-    assert said.stderr == ""
-    for word in (
-        "--agent-timeout",
-        "babyai-planning",
-        "metaworld/reach-v3@1",
-        "privileged",
-        "ale-py",
-    ):
-        assert word in said.stdout
-
-
-@pytest.mark.parametrize(
-    ("what", "words"),
-    [
-        ("suites", ["smoke", "metaworld", "atari-sticky"]),
-        ("tasks", ["babyai/GoToRedBall@1", "atari/pong@1", "metaworld/reach-v3@1"]),
-        ("agents", ["uniform", "noop", "oracle", "blind"]),
-        ("adapters", ["minigrid", "atari", "metaworld", "gym"]),
-    ],
-)
-def test_list(bench_here: Bench, what: str, words: list[str]) -> None:
-    said = bench_here("list", what)
-    assert (said.code, said.err) == (0, "")
-    assert all(any(line.startswith(word) for line in said.out.splitlines()) for word in words)
-
-
-def test_doctor_names_what_is_missing_and_what_mends_it(
-    bench_here: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert "bench[" not in bench_here("doctor").out, "all that an extra of ours installs is here"
-    real = importlib.metadata.version
-
-    def version(name: str) -> str:
-        if name in ("minigrid", "ray"):
-            raise importlib.metadata.PackageNotFoundError(name)
-        return real(name)
-
-    monkeypatch.setattr(importlib.metadata, "version", version)
-    said = bench_here("doctor")
-    assert said.code == 0
-    rows = {line.split()[0]: line for line in said.out.splitlines() if line}
-    assert "the package minigrid is not installed" in rows["minigrid"]
-    assert "pip install 'generalist-bench[minigrid]'" in rows["minigrid"]
-    assert "pip install 'generalist-bench[ray]'" in rows["parallel"]
-    assert "ready" in rows["gym"]
-    said = bench_here("run", "--agent", "noop", "--suite", "babyai", "--episodes", 1)
-    assert said.code == 4, "nothing could run"
-    assert "the package minigrid is not installed" in said.out
-    assert "pip install 'generalist-bench[minigrid]'" in said.out
-
-
-# Wrong use
-
-
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        ("--agent unifrom --suite smoke", "did you mean uniform?"),
-        ("--agent uniform --suite smok", "did you mean smoke?"),
-        ("--agent uniform --suite gym:CartPol-v1", "did you mean CartPole-v1"),
-        ("--agent uniform --suite gym:nowhere:X-v0", "the module nowhere does not import"),
-        ("--agent uniform --suite ,", "--suite names nothing"),
-        ("--agent uniform --suite nowhere.toml", "there is no file nowhere.toml"),
-        ("--agent uniform --suite nowhere.suite", "there is no module 'nowhere'"),
-        ("--agent uniform --suite smoke --tasks goto*z,ponk", "no task matches"),
-        ("--agent uniform --suite smoke --tasks tag:none", "no task matches"),
-        ("--agent uniform --suite smoke --episodes 0", "--episodes must lie between 1 and"),
-        ("--agent uniform --suite smoke --episodes -1", "--episodes must lie between 1 and"),
-        ("--agent uniform --suite smoke --episodes many", "valid integer"),
-        ("--agent uniform --suite smoke --seed -1", "--seed must lie between 0 and 1000"),
-        ("--agent uniform --suite smoke --seed 1001", "--seed must lie between 0 and 1000"),
-        ("--agent uniform --suite smoke --lanes 0", "--lanes must be at least 1"),
-        ("--agent uniform --suite smoke --workers -1", "write auto, or a number"),
-        ("--agent uniform --suite smoke --workers two", "write auto, or a number"),
-        ("--agent uniform --suite smoke --agent-arg speed", "write NAME=VALUE"),
-        ("--agent uniform --suite smoke --agent-arg speed=1", "--agent-arg k=v"),
-        ("--agent toys:ChunkAgent --suite smoke --agent-arg lenght=1", "(length: 'int' = 3)"),
-        ("--agent uniform --suite smoke --resume", "there is no run at runs/uniform-smoke-"),
-        ("--agent uniform --suite smoke --out /dev/null/run", "Choose another place with --out"),
-        ("--agent uniform", "--suite"),
-        ("--agent uniform --suite smoke --colour red", "--colour"),
-        ("--agent missing_agent:Mine --suite smoke", "there is no module 'missing_agent'"),
-        ("--agent toys:GoodAgnet --suite smoke", "did you mean GoodAgent"),
-        ("--agent toys:toy_task --suite smoke", "is no agent"),
-        ("--agent toys:ToyAdapter --suite smoke", "is no agent"),
-        ("--agent harness.core:Agent --suite smoke", "abstract: it lacks act"),
-        ("--agent broken:Mine --suite smoke", "broken.py:2"),
-        ("--agent needy:Mine --suite smoke", "needs no_such_package, which is not installed"),
-    ],
-)  # fmt: skip
-def test_wrong_use_is_said_in_one_message(bench_here: Bench, words: str, message: str) -> None:
-    Path("broken.py").write_text("\nraise RuntimeError('not today')\n")
-    Path("needy.py").write_text("import no_such_package\n")
-    refused(bench_here("run", *words.split()), message)
-
-
-@pytest.mark.parametrize("timeout", ["-1", "0", "nan"])
-def test_a_timeout_that_makes_no_sense_is_refused(bench_here: Bench, timeout: str) -> None:
-    refused(
-        bench_here("run", "--agent", "uniform", *QUICK, "--agent-timeout", timeout),
-        "--agent-timeout",
-    )
-
-
-def test_a_number_of_workers_in_other_digits_is_refused(bench_here: Bench) -> None:
-    refused(
-        bench_here("run", "--agent", "uniform", "--suite", "smoke", "--workers", "²"),
-        "write auto, or a number",
-    )
-
-
-def test_a_misspelt_task_is_guessed(bench_here: Bench) -> None:
-    refused(
-        bench_here("run", "--agent", "uniform", "--suite", "babyai", "--tasks", "PickupDisst"),
-        "PickupDist",
-    )
-
-
-def test_one_misspelt_task_of_several_is_refused(bench_here: Bench) -> None:
-    words = ("run", "--agent", "uniform", *QUICK, "--tasks", "glide,gaol")
-    refused(bench_here(*words), "gaol")
-
-
-@pytest.mark.parametrize("module", ["ray", "gymnasium"])
-def test_a_package_that_is_not_installed_is_named(
-    bench_here: Bench, monkeypatch: pytest.MonkeyPatch, module: str
-) -> None:
-    for name in [
-        name
-        for name in sys.modules
-        if name.partition(".")[0] == module or name == "harness.play.ray_workers"
-    ]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, module, None)
-    said = bench_here(
-        "run",
-        "--agent",
-        "uniform",
-        "--suite",
-        "gym:CartPole-v1",
-        "--episodes",
-        1,
-        "--workers",
-        1 if module == "ray" else 0,
-    )
-    assert said.code == 2
-    assert f"pip install 'generalist-bench[{'ray' if module == 'ray' else 'gym'}]'" in said.err
-
-
-def test_a_cluster_that_is_not_there_is_said_soon(tmp_path: Path) -> None:
-    words = (
-        "run",
-        "--agent",
-        "uniform",
-        "--suite",
-        "toysuite:QUICK",
-        "--ray-address",
-        "127.0.0.1:1",
-    )
-    with bench_process(*words, cwd=tmp_path) as process:
-        try:
-            _, err = process.communicate(timeout=10)
-        finally:
-            process.kill()
-    assert process.returncode == 2
-    assert "no Ray cluster answers at 127.0.0.1:1" in err
-    assert not list(tmp_path.glob("runs/*"))
-
-
-def test_report_wants_a_run(bench_here: Bench) -> None:
-    refused(bench_here("report", "."), "not a run directory")
-    refused(bench_here("report", "nowhere"), "not a run directory")
-    refused(
-        bench_here("report", ".", "--format", "yaml"), "'text', 'markdown', 'latex', 'csv', 'json'"
-    )
-    Path("run.json").write_text("{")
-    refused(bench_here("report", "."), "cannot be read")
-    Path("run.json").write_text('{"schema": 99}')
-    refused(bench_here("report", "."), "has the schema 99; this version reads 1")
-
-
-def test_a_foreign_package_of_the_same_name_is_named(tmp_path: Path) -> None:
-    package = tmp_path / "elsewhere" / "adapters"
-    package.mkdir(parents=True)
-    (package / "__init__.py").write_text("raise RuntimeError('imported')")
-    said = bench_there("list", "suites", cwd=tmp_path, first=str(package.parent))
-    assert said.code != 0
-    assert said.out == ""
-    assert said.err.startswith(
-        f"bench: the package 'adapters' resolves to {package / '__init__.py'} instead of {ROOT / 'adapters'}"
-    )
-    assert len(said.err.splitlines()) == 1
 
 
 # Exit codes
@@ -532,7 +288,7 @@ def test_ctrl_c_leaves_a_run_that_goes_on(
         out, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert out == ""
-    assert "the same command goes on where it stopped" in err
+    assert "the same command continues the run" in err
     assert "Traceback" not in err
     assert 5 <= len(results_of(tmp_path / "run")) < 12
     assert planned(tmp_path / "run")["finished"] is None
@@ -551,7 +307,7 @@ def test_ctrl_c_says_what_to_do(bench_here: Bench, monkeypatch: pytest.MonkeyPat
     def play(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("harness.play.runner.play", play)
+    monkeypatch.setattr("harness.cli.api.play", play)
     said = bench_here("run", "--agent", "toys:GoodAgent", *QUICK)
     assert said.code == 130
-    assert "the same command goes on where it stopped" in said.err
+    assert "the same command continues the run" in said.err

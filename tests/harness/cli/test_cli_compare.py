@@ -107,8 +107,8 @@ def test_a_damaged_run_is_named(bench_here: Bench, runs: Path, tmp_path: Path) -
     line = json.loads(file.read_text().splitlines()[0])
     for change, words in (
         ({"seed": 77}, "does not plan"),
-        ({"task": "toys/other@1"}, "is no episode of this run"),
-        ({"score": "x"}, "is no episode"),
+        ({"task": "toys/other@1"}, "line 1: run.json does not plan toys/other@1"),
+        ({"score": "x"}, "line 1 is no result: score is 'x', not a finite number or null"),
     ):
         file.write_text(json.dumps({**line, "task": "toys/survive@1", **change}) + "\n")
         said = bench_here("compare", runs / "good", tmp_path / "odd")

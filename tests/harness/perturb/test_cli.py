@@ -82,7 +82,7 @@ def test_losses_are_compared_by_name_and_by_archive_too(bench_here: Bench) -> No
         assert (asked.code, asked.err) == (2, other.err)
     lines = Path("bad/episodes.jsonl").read_text()
     for old, new, words in (
-        ('"metrics"', '"metric"', "no episode of ours: KeyError"),
+        ('"metrics"', '"metric"', "is no result: it lacks the field 'metrics'"),
         ('"seed": 0', '"seed": 7000000', "does not plan"),
     ):
         Path("bad/episodes.jsonl").write_text(lines.replace(old, new))
