@@ -36,7 +36,7 @@ THREADS = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS
 class _ServedAgent:
     """A worker's client of the served agent: one message a round for all lanes of a group.
 
-    Names of ended episodes travel with the next batch instead of in a message of their own.
+    Names of ended episodes travel with the next batch instead of in a separate message.
     """
 
     def __init__(self, server: Any, timeout: float) -> None:

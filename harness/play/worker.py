@@ -38,10 +38,10 @@ class Exchange:
 
 
 class EpisodeWorker:
-    """Plays the cases that it is given in a thread of its own process.
+    """Plays the cases that it is given, in a separate thread.
 
-    Two threads use it: the rollout loop's, and the one that calls `exchange`. If a simulator or the
-    agent hangs, the loop's thread is stuck, but `exchange` still answers and reports the hang.
+    If a simulator or the agent hangs, that thread is stuck, but `exchange`, which another thread
+    calls, still answers and reports the hang.
     """
 
     def __init__(

@@ -91,8 +91,8 @@ class WorkerHandle:
     def silent(self, now: float) -> bool:
         """Whether it should have answered long ago.
 
-        Its exchange is answered by a thread of its own. Where not even that thread runs, native
-        code that does not return holds the interpreter lock.
+        An exchange is answered by another thread than the one that plays. If not even that thread
+        runs, native code that does not return holds the interpreter lock.
         """
         return now - self._asked_at > self._patience + SILENCE_S
 
