@@ -137,11 +137,18 @@ def decode(name: str, spec: Spec, value: Any) -> Any:
     return tuple(value) if isinstance(spec, Texts) else value
 
 
+_NAMES_ON_DISK = {"neutral": "noop"}
+"""Fields of specs that the files keep under older names; constructors take these too."""
+
+
 def spec_to_json(spec: Spec) -> dict[str, Any]:
     """A spec as JSON values, its class under `kind`; infinite bounds become "inf" and "-inf"."""
     return {
         "kind": type(spec).__name__,
-        **{field.name: _plain(getattr(spec, field.name)) for field in dataclasses.fields(spec)},
+        **{
+            _NAMES_ON_DISK.get(field.name, field.name): _plain(getattr(spec, field.name))
+            for field in dataclasses.fields(spec)
+        },
     }
 
 
