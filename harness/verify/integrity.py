@@ -1,8 +1,14 @@
-"""A run's files held against one another and against its plan, without a simulator: the first half of `bench verify`."""
+"""The integrity of a run's files: the first half of `bench verify`. It needs no simulator.
+
+run.json, episodes.jsonl and traces/ say some things twice, and several of them follow from others:
+a case id from task, seed and perturbations; a normalised score from the score; the number of
+actions from the steps. A change in one place alone is found here; one that is consistent claims
+another episode, and is found by the replay. Nothing that a file says is trusted: a wrong field is
+a difference, never an exception.
+"""
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 import math
@@ -13,72 +19,64 @@ from pathlib import Path
 from typing import Any
 
 from harness.core import Result, Task, UserError
-from harness.host.loading import load_adapter
-from harness.records.plan import CaseIndex, CaseStates, Plan, protocol_hash
+from harness.records.plan import CaseIndex, CaseStates, Plan
 from harness.records.results import FIELDS, result_from_json
 from harness.records.stored_run import StoredRun
 from harness.records.traces import Trace, read_part, trace_parts
+from harness.verify.difference import Difference
+from harness.verify.plan_items import check_items
 
-__all__ = ["Difference", "IntegrityReport", "TraceRecord", "check_files", "results_of"]
+__all__ = ["IntegrityReport", "TraceRecord", "check_files", "results_of"]
 
 ENDED = ("success", "terminated", "truncated", "horizon")
-NEVER_BEGUN = hashlib.blake2b(digest_size=10).hexdigest()
-"""The digest of an episode that left nothing: its agent was killed because it did not answer."""
+NEVER_STARTED = hashlib.blake2b(digest_size=10).hexdigest()
+"""The digest of an episode without a step: its agent was killed because it did not answer."""
 SCORED, FAILED = 1, 2
-"""States of a case: it has a result with a score; it has lines with `error` only."""
+"""States of a case: it has a line with a score; it has lines with the status `error` only."""
 
 
-@dataclass(frozen=True)
-class Difference:
-    """Something that is not as it should be."""
-
-    what: str
-    recorded: object
-    expected: object
-    """What it should be, or what the replay gave."""
-    task: str = ""
-    seed: int | None = None
-    case: str = ""
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TraceRecord:
-    """What is kept of a trace."""
+    """What is kept of a trace: all but its actions, of which a million do not fit in memory."""
 
     part: Path
     place: int
+    """The byte of `part` where it begins."""
     length: int
     digest: str
     instruction: str
     pixels: str
 
 
-@dataclass
+@dataclass(kw_only=True)
 class IntegrityReport:
-    """What the files say."""
+    """The result of `check_files`."""
 
     count: int = 0
+    """Lines of episodes.jsonl."""
     digest: bytes = b""
-    """Of episodes.jsonl."""
+    """A digest of episodes.jsonl."""
     playable: list[CaseIndex] = field(default_factory=list)
-    """Cases whose line does not contradict itself, with a trace that can be played here."""
+    """Cases with a consistent line and a trace, which can be played here."""
     traces: dict[str, TraceRecord] = field(default_factory=dict)
-    """By the id of the case."""
+    """By case id."""
     differences: list[Difference] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    """Remarks that do not count against the run."""
 
 
 def check_files(run: StoredRun, known: Callable[[str], Task | None]) -> IntegrityReport:
     """All checks that need no simulator.
 
-    `known` gives the task of an id as it is defined here, or None where there is none.
+    `known` gives the task of an id as it is defined here, or None if it is not.
     """
     found = IntegrityReport()
     plan = run.whole
     say = found.differences.append
     if run.description["plan"]["hash"] != plan.hash:
-        say(Difference("the plan's hash", run.description["plan"]["hash"], plan.hash))
-    playable_items = _items(plan, known, say)
+        recorded = run.description["plan"]["hash"]
+        say(Difference(what="the plan's hash", recorded=recorded, expected=plan.hash))
+    playable_items = check_items(plan, known, say)
     _traces(run.path, plan, found)
     states = CaseStates(plan)
     for number, line in _lines(run.path, found):
@@ -86,18 +84,17 @@ def check_files(run: StoredRun, known: Callable[[str], Task | None]) -> Integrit
             result = _whole_result(line)
         except ValueError as wrong:
             expected = "the fields of a result, no more and no less"
-            say(Difference(f"line {number}", str(wrong), expected))
+            say(Difference(what=f"line {number}", recorded=str(wrong), expected=expected))
             continue
         index = plan.locate(result.task, result.seed, result.perturbations)
-        whose = result.task, result.seed, result.case
         if index is None:
             planned = "a task, seed and perturbations of the plan"
-            say(Difference("foreign case", f"line {number}", planned, *whose))
+            say(Difference.of(result, "foreign case", f"line {number}", planned))
             continue
-        wrongs = [Difference(*wrong, *whose) for wrong in _contradictions(plan, index, result)]
+        wrongs = [Difference.of(result, *wrong) for wrong in _contradictions(plan, index, result)]
         found.differences += wrongs
         if states[index] == SCORED:
-            say(Difference("repeated case", f"line {number}", "one line", *whose))
+            say(Difference.of(result, "repeated case", f"line {number}", "one line"))
         elif result.status == "error":
             states[index] = FAILED
         else:
@@ -109,7 +106,7 @@ def check_files(run: StoredRun, known: Callable[[str], Task | None]) -> Integrit
 
 
 def _whole_result(line: Any) -> Result:
-    """The result of a line that has all fields and no other. Raises ValueError."""
+    """The result of a line that has all fields and no other one. Raises ValueError."""
     result = result_from_json(line)
     if len(line) != len(FIELDS):
         raise ValueError(f"it has the fields {', '.join(sorted(line.keys() - set(FIELDS)))}")
@@ -117,109 +114,48 @@ def _whole_result(line: Any) -> Result:
 
 
 def results_of(run: StoredRun, cases: Collection[CaseIndex]) -> dict[CaseIndex, Result]:
-    """The results of these cases, in a run whose files may contradict one another elsewhere."""
+    """The results of these cases. Lines of other cases may be damaged."""
     wanted, found = set(cases), dict[CaseIndex, Result]()
     for _, line in _lines(run.path, IntegrityReport()):
         try:
             result = _whole_result(line)
         except ValueError:
-            continue  # check_files has named it
+            continue  # check_files has reported it
         index = run.whole.locate(result.task, result.seed, result.perturbations)
         if index in wanted and index not in found and result.status != "error":
             found[index] = result
     return found
 
 
-def _items(
-    plan: Plan, known: Callable[[str], Task | None], say: Callable[[Difference], None]
-) -> list[bool]:
-    """Check each item's rules; whether it can be played here."""
-    here = []
-    for item in plan.items:
-        id = item.task.id
-        expected = protocol_hash(item.task, item.packages)
-        if item.protocol != expected:
-            say(Difference("the plan's protocol", item.protocol, expected, id))
-        ours = known(id)
-        if ours is not None and ours.content != item.task.content:
-            say(
-                Difference(
-                    "the task's rules",
-                    _unlike(item.task, ours),
-                    "those of the task of this name here",
-                    id,
-                )
-            )
-        here.append(_can_play(item.task, item.packages, say))
-    return here
-
-
-def _unlike(task: Task, ours: Task) -> str:
-    names = [field.name for field in dataclasses.fields(Task)]
-    return "; ".join(
-        f"{name} {getattr(task, name)!r}"
-        for name in names
-        if getattr(task, name) != getattr(ours, name)
-    )[:200]
-
-
-def _can_play(task: Task, packages: Mapping[str, str], say: Callable[[Difference], None]) -> bool:
-    try:
-        kind = load_adapter(task.adapter)
-    except UserError as unknown:
-        say(Difference("the adapter", task.adapter, str(unknown), task.id))
-        return False
-    try:
-        missing = kind.missing(task)
-    except (AttributeError, KeyError, TypeError, ValueError) as fault:
-        say(
-            Difference(
-                "the task's params",
-                dict(task.params),
-                f"params of {task.adapter}: {fault!r}",
-                task.id,
-            )
-        )
-        return False
-    if missing is not None:
-        say(Difference("cannot be played here", missing.reason, missing.remedy, task.id))
-        return False
-    versions = kind.versions()
-    for name in sorted(versions.keys() | packages.keys()):
-        if packages.get(name) != versions.get(name):
-            say(
-                Difference(
-                    f"the version of {name}",
-                    packages.get(name, "none"),
-                    f"{versions.get(name, 'none')}, which is here",
-                    task.id,
-                )
-            )
-    return dict(versions) == dict(packages)
-
-
 def _traces(path: Path, plan: Plan, files: IntegrityReport) -> None:
     for part in trace_parts(path):
         try:
             for trace, place in read_part(part):
-                whose = trace.task, trace.seed, trace.case
                 if trace.case not in _cases(plan, trace):
+                    planned = "traces of the plan's cases"
                     files.differences.append(
-                        Difference("foreign trace", part.name, "traces of the plan's cases", *whose)
+                        Difference.of(trace, "foreign trace", part.name, planned)
                     )
                     continue
                 try:
                     length = trace.length
                 except UserError as damaged:
                     files.differences.append(
-                        Difference("damaged trace", part.name, str(damaged), *whose)
+                        Difference.of(trace, "damaged trace", part.name, str(damaged))
                     )
                     continue
                 files.traces[trace.case] = TraceRecord(
-                    part, place, length, trace.digest, trace.instruction, trace.pixels
+                    part=part,
+                    place=place,
+                    length=length,
+                    digest=trace.digest,
+                    instruction=trace.instruction,
+                    pixels=trace.pixels,
                 )
         except (OSError, UserError) as damaged:
-            files.differences.append(Difference("damaged traces", part.name, str(damaged)))
+            files.differences.append(
+                Difference(what="damaged traces", recorded=part.name, expected=str(damaged))
+            )
 
 
 def _cases(plan: Plan, trace: Trace) -> list[str]:
@@ -232,7 +168,10 @@ def _cases(plan: Plan, trace: Trace) -> list[str]:
 
 
 def _lines(path: Path, files: IntegrityReport) -> Iterator[tuple[int, Any]]:
-    """(number, content) of each line of episodes.jsonl; what is no JSON is a difference."""
+    """(number, content) of each line of episodes.jsonl; a line that is not JSON is a difference.
+
+    A torn last line, None here, is no result either: a run that goes on cuts it off.
+    """
     digest = hashlib.blake2b()
     file = path / "episodes.jsonl"
     if file.exists():
@@ -243,7 +182,9 @@ def _lines(path: Path, files: IntegrityReport) -> Iterator[tuple[int, Any]]:
                 try:
                     decoded = json.loads(line) if line.endswith(b"\n") else None
                 except (RecursionError, ValueError):
-                    files.differences.append(Difference(f"line {number}", "no JSON", "a result"))
+                    files.differences.append(
+                        Difference(what=f"line {number}", recorded="not JSON", expected="a result")
+                    )
                     continue
                 yield number, decoded
     files.digest = digest.digest()
@@ -285,25 +226,31 @@ def _contradictions(
 
 
 def _has_trace(result: Result, found: IntegrityReport) -> bool:
-    """Whether a case has a trace to play. One that does not fit is named, and played all the same."""
-    whose = result.task, result.seed, result.case
+    """Whether a case has a trace to replay.
+
+    One that does not fit its result is a difference, and is replayed all the same: the replay tells
+    which of the two was changed.
+    """
     trace = found.traces.get(result.case)
     if trace is None:
-        what = Difference("missing trace", "none", "the actions of this case", *whose)
-        found.differences.append(what)
+        found.differences.append(
+            Difference.of(result, "missing trace", "none", "the actions of this case")
+        )
         return False
     if trace.length != result.steps:
         counts = f"{trace.length} actions", f"{result.steps} steps"
-        found.differences.append(Difference("the trace's length", counts[0], counts[1], *whose))
+        found.differences.append(Difference.of(result, "the trace's length", *counts))
     if trace.digest != result.digest:
-        ours = f"{result.digest}, of the line"
-        found.differences.append(Difference("the trace's digest", trace.digest, ours, *whose))
-    never_begun = trace.length == 0 and trace.digest == NEVER_BEGUN
-    return not (result.status == "agent_error" and never_begun)
+        expected = f"{result.digest}, of the line"
+        found.differences.append(
+            Difference.of(result, "the trace's digest", trace.digest, expected)
+        )
+    never_started = trace.length == 0 and trace.digest == NEVER_STARTED
+    return not (result.status == "agent_error" and never_started)
 
 
 def _stops(run: Mapping[str, Any]) -> dict[str, int]:
-    """Of a run that stopped by a rule: how many episodes of each task count."""
+    """The episodes of each task that count, where the run was stopped by a rule."""
     stopped = run.get("stopped")
     return (
         {str(name): count for name, count in stopped.items() if type(count) is int}
@@ -315,7 +262,7 @@ def _stops(run: Mapping[str, Any]) -> dict[str, int]:
 def _absent(
     plan: Plan, states: CaseStates, stops: Mapping[str, int], files: IntegrityReport
 ) -> None:
-    """Cases of the plan without a score: a difference where nothing says why."""
+    """Cases of the plan without a line: a difference unless the run says why."""
     excused = {row.task: row.reason for row in plan.not_run if row.perturbation is None}
     failed = Counter[str]()
     for number, item in enumerate(plan.items):
@@ -334,11 +281,19 @@ def _absent(
         what = "missing case" if len(unplayed) == 1 else f"{len(unplayed)} missing cases"
         expected = f"a result of every seed, from {first.seed} on"
         files.differences.append(
-            Difference(what, "no line", expected, item.task.id, first.seed, first.id)
+            Difference(
+                what=what,
+                recorded="no line",
+                expected=expected,
+                task=item.task.id,
+                seed=first.seed,
+                case=first.id,
+            )
         )
     if failed.total():
         files.notes.append(
-            f"{failed.total()} cases ended in an error that was not the agent's: there is nothing to play again"
+            f"{failed.total()} cases ended in an error that was not the agent's: there is nothing "
+            "to play again"
         )
     if stops:
         files.notes.append(

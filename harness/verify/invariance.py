@@ -1,26 +1,22 @@
-"""`bench verify --invariance`: the same cases played in several ways, which must not matter; and where it does, whether the agent's batch is why.
+"""`bench verify --invariance`: the same cases are played in several ways, which must not matter.
 
-An agent of floating-point numbers can answer a turn otherwise in another batch, in the last digits, because other kernels run for another
-size. That is told from a real bug by asking it the same turn three times over: in its batch again, in a batch of the same size that holds
-nothing but this turn, and in such a batch of another size, 1 to 4.
+Where results drift, the agent is asked turns again in other batches: see batch_dependence.py.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import importlib.util
 import math
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from tabulate import tabulate
 
-from harness.core import Agent, Answer, Box, Result, Suite, Task, Turn, UserError
+from harness.core import Agent, Result, Suite, Task, UserError
 from harness.play.coordinator import Coordinator
 from harness.play.inference import LocalAgent, Watch
 from harness.play.local import play_locally
@@ -32,22 +28,14 @@ from harness.records.plan import CaseIndex, Plan
 from harness.records.results import FIELDS
 from harness.records.stored_run import load_run
 from harness.records.traces import Trace, read_traces
+from harness.verify.batch_dependence import RepeatingAgent, action_distance, explain_drift
 
-__all__ = ["Drift", "Probes", "InvarianceReport", "check_invariance", "sampled", "verdict"]
-
-ROUNDING = 0.02
-"""Of an action's range: what another batch size can do at most, in half precision."""
-SAME_SHAPE = 1e-4
-"""Of an action's range: what other company can do at most where the batch keeps its size, by padding, say."""
-FLIPS = 0.1
-"""The share of turns whose choice may flip, because two choices were as good as equal."""
-MOST_PROBES = 200
-OTHER_SIZES = 4
+__all__ = ["Drift", "InvarianceReport", "check_invariance", "sample_tasks"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Drift:
-    """One case that went otherwise than in the first way."""
+    """One case whose result differs from that of the first way."""
 
     way: str
     task: str
@@ -56,40 +44,23 @@ class Drift:
     fields: tuple[str, ...]
     """What differs in its result."""
     step: int | None
-    """The first step whose action differs, from 0; None: the actions are the same as far as they go."""
+    """The first step whose action differs, from 0; None: no action that both have differs."""
     at_first: float
-    """The largest difference between elements of the two actions there; infinite between two choices or texts."""
+    """The largest difference between elements of the two actions at `step`, in the action's unit;
+    infinite between two choices or texts."""
     largest: float
     """The same over all steps that both have."""
 
 
-@dataclass
-class Probes:
-    """Turns that were asked again: in how many of them the answer was another one, and by how much of the action's range at most."""
-
-    asked: int = 0
-    largest: dict[str, float] = field(
-        default_factory=lambda: dict.fromkeys(("again", "company", "size"), 0.0)
-    )
-    counts: dict[str, int] = field(
-        default_factory=lambda: dict.fromkeys(("again", "company", "size"), 0)
-    )
-
-    def note(self, how: str, distance: float) -> None:
-        """Count one comparison."""
-        self.largest[how] = max(self.largest[how], distance)
-        self.counts[how] += distance > 0
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class InvarianceReport:
-    """What came of it."""
+    """The result of `check_invariance`."""
 
     ways: tuple[str, ...]
     cases: int
     drifts: tuple[Drift, ...]
     cause: str
-    """Why, where the agent's batch could be asked; empty where nothing drifted."""
+    """Why results drift; empty where nothing drifted."""
     not_run: tuple[str, ...] = ()
 
     def as_text(self) -> str:
@@ -103,7 +74,7 @@ class InvarianceReport:
         return "\n".join([*lines, *([self.cause] if self.cause else [])])
 
     def table(self) -> str:
-        """A row a drift."""
+        """A row for each drift."""
         rows = [
             [
                 d.way,
@@ -124,10 +95,13 @@ def _size(value: float) -> str:
     return "another choice" if math.isinf(value) else f"{value:.3g}"
 
 
-def sampled(
+def sample_tasks(
     chosen: Sequence[tuple[Suite, Task]], cases: int | None
 ) -> tuple[list[tuple[Suite, Task]], int | None]:
-    """So many cases, of all tasks alike: (tasks, episodes a task); None: all of the suite's own."""
+    """(tasks, episodes of each task) with at least `cases` cases, evenly over the tasks.
+
+    With `cases` None the tasks have the episodes that their suites ask for.
+    """
     if cases is None:
         return list(chosen), None
     if cases < len(chosen):
@@ -144,13 +118,17 @@ def check_invariance(
     seed: int,
     progress: Progress,
 ) -> InvarianceReport:
-    """Play the sample in every way. `workers`: Ray workers in the last way, 0: none. Raises UserError on wrong use, or when nothing can run."""
-    tasks, episodes = sampled(chosen, sample)
+    """Play a sample of cases in every way, and compare the results.
+
+    `sample`: the number of cases; None: all that the suites ask for.
+    `workers`: the number of Ray workers of the last way; 0: none.
+    Raises UserError on wrong use, or when no task can run.
+    """
+    tasks, episodes = sample_tasks(chosen, sample)
     plan = make_plan(tasks, spec, episodes=episodes, seed=seed)
     if not plan.total:
-        raise UserError(
-            f"none of these tasks can run here: {'; '.join(f'{row.task}: {row.reason}' for row in plan.not_run[:3])}"
-        )
+        reasons = "; ".join(f"{row.task}: {row.reason}" for row in plan.not_run[:3])
+        raise UserError(f"none of these tasks can run here: {reasons}")
     ways: dict[str, RunOptions] = {
         "1 lane": RunOptions(),
         "1 lane again": RunOptions(),
@@ -173,11 +151,13 @@ def check_invariance(
                 drifts += _compare(way, first, path)
     cause = _explain(spec, plan, ways[drifts[0].way].lanes or 8, drifts, progress) if drifts else ""
     rows = tuple(f"{row.task}: {row.reason}" for row in plan.not_run)
-    return InvarianceReport(tuple(ways), plan.total, tuple(drifts), cause, rows)
+    return InvarianceReport(
+        ways=tuple(ways), cases=plan.total, drifts=tuple(drifts), cause=cause, not_run=rows
+    )
 
 
 def _cut(whole: Path, path: Path) -> None:
-    """A copy without every other line, and with a torn one: what a kill leaves behind."""
+    """Copy a run without every other line, and with a torn last one, as a kill may leave it."""
     shutil.copytree(whole, path)
     file = path / "episodes.jsonl"
     lines = file.read_bytes().splitlines(keepends=True)
@@ -201,19 +181,19 @@ def _compare(way: str, first: Path, other: Path) -> list[Drift]:
                 {trace.case: trace for trace in read_traces(path)} for path in (first, other)
             ]
             pair = [list(traces[case].decoded()) if case in traces else [] for traces in actions]
-            distances = [distance(a, b) for a, b in zip(*pair)]
+            distances = [action_distance(a, b) for a, b in zip(*pair)]
             step = next((k for k, size in enumerate(distances) if size > 0), None)
             at_first = 0.0 if step is None else distances[step]
             found.append(
                 Drift(
-                    way,
-                    result.task,
-                    result.seed,
-                    result.perturbations,
-                    names,
-                    step,
-                    at_first,
-                    max(distances, default=0.0),
+                    way=way,
+                    task=result.task,
+                    seed=result.seed,
+                    perturbations=result.perturbations,
+                    fields=names,
+                    step=step,
+                    at_first=at_first,
+                    largest=max(distances, default=0.0),
                 )
             )
     return found
@@ -223,138 +203,36 @@ def _results(path: Path) -> dict[str, Result]:
     return {result.case: result for result in load_run(path).results()}
 
 
-def distance(one: Any, other: Any, spec: Any = None) -> float:
-    """The largest difference between the elements of two actions, of the spec's range where it has one; infinite between choices or texts."""
-    if (
-        isinstance(one, np.ndarray)
-        and isinstance(other, np.ndarray)
-        and one.shape == other.shape
-        and one.dtype.kind == "f"
-    ):
-        apart = np.abs(one.astype(np.float64) - other.astype(np.float64))
-        if isinstance(spec, Box):
-            low, high = spec.bounds()
-            span = np.where(np.isfinite(high - low) & (high > low), high - low, 1.0)
-            apart = apart / span
-        return float(apart.max(initial=0.0))
-    return 0.0 if np.array_equal(one, other) else math.inf
-
-
-class _Probing(LocalAgent):
-    """Asks a turn of every batch again, in the three ways."""
-
-    def __init__(self, agent: Agent, watch: Watch, timeout: float) -> None:
-        super().__init__(agent, watch, timeout)
-        self.probes = Probes()
-
-    def submit(self, turns: Sequence[Turn]) -> list[Any]:
-        """As ever; the other answers are only compared."""
-        answers = super().submit(turns)
-        if len(turns) > 1 and self.probes.asked < MOST_PROBES:
-            chosen = self.probes.asked % len(turns)
-            self.probes.asked += 1
-            turn = turns[chosen]
-            other_size = 1 + self.probes.asked % OTHER_SIZES
-            batches = {
-                "again": (turns, chosen),
-                "company": ([turn] * len(turns), chosen),
-                "size": ([turn] * other_size, 0),
-            }
-            for how, (batch, place) in batches.items():
-                # Fresh turns: a generator that was drawn from would give other luck.
-                other = super().submit([dataclasses.replace(each) for each in batch])[place]
-                self.probes.note(how, _apart(turn, answers[chosen], other))
-        return answers
-
-
-def _apart(turn: Turn, one: Any, other: Any) -> float:
-    pair = [
-        list(answer.actions) if isinstance(answer, Answer) else [answer] for answer in (one, other)
-    ]
-    if len(pair[0]) != len(pair[1]):
-        return math.inf
-    return max(
-        (distance(np.asarray(a), np.asarray(b), turn.brief.action) for a, b in zip(*pair)),
-        default=0.0,
-    )
-
-
-class _Nowhere:
-    """Keeps no outcome."""
+class _DiscardingSink:
+    """A result sink that keeps nothing: these episodes are played for their turns only."""
 
     def __init__(self) -> None:
         self.counts = {"finished": 0, "agent_error": 0, "successes": 0}
 
     def done(self, index: CaseIndex) -> bool:
-        """Nothing is."""
+        """No case is."""
         return False
 
     def append(self, result: Result, trace: Trace | None, now: float) -> None:
-        """Forget it."""
+        """Discard the result."""
 
 
 def _explain(
     spec: AgentSpec, plan: Plan, lanes: int, drifts: Sequence[Drift], progress: Progress
 ) -> str:
-    probing: list[_Probing] = []
+    agents: list[RepeatingAgent] = []
 
     def make_client(agent: Agent, watch: Watch, timeout: float) -> LocalAgent:
-        probing.append(_Probing(agent, watch, timeout))
-        return probing[0]
+        agents.append(RepeatingAgent(agent, watch, timeout))
+        return agents[0]
 
     progress.say("asking the agent the same turns in other batches")
     play_locally(
-        Coordinator(plan, _Nowhere(), progress),
+        Coordinator(plan, _DiscardingSink(), progress),
         spec,
         lanes=lanes,
         agent_timeout=RunOptions.agent_timeout,
         make_client=make_client,
     )
-    return verdict(
-        probing[0].probes,
-        max((drift.at_first for drift in drifts if drift.step is not None), default=math.inf),
-    )
-
-
-def verdict(probes: Probes, at_first: float = math.inf) -> str:
-    """What the probes say, in words. `at_first`: by how much actions differ at most where they first do."""
-    largest, flips = (
-        probes.largest,
-        {how: count / max(1, probes.asked) for how, count in probes.counts.items()},
-    )
-    if not probes.asked:
-        return "the agent was never asked for two episodes at once: the simulator, or what the agent keeps between episodes, is why"
-    asked = f"of {probes.asked} turns asked again"
-    if largest["again"] > 0:
-        return (
-            f"a bug of the agent: {probes.counts['again']} {asked}, unchanged, got another answer. It draws from other randomness than "
-            "turn.rng, or keeps what it should not"
-        )
-    if largest["company"] > SAME_SHAPE and (
-        math.isfinite(largest["company"]) or flips["company"] > FLIPS
-    ):
-        return (
-            f"a bug of the agent: {probes.counts['company']} {asked} beside other turns, in a batch of the same size, got another answer "
-            f"({_share(largest['company'])}). Batch statistics, a shared buffer or another episode's state leak into it"
-        )
-    if largest["size"] > ROUNDING and (math.isfinite(largest["size"]) or flips["size"] > FLIPS):
-        return (
-            f"a bug of the agent: {probes.counts['size']} {asked} in a batch of another size got another answer "
-            f"({_share(largest['size'])}), which is more than rounding explains"
-        )
-    if largest["size"] > 0 or largest["company"] > 0:
-        return (
-            f"numerical drift of batching: {probes.counts['size']} {asked} in a batch of another size got another answer "
-            f"({_share(largest['size'])}), and {probes.counts['company']} beside other turns ({_share(largest['company'])}). Other kernels run "
-            "for other sizes, and round otherwise; keep the size of the batch, or compute in double precision"
-        )
-    if at_first <= SAME_SHAPE:
-        return (
-            f"numerical drift that {asked} did not show: where actions first differ, they do by {at_first:.1g} at most. Rounding in the agent or "
-            "the simulator hangs on the batch"
-        )
-    return f"not the agent's batch: all {probes.asked} turns asked again got the same answers. The simulator, or what is kept between episodes, is why"
-
-
-def _share(value: float) -> str:
-    return "another choice" if math.isinf(value) else f"by {value:.1g} of the range"
+    firsts = [drift.at_first for drift in drifts if drift.step is not None]
+    return explain_drift(agents[0].repeated, max(firsts, default=math.inf))

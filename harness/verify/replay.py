@@ -1,4 +1,10 @@
-"""`bench verify`: is a run what it says? Its files are held against one another, then its recorded actions are played again without the agent."""
+"""`bench verify`: is a run what it claims to be?
+
+First its files are checked against one another, then its recorded actions are replayed without the
+agent, and every result must come out as recorded. A replay is an ordinary run of another agent:
+ReplayAgent answers the first turn of each episode with one chunk, all recorded actions. So it uses
+the same loop, workers and lanes as the run did.
+"""
 
 from __future__ import annotations
 
@@ -26,18 +32,14 @@ from harness.records.plan import CaseIndex, Plan
 from harness.records.registry import load
 from harness.records.stored_run import load_run
 from harness.records.traces import Trace, locate_traces, read_trace
-from harness.verify.integrity import (
-    Difference,
-    TraceRecord,
-    check_files,
-    results_of,
-)
+from harness.verify.difference import Difference
+from harness.verify.integrity import TraceRecord, check_files, results_of
 
 __all__ = ["ReplayAgent", "VerificationReport", "differences_table", "verify"]
 
 REPLAY_AGENT = "harness.verify.replay:ReplayAgent"
 UNSEEN = ("expert", ALL_VIEWS)
-"""Entries of Agent.reads that name no view; of views drawn on demand no trace has a digest."""
+"""Entries of Agent.reads that name no view. No trace has a digest of views drawn on demand."""
 OVER = "the recorded actions end before the episode does"
 COMPARED = ("status", "success", "score", "normalised", "steps", "ended", "digest")
 
@@ -45,8 +47,8 @@ COMPARED = ("status", "success", "score", "normalised", "steps", "ended", "diges
 class WithoutPerturbations(Plan):
     """A plan whose cases lack the perturbations between adapter and agent.
 
-    What was recorded is what was executed, so they must not act a second time. Perturbations that
-    the simulator carries out stay.
+    A trace holds the executed actions, which are those after the perturbations: they must not act
+    on them a second time. Perturbations that the simulator carries out stay.
     """
 
     @classmethod
@@ -56,8 +58,8 @@ class WithoutPerturbations(Plan):
 
     def case(self, index: CaseIndex) -> Case:
         case = super().case(index)
-        own = tuple(part for part in case.perturbations if part.name not in REGISTRY)
-        return Case(case.task, case.seed, own)
+        simulated = tuple(part for part in case.perturbations if part.name not in REGISTRY)
+        return Case(case.task, case.seed, simulated)
 
 
 class ReplayAgent(Agent):
@@ -66,8 +68,9 @@ class ReplayAgent(Agent):
     def __init__(self, run: str, condition: int = 0, reads: Sequence[str] = ()) -> None:
         """`condition` is the number of the condition in the run's plan whose actions are played.
 
-        The simulator is asked for cases without perturbations, and those of several conditions can
-        be the same. `reads` names views to read after the reset: the trace has a digest of them.
+        The replayed cases lack perturbations, so cases of several conditions can be equal, and
+        `condition` says whose actions are meant. `reads` names the views that are read after the
+        reset, because the trace has a digest of them.
         """
         self.reads = tuple(reads)  # type: ignore[misc]
         plan = load_run(run).whole
@@ -81,7 +84,7 @@ class ReplayAgent(Agent):
                     self._places[episode_name(bare.case(index).id)] = part, place
 
     def act(self, turns: Sequence[Turn]) -> list[Answer]:
-        """Everything at the first turn; raises at a second one."""
+        """All recorded actions at an episode's first turn. Raises UserError at a second one."""
         return [self._one(turn) for turn in turns]
 
     def _one(self, turn: Turn) -> Answer:
@@ -91,25 +94,28 @@ class ReplayAgent(Agent):
         return Answer(actions)
 
 
-@dataclass
+@dataclass(kw_only=True)
 class VerificationReport:
-    """What came of a verification."""
+    """The result of `verify`."""
 
     planned: int
     lines: int
     replayed: int = 0
     differences: list[Difference] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    """What does not count against the run."""
+    """Remarks that do not count against the run."""
 
     @property
     def passed(self) -> bool:
-        """Whether something was played again, and everything that was looked at is as recorded."""
+        """Whether something was replayed, and nothing differs."""
         return not self.differences and self.replayed > 0
 
     def as_text(self) -> str:
-        """The verdict in a line."""
-        looked = f"{self.lines} lines of {self.planned} cases checked, {self.replayed} episodes played again"
+        """The verdict in one line."""
+        looked = (
+            f"{self.lines} lines of {self.planned} cases checked, {self.replayed} episodes "
+            "played again"
+        )
         count = len(self.differences)
         if not (self.replayed or count):
             return f"{looked}: not verified, there is nothing to play"
@@ -120,7 +126,7 @@ class VerificationReport:
 
 
 def differences_table(differences: Iterable[Difference]) -> str:
-    """A row a difference."""
+    """A table with a row for each difference."""
     rows = [
         [
             d.task,
@@ -148,7 +154,7 @@ def _short(value: object) -> str:
 
 
 class _ReplayCheck:
-    """Takes the results of a replay and compares each with the recorded one."""
+    """A result sink that compares each result of a replay with the recorded one."""
 
     def __init__(
         self,
@@ -157,7 +163,7 @@ class _ReplayCheck:
         traces: Mapping[str, TraceRecord],
         found: VerificationReport,
     ) -> None:
-        """`results` are of one condition, so that a case without perturbations is of one of them."""
+        """`results` are of one condition: then a case of `plan` belongs to one result only."""
         self._results = results
         self._recorded = {
             plan.case(index).id: (plan.items[index.item].task, result)
@@ -169,11 +175,11 @@ class _ReplayCheck:
         self.images = self.drawn_differently = 0
 
     def done(self, index: CaseIndex) -> bool:
-        """Whether the case is not in the sample."""
+        """True for the cases that are not to be replayed."""
         return index not in self._results
 
     def append(self, result: Result, trace: Trace | None, now: float) -> None:
-        """Compare one replay."""
+        """Compare the result of one replay."""
         task, recorded = self._recorded[result.case]
         kind = load(task.adapter)
         self._found.replayed += 1
@@ -181,6 +187,7 @@ class _ReplayCheck:
         for what, before, after in self._pairs(recorded, result, bool(kind.nondeterminism)):
             if not _same(before, after, tolerance):
                 self._differs(recorded, what, before, after)
+        # Perturbed instructions and images cannot be compared: the replay has none of them.
         if trace is not None and not recorded.perturbations:
             kept = self._traces[recorded.case]
             if trace.instruction != kept.instruction:
@@ -192,7 +199,7 @@ class _ReplayCheck:
     def _pairs(
         self, recorded: Result, again: Result, nondeterministic: bool
     ) -> Iterator[tuple[str, Any, Any]]:
-        """(what, recorded, again) of everything that must be the same."""
+        """(what, recorded, replayed) of everything that must be equal."""
         trace = self._traces[recorded.case]
         if again.status == "error":
             yield "the simulator", "an episode", again.error
@@ -203,17 +210,17 @@ class _ReplayCheck:
         for name in COMPARED:
             if name != "digest" or not nondeterministic:
                 yield name, getattr(recorded, name), getattr(again, name)
-        told = {k: v for k, v in recorded.metrics.items() if k != "clipped_actions"}
-        # A perturbation may have told more than the simulator does.
-        names = again.metrics.keys() | (set() if recorded.perturbations else told.keys())
+        recorded_metrics = {k: v for k, v in recorded.metrics.items() if k != "clipped_actions"}
+        # Perturbations add metrics, which a replay without them does not have.
+        wanted = set() if recorded.perturbations else recorded_metrics.keys()
+        names = again.metrics.keys() | wanted
         for name in sorted(names):
-            yield f"metrics.{name}", told.get(name), again.metrics.get(name)
+            yield f"metrics.{name}", recorded_metrics.get(name), again.metrics.get(name)
         other = recorded.digest if nondeterministic else again.digest
         yield "the trace's digest", trace.digest, other
 
     def _differs(self, recorded: Result, what: str, before: object, after: object) -> None:
-        whose = recorded.task, recorded.seed, recorded.case
-        self._found.differences.append(Difference(what, before, after, *whose))
+        self._found.differences.append(Difference.of(recorded, what, before, after))
 
 
 def _same(one: Any, other: Any, tolerance: float) -> bool:
@@ -233,17 +240,20 @@ def verify(
     progress: Progress,
     known: Callable[[str], Task | None] = lambda _: None,
 ) -> VerificationReport:
-    """Check a run's files, then play `sample` of its cases again (None: all) without the agent.
+    """Check a run's files, then replay `sample` of its cases (None: all) without the agent.
 
-    How they are played, by `options`, must not matter. `known` gives the task of an id as it is
-    defined here, None where there is none. The sample is drawn with the content of episodes.jsonl
-    as its seed: equal files give equal samples, and whoever changes a line changes the sample.
-    Raises UserError when the directory is no run.
+    `options` say how they are replayed, which must not matter. `known` gives the task of an id as
+    it is defined here, or None if it is not. Raises UserError if the directory is no run.
+
+    The sample is drawn with the content of episodes.jsonl as its seed. So equal files give equal
+    samples, and who changes a line changes the sample, and cannot know it in advance.
     """
     stored = load_run(run)
     plan = stored.whole
     files = check_files(stored, known)
-    found = VerificationReport(plan.total, files.count, 0, files.differences, files.notes)
+    found = VerificationReport(
+        planned=plan.total, lines=files.count, differences=files.differences, notes=files.notes
+    )
     chosen = _sample(files.playable, files.digest, sample)
     results = results_of(stored, chosen)
     reads = [f"{name.rstrip('?')}?" for name in stored.reads if name not in UNSEEN]
@@ -274,8 +284,14 @@ def verify(
         finally:
             progress.close(coordinator.tally)
         for row in coordinator.not_run.values():
-            what = Difference("cannot be played here", row.reason, row.remedy, row.task)
-            found.differences.append(what)
+            found.differences.append(
+                Difference(
+                    what="cannot be played here",
+                    recorded=row.reason,
+                    expected=row.remedy,
+                    task=row.task,
+                )
+            )
         images += check.images
         drawn_differently += check.drawn_differently
     if drawn_differently:
@@ -289,14 +305,14 @@ def verify(
 
 
 def _sample(playable: Sequence[CaseIndex], digest: bytes, sample: int | None) -> list[CaseIndex]:
-    """So many places, each task alike."""
+    """`sample` of the playable cases, as evenly over the tasks as possible."""
     if sample is None or sample >= len(playable):
         return list(playable)
     rng = np.random.default_rng(int.from_bytes(digest[:16], "little"))
     by_item: dict[int, list[CaseIndex]] = {}
-    for place in sorted(playable):
-        by_item.setdefault(place[0], []).append(place)
-    decks = [[places[k] for k in rng.permutation(len(places))] for places in by_item.values()]
+    for index in sorted(playable):
+        by_item.setdefault(index.item, []).append(index)
+    decks = [[cases[k] for k in rng.permutation(len(cases))] for cases in by_item.values()]
     order = [decks[k] for k in rng.permutation(len(decks))]
     picked: list[CaseIndex] = []
     while len(picked) < sample:

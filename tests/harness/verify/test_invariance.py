@@ -14,7 +14,8 @@ from conftest import Notes, Said
 
 from harness.core import Box, Suite, Task, UserError
 from harness.records.identity import AgentSpec
-from harness.verify.invariance import InvarianceReport, check_invariance, distance, sampled
+from harness.verify.batch_dependence import action_distance
+from harness.verify.invariance import InvarianceReport, check_invariance, sample_tasks
 
 GOAL, GLIDE = toys.toy_task(max_steps=15), toys.toy_task("glide", action="box", max_steps=15)
 
@@ -48,14 +49,19 @@ def test_in_workers_too(ray_here: None) -> None:
 
 
 BUGS = {
-    "batch statistics": ("batching:Network", {"disease": "batchnorm"}, GLIDE, "beside other turns"),
+    "batch statistics": (
+        "batching:Network",
+        {"disease": "batchnorm"},
+        GLIDE,
+        "next to other turns",
+    ),
     "batch statistics, choices": (
         "batching:Network",
         {"disease": "batchnorm"},
         GOAL,
-        "beside other turns",
+        "next to other turns",
     ),
-    "other randomness": ("batching:Network", {"disease": "noise"}, GLIDE, "unchanged"),
+    "other randomness": ("batching:Network", {"disease": "noise"}, GLIDE, "in an unchanged batch"),
     "alone": ("batching:Network", {"disease": "switch"}, GLIDE, "of another size"),
     "alone, choices": ("toys:BatchDependent", {}, GOAL, "of another size"),
 }
@@ -97,19 +103,19 @@ def test_the_table_names_every_drift() -> None:
 def test_distances() -> None:
     spec = Box((2,), low=(0.0, -1.0), high=(10.0, 1.0))
     one, other = np.array([1.0, 0.0], np.float32), np.array([2.0, 0.5], np.float32)
-    assert distance(one, other) == 1.0
-    assert distance(one, other, spec) == 0.25
-    assert distance(3, 3) == 0.0
-    assert distance(3, 4) == math.inf
-    assert distance("go", "go") == 0.0
-    assert distance("go", "stay") == math.inf
+    assert action_distance(one, other) == 1.0
+    assert action_distance(one, other, spec) == 0.25
+    assert action_distance(3, 3) == 0.0
+    assert action_distance(3, 4) == math.inf
+    assert action_distance("go", "go") == 0.0
+    assert action_distance("go", "stay") == math.inf
 
 
 def test_samples() -> None:
     tasks = [(Suite("s", "s", (GOAL,), 9), toys.toy_task(str(k))) for k in range(5)]
-    assert sampled(tasks, None) == (tasks, None)
-    assert sampled(tasks, 7)[1] == 2
-    few, episodes = sampled(tasks, 2)
+    assert sample_tasks(tasks, None) == (tasks, None)
+    assert sample_tasks(tasks, 7)[1] == 2
+    few, episodes = sample_tasks(tasks, 2)
     assert [task.name for _, task in few] == ["toys/0", "toys/2"]
     assert episodes == 1
 
