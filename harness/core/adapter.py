@@ -60,9 +60,10 @@ class _Playable(ABC):
                 what = f"{cls.__name__}.{old} is called {new} now"
                 # Level 2 is ABCMeta, level 3 the class statement.
                 warnings.warn(what, DeprecationWarning, stacklevel=3)
-                setattr(cls, new, own[old])
-            elif old not in own:
-                setattr(cls, old, own[new])
+            found = own[new] if new in own else own[old]
+            if old not in own or new not in own:
+                setattr(cls, new, found)
+                setattr(cls, old, found)
 
     @classmethod
     def missing(cls, task: Task | None = None) -> Missing | None:

@@ -213,6 +213,9 @@ def test_a_hook_may_come_from_a_mixin(old: str, new: str) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore" if name == old else "error")
             mine = type("Mine", (mixin, toys.ToyAdapter), {})
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            mine = type("Derived", (mine,), {})
         assert getattr(mine, old)(TASK) == getattr(mine, new)(TASK) == ANSWERS[old]
 
 

@@ -52,7 +52,8 @@ def test_the_oracle_falls_with_action_noise_and_not_with_image_noise(tmp_path: P
     assert worst.difference.high < 0  # its paired interval lies below 0
     assert worst.retention.value < 0.6
     unseen = rows["image_noise", 5]
-    assert (unseen.success_rate, unseen.difference) == (unseen.control_rate, 0.0)
+    assert unseen.difference is not None
+    assert (unseen.success_rate, unseen.difference.value) == (unseen.control_rate, 0.0)
     digests = {trace.case: trace.digest for trace in read_traces(tmp_path)}
     lines = conftest.results_of(tmp_path)
     clean = {
