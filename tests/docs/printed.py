@@ -82,7 +82,8 @@ def masked_output(printed: list[str]) -> list[str]:
 
 
 def _is_ruler(line: str) -> bool:
-    return bool(re.fullmatch(r"(-{2,} *)+|\|([: -]+\|)+", line.strip()))
+    text = line.strip()
+    return "--" in text and not text.strip("-:| ") and not text.startswith(("- ", ": "))
 
 
 def _time_columns(head: str, ruler: str) -> Iterator[tuple[int, int]]:
