@@ -28,10 +28,9 @@ from harness.core.nouns import (
     Task,
     TimeStep,
     Turn,
-    stream,
-    stream_key,
 )
 from harness.core.specs import ActionSpec, Box, Discrete, MultiDiscrete, Spec, Text, Texts
+from harness.core.streams import stream, stream_key
 from harness.core.ui import UI, Element, Elements, UIAction
 
 __all__ = [

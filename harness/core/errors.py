@@ -9,7 +9,10 @@ __all__ = ["BadAction", "UserError", "describe", "suggest"]
 
 
 class UserError(Exception):
-    """Wrong use or wrong input. It is shown as one message with its remedy and exit code 2, never as a traceback."""
+    """Wrong use or wrong input.
+
+    It is shown as one message with its remedy and exit code 2, never as a traceback.
+    """
 
 
 class BadAction(ValueError):

@@ -1,4 +1,4 @@
-"""The nouns: what is asked, what is seen, what is done, what came of it.
+"""The nouns: what is asked, what is seen, what is done, and the result.
 
 Import them from harness.core.
 """
@@ -17,6 +17,7 @@ import numpy as np
 
 from harness.core.errors import UserError
 from harness.core.specs import ActionSpec, Spec
+from harness.core.streams import generator, stream, stream_key
 
 __all__ = [
     "DOMAINS", "STATUSES", "Answer", "Brief", "Case", "Missing", "Normaliser", "Perturbation",
@@ -27,26 +28,6 @@ __all__ = [
 DOMAINS = ("manipulation", "navigation", "games", "ui", "planning")
 SUCCESS_RULES = ("ever", "once", "end")
 STATUSES = ("finished", "agent_error", "error")
-
-
-def stream(*key: object, step: int = 0) -> np.random.Generator:
-    """An independent random generator for each key and step.
-
-    It is Philox, keyed by a hash of `key`, with its counter moved to `step`, so that the numbers
-    of one step never overlap with those of another.
-    """
-    return _philox(stream_key(*key), step)
-
-
-def stream_key(*key: object) -> int:
-    """The 128-bit key of a stream."""
-    return int.from_bytes(
-        hashlib.blake2b(json.dumps(key).encode(), digest_size=16).digest(), "little"
-    )
-
-
-def _philox(key: int, step: int) -> np.random.Generator:
-    return np.random.Generator(np.random.Philox(key=key, counter=step << 128))
 
 
 @dataclass(frozen=True)
@@ -69,20 +50,21 @@ class Normaliser:
 
 @dataclass(frozen=True)
 class Reference:
-    """A published figure, to be printed next to ours."""
+    """A published figure, which reports print next to the measured one."""
 
     label: str
     value: float
     metric: str
     source: str
     rule: str = ""
-    """What differs between its success or score rule and the task's."""
+    """How its success or score rule differs from the task's; empty where it does not."""
     same_rule: bool = False
     """Whether it was measured by the task's own rule."""
     table: str = ""
     """A short name of the published table that it is from, for `bench report --against`."""
     row: str = ""
-    """The benchmark whose row it is there. The value is then the mean over that benchmark's tasks."""
+    """The benchmark whose row of the table it is. The value is the mean over that benchmark's
+    tasks."""
 
 
 @dataclass(frozen=True)
@@ -103,17 +85,18 @@ class Task:
     max_steps: int | None = None
     """The horizon in agent steps. None: the simulator's own limit applies."""
     success: str | None = "ever"
-    """When success counts. `ever`: at any step, and it ends the episode. `once`: at any step, and the
-    episode goes on. `end`: at the last step. None: the task has a score only."""
+    """When success counts. `ever`: at any step, and it ends the episode. `once`: at any step, and
+    the episode goes on. `end`: at the last step. None: the task has a score only."""
     rule: str = ""
     """The success or score rule as a text, printed in reports."""
     score: str = "return"
-    """`return` (the sum of rewards), `success` (1 or 0), or the name of a metric at the last step."""
+    """`return` (the sum of rewards), `success` (1 or 0), or a metric's name: its value at the last
+    step."""
     normaliser: Normaliser | None = None
     control_hz: float | None = None
     """Agent decisions per second of simulated time. None where the domain has no clock."""
     first_seed: int = 0
-    """Seeds count up from here. Where a benchmark prescribes its seeds, they are those."""
+    """Episode k of the protocol has the seed `first_seed` + k. A benchmark may prescribe it."""
     tags: tuple[str, ...] = ()
     references: tuple[Reference, ...] = ()
 
@@ -124,7 +107,8 @@ class Task:
             )
         if self.success is not None and self.success not in SUCCESS_RULES:
             raise UserError(
-                f"task {self.id}: the success rule {self.success!r} is not one of {', '.join(SUCCESS_RULES)} or absent"
+                f"task {self.id}: the success rule {self.success!r} is not one of "
+                f"{', '.join(SUCCESS_RULES)} or absent"
             )
         if "/" not in self.id or "@" not in self.id:
             raise UserError(f"task {self.id!r}: an id reads family/name@version")
@@ -132,7 +116,8 @@ class Task:
             raise UserError(f"task {self.id}: the adapter reads module:Class, got {self.adapter!r}")
         if self.max_steps is not None and (type(self.max_steps) is not int or self.max_steps < 1):
             raise UserError(
-                f"task {self.id}: max_steps is a whole number of steps from 1 on, or absent; got {self.max_steps!r}"
+                f"task {self.id}: max_steps is a whole number of steps from 1 on, or absent; got "
+                f"{self.max_steps!r}"
             )
         if not isinstance(self.params, Mapping):
             raise UserError(
@@ -182,7 +167,7 @@ class Suite:
     """Whether `--suite all` plays it."""
     source: str = ""
     counts: Mapping[str, int] = field(default_factory=dict)
-    """Task id to episodes, for tasks of which the protocol asks for another number."""
+    """Task id -> episodes, for tasks of which the protocol asks for another number."""
 
     def __post_init__(self) -> None:
         if type(self.episodes) is not int or self.episodes < 1:
@@ -197,7 +182,7 @@ class Suite:
 
 @dataclass(frozen=True)
 class Perturbation:
-    """A disturbance: a name, a severity (0 changes nothing) and parameters."""
+    """A disturbance: a name, a severity (0 changes nothing) and parameters (JSON values)."""
 
     name: str
     severity: int
@@ -244,7 +229,7 @@ class Case:
         return hashlib.blake2b(text.encode(), digest_size=10).hexdigest()
 
     def simulator_perturbation(self, name: str) -> Mapping[str, Any] | None:
-        """The parameters of a simulator-side perturbation; None if this case has none, or severity 0.
+        """The parameters of a simulator-side perturbation; None if the case lacks it or it is 0.
 
         Its randomness comes from `rng("perturbation", name)`. A kept environment must undo it at
         the next reset.
@@ -264,8 +249,8 @@ class Case:
     def rng(self, *purpose: object) -> np.random.Generator:
         """The random stream for one purpose.
 
-        It depends on the task's id and the seed alone, so that a perturbed case, its control and all
-        severities share it.
+        It depends on the task's id and the seed only, so that a perturbed case, its control and
+        all severities share it.
         """
         return stream(self.task.id, self.seed, *purpose)
 
@@ -286,7 +271,7 @@ class Brief:
     """
 
     observation: Mapping[str, Spec]
-    """The views on offer; in a Turn, those that the agent reads. See docs/vocabulary.md for names."""
+    """The views on offer; in a Turn, those that the agent reads. Names: docs/vocabulary.md."""
     action: ActionSpec
     embodiment: str
     """A description of the body, its actuators and its sensors."""
@@ -299,8 +284,8 @@ class Brief:
 class TimeStep:
     """What the simulator says after a reset or a step.
 
-    A value of `observation` may be a function of no arguments that draws a costly view. It is called
-    only if somebody reads the view, and before the next step.
+    A value of `observation` may be a function of no arguments that draws a costly view. It is
+    called only if somebody reads the view, and before the next step.
     """
 
     observation: Mapping[str, Any]
@@ -321,9 +306,9 @@ class Turn:
     brief: Brief
     instruction: str
     observations: tuple[Mapping[str, Any], ...]
-    """The last `history` observations, the newest last; fewer at the start."""
+    """The last `history` observations, the newest last; fewer at the start of an episode."""
     actions: tuple[Any, ...]
-    """The actions that the agent sent between them, clipped into their bounds."""
+    """The actions that the agent sent between these observations, clipped into their bounds."""
     step: int
     """Steps taken in this episode."""
     episode: str
@@ -356,7 +341,7 @@ class Turn:
 
         It is the same whatever else is in the batch, and when the agent is asked again.
         """
-        return _philox(self.rng_key, self.step)
+        return generator(self.rng_key, self.step)
 
 
 @dataclass(frozen=True)
@@ -379,24 +364,25 @@ class Missing:
 
 @dataclass(frozen=True)
 class Result:
-    """What came of a case. All that may differ between two equal runs is under `timing`."""
+    """The result of a case. All that may differ between two equal runs is under `timing`."""
 
     case: str
     task: str
     seed: int
     perturbations: tuple[str, ...]
     status: str
-    """`finished`; `agent_error`: the agent failed, which counts; `error`: not its fault, no score."""
+    """`finished`; `agent_error`: the agent failed, which counts as a failure; `error`: something
+    else failed, and the case has no score."""
     success: bool | None
     score: float | None
     normalised: float | None
     steps: int
     ended: str
-    """`success`, `terminated`, `truncated` (the simulator's own limit), `horizon` (the task's limit),
-    or the status where that is an error."""
+    """`success`, `terminated`, `truncated` (the simulator's own limit), `horizon` (the task's
+    limit), or the status where that is an error."""
     metrics: Mapping[str, float]
     error: str | None
     digest: str
-    """A digest of every reward, flag and simulator state; empty if the episode never started."""
+    """A digest of every reward, flag and simulator state; empty where the status is `error`."""
     protocol: str
     timing: Mapping[str, Any]

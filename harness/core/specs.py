@@ -1,8 +1,9 @@
-"""What an observation or an action looks like: shape, dtype, unit, bounds, and the door every action goes through.
+"""What an observation or an action looks like: shape, dtype, unit and bounds.
 
-`Box` (continuous), `Discrete`, `MultiDiscrete` and `Text` are the kinds of actions and observations; their names are Gymnasium's. `UI` is a
-kind of actions only, `Texts` and `Elements` are kinds of observations only. Standard library and numpy only; runs on Python 3.9, so that an
-adapter in another interpreter can use it.
+`Box`, `Discrete`, `MultiDiscrete` and `Text` are specs of actions and of observations; their names
+are Gymnasium's. `UI` is a spec of actions only, `Texts` and `Elements` are specs of observations
+only. Standard library and numpy only; runs on Python 3.9, so that an adapter in another interpreter
+can use it.
 """
 
 from __future__ import annotations
@@ -41,10 +42,14 @@ _BOX_FIELDS = ("shape", "dtype", "low", "high", "unit", "meaning", "neutral")
 class Box(Coercing["np.ndarray"]):
     """A dense array with bounds.
 
-    `low` and `high` are one number for all elements, or prod(shape) numbers in C order; infinite where there is no bound.
-    `neutral` is the value that does nothing, one number or prod(shape) of them; it is clipped into
+    `low` and `high`: one number for all elements, or prod(shape) numbers in C order; infinite where
+    there is no bound. Both bounds are inclusive.
+    `neutral`: the value that does nothing, one number or prod(shape) of them. It is clipped into
     the bounds, so that the default is the value nearest to 0. `noop=` is its old name.
-    `unit` names the physical unit ("m", "rad", "N", "px", "1" for a dimensionless range) and `meaning` the elements and their frame.
+    `unit`: the physical unit ("m", "rad", "N", "px", "1" for a dimensionless range).
+    `meaning`: the elements and their frame.
+
+    Raises ValueError where `low` exceeds `high`.
     """
 
     shape: tuple[int, ...]
@@ -74,7 +79,10 @@ class Box(Coercing["np.ndarray"]):
             raise ValueError(f"Box: low must not exceed high; got low={self.low}, high={self.high}")
 
     def bounds(self) -> tuple[np.ndarray, np.ndarray]:
-        """(low, high), each of this spec's shape and dtype (float64 for integers, where a side is infinite)."""
+        """(low, high), each of this spec's shape; of its dtype, or float64 for integers.
+
+        Integers may have an infinite bound, which their dtype cannot hold.
+        """
         return self._spread(self.low), self._spread(self.high)
 
     def _spread(self, value: float | tuple[float, ...]) -> np.ndarray:
@@ -89,7 +97,10 @@ class Box(Coercing["np.ndarray"]):
 
     @functools.cached_property
     def _few(self) -> list[tuple[float, float]] | None:
-        """(low, high) of each element where they are few and finite: then a loop in Python is faster than numpy."""
+        """(low, high) of each element, if there are few and all bounds are finite, or None.
+
+        For few elements a loop in Python is faster than numpy.
+        """
         lows, highs = self._limits
         if (
             len(self.shape) != 1
@@ -104,7 +115,7 @@ class Box(Coercing["np.ndarray"]):
         return np.dtype(self.dtype)
 
     def problem(self, value: Any) -> str | None:
-        """Why `value` does not conform (dtype and bounds included), or None."""
+        """Why `value` does not conform (shape, dtype, bounds, NaN or infinity), or None."""
         if not isinstance(value, np.ndarray):
             return f"expected an array of shape {self.shape}, got {type(value).__name__}"
         if value.shape != self.shape:
@@ -115,12 +126,18 @@ class Box(Coercing["np.ndarray"]):
             return "holds NaN or infinity"
         lows, highs = self._limits
         if not (np.all(value >= lows) and np.all(value <= highs)):
-            return f"outside its bounds [{self.low}, {self.high}]: min {value.min()}, max {value.max()}"
+            return (
+                f"outside its bounds [{self.low}, {self.high}]: "
+                f"min {value.min()}, max {value.max()}"
+            )
         return None
 
     def coerce(self, action: Any) -> tuple[np.ndarray, bool]:
-        """The action as this spec's dtype, and whether it had to be clipped into the bounds; always a copy. Raises BadAction on anything that is
-        not a finite real array of the right shape, and on fractions where integers are due."""
+        """A copy of the action in this spec's dtype, and whether it was clipped into the bounds.
+
+        Raises BadAction on anything but finite real numbers of the right shape, and on fractions
+        where the dtype is an integer.
+        """
         few = self._few
         if (
             few is not None
@@ -136,7 +153,8 @@ class Box(Coercing["np.ndarray"]):
         array = np.asarray(action)
         if array.dtype.kind not in "fiu":
             raise BadAction(
-                f"expected numbers ({self.dtype}) of shape {self.shape}, got {array.dtype} from {type(action).__name__}"
+                f"expected numbers ({self.dtype}) of shape {self.shape}, got {array.dtype} from "
+                f"{type(action).__name__}"
             )
         if array.shape != self.shape:
             raise BadAction(f"expected an action of shape {self.shape}, got {array.shape}")
@@ -158,7 +176,11 @@ class Box(Coercing["np.ndarray"]):
         return f"the action is outside its bounds [{self.low}, {self.high}]: {np.asarray(action)!r}"
 
     def sample(self, rng: np.random.Generator) -> np.ndarray:
-        """Uniform within the bounds; a standard normal where a side is unbounded."""
+        """A random value of this spec's shape and dtype.
+
+        Each element is uniform within its bounds; standard normal, clipped into the bounds, where
+        a bound is infinite.
+        """
         if self._few is not None and self._dtype.kind == "f":
             lows, highs = self._limits
             return np.minimum(lows + rng.random(self.shape) * (highs - lows), highs).astype(
@@ -218,13 +240,17 @@ class Discrete(Coercing[int]):
             )
 
     def coerce(self, action: Any) -> tuple[int, bool]:
-        """The action as a Python int (nothing is ever clipped). Raises BadAction on a value that is no integer or does not exist."""
+        """The action as a Python int, and False: nothing is clipped.
+
+        Raises BadAction on a value that is no integer or not one of 0..n-1.
+        """
         if type(action) is not int:
             try:
                 action = operator.index(action)
             except TypeError:
                 raise BadAction(
-                    f"expected an integer from 0 to {self.n - 1}, got {type(action).__name__} {action!r}"
+                    f"expected an integer from 0 to {self.n - 1}, got {type(action).__name__} "
+                    f"{action!r}"
                 ) from None
         if 0 <= action < self.n:
             return action, False
@@ -240,13 +266,16 @@ class Discrete(Coercing[int]):
 
 @dataclass(frozen=True)
 class MultiDiscrete(Coercing["np.ndarray"]):
-    """Several discrete choices at once: element i is one of 0..nvec[i]-1. int64 of shape (len(nvec),)."""
+    """Several discrete choices at once: int64 of shape (len(nvec),), element i in 0..nvec[i]-1."""
 
     nvec: tuple[int, ...]
     meaning: str = ""
 
     def coerce(self, action: Any) -> tuple[np.ndarray, bool]:
-        """The action as int64 (nothing is ever clipped). Raises BadAction on a wrong shape, dtype or value."""
+        """The action as int64 of shape (len(nvec),), and False: nothing is clipped.
+
+        Raises BadAction on a wrong shape, a dtype that is no integer, or a value out of range.
+        """
         array = np.asarray(action)
         if array.dtype.kind not in "iu" or array.shape != (len(self.nvec),):
             raise BadAction(
@@ -259,7 +288,7 @@ class MultiDiscrete(Coercing["np.ndarray"]):
         return array.astype(np.int64), False
 
     def sample(self, rng: np.random.Generator) -> np.ndarray:
-        """Each choice of each element with the same probability."""
+        """int64 of shape (len(nvec),): each choice of each element with the same probability."""
         return rng.integers(0, np.asarray(self.nvec), dtype=np.int64)
 
     def noop(self) -> np.ndarray:
@@ -269,14 +298,20 @@ class MultiDiscrete(Coercing["np.ndarray"]):
 
 @dataclass(frozen=True)
 class Text(Coercing[str]):
-    """A string of at most `max_length` characters; `choices` are some sensible values, the first one doing the least."""
+    """A string of at most `max_length` characters.
+
+    `choices`: some sensible values; the first one is the no-op.
+    """
 
     max_length: int = 10_000
     choices: tuple[str, ...] = ()
     meaning: str = ""
 
     def coerce(self, action: Any) -> tuple[str, bool]:
-        """The string (nothing is ever clipped). Raises BadAction on anything else or when it is too long."""
+        """The string, and False: nothing is clipped.
+
+        Raises BadAction on anything but a string, and on a string that is too long.
+        """
         if not isinstance(action, str):
             raise BadAction(f"expected text, got {type(action).__name__}")
         if len(action) > self.max_length:
@@ -295,7 +330,10 @@ class Text(Coercing[str]):
 
 @dataclass(frozen=True)
 class Texts:
-    """A tuple of strings, of any number: the commands that are possible now, say. An observation only."""
+    """A tuple of any number of strings, such as the commands that are possible now.
+
+    For observations only.
+    """
 
     meaning: str = ""
 
@@ -307,7 +345,7 @@ class Texts:
 
 
 Spec = Union[Box, Discrete, MultiDiscrete, Text, Texts, UI, Elements]
-"""Any of the kinds."""
+"""Any spec."""
 
 ActionSpec = Union[Box, Discrete, MultiDiscrete, Text, UI]
-"""The kinds that an action can have."""
+"""The specs of actions."""

@@ -1,7 +1,7 @@
-"""User interfaces: `UIAction`, what a person does on a screen, `UI`, which of that an environment takes, and `Elements`, what is on the screen.
+"""User interfaces: actions on a screen (`UIAction`, `UI`) and what it shows (`Elements`).
 
-Pixels are the screen's own (CSS pixels in a browser), x to the right and y down from the top left corner. Standard library and numpy only;
-runs on Python 3.9.
+Pixels are those of the screen (CSS pixels in a browser): x to the right and y down from the top
+left corner. Standard library and numpy only; runs on Python 3.9.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ DIRECTIONS = ("up", "down", "left", "right")
 
 @dataclass(frozen=True)
 class _Fields:
-    """What an action of one kind carries."""
+    """The fields of the actions of one kind: those it needs, and those it may have."""
 
     needs: tuple[str, ...] = ()
     """`at` stands for a place: x and y, or ref."""
@@ -57,14 +57,19 @@ UI_KINDS = tuple(FIELDS)
 
 @dataclass(frozen=True)
 class UIAction:
-    """One thing done on a screen. A place is a point, `x` and `y`, or an element, `ref`: then its middle, scrolled into view.
+    """One action on a screen.
 
-    click, double_click, long_press    at a place; `modifier` is a key held meanwhile ("Control", "Shift")
-    hover, mouse_down, mouse_up        move the pointer to a place, and press or release its button there
+    A place is a point in px, `x` and `y`, or an element, `ref`: its centre, scrolled into view.
+
+    click, double_click, long_press    at a place; a click may hold the key `modifier`
+                                       ("Control", "Shift")
+    hover, mouse_down, mouse_up        move the pointer to a place; press or release its button
     drag                               from a place to `to_x`, `to_y`, or to the element `to_ref`
-    type                               `text`, into what has the focus; with a place, that is clicked first
-    key                                the key or keys named `text`, say "Enter" or "Control+A"; with a place, that is clicked first
-    scroll                             in `direction` (up shows what is above), by `amount` px, at a place
+    type                               the text `text`; a place is clicked first
+    key                                the key or keys `text` ("Enter", "Control+A"); a place is
+                                       clicked first
+    scroll                             in `direction` (up shows what is above), by `amount` px, at
+                                       a place
     open_app                           the application called `text`
     navigate_back, navigate_home       the system's buttons
     wait                               nothing, while the screen goes on
@@ -105,20 +110,23 @@ ACTION_FIELDS = frozenset(field.name for field in dataclasses.fields(UIAction))
 
 @dataclass(frozen=True)
 class UI(Coercing[UIAction]):
-    """Which UIActions an environment takes, on a screen of `width` x `height` px. A point is 0 <= x < width and 0 <= y < height."""
+    """Which UIActions an environment takes, on a screen of `width` x `height` px.
+
+    Points have 0 <= x < width and 0 <= y < height.
+    """
 
     width: int
     height: int
     kinds: tuple[str, ...]
     keys: tuple[str, ...] = ()
-    """What `key` may press."""
+    """What `key` may press: names, as in `UIAction.text`."""
     modifiers: tuple[str, ...] = ()
     apps: tuple[str, ...] = ()
-    """What `open_app` may open; any name where this is empty."""
+    """What `open_app` may open; empty: any name."""
     texts: tuple[str, ...] = ("text",)
-    """What `sample` types."""
+    """The texts that `sample` types."""
     max_length: int = 1000
-    """The most characters that one action types."""
+    """The largest number of characters of `UIAction.text`."""
     refs: bool = True
     """Whether a place may be named by an element's ref."""
     meaning: str = ""
@@ -127,19 +135,24 @@ class UI(Coercing[UIAction]):
         unknown = set(self.kinds) - set(UI_KINDS)
         if unknown or "wait" not in self.kinds or self.width < 1 or self.height < 1:
             raise ValueError(
-                f"UI: needs a screen, and of the kinds {', '.join(UI_KINDS)} wait at least, which does nothing; got {self}"
+                f"UI: needs a screen, and of the kinds {', '.join(UI_KINDS)} at least wait, which "
+                f"does nothing; got {self}"
             )
         if "key" in self.kinds and not self.keys:
             raise ValueError("UI: the kind key needs keys")
 
     def coerce(self, action: Any) -> tuple[UIAction, bool]:
-        """The action, and whether a point had to be moved onto the screen. A mapping of UIAction's fields does as well as a UIAction.
-        Raises BadAction on an unknown kind or field, on one that is missing or out of place, and on values that do not exist."""
+        """The action, and whether a point was moved onto the screen.
+
+        `action`: a UIAction, or a mapping of its fields. Raises BadAction on an unknown kind or
+        field, on a field that is missing or that the kind does not have, and on unknown values.
+        """
         given = self._given(action)
         kind = given.pop("kind", None)
         if not isinstance(kind, str) or kind not in self.kinds:
             raise BadAction(
-                f"the kind of UI action {kind!r} does not exist here; expected one of {', '.join(self.kinds)}"
+                f"the kind of UI action {kind!r} does not exist here; expected one of "
+                f"{', '.join(self.kinds)}"
             )
         form = FIELDS[kind]
         taken: dict[str, Any] = {}
@@ -164,7 +177,10 @@ class UI(Coercing[UIAction]):
         )
 
     def sample(self, rng: np.random.Generator) -> UIAction:
-        """A kind, each with the same probability, at uniform whole pixels; a text, key or app of those that the spec names."""
+        """A random kind, each with the same probability, at uniform whole pixels.
+
+        The text, key or app is one of those that the spec names.
+        """
         kind = self._sampled[int(rng.integers(len(self._sampled)))]
         form = FIELDS[kind]
         fields: dict[str, Any] = {}
@@ -184,8 +200,8 @@ class UI(Coercing[UIAction]):
 
     @functools.cached_property
     def _sampled(self) -> tuple[str, ...]:
-        nothing_to_say = {"type": self.texts, "open_app": self.apps}
-        return tuple(kind for kind in self.kinds if nothing_to_say.get(kind, True))
+        choices = {"type": self.texts, "open_app": self.apps}
+        return tuple(kind for kind in self.kinds if choices.get(kind, True))
 
     def _point(self, rng: np.random.Generator) -> tuple[float, float]:
         return float(rng.integers(self.width)), float(rng.integers(self.height))
@@ -195,12 +211,14 @@ class UI(Coercing[UIAction]):
             return action.fields()
         if not isinstance(action, Mapping):
             raise BadAction(
-                f"expected a UIAction or a mapping of its fields, got {type(action).__name__} {action!r:.200}"
+                f"expected a UIAction or a mapping of its fields, got {type(action).__name__} "
+                f"{action!r:.200}"
             )
         unknown = [name for name in action if name not in ACTION_FIELDS]
         if unknown:
             raise BadAction(
-                f"a UI action has no field {unknown[0]!r}; its fields are {', '.join(sorted(ACTION_FIELDS))}"
+                f"a UI action has no field {unknown[0]!r}; its fields are "
+                f"{', '.join(sorted(ACTION_FIELDS))}"
             )
         return {name: value for name, value in action.items() if value is not None}
 
@@ -211,7 +229,8 @@ class UI(Coercing[UIAction]):
         x, y, ref = (given.pop(name, None) for name in names)
         if (ref is None) == (x is None and y is None):
             raise BadAction(
-                f"a {kind} needs {x_name} and {y_name}, or {ref_name}, and not both; got {x!r}, {y!r} and {ref!r}"
+                f"a {kind} needs {x_name} and {y_name}, or {ref_name}, and not both; got {x!r}, "
+                f"{y!r} and {ref!r}"
             )
         if ref is not None:
             if not self.refs:
@@ -265,7 +284,8 @@ class UI(Coercing[UIAction]):
     def _modifier(self, kind: str, modifier: Any) -> str:
         if not isinstance(modifier, str) or modifier not in self.modifiers:
             raise BadAction(
-                f"the modifier {modifier!r} of a {kind} does not exist here; expected one of {', '.join(self.modifiers) or 'none'}"
+                f"the modifier {modifier!r} of a {kind} does not exist here; expected one of "
+                f"{', '.join(self.modifiers) or 'none'}"
             )
         return modifier
 
@@ -287,39 +307,46 @@ def _described(form: _Fields) -> str:
 
 @dataclass(frozen=True)
 class Element:
-    """Something on the screen, with its box in px. What the screen does not show may still be listed, beyond its edges."""
+    """Something on the screen, with its box in px.
+
+    What is scrolled out of the screen may be listed too; its box then lies beyond the edges.
+    """
 
     ref: int
-    """Its number in this observation; the next one may number anew."""
+    """Its number in this observation; the next observation may number elements differently."""
     parent: int
-    """The ref of the listed element that it lies in; 0 where there is none."""
+    """The ref of the listed element that contains it; 0 where there is none."""
     tag: str
-    """What it is: the tag in a web page, the widget's class in an app."""
+    """The tag in a web page, the widget's class in an app."""
     text: str
-    """Its own text, without that of the elements in it; the choices of a list, one a line."""
+    """Its text without that of the elements in it; of a list its choices, one on each line."""
     value: str
     """What was entered: the content of a field, the chosen line of a list."""
     name: str
-    """What the developers call it: the id in a web page, the resource in an app."""
+    """Its name in the source: the id in a web page, the resource in an app."""
     classes: tuple[str, ...]
     x: float
     y: float
     width: float
     height: float
     flags: tuple[str, ...] = ()
-    """Of `focused`, `checked`, `disabled`, `clickable`, `editable`, `scrollable`: those that hold."""
+    """Those that hold of `focused`, `checked`, `disabled`, `clickable`, `editable`,
+    `scrollable`."""
     color: str = ""
     background: str = ""
 
     @property
     def center(self) -> tuple[float, float]:
-        """The middle of its box, (x, y) in px."""
+        """The centre of its box, (x, y) in px."""
         return self.x + self.width / 2, self.y + self.height / 2
 
 
 @dataclass(frozen=True)
 class Elements:
-    """A tuple of Element, in the order of the document; an element stands behind its parent. An observation only."""
+    """A tuple of Element, in the order of the document; an element comes after its parent.
+
+    For observations only.
+    """
 
     meaning: str = ""
 
@@ -334,12 +361,18 @@ class Elements:
             if element.ref in known:
                 return f"two elements have the ref {element.ref}, or it is 0"
             if element.parent not in known:
-                return f"the element {element.ref} stands ahead of its parent {element.parent}, or that is not listed"
+                return (
+                    f"the element {element.ref} comes before its parent {element.parent}, or that "
+                    "is not listed"
+                )
             box = (element.x, element.y, element.width, element.height)
             if (
                 not all(isinstance(number, float) and math.isfinite(number) for number in box)
                 or min(box[2:]) < 0
             ):
-                return f"the box {box} of the element {element.ref} is none of finite floats with sizes of 0 or more"
+                return (
+                    f"the box {box} of the element {element.ref} must hold finite floats, with a "
+                    "width and height of 0 or more"
+                )
             known.add(element.ref)
         return None

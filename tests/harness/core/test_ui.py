@@ -207,9 +207,9 @@ def test_elements_are_a_tree_in_order() -> None:
         ((1,), "holds a int"),
         ((element(1), element(1)), "two elements have the ref 1"),
         ((element(0),), "or it is 0"),
-        ((element(2, 1), element(1)), "ahead of its parent 1"),
+        ((element(2, 1), element(1)), "comes before its parent 1"),
         ((element(1, x=math.nan),), "finite floats"),
-        ((element(1, width=-1.0),), "sizes of 0 or more"),
+        ((element(1, width=-1.0),), "a width and height of 0 or more"),
         ((element(1, x=3),), "finite floats"),
     ):
         assert words in str(spec.problem(wrong))
