@@ -146,7 +146,7 @@ class Adapter(_Playable):
         """Execute one action. Raises BadAction when `brief.action.validate` refuses it."""
 
     def render(self) -> np.ndarray:
-        """A frame for people: (H, W, 3) uint8 RGB, row 0 at the top. Does not change the episode."""
+        """A frame for people: (H, W, 3) uint8 RGB, row 0 at the top. It changes nothing."""
         raise UserError(f"{type(self).__name__} draws no frames")
 
     def expert(self, executed: Any) -> Any:
