@@ -1,1 +1,1 @@
-"""The engine: it plays agents on tasks and keeps evidence. See docs/architecture.md for its rooms."""
+"""The engine: it plays agents on tasks and keeps evidence. docs/architecture.md shows its rooms."""

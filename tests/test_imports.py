@@ -1,4 +1,4 @@
-"""Which packages of other people the engine may import: a short list, so that no simulator slips in."""
+"""Which third-party packages each room may import, so that no simulator slips in."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ class LiveAgentSpec(AgentSpec):
     agent: Agent
 
     def kind(self) -> type[Agent]:
-        """A class that declares what this object does, which may differ from what its class does."""
+        """A class that declares what this object does; its own class may declare other things."""
         agent = self.agent
         own = {"reads": tuple(agent.reads), "history": agent.history, "gpus": agent.gpus}
         declared: type[Agent] = type(type(agent).__name__, (type(agent),), own)

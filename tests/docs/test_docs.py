@@ -1,11 +1,12 @@
-"""Every example in the docs, run: files are written, commands are run, and what they print is compared with what the page shows.
+"""Every example in the documents is run, and what it prints is compared with the page.
 
 A fenced block of README.md, CONTRIBUTING.md or docs/*.md is one of:
-    python, toml  its first line is `# file: NAME`; the block is written to NAME in the page's own folder
-    console       a line `$ COMMAND` is run there by bash, this Python's programs first; it must exit 0, or N where it ends in `# exit N`.
-                  Every other line must be a line of what was printed, in that order; times,
-                  rulers and spaces may differ (see printed.py), `...` is any
-    sh            commands that a test cannot run: the first line says why, `# not run by a test: REASON`
+    python, toml  its first line is `# file: NAME`; the block is written to NAME in a folder that
+                  the page has for itself
+    console       a line `$ COMMAND` is run there by bash; it must exit 0, or N where it ends in
+                  `# exit N`. Every other line must be a line of what was printed, in that order;
+                  times, rulers and spaces may differ (see printed.py), `...` stands for any lines
+    sh            commands that no test can run; the first line is `# not run by a test: REASON`
     text, json    to be read
 """
 
@@ -63,12 +64,14 @@ def test_what_the_page_shows_runs(page: Path, tmp_path: Path) -> None:
         if language in ("python", "toml"):
             named = re.fullmatch(r"# file: ([\w/.-]+)", lines[0])
             assert named, (
-                f"{page.name}: a {language} block begins with `# file: NAME`, this one with {lines[0]!r}"
+                f"{page.name}: a {language} block begins with `# file: NAME`, this one with "
+                f"{lines[0]!r}"
             )
             (tmp_path / named[1]).write_text("\n".join(lines[1:]) + "\n")
         elif language == "sh":
             assert lines[0].startswith("# not run by a test: "), (
-                f"{page.name}: a sh block begins with `# not run by a test: REASON`; what can run is `console`"
+                f"{page.name}: a sh block begins with `# not run by a test: REASON`; what can run is "
+                "`console`"
             )
         elif language == "console":
             play(lines, tmp_path)

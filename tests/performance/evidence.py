@@ -1,8 +1,10 @@
 """What evidence costs: traces and digests, and videos, on Meta-World with images.
 
-Run: python tests/performance/evidence.py [--episodes 8] [--steps 100] [--rounds 5]. An agent that reads the 224 x 224 picture and acts by
-chance plays the same cases through `play` in ways that differ in one thing, in alternating rounds; all of its episodes fail, so
-`--video failures` keeps them all. Sizes are of files of whole episodes.
+Run: python tests/performance/evidence.py [--episodes 8] [--steps 100] [--rounds 5].
+
+An agent that reads the 224 x 224 picture and acts at random plays the same cases in ways that
+differ in one thing, in alternating rounds. All of its episodes fail, so `--video failures` keeps
+them all. Sizes are those of the files of whole episodes.
 """
 
 from __future__ import annotations

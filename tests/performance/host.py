@@ -1,7 +1,10 @@
-"""What another interpreter costs: the same null agent on the same tasks, the simulator here and in a child process.
+"""What a separate interpreter costs: one agent, the simulator here and in a child process.
 
-Run: python tests/performance/host.py [--seconds 3] [--rounds 5] [--python PATH]. Processor time of both processes, in alternating rounds, medians; the
-two work in turns, so it is the wall clock of an idle machine but for waking them. PATH needs what the simulators need; this Python unless given.
+Run: python tests/performance/host.py [--seconds 3] [--rounds 5] [--python PATH].
+
+The action that does nothing is played on the same tasks. Figures are medians, over alternating
+rounds, of the processor time of both processes; since the two take turns, this is the wall time of
+an idle machine but for waking them. PATH needs the simulators; the default is this Python.
 """
 
 from __future__ import annotations

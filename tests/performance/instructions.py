@@ -1,4 +1,4 @@
-"""Instructions per step and per episode of the harness, by cachegrind; exact where wall time is noise.
+"""Instructions per step and per episode of the harness, counted by cachegrind.
 
     python tests/performance/instructions.py before=../old after=.
 

@@ -1,7 +1,10 @@
-"""What the harness costs: steps per second of a null agent through it, beside a bare loop over the same simulator.
+"""What the harness costs: steps per second through it, against a bare loop over the simulator.
 
-Run: python tests/performance/overhead.py [--seconds 4] [--rounds 5]. Both sides play whole episodes with the action that does nothing, resets
-included, in alternating rounds; the ratio is the median over rounds. Time is processor time of this process, so that a neighbour matters less.
+Run: python tests/performance/overhead.py [--seconds 4] [--rounds 5].
+
+Both sides play whole episodes with the action that does nothing, resets included, in alternating
+rounds; the ratio is the median over rounds. Time is processor time of this process, which other
+programs on the machine disturb less.
 """
 
 from __future__ import annotations

@@ -1,7 +1,10 @@
-"""What each perturbation costs a step: `python tests/performance/perturbations.py [--size 224]`. A Markdown table on stdout.
+"""What each perturbation costs per step, as a Markdown table on stdout.
 
-Pictures of size x size x 3, an action of 7 elements, a state of 39, an instruction of 12 words, a screen of 160 x 210 with 40 elements. The
-median of a step in milliseconds, by severity; a perturbation that is composed of none of these hooks costs nothing a step.
+Run: python tests/performance/perturbations.py [--size 224].
+
+Pictures are size x size x 3, an action has 7 elements, a state 39, an instruction 12 words, and a
+screen of 160 x 210 px has 40 elements. Figures are the median of a step in milliseconds, by
+severity. A perturbation without any hook that acts per step costs nothing per step.
 """
 
 from __future__ import annotations

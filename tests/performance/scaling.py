@@ -1,7 +1,9 @@
-"""Two workers beside one, and a served agent beside its ceiling. Needs two idle cores.
+"""Two workers against one, and a served agent against its limit. Needs two idle cores.
 
-Run: python tests/performance/scaling.py [--part workers|served|all]. Rates are episodes (or answers) per second between the
-tenth and the last result of a run, so that starting Ray and building environments is left out: a night's run does not notice them.
+Run: python tests/performance/scaling.py [--part workers|served|all].
+
+Rates are episodes (or answers) per second between the tenth and the last result of a run: starting
+Ray and building environments is left out, since it does not matter in a long run.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ FIXED_S, PER_TURN_S, LARGEST = 0.005, 0.00005, 32
 
 
 class SlowModel(Agent):
-    """A model of 5 ms and 0.05 ms an observation, batches of at most 32; one instance serves all."""
+    """A model that takes 5 ms and 0.05 ms per observation, in batches of at most 32."""
 
     served = True
 

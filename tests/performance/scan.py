@@ -1,6 +1,6 @@
-"""A plan of a million cases: building it, opening its directory again, and its report - seconds and peak memory.
+"""A plan of a million cases: building it, reopening its directory, and its report.
 
-Run: python tests/performance/scan.py [--cases 1000000].
+Run: python tests/performance/scan.py [--cases 1000000]. Prints seconds and peak memory.
 """
 
 from __future__ import annotations
@@ -52,11 +52,29 @@ def fill(path: Path, plan: Plan) -> None:
             for number in range(entry.episodes - 1):
                 case = plan.case(item, number)
                 line = {
-                    "case": f"{item:010d}{number:010d}", "task": entry.task.id, "seed": case.seed, "perturbations": [], "status": "finished",
-                    "success": number % 3 == 0, "score": 1.0, "normalised": None, "steps": 57, "ended": "success", "metrics": {"distance": 0.25},
-                    "error": None, "digest": "0" * 20, "protocol": entry.protocol,
-                    "timing": {"simulator_s": 0.01, "agent_s": 0.001, "asked": 57, "worker": "worker-0", "attempt": 1, "ended_at": "2026-01-01"},
-                }  # fmt: skip
+                    "case": f"{item:010d}{number:010d}",
+                    "task": entry.task.id,
+                    "seed": case.seed,
+                    "perturbations": [],
+                    "status": "finished",
+                    "success": number % 3 == 0,
+                    "score": 1.0,
+                    "normalised": None,
+                    "steps": 57,
+                    "ended": "success",
+                    "metrics": {"distance": 0.25},
+                    "error": None,
+                    "digest": "0" * 20,
+                    "protocol": entry.protocol,
+                    "timing": {
+                        "simulator_s": 0.01,
+                        "agent_s": 0.001,
+                        "asked": 57,
+                        "worker": "worker-0",
+                        "attempt": 1,
+                        "ended_at": "2026-01-01",
+                    },
+                }
                 lines.write(json.dumps(line) + "\n")
 
 

@@ -1,4 +1,4 @@
-"""`import bench` as a library: live policies, lazy views, runs that never resume, the same results."""
+"""`import bench` as a library: live policies, lazy views, runs that never resume."""
 
 from __future__ import annotations
 
