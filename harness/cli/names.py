@@ -65,4 +65,6 @@ def our_tasks() -> dict[str, Task]:
 
 def perturbations_named(text: str | None) -> Sequence[Condition]:
     """What `--perturb` names. Raises UserError with the remedy."""
-    return () if text is None else parse_conditions(text, simulator_perturbation_names(adapters().values()))
+    if text is None:
+        return ()
+    return parse_conditions(text, simulator_perturbation_names(adapters().values()))
