@@ -1,4 +1,7 @@
-"""Names that a user types -> agents and suites: ours by name, the user's own by module, file or Gymnasium id."""
+"""Names that a user types -> agents and suites.
+
+Those that come with bench have short names; a user's own are named by module, file or Gymnasium id.
+"""
 
 from __future__ import annotations
 
@@ -19,22 +22,28 @@ from harness.records.toml_files import read_toml
 __all__ = ["find_agent", "find_suites", "select_tasks", "suite_from_toml"]
 
 GYM_EPISODES = 10
+"""Episodes of a Gymnasium environment, which has no protocol that says how many."""
 
 
 def find_agent(name: str, args: Mapping[str, Any], table: Mapping[str, str]) -> AgentSpec:
-    """The agent of this name: one of `table`, or the user's own `package.module:Class`. Raises UserError with the remedy."""
+    """The agent of this name: a key of `table` (name -> entry), or a user's `package.module:Class`.
+
+    Raises UserError with the remedy.
+    """
     if name in table:
         return AgentSpec(name, table[name], args)
     if ":" in name and "://" not in name:
         return AgentSpec(name, name, args)
     raise UserError(
-        f"there is no agent {name!r}{_near(name, table)}; `bench list agents` shows ours, and package.module:Class names your own"
+        f"there is no agent {name!r};{_guess(name, table)} `bench list agents` shows those that "
+        "come with bench, and package.module:Class names your own"
     )
 
 
 def find_suites(text: str, table: Mapping[str, str], gym: str = "") -> list[Suite]:
-    """The suites of a comma-separated list: names of `table`, `all`, a module or TOML file of the user's own, or `gym:ID`.
+    """The suites of a comma-separated list.
 
+    A part is a key of `table` (name -> module), `all`, a user's module or TOML file, or `gym:ID`.
     `gym` is the entry of the function that makes the task of a Gymnasium id.
 
     Raises UserError with the remedy.
@@ -42,10 +51,10 @@ def find_suites(text: str, table: Mapping[str, str], gym: str = "") -> list[Suit
     suites: list[Suite] = []
     for name in filter(None, (part.strip() for part in text.split(","))):
         if name == "all":
-            every = [_ours(each, table) for each in table]
+            every = [_shipped(each, table) for each in table]
             suites += [suite for suite in every if suite.in_all]
         else:
-            suites.append(_one(name, table, gym))
+            suites.append(_suite_named(name, table, gym))
     if not suites:
         raise UserError("--suite names nothing; `bench list suites` shows what there is")
     unique: dict[str, Suite] = {}
@@ -57,9 +66,9 @@ def find_suites(text: str, table: Mapping[str, str], gym: str = "") -> list[Suit
     return list(unique.values())
 
 
-def _one(name: str, table: Mapping[str, str], gym: str) -> Suite:
+def _suite_named(name: str, table: Mapping[str, str], gym: str) -> Suite:
     if name in table:
-        return _ours(name, table)
+        return _shipped(name, table)
     if gym and name.startswith("gym:"):
         try:
             task = load(gym)(name.removeprefix("gym:"))
@@ -77,12 +86,13 @@ def _one(name: str, table: Mapping[str, str], gym: str) -> Suite:
     if "." in name or ":" in name or importlib.util.find_spec(name) is not None:
         return _from_module(name)
     raise UserError(
-        f"there is no suite {name!r}{_near(name, ['all', *table])}; `bench list suites` shows ours, gym:ID names a Gymnasium environment, "
-        "package.module or FILE.toml your own"
+        f"there is no suite {name!r};{_guess(name, ['all', *table])} `bench list suites` shows "
+        "those that come with bench, gym:ID names a Gymnasium environment, and package.module or "
+        "FILE.toml your own"
     )
 
 
-def _ours(name: str, table: Mapping[str, str]) -> Suite:
+def _shipped(name: str, table: Mapping[str, str]) -> Suite:
     suites: tuple[Suite, ...] = importlib.import_module(table[name]).SUITES
     for suite in suites:
         if suite.name == name:
@@ -102,7 +112,8 @@ def _from_module(name: str) -> Suite:
     if len(suites) != 1 or not isinstance(suites[0], Suite):
         module = name.partition(":")[0]
         raise UserError(
-            f"{name} must hold one harness.core.Suite, it holds {len(suites) or 'none'}; name one with {module}:VARIABLE"
+            f"{name} must hold one harness.core.Suite, it holds {len(suites) or 'none'}; name one "
+            f"with {module}:VARIABLE"
         )
     return suites[0]
 
@@ -111,10 +122,13 @@ NOT = "not:"
 
 
 def select_tasks(suites: Sequence[Suite], pattern: str | None) -> list[tuple[Suite, Task]]:
-    """The tasks of all suites, each once, that match `pattern`: comma-separated globs over ids without version, in any case, or `tag:NAME`;
-    `not:` before one leaves out what it matches, of the others or of all.
+    """The tasks of all suites that match `pattern`, each once.
 
-    Raises UserError when a glob matches nothing, or when two suites mean different things by one id.
+    `pattern`: comma-separated globs over ids without versions, or `tag:NAME`; case does not matter.
+    `not:` before a part excludes the tasks that it matches. If all parts exclude, all other tasks
+    are chosen. None chooses all.
+
+    Raises UserError when a part matches nothing, or when two suites mean different tasks by one id.
     """
     found: dict[str, tuple[Suite, Task]] = {}
     for suite in suites:
@@ -125,7 +139,8 @@ def select_tasks(suites: Sequence[Suite], pattern: str | None) -> list[tuple[Sui
                     f"{before[0].name} and {suite.name}" if before[0] is not suite else suite.name
                 )
                 raise UserError(
-                    f"two different tasks are called {task.id}, in {where}: rename one, or raise its version"
+                    f"two different tasks are called {task.id}, in {where}: rename one, or raise "
+                    "its version"
                 )
     if pattern is None:
         return list(found.values())
@@ -142,7 +157,9 @@ def select_tasks(suites: Sequence[Suite], pattern: str | None) -> list[tuple[Sui
     ]
     kept = [(suite, task) for suite, task in kept if not any(_matches(task, glob) for glob in out)]
     if not kept:
-        raise UserError(f"--tasks {pattern!r} leaves nothing: it leaves out all that it names")
+        raise UserError(
+            f"--tasks {pattern!r} leaves nothing: it excludes all tasks that it chooses"
+        )
     return kept
 
 
@@ -160,12 +177,15 @@ def _no_match(glob: str, tasks: Sequence[Task]) -> str:
         suggest(glob, [*names, *tags])
         or f"there are {len(tasks)}: {', '.join(task.name for task in tasks[:5])}, ..."
     )
-    return f"--tasks {glob!r}: no task matches; {guess}{f' The tags are {chr(44).join(tags)}.' if tags else ''}"
+    named = f" The tags are {','.join(tags)}." if tags else ""
+    return f"--tasks {glob!r}: no task matches; {guess}{named}"
 
 
 def suite_from_toml(file: Path) -> Suite:
-    """A suite from a TOML file: `name`, `episodes` and a `[[task]]` table with the fields of harness.core.Task for each task; `success = "none"`
-    where a task has only a score.
+    """A suite from a TOML file.
+
+    It has `name`, `episodes` and, for each task, a `[[task]]` table with the fields of
+    harness.core.Task. `success = "none"` stands for a task that has a score only.
 
     Raises UserError when the file cannot be read or a field is wrong.
     """
@@ -194,9 +214,9 @@ def suite_from_toml(file: Path) -> Suite:
         ) from None
 
 
-def _near(name: str, names: Iterable[str]) -> str:
+def _guess(name: str, names: Iterable[str]) -> str:
     guess = suggest(name, names)
-    return f"; {guess}" if guess else ""
+    return f" {guess}" if guess else ""
 
 
 def suite_names(suites: Sequence[Suite]) -> list[str]:

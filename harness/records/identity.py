@@ -1,4 +1,9 @@
-"""Who played, on what: the fingerprint of an agent, and the machine that a run was made on."""
+"""Who played, and on what: the fingerprint of an agent, and the machine of a run.
+
+The fingerprint decides whether a run directory may go on with the same command. It covers what can
+change an agent's answers: its entry, arguments, source, and the files that it declares or that an
+argument names. Sources of harness.core are left out, so that runs outlive a new version of bench.
+"""
 
 from __future__ import annotations
 
@@ -23,12 +28,12 @@ UNNAMED = "unnamed"
 """The fingerprint of an agent that nobody can build again: a live object or a function."""
 
 SAMPLE = 1 << 30
-"""Files up to this size are hashed whole; of larger ones the size and three samples of 1 MiB."""
+"""In bytes. Larger files are not hashed whole, but their size and three samples of 1 MiB."""
 
 
 @dataclass(frozen=True)
 class AgentSpec:
-    """An agent by name: what every worker builds for itself."""
+    """An agent by its entry and arguments, from which every worker builds its own instance."""
 
     name: str
     entry: str
@@ -37,11 +42,12 @@ class AgentSpec:
     """JSON values for the constructor."""
 
     def kind(self) -> type[Agent]:
-        """The class. Raises UserError when it is none of an Agent or does not take these arguments."""
+        """The class. Raises UserError if it is no Agent or does not take these arguments."""
         kind = load(self.entry)
         if not (inspect.isclass(kind) and issubclass(kind, Agent)):
             raise UserError(
-                f"{self.entry} is no agent: write `class {self.entry.rpartition(':')[2]}(harness.core.Agent)`; see docs/agents.md"
+                f"{self.entry} is no agent: write "
+                f"`class {self.entry.rpartition(':')[2]}(harness.core.Agent)`; see docs/agents.md"
             )
         if inspect.isabstract(kind):
             raise UserError(
@@ -51,7 +57,8 @@ class AgentSpec:
             inspect.signature(kind).bind(**self.args)
         except TypeError as fault:
             raise UserError(
-                f"{self.entry} takes other arguments: {fault}. It is {kind.__name__}{inspect.signature(kind)}; use --agent-arg k=v"
+                f"{self.entry} takes other arguments: {fault}. It is "
+                f"{kind.__name__}{inspect.signature(kind)}; use --agent-arg k=v"
             ) from None
         return kind
 
@@ -72,10 +79,11 @@ class AgentSpec:
             ) from fault
 
     def fingerprint(self) -> str:
-        """16 hexadecimal digits: entry, arguments, source, and files that it comes with or names.
+        """16 hexadecimal digits over entry, arguments, source, declared files and named files.
 
-        The source is every Python file next to the class's module where that is a package, else
-        the module's own file; the same for each class that it inherits from.
+        The source is that of the class and of each class that it inherits from: all Python files
+        of its folder if that is a package, else the file of its module. Named files are those
+        whose path is an argument.
         """
         kind = self.kind()
         return self.digest(kind, kind.files)
@@ -89,7 +97,8 @@ class AgentSpec:
         for name in files:
             if not os.path.exists(name):
                 raise UserError(
-                    f"{self.entry} comes with {name}, which is not there: install its package again"
+                    f"{self.entry} declares the file {name}, which is missing: install its package "
+                    "again"
                 )
             _hash_path(digest, Path(name))
         for value in self.args.values():
@@ -117,8 +126,8 @@ def _sources(kind: type) -> Iterator[Path]:
     for ancestor in kind.__mro__:
         module = sys.modules.get(ancestor.__module__)
         file = getattr(module, "__file__", None)
-        own = ancestor.__module__.split(".")[:2] == ["harness", "core"]
-        if file is None or own or ancestor.__module__ in ("builtins", "abc"):
+        contract = ancestor.__module__.split(".")[:2] == ["harness", "core"]
+        if file is None or contract or ancestor.__module__ in ("builtins", "abc"):
             continue
         path = Path(file)
         yield from (
@@ -142,7 +151,7 @@ def _hash_path(digest: Any, path: Path) -> None:
 
 
 def machine() -> dict[str, Any]:
-    """The machine, in a few words: enough to understand a difference, nothing that identifies a person."""
+    """The machine: enough to understand a difference, nothing that identifies a person."""
     return {
         "python": platform.python_version(),
         "system": platform.platform(),
@@ -151,8 +160,8 @@ def machine() -> dict[str, Any]:
 
 
 def source_commit(folder: Path) -> str | None:
-    """The commit of the checkout in `folder`, with `-dirty` when it has changes; None where there is none."""
-    # Without locks: a run that is killed must not leave one behind in the checkout.
+    """The commit of the checkout in `folder`, with `-dirty` if it has changes; None without one."""
+    # --no-optional-locks: a run that is killed must not leave a lock file in the checkout.
     command = [
         "git",
         "--no-optional-locks",

@@ -1,4 +1,8 @@
-"""What a run will play: tasks, episodes and seeds, without listing a million cases."""
+"""What a run will play: tasks, episodes and seeds.
+
+A plan never lists its cases: a case is computed from its index and an index from a result, so that
+a million cases cost a byte each (CaseStates).
+"""
 
 from __future__ import annotations
 
@@ -28,7 +32,10 @@ __all__ = [
 ]
 
 SEED_STRIDE = 1_000_000
-"""Runs with different `--seed` share no episode: episode k of run seed s has the seed first_seed + s * SEED_STRIDE + k."""
+"""Episode k of a run with `--seed` s has the seed first_seed + s * SEED_STRIDE + k.
+
+So runs with different `--seed` share no episode.
+"""
 
 
 def task_to_json(task: Task) -> dict[str, Any]:
@@ -62,7 +69,10 @@ def package_versions(names: Sequence[str]) -> dict[str, str]:
 
 
 def protocol_hash(task: Task, packages: Mapping[str, str]) -> str:
-    """12 hexadecimal digits over all that makes two results comparable: the task's content and the simulator's versions."""
+    """12 hexadecimal digits over all that makes two results comparable.
+
+    That is the task's content and the versions of the simulator's packages.
+    """
     text = json.dumps([task.content, dict(packages)], sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
 
@@ -79,7 +89,7 @@ class PlanItem:
     env_key: str
     """Items of one key can share a kept environment."""
     conditions: tuple[int, ...] | None = None
-    """Which of the plan's perturbations are played, by their place there; None: all."""
+    """Which of the plan's perturbations are played, by their index there; None: all."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +102,7 @@ class NotRun:
     reason: str
     remedy: str
     perturbation: str | None = None
-    """`name:severity`, joined by `+`, where the task runs, and only this has nothing to change in it."""
+    """`name:severity`, joined by `+`, if the task runs but this has nothing to change in it."""
     references: tuple[Reference, ...] = ()
 
     @classmethod
@@ -152,7 +162,7 @@ class Plan:
         )
 
     def plays(self, item: int, condition: int) -> bool:
-        """Whether an item plays a condition: the unperturbed one always, others where they apply."""
+        """Whether an item plays a condition: the unperturbed one always, others if they apply."""
         if condition == 0:
             return True
         entry = self.items[item]
@@ -237,7 +247,7 @@ class Plan:
         )
 
     def differences(self, other: Plan) -> Iterator[str]:
-        """In words, how this plan differs from an older one."""
+        """Sentences that say how this plan differs from an older one."""
         if self.seed != other.seed:
             yield f"seed {self.seed} instead of {other.seed}"
         mine, theirs = ({item.task.id: item for item in plan.items} for plan in (self, other))
@@ -246,7 +256,9 @@ class Plan:
             ("dropped", theirs.keys() - mine.keys()),
         ):
             if names:
-                yield f"{len(names)} task{'s' if len(names) > 1 else ''} {text} ({', '.join(sorted(names)[:3])}{', ...' if len(names) > 3 else ''})"
+                plural = "s" if len(names) > 1 else ""
+                some = ", ".join(sorted(names)[:3]) + (", ..." if len(names) > 3 else "")
+                yield f"{len(names)} task{plural} {text} ({some})"
         shared = [(mine[name], theirs[name]) for name in mine if name in theirs]
         episodes = {
             (new.episodes, old.episodes) for new, old in shared if new.episodes != old.episodes
@@ -271,7 +283,7 @@ class Plan:
 
 
 def label(parts: Sequence[Perturbation]) -> str:
-    """`action_noise:3+occlusion:2`: perturbations that are played together, without their parameters."""
+    """`action_noise:3+occlusion:2`: perturbations that act together, without their parameters."""
     return "+".join(f"{part.name}:{part.severity}" for part in parts)
 
 

@@ -1,4 +1,8 @@
-"""`package.module:Name` -> the object it names. The one place where a name given by a user becomes code."""
+"""`package.module:Name` -> the object. The only place where a name from a user becomes code.
+
+Most of this file makes errors useful: they tell a misspelt name from a module that fails to import,
+and say which part of the name is wrong and what exists in its place.
+"""
 
 from __future__ import annotations
 
@@ -14,25 +18,29 @@ __all__ = ["load"]
 
 
 def load(entry: str) -> Any:
-    """The object that `package.module:Name` names; the module is imported, found as Python finds it (`sys.path`).
+    """The object that `package.module:Name` names. Its module is imported from `sys.path`.
 
-    Raises UserError with the remedy when the entry is misspelt, the module or the name does not exist, or importing the module fails.
+    Raises UserError with the remedy when the entry is malformed, when the module or the name does
+    not exist, or when importing the module fails.
     """
     module_name, colon, name = entry.partition(":")
     parts = module_name.split(".")
     if not colon or not all(part.isidentifier() for part in [*parts, *name.split(".")]):
         raise UserError(
-            f"{entry!r} names nothing: write package.module:Name, for example adapters.minigrid:MiniGridAdapter"
+            f"{entry!r} names nothing: write package.module:Name, for example "
+            "adapters.minigrid:MiniGridAdapter"
         )
     try:
         found: Any = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
+        # Either the named module does not exist, or one that it imports.
         if error.name is not None and (
             module_name == error.name or module_name.startswith(error.name + ".")
         ):
             raise UserError(f"{entry}: {_no_module(parts)}") from None
         raise UserError(
-            f"{entry}: the module {module_name} needs {error.name}, which is not installed; {_cause(error)}"
+            f"{entry}: the module {module_name} needs {error.name}, which is not installed; "
+            f"{_cause(error)}"
         ) from error
     except Exception as error:
         raise UserError(f"{entry}: importing {module_name} failed: {_cause(error)}") from error
@@ -45,7 +53,7 @@ def load(entry: str) -> Any:
 
 
 def _no_module(parts: list[str]) -> str:
-    """Which part of a dotted module name does not exist, and what lies beside it."""
+    """The first part of a dotted module name that does not exist, and names like it there."""
     for depth in range(len(parts)):
         parent = ".".join(parts[:depth])
         siblings = pkgutil.iter_modules(
@@ -68,7 +76,8 @@ def _no_module(parts: list[str]) -> str:
             )
         spec = importlib.util.find_spec(".".join(parts[: depth + 1]))
         if spec is None or spec.submodule_search_locations is None:
-            return f"{'.'.join(parts[: depth + 1])} is a module, not a package: there is nothing inside it to import"
+            module = ".".join(parts[: depth + 1])
+            return f"{module} is a module, not a package: there is nothing inside it to import"
     return f"there is no module {'.'.join(parts)}"
 
 
@@ -78,17 +87,22 @@ def _did_you_mean(word: str, names: list[str]) -> str:
 
 
 def _cause(error: BaseException) -> str:
-    """The error at the bottom, with the line of code that raised it, in one line."""
+    """The first error of a chain, in one line, with the place in the user's code that raised it.
+
+    An error that was raised while another one was handled shows that other one, which is the cause.
+    """
     while (
         deeper := error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     ) is not None:
         error = deeper
     where = ""
     frame = error.__traceback__
+    # The innermost frame that is not part of Python's own import machinery.
     while frame is not None:
         if not frame.tb_frame.f_code.co_filename.startswith("<frozen "):
             where = f" ({frame.tb_frame.f_code.co_filename}:{frame.tb_lineno})"
         frame = frame.tb_next
-    if isinstance(error, SyntaxError):  # it knows its own place better than the importer's frames
+    if isinstance(error, SyntaxError):
+        # Its frames are those of the importer; it says itself where the mistake is.
         return f"{type(error).__name__}: {error.msg} ({error.filename}:{error.lineno})"
     return f"{type(error).__name__}: {error}{where}"

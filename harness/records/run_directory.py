@@ -1,7 +1,16 @@
-"""The run directory: `run.json` (who, what, how, the plan), `episodes.jsonl` (a line an episode), `traces/` (the executed actions).
+"""The run directory, open for writing.
 
-One writer at a time. A line is on disk before it counts, a torn last line is cut off when the directory is opened again, and a directory
-only ever holds results of one agent and one plan.
+`run.json` says who plays what, how, and by which plan; `episodes.jsonl` has a line for each
+episode; `traces/` has the executed actions. The rules that make a run survive a kill at any moment:
+
+- One writer at a time: it holds an exclusive lock (flock) on episodes.jsonl, which the system
+  releases when the process ends, however it ends.
+- A case counts once its whole line is in the file. Its trace is written first, so no line lacks
+  its trace; a trace without a line belongs to a case that is played again.
+- A write that fails halfway is cut off at once; a torn last line, left by a crash, when the
+  directory is opened again.
+- run.json is replaced in one step, never changed in place.
+- A directory holds results of one agent and one plan. Anything else is refused with the difference.
 """
 
 from __future__ import annotations
@@ -25,17 +34,25 @@ from harness.records.traces import Trace, TraceWriter
 __all__ = ["RunDirectory", "StorageFull"]
 
 SYNC_SECONDS = 1.0
+"""The time between two fsyncs: what a power failure (not a kill) can cost at most."""
 
 
 class StorageFull(Exception):
-    """The run directory cannot be written to any more; what was written is whole and the run can go on when there is room."""
+    """The run directory cannot be written to any more.
+
+    What was written is intact, and the same command goes on when there is room.
+    """
 
 
 class RunDirectory:
-    """A run directory open for writing. `done(index)` tells which cases of the plan have a score already."""
+    """A run directory open for writing, and which cases of the plan have a score already."""
 
     def __init__(self, path: str | os.PathLike[str], run: Mapping[str, Any], plan: Plan) -> None:
-        """Open or make the directory. Raises UserError when another writer holds it, or when it holds a run of another agent or plan."""
+        """Open or make the directory.
+
+        Raises UserError when another writer has it open, when it holds a run of another agent or
+        plan or other files, or when it cannot be written to.
+        """
         self.path = Path(path)
         self.plan = plan
         if self.path.is_dir() and not (self.path / "run.json").exists():
@@ -45,11 +62,14 @@ class RunDirectory:
             )
             if foreign:
                 raise UserError(
-                    f"{self.path} holds other things ({', '.join(foreign[:3])}) and no run: choose another place with --out"
+                    f"{self.path} holds other files ({', '.join(foreign[:3])}) and no run: choose "
+                    "another place with --out"
                 )
         try:
             (self.path / "traces").mkdir(parents=True, exist_ok=True)
-            self._episodes = open(self.path / "episodes.jsonl", "ab+", buffering=0)  # noqa: SIM115 - held for the life of the run
+            # Unbuffered: a line that `append` has returned from is with the operating system.
+            file = self.path / "episodes.jsonl"
+            self._episodes = open(file, "ab+", buffering=0)  # noqa: SIM115 - open while it is locked
         except OSError as fault:
             raise UserError(
                 f"cannot write to {self.path}: {fault.strerror}. Choose another place with --out"
@@ -59,7 +79,8 @@ class RunDirectory:
         except OSError:
             self._episodes.close()
             raise UserError(
-                f"{self.path} is being written by another run. Wait for it, or choose another place with --out"
+                f"{self.path} is being written by another run. Wait for it, or choose another "
+                "place with --out"
             ) from None
         try:
             self._run = self._adopt(dict(run))
@@ -74,7 +95,7 @@ class RunDirectory:
         self._synced = 0.0
 
     def discard_if_unused(self) -> None:
-        """Remove a directory that this opening made and in which nothing was played. Call it after close."""
+        """Remove the directory if it was made here and nothing was played. Call it after close."""
         if self._made and (self.path / "episodes.jsonl").stat().st_size == 0:
             for name in ("run.json", "episodes.jsonl"):
                 (self.path / name).unlink()
@@ -82,15 +103,18 @@ class RunDirectory:
             self.path.rmdir()
 
     def _adopt(self, run: dict[str, Any]) -> dict[str, Any]:
-        """Write a new run.json, or check that the old one is of the same run."""
+        """Write a new run.json, or check that the old one describes the same run."""
         file = self.path / "run.json"
-        # Nothing was planned: what was missing may have been installed since.
-        empty = file.exists() and not (self._episodes.tell() or read_run(self.path)["plan"]["items"])
+        # An old plan without tasks is replaced: what they lacked may be installed by now.
+        empty = file.exists() and not (
+            self._episodes.tell() or read_run(self.path)["plan"]["items"]
+        )
         self._made = not file.exists() or empty
         if self._made:
             if self._episodes.tell():
                 raise UserError(
-                    f"{self.path} has episodes but no run.json: it cannot go on. Choose another place with --out"
+                    f"{self.path} has episodes but no run.json: it cannot go on. Choose another "
+                    "place with --out"
                 )
             run |= {
                 "schema": SCHEMA,
@@ -122,14 +146,15 @@ class RunDirectory:
         if differences or old["plan"]["hash"] != self.plan.hash:
             what = "; ".join(differences) or "another plan"
             raise UserError(
-                f"{self.path} holds another run: {what}. Results are never blended: choose another --out, or repeat the old command"
+                f"{self.path} holds another run: {what}. Results are never blended: choose another "
+                "--out, or repeat the old command"
             )
         return old
 
     def _write(self, run: Mapping[str, Any]) -> None:
-        """Replace run.json in one step, so that a reader sees the old or the new one."""
+        """Replace run.json in one step, so that a reader sees either the old or the new one."""
         temporary = self.path / "run.json.new"
-        with _room(), open(temporary, "w") as file:
+        with _StorageErrors(), open(temporary, "w") as file:
             json.dump(run, file, indent=1)
             file.write("\n")
             file.flush()
@@ -137,7 +162,7 @@ class RunDirectory:
         os.replace(temporary, self.path / "run.json")
 
     def _cut_torn_line(self) -> None:
-        """A crash can leave a last line without its end: cut it, its case is simply still missing."""
+        """Cut off a last line without a newline, which a crash left: its case is still missing."""
         end = self._episodes.seek(0, os.SEEK_END)
         position = end
         while position > 0:
@@ -174,15 +199,17 @@ class RunDirectory:
         )
 
     def append(self, result: Result, trace: Trace | None, now: float) -> None:
-        """Write one episode: its trace, then its line. `now` is a monotonic clock in seconds; the disk is synced at most once a second.
+        """Write one episode: its trace, then its line.
 
+        `now`: a monotonic clock in seconds; the disk is synced at most once in SYNC_SECONDS.
         Raises StorageFull; then the line is not in the file.
         """
         line = json.dumps(dataclasses.asdict(result), allow_nan=False).encode() + b"\n"
-        with _room():
+        with _StorageErrors():
             if trace is not None:
                 self._traces.append(trace)
             before = self._episodes.seek(0, os.SEEK_END)
+            # An unbuffered write to a full disk may write a part of the line and raise nothing.
             try:
                 written = self._episodes.write(line)
                 if written != len(line):
@@ -198,7 +225,7 @@ class RunDirectory:
             self._mark(index, result)
 
     def not_run(self, rows: tuple[NotRun, ...]) -> None:
-        """Record tasks that turned out not to run here."""
+        """Record tasks of which it turned out during the run that they cannot run here."""
         known = {(row["task"], row.get("perturbation")) for row in self._run["plan"]["not_run"]}
         self._run["plan"]["not_run"] += [
             dataclasses.asdict(row) for row in rows if (row.task, row.perturbation) not in known
@@ -206,7 +233,10 @@ class RunDirectory:
         self._write(self._run)
 
     def stop(self, ends: Mapping[str, int]) -> None:
-        """Record where a run that stops by a rule has stopped: the episodes of each task that count. Raises StorageFull."""
+        """Record where a stopping rule ended the run: task id -> episodes that count.
+
+        Raises StorageFull.
+        """
         if self._run.get("stopped") != dict(ends):
             self._run["stopped"] = dict(ends)
             self._write(self._run)
@@ -215,7 +245,7 @@ class RunDirectory:
         """Sync and release the directory; `finished` stamps run.json."""
         try:
             self._traces.close()
-            with _room():
+            with _StorageErrors():
                 os.fsync(self._episodes.fileno())
                 if finished and not self._run["finished"]:
                     self._run["finished"] = _now()
@@ -224,8 +254,8 @@ class RunDirectory:
             self._episodes.close()
 
 
-class _room:
-    """Turn a full or failing disk into StorageFull."""
+class _StorageErrors:
+    """Turns an OSError, of a full or failing disk, into StorageFull."""
 
     def __enter__(self) -> None:
         return None

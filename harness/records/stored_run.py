@@ -1,4 +1,4 @@
-"""A run directory as it is read: what was planned, what counts of it, and its results."""
+"""A run directory, read: what was planned, how much of it counts, and the results."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from harness.records.run_file import read_run
 __all__ = ["StoredRun", "load_run"]
 
 MOST_EPISODES = 1_000_000
-"""Of one task. A larger number in run.json was never written by us."""
+"""Of one task. bench never writes a larger number to run.json."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class StoredRun:
     whole: Plan
     """Everything that was planned."""
     plan: Plan
-    """As much of it as counts: a run that stopped early ends each task where the rule did."""
+    """The part that counts: where a stopping rule ended the run, fewer episodes of each task."""
 
     def cases(self) -> Iterator[tuple[CaseIndex, Result]]:
         """(index in `plan`, result) of every case that has a result; see harness.records.results.
@@ -51,7 +51,7 @@ class StoredRun:
 
 
 def load_run(path: str | os.PathLike[str]) -> StoredRun:
-    """A run directory. Raises UserError when it is none, or when run.json holds no plan of ours."""
+    """The run in a directory. Raises UserError if it is none, or run.json holds no valid plan."""
     description = read_run(path)
     try:
         whole = Plan.from_json(description["plan"])
@@ -62,13 +62,13 @@ def load_run(path: str | os.PathLike[str]) -> StoredRun:
             raise ValueError("a task has no episodes")
     except (AttributeError, KeyError, TypeError, ValueError, UserError) as fault:
         raise UserError(
-            f"{path}/run.json holds no plan of ours: {fault!r}. It was changed by hand"
+            f"{path}/run.json holds no valid plan: {fault!r}. It was changed by hand"
         ) from None
     return StoredRun(Path(path), description, whole, _counted(description, whole))
 
 
 def _counted(description: Mapping[str, Any], whole: Plan) -> Plan:
-    """The plan as far as it was to be played."""
+    """The part of the plan that counts."""
     ends = description.get("stopped")
     if not ends:
         return whole

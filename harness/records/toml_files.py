@@ -12,7 +12,10 @@ __all__ = ["read_toml"]
 
 
 def read_toml(file: Path, option: str = "", *, optional: bool = False) -> dict[str, Any]:
-    """The content of a file; nothing where an `optional` one is not there. Raises UserError when it cannot be read; `option` goes ahead of the words."""
+    """The content of a file; empty if it is `optional` and does not exist.
+
+    Raises UserError when it cannot be read; its message begins with `option`.
+    """
     if sys.version_info >= (3, 11):
         import tomllib
     else:

@@ -1,7 +1,12 @@
-"""The executed actions of every episode, in `traces/part-NNNN.msgpack`: a stream of msgpack maps, one an episode.
+"""The executed actions of every episode, in `traces/part-NNNN.msgpack`.
 
-Every opening of a run directory starts a new part, so that a tail torn by a crash is never written behind. The last record of a case
-counts.
+A part is a stream of msgpack maps, one for each episode. Whenever a run directory is opened for
+writing, a new part begins: a torn record, left by a crash, is then always the last one of its part,
+where the reader can skip it. A case that was played twice has two records; the last one counts.
+
+Actions of one episode are packed together: texts as a list, UI actions as JSON, and numbers as one
+zlib-compressed array of shape (steps, *action shape) in the dtype of the action spec; choices in
+the smallest integer type that holds them.
 """
 
 from __future__ import annotations
@@ -19,10 +24,12 @@ import numpy as np
 from harness.core import UIAction, UserError
 
 __all__ = [
-    "Trace", "TraceWriter", "action_bytes", "encode_actions", "locate_traces", "read_part", "read_trace", "read_traces", "trace_parts",
+    "Trace", "TraceWriter", "action_bytes", "encode_actions", "locate_traces", "read_part",
+    "read_trace", "read_traces", "trace_parts",
 ]  # fmt: skip
 
 MAX_RECORD = 256 * 1024 * 1024
+"""In bytes, packed and unpacked: a hostile file must not fill the memory."""
 
 
 @dataclass(frozen=True)
@@ -35,10 +42,12 @@ class Trace:
     instruction: str
     """The instruction at the start."""
     actions: dict[str, Any]
-    """As encode_actions made it."""
+    """The result of encode_actions."""
     digest: str
     pixels: str = ""
-    """A digest of the images that the agent saw after the reset; empty where it reads none. Advisory: drawing differs between machines."""
+    """A digest of the images that the agent saw after the reset; empty where it reads none.
+
+    A different one proves nothing: machines and drivers draw differently."""
 
     @property
     def length(self) -> int:
@@ -52,7 +61,10 @@ class Trace:
             ) from None
 
     def decoded(self) -> list[Any]:
-        """The actions, in order: int, str, array or UIAction. Raises UserError when they are damaged."""
+        """The actions in order: int, str, UIAction, or an array of the spec's shape and dtype.
+
+        Raises UserError when they are damaged.
+        """
         try:
             return self._decoded()
         except (zlib.error, ValueError, TypeError, KeyError, AttributeError) as fault:
@@ -68,14 +80,14 @@ class Trace:
         shape = tuple(self.actions["shape"])
         dtype = np.dtype(self.actions["dtype"])
         if dtype.kind not in "fiub":
-            raise UserError(f"the trace of {self.case} has the dtype {dtype}: not one of ours")
+            raise UserError(f"the trace of {self.case} has the dtype {dtype}, which no action has")
         data = zlib.decompressobj().decompress(self.actions["data"], MAX_RECORD)
         array = np.frombuffer(data, dtype).reshape(shape)
         return array.tolist() if self.actions["plain"] else [np.asarray(row) for row in array]
 
 
 def encode_actions(actions: Sequence[Any]) -> dict[str, Any]:
-    """Actions of one spec, compactly: text as it is, UI actions as JSON, numbers as one compressed array with a row a step."""
+    """Actions of one spec as a record holds them; see the text of this module."""
     if actions and isinstance(actions[0], str):
         return {"texts": list(actions)}
     if actions and isinstance(actions[0], UIAction):
@@ -104,26 +116,19 @@ def action_bytes(actions: Sequence[Any]) -> bytes:
 
 
 class TraceWriter:
-    """Appends to a new part of its own."""
+    """Appends records to a new part, which is made at the first record."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._file: Any = None
 
     def append(self, trace: Trace) -> None:
-        """Write one record in one piece. Raises OSError when the disk is full; then the record is not in the file."""
+        """Write one record. Raises OSError when the disk is full; then no part of it remains."""
         if self._file is None:
-            number = (
-                max(
-                    (
-                        int(part.stem.partition("-")[2])
-                        for part in self._folder.glob("part-*.msgpack")
-                    ),
-                    default=-1,
-                )
-                + 1
-            )
-            self._file = open(self._folder / f"part-{number:04d}.msgpack", "xb", buffering=0)  # noqa: SIM115 - held for the life of the run
+            parts = self._folder.glob("part-*.msgpack")
+            number = 1 + max((int(part.stem.partition("-")[2]) for part in parts), default=-1)
+            path = self._folder / f"part-{number:04d}.msgpack"
+            self._file = open(path, "xb", buffering=0)  # noqa: SIM115 - open as long as the run
         record = msgpack.packb(vars(trace))
         before = self._file.tell()
         try:
@@ -142,12 +147,15 @@ class TraceWriter:
 
 
 def read_traces(run: str | os.PathLike[str]) -> Iterator[Trace]:
-    """All traces of a run directory, oldest first; a torn tail of a part is left out. Raises UserError on a record that is none."""
+    """All traces of a run directory, oldest first, without torn records.
+
+    Raises UserError on a record that is no trace.
+    """
     return (trace for trace, _, _ in locate_traces(run))
 
 
 def locate_traces(run: str | os.PathLike[str]) -> Iterator[tuple[Trace, Path, int]]:
-    """As read_traces, each with its part and the byte where it begins."""
+    """As read_traces; each trace with its part and the byte where it begins."""
     for part in trace_parts(run):
         for trace, place in read_part(part):
             yield trace, part, place
@@ -159,7 +167,10 @@ def trace_parts(run: str | os.PathLike[str]) -> list[Path]:
 
 
 def read_part(part: Path) -> Iterator[tuple[Trace, int]]:
-    """The traces of one part, and where each begins; a torn tail is left out. Raises UserError on a record that is none."""
+    """The traces of one part, each with the byte where it begins; a torn record is left out.
+
+    Raises UserError on a record that is no trace.
+    """
     with part.open("rb") as file:
         unpacker = msgpack.Unpacker(file, max_buffer_size=MAX_RECORD)
         while True:
@@ -174,7 +185,10 @@ def read_part(part: Path) -> Iterator[tuple[Trace, int]]:
 
 
 def read_trace(part: Path, place: int) -> Trace:
-    """The trace that begins at byte `place` of a part, as read_part told. Raises UserError when there is none any more."""
+    """The trace that begins at byte `place` of a part, as read_part gave it.
+
+    Raises UserError if there is none any more.
+    """
     with part.open("rb") as file:
         file.seek(place)
         try:
