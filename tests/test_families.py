@@ -1,7 +1,8 @@
-"""The same results on every real family, however they are played: in this process or in workers, with 1 and 8 lanes, shuffled, cut and resumed.
+"""The same results on every real family, however they are played.
 
-Two agents lay bare the least difference: one whose every action is drawn with a seed made from all that it sees (images where there are
-some), and the expert, which follows the simulator's inner state.
+In this process or in workers, with 1 and 8 lanes, shuffled, cut and resumed. Two agents reveal the
+least difference: one whose every action is drawn with a seed made from all that it sees (images
+where there are some), and the expert, which follows the simulator's inner state.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ LIGHT, SLOW = (
     ("lanes", "shuffled", "cut", "one worker", "two workers"),
     ("lanes", "cut, two workers"),
 )
-"""In which ways families are played that start at once, and those that start slowly: a browser, Java, a renderer."""
+"""The ways for families that start at once, and for those that start slowly: a browser, Java, a
+renderer."""
 
 
 ALL = {task.name: task for suite in SUITES for task in find_suites(suite, SUITES)[0].tasks}
@@ -112,7 +114,10 @@ def named(value: object) -> str:
 
 @pytest.fixture(scope="module")
 def played(tmp_path_factory: pytest.TempPathFactory, ray_here: None) -> Played:
-    """The results of a group of tasks, by family, played in one of WAYS or undisturbed; each is played once."""
+    """The results of a group of tasks, by family, played in one of WAYS or undisturbed.
+
+    Each is played once.
+    """
     folder = tmp_path_factory.mktemp("families")
     known: dict[tuple[Group, str], dict[str, list[dict[str, Any]]]] = {}
 
@@ -136,7 +141,7 @@ def played(tmp_path_factory: pytest.TempPathFactory, ray_here: None) -> Played:
 
 
 def _cut(whole: Path, path: Path) -> None:
-    """A copy without every other line, and with a torn one: what a kill leaves behind, but worse."""
+    """A copy without every other line, and with a torn one: worse than what a kill leaves."""
     shutil.copytree(whole, path)
     file = path / "episodes.jsonl"
     lines = file.read_bytes().splitlines(keepends=True)

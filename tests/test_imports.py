@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import subprocess
 import sys
 from pathlib import Path
@@ -45,6 +46,19 @@ def test_every_room_has_a_list() -> None:
     rooms = {name for name in GRAPH.find_children("harness") if GRAPH.find_children(name)}
     assert rooms == {name for name in ALLOWED if name.startswith("harness.")}
     assert len(rooms) <= 15
+
+
+@functools.lru_cache(None)
+def longest_chain(module: str) -> tuple[str, ...]:
+    imported = GRAPH.find_modules_directly_imported_by(module)
+    chains = [longest_chain(each) for each in sorted(imported) if each.partition(".")[0] in OURS]
+    return (module, *max(chains, key=len, default=()))
+
+
+def test_the_longest_import_chain_is_that_of_the_architecture_page() -> None:
+    found = max((longest_chain(m) for m in GRAPH.modules if m.startswith(OURS)), key=len)
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    assert f"{len(found)} modules, each importing the next" in page, "\n".join(found)
 
 
 def test_importing_bench_loads_nothing_heavy() -> None:

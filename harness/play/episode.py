@@ -256,13 +256,13 @@ class Episode:
     def trace(self) -> Trace:
         """The executed actions."""
         return Trace(
-            self.case.id,
-            self.case.task.id,
-            self.case.seed,
-            self.started_with,
-            encode_actions(self._actions),
-            self.digest(),
-            self.pixels,
+            case=self.case.id,
+            task=self.case.task.id,
+            seed=self.case.seed,
+            instruction=self.started_with,
+            actions=encode_actions(self._actions),
+            digest=self.digest(),
+            pixels=self.pixels,
         )
 
     def result(

@@ -32,7 +32,7 @@ MAX_RECORD = 256 * 1024 * 1024
 """In bytes, packed and unpacked: a hostile file must not fill the memory."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Trace:
     """What was sent to the simulator in one episode."""
 

@@ -132,7 +132,14 @@ def record(path: Path, *episodes: tuple[str, list[Any]]) -> str:
     writer = TraceWriter(path / "traces")
     for number, (instruction, actions) in enumerate(episodes):
         writer.append(
-            Trace(f"case{number}", "toys/goal@1", number, instruction, encode_actions(actions), "")
+            Trace(
+                case=f"case{number}",
+                task="toys/goal@1",
+                seed=number,
+                instruction=instruction,
+                actions=encode_actions(actions),
+                digest="",
+            )
         )
     writer.close()
     return str(path)
@@ -230,7 +237,9 @@ def test_a_changed_record_is_another_agent(play_toys: Play) -> None:
     play_toys("baselines.blind:Blind", out="run", args={"record": str(seen.path)})
     (seen.path / "traces" / "part-0000.msgpack").write_bytes(b"")
     part = TraceWriter(seen.path / "traces")
-    part.append(Trace("c", "t", 0, "go", encode_actions([4]), ""))
+    part.append(
+        Trace(case="c", task="t", seed=0, instruction="go", actions=encode_actions([4]), digest="")
+    )
     part.close()
     with pytest.raises(UserError, match="source or weights changed"):
         play_toys("baselines.blind:Blind", out="run", args={"record": str(seen.path)})

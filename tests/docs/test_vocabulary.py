@@ -53,7 +53,10 @@ def rules() -> list[Rule]:
 
 def families() -> Iterator[tuple[str, list[Task]]]:
     """Each family with the first task of each of its suites."""
-    suites = [*find_suites(",".join(SUITES), SUITES), *find_suites("gym:CartPole-v1", SUITES, "adapters.gym:task_for")]
+    suites = [
+        *find_suites(",".join(SUITES), SUITES),
+        *find_suites("gym:CartPole-v1", SUITES, "adapters.gym:task_for"),
+    ]
     for family, entry in ADAPTERS.items():
         firsts = {
             suite.name: task

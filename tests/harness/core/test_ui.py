@@ -95,7 +95,14 @@ def test_samples_are_of_every_kind() -> None:
 
 @given(st.lists(actions(), max_size=8))
 def test_a_trace_gives_back_what_was_done(done: list[UIAction]) -> None:
-    trace = Trace("case", "ui/toy@1", 0, "", encode_actions(done), "")
+    trace = Trace(
+        case="case",
+        task="ui/toy@1",
+        seed=0,
+        instruction="",
+        actions=encode_actions(done),
+        digest="",
+    )
     assert trace.decoded() == done
     assert [UIAction.decode(action.encode()) for action in done] == done
 

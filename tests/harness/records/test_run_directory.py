@@ -57,7 +57,14 @@ def result(item: int, episode: int, **changes: Any) -> Result:
 
 def trace(item: int, episode: int, actions: list[Any]) -> Trace:
     case = PLAN.case(CaseIndex(item, 0, episode))
-    return Trace(case.id, case.task.id, case.seed, "go to 1 2", encode_actions(actions), "00ff")
+    return Trace(
+        case=case.id,
+        task=case.task.id,
+        seed=case.seed,
+        instruction="go to 1 2",
+        actions=encode_actions(actions),
+        digest="00ff",
+    )
 
 
 def open_run(path: Path, plan: Plan = PLAN) -> RunDirectory:

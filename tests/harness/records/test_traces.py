@@ -22,7 +22,14 @@ few = settings(max_examples=60, deadline=None)
 
 def trace(item: int, episode: int, actions: list[Any]) -> Trace:
     case = PLAN.case(CaseIndex(item, 0, episode))
-    return Trace(case.id, case.task.id, case.seed, "go to 1 2", encode_actions(actions), "00ff")
+    return Trace(
+        case=case.id,
+        task=case.task.id,
+        seed=case.seed,
+        instruction="go to 1 2",
+        actions=encode_actions(actions),
+        digest="00ff",
+    )
 
 
 def same(one: list[Any], other: list[Any]) -> bool:
@@ -54,7 +61,9 @@ def test_actions_of_every_spec_come_back(data: st.DataObject, count: int, seed: 
     )
     rng = np.random.default_rng(seed)
     actions = [spec.coerce(spec.sample(rng))[0] for _ in range(count)]
-    decoded = Trace("c", "t", 0, "", encode_actions(actions), "").decoded()
+    decoded = Trace(
+        case="c", task="t", seed=0, instruction="", actions=encode_actions(actions), digest=""
+    ).decoded()
     assert same(decoded, actions)
     assert [type(spec.validate(action)) for action in decoded] == [
         type(action) for action in actions
@@ -63,7 +72,12 @@ def test_actions_of_every_spec_come_back(data: st.DataObject, count: int, seed: 
 
 def test_actions_of_one_number_without_an_axis_come_back() -> None:
     actions = [np.asarray(0.5, np.float32), np.asarray(-0.25, np.float32)]
-    assert same(Trace("c", "t", 0, "", encode_actions(actions), "").decoded(), actions)
+    assert same(
+        Trace(
+            case="c", task="t", seed=0, instruction="", actions=encode_actions(actions), digest=""
+        ).decoded(),
+        actions,
+    )
 
 
 def test_each_opening_writes_a_part_of_its_own(tmp_path: Path) -> None:
@@ -131,7 +145,14 @@ def test_a_damaged_part_is_named(tmp_path: Path, garbage: bytes) -> None:
 @pytest.mark.parametrize("dtype", ["O", "U4", "M8[s]", "V8"])
 def test_objects_are_never_unpacked(dtype: str) -> None:
     with pytest.raises(UserError, match="which no action has"):
-        Trace("c", "t", 0, "", {"dtype": dtype, "shape": [1], "data": b""}, "").decoded()
+        Trace(
+            case="c",
+            task="t",
+            seed=0,
+            instruction="",
+            actions={"dtype": dtype, "shape": [1], "data": b""},
+            digest="",
+        ).decoded()
 
 
 GOOD = encode_actions([np.ones(2, np.float32)])
@@ -152,4 +173,4 @@ GOOD = encode_actions([np.ones(2, np.float32)])
 )
 def test_damaged_actions_are_named(actions: Any) -> None:
     with pytest.raises(UserError, match="the trace of c"):
-        Trace("c", "t", 0, "", actions, "").decoded()
+        Trace(case="c", task="t", seed=0, instruction="", actions=actions, digest="").decoded()
