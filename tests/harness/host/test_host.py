@@ -21,13 +21,13 @@ import numpy as np
 import psutil
 import pytest
 import toys
-from conftest import ROOT, Run, Said, bench_process, plan_of, wait_for_lines
+from conftest import ROOT, Run, bench_process, wait_for_lines
 from toys import toy_task
 
 from harness.core import BadAction, Case, TimeStep
 from harness.host.client import Client, HostFault
 from harness.host.hosted import Hosted, end_probes
-from harness.host.interpreters import VARIABLE, carried, configure, interpreter_of
+from harness.host.interpreters import VARIABLE
 from harness.host.loading import load_adapter
 from harness.host.wire import PROTOCOL
 from harness.testing import check_adapter
@@ -361,85 +361,3 @@ def test_it_ends_with_a_killed_worker(tmp_path: Path, fault: str) -> None:
         process.kill()
         process.communicate(timeout=30)
     assert not psutil.wait_procs(found, timeout=5)[1], "a child outlives its worker"
-
-
-# Who lives where
-
-
-def test_which_interpreter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv(VARIABLE, raising=False)
-    assert interpreter_of("adapters.minigrid:MiniGridAdapter") is None
-    (tmp_path / "bench.toml").write_text(
-        '[other]\na = 1\n[interpreters]\nmaniskill = "venv/bin/python"\n"toys:ToyAdapter" = "/b"\n'
-    )
-    assert interpreter_of("adapters.maniskill:ManiSkillAdapter") == str(
-        tmp_path / "venv/bin/python"
-    )
-    assert interpreter_of("adapters.maniskill:ManiSkillBatchedAdapter") == str(
-        tmp_path / "venv/bin/python"
-    ), "of the same module"
-    assert interpreter_of("toys:BatchedToy") == "/b"
-    assert interpreter_of("adapters.atari:AtariAdapter") is None
-    (tmp_path / "mine").write_text("#!/bin/sh\n")
-    (tmp_path / "mine").chmod(0o755)
-    monkeypatch.setenv(VARIABLE, "{}")  # for monkeypatch to restore
-    configure(["atari=./mine", f"maniskill={sys.executable}"])
-    assert interpreter_of("adapters.atari:AtariAdapter") == str(tmp_path / "mine")
-    assert interpreter_of("adapters.maniskill:ManiSkillAdapter") == sys.executable
-    assert json.loads(carried()[VARIABLE])["toys:ToyAdapter"] == "/b"
-
-
-def test_wrong_names_and_paths(
-    tmp_path: Path, bench_here: Callable[..., Said], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv(VARIABLE, "")
-    monkeypatch.delenv(VARIABLE)
-    run = ("run", "--agent", "uniform", "--suite", "procgen", "--episodes", 1, "--workers", 0)
-    for option, words in (
-        ("procgem=/bin/sh", "did you mean procgen?"),
-        ("procgen", "write NAME=PATH"),
-        ("procgen=/no/such/python", "there is no program /no/such/python"),
-    ):
-        said = bench_here(*run, "--interpreter", option)
-        assert (said.code, said.out) == (2, "")
-        assert words in said.err
-    for content, words in (
-        ("[interpreters", "bench.toml cannot be read"),
-        ("interpreters = 3", "must hold lines like"),
-        ('[interpreters]\nprocgem = "/bin/sh"', "did you mean procgen?"),
-    ):
-        Path("bench.toml").write_text(content)
-        said = bench_here(*run)
-        assert (said.code, said.out) == (2, "")
-        assert words in said.err
-    Path("bench.toml").write_text('[interpreters]\nprocgen = "gone/python"\n')
-    said = bench_here(*run)
-    assert said.code == 4, "nothing could run"
-    assert "gone/python cannot be started: No such file" in " ".join(said.out.split())
-
-
-def test_a_python_without_numpy_is_told_what_it_lacks(
-    tmp_path: Path, apart: Callable[..., None]
-) -> None:
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path)], check=True)
-    python = str(tmp_path / "bin" / "python")
-    apart(python)
-    missing = load_adapter(TOY).missing()
-    assert missing is not None
-    assert missing.reason.endswith("lacks the package msgpack")
-    assert missing.remedy == f"{python} -m pip install numpy msgpack"
-
-
-def test_its_versions_are_the_protocols(bare: str, apart: Callable[..., None]) -> None:
-    task = babyai.SUITES[0].tasks[0]
-    _, here = plan_of("GoodAgent", [task], 1)
-    apart(sys.executable, "minigrid")
-    _, there = plan_of("GoodAgent", [task], 1)
-    assert there.items == here.items, "the same versions, the same protocol"
-    assert "-" not in there.items[0].packages.values()
-    apart(bare, "minigrid")
-    _, elsewhere = plan_of("GoodAgent", [task], 1)
-    assert [row.reason for row in elsewhere.not_run] == [
-        f"the package minigrid is not installed in {bare}"
-    ]

@@ -1,0 +1,130 @@
+"""Which adapter lives in which interpreter, and what that interpreter lacks."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from conftest import Said, plan_of
+
+from harness.host.hosted import end_probes
+from harness.host.interpreters import VARIABLE, carried, configure, interpreter_of
+from harness.host.loading import load_adapter
+from suites import babyai
+
+TOY = "toys:ToyAdapter"
+
+
+@pytest.fixture(autouse=True)
+def _no_probe_left() -> Iterator[None]:
+    yield
+    end_probes()
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A virtual environment of this Python with numpy and msgpack alone."""
+    folder = tmp_path_factory.mktemp("bare")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
+    packages = next(folder.glob("lib/python*/site-packages"))
+    for package in ("numpy", "numpy.libs", "msgpack"):
+        (packages / package).symlink_to(Path(sysconfig.get_path("platlib")) / package)
+    return str(folder / "bin" / "python")
+
+
+@pytest.fixture
+def apart(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Put families into an interpreter: apart(path, "toys", "minigrid")."""
+
+    def go(python: str, *names: str) -> None:
+        monkeypatch.setenv(VARIABLE, json.dumps(dict.fromkeys(names or ("toys",), str(python))))
+
+    return go
+
+
+def test_which_interpreter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv(VARIABLE, raising=False)
+    assert interpreter_of("adapters.minigrid:MiniGridAdapter") is None
+    (tmp_path / "bench.toml").write_text(
+        '[other]\na = 1\n[interpreters]\nmaniskill = "venv/bin/python"\n"toys:ToyAdapter" = "/b"\n'
+    )
+    assert interpreter_of("adapters.maniskill:ManiSkillAdapter") == str(
+        tmp_path / "venv/bin/python"
+    )
+    assert interpreter_of("adapters.maniskill:ManiSkillBatchedAdapter") == str(
+        tmp_path / "venv/bin/python"
+    ), "of the same module"
+    assert interpreter_of("toys:BatchedToy") == "/b"
+    assert interpreter_of("adapters.atari:AtariAdapter") is None
+    (tmp_path / "mine").write_text("#!/bin/sh\n")
+    (tmp_path / "mine").chmod(0o755)
+    monkeypatch.setenv(VARIABLE, "{}")  # for monkeypatch to restore
+    configure(["atari=./mine", f"maniskill={sys.executable}"])
+    assert interpreter_of("adapters.atari:AtariAdapter") == str(tmp_path / "mine")
+    assert interpreter_of("adapters.maniskill:ManiSkillAdapter") == sys.executable
+    assert json.loads(carried()[VARIABLE]) == {
+        "toys:ToyAdapter": "/b",
+        "adapters.atari:AtariAdapter": str(tmp_path / "mine"),
+        "adapters.maniskill:ManiSkillAdapter": sys.executable,
+    }, "a worker knows no families"
+
+
+def test_wrong_names_and_paths(
+    tmp_path: Path, bench_here: Callable[..., Said], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VARIABLE, "")
+    monkeypatch.delenv(VARIABLE)
+    run = ("run", "--agent", "uniform", "--suite", "procgen", "--episodes", 1, "--workers", 0)
+    for option, words in (
+        ("procgem=/bin/sh", "did you mean procgen?"),
+        ("procgen", "write NAME=PATH"),
+        ("procgen=/no/such/python", "there is no program /no/such/python"),
+    ):
+        said = bench_here(*run, "--interpreter", option)
+        assert (said.code, said.out) == (2, "")
+        assert words in said.err
+    for content, words in (
+        ("[interpreters", "bench.toml cannot be read"),
+        ("interpreters = 3", "must hold lines like"),
+        ('[interpreters]\nprocgem = "/bin/sh"', "did you mean procgen?"),
+    ):
+        Path("bench.toml").write_text(content)
+        said = bench_here(*run)
+        assert (said.code, said.out) == (2, "")
+        assert words in said.err
+    Path("bench.toml").write_text('[interpreters]\nprocgen = "gone/python"\n')
+    said = bench_here(*run)
+    assert said.code == 4, "nothing could run"
+    assert "gone/python cannot be started: No such file" in " ".join(said.out.split())
+
+
+def test_a_python_without_numpy_is_told_what_it_lacks(
+    tmp_path: Path, apart: Callable[..., None]
+) -> None:
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path)], check=True)
+    python = str(tmp_path / "bin" / "python")
+    apart(python)
+    missing = load_adapter(TOY).missing()
+    assert missing is not None
+    assert missing.reason.endswith("lacks the package msgpack")
+    assert missing.remedy == f"{python} -m pip install numpy msgpack"
+
+
+def test_its_versions_are_the_protocols(bare: str, apart: Callable[..., None]) -> None:
+    task = babyai.SUITES[0].tasks[0]
+    _, here = plan_of("GoodAgent", [task], 1)
+    apart(sys.executable, "minigrid")
+    _, there = plan_of("GoodAgent", [task], 1)
+    assert there.items == here.items, "the same versions, the same protocol"
+    assert "-" not in there.items[0].packages.values()
+    apart(bare, "minigrid")
+    _, elsewhere = plan_of("GoodAgent", [task], 1)
+    assert [row.reason for row in elsewhere.not_run] == [
+        f"the package minigrid is not installed in {bare}"
+    ]
