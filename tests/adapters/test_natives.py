@@ -13,7 +13,7 @@ import pytest
 
 import suites
 from harness.core import Case, Perturbation, Task, UserError
-from harness.perturb import KINDS
+from harness.perturb import REGISTRY
 from harness.records.catalogue import find_suites
 from harness.records.registry import load
 
@@ -30,15 +30,15 @@ def tasks() -> dict[str, Task]:
 def case(task: Task, name: str = "", severity: int = 3) -> Case:
     if not name:
         return Case(task, task.first_seed)
-    simulator_perturbation = next(
-        simulator_perturbation
-        for simulator_perturbation in load(task.adapter).simulator_perturbations(task)
-        if simulator_perturbation.name == name
+    perturbation = next(
+        perturbation
+        for perturbation in load(task.adapter).simulator_perturbations(task)
+        if perturbation.name == name
     )
     return Case(
         task,
         task.first_seed,
-        (Perturbation(name, severity, simulator_perturbation.levels[severity - 1]),),
+        (Perturbation(name, severity, perturbation.levels[severity - 1]),),
     )
 
 
@@ -84,13 +84,11 @@ FAMILIES = [
 
 
 @pytest.mark.parametrize(
-    ("name", "native", "view"),
+    ("name", "perturbation", "view"),
     FAMILIES,
-    ids=[f"{name}-{simulator_perturbation}" for name, simulator_perturbation, _ in FAMILIES],
+    ids=[f"{name}-{perturbation}" for name, perturbation, _ in FAMILIES],
 )
-def test_it_takes_effect_and_is_forgotten(
-    name: str, simulator_perturbation: str, view: str
-) -> None:
+def test_it_takes_effect_and_is_forgotten(name: str, perturbation: str, view: str) -> None:
     task = tasks()[name]
     kind = load(task.adapter)
     if (
@@ -100,21 +98,21 @@ def test_it_takes_effect_and_is_forgotten(
         pytest.skip(missing.reason)
     severity, steps = (
         (1, 40)
-        if simulator_perturbation in ("mode", "difficulty")
+        if perturbation in ("mode", "difficulty")
         else (5, 3)
         if view.startswith(("image", "depth"))
         else (5, 60)
     )
     adapter = kind(task)
     clean = trail(adapter, case(task), view, steps)
-    changed = trail(adapter, case(task, simulator_perturbation, severity), view, steps)
+    changed = trail(adapter, case(task, perturbation, severity), view, steps)
     assert changed != clean
     assert trail(adapter, case(task), view, steps) == clean
-    assert trail(adapter, case(task, simulator_perturbation, severity), view, steps) == changed
+    assert trail(adapter, case(task, perturbation, severity), view, steps) == changed
     assert (
         trail(
             adapter,
-            Case(task, task.first_seed, (Perturbation(simulator_perturbation, 0),)),
+            Case(task, task.first_seed, (Perturbation(perturbation, 0),)),
             view,
             steps,
         )
@@ -124,17 +122,17 @@ def test_it_takes_effect_and_is_forgotten(
 
 
 @pytest.mark.parametrize(
-    ("name", "native"),
+    ("name", "perturbation"),
     [("minigrid/FourRooms", "distractors"), ("atari/pong", "mode"), ("pointmaze/umaze", "mass")],
 )
-def test_what_has_none_says_so(name: str, simulator_perturbation: str) -> None:
+def test_what_has_none_says_so(name: str, perturbation: str) -> None:
     task = tasks()[name]
     kind = load(task.adapter)
     if (missing := kind.missing(task)) is not None:
         pytest.skip(missing.reason)
     adapter = kind(task)
     with pytest.raises(UserError, match=r"no |other"):
-        adapter.reset(case(task, simulator_perturbation, 5))
+        adapter.reset(case(task, perturbation, 5))
     adapter.reset(case(task))
     adapter.close()
 
@@ -143,13 +141,13 @@ def test_names_and_severities() -> None:
     import adapters
 
     for entry in adapters.ADAPTERS.values():
-        for simulator_perturbation in load(entry).simulator_perturbations():
-            assert simulator_perturbation.name not in KINDS, (
-                "one of ours: a native of this name would be taken for it"
+        for perturbation in load(entry).simulator_perturbations():
+            assert perturbation.name not in REGISTRY, (
+                "that name means a perturbation of the harness, which would be taken for it"
             )
-            assert 1 <= len(simulator_perturbation.levels) <= 5
-            assert len({tuple(level) for level in simulator_perturbation.levels}) == 1
-            json.dumps(simulator_perturbation.levels, allow_nan=False)
+            assert 1 <= len(perturbation.levels) <= 5
+            assert len({tuple(level) for level in perturbation.levels}) == 1
+            json.dumps(perturbation.levels, allow_nan=False)
 
 
 def shown(adapter: Any, played: Case, view: str) -> np.ndarray:
@@ -159,15 +157,12 @@ def shown(adapter: Any, played: Case, view: str) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    ("name", "native"),
+    ("name", "perturbation"),
     [("fetch/push", "camera"), ("pointmaze/umaze", "camera")]
-    + [
-        ("miniworld/FourRooms", simulator_perturbation)
-        for simulator_perturbation in ("light", "camera", "texture")
-    ],
+    + [("miniworld/FourRooms", perturbation) for perturbation in ("light", "camera", "texture")],
 )
 def test_what_only_the_picture_shows_leaves_the_world_as_it_was(
-    name: str, simulator_perturbation: str
+    name: str, perturbation: str
 ) -> None:
     """The same walk, step by step; and a picture that is the farther off the higher the severity is."""
     task = tasks()[name]
@@ -175,12 +170,12 @@ def test_what_only_the_picture_shows_leaves_the_world_as_it_was(
     if (missing := kind.missing(task) or kind.limited()) is not None:
         pytest.skip(missing.reason)
     adapter = kind(task)
-    assert trail(adapter, case(task, simulator_perturbation, 5), "state", 40) == trail(
+    assert trail(adapter, case(task, perturbation, 5), "state", 40) == trail(
         adapter, case(task), "state", 40
     )
     clean = shown(adapter, case(task), "image")
     off = [
-        np.abs(shown(adapter, case(task, simulator_perturbation, severity), "image") - clean).mean()
+        np.abs(shown(adapter, case(task, perturbation, severity), "image") - clean).mean()
         for severity in (1, 3, 5)
     ]
     assert 0 < off[0] < off[1] < off[2]
@@ -260,21 +255,21 @@ PHYSICS = ("friction", "mass")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("native", ["friction", "mass", "light", "camera", "texture"])
-def test_maniskill(simulator_perturbation: str) -> None:
+@pytest.mark.parametrize("perturbation", ["friction", "mass", "light", "camera", "texture"])
+def test_maniskill(perturbation: str) -> None:
     task = tasks()["maniskill-planner/PushCube"]
     kind = load(task.adapter)
     if (missing := kind.missing(task)) is not None:
         pytest.skip(missing.reason)
     adapter = kind(task)
-    if simulator_perturbation not in PHYSICS:
+    if perturbation not in PHYSICS:
         clean, changed, again = (
             trail(adapter, each, "image", 1)
-            for each in (case(task), case(task, simulator_perturbation), case(task))
+            for each in (case(task), case(task, perturbation), case(task))
         )
         assert changed != clean
         assert again == clean
-        assert trail(adapter, case(task, simulator_perturbation), "state") == trail(
+        assert trail(adapter, case(task, perturbation), "state") == trail(
             adapter, case(task), "state"
         )
         adapter.close()
@@ -292,8 +287,8 @@ def test_maniskill(simulator_perturbation: str) -> None:
 
     adapter.reset(case(task))
     before = numbers()
-    adapter.reset(case(task, simulator_perturbation))
-    factor = {"friction": (1.0, 0.4), "mass": (3.0, 1.0)}[simulator_perturbation]
+    adapter.reset(case(task, perturbation))
+    factor = {"friction": (1.0, 0.4), "mass": (3.0, 1.0)}[perturbation]
     assert numbers() == pytest.approx((before[0] * factor[0], before[1] * factor[1]))
     adapter.reset(case(task))
     assert numbers() == before
@@ -376,14 +371,14 @@ def test_what_is_held_and_a_goal_have_no_other_start() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("native", ["initial_state", "texture"])
-def test_the_planner_plans_from_where_things_are(simulator_perturbation: str) -> None:
+@pytest.mark.parametrize("perturbation", ["initial_state", "texture"])
+def test_the_planner_plans_from_where_things_are(perturbation: str) -> None:
     task = tasks()["maniskill-planner/PickCube"]
     kind = load(task.adapter)
     if (missing := kind.missing(task)) is not None:
         pytest.skip(missing.reason)
     adapter = kind(task)
-    seen, executed = adapter.reset(case(task, simulator_perturbation, 5)), None
+    seen, executed = adapter.reset(case(task, perturbation, 5)), None
     while not seen.success and (executed := adapter.expert(executed)) is not None:
         seen = adapter.step(executed)
     assert seen.success
@@ -397,9 +392,7 @@ def test_many_lanes_of_maniskill_say_that_they_have_none() -> None:
 
     task = tasks()["maniskill-gpu/PushCube"]
     batched, single = load(task.adapter), load("adapters.maniskill:ManiSkillAdapter")
-    names = [
-        simulator_perturbation.name for simulator_perturbation in single.simulator_perturbations()
-    ]
+    names = [perturbation.name for perturbation in single.simulator_perturbations()]
     for name in names:
         (arm,) = parse_conditions(f"{name}:3", names)
         answer = resolve(arm, task, batched, Agent)
