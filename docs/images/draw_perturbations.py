@@ -42,7 +42,9 @@ def frame(suite: str, name: str, steps: int) -> tuple[Task, Brief, np.ndarray]:
 def sheet(task: Task, brief: Brief, image: np.ndarray) -> Image.Image:
     """Two perturbations side by side in a line, three severities each; the frame itself first."""
     names = [
-        kind.name for kind in REGISTRY.values() if kind.group == "image" and kind.name not in LEFT_OUT
+        kind.name
+        for kind in REGISTRY.values()
+        if kind.group == "image" and kind.name not in LEFT_OUT
     ]
     tall = round(SIDE * image.shape[0] / image.shape[1])
     block = 3 * (SIDE + MARGIN) + 3 * MARGIN

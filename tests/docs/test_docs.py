@@ -21,8 +21,8 @@ from typing import Any
 
 import pytest
 import typer
-
 from printed import ROOT, commands, masked_output, place, run
+
 from harness.cli.app import app
 from harness.core import Result
 from leaderboards.flatten import columns_of
