@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from adapters._mujoco_gl import Canvases, log_warnings, missing_gl
-from adapters._mujoco_natives import CAMERA, PERTURBATIONS, ModelPerturbations
+from adapters._mujoco_perturbations import CAMERA, PERTURBATIONS, ModelPerturbations
 from adapters._params import levels
 from harness.core import (
     Adapter,

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from adapters._mujoco_gl import Canvases, FreeCamera, log_warnings, missing_gl
-from adapters._mujoco_natives import CAMERA, PERTURBATIONS, ModelPerturbations
+from adapters._mujoco_perturbations import CAMERA, PERTURBATIONS, ModelPerturbations
 from harness.core import Adapter, Case, Missing, SimulatorPerturbation, Task, UserError
 
 __all__ = ["RoboticsAdapter"]

@@ -72,9 +72,13 @@ def play_suites(
     return play(spec, [each.name for each in suites], plan, out, options, progress, stopping)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Evaluation:
-    """What came of `evaluate`. `str(evaluation)` is the table that `bench run` prints."""
+    """What came of `evaluate`.
+
+    `str(evaluation)` is the table that `bench run` prints, `repr(evaluation)` the result in a few
+    lines.
+    """
 
     summary: RunSummary
     """What was planned and played, and what has no score."""
@@ -133,6 +137,11 @@ class Evaluation:
         from leaderboards.render import task_records
 
         return pandas.DataFrame.from_records(task_records(self.report))
+
+    def __repr__(self) -> str:
+        from leaderboards.report import summary
+
+        return summary(self.report)
 
     def __str__(self) -> str:
         from leaderboards.render import render

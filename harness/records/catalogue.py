@@ -217,8 +217,3 @@ def suite_from_toml(file: Path) -> Suite:
 def _guess(name: str, names: Iterable[str]) -> str:
     guess = suggest(name, names)
     return f" {guess}" if guess else ""
-
-
-def suite_names(suites: Sequence[Suite]) -> list[str]:
-    """Their names, in order."""
-    return [suite.name for suite in suites]

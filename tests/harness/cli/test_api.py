@@ -88,6 +88,10 @@ def test_rows_intervals_results_and_frame() -> None:
     results = list(evaluation.results())
     assert [result.seed for result in results] == [0, 1, 2]
     assert list(bench.load_run("run").results()) == results
+    assert repr(evaluation).splitlines() == [
+        "good: 3 of 3 episodes scored, 1 of 1 tasks",
+        "3 of 3 succeeded; mean of task rates 100.0 % [43.9, 100.0]",
+    ]
     frame = evaluation.to_frame()
     assert list(frame["task"]) == ["toys/goal@1"]
     assert list(frame["n"]) == [3]
