@@ -17,29 +17,25 @@ Actions: Box, Discrete (counted from 0 whatever the space's start), MultiDiscret
 from __future__ import annotations
 
 import difflib
-import enum
 import functools
 import importlib
 import importlib.util
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 
+from adapters._gym_spaces import Path, action_of, parts_of, pick, view_of
 from harness.core import (
-    ActionSpec,
     Adapter,
     Box,
     Brief,
     Case,
-    Discrete,
     Missing,
-    MultiDiscrete,
     Spec,
     Task,
-    Text,
     TimeStep,
     UserError,
 )
@@ -48,14 +44,10 @@ __all__ = ["GymAdapter", "task_for"]
 
 SUCCESS_KEYS = ("success", "is_success")
 INSTRUCTION_KEYS = ("mission", "instruction")
-SMALLEST_IMAGE = 16
 LONGEST_EPISODE = 100_000
 """The horizon of environments that are registered without one, in steps."""
 STATE_BYTES = 4096
 """Parts of an observation up to this size enter the digest of every step."""
-
-Path = tuple[Any, ...]
-"""Keys and indices that lead to a part of a Dict or Tuple space."""
 
 
 def _balance(state: np.ndarray) -> int:
@@ -134,14 +126,15 @@ class GymAdapter(Adapter):
         self._expert = EXPERTS[task.params["id"]] if self.has_expert(task) else None
         self._env = _make(task.params["id"], task.params.get("kwargs", {}))
         name = type(self._env.unwrapped).__name__
-        action, self._convert = _action(self._env.action_space, self._env.unwrapped)
+        action, self._convert = action_of(self._env.action_space, self._env.unwrapped)
         self._observed: Any = None
         self._instruction: Path | None = None
         self._small: list[Path] = []
         specs: dict[str, Spec] = {}
         self._views: dict[str, Callable[[], Any]] = {}
         parts = [
-            (path, *_view(space, path)) for path, space in _parts(self._env.observation_space, ())
+            (path, *view_of(space, path))
+            for path, space in parts_of(self._env.observation_space, ())
         ]
         kinds = [kind for _, kind, _, _ in parts]
         for path, kind, spec, read in parts:
@@ -174,7 +167,7 @@ class GymAdapter(Adapter):
         )
 
     def _read(self, path: Path, read: Callable[[Any], Any]) -> Any:
-        return read(_pick(self._observed, path))
+        return read(pick(self._observed, path))
 
     def reset(self, case: Case) -> TimeStep:
         self._has_success = case.task.success is not None
@@ -202,7 +195,7 @@ class GymAdapter(Adapter):
 
     def state(self) -> bytes:
         """The small parts of the observation: Gymnasium's interface offers no more."""
-        return b"".join(np.asarray(_pick(self._observed, path)).tobytes() for path in self._small)
+        return b"".join(np.asarray(pick(self._observed, path)).tobytes() for path in self._small)
 
     def close(self) -> None:
         self._env.close()
@@ -210,7 +203,7 @@ class GymAdapter(Adapter):
     def _timestep(
         self, reward: float, terminated: bool, truncated: bool, info: Mapping[str, Any]
     ) -> TimeStep:
-        instruction = str(_pick(self._observed, self._instruction)) if self._instruction else ""
+        instruction = str(pick(self._observed, self._instruction)) if self._instruction else ""
         success = bool(_success(info)) if self._has_success else None
         return TimeStep(dict(self._views), instruction, reward, terminated, truncated, success)
 
@@ -311,117 +304,3 @@ def _make(env_id: str, kwargs: Mapping[str, Any]) -> Any:
         ) from lack
     except TypeError as wrong:
         raise UserError(f"gym:{env_id} cannot be made with {dict(kwargs)}: {wrong}") from wrong
-
-
-def _parts(space: Any, path: Path) -> Iterator[tuple[Path, Any]]:
-    """(path, space) of each part of a space that is no Dict or Tuple."""
-    from gymnasium import spaces
-
-    inner = (
-        space.spaces.items()
-        if isinstance(space, spaces.Dict)
-        else enumerate(space.spaces)
-        if isinstance(space, spaces.Tuple)
-        else None
-    )
-    if inner is None:
-        yield path, space
-    else:
-        for key, part in inner:
-            yield from _parts(part, (*path, key))
-
-
-def _pick(value: Any, path: Path) -> Any:
-    for key in path:
-        value = value[key]
-    return value
-
-
-def _view(space: Any, path: Path) -> tuple[str, Spec, Callable[[Any], Any]]:
-    """(kind, spec, how to read a value).
-
-    Arrays are copied, because an environment may write into the same one again.
-    """
-    from gymnasium import spaces
-
-    if isinstance(space, spaces.Box):
-        image = (
-            space.dtype == np.uint8
-            and len(space.shape) == 3
-            and space.shape[2] == 3
-            and min(space.shape[:2]) >= SMALLEST_IMAGE
-        )
-        return (
-            "image" if image else "state",
-            _box(space),
-            lambda value: np.array(value, space.dtype),
-        )
-    if isinstance(space, spaces.MultiBinary):
-        return "state", Box(space.shape, "int8", 0, 1), lambda value: np.array(value, np.int8)
-    if isinstance(space, spaces.Discrete):
-        return "state_index", Discrete(int(space.n)), lambda value: int(value) - int(space.start)
-    if isinstance(space, spaces.MultiDiscrete):
-        return (
-            "state_index",
-            _choices(space.nvec),
-            lambda value: np.ravel(value - space.start).astype(np.int64),
-        )
-    if isinstance(space, spaces.Text):
-        return "text", Text(space.max_length), str
-    if not isinstance(space, (spaces.Graph, spaces.Sequence, spaces.OneOf)) and isinstance(
-        space.sample(), str
-    ):
-        return "text", Text(), str
-    where = f" under {'/'.join(map(str, path))}" if path else ""
-    raise UserError(
-        f"the observation space {space}{where} is not supported; register the environment with an "
-        "observation wrapper"
-    )
-
-
-def _action(space: Any, env: Any) -> tuple[ActionSpec, Callable[[Any], Any]]:
-    """The action's spec, and the conversion of such an action into one of the environment's."""
-    from gymnasium import spaces
-
-    if isinstance(space, spaces.Box):
-        return _box(space), lambda action: action
-    if isinstance(space, spaces.Discrete):
-        names = _names(env, int(space.n))
-        noop = next((index for index, name in enumerate(names) if name.lower() == "noop"), 0)
-        return Discrete(int(space.n), names, neutral=noop), lambda action: action + int(space.start)
-    if isinstance(space, spaces.MultiDiscrete):
-        return _choices(space.nvec), lambda action: (
-            action.reshape(space.shape) + space.start
-        ).astype(space.dtype)
-    if isinstance(space, spaces.MultiBinary):
-        return MultiDiscrete((2,) * int(np.prod(space.shape))), lambda action: action.reshape(
-            space.shape
-        ).astype(np.int8)
-    if isinstance(space, spaces.Text):
-        return Text(space.max_length), lambda action: action
-    raise UserError(
-        f"the action space {space} is not supported; register the environment with an action "
-        "wrapper"
-    )
-
-
-def _names(env: Any, count: int) -> tuple[str, ...]:
-    """The names of the actions where the environment has them, as ALE and MiniGrid do."""
-    members = getattr(env, "actions", None)
-    if isinstance(members, type) and issubclass(members, enum.IntEnum):
-        names = [member.name for member in sorted(members)]
-    else:
-        names = env.get_action_meanings() if hasattr(env, "get_action_meanings") else []
-    return tuple(names) if len(names) == count else ()
-
-
-def _box(space: Any) -> Box:
-    low, high = (
-        float(b.flat[0]) if b.size and (b == b.flat[0]).all() else tuple(b.ravel().tolist())
-        for b in (space.low, space.high)
-    )
-    return Box(space.shape, space.dtype.name, low, high)
-
-
-def _choices(nvec: np.ndarray) -> MultiDiscrete:
-    return MultiDiscrete(tuple(int(n) for n in np.ravel(nvec)))

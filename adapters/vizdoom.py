@@ -9,14 +9,13 @@ import shlex
 import shutil
 import tempfile
 import weakref
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
 
 from adapters._geodesics import DistanceField, Floor, spl
-from adapters._params import levels
+from adapters._vizdoom_scenarios import DIFFICULTY, SCENARIOS
 from harness.core import (
     Adapter,
     Box,
@@ -48,57 +47,6 @@ CLOSE, GRAZE = 0.3, 0.15
 """m: how near the expert has to come to a corner of its path, and how much nearer to walls than its
 radius it may plan to come, since players slide along walls."""
 POSE = ("POSITION_X", "POSITION_Y", "POSITION_Z", "ANGLE")
-
-
-@dataclass(frozen=True)
-class _Scenario:
-    instruction: str
-    ends_by_reward: bool = False
-    """A positive reward ends it, and that is its success."""
-    skills: tuple[int, ...] = ()
-    """Those of the engine's skill levels 1, 3 and 5 at which it plays differently from its own.
-
-    2 and 4 play as 3.
-    """
-
-
-SCENARIOS: Mapping[str, _Scenario] = {
-    "my_way_home": _Scenario("Find the green vest in this maze of rooms.", ends_by_reward=True),
-    "health_gathering": _Scenario(
-        "The floor is acid: stay alive by collecting medkits.", skills=(1,)
-    ),
-    "health_gathering_supreme": _Scenario(
-        "The floor of this maze is acid: stay alive by collecting medkits, and avoid the poison "
-        "vials.",
-        skills=(1,),
-    ),
-    "deadly_corridor": _Scenario(
-        "Get to the green vest at the end of the corridor alive; enemies stand on both sides.",
-        skills=(1, 3),
-    ),
-    "basic": _Scenario("Shoot the monster at the opposite wall.", ends_by_reward=True),
-    "defend_the_center": _Scenario(
-        "Shoot as many of the approaching monsters as you can and stay alive; ammunition is "
-        "limited.",
-        skills=(1, 5),
-    ),
-    "defend_the_line": _Scenario(
-        "Shoot as many of the approaching monsters as you can and stay alive.", skills=(1, 5)
-    ),
-    "predict_position": _Scenario(
-        "Hit the moving monster with the only rocket that you have.", ends_by_reward=True
-    ),
-    "take_cover": _Scenario("Stay alive: dodge the fireballs.", skills=(1, 5)),
-    "deathmatch": _Scenario(
-        "Kill as many monsters as you can; weapons, armour and medkits lie around.", skills=(1, 5)
-    ),
-}
-DIFFICULTY = SimulatorPerturbation(
-    "difficulty",
-    "the skill level of the engine: one of 1, 3 and 5 at which the scenario plays differently from "
-    "its own, by its place (from 0) among them",
-    levels("place", 0, 1),
-)
 
 
 class VizDoomAdapter(Adapter):
