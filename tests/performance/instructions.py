@@ -40,7 +40,8 @@ def count(tree: Path, agent: str, suite: str, tasks: str | None, episodes: int) 
         command += [
             "--cachegrind-out-file=/dev/null",
             sys.executable,
-            str(tree / "bench.py"),
+            "-c",
+            PROGRAM,
             "run",
         ]
         command += ["--agent", agent, "--suite", suite, "--episodes", str(episodes)]
