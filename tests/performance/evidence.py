@@ -36,7 +36,7 @@ TASKS = {task.name: task for suite in SUITES for task in find_suites(suite, SUIT
 
 
 class Silent:
-    """A Progress that tells nothing."""
+    """A Progress that says nothing."""
 
     def update(self, tally: Tally) -> None: ...
 
@@ -46,7 +46,7 @@ class Silent:
 
 
 class Looks(Agent):
-    """Reads the picture and acts by chance."""
+    """Reads the picture and acts at random."""
 
     reads = ("image",)
 
@@ -72,7 +72,7 @@ def without_traces() -> Iterator[None]:
         mock.patch(
             "harness.play.episode.hashlib", types.SimpleNamespace(blake2b=lambda **_: Nothing())
         ),
-        mock.patch("harness.play.environments.EnvSlot.state", return_value=b""),
+        mock.patch("adapters.metaworld.MetaWorldAdapter.state", return_value=b""),
         mock.patch("harness.records.run_directory.TraceWriter.append", return_value=None),
         mock.patch("harness.play.episode.encode_actions", return_value={}),
         mock.patch("harness.play.episode.action_bytes", return_value=b""),

@@ -26,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from toys import toy_task
 
+from harness.cli.names import know_families
 from harness.core import Agent, Case, Task, Turn
 from harness.host.interpreters import VARIABLE
 from harness.play.inference import LocalAgent, Watch
@@ -89,6 +90,7 @@ def row(
 
 
 def main() -> None:
+    know_families()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=3.0)
     parser.add_argument("--rounds", type=int, default=5)

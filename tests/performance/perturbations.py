@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from harness.core import UI, Box, Brief, Case, Element, Elements, Task, UIAction
-from harness.perturb import KINDS, Body, Effect, RandomStreams
+from harness.perturb import REGISTRY, Body, Effect, RandomStreams
 from harness.records.registry import load
 
 REPEATS = 80
@@ -46,7 +46,7 @@ def median(call: Callable[[int], Any]) -> float:
 
 def cost(name: str, severity: int, size: int) -> float:
     """One step of all that the perturbation does there."""
-    kind = KINDS[name]
+    kind = REGISTRY[name]
     screen = kind.group == "ui"
     elements = tuple(
         Element(k + 1, 0, "button", "OK", "", "id", (), 1.0 * k, 2.0 * k, 9.0, 9.0)
@@ -88,7 +88,7 @@ def main() -> None:
     size = parser.parse_args().size
     print("| group | perturbation | ms, severity 1 | 3 | 5 |")
     print("|---|---|---|---|---|")
-    for kind in KINDS.values():
+    for kind in REGISTRY.values():
         if kind.group != "history":
             print(
                 f"| {kind.group} | {kind.name} | "

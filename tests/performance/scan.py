@@ -21,7 +21,7 @@ from harness.play.case_queue import Queue
 from harness.play.planning import make_plan
 from harness.play.runner import describe_run
 from harness.records.identity import AgentSpec
-from harness.records.plan import Plan
+from harness.records.plan import CaseIndex, Plan
 from harness.records.run_directory import RunDirectory
 from leaderboards.render import render
 from leaderboards.report import load_report
@@ -50,7 +50,7 @@ def fill(path: Path, plan: Plan) -> None:
     with (path / "episodes.jsonl").open("w") as lines:
         for item, entry in enumerate(plan.items):
             for number in range(entry.episodes - 1):
-                case = plan.case(item, number)
+                case = plan.case(CaseIndex(item, 0, number))
                 line = {
                     "case": f"{item:010d}{number:010d}",
                     "task": entry.task.id,
