@@ -1,4 +1,4 @@
-"""Torch agents whose answers hang, or do not, on the batch they are asked in."""
+"""Torch agents whose answers depend, or do not, on the batch."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from harness.core import Agent, Box, Turn
 
 
 class Network(Agent):
-    """A random network over the state, in single precision: another batch size runs other kernels, which round otherwise.
+    """A random network over the state, in single precision.
 
-    `disease`: none; `batchnorm` (statistics of the batch, as left in training mode); `noise` (randomness that is not the turn's own);
-    `switch` (another policy for one turn alone). `gain` amplifies what rounding does.
+    Another batch size runs other kernels, which round differently; `gain` amplifies that.
+    `disease`: none; `batchnorm` (statistics of the batch, as in training mode); `noise` (randomness
+    that is not the turn's); `switch` (another policy for a batch of one turn).
     """
 
     reads = ("state",)

@@ -65,7 +65,7 @@ class EmptyChunk(GoodAgent):
 
 
 class Unseeded(GoodAgent):
-    """Its chance is not the turn's."""
+    """Its randomness is not the turn's."""
 
     def act(self, turns: Sequence[Turn]) -> Sequence[Any]:
         return [turn.brief.action.sample(np.random.default_rng()) for turn in turns]
@@ -110,7 +110,7 @@ class KeepsEpisodes(GoodAgent):
 
 
 class OrderDependent(GoodAgent):
-    """The first turn of a batch is answered otherwise."""
+    """The first turn of a batch is answered differently."""
 
     def act(self, turns: Sequence[Turn]) -> Sequence[Any]:
         episodes = sorted(turn.episode for turn in turns)

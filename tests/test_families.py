@@ -41,7 +41,7 @@ ALL = {task.name: task for suite in SUITES for task in find_suites(suite, SUITES
 
 
 def short(name: str, steps: int, **params: Any) -> Task:
-    """A task of ours cut short: another task, with an id of its own."""
+    """One of our tasks cut short: another task, with another id."""
     task = ALL[name]
     return dataclasses.replace(
         task, id=f"{name}-short@1", max_steps=steps, params={**task.params, **params}

@@ -142,7 +142,7 @@ LIGHT = "babyai/*,minigrid/*,metaworld/*,smoke/*,gym/*"
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Said]:
-    """A real run of several families, one episode a task, in a process of its own."""
+    """A real run of several families, one episode a task, in its own process."""
     folder = tmp_path_factory.mktemp("finished")
     words = (
         "run",

@@ -85,7 +85,7 @@ def test_list(bench_here: Bench, what: str, words: list[str]) -> None:
 def test_doctor_names_what_is_missing_and_what_fixes_it(
     bench_here: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert "bench[" not in bench_here("doctor").out, "all that an extra of ours installs is here"
+    assert "bench[" not in bench_here("doctor").out, "everything that our extras install is here"
     real = importlib.metadata.version
 
     def version(name: str) -> str:

@@ -107,7 +107,7 @@ def children() -> list[psutil.Process]:
 
 
 def descriptors() -> int:
-    gc.collect()  # what earlier tests left behind is none of ours
+    gc.collect()  # not those that earlier tests left behind
     return len(os.listdir("/proc/self/fd"))
 
 

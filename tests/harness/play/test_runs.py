@@ -54,7 +54,7 @@ def test_results_and_traces_say_what_happened(play_toys: Play) -> None:
         assert traces[line["case"]].digest == line["digest"]
 
 
-def test_agents_of_other_luck_make_other_runs(play_toys: Play) -> None:
+def test_another_seed_makes_another_run(play_toys: Play) -> None:
     first = play_toys("RandomAgent", out="a").results
     assert first != play_toys("RandomAgent", out="b", seed=1).results
     assert {line["seed"] for line in first}.isdisjoint(

@@ -243,7 +243,7 @@ def test_memory_comes_back() -> None:
     assert all(memory == (step - 1 if step else None) for step, memory in remembered)
 
 
-def test_every_ask_has_its_own_luck() -> None:
+def test_every_turn_has_its_own_random_stream() -> None:
     drawn: dict[tuple[str, int], set[int]] = {}
 
     class Draws(toys.GoodAgent):

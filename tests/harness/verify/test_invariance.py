@@ -80,9 +80,9 @@ def test_a_real_bug(bug: str) -> None:
     assert "digest" in drift.fields
 
 
-def test_rounding_is_told_from_a_bug() -> None:
+def test_rounding_is_distinguished_from_a_bug() -> None:
     found = proof("batching:Network", GLIDE, width=512)
-    assert found.drifts, "single precision rounds otherwise in another batch"
+    assert found.drifts, "single precision rounds differently in another batch"
     assert all(drift.at_first < 1e-5 for drift in found.drifts)
     assert found.cause.startswith("numerical drift")
 

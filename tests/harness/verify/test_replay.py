@@ -35,7 +35,7 @@ def check(
 
 @pytest.fixture(scope="module")
 def honest(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of an agent that acts by chance: some episodes succeed, most fail."""
+    """A run of an agent that acts at random: some episodes succeed, most fail."""
     path = tmp_path_factory.mktemp("honest") / "run"
     spec, plan = plan_of("RandomAgent", TASKS, 3)
     play(spec, ["toys"], plan, path, RunOptions(), Notes())
