@@ -22,7 +22,7 @@ def test_a_view_is_drawn_once_and_only_when_touched() -> None:
         return "picture"
 
     views = LazyViews(("image", "state"), {"image": draw, "state": 5, "hidden": 6})
-    assert (len(views), list(views), dict(state=views["state"])) == (
+    assert (len(views), list(views), {"state": views["state"]}) == (
         2,
         ["image", "state"],
         {"state": 5},
