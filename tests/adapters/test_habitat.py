@@ -1,174 +1,27 @@
-"""Habitat without the simulator: episode datasets, metrics on known ways, tasks. With it: test_habitat_sim.py."""
+"""Habitat without the simulator: metrics on known paths, frames, tasks, and a stand-in for its lab.
+
+With the simulator: test_habitat_sim.py.
+"""
 
 from __future__ import annotations
 
 import dataclasses
-import gzip
-import json
 import math
 import sys
-from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
 
-from adapters.habitat import HabitatAdapter, HabitatRearrangeAdapter, episodes
+from adapters.habitat import HabitatAdapter, HabitatRearrangeAdapter
 from adapters.habitat.metrics import Way, compass, heading, pointgoal, rotate_back, yaw
-from harness.core import Case, Missing, UserError
+from harness.core import Case, UserError
 from suites.habitat import SUITES
 
 TASKS = {task.name: task for suite in SUITES for task in suite.tasks}
 
 
-# Episode datasets
-
-
-def an_episode(name: str, scene: str, **more: object) -> dict:
-    return {
-        "episode_id": name,
-        "scene_id": scene,
-        "start_position": [1.0, 0.1, 2.0],
-        "start_rotation": [0.0, 0.6, 0.0, 0.8],
-        "info": {"geodesic_distance": 3.0},
-        "goals": [{"position": [4.0, 0.1, 2.0], "radius": None}],
-        "shortest_paths": None,
-        **more,
-    }
-
-
-def save(path: Path, data: object) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(
-        gzip.compress(json.dumps(data).encode())
-        if path.suffix == ".gz"
-        else json.dumps(data).encode()
-    )
-    return path
-
-
-@pytest.mark.parametrize("name", ["val.json.gz", "val.json"])
-def test_a_split_in_one_file(name: str, tmp_path: Path) -> None:
-    data = {
-        "episodes": [
-            an_episode("7", "data/scene_datasets/gibson/A.glb"),
-            an_episode("8", "gibson/B.glb"),
-        ]
-    }
-    first, second = episodes.read(save(tmp_path / name, data), tmp_path / "scenes")
-    assert (first.name, first.scene, first.scene_dataset) == (
-        "7",
-        str(tmp_path / "scenes/gibson/A.glb"),
-        "default",
-    )
-    assert first.start == (1.0, 0.1, 2.0)
-    assert first.rotation == (0.8, 0.0, 0.6, 0.0), "w first; the file has it last"
-    assert first.ends.tolist() == np.float32([[4.0, 0.1, 2.0]]).tolist()
-    assert second.scene.endswith("scenes/gibson/B.glb")
-
-
-def test_a_split_of_one_file_a_scene_in_the_order_of_names(tmp_path: Path) -> None:
-    top = save(tmp_path / "val/val.json.gz", {"episodes": []})
-    save(tmp_path / "val/content/B.json.gz", {"episodes": [an_episode("0", "B.glb")]})
-    save(
-        tmp_path / "val/content/A.json.gz",
-        {"episodes": [an_episode("0", "A.glb"), an_episode("1", "A.glb")]},
-    )
-    (tmp_path / "val/content/notes.txt").write_text("not one")
-    found = episodes.read(top, tmp_path)
-    assert [(Path(one.scene).name, one.name) for one in found] == [
-        ("A.glb", "0"),
-        ("A.glb", "1"),
-        ("B.glb", "0"),
-    ]
-    elsewhere = save(
-        tmp_path / "test/test.json.gz",
-        {"episodes": [], "content_scenes_path": "{data_path}/parts/{scene}.json"},
-    )
-    save(tmp_path / "test/parts/C.json", {"episodes": [an_episode("0", "C.glb")]})
-    assert Path(episodes.read(elsewhere, tmp_path)[0].scene).name == "C.glb"
-
-
-def test_object_goals_are_reached_at_their_view_points(tmp_path: Path) -> None:
-    def view(x: float) -> dict:
-        return {"agent_state": {"position": [x, 0.0, 0.0], "rotation": [0, 0, 0, 1]}, "iou": 0.5}
-
-    one = {
-        "object_id": 3,
-        "object_category": "chair",
-        "position": [9.0, 0, 0],
-        "view_points": [view(1.0), view(2.0)],
-    }
-    other = {
-        "object_id": 4,
-        "object_category": "chair",
-        "position": [8.0, 0, 0],
-        "view_points": [view(3.0)],
-    }
-    shared = {
-        "episodes": [
-            an_episode(
-                "0",
-                "hm3d/x/A.basis.glb",
-                goals=[],
-                object_category="chair",
-                scene_dataset_config="./data/scene_datasets/hm3d/h.json",
-            )
-        ],
-        "goals_by_category": {"A.basis.glb_chair": [one, other]},
-        "category_to_task_category_id": {"chair": 0},
-    }
-    found = episodes.read(save(tmp_path / "new.json.gz", shared), tmp_path, objects=True)[0]
-    assert (found.category, found.ends[:, 0].tolist()) == ("chair", [1.0, 2.0, 3.0])
-    assert found.scene_dataset == str(tmp_path / "hm3d/h.json")
-    older = episodes.read(
-        save(tmp_path / "old.json.gz", {"episodes": [an_episode("0", "A.glb", goals=[one])]}),
-        tmp_path,
-        objects=True,
-    )[0]
-    assert (older.category, len(older.ends)) == ("chair", 2)
-
-
-@pytest.mark.parametrize(
-    ("content", "said"),
-    [
-        (b"\x1f\x8b broken", "cannot read"),
-        (b"[]", "no list `episodes`"),
-        (b'{"episodes": 3}', "no list `episodes`"),
-        (b'{"episodes": []}', "holds no episode"),
-        (b'{"episodes": [{"episode_id": 1}]}', "not in habitat's format"),
-        (
-            json.dumps({"episodes": [an_episode("0", "../../etc/scene.glb")]}).encode(),
-            "not below its folder",
-        ),
-        (
-            json.dumps({"episodes": [an_episode("0", "/etc/scene.glb")]}).encode(),
-            "not below its folder",
-        ),
-        (
-            json.dumps(
-                {"episodes": [], "content_scenes_path": "{data_path}/../{scene}.json"}
-            ).encode(),
-            "not below its folder",
-        ),
-        (json.dumps({"episodes": [an_episode("0", "A.glb", goals=[])]}).encode(), "has no goal"),
-        (
-            json.dumps({"episodes": [an_episode("0", "A.glb", start_rotation=[0, 1])]}).encode(),
-            "not in habitat's format",
-        ),
-    ],
-)
-def test_what_is_no_dataset_is_said(content: bytes, said: str, tmp_path: Path) -> None:
-    path = tmp_path / "val.json.gz"
-    path.write_bytes(content)
-    with pytest.raises(UserError, match=said):
-        episodes.read(path, tmp_path)
-
-
-# Metrics and frames
-
-
-def test_a_known_way() -> None:
+def test_metrics_of_a_known_path() -> None:
     way = Way((0.0, 0.0, 0.0), 4.0, near=0.2)
     assert way.metrics()["soft_spl"] == 0
     assert way.moved((3.0, 0.0, 0.0), False, 5.0) == -1.0
@@ -189,7 +42,7 @@ def test_a_known_way() -> None:
     )
 
 
-def test_shorter_than_the_shortest_counts_as_the_shortest() -> None:
+def test_a_path_shorter_than_the_shortest_has_an_spl_of_one() -> None:
     way = Way((0.0, 0.0, 0.0), 4.0, near=0.5)
     way.moved((0.0, 0.0, -3.6), False, 0.4)
     way.stopped = True
@@ -197,7 +50,7 @@ def test_shorter_than_the_shortest_counts_as_the_shortest() -> None:
     assert way.metrics()["soft_spl"] == pytest.approx(0.9)
 
 
-def test_to_stop_elsewhere_is_no_success() -> None:
+def test_stopping_at_the_very_success_distance_is_no_success() -> None:
     way = Way((0.0, 0.0, 0.0), 4.0, near=0.2)
     way.moved((0.0, 0.0, -3.8), False, 0.2)
     way.stopped = True
@@ -208,7 +61,7 @@ def test_to_stop_elsewhere_is_no_success() -> None:
 
 
 @pytest.mark.parametrize("distance", [0.0, -1.0, math.inf, math.nan])
-def test_a_way_without_length_cannot_be_scored(distance: float) -> None:
+def test_a_shortest_path_without_length_cannot_be_scored(distance: float) -> None:
     with pytest.raises(ValueError, match="positive and finite"):
         Way((0.0, 0.0, 0.0), distance, near=0.2)
 
@@ -217,7 +70,7 @@ def test_a_turn_to_the_left_is_positive() -> None:
     left = yaw(math.pi / 2)
     assert heading(left) == pytest.approx(math.pi / 2)
     assert rotate_back(left, (-1.0, 0.0, 0.0)) == pytest.approx([0.0, 0.0, -1.0]), (
-        "who has turned left looks towards -x"
+        "after a left turn, ahead is -x"
     )
     assert pointgoal((0.0, 0.0, 0.0), yaw(0.0), (0.0, 5.0, -2.0)) == pytest.approx((2.0, 0.0)), (
         "ahead; height does not count"
@@ -231,10 +84,7 @@ def test_a_turn_to_the_left_is_positive() -> None:
     assert compass(yaw(3.0), yaw(-3.0)) == pytest.approx(6.0 - 2 * math.pi)
 
 
-# Tasks
-
-
-def test_the_protocols_are_habitat_labs() -> None:
+def test_the_protocols_are_those_of_habitat_lab() -> None:
     gibson, hm3d, picture = (
         TASKS[name]
         for name in (
@@ -267,30 +117,6 @@ def test_the_protocols_are_habitat_labs() -> None:
     assert {task.score for task in TASKS.values() if task.domain == "navigation"} == {"spl"}
 
 
-def test_data_that_is_absent_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HABITAT_DATA", str(tmp_path))
-    monkeypatch.setattr(HabitatAdapter, "packages", ())
-    monkeypatch.setattr(HabitatRearrangeAdapter, "packages", ())
-    task = TASKS["habitat-pointnav/gibson-val"]
-    path = tmp_path / "datasets/pointnav/gibson/v1/val/val.json.gz"
-    assert HabitatAdapter.missing(task) == Missing(
-        f"there is no {path}",
-        "set HABITAT_DATA to the folder that holds datasets/ and scene_datasets/",
-    )
-    save(path, {"episodes": [an_episode("0", "gibson/A.glb"), an_episode("1", "gibson/A.glb")]})
-    (tmp_path / "scene_datasets").mkdir()
-    assert HabitatAdapter.missing(task) is None
-    with pytest.raises(
-        UserError, match=r"1 of the 1 scenes of its episodes are not there, say .*gibson/A\.glb"
-    ):
-        HabitatAdapter(task)
-    assert HabitatAdapter.missing(TASKS["habitat/pointnav-flat"]) is None
-    absent = HabitatRearrangeAdapter.missing(TASKS["habitat-rearrange/pick"])
-    assert absent is not None
-    assert str(tmp_path / "data/datasets/replica_cad") in absent.reason
-
-
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -299,17 +125,17 @@ def test_data_that_is_absent_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyP
         ({"scene": "house"}, "wants a `dataset`"),
     ],
 )
-def test_a_param_that_does_not_exist_is_said(change: dict, said: str) -> None:
+def test_a_wrong_param_is_named(change: dict, said: str) -> None:
     task = TASKS["habitat/pointnav-flat"]
     with pytest.raises(UserError, match=said):
         HabitatAdapter(dataclasses.replace(task, params={**task.params, **change}))
 
 
-# Pick and place: against a stand-in for habitat-lab, whose data is its owners'
-
-
 class Lab:
-    """Answers as habitat-lab 0.3's Env does for skills/pick.yaml: depth as a share of its range, three joints, success when told to grasp."""
+    """A stand-in for habitat-lab 0.3's Env with skills/pick.yaml, whose data is not free to ship.
+
+    Depth is a share of its range; there are three joints; told to grasp, it succeeds.
+    """
 
     def __init__(self, config: object) -> None:
         space = SimpleNamespace
@@ -363,7 +189,7 @@ class Lab:
         self.episodes = []
 
 
-def test_pick_speaks_habitat_labs_language(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pick_translates_to_and_from_habitat_lab(monkeypatch: pytest.MonkeyPatch) -> None:
     space = SimpleNamespace
     rule = space(
         slack_reward=-0.005,
@@ -382,8 +208,8 @@ def test_pick_speaks_habitat_labs_language(monkeypatch: pytest.MonkeyPatch) -> N
     wrapper = ModuleType("habitat.gym.gym_wrapper")
     wrapper.create_action_space = lambda spaces: space(
         low=np.array([-1.0, -2.0]), high=np.array([1.0, 2.0])
-    )  # type: ignore[attr-defined]
-    wrapper.continuous_vector_action_to_hab_dict = lambda spaces, box, vector: {"vector": vector}  # type: ignore[attr-defined]
+    )
+    wrapper.continuous_vector_action_to_hab_dict = lambda spaces, box, vector: {"vector": vector}
     lab, gym, simulator = (
         ModuleType("habitat"),
         ModuleType("habitat.gym"),
@@ -394,7 +220,7 @@ def test_pick_speaks_habitat_labs_language(monkeypatch: pytest.MonkeyPatch) -> N
         Lab,
         wrapper,
         False,
-    )  # type: ignore[attr-defined]
+    )
     for module in (lab, gym, wrapper, simulator):
         monkeypatch.setitem(sys.modules, module.__name__, module)
 
@@ -407,7 +233,7 @@ def test_pick_speaks_habitat_labs_language(monkeypatch: pytest.MonkeyPatch) -> N
     assert (lab_env.current_episode, lab_env.seeds) == ("episode 1", [Case(task, 3).simulator_seed])
     for name, spec in adapter.brief.observation.items():
         assert spec.problem(first.observation[name]) is None, name
-    assert (first.observation["depth"] == 5.0).all(), "metres again"
+    assert (first.observation["depth"] == 5.0).all(), "in metres"
     assert first.observation["state_target"].tolist() == [1.0, 2.0, 3.0]
     assert (first.success, first.terminated) == (False, False)
     grasped = adapter.step(np.array([0.0, 2.0], np.float32))

@@ -1,4 +1,4 @@
-"""The flats that Habitat's episodes are drawn in: furnished, walkable, and the same wherever they are built."""
+"""The flats of Habitat's episodes: furnished, walkable, and built alike everywhere."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_the_scene_loads_back(tmp_path: Path) -> None:
         assert (np.einsum("ij,ij->i", outward, mesh.vertex_normals[mesh.faces[:, 0]]) > 0.99).all()
 
 
-def test_what_is_seen_from_above_is_floor() -> None:
+def test_floors_face_upward() -> None:
     ups = [
         corners
         for _, corners in flat.quads(FLATS[0])
@@ -82,8 +82,8 @@ def test_what_is_seen_from_above_is_floor() -> None:
     assert area == pytest.approx(FLATS[0].width * FLATS[0].depth)
 
 
-def test_the_scenes_are_those_that_results_were_measured_in() -> None:
-    """Another scene, another score: who changes these raises the version of the flat tasks."""
+def test_the_scenes_are_pinned() -> None:
+    """Other scenes give other scores: raise the version of the flat tasks if you change them."""
     found = hashlib.blake2b(flat.scene(), digest_size=8).hexdigest()
     assert found == DIGEST
 
@@ -106,7 +106,7 @@ def test_a_flat_is_furnished(home: flat.Flat) -> None:
 
 @each_flat
 def test_every_room_and_object_can_be_reached(home: flat.Flat) -> None:
-    """By a disc of 0.2 m on a grid, from the corridor's middle: more than the body of the tasks needs."""
+    """A disc of 0.2 m, wider than the body of the tasks, gets there from the corridor's middle."""
     free = walkable(home, 0.2)
     start = cell(home.width / 2, (home.corridor.z0 + home.corridor.z1) / 2)
     reached = flood(free, start)
@@ -143,7 +143,7 @@ def test_view_points_lie_near_the_object_and_in_its_room() -> None:
             assert y == 0
 
 
-def test_a_piece_looks_away_from_its_wall() -> None:
+def test_a_piece_of_furniture_faces_away_from_its_wall() -> None:
     for home in FLATS[:4]:
         for piece in home.pieces:
             room = home.rooms[piece.room].floor

@@ -1,4 +1,4 @@
-"""Habitat with the simulator: the contract, the expert, what is seen, and a dataset of our own over a flat. Skipped where it is not."""
+"""Habitat with the simulator: contract, expert, views, and a user's dataset over a flat."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_the_expert_reaches_the_goal(name: str, build) -> None:
         assert metrics["path_length"] <= 0.25 * steps + 1e-6
 
 
-def test_the_flats_are_walked_as_they_were_drawn(build) -> None:
+def test_the_flats_are_walkable_as_drawn(build) -> None:
     task = small("habitat/pointnav-flat")
     adapter = build(task)
     adapter.reset(Case(task, 0))
@@ -103,8 +103,8 @@ def test_the_flats_are_walked_as_they_were_drawn(build) -> None:
                 )
 
 
-def test_what_is_seen_is_where_the_body_stands(build) -> None:
-    """In the corridor, looking along it, the wall at its end is as far as the plan says; to the right is +x."""
+def test_the_cameras_are_where_the_body_stands(build) -> None:
+    """Along the corridor, the end wall is as far away as the plan says; +x is to the right."""
     task = small("habitat/pointnav-flat")
     adapter = build(task)
     adapter.reset(Case(task, 0))
@@ -167,7 +167,7 @@ def test_the_camera_tilts_and_is_level_again_after_a_reset(build) -> None:
     assert np.array_equal(adapter.reset(Case(task, 0)).observation["image"](), level)
 
 
-def test_a_dataset_over_a_scene_of_ones_own(build, tmp_path: Path) -> None:
+def test_a_users_dataset_over_a_users_scene(build, tmp_path: Path) -> None:
     home = flat.build(0)
     scenes = tmp_path / "scene_datasets/ours"
     scenes.mkdir(parents=True)
@@ -234,7 +234,7 @@ def test_environments_of_one_process_close_in_any_order() -> None:
 
 
 @pytest.mark.slow
-def test_played_in_one_thread_and_closed_in_another() -> None:
+def test_an_adapter_may_be_closed_in_another_thread() -> None:
     task = small("habitat/pointnav-flat")
     made: list = []
 
