@@ -1,5 +1,7 @@
-"""Small AndroidControl files in the true format: the messages are built by protobuf's own runtime from their field numbers, so that the
-reader is held against another implementation. The screens and words are made up.
+"""Small AndroidControl files in the real format, with invented screens and texts.
+
+The messages are built by protobuf's own runtime from their field numbers, so that the reader is
+checked against another implementation.
 """
 
 from __future__ import annotations
@@ -47,7 +49,10 @@ NODES = [
 
 
 def messages() -> dict[str, Any]:
-    """The classes of tf.train.Example and of android_env's AndroidAccessibilityForest, with the fields that are read."""
+    """Classes of tf.train.Example and android_env's AndroidAccessibilityForest.
+
+    They have only the fields that the adapter reads.
+    """
     from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
     file = descriptor_pb2.FileDescriptorProto(name="small.proto", package="small", syntax="proto3")
@@ -65,9 +70,8 @@ def messages() -> dict[str, Any]:
     add("BytesList", ("value", 1, "bytes", True))
     add("Int64List", ("value", 1, "int64", True))
     add("Feature", ("bytes_list", 1, "BytesList", False), ("int64_list", 3, "Int64List", False))
-    add(
-        "Entry", ("key", 1, "string", False), ("value", 2, "Feature", False)
-    )  # a map's entry on the wire
+    # On the wire, a map is a list of entries.
+    add("Entry", ("key", 1, "string", False), ("value", 2, "Feature", False))
     add("Features", ("feature", 1, "Entry", True))
     add("Example", ("features", 1, "Features", False))
     add(
@@ -101,7 +105,7 @@ def messages() -> dict[str, Any]:
 
 
 def forest(made: dict[str, Any]) -> bytes:
-    """One window with NODES, and one beneath it that the other covers."""
+    """A serialised forest: a window with NODES, which covers another one."""
     message = made["Forest"]()
     below = message.windows.add(layer=0)
     node = below.tree.nodes.add(unique_id=1, class_name="Wallpaper", enabled=True, visible=True)
@@ -123,7 +127,7 @@ def forest(made: dict[str, Any]) -> bytes:
 
 
 def screenshot(number: int, step: int) -> np.ndarray:
-    """A screen that no other step has."""
+    """The screen of a step, (height, width, 3) uint8, different for every step."""
     picture = np.zeros((SIZE[1], SIZE[0], 3), np.uint8)
     picture[:, :, 0], picture[:, :, 1] = number * 20, step * 20
     picture[BUTTON[1] : BUTTON[3], BUTTON[0] : BUTTON[2], 2] = 255
@@ -131,7 +135,7 @@ def screenshot(number: int, step: int) -> np.ndarray:
 
 
 def example(made: dict[str, Any], number: int) -> bytes:
-    """The record of an episode."""
+    """An episode as a serialised tf.train.Example."""
     from PIL import Image
 
     goal, actions = EPISODES[number]
@@ -161,7 +165,7 @@ def example(made: dict[str, Any], number: int) -> bytes:
 
 
 def crc32c(data: bytes) -> int:
-    """CRC-32C bit by bit, straight from its definition (RFC 3720, appendix B.4): slow, and independent of the library."""
+    """CRC-32C bit by bit, as RFC 3720 (appendix B.4) defines it; independent of the library."""
     crc = 0xFFFFFFFF
     for byte in data:
         crc ^= byte
@@ -171,7 +175,7 @@ def crc32c(data: bytes) -> int:
 
 
 def record(data: bytes) -> bytes:
-    """A TFRecord."""
+    """The data framed as a TFRecord: length, its checksum, data, its checksum."""
 
     def masked(part: bytes) -> bytes:
         crc = crc32c(part)
@@ -182,7 +186,7 @@ def record(data: bytes) -> bytes:
 
 
 def write(folder: Path) -> None:
-    """The data set as it is downloaded: compressed shards and the two files of splits."""
+    """Write the dataset as it is downloaded: compressed shards and the two files of splits."""
     made = messages()
     folder.mkdir(parents=True, exist_ok=True)
     for shard, numbers in enumerate(([4, 9], [7])):

@@ -1,4 +1,4 @@
-"""A hardly trained nano model on toy tasks, for the tests of GEA."""
+"""A tiny, barely trained GEA model on toy tasks."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ from harness.play.runner import RunOptions
 
 SMALL = RVQConfig(codes=16, code_dim=8, hidden=32, steps=150, batch=64, lr=3e-3)
 NANO = Config(
-    views=("state", "image?"), rvq=SMALL, words=300, width=48, layers=2, heads=2, mlp=96, pixels=16, numbers=8, history=2,
-    lr=3e-3, batch=32, steps=8, lanes=3, rollout=8, minibatches=2, epochs=1, prompt_tokens=24,
+    views=("state", "image?"), rvq=SMALL, words=300, width=48, layers=2, heads=2, mlp=96,
+    pixels=16, numbers=8, history=2, lr=3e-3, batch=32, steps=8, lanes=3, rollout=8,
+    minibatches=2, epochs=1, prompt_tokens=24,
 )  # fmt: skip
 TASKS = toys.TASKS[:2]
 
 
 def make_data(out: Path) -> Path:
-    """Demonstrations of TASKS."""
+    """Record demonstrations of TASKS into a new folder."""
     record(
         [(QUICK, task) for task in TASKS],
         out,
@@ -35,7 +36,7 @@ def make_data(out: Path) -> Path:
 
 
 def make_nano(data: Path, out: Path) -> Path:
-    """Weights after tokenizer and sft."""
+    """Train the stages `tokenizer` and `sft`, and return the folder of the weights."""
     for stage in ("tokenizer", "sft"):
         train(stage, Job((data,), out, NANO), lambda _: None)
     return out

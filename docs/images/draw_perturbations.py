@@ -1,4 +1,4 @@
-"""Draws perturbations-*.jpg beside this file: each perturbation of pictures at severities 1, 3 and 5, on a real frame of three families.
+"""Draw perturbations-*.jpg: image perturbations at severities 1, 3 and 5, for three families.
 
 Use: python docs/images/draw_perturbations.py
 """
@@ -22,13 +22,13 @@ FRAMES = {
     "atari": ("atari", "atari/breakout", 40),
 }
 LEFT_OUT = ("frozen_frames", "dropped_frames", "blackout")
-"""These show another frame, or a black one."""
+"""Perturbations that show an earlier frame or a black one."""
 SEVERITIES = (1, 3, 5)
 SIDE, MARGIN, LINE = 128, 4, 14
 
 
 def frame(suite: str, name: str, steps: int) -> tuple[Task, Brief, np.ndarray]:
-    """(task, brief, the view `image`) after some actions."""
+    """(task, brief, the view `image`: (H, W, 3) uint8) after some random actions."""
     task = next(task for task in find_suites(suite, suites.SUITES)[0].tasks if task.name == name)
     adapter = load(task.adapter)(task)
     seen, rng = adapter.reset(Case(task, task.first_seed)), np.random.default_rng(1)
@@ -40,7 +40,7 @@ def frame(suite: str, name: str, steps: int) -> tuple[Task, Brief, np.ndarray]:
 
 
 def sheet(task: Task, brief: Brief, image: np.ndarray) -> Image.Image:
-    """Two perturbations side by side in a line, three severities each; the frame itself first."""
+    """Two perturbations per row, three severities each, after the frame itself."""
     names = [
         kind.name
         for kind in REGISTRY.values()
@@ -69,7 +69,7 @@ def sheet(task: Task, brief: Brief, image: np.ndarray) -> Image.Image:
 
 
 def main() -> None:
-    """Draw all three."""
+    """Write the three files next to this one."""
     for family, (suite, name, steps) in FRAMES.items():
         file = Path(__file__).with_name(f"perturbations-{family}.jpg")
         sheet(*frame(suite, name, steps)).save(file, quality=85)

@@ -1,4 +1,7 @@
-"""Draws run.svg beside this file: what a terminal shows of a real run. Use: python docs/images/draw_run.py"""
+"""Draw run.svg: what a terminal shows of a real run.
+
+Use: python docs/images/draw_run.py
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ COMMAND = "bench run --agent uniform --suite smoke --episodes 20"
 
 
 def recorded(command: str) -> str:
-    """All that the command writes to a terminal of COLUMNS columns."""
+    """Everything that the command writes to a terminal of COLUMNS columns."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 60, COLUMNS, 0, 0))
     with tempfile.TemporaryDirectory() as folder:
@@ -39,14 +42,14 @@ def recorded(command: str) -> str:
         try:
             while block := os.read(ours, 65536):
                 written += block
-        except OSError:  # the terminal's end
+        except OSError:  # the terminal is closed
             pass
         assert process.wait() == 0
     return written.decode().replace("\r\n", "\n")
 
 
 def main() -> None:
-    """One frame of the progress line, then what remains: the table of tasks and that of domains."""
+    """Write one frame of the progress line, then the final tables of tasks and of domains."""
     written = recorded(COMMAND)
     frames = [
         frame
@@ -63,7 +66,7 @@ def main() -> None:
         Text(re.sub(r"\n{3,}", "\n\n", final[start:].partition("\nrun directory")[0].rstrip()))
     )
     drawn = console.export_svg(title="bench", theme=MONOKAI, unique_id="run")
-    # Without the web fonts: a picture in a repository loads nothing from elsewhere.
+    # No web fonts: an image in a repository should load nothing from elsewhere.
     drawn = re.sub(
         r"^\s+$", "", re.sub(r"@font-face \{.*?\}", "", drawn, flags=re.DOTALL), flags=re.MULTILINE
     )

@@ -1,4 +1,4 @@
-"""The ALFWorld adapter on the real engine: synthetic games, and official ones from files laid out as the download lays them."""
+"""The ALFWorld adapter on the real engine: synthetic games, and official ones as downloaded."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ TASKS = {
 }
 
 
-def coached(
+def play_expert(
     adapter: AlfWorldAdapter, case: Case, astray: float = 0.0
 ) -> tuple[TimeStep, list[str]]:
-    """Follow the expert, now and then a random admissible command: the last step and what was done."""
+    """Play the expert, with some random admissible commands: the last TimeStep and the actions."""
     rng, timestep, done = random.Random(case.seed), adapter.reset(case), list[str]()
     while not timestep.terminated and len(done) < 50:
         wanted = adapter.expert(done[-1] if done else None)
@@ -50,7 +50,7 @@ def adapter() -> Any:
 
 
 def write_official(folder: Path, count: int) -> None:
-    """Games in the layout of the download: json_2.1.1/SPLIT/TYPE-.../TRIAL/{game.tw-pddl,traj_data.json}."""
+    """Write games as downloaded: json_2.1.1/SPLIT/TYPE-*/TRIAL/{game.tw-pddl,traj_data.json}."""
     for number in range(count):
         game = synthetic(TASK_TYPES[number % 6], stream("test", number))
         trial = folder / "json_2.1.1" / "valid_unseen" / f"{game.task_type}-{number}" / "trial_T0"
@@ -91,21 +91,21 @@ def test_suite_names_the_task_types_and_marks_synthetic_games() -> None:
 @pytest.mark.parametrize("kind", TASK_TYPES)
 def test_expert_solves(adapter: AlfWorldAdapter, kind: str) -> None:
     for seed in range(2):
-        last, done = coached(adapter, Case(TASKS[kind], seed))
+        last, done = play_expert(adapter, Case(TASKS[kind], seed))
         assert last.success
         assert last.reward == 1.0
         assert len(done) <= 20
         assert last.metrics == {"invalid_actions": 0.0}
 
 
-def test_expert_finds_back(adapter: AlfWorldAdapter) -> None:
+def test_expert_recovers_from_random_commands(adapter: AlfWorldAdapter) -> None:
     """Random commands in between: things carried away, doors shut, the wrong thing in hand."""
     for kind in TASK_TYPES:
-        assert coached(adapter, Case(TASKS[kind], 3), astray=0.3)[0].success
+        assert play_expert(adapter, Case(TASKS[kind], 3), astray=0.3)[0].success
 
 
-def test_plays_what_the_package_plays(adapter: AlfWorldAdapter) -> None:
-    """Against TextWorld's PddlEnv with ALFWorld's names: the same commands, the same answers, the same end."""
+def test_an_episode_is_that_of_the_package(adapter: AlfWorldAdapter) -> None:
+    """TextWorld's PddlEnv with ALFWorld's names has the same commands, answers and end."""
     import textworld
     from alfworld.agents.environment.alfred_tw_env import AlfredDemangler
     from textworld.envs import PddlEnv
@@ -133,7 +133,7 @@ def test_plays_what_the_package_plays(adapter: AlfWorldAdapter) -> None:
         state, _, _ = env.step(spelt)
 
 
-def test_what_is_not_possible_does_nothing(adapter: AlfWorldAdapter) -> None:
+def test_an_inadmissible_command_does_nothing(adapter: AlfWorldAdapter) -> None:
     timestep = adapter.reset(Case(TASKS["pick_and_place_simple"], 0))
     before = timestep.observation["admissible"]()
     for count, command in enumerate(
@@ -145,7 +145,7 @@ def test_what_is_not_possible_does_nothing(adapter: AlfWorldAdapter) -> None:
         assert timestep.metrics == {"invalid_actions": float(count)}
 
 
-def test_leaves_the_process_as_it_was() -> None:
+def test_the_adapter_leaves_the_process_as_it_was() -> None:
     arguments, data = list(sys.argv), os.environ.get("ALFWORLD_DATA")
     made = AlfWorldAdapter(TASKS["pick_and_place_simple"])
     made.reset(Case(TASKS["pick_and_place_simple"], 1))
@@ -153,10 +153,12 @@ def test_leaves_the_process_as_it_was() -> None:
     assert (sys.argv, os.environ.get("ALFWORLD_DATA")) == (arguments, data)
 
 
-def test_process_that_closed_several_ends_well() -> None:
+def test_a_process_that_closed_several_adapters_ends_without_a_crash() -> None:
     """Unloading the engine's library, as the package offers it, ends in a crash at exit."""
     script = (
-        "from adapters.alfworld import AlfWorldAdapter; from harness.core import Case; from suites.alfworld import SUITES\n"
+        "from adapters.alfworld import AlfWorldAdapter\n"
+        "from harness.core import Case\n"
+        "from suites.alfworld import SUITES\n"
         "task = SUITES[0].tasks[1]\n"
         "lanes = [AlfWorldAdapter(task) for _ in range(3)]\n"
         "for seed, lane in enumerate(lanes): lane.reset(Case(task, seed))\n"
@@ -178,11 +180,11 @@ def test_official_games(
     assert absent is not None
     assert "alfworld-download" in absent.remedy
     assert AlfWorldAdapter.missing(TASKS["pick_and_place_simple"]) is None
-    write_official(tmp_path, 3)  # the second is marked as unsolvable
+    write_official(tmp_path, 3)  # the second one is marked as unsolvable
     assert AlfWorldAdapter.missing(official) is None
     told = [adapter.reset(Case(official, seed)).instruction for seed in range(3)]
     assert told[0] == told[2] != told[1]
-    assert coached(adapter, Case(official, 0))[0].success
+    assert play_expert(adapter, Case(official, 0))[0].success
     monkeypatch.delenv("ALFWORLD_DATA")
     elsewhere = Task(
         "test/data@1",
@@ -195,7 +197,7 @@ def test_official_games(
     assert adapter.reset(Case(elsewhere, 0)).instruction == told[0]
 
 
-def test_unknown_task_type_names_the_six(adapter: AlfWorldAdapter) -> None:
+def test_an_unknown_task_type_is_answered_with_the_six(adapter: AlfWorldAdapter) -> None:
     with pytest.raises(UserError, match="pick_two_obj_and_place"):
         adapter.reset(
             Case(

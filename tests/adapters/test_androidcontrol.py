@@ -55,7 +55,7 @@ def test_the_contract(folder: Path) -> None:
     check_adapter(task(folder), others=[task(folder, "idd", "low", "grid")])
 
 
-def test_records_are_those_of_another_writer() -> None:
+def test_records_equal_those_of_another_writer() -> None:
     data = b"what another wrote" * 9
     assert framed(data) == androidrecords.record(data)
     assert androidrecords.crc32c(b"123456789") == 0xE3069283, "the check value of CRC-32C"
@@ -89,16 +89,16 @@ def test_an_episode_is_read_field_by_field() -> None:
 
 
 @pytest.mark.parametrize("damage", [b"\xff" * 12, b"\x0a\x7f", b"\x0b", b"\x08\x01", b""])
-def test_what_is_no_episode_is_refused(damage: bytes) -> None:
+def test_a_damaged_episode_is_refused(damage: bytes) -> None:
     with pytest.raises(BadRecord):
         episode_of(damage)
 
 
-def test_elements_stand_behind_their_parents_and_only_what_is_visible() -> None:
+def test_visible_elements_follow_their_parents() -> None:
     found = elements(androidrecords.forest(androidrecords.messages()))
     assert [(element.ref, element.parent, element.tag) for element in found] == [
         (1, 0, "Frame"),
-        (2, 1, "Button"),  # its panel is hidden: the frame is the nearest that is seen
+        (2, 1, "Button"),  # its panel is hidden, so its parent is the frame
         (3, 1, "Field"),
         (4, 1, "Icon"),
         (5, 0, "Wallpaper"),
@@ -158,7 +158,7 @@ def test_where_no_element_lies_the_grid_decides() -> None:
     assert not right(UIAction("click", x=45.0, y=35.0), CLICK, SIZE, (), "box")
 
 
-def test_a_case_is_one_step_with_what_came_before(folder: Path) -> None:
+def test_a_case_is_one_step_with_the_history_before_it(folder: Path) -> None:
     asked = task(folder)
     adapter = AndroidControlAdapter(asked)
     met = {}
@@ -188,7 +188,7 @@ def test_a_case_is_one_step_with_what_came_before(folder: Path) -> None:
     ]
     again = adapter.reset(Case(asked, seed + 8))
     assert (again.metrics["episode"], again.metrics["episode_step"]) == (9.0, 4.0), (
-        "counted anew after the last"
+        "wraps around after the last"
     )
 
 
@@ -198,9 +198,8 @@ def test_low_level_instructions_and_the_splits(folder: Path) -> None:
         adapter = AndroidControlAdapter(asked)
         firsts = [adapter.reset(Case(asked, seed)) for seed in range(8)]
         assert {int(first.metrics["episode"]) for first in firsts} == numbers
-        assert (
-            firsts[0].instruction
-            == f"step {int(firsts[0].metrics['episode_step'])} of {int(firsts[0].metrics['episode'])}"
+        assert firsts[0].instruction == "step {episode_step:.0f} of {episode:.0f}".format(
+            **firsts[0].metrics
         )
     asked = task(folder, "category-unseen")
     missing = AndroidControlAdapter.missing(asked)
@@ -210,7 +209,7 @@ def test_low_level_instructions_and_the_splits(folder: Path) -> None:
         AndroidControlAdapter(asked).reset(Case(asked, 0))
 
 
-def test_an_element_stands_for_its_middle(folder: Path) -> None:
+def test_an_action_on_an_element_is_at_its_centre(folder: Path) -> None:
     asked = task(folder)
     adapter = AndroidControlAdapter(asked)
     order = Steps.of(folder).orders["test"]
@@ -224,7 +223,7 @@ def test_an_element_stands_for_its_middle(folder: Path) -> None:
         adapter.step({"kind": "type", "text": ""})
 
 
-def test_what_is_missing_is_said_with_its_remedy(
+def test_a_missing_dataset_is_named_with_its_remedy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = task(tmp_path)

@@ -24,7 +24,7 @@ gymnasium = pytest.importorskip("gymnasium")
 ROOT = Path(__file__).parents[2]
 PLAIN, STICKY = ({task.params["game"]: task for task in suite.tasks} for suite in SUITES)
 LEAKY = ("assault", "qbert", "seaquest", "solaris")
-"""Games in which reset_game alone, or a snapshot alone, leaves something of the last episode."""
+"""Games in which reset_game alone, or a snapshot alone, keeps some state of the last episode."""
 
 
 def with_params(task: Task, **params: object) -> Task:
@@ -65,7 +65,7 @@ def trajectory(adapter: AtariAdapter, case: Case, actions: Sequence[Any]) -> lis
 
 
 def areas_by_hand(frame: np.ndarray) -> np.ndarray:
-    """Every pixel cut into 84 x 84 pieces, averaged over 84 x 84 areas."""
+    """Area resampling to 84 x 84 by definition: each pixel is cut into 84 x 84 equal pieces."""
     for axis in (0, 1):
         size = frame.shape[axis]
         pieces = np.moveaxis(np.repeat(frame.astype(np.float64), 84, axis), axis, 0)
@@ -78,8 +78,8 @@ def test_contract(task: Task) -> None:
     check_adapter(task, steps=40)
 
 
-def test_plays_as_the_environment_of_ale_py() -> None:
-    """Screen, RAM and points of our episode are those of ale-py's own environment, action by action."""
+def test_an_episode_is_that_of_ale_py() -> None:
+    """Screen, RAM and rewards equal those of ale-py's own environment at every step."""
     gymnasium.register_envs(ale_py)
     theirs = gymnasium.make(
         "ALE/Breakout-v5", repeat_action_probability=0.0, disable_env_checker=True
@@ -106,7 +106,7 @@ def test_plays_as_the_environment_of_ale_py() -> None:
 
 @pytest.mark.parametrize("game", LEAKY)
 @pytest.mark.parametrize("tasks", [PLAIN, STICKY], ids=["plain", "sticky"])
-def test_a_kept_emulator_keeps_nothing(game: str, tasks: dict[str, Task]) -> None:
+def test_a_reused_emulator_keeps_no_state(game: str, tasks: dict[str, Task]) -> None:
     kept, case = AtariAdapter(tasks[game]), Case(tasks[game], 3)
     actions = some_actions(kept, 60)
     once = trajectory(kept, case, actions)
@@ -117,7 +117,7 @@ def test_a_kept_emulator_keeps_nothing(game: str, tasks: dict[str, Task]) -> Non
 
 
 @pytest.mark.slow
-def test_every_game_of_the_suite_plays_the_same_twice() -> None:
+def test_every_game_of_the_suite_is_reproducible() -> None:
     for task in STICKY.values():
         adapter, case = AtariAdapter(task), Case(task, 0)
         actions = some_actions(adapter, 10)
@@ -130,7 +130,7 @@ def test_every_game_of_the_suite_plays_the_same_twice() -> None:
         assert adapter.brief.control_hz == task.control_hz
 
 
-def test_seeds_differ_by_their_no_ops() -> None:
+def test_seeds_differ_by_their_number_of_no_ops() -> None:
     adapter = AtariAdapter(PLAIN["pong"])
     cases = [Case(PLAIN["pong"], seed) for seed in range(150)]
     frames = [int(adapter.reset(case).metrics["frames"]) for case in cases]
@@ -157,7 +157,7 @@ def test_sticky_actions() -> None:
 
 
 def test_how_often_actions_stick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Under actions that alternate, a frame's action is the one before in a quarter of the frames that could differ."""
+    """With alternating actions, a quarter of the frames that can show it repeat the last action."""
     task = with_params(STICKY["pong"], frame_skip=1)
     adapter = AtariAdapter(task)
     adapter.reset(Case(task, 0))
@@ -184,7 +184,8 @@ def test_how_often_actions_stick(monkeypatch: pytest.MonkeyPatch) -> None:
             for done, action in zip(recorder.executed, wanted, strict=True)
         ]
     )
-    # Whoever sticks once executes the other action; sticking again executes it rightly: the chance p of the wrong one has p = 0.25 (1 - p).
+    # Sticking once executes the other action, and sticking again the chosen one: the probability
+    # p of the wrong action satisfies p = 0.25 (1 - p).
     assert abs(stuck - 0.2) < 0.04
 
 
@@ -213,7 +214,7 @@ def test_gray_view_pools_the_last_two_frames() -> None:
 
 
 @pytest.mark.parametrize("task", [PLAIN["breakout"], STICKY["seaquest"]], ids=lambda task: task.id)
-def test_a_late_reader_of_the_gray_view_sees_the_same(task: Task) -> None:
+def test_the_gray_view_does_not_depend_on_when_it_is_read(task: Task) -> None:
     early, late = AtariAdapter(task), AtariAdapter(task)
     actions = some_actions(early, 60)
     steps = early.reset(Case(task, 1)), late.reset(Case(task, 1))
@@ -283,16 +284,20 @@ def test_wrong_params(params: dict[str, object], message: str) -> None:
         AtariAdapter(with_params(PLAIN["pong"], **params))
 
 
-def test_says_nothing() -> None:
-    """In a process of its own: the emulator introduces itself once."""
-    code = "from adapters.atari import AtariAdapter; from suites.atari import SUITES; AtariAdapter(SUITES[0].tasks[0])"
+def test_nothing_is_printed() -> None:
+    """In a separate process, because the emulator prints its banner once."""
+    code = (
+        "from adapters.atari import AtariAdapter\n"
+        "from suites.atari import SUITES\n"
+        "AtariAdapter(SUITES[0].tasks[0])\n"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert (done.stdout, done.stderr) == ("", "")
 
 
-def test_suites() -> None:
+def test_suites_and_their_protocols() -> None:
     games = set(ale_py.roms.get_all_rom_ids()) - TWO_PLAYERS
     assert len(games) == 104
     assert len(RANDOM_AND_HUMAN) == 57

@@ -1,6 +1,9 @@
-"""CALVIN's chains, which are numbers alone, in full; and what the adapter makes of a chain, on a small fake of calvin_env's documented interface:
-`Table` stands for PlayTableSimEnv, `Oracle` for Tasks, with hydra and omegaconf around them. That shows the protocol - which instruction holds, when
-a chain ends, what is counted - and nothing about the simulator, with which check_adapter was run apart (docs/reproductions/calvin.md).
+"""CALVIN's chains, all of them, and its adapter on a small fake of calvin_env's interface.
+
+`Table` stands for PlayTableSimEnv and `Oracle` for Tasks, with hydra and omegaconf around them.
+This tests the protocol: which instruction holds, when a chain ends, what is counted. It shows
+nothing about the simulator, on which check_adapter was run separately
+(docs/reproductions/calvin.md).
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ CHAIN = find_suites("calvin", SUITES)[0].tasks[0]
 FIRST = find_suites("calvin-first", SUITES)[0].tasks[0]
 
 
-def test_the_chains_are_a_thousand_of_five() -> None:
+def test_there_are_a_thousand_chains_of_five_tasks() -> None:
     found = chains()
     assert len(found) == CHAINS
     assert len(TASKS) == 34
@@ -34,7 +37,7 @@ def test_the_chains_are_a_thousand_of_five() -> None:
     assert {name for chain in found for name in chain.tasks} == TASKS.keys()
 
 
-def test_each_start_has_its_share_in_the_order_of_a_shuffle_with_seed_0() -> None:
+def test_each_start_has_its_share_of_chains_in_the_order_of_a_seeded_shuffle() -> None:
     share = np.repeat(
         np.arange(len(starts())),
         [len(part) for part in np.array_split(np.arange(CHAINS), len(starts()))],
@@ -50,7 +53,7 @@ def test_each_start_has_its_share_in_the_order_of_a_shuffle_with_seed_0() -> Non
 
 
 def test_a_task_follows_only_where_it_is_possible() -> None:
-    """By hand: a thing that lies elsewhere is not lifted there, a light that is on is not turned on, what is held is put somewhere."""
+    """Only what is there is lifted, only a light that is off turned on, what is held put down."""
     for chain in chains():
         held = 0
         light = chain.start["lightbulb"]
@@ -65,7 +68,7 @@ def test_a_task_follows_only_where_it_is_possible() -> None:
             held = int(name.startswith("lift"))
 
 
-def test_the_scene_is_what_the_start_says() -> None:
+def test_the_scene_is_that_of_the_start() -> None:
     first = next(
         start
         for start in starts()
@@ -92,7 +95,7 @@ def test_the_scene_is_what_the_start_says() -> None:
 
 
 class Table:
-    """One number: how often it was stepped. A task is done at every third step."""
+    """Its state is the number of steps; a task is done at every third one."""
 
     def __init__(self) -> None:
         self.cameras = [
@@ -113,7 +116,7 @@ class Table:
         pass
 
     def reset(self, robot_obs: np.ndarray, scene_obs: np.ndarray) -> dict[str, np.ndarray]:
-        assert self.steps == 0, "loaded anew first"
+        assert self.steps == 0, "loaded before the first step"
         assert self.robot.gripper_action == 1
         self.robot_obs, self.scene_obs = robot_obs, scene_obs
         return self.seen()
@@ -168,7 +171,7 @@ def move(hand: float = 1.0) -> np.ndarray:
     return np.array([0, 0, 0, 0, 0, 0, hand], np.float32)
 
 
-def test_five_instructions_one_after_the_other(table: Table) -> None:
+def test_five_instructions_follow_one_another(table: Table) -> None:
     played = CalvinAdapter(CHAIN)
     step = played.reset(Case(CHAIN, 4))
     asked = [f"please {name}" for name in chains()[4].tasks]
@@ -194,7 +197,7 @@ def test_the_first_failure_ends_the_chain(table: Table, monkeypatch: pytest.Monk
     monkeypatch.setattr(Oracle, "every", 10_000)
     for count in range(1, 361):
         step = played.step(move())
-        assert step.terminated == (count == 360), "each instruction has 360 steps of its own"
+        assert step.terminated == (count == 360), "360 steps per instruction"
     assert (
         step.success,
         step.metrics["chain_length"],
@@ -206,7 +209,7 @@ def test_the_first_failure_ends_the_chain(table: Table, monkeypatch: pytest.Monk
 def test_the_first_instruction_alone(table: Table) -> None:
     played = CalvinAdapter(FIRST)
     step = played.reset(Case(FIRST, CHAINS + 2))
-    assert step.instruction == f"please {chains()[2].tasks[0]}", "counted anew after the last chain"
+    assert step.instruction == f"please {chains()[2].tasks[0]}", "wraps around after the last chain"
     for _ in range(3):
         step = played.step(move())
     assert (step.terminated, step.success, step.metrics) == (
@@ -216,7 +219,7 @@ def test_the_first_instruction_alone(table: Table) -> None:
     )
 
 
-def test_the_gripper_is_open_or_shut(table: Table) -> None:
+def test_the_gripper_command_is_open_or_closed(table: Table) -> None:
     played = CalvinAdapter(CHAIN)
     played.reset(Case(CHAIN, 0))
     for hand in (-1.0, -0.1, 0.0, 0.3):
@@ -225,7 +228,7 @@ def test_the_gripper_is_open_or_shut(table: Table) -> None:
     assert played.brief.action.noop()[6] == 1
 
 
-def test_cameras_draw_when_they_are_read(table: Table) -> None:
+def test_cameras_render_only_when_they_are_read(table: Table) -> None:
     cameras = {camera.name: camera for camera in table.cameras}
     played = CalvinAdapter(FIRST)
     assert table.cameras == []
@@ -242,7 +245,7 @@ def test_cameras_draw_when_they_are_read(table: Table) -> None:
     assert drawn_now == ["static"], "once a step"
 
 
-def test_what_is_missing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_dataset_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(CalvinAdapter, "packages", ())
     monkeypatch.delenv("CALVIN_ROOT", raising=False)
     if "calvin_env" not in sys.modules:

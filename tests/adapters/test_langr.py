@@ -1,5 +1,7 @@
-"""What the adapter asks of ml-llarp and habitat-lab, on a small fake of the interface that they document (`habitat.Env`, `get_config`): which episode a
-seed is, what a skill does, what is counted. It shows nothing about the simulator, which was not at hand: see docs/reproductions/langr.md.
+"""LangR's adapter on a small fake of the interface of ml-llarp and habitat-lab.
+
+It tests which episode a seed is, what a skill does, and what is counted. It shows nothing about
+the simulator, which was not available: see docs/reproductions/langr.md.
 """
 
 from __future__ import annotations
@@ -110,7 +112,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_the_environment_is_that_of_the_split(root: Path) -> None:
+def test_each_split_has_its_environment(root: Path) -> None:
     before = os.getcwd()
     adapter = LangRAdapter(TASK)
     config = adapter._env.config
@@ -122,10 +124,10 @@ def test_the_environment_is_that_of_the_split(root: Path) -> None:
     assert adapter.brief.action.names == ("nav table", "pick_apple", "open_fridge")
 
 
-def test_an_episode_by_index_and_its_skills(root: Path) -> None:
+def test_an_episode_is_chosen_by_index_and_has_its_skills(root: Path) -> None:
     adapter = LangRAdapter(TASK)
     step = adapter.reset(Case(TASK, 4))
-    assert step.instruction == "do episode 1", "counted anew after the last"
+    assert step.instruction == "do episode 1", "wraps around after the last"
     assert (step.success, step.terminated, step.metrics) == (
         False,
         False,
@@ -153,14 +155,14 @@ def test_an_episode_by_index_and_its_skills(root: Path) -> None:
         adapter.step(3)
 
 
-def test_the_horizon_is_the_environments_too(root: Path) -> None:
+def test_the_environment_has_the_tasks_horizon(root: Path) -> None:
     adapter = LangRAdapter(TASK)
     adapter.reset(Case(TASK, 0))
     assert [adapter.step(2).terminated for _ in range(32)] == [False] * 31 + [True]
     assert TASK.max_steps == 32
 
 
-def test_where_the_robot_stands_follows_from_the_case(root: Path) -> None:
+def test_the_robots_start_depends_on_the_case_alone(root: Path) -> None:
     adapter = LangRAdapter(TASK)
     other = LangRAdapter(TASK)
     drawn = []
@@ -169,15 +171,15 @@ def test_where_the_robot_stands_follows_from_the_case(root: Path) -> None:
         adapter.reset(Case(TASK, seed))
         for _ in range(3):
             adapter.step(2)
-            other.reset(Case(TASK, 9))  # another lane, in between
-        assert random.getstate() == before, "the process's own luck is as it was"
+            other.reset(Case(TASK, 9))  # another lane's reset in between
+        assert random.getstate() == before, "the process's random state is unchanged"
         drawn.append(adapter._env.drawn)
     first, second, third = adapter._env.seeds
     assert first == third != second
     assert drawn[0] == drawn[2] != drawn[1]
 
 
-def test_what_is_missing_is_said(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_data_is_named(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert LangRAdapter.missing(TASK) is None
     pointer = root / "datasets" / "rephrasing.pickle"
     pointer.write_text("version https://git-lfs.github.com/spec/v1")

@@ -1,6 +1,7 @@
-"""LIBERO's files, read from bytes in their own format; and what the adapter asks of the package, on a small fake of its documented interface
-(`OffScreenRenderEnv`). That shows the protocol - initial states by index, idle steps, success - and nothing about the simulator, with which
-check_adapter was run apart (docs/reproductions/libero.md).
+"""LIBERO's files of initial states, and its adapter on a small fake of `OffScreenRenderEnv`.
+
+This tests the protocol: initial states by index, idle steps, success. It shows nothing about the
+simulator, on which check_adapter was run separately (docs/reproductions/libero.md).
 """
 
 from __future__ import annotations
@@ -57,21 +58,19 @@ def test_initial_states_are_read(protocol: int) -> None:
         saved(pickle.dumps(STATES[:0])),
     ],
 )
-def test_what_is_no_table_is_refused(file: bytes) -> None:
+def test_a_file_that_holds_no_table_is_refused(file: bytes) -> None:
     with pytest.raises(UserError, match="initial states"):
         initial_states(file)
 
 
-def test_nothing_is_run_that_a_file_asks_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_pickled_call_is_never_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match=r"it holds \w+\.mkdir"):
         initial_states(saved(pickle.dumps(Evil(), 2)))
     assert os.listdir(tmp_path) == []
 
 
-def test_the_suites_are_the_packages() -> None:
+def test_the_suites_are_those_of_the_package() -> None:
     found = {
         suite: find_suites(suite, SUITES)[0]
         for suite in ("libero-spatial", "libero-object", "libero-goal", "libero-10", "libero-90")
@@ -161,14 +160,14 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return home
 
 
-def test_an_initial_state_by_index_then_idle_steps(package: Path) -> None:
+def test_an_episode_starts_from_an_initial_state_and_idle_steps(package: Path) -> None:
     adapter = LiberoAdapter(TASK)
     (env,) = Env.made
     before = np.random.get_state()[1].copy()
     fixtures = []
     for seed in (0, 1, 2, 4):
         step = adapter.reset(Case(TASK, seed))
-        assert (env.start == STATES[seed % 3]).all(), "counted anew after the last"
+        assert (env.start == STATES[seed % 3]).all(), "wraps around after the last"
         assert env.taken == [[0.0] * 6 + [-1.0]] * 10
         assert (step.success, step.terminated, step.instruction) == (False, False, "do it")
         fixtures.append(env.fixtures)
@@ -181,7 +180,7 @@ def test_an_initial_state_by_index_then_idle_steps(package: Path) -> None:
         )
 
 
-def test_views(package: Path) -> None:
+def test_views_are_upright_and_complete(package: Path) -> None:
     adapter = LiberoAdapter(TASK)
     views: Any = adapter.reset(Case(TASK, 0)).observation
     for name, spec in adapter.brief.observation.items():
@@ -194,7 +193,7 @@ def test_views(package: Path) -> None:
     assert not Env.made[0].arguments["use_camera_obs"], "cameras draw when they are read"
 
 
-def test_the_package_asks_nothing_and_leaves_nothing(package: Path) -> None:
+def test_the_package_asks_no_question_and_leaves_no_file(package: Path) -> None:
     LiberoAdapter(TASK)
     (env,) = Env.made
     assert env.settings["MUJOCO_GL"] == "egl"
@@ -208,7 +207,7 @@ def test_the_package_asks_nothing_and_leaves_nothing(package: Path) -> None:
         LiberoAdapter(TASK)
 
 
-def test_what_is_missing_is_said(package: Path) -> None:
+def test_a_missing_package_or_dataset_is_named(package: Path) -> None:
     assert LiberoAdapter.missing(TASK) is None
     (package / "assets").rmdir()
     missing = LiberoAdapter.missing(TASK)

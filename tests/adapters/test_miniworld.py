@@ -98,7 +98,7 @@ def test_the_expert_reaches_the_goal(world: str, build) -> None:
         assert "spl" not in timestep.metrics
 
 
-def test_two_environments_show_each_its_own_rooms(build) -> None:
+def test_two_environments_each_show_their_own_rooms(build) -> None:
     one, task = build("OneRoom")
     before = one.reset(Case(task, 0)).observation["image"]()
     other, task = build("FourRooms")
@@ -109,28 +109,28 @@ def test_two_environments_show_each_its_own_rooms(build) -> None:
         assert np.array_equal(other._painter.image(80, 60), elsewhere)
 
 
-def test_another_renderer_between_two_pictures_changes_nothing(build) -> None:
+def test_another_renderer_in_between_changes_no_image(build) -> None:
     pytest.importorskip("metaworld")
     from adapters.metaworld import MetaWorldAdapter
     from suites.metaworld import SUITES as METAWORLD
 
     task = next(task for task in METAWORLD[0].tasks if task.params["name"] == "reach-v3")
-    arm = MetaWorldAdapter(task)
+    metaworld = MetaWorldAdapter(task)
     adapter, world = build("ThreeRooms")
     mine, theirs = [], []
     for _ in range(2):
-        theirs.append(arm.reset(Case(task, 0)).observation["image"]())
+        theirs.append(metaworld.reset(Case(task, 0)).observation["image"]())
         mine.append(adapter.reset(Case(world, 0)).observation["image"]())
-    late, _ = build("Sidewalk")  # textures are uploaded after the arm has drawn
-    arm._draw("corner4", 64)
+    late, _ = build("Sidewalk")  # uploads its textures after Meta-World has rendered
+    metaworld._draw("corner4", 64)
     assert late.reset(Case(TASKS["Sidewalk"], 0)).observation["image"]().std() > 10
-    arm.close()
+    metaworld.close()
     assert np.array_equal(*mine)
     assert np.array_equal(*theirs)
     assert np.array_equal(adapter._painter.image(80, 60), mine[0])
 
 
-def test_made_in_one_thread_and_closed_in_another() -> None:
+def test_an_adapter_may_be_closed_in_another_thread() -> None:
     """As a worker does it."""
     images = []
 
@@ -153,7 +153,7 @@ def test_made_in_one_thread_and_closed_in_another() -> None:
     assert np.array_equal(images[0], images[2])
 
 
-def test_views(build) -> None:
+def test_views_agree_with_the_world(build) -> None:
     adapter, task = build("FourRooms", width=224, height=224)
     views = adapter.reset(Case(task, 3)).observation
     for name, spec in adapter.brief.observation.items():
@@ -161,7 +161,7 @@ def test_views(build) -> None:
     assert views["image"]().shape == (224, 224, 3)
     env, depth = adapter._env, views["depth"]()
     assert 0.3 < depth.min() < depth.max() < 20
-    # looking at the box from a clear place, the middle of the picture is as far as its surface
+    # With a clear view of the box, the depth at the image's centre is the distance to its surface.
     env.agent.pos, env.agent.dir = env.box.pos + np.array([1.5, 0, 0]), math.pi
     env.agent.cam_height = 0.4
     assert views["depth"]()[112, 112] == pytest.approx(1.5 - 0.48, abs=0.1)
@@ -173,7 +173,7 @@ def test_views(build) -> None:
     assert state[5:] == pytest.approx([*env.box.pos[[0, 2]], 1], abs=1e-5)
 
 
-def test_shortest_path_around_a_wall_is_the_geometers() -> None:
+def test_the_shortest_path_around_a_wall_is_exact() -> None:
     """A disc around the end of a wall: two tangents and an arc."""
     outline = [
         ((-5, -5), (5, -5)),
@@ -197,7 +197,7 @@ def test_shortest_path_around_a_wall_is_the_geometers() -> None:
     assert math.isinf(closed.distances_to(goal, reach).shortest(*start))
 
 
-def test_the_experts_collisions_are_the_simulators(build) -> None:
+def test_the_expert_predicts_the_simulators_collisions(build) -> None:
     adapter, task = build("ThreeRooms")
     adapter.reset(Case(task, 1))
     env, rng = adapter._env, np.random.default_rng(0)
@@ -212,7 +212,7 @@ def test_the_experts_collisions_are_the_simulators(build) -> None:
     assert 50 < hits < 350
 
 
-def test_the_expert_goes_on_after_actions_that_are_not_its_own(build) -> None:
+def test_the_expert_continues_after_other_actions(build) -> None:
     adapter, task = build("FourRooms")
     rng = np.random.default_rng(0)
     timestep = adapter.reset(Case(task, 0))
@@ -225,7 +225,7 @@ def test_the_expert_goes_on_after_actions_that_are_not_its_own(build) -> None:
     assert timestep.success is True
 
 
-def test_an_expert_without_a_way_gives_up(build) -> None:
+def test_an_expert_that_finds_no_path_gives_up(build) -> None:
     adapter, task = build("OneRoom")
     adapter.reset(Case(task, 0))
     adapter._env.box.pos = np.array([50.0, 0.0, 50.0])
@@ -235,7 +235,7 @@ def test_an_expert_without_a_way_gives_up(build) -> None:
     assert "expert_gave_up" not in adapter.reset(Case(task, 0)).metrics
 
 
-def test_the_street_and_the_wrong_object_are_failures(build) -> None:
+def test_the_street_and_the_wrong_object_end_in_failure(build) -> None:
     adapter, task = build("Sidewalk")
     timestep = adapter.reset(Case(task, 0))
     adapter._env.agent.dir, adapter._env.agent.pos = (
@@ -273,7 +273,7 @@ def test_objects_are_named_and_drawn_by_the_case(build) -> None:
     assert timestep.truncated
 
 
-def test_closing_frees_what_was_drawn_into() -> None:
+def test_closing_frees_the_frame_buffers() -> None:
     def resident() -> int:
         return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
 
@@ -298,12 +298,14 @@ def test_nothing_is_imported_before_it_is_needed_and_nothing_is_printed(tmp_path
         "from harness.core import Case\n"
         "from suites.miniworld import SUITES\n"
         "task = SUITES[0].tasks[0]\n"
-        "assert MiniWorldAdapter.missing(task) is None and MiniWorldAdapter.affinity(task) and MiniWorldAdapter.has_expert(task)\n"
-        "assert not {'miniworld', 'pyglet', 'gymnasium', 'scipy'} & set(sys.modules), 'a simulator was imported before it was needed'\n"
+        "assert MiniWorldAdapter.missing(task) is None\n"
+        "assert MiniWorldAdapter.env_key(task) and MiniWorldAdapter.has_expert(task)\n"
+        "early = {'miniworld', 'pyglet', 'gymnasium', 'scipy'} & set(sys.modules)\n"
+        "assert not early, early\n"
         "adapter = MiniWorldAdapter(task)\n"
         "timestep = adapter.reset(Case(task, 0))\n"
         "timestep = adapter.step(adapter.expert(None))\n"
-        "assert timestep.observation['image']().std() > 0\n"  # and it leaves without closing
+        "assert timestep.observation['image']().std() > 0\n"  # the process ends without close()
     )
     command = [sys.executable, "-W", "error", "-c", code]
     done = subprocess.run(
@@ -313,7 +315,7 @@ def test_nothing_is_imported_before_it_is_needed_and_nothing_is_printed(tmp_path
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_is_missing_is_named(monkeypatch) -> None:
+def test_a_missing_requirement_is_named(monkeypatch) -> None:
     monkeypatch.setattr(
         module.ctypes.util, "find_library", lambda name: None if name in ("EGL", "GLU") else name
     )

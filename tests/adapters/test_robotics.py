@@ -38,7 +38,7 @@ def small(task: Task, **params: object) -> Task:
 
 
 def solve(task: Task, seed: int) -> tuple[TimeStep, int]:
-    """The last step of the expert's episode, and its number."""
+    """The last TimeStep of the expert's episode, and its number of steps."""
     adapter = load(task.adapter)(task)
     timestep, executed = adapter.reset(Case(task, seed)), None
     for count in itertools.count(1):
@@ -50,7 +50,7 @@ def solve(task: Task, seed: int) -> tuple[TimeStep, int]:
     raise AssertionError
 
 
-def test_the_suites_are_the_packages_tasks_with_its_horizons() -> None:
+def test_the_suites_have_the_packages_tasks_and_horizons() -> None:
     import gymnasium
 
     ids = {task.params["id"]: task for task in TASKS.values()}
@@ -105,7 +105,7 @@ def test_the_expert_solves(task: Task, seed: int) -> None:
     assert timestep.truncated == (task.domain == "manipulation")
     if task.domain == "navigation":
         assert 0.7 < timestep.metrics["spl"] <= 1.0
-        assert steps < task.max_steps  # the goal ends it
+        assert steps < task.max_steps  # reaching the goal ends the episode
     else:
         assert steps == task.max_steps
         assert timestep.metrics["distance"] < 0.05
@@ -121,7 +121,7 @@ def test_a_kept_environment_plays_what_the_bare_package_plays(
 
     env = gymnasium.make(task.params["id"], **inner)
     if task is LARGE:
-        Path(env.unwrapped.tmp_xml_file_path).unlink()  # the package leaves it
+        Path(env.unwrapped.tmp_xml_file_path).unlink()  # the package does not delete it
     adapter = load(task.adapter)(task)
     case = Case(task, 4)  # not solved at reset, so not drawn again
     shape = env.action_space.shape
@@ -161,7 +161,7 @@ def test_a_maze_has_one_goal_and_ends_there() -> None:
 
 
 @pytest.mark.parametrize("max_steps", [40, None])
-def test_the_horizon_is_the_tasks_or_the_packages(max_steps: int | None) -> None:
+def test_the_horizon_is_the_tasks_or_else_the_packages(max_steps: int | None) -> None:
     task = dataclasses.replace(UMAZE, max_steps=max_steps)
     adapter = PointMazeAdapter(task)
     adapter.reset(Case(task, 0))
@@ -196,7 +196,7 @@ def test_path_length_and_spl() -> None:
 
 
 def cells(walls: list[list[bool]], start: tuple[int, int], goal: tuple[int, int]) -> int:
-    """Steps from cell to cell, by breadth-first search."""
+    """Number of moves from cell to cell, by breadth-first search."""
     far = {start: 0}
     queue = deque([start])
     while queue:
@@ -208,7 +208,7 @@ def cells(walls: list[list[bool]], start: tuple[int, int], goal: tuple[int, int]
     return far[goal]
 
 
-def test_shortest_ways_by_hand() -> None:
+def test_shortest_paths_worked_out_by_hand() -> None:
     walls = [[c == "#" for c in row] for row in ("#####", "#   #", "### #", "#   #", "#####")]
     start, goal = (
         np.array([-1.0, 1.0]),
@@ -233,7 +233,7 @@ def test_shortest_ways_by_hand() -> None:
     )
 
 
-def test_shortest_ways_lie_between_the_crows_and_the_cells() -> None:
+def test_shortest_paths_lie_between_the_straight_line_and_the_cells() -> None:
     from gymnasium_robotics.envs.maze.maps import LARGE_MAZE
 
     walls = [[cell == 1 for cell in row] for row in LARGE_MAZE]
@@ -288,7 +288,7 @@ def test_bad_actions_are_refused_and_change_nothing(task: Task) -> None:
 
 
 def red(image: np.ndarray) -> np.ndarray:
-    """The mean row and column of what is red."""
+    """Mean row and column of the red pixels."""
     r, g, b = np.moveaxis(image.astype(int), 2, 0)
     found = np.argwhere((r > 120) & (g < 60) & (b < 60))
     assert len(found) > 3
@@ -296,7 +296,7 @@ def red(image: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("task", [LARGE, ANT], ids=lambda task: task.name)
-def test_the_image_is_the_map(task: Task) -> None:
+def test_the_image_agrees_with_the_map(task: Task) -> None:
     adapter = load(task.adapter)(task)
     for seed in range(3):
         timestep = adapter.reset(Case(task, seed))
@@ -312,7 +312,7 @@ def test_the_image_is_the_map(task: Task) -> None:
     adapter.close()
 
 
-def test_the_goal_is_seen_where_it_is() -> None:
+def test_the_goal_is_drawn_where_it_is() -> None:
     adapter = FetchAdapter(PUSH)
     data, site = adapter._env.data, adapter._env.model.site("target0").id
     timestep = adapter.reset(Case(PUSH, 0))
@@ -326,7 +326,7 @@ def test_the_goal_is_seen_where_it_is() -> None:
     adapter.close()
 
 
-def test_nothing_is_left_printed_or_imported(tmp_path: Path) -> None:
+def test_nothing_is_printed_left_or_imported_too_early(tmp_path: Path) -> None:
     names = [UMAZE.name, ANT.name, PUSH.name]
     code = (
         "import sys\n"
@@ -337,13 +337,14 @@ def test_nothing_is_left_printed_or_imported(tmp_path: Path) -> None:
         f"for name in {names}:\n"
         "    task = tasks[name]\n"
         "    form = load(task.adapter)\n"
-        "    assert form.missing(task) is None and form.affinity(task) and form.has_expert(task)\n"
-        f"    assert name != {UMAZE.name!r} or not {{'mujoco', 'gymnasium', 'gymnasium_robotics'}} & set(sys.modules)\n"
+        "    assert form.missing(task) is None and form.env_key(task) and form.has_expert(task)\n"
+        "    early = {'mujoco', 'gymnasium', 'gymnasium_robotics'} & set(sys.modules)\n"
+        f"    assert name != {UMAZE.name!r} or not early, early\n"
         "    adapter = form(task)\n"
         "    timestep = adapter.reset(Case(task, 0))\n"
         "    timestep = adapter.step(adapter.expert(None))\n"
         "    assert not adapter._canvases, 'an OpenGL context was made before anything was drawn'\n"
-        "    assert timestep.observation['image']().std() > 0\n"  # and it leaves without closing
+        "    assert timestep.observation['image']().std() > 0\n"  # the process ends without close()
     )
     here = tmp_path / "here"
     here.mkdir()
@@ -352,7 +353,7 @@ def test_nothing_is_left_printed_or_imported(tmp_path: Path) -> None:
         "TMPDIR": str(here),
         "PATH": "",
         "HOME": str(tmp_path),
-    }  # Mesa keeps its shaders at home
+    }  # Mesa caches shaders in the home directory
     command = [sys.executable, "-W", "error", "-c", code]
     done = subprocess.run(
         command, capture_output=True, text=True, timeout=120, check=False, cwd=here, env=environment
