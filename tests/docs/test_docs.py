@@ -70,8 +70,8 @@ def test_what_the_page_shows_runs(page: Path, tmp_path: Path) -> None:
             (tmp_path / named[1]).write_text("\n".join(lines[1:]) + "\n")
         elif language == "sh":
             assert lines[0].startswith("# not run by a test: "), (
-                f"{page.name}: a sh block begins with `# not run by a test: REASON`; what can run is "
-                "`console`"
+                f"{page.name}: a sh block begins with `# not run by a test: REASON`; what can "
+                "run is `console`"
             )
         elif language == "console":
             play(lines, tmp_path)
