@@ -61,7 +61,7 @@ def test_the_suite_has_the_packages_tasks_and_splits() -> None:
     assert len({task.params["instruction"] for task in TASKS.values()}) == 50
 
 
-def test_protocol_is_the_packages(reach: MetaWorldAdapter) -> None:
+def test_the_protocol_is_that_of_the_package(reach: MetaWorldAdapter) -> None:
     task = TASKS["reach-v3"]
     assert task.max_steps == reach._env.max_path_length
     assert reach.brief.control_hz == task.control_hz == 80.0
@@ -89,14 +89,14 @@ def test_seeds_play_each_configuration_of_a_block_once(reach: MetaWorldAdapter) 
         env.close()
 
 
-def test_configurations_are_the_packages_own() -> None:
+def test_configurations_are_those_of_the_package() -> None:
     for name in list(TASKS)[::5]:
         assert [task.data for task in _configurations(name, 42)] == [
             task.data for task in metaworld.MT1(name, seed=42).train_tasks
         ], name
 
 
-def test_a_kept_environment_plays_what_the_bare_package_plays() -> None:
+def test_a_reused_environment_plays_as_the_bare_package() -> None:
     name = "push-v3"
     env = metaworld.ALL_V3_ENVIRONMENTS[name]()
     env.set_task(metaworld.MT1(name, seed=42).train_tasks[3])
@@ -164,7 +164,7 @@ def test_bad_actions_are_refused_and_change_nothing(
     assert reach.state() == before
 
 
-def test_any_numbers_that_fit_are_taken(reach: MetaWorldAdapter) -> None:
+def test_numbers_of_any_type_are_accepted(reach: MetaWorldAdapter) -> None:
     states = set()
     for action in (UP, UP.astype(np.float64), UP.tolist(), UP.astype(int)):
         reach.reset(Case(TASKS["reach-v3"], 0))
@@ -206,7 +206,7 @@ def finger_row(image: np.ndarray) -> float:
     return float(rows.mean())
 
 
-def test_drawing_changes_nothing(reach: MetaWorldAdapter) -> None:
+def test_rendering_changes_nothing(reach: MetaWorldAdapter) -> None:
     def play(draw: bool) -> list[tuple[bytes, float]]:
         timestep, seen = reach.reset(Case(TASKS["reach-v3"], 5)), []
         for action in np.random.default_rng(0).uniform(-1, 1, (12, 4)).astype(np.float32):
@@ -220,7 +220,7 @@ def test_drawing_changes_nothing(reach: MetaWorldAdapter) -> None:
     assert play(True) == play(False)
 
 
-def test_closing_one_adapter_leaves_the_pictures_of_another_alone() -> None:
+def test_closing_one_adapter_does_not_break_anothers_images() -> None:
     first, second = MetaWorldAdapter(TASKS["door-open-v3"]), MetaWorldAdapter(TASKS["door-open-v3"])
     images = [
         view(adapter.reset(Case(TASKS["door-open-v3"], 0)), "image") for adapter in (first, second)
@@ -231,7 +231,7 @@ def test_closing_one_adapter_leaves_the_pictures_of_another_alone() -> None:
     second.close()
 
 
-def test_the_parameters_of_the_images_count() -> None:
+def test_size_camera_and_quality_of_images_are_parameters() -> None:
     params = ({}, {"shadows": True}, {"multisampling": 4}, {"camera": "corner2"})
     images = []
     for change in params:
@@ -244,21 +244,23 @@ def test_the_parameters_of_the_images_count() -> None:
         assert not np.array_equal(one, other)
 
 
-def test_nothing_is_drawn_unless_read_and_nothing_is_printed() -> None:
+def test_nothing_is_rendered_unless_read_and_nothing_is_printed() -> None:
     done = run_python(
         "import sys\n"
         "from adapters.metaworld import MetaWorldAdapter\n"
         "from harness.core import Case\n"
         "from suites.metaworld import SUITES\n"
         "task = SUITES[0].tasks[0]\n"
-        "assert MetaWorldAdapter.missing(task) is None and MetaWorldAdapter.affinity(task) and MetaWorldAdapter.has_expert(task)\n"
-        "assert not {'metaworld', 'mujoco', 'gymnasium'} & set(sys.modules), 'a simulator was imported before it was needed'\n"
+        "assert MetaWorldAdapter.missing(task) is None\n"
+        "assert MetaWorldAdapter.env_key(task) and MetaWorldAdapter.has_expert(task)\n"
+        "early = {'metaworld', 'mujoco', 'gymnasium'} & set(sys.modules)\n"
+        "assert not early, early\n"
         "adapter = MetaWorldAdapter(task)\n"
         "timestep = adapter.reset(Case(task, 0))\n"
         "timestep = adapter.step(adapter.expert(None))\n"
         "timestep.observation['state'](), timestep.observation['proprio'](), adapter.state()\n"
         "assert not adapter._canvases, 'an OpenGL context was made before anything was drawn'\n"
-        "assert timestep.observation['image']().std() > 0\n"  # and it leaves without closing
+        "assert timestep.observation['image']().std() > 0\n"  # the process ends without close()
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
@@ -276,7 +278,7 @@ def test_mujocos_warnings_are_logged(tmp_path, monkeypatch, capfd, caplog) -> No
 
 
 @pytest.mark.parametrize("params", [{"name": "juggle-v3"}, {"camera": "corner5"}])
-def test_what_does_not_exist_is_named(params: dict[str, str]) -> None:
+def test_a_wrong_param_is_named(params: dict[str, str]) -> None:
     with pytest.raises(
         UserError, match=f"Meta-World has no {'task' if 'name' in params else 'camera'} '"
     ):

@@ -1,4 +1,4 @@
-"""The MiniGrid adapter on the real simulator, and the two suites files that use it."""
+"""The MiniGrid adapter on the real simulator, and the two suite files that use it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def bare(name: str) -> Any:
 
 
 def play(adapter: MiniGridAdapter, case: Case, look: bool = False, limit: int = 80) -> list[Any]:
-    """All that an episode of random actions shows, the whole map after every step included."""
+    """Everything an episode of random actions shows, and the whole map after each step."""
     rng, seen, timestep = np.random.default_rng(case.seed), [], adapter.reset(case)
     for _ in range(limit):
         values = [view() for view in timestep.observation.values()] if look else []
@@ -52,10 +52,10 @@ def play(adapter: MiniGridAdapter, case: Case, look: bool = False, limit: int = 
     return seen
 
 
-def coached(
+def play_expert(
     adapter: MiniGridAdapter, case: Case, astray: float = 0.0
 ) -> tuple[TimeStep, int, bool]:
-    """Follow the expert, or random actions once it gave up: the last step, how many there were, and whether it gave up."""
+    """Play the expert, then random actions if it gives up: (last TimeStep, steps, gave up)."""
     rng, timestep, executed, gave_up = (
         np.random.default_rng(case.seed),
         adapter.reset(case),
@@ -90,7 +90,7 @@ def test_contract(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(TASKS))
-def test_every_task_builds_and_conforms(name: str) -> None:
+def test_every_task_builds_and_fits_its_brief(name: str) -> None:
     task = TASKS[name]
     adapter = MiniGridAdapter(task)
     timestep = adapter.reset(Case(task, task.first_seed))
@@ -103,7 +103,7 @@ def test_every_task_builds_and_conforms(name: str) -> None:
     adapter.close()
 
 
-def test_suites_hold_what_their_sources_say() -> None:
+def test_suites_agree_with_their_sources() -> None:
     gea, planning = BABYAI
     assert (len(gea.tasks), gea.episodes) == (17, 100)
     figures = [task.references[0].value for task in gea.tasks]
@@ -122,8 +122,8 @@ def test_suites_hold_what_their_sources_say() -> None:
     "name",
     ["BabyAI-GoToLocalS8N7-v0", "BabyAI-UnlockPickupDist-v0", "MiniGrid-Dynamic-Obstacles-6x6-v0"],
 )
-def test_plays_what_the_package_plays(name: str) -> None:
-    """Step for step the rewards, flags, mission and observation of a bare environment with the same seed."""
+def test_an_episode_is_that_of_the_package(name: str) -> None:
+    """Rewards, flags, mission and observation equal a bare environment's at every step."""
     env, task = bare(name), level(name)
     adapter = MiniGridAdapter(task)
     drawn = RGBImgPartialObsWrapper(env, tile_size=8)
@@ -168,7 +168,7 @@ def test_image_is_exact_tiles_centred_on_black(name: str) -> None:
     np.testing.assert_array_equal(adapter.render(), image)
 
 
-def test_nothing_is_drawn_unless_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_rendered_unless_read(monkeypatch: pytest.MonkeyPatch) -> None:
     task = level("BabyAI-GoToLocal-v0")
     adapter = MiniGridAdapter(task)
     drawn = []
@@ -192,7 +192,7 @@ def test_nothing_is_drawn_unless_read(monkeypatch: pytest.MonkeyPatch) -> None:
         "MiniGrid-MemoryS11-v0",
     ],
 )
-def test_kept_environment_keeps_nothing(name: str) -> None:
+def test_a_reused_environment_keeps_no_state(name: str) -> None:
     task = level(name)
     kept, cases = MiniGridAdapter(task), [Case(task, FIRST + k) for k in range(4)]
     once = {case.id: play(kept, case) for case in cases}
@@ -203,7 +203,7 @@ def test_kept_environment_keeps_nothing(name: str) -> None:
     )
 
 
-def test_level_generation_says_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+def test_level_generation_prints_nothing(capfd: pytest.CaptureFixture[str]) -> None:
     task = level("BabyAI-GoTo-v0")
     adapter = MiniGridAdapter(task)
     for seed in range(5):
@@ -225,7 +225,7 @@ def test_level_generation_says_nothing(capfd: pytest.CaptureFixture[str]) -> Non
         "MiniGrid-RedBlueDoors-8x8-v0",
     ],
 )
-def test_noop_does_nothing(name: str) -> None:
+def test_the_noop_action_does_nothing(name: str) -> None:
     task = level(name)
     adapter = MiniGridAdapter(task)
     for seed in range(5):
@@ -237,7 +237,7 @@ def test_noop_does_nothing(name: str) -> None:
 
 
 @pytest.mark.parametrize("action", [7, -1, 1.0, "left", None, np.array([1, 2])])
-def test_refuses_actions_that_do_not_exist(action: Any) -> None:
+def test_an_unknown_action_is_refused(action: Any) -> None:
     task = level("BabyAI-GoToObj-v0")
     adapter = MiniGridAdapter(task)
     adapter.reset(Case(task, 0))
@@ -248,7 +248,7 @@ def test_refuses_actions_that_do_not_exist(action: Any) -> None:
 
 
 @pytest.mark.parametrize("name", ["BabyAI-Nowhere-v0", "CartPole-v1", "BabyAI GoTo"])
-def test_unknown_level_names_the_remedy(name: str) -> None:
+def test_an_unknown_level_is_answered_with_the_remedy(name: str) -> None:
     with pytest.raises(UserError, match="level"):
         MiniGridAdapter(level(name))
 
@@ -260,33 +260,33 @@ def test_expert_solves(name: str) -> None:
     task = TASKS[name]
     adapter = MiniGridAdapter(task)
     for seed in range(FIRST, FIRST + 5):
-        last, steps, gave_up = coached(adapter, Case(task, seed))
+        last, steps, gave_up = play_expert(adapter, Case(task, seed))
         assert last.success
         assert last.terminated
         assert not gave_up
         assert last.reward == pytest.approx(1 - 0.9 * steps / adapter._env.max_steps)
 
 
-def test_expert_goes_on_from_what_was_really_done() -> None:
+def test_the_expert_continues_from_the_executed_action() -> None:
     task = TASKS["babyai/GoToRedBall"]
     adapter = MiniGridAdapter(task)
     outcomes = [
-        coached(adapter, Case(task, seed), astray=0.3)[0].success
+        play_expert(adapter, Case(task, seed), astray=0.3)[0].success
         for seed in range(FIRST, FIRST + 10)
     ]
     assert sum(bool(success) for success in outcomes) >= 9
 
 
 def test_expert_gives_up_instead_of_hanging(monkeypatch: pytest.MonkeyPatch) -> None:
-    """UnlockToUnlock: on about half of the seeds the bot plans in circles for ever; it ends at the same step every time."""
+    """On half of UnlockToUnlock's seeds the bot plans for ever: it gives up, always at one step."""
     task = level("BabyAI-UnlockToUnlock-v0")
     adapter = MiniGridAdapter(task)
     cases = [Case(task, seed) for seed in range(FIRST, FIRST + 8)]
-    outcomes = [coached(adapter, case)[1:] for case in cases]
+    outcomes = [play_expert(adapter, case)[1:] for case in cases]
     assert 0 < sum(gave_up for _, gave_up in outcomes) < len(cases)
-    assert outcomes == [coached(MiniGridAdapter(task), case)[1:] for case in cases]
+    assert outcomes == [play_expert(MiniGridAdapter(task), case)[1:] for case in cases]
     monkeypatch.setattr("adapters.minigrid.PLAN_LIMIT", 5 * PLAN_LIMIT)
-    assert outcomes == [coached(adapter, case)[1:] for case in cases], (
+    assert outcomes == [play_expert(adapter, case)[1:] for case in cases], (
         "the limit is no horizon: a longer one changes nothing"
     )
 
@@ -310,7 +310,7 @@ def test_expert_gives_up_when_a_box_was_opened() -> None:
     assert adapter.expert(None) is not None
 
 
-def test_errors_of_ours_are_not_the_expert_giving_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fault_of_the_adapter_is_not_taken_for_giving_up(monkeypatch: pytest.MonkeyPatch) -> None:
     task = level("BabyAI-GoToObj-v0")
     adapter = MiniGridAdapter(task)
     adapter.reset(Case(task, 0))
@@ -323,7 +323,7 @@ def test_errors_of_ours_are_not_the_expert_giving_up(monkeypatch: pytest.MonkeyP
         adapter.expert(None)
 
 
-def test_no_expert_where_there_is_none() -> None:
+def test_a_task_without_an_expert_says_so() -> None:
     for name in ("MiniGrid-DoorKey-8x8-v0", "BabyAI-KeyInBox-v0"):
         task = level(name)
         assert not MiniGridAdapter.has_expert(task)
@@ -333,7 +333,7 @@ def test_no_expert_where_there_is_none() -> None:
             adapter.expert(None)
 
 
-def test_success_is_reward_at_the_end() -> None:
+def test_success_is_a_positive_reward_at_the_end() -> None:
     """Lava, a moving ball and the limit end an episode without success."""
     task = level("MiniGrid-Dynamic-Obstacles-5x5-v0")
     adapter = MiniGridAdapter(task)

@@ -94,7 +94,7 @@ def test_a_page_depends_on_its_seed_alone(adapter: MiniWobAdapter) -> None:
 
 
 def test_reward_is_raw_and_no_clock_ends_the_episode(adapter: MiniWobAdapter) -> None:
-    """The page's limit is 10 s; 20 s of its own time pass here, and the reward has not decayed."""
+    """The page's limit is 10 s; 20 s of its time pass here, and the reward does not decay."""
     timestep = start(adapter, "click-test")
     for _ in range(80):
         timestep = adapter.step(UIAction("wait"))

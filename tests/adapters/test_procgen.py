@@ -1,4 +1,4 @@
-"""Procgen against the real library, in this interpreter or, as `bench doctor --fix procgen` makes it, in one of its own."""
+"""Procgen against the real library, here or in the interpreter of `bench doctor --fix procgen`."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def with_params(task: Task, **params: object) -> Task:
 
 @pytest.fixture(scope="module")
 def there() -> Iterator[None]:
-    """Procgen, from wherever it is; skips where it is nowhere."""
+    """Make Procgen available, from whichever interpreter has it, or skip."""
     with pytest.MonkeyPatch.context() as patch:
         if ProcgenAdapter.missing() is not None:
             python = _from_file(ROOT / "bench.toml").get("procgen") or str(
@@ -47,7 +47,7 @@ def there() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def adapter(there: None) -> Iterator[Adapter]:
-    """One for all: the pictures take two seconds."""
+    """One adapter for all tests: loading its textures takes two seconds."""
     adapter = load_adapter(ENTRY)(TEST["maze"])
     yield adapter
     adapter.close()
@@ -78,7 +78,7 @@ def play(adapter: Adapter, case: Case, steps: int = 60) -> list[Any]:
     return told
 
 
-def test_the_suites() -> None:
+def test_the_suites_and_their_protocols() -> None:
     assert list(TEST) == list(TRAIN)
     assert set(TEST) == set(GAMES)
     assert len(TEST) == 16
@@ -105,7 +105,7 @@ def test_the_suites() -> None:
         ({"x": 1}, "do not fit"),
     ],
 )
-def test_wrong_params(params: dict[str, Any], words: str) -> None:
+def test_a_wrong_param_is_named(params: dict[str, Any], words: str) -> None:
     with pytest.raises(UserError, match=words):
         ProcgenAdapter(with_params(TEST["maze"], **params))
 
@@ -115,7 +115,7 @@ def test_contract(there: None) -> None:
     check_adapter(TEST["starpilot"], others=[TEST["maze"]])
 
 
-def test_a_level_is_the_episode(adapter: Adapter) -> None:
+def test_a_seed_is_a_level(adapter: Adapter) -> None:
     for game in GAMES:
         assert adapter.reset(Case(TEST[game], 200)).instruction == GAMES[game]
         first = play(adapter, Case(TEST[game], 201))
@@ -165,7 +165,7 @@ def test_frames_for_people(adapter: Adapter) -> None:
 
 
 def test_uniform_is_near_zero(there: None, play_toys: Callable[..., Run]) -> None:
-    """R_min is what an agent reaches that sees nothing."""
+    """R_min, the zero of the scale, is the score of an agent that sees nothing."""
     run = play_toys(
         "baselines.simple:Uniform", [TEST["starpilot"], TEST["bigfish"], TEST["chaser"]], 6
     )

@@ -42,7 +42,7 @@ def adapter() -> Any:
     made.close()
 
 
-def coached(
+def play_expert(
     adapter: ScienceWorldAdapter, case: Case, wait_at: int = -1
 ) -> tuple[TimeStep, list[Any]]:
     timestep, done = adapter.reset(case), list[Any]()
@@ -79,34 +79,36 @@ def test_suites() -> None:
     assert {task.params["move_limit"] for task in limited.tasks} == {100}
 
 
-def test_the_package_has_these_tasks(adapter: ScienceWorldAdapter) -> None:
+def test_the_suites_have_the_packages_tasks(adapter: ScienceWorldAdapter) -> None:
     assert sorted(adapter._names) == sorted(TASKS)
 
 
 @pytest.mark.parametrize("name", QUICK)
 def test_expert_solves(adapter: ScienceWorldAdapter, name: str) -> None:
-    last, done = coached(adapter, Case(TASKS[name], 1))
+    last, done = play_expert(adapter, Case(TASKS[name], 1))
     assert (last.success, last.terminated, last.metrics["score"]) == (True, True, 100.0)
     assert len(done) <= 40
 
 
-def test_expert_insists_on_what_is_due(adapter: ScienceWorldAdapter) -> None:
-    last, done = coached(adapter, Case(TASKS["find-non-living-thing"], 0), wait_at=2)
+def test_the_expert_insists_on_a_command_that_was_not_executed(
+    adapter: ScienceWorldAdapter,
+) -> None:
+    last, done = play_expert(adapter, Case(TASKS["find-non-living-thing"], 0), wait_at=2)
     assert last.success
     assert "look around" in done
 
 
-def test_expert_asked_late_goes_on_from_here(adapter: ScienceWorldAdapter) -> None:
+def test_an_expert_asked_late_continues_from_there(adapter: ScienceWorldAdapter) -> None:
     case = Case(TASKS["find-non-living-thing"], 2)
     adapter.reset(case)
     adapter.step("inventory")
     before = adapter.step("look around").observation["text"]()
     assert adapter.expert("look around") is not None
     assert adapter._text == before
-    assert coached(adapter, case)[0].success
+    assert play_expert(adapter, case)[0].success
 
 
-def test_wrong_focus_ends_without_points(adapter: ScienceWorldAdapter) -> None:
+def test_a_wrong_focus_ends_the_episode_without_points(adapter: ScienceWorldAdapter) -> None:
     adapter.reset(Case(TASKS["boil"], 0))
     last = adapter.step("focus on agent")
     assert (last.terminated, last.success, last.reward, last.metrics["score"]) == (
@@ -128,8 +130,8 @@ def test_move_limit_truncates(adapter: ScienceWorldAdapter) -> None:
     assert steps <= 11
 
 
-def test_listing_what_is_possible_changes_nothing(adapter: ScienceWorldAdapter) -> None:
-    """The package draws names at random there, from the stream that moves the animals."""
+def test_listing_admissible_commands_changes_nothing(adapter: ScienceWorldAdapter) -> None:
+    """To list them, the package draws names from the random stream that moves the animals."""
     case, seen = Case(TASKS["find-animal"], 0), []
     for reads in (False, True):
         timestep = adapter.reset(case)
@@ -148,7 +150,7 @@ def test_listing_what_is_possible_changes_nothing(adapter: ScienceWorldAdapter) 
     assert [text for reads, text in seen if reads] == [text for reads, text in seen if not reads]
 
 
-def test_things_alike_have_one_name(adapter: ScienceWorldAdapter) -> None:
+def test_identical_objects_share_a_name(adapter: ScienceWorldAdapter) -> None:
     timestep = adapter.reset(Case(TASKS["find-animal"], 0))
     listed = timestep.observation["admissible"]()
     assert timestep.observation["admissible"]() == listed
@@ -171,7 +173,7 @@ def test_an_ambiguous_request_is_answered_by_a_number(adapter: ScienceWorldAdapt
     assert "look around" in answered["admissible"]()
 
 
-def test_what_is_not_understood_takes_no_time(adapter: ScienceWorldAdapter) -> None:
+def test_an_unknown_command_takes_no_time(adapter: ScienceWorldAdapter) -> None:
     adapter.reset(Case(TASKS["boil"], 0))
     for count, command in enumerate(("dance", "", "\u2603\n"), 1):
         assert adapter.step(command).metrics == {
@@ -188,7 +190,7 @@ def test_spread_takes_each_place_once(n: int) -> None:
 
 
 @pytest.mark.parametrize("params", [{"name": "bake"}, {"name": "boil", "split": "all"}])
-def test_wrong_params_name_what_there_is(
+def test_a_wrong_param_is_answered_with_the_right_ones(
     adapter: ScienceWorldAdapter, params: dict[str, str]
 ) -> None:
     with pytest.raises(UserError, match=r"boil|train"):
@@ -202,7 +204,7 @@ def test_wrong_params_name_what_there_is(
         )
 
 
-def test_without_java_the_row_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_java_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     absent = ScienceWorldAdapter.missing(TASKS["boil"])
     assert absent is not None

@@ -23,7 +23,7 @@ def adapter() -> Any:
     made.close()
 
 
-def coached(adapter: TextWorldAdapter, case: Case) -> tuple[TimeStep, list[str]]:
+def play_expert(adapter: TextWorldAdapter, case: Case) -> tuple[TimeStep, list[str]]:
     timestep, done = adapter.reset(case), list[str]()
     while (
         not timestep.terminated
@@ -46,7 +46,7 @@ def test_contract_cooking() -> None:
 
 @pytest.mark.parametrize("name", ["treasure-hunter-5", "coin-collector-10", "cooking-1"])
 def test_expert_wins(adapter: TextWorldAdapter, name: str) -> None:
-    last, done = coached(adapter, Case(TASKS[name], 0))
+    last, done = play_expert(adapter, Case(TASKS[name], 0))
     assert (last.success, last.metrics) == (True, {"score": 1.0, "invalid_actions": 0.0})
     assert len(done) <= 20
 
@@ -56,10 +56,10 @@ def test_expert_wins(adapter: TextWorldAdapter, name: str) -> None:
     "name", ["treasure-hunter-15", "treasure-hunter-22", "coin-collector-110", "cooking-3"]
 )
 def test_expert_wins_harder_games(adapter: TextWorldAdapter, name: str) -> None:
-    assert coached(adapter, Case(TASKS[name], 0))[0].success
+    assert play_expert(adapter, Case(TASKS[name], 0))[0].success
 
 
-def test_expert_finds_back(adapter: TextWorldAdapter) -> None:
+def test_expert_recovers_from_random_commands(adapter: TextWorldAdapter) -> None:
     case = Case(TASKS["coin-collector-10"], 0)
     timestep = adapter.reset(case)
     for _ in range(3):
@@ -71,10 +71,10 @@ def test_expert_finds_back(adapter: TextWorldAdapter) -> None:
     assert timestep.success
 
 
-def test_a_meal_spoilt_is_a_game_lost(adapter: TextWorldAdapter) -> None:
-    """The one ingredient cooked twice is burnt: the game is over, and so is the expert."""
+def test_a_spoilt_meal_loses_the_game(adapter: TextWorldAdapter) -> None:
+    """An ingredient cooked twice is burnt; that ends the game, and the expert gives up."""
     case = Case(TASKS["cooking-1"], 0)
-    last, done = coached(adapter, case)
+    last, done = play_expert(adapter, case)
     assert last.success
     cook = next(command for command in done if command.startswith("cook"))
     timestep = adapter.reset(case)
@@ -96,7 +96,7 @@ def test_text_has_no_banner_and_no_prompt(adapter: TextWorldAdapter) -> None:
     assert "go" not in timestep.instruction.split(), "the objective names the goal, not the way"
 
 
-def test_words_for_the_interpreter_do_not_reach_it(
+def test_commands_to_the_interpreter_do_not_reach_it(
     adapter: TextWorldAdapter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -123,7 +123,7 @@ def test_words_for_the_interpreter_do_not_reach_it(
     assert os.listdir(tmp_path) == []
 
 
-def test_files_go_with_the_adapter(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_adapters_files_are_deleted_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("adapters.textworld.MOST_GAMES", 1)
     made = TextWorldAdapter(TASKS["treasure-hunter-5"])
     folder = Path(made._folder)
@@ -135,7 +135,7 @@ def test_files_go_with_the_adapter(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not folder.exists()
 
 
-def test_unknown_challenge_names_the_others(adapter: TextWorldAdapter) -> None:
+def test_an_unknown_challenge_is_answered_with_the_known_ones(adapter: TextWorldAdapter) -> None:
     with pytest.raises(UserError, match="coin_collector"):
         adapter.reset(
             Case(

@@ -1,4 +1,4 @@
-"""The files for CI systems, their commands run: as they stand there, in an empty folder, with an agent of the user's own."""
+"""The commands of the CI files, run as written, in an empty folder, with a user's agent."""
 
 from __future__ import annotations
 
@@ -35,9 +35,8 @@ def job(tmp_path: Path) -> Any:
     def go(command: str, **variables: str) -> tuple[int, str]:
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         environment = {**os.environ, "PATH": path, "COLUMNS": "140", **variables}
-        environment.pop(
-            "GITHUB_STEP_SUMMARY", None
-        ) if "GITHUB_STEP_SUMMARY" not in variables else None
+        if "GITHUB_STEP_SUMMARY" not in variables:
+            environment.pop("GITHUB_STEP_SUMMARY", None)
         done = subprocess.run(
             ["bash", "-c", command],
             cwd=tmp_path,
@@ -52,7 +51,7 @@ def job(tmp_path: Path) -> Any:
 
 
 def variables(content: dict[str, Any], name: str) -> dict[str, str]:
-    """The file's own, but few episodes: a test has no minutes to give."""
+    """The file's variables, with fewer episodes so that the test is quick."""
     return {**content[name], "EPISODES": "20", "RAY_ADDRESS": ""}
 
 
@@ -61,14 +60,14 @@ def bench_lines(steps: list[Any]) -> list[str]:
     return [f"{line} --workers 0" for line in lines if line.startswith("bench ")]
 
 
-def test_the_action_is_whole() -> None:
+def test_the_action_passes_every_input_to_its_script() -> None:
     action = yaml.safe_load((ACTION / "action.yml").read_text())
     (step,) = action["runs"]["steps"]
     passed = {
         re.fullmatch(r"\$\{\{ inputs\.(\w+) \}\}", value)[1]
         for value in step["env"].values()
         if "inputs." in value
-    }  # type: ignore[index]
+    }
     assert passed == set(action["inputs"])
     assert "${{" not in step["run"], "an input must not become shell"
     script = (ACTION / "gate.sh").read_text()
@@ -122,9 +121,8 @@ def test_the_gitlab_jobs_run(job: Any, tmp_path: Path) -> None:
     (play,), (gate,) = (bench_lines(content[name]["script"]) for name in ("base", "gate"))
     code, said = job(play, **settings)
     assert code == 0, said
-    shutil.make_archive(
-        str(tmp_path / "base"), "zip", tmp_path, "base"
-    )  # as GitLab keeps the artefact
+    # This is how GitLab keeps the artefact.
+    shutil.make_archive(str(tmp_path / "base"), "zip", tmp_path, "base")
     shutil.rmtree(tmp_path / "base")
     code, said = job(gate, **settings)
     assert code == 3, said

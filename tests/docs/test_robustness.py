@@ -1,4 +1,7 @@
-"""The tables of docs/robustness.md are those of the code. `python tests/docs/test_robustness.py` writes them into the page."""
+"""The tables of docs/robustness.md are those of the code.
+
+`python tests/docs/test_robustness.py` writes them into the page.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ ENDS = ("## Simulators' own", "## What they look like")
 
 
 def levels(rows: Sequence[Mapping[str, Any]]) -> str:
-    """`sigma 0.1, 0.2`."""
+    """The parameters at all severities, such as `sigma 0.1, 0.2`."""
     columns = {
         name: ", ".join("none" if row[name] is None else str(row[name]) for row in rows)
         for name in rows[0]
@@ -24,7 +27,7 @@ def levels(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def kinds() -> str:
-    """Those between adapter and agent."""
+    """The table of perturbations between adapter and agent."""
     rows = [
         f"| {kind.group} | `{kind.name}` | {kind.what} | {levels(kind.levels)} |"
         for kind in REGISTRY.values()
@@ -35,12 +38,12 @@ def kinds() -> str:
 
 
 def simulator_perturbations() -> str:
-    """Those of the simulators."""
+    """The table of simulator-side perturbations."""
     rows = ["| family | name | what it changes | severities from 1 |", "|---|---|---|---|"]
     for family, entry in adapters.ADAPTERS.items():
         rows += [
-            f"| {family} | `{simulator_perturbation.name}` | {simulator_perturbation.what} | {levels(simulator_perturbation.levels)} |"
-            for simulator_perturbation in load(entry).simulator_perturbations()
+            f"| {family} | `{one.name}` | {one.what} | {levels(one.levels)} |"
+            for one in load(entry).simulator_perturbations()
         ]
     return "\n".join(rows)
 
@@ -52,7 +55,7 @@ def test_the_page_has_the_tables_of_the_code() -> None:
 
 
 def main() -> None:
-    """Write the tables where the page has them."""
+    """Replace the tables in the page."""
     page = PAGE.read_text()
     for table, end in ((kinds(), ENDS[0]), (simulator_perturbations(), ENDS[1])):
         before, after = page.split(end)

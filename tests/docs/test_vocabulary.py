@@ -1,7 +1,9 @@
-"""docs/vocabulary.md against what the adapters offer. `python tests/docs/test_vocabulary.py` writes its last table anew.
+"""docs/vocabulary.md agrees with the adapters.
 
-The tables of keys, actions, units and frames are written by hand and are the rule: every view and every action of every family that can be
-built here must fit a row. The last table is printed from the adapters; the rows of a family that cannot be built here stay as they are.
+The tables of views, actions, units and frames are written by hand: every view and action of every
+family that can be built here must fit a row. The last table is generated;
+`python tests/docs/test_vocabulary.py` rewrites it, except the rows of families that cannot be
+built here.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ MARK = "## What each family offers"
 
 
 class Rule(NamedTuple):
-    """A row of the keys' table: what a view of this name must be."""
+    """A row of the table of views: what a view of this name must be."""
 
     key: str
     kind: str
@@ -36,7 +38,7 @@ class Rule(NamedTuple):
 
 
 def tables(heading: str) -> list[list[str]]:
-    """The cells of the table under a heading, without its head."""
+    """The cells of the table under a heading, row by row, without the header."""
     text = PAGE.read_text().partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
     rows = [
         [cell.strip() for cell in line.split("|")[1:-1]]
@@ -52,7 +54,7 @@ def rules() -> list[Rule]:
 
 
 def families() -> Iterator[tuple[str, list[Task]]]:
-    """Each family with the first task of each of its suites."""
+    """(family, the first task of each of its suites)."""
     suites = [
         *find_suites(",".join(SUITES), SUITES),
         *find_suites("gym:CartPole-v1", SUITES, "adapters.gym:task_for"),
@@ -156,8 +158,8 @@ def test_every_family_has_its_frames() -> None:
     assert [family for family in ADAPTERS if family not in named] == []
 
 
-def told(spec: Any) -> str:
-    """A spec in a few words."""
+def short(spec: Any) -> str:
+    """A spec as the table has it."""
     if isinstance(spec, Box):
         return f"{spec.dtype} {spec.shape} {spec.unit}".strip()
     if isinstance(spec, Discrete):
@@ -167,40 +169,46 @@ def told(spec: Any) -> str:
     return type(spec).__name__
 
 
-def printed(family: str) -> list[str] | None:
-    """The rows of a family: a row for each set of views and action among its suites' first tasks; None where one cannot be built here."""
+def rows_from_code(family: str) -> list[str] | None:
+    """The table's rows of a family, or None if it cannot be built here.
+
+    There is a row for each set of views and action among the first tasks of its suites.
+    """
     rows: dict[str, list[str]] = {}
     for number, task in enumerate(dict(families())[family]):
         brief = brief_of(number, family)
         if brief is None:
             return None
-        views = "; ".join(f"`{view}` {told(spec)}" for view, spec in brief.observation.items())
-        rows.setdefault(f"{views} | {told(brief.action)}", []).append(task.name)
+        views = "; ".join(f"`{view}` {short(spec)}" for view, spec in brief.observation.items())
+        rows.setdefault(f"{views} | {short(brief.action)}", []).append(task.name)
     own = (PAGE.parent / "families" / f"{family}.md").exists()
     named = f"[{family}](families/{family}.md)" if own else family
     return [f"| {named} | {', '.join(names)} | {row} |" for row, names in rows.items()]
 
 
-def standing(family: str) -> list[str]:
-    """The rows of a family as the page has them."""
+def rows_in_page(family: str) -> list[str]:
+    """The table's rows of a family as they are in the page."""
     lines = PAGE.read_text().partition(MARK)[2].splitlines()
     return [line for line in lines if line.startswith((f"| {family} |", f"| [{family}]("))]
 
 
 @pytest.mark.parametrize("family", ADAPTERS)
 def test_the_page_says_what_each_family_offers(family: str) -> None:
-    rows = printed(family)
+    rows = rows_from_code(family)
     if rows is None:
         pytest.skip(f"{family} cannot be built here")
-    assert standing(family) == rows, f"run: python {Path(__file__).relative_to(PAGE.parents[1])}"
+    assert rows_in_page(family) == rows, (
+        f"run: python {Path(__file__).relative_to(PAGE.parents[1])}"
+    )
 
 
 def write() -> None:
-    """Print the last table anew."""
+    """Rewrite the last table."""
     text, _, _ = PAGE.read_text().partition(MARK)
     head = ["| family | first task of each suite | views | action |", "|---|---|---|---|"]
-    rows = [row for family in ADAPTERS for row in (printed(family) or standing(family))]
-    note = "Printed by `python tests/docs/test_vocabulary.py`, which a test holds against the adapters."
+    rows = [row for family in ADAPTERS for row in (rows_from_code(family) or rows_in_page(family))]
+    command = "python tests/docs/test_vocabulary.py"
+    note = f"Printed by `{command}`; a test compares it with the adapters."
     PAGE.write_text("\n".join([f"{text}{MARK}\n", f"{note}\n", *head, *rows]) + "\n")
 
 

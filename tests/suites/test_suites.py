@@ -1,4 +1,4 @@
-"""Suites are data: every one loads, is complete, and names what can be found."""
+"""Suites are data: each one loads, is complete, and names adapters that exist."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from harness.records.registry import load
 from suites import SUITES
 
 ROOT = Path(__file__).parents[2]
-OF_THE_USER = ("habitat", "calvin", "libero", "langr", "androidcontrol")
-"""Families whose simulator or data no package registry has."""
+SET_UP_BY_THE_USER = ("habitat", "calvin", "libero", "langr", "androidcontrol")
+"""Families whose simulator or data is in no package registry."""
 FOUND: dict[str, Suite] = {name: find_suites(name, SUITES)[0] for name in SUITES}
 EVERY = [(suite, task) for suite in FOUND.values() for task in suite.tasks]
 SIMULATORS = ("gymnasium", "minigrid", "ale_py", "metaworld", "mujoco", "ray", "torch")
@@ -29,7 +29,7 @@ SIMULATORS = ("gymnasium", "minigrid", "ale_py", "metaworld", "mujoco", "ray", "
 suites = pytest.mark.parametrize("suite", FOUND.values(), ids=FOUND)
 
 
-def test_counts_of_the_published_suites() -> None:
+def test_published_suites_have_their_numbers_of_tasks_and_episodes() -> None:
     wanted = {
         "babyai": (17, 100, True),
         "babyai-planning": (9, 100, True),
@@ -42,7 +42,7 @@ def test_counts_of_the_published_suites() -> None:
     } == wanted
 
 
-def test_all_is_every_family_suite() -> None:
+def test_all_means_every_suite_that_says_so() -> None:
     every = [suite.name for suite in find_suites("all", SUITES)]
     assert {"babyai", "babyai-planning", "minigrid", "atari", "metaworld"} <= set(every)
     assert not {"smoke", "atari-sticky"} & set(every)
@@ -85,7 +85,7 @@ def test_one_id_is_one_task() -> None:
 
 
 @suites
-def test_tasks_say_what_counts(suite: Suite) -> None:
+def test_tasks_say_how_they_are_scored(suite: Suite) -> None:
     for task in suite.tasks:
         assert task.domain in DOMAINS
         assert task.rule, task.id
@@ -133,7 +133,7 @@ def test_which_tasks_have_an_expert() -> None:
     assert {name: able[name] for name in wanted} == wanted
 
 
-def test_all_domains_of_the_families() -> None:
+def test_the_suites_cover_all_domains() -> None:
     assert {task.domain for suite, task in EVERY if suite.in_all} >= {
         "manipulation",
         "navigation",
@@ -150,20 +150,20 @@ def test_all_domains_of_the_families() -> None:
     }
 
 
-def test_smoke_has_something_of_every_family_that_set_up_installs() -> None:
-    whole = {entry for family, entry in ADAPTERS.items() if family not in OF_THE_USER}
+def test_smoke_has_a_task_of_every_family_that_set_up_installs() -> None:
+    whole = {entry for family, entry in ADAPTERS.items() if family not in SET_UP_BY_THE_USER}
     assert {task.adapter for task in FOUND["smoke"].tasks} >= whole
 
 
-def test_what_only_the_user_can_bring_explains_itself() -> None:
+def test_families_that_the_user_sets_up_say_how() -> None:
     adapters = {task.adapter for suite, task in EVERY if suite.in_all}
-    for family in OF_THE_USER:
+    for family in SET_UP_BY_THE_USER:
         missing = load(ADAPTERS[family]).missing()
         assert missing is None or (missing.reason and missing.remedy)
         assert ADAPTERS[family] in adapters, f"--suite all has nothing of {family}"
 
 
-def test_smoke_shows_no_figure_of_another_task() -> None:
+def test_smoke_shows_no_published_figure_of_another_task() -> None:
     figures = {task.id for suite, task in EVERY if suite.in_all}
     for task in FOUND["smoke"].tasks:
         assert task.id in figures or not task.references, "a task cut short has no published figure"
@@ -172,7 +172,7 @@ def test_smoke_shows_no_figure_of_another_task() -> None:
         )
 
 
-def test_a_package_that_is_absent_is_said_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_absent_package_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     for entry in ADAPTERS.values():
         kind = load(entry)
         monkeypatch.setattr(kind, "packages", ("no-such-simulator",))
@@ -215,7 +215,7 @@ assert not {set(SIMULATORS)} & sys.modules.keys(), {set(SIMULATORS)} & sys.modul
     assert (said.returncode, said.stdout, said.stderr) == (0, "", "")
 
 
-def test_a_rule_that_changes_what_scores_is_another_task() -> None:
+def test_sticky_actions_make_other_tasks_with_the_same_scale() -> None:
     plain, sticky = (
         {task.name.partition("/")[2]: task for task in FOUND[name].tasks}
         for name in ("atari", "atari-sticky")
