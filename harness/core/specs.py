@@ -186,7 +186,9 @@ class Box(Coercing["np.ndarray"]):
             return np.minimum(lows + rng.random(self.shape) * (highs - lows), highs).astype(
                 self._dtype
             )
-        lows, highs = (limit.astype(np.float64) for limit in self._limits)
+        # Adding 0 turns -0.0 into 0.0: numpy refuses bounds of which 0.0 is the lower one and -0.0
+        # the upper one.
+        lows, highs = (limit.astype(np.float64) + 0.0 for limit in self._limits)
         if self._dtype.kind in "iu":
             highs = highs + 1.0
         bounded = np.isfinite(lows) & np.isfinite(highs)

@@ -92,6 +92,17 @@ def test_coerce_gives_what_conforms_or_raises_bad_action(spec: Spec, action: Any
         assert np.array_equal(spec.validate(action), taken)
 
 
+@pytest.mark.parametrize("shape", [(1,), (1, 1)])
+@pytest.mark.parametrize(("low", "high"), [(0.0, -0.0), (-0.0, 0.0), (-0.0, -0.0)])
+def test_a_zero_has_a_sign_that_means_nothing(
+    shape: tuple[int, ...], low: float, high: float
+) -> None:
+    box = Box(shape, low=low, high=high)
+    for value in (box.sample(np.random.default_rng(0)), box.noop()):
+        assert box.problem(value) is None
+        assert value.tolist() == np.zeros(shape).tolist()
+
+
 @pytest.mark.parametrize("bound", [0.1, 0.05, math.pi])
 def test_a_clipped_action_is_inside_its_bounds(bound: float) -> None:
     box = Box((1,), low=-bound, high=bound)
