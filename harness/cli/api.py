@@ -7,12 +7,13 @@ command calls the same `play_suites`.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from harness.cli.names import agent_named, know_families, perturbations_named, suites_named
 from harness.compare.early_stopping import WidthRounds
@@ -26,6 +27,8 @@ from harness.records.catalogue import select_tasks
 from harness.records.identity import AgentSpec
 from harness.records.live_agent import LiveAgentSpec, live
 from harness.records.stored_run import load_run
+from harness.testing import check_adapter as _check_adapter
+from harness.testing import check_agent as _check_agent
 
 if TYPE_CHECKING:
     import pandas
@@ -35,8 +38,27 @@ if TYPE_CHECKING:
     from leaderboards.schema import Report, TaskRow
 
 __all__ = [
-    "Comparison", "Evaluation", "compare", "evaluate", "load_run", "load_suite", "play_suites",
+    "Comparison", "Evaluation", "check_adapter", "check_agent", "compare", "evaluate", "load_run",
+    "load_suite", "play_suites",
 ]  # fmt: skip
+
+Parameters = ParamSpec("Parameters")
+Returned = TypeVar("Returned")
+
+
+def _knowing_families(function: Callable[Parameters, Returned]) -> Callable[Parameters, Returned]:
+    """The function, for callers whose bench.toml names families."""
+
+    @functools.wraps(function)
+    def called(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Returned:
+        know_families()
+        return function(*args, **kwargs)
+
+    return called
+
+
+check_adapter = _knowing_families(_check_adapter)
+check_agent = _knowing_families(_check_agent)
 
 UNTIL_WIDTH_EPISODES = 1000
 """Episodes of a task at most, where a run goes on until an interval is narrow."""

@@ -1,5 +1,7 @@
 # The types of `import bench`. A single module cannot carry py.typed, so the wheel installs this
 # file as the stub package bench-stubs (PEP 561).
+from harness.cli.api import check_adapter as check_adapter
+from harness.cli.api import check_agent as check_agent
 from harness.cli.api import compare as compare
 from harness.cli.api import evaluate as evaluate
 from harness.cli.api import load_run as load_run
@@ -12,7 +14,5 @@ from harness.core import Suite as Suite
 from harness.core import Task as Task
 from harness.core import Turn as Turn
 from harness.core import UserError as UserError
-from harness.testing import check_adapter as check_adapter
-from harness.testing import check_agent as check_agent
 
 def main() -> None: ...

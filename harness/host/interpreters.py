@@ -7,7 +7,9 @@ variable carries the choice to Ray workers.
 
 from __future__ import annotations
 
+import functools
 import json
+import logging
 import os
 import shutil
 from collections.abc import Iterable, Mapping
@@ -22,6 +24,7 @@ __all__ = [
     "VARIABLE", "carried", "configure", "interpreter_of", "interpreters", "name_families",
 ]  # fmt: skip
 
+log = logging.getLogger("bench")
 FILE = "bench.toml"
 VARIABLE = "BENCH_INTERPRETERS"
 _families: dict[str, str] = {}
@@ -100,10 +103,24 @@ def _from_file(file: Path) -> dict[str, str]:
 
 def _check_name(name: str, where: str) -> None:
     """Raises UserError on an unknown family; without a table of families, every name passes."""
-    if not _families or name in _families or ":" in name or "." in name:
+    if name in _families or ":" in name or "." in name:
+        return
+    if not _families:
+        _warn_of_unknown_family(name, where)
         return
     guess = (
         suggest(name, _families)
         or "`bench list adapters` shows them, and module:Class names your own"
     )
     raise UserError(f"{where}: there is no family {name!r}; {guess}")
+
+
+@functools.cache
+def _warn_of_unknown_family(name: str, where: str) -> None:
+    """Once for each name: this process was never told what the families are."""
+    log.warning(
+        "%s names the family %r; only the bench command and `import bench` know families, so it "
+        "is not used here. Name module:Class instead",
+        where,
+        name,
+    )

@@ -16,6 +16,7 @@ from conftest import Said, results_of
 
 import bench
 from harness.core import Agent, Case, Suite, Task, TimeStep, Turn, UserError
+from harness.host import interpreters
 
 SHORT = Suite("short", "one task", (toys.toy_task(max_steps=12),), 3)
 ALL_TOYS = Suite("all toys", "all forms of adapter", toys.SUITE_TASKS, 2)
@@ -319,3 +320,14 @@ def test_bench_offers_the_contracts() -> None:
     assert isinstance(TimeStep({}), TimeStep)
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         bench.nonsense  # noqa: B018
+
+
+def test_families_of_bench_toml_are_known_to_the_api(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(interpreters, "_families", {})
+    Path("bench.toml").write_text('[interpreters]\nprocgen = "/usr/bin/python3"\n')
+    assert interpreters.interpreter_of("adapters.procgen:ProcgenAdapter") is None
+    assert "names the family 'procgen'" in caplog.text, "what is not used is told"
+    bench.check_adapter(toys.toy_task())
+    assert interpreters.interpreter_of("adapters.procgen:ProcgenAdapter") == "/usr/bin/python3"
