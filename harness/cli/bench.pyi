@@ -1,11 +1,11 @@
 # The types of `import bench`. A single module cannot carry py.typed, so the wheel installs this
 # file as the stub package bench-stubs (PEP 561).
-from harness.cli.api import check_adapter as check_adapter
-from harness.cli.api import check_agent as check_agent
 from harness.cli.api import compare as compare
 from harness.cli.api import evaluate as evaluate
 from harness.cli.api import load_run as load_run
 from harness.cli.api import load_suite as load_suite
+from harness.cli.checks import check_adapter as check_adapter
+from harness.cli.checks import check_agent as check_agent
 from harness.core import Adapter as Adapter
 from harness.core import Agent as Agent
 from harness.core import Answer as Answer

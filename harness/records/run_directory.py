@@ -105,13 +105,13 @@ class RunDirectory:
     def _adopt(self, run: dict[str, Any]) -> dict[str, Any]:
         """Write a new run.json, or check that the old one describes the same run."""
         file = self.path / "run.json"
+        self._made = False
+        begun = self._episodes.tell() > 0
+        old = read_run(self.path) if file.exists() else None
         # An old plan without tasks is replaced: what they lacked may be installed by now.
-        empty = file.exists() and not (
-            self._episodes.tell() or read_run(self.path)["plan"]["items"]
-        )
-        self._made = not file.exists() or empty
-        if self._made:
-            if self._episodes.tell():
+        if old is None or not (begun or old["plan"]["items"]):
+            self._made = True
+            if begun:
                 raise UserError(
                     f"{self.path} has episodes but no run.json: it cannot go on. Choose another "
                     "place with --out"
@@ -129,7 +129,6 @@ class RunDirectory:
                 f"{self.path} holds a run already, and a run of a live object or a function never "
                 "goes on: choose another place"
             )
-        old = read_run(self.path)
         differences = [
             f"{what} {run['agent'][what]!r} instead of {old['agent'][what]!r}"
             for what in ("entry", "args", "fingerprint")

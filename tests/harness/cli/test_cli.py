@@ -138,28 +138,15 @@ def test_a_task_without_an_expert_is_a_row(bench_here: Bench) -> None:
 
 LIGHT = "babyai/*,minigrid/*,metaworld/*,smoke/*,gym/*"
 """Families that start in a second; the others have tests of their own."""
+RUN = ("run", "--agent", "uniform", "--suite", "smoke", "--tasks", LIGHT)
+RUN += ("--episodes", 1, "--workers", 0)
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Said]:
     """A real run of several families, one episode a task, in its own process."""
     folder = tmp_path_factory.mktemp("finished")
-    words = (
-        "run",
-        "--agent",
-        "uniform",
-        "--suite",
-        "smoke",
-        "--tasks",
-        LIGHT,
-        "--episodes",
-        1,
-        "--workers",
-        0,
-        "--out",
-        "run",
-    )
-    return folder, bench_there(*words, cwd=folder)
+    return folder, bench_there(*RUN, "--out", "run", cwd=folder)
 
 
 def test_a_run_prints_its_table_alone(finished: tuple[Path, Said]) -> None:
@@ -225,22 +212,7 @@ def test_the_same_command_again_plays_nothing(
     run = finished[0] / "run"
     files = [run / "run.json", run / "episodes.jsonl", *sorted((run / "traces").iterdir())]
     before = [file.read_bytes() for file in files]
-    said = bench_here(
-        "run",
-        "--agent",
-        "uniform",
-        "--suite",
-        "smoke",
-        "--tasks",
-        LIGHT,
-        "--episodes",
-        1,
-        "--workers",
-        0,
-        "--out",
-        run,
-        "--resume",
-    )
+    said = bench_here(*RUN, "--out", run, "--resume")
     assert (said.code, said.out) == (0, finished[1].out)
     assert "playing" not in said.err
     assert [file.read_bytes() for file in files] == before

@@ -6,14 +6,13 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import gc
-import json
 import os
 import signal
 import subprocess
 import sys
 import sysconfig
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,6 @@ from toys import toy_task
 from harness.core import BadAction, Case, TimeStep
 from harness.host.client import Client, HostFault
 from harness.host.hosted import Hosted, end_probes
-from harness.host.interpreters import VARIABLE
 from harness.host.loading import load_adapter
 from harness.host.wire import PROTOCOL
 from harness.testing import check_adapter
@@ -53,33 +51,6 @@ WORDS = {
     ),
     "exits": "ended with exit code 3; it last printed: no licence found",
 }
-
-
-@pytest.fixture(autouse=True)
-def _no_probe_left() -> Iterator[None]:
-    yield
-    end_probes()
-
-
-@pytest.fixture(scope="module")
-def bare(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A virtual environment of this Python with numpy and msgpack alone."""
-    folder = tmp_path_factory.mktemp("bare")
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
-    packages = next(folder.glob("lib/python*/site-packages"))
-    for package in ("numpy", "numpy.libs", "msgpack"):
-        (packages / package).symlink_to(Path(sysconfig.get_path("platlib")) / package)
-    return str(folder / "bin" / "python")
-
-
-@pytest.fixture
-def apart(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Put families into an interpreter: apart(path, "toys", "minigrid")."""
-
-    def go(python: str, *names: str) -> None:
-        monkeypatch.setenv(VARIABLE, json.dumps(dict.fromkeys(names or ("toys",), str(python))))
-
-    return go
 
 
 def impostor(folder: Path, script: str, turns: str = "1") -> str:

@@ -1,0 +1,42 @@
+"""Other interpreters for the tests of hosted adapters."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from harness.host.hosted import end_probes
+from harness.host.interpreters import VARIABLE
+
+
+@pytest.fixture(autouse=True)
+def _no_probe_left() -> Iterator[None]:
+    yield
+    end_probes()
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A virtual environment of this Python with numpy and msgpack alone."""
+    folder = tmp_path_factory.mktemp("bare")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
+    packages = next(folder.glob("lib/python*/site-packages"))
+    for package in ("numpy", "numpy.libs", "msgpack"):
+        (packages / package).symlink_to(Path(sysconfig.get_path("platlib")) / package)
+    return str(folder / "bin" / "python")
+
+
+@pytest.fixture
+def apart(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Put families into an interpreter: apart(path, "toys", "minigrid")."""
+
+    def go(python: str, *names: str) -> None:
+        monkeypatch.setenv(VARIABLE, json.dumps(dict.fromkeys(names or ("toys",), str(python))))
+
+    return go
