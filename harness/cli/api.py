@@ -7,19 +7,18 @@ command calls the same `play_suites`.
 from __future__ import annotations
 
 import dataclasses
-import functools
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from harness.cli.names import agent_named, know_families, perturbations_named, suites_named
-from harness.compare.early_stopping import WidthRounds
+from harness.cli.options import at_least_one
 from harness.core import Agent, Result, Suite, UserError
 from harness.core.agent import ALL_VIEWS
-from harness.host.interpreters import configure
+from harness.host.interpreters import configured
 from harness.play.planning import make_plan
 from harness.play.progress import Progress, SilentProgress, progress_for
 from harness.play.runner import RunOptions, RunSummary, play
@@ -27,8 +26,6 @@ from harness.records.catalogue import select_tasks
 from harness.records.identity import AgentSpec
 from harness.records.live_agent import LiveAgentSpec, live
 from harness.records.stored_run import load_run
-from harness.testing import check_adapter as _check_adapter
-from harness.testing import check_agent as _check_agent
 
 if TYPE_CHECKING:
     import pandas
@@ -38,27 +35,8 @@ if TYPE_CHECKING:
     from leaderboards.schema import Report, TaskRow
 
 __all__ = [
-    "Comparison", "Evaluation", "check_adapter", "check_agent", "compare", "evaluate", "load_run",
-    "load_suite", "play_suites",
+    "Comparison", "Evaluation", "compare", "evaluate", "load_run", "load_suite", "play_suites",
 ]  # fmt: skip
-
-Parameters = ParamSpec("Parameters")
-Returned = TypeVar("Returned")
-
-
-def _knowing_families(function: Callable[Parameters, Returned]) -> Callable[Parameters, Returned]:
-    """The function, for callers whose bench.toml names families."""
-
-    @functools.wraps(function)
-    def called(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Returned:
-        know_families()
-        return function(*args, **kwargs)
-
-    return called
-
-
-check_adapter = _knowing_families(_check_adapter)
-check_agent = _knowing_families(_check_agent)
 
 UNTIL_WIDTH_EPISODES = 1000
 """Episodes of a task at most, where a run goes on until an interval is narrow."""
@@ -85,6 +63,8 @@ def play_suites(
     plan = make_plan(chosen, spec, episodes=episodes, seed=seed, perturb=conditions)
     stopping = None
     if until_width is not None:
+        from harness.compare.early_stopping import WidthRounds
+
         stopping = WidthRounds(plan, until_width)
         if stopping.raw:
             progress.say(
@@ -115,7 +95,7 @@ class Evaluation:
     @property
     def success_rate(self) -> float | None:
         """The mean over tasks of their success rates, 0 to 1; None without a task that has one."""
-        return None if self.interval is None else self.interval.value
+        return self.report.overall.success_rate
 
     @property
     def interval(self) -> Interval | None:
@@ -214,36 +194,32 @@ def evaluate(
     Raises UserError on wrong use, KeyboardInterrupt when interrupted.
     """
     know_families()
-    if interpreters:
-        configure(f"{family}={path}" for family, path in interpreters.items())
-    spec = _spec_of(policy, dict(agent_args or {}), reads, history, name)
-    found = suites_named(suite) if isinstance(suite, str) else _suites(suite)
-    count = _worker_count(workers, alive=isinstance(spec, LiveAgentSpec))
-    for option, number in (("lanes", lanes), ("video_limit", video_limit)):
-        if number is not None and number < 1:
-            raise UserError(f"{option} must be at least 1, got {number}")
-    options = RunOptions(
-        workers=count,
-        lanes=lanes,
-        agent_timeout=agent_timeout,
-        ray_address=ray_address,
-        resume=resume,
-        video=video,
-        video_limit=1_000_000 * video_limit,
-        command="bench.evaluate(...)",
-    )
-    summary = play_suites(
-        spec,
-        found,
-        tasks=tasks,
-        episodes=episodes,
-        seed=seed,
-        perturb=perturb,
-        until_width=until_width,
-        out=None if out is None else Path(out),
-        options=options,
-        progress=progress_for() if progress else SilentProgress(),
-    )
+    with configured(f"{family}={path}" for family, path in (interpreters or {}).items()):
+        spec = _spec_of(policy, dict(agent_args or {}), reads, history, name)
+        found = suites_named(suite) if isinstance(suite, str) else _suites(suite)
+        count = _worker_count(workers, alive=isinstance(spec, LiveAgentSpec))
+        options = RunOptions(
+            workers=count,
+            lanes=at_least_one("lanes", lanes),
+            agent_timeout=agent_timeout,
+            ray_address=ray_address,
+            resume=resume,
+            video=video,
+            video_limit=1_000_000 * (at_least_one("video_limit", video_limit) or 1),
+            command="bench.evaluate(...)",
+        )
+        summary = play_suites(
+            spec,
+            found,
+            tasks=tasks,
+            episodes=episodes,
+            seed=seed,
+            perturb=perturb,
+            until_width=until_width,
+            out=None if out is None else Path(out),
+            options=options,
+            progress=progress_for() if progress else SilentProgress(),
+        )
     from leaderboards.report import load_report
 
     return Evaluation(summary, load_report(summary.path))

@@ -7,12 +7,13 @@ variable carries the choice to Ray workers.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import logging
 import os
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,8 @@ from harness.core.errors import suggest
 from harness.records.toml_files import read_toml
 
 __all__ = [
-    "VARIABLE", "carried", "configure", "interpreter_of", "interpreters", "name_families",
+    "VARIABLE", "carried", "configure", "configured", "interpreter_of", "interpreters",
+    "name_families",
 ]  # fmt: skip
 
 log = logging.getLogger("bench")
@@ -74,6 +76,22 @@ def configure(options: Iterable[str]) -> None:
             raise UserError(f"--interpreter {option}: there is no program {path}")
         found[name] = os.path.abspath(program)
     os.environ[VARIABLE] = json.dumps(found, sort_keys=True)
+
+
+@contextlib.contextmanager
+def configured(options: Iterable[str]) -> Iterator[None]:
+    """As `configure`, for as long as the block runs; without options nothing changes."""
+    before = os.environ.get(VARIABLE)
+    options = tuple(options)
+    if options:
+        configure(options)
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop(VARIABLE, None)
+        else:
+            os.environ[VARIABLE] = before
 
 
 def interpreter_of(entry: str) -> str | None:

@@ -331,3 +331,18 @@ def test_families_of_bench_toml_are_known_to_the_api(
     assert "names the family 'procgen'" in caplog.text, "what is not used is told"
     bench.check_adapter(toys.toy_task())
     assert interpreters.interpreter_of("adapters.procgen:ProcgenAdapter") == "/usr/bin/python3"
+
+
+def test_interpreters_of_one_call_do_not_reach_the_next() -> None:
+    seen: list[str | None] = []
+
+    def notes(turns: Sequence[Turn]) -> list[Any]:
+        seen.append(interpreters.interpreter_of("adapters.procgen:ProcgenAdapter"))
+        return still(turns)
+
+    for given in ({"procgen": sys.executable}, None):
+        bench.evaluate(notes, SHORT, episodes=1, interpreters=given)
+    assert set(seen[: len(seen) // 2]) == {sys.executable}
+    assert set(seen[len(seen) // 2 :]) == {None}
+    with pytest.raises(UserError, match="there is no program"):
+        bench.evaluate(still, SHORT, interpreters={"procgen": "/no/such/python"})
