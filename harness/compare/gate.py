@@ -23,7 +23,7 @@ from harness.compare.pairs import (
 )
 from harness.compare.sequential_gate import compare_anytime
 from harness.compare.verdict import check_limits, compare_pairs
-from harness.core import Suite, UserError
+from harness.core import Suite, Task, UserError
 from harness.play.planning import make_plan
 from harness.play.progress import Progress
 from harness.play.runner import RunOptions, RunSummary, play
@@ -33,7 +33,7 @@ from harness.records.plan import NotRun, Plan
 from harness.records.results import case_results
 from harness.records.stored_run import load_run
 
-__all__ = ["Gate", "GateOptions", "Gated"]
+__all__ = ["Gate", "GateOptions", "Gated", "judge_gate"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,35 +124,20 @@ class Gate:
                 f"the base {base.name} lacks {lacking} of its cases: finish it first, with the "
                 "command in its run.json"
             )
-        self.plan, self.notes = self._plan()
-        self.rounds = GateRounds(
-            self.plan,
-            base.values,
-            margin=options.margin,
-            alpha=options.alpha,
-            sequential=options.sequential,
-            most=options.max_episodes,
-        )
+        self.plan = self._plan()
+        self.rounds = _rounds(self.plan, base, options)
 
-    def _plan(self) -> tuple[Plan, tuple[str, ...]]:
-        """The base's plan, and notes on it.
+    def _plan(self) -> Plan:
+        """The part of the base's plan that is played.
 
         It is planned again, to check that its tasks run here by the protocol that the base had.
         """
         base = self._base.plan
-        suites = {
-            (item.suite, item.episodes): Suite(item.suite, item.suite, (), item.episodes)
-            for item in base.items
-        }
-        chosen = [(suites[item.suite, item.episodes], item.task) for item in base.items]
-        holders = [
-            dataclasses.replace(suite, tasks=tuple(task for each, task in chosen if each is suite))
-            for suite in suites.values()
-        ]
-        names = {task.id for _, task in select_tasks(holders, self._options.tasks)}
-        kept = tuple(item for item in base.items if item.task.id in names)
+        chosen = _tasks_of(base)
+        part = _part_of(base, self._options.tasks)
+        kept = {item.task.id for item in part.items}
         made = make_plan(
-            [pair for pair in chosen if pair[1].id in names],
+            [pair for pair in chosen if pair[1].id in kept],
             self._spec,
             episodes=None,
             seed=base.seed,
@@ -164,67 +149,103 @@ class Gate:
                 f"{row.task} of the base cannot run here: {row.reason}. {row.remedy}; or leave it "
                 "out with --tasks"
             )
-        notes = (
-            [f"{len(kept)} of the base's {len(base.items)} tasks, by --tasks"]
-            if len(kept) < len(base.items)
-            else []
-        )
         # The items stay those of the base, with its conditions; only the environment keys are those
         # of this machine.
         env_key = {item.task.id: item.env_key for item in made.items}
-        items = tuple(dataclasses.replace(item, env_key=env_key[item.task.id]) for item in kept)
-        skipped = tuple(row for row in base.not_run if row.perturbation)
-        return dataclasses.replace(base, items=items, not_run=skipped), tuple(notes)
+        items = tuple(
+            dataclasses.replace(item, env_key=env_key[item.task.id]) for item in part.items
+        )
+        return dataclasses.replace(part, items=items)
 
-    def play(
-        self, out: Path | None, options: RunOptions, progress: Progress
-    ) -> tuple[RunSummary, Gated]:
-        """Play what the run directory lacks, and judge. Raises as runner.play does."""
+    def play(self, out: Path | None, options: RunOptions, progress: Progress) -> RunSummary:
+        """Play what the run directory lacks. Raises as runner.play does."""
         suites = list(dict.fromkeys(item.suite for item in self.plan.items))
-        summary = play(self._spec, suites, self.plan, out, options, progress, self.rounds)
-        return summary, self.judge(summary.path)
+        return play(self._spec, suites, self.plan, out, options, progress, self.rounds)
 
-    def judge(self, path: Path) -> Gated:
-        """Judge what was played."""
-        found = read_scored_run(path)
-        # Everything that the base has counts, also what turned out not to run here.
-        new = found.counting(self.plan)
-        ends = self.rounds.ends()
-        tasks = pair_up(_prefix_of(self._base, ends), _prefix_of(new, ends))
-        margin, alpha = self._options.margin, self._options.alpha
-        rounds = len(self.rounds.differences)
-        if self._options.sequential and rounds and not any(each.missing for each in tasks):
-            last = rounds == self.rounds.total_rounds
-            comparison = compare_anytime(
-                tasks, np.array(self.rounds.differences), margin, alpha, last=last
-            )
-        else:
-            comparison = compare_pairs(tasks, margin, alpha)
-        known = {(row.task, row.perturbation) for row in self.plan.not_run}
-        not_applicable = tuple(
-            row
-            for row in found.plan.not_run
-            if row.perturbation and (row.task, row.perturbation) not in known
+
+def judge_gate(base: ScoredRun, path: Path, options: GateOptions) -> Gated:
+    """Judge what a gate has played, from its run directory alone.
+
+    Raises UserError where the directory holds no run of this base's cases.
+    """
+    plan = _part_of(base.plan, options.tasks)
+    found = read_scored_run(path)
+    if found.stored.whole.hash != plan.hash:
+        raise UserError(f"{path} does not hold the cases of the base {base.name}")
+    rounds = _rounds(plan, base, options)
+    for index, result in case_results(path, plan):
+        rounds.scored(index, result)
+    # Everything that the base has counts, also what turned out not to run here.
+    new = found.counting(plan)
+    ends = rounds.ends()
+    tasks = pair_up(_prefix_of(base, ends), _prefix_of(new, ends))
+    count = len(rounds.differences)
+    if options.sequential and count and not any(each.missing for each in tasks):
+        last = count == rounds.total_rounds
+        comparison = compare_anytime(
+            tasks, np.array(rounds.differences), options.margin, options.alpha, last=last
         )
-        if not_applicable and comparison.verdict == "none":
-            reasons = _why_not_applicable(not_applicable)
-            comparison = dataclasses.replace(
-                comparison, why=f"{comparison.missing} cases without a score: {reasons}"
-            )
-        paired = sum(len(each.pairs) for each in tasks)
-        return Gated(
-            comparison=comparison,
-            base=self._base.name,
-            new=self._spec.name,
-            path=path,
-            rounds=rounds,
-            rounds_planned=min(item.episodes for item in self.plan.items),
-            cases=paired + sum(each.missing for each in tasks),
-            cases_planned=self.plan.total,
-            played_beyond=max(0, len(_scored_cases(path)) - paired),
-            notes=self.notes,
-            not_applicable=not_applicable,
+    else:
+        comparison = compare_pairs(tasks, options.margin, options.alpha)
+    known = {(row.task, row.perturbation) for row in plan.not_run}
+    not_applicable = tuple(
+        row
+        for row in found.plan.not_run
+        if row.perturbation and (row.task, row.perturbation) not in known
+    )
+    if not_applicable and comparison.verdict == "none":
+        reasons = _why_not_applicable(not_applicable)
+        comparison = dataclasses.replace(
+            comparison, why=f"{comparison.missing} cases without a score: {reasons}"
         )
+    paired = sum(len(each.pairs) for each in tasks)
+    kept, whole = len(plan.items), len(base.plan.items)
+    return Gated(
+        comparison=comparison,
+        base=base.name,
+        new=str(found.run["agent"].get("name", found.run["agent"]["entry"])),
+        path=path,
+        rounds=count,
+        rounds_planned=min(item.episodes for item in plan.items),
+        cases=paired + sum(each.missing for each in tasks),
+        cases_planned=plan.total,
+        played_beyond=max(0, len(_scored_cases(path)) - paired),
+        notes=(f"{kept} of the base's {whole} tasks, by --tasks",) if kept < whole else (),
+        not_applicable=not_applicable,
+    )
+
+
+def _tasks_of(plan: Plan) -> list[tuple[Suite, Task]]:
+    """The tasks of a plan, each with a suite of the name and the number of episodes it had."""
+    suites = {
+        (item.suite, item.episodes): Suite(item.suite, item.suite, (), item.episodes)
+        for item in plan.items
+    }
+    return [(suites[item.suite, item.episodes], item.task) for item in plan.items]
+
+
+def _part_of(plan: Plan, pattern: str | None) -> Plan:
+    """The plan with only the tasks that match; see records.catalogue.select_tasks."""
+    chosen = _tasks_of(plan)
+    holders = [
+        dataclasses.replace(suite, tasks=tuple(task for each, task in chosen if each is suite))
+        for suite in {id(suite): suite for suite, _ in chosen}.values()
+    ]
+    names = {task.id for _, task in select_tasks(holders, pattern)}
+    items = tuple(item for item in plan.items if item.task.id in names)
+    skipped = tuple(row for row in plan.not_run if row.perturbation)
+    return dataclasses.replace(plan, items=items, not_run=skipped)
+
+
+def _rounds(plan: Plan, base: ScoredRun, options: GateOptions) -> GateRounds:
+    return GateRounds(
+        plan,
+        base.values,
+        margin=options.margin,
+        alpha=options.alpha,
+        sequential=options.sequential,
+        most=options.max_episodes,
+    )
 
 
 def _why_not_applicable(rows: Sequence[NotRun]) -> str:

@@ -11,7 +11,7 @@ import pytest
 import toys
 from conftest import Notes, Run
 
-from harness.compare.gate import Gate, Gated, GateOptions
+from harness.compare.gate import Gate, Gated, GateOptions, judge_gate
 from harness.compare.pairs import ScoredRun, read_scored_run
 from harness.core import Suite, UserError
 from harness.perturb import parse_conditions
@@ -39,9 +39,9 @@ def gate(
     **options: Any,
 ) -> Gated:
     spec = AgentSpec(agent, f"toys:{agent}", {})
-    return Gate(spec, base, GateOptions(**options)).play(
-        out, RunOptions(workers=workers, lanes=lanes), Notes()
-    )[1]
+    judged = GateOptions(**options)
+    played = Gate(spec, base, judged).play(out, RunOptions(workers=workers, lanes=lanes), Notes())
+    return judge_gate(base, played.path, judged)
 
 
 def test_the_same_agent_passes_and_a_worse_one_regresses(base: ScoredRun, tmp_path: Path) -> None:
@@ -180,7 +180,8 @@ def test_a_task_that_turns_out_not_to_run_leaves_no_verdict(
     """The agent reads a view that no task here has: found out at the first reset, not before."""
     base = read_scored_run(play_toys("ExpertAgent", TASKS, 3, out="base").path)
     spec = AgentSpec("ReadsSmell", "toys:ReadsSmell", {})
-    summary, found = Gate(spec, base, GateOptions()).play(tmp_path / "run", RunOptions(), Notes())
+    summary = Gate(spec, base, GateOptions()).play(tmp_path / "run", RunOptions(), Notes())
+    found = judge_gate(base, summary.path, GateOptions())
     assert len(summary.not_run) == 3
     assert (found.comparison.verdict, found.comparison.missing, found.comparison.exit_code) == (
         "none",
