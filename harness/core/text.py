@@ -1,0 +1,64 @@
+"""Text of strangers made harmless before it is printed. Imports no other module of bench.
+
+A task id, an error message or an instruction may come from a file or a program of somebody else.
+Stored, it stays as it is; where it leaves for a terminal or a page, it passes one of these.
+"""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["encodable", "printable", "shorten"]
+
+# Control characters (C0, DEL, C1), the soft hyphen, bidirectional marks, embeddings, overrides and
+# isolates, zero-width characters and invisible fillers, line and paragraph separators, lone
+# surrogates, and the tag characters, which spell text that nobody sees.
+_HIDDEN = (
+    "\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
+    "\u2028-\u202e\u2060-\u206f\u3164\ud800-\udfff\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff"
+    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
+_ONE_LINE = re.compile(f"[{_HIDDEN}]")
+_KEEP_LINES = re.compile(f"(?![\t\n])[{_HIDDEN}]")
+_NAMED = {"\t": "\\t", "\n": "\\n", "\r": "\\r"}
+
+
+def _escape(found: re.Match[str]) -> str:
+    character = found.group()
+    if character in _NAMED:
+        return _NAMED[character]
+    number = ord(character)
+    if number < 0x100:
+        return f"\\x{number:02x}"
+    return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
+
+
+def printable(text: str, *, lines: bool = False) -> str:
+    r"""`text` without a character that moves the cursor, reorders its neighbours or hides.
+
+    Control characters (and with them every terminal escape), bidirectional marks and overrides,
+    zero-width characters, line separators and lone surrogates become visible escapes: `\x1b`,
+    `\u202e`, `\n`. With `lines`, tabs and newlines stay. The result can always be encoded as
+    UTF-8, and is its own `printable`. A backslash stays as it is: this is for eyes, not for
+    reading back.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return (_KEEP_LINES if lines else _ONE_LINE).sub(_escape, text)
+
+
+def shorten(text: str, most: int) -> str:
+    """`text` if it has at most `most` (>= 1) characters; else cut to that many, ending in `…`."""
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def encodable(text: str, encoding: str | None) -> str:
+    r"""`text` with what `encoding` (None: UTF-8) lacks as escapes such as `\u2026`.
+
+    For a stream whose error handler would raise: a terminal in the C locale must not turn a table
+    into a traceback.
+    """
+    if text.isascii():
+        return text
+    known = encoding or "utf-8"
+    return text.encode(known, "backslashreplace").decode(known)
