@@ -1,14 +1,18 @@
 """Text of strangers made harmless before it is printed. Imports no other module of bench.
 
 A task id, an error message or an instruction may come from a file or a program of somebody else.
-Stored, it stays as it is; where it leaves for a terminal or a page, it passes one of these.
+Stored, it stays as it is; where it leaves for a terminal or a page, it passes one of these: one
+function for each format. XML needs `printable` only, before its own library escapes it.
 """
 
 from __future__ import annotations
 
+import html
 import re
 
-__all__ = ["encodable", "printable", "shorten"]
+__all__ = [
+    "encodable", "escape_csv", "escape_latex", "escape_markdown", "printable", "shorten",
+]  # fmt: skip
 
 # Control characters (C0, DEL, C1), the soft hyphen, bidirectional marks, embeddings, overrides and
 # isolates, zero-width characters and invisible fillers, line and paragraph separators, lone
@@ -62,3 +66,65 @@ def encodable(text: str, encoding: str | None) -> str:
         return text
     known = encoding or "utf-8"
     return text.encode(known, "backslashreplace").decode(known)
+
+
+# What Markdown of GitHub would read as markup within a line: escapes, code, emphasis, links, cells,
+# mathematics; underscores inside a word are none. The last three make a bare address a link.
+_MARKUP = re.compile(
+    r"([\\`*\[\]|~#$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])"
+    r"|:(?=//)|(?<=www)\.|(?<=mailto):|(?<=xmpp):)",
+    re.IGNORECASE,
+)
+_BLOCK = re.compile(r"\s*(?:([-+=])|([0-9]+)([.)]))")
+_ADDRESS = re.compile(r"(?<![A-Za-z0-9])@(?=[A-Za-z0-9])|@(?=[A-Za-z0-9_-]+\.[A-Za-z0-9])")
+
+
+def escape_markdown(text: str, *, block: bool = False) -> str:
+    """`text` as Markdown that shows exactly it: no link, image, HTML, mention or other cell.
+
+    `block`: it begins a line, where a dash would begin a list.
+    """
+    escaped = html.escape(printable(text), quote=False)
+    escaped = _MARKUP.sub(r"\\\1", escaped)
+    # GitHub looks for addresses and names of users after it has removed the backslashes.
+    escaped = _ADDRESS.sub("`@`", escaped)
+    return _BLOCK.sub(r"\2\\\1\3", escaped, count=1) if block else escaped
+
+
+_LATEX = {
+    "&": r"\&",
+    "%": r"\%",
+    "$": r"\$",
+    "#": r"\#",
+    "_": r"\_",
+    "^": r"\^{}",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "\\": r"\textbackslash{}",
+    "<": r"\ensuremath{<}",
+    ">": r"\ensuremath{>}",
+}
+
+
+def escape_latex(text: str) -> str:
+    """`text` as LaTeX that shows it: no command, no comment, no other cell."""
+    escaped = "".join(_LATEX.get(character, character) for character in printable(text))
+    # The end of the row above, or the rule, would take these as its arguments.
+    if escaped.lstrip().startswith(("[", "*")):
+        rest = escaped.lstrip()
+        return f"{{{rest[0]}}}{rest[1:]}"
+    return escaped
+
+
+_FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""The last four are the same signs in full width, which some spreadsheets take too."""
+
+
+def escape_csv(text: str) -> str:
+    """`text` for a cell, so that no spreadsheet computes it: `'=1+1`.
+
+    For texts only: the sign of a number stays.
+    """
+    shown = printable(text)
+    return f"'{shown}" if shown.lstrip().startswith(_FORMULA) else shown
