@@ -6,6 +6,8 @@ import os
 import shlex
 import sys
 
+from harness.core.text import for_terminal
+
 __all__ = [
     "DONE", "INTERRUPTED", "OUR_FAULT", "REGRESSED", "WITH_ERRORS", "WRONG_USE", "command_line",
     "print_out", "say",
@@ -20,13 +22,17 @@ def command_line() -> str:
 
 
 def print_out(text: str) -> None:
-    """To stdout. Whoever reads it may stop reading: `bench report ... | head` is no failure."""
+    """Print an artefact to stdout.
+
+    Its tables were escaped when they were laid out; nothing else may control the terminal either.
+    Whoever reads it may stop reading: `bench report ... | head` is no failure.
+    """
     try:
-        print(text, flush=True)
+        print(for_terminal(text, sys.stdout.encoding, lines=True), flush=True)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def say(text: str) -> None:
-    """To stderr."""
-    print(text, file=sys.stderr)
+def say(text: str, *, lines: bool = False) -> None:
+    """Print a message to stderr: one line, unless the caller composed `lines`."""
+    print(for_terminal(text, sys.stderr.encoding, lines=lines), file=sys.stderr)

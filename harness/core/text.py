@@ -11,7 +11,8 @@ import html
 import re
 
 __all__ = [
-    "encodable", "escape_csv", "escape_latex", "escape_markdown", "printable", "shorten",
+    "encodable", "escape_csv", "escape_latex", "escape_markdown", "for_terminal", "printable",
+    "shorten",
 ]  # fmt: skip
 
 # Control characters (C0, DEL, C1), the soft hyphen, bidirectional marks, embeddings, overrides and
@@ -66,6 +67,24 @@ def encodable(text: str, encoding: str | None) -> str:
         return text
     known = encoding or "utf-8"
     return text.encode(known, "backslashreplace").decode(known)
+
+
+_CI_COMMAND = re.compile(r"^([ \t]*):(?=:)|(?<=#)#(?=\[)", re.MULTILINE)
+
+
+def for_terminal(text: str, encoding: str | None = None, *, lines: bool = False) -> str:
+    """`text` for a stream of this encoding: `printable`, `encodable`, and no command for CI.
+
+    GitHub's runners obey lines such as `::set-output name=x::y` in the log of a job.
+    """
+    shown = printable(text, lines=lines)
+    if "::" in shown or "##[" in shown:
+        shown = _CI_COMMAND.sub(_as_json_escape, shown)
+    return encodable(shown, encoding)
+
+
+def _as_json_escape(found: re.Match[str]) -> str:
+    return f"{found.group(1) or ''}\\u{ord(found.group()[-1]):04x}"
 
 
 # What Markdown of GitHub would read as markup within a line: escapes, code, emphasis, links, cells,

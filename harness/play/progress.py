@@ -6,6 +6,8 @@ import sys
 import time
 from typing import Protocol
 
+from harness.core.text import for_terminal
+
 __all__ = ["LiveProgress", "PlainProgress", "SilentProgress", "Progress", "Tally", "progress_for"]
 
 PLAIN_S = 15.0
@@ -51,7 +53,7 @@ class Progress(Protocol):
         ...
 
     def say(self, text: str) -> None:
-        """Show a message now."""
+        """Show a message of one line now; a stranger's text in it is made printable."""
         ...
 
     def close(self, tally: Tally) -> None:
@@ -84,7 +86,7 @@ class PlainProgress:
             print(tally.as_text(), file=sys.stderr, flush=True)
 
     def say(self, text: str) -> None:
-        print(text, file=sys.stderr, flush=True)
+        print(for_terminal(text, sys.stderr.encoding), file=sys.stderr, flush=True)
 
     def close(self, tally: Tally) -> None:
         print(tally.as_text(), file=sys.stderr, flush=True)
@@ -122,7 +124,11 @@ class LiveProgress:
             )
 
     def say(self, text: str) -> None:
-        self._bar.console.print(text, markup=False, highlight=False)
+        from rich.text import Text
+
+        self._bar.console.print(
+            Text(for_terminal(text, sys.stderr.encoding))
+        )  # as it is: no markup, no emoji
 
     def close(self, tally: Tally) -> None:
         self._bar.stop()

@@ -14,6 +14,7 @@ from harness.core.text import (
     escape_csv,
     escape_latex,
     escape_markdown,
+    for_terminal,
     printable,
     shorten,
 )
@@ -95,6 +96,24 @@ def test_encodable_text_is_encoded_without_an_error(encoding, text):
 def test_what_the_encoding_knows_stays():
     assert encodable("café ±", "latin-1") == "café ±"
     assert encodable("café …", "ascii") == "caf\\xe9 \\u2026"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("::error::no", "\\u003a:error::no"),
+        ("a\n  ::set-output name=x::y", "a\n  \\u003a:set-output name=x::y"),
+        ("x ##[error]no", "x #\\u0023[error]no"),
+        ("a::b", "a::b"),
+        ("\x1b[0m::stop", "\\x1b[0m::stop"),
+    ],
+)
+def test_no_line_is_a_command_of_a_ci_runner(text, shown):
+    assert for_terminal(text, lines=True) == shown
+
+
+def test_a_terminal_gets_what_it_can_encode():
+    assert for_terminal("\x1b…\n", "ascii") == "\\x1b\\u2026\\n"
 
 
 MARKDOWN = MarkdownIt("js-default", {"html": True})
