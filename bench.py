@@ -62,8 +62,8 @@ def _refuse_intruders() -> None:
             )
 
 
-def main() -> None:
-    """The console script."""
+def main(*, supervise: bool = True) -> None:
+    """The console script. `supervise`: run foreign code in a child process."""
     try:
         _refuse_intruders()
     except ImportError as hidden:
@@ -71,7 +71,7 @@ def main() -> None:
         raise SystemExit(2) from None
     from harness.cli.app import main as run_command
 
-    run_command()
+    run_command(supervise=supervise)
 
 
 if __name__ == "__main__":

@@ -175,7 +175,7 @@ def bench_here(
 ) -> Iterator[Callable[..., Said]]:
     """The command line in this process, in an empty folder: bench_here("run", "--agent", ...).
 
-    It saves the second that a process takes to start.
+    It saves the second that a process takes to start. What plays is not supervised.
     """
     import bench
 
@@ -188,7 +188,7 @@ def bench_here(
         monkeypatch.setattr(sys, "argv", ["bench", *map(str, args)])
         capfd.readouterr()
         with pytest.raises(SystemExit) as ended:
-            bench.main()
+            bench.main(supervise=False)
         out, err = capfd.readouterr()
         assert isinstance(ended.value.code, int)
         return Said(ended.value.code, out, err)

@@ -6,7 +6,9 @@ It parses and delegates; everything heavy is imported by the command that needs 
 from __future__ import annotations
 
 import os
+import signal
 import sys
+from types import FrameType
 
 import typer
 
@@ -40,14 +42,24 @@ app.command("list")(list_)
 app.command()(doctor)
 
 
-def main() -> None:
-    """The console script: one exit code for each meaning, and no traceback for wrong use."""
+def main(*, supervise: bool = True) -> None:
+    """The console script: one exit code for each meaning, and no traceback for wrong use.
+
+    `supervise`: play in a child process, see harness.cli.supervisor. Raises SystemExit.
+    """
+    if supervise:
+        _open_standard_streams()
+        for each in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(each) == signal.SIG_DFL:
+                signal.signal(each, _interrupt)
     if "" not in sys.path and os.getcwd() not in sys.path:
         # For a user's own agents and suites. Last, so that no file there hides a library.
         sys.path.append(os.getcwd())
+    from harness.cli import supervisor
     from harness.cli.names import know_families
     from harness.core import UserError
 
+    supervisor.enable(supervise)
     know_families()
     try:
         code = app(standalone_mode=False)
@@ -56,6 +68,12 @@ def main() -> None:
         code = WRONG_USE
     except KeyboardInterrupt:
         code = INTERRUPTED
+    except supervisor.ChildEnded as ended:
+        say(f"bench: {ended}")
+        code = ended.code
+    except supervisor.ChildFault:
+        say("bench: this is a bug in bench; please report it with the lines above")
+        code = OUR_FAULT
     except typer.Exit as done:
         code = done.exit_code
     except Exception as fault:
@@ -70,3 +88,24 @@ def main() -> None:
     if code == INTERRUPTED:
         say("interrupted; the same command continues the run")
     raise SystemExit(code or DONE)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """A request to end from outside is answered like Ctrl-C."""
+    raise KeyboardInterrupt
+
+
+def _open_standard_streams() -> None:
+    """Give stdin, stdout and stderr to /dev/null where they are closed.
+
+    Their numbers would go to the next files that are opened, and what a C library prints would
+    end up in those.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this one
+    for name, number in (("stdout", 1), ("stderr", 2)):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, "w", closefd=False))  # noqa: SIM115

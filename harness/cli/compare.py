@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -23,7 +24,7 @@ from harness.cli.options import (
     at_least_one,
     worker_count,
 )
-from harness.cli.output import command_line, print_out, say
+from harness.cli.output import WITH_ERRORS, command_line, print_out, say
 
 __all__ = ["register_comparisons"]
 
@@ -133,13 +134,14 @@ def gate(
     Exit 0: pass, 1: regressed, 3: inconclusive, 4: some cases have no score.
     """
     from harness.cli.names import agent_named
-    from harness.compare.gate import Gate, GateOptions
+    from harness.cli.run import counted, counted_after
+    from harness.cli.supervisor import ChildEnded, Note, supervised
+    from harness.compare.gate import Gate, GateOptions, judge_gate
     from harness.compare.saved_runs import open_run
     from harness.play.progress import progress_for
     from harness.play.runner import RunOptions
     from leaderboards.compare import of_gate
 
-    spec = agent_named(agent, arguments(agent_arg))
     options = RunOptions(
         workers=worker_count(workers),
         lanes=at_least_one("--lanes", lanes),
@@ -147,19 +149,29 @@ def gate(
         ray_address=ray_address,
         command=command_line(),
     )
+    judged = GateOptions(
+        margin=margin,
+        alpha=alpha,
+        sequential=sequential,
+        max_episodes=at_least_one("--max-episodes", max_episodes),
+        tasks=tasks,
+    )
     with open_run(base) as side:
-        judged = GateOptions(
-            margin=margin,
-            alpha=alpha,
-            sequential=sequential,
-            max_episodes=at_least_one("--max-episodes", max_episodes),
-            tasks=tasks,
-        )
-        played, gated = Gate(spec, side, judged).play(out, options, progress_for())
+
+        def work(note: Note) -> dict[str, Any]:
+            told = dataclasses.replace(options, opened=lambda path: note("path", str(path)))
+            spec = agent_named(agent, arguments(agent_arg))
+            return Gate(spec, side, judged).play(out, told, progress_for()).to_json()
+
+        try:
+            played = counted(supervised(work))
+        except ChildEnded as ended:
+            played = counted_after(ended)
+        gated = judge_gate(side, played.path, judged)
         code = _print_compared(of_gate(gated, side), format, junit, summary)
     if played.stopped:
         say(played.stopped)
-        code = 4
+        code = WITH_ERRORS
     if played.agent_errors:
         say(
             f"{played.agent_errors} episodes ended in an error of the agent: they count as failures"

@@ -46,19 +46,22 @@ def doctor(
     ] = None,
 ) -> int:
     """Say what can run here, and how to fix the rest."""
-    from harness.cli import names
-    from harness.cli.listing import doctor as examine
+    from harness.cli.supervisor import relay
 
-    if fix is not None:
-        from harness.host.build import fix as build
+    def work() -> tuple[str, str, int]:
+        from harness.cli import names
+        from harness.cli.listing import doctor as examine
 
-        print_out(build(fix, names.adapters(), say))
-        return DONE
-    print_out(examine(names.adapters()))
-    if deep:
+        if fix is not None:
+            from harness.host.build import fix as build
+
+            return build(fix, names.adapters(), say), "", DONE
+        found = examine(names.adapters())
+        if not deep:
+            return found, "", DONE
         from harness.testing.deep import deep_check
 
         checked = deep_check(names.adapters(), names.suites_named("smoke")[0].tasks)
-        print_out(f"\n{checked}")
-        return DONE if checked.passed else WITH_ERRORS
-    return DONE
+        return f"{found}\n\n{checked}", "", DONE if checked.passed else WITH_ERRORS
+
+    return relay(work)

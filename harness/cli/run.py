@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -22,9 +25,13 @@ from harness.cli.options import (
     at_least_one,
     worker_count,
 )  # fmt: skip
-from harness.cli.output import DONE, WITH_ERRORS, command_line, say
+from harness.cli.output import DONE, WITH_ERRORS, WRONG_USE, command_line, say
 
-__all__ = ["run"]
+if TYPE_CHECKING:
+    from harness.cli.supervisor import ChildEnded
+    from harness.play.summary import RunSummary
+
+__all__ = ["counted", "counted_after", "exit_code", "run"]
 
 
 def run(
@@ -75,15 +82,12 @@ def run(
 
     The same command continues a run that was interrupted.
     """
-    from harness.cli.api import play_suites
     from harness.cli.names import agent_named, suites_named
     from harness.cli.report import draw_if_possible, print_report
-    from harness.host.interpreters import configure
+    from harness.cli.supervisor import ChildEnded, Note, supervised
     from harness.play.progress import progress_for
     from harness.play.runner import RunOptions
 
-    if interpreter:
-        configure(interpreter)
     options = RunOptions(
         workers=worker_count(workers),
         lanes=at_least_one("--lanes", lanes),
@@ -94,22 +98,67 @@ def run(
         video_limit=1_000_000 * (at_least_one("--video-limit", video_limit) or 1),
         command=command_line(),
     )
-    summary = play_suites(
-        agent_named(agent, arguments(agent_arg)),
-        suites_named(suite),
-        tasks=tasks,
-        episodes=episodes,
-        seed=seed,
-        perturb=perturb,
-        until_width=until_width,
-        out=out,
-        options=options,
-        progress=progress_for(),
-    )
+
+    def work(note: Note) -> dict[str, Any]:
+        from harness.cli.api import play_suites
+        from harness.host.interpreters import configure
+
+        if interpreter:
+            configure(interpreter)
+        return play_suites(
+            agent_named(agent, arguments(agent_arg)),
+            suites_named(suite),
+            tasks=tasks,
+            episodes=episodes,
+            seed=seed,
+            perturb=perturb,
+            until_width=until_width,
+            out=out,
+            options=dataclasses.replace(options, opened=lambda path: note("path", str(path))),
+            progress=progress_for(),
+        ).to_json()
+
+    try:
+        summary = counted(supervised(work))
+    except ChildEnded as ended:
+        summary = counted_after(ended)
     print_report(summary.path, "text")
     if perturb is not None:
         draw_if_possible(summary.path)
-    say(summary.as_text())
-    if summary.missing or summary.agent_errors or summary.stopped or not summary.planned:
+    say(summary.as_text(), lines=True)
+    return exit_code(summary, strict)
+
+
+def exit_code(summary: RunSummary, strict: bool = False) -> int:
+    """The exit code of a run."""
+    if not summary.planned:
+        return WRONG_USE if len(summary.not_run) == 1 else WITH_ERRORS
+    if summary.missing or summary.agent_errors or summary.stopped:
         return WITH_ERRORS
     return WITH_ERRORS if strict and summary.not_run else DONE
+
+
+def counted(told: Mapping[str, Any]) -> RunSummary:
+    """The summary that the playing process told, with the numbers that are on disk."""
+    from harness.play.summary import RunSummary, count_run
+
+    summary = RunSummary.from_json(told)
+    found = count_run(summary.path, summary.ends)
+    return dataclasses.replace(found, stopped=summary.stopped)
+
+
+def counted_after(ended: ChildEnded) -> RunSummary:
+    """The summary of a run whose process ended before it could tell one. Raises UserError."""
+    from harness.core import UserError
+    from harness.play.summary import count_run
+
+    if "path" not in ended.noted:
+        raise UserError(
+            f"the agent or the suite ended the process while it was loaded ({ended.how}): remove "
+            "that call from its module or constructor"
+        ) from None
+    return dataclasses.replace(
+        count_run(Path(ended.noted["path"])),
+        stopped=f"an agent or a simulator ended the process in which it plays ({ended.how}); with "
+        "--workers 1 it ends its worker only",
+    )

@@ -27,9 +27,10 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from harness.cli.output import WITH_ERRORS, print_out, say
 from harness.core import UserError
 
-__all__ = ["ChildEnded", "ChildFault", "Note", "Work", "enable", "supervised"]
+__all__ = ["ChildEnded", "ChildFault", "Note", "Work", "enable", "relay", "supervised"]
 
 Note = Callable[[str, Any], None]
 """`note(name, value)`: keeps a JSON value for the parent, whatever happens afterwards."""
@@ -62,10 +63,16 @@ class ChildFault(Exception):
 
 
 class ChildEnded(Exception):
-    """The child ended before its work did; `noted` holds what it had noted."""
+    """The child ended before its work did: foreign code ended it, or the system did.
+
+    `how` is `exit code 0` or the name of a signal; `noted` holds what the child had noted.
+    """
+
+    code = WITH_ERRORS
+    """The exit code, where nobody knows better."""
 
     def __init__(self, how: str, noted: Mapping[str, Any]) -> None:
-        super().__init__(how)
+        super().__init__(f"the process in which foreign code runs ended before its work ({how})")
         self.how = how
         self.noted = noted
 
@@ -103,6 +110,23 @@ def supervised(work: Work) -> dict[str, Any]:
         text = os.pread(said, MOST_BYTES, 0)
         os.close(said)
     return _heard(text, status, interrupted)
+
+
+def relay(work: Callable[[], tuple[str, str, int]]) -> int:
+    """For commands that end in a text: `work` returns (for stdout, for stderr, the exit code).
+
+    Raises as `supervised` does.
+    """
+
+    def told(_: Note) -> dict[str, Any]:
+        return dict(zip(("out", "said", "code"), work(), strict=True))
+
+    heard = supervised(told)
+    if heard["out"]:
+        print_out(str(heard["out"]))
+    if heard["said"]:
+        say(str(heard["said"]))
+    return int(heard["code"])
 
 
 def _heard(text: bytes, status: int, interrupted: bool) -> dict[str, Any]:

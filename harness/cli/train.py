@@ -15,7 +15,7 @@ from harness.cli.options import (
     at_least_one,
     worker_count,
 )
-from harness.cli.output import command_line, print_out, say
+from harness.cli.output import DONE, WITH_ERRORS, command_line, say
 
 __all__ = ["demos", "train"]
 
@@ -66,27 +66,37 @@ def demos(
 
     Exit 4: some cases have no result, or nothing was kept.
     """
-    from harness.cli.names import suites_named
-    from harness.demos.dataset import Demos
-    from harness.demos.lerobot import export
-    from harness.demos.record import RecordingOptions, record
-    from harness.play.progress import progress_for
+    from harness.cli.supervisor import relay
+    from harness.demos.record import RecordingOptions
     from harness.play.runner import RunOptions
-    from harness.records.catalogue import select_tasks
 
     recording = RecordingOptions(tuple(name for name in views.split(",") if name), images, noise)
-    chosen = select_tasks(suites_named(suite), tasks)
-    command = command_line()
     options = RunOptions(
-        workers=worker_count(workers), lanes=at_least_one("--lanes", lanes), command=command
+        workers=worker_count(workers),
+        lanes=at_least_one("--lanes", lanes),
+        command=command_line(),
     )
-    recorded = record(chosen, out, recording, options, progress_for(), episodes=episodes, seed=seed)
-    if lerobot is not None and recorded.demos:
-        for folder in export(Demos(out), lerobot):
-            say(f"as a LeRobotDataset: {folder}")
-    print_out(str(recorded.folder / "README.md"))
-    say(recorded.as_text())
-    return 4 if recorded.summary.missing or recorded.summary.stopped or not recorded.demos else 0
+
+    def work() -> tuple[str, str, int]:
+        from harness.cli.names import suites_named
+        from harness.demos.dataset import Demos
+        from harness.demos.lerobot import export
+        from harness.demos.record import record
+        from harness.play.progress import progress_for
+        from harness.records.catalogue import select_tasks
+
+        chosen = select_tasks(suites_named(suite), tasks)
+        recorded = record(
+            chosen, out, recording, options, progress_for(), episodes=episodes, seed=seed
+        )
+        if lerobot is not None and recorded.demos:
+            for folder in export(Demos(out), lerobot):
+                say(f"as a LeRobotDataset: {folder}")
+        lacking = recorded.summary.missing or recorded.summary.stopped or not recorded.demos
+        card = str(recorded.folder / "README.md")
+        return card, recorded.as_text(), WITH_ERRORS if lacking else DONE
+
+    return relay(work)
 
 
 def train(
@@ -122,25 +132,29 @@ def train(
     threads: Annotated[int, typer.Option(help="Threads of torch on a CPU. 0: one per core.")] = 0,
 ) -> int:
     """Train one of the agents that come with bench. Prints the folder of the weights."""
-    from baselines.gea.agent import needs
+    from harness.cli.supervisor import relay
 
-    needs()
-    from baselines.gea.train import Job, configuration
-    from baselines.gea.train import train as learn
-    from harness.cli.names import suites_named
-    from harness.core import UserError
-    from harness.records.catalogue import select_tasks
+    def work() -> tuple[str, str, int]:
+        from baselines.gea.agent import needs
 
-    chosen = select_tasks(suites_named(suite), tasks) if suite is not None else []
-    if at_least_one("--steps", steps) is None and stage == "rl":
-        raise UserError("--stage rl needs --steps: how many steps it may play")
-    known = init if init and not (out / "config.json").is_file() else out
-    made = configuration(known, config, arguments(set_))
-    learn(stage, Job(tuple(data or ()), out, made, seed, chosen, steps, init, threads), say)
-    print_out(str(out))
-    say(
-        f"next: bench run --agent gea --agent-arg weights={out} --suite S"
-        if stage != "tokenizer"
-        else "next: --stage sft"
-    )
-    return 0
+        needs()
+        from baselines.gea.train import Job, configuration
+        from baselines.gea.train import train as learn
+        from harness.cli.names import suites_named
+        from harness.core import UserError
+        from harness.records.catalogue import select_tasks
+
+        chosen = select_tasks(suites_named(suite), tasks) if suite is not None else []
+        if at_least_one("--steps", steps) is None and stage == "rl":
+            raise UserError("--stage rl needs --steps: how many steps it may play")
+        known = init if init and not (out / "config.json").is_file() else out
+        made = configuration(known, config, arguments(set_))
+        learn(stage, Job(tuple(data or ()), out, made, seed, chosen, steps, init, threads), say)
+        following = (
+            f"next: bench run --agent gea --agent-arg weights={out} --suite S"
+            if stage != "tokenizer"
+            else "next: --stage sft"
+        )
+        return str(out), following, DONE
+
+    return relay(work)

@@ -67,7 +67,7 @@ def verify(
             print_out(differences_table(found.differences))
         for note in found.notes:
             say(note)
-        say(found.as_text())
+        say(found.as_text(), lines=True)
         return DONE if found.passed else REGRESSED
     if run is not None or agent is None or suite is None:
         raise UserError(
@@ -91,7 +91,7 @@ def verify(
     )
     if proof.drifts:
         print_out(proof.table())
-    say(proof.as_text())
+    say(proof.as_text(), lines=True)
     return REGRESSED if proof.drifts else DONE
 
 
@@ -112,18 +112,25 @@ def show(
     out: Annotated[Path | None, typer.Option(help="Where to write. Default: RUN/videos.")] = None,
 ) -> int:
     """Replay one recorded episode as a video or as a text. Prints the file's path, or the text."""
+    from harness.cli.supervisor import relay
     from harness.core import UserError
-    from harness.verify.episode_replay import find_episode
     from harness.verify.show import failures_table
-    from harness.verify.show import show as show_episode
 
     if failures or case is None:
         if not failures:
             raise UserError(f"name a case, or list some: bench show {run} --failures")
         print_out(failures_table(run))
         return DONE
-    shown = show_episode(find_episode(run, case), format=format, step=step, out=out)
-    print_out(shown.text)
-    if not shown.as_recorded:
-        say(f"this replay differs from the recording; see bench verify {run}")
-    return DONE if shown.as_recorded else REGRESSED
+    name = case
+
+    def work() -> tuple[str, str, int]:
+        from harness.verify.episode_replay import find_episode
+        from harness.verify.show import show as show_episode
+
+        shown = show_episode(find_episode(run, name), format=format, step=step, out=out)
+        if shown.as_recorded:
+            return shown.text, "", DONE
+        differs = f"this replay differs from the recording; see bench verify {run}"
+        return shown.text, differs, REGRESSED
+
+    return relay(work)

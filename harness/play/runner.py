@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import importlib.util
 import math
 import re
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,8 +17,9 @@ from harness.core import UserError
 from harness.play.coordinator import Coordinator, Stopping
 from harness.play.episode import VideoSelection
 from harness.play.progress import Progress
+from harness.play.summary import RunSummary, count_run
 from harness.records.identity import UNNAMED, AgentSpec, machine, source_commit
-from harness.records.plan import CaseIndex, NotRun, Plan
+from harness.records.plan import Plan
 from harness.records.results import case_results
 from harness.records.run_directory import RunDirectory, StorageFull
 
@@ -60,39 +62,8 @@ class RunOptions:
     """Seeds another order of the queue, for tests of invariance."""
     command: str = ""
     """The command line, for run.json."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunSummary:
-    """How a run ended."""
-
-    path: Path
-    planned: int
-    missing: int
-    """Cases without a score."""
-    agent_errors: int
-    not_run: tuple[NotRun, ...]
-    """Tasks that could not run. The report also lists perturbations that changed nothing."""
-    stopped: str | None = None
-    """Why it stopped before its end, if it did."""
-
-    def as_text(self) -> str:
-        """What came of the run, and what to do next; a few lines."""
-        lines = [self.stopped] if self.stopped else []
-        if self.missing:
-            lines.append(
-                f"{self.missing} of {self.planned} cases have no score; "
-                "the same command plays them again"
-            )
-        if not self.planned:
-            lines.append("nothing could run: see the reasons above, or `bench doctor`")
-        return "\n".join(
-            [
-                *lines,
-                f"run directory: {self.path}",
-                f"next: bench report {self.path} --format markdown",
-            ]
-        )
+    opened: Callable[[Path], None] | None = None
+    """Called with the run directory when it is open and before anything plays."""
 
 
 def default_directory(spec: AgentSpec, suites: Sequence[str], plan: Plan, rule: str = "") -> Path:
@@ -158,6 +129,8 @@ def play(
         directory = RunDirectory(path, run, plan)
     except StorageFull as full:
         raise UserError(f"{full}. Free some space, or name another folder with --out") from None
+    if options.opened is not None:
+        options.opened(path)
     videos = _videos(path, plan, options, progress)
     if stopping is not None:
         for index, result in case_results(path, plan):
@@ -190,34 +163,8 @@ def play(
             stopped = stopped or str(full)
         if unused:
             directory.discard_if_unused()
-    # Cases that cannot run here count neither as planned nor as missing.
-    gone = sum(map(plan.count, coordinator.not_run))
-    gone += sum(
-        plan.items[item].episodes
-        for item, _ in coordinator.not_applicable
-        if item not in coordinator.not_run
-    )
-    missing = directory.missing() - gone
-    total = plan.total - gone
-    if stopping is not None:
-        counted = [
-            directory.done(CaseIndex(item, condition, episode))
-            for item, entry in enumerate(plan.items)
-            for condition in plan.conditions_of(item)
-            for episode in range(stopping.ends()[entry.task.id])
-        ]
-        total, missing = len(counted), len(counted) - sum(counted)
-    rows = tuple(
-        row for row in (*plan.not_run, *coordinator.not_run.values()) if row.perturbation is None
-    )
-    return RunSummary(
-        path=path,
-        planned=total,
-        missing=missing,
-        agent_errors=coordinator.tally.agent_errors,
-        not_run=rows,
-        stopped=stopped,
-    )
+    summary = count_run(path, None if stopping is None else stopping.ends())
+    return dataclasses.replace(summary, stopped=stopped)
 
 
 def _videos(path: Path, plan: Plan, options: RunOptions, progress: Progress) -> Any:

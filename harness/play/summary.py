@@ -1,0 +1,102 @@
+"""How a run ended, counted from its directory alone."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.core import Reference
+from harness.records.plan import NotRun, Plan
+from harness.records.results import case_results
+from harness.records.stored_run import load_run
+
+__all__ = ["RunSummary", "count_run"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSummary:
+    """How a run ended."""
+
+    path: Path
+    planned: int
+    missing: int
+    """Cases without a score."""
+    agent_errors: int
+    not_run: tuple[NotRun, ...]
+    """Tasks that could not run. The report also lists perturbations that changed nothing."""
+    stopped: str | None = None
+    """Why it stopped before its end, if it did."""
+    ends: Mapping[str, int] | None = None
+    """With a stopping rule: task id -> how many of its episodes were opened or count."""
+
+    def as_text(self) -> str:
+        """What came of the run, and what to do next; a few lines."""
+        lines = [self.stopped] if self.stopped else []
+        if self.missing:
+            lines.append(
+                f"{self.missing} of {self.planned} cases have no score; "
+                "the same command plays them again"
+            )
+        if not self.planned:
+            lines.append("nothing could run: see the reasons above, or `bench doctor`")
+        return "\n".join(
+            [
+                *lines,
+                f"run directory: {self.path}",
+                f"next: bench report {self.path} --format markdown",
+            ]
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return dataclasses.asdict(self) | {"path": str(self.path)}
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> RunSummary:
+        """The inverse of to_json."""
+        rows = tuple(
+            NotRun(**{**row, "references": tuple(Reference(**each) for each in row["references"])})
+            for row in fields["not_run"]
+        )
+        return cls(**{**fields, "path": Path(fields["path"]), "not_run": rows})
+
+
+def count_run(path: Path, ends: Mapping[str, int] | None = None) -> RunSummary:
+    """What a run directory holds. Raises UserError where it is none.
+
+    `ends`: as RunSummary.ends, where run.json does not say yet where a stopping rule ended the run.
+    """
+    stored = load_run(path)
+    plan = stored.plan if ends is None else _ended(stored.whole, ends)
+    scored = [0] * len(plan.items)
+    agent_errors = 0
+    for index, result in case_results(path, plan, stored.whole):
+        if result.status != "error" and plan.plays(index.item, index.condition):
+            scored[index.item] += 1
+            agent_errors += result.status == "agent_error"
+    rows = tuple(row for row in stored.whole.not_run if row.perturbation is None)
+    absent = {row.task for row in rows}
+    # A task that could not run in an earlier call, and has results now, runs here.
+    here = [k for k, item in enumerate(plan.items) if scored[k] or item.task.id not in absent]
+    ran = {plan.items[k].task.id for k in here if scored[k]}
+    planned = sum(map(plan.count, here))
+    return RunSummary(
+        path=path,
+        planned=planned,
+        missing=planned - sum(scored),
+        agent_errors=agent_errors,
+        not_run=tuple(row for row in rows if row.task not in ran),
+        ends=ends,
+    )
+
+
+def _ended(plan: Plan, ends: Mapping[str, int]) -> Plan:
+    """The plan with `ends[task]` episodes of each task."""
+    items = (
+        dataclasses.replace(item, episodes=min(item.episodes, ends.get(item.task.id, 0)))
+        for item in plan.items
+    )
+    return dataclasses.replace(plan, items=tuple(item for item in items if item.episodes))
