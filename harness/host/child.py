@@ -153,7 +153,7 @@ def serve(wire: Any) -> None:
             answer = ["ok", operations[operation](*arguments)]
         except (BadAction, UserError) as refused:
             answer = [type(refused).__name__, str(refused)]
-        except (Exception, SystemExit) as fault:
+        except BaseException as fault:
             answer = ["fault", describe(fault)]
         try:
             wire.send(answer)

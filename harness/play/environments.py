@@ -12,7 +12,7 @@ from harness.core import Adapter, BatchedAdapter, Brief, Case, Missing, Spec, Ta
 from harness.core.agent import ALL_VIEWS
 from harness.core.lane import Lane, build_adapter
 from harness.host.loading import load_adapter
-from harness.play.inference import FAULTS, Watch, watched
+from harness.play.inference import Watch, watched
 from harness.records.registry import load
 
 __all__ = ["Environments", "EnvSlot", "ViewNotOffered", "environment_key", "narrow"]
@@ -122,7 +122,9 @@ class Environments:
         with watched(self._watch, CLOSING_S):
             try:
                 slot.adapter.close()
-            except FAULTS as fault:
+            except KeyboardInterrupt:
+                raise
+            except BaseException as fault:
                 # A broken environment often cannot be closed; the episode's fault is recorded.
                 log.warning("%s.close failed: %r", type(slot.adapter).__name__, fault)
 

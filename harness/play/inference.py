@@ -1,6 +1,9 @@
 """Calls an agent with a batch of turns, and returns an answer or a fault for each of them.
 
 A batch that fails is split in halves until only the turns that fail are left.
+
+Foreign code may raise anything, also what is no Exception (SystemExit, asyncio.CancelledError).
+Here and in the rollout loop all of it is that code's fault; only KeyboardInterrupt is the user's.
 """
 
 from __future__ import annotations
@@ -15,7 +18,6 @@ from harness.core import Agent, Turn
 from harness.core.errors import describe
 
 __all__ = [
-    "FAULTS",
     "AgentFault",
     "AgentClient",
     "Hung",
@@ -41,10 +43,6 @@ class Hung(BaseException):
 
     A BaseException, so that no `except Exception` in foreign code swallows it.
     """
-
-
-FAULTS = (Exception, SystemExit, Hung)
-"""What a simulator or an agent may raise: one that calls sys.exit must not end the run."""
 
 
 class Watch:
@@ -108,7 +106,9 @@ def call_agent(agent: Agent, turns: Sequence[Turn], watch: Watch, timeout: float
         reason = f"answered {len(answers)} of {len(turns)} turns"
     except Hung:
         reason = f"no answer within {timeout:g} s"
-    except (Exception, SystemExit) as fault:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as fault:
         reason = describe(fault)
     finally:
         watch.deadline = 0.0

@@ -16,7 +16,7 @@ from harness.core.errors import describe
 from harness.perturb.effects import NotApplicable
 from harness.play.environments import Environments, EnvSlot, ViewNotOffered
 from harness.play.episode import Episode, Outcome, VideoSelection
-from harness.play.inference import FAULTS, AgentClient, AgentFault, Hung, Watch
+from harness.play.inference import AgentClient, AgentFault, Hung, Watch
 
 __all__ = ["CaseSource", "RolloutLoop", "EpisodeObserver"]
 
@@ -169,7 +169,9 @@ class RolloutLoop:
         except NotApplicable as unsuited:
             watch.deadline = 0.0
             self._report(Outcome(ticket=ticket, missing=unsuited.missing, perturbations_only=True))
-        except FAULTS as fault:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as fault:
             watch.deadline = 0.0
             if lane.slot is not None:
                 self._fail(group, lane.slot, "another episode of this shared simulator failed")
@@ -188,7 +190,9 @@ class RolloutLoop:
                 continue
             try:
                 turns.append(episode.turn(self._watch))
-            except FAULTS as fault:
+            except KeyboardInterrupt:
+                raise
+            except BaseException as fault:
                 self._fail(group, episode.slot, _reason("expert", fault))
             else:
                 asked.append(lane)
@@ -273,7 +277,9 @@ class RolloutLoop:
                 watch.deadline = 0.0
                 self._end(lane, "agent_error", str(bad))
                 continue
-            except FAULTS as fault:
+            except KeyboardInterrupt:
+                raise
+            except BaseException as fault:
                 watch.deadline = 0.0
                 self._fail(group, slot, _reason("step", fault))
                 continue
@@ -307,7 +313,9 @@ class RolloutLoop:
                     self._observer.step(lane.episode, step, bool(how))
                 if how:
                     ended.append((lane, how))
-        except FAULTS as fault:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as fault:
             self._watch.deadline = 0.0
             self._fail(group, slots[0], _reason("step", fault))
             return
@@ -341,7 +349,9 @@ class RolloutLoop:
         # its file here, and the line of a result must never be there without it.
         try:
             self._agent.end([episode.name])
-        except FAULTS as fault:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as fault:
             if outcome.result is not None and outcome.result.status == "finished":
                 outcome = Outcome.failed(episode, "agent_error", f"end: {describe(fault)}")
         self._report(outcome if self._observer is None else self._observer.end(episode, outcome))

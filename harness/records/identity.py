@@ -71,9 +71,9 @@ class AgentSpec:
         """An agent of this class. Raises UserError with the cause when its constructor fails."""
         try:
             return kind(**args)
-        except UserError:
+        except (UserError, KeyboardInterrupt):
             raise
-        except Exception as fault:
+        except BaseException as fault:
             raise UserError(
                 f"the agent {entry} cannot be built: {type(fault).__name__}: {fault}"
             ) from fault

@@ -42,7 +42,9 @@ def load(entry: str) -> Any:
             f"{entry}: the module {module_name} needs {error.name}, which is not installed; "
             f"{_cause(error)}"
         ) from error
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         raise UserError(f"{entry}: importing {module_name} failed: {_cause(error)}") from error
     for part in name.split("."):
         if not hasattr(found, part):
