@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from harness.core import Result
 from harness.records.traces import Trace
@@ -35,3 +38,41 @@ class Difference:
             seed=episode.seed,
             case=episode.case,
         )
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values: what was recorded and expected as it is, or as a text."""
+        return {
+            "what": self.what,
+            "recorded": _plain(self.recorded),
+            "expected": _plain(self.expected),
+            "task": self.task,
+            "seed": self.seed,
+            "case": self.case,
+        }
+
+    @classmethod
+    def from_json(cls, values: object) -> Difference:
+        """The inverse of to_json. Raises ValueError that names the first wrong field."""
+        if not isinstance(values, Mapping):
+            raise ValueError(f"a difference is a table, not {type(values).__name__}")
+        for name in ("what", "task", "case"):
+            if type(values.get(name)) is not str:
+                raise ValueError(f"{name} of a difference is {values.get(name)!r}, not a text")
+        seed = values.get("seed")
+        if seed is not None and type(seed) is not int:
+            raise ValueError(f"seed of a difference is {seed!r}, not a whole number or null")
+        return cls(
+            what=values["what"],
+            recorded=_plain(values.get("recorded")),
+            expected=_plain(values.get("expected")),
+            task=values["task"],
+            seed=seed,
+            case=values["case"],
+        )
+
+
+def _plain(value: object) -> object:
+    """A value that JSON has, and `str` prints as before."""
+    if type(value) is float and not math.isfinite(value):
+        return str(value)
+    return value if value is None or type(value) in (bool, int, float, str) else str(value)

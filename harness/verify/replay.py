@@ -11,13 +11,11 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tabulate import tabulate
 
 from harness.core import Agent, Answer, Case, Result, Task, Turn, UserError
 from harness.core.agent import ALL_VIEWS
@@ -34,6 +32,7 @@ from harness.records.stored_run import load_run
 from harness.records.traces import Trace, locate_traces, read_trace
 from harness.verify.difference import Difference
 from harness.verify.integrity import TraceRecord, check_files, results_of
+from harness.verify.report import VerificationReport, differences_table
 
 __all__ = ["ReplayAgent", "VerificationReport", "differences_table", "verify"]
 
@@ -92,65 +91,6 @@ class ReplayAgent(Agent):
         if not actions:
             raise UserError(OVER)
         return Answer(actions)
-
-
-@dataclass(kw_only=True)
-class VerificationReport:
-    """The result of `verify`."""
-
-    planned: int
-    lines: int
-    replayed: int = 0
-    differences: list[Difference] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    """Remarks that do not count against the run."""
-
-    @property
-    def passed(self) -> bool:
-        """Whether something was replayed, and nothing differs."""
-        return not self.differences and self.replayed > 0
-
-    def as_text(self) -> str:
-        """The verdict in one line."""
-        looked = (
-            f"{self.lines} lines of {self.planned} cases checked, {self.replayed} episodes "
-            "played again"
-        )
-        count = len(self.differences)
-        if not (self.replayed or count):
-            return f"{looked}: not verified, there is nothing to play"
-        found = (
-            "all as recorded" if self.passed else f"{count} difference{'s' if count > 1 else ''}"
-        )
-        return f"{looked}: {found}"
-
-
-def differences_table(differences: Iterable[Difference]) -> str:
-    """A table with a row for each difference."""
-    rows = [
-        [
-            d.task,
-            "" if d.seed is None else d.seed,
-            d.case[:10],
-            d.what,
-            _short(d.recorded),
-            _short(d.expected),
-        ]
-        for d in differences
-    ]
-    return str(
-        tabulate(
-            rows,
-            ["task", "seed", "case", "what", "recorded", "should be, or is"],
-            tablefmt="simple",
-            disable_numparse=True,
-        )
-    )
-
-
-def _short(value: object) -> str:
-    text = " ".join(str(value).split())
-    return text if len(text) <= 100 else f"{text[:97]}..."
 
 
 class _ReplayCheck:
@@ -255,6 +195,7 @@ def verify(
         planned=plan.total, lines=files.count, differences=files.differences, notes=files.notes
     )
     chosen = _sample(files.playable, files.digest, sample)
+    found.playable, found.chosen = len(files.playable), len(chosen)
     results = results_of(stored, chosen)
     reads = [f"{name.rstrip('?')}?" for name in stored.reads if name not in UNSEEN]
     sampled_items = {index.item for index in chosen}
