@@ -19,15 +19,16 @@ ALLOWED = {
     "harness.stats": {"numpy", "scipy"},
     "harness.host": {"numpy", "msgpack"},
     "harness.perturb": {"numpy", "scipy", "cv2"},
-    "harness.play": {"numpy", "rich", "ray", "av", "PIL"},
-    "harness.compare": {"numpy", "tabulate", "fsspec"},
-    "harness.verify": {"numpy", "tabulate", "PIL"},
-    "harness.demos": {"numpy", "tabulate", "pyarrow", "PIL"},
-    "harness.testing": {"numpy", "tabulate"},
-    "harness.cli": {"typer", "tabulate", "pandas"},
+    "harness.play": {"numpy", "rich", "ray", "av", "PIL", "tabulate"},
+    "harness.compare": {"numpy", "fsspec"},
+    "harness.verify": {"numpy", "PIL"},
+    "harness.demos": {"numpy", "pyarrow", "PIL"},
+    "harness.testing": {"numpy"},
+    "harness.cli": {"typer", "pandas"},
     "leaderboards": {"numpy", "scipy", "tabulate", "matplotlib"},
     "suites": set(),
 }
+"""tabulate stands in two places only: both escape every cell before they lay out a table."""
 
 
 @pytest.mark.parametrize("package", ALLOWED)

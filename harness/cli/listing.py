@@ -5,11 +5,10 @@ from __future__ import annotations
 import importlib.metadata
 from collections.abc import Mapping, Sequence
 
-from tabulate import tabulate
-
 from harness.core import Missing, Suite
 from harness.host.hosted import Hosted, end_probes
 from harness.host.loading import load_adapter
+from harness.play.text_table import text_table
 from harness.records.catalogue import find_suites
 from harness.records.registry import load
 
@@ -24,9 +23,7 @@ __all__ = [
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[object]], width: int = 76) -> str:
-    return str(
-        tabulate(rows, head, tablefmt="simple", maxcolwidths=[None] * (len(head) - 1) + [width])
-    )
+    return text_table(head, rows, widths=[None] * (len(head) - 1) + [width], figures=True)
 
 
 def list_suites(table: Mapping[str, str]) -> str:
@@ -108,14 +105,8 @@ def list_perturbations(adapters: Mapping[str, str]) -> str:
             for simulator_perturbation in load(entry).simulator_perturbations()
         ]
     sets = [["set", name, "", what] for name, (what, _) in SETS.items()]
-    return str(
-        tabulate(
-            rows + sets,
-            ["group", "name", "severities 1 to 5", "what it does"],
-            tablefmt="simple",
-            maxcolwidths=[None, None, 44, 60],
-        )
-    )
+    head = ["group", "name", "severities 1 to 5", "what it does"]
+    return text_table(head, rows + sets, widths=[None, None, 44, 60])
 
 
 def _levels(levels: Sequence[Mapping[str, object]]) -> str:

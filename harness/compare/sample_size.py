@@ -11,6 +11,7 @@ from statistics import NormalDist
 
 from harness.compare.pairs import ScoredRun
 from harness.core import UserError
+from harness.play.text_table import text_table
 from harness.stats import detectable_difference, episodes_for_rates, pairs_needed
 
 __all__ = ["SampleSize", "sample_size", "sample_size_table"]
@@ -111,8 +112,6 @@ def sample_size(
 
 def sample_size_table(found: SampleSize) -> str:
     """The sizes as text for a terminal."""
-    from tabulate import tabulate
-
     points = f"{100 * found.effect:g} points"
     rows: list[tuple[str, int]] = [
         (f"find a loss of {points}, both agents on the same cases", found.paired),
@@ -127,12 +126,7 @@ def sample_size_table(found: SampleSize) -> str:
         f"with a chance of {100 * found.power:g} %, at alpha {found.alpha:g}; "
         f"in {100 * found.discordant:.0f} of 100 cases one agent succeeds, the other fails",
         "",
-        tabulate(
-            cells,
-            ["to", "episodes", f"a task of {found.tasks}"],
-            disable_numparse=True,
-            colalign=("left", "right", "right"),
-        ),
+        text_table(["to", "episodes", f"a task of {found.tasks}"], cells, figures=True),
     ]
     if found.detectable is not None:
         lines += [

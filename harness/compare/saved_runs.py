@@ -19,6 +19,7 @@ from typing import IO, Any
 from harness.compare.pairs import ScoredRun, read_scored_run
 from harness.core import UserError
 from harness.core.errors import suggest
+from harness.play.text_table import text_table
 
 __all__ = ["REGISTRY", "open_run", "save_base", "saved_runs_table"]
 
@@ -165,8 +166,6 @@ def save_base(name: str, location: str, registry: Path = REGISTRY) -> ScoredRun:
 
 def saved_runs_table(registry: Path = REGISTRY) -> str:
     """The saved names and their runs, as text for a terminal."""
-    from tabulate import tabulate
-
     saved = _read_registry(registry)
     columns = ("run", "agent", "tasks", "cases", "plan", "saved")
     rows = [
@@ -174,7 +173,7 @@ def saved_runs_table(registry: Path = REGISTRY) -> str:
         for name, entry in sorted(saved.items())
     ]
     return (
-        tabulate(rows, ["base", *columns], disable_numparse=True)
+        text_table(["base", *columns], rows)
         if rows
         else "no base is saved; `bench baseline save NAME RUN` saves one"
     )

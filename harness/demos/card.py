@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tabulate import tabulate
-
 from harness.core import Task
+from harness.core.text import escape_markdown, printable
+from harness.play.text_table import markdown_table
 from harness.records.identity import source_commit
 from harness.records.plan import SEED_STRIDE, NotRun, Plan
 
@@ -109,21 +109,22 @@ def card(
         domains.append(
             [domain, len(of), finished, good, _rate(good, finished), sum(each.steps for each in of)]
         )
-    missing = "".join(f"- {row.task}: {row.reason} ({row.remedy})\n" for row in not_run)
+    missing = "".join(
+        f"- {escape_markdown(f'{row.task}: {row.reason} ({row.remedy})', block=True)}\n"
+        for row in not_run
+    )
     return TEXT.format(
-        command=command or "bench demos ...",
+        command=printable(command) or "bench demos ...",
         version=importlib.metadata.version("generalist-bench"),
         commit=source_commit(Path(__file__).parent) or "unknown",
         noise=f"{noise:.0%} of the executed actions were drawn at random."
         if noise
         else "Every executed action is the expert's.",
-        counts=tabulate(
-            rows,
-            ["task", "suite", "asked", "finished", "kept", "success", "steps"],
-            tablefmt="github",
+        counts=markdown_table(
+            ["task", "suite", "asked", "finished", "kept", "success", "steps"], rows
         ),
-        domains=tabulate(
-            domains, ["domain", "tasks", "finished", "kept", "success", "steps"], tablefmt="github"
+        domains=markdown_table(
+            ["domain", "tasks", "finished", "kept", "success", "steps"], domains
         ),
         not_run=f"\nNot recorded:\n\n{missing}" if missing else "",
         set=plan.seed,
@@ -131,9 +132,14 @@ def card(
         end=1001 * SEED_STRIDE,
         images="PNG (lossless)" if images == "png" else "JPEG (quality 95)",
         executed=", which noise may have changed" if noise else ", the same",
-        views=", ".join(f"`{name}`" for name in views) or "none",
-        versions=tabulate(sorted(packages.items()), ["package", "version"], tablefmt="github"),
+        views=", ".join(map(_code, views)) or "none",
+        versions=markdown_table(["package", "version"], sorted(packages.items())),
     )
+
+
+def _code(name: str) -> str:
+    """As code, which a backtick would end."""
+    return escape_markdown(name) if "`" in name else f"`{printable(name)}`"
 
 
 def _rate(part: int, whole: int) -> str:

@@ -14,11 +14,10 @@ from concurrent.futures import TimeoutError as Late
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
-from tabulate import tabulate
-
 from harness.core import Case, Task
 from harness.core.lane import build_adapter
 from harness.host.loading import load_adapter
+from harness.play.text_table import text_table
 from harness.testing.checked_lane import CheckedLane, ScriptedPlayer
 from harness.testing.checks import ContractError, call
 from harness.testing.trajectory import demand_equal
@@ -45,11 +44,8 @@ class DeepCheckReport:
         self.rows, self.passed = rows, passed
 
     def __str__(self) -> str:
-        return str(
-            tabulate(
-                self.rows, HEAD, tablefmt="simple", maxcolwidths=[None, None, 60, None, None, None]
-            )
-        )
+        widths = [None, None, 60, None, None, None]
+        return text_table(HEAD, self.rows, widths=widths, figures=True)
 
 
 def deep_check(adapters: Mapping[str, str], tasks: Sequence[Task]) -> DeepCheckReport:

@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tabulate import tabulate
-
 from harness.core import Agent, Result, Suite, Task, UserError
 from harness.play.coordinator import Coordinator
 from harness.play.inference import LocalAgent, Watch
@@ -23,6 +21,7 @@ from harness.play.local import play_locally
 from harness.play.planning import make_plan
 from harness.play.progress import Progress
 from harness.play.runner import RunOptions, play
+from harness.play.text_table import text_table
 from harness.records.identity import AgentSpec
 from harness.records.plan import CaseIndex, Plan
 from harness.records.results import FIELDS
@@ -88,7 +87,7 @@ class InvarianceReport:
             for d in self.drifts
         ]
         head = ["way", "task", "seed", "first other action", "by", "by at most", "what differs"]
-        return str(tabulate(rows, head, tablefmt="simple", disable_numparse=True))
+        return text_table(head, rows)
 
 
 def _size(value: float) -> str:

@@ -11,8 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tabulate import tabulate
-
+from harness.play.text_table import text_table
 from harness.verify.difference import Difference
 
 __all__ = ["VerificationReport", "differences_table", "smallest_share"]
@@ -173,14 +172,7 @@ def differences_table(differences: Iterable[Difference]) -> str:
         ]
         for d in differences
     ]
-    return str(
-        tabulate(
-            rows,
-            ["task", "seed", "case", "what", "recorded", "should be, or is"],
-            tablefmt="simple",
-            disable_numparse=True,
-        )
-    )
+    return text_table(["task", "seed", "case", "what", "recorded", "should be, or is"], rows)
 
 
 def _short(value: object) -> str:

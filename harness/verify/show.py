@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from tabulate import tabulate
 
 from harness.core import UIAction, UserError
 from harness.core.errors import describe
 from harness.play.environments import EnvSlot
+from harness.play.text_table import text_table
 from harness.play.video import (
     VideoWriter,
     check_video,
@@ -141,4 +141,4 @@ def failures_table(run: str | os.PathLike[str]) -> str:
     if not rows:
         return "no failures"
     widths = [None] * 5 + [60, 80]
-    return str(tabulate(rows, head, tablefmt="simple", disable_numparse=True, maxcolwidths=widths))
+    return text_table(head, rows, widths=widths)
