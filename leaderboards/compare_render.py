@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Any
 from xml.etree import ElementTree
 
 from harness.compare.comparison import GroupRow, PairRow
 from harness.core import UserError
+from harness.core.text import printable
 from leaderboards.compare import Compared
 from leaderboards.compare_tables import comparison_header, comparison_headline, comparison_tables
+from leaderboards.data_formats import json_page
 from leaderboards.flatten import EstimateNames, flatten
-from leaderboards.tables import markdown_page, printable, signed_points, text_page
+from leaderboards.tables import markdown_line, markdown_page, signed_points, text_page
 
 __all__ = ["FORMATS", "SCHEMA", "junit", "render_compared", "comparison_to_json"]
 
@@ -46,10 +47,9 @@ def _text(compared: Compared) -> str:
 
 def _markdown(compared: Compared) -> str:
     signs = {"pass": "✅", "regress": "❌", "inconclusive": "❔", "none": "⚠️"}
-    headline = f"### {signs[compared.comparison.verdict]} {comparison_headline(compared)}"
-    return f"{headline}\n\n" + markdown_page(
-        comparison_header(compared), comparison_tables(compared)
-    )
+    sign = signs[compared.comparison.verdict]
+    page = markdown_page(comparison_header(compared), comparison_tables(compared))
+    return f"### {sign} {markdown_line(comparison_headline(compared))}\n\n{page}"
 
 
 def comparison_to_json(compared: Compared) -> dict[str, Any]:
@@ -79,7 +79,7 @@ def _in_documented_order(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _json(compared: Compared) -> str:
-    return json.dumps(comparison_to_json(compared), indent=1, allow_nan=False)
+    return json_page(comparison_to_json(compared))
 
 
 FORMATS: Mapping[str, Callable[[Compared], str]] = {

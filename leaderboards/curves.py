@@ -6,12 +6,14 @@ Success rate over severity, and normalised score for tasks without a success.
 from __future__ import annotations
 
 import itertools
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from harness.core import DOMAINS, UserError
+from harness.core.text import printable, shorten
 from leaderboards.schema import PerturbationRow
 
 __all__ = ["FIGURES", "draw_curves", "figure_of"]
@@ -19,6 +21,10 @@ __all__ = ["FIGURES", "draw_curves", "figure_of"]
 FIGURES = (".png", ".svg", ".pdf")
 COLOURS = 10
 """Colours of matplotlib's cycle; further lines have another dash."""
+MOST_LINES = 500
+"""Perturbations of a figure at most: its legend would be taller than a picture may be."""
+LONGEST_LABEL = 200
+"""Characters of a text in the figure."""
 
 
 def draw_curves(rows: Sequence[PerturbationRow], file: Path, title: str) -> None:
@@ -30,7 +36,9 @@ def draw_curves(rows: Sequence[PerturbationRow], file: Path, title: str) -> None
         raise UserError(f"a figure is a file ending in {', '.join(FIGURES)}; got {file}")
     figure = figure_of(rows, title)
     file.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(file, dpi=110, metadata={"Date": None} if file.suffix == ".svg" else None)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        figure.savefig(file, dpi=110, metadata={"Date": None} if file.suffix == ".svg" else None)
 
 
 def figure_of(rows: Sequence[PerturbationRow], title: str) -> Any:
@@ -41,6 +49,7 @@ def figure_of(rows: Sequence[PerturbationRow], title: str) -> Any:
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg  # needs no screen
         from matplotlib.figure import Figure
+        from matplotlib.text import Text
     except ImportError:
         raise UserError(
             "figures need the package matplotlib: pip install 'generalist-bench[plots]'"
@@ -52,6 +61,8 @@ def figure_of(rows: Sequence[PerturbationRow], title: str) -> Any:
             "there is no curve to draw"
         )
     names = list(dict.fromkeys(line.name for panel in panels for line in panel.lines))
+    if len(names) > MOST_LINES:
+        raise UserError(f"a figure shows at most {MOST_LINES} perturbations; this run has more")
     columns = min(3, len(panels))
     lines = -(-len(panels) // columns)
     figure = Figure(
@@ -69,9 +80,19 @@ def figure_of(rows: Sequence[PerturbationRow], title: str) -> Any:
     figure.supxlabel("severity (0: the unperturbed control); bars: 95 % intervals", fontsize=9)
     figure.suptitle(title, fontsize=10)
     figure.legend(
-        handles.values(), handles.keys(), loc="outside right upper", fontsize=7, frameon=False
+        handles.values(), map(_label, handles), loc="outside right upper", fontsize=7, frameon=False
     )
+    for text in figure.findobj(Text):
+        # Names are a stranger's: no mathematics, no TeX, nothing that is not shown.
+        text.set_parse_math(False)
+        text.set_usetex(False)
+        text.set_text(printable(shorten(text.get_text(), LONGEST_LABEL), lines=True))
     return figure
+
+
+def _label(name: str) -> str:
+    """matplotlib leaves out what begins with an underscore."""
+    return f" {name}" if name.startswith("_") else name
 
 
 @dataclass(frozen=True)

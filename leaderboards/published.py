@@ -6,10 +6,7 @@ row of a published table is there: played, or with the reason why not.
 
 from __future__ import annotations
 
-import csv
 import difflib
-import io
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +16,7 @@ import numpy as np
 from harness.core import Reference, UserError
 from harness.records.plan import NotRun
 from harness.stats import Estimate, mean_of_rates
+from leaderboards.data_formats import csv_page, json_page
 from leaderboards.flatten import EstimateNames, columns_of, flatten
 from leaderboards.report_tables import report_header
 from leaderboards.schema import Report, TaskRow, report_to_json
@@ -171,9 +169,9 @@ def render_published(report: Report, name: str, format: str) -> str:
     rows = published_rows(report, name)
     if format == "json":
         against = {"name": name, "rows": flatten(rows, ESTIMATES)}
-        return json.dumps({**report_to_json(report), "against": against}, indent=1, allow_nan=False)
+        return json_page({**report_to_json(report), "against": against})
     if format == "csv":
-        return _csv(rows)
+        return csv_page(columns_of(PublishedRow, ESTIMATES), flatten(rows, ESTIMATES)).rstrip("\n")
     pages = {"text": text_page, "markdown": markdown_page, "latex": latex_page}
     if format not in pages:
         raise UserError(
@@ -181,16 +179,6 @@ def render_published(report: Report, name: str, format: str) -> str:
         )
     tables = [_figure_table(name, rows), _rule_table(rows), *_not_run_table(rows)]
     return pages[format](report_header(report), tables).rstrip("\n")
-
-
-def _csv(rows: Sequence[PublishedRow]) -> str:
-    out = io.StringIO()
-    writer = csv.DictWriter(out, columns_of(PublishedRow, ESTIMATES), lineterminator="\n")
-    writer.writeheader()
-    for row in flatten(rows, ESTIMATES):
-        nested = {name: json.dumps(row[name]) for name in ("published", "not_run")}
-        writer.writerow({**row, **nested})
-    return out.getvalue().rstrip("\n")
 
 
 def _figure_table(name: str, rows: Sequence[PublishedRow]) -> Table:

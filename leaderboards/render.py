@@ -5,22 +5,17 @@ The first three show the same tables, with rounded figures; CSV and JSON keep ev
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from harness.core import UserError
+from leaderboards.data_formats import csv_page, json_page
 from leaderboards.flatten import columns_of, flatten
 from leaderboards.report_tables import report_header, report_tables
 from leaderboards.schema import ESTIMATES, PerturbationRow, Report, TaskRow, report_to_json
 from leaderboards.tables import latex_page, markdown_page, text_page
 
 __all__ = ["FORMATS", "render", "task_records"]
-
-NESTED = ("ended", "reference", "metrics", "scores")
-"""Fields that are JSON in the cells of the CSV."""
 
 
 def render(report: Report, format: str) -> str:
@@ -50,20 +45,14 @@ def _latex(report: Report) -> str:
 
 def _csv(report: Report) -> str:
     """The rows of the tasks, and below them those of the perturbations, with further columns."""
-    out = io.StringIO()
     names = columns_of(TaskRow, ESTIMATES)
     if report.perturbations:
         names += [each for each in columns_of(PerturbationRow, ESTIMATES) if each not in names]
-    writer = csv.DictWriter(out, names, lineterminator="\n")
-    writer.writeheader()
-    for row in (*task_records(report), *flatten(report.perturbations, ESTIMATES)):
-        nested = {name: json.dumps(row[name]) for name in NESTED if row.get(name) is not None}
-        writer.writerow({**row, **nested})
-    return out.getvalue()
+    return csv_page(names, (*task_records(report), *flatten(report.perturbations, ESTIMATES)))
 
 
 def _json(report: Report) -> str:
-    return json.dumps(report_to_json(report), indent=1, allow_nan=False)
+    return json_page(report_to_json(report))
 
 
 FORMATS: Mapping[str, Callable[[Report], str]] = {

@@ -11,6 +11,7 @@ from typing import Any
 
 from harness.compare.saved_runs import open_run
 from harness.core import DOMAINS, Result
+from harness.core.text import printable
 from harness.records.plan import CaseIndex, Plan
 from harness.records.stored_run import load_run
 from leaderboards.groups import Grouping
@@ -79,8 +80,9 @@ def build(
 def summary(report: Report) -> str:
     """The report in a few lines."""
     total, interval = report.overall, report.overall.interval
+    name = printable(str(report.run["agent"]["name"]))
     lines = [
-        f"{report.run['agent']['name']}: {total.n} of {total.planned} episodes scored, "
+        f"{name}: {total.n} of {total.planned} episodes scored, "
         f"{total.tasks_with_result} of {total.tasks} tasks"
     ]
     if total.successes is not None and interval is not None:

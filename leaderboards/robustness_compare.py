@@ -5,7 +5,6 @@ Differences of differences between two perturbed runs, over the cases that both 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -13,6 +12,7 @@ import numpy as np
 
 from harness.core import UserError
 from harness.stats import Estimate
+from leaderboards.data_formats import json_page
 from leaderboards.flatten import EstimateNames, bounds_of, flatten
 from leaderboards.perturbed_results import FAILED, SUCCEEDED, CaseArrays
 from leaderboards.robustness import mean_of_halves, scopes_of
@@ -149,9 +149,7 @@ def _delta(
 def render_deltas(rows: Sequence[RobustnessDelta], format: str) -> str:
     """The differences of differences as `text`, `markdown` or `json`."""
     if format == "json":
-        return json.dumps(
-            {"schema": 1, "effects": flatten(rows, ESTIMATES)}, indent=1, allow_nan=False
-        )
+        return json_page({"schema": 1, "effects": flatten(rows, ESTIMATES)})
     tables = [
         table
         for measure in ("success", "normalised")

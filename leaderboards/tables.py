@@ -1,17 +1,17 @@
 """Tables with lines above them, as text for a terminal, Markdown or LaTeX; and their figures.
 
-What the tables tell is up to the callers.
+What the tables tell is up to the callers, who give texts as they are: a page escapes every one of
+them, headings and titles too.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import html
-import re
 import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from harness.core.text import escape_latex, escape_markdown, printable, shorten
 from harness.stats import Estimate
 
 __all__ = [
@@ -20,11 +20,11 @@ __all__ = [
     "Table",
     "counted",
     "latex_page",
+    "markdown_line",
     "markdown_page",
     "number",
     "one_decimal",
     "percent",
-    "printable",
     "range_of",
     "share_of",
     "signed_points",
@@ -37,11 +37,15 @@ WIDTH = 140
 """Characters of a line of text, as far as the names in it allow."""
 LONG_TABLE = 40
 """A LaTeX table with more rows than this may break over pages."""
+LONGEST = {"figure": 200, "name": 500, "prose": 5000}
+"""Characters of a cell at most, by the kind of its column: a longer one would widen every row."""
+LONGEST_LINE = 50_000
+"""Characters of a line above a table."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """A heading and its cells. A column whose cells are all empty is not shown."""
+    """A heading and its cells, not escaped. A column whose cells are all empty is not shown."""
 
     name: str
     cells: tuple[str, ...]
@@ -70,18 +74,18 @@ def text_page(header: Sequence[str], tables: Sequence[Table]) -> str:
     from tabulate import tabulate
 
     parts = [
-        "\n".join(textwrap.fill(printable(line), WIDTH, subsequent_indent="  ") for line in header)
+        "\n".join(textwrap.fill(line, WIDTH, subsequent_indent="  ") for line in map(_line, header))
     ]
     for table in tables:
-        columns, widths = _fitted(table.shown())
+        columns, widths = _fitted(_escaped(table, printable))
         ruler = ["-" * width for width in widths]
         rows = [[column.name for column in columns], ruler, *_rows(columns)]
         if table.total:
             rows.insert(-1, ruler)
         # The headings are rows here: every other style adds to their width.
         body = tabulate(rows, tablefmt="plain", disable_numparse=True, colalign=_alignment(columns))
-        lead = [textwrap.fill(printable(table.lead), WIDTH)] if table.lead else []
-        parts.append("\n".join([printable(table.title).upper(), *lead, "", body]))
+        lead = [textwrap.fill(_line(table.lead), WIDTH)] if table.lead else []
+        parts.append("\n".join([_line(table.title.upper()), *lead, "", body]))
     return "\n\n\n".join(parts)
 
 
@@ -89,65 +93,84 @@ def markdown_page(header: Sequence[str], tables: Sequence[Table]) -> str:
     """Lines and tables as Markdown."""
     from tabulate import tabulate
 
-    parts = ["\n".join(f"- {_escape_markdown(line)}" for line in header)]
+    parts = ["\n".join(f"- {markdown_line(line)}" for line in header)]
     for table in tables:
-        columns = table.shown()
-        rows = [[_escape_markdown(cell) for cell in row] for row in _rows(columns)]
+        columns = _escaped(table, escape_markdown)
         body = tabulate(
-            rows,
+            _rows(columns),
             [column.name for column in columns],
             "pipe",
             disable_numparse=True,
             colalign=_alignment(columns),
         )
-        parts.append(
-            "\n\n".join(
-                filter(
-                    None,
-                    [f"## {_escape_markdown(table.title)}", _escape_markdown(table.lead), body],
-                )
-            )
-        )
+        lines = [f"## {markdown_line(table.title)}", markdown_line(table.lead), body]
+        parts.append("\n\n".join(filter(None, lines)))
     return "\n\n".join(parts)
+
+
+def markdown_line(text: str) -> str:
+    """A paragraph, an entry of a list or a title that shows exactly this text."""
+    return escape_markdown(shorten(text, LONGEST_LINE), block=True)
 
 
 def latex_page(header: Sequence[str], tables: Sequence[Table]) -> str:
     """Lines and tables as LaTeX."""
-    from tabulate import tabulate
-
-    parts = ["% needs \\usepackage{booktabs,longtable}", "\n\n".join(map(_escape_latex, header))]
+    lines = "\n\n".join(escape_latex(_line(line)) for line in header)
+    parts = ["% needs \\usepackage{booktabs,longtable}", lines]
     for table in tables:
-        columns = table.shown()
-        # tabulate escapes the cells of these two styles.
-        rows = [[printable(cell) for cell in row] for row in _rows(columns)]
-        style = "latex_longtable" if len(rows) > LONG_TABLE else "latex_booktabs"
-        body = tabulate(
-            rows,
-            [column.name for column in columns],
-            style,
-            disable_numparse=True,
-            colalign=_alignment(columns),
-        )
-        parts.append(
-            "\n\n".join(
-                filter(
-                    None,
-                    [
-                        f"\\paragraph{{{_escape_latex(table.title)}}}",
-                        _escape_latex(table.lead),
-                        body,
-                    ],
-                )
-            )
-        )
+        title = f"\\paragraph{{{escape_latex(_line(table.title))}}}"
+        lead = escape_latex(_line(table.lead))
+        parts.append("\n\n".join(filter(None, [title, lead, _latex_table(table)])))
     return "\n\n".join(parts)
 
 
-def _fitted(columns: Sequence[Column]) -> tuple[list[Column], list[int]]:
-    """The columns without control characters, prose broken to fit WIDTH, and their widths."""
-    fitted = [
-        dataclasses.replace(column, cells=tuple(map(printable, column.cells))) for column in columns
+def _latex_table(table: Table) -> str:
+    columns = _escaped(table, lambda text: printable(text).strip())
+    widths = [max(len(each.name) + 2, *map(len, each.cells)) for each in columns]
+
+    def row(cells: Sequence[str]) -> str:
+        parts = []
+        for column, width, cell in zip(columns, widths, cells):
+            # The source is aligned by what is shown.
+            room, shown = " " * (width - len(cell)), escape_latex(cell)
+            parts.append(room + shown if column.kind == "figure" else shown + room)
+        return f" {' & '.join(parts)} \\\\"
+
+    rows = _rows(columns)
+    long = len(rows) > LONG_TABLE
+    name = "longtable" if long else "tabular"
+    top, middle, bottom = ("hline",) * 3 if long else ("toprule", "midrule", "bottomrule")
+    letters = "".join("r" if column.kind == "figure" else "l" for column in columns)
+    lines = [f"\\begin{{{name}}}{{{letters}}}", f"\\{top}"]
+    lines += [row([column.name for column in columns]), f"\\{middle}"]
+    lines += ["\\endhead"] if long else []
+    lines += [*map(row, rows), f"\\{bottom}", f"\\end{{{name}}}"]
+    return "\n".join(lines)
+
+
+def _line(text: str) -> str:
+    return printable(shorten(text, LONGEST_LINE))
+
+
+def _escaped(table: Table, escape: Callable[[str], str]) -> list[Column]:
+    """The columns that are shown, names and cells escaped, none longer than its kind allows."""
+
+    def cell(text: str, kind: str) -> str:
+        return escape(shorten(text, LONGEST[kind]))
+
+    return [
+        dataclasses.replace(
+            column,
+            name=cell(column.name, column.kind),
+            cells=tuple(cell(text, column.kind) for text in column.cells),
+        )
+        for column in table.shown()
     ]
+
+
+def _fitted(columns: Sequence[Column]) -> tuple[list[Column], list[int]]:
+    """The columns with prose broken to fit WIDTH, and their widths."""
+    fitted = list(columns)
     widths = [max(map(len, (column.name, *column.cells))) for column in fitted]
     prose = sorted(
         (width, k)
@@ -176,22 +199,6 @@ def _rows(columns: Sequence[Column]) -> list[list[str]]:
 
 def _alignment(columns: Sequence[Column]) -> tuple[str, ...]:
     return tuple("right" if column.kind == "figure" else "left" for column in columns)
-
-
-def printable(text: str) -> str:
-    """One line without control characters: text from a file must not steer a terminal."""
-    return "".join(character if character.isprintable() else " " for character in text)
-
-
-def _escape_markdown(text: str) -> str:
-    escaped = html.escape(printable(text), quote=False)
-    return re.sub(r"([\\`*\[\]|~#]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))", r"\\\1", escaped)
-
-
-def _escape_latex(text: str) -> str:
-    from tabulate import LATEX_ESCAPE_RULES
-
-    return "".join(LATEX_ESCAPE_RULES.get(character, character) for character in printable(text))
 
 
 def percent(value: float | None) -> str:

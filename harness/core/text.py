@@ -94,7 +94,7 @@ _MARKUP = re.compile(
     r"|:(?=//)|(?<=www)\.|(?<=mailto):|(?<=xmpp):)",
     re.IGNORECASE,
 )
-_BLOCK = re.compile(r"\s*(?:([-+=])|([0-9]+)([.)]))")
+_BLOCK = re.compile(r"\A\s*(?:([-+=])|([0-9]+)([.)])(?=\s|\Z))")
 _ADDRESS = re.compile(r"(?<![A-Za-z0-9])@(?=[A-Za-z0-9])|@(?=[A-Za-z0-9_-]+\.[A-Za-z0-9])")
 
 

@@ -169,7 +169,7 @@ def test_markdown_and_latex_are_escaped():
     odd = item("toy/a|b_<i>@1", rule="50 % & more_ {x} $y ~ \\ #1 ^2")
     report = report_of(run_of(odd), successes(odd, 1))
     markdown, latex = render(report, "markdown"), render(report, "latex")
-    assert "toy/a\\|b\\_&lt;i&gt;@1" in markdown
+    assert "toy/a\\|b\\_&lt;i&gt;`@`1" in markdown
     table = [line for line in markdown.splitlines() if line.startswith("| toy/")]
     assert len(table) == 1
     assert "50 \\% \\& more\\_ \\{x\\} \\$y" in latex

@@ -191,6 +191,24 @@ def test_usual_texts_need_no_escape_in_markdown(text):
 @pytest.mark.parametrize(
     ("text", "escaped"),
     [
+        ("- a", r"\- a"),
+        ("+ a", r"\+ a"),
+        ("===", r"\==="),
+        ("12. a", r"12\. a"),
+        ("3)", r"3\)"),
+        ("0.5 m", "0.5 m"),
+        ("bench 0.1.0", "bench 0.1.0"),
+        ("2026-11-28", "2026-11-28"),
+        ("a - b", "a - b"),
+    ],
+)
+def test_the_beginning_of_a_line_begins_no_list(text, escaped):
+    assert escape_markdown(text, block=True) == escaped
+
+
+@pytest.mark.parametrize(
+    ("text", "escaped"),
+    [
         (r"\input{/etc/passwd}", r"\textbackslash{}input\{/etc/passwd\}"),
         ("50 % & $x_1^2$ ~ #1", r"50 \% \& \$x\_1\^{}2\$ \textasciitilde{} \#1"),
         ("^^5cinput", r"\^{}\^{}5cinput"),
