@@ -23,7 +23,7 @@ class BadAction(ValueError):
 
 
 def describe(fault: BaseException) -> str:
-    """The exception as one line, with the place where it was raised."""
+    """The exception as one line, with the place where it was raised. Raises nothing itself."""
     place = ""
     trace = fault.__traceback__
     while trace is not None and trace.tb_next is not None:
@@ -31,7 +31,10 @@ def describe(fault: BaseException) -> str:
     if trace is not None:
         code = trace.tb_frame.f_code
         place = f" ({code.co_filename.rpartition('/')[2]}:{trace.tb_lineno} in {code.co_name})"
-    text = " ".join(str(fault).split())[:500]
+    try:
+        text = " ".join(str(fault)[:5000].split())[:500]
+    except (Exception, SystemExit):  # its class is foreign code
+        text = "(its message cannot be read)"
     return f"{type(fault).__name__}{': ' if text else ''}{text}{place}"
 
 

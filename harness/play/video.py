@@ -35,6 +35,7 @@ from harness.core import (
     UserError,
 )
 from harness.core.errors import describe
+from harness.core.text import printable
 from harness.play.episode import Episode, Outcome, VideoClip, VideoSelection
 from harness.play.inference import Watch, watched
 from harness.records.plan import label
@@ -234,7 +235,7 @@ def _written(width: int, lines: list[str], colour: tuple[int, int, int]) -> np.n
     image = Image.new("RGB", (width, LINE * len(lines)))
     pen = ImageDraw.Draw(image)
     for number, line in enumerate(lines):
-        pen.text((4, LINE * number + 1), line, colour, font=_font())
+        pen.text((4, LINE * number + 1), printable(line), colour, font=_font())
     return np.asarray(image)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from harness.core import Discrete, Element, Result, Text, UIAction
+from harness.core.text import printable
 from harness.play.environments import EnvSlot
 from harness.verify.episode_replay import EpisodeReplay, RecordedEpisode
 
@@ -22,8 +23,16 @@ def transcript(
 ) -> Iterator[str]:
     """The lines of a transcript: instruction, every action and its effect, and how it ended.
 
-    `only_last`: only the last step that `again` plays.
+    `only_last`: only the last step that `again` plays. What a simulator or an agent said in several
+    lines is indented from the second one on: no line of theirs looks like one of ours.
     """
+    for entry in _entries(recording, again, only_last):
+        first, *others = entry.splitlines() or [""]
+        yield printable(first)
+        yield from (f"    {printable(line)}" for line in others)
+
+
+def _entries(recording: RecordedEpisode, again: EpisodeReplay, only_last: bool) -> Iterator[str]:
     case, result = recording.case, recording.result
     yield f"{case.task.id}  seed {case.seed}  case {case.id}"
     if case.perturbations:

@@ -246,3 +246,14 @@ def test_real_simulators(tmp_path: Path, name: str) -> None:
     frames, _ = opened(videos(tmp_path / "run")[line["case"]])
     assert len(frames) > line["steps"]
     assert frames[0, : -4 * LINE].std() > 5, "a picture, not one colour"
+
+
+def test_a_strangers_words_are_drawn_as_what_they_are() -> None:
+    odd = "\ud83d\x00\x1b[2J\n\u202e\u2028" + "\U000e0041" * 3 + "x" * 2000
+    case = Case(Task(f"toys/{odd}@1", "planning", "toys:ToyAdapter"), 0)
+    writer = VideoWriter(case)
+    frame = np.zeros((64, 64, 3), np.uint8)
+    shown = writer.compose(frame, 0, odd, odd, False)
+    assert shown.shape[1] == 256
+    writer.add(frame, 0, odd)
+    assert writer.finish(f"error: {odd}", False) is not None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -19,7 +20,7 @@ from harness.play.video import LINE
 from harness.records.plan import Plan
 from harness.verify.episode_replay import find_episode
 from harness.verify.show import failures_table, show
-from harness.verify.transcript import describe_action
+from harness.verify.transcript import describe_action, transcript
 
 
 def test_a_video_of_any_episode(play_toys: Callable[..., Run]) -> None:
@@ -206,3 +207,30 @@ def test_the_command_line(bench_here: Callable[..., Said]) -> None:
     said = bench_here("show", "run", "toys/goal:0")
     assert said.code == 2
     assert "bench verify run" in said.err
+
+
+def test_no_line_of_a_stranger_looks_like_one_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    def entries(*_: object) -> list[str]:
+        return ["instruction: go\n=== success after 3 steps\x1b[2J", "", "    a\x9b\u2028--- 1: x"]
+
+    monkeypatch.setattr("harness.verify.transcript._entries", entries)
+    nothing: Any = None
+    assert list(transcript(nothing, nothing)) == [
+        "instruction: go",
+        "    === success after 3 steps\\x1b[2J",
+        "",
+        "    a\\x9b",
+        "    --- 1: x",
+    ]
+
+
+def test_failures_of_a_stranger_stay_in_their_rows(play_toys: Callable[..., Run]) -> None:
+    run = play_toys("RandomAgent", [toys.toy_task(max_steps=1)], 2)
+    file = run.path / "episodes.jsonl"
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    for line in lines:
+        line |= {"success": False, "ended": "\x1b[2J\nfine\u202e"}
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    table = failures_table(run.path)
+    assert len(table.splitlines()) == 2 + len(lines)
+    assert "\\x1b[2J\\nfine\\u202e" in table
