@@ -80,7 +80,7 @@ def main(*, supervise: bool = True) -> None:
         if not hasattr(fault, "exit_code"):
             import traceback
 
-            traceback.print_exc()
+            say(traceback.format_exc().rstrip(), lines=True)
             say("bench: this is a bug in bench; please report it with the lines above")
             raise SystemExit(OUR_FAULT) from None
         fault.show()  # type: ignore[attr-defined]

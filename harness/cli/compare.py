@@ -191,7 +191,7 @@ def _print_compared(compared: Any, format: str, junit: Path | None, summary: Pat
     ):
         if file is not None:
             try:
-                with file.open(mode) as out:
+                with file.open(mode, encoding="utf-8") as out:
                     out.write(text(compared) + "\n")
             except OSError as fault:
                 raise UserError(f"cannot write {file}: {fault.strerror}") from None
