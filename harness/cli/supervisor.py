@@ -125,7 +125,7 @@ def relay(work: Callable[[], tuple[str, str, int]]) -> int:
     if heard["out"]:
         print_out(str(heard["out"]))
     if heard["said"]:
-        say(str(heard["said"]))
+        say(str(heard["said"]), lines=True)
     return int(heard["code"])
 
 
@@ -177,7 +177,7 @@ class _Child:
             with contextlib.suppress(BaseException):
                 import traceback
 
-                traceback.print_exc()
+                say(traceback.format_exc().rstrip(), lines=True)
         finally:
             with contextlib.suppress(BaseException):
                 sys.stderr.flush()
@@ -198,7 +198,7 @@ class _Child:
         except BaseException:
             import traceback
 
-            traceback.print_exc()
+            say(traceback.format_exc().rstrip(), lines=True)
             return "fault", "", None
 
     def _say(self, *word: Any) -> None:

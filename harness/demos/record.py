@@ -129,7 +129,7 @@ def record(
         text = card(
             plan, summary.not_run, counts, views, recording.images, recording.noise, options.command
         )
-        (out / "README.md").write_text(text)
+        (out / "README.md").write_text(text, encoding="utf-8")
         shutil.rmtree(out / "recorded", ignore_errors=True)
     return RecordingSummary(out, summary, sum(map(len, rows)), counts)
 
