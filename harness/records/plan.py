@@ -11,11 +11,25 @@ import functools
 import hashlib
 import importlib.metadata
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from harness.core import Case, Missing, Normaliser, Perturbation, Reference, Task
+from harness.core import Case, Missing, Perturbation, Reference, Task, UserError
+from harness.records.plan_fields import (
+    ITEM,
+    MOST_CASES,
+    MOST_CELLS,
+    MOST_CONDITIONS,
+    MOST_EPISODES,
+    MOST_ITEMS,
+    MOST_ROWS,
+    NOT_RUN,
+    condition_of,
+    task_of,
+)
+from harness.records.typed import Check, fields_of, list_of, text, whole
 
 __all__ = [
     "SEED_STRIDE",
@@ -43,18 +57,9 @@ def task_to_json(task: Task) -> dict[str, Any]:
     return dataclasses.asdict(task)
 
 
-def task_from_json(fields: Mapping[str, Any]) -> Task:
-    """The inverse of task_to_json."""
-    values = dict(fields)
-    values["tags"] = tuple(values.get("tags", ()))
-    values["references"] = _references(values)
-    normaliser = values.get("normaliser")
-    values["normaliser"] = Normaliser(**normaliser) if normaliser else None
-    return Task(**values)
-
-
-def _references(fields: Mapping[str, Any]) -> tuple[Reference, ...]:
-    return tuple(Reference(**reference) for reference in fields.get("references", ()))
+def task_from_json(fields: Any) -> Task:
+    """The inverse of task_to_json. Raises UserError or ValueError that names the wrong field."""
+    return task_of(fields, "")
 
 
 def package_versions(names: Sequence[str]) -> dict[str, str]:
@@ -145,6 +150,15 @@ class Plan:
     """The perturbed conditions; the unperturbed one is always played."""
     not_run: tuple[NotRun, ...] = ()
 
+    def __post_init__(self) -> None:
+        """Raises UserError for more cases than fit in memory as a byte each."""
+        cases = sum(item.episodes for item in self.items) * (1 + len(self.perturbations))
+        if cases > MOST_CASES:
+            raise UserError(
+                f"this plan has {cases} cases, and a run has {MOST_CASES} at most: choose fewer "
+                "tasks, episodes or perturbations"
+            )
+
     @functools.cached_property
     def conditions(self) -> tuple[tuple[Perturbation, ...], ...]:
         """The perturbations of each condition; condition 0 is the unperturbed one, the control."""
@@ -165,17 +179,35 @@ class Plan:
         """Whether an item plays a condition: the unperturbed one always, others if they apply."""
         if condition == 0:
             return True
-        entry = self.items[item]
-        chosen = entry.conditions is None or condition - 1 in entry.conditions
-        return chosen and (entry.task.id, label(self.conditions[condition])) not in self._skipped
+        chosen = self._chosen[item]
+        if chosen is not None and condition - 1 not in chosen:
+            return False
+        skipped = self._skipped.get(self.items[item].task.id)
+        return skipped is None or self._labels[condition] not in skipped
 
     def conditions_of(self, item: int) -> list[int]:
         """The numbers of the conditions that an item plays."""
         return [number for number in range(len(self.conditions)) if self.plays(item, number)]
 
     @functools.cached_property
-    def _skipped(self) -> set[tuple[str, str]]:
-        return {(row.task, row.perturbation) for row in self.not_run if row.perturbation}
+    def _chosen(self) -> list[frozenset[int] | None]:
+        """PlanItem.conditions of each item."""
+        return [
+            None if item.conditions is None else frozenset(item.conditions) for item in self.items
+        ]
+
+    @functools.cached_property
+    def _labels(self) -> list[str]:
+        return list(map(label, self.conditions))
+
+    @functools.cached_property
+    def _skipped(self) -> dict[str, set[str]]:
+        """Task id -> labels of the conditions that change nothing in it."""
+        found: dict[str, set[str]] = {}
+        for row in self.not_run:
+            if row.perturbation:
+                found.setdefault(row.task, set()).add(row.perturbation)
+        return found
 
     def case(self, index: CaseIndex) -> Case:
         """The case of this index, whether it is played or not."""
@@ -233,32 +265,32 @@ class Plan:
         }
 
     @classmethod
-    def from_json(cls, fields: Mapping[str, Any]) -> Plan:
-        """The inverse of to_json."""
-        return cls(
-            items=tuple(map(_item_from_json, fields["items"])),
-            seed=fields["seed"],
-            perturbations=tuple(
-                tuple(Perturbation(**p) for p in condition) for condition in fields["perturbations"]
-            ),
-            not_run=tuple(
-                NotRun(**{**row, "references": _references(row)}) for row in fields["not_run"]
-            ),
-        )
+    def from_json(cls, fields: Any) -> Plan:
+        """The inverse of to_json. Raises UserError or ValueError that names the wrong field."""
+        found = fields_of(fields, "plan", _PLAN, frozenset({"hash"}))
+        found.pop("hash", None)
+        plan = cls(**found)
+        if len(plan.items) * len(plan.conditions) > MOST_CELLS:
+            raise ValueError(
+                f"plan has {len(plan.items)} items in {len(plan.conditions)} conditions"
+            )
+        _check_unique("plan.items", [item.task.id for item in plan.items])
+        _check_unique("plan.perturbations", ["+".join(map(str, c)) for c in plan.perturbations])
+        return plan
 
     def differences(self, other: Plan) -> Iterator[str]:
         """Sentences that say how this plan differs from an older one."""
         if self.seed != other.seed:
             yield f"seed {self.seed} instead of {other.seed}"
         mine, theirs = ({item.task.id: item for item in plan.items} for plan in (self, other))
-        for text, names in (
+        for change, names in (
             ("added", mine.keys() - theirs.keys()),
             ("dropped", theirs.keys() - mine.keys()),
         ):
             if names:
                 plural = "s" if len(names) > 1 else ""
                 some = ", ".join(sorted(names)[:3]) + (", ..." if len(names) > 3 else "")
-                yield f"{len(names)} task{plural} {text} ({some})"
+                yield f"{len(names)} task{plural} {change} ({some})"
         shared = [(mine[name], theirs[name]) for name in mine if name in theirs]
         episodes = {
             (new.episodes, old.episodes) for new, old in shared if new.episodes != old.episodes
@@ -297,15 +329,31 @@ def _item_to_json(item: PlanItem) -> dict[str, Any]:
     return {_NAMES_ON_DISK.get(name, name): value for name, value in fields.items()}
 
 
-def _item_from_json(fields: Mapping[str, Any]) -> PlanItem:
-    values = dict(fields)
+def _item_from_json(fields: Any, place: str) -> PlanItem:
+    values = fields_of(fields, place, ITEM, frozenset({"arms"}))
     for name, on_disk in _NAMES_ON_DISK.items():
         if on_disk in values:
             values[name] = values.pop(on_disk)
-    chosen = values.get("conditions")
-    values["conditions"] = None if chosen is None else tuple(chosen)
-    values["task"] = task_from_json(values["task"])
     return PlanItem(**values)
+
+
+def _row_from_json(fields: Any, place: str) -> NotRun:
+    return NotRun(**fields_of(fields, place, NOT_RUN, frozenset({"perturbation", "references"})))
+
+
+def _check_unique(place: str, names: Sequence[str]) -> None:
+    twice = next((name for name, count in Counter(names).items() if count > 1), None)
+    if twice is not None:
+        raise ValueError(f"{place} holds {twice[:200]!r} twice")
+
+
+_PLAN: Mapping[str, Check] = {
+    "hash": text,
+    "seed": whole(0, MOST_EPISODES),
+    "items": list_of(_item_from_json, MOST_ITEMS),
+    "perturbations": list_of(condition_of, MOST_CONDITIONS),
+    "not_run": list_of(_row_from_json, MOST_ROWS),
+}
 
 
 class CaseStates:

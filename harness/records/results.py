@@ -7,16 +7,27 @@ run. Its first line with a score counts. While there is none, its last `error` l
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from harness.core import STATUSES, Result, UserError
 from harness.records.plan import CaseIndex, CaseStates, Plan
+from harness.records.safe_files import open_inside
+from harness.records.safe_json import shown
 
-__all__ = ["FIELDS", "case_results", "read_results", "result_from_json"]
+__all__ = [
+    "FIELDS", "MOST_LINE", "case_results", "decode_line", "open_lines", "raw_lines",
+    "read_results", "result_from_json",
+]  # fmt: skip
+
+FILE = "episodes.jsonl"
+MOST_LINE = 1 << 20
+"""Bytes of a line. A line of bench has a few hundred."""
 
 FIELDS = tuple(field.name for field in dataclasses.fields(Result))
 _TEXTS = ("case", "task", "ended", "digest", "protocol")
@@ -34,34 +45,36 @@ def result_from_json(line: Any) -> Result:
         raise ValueError(f"it lacks the field {lacking}") from None
     for name in _TEXTS:
         if type(fields[name]) is not str:
-            raise ValueError(f"{name} is {fields[name]!r}, not a text")
+            raise ValueError(f"{name} is {shown(fields[name])}, not a text")
     if type(fields["seed"]) is not int:
-        raise ValueError(f"seed is {fields['seed']!r}, not a whole number")
+        raise ValueError(f"seed is {shown(fields['seed'])}, not a whole number")
     if type(fields["steps"]) is not int or not 0 <= fields["steps"] <= _MOST_STEPS:
-        raise ValueError(f"steps is {fields['steps']!r}, not a number of steps")
-    if fields["status"] not in STATUSES:
-        raise ValueError(f"status is {fields['status']!r}, not one of {', '.join(STATUSES)}")
-    if fields["success"] not in (True, False, None) or type(fields["success"]) in (int, float):
-        raise ValueError(f"success is {fields['success']!r}, not true, false or null")
+        raise ValueError(f"steps is {shown(fields['steps'])}, not a number of steps")
+    if type(fields["status"]) is not str or fields["status"] not in STATUSES:
+        raise ValueError(f"status is {shown(fields['status'])}, not one of {', '.join(STATUSES)}")
+    if fields["success"] is not None and type(fields["success"]) is not bool:
+        raise ValueError(f"success is {shown(fields['success'])}, not true, false or null")
     for name in ("score", "normalised"):
         if fields[name] is not None and not _finite(fields[name]):
-            raise ValueError(f"{name} is {fields[name]!r}, not a finite number or null")
+            raise ValueError(f"{name} is {shown(fields[name])}, not a finite number or null")
     if fields["status"] == "finished" and fields["score"] is None:
         raise ValueError("score is null although the episode finished")
     if fields["error"] is not None and type(fields["error"]) is not str:
-        raise ValueError(f"error is {fields['error']!r}, not a text or null")
+        raise ValueError(f"error is {shown(fields['error'])}, not a text or null")
     perturbations = fields["perturbations"]
     if type(perturbations) is not list or not all(type(each) is str for each in perturbations):
-        raise ValueError(f"perturbations is {perturbations!r}, not a list of texts")
+        raise ValueError(f"perturbations is {shown(perturbations)}, not a list of texts")
     for name in ("metrics", "timing"):
         if type(fields[name]) is not dict:
-            raise ValueError(f"{name} is {fields[name]!r}, not a table")
+            raise ValueError(f"{name} is {shown(fields[name])}, not a table")
     for name, value in fields["metrics"].items():
         if not _finite(value):
-            raise ValueError(f"the metric {name} is {value!r}, not a finite number")
+            raise ValueError(f"the metric {name} is {shown(value)}, not a finite number")
     for name in ("simulator_s", "agent_s"):
         if not _finite(fields["timing"].get(name, 0.0)):
-            raise ValueError(f"timing.{name} is {fields['timing'][name]!r}, not a finite number")
+            raise ValueError(
+                f"timing.{name} is {shown(fields['timing'][name])}, not a finite number"
+            )
     fields["perturbations"] = tuple(perturbations)
     # A million of these are made in one scan, and a frozen dataclass pays for each assignment.
     result = object.__new__(Result)
@@ -74,23 +87,50 @@ def _finite(value: object) -> bool:
     return type(value) in (float, int) and abs(value) <= sys.float_info.max  # type: ignore[arg-type]
 
 
-def _lines(file: Path) -> Iterator[tuple[int, int, Result]]:
+def open_lines(run: str | os.PathLike[str]) -> BinaryIO:
+    """episodes.jsonl of a run directory, open for reading; empty if there is none.
+
+    Raises UserError if it is no regular file.
+    """
+    try:
+        return open_inside(run, FILE)
+    except FileNotFoundError:
+        return io.BytesIO()
+
+
+def raw_lines(lines: BinaryIO) -> Iterator[bytes]:
+    """The lines of a file; of a line of more than MOST_LINE bytes, that many, and then no more."""
+    while line := lines.readline(MOST_LINE + 1):
+        yield line
+        if len(line) > MOST_LINE:
+            return
+
+
+def decode_line(line: bytes) -> Any:
+    """The JSON value of a line. Raises ValueError."""
+    if len(line) > MOST_LINE:
+        raise ValueError(f"is longer than {MOST_LINE >> 20} MiB")
+    try:
+        return json.loads(line)
+    except (RecursionError, ValueError):
+        raise ValueError("is not JSON") from None
+
+
+def _lines(run: Path) -> Iterator[tuple[int, int, Result]]:
     """(line number, position of its first byte, result). A torn last line is left out."""
-    if not file.exists():
-        return
     position = 0
-    with file.open("rb") as lines:
-        for number, line in enumerate(lines, 1):
-            if not line.endswith(b"\n"):
+    with open_lines(run) as lines:
+        for number, line in enumerate(raw_lines(lines), 1):
+            if not line.endswith(b"\n") and len(line) <= MOST_LINE:
                 return
             try:
-                decoded = json.loads(line)
-            except (RecursionError, ValueError):
-                raise _broken(file, number, "is not JSON") from None
+                decoded = decode_line(line)
+            except ValueError as wrong:
+                raise _broken(run / FILE, number, str(wrong)) from None
             try:
                 yield number, position, result_from_json(decoded)
             except ValueError as wrong:
-                raise _broken(file, number, f"is no result: {wrong}") from None
+                raise _broken(run / FILE, number, f"is no result: {wrong}") from None
             position += len(line)
 
 
@@ -103,7 +143,7 @@ def _broken(file: Path, number: int, what: str) -> UserError:
 
 def read_results(run: Path) -> Iterator[Result]:
     """Every line of a run directory, oldest first, repeated cases included. Raises UserError."""
-    for _, _, result in _lines(Path(run) / "episodes.jsonl"):
+    for _, _, result in _lines(Path(run)):
         yield result
 
 
@@ -116,10 +156,10 @@ def case_results(
     `whole` is the plan that the run was made with, where `plan` is a part of it: results of the
     other part are left out. Raises UserError on a line that is of neither.
     """
-    file = Path(run) / "episodes.jsonl"
+    file = Path(run) / FILE
     states = CaseStates(plan)
     errors: dict[CaseIndex, int] = {}
-    for number, position, result in _lines(file):
+    for number, position, result in _lines(Path(run)):
         key = (result.task, result.seed, result.perturbations)
         index = plan.locate(*key)
         if index is None:
@@ -136,7 +176,7 @@ def case_results(
             errors.pop(index, None)
             yield index, result
     if errors:
-        with file.open("rb") as lines:
+        with open_lines(run) as lines:
             for index, position in errors.items():
                 lines.seek(position)
-                yield index, result_from_json(json.loads(lines.readline()))
+                yield index, result_from_json(decode_line(lines.readline(MOST_LINE)))

@@ -11,25 +11,37 @@ the smallest integer type that holds them.
 
 from __future__ import annotations
 
+import math
 import os
+import re
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import msgpack
 import numpy as np
 
 from harness.core import UIAction, UserError
+from harness.records.safe_files import files_inside, open_inside
 
 __all__ = [
     "Trace", "TraceWriter", "action_bytes", "encode_actions", "locate_traces", "read_part",
     "read_trace", "read_traces", "trace_parts",
 ]  # fmt: skip
 
-MAX_RECORD = 256 * 1024 * 1024
-"""In bytes, packed and unpacked: a hostile file must not fill the memory."""
+MOST_RECORD = 64 << 20
+"""Bytes of a record in the file."""
+MOST_UNPACKED = 128 << 20
+"""Bytes of the actions of one episode."""
+MOST_ACTIONS = 1_000_000
+"""Of one episode: each takes about a hundred bytes in memory, however small it is in the file."""
+MOST_AXES = 8
+FOLDER = "traces"
+PART = r"part-\d{1,9}\.msgpack"
+_DTYPE = re.compile(r"[<>|=]?(?:b1|[iu][1248]|f[248])")
+_NUMERIC = {"plain", "dtype", "shape", "data"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,12 +65,9 @@ class Trace:
     def length(self) -> int:
         """The number of actions. Raises UserError when they are damaged."""
         try:
-            texts = self.actions.get("texts", self.actions.get("ui"))
-            return len(texts) if texts is not None else int(self.actions["shape"][0])
-        except (AttributeError, KeyError, IndexError, TypeError, ValueError) as fault:
-            raise UserError(
-                f"the trace of {self.case} is damaged: {type(fault).__name__}: {fault}"
-            ) from None
+            return self._length()
+        except ValueError as fault:
+            raise self._damaged(fault) from None
 
     def decoded(self) -> list[Any]:
         """The actions in order: int, str, UIAction, or an array of the spec's shape and dtype.
@@ -67,23 +76,63 @@ class Trace:
         """
         try:
             return self._decoded()
-        except (zlib.error, ValueError, TypeError, KeyError, AttributeError) as fault:
-            raise UserError(
-                f"the trace of {self.case} is damaged: {type(fault).__name__}: {fault}"
-            ) from None
+        except (zlib.error, ValueError, RecursionError) as fault:
+            raise self._damaged(fault) from None
+
+    def _damaged(self, fault: Exception) -> UserError:
+        return UserError(
+            f"the trace of {self.case} is damaged: {type(fault).__name__}: {str(fault)[:200]}"
+        )
+
+    def _length(self) -> int:
+        """The number of actions, all parts of the record checked but `data`."""
+        actions = self.actions
+        if type(actions) is not dict:
+            raise ValueError("its actions are no table")
+        dtype = actions.get("dtype", "|u1")
+        if type(dtype) is not str or not _DTYPE.fullmatch(dtype):
+            raise ValueError(f"it has the dtype {dtype!s:.20}, which no action has")
+        if actions.keys() in ({"texts"}, {"ui"}):
+            (texts,) = actions.values()
+            if type(texts) is not list or not all(type(text) is str for text in texts):
+                raise ValueError("its texts are not a list of texts")
+            count = len(texts)
+        elif actions.keys() == _NUMERIC:
+            shape = actions["shape"]
+            if type(shape) is not list or not 1 <= len(shape) <= MOST_AXES:
+                raise ValueError("its shape is not a list of one to eight sizes")
+            if not all(type(size) is int and size >= 0 for size in shape):
+                raise ValueError("its shape is not a list of sizes")
+            if type(actions["data"]) is not bytes or type(actions["plain"]) is not bool:
+                raise ValueError("its data are not bytes")
+            count = shape[0]
+        else:
+            raise ValueError("it has other fields than actions have")
+        if count > MOST_ACTIONS:
+            raise ValueError(f"it has {count} actions; {MOST_ACTIONS} are read at most")
+        return count
 
     def _decoded(self) -> list[Any]:
+        self._length()
         if "texts" in self.actions:
             return list(self.actions["texts"])
         if "ui" in self.actions:
             return [UIAction.decode(text) for text in self.actions["ui"]]
-        shape = tuple(self.actions["shape"])
-        dtype = np.dtype(self.actions["dtype"])
-        if dtype.kind not in "fiub":
-            raise UserError(f"the trace of {self.case} has the dtype {dtype}, which no action has")
-        data = zlib.decompressobj().decompress(self.actions["data"], MAX_RECORD)
+        shape, dtype = tuple(self.actions["shape"]), np.dtype(self.actions["dtype"])
+        size = math.prod(shape) * dtype.itemsize
+        if size > MOST_UNPACKED:
+            raise ValueError(f"its actions take {size} bytes; {MOST_UNPACKED} are read at most")
+        unpacker = zlib.decompressobj()
+        data = unpacker.decompress(self.actions["data"], size + 1)
+        if len(data) != size:
+            raise ValueError(f"its data are not the {size} bytes that its shape asks for")
         array = np.frombuffer(data, dtype).reshape(shape)
-        return array.tolist() if self.actions["plain"] else [np.asarray(row) for row in array]
+        if self.actions["plain"]:
+            if array.ndim != 1 or dtype.kind not in "iu":
+                raise ValueError("its choices are not a row of whole numbers")
+            choices: list[Any] = array.tolist()
+            return choices
+        return [np.asarray(row) for row in array]
 
 
 def encode_actions(actions: Sequence[Any]) -> dict[str, Any]:
@@ -125,8 +174,8 @@ class TraceWriter:
     def append(self, trace: Trace) -> None:
         """Write one record. Raises OSError when the disk is full; then no part of it remains."""
         if self._file is None:
-            parts = self._folder.glob("part-*.msgpack")
-            number = 1 + max((int(part.stem.partition("-")[2]) for part in parts), default=-1)
+            parts = files_inside(self._folder.parent, self._folder.name, PART)
+            number = 1 + max(map(_number, parts), default=-1)
             path = self._folder / f"part-{number:04d}.msgpack"
             self._file = open(path, "xb", buffering=0)  # noqa: SIM115 - open as long as the run
         record = msgpack.packb(vars(trace))
@@ -162,8 +211,13 @@ def locate_traces(run: str | os.PathLike[str]) -> Iterator[tuple[Trace, Path, in
 
 
 def trace_parts(run: str | os.PathLike[str]) -> list[Path]:
-    """The parts of a run directory, oldest first."""
-    return sorted((Path(run) / "traces").glob("part-*.msgpack"))
+    """The parts of a run directory, oldest first. Raises UserError if `traces` is a link."""
+    names = files_inside(run, FOLDER, PART)
+    return [Path(run) / FOLDER / name for name in sorted(names, key=_number)]
+
+
+def _number(name: str) -> int:
+    return int(name.partition("-")[2].partition(".")[0])
 
 
 def read_part(part: Path) -> Iterator[tuple[Trace, int]]:
@@ -171,16 +225,16 @@ def read_part(part: Path) -> Iterator[tuple[Trace, int]]:
 
     Raises UserError on a record that is no trace.
     """
-    with part.open("rb") as file:
-        unpacker = msgpack.Unpacker(file, max_buffer_size=MAX_RECORD)
+    with _open_part(part) as file:
+        unpacker = _Unpacker(file)
         while True:
             place = unpacker.tell()
             try:
-                record = unpacker.unpack()
+                record = unpacker.record()
             except msgpack.OutOfData:
                 return
             except Exception as fault:  # msgpack raises many kinds on garbage
-                raise UserError(f"{part} is damaged: {fault}") from None
+                raise UserError(f"{part} is damaged: {_said(fault)}") from None
             yield _trace(part, record), place
 
 
@@ -189,13 +243,66 @@ def read_trace(part: Path, place: int) -> Trace:
 
     Raises UserError if there is none any more.
     """
-    with part.open("rb") as file:
+    with _open_part(part) as file:
         file.seek(place)
         try:
-            record = msgpack.Unpacker(file, max_buffer_size=MAX_RECORD).unpack()
+            record = _Unpacker(file).record()
         except Exception as fault:
-            raise UserError(f"{part} is damaged: {fault}") from None
+            raise UserError(f"{part} is damaged: {_said(fault)}") from None
     return _trace(part, record)
+
+
+def _open_part(part: Path) -> BinaryIO:
+    try:
+        return open_inside(part.parent.parent, f"{FOLDER}/{part.name}")
+    except FileNotFoundError:
+        raise UserError(f"{part} is gone: the run directory was changed meanwhile") from None
+
+
+def _said(fault: Exception) -> str:
+    return " ".join(str(fault).split())[:200] or type(fault).__name__
+
+
+class _Unpacker:
+    """Reads records without ever holding more than a record of bench may take.
+
+    An empty list takes a byte in the file and sixty in memory, so the lists and tables of a record
+    are counted while they are made: there is one list at most, and two tables.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._made = 0
+        self._unpacker = msgpack.Unpacker(
+            file,
+            max_buffer_size=MOST_RECORD,
+            max_str_len=MOST_RECORD,
+            max_bin_len=MOST_RECORD,
+            max_array_len=MOST_ACTIONS,
+            max_map_len=16,
+            max_ext_len=0,
+            ext_hook=_no_extension,
+            list_hook=self._count,
+            object_hook=self._count,
+        )
+
+    def _count(self, made: Any) -> Any:
+        self._made += 1
+        if self._made > 3:
+            raise ValueError("a record has more lists than a trace has")
+        return made
+
+    def record(self) -> Any:
+        """The next record. Raises msgpack.OutOfData at the end, and many kinds on garbage."""
+        self._made = 0
+        return self._unpacker.unpack()
+
+    def tell(self) -> int:
+        """The byte where the next record begins."""
+        return int(self._unpacker.tell())
+
+
+def _no_extension(code: int, data: bytes) -> Any:
+    raise ValueError("a record has an extension type, which no trace has")
 
 
 def _trace(part: Path, record: Any) -> Trace:
@@ -204,6 +311,10 @@ def _trace(part: Path, record: Any) -> Trace:
     except TypeError:
         raise UserError(f"{part} holds a record that is no trace") from None
     texts = (trace.case, trace.task, trace.instruction, trace.digest, trace.pixels)
-    if not all(isinstance(text, str) for text in texts) or type(trace.seed) is not int:
+    if (
+        not all(isinstance(text, str) for text in texts)
+        or type(trace.seed) is not int
+        or type(trace.actions) is not dict
+    ):
         raise UserError(f"{part} holds a record that is no trace")
     return trace
