@@ -16,6 +16,10 @@ __all__ = ["show", "verify"]
 def verify(
     run: Annotated[Path | None, typer.Argument(help="A run directory.")] = None,
     sample: Annotated[str, typer.Option(help="How many episodes to replay, or all.")] = "20",
+    sample_seed: Annotated[
+        int | None,
+        typer.Option(help="Draw the sample of an earlier verification again.", min=0),
+    ] = None,
     workers: Annotated[
         str | None, typer.Option(help="See `bench run`. Default: 0, with --invariance 2.")
     ] = None,
@@ -52,7 +56,7 @@ def verify(
             raise UserError(
                 "write bench verify RUN, or bench verify --invariance --agent A --suite S"
             )
-        from harness.cli.names import our_tasks
+        from harness.cli.verification import knowledge
         from harness.play.runner import RunOptions
         from harness.verify.replay import differences_table
         from harness.verify.replay import verify as verify_run
@@ -61,12 +65,17 @@ def verify(
             workers=worker_count(workers or "0"), lanes=at_least_one("--lanes", lanes)
         )
         found = verify_run(
-            run, sample=number, options=options, progress=progress_for(), known=our_tasks().get
+            run,
+            sample=number,
+            sample_seed=sample_seed,
+            options=options,
+            progress=progress_for(),
+            known=knowledge(lambda _: None),
         )
         if found.differences:
             print_out(differences_table(found.differences))
-        for note in found.notes:
-            say(note)
+        for remark in found.remarks():
+            say(remark)
         say(found.as_text(), lines=True)
         return DONE if found.passed else REGRESSED
     if run is not None or agent is None or suite is None:

@@ -11,24 +11,28 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.core import Result, Task, UserError
+from harness.core import Result, UserError
 from harness.records.plan import CaseIndex, CaseStates, Plan
-from harness.records.results import FIELDS, result_from_json
+from harness.records.results import FIELDS, case_results, result_from_json
 from harness.records.stored_run import StoredRun
 from harness.records.traces import Trace, read_part, trace_parts
 from harness.verify.difference import Difference
-from harness.verify.plan_items import check_items
+from harness.verify.knowledge import Knowledge
+from harness.verify.perturbed import check_severities
+from harness.verify.plan_items import check_items, parts_of_suites
 
 __all__ = ["IntegrityReport", "TraceRecord", "check_files", "results_of"]
 
-ENDED = ("success", "terminated", "truncated", "horizon")
+SOLVED_AT_START = "solved_at_start"
+ENDED = ("success", "terminated", "truncated", "horizon", SOLVED_AT_START)
+MOST_STEPS = 10_000_000
+"""Of an episode whose task has no horizon. A stranger's trace must not be played for days."""
 NEVER_STARTED = hashlib.blake2b(digest_size=10).hexdigest()
 """The digest of an episode without a step: its agent was killed because it did not answer."""
 SCORED, FAILED = 1, 2
@@ -58,27 +62,35 @@ class IntegrityReport:
     """A digest of episodes.jsonl."""
     playable: list[CaseIndex] = field(default_factory=list)
     """Cases with a consistent line and a trace, which can be played here."""
+    errors: list[CaseIndex] = field(default_factory=list)
+    """Cases whose lines all have the status `error` and that have a trace all the same."""
     traces: dict[str, TraceRecord] = field(default_factory=dict)
     """By case id."""
     differences: list[Difference] = field(default_factory=list)
+    unchecked: list[str] = field(default_factory=list)
+    """Tasks that cannot be replayed here, with the reason and the remedy."""
+    claims: list[str] = field(default_factory=list)
+    """What no replay can show."""
     notes: list[str] = field(default_factory=list)
     """Remarks that do not count against the run."""
 
 
-def check_files(run: StoredRun, known: Callable[[str], Task | None]) -> IntegrityReport:
-    """All checks that need no simulator.
-
-    `known` gives the task of an id as it is defined here, or None if it is not.
-    """
+def check_files(run: StoredRun, known: Knowledge) -> IntegrityReport:
+    """All checks that need no simulator."""
     found = IntegrityReport()
     plan = run.whole
     say = found.differences.append
     if run.description["plan"]["hash"] != plan.hash:
         recorded = run.description["plan"]["hash"]
         say(Difference(what="the plan's hash", recorded=recorded, expected=plan.hash))
-    playable_items = check_items(plan, known, say)
+    items = check_items(plan, known)
+    wrong_levels, own_levels = check_severities(plan, run.description.get("command"))
+    found.differences += [*items.differences, *wrong_levels]
+    found.unchecked += items.unchecked
+    found.claims += [*items.claims, *own_levels]
     _traces(run.path, plan, found)
     states = CaseStates(plan)
+    failed: dict[CaseIndex, str] = {}
     for number, line in _lines(run.path, found):
         try:
             result = _whole_result(line)
@@ -97,11 +109,17 @@ def check_files(run: StoredRun, known: Callable[[str], Task | None]) -> Integrit
             say(Difference.of(result, "repeated case", f"line {number}", "one line"))
         elif result.status == "error":
             states[index] = FAILED
+            if result.case in found.traces and items.playable[index.item]:
+                failed[index] = result.case
         else:
             states[index] = SCORED
-            if not wrongs and _has_trace(result, found) and playable_items[index.item]:
+            if _has_trace(result, found) and not wrongs and items.playable[index.item]:
                 found.playable.append(index)
-    _absent(plan, states, _stops(run.description), found)
+    found.errors = [index for index in failed if states[index] == FAILED]
+    _check_stop(run, known, found)
+    stops = _stops(run.description)
+    _absent(plan, states, stops, found)
+    found.notes += parts_of_suites(plan, stops, known.suite)
     return found
 
 
@@ -114,7 +132,10 @@ def _whole_result(line: Any) -> Result:
 
 
 def results_of(run: StoredRun, cases: Collection[CaseIndex]) -> dict[CaseIndex, Result]:
-    """The results of these cases. Lines of other cases may be damaged."""
+    """The results of these cases: the first line with a score, or else the last one.
+
+    Lines of other cases may be damaged.
+    """
     wanted, found = set(cases), dict[CaseIndex, Result]()
     for _, line in _lines(run.path, IntegrityReport()):
         try:
@@ -122,7 +143,7 @@ def results_of(run: StoredRun, cases: Collection[CaseIndex]) -> dict[CaseIndex, 
         except ValueError:
             continue  # check_files has reported it
         index = run.whole.locate(result.task, result.seed, result.perturbations)
-        if index in wanted and index not in found and result.status != "error":
+        if index in wanted and (index not in found or found[index].status == "error"):
             found[index] = result
     return found
 
@@ -200,8 +221,9 @@ def _contradictions(
         yield "the case's id", result.case, f"{case.id}, of this task, seed and perturbations"
     if result.protocol != item.protocol:
         yield "the protocol", result.protocol, item.protocol
-    if result.steps > (task.max_steps or math.inf):
-        yield "steps", result.steps, f"a whole number up to {task.max_steps}"
+    most = task.max_steps or MOST_STEPS
+    if result.steps > most:
+        yield "steps", result.steps, f"a whole number up to {most}"
     if result.status == "finished":
         assert result.score is not None
         normalised = task.normaliser(result.score) if task.normaliser else None
@@ -209,6 +231,10 @@ def _contradictions(
             yield "normalised", result.normalised, normalised
         if (result.success is not None) != (task.success is not None):
             yield "success", result.success, "true or false" if task.success else None
+        elif result.ended == SOLVED_AT_START and (result.steps or result.success is False):
+            yield "ended", result.ended, "no step, and a success"
+        elif result.steps == 0 and result.ended != SOLVED_AT_START:
+            yield "steps", 0, "one or more"
         elif task.score == "success" and result.score != float(bool(result.success)):
             yield "score", result.score, float(bool(result.success))
         if result.ended not in ENDED:
@@ -259,6 +285,53 @@ def _stops(run: Mapping[str, Any]) -> dict[str, int]:
     )
 
 
+def _check_stop(run: StoredRun, known: Knowledge, files: IntegrityReport) -> None:
+    """Whether the run was stopped where its rule stops it, by its own results."""
+    rule, stopped = run.description.get("stopping"), run.description.get("stopped")
+    if not rule and not stopped:
+        return
+    found = None
+    if isinstance(rule, str):
+        try:
+            found = known.stops(run.whole, rule, case_results(run.path, run.whole))
+        except UserError:
+            return  # a line is no result, and is named as such
+    if found is None:
+        expected = "a rule of bench, such as `until width 0.2`"
+        files.differences.append(
+            Difference(what="the stopping rule", recorded=rule, expected=expected)
+        )
+        return
+    if stopped and found.unknown:
+        files.claims.append(found.unknown)
+    right = not found.decided if not stopped else any(stopped == ends for ends in found.ends)
+    if not right and (stopped or run.description.get("finished")):
+        _say_stop(dict(stopped or {}), found.ends, rule, files)
+
+
+def _say_stop(
+    stopped: Mapping[str, Any],
+    ends: Sequence[Mapping[str, int]],
+    rule: object,
+    files: IntegrityReport,
+) -> None:
+    """One difference for each task, where the rule leaves one answer."""
+    if len(ends) != 1:
+        expected = f"where the rule stops: {rule}" if ends else f"not stopped: {rule}"
+        files.differences.append(Difference(what="stopped", recorded=stopped, expected=expected))
+        return
+    for name in sorted(stopped.keys() | ends[0].keys()):
+        if stopped.get(name) != ends[0].get(name):
+            files.differences.append(
+                Difference(
+                    what="stopped",
+                    recorded=stopped.get(name),
+                    expected=f"{ends[0].get(name)} episodes, by the rule: {rule}",
+                    task=name,
+                )
+            )
+
+
 def _absent(
     plan: Plan, states: CaseStates, stops: Mapping[str, int], files: IntegrityReport
 ) -> None:
@@ -290,13 +363,12 @@ def _absent(
                 case=first.id,
             )
         )
-    if failed.total():
-        files.notes.append(
-            f"{failed.total()} cases ended in an error that was not the agent's: there is nothing "
-            "to play again"
+    if count := failed.total():
+        files.claims.append(
+            f"that {count} case{'s' if count > 1 else ''} ended in an error that was not the "
+            "agent's"
         )
     if stops:
         files.notes.append(
             f"{len(stops)} tasks were stopped by a rule: {sum(stops.values())} episodes count"
         )
-    files.notes += [f"{name} was not run: {reason}" for name, reason in excused.items()]

@@ -1,99 +1,175 @@
-"""The tasks that a run planned: are they those of this name here, and can they be played here?"""
+"""The tasks that a run planned: are they those of this name here, and can they be played here?
+
+Nothing that a task names is imported before `Knowledge.refuse` has been asked about it.
+"""
 
 from __future__ import annotations
 
-import dataclasses
+import json
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
-from harness.core import Task, UserError
+from harness.core import Suite, Task, UserError
 from harness.host.loading import load_adapter
-from harness.records.plan import Plan, protocol_hash
+from harness.records.plan import Plan, PlanItem, protocol_hash, task_to_json
 from harness.verify.difference import Difference
+from harness.verify.knowledge import Knowledge
 
-__all__ = ["check_items"]
+__all__ = ["GYM", "ItemsReport", "check_items", "parts_of_suites"]
+
+GYM = "gym:"
+"""Begins the name of the suite that a Gymnasium id makes."""
 
 
-def check_items(
-    plan: Plan, known: Callable[[str], Task | None], say: Callable[[Difference], None]
-) -> list[bool]:
-    """Check each item's rules; returns for each whether it can be played here."""
-    here = []
+@dataclass(kw_only=True)
+class ItemsReport:
+    """The result of `check_items`."""
+
+    playable: list[bool] = field(default_factory=list)
+    """For each item, whether it can be replayed here."""
+    differences: list[Difference] = field(default_factory=list)
+    unchecked: list[str] = field(default_factory=list)
+    """Items that cannot be replayed here, with the reason and the remedy."""
+    claims: list[str] = field(default_factory=list)
+
+
+def check_items(plan: Plan, known: Knowledge) -> ItemsReport:
+    """Check each item's rules, and whether it can be replayed here."""
+    found = ItemsReport()
+    own: dict[str, None] = {}
     for item in plan.items:
-        id = item.task.id
         expected = protocol_hash(item.task, item.packages)
         if item.protocol != expected:
-            say(
-                Difference(
-                    what="the plan's protocol",
-                    recorded=item.protocol,
-                    expected=expected,
-                    task=id,
-                )
-            )
-        ours = known(id)
-        if ours is not None and ours.content != item.task.content:
-            say(
-                Difference(
-                    what="the task's rules",
-                    recorded=_changed_fields(item.task, ours),
-                    expected="those of the task of this name here",
-                    task=id,
-                )
-            )
-        here.append(_can_play(item.task, item.packages, say))
-    return here
+            _say(found, item.task, "the plan's protocol", item.protocol, expected)
+        refused = known.refuse(item.task)
+        if refused is not None:
+            found.unchecked.append(f"{item.task.id} cannot be checked here: {refused}")
+        suite = _suite_of(item, known, refused is None)
+        _check_task(item, suite, known, found)
+        if suite is None:
+            own[item.suite] = None
+        found.playable.append(refused is None and _can_play(item.task, item.packages, found))
+    if own:
+        found.claims.append(f"the tasks and the protocol of {', '.join(own)}, which is not ours")
+    return found
+
+
+def _suite_of(item: PlanItem, known: Knowledge, trusted: bool) -> Suite | None:
+    """The suite of the name that the item claims, as it is defined here."""
+    # Making the suite of a Gymnasium id imports what it names: that must be what was trusted.
+    if item.suite.startswith(GYM) and not (trusted and _is_named_after(item)):
+        return None
+    return known.suite(item.suite)
+
+
+def _is_named_after(item: PlanItem) -> bool:
+    """Whether the suite's name has the Gymnasium id that the task's params have."""
+    return item.suite == f"{GYM}{item.task.params.get('id')}"
+
+
+def _check_task(item: PlanItem, suite: Suite | None, known: Knowledge, found: ItemsReport) -> None:
+    """Compare the task with the one of its name in the suite that it claims to be from.
+
+    A user's suite may hold any tasks, but none under a name of ours. A Gymnasium id makes a task
+    of its own, whatever the tasks of our suites are called.
+    """
+    task = item.task
+    if suite is not None:
+        ours = {each.name: each for each in suite.tasks}.get(task.name)
+        if ours is None:
+            _say(found, task, "the suite", item.suite, "a suite that has this task")
+            return
+    elif item.suite.startswith(GYM):
+        if not _is_named_after(item):
+            _say(found, task, "the suite", item.suite, "the suite of the task's own id")
+        return
+    else:
+        ours = known.by_name.get(task.name)
+    if ours is None:
+        return
+    if ours.id != task.id:
+        _say(found, task, "the task's version", task.id, f"{ours.id}, as it is here")
+    elif ours.content != task.content:
+        said = "those of the task of this name here"
+        _say(found, task, "the task's rules", _changed_fields(task, ours), said)
+    elif changed := _changed_fields(task, ours):
+        said = "that of the task of this name here"
+        _say(found, task, "the task's description", changed, said)
+
+
+def _say(found: ItemsReport, task: Task, what: str, recorded: object, expected: object) -> None:
+    found.differences.append(
+        Difference(what=what, recorded=recorded, expected=expected, task=task.id)
+    )
 
 
 def _changed_fields(task: Task, ours: Task) -> str:
-    names = [field.name for field in dataclasses.fields(Task)]
-    return "; ".join(
-        f"{name} {getattr(task, name)!r}"
-        for name in names
-        if getattr(task, name) != getattr(ours, name)
-    )[:200]
+    """The fields of `task` that differ, with their values; lists and tuples are the same."""
+    one, two = (json.loads(json.dumps(task_to_json(each))) for each in (task, ours))
+    return "; ".join(f"{name} {one[name]!r}" for name in one if one[name] != two[name])[:200]
 
 
-def _can_play(task: Task, packages: Mapping[str, str], say: Callable[[Difference], None]) -> bool:
+def _can_play(task: Task, packages: Mapping[str, str], found: ItemsReport) -> bool:
     try:
         kind = load_adapter(task.adapter)
     except UserError as unknown:
-        say(
-            Difference(
-                what="the adapter", recorded=task.adapter, expected=str(unknown), task=task.id
-            )
-        )
+        _say(found, task, "the adapter", task.adapter, str(unknown))
         return False
     try:
         missing = kind.missing(task)
     except (AttributeError, KeyError, TypeError, ValueError) as fault:
-        say(
-            Difference(
-                what="the task's params",
-                recorded=dict(task.params),
-                expected=f"params of {task.adapter}: {fault!r}",
-                task=task.id,
-            )
-        )
+        expected = f"params of {task.adapter}: {fault!r}"
+        _say(found, task, "the task's params", dict(task.params), expected)
         return False
     if missing is not None:
-        say(
-            Difference(
-                what="cannot be played here",
-                recorded=missing.reason,
-                expected=missing.remedy,
-                task=task.id,
-            )
+        found.unchecked.append(
+            f"{task.id} cannot be played here: {missing.reason}; {missing.remedy}"
         )
         return False
     versions = kind.versions()
     for name in sorted(versions.keys() | packages.keys()):
         if packages.get(name) != versions.get(name):
-            say(
-                Difference(
-                    what=f"the version of {name}",
-                    recorded=packages.get(name, "none"),
-                    expected=f"{versions.get(name, 'none')}, which is installed here",
-                    task=task.id,
-                )
-            )
+            installed = f"{versions.get(name, 'none')}, which is installed here"
+            recorded = packages.get(name, "none")
+            _say(found, task, f"the version of {name}", recorded, installed)
     return dict(versions) == dict(packages)
+
+
+def parts_of_suites(
+    plan: Plan, stops: Mapping[str, int], suite_named: Callable[[str], Suite | None]
+) -> list[str]:
+    """What a plan leaves out of our suites' protocols, a sentence for each suite.
+
+    `stops`: the episodes of each task that count, where a rule stopped the run.
+    """
+    by_suite: dict[str, list[PlanItem]] = {}
+    for item in plan.items:
+        by_suite.setdefault(item.suite, []).append(item)
+    tried: dict[str, set[str]] = {}
+    for row in plan.not_run:
+        if row.perturbation is None:
+            tried.setdefault(row.suite, set()).add(row.task)
+    said = []
+    for name, items in by_suite.items():
+        suite = None if name.startswith(GYM) else suite_named(name)
+        if suite is None:
+            continue
+        tasks = {item.task.id for item in items} | tried.get(name, set())
+        parts = []
+        if len(tasks) < len(suite.tasks):
+            parts.append(f"{len(tasks)} of {len(suite.tasks)} tasks")
+        counts = {
+            (stops.get(item.task.id, item.episodes), suite.episodes_of(item.task)) for item in items
+        }
+        if any(played < asked for played, asked in counts):
+            if len(counts) == 1:
+                ((played, asked),) = counts
+            else:
+                played = sum(stops.get(item.task.id, item.episodes) for item in items)
+                asked = sum(suite.episodes_of(item.task) for item in items)
+            parts.append(f"{played} of {asked} episodes")
+        if parts:
+            said.append(f"a part of {name}: {', '.join(parts)}")
+    if plan.seed and by_suite:
+        said.append(f"other episodes than those of the protocol: --seed {plan.seed}")
+    return said

@@ -11,13 +11,14 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from harness.core import Agent, Answer, Case, Result, Task, Turn, UserError
+from harness.core import Agent, Answer, Case, Result, Turn, UserError
 from harness.core.agent import ALL_VIEWS
 from harness.perturb.registry import REGISTRY
 from harness.play.coordinator import Coordinator
@@ -28,10 +29,19 @@ from harness.play.runner import RunOptions, play_cases
 from harness.records.identity import AgentSpec
 from harness.records.plan import CaseIndex, Plan
 from harness.records.registry import load
-from harness.records.stored_run import load_run
+from harness.records.stored_run import StoredRun, load_run
 from harness.records.traces import Trace, locate_traces, read_trace
 from harness.verify.difference import Difference
-from harness.verify.integrity import TraceRecord, check_files, results_of
+from harness.verify.integrity import (
+    MOST_STEPS,
+    IntegrityReport,
+    TraceRecord,
+    check_files,
+    results_of,
+)
+from harness.verify.knowledge import Knowledge
+from harness.verify.not_run import check_not_run
+from harness.verify.perturbed import acts, check_executed
 from harness.verify.report import VerificationReport, differences_table
 
 __all__ = ["ReplayAgent", "VerificationReport", "differences_table", "verify"]
@@ -41,6 +51,16 @@ UNSEEN = ("expert", ALL_VIEWS)
 """Entries of Agent.reads that name no view. No trace has a digest of views drawn on demand."""
 OVER = "the recorded actions end before the episode does"
 COMPARED = ("status", "success", "score", "normalised", "steps", "ended", "digest")
+CLIPPED = "clipped_actions"
+"""The metric of the agent's actions that had to be clipped: what is recorded is clipped already."""
+EXPERTS = "expert_"
+"""Begins the metrics that say what the expert did, such as `expert_gave_up`. A replay asks none."""
+COUNTED = {"burst": "burst_steps"}
+"""Perturbation -> the metric in which it counts what it did."""
+WHO = (
+    "who acted (the agent's name, fingerprint, views and privilege), when, on which machine, and "
+    "how often it was played before"
+)
 
 
 class WithoutPerturbations(Plan):
@@ -75,21 +95,37 @@ class ReplayAgent(Agent):
         plan = load_run(run).whole
         bare = WithoutPerturbations.of(plan)
         self._places: dict[str, tuple[Path, int]] = {}
+        self._cases: dict[str, Case] = {}
+        """The cases with all their perturbations, by the name of the replayed episode."""
         for trace, part, place in locate_traces(run):
             control = plan.locate(trace.task, trace.seed, ())
             if control is not None:
                 index = control._replace(condition=condition)
-                if plan.case(index).id == trace.case:
-                    self._places[episode_name(bare.case(index).id)] = part, place
+                case = plan.case(index)
+                if case.id == trace.case:
+                    name = episode_name(bare.case(index).id)
+                    self._places[name], self._cases[name] = (part, place), case
 
     def act(self, turns: Sequence[Turn]) -> list[Answer]:
-        """All recorded actions at an episode's first turn. Raises UserError at a second one."""
+        """All recorded actions at an episode's first turn.
+
+        Raises UserError at a second one, and where its perturbations let other actions through.
+        """
         return [self._one(turn) for turn in turns]
 
     def _one(self, turn: Turn) -> Answer:
-        actions = [] if turn.step else read_trace(*self._places[turn.episode]).decoded()
+        actions: list[Any] = []
+        if not turn.step:
+            trace = read_trace(*self._places[turn.episode])
+            case = self._cases[turn.episode]
+            if trace.length > (case.task.max_steps or MOST_STEPS):
+                raise UserError(f"{trace.length} actions are more than the episode can take")
+            actions = trace.decoded()
         if not actions:
             raise UserError(OVER)
+        wrong = check_executed(case, turn.brief, actions)
+        if wrong is not None:
+            raise UserError(wrong)
         return Answer(actions)
 
 
@@ -98,15 +134,22 @@ class _ReplayCheck:
 
     def __init__(
         self,
+        bare: Plan,
         plan: Plan,
         results: Mapping[CaseIndex, Result],
         traces: Mapping[str, TraceRecord],
         found: VerificationReport,
+        with_expert: bool,
     ) -> None:
-        """`results` are of one condition: then a case of `plan` belongs to one result only."""
+        """`results` are of one condition: then a case of `bare` belongs to one result only.
+
+        `with_expert`: whether the agent of the run asked the expert.
+        """
         self._results = results
+        self._with_expert = with_expert
+        self._cases = {result.case: plan.case(index) for index, result in results.items()}
         self._recorded = {
-            plan.case(index).id: (plan.items[index.item].task, result)
+            bare.case(index).id: (plan.items[index.item].task, result)
             for index, result in results.items()
         }
         self._traces = traces
@@ -122,25 +165,32 @@ class _ReplayCheck:
         """Compare the result of one replay."""
         task, recorded = self._recorded[result.case]
         kind = load(task.adapter)
-        self._found.replayed += 1
+        self._found.replayed += recorded.status != "error"
         tolerance = kind.tolerance if kind.nondeterminism else 0.0
         for what, before, after in self._pairs(recorded, result, bool(kind.nondeterminism)):
             if not _same(before, after, tolerance):
                 self._differs(recorded, what, before, after)
-        # Perturbed instructions and images cannot be compared: the replay has none of them.
-        if trace is not None and not recorded.perturbations:
-            kept = self._traces[recorded.case]
-            if trace.instruction != kept.instruction:
-                self._differs(recorded, "the instruction", kept.instruction, trace.instruction)
-            if kept.pixels and trace.pixels:
-                self.images += 1
-                self.drawn_differently += trace.pixels != kept.pixels
+        if trace is None or recorded.status == "error":
+            return
+        kept = self._traces[recorded.case]
+        if trace.instruction != kept.instruction:
+            self._differs(recorded, "the instruction", kept.instruction, trace.instruction)
+        # The replay draws the images without the perturbations.
+        if kept.pixels and trace.pixels and not recorded.perturbations:
+            self.images += 1
+            self.drawn_differently += trace.pixels != kept.pixels
 
     def _pairs(
         self, recorded: Result, again: Result, nondeterministic: bool
     ) -> Iterator[tuple[str, Any, Any]]:
         """(what, recorded, replayed) of everything that must be equal."""
         trace = self._traces[recorded.case]
+        if recorded.status == "error":
+            # It has a trace, which an error leaves only if the run was killed at that very moment.
+            if again.status == "finished":
+                outcome = f"its trace plays to an end: {again.ended}, score {again.score:g}"
+                yield "status", f"error: {recorded.error}", outcome
+            return
         if again.status == "error":
             yield "the simulator", "an episode", again.error
             return
@@ -150,14 +200,25 @@ class _ReplayCheck:
         for name in COMPARED:
             if name != "digest" or not nondeterministic:
                 yield name, getattr(recorded, name), getattr(again, name)
-        recorded_metrics = {k: v for k, v in recorded.metrics.items() if k != "clipped_actions"}
-        # Perturbations add metrics, which a replay without them does not have.
-        wanted = set() if recorded.perturbations else recorded_metrics.keys()
-        names = again.metrics.keys() | wanted
-        for name in sorted(names):
-            yield f"metrics.{name}", recorded_metrics.get(name), again.metrics.get(name)
+        for name in sorted(again.metrics.keys() | recorded.metrics.keys()):
+            if name in again.metrics or not self._is_claimed(name, recorded):
+                yield f"metrics.{name}", recorded.metrics.get(name), again.metrics.get(name)
         other = recorded.digest if nondeterministic else again.digest
         yield "the trace's digest", trace.digest, other
+
+    def _is_claimed(self, name: str, recorded: Result) -> bool:
+        """Whether a metric is of the agent's side, which a replay lacks."""
+        value = recorded.metrics[name]
+        if name == CLIPPED:
+            return value in range(1, recorded.steps + 2)
+        if name.startswith(EXPERTS):
+            return self._with_expert
+        counted = {
+            COUNTED[part.name]
+            for part in self._cases[recorded.case].perturbations
+            if part.name in COUNTED
+        }
+        return name in counted and value in range(recorded.steps + 2)
 
     def _differs(self, recorded: Result, what: str, before: object, after: object) -> None:
         self._found.differences.append(Difference.of(recorded, what, before, after))
@@ -178,27 +239,76 @@ def verify(
     sample: int | None,
     options: RunOptions,
     progress: Progress,
-    known: Callable[[str], Task | None] = lambda _: None,
+    known: Knowledge,
+    sample_seed: int | None = None,
 ) -> VerificationReport:
     """Check a run's files, then replay `sample` of its cases (None: all) without the agent.
 
-    `options` say how they are replayed, which must not matter. `known` gives the task of an id as
-    it is defined here, or None if it is not. Raises UserError if the directory is no run.
+    `options` say how they are replayed, which must not matter. `known`: our tasks and suites, and
+    whom to trust. Raises UserError if the directory is no run.
 
-    The sample is drawn with the content of episodes.jsonl as its seed. So equal files give equal
-    samples, and who changes a line changes the sample, and cannot know it in advance.
+    Every playable case is drawn with the same chance, with `sample_seed`, or with a new seed that
+    nobody who made the files can have known.
     """
     stored = load_run(run)
     plan = stored.whole
     files = check_files(stored, known)
+    if sample is not None and sample_seed is None:
+        sample_seed = secrets.randbits(32)
+    rng = np.random.default_rng(sample_seed)
+    chosen = _sample(files.playable, sample, rng)
+    errors = _sample(files.errors, sample, rng)
     found = VerificationReport(
-        planned=plan.total, lines=files.count, differences=files.differences, notes=files.notes
+        planned=plan.total,
+        lines=files.count,
+        playable=len(files.playable),
+        chosen=len(chosen),
+        sample_seed=None if sample is None or sample >= len(files.playable) else sample_seed,
+        differences=files.differences,
+        unchecked=files.unchecked,
+        claims=[WHO, *files.claims, *_agents_side(plan, stored.reads)],
+        notes=files.notes,
     )
-    chosen = _sample(files.playable, files.digest, sample)
-    found.playable, found.chosen = len(files.playable), len(chosen)
-    results = results_of(stored, chosen)
+    rows = check_not_run(stored, known, most=sample, rng=rng, options=options, progress=progress)
+    found.differences += rows.differences
+    found.claims += rows.claims
+    _replay(stored, files, results_of(stored, [*chosen, *errors]), options, progress, found)
+    sampled = {plan.items[index.item].task.adapter for index in chosen}
+    reasons = {load(adapter).nondeterminism for adapter in sampled} - {""}
+    found.notes += [f"within a tolerance, without digests: {reason}" for reason in sorted(reasons)]
+    return found
+
+
+def _agents_side(plan: Plan, reads: Sequence[str]) -> list[str]:
+    """What else is only claimed: what follows from what the agent saw or asked for."""
+    claims = ["how many actions were clipped"]
+    if "expert" in reads:
+        claims.append("what the expert did")
+    seen = sorted(
+        {
+            part.name
+            for condition in plan.perturbations
+            for part in condition
+            if part.name in REGISTRY and not acts(part)
+        }
+    )
+    if seen:
+        claims.append(f"that the agent was shown {', '.join(seen)}")
+    return claims
+
+
+def _replay(
+    stored: StoredRun,
+    files: IntegrityReport,
+    results: Mapping[CaseIndex, Result],
+    options: RunOptions,
+    progress: Progress,
+    found: VerificationReport,
+) -> None:
+    """Play these cases again, and compare each with its result."""
+    plan = stored.whole
     reads = [f"{name.rstrip('?')}?" for name in stored.reads if name not in UNSEEN]
-    sampled_items = {index.item for index in chosen}
+    sampled_items = {index.item for index in results}
     items = [
         dataclasses.replace(item, env_key=environment_key(item.task))
         if number in sampled_items
@@ -211,7 +321,7 @@ def verify(
         mine = {index: result for index, result in results.items() if index.condition == condition}
         if not mine:
             continue
-        check = _ReplayCheck(bare, mine, files.traces, found)
+        check = _ReplayCheck(bare, plan, mine, files.traces, found, "expert" in stored.reads)
         coordinator = Coordinator(bare, check, progress, options.shuffle)
         coordinator.tally.total = len(mine)
         arguments = {
@@ -224,15 +334,9 @@ def verify(
             play_cases(coordinator, spec, options, progress)
         finally:
             progress.close(coordinator.tally)
-        for row in coordinator.not_run.values():
-            found.differences.append(
-                Difference(
-                    what="cannot be played here",
-                    recorded=row.reason,
-                    expected=row.remedy,
-                    task=row.task,
-                )
-            )
+        for row in (*coordinator.not_run.values(), *coordinator.not_applicable.values()):
+            what = f"{row.task} {row.perturbation or ''}".rstrip()
+            found.unchecked.append(f"{what} cannot be played here: {row.reason}; {row.remedy}")
         images += check.images
         drawn_differently += check.drawn_differently
     if drawn_differently:
@@ -240,22 +344,13 @@ def verify(
             f"the first images of {drawn_differently} of {images} episodes are drawn differently "
             "here: another machine or driver"
         )
-    reasons = {load(plan.items[item].task.adapter).nondeterminism for item in sampled_items} - {""}
-    found.notes += [f"within a tolerance, without digests: {reason}" for reason in sorted(reasons)]
-    return found
 
 
-def _sample(playable: Sequence[CaseIndex], digest: bytes, sample: int | None) -> list[CaseIndex]:
-    """`sample` of the playable cases, as evenly over the tasks as possible."""
-    if sample is None or sample >= len(playable):
-        return list(playable)
-    rng = np.random.default_rng(int.from_bytes(digest[:16], "little"))
-    by_item: dict[int, list[CaseIndex]] = {}
-    for index in sorted(playable):
-        by_item.setdefault(index.item, []).append(index)
-    decks = [[cases[k] for k in rng.permutation(len(cases))] for cases in by_item.values()]
-    order = [decks[k] for k in rng.permutation(len(decks))]
-    picked: list[CaseIndex] = []
-    while len(picked) < sample:
-        picked += [deck.pop() for deck in order if deck]
-    return picked[:sample]
+def _sample(
+    playable: Sequence[CaseIndex], sample: int | None, rng: np.random.Generator
+) -> list[CaseIndex]:
+    """`sample` of the cases, each with the same chance."""
+    ordered = sorted(playable)
+    if sample is None or sample >= len(ordered):
+        return ordered
+    return [ordered[k] for k in sorted(rng.permutation(len(ordered))[:sample])]

@@ -74,7 +74,8 @@ class VerificationReport:
         if self.claims:
             said.append(f"claimed, not checked: {'; '.join(self.claims)}")
         if self.sample_seed is not None:
-            said.append(f"sample seed {self.sample_seed}; repeat with --sample-seed N")
+            seed = self.sample_seed
+            said.append(f"sample seed {seed}; repeat with --sample-seed {seed}")
         return said
 
     def _power(self) -> str:

@@ -4,32 +4,48 @@ its files is named."""
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import toys
 from conftest import Notes, Run, Said, plan_of
 from tampering import CHANGES, TASKS, Tampered
 
-from harness.core import Perturbation, Task
+from harness.cli.verification import stops_of
+from harness.core import Perturbation, Suite, Task
 from harness.play.runner import RunOptions, play
-from harness.records.plan import Plan
+from harness.records.plan import CaseIndex, Plan
 from harness.records.stored_run import load_run
 from harness.records.traces import read_traces
 from harness.verify import replay
 from harness.verify.integrity import check_files
+from harness.verify.knowledge import Knowledge
+from harness.verify.report import VerificationReport
 
 SEEDS = 20
-KNOWN = {task.id: task for task in TASKS}
+TOYS = Suite("toys", "toys", TASKS, 3)
+KNOWN = Knowledge(tasks={task.id: task for task in TASKS}, suite={"toys": TOYS}.get, stops=stops_of)
+NOTHING = Knowledge(stops=stops_of)
 
 
 def check(
-    path: Path, sample: int | None = None, known: Mapping[str, Task] = KNOWN, **options: Any
-) -> replay.VerificationReport:
+    path: Path,
+    sample: int | None = None,
+    known: Knowledge = KNOWN,
+    sample_seed: int | None = None,
+    **options: Any,
+) -> VerificationReport:
     return replay.verify(
-        path, sample=sample, options=RunOptions(**options), progress=Notes(), known=known.get
+        path,
+        sample=sample,
+        sample_seed=sample_seed,
+        options=RunOptions(**options),
+        progress=Notes(),
+        known=known,
     )
 
 
@@ -99,26 +115,38 @@ def test_a_line_that_is_no_result_is_named_not_raised(
     shutil.copytree(honest, path)
     lines = (path / "episodes.jsonl").read_text().splitlines()
     (path / "episodes.jsonl").write_text("\n".join([lines[0], line, *lines[1:], ""]))
-    found = check_files(load_run(path), KNOWN.get)
+    found = check_files(load_run(path), KNOWN)
     assert [difference.what for difference in found.differences] == ["line 2"]
     assert len(found.playable) == 15, "the other lines are checked all the same"
 
 
-def test_a_sample_depends_on_the_files_alone(honest: Path, tmp_path: Path) -> None:
-    def chosen(path: Path) -> list[str]:
-        stored = load_run(path)
-        files = check_files(stored, KNOWN.get)
-        sample = replay._sample(files.playable, files.digest, 5)
-        return [stored.whole.case(index).id for index in sample]
+def test_nobody_knows_the_sample_before(honest: Path) -> None:
+    """The verifier draws its own seed and says it; with that seed the sample is the same again."""
+    files = check_files(load_run(honest), KNOWN)
 
-    first = chosen(honest)
-    assert len(set(first)) == 5
-    assert chosen(honest) == first
-    run = Tampered(honest, tmp_path / "run", 0)
-    run.pick()["timing"]["worker"] = "another"
-    run.save()
-    assert chosen(run.path) != first
-    assert check(honest, sample=5).replayed == 5
+    def drawn(seed: int) -> list[CaseIndex]:
+        return replay._sample(files.playable, 5, np.random.default_rng(seed))
+
+    first, second = (check(honest, sample=5) for _ in range(2))
+    assert first.sample_seed is not None
+    assert second.sample_seed is not None
+    assert first.sample_seed != second.sample_seed
+    assert (first.playable, first.chosen, first.replayed) == (15, 5, 5)
+    seed = first.sample_seed
+    assert f"sample seed {seed}; repeat with --sample-seed {seed}" in first.remarks()
+    assert check(honest, sample=5, sample_seed=7).sample_seed == 7
+    assert drawn(7) == drawn(7)
+    assert len({tuple(drawn(seed)) for seed in range(20)}) > 15
+    assert check(honest, sample=15).sample_seed is None, "nothing was left to chance"
+
+
+def test_every_case_is_drawn_with_the_same_chance() -> None:
+    """Also where one task has many more episodes than another."""
+    cases = [CaseIndex(0, 0, k) for k in range(18)] + [CaseIndex(1, 0, k) for k in range(2)]
+    rng = np.random.default_rng(0)
+    count = Counter(case for _ in range(2000) for case in replay._sample(cases, 5, rng))
+    assert set(count) == set(cases)
+    assert max(abs(times / 2000 - 0.25) for times in count.values()) < 0.05
 
 
 def test_an_agents_errors_are_replayed_up_to_there(play_toys: Callable[..., Run]) -> None:
@@ -128,30 +156,28 @@ def test_an_agents_errors_are_replayed_up_to_there(play_toys: Callable[..., Run]
     ]
     run = play_toys("RaiseOn", tasks, 4)
     assert {line["status"] for line in run.results} == {"finished", "agent_error"}
-    found = check(run.path, known={})
+    found = check(run.path, known=NOTHING)
     assert found.passed, found.differences
 
 
 def test_errors_of_the_simulator_have_nothing_to_replay(play_toys: Callable[..., Run]) -> None:
     run = play_toys("GoodAgent", [toys.toy_task("bad", fault="raise_on_step", fault_seeds=[1])], 3)
-    found = check(run.path, known={})
+    found = check(run.path, known=NOTHING)
     assert found.passed
     assert found.replayed == 2
-    assert found.notes == [
-        "1 cases ended in an error that was not the agent's: there is nothing to play again"
-    ]
+    assert "that 1 case ended in an error that was not the agent's" in found.claims
 
 
 def test_nothing_to_play_is_not_verified(play_toys: Callable[..., Run]) -> None:
     run = play_toys("GoodAgent", [toys.toy_task("bad", fault="missing")], 2)
-    found = check(run.path, known={})
+    found = check(run.path, known=NOTHING)
     assert not found.passed
     assert "not verified" in found.as_text()
 
 
 def test_a_simulator_that_keeps_something_is_found(play_toys: Callable[..., Run]) -> None:
     run = play_toys("GoodAgent", [toys.toy_task("leak", fault="leaky_state")], 4)
-    assert not check(run.path, known={}, shuffle=3).passed
+    assert not check(run.path, known=NOTHING, shuffle=3).passed
 
 
 class Inexact(toys.ToyAdapter):
@@ -173,11 +199,11 @@ def test_a_tolerance_only_where_it_is_declared(
     play_toys: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = play_toys("GoodAgent", [toys.toy_task("loose", adapter=f"{__name__}:Inexact")], 3)
-    found = check(run.path, known={})
+    found = check(run.path, known=NOTHING)
     assert found.passed, found.differences
     assert found.notes == ["within a tolerance, without digests: its solver stops by the clock"]
     monkeypatch.setattr(Inexact, "nondeterminism", "")
-    assert {difference.what for difference in check(run.path, known={}).differences} == {
+    assert {difference.what for difference in check(run.path, known=NOTHING).differences} == {
         "digest",
         "the trace's digest",
     }
@@ -188,10 +214,10 @@ def test_the_images_are_compared_but_do_not_count(
 ) -> None:
     run = play_toys("ImageAgent", [toys.toy_task()], 3)
     assert all(len(trace.pixels) == 16 for trace in read_traces(run.path))
-    assert check(run.path).notes == []
+    assert check(run.path, known=NOTHING).notes == []
     draw = toys.ToyAdapter.draw
     monkeypatch.setattr(toys.ToyAdapter, "draw", lambda *args: draw(*args) // 2)
-    found = check(run.path)
+    found = check(run.path, known=NOTHING)
     assert found.passed
     assert found.notes == [
         "the first images of 3 of 3 episodes are drawn differently here: another machine or driver"
@@ -206,7 +232,7 @@ def test_perturbed_episodes_are_replayed_as_they_were_executed(tmp_path: Path) -
     )
     plan = Plan(plan.items, plan.seed, conditions)
     play(spec, ["toys"], plan, tmp_path / "run", RunOptions(), Notes())
-    found = check(tmp_path / "run", known={})
+    found = check(tmp_path / "run", known=NOTHING)
     assert found.passed, found.differences
     assert found.replayed == 24
 

@@ -46,7 +46,7 @@ def test_what_is_only_claimed_is_one_line() -> None:
     assert said == [
         "n",
         "claimed, not checked: who acted; when",
-        "sample seed 7; repeat with --sample-seed N",
+        "sample seed 7; repeat with --sample-seed 7",
     ]
 
 
