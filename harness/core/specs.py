@@ -17,7 +17,7 @@ from typing import Any, Union
 
 import numpy as np
 
-from harness.core.coercion import Coercing
+from harness.core.coercion import Coercing, shown, text_problem, unfit
 from harness.core.errors import BadAction
 from harness.core.ui import UI, Elements
 
@@ -92,26 +92,45 @@ class Box(Coercing["np.ndarray"]):
         return array.astype(self.dtype) if np.dtype(self.dtype).kind == "f" else array
 
     @functools.cached_property
-    def _limits(self) -> tuple[np.ndarray, np.ndarray]:
+    def limits(self) -> tuple[np.ndarray, np.ndarray]:
+        """`bounds()`, made once: not to be written to."""
         return self.bounds()
 
     @functools.cached_property
+    def unbounded(self) -> bool:
+        """Whether every number of the dtype lies within the bounds."""
+        dtype = self.np_dtype
+        if dtype.kind not in "iu":
+            low, high = -math.inf, math.inf
+        else:
+            low, high = np.iinfo(dtype).min, np.iinfo(dtype).max
+        lows, highs = self.limits
+        return bool((lows <= low).all() and (highs >= high).all())
+
+    @functools.cached_property
     def _few(self) -> list[tuple[float, float]] | None:
-        """(low, high) of each element, if there are few and all bounds are finite, or None.
+        """`pairs`, if there are few in one row and all bounds are finite, or None.
 
         For few elements a loop in Python is faster than numpy.
         """
-        lows, highs = self._limits
+        lows, highs = self.limits
         if (
             len(self.shape) != 1
             or lows.size > 24
             or not (np.isfinite(lows).all() and np.isfinite(highs).all())
         ):
             return None
-        return list(zip(lows.tolist(), highs.tolist()))
+        return self.pairs
 
     @functools.cached_property
-    def _dtype(self) -> np.dtype[Any]:
+    def pairs(self) -> list[tuple[float, float]]:
+        """(low, high) of each element, in C order."""
+        lows, highs = self.limits
+        return list(zip(lows.ravel().tolist(), highs.ravel().tolist()))
+
+    @functools.cached_property
+    def np_dtype(self) -> np.dtype[Any]:
+        """`dtype` as numpy's own object."""
         return np.dtype(self.dtype)
 
     def problem(self, value: Any) -> str | None:
@@ -120,11 +139,11 @@ class Box(Coercing["np.ndarray"]):
             return f"expected an array of shape {self.shape}, got {type(value).__name__}"
         if value.shape != self.shape:
             return f"expected shape {self.shape}, got {value.shape}"
-        if value.dtype != self._dtype:
+        if value.dtype != self.np_dtype:
             return f"expected dtype {self.dtype}, got {value.dtype}"
         if value.dtype.kind == "f" and not np.isfinite(value).all():
             return "holds NaN or infinity"
-        lows, highs = self._limits
+        lows, highs = self.limits
         if not (np.all(value >= lows) and np.all(value <= highs)):
             return (
                 f"outside its bounds [{self.low}, {self.high}]: "
@@ -142,7 +161,7 @@ class Box(Coercing["np.ndarray"]):
         if (
             few is not None
             and type(action) is np.ndarray
-            and action.dtype == self._dtype
+            and action.dtype == self.np_dtype
             and action.shape == self.shape
         ):
             for value, (low, high) in zip(action.tolist(), few):
@@ -150,6 +169,14 @@ class Box(Coercing["np.ndarray"]):
                     break
             else:
                 return action.copy(), False
+        try:
+            return self._converted(action)
+        except BadAction:
+            raise
+        except Exception as fault:
+            raise unfit(action, fault) from None
+
+    def _converted(self, action: Any) -> tuple[np.ndarray, bool]:
         array = np.asarray(action)
         if array.dtype.kind not in "fiu":
             raise BadAction(
@@ -161,19 +188,33 @@ class Box(Coercing["np.ndarray"]):
         if not np.isfinite(array).all():
             raise BadAction("the action holds NaN or infinity")
         if (
-            self._dtype.kind in "iu"
+            self.np_dtype.kind in "iu"
             and array.dtype.kind == "f"
             and (array != np.floor(array)).any()
         ):
-            raise BadAction(f"expected integers ({self.dtype}), got {array.tolist()}")
-        lows, highs = self._limits
+            raise BadAction(f"expected integers ({self.dtype}), got {shown(array.tolist())}")
+        lows, highs = self.limits
         clipped = bool((array < lows).any() or (array > highs).any())
         if clipped:
             array = np.clip(array, lows, highs)
-        return np.asarray(array, self.dtype).copy(), clipped
+        return self._cast(array), clipped
+
+    def _cast(self, array: np.ndarray) -> np.ndarray:
+        """A copy in this spec's dtype. Raises BadAction where a number does not fit into it."""
+        if array.dtype == self.np_dtype:
+            return array.copy()
+        with np.errstate(all="ignore"):
+            cast = array.astype(self.np_dtype)
+            exact = self.np_dtype.kind == "f" or bool((cast == array).all())
+            if not exact or not np.isfinite(cast).all():
+                raise BadAction(
+                    f"the action holds a number that does not fit into {self.dtype}: "
+                    f"{shown(array.tolist())}"
+                )
+        return cast
 
     def _out_of_bounds(self, action: Any) -> str:
-        return f"the action is outside its bounds [{self.low}, {self.high}]: {np.asarray(action)!r}"
+        return f"the action is outside its bounds [{self.low}, {self.high}]: {shown(action)}"
 
     def sample(self, rng: np.random.Generator) -> np.ndarray:
         """A random value of this spec's shape and dtype.
@@ -181,15 +222,15 @@ class Box(Coercing["np.ndarray"]):
         Each element is uniform within its bounds; standard normal, clipped into the bounds, where
         a bound is infinite.
         """
-        if self._few is not None and self._dtype.kind == "f":
-            lows, highs = self._limits
+        if self._few is not None and self.np_dtype.kind == "f":
+            lows, highs = self.limits
             return np.minimum(lows + rng.random(self.shape) * (highs - lows), highs).astype(
-                self._dtype
+                self.np_dtype
             )
         # Adding 0 turns -0.0 into 0.0: numpy refuses bounds of which 0.0 is the lower one and -0.0
         # the upper one.
-        lows, highs = (limit.astype(np.float64) + 0.0 for limit in self._limits)
-        if self._dtype.kind in "iu":
+        lows, highs = (limit.astype(np.float64) + 0.0 for limit in self.limits)
+        if self.np_dtype.kind in "iu":
             highs = highs + 1.0
         bounded = np.isfinite(lows) & np.isfinite(highs)
         uniform = rng.uniform(
@@ -197,13 +238,13 @@ class Box(Coercing["np.ndarray"]):
         )
         normal = rng.standard_normal(self.shape)
         values = np.where(bounded, uniform, normal)
-        if self._dtype.kind in "iu":
+        if self.np_dtype.kind in "iu":
             values = np.floor(values)
-        return np.asarray(np.clip(values, *self._limits), self.dtype)
+        return np.asarray(np.clip(values, *self.limits), self.dtype)
 
     @functools.cached_property
     def _noop(self) -> np.ndarray:
-        return np.asarray(np.clip(self._spread(self.neutral), *self._limits), self.dtype)
+        return np.asarray(np.clip(self._spread(self.neutral), *self.limits), self.dtype)
 
     def noop(self) -> np.ndarray:
         return self._noop.copy()
@@ -244,19 +285,30 @@ class Discrete(Coercing[int]):
     def coerce(self, action: Any) -> tuple[int, bool]:
         """The action as a Python int, and False: nothing is clipped.
 
-        Raises BadAction on a value that is no integer or not one of 0..n-1.
+        An array or tensor of one integer is taken as that integer. Raises BadAction on a value
+        that is no integer (a bool is none) or not one of 0..n-1.
         """
-        if type(action) is not int:
-            try:
-                action = operator.index(action)
-            except TypeError:
-                raise BadAction(
-                    f"expected an integer from 0 to {self.n - 1}, got {type(action).__name__} "
-                    f"{action!r}"
-                ) from None
-        if 0 <= action < self.n:
-            return action, False
-        raise BadAction(f"action {action} does not exist; expected 0 to {self.n - 1}")
+        number = action if type(action) is int else self._index(action)
+        if 0 <= number < self.n:
+            return number, False
+        raise BadAction(f"action {shown(number)} does not exist; expected 0 to {self.n - 1}")
+
+    def _index(self, action: Any) -> int:
+        try:
+            if isinstance(action, np.ndarray) and action.size == 1:
+                action = action.reshape(())[()]
+            # For Python a bool is an integer, but whoever answers one has not chosen.
+            kind = "bool" if isinstance(action, bool) else str(getattr(action, "dtype", ""))
+            if "bool" not in kind:
+                return int(operator.index(action))
+        except TypeError:
+            pass
+        except Exception as fault:
+            raise unfit(action, fault) from None
+        raise BadAction(
+            f"expected an integer from 0 to {self.n - 1}, got {type(action).__name__} "
+            f"{shown(action)}"
+        )
 
     def sample(self, rng: np.random.Generator) -> int:
         """Each choice with the same probability."""
@@ -278,16 +330,22 @@ class MultiDiscrete(Coercing["np.ndarray"]):
 
         Raises BadAction on a wrong shape, a dtype that is no integer, or a value out of range.
         """
-        array = np.asarray(action)
-        if array.dtype.kind not in "iu" or array.shape != (len(self.nvec),):
-            raise BadAction(
-                f"expected {len(self.nvec)} integers, got {array.dtype} of shape {array.shape}"
-            )
-        if (array < 0).any() or (array >= np.asarray(self.nvec)).any():
-            raise BadAction(
-                f"action {array.tolist()} does not exist; the numbers of choices are {self.nvec}"
-            )
-        return array.astype(np.int64), False
+        try:
+            array = np.asarray(action)
+            if array.dtype.kind not in "iu" or array.shape != (len(self.nvec),):
+                raise BadAction(
+                    f"expected {len(self.nvec)} integers, got {array.dtype} of shape {array.shape}"
+                )
+            if (array < 0).any() or (array >= np.asarray(self.nvec)).any():
+                raise BadAction(
+                    f"action {shown(array.tolist())} does not exist; the numbers of choices are "
+                    f"{self.nvec}"
+                )
+            return array.astype(np.int64), False
+        except BadAction:
+            raise
+        except Exception as fault:
+            raise unfit(action, fault) from None
 
     def sample(self, rng: np.random.Generator) -> np.ndarray:
         """int64 of shape (len(nvec),): each choice of each element with the same probability."""
@@ -312,12 +370,16 @@ class Text(Coercing[str]):
     def coerce(self, action: Any) -> tuple[str, bool]:
         """The string, and False: nothing is clipped.
 
-        Raises BadAction on anything but a string, and on a string that is too long.
+        Raises BadAction on anything but a string, on a string that is too long, and on one that
+        cannot be encoded as UTF-8.
         """
         if not isinstance(action, str):
             raise BadAction(f"expected text, got {type(action).__name__}")
+        action = str.__str__(action)  # of a subclass too a plain string
         if len(action) > self.max_length:
             raise BadAction(f"expected at most {self.max_length} characters, got {len(action)}")
+        if (problem := text_problem(action)) is not None:
+            raise BadAction(problem)
         return action, False
 
     def sample(self, rng: np.random.Generator) -> str:
@@ -341,9 +403,9 @@ class Texts:
 
     def problem(self, value: Any) -> str | None:
         """Why `value` does not conform, or None."""
-        if isinstance(value, tuple) and all(isinstance(text, str) for text in value):
-            return None
-        return f"expected a tuple of strings, got {type(value).__name__}"
+        if not isinstance(value, tuple) or not all(isinstance(text, str) for text in value):
+            return f"expected a tuple of strings, got {type(value).__name__}"
+        return next(filter(None, map(text_problem, value)), None)
 
 
 Spec = Union[Box, Discrete, MultiDiscrete, Text, Texts, UI, Elements]

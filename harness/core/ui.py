@@ -18,12 +18,13 @@ from typing import Any
 
 import numpy as np
 
-from harness.core.coercion import Coercing
+from harness.core.coercion import Coercing, shown, text_problem, unfit
 from harness.core.errors import BadAction
 
 __all__ = ["DIRECTIONS", "UI", "UI_KINDS", "Element", "Elements", "UIAction"]
 
 DIRECTIONS = ("up", "down", "left", "right")
+LARGEST_REF = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -147,11 +148,19 @@ class UI(Coercing[UIAction]):
         `action`: a UIAction, or a mapping of its fields. Raises BadAction on an unknown kind or
         field, on a field that is missing or that the kind does not have, and on unknown values.
         """
+        try:
+            return self._converted(action)
+        except BadAction:
+            raise
+        except Exception as fault:
+            raise unfit(action, fault) from None
+
+    def _converted(self, action: Any) -> tuple[UIAction, bool]:
         given = self._given(action)
         kind = given.pop("kind", None)
         if not isinstance(kind, str) or kind not in self.kinds:
             raise BadAction(
-                f"the kind of UI action {kind!r} does not exist here; expected one of "
+                f"the kind of UI action {shown(kind)} does not exist here; expected one of "
                 f"{', '.join(self.kinds)}"
             )
         form = FIELDS[kind]
@@ -169,11 +178,12 @@ class UI(Coercing[UIAction]):
             raise BadAction(
                 f"a {kind} has no {' or '.join(sorted(given))}; it takes {_described(form)}"
             )
-        return UIAction(kind, **taken), clipped
+        return UIAction(str.__str__(kind), **taken), clipped
 
     def _out_of_bounds(self, action: Any) -> str:
         return (
-            f"the action {action!r} points outside of the screen of {self.width} x {self.height} px"
+            f"the action {shown(action)} points outside of the screen of {self.width} x "
+            f"{self.height} px"
         )
 
     def sample(self, rng: np.random.Generator) -> UIAction:
@@ -212,12 +222,12 @@ class UI(Coercing[UIAction]):
         if not isinstance(action, Mapping):
             raise BadAction(
                 f"expected a UIAction or a mapping of its fields, got {type(action).__name__} "
-                f"{action!r:.200}"
+                f"{shown(action)}"
             )
         unknown = [name for name in action if name not in ACTION_FIELDS]
         if unknown:
             raise BadAction(
-                f"a UI action has no field {unknown[0]!r}; its fields are "
+                f"a UI action has no field {shown(unknown[0])}; its fields are "
                 f"{', '.join(sorted(ACTION_FIELDS))}"
             )
         return {name: value for name, value in action.items() if value is not None}
@@ -229,8 +239,8 @@ class UI(Coercing[UIAction]):
         x, y, ref = (given.pop(name, None) for name in names)
         if (ref is None) == (x is None and y is None):
             raise BadAction(
-                f"a {kind} needs {x_name} and {y_name}, or {ref_name}, and not both; got {x!r}, "
-                f"{y!r} and {ref!r}"
+                f"a {kind} needs {x_name} and {y_name}, or {ref_name}, and not both; got "
+                f"{shown(x)}, {shown(y)} and {shown(ref)}"
             )
         if ref is not None:
             if not self.refs:
@@ -241,11 +251,11 @@ class UI(Coercing[UIAction]):
                 number = operator.index(ref)
             except TypeError:
                 number = -1
-            if isinstance(ref, (bool, np.bool_)) or number < 0:
+            if isinstance(ref, (bool, np.bool_)) or not 0 <= number <= LARGEST_REF:
                 raise BadAction(
-                    f"{ref_name} must be the ref of an element, an integer, got {ref!r}"
+                    f"{ref_name} must be the ref of an element, an integer, got {shown(ref)}"
                 )
-            return {ref_name: number}, False
+            return {ref_name: int(number)}, False
         place, moved = {}, False
         for name, value, size in ((x_name, x, self.width), (y_name, y, self.height)):
             wanted = _number(kind, name, value)
@@ -255,25 +265,29 @@ class UI(Coercing[UIAction]):
 
     def _text(self, kind: str, text: Any) -> str:
         if not isinstance(text, str) or not text:
-            raise BadAction(f"a {kind} needs a text that is not empty, got {text!r}")
-        if kind == "key" and text not in self.keys:
+            raise BadAction(f"a {kind} needs a text that is not empty, got {shown(text)}")
+        plain: str = str.__str__(text)  # of a subclass too
+        if kind == "key" and plain not in self.keys:
             raise BadAction(
-                f"the key {text!r} does not exist here; expected one of {', '.join(self.keys)}"
+                f"the key {shown(plain)} does not exist here; expected one of {', '.join(self.keys)}"
             )
-        if kind == "open_app" and self.apps and text not in self.apps:
+        if kind == "open_app" and self.apps and plain not in self.apps:
             raise BadAction(
-                f"the app {text!r} does not exist here; expected one of {', '.join(self.apps)}"
+                f"the app {shown(plain)} does not exist here; expected one of {', '.join(self.apps)}"
             )
-        if len(text) > self.max_length:
-            raise BadAction(f"expected at most {self.max_length} characters, got {len(text)}")
-        return text
+        if len(plain) > self.max_length:
+            raise BadAction(f"expected at most {self.max_length} characters, got {len(plain)}")
+        if (problem := text_problem(plain)) is not None:
+            raise BadAction(problem)
+        return plain
 
     def _direction(self, kind: str, direction: Any) -> str:
         if not isinstance(direction, str) or direction not in DIRECTIONS:
             raise BadAction(
-                f"a {kind} needs a direction, one of {', '.join(DIRECTIONS)}, got {direction!r}"
+                f"a {kind} needs a direction, one of {', '.join(DIRECTIONS)}, got "
+                f"{shown(direction)}"
             )
-        return direction
+        return str.__str__(direction)
 
     def _amount(self, kind: str, amount: Any) -> float:
         number = _number(kind, "amount", amount)
@@ -284,10 +298,10 @@ class UI(Coercing[UIAction]):
     def _modifier(self, kind: str, modifier: Any) -> str:
         if not isinstance(modifier, str) or modifier not in self.modifiers:
             raise BadAction(
-                f"the modifier {modifier!r} of a {kind} does not exist here; expected one of "
+                f"the modifier {shown(modifier)} of a {kind} does not exist here; expected one of "
                 f"{', '.join(self.modifiers) or 'none'}"
             )
-        return modifier
+        return str.__str__(modifier)
 
 
 def _number(kind: str, name: str, value: Any) -> float:
@@ -296,7 +310,7 @@ def _number(kind: str, name: str, value: Any) -> float:
         or not isinstance(value, (numbers.Real, np.number))
         or not math.isfinite(value)
     ):
-        raise BadAction(f"a {kind} needs a finite number as {name}, got {value!r}")
+        raise BadAction(f"a {kind} needs a finite number as {name}, got {shown(value)}")
     return float(value)
 
 
@@ -374,5 +388,17 @@ class Elements:
                     f"the box {box} of the element {element.ref} must hold finite floats, with a "
                     "width and height of 0 or more"
                 )
+            if (problem := _problem_of_texts(element)) is not None:
+                return f"the element {element.ref}: {problem}"
             known.add(element.ref)
         return None
+
+
+def _problem_of_texts(element: Element) -> str | None:
+    own = (
+        element.tag, element.text, element.value, element.name, element.color, element.background
+    )  # fmt: skip
+    try:
+        return text_problem("".join((*own, *element.classes, *element.flags)))
+    except TypeError:
+        return f"it must hold texts, and tuples of them, got {shown(element)}"

@@ -1,0 +1,185 @@
+"""The door that every value of a simulator goes through: flags, numbers and views.
+
+What a simulator gives is either made a plain value of its kind, or refused with a reason in words:
+it never reaches the agent, and is never blamed on it. Standard library and numpy only; runs on
+Python 3.9, so that an adapter in another interpreter can use it.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from harness.core.coercion import shown, text_problem
+from harness.core.errors import BadAction
+from harness.core.specs import Box, Discrete, MultiDiscrete, Spec, Text
+
+__all__ = ["BadValue", "View", "as_flag", "as_number", "as_text", "as_view"]
+
+_SMALL = 32
+"""Up to so many elements a loop in Python is faster than numpy."""
+
+
+class BadValue(ValueError):
+    """A value of a simulator that breaks the contract or its spec; the message says which."""
+
+
+class View(NamedTuple):
+    """An observation as its spec wants it."""
+
+    value: Any
+    outside: bool = False
+    """Whether it leaves the bounds that the spec declares. It is kept as it is."""
+    cast: str = ""
+    """The dtype that it came in, where that was another one of the same kind; else empty."""
+
+
+def _single(value: Any, what: str) -> Any:
+    """The one element of an array or a tensor; any other value as it is."""
+    if isinstance(value, (bool, int, float, str, bytes, type(None))):
+        return value
+    if isinstance(value, np.generic):
+        return value.item()
+    if not hasattr(value, "__array__"):
+        return value
+    try:
+        array = np.asarray(value)
+    except Exception as fault:
+        raise BadValue(f"{what} is no number: {type(fault).__name__}: {fault}") from None
+    if array.size != 1:
+        raise BadValue(f"{what} is an array of shape {array.shape}: expected one value")
+    return array.reshape(())[()].item()
+
+
+def as_flag(value: Any, what: str) -> bool:
+    """`value` as a bool.
+
+    Taken are bools, the numbers 0 and 1, and arrays of one of these. Raises BadValue on anything
+    else: a share such as 0.3, NaN, None, a text, an array of several. `what` names the value in
+    the message.
+    """
+    if value is True or value is False:
+        return bool(value)
+    single = _single(value, what)
+    if isinstance(single, (bool, int, float)) and single in (0, 1):
+        return bool(single)
+    raise BadValue(f"{what} is {shown(value)}: expected True or False")
+
+
+def as_number(value: Any, what: str) -> float:
+    """`value` as a finite float.
+
+    Taken are real numbers, bools, and arrays of one of these. Raises BadValue on anything else:
+    NaN, infinity, None, a text, an array of several. `what` names the value in the message.
+    """
+    single = _single(value, what)
+    try:
+        number = float(single) if isinstance(single, numbers.Real) else math.nan
+    except (OverflowError, TypeError, ValueError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise BadValue(f"{what} is {shown(value)}: expected a finite number")
+    return number
+
+
+def as_text(value: Any, what: str) -> str:
+    """`value` as a plain str. Raises BadValue if it is none or cannot be encoded as UTF-8."""
+    if not isinstance(value, str):
+        raise BadValue(f"{what} is {shown(value)}: expected a text")
+    text = str.__str__(value)
+    if (problem := text_problem(text)) is not None:
+        raise BadValue(f"{what}: {problem}")
+    return text
+
+
+def as_view(spec: Spec, value: Any, what: str) -> View:
+    """A view as its spec wants it. Raises BadValue where it is no value of the spec.
+
+    Refused are a wrong shape, a wrong kind of dtype, NaN and infinity, a choice that does not
+    exist, and text that cannot be encoded. What leaves the declared bounds is kept and told, and
+    another dtype of the same kind is cast and told: both are common in public environments.
+    """
+    if isinstance(spec, Box):
+        return _box(spec, value, what)
+    if isinstance(spec, Text):
+        text = as_text(value, what)
+        return View(text, outside=len(text) > spec.max_length)
+    if isinstance(spec, Discrete):
+        if type(value) is int and 0 <= value < spec.n:
+            return View(value)
+        return View(_coerced(spec, value, what))
+    if isinstance(spec, MultiDiscrete):
+        return View(_coerced(spec, value, what))
+    try:
+        problem = spec.problem(value)
+    except Exception as fault:
+        problem = f"{type(fault).__name__}: {fault}"
+    if problem is not None:
+        raise BadValue(f"{what}: {problem}")
+    return View(value)
+
+
+def _coerced(spec: Discrete | MultiDiscrete, value: Any, what: str) -> Any:
+    try:
+        return spec.coerce(value)[0]
+    except BadAction as bad:
+        raise BadValue(f"{what} is no value of its spec: {bad}") from None
+
+
+def _box(spec: Box, value: Any, what: str) -> View:
+    if not isinstance(value, np.ndarray):
+        raise BadValue(f"{what} must be an array of shape {spec.shape}, got {type(value).__name__}")
+    if value.shape != spec.shape:
+        raise BadValue(f"{what} must have the shape {spec.shape}, got {value.shape}")
+    cast = ""
+    wanted = spec.np_dtype
+    if value.dtype != wanted:
+        value, cast = _cast(value, wanted, what), value.dtype.name
+    if spec.unbounded and wanted.kind != "f":
+        return View(value, False, cast)
+    if value.size <= _SMALL:
+        inside = _small(spec, value.ravel().tolist(), what)
+    elif wanted.kind == "f":
+        least, most = float(value.min()), float(value.max())
+        # NaN passes through the minimum.
+        if not (math.isfinite(least) and math.isfinite(most)):
+            raise BadValue(f"{what} holds NaN or infinity")
+        inside = spec.unbounded or _inside(spec, value, least, most)
+    else:
+        inside = _inside(spec, value, int(value.min()), int(value.max()))
+    return View(value, not inside, cast)
+
+
+def _small(spec: Box, values: Any, what: str) -> bool:
+    """Whether all values are within the bounds. Raises BadValue on NaN and infinity."""
+    inside = True
+    for value, (low, high) in zip(values, spec.pairs):
+        if value - value != 0:
+            raise BadValue(f"{what} holds NaN or infinity")
+        if not low <= value <= high:
+            inside = False
+    return inside
+
+
+def _inside(spec: Box, value: np.ndarray, least: float, most: float) -> bool:
+    lows, highs = spec.limits
+    if isinstance(spec.low, (int, float)) and isinstance(spec.high, (int, float)):
+        return bool(lows.flat[0] <= least and most <= highs.flat[0])
+    return bool((value >= lows).all() and (value <= highs).all())
+
+
+def _cast(value: np.ndarray, wanted: np.dtype[Any], what: str) -> np.ndarray:
+    """The array in another dtype of the same kind: floats, or integers that fit."""
+    floats = value.dtype.kind == wanted.kind == "f"
+    if not floats and not (value.dtype.kind in "iu" and wanted.kind in "iu"):
+        raise BadValue(f"{what} must have the dtype {wanted}, got {value.dtype}")
+    with np.errstate(all="ignore"):
+        cast = value.astype(wanted)
+        if not floats and (cast != value).any():
+            raise BadValue(
+                f"{what} must have the dtype {wanted}, got {value.dtype} that does not fit"
+            )
+    return cast
