@@ -9,6 +9,7 @@ Here and in the rollout loop all of it is that code's fault; only KeyboardInterr
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -100,10 +101,14 @@ def call_agent(agent: Agent, turns: Sequence[Turn], watch: Watch, timeout: float
     """
     watch.phase, watch.deadline = "agent", clock() + timeout
     try:
-        answers = agent.act(turns)
-        if len(answers) == len(turns):
-            return list(answers)
-        reason = f"answered {len(answers)} of {len(turns)} turns"
+        # A list of its own: an agent may empty, extend, reorder or keep what it is given.
+        given = agent.act(list(turns))
+        # One more than wanted is enough to see that there are too many, or no end of them.
+        answers = list(itertools.islice(given, len(turns) + 1))
+        if len(given) == len(answers) == len(turns):
+            return answers
+        counted = len(given) if len(given) != len(turns) else len(answers)
+        reason = f"answered {counted} of {len(turns)} turns"
     except Hung:
         reason = f"no answer within {timeout:g} s"
     except KeyboardInterrupt:
