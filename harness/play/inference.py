@@ -167,4 +167,8 @@ class LocalAgent:
 
     def end(self, episodes: Sequence[str]) -> None:
         """Raises what the agent raises."""
-        self._agent.end(episodes)
+        self._watch.phase, self._watch.deadline = "agent", clock() + self._timeout
+        try:
+            self._agent.end(episodes)
+        finally:
+            self._watch.deadline = 0.0

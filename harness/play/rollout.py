@@ -347,6 +347,7 @@ class RolloutLoop:
             outcome = Outcome.failed(episode, "error", describe(fault))
         # The agent is told before the outcome is reported: an agent that records episodes writes
         # its file here, and the line of a result must never be there without it.
+        self._watch.cases = episode.tickets
         try:
             self._agent.end([episode.name])
         except KeyboardInterrupt:
