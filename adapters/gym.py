@@ -95,6 +95,7 @@ class GymAdapter(Adapter):
     a dependency that is not installed.
     """
 
+    code_params: ClassVar[tuple[str, ...]] = ("id", "kwargs")
     packages: ClassVar[tuple[str, ...]] = ("gymnasium",)
     extra: ClassVar[str] = "gym"
 

@@ -48,6 +48,8 @@ class LangRAdapter(Adapter):
     docs/reproductions/langr.md.
     """
 
+    code_params: ClassVar[tuple[str, ...]] = ("tokenizer",)
+    path_params: ClassVar[tuple[str, ...]] = ("root", "split", "tokenizer")
     packages: ClassVar[tuple[str, ...]] = ("habitat-sim", "habitat-lab")
     guide: ClassVar[str] = (
         "in a separate Python 3.9: conda install habitat-sim==0.3.0 withbullet headless "

@@ -63,6 +63,7 @@ class LiberoAdapter(Adapter):
     Raises UserError on an unknown param value.
     """
 
+    path_params: ClassVar[tuple[str, ...]] = ("suite", "name")
     packages: ClassVar[tuple[str, ...]] = ("robosuite", "mujoco")
     guide: ClassVar[str] = (
         "git clone https://github.com/Lifelong-Robot-Learning/LIBERO; "

@@ -106,6 +106,7 @@ class MiniGridAdapter(Adapter):
     is set, which changes when BabyAI counts a mission as fulfilled.
     """
 
+    code_params = ("id",)
     packages = ("minigrid", "gymnasium")
     extra = "minigrid"
 

@@ -78,6 +78,7 @@ class AlfWorldAdapter(TextGameAdapter):
     Raises UserError on an unknown param value.
     """
 
+    path_params: ClassVar[tuple[str, ...]] = ("data", "split")
     packages: ClassVar[tuple[str, ...]] = ("alfworld", "textworld", "fast-downward-textworld")
     extra: ClassVar[str] = "alfworld"
 

@@ -71,6 +71,7 @@ class AndroidControlAdapter(Adapter):
     Raises UserError on an unknown param value.
     """
 
+    path_params: ClassVar[tuple[str, ...]] = ("data", "split")
     packages: ClassVar[tuple[str, ...]] = ("google-crc32c", "pillow")
     extra: ClassVar[str] = "androidcontrol"
 

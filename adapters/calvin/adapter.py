@@ -53,6 +53,8 @@ class CalvinAdapter(Adapter):
     `reached_1` to `reached_5`. Reward: 1 for each task. No expert.
     """
 
+    code_params: ClassVar[tuple[str, ...]] = ("scene",)
+    path_params: ClassVar[tuple[str, ...]] = ("root",)
     packages: ClassVar[tuple[str, ...]] = ("pybullet",)
     guide: ClassVar[str] = (
         "git clone --recursive https://github.com/mees/calvin; "

@@ -87,6 +87,7 @@ class HabitatAdapter(Adapter):
     Raises UserError where a param, a dataset or a scene does not exist.
     """
 
+    path_params: ClassVar[tuple[str, ...]] = ("data", "dataset", "scenes")
     packages: ClassVar[tuple[str, ...]] = ("habitat-sim",)
     guide: ClassVar[str] = GUIDE
     patience_s: ClassVar[float] = 300.0

@@ -50,6 +50,8 @@ class HabitatRearrangeAdapter(Adapter):
     Raises UserError on an unknown skill.
     """
 
+    code_params: ClassVar[tuple[str, ...]] = ("split",)
+    path_params: ClassVar[tuple[str, ...]] = ("split",)
     packages: ClassVar[tuple[str, ...]] = ("habitat-sim", "habitat-lab")
     guide: ClassVar[str] = GUIDE
     patience_s: ClassVar[float] = 300.0

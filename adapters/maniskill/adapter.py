@@ -52,6 +52,7 @@ class ManiSkillAdapter(Adapter):
     pd_joint_pos; see expert.py.
     """
 
+    code_params: ClassVar[tuple[str, ...]] = ("id", "make")
     packages: ClassVar[tuple[str, ...]] = ("mani_skill", "sapien", "torch", "gymnasium")
     extra: ClassVar[str] = "maniskill"
 

@@ -43,6 +43,7 @@ class ManiSkillBatchedAdapter(BatchedAdapter):
     the same, but contacts are computed again.
     """
 
+    code_params: ClassVar[tuple[str, ...]] = ("id", "make", "sim_backend", "render_backend")
     packages: ClassVar[tuple[str, ...]] = ("mani_skill", "sapien", "torch", "gymnasium")
     extra: ClassVar[str] = "maniskill"
 

@@ -92,6 +92,7 @@ class MiniWobAdapter(Adapter):
     """
 
     packages = ("miniwob", "pillow")
+    path_params = ("name",)
     extra = "ui"
 
     @classmethod

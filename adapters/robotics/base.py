@@ -27,6 +27,7 @@ class RoboticsAdapter(Adapter):
     Its observation is the dict of `observation`, `desired_goal` and `achieved_goal`.
     """
 
+    code_params: ClassVar[tuple[str, ...]] = ("id",)
     packages: ClassVar[tuple[str, ...]] = ("gymnasium-robotics", "mujoco", "gymnasium")
     extra: ClassVar[str] = "robotics"
     _observed: Mapping[str, np.ndarray]

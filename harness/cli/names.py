@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.core import Suite, Task
 from harness.host import interpreters
 from harness.perturb import Condition, parse_conditions, simulator_perturbation_names
 from harness.records import catalogue
 from harness.records.identity import AgentSpec
+from harness.records.registry import load
+
+if TYPE_CHECKING:
+    from harness.records.trust import Trust
 
 __all__ = [
     "adapters", "agent_named", "agents", "know_families", "our_tasks", "perturbations_named",
-    "suite_table", "suites_named",
+    "suite_table", "suites_named", "trust",
 ]  # fmt: skip
 
 GYM_TASK = "adapters.gym:task_for"
 """Makes the task of `--suite gym:ID`."""
+GYM_TRUST = "adapters._gym_trust:not_of_gymnasium"
+"""Says why a task is no environment that Gymnasium itself registers."""
 
 
 def adapters() -> Mapping[str, str]:
@@ -61,6 +67,17 @@ def suites_named(text: str) -> list[Suite]:
 def our_tasks() -> dict[str, Task]:
     """All tasks of our suites, by id."""
     return {task.id: task for name in suite_table() for task in suites_named(name)[0].tasks}
+
+
+def trust(everyone: bool) -> Trust:
+    """Whom a command trusts that plays tasks which a file names. `everyone`: `--trust`."""
+    from harness.records.trust import EVERYONE, Trust
+
+    if everyone:
+        return EVERYONE
+    ours = our_tasks()
+    families = {*adapters().values(), *(task.adapter for task in ours.values())}
+    return Trust(ours.get, families, lambda task: str(load(GYM_TRUST)(task)))
 
 
 def perturbations_named(text: str | None) -> Sequence[Condition]:

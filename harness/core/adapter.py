@@ -40,6 +40,10 @@ class _Playable(ABC):
     """What `bench doctor --fix` installs into a separate interpreter; empty: `packages`."""
     pythons: ClassVar[tuple[str, ...]] = ()
     """The Python versions of a separate interpreter, best first ("3.11"); empty: this one's."""
+    code_params: ClassVar[tuple[str, ...]] = ()
+    """Names of params that become code: a module, a registered id, arguments of a constructor."""
+    path_params: ClassVar[tuple[str, ...]] = ()
+    """Names of params that become a path, or a part of one."""
     patience_s: ClassVar[float] = 120.0
     """Seconds of wall clock after which a reset or a step counts as hung."""
     nondeterminism: ClassVar[str] = ""
