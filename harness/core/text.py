@@ -69,15 +69,18 @@ def encodable(text: str, encoding: str | None) -> str:
     return text.encode(known, "backslashreplace").decode(known)
 
 
+LONGEST_LINE = 10_000
+"""Characters of a message."""
 _CI_COMMAND = re.compile(r"^([ \t]*):(?=:)|(?<=#)#(?=\[)", re.MULTILINE)
 
 
 def for_terminal(text: str, encoding: str | None = None, *, lines: bool = False) -> str:
     """`text` for a stream of this encoding: `printable`, `encodable`, and no command for CI.
 
-    GitHub's runners obey lines such as `::set-output name=x::y` in the log of a job.
+    GitHub's runners obey lines such as `::set-output name=x::y` in the log of a job. Without
+    `lines`, it is one line of LONGEST_LINE characters at most, escapes counted as one.
     """
-    shown = printable(text, lines=lines)
+    shown = printable(text if lines else shorten(text, LONGEST_LINE), lines=lines)
     if "::" in shown or "##[" in shown:
         shown = _CI_COMMAND.sub(_as_json_escape, shown)
     return encodable(shown, encoding)

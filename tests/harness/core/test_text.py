@@ -112,6 +112,11 @@ def test_no_line_is_a_command_of_a_ci_runner(text, shown):
     assert for_terminal(text, lines=True) == shown
 
 
+def test_a_message_is_bounded():
+    assert len(for_terminal("x" * 10**6)) == 10_000
+    assert len(for_terminal("x\n" * 10**5, lines=True)) == 2 * 10**5
+
+
 def test_a_terminal_gets_what_it_can_encode():
     assert for_terminal("\x1b…\n", "ascii") == "\\x1b\\u2026\\n"
 
