@@ -14,7 +14,7 @@ import typer
 
 from harness.cli.compare import register_comparisons
 from harness.cli.look import doctor, list_
-from harness.cli.output import DONE, INTERRUPTED, OUR_FAULT, WRONG_USE, say
+from harness.cli.output import DONE, INTERRUPTED, OUR_FAULT, WRONG_USE, log_to_stderr, say
 from harness.cli.report import report
 from harness.cli.run import run
 from harness.cli.train import demos, train
@@ -52,6 +52,7 @@ def main(*, supervise: bool = True) -> None:
         for each in (signal.SIGTERM, signal.SIGHUP):
             if signal.getsignal(each) == signal.SIG_DFL:
                 signal.signal(each, _interrupt)
+    log_to_stderr()
     if "" not in sys.path and os.getcwd() not in sys.path:
         # For a user's own agents and suites. Last, so that no file there hides a library.
         sys.path.append(os.getcwd())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shlex
 import sys
@@ -10,7 +11,7 @@ from harness.core.text import for_terminal
 
 __all__ = [
     "DONE", "INTERRUPTED", "OUR_FAULT", "REGRESSED", "WITH_ERRORS", "WRONG_USE", "command_line",
-    "print_out", "say",
+    "log_to_stderr", "print_out", "say",
 ]  # fmt: skip
 
 DONE, REGRESSED, WRONG_USE, WITH_ERRORS, OUR_FAULT, INTERRUPTED = 0, 1, 2, 4, 5, 130
@@ -36,3 +37,20 @@ def print_out(text: str) -> None:
 def say(text: str, *, lines: bool = False) -> None:
     """Print a message to stderr: one line, unless the caller composed `lines`."""
     print(for_terminal(text, sys.stderr.encoding, lines=lines), file=sys.stderr)
+
+
+class _Said(logging.Handler):
+    """Log messages hold texts of simulators too."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            say(self.format(record))
+        except Exception:
+            self.handleError(record)
+
+
+def log_to_stderr() -> None:
+    """Print the warnings of bench to stderr, as `say` does."""
+    log = logging.getLogger("bench")
+    if not any(isinstance(each, _Said) for each in log.handlers):
+        log.addHandler(_Said(logging.WARNING))

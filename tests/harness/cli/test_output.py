@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
+import logging
 import subprocess
 import sys
 
 import pytest
 
-from harness.cli.output import print_out, say
+from harness.cli.output import log_to_stderr, print_out, say
 
 HOSTILE = "a\x1b[2J\x9b\n\tb\u202e\ud83d\x85c\n::error::d"
 
@@ -50,3 +51,10 @@ def test_a_table_in_the_c_locale() -> None:
         check=True,
     )
     assert done.stdout == b"5 \\xb1 1 \\u2026\n"
+
+
+def test_a_warning_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+    log_to_stderr()
+    log_to_stderr()
+    logging.getLogger("bench").warning("no video of %s", "a\x1b[2J\nb")
+    assert capsys.readouterr().err == "no video of a\\x1b[2J\\nb\n"
