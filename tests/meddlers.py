@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
+import time
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
-from toys import GoodAgent
+from toys import GoodAgent, ToyAdapter
 
-from harness.core import Turn
+from harness.core import Case, TimeStep, Turn
 
 
 class TakesTurns(GoodAgent):
@@ -57,3 +61,67 @@ class Countless:
 class AnswersForever(GoodAgent):
     def act(self, turns: Sequence[Turn]) -> Sequence[Any]:
         return Countless(len(turns))  # type: ignore[return-value]
+
+
+class Swallows(GoodAgent):
+    """Is sent `number` at its third step, swallows what that raises, and answers nonsense.
+
+    `how`: "swallows", or "replaces": it has put handlers of its own in place of ours before.
+    """
+
+    def __init__(self, number: int = signal.SIGINT, how: str = "swallows") -> None:
+        self.number, self.how = number, how
+
+    def act(self, turns: Sequence[Turn]) -> Sequence[Any]:
+        if turns[0].step == 2:
+            if self.how == "replaces":
+                signal.signal(self.number, signal.SIG_IGN)
+                time.sleep(1.5)  # ours is back by then
+            try:
+                os.kill(os.getpid(), self.number)
+                time.sleep(0.01)
+            except BaseException:
+                return [0 for _ in turns]
+        return super().act(turns)
+
+
+class TakesTheClock(GoodAgent):
+    """Uses SIGALRM and its timer for itself, then hangs where the marker stands."""
+
+    def act(self, turns: Sequence[Turn]) -> Sequence[Any]:
+        signal.signal(signal.SIGALRM, lambda *_: None)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        if any("hang" in turn.instruction for turn in turns):
+            time.sleep(3600)
+        return super().act(turns)
+
+
+class Closes(GoodAgent):
+    """`close` raises or hangs."""
+
+    def __init__(self, how: str) -> None:
+        self.how = how
+
+    def close(self) -> None:
+        if self.how == "hangs":
+            time.sleep(3600)
+        sys.exit("no thanks")
+
+
+class ServedCloses(Closes):
+    """Closes, one for all workers."""
+
+    served = True
+
+
+class ClosesToy(ToyAdapter):
+    """A simulator whose `close` raises or hangs."""
+
+    def reset(self, case: Case) -> TimeStep:
+        self.how = case.task.params["how"]
+        return super().reset(case)
+
+    def close(self) -> None:
+        if self.how == "hangs":
+            time.sleep(3600)
+        sys.exit("no thanks")

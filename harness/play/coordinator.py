@@ -122,6 +122,8 @@ class Coordinator:
         self._scored: Counter[int] = Counter()
         self._messages: Counter[int] = Counter()
         self._given_up: set[int] = set()
+        self.interrupted = False
+        """Whether the user asked to stop. Foreign code may have swallowed the KeyboardInterrupt."""
         self.not_run: dict[int, NotRun] = {}
         """Tasks that cannot run here, by item of the plan."""
         self.not_applicable: dict[tuple[int, int], NotRun] = {}
@@ -156,7 +158,12 @@ class Coordinator:
 
     @property
     def finished(self) -> bool:
-        """Whether every case has its outcome; with a stopping rule, every case that it opened."""
+        """Whether every case has its outcome; with a stopping rule, every case that it opened.
+
+        Raises KeyboardInterrupt once the user asked to stop.
+        """
+        if self.interrupted:
+            raise KeyboardInterrupt
         return self._drained and not self._out and not self._alone and not self._open_more()
 
     def _closed(self, case: CaseIndex) -> bool:
@@ -183,7 +190,13 @@ class Coordinator:
         return True
 
     def settle(self, outcome: Outcome, worker: str = "here") -> None:
-        """Take one outcome; `worker` names who played it. Raises StorageFull."""
+        """Take one outcome; `worker` names who played it.
+
+        Raises StorageFull, and KeyboardInterrupt once the user asked to stop: what was interrupted
+        is no outcome.
+        """
+        if self.interrupted:
+            raise KeyboardInterrupt
         ticket: Ticket = outcome.ticket
         if ticket not in self._out:
             # Its task, or its condition, was found not to run here while it was being played.

@@ -5,21 +5,17 @@ A lane keeps its environment until its next case has another environment key.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 
 from harness.core import Adapter, BatchedAdapter, Brief, Case, Missing, Spec, Task
 from harness.core.agent import ALL_VIEWS
 from harness.core.lane import Lane, build_adapter
 from harness.host.loading import load_adapter
+from harness.play.closing import close
 from harness.play.inference import Watch, watched
 from harness.records.registry import load
 
 __all__ = ["Environments", "EnvSlot", "ViewNotOffered", "environment_key", "narrow"]
-
-log = logging.getLogger("bench")
-CLOSING_S = 10.0
-"""How long an adapter may take to close, in seconds."""
 
 
 def environment_key(task: Task) -> str:
@@ -119,14 +115,7 @@ class Environments:
     def drop(self, slot: EnvSlot) -> None:
         """Close the slot's environment and forget its idle slots. Slots in use are the caller's."""
         self._idle = [idle for idle in self._idle if idle.adapter is not slot.adapter]
-        with watched(self._watch, CLOSING_S):
-            try:
-                slot.adapter.close()
-            except KeyboardInterrupt:
-                raise
-            except BaseException as fault:
-                # A broken environment often cannot be closed; the episode's fault is recorded.
-                log.warning("%s.close failed: %r", type(slot.adapter).__name__, fault)
+        close(slot.adapter, self._watch)
 
     def _unused(self, slot: EnvSlot) -> bool:
         """Whether all slots of this idle slot's environment are idle."""

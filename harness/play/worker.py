@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from harness.core import Case
 from harness.core.errors import describe
 from harness.play.case_queue import Ticket
+from harness.play.closing import close
 from harness.play.environments import environment_key
 from harness.play.episode import Outcome, VideoSelection
 from harness.play.inference import AgentClient, LocalAgent, Watch
@@ -139,4 +140,4 @@ class EpisodeWorker:
         if not self._thread.is_alive():
             self._loop.close()
             if self._agent is not None:
-                self._agent.close()
+                close(self._agent, self._watch)
