@@ -161,6 +161,11 @@ class Burst(Effect):
         self._first = int(streams.episode().integers(2, latest + 1))
         self._steps, self._done = steps, 0
 
+    @property
+    def window(self) -> tuple[int, int]:
+        """(the first step of the burst, its length)."""
+        return self._first, self._steps
+
     def act(self, action: Any, step: int) -> Any:
         if not self._first <= step < self._first + self._steps:
             return action

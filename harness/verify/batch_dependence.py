@@ -20,8 +20,9 @@ from typing import Any
 
 import numpy as np
 
-from harness.core import Agent, Answer, Box, Turn
+from harness.core import Agent, Box, Turn
 from harness.play.inference import LocalAgent, Watch
+from harness.play.values import actions_of
 
 __all__ = ["RepeatedQueries", "RepeatingAgent", "action_distance", "explain_drift"]
 
@@ -101,9 +102,7 @@ class RepeatingAgent(LocalAgent):
 
 
 def _answer_distance(turn: Turn, one: Any, other: Any) -> float:
-    pair = [
-        list(answer.actions) if isinstance(answer, Answer) else [answer] for answer in (one, other)
-    ]
+    pair = [actions_of(answer) for answer in (one, other)]
     if len(pair[0]) != len(pair[1]):
         return math.inf
     return max(

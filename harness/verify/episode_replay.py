@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from harness.perturb.pipeline import Pipeline
 from harness.play.environments import Environments, EnvSlot
 from harness.play.episode import Episode
 from harness.play.inference import Watch
+from harness.play.values import checked_timestep
 from harness.records.results import case_results
 from harness.records.stored_run import load_run
 from harness.records.traces import locate_traces, read_trace
@@ -132,7 +134,7 @@ class EpisodeReplay:
         Raises UserError when the simulator refuses an action.
         """
         recording = self._recording
-        seen = self.slot.reset(recording.bare)
+        seen = checked_timestep(self.slot.reset(recording.bare))
         brief = self.slot.adapter.brief
         pipeline = Pipeline.of(recording.case, brief, recording.history, seen.instruction)
         episode = Episode(None, recording.bare)
@@ -147,7 +149,7 @@ class EpisodeReplay:
             # Read before the step: a view that is a function may only be called until then.
             elements = _read(seen, screen) if screen else ()
             try:
-                seen = self.slot.step(action)
+                seen = checked_timestep(self.slot.step(action))
             except BadAction as refused:
                 raise UserError(
                     f"the simulator refuses the recorded action {number}: {refused}. "
@@ -172,7 +174,7 @@ class EpisodeReplay:
             observation: Mapping[str, Any] = {view: _read(seen, view) for view in views}
         else:
             instruction = pipeline.say(seen.instruction)
-            observation = pipeline.see(views, seen, step, True) or {}
+            observation = pipeline.see(views, functools.partial(_read, seen), step, True) or {}
         return ReplayedStep(
             step=step,
             action=action,

@@ -32,6 +32,7 @@ from harness.records.registry import load
 from harness.records.stored_run import StoredRun, load_run
 from harness.records.traces import Trace, locate_traces, read_trace
 from harness.verify.difference import Difference
+from harness.verify.draws import Draws
 from harness.verify.integrity import (
     MOST_STEPS,
     IntegrityReport,
@@ -95,6 +96,7 @@ class ReplayAgent(Agent):
         plan = load_run(run).whole
         bare = WithoutPerturbations.of(plan)
         self._places: dict[str, tuple[Path, int]] = {}
+        self._draws = Draws()
         self._cases: dict[str, Case] = {}
         """The cases with all their perturbations, by the name of the replayed episode."""
         for trace, part, place in locate_traces(run):
@@ -123,7 +125,7 @@ class ReplayAgent(Agent):
             actions = trace.decoded()
         if not actions:
             raise UserError(OVER)
-        wrong = check_executed(case, turn.brief, actions)
+        wrong = check_executed(case, turn.brief, actions, self._draws)
         if wrong is not None:
             raise UserError(wrong)
         return Answer(actions)
@@ -213,12 +215,11 @@ class _ReplayCheck:
             return value in range(1, recorded.steps + 2)
         if name.startswith(EXPERTS):
             return self._with_expert
-        counted = {
-            COUNTED[part.name]
-            for part in self._cases[recorded.case].perturbations
-            if part.name in COUNTED
-        }
-        return name in counted and value in range(recorded.steps + 2)
+        for part in self._cases[recorded.case].perturbations:
+            if COUNTED.get(part.name) == name and part.severity:
+                params = part.params or REGISTRY[part.name].levels[part.severity - 1]
+                return value in range(params["steps"] + 1)
+        return False
 
     def _differs(self, recorded: Result, what: str, before: object, after: object) -> None:
         self._found.differences.append(Difference.of(recorded, what, before, after))

@@ -23,6 +23,7 @@ from harness.play.video import (
     write_whole,
 )
 from harness.records.results import case_results
+from harness.records.safe_files import check_writable
 from harness.records.stored_run import load_run
 from harness.verify.episode_replay import EpisodeReplay, RecordedEpisode
 from harness.verify.transcript import metrics_text, outcome_text, transcript
@@ -67,6 +68,8 @@ def show(
             return ShownEpisode(text, again.as_recorded is not False)
     check_video()
     name = stem(recording.case) + (".mp4" if step is None else f"-step{step}.png")
+    if out is None:
+        check_writable(recording.run, (), ("videos",))
     file = out or recording.run / "videos" / name
     with EpisodeReplay(recording, step) as again:
         content = _picture_file(recording, again, still_only=step is not None)
