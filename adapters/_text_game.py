@@ -27,6 +27,8 @@ class TextGameAdapter(Adapter):
     environment serves all its tasks, and every task has an expert.
     """
 
+    redraws = False
+
     @classmethod
     def env_key(cls, task: Task) -> str:
         return cls.extra

@@ -104,6 +104,7 @@ class AtariAdapter(Adapter):
     """
 
     packages: ClassVar[tuple[str, ...]] = ("ale-py",)
+    redraws: ClassVar[bool] = False
     extra: ClassVar[str] = "atari"
 
     def __init__(self, task: Task) -> None:

@@ -51,6 +51,7 @@ class LangRAdapter(Adapter):
     code_params: ClassVar[tuple[str, ...]] = ("tokenizer",)
     path_params: ClassVar[tuple[str, ...]] = ("root", "split", "tokenizer")
     packages: ClassVar[tuple[str, ...]] = ("habitat-sim", "habitat-lab")
+    redraws: ClassVar[bool] = False
     guide: ClassVar[str] = (
         "in a separate Python 3.9: conda install habitat-sim==0.3.0 withbullet headless "
         "-c conda-forge -c aihabitat; pip install -e habitat-lab of habitat-lab v0.3.0; "

@@ -107,6 +107,7 @@ class MetaWorldAdapter(Adapter):
     """
 
     packages: ClassVar[tuple[str, ...]] = ("metaworld", "mujoco", "gymnasium")
+    redraws: ClassVar[bool] = False
     extra: ClassVar[str] = "metaworld"
 
     @classmethod

@@ -108,6 +108,7 @@ class MiniGridAdapter(Adapter):
 
     code_params = ("id",)
     packages = ("minigrid", "gymnasium")
+    redraws = False
     extra = "minigrid"
 
     @classmethod

@@ -109,6 +109,7 @@ class ProcgenAdapter(Adapter):
     """
 
     packages: ClassVar[tuple[str, ...]] = ("procgen-mirror",)
+    redraws: ClassVar[bool] = False
     guide: ClassVar[str] = "bench doctor --fix procgen"
     requirements: ClassVar[tuple[str, ...]] = ("procgen-mirror==0.10.7", "numpy<2")
     pythons: ClassVar[tuple[str, ...]] = ("3.11", "3.10", "3.9")

@@ -86,6 +86,7 @@ class VizDoomAdapter(Adapter):
     """
 
     packages: ClassVar[tuple[str, ...]] = ("vizdoom",)
+    redraws: ClassVar[bool] = False
     extra: ClassVar[str] = "vizdoom"
 
     @classmethod

@@ -73,6 +73,7 @@ class AndroidControlAdapter(Adapter):
 
     path_params: ClassVar[tuple[str, ...]] = ("data", "split")
     packages: ClassVar[tuple[str, ...]] = ("google-crc32c", "pillow")
+    redraws: ClassVar[bool] = False
     extra: ClassVar[str] = "androidcontrol"
 
     @classmethod

@@ -56,6 +56,7 @@ class CalvinAdapter(Adapter):
     code_params: ClassVar[tuple[str, ...]] = ("scene",)
     path_params: ClassVar[tuple[str, ...]] = ("root",)
     packages: ClassVar[tuple[str, ...]] = ("pybullet",)
+    redraws: ClassVar[bool] = False
     guide: ClassVar[str] = (
         "git clone --recursive https://github.com/mees/calvin; "
         "pip install pybullet hydra-core hydra-colorlog gitpython numpy-quaternion "

@@ -89,6 +89,7 @@ class HabitatAdapter(Adapter):
 
     path_params: ClassVar[tuple[str, ...]] = ("data", "dataset", "scenes")
     packages: ClassVar[tuple[str, ...]] = ("habitat-sim",)
+    redraws: ClassVar[bool] = False
     guide: ClassVar[str] = GUIDE
     patience_s: ClassVar[float] = 300.0
 

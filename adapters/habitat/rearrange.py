@@ -53,6 +53,7 @@ class HabitatRearrangeAdapter(Adapter):
     code_params: ClassVar[tuple[str, ...]] = ("split",)
     path_params: ClassVar[tuple[str, ...]] = ("split",)
     packages: ClassVar[tuple[str, ...]] = ("habitat-sim", "habitat-lab")
+    redraws: ClassVar[bool] = False
     guide: ClassVar[str] = GUIDE
     patience_s: ClassVar[float] = 300.0
 

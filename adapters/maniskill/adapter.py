@@ -54,6 +54,7 @@ class ManiSkillAdapter(Adapter):
 
     code_params: ClassVar[tuple[str, ...]] = ("id", "make")
     packages: ClassVar[tuple[str, ...]] = ("mani_skill", "sapien", "torch", "gymnasium")
+    redraws: ClassVar[bool] = False
     extra: ClassVar[str] = "maniskill"
 
     @classmethod

@@ -93,6 +93,7 @@ class MiniWobAdapter(Adapter):
 
     packages = ("miniwob", "pillow")
     path_params = ("name",)
+    redraws = False
     extra = "ui"
 
     @classmethod

@@ -99,6 +99,7 @@ class MiniWorldAdapter(Adapter):
     """
 
     packages: ClassVar[tuple[str, ...]] = ("miniworld", "pyglet", "gymnasium")
+    redraws: ClassVar[bool] = False
     extra: ClassVar[str] = "miniworld"
 
     @classmethod

@@ -87,6 +87,8 @@ class PddlAdapter(Adapter):
     Raises UserError on an unknown param value.
     """
 
+    redraws = False
+
     @classmethod
     def env_key(cls, task: Task) -> str:
         """One kept adapter serves all domains of a mode: it holds nothing but the episode."""

@@ -53,6 +53,12 @@ class _Playable(ABC):
     """
     tolerance: ClassVar[float] = 0.0
     """Relative tolerance of scores and metrics in a replay, where `nondeterminism` is set."""
+    redraws: ClassVar[bool] = True
+    """Whether an episode that is solved at its start is drawn again, at most ten times.
+
+    `reset` is then called with `case.draw` 1, 2 and so on. False where the benchmark prescribes
+    the start: the episode counts as it is, as solved after no step.
+    """
 
     def __init_subclass__(cls, **options: Any) -> None:
         """Take hooks that are overridden by their old names, and keep `super()` calls to them."""

@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 import difflib
+import os
+import sys
 from collections.abc import Iterable
+from types import FrameType
 
 __all__ = ["BadAction", "UserError", "describe", "suggest"]
+
+_HOME = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+_OURS = tuple(
+    os.path.join(_HOME, package) + os.sep
+    for package in ("harness", "adapters", "suites", "baselines", "leaderboards")
+)
+_STANDARD = os.path.dirname(os.path.abspath(os.__file__)) + os.sep
+_INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 
 
 class UserError(Exception):
@@ -23,19 +34,67 @@ class BadAction(ValueError):
 
 
 def describe(fault: BaseException) -> str:
-    """The exception as one line, with the place where it was raised. Raises nothing itself."""
-    place = ""
-    trace = fault.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    if trace is not None:
-        code = trace.tb_frame.f_code
-        place = f" ({code.co_filename.rpartition('/')[2]}:{trace.tb_lineno} in {code.co_name})"
+    """The exception as one line, with the place in foreign code where it came from, if any.
+
+    That is the innermost frame of a user's own file, say `agents/mine.py:12 in act`; without one,
+    of an installed package; without one, the innermost frame of all. Raises nothing itself.
+    """
+    place = _place(fault)
     try:
         text = " ".join(str(fault)[:5000].split())[:500]
     except (Exception, SystemExit):  # its class is foreign code
         text = "(its message cannot be read)"
-    return f"{type(fault).__name__}{': ' if text else ''}{text}{place}"
+    return f"{type(fault).__name__}{': ' if text else ''}{text}{place and f' ({place})'}"
+
+
+def _place(fault: BaseException) -> str:
+    found: tuple[int, str] = 0, ""
+    trace = fault.__traceback__
+    while trace is not None:
+        weight = _foreign(trace.tb_frame)
+        if weight >= found[0]:
+            code = trace.tb_frame.f_code
+            found = weight, f"{_short(code.co_filename)}:{trace.tb_lineno} in {code.co_name}"
+        trace = trace.tb_next
+    return found[1]
+
+
+def _foreign(frame: FrameType) -> int:
+    """3: a user's own file; 2: an installed package; 1: Python itself, or bench."""
+    file = frame.f_code.co_filename
+    if not os.path.isabs(file):
+        return 1 if file.startswith("<") else 3
+    if file.startswith(_OURS):
+        return 1
+    if any(folder in file for folder in _INSTALLED):
+        return 2
+    return 1 if file.startswith(_STANDARD) else 3
+
+
+def _short(file: str) -> str:
+    """The path from the current folder, or else from where Python finds the file's module."""
+    if not os.path.isabs(file):
+        return file
+    for folder in _INSTALLED:
+        if folder in file:
+            return file.rpartition(folder)[2]
+    try:
+        here: str | None = os.getcwd()
+    except OSError:  # it was removed
+        here = None
+    inside = [each for each in (here, *sys.path) if each and _holds(each, file)]
+    if not inside:
+        return file
+    root = here if here in inside else max(inside, key=len)
+    return os.path.relpath(file, root)
+
+
+def _holds(folder: object, file: str) -> bool:
+    return (
+        isinstance(folder, str)
+        and os.path.isabs(folder)
+        and file.startswith(folder.rstrip(os.sep) + os.sep)
+    )
 
 
 def suggest(word: str, names: Iterable[str]) -> str:

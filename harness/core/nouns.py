@@ -220,6 +220,11 @@ class Case:
     task: Task
     seed: int
     perturbations: tuple[Perturbation, ...] = ()
+    draw: int = 0
+    """How often its start was drawn before, because the episode was solved there.
+
+    It is no part of the id: what happens still follows from the id alone.
+    """
 
     @functools.cached_property
     def id(self) -> str:
@@ -249,18 +254,23 @@ class Case:
     def rng(self, *purpose: object) -> np.random.Generator:
         """The random stream for one purpose.
 
-        It depends on the task's id and the seed only, so that a perturbed case, its control and
-        all severities share it.
+        It depends on the task's id, the seed and the draw only, so that a perturbed case, its
+        control and all severities share it.
         """
-        return stream(self.task.id, self.seed, *purpose)
+        drawn = ("draw", self.draw) if self.draw else ()
+        return stream(self.task.id, self.seed, *purpose, *drawn)
 
     @functools.cached_property
     def simulator_seed(self) -> int:
         """A seed, 0 <= seed < 2**31, for simulators whose protocol prescribes none.
 
-        It differs between tasks of equal seed.
+        It differs between tasks of equal seed. That of draw k is the k-th value of one stream,
+        counted from 0.
         """
-        return int(self.rng("simulator").integers(2**31))
+        rng = stream(self.task.id, self.seed, "simulator")
+        for _ in range(self.draw):
+            rng.integers(2**31)
+        return int(rng.integers(2**31))
 
 
 @dataclass(frozen=True)
@@ -379,7 +389,8 @@ class Result:
     steps: int
     ended: str
     """`success`, `terminated`, `truncated` (the simulator's own limit), `horizon` (the task's
-    limit), or the status where that is an error."""
+    limit), `solved_at_start` (nothing was left to play, after no step), or the status where that
+    is an error."""
     metrics: Mapping[str, float]
     error: str | None
     digest: str
