@@ -6,12 +6,15 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from harness.core import Brief, Case, TimeStep
+from harness.core import Brief, Case
 from harness.perturb.effects import Body, Effect, RandomStreams
 from harness.perturb.registry import REGISTRY
 from harness.records.registry import load
 
 __all__ = ["Pipeline"]
+
+LONGEST_DELAY = 64
+"""Steps for which an action of the agent may be kept back."""
 
 
 class Pipeline:
@@ -51,6 +54,7 @@ class Pipeline:
             for view, effects in self._views.items()
             if any(effect.remembers for effect in effects)
         }
+        self._passed: deque[Any] = deque(maxlen=LONGEST_DELAY)
         self._saying = _with(made, "say")
         self._acting = _with(made, "act")
         self._moving = _with(made, "inward")
@@ -86,20 +90,18 @@ class Pipeline:
         return instruction
 
     def see(
-        self, names: Sequence[str], seen: TimeStep, step: int, looked: bool
+        self, names: Sequence[str], read: Callable[[str], Any], step: int, looked: bool
     ) -> dict[str, Any] | None:
         """What the agent observes of the views `names`, `step` actions after the reset.
 
-        `looked`: whether the agent sees this step. If not, returns None, and reads only the views
-        of which an effect needs every step.
+        `read` gives the simulator's value of a view. `looked`: whether the agent sees this step.
+        If not, returns None, and reads only the views of which an effect needs every step.
         """
         observation: dict[str, Any] = {}
         for name in names:
             if not looked and name not in self._remembered:
                 continue
-            value = seen.observation[name]
-            if callable(value):
-                value = value()
+            value = read(name)
             for effect in self._views.get(name, ()):
                 value = effect.see(name, value, step)
             observation[name] = value
@@ -111,9 +113,14 @@ class Pipeline:
             self._sent.append(action)
         for effect in reversed(self._moving):
             action = effect.inward(action)
+        self._passed.append(action)
         for effect in self._acting:
             action = effect.act(action, step)
         return action
+
+    def passed(self, action: Any) -> bool:
+        """Whether an action that `act` returned is the agent's, perhaps of some steps before."""
+        return any(action is each for each in self._passed)
 
     def sent(self) -> tuple[Any, ...] | None:
         """The agent's own actions between the observations in its history.

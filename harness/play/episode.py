@@ -2,33 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import hashlib
 import math
 import struct
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from harness.core import Case, Missing, Result, TimeStep, Turn, stream_key
+from harness.core import BadAction, Case, Missing, Result, TimeStep, Turn, stream_key
 from harness.core.agent import ALL_VIEWS
 from harness.perturb.pipeline import Pipeline
 from harness.play.environments import EnvSlot
 from harness.play.inference import Watch
 from harness.play.lazy_views import LazyViews
+from harness.play.values import SimulatorFault, ViewReader, checked_metrics, checked_state
 from harness.records.traces import Trace, action_bytes, encode_actions
 
 __all__ = ["VideoClip", "Episode", "VideoSelection", "Outcome", "SimulatorFault", "episode_name"]
 
 _FLAGS = struct.Struct("<d3b")
-_SUCCESS = {None: -1, False: 0, True: 1}
-
-
-class SimulatorFault(Exception):
-    """The adapter broke the contract; the message says how."""
 
 
 def episode_name(case: str) -> str:
@@ -44,7 +42,7 @@ class Episode:
         "instruction", "memory", "metrics", "name", "pending", "pixels", "returned", "slot",
         "simulator_s", "solved", "started_with", "steps", "ticket", "tickets",
         "_actions", "_expert", "_history", "_lazy", "_looked", "_names", "_observations",
-        "_perturbed", "_rng_key",
+        "_perturbed", "_rng_key", "_told", "_views",
     )  # fmt: skip
 
     def __init__(self, ticket: Any, case: Case) -> None:
@@ -65,7 +63,8 @@ class Episode:
         self.instruction = self.started_with = self.pixels = ""
         self.metrics: Mapping[str, float] = {}
         self._perturbed: Pipeline | None = None
-        self._lazy = False
+        self._lazy = self._told = False
+        self._views = ViewReader({})
 
     def begin(self, slot: EnvSlot, first: TimeStep, reads: Sequence[str], history: int) -> None:
         """Take the reset's timestep `first`. `reads` and `history` are the agent's.
@@ -77,6 +76,7 @@ class Episode:
         if first.terminated or first.truncated or first.success:
             raise SimulatorFault("already solved or over at reset: nothing is left to play")
         self.brief = slot.narrowed(reads)
+        self._views = ViewReader(slot.adapter.brief.observation)
         self._perturbed = Pipeline.of(self.case, slot.adapter.brief, history, first.instruction)
         if self._perturbed is not None:
             self.brief, history = self._perturbed.brief(self.brief), self._perturbed.history
@@ -90,10 +90,10 @@ class Episode:
         self._see(first)
         first_views = self._observations[-1] if self._observations and not self._lazy else {}
         self.pixels = _digest_of_images(first_views)
-        self.hasher.update(slot.state())
+        self.hasher.update(checked_state(slot.state()))
 
     def _see(self, seen: TimeStep) -> None:
-        """Read the views that the next turn will show.
+        """Read the views that the next turn will show, each checked against its spec.
 
         Views are lazy, and drawing one may cost more than the step itself. So inside a chunk of
         actions only the steps that will be in the agent's history are read.
@@ -103,7 +103,7 @@ class Episode:
         looked = len(self.pending) < self._history
         if self._perturbed is not None:
             self.instruction = self._perturbed.say(seen.instruction)
-            shown = self._perturbed.see(self._names, seen, self.steps, looked)
+            shown = self._perturbed.see(self._names, self.reader(seen), self.steps, looked)
             if shown is not None:
                 self._observations.append(shown)
                 self._looked = self.steps
@@ -112,13 +112,14 @@ class Episode:
             return
         self._looked = self.steps
         if self._lazy:
-            self._observations.append(LazyViews(self._names, seen.observation))
+            self._observations.append(LazyViews(self._names, self.reader(seen)))
             return
-        observation = {}
-        for name in self._names:
-            value = seen.observation[name]
-            observation[name] = value() if callable(value) else value
-        self._observations.append(observation)
+        read = self._views.read
+        self._observations.append({name: read(seen.observation, name) for name in self._names})
+
+    def reader(self, seen: TimeStep) -> Callable[[str], Any]:
+        """Reads the views of a timestep, checked."""
+        return functools.partial(self._views.read, seen.observation)
 
     def shown(self, seen: TimeStep, view: str) -> Any:
         """One view as the agent sees it at this step.
@@ -128,8 +129,7 @@ class Episode:
         """
         if self._looked == self.steps or (self._perturbed is not None and self._observations):
             return self._observations[-1][view]
-        value = seen.observation[view]
-        return value() if callable(value) else value
+        return self.reader(seen)(view)
 
     def turn(self, watch: Watch) -> Turn:
         """The turn that the agent is to answer now."""
@@ -161,25 +161,52 @@ class Episode:
             views = self._observations[-1]
             assert isinstance(views, LazyViews)
             views.close()
-        return action if self._perturbed is None else self._perturbed.act(action, self.steps)
+        if self._perturbed is None:
+            return action
+        action = self._perturbed.act(action, self.steps)
+        problem = self.slot.adapter.brief.action.problem(action)
+        if problem is not None:
+            raise SimulatorFault(f"what became of the agent's action cannot be executed: {problem}")
+        return action
+
+    def answered(self, action: Any) -> bool:
+        """Whether the action to execute is the agent's, and not one that a perturbation made."""
+        return self._perturbed is None or self._perturbed.passed(action)
+
+    def draw(self, watch: Watch) -> None:
+        """Draw all views that the next turn offers: another process cannot. Raises as they do."""
+        if self._lazy:
+            watch.guard("simulator", self.slot.patience, self.tickets)
+            dict(self._observations[-1])
+            watch.deadline = 0.0
 
     @property
     def view_fault(self) -> BaseException | None:
-        """What the simulator raised while it drew a view that the agent read, if anything."""
+        """Why a view could not be read that the agent wanted to read, if that happened."""
         return getattr(self._observations[-1], "fault", None) if self._lazy else None
 
     def _ask_expert(self, watch: Watch) -> Any:
-        """The expert's action; its time counts as the agent's, as some experts plan for seconds."""
+        """The expert's action; its time counts as the agent's, as some experts plan for seconds.
+
+        Raises SimulatorFault if it is no action: it must not be blamed on who repeats it.
+        """
         watch.guard("simulator", self.slot.patience, self.tickets)
         begun = time.perf_counter()
         try:
-            return self.slot.expert(self.executed)
+            action = self.slot.expert(self.executed)
+            if action is None:
+                return None
+            taken, _ = self.slot.adapter.brief.action.coerce(action)
+            # As it is where it is plain: an element beyond its bound stays there, and is counted.
+            return action if type(action) is type(taken) else taken
+        except BadAction as bad:
+            raise SimulatorFault(f"the expert's action is none: {bad}") from None
         finally:
             self.agent_s += time.perf_counter() - begun
             watch.deadline = 0.0
 
     def advance(self, action: Any, seen: TimeStep) -> str:
-        """Take the timestep that followed `action`.
+        """Take the timestep that followed `action`, as `checked_timestep` gives it.
 
         Returns how the episode ended (`success`, `terminated`, `truncated` or `horizon`), or an
         empty string while it goes on.
@@ -187,16 +214,17 @@ class Episode:
         self.steps += 1
         self.executed = action
         self._actions.append(action)
-        reward = float(seen.reward)
+        reward, success, task = seen.reward, seen.success, self.case.task
         self.returned += reward
-        success = seen.success
-        if success:
-            self.solved = True
+        if success is None:
+            # Not told yet counts as not reached.
+            flag = -1 if task.success is None else 0
+        else:
+            flag, self._told, self.solved = int(success), True, self.solved or success
         self.hasher.update(
-            _FLAGS.pack(reward, seen.terminated, seen.truncated, _SUCCESS[success])
-            + self.slot.state()
+            _FLAGS.pack(reward, seen.terminated, seen.truncated, flag)
+            + checked_state(self.slot.state())
         )
-        task = self.case.task
         ended = ""
         if success and task.success == "ever":
             ended = "success"
@@ -224,23 +252,26 @@ class Episode:
         Raises SimulatorFault if the score or a metric is missing or not finite.
         """
         task = self.case.task
+        metrics = checked_metrics(self.metrics)
+        if task.success is not None and not self._told:
+            raise SimulatorFault(
+                f"the task has the success rule {task.success!r}, and the simulator never said "
+                "whether it succeeded: give the task no success rule, or have the adapter say it"
+            )
         success = self.solved if task.success is not None else None
         if task.score == "return":
             score = self.returned
         elif task.score == "success":
             score = float(self.solved)
-        elif task.score in self.metrics:
-            score = float(self.metrics[task.score])
+        elif task.score in metrics:
+            score = metrics[task.score]
         else:
-            given = sorted(self.metrics) or "none"
+            given = sorted(metrics) or "none"
             raise SimulatorFault(
                 f"the task scores the metric {task.score!r}, and the adapter gave {given}"
             )
         if not math.isfinite(score):
             raise SimulatorFault(f"the score is {score}")
-        for name, value in self.metrics.items():
-            if not math.isfinite(value):
-                raise SimulatorFault(f"the metric {name!r} is {value}")
         return success, score, task.normaliser(score) if task.normaliser else None
 
     def digest(self) -> str:
@@ -273,13 +304,15 @@ class Episode:
         scores: tuple[bool | None, float | None, float | None],
     ) -> Result:
         """The episode's result; the coordinator fills in `protocol` and the rest of `timing`."""
-        metrics = {
-            name: float(value) for name, value in self.metrics.items() if math.isfinite(value)
-        }
+        metrics = dict[str, float]()
+        for name, value in self.metrics.items():
+            with contextlib.suppress(SimulatorFault):  # which the status tells already
+                metrics |= checked_metrics({name: value})
         if self.clipped:
             metrics["clipped_actions"] = float(self.clipped)
         if self._perturbed is not None:
             metrics |= self._perturbed.metrics()
+        views = self._views.found()
         return Result(
             case=self.case.id,
             task=self.case.task.id,
@@ -292,13 +325,14 @@ class Episode:
             steps=self.steps,
             ended=ended,
             metrics=metrics,
-            error=error,
+            error=None if error is None else error.encode("utf-8", "backslashreplace").decode(),
             digest=self.digest() if status != "error" else "",
             protocol="",
             timing={
                 "simulator_s": round(self.simulator_s, 6),
                 "agent_s": round(self.agent_s, 6),
                 "asked": self.asked,
+                **({"views": views} if views else {}),
             },
         )
 

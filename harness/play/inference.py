@@ -9,14 +9,13 @@ Here and in the rollout loop all of it is that code's fault; only KeyboardInterr
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from harness.core import Agent, Turn
 from harness.core.errors import describe
+from harness.play.values import AgentFault, Hung, listed, taken
 
 __all__ = [
     "AgentFault",
@@ -30,20 +29,6 @@ __all__ = [
 
 
 clock = time.perf_counter
-
-
-@dataclass(frozen=True)
-class AgentFault:
-    """Stands for the answer to a turn that the agent failed to give; `reason` is one line."""
-
-    reason: str
-
-
-class Hung(BaseException):
-    """Raised into a call that does not return.
-
-    A BaseException, so that no `except Exception` in foreign code swallows it.
-    """
 
 
 class Watch:
@@ -95,20 +80,19 @@ class watched:
 
 
 def call_agent(agent: Agent, turns: Sequence[Turn], watch: Watch, timeout: float) -> list[Any]:
-    """One answer or AgentFault for each turn, in order.
+    """What the loop executes, for each turn in order: a move, a Chunk or an AgentFault.
 
-    `timeout`: how long each call of the agent may take, in seconds.
+    The answers are converted here, in the process and within the time of the agent, so that
+    nothing foreign but its memory leaves it. `timeout`: how long each call of the agent may take,
+    in seconds.
     """
     watch.phase, watch.deadline = "agent", clock() + timeout
     try:
         # A list of its own: an agent may empty, extend, reorder or keep what it is given.
-        given = agent.act(list(turns))
-        # One more than wanted is enough to see that there are too many, or no end of them.
-        answers = list(itertools.islice(given, len(turns) + 1))
-        if len(given) == len(answers) == len(turns):
-            return answers
-        counted = len(given) if len(given) != len(turns) else len(answers)
-        reason = f"answered {counted} of {len(turns)} turns"
+        answers = listed(agent.act(list(turns)), len(turns))
+        if not isinstance(answers, str):
+            return [taken(answer, turn.brief.action) for answer, turn in zip(answers, turns)]
+        reason = answers
     except Hung:
         reason = f"no answer within {timeout:g} s"
     except KeyboardInterrupt:
@@ -131,14 +115,18 @@ def call_agent(agent: Agent, turns: Sequence[Turn], watch: Watch, timeout: float
 
 
 class AgentClient(Protocol):
-    """How the rollout loop reaches its agent: it submits a batch and collects its answers later."""
+    """How the rollout loop reaches its agent: it submits a batch and collects its answers later.
+
+    `elsewhere`, False where there is none: whether the agent is in another process, which cannot
+    draw views.
+    """
 
     def submit(self, turns: Sequence[Turn]) -> Any:
         """Hand over a batch; returns a ticket for `collect`."""
         ...
 
     def collect(self, ticket: Any) -> tuple[list[Any], float]:
-        """(an answer or AgentFault for each turn, the seconds that they cost the loop)."""
+        """(what `call_agent` returns, the seconds that it cost the loop)."""
         ...
 
     def end(self, episodes: Sequence[str]) -> None:

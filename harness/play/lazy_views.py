@@ -15,16 +15,16 @@ class LazyViews(Mapping[str, Any]):
     step is lost, and reading it then raises KeyError.
     """
 
-    __slots__ = ("_drawn", "_names", "_offered", "_open", "fault")
+    __slots__ = ("_drawn", "_names", "_open", "_read", "fault")
 
-    def __init__(self, names: Sequence[str], offered: Mapping[str, Any]) -> None:
-        """`offered`: for each name a value, or a function without arguments that draws it."""
+    def __init__(self, names: Sequence[str], read: Callable[[str], Any]) -> None:
+        """`read(name)` draws the view and checks it."""
         self._names = names
-        self._offered = offered
+        self._read = read
         self._drawn: dict[str, Any] = {}
         self._open = True
         self.fault: BaseException | None = None
-        """What the simulator raised while it drew a view: this fault is not the agent's."""
+        """Why a view could not be read: this fault is the simulator's, not the agent's."""
 
     def __getitem__(self, name: str) -> Any:
         if name in self._drawn:
@@ -33,13 +33,11 @@ class LazyViews(Mapping[str, Any]):
             raise KeyError(f"there is no view {name!r}; on offer: {', '.join(self._names)}")
         if not self._open:
             raise KeyError(f"the view {name!r} was not read before the next step")
-        value = self._offered[name]
-        if callable(value):
-            try:
-                value = value()
-            except BaseException as fault:
-                self.fault = fault
-                raise
+        try:
+            value = self._read(name)
+        except BaseException as fault:
+            self.fault = fault
+            raise
         self._drawn[name] = value
         return value
 

@@ -11,12 +11,13 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from harness.core import Answer, BadAction, Case, Missing, TimeStep, Turn, UserError
+from harness.core import BadAction, Case, Missing, TimeStep, Turn, UserError
 from harness.core.errors import describe
 from harness.perturb.effects import NotApplicable
 from harness.play.environments import Environments, EnvSlot, ViewNotOffered
 from harness.play.episode import Episode, Outcome, VideoSelection
 from harness.play.inference import AgentClient, AgentFault, Hung, Watch
+from harness.play.values import Chunk, SimulatorFault, checked_timestep
 
 __all__ = ["CaseSource", "RolloutLoop", "EpisodeObserver"]
 
@@ -83,6 +84,7 @@ class RolloutLoop:
         known. A `video` takes the place of an `observer`.
         """
         self._agent = agent
+        self._elsewhere = getattr(agent, "elsewhere", False)
         self._reads = tuple(reads)
         self._history = history
         self._watch = watch
@@ -145,7 +147,7 @@ class RolloutLoop:
         try:
             lane.slot = group.environments.slot(case, lane.slot)
             watch.guard("simulator", lane.slot.patience, episode.tickets)
-            first = lane.slot.reset(case)
+            first = checked_timestep(lane.slot.reset(case))
             episode.begin(lane.slot, first, self._reads, self._history)
             episode.simulator_s += clock() - begun
             if self._observer is not None:
@@ -188,13 +190,19 @@ class RolloutLoop:
             episode = lane.episode
             if episode is None or episode.pending:  # empty, or still inside a chunk of actions
                 continue
+            where = "expert"
             try:
-                turns.append(episode.turn(self._watch))
+                turn = episode.turn(self._watch)
+                if self._elsewhere:
+                    where = "view"
+                    episode.draw(self._watch)
             except KeyboardInterrupt:
                 raise
             except BaseException as fault:
-                self._fail(group, episode.slot, _reason("expert", fault))
+                self._watch.deadline = 0.0
+                self._fail(group, episode.slot, _reason(where, fault))
             else:
+                turns.append(turn)
                 asked.append(lane)
                 tickets.append(episode.ticket)
         if not turns:
@@ -212,31 +220,17 @@ class RolloutLoop:
                 continue
             episode.agent_s += share
             episode.asked += 1
-            if isinstance(answer, AgentFault):
-                # A lazy view is drawn inside the agent's call: its failure is the simulator's.
-                if (fault := episode.view_fault) is not None:
-                    self._fail(group, episode.slot, _reason("view", fault))
-                else:
-                    self._end(lane, "agent_error", answer.reason)
-            elif isinstance(answer, Answer):
-                self._accept(lane, episode, answer)
+            # A lazy view is drawn inside the agent's call: its failure is the simulator's, whatever
+            # the agent made of it.
+            if (fault := episode.view_fault) is not None:
+                self._fail(group, episode.slot, _reason("view", fault))
+            elif isinstance(answer, AgentFault):
+                self._end(lane, "agent_error", answer.reason)
+            elif isinstance(answer, Chunk):
+                episode.pending.extend(answer.moves)
+                episode.memory = answer.memory
             else:
                 episode.pending.append(answer)
-
-    def _accept(self, lane: _Lane, episode: Episode, answer: Answer) -> None:
-        try:
-            actions = list(answer.actions)
-        except TypeError:
-            kind = type(answer.actions).__name__
-            self._end(
-                lane, "agent_error", f"Answer.actions must be a sequence of actions, got {kind}"
-            )
-            return
-        if not actions:
-            self._end(lane, "agent_error", "an Answer needs at least one action")
-            return
-        episode.pending.extend(actions)
-        episode.memory = answer.memory
 
     def _step(self, group: _Group) -> None:
         """Execute one action in every lane that has one.
@@ -251,14 +245,20 @@ class RolloutLoop:
             episode = lane.episode
             if episode is None or not episode.pending:
                 continue
-            try:
-                action, clipped = episode.brief.action.coerce(episode.pending.popleft())
-            except BadAction as bad:
-                self._end(lane, "agent_error", str(bad))
+            move = episode.pending.popleft()
+            if isinstance(move, AgentFault):
+                self._end(lane, "agent_error", move.reason)
                 continue
+            action, clipped = move
             if clipped:
                 episode.clipped += 1
-            action = episode.executes(action)
+            try:
+                action = episode.executes(action)
+            except KeyboardInterrupt:
+                raise
+            except BaseException as fault:
+                self._end(lane, "error", _reason("perturbation", fault))
+                continue
             slot = episode.slot
             if slot.batch is not None:
                 together.setdefault(id(slot.batch), {})[slot.number] = lane, action
@@ -267,16 +267,19 @@ class RolloutLoop:
             begun = clock()
             watch.deadline = begun + slot.patience
             try:
-                seen = slot.step(action)
+                try:
+                    told = slot.step(action)
+                except BadAction as bad:
+                    # Within the spec, but refused by the simulator: a command that does not parse.
+                    watch.deadline = 0.0
+                    status = "agent_error" if episode.answered(action) else "error"
+                    self._end(lane, status, str(bad))
+                    continue
+                seen = checked_timestep(told)
                 ended = episode.advance(action, seen)
                 episode.simulator_s += clock() - begun
                 if self._observer is not None:
                     self._observer.step(episode, seen, bool(ended))
-            except BadAction as bad:
-                # Within the spec, but refused by the simulator: a command that does not parse, say.
-                watch.deadline = 0.0
-                self._end(lane, "agent_error", str(bad))
-                continue
             except KeyboardInterrupt:
                 raise
             except BaseException as fault:
@@ -305,7 +308,9 @@ class RolloutLoop:
         try:
             seen: Any = batch.step({number: action for number, (_, action) in moves.items()})
             for number, (lane, action) in moves.items():
-                step: TimeStep = seen[number]
+                if number not in seen:
+                    raise SimulatorFault(f"step returned no timestep of lane {number}")
+                step = checked_timestep(seen[number])
                 assert lane.episode is not None
                 lane.episode.simulator_s += (clock() - begun) / len(moves)
                 how = lane.episode.advance(action, step)
@@ -369,8 +374,7 @@ class _Group:
 
 
 def _reason(where: str, fault: BaseException) -> str:
-    return (
-        f"the simulator did not return from {where}"
-        if isinstance(fault, Hung)
-        else f"{where}: {describe(fault)}"
-    )
+    if isinstance(fault, Hung):
+        return f"the simulator did not return from {where}"
+    # A broken contract is told in words of ours: where they stand in our code helps nobody.
+    return f"{where}: {fault if isinstance(fault, SimulatorFault) else describe(fault)}"

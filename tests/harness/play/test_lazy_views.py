@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,6 +15,11 @@ def fail() -> Any:
     raise RuntimeError("no canvas")
 
 
+def reader(**views: Any) -> Callable[[str], Any]:
+    """Draws the views, which are not checked here."""
+    return lambda name: views[name]() if callable(views[name]) else views[name]
+
+
 def test_a_view_is_drawn_once_and_only_when_touched() -> None:
     drawn: list[str] = []
 
@@ -21,7 +27,7 @@ def test_a_view_is_drawn_once_and_only_when_touched() -> None:
         drawn.append("image")
         return "picture"
 
-    views = LazyViews(("image", "state"), {"image": draw, "state": 5, "hidden": 6})
+    views = LazyViews(("image", "state"), reader(image=draw, state=5, hidden=6))
     assert (len(views), list(views), {"state": views["state"]}) == (
         2,
         ["image", "state"],
@@ -35,7 +41,7 @@ def test_a_view_is_drawn_once_and_only_when_touched() -> None:
 
 
 def test_after_it_is_closed_only_what_was_drawn_is_there() -> None:
-    views = LazyViews(("image", "state"), {"image": lambda: "picture", "state": 5})
+    views = LazyViews(("image", "state"), reader(image=lambda: "picture", state=5))
     assert views["image"] == "picture"
     views.close()
     assert views["image"] == "picture"
@@ -44,12 +50,12 @@ def test_after_it_is_closed_only_what_was_drawn_is_there() -> None:
 
 
 def test_to_another_process_it_goes_with_all_its_views() -> None:
-    views = LazyViews(("image", "state"), {"image": lambda: "picture", "state": 5})
+    views = LazyViews(("image", "state"), reader(image=lambda: "picture", state=5))
     assert pickle.loads(pickle.dumps(views)) == {"image": "picture", "state": 5}
 
 
 def test_it_keeps_what_the_simulator_raised() -> None:
-    views = LazyViews(("image",), {"image": fail})
+    views = LazyViews(("image",), reader(image=fail))
     assert views.fault is None
     with pytest.raises(RuntimeError, match="no canvas"):
         views["image"]

@@ -1,0 +1,227 @@
+"""What crosses the border between the rollout loop and foreign code, checked once for all modes.
+
+An answer that cannot be taken is the agent's fault, a timestep or a view that cannot be taken is
+the simulator's: with one lane or many, here, in a worker, with a served agent or another
+interpreter.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Set
+from dataclasses import dataclass
+from typing import Any
+
+from harness.core import ActionSpec, Answer, Spec, TimeStep, UIAction
+from harness.core.coercion import shown
+from harness.core.errors import BadAction, describe
+from harness.core.values import BadValue, as_flag, as_number, as_text, as_view
+
+__all__ = [
+    "AgentFault", "Chunk", "Hung", "SimulatorFault", "ViewReader", "actions_of", "checked_metrics",
+    "checked_state", "checked_timestep", "listed", "taken",
+]  # fmt: skip
+
+MOST_ACTIONS = 1_000_000
+"""Of one answer; a trace holds no more either."""
+
+
+class SimulatorFault(Exception):
+    """The adapter broke the contract; the message says how."""
+
+
+class Hung(BaseException):
+    """Raised into a call that does not return.
+
+    A BaseException, so that no `except Exception` in foreign code swallows it.
+    """
+
+
+@dataclass(frozen=True)
+class AgentFault:
+    """Stands for the answer to a turn that the agent failed to give; `reason` is one line."""
+
+    reason: str
+
+
+Move = tuple[Any, bool]
+"""A value of the action spec, and whether it was clipped into the bounds."""
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """An `Answer` that was taken."""
+
+    moves: list[Move | AgentFault]
+    """An action that is no value of the spec counts when its turn comes."""
+    memory: Any
+
+
+def listed(given: Any, count: int) -> list[Any] | str:
+    """What `act` returned for `count` turns as a list, or why it is none, in words.
+
+    Raises what the foreign value's own methods raise.
+    """
+    if type(given) is list and len(given) == count:
+        return given
+    unordered = isinstance(given, (str, bytes, Mapping, Set, Answer, UIAction))
+    if unordered or not (hasattr(given, "__len__") and hasattr(given, "__iter__")):
+        return (
+            f"act must return a list with one answer for each turn, got {type(given).__name__} "
+            f"{shown(given)}"
+        )
+    # One more than wanted is enough to see that there are too many, or no end of them.
+    answers = list(itertools.islice(given, count + 1))
+    if len(given) == len(answers) == count:
+        return answers
+    counted = len(given) if len(given) != count else len(answers)
+    return f"answered {counted} of {count} turns"
+
+
+def actions_of(answer: Move | Chunk | AgentFault) -> list[Any]:
+    """The actions of what `call_agent` returned for a turn; a fault stands for itself."""
+    moves = answer.moves if isinstance(answer, Chunk) else [answer]
+    return [move if isinstance(move, AgentFault) else move[0] for move in moves]
+
+
+def taken(answer: Any, spec: ActionSpec) -> Move | Chunk | AgentFault:
+    """What the loop executes of an agent's answer: nothing foreign is left of it but the memory.
+
+    Raises KeyboardInterrupt and Hung only, whatever the answer's own methods raise.
+    """
+    try:
+        if isinstance(answer, Answer):
+            return _chunk(answer, spec)
+        return spec.coerce(answer)
+    except BadAction as bad:
+        return AgentFault(str(bad)[:500])
+    except (KeyboardInterrupt, Hung):
+        raise
+    except BaseException as fault:
+        return AgentFault(f"the answer cannot be converted: {describe(fault)}")
+
+
+def _chunk(answer: Answer, spec: ActionSpec) -> Chunk | AgentFault:
+    given: Any = answer.actions
+    if isinstance(given, (str, bytes, Mapping, Set, UIAction)) or not hasattr(given, "__iter__"):
+        return AgentFault(
+            f"Answer.actions must be a list of actions, got {type(given).__name__} {shown(given)}"
+        )
+    try:
+        actions = list(itertools.islice(given, MOST_ACTIONS + 1))
+    except TypeError as fault:  # an array without a dimension
+        return AgentFault(f"Answer.actions must be a list of actions: {fault}")
+    if not actions:
+        return AgentFault("an Answer needs at least one action")
+    if len(actions) > MOST_ACTIONS:
+        return AgentFault(f"an Answer may hold {MOST_ACTIONS} actions, and this one holds more")
+    moves: list[Move | AgentFault] = []
+    for action in actions:
+        move = taken(action, spec)
+        if isinstance(move, Chunk):
+            move = AgentFault("an action of an Answer must not be an Answer itself")
+        moves.append(move)
+        if isinstance(move, AgentFault):
+            break  # nothing is executed after it
+    return Chunk(moves, answer.memory)
+
+
+def checked_timestep(seen: Any) -> TimeStep:
+    """A timestep whose instruction, reward and flags are plain and whose parts have their types.
+
+    The views are checked when they are read, the metrics at the episode's end. Raises
+    SimulatorFault, which names the part. This runs at every step: a timestep in which all is as
+    the contract says is returned as it is.
+    """
+    if (
+        type(seen) is TimeStep
+        and type(reward := seen.reward) is float
+        and reward - reward == 0.0
+        and type(seen.terminated) is bool
+        and type(seen.truncated) is bool
+        and (seen.success is None or type(seen.success) is bool)
+        and type(seen.instruction) is str
+        and seen.instruction.isascii()
+        and type(seen.observation) is dict
+        and type(seen.metrics) is dict
+    ):
+        return seen
+    if not isinstance(seen, TimeStep):
+        raise SimulatorFault(f"expected a TimeStep, got {type(seen).__name__} {shown(seen)}")
+    for part in ("observation", "metrics"):
+        if not isinstance(value := getattr(seen, part), Mapping):
+            raise SimulatorFault(f"{part} must be a mapping, got {type(value).__name__}")
+    try:
+        return TimeStep(
+            observation=seen.observation,
+            instruction=as_text(seen.instruction, "the instruction"),
+            reward=as_number(seen.reward, "the reward"),
+            terminated=as_flag(seen.terminated, "terminated"),
+            truncated=as_flag(seen.truncated, "truncated"),
+            success=None if seen.success is None else as_flag(seen.success, "success"),
+            metrics=seen.metrics,
+        )
+    except BadValue as bad:
+        raise SimulatorFault(str(bad)) from None
+
+
+def checked_metrics(metrics: Mapping[str, Any]) -> dict[str, float]:
+    """The metrics as finite floats by name. Raises SimulatorFault, which names the metric."""
+    try:
+        return {
+            as_text(name, "the name of a metric"): as_number(value, f"the metric {shown(name)}")
+            for name, value in metrics.items()
+        }
+    except BadValue as bad:
+        raise SimulatorFault(str(bad)) from None
+
+
+def checked_state(state: Any) -> bytes:
+    """The simulator's state. Raises SimulatorFault if it is not bytes."""
+    if not isinstance(state, bytes):
+        raise SimulatorFault(f"state() must return bytes, got {type(state).__name__}")
+    return state
+
+
+class ViewReader:
+    """Reads the views of one episode for the loop and the agent, each checked against its spec."""
+
+    __slots__ = ("_specs", "cast", "outside")
+
+    def __init__(self, specs: Mapping[str, Spec]) -> None:
+        """`specs` are those of the adapter's brief."""
+        self._specs = specs
+        self.outside: dict[str, int] = {}
+        """View -> how often it was read with a value outside its declared bounds."""
+        self.cast: dict[str, str] = {}
+        """View -> the dtype in which it came, where it had to be cast."""
+
+    def read(self, observation: Mapping[str, Any], name: str) -> Any:
+        """The view's value, drawn if it is lazy.
+
+        Raises SimulatorFault where it is missing or no value of its spec, and what drawing raises.
+        """
+        try:
+            value = observation[name]
+        except KeyError:
+            raise SimulatorFault(f"the view {name} is missing") from None
+        if callable(value):
+            value = value()
+        try:
+            view = as_view(self._specs[name], value, f"the view {name}")
+        except BadValue as bad:
+            raise SimulatorFault(str(bad)) from None
+        if view.outside:
+            self.outside[name] = self.outside.get(name, 0) + 1
+        if view.cast:
+            self.cast[name] = view.cast
+        return view.value
+
+    def found(self) -> dict[str, dict[str, Any]]:
+        """View -> `outside` (readings) and `cast` (dtype), for the views of which there is any."""
+        found: dict[str, dict[str, Any]] = {}
+        for name, times in sorted(self.outside.items()):
+            found.setdefault(name, {})["outside"] = times
+        for name, dtype in sorted(self.cast.items()):
+            found.setdefault(name, {})["cast"] = dtype
+        return found
