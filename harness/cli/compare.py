@@ -19,6 +19,7 @@ from harness.cli.options import (
     Margin,
     Out,
     RayAddress,
+    TrustMaker,
     Workers,
     arguments,
     at_least_one,
@@ -128,11 +129,13 @@ def gate(
             "job.",
         ),
     ] = None,
+    trust: TrustMaker = False,
 ) -> int:
     """Play the cases of a base run with another agent, and compare.
 
     Exit 0: pass, 1: regressed, 3: inconclusive, 4: some cases have no score.
     """
+    from harness.cli import names
     from harness.cli.names import agent_named
     from harness.cli.run import counted, counted_after
     from harness.cli.supervisor import ChildEnded, Note, supervised
@@ -161,7 +164,8 @@ def gate(
         def work(note: Note) -> dict[str, Any]:
             told = dataclasses.replace(options, opened=lambda path: note("path", str(path)))
             spec = agent_named(agent, arguments(agent_arg))
-            return Gate(spec, side, judged).play(out, told, progress_for()).to_json()
+            trusted = names.trust(trust)
+            return Gate(spec, side, judged, trusted).play(out, told, progress_for()).to_json()
 
         try:
             played = counted(supervised(work))

@@ -14,7 +14,7 @@ import typer
 __all__ = [
     "AgentArgs", "AgentName", "AgentTimeout", "Alpha", "Base", "Interpreters", "JUnit",
     "LanesOption", "Margin", "Out", "RayAddress", "Run", "Seed", "SuiteNames", "TaskGlobs",
-    "Workers", "argument", "arguments", "at_least_one", "worker_count",
+    "TrustMaker", "Workers", "argument", "arguments", "at_least_one", "worker_count",
 ]  # fmt: skip
 
 AgentName = Annotated[
@@ -68,6 +68,14 @@ Base = Annotated[
     str,
     typer.Option(
         help="A run directory, a zip archive or URL of one, or a name of `bench baseline list`."
+    ),
+]
+TrustMaker = Annotated[
+    bool,
+    typer.Option(
+        "--trust",
+        help="Also import the adapters, and use the parameters, of tasks that are not of bench's "
+        "suites. They run as you: only for a run whose maker you trust.",
     ),
 ]
 Margin = Annotated[

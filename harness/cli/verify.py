@@ -7,7 +7,14 @@ from typing import Annotated, Literal
 
 import typer
 
-from harness.cli.options import LanesOption, Run, arguments, at_least_one, worker_count
+from harness.cli.options import (
+    LanesOption,
+    Run,
+    TrustMaker,
+    arguments,
+    at_least_one,
+    worker_count,
+)
 from harness.cli.output import DONE, REGRESSED, print_out, say
 
 __all__ = ["show", "verify"]
@@ -38,6 +45,7 @@ def verify(
     agent_arg: Annotated[
         list[str] | None, typer.Option(help="With --invariance: see `bench run`.")
     ] = None,
+    trust: TrustMaker = False,
 ) -> int:
     """Check a run's files, and replay its recorded actions without the agent.
 
@@ -56,21 +64,25 @@ def verify(
             raise UserError(
                 "write bench verify RUN, or bench verify --invariance --agent A --suite S"
             )
+        from harness.cli import names
         from harness.cli.verification import knowledge
         from harness.play.runner import RunOptions
+        from harness.records.stored_run import load_run
         from harness.verify.replay import differences_table
         from harness.verify.replay import verify as verify_run
 
         options = RunOptions(
             workers=worker_count(workers or "0"), lanes=at_least_one("--lanes", lanes)
         )
+        trusted = names.trust(trust)
+        trusted.check((), load_run(run).whole)
         found = verify_run(
             run,
             sample=number,
             sample_seed=sample_seed,
             options=options,
             progress=progress_for(),
-            known=knowledge(lambda _: None),
+            known=knowledge(trusted.refuse),
         )
         if found.differences:
             print_out(differences_table(found.differences))
@@ -119,6 +131,7 @@ def show(
         typer.Option(help="auto: a video where there are pictures, else a text."),
     ] = "auto",
     out: Annotated[Path | None, typer.Option(help="Where to write. Default: RUN/videos.")] = None,
+    trust: TrustMaker = False,
 ) -> int:
     """Replay one recorded episode as a video or as a text. Prints the file's path, or the text."""
     from harness.cli.supervisor import relay
@@ -133,10 +146,14 @@ def show(
     name = case
 
     def work() -> tuple[str, str, int]:
+        from harness.cli import names
+        from harness.records.stored_run import load_run
         from harness.verify.episode_replay import find_episode
         from harness.verify.show import show as show_episode
 
-        shown = show_episode(find_episode(run, name), format=format, step=step, out=out)
+        episode = find_episode(run, name)
+        names.trust(trust).check([episode.case.task], load_run(run).whole)
+        shown = show_episode(episode, format=format, step=step, out=out)
         if shown.as_recorded:
             return shown.text, "", DONE
         differs = f"this replay differs from the recording; see bench verify {run}"

@@ -32,6 +32,7 @@ from harness.records.identity import AgentSpec
 from harness.records.plan import NotRun, Plan
 from harness.records.results import case_results
 from harness.records.stored_run import load_run
+from harness.records.trust import EVERYONE, Trust
 
 __all__ = ["Gate", "GateOptions", "Gated", "judge_gate"]
 
@@ -112,12 +113,20 @@ class Gated:
 class Gate:
     """A base, an agent, and how to judge it.
 
-    The constructor raises UserError where they do not fit together; nothing is played before.
+    The constructor raises UserError where they do not fit together, and where the base has tasks
+    that are not trusted; nothing of a task is imported before.
     """
 
-    def __init__(self, spec: AgentSpec, base: ScoredRun, options: GateOptions) -> None:
+    def __init__(
+        self,
+        spec: AgentSpec,
+        base: ScoredRun,
+        options: GateOptions,
+        trust: Trust = EVERYONE,
+    ) -> None:
         check_limits(options.margin, options.alpha)
         self._spec, self._base, self._options = spec, base, options
+        self._trust = trust
         lacking = len(base.missing())
         if lacking:
             raise UserError(
@@ -136,6 +145,7 @@ class Gate:
         chosen = _tasks_of(base)
         part = _part_of(base, self._options.tasks)
         kept = {item.task.id for item in part.items}
+        self._trust.check((item.task for item in part.items), base)
         made = make_plan(
             [pair for pair in chosen if pair[1].id in kept],
             self._spec,

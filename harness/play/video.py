@@ -396,5 +396,7 @@ class VideoStore:
 def write_whole(file: Path, content: bytes) -> None:
     """Write a file atomically."""
     new = file.with_name(f".{file.name}.new")
-    new.write_bytes(content)
+    new.unlink(missing_ok=True)  # it may be a link that leads elsewhere
+    with new.open("xb") as out:
+        out.write(content)
     os.replace(new, file)

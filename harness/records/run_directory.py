@@ -29,6 +29,8 @@ from harness.records.identity import UNNAMED
 from harness.records.plan import CaseIndex, CaseStates, NotRun, Plan
 from harness.records.results import case_results
 from harness.records.run_file import SCHEMA, read_run
+from harness.records.safe_files import check_writable
+from harness.records.stored_run import load_run
 from harness.records.traces import Trace, TraceWriter
 
 __all__ = ["RunDirectory", "StorageFull"]
@@ -65,6 +67,9 @@ class RunDirectory:
                     f"{self.path} holds other files ({', '.join(foreign[:3])}) and no run: choose "
                     "another place with --out"
                 )
+        check_writable(
+            self.path, ("run.json", "run.json.new", "episodes.jsonl"), ("traces", "videos", "log")
+        )
         try:
             (self.path / "traces").mkdir(parents=True, exist_ok=True)
             # Unbuffered: a line that `append` has returned from is with the operating system.
@@ -136,7 +141,7 @@ class RunDirectory:
         ]
         if differences and differences[-1].startswith("fingerprint"):
             differences[-1] = "the agent's source or weights changed"
-        differences += self.plan.differences(Plan.from_json(old["plan"]))
+        differences += self.plan.differences(load_run(self.path).whole)
         rules = run.get("stopping"), old.get("stopping")
         if rules[0] != rules[1]:
             differences.append(

@@ -10,13 +10,15 @@ import errno
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from harness.core import UserError
 
-__all__ = ["files_inside", "open_inside", "open_regular", "read_inside", "read_regular"]
+__all__ = [
+    "check_writable", "files_inside", "open_inside", "open_regular", "read_inside", "read_regular",
+]  # fmt: skip
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
@@ -93,6 +95,30 @@ def files_inside(folder: str | os.PathLike[str], name: str, pattern: str) -> lis
         return []
     except (OSError, ValueError) as fault:
         raise UserError(f"{path} cannot be read: {_reason(fault)}") from None
+
+
+def check_writable(
+    folder: str | os.PathLike[str], files: Iterable[str], folders: Iterable[str] = ()
+) -> None:
+    """Raises UserError if one of these names below `folder` is a link, or of another kind.
+
+    Whoever writes into a folder that a stranger made would else write where the stranger says.
+    """
+    for names, holds, wanted in (
+        (files, stat.S_ISREG, "a regular file"),
+        (folders, stat.S_ISDIR, "a directory"),
+    ):
+        for name in names:
+            path = Path(folder) / name
+            try:
+                mode = os.lstat(path).st_mode
+            except OSError:
+                continue  # it is not there; and if it cannot be looked at, writing will say why
+            if not holds(mode):
+                raise UserError(
+                    f"cannot write to {folder}: {name} is {_kind(mode)}, not {wanted}. Choose "
+                    "another place with --out"
+                )
 
 
 def _bounded(entries: Iterator[os.DirEntry[str]], path: Path) -> Iterator[str]:
