@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -64,14 +65,22 @@ def _refuse_intruders() -> None:
 
 def main(*, supervise: bool = True) -> None:
     """The console script. `supervise`: run foreign code in a child process."""
+    if supervise:
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            # A request to end is answered like Ctrl-C; what the caller has us ignore stays so.
+            if signal.getsignal(number) == signal.SIG_DFL:
+                signal.signal(number, signal.default_int_handler)
     try:
         _refuse_intruders()
+        from harness.cli.app import main as run_command
+
+        run_command(supervise=supervise)
     except ImportError as hidden:
         print(f"bench: {hidden}", file=sys.stderr)
         raise SystemExit(2) from None
-    from harness.cli.app import main as run_command
-
-    run_command(supervise=supervise)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        raise SystemExit(130) from None
 
 
 if __name__ == "__main__":

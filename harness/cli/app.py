@@ -6,9 +6,7 @@ It parses and delegates; everything heavy is imported by the command that needs 
 from __future__ import annotations
 
 import os
-import signal
 import sys
-from types import FrameType
 
 import typer
 
@@ -49,9 +47,6 @@ def main(*, supervise: bool = True) -> None:
     """
     if supervise:
         _open_standard_streams()
-        for each in (signal.SIGTERM, signal.SIGHUP):
-            if signal.getsignal(each) == signal.SIG_DFL:
-                signal.signal(each, _interrupt)
     log_to_stderr()
     if "" not in sys.path and os.getcwd() not in sys.path:
         # For a user's own agents and suites. Last, so that no file there hides a library.
@@ -89,11 +84,6 @@ def main(*, supervise: bool = True) -> None:
     if code == INTERRUPTED:
         say("interrupted; the same command continues the run")
     raise SystemExit(code or DONE)
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    """A request to end from outside is answered like Ctrl-C."""
-    raise KeyboardInterrupt
 
 
 def _open_standard_streams() -> None:
