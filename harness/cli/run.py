@@ -153,9 +153,13 @@ def counted_after(ended: ChildEnded) -> RunSummary:
     from harness.play.summary import count_run
 
     if "path" not in ended.noted:
+        remedy = (
+            "remove that call from its module or constructor"
+            if ended.how.startswith(("exit", "sys"))
+            else "it crashed, was killed from outside, or was out of memory"
+        )
         raise UserError(
-            f"the agent or the suite ended the process while it was loaded ({ended.how}): remove "
-            "that call from its module or constructor"
+            f"the process ended while the agent or the suite was loaded ({ended.how}): {remedy}"
         ) from None
     return dataclasses.replace(
         count_run(Path(ended.noted["path"])),

@@ -196,8 +196,8 @@ def play(
         place.check_nothing_left()
         if code == 0:
             break
-        # -SIGINT and -SIGTERM: Python had not started the command yet.
-        if code not in (4, 130, -signal.SIGKILL, -signal.SIGINT, -signal.SIGTERM):
+        # 2: killed while it was loading. -SIGINT and -SIGTERM: Python had not started yet.
+        if code not in (2, 4, 130, -signal.SIGKILL, -signal.SIGINT, -signal.SIGTERM):
             raise Wrong(f"exit code {code}")
     else:
         raise Wrong("200 commands did not end the run")
