@@ -88,7 +88,7 @@ def verify(
             print_out(differences_table(found.differences))
         for remark in found.remarks():
             say(remark)
-        say(found.as_text(), lines=True)
+        say(found.as_text())
         return DONE if found.passed else REGRESSED
     if run is not None or agent is None or suite is None:
         raise UserError(
