@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from harness.core import Result, Suite, Task, UserError
+from harness.core.text import printable
 from harness.demos.card import Counts, card
 from harness.demos.columns import brief_from_json, modules
 from harness.demos.dataset import Demos, EpisodeRow
@@ -67,7 +68,7 @@ class RecordingSummary:
 
     def as_text(self) -> str:
         """What came of the recording, and what to do next; a few lines."""
-        lines = [self.summary.stopped] if self.summary.stopped else []
+        lines = [printable(self.summary.stopped)] if self.summary.stopped else []
         if self.summary.missing:
             lines.append(
                 f"{self.summary.missing} of {self.summary.planned} episodes have no result; "
@@ -143,7 +144,9 @@ def _counted(run: Path) -> tuple[list[Counts], list[list[_Kept]]]:
     counts: list[Counts] = []
     kept: list[list[_Kept]] = []
     for item, mine in zip(stored.plan.items, results):
-        good = sorted((each for each in mine if each.success), key=lambda each: each.seed)
+        # An episode that is solved at its start shows nothing, and has no recording.
+        good = [each for each in mine if each.success and each.steps]
+        good.sort(key=lambda each: each.seed)
         counts.append(
             Counts(
                 task=item.task,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.core import Reference
+from harness.core.text import printable
 from harness.records.plan import NotRun, Plan
 from harness.records.results import case_results
 from harness.records.stored_run import load_run
@@ -34,7 +35,7 @@ class RunSummary:
 
     def as_text(self) -> str:
         """What came of the run, and what to do next; a few lines."""
-        lines = [self.stopped] if self.stopped else []
+        lines = [printable(self.stopped)] if self.stopped else []
         if self.missing:
             lines.append(
                 f"{self.missing} of {self.planned} cases have no score; "

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.core import Agent, Result, Suite, Task, UserError
+from harness.core.text import printable
 from harness.play.coordinator import Coordinator
 from harness.play.inference import LocalAgent, Watch
 from harness.play.local import play_locally
@@ -70,7 +71,7 @@ class InvarianceReport:
             lines.append(f"{count} of {self.cases} cases drift")
         else:
             lines.append("every case went the same way each time")
-        return "\n".join([*lines, *([self.cause] if self.cause else [])])
+        return "\n".join([*lines, *([printable(self.cause)] if self.cause else [])])
 
     def table(self) -> str:
         """A row for each drift."""
