@@ -91,15 +91,14 @@ class Environments:
     def slot(self, case: Case, current: EnvSlot | None) -> EnvSlot:
         """A slot for the case: the current one, an idle one, or a new one.
 
-        Raises whatever building the environment raises.
+        Raises whatever building the environment raises; the current slot is idle then.
         """
-        key = environment_key(case.task)
+        # Whatever fails below, the current slot's environment is kept.
         if current is not None:
-            if current.key == key:
-                return current
             self._idle.append(current)
-        for number, idle in enumerate(self._idle):
-            if idle.key == key:
+        key = environment_key(case.task)
+        for number in reversed(range(len(self._idle))):
+            if self._idle[number].key == key:
                 return self._idle.pop(number)
         for idle in self._idle[: max(0, len(self._idle) - self._lanes)]:
             if self._unused(idle):

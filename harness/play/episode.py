@@ -38,7 +38,7 @@ class Episode:
     """The state of one episode between its reset and its result."""
 
     __slots__ = (
-        "actions", "agent_s", "asked", "brief", "case", "clipped", "executed", "hasher",
+        "actions", "agent_s", "asked", "brief", "case", "clipped", "draws", "executed", "hasher",
         "instruction", "memory", "metrics", "name", "pending", "pixels", "returned", "slot",
         "simulator_s", "solved", "started_with", "steps", "ticket", "tickets",
         "_actions", "_expert", "_history", "_lazy", "_looked", "_names", "_observations",
@@ -53,7 +53,7 @@ class Episode:
         self.hasher = hashlib.blake2b(digest_size=10)
         self.pending: deque[Any] = deque()
         self._actions: list[Any] = []
-        self.steps = self.asked = self.clipped = 0
+        self.steps = self.asked = self.clipped = self.draws = 0
         self._looked = -1
         self.simulator_s = self.agent_s = 0.0
         self.memory: Any = None
@@ -69,12 +69,11 @@ class Episode:
     def begin(self, slot: EnvSlot, first: TimeStep, reads: Sequence[str], history: int) -> None:
         """Take the reset's timestep `first`. `reads` and `history` are the agent's.
 
-        Raises SimulatorFault if the episode is already over, ViewNotOffered if the agent reads a
-        view that is not on offer, and NotApplicable if a perturbation has nothing to change here.
+        Raises ViewNotOffered if the agent reads a view that is not on offer, and NotApplicable if a
+        perturbation has nothing to change here.
         """
         self.slot = slot
-        if first.terminated or first.truncated or first.success:
-            raise SimulatorFault("already solved or over at reset: nothing is left to play")
+        self.solved = self._told = bool(first.success) and self.case.task.success is not None
         self.brief = slot.narrowed(reads)
         self._views = ViewReader(slot.adapter.brief.observation)
         self._perturbed = Pipeline.of(self.case, slot.adapter.brief, history, first.instruction)
@@ -310,6 +309,8 @@ class Episode:
                 metrics |= checked_metrics({name: value})
         if self.clipped:
             metrics["clipped_actions"] = float(self.clipped)
+        if self.draws:
+            metrics["redrawn_starts"] = float(self.draws)
         if self._perturbed is not None:
             metrics |= self._perturbed.metrics()
         views = self._views.found()
@@ -378,6 +379,9 @@ class Outcome:
     clip: VideoClip | None = None
     perturbations_only: bool = False
     """Whether only the perturbations cannot run, and the task itself can."""
+    failed_in: str = ""
+    """Where the simulator failed, if nothing else can be to blame: `construction`, `reset` or
+    `play`. Empty where it may have been another episode of a shared simulator, or the worker."""
 
     @classmethod
     def finished(cls, episode: Episode, ended: str) -> Outcome:

@@ -7,6 +7,7 @@ the next case with the same environment key.
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
@@ -17,6 +18,7 @@ from harness.perturb.effects import NotApplicable
 from harness.play.environments import Environments, EnvSlot, ViewNotOffered
 from harness.play.episode import Episode, Outcome, VideoSelection
 from harness.play.inference import AgentClient, AgentFault, Hung, Watch
+from harness.play.starts import SOLVED_AT_START, start
 from harness.play.values import Chunk, SimulatorFault, checked_timestep
 
 __all__ = ["CaseSource", "RolloutLoop", "EpisodeObserver"]
@@ -144,12 +146,21 @@ class RolloutLoop:
         episode = Episode(ticket, case)
         watch = self._watch
         watch.cases = episode.tickets
+        where = "construction"
+        before, lane.slot = lane.slot, None
         try:
-            lane.slot = group.environments.slot(case, lane.slot)
-            watch.guard("simulator", lane.slot.patience, episode.tickets)
-            first = checked_timestep(lane.slot.reset(case))
-            episode.begin(lane.slot, first, self._reads, self._history)
+            slot = lane.slot = group.environments.slot(case, before)
+            where = "reset"
+            first, episode.draws = start(
+                slot, case, lambda: watch.guard("simulator", slot.patience, episode.tickets)
+            )
+            episode.begin(slot, first, self._reads, self._history)
             episode.simulator_s += clock() - begun
+            if episode.solved:
+                watch.deadline = 0.0
+                # Nothing is left to ask the agent, or to watch.
+                self._report(_outcome(episode, "finished", None, SOLVED_AT_START))
+                return
             if self._observer is not None:
                 self._observer.begin(episode, first)
         except ViewNotOffered as unreadable:
@@ -176,8 +187,10 @@ class RolloutLoop:
         except BaseException as fault:
             watch.deadline = 0.0
             if lane.slot is not None:
-                self._fail(group, lane.slot, "another episode of this shared simulator failed")
-            self._report(Outcome.failed(episode, "error", _reason("reset", fault)))
+                reason = "another episode of this shared simulator failed"
+                self._fail(group, lane.slot, reason, own=False)
+            failed = Outcome.failed(episode, "error", _reason(where, fault))
+            self._report(dataclasses.replace(failed, failed_in=where))
         else:
             watch.deadline = 0.0
             lane.episode = episode
@@ -328,28 +341,33 @@ class RolloutLoop:
         for lane, how in ended:
             self._end(lane, "finished", None, how)
 
-    def _fail(self, group: _Group, slot: EnvSlot, reason: str) -> None:
-        """End every episode in this slot's environment and close it: its state is unknown now."""
-        for lane in group.lanes:
-            if lane.slot is not None and lane.slot.adapter is slot.adapter:
-                if lane.episode is not None:
-                    self._end(lane, "error", reason)
-                lane.slot = None
+    def _fail(self, group: _Group, slot: EnvSlot, reason: str, own: bool = True) -> None:
+        """End every episode in this slot's environment and close it: its state is unknown now.
+
+        `own`: the fault lies in one of these episodes.
+        """
+        lanes = [lane for lane in group.lanes if lane.slot and lane.slot.adapter is slot.adapter]
+        own = own and sum(lane.episode is not None for lane in lanes) == 1
+        for lane in lanes:
+            if lane.episode is not None:
+                self._end(lane, "error", reason, failed_in="play" if own else "")
+            lane.slot = None
         group.environments.drop(slot)
 
-    def _end(self, lane: _Lane, status: str, reason: str | None, ended: str = "") -> None:
+    def _end(
+        self,
+        lane: _Lane,
+        status: str,
+        reason: str | None,
+        ended: str = "",
+        failed_in: str = "",
+    ) -> None:
         episode = lane.episode
         assert episode is not None
         lane.episode = None
-        try:
-            outcome = (
-                Outcome.finished(episode, ended)
-                if reason is None
-                else Outcome.failed(episode, status, reason)
-            )
-        except Exception as fault:
-            # The adapter's last metrics give no finite score.
-            outcome = Outcome.failed(episode, "error", describe(fault))
+        outcome = _outcome(episode, status, reason, ended)
+        if failed_in:
+            outcome = dataclasses.replace(outcome, failed_in=failed_in)
         # The agent is told before the outcome is reported: an agent that records episodes writes
         # its file here, and the line of a result must never be there without it.
         self._watch.cases = episode.tickets
@@ -371,6 +389,20 @@ class _Group:
         self.environments = Environments(size, watch)
         self.asked: tuple[Any, list[_Lane], list[Any]] | None = None
         """(the client's ticket, the lanes, the cases' tickets)."""
+
+
+def _outcome(episode: Episode, status: str, reason: str | None, ended: str) -> Outcome:
+    """The outcome of an episode that is over; it failed if there is a `reason`."""
+    if reason is not None:
+        return Outcome.failed(episode, status, reason)
+    try:
+        return Outcome.finished(episode, ended)
+    except SimulatorFault as fault:
+        # The adapter's last metrics give no finite score.
+        failed = Outcome.failed(episode, "error", str(fault))
+    except Exception as fault:
+        failed = Outcome.failed(episode, "error", describe(fault))
+    return dataclasses.replace(failed, failed_in="play")
 
 
 def _reason(where: str, fault: BaseException) -> str:

@@ -14,6 +14,7 @@ from harness.perturb.pipeline import Pipeline
 from harness.play.environments import Environments, EnvSlot
 from harness.play.episode import Episode
 from harness.play.inference import Watch
+from harness.play.starts import start
 from harness.play.values import checked_timestep
 from harness.records.results import case_results
 from harness.records.stored_run import load_run
@@ -134,7 +135,7 @@ class EpisodeReplay:
         Raises UserError when the simulator refuses an action.
         """
         recording = self._recording
-        seen = checked_timestep(self.slot.reset(recording.bare))
+        seen, _ = start(self.slot, recording.bare)
         brief = self.slot.adapter.brief
         pipeline = Pipeline.of(recording.case, brief, recording.history, seen.instruction)
         episode = Episode(None, recording.bare)

@@ -1,0 +1,41 @@
+"""How an episode starts: with a reset, and again with another draw where it is solved already."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+from harness.core import Case, TimeStep
+from harness.play.environments import EnvSlot
+from harness.play.values import SimulatorFault, checked_timestep
+
+__all__ = ["MOST_DRAWS", "SOLVED_AT_START", "start"]
+
+MOST_DRAWS = 10
+"""How often a start that is solved already is drawn again."""
+SOLVED_AT_START = "solved_at_start"
+"""How an episode ended of which nothing was left to play."""
+
+
+def start(
+    slot: EnvSlot, case: Case, before: Callable[[], None] = lambda: None
+) -> tuple[TimeStep, int]:
+    """Reset the slot; returns the first timestep, and how often the start was drawn again.
+
+    A start that is solved already is drawn again, at most MOST_DRAWS times, unless the adapter says
+    that its benchmark prescribes the start. So the timestep may still say `success`: then nothing
+    is left to play. Everything follows from the case, so a replay finds the same draw.
+
+    `before` is called before each reset. Raises SimulatorFault if the episode is over without a
+    success, and what the simulator raises.
+    """
+    for draw in range(MOST_DRAWS + 1):
+        before()
+        drawn = dataclasses.replace(case, draw=draw) if draw else case
+        first = checked_timestep(slot.reset(drawn))
+        solved = first.success and case.task.success is not None
+        if not solved or not slot.adapter.redraws:
+            break
+    if (first.terminated or first.truncated) and not solved:
+        raise SimulatorFault("the episode is over at reset: nothing is left to play")
+    return first, draw
