@@ -15,6 +15,7 @@ from conftest import Said
 
 Bench = Callable[..., Said]
 COMMON = ("--workers", 0)
+TRUSTED = (*COMMON, "--trust")
 
 
 @pytest.fixture(scope="session")
@@ -77,7 +78,7 @@ def test_a_comparison_in_every_format(bench_here: Bench, runs: Path) -> None:
 def test_better_passes_and_few_cases_are_inconclusive(bench_here: Bench, runs: Path) -> None:
     assert bench_here("compare", runs / "bad", runs / "good").code == 0
     said = bench_here(
-        "gate", "--agent", "toys:ExpertAgent", "--base", runs / "good", "--margin", 0.01, *COMMON
+        "gate", "--agent", "toys:ExpertAgent", "--base", runs / "good", "--margin", 0.01, *TRUSTED
     )
     assert said.code == 3
     assert "more pairs would decide" in said.out
@@ -196,7 +197,7 @@ def test_a_gate_writes_the_jobs_summary(
         "--format",
         "json",
     )
-    said = bench_here("gate", "--agent", "toys:RandomAgent", *options)
+    said = bench_here("gate", "--agent", "toys:RandomAgent", "--trust", *options)
     assert said.code == 1
     gate = json.loads(said.out)["gate"]
     assert gate["cases"] + gate["saved"] + gate["played_beyond"] == gate["cases_planned"] == 60
@@ -219,7 +220,7 @@ def test_a_gate_refuses_what_cannot_be_judged(bench_here: Bench, runs: Path) -> 
         ("there is no base 'main'", ("--base", "main")),
     ):
         said = bench_here(
-            "gate", "--agent", "toys:GoodAgent", "--base", runs / "good", *COMMON, *options
+            "gate", "--agent", "toys:GoodAgent", "--base", runs / "good", *TRUSTED, *options
         )
         assert (said.code, words in said.err) == (2, True), said.err
         assert not Path("runs").exists()

@@ -65,7 +65,9 @@ def test_modules_that_end_the_process_when_they_are_imported(
     tmp_path: Path, runs: Path, command: str, text: str
 ) -> None:
     (tmp_path / "leaver.py").write_text(text + "\n")
-    words = RUN if command == "run" else ("gate", "--base", runs / "base", "--out", "run")
+    words = (
+        RUN if command == "run" else ("gate", "--base", runs / "base", "--out", "run", "--trust")
+    )
     said = bench_there(*words, "--agent", "leaver:Agent", "--workers", 0, cwd=tmp_path)
     assert said.code == WRONG_USE
     assert said.out == ""
@@ -99,7 +101,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_gate_never_passes_on_nothing(tmp_path: Path, runs: Path, where: str, how: str) -> None:
     if (where, how) == ("init", "hang"):
         pytest.skip("as above")
-    words = ("gate", "--base", runs / "base", "--agent-timeout", 1, "--out", "run")
+    words = ("gate", "--base", runs / "base", "--agent-timeout", 1, "--out", "run", "--trust")
     said = bench_there(*words, *agent(where, how), "--workers", 0, cwd=tmp_path)
     if said.code == 1:
         # Every episode ended in an error of the agent: a verdict from a whole count.

@@ -110,7 +110,7 @@ def test_an_old_run_of_a_slow_simulator_is_verified(name: str, bench: Bench) -> 
 
 def verify(name: str, bench: Bench) -> None:
     skip_where_versions_differ(name)
-    code, out, err = bench("verify", f"runs/{name}", "--sample", 12)
+    code, out, err = bench("verify", f"runs/{name}", "--sample", 12, "--trust")
     if "cannot be played here" in out:
         pytest.skip(out)
     assert code == RUNS[name]["verify"], out + err
@@ -122,14 +122,15 @@ def test_a_forged_old_run_is_not_verified(bench: Bench) -> None:
     forged = file.read_text().replace('"steps": 3,', '"steps": 2,', 1)
     assert forged != file.read_text()
     file.write_text(forged)
-    assert bench("verify", "runs/oracle", "--sample", 1)[0] == 1
+    assert bench("verify", "runs/oracle", "--sample", 1, "--trust")[0] == 1
 
 
 @pytest.mark.parametrize("command", JUDGED)
 def test_old_runs_are_judged_as_before(command: str, bench: Bench) -> None:
     if command.startswith("gate"):
         skip_where_versions_differ(command.partition("--base runs/")[2].split()[0])
-    code, out, err = bench(*command.split(), "--format", "json")
+    trusted = ("--trust",) if command.startswith("gate") else ()
+    code, out, err = bench(*command.split(), *trusted, "--format", "json")
     expected = JUDGED[command]
     assert code == expected["exit"], out + err
     assert list(changes(without_commit(expected["out"]), json.loads(out))) == []
@@ -178,7 +179,7 @@ def test_an_interrupted_old_run_goes_on_to_the_same_end(bench: Bench) -> None:
     lines = [json.loads(line) for line in whole_lines("own-partial")]
     assert len(lines) == len(results("own")), "no case was played twice"
     assert lines[: len(kept)] == list(kept.values()), "what was there stays as it was"
-    assert bench("verify", "runs/own-partial", "--sample", "all")[0] == 0
+    assert bench("verify", "runs/own-partial", "--sample", "all", "--trust")[0] == 0
 
 
 def whole_lines(name: str) -> list[str]:

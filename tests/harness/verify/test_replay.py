@@ -244,12 +244,12 @@ def test_the_command_line(bench_here: Callable[..., Said]) -> None:
         ).code
         == 0
     )
-    said = bench_here("verify", "run", "--sample", "all")
+    said = bench_here("verify", "run", "--sample", "all", "--trust")
     assert (said.code, said.out) == (0, "")
     assert "all as recorded" in said.err
     file = Path("run/episodes.jsonl")
     file.write_text(file.read_text().replace('"success": false', '"success": true', 1))
-    said = bench_here("verify", "run", "--sample", "all")
+    said = bench_here("verify", "run", "--sample", "all", "--trust")
     assert said.code == 1
     assert "success" in said.out
     assert bench_here("verify", "nowhere").code == 2

@@ -196,7 +196,7 @@ def test_the_command_line(bench_here: Callable[..., Said]) -> None:
         == 0
     )
     assert "toys/goal@1" in bench_here("show", "run", "--failures").out
-    said = bench_here("show", "run", "toys/goal:0")
+    said = bench_here("show", "run", "toys/goal:0", "--trust")
     assert said.code == 0, said.err
     assert Path(said.out.strip()).stat().st_size > 1000
     assert bench_here("show", "run").code == 2
@@ -204,7 +204,7 @@ def test_the_command_line(bench_here: Callable[..., Said]) -> None:
     run = json.loads(Path("run/run.json").read_text())
     run["plan"]["seed"] = 1
     Path("run/run.json").write_text(json.dumps(run))
-    said = bench_here("show", "run", "toys/goal:0")
+    said = bench_here("show", "run", "toys/goal:0", "--trust")
     assert said.code == 2
     assert "bench verify run" in said.err
 
