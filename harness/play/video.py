@@ -92,7 +92,7 @@ def failed(result: Result) -> bool:
 
 def stem(case: Case) -> str:
     """The name of a case's files, without the extension."""
-    task = re.sub(r"[^A-Za-z0-9@._-]+", "_", case.task.id)
+    task = re.sub(r"[^A-Za-z0-9@._-]+", "_", case.task.id)[:150]
     return f"{task}-{case.seed}-{case.id}"
 
 
