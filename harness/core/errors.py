@@ -1,4 +1,4 @@
-"""Errors of the contracts, and how an error becomes one line. Imports no other module of bench."""
+"""Errors of the contracts, and how an error becomes one line."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import os
 import sys
 from collections.abc import Iterable
 from types import FrameType
+
+from harness.core.text import printable
 
 __all__ = ["BadAction", "UserError", "describe", "suggest"]
 
@@ -22,8 +24,12 @@ _INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}"
 class UserError(Exception):
     """Wrong use or wrong input.
 
-    It is shown as one message with its remedy and exit code 2, never as a traceback.
+    It is shown as one message with its remedy and exit code 2, never as a traceback. Its text is
+    printable: it may quote a stranger's file, and Python's own traceback shows it as it is.
     """
+
+    def __str__(self) -> str:
+        return printable(super().__str__(), lines=True)
 
 
 class BadAction(ValueError):

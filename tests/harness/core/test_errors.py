@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from harness.core.errors import describe
+from harness.core.errors import UserError, describe
 
 
 class Unreadable(Exception):
@@ -79,3 +79,7 @@ def test_a_place_is_told_where_the_current_folder_is_gone(
     monkeypatch.chdir(gone)
     gone.rmdir()
     assert "mine.py:2 in go" in describe(_raise_from(tmp_path / "mine.py"))
+
+
+def test_a_users_traceback_shows_no_escape_of_a_stranger() -> None:
+    assert str(UserError("no run in a\x1b[2J\u202eb")) == "no run in a\\x1b[2J\\u202eb"
