@@ -88,8 +88,8 @@ def test_an_error_exits_4_and_the_same_command_tries_again(bench_here: Bench) ->
         ("QUICK", ["--strict"], 0),
         ("PARTLY", [], 0),
         ("PARTLY", ["--strict"], 4),
-        ("NOWHERE", [], 4),
-        ("NOWHERE", ["--strict"], 4),
+        ("NOWHERE", [], 2),
+        ("NOWHERE", ["--strict"], 2),
     ],
 )
 def test_what_cannot_run_is_a_row(
