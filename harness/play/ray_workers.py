@@ -24,6 +24,7 @@ from harness.play.case_queue import Ticket
 from harness.play.coordinator import Coordinator, Culprits
 from harness.play.episode import Outcome, VideoSelection
 from harness.play.inference import Watch
+from harness.play.packed_memory import infer_packed
 from harness.play.worker import EpisodeWorker, Exchange
 from harness.play.worker_handle import WorkerHandle
 from harness.records.identity import AgentSpec
@@ -38,6 +39,8 @@ class _ServedAgent:
 
     Names of ended episodes travel with the next batch instead of in a separate message.
     """
+
+    elsewhere = True
 
     def __init__(self, server: Any, timeout: float) -> None:
         self.watch = Watch()
@@ -72,7 +75,12 @@ class _Server:
         self._batcher = Batcher(spec.build(), timeout)
 
     def infer(self, turns: Sequence[Turn], ended: Sequence[str]) -> list[Any]:
-        return self._batcher.infer(turns, ended)
+        return infer_packed(
+            lambda given: self._batcher.infer(given, ended),
+            turns,
+            ray.cloudpickle.dumps,
+            ray.cloudpickle.loads,
+        )
 
     def ready(self) -> bool:
         return True

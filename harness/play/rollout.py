@@ -14,9 +14,10 @@ from typing import Any, Protocol
 
 from harness.core import BadAction, Case, Missing, TimeStep, Turn, UserError
 from harness.core.errors import describe
+from harness.core.values import BadValue
 from harness.perturb.effects import NotApplicable
 from harness.play.environments import Environments, EnvSlot, ViewNotOffered
-from harness.play.episode import Episode, Outcome, VideoSelection
+from harness.play.episode import SHARED, Episode, Outcome, VideoSelection
 from harness.play.inference import AgentClient, AgentFault, Hung, Watch
 from harness.play.starts import SOLVED_AT_START, start
 from harness.play.values import Chunk, SimulatorFault, checked_timestep
@@ -350,7 +351,7 @@ class RolloutLoop:
         own = own and sum(lane.episode is not None for lane in lanes) == 1
         for lane in lanes:
             if lane.episode is not None:
-                self._end(lane, "error", reason, failed_in="play" if own else "")
+                self._end(lane, "error", reason, failed_in="play" if own else SHARED)
             lane.slot = None
         group.environments.drop(slot)
 
@@ -409,4 +410,4 @@ def _reason(where: str, fault: BaseException) -> str:
     if isinstance(fault, Hung):
         return f"the simulator did not return from {where}"
     # A broken contract is told in words of ours: where they stand in our code helps nobody.
-    return f"{where}: {fault if isinstance(fault, SimulatorFault) else describe(fault)}"
+    return f"{where}: {fault if isinstance(fault, BadValue) else describe(fault)}"

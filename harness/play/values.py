@@ -26,7 +26,7 @@ MOST_ACTIONS = 1_000_000
 """Of one answer; a trace holds no more either."""
 
 
-class SimulatorFault(Exception):
+class SimulatorFault(BadValue):
     """The adapter broke the contract; the message says how."""
 
 
