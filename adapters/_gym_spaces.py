@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import enum
+import operator
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 from harness.core import ActionSpec, Box, Discrete, MultiDiscrete, Spec, Text, UserError
+from harness.core.values import BadValue
 
 __all__ = ["Path", "action_of", "parts_of", "pick", "view_of"]
 
@@ -37,16 +39,22 @@ def parts_of(space: Any, path: Path) -> Iterator[tuple[Path, Any]]:
 
 
 def pick(value: Any, path: Path) -> Any:
-    """The part of a value at this path."""
-    for key in path:
-        value = value[key]
+    """The part of a value at this path. Raises BadValue where it lacks the part."""
+    try:
+        for key in path:
+            value = value[key]
+    except (KeyError, IndexError, TypeError):
+        raise BadValue(
+            f"the observation lacks the part {'/'.join(map(str, path))} that its space has"
+        ) from None
     return value
 
 
 def view_of(space: Any, path: Path) -> tuple[str, Spec, Callable[[Any], Any]]:
     """(kind, spec, how to read a value).
 
-    Arrays are copied, because an environment may write into the same one again.
+    Arrays are copied, because an environment may write into the same one again. What they hold is
+    left as it is where the spec can tell that it is wrong; else BadValue is raised.
     """
     from gymnasium import spaces
 
@@ -60,29 +68,68 @@ def view_of(space: Any, path: Path) -> tuple[str, Spec, Callable[[Any], Any]]:
         return (
             "image" if image else "state",
             _box(space),
-            lambda value: np.array(value, space.dtype),
+            lambda value: _copy(value, space.dtype),
         )
     if isinstance(space, spaces.MultiBinary):
-        return "state", Box(space.shape, "int8", 0, 1), lambda value: np.array(value, np.int8)
+        return "state", Box(space.shape, "int8", 0, 1), _binary
     if isinstance(space, spaces.Discrete):
-        return "state_index", Discrete(int(space.n)), lambda value: int(value) - int(space.start)
+        return "state_index", Discrete(int(space.n)), lambda value: _index(value) - int(space.start)
     if isinstance(space, spaces.MultiDiscrete):
         return (
             "state_index",
             _choices(space.nvec),
-            lambda value: np.ravel(value - space.start).astype(np.int64),
+            lambda value: np.ravel(_integers(value, space.shape) - space.start).astype(np.int64),
         )
     if isinstance(space, spaces.Text):
-        return "text", Text(space.max_length), str
+        return "text", Text(space.max_length), _same
     if not isinstance(space, (spaces.Graph, spaces.Sequence, spaces.OneOf)) and isinstance(
         space.sample(), str
     ):
-        return "text", Text(), str
+        return "text", Text(), _same
     where = f" under {'/'.join(map(str, path))}" if path else ""
     raise UserError(
         f"the observation space {space}{where} is not supported; register the environment with an "
         "observation wrapper"
     )
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _copy(value: Any, dtype: np.dtype[Any]) -> np.ndarray:
+    """An array in the dtype that it came in; numbers and lists of them in `dtype`, if of its kind.
+
+    Gymnasium takes both, and only an array says what it is.
+    """
+    array = np.array(value)
+    plain = not hasattr(value, "dtype") and np.can_cast(array.dtype, dtype, "same_kind")
+    return array.astype(dtype) if plain else array
+
+
+def _index(value: Any) -> int:
+    single = value.reshape(())[()] if isinstance(value, np.ndarray) and value.size == 1 else value
+    try:
+        return int(single) if isinstance(single, np.bool_) else int(operator.index(single))
+    except TypeError:
+        raise BadValue(f"a Discrete part of the observation is {value!r:.200}") from None
+
+
+def _integers(value: Any, shape: tuple[int, ...]) -> np.ndarray:
+    array = np.asarray(value)
+    if array.dtype.kind not in "iub" or array.shape != tuple(shape):
+        raise BadValue(
+            f"a MultiDiscrete part of the observation is {array.dtype} of shape {array.shape}, "
+            f"expected integers of shape {tuple(shape)}"
+        )
+    return array
+
+
+def _binary(value: Any) -> np.ndarray:
+    array = np.asarray(value)
+    if array.dtype.kind not in "iubf" or not ((array == 0) | (array == 1)).all():
+        raise BadValue(f"a MultiBinary part of the observation is {value!r:.200}")
+    return array.astype(np.int8)
 
 
 def action_of(space: Any, env: Any) -> tuple[ActionSpec, Callable[[Any], Any]]:

@@ -16,6 +16,7 @@ Actions: Box, Discrete (counted from 0 whatever the space's start), MultiDiscret
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import functools
 import importlib
@@ -39,6 +40,7 @@ from harness.core import (
     TimeStep,
     UserError,
 )
+from harness.core.values import BadValue, as_flag, as_number, as_text
 
 __all__ = ["GymAdapter", "task_for"]
 
@@ -46,6 +48,8 @@ SUCCESS_KEYS = ("success", "is_success")
 INSTRUCTION_KEYS = ("mission", "instruction")
 LONGEST_EPISODE = 100_000
 """The horizon of environments that are registered without one, in steps."""
+PROBED_STEPS = 200
+"""How long `task_for` looks for a success, in steps."""
 STATE_BYTES = 4096
 """Parts of an observation up to this size enter the digest of every step."""
 
@@ -81,18 +85,22 @@ That is a mean return of 475 (CartPole) and -110 (MountainCar) over 100 episodes
 class GymAdapter(Adapter):
     """One registered environment of Gymnasium.
 
-    `task.params`: `id`, say `CartPole-v1`, and `kwargs`, the arguments of `gymnasium.make`. An id
-    may name the module that registers it: `minigrid:MiniGrid-Empty-5x5-v0`. For the views and
-    actions see the module's docstring.
+    `task.params`: `id`, say `CartPole-v1`; `kwargs`, the arguments of `gymnasium.make`; and
+    `success_key`, the key of the info that says success, where it is none of SUCCESS_KEYS or these
+    disagree. An id may name the module that registers it: `minigrid:MiniGrid-Empty-5x5-v0`. For the
+    views and actions see the module's docstring.
 
     The environment is made once and reset with `seed=case.simulator_seed`. Whether that restores
     everything is up to the environment; `bench verify --invariance` checks it.
-    Success, where the task has one, is the step's `info["success"]` or `info["is_success"]`; False
-    where the info has neither.
+    Success, where the task has one, is `info["success"]` or `info["is_success"]` of the reset or
+    step; False while the info has neither, or None. An environment that says it nowhere in an
+    episode is at fault, not a failure.
     Expert: only for the environments in EXPERTS, without kwargs.
 
     Raises UserError, with the remedy, for an id, arguments or a space that cannot be used, and for
-    a dependency that is not installed.
+    a dependency that is not installed. Raises BadValue for what is the environment's fault: a
+    success that is no bool, two keys that disagree, a reward that is no finite number, text that is
+    no UTF-8, a part of an observation that is missing.
     """
 
     code_params: ClassVar[tuple[str, ...]] = ("id", "kwargs")
@@ -123,7 +131,7 @@ class GymAdapter(Adapter):
         return task.params["id"] in EXPERTS and not task.params.get("kwargs")
 
     def __init__(self, task: Task) -> None:
-        self._has_success = False
+        self._task, self._steps, self._told = task, 0, False
         self._expert = EXPERTS[task.params["id"]] if self.has_expert(task) else None
         self._env = _make(task.params["id"], task.params.get("kwargs", {}))
         name = type(self._env.unwrapped).__name__
@@ -171,14 +179,20 @@ class GymAdapter(Adapter):
         return read(pick(self._observed, path))
 
     def reset(self, case: Case) -> TimeStep:
-        self._has_success = case.task.success is not None
+        self._task, self._steps, self._told = case.task, 0, False
         self._observed, info = self._env.reset(seed=case.simulator_seed)
         return self._timestep(0.0, False, False, info)
 
     def step(self, action: Any) -> TimeStep:
         checked = self.brief.action.validate(action)
         self._observed, reward, terminated, truncated, info = self._env.step(self._convert(checked))
-        return self._timestep(float(reward), bool(terminated), bool(truncated), info)
+        self._steps += 1
+        return self._timestep(
+            as_number(reward, "the reward"),
+            as_flag(terminated, "terminated"),
+            as_flag(truncated, "truncated"),
+            info,
+        )
 
     def expert(self, executed: Any) -> int:
         return super().expert(executed) if self._expert is None else self._expert(self._observed)
@@ -196,7 +210,11 @@ class GymAdapter(Adapter):
 
     def state(self) -> bytes:
         """The small parts of the observation: Gymnasium's interface offers no more."""
-        return b"".join(np.asarray(pick(self._observed, path)).tobytes() for path in self._small)
+        parts = [np.asarray(pick(self._observed, path)) for path in self._small]
+        for part in parts:
+            if part.dtype.hasobject:  # its bytes would be addresses
+                raise BadValue(f"the observation holds objects: {part!r:.200}")
+        return b"".join(part.tobytes() for part in parts)
 
     def close(self) -> None:
         self._env.close()
@@ -204,8 +222,20 @@ class GymAdapter(Adapter):
     def _timestep(
         self, reward: float, terminated: bool, truncated: bool, info: Mapping[str, Any]
     ) -> TimeStep:
-        instruction = str(pick(self._observed, self._instruction)) if self._instruction else ""
-        success = bool(_success(info)) if self._has_success else None
+        instruction = ""
+        if self._instruction is not None:
+            instruction = as_text(pick(self._observed, self._instruction), "the instruction")
+        success = None
+        if self._task.success is not None:
+            said = success_of(info, self._task.params.get("success_key"))
+            self._told = self._told or said is not None
+            success = bool(said)
+            if not self._told and (terminated or truncated or self._steps == self._task.max_steps):
+                raise BadValue(
+                    f"the task has the success rule {self._task.success!r}, and no info of the "
+                    "episode says success: name its key as success_key in the task's params, or "
+                    "give the task no success rule"
+                )
         return TimeStep(dict(self._views), instruction, reward, terminated, truncated, success)
 
 
@@ -215,6 +245,7 @@ def task_for(
     *,
     domain: str = "games",
     success: str | None = "ask",
+    success_key: str | None = None,
 ) -> Task:
     """The task `gym/ID@1` of a Gymnasium environment, scored by its return.
 
@@ -223,8 +254,9 @@ def task_for(
     reported here, as a UserError with the remedy.
 
     With `success="ask"` the success rule is found out: `once` (the episode goes on after a success,
-    so the return stays the environment's own) if the info of that reset or step has `success` or
-    `is_success`, else None. Pass `success` for an environment whose info has it only sometimes.
+    so the return stays the environment's own) if the info of a reset or of one of the first 200
+    steps of an episode, all of them no-ops, has `success` or `is_success` (or `success_key`), else
+    None. Pass `success` for an environment whose info has it later still.
     """
     if (lack := GymAdapter.missing()) is not None:
         raise UserError(f"gym:{env_id}: {lack.reason}; {lack.remedy}")
@@ -239,31 +271,80 @@ def task_for(
             ),
         ]
     )
-    told: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "id": f"gym/{name}@1",
         "domain": domain,
         "adapter": "adapters.gym:GymAdapter",
-        "params": {"id": env_id, "kwargs": kwargs},
+        "params": {"id": env_id, "kwargs": kwargs}
+        | ({} if success_key is None else {"success_key": success_key}),
         "max_steps": None if spec.max_episode_steps else LONGEST_EPISODE,
     }
-    adapter = GymAdapter(Task(**told, success=None))
+    adapter = GymAdapter(Task(**fields, success=None))
     try:
-        infos = (
-            adapter._env.reset(seed=0)[1],
-            adapter._env.step(adapter._convert(adapter.brief.action.noop()))[4],
-        )
+        told = _tells_success(adapter, success_key)
+    except TwoKeys as two:
+        raise UserError(f"gym:{env_id}: {two}") from None
     finally:
         adapter.close()
     if success == "ask":
-        success = "once" if any(_success(info) is not None for info in infos) else None
+        success = "once" if told else None
     rule = "the environment's return" + (
         ", and its success at any step" if success == "once" else ""
     )
-    return Task(**told, success=success, rule=rule)
+    return Task(**fields, success=success, rule=rule)
 
 
-def _success(info: Mapping[str, Any]) -> Any:
-    return next((info[key] for key in SUCCESS_KEYS if key in info), None)
+def _tells_success(adapter: GymAdapter, key: str | None) -> bool:
+    """Whether an info says success: after a reset, or within an episode's first steps of no-ops.
+
+    Some environments say it in the last step only. Raises TwoKeys, and what the environment's reset
+    and first step raise; a later fault is for a run to report.
+    """
+    env, action = adapter._env, adapter._convert(adapter.brief.action.noop())
+    told = _told(env.reset(seed=0)[1], key)
+    _, _, terminated, truncated, info = env.step(action)
+    told = _told(info, key) or told
+    with contextlib.suppress(Exception):
+        for _ in range(PROBED_STEPS - 1):
+            if told or terminated or truncated:
+                break
+            _, _, terminated, truncated, info = env.step(action)
+            told = _told(info, key)
+    return told
+
+
+def _told(info: Any, key: str | None) -> bool:
+    try:
+        return success_of(info, key) is not None
+    except TwoKeys:
+        raise
+    except BadValue:  # it says something; that it is no bool is for a run to report
+        return True
+
+
+class TwoKeys(BadValue):
+    """Two keys of an info both say success, and not the same."""
+
+
+def success_of(info: Any, key: str | None) -> bool | None:
+    """What an info says of success, under `key` or else under SUCCESS_KEYS; None: nothing.
+
+    A value of None is not told yet. Raises BadValue where it is no bool, and TwoKeys.
+    """
+    if not isinstance(info, Mapping):
+        raise BadValue(f"the info is {info!r:.200}: expected a mapping")
+    told = {
+        name: as_flag(info[name], f"info[{name!r}]")
+        for name in ((key,) if key is not None else SUCCESS_KEYS)
+        if info.get(name) is not None
+    }
+    if len(set(told.values())) > 1:
+        said = " and ".join(f"info[{name!r}] is {value}" for name, value in told.items())
+        raise TwoKeys(
+            f"two success keys disagree: {said}; name the one that counts, as success_key in the "
+            "params of a task of your own suite"
+        )
+    return next(iter(told.values()), None)
 
 
 def _registered(env_id: str) -> Any:

@@ -26,7 +26,10 @@ from harness.records.traces import Trace, action_bytes, encode_actions
 
 __all__ = ["VideoClip", "Episode", "VideoSelection", "Outcome", "SimulatorFault", "episode_name"]
 
+SHARED = "shared"
+"""As `Outcome.failed_in`."""
 _FLAGS = struct.Struct("<d3b")
+_SUCCESS = {None: -1, False: 0, True: 1}
 
 
 def episode_name(case: str) -> str:
@@ -215,13 +218,11 @@ class Episode:
         self._actions.append(action)
         reward, success, task = seen.reward, seen.success, self.case.task
         self.returned += reward
-        if success is None:
-            # Not told yet counts as not reached.
-            flag = -1 if task.success is None else 0
-        else:
-            flag, self._told, self.solved = int(success), True, self.solved or success
+        if success is not None:
+            self._told = True
+            self.solved = self.solved or success
         self.hasher.update(
-            _FLAGS.pack(reward, seen.terminated, seen.truncated, flag)
+            _FLAGS.pack(reward, seen.terminated, seen.truncated, _SUCCESS[success])
             + checked_state(self.slot.state())
         )
         ended = ""
@@ -380,8 +381,8 @@ class Outcome:
     perturbations_only: bool = False
     """Whether only the perturbations cannot run, and the task itself can."""
     failed_in: str = ""
-    """Where the simulator failed, if nothing else can be to blame: `construction`, `reset` or
-    `play`. Empty where it may have been another episode of a shared simulator, or the worker."""
+    """Where the simulator failed: `construction`, `reset`, `play`, or SHARED where another episode
+    of a shared simulator may be to blame. Empty where it may have been the worker."""
 
     @classmethod
     def finished(cls, episode: Episode, ended: str) -> Outcome:
