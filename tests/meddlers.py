@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 from toys import GoodAgent, ToyAdapter
@@ -125,3 +127,73 @@ class ClosesToy(ToyAdapter):
         if self.how == "hangs":
             time.sleep(3600)
         sys.exit("no thanks")
+
+
+class Moves(GoodAgent):
+    """Changes the working directory, in its constructor and at every step."""
+
+    def __init__(self, where: str) -> None:
+        self.where = where
+        os.chdir(where)
+
+    def act(self, turns: Sequence[Turn]) -> Sequence[Any]:
+        os.chdir(self.where)
+        return super().act(turns)
+
+
+class MovesToy(ToyAdapter):
+    """A simulator that changes the working directory."""
+
+    def reset(self, case: Case) -> TimeStep:
+        os.chdir("/")
+        return super().reset(case)
+
+
+class ClosesFiles(GoodAgent):
+    """Closes files that are not its own after two episodes, and opens others in their place."""
+
+    def __init__(self, victim: str, fill: bool = True) -> None:
+        self.victim, self.fill, self.ended = victim, fill, 0
+
+    def end(self, episodes: Iterable[str]) -> None:
+        self.ended += 1
+        if self.ended == 2:
+            for number in range(3, 256):
+                try:
+                    name = os.readlink(f"/proc/self/fd/{number}")
+                except OSError:
+                    continue
+                if name.endswith(self.victim):
+                    os.close(number)
+                    if self.fill:
+                        other = os.open("mine.txt", os.O_RDWR | os.O_CREAT)
+                        os.dup2(other, number)
+
+
+class Removes(GoodAgent):
+    """Renames or removes the run directory at a step of its last episode."""
+
+    def __init__(self, run: str, how: str, after: int = 2) -> None:
+        self.run, self.how, self.after, self.ended = Path(run), how, after, 0
+
+    def end(self, episodes: Iterable[str]) -> None:
+        self.ended += 1
+        if self.ended != self.after:
+            return
+        if self.how == "removes":
+            shutil.rmtree(self.run)
+        else:
+            self.run.rename(self.run.with_name("elsewhere"))
+        if self.how == "replaces":
+            shutil.copytree(self.run.with_name("elsewhere"), self.run)
+
+
+class ForksHelper(GoodAgent):
+    """Forks a helper that outlives the run; its process id goes to the file `note`."""
+
+    def __init__(self, note: str) -> None:
+        helper = os.fork()
+        if helper == 0:
+            time.sleep(60)
+            os._exit(0)
+        Path(note).write_text(str(helper))

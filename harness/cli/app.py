@@ -61,7 +61,7 @@ def main(*, supervise: bool = True) -> None:
         code = app(standalone_mode=False)
     except UserError as wrong:
         say(f"bench: {wrong}")
-        code = WRONG_USE
+        code = wrong.code if isinstance(wrong, supervisor.RunLost) else WRONG_USE
     except KeyboardInterrupt:
         code = INTERRUPTED
     except supervisor.ChildEnded as ended:

@@ -139,10 +139,16 @@ def exit_code(summary: RunSummary, strict: bool = False) -> int:
 
 
 def counted(told: Mapping[str, Any]) -> RunSummary:
-    """The summary that the playing process told, with the numbers that are on disk."""
+    """The summary that the playing process told, with the numbers that are on disk.
+
+    Raises RunLost if the run directory is gone.
+    """
+    from harness.cli.supervisor import RunLost
     from harness.play.summary import RunSummary, count_run
 
     summary = RunSummary.from_json(told)
+    if summary.stopped and not (summary.path / "run.json").exists():
+        raise RunLost(summary.stopped)
     found = count_run(summary.path, summary.ends)
     return dataclasses.replace(found, stopped=summary.stopped)
 

@@ -30,7 +30,7 @@ from typing import Any
 from harness.cli.output import WITH_ERRORS, print_out, say
 from harness.core import UserError
 
-__all__ = ["ChildEnded", "ChildFault", "Note", "Work", "enable", "relay", "supervised"]
+__all__ = ["ChildEnded", "ChildFault", "Note", "RunLost", "Work", "enable", "relay", "supervised"]
 
 Note = Callable[[str, Any], None]
 """`note(name, value)`: keeps a JSON value for the parent, whatever happens afterwards."""
@@ -75,6 +75,12 @@ class ChildEnded(Exception):
         super().__init__(f"the process in which foreign code runs ended before its work ({how})")
         self.how = how
         self.noted = noted
+
+
+class RunLost(UserError):
+    """The run directory went away while it was written to: there is nothing to count."""
+
+    code = WITH_ERRORS
 
 
 def supervised(work: Work) -> dict[str, Any]:

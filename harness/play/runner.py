@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import importlib.util
 import math
+import os
 import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -17,6 +19,7 @@ from harness.core import UserError
 from harness.play.coordinator import Coordinator, Stopping
 from harness.play.episode import VideoSelection
 from harness.play.progress import Progress
+from harness.play.stopped import Stopped
 from harness.play.summary import RunSummary, count_run
 from harness.records.identity import UNNAMED, AgentSpec, machine, source_commit
 from harness.records.plan import Plan
@@ -38,6 +41,14 @@ class StoppingRule(Stopping, Protocol):
     def ends(self) -> Mapping[str, int]:
         """How many episodes of each task count, by task id."""
         ...
+
+
+def working_directory() -> Path:
+    """The working directory, absolute; empty if it has been removed."""
+    try:
+        return Path.cwd()
+    except OSError:
+        return Path()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +73,9 @@ class RunOptions:
     """Seeds another order of the queue, for tests of invariance."""
     command: str = ""
     """The command line, for run.json."""
+    folder: Path = dataclasses.field(default_factory=working_directory)
+    """Where a relative run directory begins: the working directory when the command began. Foreign
+    code may change it from then on."""
     opened: Callable[[Path], None] | None = None
     """Called with the run directory when it is open and before anything plays."""
 
@@ -120,27 +134,32 @@ def play(
 
         check_video()
     path = out or default_directory(spec, suites, plan, stopping.rule if stopping else "")
-    if options.resume and not (path / "run.json").exists():
+    place = Path(options.folder, path)
+    if options.resume and not os.path.exists(place / "run.json"):
         raise UserError(f"--resume: there is no run at {path}; leave --resume out to start one")
     try:
         run = describe_run(spec, suites, options.command) | (
             {"stopping": stopping.rule} if stopping else {}
         )
-        directory = RunDirectory(path, run, plan)
+        directory = RunDirectory(path, run, plan, options.folder)
     except StorageFull as full:
         raise UserError(f"{full}. Free some space, or name another folder with --out") from None
+    place = directory.path
     if options.opened is not None:
         options.opened(path)
-    videos = _videos(path, plan, options, progress)
+    videos = _videos(place, plan, options, progress)
     if stopping is not None:
-        for index, result in case_results(path, plan):
+        for index, result in case_results(place, plan):
             stopping.scored(index, result)
     coordinator = Coordinator(plan, directory, progress, options.shuffle, videos, stopping)
     stopped: str | None = None
     complete = unused = False
     try:
         if directory.missing() and not (stopping and stopping.enough):
-            play_cases(coordinator, spec, options, progress)
+            try:
+                play_cases(coordinator, spec, options, progress, place / "log")
+            finally:
+                coordinator.errors.close()
         if coordinator.not_run or coordinator.not_applicable:
             directory.not_run((*coordinator.not_run.values(), *coordinator.not_applicable.values()))
         if (
@@ -151,7 +170,9 @@ def play(
             directory.stop(stopping.ends())
         complete = True
     except StorageFull as full:
-        stopped = f"{full}. Free some space; the same command then continues"
+        stopped = f"{full}. {full.remedy}"
+    except Stopped as end:
+        stopped = str(end)
     except UserError:
         unused = True
         raise
@@ -160,11 +181,24 @@ def play(
         try:
             directory.close(finished=complete)
         except StorageFull as full:
-            stopped = stopped or str(full)
+            stopped = stopped or f"{full}. {full.remedy}"
         if unused:
             directory.discard_if_unused()
-    summary = count_run(path, None if stopping is None else stopping.ends())
-    return dataclasses.replace(summary, stopped=stopped)
+        with contextlib.suppress(OSError):
+            # An agent or a simulator may have gone elsewhere; what follows reads relative paths.
+            os.chdir(options.folder)
+    if not directory.in_place():
+        # Nobody knows what has become of its results: none of them is reported.
+        return RunSummary(
+            path=path,
+            planned=plan.total,
+            missing=plan.total,
+            agent_errors=0,
+            not_run=(),
+            stopped=stopped,
+        )
+    summary = count_run(place, None if stopping is None else stopping.ends())
+    return dataclasses.replace(summary, path=path, stopped=stopped)
 
 
 def _videos(path: Path, plan: Plan, options: RunOptions, progress: Progress) -> Any:
@@ -185,9 +219,16 @@ def _videos(path: Path, plan: Plan, options: RunOptions, progress: Progress) -> 
 
 
 def play_cases(
-    coordinator: Coordinator, spec: AgentSpec, options: RunOptions, progress: Progress
+    coordinator: Coordinator,
+    spec: AgentSpec,
+    options: RunOptions,
+    progress: Progress,
+    log: Path | None = None,
 ) -> None:
-    """Play what the coordinator hands out, in this process or in workers. Raises as `play` does."""
+    """Play what the coordinator hands out, in this process or in workers.
+
+    `log`: a folder for what is printed in workers. Raises as `play` does, and Stopped.
+    """
     kind = spec.kind()
     served = kind.served or kind.gpus > 0
     workers = options.workers
@@ -231,4 +272,6 @@ def play_cases(
         agent_timeout=options.agent_timeout,
         address=options.ray_address,
         video=video,
+        log=log,
+        say=progress.say,
     )

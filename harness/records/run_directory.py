@@ -4,27 +4,30 @@
 episode; `traces/` has the executed actions. The rules that make a run survive a kill at any moment:
 
 - One writer at a time: it holds an exclusive lock (flock) on episodes.jsonl, which the system
-  releases when the process ends, however it ends.
+  releases when the process ends, however it ends. A process that foreign code forks lets go of it.
 - A case counts once its whole line is in the file. Its trace is written first, so no line lacks
   its trace; a trace without a line belongs to a case that is played again.
 - A write that fails halfway is cut off at once; a torn last line, left by a crash, when the
   directory is opened again.
 - run.json is replaced in one step, never changed in place.
+- Foreign code in this process may change the working directory or close our files, and somebody may
+  move the directory away: its path is made absolute at once, and the files are looked at again.
 - A directory holds results of one agent and one plan. Anything else is refused with the difference.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
-import fcntl
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from harness.core import Result, UserError
+from harness.records.held_file import Displaced, HeldFile
 from harness.records.identity import UNNAMED
 from harness.records.plan import CaseIndex, CaseStates, NotRun, Plan
 from harness.records.results import case_results
@@ -40,53 +43,55 @@ SYNC_SECONDS = 1.0
 
 
 class StorageFull(Exception):
-    """The run directory cannot be written to any more.
+    """The run directory cannot be written to any more. What was written is intact.
 
-    What was written is intact, and the same command goes on when there is room.
+    `remedy` is a sentence without its full stop.
     """
+
+    def __init__(
+        self, what: str, remedy: str = "Free some space; the same command then continues"
+    ) -> None:
+        super().__init__(what)
+        self.remedy = remedy
 
 
 class RunDirectory:
     """A run directory open for writing, and which cases of the plan have a score already."""
 
-    def __init__(self, path: str | os.PathLike[str], run: Mapping[str, Any], plan: Plan) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        run: Mapping[str, Any],
+        plan: Plan,
+        folder: str | os.PathLike[str] = "",
+    ) -> None:
         """Open or make the directory.
+
+        `folder`: where a relative path begins; the working directory unless given.
 
         Raises UserError when another writer has it open, when it holds a run of another agent or
         plan or other files, or when it cannot be written to.
         """
-        self.path = Path(path)
+        self._typed = path
+        """For messages."""
         self.plan = plan
-        if self.path.is_dir() and not (self.path / "run.json").exists():
-            foreign = sorted(
-                {entry.name for entry in self.path.iterdir()}
-                - {"traces", "episodes.jsonl", "run.json.new"}
-            )
-            if foreign:
-                raise UserError(
-                    f"{self.path} holds other files ({', '.join(foreign[:3])}) and no run: choose "
-                    "another place with --out"
-                )
-        check_writable(
-            self.path, ("run.json", "run.json.new", "episodes.jsonl"), ("traces", "videos", "log")
-        )
         try:
+            self.path = Path(os.path.abspath(Path(folder, path)))
+            self._refuse_other_files()
             (self.path / "traces").mkdir(parents=True, exist_ok=True)
-            # Unbuffered: a line that `append` has returned from is with the operating system.
-            file = self.path / "episodes.jsonl"
-            self._episodes = open(file, "ab+", buffering=0)  # noqa: SIM115 - open while it is locked
-        except OSError as fault:
+            self._episodes = HeldFile(self.path / "episodes.jsonl", lock=True)
+        except BlockingIOError:
             raise UserError(
-                f"cannot write to {self.path}: {fault.strerror}. Choose another place with --out"
-            ) from None
-        try:
-            fcntl.flock(self._episodes, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            self._episodes.close()
-            raise UserError(
-                f"{self.path} is being written by another run. Wait for it, or choose another "
+                f"{path} is being written by another run. Wait for it, or choose another "
                 "place with --out"
             ) from None
+        except (OSError, ValueError) as fault:  # ValueError: a zero byte in the path
+            why = fault.strerror if isinstance(fault, OSError) else fault
+            raise UserError(
+                f"cannot write to {path}: {why}. Choose another place with --out"
+            ) from None
+        # Readers name the path in their messages: as it was typed, if that still leads there.
+        self._readable = Path(path) if os.path.abspath(path) == str(self.path) else self.path
         try:
             self._run = self._adopt(dict(run))
             self._done = CaseStates(plan)
@@ -99,9 +104,25 @@ class RunDirectory:
             raise
         self._synced = 0.0
 
+    def _refuse_other_files(self) -> None:
+        """Raises UserError if the directory holds something else than a run, or links."""
+        if self.path.is_dir() and not (self.path / "run.json").exists():
+            foreign = sorted(
+                {entry.name for entry in self.path.iterdir()}
+                - {"traces", "episodes.jsonl", "run.json.new"}
+            )
+            if foreign:
+                raise UserError(
+                    f"{self._typed} holds other files ({', '.join(foreign[:3])}) and no run: "
+                    "choose another place with --out"
+                )
+        check_writable(
+            self.path, ("run.json", "run.json.new", "episodes.jsonl"), ("traces", "videos", "log")
+        )
+
     def discard_if_unused(self) -> None:
         """Remove the directory if it was made here and nothing was played. Call it after close."""
-        if self._made and (self.path / "episodes.jsonl").stat().st_size == 0:
+        if self._made and self.in_place() and (self.path / "episodes.jsonl").stat().st_size == 0:
             for name in ("run.json", "episodes.jsonl"):
                 (self.path / name).unlink()
             (self.path / "traces").rmdir()
@@ -111,28 +132,30 @@ class RunDirectory:
         """Write a new run.json, or check that the old one describes the same run."""
         file = self.path / "run.json"
         self._made = False
-        begun = self._episodes.tell() > 0
-        old = read_run(self.path) if file.exists() else None
+        begun = self._episodes.size() > 0
+        old = read_run(self._readable) if file.exists() else None
         # An old plan without tasks is replaced: what they lacked may be installed by now.
         if old is None or not (begun or old["plan"]["items"]):
             self._made = True
             if begun:
                 raise UserError(
-                    f"{self.path} has episodes but no run.json: it cannot go on. Choose another "
+                    f"{self._typed} has episodes but no run.json: it cannot go on. Choose another "
                     "place with --out"
                 )
             run |= {
                 "schema": SCHEMA,
                 "created": _now(),
                 "finished": None,
+                # Any copy of the directory has another one: see StoredRun.copied.
+                "inode": os.stat(self.path / "episodes.jsonl").st_ino,
                 "plan": self.plan.to_json(),
             }
             self._write(run)
             return run
         if run["agent"]["fingerprint"] == UNNAMED:
             raise UserError(
-                f"{self.path} holds a run already, and a run of a live object or a function never "
-                "goes on: choose another place"
+                f"{self._typed} holds a run already, and a run of a live object or a function "
+                "never goes on: choose another place"
             )
         differences = [
             f"{what} {run['agent'][what]!r} instead of {old['agent'][what]!r}"
@@ -141,7 +164,7 @@ class RunDirectory:
         ]
         if differences and differences[-1].startswith("fingerprint"):
             differences[-1] = "the agent's source or weights changed"
-        differences += self.plan.differences(load_run(self.path).whole)
+        differences += self.plan.differences(load_run(self._readable).whole)
         rules = run.get("stopping"), old.get("stopping")
         if rules[0] != rules[1]:
             differences.append(
@@ -150,38 +173,38 @@ class RunDirectory:
         if differences or old["plan"]["hash"] != self.plan.hash:
             what = "; ".join(differences) or "another plan"
             raise UserError(
-                f"{self.path} holds another run: {what}. Results are never blended: choose another "
-                "--out, or repeat the old command"
+                f"{self._typed} holds another run: {what}. Results are never blended: choose "
+                "another --out, or repeat the old command"
             )
         return old
 
     def _write(self, run: Mapping[str, Any]) -> None:
         """Replace run.json in one step, so that a reader sees either the old or the new one."""
         temporary = self.path / "run.json.new"
-        with _StorageErrors(), open(temporary, "w") as file:
-            json.dump(run, file, indent=1)
-            file.write("\n")
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, self.path / "run.json")
+        with self._storage():
+            self._check_place()
+            with open(temporary, "w") as file:
+                json.dump(run, file, indent=1)
+                file.write("\n")
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, self.path / "run.json")
 
     def _cut_torn_line(self) -> None:
         """Cut off a last line without a newline, which a crash left: its case is still missing."""
-        end = self._episodes.seek(0, os.SEEK_END)
-        position = end
+        end = position = self._episodes.size()
         while position > 0:
             start = max(0, position - 65536)
-            self._episodes.seek(start)
-            newline = self._episodes.read(position - start).rfind(b"\n")
+            newline = self._episodes.read(position - start, start).rfind(b"\n")
             if newline >= 0:
                 position = start + newline + 1
                 break
             position = start
         if position < end:
-            os.ftruncate(self._episodes.fileno(), position)
+            self._episodes.truncate(position)
 
     def _read_done(self) -> None:
-        for index, result in case_results(self.path, self.plan):
+        for index, result in case_results(self._readable, self.plan):
             if result.status != "error":
                 self._mark(index, result)
 
@@ -209,20 +232,13 @@ class RunDirectory:
         Raises StorageFull; then the line is not in the file.
         """
         line = json.dumps(dataclasses.asdict(result), allow_nan=False).encode() + b"\n"
-        with _StorageErrors():
+        with self._storage():
             if trace is not None:
                 self._traces.append(trace)
-            before = self._episodes.seek(0, os.SEEK_END)
-            # An unbuffered write to a full disk may write a part of the line and raise nothing.
-            try:
-                written = self._episodes.write(line)
-                if written != len(line):
-                    raise OSError(28, "No space left on device")
-            except OSError:
-                os.ftruncate(self._episodes.fileno(), before)
-                raise
+            self._episodes.append(line)
             if now - self._synced > SYNC_SECONDS:
-                os.fsync(self._episodes.fileno())
+                self._check_place()
+                self._episodes.sync()
                 self._synced = now
         index = self.plan.locate(result.task, result.seed, result.perturbations)
         if index is not None and result.status != "error":
@@ -246,28 +262,41 @@ class RunDirectory:
             self._write(self._run)
 
     def close(self, *, finished: bool) -> None:
-        """Sync and release the directory; `finished` stamps run.json."""
+        """Sync and release the directory; `finished` stamps run.json. Raises StorageFull."""
         try:
-            self._traces.close()
-            with _StorageErrors():
-                os.fsync(self._episodes.fileno())
+            with self._storage():
+                self._traces.close()
+                self._check_place()
+                self._episodes.sync()
                 if finished and not self._run["finished"]:
                     self._run["finished"] = _now()
                     self._write(self._run)
         finally:
             self._episodes.close()
 
+    def in_place(self) -> bool:
+        """Whether the path still leads to the directory that was opened."""
+        return self._episodes.in_place()
 
-class _StorageErrors:
-    """Turns an OSError, of a full or failing disk, into StorageFull."""
+    def _check_place(self) -> None:
+        if not self.in_place():
+            raise StorageFull(
+                f"the run directory {self._typed} was removed or renamed while the run wrote to it",
+                "If it was renamed, give it its name back; the same command then continues",
+            )
 
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(
-        self, kind: type[BaseException] | None, fault: BaseException | None, trace: object
-    ) -> None:
-        if isinstance(fault, OSError):
+    @contextlib.contextmanager
+    def _storage(self) -> Iterator[None]:
+        """Turns an OSError into StorageFull, which says what has happened."""
+        try:
+            yield
+        except Displaced as fault:
+            raise StorageFull(
+                f"cannot write the run directory: {fault.strerror}",
+                "The same command continues; with --workers 1 foreign code has its own process",
+            ) from fault
+        except OSError as fault:
+            self._check_place()
             raise StorageFull(
                 f"cannot write the run directory: {fault.strerror or fault}"
             ) from fault

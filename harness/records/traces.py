@@ -24,6 +24,7 @@ import msgpack
 import numpy as np
 
 from harness.core import UIAction, UserError
+from harness.records.held_file import HeldFile
 from harness.records.safe_files import files_inside, open_inside
 
 __all__ = [
@@ -169,30 +170,23 @@ class TraceWriter:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._file: Any = None
+        self._file: HeldFile | None = None
 
     def append(self, trace: Trace) -> None:
         """Write one record. Raises OSError when the disk is full; then no part of it remains."""
         if self._file is None:
             parts = files_inside(self._folder.parent, self._folder.name, PART)
             number = 1 + max(map(_number, parts), default=-1)
-            path = self._folder / f"part-{number:04d}.msgpack"
-            self._file = open(path, "xb", buffering=0)  # noqa: SIM115 - open as long as the run
-        record = msgpack.packb(vars(trace))
-        before = self._file.tell()
-        try:
-            if self._file.write(record) != len(record):
-                raise OSError(28, "No space left on device")
-        except OSError:
-            os.ftruncate(self._file.fileno(), before)
-            self._file.seek(before)
-            raise
+            self._file = HeldFile(self._folder / f"part-{number:04d}.msgpack", new=True)
+        self._file.append(msgpack.packb(vars(trace)))
 
     def close(self) -> None:
         """Sync and close the part."""
         if self._file is not None:
-            os.fsync(self._file.fileno())
-            self._file.close()
+            try:
+                self._file.sync()
+            finally:
+                self._file.close()
 
 
 def read_traces(run: str | os.PathLike[str]) -> Iterator[Trace]:

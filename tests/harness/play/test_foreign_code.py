@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import toys
-from conftest import Run, read_lines
+from conftest import Notes, Run, Said, plan_of, planned, read_lines, refused
+
+from harness.play.runner import RunOptions, play
+from harness.records.run_directory import RunDirectory
+from harness.records.stored_run import load_run
 
 Play = Callable[..., Run]
 
@@ -104,3 +109,109 @@ def test_a_hang_is_noticed_whoever_has_the_alarm(play_toys: Play) -> None:
     run = play_toys("meddlers:TakesTheClock", tasks=tasks, agent_timeout=1.0, lanes=2)
     wrong = [line for line in run.results if line["status"] != "finished"]
     assert [(line["seed"], line["error"]) for line in wrong] == [(2, "no answer within 1 s")]
+
+
+def test_a_relative_run_directory_stays_where_it_was_typed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    for number, agent in enumerate(["meddlers:Moves", "GoodAgent"]):
+        monkeypatch.chdir(tmp_path)
+        args = {"where": str(tmp_path / "elsewhere")} if number == 0 else {}
+        tasks = [toys.toy_task("moves", adapter="meddlers:MovesToy"), *TASKS]
+        spec, plan = plan_of(agent, tasks, 3, **args)
+        options = RunOptions(video="all")
+        summary = play(spec, ["toys"], plan, Path("runs") / str(number), options, Notes())
+        assert summary.path == Path("runs") / str(number)
+        assert Path.cwd() == tmp_path
+        assert len(read_lines(summary.path)) == 6
+        assert len(list((summary.path / "videos").glob("*.mp4"))) == 6
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_the_default_directory_is_made_where_the_command_began(
+    bench_here: Callable[..., Said], tmp_path: Path
+) -> None:
+    (tmp_path / "mover.py").write_text(
+        "import os\nimport toys\nos.chdir('/')\nclass Agent(toys.GoodAgent):\n    pass\n"
+    )
+    said = bench_here("run", "--agent", "mover:Agent", "--suite", "toysuite:SHORT", "--workers", 0)
+    assert said.code == 0
+    (run,) = (tmp_path / "runs").iterdir()
+    assert f"run directory: runs/{run.name}" in said.err
+
+
+@pytest.mark.parametrize("victim", ["episodes.jsonl", "part-0000.msgpack"])
+@pytest.mark.parametrize("fill", [True, False])
+def test_nothing_is_written_into_another_file(
+    play_toys: Play, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, victim: str, fill: bool
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    args = {"victim": victim, "fill": fill}
+    run = play_toys("meddlers:ClosesFiles", tasks=TASKS, args=args)
+    assert run.summary.stopped is not None
+    assert f"foreign code has closed its file {victim}" in run.summary.stopped
+    assert (run.summary.missing, len(run.results)) == (3, 1)
+    if fill:
+        assert (tmp_path / "mine.txt").read_bytes() == b""
+    again = play_toys("meddlers:ClosesFiles", tasks=TASKS, args=args)
+    assert len(again.results) > 1, "the same command goes on"
+
+
+@pytest.mark.parametrize("how", ["removes", "renames", "replaces"])
+@pytest.mark.parametrize("after", [2, 4])
+def test_a_run_directory_that_goes_away_is_told(
+    play_toys: Play, tmp_path: Path, how: str, after: int
+) -> None:
+    args = {"run": str(tmp_path / "run"), "how": how, "after": after}
+    run = play_toys("meddlers:Removes", tasks=TASKS, args=args)
+    assert run.summary.stopped is not None
+    assert "was removed or renamed while the run wrote to it" in run.summary.stopped
+    assert run.summary.missing == run.summary.planned == 4
+
+
+def test_a_helper_that_outlives_the_run_does_not_lock_it(play_toys: Play, tmp_path: Path) -> None:
+    args = {"note": str(tmp_path / "helper")}
+    run = play_toys("meddlers:ForksHelper", tasks=TASKS, args=args, episodes=2)
+    helper = int((tmp_path / "helper").read_text())
+    try:
+        assert run.summary.missing == 0
+        RunDirectory(run.path, planned(run.path), load_run(run.path).whole).close(finished=True)
+    finally:
+        os.kill(helper, signal.SIGKILL)
+        os.waitpid(helper, 0)
+
+
+def test_a_command_whose_run_directory_goes_away_ends_with_4(
+    bench_here: Callable[..., Said], tmp_path: Path
+) -> None:
+    words = ("--agent-arg", "run=mine", "--agent-arg", "how=removes", "--out", "mine")
+    play = ("run", "--agent", "meddlers:Removes", "--suite", "toysuite:SHORT", "--workers", 0)
+    said = bench_here(*play, *words)
+    assert (said.code, said.out) == (4, "")
+    (told,) = [line for line in said.err.splitlines() if line.startswith("bench:")]
+    assert "the run directory mine was removed or renamed" in told
+
+
+@pytest.mark.parametrize("out", ["x" * 300, "file/run", "file", "x/" + "y" * 300], ids=range(4))
+@pytest.mark.parametrize("resume", [[], ["--resume"]])
+def test_a_place_that_cannot_be_is_refused(
+    bench_here: Callable[..., Said], tmp_path: Path, out: str, resume: list[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    play = ("run", "--agent", "noop", "--suite", "toysuite:SHORT", "--workers", 0)
+    said = bench_here(*play, "--out", out, *resume)
+    refused(said, "--resume" if resume else "Choose another place with --out")
+
+
+def test_a_folder_that_cannot_be_written_to_is_refused(
+    bench_here: Callable[..., Said], tmp_path: Path
+) -> None:
+    play = ("run", "--agent", "noop", "--suite", "toysuite:SHORT", "--workers", 0)
+    refused(bench_here(*play, "--out", "/proc/run"), "cannot write to /proc/run")
+
+
+def test_a_line_break_in_a_path_is_no_harm(bench_here: Callable[..., Said], tmp_path: Path) -> None:
+    play = ("run", "--agent", "noop", "--suite", "toysuite:SHORT", "--workers", 0)
+    assert bench_here(*play, "--out", "a\nb").code == 0
+    assert (tmp_path / "a\nb" / "run.json").exists()

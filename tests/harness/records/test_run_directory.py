@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +21,7 @@ from harness.core import Result, UserError
 from harness.records.identity import AgentSpec
 from harness.records.plan import CaseIndex, NotRun, Plan
 from harness.records.results import read_results
-from harness.records.run_directory import RunDirectory
+from harness.records.run_directory import RunDirectory, StorageFull
 from harness.records.run_file import read_run
 from harness.records.traces import Trace, encode_actions
 
@@ -305,3 +306,55 @@ def test_a_directory_of_a_run_that_could_play_nothing_takes_another_plan(tmp_pat
     assert directory.missing() == PLAN.total
     directory.close(finished=False)
     assert read_run(tmp_path)["plan"]["hash"] == PLAN.hash
+
+
+@pytest.mark.parametrize("name", ["a\0b", "x" * 300, "\udcff" * 300])
+def test_a_path_that_cannot_be_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UserError, match="Choose another place with --out"):
+        open_run(tmp_path / name)
+
+
+def test_two_writers_are_refused_however_often_the_file_is_read(tmp_path: Path) -> None:
+    directory = open_run(tmp_path)
+    directory.append(result_of(CASES[0]), None, 0.0)
+    for _ in range(2):
+        assert len(list(read_results(tmp_path))) == 1
+        with pytest.raises(UserError, match="being written by another run"):
+            open_run(tmp_path)
+    directory.close(finished=False)
+    open_run(tmp_path).close(finished=False)
+
+
+def test_a_forked_process_lets_go_and_writes_nothing(tmp_path: Path) -> None:
+    directory = open_run(tmp_path)
+    directory.append(result_of(CASES[0]), trace(0, 0, [1]), 0.0)
+    copy = os.fork()
+    if copy == 0:
+        try:
+            directory.append(result_of(CASES[1]), trace(0, 1, [1]), 0.0)
+        except StorageFull:
+            os._exit(7)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(copy, 0)[1]) == 7
+    directory.append(result_of(CASES[2]), trace(0, 2, [1]), 0.0)
+    directory.close(finished=False)
+    assert [line["case"] for line in read_lines(tmp_path)] == [
+        PLAN.case(index).id for index in (CASES[0], CASES[2])
+    ]
+
+
+def test_a_full_disk_leaves_no_part_of_a_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = open_run(tmp_path)
+    directory.append(result_of(CASES[0]), None, 0.0)
+    write = os.write
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", lambda number, content: write(number, content[:10]))
+        with pytest.raises(StorageFull, match="No space left") as full:
+            directory.append(result_of(CASES[1]), None, 0.0)
+    assert full.value.remedy.startswith("Free some space")
+    assert len(read_lines(tmp_path)) == 1
+    directory.append(result_of(CASES[1]), None, 0.0)
+    directory.close(finished=False)
+    assert len(read_lines(tmp_path)) == 2
