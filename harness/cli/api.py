@@ -21,7 +21,7 @@ from harness.core.agent import ALL_VIEWS
 from harness.host.interpreters import configured
 from harness.play.planning import make_plan
 from harness.play.progress import Progress, SilentProgress, progress_for
-from harness.play.runner import RunOptions, RunSummary, play
+from harness.play.runner import RunOptions, RunSummary, play, working_directory
 from harness.records.catalogue import select_tasks
 from harness.records.identity import AgentSpec
 from harness.records.live_agent import LiveAgentSpec, live
@@ -194,6 +194,7 @@ def evaluate(
     Raises UserError on wrong use, KeyboardInterrupt when interrupted.
     """
     know_families()
+    folder = working_directory()
     with configured(f"{family}={path}" for family, path in (interpreters or {}).items()):
         spec = _spec_of(policy, dict(agent_args or {}), reads, history, name)
         found = suites_named(suite) if isinstance(suite, str) else _suites(suite)
@@ -207,6 +208,7 @@ def evaluate(
             video=video,
             video_limit=1_000_000 * (at_least_one("video_limit", video_limit) or 1),
             command="bench.evaluate(...)",
+            folder=folder,
         )
         summary = play_suites(
             spec,
@@ -220,6 +222,8 @@ def evaluate(
             options=options,
             progress=progress_for() if progress else SilentProgress(),
         )
+    if summary.stopped and not (summary.path / "run.json").exists():
+        raise UserError(summary.stopped)
     from leaderboards.report import load_report
 
     return Evaluation(summary, load_report(summary.path))

@@ -38,6 +38,9 @@ class Agent(ABC):
     """Whether one instance serves all workers, with dynamic batching."""
     files: ClassVar[tuple[str, ...]] = ()
     """Files and folders that belong to it, such as weights. They are part of its fingerprint."""
+    outputs: ClassVar[tuple[str, ...]] = ()
+    """Names of arguments that say where it writes to, such as a log or a cache. What is there is no
+    part of its fingerprint."""
 
     @classmethod
     def declares(cls, arguments: Mapping[str, Any]) -> tuple[tuple[str, ...], int]:

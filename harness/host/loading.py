@@ -7,6 +7,7 @@ from typing import Any
 from harness.core import Adapter, BatchedAdapter, UserError
 from harness.host.hosted import hosted
 from harness.host.interpreters import interpreter_of
+from harness.records.declared import check_adapter_class
 from harness.records.registry import load
 
 __all__ = ["load_adapter"]
@@ -22,6 +23,7 @@ def load_adapter(entry: str) -> Any:
         raise UserError(
             f"{entry} is no adapter: derive a class from harness.core.Adapter; see docs/adapters.md"
         )
+    check_adapter_class(kind, entry)
     python = interpreter_of(entry)
     if python is None:
         return kind

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from harness.core import Agent, Missing, Perturbation, Suite, Task, UserError
 from harness.core.errors import describe
@@ -57,14 +57,29 @@ def make_plan(
                     "play it with another agent, for example --agent uniform",
                 )
             env_key = environment_key(task)
-        except (KeyError, TypeError, ValueError, AttributeError) as fault:
+            packages = {} if missing is not None else kind.versions()
+        except (UserError, KeyboardInterrupt):
+            raise
+        except BaseException as fault:
             raise UserError(
                 f"task {task.id}: its params do not fit {task.adapter}: {describe(fault)}"
             ) from None
+        if not (missing is None or isinstance(missing, Missing)):
+            raise UserError(
+                f"task {task.id}: {task.adapter}.missing returns a Missing or None, got "
+                f"{missing!r:.80}"
+            )
+        if not (
+            isinstance(packages, Mapping)
+            and all(isinstance(each, str) for pair in packages.items() for each in pair)
+        ):
+            raise UserError(
+                f"task {task.id}: {task.adapter}.versions returns a mapping of texts to texts, got "
+                f"{packages!r:.80}"
+            )
         if missing is not None:
             not_run.append(NotRun.of(suite.name, task, missing))
         else:
-            packages = kind.versions()
             items.append(
                 PlanItem(
                     suite.name,

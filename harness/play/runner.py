@@ -26,7 +26,7 @@ from harness.records.plan import Plan
 from harness.records.results import case_results
 from harness.records.run_directory import RunDirectory, StorageFull
 
-__all__ = ["RunOptions", "RunSummary", "play", "play_cases"]
+__all__ = ["RunOptions", "RunSummary", "play", "play_cases", "working_directory"]
 
 SERVED_LANES = 16
 """Lanes of each worker for a served agent, whose batches grow with them."""

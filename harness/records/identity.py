@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.core import Agent, UserError
+from harness.records.declared import check_agent_class, check_reading, declared
 from harness.records.registry import load
 
 __all__ = ["UNNAMED", "AgentSpec", "machine", "source_commit"]
@@ -53,6 +54,7 @@ class AgentSpec:
             raise UserError(
                 f"{self.entry} is abstract: it lacks {', '.join(sorted(kind.__abstractmethods__))}"
             )
+        check_agent_class(kind, self.entry)
         try:
             inspect.signature(kind).bind(**self.args)
         except TypeError as fault:
@@ -62,9 +64,15 @@ class AgentSpec:
             ) from None
         return kind
 
+    def declared(self) -> tuple[tuple[str, ...], int]:
+        """(reads, history) as the class declares them for these arguments. Raises UserError."""
+        return declared(self.kind(), self.entry, self.args)
+
     def build(self) -> Agent:
         """The agent. Raises UserError with the cause when its constructor fails."""
-        return self.of_class(self.kind(), self.entry, self.args)
+        agent = self.of_class(self.kind(), self.entry, self.args)
+        check_reading(f"{self.entry}, once it is built,", agent.reads, agent.history)
+        return agent
 
     @staticmethod
     def of_class(kind: type[Agent], entry: str, args: Mapping[str, Any]) -> Agent:
@@ -109,7 +117,7 @@ class AgentSpec:
     def to_json(self) -> dict[str, Any]:
         """What run.json says of the agent."""
         kind = self.kind()
-        reads, history = kind.declares(self.args)
+        reads, history = self.declared()
         return {
             "name": self.name,
             "entry": self.entry,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.core import Agent, Turn, UserError
+from harness.records.declared import check_agent_class, check_reading
 from harness.records.identity import UNNAMED, AgentSpec
 
 __all__ = ["LiveAgentSpec", "live"]
@@ -80,6 +81,9 @@ def live(agent: Any, reads: Sequence[str], history: int, name: str = "") -> Live
                 f"{kind.__name__}"
             )
         kind = agent if hasattr(agent, "__qualname__") else kind
-        agent = FunctionAgent(agent, reads, history)
+        named = tuple(reads) if isinstance(reads, list) else reads
+        check_reading("the policy", named, history)
+        agent = FunctionAgent(agent, named, history)
     entry = f"{kind.__module__}:{kind.__qualname__}"
+    check_agent_class(agent, entry)
     return LiveAgentSpec(name or kind.__name__.strip("<>"), entry, {}, agent)
