@@ -9,25 +9,26 @@ import dataclasses
 import datetime
 import enum
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from harness.core import Case, Missing, Result
 from harness.play.case_queue import Queue, Ticket
 from harness.play.episode import Episode, Outcome, VideoClip
+from harness.play.failures import BROKEN_AFTER, ErrorTeller, Failures, HeldBack, missing
 from harness.play.progress import Progress, Tally
+from harness.records.error_kinds import ALWAYS
 from harness.records.plan import CaseIndex, NotRun, Plan, label
 from harness.records.traces import Trace
 
 __all__ = ["Coordinator", "Culprits", "ResultSink", "Stopping"]
 
 ATTEMPTS = 3
-"""How often a case that ends in `error` is played; the last attempt runs alone."""
-BROKEN_AFTER = 15
-"""After this many failed attempts at a task without a single scored case, the task is given up."""
-MESSAGES_PER_TASK = 5
-"""At most this many messages about failed cases of one task."""
+"""How often a case that ends in `error` is played; the last attempt runs alone.
+
+One that fails twice with the same words at the same step always fails, and is not tried again.
+"""
 
 
 class Stopping(Protocol):
@@ -118,10 +119,11 @@ class Coordinator:
         self._drained = False
         self._alone: deque[Ticket] = deque()
         self._out: set[Ticket] = set()  # handed out, outcome not yet known
-        self._failed: Counter[int] = Counter()  # these three by item of the plan
-        self._scored: Counter[int] = Counter()
-        self._messages: Counter[int] = Counter()
+        self._failures = Failures()
+        self._scored: set[int] = set()  # these three by item of the plan
+        self._looked_up: set[int] = set()
         self._given_up: set[int] = set()
+        self.errors = ErrorTeller(progress)
         self.interrupted = False
         """Whether the user asked to stop. Foreign code may have swallowed the KeyboardInterrupt."""
         self.not_run: dict[int, NotRun] = {}
@@ -143,6 +145,7 @@ class Coordinator:
             ticket = self._queue.take(held)
         if ticket is None:
             self._drained = True
+            self._decide_held()
             if self._out or not self._alone:
                 return None
             ticket = self._alone.popleft()
@@ -206,12 +209,11 @@ class Coordinator:
             self._not_applicable(ticket, outcome.missing)
         elif outcome.missing is not None:
             self._cannot_run(ticket.case.item, outcome.missing)
+        elif outcome.result is not None and outcome.result.status == "error":
+            self._failed(ticket, outcome, worker)
         elif outcome.result is not None:
-            if outcome.result.status == "error" and self._try_again(
-                ticket, outcome.result.error or ""
-            ):
-                return
             self._write(ticket, outcome, worker)
+        self._decide_held()
 
     def lost(
         self, tickets: Sequence[Ticket], culprits: Sequence[Ticket] | Culprits, reason: str
@@ -241,7 +243,7 @@ class Coordinator:
                 self._drained = False
         if tickets:
             cases = "1 case" if len(tickets) == 1 else f"{len(tickets)} cases"
-            self._progress.say(f"{reason}; {cases} will be played again or given up")
+            self.errors.say("lost", f"{reason}; {cases} will be played again or given up")
 
     def episode(self, ticket: Ticket) -> Episode:
         """An empty episode of a case whose own episode was lost, to report its failure."""
@@ -251,38 +253,62 @@ class Coordinator:
         self._out.discard(ticket)
         self._queue.settle(ticket)
 
-    def _try_again(self, ticket: Ticket, reason: str) -> bool:
-        self._failed[ticket.case.item] += 1
-        if (
-            ticket.attempt >= ATTEMPTS
-            or ticket.case.item in self.not_run
-            or self._broken(ticket.case.item)
-        ):
-            return False
-        self._tell(ticket, f"{reason} (attempt {ticket.attempt} of {ATTEMPTS})")
-        again = ticket._replace(attempt=ticket.attempt + 1)
-        if again.attempt == ATTEMPTS:
-            # Played alone, it cannot fail because of another episode.
-            self._alone.append(again)
-        else:
-            self._queue.give_back(again)
-            self._drained = False
-        return True
+    def _failed(self, ticket: Ticket, outcome: Outcome, worker: str) -> None:
+        """Play the case again, keep it back, or write down that it has no score."""
+        assert outcome.result is not None
+        item = ticket.case.item
+        always = self._failures.add(ticket, outcome)
+        last = always or ticket.attempt >= ATTEMPTS or self._broken(item)
+        again = "" if last else f" (attempt {ticket.attempt} of {ATTEMPTS})"
+        self.errors.case(outcome.result, again)
+        held = HeldBack(ticket, outcome, worker, always)
+        if not last:
+            ticket = ticket._replace(attempt=ticket.attempt + 1)
+            if ticket.attempt == ATTEMPTS:
+                # Played alone, it cannot fail because of another episode.
+                self._alone.append(ticket)
+            else:
+                self._queue.give_back(ticket)
+                self._drained = False
+        elif self._failures.never_works(item) and not self._has_score(item):
+            self._cannot_run(item, missing(outcome))
+        elif self._has_score(item) or not self._failures.hold(held):
+            self._write(ticket, outcome, worker, always)
 
-    def _tell(self, ticket: Ticket, text: str) -> None:
-        """Tell the user what happened to a case, for the first few cases of each task only.
+    def _has_score(self, item: int) -> bool:
+        """Whether a case of this item has a score, perhaps from an earlier call."""
+        if item not in self._looked_up:
+            self._looked_up.add(item)
+            cases = (
+                CaseIndex(item, condition, episode)
+                for condition in self.plan.conditions_of(item)
+                for episode in range(self.plan.items[item].episodes)
+            )
+            if any(map(self._directory.done, cases)):
+                self._scored.add(item)
+        return item in self._scored
 
-        The report counts them all.
-        """
-        self._messages[ticket.case.item] += 1
-        if self._messages[ticket.case.item] <= MESSAGES_PER_TASK:
-            case = self.plan.case(ticket.case)
-            self._progress.say(f"{case.task.id} seed {case.seed}: {text}")
+    def _decide_held(self) -> None:
+        """Decide about cases that were kept back, where more need not be known."""
+        for item in self._failures.held_items():
+            all_tried = self._drained and not self._out and not self._alone
+            found = self._failures.cannot_run(item, all_tried=all_tried)
+            if found is not None:
+                self._cannot_run(item, found)
+            elif all_tried or self._failures.has_begun(item):
+                self._write_held(item)
 
-    def _write(self, ticket: Ticket, outcome: Outcome, worker: str) -> None:
+    def _write_held(self, item: int) -> None:
+        for held in self._failures.release(item):
+            if held.ticket.case.place not in self.not_applicable:
+                self._write(held.ticket, held.outcome, held.worker, held.always)
+
+    def _write(self, ticket: Ticket, outcome: Outcome, worker: str, always: bool = False) -> None:
         result = outcome.result
         assert result is not None
         timing = {**result.timing, "worker": worker, "attempt": ticket.attempt, "ended_at": _now()}
+        if always:
+            timing[ALWAYS] = True
         result = dataclasses.replace(
             result, protocol=self.plan.items[ticket.case.item].protocol, timing=timing
         )
@@ -294,15 +320,20 @@ class Coordinator:
             if full:
                 self._progress.say(full)
         self._count(result)
+        self._failures.settled(ticket.case)
+        item = ticket.case.item
         if result.status == "error":
-            self._tell(ticket, f"given up: {result.error}")
-            if self._broken(ticket.case.item) and ticket.case.item not in self._given_up:
-                self._give_up(ticket.case.item, result.error or "")
-        else:
-            self._scored[ticket.case.item] += 1
+            if self._broken(item) and item not in self._given_up:
+                self._give_up(item, result.error or "")
+            return
+        self._scored.add(item)
+        self._failures.begun(item)
+        self.errors.recovered += ticket.attempt > 1
+        if result.status == "agent_error":
+            self.errors.case(result)
 
     def _broken(self, item: int) -> bool:
-        return self._failed[item] >= BROKEN_AFTER and not self._scored[item]
+        return self._failures.broken(item) and not self._has_score(item)
 
     def _count(self, result: Result) -> None:
         self.tally.done += 1
@@ -322,6 +353,7 @@ class Coordinator:
             *(ticket for ticket in self._alone if ticket.case.item == item),
         ]
         self._alone = deque(ticket for ticket in self._alone if ticket.case.item != item)
+        self._write_held(item)
         self._progress.say(
             f"{self.plan.items[item].task.id}: {BROKEN_AFTER} attempts failed and no case was "
             f"scored; {len(rest)} cases are not tried any more"
@@ -334,12 +366,13 @@ class Coordinator:
             )
             self._write(ticket, failed, "none")
 
-    def _cannot_run(self, item: int, missing: Missing) -> None:
+    def _cannot_run(self, item: int, why: Missing) -> None:
         if item in self.not_run:
             return
         entry = self.plan.items[item]
-        self.not_run[item] = NotRun.of(entry.suite, entry.task, missing)
-        dropped = list(self._queue.drop(item))
+        self.not_run[item] = NotRun.of(entry.suite, entry.task, why)
+        self._failures.release(item)
+        deque(self._queue.drop(item), maxlen=0)
         # Released here, cases that are still being played are ignored when their outcome comes.
         others = [ticket for ticket in self._out if ticket.case.item == item]
         for ticket in others:
@@ -349,11 +382,9 @@ class Coordinator:
         self.tally.total -= self.plan.count(item) - entry.episodes * sum(
             found == item for found, _ in self.not_applicable
         )
-        self._progress.say(
-            f"{entry.task.id} cannot run here: {missing.reason} ({len(dropped)} cases)"
-        )
+        self._progress.say(f"{entry.task.id} cannot run here: {why.reason}; {why.remedy}")
 
-    def _not_applicable(self, ticket: Ticket, missing: Missing) -> None:
+    def _not_applicable(self, ticket: Ticket, why: Missing) -> None:
         """Skip a condition that changes nothing in a task; the report has a row that says why."""
         entry = self.plan.items[ticket.case.item]
         condition = ticket.case.condition
@@ -361,7 +392,7 @@ class Coordinator:
             return
         name = label(self.plan.conditions[condition])
         self.not_applicable[ticket.case.item, condition] = NotRun.of(
-            entry.suite, entry.task, missing, name
+            entry.suite, entry.task, why, name
         )
         self._queue.drop_condition(ticket.case.item, condition)
         same = [each for each in (*self._out, *self._alone) if each.case.place == ticket.case.place]
@@ -370,7 +401,7 @@ class Coordinator:
                 self._release(each)
         self._alone = deque(each for each in self._alone if each not in same)
         self.tally.total -= entry.episodes
-        self._progress.say(f"{entry.task.id}: {name} has nothing to change here: {missing.reason}")
+        self._progress.say(f"{entry.task.id}: {name} has nothing to change here: {why.reason}")
 
 
 def _now() -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from harness.core import Reference
 from harness.core.text import printable
+from harness.records.error_kinds import ALWAYS
 from harness.records.plan import NotRun, Plan
 from harness.records.results import case_results
 from harness.records.stored_run import load_run
@@ -30,6 +31,10 @@ class RunSummary:
     """Tasks that could not run. The report also lists perturbations that changed nothing."""
     stopped: str | None = None
     """Why it stopped before its end, if it did."""
+    always: int = 0
+    """Those of the cases without a score that failed twice, with the same words at one step."""
+    failures: int = 0
+    """Episodes that did not succeed, or ended in an error."""
     ends: Mapping[str, int] | None = None
     """With a stopping rule: task id -> how many of its episodes were opened or count."""
 
@@ -37,18 +42,28 @@ class RunSummary:
         """What came of the run, and what to do next; a few lines."""
         lines = [printable(self.stopped)] if self.stopped else []
         if self.missing:
-            lines.append(
-                f"{self.missing} of {self.planned} cases have no score; "
-                "the same command plays them again"
-            )
+            lines.append(self._without_score())
         if not self.planned:
-            lines.append("nothing could run: see the reasons above, or `bench doctor`")
+            lines.append("nothing could run: see the reasons above")
+        show = f"bench show {self.path} --failures, " if self.failures else ""
         return "\n".join(
             [
                 *lines,
                 f"run directory: {self.path}",
-                f"next: bench report {self.path} --format markdown",
+                f"next: {show}bench report {self.path} --format markdown",
             ]
+        )
+
+    def _without_score(self) -> str:
+        """What became of the cases without a score, and only advice that can help."""
+        text = f"{self.missing} of {self.planned} cases have no score; "
+        if not self.always:
+            return text + "the same command plays them again"
+        if self.always >= self.missing:
+            return text + "they fail the same way each time"
+        return (
+            f"{text}{self.always} of them fail the same way each time; the same command plays the "
+            "others again"
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -73,11 +88,16 @@ def count_run(path: Path, ends: Mapping[str, int] | None = None) -> RunSummary:
     stored = load_run(path)
     plan = stored.plan if ends is None else _ended(stored.whole, ends)
     scored = [0] * len(plan.items)
-    agent_errors = 0
+    agent_errors = always = failures = 0
     for index, result in case_results(path, plan, stored.whole):
-        if result.status != "error" and plan.plays(index.item, index.condition):
+        if not plan.plays(index.item, index.condition):
+            continue
+        failures += result.status != "finished" or result.success is False
+        if result.status != "error":
             scored[index.item] += 1
             agent_errors += result.status == "agent_error"
+        else:
+            always += result.timing.get(ALWAYS) is True
     rows = tuple(row for row in stored.whole.not_run if row.perturbation is None)
     absent = {row.task for row in rows}
     # A task that could not run in an earlier call, and has results now, runs here.
@@ -91,6 +111,8 @@ def count_run(path: Path, ends: Mapping[str, int] | None = None) -> RunSummary:
         agent_errors=agent_errors,
         not_run=tuple(row for row in rows if row.task not in ran),
         ends=ends,
+        always=always,
+        failures=failures,
     )
 
 
