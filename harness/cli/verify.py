@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -15,7 +15,7 @@ from harness.cli.options import (
     at_least_one,
     worker_count,
 )
-from harness.cli.output import DONE, REGRESSED, print_out, say
+from harness.cli.output import DONE, REGRESSED, WITH_ERRORS, print_out, say
 
 __all__ = ["show", "verify"]
 
@@ -51,8 +51,8 @@ def verify(
 
     Exit 1: something differs.
     """
+    from harness.cli.supervisor import relay
     from harness.core import UserError
-    from harness.play.progress import progress_for
 
     number = (
         None
@@ -64,56 +64,81 @@ def verify(
             raise UserError(
                 "write bench verify RUN, or bench verify --invariance --agent A --suite S"
             )
-        from harness.cli import names
-        from harness.cli.verification import knowledge
-        from harness.play.runner import RunOptions
-        from harness.records.stored_run import load_run
-        from harness.verify.replay import differences_table
-        from harness.verify.replay import verify as verify_run
-
-        options = RunOptions(
-            workers=worker_count(workers or "0"), lanes=at_least_one("--lanes", lanes)
-        )
-        trusted = names.trust(trust)
-        trusted.check((), load_run(run).whole)
-        found = verify_run(
-            run,
-            sample=number,
-            sample_seed=sample_seed,
-            options=options,
-            progress=progress_for(),
-            known=knowledge(trusted.refuse),
-        )
-        if found.differences:
-            print_out(differences_table(found.differences))
-        for remark in found.remarks():
-            say(remark)
-        say(found.as_text())
-        return DONE if found.passed else REGRESSED
+        return _verify_run(run, number, sample_seed, worker_count(workers or "0"), lanes, trust)
     if run is not None or agent is None or suite is None:
         raise UserError(
             "--invariance plays an agent, not a run: write bench verify --invariance --agent A "
             "--suite S"
         )
-    from harness.cli.names import agent_named, suites_named
-    from harness.records.catalogue import select_tasks
-    from harness.verify.invariance import check_invariance
+    chosen_agent, chosen_suite, beside = agent, suite, worker_count(workers or "2")
 
-    spec = agent_named(agent, arguments(agent_arg))
-    chosen = select_tasks(suites_named(suite), tasks)
-    beside = worker_count(workers or "2")
-    proof = check_invariance(
-        spec,
-        chosen,
-        sample=number,
-        workers=2 if beside is None else beside,
-        seed=seed,
-        progress=progress_for(),
-    )
-    if proof.drifts:
-        print_out(proof.table())
-    say(proof.as_text(), lines=True)
-    return REGRESSED if proof.drifts else DONE
+    def work() -> tuple[str, str, int]:
+        from harness.cli.names import agent_named, suites_named
+        from harness.play.progress import progress_for
+        from harness.records.catalogue import select_tasks
+        from harness.verify.invariance import check_invariance
+
+        proof = check_invariance(
+            agent_named(chosen_agent, arguments(agent_arg)),
+            select_tasks(suites_named(chosen_suite), tasks),
+            sample=number,
+            workers=2 if beside is None else beside,
+            seed=seed,
+            progress=progress_for(),
+        )
+        table = proof.table() if proof.drifts else ""
+        return table, proof.as_text(), REGRESSED if proof.drifts else DONE
+
+    return relay(work)
+
+
+def _verify_run(
+    run: Path,
+    sample: int | None,
+    sample_seed: int | None,
+    workers: int | None,
+    lanes: int | None,
+    trust: bool,
+) -> int:
+    """Replay in a child process, and speak from what it has counted."""
+    from harness.cli import names
+    from harness.cli.supervisor import ChildEnded, Note, supervised
+    from harness.play.runner import RunOptions
+    from harness.records.stored_run import load_run
+    from harness.verify.report import VerificationReport, differences_table
+
+    options = RunOptions(workers=workers, lanes=at_least_one("--lanes", lanes))
+    trusted = names.trust(trust)
+    trusted.check((), load_run(run).whole)
+
+    def work(note: Note) -> dict[str, Any]:
+        from harness.cli.verification import knowledge
+        from harness.play.progress import progress_for
+        from harness.verify.replay import verify as verify_run
+
+        return verify_run(
+            run,
+            sample=sample,
+            sample_seed=sample_seed,
+            options=options,
+            progress=progress_for(),
+            known=knowledge(trusted.refuse),
+        ).to_json()
+
+    try:
+        found = VerificationReport.from_json(supervised(work))
+    except ChildEnded as ended:
+        say(
+            f"not verified: a simulator ended the process in which it plays ({ended.how}); with "
+            "--workers 1 it ends its worker only"
+        )
+        return WITH_ERRORS
+    if found.differences:
+        print_out(differences_table(found.differences))
+    for remark in found.remarks():
+        say(remark)
+    say(found.as_text())
+    return DONE if found.passed else REGRESSED
 
 
 def show(
