@@ -5,6 +5,7 @@ One pass over the results, then tasks, suites, domains and the whole run.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -20,6 +21,7 @@ from leaderboards.robustness import robustness
 from leaderboards.schema import Group, Report, TaskRow
 from leaderboards.tables import counted
 from leaderboards.tally import TaskTally
+from leaderboards.view_remarks import ViewRemarks
 
 __all__ = ["build", "load_report", "missing_cases", "summary"]
 
@@ -33,9 +35,11 @@ def load_report(path: str | os.PathLike[str], baseline: str | None = None) -> Re
     """
     run = load_run(path)
     if baseline is None:
-        return build(run.description, run.plan, run.cases())
-    with open_run(baseline) as base:
-        return build(run.description, run.plan, run.cases(), read_case_arrays(base))
+        report = build(run.description, run.plan, run.cases())
+    else:
+        with open_run(baseline) as base:
+            report = build(run.description, run.plan, run.cases(), read_case_arrays(base))
+    return dataclasses.replace(report, copied=run.copied)
 
 
 def build(
@@ -49,7 +53,9 @@ def build(
     anytime = bool(run.get("stopped")) or str(run.get("stopping", "")).startswith("until")
     tallies = [TaskTally(item, anytime=anytime) for item in plan.items]
     arrays = CaseArrays(plan) if plan.perturbations else None
+    views = ViewRemarks()
     for index, result in cases:
+        views.add(result)
         if arrays is not None:
             arrays.add(index, result)
         if index.condition == 0:
@@ -73,6 +79,7 @@ def build(
             row for row in plan.not_run if row.task not in scored and row.perturbation is None
         ),
         perturbations=() if arrays is None else robustness(arrays, baseline),
+        views=views.sentences(),
         not_applicable=tuple(row for row in plan.not_run if row.perturbation is not None),
     )
 
@@ -121,7 +128,7 @@ def _head(run: Mapping[str, Any], plan: Plan, suites: tuple[str, ...]) -> dict[s
     for item in plan.items:
         for name, version in item.packages.items():
             packages.setdefault(name, set()).add(version)
-    head = {name: value for name, value in run.items() if name not in ("schema", "plan")}
+    head = {name: value for name, value in run.items() if name not in ("schema", "plan", "inode")}
     return head | {
         "plan": {"hash": run["plan"]["hash"], "seed": plan.seed},
         "suites": list(suites),

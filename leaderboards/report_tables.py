@@ -57,6 +57,11 @@ def report_header(report: Report) -> list[str]:
         "95 %: by Wilson for a task, by the score method for a mean",
         means,
     ]
+    if report.copied:
+        lines.append(
+            "a copy of a run directory: who acted, what it read, whether it was privileged, where "
+            "and when are claimed, not checked; `bench verify` replays the rest"
+        )
     if run.get("stopping"):
         lines.append(
             f"played by a rule: {run['stopping']}; where it stopped early, the intervals of tasks "
@@ -64,7 +69,7 @@ def report_header(report: Report) -> list[str]:
         )
     if report.overall.partial:
         lines.append("at worst: every planned episode without a result counted as a failure")
-    return lines
+    return [*lines, *report.views]
 
 
 def report_tables(report: Report) -> list[Table]:

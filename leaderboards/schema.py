@@ -243,6 +243,11 @@ class Report:
     perturbations: tuple[PerturbationRow, ...] = ()
     not_applicable: tuple[NotRun, ...] = ()
     """Perturbations that have nothing to change in a task."""
+    views: tuple[str, ...] = ()
+    """What was odd about the views that the agent read, a sentence for each task; in the JSON only
+    where there is any."""
+    copied: bool = False
+    """Whether its files are a copy, so that what no replay can show is a claim; not in the JSON."""
     schema: int = SCHEMA
 
 
@@ -270,4 +275,5 @@ def report_to_json(report: Report) -> dict[str, Any]:
     return {
         **{name: found[name] for name in order},
         "not_run": found["not_run"] + found["not_applicable"],
+        **({"views": found["views"]} if found["views"] else {}),
     }

@@ -194,7 +194,7 @@ class ViewReader:
         self.outside: dict[str, int] = {}
         """View -> how often it was read with a value outside its declared bounds."""
         self.cast: dict[str, str] = {}
-        """View -> the dtype in which it came, where it had to be cast."""
+        """View -> the dtype in which it came and its own, where it had to be cast."""
 
     def read(self, observation: Mapping[str, Any], name: str) -> Any:
         """The view's value, drawn if it is lazy.
@@ -214,11 +214,11 @@ class ViewReader:
         if view.outside:
             self.outside[name] = self.outside.get(name, 0) + 1
         if view.cast:
-            self.cast[name] = view.cast
+            self.cast[name] = f"{view.cast} to {view.value.dtype}"
         return view.value
 
     def found(self) -> dict[str, dict[str, Any]]:
-        """View -> `outside` (readings) and `cast` (dtype), for the views of which there is any."""
+        """View -> `outside` (readings) and `cast` (dtypes), for the views that have any."""
         found: dict[str, dict[str, Any]] = {}
         for name, times in sorted(self.outside.items()):
             found.setdefault(name, {})["outside"] = times
