@@ -146,19 +146,11 @@ def play_toys(tmp_path: Path) -> Callable[..., Run]:
 @pytest.fixture(scope="session")
 def ray_here() -> Iterator[None]:
     """One Ray for all tests that use it: starting it costs seconds."""
-    import ray
+    from harness.play.ray_cluster import started
 
-    os.environ.setdefault("RAY_AUTH_MODE", "disabled")
     paths = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
-    ray.init(
-        num_cpus=4,
-        include_dashboard=False,
-        log_to_driver=False,
-        logging_level="error",
-        runtime_env={"env_vars": {"PYTHONPATH": paths}},
-    )
-    yield
-    ray.shutdown()
+    with started(4, print, runtime_env={"env_vars": {"PYTHONPATH": paths}}):
+        yield
 
 
 class Said(NamedTuple):

@@ -1,4 +1,4 @@
-"""Plays cases in Ray workers, on this machine or on a cluster. The only module that imports Ray.
+"""Plays cases in Ray workers, on this machine or on a cluster.
 
 A worker is an actor that runs the rollout loop and plays whole episodes. Driver and worker exchange
 messages when the worker runs low on cases, and at least every 0.2 s; never one message a step. The
@@ -9,110 +9,33 @@ are played again.
 from __future__ import annotations
 
 import os
-import socket
 import sys
 import time
-from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import ray
 
-from harness.core import Case, Turn, UserError
+from harness.core import Case, UserError
 from harness.host.interpreters import carried
-from harness.play.batching import Batcher
 from harness.play.case_queue import Ticket
 from harness.play.coordinator import Coordinator, Culprits
 from harness.play.episode import Outcome, VideoSelection
-from harness.play.inference import Watch
-from harness.play.packed_memory import infer_packed
-from harness.play.worker import EpisodeWorker, Exchange
+from harness.play.ray_actors import Place, _Server, _Worker
+from harness.play.ray_cluster import Cluster, joined, started
+from harness.play.ray_token import Say
+from harness.play.worker import Exchange
 from harness.play.worker_handle import WorkerHandle
+from harness.play.worker_output import MOST_NOTICES, bound_files, tidy
 from harness.records.identity import AgentSpec
 
 __all__ = ["play_on_ray"]
 
 THREADS = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-
-
-class _ServedAgent:
-    """A worker's client of the served agent: one message a round for all lanes of a group.
-
-    Names of ended episodes travel with the next batch instead of in a separate message.
-    """
-
-    elsewhere = True
-
-    def __init__(self, server: Any, timeout: float) -> None:
-        self.watch = Watch()
-        self._server = server
-        self._timeout = timeout
-        self._ended: list[str] = []
-
-    def submit(self, turns: Sequence[Turn]) -> tuple[Any, int]:
-        ended, self._ended = self._ended, []
-        return self._server.infer.remote(turns, ended), len(turns)
-
-    def collect(self, ticket: tuple[Any, int]) -> tuple[list[Any], float]:
-        reference, _ = ticket
-        begun = time.perf_counter()
-        # Twice the timeout: the agent may be busy with another batch, which has as long.
-        self.watch.phase, self.watch.deadline = "agent", time.perf_counter() + 2 * self._timeout
-        try:
-            answers = ray.get(reference)
-        finally:
-            self.watch.deadline = 0.0
-        return answers, time.perf_counter() - begun
-
-    def end(self, episodes: Sequence[str]) -> None:
-        self._ended.extend(episodes)
-
-
-class _Server:
-    """The served agent as an actor."""
-
-    def __init__(self, spec: AgentSpec, paths: list[str], timeout: float) -> None:
-        _extend_path(paths)
-        self._batcher = Batcher(spec.build(), timeout)
-
-    def infer(self, turns: Sequence[Turn], ended: Sequence[str]) -> list[Any]:
-        return infer_packed(
-            lambda given: self._batcher.infer(given, ended),
-            turns,
-            ray.cloudpickle.dumps,
-            ray.cloudpickle.loads,
-        )
-
-    def ready(self) -> bool:
-        return True
-
-
-class _Worker:
-    """An EpisodeWorker as an actor."""
-
-    def __init__(
-        self,
-        spec: AgentSpec,
-        server: Any,
-        paths: list[str],
-        options: dict[str, Any],
-        timeout: float,
-    ) -> None:
-        _extend_path(paths)
-        kind = spec.kind()
-        client = None if server is None else _ServedAgent(server, timeout)
-        self._worker_loop = EpisodeWorker(
-            spec, client, *kind.declares(spec.args), timeout=timeout, **options
-        )
-
-    def exchange(self, cases: Sequence[tuple[Ticket, Case]]) -> Exchange:
-        return self._worker_loop.exchange(cases)
-
-    def close(self) -> None:
-        self._worker_loop.close()
-
-
-def _extend_path(paths: list[str]) -> None:
-    sys.path.extend(path for path in paths if path not in sys.path)
+LOOK_S = 1.0
+"""Seconds between two looks at Ray's own processes and at the size of the logs."""
+DYING_S = 0.5
+"""When a worker dies, its raylet may be dying with it: that long is waited to learn it."""
 
 
 class _Driver:
@@ -120,12 +43,16 @@ class _Driver:
 
     def __init__(
         self,
+        cluster: Cluster,
         coordinator: Coordinator,
         spec: AgentSpec,
         workers: int,
         options: dict[str, Any],
         timeout: float,
+        log: Path | None,
+        say: Say,
     ) -> None:
+        self._cluster = cluster
         self._coordinator = coordinator
         # Stored once: every worker, also a later one, gets a live agent as it was at the start.
         self._spec = ray.put(spec)
@@ -133,7 +60,11 @@ class _Driver:
         self._options = options
         self._timeout = timeout
         self._server: Any = None
-        self._paths = [path or os.getcwd() for path in sys.path]
+        self._place = Place([path or os.getcwd() for path in sys.path], log)
+        self._log = log
+        self._say = say
+        self._said: set[str] = set()
+        self._next_look = 0.0
         self._handles = [
             WorkerHandle(f"worker-{number}", options["lanes"], timeout) for number in range(workers)
         ]
@@ -146,7 +77,8 @@ class _Driver:
                 if handle.call is None:
                     self._give(handle)
             waiting = {handle.call: handle for handle in self._handles if handle.call is not None}
-            ready, _ = ray.wait(list(waiting), num_returns=1, timeout=1.0)
+            ready, _ = ray.wait(list(waiting), num_returns=1, timeout=LOOK_S)
+            self._look()
             for call in ready:
                 self._receive(waiting[call], call)
             for call, handle in waiting.items():
@@ -173,8 +105,11 @@ class _Driver:
                 max_concurrency=4 * len(self._handles) + 4,
                 runtime_env={"env_vars": {**THREADS, **carried()}},
             )
-            self._server = actor.remote(self._spec, self._paths, self._timeout)
-            _unwrapped(self._server.ready.remote())
+            self._server = actor.remote(self._spec, self._place, self._timeout)
+            ready = self._server.ready.remote()
+            while not ray.wait([ready], timeout=LOOK_S)[0]:
+                self._cluster.check()
+            _unwrapped(ready)
         for handle in self._handles:
             self._start(handle)
 
@@ -186,7 +121,14 @@ class _Driver:
             runtime_env={"env_vars": {**THREADS, **carried()}},
         )
         handle.replace(
-            actor.remote(self._spec, self._server, self._paths, self._options, self._timeout)
+            actor.remote(
+                handle.name,
+                self._spec,
+                self._server,
+                self._place,
+                self._options,
+                self._timeout,
+            )
         )
 
     def _kill(self, handle: WorkerHandle) -> None:
@@ -194,8 +136,24 @@ class _Driver:
             ray.kill(handle.actor, no_restart=True)
         handle.actor = handle.call = None
 
+    def _look(self) -> None:
+        """Once a second, whatever happens. Raises Stopped."""
+        now = time.monotonic()
+        if now < self._next_look:
+            return
+        self._next_look = now + LOOK_S
+        self._cluster.check()
+        if self._log is not None:
+            bound_files(self._log)
+
     def close(self) -> None:
         """Kill all actors that are left."""
+        self._kill_all()
+        if self._log is not None:
+            bound_files(self._log)
+            tidy(self._log)
+
+    def _kill_all(self) -> None:
         for handle in self._handles:
             self._kill(handle)
         if self._server is not None:
@@ -232,9 +190,15 @@ class _Driver:
         try:
             said: Exchange = _unwrapped(call)
         except ray.exceptions.RayActorError as fault:
+            # All workers die with their raylet; no case is to blame for that.
+            self._cluster.check(patience=DYING_S)
             self._lose(handle, Culprits.UNKNOWN, f"the worker died: {_cause(fault)}")
             return
         handle.answered()
+        for text in said.notices:
+            if text not in self._said and len(self._said) < MOST_NOTICES:
+                self._said.add(text)
+                self._say(text)
         for outcome in said.outcomes:
             handle.settled(outcome.ticket)
             handle.tainted = handle.tainted or (
@@ -284,7 +248,7 @@ class _Driver:
         if self._server is None:
             self._start(handle)
         else:
-            self.close()
+            self._kill_all()
             self._start_all()
 
 
@@ -306,26 +270,6 @@ def _cause(fault: BaseException) -> str:
     return "its process ended unexpectedly (a crash in a simulator or the agent, or out of memory)"
 
 
-def _reach(address: str) -> None:
-    """Raises UserError if nothing listens at HOST:PORT, for which Ray itself would wait minutes.
-
-    Other forms of address are left to Ray.
-    """
-    host, _, port = address.removeprefix("ray://").rpartition(":")
-    if not host or not port.isdigit():
-        return
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=5.0).close()
-    except OSError as fault:
-        raise _no_cluster(address, fault.strerror or fault) from None
-
-
-def _no_cluster(address: str, fault: object) -> UserError:
-    return UserError(
-        f"no Ray cluster answers at {address}: {fault}. Start one with `ray start --head`"
-    )
-
-
 def play_on_ray(
     coordinator: Coordinator,
     spec: AgentSpec,
@@ -336,52 +280,44 @@ def play_on_ray(
     agent_timeout: float,
     address: str | None,
     video: VideoSelection | None = None,
+    log: Path | None = None,
+    say: Say = lambda _: None,
 ) -> None:
     """Play all cases in Ray workers.
 
     `workers`: their number; None: one for each core, or for each CPU of the cluster at `address`.
     There are never more than CPUs: a worker that waits for a CPU would never answer.
+    `log`: the folder `log` of the run directory, for what is printed in workers; None: it is lost.
 
-    Raises UserError if the agent cannot be built, StorageFull, and KeyboardInterrupt.
+    Raises UserError if the agent cannot be built, Stopped if Ray dies, StorageFull, and
+    KeyboardInterrupt.
     """
-    if address is not None:
-        _reach(address)
-    started_here = not ray.is_initialized()
-    if started_here:
-        if address is None:
-            os.environ.setdefault("RAY_AUTH_MODE", "disabled")
-            count = workers or os.cpu_count() or 1
-            # "local" overrides a RAY_ADDRESS in the environment, a cluster nobody asked for here.
-            ray.init(
-                address="local",
-                num_cpus=count,
-                include_dashboard=False,
-                log_to_driver=False,
-                logging_level="error",
-                configure_logging=True,
-            )
-        else:
-            try:
-                ray.init(address=address, log_to_driver=False, logging_level="error")
-            except (ConnectionError, ValueError, RuntimeError) as fault:
-                raise _no_cluster(address, fault) from None
-    try:
-        there = ray.cluster_resources()
+    if ray.is_initialized():
+        there = joined(None, say)
+    elif address is not None:
+        there = joined(address, say)
+    else:
+        there = started(workers or os.cpu_count() or 1, say)
+    with there as cluster, cluster.watched():
+        supply = ray.cluster_resources()
         needed = spec.kind().gpus
-        if there.get("GPU", 0) < needed:
+        if supply.get("GPU", 0) < needed:
             raise UserError(
-                f"{spec.name} asks for {needed:g} GPUs, Ray finds {there.get('GPU', 0):g} here; "
+                f"{spec.name} asks for {needed:g} GPUs, Ray finds {supply.get('GPU', 0):g} here; "
                 "name a cluster with --ray-address"
             )
-        count = min(workers or sys.maxsize, max(1, int(there.get("CPU", 1))))
-        options = {"lanes": lanes, "groups": groups, "video": video}
+        count = min(workers or sys.maxsize, max(1, int(supply.get("CPU", 1))))
         driver = _Driver(
-            coordinator, spec, max(1, min(count, coordinator.plan.total)), options, agent_timeout
+            cluster,
+            coordinator,
+            spec,
+            max(1, min(count, coordinator.plan.total)),
+            {"lanes": lanes, "groups": groups, "video": video},
+            agent_timeout,
+            None if log is None else log.absolute(),
+            say,
         )
         try:
             driver.play()
         finally:
             driver.close()
-    finally:
-        if started_here:
-            ray.shutdown()

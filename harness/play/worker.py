@@ -9,7 +9,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from harness.core import Case
 from harness.core.errors import describe
@@ -19,6 +19,7 @@ from harness.play.environments import environment_key
 from harness.play.episode import Outcome, VideoSelection
 from harness.play.inference import AgentClient, LocalAgent, Watch
 from harness.play.rollout import RolloutLoop
+from harness.play.worker_output import Notices
 from harness.records.identity import AgentSpec
 
 __all__ = ["Exchange", "EpisodeWorker"]
@@ -36,6 +37,8 @@ class Exchange:
     """(phase, tickets) of a call into a simulator or the agent that is past its deadline."""
     broken: str | None = None
     """Why the loop itself ended, if it did; the worker must then be replaced."""
+    notices: list[str] = field(default_factory=list)
+    """What the worker has to tell the user."""
 
 
 class EpisodeWorker:
@@ -56,8 +59,10 @@ class EpisodeWorker:
         groups: int,
         timeout: float,
         video: VideoSelection | None = None,
+        notices: Notices | None = None,
     ) -> None:
         """`client` reaches a served agent; None: this worker builds its own agent."""
+        self._notices = notices or Notices()
         self._watch = client.watch if client is not None else Watch()  # type: ignore[attr-defined]
         self._agent = None
         if client is None:
@@ -129,7 +134,7 @@ class EpisodeWorker:
         with self._changed:
             outcomes, self._outcomes = self._outcomes, []
         hung = (self._watch.phase, list(self._watch.cases)) if self._watch.overdue() else None
-        return Exchange(outcomes, hung, self._broken)
+        return Exchange(outcomes, hung, self._broken, self._notices.take())
 
     def close(self) -> None:
         """End the loop after its current round, then close the environments and the agent."""

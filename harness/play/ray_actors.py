@@ -1,0 +1,127 @@
+"""What plays in Ray's processes: the actors of workers and of a served agent."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ray
+
+from harness.core import Case, Turn
+from harness.play.batching import Batcher
+from harness.play.case_queue import Ticket
+from harness.play.inference import Watch
+from harness.play.packed_memory import infer_packed
+from harness.play.worker import EpisodeWorker, Exchange
+from harness.play.worker_output import Notices, keep_output
+from harness.records.identity import AgentSpec
+
+__all__ = ["Place", "_Server", "_Worker"]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an actor finds modules, and where it keeps what is printed in it."""
+
+    paths: list[str]
+    """Further entries for sys.path."""
+    log: Path | None
+    """The folder `log` of the run directory."""
+
+    def settle(self, name: str) -> Notices:
+        """Make this process that of the actor `name`."""
+        sys.path.extend(path for path in self.paths if path not in sys.path)
+        if self.log is not None:
+            keep_output(self.log, name)
+        return Notices().install()
+
+
+class _ServedAgent:
+    """A worker's client of the served agent: one message a round for all lanes of a group.
+
+    Names of ended episodes travel with the next batch instead of in a separate message.
+    """
+
+    elsewhere = True
+
+    def __init__(self, server: Any, timeout: float, notices: Notices) -> None:
+        self.watch = Watch()
+        self._notices = notices
+        self._server = server
+        self._timeout = timeout
+        self._ended: list[str] = []
+
+    def submit(self, turns: Sequence[Turn]) -> tuple[Any, int]:
+        ended, self._ended = self._ended, []
+        return self._server.infer.remote(turns, ended), len(turns)
+
+    def collect(self, ticket: tuple[Any, int]) -> tuple[list[Any], float]:
+        reference, _ = ticket
+        begun = time.perf_counter()
+        # Twice the timeout: the agent may be busy with another batch, which has as long.
+        self.watch.phase, self.watch.deadline = "agent", time.perf_counter() + 2 * self._timeout
+        try:
+            answers, notices = ray.get(reference)
+        finally:
+            self.watch.deadline = 0.0
+        if notices:
+            self._notices.add(notices)
+        return answers, time.perf_counter() - begun
+
+    def end(self, episodes: Sequence[str]) -> None:
+        self._ended.extend(episodes)
+
+
+class _Server:
+    """The served agent as an actor."""
+
+    def __init__(self, spec: AgentSpec, place: Place, timeout: float) -> None:
+        self._notices = place.settle("agent")
+        self._batcher = Batcher(spec.build(), timeout)
+
+    def infer(self, turns: Sequence[Turn], ended: Sequence[str]) -> tuple[list[Any], list[str]]:
+        answers = infer_packed(
+            lambda given: self._batcher.infer(given, ended),
+            turns,
+            ray.cloudpickle.dumps,
+            ray.cloudpickle.loads,
+        )
+        return answers, self._notices.take()
+
+    def ready(self) -> bool:
+        return True
+
+
+class _Worker:
+    """An EpisodeWorker as an actor."""
+
+    def __init__(
+        self,
+        name: str,
+        spec: AgentSpec,
+        server: Any,
+        place: Place,
+        options: dict[str, Any],
+        timeout: float,
+    ) -> None:
+        notices = place.settle(name)
+        kind = spec.kind()
+        client = None if server is None else _ServedAgent(server, timeout, notices)
+        self._worker_loop = EpisodeWorker(
+            spec,
+            client,
+            *kind.declares(spec.args),
+            timeout=timeout,
+            notices=notices,
+            **options,
+        )
+
+    def exchange(self, cases: Sequence[tuple[Ticket, Case]]) -> Exchange:
+        return self._worker_loop.exchange(cases)
+
+    def close(self) -> None:
+        self._worker_loop.close()
