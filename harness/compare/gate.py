@@ -127,7 +127,7 @@ class Gate:
         check_limits(options.margin, options.alpha)
         self._spec, self._base, self._options = spec, base, options
         self._trust = trust
-        lacking = len(base.missing())
+        lacking = base.missing()
         if lacking:
             raise UserError(
                 f"the base {base.name} lacks {lacking} of its cases: finish it first, with the "

@@ -6,8 +6,9 @@ A case is a task, a seed and its perturbations. Equal seeds alone make no pair.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -75,9 +76,25 @@ class ScoredRun:
         """The same run, with another part of its plan counting."""
         return dataclasses.replace(self, stored=dataclasses.replace(self.stored, plan=plan))
 
-    def missing(self) -> list[Key]:
-        """The planned cases without a score."""
-        return [key for key in _keys(self.plan) if key not in self.values]
+    def missing(self) -> int:
+        """How many planned cases have no score."""
+        return self.plan.total - sum(map(len, self._scored_by_item.values()))
+
+    def scored_cases(self, item: int) -> list[CaseIndex]:
+        """The planned cases of an item that have a score, by seed."""
+        return self._scored_by_item.get(item, [])
+
+    @functools.cached_property
+    def _scored_by_item(self) -> dict[int, list[CaseIndex]]:
+        """Through the results, not the plan: it may promise many more cases than there are."""
+        found: dict[int, list[CaseIndex]] = {}
+        for key in self.values:
+            index = self.plan.locate(*key)
+            if index is not None and self.plan.plays(*index.place):
+                found.setdefault(index.item, []).append(index)
+        for cases in found.values():
+            cases.sort(key=lambda index: (index.episode, index.condition))
+        return found
 
 
 @dataclass(frozen=True)
@@ -145,12 +162,6 @@ def value_of_case(task: Task, result: Result) -> float | None:
 def value_difference(base: float, new: float, measure: str) -> float:
     """New minus base; of raw scores the sign of that."""
     return float((new > base) - (new < base)) if measure == "sign" else new - base
-
-
-def _keys(plan: Plan) -> Iterator[Key]:
-    """All cases of a plan."""
-    for number in range(len(plan.items)):
-        yield from _keys_of_item(plan, number)
 
 
 def read_scored_run(path: Path, name: str = "") -> ScoredRun:
@@ -230,27 +241,33 @@ def pair_up(base: ScoredRun, new: ScoredRun) -> list[TaskPairs]:
     Raises UserError where the protocols of a task differ, or where no case is shared.
     """
     refuse_other_protocols(new.plan, base.plan)
-    theirs = {item.task.id for item in base.plan.items}
+    theirs = {item.task.id: number for number, item in enumerate(base.plan.items)}
     found: list[TaskPairs] = []
     for number, item in enumerate(new.plan.items):
         if item.task.id not in theirs:
             continue
-        planned = _keys_of_item(new.plan, number)
-        shared = [key for key in planned if base.plan.locate(*key) is not None]
-        scored = [key for key in shared if key in base.values and key in new.values]
-        pairs = tuple(Pair(key[1], key[2], base.values[key], new.values[key]) for key in scored)
+        shared = _shared(base.plan, theirs[item.task.id], new.plan, number)
+        keys = (key_of(new.plan.case(index)) for index in new.scored_cases(number))
+        pairs = tuple(
+            Pair(key[1], key[2], base.values[key], new.values[key])
+            for key in keys
+            if key in base.values
+        )
         if shared:
-            found.append(TaskPairs(item.task, item.suite, pairs, len(shared) - len(pairs)))
+            found.append(TaskPairs(item.task, item.suite, pairs, shared - len(pairs)))
     if not found:
         raise UserError(_nothing_shared(base, new))
     return found
 
 
-def _keys_of_item(plan: Plan, number: int) -> Iterator[Key]:
-    """The cases of an item, by seed."""
-    for episode in range(plan.items[number].episodes):
-        for condition in plan.conditions_of(number):
-            yield key_of(plan.case(CaseIndex(number, condition, episode)))
+def _shared(base: Plan, base_item: int, new: Plan, new_item: int) -> int:
+    """How many cases that the new plan plays of an item are in the plan of the base."""
+    first, other = new.seed_of(new_item, 0), base.seed_of(base_item, 0)
+    last = first + new.items[new_item].episodes
+    episodes = min(last, other + base.items[base_item].episodes) - max(first, other)
+    known = {tuple(map(str, each)) for each in base.conditions}
+    conditions = [tuple(map(str, new.conditions[k])) for k in new.conditions_of(new_item)]
+    return max(0, episodes) * sum(each in known for each in conditions)
 
 
 def _nothing_shared(base: ScoredRun, new: ScoredRun) -> str:

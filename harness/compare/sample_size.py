@@ -62,9 +62,10 @@ def sample_size(
     """
     if base is not None:
         rated = [item.task.id for item in base.plan.items if item.task.success is not None]
-        own = {
-            name: [value for key, value in base.values.items() if key[0] == name] for name in rated
-        }
+        own: dict[str, list[float]] = {name: [] for name in rated}
+        for key, value in base.values.items():
+            if key[0] in own:
+                own[key[0]].append(value)
         rates = [sum(values) / len(values) for values in own.values() if values]
         if not rates:
             raise UserError(f"{base.name} has no task with a success: name a rate with --rate")

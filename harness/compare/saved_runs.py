@@ -8,123 +8,63 @@ from __future__ import annotations
 import contextlib
 import datetime
 import json
+import os
 import re
-import shutil
 import tempfile
-import zipfile
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
+from harness.compare.local_copies import is_location, is_url, local_copy
 from harness.compare.pairs import ScoredRun, read_scored_run
 from harness.core import UserError
 from harness.core.errors import suggest
 from harness.play.text_table import text_table
+from harness.records.plan_fields import MOST_CASES
+from harness.records.safe_files import read_regular
+from harness.records.safe_json import parse, shown
+from harness.records.typed import fields_of, text, whole
 
 __all__ = ["REGISTRY", "open_run", "save_base", "saved_runs_table"]
 
 REGISTRY = Path("runs") / "baselines.json"
 """The saved names, relative to the folder where bench is called."""
-FILES = ("run.json", "episodes.jsonl")
-MAX_BYTES = 4 << 30
-"""Of a fetched file: an archive may unpack to more than it says."""
+MOST_REGISTRY = 4 << 20
+"""Bytes of the file with the saved names."""
+REMOTE = frozenset(
+    (
+        "abfs", "abfss", "adl", "az", "ftp", "ftps", "gcs", "gs", "hdfs", "hf", "http", "https",
+        "oci", "oss", "r2", "s3", "s3a", "sftp", "ssh", "webhdfs",
+    )
+)  # fmt: skip
+"""Schemes of URLs that a saved name may stand for. Others may be typed."""
 
 
 @contextlib.contextmanager
-def open_run(text: str, registry: Path = REGISTRY) -> Iterator[ScoredRun]:
-    """The run that `text` names: a path, a URL or a saved name, where a run directory comes first.
+def open_run(name: str, registry: Path = REGISTRY) -> Iterator[ScoredRun]:
+    """The run that `name` names: a path, a URL or a saved name, where a run directory comes first.
 
     What was fetched is deleted afterwards. Raises UserError with the remedy.
     """
     saved = _read_registry(registry)
-    location = text
-    if text in saved and not (Path(text) / "run.json").exists():
-        location = saved[text]["run"]
-    elif not _is_location(text):
-        guess = suggest(text, saved) or "`bench baseline list` shows the saved names"
+    location = name
+    if name in saved and not (Path(name) / "run.json").exists():
+        location = saved[name]["run"]
+        scheme = location.partition("://")[0]
+        if is_url(location) and ("::" in location or scheme not in REMOTE):
+            raise UserError(
+                f"the saved name {name!r} stands for {location!r}: if you trust it, name that "
+                "itself as the base"
+            )
+    elif not is_location(name):
+        guess = suggest(name, saved) or "`bench baseline list` shows the saved names"
         raise UserError(
-            f"there is no base {text!r}: neither a run directory, nor an archive, nor a URL, nor "
+            f"there is no base {name!r}: neither a run directory, nor an archive, nor a URL, nor "
             f"a saved name; {guess}"
         )
     with tempfile.TemporaryDirectory(prefix="bench-base-") as folder:
-        yield read_scored_run(_local_copy(location, Path(folder)), text)
-
-
-def _is_location(text: str) -> bool:
-    return "://" in text or Path(text).exists()
-
-
-def _local_copy(location: str, folder: Path) -> Path:
-    """A directory with run.json and episodes.jsonl: `location` itself, or `folder` with copies."""
-    if "://" not in location:
-        path = Path(location)
-        return _unzip(path, folder) if path.is_file() else path
-    if location.endswith(".zip"):
-        _fetch(location, folder / "base.zip")
-        return _unzip(folder / "base.zip", folder)
-    for name in FILES:
-        _fetch(f"{location.rstrip('/')}/{name}", folder / name)
-    return folder
-
-
-def _fetch(url: str, file: Path) -> None:
-    try:
-        import fsspec
-    except ImportError:
-        raise UserError(
-            f"reading {url} needs the package fsspec: pip install 'generalist-bench[remote]'"
-        ) from None
-    try:
-        with fsspec.open(url, "rb") as source, file.open("wb") as target:
-            _copy(source, target, url)
-    except ImportError as lacking:
-        raise UserError(f"reading {url} needs another package: {lacking}") from None
-    except UserError:
-        raise
-    except FileNotFoundError:
-        raise UserError(
-            f"there is no {url}: name the run directory, in which run.json and episodes.jsonl lie"
-        ) from None
-    except Exception as fault:  # every file system of fsspec raises errors of its own
-        raise UserError(f"{url} cannot be read: {type(fault).__name__}: {fault}") from None
-
-
-def _unzip(archive: Path, folder: Path) -> Path:
-    """Unpacks the two files that are needed, into `folder`.
-
-    They get fixed names: an archive is a stranger's, and its paths could lead outside of `folder`.
-    """
-    try:
-        with zipfile.ZipFile(archive) as content:
-            runs = [
-                name.removesuffix("run.json")
-                for name in content.namelist()
-                if re.search(r"(^|/)run\.json$", name)
-            ]
-            if len(runs) != 1:
-                raise UserError(
-                    f"{archive.name} holds {len(runs) or 'no'} runs; "
-                    "a base is an archive of one run directory"
-                )
-            for name in FILES:
-                with content.open(runs[0] + name) as source, (folder / name).open("wb") as target:
-                    _copy(source, target, archive.name)
-    except KeyError as lacking:
-        raise UserError(f"{archive.name} is no whole run directory: {lacking}") from None
-    except (zipfile.BadZipFile, OSError, RuntimeError) as fault:
-        raise UserError(
-            f"{archive} is neither a run directory nor a zip archive of one: {fault}"
-        ) from None
-    return folder
-
-
-def _copy(source: IO[bytes], target: IO[bytes], name: str) -> None:
-    left = MAX_BYTES
-    while block := source.read(1 << 20):
-        left -= len(block)
-        if left < 0:
-            raise UserError(f"{name} is larger than {MAX_BYTES >> 30} GiB: no run of bench is")
-        target.write(block)
+        yield read_scored_run(local_copy(location, Path(folder)), name)
 
 
 def save_base(name: str, location: str, registry: Path = REGISTRY) -> ScoredRun:
@@ -137,7 +77,7 @@ def save_base(name: str, location: str, registry: Path = REGISTRY) -> ScoredRun:
             f"the name {name!r} has characters that a path may have: "
             "use letters, digits, dots, dashes and underscores"
         )
-    if not _is_location(location):
+    if not is_location(location):
         raise UserError(
             f"there is no run at {location}: name a run directory, an archive of one, or a URL"
         )
@@ -145,7 +85,7 @@ def save_base(name: str, location: str, registry: Path = REGISTRY) -> ScoredRun:
         lacking = side.missing()
         if lacking:
             raise UserError(
-                f"{location} is no base yet: {len(lacking)} of its cases have no score; "
+                f"{location} is no base yet: {lacking} of its cases have no score; "
                 "finish it with the command in its run.json"
             )
         saved = _read_registry(registry)
@@ -158,9 +98,10 @@ def save_base(name: str, location: str, registry: Path = REGISTRY) -> ScoredRun:
             "saved": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         }
         registry.parent.mkdir(parents=True, exist_ok=True)
-        fresh = registry.with_suffix(".new")
-        fresh.write_text(json.dumps(saved, indent=1) + "\n")
-        shutil.move(fresh, registry)
+        fresh = registry.with_name(f".{registry.name}.{uuid.uuid4().hex}")
+        with fresh.open("x") as file:
+            file.write(json.dumps(saved, indent=1) + "\n")
+        os.replace(fresh, registry)
         return side
 
 
@@ -179,19 +120,23 @@ def saved_runs_table(registry: Path = REGISTRY) -> str:
     )
 
 
+ENTRY = {"run": text, "agent": text, "plan": text, "saved": text}
+COUNTS = {"tasks": whole(0, MOST_CASES), "cases": whole(0, MOST_CASES)}
+
+
 def _read_registry(registry: Path) -> dict[str, Any]:
     try:
-        saved = json.loads(registry.read_text())
+        saved = parse(read_regular(registry, MOST_REGISTRY))
+        if not isinstance(saved, dict):
+            raise ValueError(f"it holds {shown(saved)}")
+        for name, entry in saved.items():
+            fields_of(entry, shown(name), {**ENTRY, **COUNTS}, frozenset(ENTRY | COUNTS) - {"run"})
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as fault:
+    except UserError as refused:
+        raise UserError(f"{refused}. Remove it, and save the bases again") from None
+    except ValueError as fault:
         raise UserError(
-            f"{registry} cannot be read: {fault}. Remove it, and save the bases again"
+            f"{registry} does not hold saved bases: {fault}. Remove it, and save the bases again"
         ) from None
-    if not isinstance(saved, dict) or not all(
-        isinstance(entry, dict) and isinstance(entry.get("run"), str) for entry in saved.values()
-    ):
-        raise UserError(
-            f"{registry} does not hold saved bases. Remove it, and save the bases again"
-        )
     return saved

@@ -35,6 +35,7 @@ from harness.core import (
     UIAction,
     UserError,
 )
+from harness.records.safe_json import parse
 
 __all__ = [
     "arrow_type",
@@ -52,6 +53,12 @@ SPECS: Mapping[str, type[Any]] = {
     kind.__name__: kind for kind in (Box, Discrete, MultiDiscrete, Text, Texts, UI, Elements)
 }
 JPEG_QUALITY = 95
+MOST_ELEMENTS = 1 << 26
+MOST_AXES = 8
+DTYPES = (
+    "bool", "float16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16",
+    "uint32", "uint64",
+)  # fmt: skip
 
 
 def modules() -> tuple[Any, Any]:
@@ -120,7 +127,12 @@ def decode(name: str, spec: Spec, value: Any) -> Any:
     if is_image(name, spec):
         from PIL import Image
 
-        return np.asarray(Image.open(io.BytesIO(value)))
+        assert isinstance(spec, Box)
+        picture = Image.open(io.BytesIO(value), formats=("PNG", "JPEG"))
+        size = (picture.height, picture.width, *([3] if picture.mode == "RGB" else []))
+        if size != tuple(spec.shape) or picture.mode not in ("L", "RGB"):
+            raise ValueError(f"a picture of {name} has the size {size}, not {tuple(spec.shape)}")
+        return np.asarray(picture)
     if isinstance(spec, Box):
         return np.asarray(value, spec.dtype).reshape(spec.shape)
     if isinstance(spec, MultiDiscrete):
@@ -157,9 +169,22 @@ def spec_from_json(fields: Mapping[str, Any]) -> Spec:
     values = {name: _typed(value) for name, value in fields.items()}
     try:
         kind = SPECS[values.pop("kind")]
+        if kind is Box:
+            _check_array(values)
         return kind(**values)  # type: ignore[no-any-return]
-    except (KeyError, TypeError, ValueError) as wrong:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as wrong:
         raise UserError(f"{dict(fields)!r:.200} is not a spec: {wrong}") from None
+
+
+def _check_array(fields: Mapping[str, Any]) -> None:
+    """Raises ValueError where the arrays of a Box would not fit in memory, or hold no numbers."""
+    shape, dtype = fields["shape"], fields.get("dtype", "float32")
+    if not isinstance(shape, tuple) or not all(type(n) is int and n >= 0 for n in shape):
+        raise ValueError("its shape is not a list of sizes")
+    if len(shape) > MOST_AXES or math.prod(shape) > MOST_ELEMENTS:
+        raise ValueError(f"it has more than {MOST_ELEMENTS} elements")
+    if dtype not in DTYPES:
+        raise ValueError(f"its dtype is not one of {', '.join(DTYPES)}")
 
 
 def brief_to_json(brief: Brief) -> str:
@@ -179,13 +204,13 @@ def brief_to_json(brief: Brief) -> str:
 def brief_from_json(text: str) -> Brief:
     """The inverse of brief_to_json. Raises UserError on anything else."""
     try:
-        fields = json.loads(text)
+        fields = parse(text)
         observation = {name: spec_from_json(spec) for name, spec in fields["observation"].items()}
         action: Any = spec_from_json(fields["action"])
         return Brief(
             observation, action, fields["embodiment"], fields["simulator"], fields["control_hz"]
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as wrong:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as wrong:
         raise UserError(f"this is not a brief: {wrong}") from None
 
 

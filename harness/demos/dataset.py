@@ -19,8 +19,37 @@ from typing import Any
 
 from harness.core import Brief, UserError
 from harness.demos.columns import brief_from_json, decode, modules
+from harness.records.safe_files import open_inside
+from harness.records.safe_json import shown
+from harness.records.typed import Check, fields_of, number, optional, text, whole
 
-__all__ = ["Demo", "Demos", "EpisodeRow", "Frame"]
+__all__ = ["Demo", "Demos", "EpisodeRow", "Frame", "open_parquet"]
+
+MOST_ROWS = 1_000_000
+MOST_FOOTER = 64 << 20
+MOST_INDEX = 1 << 30
+"""Bytes of episodes.parquet in memory."""
+MOST_GROUP = 4 << 30
+"""Bytes of the steps of one episode in memory, as the file declares them."""
+DAMAGES = (OSError, TypeError, ValueError, KeyError, IndexError, OverflowError, SyntaxError)
+"""What pyarrow and Pillow raise on damaged files, and `decode` on values of other types."""
+
+COLUMNS: Mapping[str, Check] = {
+    "index": whole(0, MOST_ROWS),
+    "case": text,
+    "task": text,
+    "domain": text,
+    "suite": text,
+    "seed": whole(-(1 << 62), 1 << 62),
+    "steps": whole(0, 1 << 31),
+    "score": optional(number),
+    "normalised": optional(number),
+    "instruction": text,
+    "file": text,
+    "row_group": whole(0, MOST_ROWS),
+    "brief": text,
+}
+TEXTS = tuple(name for name, check in COLUMNS.items() if check is text)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,19 +100,7 @@ class Demos:
     def __init__(self, folder: str | Path) -> None:
         """Raises UserError if there are none."""
         self.folder = Path(folder)
-        _, parquet = modules()
-        file = self.folder / "episodes.parquet"
-        if not file.is_file():
-            raise UserError(
-                f"{folder} holds no demonstrations: it has no episodes.parquet. "
-                f"`bench demos --suite S --out {folder}` records some"
-            )
-        try:
-            self.rows = tuple(
-                EpisodeRow(**fields) for fields in parquet.read_table(file).to_pylist()
-            )
-        except (OSError, TypeError, ValueError) as wrong:
-            raise UserError(f"{file} is not a table of episodes: {wrong}") from None
+        self.rows = _rows(self.folder)
         self._files: dict[str, Any] = {}
 
     def __len__(self) -> int:
@@ -114,23 +131,91 @@ class Demos:
             *(f"observation.{name}" for name in brief.observation),
         ]
         try:
-            table = self._open(row.file).read_row_group(row.row_group, columns).to_pylist()
-        except (OSError, ValueError, IndexError) as wrong:
+            file = self._open(row.file)
+            group = file.metadata.row_group(row.row_group)
+            if group.num_rows != row.steps or group.total_byte_size > MOST_GROUP:
+                raise ValueError(f"its row group {row.row_group} is not one of {row.steps} steps")
+            table = file.read_row_group(row.row_group, columns).to_pylist()
+            return Demo(row, brief, tuple(_frame(brief, fields) for fields in table))
+        except (FileNotFoundError, *DAMAGES) as wrong:
             raise UserError(f"{self.folder / row.file} is damaged: {wrong}") from None
-        return Demo(row, brief, tuple(_frame(brief, fields) for fields in table))
 
     def _open(self, name: str) -> Any:
         if name not in self._files:
-            file = (self.folder / name).resolve()
-            if self.folder.resolve() not in file.parents:
-                raise UserError(f"{self.folder}: the file {name!r} of an episode lies outside")
-            self._files[name] = modules()[1].ParquetFile(file)
+            self._files[name] = open_parquet(self.folder, name)
         return self._files[name]
 
 
+def open_parquet(folder: Path, name: str, **options: Any) -> Any:
+    """A pyarrow.parquet.ParquetFile below a folder.
+
+    Raises FileNotFoundError, UserError if it is no regular file or lies outside, and OSError or
+    ValueError if it is damaged.
+    """
+    pa, parquet = modules()
+    with open_inside(folder, name) as opened:
+        # The file itself, not what its name stands for by now.
+        file = pa.OSFile(f"/dev/fd/{opened.fileno()}")
+    limits = {
+        "thrift_string_size_limit": MOST_FOOTER,
+        "thrift_container_size_limit": MOST_ROWS,
+    }
+    return parquet.ParquetFile(file, **limits, **options)
+
+
+def _rows(folder: Path) -> tuple[EpisodeRow, ...]:
+    """The rows of episodes.parquet. Raises UserError."""
+    file = folder / "episodes.parquet"
+    try:
+        with open_parquet(folder, file.name, read_dictionary=list(TEXTS)) as table:
+            meta = table.metadata
+            size = sum(meta.row_group(k).total_byte_size for k in range(meta.num_row_groups))
+            if meta.num_rows > MOST_ROWS or size > MOST_INDEX:
+                raise ValueError("it is larger than a table of episodes is")
+            content = table.read(columns=list(COLUMNS))
+        if content.column_names != list(COLUMNS):
+            raise ValueError(f"it has not the columns {', '.join(COLUMNS)}")
+        for name in TEXTS:
+            _check_texts(name, content.column(name))
+        return tuple(_row(place, fields) for place, fields in enumerate(content.to_pylist()))
+    except FileNotFoundError:
+        raise UserError(
+            f"{folder} holds no demonstrations: it has no episodes.parquet. "
+            f"`bench demos --suite S --out {folder}` records some"
+        ) from None
+    except DAMAGES as wrong:
+        raise UserError(f"{file} is not a table of episodes: {wrong}") from None
+
+
+def _check_texts(name: str, column: Any) -> None:
+    """Raises ValueError if the texts of a column take too much memory.
+
+    A text that occurs in every row stands in the file once.
+    """
+    import pyarrow.compute as compute
+
+    total = 0
+    for chunk in column.chunks:
+        coded = chunk.dictionary_encode()
+        lengths = compute.binary_length(coded.dictionary)
+        total += compute.sum(compute.take(lengths, coded.indices)).as_py() or 0
+    if total > MOST_INDEX:
+        raise ValueError(f"the column {name} holds too much text")
+
+
+def _row(place: int, fields: Any) -> EpisodeRow:
+    """A row, its fields checked. Raises ValueError and UserError."""
+    row = EpisodeRow(**fields_of(fields, f"row {place}", COLUMNS))
+    if row.index != place:
+        raise ValueError(f"row {place}.index is {row.index}")
+    if "/" not in row.task or "@" not in row.task:
+        raise ValueError(f"row {place}.task is {shown(row.task)}, not family/name@version")
+    return row
+
+
 @functools.lru_cache(maxsize=256)
-def _brief(text: str) -> Brief:
-    return brief_from_json(text)
+def _brief(encoded: str) -> Brief:
+    return brief_from_json(encoded)
 
 
 def _frame(brief: Brief, fields: Mapping[str, Any]) -> Frame:

@@ -27,6 +27,7 @@ import numpy as np
 from harness.core import UI, Box, Discrete, MultiDiscrete, Spec, Text, UserError
 from harness.demos.columns import is_image, modules
 from harness.demos.dataset import Demo, Demos
+from harness.records.safe_files import path_inside
 
 __all__ = ["export"]
 
@@ -64,7 +65,7 @@ def export(demos: Demos, out: Path) -> list[Path]:
     folders: list[Path] = []
     for (family, described), indices in groups.items():
         number = sum(folder.name.partition("-")[0] == family for folder in folders)
-        folders.append(out / (family if number == 0 else f"{family}-{number + 1}"))
+        folders.append(path_inside(out, family if number == 0 else f"{family}-{number + 1}"))
         features, hz = json.loads(described)
         _write(demos, indices, features, hz, folders[-1])
     return folders

@@ -14,7 +14,7 @@ from harness.core import Result, Suite, Task, UserError
 from harness.core.text import printable
 from harness.demos.card import Counts, card
 from harness.demos.columns import brief_from_json, modules
-from harness.demos.dataset import Demos, EpisodeRow
+from harness.demos.dataset import Demos, EpisodeRow, open_parquet
 from harness.demos.training import DEMO_SETS, for_training, training_task
 from harness.play.episode import episode_name
 from harness.play.planning import make_plan
@@ -22,6 +22,7 @@ from harness.play.progress import Progress
 from harness.play.runner import RunOptions, RunSummary, play
 from harness.records.identity import AgentSpec
 from harness.records.plan import PlanItem
+from harness.records.safe_files import check_writable, path_inside
 from harness.records.stored_run import load_run
 
 __all__ = ["DEFAULT_VIEWS", "RecordingSummary", "RecordingOptions", "record"]
@@ -101,6 +102,7 @@ def record(
     continues. Raises UserError on wrong use, and KeyboardInterrupt.
     """
     modules()
+    check_writable(out, ("README.md", "episodes.parquet"), ("run", "recorded", "data"))
     record_as = {
         "folder": str((out / "recorded").resolve()),
         "images": recording.images,
@@ -166,10 +168,7 @@ def _assemble(out: Path, rows: Sequence[Sequence[_Kept]]) -> None:
     pa, parquet = modules()
     table = out / "episodes.parquet"
     wanted = [each.result.case for episodes in rows for each in episodes]
-    if (
-        table.is_file()
-        and parquet.read_table(table, columns=["case"]).column("case").to_pylist() == wanted
-    ):
+    if table.is_file() and _cases(out) == wanted:
         return
     shutil.rmtree(out / "data", ignore_errors=True)
     index: list[dict[str, Any]] = []
@@ -178,7 +177,7 @@ def _assemble(out: Path, rows: Sequence[Sequence[_Kept]]) -> None:
             continue
         task = episodes[0].item.task
         name = f"data/{task.name}.parquet"
-        (out / name).parent.mkdir(parents=True, exist_ok=True)
+        path_inside(out, name).parent.mkdir(parents=True, exist_ok=True)
         first = _episode(out, episodes[0].result)
         with parquet.ParquetWriter(out / name, first.schema, compression="zstd") as writer:
             for group, kept in enumerate(episodes):
@@ -205,14 +204,24 @@ def _assemble(out: Path, rows: Sequence[Sequence[_Kept]]) -> None:
     os.replace(temporary, table)
 
 
+def _cases(out: Path) -> list[str]:
+    """The cases whose episodes were merged before."""
+    try:
+        return [row.case for row in Demos(out).rows]
+    except UserError:
+        return []
+
+
 def _episode(out: Path, result: Result) -> Any:
-    file = out / "recorded" / f"{episode_name(result.case)}.parquet"
-    if not file.is_file():
+    name = f"recorded/{episode_name(result.case)}.parquet"
+    try:
+        with open_parquet(out, name) as file:
+            return file.read()
+    except FileNotFoundError:
         raise UserError(
-            f"{file} is missing, the recording of {result.task} seed {result.seed}: "
+            f"{out / name} is missing, the recording of {result.task} seed {result.seed}: "
             f"remove {out} and record again"
-        )
-    return modules()[1].read_table(file)
+        ) from None
 
 
 def _row(index: int, kept: _Kept, file: str, group: int, table: Any) -> EpisodeRow:

@@ -123,7 +123,7 @@ def _items(text: str) -> list[tuple[str, list[int]]]:
 
 
 def _severities(text: str) -> list[int]:
-    found = re.fullmatch(r"(\d+)(?:-(\d+))?", text.strip())
+    found = re.fullmatch(r"([0-9]{1,3})(?:-([0-9]{1,3}))?", text.strip())
     if not found:
         raise UserError(
             f"--perturb: {text!r} is not a severity; write NAME:3, NAME:1,3,5 or NAME:1-5"
@@ -146,7 +146,7 @@ def _composed(
     fixed = []
     for piece in before:
         name, colon, severity = piece.strip().partition(":")
-        if not colon or not severity.isdigit():
+        if not colon or not re.fullmatch("[0-9]{1,3}", severity):
             raise _no_severity(item)
         fixed.append(_part(name, int(severity), simulator_names, levels))
     names = [part.name for part in fixed] + [last.strip()]

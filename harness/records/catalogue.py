@@ -16,8 +16,10 @@ from harness.core import Suite, Task, UserError
 from harness.core.errors import suggest
 from harness.records.identity import AgentSpec
 from harness.records.plan import task_from_json
+from harness.records.plan_fields import MOST_ITEMS
 from harness.records.registry import load
 from harness.records.toml_files import read_toml
+from harness.records.typed import text
 
 __all__ = ["find_agent", "find_suites", "select_tasks", "suite_from_toml"]
 
@@ -40,7 +42,7 @@ def find_agent(name: str, args: Mapping[str, Any], table: Mapping[str, str]) -> 
     )
 
 
-def find_suites(text: str, table: Mapping[str, str], gym: str = "") -> list[Suite]:
+def find_suites(names: str, table: Mapping[str, str], gym: str = "") -> list[Suite]:
     """The suites of a comma-separated list.
 
     A part is a key of `table` (name -> module), `all`, a user's module or TOML file, or `gym:ID`.
@@ -49,7 +51,7 @@ def find_suites(text: str, table: Mapping[str, str], gym: str = "") -> list[Suit
     Raises UserError with the remedy.
     """
     suites: list[Suite] = []
-    for name in filter(None, (part.strip() for part in text.split(","))):
+    for name in filter(None, (part.strip() for part in names.split(","))):
         if name == "all":
             every = [_shipped(each, table) for each in table]
             suites += [suite for suite in every if suite.in_all]
@@ -61,7 +63,7 @@ def find_suites(text: str, table: Mapping[str, str], gym: str = "") -> list[Suit
     for suite in suites:
         if unique.setdefault(suite.name, suite) != suite:
             raise UserError(
-                f"--suite {text}: two different suites are called {suite.name!r}: rename one"
+                f"--suite {names}: two different suites are called {suite.name!r}: rename one"
             )
     return list(unique.values())
 
@@ -191,13 +193,18 @@ def suite_from_toml(file: Path) -> Suite:
     """
     content = read_toml(file)
     try:
-        for fields in content["task"]:
+        tables = content["task"]
+        if not isinstance(tables, list) or not all(isinstance(each, dict) for each in tables):
+            raise ValueError("task is not a list of tables: write [[task]]")
+        for fields in tables:
             if fields.get("success") == "none":  # TOML has no null
                 fields["success"] = None
-        tasks = tuple(task_from_json(fields) for fields in content["task"])
+        if len(tables) > MOST_ITEMS:
+            raise ValueError(f"it has {len(tables)} tasks; a suite has at most {MOST_ITEMS}")
+        tasks = tuple(map(task_from_json, tables))
         return Suite(
-            content["name"],
-            content.get("title", content["name"]),
+            text(content["name"], "name"),
+            text(content.get("title", content["name"]), "title"),
             tasks,
             content["episodes"],
             in_all=False,

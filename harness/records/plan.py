@@ -212,8 +212,12 @@ class Plan:
     def case(self, index: CaseIndex) -> Case:
         """The case of this index, whether it is played or not."""
         task = self.items[index.item].task
-        seed = task.first_seed + self.seed * SEED_STRIDE + index.episode
+        seed = self.seed_of(index.item, index.episode)
         return Case(task, seed, self.conditions[index.condition])
+
+    def seed_of(self, item: int, episode: int) -> int:
+        """The seed of an episode of an item."""
+        return self.items[item].task.first_seed + self.seed * SEED_STRIDE + episode
 
     def locate(self, task: str, seed: int, perturbations: Sequence[str]) -> CaseIndex | None:
         """The index of a stored result, or None if it is not of this plan."""

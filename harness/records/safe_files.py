@@ -17,7 +17,8 @@ from typing import BinaryIO
 from harness.core import UserError
 
 __all__ = [
-    "check_writable", "files_inside", "open_inside", "open_regular", "read_inside", "read_regular",
+    "check_writable", "files_inside", "open_inside", "open_regular", "path_inside", "read_inside",
+    "read_regular",
 ]  # fmt: skip
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
@@ -126,6 +127,11 @@ def _bounded(entries: Iterator[os.DirEntry[str]], path: Path) -> Iterator[str]:
         if number >= MOST_ENTRIES:
             raise UserError(f"{path} holds more than {MOST_ENTRIES} files: no run of bench does")
         yield entry.name
+
+
+def path_inside(folder: str | os.PathLike[str], name: str) -> Path:
+    """`folder` / `name`. Raises UserError if `name` leads outside of the folder."""
+    return Path(folder, *_parts(Path(folder), name))
 
 
 def _parts(folder: Path, name: str) -> tuple[str, ...]:

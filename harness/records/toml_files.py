@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from harness.core import UserError
+from harness.records.safe_files import read_regular
 
 __all__ = ["read_toml"]
+
+MOST_BYTES = 8 << 20
 
 
 def read_toml(file: Path, option: str = "", *, optional: bool = False) -> dict[str, Any]:
@@ -21,11 +24,13 @@ def read_toml(file: Path, option: str = "", *, optional: bool = False) -> dict[s
     else:
         import tomli as tomllib
     try:
-        content: dict[str, Any] = tomllib.loads(file.read_text())
+        content: dict[str, Any] = tomllib.loads(read_regular(file, MOST_BYTES).decode())
     except FileNotFoundError:
         if optional:
             return {}
         raise UserError(f"{option}there is no file {file}") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as fault:
+    except UserError as refused:
+        raise UserError(f"{option}{refused}") from None
+    except (ValueError, RecursionError) as fault:  # TOML's own errors are ValueErrors
         raise UserError(f"{option}{file} cannot be read: {fault}") from None
     return content
