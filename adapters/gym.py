@@ -17,9 +17,8 @@ Actions: Box, Discrete (counted from 0 whatever the space's start), MultiDiscret
 from __future__ import annotations
 
 import contextlib
-import difflib
+import dataclasses
 import functools
-import importlib
 import importlib.util
 import json
 import re
@@ -28,6 +27,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from adapters._gym_interface import (
+    NO_PICTURES,
+    WrongInterface,
+    make,
+    registered,
+    reset,
+    step,
+)
 from adapters._gym_spaces import Path, action_of, parts_of, pick, view_of
 from harness.core import (
     Adapter,
@@ -40,9 +47,10 @@ from harness.core import (
     TimeStep,
     UserError,
 )
+from harness.core.errors import describe
 from harness.core.values import BadValue, as_flag, as_number, as_text
 
-__all__ = ["GymAdapter", "task_for"]
+__all__ = ["GymAdapter", "UnstartableEnvironment", "task_for"]
 
 SUCCESS_KEYS = ("success", "is_success")
 INSTRUCTION_KEYS = ("mission", "instruction")
@@ -133,7 +141,7 @@ class GymAdapter(Adapter):
     def __init__(self, task: Task) -> None:
         self._task, self._steps, self._told = task, 0, False
         self._expert = EXPERTS[task.params["id"]] if self.has_expert(task) else None
-        self._env = _make(task.params["id"], task.params.get("kwargs", {}))
+        self._env = make(task.params["id"], task.params.get("kwargs", {}))
         name = type(self._env.unwrapped).__name__
         action, self._convert = action_of(self._env.action_space, self._env.unwrapped)
         self._observed: Any = None
@@ -180,12 +188,14 @@ class GymAdapter(Adapter):
 
     def reset(self, case: Case) -> TimeStep:
         self._task, self._steps, self._told = case.task, 0, False
-        self._observed, info = self._env.reset(seed=case.simulator_seed)
+        self._observed, info = reset(self._env, case.simulator_seed)
         return self._timestep(0.0, False, False, info)
 
     def step(self, action: Any) -> TimeStep:
         checked = self.brief.action.validate(action)
-        self._observed, reward, terminated, truncated, info = self._env.step(self._convert(checked))
+        self._observed, reward, terminated, truncated, info = step(
+            self._env, self._convert(checked)
+        )
         self._steps += 1
         return self._timestep(
             as_number(reward, "the reward"),
@@ -202,7 +212,7 @@ class GymAdapter(Adapter):
         import gymnasium
 
         if self._env.render_mode != "rgb_array":
-            return super().render()
+            raise UserError(NO_PICTURES)
         try:
             return np.asarray(self._env.render(), np.uint8)
         except (ImportError, gymnasium.error.DependencyNotInstalled) as lack:
@@ -251,7 +261,8 @@ def task_for(
 
     Episodes end by the environment's own rules; one registered without a time limit gets a horizon
     of 100,000 steps. The environment is made and stepped once, so that anything unsupported is
-    reported here, as a UserError with the remedy.
+    reported here, as a UserError with the remedy. One that fails at that, whatever it raises, gives
+    a task that cannot run: a run has a row that says why.
 
     With `success="ask"` the success rule is found out: `once` (the episode goes on after a success,
     so the return stays the environment's own) if the info of a reset or of one of the first 200
@@ -261,7 +272,7 @@ def task_for(
     if (lack := GymAdapter.missing()) is not None:
         raise UserError(f"gym:{env_id}: {lack.reason}; {lack.remedy}")
     kwargs = dict(kwargs or {})
-    spec = _registered(env_id)
+    spec = registered(env_id)
     name = "+".join(
         [
             env_id,
@@ -279,19 +290,54 @@ def task_for(
         | ({} if success_key is None else {"success_key": success_key}),
         "max_steps": None if spec.max_episode_steps else LONGEST_EPISODE,
     }
-    adapter = GymAdapter(Task(**fields, success=None))
+    task = Task(**fields, success=None)
     try:
-        told = _tells_success(adapter, success_key)
+        told = _tried(task, success_key)
     except TwoKeys as two:
         raise UserError(f"gym:{env_id}: {two}") from None
-    finally:
-        adapter.close()
+    except (KeyboardInterrupt, UserError):
+        raise
+    except BaseException as fault:
+        return _unstartable(task, fault)
     if success == "ask":
         success = "once" if told else None
     rule = "the environment's return" + (
         ", and its success at any step" if success == "once" else ""
     )
     return Task(**fields, success=success, rule=rule)
+
+
+def _tried(task: Task, success_key: str | None) -> bool:
+    """Whether the environment tells a success. Raises as `_tells_success` does."""
+    adapter = GymAdapter(task)
+    try:
+        return _tells_success(adapter, success_key)
+    finally:
+        with contextlib.suppress(Exception, SystemExit):
+            adapter.close()
+
+
+def _unstartable(task: Task, fault: BaseException) -> Task:
+    reason = f"it fails when it is made, reset and stepped once: {describe(fault)}"
+    remedy = "correct the environment there, then repeat the command"
+    if isinstance(fault, WrongInterface):
+        reason, _, remedy = str(fault).partition("; ")
+        reason, _, remedy = (reason, "", remedy) if remedy else str(fault).partition(": ")
+    elif isinstance(fault, EOFError):
+        remedy = "it asks on stdin: download or accept beforehand what it asks for"
+    params = {**task.params, "reason": reason, "remedy": remedy}
+    adapter = "adapters.gym:UnstartableEnvironment"
+    return dataclasses.replace(task, adapter=adapter, params=params)
+
+
+class UnstartableEnvironment(GymAdapter):
+    """Stands for an environment that failed when `task_for` tried it: it cannot run here."""
+
+    @classmethod
+    def missing(cls, task: Task | None = None) -> Missing | None:
+        if task is None:
+            return super().missing()
+        return Missing(str(task.params["reason"]), str(task.params["remedy"]))
 
 
 def _tells_success(adapter: GymAdapter, key: str | None) -> bool:
@@ -301,8 +347,8 @@ def _tells_success(adapter: GymAdapter, key: str | None) -> bool:
     and first step raise; a later fault is for a run to report.
     """
     env, action = adapter._env, adapter._convert(adapter.brief.action.noop())
-    told = _told(env.reset(seed=0)[1], key)
-    _, _, terminated, truncated, info = env.step(action)
+    told = _told(reset(env, 0)[1], key)
+    _, _, terminated, truncated, info = step(env, action)
     told = _told(info, key) or told
     with contextlib.suppress(Exception):
         for _ in range(PROBED_STEPS - 1):
@@ -345,44 +391,3 @@ def success_of(info: Any, key: str | None) -> bool | None:
             "params of a task of your own suite"
         )
     return next(iter(told.values()), None)
-
-
-def _registered(env_id: str) -> Any:
-    """Gymnasium's registration of the id. Imports the module that the id names."""
-    import gymnasium
-
-    module, _, name = env_id.rpartition(":")
-    try:
-        if module:
-            importlib.import_module(module)
-    except ImportError as lack:
-        raise UserError(f"gym:{env_id}: the module {module} does not import: {lack}") from lack
-    if name in gymnasium.registry:
-        return gymnasium.registry[name]
-    known = {key.lower(): key for key in gymnasium.registry}
-    near = [known[key] for key in difflib.get_close_matches(name.lower(), known, 3)]
-    guess = (
-        f"did you mean {' or '.join(near)}?"
-        if near
-        else "if a package registers it on import, name the package too: gym:PACKAGE:ID"
-    )
-    raise UserError(f"gym:{env_id}: Gymnasium knows no environment {name}; {guess}")
-
-
-def _make(env_id: str, kwargs: Mapping[str, Any]) -> Any:
-    import gymnasium
-    from gymnasium.envs.registration import load_env_creator
-
-    entry = _registered(env_id).entry_point
-    try:
-        creator = load_env_creator(entry) if isinstance(entry, str) else entry
-        metadata = getattr(creator, "metadata", None)
-        drawn = isinstance(metadata, Mapping) and "rgb_array" in metadata.get("render_modes", ())
-        render: dict[str, Any] = {"render_mode": "rgb_array"} if drawn else {}
-        return gymnasium.make(env_id, disable_env_checker=True, **render, **kwargs)
-    except (ImportError, gymnasium.error.DependencyNotInstalled) as lack:
-        raise UserError(
-            f"gym:{env_id} cannot be made because a dependency is not installed: {lack}"
-        ) from lack
-    except TypeError as wrong:
-        raise UserError(f"gym:{env_id} cannot be made with {dict(kwargs)}: {wrong}") from wrong

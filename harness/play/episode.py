@@ -26,7 +26,7 @@ from harness.records.traces import Trace, action_bytes, encode_actions
 
 __all__ = ["VideoClip", "Episode", "VideoSelection", "Outcome", "SimulatorFault", "episode_name"]
 
-SHARED = "shared"
+SHARED, VALUE = "shared", "value"
 """As `Outcome.failed_in`."""
 _FLAGS = struct.Struct("<d3b")
 _SUCCESS = {None: -1, False: 0, True: 1}
@@ -381,8 +381,9 @@ class Outcome:
     perturbations_only: bool = False
     """Whether only the perturbations cannot run, and the task itself can."""
     failed_in: str = ""
-    """Where the simulator failed: `construction`, `reset`, `play`, or SHARED where another episode
-    of a shared simulator may be to blame. Empty where it may have been the worker."""
+    """Where the simulator failed: `construction`, `reset`, `play`; VALUE where it gave a value that
+    breaks its contract, SHARED where another episode of a shared simulator may be to blame. Empty
+    where it may have been the worker."""
 
     @classmethod
     def finished(cls, episode: Episode, ended: str) -> Outcome:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from harness.core import Missing, Result
 from harness.play.case_queue import Ticket
-from harness.play.episode import SHARED, Outcome
+from harness.play.episode import SHARED, VALUE, Outcome
 from harness.play.progress import Progress
 from harness.records.error_kinds import kind_of, same_words
 from harness.records.plan import CaseIndex
@@ -22,6 +22,9 @@ BROKEN_AFTER = 15
 """After this many failed attempts at a task without a single scored case, the task is given up."""
 CASES_THAT_DECIDE = 3
 """A task of which this many cases failed by their first step, and none went further, cannot run."""
+NEVER_HELD = ("", SHARED, VALUE)
+"""Places of failures (`Outcome.failed_in`) that say nothing of whether the task can run. A value
+that breaks the contract is told case by case, also where the first one does."""
 MOST_TOLD = 30
 """Kinds of failures that are told at once."""
 
@@ -81,7 +84,7 @@ class Failures:
     def __init__(self) -> None:
         self._last: dict[CaseIndex, tuple[str, int]] = {}
         self._attempts: Counter[int] = Counter()
-        self._unclear: set[int] = set()  # items of which an attempt was lost with its worker
+        self._unclear: set[int] = set()  # items of which an attempt was lost, or gave a bad value
         self._begun: set[int] = set()
         self._held: dict[int, list[HeldBack]] = {}
 
@@ -104,7 +107,7 @@ class Failures:
         self._attempts[item] += 1
         if result.steps:
             self.begun(item)
-        if not outcome.failed_in:
+        if outcome.failed_in in ("", VALUE):
             self._unclear.add(item)
         now = same_words(result.error or ""), result.steps
         before = self._last.get(ticket.case)
@@ -127,7 +130,7 @@ class Failures:
         """Keep a case back until it is known whether its task can run; False if it can."""
         outcome, item = held.outcome, held.ticket.case.item
         assert outcome.result is not None
-        if item in self._begun or outcome.result.steps or outcome.failed_in in ("", SHARED):
+        if item in self._begun or outcome.result.steps or outcome.failed_in in NEVER_HELD:
             return False
         self._held.setdefault(item, []).append(held)
         return True
@@ -162,6 +165,9 @@ def missing(outcome: Outcome) -> Missing:
     assert outcome.result is not None
     error = outcome.result.error or ""
     where = "constructor" if outcome.failed_in == "construction" else "reset and first step"
+    if "WrongInterface: " in error:
+        reason, _, remedy = error.partition("WrongInterface: ")[2].partition("; ")
+        return Missing(reason, remedy.rpartition(" (")[0] or remedy)
     known = [remedy for hint, remedy in _REMEDIES if hint in error]
     general = f"correct its {where} there, then repeat the command"
     return Missing(f"it fails at its start: {error}", known[0] if known else general)

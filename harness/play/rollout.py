@@ -17,7 +17,7 @@ from harness.core.errors import describe
 from harness.core.values import BadValue
 from harness.perturb.effects import NotApplicable
 from harness.play.environments import Environments, EnvSlot, ViewNotOffered
-from harness.play.episode import SHARED, Episode, Outcome, VideoSelection
+from harness.play.episode import SHARED, VALUE, Episode, Outcome, VideoSelection
 from harness.play.inference import AgentClient, AgentFault, Hung, Watch
 from harness.play.starts import SOLVED_AT_START, start
 from harness.play.values import Chunk, SimulatorFault, checked_timestep
@@ -188,10 +188,10 @@ class RolloutLoop:
         except BaseException as fault:
             watch.deadline = 0.0
             if lane.slot is not None:
-                reason = "another episode of this shared simulator failed"
-                self._fail(group, lane.slot, reason, own=False)
+                self._fail(group, lane.slot, where, None)
             failed = Outcome.failed(episode, "error", _reason(where, fault))
-            self._report(dataclasses.replace(failed, failed_in=where))
+            failed_in = VALUE if isinstance(fault, (SimulatorFault, BadValue)) else where
+            self._report(dataclasses.replace(failed, failed_in=failed_in))
         else:
             watch.deadline = 0.0
             lane.episode = episode
@@ -214,7 +214,7 @@ class RolloutLoop:
                 raise
             except BaseException as fault:
                 self._watch.deadline = 0.0
-                self._fail(group, episode.slot, _reason(where, fault))
+                self._fail(group, episode.slot, where, fault)
             else:
                 turns.append(turn)
                 asked.append(lane)
@@ -237,7 +237,7 @@ class RolloutLoop:
             # A lazy view is drawn inside the agent's call: its failure is the simulator's, whatever
             # the agent made of it.
             if (fault := episode.view_fault) is not None:
-                self._fail(group, episode.slot, _reason("view", fault))
+                self._fail(group, episode.slot, "view", fault)
             elif isinstance(answer, AgentFault):
                 self._end(lane, "agent_error", answer.reason)
             elif isinstance(answer, Chunk):
@@ -298,7 +298,7 @@ class RolloutLoop:
                 raise
             except BaseException as fault:
                 watch.deadline = 0.0
-                self._fail(group, slot, _reason("step", fault))
+                self._fail(group, slot, "step", fault)
                 continue
             watch.deadline = 0.0
             if ended:
@@ -336,22 +336,26 @@ class RolloutLoop:
             raise
         except BaseException as fault:
             self._watch.deadline = 0.0
-            self._fail(group, slots[0], _reason("step", fault))
+            self._fail(group, slots[0], "step", fault)
             return
         self._watch.deadline = 0.0
         for lane, how in ended:
             self._end(lane, "finished", None, how)
 
-    def _fail(self, group: _Group, slot: EnvSlot, reason: str, own: bool = True) -> None:
+    def _fail(self, group: _Group, slot: EnvSlot, where: str, fault: BaseException | None) -> None:
         """End every episode in this slot's environment and close it: its state is unknown now.
 
-        `own`: the fault lies in one of these episodes.
+        `fault` in one of these episodes is to blame; None: one that has ended already.
         """
         lanes = [lane for lane in group.lanes if lane.slot and lane.slot.adapter is slot.adapter]
-        own = own and sum(lane.episode is not None for lane in lanes) == 1
+        reason, failed_in = "another episode of this shared simulator failed", SHARED
+        if fault is not None:
+            reason = _reason(where, fault)
+            if sum(lane.episode is not None for lane in lanes) == 1:
+                failed_in = VALUE if isinstance(fault, (SimulatorFault, BadValue)) else "play"
         for lane in lanes:
             if lane.episode is not None:
-                self._end(lane, "error", reason, failed_in="play" if own else SHARED)
+                self._end(lane, "error", reason, failed_in=failed_in)
             lane.slot = None
         group.environments.drop(slot)
 
@@ -403,7 +407,7 @@ def _outcome(episode: Episode, status: str, reason: str | None, ended: str) -> O
         failed = Outcome.failed(episode, "error", str(fault))
     except Exception as fault:
         failed = Outcome.failed(episode, "error", describe(fault))
-    return dataclasses.replace(failed, failed_in="play")
+    return dataclasses.replace(failed, failed_in=VALUE)
 
 
 def _reason(where: str, fault: BaseException) -> str:

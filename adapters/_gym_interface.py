@@ -1,0 +1,145 @@
+"""How environments of Gymnasium are found, made and called: whatever they do, it is said in words.
+
+The environments are foreign code. What they raise passes, except where the cause is known.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from harness.core import UserError
+from harness.core.errors import describe
+
+__all__ = ["NO_PICTURES", "WrongInterface", "make", "registered", "reset", "step"]
+
+NO_PICTURES = (
+    "the environment draws no frames: it has no render mode rgb_array, or its constructor takes no "
+    "render_mode"
+)
+OLD = "wrap it, for example with shimmy's GymV21CompatibilityV0"
+
+
+class WrongInterface(Exception):
+    """The environment does not have Gymnasium's interface."""
+
+    def __init__(self, reason: str, remedy: str = OLD) -> None:
+        super().__init__(f"{reason}; {remedy}")
+        self.reason = reason
+        self.remedy = remedy
+
+
+def registered(env_id: str) -> Any:
+    """Gymnasium's registration of the id. Imports the module that the id names.
+
+    Raises UserError where there is none, and where the module does not import.
+    """
+    import gymnasium
+
+    module, _, name = env_id.rpartition(":")
+    try:
+        if module:
+            importlib.import_module(module)
+    except KeyboardInterrupt:
+        raise
+    except ImportError as lack:
+        raise UserError(f"gym:{env_id}: the module {module} does not import: {lack}") from lack
+    except BaseException as fault:
+        raise UserError(
+            f"gym:{env_id}: the module {module} does not import: {describe(fault)}"
+        ) from fault
+    if name in gymnasium.registry:
+        return gymnasium.registry[name]
+    known = {key.lower(): key for key in gymnasium.registry}
+    near = [known[key] for key in difflib.get_close_matches(name.lower(), known, 3)]
+    guess = (
+        f"did you mean {' or '.join(near)}?"
+        if near
+        else "if a package registers it on import, name the package too: gym:PACKAGE:ID"
+    )
+    raise UserError(f"gym:{env_id}: Gymnasium knows no environment {name}; {guess}")
+
+
+def make(env_id: str, kwargs: Mapping[str, Any]) -> Any:
+    """The environment, with pictures if it draws any.
+
+    Raises UserError where a dependency is not installed, or where the constructor does not take
+    `kwargs`.
+    """
+    import gymnasium
+    from gymnasium.envs.registration import load_env_creator
+
+    entry = registered(env_id).entry_point
+    try:
+        creator = load_env_creator(entry) if isinstance(entry, str) else entry
+        metadata = getattr(creator, "metadata", None)
+        drawn = isinstance(metadata, Mapping) and "rgb_array" in metadata.get("render_modes", ())
+        render: dict[str, Any] = {"render_mode": "rgb_array"} if drawn else {}
+        if not _takes_render_mode(creator):
+            render = {}
+        try:
+            return gymnasium.make(env_id, disable_env_checker=True, **{**render, **kwargs})
+        except TypeError as wrong:
+            # A constructor that hands its keywords on to one that does not take them all.
+            if not render or "render_mode" in kwargs or "'render_mode'" not in str(wrong):
+                raise
+        return gymnasium.make(env_id, disable_env_checker=True, **kwargs)
+    except (ImportError, gymnasium.error.DependencyNotInstalled) as lack:
+        raise UserError(
+            f"gym:{env_id} cannot be made because a dependency is not installed: {lack}"
+        ) from lack
+    except TypeError as wrong:
+        raise UserError(
+            f"gym:{env_id} cannot be made with {dict(kwargs)}: {describe(wrong)}"
+        ) from wrong
+
+
+def _takes_render_mode(creator: Any) -> bool:
+    try:
+        parameters = inspect.signature(creator).parameters.values()
+    except (TypeError, ValueError):
+        return True
+    return any(each.name == "render_mode" or each.kind is each.VAR_KEYWORD for each in parameters)
+
+
+def reset(env: Any, seed: int) -> tuple[Any, Any]:
+    """(observation, info). Raises WrongInterface, and what the environment raises."""
+    try:
+        told = env.reset(seed=seed)
+    except TypeError as wrong:
+        if "unexpected keyword argument 'seed'" not in str(wrong):
+            raise
+        raise WrongInterface("reset() takes no seed: it has the API of gym 0.21") from wrong
+    if not isinstance(told, tuple) or len(told) != 2:
+        raise WrongInterface(
+            "reset() does not return (observation, info): it has the API of gym before 0.26"
+        )
+    return told
+
+
+def step(env: Any, action: Any) -> tuple[Any, Any, Any, Any, Any]:
+    """(observation, reward, terminated, truncated, info). Raises as `reset` does."""
+    try:
+        told = env.step(action)
+    except ValueError as wrong:
+        # Gymnasium's own wrappers take the answer apart.
+        if "(expected 5, got 4)" not in str(wrong):
+            raise
+        told = ()
+    if not isinstance(told, tuple) or len(told) != 5:
+        raise WrongInterface(
+            "step() does not return (observation, reward, terminated, truncated, info): it has the "
+            "API of gym before 0.26"
+        )
+    reward = told[1]
+    if not isinstance(reward, (int, float)) and np.size(reward) > 1:
+        raise WrongInterface(
+            f"step() returns {np.size(reward)} rewards instead of one",
+            "choose or add them up in a wrapper, for example gymnasium.wrappers.TransformReward",
+        )
+    return told
