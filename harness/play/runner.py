@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import hashlib
 import importlib.util
+import itertools
 import math
 import os
 import re
@@ -25,9 +26,12 @@ from harness.records.identity import UNNAMED, AgentSpec, machine, source_commit
 from harness.records.plan import Plan
 from harness.records.results import case_results
 from harness.records.run_directory import RunDirectory, StorageFull
+from harness.records.run_file import read_run
 
 __all__ = ["RunOptions", "RunSummary", "play", "play_cases", "working_directory"]
 
+MOST_OUTPUTS = 4
+"""Arguments of an agent that may name what did not exist when a run in the default place began."""
 SERVED_LANES = 16
 """Lanes of each worker for a served agent, whose batches grow with them."""
 
@@ -80,30 +84,51 @@ class RunOptions:
     """Called with the run directory when it is open and before anything plays."""
 
 
-def default_directory(spec: AgentSpec, suites: Sequence[str], plan: Plan, rule: str = "") -> Path:
-    """runs/AGENT-SUITE-HASH, so that the same command finds its directory again.
+def default_directory(
+    spec: AgentSpec, suites: Sequence[str], plan: Plan, rule: str = "", folder: Path = Path()
+) -> Path:
+    """runs/AGENT-SUITE-HASH below `folder`, so that the same command finds its directory again.
 
     An agent without a fingerprint cannot resume a run, so each call gets a new directory.
     """
-    fingerprint = spec.fingerprint()
-    if fingerprint == UNNAMED:
-        fingerprint = uuid.uuid4().hex
-    digest = hashlib.blake2b(
-        f"{fingerprint} {plan.hash}{rule and ' ' + rule}".encode(), digest_size=4
-    ).hexdigest()
     name = re.sub(r"[^A-Za-z0-9.,_-]+", "_", f"{spec.name}-{','.join(suites)}")[:80]
-    return Path("runs") / f"{name}-{digest}"
+
+    def place(fingerprint: str) -> Path:
+        if fingerprint == UNNAMED:
+            fingerprint = uuid.uuid4().hex
+        digest = hashlib.blake2b(
+            f"{fingerprint} {plan.hash}{rule and ' ' + rule}".encode(), digest_size=4
+        ).hexdigest()
+        return Path("runs") / f"{name}-{digest}"
+
+    path = place(spec.fingerprint())
+    if not (folder / path / "run.json").exists():
+        # The run may have begun before there was anything where it writes to.
+        named = spec.named()[:MOST_OUTPUTS]
+        for count in range(1, len(named) + 1):
+            for later in itertools.combinations(named, count):
+                before = place(spec.fingerprint(later))
+                if (folder / before / "run.json").exists():
+                    return before
+    return path
 
 
-def describe_run(spec: AgentSpec, suites: Sequence[str], command: str) -> dict[str, Any]:
-    """The contents of run.json except the plan."""
+def describe_run(
+    spec: AgentSpec, suites: Sequence[str], command: str, place: Path
+) -> dict[str, Any]:
+    """The contents of run.json except the plan. `place`: the run directory, if there is one."""
     import importlib.metadata
+
+    begun = None
+    if os.path.exists(place / "run.json"):
+        with contextlib.suppress(UserError):  # RunDirectory says what is wrong with it
+            begun = read_run(place)["agent"]
 
     return {
         "bench": importlib.metadata.version("generalist-bench"),
         "commit": source_commit(Path(__file__).parent),
         "command": command,
-        "agent": spec.to_json(),
+        "agent": spec.to_json(begun),
         "suites": list(suites),
         "machine": machine(),
     }
@@ -133,12 +158,13 @@ def play(
         from harness.play.video import check_video
 
         check_video()
-    path = out or default_directory(spec, suites, plan, stopping.rule if stopping else "")
+    rule = stopping.rule if stopping else ""
+    path = out or default_directory(spec, suites, plan, rule, options.folder)
     place = Path(options.folder, path)
     if options.resume and not os.path.exists(place / "run.json"):
         raise UserError(f"--resume: there is no run at {path}; leave --resume out to start one")
     try:
-        run = describe_run(spec, suites, options.command) | (
+        run = describe_run(spec, suites, options.command, place) | (
             {"stopping": stopping.rule} if stopping else {}
         )
         directory = RunDirectory(path, run, plan, options.folder)

@@ -59,13 +59,13 @@ def check_agent_class(kind: type[Any], entry: str) -> None:
     _check(kind, entry, AGENT)
 
 
-def check_adapter_class(kind: type[Any], entry: str) -> None:
+def check_adapter_class(kind: Any, entry: str) -> None:
     """Raises UserError that names the first attribute of a wrong type."""
     _adapter_class(kind, entry)
 
 
 @functools.lru_cache(maxsize=256)
-def _adapter_class(kind: type[Any], entry: str) -> None:
+def _adapter_class(kind: Any, entry: str) -> None:
     _check(kind, entry, ADAPTER)
 
 

@@ -7,19 +7,18 @@ argument names. Sources of harness.core are left out, so that runs outlive a new
 
 from __future__ import annotations
 
-import hashlib
 import inspect
 import json
 import os
 import platform
 import subprocess
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from harness.core import Agent, UserError
+from harness.records.contents import Contents, exists, sources
 from harness.records.declared import check_agent_class, check_reading, declared
 from harness.records.registry import load
 
@@ -27,9 +26,6 @@ __all__ = ["UNNAMED", "AgentSpec", "machine", "source_commit"]
 
 UNNAMED = "unnamed"
 """The fingerprint of an agent that nobody can build again: a live object or a function."""
-
-SAMPLE = 1 << 30
-"""In bytes. Larger files are not hashed whole, but their size and three samples of 1 MiB."""
 
 
 @dataclass(frozen=True)
@@ -86,38 +82,61 @@ class AgentSpec:
                 f"the agent {entry} cannot be built: {type(fault).__name__}: {fault}"
             ) from fault
 
-    def fingerprint(self) -> str:
+    def fingerprint(self, later: Collection[str] = ()) -> str:
         """16 hexadecimal digits over entry, arguments, source, declared files and named files.
 
         The source is that of the class and of each class that it inherits from: all Python files
         of its folder if that is a package, else the file of its module. Named files are those
-        whose path is an argument.
+        whose path is an argument, but not an output, nor in `later`: see `written_since`.
         """
         kind = self.kind()
-        return self.digest(kind, kind.files)
+        return self.contents(kind, kind.files, later).hexdigest()
 
-    def digest(self, kind: type[Agent], files: Sequence[str]) -> str:
-        """The fingerprint of an agent of this class that comes with these files."""
-        content = json.dumps([self.entry, dict(self.args)], sort_keys=True)
-        digest = hashlib.blake2b(content.encode(), digest_size=8)
-        for file in _sources(kind):
-            digest.update(file.name.encode() + file.read_bytes())
+    def contents(
+        self, kind: type[Agent], files: Sequence[str], later: Collection[str] = ()
+    ) -> Contents:
+        """What the fingerprint of an agent of this class covers, which comes with these files."""
+        contents = Contents(json.dumps([self.entry, dict(self.args)], sort_keys=True).encode())
+        for file in sources(kind):
+            contents.add_source(file)
         for name in files:
             if not os.path.exists(name):
                 raise UserError(
                     f"{self.entry} declares the file {name}, which is missing: install its package "
                     "again"
                 )
-            _hash_path(digest, Path(name))
-        for value in self.args.values():
-            if isinstance(value, str) and len(value) < 4096 and os.path.exists(value):
-                _hash_path(digest, Path(value))
-        return digest.hexdigest()
+            remedy = "declare the files that it needs"
+            contents.add(f"files/{Path(name).name}", Path(name), remedy)
+        for argument in self.named():
+            if argument not in later:
+                value = self.args[argument]
+                remedy = f"name the file that is meant, or declare outputs = ({argument!r},)"
+                contents.add(f"{argument}={value}", Path(value), remedy)
+        return contents
 
-    def to_json(self) -> dict[str, Any]:
-        """What run.json says of the agent."""
+    def named(self) -> list[str]:
+        """The arguments that name a file or a folder which exists now and is no output."""
+        outputs = self.kind().outputs
+        return [name for name, value in self.args.items() if name not in outputs and exists(value)]
+
+    def written_since(self, begun: Mapping[str, Any]) -> list[str]:
+        """The arguments that name something which was absent or empty when a run began.
+
+        `begun`: what run.json says of the agent. Whatever is there now was written since, by the
+        agent itself as a rule, so it is left out of the fingerprint.
+        """
+        files = begun.get("files")
+        if not isinstance(files, Mapping) or begun.get("args") != dict(self.args):
+            return []
+        known = {name.partition("=")[0] for name in map(str, files)}
+        return [name for name in self.named() if name not in known]
+
+    def to_json(self, begun: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """What run.json says of the agent. `begun`: what it says already, of a run that goes on."""
         kind = self.kind()
         reads, history = self.declared()
+        later = [] if begun is None else self.written_since(begun)
+        contents = self.contents(kind, kind.files, later)
         return {
             "name": self.name,
             "entry": self.entry,
@@ -126,36 +145,9 @@ class AgentSpec:
             "history": history,
             "privileged": "expert" in reads,
             "served": kind.served or kind.gpus > 0,
-            "fingerprint": self.fingerprint(),
+            "fingerprint": contents.hexdigest(),
+            "files": contents.files,
         }
-
-
-def _sources(kind: type) -> Iterator[Path]:
-    for ancestor in kind.__mro__:
-        module = sys.modules.get(ancestor.__module__)
-        file = getattr(module, "__file__", None)
-        contract = ancestor.__module__.split(".")[:2] == ["harness", "core"]
-        if file is None or contract or ancestor.__module__ in ("builtins", "abc"):
-            continue
-        path = Path(file)
-        yield from (
-            sorted(path.parent.glob("*.py")) if (path.parent / "__init__.py").exists() else [path]
-        )
-
-
-def _hash_path(digest: Any, path: Path) -> None:
-    files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
-    for file in files:
-        size = file.stat().st_size
-        digest.update(f"{file.relative_to(path)} {size}".encode())
-        with file.open("rb") as handle:
-            if size <= SAMPLE:
-                while block := handle.read(1 << 22):
-                    digest.update(block)
-            else:
-                for place in (0, size // 2, size - (1 << 20)):
-                    handle.seek(place)
-                    digest.update(handle.read(1 << 20))
 
 
 def machine() -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,10 +62,13 @@ class LiveAgentSpec(AgentSpec):
     def build(self) -> Agent:
         return _Borrowed(self.agent)
 
-    def fingerprint(self) -> str:
+    def fingerprint(self, later: Collection[str] = ()) -> str:
         if not self.agent.files:
             return UNNAMED
-        return self.digest(type(self.agent), self.agent.files)
+        return self.contents(type(self.agent), self.agent.files).hexdigest()
+
+    def to_json(self, begun: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        return super().to_json(begun) | {"fingerprint": self.fingerprint()}
 
 
 def live(agent: Any, reads: Sequence[str], history: int, name: str = "") -> LiveAgentSpec:

@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.core import Result, UserError
+from harness.records.contents import changed
 from harness.records.held_file import Displaced, HeldFile
 from harness.records.identity import UNNAMED
 from harness.records.plan import CaseIndex, CaseStates, NotRun, Plan
@@ -163,7 +164,7 @@ class RunDirectory:
             if run["agent"][what] != old["agent"][what]
         ]
         if differences and differences[-1].startswith("fingerprint"):
-            differences[-1] = "the agent's source or weights changed"
+            differences[-1] = _changed_files(run["agent"], old["agent"])
         differences += self.plan.differences(load_run(self._readable).whole)
         rules = run.get("stopping"), old.get("stopping")
         if rules[0] != rules[1]:
@@ -300,6 +301,27 @@ class RunDirectory:
             raise StorageFull(
                 f"cannot write the run directory: {fault.strerror or fault}"
             ) from fault
+
+
+def _changed_files(new: Mapping[str, Any], old: Mapping[str, Any]) -> str:
+    """In words, why two fingerprints differ."""
+    text = "the agent's source or weights changed"
+    if not isinstance(old.get("files"), dict):
+        return text
+    which = changed(old["files"], new["files"])
+    # An argument that names a place to write to, and named the same when the run began.
+    written = {
+        name.partition("=")[0]
+        for name, checksum in new["files"].items()
+        if "=" in name and old["files"].get(name) != checksum and new["args"] == old["args"]
+    }
+    remedy = (
+        f" (if the agent itself writes there, its class may declare outputs = "
+        f"{tuple(sorted(written))!r})"
+        if written
+        else ""
+    )
+    return f"{text}: {which}{remedy}" if which else text
 
 
 def _now() -> str:
