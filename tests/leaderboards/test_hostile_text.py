@@ -11,7 +11,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from hostile import TEXTS, assert_harmless, hostile_run, write_hostile_run
+from hostiletexts import TEXTS, assert_harmless, hostile_run, write_hostile_run
 from markdown_it import MarkdownIt
 from reports import report_of
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Said
-from hostile import TEXTS, assert_harmless, assert_obeyed_by_no_runner, write_hostile_run
+from hostiletexts import TEXTS, assert_harmless, assert_obeyed_by_no_runner, write_hostile_run
 
 Bench = Callable[..., Said]
 ODD = ("escapes", "surrogate", "lines", "command", "formula", "long")
