@@ -12,7 +12,10 @@ from typing import Any
 
 from harness.compare.saved_runs import open_run
 from harness.core import DOMAINS, Result
+from harness.core.nouns import LONGEST_EPISODE
 from harness.core.text import printable
+from harness.records.error_kinds import ErrorKinds
+from harness.records.origin import is_copy
 from harness.records.plan import CaseIndex, Plan
 from harness.records.stored_run import load_run
 from leaderboards.groups import Grouping
@@ -39,7 +42,7 @@ def load_report(path: str | os.PathLike[str], baseline: str | None = None) -> Re
     else:
         with open_run(baseline) as base:
             report = build(run.description, run.plan, run.cases(), read_case_arrays(base))
-    return dataclasses.replace(report, copied=run.copied)
+    return dataclasses.replace(report, copied=is_copy(run.path))
 
 
 def build(
@@ -53,13 +56,17 @@ def build(
     anytime = bool(run.get("stopped")) or str(run.get("stopping", "")).startswith("until")
     tallies = [TaskTally(item, anytime=anytime) for item in plan.items]
     arrays = CaseArrays(plan) if plan.perturbations else None
-    views = ViewRemarks()
+    views, errors, redrawn, endless = ViewRemarks(), ErrorKinds(), 0, 0
     for index, result in cases:
+        errors.add(index, result)
         views.add(result)
         if arrays is not None:
             arrays.add(index, result)
         if index.condition == 0:
             tallies[index.item].add(result)
+            redrawn += "redrawn_starts" in result.metrics
+            limit = plan.items[index.item].task.max_steps
+            endless += result.ended == "horizon" and limit in (None, LONGEST_EPISODE)
     # A task that could not run at first may have been played later, on another machine.
     absent = {row.task for row in plan.not_run if row.perturbation is None}
     tallies = [tally for tally in tallies if tally.n or tally.item.task.id not in absent]
@@ -80,6 +87,9 @@ def build(
         ),
         perturbations=() if arrays is None else robustness(arrays, baseline),
         views=views.sentences(),
+        errors=errors.rows(),
+        redrawn_starts=redrawn,
+        endless=endless,
         not_applicable=tuple(row for row in plan.not_run if row.perturbation is not None),
     )
 
@@ -128,7 +138,7 @@ def _head(run: Mapping[str, Any], plan: Plan, suites: tuple[str, ...]) -> dict[s
     for item in plan.items:
         for name, version in item.packages.items():
             packages.setdefault(name, set()).add(version)
-    head = {name: value for name, value in run.items() if name not in ("schema", "plan", "inode")}
+    head = {name: value for name, value in run.items() if name not in ("schema", "plan")}
     return head | {
         "plan": {"hash": run["plan"]["hash"], "seed": plan.seed},
         "suites": list(suites),

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.core.agent import ALL_VIEWS
+from harness.core.nouns import LONGEST_EPISODE
 from harness.records.identity import UNNAMED
 from harness.records.plan import NotRun
 from harness.stats import Estimate
+from leaderboards.error_table import error_table
 from leaderboards.references import PublishedFigure, figures_of, published_table
 from leaderboards.report import missing_cases
 from leaderboards.schema import Group, Report, TaskRow
@@ -67,6 +69,22 @@ def report_header(report: Report) -> list[str]:
             f"played by a rule: {run['stopping']}; where it stopped early, the intervals of tasks "
             "hold at every look, those of means do not"
         )
+    if solved := report.overall.ended.get("solved_at_start", 0):
+        lines.append(
+            f"{solved} of {counted(report.overall.n, 'episode')} "
+            f"{'was solved at its' if solved == 1 else 'were solved at their'} start, without a "
+            "step of the agent; they count as successes"
+        )
+    if (redrawn := report.redrawn_starts - solved) > 0:
+        lines.append(
+            f"{counted(redrawn, 'episode')} began with another draw of the start, because the "
+            "first one was solved already"
+        )
+    if report.endless:
+        lines.append(
+            f"{counted(report.endless, 'episode')} of a task without a horizon did not end: cut "
+            f"after {LONGEST_EPISODE} steps"
+        )
     if report.overall.partial:
         lines.append("at worst: every planned episode without a result counted as a failure")
     return [*lines, *report.views]
@@ -90,6 +108,7 @@ def report_tables(report: Report) -> list[Table]:
         from leaderboards.robustness_tables import robustness_tables
 
         tables += robustness_tables(report)
+    tables += error_table(report.errors)
     tables += _not_run_table(report.not_run)
     return tables
 

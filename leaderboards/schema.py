@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.core import Reference
+from harness.records.error_kinds import ErrorKind
 from harness.records.plan import NotRun
 from harness.stats import Estimate, Interval, value_of
 from leaderboards.flatten import EstimateNames, bounds_of, flatten
@@ -63,7 +64,8 @@ class TaskRow:
     steps_mean: float | None
     """Over finished episodes."""
     ended: Mapping[str, int]
-    """How the n episodes ended: success, terminated, truncated, horizon, agent_error."""
+    """How the n episodes ended: success, terminated, truncated, horizon, solved_at_start,
+    agent_error."""
     simulator_s: float
     """Seconds inside the simulator, all n episodes together."""
     agent_s: float
@@ -246,6 +248,15 @@ class Report:
     views: tuple[str, ...] = ()
     """What was odd about the views that the agent read, a sentence for each task; in the JSON only
     where there is any."""
+    errors: tuple[ErrorKind, ...] = ()
+    """The kinds of errors in which cases ended, perturbed ones too, the most frequent first; in the
+    JSON only where there is any."""
+    redrawn_starts: int = 0
+    """Unperturbed episodes whose start was drawn again, as it was solved; in the JSON only where
+    there is any."""
+    endless: int = 0
+    """Unperturbed episodes that were ended because neither the task nor the simulator has a limit;
+    in the JSON only where there is any."""
     copied: bool = False
     """Whether its files are a copy, so that what no replay can show is a claim; not in the JSON."""
     schema: int = SCHEMA
@@ -275,5 +286,9 @@ def report_to_json(report: Report) -> dict[str, Any]:
     return {
         **{name: found[name] for name in order},
         "not_run": found["not_run"] + found["not_applicable"],
-        **({"views": found["views"]} if found["views"] else {}),
+        **{
+            name: found[name]
+            for name in ("views", "errors", "redrawn_starts", "endless")
+            if found[name]
+        },
     }

@@ -27,6 +27,8 @@ __all__ = [
 
 DOMAINS = ("manipulation", "navigation", "games", "ui", "planning")
 SUCCESS_RULES = ("ever", "once", "end")
+LONGEST_EPISODE = 100_000
+"""Steps after which an episode ends although neither its task nor its simulator has a limit."""
 STATUSES = ("finished", "agent_error", "error")
 
 
@@ -83,7 +85,7 @@ class Task:
     params: Mapping[str, Any] = field(default_factory=dict)
     """JSON values for the adapter. Never changed after construction."""
     max_steps: int | None = None
-    """The horizon in agent steps. None: the simulator's own limit applies."""
+    """The horizon in agent steps. None: the simulator's own limit, or LONGEST_EPISODE."""
     success: str | None = "ever"
     """When success counts. `ever`: at any step, and it ends the episode. `once`: at any step, and
     the episode goes on. `end`: at the last step. None: the task has a score only."""

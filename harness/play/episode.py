@@ -17,6 +17,7 @@ import numpy as np
 
 from harness.core import BadAction, Case, Missing, Result, TimeStep, Turn, stream_key
 from harness.core.agent import ALL_VIEWS
+from harness.core.nouns import LONGEST_EPISODE
 from harness.perturb.pipeline import Pipeline
 from harness.play.environments import EnvSlot
 from harness.play.inference import Watch
@@ -44,8 +45,8 @@ class Episode:
         "actions", "agent_s", "asked", "brief", "case", "clipped", "draws", "executed", "hasher",
         "instruction", "memory", "metrics", "name", "pending", "pixels", "returned", "slot",
         "simulator_s", "solved", "started_with", "steps", "ticket", "tickets",
-        "_actions", "_expert", "_history", "_lazy", "_looked", "_names", "_observations",
-        "_perturbed", "_rng_key", "_told", "_views",
+        "_actions", "_expert", "_history", "_horizon", "_lazy", "_looked", "_names",
+        "_observations", "_perturbed", "_rng_key", "_told", "_views",
     )  # fmt: skip
 
     def __init__(self, ticket: Any, case: Case) -> None:
@@ -63,6 +64,7 @@ class Episode:
         self.executed: Any = None
         self.solved: bool = False
         self.returned = 0.0
+        self._horizon = case.task.max_steps or LONGEST_EPISODE
         self.instruction = self.started_with = self.pixels = ""
         self.metrics: Mapping[str, float] = {}
         self._perturbed: Pipeline | None = None
@@ -166,9 +168,10 @@ class Episode:
         if self._perturbed is None:
             return action
         action = self._perturbed.act(action, self.steps)
-        problem = self.slot.adapter.brief.action.problem(action)
-        if problem is not None:
-            raise SimulatorFault(f"what became of the agent's action cannot be executed: {problem}")
+        try:
+            self.slot.adapter.brief.action.validate(action)
+        except BadAction as bad:
+            raise SimulatorFault(f"it made an action that cannot be executed: {bad}") from None
         return action
 
     def answered(self, action: Any) -> bool:
@@ -232,7 +235,7 @@ class Episode:
             ended = "terminated"
         elif seen.truncated:
             ended = "truncated"
-        elif task.max_steps is not None and self.steps >= task.max_steps:
+        elif self.steps >= self._horizon:
             ended = "horizon"
         if ended:
             self.metrics = seen.metrics

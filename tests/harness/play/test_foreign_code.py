@@ -14,6 +14,8 @@ from conftest import Notes, Run, Said, plan_of, planned, read_lines, refused
 from harness.play.runner import RunOptions, play
 from harness.records.run_directory import RunDirectory
 from harness.records.stored_run import load_run
+from leaderboards.render import render
+from leaderboards.report import load_report
 
 Play = Callable[..., Run]
 
@@ -215,3 +217,17 @@ def test_a_line_break_in_a_path_is_no_harm(bench_here: Callable[..., Said], tmp_
     play = ("run", "--agent", "noop", "--suite", "toysuite:SHORT", "--workers", 0)
     assert bench_here(*play, "--out", "a\nb").code == 0
     assert (tmp_path / "a\nb" / "run.json").exists()
+
+
+@pytest.mark.parametrize("way", WAYS[:1])
+def test_an_episode_without_end_is_cut(
+    play_toys: Play, monkeypatch: pytest.MonkeyPatch, way: dict[str, int]
+) -> None:
+    monkeypatch.setattr("harness.play.episode.LONGEST_EPISODE", 30)
+    tasks = [toys.toy_task("survive", success=None, max_steps=None), *TASKS]
+    run = play_toys("RandomAgent", tasks=tasks, episodes=2, **way)
+    cut = [line for line in run.results if line["task"] == "toys/survive@1"]
+    assert [(line["ended"], line["steps"]) for line in cut] == [("horizon", 30)] * 2
+    report = load_report(run.path)
+    assert report.endless == 2
+    assert "2 episodes of a task without a horizon did not end" in render(report, "text")
