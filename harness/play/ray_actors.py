@@ -79,9 +79,10 @@ class _ServedAgent:
 class _Server:
     """The served agent as an actor."""
 
-    def __init__(self, spec: AgentSpec, place: Place, timeout: float) -> None:
+    def __init__(self, spec: bytes, place: Place, timeout: float) -> None:
+        """`spec`: a pickled AgentSpec."""
         self._notices = place.settle("agent")
-        self._batcher = Batcher(spec.build(), timeout)
+        self._batcher = Batcher(_unpacked(spec).build(), timeout)
 
     def infer(self, turns: Sequence[Turn], ended: Sequence[str]) -> tuple[list[Any], list[str]]:
         answers = infer_packed(
@@ -102,13 +103,15 @@ class _Worker:
     def __init__(
         self,
         name: str,
-        spec: AgentSpec,
+        packed: bytes,
         server: Any,
         place: Place,
         options: dict[str, Any],
         timeout: float,
     ) -> None:
+        """`packed`: a pickled AgentSpec, unpacked only when what it prints has a place."""
         notices = place.settle(name)
+        spec = _unpacked(packed)
         kind = spec.kind()
         client = None if server is None else _ServedAgent(server, timeout, notices)
         self._worker_loop = EpisodeWorker(
@@ -125,3 +128,8 @@ class _Worker:
 
     def close(self) -> None:
         self._worker_loop.close()
+
+
+def _unpacked(spec: bytes) -> AgentSpec:
+    found: AgentSpec = ray.cloudpickle.loads(spec)
+    return found

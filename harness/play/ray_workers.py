@@ -34,6 +34,8 @@ __all__ = ["play_on_ray"]
 THREADS = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 LOOK_S = 1.0
 """Seconds between two looks at Ray's own processes and at the size of the logs."""
+LARGE = 50_000
+"""Bytes of an agent that travel with each worker's start."""
 DYING_S = 0.5
 """When a worker dies, its raylet may be dying with it: that long is waited to learn it."""
 
@@ -54,8 +56,11 @@ class _Driver:
     ) -> None:
         self._cluster = cluster
         self._coordinator = coordinator
-        # Stored once: every worker, also a later one, gets a live agent as it was at the start.
-        self._spec = ray.put(spec)
+        # Every worker, also a later one, gets a live agent as it was at the start.
+        packed: bytes = ray.cloudpickle.dumps(spec)
+        # In Ray's store it would travel only once, but if the raylet dies, Ray then looks for it
+        # there and ends this process.
+        self._spec = ray.put(packed) if len(packed) > LARGE else packed
         self._kind = spec.kind()
         self._options = options
         self._timeout = timeout
@@ -187,6 +192,8 @@ class _Driver:
 
     def _receive(self, handle: WorkerHandle, call: Any) -> None:
         handle.call = None
+        # A large reply is in Ray's store: without it, Ray would end this process.
+        self._cluster.check()
         try:
             said: Exchange = _unwrapped(call)
         except ray.exceptions.RayActorError as fault:
