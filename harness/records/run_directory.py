@@ -147,8 +147,6 @@ class RunDirectory:
                 "schema": SCHEMA,
                 "created": _now(),
                 "finished": None,
-                # Any copy of the directory has another one: see StoredRun.copied.
-                "inode": os.stat(self.path / "episodes.jsonl").st_ino,
                 "plan": self.plan.to_json(),
             }
             self._write(run)
