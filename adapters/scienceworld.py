@@ -14,6 +14,7 @@ import math
 import re
 import shutil
 import subprocess
+import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -45,9 +46,16 @@ CHOICES = (
 REFUSALS = ("No known action matches", "Unknown action")
 """How the simulator's answer to a command that it does not understand begins."""
 LOOK = "look at "
-JAVA = ("-XX:+UseSerialGC", "-Xmx1g", "-XX:+UnlockExperimentalVMOptions", "-XX:hashCode=2")
+JAVA = (
+    "-XX:+UseSerialGC",
+    "-Xmx1g",
+    "-XX:+UnlockExperimentalVMOptions",
+    "-XX:hashCode=2",
+    "-XX:-UsePerfData",
+)
 """With a constant hash code, sets of Java objects keep their order of insertion; with the default,
-the order of things in a room depends on how many objects were created before."""
+the order of things in a room depends on how many objects were created before. Performance data
+would be a file in /tmp that stays there when the process is killed."""
 CLOSING_S = 10.0
 
 
@@ -60,7 +68,7 @@ class _Java:
 
         port, token, self.process = launch_gateway(
             classpath=JAR_PATH,
-            javaopts=list(JAVA),
+            javaopts=[*JAVA, f"-Djava.io.tmpdir={tempfile.gettempdir()}"],
             die_on_exit=True,
             cwd=BASEPATH,
             enable_auth=True,

@@ -12,6 +12,7 @@ import select
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -57,6 +58,8 @@ class Browser:
     """One browser with one page. Every call raises BrowserError once the browser has ended."""
 
     def __init__(self, binary: str) -> None:
+        # Ours to remove as well, in case that the keeper is killed.
+        self._profile = tempfile.mkdtemp(prefix="bench-chromium-")
         commands, self._commands = os.pipe()
         self._answers, answers = os.pipe()
         keeper = [
@@ -68,7 +71,12 @@ class Browser:
             str(answers),
         ]
         nothing = subprocess.DEVNULL
-        environment = {**os.environ, "TZ": "UTC", "LANGUAGE": "en_US"}
+        environment = {
+            **os.environ,
+            "TZ": "UTC",
+            "LANGUAGE": "en_US",
+            "TMPDIR": self._profile,
+        }
         try:
             self._keeper = subprocess.Popen(
                 [*keeper, binary, *FLAGS],
@@ -79,6 +87,9 @@ class Browser:
                 start_new_session=True,
                 env=environment,
             )
+        except BaseException:
+            os.rmdir(self._profile)
+            raise
         finally:
             os.close(commands)
             os.close(answers)
@@ -181,6 +192,7 @@ class Browser:
         except subprocess.TimeoutExpired:
             self._keeper.kill()
             self._keeper.wait()
+        shutil.rmtree(self._profile, ignore_errors=True)
 
     def __del__(self) -> None:
         with contextlib.suppress(AttributeError):

@@ -1,13 +1,14 @@
 """Runs a browser for as long as its owner lives: `python keeper.py READ WRITE COMMAND...`.
 
 READ and WRITE are inherited file descriptors. The browser gets them as its descriptors 3 and 4,
-where Chromium's --remote-debugging-pipe expects them, and a fresh profile folder. When nobody holds
+where Chromium's --remote-debugging-pipe expects them, and TMPDIR for its profile. When nobody holds
 the other end of READ any more, because the owner has closed it or was killed by any signal, or when
 the browser has ended, all processes of the browser are killed and the folder is removed. The owner
-sees the end of the browser as the end of WRITE.
+sees the end of the browser as the end of WRITE. If this process is killed, the browser is, too.
 """
 
 import contextlib
+import ctypes
 import fcntl
 import os
 import select
@@ -15,9 +16,14 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 
 POLL_S = 0.2
+
+
+def die_with_parent() -> None:
+    """Have the kernel kill this process when its parent ends (PR_SET_PDEATHSIG)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
 def main() -> None:
@@ -27,10 +33,9 @@ def main() -> None:
     os.dup2(read, 3)
     os.dup2(write, 4)
     os.closerange(5, 256)
-    folder = tempfile.mkdtemp(prefix="bench-chromium-")
+    folder = os.environ["TMPDIR"]
     try:
         command = [*sys.argv[3:], f"--user-data-dir={folder}"]
-        environment = {**os.environ, "TMPDIR": folder}
         nothing = subprocess.DEVNULL
         browser = subprocess.Popen(
             command,
@@ -39,7 +44,7 @@ def main() -> None:
             stderr=nothing,
             pass_fds=(3, 4),
             start_new_session=True,
-            env=environment,
+            preexec_fn=die_with_parent,
         )
         os.close(4)
         owner = select.poll()

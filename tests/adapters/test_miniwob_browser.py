@@ -35,6 +35,7 @@ def folder(
     # Chromium's socket needs a short path.
     with tempfile.TemporaryDirectory(prefix="t-", dir="/tmp") as path:
         monkeypatch.setenv("TMPDIR", path)
+        monkeypatch.setattr(tempfile, "tempdir", path)
         yield Path(path)
 
 
@@ -133,10 +134,7 @@ def test_when_the_keeper_is_killed_the_browser_ends(folder: Path) -> None:
     assert adapter._browser is not None
     adapter._browser._keeper.kill()
     adapter.close()
-    until = time.monotonic() + 10
-    while browsers(folder):
-        assert time.monotonic() < until
-        time.sleep(0.05)
+    wait_until_gone(folder)
 
 
 def test_a_killed_browser_costs_a_retry_of_its_episode(

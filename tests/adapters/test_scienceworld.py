@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -228,3 +230,37 @@ def test_java_ends_with_the_adapter_and_with_its_process() -> None:
     while running(java) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not running(java)
+
+
+def test_java_writes_only_where_temporary_files_belong(adapter: ScienceWorldAdapter) -> None:
+    """It looks for TMPDIR nowhere itself, and a killed process would leave its figures in /tmp."""
+    system = adapter._java.jvm.java.lang.System
+    assert system.getProperty("java.io.tmpdir") == tempfile.gettempdir()
+    pid = adapter._java.process.pid
+    assert not list(Path("/tmp").glob(f"hsperfdata_*/{pid}"))
+
+
+def test_an_interrupt_that_the_bridge_swallows_ends_the_run(
+    adapter: ScienceWorldAdapter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a callback that frees a Java object, where Python drops whatever is raised."""
+    from conftest import Notes
+
+    from harness.play.planning import make_plan
+    from harness.play.runner import RunOptions, play
+    from harness.records.identity import AgentSpec
+
+    spec = AgentSpec("noop", "baselines.simple:Noop", {})
+    plan = make_plan([(SUITES[0], TASKS["boil"])], spec, episodes=1, seed=0)
+    step = ScienceWorldAdapter.step
+
+    def interrupted(self: ScienceWorldAdapter, action: Any) -> TimeStep:
+        with contextlib.suppress(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.01)
+        return step(self, action)
+
+    monkeypatch.setattr(ScienceWorldAdapter, "step", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        play(spec, [], plan, tmp_path / "run", RunOptions(), Notes())
+    assert (tmp_path / "run" / "episodes.jsonl").read_bytes() == b""
