@@ -56,7 +56,7 @@ def local_copy(location: str, folder: Path) -> Path:
         path = Path(location.partition("://")[2] if location.startswith(LOCAL) else location)
         if not is_location(str(path)):
             raise UserError(
-                f"there is no {location}: name the run directory, in which run.json and "
+                f"there is no {location[:300]}: name the run directory, in which run.json and "
                 "episodes.jsonl lie"
             )
         return path if path.is_dir() else _unzip(path, folder)

@@ -10,7 +10,6 @@ a difference, never an exception.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +18,14 @@ from typing import Any
 
 from harness.core import Result, UserError
 from harness.records.plan import CaseIndex, CaseStates, Plan
-from harness.records.results import FIELDS, case_results, result_from_json
+from harness.records.results import (
+    FIELDS,
+    case_results,
+    decode_line,
+    open_lines,
+    raw_lines,
+    result_from_json,
+)
 from harness.records.stored_run import StoredRun
 from harness.records.traces import Trace, read_part, trace_parts
 from harness.verify.difference import Difference
@@ -58,8 +64,6 @@ class IntegrityReport:
 
     count: int = 0
     """Lines of episodes.jsonl."""
-    digest: bytes = b""
-    """A digest of episodes.jsonl."""
     playable: list[CaseIndex] = field(default_factory=list)
     """Cases with a consistent line and a trace, which can be played here."""
     errors: list[CaseIndex] = field(default_factory=list)
@@ -193,22 +197,17 @@ def _lines(path: Path, files: IntegrityReport) -> Iterator[tuple[int, Any]]:
 
     A torn last line, None here, is no result either: a run that goes on cuts it off.
     """
-    digest = hashlib.blake2b()
-    file = path / "episodes.jsonl"
-    if file.exists():
-        with file.open("rb") as lines:
-            for number, line in enumerate(lines, 1):
-                digest.update(line)
-                files.count += 1
-                try:
-                    decoded = json.loads(line) if line.endswith(b"\n") else None
-                except (RecursionError, ValueError):
-                    files.differences.append(
-                        Difference(what=f"line {number}", recorded="not JSON", expected="a result")
-                    )
-                    continue
-                yield number, decoded
-    files.digest = digest.digest()
+    with open_lines(path) as lines:
+        for number, line in enumerate(raw_lines(lines), 1):
+            files.count += 1
+            try:
+                decoded = decode_line(line) if line.endswith(b"\n") else None
+            except ValueError:
+                files.differences.append(
+                    Difference(what=f"line {number}", recorded="not JSON", expected="a result")
+                )
+                continue
+            yield number, decoded
 
 
 def _contradictions(
