@@ -69,15 +69,9 @@ class Cluster:
             for name, process in self._processes.items():
                 code = process.poll()
                 if code is not None:
-                    raise Stopped(
-                        f"Ray's {name} ended unexpectedly ({_how(code)}); "
-                        "the same command continues the run"
-                    )
+                    raise Stopped(f"Ray's {name} ended unexpectedly ({_how(code)})")
             if self._watch is not None and self._watch.lost is not None:
-                raise Stopped(
-                    f"the Ray cluster is gone ({self._watch.lost}); when it is back, "
-                    "the same command continues the run"
-                )
+                raise Stopped(f"the Ray cluster is gone ({self._watch.lost})")
             if time.monotonic() >= until:
                 return
             time.sleep(0.1)

@@ -49,15 +49,22 @@ def for_a_new_cluster(say: Say) -> dict[str, str]:
 def for_the_cluster_at(head: str, address: str, say: Say) -> dict[str, str]:
     """The variables with which one joins the cluster whose head listens at HOST:PORT.
 
-    Says so if the cluster asks for no token. Raises UserError if it refuses the user's.
+    Says so if the cluster asks for no token. Raises UserError if it refuses the user's, or if it
+    asks for none although the user wants one: Ray's workers would die there without a word.
     """
-    mode = os.environ.get(MODE)
+    mode = os.environ.get(MODE, "").lower()
     open_to_all = _takes(head, "disabled")
+    if open_to_all and mode == "token":
+        raise UserError(
+            f"the Ray cluster at {address} asks for no token, and {MODE}=token is set here: set it "
+            "where you start the cluster, too, or leave it out here"
+        )
     if open_to_all:
         say(warning(address))
-    if open_to_all is not False:
+        return {MODE: "disabled"}
+    if open_to_all is None:
         return {}
-    if (mode is not None and mode.lower() != "token") or _takes(head, "token") is False:
+    if mode not in ("", "token") or not _takes(head, "token"):
         raise UserError(
             f"the Ray cluster at {address} asks for a token, and what is set here is not it: set "
             f"{MODE}=token, and {TOKEN} or {TOKEN_PATH}"

@@ -198,7 +198,7 @@ def play(
     except StorageFull as full:
         stopped = f"{full}. {full.remedy}"
     except Stopped as end:
-        stopped = str(end)
+        stopped = f"{end}; the same command continues"
     except UserError:
         unused = True
         raise

@@ -8,5 +8,5 @@ __all__ = ["Stopped"]
 class Stopped(Exception):
     """The run cannot go on here and now; nothing is lost, and the same command continues.
 
-    Its text is one sentence for the user.
+    Its text says why, without a full stop.
     """

@@ -22,6 +22,7 @@ from harness.play.coordinator import Coordinator
 from harness.play.environments import environment_key
 from harness.play.progress import Progress
 from harness.play.runner import RunOptions, play_cases
+from harness.play.stopped import Stopped
 from harness.records.identity import AgentSpec
 from harness.records.plan import CaseIndex, NotRun, Plan, PlanItem, label
 from harness.records.stored_run import StoredRun
@@ -243,6 +244,8 @@ def _play(probes: _Builder, options: RunOptions, progress: Progress, found: NotR
     spec = AgentSpec("probe", PROBE_AGENT, {"reads": list(probes.reads), "history": probes.history})
     try:
         play_cases(coordinator, spec, options, progress)
+    except Stopped as end:
+        raise UserError(f"{end}; verify it again") from None
     finally:
         progress.close(coordinator.tally)
     for place in sorted(wanted):

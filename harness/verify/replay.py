@@ -26,6 +26,7 @@ from harness.play.environments import environment_key
 from harness.play.episode import episode_name
 from harness.play.progress import Progress
 from harness.play.runner import RunOptions, play_cases
+from harness.play.stopped import Stopped
 from harness.records.identity import AgentSpec
 from harness.records.plan import CaseIndex, Plan
 from harness.records.registry import load
@@ -333,6 +334,8 @@ def _replay(
         spec = AgentSpec("replay", REPLAY_AGENT, arguments)
         try:
             play_cases(coordinator, spec, options, progress)
+        except Stopped as end:
+            raise UserError(f"{end}; verify it again") from None
         finally:
             progress.close(coordinator.tally)
         for row in (*coordinator.not_run.values(), *coordinator.not_applicable.values()):
