@@ -44,7 +44,7 @@ class RunSummary:
         if self.missing:
             lines.append(self._without_score())
         if not self.planned:
-            lines.append("nothing could run: see the reasons above")
+            lines.append(self._nothing())
         show = f"bench show {self.path} --failures, " if self.failures else ""
         return "\n".join(
             [
@@ -53,6 +53,14 @@ class RunSummary:
                 f"next: {show}bench report {self.path} --format markdown",
             ]
         )
+
+    def _nothing(self) -> str:
+        if not self.not_run:
+            return "nothing could run: see the reasons above"
+        row, *others = self.not_run
+        more = f" (and {len(others)} more tasks, see above)" if others else ""
+        why = f"{row.task} cannot run here: {row.reason}; {row.remedy}"
+        return f"nothing could run: {printable(why)}{more}"
 
     def _without_score(self) -> str:
         """What became of the cases without a score, and only advice that can help."""
