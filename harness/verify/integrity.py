@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.core import Result, UserError
+from harness.play.starts import SOLVED_AT_START
 from harness.records.plan import CaseIndex, CaseStates, Plan
 from harness.records.results import (
     FIELDS,
@@ -35,7 +36,6 @@ from harness.verify.plan_items import check_items, parts_of_suites
 
 __all__ = ["IntegrityReport", "TraceRecord", "check_files", "results_of"]
 
-SOLVED_AT_START = "solved_at_start"
 ENDED = ("success", "terminated", "truncated", "horizon", SOLVED_AT_START)
 MOST_STEPS = 10_000_000
 """Of an episode whose task has no horizon. A stranger's trace must not be played for days."""

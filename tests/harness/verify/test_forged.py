@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 from collections.abc import Callable
@@ -16,9 +17,10 @@ from forging import FORGERIES, KNOWN, SUITE, Forged, honest_run
 from harness.cli.verification import stops_of
 from harness.compare.early_stopping import GateRounds, WidthRounds
 from harness.compare.pairs import read_scored_run
-from harness.core import Task
+from harness.core import Case, Task, TimeStep
 from harness.play.runner import RunOptions, play
 from harness.records.stored_run import load_run
+from harness.records.traces import encode_actions
 from harness.verify.knowledge import Knowledge
 from harness.verify.replay import verify
 from harness.verify.report import VerificationReport
@@ -188,6 +190,16 @@ HONEST: dict[str, tuple[str, list[Task], dict[str, Any]]] = {
     "chunks": ("ChunkAgent", list(toys.TASKS), {"lanes": 2}),
     "clipped actions": ("NaNAgent", [toys.toy_task("glide", action="box")], {}),
     "a task that cannot run": ("GoodAgent", [toys.toy_task(), SUITE.tasks[3]], {}),
+    "starts that are solved": (
+        "GoodAgent",
+        [toys.toy_task("solved", fault="solved_at_reset", fault_seeds=[1]), toys.toy_task()],
+        {},
+    ),
+    "starts that are solved, side by side": (
+        "GoodAgent",
+        [toys.toy_task("solved", fault="solved_at_reset", fault_seeds=[1])],
+        {"lanes": 3},
+    ),
     "a view that is not there": ("ReadsSmell", list(toys.TASKS), {}),
 }
 
@@ -201,6 +213,47 @@ def test_honest_runs_are_not_accused(name: str, play_toys: Callable[..., Run]) -
     assert not found.differences
     assert not found.unchecked
     assert found.replayed == found.chosen
+
+
+class SolvedAtFirst(toys.ToyAdapter):
+    """Its first two draws of every start are solved."""
+
+    def reset(self, case: Case) -> TimeStep:
+        seen = super().reset(case)
+        return dataclasses.replace(seen, success=True) if case.draw < 2 else seen
+
+
+def test_a_start_that_was_drawn_again_is_drawn_again_in_a_replay(
+    play_toys: Callable[..., Run],
+) -> None:
+    run = play_toys("GoodAgent", [toys.toy_task("lucky", adapter=f"{__name__}:SolvedAtFirst")], 3)
+    assert all(line["steps"] for line in run.results)
+    found = check(run.path)
+    assert found.passed, found.differences
+    assert found.replayed == 3
+
+
+def test_what_was_solved_at_its_start_has_no_step(
+    play_toys: Callable[..., Run], tmp_path: Path
+) -> None:
+    run = play_toys("GoodAgent", [toys.toy_task("solved", fault="solved_at_reset")], 2)
+    found = check(run.path)
+    assert found.passed, found.differences
+    assert found.replayed == 2
+    forged = Forged(run.path, tmp_path / "forged", 0)
+    forged.lines[0]["steps"] = 3
+    forged.save()
+    assert "ended" in {each.what for each in check(forged.path).differences}
+
+
+def test_a_failure_cannot_be_said_to_be_solved_at_its_start(honest: Path, tmp_path: Path) -> None:
+    run = Forged(honest, tmp_path / "run", 0)
+    line = run.pick(lambda line: line["success"] is False)
+    line |= {"success": True, "ended": "solved_at_start", "steps": 0}
+    run.trace(line)["actions"] = encode_actions([])
+    run.save()
+    named = {each.what for each in check(run.path, KNOWN).differences}
+    assert {"success", "ended"} & named or "the actions" in named
 
 
 def test_a_run_interrupted_and_resumed_is_not_accused(tmp_path: Path) -> None:
