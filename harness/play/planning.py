@@ -61,9 +61,12 @@ def make_plan(
         except (UserError, KeyboardInterrupt):
             raise
         except BaseException as fault:
-            raise UserError(
-                f"task {task.id}: its params do not fit {task.adapter}: {describe(fault)}"
-            ) from None
+            if task.adapter.startswith("adapters."):
+                raise UserError(
+                    f"task {task.id}: its params do not fit {task.adapter}: {describe(fault)}"
+                ) from None
+            not_run.append(NotRun.of(suite.name, task, _fails(task, fault)))
+            continue
         if not (missing is None or isinstance(missing, Missing)):
             raise UserError(
                 f"task {task.id}: {task.adapter}.missing returns a Missing or None, got "
@@ -95,6 +98,28 @@ def make_plan(
     return dataclasses.replace(plan, seed=seed, not_run=(*not_run, *plan.not_run))
 
 
+def _fails(task: Task, fault: BaseException) -> Missing:
+    """The row of a task whose adapter fails when it is asked about the task."""
+    return Missing(
+        f"{task.adapter} fails when it is asked about this task: {describe(fault)}",
+        "correct the adapter there, or the task's params",
+    )
+
+
+def _resolved(
+    condition: Condition, task: Task, agent: type[Agent]
+) -> tuple[Perturbation, ...] | Missing:
+    """As `resolve`; what the adapter raises is a row of its own."""
+    adapter = load_adapter(task.adapter)
+    try:
+        adapter.simulator_perturbations(task)
+    except (UserError, KeyboardInterrupt):
+        raise
+    except BaseException as fault:
+        return _fails(task, fault)
+    return resolve(condition, task, adapter, agent)
+
+
 def with_conditions(
     items: Sequence[PlanItem], agent: type[Agent], conditions: Sequence[Condition]
 ) -> Plan:
@@ -110,7 +135,7 @@ def with_conditions(
     rows: list[NotRun] = []
     for condition in conditions:
         for item, mine in zip(items, conditions_of):
-            parts = resolve(condition, item.task, load_adapter(item.task.adapter), agent)
+            parts = _resolved(condition, item.task, agent)
             if isinstance(parts, Missing):
                 rows.append(NotRun.of(item.suite, item.task, parts, label(condition.parts)))
                 continue
