@@ -275,6 +275,7 @@ class VideoRecorder:
         self._failures_only = video.failures_only
         self._watch = watch
         self._recordings: dict[str, _Recording] = {}
+        self._warned: set[tuple[str, str]] = set()
         self._work: queue.Queue[Callable[[], None] | None] = queue.Queue(AHEAD)
         self._worker = threading.Thread(target=self._encode, name="video", daemon=True)
         self._worker.start()
@@ -304,7 +305,7 @@ class VideoRecorder:
             with watched(self._watch, episode.slot.patience):
                 frame = frame_of(episode, seen, recording.view)
         except Exception as fault:
-            log.warning("no video of %s: %s", episode.case.task.id, describe(fault))
+            self._warn(episode.case.task.id, _why(fault))
             self._drop(episode.name)
         else:
             step, instruction = episode.steps, episode.instruction
@@ -327,10 +328,20 @@ class VideoRecorder:
         recording.done.wait()
         return dataclasses.replace(outcome, clip=recording.clip)
 
+    def _warn(self, task: str, why: str) -> None:
+        """Say why there is no video of a task, once for each task and reason."""
+        if (task, why) not in self._warned:
+            self._warned.add((task, why))
+            log.warning("no video of %s: %s", task, why)
+
     def _drop(self, name: str) -> None:
         recording = self._recordings.pop(name, None)
         if recording is not None:
             self._work.put(recording.close)
+
+
+def _why(fault: Exception) -> str:
+    return str(fault) if isinstance(fault, UserError) else describe(fault)
 
 
 class _Recording:

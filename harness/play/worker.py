@@ -41,6 +41,13 @@ class Exchange:
     """What the worker has to tell the user."""
 
 
+def _key(case: Case) -> str | None:
+    try:
+        return environment_key(case.task)
+    except BaseException:  # foreign code: the loop asks again, and reports what it raises
+        return None
+
+
 class EpisodeWorker:
     """Plays the cases that it is given, in a separate thread.
 
@@ -94,7 +101,7 @@ class EpisodeWorker:
                 return None
             keys = set(held)
             for number, (_, case) in enumerate(self._buffer):
-                if environment_key(case.task) in keys:
+                if _key(case) in keys:
                     taken = self._buffer[number]
                     del self._buffer[number]
                     return taken
