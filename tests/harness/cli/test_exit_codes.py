@@ -54,6 +54,7 @@ def test_agents_that_do_so_at_other_places(tmp_path: Path, where: str, how: str)
         assert len(scored(tmp_path)) == PLANNED, "the results stand"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["os._exit", "sys.exit", "cancelled"])
 def test_agents_that_do_so_in_workers(tmp_path: Path, how: str) -> None:
     check(bench_there(*RUN, *agent("act", how), "--workers", 2, cwd=tmp_path), tmp_path)
@@ -111,7 +112,8 @@ def test_a_gate_never_passes_on_nothing(tmp_path: Path, runs: Path, where: str, 
     assert "bug in bench" not in said.err
 
 
-def test_a_replay_that_ends_the_process_is_no_verdict(tmp_path: Path) -> None:
+@pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.slow)])
+def test_a_replay_that_ends_the_process_is_no_verdict(tmp_path: Path, workers: int) -> None:
     """The simulator leaves the process, but only in the replay."""
     (tmp_path / "later.py").write_text(
         "import os\n"
@@ -127,17 +129,18 @@ def test_a_replay_that_ends_the_process_is_no_verdict(tmp_path: Path) -> None:
     words = ("run", "--agent", "uniform", "--suite", "later:S", "--workers", 0, "--out", "run")
     assert bench_there(*words, cwd=tmp_path).code == DONE
     (tmp_path / "now").touch()
-    said = bench_there("verify", "run", "--trust", cwd=tmp_path)
-    assert said.code == WITH_ERRORS, said
-    assert "ended" in said.err
+    said = bench_there("verify", "run", "--trust", "--workers", workers, cwd=tmp_path)
+    # In a worker, each lost episode is a difference that was counted: not verified.
+    assert said.code == (1 if workers else WITH_ERRORS), said
+    assert "ended" in (said.out + said.err)
 
 
 def test_closed_standard_streams(tmp_path: Path) -> None:
     """What a library prints must not end up in a file of the run."""
     words = (*RUN, "--agent", "toys:GoodAgent", "--workers", 0)
-    for closed in ("<&-", ">&-", "2>&-", "<&- >&- 2>&-"):
+    for number, closed in enumerate(("<&-", ">&-", "2>&-", "<&- >&- 2>&-")):
         shell = ("sh", "-c", f'exec "$@" {closed}', "sh")
-        folder = tmp_path / closed.translate({ord(c): "_" for c in "<>&- "})
+        folder = tmp_path / str(number)
         folder.mkdir()
         said = bench_there(*words, cwd=folder, under=shell)
         assert said.code == DONE, said
