@@ -25,6 +25,10 @@ ODD: tuple[Any, ...] = (
 )  # fmt: skip
 
 
+Spoil = Callable[[Any], Any]
+"""Spoils a Place."""
+
+
 # Changes of run.json
 
 
@@ -32,7 +36,7 @@ def places(value: Any, way: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     """The keys that lead to every value in a JSON document, lists up to their second entry."""
     if way:
         yield way
-    inner = value.items() if isinstance(value, dict) else ()
+    inner: list[tuple[Any, Any]] = list(value.items()) if isinstance(value, dict) else []
     inner = list(enumerate(value))[:2] if isinstance(value, list) else inner
     for key, each in inner:
         yield from places(each, (*way, key))
@@ -147,7 +151,7 @@ TEXTS: dict[str, bytes | str] = {
 }
 
 
-def _with(field: str, value: str) -> Callable[[Place], None]:
+def _with(field: str, value: str) -> Spoil:
     """run.json with this raw JSON as the value of a field."""
 
     def spoil(place: Place) -> None:
@@ -179,7 +183,7 @@ FREE = ("plan.items.0.task.params.x", "agent.args.x", "machine.cores")
 """May hold any JSON value."""
 
 
-def _plan(change: Callable[[dict[str, Any]], Any]) -> Callable[[Place], None]:
+def _plan(change: Callable[[dict[str, Any]], Any]) -> Spoil:
     def spoil(place: Place) -> None:
         change(place.run["plan"])
         place.save()
@@ -227,7 +231,7 @@ PLANS: dict[str, Callable[[dict[str, Any]], Any]] = {
 }
 
 
-def _line(change: dict[str, Any]) -> Callable[[Place], None]:
+def _line(change: dict[str, Any]) -> Spoil:
     def spoil(place: Place) -> None:
         place.lines[0] = json.dumps({**json.loads(place.lines[0]), **change})
         place.save()
@@ -259,7 +263,7 @@ RAW_LINES: dict[str, bytes] = {
 }
 
 
-def directories() -> Iterator[tuple[str, Callable[[Place], None]]]:
+def directories() -> Iterator[tuple[str, Spoil]]:
     """(name, how to spoil a copy of a valid run): every command must refuse it."""
     for name in ("run.json", "episodes.jsonl"):
         for kind, make in KINDS.items():
@@ -282,7 +286,7 @@ def directories() -> Iterator[tuple[str, Callable[[Place], None]]]:
 # Traces
 
 
-def _actions(change: dict[str, Any] | Callable[[], dict[str, Any]]) -> Callable[[Place], None]:
+def _actions(change: dict[str, Any] | Callable[[], dict[str, Any]]) -> Spoil:
     def spoil(place: Place) -> None:
         actions = change() if callable(change) else change
         for trace in place.traces:
@@ -292,7 +296,7 @@ def _actions(change: dict[str, Any] | Callable[[], dict[str, Any]]) -> Callable[
     return spoil
 
 
-def _part(content: Callable[[], bytes]) -> Callable[[Place], None]:
+def _part(content: Callable[[], bytes]) -> Spoil:
     return lambda place: place.part.write_bytes(content())
 
 
@@ -300,7 +304,7 @@ def _header(kind: int, count: int, rest: bytes = b"") -> bytes:
     return struct.pack(">BI", kind, count) + rest
 
 
-TRACES: dict[str, Callable[[Place], None]] = {
+TRACES: dict[str, Spoil] = {
     "a zlib bomb": _actions(
         lambda: {"shape": [10**9], "dtype": "|u1", "data": zlib.compress(bytes(10**8), 9)}
     ),
@@ -310,7 +314,7 @@ TRACES: dict[str, Callable[[Place], None]] = {
             "shape": [10**8, 1],
             "dtype": "|u1",
             "data": zlib.compress(bytes(10**8)),
-        }  # fmt: skip
+        }
     ),
     "rows of no size": _actions({"plain": False, "shape": [10**9, 0], "data": zlib.compress(b"")}),
     "a shape of many axes": _actions({"shape": [1] * 1000}),
@@ -352,7 +356,7 @@ def _large(part: Path) -> None:
 # What names code
 
 
-def _canary(change: Callable[[dict[str, Any]], Any]) -> Callable[[Place], None]:
+def _canary(change: Callable[[dict[str, Any]], Any]) -> Spoil:
     def spoil(place: Place) -> None:
         change(place.run)
         place.save()
@@ -360,7 +364,7 @@ def _canary(change: Callable[[dict[str, Any]], Any]) -> Callable[[Place], None]:
     return spoil
 
 
-def _task(**fields: Any) -> Callable[[Place], None]:
+def _task(**fields: Any) -> Spoil:
     def change(run: dict[str, Any]) -> None:
         for item in run["plan"]["items"]:
             item["task"].update(fields)
@@ -370,7 +374,7 @@ def _task(**fields: Any) -> Callable[[Place], None]:
 
 
 GYM = "adapters.gym:GymAdapter"
-CODE: dict[str, Callable[[Place], None]] = {
+CODE: dict[str, Spoil] = {
     "an adapter": _task(adapter="canary:Adapter"),
     "an adapter in a package": _task(adapter="canary.deep:Adapter"),
     "an adapter that is a program": _task(adapter="venv.__main__:X"),

@@ -13,8 +13,11 @@ from typing import Any
 
 from hostile import make_socket
 
+Make = Callable[[Path, Path], Any]
+"""Makes a file from a valid run."""
 
-def _zip(fill: Callable[[zipfile.ZipFile, Path], Any]) -> Callable[[Path, Path], None]:
+
+def _zip(fill: Callable[[zipfile.ZipFile, Path], Any]) -> Make:
     def make(good: Path, file: Path) -> None:
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
             fill(archive, good)
@@ -78,7 +81,7 @@ def _cut(good: Path, file: Path) -> None:
     file.write_bytes(file.read_bytes()[:-30])
 
 
-ARCHIVES: dict[str, Callable[[Path, Path], None]] = {
+ARCHIVES: dict[str, Make] = {
     "an empty archive": _zip(lambda archive, good: None),
     "no archive": lambda good, file: file.write_bytes(b"PK\x03\x04" + bytes(100)),
     "an empty file": lambda good, file: file.touch(),
@@ -87,7 +90,7 @@ ARCHIVES: dict[str, Callable[[Path, Path], None]] = {
     "an encrypted archive": _encrypted,
     "only run.json": _zip(lambda archive, good: archive.write(good / "run.json", "run/run.json")),
     "two runs": _zip(
-        lambda archive, good: (_both(archive, good, "a/"), _both(archive, good, "b/"))
+        lambda archive, good: [_both(archive, good, prefix) for prefix in ("a/", "b/")]
     ),
     "a file twice": _zip(_doubled),
     "a link": _zip(_linked),

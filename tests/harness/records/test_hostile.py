@@ -206,7 +206,7 @@ def test_every_place_of_run_json_may_hold_anything(rig: Rig) -> None:
     """Most are refused; what is left is a run that somebody may have made."""
     run = json.loads((rig.good / "run.json").read_text())
     jobs = []
-    for number, (name, mutant) in enumerate(hostile.mutants(run, each=2, seed=17)):
+    for number, (name, mutant) in enumerate(hostile.mutants(run, each=1, seed=17)):
         cwd = rig.folder / f"case{number}"
         (cwd / "run").mkdir(parents=True)
         (cwd / "run" / "run.json").write_text(json.dumps(mutant))
@@ -216,9 +216,9 @@ def test_every_place_of_run_json_may_hold_anything(rig: Rig) -> None:
         (cwd / "run" / "traces").mkdir()
         shutil.copy(rig.good / "traces" / "part-0000.msgpack", cwd / "run" / "traces")
         every = list(readers(rig, "run"))
-        chosen = every[0], every[number % len(every)], every[(number + 5) % len(every)]
+        chosen = every[number % 12], every[(number + 5) % 12]
         jobs += [Job(name, cwd, command, (0, 1, 2, 3, 4)) for _, command in chosen]
-    assert len(jobs) > 600
+    assert len({job.name for job in jobs}) > 200
     assert read_by_commands(rig, jobs) == []
     clean(rig)
 
