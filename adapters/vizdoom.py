@@ -8,13 +8,13 @@ import os
 import shlex
 import shutil
 import tempfile
-import weakref
 from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
 
 from adapters._geodesics import DistanceField, Floor, spl
+from adapters._temporary import finally_here
 from adapters._vizdoom_scenarios import DIFFICULTY, SCENARIOS
 from harness.core import (
     Adapter,
@@ -122,7 +122,7 @@ class VizDoomAdapter(Adapter):
         self._game: Any = vizdoom.DoomGame()
         self._game.load_config(os.path.join(vizdoom.scenarios_path, f"{name}.cfg"))
         self._folder = tempfile.mkdtemp(prefix="vizdoom-")
-        self._shut_down = weakref.finalize(self, _shut_down, self._game, self._folder)
+        self._shut_down = finally_here(self, _shut_down, self._game, self._folder)
         self._game.set_vizdoom_path(
             _launcher(self._folder, os.path.join(os.path.dirname(vizdoom.__file__), "vizdoom"))
         )

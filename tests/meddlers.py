@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -218,3 +219,13 @@ class DeclaresOutputs(Writes):
     """Says so."""
 
     outputs = ("log",)
+
+
+class Litters(ToyAdapter):
+    """Leaves a folder among the temporary files, and reads what is typed."""
+
+    def reset(self, case: Case) -> TimeStep:
+        tempfile.mkdtemp(prefix="litter-")
+        if sys.stdin.read():
+            raise RuntimeError("somebody answers")
+        return super().reset(case)

@@ -14,12 +14,12 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from adapters._temporary import temporary_folder
 from adapters.habitat.furniture import CATEGORIES, PIECES, SIZES
 from adapters.habitat.glb import Colour, Quad, box, glb, write_atomically
 from harness.core import stream
@@ -47,8 +47,6 @@ BERTH, SWING, INSET = 0.7, 0.95, 0.06
 wall."""
 TILE, STEP, REACH = 0.5, 0.2, 1.0
 """m: a floor tile; the grid of view points; their maximum distance from an object."""
-
-_folders: list[tempfile.TemporaryDirectory[str]] = []
 
 ROOMS = {
     "living room": ("sofa", "tv_monitor", "plant", "shelf"),
@@ -317,9 +315,8 @@ def write(folder: Path) -> Path:
 def written(process: int) -> str:
     """The path of the scene, written once per process to a temporary folder that is removed when
     the process ends. `process` is the process id, so that a forked process writes another copy."""
-    folder = tempfile.TemporaryDirectory(prefix="bench-habitat-")
-    _folders.append(folder)
-    return str(write(Path(folder.name)))
+    folder, _ = temporary_folder(written, "bench-habitat-")
+    return str(write(Path(folder)))
 
 
 def _level(floor: Rectangle, y: float) -> np.ndarray:

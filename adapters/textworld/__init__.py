@@ -9,12 +9,11 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 import warnings
-import weakref
 from pathlib import Path
 from typing import Any, ClassVar
 
+from adapters._temporary import temporary_folder
 from adapters._text_game import TextGameAdapter
 from adapters.textworld import generate
 from harness.core import Case, Task, Text, TimeStep, UserError
@@ -112,8 +111,7 @@ class TextWorldAdapter(TextGameAdapter):
             description=True,
             max_score=True,
         )
-        self._folder = tempfile.mkdtemp(prefix="bench-textworld-")
-        self._remove = weakref.finalize(self, shutil.rmtree, self._folder)
+        self._folder, self._remove = temporary_folder(self, "bench-textworld-")
         self._games: dict[str, Path] = {}
         self._env: Any = None
         super().__init__(

@@ -1,8 +1,9 @@
 """A child interpreter and the socket to it: started, sent requests, and ended whatever happens.
 
-Nothing of it has a name on disk: the socket is a pair, and the shared memory and the child's output
-are unnamed files. The child ends with this process, even if this process is killed. It leads a
-process group, so that whatever it starts is ended with it, and Ctrl-C does not reach it.
+The socket is a pair, and the shared memory and the child's output are unnamed files. The child's
+temporary files have a folder, which is removed after it, however it ends. The child ends with this
+process, even if this process is killed. It leads a process group, so that whatever it starts is
+ended with it, and Ctrl-C does not reach it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import functools
 import importlib.util
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -68,6 +70,7 @@ class Client:
         self._connection, theirs = socket.socketpair()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115
         fcntl.fcntl(self._log, fcntl.F_SETFL, os.O_APPEND)
+        self._folder = tempfile.mkdtemp(prefix="bench-host-")
         self._memory = os.memfd_create("bench") if hasattr(os, "memfd_create") else _nameless()
         self._wire = Wire(self._connection, Memory(self._memory), writes=False)
         try:
@@ -95,7 +98,8 @@ class Client:
                     name: value
                     for name, value in os.environ.items()
                     if not name.startswith("PYTHON")
-                },
+                }
+                | {"TMPDIR": self._folder},
             ).result()
         except OSError as fault:
             raise HostFault(f"{python} cannot be started: {fault.strerror}") from None
@@ -171,6 +175,7 @@ class Client:
             self._connection.close()
             os.close(self._memory)
             self._log.close()
+            shutil.rmtree(self._folder, ignore_errors=True)
 
     def _failed(self, fault: BaseException) -> HostFault:
         """End the child, which cannot be used any more; returns the error to raise."""

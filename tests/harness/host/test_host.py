@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import sysconfig
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -324,7 +325,7 @@ def test_it_ends_with_a_killed_worker(tmp_path: Path, fault: str) -> None:
             ):  # a child that looks up versions ends while we look; ZombieProcess is one of these
                 found = [
                     child
-                    for child in psutil.Process(process.pid).children()
+                    for child in psutil.Process(process.pid).children(recursive=True)
                     if "child.py" in " ".join(child.cmdline())
                 ]
             time.sleep(0.05)
@@ -332,3 +333,24 @@ def test_it_ends_with_a_killed_worker(tmp_path: Path, fault: str) -> None:
         process.kill()
         process.communicate(timeout=30)
     assert not psutil.wait_procs(found, timeout=5)[1], "a child outlives its worker"
+
+
+@pytest.mark.parametrize("how", ["closed", "killed", "kills itself"])
+def test_a_childs_temporary_files_go_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    client = Client(sys.executable, "meddlers:Litters", 20.0)
+    client.call("make", "meddlers:Litters", toy_task(), 1)
+    client.call("reset", {0: Case(toy_task(), 0)})
+    assert len(list(tmp_path.rglob("litter-*"))) == 1
+    if how == "kills itself":
+        assert client._process is not None
+        client._process.kill()
+        with pytest.raises(HostFault):
+            client.call("step", {0: 0})
+    elif how == "killed":
+        client.kill()
+    else:
+        client.close()
+    assert list(tmp_path.iterdir()) == []
