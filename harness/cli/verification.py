@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Iterable
 
@@ -21,6 +22,7 @@ def knowledge(refuse: Callable[[Task], str | None]) -> Knowledge:
     return Knowledge(tasks=our_tasks(), suite=_suite, refuse=refuse, stops=stops_of)
 
 
+@functools.cache
 def _suite(name: str) -> Suite | None:
     if name not in suite_table() and not name.startswith("gym:"):
         return None

@@ -18,7 +18,7 @@ from typing import Any
 
 from harness.core import Result, UserError
 from harness.play.starts import SOLVED_AT_START
-from harness.records.plan import CaseIndex, CaseStates, Plan
+from harness.records.plan import CaseIndex, CaseStates, Plan, label
 from harness.records.results import (
     FIELDS,
     case_results,
@@ -31,7 +31,7 @@ from harness.records.stored_run import StoredRun
 from harness.records.traces import Trace, read_part, trace_parts
 from harness.verify.difference import Difference
 from harness.verify.knowledge import Knowledge
-from harness.verify.perturbed import check_severities
+from harness.verify.perturbed import changes_images, check_severities
 from harness.verify.plan_items import check_items, parts_of_suites
 
 __all__ = ["IntegrityReport", "TraceRecord", "check_files", "results_of"]
@@ -120,6 +120,7 @@ def check_files(run: StoredRun, known: Knowledge) -> IntegrityReport:
             if _has_trace(result, found) and not wrongs and items.playable[index.item]:
                 found.playable.append(index)
     found.errors = [index for index in failed if states[index] == FAILED]
+    _check_images(run, found)
     _check_stop(run, known, found)
     stops = _stops(run.description)
     _absent(plan, states, stops, found)
@@ -282,6 +283,27 @@ def _stops(run: Mapping[str, Any]) -> dict[str, int]:
         if isinstance(stopped, dict)
         else {}
     )
+
+
+def _check_images(run: StoredRun, files: IntegrityReport) -> None:
+    """Whether perturbed episodes began with the unperturbed images of their controls."""
+    noisy = [changes_images(parts, run.reads) for parts in run.whole.conditions]
+    for index in files.playable:
+        if not noisy[index.condition]:
+            continue
+        case, control = run.whole.case(index), run.whole.case(index._replace(condition=0))
+        pixels, others = files.traces[case.id].pixels, files.traces.get(control.id)
+        if pixels and others is not None and pixels == others.pixels:
+            files.differences.append(
+                Difference(
+                    what="the first images",
+                    recorded="those of the unperturbed case",
+                    expected=f"others, by {label(case.perturbations)}",
+                    task=case.task.id,
+                    seed=case.seed,
+                    case=case.id,
+                )
+            )
 
 
 def _check_stop(run: StoredRun, known: Knowledge, files: IntegrityReport) -> None:

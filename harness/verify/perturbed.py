@@ -22,7 +22,10 @@ from harness.records.registry import load
 from harness.verify.difference import Difference
 from harness.verify.draws import Draws, equal_actions
 
-__all__ = ["acts", "check_executed", "check_severities"]
+__all__ = ["acts", "changes_images", "check_executed", "check_severities"]
+
+NOISY = ("image_noise", "impulse_noise")
+"""Perturbations that leave no picture as it was."""
 
 
 def check_severities(plan: Plan, command: object) -> tuple[list[Difference], list[str]]:
@@ -58,6 +61,14 @@ def acts(part: Perturbation) -> bool:
     """Whether a perturbation changes the actions on their way to the simulator."""
     kind = REGISTRY.get(part.name)
     return kind is not None and bool(part.severity) and kind.group in ("action", "burst")
+
+
+def changes_images(parts: Sequence[Perturbation], reads: Sequence[str]) -> bool:
+    """Whether the first images of an agent that reads these views differ from the control's."""
+    return any(name.startswith("image") for name in reads) and any(
+        part.name in NOISY and part.severity and dict(part.params) in REGISTRY[part.name].levels
+        for part in parts
+    )
 
 
 @dataclass(frozen=True)

@@ -132,6 +132,21 @@ class ReplayAgent(Agent):
         return Answer(actions)
 
 
+class _SaidOnce:
+    """A Progress that says nothing twice: conditions are replayed one after another."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._said: set[str] = set()
+        self._progress = progress
+        self.update, self.close = progress.update, progress.close
+
+    def say(self, text: str) -> None:
+        """Say what has not been said yet."""
+        if text not in self._said:
+            self._said.add(text)
+            self._progress.say(text)
+
+
 class _ReplayCheck:
     """A result sink that compares each result of a replay with the recorded one."""
 
@@ -254,6 +269,7 @@ def verify(
     """
     stored = load_run(run)
     plan = stored.whole
+    progress = _SaidOnce(progress)
     files = check_files(stored, known)
     if sample is not None and sample_seed is None:
         sample_seed = secrets.randbits(32)

@@ -17,7 +17,7 @@ from forging import FORGERIES, KNOWN, SUITE, Forged, honest_run
 from harness.cli.verification import stops_of
 from harness.compare.early_stopping import GateRounds, WidthRounds
 from harness.compare.pairs import read_scored_run
-from harness.core import Case, Task, TimeStep
+from harness.core import Case, Perturbation, Task, TimeStep
 from harness.play.runner import RunOptions, play
 from harness.records.stored_run import load_run
 from harness.records.traces import encode_actions
@@ -254,6 +254,24 @@ def test_a_failure_cannot_be_said_to_be_solved_at_its_start(honest: Path, tmp_pa
     run.save()
     named = {each.what for each in check(run.path, KNOWN).differences}
     assert {"success", "ended"} & named or "the actions" in named
+
+
+def test_a_noisy_case_does_not_begin_with_the_clean_images(tmp_path: Path) -> None:
+    """What an agent answers to a noisy image cannot be checked; that it saw one can."""
+    noise = (Perturbation("image_noise", 1, {"sigma": 0.08}),)
+    spec, plan = plan_of("ImageAgent", [toys.toy_task()], 3)
+    plan = dataclasses.replace(plan, perturbations=(noise,))
+    play(spec, ["toys"], plan, tmp_path / "run", RunOptions(), Notes())
+    found = check(tmp_path / "run")
+    assert found.passed, found.differences
+    assert "that the agent was shown image_noise" in found.claims
+    run = Forged(tmp_path / "run", tmp_path / "forged", 0)
+    for trace in run.traces:
+        of_seed = [other for other in run.traces if other["seed"] == trace["seed"]]
+        trace["pixels"] = of_seed[0]["pixels"]
+    run.save()
+    whats = [each.what for each in check(run.path).differences]
+    assert whats == ["the first images"] * 3
 
 
 def test_a_run_interrupted_and_resumed_is_not_accused(tmp_path: Path) -> None:
