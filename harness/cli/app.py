@@ -48,8 +48,9 @@ def main(*, supervise: bool = True) -> None:
     if supervise:
         _open_standard_streams()
     log_to_stderr()
-    if "" not in sys.path and os.getcwd() not in sys.path:
-        # For a user's own agents and suites. Last, so that no file there hides a library.
+    # For a user's own agents and suites. Last, so that no file there hides a library; and no run
+    # directory, which may be a stranger's.
+    if not {"", os.getcwd()} & set(sys.path) and not os.path.lexists("run.json"):
         sys.path.append(os.getcwd())
     from harness.cli import supervisor
     from harness.cli.names import know_families

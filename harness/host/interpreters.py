@@ -46,7 +46,8 @@ def interpreters() -> dict[str, str]:
     carried_here = os.environ.get(VARIABLE)
     if carried_here is not None:
         return dict(json.loads(carried_here))
-    return _from_file(Path(FILE))
+    # A run directory may be a stranger's, and so may the programs that a file in it names.
+    return {} if os.path.lexists("run.json") else _from_file(Path(FILE))
 
 
 def carried() -> dict[str, str]:
