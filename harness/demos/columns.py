@@ -16,6 +16,7 @@ import dataclasses
 import io
 import json
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -128,7 +129,12 @@ def decode(name: str, spec: Spec, value: Any) -> Any:
         from PIL import Image
 
         assert isinstance(spec, Box)
-        picture = Image.open(io.BytesIO(value), formats=("PNG", "JPEG"))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            try:
+                picture = Image.open(io.BytesIO(value), formats=("PNG", "JPEG"))
+            except Image.DecompressionBombError as bomb:
+                raise ValueError(str(bomb)) from None
         size = (picture.height, picture.width, *([3] if picture.mode == "RGB" else []))
         if size != tuple(spec.shape) or picture.mode not in ("L", "RGB"):
             raise ValueError(f"a picture of {name} has the size {size}, not {tuple(spec.shape)}")

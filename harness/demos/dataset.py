@@ -138,12 +138,17 @@ class Demos:
             table = file.read_row_group(row.row_group, columns).to_pylist()
             return Demo(row, brief, tuple(_frame(brief, fields) for fields in table))
         except (FileNotFoundError, *DAMAGES) as wrong:
-            raise UserError(f"{self.folder / row.file} is damaged: {wrong}") from None
+            raise UserError(f"{self.folder / row.file} is damaged: {_said(wrong)}") from None
 
     def _open(self, name: str) -> Any:
         if name not in self._files:
             self._files[name] = open_parquet(self.folder, name)
         return self._files[name]
+
+
+def _said(fault: Exception) -> str:
+    """In one line: those of pyarrow have several."""
+    return " ".join(str(fault).split())[:300]
 
 
 def open_parquet(folder: Path, name: str, **options: Any) -> Any:
@@ -184,7 +189,7 @@ def _rows(folder: Path) -> tuple[EpisodeRow, ...]:
             f"`bench demos --suite S --out {folder}` records some"
         ) from None
     except DAMAGES as wrong:
-        raise UserError(f"{file} is not a table of episodes: {wrong}") from None
+        raise UserError(f"{file} is not a table of episodes: {_said(wrong)}") from None
 
 
 def _check_texts(name: str, column: Any) -> None:

@@ -202,6 +202,29 @@ def test_nothing_that_a_run_names_is_imported_or_opened(rig: Rig) -> None:
     clean(rig)
 
 
+def test_a_run_directory_is_not_searched_for_modules_and_programs(rig: Rig) -> None:
+    """Also if it is the current folder, and its tasks are trusted."""
+
+    def spoil(place: hostile.Place) -> None:
+        hostile.CODE["an adapter"](place)
+        place.write("run.json", (place.path / "run.json").read_text().replace("canary:", "own:"))
+        place.write("own.py", CANARY)
+        place.write("program", f"#!/bin/sh\ntouch {rig.folder / 'canary-sang'}\n")
+        (place.path / "program").chmod(0o755)
+        place.write("bench.toml", '[interpreters]\ngym = "./program"\npddl = "./program"\n')
+
+    own = spoilt(rig, 0, spoil) / "run"
+    spoilt(rig, 1, lambda place: place.write("bench.toml", (own / "bench.toml").read_bytes()))
+    jobs = [
+        Job("a module", own, (*verify("."), "--trust"), DIFFERS),
+        Job("a module", own, (*gate("."), "--trust"), REFUSED),
+        Job("a module", own, ("report", "."), (0,)),
+        Job("a program", rig.folder / "case1" / "run", verify("."), (0, 1)),
+    ]
+    assert read_by_commands(rig, jobs) == []
+    clean(rig)
+
+
 def test_every_place_of_run_json_may_hold_anything(rig: Rig) -> None:
     """Most are refused; what is left is a run that somebody may have made."""
     run = json.loads((rig.good / "run.json").read_text())
