@@ -161,7 +161,7 @@ class WidthRounds:
                 f"--until-width must lie between 0 and 1, got {width}: "
                 "0.2 stops at an interval of 20 points"
             )
-        self.rule = f"until width {width:g}"
+        self.rule = f"until width {width:.12g}"  # verify applies it again
         self._plan, self._width, self._alpha = plan, width, alpha
         self.raw = [item.task.id for item in plan.items if measure_of(item.task) == "sign"]
         """Tasks whose scores have no bounds: they are played to the end."""

@@ -169,9 +169,9 @@ class Gives(toys.ToyAdapter):
 
     def step(self, action: Any) -> Any:
         seen = super().step(action)
-        if self.asked > 2:
-            seen.metrics["expert_gave_up"] = 1.0
-        return seen
+        if self.asked <= 2:
+            return seen
+        return dataclasses.replace(seen, metrics={**seen.metrics, "expert_gave_up": 1.0})
 
 
 class AsksTheExpert(toys.ExpertAgent):
