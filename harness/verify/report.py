@@ -85,7 +85,7 @@ class VerificationReport:
             return ""
         return (
             f" (a sample of {self.chosen} of {self.playable}: had {share} or more of these "
-            f"episodes been changed, it would have met one with {CONFIDENCE:.0%}; --sample all "
+            f"episodes been changed, it would have met one with {100 * CONFIDENCE:g} %; --sample all "
             "leaves nothing to chance)"
         )
 
