@@ -85,8 +85,8 @@ class VerificationReport:
             return ""
         return (
             f" (a sample of {self.chosen} of {self.playable}: had {share} or more of these "
-            f"episodes been changed, it would have met one with {100 * CONFIDENCE:g} %; --sample all "
-            "leaves nothing to chance)"
+            f"episodes been changed, it would have met one with {100 * CONFIDENCE:g} %; --sample "
+            "all leaves nothing to chance)"
         )
 
     def to_json(self) -> dict[str, Any]:
