@@ -16,6 +16,7 @@ import ctypes
 import fcntl
 import json
 import os
+import secrets
 import shutil
 import signal
 import sys
@@ -99,22 +100,26 @@ def supervised(work: Work) -> dict[str, Any]:
     sys.stdout.flush()
     sys.stderr.flush()
     _prctl(PR_SET_CHILD_SUBREAPER, 1)
-    with _private_folder() as folder:
-        said = os.memfd_create("bench")
-        alive, ours = os.pipe()
-        child = os.fork()
-        if child == 0:
-            os.close(ours)
-            _Child(folder, said, alive).run(work)
-        os.close(alive)
-        try:
-            status, interrupted = _wait(child)
-        finally:
-            os.close(ours)
-            _end_descendants()
-            _show_cursor()
-        text = os.pread(said, MOST_BYTES, 0)
-        os.close(said)
+    folder = Path(tempfile.gettempdir()) / f"{FOLDER}{secrets.token_hex(4)}"
+    said = os.memfd_create("bench")
+    alive, ours = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(ours)
+        _Child(folder, said, alive).run(work)
+    os.close(alive)
+    try:
+        with _private_folder(folder):
+            try:
+                os.write(ours, b"go")
+                status, interrupted = _wait(child)
+            finally:
+                _end_descendants()
+    finally:
+        os.close(ours)
+        _show_cursor()
+    text = os.pread(said, MOST_BYTES, 0)
+    os.close(said)
     return _heard(text, status, interrupted)
 
 
@@ -199,6 +204,8 @@ class _Child:
         except KeyboardInterrupt:
             return "interrupted", "", None
         except SystemExit as ended:
+            if ended.code == signal.SIGTERM:  # Ray's handler of that signal
+                return "interrupted", "", None
             # Raised where no agent or simulator was being called: while something was loaded.
             return "ended", "", str(ended.code)
         except BaseException:
@@ -211,6 +218,9 @@ class _Child:
         os.write(self._said, json.dumps(word).encode() + b"\n")
 
     def _settle_in(self) -> None:
+        if not os.read(self._alive, 2):  # killed before it let us begin
+            shutil.rmtree(self._folder, ignore_errors=True)
+            os._exit(1)
         os.setsid()
         _prctl(PR_SET_PDEATHSIG, signal.SIGINT)
         _prctl(PR_SET_CHILD_SUBREAPER, 1)
@@ -316,17 +326,25 @@ def _children() -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def _private_folder() -> Iterator[Path]:
-    """A folder for the child's temporary files. Those of runs that were killed are removed."""
-    place = Path(tempfile.gettempdir())
-    for left in place.glob(f"{FOLDER}*/{LOCK}"):
+def _private_folder(folder: Path) -> Iterator[None]:
+    """A folder for the child's temporary files. Those of runs that were killed are removed.
+
+    It is made when the child lives already, which removes it if this process is killed.
+    """
+    for left in folder.parent.glob(f"{FOLDER}*/{LOCK}"):
         _remove_if_left(left)
-    folder = Path(tempfile.mkdtemp(prefix=FOLDER, dir=place))
     try:
-        # Held by this process alone: the child closes it, so that it cannot outlive us.
-        with (folder / LOCK).open("w") as lock:
+        folder.mkdir(mode=0o700)
+        lock = (folder / LOCK).open("w")
+    except OSError as fault:
+        raise UserError(
+            f"cannot write to {folder.parent} ({fault.strerror}): name another temporary folder in "
+            "TMPDIR"
+        ) from None
+    try:
+        with lock:
             fcntl.lockf(lock, fcntl.LOCK_EX)
-            yield folder
+            yield
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
