@@ -70,8 +70,11 @@ def test_an_error_exits_4_and_the_same_command_tries_again(bench_here: Bench) ->
     for times in (1, 2):
         said = bench_here(*words)
         assert said.code == 4
-        assert "toys/bad@1 seed 1: given up: step: RuntimeError: the simulator broke" in said.err
-        assert "1 of 6 cases have no score; the same command plays them again" in said.err
+        assert "toys/bad@1 seed 1: error: step: RuntimeError: the simulator broke (" in said.err
+        assert "toys.py:" in said.err
+        assert "1 of 6 cases have no score; they fail the same way each time" in said.err
+        assert "plays them again" not in said.err
+        assert "next: bench show run --failures" in said.err
         assert (Path("run") / "episodes.jsonl").read_text().count('"error", "success"') == times
     tasks = {
         row["task"]: row
@@ -157,7 +160,7 @@ def test_a_run_prints_its_table_alone(finished: tuple[Path, Said]) -> None:
     assert said.out == bench_there("report", "run", cwd=folder).out
     assert "playing in this process" in said.err
     assert "run directory: run\n" in said.err
-    assert said.err.endswith("next: bench report run --format markdown\n")
+    assert said.err.endswith("bench report run --format markdown\n")
     assert "9/9 episodes" in said.err
     assert sorted(path.name for path in folder.iterdir()) == ["run"], "simulators leave no files"
 
