@@ -14,6 +14,7 @@ import ray
 from harness.core import Case, Turn
 from harness.play.batching import Batcher
 from harness.play.case_queue import Ticket
+from harness.play.closing import close
 from harness.play.inference import Watch
 from harness.play.packed_memory import infer_packed
 from harness.play.worker import EpisodeWorker, Exchange
@@ -82,7 +83,8 @@ class _Server:
     def __init__(self, spec: bytes, place: Place, timeout: float) -> None:
         """`spec`: a pickled AgentSpec."""
         self._notices = place.settle("agent")
-        self._batcher = Batcher(_unpacked(spec).build(), timeout)
+        self._agent = _unpacked(spec).build()
+        self._batcher = Batcher(self._agent, timeout)
 
     def infer(self, turns: Sequence[Turn], ended: Sequence[str]) -> tuple[list[Any], list[str]]:
         answers = infer_packed(
@@ -95,6 +97,10 @@ class _Server:
 
     def ready(self) -> bool:
         return True
+
+    def close(self) -> list[str]:
+        close(self._agent, Watch())
+        return self._notices.take()
 
 
 class _Worker:
@@ -126,8 +132,8 @@ class _Worker:
     def exchange(self, cases: Sequence[tuple[Ticket, Case]]) -> Exchange:
         return self._worker_loop.exchange(cases)
 
-    def close(self) -> None:
-        self._worker_loop.close()
+    def close(self) -> list[str]:
+        return self._worker_loop.close()
 
 
 def _unpacked(spec: bytes) -> AgentSpec:

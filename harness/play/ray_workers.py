@@ -8,9 +8,11 @@ are played again.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +21,13 @@ import ray
 from harness.core import Case, UserError
 from harness.host.interpreters import carried
 from harness.play.case_queue import Ticket
+from harness.play.closing import CLOSING_S
 from harness.play.coordinator import Coordinator, Culprits
 from harness.play.episode import Outcome, VideoSelection
 from harness.play.ray_actors import Place, _Server, _Worker
 from harness.play.ray_cluster import Cluster, joined, started
 from harness.play.ray_token import Say
+from harness.play.watchdog import Interrupts
 from harness.play.worker import Exchange
 from harness.play.worker_handle import WorkerHandle
 from harness.play.worker_output import MOST_NOTICES, bound_files, tidy
@@ -94,12 +98,21 @@ class _Driver:
                         "the worker is silent: a simulator or the agent hangs and holds the "
                         "interpreter",
                     )
-        # Environments may close themselves; workers that do not answer are killed.
-        ray.wait(
-            [handle.actor.close.remote() for handle in self._handles],
-            num_returns=len(self._handles),
-            timeout=10.0,
-        )
+        self._end({handle.name: handle.actor for handle in self._handles})
+        if self._server is not None:
+            self._end({"the served agent": self._server})
+
+    def _end(self, actors: Mapping[str, Any]) -> None:
+        """Let actors close what they hold; those that do not answer are killed later."""
+        calls = {actor.close.remote(): name for name, actor in actors.items()}
+        done, late = ray.wait(list(calls), num_returns=len(calls), timeout=CLOSING_S)
+        for call in done:
+            with contextlib.suppress(ray.exceptions.RayError):  # it died, which is as good
+                self._pass_on(ray.get(call))
+        for call in late:
+            self._pass_on(
+                [f"{calls[call]} did not close within {CLOSING_S:g} s; the results stand"]
+            )
 
     def _start_all(self) -> None:
         if self._kind.served or self._kind.gpus > 0:
@@ -202,10 +215,7 @@ class _Driver:
             self._lose(handle, Culprits.UNKNOWN, f"the worker died: {_cause(fault)}")
             return
         handle.answered()
-        for text in said.notices:
-            if text not in self._said and len(self._said) < MOST_NOTICES:
-                self._said.add(text)
-                self._say(text)
+        self._pass_on(said.notices)
         for outcome in said.outcomes:
             handle.settled(outcome.ticket)
             handle.tainted = handle.tainted or (
@@ -216,6 +226,13 @@ class _Driver:
             self._lose(handle, Culprits.UNKNOWN, f"the worker's loop ended: {said.broken}")
         elif said.hung is not None:
             self._hung(handle, *said.hung)
+
+    def _pass_on(self, notices: Iterable[str]) -> None:
+        """Tell the user what workers have to tell, each text once."""
+        for text in notices:
+            if text not in self._said and len(self._said) < MOST_NOTICES:
+                self._said.add(text)
+                self._say(text)
 
     def _hung(self, handle: WorkerHandle, phase: str, tickets: list[Ticket]) -> None:
         """A call into a simulator or the agent did not return; `tickets` waited for it."""
@@ -325,6 +342,7 @@ def play_on_ray(
             say,
         )
         try:
-            driver.play()
+            with Interrupts(coordinator):
+                driver.play()
         finally:
             driver.close()

@@ -143,8 +143,11 @@ class EpisodeWorker:
         hung = (self._watch.phase, list(self._watch.cases)) if self._watch.overdue() else None
         return Exchange(outcomes, hung, self._broken, self._notices.take())
 
-    def close(self) -> None:
-        """End the loop after its current round, then close the environments and the agent."""
+    def close(self) -> list[str]:
+        """End the loop after its current round, then close the environments and the agent.
+
+        Returns what there is to tell.
+        """
         with self._changed:
             self._closing = True
             self._changed.notify_all()
@@ -153,3 +156,4 @@ class EpisodeWorker:
             self._loop.close()
             if self._agent is not None:
                 close(self._agent, self._watch)
+        return self._notices.take()

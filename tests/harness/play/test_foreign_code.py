@@ -76,13 +76,27 @@ def test_a_simulator_that_does_not_close_costs_nothing(
 @pytest.mark.parametrize("agent", ["Closes", "ServedCloses"])
 @pytest.mark.parametrize("how", ["raises", "hangs"])
 def test_what_does_not_close_in_a_worker_costs_nothing(
-    play_toys: Play, ray_here: None, agent: str, how: str
+    play_toys: Play, ray_here: None, monkeypatch: pytest.MonkeyPatch, agent: str, how: str
 ) -> None:
+    monkeypatch.setattr("harness.play.ray_workers.CLOSING_S", 1.0 if how == "hangs" else 10.0)
     task = toys.toy_task("closes", adapter="meddlers:ClosesToy", how=how)
     run = play_toys(f"meddlers:{agent}", tasks=[task], args={"how": how}, workers=2)
     assert run.summary.missing == 0
     assert run.summary.stopped is None
     assert all(line["success"] for line in run.results)
+    told = [said for said in run.notes.said if said.endswith("the results stand")]
+    if how == "hangs":
+        assert "worker-0 did not close within 1 s; the results stand" in told
+    else:
+        assert [said.partition(".")[0] for said in sorted(told)] == sorted([agent, "ClosesToy"])
+
+
+@pytest.mark.parametrize("way", WAYS[1:])
+def test_whoever_reads_what_is_typed_gets_the_end_of_it(
+    play_toys: Play, ray_here: None, way: dict[str, int]
+) -> None:
+    task = toys.toy_task("reads", adapter="meddlers:Litters")
+    assert all(line["success"] for line in play_toys(tasks=[task], **way).results)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
