@@ -18,7 +18,7 @@ _MOST_TEXT = 500
 _PLACED = re.compile(
     r"(?:[a-z][a-z ,0-9]{0,90}: )*(\w{1,100})(?:: .*)? \(([^()]{1,300}:\d+ in [^()]{1,100})\)", re.S
 )
-_VARIABLE = re.compile(r"'[^']*'|\"[^\"]*\"|0x[0-9a-f]+|\d[\d.e+-]*")
+_VARIABLE = re.compile(r"'[^']*'|\"[^\"]*\"|0x[0-9a-f]+|-?\d[\d.e+-]*")
 _ADDRESS = re.compile(r"0x[0-9a-f]+")
 
 
