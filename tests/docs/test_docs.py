@@ -29,7 +29,7 @@ from leaderboards.flatten import columns_of
 from leaderboards.schema import ESTIMATES, Group, Scores, TaskRow
 
 RUN = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
-ALL = [*RUN, ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*/*.md"))]
+ALL = [*RUN, ROOT / "CHANGELOG.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*/*.md"))]
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 
 names = pytest.mark.parametrize("page", ALL, ids=lambda page: str(page.relative_to(ROOT)))
