@@ -83,3 +83,15 @@ def test_a_place_is_told_where_the_current_folder_is_gone(
 
 def test_a_users_traceback_shows_no_escape_of_a_stranger() -> None:
     assert str(UserError("no run in a\x1b[2J\u202eb")) == "no run in a\\x1b[2J\\u202eb"
+
+
+def test_the_cause_is_told_where_a_package_raises_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    cause = _raise_from(tmp_path / "mine.py")
+    fault = _raise_from(tmp_path / "site-packages" / "stranger" / "core.py")
+    fault.__context__ = cause
+    assert describe(fault) == "ValueError: bad (mine.py:2 in go)"
+    cause.__context__ = fault  # a circle
+    assert describe(fault) == "ValueError: bad (mine.py:2 in go)"
