@@ -64,7 +64,7 @@ def build(
             arrays.add(index, result)
         if index.condition == 0:
             tallies[index.item].add(result)
-            redrawn += "redrawn_starts" in result.metrics
+            redrawn += "redrawn_starts" in result.metrics and result.steps > 0
             limit = plan.items[index.item].task.max_steps
             endless += result.ended == "horizon" and limit in (None, LONGEST_EPISODE)
     # A task that could not run at first may have been played later, on another machine.

@@ -75,10 +75,10 @@ def report_header(report: Report) -> list[str]:
             f"{'was solved at its' if solved == 1 else 'were solved at their'} start, without a "
             "step of the agent; they count as successes"
         )
-    if (redrawn := report.redrawn_starts - solved) > 0:
+    if report.redrawn_starts:
         lines.append(
-            f"{counted(redrawn, 'episode')} began with another draw of the start, because the "
-            "first one was solved already"
+            f"{counted(report.redrawn_starts, 'episode')} began with another draw of the start, "
+            "because the first one was solved already"
         )
     if report.endless:
         lines.append(

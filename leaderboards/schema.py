@@ -252,8 +252,8 @@ class Report:
     """The kinds of errors in which cases ended, perturbed ones too, the most frequent first; in the
     JSON only where there is any."""
     redrawn_starts: int = 0
-    """Unperturbed episodes whose start was drawn again, as it was solved; in the JSON only where
-    there is any."""
+    """Unperturbed episodes that began with another draw, as their first start was solved; in the
+    JSON only where there is any."""
     endless: int = 0
     """Unperturbed episodes that were ended because neither the task nor the simulator has a limit;
     in the JSON only where there is any."""

@@ -18,6 +18,7 @@ _OURS = tuple(
     for package in ("harness", "adapters", "suites", "baselines", "leaderboards")
 )
 _STANDARD = os.path.dirname(os.path.abspath(os.__file__)) + os.sep
+_USERS = 3
 _INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 
 
@@ -54,6 +55,19 @@ def describe(fault: BaseException) -> str:
 
 
 def _place(fault: BaseException) -> str:
+    found = _innermost(fault)
+    # A package may have raised it in place of the error that came from the user's file.
+    cause: BaseException | None = fault
+    for _ in range(10):
+        cause = cause and (cause.__cause__ or cause.__context__)
+        if cause is None or found[0] == _USERS:
+            break
+        found = max(found, _innermost(cause), key=lambda each: each[0])
+    return found[1]
+
+
+def _innermost(fault: BaseException) -> tuple[int, str]:
+    """The innermost frame of those that weigh most, and its weight."""
     found: tuple[int, str] = 0, ""
     trace = fault.__traceback__
     while trace is not None:
@@ -62,19 +76,19 @@ def _place(fault: BaseException) -> str:
             code = trace.tb_frame.f_code
             found = weight, f"{_short(code.co_filename)}:{trace.tb_lineno} in {code.co_name}"
         trace = trace.tb_next
-    return found[1]
+    return found
 
 
 def _foreign(frame: FrameType) -> int:
-    """3: a user's own file; 2: an installed package; 1: Python itself, or bench."""
+    """_USERS: a user's own file; 2: an installed package; 1: Python itself, or bench."""
     file = frame.f_code.co_filename
     if not os.path.isabs(file):
-        return 1 if file.startswith("<") else 3
+        return 1 if file.startswith("<") else _USERS
     if file.startswith(_OURS):
         return 1
     if any(folder in file for folder in _INSTALLED):
         return 2
-    return 1 if file.startswith(_STANDARD) else 3
+    return 1 if file.startswith(_STANDARD) else _USERS
 
 
 def _short(file: str) -> str:
