@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import math
 import operator
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Union
@@ -35,6 +36,8 @@ __all__ = [
 ]
 
 
+MOST_LOOPED = 64
+"""Up to so many elements a loop in Python is faster than numpy."""
 _BOX_FIELDS = ("shape", "dtype", "low", "high", "unit", "meaning", "neutral")
 
 
@@ -132,6 +135,38 @@ class Box(Coercing["np.ndarray"]):
     def np_dtype(self) -> np.dtype[Any]:
         """`dtype` as numpy's own object."""
         return np.dtype(self.dtype)
+
+    @functools.cached_property
+    def _finite_pairs(self) -> list[tuple[float, float]]:
+        """`pairs` without infinite bounds, which infinity would not exceed."""
+        most = sys.float_info.max
+        return [(max(low, -most), min(high, most)) for low, high in self.pairs]
+
+    @functools.cached_property
+    def _finite_range(self) -> tuple[float, float] | None:
+        """The same of all elements, if their bounds are equal."""
+        return self._finite_pairs[0] if len(set(self._finite_pairs)) == 1 else None
+
+    def holds(self, value: Any) -> bool:
+        """Whether `value` conforms, as `problem` says it; made for every view that is read."""
+        if (
+            type(value) is not np.ndarray
+            or value.dtype != self.np_dtype
+            or value.shape != self.shape
+        ):
+            return False
+        if value.size <= MOST_LOOPED:
+            for number, (low, high) in zip(value.ravel().tolist(), self._finite_pairs):
+                if not low <= number <= high:
+                    return False
+            return True
+        if self.np_dtype.kind != "f" and self.unbounded:
+            return True
+        if self._finite_range is None:
+            return self.problem(value) is None
+        low, high = self._finite_range
+        # NaN passes through the minimum, and is not above any bound.
+        return bool(low <= value.min() and value.max() <= high)
 
     def problem(self, value: Any) -> str | None:
         """Why `value` does not conform (shape, dtype, bounds, NaN or infinity), or None."""

@@ -19,8 +19,8 @@ from harness.core.specs import Box, Discrete, MultiDiscrete, Spec, Text
 
 __all__ = ["BadValue", "View", "as_flag", "as_number", "as_text", "as_view"]
 
-_SMALL = 32
-"""Up to so many elements a loop in Python is faster than numpy."""
+LARGEST = 1e45
+"""The largest reward or metric: the squares of their sums stay finite in every report."""
 
 
 class BadValue(ValueError):
@@ -70,18 +70,21 @@ def as_flag(value: Any, what: str) -> bool:
 
 
 def as_number(value: Any, what: str) -> float:
-    """`value` as a finite float.
+    """`value` as a finite float, at most LARGEST.
 
     Taken are real numbers, bools, and arrays of one of these. Raises BadValue on anything else:
     NaN, infinity, None, a text, an array of several. `what` names the value in the message.
     """
+    if type(value) is float and value - value == 0.0:
+        return value
     single = _single(value, what)
     try:
         number = float(single) if isinstance(single, numbers.Real) else math.nan
     except (OverflowError, TypeError, ValueError):
         number = math.nan
-    if not math.isfinite(number):
-        raise BadValue(f"{what} is {shown(value)}: expected a finite number")
+    if not abs(number) <= LARGEST:
+        wanted = f"a number up to {LARGEST:g}" if math.isfinite(number) else "a finite number"
+        raise BadValue(f"{what} is {shown(value)}: expected {wanted}")
     return number
 
 
@@ -138,37 +141,11 @@ def _box(spec: Box, value: Any, what: str) -> View:
     wanted = spec.np_dtype
     if value.dtype != wanted:
         value, cast = _cast(value, wanted, what), value.dtype.name
-    if spec.unbounded and wanted.kind != "f":
+    if spec.holds(value):
         return View(value, False, cast)
-    if value.size <= _SMALL:
-        inside = _small(spec, value.ravel().tolist(), what)
-    elif wanted.kind == "f":
-        least, most = float(value.min()), float(value.max())
-        # NaN passes through the minimum.
-        if not (math.isfinite(least) and math.isfinite(most)):
-            raise BadValue(f"{what} holds NaN or infinity")
-        inside = spec.unbounded or _inside(spec, value, least, most)
-    else:
-        inside = _inside(spec, value, int(value.min()), int(value.max()))
-    return View(value, not inside, cast)
-
-
-def _small(spec: Box, values: Any, what: str) -> bool:
-    """Whether all values are within the bounds. Raises BadValue on NaN and infinity."""
-    inside = True
-    for value, (low, high) in zip(values, spec.pairs):
-        if value - value != 0:
-            raise BadValue(f"{what} holds NaN or infinity")
-        if not low <= value <= high:
-            inside = False
-    return inside
-
-
-def _inside(spec: Box, value: np.ndarray, least: float, most: float) -> bool:
-    lows, highs = spec.limits
-    if isinstance(spec.low, (int, float)) and isinstance(spec.high, (int, float)):
-        return bool(lows.flat[0] <= least and most <= highs.flat[0])
-    return bool((value >= lows).all() and (value <= highs).all())
+    if wanted.kind == "f" and not np.isfinite(value).all():
+        raise BadValue(f"{what} holds NaN or infinity")
+    return View(value, True, cast)
 
 
 def _cast(value: np.ndarray, wanted: np.dtype[Any], what: str) -> np.ndarray:

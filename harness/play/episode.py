@@ -224,9 +224,10 @@ class Episode:
         if success is not None:
             self._told = True
             self.solved = self.solved or success
+        state = self.slot.state()
         self.hasher.update(
             _FLAGS.pack(reward, seen.terminated, seen.truncated, _SUCCESS[success])
-            + checked_state(self.slot.state())
+            + (state if type(state) is bytes else checked_state(state))
         )
         ended = ""
         if success and task.success == "ever":

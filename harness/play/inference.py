@@ -89,8 +89,10 @@ def call_agent(agent: Agent, turns: Sequence[Turn], watch: Watch, timeout: float
     watch.phase, watch.deadline = "agent", clock() + timeout
     try:
         # A list of its own: an agent may empty, extend, reorder or keep what it is given.
-        answers = listed(agent.act(list(turns)), len(turns))
-        if not isinstance(answers, str):
+        answers: Any = agent.act(list(turns))
+        if type(answers) is not list or len(answers) != len(turns):
+            answers = listed(answers, len(turns))
+        if type(answers) is list:
             return [taken(answer, turn.brief.action) for answer, turn in zip(answers, turns)]
         reason = answers
     except Hung:

@@ -260,7 +260,7 @@ class RolloutLoop:
             if episode is None or not episode.pending:
                 continue
             move = episode.pending.popleft()
-            if isinstance(move, AgentFault):
+            if type(move) is AgentFault:
                 self._end(lane, "agent_error", move.reason)
                 continue
             action, clipped = move

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
-from harness.core import ActionSpec, Answer, Spec, TimeStep, UIAction
+from harness.core import ActionSpec, Answer, Box, Spec, TimeStep, UIAction
 from harness.core.coercion import shown
 from harness.core.errors import BadAction, describe
 from harness.core.values import BadValue, as_flag, as_number, as_text, as_view
@@ -62,8 +62,6 @@ def listed(given: Any, count: int) -> list[Any] | str:
 
     Raises what the foreign value's own methods raise.
     """
-    if type(given) is list and len(given) == count:
-        return given
     unordered = isinstance(given, (str, bytes, Mapping, Set, Answer, UIAction))
     if unordered or not (hasattr(given, "__len__") and hasattr(given, "__iter__")):
         return (
@@ -207,8 +205,11 @@ class ViewReader:
             raise SimulatorFault(f"the view {name} is missing") from None
         if callable(value):
             value = value()
+        spec = self._specs[name]
+        if type(spec) is Box and spec.holds(value):
+            return value
         try:
-            view = as_view(self._specs[name], value, f"the view {name}")
+            view = as_view(spec, value, f"the view {name}")
         except BadValue as bad:
             raise SimulatorFault(str(bad)) from None
         if view.outside:
