@@ -6,12 +6,13 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from toys import GoodAgent, ToyAdapter
 
-from harness.core import Turn
+from harness.core import Turn, UserError
 
 PRINTED = ("built", "to stdout", "to stderr", "past Python")
 
@@ -30,6 +31,19 @@ class Chatty(GoodAgent):
 
 
 class ServedChatty(Chatty):
+    served = True
+
+
+class Unbuilt(GoodAgent):
+    """Cannot be built until the file exists."""
+
+    def __init__(self, file: str) -> None:
+        print("looking for the weights")
+        if not Path(file).exists():
+            raise UserError(f"there are no weights at {file}")
+
+
+class ServedUnbuilt(Unbuilt):
     served = True
 
 

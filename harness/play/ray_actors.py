@@ -11,7 +11,7 @@ from typing import Any
 
 import ray
 
-from harness.core import Case, Turn
+from harness.core import Case, Turn, UserError
 from harness.play.batching import Batcher
 from harness.play.case_queue import Ticket
 from harness.play.closing import close
@@ -83,7 +83,12 @@ class _Server:
     def __init__(self, spec: bytes, place: Place, timeout: float) -> None:
         """`spec`: a pickled AgentSpec."""
         self._notices = place.settle("agent")
-        self._agent = _unpacked(spec).build()
+        self._refused: UserError | None = None
+        try:
+            self._agent = _unpacked(spec).build()
+        except UserError as wrong:  # said by `ready`: Ray makes a page of text of it
+            self._refused = wrong
+            return
         self._batcher = Batcher(self._agent, timeout)
 
     def infer(self, turns: Sequence[Turn], ended: Sequence[str]) -> tuple[list[Any], list[str]]:
@@ -96,10 +101,14 @@ class _Server:
         return answers, self._notices.take()
 
     def ready(self) -> bool:
+        """Raises UserError if the agent cannot be built."""
+        if self._refused is not None:
+            raise self._refused
         return True
 
     def close(self) -> list[str]:
-        close(self._agent, Watch())
+        if self._refused is None:
+            close(self._agent, Watch())
         return self._notices.take()
 
 
@@ -117,23 +126,29 @@ class _Worker:
     ) -> None:
         """`packed`: a pickled AgentSpec, unpacked only when what it prints has a place."""
         notices = place.settle(name)
-        spec = _unpacked(packed)
-        kind = spec.kind()
         client = None if server is None else _ServedAgent(server, timeout, notices)
-        self._worker_loop = EpisodeWorker(
-            spec,
-            client,
-            *kind.declares(spec.args),
-            timeout=timeout,
-            notices=notices,
-            **options,
-        )
+        self._refused: UserError | None = None
+        try:
+            spec = _unpacked(packed)
+            self._worker_loop = EpisodeWorker(
+                spec,
+                client,
+                *spec.kind().declares(spec.args),
+                timeout=timeout,
+                notices=notices,
+                **options,
+            )
+        except UserError as wrong:  # said by `exchange`: Ray makes a page of text of it
+            self._refused = wrong
 
     def exchange(self, cases: Sequence[tuple[Ticket, Case]]) -> Exchange:
+        """Raises UserError if the agent cannot be built."""
+        if self._refused is not None:
+            raise self._refused
         return self._worker_loop.exchange(cases)
 
     def close(self) -> list[str]:
-        return self._worker_loop.close()
+        return [] if self._refused is not None else self._worker_loop.close()
 
 
 def _unpacked(spec: bytes) -> AgentSpec:

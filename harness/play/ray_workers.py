@@ -74,6 +74,7 @@ class _Driver:
         self._say = say
         self._said: set[str] = set()
         self._next_look = 0.0
+        self._answered = False
         self._handles = [
             WorkerHandle(f"worker-{number}", options["lanes"], timeout) for number in range(workers)
         ]
@@ -214,6 +215,12 @@ class _Driver:
             self._cluster.check(patience=DYING_S)
             self._lose(handle, Culprits.UNKNOWN, f"the worker died: {_cause(fault)}")
             return
+        except UserError as wrong:
+            if not self._answered:  # no agent could be built yet: it is the user's to mend
+                raise
+            self._lose(handle, Culprits.UNKNOWN, f"the worker cannot start: {wrong}")
+            return
+        self._answered = True
         handle.answered()
         self._pass_on(said.notices)
         for outcome in said.outcomes:

@@ -110,7 +110,7 @@ class RunDirectory:
         if self.path.is_dir() and not (self.path / "run.json").exists():
             foreign = sorted(
                 {entry.name for entry in self.path.iterdir()}
-                - {"traces", "episodes.jsonl", "run.json.new"}
+                - {"traces", "episodes.jsonl", "run.json.new", "log"}
             )
             if foreign:
                 raise UserError(
@@ -127,7 +127,8 @@ class RunDirectory:
             for name in ("run.json", "episodes.jsonl"):
                 (self.path / name).unlink()
             (self.path / "traces").rmdir()
-            self.path.rmdir()
+            with contextlib.suppress(OSError):  # what workers have printed stays
+                self.path.rmdir()
 
     def _adopt(self, run: dict[str, Any]) -> dict[str, Any]:
         """Write a new run.json, or check that the old one describes the same run."""

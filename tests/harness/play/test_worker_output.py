@@ -14,6 +14,7 @@ import toys
 from chatty import PRINTED
 from conftest import ROOT, Run
 
+from harness.core import UserError
 from harness.play.worker_output import (
     FULL,
     LONGEST_NOTICE,
@@ -155,6 +156,20 @@ def test_a_run_keeps_what_its_workers_print_and_shows_their_notices(
         assert text in printed
     assert run.notes.said.count("this agent has a notice") == 1, "once, from however many workers"
     assert "of no interest" not in run.notes.said
+
+
+@pytest.mark.parametrize("agent", ["Unbuilt", "ServedUnbuilt"])
+def test_an_agent_that_cannot_be_built_is_told_and_what_it_printed_stays(
+    play_toys: Callable[..., Run], ray_here: None, tmp_path: Path, agent: str
+) -> None:
+    file = tmp_path / "weights"
+    words = {"tasks": [toys.toy_task()], "episodes": 2, "args": {"file": str(file)}, "workers": 2}
+    with pytest.raises(UserError, match=r"^there are no weights at \S+$"):
+        play_toys(f"chatty:{agent}", **words)
+    (log,) = (tmp_path / "run").iterdir()
+    assert {file.read_text().strip() for file in log.iterdir()} == {"looking for the weights"}
+    file.touch()
+    assert play_toys(f"chatty:{agent}", **words).summary.missing == 0
 
 
 def test_a_quiet_run_has_no_log(play_toys: Callable[..., Run], ray_here: None) -> None:
