@@ -48,7 +48,7 @@ LOCK = ".bench-lock"
 YOUNG_S = 60.0
 """A folder that is younger is left alone: it may not be locked yet."""
 MOST_BYTES = 64 << 20
-PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
+PR_SET_CHILD_SUBREAPER = 36
 
 _enabled = False
 
@@ -222,7 +222,6 @@ class _Child:
             shutil.rmtree(self._folder, ignore_errors=True)
             os._exit(1)
         os.setsid()
-        _prctl(PR_SET_PDEATHSIG, signal.SIGINT)
         _prctl(PR_SET_CHILD_SUBREAPER, 1)
         for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(each, signal.default_int_handler)

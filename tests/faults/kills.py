@@ -192,7 +192,9 @@ def play(
             time.sleep(rng.uniform(0.2, 4.0))
             if running.poll() is None and (done := strike(place, running, rng)):
                 struck[done] += 1
+                print(f"{time.strftime('%X')} {scene.name}: {done}", file=sys.stderr, flush=True)
         code = running.wait(timeout=600)
+        print(f"{time.strftime('%X')} exit code {code}", file=sys.stderr, flush=True)
         place.check_nothing_left()
         if code == 0:
             break
