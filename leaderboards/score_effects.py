@@ -80,6 +80,8 @@ def mean_of_means(columns: Sequence[np.ndarray], level: float = 0.95) -> Estimat
     parts = np.array([each.var(ddof=1) / len(each) if np.ptp(each) else 0.0 for each in columns])
     if not parts.any():
         return Estimate(mean, None, None)
-    freedom = parts.sum() ** 2 / (parts**2 / [len(each) - 1 for each in columns]).sum()
+    # By a power of two, which rounds nothing: fourth powers of scores may be too large.
+    scaled = np.ldexp(parts, -math.frexp(float(parts.max()))[1])
+    freedom = scaled.sum() ** 2 / (scaled**2 / [len(each) - 1 for each in columns]).sum()
     half = float(stdtrit(freedom, (1 + level) / 2)) * math.sqrt(parts.sum()) / len(columns)
     return Estimate(mean, mean - half, mean + half)

@@ -41,8 +41,6 @@ def _single(value: Any, what: str) -> Any:
     """The one element of an array or a tensor; any other value as it is."""
     if isinstance(value, (bool, int, float, str, bytes, type(None))):
         return value
-    if isinstance(value, np.generic):
-        return value.item()
     if not hasattr(value, "__array__"):
         return value
     try:
@@ -51,6 +49,8 @@ def _single(value: Any, what: str) -> Any:
         raise BadValue(f"{what} is no number: {type(fault).__name__}: {fault}") from None
     if array.size != 1:
         raise BadValue(f"{what} is an array of shape {array.shape}: expected one value")
+    if array.dtype.kind not in "biuf":
+        raise BadValue(f"{what} is {shown(value)}, of dtype {array.dtype}: expected a number")
     return array.reshape(())[()].item()
 
 
@@ -80,7 +80,7 @@ def as_number(value: Any, what: str) -> float:
     single = _single(value, what)
     try:
         number = float(single) if isinstance(single, numbers.Real) else math.nan
-    except (OverflowError, TypeError, ValueError):
+    except Exception:  # an integer beyond all floats, or a number of a foreign class
         number = math.nan
     if not abs(number) <= LARGEST:
         wanted = f"a number up to {LARGEST:g}" if math.isfinite(number) else "a finite number"

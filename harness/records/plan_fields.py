@@ -36,6 +36,8 @@ MOST_CELLS = 500_000
 MOST_ROWS = 200_000
 """Rows of tasks that were not run."""
 FAR = 1 << 62
+NARROW = 1e-30
+"""Between the scores that a normaliser maps to 0 and 1."""
 
 REFERENCE: Mapping[str, Check] = {
     "label": text,
@@ -76,8 +78,8 @@ def normaliser_of(value: Any, place: str) -> Normaliser | None:
         return None
     optional_fields = frozenset({"low_name", "high_name", "source"})
     found = Normaliser(**fields_of(value, place, NORMALISER, optional_fields))
-    if found.low == found.high:
-        raise ValueError(f"{place}.low and {place}.high are equal")
+    if not abs(found.high - found.low) >= NARROW:
+        raise ValueError(f"{place}.low and {place}.high are equal, or almost")
     return found
 
 

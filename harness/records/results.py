@@ -19,6 +19,7 @@ from harness.core import STATUSES, Result, UserError
 from harness.records.plan import CaseIndex, CaseStates, Plan
 from harness.records.safe_files import open_inside
 from harness.records.safe_json import shown
+from harness.records.typed import is_number
 
 __all__ = [
     "FIELDS", "MOST_LINE", "case_results", "decode_line", "open_lines", "raw_lines",
@@ -54,9 +55,10 @@ def result_from_json(line: Any) -> Result:
         raise ValueError(f"status is {shown(fields['status'])}, not one of {', '.join(STATUSES)}")
     if fields["success"] is not None and type(fields["success"]) is not bool:
         raise ValueError(f"success is {shown(fields['success'])}, not true, false or null")
-    for name in ("score", "normalised"):
-        if fields[name] is not None and not _finite(fields[name]):
-            raise ValueError(f"{name} is {shown(fields[name])}, not a finite number or null")
+    if fields["score"] is not None and not is_number(fields["score"]):
+        raise ValueError(f"score is {shown(fields['score'])}, not a finite number or null")
+    if fields["normalised"] is not None and not _finite(fields["normalised"]):
+        raise ValueError(f"normalised is {shown(fields['normalised'])}, not finite or null")
     if fields["status"] == "finished" and fields["score"] is None:
         raise ValueError("score is null although the episode finished")
     if fields["error"] is not None and type(fields["error"]) is not str:
@@ -68,10 +70,10 @@ def result_from_json(line: Any) -> Result:
         if type(fields[name]) is not dict:
             raise ValueError(f"{name} is {shown(fields[name])}, not a table")
     for name, value in fields["metrics"].items():
-        if not _finite(value):
+        if not is_number(value):
             raise ValueError(f"the metric {name} is {shown(value)}, not a finite number")
     for name in ("simulator_s", "agent_s"):
-        if not _finite(fields["timing"].get(name, 0.0)):
+        if not is_number(fields["timing"].get(name, 0.0)):
             raise ValueError(
                 f"timing.{name} is {shown(fields['timing'][name])}, not a finite number"
             )
@@ -83,7 +85,6 @@ def result_from_json(line: Any) -> Result:
 
 
 def _finite(value: object) -> bool:
-    # An integer of any length is JSON, so the largest float is the bound of both.
     return type(value) in (float, int) and abs(value) <= sys.float_info.max  # type: ignore[arg-type]
 
 

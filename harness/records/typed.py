@@ -6,19 +6,21 @@ as the program holds it. It raises ValueError with that name where the value is 
 
 from __future__ import annotations
 
-import sys
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from harness.records.safe_json import MOST_DEPTH, MOST_DIGITS, shown
 
 __all__ = [
-    "Check", "boolean", "fields_of", "json_table", "list_of", "number", "one_of", "optional",
-    "table_of", "text", "whole",
+    "Check", "boolean", "fields_of", "is_number", "json_table", "list_of", "number", "one_of",
+    "optional", "table_of", "text", "whole",
 ]  # fmt: skip
 
 Value = TypeVar("Value")
 Check = Callable[[Any, str], Any]
+LARGEST = 1e60
+"""Sums of millions of rewards stay below it, and their squares stay finite."""
 MOST_TEXT = 100_000
 """Characters of a text."""
 
@@ -55,10 +57,17 @@ def whole(low: int, high: int) -> Check:
 
 
 def number(value: Any, place: str) -> float:
-    """A finite number."""
-    if type(value) not in (int, float) or not abs(value) <= sys.float_info.max:
+    """A finite number, small enough that reports can square it; a whole one fits in a float."""
+    if not is_number(value):
         raise _wrong(place, value, "a finite number")
     return value  # type: ignore[no-any-return]
+
+
+def is_number(value: object) -> bool:
+    """Whether this is a finite number as `number` takes it."""
+    if type(value) is float:
+        return abs(value) <= LARGEST
+    return type(value) is int and abs(value) <= 1 << 53
 
 
 def one_of(*values: str) -> Check:
@@ -128,9 +137,9 @@ def _check_json(value: Any, place: str, depth: int) -> None:
     elif type(value) is int:
         if abs(value) >= 10**MOST_DIGITS:
             raise _wrong(place, value, f"a number of at most {MOST_DIGITS} digits")
-    elif type(value) is float:
-        number(value, place)
-    elif type(value) not in (str, bool, type(None)):
+    elif type(value) is float and not math.isfinite(value):
+        raise _wrong(place, value, "a finite number")
+    elif type(value) not in (float, str, bool, type(None)):
         raise _wrong(place, value, "a JSON value")
 
 
