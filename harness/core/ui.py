@@ -269,11 +269,13 @@ class UI(Coercing[UIAction]):
         plain: str = str.__str__(text)  # of a subclass too
         if kind == "key" and plain not in self.keys:
             raise BadAction(
-                f"the key {shown(plain)} does not exist here; expected one of {', '.join(self.keys)}"
+                f"the key {shown(plain)} does not exist here; expected one of "
+                f"{', '.join(self.keys)}"
             )
         if kind == "open_app" and self.apps and plain not in self.apps:
             raise BadAction(
-                f"the app {shown(plain)} does not exist here; expected one of {', '.join(self.apps)}"
+                f"the app {shown(plain)} does not exist here; expected one of "
+                f"{', '.join(self.apps)}"
             )
         if len(plain) > self.max_length:
             raise BadAction(f"expected at most {self.max_length} characters, got {len(plain)}")
