@@ -372,6 +372,7 @@ class Coordinator:
         entry = self.plan.items[item]
         self.not_run[item] = NotRun.of(entry.suite, entry.task, why)
         self._failures.release(item)
+        self.errors.forget(entry.task.id)
         deque(self._queue.drop(item), maxlen=0)
         # Released here, cases that are still being played are ignored when their outcome comes.
         others = [ticket for ticket in self._out if ticket.case.item == item]

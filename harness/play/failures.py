@@ -35,7 +35,7 @@ class ErrorTeller:
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
         self._first: dict[str, str] = {}
-        self._more: Counter[str] = Counter()
+        self._cases: Counter[tuple[str, str]] = Counter()  # by kind and task
         self.recovered = 0
         """Cases that failed at first, and came to their end when they were played again."""
 
@@ -43,12 +43,14 @@ class ErrorTeller:
         """Tell how a case failed; `again`: which of its attempts it was, if others follow."""
         perturbed = "".join(f" {each}" for each in result.perturbations)
         about = f"{result.task} seed {result.seed}{perturbed}: {result.status}"
-        self.say(result.status, result.error or "", about, again)
+        self.say(result.status, result.error or "", about, again, result.task)
 
-    def say(self, status: str, error: str, about: str = "", again: str = "") -> None:
+    def say(
+        self, status: str, error: str, about: str = "", again: str = "", task: str = ""
+    ) -> None:
         """Tell `about: error`, if it is the first of its kind."""
         kind = kind_of(status, error)
-        self._more[kind] += not again
+        self._cases[kind, task] += not again
         text = f"{about}: {error}" if about else error
         if kind not in self._first and len(self._first) < MOST_TOLD:
             self._first[kind] = text
@@ -57,11 +59,19 @@ class ErrorTeller:
             self._first[kind] = ""
             self._progress.say("further kinds of errors are counted, and told in the report")
 
+    def forget(self, task: str) -> None:
+        """Count no failures of this task: it cannot run, which is told instead."""
+        for key in [key for key in self._cases if key[1] == task]:
+            del self._cases[key]
+
     def close(self) -> None:
         """Tell how many there were of each kind."""
+        counts: Counter[str] = Counter()
+        for (kind, _), count in self._cases.items():
+            counts[kind] += count
         for kind, text in self._first.items():
-            if text and self._more[kind] > 1:
-                self._progress.say(f"{text} (and {self._more[kind] - 1} more)")
+            if text and counts[kind] > 1:
+                self._progress.say(f"{text} (and {counts[kind] - 1} more)")
         if self.recovered:
             cases = "1 episode" if self.recovered == 1 else f"{self.recovered} episodes"
             self._progress.say(f"{cases} failed at first, and came to an end when played again")

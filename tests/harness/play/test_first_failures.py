@@ -82,6 +82,12 @@ def test_few_attempts_are_spent_on_it(play_toys: Play) -> None:
         assert FailsAtStart.made == attempts
 
 
+def test_what_cannot_run_is_not_counted_as_errors_too(play_toys: Play) -> None:
+    run = play_toys(tasks=[toys.toy_task(), bad(where="reset")], episodes=6)
+    assert not [text for text in run.notes.said if "more)" in text]
+    assert len([text for text in run.notes.said if "cannot run here" in text]) == 1
+
+
 def test_one_episode_is_enough(play_toys: Play) -> None:
     run = play_toys(tasks=[bad(where="step")], episodes=1)
     assert [row.task for row in run.summary.not_run] == ["toys/bad@1"]
