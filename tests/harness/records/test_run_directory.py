@@ -109,7 +109,7 @@ def test_results_come_back_as_they_were(tmp_path: Path) -> None:
         "success": None,
         "score": -1e-300,
         "normalised": 2.5,
-        "metrics": {"a b": 1e300},
+        "metrics": {"a b": 1e15},
         "error": "ü\n\u2028 'x'",
         "perturbations": (),
     }
