@@ -19,7 +19,7 @@ __all__ = ["is_copy"]
 
 SLACK_S = 120.0
 """Seconds between the end of an episode and the write of its line, and between two clocks."""
-TAIL = 1 << 20
+TAIL = 1 << 16
 """Bytes at the end of a file in which its last line begins."""
 
 

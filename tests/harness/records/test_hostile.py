@@ -246,6 +246,29 @@ def test_every_place_of_run_json_may_hold_anything(rig: Rig) -> None:
     clean(rig)
 
 
+def test_numbers_at_the_edge_of_what_is_allowed(rig: Rig) -> None:
+    """They are read, and no figure of a report becomes NaN or infinite."""
+    jobs = []
+    for number, (name, spoil) in enumerate(hostile.numbers(seed=23)):
+        cwd = spoilt(rig, number, spoil)
+        forms = ("text", "markdown", "latex", "csv", "json")
+        commands = [("report", "run", "--format", form) for form in forms]
+        commands += [
+            ("report", "run", "--against", "gea"),
+            ("report", rig.good, "--baseline", "run", "--format", "json"),
+            ("compare", "run", rig.other, "--format", "json"),
+            ("compare", "run", rig.other, "--robustness", "--format", "json"),
+            ("plan", "--base", "run"),
+        ]
+        chosen = (
+            ("report", "run", "--format", "json"),
+            *(commands[(number + k) % 10] for k in (0, 4)),
+        )
+        jobs += [Job(name, cwd, command, (0, 1, 2, 3, 4)) for command in chosen]
+    assert read_by_commands(rig, jobs) == []
+    clean(rig)
+
+
 def test_archives(rig: Rig) -> None:
     jobs = []
     for number, (name, make) in enumerate(hostilearchives.ARCHIVES.items()):
