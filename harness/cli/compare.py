@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -26,6 +26,9 @@ from harness.cli.options import (
     worker_count,
 )
 from harness.cli.output import WITH_ERRORS, command_line, print_out, say
+
+if TYPE_CHECKING:
+    from harness.cli.supervisor import Note
 
 __all__ = ["register_comparisons"]
 
@@ -136,9 +139,8 @@ def gate(
     Exit 0: pass, 1: regressed, 3: inconclusive, 4: some cases have no score.
     """
     from harness.cli import names
+    from harness.cli.counting import played
     from harness.cli.names import agent_named
-    from harness.cli.run import counted, counted_after
-    from harness.cli.supervisor import ChildEnded, Note, supervised
     from harness.compare.gate import Gate, GateOptions, judge_gate
     from harness.compare.saved_runs import open_run
     from harness.play.progress import progress_for
@@ -167,19 +169,14 @@ def gate(
             trusted = names.trust(trust)
             return Gate(spec, side, judged, trusted).play(out, told, progress_for()).to_json()
 
-        try:
-            played = counted(supervised(work))
-        except ChildEnded as ended:
-            played = counted_after(ended)
-        gated = judge_gate(side, played.path, judged)
+        ran = played(work)
+        gated = judge_gate(side, ran.path, judged)
         code = _print_compared(of_gate(gated, side), format, junit, summary)
-    if played.stopped:
-        say(played.stopped)
+    if ran.stopped:
+        say(ran.stopped)
         code = WITH_ERRORS
-    if played.agent_errors:
-        say(
-            f"{played.agent_errors} episodes ended in an error of the agent: they count as failures"
-        )
+    if ran.agent_errors:
+        say(f"{ran.agent_errors} episodes ended in an error of the agent: they count as failures")
     say(f"run directory: {gated.path}")
     return code
 

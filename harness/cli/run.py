@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -28,10 +26,10 @@ from harness.cli.options import (
 from harness.cli.output import DONE, WITH_ERRORS, WRONG_USE, command_line, say
 
 if TYPE_CHECKING:
-    from harness.cli.supervisor import ChildEnded
+    from harness.cli.supervisor import Note
     from harness.play.summary import RunSummary
 
-__all__ = ["counted", "counted_after", "exit_code", "run"]
+__all__ = ["exit_code", "run"]
 
 
 def run(
@@ -82,9 +80,9 @@ def run(
 
     The same command continues a run that was interrupted.
     """
+    from harness.cli.counting import played
     from harness.cli.names import agent_named, suites_named
     from harness.cli.report import draw_if_possible, print_report
-    from harness.cli.supervisor import ChildEnded, Note, supervised
     from harness.play.progress import progress_for
     from harness.play.runner import RunOptions
 
@@ -118,10 +116,7 @@ def run(
             progress=progress_for(),
         ).to_json()
 
-    try:
-        summary = counted(supervised(work))
-    except ChildEnded as ended:
-        summary = counted_after(ended)
+    summary = played(work)
     print_report(summary.path, "text")
     if perturb is not None:
         draw_if_possible(summary.path)
@@ -136,39 +131,3 @@ def exit_code(summary: RunSummary, strict: bool = False) -> int:
     if summary.missing or summary.agent_errors or summary.stopped:
         return WITH_ERRORS
     return WITH_ERRORS if strict and summary.not_run else DONE
-
-
-def counted(told: Mapping[str, Any]) -> RunSummary:
-    """The summary that the playing process told, with the numbers that are on disk.
-
-    Raises RunLost if the run directory is gone.
-    """
-    from harness.cli.supervisor import RunLost
-    from harness.play.summary import RunSummary, count_run
-
-    summary = RunSummary.from_json(told)
-    if summary.stopped and not (summary.path / "run.json").exists():
-        raise RunLost(summary.stopped)
-    found = count_run(summary.path, summary.ends)
-    return dataclasses.replace(found, stopped=summary.stopped)
-
-
-def counted_after(ended: ChildEnded) -> RunSummary:
-    """The summary of a run whose process ended before it could tell one. Raises UserError."""
-    from harness.core import UserError
-    from harness.play.summary import count_run
-
-    if "path" not in ended.noted:
-        remedy = (
-            "remove that call from its module or constructor"
-            if ended.how.startswith(("exit", "sys"))
-            else "it crashed, was killed from outside, or was out of memory"
-        )
-        raise UserError(
-            f"the process ended while the agent or the suite was loaded ({ended.how}): {remedy}"
-        ) from None
-    return dataclasses.replace(
-        count_run(Path(ended.noted["path"])),
-        stopped=f"an agent or a simulator ended the process in which it plays ({ended.how}); with "
-        "--workers 1 it ends its worker only",
-    )

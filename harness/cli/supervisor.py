@@ -44,6 +44,7 @@ ORPHAN_GRACE_S = 5.0
 """A child whose parent was killed has this long."""
 KILLING_S = 5.0
 FOLDER = "bench-"
+SHORT = Path("/tmp")
 LOCK = ".bench-lock"
 YOUNG_S = 60.0
 """A folder that is younger is left alone: it may not be locked yet."""
@@ -219,7 +220,7 @@ class _Child:
 
     def _settle_in(self) -> None:
         if not os.read(self._alive, 2):  # killed before it let us begin
-            shutil.rmtree(self._folder, ignore_errors=True)
+            _remove(self._folder)
             os._exit(1)
         os.setsid()
         _prctl(PR_SET_CHILD_SUBREAPER, 1)
@@ -244,7 +245,7 @@ class _Child:
 
     def _clean(self) -> None:
         _end_descendants()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        _remove(self._folder)
 
 
 def _wait(child: int) -> tuple[int, bool]:
@@ -345,7 +346,13 @@ def _private_folder(folder: Path) -> Iterator[None]:
             fcntl.lockf(lock, fcntl.LOCK_EX)
             yield
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        _remove(folder)
+
+
+def _remove(folder: Path) -> None:
+    """Remove the folder, and its namesake where paths of sockets fit (harness/play/ray_cluster)."""
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(SHORT / folder.name, ignore_errors=True)
 
 
 def _remove_if_left(lock: Path) -> None:

@@ -44,6 +44,7 @@ MARK = "BENCH_RAY"
 """Its value, one a cluster, stands in the environment of every process that Ray starts for us."""
 LONGEST_PLACE = 26 if sys.platform == "linux" else 22
 """81 characters follow up to the end of a socket's path, which may have 107, elsewhere 103."""
+SHORT = Path("/tmp")
 FOLDER, LOCK = "bench-", ".bench-lock"
 """As in harness/cli/supervisor.py, which removes the folders that a killed run left behind."""
 LOOK_S = 2.0
@@ -247,11 +248,17 @@ def _private_folder() -> Iterator[Path]:
 
     The one inside it is Ray's, which opens its own folder to everybody.
     """
-    place = tempfile.gettempdir()
-    if len(place) > LONGEST_PLACE:
-        place = "/tmp"
+    place = Path(tempfile.gettempdir())
     try:
-        folder = Path(tempfile.mkdtemp(prefix=FOLDER, dir=place))
+        if len(str(place)) <= LONGEST_PLACE:
+            folder = Path(tempfile.mkdtemp(prefix=FOLDER, dir=place))
+        elif place.name.startswith(FOLDER):
+            # The supervisor's folder has a namesake here, which it removes too.
+            place, folder = SHORT, SHORT / place.name
+            folder.mkdir(mode=0o700)
+        else:
+            place = SHORT
+            folder = Path(tempfile.mkdtemp(prefix=FOLDER, dir=place))
     except OSError as fault:
         raise UserError(
             f"Ray needs a folder in {place} ({fault.strerror}): name one with a short path in "

@@ -12,6 +12,7 @@ temporary file of it may be left. Prints a table; exits 1 at the first differenc
 from __future__ import annotations
 
 import argparse
+import fcntl
 import json
 import os
 import random
@@ -34,6 +35,7 @@ from tabulate import tabulate
 TESTS = Path(__file__).resolve().parents[1]
 BENCH = Path(sysconfig.get_path("scripts")) / "bench"
 MARK = "BENCH_KILLS"
+SHORT = Path("/tmp")
 GONE_S = 10.0
 TOYS = ("--agent", "uniform", "--suite", "toysuite:SLOW", "--episodes", "6")
 BROWSER = ("--agent", "uniform", "--suite", "miniwob", "--tasks", "miniwob/click-[bt]*")
@@ -87,6 +89,7 @@ class Place:
         self.mark = self.path.name
         self.python = python
         self._memory = set(os.listdir("/dev/shm"))
+        self._begun = time.time()
 
     def start(self, *words: str) -> subprocess.Popen[str]:
         """A command of bench, in the background."""
@@ -123,8 +126,23 @@ class Place:
         """What is left of the last command, in words; empty if nothing is."""
         found = [f"process {p.pid} {' '.join(p.cmdline())[:80]}" for p in self.processes()]
         found += [f"file {name}" for name in os.listdir(self.path / "tmp")]
+        # Where the path of a socket would be too long here.
+        found += [
+            f"file {lock.parent}" for lock in SHORT.glob("bench-*/.bench-lock") if self._of_us(lock)
+        ]
         found += [f"memory {name}" for name in set(os.listdir("/dev/shm")) - self._memory]
         return "; ".join(found)
+
+    def _of_us(self, lock: Path) -> bool:
+        """Whether a folder was made since, by somebody who lives no more."""
+        try:
+            if lock.stat().st_mtime < self._begun:
+                return False
+            with lock.open("r+") as held:
+                fcntl.lockf(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return True
+        except OSError:
+            return False
 
     def check_nothing_left(self) -> None:
         """Wait until nothing is left, at most GONE_S. Raises Wrong."""
@@ -265,7 +283,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for what, count in sorted(each.items())
     ]
     print(tabulate(rows, ["run", "runs", "signal", "sent"]))
-    print(f"{sum(row[3] for row in rows)} signals: equal results, verified, nothing left behind")
+    total = sum(each.total() for each in struck.values())
+    print(f"{total} signals: equal results, verified, nothing left behind")
     return 0
 
 

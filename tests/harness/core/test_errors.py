@@ -39,8 +39,8 @@ def _raise_from(file: Path, text: str = "raise ValueError('bad')") -> BaseExcept
     try:
         names["go"]()
     except ValueError as fault:
-        assert fault.__traceback__ is not None
-        return fault.with_traceback(fault.__traceback__.tb_next)  # without this file
+        trace = fault.__traceback__
+        return fault.with_traceback(trace.tb_next if trace else None)  # without this file
     raise AssertionError
 
 
