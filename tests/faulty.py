@@ -64,6 +64,13 @@ class GlobalRandom(ToyAdapter):
         return self.seen()
 
 
+class HalfInstruction(ToyAdapter):
+    """The instruction ends with half of an emoji."""
+
+    def seen(self) -> TimeStep:
+        return dataclasses.replace(super().seen(), instruction="go \ud83d")
+
+
 class SharedClass(ToyAdapter):
     """The wind counts steps in an attribute of the class, set back at reset."""
 

@@ -7,15 +7,19 @@ next.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
 from harness.core import Agent, Turn
+from harness.core.errors import describe
 from harness.play.inference import Watch, call_agent
 
 __all__ = ["Batcher"]
+
+log = logging.getLogger("bench")
 
 
 class Batcher:
@@ -39,7 +43,7 @@ class Batcher:
     def infer(self, turns: Sequence[Turn], ended: Sequence[str]) -> list[Any]:
         """One answer or AgentFault for each turn; blocks until they are there.
 
-        `ended` names episodes that are over. Raises what the agent's `end` raises.
+        `ended` names episodes that are over. What the agent's `end` raises is logged only.
         """
         request = _Request(turns, ended)
         with self._changed:
@@ -71,7 +75,12 @@ class Batcher:
     def _answer(self, batch: list[_Request]) -> None:
         ended = [name for request in batch for name in request.ended]
         if ended:
-            self._agent.end(ended)
+            try:
+                self._agent.end(ended)
+            except BaseException as fault:
+                # Their results are written already, and the turns that wait are of other episodes:
+                # neither they nor their workers must be lost for it.
+                log.warning("%s.end failed: %s", type(self._agent).__name__, describe(fault))
         turns = [turn for request in batch for turn in request.turns]
         if not turns:
             return

@@ -19,6 +19,7 @@ from harness.core import (
     UserError,
     stream,
 )
+from harness.core.coercion import text_problem
 from harness.core.lane import Lane
 from harness.testing.checks import ContractError, call, demand
 from harness.testing.trajectory import StepRecord, content_digest
@@ -218,6 +219,8 @@ class ScriptedPlayer:
             isinstance(timestep.instruction, str),
             f"{when} the instruction is {type(timestep.instruction).__name__}, not str",
         )
+        problem = text_problem(timestep.instruction)
+        demand(problem is None, f"{when} of the instruction: {problem}")
         demand(
             _is_number(timestep.reward),
             f"{when} the reward is {timestep.reward!r}: return a finite float",

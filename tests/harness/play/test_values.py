@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import toys
 from conftest import Run
+from faulty_agents import EndRaises
 from oddvalues import (
     FINE_STEPS,
     KEPT_STEPS,
@@ -21,6 +22,7 @@ from oddvalues import (
 )
 
 from harness.core import BadAction, Task, Turn
+from harness.play.batching import Batcher
 from harness.play.inference import Watch, call_agent
 from harness.play.values import AgentFault
 
@@ -209,3 +211,9 @@ def test_one_batch_of_odd_answers_harms_no_neighbour() -> None:
     answers = call_agent(OddBatch("more"), turns, Watch(), 1.0)
     assert [type(answer) for answer in answers] == [AgentFault] * 3
     assert "answered 2 of 1 turns" in answers[0].reason
+
+
+def test_a_served_agent_that_fails_when_it_is_told_of_an_end_costs_no_episode() -> None:
+    batcher = Batcher(EndRaises(), 5.0)
+    turn = Turn(toys.ToyAdapter(toys.toy_task()).brief, "", ({"state": np.zeros(4)},), (), 0, "")
+    assert batcher.infer([turn], ["an episode that it never saw"]) == [(0, False)]

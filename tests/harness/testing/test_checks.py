@@ -44,6 +44,7 @@ BAD_ADAPTERS: dict[type, str] = {
     faulty.Buffer: "step 1 changed the array of the view state that was returned before",
     faulty.NumpyFlag: r"terminated is .*\(bool_?\): return a bool",
     faulty.SuccessNone: "the task has a success, so return a bool",
+    faulty.HalfInstruction: "of the instruction: the text cannot be encoded as UTF-8",
     faulty.MetricText: "the metric 'distance' is 'far'",
     faulty.ReadMoves: "reading must change nothing",
     faulty.RenderMoves: "render must change nothing",
