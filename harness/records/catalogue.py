@@ -194,8 +194,9 @@ def suite_from_toml(file: Path) -> Suite:
     content = read_toml(file)
     try:
         tables = content["task"]
-        if not isinstance(tables, list) or not all(isinstance(each, dict) for each in tables):
-            raise ValueError("task is not a list of tables: write [[task]]")
+        lists = isinstance(tables, list) and all(isinstance(each, dict) for each in tables)
+        if not lists or not tables:
+            raise ValueError("task is not a list of one table or more: write [[task]]")
         for fields in tables:
             if fields.get("success") == "none":  # TOML has no null
                 fields["success"] = None
