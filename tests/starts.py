@@ -83,8 +83,11 @@ class OverAtStart(toys.ToyAdapter):
         return TimeStep({**self.seen().observation}, terminated=True, success=False)
 
 
-class LateAsks(FailsAtStart):
-    """As FailsAtStart; a second class, whose failures are of the same kind."""
+class CannotDraw(toys.ToyAdapter):
+    """Has no screen for its image."""
+
+    def draw(self, point: Any, goal: Any) -> Any:
+        raise RuntimeError("no screen")
 
 
 def start_task(kind: str, name: str = "start", **params: Any) -> Task:

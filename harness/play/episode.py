@@ -385,9 +385,9 @@ class Outcome:
     perturbations_only: bool = False
     """Whether only the perturbations cannot run, and the task itself can."""
     failed_in: str = ""
-    """Where the simulator failed: `construction`, `reset`, `play`; VALUE where it gave a value that
-    breaks its contract, SHARED where another episode of a shared simulator may be to blame. Empty
-    where it may have been the worker."""
+    """Where the simulator failed: `construction`, `reset`, `step`, `view` or `expert`; VALUE where
+    it gave a value that breaks its contract, SHARED where another episode of a shared simulator may
+    be to blame. Empty where it may have been the worker."""
 
     @classmethod
     def finished(cls, episode: Episode, ended: str) -> Outcome:

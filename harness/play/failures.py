@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from harness.core import Missing, Result
 from harness.play.case_queue import Ticket
-from harness.play.episode import SHARED, VALUE, Outcome
+from harness.play.episode import SHARED, Outcome
 from harness.play.progress import Progress
 from harness.records.error_kinds import kind_of, same_words
 from harness.records.plan import CaseIndex
@@ -22,9 +22,9 @@ BROKEN_AFTER = 15
 """After this many failed attempts at a task without a single scored case, the task is given up."""
 CASES_THAT_DECIDE = 3
 """A task of which this many cases failed by their first step, and none went further, cannot run."""
-NEVER_HELD = ("", SHARED, VALUE)
-"""Places of failures (`Outcome.failed_in`) that say nothing of whether the task can run. A value
-that breaks the contract is told case by case, also where the first one does."""
+AT_START = ("construction", "reset", "step")
+"""Places of failures (`Outcome.failed_in`) that say whether the task can run. A view that cannot be
+drawn is another agent's to do without; a value that breaks the contract is told case by case."""
 MOST_TOLD = 30
 """Kinds of failures that are told at once."""
 
@@ -94,7 +94,7 @@ class Failures:
     def __init__(self) -> None:
         self._last: dict[CaseIndex, tuple[str, int]] = {}
         self._attempts: Counter[int] = Counter()
-        self._unclear: set[int] = set()  # items of which an attempt was lost, or gave a bad value
+        self._unclear: set[int] = set()  # items of which an attempt failed elsewhere
         self._begun: set[int] = set()
         self._held: dict[int, list[HeldBack]] = {}
 
@@ -117,7 +117,7 @@ class Failures:
         self._attempts[item] += 1
         if result.steps:
             self.begun(item)
-        if outcome.failed_in in ("", VALUE):
+        if outcome.failed_in not in (*AT_START, SHARED):
             self._unclear.add(item)
         now = same_words(result.error or ""), result.steps
         before = self._last.get(ticket.case)
@@ -140,7 +140,7 @@ class Failures:
         """Keep a case back until it is known whether its task can run; False if it can."""
         outcome, item = held.outcome, held.ticket.case.item
         assert outcome.result is not None
-        if item in self._begun or outcome.result.steps or outcome.failed_in in NEVER_HELD:
+        if item in self._begun or outcome.result.steps or outcome.failed_in not in AT_START:
             return False
         self._held.setdefault(item, []).append(held)
         return True

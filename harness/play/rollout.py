@@ -155,6 +155,7 @@ class RolloutLoop:
             first, episode.draws = start(
                 slot, case, lambda: watch.guard("simulator", slot.patience, episode.tickets)
             )
+            where = "view"  # the agent's views are drawn
             episode.begin(slot, first, self._reads, self._history)
             episode.simulator_s += clock() - begun
             if episode.solved:
@@ -352,7 +353,7 @@ class RolloutLoop:
         if fault is not None:
             reason = _reason(where, fault)
             if sum(lane.episode is not None for lane in lanes) == 1:
-                failed_in = VALUE if isinstance(fault, (SimulatorFault, BadValue)) else "play"
+                failed_in = VALUE if isinstance(fault, (SimulatorFault, BadValue)) else where
         for lane in lanes:
             if lane.episode is not None:
                 self._end(lane, "error", reason, failed_in=failed_in)

@@ -109,6 +109,13 @@ def test_a_value_that_breaks_the_contract_is_an_error_also_at_first(play_toys: P
     assert run.summary.missing == 4
 
 
+def test_a_view_that_cannot_be_drawn_is_an_error_also_at_first(play_toys: Play) -> None:
+    for number, agent in enumerate(("ImageAgent", "GoodAgent")):
+        run = play_toys(agent, [start_task("CannotDraw")], 3, out=f"run{number}")
+        assert not run.summary.not_run
+        assert run.summary.missing == (3 if agent == "ImageAgent" else 0)
+
+
 def test_a_task_that_has_a_score_is_never_a_row(play_toys: Play) -> None:
     first = play_toys(tasks=[bad(where="reset", bad_seeds=[1, 2, 3])], episodes=4)
     assert first.summary.missing == 3
