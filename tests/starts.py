@@ -50,6 +50,12 @@ class FailsAtStart(toys.ToyAdapter):
         return super().step(action)
 
 
+class ManyFailAtStart(toys.BatchedToy):
+    """FailsAtStart with many lanes."""
+
+    form = FailsAtStart
+
+
 class SolvedAtStart(toys.ToyAdapter):
     """Begins on the goal for the first `solved` draws of the seeds in `solved_seeds`."""
 

@@ -124,6 +124,27 @@ def test_a_task_that_has_a_score_is_never_a_row(play_toys: Play) -> None:
     assert again.summary.missing == 3
 
 
+@pytest.mark.parametrize("where", ["construction", "reset", "step"])
+@pytest.mark.parametrize("episodes", [1, 4, 30])
+@pytest.mark.parametrize("lanes", [1, 4])
+def test_a_shared_simulator_that_fails_at_its_start_is_a_row(
+    play_toys: Play, where: str, episodes: int, lanes: int
+) -> None:
+    tasks = [start_task("ManyFailAtStart", "bad", where=where)]
+    run = play_toys(tasks=tasks, episodes=episodes, lanes=lanes)
+    assert [row.task for row in run.summary.not_run] == ["toys/bad@1"]
+    assert run.summary.planned == 0
+
+
+@pytest.mark.parametrize("lanes", [1, 4])
+def test_a_neighbour_of_a_seed_that_fails_is_scored(play_toys: Play, lanes: int) -> None:
+    for where in ("reset", "step"):
+        tasks = [start_task("ManyFailAtStart", "bad", where=where, bad_seeds=[1])]
+        run = play_toys(tasks=tasks, episodes=6, lanes=lanes, out=where)
+        assert not run.summary.not_run
+        assert (run.summary.planned, run.summary.missing) == (6, 1)
+
+
 def test_a_failed_construction_ends_no_neighbours_episode(play_toys: Play) -> None:
     tasks = [toys.toy_task("batch", adapter="toys:BatchedToy"), bad(where="construction")]
     run = play_toys(tasks=tasks, episodes=6, lanes=3, shuffle=5)
