@@ -74,6 +74,7 @@ domain = "games"
 adapter = "adapters.gym:GymAdapter"
 params = {id = "CartPole-v1"}
 max_steps = 30
+success = "none"
 rule = "thirty steps"
 """
 
