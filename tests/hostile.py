@@ -208,7 +208,7 @@ def _conditions(count: int) -> Callable[[dict[str, Any]], None]:
         made = [[{"name": f"x{k}", "severity": 1, "params": {}}] for k in range(count)]
         plan["perturbations"] = made
         for item in plan["items"]:
-            item["arms"] = list(range(min(count, 5000)))
+            item["arms"] = list(range(min(count, 2000)))
 
     return change
 

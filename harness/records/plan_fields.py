@@ -29,11 +29,11 @@ MOST_EPISODES = 1_000_000
 """Of one task. `bench run` allows no larger number."""
 MOST_CASES = 20_000_000
 """Of a plan, with every condition of every item counted."""
-MOST_ITEMS = 50_000
-MOST_CONDITIONS = 5_000
-MOST_CELLS = 500_000
+MOST_ITEMS = 20_000
+MOST_CONDITIONS = 2_000
+MOST_CELLS = 100_000
 """Items times conditions."""
-MOST_ROWS = 200_000
+MOST_ROWS = 50_000
 """Rows of tasks that were not run."""
 FAR = 1 << 62
 NARROW = 1e-30

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from harness.core import Result
 from harness.records.traces import Trace
 
-__all__ = ["Difference"]
+__all__ = ["Difference", "Differences"]
+
+MOST_KEPT = 2000
+MOST_TEXT = 500
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,8 +75,27 @@ class Difference:
         )
 
 
+class Differences(list[Difference]):
+    """The first MOST_KEPT differences: a file of a few MB can hold millions of wrong lines."""
+
+    def append(self, difference: Difference) -> None:
+        """Keep it if there is room."""
+        if len(self) < MOST_KEPT:
+            super().append(difference)
+
+    def extend(self, differences: Iterable[Difference]) -> None:
+        """Keep those for which there is room."""
+        super().extend(itertools.islice(differences, max(0, MOST_KEPT - len(self))))
+
+    def __iadd__(self, differences: Iterable[Difference]) -> Differences:  # type: ignore[override,misc]
+        self.extend(differences)
+        return self
+
+
 def _plain(value: object) -> object:
     """A value that JSON has, and `str` prints as before."""
     if type(value) is float and not math.isfinite(value):
         return str(value)
-    return value if value is None or type(value) in (bool, int, float, str) else str(value)
+    if value is None or type(value) in (bool, int, float):
+        return value
+    return str(value)[:MOST_TEXT]

@@ -37,18 +37,22 @@ def check_items(plan: Plan, known: Knowledge) -> ItemsReport:
     """Check each item's rules, and whether it can be replayed here."""
     found = ItemsReport()
     own: dict[str, None] = {}
+    untrusted: dict[str, list[str]] = {}
     for item in plan.items:
         expected = protocol_hash(item.task, item.packages)
         if item.protocol != expected:
             _say(found, item.task, "the plan's protocol", item.protocol, expected)
         refused = known.refuse(item.task)
         if refused is not None:
-            found.unchecked.append(f"{item.task.id} cannot be checked here: {refused}")
+            untrusted.setdefault(refused, []).append(item.task.id)
         suite = _suite_of(item, known, refused is None)
         _check_task(item, suite, known, found)
         if suite is None:
             own[item.suite] = None
         found.playable.append(refused is None and _can_play(item.task, item.packages, found))
+    for refused, tasks in untrusted.items():
+        more = f" and {len(tasks) - 1} more tasks" if len(tasks) > 1 else ""
+        found.unchecked.append(f"{tasks[0]}{more} cannot be checked here: {refused}")
     if own:
         found.claims.append(f"the tasks and the protocol of {', '.join(own)}, which is not ours")
     return found

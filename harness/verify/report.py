@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.play.text_table import text_table
-from harness.verify.difference import Difference
+from harness.verify.difference import Difference, Differences
 
 __all__ = ["VerificationReport", "differences_table", "smallest_share"]
 
@@ -32,7 +32,7 @@ class VerificationReport:
     replayed: int = 0
     sample_seed: int | None = None
     """The seed of the sample; None: no sample was drawn."""
-    differences: list[Difference] = field(default_factory=list)
+    differences: list[Difference] = field(default_factory=Differences)
     unchecked: list[str] = field(default_factory=list)
     """What has results and cannot be replayed here, with the remedy: the run is not verified."""
     claims: list[str] = field(default_factory=list)
