@@ -276,7 +276,8 @@ class Plan:
         plan = cls(**found)
         if len(plan.items) * len(plan.conditions) > MOST_CELLS:
             raise ValueError(
-                f"plan has {len(plan.items)} items in {len(plan.conditions)} conditions"
+                f"plan has {len(plan.items)} items in {len(plan.conditions)} conditions; their "
+                f"product is {MOST_CELLS} at most"
             )
         _check_unique("plan.items", [item.task.id for item in plan.items])
         _check_unique("plan.perturbations", ["+".join(map(str, c)) for c in plan.perturbations])
