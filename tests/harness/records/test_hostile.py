@@ -202,6 +202,29 @@ def test_nothing_that_a_run_names_is_imported_or_opened(rig: Rig) -> None:
     clean(rig)
 
 
+def test_reading_imports_no_adapter_and_no_agent(rig: Rig) -> None:
+    script = (
+        "import sys\n"
+        "from harness.cli.app import main\n"
+        "sys.argv = ['bench', *sys.argv[1:]]\n"
+        "try:\n"
+        "    main(supervise=False)\n"
+        "except SystemExit:\n"
+        "    pass\n"
+        "loaded = [name for name in sys.modules if name.startswith(('adapters.', 'baselines.'))]\n"
+        "assert not loaded, loaded\n"
+        "assert not {'gymnasium', 'ray', 'torch'} & sys.modules.keys()\n"
+    )
+    for words in (
+        ("report", rig.good, "--format", "json"),
+        ("compare", rig.good, rig.other),
+        ("compare", rig.good, rig.other, "--robustness"),
+        ("plan", "--base", rig.good),
+        ("show", rig.good, "--failures"),
+    ):
+        subprocess.run([sys.executable, "-c", script, *words], check=True, cwd=TESTS.parent)
+
+
 def test_a_run_directory_is_not_searched_for_modules_and_programs(rig: Rig) -> None:
     """Also if it is the current folder, and its tasks are trusted."""
 
