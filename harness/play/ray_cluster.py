@@ -38,7 +38,7 @@ from harness.play.ray_token import (
 )
 from harness.play.stopped import Stopped
 
-__all__ = ["Cluster", "joined", "started"]
+__all__ = ["Cluster", "joined", "reach", "started"]
 
 MARK = "BENCH_RAY"
 """Its value, one a cluster, stands in the environment of every process that Ray starts for us."""
@@ -182,7 +182,7 @@ def joined(address: str | None, say: Say) -> Iterator[Cluster]:
     """
     variables: dict[str, str] = {}
     if address is not None:
-        _reach(address)
+        reach(address)
         head = None if address.startswith("ray://") else _head(address)
         if head is not None:
             variables = for_the_cluster_at(head, address, say)
@@ -289,7 +289,7 @@ def _end_leftovers(mark: bytes, folder: bytes) -> None:
                 os.kill(int(entry.parent.name), signal.SIGKILL)
 
 
-def _reach(address: str) -> None:
+def reach(address: str) -> None:
     """Raises UserError if nothing listens at HOST:PORT, for which Ray itself would wait minutes.
 
     Other forms of address are left to Ray.

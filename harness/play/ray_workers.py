@@ -25,7 +25,7 @@ from harness.play.closing import CLOSING_S
 from harness.play.coordinator import Coordinator, Culprits
 from harness.play.episode import Outcome, VideoSelection
 from harness.play.ray_actors import Place, _Server, _Worker
-from harness.play.ray_cluster import Cluster, joined, started
+from harness.play.ray_cluster import Cluster, joined, reach, started
 from harness.play.ray_token import Say
 from harness.play.watchdog import Interrupts
 from harness.play.worker import Exchange
@@ -324,6 +324,8 @@ def play_on_ray(
     KeyboardInterrupt.
     """
     if ray.is_initialized():
+        if address is not None:
+            reach(address)
         there = joined(None, say)
     elif address is not None:
         there = joined(address, say)

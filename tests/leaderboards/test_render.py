@@ -115,6 +115,7 @@ def test_json_is_the_documented_schema(mixed: Report):
         "tasks",
         "perturbations",
         "not_run",
+        "endless",
     ]
     assert found["schema"] == 1
     documented = [

@@ -86,7 +86,7 @@ def test_from_nothing(
         'adapter = "boxed:Boxed"\nmax_steps = 9\n'
     )
     said = bench_here(*run)
-    assert said.code == 4
+    assert said.code == 2
     assert "bench doctor --fix boxed" in said.out
     Path("bench.toml").write_text("# mine\n[interpreters]\natari = '/a'\n\n[later]\nx = 1\n")
     said = bench_here("doctor", "--fix", "boxed")
