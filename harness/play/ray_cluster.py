@@ -144,7 +144,7 @@ class _Watch:
 def started(cpus: int, say: Say, **options: Any) -> Iterator[Cluster]:
     """A cluster on this machine for as long as the block runs; `options` go to `ray.init`.
 
-    Raises UserError if this version of Ray cannot ask for a token.
+    Raises UserError if this version of Ray cannot ask for a token, Stopped if it does not start.
     """
     mark = secrets.token_hex(16)
     with _private_folder() as folder, environment(for_a_new_cluster(say) | {MARK: mark}):
@@ -155,22 +155,32 @@ def started(cpus: int, say: Say, **options: Any) -> Iterator[Cluster]:
             )
         with _quietly():
             try:
-                with _on_loopback():
-                    # "local" overrides a RAY_ADDRESS, a cluster that nobody asked for here.
-                    ray.init(
-                        address="local",
-                        num_cpus=cpus,
-                        include_dashboard=False,
-                        log_to_driver=False,
-                        logging_level="error",
-                        configure_logging=True,
-                        _temp_dir=str(folder),
-                        **options,
-                    )
+                _start(cpus, str(folder), options)
                 yield Cluster(_processes())
             finally:
                 ray.shutdown()
                 _end_leftovers(f"{MARK}={mark}".encode(), str(folder).encode())
+
+
+def _start(cpus: int, folder: str, options: Mapping[str, Any]) -> None:
+    try:
+        with _on_loopback():
+            # "local" overrides a RAY_ADDRESS, a cluster that nobody asked for here.
+            ray.init(
+                address="local",
+                num_cpus=cpus,
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level="error",
+                configure_logging=True,
+                _temp_dir=folder,
+                **options,
+            )
+    except Exception as fault:  # a plain one where its processes were killed or out of memory
+        raise Stopped(
+            f"Ray did not start ({type(fault).__name__}: {' '.join(str(fault).split())[:200]}); "
+            "the same command tries again, or --workers 0 plays in this process"
+        ) from fault
 
 
 @contextlib.contextmanager

@@ -264,3 +264,17 @@ def test_a_cluster_of_others_that_goes_is_noticed(
         with pytest.raises(Stopped, match="the Ray cluster is gone"):
             cluster.check()
         watch.close()
+
+
+def test_ray_that_does_not_start_stops_the_run(
+    no_tokens: pytest.MonkeyPatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def dies(**_: object) -> None:
+        raise Exception("The current node timed out\nduring startup.")
+
+    monkeypatch.setattr(ray_cluster, "token_mode", lambda: True)
+    monkeypatch.setattr(ray_cluster.ray, "init", dies)
+    monkeypatch.setattr(ray_cluster.ray, "shutdown", lambda: None)
+    words = r"did not start .*timed out during startup"
+    with pytest.raises(Stopped, match=words), ray_cluster.started(1, lambda _: None):
+        pass
