@@ -13,11 +13,8 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import fcntl
 import json
 import os
-import secrets
-import shutil
 import signal
 import sys
 import tempfile
@@ -30,6 +27,7 @@ from typing import Any
 
 from harness.cli.output import WITH_ERRORS, print_out, say
 from harness.core import UserError
+from harness.play.private_folder import new_name, owned, remove, remove_left
 
 __all__ = ["ChildEnded", "ChildFault", "Note", "RunLost", "Work", "enable", "relay", "supervised"]
 
@@ -43,11 +41,6 @@ GRACE_S = 30.0
 ORPHAN_GRACE_S = 5.0
 """A child whose parent was killed has this long."""
 KILLING_S = 5.0
-FOLDER = "bench-"
-SHORT = Path("/tmp")
-LOCK = ".bench-lock"
-YOUNG_S = 60.0
-"""A folder that is younger is left alone: it may not be locked yet."""
 MOST_BYTES = 64 << 20
 PR_SET_CHILD_SUBREAPER = 36
 
@@ -101,7 +94,7 @@ def supervised(work: Work) -> dict[str, Any]:
     sys.stdout.flush()
     sys.stderr.flush()
     _prctl(PR_SET_CHILD_SUBREAPER, 1)
-    folder = Path(tempfile.gettempdir()) / f"{FOLDER}{secrets.token_hex(4)}"
+    folder = Path(tempfile.gettempdir()) / new_name()
     said = os.memfd_create("bench")
     alive, ours = os.pipe()
     child = os.fork()
@@ -220,7 +213,7 @@ class _Child:
 
     def _settle_in(self) -> None:
         if not os.read(self._alive, 2):  # killed before it let us begin
-            _remove(self._folder)
+            remove(self._folder)
             os._exit(1)
         os.setsid()
         _prctl(PR_SET_CHILD_SUBREAPER, 1)
@@ -245,7 +238,7 @@ class _Child:
 
     def _clean(self) -> None:
         _end_descendants()
-        _remove(self._folder)
+        remove(self._folder)
 
 
 def _wait(child: int) -> tuple[int, bool]:
@@ -331,40 +324,19 @@ def _private_folder(folder: Path) -> Iterator[None]:
 
     It is made when the child lives already, which removes it if this process is killed.
     """
-    for left in folder.parent.glob(f"{FOLDER}*/{LOCK}"):
-        _remove_if_left(left)
-    try:
-        folder.mkdir(mode=0o700)
-        lock = (folder / LOCK).open("w")
-    except OSError as fault:
-        raise UserError(
-            f"cannot write to {folder.parent} ({fault.strerror}): name another temporary folder in "
-            "TMPDIR"
-        ) from None
-    try:
-        with lock:
-            fcntl.lockf(lock, fcntl.LOCK_EX)
+    remove_left(folder.parent)
+    with contextlib.ExitStack() as owning:
+        try:
+            owning.enter_context(owned(folder))
+        except OSError as fault:
+            raise UserError(
+                f"cannot write to {folder.parent} ({fault.strerror}): name another temporary "
+                "folder in TMPDIR"
+            ) from None
+        try:
             yield
-    finally:
-        _remove(folder)
-
-
-def _remove(folder: Path) -> None:
-    """Remove the folder, and its namesake where paths of sockets fit (harness/play/ray_cluster)."""
-    shutil.rmtree(folder, ignore_errors=True)
-    shutil.rmtree(SHORT / folder.name, ignore_errors=True)
-
-
-def _remove_if_left(lock: Path) -> None:
-    """Remove the folder of a run that does not live any more."""
-    with contextlib.suppress(OSError):
-        found = lock.lstat()
-        young = time.time() - found.st_mtime < YOUNG_S
-        if lock.is_symlink() or found.st_uid != os.getuid() or young:
-            return
-        with lock.open("r+") as held:
-            fcntl.lockf(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(lock.parent, ignore_errors=True)
+        finally:
+            remove(folder)
 
 
 def _prctl(option: int, value: int) -> None:

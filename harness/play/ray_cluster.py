@@ -11,7 +11,6 @@ client ends this process. So `Cluster.check` looks after them.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import secrets
 import shutil
@@ -28,6 +27,7 @@ from typing import Any
 import ray
 
 from harness.core import UserError
+from harness.play.private_folder import FOLDER, SHORT, new_name, owned
 from harness.play.ray_token import (
     Say,
     environment,
@@ -44,9 +44,6 @@ MARK = "BENCH_RAY"
 """Its value, one a cluster, stands in the environment of every process that Ray starts for us."""
 LONGEST_PLACE = 26 if sys.platform == "linux" else 22
 """81 characters follow up to the end of a socket's path, which may have 107, elsewhere 103."""
-SHORT = Path("/tmp")
-FOLDER, LOCK = "bench-", ".bench-lock"
-"""As in harness/cli/supervisor.py, which removes the folders that a killed run left behind."""
 LOOK_S = 2.0
 """Seconds between two looks at a cluster that we joined."""
 CONNECT_S = 5.0
@@ -178,8 +175,7 @@ def _start(cpus: int, folder: str, options: Mapping[str, Any]) -> None:
             )
     except Exception as fault:  # a plain one where its processes were killed or out of memory
         raise Stopped(
-            f"Ray did not start ({type(fault).__name__}: {' '.join(str(fault).split())[:200]}); "
-            "the same command tries again, or --workers 0 plays in this process"
+            f"Ray did not start ({type(fault).__name__}: {' '.join(str(fault).split())[:200]})"
         ) from fault
 
 
@@ -258,30 +254,25 @@ def _private_folder() -> Iterator[Path]:
 
     The one inside it is Ray's, which opens its own folder to everybody.
     """
-    place = Path(tempfile.gettempdir())
-    try:
-        if len(str(place)) <= LONGEST_PLACE:
-            folder = Path(tempfile.mkdtemp(prefix=FOLDER, dir=place))
-        elif place.name.startswith(FOLDER):
-            # The supervisor's folder has a namesake here, which it removes too.
-            place, folder = SHORT, SHORT / place.name
-            folder.mkdir(mode=0o700)
-        else:
-            place = SHORT
-            folder = Path(tempfile.mkdtemp(prefix=FOLDER, dir=place))
-    except OSError as fault:
-        raise UserError(
-            f"Ray needs a folder in {place} ({fault.strerror}): name one with a short path in "
-            "TMPDIR, or --workers 0 to play in this process"
-        ) from None
-    try:
-        with (folder / LOCK).open("w") as lock:
-            fcntl.lockf(lock, fcntl.LOCK_EX)
+    place, name = Path(tempfile.gettempdir()), new_name()
+    if len(str(place)) > LONGEST_PLACE:
+        # The supervisor's folder has a namesake here, which it removes too.
+        place, name = SHORT, place.name if place.name.startswith(FOLDER) else name
+    folder = place / name
+    with contextlib.ExitStack() as owning:
+        try:
+            owning.enter_context(owned(folder))
+        except OSError as fault:
+            raise UserError(
+                f"Ray needs a folder in {place} ({fault.strerror}): name one with a short path in "
+                "TMPDIR, or --workers 0 to play in this process"
+            ) from None
+        try:
             yield folder / "r"
-    finally:
-        until = time.monotonic() + ENDING_S
-        while folder.exists() and time.monotonic() < until:
-            shutil.rmtree(folder, ignore_errors=True)
+        finally:
+            until = time.monotonic() + ENDING_S
+            while folder.exists() and time.monotonic() < until:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _end_leftovers(mark: bytes, folder: bytes) -> None:

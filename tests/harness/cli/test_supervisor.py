@@ -18,6 +18,7 @@ from conftest import SLOW_RUN, bench_process, bench_there, results_of, wait_for_
 from harness.cli import supervisor
 from harness.cli.supervisor import ChildEnded, ChildFault, Note, relay, supervised
 from harness.core import UserError
+from harness.play.private_folder import LOCK
 
 
 @pytest.fixture(autouse=True)
@@ -124,11 +125,11 @@ def test_folders_of_killed_runs_are_removed(apart: Path) -> None:
     left, young = apart / "bench-left", apart / "bench-young"
     for folder in (left, young):
         folder.mkdir()
-        (folder / supervisor.LOCK).touch()
-    os.utime(left / supervisor.LOCK, (0, 0))
+        (folder / LOCK).touch()
+    os.utime(left / LOCK, (0, 0))
     supervised(lambda note: {})
     assert [each.name for each in apart.iterdir()] == ["bench-young"]
-    (young / supervisor.LOCK).unlink()
+    (young / LOCK).unlink()
     young.rmdir()
 
 
