@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.core import Reference
 from harness.core.text import printable
 from harness.records.error_kinds import ALWAYS
-from harness.records.plan import NotRun, Plan
+from harness.records.plan import NotRun, not_run_of
+from harness.records.plan_fields import MOST_CASES, MOST_EPISODES, MOST_ITEMS, MOST_ROWS
 from harness.records.results import case_results
 from harness.records.stored_run import load_run
+from harness.records.typed import Check, fields_of, list_of, optional, table_of, text, whole
 
 __all__ = ["RunSummary", "count_run"]
 
@@ -64,13 +65,13 @@ class RunSummary:
 
     def _without_score(self) -> str:
         """What became of the cases without a score, and only advice that can help."""
-        text = f"{self.missing} of {self.planned} cases have no score; "
+        said = f"{self.missing} of {self.planned} cases have no score; "
         if not self.always:
-            return text + "the same command plays them again"
+            return said + "the same command plays them again"
         if self.always >= self.missing:
-            return text + "they fail the same way each time"
+            return said + "they fail the same way each time"
         return (
-            f"{text}{self.always} of them fail the same way each time; the same command plays the "
+            f"{said}{self.always} of them fail the same way each time; the same command plays the "
             "others again"
         )
 
@@ -80,12 +81,22 @@ class RunSummary:
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> RunSummary:
-        """The inverse of to_json."""
-        rows = tuple(
-            NotRun(**{**row, "references": tuple(Reference(**each) for each in row["references"])})
-            for row in fields["not_run"]
-        )
-        return cls(**{**fields, "path": Path(fields["path"]), "not_run": rows})
+        """The inverse of to_json. Raises ValueError that names the wrong field."""
+        return cls(**fields_of(fields, "summary", _SUMMARY))
+
+
+_COUNT = whole(0, MOST_CASES)
+_SUMMARY: Mapping[str, Check] = {
+    "path": lambda value, place: Path(text(value, place)),
+    "planned": _COUNT,
+    "missing": _COUNT,
+    "agent_errors": _COUNT,
+    "not_run": list_of(not_run_of, MOST_ROWS),
+    "stopped": optional(text),
+    "always": _COUNT,
+    "failures": _COUNT,
+    "ends": optional(table_of(whole(0, MOST_EPISODES), MOST_ITEMS)),
+}
 
 
 def count_run(path: Path, ends: Mapping[str, int] | None = None) -> RunSummary:
@@ -94,7 +105,7 @@ def count_run(path: Path, ends: Mapping[str, int] | None = None) -> RunSummary:
     `ends`: as RunSummary.ends, where run.json does not say yet where a stopping rule ended the run.
     """
     stored = load_run(path)
-    plan = stored.plan if ends is None else _ended(stored.whole, ends)
+    plan = stored.plan if ends is None else stored.whole.until(ends)
     scored = [0] * len(plan.items)
     agent_errors = always = failures = 0
     for index, result in case_results(path, plan, stored.whole):
@@ -122,12 +133,3 @@ def count_run(path: Path, ends: Mapping[str, int] | None = None) -> RunSummary:
         always=always,
         failures=failures,
     )
-
-
-def _ended(plan: Plan, ends: Mapping[str, int]) -> Plan:
-    """The plan with `ends[task]` episodes of each task."""
-    items = (
-        dataclasses.replace(item, episodes=min(item.episodes, ends.get(item.task.id, 0)))
-        for item in plan.items
-    )
-    return dataclasses.replace(plan, items=tuple(item for item in items if item.episodes))

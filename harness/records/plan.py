@@ -39,6 +39,7 @@ __all__ = [
     "Plan",
     "PlanItem",
     "label",
+    "not_run_of",
     "package_versions",
     "protocol_hash",
     "task_from_json",
@@ -229,6 +230,19 @@ class Plan:
         episode = seed - entry.task.first_seed - self.seed * SEED_STRIDE
         return CaseIndex(item, condition, episode) if 0 <= episode < entry.episodes else None
 
+    def until(self, ends: Mapping[str, int]) -> Plan:
+        """The first `ends[task id]` episodes of each task; of a task that is not in it, all.
+
+        Tasks without episodes are left out.
+        """
+        items = (
+            dataclasses.replace(
+                item, episodes=min(ends.get(item.task.id, item.episodes), item.episodes)
+            )
+            for item in self.items
+        )
+        return dataclasses.replace(self, items=tuple(item for item in items if item.episodes))
+
     @functools.cached_property
     def _item_numbers(self) -> dict[str, int]:
         return {item.task.id: number for number, item in enumerate(self.items)}
@@ -342,7 +356,8 @@ def _item_from_json(fields: Any, place: str) -> PlanItem:
     return PlanItem(**values)
 
 
-def _row_from_json(fields: Any, place: str) -> NotRun:
+def not_run_of(fields: Any, place: str) -> NotRun:
+    """A row of what could not run. Raises ValueError that names the wrong field."""
     return NotRun(**fields_of(fields, place, NOT_RUN, frozenset({"perturbation", "references"})))
 
 
@@ -357,7 +372,7 @@ _PLAN: Mapping[str, Check] = {
     "seed": whole(0, MOST_EPISODES),
     "items": list_of(_item_from_json, MOST_ITEMS),
     "perturbations": list_of(condition_of, MOST_CONDITIONS),
-    "not_run": list_of(_row_from_json, MOST_ROWS),
+    "not_run": list_of(not_run_of, MOST_ROWS),
 }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -68,10 +67,4 @@ def _counted(description: Mapping[str, Any], whole: Plan) -> Plan:
         type(end) is int and 0 <= end <= MOST_EPISODES for end in ends.values()
     ):
         raise UserError("run.json was changed by hand: `stopped` holds numbers of episodes by task")
-    items = tuple(
-        dataclasses.replace(
-            item, episodes=min(ends.get(item.task.id, item.episodes), item.episodes)
-        )
-        for item in whole.items
-    )
-    return dataclasses.replace(whole, items=tuple(item for item in items if item.episodes))
+    return whole.until(ends)
