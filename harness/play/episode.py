@@ -399,7 +399,7 @@ class Outcome:
         )
 
     @classmethod
-    def failed(cls, episode: Episode, status: str, reason: str) -> Outcome:
+    def failed(cls, episode: Episode, status: str, reason: str, failed_in: str = "") -> Outcome:
         """The outcome of an episode that was cut short.
 
         `agent_error`: the agent failed, which counts against it, and the trace up to there can be
@@ -415,4 +415,5 @@ class Outcome:
         return cls(
             ticket=episode.ticket,
             result=episode.result(status, status, reason, (None, None, None)),
+            failed_in=failed_in,
         )

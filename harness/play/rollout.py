@@ -7,7 +7,6 @@ the next case with the same environment key.
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
@@ -190,9 +189,8 @@ class RolloutLoop:
             watch.deadline = 0.0
             if lane.slot is not None:
                 self._fail(group, lane.slot, where, None)
-            failed = Outcome.failed(episode, "error", _reason(where, fault))
-            failed_in = VALUE if isinstance(fault, (SimulatorFault, BadValue)) else where
-            self._report(dataclasses.replace(failed, failed_in=failed_in))
+            reason, failed_in = _reason(where, fault), _failed_in(where, fault)
+            self._report(Outcome.failed(episode, "error", reason, failed_in))
         else:
             watch.deadline = 0.0
             lane.episode = episode
@@ -353,7 +351,7 @@ class RolloutLoop:
         if fault is not None:
             reason = _reason(where, fault)
             if sum(lane.episode is not None for lane in lanes) == 1:
-                failed_in = VALUE if isinstance(fault, (SimulatorFault, BadValue)) else where
+                failed_in = _failed_in(where, fault)
         for lane in lanes:
             if lane.episode is not None:
                 self._end(lane, "error", reason, failed_in=failed_in)
@@ -371,9 +369,7 @@ class RolloutLoop:
         episode = lane.episode
         assert episode is not None
         lane.episode = None
-        outcome = _outcome(episode, status, reason, ended)
-        if failed_in:
-            outcome = dataclasses.replace(outcome, failed_in=failed_in)
+        outcome = _outcome(episode, status, reason, ended, failed_in)
         # The agent is told before the outcome is reported: an agent that records episodes writes
         # its file here, and the line of a result must never be there without it.
         self._watch.cases = episode.tickets
@@ -397,18 +393,22 @@ class _Group:
         """(the client's ticket, the lanes, the cases' tickets)."""
 
 
-def _outcome(episode: Episode, status: str, reason: str | None, ended: str) -> Outcome:
+def _outcome(
+    episode: Episode, status: str, reason: str | None, ended: str, failed_in: str = ""
+) -> Outcome:
     """The outcome of an episode that is over; it failed if there is a `reason`."""
     if reason is not None:
-        return Outcome.failed(episode, status, reason)
+        return Outcome.failed(episode, status, reason, failed_in)
     try:
         return Outcome.finished(episode, ended)
-    except SimulatorFault as fault:
-        # The adapter's last metrics give no finite score.
-        failed = Outcome.failed(episode, "error", str(fault))
     except Exception as fault:
-        failed = Outcome.failed(episode, "error", describe(fault))
-    return dataclasses.replace(failed, failed_in=VALUE)
+        # The adapter's last metrics give no finite score.
+        why = str(fault) if isinstance(fault, SimulatorFault) else describe(fault)
+        return Outcome.failed(episode, "error", why, VALUE)
+
+
+def _failed_in(where: str, fault: BaseException) -> str:
+    return VALUE if isinstance(fault, BadValue) else where
 
 
 def _reason(where: str, fault: BaseException) -> str:
