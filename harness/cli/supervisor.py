@@ -93,6 +93,8 @@ def supervised(work: Work) -> dict[str, Any]:
         return returned
     sys.stdout.flush()
     sys.stderr.flush()
+    # What this process had started before is none of the child's.
+    spared = frozenset(_children())
     _prctl(PR_SET_CHILD_SUBREAPER, 1)
     folder = Path(tempfile.gettempdir()) / new_name()
     said = os.memfd_create("bench")
@@ -108,8 +110,9 @@ def supervised(work: Work) -> dict[str, Any]:
                 os.write(ours, b"go")
                 status, interrupted = _wait(child)
             finally:
-                _end_descendants()
+                _end_descendants(spared)
     finally:
+        _prctl(PR_SET_CHILD_SUBREAPER, 0)
         os.close(ours)
         _show_cursor()
     text = os.pread(said, MOST_BYTES, 0)
@@ -287,23 +290,24 @@ def _wait(child: int) -> tuple[int, bool]:
             signal.signal(each, old)
 
 
-def _end_descendants() -> None:
+def _end_descendants(spared: frozenset[int] = frozenset()) -> None:
     """Kill every process that descends from this one, and wait until they are gone.
 
-    Orphans among them become children of this process, because it is a subreaper.
+    Orphans among them become children of this process, because it is a subreaper. Children that
+    are `spared` live on.
     """
     until = time.monotonic() + KILLING_S
     while time.monotonic() < until:
-        with contextlib.suppress(ChildProcessError):
-            while os.waitpid(-1, os.WNOHANG)[0]:
-                pass
-        children = list(_children())
+        children = [each for each in _children() if each not in spared]
         if not children:
             return
         for each in children:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(each, signal.SIGKILL)
         time.sleep(0.005)
+        for each in children:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(each, os.WNOHANG)
 
 
 def _children() -> Iterator[int]:

@@ -111,6 +111,13 @@ def test_processes_and_files_of_the_child_are_gone(apart: Path) -> None:
     assert not psutil.pid_exists(said["far"])
 
 
+def test_processes_of_before_live_on() -> None:
+    with subprocess.Popen(["sleep", "1000"]) as before:
+        supervised(lambda note: {})
+        assert before.poll() is None
+        before.kill()
+
+
 def test_a_copy_that_the_work_forks_says_nothing() -> None:
     def work(note: Note) -> Mapping[str, Any]:
         if os.fork() == 0:

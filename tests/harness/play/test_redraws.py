@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import tempfile
 from collections.abc import Callable
 from typing import Any
 
@@ -135,17 +137,13 @@ def test_a_draw_travels_to_another_interpreter() -> None:
 
     from harness.host.wire import Memory, Wire
 
-    memory = Memory(_descriptor())
-    ends = [Wire(each, memory, writes=False) for each in socketpair()]
     case = Case(Task("a/b@1", "games", "a:B"), 3, (), 7)
-    ends[0].send({0: case})
-    assert ends[1].receive() == {0: case}
-
-
-def _descriptor() -> int:
-    import os
-
-    return os.memfd_create("test")
+    with tempfile.TemporaryFile() as file, contextlib.ExitStack() as opened:
+        memory = Memory(file.fileno())
+        sockets = [opened.enter_context(each) for each in socketpair()]
+        ends = [Wire(each, memory, writes=False) for each in sockets]
+        ends[0].send({0: case})
+        assert ends[1].receive() == {0: case}
 
 
 def test_videos_of_solved_starts_are_no_obstacle(play_toys: Play) -> None:
