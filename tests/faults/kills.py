@@ -12,8 +12,8 @@ temporary file of it may be left. Prints a table; exits 1 at the first differenc
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import fcntl
-import json
 import os
 import random
 import shutil
@@ -27,15 +27,20 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import psutil
 from tabulate import tabulate
 
+from harness.core import Result
+from harness.play.private_folder import FOLDER, LOCK, SHORT
+from harness.records.stored_run import load_run
+
 TESTS = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(TESTS))
+from barepython import make_bare  # noqa: E402
+
 BENCH = Path(sysconfig.get_path("scripts")) / "bench"
 MARK = "BENCH_KILLS"
-SHORT = Path("/tmp")
 GONE_S = 10.0
 TOYS = ("--agent", "uniform", "--suite", "toysuite:SLOW", "--episodes", "6")
 BROWSER = ("--agent", "uniform", "--suite", "miniwob", "--tasks", "miniwob/click-[bt]*")
@@ -68,15 +73,10 @@ class Wrong(Exception):
     """What should have held did not."""
 
 
-def results_of(path: Path) -> list[dict[str, Any]]:
-    """Of each case the line that counts, without times."""
-    found: dict[str, dict[str, Any]] = {}
-    for line in (path / "episodes.jsonl").read_bytes().splitlines():
-        result = json.loads(line)
-        result.pop("timing")
-        if result["status"] != "error" or result["case"] not in found:
-            found[result["case"]] = result
-    return sorted(found.values(), key=lambda each: str(each["case"]))
+def results_of(path: Path) -> list[Result]:
+    """The results that count, without times, by case."""
+    bare = (dataclasses.replace(each, timing={}) for each in load_run(path).results())
+    return sorted(bare, key=lambda each: each.case)
 
 
 class Place:
@@ -128,7 +128,7 @@ class Place:
         found += [f"file {name}" for name in os.listdir(self.path / "tmp")]
         # Where the path of a socket would be too long here.
         found += [
-            f"file {lock.parent}" for lock in SHORT.glob("bench-*/.bench-lock") if self._of_us(lock)
+            f"file {lock.parent}" for lock in SHORT.glob(f"{FOLDER}*/{LOCK}") if self._of_us(lock)
         ]
         found += [f"memory {name}" for name in set(os.listdir("/dev/shm")) - self._memory]
         return "; ".join(found)
@@ -196,7 +196,7 @@ def strike(place: Place, running: subprocess.Popen[str], rng: random.Random) -> 
 
 
 def play(
-    scene: Scene, rng: random.Random, python: str, truth: list[dict[str, Any]], most: int
+    scene: Scene, rng: random.Random, python: str, truth: list[Result], most: int
 ) -> Counter[str]:
     """One run, disturbed until it ends or `most` signals were sent."""
     place = Place(scene, python)
@@ -231,7 +231,7 @@ def play(
     return struck
 
 
-def undisturbed(scene: Scene, python: str) -> list[dict[str, Any]]:
+def undisturbed(scene: Scene, python: str) -> list[Result]:
     """The results of a run that nothing disturbs."""
     place = Place(scene, python)
     code = place.start("run", *scene.words, "--out", "run").wait(timeout=600)
@@ -241,15 +241,6 @@ def undisturbed(scene: Scene, python: str) -> list[dict[str, Any]]:
     found = results_of(place.path / "run")
     shutil.rmtree(place.path)
     return found
-
-
-def bare_python(folder: Path) -> str:
-    """A virtual environment with numpy and msgpack alone."""
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
-    packages = next(folder.glob("lib/python*/site-packages"))
-    for package in ("numpy", "numpy.libs", "msgpack"):
-        (packages / package).symlink_to(Path(sysconfig.get_path("platlib")) / package)
-    return str(folder / "bin" / "python")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -262,7 +253,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     rng = random.Random(asked.seed)
     scenes = [scene for scene in SCENES if scene.name in asked.scenes.split(",")]
     with tempfile.TemporaryDirectory() as folder:
-        python = bare_python(Path(folder) / "bare")
+        python = make_bare(Path(folder) / "bare")
         truths = {scene.name: undisturbed(scene, python) for scene in scenes}
         struck: dict[str, Counter[str]] = {scene.name: Counter() for scene in scenes}
         runs: Counter[str] = Counter()

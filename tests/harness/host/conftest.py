@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-import sysconfig
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
+from barepython import make_bare
 
 from harness.host.hosted import end_probes
 from harness.host.interpreters import VARIABLE
@@ -24,12 +21,7 @@ def _no_probe_left() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def bare(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A virtual environment of this Python with numpy and msgpack alone."""
-    folder = tmp_path_factory.mktemp("bare")
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
-    packages = next(folder.glob("lib/python*/site-packages"))
-    for package in ("numpy", "numpy.libs", "msgpack"):
-        (packages / package).symlink_to(Path(sysconfig.get_path("platlib")) / package)
-    return str(folder / "bin" / "python")
+    return make_bare(tmp_path_factory.mktemp("bare"))
 
 
 @pytest.fixture
