@@ -22,6 +22,9 @@ SHORT = Path("/tmp")
 """Where the path of a socket fits; a folder may have a namesake here."""
 YOUNG_S = 60.0
 """A folder that is younger is left alone: it may not be locked yet."""
+_ours: set[str] = set()
+"""Names of the folders that this process owns. Its own locks do not stop it, and to close a second
+handle of a file gives the lock on it up."""
 
 
 def new_name() -> str:
@@ -37,9 +40,13 @@ def owned(folder: Path) -> Iterator[None]:
     folder cannot be made. Removing it is up to the caller.
     """
     folder.mkdir(mode=0o700)
-    with (folder / LOCK).open("w") as lock:
-        fcntl.lockf(lock, fcntl.LOCK_EX)
-        yield
+    _ours.add(folder.name)
+    try:
+        with (folder / LOCK).open("w") as lock:
+            fcntl.lockf(lock, fcntl.LOCK_EX)
+            yield
+    finally:
+        _ours.discard(folder.name)
 
 
 def remove(folder: Path) -> None:
@@ -51,6 +58,8 @@ def remove(folder: Path) -> None:
 def remove_left(place: Path) -> None:
     """Remove the folders in `place` of this user's commands that do not live any more."""
     for lock in place.glob(f"{FOLDER}*/{LOCK}"):
+        if lock.parent.name in _ours:
+            continue
         with contextlib.suppress(OSError):
             found = lock.lstat()
             young = time.time() - found.st_mtime < YOUNG_S

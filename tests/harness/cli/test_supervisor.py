@@ -18,7 +18,7 @@ from conftest import SLOW_RUN, bench_process, bench_there, results_of, wait_for_
 from harness.cli import supervisor
 from harness.cli.supervisor import ChildEnded, ChildFault, Note, relay, supervised
 from harness.core import UserError
-from harness.play.private_folder import LOCK
+from harness.play.private_folder import LOCK, owned, remove_left
 
 
 @pytest.fixture(autouse=True)
@@ -138,6 +138,21 @@ def test_folders_of_killed_runs_are_removed(apart: Path) -> None:
     assert [each.name for each in apart.iterdir()] == ["bench-young"]
     (young / LOCK).unlink()
     young.rmdir()
+
+
+def test_a_folder_that_is_still_owned_is_not_removed(apart: Path) -> None:
+    """Not by its own process either, whose locks do not stop it."""
+    mine = apart / "bench-mine"
+    with owned(mine):
+        os.utime(mine / LOCK, (0, 0))
+        supervised(lambda note: {})
+        remove_left(apart)
+        other = "from pathlib import Path; from harness.play.private_folder import remove_left\n"
+        other += f"remove_left(Path({str(apart)!r}))"
+        subprocess.run([sys.executable, "-c", other], check=True)
+        assert mine.exists()
+    remove_left(apart)
+    assert not mine.exists()
 
 
 def test_a_text_is_relayed(capfd: pytest.CaptureFixture[str]) -> None:
