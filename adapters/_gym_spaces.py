@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import enum
+import json
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from harness.core import ActionSpec, Box, Discrete, MultiDiscrete, Spec, Text, UserError
+from harness.core import ActionSpec, Box, Discrete, MultiDiscrete, Spec, Text, Texts, UserError
 from harness.core.values import BadValue
 
 __all__ = ["Path", "action_of", "parts_of", "pick", "view_of"]
@@ -82,9 +83,9 @@ def view_of(space: Any, path: Path) -> tuple[str, Spec, Callable[[Any], Any]]:
         )
     if isinstance(space, spaces.Text):
         return "text", Text(space.max_length), _same
-    if not isinstance(space, (spaces.Graph, spaces.Sequence, spaces.OneOf)) and isinstance(
-        space.sample(), str
-    ):
+    if isinstance(space, spaces.Sequence):
+        return "texts", Texts("the items of a sequence: texts, or other values as JSON"), _items
+    if not isinstance(space, (spaces.Graph, spaces.OneOf)) and isinstance(space.sample(), str):
         return "text", Text(), _same
     where = f" under {'/'.join(map(str, path))}" if path else ""
     raise UserError(
@@ -95,6 +96,27 @@ def view_of(space: Any, path: Path) -> tuple[str, Spec, Callable[[Any], Any]]:
 
 def _same(value: Any) -> Any:
     return value
+
+
+def _items(value: Any) -> tuple[str, ...]:
+    """The items of a Sequence: texts as they are, everything else as JSON.
+
+    How many there are changes from step to step, so that no array holds them.
+    """
+    if isinstance(value, (str, bytes, Mapping)) or not hasattr(value, "__iter__"):
+        raise BadValue(f"a Sequence of the observation is {value!r:.200}")
+    try:
+        return tuple(
+            item if isinstance(item, str) else json.dumps(item, default=_plain) for item in value
+        )
+    except (TypeError, ValueError, RecursionError):
+        raise BadValue(f"a Sequence of the observation holds {value!r:.200}") from None
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, (np.ndarray, np.generic)):
+        return value.tolist()
+    raise TypeError(type(value).__name__)
 
 
 def _copy(value: Any, dtype: np.dtype[Any]) -> np.ndarray:
@@ -152,10 +174,83 @@ def action_of(space: Any, env: Any) -> tuple[ActionSpec, Callable[[Any], Any]]:
         ).astype(np.int8)
     if isinstance(space, spaces.Text):
         return Text(space.max_length), lambda action: action
+    if isinstance(space, (spaces.Dict, spaces.Tuple)):
+        parts = [(path, *action_of(part, None)) for path, part in parts_of(space, ())]
+        if parts and not any(isinstance(spec, Text) for _, spec, _ in parts):
+            return _combined(space, parts)
     raise UserError(
         f"the action space {space} is not supported; register the environment with an action "
         "wrapper"
     )
+
+
+_Part = tuple[Path, ActionSpec, Callable[[Any], Any]]
+
+
+def _combined(space: Any, parts: Sequence[_Part]) -> tuple[ActionSpec, Callable[[Any], Any]]:
+    """One array for a Dict or a Tuple: the parts one after another, in the space's own order.
+
+    Choices alone make a MultiDiscrete. Beside numbers, a choice among n is one number, rounded to
+    the nearest choice; its bounds are -0.5 and n - 0.5, so that all choices are equally likely
+    under a uniform draw. Integers are rounded likewise.
+    """
+    boxes = [_numbers(spec) for _, spec, _ in parts]
+    meaning = ", then ".join(
+        f"{'/'.join(map(str, path))} ({'numbers' if isinstance(spec, Box) else 'choices'}, "
+        f"{len(lows)} in all)"
+        for (path, spec, _), (lows, _) in zip(parts, boxes, strict=True)
+    )
+    spec: ActionSpec
+    if any(isinstance(part, Box) for _, part, _ in parts):
+        low = tuple(bound for lows, _ in boxes for bound in lows)
+        high = tuple(bound for _, highs in boxes for bound in highs)
+        spec = Box((len(low),), "float64", low, high, meaning=meaning)
+    else:
+        nvec = tuple(round(bound + 0.5) for _, highs in boxes for bound in highs)
+        spec = MultiDiscrete(nvec, meaning)
+
+    def convert(action: np.ndarray) -> Any:
+        made: dict[Path, Any] = {}
+        start = 0
+        for (path, part, into), (lows, _) in zip(parts, boxes, strict=True):
+            chunk = action[start : start + len(lows)]
+            start += len(lows)
+            made[path] = into(_part(chunk, part))
+        return _nested(space, (), made)
+
+    return spec, convert
+
+
+def _numbers(spec: ActionSpec) -> tuple[list[float], list[float]]:
+    """(lowest, highest) of each number that stands for an action of this spec."""
+    if isinstance(spec, Box):
+        lows, highs = spec.bounds()
+        margin = 0.5 if spec.np_dtype.kind in "iu" else 0.0
+        return (lows.ravel() - margin).tolist(), (highs.ravel() + margin).tolist()
+    assert isinstance(spec, (Discrete, MultiDiscrete))
+    counts = (spec.n,) if isinstance(spec, Discrete) else spec.nvec
+    return [-0.5] * len(counts), [count - 0.5 for count in counts]
+
+
+def _part(chunk: np.ndarray, spec: ActionSpec) -> Any:
+    if isinstance(spec, Box):
+        values = np.rint(chunk) if spec.np_dtype.kind in "iu" else chunk
+        clipped = np.clip(values.reshape(spec.shape), *spec.bounds())
+        return np.asarray(clipped, spec.dtype)  # of shape () too an array
+    assert isinstance(spec, (Discrete, MultiDiscrete))
+    counts = (spec.n,) if isinstance(spec, Discrete) else spec.nvec
+    choices = np.clip(np.rint(chunk), 0, np.asarray(counts) - 1).astype(np.int64)
+    return int(choices[0]) if isinstance(spec, Discrete) else choices
+
+
+def _nested(space: Any, path: Path, made: Mapping[Path, Any]) -> Any:
+    from gymnasium import spaces
+
+    if isinstance(space, spaces.Dict):
+        return {key: _nested(part, (*path, key), made) for key, part in space.spaces.items()}
+    if isinstance(space, spaces.Tuple):
+        return tuple(_nested(part, (*path, index), made) for index, part in enumerate(space.spaces))
+    return made[path]
 
 
 def _names(env: Any, count: int) -> tuple[str, ...]:

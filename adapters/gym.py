@@ -6,12 +6,13 @@ when read:
     state        any other Box, and MultiBinary as int8 0 or 1
     state_index  Discrete (counted from 0) and MultiDiscrete (flat)
     text         Text, and any other space whose samples are strings
+    texts        Sequence: a text for each of its items, as JSON unless it is a text
 Where a kind occurs more than once, each is called KIND_KEY, say `state_achieved_goal`. A text under
-the key `mission` or `instruction` is the instruction, not a view. Other spaces (Graph, Sequence,
-OneOf) are refused: register the environment with an observation wrapper.
+the key `mission` or `instruction` is the instruction, not a view. Other spaces (Graph, OneOf) are
+refused: register the environment with an observation wrapper.
 
 Actions: Box, Discrete (counted from 0 whatever the space's start), MultiDiscrete and MultiBinary
-(both flat) and Text; others are refused.
+(both flat), Text, and Dict and Tuple of these but Text, as one flat array; others are refused.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ from harness.core import (
     Missing,
     Spec,
     Task,
+    Texts,
     TimeStep,
     UserError,
 )
@@ -146,7 +148,7 @@ class GymAdapter(Adapter):
         action, self._convert = action_of(self._env.action_space, self._env.unwrapped)
         self._observed: Any = None
         self._instruction: Path | None = None
-        self._small: list[Path] = []
+        self._small: list[Callable[[], bytes]] = []
         specs: dict[str, Spec] = {}
         self._views: dict[str, Callable[[], Any]] = {}
         parts = [
@@ -159,7 +161,7 @@ class GymAdapter(Adapter):
                 not isinstance(spec, Box)
                 or int(np.prod(spec.shape)) * np.dtype(spec.dtype).itemsize <= STATE_BYTES
             ):
-                self._small.append(path)
+                self._small.append(functools.partial(self._bytes, path, read, spec))
             if kind == "text" and path and path[-1] in INSTRUCTION_KEYS:
                 self._instruction = path
                 continue
@@ -220,11 +222,16 @@ class GymAdapter(Adapter):
 
     def state(self) -> bytes:
         """The small parts of the observation: Gymnasium's interface offers no more."""
-        parts = [np.asarray(pick(self._observed, path)) for path in self._small]
-        for part in parts:
-            if part.dtype.hasobject:  # its bytes would be addresses
-                raise BadValue(f"the observation holds objects: {part!r:.200}")
-        return b"".join(part.tobytes() for part in parts)
+        return b"".join(part() for part in self._small)
+
+    def _bytes(self, path: Path, read: Callable[[Any], Any], spec: Spec) -> bytes:
+        value = pick(self._observed, path)
+        if isinstance(spec, Texts):
+            return json.dumps(read(value)).encode()
+        part = np.asarray(value)
+        if part.dtype.hasobject:  # its bytes would be addresses
+            raise BadValue(f"the observation holds objects: {part!r:.200}")
+        return part.tobytes()
 
     def close(self) -> None:
         self._env.close()
@@ -321,8 +328,7 @@ def _unstartable(task: Task, fault: BaseException) -> Task:
     reason = f"it fails when it is made, reset and stepped once: {describe(fault)}"
     remedy = "correct the environment there, then repeat the command"
     if isinstance(fault, WrongInterface):
-        reason, _, remedy = str(fault).partition("; ")
-        reason, _, remedy = (reason, "", remedy) if remedy else str(fault).partition(": ")
+        reason, remedy = fault.reason, fault.remedy
     elif isinstance(fault, EOFError):
         remedy = "it asks on stdin: download or accept beforehand what it asks for"
     params = {**task.params, "reason": reason, "remedy": remedy}

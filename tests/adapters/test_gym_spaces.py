@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import levers
@@ -11,8 +12,11 @@ from levers import gymnasium, lever, spaces
 
 from adapters.gym import GymAdapter, task_for
 from harness.core import Box, Case, Discrete, MultiDiscrete, Spec, Task, Text
+from harness.core.values import BadValue
 
 registered = levers.registered
+
+BOX_OF_4 = spaces.Box(-1, 1, (2, 2))
 
 
 def test_discrete_spaces_are_counted_from_zero() -> None:
@@ -120,8 +124,35 @@ def test_views_are_copies() -> None:
             np.array([[0, 1]], np.int8),
         ),
         (spaces.Text(4), Text(4), "go", "go"),
+        (
+            spaces.Tuple([spaces.Discrete(3, start=1), spaces.MultiBinary(2)]),
+            MultiDiscrete((3, 2, 2), "0 (choices, 1 in all), then 1 (choices, 2 in all)"),
+            np.array([2, 0, 1]),
+            (3, np.array([0, 1], np.int8)),
+        ),
+        (
+            spaces.Dict(
+                {
+                    "arm": spaces.Dict({"grip": spaces.Discrete(2), "pose": BOX_OF_4}),
+                    "many": spaces.Box(0, 9, (), np.int32),
+                }
+            ),
+            Box(
+                (6,),
+                "float64",
+                (-0.5, *(-1.0,) * 4, -0.5),
+                (1.5, *(1.0,) * 4, 9.5),
+                meaning="arm/grip (choices, 1 in all), then arm/pose (numbers, 4 in all), "
+                "then many (numbers, 1 in all)",
+            ),
+            np.array([0.7, 0.1, 0.2, 0.3, 0.4, 2.6]),
+            {
+                "arm": {"grip": 1, "pose": np.array([[0.1, 0.2], [0.3, 0.4]], np.float32)},
+                "many": np.array(3, np.int32),
+            },
+        ),
     ],
-    ids=["box", "discrete", "choices", "bits", "text"],
+    ids=["box", "discrete", "choices", "bits", "text", "tuple", "dict"],
 )
 def test_action_spaces(space: Any, spec: Spec, action: Any, passed: Any) -> None:
     adapter = lever(action=space)
@@ -129,8 +160,64 @@ def test_action_spaces(space: Any, spec: Spec, action: Any, passed: Any) -> None
     adapter.reset(Case(Task("gym/lever@1", "games", "a:B"), 0))
     adapter.step(action)
     pulled = adapter._env.unwrapped.pulled
-    np.testing.assert_array_equal(pulled, passed)
+    np.testing.assert_equal(pulled, passed)
     assert pulled in space
+
+
+@pytest.mark.parametrize(
+    "space",
+    [
+        spaces.Tuple([spaces.Discrete(3, start=1), spaces.Box(0, 4, (2,), np.int32), BOX_OF_4]),
+        spaces.Dict({"a": spaces.MultiDiscrete([3, 5], start=[1, 2]), "b": spaces.MultiBinary(3)}),
+    ],
+    ids=["numbers", "choices"],
+)
+def test_every_draw_of_a_combined_action_is_one_of_the_space(space: Any) -> None:
+    adapter = lever(action=space)
+    adapter.reset(Case(Task("gym/lever@1", "games", "a:B"), 0))
+    rng = np.random.default_rng(0)
+    pulled = []
+    for _ in range(600):
+        adapter.step(adapter.brief.action.sample(rng))
+        pulled.append(adapter._env.unwrapped.pulled)
+        assert pulled[-1] in space
+    if isinstance(space, spaces.Tuple):
+        # Each choice and each integer is drawn equally often: 200 and 120 times, give or take.
+        for values, least in (([p[0] for p in pulled], 160), ([p[1][0] for p in pulled], 85)):
+            assert min(np.unique(values, return_counts=True)[1]) > least
+
+
+def test_a_sequence_is_read_as_texts() -> None:
+    """Its length changes from step to step."""
+    inner = spaces.Dict({"x": spaces.Box(-1, 1, (2,)), "n": spaces.Discrete(3)})
+    space = spaces.Dict({"items": spaces.Sequence(inner), "names": spaces.Sequence(spaces.Text(4))})
+    adapter = lever(observation=space)
+    assert set(adapter.brief.observation) == {"texts_items", "texts_names"}
+    lengths = set()
+    for seed in range(20):
+        step = adapter.reset(Case(Task("gym/lever@1", "games", "a:B"), seed))
+        items, names = (step.observation[f"texts_{key}"]() for key in ("items", "names"))
+        seen = adapter._observed
+        assert [json.loads(item) for item in items] == [
+            {"n": int(each["n"]), "x": each["x"].tolist()} for each in seen["items"]
+        ]
+        assert names == seen["names"]
+        assert all(
+            spec.problem(step.observation[view]()) is None
+            for view, spec in adapter.brief.observation.items()
+        )
+        lengths.add(len(items))
+        assert adapter.state()
+    assert len(lengths) > 2
+
+
+@pytest.mark.parametrize("value", ["text", 3, None, {"a": 1}, (object(),), (float,)])
+def test_what_is_no_sequence_is_the_simulators_error(value: Any) -> None:
+    adapter = lever(observation=spaces.Sequence(spaces.Discrete(2)))
+    step = adapter.reset(Case(Task("gym/lever@1", "games", "a:B"), 0))
+    adapter._observed = value
+    with pytest.raises(BadValue, match="a Sequence of the observation"):
+        step.observation["texts"]()
 
 
 def test_actions_have_the_names_of_ale_py() -> None:
