@@ -116,7 +116,8 @@ def plan_of(
     agent: str, tasks: Sequence[Task], episodes: int, seed: int = 0, **args: Any
 ) -> tuple[AgentSpec, Plan]:
     """The spec and the plan of toys."""
-    spec = AgentSpec(agent, agent if ":" in agent else f"toys:{agent}", args)
+    module = "toys" if hasattr(toys, agent) else "toyfaults"
+    spec = AgentSpec(agent, agent if ":" in agent else f"{module}:{agent}", args)
     suite = Suite("toys", "toys", tuple(tasks), episodes)
     return spec, make_plan([(suite, task) for task in suite.tasks], spec, episodes=None, seed=seed)
 

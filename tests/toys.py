@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import ctypes
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -328,54 +328,6 @@ class ChunkAgent(GoodAgent):
         return plan
 
 
-class RaiseOn(GoodAgent):
-    """Raises when an instruction holds the marker."""
-
-    def __init__(self, marker: str = "raise") -> None:
-        self.marker = marker
-
-    def act(self, turns: Sequence[Turn]) -> Sequence[Any]:
-        if any(self.marker in turn.instruction for turn in turns):
-            raise RuntimeError(f"this agent cannot read {self.marker!r}")
-        return super().act(turns)
-
-
-class SleepOn(GoodAgent):
-    """Sleeps when an instruction holds the marker."""
-
-    def __init__(self, marker: str = "sleep", seconds: float = 3600.0) -> None:
-        self.marker, self.seconds = marker, seconds
-
-    def act(self, turns: Sequence[Turn]) -> Sequence[Any]:
-        if any(self.marker in turn.instruction for turn in turns):
-            time.sleep(self.seconds)
-        return super().act(turns)
-
-
-class NaNAgent(GoodAgent):
-    """Answers NaN, or a choice that does not exist, when an instruction holds the marker.
-
-    An empty marker stands in every instruction.
-    """
-
-    def __init__(self, marker: str = "") -> None:
-        self.marker = marker
-
-    def act(self, turns: Sequence[Turn]) -> Sequence[Any]:
-        return [
-            self._bad(turn) if self.marker in turn.instruction else good
-            for turn, good in zip(turns, super().act(turns))
-        ]
-
-    @staticmethod
-    def _bad(turn: Turn) -> Any:
-        return (
-            np.full(turn.brief.action.shape, np.nan, np.float32)
-            if isinstance(turn.brief.action, Box)
-            else -1
-        )
-
-
 class BatchDependent(GoodAgent):
     """Does nothing when it is asked for several episodes at once: against the contract."""
 
@@ -398,41 +350,3 @@ class Served(GoodAgent):
             with Path(self.counts).open("a") as lines:
                 lines.write(f"{len(turns)}\n")
         return super().act(turns)
-
-
-class ServedRaiseOn(RaiseOn):
-    """RaiseOn, one for all workers."""
-
-    served = True
-
-
-class ServedSleepOn(SleepOn):
-    """SleepOn, one for all workers."""
-
-    served = True
-
-
-class ReadsSmell(GoodAgent):
-    """Wants a view that no toy has."""
-
-    reads = ("smell",)
-
-
-class Exits(GoodAgent):
-    """Calls sys.exit when an instruction holds the marker, or raises when that episode ends."""
-
-    def __init__(self, marker: str = "exit", at_end: bool = False) -> None:
-        self.marker, self.at_end = marker, at_end
-        self.marked: set[str] = set()
-
-    def act(self, turns: Sequence[Turn]) -> Sequence[Any]:
-        for turn in turns:
-            if self.marker in turn.instruction:
-                self.marked.add(turn.episode)
-        if self.marked & {turn.episode for turn in turns} and not self.at_end:
-            raise SystemExit(3)
-        return super().act(turns)
-
-    def end(self, episodes: Iterable[str]) -> None:
-        if self.at_end and self.marked & set(episodes):
-            raise RuntimeError("this agent cannot end")

@@ -24,7 +24,7 @@ from baselines.gea.policy import FILE, Policy, length_buckets
 from baselines.gea.pretrained import Pretrained
 from baselines.gea.rollouts import Rollouts, Segment, Transition
 from harness.core import UserError, stream
-from harness.play.episode import Outcome
+from harness.play.outcome import Outcome
 
 __all__ = ["advantages", "rl"]
 

@@ -19,8 +19,9 @@ from baselines.gea.prompt import Prompt, StepInputs
 from harness.core import DOMAINS, Agent, Case, Task, TimeStep, Turn, UserError, stream
 from harness.demos.training import training_seed, training_task
 from harness.host.loading import load_adapter
-from harness.play.episode import Episode, Outcome
+from harness.play.episode import Episode
 from harness.play.inference import LocalAgent, Watch
+from harness.play.outcome import Outcome
 from harness.play.rollout import RolloutLoop
 
 __all__ = ["Rollouts", "Segment", "Transition"]

@@ -191,7 +191,11 @@ class BatchedAdapter(_Playable):
 
     @abstractmethod
     def step(self, actions: Mapping[int, Any]) -> Mapping[int, TimeStep]:
-        """Execute one action on each of the given lanes."""
+        """Execute one action on each of the given lanes.
+
+        What it raises is a fault of the simulator in all lanes: unlike a single adapter, it cannot
+        refuse an action that lies within the spec.
+        """
 
     def render(self, lane: int) -> np.ndarray:
         """As Adapter.render, for one lane."""

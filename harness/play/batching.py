@@ -7,23 +7,19 @@ next.
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
 from harness.core import Agent, Turn
-from harness.core.errors import describe
-from harness.play.inference import Watch, call_agent
+from harness.play.inference import AgentFault, Watch, call_agent, end_episode
 
 __all__ = ["Batcher"]
 
-log = logging.getLogger("bench")
-
 
 class Batcher:
-    """Serves the `infer` calls of many threads with one agent, which only its own thread calls."""
+    """Serves the calls of many threads with one agent, which only its own thread calls."""
 
     def __init__(self, agent: Agent, timeout: float, largest: int = 1024) -> None:
         """`timeout`: how long a call of the agent may take, in seconds.
@@ -40,19 +36,23 @@ class Batcher:
         self.turns = 0
         threading.Thread(target=self._serve, name="batcher", daemon=True).start()
 
-    def infer(self, turns: Sequence[Turn], ended: Sequence[str]) -> list[Any]:
-        """One answer or AgentFault for each turn; blocks until they are there.
+    def infer(self, turns: Sequence[Turn]) -> list[Any]:
+        """One answer or AgentFault for each turn; blocks until they are there."""
+        return self._done(_Request(turns)).answers
 
-        `ended` names episodes that are over. What the agent's `end` raises is logged only.
-        """
-        request = _Request(turns, ended)
+    def end(self, episode: str) -> AgentFault | bool:
+        """Tell the agent that an episode is over: True, or what it raised. Blocks until then."""
+        (told,) = self._done(_Request((), episode)).answers
+        return told  # type: ignore[no-any-return]
+
+    def _done(self, request: _Request) -> _Request:
         with self._changed:
             self._requests.append(request)
             self._changed.notify()
         request.ready.wait()
         if request.fault is not None:
             raise request.fault
-        return request.answers
+        return request
 
     def _serve(self) -> None:
         while True:
@@ -73,14 +73,10 @@ class Batcher:
                 request.ready.set()
 
     def _answer(self, batch: list[_Request]) -> None:
-        ended = [name for request in batch for name in request.ended]
-        if ended:
-            try:
-                self._agent.end(ended)
-            except BaseException as fault:
-                # Their results are written already, and the turns that wait are of other episodes:
-                # neither they nor their workers must be lost for it.
-                log.warning("%s.end failed: %s", type(self._agent).__name__, describe(fault))
+        for request in batch:
+            if request.ended is not None:
+                told = end_episode(self._agent, request.ended, self._watch, self._timeout)
+                request.answers = [told]
         turns = [turn for request in batch for turn in request.turns]
         if not turns:
             return
@@ -88,14 +84,16 @@ class Batcher:
         self.batches += 1
         self.turns += len(turns)
         for request in batch:
+            if request.ended is not None:
+                continue
             request.answers = answers[: len(request.turns)]
             answers = answers[len(request.turns) :]
 
 
 class _Request:
-    """The turns of one group of lanes in one worker, and later their answers."""
+    """The turns of one group of lanes in one worker, or an episode's end; later their answers."""
 
-    def __init__(self, turns: Sequence[Turn], ended: Sequence[str]) -> None:
+    def __init__(self, turns: Sequence[Turn], ended: str | None = None) -> None:
         self.turns = turns
         self.ended = ended
         self.answers: list[Any] = []

@@ -15,8 +15,9 @@ from typing import Protocol
 
 from harness.core import Case, Missing, Result
 from harness.play.case_queue import Queue, Ticket
-from harness.play.episode import Episode, Outcome, VideoClip
+from harness.play.episode import Episode
 from harness.play.failures import BROKEN_AFTER, ErrorTeller, Failures, HeldBack, missing
+from harness.play.outcome import Outcome, VideoClip
 from harness.play.progress import Progress, Tally
 from harness.records.error_kinds import ALWAYS
 from harness.records.plan import CaseIndex, NotRun, Plan, label

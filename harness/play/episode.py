@@ -10,12 +10,11 @@ import struct
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from harness.core import BadAction, Case, Missing, Result, TimeStep, Turn, stream_key
+from harness.core import BadAction, Case, Result, TimeStep, Turn, stream_key
 from harness.core.agent import ALL_VIEWS
 from harness.core.nouns import LONGEST_EPISODE
 from harness.perturb.pipeline import Pipeline
@@ -25,10 +24,8 @@ from harness.play.lazy_views import LazyViews
 from harness.play.values import SimulatorFault, ViewReader, checked_metrics, checked_state
 from harness.records.traces import Trace, action_bytes, encode_actions
 
-__all__ = ["VideoClip", "Episode", "VideoSelection", "Outcome", "SimulatorFault", "episode_name"]
+__all__ = ["Episode", "SimulatorFault", "episode_name"]
 
-SHARED, VALUE = "shared", "value"
-"""As `Outcome.failed_in`."""
 _FLAGS = struct.Struct("<d3b")
 _SUCCESS = {None: -1, False: 0, True: 1}
 
@@ -355,65 +352,3 @@ def _digest_of_images(observation: Mapping[str, Any]) -> str:
         if images
         else ""
     )
-
-
-@dataclass(frozen=True)
-class VideoSelection:
-    """Which episodes videos are made of."""
-
-    failures_only: bool
-
-
-@dataclass(frozen=True)
-class VideoClip:
-    """A video of an episode and its last frame: the contents of an mp4 and of a JPEG file."""
-
-    mp4: bytes
-    poster: bytes
-
-
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """What the loop reports for one case: a result with its trace, or why it cannot run."""
-
-    ticket: Any
-    result: Result | None = None
-    trace: Trace | None = None
-    missing: Missing | None = None
-    """Why the task, or its combination with the perturbations, cannot run."""
-    clip: VideoClip | None = None
-    perturbations_only: bool = False
-    """Whether only the perturbations cannot run, and the task itself can."""
-    failed_in: str = ""
-    """Where the simulator failed: `construction`, `reset`, `step`, `view` or `expert`; VALUE where
-    it gave a value that breaks its contract, SHARED where another episode of a shared simulator may
-    be to blame. Empty where it may have been the worker."""
-
-    @classmethod
-    def finished(cls, episode: Episode, ended: str) -> Outcome:
-        """The outcome of an episode that came to its end. Raises SimulatorFault without a score."""
-        return cls(
-            ticket=episode.ticket,
-            result=episode.result("finished", ended, None, episode.scored()),
-            trace=episode.trace(),
-        )
-
-    @classmethod
-    def failed(cls, episode: Episode, status: str, reason: str, failed_in: str = "") -> Outcome:
-        """The outcome of an episode that was cut short.
-
-        `agent_error`: the agent failed, which counts against it, and the trace up to there can be
-        replayed. `error`: the simulator or the harness failed; neither success nor trace.
-        """
-        if status == "agent_error":
-            success = False if episode.case.task.success is not None else None
-            return cls(
-                ticket=episode.ticket,
-                result=episode.result(status, status, reason, (success, None, None)),
-                trace=episode.trace(),
-            )
-        return cls(
-            ticket=episode.ticket,
-            result=episode.result(status, status, reason, (None, None, None)),
-            failed_in=failed_in,
-        )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from harness.core import Missing, Result
 from harness.play.case_queue import Ticket
-from harness.play.episode import SHARED, Outcome
+from harness.play.outcome import SHARED, Outcome
 from harness.play.progress import Progress
 from harness.records.error_kinds import kind_of, same_words
 from harness.records.plan import CaseIndex

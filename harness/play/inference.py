@@ -24,6 +24,7 @@ __all__ = [
     "LocalAgent",
     "Watch",
     "call_agent",
+    "end_episode",
     "watched",
 ]
 
@@ -116,6 +117,22 @@ def call_agent(agent: Agent, turns: Sequence[Turn], watch: Watch, timeout: float
     ]
 
 
+def end_episode(agent: Agent, episode: str, watch: Watch, timeout: float) -> AgentFault | bool:
+    """Tell the agent that an episode is over: True, or what it raised. `timeout`: in seconds."""
+    watch.phase, watch.deadline = "agent", clock() + timeout
+    try:
+        agent.end([episode])
+    except Hung:
+        return AgentFault(f"end: it did not return within {timeout:g} s")
+    except KeyboardInterrupt:
+        raise
+    except BaseException as fault:
+        return AgentFault(f"end: {describe(fault)}")
+    finally:
+        watch.deadline = 0.0
+    return True
+
+
 class AgentClient(Protocol):
     """How the rollout loop reaches its agent: it submits a batch and collects its answers later.
 
@@ -131,8 +148,15 @@ class AgentClient(Protocol):
         """(what `call_agent` returns, the seconds that it cost the loop)."""
         ...
 
-    def end(self, episodes: Sequence[str]) -> None:
-        """Tell the agent that these episodes are over."""
+    def end(self, episode: str) -> Any:
+        """Tell the agent that this episode is over; returns a ticket for `ended`."""
+        ...
+
+    def ended(self, ticket: Any, wait: bool) -> AgentFault | bool:
+        """What the agent raised when it was told; True if nothing, False if it is not told yet.
+
+        `wait`: until it is told, so that False is never returned.
+        """
         ...
 
 
@@ -155,10 +179,9 @@ class LocalAgent:
     def collect(self, ticket: list[Any]) -> tuple[list[Any], float]:
         return ticket, self._seconds
 
-    def end(self, episodes: Sequence[str]) -> None:
-        """Raises what the agent raises."""
-        self._watch.phase, self._watch.deadline = "agent", clock() + self._timeout
-        try:
-            self._agent.end(episodes)
-        finally:
-            self._watch.deadline = 0.0
+    def end(self, episode: str) -> AgentFault | bool:
+        """What `ended` returns: the agent is told at once."""
+        return end_episode(self._agent, episode, self._watch, self._timeout)
+
+    def ended(self, ticket: AgentFault | bool, wait: bool) -> AgentFault | bool:
+        return ticket

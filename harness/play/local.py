@@ -10,8 +10,8 @@ from collections.abc import Callable
 from harness.core import Agent
 from harness.play.closing import close
 from harness.play.coordinator import Coordinator
-from harness.play.episode import Outcome, VideoSelection
 from harness.play.inference import AgentClient, LocalAgent, Watch
+from harness.play.outcome import Outcome, VideoSelection
 from harness.play.rollout import RolloutLoop
 from harness.play.watchdog import Interrupts, Watchdog
 from harness.records.identity import AgentSpec

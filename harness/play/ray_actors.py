@@ -15,7 +15,7 @@ from harness.core import Case, Turn, UserError
 from harness.play.batching import Batcher
 from harness.play.case_queue import Ticket
 from harness.play.closing import close
-from harness.play.inference import Watch
+from harness.play.inference import AgentFault, Watch
 from harness.play.packed_memory import infer_packed
 from harness.play.worker import EpisodeWorker, Exchange
 from harness.play.worker_output import Notices, keep_output
@@ -42,10 +42,7 @@ class Place:
 
 
 class _ServedAgent:
-    """A worker's client of the served agent: one message a round for all lanes of a group.
-
-    Names of ended episodes travel with the next batch instead of in a separate message.
-    """
+    """A worker's client of the served agent: one message a round for all lanes of a group."""
 
     elsewhere = True
 
@@ -54,27 +51,34 @@ class _ServedAgent:
         self._notices = notices
         self._server = server
         self._timeout = timeout
-        self._ended: list[str] = []
 
     def submit(self, turns: Sequence[Turn]) -> tuple[Any, int]:
-        ended, self._ended = self._ended, []
-        return self._server.infer.remote(turns, ended), len(turns)
+        return self._server.infer.remote(turns), len(turns)
 
     def collect(self, ticket: tuple[Any, int]) -> tuple[list[Any], float]:
         reference, _ = ticket
         begun = time.perf_counter()
-        # Twice the timeout: the agent may be busy with another batch, which has as long.
-        self.watch.phase, self.watch.deadline = "agent", time.perf_counter() + 2 * self._timeout
-        try:
-            answers, notices = ray.get(reference)
-        finally:
-            self.watch.deadline = 0.0
+        answers, notices = self._got(reference)
         if notices:
             self._notices.add(notices)
         return answers, time.perf_counter() - begun
 
-    def end(self, episodes: Sequence[str]) -> None:
-        self._ended.extend(episodes)
+    def end(self, episode: str) -> Any:
+        return self._server.end.remote(episode)
+
+    def ended(self, ticket: Any, wait: bool) -> AgentFault | bool:
+        if not wait and not ray.wait([ticket], timeout=0)[0]:
+            return False
+        told: AgentFault | bool = self._got(ticket)
+        return told
+
+    def _got(self, reference: Any) -> Any:
+        # Twice the timeout: the agent may be busy with another batch, which has as long.
+        self.watch.phase, self.watch.deadline = "agent", time.perf_counter() + 2 * self._timeout
+        try:
+            return ray.get(reference)
+        finally:
+            self.watch.deadline = 0.0
 
 
 class _Server:
@@ -91,14 +95,14 @@ class _Server:
             return
         self._batcher = Batcher(self._agent, timeout)
 
-    def infer(self, turns: Sequence[Turn], ended: Sequence[str]) -> tuple[list[Any], list[str]]:
+    def infer(self, turns: Sequence[Turn]) -> tuple[list[Any], list[str]]:
         answers = infer_packed(
-            lambda given: self._batcher.infer(given, ended),
-            turns,
-            ray.cloudpickle.dumps,
-            ray.cloudpickle.loads,
+            self._batcher.infer, turns, ray.cloudpickle.dumps, ray.cloudpickle.loads
         )
         return answers, self._notices.take()
+
+    def end(self, episode: str) -> AgentFault | bool:
+        return self._batcher.end(episode)
 
     def ready(self) -> bool:
         """Raises UserError if the agent cannot be built."""

@@ -23,7 +23,7 @@ from harness.host.interpreters import carried
 from harness.play.case_queue import Ticket
 from harness.play.closing import CLOSING_S
 from harness.play.coordinator import Coordinator, Culprits
-from harness.play.episode import Outcome, VideoSelection
+from harness.play.outcome import Outcome, VideoSelection
 from harness.play.ray_actors import Place, _Server, _Worker
 from harness.play.ray_cluster import Cluster, joined, reach, started
 from harness.play.ray_token import Say

@@ -8,16 +8,23 @@ the next case with the same environment key.
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from harness.core import BadAction, Case, Missing, TimeStep, Turn, UserError
-from harness.core.errors import describe
-from harness.core.values import BadValue
 from harness.perturb.effects import NotApplicable
 from harness.play.environments import Environments, EnvSlot, ViewNotOffered
-from harness.play.episode import SHARED, VALUE, Episode, Outcome, VideoSelection
-from harness.play.inference import AgentClient, AgentFault, Hung, Watch
+from harness.play.episode import Episode
+from harness.play.inference import AgentClient, AgentFault, Watch
+from harness.play.outcome import (
+    SHARED,
+    Outcome,
+    VideoSelection,
+    fault_place,
+    outcome_of,
+    reason_of,
+)
 from harness.play.starts import SOLVED_AT_START, start
 from harness.play.values import Chunk, SimulatorFault, checked_timestep
 
@@ -99,9 +106,14 @@ class RolloutLoop:
         groups = min(groups, lanes)
         sizes = [lanes // groups + (k < lanes % groups) for k in range(groups)]
         self._groups = [_Group(size, watch) for size in sizes]
+        self._ending: deque[tuple[Any, Episode, Outcome]] = deque()
+        """(the client's ticket, the episode, its outcome) of those that the agent is told of."""
 
     def busy(self) -> bool:
-        """Whether any episode is being played."""
+        """Whether any episode is being played, or its end is still being told."""
+        return bool(self._ending) or self._playing()
+
+    def _playing(self) -> bool:
         return any(lane.episode is not None for group in self._groups for lane in group.lanes)
 
     def playing(self) -> list[Any]:
@@ -111,7 +123,7 @@ class RolloutLoop:
             for group in self._groups
             for lane in group.lanes
             if lane.episode is not None
-        ]
+        ] + [episode.ticket for _, episode, _ in self._ending]
 
     def turn(self, source: CaseSource) -> None:
         """One round over all groups: collect the answers, step, refill, submit the next batch.
@@ -119,6 +131,8 @@ class RolloutLoop:
         With one group this is lockstep. With two, each group's batch is answered while the other
         group steps, so a served agent and the simulators work at the same time.
         """
+        while self._ending and self._settle(wait=not self._playing()):
+            pass
         for group in self._groups:
             if group.asked is not None:
                 self._collect(group, *group.asked)
@@ -160,7 +174,7 @@ class RolloutLoop:
             if episode.solved:
                 watch.deadline = 0.0
                 # Nothing is left to ask the agent, or to watch.
-                self._report(_outcome(episode, "finished", None, SOLVED_AT_START))
+                self._report(outcome_of(episode, "finished", None, SOLVED_AT_START))
                 return
             if self._observer is not None:
                 self._observer.begin(episode, first)
@@ -189,7 +203,7 @@ class RolloutLoop:
             watch.deadline = 0.0
             if lane.slot is not None:
                 self._fail(group, lane.slot, where, None)
-            reason, failed_in = _reason(where, fault), _failed_in(where, fault)
+            reason, failed_in = reason_of(where, fault), fault_place(where, fault)
             self._report(Outcome.failed(episode, "error", reason, failed_in))
         else:
             watch.deadline = 0.0
@@ -270,7 +284,7 @@ class RolloutLoop:
             except KeyboardInterrupt:
                 raise
             except BaseException as fault:
-                self._end(lane, "error", _reason("perturbation", fault))
+                self._end(lane, "error", reason_of("perturbation", fault))
                 continue
             slot = episode.slot
             if slot.batch is not None:
@@ -349,9 +363,9 @@ class RolloutLoop:
         lanes = [lane for lane in group.lanes if lane.slot and lane.slot.adapter is slot.adapter]
         reason, failed_in = "another episode of this shared simulator failed", SHARED
         if fault is not None:
-            reason = _reason(where, fault)
+            reason = reason_of(where, fault)
             if sum(lane.episode is not None for lane in lanes) == 1:
-                failed_in = _failed_in(where, fault)
+                failed_in = fault_place(where, fault)
         for lane in lanes:
             if lane.episode is not None:
                 self._end(lane, "error", reason, failed_in=failed_in)
@@ -369,18 +383,30 @@ class RolloutLoop:
         episode = lane.episode
         assert episode is not None
         lane.episode = None
-        outcome = _outcome(episode, status, reason, ended, failed_in)
+        outcome = outcome_of(episode, status, reason, ended, failed_in)
         # The agent is told before the outcome is reported: an agent that records episodes writes
         # its file here, and the line of a result must never be there without it.
         self._watch.cases = episode.tickets
-        try:
-            self._agent.end([episode.name])
-        except KeyboardInterrupt:
-            raise
-        except BaseException as fault:
-            if outcome.result is not None and outcome.result.status == "finished":
-                outcome = Outcome.failed(episode, "agent_error", f"end: {describe(fault)}")
+        self._ending.append((self._agent.end(episode.name), episode, outcome))
+        while self._ending and self._settle(wait=False):
+            pass
+
+    def _settle(self, wait: bool) -> bool:
+        """Report the outcome of the first episode whose end is being told, once it is told."""
+        ticket, episode, outcome = self._ending[0]
+        self._watch.cases = episode.tickets
+        told = self._agent.ended(ticket, wait)
+        if told is False:
+            return False
+        self._ending.popleft()
+        if (
+            isinstance(told, AgentFault)
+            and outcome.result is not None
+            and outcome.result.status == "finished"
+        ):
+            outcome = Outcome.failed(episode, "agent_error", told.reason)
         self._report(outcome if self._observer is None else self._observer.end(episode, outcome))
+        return True
 
 
 class _Group:
@@ -391,28 +417,3 @@ class _Group:
         self.environments = Environments(size, watch)
         self.asked: tuple[Any, list[_Lane], list[Any]] | None = None
         """(the client's ticket, the lanes, the cases' tickets)."""
-
-
-def _outcome(
-    episode: Episode, status: str, reason: str | None, ended: str, failed_in: str = ""
-) -> Outcome:
-    """The outcome of an episode that is over; it failed if there is a `reason`."""
-    if reason is not None:
-        return Outcome.failed(episode, status, reason, failed_in)
-    try:
-        return Outcome.finished(episode, ended)
-    except Exception as fault:
-        # The adapter's last metrics give no finite score.
-        why = str(fault) if isinstance(fault, SimulatorFault) else describe(fault)
-        return Outcome.failed(episode, "error", why, VALUE)
-
-
-def _failed_in(where: str, fault: BaseException) -> str:
-    return VALUE if isinstance(fault, BadValue) else where
-
-
-def _reason(where: str, fault: BaseException) -> str:
-    if isinstance(fault, Hung):
-        return f"the simulator did not return from {where}"
-    # A broken contract is told in words of ours: where they stand in our code helps nobody.
-    return f"{where}: {fault if isinstance(fault, BadValue) else describe(fault)}"

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 from harness.core import UserError
 from harness.play.coordinator import Coordinator, Stopping
-from harness.play.episode import VideoSelection
+from harness.play.outcome import VideoSelection
 from harness.play.progress import Progress
 from harness.play.stopped import Stopped
 from harness.play.summary import RunSummary, count_run

@@ -36,8 +36,9 @@ from harness.core import (
 )
 from harness.core.errors import describe
 from harness.core.text import printable
-from harness.play.episode import Episode, Outcome, VideoClip, VideoSelection
+from harness.play.episode import Episode
 from harness.play.inference import Watch, watched
+from harness.play.outcome import Outcome, VideoClip, VideoSelection
 from harness.records.plan import label
 from harness.records.registry import load
 

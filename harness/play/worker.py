@@ -16,8 +16,8 @@ from harness.core.errors import describe
 from harness.play.case_queue import Ticket
 from harness.play.closing import close
 from harness.play.environments import environment_key
-from harness.play.episode import Outcome, VideoSelection
 from harness.play.inference import AgentClient, LocalAgent, Watch
+from harness.play.outcome import Outcome, VideoSelection
 from harness.play.rollout import RolloutLoop
 from harness.play.worker_output import Notices
 from harness.records.identity import AgentSpec

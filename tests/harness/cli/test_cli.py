@@ -35,7 +35,7 @@ def test_a_failure_of_the_agent_exits_4(bench_here: Bench) -> None:
     words = (
         "run",
         "--agent",
-        "toys:RaiseOn",
+        "toyfaults:RaiseOn",
         "--suite",
         "toysuite:MARKED",
         "--workers",
@@ -109,7 +109,7 @@ def test_what_cannot_run_is_a_row(
 
 
 def test_a_view_that_no_task_offers_exits_4(bench_here: Bench) -> None:
-    words = ("run", "--agent", "toys:ReadsSmell", *QUICK)
+    words = ("run", "--agent", "toyfaults:ReadsSmell", *QUICK)
     for _ in range(2):
         said = bench_here(*words)
         assert said.code == 4
@@ -241,7 +241,7 @@ def test_another_run_on_an_old_directory_is_refused(bench_here: Bench) -> None:
 
 
 def test_agent_arguments_are_json_or_text(bench_here: Bench) -> None:
-    words = ("run", *QUICK, "--episodes", 1, "--out", "run", "--agent", "toys:SleepOn")
+    words = ("run", *QUICK, "--episodes", 1, "--out", "run", "--agent", "toyfaults:SleepOn")
     assert (
         bench_here(*words, "--agent-arg", "marker=never=ever", "--agent-arg", "seconds=2.5").code
         == 0

@@ -179,7 +179,7 @@ def test_a_task_that_turns_out_not_to_run_leaves_no_verdict(
 ) -> None:
     """The agent reads a view that no task here has: found out at the first reset, not before."""
     base = read_scored_run(play_toys("ExpertAgent", TASKS, 3, out="base").path)
-    spec = AgentSpec("ReadsSmell", "toys:ReadsSmell", {})
+    spec = AgentSpec("ReadsSmell", "toyfaults:ReadsSmell", {})
     summary = Gate(spec, base, GateOptions()).play(tmp_path / "run", RunOptions(), Notes())
     found = judge_gate(base, summary.path, GateOptions())
     assert len(summary.not_run) == 3

@@ -107,10 +107,30 @@ def test_an_agent_that_raises_fails_its_own_case(
     )
 
 
-@pytest.mark.parametrize("at_end", [False, True])
-def test_an_agent_that_exits_fails_its_own_case(play_toys: Play, at_end: bool) -> None:
-    run = play_toys("Exits", tasks=bad(marker="exit"), args={"at_end": at_end}, **HERE)
-    check(run, "agent_error", "cannot end" if at_end else "SystemExit: 3")
+def test_an_agent_that_exits_fails_its_own_case(play_toys: Play) -> None:
+    run = play_toys("Exits", tasks=bad(marker="exit"), **HERE)
+    check(run, "agent_error", "SystemExit: 3")
+
+
+@pytest.mark.parametrize(
+    ("agent", "way"),
+    [("Exits", HERE), ("Exits", WORKERS), ("ServedExits", WORKERS)],
+    ids=["here", "workers", "served"],
+)
+def test_an_agent_that_raises_at_the_end_of_an_episode_fails_its_own_case(
+    play_toys: Play, ray_here: None, agent: str, way: dict[str, int]
+) -> None:
+    run = play_toys(agent, tasks=bad(marker="exit"), args={"at_end": True}, **way)
+    check(run, "agent_error", "end: RuntimeError: this agent cannot end")
+
+
+def test_a_served_agent_is_told_of_the_end_of_every_episode(
+    play_toys: Play, ray_here: None, tmp_path: Any
+) -> None:
+    """Of the last ones too, after which no turn follows."""
+    run = play_toys("ServedEnds", args={"file": str(tmp_path / "ended")}, **WORKERS)
+    ended = (tmp_path / "ended").read_text().split()
+    assert len(ended) == len(set(ended)) == run.summary.planned
 
 
 @pytest.mark.parametrize("way", [HERE, WORKERS], ids=["here", "workers"])

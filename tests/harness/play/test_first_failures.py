@@ -13,8 +13,8 @@ from starts import start_task
 
 from harness.core import Case, Result
 from harness.play.coordinator import Coordinator
-from harness.play.episode import Outcome
 from harness.play.failures import BROKEN_AFTER, CASES_THAT_DECIDE
+from harness.play.outcome import Outcome
 from harness.play.summary import RunSummary, count_run
 from harness.records.stored_run import load_run
 

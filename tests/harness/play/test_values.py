@@ -213,7 +213,11 @@ def test_one_batch_of_odd_answers_harms_no_neighbour() -> None:
     assert "answered 2 of 1 turns" in answers[0].reason
 
 
-def test_a_served_agent_that_fails_when_it_is_told_of_an_end_costs_no_episode() -> None:
+def test_a_served_agent_that_fails_when_it_is_told_of_an_end_harms_no_other_episode() -> None:
     batcher = Batcher(EndRaises(), 5.0)
     turn = Turn(toys.ToyAdapter(toys.toy_task()).brief, "", ({"state": np.zeros(4)},), (), 0, "")
-    assert batcher.infer([turn], ["an episode that it never saw"]) == [(0, False)]
+    told = batcher.end("an episode that it never saw")
+    assert isinstance(told, AgentFault)
+    assert told.reason.startswith("end: KeyError")
+    assert batcher.infer([turn]) == [(0, False)]
+    assert batcher.end("") is True

@@ -11,6 +11,7 @@ from typing import Any
 import faulty
 import faulty_agents
 import pytest
+import toyfaults
 import toys
 from conftest import ROOT
 
@@ -80,7 +81,7 @@ BAD_AGENTS: dict[type, str] = {
     faulty_agents.TooFew: "4 turns, 1 answers",
     faulty_agents.OneForAll: "act must return a sequence with an answer for every turn, got int",
     faulty_agents.EmptyChunk: "an Answer without actions",
-    toys.NaNAgent: "action -1 does not exist",
+    toyfaults.NaNAgent: "action -1 does not exist",
     faulty_agents.Unseeded: "asked twice, it answers differently",
     faulty_agents.KeepsState: "asked twice, it answers differently",
     toys.BatchDependent: "asked alone, it answers differently",
