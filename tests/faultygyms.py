@@ -5,6 +5,7 @@ Importing this module registers them as first/NAME-v0.
 
 from __future__ import annotations
 
+import time
 from typing import Any, ClassVar
 
 import numpy as np
@@ -86,6 +87,13 @@ class Leaves(Count):
 
     def __init__(self) -> None:
         raise SystemExit(0)
+
+
+class Hangs(Count):
+    """Waits for something that never comes."""
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
+        time.sleep(1000)
 
 
 class Raises(Count):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from harness.core import Suite, Task
@@ -22,6 +23,8 @@ __all__ = [
 
 GYM_TASK = "adapters.gym:task_for"
 """Makes the task of `--suite gym:ID`."""
+PATIENCE_S = 300.0
+"""How long a suite may take to load, in seconds."""
 GYM_TRUST = "adapters._gym_trust:not_of_gymnasium"
 """Says why a task is no environment that Gymnasium itself registers."""
 
@@ -60,8 +63,22 @@ def agent_named(name: str, arguments: Mapping[str, Any]) -> AgentSpec:
 
 
 def suites_named(text: str) -> list[Suite]:
-    """The suites of a comma-separated list. Raises UserError with the remedy."""
-    return catalogue.find_suites(text, suite_table(), GYM_TASK)
+    """The suites of a comma-separated list. Raises UserError with the remedy.
+
+    A user's module and an environment that is tried have PATIENCE_S to return.
+    """
+    if {name.strip() for name in text.split(",")} <= set(suite_table()):
+        return catalogue.find_suites(text, suite_table(), GYM_TASK)
+    from harness.play.inference import Watch
+    from harness.play.watchdog import Interrupts, Watchdog
+
+    watch = Watch()
+    with Interrupts(SimpleNamespace(interrupted=False)) as interrupts, Watchdog(watch, interrupts):
+        watch.guard("simulator", PATIENCE_S, ())
+        try:
+            return catalogue.find_suites(text, suite_table(), GYM_TASK)
+        finally:
+            watch.deadline = 0.0
 
 
 def our_tasks() -> dict[str, Task]:

@@ -128,6 +128,7 @@ def serve(wire: Any) -> None:
     """Answer requests until the other end is gone or sends `close`."""
     from harness.core import BadAction, UserError
     from harness.core.errors import describe
+    from harness.core.values import BadValue
 
     host = Host()
     operations = {
@@ -151,7 +152,7 @@ def serve(wire: Any) -> None:
             return
         try:
             answer = ["ok", operations[operation](*arguments)]
-        except (BadAction, UserError) as refused:
+        except (BadAction, BadValue, UserError) as refused:
             answer = [type(refused).__name__, str(refused)]
         except BaseException as fault:
             answer = ["fault", describe(fault)]
@@ -159,7 +160,8 @@ def serve(wire: Any) -> None:
             wire.send(answer)
         except (TypeError, ValueError, OverflowError) as unfit:
             # The adapter returned a value that cannot pass, such as the simulator's own type.
-            wire.send(["fault", f"{operation}: {unfit}"])
+            kind = "BadValue" if operation in ("reset", "step", "view") else "fault"
+            wire.send([kind, f"{operation}: {unfit}"])
         except ConnectionError:
             return
         if operation == "close":

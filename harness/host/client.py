@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.core import BadAction, UserError
+from harness.core.values import BadValue
 from harness.host.wire import MAGIC, PROTOCOL, Garbage, Memory, Wire
 
 __all__ = ["Client", "HostFault"]
@@ -53,6 +54,9 @@ class HostFault(Exception):
 
     remedy = ""
     """How to fix it, if that is known."""
+
+
+_RAISED = {"BadAction": BadAction, "BadValue": BadValue, "UserError": UserError}
 
 
 class Client:
@@ -123,7 +127,8 @@ class Client:
     def call(self, operation: str, *arguments: Any) -> Any:
         """The answer to a request.
 
-        Raises BadAction and UserError as the adapter does, and HostFault for every other failure.
+        Raises BadAction, BadValue and UserError as the adapter does, BadValue for an observation
+        that cannot pass, and HostFault for every other failure.
         """
         if self._process is None:
             raise HostFault(f"{self.name} has ended already")
@@ -145,7 +150,7 @@ class Client:
         kind, value = answer
         if kind == "ok":
             return value
-        raise {"BadAction": BadAction, "UserError": UserError}.get(kind, HostFault)(value)
+        raise _RAISED.get(kind, HostFault)(value)
 
     def reset(self) -> None:
         """Called when an episode begins: delete what the child has printed if it is too much."""

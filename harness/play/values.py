@@ -36,6 +36,9 @@ class Hung(BaseException):
     A BaseException, so that no `except Exception` in foreign code swallows it.
     """
 
+    def __str__(self) -> str:
+        return "it did not return in time"
+
 
 @dataclass(frozen=True)
 class AgentFault:

@@ -25,13 +25,15 @@ NOT_RUN = [
     ("Asks", "EOFError", "asks on stdin"),
     ("Leaves", "SystemExit: 0 (", "correct"),
     ("Raises", "GeneratorExit: no window (", "correct"),
+    ("Hangs", "it did not return in time", "correct"),
 ]
 
 
 @pytest.fixture(autouse=True)
 def _nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As in the process that plays, stdin is empty."""
+    """As in the process that plays, stdin is empty. And nobody waits for five minutes."""
     monkeypatch.setattr("sys.stdin", io.StringIO())
+    monkeypatch.setattr("harness.cli.names.PATIENCE_S", 3.0)
 
 
 def named(name: str) -> str:

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 import hostile
 import hostilearchives
+import hostilenumbers
 import pytest
 from conftest import Notes
 
@@ -272,7 +273,7 @@ def test_every_place_of_run_json_may_hold_anything(rig: Rig) -> None:
 def test_numbers_at_the_edge_of_what_is_allowed(rig: Rig) -> None:
     """They are read, and no figure of a report becomes NaN or infinite."""
     jobs = []
-    for number, (name, spoil) in enumerate(hostile.numbers(seed=23)):
+    for number, (name, spoil) in enumerate(hostilenumbers.numbers(seed=23)):
         cwd = spoilt(rig, number, spoil)
         forms = ("text", "markdown", "latex", "csv", "json")
         commands = [("report", "run", "--format", form) for form in forms]
