@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 import os
@@ -46,6 +47,8 @@ units. Both are squares in the engine and discs here."""
 CLOSE, GRAZE = 0.3, 0.15
 """m: how near the expert has to come to a corner of its path, and how much nearer to walls than its
 radius it may plan to come, since players slide along walls."""
+MEMORY = "/dev/shm/ViZDoom"
+"""How the names of that memory begin; ViZDoom removes them only at an orderly end."""
 POSE = ("POSITION_X", "POSITION_Y", "POSITION_Z", "ANGLE")
 
 
@@ -165,6 +168,7 @@ class VizDoomAdapter(Adapter):
             self._game.new_episode()
         else:
             self._game.init()
+            _forget_memory()
         self._first = self._last = self._game.get_state()
         self._walked, self._distances, self._gave_up = 0.0, None, False
         self._start = self._at = self._current_position()
@@ -359,6 +363,21 @@ def _launcher(folder: str, engine: str) -> str:
         )
     os.chmod(path, 0o700)
     return path
+
+
+def _forget_memory() -> None:
+    """Take away the names of the memory that this process shares with its engine.
+
+    Both have it open by now, and go on using it. Whatever happens to them, none of it is left.
+    """
+    try:
+        with open("/proc/self/maps", encoding="utf-8", errors="replace") as maps:
+            shared = {line.split(maxsplit=5)[-1].strip() for line in maps if MEMORY in line}
+    except OSError:  # no Linux
+        return
+    for path in shared:
+        with contextlib.suppress(OSError):
+            os.unlink(path)
 
 
 def _shut_down(game: Any, folder: str) -> None:

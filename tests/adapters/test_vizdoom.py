@@ -222,11 +222,15 @@ def test_nothing_is_printed_or_left_behind_even_when_killed(tmp_path) -> None:
         assert child.stdout is not None
         folder = child.stdout.readline().strip()
         assert engines(folder)
+        opened = (Path("/proc") / str(child.pid) / "maps").read_text()
+        assert "/dev/shm/ViZDoom" in opened, "the memory that is shared has another name"
+        shared = {line.split()[5] for line in opened.splitlines() if "/dev/shm/ViZDoom" in line}
         child.send_signal(signal.SIGKILL)
     until = time.monotonic() + 10
     while engines(folder) and time.monotonic() < until:
         time.sleep(0.1)
     assert not engines(folder), "the engine outlives its parent"
+    assert not [path for path in shared if Path(path).exists()]
     assert list((tmp_path / "work").iterdir()) == []
 
 
