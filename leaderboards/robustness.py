@@ -16,22 +16,17 @@ leaderboards/score_effects.py. Sums over severities: leaderboards/severities.py.
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from harness.core import DOMAINS
-from harness.stats import (
-    Estimate,
-    Interval,
-    mean_of_rates,
-    mean_score,
-    paired_bounds,
-    paired_difference,
-    wilson,
-)
-from leaderboards.perturbed_results import ERROR, FAILED, SUCCEEDED, CaseArrays, PlayedCondition
+from harness.records.plan import PlanItem
+from harness.stats import Estimate, Interval, mean_score, paired_difference, wilson
+from leaderboards.condition_counts import ConditionCounts, differences_of, retention_of
+from leaderboards.mean_rates import mean_rate
+from leaderboards.perturbed_results import FAILED, SUCCEEDED, CaseArrays, PlayedCondition
 from leaderboards.ratio import ratio_of_means
 from leaderboards.schema import PerturbationRow
 from leaderboards.score_effects import score_effects
@@ -47,12 +42,11 @@ def robustness(
 
     baseline: the run that corruption errors relate to.
     """
+    found = _Rows(arrays)
     rows: list[PerturbationRow] = []
-    bounds = _task_bounds(arrays)
     for name in arrays.labels:
-        for domain in scopes_of(arrays, name):
-            rows.append(_row(arrays, name, arrays.played(name, domain), domain))
-        rows += [_task_row(arrays, name, each, bounds) for each in arrays.played(name)]
+        rows += [found.of_scope(name, domain) for domain in scopes_of(arrays, name)]
+        rows += [found.of_task(name, each) for each in arrays.played(name)]
     theirs = () if baseline is None else robustness(baseline)
     return (*rows, *rows_over_severities(rows, theirs))
 
@@ -63,148 +57,141 @@ def scopes_of(arrays: CaseArrays, name: str) -> list[str | None]:
     return [None, *(domain for domain in DOMAINS if domain in domains)] if domains else []
 
 
-def _task_bounds(arrays: CaseArrays) -> dict[PlayedCondition, Interval]:
-    """The paired difference of every task under every condition.
+class _Rows:
+    """Makes the rows of single severities."""
 
-    All at once: one at a time would take a hundred times as long.
-    """
-    found: dict[PlayedCondition, list[float]] = {}
-    for each in dict.fromkeys(each for name in arrays.labels for each in arrays.played(name)):
-        controls, perturbed = _paired_successes(arrays, [each])
-        if controls:
-            change = perturbed[0] - controls[0]
-            found[each] = [
-                float((change < 0).sum()),
-                float((change > 0).sum()),
-                float((change != 0).sum()),  # d^2 is 1 for every loss and every win
-                float(len(change)),
-            ]
-    if not found:
-        return {}
-    losses, wins, squares, pairs = np.array(list(found.values())).T[:, :, None]
-    low, high = paired_bounds(losses, wins, squares, pairs)
-    values = ((wins - losses) / pairs)[:, 0]
-    return {
-        each: Interval(*bounds)
-        for each, bounds in zip(found, zip(values.tolist(), low.tolist(), high.tolist()))
-    }
-
-
-def _task_row(
-    arrays: CaseArrays,
-    name: str,
-    played: PlayedCondition,
-    bounds: Mapping[PlayedCondition, Interval],
-) -> PerturbationRow:
-    item, condition = played
-    task = arrays.plan.items[item].task
-    scores = arrays.score[item][condition]
-    known = scores[np.isfinite(scores)]
-    row = dataclasses.replace(
-        _row(arrays, name, [played], task.domain, bounds.get(played)),
-        task=task.id,
-        suite=arrays.plan.items[item].suite,
-        rule=task.rule,
-        score_mean=float(known.mean()) if len(known) else None,
-    )
-    changes = scores - arrays.score[item][0]
-    changes = np.sort(changes[np.isfinite(changes)])
-    if arrays.has_success(item) or not len(changes):
-        return row
-    # Equal differences say nothing of how much others would differ.
-    varies = changes[0] != changes[-1]
-    change = mean_score(changes) if varies else Estimate(float(changes.mean()), None, None)
-    return dataclasses.replace(row, pairs=len(changes), score_difference=change)
-
-
-def _row(
-    arrays: CaseArrays,
-    name: str,
-    played: Sequence[PlayedCondition],
-    domain: str | None,
-    difference: Interval | None = None,
-) -> PerturbationRow:
-    """The figures of these tasks together; `difference` where that is known already."""
-    perturbation, _, severity = name.rpartition(":")
-    states = [arrays.state[item][condition] for item, condition in played]
-    rated = [state for state, each in zip(states, played) if arrays.has_success(each.item)]
-    seen = [state for state in rated if (state >= FAILED).any()]
-    counts = [int((state >= FAILED).sum()) for state in seen]
-    wins = [int((state == SUCCEEDED).sum()) for state in seen]
-    rate: Interval | None = None
-    if seen:
-        rate = mean_of_rates(wins, counts) if len(seen) > 1 else wilson(wins[0], counts[0])
-    planned = sum(state.size for state in states)
-    n = sum(int((state >= FAILED).sum()) for state in states)
-    at_worst = [float((state == SUCCEEDED).mean()) for state in rated]
-    scores = score_effects(arrays, played)
-    normalised = [won / count for won, count in zip(wins, counts)]
-    if scores is not None and scores.mean is not None:
-        normalised += [scores.mean.value] * scores.tasks
-    controls, perturbed = _paired_successes(arrays, played)
-    row = PerturbationRow(
-        perturbation=perturbation,
-        severity=int(severity),
-        domain=domain,
-        tasks=len(rated),
-        planned=planned,
-        n=n,
-        successes=sum(int((state == SUCCEEDED).sum()) for state in rated) if rated else None,
-        agent_errors=sum(
-            int(arrays.agent_error[item][condition].sum()) for item, condition in played
-        ),
-        errors=sum(int((state == ERROR).sum()) for state in states),
-        partial=n < planned,
-        interval=rate,
-        rate_if_missing_fail=sum(at_worst) / len(at_worst) if at_worst else None,
-        normalised=float(np.mean(normalised)) if normalised else None,
-        steps_mean=_mean_steps(arrays, played),
-        pairs=sum(map(len, controls)),
-        scores=scores,
-        interaction=_interaction(arrays, name, [each.item for each in played]),
-    )
-    if controls:
-        changes = [after - before for before, after in zip(controls, perturbed)]
-        retention = ratio_of_means(controls, perturbed)
-        row = dataclasses.replace(
-            row,
-            control_rate=float(np.mean([each.mean() for each in controls])),
-            difference=difference or paired_difference(changes),
-            relative_drop=_relative_drop(retention),
-            retention=retention,
+    def __init__(self, arrays: CaseArrays) -> None:
+        self._arrays = arrays
+        self._counts = ConditionCounts(arrays)
+        scopes = dict.fromkeys(
+            tuple(self._rated(arrays.played(name, domain)))
+            for name in arrays.labels
+            for domain in scopes_of(arrays, name)
         )
-    if perturbation.split("+")[-1] == "burst":
-        recovery, recovery_n = _recovery(arrays, played)
-        row = dataclasses.replace(row, recovery=recovery, recovery_n=recovery_n)
-    return row
+        single = {(each,): None for scope in scopes for each in scope}
+        # All at once: one at a time would take a hundred times as long.
+        self._differences = differences_of(self._counts, {**scopes, **single})
 
+    def _rated(self, played: Sequence[PlayedCondition]) -> list[PlayedCondition]:
+        return [each for each in played if self._arrays.has_success(each.item)]
 
-def _mean_steps(arrays: CaseArrays, played: Sequence[PlayedCondition]) -> float | None:
-    """Over the episodes that no error of the agent cut short."""
-    steps = [
-        arrays.steps[item][condition][
-            (arrays.state[item][condition] >= FAILED) & ~arrays.agent_error[item][condition]
+    def of_task(self, name: str, played: PlayedCondition) -> PerturbationRow:
+        """The row of one task."""
+        arrays, (number, condition) = self._arrays, played
+        item = arrays.plan.items[number]
+        row = self._row(name, [played], item.task.domain, item)
+        scores = arrays.score[number][condition]
+        known = scores[np.isfinite(scores)]
+        if len(known):
+            row["score_mean"] = float(known.mean())
+        if not arrays.has_success(number):
+            changes = scores - arrays.score[number][0]
+            changes = np.sort(changes[np.isfinite(changes)])
+            if len(changes):
+                # Equal differences say nothing of how much others would differ.
+                varies = changes[0] != changes[-1]
+                row |= {
+                    "pairs": len(changes),
+                    "score_difference": mean_score(changes)
+                    if varies
+                    else Estimate(float(changes.mean()), None, None),
+                }
+        return PerturbationRow(**row)
+
+    def of_scope(self, name: str, domain: str | None) -> PerturbationRow:
+        """The row of the tasks of a domain, or of all, together."""
+        return PerturbationRow(**self._row(name, self._arrays.played(name, domain), domain, None))
+
+    def _row(
+        self,
+        name: str,
+        played: Sequence[PlayedCondition],
+        domain: str | None,
+        item: PlanItem | None,
+    ) -> dict[str, Any]:
+        """The figures of these tasks together; `item` where they are one task."""
+        arrays, counts = self._arrays, self._counts
+        perturbation, _, severity = name.rpartition(":")
+        rated = self._rated(played)
+        seen = [each for each in rated if counts.n[each]]
+        wins = [int(counts.wins[each]) for each in seen]
+        episodes = [int(counts.n[each]) for each in seen]
+        planned = sum(arrays.plan.items[each.item].episodes for each in played)
+        n = sum(int(counts.n[each]) for each in played)
+        scores = None if len(rated) == len(played) else score_effects(arrays, played)
+        normalised = [won / count for won, count in zip(wins, episodes)]
+        if scores is not None and scores.mean is not None:
+            normalised += [scores.mean.value] * scores.tasks
+        at_worst = [
+            int(counts.wins[each]) / arrays.plan.items[each.item].episodes for each in rated
         ]
-        for item, condition in played
-    ]
-    whole = np.concatenate(steps) if steps else np.zeros(0)
-    return float(whole.mean()) if len(whole) else None
+        whole = sum(int(counts.whole[each]) for each in played)
+        paired = [each for each in rated if counts.pairs[each]]
+        row: dict[str, Any] = {
+            "perturbation": perturbation,
+            "severity": int(severity),
+            "task": None if item is None else item.task.id,
+            "domain": domain,
+            "suite": None if item is None else item.suite,
+            "rule": None if item is None else item.task.rule,
+            "tasks": len(rated),
+            "planned": planned,
+            "n": n,
+            "successes": sum(wins) if rated else None,
+            "agent_errors": sum(int(counts.agent_errors[each]) for each in played),
+            "errors": sum(int(counts.errors[each]) for each in played),
+            "partial": n < planned,
+            "interval": mean_rate(wins, episodes) if seen else None,
+            "rate_if_missing_fail": sum(at_worst) / len(at_worst) if at_worst else None,
+            "normalised": sum(normalised) / len(normalised) if normalised else None,
+            "steps_mean": sum(int(counts.steps[each]) for each in played) / whole
+            if whole
+            else None,
+            "pairs": sum(int(counts.pairs[each]) for each in paired),
+            "scores": scores,
+            "interaction": _interaction(arrays, name, [each.item for each in played]),
+        }
+        if paired:
+            retention = self._retention(paired)
+            row |= {
+                "control_rate": sum(
+                    int(counts.before[each]) / int(counts.pairs[each]) for each in paired
+                )
+                / len(paired),
+                "difference": self._differences[tuple(rated)],
+                "relative_drop": _relative_drop(retention),
+                "retention": retention,
+            }
+        if perturbation.split("+")[-1] == "burst":
+            bursts = sum(int(counts.burst[each]) for each in rated)
+            recovered = sum(int(counts.recovered[each]) for each in rated)
+            row |= {
+                "recovery": wilson(recovered, bursts) if bursts else None,
+                "recovery_n": bursts,
+            }
+        return row
+
+    def _retention(self, paired: Sequence[PlayedCondition]) -> Estimate | None:
+        if len(paired) == 1:
+            counts, each = self._counts, paired[0]
+            return retention_of(
+                *(
+                    int(found[each])
+                    for found in (counts.pairs, counts.before, counts.after, counts.both)
+                )
+            )
+        return ratio_of_means(*_paired_successes(self._arrays, paired))
 
 
 def _paired_successes(
-    arrays: CaseArrays, played: Sequence[PlayedCondition]
+    arrays: CaseArrays, paired: Sequence[PlayedCondition]
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """(controls, perturbed): for each task 1 or 0 of every pair, shape (pairs,).
-
-    Tasks without a pair or without a success are left out.
-    """
+    """(controls, perturbed): for each task 1 or 0 of every pair, shape (pairs,)."""
     controls, perturbed = [], []
-    for item, condition in played:
-        both = arrays.pairs(item, condition)
-        if arrays.has_success(item) and both.any():
-            state = arrays.state[item]
-            controls.append((state[0][both] == SUCCEEDED).astype(np.float64))
-            perturbed.append((state[condition][both] == SUCCEEDED).astype(np.float64))
+    for item, condition in paired:
+        both, state = arrays.pairs(item, condition), arrays.state[item]
+        controls.append((state[0][both] == SUCCEEDED).astype(np.float64))
+        perturbed.append((state[condition][both] == SUCCEEDED).astype(np.float64))
     return controls, perturbed
 
 
@@ -218,22 +205,6 @@ def _relative_drop(retention: Estimate | None) -> Estimate | None:
         None if high is None else 1 - high,
         None if low is None else 1 - low,
     )
-
-
-def _recovery(arrays: CaseArrays, played: Sequence[PlayedCondition]) -> tuple[Interval | None, int]:
-    """The rate of recovery, and of how many cases it is."""
-    won = n = 0
-    for item, condition in played:
-        if arrays.has_success(item):
-            state = arrays.state[item]
-            counted = (
-                arrays.pairs(item, condition)
-                & arrays.burst[item][condition]
-                & (state[0] == SUCCEEDED)
-            )
-            n += int(counted.sum())
-            won += int((state[condition][counted] == SUCCEEDED).sum())
-    return (wilson(won, n) if n else None), n
 
 
 def _interaction(arrays: CaseArrays, name: str, items: Sequence[int]) -> Interval | None:

@@ -162,7 +162,7 @@ class ScoreEffects:
     corruption_error: float | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class PerturbationRow:
     """One perturbation at one severity: in a task, in a domain (`task` is None) or overall.
 
