@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from harness.core.errors import UserError
+from harness.core.reference import Reference
 from harness.core.specs import ActionSpec, Spec
 from harness.core.streams import generator, stream, stream_key
 
@@ -48,25 +49,6 @@ class Normaliser:
     def __call__(self, score: float) -> float:
         """The normalised score, unbounded on both sides."""
         return (score - self.low) / (self.high - self.low)
-
-
-@dataclass(frozen=True)
-class Reference:
-    """A published figure, which reports print next to the measured one."""
-
-    label: str
-    value: float
-    metric: str
-    source: str
-    rule: str = ""
-    """How its success or score rule differs from the task's; empty where it does not."""
-    same_rule: bool = False
-    """Whether it was measured by the task's own rule."""
-    table: str = ""
-    """A short name of the published table that it is from, for `bench report --against`."""
-    row: str = ""
-    """The benchmark whose row of the table it is. The value is the mean over that benchmark's
-    tasks."""
 
 
 @dataclass(frozen=True)
@@ -399,3 +381,13 @@ class Result:
     """A digest of every reward, flag and simulator state; empty where the status is `error`."""
     protocol: str
     timing: Mapping[str, Any]
+    start: str = ""
+    """A digest of the simulator's state, the instruction and the views that need no renderer, after
+    the reset. Empty in lines of schema 1, where the status is `error`, and where equal starts
+    differ slightly (`Adapter.nondeterminism`)."""
+    success_ever: bool | None = None
+    """Whether any step, or the reset, was a success; None without a success rule."""
+    success_end: bool | None = None
+    """Whether the last step was one."""
+    first_success: int | None = None
+    """The step of the first success, 0 for the reset."""

@@ -21,6 +21,7 @@ from harness.perturb.pipeline import Pipeline
 from harness.play.environments import EnvSlot
 from harness.play.inference import Watch
 from harness.play.lazy_views import LazyViews
+from harness.play.start_digest import start_digest
 from harness.play.values import SimulatorFault, ViewReader, checked_metrics, checked_state
 from harness.records.traces import Trace, action_bytes, encode_actions
 
@@ -39,9 +40,10 @@ class Episode:
     """The state of one episode between its reset and its result."""
 
     __slots__ = (
-        "actions", "agent_s", "asked", "brief", "case", "clipped", "draws", "executed", "hasher",
-        "instruction", "memory", "metrics", "name", "pending", "pixels", "returned", "slot",
-        "simulator_s", "solved", "started_with", "steps", "ticket", "tickets",
+        "actions", "agent_s", "asked", "brief", "case", "clipped", "draws", "executed",
+        "first_success", "hasher", "instruction", "memory", "metrics", "name", "pending", "pixels",
+        "returned", "slot", "simulator_s", "solved", "solved_now", "start", "started_with", "steps",
+        "ticket", "tickets",
         "_actions", "_expert", "_history", "_horizon", "_lazy", "_looked", "_names",
         "_observations", "_perturbed", "_rng_key", "_told", "_views",
     )  # fmt: skip
@@ -59,7 +61,9 @@ class Episode:
         self.simulator_s = self.agent_s = 0.0
         self.memory: Any = None
         self.executed: Any = None
-        self.solved: bool = False
+        self.solved = self.solved_now = False
+        self.first_success: int | None = None
+        self.start = ""
         self.returned = 0.0
         self._horizon = case.task.max_steps or LONGEST_EPISODE
         self.instruction = self.started_with = self.pixels = ""
@@ -76,6 +80,7 @@ class Episode:
         """
         self.slot = slot
         self.solved = self._told = bool(first.success) and self.case.task.success is not None
+        self.solved_now, self.first_success = self.solved, 0 if self.solved else None
         self.brief = slot.narrowed(reads)
         self._views = ViewReader(slot.adapter.brief.observation)
         self._perturbed = Pipeline.of(self.case, slot.adapter.brief, history, first.instruction)
@@ -91,7 +96,10 @@ class Episode:
         self._see(first)
         first_views = self._observations[-1] if self._observations and not self._lazy else {}
         self.pixels = _digest_of_images(first_views)
-        self.hasher.update(checked_state(slot.state()))
+        state = checked_state(slot.state())
+        self.hasher.update(state)
+        if not slot.adapter.nondeterminism:
+            self.start = start_digest(slot.adapter.brief.observation, first, state)
 
     def _see(self, seen: TimeStep) -> None:
         """Read the views that the next turn will show, each checked against its spec.
@@ -221,6 +229,9 @@ class Episode:
         if success is not None:
             self._told = True
             self.solved = self.solved or success
+        self.solved_now = bool(success)
+        if success and self.first_success is None:
+            self.first_success = self.steps
         state = self.slot.state()
         self.hasher.update(
             _FLAGS.pack(reward, seen.terminated, seen.truncated, _SUCCESS[success])
@@ -316,6 +327,7 @@ class Episode:
         if self._perturbed is not None:
             metrics |= self._perturbed.metrics()
         views = self._views.found()
+        told = status != "error" and self.case.task.success is not None
         return Result(
             case=self.case.id,
             task=self.case.task.id,
@@ -337,6 +349,10 @@ class Episode:
                 "asked": self.asked,
                 **({"views": views} if views else {}),
             },
+            start=self.start if status != "error" else "",
+            success_ever=self.first_success is not None if told else None,
+            success_end=self.solved_now if told else None,
+            first_success=self.first_success if told else None,
         )
 
 

@@ -22,7 +22,7 @@ from harness.records.safe_json import shown
 from harness.records.typed import is_number
 
 __all__ = [
-    "FIELDS", "MOST_LINE", "case_results", "decode_line", "open_lines", "raw_lines",
+    "FIELDS", "MOST_LINE", "NEW_FIELDS", "case_results", "decode_line", "open_lines", "raw_lines",
     "read_results", "result_from_json",
 ]  # fmt: skip
 
@@ -31,6 +31,10 @@ MOST_LINE = 1 << 20
 """Bytes of a line. A line of bench has a few hundred."""
 
 FIELDS = tuple(field.name for field in dataclasses.fields(Result))
+NEW_FIELDS = ("start", "success_ever", "success_end", "first_success")
+"""Those that lines of schema 1 lack."""
+_OLD_FIELDS = tuple(name for name in FIELDS if name not in NEW_FIELDS)
+_DEFAULTS = {"start": "", **dict.fromkeys(NEW_FIELDS[1:])}
 _TEXTS = ("case", "task", "ended", "digest", "protocol")
 _SCORED = 1
 _MOST_STEPS = 2**31 - 1
@@ -41,7 +45,7 @@ def result_from_json(line: Any) -> Result:
     if not isinstance(line, dict):
         raise ValueError(f"it holds {type(line).__name__} instead of the fields of a result")
     try:
-        fields = {name: line[name] for name in FIELDS}
+        fields = {name: line[name] for name in _OLD_FIELDS}
     except KeyError as lacking:
         raise ValueError(f"it lacks the field {lacking}") from None
     for name in _TEXTS:
@@ -78,6 +82,16 @@ def result_from_json(line: Any) -> Result:
                 f"timing.{name} is {shown(fields['timing'][name])}, not a finite number"
             )
     fields["perturbations"] = tuple(perturbations)
+    for name, default in _DEFAULTS.items():
+        fields[name] = line.get(name, default)
+    if type(fields["start"]) is not str:
+        raise ValueError(f"start is {shown(fields['start'])}, not a text")
+    for name in ("success_ever", "success_end"):
+        if fields[name] is not None and type(fields[name]) is not bool:
+            raise ValueError(f"{name} is {shown(fields[name])}, not true, false or null")
+    first = fields["first_success"]
+    if first is not None and (type(first) is not int or not 0 <= first <= _MOST_STEPS):
+        raise ValueError(f"first_success is {shown(first)}, not one of the steps or null")
     # A million of these are made in one scan, and a frozen dataclass pays for each assignment.
     result = object.__new__(Result)
     result.__dict__.update(fields)

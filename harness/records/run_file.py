@@ -22,7 +22,9 @@ from harness.records.typed import (
 
 __all__ = ["MOST_RUN_BYTES", "SCHEMA", "read_run"]
 
-SCHEMA = 1
+SCHEMA = 2
+"""What is written. Lines of schema 1 have no `start`, and no more of success than whether."""
+READ = (1, 2)
 MOST_RUN_BYTES = 32 << 20
 """Ten thousand tasks take seven MB."""
 
@@ -65,11 +67,11 @@ def read_run(path: str | os.PathLike[str]) -> dict[str, Any]:
         ) from None
     except ValueError as fault:
         raise UserError(f"{file} cannot be read: {fault}") from None
-    if not isinstance(run, dict) or type(run.get("schema")) is not int or run["schema"] != SCHEMA:
+    if not isinstance(run, dict) or type(run.get("schema")) is not int or run["schema"] not in READ:
         found = shown(run.get("schema")) if isinstance(run, dict) else shown(run)
         raise UserError(
-            f"{file} has the schema {found}; this version reads {SCHEMA}. Read it with the "
-            "version of bench that wrote it"
+            f"{file} has the schema {found}; this version reads {' and '.join(map(str, READ))}. "
+            "Read it with the version of bench that wrote it"
         )
     for name, parts in (
         ("agent", ("entry", "args", "fingerprint")),

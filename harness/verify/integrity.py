@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from harness.core import Result, UserError
-from harness.play.starts import SOLVED_AT_START
 from harness.records.plan import CaseIndex, CaseStates, Plan, label
 from harness.records.results import (
     FIELDS,
+    NEW_FIELDS,
     case_results,
     decode_line,
     open_lines,
@@ -29,6 +29,7 @@ from harness.records.results import (
 )
 from harness.records.stored_run import StoredRun
 from harness.records.traces import Trace, read_part, trace_parts
+from harness.verify.contradictions import contradictions
 from harness.verify.difference import Difference, Differences
 from harness.verify.knowledge import Knowledge
 from harness.verify.perturbed import changes_images, check_severities
@@ -36,9 +37,6 @@ from harness.verify.plan_items import check_items, parts_of_suites
 
 __all__ = ["IntegrityReport", "TraceRecord", "check_files", "results_of"]
 
-ENDED = ("success", "terminated", "truncated", "horizon", SOLVED_AT_START)
-MOST_STEPS = 10_000_000
-"""Of an episode whose task has no horizon. A stranger's trace must not be played for days."""
 NEVER_STARTED = hashlib.blake2b(digest_size=10).hexdigest()
 """The digest of an episode without a step: its agent was killed because it did not answer."""
 SCORED, FAILED = 1, 2
@@ -87,7 +85,7 @@ def check_files(run: StoredRun, known: Knowledge) -> IntegrityReport:
     if run.description["plan"]["hash"] != plan.hash:
         recorded = run.description["plan"]["hash"]
         say(Difference(what="the plan's hash", recorded=recorded, expected=plan.hash))
-    items = check_items(plan, known)
+    items = check_items(plan, known, run.description["schema"])
     wrong_levels, own_levels = check_severities(plan, run.description.get("command"))
     found.differences += [*items.differences, *wrong_levels]
     found.unchecked += items.unchecked
@@ -97,7 +95,7 @@ def check_files(run: StoredRun, known: Knowledge) -> IntegrityReport:
     failed: dict[CaseIndex, str] = {}
     for number, line in _lines(run.path, found):
         try:
-            result = _whole_result(line)
+            result = _whole_result(line, run.description["schema"])
         except ValueError as wrong:
             expected = "the fields of a result, no more and no less"
             say(Difference(what=f"line {number}", recorded=str(wrong), expected=expected))
@@ -107,7 +105,7 @@ def check_files(run: StoredRun, known: Knowledge) -> IntegrityReport:
             planned = "a task, seed and perturbations of the plan"
             say(Difference.of(result, "foreign case", f"line {number}", planned))
             continue
-        wrongs = [Difference.of(result, *wrong) for wrong in _contradictions(plan, index, result)]
+        wrongs = [Difference.of(result, *wrong) for wrong in contradictions(plan, index, result)]
         found.differences += wrongs
         if states[index] == SCORED:
             say(Difference.of(result, "repeated case", f"line {number}", "one line"))
@@ -128,11 +126,17 @@ def check_files(run: StoredRun, known: Knowledge) -> IntegrityReport:
     return found
 
 
-def _whole_result(line: Any) -> Result:
-    """The result of a line that has all fields and no other one. Raises ValueError."""
+def _whole_result(line: Any, schema: int) -> Result:
+    """The result of a line that has all fields and no other one. Raises ValueError.
+
+    Lines of schema 1 lack NEW_FIELDS, unless a later version went on with their run.
+    """
     result = result_from_json(line)
-    if len(line) != len(FIELDS):
-        raise ValueError(f"it has the fields {', '.join(sorted(line.keys() - set(FIELDS)))}")
+    if foreign := sorted(line.keys() - set(FIELDS)):
+        raise ValueError(f"it has the fields {', '.join(foreign)}")
+    lacking = [name for name in NEW_FIELDS if name not in line]
+    if lacking and (schema > 1 or len(lacking) < len(NEW_FIELDS)):
+        raise ValueError(f"it lacks the field {lacking[0]}")
     return result
 
 
@@ -144,7 +148,7 @@ def results_of(run: StoredRun, cases: Collection[CaseIndex]) -> dict[CaseIndex, 
     wanted, found = set(cases), dict[CaseIndex, Result]()
     for _, line in _lines(run.path, IntegrityReport()):
         try:
-            result = _whole_result(line)
+            result = _whole_result(line, run.description["schema"])
         except ValueError:
             continue  # check_files has reported it
         index = run.whole.locate(result.task, result.seed, result.perturbations)
@@ -209,46 +213,6 @@ def _lines(path: Path, files: IntegrityReport) -> Iterator[tuple[int, Any]]:
                 )
                 continue
             yield number, decoded
-
-
-def _contradictions(
-    plan: Plan, index: CaseIndex, result: Result
-) -> Iterator[tuple[str, object, object]]:
-    """Where a result contradicts itself or the plan: (what, recorded, expected)."""
-    item, case = plan.items[index.item], plan.case(index)
-    task = case.task
-    if result.case != case.id:
-        yield "the case's id", result.case, f"{case.id}, of this task, seed and perturbations"
-    if result.protocol != item.protocol:
-        yield "the protocol", result.protocol, item.protocol
-    most = task.max_steps or MOST_STEPS
-    if result.steps > most:
-        yield "steps", result.steps, f"a whole number up to {most}"
-    if result.status == "finished":
-        assert result.score is not None
-        normalised = task.normaliser(result.score) if task.normaliser else None
-        if result.normalised != normalised:
-            yield "normalised", result.normalised, normalised
-        if (result.success is not None) != (task.success is not None):
-            yield "success", result.success, "true or false" if task.success else None
-        elif result.ended == SOLVED_AT_START and (result.steps or result.success is False):
-            yield "ended", result.ended, "no step, and a success"
-        elif result.steps == 0 and result.ended != SOLVED_AT_START:
-            yield "steps", 0, "one or more"
-        elif task.score == "success" and result.score != float(bool(result.success)):
-            yield "score", result.score, float(bool(result.success))
-        if result.ended not in ENDED:
-            yield "ended", result.ended, f"one of {', '.join(ENDED)}"
-        if result.error is not None:
-            yield "error", result.error, None
-        return
-    failed = False if result.status == "agent_error" and task.success is not None else None
-    wanted = {"success": failed, "score": None, "normalised": None, "ended": result.status}
-    for name, value in wanted.items():
-        if getattr(result, name) != value:
-            yield name, getattr(result, name), value
-    if result.error is None:
-        yield "error", None, "a reason"
 
 
 def _has_trace(result: Result, found: IntegrityReport) -> bool:

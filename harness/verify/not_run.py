@@ -18,6 +18,8 @@ import numpy as np
 from harness.core import Agent, Answer, Missing, Perturbation, Result, Task, Turn, UserError
 from harness.host.loading import load_adapter
 from harness.perturb.parse import Condition, not_observed, resolve
+from harness.perturb.pipeline import other_versions
+from harness.perturb.registry import REGISTRY
 from harness.play.coordinator import Coordinator
 from harness.play.environments import environment_key
 from harness.play.progress import Progress
@@ -29,6 +31,7 @@ from harness.records.stored_run import StoredRun
 from harness.records.traces import Trace
 from harness.verify.difference import Difference
 from harness.verify.knowledge import Knowledge
+from harness.verify.plan_items import quotes_claim
 
 __all__ = ["NotRunReport", "ProbeAgent", "check_not_run"]
 
@@ -36,7 +39,7 @@ PROBE_AGENT = "harness.verify.not_run:ProbeAgent"
 MOST_EPISODES = 50
 """Of one task. A perturbation may suit most seeds; a run leaves it out if one seed does not."""
 CANNOT = "what could not run, and cannot be tried here"
-_PART = re.compile(r"([A-Za-z0-9_]+):(\d{1,3})")
+_PART = re.compile(r"([A-Za-z0-9_]+)(?:@(\d{1,3}))?:(\d{1,3})")
 
 
 class ProbeAgent(Agent):
@@ -94,7 +97,7 @@ def check_not_run(
     found = NotRunReport()
     rows = list(run.whole.not_run)
     for row in rows:
-        _check_row(row, known, found)
+        _check_row(row, known, found, run.description["schema"])
     if most is not None and len(rows) > most:
         rows = [rows[k] for k in sorted(rng.permutation(len(rows))[:most])]
         left = len(run.whole.not_run) - most
@@ -109,11 +112,13 @@ def check_not_run(
     return found
 
 
-def _check_row(row: NotRun, known: Knowledge, found: NotRunReport) -> None:
+def _check_row(row: NotRun, known: Knowledge, found: NotRunReport, schema: int) -> None:
     """Compare what a row says of its task with our task of this name."""
     suite = known.suite(row.suite) if not row.suite.startswith("gym:") else None
     ours = {task.id: task for task in suite.tasks}.get(row.task) if suite is not None else None
-    if suite is not None and ours is None:
+    if suite is not None and ours is None and schema == 1 and _is_elsewhere(row, known):
+        found.claims.append(f"that {row.task} belonged to {row.suite}, to which it does not belong")
+    elif suite is not None and ours is None:
         found.differences.append(
             Difference(
                 what="the suite",
@@ -128,7 +133,10 @@ def _check_row(row: NotRun, known: Knowledge, found: NotRunReport) -> None:
         json.dumps([each.domain, [dataclasses.asdict(one) for one in each.references]])
         for each in (row, ours)
     )
-    if told != right:
+    if told != right and schema == 1 and row.domain == ours.domain:
+        if quotes_claim(row.task) not in found.claims:
+            found.claims.append(quotes_claim(row.task))
+    elif told != right:
         found.differences.append(
             Difference(
                 what="the description of a task that was not run",
@@ -137,6 +145,12 @@ def _check_row(row: NotRun, known: Knowledge, found: NotRunReport) -> None:
                 task=row.task,
             )
         )
+
+
+def _is_elsewhere(row: NotRun, known: Knowledge) -> bool:
+    """Whether another suite of ours has this task."""
+    task = known.by_name.get(row.task.rpartition("@")[0])
+    return task is not None and task.id == row.task
 
 
 class _Builder:
@@ -173,6 +187,8 @@ class _Builder:
         if self._gate:
             return self._claim("what a gate left out because its base did", row.task)
         for parts in self._parts_of(row.perturbation):
+            if any(other_versions([parts])):
+                return self._claim("what another version of a perturbation left out", row.task)
             if any(not_observed(part.name, self.reads, self.history) for part in parts):
                 return self._claim("what the agent could not notice of a set", row.task)
             resolved = resolve(Condition(parts), item.task, kind, ProbeAgent)
@@ -209,7 +225,7 @@ class _Builder:
         parts = [_PART.fullmatch(part) for part in text.split("+")]
         if not all(parts):
             return []
-        return [tuple(Perturbation(part[1], int(part[2])) for part in parts if part is not None)]
+        return [tuple(_of_row(part) for part in parts if part is not None)]
 
     def _claim(self, what: str, task: str) -> None:
         self.claims.setdefault(what, []).append(task)
@@ -225,6 +241,14 @@ class _Builder:
             for item, conditions in self._chosen.values()
         )
         return Plan(items, seed=self._run.whole.seed, perturbations=tuple(self._parts))
+
+
+def _of_row(part: re.Match[str]) -> Perturbation:
+    name, version, severity = part[1], int(part[2] or 1), int(part[3])
+    kind = REGISTRY.get(name)
+    if kind is None or kind.version == version:
+        return Perturbation(name, severity, {} if kind is None else kind.params(severity))
+    return Perturbation(name, severity, {"version": version})
 
 
 def _play(probes: _Builder, options: RunOptions, progress: Progress, found: NotRunReport) -> None:

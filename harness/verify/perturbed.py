@@ -8,17 +8,17 @@ noise, gain and bias can have moved an action within the bounds.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from harness.core import ActionSpec, Box, Brief, Case, Perturbation
-from harness.perturb.effects import Body, Effect, NotApplicable, RandomStreams
+from harness.perturb.effects import Body, Effect, NotApplicable
+from harness.perturb.pipeline import effect_of
 from harness.perturb.registry import REGISTRY
 from harness.records.plan import Plan, label
-from harness.records.registry import load
 from harness.verify.difference import Difference
 from harness.verify.draws import Draws, equal_actions
 
@@ -41,7 +41,8 @@ def check_severities(plan: Plan, command: object) -> tuple[list[Difference], lis
             kind = REGISTRY.get(part.name)
             if kind is None or not part.params or not part.severity:
                 continue
-            same = [k for k, level in enumerate(kind.levels, 1) if dict(level) == dict(part.params)]
+            params = {name: value for name, value in part.params.items() if name != "version"}
+            same = [k for k, level in enumerate(kind.levels, 1) if dict(level) == params]
             if part.severity in same:
                 continue
             if same and not own_levels:
@@ -97,10 +98,8 @@ def check_executed(case: Case, brief: Brief, actions: Sequence[Any], draws: Draw
     for part in case.perturbations:
         if acts(part):
             kind = REGISTRY[part.name]
-            form: Callable[..., Effect] = load(kind.entry)
-            params = part.params or kind.levels[part.severity - 1]
             try:
-                effect = form(RandomStreams(case, part.name), body, **params)
+                effect = effect_of(part, kind, case, body)
             except NotApplicable as unsuited:
                 return f"{part.name} has nothing to change here: {unsuited}"
             effects.append((part, effect))

@@ -5,6 +5,7 @@ Nothing that a task names is imported before `Knowledge.refuse` has been asked a
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -12,10 +13,11 @@ from dataclasses import dataclass, field
 from harness.core import Suite, Task, UserError
 from harness.host.loading import load_adapter
 from harness.records.plan import Plan, PlanItem, protocol_hash, task_to_json
+from harness.records.run_file import SCHEMA
 from harness.verify.difference import Difference
 from harness.verify.knowledge import Knowledge
 
-__all__ = ["GYM", "ItemsReport", "check_items", "parts_of_suites"]
+__all__ = ["GYM", "ItemsReport", "check_items", "parts_of_suites", "quotes_claim"]
 
 GYM = "gym:"
 """Begins the name of the suite that a Gymnasium id makes."""
@@ -33,8 +35,12 @@ class ItemsReport:
     claims: list[str] = field(default_factory=list)
 
 
-def check_items(plan: Plan, known: Knowledge) -> ItemsReport:
-    """Check each item's rules, and whether it can be replayed here."""
+def check_items(plan: Plan, known: Knowledge, schema: int = SCHEMA) -> ItemsReport:
+    """Check each item's rules, and whether it can be replayed here.
+
+    `schema`: that of run.json. In schema 1, tags and published figures may be those of an earlier
+    version, which have been corrected since: they are then claims.
+    """
     found = ItemsReport()
     own: dict[str, None] = {}
     untrusted: dict[str, list[str]] = {}
@@ -46,7 +52,7 @@ def check_items(plan: Plan, known: Knowledge) -> ItemsReport:
         if refused is not None:
             untrusted.setdefault(refused, []).append(item.task.id)
         suite = _suite_of(item, known, refused is None)
-        _check_task(item, suite, known, found)
+        _check_task(item, suite, known, found, schema)
         if suite is None:
             own[item.suite] = None
         found.playable.append(refused is None and _can_play(item.task, item.packages, found))
@@ -71,7 +77,9 @@ def _is_named_after(item: PlanItem) -> bool:
     return item.suite == f"{GYM}{item.task.params.get('id')}"
 
 
-def _check_task(item: PlanItem, suite: Suite | None, known: Knowledge, found: ItemsReport) -> None:
+def _check_task(
+    item: PlanItem, suite: Suite | None, known: Knowledge, found: ItemsReport, schema: int
+) -> None:
     """Compare the task with the one of its name in the suite that it claims to be from.
 
     A user's suite may hold any tasks, but none under a name of ours. A Gymnasium id makes a task
@@ -96,9 +104,22 @@ def _check_task(item: PlanItem, suite: Suite | None, known: Knowledge, found: It
     elif ours.content != task.content:
         said = "those of the task of this name here"
         _say(found, task, "the task's rules", _changed_fields(task, ours), said)
+    elif schema == 1 and not _changed_fields(_without_quotes(task), _without_quotes(ours)):
+        if quotes_claim(task.name) not in found.claims and _changed_fields(task, ours):
+            found.claims.append(quotes_claim(task.name))
     elif changed := _changed_fields(task, ours):
         said = "that of the task of this name here"
         _say(found, task, "the task's description", changed, said)
+
+
+def _without_quotes(task: Task) -> Task:
+    return dataclasses.replace(task, tags=(), references=())
+
+
+def quotes_claim(task: str) -> str:
+    """The claim of a run of schema 1 about the published figures of a task's family."""
+    family = task.partition("/")[0]
+    return f"the published figures and tags of {family}, which are not those of this version"
 
 
 def _say(found: ItemsReport, task: Task, what: str, recorded: object, expected: object) -> None:

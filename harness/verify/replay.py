@@ -30,12 +30,13 @@ from harness.play.stopped import Stopped
 from harness.records.identity import AgentSpec
 from harness.records.plan import CaseIndex, Plan
 from harness.records.registry import load
+from harness.records.results import NEW_FIELDS
 from harness.records.stored_run import StoredRun, load_run
 from harness.records.traces import Trace, locate_traces, read_trace
+from harness.verify.contradictions import MOST_STEPS
 from harness.verify.difference import Difference
 from harness.verify.draws import Draws
 from harness.verify.integrity import (
-    MOST_STEPS,
     IntegrityReport,
     TraceRecord,
     check_files,
@@ -52,7 +53,10 @@ REPLAY_AGENT = "harness.verify.replay:ReplayAgent"
 UNSEEN = ("expert", ALL_VIEWS)
 """Entries of Agent.reads that name no view. No trace has a digest of views drawn on demand."""
 OVER = "the recorded actions end before the episode does"
-COMPARED = ("status", "success", "score", "normalised", "steps", "ended", "digest")
+COMPARED = (
+    "status", "success", "score", "normalised", "steps", "ended", "digest", *NEW_FIELDS,
+)  # fmt: skip
+"""Of a line. Lines of schema 1 lack the last ones."""
 CLIPPED = "clipped_actions"
 """The metric of the agent's actions that had to be clipped: what is recorded is clipped already."""
 EXPERTS = "expert_"
@@ -158,11 +162,13 @@ class _ReplayCheck:
         traces: Mapping[str, TraceRecord],
         found: VerificationReport,
         with_expert: bool,
+        old: bool,
     ) -> None:
         """`results` are of one condition: then a case of `bare` belongs to one result only.
 
-        `with_expert`: whether the agent of the run asked the expert.
+        `with_expert`: whether the agent of the run asked the expert. `old`: of schema 1.
         """
+        self._old = old
         self._results = results
         self._with_expert = with_expert
         self._cases = {result.case: plan.case(index) for index, result in results.items()}
@@ -216,7 +222,9 @@ class _ReplayCheck:
             yield "the actions", f"{trace.length} for {recorded.steps} steps", again.error
             return
         for name in COMPARED:
-            if name != "digest" or not nondeterministic:
+            if self._old and name in NEW_FIELDS and not getattr(recorded, name):
+                continue
+            if name not in ("digest", "start") or not nondeterministic:
                 yield name, getattr(recorded, name), getattr(again, name)
         for name in sorted(again.metrics.keys() | recorded.metrics.keys()):
             if name in again.metrics or not self._is_claimed(name, recorded):
@@ -339,7 +347,15 @@ def _replay(
         mine = {index: result for index, result in results.items() if index.condition == condition}
         if not mine:
             continue
-        check = _ReplayCheck(bare, plan, mine, files.traces, found, "expert" in stored.reads)
+        check = _ReplayCheck(
+            bare,
+            plan,
+            mine,
+            files.traces,
+            found,
+            with_expert="expert" in stored.reads,
+            old=stored.description["schema"] == 1,
+        )
         coordinator = Coordinator(bare, check, progress, options.shuffle)
         coordinator.tally.total = len(mine)
         arguments = {

@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from harness.records.results import NEW_FIELDS
+
 STORED = Path(__file__).resolve().parents[2] / "data/schema1"
 EXPECTED = json.loads((STORED / "expected.json").read_text())
 RUNS: dict[str, Any] = EXPECTED["runs"]
@@ -22,7 +24,7 @@ SLOW = ("maniskill", "miniwob", "miniworld", "procgen", "scienceworld", "textwor
 """Runs whose replay takes more than a second: their simulators start slowly."""
 OWN = ("own", "perturbed-own", "packaged", "corridor", "stopped", "failing")
 """Runs of agents that are files of a user: only their fingerprints outlive a change of ours."""
-VOLATILE = ("created", "finished", "commit", "bench", "command", "machine")
+VOLATILE = ("schema", "created", "finished", "commit", "bench", "command", "machine")
 
 Bench = Callable[..., tuple[int, str, str]]
 """The command line: exit code, stdout, stderr."""
@@ -48,11 +50,13 @@ def run_json(name: str) -> dict[str, Any]:
 
 
 def results(name: str) -> list[dict[str, Any]]:
-    """The last line of each case, without times, in one order."""
+    """The last line of each case as schema 1 has it, without times, in one order."""
     lines = (Path("runs") / name / "episodes.jsonl").read_text().splitlines()
     last = {line["case"]: line for line in map(json.loads, lines)}
     for line in last.values():
         assert {"simulator_s", "agent_s", "asked"} <= line.pop("timing").keys()
+        for name in NEW_FIELDS:
+            line.pop(name, None)
     return sorted(
         last.values(), key=lambda line: (line["task"], line["seed"], line["perturbations"])
     )

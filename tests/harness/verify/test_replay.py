@@ -206,6 +206,7 @@ def test_a_tolerance_only_where_it_is_declared(
     assert {difference.what for difference in check(run.path, known=NOTHING).differences} == {
         "digest",
         "the trace's digest",
+        "start",
     }
 
 

@@ -1,0 +1,48 @@
+"""A digest of how an episode starts: two cases are a pair only if they started alike."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from harness.core import Spec, TimeStep
+from harness.play.values import ViewReader
+
+__all__ = ["DRAWN", "start_digest"]
+
+DRAWN = ("image", "depth")
+"""How the names of views begin that a renderer draws; it may differ between two machines."""
+
+
+def start_digest(specs: Mapping[str, Spec], first: TimeStep, state: bytes) -> str:
+    """16 hexadecimal digits over the state, the instruction and all views that nobody has to draw.
+
+    `specs`: of the adapter's brief; `first`: the reset's timestep, before any perturbation between
+    adapter and agent; `state`: the adapter's. What the agent reads makes no difference. A view that
+    cannot be read counts as that: whoever reads it is told so.
+    """
+    digest = hashlib.blake2b(digest_size=8)
+    reader = ViewReader(specs)
+    for name in ("", *sorted(specs)):
+        if name.startswith(DRAWN):
+            continue
+        value: Any
+        try:
+            value = reader.read(first.observation, name) if name else (state, first.instruction)
+        except Exception as fault:
+            value = type(fault).__name__
+        _feed(digest, name, value)
+    return digest.hexdigest()
+
+
+def _feed(digest: Any, name: str, value: Any) -> None:
+    if isinstance(value, np.ndarray):
+        head, body = f"{value.dtype.str}{value.shape}", value.tobytes()
+    else:
+        head, body = type(value).__name__, repr(value).encode("utf-8", "backslashreplace")
+    # The lengths keep one part from passing for the beginning of the next.
+    digest.update(json.dumps([name, head, len(body)]).encode() + body)
