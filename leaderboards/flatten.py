@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from harness.stats import Estimate
@@ -24,13 +24,16 @@ def flatten(value: Any, names: EstimateNames) -> Any:
     """Plain JSON values: rows become dicts of their fields, in order, and tuples become lists.
 
     An estimate becomes three fields, all of them null where there is none. Where `names` does not
-    list its field, it stays an object of `value`, `low` and `high`.
+    list its field, it stays an object of `value`, `low` and `high`. A field that is marked `later`
+    (harness.core.reference.LATER) is left out where it is empty, false or None.
     """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         row: dict[str, Any] = {}
         for field in dataclasses.fields(value):
             found = getattr(value, field.name)
             parts = names.get(type(value), {}).get(field.name)
+            if "later" in field.metadata and not found:
+                continue
             if parts is None:
                 row[field.name] = flatten(found, names)
             else:
@@ -43,13 +46,20 @@ def flatten(value: Any, names: EstimateNames) -> Any:
     return value
 
 
-def columns_of(kind: type, names: EstimateNames) -> list[str]:
-    """The names of the fields that a row of this class has in JSON and CSV."""
+def columns_of(
+    kind: type, names: EstimateNames, records: Iterable[Mapping[str, Any]] = ()
+) -> list[str]:
+    """The names of the fields that rows of this class have in JSON and CSV.
+
+    Those that are marked `later` only where one of `records` has them.
+    """
     parts = names.get(kind, {})
+    told = {name for record in records for name in record}
     return [
         column
         for field in dataclasses.fields(kind)
         for column in parts.get(field.name, (field.name,))
+        if "later" not in field.metadata or column in told
     ]
 
 

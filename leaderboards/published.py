@@ -9,15 +9,17 @@ from __future__ import annotations
 import difflib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from harness.core import Reference, UserError
+from harness.core.reference import LATER
 from harness.records.plan import NotRun
 from harness.stats import Estimate, mean_of_rates
 from leaderboards.data_formats import csv_page, json_page
 from leaderboards.flatten import EstimateNames, columns_of, flatten
+from leaderboards.references import MARKS, mark_of, said_of
 from leaderboards.report_tables import report_header
 from leaderboards.schema import Report, TaskRow, report_to_json
 from leaderboards.tables import (
@@ -57,19 +59,27 @@ class PublishedRow:
     median: float | None
     """The median of the tasks' normalised scores: a few games may dominate a mean over games."""
     published: Mapping[str, float]
-    """By label; the mean over these tasks where each has its own figure."""
+    """By label: the published mean, else the mean of the tasks' own figures. Only where all tasks
+    of the published row have a result."""
     same_rule: bool
-    """Whether all the published figures were measured by our rule."""
+    """Whether all the published figures were measured by our rule, and over these tasks."""
     our_rule: str
     their_rule: str
     not_run: tuple[tuple[str, str, int], ...]
     """(reason, remedy, tasks) of the tasks that could not run."""
+    row_tasks: Mapping[str, int] = field(default_factory=dict, metadata=LATER)
+    """By label: of how many tasks the published figure is the mean, where that is more than have a
+    result, so that it is not in `published`."""
+    agents: Mapping[str, str] = field(default_factory=dict, metadata=LATER)
+    """By label: what sets its agent apart, as in `reads depth`, with `privileged` where it is."""
 
 
 ESTIMATES: EstimateNames = {PublishedRow: {"ours": ("ours", "ci_low", "ci_high")}}
 
 _Carrier = tuple["TaskRow | NotRun", list[Reference]]
 """A task with its figures of one benchmark."""
+_Rows = Mapping[tuple[str, str], list[_Carrier]]
+"""(benchmark, family) -> the tasks."""
 
 
 def published_rows(report: Report, name: str) -> list[PublishedRow]:
@@ -77,6 +87,11 @@ def published_rows(report: Report, name: str) -> list[PublishedRow]:
 
     Raises UserError where the run has none of that name.
     """
+    return [_row(*key, found) for key, found in _carriers(report, name).items()]
+
+
+def _carriers(report: Report, name: str) -> _Rows:
+    """Families of one benchmark stand together, benchmarks in the order in which they come up."""
     rows: dict[tuple[str, str], list[_Carrier]] = {}
     known: dict[str, str] = {}
     carriers: list[TaskRow | NotRun] = [*report.tasks, *report.not_run]
@@ -87,25 +102,22 @@ def published_rows(report: Report, name: str) -> list[PublishedRow]:
                 {each.casefold(): each for each in (reference.table, reference.label) if each}
             )
         in_table = [each for each in references if each.table.casefold() == name.casefold()]
-        chosen = in_table or [
-            each
-            for each in references
-            if each.label.casefold() == name.casefold() and not each.table
-        ]
+        chosen = in_table or [each for each in references if _is_of(each.label, name)]
         for benchmark in dict.fromkeys(each.row for each in chosen):
             family = row.task.partition("/")[0]
-            mine = [each for each in chosen if each.row == benchmark]
+            mine = [each for each in chosen if each.row == benchmark and not each.part]
             rows.setdefault((benchmark or family, family), []).append((row, mine))
     if not rows:
         raise UserError(
             f"--against {name}: no figure of this run has that name{_guess(name, known)}"
         )
-    # Families of one benchmark stand together, benchmarks in the order in which they come up.
     first = {benchmark: number for number, (benchmark, _) in reversed([*enumerate(rows)])}
-    return [
-        _row(*key, found)
-        for key, found in sorted(rows.items(), key=lambda entry: first[entry[0][0]])
-    ]
+    return dict(sorted(rows.items(), key=lambda entry: first[entry[0][0]]))
+
+
+def _is_of(label: str, name: str) -> bool:
+    """Whether a label is this name, or this name with something in brackets."""
+    return name.casefold() in (label.casefold(), label.casefold().rpartition(" (")[0])
 
 
 def _guess(name: str, known: Mapping[str, str]) -> str:
@@ -121,17 +133,27 @@ def _row(benchmark: str, family: str, found: Sequence[_Carrier]) -> PublishedRow
     played = [row for row, _ in found if isinstance(row, TaskRow)]
     seen = [row for row in played if row.n]
     references = [reference for _, several in found for reference in several]
-    rates = all(reference.metric == "success_rate" for reference in references)
-    values = [
-        value
-        for row in seen
-        if (value := row.success_rate if rates else row.normalised) is not None
-    ]
-    figures: dict[str, list[float]] = {}
-    for reference in references:
-        figures.setdefault(reference.label, []).append(reference.value)
+    rates = _are_rates(references)
+    values = [value for row in seen if (value := _value(row, rates=rates)) is not None]
+    published: dict[str, float] = {}
+    row_tasks: dict[str, int] = {}
+    theirs: dict[str, None] = {}
+    for label in dict.fromkeys(reference.label for reference in references):
+        ran = sum(
+            isinstance(row, TaskRow) and row.n > 0 and any(each.label == label for each in several)
+            for row, several in found
+        )
+        mine = [reference for reference in references if reference.label == label]
+        # The printed mean, where there is one beside the tasks' own figures.
+        figures = [each for each in mine if each.tasks != 1] or mine
+        over = max(each.tasks or 0 for each in figures)
+        over = over if over > 1 else sum(label in map(_label, several) for _, several in found)
+        if ran >= over:
+            published[label] = sum(each.value for each in figures) / len(figures)
+        else:
+            row_tasks[label] = over
+        theirs.update(dict.fromkeys(each.rule for each in figures if each.rule))
     rules = list(dict.fromkeys(row.rule for row in played))
-    theirs = list(dict.fromkeys(reference.rule for reference in references if reference.rule))
     gone = Counter((row.reason, row.remedy) for row, _ in found if isinstance(row, NotRun))
     return PublishedRow(
         benchmark=benchmark,
@@ -143,12 +165,26 @@ def _row(benchmark: str, family: str, found: Sequence[_Carrier]) -> PublishedRow
         measure="success_rate" if rates else "normalised",
         ours=_ours(seen, values, rates=rates),
         median=None if rates or not values else float(np.median(values)),
-        published={label: sum(several) / len(several) for label, several in figures.items()},
-        same_rule=all(reference.same_rule for reference in references),
+        published=published,
+        same_rule=not row_tasks and all(reference.same_rule for reference in references),
         our_rule=rules[0] if len(rules) == 1 else "by task" if rules else "",
         their_rule="; ".join(theirs),
         not_run=tuple((*why, count) for why, count in gone.items()),
+        row_tasks=row_tasks,
+        agents={each.label: said for each in references if (said := said_of(each))},
     )
+
+
+def _are_rates(references: Sequence[Reference]) -> bool:
+    return all(reference.metric == "success_rate" for reference in references)
+
+
+def _value(row: TaskRow, *, rates: bool) -> float | None:
+    return row.success_rate if rates else row.normalised
+
+
+def _label(reference: Reference) -> str:
+    return reference.label
 
 
 def _ours(seen: Sequence[TaskRow], values: Sequence[float], *, rates: bool) -> Estimate | None:
@@ -171,13 +207,20 @@ def render_published(report: Report, name: str, format: str) -> str:
         against = {"name": name, "rows": flatten(rows, ESTIMATES)}
         return json_page({**report_to_json(report), "against": against})
     if format == "csv":
-        return csv_page(columns_of(PublishedRow, ESTIMATES), flatten(rows, ESTIMATES)).rstrip("\n")
+        flat = flatten(rows, ESTIMATES)
+        return csv_page(columns_of(PublishedRow, ESTIMATES, flat), flat).rstrip("\n")
     pages = {"text": text_page, "markdown": markdown_page, "latex": latex_page}
     if format not in pages:
         raise UserError(
             f"--against is printed as {', '.join([*pages, 'csv', 'json'])}; not as {format}"
         )
-    tables = [_figure_table(name, rows), _rule_table(rows), *_not_run_table(rows)]
+    tables = [
+        _figure_table(name, rows),
+        *_task_table(_carriers(report, name)),
+        _rule_table(rows),
+        *_agent_table(rows),
+        *_not_run_table(rows),
+    ]
     return pages[format](report_header(report), tables).rstrip("\n")
 
 
@@ -187,7 +230,8 @@ def _figure_table(name: str, rows: Sequence[PublishedRow]) -> Table:
 
     def figure(row: PublishedRow, label: str) -> str:
         value = row.published.get(label)
-        return "" if value is None else f"{percent(value)}{'' if row.same_rule else '*'}"
+        mark = ("" if row.same_rule else "*") + ("†" if label in row.agents else "")
+        return "" if value is None else f"{percent(value)}{mark}"
 
     def of_kind(row: PublishedRow, kind: str) -> str:
         return "; ".join(
@@ -200,14 +244,16 @@ def _figure_table(name: str, rows: Sequence[PublishedRow]) -> Table:
         "In %: success rates, or normalised scores (100 is the upper end of the scale); "
         "means over tasks."
     )
-    if any(not row.same_rule for row in rows):
-        lead += " *: by another rule, see below."
+    if any(row.published and (not row.same_rule or row.agents) for row in rows):
+        lead += f" {MARKS}: see below."
+    if any(row.row_tasks for row in rows):
+        lead += " A published mean stands beside all the tasks over which it was taken, or not."
     return Table(
         f"against {name}",
         (
             Column("benchmark", tuple(row.benchmark for row in rows), "prose"),
             Column("ours", tuple(row.family for row in rows), "name"),
-            Column("tasks", tuple(share_of(row.tasks_with_result, row.tasks) for row in rows)),
+            Column("tasks", tuple(map(_share_of_tasks, rows))),
             Column("n", tuple(share_of(row.n, row.planned) for row in rows)),
             Column(
                 "%", tuple("-" if row.ours is None else percent(row.ours.value) for row in rows)
@@ -220,9 +266,73 @@ def _figure_table(name: str, rows: Sequence[PublishedRow]) -> Table:
                 if not _kind(label)
             ),
             *(Column(kind, tuple(of_kind(row, kind) for row in rows), "prose") for kind in kinds),
+            Column("notes", tuple(map(_withheld, rows)), "prose"),
         ),
         lead,
     )
+
+
+def _share_of_tasks(row: PublishedRow) -> str:
+    """Of the tasks in this run, or of more that a published mean is over."""
+    return share_of(row.tasks_with_result, max(row.tasks, *row.row_tasks.values(), 0))
+
+
+def _withheld(row: PublishedRow) -> str:
+    counts = sorted(set(row.row_tasks.values()))
+    return f"the published mean is over {' or '.join(map(str, counts))}" if counts else ""
+
+
+def _task_table(rows: _Rows) -> list[Table]:
+    """The tasks that have a result and a figure of their own, where a row has several."""
+    shown: list[tuple[TaskRow, bool, dict[str, Reference]]] = []
+    for found in rows.values():
+        own = [
+            (row, {each.label: each for each in several if each.tasks == 1})
+            for row, several in found
+            if isinstance(row, TaskRow) and row.n
+        ]
+        rates = _are_rates([each for _, several in found for each in several])
+        shown += [(row, rates, figures) for row, figures in own if figures and len(found) > 1]
+    if not shown:
+        return []
+    labels = dict.fromkeys(label for _, _, figures in shown for label in figures)
+
+    def cell(figures: Mapping[str, Reference], label: str) -> str:
+        each = figures.get(label)
+        return "" if each is None else f"{percent(each.value)}{mark_of(each)}"
+
+    columns = (
+        Column("task", tuple(row.task for row, _, _ in shown), "name"),
+        Column("n", tuple(share_of(row.n, row.planned) for row, _, _ in shown)),
+        Column("%", tuple(percent(_value(row, rates=rates)) or "-" for row, rates, _ in shown)),
+        Column(
+            "95 %",
+            tuple(range_of(row.interval, percent) if rates else "" for row, rates, _ in shown),
+        ),
+        *(
+            Column(label, tuple(cell(figures, label) for _, _, figures in shown))
+            for label in labels
+        ),
+    )
+    return [Table("task by task", columns)]
+
+
+def _agent_table(rows: Sequence[PublishedRow]) -> list[Table]:
+    """What sets the agents of the printed figures apart."""
+    told = [
+        (row.benchmark, label, said)
+        for row in rows
+        for label, said in row.agents.items()
+        if label in row.published
+    ]
+    if not told:
+        return []
+    titles = (("benchmark", "prose"), ("figure", "prose"), ("its agent", "prose"))
+    columns = tuple(
+        Column(title, tuple(each[k] for each in told), kind)
+        for k, (title, kind) in enumerate(titles)
+    )
+    return [Table("agents", columns)]
 
 
 def _kind(label: str) -> str:
@@ -232,7 +342,7 @@ def _kind(label: str) -> str:
 
 def _rule_table(rows: Sequence[PublishedRow]) -> Table:
     def theirs(row: PublishedRow) -> str:
-        same = "the same" if row.same_rule else "another"
+        same = "over more tasks" if row.row_tasks else "the same" if row.same_rule else "another"
         return f"{same}: {row.their_rule}" if row.their_rule else same
 
     return Table(

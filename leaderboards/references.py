@@ -8,9 +8,23 @@ from dataclasses import dataclass
 
 from harness.core import Reference
 from leaderboards.schema import TaskRow
-from leaderboards.tables import Column, Table
+from leaderboards.tables import Column, Table, share_of
 
-__all__ = ["PublishedFigure", "figures_of", "published_table"]
+__all__ = ["MARKS", "PublishedFigure", "figures_of", "mark_of", "published_table", "said_of"]
+
+MARKS = "*: by another rule; †: its agent is set apart, or privileged"
+"""What stands behind a published figure."""
+
+
+def mark_of(reference: Reference, *, whole: bool = True) -> str:
+    """`*` and `†`, as MARKS says. A mean is never by the same rule beside a part of its tasks."""
+    other = not (reference.same_rule and whole)
+    return f"{'*' if other else ''}{'†' if said_of(reference) else ''}"
+
+
+def said_of(reference: Reference) -> str:
+    """What sets its agent apart, as in `privileged: reads the state`; else empty."""
+    return ": ".join(filter(None, ("privileged" * reference.privileged, reference.agent)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,39 +32,56 @@ class PublishedFigure:
     """A figure of a suite as a whole, or one that each of its tasks has a value for."""
 
     suite: str
-    label: str
-    metric: str
-    source: str
-    rule: str
-    same_rule: bool
-    """Whether it was measured by the tasks' own rule."""
+    like: Reference
+    """All that its tasks' references have in common; its value and part mean nothing."""
     values: Mapping[str, float]
-    """By task."""
+    """By task; of the parts of a task, by part."""
+    ran: int
+    """How many of the tasks that carry it have a result."""
+
+    @property
+    def label(self) -> str:
+        """Whose figure it is."""
+        return self.like.label
+
+    @property
+    def same_rule(self) -> bool:
+        """Whether it was measured by the tasks' own rule."""
+        return self.like.same_rule
+
+    @property
+    def mark(self) -> str:
+        """What stands behind each value, as MARKS says."""
+        return mark_of(self.like)
 
     @property
     def by_task(self) -> bool:
-        """Whether its tasks have different values, which are then printed in their rows."""
-        return len(set(self.values.values())) > 1
+        """Whether its values are printed in the tasks' rows: each is of that task alone."""
+        if self.like.part:
+            return False
+        if self.like.tasks is None:
+            return len(set(self.values.values())) > 1
+        return self.like.tasks == 1
+
+    @property
+    def whole(self) -> bool:
+        """Whether all tasks of which it is the mean have a result."""
+        return self.like.tasks is None or self.ran >= self.like.tasks
 
 
 def figures_of(rows: Sequence[TaskRow]) -> list[PublishedFigure]:
     """The figures that the tasks of one suite carry: references that differ in their value only."""
     found: dict[Reference, dict[str, float]] = {}
+    ran: dict[Reference, set[str]] = {}
     for row in rows:
         for reference in row.reference:
-            figure = dataclasses.replace(reference, value=0.0)
-            found.setdefault(figure, {})[row.task] = reference.value
+            part = "parts" if reference.part else ""
+            like = dataclasses.replace(reference, value=0.0, part=part)
+            found.setdefault(like, {})[reference.part or row.task] = reference.value
+            ran.setdefault(like, set()).update([row.task] if row.n else [])
     return [
-        PublishedFigure(
-            suite=rows[0].suite,
-            label=f"{each.row}: {each.label}" if each.row else each.label,
-            metric=each.metric,
-            source=each.source,
-            rule=each.rule,
-            same_rule=each.same_rule,
-            values=values,
-        )
-        for each, values in found.items()
+        PublishedFigure(suite=rows[0].suite, like=like, values=values, ran=len(ran[like]))
+        for like, values in found.items()
     ]
 
 
@@ -58,19 +89,43 @@ def published_table(figures: Sequence[PublishedFigure]) -> list[Table]:
     """Where the figures come from; none where there are no figures."""
     if not figures:
         return []
-    values = tuple(
-        "by task" if each.by_task else f"{next(iter(each.values.values())):g}" for each in figures
-    )
-    rules = tuple(
-        "the same rule" if each.same_rule else f"another rule: {each.rule or 'not stated'}"
-        for each in figures
-    )
+
+    def value(each: PublishedFigure) -> str:
+        if each.like.part:
+            return "; ".join(f"{part} {found:g}" for part, found in each.values.items())
+        if each.by_task:
+            return "by task"
+        return f"{next(iter(each.values.values())):g}" if each.whole else "-"
+
+    def rule(each: PublishedFigure) -> str:
+        if each.same_rule and each.whole:
+            return "the same rule"
+        if each.same_rule:
+            return "a mean over more tasks than have a result here"
+        return f"another rule: {each.like.rule or 'not stated'}"
+
+    def tasks(each: PublishedFigure) -> str:
+        mean = each.like.tasks is not None and each.like.tasks > 1
+        return share_of(each.ran, each.like.tasks or 0) if mean else ""
+
+    parts = any(each.like.part for each in figures)
     columns = (
         Column("suite", tuple(each.suite for each in figures), "name"),
-        Column("of", tuple(each.label for each in figures), "name"),
-        Column("value", values),
-        Column("metric", tuple(each.metric for each in figures), "prose"),
-        Column("rule", rules, "prose"),
-        Column("source", tuple(each.source for each in figures), "prose"),
+        Column("of", tuple(_title(each.like) for each in figures), "name"),
+        Column("value", tuple(map(value, figures)), "prose" if parts else "figure"),
+        Column("tasks", tuple(map(tasks, figures))),
+        Column("metric", tuple(each.like.metric for each in figures), "prose"),
+        Column("rule", tuple(map(rule, figures)), "prose"),
+        Column("agent", tuple(said_of(each.like) for each in figures), "prose"),
+        Column("source", tuple(each.like.source for each in figures), "prose"),
     )
-    return [Table("published figures", columns)]
+    lead = (
+        "A mean is printed where all tasks over which it was taken have a result here."
+        if any(not each.whole for each in figures)
+        else ""
+    )
+    return [Table("published figures", columns, lead)]
+
+
+def _title(like: Reference) -> str:
+    return f"{like.row}: {like.label}" if like.row else like.label

@@ -36,6 +36,7 @@ UNSEEN = (
         "success_rate",
         REACT,
         "the best of six prompts; two examples of the task type in the prompt",
+        tasks=1,
     ),
     Reference(
         "BUTLER",
@@ -43,6 +44,7 @@ UNSEEN = (
         "success_rate",
         REACT,
         "the best of eight agents trained by imitation, with beam search",
+        tasks=1,
     ),
 )
 

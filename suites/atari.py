@@ -1,8 +1,9 @@
 """Atari: 57 games, scored between random play and a human tester, under the two protocols in use.
 
-`atari` is the protocol of the score table, of Gato, of Multi-Game Decision Transformers and of GEA
-(which plays 10 episodes per game): the emulator is deterministic, and episodes differ only in the 1
-to 30 no-ops at the start, so a deterministic agent has at most 30 distinct episodes per game.
+`atari` is the protocol of the score table, without sticky actions: the emulator is deterministic,
+and episodes differ only in the 1 to 30 no-ops at the start, so a deterministic agent has at most 30
+distinct episodes per game. Nearest to it is the GEA paper (arXiv 2412.08442), which plays 10
+episodes of each of 44 games (tag `gea`), mentions no no-op starts, and prints no score below 0.
 
 `atari-sticky` is the protocol of the ALE/*-v5 environments after Machado et al. 2018 (arXiv
 1709.06009): every frame repeats the last executed action with probability 0.25, and there are no
@@ -18,8 +19,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.core import Normaliser, Reference, Suite, Task
-from suites.atari_scores import GEA_GAMES, RANDOM_AND_HUMAN, SOURCE
+from harness.core import Normaliser, Suite, Task
+from suites.atari_scores import RANDOM_AND_HUMAN, SOURCE
+from suites.gea_paper import ROWS
 
 __all__ = ["SUITES"]
 
@@ -27,17 +29,10 @@ FRAME_SKIP = 4
 MAX_FRAMES = 108_000
 """30 minutes at 60 frames per second, the no-ops not counted (as in dqn_zoo)."""
 
-_SCOPE = "a mean over 44 games, not this game's figure; 10 episodes a game, no sticky actions"
-_FIGURES = (
-    Reference("GEA", 0.327, "human_normalised", "arXiv 2412.08442", _SCOPE),
-    Reference("Gato", 0.31, "human_normalised", "arXiv 2412.08442", _SCOPE),
-    Reference("Multi-Game DT (specialist)", 0.85, "human_normalised", "arXiv 2412.08442", _SCOPE),
-)
+ROW = ROWS["Atari"]
 
 
-def _task(
-    family: str, game: str, starts: dict[str, Any], rule: str, references: tuple[Reference, ...]
-) -> Task:
+def _task(family: str, game: str, starts: dict[str, Any], rule: str, differs: str) -> Task:
     random, human = RANDOM_AND_HUMAN[game]
     return Task(
         id=f"{family}/{game}@1",
@@ -49,8 +44,8 @@ def _task(
         rule=rule,
         normaliser=Normaliser(random, human, source=SOURCE),
         control_hz=60 / FRAME_SKIP,
-        tags=("gea",) if game in GEA_GAMES else (),
-        references=references if game in GEA_GAMES else (),
+        tags=("gea",) if game in ROW.by_task else (),
+        references=ROW.references(game, differs=differs) if game in ROW.by_task else (),
     )
 
 
@@ -64,7 +59,7 @@ SUITES: tuple[Suite, ...] = (
                 game,
                 {"noop_max": 30},
                 "points in at most 108k frames, 1-30 no-ops first, no sticky actions",
-                _FIGURES,
+                "ours: no-op starts, a score below random counts as below 0",
             )
             for game in RANDOM_AND_HUMAN
         ),
@@ -80,7 +75,7 @@ SUITES: tuple[Suite, ...] = (
                 game,
                 {"sticky": 0.25},
                 "points in at most 108k frames, sticky actions 0.25 (ALE v5)",
-                (),
+                "ours, the community's: sticky actions 0.25",
             )
             for game in RANDOM_AND_HUMAN
         ),

@@ -11,7 +11,7 @@ normalised with that table differ in those games.
 
 from __future__ import annotations
 
-__all__ = ["GEA_GAMES", "RANDOM_AND_HUMAN", "SOURCE"]
+__all__ = ["RANDOM_AND_HUMAN", "SOURCE"]
 
 SOURCE = "google-deepmind/dqn_zoo, dqn_zoo/atari_data.py"
 
@@ -75,14 +75,3 @@ RANDOM_AND_HUMAN: dict[str, tuple[float, float]] = {
     "zaxxon": (32.5, 9173.3),
 }
 """game -> (random, human), in the game's points."""
-
-# The GEA paper (arXiv 2412.08442) reports a mean over 44 games, of which no list was available.
-# These 44 are inferred: the 46 games of Multi-Game Decision Transformers (arXiv 2205.15241; 41
-# trained on, 5 held out; quoted from memory), with which it compares itself, without carnival and
-# pooyan, which have no human score. Whoever has the list should correct this line.
-_NOT_IN_GEA = (
-    "asteroids berzerk bowling defender montezuma_revenge pitfall private_eye skiing solaris "
-    "surround tennis tutankham venture"
-)
-GEA_GAMES = tuple(game for game in RANDOM_AND_HUMAN if game not in _NOT_IN_GEA.split())
-"""The games of GEA's mean, inferred: see the comment above."""

@@ -16,39 +16,14 @@ The domain is planning; the protocol is the same.
 from __future__ import annotations
 
 from harness.core import Reference, Suite, Task
+from suites.gea_paper import ROWS
 
 __all__ = ["SUITES"]
 
 FIRST_SEED = 1_000_000_000
 RULE = "the mission fulfilled (return > 0) within the level's own step limit"
 
-GEA = (  # level, percent of 100 episodes
-    ("GoToRedBallGrey", 88),
-    ("GoToRedBall", 97),
-    ("GoToRedBallNoDists", 100),
-    ("GoToObj", 100),
-    ("GoToObjS4", 100),
-    ("GoToLocalS8N7", 93),
-    ("GoToRedBlueBall", 92),
-    ("GoToDoor", 100),
-    ("Open", 76),
-    ("OpenRedDoor", 100),
-    ("OpenDoorColor", 100),
-    ("OpenDoorLoc", 80),
-    ("OpenTwoDoors", 100),
-    ("OpenRedBlueDoors", 100),
-    ("Pickup", 41),
-    ("PickupLoc", 88),
-    ("PickupDist", 94),
-)
-GATO = Reference(
-    label="Gato",
-    value=0.932,
-    metric="success_rate",
-    source="arXiv 2205.06175, table 8, as quoted by arXiv 2412.08442, table 2",
-    rule="a mean over Gato's own BabyAI levels, no level alone; a score in percent of the "
-    "expert's, which GEA takes for the success rate",
-)
+ROW = ROWS["BabyAI"]
 
 # Level, and where known the percentage reached by imitation of 1,000,000 demonstrations of that
 # level (BabyAI 1.1).
@@ -80,26 +55,15 @@ def _task(
     )
 
 
-def _gea(percent: float) -> Reference:
-    return Reference(
-        label="GEA",
-        value=percent / 100,
-        metric="success_rate",
-        source="arXiv 2412.08442, table 10",
-        rule="100 random episodes, seeds not published, the 336x336 picture from above; "
-        "the mean over the 17 levels is 0.911",
-        same_rule=True,
-    )
-
-
 def _imitation(percent: float) -> Reference:
     return Reference(
         label="BabyAI 1.1, imitation",
         value=percent / 100,
         metric="success_rate",
         source="arXiv 2007.12770, table 4",
-        rule="one agent a level, 1,000,000 demonstrations of it, the symbolic 7x7 view; "
-        "other episodes",
+        rule="1,000,000 demonstrations of the level, the symbolic 7x7 view; other episodes",
+        tasks=1,
+        agent="one policy a task",
     )
 
 
@@ -108,7 +72,8 @@ SUITES: tuple[Suite, ...] = (
         name="babyai",
         title="BabyAI, the GEA paper's 17 levels",
         tasks=tuple(
-            _task(level, "navigation", ("gea",), (_gea(percent), GATO)) for level, percent in GEA
+            _task(level, "navigation", ("gea",), ROW.references(level, same_rule=True))
+            for level in ROW.by_task
         ),
         episodes=100,
         source="arXiv 2412.08442, appendices E and G.1; arXiv 1810.08272",

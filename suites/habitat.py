@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.core import Reference, Suite, Task
+from harness.core import Suite, Task
+from suites.gea_paper import ROWS
 
 __all__ = ["SUITES"]
 
@@ -52,7 +53,7 @@ def _task(
     )
 
 
-def _skill(name: str, figure: float) -> Task:
+def _skill(name: str, row: str) -> Task:
     return Task(
         id=f"habitat-rearrange/{name}@1",
         domain="manipulation",
@@ -63,15 +64,7 @@ def _skill(name: str, figure: float) -> Task:
         "end the episode",
         score="success",
         tags=("gea", "dataset"),
-        references=(
-            Reference(
-                "GEA",
-                figure,
-                "success_rate",
-                "arXiv 2412.08442",
-                "500 episodes in unseen houses, its own objects and data",
-            ),
-        ),
+        references=ROWS[row].references(name, differs="ours: habitat-lab's objects and episodes"),
     )
 
 
@@ -141,7 +134,7 @@ SUITES: tuple[Suite, ...] = (
     Suite(
         name="habitat-rearrange",
         title="Habitat skills: pick, place",
-        tasks=(_skill("pick", 0.825), _skill("place", 0.935)),
+        tasks=(_skill("pick", "Habitat Pick"), _skill("place", "Habitat Place")),
         episodes=500,
         in_all=False,
         source="habitat-lab 0.3, benchmark/rearrange/skills",

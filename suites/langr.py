@@ -8,6 +8,7 @@ flats; they have the tag `gea`.
 from __future__ import annotations
 
 from harness.core import Reference, Suite, Task
+from suites.gea_paper import ROWS
 
 __all__ = ["SUITES"]
 
@@ -28,14 +29,10 @@ LLARP = Reference(
     0.42,
     "success_rate",
     "arXiv 2310.17722, abstract",
-    "one mean over the 1,000 tasks of all ten splits",
+    "one mean over the 1,000 instructions of all ten splits",
+    tasks=10,
 )
-PAPER = "arXiv 2412.08442, table 2"
-NINE = "one mean over nine splits of 100 instructions, in unseen flats"
-GEA = (
-    Reference("GEA", 0.500, "success_rate", PAPER, NINE),
-    Reference("MLLM + RL (specialist)", 0.51, "success_rate", PAPER, NINE),
-)
+ROW = ROWS["LangR"]
 
 
 def _task(split: str) -> Task:
@@ -49,7 +46,7 @@ def _task(split: str) -> Task:
         rule="the goal of the instruction holds within 32 skills",
         score="success",
         tags=("gea",) if gea else (),
-        references=(LLARP, *(GEA if gea else ())),
+        references=(*(ROW.references(split, same_rule=True) if gea else ()), LLARP),
     )
 
 

@@ -46,6 +46,7 @@ def _task(suite: str, name: str) -> Task:
         "arXiv 2406.09246, table of the LIBERO experiments",
         "one mean over the ten tasks of the suite; pictures turned by 180 degrees and cropped; "
         "fixtures drawn once a task",
+        tasks=10,
     )
     return Task(
         id=f"{suite.replace('_', '-')}/{name}@1",

@@ -18,9 +18,8 @@ Suites:
 Left out: tasks whose objects, robots or scenes are downloads; DrawSVG (needs another package);
 Empty and TableTopFreeDraw (which have no goal).
 
-Tag `gea`: the GEA paper (arXiv 2412.08442) evaluates five tasks of ManiSkill2, which it does not
-name as far as we could read. The tag marks the four of ManiSkill2's rigid-body tasks on one arm
-that ManiSkill 3 has without a download; PickSingleYCB, among others, needs one.
+Tag `gea`: the five tasks of ManiSkill2 that the GEA paper evaluates (arXiv 2412.08442, table 8), in
+ManiSkill 3.
 """
 
 from __future__ import annotations
@@ -29,7 +28,8 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from harness.core import Normaliser, Reference, Suite, Task
+from harness.core import Normaliser, Suite, Task
+from suites.gea_paper import ROWS
 
 __all__ = ["SUITES", "task_of"]
 
@@ -125,17 +125,8 @@ BODIES: Mapping[str, tuple[int, float, str]] = {
     "UnitreeG1Stand": (1000, 20.0, "Stand without falling."),
 }
 
-GEA_TASKS = frozenset({"PegInsertionSide", "PickCube", "PlugCharger", "StackCube"})
-GEA = "arXiv 2412.08442"
-PUBLISHED_RULE = (
-    "one mean over five tasks of ManiSkill2 at their own horizon and control mode, "
-    "100 episodes each; another simulator version"
-)
-REFERENCES = (
-    Reference("GEA", 0.136, "success_rate", GEA, PUBLISHED_RULE),
-    Reference("imitation learning (specialist)", 0.065, "success_rate", GEA, PUBLISHED_RULE),
-    Reference("DAPG+PPO (specialist)", 0.478, "success_rate", GEA, PUBLISHED_RULE),
-)
+ROW = ROWS["ManiSkill"]
+DIFFERS = "ours: ManiSkill 3, in another control mode"
 
 LANES = 256
 ONCE = "success at any step; terminations ignored, the scene rebuilt for every episode"
@@ -159,7 +150,7 @@ def task_of(
     `name` is without the package's version, `steps` is the horizon in agent steps, and `make` holds
     additional arguments of gymnasium.make.
     """
-    gea = name in GEA_TASKS
+    gea = name in ROW.by_task
     return Task(
         id=f"{family}/{name}@1",
         domain="manipulation",
@@ -180,7 +171,7 @@ def task_of(
         else Normaliser(0.0, float(steps), "no reward", "the full reward at every step", SOURCE),
         control_hz=control_hz,
         tags=(*tags, *(["gea"] if gea else [])),
-        references=REFERENCES if gea else (),
+        references=ROW.references(name, differs=DIFFERS) if gea else (),
     )
 
 

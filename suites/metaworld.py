@@ -4,14 +4,14 @@ That is `metaworld/evaluation.py` of Farama's metaworld 3.1: fifty episodes per 
 configuration of MT1 with seed 42; an episode ends at its first success or after 500 steps; the
 score is the success rate. The package has no instructions; there is one sentence per task here.
 
-Tags: `mt50` (all), `mt10` (the package's MT10), `gea` (the 45 training tasks of the package's
-ML45). The GEA paper (arXiv 2412.08442) and Gato (arXiv 2205.06175) evaluate 45 tasks; we found no
-published list of them, and ML45's training split is the package's own set of that size.
+Tags: `mt50` (all), `mt10` (the package's MT10), `gea` (the 45 tasks of the GEA paper, arXiv
+2412.08442, table 5, which are the training tasks of the package's ML45).
 """
 
 from __future__ import annotations
 
-from harness.core import Reference, Suite, Task
+from harness.core import Suite, Task
+from suites.gea_paper import ROWS
 
 __all__ = ["SUITES"]
 
@@ -79,15 +79,7 @@ MT10 = frozenset(
     }
 )  # fmt: skip
 
-GEA = "arXiv 2412.08442"
-PUBLISHED_RULE = (
-    "one mean over the paper's 45 tasks, on its own starts and its own version of the simulator"
-)
-REFERENCES = (
-    Reference("GEA", 0.947, "success_rate", GEA, PUBLISHED_RULE),
-    Reference("Gato", 0.870, "success_rate", GEA, f"{PUBLISHED_RULE}; uses proprioception"),
-    Reference("MLLM + imitation", 0.84, "success_rate", "arXiv 2406.07904", PUBLISHED_RULE),
-)
+ROW = ROWS["Meta-World"]
 
 
 def _task(name: str, instruction: str) -> Task:
@@ -105,7 +97,7 @@ def _task(name: str, instruction: str) -> Task:
         score="success",
         control_hz=80.0,
         tags=("mt50", *(["mt10"] if name in MT10 else []), *(["gea"] if trained else [])),
-        references=REFERENCES if trained else (),
+        references=ROW.references(name.removesuffix("-v3")) if trained else (),
     )
 
 

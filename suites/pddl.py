@@ -40,6 +40,7 @@ def _planbench(model: str, value: float) -> Reference:
         "natural language; arXiv 2206.10498",
         rule="Blocksworld alone: 600 other problems, of 3 (100), 4 (445) and 5 blocks (55); "
         "PlanBench's own words and zero-shot prompt",
+        tasks=1,
     )
 
 

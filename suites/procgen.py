@@ -9,7 +9,8 @@ R_max the highest possible return.
 
 from __future__ import annotations
 
-from harness.core import Normaliser, Reference, Suite, Task
+from harness.core import Normaliser, Suite, Task
+from suites.gea_paper import ROWS
 
 __all__ = ["SUITES"]
 
@@ -33,20 +34,11 @@ RANGES = {
     "bossfight": (0.5, 13.0),
 }
 """Game -> (R_min, R_max) in easy mode."""
-REFERENCES = tuple(
-    Reference(
-        label=label,
-        value=value,
-        metric="normalised",
-        source="arXiv 2412.08442",
-        rule="a mean over the sixteen games, none alone; 50 episodes a game on test levels; "
-        "in percent of a PPO expert's score",
-    )
-    for label, value in (("GEA", 0.44), ("imitation, a specialist", 0.25))
-)
+ROW = ROWS["Procgen"]
+DIFFERS = "ours: between seeing nothing and the best possible (arXiv 1912.01588)"
 
 
-def _task(family: str, game: str, levels: int | None, references: tuple[Reference, ...]) -> Task:
+def _task(family: str, game: str, levels: int | None) -> Task:
     low, high = RANGES[game]
     where = "test level" if levels is None else "training level"
     return Task(
@@ -66,7 +58,7 @@ def _task(family: str, game: str, levels: int | None, references: tuple[Referenc
         control_hz=15.0,
         first_seed=TRAINING_LEVELS if levels is None else 0,
         tags=("gea",) if levels is None else (),
-        references=references,
+        references=ROW.references(game, differs=DIFFERS) if levels is None else (),
     )
 
 
@@ -74,14 +66,14 @@ SUITES: tuple[Suite, ...] = (
     Suite(
         name="procgen",
         title="Procgen's sixteen games, test levels",
-        tasks=tuple(_task("procgen", game, None, REFERENCES) for game in RANGES),
+        tasks=tuple(_task("procgen", game, None) for game in RANGES),
         episodes=100,
         source="arXiv 1912.01588; episodes as in facebookresearch/gen_dgrl",
     ),
     Suite(
         name="procgen-train",
         title="Procgen's sixteen games, the 200 training levels",
-        tasks=tuple(_task("procgen-train", game, TRAINING_LEVELS, ()) for game in RANGES),
+        tasks=tuple(_task("procgen-train", game, TRAINING_LEVELS) for game in RANGES),
         episodes=100,
         in_all=False,
         source="arXiv 1912.01588",

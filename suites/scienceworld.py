@@ -39,6 +39,7 @@ REFERENCES = (
         "arXiv 2305.17390",
         "one mean over all thirty tasks, trained on gold paths; its own choice of test variations "
         "and its own limit of steps",
+        tasks=30,
     ),
 )
 

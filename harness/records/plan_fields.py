@@ -48,6 +48,10 @@ REFERENCE: Mapping[str, Check] = {
     "same_rule": boolean,
     "table": text,
     "row": text,
+    "tasks": optional(whole(1, 1_000_000)),
+    "part": text,
+    "agent": text,
+    "privileged": boolean,
 }
 NORMALISER: Mapping[str, Check] = {
     "low": number,
@@ -65,7 +69,7 @@ PERTURBATION: Mapping[str, Check] = {
 
 def reference_of(value: Any, place: str) -> Reference:
     """A published figure."""
-    optional_fields = frozenset({"rule", "same_rule", "table", "row"})
+    optional_fields = frozenset(REFERENCE) - {"label", "value", "metric", "source"}
     return Reference(**fields_of(value, place, REFERENCE, optional_fields))
 
 
