@@ -1,11 +1,15 @@
 """Atari 2600 games in the Arcade Learning Environment, through ale-py's own interface.
 
 Views (all drawn only when read):
-    image       (H, W, 3) uint8 RGB, the screen as it is now; 210 x 160 for all games of the
-                published score table
+    image       (H, W, 3) uint8 RGB, at each pixel the brighter of the last two frames; 210 x 160
+                for all games of the published score table
     image_gray  (84, 84) uint8 luma, DQN's preprocessing without the stack: the pixelwise maximum of
-                the last two frames, averaged over areas; an episode's first frame has none before
+                the last two frames, averaged over areas
     state       (128,) uint8, the console's RAM
+
+The console draws many objects in every other frame only, and frames are seen in steps of
+`frame_skip`: with the current frame alone some objects would never be seen. Where no no-op precedes
+it, an episode's first observation has no frame before it.
 
 One step repeats the action for `frame_skip` frames of 1/60 s and adds up the game's points; losing
 a life does not end the episode.
@@ -125,13 +129,20 @@ class AtariAdapter(Adapter):
         )
         height, width = self._ale.getScreenDims()
         self._pooling = False
-        """Whether the previous frame is kept; it begins when `image_gray` is first read."""
-        self._before = np.zeros((height, width), np.uint8)
+        """Whether the previous frame is kept; it begins when a picture is first read."""
+        self._luma_before = np.zeros((height, width), np.uint8)
+        self._image_before = np.zeros((height, width, 3), np.uint8)
         self._rows, self._columns = _area_weights(height), _area_weights(width).T
         self._instruction = f"Play {settings.game.replace('_', ' ').title()}."
         self.brief = Brief(
             observation={
-                "image": Box((height, width, 3), "uint8", 0, 255, meaning="the screen, RGB"),
+                "image": Box(
+                    (height, width, 3),
+                    "uint8",
+                    0,
+                    255,
+                    meaning="the screen, RGB, the last two frames pooled",
+                ),
                 "image_gray": Box(
                     (GRAY_SIZE, GRAY_SIZE),
                     "uint8",
@@ -159,7 +170,7 @@ class AtariAdapter(Adapter):
             self._consoles[mode, difficulty] = ale, ale.cloneState(include_rng=True)
         self._ale, self._start = self._consoles[mode, difficulty]
         self._views = {
-            "image": self._ale.getScreenRGB,
+            "image": self._image,
             "image_gray": self._gray,
             "state": self._ale.getRAM,
         }
@@ -196,11 +207,8 @@ class AtariAdapter(Adapter):
         )
         self._executed = [self._noop] * noops
         self._held = self._noop
-        self._rewind()
-        for action in self._executed:
-            self._ale.act(action)
-        self._steps = 0
-        self._before.fill(0)
+        self._luma_before.fill(0)
+        self._replay_executed()
         return self._timestep(0.0)
 
     def step(self, action: Any) -> TimeStep:
@@ -211,16 +219,14 @@ class AtariAdapter(Adapter):
         for frame in range(settings.frame_skip):
             if draws is None or draws[frame] >= settings.sticky:
                 self._held = chosen
-            if self._pooling and frame == settings.frame_skip - 1:
-                ale.getScreenGrayscale(self._before)
+            if frame == settings.frame_skip - 1:
+                self._keep_frame()
             self._executed.append(self._held)
             reward += ale.act(self._held)
-        self._steps += 1
         return self._timestep(float(reward))
 
     def render(self) -> np.ndarray:
-        screen: np.ndarray = self._ale.getScreenRGB()
-        return screen
+        return self._image()
 
     def state(self) -> bytes:
         ram: bytes = self._ale.getRAM().tobytes()
@@ -242,28 +248,45 @@ class AtariAdapter(Adapter):
         self._ale.reset_game()
         self._ale.restoreState(self._start)
 
+    def _image(self) -> np.ndarray:
+        brighter = np.flatnonzero(self._luma_before > self._luma())  # fast where they are few
+        image: np.ndarray = self._ale.getScreenRGB()
+        image.reshape(-1, 3)[brighter] = self._image_before.reshape(-1, 3)[brighter]
+        return image
+
     def _gray(self) -> np.ndarray:
-        if not self._pooling:
-            self._pooling = True
-            if self._steps:
-                self._recover_previous_frame()
-        frame = np.maximum(self._ale.getScreenGrayscale(), self._before).astype(np.float32)
+        frame = np.maximum(self._luma(), self._luma_before).astype(np.float32)
         # The sums stay below 2**24, so they are exact in float32 and the same on every machine.
         gray: np.ndarray = np.floor(self._rows @ frame @ self._columns / frame.size + 0.5)
         return gray.astype(np.uint8)
 
-    def _recover_previous_frame(self) -> None:
-        """Fill `_before` by emulating the episode again up to the previous frame.
+    def _luma(self) -> np.ndarray:
+        """The luma of the current frame; afterwards the frame before it is known.
 
-        Keeping that frame costs 13 us per step, so it begins with the first reader, who may come
-        late. The actions of the frames alone decide what happens, so the state is the same again
-        afterwards.
+        Keeping that frame costs time in every step, so it begins with the first reader, who may
+        come late: then the episode is emulated again. The actions of the frames alone decide what
+        happens, so the state is the same again afterwards.
         """
+        if not self._pooling:
+            self._pooling = True
+            self._replay_executed()
+        luma: np.ndarray = self._ale.getScreenGrayscale()
+        return luma
+
+    def _replay_executed(self) -> None:
+        """Play the actions of all frames of the episode so far from its start."""
         self._rewind()
         for action in self._executed[:-1]:
             self._ale.act(action)
-        self._ale.getScreenGrayscale(self._before)
-        self._ale.act(self._executed[-1])
+        for action in self._executed[-1:]:
+            self._keep_frame()
+            self._ale.act(action)
+
+    def _keep_frame(self) -> None:
+        """Keep the current frame as the one before the next, if anybody reads pictures."""
+        if self._pooling:
+            self._ale.getScreenGrayscale(self._luma_before)
+            self._ale.getScreenRGB(self._image_before)
 
 
 def _load(settings: _Settings) -> Any:

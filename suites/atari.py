@@ -35,7 +35,7 @@ ROW = ROWS["Atari"]
 def _task(family: str, game: str, starts: dict[str, Any], rule: str, differs: str) -> Task:
     random, human = RANDOM_AND_HUMAN[game]
     return Task(
-        id=f"{family}/{game}@1",
+        id=f"{family}/{game}@2",
         domain="games",
         adapter="adapters.atari:AtariAdapter",
         params={"game": game, "frame_skip": FRAME_SKIP, **starts},

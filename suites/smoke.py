@@ -40,10 +40,10 @@ def _named(suites: Iterable[Suite], *names: str) -> tuple[Task, ...]:
 def _short(task: Task) -> Task:
     """A shortened game: another task, to which published figures and human scores do not apply."""
     rule = f"points in {ATARI_STEPS} steps, else as {task.id}"
-    name = task.name.partition("/")[2]
+    name, version = task.id.partition("/")[2].split("@")
     return dataclasses.replace(
         task,
-        id=f"smoke/{name}@1",
+        id=f"smoke/{name}@{version}",
         max_steps=ATARI_STEPS,
         rule=rule,
         normaliser=None,

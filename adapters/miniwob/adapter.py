@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import functools
 import importlib.util
-import shutil
-import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ import numpy as np
 from adapters.miniwob.browser import VARIABLE, Browser, chromium
 from adapters.miniwob.experts import EXPERTS, Expert
 from adapters.miniwob.page import KEYS, MODIFIERS, Page
+from adapters.miniwob.rendering import arial, browser_version, fonts
 from harness.core import (
     UI,
     Adapter,
@@ -61,8 +60,9 @@ class MiniWobAdapter(Adapter):
 
     One kept adapter, with one browser, plays all tasks; every episode loads its page afresh.
 
-    `task.params`: `name`, the page's (`click-button`, `flight.Alaska`), and `mode`, the package's
-    data mode, which affects five pages and the flights: `train` (the package's default) or `test`.
+    `task.params`: `name`, the page's (`click-button`, `flight.Alaska`); `mode`, the package's data
+    mode, which affects five pages and the flights: `train` (the package's default) or `test`; and
+    `threshold`, the raw reward from which on an answer is right (1 where it is not given).
 
     Views, computed when read:
         image   uint8 (210, 160, 3)  RGB, row 0 at the top, (667, 375, 3) for flights: the screen,
@@ -79,8 +79,9 @@ class MiniWobAdapter(Adapter):
     replaced. Each action is executed at once, then the clock advances by 1 / control_hz seconds
     (0.25). CSS transitions and the blinking of the text cursor are off. The page's own time limit
     (10 s in most) and the decay of its reward are disabled: the reward is the package's
-    `raw_reward`, -1 to 1, given at the end, when it is a metric too; success is raw_reward > 0.
-    Links and forms that would leave the page do nothing.
+    `raw_reward`, -1 to 1, given at the end, when it is a metric too (-1 where the page computes no
+    number). Success: the raw reward reaches the threshold, and what the page itself forgets to
+    check holds (`OVERSIGHTS` in page.js). Links and forms that would leave the page do nothing.
 
     The page's seed is `case.simulator_seed`. The instruction is the package's utterance (JSON for
     flights).
@@ -107,20 +108,24 @@ class MiniWobAdapter(Adapter):
         return missing
 
     @classmethod
-    @functools.lru_cache(maxsize=1)
+    def versions(cls) -> Mapping[str, str]:
+        """Those of the packages, the browser's, and the set of installed fonts."""
+        binary = chromium()
+        return {
+            **super().versions(),
+            "browser": browser_version(binary) if binary else "-",
+            "fonts": fonts(),
+        }
+
+    @classmethod
     def limited(cls) -> Missing | None:
         # The pages ask for Arial. With the widths of another font their layout differs, and with it
         # what lies at a point.
-        matcher = shutil.which("fc-match")
-        if matcher is None:
-            return None
-        font = subprocess.run(
-            [matcher, "--format=%{family}", "Arial"], capture_output=True, text=True, check=False
-        ).stdout
-        if any(name in font for name in ("Arial", "Liberation Sans", "Arimo")):
+        font = arial()
+        if not font or any(name in font for name in ("Arial", "Liberation Sans", "Arimo")):
             return None
         return Missing(
-            f"pages are set in {font or 'some font'} instead of Arial, so their layout differs",
+            f"pages are set in {font} instead of Arial, so their layout differs",
             "apt-get install fonts-liberation",
         )
 
@@ -167,6 +172,10 @@ class MiniWobAdapter(Adapter):
         hz = task.control_hz
         if not hz or task.params["mode"] not in ("train", "test"):
             raise UserError(f"task {task.id}: needs control_hz, and a mode that is train or test")
+        threshold = task.params.get("threshold", 1.0)
+        if not isinstance(threshold, (int, float)) or not 0 < threshold <= 1:
+            raise UserError(f"task {task.id}: threshold is above 0, at most 1; got {threshold!r}")
+        self._threshold = float(threshold)
         self._step_ms = 1000 / hz
         self.brief, self._action = _brief(*self._screen, hz)
 
@@ -201,15 +210,17 @@ class MiniWobAdapter(Adapter):
 
     def _timestep(self) -> TimeStep:
         report = self._report
-        done, reward = bool(report["done"]), float(report["reward"]) if report["done"] else 0.0
+        done = bool(report["done"])
+        # Two points on one another make no angle: the page computes NaN, which arrives as None.
+        raw = report["reward"]
+        reward = 0.0 if not done else -1.0 if raw is None else float(raw)
+        right = done and reward >= self._threshold and bool(report["sound"])
         metrics = {"raw_reward": reward} if done else {}
         if self._page.unknown_refs:
             metrics["unknown_refs"] = float(self._page.unknown_refs)
         if self._gave_up:
             metrics["expert_gave_up"] = 1.0
-        return TimeStep(
-            self._views, report["utterance"], reward, done, False, done and reward > 0, metrics
-        )
+        return TimeStep(self._views, report["utterance"], reward, done, False, right, metrics)
 
     def _image(self) -> np.ndarray:
         return self._page.image()
@@ -257,18 +268,18 @@ def _brief(width: int, height: int, hz: float) -> tuple[Brief, UI]:
         modifiers=tuple(MODIFIERS),
         texts=("a", "0", "hello"),
         meaning="points in the pixels of image; typing into a drop-down list chooses the entry "
-        "that is typed; the page's clock goes on by one period after each action, and stands "
-        "meanwhile",
+        "that is typed; the page's clock advances by one period after each action and stands "
+        "still in between",
     )
     brief = Brief(
         observation={
             "image": Box((height, width, 3), "uint8", 0, 255, "px", "RGB, the screen"),
             "dom": Elements(
-                "what the page holds, in the order of its document; boxes in the pixels of image"
+                "the elements of the page in document order; boxes in the pixels of image"
             ),
         },
         action=action,
-        embodiment="a person at a web browser, with a mouse and a keyboard: it clicks, drags, "
+        embodiment="a person at a web browser, with a mouse and a keyboard, who clicks, drags, "
         "scrolls and types on one page",
         simulator=f"a web page of {width} x {height} px in headless Chromium",
         control_hz=hz,

@@ -112,6 +112,17 @@
     return {tag: tag === 'input' ? `input_${element.type}` : tag, text, value, flags};
   };
 
+  // [color, background]. A drawn shape has its fill and its outline in place of a background and a
+  // colour; drawn text has its fill in place of a colour.
+  const CLEAR = 'rgba(0, 0, 0, 0)';
+  const paint = (element, look) => {
+    if (element.namespaceURI !== 'http://www.w3.org/2000/svg' || is(element, 'svg')) {
+      return [look.color, look.backgroundColor];
+    }
+    const [fill, stroke] = [look.fill, look.stroke].map((found) => found === 'none' ? CLEAR : found);
+    return is(element, 'text') || is(element, 'tspan') ? [fill, CLEAR] : [stroke, fill];
+  };
+
   const bench = window.bench = {clock, FRAME, token: 0};
 
   bench.elements = () => {
@@ -119,7 +130,9 @@
     const rows = [];
     everything().forEach(({element, x, y}, index) => {
       const box = element.getBoundingClientRect();
-      if (!box.width || !box.height || element.closest(SKIPPED)) return;
+      // The patch of colour that one page asks for is told by no word of the instruction.
+      const asked = element.matches('#query .cc');
+      if (!box.width || !box.height || (element.closest(SKIPPED) && !asked)) return;
       const look = element.ownerDocument.defaultView.getComputedStyle(element);
       if (look.visibility !== 'visible') return;
       let parent = element.parentElement;
@@ -130,7 +143,7 @@
         index + 1, parent ? listed.get(parent) : 0, tag, text, value, element.id || '',
         (element.getAttribute('class') || '').split(/\s+/).filter(Boolean),
         tidy(box.left + x), tidy(box.top + y), tidy(box.width), tidy(box.height),
-        flags, look.color, look.backgroundColor,
+        flags, ...paint(element, look),
       ]);
     });
     return rows;
@@ -300,6 +313,36 @@
     while (!WOB_TASK_READY) await new Promise((resolve) => realTimeout(resolve, 2));
     started = true;
   };
+  // What a page's own rule forgets to check: its name -> whether that holds of the answer given.
+  const query = () => document.querySelector('#query').textContent;
+  const listed = () => ui_utils.COUNTRIES.includes(document.querySelector('#tags').value);
+  const OVERSIGHTS = {
+    // Where no number was generated, "undefined" counts as even.
+    'generate-number': () => document.querySelector('#display-number').textContent !== '-',
+    // Any checked radio button counts.
+    'form-sequence-2': () => {
+      const checked = document.querySelector('#area input[type=radio]:checked');
+      return checked !== null && checked.value === query().match(/Check the (\d)/)[1];
+    },
+    // The beginning of an item counts as an item.
+    'use-autocomplete': listed,
+    'use-autocomplete-nodelay': listed,
+    // Any stroke counts whose points are about equally far from the dot: here no quarter of the turn
+    // around it is free of them.
+    'draw-circle': () => {
+      const [x, y] = findMarkedCenter();
+      const turns = arrayPoints.map(([px, py]) => Math.atan2(py - y, px - x) / (2 * Math.PI));
+      turns.sort((one, other) => one - other);
+      const gaps = turns.map((turn, index) => (index ? turn - turns[index - 1]
+        : turn + 1 - turns[turns.length - 1]));
+      return turns.length > 0 && Math.max(...gaps) <= 0.26;
+    },
+  };
+  const sound = () => {
+    const page = location.pathname.match(/([^/]*)\.html$/);
+    const check = page && OVERSIGHTS[page[1]];
+    return check ? check() : true;
+  };
   const hash = (text) => {  // cyrb53, public domain
     let a = 0xdeadbeef, b = 0x41c6ce57;
     for (let i = 0; i < text.length; i++) {
@@ -329,7 +372,9 @@
     visit(document);
     return {
       utterance: typeof said === 'object' ? said.utterance : said,
-      done: WOB_DONE_GLOBAL, reward: WOB_RAW_REWARD_GLOBAL, state: hash(parts.join('\u0001')),
+      done: WOB_DONE_GLOBAL, reward: WOB_RAW_REWARD_GLOBAL,
+      sound: WOB_DONE_GLOBAL && WOB_RAW_REWARD_GLOBAL > 0 ? sound() : true,
+      state: hash(parts.join('\u0001')),
     };
   };
 })();

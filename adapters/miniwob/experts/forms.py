@@ -269,7 +269,7 @@ def _slider_and_box(look: Look) -> UIAction | None:
 def _hex(look: Look) -> UIAction | None:
     named = look.match(r"Select (\w+) with")[0]
     shown = (
-        "getComputedStyle(document.querySelector('#query').querySelector('div, span'))"
+        "getComputedStyle(document.querySelector('#query .cc'))"
         ".backgroundColor"
     )
     if named:
