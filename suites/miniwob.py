@@ -65,11 +65,11 @@ NEAR = {
 """Page -> the raw reward of an answer that is near enough; these pages give 1 to no or nearly no
 answer that can be given.
 
-0.85 is within 7.5 % of the angle, 15 % of the circle's radius (4 to 6 px), and 4.5 px of the middle:
-these pages set the mark 2 px left of and above the click, so a click at the right point has 0.88 to
-0.94. 0.95 is within 4.5 degrees of a right angle, and a mean error of 13 of 255 in red, green and
-blue, which no other colour that use-colorwheel asks for reaches (the nearest, gold for yellow, has
-0.948).
+0.85 is within 7.5 % of the angle, 15 % of the circle's radius (4 to 6 px), and 4.5 px of the
+middle: these pages set the mark 2 px left of and above the click, so a click at the right point has
+0.88 to 0.94. 0.95 is within 4.5 degrees of a right angle, and a mean error of 13 of 255 in red,
+green and blue, which no other colour that use-colorwheel asks for reaches (the nearest, gold for
+yellow, has 0.948).
 """
 ALSO = {
     "draw-circle": "the stroke goes around the dot",

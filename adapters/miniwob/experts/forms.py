@@ -268,10 +268,7 @@ def _slider_and_box(look: Look) -> UIAction | None:
 
 def _hex(look: Look) -> UIAction | None:
     named = look.match(r"Select (\w+) with")[0]
-    shown = (
-        "getComputedStyle(document.querySelector('#query .cc'))"
-        ".backgroundColor"
-    )
+    shown = "getComputedStyle(document.querySelector('#query .cc')).backgroundColor"
     if named:
         value = str(look.ask("name => ui_utils.colorNameToHex(name)", named))[1:].upper()
     else:
