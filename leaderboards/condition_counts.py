@@ -34,6 +34,8 @@ class ConditionCounts:
         perturbed case, and both."""
         self.burst, self.recovered = np.zeros(shape, int), np.zeros(shape, int)
         """Pairs in which a burst took place and the control succeeded; and the case, too."""
+        self.is_prefix = np.ones(shape, bool)
+        """Whether the cases with a result are the first of the plan, and those of the control."""
         for item, state in enumerate(arrays.state):
             seen, won = state >= FAILED, state == SUCCEEDED
             if not seen.any() and not (state == ERROR).any():
@@ -55,6 +57,8 @@ class ConditionCounts:
                 (self.recovered, burst & won),
             ):
                 counts[item] = found.sum(axis=1)
+            first = (seen[:, 1:] <= seen[:, :-1]).all(axis=1)
+            self.is_prefix[item] = first & first[0]
 
 
 @functools.lru_cache(maxsize=1 << 16)

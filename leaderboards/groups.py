@@ -7,7 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from harness.stats import Estimate, aggregates, iqm, mean_of_rates
+from harness.stats import Estimate, aggregates, iqm
+from leaderboards.mean_rates import mean_of_tasks
+from leaderboards.no_interval import REPEATED
 from leaderboards.schema import Group, Scores, TaskRow
 from leaderboards.tally import TaskTally
 
@@ -35,39 +37,39 @@ class Grouping:
         ]
         rows = [row for _, row in chosen]
         rated = [row for row in rows if row.successes is not None]
-        seen = [row for row in rated if row.n]
+        seen = [(tally, row) for tally, row in chosen if row.successes is not None and row.n]
+        interval, no_interval = mean_of_tasks(seen)
         worst = [row.rate_if_missing_fail or 0 for row in rated]
         normalised = [row.normalised for row in rows if row.normalised is not None]
         ended: Counter[str] = Counter()
         for row in rows:
             ended.update(row.ended)
         planned, n = sum(row.planned for row in rows), sum(row.n for row in rows)
+        with_result = sum(row.n > 0 for row in rows)
+        scored = [
+            tally for tally, row in chosen if row.successes is None and row.normalised is not None
+        ]
         return Group(
             suite=suite,
             domain=domain,
             tasks=len(rows),
-            tasks_with_result=sum(row.n > 0 for row in rows),
+            tasks_with_result=with_result,
             planned=planned,
             n=n,
             successes=sum(row.successes or 0 for row in rated) if rated else None,
             agent_errors=sum(row.agent_errors for row in rows),
             errors=sum(row.errors for row in rows),
             partial=n < planned,
-            interval=mean_of_rates([row.successes or 0 for row in seen], [row.n for row in seen])
-            if seen
-            else None,
+            interval=interval,
             rate_if_missing_fail=sum(worst) / len(worst) if worst else None,
             normalised=sum(normalised) / len(normalised) if normalised else None,
             ended=dict(sorted(ended.items())),
             simulator_s=round(sum(row.simulator_s for row in rows), 3),
             agent_s=round(sum(row.agent_s for row in rows), 3),
-            scores=self._scores_of(
-                [
-                    tally
-                    for tally, row in chosen
-                    if row.successes is None and row.normalised is not None
-                ]
-            ),
+            scores=self._scores_of(scored),
+            tasks_in_rate=len(seen) if 0 < len(seen) < with_result else None,
+            tasks_in_normalised=len(normalised) if 0 < len(normalised) < with_result else None,
+            no_interval=no_interval or _why_no_interval(scored),
         )
 
     def _scores_of(self, tallies: Sequence[TaskTally]) -> Scores | None:
@@ -79,20 +81,27 @@ class Grouping:
         return self._scores[key]
 
 
+def _why_no_interval(tallies: Sequence[TaskTally]) -> str:
+    """Why the scores of these tasks have no bounds; empty where they have some."""
+    why = [tally.no_interval or (REPEATED if tally.repeats else "") for tally in tallies]
+    return next(filter(None, why), "")
+
+
 def _scores(tallies: Sequence[TaskTally]) -> Scores:
     columns: list[np.ndarray] = []
+    bounded = not _why_no_interval(tallies)
     lows, highs = set[str](), set[str]()
     for tally in tallies:
         normaliser = tally.item.task.normaliser
         assert normaliser is not None
         columns.append(
-            (tally.sorted_scores() - normaliser.low) / (normaliser.high - normaliser.low)
+            (tally.episodes.scores() - normaliser.low) / (normaliser.high - normaliser.low)
         )
         lows.add(normaliser.low_name)
         highs.add(normaliser.high_name)
     counts = {len(column) for column in columns}
     episodes = counts.pop() if len(counts) == 1 else None
-    mean, median, middle, gap = _aggregates(columns, episodes)
+    mean, median, middle, gap = _aggregates(columns, episodes, bounded=bounded)
     return Scores(
         tasks=len(tallies),
         episodes=episodes,
@@ -106,13 +115,14 @@ def _scores(tallies: Sequence[TaskTally]) -> Scores:
 
 
 def _aggregates(
-    columns: Sequence[np.ndarray], episodes: int | None
+    columns: Sequence[np.ndarray], episodes: int | None, *, bounded: bool
 ) -> tuple[Estimate, Estimate, Estimate | None, Estimate]:
     """Mean, median, IQM and optimality gap of the tasks' scores, an array for each task.
 
-    episodes: how many scores every task has, None where they differ.
+    episodes: how many scores every task has, None where they differ. bounded: whether the scores
+    are a sample that has an interval.
     """
-    if episodes is not None and episodes > 1:
+    if bounded and episodes is not None and episodes > 1:
         scores = np.stack(columns, axis=1)
         found = aggregates(scores, repeats=min(2000, max(100, MAX_DRAWS // scores.size)))
         return found.mean, found.median, found.iqm, found.optimality_gap

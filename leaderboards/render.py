@@ -45,10 +45,12 @@ def _latex(report: Report) -> str:
 
 def _csv(report: Report) -> str:
     """The rows of the tasks, and below them those of the perturbations, with further columns."""
-    names = columns_of(TaskRow, ESTIMATES)
-    if report.perturbations:
-        names += [each for each in columns_of(PerturbationRow, ESTIMATES) if each not in names]
-    return csv_page(names, (*task_records(report), *flatten(report.perturbations, ESTIMATES)))
+    tasks, perturbed = task_records(report), flatten(report.perturbations, ESTIMATES)
+    names = columns_of(TaskRow, ESTIMATES, tasks)
+    if perturbed:
+        more = columns_of(PerturbationRow, ESTIMATES, perturbed)
+        names += [each for each in more if each not in names]
+    return csv_page(names, (*tasks, *perturbed))
 
 
 def _json(report: Report) -> str:

@@ -22,7 +22,7 @@ from leaderboards.groups import Grouping
 from leaderboards.perturbed_results import CaseArrays, read_case_arrays
 from leaderboards.robustness import robustness
 from leaderboards.schema import Group, Report, TaskRow
-from leaderboards.tables import counted
+from leaderboards.tables import counted, percent, range_of
 from leaderboards.tally import TaskTally
 from leaderboards.view_remarks import ViewRemarks
 
@@ -63,12 +63,15 @@ def build(
         if arrays is not None:
             arrays.add(index, result)
         if index.condition == 0:
-            tallies[index.item].add(result)
+            tallies[index.item].add(index.episode, result)
             redrawn += "redrawn_starts" in result.metrics and result.steps > 0
             limit = plan.items[index.item].task.max_steps
             endless += result.ended == "horizon" and limit in (None, LONGEST_EPISODE)
     # A task that could not run at first may have been played later, on another machine.
     absent = {row.task for row in plan.not_run if row.perturbation is None}
+    repeated = {
+        item for item, tally in enumerate(tallies) if tally.episodes.distinct()[0] < tally.n
+    }
     tallies = [tally for tally in tallies if tally.n or tally.item.task.id not in absent]
     scored = {tally.item.task.id for tally in tallies}
     rows = [(tally, tally.row()) for tally in tallies]
@@ -85,7 +88,9 @@ def build(
         not_run=tuple(
             row for row in plan.not_run if row.task not in scored and row.perturbation is None
         ),
-        perturbations=() if arrays is None else robustness(arrays, baseline),
+        perturbations=()
+        if arrays is None
+        else robustness(arrays, baseline, stopped=anytime, repeated=repeated),
         views=views.sentences(),
         errors=errors.rows(),
         redrawn_starts=redrawn,
@@ -103,13 +108,18 @@ def summary(report: Report) -> str:
         f"{total.tasks_with_result} of {total.tasks} tasks"
     ]
     if total.successes is not None and interval is not None:
-        trials = sum(row.n for row in report.tasks if row.successes is not None)
+        rated = [row for row in report.tasks if row.successes is not None and row.n]
+        bounds = range_of(interval, percent).replace(" to ", ", ")
         lines.append(
-            f"{total.successes} of {trials} succeeded; mean of task rates "
-            f"{100 * interval.value:.1f} % [{100 * interval.low:.1f}, {100 * interval.high:.1f}]"
+            f"{total.successes} of {sum(row.n for row in rated)} succeeded; "
+            + ("mean of task rates" if len(rated) == total.tasks else _rates_of(len(rated)))
+            + f" {percent(interval.value)} %"
+            + (f" [{bounds}]" if bounds else f"; {total.no_interval}")
         )
     if total.normalised is not None and any(row.successes is None for row in report.tasks):
-        lines.append(f"mean of task rates and normalised scores {total.normalised:.3f}")
+        some = total.tasks_in_normalised
+        of = f" of {counted(some, 'task')}" if some is not None else ""
+        lines.append(f"mean of task rates and normalised scores{of} {total.normalised:.3f}")
     if total.ended.get("horizon"):
         lines.append(f"{total.ended['horizon']} of {total.n} hit the horizon")
     if total.agent_errors:
@@ -121,6 +131,10 @@ def summary(report: Report) -> str:
             f"{counted(len(report.not_run), 'task')} cannot run here: the report names the remedies"
         )
     return "\n".join(lines)
+
+
+def _rates_of(tasks: int) -> str:
+    return "the rate of 1 task" if tasks == 1 else f"mean of the rates of {tasks} tasks"
 
 
 def missing_cases(row: TaskRow | Group) -> str:

@@ -10,8 +10,8 @@ from harness.records.identity import UNNAMED
 from harness.records.plan import NotRun
 from harness.stats import Estimate
 from leaderboards.error_table import error_table
-from leaderboards.references import PublishedFigure, figures_of, published_table
-from leaderboards.report import missing_cases
+from leaderboards.references import MARKS, PublishedFigure, figures_of, published_table
+from leaderboards.row_notes import coverage, covered, in_unit, notes_of
 from leaderboards.schema import Group, Report, TaskRow
 from leaderboards.tables import (
     Column,
@@ -66,8 +66,13 @@ def report_header(report: Report) -> list[str]:
         )
     if run.get("stopping"):
         lines.append(
-            f"played by a rule: {run['stopping']}; where it stopped early, the intervals of tasks "
-            "hold at every look, those of means do not"
+            f"played by a rule: {run['stopping']}; where it could stop early, the intervals of "
+            "tasks hold at every look, and means have none"
+        )
+    if any(row.distinct or row.distinct_starts for row in report.tasks):
+        lines.append(
+            "distinct: episodes that start alike and take the same course are one, and an interval "
+            "counts them once; where starts repeat, the row speaks of those starts only"
         )
     if solved := report.overall.ended.get("solved_at_start", 0):
         lines.append(
@@ -125,7 +130,7 @@ def _task_table(suite: str, rows: Sequence[TaskRow], figures: Sequence[Published
 
     def published(row: TaskRow) -> str:
         cells = [
-            f"{each.label} {each.values[row.task]:g}{'' if each.same_rule else '*'}"
+            f"{each.label} {in_unit(each.values[row.task], each.like.metric, row)}{each.mark}"
             for each in by_task
             if row.task in each.values
         ]
@@ -138,8 +143,8 @@ def _task_table(suite: str, rows: Sequence[TaskRow], figures: Sequence[Published
         )
     elif rules:
         lead += f"Rule: {rules[0].rstrip('.')}"
-    if any(not figure.same_rule for figure in by_task):
-        lead += ". *: by another rule, see the published figures"
+    if any(figure.mark for figure in by_task):
+        lead += f". {MARKS}: see the published figures"
     return Table(
         suite,
         (
@@ -169,7 +174,7 @@ def _task_table(suite: str, rows: Sequence[TaskRow], figures: Sequence[Published
                 ),
             ),
             Column("published", tuple(published(row) for row in rows), "prose"),
-            Column("notes", tuple(_notes(row) for row in rows), "prose"),
+            Column("notes", tuple(notes_of(row) for row in rows), "prose"),
         ),
         lead,
     )
@@ -177,7 +182,7 @@ def _task_table(suite: str, rows: Sequence[TaskRow], figures: Sequence[Published
 
 def _group_table(report: Report) -> Table:
     suites = report.suites if len(report.suites) > 1 else ()
-    groups = [*suites, *report.domains, report.overall]
+    groups = [group for group in (*suites, *report.domains) if group.n] + [report.overall]
     normalised = _has_scores(report)
 
     def notes(group: Group) -> str:
@@ -186,8 +191,7 @@ def _group_table(report: Report) -> Table:
             for row in report.not_run
         )
         cannot = f"{counted(absent, 'task')} cannot run here" if absent else ""
-        empty = "" if group.tasks or absent else "no task in this run"
-        return "; ".join(filter(None, [_notes(group), cannot, empty]))
+        return "; ".join(filter(None, [coverage(group), notes_of(group), cannot]))
 
     def name(group: Group) -> str:
         return f"suite {group.suite}" if group.suite else group.domain or "overall"
@@ -234,10 +238,10 @@ def _metric_table(rows: Sequence[TaskRow]) -> list[Table]:
     for suite, played in suites.items():
         told = []
         for name in dict.fromkeys(name for row in played for name in row.metrics):
-            values = [row.metrics[name] for row in played if name in row.metrics]
-            if 2 * len(values) >= len(played):
-                some = f" ({len(values)} tasks)" if len(values) < len(played) else ""
-                told.append(f"{name} {sum(values) / len(values):.4g}{some}")
+            with_it = [row for row in played if name in row.metrics]
+            if 2 * len(with_it) >= len(played):
+                mean = sum(row.metrics[name] for row in with_it) / len(with_it)
+                told.append(f"{name} {mean:.4g}{covered(name, with_it, len(played))}")
         if told:
             names.append(suite)
             cells.append("; ".join(told))
@@ -245,8 +249,8 @@ def _metric_table(rows: Sequence[TaskRow]) -> list[Table]:
         return []
     columns = Column("suite", tuple(names), "name"), Column("measures", tuple(cells), "prose")
     lead = (
-        "Means over tasks, each weighing the same, of what was measured in each finished episode, "
-        "at its last step."
+        "Means over tasks, each weighing the same, of what was measured in each episode, at its "
+        "last step."
     )
     return [Table("other measures", columns, lead)]
 
@@ -313,17 +317,6 @@ def _not_run_table(rows: Sequence[NotRun]) -> list[Table]:
 
 def _has_scores(report: Report) -> bool:
     return any(row.successes is None for row in report.tasks)
-
-
-def _notes(row: TaskRow | Group) -> str:
-    worst = (
-        f", at worst {percent(row.rate_if_missing_fail)}%"
-        if row.rate_if_missing_fail is not None
-        else ""
-    )
-    partial = f"partial: {missing_cases(row)}{worst}" if row.partial else ""
-    errors = counted(row.agent_errors, "agent error") if row.agent_errors else ""
-    return "; ".join(filter(None, [partial, errors]))
 
 
 def _with_range(found: Estimate | None) -> str:

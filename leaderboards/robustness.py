@@ -16,7 +16,9 @@ leaderboards/score_effects.py. Sums over severities: leaderboards/severities.py.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 import numpy as np
@@ -26,9 +28,10 @@ from harness.records.plan import PlanItem
 from harness.stats import Estimate, Interval, mean_score, paired_difference, wilson
 from leaderboards.condition_counts import ConditionCounts, differences_of, retention_of
 from leaderboards.mean_rates import mean_rate
+from leaderboards.no_interval import NOT_FIRST, REPEATED, STOPPED, without_bounds
 from leaderboards.perturbed_results import FAILED, SUCCEEDED, CaseArrays, PlayedCondition
 from leaderboards.ratio import ratio_of_means
-from leaderboards.schema import PerturbationRow
+from leaderboards.schema import ESTIMATES, PerturbationRow, ScoreEffects
 from leaderboards.score_effects import score_effects
 from leaderboards.severities import rows_over_severities
 
@@ -36,13 +39,18 @@ __all__ = ["mean_of_halves", "robustness", "scopes_of"]
 
 
 def robustness(
-    arrays: CaseArrays, baseline: CaseArrays | None = None
+    arrays: CaseArrays,
+    baseline: CaseArrays | None = None,
+    *,
+    stopped: bool = False,
+    repeated: AbstractSet[int] = frozenset(),
 ) -> tuple[PerturbationRow, ...]:
     """All rows: for each perturbation and severity overall, by domain and by task; then the sums.
 
-    baseline: the run that corruption errors relate to.
+    baseline: the run that corruption errors relate to. stopped: whether the run could stop for
+    what it saw. repeated: the items of the plan of whose controls some are the same episode.
     """
-    found = _Rows(arrays)
+    found = _Rows(arrays, stopped, repeated)
     rows: list[PerturbationRow] = []
     for name in arrays.labels:
         rows += [found.of_scope(name, domain) for domain in scopes_of(arrays, name)]
@@ -60,8 +68,8 @@ def scopes_of(arrays: CaseArrays, name: str) -> list[str | None]:
 class _Rows:
     """Makes the rows of single severities."""
 
-    def __init__(self, arrays: CaseArrays) -> None:
-        self._arrays = arrays
+    def __init__(self, arrays: CaseArrays, stopped: bool, repeated: AbstractSet[int]) -> None:
+        self._arrays, self._stopped, self._repeated = arrays, stopped, repeated
         self._counts = ConditionCounts(arrays)
         scopes = dict.fromkeys(
             tuple(self._rated(arrays.played(name, domain)))
@@ -96,11 +104,27 @@ class _Rows:
                     if varies
                     else Estimate(float(changes.mean()), None, None),
                 }
-        return PerturbationRow(**row)
+        return self._bounded(row, [played])
 
     def of_scope(self, name: str, domain: str | None) -> PerturbationRow:
         """The row of the tasks of a domain, or of all, together."""
-        return PerturbationRow(**self._row(name, self._arrays.played(name, domain), domain, None))
+        played = self._arrays.played(name, domain)
+        return self._bounded(self._row(name, played, domain, None), played)
+
+    def _bounded(self, row: dict[str, Any], played: Sequence[PlayedCondition]) -> PerturbationRow:
+        """The row; without bounds where its cases are no sample that has an interval."""
+        why = STOPPED if self._stopped else ""
+        if any(each.item in self._repeated for each in played):
+            why = REPEATED
+        if not all(self._counts.is_prefix[each] for each in played):
+            why = NOT_FIRST
+        if not why:
+            return PerturbationRow(**row)
+        row |= {name: without_bounds(row.get(name)) for name in ESTIMATES[PerturbationRow]}
+        if (scores := row["scores"]) is not None:
+            bare = {name: without_bounds(getattr(scores, name)) for name in ESTIMATES[ScoreEffects]}
+            row["scores"] = dataclasses.replace(scores, **bare)
+        return PerturbationRow(**row, no_interval=why)
 
     def _row(
         self,

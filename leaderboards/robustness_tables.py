@@ -8,7 +8,7 @@ from collections.abc import Set as AbstractSet
 from typing import Any
 
 from harness.perturb import not_observed
-from harness.stats import Interval, value_of
+from harness.stats import Estimate, value_of
 from leaderboards.schema import PerturbationRow, Report, ScoreEffects
 from leaderboards.tables import (
     Column,
@@ -156,7 +156,7 @@ def _note(row: PerturbationRow, agent: Mapping[str, Any]) -> str:
     if row.control_rate == 0:
         parts.append("the control is 0: nothing to lose")
     if row.agent_errors:
-        parts.append(f"{row.agent_errors} agent errors")
+        parts.append(counted(row.agent_errors, "agent error"))
     if row.recovery_n is not None and row.tasks:
         found = (
             f"{percent(value_of(row.recovery))} % of {row.recovery_n}"
@@ -166,7 +166,9 @@ def _note(row: PerturbationRow, agent: Mapping[str, Any]) -> str:
         parts.append(f"recovered: {found}")
     if row.interaction is not None:
         bounds = range_of(row.interaction, percent)
-        parts.append(f"interaction {signed_points(row.interaction.value)} ({bounds})")
+        shown = f" ({bounds})" if bounds else ""
+        parts.append(f"interaction {signed_points(row.interaction.value)}{shown}")
+    parts += [row.no_interval] if row.no_interval else []
     return "; ".join(parts)
 
 
@@ -286,11 +288,16 @@ def _control(row: PerturbationRow | ScoreEffects) -> float | None:
     return row.control_rate if isinstance(row, PerturbationRow) else row.control
 
 
-def _drop(difference: Interval | None) -> Interval | None:
+def _drop(difference: Estimate | None) -> Estimate | None:
     """The negated difference; 0.0 - x is never the -0.0 that would print its sign."""
     if difference is None:
         return None
-    return Interval(0.0 - difference.value, 0.0 - difference.high, 0.0 - difference.low)
+    low, high = difference.low, difference.high
+    return Estimate(
+        0.0 - difference.value,
+        None if high is None else 0.0 - high,
+        None if low is None else 0.0 - low,
+    )
 
 
 def _relative_range(row: PerturbationRow) -> str:

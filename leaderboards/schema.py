@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.core import Reference
+from harness.core.reference import LATER
 from harness.records.error_kinds import ErrorKind
 from harness.records.plan import NotRun
-from harness.stats import Estimate, Interval, value_of
+from harness.stats import Estimate, value_of
 from leaderboards.flatten import EstimateNames, bounds_of, flatten
 
 __all__ = [
@@ -48,15 +49,17 @@ class TaskRow:
     """Planned cases whose last attempt ended in a fault that is not the agent's: no score."""
     partial: bool
     """n < planned."""
-    interval: Interval | None
+    interval: Estimate | None
     """The success rate with Wilson's interval, 95 %; in a run that could stop early, with bounds
-    that hold at every look."""
+    that hold at every look. They are those of the different episodes; without bounds where
+    `no_interval` says why."""
     rate_if_missing_fail: float | None
     """successes / planned."""
     score: Estimate | None
-    """The mean over finished episodes. In a task without a success, an agent's error scores the
-    low end of the normaliser, or nothing where there is none. Bounds: Student's t, 95 %, of a task
-    without a success that has at least two different scores."""
+    """The mean over all n episodes. An agent's error scores the low end of the normaliser of a task
+    without a success, 0 where the score is a share of success, else what the task's metric was;
+    where nobody knows it, `scored` tells of how many episodes the mean is. Bounds: Student's t,
+    95 %, of a task without a success that has at least two different scores."""
     score_median: float | None
     normalised: float | None
     """The success rate where there is one, else the normalised mean score; an agent's error counts
@@ -71,7 +74,18 @@ class TaskRow:
     agent_s: float
     reference: tuple[Reference, ...]
     metrics: Mapping[str, float] = field(default_factory=dict)
-    """Means of the metrics that every finished episode has, at its last step."""
+    """Means of the metrics that every finished episode has, at its last step; an agent's error
+    counts with 0 for a share of success, else with what was measured until then."""
+    distinct: int | None = field(default=None, metadata=LATER)
+    """The number of different episodes, where some are the same: same start, same course."""
+    distinct_starts: int | None = field(default=None, metadata=LATER)
+    """The number of different starts, where those are fewer than n: the row speaks of those."""
+    scored: int | None = field(default=None, metadata=LATER)
+    """The number of episodes in `score`, where those are fewer than n."""
+    measured: Mapping[str, int] | None = field(default=None, metadata=LATER)
+    """The number of episodes in a metric's mean, where those are fewer than n."""
+    no_interval: str = field(default="", metadata=LATER)
+    """Why the rate and the score have no bounds, where they would have some."""
 
     @property
     def success_rate(self) -> float | None:
@@ -117,9 +131,10 @@ class Group:
     agent_errors: int
     errors: int
     partial: bool
-    interval: Interval | None
+    interval: Estimate | None
     """The mean success rate of the tasks that have a success, with the 95 % interval of
-    harness.stats.mean_of_rates: it speaks of other episodes of these tasks, not of other tasks."""
+    harness.stats.mean_of_rates: it speaks of other episodes of these tasks, not of other tasks.
+    Without bounds where `no_interval` says why."""
     rate_if_missing_fail: float | None
     """The mean of successes / planned over all planned tasks that have a success."""
     normalised: float | None
@@ -128,6 +143,12 @@ class Group:
     simulator_s: float
     agent_s: float
     scores: Scores | None
+    tasks_in_rate: int | None = field(default=None, metadata=LATER)
+    """The number of tasks in the mean success rate, where it is not `tasks_with_result`."""
+    tasks_in_normalised: int | None = field(default=None, metadata=LATER)
+    """The number of tasks in `normalised`, where it is not `tasks_with_result`."""
+    no_interval: str = field(default="", metadata=LATER)
+    """Why the mean rate and the scores have no bounds, where they would have some."""
 
     @property
     def success_rate(self) -> float | None:
@@ -188,7 +209,7 @@ class PerturbationRow:
     agent_errors: int = 0
     errors: int = 0
     partial: bool = False
-    interval: Interval | None = None
+    interval: Estimate | None = None
     """The success rate, as in TaskRow and Group."""
     rate_if_missing_fail: float | None = None
     score_mean: float | None = None
@@ -201,7 +222,7 @@ class PerturbationRow:
     """The success rate of the controls."""
     pairs: int = 0
     """Perturbed cases with a result whose control has one."""
-    difference: Interval | None = None
+    difference: Estimate | None = None
     """The success rate minus control_rate over the pairs, with the 95 % interval of
     harness.stats.paired_difference."""
     relative_drop: Estimate | None = None
@@ -212,15 +233,17 @@ class PerturbationRow:
     score_difference: Estimate | None = None
     """Of a task without a success: the mean over pairs, in points of its score, with Student's t
     interval, 95 %."""
-    recovery: Interval | None = None
+    recovery: Estimate | None = None
     """Of a burst: the share of successes among the recovery_n cases in which the burst took place
     and whose control succeeds, with Wilson's interval."""
     recovery_n: int | None = None
-    interaction: Interval | None = None
+    interaction: Estimate | None = None
     """Of a combination of two perturbations that were also played alone."""
     area: float | None = None
     corruption_error: float | None = None
     scores: ScoreEffects | None = None
+    no_interval: str = field(default="", metadata=LATER)
+    """Why the figures have no bounds, where they would have some."""
     reference: tuple[Reference, ...] = ()
     """Always empty: published figures are of unperturbed tasks."""
 

@@ -34,7 +34,9 @@ __all__ = [
 ]
 
 WIDTH = 140
-"""Characters of a line of text, as far as the names in it allow."""
+"""Characters of a row of a table, as far as the names in it allow."""
+LINE = 96
+"""Characters of a line above a table."""
 LONG_TABLE = 40
 """A LaTeX table with more rows than this may break over pages."""
 LONGEST = {"figure": 200, "name": 500, "prose": 5000}
@@ -74,7 +76,7 @@ def text_page(header: Sequence[str], tables: Sequence[Table]) -> str:
     from tabulate import tabulate
 
     parts = [
-        "\n".join(textwrap.fill(line, WIDTH, subsequent_indent="  ") for line in map(_line, header))
+        "\n".join(textwrap.fill(line, LINE, subsequent_indent="  ") for line in map(_line, header))
     ]
     for table in tables:
         columns, widths = _fitted(_escaped(table, printable))
@@ -84,7 +86,7 @@ def text_page(header: Sequence[str], tables: Sequence[Table]) -> str:
             rows.insert(-1, ruler)
         # The headings are rows here: every other style adds to their width.
         body = tabulate(rows, tablefmt="plain", disable_numparse=True, colalign=_alignment(columns))
-        lead = [textwrap.fill(_line(table.lead), WIDTH)] if table.lead else []
+        lead = [textwrap.fill(_line(table.lead), LINE)] if table.lead else []
         parts.append("\n".join([_line(table.title.upper()), *lead, "", body]))
     return "\n\n\n".join(parts)
 

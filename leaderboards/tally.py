@@ -10,60 +10,77 @@ import numpy as np
 
 from harness.core import Result
 from harness.records.plan import PlanItem
-from harness.stats import Estimate, Interval, anytime_rate, mean_score, wilson
+from harness.stats import Estimate, anytime_rate, mean_score, wilson
+from leaderboards.episodes import TaskEpisodes
+from leaderboards.no_interval import NOT_FIRST, STOPPED, around
 from leaderboards.schema import TaskRow
 
 __all__ = ["TaskTally"]
+
+SHARES_OF_SUCCESS = frozenset({"optimality", "spl", "success", "success_at_end"})
+"""Scores and metrics that are 0 where the agent failed."""
 
 
 class TaskTally:
     """What is kept of a task's unperturbed episodes: counts, scores and metrics."""
 
     def __init__(self, item: PlanItem, *, anytime: bool) -> None:
-        """anytime: whether the rate needs bounds that hold at every look."""
+        """anytime: whether the run could stop for what it saw.
+
+        Then the rate needs bounds that hold at every look.
+        """
         self.item = item
-        self.n = 0
-        self._rate_with_bounds = anytime_rate if anytime else wilson
-        self._errors = self._agent_errors = self._successes = self._steps = 0
+        self.anytime = anytime
+        self.episodes = TaskEpisodes()
+        self._agent_errors = self._successes = self._steps = 0
         self._ended: Counter[str] = Counter()
-        # Eight bytes for each score: a run may have millions of episodes.
-        self._scores = array("d")
         self._metrics: dict[str, array[float]] = {}
+        self._metrics_of_failed: dict[str, array[float]] = {}
+        """Of the episodes that ended in an error of the agent."""
         self._simulator_s = self._agent_s = 0.0
 
-    def add(self, result: Result) -> None:
-        """Count the result of one of the task's cases."""
+    @property
+    def n(self) -> int:
+        """The number of episodes that have a result."""
+        return self.episodes.n
+
+    def add(self, episode: int, result: Result) -> None:
+        """Count the result of one of the task's cases, by its number in the plan."""
         if result.status == "error":
-            self._errors += 1
+            self.episodes.add_error(episode)
             return
-        self.n += 1
+        failed = result.status == "agent_error"
+        self.episodes.add(
+            episode, result, self._score_of_failed(result) if failed else result.score
+        )
         self._ended[result.ended] += 1
         self._simulator_s += result.timing.get("simulator_s", 0.0)
         self._agent_s += result.timing.get("agent_s", 0.0)
-        if result.status == "agent_error":
-            self._agent_errors += 1
-            normaliser = self.item.task.normaliser
-            if self.item.task.success is None and normaliser is not None:
-                self._scores.append(normaliser.low)
-            return
-        assert result.score is not None
-        self._steps += result.steps
+        self._agent_errors += failed
         self._successes += result.success is True
-        self._scores.append(result.score)
+        if not failed:
+            self._steps += result.steps
+        metrics = self._metrics_of_failed if failed else self._metrics
         for name, value in result.metrics.items():
-            self._metrics.setdefault(name, array("d")).append(value)
+            metrics.setdefault(name, array("d")).append(value)
 
-    def sorted_scores(self) -> np.ndarray:
-        """All scores, shape (scores,), sorted: no sum depends on which episode finished first."""
-        return np.sort(np.asarray(self._scores, dtype=np.float64))
+    def _score_of_failed(self, result: Result) -> float | None:
+        """What an episode scores that ended in an error of the agent; None where nobody knows."""
+        task = self.item.task
+        if task.success is None and task.normaliser is not None:
+            return task.normaliser.low
+        if task.score in SHARES_OF_SUCCESS:
+            return 0.0
+        return result.metrics.get(task.score)
 
     def row(self) -> TaskRow:
         """The figures of the task."""
         task, n, planned = self.item.task, self.n, self.item.episodes
         finished = n - self._agent_errors
         has_success = task.success is not None
-        rate = self._rate_with_bounds(self._successes, n) if has_success and n else None
-        scores = self.sorted_scores()
+        rate, scores = self._rate(), self.episodes.scores()
+        different, starts = self.episodes.distinct()[0], self.episodes.distinct_starts()
+        metrics = self._metric_means(finished)
         return TaskRow(
             task=task.id,
             domain=task.domain,
@@ -73,11 +90,11 @@ class TaskTally:
             n=n,
             successes=self._successes if has_success else None,
             agent_errors=self._agent_errors,
-            errors=self._errors,
+            errors=self.episodes.errors,
             partial=n < planned,
             interval=rate,
             rate_if_missing_fail=self._successes / planned if has_success else None,
-            score=_mean_with_bounds(scores, bounded=not has_success),
+            score=self._mean_score(scores),
             score_median=float(np.median(scores)) if len(scores) else None,
             normalised=self._normalised(rate, scores),
             steps_mean=self._steps / finished if finished else None,
@@ -85,26 +102,67 @@ class TaskTally:
             simulator_s=round(self._simulator_s, 3),
             agent_s=round(self._agent_s, 3),
             reference=task.references,
-            metrics={
-                name: math.fsum(values) / finished
-                for name, values in sorted(self._metrics.items())
-                if len(values) == finished
-            },
+            metrics={name: mean for name, (mean, _) in metrics.items()},
+            distinct=different if different < n else None,
+            distinct_starts=starts if starts is not None and starts < n else None,
+            scored=len(scores) if len(scores) < n else None,
+            measured={name: of for name, (_, of) in metrics.items() if of < n} or None,
+            no_interval=self.no_interval if n else "",
         )
 
-    def _normalised(self, rate: Interval | None, scores: np.ndarray) -> float | None:
+    @property
+    def no_interval(self) -> str:
+        """Why its rate, or else its score, has no bounds; empty where it has some."""
+        has_success = self.item.task.success is not None
+        if not self.episodes.is_prefix or (self.episodes.errors and not has_success):
+            return NOT_FIRST
+        return STOPPED if self.anytime and not has_success else ""
+
+    @property
+    def repeats(self) -> bool:
+        """Whether some of its episodes are the same."""
+        return self.episodes.distinct()[0] < self.n
+
+    def _rate(self) -> Estimate | None:
+        """The success rate; with bounds if the episodes are the first of the plan."""
+        if self.item.task.success is None or not self.n:
+            return None
+        value = self._successes / self.n
+        if self.no_interval:
+            return Estimate(value, None, None)
+        return around(value, *self.episodes.bounds(anytime_rate if self.anytime else wilson))
+
+    def _mean_score(self, scores: np.ndarray) -> Estimate | None:
+        """The mean of sorted scores; with bounds in a task without a success."""
+        if not len(scores):
+            return None
+        mean = float(scores.mean())
+        different = self.episodes.distinct_scores()
+        bounded = self.item.task.success is None and not self.no_interval
+        # Equal scores say nothing of how much others would differ: an interval of no width would
+        # claim certainty.
+        if bounded and different[0] != different[-1]:
+            interval = mean_score(different)
+            return around(mean, interval.low, interval.high)
+        return Estimate(mean, None, None)
+
+    def _normalised(self, rate: Estimate | None, scores: np.ndarray) -> float | None:
         task = self.item.task
         if task.success is not None:
             return rate.value if rate else None
         return task.normaliser(float(scores.mean())) if task.normaliser and len(scores) else None
 
+    def _metric_means(self, finished: int) -> dict[str, tuple[float, int]]:
+        """(mean, number of episodes) of each metric that every finished episode has.
 
-def _mean_with_bounds(scores: np.ndarray, *, bounded: bool) -> Estimate | None:
-    """The mean of sorted scores, with bounds where they are asked for and the scores differ."""
-    if not len(scores):
-        return None
-    # Equal scores say nothing of how much others would differ: an interval of no width would claim
-    # certainty.
-    if bounded and scores[0] != scores[-1]:
-        return mean_score(scores)
-    return Estimate(float(scores.mean()), None, None)
+        An episode with an agent's error counts with what was measured until then.
+        """
+        found = {}
+        for name, values in sorted(self._metrics.items()):
+            if len(values) == finished:
+                more = self._metrics_of_failed.get(name, array("d"))
+                if name in SHARES_OF_SUCCESS:
+                    more = array("d", [0.0] * self._agent_errors)
+                count = finished + len(more)
+                found[name] = math.fsum((*values, *more)) / count, count
+        return found

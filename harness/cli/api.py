@@ -30,7 +30,7 @@ from harness.records.stored_run import load_run
 if TYPE_CHECKING:
     import pandas
 
-    from harness.stats import Interval
+    from harness.stats import Estimate
     from leaderboards.compare import Compared
     from leaderboards.schema import Report, TaskRow
 
@@ -98,7 +98,7 @@ class Evaluation:
         return self.report.overall.success_rate
 
     @property
-    def interval(self) -> Interval | None:
+    def interval(self) -> Estimate | None:
         """`success_rate` with its 95 % interval."""
         return self.report.overall.interval
 

@@ -1,0 +1,93 @@
+"""Which of a task's episodes are the same one, and which part of its plan they are."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable
+
+import numpy as np
+
+from harness.core import Result
+from harness.stats import Interval
+
+__all__ = ["TaskEpisodes"]
+
+_BITS = (1 << 64) - 1
+
+
+class TaskEpisodes:
+    """The episodes of a task that have a result: 25 bytes each, as a run may have millions.
+
+    Two episodes with the same start and the same digest took the same course: they are one.
+    """
+
+    def __init__(self) -> None:
+        self.n = self.errors = 0
+        self._last = -1
+        self._starts, self._courses = array("Q"), array("Q")
+        self._won, self._scores = array("b"), array("d")
+        self._all_known = True
+
+    def add(self, episode: int, result: Result, score: float | None) -> None:
+        """Count an episode by its number in the plan; its score is None where it has none."""
+        self.n += 1
+        self._last = max(self._last, episode)
+        self._all_known = self._all_known and bool(result.start)
+        # Hashes of texts: a list of the texts would take ten times the memory.
+        self._starts.append(hash(result.start) & _BITS)
+        self._courses.append(hash((result.start, result.digest)) & _BITS)
+        self._won.append(result.success is True)
+        self._scores.append(np.nan if score is None else score)
+
+    def add_error(self, episode: int) -> None:
+        """Count an episode that was tried and has no result."""
+        self.errors += 1
+        self._last = max(self._last, episode)
+
+    @property
+    def is_prefix(self) -> bool:
+        """Whether those with a result and those that were tried are the first of the plan.
+
+        Otherwise those may be missing that take long, which is no random part.
+        """
+        return self._last + 1 == self.n + self.errors
+
+    def distinct(self) -> tuple[int, int]:
+        """(how many different episodes have a result, how many of them succeeded).
+
+        Where a start is not known, as in old lines, every episode counts as another one.
+        """
+        won = np.asarray(self._won)[self._chosen()]
+        return len(won), int(won.sum())
+
+    def distinct_starts(self) -> int | None:
+        """How many different starts there are; None where one is not known."""
+        return len(np.unique(np.asarray(self._starts))) if self._all_known else None
+
+    def bounds(self, interval: Callable[[int, int], Interval]) -> tuple[float, float]:
+        """The bounds of the success rate over different episodes, by a method for (k, n).
+
+        An episode without a result may have been either: it counts as a failure for the lower bound
+        and as a success for the upper one.
+        """
+        different, won = self.distinct()
+        tried = different + self.errors
+        return interval(won, tried).low, interval(won + self.errors, tried).high
+
+    def scores(self) -> np.ndarray:
+        """All scores, shape (scores,), sorted: no sum depends on which episode finished first."""
+        return _sorted(np.asarray(self._scores))
+
+    def distinct_scores(self) -> np.ndarray:
+        """The scores of the different episodes, as `scores`."""
+        return _sorted(np.asarray(self._scores)[self._chosen()])
+
+    def _chosen(self) -> np.ndarray | slice:
+        """The index of the first of equal episodes, for each."""
+        if not self._all_known:
+            return slice(None)
+        return np.unique(np.asarray(self._courses), return_index=True)[1]
+
+
+def _sorted(scores: np.ndarray) -> np.ndarray:
+    return np.sort(scores[np.isfinite(scores)])
