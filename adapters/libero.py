@@ -66,6 +66,7 @@ class LiberoAdapter(Adapter):
     path_params: ClassVar[tuple[str, ...]] = ("suite", "name")
     packages: ClassVar[tuple[str, ...]] = ("robosuite", "mujoco")
     redraws: ClassVar[bool] = False
+    privileged_views: ClassVar[tuple[str, ...]] = ("state",)
     guide: ClassVar[str] = (
         "git clone https://github.com/Lifelong-Robot-Learning/LIBERO; "
         "pip install robosuite==1.4.1 bddl easydict gym cloudpickle future torch; "

@@ -108,6 +108,7 @@ class MetaWorldAdapter(Adapter):
 
     packages: ClassVar[tuple[str, ...]] = ("metaworld", "mujoco", "gymnasium")
     redraws: ClassVar[bool] = False
+    privileged_views: ClassVar[tuple[str, ...]] = ("state",)
     extra: ClassVar[str] = "metaworld"
 
     @classmethod

@@ -90,6 +90,7 @@ class VizDoomAdapter(Adapter):
 
     packages: ClassVar[tuple[str, ...]] = ("vizdoom",)
     redraws: ClassVar[bool] = False
+    privileged_views: ClassVar[tuple[str, ...]] = ("state",)
     extra: ClassVar[str] = "vizdoom"
 
     @classmethod

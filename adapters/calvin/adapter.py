@@ -57,6 +57,7 @@ class CalvinAdapter(Adapter):
     path_params: ClassVar[tuple[str, ...]] = ("root",)
     packages: ClassVar[tuple[str, ...]] = ("pybullet",)
     redraws: ClassVar[bool] = False
+    privileged_views: ClassVar[tuple[str, ...]] = ("state",)
     guide: ClassVar[str] = (
         "git clone --recursive https://github.com/mees/calvin; "
         "pip install pybullet hydra-core hydra-colorlog gitpython numpy-quaternion "

@@ -90,6 +90,7 @@ class HabitatAdapter(Adapter):
     path_params: ClassVar[tuple[str, ...]] = ("data", "dataset", "scenes")
     packages: ClassVar[tuple[str, ...]] = ("habitat-sim",)
     redraws: ClassVar[bool] = False
+    privileged_views: ClassVar[tuple[str, ...]] = ("state", "state_pointgoal")
     guide: ClassVar[str] = GUIDE
     patience_s: ClassVar[float] = 300.0
 

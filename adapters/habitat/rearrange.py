@@ -54,6 +54,7 @@ class HabitatRearrangeAdapter(Adapter):
     path_params: ClassVar[tuple[str, ...]] = ("split",)
     packages: ClassVar[tuple[str, ...]] = ("habitat-sim", "habitat-lab")
     redraws: ClassVar[bool] = False
+    privileged_views: ClassVar[tuple[str, ...]] = ("state_target",)
     guide: ClassVar[str] = GUIDE
     patience_s: ClassVar[float] = 300.0
 

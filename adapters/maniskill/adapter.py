@@ -55,6 +55,7 @@ class ManiSkillAdapter(Adapter):
     code_params: ClassVar[tuple[str, ...]] = ("id", "make")
     packages: ClassVar[tuple[str, ...]] = ("mani_skill", "sapien", "torch", "gymnasium")
     redraws: ClassVar[bool] = False
+    privileged_views: ClassVar[tuple[str, ...]] = ("state",)
     extra: ClassVar[str] = "maniskill"
 
     @classmethod

@@ -100,6 +100,7 @@ class MiniWorldAdapter(Adapter):
 
     packages: ClassVar[tuple[str, ...]] = ("miniworld", "pyglet", "gymnasium")
     redraws: ClassVar[bool] = False
+    privileged_views: ClassVar[tuple[str, ...]] = ("state",)
     extra: ClassVar[str] = "miniworld"
 
     @classmethod

@@ -44,6 +44,10 @@ class _Playable(ABC):
     """Names of params that become code: a module, a registered id, arguments of a constructor."""
     path_params: ClassVar[tuple[str, ...]] = ()
     """Names of params that become a path, or a part of one."""
+    privileged_views: ClassVar[tuple[str, ...]] = ()
+    """Views that no camera, text or sensor of the body tells: the place of a goal or of an object,
+    a console's memory, the simulator's state. Whoever reads one is privileged, and reports say so.
+    """
     patience_s: ClassVar[float] = 120.0
     """Seconds of wall clock after which a reset or a step counts as hung."""
     nondeterminism: ClassVar[str] = ""

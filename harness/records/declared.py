@@ -48,6 +48,7 @@ ADAPTER: Mapping[str, _Rule] = {
     "guide": TEXT,
     "requirements": TEXTS,
     "pythons": TEXTS,
+    "privileged_views": TEXTS,
     "patience_s": SECONDS,
     "nondeterminism": TEXT,
     "tolerance": GPUS,
