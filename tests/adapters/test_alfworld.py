@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -143,6 +145,45 @@ def test_an_inadmissible_command_does_nothing(adapter: AlfWorldAdapter) -> None:
         assert timestep.observation["text"]() == NOTHING
         assert timestep.observation["admissible"]() == before
         assert timestep.metrics == {"invalid_actions": float(count)}
+
+
+def in_the_papers_words(command: str) -> str:
+    """As in ALFWorld's paper and in prompts of its time."""
+    return re.sub(r"^move (.+) to (.+)$", r"put \1 in/on \2", command)
+
+
+def test_the_papers_wording_is_a_trap_with_a_way_out(adapter: AlfWorldAdapter) -> None:
+    """Its words do nothing, as in the package; with the line of the family's page they all do."""
+    page = (Path(__file__).parents[2] / "docs/families/alfworld.md").read_text()
+    (line,) = re.findall(r"re\.sub\((.*), command\)", page)
+    pattern, replacement = ast.literal_eval(f"({line})")
+    for kind in TASK_TYPES:
+        for seed in range(2):
+            trapped = adapter.reset(Case(TASKS[kind], seed))
+            for _ in range(12):
+                wanted = adapter.expert(None)
+                assert wanted is not None
+                if (theirs := in_the_papers_words(wanted)) != wanted:
+                    trapped = adapter.step(theirs)
+                    assert trapped.observation["text"]() == NOTHING
+                    assert trapped.metrics == {"invalid_actions": 1.0}
+                    break
+                trapped = adapter.step(wanted)
+            timestep = adapter.reset(Case(TASKS[kind], seed))
+            while not timestep.terminated:
+                wanted = adapter.expert(None)
+                assert wanted is not None
+                command = in_the_papers_words(wanted)
+                timestep = adapter.step(re.sub(pattern, replacement, command))
+            assert timestep.success
+            assert timestep.metrics == {"invalid_actions": 0.0}
+
+
+def test_only_blanks_around_a_command_are_forgiven(adapter: AlfWorldAdapter) -> None:
+    for command, counted in (("  LOOK", 1), ("look.", 2), ("> look", 3), ("  look \n", 3)):
+        if counted == 1:
+            adapter.reset(Case(TASKS["pick_and_place_simple"], 0))
+        assert adapter.step(command).metrics == {"invalid_actions": float(counted)}
 
 
 def test_the_adapter_leaves_the_process_as_it_was() -> None:
