@@ -24,6 +24,7 @@ from harness.compare.pairs import (
 from harness.compare.sequential_gate import compare_anytime
 from harness.compare.verdict import check_limits, compare_pairs
 from harness.core import Suite, Task, UserError
+from harness.perturb.pipeline import refuse_other_versions
 from harness.play.planning import make_plan
 from harness.play.progress import Progress
 from harness.play.runner import RunOptions, RunSummary, play
@@ -142,6 +143,7 @@ class Gate:
         It is planned again, to check that its tasks run here by the protocol that the base had.
         """
         base = self._base.plan
+        refuse_other_versions(base.perturbations)
         chosen = _tasks_of(base)
         part = _part_of(base, self._options.tasks)
         kept = {item.task.id for item in part.items}

@@ -1,6 +1,6 @@
-"""Perturbed instructions: typos, letter case, paraphrase, distractors, and missing words.
+"""Perturbed instructions: typos, letter case, distractors, and missing words.
 
-Quoted text and words with digits are data that the task compares: they may be missing, but they are
+Names, numbers and quoted texts are compared letter by letter: they may be missing, but they are
 never altered. The result depends only on the instruction and the episode's random stream, so an
 instruction reads the same at every step.
 """
@@ -14,40 +14,9 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from harness.perturb.effects import Body, Effect, NotApplicable, RandomStreams
+from harness.perturb.wording import exact_spans
 
-__all__ = ["Distractor", "InstructionBlackout", "LetterCase", "Paraphrase", "Typos", "WordDropout"]
-
-DATA = re.compile(r"\"[^\"]*\"|\S*\d\S*")
-"""Data rather than language: quoted text, and words with digits."""
-
-PHRASES: dict[str, tuple[str, ...]] = {
-    "go to": ("walk to", "move to", "head to", "get to", "proceed to"),
-    "pick up": ("grab", "take", "collect", "lift up"),
-    "open": ("open up",),
-    "put": ("place", "set", "lay"),
-    "then": ("and then", "and later"),
-    "find": ("locate", "look for"),
-    "reach": ("get to", "arrive at"),
-    "push": ("shove",),
-    "close": ("shut",),
-    "click on": ("click", "press"),
-    "enter": ("type", "write"),
-    "turn on": ("switch on",),
-    "turn off": ("switch off",),
-    "insert": ("put", "stick"),
-    "rotate": ("turn",),
-    "navigate to": ("travel to", "go to"),
-}
-"""Phrase -> synonyms. Phrases and synonyms name no colour, object or relation."""
-
-FRAMES = (
-    "Please {}",
-    "Here is what to do: {}",
-    "You should do this: {}",
-    "{} Thank you!",
-    "I would like this done: {}",
-    "Your job: {}",
-)
+__all__ = ["Distractor", "Instruction", "InstructionBlackout", "LetterCase", "Typos", "WordDropout"]
 
 DISTRACTORS = (
     "It is a fine day today.",
@@ -64,7 +33,7 @@ NEIGHBOURS = dict(zip("abcdefghijklmnopqrstuvwxyz", "svxswdfgukjknbiowearycectz"
 """Letter -> a neighbouring key on a QWERTY keyboard."""
 
 
-class _Words(Effect):
+class Instruction(Effect):
     """Base of effects on the instruction."""
 
     def __init__(self, streams: RandomStreams, body: Body) -> None:
@@ -88,6 +57,11 @@ class _Words(Effect):
         """The changed instruction; `rng` is a fresh generator of the episode's stream."""
         raise NotImplementedError
 
+    def need_change(self) -> None:
+        """Raises NotApplicable if the instruction at the start stays as it is."""
+        if self.say(self.body.instruction) == self.body.instruction:
+            raise NotApplicable("it changes nothing in this instruction")
+
 
 def _is_json(text: str) -> bool:
     if not text.lstrip().startswith(("{", "[")):
@@ -100,20 +74,20 @@ def _is_json(text: str) -> bool:
 
 
 def _parts(text: str) -> Iterator[tuple[str, bool]]:
-    """(part, whether it is language rather than data) in order; the parts joined are the text."""
-    end = 0
-    for data in DATA.finditer(text):
-        yield text[end : data.start()], True
-        yield data.group(), False
-        end = data.end()
-    yield text[end:], True
+    """(part, whether it may be altered) in order; the parts joined are the text."""
+    at = 0
+    for start, end in exact_spans(text):
+        yield text[at:start], True
+        yield text[start:end], False
+        at = end
+    yield text[at:], True
 
 
 def _in_language(text: str, change: Callable[[str], str]) -> str:
     return "".join(change(part) if language else part for part, language in _parts(text))
 
 
-class Typos(_Words):
+class Typos(Instruction):
     """Each letter inside a word of four or more letters is mistyped with probability `share`.
 
     It is swapped with the next one, dropped, doubled, or replaced by a neighbour on the keyboard.
@@ -123,6 +97,7 @@ class Typos(_Words):
     def __init__(self, streams: RandomStreams, body: Body, share: float) -> None:
         super().__init__(streams, body)
         self._share = share
+        self.need_change()
 
     def change(self, instruction: str, rng: np.random.Generator) -> str:
         places = [
@@ -145,20 +120,20 @@ class Typos(_Words):
             wrong = {places[first]: int(kinds[first])}
         letters = list(instruction)
         for place, kind in wrong.items():
-            letter = instruction[place]
-            if kind == 0 and place + 1 not in wrong:
-                letters[place], letters[place + 1] = instruction[place + 1], letter
+            letter, following = instruction[place], instruction[place + 1]
+            if kind == 0 and place + 1 not in wrong and following != letter:
+                letters[place], letters[place + 1] = following, letter
             elif kind == 1:
                 letters[place] = ""
-            elif kind == 2:
-                letters[place] = letter * 2
+            elif kind == 3 and letter in NEIGHBOURS:
+                letters[place] = NEIGHBOURS[letter]
             else:
-                letters[place] = NEIGHBOURS.get(letter, letter * 2)
+                letters[place] = letter * 2
         return "".join(letters)
 
 
 def _words(text: str) -> Iterator[tuple[str, int]]:
-    """(word, index of its first letter) for all words of letters in a text, except in data."""
+    """(word, index of its first letter) for all words of letters in a text that may be altered."""
     at = 0
     for part, language in _parts(text):
         if language:
@@ -167,12 +142,13 @@ def _words(text: str) -> Iterator[tuple[str, int]]:
         at += len(part)
 
 
-class LetterCase(_Words):
+class LetterCase(Instruction):
     """Letters in another `style`: lower, title, upper, random or alternating case."""
 
     def __init__(self, streams: RandomStreams, body: Body, style: str) -> None:
         super().__init__(streams, body)
         self._style = style
+        self.need_change()
 
     def change(self, instruction: str, rng: np.random.Generator) -> str:
         up = rng.random(len(instruction)) < 0.5
@@ -189,45 +165,13 @@ class LetterCase(_Words):
                 c.upper() if k % 2 else c.lower() for k, c in enumerate(part)
             ),
         }
-        return _in_language(instruction, styles[self._style])
+        said = _in_language(instruction, styles[self._style])
+        if said == instruction and self._style == "random":
+            return _in_language(instruction, str.swapcase)
+        return said
 
 
-class Paraphrase(_Words):
-    """The same in other words: colours, objects, relations, quoted text and numbers stay.
-
-    Each phrase of PHRASES is replaced by a synonym with probability `share`. With `frame`, or if no
-    phrase was replaced, the instruction is put into one of the sentences of FRAMES.
-    """
-
-    def __init__(self, streams: RandomStreams, body: Body, share: float, frame: bool) -> None:
-        super().__init__(streams, body)
-        self._share, self._frame = share, frame
-
-    def change(self, instruction: str, rng: np.random.Generator) -> str:
-        frame = FRAMES[int(rng.integers(len(FRAMES)))]
-
-        def synonym(match: re.Match[str]) -> str:
-            # Both numbers are drawn in any case: other severities then choose the same synonyms.
-            draw, choices = rng.random(), PHRASES[match.group().lower()]
-            chosen = choices[int(rng.integers(len(choices)))]
-            if draw >= self._share:
-                return match.group()
-            return chosen.capitalize() if match.group()[0].isupper() else chosen
-
-        said = _in_language(instruction, lambda part: _PHRASE.sub(synonym, part))
-        return frame.format(said) if self._frame or said == instruction else said
-
-
-_PHRASE = re.compile(
-    r"(?<![\w'-])(?<!and )(?<!press )(?<!the )(?<!an )(?:"
-    + "|".join(sorted(PHRASES, key=len, reverse=True))
-    + r")(?![\w'-])(?! to\b)",
-    re.IGNORECASE,
-)
-"""Matches phrases used as verbs, not "the open door", "close to" or "press enter"."""
-
-
-class Distractor(_Words):
+class Distractor(Instruction):
     """`count` sentences that have nothing to do with the task, before and after the instruction.
 
     The instruction itself stays whole.
@@ -249,7 +193,7 @@ class Distractor(_Words):
         return " ".join([*first, whole, *last])
 
 
-class WordDropout(_Words):
+class WordDropout(Instruction):
     """Each word is missing with probability `share`; words are separated by spaces.
 
     At least one word is left, and of two or more words at least one is missing.
@@ -258,6 +202,7 @@ class WordDropout(_Words):
     def __init__(self, streams: RandomStreams, body: Body, share: float) -> None:
         super().__init__(streams, body)
         self._share = share
+        self.need_change()
 
     def change(self, instruction: str, rng: np.random.Generator) -> str:
         words = instruction.split()
@@ -268,7 +213,7 @@ class WordDropout(_Words):
         return " ".join(kept or [words[int(draws.argmax())]])
 
 
-class InstructionBlackout(_Words):
+class InstructionBlackout(Instruction):
     """The last `share` of the words is missing; with 1 the instruction is empty.
 
     Shows whether the agent reads its instruction at all.

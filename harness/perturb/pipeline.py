@@ -3,18 +3,52 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from harness.core import Brief, Case
-from harness.perturb.effects import Body, Effect, RandomStreams
-from harness.perturb.registry import REGISTRY
+from harness.core import Brief, Case, Perturbation, UserError
+from harness.perturb.effects import Body, Effect, NotApplicable, RandomStreams
+from harness.perturb.registry import REGISTRY, Kind
 from harness.records.registry import load
 
-__all__ = ["Pipeline"]
+__all__ = ["Pipeline", "effect_of", "other_versions", "refuse_other_versions"]
 
 LONGEST_DELAY = 64
 """Steps for which an action of the agent may be kept back."""
+
+
+def other_versions(conditions: Iterable[Sequence[Perturbation]]) -> Iterator[tuple[str, str]]:
+    """(reason, remedy) for each that was planned for a version of its effect that is not ours."""
+    for perturbation in (each for condition in conditions for each in condition):
+        kind = REGISTRY.get(perturbation.name)
+        version = perturbation.params.get("version", 1)
+        if kind is not None and perturbation.severity and version != kind.version:
+            yield (
+                f"{kind.name} was planned in version {version} and has version {kind.version} "
+                "here, with another effect",
+                "its results are still reported, but not played again: play new ones",
+            )
+
+
+def refuse_other_versions(conditions: Iterable[Sequence[Perturbation]]) -> None:
+    """Raises UserError if one was planned for a version of its effect that is not ours."""
+    for reason, remedy in other_versions(conditions):
+        raise UserError(f"{reason}; {remedy}")
+
+
+def effect_of(perturbation: Perturbation, kind: Kind, case: Case, body: Body) -> Effect:
+    """The effect of a perturbation of severity 1 or more.
+
+    Raises NotApplicable if there is nothing to change, or if the case was planned for another
+    version of the effect: a name and severity must never stand for two effects in one comparison.
+    """
+    params = dict(perturbation.params or kind.params(perturbation.severity))
+    if perturbation.params:
+        for reason, remedy in other_versions([[perturbation]]):
+            raise NotApplicable(reason, remedy)
+    params.pop("version", None)
+    form: Callable[..., Effect] = load(kind.entry)
+    return form(RandomStreams(case, perturbation.name), body, **params)
 
 
 class Pipeline:
@@ -35,12 +69,7 @@ class Pipeline:
             kind = REGISTRY.get(perturbation.name)
             if kind is None or not perturbation.severity:
                 continue
-            form: Callable[..., Effect] = load(kind.entry)
-            effect = form(
-                RandomStreams(case, perturbation.name),
-                body,
-                **(perturbation.params or kind.levels[perturbation.severity - 1]),
-            )
+            effect = effect_of(perturbation, kind, case, body)
             made.append(effect)
             # The next effect works on what this one shows: a zoomed screen, for example.
             body = Body(effect.shown(body.brief), history, instruction, case.task.max_steps)

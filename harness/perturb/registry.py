@@ -29,9 +29,24 @@ class Kind:
     """`module:Class` of its Effect."""
     levels: tuple[Mapping[str, Any], ...]
     """The Effect's parameters, by severity from 1."""
+    version: int = 1
+    """Goes up when the same parameters begin to have another effect.
+
+    From 2 on it is the parameter `version` of a planned perturbation, so that its cases are others.
+    """
+
+    def params(self, severity: int) -> Mapping[str, Any]:
+        """The parameters of a severity, as a plan has them."""
+        return self.versioned(self.levels[severity - 1])
+
+    def versioned(self, params: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The Effect's parameters as a plan has them: with the version, if there was another."""
+        return params if self.version == 1 else {**params, "version": self.version}
 
 
-def _kind(name: str, group: str, effect: str, what: str, **levels: tuple[Any, ...]) -> Kind:
+def _kind(
+    name: str, group: str, effect: str, what: str, *, version: int = 1, **levels: tuple[Any, ...]
+) -> Kind:
     """`effect`: `module:Class` in this package; `levels`: each parameter's values by severity."""
     return Kind(
         name=name,
@@ -39,6 +54,7 @@ def _kind(name: str, group: str, effect: str, what: str, **levels: tuple[Any, ..
         what=what,
         entry=f"harness.perturb.{effect}",
         levels=tuple(dict(zip(levels, values)) for values in zip(*levels.values())),
+        version=version,
     )
 
 
@@ -123,13 +139,13 @@ _ALL = (
           share=(0.02, 0.05, 0.1, 0.15, 0.2)),
     _kind("typos", "language", "language:Typos",
           "each letter inside a longer word is mistyped with a probability",
-          share=(0.02, 0.05, 0.1, 0.15, 0.25)),
+          version=2, share=(0.02, 0.05, 0.1, 0.15, 0.25)),
     _kind("letter_case", "language", "language:LetterCase",
           "letters in another case",
-          style=('lower', 'title', 'upper', 'random', 'alternating')),
-    _kind("paraphrase", "language", "language:Paraphrase",
-          "the same in other words: a share of the lexicon's phrases, and a sentence around it",
-          share=(0.5, 1.0, 0.0, 0.5, 1.0), frame=(False, False, True, True, True)),
+          version=2, style=('lower', 'title', 'upper', 'random', 'alternating')),
+    _kind("paraphrase", "language", "paraphrase:Paraphrase",
+          "the same in other words: a share of the phrases, and a sentence around it",
+          version=2, share=(0.5, 1.0, 0.0, 0.5, 1.0), frame=(False, False, True, True, True)),
     _kind("distractor", "language", "language:Distractor",
           "a number of irrelevant sentences around it",
           count=(1, 2, 3, 4, 6)),

@@ -334,8 +334,16 @@ class Plan:
 
 
 def label(parts: Sequence[Perturbation]) -> str:
-    """`action_noise:3+occlusion:2`: perturbations that act together, without their parameters."""
-    return "+".join(f"{part.name}:{part.severity}" for part in parts)
+    """`action_noise:3+typos@2:1`: perturbations that act together, without other parameters.
+
+    `@2` is the version of an effect that had another one before.
+    """
+    return "+".join(map(_label, parts))
+
+
+def _label(part: Perturbation) -> str:
+    version = part.params.get("version")
+    return f"{part.name}{f'@{version}' if version is not None else ''}:{part.severity}"
 
 
 _NAMES_ON_DISK = {"env_key": "affinity", "conditions": "arms"}

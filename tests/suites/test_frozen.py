@@ -42,7 +42,12 @@ def hashes_of_perturbations(
     """Name -> a hash of group and parameters; `FAMILY NAME` for what a simulator does itself, and
     `set NAME` -> a hash of what the set consists of."""
     found = {
-        name: short_hash([kind.group, [dict(level) for level in kind.levels]])
+        name: short_hash(
+            [
+                kind.group,
+                [dict(kind.params(severity)) for severity in range(1, len(kind.levels) + 1)],
+            ]
+        )
         for name, kind in registry.items()
     }
     found |= {f"set {name}": short_hash(parts) for name, (_, parts) in sets.items()}

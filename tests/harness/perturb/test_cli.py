@@ -135,5 +135,5 @@ def test_wrong_use_is_told_in_a_line(bench_here: Bench, perturb: str) -> None:
 def test_they_are_listed(bench_here: Bench) -> None:
     said = bench_here("list", "perturbations")
     assert said.code == 0
-    for name in ("image_noise", "paraphrase", "gea-rl", "friction", "distractors"):
+    for name in ("image_noise", "paraphrase", "closed-loop", "friction", "distractors"):
         assert name in said.out

@@ -321,10 +321,12 @@ def test_a_plan_with_conditions_survives_its_json() -> None:
 
 
 def test_the_sets_exist_and_of_a_set_what_is_not_read_is_left_out(tmp_path: Path) -> None:
-    gea = parse_conditions("gea-rl", SIMULATOR_PERTURBATIONS)
-    assert len(gea) == 26
-    assert len(parse_conditions("gea-rl:2", SIMULATOR_PERTURBATIONS)) == 9
-    lines = run(tmp_path, "gea-rl:1", [GLIDE], agent="ExpertAgent")
+    loop = parse_conditions("closed-loop", SIMULATOR_PERTURBATIONS)
+    assert len(loop) == 26
+    assert len(parse_conditions("closed-loop:2", SIMULATOR_PERTURBATIONS)) == 9
+    with pytest.warns(DeprecationWarning, match="gea-rl is called closed-loop now"):
+        assert parse_conditions("gea-rl", SIMULATOR_PERTURBATIONS) == loop
+    lines = run(tmp_path, "closed-loop:1", [GLIDE], agent="ExpertAgent")
     played = {
         line["perturbations"][0].partition(":")[0]
         for line in lines.values()
