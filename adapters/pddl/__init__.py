@@ -176,7 +176,9 @@ class PddlAdapter(Adapter):
             # The plan as a policy: each state on its way maps to the action that leads on.
             for number in plan or ():
                 self._policy[state] = number
-                state = ground.moves[number][1] & state | ground.moves[number][2]
+                after = ground.after(state, number)
+                assert after is not None
+                state = after
         if self._gave_up:
             return None
         if self._mode == "plan":

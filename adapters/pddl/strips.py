@@ -1,41 +1,31 @@
-"""STRIPS in memory: a PDDL reader, grounded actions, states as integers, and an optimal planner.
+"""STRIPS in memory: grounded actions, states as integers, and an optimal planner.
 
 A state is an int: bit k is set where fact k holds. An action applies where all its preconditions
-hold; it removes its delete effects, then adds its add effects, in the order that PDDL prescribes
-(Fox and Long, JAIR 20, 2003). Nothing depends on hashes, the clock or randomness: facts and
-actions stand in the order of the domain's text and of the problem's objects.
+hold and none of its negative ones does; it removes its delete effects, then adds its add effects,
+in the order that PDDL prescribes (Fox and Long, JAIR 20, 2003). Nothing depends on hashes, the
+clock or randomness: facts and actions stand in the order of the domain's text and of the problem's
+objects.
 """
 
 from __future__ import annotations
 
 import functools
 import itertools
-import re
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-__all__ = ["Atom", "Domain", "Ground", "Problem", "Schema", "ground", "read"]
+from adapters.pddl.reader import Atom, Schema, check_sections, read, schema_of, typed
+from harness.core import UserError
 
-Atom = tuple[str, ...]
-"""A predicate and its arguments: ("on", "b1", "b2"); a ground action likewise."""
+__all__ = ["Atom", "Domain", "Ground", "Problem", "Schema", "ground", "objects_of"]
+
 BOUND = 200_000
 """States that the planner visits before it gives up: a count and not a time, so that it gives up at
 the same point on every machine."""
-
-
-@dataclass(frozen=True)
-class Schema:
-    """An action schema: parameters (variable, type), preconditions, add and delete effects."""
-
-    name: str
-    parameters: tuple[tuple[str, str], ...]
-    needs: tuple[Atom, ...]
-    adds: tuple[Atom, ...]
-    deletes: tuple[Atom, ...]
 
 
 @dataclass(frozen=True)
@@ -53,7 +43,7 @@ class Problem:
 
 @dataclass(frozen=True, eq=False)
 class Domain:
-    """A planning domain: PDDL (:strips and :typing only), wording and problem generator."""
+    """A planning domain: PDDL (what reader.py supports), wording and problem generator."""
 
     pddl: str
     about: str
@@ -68,103 +58,87 @@ class Domain:
     """Static predicates that `about` and the objects' names imply: not listed among the facts."""
 
     @functools.cached_property
+    def _content(self) -> list[Any]:
+        content = read(self.pddl)
+        check_sections(content)
+        return content
+
+    def _sections(self, name: str) -> list[Any]:
+        """What all sections of a name hold."""
+        return [one for part in self._content[1:] if part[0] == name for one in part[1:]]
+
+    @functools.cached_property
     def name(self) -> str:
         """The name in the PDDL."""
-        return str(read(self.pddl)[1][1])
+        return str(self._content[1][1])
 
     @functools.cached_property
     def schemas(self) -> tuple[Schema, ...]:
-        """The action schemas, in the order of the text."""
-        return tuple(_schema(part) for part in read(self.pddl) if part[0] == ":action")
+        """The action schemas, in the order of the text.
+
+        Raises UserError where the PDDL has a feature that is not supported.
+        """
+        return tuple(
+            schema_of(part, self.name, self.predicates)
+            for part in self._content[1:]
+            if part[0] == ":action"
+        )
 
     @functools.cached_property
-    def parents(self) -> Mapping[str, str]:
-        """The parent of each type."""
-        return {
-            name: kind
-            for part in read(self.pddl)
-            if part[0] == ":types"
-            for name, kind in _typed(part[1:])
-        }
+    def parents(self) -> Mapping[str, tuple[str, ...]]:
+        """The parents of each type."""
+        return dict(typed(self._sections(":types")))
+
+    @functools.cached_property
+    def constants(self) -> tuple[tuple[str, str], ...]:
+        """The objects of every problem (name, type)."""
+        return tuple((name, kinds[0]) for name, kinds in typed(self._sections(":constants")))
 
     @functools.cached_property
     def predicates(self) -> tuple[str, ...]:
         """The names of the predicates, in the order of the text."""
-        return tuple(
-            one[0] for part in read(self.pddl) if part[0] == ":predicates" for one in part[1:]
-        )
-
-
-def read(text: str) -> list[Any]:
-    """Parse one s-expression into nested lists, in lower case and without comments."""
-    tokens = iter(re.findall(r"[()]|[^\s()]+", re.sub(r";[^\n]*", "", text).lower()))
-
-    def inside() -> Iterator[Any]:
-        for token in tokens:
-            if token == ")":
-                return
-            yield list(inside()) if token == "(" else token
-
-    return next(inside())
-
-
-def _typed(words: Sequence[str]) -> list[tuple[str, str]]:
-    """`a b - t c` -> (a, t), (b, t), (c, object)."""
-    typed: list[tuple[str, str]] = []
-    waiting: list[str] = []
-    source = iter(words)
-    for word in source:
-        if word == "-":
-            kind = next(source)
-            typed += [(name, kind) for name in waiting]
-            waiting = []
-        else:
-            waiting.append(word)
-    return typed + [(name, "object") for name in waiting]
-
-
-def _conjuncts(expression: list[Any]) -> list[list[Any]]:
-    return expression[1:] if expression[0] == "and" else [expression]
-
-
-def _schema(part: list[Any]) -> Schema:
-    fields = dict(zip(part[2::2], part[3::2]))
-    effects = _conjuncts(fields[":effect"])
-    return Schema(
-        name=part[1],
-        parameters=tuple(_typed(fields[":parameters"])),
-        needs=tuple(tuple(one) for one in _conjuncts(fields[":precondition"])),
-        adds=tuple(tuple(one) for one in effects if one[0] != "not"),
-        deletes=tuple(tuple(one[1]) for one in effects if one[0] == "not"),
-    )
+        return tuple(one[0] for one in self._sections(":predicates"))
 
 
 class Ground:
     """A grounded problem: every action instance that could ever apply.
 
     `facts[k]` is the atom of bit k; static facts have no bit. `actions[k]` is the atom of action k,
-    and `moves[k]` its bit masks (needs, keeps, adds): it applies in a state s where
-    s & needs == needs, and leads to s & keeps | adds.
+    and `moves[k]` its bit masks (asked, needs, keeps, adds): it applies in a state s where
+    s & asked == needs, and leads to s & keeps | adds.
 
-    Raises ValueError where an atom of the goal can never hold.
+    Raises ValueError where an atom of the goal can never hold, and UserError where the PDDL has a
+    feature that is not supported.
     """
 
     def __init__(self, domain: Domain, problem: Problem) -> None:
         found = _reachable(domain, problem)
-        changing = {atom for _, _, adds, deletes in found for atom in (*adds, *deletes)}
-        places = {
-            name: place
-            for place, name in enumerate(
-                (*domain.predicates, *(name for name, _ in problem.objects))
+        while True:
+            changing = {atom for one in found for atom in (*one.adds, *one.deletes)}
+            always = set(problem.init) - changing
+            kept = [one for one in found if not always.intersection(one.bars)]
+            if len(kept) == len(found):
+                break
+            found = kept
+        words = (*domain.predicates, *(name for name, _ in objects_of(domain, problem)))
+        places = {name: place for place, name in enumerate(words)}
+        if unknown := {word for atom in changing for word in atom} - places.keys():
+            raise UserError(
+                f"the PDDL domain {domain.name} speaks of {', '.join(sorted(unknown))}, which is "
+                "neither a constant nor an object of the problem"
             )
-        }
         self.facts = sorted(changing, key=lambda atom: [places[word] for word in atom])
         self._bits = {atom: 1 << place for place, atom in enumerate(self.facts)}
-        self.actions = [action for action, *_ in found]
+        self.actions = [one.action for one in found]
         self.numbers = {action: number for number, action in enumerate(self.actions)}
         self.moves = [
-            (self._mask(needs), ~self._mask(deletes), self._mask(adds))
-            for _, needs, adds, deletes in found
+            (
+                self._mask((*one.needs, *one.bars)),
+                self._mask(one.needs),
+                ~self._mask(one.deletes),
+                self._mask(one.adds),
+            )
+            for one in found
         ]
         self.init = self._mask(problem.init)
         self.goal = self._mask(problem.goal)
@@ -181,20 +155,25 @@ class Ground:
 
     def applicable(self, state: int) -> list[int]:
         """The numbers of the actions that apply, in order."""
-        return [number for number, (needs, _, _) in enumerate(self.moves) if state & needs == needs]
+        return [
+            number
+            for number, (asked, needs, _, _) in enumerate(self.moves)
+            if state & asked == needs
+        ]
 
     def after(self, state: int, number: int) -> int | None:
         """The next state, or None where the action does not apply."""
-        needs, keeps, adds = self.moves[number]
-        return state & keeps | adds if state & needs == needs else None
+        asked, needs, keeps, adds = self.moves[number]
+        return state & keeps | adds if state & asked == needs else None
 
     def holds(self, state: int) -> list[Atom]:
         """The facts that hold and may change, in order."""
         return [atom for place, atom in enumerate(self.facts) if state >> place & 1]
 
     def share(self, state: int) -> float:
-        """The fraction of the goal's facts that hold."""
-        return (state & self.goal).bit_count() / self.goal.bit_count()
+        """The fraction of the goal's facts that hold; 1 if the goal has none that can change."""
+        wanted = bin(self.goal).count("1")
+        return bin(state & self.goal).count("1") / wanted if wanted else 1.0
 
     def plan(self, state: int, bound: int = BOUND) -> list[int] | None:
         """A shortest plan from `state`; None if there is none or the search exceeds `bound` states.
@@ -204,19 +183,19 @@ class Ground:
         out, so that states which differ only in them count once.
         """
         goal, relevant = self.goal, self.goal
-        for needs, _, _ in self.moves:
-            relevant |= needs
+        for asked, _, _, _ in self.moves:
+            relevant |= asked
         moves = [
-            (number, needs, keeps, adds & relevant)
-            for number, (needs, keeps, adds) in enumerate(self.moves)
+            (number, asked, needs, keeps, adds & relevant)
+            for number, (asked, needs, keeps, adds) in enumerate(self.moves)
         ]
         start = state & relevant
         came: dict[int, tuple[int, int]] = {start: (start, -1)}
         queue = deque([start])
         while queue and goal & ~start:
             here = queue.popleft()
-            for number, needs, keeps, adds in moves:
-                if here & needs == needs:
+            for number, asked, needs, keeps, adds in moves:
+                if here & asked == needs:
                     there = here & keeps | adds
                     if there not in came:
                         came[there] = here, number
@@ -241,37 +220,73 @@ def _back(came: Mapping[int, tuple[int, int]], state: int) -> list[int]:
     return numbers[::-1]
 
 
-Instance = tuple[Atom, tuple[Atom, ...], tuple[Atom, ...], tuple[Atom, ...]]
-"""(action, preconditions, add effects, delete effects)."""
+@dataclass(frozen=True)
+class _Instance:
+    """An action schema with objects in place of its variables."""
+
+    action: Atom
+    needs: tuple[Atom, ...]
+    bars: tuple[Atom, ...]
+    adds: tuple[Atom, ...]
+    deletes: tuple[Atom, ...]
 
 
-def _reachable(domain: Domain, problem: Problem) -> list[Instance]:
-    """Every action instance that applies if delete effects are ignored; no other can ever apply."""
-    kinds: dict[str, list[str]] = {}
-    for name, kind in problem.objects:
-        above: str | None = kind
-        while above is not None:
-            kinds.setdefault(above, []).append(name)
-            above = domain.parents.get(above, None if above == "object" else "object")
-    waiting: list[Instance] = []
+def objects_of(domain: Domain, problem: Problem) -> tuple[tuple[str, str], ...]:
+    """The problem's objects and the domain's constants (name, type), each once."""
+    return tuple(dict.fromkeys((*problem.objects, *domain.constants)))
+
+
+def _kinds(domain: Domain, kind: str) -> set[str]:
+    """A type and all types above it."""
+    found = {"object"}
+    waiting = [kind]
+    while waiting:
+        each = waiting.pop()
+        if each not in found:
+            found.add(each)
+            waiting.extend(domain.parents.get(each, ()))
+    return found
+
+
+def _instances(domain: Domain, problem: Problem) -> Iterator[_Instance]:
+    """Every action instance whose arguments are of the right types and whose equalities hold."""
+    objects = [(name, _kinds(domain, kind)) for name, kind in objects_of(domain, problem)]
     for schema in domain.schemas:
         variables = [variable for variable, _ in schema.parameters]
-        for chosen in itertools.product(*(kinds.get(kind, []) for _, kind in schema.parameters)):
+        fitting = [
+            [name for name, mine in objects if mine.intersection(kinds)]
+            for _, kinds in schema.parameters
+        ]
+        for chosen in itertools.product(*fitting):
             values = dict(zip(variables, chosen))
-            needs, adds, deletes = (
+            needs, bars, adds, deletes = (
                 tuple(tuple(values.get(word, word) for word in atom) for atom in part)
-                for part in (schema.needs, schema.adds, schema.deletes)
+                for part in (schema.needs, schema.bars, schema.adds, schema.deletes)
             )
-            waiting.append(((schema.name, *chosen), needs, adds, deletes))
+            same = all(atom[1] == atom[2] for atom in needs if atom[0] == "=")
+            differ = all(atom[1] != atom[2] for atom in bars if atom[0] == "=")
+            if same and differ and not set(needs).intersection(bars):
+                needs, bars = (
+                    tuple(atom for atom in part if atom[0] != "=") for part in (needs, bars)
+                )
+                yield _Instance((schema.name, *chosen), needs, bars, adds, deletes)
+
+
+def _reachable(domain: Domain, problem: Problem) -> list[_Instance]:
+    """Every action instance that applies if delete effects and negative preconditions are ignored.
+
+    No other can ever apply.
+    """
+    waiting = list(_instances(domain, problem))
     known: set[Atom] = set(problem.init)
     usable: set[Atom] = set()
     # The fixed point of the delete relaxation: facts accumulate until no further action applies.
     while True:
-        new = [one for one in waiting if one[0] not in usable and known.issuperset(one[1])]
+        new = [one for one in waiting if one.action not in usable and known.issuperset(one.needs)]
         if not new:
-            return [one for one in waiting if one[0] in usable]
-        usable.update(one[0] for one in new)
-        known.update(atom for one in new for atom in one[2])
+            return [one for one in waiting if one.action in usable]
+        usable.update(one.action for one in new)
+        known.update(atom for one in new for atom in one.adds)
 
 
 @functools.lru_cache(maxsize=64)

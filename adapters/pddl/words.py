@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from adapters.pddl.strips import Atom, Domain, Ground, Problem, Schema
+from adapters.pddl.reader import Atom, Schema
+from adapters.pddl.strips import Domain, Ground, Problem, objects_of
 
 __all__ = ["instruction", "pddl", "problem_pddl", "sentences"]
 
@@ -21,13 +22,14 @@ def sentences(domain: Domain, atoms: Iterable[Atom]) -> str:
 
 
 def _phrase(words: Mapping[str, str], atom: Atom) -> str:
-    return words[atom[0]].format(*atom[1:])
+    said = "{} is the same as {}" if atom[0] == "=" else words[atom[0]]
+    return said.format(*atom[1:])
 
 
 def instruction(domain: Domain, problem: Problem, ground: Ground) -> str:
     """The rules, the objects, the initial state and the goal in English."""
     kinds: dict[str, list[str]] = {}
-    for name, kind in problem.objects:
+    for name, kind in objects_of(domain, problem):
         kinds.setdefault(kind, []).append(name)
     objects = "; ".join(f"{kind}: {', '.join(names)}" for kind, names in kinds.items())
     fixed = sentences(domain, ground.fixed)
@@ -54,8 +56,10 @@ def _rule(domain: Domain, schema: Schema) -> str:
 
     named = (schema.name, *letters.values())
     rule = (
-        f"{pddl(named)}: {_phrase(domain.actions, named)}. Needed: {spoken(schema.needs)}. "
-        f"From then on: {spoken(schema.adds)}."
+        f"{pddl(named)}: {_phrase(domain.actions, named)}. "
+        f"Needed: {spoken(schema.needs) or 'nothing'}. "
+        + (f"Must not hold: {spoken(schema.bars)}. " if schema.bars else "")
+        + f"From then on: {spoken(schema.adds) or 'nothing new'}."
     )
     return f"{rule} No longer: {spoken(schema.deletes)}." if schema.deletes else rule
 

@@ -11,7 +11,8 @@ from pddlepisodes import begin, each_domain, look, task_of
 
 from adapters.pddl import PddlAdapter
 from adapters.pddl.domains import DOMAINS
-from adapters.pddl.strips import Domain, Ground, Problem, ground, read
+from adapters.pddl.reader import read
+from adapters.pddl.strips import Domain, Ground, Problem, ground
 from harness.core import BadAction, Case, TimeStep, UserError
 
 
