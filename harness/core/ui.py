@@ -20,6 +20,7 @@ import numpy as np
 
 from harness.core.coercion import Coercing, shown, text_problem, unfit
 from harness.core.errors import BadAction
+from harness.core.keys import key_named
 
 __all__ = ["DIRECTIONS", "UI", "UI_KINDS", "Element", "Elements", "UIAction"]
 
@@ -68,7 +69,8 @@ class UIAction:
     drag                               from a place to `to_x`, `to_y`, or to the element `to_ref`
     type                               the text `text`; a place is clicked first
     key                                the key or keys `text` ("Enter", "Control+A"); a place is
-                                       clicked first
+                                       clicked first. Names of Playwright and Selenium are taken
+                                       too: "ArrowDown", "Control+a", "Keys.ENTER"
     scroll                             in `direction` (up shows what is above), by `amount` px, at
                                        a place
     open_app                           the application called `text`
@@ -267,11 +269,14 @@ class UI(Coercing[UIAction]):
         if not isinstance(text, str) or not text:
             raise BadAction(f"a {kind} needs a text that is not empty, got {shown(text)}")
         plain: str = str.__str__(text)  # of a subclass too
-        if kind == "key" and plain not in self.keys:
-            raise BadAction(
-                f"the key {shown(plain)} does not exist here; expected one of "
-                f"{', '.join(self.keys)}"
-            )
+        if kind == "key":
+            key = key_named(plain, self.keys)
+            if key is None:
+                raise BadAction(
+                    f"the key {shown(plain)} does not exist here; expected one of "
+                    f"{', '.join(self.keys)}"
+                )
+            return key
         if kind == "open_app" and self.apps and plain not in self.apps:
             raise BadAction(
                 f"the app {shown(plain)} does not exist here; expected one of "
@@ -298,12 +303,15 @@ class UI(Coercing[UIAction]):
         return number
 
     def _modifier(self, kind: str, modifier: Any) -> str:
-        if not isinstance(modifier, str) or modifier not in self.modifiers:
+        held = (
+            key_named(str.__str__(modifier), self.modifiers) if isinstance(modifier, str) else None
+        )
+        if held is None:
             raise BadAction(
                 f"the modifier {shown(modifier)} of a {kind} does not exist here; expected one of "
                 f"{', '.join(self.modifiers) or 'none'}"
             )
-        return str.__str__(modifier)
+        return held
 
 
 def _number(kind: str, name: str, value: Any) -> float:
