@@ -38,8 +38,9 @@ class ManiSkillAdapter(Adapter):
         image    uint8 (H, W, 3)   RGB from the task's first camera, row 0 at the top
         depth    float32 (H, W)    m, from the same camera
         image_<camera>, depth_<camera>   the same from each further camera, say `hand_camera`
-    `brief.observation["state"].meaning` lists the elements. Goal markers are hidden from the
-    cameras, as in the package.
+    `brief.observation["state"].meaning` lists the elements. Goal markers are seen by the cameras;
+    the package hides those of PickCube, PickCubeSO100, TwoRobotPickCube and TriFingerRotateCube
+    from them.
 
     Action: Box, one element per controlled degree of freedom, see `brief.action`; the actions of
     several robots follow one another.
@@ -149,7 +150,7 @@ class ManiSkillAdapter(Adapter):
     def _draw(self, camera: str) -> Any:
         """The package draws RGB and depth of all cameras together; this is done once per step."""
         if self._drawn is None:
-            self._drawn = self._env._get_obs_sensor_data()
+            self._drawn = simulation.draw(self._env)
         return self._drawn[camera]
 
     def _image(self, camera: str) -> np.ndarray:

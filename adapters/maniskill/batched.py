@@ -229,7 +229,7 @@ class ManiSkillBatchedAdapter(BatchedAdapter):
         """`image` or `depth` of a camera for all lanes, as tensors; drawn once per step."""
         if self._drawn is None:
             # Cloned, because the renderer draws into the same memory again.
-            textures = self._env._get_obs_sensor_data()
+            textures = simulation.draw(self._env)
             self._drawn = {
                 key: {"image": drawn["rgb"].clone(), "depth": metres(drawn["depth"][..., 0])}
                 for key, drawn in textures.items()

@@ -164,6 +164,20 @@ def cameras(env: Any) -> dict[str, str]:
     }
 
 
+def draw(env: Any) -> Any:
+    """RGB and depth of all cameras, by name, with the goal markers that the package hides.
+
+    Where a goal is drawn at random, no picture without its marker tells where it is.
+    """
+    markers, env._hidden_objects = env._hidden_objects, []
+    try:
+        for marker in markers:
+            marker.show_visual()
+        return env._get_obs_sensor_data()
+    finally:
+        env._hidden_objects = markers
+
+
 def action_parts(env: Any) -> list[tuple[str, slice]]:
     """(robot, its part of the flat action); the name is empty where there is only one robot."""
     from gymnasium import spaces

@@ -193,6 +193,44 @@ def test_views_agree_with_the_scene(pick: ManiSkillAdapter) -> None:
     assert not np.array_equal(view(timestep, "image"), before)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name", ["PickCube", "PickCubeSO100", "TwoRobotPickCube", "TriFingerRotateCubeLevel1"]
+)
+def test_pictures_show_the_goal_that_the_package_hides(name: str) -> None:
+    """In every view of a camera, also after a frame for people, which shows it as well."""
+    task = TASKS[f"maniskill/{name}"]
+    assert task.id.endswith("@2")
+    adapter = ManiSkillAdapter(task)
+    timestep = adapter.reset(Case(task, 0))
+    shown = view(timestep, "image")
+    assert adapter._env._hidden_objects, "the package still lists it"
+    hidden = adapter._env._get_obs_sensor_data()
+    camera = next(iter(hidden))
+    differing = (hidden[camera]["rgb"][0].numpy() != shown).any(2).sum()
+    assert differing > 5, f"{differing} pixels of the marker"
+    adapter.render()
+    before = adapter.state()
+    timestep = adapter.reset(Case(task, 0))
+    assert np.array_equal(view(timestep, "image"), shown)
+    assert adapter.state() == before
+    adapter.close()
+
+
+@pytest.mark.slow
+def test_the_versions_of_tasks_follow_what_the_package_hides() -> None:
+    from mani_skill.envs.tasks import rotate_cube
+    from mani_skill.envs.tasks.tabletop import pick_cube, two_robot_pick_cube
+    from mani_skill.utils.registration import REGISTERED_ENVS
+
+    hides = (
+        pick_cube.PickCubeEnv, two_robot_pick_cube.TwoRobotPickCube, rotate_cube.RotateCubeEnv
+    )  # fmt: skip
+    for task in TASKS.values():
+        kind = REGISTERED_ENVS[task.params["id"]].cls
+        assert task.id.endswith("@2" if issubclass(kind, hides) else "@1"), task.id
+
+
 def test_a_task_may_set_the_image_size_and_the_reward_mode() -> None:
     task = with_params(
         TASKS["maniskill/StackCube"],
