@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from harness.compare.comparison import Comparison, GroupRow
 from harness.stats import Estimate
 from leaderboards.compare import Compared
-from leaderboards.tables import Column, Table, percent, range_of, share_of, signed_points
+from leaderboards.tables import Column, Table, number, percent, range_of, share_of, signed_points
 
 __all__ = ["comparison_header", "comparison_headline", "comparison_tables"]
 
@@ -36,6 +36,11 @@ def comparison_header(compared: Compared) -> list[str]:
             f"about {found.more} more pairs would decide{often}, "
             "if the agents go on to differ as they did"
         )
+    elif found.verdict == "inconclusive" and found.detectable is None:
+        lines.append(
+            "the tasks have very different numbers of pairs: how many more would decide is not "
+            "estimated"
+        )
     elif found.verdict == "inconclusive":
         lines.append(
             "no number of further pairs below a million would decide, "
@@ -62,15 +67,18 @@ def comparison_header(compared: Compared) -> list[str]:
     if found.improvement is not None:
         chance = found.improvement
         lines.append(
-            "tasks with scores: an episode of new scores more than one of base with probability "
+            "tasks with scores: new scores more than base in the same case with probability "
             f"{chance.value:.2f} ({chance.low:.2f} to {chance.high:.2f}), ties counted half"
         )
     if any(row.measure == "normalised" for row in found.tasks):
-        lines.append("normalised scores are cut off at 0 and 1")
+        lines.append(
+            "normalised scores below 0 or above 1: the difference of a case is a share of the "
+            "larger one, 100 points at most"
+        )
     if any(row.measure == "sign" for row in found.tasks):
         lines.append(
             "tasks with raw scores only: the difference is the share of cases won minus that lost; "
-            "they are in no mean"
+            "they have no rate"
         )
     return [*lines, *compared.notes]
 
@@ -168,10 +176,12 @@ def _flip_table(found: Comparison) -> Table:
     )
 
 
-def _value(found: Estimate, measure: str) -> str:
+def _value(found: Estimate | None, measure: str) -> str:
     """In percent; a rate of 0 or 1 with its open bound, as in `100.0 (>75.8)`."""
+    if found is None:
+        return "-"
     if measure == "sign":
-        return f"{found.value:.2f}"
+        return number(found.value)
     bound = ""
     if found.value == 0 and found.high:
         bound = f" (<{percent(found.high)})"

@@ -31,20 +31,20 @@ class PairRow:
     domain: str
     suite: str
     measure: str
-    """`success`, `normalised` (cut off at 0 and 1), or `sign` (which raw score is higher)."""
+    """`success`, `normalised`, or `sign` (which raw score is higher)."""
     n: int
     """Pairs of cases."""
     missing: int
     """Cases that lack a score in one of the runs."""
-    base: Estimate
-    """The mean over the pairs, also of raw scores. Bounds: of a success rate, Wilson's at level
-    1 - alpha."""
-    new: Estimate
+    base: Estimate | None
+    """The mean over the pairs, also of raw scores; None where the agent has no raw score but errors
+    only. Bounds: of a success rate, Wilson's at level 1 - alpha."""
+    new: Estimate | None
     losses: int
     """Pairs in which new did worse; `wins`: in which it did better."""
     wins: int
     difference: Interval
-    """The mean difference, with paired bounds at level 1 - alpha."""
+    """The mean of harness.compare.pairs.value_difference, with paired bounds at level 1 - alpha."""
     p: float
     """Two-sided, of no difference: exact McNemar, or flipped signs where values lie in between."""
     adjusted: float
@@ -59,16 +59,15 @@ class PairRow:
 
 @dataclass(frozen=True, kw_only=True)
 class GroupRow:
-    """A domain, a perturbation, or all tasks: means over tasks, each weighing the same.
-
-    Tasks with raw scores only are in no mean.
-    """
+    """A domain, a perturbation, or all tasks: means over tasks, each weighing the same."""
 
     name: str
     tasks: int
     n: int
-    base: float
-    new: float
+    base: float | None
+    """None where a task has raw scores only: they share no scale with the others. Such a task is in
+    the difference, with the share of cases won minus that of cases lost."""
+    new: float | None
     difference: Interval
     p: float
     wider: Interval | None
@@ -89,7 +88,7 @@ class Comparison:
     method: str
     """`fixed`: one look at all pairs. `anytime`: valid at every look."""
     overall: GroupRow | None
-    """None where all tasks have raw scores only."""
+    """None while no case has a score in both runs."""
     domains: tuple[GroupRow, ...]
     perturbations: tuple[GroupRow, ...]
     tasks: tuple[PairRow, ...]
@@ -104,8 +103,8 @@ class Comparison:
     """About how many more pairs would decide, if the agents keep differing as they did. None where
     nothing is left to decide, or no number of pairs would."""
     improvement: Interval | None = None
-    """Over tasks without a success: the chance that an episode of new scores more than one of base,
-    with bootstrap percentiles at level 1 - alpha."""
+    """Over tasks without a success: the chance that new scores more than base in the same case,
+    ties counted half, with paired bounds at level 1 - alpha."""
 
     @property
     def exit_code(self) -> int:

@@ -12,6 +12,7 @@ import numpy as np
 
 from harness.compare.pairs import Key, key_of, measure_of, value_difference, value_of_case
 from harness.compare.sequential_gate import SequentialTest
+from harness.compare.shared_seeds import design_of_base
 from harness.core import Result, UserError
 from harness.records.plan import CaseIndex, Plan
 from harness.stats import anytime_mean, anytime_rate
@@ -73,8 +74,10 @@ class GateRounds:
         how = "sequential" if sequential else "all at once"
         self.rule = f"gate, margin {margin:g}, alpha {alpha:g}, {how}, {self.total_rounds} rounds"
         self._measures = [measure_of(item.task) for item in plan.items]
-        in_mean = [measure != "sign" for measure in self._measures]
-        self._test = SequentialTest(in_mean, margin, alpha) if sequential else None
+        self.design = design_of_base(plan, base) if sequential else 1.0
+        """By what factor tasks that share their seeds count less; the base alone tells it."""
+        tasks = len(plan.items)
+        self._test = SequentialTest(tasks, margin, alpha, self.design) if sequential else None
         self._values: dict[CaseIndex, float] = {}
         self.differences: list[np.ndarray] = []
         """For every complete round that counts, the differences, shape (tasks,)."""
@@ -184,7 +187,8 @@ class WidthRounds:
         found = value_of_case(entry.task, result)
         if found is None or self._done[item]:
             return
-        self._known.setdefault(case, found)
+        # The bounds that hold at every look are those of a mean of values in [0, 1].
+        self._known.setdefault(case, min(1.0, max(0.0, found)))
         while (
             not self._done[item]
             and len(self._values[item]) < entry.episodes

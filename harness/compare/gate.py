@@ -21,6 +21,7 @@ from harness.compare.pairs import (
     read_scored_run,
     refuse_other_protocols,
 )
+from harness.compare.privilege import privilege_notes
 from harness.compare.sequential_gate import compare_anytime
 from harness.compare.verdict import check_limits, compare_pairs
 from harness.core import Suite, Task, UserError
@@ -195,7 +196,12 @@ def judge_gate(base: ScoredRun, path: Path, options: GateOptions) -> Gated:
     if options.sequential and count and not any(each.missing for each in tasks):
         last = count == rounds.total_rounds
         comparison = compare_anytime(
-            tasks, np.array(rounds.differences), options.margin, options.alpha, last=last
+            tasks,
+            np.array(rounds.differences),
+            options.margin,
+            options.alpha,
+            last=last,
+            design=rounds.design,
         )
     else:
         comparison = compare_pairs(tasks, options.margin, options.alpha)
@@ -222,7 +228,10 @@ def judge_gate(base: ScoredRun, path: Path, options: GateOptions) -> Gated:
         cases=paired + sum(each.missing for each in tasks),
         cases_planned=plan.total,
         played_beyond=max(0, len(_scored_cases(path)) - paired),
-        notes=(f"{kept} of the base's {whole} tasks, by --tasks",) if kept < whole else (),
+        notes=(
+            *([f"{kept} of the base's {whole} tasks, by --tasks"] if kept < whole else []),
+            *privilege_notes(base, found),
+        ),
         not_applicable=not_applicable,
     )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ import numpy as np
 
 from harness.core import Case, Result, Task, UserError
 from harness.records.plan import CaseIndex, Plan, PlanItem
+from harness.records.privilege import PrivilegedViews
 from harness.records.stored_run import StoredRun, load_run
 
 __all__ = [
@@ -34,6 +36,8 @@ __all__ = [
     "value_of_case",
 ]
 
+LEAST = 1e-9
+"""By how much an agent's error is worse than a normalised score of 0 or less."""
 Key = tuple[str, int, tuple[str, ...]]
 """What two runs find a case by: task id, seed and perturbations."""
 
@@ -56,6 +60,8 @@ class ScoredRun:
     """The files of a fetched run exist only inside of harness.compare.saved_runs.open_run."""
     values: Mapping[Key, float]
     """See value_of_case."""
+    privileged: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    """Task id -> the privileged views that its agent read in any of its episodes."""
 
     @property
     def path(self) -> Path:
@@ -113,14 +119,21 @@ class TaskPairs:
         return measure_of(self.task)
 
     def differences(self) -> np.ndarray:
-        """New minus base for each seed, shape (seeds,), in [-1, 1].
+        """New minus base for each seed, shape (seeds,), in [-1, 1]; see value_difference."""
+        return self._by_seed(self.measure)
 
-        It is the mean over the conditions of a seed, which share its randomness: only seeds are
-        independent of one another.
+    def signs(self) -> np.ndarray:
+        """For each seed, shape (seeds,), 1 where new did better and -1 where it did worse."""
+        return self._by_seed("sign")
+
+    def _by_seed(self, measure: str) -> np.ndarray:
+        """The mean difference over the conditions of a seed, which share its randomness.
+
+        Only seeds are independent of one another.
         """
         by_seed: dict[int, list[float]] = {}
         for pair in self.pairs:
-            change = value_difference(pair.base, pair.new, self.measure)
+            change = value_difference(pair.base, pair.new, measure)
             by_seed.setdefault(pair.seed, []).append(change)
         return np.array([sum(each) / len(each) for each in by_seed.values()])
 
@@ -128,8 +141,8 @@ class TaskPairs:
 def measure_of(task: Task) -> str:
     """What a task is compared by.
 
-    `success`: 1 or 0. `normalised`: the normalised score, cut off at 0 and 1. `sign`: which of the
-    two raw scores is higher, where a task has neither; it has its own test, but is in no mean.
+    `success`: 1 or 0. `normalised`: the normalised score, which may lie outside of [0, 1]. `sign`:
+    which of the two raw scores is higher, where a task has neither.
     """
     return "success" if task.success is not None else "normalised" if task.normaliser else "sign"
 
@@ -142,37 +155,58 @@ def key_of(case: Case) -> Key:
 def value_of_case(task: Task, result: Result) -> float | None:
     """A result as a number, by the task's measure: success, normalised score or raw score.
 
-    None: it has no score. An agent's error is 0; of raw scores it is -inf, below all others.
+    None: it has no score. An agent's error is a failure; of scores it is -inf, below all others.
     """
     if result.status == "error":
         return None
     kind = measure_of(task)
-    failed = result.status == "agent_error"
     if kind == "success":
         return float(result.success is True)
-    if failed:
-        return 0.0 if kind == "normalised" else float("-inf")
+    if result.status == "agent_error":
+        return float("-inf")
     assert result.score is not None
     if kind == "normalised":
         assert task.normaliser is not None
-        return min(1.0, max(0.0, task.normaliser(result.score)))
+        return task.normaliser(result.score)
     return float(result.score)
 
 
 def value_difference(base: float, new: float, measure: str) -> float:
-    """New minus base; of raw scores the sign of that."""
-    return float((new > base) - (new < base)) if measure == "sign" else new - base
+    """New minus base, in [-1, 1], below 0 whenever new did worse.
+
+    Of raw scores it is the sign of that. Of normalised scores it is their difference where both lie
+    on the scale from 0 to 1, else their difference divided by the larger of the two sizes, and -1
+    or 1 at most: a fall from 9.5 to 1.9 is -0.8. An agent's error counts as 0, or as just below a
+    score that is no higher than 0.
+    """
+    if base == new:
+        return 0.0
+    if measure == "sign":
+        return 1.0 if new > base else -1.0
+    if measure == "success":
+        return new - base
+    base, new = _score_or_least(base, new), _score_or_least(new, base)
+    return min(1.0, max(-1.0, (new - base) / max(1.0, abs(base), abs(new))))
+
+
+def _score_or_least(score: float, other: float) -> float:
+    """The normalised score, or what an agent's error counts as beside the other score."""
+    if math.isfinite(score):
+        return score
+    return 0.0 if other > 0 else other - LEAST
 
 
 def read_scored_run(path: Path, name: str = "") -> ScoredRun:
     """The run in a directory. Raises UserError when it is none, or a line does not fit its plan."""
     run = load_run(path)
     values: dict[Key, float] = {}
+    privileged = PrivilegedViews()
     for index, result in run.cases():
+        privileged.add(result)
         found = value_of_case(run.plan.items[index.item].task, result)
         if found is not None:
             values[result.task, result.seed, result.perturbations] = found
-    return ScoredRun(name or str(path), run, values)
+    return ScoredRun(name or str(path), run, values, privileged.by_task())
 
 
 def protocol_differences(new: PlanItem, base: PlanItem) -> list[str]:

@@ -5,11 +5,14 @@ Normal approximations, see harness/stats/power.py.
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
+from typing import NamedTuple
 
-from harness.compare.pairs import ScoredRun
+from harness.compare.pairs import ScoredRun, measure_of, value_difference
 from harness.core import UserError
 from harness.play.text_table import text_table
 from harness.stats import detectable_difference, episodes_for_rates, pairs_needed
@@ -26,15 +29,16 @@ class SampleSize:
     power: float
     """With which probability."""
     alpha: float
-    rate: float
-    """The base's success rate."""
+    rate: float | None
+    """The base's success rate; None where its tasks have scores only."""
     discordant: float
-    """The share of cases in which one of the two agents succeeds and the other fails."""
+    """The share of cases in which one of the two agents succeeds and the other fails. With scores,
+    the mean square of harness.compare.pairs.value_difference."""
     tasks: int
     paired: int
     """To find the loss where both agents play the same cases."""
-    unpaired: int
-    """To find it where the agents share no case."""
+    unpaired: int | None
+    """To find it where the agents share no case; None without a success rate."""
     equal_passes: int
     """For the gate to pass an equal agent, with `effect` as its margin."""
     episodes: int | None
@@ -57,22 +61,19 @@ def sample_size(
     """How many episodes it takes to find a loss of `effect`.
 
     rate: the base's success rate; by default that of `base`, else 0.8. discordant: by default that
-    of two independent agents. tasks, episodes: those of `base`, where it is given. Raises UserError
-    for a value out of range, or a base without a success rate.
+    of two independent agents. tasks, episodes: those of `base`, where it is given. A base whose
+    tasks have scores only has no rate; its discordance is that between its own episodes. Raises
+    UserError for a value out of range, or a base with nothing to plan from.
     """
     if base is not None:
-        rated = [item.task.id for item in base.plan.items if item.task.success is not None]
-        own: dict[str, list[float]] = {name: [] for name in rated}
-        for key, value in base.values.items():
-            if key[0] in own:
-                own[key[0]].append(value)
-        rates = [sum(values) / len(values) for values in own.values() if values]
-        if not rates:
-            raise UserError(f"{base.name} has no task with a success: name a rate with --rate")
-        rate = sum(rates) / len(rates) if rate is None else rate
-        tasks = len(rates)
-        episodes = sum(map(len, own.values())) if episodes is None else episodes
-    rate = 0.8 if rate is None else rate
+        known = _known_of(base)
+        rate = known.rate if rate is None else rate
+        if rate is None and discordant is None:
+            discordant = max(effect, known.discordant)
+        tasks = known.tasks
+        episodes = known.episodes if episodes is None else episodes
+    elif rate is None:
+        rate = 0.8
     for name, number, low, high in (
         ("--effect", effect, 0, 1),
         ("--power", power, 0, 1),
@@ -80,15 +81,19 @@ def sample_size(
     ):
         if not low < number < high:
             raise UserError(f"{name} must lie between {low} and {high}, got {number}")
-    if not 0 <= rate <= 1 or tasks < 1 or (episodes is not None and episodes < 1):
+    if not 0 <= (rate or 0) <= 1 or tasks < 1 or (episodes is not None and episodes < 1):
         raise UserError(
             "--rate lies in [0, 1], --tasks and --episodes are at least 1; "
             f"got {rate}, {tasks} and {episodes}"
         )
-    other = rate - effect if rate >= effect else rate + effect
-    # Independent agents disagree where one succeeds and the other fails, whatever the case.
-    if discordant is None:
-        discordant = max(effect, rate * (1 - other) + other * (1 - rate))
+    unpaired = None
+    if rate is not None:
+        other = rate - effect if rate >= effect else rate + effect
+        unpaired = episodes_for_rates(rate, other, power, alpha)
+        # Independent agents disagree where one succeeds and the other fails, whatever the case.
+        if discordant is None:
+            discordant = max(effect, rate * (1 - other) + other * (1 - rate))
+    assert discordant is not None
     if not effect <= discordant <= 1:
         raise UserError(
             f"--discordant {discordant:g}: it is at least the difference to be found, {effect:g}, "
@@ -104,28 +109,77 @@ def sample_size(
         discordant=discordant,
         tasks=tasks,
         paired=pairs_needed(effect, discordant, power, alpha),
-        unpaired=episodes_for_rates(rate, other, power, alpha),
+        unpaired=unpaired,
         equal_passes=math.ceil(reach**2 * discordant / effect**2),
         episodes=episodes,
         detectable=found,
     )
 
 
+class _Known(NamedTuple):
+    """What a base run says of the agents that will be compared with it."""
+
+    rate: float | None
+    discordant: float
+    tasks: int
+    episodes: int
+
+
+def _known_of(base: ScoredRun) -> _Known:
+    """Of its tasks with a success; where it has none, of all tasks."""
+    measures = {item.task.id: measure_of(item.task) for item in base.plan.items}
+    values: dict[str, list[float]] = {}
+    controls: dict[str, list[float]] = {}
+    for (task, _, perturbations), value in sorted(base.values.items()):
+        values.setdefault(task, []).append(value)
+        if not perturbations:
+            controls.setdefault(task, []).append(value)
+    rated = [task for task in values if measures[task] == "success"]
+    counted = rated or list(values)
+    if not counted:
+        raise UserError(f"{base.name} has no results: name a rate with --rate")
+    rates = [sum(values[task]) / len(values[task]) for task in rated]
+    squares = [_own_discordance(controls.get(task, []), measures[task]) for task in counted]
+    return _Known(
+        rate=sum(rates) / len(rates) if rates else None,
+        discordant=sum(squares) / len(squares),
+        tasks=len(counted),
+        episodes=sum(len(values[task]) for task in counted),
+    )
+
+
+def _own_discordance(values: Sequence[float], measure: str) -> float:
+    """The mean square difference between each episode of a task and the next; 1 for fewer than two.
+
+    The episodes of a task are independent, as those of two agents are at worst.
+    """
+    squares = [value_difference(*pair, measure) ** 2 for pair in itertools.pairwise(values)]
+    return sum(squares) / len(squares) if squares else 1.0
+
+
 def sample_size_table(found: SampleSize) -> str:
     """The sizes as text for a terminal."""
     points = f"{100 * found.effect:g} points"
-    rows: list[tuple[str, int]] = [
-        (f"find a loss of {points}, both agents on the same cases", found.paired),
-        (
-            f"find it where they share no case, episodes of each (rate {found.rate:.2f})",
-            found.unpaired,
-        ),
-        (f"`bench gate --margin {found.effect:g}` passes an equal agent", found.equal_passes),
-    ]
+    rows = [(f"find a loss of {points}, both agents on the same cases", found.paired)]
+    if found.unpaired is not None:
+        rows.append(
+            (
+                f"find it where they share no case, episodes of each (rate {found.rate:.2f})",
+                found.unpaired,
+            )
+        )
+    rows.append(
+        (f"`bench gate --margin {found.effect:g}` passes an equal agent", found.equal_passes)
+    )
+    differing = (
+        f"in {100 * found.discordant:.0f} of 100 cases one agent succeeds, the other fails"
+        if found.rate is not None
+        else f"the difference of a case, as `bench compare` counts it, squared: "
+        f"{found.discordant:.2f} on average"
+    )
     cells = [[what, number, math.ceil(number / found.tasks)] for what, number in rows]
     lines = [
-        f"with a chance of {100 * found.power:g} %, at alpha {found.alpha:g}; "
-        f"in {100 * found.discordant:.0f} of 100 cases one agent succeeds, the other fails",
+        f"with a chance of {100 * found.power:g} %, at alpha {found.alpha:g}; {differing}",
         "",
         text_table(["to", "episodes", f"a task of {found.tasks}"], cells, figures=True),
     ]

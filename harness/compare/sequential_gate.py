@@ -12,8 +12,9 @@ from dataclasses import replace
 import numpy as np
 
 from harness.compare.comparison import Comparison, GroupRow, PairRow
+from harness.compare.further_pairs import spread_of
 from harness.compare.pairs import TaskPairs
-from harness.compare.verdict import compare_pairs, further_pairs, pooled_differences
+from harness.compare.verdict import compare_pairs
 from harness.stats import Interval, anytime_mean, holm, log_stake
 from harness.stats.sequential import FRACTIONS, log_stakes
 
@@ -35,16 +36,17 @@ class SequentialTest:
     test. Both only make a pass rarer, so its level holds.
     """
 
-    def __init__(self, in_mean: Sequence[bool], margin: float, alpha: float) -> None:
-        """in_mean: of each task. One with raw scores only has its own test, but is in no mean."""
-        self._in_mean = np.asarray(in_mean, dtype=bool)
-        self._margin, self._alpha = margin, alpha
+    def __init__(self, tasks: int, margin: float, alpha: float, design: float = 1.0) -> None:
+        """design: see harness.compare.shared_seeds.design_of_base; the tests of the mean allow for
+        it.
+        """
+        self._margin, self._alpha, self._design = margin, alpha, design
         self._stakes = {"pass": np.zeros(len(FRACTIONS)), "regress": np.zeros(len(FRACTIONS))}
-        self._task_stakes = np.zeros((len(in_mean), len(FRACTIONS)))
+        self._task_stakes = np.zeros((tasks, len(FRACTIONS)))
         self._evidence = {"pass": -math.inf, "regress": -math.inf}
-        self._task_evidence = np.full(len(in_mean), -math.inf)
-        self._task_now = np.zeros(len(in_mean))
-        self._patience = patience(len(in_mean), alpha)
+        self._task_evidence = np.full(tasks, -math.inf)
+        self._task_now = np.zeros(tasks)
+        self._patience = patience(tasks, alpha)
         self.rounds = 0
 
     def add(self, differences: np.ndarray) -> None:
@@ -52,14 +54,10 @@ class SequentialTest:
         # A difference d in [-1, 1] is the value (1 + d) / 2 in [0, 1]: no difference is 1/2.
         values = (1 + np.asarray(differences, dtype=np.float64)) / 2
         self.rounds += 1
-        own = values[self._in_mean][None, :]
-        if own.size:
-            for name, side, mean in (
-                ("pass", own, (1 - self._margin) / 2),
-                ("regress", 1 - own, 0.5),
-            ):
-                self._stakes[name] += log_stakes(side, mean)[0]
-                self._evidence[name] = max(self._evidence[name], float(_total(self._stakes[name])))
+        own = values[None, :]
+        for name, side, mean in (("pass", own, (1 - self._margin) / 2), ("regress", 1 - own, 0.5)):
+            self._stakes[name] += log_stakes(side, mean)[0] / self._design
+            self._evidence[name] = max(self._evidence[name], float(_total(self._stakes[name])))
         self._task_stakes += log_stakes((1 - values)[:, None, None], np.full(len(values), 0.5))[
             :, 0
         ]
@@ -106,16 +104,21 @@ def patience(tasks: int, alpha: float) -> int:
 
 
 def compare_anytime(
-    tasks: Sequence[TaskPairs], differences: np.ndarray, margin: float, alpha: float, *, last: bool
+    tasks: Sequence[TaskPairs],
+    differences: np.ndarray,
+    margin: float,
+    alpha: float,
+    *,
+    last: bool,
+    design: float = 1.0,
 ) -> Comparison:
     """The comparison after complete rounds; its intervals and p-values hold at every look.
 
     tasks: the pairs of these rounds. differences: shape (rounds, tasks). last: no further round
-    will come.
+    will come. design: as SequentialTest takes it.
     """
     fixed = compare_pairs(tasks, margin, alpha)
-    in_mean = [each.measure != "sign" for each in tasks]
-    test = SequentialTest(in_mean, margin, alpha)
+    test = SequentialTest(len(tasks), margin, alpha, design)
     decided = None
     for each in differences:
         test.add(each)
@@ -128,17 +131,15 @@ def compare_anytime(
         for k, row in enumerate(fixed.tasks)
     )
     of_domain = {
-        domain.name: [
-            k for k, row in enumerate(fixed.tasks) if in_mean[k] and row.domain == domain.name
-        ]
+        domain.name: [k for k, row in enumerate(fixed.tasks) if row.domain == domain.name]
         for domain in fixed.domains
     }
-    overall = _group_row(fixed.overall, differences[:, in_mean], alpha) if fixed.overall else None
+    overall = _group_row(fixed.overall, differences, alpha, design) if fixed.overall else None
     if fixed.missing:
         verdict, why = "none", fixed.why
     else:
         verdict, why = _verdict(decided, [rows[k].task for k in worse], overall, margin)
-    pooled = pooled_differences(tasks)
+    spread = spread_of([each.differences() for each in tasks], design)
     # The stake of the best fraction grows by a factor of about exp(mean^2 / (2 E[d^2])) a pair.
     reach = math.sqrt(2 * math.log(2 * len(FRACTIONS) / alpha))
     return replace(
@@ -148,15 +149,15 @@ def compare_anytime(
         method="anytime",
         overall=overall,
         domains=tuple(
-            _group_row(domain, differences[:, of_domain[domain.name]], alpha)
+            _group_row(domain, differences[:, of_domain[domain.name]], alpha, design)
             for domain in fixed.domains
         ),
         perturbations=(),
         improvement=None,
         tasks=rows,
         worse=tuple(rows[k].task for k in worse),
-        more=further_pairs(pooled, margin, reach)
-        if verdict == "inconclusive" and len(pooled)
+        more=spread.further_pairs(margin, reach)
+        if spread is not None and verdict == "inconclusive"
         else None,
     )
 
@@ -205,23 +206,26 @@ def _pair_row(
     )
 
 
-def _group_row(row: GroupRow, values: np.ndarray, alpha: float) -> GroupRow:
+def _group_row(row: GroupRow, values: np.ndarray, alpha: float, design: float) -> GroupRow:
     return replace(
         row,
-        difference=_with_anytime_bounds(row.difference, values, alpha),
-        p=min(1.0, 2 * math.exp(-_largest_log_stake(values))),
+        difference=_with_anytime_bounds(row.difference, values, alpha, design),
+        p=min(1.0, 2 * math.exp(-_largest_log_stake(values, design))),
         wider=None,
     )
 
 
-def _with_anytime_bounds(found: Interval, values: np.ndarray, alpha: float) -> Interval:
+def _with_anytime_bounds(
+    found: Interval, values: np.ndarray, alpha: float, design: float = 1.0
+) -> Interval:
     """values: differences of shape (rounds,) or (rounds, tasks)."""
-    low, high = (2 * bound - 1 for bound in anytime_mean((1 + values) / 2, alpha))
+    low, high = (2 * bound - 1 for bound in anytime_mean((1 + values) / 2, alpha, design))
     return Interval(found.value, low, high)
 
 
-def _largest_log_stake(values: np.ndarray) -> float:
+def _largest_log_stake(values: np.ndarray, design: float) -> float:
     """Of the bets on a gain and on a loss, at their best look."""
     if not len(values):
         return 0.0
-    return max(0.0, *(float(log_stake((1 + side * values) / 2, 0.5).max()) for side in (1, -1)))
+    sides = ((1 + side * values) / 2 for side in (1, -1))
+    return max(0.0, *(float(log_stake(each, 0.5, design).max()) for each in sides))

@@ -8,31 +8,29 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from statistics import NormalDist
 
 import numpy as np
 
 from harness.compare.comparison import Comparison, Flip, GroupRow, PairRow
-from harness.compare.pairs import Pair, TaskPairs
+from harness.compare.further_pairs import reach_of, spread_of
+from harness.compare.pairs import TaskPairs
+from harness.compare.shared_seeds import design_of_pairs
 from harness.core import DOMAINS, UserError
 from harness.stats import (
     Estimate,
     Interval,
     benjamini_hochberg,
     bootstrap_tasks,
-    detectable_difference,
     holm,
     paired_difference,
     paired_p,
-    probability_of_improvement,
     sign_flip,
     wilson,
 )
 
-__all__ = ["CORRECTIONS", "check_limits", "compare_pairs", "further_pairs", "pooled_differences"]
+__all__ = ["CORRECTIONS", "check_limits", "compare_pairs"]
 
 CORRECTIONS = ("holm", "bh", "none")
-POWER = 0.8
 MAX_FLIPS = 20
 """Flipped cases of a task that are listed."""
 MIN_TASKS_TO_DRAW = 10
@@ -81,7 +79,7 @@ def compare_pairs(
     overall = _group_row("overall", seen, alpha, draw_tasks=True)
     worse = tuple(row.task for row in rows if row.verdict == "worse")
     verdict, why = _verdict(overall, worse, missing, margin)
-    pooled = pooled_differences(seen)
+    spread = spread_of(changes, design_of_pairs(seen))
     domains = (
         _group_row(domain, [each for each in seen if each.task.domain == domain], alpha)
         for domain in DOMAINS
@@ -100,9 +98,9 @@ def compare_pairs(
         worse=worse,
         flips=tuple(_flips(seen)),
         missing=missing,
-        detectable=_detectable(pooled, alpha) if len(pooled) else None,
-        more=further_pairs(pooled, margin, _reach(alpha))
-        if verdict == "inconclusive" and len(pooled)
+        detectable=None if spread is None else spread.detectable(alpha),
+        more=spread.further_pairs(margin, reach_of(alpha))
+        if spread is not None and verdict == "inconclusive"
         else None,
         improvement=_improvement(seen, alpha),
     )
@@ -112,12 +110,12 @@ def _verdict(
     overall: GroupRow | None, worse: Sequence[str], missing: int, margin: float
 ) -> tuple[str, str]:
     """The verdict, and why."""
-    low, high = (overall.difference.low, overall.difference.high) if overall else (-1.0, 1.0)
-    if missing:
+    if missing or overall is None:
         return "none", (
             f"{missing} case{'' if missing == 1 else 's'} without a score in one of the runs: "
             "play them again first"
         )
+    low, high = overall.difference.low, overall.difference.high
     if worse:
         which = f"{len(worse)} tasks are" if len(worse) > 1 else f"{worse[0]} is"
         return "regress", f"{which} significantly worse after correction"
@@ -128,11 +126,6 @@ def _verdict(
         )
     if high < 0:
         return "regress", f"the mean difference is below 0 ({_points(high)} at most)"
-    if overall is None:
-        return "inconclusive", (
-            "all tasks have raw scores only: no margin applies to them, "
-            "and none is significantly worse"
-        )
     return "inconclusive", (
         f"the mean difference may lie anywhere from {_points(low)} to {_points(high)}"
     )
@@ -143,60 +136,19 @@ def _points(share: float) -> str:
 
 
 def _improvement(tasks: Sequence[TaskPairs], alpha: float) -> Interval | None:
-    scored = [
-        np.array([(pair.base, pair.new) for pair in each.pairs])
-        for each in tasks
-        if each.measure != "success"
-    ]
-    if not scored:
+    signs = [each.signs() for each in tasks if each.measure != "success"]
+    if not signs:
         return None
-    return probability_of_improvement(
-        [values[:, 0] for values in scored],
-        [values[:, 1] for values in scored],
-        1 - alpha,
-        repeats=1000,
-    )
-
-
-def pooled_differences(tasks: Sequence[TaskPairs]) -> np.ndarray:
-    """The differences of all tasks that are in a mean, one task after the other, shape (pairs,)."""
-    return np.concatenate(
-        [each.differences() for each in tasks if each.measure != "sign"] or [np.zeros(0)]
-    )
-
-
-def _mean_square(differences: np.ndarray) -> float:
-    """E[d^2], with half a loss and half a win added: no data proves that agents never differ."""
-    return float((np.square(differences).sum() + 1) / (len(differences) + 2))
-
-
-def _detectable(differences: np.ndarray, alpha: float) -> float:
-    return detectable_difference(_mean_square(differences), len(differences), POWER, alpha)
-
-
-def further_pairs(differences: np.ndarray, margin: float, reach: float) -> int | None:
-    """How many more pairs would decide, if the agents keep differing as they did.
-
-    For a pass or for a regress, whichever takes fewer. reach: the distance in standard errors that
-    decides; n pairs have a standard error of sqrt(E[d^2] / n). None where the mean difference is
-    so close to both limits that a million pairs would not do.
-    """
-    mean = float(differences.mean())
-    gap = max(mean + margin, -mean)
-    needed = math.ceil(reach**2 * _mean_square(differences) / gap**2) if gap > 0 else 1_000_000
-    return max(1, needed - len(differences)) if needed < 1_000_000 else None
-
-
-def _reach(alpha: float) -> float:
-    """The distance from a limit, in standard errors, that is found with a power of POWER."""
-    return NormalDist().inv_cdf(1 - alpha / 2) + NormalDist().inv_cdf(POWER)
+    # Won minus lost, w - l, with ties t = 1 - w - l: w + t / 2 = (1 + w - l) / 2.
+    found = paired_difference(signs, 1 - alpha)
+    return Interval(*((1 + each) / 2 for each in (found.value, found.low, found.high)))
 
 
 def _pair_row(
     each: TaskPairs, changes: np.ndarray, p: float, adjusted: float, margin: float, alpha: float
 ) -> PairRow:
-    interval = paired_difference([changes], 1 - alpha)
-    base, new = _means(each.pairs)
+    interval, spread = paired_difference([changes], 1 - alpha), spread_of([changes], 1.0)
+    base, new = _means(each)
     if adjusted <= alpha and interval.value != 0:
         verdict = "worse" if interval.value < 0 else "better"
     else:
@@ -215,28 +167,34 @@ def _pair_row(
         difference=interval,
         p=p,
         adjusted=adjusted,
-        detectable=_detectable(changes, alpha),
+        detectable=None if spread is None else spread.detectable(alpha),
         verdict=verdict,
     )
 
 
-def _with_bounds(mean: float, values: Sequence[float], measure: str, alpha: float) -> Estimate:
-    if measure != "success":
-        return Estimate(mean, None, None)
+def _with_bounds(
+    mean: float | None, values: Sequence[float], measure: str, alpha: float
+) -> Estimate | None:
+    if mean is None or measure != "success":
+        return None if mean is None else Estimate(mean, None, None)
     bounds = wilson(sum(map(int, values)), len(values), 1 - alpha)
     return Estimate(mean, bounds.low, bounds.high)
 
 
-def _means(pairs: Sequence[Pair]) -> tuple[float, float]:
-    """The means of base and of new, over finite values.
+def _means(each: TaskPairs) -> tuple[float | None, float | None]:
+    """The means of base and of new.
 
-    An error of the agent in a task with raw scores is -inf: it is lower than any score in the
-    differences, and left out of these two means alone.
+    An error of the agent, which is lower than any score, counts as 0 in normalised scores and is
+    left out of raw ones: these have no low end.
     """
-    sides = ([pair.base for pair in pairs], [pair.new for pair in pairs])
-    finite = [[each for each in side if math.isfinite(each)] for side in sides]
-    base, new = (sum(side) / len(side) if side else 0.0 for side in finite)
-    return base, new
+    base, new = ([pair.base for pair in each.pairs], [pair.new for pair in each.pairs])
+    return _mean_score(base, each.measure), _mean_score(new, each.measure)
+
+
+def _mean_score(values: Sequence[float], measure: str) -> float | None:
+    known = [value for value in values if math.isfinite(value)]
+    count = len(known) if measure == "sign" else len(values)
+    return sum(known) / count if count else None
 
 
 def _group_row(
@@ -255,11 +213,13 @@ def _group_row(
             )
             for each in tasks
         ]
-    tasks = [each for each in tasks if each.measure != "sign" and each.pairs]
+    tasks = [each for each in tasks if each.pairs]
     if not tasks:
         return None
-    changes = [each.differences() for each in tasks]
-    base, new = np.array([_means(each.pairs) for each in tasks]).mean(axis=0).tolist()
+    changes, design = [each.differences() for each in tasks], design_of_pairs(tasks)
+    base, new = (_mean_of(side) for side in zip(*map(_means, tasks)))
+    if any(each.measure == "sign" for each in tasks):
+        base = new = None
     drawn = draw_tasks and len(tasks) >= MIN_TASKS_TO_DRAW
     return GroupRow(
         name=name,
@@ -267,10 +227,15 @@ def _group_row(
         n=sum(len(each.pairs) for each in tasks),
         base=base,
         new=new,
-        difference=paired_difference(changes, 1 - alpha),
-        p=paired_p(changes),
+        difference=paired_difference(changes, 1 - alpha, design),
+        p=paired_p(changes, design),
         wider=bootstrap_tasks(changes, 1 - alpha) if drawn else None,
     )
+
+
+def _mean_of(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
 
 
 def _condition_rows(tasks: Sequence[TaskPairs], alpha: float) -> tuple[GroupRow, ...]:

@@ -5,12 +5,14 @@ permutation tests draw from a generator with a fixed seed, never from global ran
 imported only where it is needed, so that a report does not have to wait for it.
 
 intervals   estimates; one rate, the mean of several, the difference of two independent ones
-scores      mean scores, IQM and related aggregates, the probability of improvement
+clusters    what tasks that share their seeds are worth beside independent ones
+scores      mean scores, IQM and related aggregates
 paired      two agents on the same cases: differences, exact tests, corrections for many tasks
 power       how many episodes it takes to find a difference
 sequential  tests and intervals that are valid at every look
 """
 
+from harness.stats.clusters import design_effect
 from harness.stats.intervals import (
     Estimate,
     Interval,
@@ -42,14 +44,14 @@ from harness.stats.scores import (
     iqm,
     mean_score,
     optimality_gap,
-    probability_of_improvement,
 )
 from harness.stats.sequential import anytime_mean, anytime_rate, log_stake
 
 __all__ = [
     "Aggregates", "Estimate", "Interval", "aggregates", "anytime_mean", "anytime_rate",
-    "benjamini_hochberg", "bootstrap_tasks", "clopper_pearson", "detectable_difference",
-    "episodes_for_rates", "holm", "iqm", "log_stake", "mcnemar", "mean_of_rates", "mean_score",
-    "newcombe", "optimality_gap", "paired_bounds", "paired_difference", "paired_p", "pairs_needed",
-    "power_of_pairs", "probability_of_improvement", "sign_flip", "value_of", "wilson",
+    "benjamini_hochberg", "bootstrap_tasks", "clopper_pearson", "design_effect",
+    "detectable_difference", "episodes_for_rates", "holm", "iqm", "log_stake", "mcnemar",
+    "mean_of_rates", "mean_score", "newcombe", "optimality_gap", "paired_bounds",
+    "paired_difference", "paired_p", "pairs_needed", "power_of_pairs", "sign_flip", "value_of",
+    "wilson",
 ]  # fmt: skip

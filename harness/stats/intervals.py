@@ -82,11 +82,12 @@ def clopper_pearson(successes: int, n: int, level: float = 0.95) -> Interval:
 
 
 def mean_of_rates(
-    successes: Sequence[int], episodes: Sequence[int], level: float = 0.95
+    successes: Sequence[int], episodes: Sequence[int], level: float = 0.95, design: float = 1.0
 ) -> Interval:
     """The mean over tasks of their success rates, with a score interval for these tasks.
 
-    successes, episodes: one count for each task, shape (tasks,). Each task weighs the same.
+    successes, episodes: one count for each task, shape (tasks,). Each task weighs the same. design:
+    harness.stats.design_effect, by which both are divided.
 
     The bounds are the means M that solve |M - mean| = z sqrt(V(M)). V(M) is the variance of the
     mean at the constrained maximum-likelihood rates p_t, those whose mean is M (score method for a
@@ -107,8 +108,9 @@ def mean_of_rates(
     Raises ValueError for no task, or for counts that do not fit.
     """
     _check_counts(successes, episodes)
-    counts = np.asarray(episodes, dtype=np.float64)
-    rates = np.asarray(successes, dtype=np.float64) / counts
+    played = np.asarray(episodes, dtype=np.float64)
+    rates = np.asarray(successes, dtype=np.float64) / played
+    counts = played / design
     z = z_of(level)
     return Interval(
         float(rates.mean()), 1 - _upper_mean(1 - rates, counts, z), _upper_mean(rates, counts, z)

@@ -26,11 +26,13 @@ STEPS = 60
 """Bisections of the logarithm of a multiplier: exact to the last digit or two of a float."""
 
 
-def paired_difference(differences: Sequence[np.ndarray], level: float = 0.95) -> Interval:
+def paired_difference(
+    differences: Sequence[np.ndarray], level: float = 0.95, design: float = 1.0
+) -> Interval:
     """The mean over tasks of their mean paired differences, with a score interval.
 
     differences: for each task an array of shape (pairs,), values in [-1, 1]. Each task weighs the
-    same.
+    same. design: harness.stats.design_effect, by which all counts are divided.
 
     The bounds are the means M that solve |M - mean| = z sqrt(V(M)). V(M) is the variance of the
     mean at the constrained maximum-likelihood chances x_t of a loss and y_t of a win, those for
@@ -47,7 +49,7 @@ def paired_difference(differences: Sequence[np.ndarray], level: float = 0.95) ->
     No losses and no wins have an interval, too. Raises ValueError for no task, or for a task
     without a pair.
     """
-    losses, wins, squares, pairs = _counts(differences)
+    losses, wins, squares, pairs = _counts(differences, design)
     low, high = paired_bounds(losses, wins, squares, pairs, level)
     return Interval(float(((wins - losses) / pairs).mean()), float(low), float(high))
 
@@ -68,14 +70,14 @@ def paired_bounds(
     return -_upper(wins, losses, squares, pairs, z), _upper(losses, wins, squares, pairs, z)
 
 
-def paired_p(differences: Sequence[np.ndarray]) -> float:
+def paired_p(differences: Sequence[np.ndarray], design: float = 1.0) -> float:
     """The two-sided p-value of no difference that belongs to paired_difference.
 
     At level 1 - p that interval ends at 0.
     """
     from scipy.special import ndtr
 
-    losses, wins, squares, pairs = _counts(differences)
+    losses, wins, squares, pairs = _counts(differences, design)
     mean = ((wins - losses) / pairs).mean()
     if mean == 0:
         return 1.0
@@ -87,7 +89,7 @@ def paired_p(differences: Sequence[np.ndarray]) -> float:
 
 
 def _counts(
-    differences: Sequence[np.ndarray],
+    differences: Sequence[np.ndarray], design: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Losses, wins, squares and pairs as paired_bounds takes them, each of shape (tasks,)."""
     if not len(differences) or not all(len(each) for each in differences):
@@ -95,7 +97,8 @@ def _counts(
     losses = np.array([-np.minimum(each, 0).sum() for each in differences])
     wins = np.array([np.maximum(each, 0).sum() for each in differences])
     squares = np.array([np.square(each).sum() for each in differences])
-    return losses, wins, squares, np.array([len(each) for each in differences], dtype=np.float64)
+    pairs = np.array([len(each) for each in differences], dtype=np.float64)
+    return losses / design, wins / design, squares / design, pairs / design
 
 
 def _upper(

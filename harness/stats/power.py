@@ -32,7 +32,7 @@ def pairs_needed(effect: float, discordant: float, power: float = 0.8, alpha: fl
     )
 
 
-def power_of_pairs(effect: float, discordant: float, pairs: int, alpha: float = 0.05) -> float:
+def power_of_pairs(effect: float, discordant: float, pairs: float, alpha: float = 0.05) -> float:
     """The chance that `pairs` pairs find the difference: pairs_needed, solved for the power."""
     size = abs(effect)
     spread = math.sqrt(max(discordant - size**2, 1e-12))
@@ -42,7 +42,7 @@ def power_of_pairs(effect: float, discordant: float, pairs: int, alpha: float = 
 
 
 def detectable_difference(
-    discordant: float, pairs: int, power: float = 0.8, alpha: float = 0.05
+    discordant: float, pairs: float, power: float = 0.8, alpha: float = 0.05
 ) -> float:
     """The smallest difference of rates that `pairs` pairs find with this power, at most 1.0.
 

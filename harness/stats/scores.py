@@ -1,4 +1,4 @@
-"""Scores: their mean, the aggregates of Agarwal et al. (2021), the probability of improvement.
+"""Scores: their mean, and the aggregates of Agarwal et al. (2021).
 
 Agarwal et al. 2021: Deep reinforcement learning at the edge of the statistical precipice,
 arXiv 2108.13264.
@@ -20,7 +20,6 @@ __all__ = [
     "iqm",
     "mean_score",
     "optimality_gap",
-    "probability_of_improvement",
 ]
 
 
@@ -125,38 +124,3 @@ def _mean(scores: np.ndarray) -> np.ndarray:
 def _median_of_means(scores: np.ndarray) -> np.ndarray:
     medians: np.ndarray = np.median(scores.mean(axis=-2), axis=-1)
     return medians
-
-
-def probability_of_improvement(
-    base: Sequence[np.ndarray],
-    new: Sequence[np.ndarray],
-    level: float = 0.95,
-    repeats: int = 2000,
-    seed: int = 0,
-) -> Interval:
-    """The chance that an episode of `new` scores more than one of `base`, ties counted half.
-
-    It is the mean over tasks of P(new > base) + P(new = base) / 2 (Agarwal et al. 2021). base, new:
-    for each task an array of shape (episodes,). The interval takes percentiles of a bootstrap over
-    the episodes within each task and agent.
-    """
-    rng = np.random.default_rng(seed)
-    shares = np.array([_wins(b[None], n[None])[0] for b, n in zip(base, new)])
-    drawn = np.zeros(repeats)
-    for b, n in zip(base, new):
-        picks = (side[rng.integers(len(side), size=(repeats, len(side)))] for side in (b, n))
-        drawn += _wins(*picks) / len(base)
-    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2]).tolist()
-    return Interval(float(shares.mean()), low, high)
-
-
-def _wins(base: np.ndarray, new: np.ndarray) -> np.ndarray:
-    """The share of pairs in which `new` wins, ties counted half, shape (repeats,).
-
-    base, new: shape (repeats, episodes). Sorting `base` makes it n log n instead of n^2.
-    """
-    shares: np.ndarray = np.empty(len(base))
-    for row, (b, n) in enumerate(zip(np.sort(base, axis=1), new)):
-        wins = np.searchsorted(b, n, "left") + np.searchsorted(b, n, "right")
-        shares[row] = wins.mean() / (2 * len(b))
-    return shares

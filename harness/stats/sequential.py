@@ -14,6 +14,11 @@ Several tasks are played in rounds of one value each, and looked at after whole 
 round all bets use the same c. The expected growth of a round is then the product over tasks of
 1 + c (m_t / m - 1), for independent tasks. As a geometric mean is never above the arithmetic one,
 it is at most 1 where the mean of the m_t is at most m: the test holds for the mean over tasks.
+
+Tasks that share the randomness of a round are not independent. Then the logarithm of what a round
+grows by is divided by their design effect (harness.stats.clusters). Where that is the number of
+tasks, the growth is a geometric mean of theirs, so it is at most the arithmetic one, whatever the
+dependence. In between it is an approximation.
 """
 
 from __future__ import annotations
@@ -32,15 +37,15 @@ STEPS = 40
 """Bisections of a bound in [0, 1]: its error is below 1e-12."""
 
 
-def log_stake(values: np.ndarray, mean: float | np.ndarray) -> np.ndarray:
+def log_stake(values: np.ndarray, mean: float | np.ndarray, design: float = 1.0) -> np.ndarray:
     """The logarithm of a stake of 1 after each round of betting that the mean exceeds `mean`.
 
     values: shape (..., rounds, tasks), in [0, 1]; NaN means no bet. mean: above 0, a number or of
-    shape (...). The result has shape (..., rounds). log(1 / a) or more refutes `mean` at level a.
+    shape (...). design: the design effect of the tasks of a round. The result has shape
+    (..., rounds). log(1 / a) or more refutes `mean` at level a.
     """
-    total: np.ndarray = np.logaddexp.reduce(log_stakes(values, mean), axis=-1) - math.log(
-        len(FRACTIONS)
-    )
+    stakes = log_stakes(values, mean) / design
+    total: np.ndarray = np.logaddexp.reduce(stakes, axis=-1) - math.log(len(FRACTIONS))
     return total
 
 
@@ -54,20 +59,22 @@ def log_stakes(values: np.ndarray, mean: float | np.ndarray) -> np.ndarray:
     return np.stack(grown, axis=-1)
 
 
-def anytime_mean(values: np.ndarray, alpha: float = 0.05) -> tuple[float, float]:
+def anytime_mean(
+    values: np.ndarray, alpha: float = 0.05, design: float = 1.0
+) -> tuple[float, float]:
     """Bounds (low, high) of a mean over tasks that hold at every look.
 
     values: in [0, 1], shape (rounds, tasks), or (n,) for one task. Within a round, tasks are
-    independent of one another. Each bound is ever wrong with a chance of at most alpha / 2; a mean
-    that an earlier look refuted stays refuted.
+    independent of one another, or have this design effect. Each bound is ever wrong with a chance
+    of at most alpha / 2; a mean that an earlier look refuted stays refuted.
     """
     rounds = np.asarray(values, dtype=np.float64)
     rounds = rounds[:, None] if rounds.ndim == 1 else rounds
     threshold = math.log(2 / alpha)
-    return _refuted(rounds, threshold), 1 - _refuted(1 - rounds, threshold)
+    return _refuted(rounds, threshold, design), 1 - _refuted(1 - rounds, threshold, design)
 
 
-def _refuted(rounds: np.ndarray, threshold: float) -> float:
+def _refuted(rounds: np.ndarray, threshold: float, design: float) -> float:
     """The largest mean that some look refutes from below.
 
     By bisection: a stake is the smaller, the larger the mean that it bets against.
@@ -75,9 +82,8 @@ def _refuted(rounds: np.ndarray, threshold: float) -> float:
     near, far = 0.0, 1.0
     for _ in range(STEPS if len(rounds) else 0):
         middle = (near + far) / 2
-        near, far = (
-            (middle, far) if float(log_stake(rounds, middle).max()) >= threshold else (near, middle)
-        )
+        refuted = float(log_stake(rounds, middle, design).max()) >= threshold
+        near, far = (middle, far) if refuted else (near, middle)
     return near
 
 

@@ -71,7 +71,7 @@ def test_a_comparison_in_every_format(bench_here: Bench, runs: Path) -> None:
         round(-12 * goal["difference"]),
     )
     assert rows["toys/survive@1"]["measure"] == "sign"
-    assert found["overall"]["tasks"] == 4
+    assert (found["overall"]["tasks"], found["overall"]["base"]) == (5, None)
     assert {flip["became"] for flip in found["flips"]} == {"worse"}
 
 
@@ -236,6 +236,15 @@ def test_plans(bench_here: Bench, runs: Path) -> None:
     from_base = bench_here("plan", "--base", runs / "good", "--effect", 0.2)
     assert "48 episodes" in from_base.out
     assert "a task of 4" in from_base.out
+    played = bench_here(
+        "run", "--agent", "uniform", "--suite", "gym:Pendulum-v1", "--episodes", 6, "--workers", 0,
+        "--out", "pendulum",
+    )  # fmt: skip
+    assert played.code == 0, played.err
+    raw = bench_here("plan", "--base", "pendulum", "--effect", 0.2)
+    assert "squared: 1.00 on average" in raw.out, "any two raw scores are won or lost"
+    assert "bench gate --margin 0.2` passes an equal agent" in raw.out
+    assert "rate" not in raw.out
     for options in (
         ("--effect", 2),
         ("--effect", 0.3, "--discordant", 0.1),

@@ -84,6 +84,8 @@ def test_episodes_are_added_until_the_interval_is_narrow(tmp_path: Path) -> None
     assert 10 < far.n < near.n < 400, "a rate near 0 needs fewer"
     for row in one.tasks:
         assert row.interval is not None
+        assert row.interval.low is not None
+        assert row.interval.high is not None
         assert 0.28 < row.interval.high - row.interval.low < 0.3
         assert not row.partial
     with pytest.raises(UserError, match="until-width"):

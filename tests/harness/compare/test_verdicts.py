@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 import toys
 from conftest import Run
@@ -18,6 +20,7 @@ from harness.compare.pairs import (
     pair_up,
     protocol_differences,
     read_scored_run,
+    value_difference,
     value_of_case,
 )
 from harness.compare.verdict import compare_pairs
@@ -39,13 +42,17 @@ def task(name: str = "t", **fields: Any) -> Task:
 def outcomes(
     name: str, both: int, lost: int, won: int, neither: int = 0, **fields: Any
 ) -> TaskPairs:
-    """A task with this many pairs of each kind, seeds from 0."""
+    """A task with this many pairs of each kind. No two tasks share a seed."""
     kinds = [(1.0, 1.0)] * both + [(1.0, 0.0)] * lost + [(0.0, 1.0)] * won + [(0.0, 0.0)] * neither
     return TaskPairs(
         task(name, **fields),
         "toys",
-        tuple(Pair(seed, (), *pair) for seed, pair in enumerate(kinds)),
+        tuple(Pair(seed, (), *pair) for seed, pair in enumerate(kinds, first_seed(name))),
     )
+
+
+def first_seed(name: str) -> int:
+    return 10_000 * zlib.crc32(name.encode())
 
 
 @pytest.fixture
@@ -62,10 +69,10 @@ def test_what_a_result_comes_to() -> None:
     assert value_of_case(task(), result(status="agent_error")) == 0
     assert value_of_case(task(), result(status="error")) is None
     assert value_of_case(scored, result()) == 0.5
-    assert [value_of_case(scored, result(score=score)) for score in (0.0, 90.0)] == [0, 1], (
-        "cut off"
+    assert [value_of_case(scored, result(score=score)) for score in (0.0, 90.0)] == [-0.25, 2.0], (
+        "not cut off"
     )
-    assert value_of_case(scored, result(status="agent_error", score=None)) == 0
+    assert value_of_case(scored, result(status="agent_error", score=None)) == float("-inf")
     assert value_of_case(task(success=None), result()) == 30
     assert value_of_case(task(success=None), result(status="agent_error", score=None)) == float(
         "-inf"
@@ -124,15 +131,98 @@ def test_the_number_of_further_pairs_decides() -> None:
     assert compare_pairs([scaled], 0.1, 0.05).verdict == "pass"
 
 
-def test_tasks_with_raw_scores_are_judged_by_sign_and_in_no_mean() -> None:
-    raw = TaskPairs(
-        task("raw", success=None),
-        "toys",
-        tuple(Pair(seed, (), 500.0 + seed, 3.0) for seed in range(20)),
-    )
-    found = compare_pairs([raw, outcomes("fine", 200, 0, 0)], 0.05, 0.05)
+def scores(name: str, base: Sequence[float], new: Sequence[float], **fields: Any) -> TaskPairs:
+    """A task without a success. No two tasks share a seed."""
+    pairs = (Pair(seed, (), *each) for seed, each in enumerate(zip(base, new), first_seed(name)))
+    return TaskPairs(task(name, success=None, **fields), "toys", tuple(pairs))
+
+
+def test_the_difference_of_two_normalised_scores() -> None:
+    def change(base: float, new: float) -> float:
+        there = value_difference(base, new, "normalised")
+        assert value_difference(new, base, "normalised") == -there
+        return there
+
+    failed = float("-inf")
+    assert change(0.8, 0.3) == pytest.approx(-0.5), "on the scale as it is"
+    assert change(9.5, 1.9) == pytest.approx(-0.8), "above it, the share that was lost"
+    assert change(3.0, -3.0) == -1
+    assert change(0.4, failed) == pytest.approx(-0.4), "an error counts as 0"
+    assert -1e-6 < change(-0.2, failed) < 0, "and is never as good as a score"
+    assert change(failed, failed) == 0
+
+
+NORMALISER = Normaliser(0.0, 100.0)
+
+
+def test_a_collapse_of_scores_above_the_scale_is_a_regression() -> None:
+    """From 950 % of human to 155 %, in every case of 57 games."""
+    rng = np.random.default_rng(0)
+    games = [
+        scores(str(k), rng.normal(9.5, 1.0, 3), rng.normal(1.55, 0.2, 3), normaliser=NORMALISER)
+        for k in range(57)
+    ]
+    found = compare_pairs(games, 0.05, 0.05)
+    assert found.verdict == "regress"
+    assert all((row.losses, row.wins) == (3, 0) for row in found.tasks)
+    assert found.improvement is not None
+    assert found.improvement.value == 0
+    assert 0 < found.improvement.high < 0.05
     assert found.overall is not None
-    assert (found.overall.tasks, found.verdict, found.worse) == (1, "regress", ("toys/raw@1",))
+    assert found.overall.base == pytest.approx(9.5, abs=0.3)
+    assert compare_pairs([flipped(each) for each in games], 0.05, 0.05).verdict == "pass"
+
+
+def flipped(each: TaskPairs) -> TaskPairs:
+    pairs = (pair._replace(base=pair.new, new=pair.base) for pair in each.pairs)
+    return dataclasses.replace(each, pairs=tuple(pairs))
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+@pytest.mark.parametrize("normaliser", [None, NORMALISER])
+def test_a_task_that_loses_every_case_is_worse_whatever_its_scale(
+    scale: float, normaliser: Normaliser | None
+) -> None:
+    base = scale * (10 + np.arange(20) % 7)
+    lost = scores("lost", base, base - scale, normaliser=normaliser)
+    failed = scores("failed", -base, np.full(20, float("-inf")), normaliser=normaliser)
+    for each in (lost, failed):
+        found = compare_pairs([each, outcomes("fine", 500, 0, 0)], 0.05, 0.05)
+        assert (found.verdict, found.worse) == ("regress", (each.task.id,))
+
+
+def test_large_losses_are_not_hidden_by_small_gains() -> None:
+    """Six of ten cases gain a little, four lose all."""
+    base = np.full(40, 3.0)
+    new = np.where(np.arange(40) % 10 < 6, 3.1, 0.0)
+    found = compare_pairs([scores("game", base, new, normaliser=NORMALISER)], 0.05, 0.05)
+    assert (found.verdict, found.worse) == ("regress", ("toys/game@1",))
+
+
+def test_raw_scores_alone_pass_or_not_by_the_cases_won_and_lost() -> None:
+    base = [float(seed) for seed in range(400)]
+    same = compare_pairs([scores("raw", base, base)], 0.05, 0.05)
+    assert (same.verdict, same.overall is not None) == ("pass", True)
+    assert same.improvement is not None
+    assert same.improvement.low < same.improvement.value == 0.5 < same.improvement.high
+    rng = np.random.default_rng(0)
+    alike = scores("raw", rng.normal(size=400), rng.normal(size=400))
+    assert compare_pairs([alike], 0.05, 0.05).verdict == "inconclusive"
+    assert compare_pairs([alike], 0.2, 0.05).verdict == "pass"
+    worse = scores("raw", rng.normal(size=400), rng.normal(-1, size=400))
+    assert compare_pairs([worse], 0.2, 0.05).verdict == "regress"
+
+
+def test_raw_scores_are_in_the_difference_and_no_mean_of_rates() -> None:
+    raw = scores("raw", [500.0 + seed for seed in range(20)], [3.0] * 20)
+    found = compare_pairs([raw, outcomes("fine", 200, 0, 0)], 0.05, 0.05)
+    assert (found.verdict, found.worse) == ("regress", ("toys/raw@1",))
+    overall = found.overall
+    assert overall is not None
+    assert (overall.tasks, overall.base, overall.difference.value) == (2, None, -0.5)
+    failed = scores("raw", [1.0] * 4, [float("-inf")] * 4)
+    (row,) = compare_pairs([failed], 0.05, 0.05).tasks
+    assert (row.new, row.losses) == (None, 4), "no score has no mean"
 
 
 def test_a_case_and_its_control_are_one_unit() -> None:

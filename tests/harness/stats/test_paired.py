@@ -21,7 +21,6 @@ from harness.stats import (
     paired_p,
     pairs_needed,
     power_of_pairs,
-    probability_of_improvement,
     sign_flip,
 )
 
@@ -177,12 +176,3 @@ def test_the_bootstrap_of_tasks_speaks_of_other_tasks():
     found, within = bootstrap_tasks(unlike), paired_difference(unlike)
     assert found.value == pytest.approx(within.value)
     assert found.high - found.low > 1.5 * (within.high - within.low)
-
-
-def test_probability_of_improvement_agrees_with_rliable():
-    metrics = pytest.importorskip("rliable.metrics")
-    rng = np.random.default_rng(0)
-    base, new = rng.integers(0, 6, (10, 4)).astype(float), rng.integers(1, 7, (12, 4)).astype(float)
-    found = probability_of_improvement(list(base.T), list(new.T), repeats=300)
-    assert found.value == pytest.approx(metrics.probability_of_improvement(new, base))
-    assert found.low < found.value < found.high

@@ -1,0 +1,50 @@
+"""Tasks that share their seeds: the design effect, and what takes it into account."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from harness.stats import (
+    anytime_mean,
+    design_effect,
+    log_stake,
+    mean_of_rates,
+    paired_difference,
+    paired_p,
+    wilson,
+)
+
+
+def test_a_design_effect_worked_by_hand() -> None:
+    """Deviations divided by n: 1/4, -1/4 and 1/4, 0, -1/4, 0 over seeds 0, 1 and 0, 1, 2, 3."""
+    values = [np.array([1.0, 0.0]), np.array([2.0, 1.0, 0.0, 1.0])]
+    clusters = [np.array([0, 1]), np.arange(4)]
+    assert design_effect(values, clusters) == pytest.approx(
+        ((1 / 2) ** 2 + (1 / 4) ** 2 + (1 / 4) ** 2) / (4 / 16)
+    )
+
+
+def test_tasks_that_are_one_count_once_and_independent_ones_each() -> None:
+    rng = np.random.default_rng(0)
+    one = (rng.random(200) < 0.6).astype(float)
+    seeds = np.arange(200)
+    assert design_effect([one] * 7, [seeds] * 7) == pytest.approx(7)
+    assert design_effect([one] * 7, [seeds + 1000 * k for k in range(7)]) == 1
+    assert design_effect([one, 1 - one], [seeds, seeds]) == 1, "never narrower"
+    assert design_effect([np.ones(5), np.full(5, 0.1)], [seeds[:5]] * 2) == 1, "nothing varies"
+    apart = [(rng.random(200) < 0.6).astype(float) for _ in range(7)]
+    assert design_effect(apart, [seeds] * 7) < 1.5
+
+
+def test_copies_of_a_task_have_the_interval_of_one() -> None:
+    changes = np.repeat([-1.0, 1.0, 0.0], [6, 2, 22])
+    one, copies = paired_difference([changes]), paired_difference([changes] * 5, design=5)
+    assert (copies.low, copies.high) == pytest.approx((one.low, one.high), abs=1e-9)
+    assert paired_p([changes] * 5, 5) == pytest.approx(paired_p([changes]))
+    rate, rates = wilson(60, 100), mean_of_rates([60] * 5, [100] * 5, design=5)
+    assert (rates.low, rates.high) == pytest.approx((rate.low, rate.high), abs=2e-3)
+    values = np.random.default_rng(0).random((30, 1))
+    copied = np.repeat(values, 5, axis=1)
+    assert log_stake(copied, 0.4, 5) == pytest.approx(log_stake(values, 0.4))
+    assert anytime_mean(copied, design=5) == pytest.approx(anytime_mean(values))
