@@ -64,6 +64,37 @@ class GlobalRandom(ToyAdapter):
         return self.seen()
 
 
+class Unseeded(ToyAdapter):
+    """Each step draws from a generator that nothing seeds."""
+
+    def __init__(self, task: Task) -> None:
+        super().__init__(task)
+        self._rng = np.random.default_rng()
+
+    def step(self, action: Any) -> TimeStep:
+        super().step(action)
+        self.shift(float(self._rng.uniform()))
+        return self.seen()
+
+
+class LeakyEnd(ToyAdapter):
+    """An episode that was played to its end, the 90th step, moves the next start."""
+
+    over = False
+
+    def reset(self, case: Case) -> TimeStep:
+        super().reset(case)
+        if self.over:
+            self.shift(0.5)
+        self.over = False
+        return self.seen()
+
+    def step(self, action: Any) -> TimeStep:
+        timestep = super().step(action)
+        self.over = self.steps == 90
+        return dataclasses.replace(timestep, truncated=self.over)
+
+
 class HalfInstruction(ToyAdapter):
     """The instruction ends with half of an emoji."""
 

@@ -71,6 +71,17 @@ class Unseeded(GoodAgent):
         return [turn.brief.action.sample(np.random.default_rng()) for turn in turns]
 
 
+class Rounds(GoodAgent):
+    """Its continuous actions are off by `error` when it is asked for several at once."""
+
+    def __init__(self, error: float) -> None:
+        self.error = error
+
+    def act(self, turns: Sequence[Turn]) -> Sequence[Any]:
+        error = self.error if len(turns) > 1 else 0.0
+        return [np.full(turn.brief.action.shape, 0.25 + error) for turn in turns]
+
+
 class SeededByInstance(GoodAgent):
     """Each instance has its own habit."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import pickle
 import re
 from collections.abc import Mapping, Sequence
@@ -22,6 +23,9 @@ from harness.testing.trajectory import content_digest
 
 __all__ = ["check_agent"]
 
+ROUNDING = 0.01
+"""By how much the rounding of a network can change an action, relative to its size or to 1: a
+bfloat16 has 8 bits."""
 READS = r"[A-Za-z0-9_./-]+\??|\*"
 
 
@@ -231,12 +235,34 @@ class _AgentCheck:
             equal = len(mine.actions) == len(theirs.actions) and all(
                 self._equal(mine.turn.brief, *pair) for pair in zip(mine.actions, theirs.actions)
             )
-            demand(
-                equal,
-                f"{message} (at step {mine.turn.step}: {mine.actions} and {theirs.actions})",
+            if equal:
+                continue
+            rounding = self._rounding(mine, theirs)
+            raise ContractError(
+                f"{message} (at step {mine.turn.step}: {mine.actions} and {theirs.actions})"
+                + (rounding and f". {rounding}")
             )
         demand(
             len(one) == len(other), f"{message} (it was asked {len(one)} and {len(other)} times)"
+        )
+
+    def _rounding(self, one: _Reply, other: _Reply) -> str:
+        """What to do where continuous actions differ by no more than rounding; else empty."""
+        if len(one.actions) != len(other.actions) or not isinstance(one.turn.brief.action, Box):
+            return ""
+        pairs = [
+            (np.asarray(a, np.float64), np.asarray(b, np.float64))
+            for a, b in zip(one.actions, other.actions)
+        ]
+        size = max(float(np.abs(a - b).max(initial=0.0)) for a, b in pairs)
+        scale = max(1.0, *(float(np.abs(a).max(initial=0.0)) for a, _ in pairs))
+        if size > ROUNDING * scale:
+            return ""
+        allowed = 10.0 ** math.ceil(math.log10(size))
+        return (
+            f"They differ by {size:.2g} at most: if that is the rounding of a network whose sums "
+            f"depend on the size of the batch, allow it with tolerance={allowed:g}; results then "
+            "depend on the batch, too"
         )
 
     def _equal(self, brief: Brief, one: Any, other: Any) -> bool:

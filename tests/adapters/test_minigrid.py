@@ -86,7 +86,7 @@ def play_expert(
 def test_contract(name: str) -> None:
     from harness.testing import check_adapter
 
-    check_adapter(TASKS[name], another_process=name == "babyai/BossLevel")
+    check_adapter(TASKS[name], steps=60, another_process=name == "babyai/BossLevel")
 
 
 @pytest.mark.parametrize("name", sorted(TASKS))

@@ -112,7 +112,7 @@ def test_a_wrong_param_is_named(params: dict[str, Any], words: str) -> None:
 
 @pytest.mark.slow
 def test_contract(there: None) -> None:
-    check_adapter(TEST["starpilot"], others=[TEST["maze"]])
+    check_adapter(TEST["starpilot"], steps=60, others=[TEST["maze"]])
 
 
 def test_a_seed_is_a_level(adapter: Adapter) -> None:

@@ -24,6 +24,7 @@ BAD_ADAPTERS: dict[type, str] = {
     faulty.LeakyAbandoned: "a kept adapter plays another episode",
     faulty.LeakyPerturbation: "after a case of toys/goal@1 nudge:1 another episode is played",
     faulty.LeakyTask: "after a case of toys/elsewhere@1 another episode is played",
+    faulty.Unseeded: "two fresh adapters play the same case differently: .* not deterministic",
     faulty.GlobalRandom: "two lanes influence each other",
     faulty.SharedClass: "two lanes influence each other",
     faulty.HashOrder: "another Python process plays another episode",
@@ -146,6 +147,24 @@ def test_check_adapter_names_the_faults_on_order(fault: str, message: str) -> No
         check_adapter(toys.toy_task(fault=fault), another_process=False)
 
 
+def test_whole_episodes_show_what_their_end_leaves_behind() -> None:
+    task = toys.toy_task(adapter="faulty:LeakyEnd", success=None, max_steps=200)
+    with pytest.raises(ContractError, match="fresh ones play the same: reset must restore"):
+        check_adapter(task, another_process=False)
+    check_adapter(task, steps=60, another_process=False)
+
+
+def test_check_agent_names_the_tolerance_where_actions_differ_by_rounding() -> None:
+    task = toys.toy_task("glide", action="box")
+    args = {"error": 3e-5}
+    with pytest.raises(ContractError, match=r"by 3e-05 at most: .*with tolerance=0\.0001; results"):
+        check_agent("faulty_agents:Rounds", [task], args=args)
+    check_agent("faulty_agents:Rounds", [task], args=args, tolerance=1e-4)
+    with pytest.raises(ContractError, match="turns must not influence each other") as caught:
+        check_agent("faulty_agents:Rounds", [task], args={"error": 0.3})
+    assert "tolerance" not in str(caught.value)
+
+
 def test_a_fault_keeps_its_cause() -> None:
     with pytest.raises(ContractError) as caught:
         check_adapter(toys.toy_task(fault="raise_on_step"), another_process=False)
@@ -197,14 +216,16 @@ def test_others_need_the_same_environment_key() -> None:
         ("ExpertAgent", {}),
         ("ImageAgent", {}),
         ("ChunkAgent", {"length": 4}),
-        ("RaiseOn", {"marker": "?"}),
-        ("SleepOn", {"marker": "?"}),
-        ("NaNAgent", {"marker": "?"}),
         ("Served", {}),
     ],
 )
 def test_good_agents_pass(name: str, args: dict[str, Any]) -> None:
     check_agent(f"toys:{name}", toys.SUITE_TASKS, args=args)
+
+
+@pytest.mark.parametrize("name", ["RaiseOn", "SleepOn", "NaNAgent"])
+def test_agents_whose_faults_nothing_calls_for_pass(name: str) -> None:
+    check_agent(f"toyfaults:{name}", toys.SUITE_TASKS, args={"marker": "?"})
 
 
 @pytest.mark.parametrize("form", BAD_AGENTS, ids=lambda form: form.__name__)
