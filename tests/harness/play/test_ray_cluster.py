@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
@@ -266,12 +267,13 @@ def test_a_cluster_of_others_that_goes_is_noticed(
         watch.close()
 
 
-def test_ray_that_does_not_start_stops_the_run(
-    no_tokens: pytest.MonkeyPatch, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_ray_that_does_not_start_stops_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without its token: the Ray of these tests, in this process, would take it for its own."""
+
     def dies(**_: object) -> None:
         raise Exception("The current node timed out\nduring startup.")
 
+    monkeypatch.setattr(ray_cluster, "environment", lambda _: contextlib.nullcontext())
     monkeypatch.setattr(ray_cluster, "token_mode", lambda: True)
     monkeypatch.setattr(ray_cluster.ray, "init", dies)
     monkeypatch.setattr(ray_cluster.ray, "shutdown", lambda: None)
