@@ -6,9 +6,9 @@ The environments are foreign code. What they raise passes, except where the caus
 from __future__ import annotations
 
 import difflib
-import importlib
+import importlib.util
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,28 @@ NO_PICTURES = (
     "the environment draws no frames: it has no render mode rgb_array, or its constructor takes no "
     "render_mode"
 )
+PACKAGES = {
+    "adroithand": "gymnasium_robotics",
+    "ale/": "ale_py",
+    "antmaze": "gymnasium_robotics",
+    "babyai-": "minigrid",
+    "fetch": "gymnasium_robotics",
+    "franka": "gymnasium_robotics",
+    "gym_aloha/": "gym_aloha",
+    "gym_pusht/": "gym_pusht",
+    "gym_xarm/": "gym_xarm",
+    "handmanipulate": "gymnasium_robotics",
+    "handreach": "gymnasium_robotics",
+    "highway-": "highway_env",
+    "meta-world/": "metaworld",
+    "minigrid-": "minigrid",
+    "miniwob/": "miniwob",
+    "miniworld-": "miniworld",
+    "panda": "panda_gym",
+    "pointmaze": "gymnasium_robotics",
+    "vizdoom": "vizdoom.gymnasium_wrapper",
+}
+"""How names of environments begin, in lower case -> the module that registers them on import."""
 OLD = "wrap it, for example with shimmy's GymV21CompatibilityV0"
 
 
@@ -55,14 +77,36 @@ def registered(env_id: str) -> Any:
         ) from fault
     if name in gymnasium.registry:
         return gymnasium.registry[name]
-    known = {key.lower(): key for key in gymnasium.registry}
-    near = [known[key] for key in difflib.get_close_matches(name.lower(), known, 3)]
-    guess = (
-        f"did you mean {' or '.join(near)}?"
-        if near
-        else "if a package registers it on import, name the package too: gym:PACKAGE:ID"
+    raise UserError(
+        f"gym:{env_id}: Gymnasium knows no environment {name}; "
+        f"{_guess(module, name, gymnasium.registry)}"
     )
-    raise UserError(f"gym:{env_id}: Gymnasium knows no environment {name}; {guess}")
+
+
+def _guess(module: str, name: str, registry: Iterable[str]) -> str:
+    """What may have been meant, written as on the command line: with the package, if any."""
+    package = module or _package_of(name)
+    if package and not module:
+        return f"the package {package} registers such names on import: gym:{package}:{name}"
+    known = {key.lower(): key for key in registry}
+    near = [known[key] for key in difflib.get_close_matches(name.lower(), known, 3)]
+    if near:
+        written = (f"gym:{module}:{key}" if module else f"gym:{key}" for key in near)
+        return f"did you mean {' or '.join(written)}?"
+    if module:
+        return f"importing {module} registers no environment of such a name"
+    return "if a package registers it on import, name the package too: gym:PACKAGE:ID"
+
+
+def _package_of(name: str) -> str:
+    """The module that registers environments of such names, or empty where none is known."""
+    for beginning, package in PACKAGES.items():
+        if name.lower().startswith(beginning):
+            return package
+    namespace = name.partition("/")[0]
+    if namespace != name and namespace.isidentifier() and importlib.util.find_spec(namespace):
+        return namespace
+    return ""
 
 
 def make(env_id: str, kwargs: Mapping[str, Any]) -> Any:

@@ -109,8 +109,13 @@ def test_a_tasks_id_holds_its_arguments() -> None:
 @pytest.mark.parametrize(
     ("env_id", "kwargs", "message"),
     [
-        ("Cartpole-v1", {}, "did you mean CartPole-v1"),
-        ("CartPole", {}, "did you mean CartPole-v1"),
+        ("Cartpole-v1", {}, "did you mean gym:CartPole-v1"),
+        ("CartPole", {}, "did you mean gym:CartPole-v1"),
+        ("minigrid:BabyAI-GoToLocl-v0", {}, "did you mean gym:minigrid:BabyAI-GoToLocal"),
+        ("minigrid:Nothing/LikeThis-v7", {}, "importing minigrid registers no environment of"),
+        ("PandaReach-v3", {}, "the package panda_gym .* on import: gym:panda_gym:PandaReach-v3"),
+        ("json/Decoder-v0", {}, "the package json .* on import: gym:json:json/Decoder-v0"),
+        ("no_such_package_/Env-v0", {}, "name the package too: gym:PACKAGE:ID"),
         ("Qwertyuiop-v3", {}, "gym:PACKAGE:ID"),
         ("no_such_module:Thing-v0", {}, "no_such_module does not import"),
         ("bench-test/Uninstalled-v0", {}, "not installed: Box2D"),

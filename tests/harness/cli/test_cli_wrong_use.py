@@ -18,7 +18,7 @@ QUICK = ("--suite", "toysuite:QUICK", "--workers", 0)
     [
         ("--agent unifrom --suite smoke", "did you mean uniform?"),
         ("--agent uniform --suite smok", "did you mean smoke?"),
-        ("--agent uniform --suite gym:CartPol-v1", "did you mean CartPole-v1"),
+        ("--agent uniform --suite gym:CartPol-v1", "did you mean gym:CartPole-v1"),
         ("--agent uniform --suite gym:nowhere:X-v0", "the module nowhere does not import"),
         ("--agent uniform --suite ,", "--suite names nothing"),
         ("--agent uniform --suite nowhere.toml", "there is no file nowhere.toml"),
