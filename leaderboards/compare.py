@@ -9,6 +9,7 @@ from typing import Any
 from harness.compare.comparison import Comparison
 from harness.compare.gate import Gated
 from harness.compare.pairs import ScoredRun, TaskPairs, pair_up
+from harness.compare.privilege import privilege_notes
 from harness.compare.verdict import compare_pairs
 from harness.core import UserError
 from leaderboards.tables import counted
@@ -59,6 +60,7 @@ def _notes(base: ScoredRun, new: ScoredRun, tasks: Sequence[TaskPairs]) -> Itera
         if lone:
             names = ", ".join(lone[:3]) + (", ..." if len(lone) > 3 else "")
             yield f"{counted(len(lone), 'task')} of {side.name} only, not compared: {names}"
+    yield from privilege_notes(base, new)
     for side in (base, new):
         if side.run.get("stopped"):
             yield (

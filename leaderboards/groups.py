@@ -10,6 +10,7 @@ import numpy as np
 from harness.stats import Estimate, aggregates, iqm
 from leaderboards.mean_rates import mean_of_tasks
 from leaderboards.no_interval import REPEATED
+from leaderboards.privilege import privileged_group
 from leaderboards.schema import Group, Scores, TaskRow
 from leaderboards.tally import TaskTally
 
@@ -70,6 +71,7 @@ class Grouping:
             tasks_in_rate=len(seen) if 0 < len(seen) < with_result else None,
             tasks_in_normalised=len(normalised) if 0 < len(normalised) < with_result else None,
             no_interval=no_interval or _why_no_interval(scored),
+            privileged=privileged_group(rows),
         )
 
     def _scores_of(self, tallies: Sequence[TaskTally]) -> Scores | None:

@@ -10,6 +10,7 @@ import difflib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +20,8 @@ from harness.records.plan import NotRun
 from harness.stats import Estimate, mean_of_rates
 from leaderboards.data_formats import csv_page, json_page
 from leaderboards.flatten import EstimateNames, columns_of, flatten
-from leaderboards.references import MARKS, mark_of, said_of
+from leaderboards.privilege import is_privileged, privileged_group
+from leaderboards.references import mark_of, marks_explained, said_of
 from leaderboards.report_tables import report_header
 from leaderboards.schema import Report, TaskRow, report_to_json
 from leaderboards.tables import (
@@ -72,6 +74,10 @@ class PublishedRow:
     result, so that it is not in `published`."""
     agents: Mapping[str, str] = field(default_factory=dict, metadata=LATER)
     """By label: what sets its agent apart, as in `reads depth`, with `privileged` where it is."""
+    privileged: tuple[str, ...] = field(default=(), metadata=LATER)
+    """The privileged views that our agent read in any of the tasks."""
+    privileged_figures: tuple[str, ...] = field(default=(), metadata=LATER)
+    """The labels whose agent is privileged."""
 
 
 ESTIMATES: EstimateNames = {PublishedRow: {"ours": ("ours", "ci_low", "ci_high")}}
@@ -172,6 +178,10 @@ def _row(benchmark: str, family: str, found: Sequence[_Carrier]) -> PublishedRow
         not_run=tuple((*why, count) for why, count in gone.items()),
         row_tasks=row_tasks,
         agents={each.label: said for each in references if (said := said_of(each))},
+        privileged=privileged_group(played),
+        privileged_figures=tuple(
+            dict.fromkeys(each.label for each in references if each.privileged)
+        ),
     )
 
 
@@ -215,8 +225,8 @@ def render_published(report: Report, name: str, format: str) -> str:
             f"--against is printed as {', '.join([*pages, 'csv', 'json'])}; not as {format}"
         )
     tables = [
-        _figure_table(name, rows),
-        *_task_table(_carriers(report, name)),
+        _figure_table(name, rows, expert=bool(report.run["agent"].get("privileged"))),
+        *_task_table(report.run, _carriers(report, name)),
         _rule_table(rows),
         *_agent_table(rows),
         *_not_run_table(rows),
@@ -224,14 +234,15 @@ def render_published(report: Report, name: str, format: str) -> str:
     return pages[format](report_header(report), tables).rstrip("\n")
 
 
-def _figure_table(name: str, rows: Sequence[PublishedRow]) -> Table:
+def _figure_table(name: str, rows: Sequence[PublishedRow], *, expert: bool) -> Table:
     labels = list(dict.fromkeys(label for row in rows for label in row.published))
     kinds = list(dict.fromkeys(_kind(label) for label in labels if _kind(label)))
 
     def figure(row: PublishedRow, label: str) -> str:
         value = row.published.get(label)
+        across = (label in row.privileged_figures) != (expert or bool(row.privileged))
         mark = ("" if row.same_rule else "*") + ("†" if label in row.agents else "")
-        return "" if value is None else f"{percent(value)}{mark}"
+        return "" if value is None else f"{percent(value)}{mark}{'‡' if across else ''}"
 
     def of_kind(row: PublishedRow, kind: str) -> str:
         return "; ".join(
@@ -244,8 +255,8 @@ def _figure_table(name: str, rows: Sequence[PublishedRow]) -> Table:
         "In %: success rates, or normalised scores (100 is the upper end of the scale); "
         "means over tasks."
     )
-    if any(row.published and (not row.same_rule or row.agents) for row in rows):
-        lead += f" {MARKS}: see below."
+    if marks := marks_explained(figure(row, label) for row in rows for label in labels):
+        lead += f" {marks}: see below."
     if any(row.row_tasks for row in rows):
         lead += " A published mean stands beside all the tasks over which it was taken, or not."
     return Table(
@@ -266,7 +277,7 @@ def _figure_table(name: str, rows: Sequence[PublishedRow]) -> Table:
                 if not _kind(label)
             ),
             *(Column(kind, tuple(of_kind(row, kind) for row in rows), "prose") for kind in kinds),
-            Column("notes", tuple(map(_withheld, rows)), "prose"),
+            Column("notes", tuple(map(_notes, rows)), "prose"),
         ),
         lead,
     )
@@ -277,12 +288,14 @@ def _share_of_tasks(row: PublishedRow) -> str:
     return share_of(row.tasks_with_result, max(row.tasks, *row.row_tasks.values(), 0))
 
 
-def _withheld(row: PublishedRow) -> str:
+def _notes(row: PublishedRow) -> str:
     counts = sorted(set(row.row_tasks.values()))
-    return f"the published mean is over {' or '.join(map(str, counts))}" if counts else ""
+    withheld = f"the published mean is over {' or '.join(map(str, counts))}" if counts else ""
+    privileged = f"privileged: reads {', '.join(row.privileged)}" if row.privileged else ""
+    return "; ".join(filter(None, (privileged, withheld)))
 
 
-def _task_table(rows: _Rows) -> list[Table]:
+def _task_table(run: Mapping[str, Any], rows: _Rows) -> list[Table]:
     """The tasks that have a result and a figure of their own, where a row has several."""
     shown: list[tuple[TaskRow, bool, dict[str, Reference]]] = []
     for found in rows.values():
@@ -297,9 +310,10 @@ def _task_table(rows: _Rows) -> list[Table]:
         return []
     labels = dict.fromkeys(label for _, _, figures in shown for label in figures)
 
-    def cell(figures: Mapping[str, Reference], label: str) -> str:
+    def cell(row: TaskRow, figures: Mapping[str, Reference], label: str) -> str:
         each = figures.get(label)
-        return "" if each is None else f"{percent(each.value)}{mark_of(each)}"
+        mark = "" if each is None else mark_of(each, is_privileged(run, row))
+        return "" if each is None else f"{percent(each.value)}{mark}"
 
     columns = (
         Column("task", tuple(row.task for row, _, _ in shown), "name"),
@@ -310,7 +324,7 @@ def _task_table(rows: _Rows) -> list[Table]:
             tuple(range_of(row.interval, percent) if rates else "" for row, rates, _ in shown),
         ),
         *(
-            Column(label, tuple(cell(figures, label) for _, _, figures in shown))
+            Column(label, tuple(cell(row, figures, label) for row, _, figures in shown))
             for label in labels
         ),
     )

@@ -3,23 +3,51 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.core import Reference
 from leaderboards.schema import TaskRow
 from leaderboards.tables import Column, Table, share_of
 
-__all__ = ["MARKS", "PublishedFigure", "figures_of", "mark_of", "published_table", "said_of"]
+__all__ = [
+    "MARKS",
+    "PublishedFigure",
+    "figures_of",
+    "mark_of",
+    "marks_explained",
+    "published_table",
+    "said_of",
+]
 
-MARKS = "*: by another rule; †: its agent is set apart, or privileged"
+MARKS = {
+    "*": "by another rule",
+    "†": "its agent is set apart",
+    "‡": "of the two agents, one is privileged and the other is not",
+}
 """What stands behind a published figure."""
 
 
-def mark_of(reference: Reference, *, whole: bool = True) -> str:
-    """`*` and `†`, as MARKS says. A mean is never by the same rule beside a part of its tasks."""
-    other = not (reference.same_rule and whole)
-    return f"{'*' if other else ''}{'†' if said_of(reference) else ''}"
+def mark_of(reference: Reference, privileged: bool) -> str:
+    """The MARKS of a figure. `privileged`: whether the agent is, beside whose figure it stands."""
+    return "".join(
+        mark
+        for mark, holds in zip(
+            MARKS,
+            (
+                not reference.same_rule,
+                bool(said_of(reference)),
+                reference.privileged != privileged,
+            ),
+        )
+        if holds
+    )
+
+
+def marks_explained(texts: Iterable[str]) -> str:
+    """What the marks mean that stand in these texts: `*: by another rule`; empty without any."""
+    there = set("".join(texts))
+    return "; ".join(f"{mark}: {meaning}" for mark, meaning in MARKS.items() if mark in there)
 
 
 def said_of(reference: Reference) -> str:
@@ -48,11 +76,6 @@ class PublishedFigure:
     def same_rule(self) -> bool:
         """Whether it was measured by the tasks' own rule."""
         return self.like.same_rule
-
-    @property
-    def mark(self) -> str:
-        """What stands behind each value, as MARKS says."""
-        return mark_of(self.like)
 
     @property
     def by_task(self) -> bool:

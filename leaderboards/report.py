@@ -17,6 +17,7 @@ from harness.core.text import printable
 from harness.records.error_kinds import ErrorKinds
 from harness.records.origin import is_copy
 from harness.records.plan import CaseIndex, Plan
+from harness.records.privilege import PrivilegedViews
 from harness.records.stored_run import load_run
 from leaderboards.groups import Grouping
 from leaderboards.perturbed_results import CaseArrays, read_case_arrays
@@ -57,9 +58,11 @@ def build(
     tallies = [TaskTally(item, anytime=anytime) for item in plan.items]
     arrays = CaseArrays(plan) if plan.perturbations else None
     views, errors, redrawn, endless = ViewRemarks(), ErrorKinds(), 0, 0
+    privileged = PrivilegedViews()
     for index, result in cases:
         errors.add(index, result)
         views.add(result)
+        privileged.add(result)
         if arrays is not None:
             arrays.add(index, result)
         if index.condition == 0:
@@ -74,7 +77,8 @@ def build(
     }
     tallies = [tally for tally in tallies if tally.n or tally.item.task.id not in absent]
     scored = {tally.item.task.id for tally in tallies}
-    rows = [(tally, tally.row()) for tally in tallies]
+    told = privileged.by_task()
+    rows = [(tally, tally.row(told.get(tally.item.task.id, ()))) for tally in tallies]
     suites = dict.fromkeys(
         [tally.item.suite for tally in tallies] + [row.suite for row in plan.not_run]
     )
@@ -95,6 +99,7 @@ def build(
         errors=errors.rows(),
         redrawn_starts=redrawn,
         endless=endless,
+        run_schema=int(run.get("schema", 1)),
         not_applicable=tuple(row for row in plan.not_run if row.perturbation is not None),
     )
 

@@ -10,7 +10,14 @@ from harness.records.identity import UNNAMED
 from harness.records.plan import NotRun
 from harness.stats import Estimate
 from leaderboards.error_table import error_table
-from leaderboards.references import MARKS, PublishedFigure, figures_of, published_table
+from leaderboards.privilege import privilege_lines
+from leaderboards.references import (
+    PublishedFigure,
+    figures_of,
+    mark_of,
+    marks_explained,
+    published_table,
+)
 from leaderboards.row_notes import coverage, covered, in_unit, notes_of
 from leaderboards.schema import Group, Report, TaskRow
 from leaderboards.tables import (
@@ -59,6 +66,7 @@ def report_header(report: Report) -> list[str]:
         "95 %: by Wilson for a task, by the score method for a mean",
         means,
     ]
+    lines[1:1] = privilege_lines(report)
     if report.copied:
         lines.append(
             "a copy of a run directory: who acted, what it read, whether it was privileged, where "
@@ -103,7 +111,11 @@ def report_tables(report: Report) -> list[Table]:
     }
     figures = {suite: figures_of(rows) for suite, rows in by_suite.items()}
     tables = [
-        _task_table(str(suite), rows, figures[suite]) for suite, rows in by_suite.items() if rows
+        _task_table(
+            str(suite), rows, figures[suite], expert=bool(report.run["agent"].get("privileged"))
+        )
+        for suite, rows in by_suite.items()
+        if rows
     ]
     tables.append(_group_table(report))
     tables += _metric_table(report.tasks)
@@ -118,7 +130,9 @@ def report_tables(report: Report) -> list[Table]:
     return tables
 
 
-def _task_table(suite: str, rows: Sequence[TaskRow], figures: Sequence[PublishedFigure]) -> Table:
+def _task_table(
+    suite: str, rows: Sequence[TaskRow], figures: Sequence[PublishedFigure], *, expert: bool
+) -> Table:
     rules = list(dict.fromkeys(row.rule for row in rows if row.rule))
     domains = list(dict.fromkeys(row.domain for row in rows))
     several = len(rules) > 1
@@ -130,7 +144,8 @@ def _task_table(suite: str, rows: Sequence[TaskRow], figures: Sequence[Published
 
     def published(row: TaskRow) -> str:
         cells = [
-            f"{each.label} {in_unit(each.values[row.task], each.like.metric, row)}{each.mark}"
+            f"{each.label} {in_unit(each.values[row.task], each.like.metric, row)}"
+            f"{mark_of(each.like, expert or bool(row.privileged))}"
             for each in by_task
             if row.task in each.values
         ]
@@ -143,8 +158,8 @@ def _task_table(suite: str, rows: Sequence[TaskRow], figures: Sequence[Published
         )
     elif rules:
         lead += f"Rule: {rules[0].rstrip('.')}"
-    if any(figure.mark for figure in by_task):
-        lead += f". {MARKS}: see the published figures"
+    if marks := marks_explained(map(published, rows)):
+        lead += f". {marks}: see the published figures"
     return Table(
         suite,
         (

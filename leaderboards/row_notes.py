@@ -20,7 +20,8 @@ def notes_of(row: TaskRow | Group) -> str:
     )
     partial = f"partial: {missing_cases(row)}{worst}" if row.partial else ""
     errors = counted(row.agent_errors, "agent error") if row.agent_errors else ""
-    parts = [partial, errors, row.no_interval]
+    privileged = f"privileged: reads {', '.join(row.privileged)}" if row.privileged else ""
+    parts = [privileged, partial, errors, row.no_interval]
     if isinstance(row, TaskRow):
         parts += [_distinct(row), _scored(row)]
     return "; ".join(filter(None, parts))

@@ -87,6 +87,9 @@ class TaskRow:
     no_interval: str = field(default="", metadata=LATER)
     """Why the rate and the score have no bounds, where they would have some."""
 
+    privileged: tuple[str, ...] = field(default=(), metadata=LATER)
+    """The privileged views that the agent read in any of its episodes."""
+
     @property
     def success_rate(self) -> float | None:
         """The success rate without its interval."""
@@ -149,6 +152,8 @@ class Group:
     """The number of tasks in `normalised`, where it is not `tasks_with_result`."""
     no_interval: str = field(default="", metadata=LATER)
     """Why the mean rate and the scores have no bounds, where they would have some."""
+    privileged: tuple[str, ...] = field(default=(), metadata=LATER)
+    """The privileged views that the agent read in any of these tasks."""
 
     @property
     def success_rate(self) -> float | None:
@@ -282,6 +287,8 @@ class Report:
     in the JSON only where there is any."""
     copied: bool = False
     """Whether its files are a copy, so that what no replay can show is a claim; not in the JSON."""
+    run_schema: int = 2
+    """The schema of run.json; not in the JSON."""
     schema: int = SCHEMA
 
 

@@ -73,8 +73,8 @@ class TaskTally:
             return 0.0
         return result.metrics.get(task.score)
 
-    def row(self) -> TaskRow:
-        """The figures of the task."""
+    def row(self, privileged: tuple[str, ...] = ()) -> TaskRow:
+        """The figures of the task. `privileged`: the views of that kind that the agent read."""
         task, n, planned = self.item.task, self.n, self.item.episodes
         finished = n - self._agent_errors
         has_success = task.success is not None
@@ -102,6 +102,7 @@ class TaskTally:
             simulator_s=round(self._simulator_s, 3),
             agent_s=round(self._agent_s, 3),
             reference=task.references,
+            privileged=privileged,
             metrics={name: mean for name, (mean, _) in metrics.items()},
             distinct=different if different < n else None,
             distinct_starts=starts if starts is not None and starts < n else None,

@@ -45,7 +45,7 @@ class Episode:
         "returned", "slot", "simulator_s", "solved", "solved_now", "start", "started_with", "steps",
         "ticket", "tickets",
         "_actions", "_expert", "_history", "_horizon", "_lazy", "_looked", "_names",
-        "_observations", "_perturbed", "_rng_key", "_told", "_views",
+        "_observations", "_perturbed", "_rng_key", "_told", "_touched", "_views",
     )  # fmt: skip
 
     def __init__(self, ticket: Any, case: Case) -> None:
@@ -71,6 +71,7 @@ class Episode:
         self._perturbed: Pipeline | None = None
         self._lazy = self._told = False
         self._views = ViewReader({})
+        self._touched: set[str] | None = set()
 
     def begin(self, slot: EnvSlot, first: TimeStep, reads: Sequence[str], history: int) -> None:
         """Take the reset's timestep `first`. `reads` and `history` are the agent's.
@@ -89,6 +90,8 @@ class Episode:
         self._names = tuple(self.brief.observation)
         self._expert = "expert" in reads
         self._lazy = ALL_VIEWS in reads and self._perturbed is None
+        # What an agent reads that names its views is known; what another one touches is noted.
+        self._touched = set() if ALL_VIEWS in reads else None
         self._history = history
         self._observations: deque[Mapping[str, Any]] = deque(maxlen=history)
         self._rng_key = stream_key(self.case.task.id, self.case.seed, "agent")
@@ -96,6 +99,8 @@ class Episode:
         self._see(first)
         first_views = self._observations[-1] if self._observations and not self._lazy else {}
         self.pixels = _digest_of_images(first_views)
+        if self._touched:
+            self._touched.clear()  # that was us
         state = checked_state(slot.state())
         self.hasher.update(state)
         if not slot.adapter.nondeterminism:
@@ -114,14 +119,18 @@ class Episode:
             self.instruction = self._perturbed.say(seen.instruction)
             shown = self._perturbed.see(self._names, self.reader(seen), self.steps, looked)
             if shown is not None:
-                self._observations.append(shown)
+                self._observations.append(
+                    shown
+                    if self._touched is None
+                    else LazyViews(tuple(shown), shown.__getitem__, self._touched)
+                )
                 self._looked = self.steps
             return
         if not looked:
             return
         self._looked = self.steps
         if self._lazy:
-            self._observations.append(LazyViews(self._names, self.reader(seen)))
+            self._observations.append(LazyViews(self._names, self.reader(seen), self._touched))
             return
         read = self._views.read
         self._observations.append({name: read(seen.observation, name) for name in self._names})
@@ -194,6 +203,13 @@ class Episode:
     def view_fault(self) -> BaseException | None:
         """Why a view could not be read that the agent wanted to read, if that happened."""
         return getattr(self._observations[-1], "fault", None) if self._lazy else None
+
+    def _privileged(self) -> list[str]:
+        """The privileged views that the agent has read, as far as its process can tell."""
+        if not self.asked:
+            return []
+        read = self._names if self._touched is None else self._touched
+        return sorted(set(read).intersection(self.slot.adapter.privileged_views))
 
     def _ask_expert(self, watch: Watch) -> Any:
         """The expert's action; its time counts as the agent's, as some experts plan for seconds.
@@ -348,6 +364,7 @@ class Episode:
                 "agent_s": round(self.agent_s, 6),
                 "asked": self.asked,
                 **({"views": views} if views else {}),
+                **({"privileged": told} if (told := self._privileged()) else {}),
             },
             start=self.start if status != "error" else "",
             success_ever=self.first_success is not None if told else None,

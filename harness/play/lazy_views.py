@@ -15,18 +15,22 @@ class LazyViews(Mapping[str, Any]):
     step is lost, and reading it then raises KeyError.
     """
 
-    __slots__ = ("_drawn", "_names", "_open", "_read", "fault")
+    __slots__ = ("_drawn", "_names", "_open", "_read", "_touched", "fault")
 
-    def __init__(self, names: Sequence[str], read: Callable[[str], Any]) -> None:
-        """`read(name)` draws the view and checks it."""
+    def __init__(
+        self, names: Sequence[str], read: Callable[[str], Any], touched: set[str] | None = None
+    ) -> None:
+        """`read(name)` draws the view and checks it; `touched` takes the names that are read."""
         self._names = names
         self._read = read
+        self._touched = set() if touched is None else touched
         self._drawn: dict[str, Any] = {}
         self._open = True
         self.fault: BaseException | None = None
         """Why a view could not be read: this fault is the simulator's, not the agent's."""
 
     def __getitem__(self, name: str) -> Any:
+        self._touched.add(name)
         if name in self._drawn:
             return self._drawn[name]
         if name not in self._names:
