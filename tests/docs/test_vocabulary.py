@@ -179,7 +179,11 @@ def rows_from_code(family: str) -> list[str] | None:
         brief = brief_of(number, family)
         if brief is None:
             return None
-        views = "; ".join(f"`{view}` {short(spec)}" for view, spec in brief.observation.items())
+        secret = load_adapter(task.adapter).privileged_views
+        views = "; ".join(
+            f"`{view}` {short(spec)}{' **privileged**' if view in secret else ''}"
+            for view, spec in brief.observation.items()
+        )
         rows.setdefault(f"{views} | {short(brief.action)}", []).append(task.name)
     own = (PAGE.parent / "families" / f"{family}.md").exists()
     named = f"[{family}](families/{family}.md)" if own else family
