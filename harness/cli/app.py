@@ -7,12 +7,21 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Annotated
 
 import typer
 
 from harness.cli.compare import register_comparisons
 from harness.cli.look import doctor, list_
-from harness.cli.output import DONE, INTERRUPTED, OUR_FAULT, WRONG_USE, log_to_stderr, say
+from harness.cli.output import (
+    DONE,
+    INTERRUPTED,
+    OUR_FAULT,
+    WRONG_USE,
+    log_to_stderr,
+    print_out,
+    say,
+)
 from harness.cli.report import report
 from harness.cli.run import run
 from harness.cli.train import demos, train
@@ -22,13 +31,36 @@ __all__ = ["app", "main"]
 
 app = typer.Typer(
     name="bench",
-    help="Benchmark and evaluate generalist embodied agents. "
-    "Try: bench run --agent oracle --suite smoke",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        import importlib.metadata
+
+        print_out(f"bench {importlib.metadata.version('generalist-bench')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _bench(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    """Benchmark and evaluate generalist embodied agents.
+
+    Try: bench run --agent oracle --suite smoke
+    """
+
+
 app.command()(run)
 app.command()(report)
 app.command()(verify)

@@ -14,6 +14,7 @@ from harness.cli.options import (
     AgentTimeout,
     Alpha,
     Base,
+    Interpreters,
     JUnit,
     LanesOption,
     Margin,
@@ -120,6 +121,7 @@ def gate(
     agent_arg: AgentArgs = None,
     agent_timeout: AgentTimeout = 600.0,
     ray_address: RayAddress = None,
+    interpreter: Interpreters = None,
     format: Annotated[
         Literal["text", "markdown", "json"], typer.Option(help="What to print.")
     ] = "text",
@@ -143,6 +145,7 @@ def gate(
     from harness.cli.names import agent_named
     from harness.compare.gate import Gate, GateOptions, judge_gate
     from harness.compare.saved_runs import open_run
+    from harness.host.interpreters import configured
     from harness.play.progress import progress_for
     from harness.play.runner import RunOptions
     from leaderboards.compare import of_gate
@@ -161,7 +164,7 @@ def gate(
         max_episodes=at_least_one("--max-episodes", max_episodes),
         tasks=tasks,
     )
-    with open_run(base) as side:
+    with open_run(base) as side, configured(interpreter or ()):
 
         def work(note: Note) -> dict[str, Any]:
             told = dataclasses.replace(options, opened=lambda path: note("path", str(path)))

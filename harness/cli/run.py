@@ -44,8 +44,8 @@ def run(
     perturb: Annotated[
         str | None,
         typer.Option(
-            help="NAME[:1,3,5], A:3+B:2, standard, closed-loop or FILE.toml, separated by commas; see "
-            "`bench list perturbations`."
+            help="NAME[:1,3,5], A:3+B:2, standard, closed-loop or FILE.toml, separated by commas; "
+            "see `bench list perturbations`."
         ),
     ] = None,
     workers: Workers = "auto",

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from harness.cli.options import (
+    Interpreters,
     LanesOption,
     Run,
     TrustMaker,
@@ -45,6 +46,7 @@ def verify(
     agent_arg: Annotated[
         list[str] | None, typer.Option(help="With --invariance: see `bench run`.")
     ] = None,
+    interpreter: Interpreters = None,
     trust: TrustMaker = False,
 ) -> int:
     """Check a run's files, and replay its recorded actions without the agent.
@@ -53,6 +55,7 @@ def verify(
     """
     from harness.cli.supervisor import relay
     from harness.core import UserError
+    from harness.host.interpreters import configured
 
     number = (
         None
@@ -64,13 +67,15 @@ def verify(
             raise UserError(
                 "write bench verify RUN, or bench verify --invariance --agent A --suite S"
             )
-        return _verify_run(run, number, sample_seed, worker_count(workers or "0"), lanes, trust)
+        beside = worker_count(workers or "0")
+        with configured(interpreter or ()):
+            return _verify_run(run, number, sample_seed, beside, lanes, trust)
     if run is not None or agent is None or suite is None:
         raise UserError(
             "--invariance plays an agent, not a run: write bench verify --invariance --agent A "
             "--suite S"
         )
-    chosen_agent, chosen_suite, beside = agent, suite, worker_count(workers or "2")
+    chosen_agent, chosen_suite, count = agent, suite, worker_count(workers or "2")
 
     def work() -> tuple[str, str, int]:
         from harness.cli.names import agent_named, suites_named
@@ -82,14 +87,15 @@ def verify(
             agent_named(chosen_agent, arguments(agent_arg)),
             select_tasks(suites_named(chosen_suite), tasks),
             sample=number,
-            workers=2 if beside is None else beside,
+            workers=2 if count is None else count,
             seed=seed,
             progress=progress_for(),
         )
         table = proof.table() if proof.drifts else ""
         return table, proof.as_text(), REGRESSED if proof.drifts else DONE
 
-    return relay(work)
+    with configured(interpreter or ()):
+        return relay(work)
 
 
 def _verify_run(
@@ -156,11 +162,13 @@ def show(
         typer.Option(help="auto: a video where there are pictures, else a text."),
     ] = "auto",
     out: Annotated[Path | None, typer.Option(help="Where to write. Default: RUN/videos.")] = None,
+    interpreter: Interpreters = None,
     trust: TrustMaker = False,
 ) -> int:
     """Replay one recorded episode as a video or as a text. Prints the file's path, or the text."""
     from harness.cli.supervisor import relay
     from harness.core import UserError
+    from harness.host.interpreters import configured
     from harness.verify.show import failures_table
 
     if failures or case is None:
@@ -184,4 +192,5 @@ def show(
         differs = f"this replay differs from the recording; see bench verify {run}"
         return shown.text, differs, REGRESSED
 
-    return relay(work)
+    with configured(interpreter or ()):
+        return relay(work)

@@ -1,6 +1,7 @@
 """Which adapters live in another interpreter.
 
-The user says so under `[interpreters]` in bench.toml, or with `--interpreter NAME=PATH`. NAME is a
+The user says so under `[interpreters]` in bench.toml, or with `--interpreter NAME=PATH`. The file
+lies in the current folder or in that of the checkout, which the first one overrides. NAME is a
 family of `bench list adapters`, or the user's own `module` or `module:Class`. An environment
 variable carries the choice to Ray workers.
 """
@@ -28,6 +29,8 @@ __all__ = [
 
 log = logging.getLogger("bench")
 FILE = "bench.toml"
+CHECKOUT = Path(__file__).resolve().parents[2]
+"""The folder of this project's sources; of an installed wheel, one without a pyproject.toml."""
 VARIABLE = "BENCH_INTERPRETERS"
 _families: dict[str, str] = {}
 
@@ -42,12 +45,16 @@ def name_families(table: Mapping[str, str]) -> None:
 
 
 def interpreters() -> dict[str, str]:
-    """Name -> path of a Python. Raises UserError if ./bench.toml cannot be read."""
+    """Name -> path of a Python. Raises UserError if a bench.toml cannot be read."""
     carried_here = os.environ.get(VARIABLE)
-    if carried_here is not None:
-        return dict(json.loads(carried_here))
+    return _from_files() if carried_here is None else dict(json.loads(carried_here))
+
+
+def _from_files() -> dict[str, str]:
+    checkout = _from_file(CHECKOUT / FILE) if (CHECKOUT / "pyproject.toml").is_file() else {}
     # A run directory may be a stranger's, and so may the programs that a file in it names.
-    return {} if os.path.lexists("run.json") else _from_file(Path(FILE))
+    here = {} if os.path.lexists("run.json") else _from_file(Path(FILE))
+    return {**checkout, **here}
 
 
 def carried() -> dict[str, str]:
@@ -64,7 +71,7 @@ def configure(options: Iterable[str]) -> None:
 
     Raises UserError on an unknown name, or a path that is not a program.
     """
-    found = _from_file(Path(FILE))
+    found = _from_files()
     for option in options:
         name, equals, path = option.partition("=")
         if not equals or not name or not path:
@@ -117,7 +124,10 @@ def _from_file(file: Path) -> dict[str, str]:
         raise UserError(f'{file}: [interpreters] must hold lines like habitat = "/path/to/python"')
     for name in table:
         _check_name(name, str(file))
-    return {name: os.path.abspath(os.path.expanduser(path)) for name, path in table.items()}
+    return {
+        name: os.path.abspath(file.parent / os.path.expanduser(path))
+        for name, path in table.items()
+    }
 
 
 def _check_name(name: str, where: str) -> None:

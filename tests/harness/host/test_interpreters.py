@@ -9,8 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import toys
 from conftest import Said, plan_of
 
+from harness.host import interpreters
 from harness.host.interpreters import VARIABLE, carried, configure, interpreter_of
 from harness.host.loading import load_adapter
 from suites import babyai
@@ -21,6 +23,7 @@ TOY = "toys:ToyAdapter"
 def test_which_interpreter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv(VARIABLE, raising=False)
+    monkeypatch.setattr(interpreters, "CHECKOUT", tmp_path / "none")
     assert interpreter_of("adapters.minigrid:MiniGridAdapter") is None
     (tmp_path / "bench.toml").write_text(
         '[other]\na = 1\n[interpreters]\nmaniskill = "venv/bin/python"\n"toys:ToyAdapter" = "/b"\n'
@@ -44,6 +47,54 @@ def test_which_interpreter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         "adapters.atari:AtariAdapter": str(tmp_path / "mine"),
         "adapters.maniskill:ManiSkillAdapter": sys.executable,
     }, "a worker knows no families"
+
+
+def test_the_checkouts_file_counts_from_any_folder_and_the_one_here_overrides_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkout, here = tmp_path / "checkout", tmp_path / "here"
+    for folder in (checkout, here):
+        folder.mkdir()
+    monkeypatch.chdir(here)
+    monkeypatch.delenv(VARIABLE, raising=False)
+    monkeypatch.setattr(interpreters, "CHECKOUT", checkout)
+    lines = '[interpreters]\nprocgen = ".bench/procgen"\nvizdoom = "/v"\n'
+    (checkout / "bench.toml").write_text(lines)
+    assert interpreters.interpreters() == {}, "an installed wheel has no checkout"
+    (checkout / "pyproject.toml").touch()
+    theirs = {"procgen": str(checkout / ".bench/procgen"), "vizdoom": "/v"}
+    assert interpreters.interpreters() == theirs, "paths are relative to the file"
+    (here / "bench.toml").write_text('[interpreters]\nprocgen = "mine"\n')
+    assert interpreters.interpreters() == {**theirs, "procgen": str(here / "mine")}
+    (here / "run.json").touch()
+    assert interpreters.interpreters() == theirs, "a run directory's file is a stranger's"
+    monkeypatch.setenv(VARIABLE, "{}")  # for monkeypatch to restore
+    configure([f"atari={sys.executable}"])
+    assert interpreters.interpreters() == {**theirs, "atari": sys.executable}
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("verify", "run"),
+        ("verify", "--invariance", "--agent", "uniform", "--suite", "smoke"),
+        ("show", "run", "toys/goal:0"),
+        ("gate", "--agent", "uniform", "--base", "run"),
+    ],
+)
+def test_whatever_plays_takes_interpreters(
+    command: tuple[str, ...], bench_here: Callable[..., Said], play_toys: Callable[..., object]
+) -> None:
+    play_toys("ExpertAgent", [toys.toy_task()], 2, out="run")
+    said = bench_here(*command, "--interpreter", "procgem=/bin/sh")
+    assert (said.code, said.out) == (2, "")
+    assert "did you mean procgen?" in said.err
+    if command[0] == "show":
+        # The toy's adapter in a Python of its own: the replay is the recording.
+        option = f"toys:ToyAdapter={sys.executable}"
+        said = bench_here(*command, "--trust", "--format", "text", "--interpreter", option)
+        assert said.code == 0
+        assert "success" in said.out
 
 
 def test_wrong_names_and_paths(
