@@ -342,7 +342,7 @@ class Episode:
             metrics["redrawn_starts"] = float(self.draws)
         if self._perturbed is not None:
             metrics |= self._perturbed.metrics()
-        views = self._views.found()
+        views, privileged = self._views.found(), self._privileged()
         told = status != "error" and self.case.task.success is not None
         return Result(
             case=self.case.id,
@@ -364,7 +364,7 @@ class Episode:
                 "agent_s": round(self.agent_s, 6),
                 "asked": self.asked,
                 **({"views": views} if views else {}),
-                **({"privileged": told} if (told := self._privileged()) else {}),
+                **({"privileged": privileged} if privileged else {}),
             },
             start=self.start if status != "error" else "",
             success_ever=self.first_success is not None if told else None,

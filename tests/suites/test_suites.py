@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -66,11 +67,7 @@ def test_a_suite_is_complete(suite: Suite) -> None:
     assert suite.source or not suite.in_all, "a protocol has a source"
     ids = [task.id for task in suite.tasks]
     assert len(ids) == len(set(ids))
-    assert ids == [
-        task.id
-        for task in suite.tasks
-        if task.id.endswith("@1") and task.id == task.id.strip() and " " not in task.id
-    ]
+    assert all(re.fullmatch(r"[^ /@]+/[^ @]+@[1-9]\d*", name) for name in ids)
 
 
 def test_one_id_is_one_task() -> None:
