@@ -86,7 +86,8 @@ class TaskEpisodes:
         """The index of the first of equal episodes, for each."""
         if not self._all_known:
             return slice(None)
-        return np.unique(np.asarray(self._courses), return_index=True)[1]
+        _, chosen = np.unique(np.asarray(self._courses), return_index=True)
+        return np.asarray(chosen)
 
 
 def _sorted(scores: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from harness.stats import Estimate, aggregates, iqm
+from leaderboards.floors import mean_floor
 from leaderboards.mean_rates import mean_of_tasks
 from leaderboards.no_interval import REPEATED
 from leaderboards.privilege import privileged_group
@@ -72,6 +73,7 @@ class Grouping:
             tasks_in_normalised=len(normalised) if 0 < len(normalised) < with_result else None,
             no_interval=no_interval or _why_no_interval(scored),
             privileged=privileged_group(rows),
+            floor=mean_floor(row.floors for _, row in seen) if seen else None,
         )
 
     def _scores_of(self, tallies: Sequence[TaskTally]) -> Scores | None:

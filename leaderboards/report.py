@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from harness.compare.saved_runs import open_run
@@ -16,9 +16,11 @@ from harness.core.nouns import LONGEST_EPISODE
 from harness.core.text import printable
 from harness.records.error_kinds import ErrorKinds
 from harness.records.origin import is_copy
-from harness.records.plan import CaseIndex, Plan
+from harness.records.plan import CaseIndex, Plan, PlanItem
 from harness.records.privilege import PrivilegedViews
 from harness.records.stored_run import load_run
+from harness.stats import value_of
+from leaderboards.floors import Floor, shipped_floors
 from leaderboards.groups import Grouping
 from leaderboards.perturbed_results import CaseArrays, read_case_arrays
 from leaderboards.robustness import robustness
@@ -29,20 +31,31 @@ from leaderboards.view_remarks import ViewRemarks
 
 __all__ = ["build", "load_report", "missing_cases", "summary"]
 
+_Floors = Mapping[tuple[str, str], Sequence[Floor]]
+"""By task and protocol."""
+_NO_FLOORS: _Floors = {}
 
-def load_report(path: str | os.PathLike[str], baseline: str | None = None) -> Report:
+
+def load_report(
+    path: str | os.PathLike[str],
+    baseline: str | None = None,
+    floors: Sequence[str | os.PathLike[str]] = (),
+) -> Report:
     """The report of a run directory.
 
     `baseline` names the perturbed run that its corruption errors relate to, as
-    harness.compare.saved_runs.open_run takes it. Raises UserError when the directory is no run,
-    or when its lines do not fit its plan.
+    harness.compare.saved_runs.open_run takes it. `floors` are run directories of agents that look
+    at nothing. Raises UserError when a directory is no run, or when its lines do not fit its plan.
     """
     run = load_run(path)
+    own = _floors_of_runs(floors)
     if baseline is None:
-        report = build(run.description, run.plan, run.cases())
+        report = build(run.description, run.plan, run.cases(), floors=own)
     else:
         with open_run(baseline) as base:
-            report = build(run.description, run.plan, run.cases(), read_case_arrays(base))
+            report = build(
+                run.description, run.plan, run.cases(), read_case_arrays(base), floors=own
+            )
     return dataclasses.replace(report, copied=is_copy(run.path))
 
 
@@ -51,8 +64,13 @@ def build(
     plan: Plan,
     cases: Iterable[tuple[CaseIndex, Result]],
     baseline: CaseArrays | None = None,
+    *,
+    floors: _Floors = _NO_FLOORS,
 ) -> Report:
-    """The report from run.json, the plan that counts, and the result of each case, in any order."""
+    """The report from run.json, the plan that counts, and the result of each case, in any order.
+
+    floors: further ones than those that come with bench.
+    """
     # A run that could stop for what it saw needs intervals that allow for it.
     anytime = bool(run.get("stopped")) or str(run.get("stopping", "")).startswith("until")
     tallies = [TaskTally(item, anytime=anytime) for item in plan.items]
@@ -78,7 +96,10 @@ def build(
     tallies = [tally for tally in tallies if tally.n or tally.item.task.id not in absent]
     scored = {tally.item.task.id for tally in tallies}
     told = privileged.by_task()
-    rows = [(tally, tally.row(told.get(tally.item.task.id, ()))) for tally in tallies]
+    rows = [
+        (tally, _with_floors(tally.row(told.get(tally.item.task.id, ())), tally.item, floors))
+        for tally in tallies
+    ]
     suites = dict.fromkeys(
         [tally.item.suite for tally in tallies] + [row.suite for row in plan.not_run]
     )
@@ -102,6 +123,29 @@ def build(
         run_schema=int(run.get("schema", 1)),
         not_applicable=tuple(row for row in plan.not_run if row.perturbation is not None),
     )
+
+
+def _with_floors(row: TaskRow, item: PlanItem, floors: _Floors) -> TaskRow:
+    shipped = shipped_floors(item.task.id, item.protocol)
+    found = (*shipped, *floors.get((item.task.id, item.protocol), ()))
+    return dataclasses.replace(row, floors=found) if found else row
+
+
+def _floors_of_runs(paths: Sequence[str | os.PathLike[str]]) -> _Floors:
+    found: dict[tuple[str, str], list[Floor]] = {}
+    for path in paths:
+        report = load_report(path)
+        protocols = {item.task.id: item.protocol for item in load_run(path).plan.items}
+        for row in report.tasks:
+            if row.n:
+                floor = Floor(
+                    agent=printable(str(report.run["agent"]["name"])),
+                    n=row.n,
+                    success_rate=row.success_rate,
+                    score=value_of(row.score) if row.successes is None else None,
+                )
+                found.setdefault((row.task, protocols[row.task]), []).append(floor)
+    return found
 
 
 def summary(report: Report) -> str:

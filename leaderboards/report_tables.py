@@ -18,7 +18,15 @@ from leaderboards.references import (
     marks_explained,
     published_table,
 )
-from leaderboards.row_notes import coverage, covered, in_unit, notes_of
+from leaderboards.row_notes import (
+    coverage,
+    covered,
+    floor_cell,
+    floor_lead,
+    in_unit,
+    notes_of,
+    time_cell,
+)
 from leaderboards.schema import Group, Report, TaskRow
 from leaderboards.tables import (
     Column,
@@ -98,6 +106,11 @@ def report_header(report: Report) -> list[str]:
             f"{counted(report.endless, 'episode')} of a task without a horizon did not end: cut "
             f"after {LONGEST_EPISODE} steps"
         )
+    if any(row.time_to_success for row in report.tasks):
+        lines.append(
+            "to success: steps until the first success; an episode without one counts with the "
+            "horizon"
+        )
     if report.overall.partial:
         lines.append("at worst: every planned episode without a result counted as a failure")
     return [*lines, *report.views]
@@ -137,6 +150,7 @@ def _task_table(
     domains = list(dict.fromkeys(row.domain for row in rows))
     several = len(rules) > 1
     by_task = [figure for figure in figures if figure.by_task]
+    known = any(row.floors for row in rows)
 
     def score(row: TaskRow, cell: str) -> str:
         """The cell of a task without a success; the score of one with a success is that."""
@@ -160,6 +174,7 @@ def _task_table(
         lead += f"Rule: {rules[0].rstrip('.')}"
     if marks := marks_explained(map(published, rows)):
         lead += f". {marks}: see the published figures"
+    lead += f". {floor_lead(rows)}"
     return Table(
         suite,
         (
@@ -167,6 +182,7 @@ def _task_table(
             Column("domain", tuple(row.domain if len(domains) > 1 else "" for row in rows), "name"),
             Column("success %", tuple(percent(row.success_rate) for row in rows)),
             Column("95 %", tuple(range_of(row.interval, percent) for row in rows)),
+            Column("floor", tuple(floor_cell(row) for row in rows) if known else ()),
             Column(
                 "successes",
                 tuple("" if row.successes is None else str(row.successes) for row in rows),
@@ -180,6 +196,7 @@ def _task_table(
             Column("normalised", tuple(score(row, three_decimals(row.normalised)) for row in rows)),
             Column("n", tuple(share_of(row.n, row.planned) for row in rows)),
             Column("steps", tuple(one_decimal(row.steps_mean) for row in rows)),
+            Column("to success", tuple(map(time_cell, rows))),
             Column("sim s", tuple(one_decimal(row.simulator_s) if row.n else "" for row in rows)),
             Column("agent s", tuple(one_decimal(row.agent_s) if row.n else "" for row in rows)),
             Column(
@@ -199,6 +216,7 @@ def _group_table(report: Report) -> Table:
     suites = report.suites if len(report.suites) > 1 else ()
     groups = [group for group in (*suites, *report.domains) if group.n] + [report.overall]
     normalised = _has_scores(report)
+    known = any(group.floor for group in groups)
 
     def notes(group: Group) -> str:
         absent = sum(
@@ -223,6 +241,7 @@ def _group_table(report: Report) -> Table:
             ),
             Column("success %", tuple(percent(group.success_rate) or "-" for group in groups)),
             Column("95 %", tuple(range_of(group.interval, percent) for group in groups)),
+            Column("floor", tuple(floor_cell(group) if known else "" for group in groups)),
             Column(
                 "successes",
                 tuple("" if group.successes is None else str(group.successes) for group in groups),

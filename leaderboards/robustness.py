@@ -71,14 +71,14 @@ class _Rows:
     def __init__(self, arrays: CaseArrays, stopped: bool, repeated: AbstractSet[int]) -> None:
         self._arrays, self._stopped, self._repeated = arrays, stopped, repeated
         self._counts = ConditionCounts(arrays)
-        scopes = dict.fromkeys(
+        scopes = {
             tuple(self._rated(arrays.played(name, domain)))
             for name in arrays.labels
             for domain in scopes_of(arrays, name)
-        )
-        single = {(each,): None for scope in scopes for each in scope}
+        }
+        single = {(each,) for scope in scopes for each in scope}
         # All at once: one at a time would take a hundred times as long.
-        self._differences = differences_of(self._counts, {**scopes, **single})
+        self._differences = differences_of(self._counts, scopes | single)
 
     def _rated(self, played: Sequence[PlayedCondition]) -> list[PlayedCondition]:
         return [each for each in played if self._arrays.has_success(each.item)]

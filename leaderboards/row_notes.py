@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from leaderboards.floors import best_floor
 from leaderboards.report import missing_cases
 from leaderboards.schema import Group, TaskRow
-from leaderboards.tables import counted, percent, three_decimals
+from leaderboards.tables import counted, number, percent, three_decimals
 
-__all__ = ["coverage", "covered", "in_unit", "notes_of"]
+__all__ = ["coverage", "covered", "floor_cell", "floor_lead", "in_unit", "notes_of", "time_cell"]
 
 
 def notes_of(row: TaskRow | Group) -> str:
@@ -23,8 +24,18 @@ def notes_of(row: TaskRow | Group) -> str:
     privileged = f"privileged: reads {', '.join(row.privileged)}" if row.privileged else ""
     parts = [privileged, partial, errors, row.no_interval]
     if isinstance(row, TaskRow):
-        parts += [_distinct(row), _scored(row)]
+        parts += [_ever_and_end(row), _distinct(row), _scored(row)]
     return "; ".join(filter(None, parts))
+
+
+def _ever_and_end(row: TaskRow) -> str:
+    """Both rates where they differ, and when the first success was."""
+    ever, end = row.success_ever, row.success_end
+    if ever is None or end is None or ever == end:
+        return ""
+    first = row.time_to_success.first if row.time_to_success else None
+    when = "" if first is None else f", first at step {first:.1f}"
+    return f"success at some step {percent(ever)} %{when}; at the last step {percent(end)} %"
 
 
 def _distinct(row: TaskRow) -> str:
@@ -40,6 +51,12 @@ def _scored(row: TaskRow) -> str:
     if row.scored is None or row.successes is not None:
         return ""
     return f"score: of {row.scored} of {counted(row.n, 'episode')}"
+
+
+def time_cell(row: TaskRow) -> str:
+    """The restricted mean time to success, where any episode succeeded."""
+    found = row.time_to_success
+    return "" if found is None or found.first is None else f"{found.steps:.1f}"
 
 
 def coverage(group: Group) -> str:
@@ -74,3 +91,25 @@ def covered(name: str, rows: Sequence[TaskRow], tasks: int) -> str:
     parts = [f"{len(rows)} of {tasks} tasks"] if len(rows) < tasks else []
     parts += [f"{episodes} of {counted(n, 'episode')}"] if episodes < n else []
     return f" ({', '.join(parts)})" if parts else ""
+
+
+def floor_cell(row: TaskRow | Group) -> str:
+    """The highest floor and its agent, in the unit of the rate or score that it stands beside."""
+    found = best_floor(row.floors) if isinstance(row, TaskRow) else row.floor
+    if found is None or found.value is None:
+        return "not measured" if row.n and (isinstance(row, TaskRow) or row.interval) else ""
+    shown = number(found.value) if found.success_rate is None else percent(found.value)
+    return f"{shown}{'~' if found.other_versions else ''} {found.agent}"
+
+
+def floor_lead(rows: Sequence[TaskRow]) -> str:
+    """What the floors of a table are."""
+    found = [floor for row in rows for floor in row.floors]
+    if not found:
+        return "Floor not measured"
+    agents = list(dict.fromkeys(floor.agent for floor in found))
+    least, most = min(floor.n for floor in found), max(floor.n for floor in found)
+    names = agents[0] if len(agents) == 1 else f"the best of {', '.join(agents)}"
+    episodes = counted(most, "episode") if least == most else f"{least} to {most} episodes"
+    old = "; ~: measured under other versions" if any(f.other_versions for f in found) else ""
+    return f"Floor: {names}, which look at nothing, in {episodes}{old}"

@@ -16,6 +16,8 @@ from harness.records.error_kinds import ErrorKind
 from harness.records.plan import NotRun
 from harness.stats import Estimate, value_of
 from leaderboards.flatten import EstimateNames, bounds_of, flatten
+from leaderboards.floors import Floor
+from leaderboards.success_times import TimeToSuccess
 
 __all__ = [
     "ESTIMATES",
@@ -86,6 +88,14 @@ class TaskRow:
     """The number of episodes in a metric's mean, where those are fewer than n."""
     no_interval: str = field(default="", metadata=LATER)
     """Why the rate and the score have no bounds, where they would have some."""
+    success_ever: float | None = field(default=None, metadata=LATER)
+    """The share of episodes in which any step was a success, whatever the rule; None in old runs,
+    which do not say it."""
+    success_end: float | None = field(default=None, metadata=LATER)
+    """The share of episodes in which the last step was one."""
+    time_to_success: TimeToSuccess | None = field(default=None, metadata=LATER)
+    floors: tuple[Floor, ...] = field(default=(), metadata=LATER)
+    """What agents reach that look at nothing; empty where nobody measured it."""
 
     privileged: tuple[str, ...] = field(default=(), metadata=LATER)
     """The privileged views that the agent read in any of its episodes."""
@@ -154,6 +164,9 @@ class Group:
     """Why the mean rate and the scores have no bounds, where they would have some."""
     privileged: tuple[str, ...] = field(default=(), metadata=LATER)
     """The privileged views that the agent read in any of these tasks."""
+    floor: Floor | None = field(default=None, metadata=LATER)
+    """The highest mean success rate of such an agent over the tasks of `interval`; None unless it
+    was measured in all of them."""
 
     @property
     def success_rate(self) -> float | None:

@@ -14,6 +14,7 @@ from harness.stats import Estimate, anytime_rate, mean_score, wilson
 from leaderboards.episodes import TaskEpisodes
 from leaderboards.no_interval import NOT_FIRST, STOPPED, around
 from leaderboards.schema import TaskRow
+from leaderboards.success_times import SuccessTimes
 
 __all__ = ["TaskTally"]
 
@@ -32,6 +33,7 @@ class TaskTally:
         self.item = item
         self.anytime = anytime
         self.episodes = TaskEpisodes()
+        self._times = SuccessTimes(item.task.max_steps)
         self._agent_errors = self._successes = self._steps = 0
         self._ended: Counter[str] = Counter()
         self._metrics: dict[str, array[float]] = {}
@@ -53,6 +55,7 @@ class TaskTally:
         self.episodes.add(
             episode, result, self._score_of_failed(result) if failed else result.score
         )
+        self._times.add(result)
         self._ended[result.ended] += 1
         self._simulator_s += result.timing.get("simulator_s", 0.0)
         self._agent_s += result.timing.get("agent_s", 0.0)
@@ -81,6 +84,7 @@ class TaskTally:
         rate, scores = self._rate(), self.episodes.scores()
         different, starts = self.episodes.distinct()[0], self.episodes.distinct_starts()
         metrics = self._metric_means(finished)
+        rates = self._times.rates if has_success else None
         return TaskRow(
             task=task.id,
             domain=task.domain,
@@ -109,6 +113,9 @@ class TaskTally:
             scored=len(scores) if len(scores) < n else None,
             measured={name: of for name, (_, of) in metrics.items() if of < n} or None,
             no_interval=self.no_interval if n else "",
+            success_ever=rates[0] if rates else None,
+            success_end=rates[1] if rates else None,
+            time_to_success=self._times.mean() if has_success else None,
         )
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -32,6 +33,13 @@ def report(
             "archive, a URL or a saved name."
         ),
     ] = None,
+    floor: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="A run of an agent that looks at nothing, to stand beside each rate. Repeatable. "
+            "For tasks of ours such floors come with bench."
+        ),
+    ] = None,
     figure: Annotated[
         Path | None,
         typer.Option(
@@ -43,21 +51,23 @@ def report(
     if figure is not None:
         _draw(run, figure)
     if against is None:
-        print_report(run, format, baseline)
+        print_report(run, format, baseline, floor or ())
     else:
         from leaderboards.published import render_published
         from leaderboards.report import load_report
 
-        print_out(render_published(load_report(run), against, format))
+        print_out(render_published(load_report(run, floors=floor or ()), against, format))
     return DONE
 
 
-def print_report(path: Path, format: str, baseline: str | None = None) -> None:
+def print_report(
+    path: Path, format: str, baseline: str | None = None, floors: Sequence[Path] = ()
+) -> None:
     """Print the tables of a run to stdout."""
     from leaderboards.render import render
     from leaderboards.report import load_report
 
-    print_out(render(load_report(path, baseline), format))
+    print_out(render(load_report(path, baseline, floors), format))
 
 
 def draw_if_possible(run: Path) -> None:
