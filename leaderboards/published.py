@@ -158,7 +158,7 @@ def _row(benchmark: str, family: str, found: Sequence[_Carrier]) -> PublishedRow
             published[label] = sum(each.value for each in figures) / len(figures)
         else:
             row_tasks[label] = over
-        theirs.update(dict.fromkeys(each.rule for each in figures if each.rule))
+        theirs.update(dict.fromkeys(part for each in figures for part in each.rule.split("; ")))
     rules = list(dict.fromkeys(row.rule for row in played))
     gone = Counter((row.reason, row.remedy) for row, _ in found if isinstance(row, NotRun))
     return PublishedRow(
@@ -174,7 +174,7 @@ def _row(benchmark: str, family: str, found: Sequence[_Carrier]) -> PublishedRow
         published=published,
         same_rule=not row_tasks and all(reference.same_rule for reference in references),
         our_rule=rules[0] if len(rules) == 1 else "by task" if rules else "",
-        their_rule="; ".join(theirs),
+        their_rule="; ".join(filter(None, theirs)),
         not_run=tuple((*why, count) for why, count in gone.items()),
         row_tasks=row_tasks,
         agents={each.label: said for each in references if (said := said_of(each))},
@@ -258,7 +258,7 @@ def _figure_table(name: str, rows: Sequence[PublishedRow], *, expert: bool) -> T
     if marks := marks_explained(figure(row, label) for row in rows for label in labels):
         lead += f" {marks}: see below."
     if any(row.row_tasks for row in rows):
-        lead += " A published mean stands beside all the tasks over which it was taken, or not."
+        lead += " A published mean is printed where all its tasks have a result here."
     return Table(
         f"against {name}",
         (
@@ -305,7 +305,9 @@ def _task_table(run: Mapping[str, Any], rows: _Rows) -> list[Table]:
             if isinstance(row, TaskRow) and row.n
         ]
         rates = _are_rates([each for _, several in found for each in several])
-        shown += [(row, rates, figures) for row, figures in own if figures and len(found) > 1]
+        # A row of a single task has that figure above already.
+        several = len(found) > 1 or any((each.tasks or 0) > 1 for _, mine in found for each in mine)
+        shown += [(row, rates, figures) for row, figures in own if figures and several]
     if not shown:
         return []
     labels = dict.fromkeys(label for _, _, figures in shown for label in figures)

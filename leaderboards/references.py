@@ -120,12 +120,14 @@ def published_table(figures: Sequence[PublishedFigure]) -> list[Table]:
             return "by task"
         return f"{next(iter(each.values.values())):g}" if each.whole else "-"
 
+    rules = list(dict.fromkeys(each.like.rule for each in figures if not each.same_rule))
+
     def rule(each: PublishedFigure) -> str:
         if each.same_rule and each.whole:
             return "the same rule"
         if each.same_rule:
-            return "a mean over more tasks than have a result here"
-        return f"another rule: {each.like.rule or 'not stated'}"
+            return "the same, over more tasks"
+        return f"another: {rules.index(each.like.rule) + 1}"
 
     def tasks(each: PublishedFigure) -> str:
         mean = each.like.tasks is not None and each.like.tasks > 1
@@ -142,12 +144,11 @@ def published_table(figures: Sequence[PublishedFigure]) -> list[Table]:
         Column("agent", tuple(said_of(each.like) for each in figures), "prose"),
         Column("source", tuple(each.like.source for each in figures), "prose"),
     )
-    lead = (
-        "A mean is printed where all tasks over which it was taken have a result here."
-        if any(not each.whole for each in figures)
-        else ""
-    )
-    return [Table("published figures", columns, lead)]
+    lead = [f"({k}) {rule or 'not stated'}" for k, rule in enumerate(rules, 1)]
+    lead = [f"Other rules: {'; '.join(lead)}."] if lead else []
+    if any(not each.whole for each in figures):
+        lead += ["A mean is printed where all its tasks have a result here."]
+    return [Table("published figures", columns, " ".join(lead))]
 
 
 def _title(like: Reference) -> str:

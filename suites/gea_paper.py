@@ -264,8 +264,8 @@ ROWS: Mapping[str, Row] = {
                 Quoted(
                     "Gato (generalist)",
                     93.2,
-                    rule="Gato's own levels; a score in percent of the expert's, which the paper "
-                    "takes for the success rate",
+                    rule="Gato on levels of its own, a score in percent of the expert's that the "
+                    "paper takes for the success rate",
                 ),
             ),
             10,

@@ -8,9 +8,17 @@ from harness.compare.pairs import ScoredRun
 
 __all__ = ["privilege_notes"]
 
+TELLS = 2
+"""The first schema of run.json whose lines say what was read."""
+
 
 def privilege_notes(base: ScoredRun, new: ScoredRun) -> Iterator[str]:
-    """A sentence for each run that is privileged in tasks of both in which the other is not."""
+    """A sentence for each run that is privileged in tasks of both in which the other is not.
+
+    None where one of them is of schema 1, which does not tell.
+    """
+    if min(base.run["schema"], new.run["schema"]) < TELLS:
+        return
     domains = {item.task.id: item.task.domain for item in base.plan.items}
     shared = [item.task.id for item in new.plan.items if item.task.id in domains]
     for side, other in ((base, new), (new, base)):

@@ -188,7 +188,7 @@ def test_a_mean_stands_beside_all_of_its_tasks_only(tmp_path: Path) -> None:
         table = render(report, "text").partition("PUBLISHED FIGURES")[2]
         (line,) = (each for each in table.splitlines() if "Grid: ours" in each and tasks in each)
         assert value in line
-        assert ("a mean over more tasks" in table) == (report is part)
+        assert ("the same, over more tasks" in table) == (report is part)
 
 
 def test_figures_of_agents_that_are_set_apart_are_marked(tmp_path: Path) -> None:

@@ -76,7 +76,8 @@ def test_text_fits_a_terminal_and_shows_every_task(mixed: Report):
     ):
         assert said in words
     assert text.count("91.1") == 1  # a figure of the suite, not of each of its 70 tasks
-    assert "another rule: another camera" in words
+    assert "Other rules: (1) another camera" in words
+    assert "another: 1" in words
     assert [line.split()[-2:] for line in text.splitlines() if line.startswith("atari/game_")] == [
         ["DQN", "0"],
         ["DQN", "7.5"],
