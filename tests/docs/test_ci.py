@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import itertools
 import os
 import re
 import shutil
@@ -12,6 +14,8 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+
+from harness.cli.compare import gate
 
 yaml = pytest.importorskip("yaml")
 
@@ -64,15 +68,48 @@ def test_the_action_passes_every_input_to_its_script() -> None:
     action = yaml.safe_load((ACTION / "action.yml").read_text())
     (step,) = action["runs"]["steps"]
     passed = {
-        re.fullmatch(r"\$\{\{ inputs\.(\w+) \}\}", value)[1]
+        re.fullmatch(r"\$\{\{ inputs\.([\w-]+) \}\}", value)[1]
         for value in step["env"].values()
         if "inputs." in value
     }
     assert passed == set(action["inputs"])
     assert "${{" not in step["run"], "an input must not become shell"
     script = (ACTION / "gate.sh").read_text()
-    read = set(re.findall(r"\$\{?([A-Z]+)\b", script)) - {"GITHUB"}
-    assert {name for name in read if not name.startswith("GITHUB")} <= set(step["env"])
+    read = {name for name in re.findall(r"\$\{?([A-Z_]+)\b", script) if "GITHUB" not in name}
+    assert read == set(step["env"]) - {"GATE"}
+
+
+def test_the_action_has_every_option_of_the_command() -> None:
+    action = yaml.safe_load((ACTION / "action.yml").read_text())
+    options = {name.replace("_", "-") for name in inspect.signature(gate).parameters}
+    assert options == set(action["inputs"]) - {"inconclusive"}
+
+
+def test_the_script_passes_every_option(job: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    (folder / "bench").write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    (folder / "bench").chmod(0o755)
+    settings = {
+        "AGENT": "a:B", "BASE": "base", "MARGIN": "0.1", "ALPHA": "0.2", "SEQUENTIAL": "true",
+        "MAX_EPISODES": "7", "TASKS": "x y", "TRUST": "true", "AGENT_ARG": "a=1 2\nb=3\n",
+        "AGENT_TIMEOUT": "5", "WORKERS": "0", "LANES": "4", "CLUSTER": "auto",
+        "INTERPRETER": "atari=/p", "OUT": "o", "FORMAT": "json", "JUNIT": "j.xml",
+        "SUMMARY": "s.md",
+    }  # fmt: skip
+    code, said = job(f"PATH={folder}:$PATH bash {ACTION / 'gate.sh'}", **settings)
+    assert code == 0, said
+    told = said.splitlines()
+    assert told[0] == "gate"
+    given = list(itertools.pairwise(told))
+    for option in inspect.signature(gate).parameters:
+        assert f"--{option.replace('_', '-')}" in told, option
+    for pair in (("--agent-arg", "a=1 2"), ("--agent-arg", "b=3"), ("--tasks", "x y")):
+        assert pair in given
+    bare = {"AGENT": "a:B", "BASE": "base"}
+    code, said = job(f"PATH={folder}:$PATH bash {ACTION / 'gate.sh'}", **bare)
+    assert code == 0, said
+    assert "--agent-arg" not in said
 
 
 @pytest.mark.slow
