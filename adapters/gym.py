@@ -132,6 +132,12 @@ class GymAdapter(Adapter):
         return super().missing(task)
 
     @classmethod
+    def modules(cls, task: Task) -> tuple[str, ...]:
+        entry = registered(task.params["id"]).entry_point
+        module = entry.partition(":")[0] if isinstance(entry, str) else entry.__module__
+        return *super().modules(task), module
+
+    @classmethod
     def env_key(cls, task: Task) -> str:
         return json.dumps(["gym", task.params["id"], task.params.get("kwargs", {})], sort_keys=True)
 

@@ -106,6 +106,14 @@ class _Playable(ABC):
         return found
 
     @classmethod
+    def modules(cls, task: Task) -> tuple[str, ...]:
+        """Names of the modules, beside `packages`, whose code decides the results of `task`.
+
+        What they hold is part of the task's protocol; those of bench itself and of Python are not.
+        """
+        return tuple(dict.fromkeys(each.__module__ for each in cls.__mro__))
+
+    @classmethod
     def limited(cls) -> Missing | None:
         """What works only partly on this machine (for example images, without a GL library)."""
         return None

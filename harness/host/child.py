@@ -48,6 +48,13 @@ class Host:
 
         return package_versions(packages)
 
+    def code(self, entry: str, task: Any) -> dict[str, str]:
+        """What the task's results depend on beside the adapter's packages."""
+        from harness.host.loading import code_of
+        from harness.records.registry import load
+
+        return dict(code_of(load(entry), task))
+
     def ask(self, entry: str, question: str, arguments: Sequence[Any]) -> Any:
         """The result of the class method `question`: `missing`, `limited` or `has_expert`."""
         from harness.records.registry import load
@@ -135,6 +142,7 @@ def serve(wire: Any) -> None:
         name: getattr(host, name)
         for name in (
             "versions",
+            "code",
             "ask",
             "make",
             "reset",

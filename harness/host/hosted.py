@@ -136,6 +136,12 @@ class Hosted:
         return found
 
     @classmethod
+    def code(cls, task: Task) -> dict[str, str]:
+        """The other code that decides the task's results, as it is in the other interpreter."""
+        found: dict[str, str] = cls._ask("code", cls.entry, task)
+        return found
+
+    @classmethod
     def interpreter(cls) -> str:
         """The other interpreter, described for people."""
         there = cls._probe().versions

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from harness.core import Adapter, BatchedAdapter, UserError
-from harness.host.hosted import hosted
+from harness.core import Adapter, BatchedAdapter, Task, UserError
+from harness.host.hosted import Hosted, hosted
 from harness.host.interpreters import interpreter_of
+from harness.records.code_versions import code_versions
 from harness.records.declared import check_adapter_class
 from harness.records.registry import load
 
-__all__ = ["load_adapter"]
+__all__ = ["code_of", "load_adapter"]
 
 
 def load_adapter(entry: str) -> Any:
@@ -28,3 +30,16 @@ def load_adapter(entry: str) -> Any:
     if python is None:
         return kind
     return hosted(kind, entry, python)
+
+
+def code_of(kind: Any, task: Task) -> Mapping[str, str]:
+    """What a task's results depend on beside the packages of its adapter.
+
+    For tasks of our own families that is nothing. See harness/records/code_versions.py.
+    """
+    if issubclass(kind, Hosted):
+        found: Mapping[str, str] = kind.code(task)
+        return found
+    known = {name.lower() for name in kind.packages}
+    modules = kind.modules(task)
+    return code_versions(name for name in modules if name.partition(".")[0].lower() not in known)

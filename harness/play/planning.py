@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from harness.core import Agent, Missing, Perturbation, Suite, Task, UserError
 from harness.core.errors import describe
 from harness.host.hosted import end_probes
-from harness.host.loading import load_adapter
+from harness.host.loading import code_of, load_adapter
 from harness.perturb.parse import Condition, resolve
 from harness.play.environments import environment_key
 from harness.records.identity import AgentSpec
@@ -58,6 +58,7 @@ def make_plan(
                 )
             env_key = environment_key(task)
             packages = {} if missing is not None else kind.versions()
+            code = {} if missing is not None else code_of(kind, task)
         except (UserError, KeyboardInterrupt):
             raise
         except BaseException as fault:
@@ -83,6 +84,7 @@ def make_plan(
         if missing is not None:
             not_run.append(NotRun.of(suite.name, task, missing))
         else:
+            packages = {**packages, **code}
             items.append(
                 PlanItem(
                     suite.name,

@@ -104,7 +104,7 @@ def default_directory(
     path = place(spec.fingerprint())
     if not (folder / path / "run.json").exists():
         # The run may have begun before there was anything where it writes to.
-        named = spec.named()[:MOST_OUTPUTS]
+        named = list(spec.named())[:MOST_OUTPUTS]
         for count in range(1, len(named) + 1):
             for later in itertools.combinations(named, count):
                 before = place(spec.fingerprint(later))

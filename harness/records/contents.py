@@ -42,7 +42,7 @@ def sources(kind: type) -> Iterator[Path]:
         contract = ancestor.__module__.split(".")[:2] == ["harness", "core"]
         if file is None or contract or ancestor.__module__ in ("builtins", "abc"):
             continue
-        path = Path(file)
+        path = Path(os.path.realpath(file))
         yield from (
             sorted(path.parent.glob("*.py")) if (path.parent / "__init__.py").exists() else [path]
         )
@@ -56,14 +56,15 @@ class Contents:
         self.files: dict[str, str] = {}
         """Name -> checksum of each file, to tell which one changed. No proof: it is a CRC."""
 
-    def add_source(self, file: Path) -> None:
-        """Add a Python file. Raises UserError if it cannot be read."""
+    def add_source(self, file: Path, name: str = "") -> None:
+        """Add a Python file, under this name. Raises UserError if it cannot be read."""
+        name = name or file.name
         try:
             content = file.read_bytes()
         except OSError as fault:
             raise _unreadable(file, fault) from None
-        self._digest.update(file.name.encode() + content)
-        self.files[f"source/{file.name}"] = f"{zlib.crc32(content):08x}"
+        self._digest.update(name.encode() + content)
+        self.files[f"source/{name}"] = f"{zlib.crc32(content):08x}"
 
     def add(self, name: str, path: Path, remedy: str) -> None:
         """Add a file, or all regular files below a folder.

@@ -1,8 +1,9 @@
 """Who played, and on what: the fingerprint of an agent, and the machine of a run.
 
 The fingerprint decides whether a run directory may go on with the same command. It covers what can
-change an agent's answers: its entry, arguments, source, and the files that it declares or that an
-argument names. Sources of harness.core are left out, so that runs outlive a new version of bench.
+change an agent's answers: its entry, arguments, source with the local modules that it imports, and
+the files that it declares or that an argument names. Sources of harness.core are left out, so that
+runs outlive a new version of bench.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.core import Agent, UserError
+from harness.records.code_versions import local_files
 from harness.records.contents import Contents, exists, sources
 from harness.records.declared import check_agent_class, check_reading, declared
 from harness.records.registry import load
@@ -97,8 +99,12 @@ class AgentSpec:
     ) -> Contents:
         """What the fingerprint of an agent of this class covers, which comes with these files."""
         contents = Contents(json.dumps([self.entry, dict(self.args)], sort_keys=True).encode())
-        for file in sources(kind):
+        own = list(sources(kind))
+        for file in own:
             contents.add_source(file)
+        for name, file in _imported(kind).items():
+            if file not in own:
+                contents.add_source(file, name)
         for name in files:
             if not os.path.exists(name):
                 raise UserError(
@@ -107,17 +113,25 @@ class AgentSpec:
                 )
             remedy = "declare the files that it needs"
             contents.add(f"files/{Path(name).name}", Path(name), remedy)
-        for argument in self.named():
+        for argument, value in self.named().items():
             if argument not in later:
-                value = self.args[argument]
                 remedy = f"name the file that is meant, or declare outputs = ({argument!r},)"
                 contents.add(f"{argument}={value}", Path(value), remedy)
         return contents
 
-    def named(self) -> list[str]:
-        """The arguments that name a file or a folder which exists now and is no output."""
-        outputs = self.kind().outputs
-        return [name for name, value in self.args.items() if name not in outputs and exists(value)]
+    def named(self) -> dict[str, str]:
+        """The arguments that name a file or a folder which exists now and is no output.
+
+        Those that nobody gave have their default values.
+        """
+        kind = self.kind()
+        parameters = inspect.signature(kind).parameters.values()
+        values = {each.name: each.default for each in parameters} | dict(self.args)
+        return {
+            name: value
+            for name, value in values.items()
+            if name not in kind.outputs and exists(value)
+        }
 
     def written_since(self, begun: Mapping[str, Any]) -> list[str]:
         """The arguments that name something which was absent or empty when a run began.
@@ -148,6 +162,14 @@ class AgentSpec:
             "fingerprint": contents.hexdigest(),
             "files": contents.files,
         }
+
+
+def _imported(kind: type) -> dict[str, Path]:
+    """Name -> file of the local modules that hold this class and its ancestors, or are imported."""
+    found: dict[str, Path] = {}
+    for ancestor in kind.__mro__:
+        found |= local_files(ancestor.__module__)
+    return found
 
 
 def machine() -> dict[str, Any]:

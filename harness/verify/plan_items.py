@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from harness.core import Suite, Task, UserError
-from harness.host.loading import load_adapter
+from harness.host.loading import code_of, load_adapter
 from harness.records.plan import Plan, PlanItem, protocol_hash, task_to_json
 from harness.records.run_file import SCHEMA
 from harness.verify.difference import Difference
@@ -151,13 +151,17 @@ def _can_play(task: Task, packages: Mapping[str, str], found: ItemsReport) -> bo
             f"{task.id} cannot be played here: {missing.reason}; {missing.remedy}"
         )
         return False
-    versions = kind.versions()
+    code = code_of(kind, task)
+    if code and not code.keys() & packages.keys():
+        found.claims.append(f"the source of {', '.join(code)}, which the run does not record")
+        code = {}
+    versions = {**kind.versions(), **code}
     for name in sorted(versions.keys() | packages.keys()):
         if packages.get(name) != versions.get(name):
             installed = f"{versions.get(name, 'none')}, which is installed here"
             recorded = packages.get(name, "none")
             _say(found, task, f"the version of {name}", recorded, installed)
-    return dict(versions) == dict(packages)
+    return versions == dict(packages)
 
 
 def parts_of_suites(
