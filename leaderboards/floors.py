@@ -33,6 +33,8 @@ class Floor:
     """The mean score of a task without a success."""
     other_versions: bool = field(default=False, metadata=LATER)
     """Whether the simulator's packages, or the task itself, were other ones."""
+    privileged: bool = field(default=False, metadata=LATER)
+    """Whether the agent read a privileged view, or the expert's action."""
 
     @property
     def value(self) -> float | None:
@@ -78,6 +80,7 @@ def mean_floor(tasks: Iterable[Iterable[Floor]]) -> Floor | None:
                     success_rate=sum(rates) / len(rates),
                     score=None,
                     other_versions=any(each.other_versions for each in several),
+                    privileged=any(each.privileged for each in several),
                 )
             )
     return best_floor(means)

@@ -23,6 +23,7 @@ from harness.stats import value_of
 from leaderboards.floors import Floor, shipped_floors
 from leaderboards.groups import Grouping
 from leaderboards.perturbed_results import CaseArrays, read_case_arrays
+from leaderboards.privilege import is_privileged
 from leaderboards.robustness import robustness
 from leaderboards.schema import Group, Report, TaskRow
 from leaderboards.tables import counted, percent, range_of
@@ -143,6 +144,7 @@ def _floors_of_runs(paths: Sequence[str | os.PathLike[str]]) -> _Floors:
                     n=row.n,
                     success_rate=row.success_rate,
                     score=value_of(row.score) if row.successes is None else None,
+                    privileged=is_privileged(report.run, row),
                 )
                 found.setdefault((row.task, protocols[row.task]), []).append(floor)
     return found

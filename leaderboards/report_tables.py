@@ -172,9 +172,10 @@ def _task_table(
         )
     elif rules:
         lead += f"Rule: {rules[0].rstrip('.')}"
-    if marks := marks_explained(map(published, rows)):
-        lead += f". {marks}: see the published figures"
+    floors = [floor_cell(row, expert=expert) for row in rows] if known else []
     lead += f". {floor_lead(rows)}"
+    if marks := marks_explained([*map(published, rows), *floors]):
+        lead += f". {marks}"
     return Table(
         suite,
         (
@@ -182,7 +183,7 @@ def _task_table(
             Column("domain", tuple(row.domain if len(domains) > 1 else "" for row in rows), "name"),
             Column("success %", tuple(percent(row.success_rate) for row in rows)),
             Column("95 %", tuple(range_of(row.interval, percent) for row in rows)),
-            Column("floor", tuple(floor_cell(row) for row in rows) if known else ()),
+            Column("floor", tuple(floors)),
             Column(
                 "successes",
                 tuple("" if row.successes is None else str(row.successes) for row in rows),
@@ -217,6 +218,7 @@ def _group_table(report: Report) -> Table:
     groups = [group for group in (*suites, *report.domains) if group.n] + [report.overall]
     normalised = _has_scores(report)
     known = any(group.floor for group in groups)
+    expert = bool(report.run["agent"].get("privileged"))
 
     def notes(group: Group) -> str:
         absent = sum(
@@ -241,7 +243,10 @@ def _group_table(report: Report) -> Table:
             ),
             Column("success %", tuple(percent(group.success_rate) or "-" for group in groups)),
             Column("95 %", tuple(range_of(group.interval, percent) for group in groups)),
-            Column("floor", tuple(floor_cell(group) if known else "" for group in groups)),
+            Column(
+                "floor",
+                tuple(floor_cell(group, expert=expert) if known else "" for group in groups),
+            ),
             Column(
                 "successes",
                 tuple("" if group.successes is None else str(group.successes) for group in groups),

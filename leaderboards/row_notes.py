@@ -93,13 +93,19 @@ def covered(name: str, rows: Sequence[TaskRow], tasks: int) -> str:
     return f" ({', '.join(parts)})" if parts else ""
 
 
-def floor_cell(row: TaskRow | Group) -> str:
-    """The highest floor and its agent, in the unit of the rate or score that it stands beside."""
+def floor_cell(row: TaskRow | Group, *, expert: bool) -> str:
+    """The highest floor and its agent, in the unit of the rate or score that it stands beside.
+
+    `expert`: whether our agent is shown the expert's action. A floor across the line of privilege
+    is marked as leaderboards.references.MARKS says.
+    """
     found = best_floor(row.floors) if isinstance(row, TaskRow) else row.floor
     if found is None or found.value is None:
         return "not measured" if row.n and (isinstance(row, TaskRow) or row.interval) else ""
     shown = number(found.value) if found.success_rate is None else percent(found.value)
-    return f"{shown}{'~' if found.other_versions else ''} {found.agent}"
+    across = found.privileged != (expert or bool(row.privileged))
+    mark = ("~" if found.other_versions else "") + ("‡" if across else "")
+    return f"{shown}{mark} {found.agent}"
 
 
 def floor_lead(rows: Sequence[TaskRow]) -> str:

@@ -184,6 +184,21 @@ def test_a_comparison_across_the_line_says_so(privileged: Path, sighted: Path) -
     assert not any("privileged" in note for note in alike)
 
 
+def test_a_floor_across_the_line_is_marked(privileged: Path, sighted: Path) -> None:
+    def floors(run: Path, floor: Path) -> list[str]:
+        page = render(load_report(run, floors=[floor]), "markdown")
+        lines = [line for line in page.splitlines() if line.startswith("| toys/")]
+        return ["‡" if "0.0‡ " in line else "" for line in lines]
+
+    assert floors(privileged, sighted) == ["‡", ""], "the second task has no privileged view"
+    assert floors(sighted, privileged) == ["‡", ""]
+    assert floors(sighted, sighted) == floors(privileged, privileged) == ["", ""]
+    report = load_report(sighted, floors=[privileged])
+    told = json.loads(render(report, "json"))
+    assert [row["floors"][0].get("privileged") for row in told["tasks"]] == [True, None]
+    assert "one is privileged and the other is not" in " ".join(render(report, "text").split())
+
+
 def test_results_of_schema_1_do_not_tell() -> None:
     item = reports.item()
     run = reports.run_of(item, reads=["state"])
