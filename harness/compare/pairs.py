@@ -1,6 +1,8 @@
 """Two runs side by side, in pairs of the same case.
 
-A case is a task, a seed and its perturbations. Equal seeds alone make no pair.
+A case is a task, a seed and its perturbations. Equal seeds alone make no pair: the episode must
+have started alike in both runs. A condition that the simulator itself changes pairs where its
+control did. Runs of schema 1 do not say how their episodes started.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from harness.core import Case, Result, Task, UserError
+from harness.perturb.registry import REGISTRY
 from harness.records.plan import CaseIndex, Plan, PlanItem
 from harness.records.privilege import PrivilegedViews
 from harness.records.stored_run import StoredRun, load_run
@@ -60,6 +63,8 @@ class ScoredRun:
     """The files of a fetched run exist only inside of harness.compare.saved_runs.open_run."""
     values: Mapping[Key, float]
     """See value_of_case."""
+    starts: Mapping[Key, str] = dataclasses.field(default_factory=dict)
+    """How the cases started that say so (`Result.start`)."""
     privileged: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     """Task id -> the privileged views that its agent read in any of its episodes."""
 
@@ -81,6 +86,12 @@ class ScoredRun:
     def counting(self, plan: Plan) -> ScoredRun:
         """The same run, with another part of its plan counting."""
         return dataclasses.replace(self, stored=dataclasses.replace(self.stored, plan=plan))
+
+    def start_of(self, key: Key) -> str:
+        """How a case started, or its control, where the simulator was perturbed. Empty: unknown."""
+        task, seed, perturbations = key
+        simulated = any(each.partition(":")[0] not in REGISTRY for each in perturbations)
+        return self.starts.get((task, seed, ()) if simulated else key, "")
 
     def missing(self) -> int:
         """How many planned cases have no score."""
@@ -112,6 +123,10 @@ class TaskPairs:
     pairs: tuple[Pair, ...]
     missing: int = 0
     """Cases of both plans that lack a score in one of the runs or both."""
+    unlike: int = 0
+    """Cases that have a score in both, and are no pairs: they started differently."""
+    unknown: int = 0
+    """Pairs of which one of the runs does not say how they started."""
 
     @property
     def measure(self) -> str:
@@ -200,13 +215,17 @@ def read_scored_run(path: Path, name: str = "") -> ScoredRun:
     """The run in a directory. Raises UserError when it is none, or a line does not fit its plan."""
     run = load_run(path)
     values: dict[Key, float] = {}
+    starts: dict[Key, str] = {}
     privileged = PrivilegedViews()
     for index, result in run.cases():
         privileged.add(result)
         found = value_of_case(run.plan.items[index.item].task, result)
         if found is not None:
-            values[result.task, result.seed, result.perturbations] = found
-    return ScoredRun(name or str(path), run, values, privileged.by_task())
+            key = result.task, result.seed, result.perturbations
+            values[key] = found
+            if result.start:
+                starts[key] = result.start
+    return ScoredRun(name or str(path), run, values, starts, privileged.by_task())
 
 
 def protocol_differences(new: PlanItem, base: PlanItem) -> list[str]:
@@ -272,7 +291,8 @@ def refuse_other_protocols(new: Plan, base: Plan) -> None:
 def pair_up(base: ScoredRun, new: ScoredRun) -> list[TaskPairs]:
     """The pairs of the tasks that both runs planned.
 
-    Raises UserError where the protocols of a task differ, or where no case is shared.
+    Raises UserError where the protocols of a task differ, where no case is shared, and where none
+    started alike.
     """
     refuse_other_protocols(new.plan, base.plan)
     theirs = {item.task.id: number for number, item in enumerate(base.plan.items)}
@@ -282,16 +302,30 @@ def pair_up(base: ScoredRun, new: ScoredRun) -> list[TaskPairs]:
             continue
         shared = _shared(base.plan, theirs[item.task.id], new.plan, number)
         keys = (key_of(new.plan.case(index)) for index in new.scored_cases(number))
+        both = [key for key in keys if key in base.values]
+        starts = [(base.start_of(key), new.start_of(key)) for key in both]
+        unlike = sum(all(each) and each[0] != each[1] for each in starts)
         pairs = tuple(
             Pair(key[1], key[2], base.values[key], new.values[key])
-            for key in keys
-            if key in base.values
+            for key, (one, other) in zip(both, starts)
+            if not (one and other) or one == other
         )
         if shared:
-            found.append(TaskPairs(item.task, item.suite, pairs, shared - len(pairs)))
+            missing = shared - len(both)
+            unknown = sum(not all(each) for each in starts)
+            found.append(TaskPairs(item.task, item.suite, pairs, missing, unlike, unknown))
     if not found:
         raise UserError(_nothing_shared(base, new))
+    if any(each.unlike for each in found) and not any(each.pairs for each in found):
+        raise UserError(_nothing_alike(found[0].task.id))
     return found
+
+
+def _nothing_alike(task: str) -> str:
+    return (
+        f"no case of {task} started alike in the two runs: its reset(seed) does not fix the start, "
+        "or the simulator, its data or the machine differ. Such runs are not compared in pairs"
+    )
 
 
 def _shared(base: Plan, base_item: int, new: Plan, new_item: int) -> int:
