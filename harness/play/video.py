@@ -8,14 +8,12 @@ and the compressed video.
 from __future__ import annotations
 
 import dataclasses
-import functools
 import io
 import logging
 import math
 import os
 import queue
 import re
-import textwrap
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -35,10 +33,10 @@ from harness.core import (
     UserError,
 )
 from harness.core.errors import describe
-from harness.core.text import printable
 from harness.play.episode import Episode
 from harness.play.inference import Watch, watched
 from harness.play.outcome import Outcome, VideoClip, VideoSelection
+from harness.play.video_captions import LINE, fitted, written
 from harness.records.plan import label
 from harness.records.registry import load
 
@@ -51,10 +49,8 @@ log = logging.getLogger("bench")
 
 SMALLEST = 200
 """Pictures are enlarged by a whole factor until their shorter side has at least this many px."""
-LINE, FONT = 18, 13
-"""The height of a line and the size of its letters, in px."""
-INSTRUCTION_LINES = 3
-"""Longer instructions are cut."""
+TITLE_LINES, PERTURBED_LINES, INSTRUCTION_LINES = 2, 3, 3
+"""Longer texts are cut."""
 MOST_FRAMES = 20_000
 MOST_BYTES = 64 * 1024 * 1024
 """The limits of one video: later frames are left out, except the last one."""
@@ -169,7 +165,8 @@ class VideoWriter:
             self._text = instruction, self._below(width, instruction)
         of = f" of {self._steps}" if self._steps else ""
         colour = {None: (255, 255, 255), True: (120, 230, 120), False: (255, 130, 130)}[good]
-        status = _written(width, [f"step {step}{of}  {outcome}"], colour)
+        said = [*fitted(f"step {step}{of}", width, 1), *fitted(outcome, width, 1)]
+        status = written(width, said, colour)
         canvas = np.zeros((height + self._text[1].shape[0] + status.shape[0], width, 3), np.uint8)
         canvas[: frame.shape[0], : frame.shape[1]] = frame
         canvas[height : height + self._text[1].shape[0]] = self._text[1]
@@ -177,20 +174,18 @@ class VideoWriter:
         return canvas
 
     def _below(self, width: int, instruction: str) -> np.ndarray:
-        fitting = max(10, int(width / (0.52 * FONT)))
-        words = textwrap.wrap(
-            " ".join(instruction.split()), fitting, max_lines=INSTRUCTION_LINES, placeholder=" ..."
+        perturbed = f"perturbed: {self._perturbed}" if self._perturbed else ""
+        texts = (
+            (self._title, TITLE_LINES),
+            (perturbed.replace("+", " + "), PERTURBED_LINES),
+            (instruction, INSTRUCTION_LINES),
         )
-        lines = [
-            self._title,
-            *([f"perturbed: {self._perturbed}"] if self._perturbed else []),
-            *words,
-        ]
+        lines = [line for text, most in texts if text for line in fitted(text, width, most)]
         if self._text is not None:
             # The instruction changed. Frames of one video have one size: keep the number of lines.
             count = self._text[1].shape[0] // LINE
             lines = [*lines, *[""] * count][:count]
-        return _written(width, lines, (200, 200, 200))
+        return written(width, lines, (200, 200, 200))
 
     def _encode(self, picture: np.ndarray, times: int = 1) -> None:
         import av
@@ -227,24 +222,6 @@ class VideoWriter:
                 self._container.mux(packet)
             self._container.close()
             self._container = None
-
-
-def _written(width: int, lines: list[str], colour: tuple[int, int, int]) -> np.ndarray:
-    """Lines of text on black, uint8 (LINE * len(lines), width, 3)."""
-    from PIL import Image, ImageDraw
-
-    image = Image.new("RGB", (width, LINE * len(lines)))
-    pen = ImageDraw.Draw(image)
-    for number, line in enumerate(lines):
-        pen.text((4, LINE * number + 1), printable(line), colour, font=_font())
-    return np.asarray(image)
-
-
-@functools.lru_cache(maxsize=1)
-def _font() -> Any:
-    from PIL import ImageFont
-
-    return ImageFont.load_default(FONT)
 
 
 def still(picture: np.ndarray, format: str) -> bytes:

@@ -16,7 +16,8 @@ from PIL import Image
 
 from harness.core import Case, Perturbation, Task, UserError
 from harness.play.runner import RunOptions, play
-from harness.play.video import LINE, VideoStore, VideoWriter, check_video
+from harness.play.video import VideoStore, VideoWriter, check_video
+from harness.play.video_captions import LINE
 from harness.records.plan import Plan
 
 
@@ -52,7 +53,7 @@ def test_all_episodes_are_filmed(play_toys: Callable[..., Run]) -> None:
             "the reset, every step, and the last picture for a second"
         )
         assert frames.shape[2] == 256, "64 px, four times as large"
-        assert frames.shape[1] == 256 + 3 * LINE, "title, instruction and step"
+        assert frames.shape[1] == 256 + 4 * LINE, "title, instruction, step and outcome"
         assert (frames[:, :256].max(axis=(1, 2, 3)) > 150).all(), "no picture is black"
         assert (frames[0, :256] != frames[-1, :256]).any(), "the point moved"
         assert (frames[:, 256:] > 150).any(axis=(1, 2, 3)).all(), "words below each"
@@ -162,7 +163,7 @@ def test_odd_sizes_changing_words_and_long_episodes(monkeypatch: pytest.MonkeyPa
     clip = writer.finish("over", True)
     assert clip is not None
     frames, _ = opened(clip.mp4)
-    assert frames.shape == (5 + 30, 252 + 3 * LINE, 334, 3)
+    assert frames.shape == (5 + 30, 252 + 4 * LINE, 334, 3)
     monkeypatch.setattr("harness.play.video.MOST_FRAMES", 10)
     writer = VideoWriter(Case(toys.toy_task(), 0), 1.0)
     for step in range(50):
@@ -245,7 +246,7 @@ def test_real_simulators(tmp_path: Path, name: str) -> None:
     (line,) = results_of(tmp_path / "run")
     frames, _ = opened(videos(tmp_path / "run")[line["case"]])
     assert len(frames) > line["steps"]
-    assert frames[0, : -4 * LINE].std() > 5, "a picture, not one colour"
+    assert frames[0, : -6 * LINE].std() > 5, "a picture, not one colour"
 
 
 def test_a_strangers_words_are_drawn_as_what_they_are() -> None:
