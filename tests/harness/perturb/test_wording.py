@@ -52,6 +52,14 @@ OURS = sorted(
         "pick up the pink block in the sliding cabinet",
         "unstack the blocks",
         "turn off the led light",
+        "Your objective is to lift the coin from the floor of the laundry place.",
+        "Welcome to TextWorld! Pick-up the keycard from the floor of the scullery.",
+        "You do! Your task for today is to retrieve the keycard from the floor of the dish-pit.",
+        "Your task is to find a(n) animal. First, focus on the thing. Then, move it to the orange "
+        "box in the living room.",
+        "Your task is to melt caesium. First, focus on the substance. Then, take actions that will "
+        "cause it to change its state of matter.",
+        "Select iF6p and click Submit.",
     }
 )
 
@@ -76,7 +84,7 @@ def is_framed(text: str) -> bool:
 def test_the_paraphrases_are_frozen() -> None:
     rule = repr((PHRASES, FRAMES)).encode()
     digest = hashlib.blake2b(FILE.read_bytes() + rule, digest_size=8).hexdigest()
-    assert (REGISTRY["paraphrase"].version, digest) == (2, "f54decd23daa16bd"), (
+    assert (REGISTRY["paraphrase"].version, digest) == (2, "d4d91934102b76e6"), (
         "other paraphrases are another effect: raise the version of paraphrase in registry.py, "
         "and of typos and letter_case where a <> was added or removed"
     )
@@ -166,6 +174,11 @@ def test_a_higher_share_keeps_what_a_lower_one_replaced() -> None:
         ("Enter the value of last name into the text field and press Submit.", ["last name"]),
         ("Order three items that are vegetarian", ["three"]),
         ("Play Montezuma Revenge.", ["Montezuma Revenge"]),
+        (
+            "Your task is to use chemistry to create the substance 'rust'. A recipe and some "
+            "of the ingredients might be found near the bed. When you are done, focus on the rust.",
+            ["'rust'", " rust."],
+        ),
         ("(pick-up X): pick up block X from the table", ["(pick-up X)", " X "]),
         ("send notes.txt to amy@mail.org, from /amy", ["notes.txt", "amy@mail.org", "/amy"]),
         ("Set an alarm for half past Seven in Berlin", ["Seven", "Berlin"]),
