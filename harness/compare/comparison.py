@@ -71,8 +71,8 @@ class GroupRow:
     difference: Interval
     p: float
     wider: Interval | None
-    """The difference with a bootstrap interval that draws tasks, so that it also covers their
-    sampling; from ten tasks on."""
+    """The difference with bounds for other tasks like these, of which these are a sample: see
+    harness.stats.mean_of_drawn; from ten tasks on."""
 
 
 @dataclass(frozen=True, kw_only=True)

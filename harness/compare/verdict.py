@@ -20,8 +20,8 @@ from harness.stats import (
     Estimate,
     Interval,
     benjamini_hochberg,
-    bootstrap_tasks,
     holm,
+    mean_of_drawn,
     paired_difference,
     paired_p,
     sign_flip,
@@ -229,8 +229,14 @@ def _group_row(
         new=new,
         difference=paired_difference(changes, 1 - alpha, design),
         p=paired_p(changes, design),
-        wider=bootstrap_tasks(changes, 1 - alpha) if drawn else None,
+        wider=_of_other_tasks(changes, 1 - alpha, design) if drawn else None,
     )
+
+
+def _of_other_tasks(changes: Sequence[np.ndarray], level: float, design: float) -> Interval:
+    means = np.array([each.mean() for each in changes])
+    low, high = (2 * bound - 1 for bound in mean_of_drawn((1 + means) / 2, level, design))
+    return Interval(float(means.mean()), low, high)
 
 
 def _mean_of(values: Sequence[float | None]) -> float | None:

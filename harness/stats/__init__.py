@@ -24,7 +24,6 @@ from harness.stats.intervals import (
 )
 from harness.stats.paired import (
     benjamini_hochberg,
-    bootstrap_tasks,
     holm,
     mcnemar,
     paired_bounds,
@@ -45,13 +44,13 @@ from harness.stats.scores import (
     mean_score,
     optimality_gap,
 )
-from harness.stats.sequential import anytime_mean, anytime_rate, log_stake
+from harness.stats.sequential import anytime_mean, anytime_rate, log_stake, mean_of_drawn
 
 __all__ = [
     "Aggregates", "Estimate", "Interval", "aggregates", "anytime_mean", "anytime_rate",
-    "benjamini_hochberg", "bootstrap_tasks", "clopper_pearson", "design_effect",
+    "benjamini_hochberg", "clopper_pearson", "design_effect",
     "detectable_difference", "episodes_for_rates", "holm", "iqm", "log_stake", "mcnemar",
-    "mean_of_rates", "mean_score", "newcombe", "optimality_gap", "paired_bounds",
-    "paired_difference", "paired_p", "pairs_needed", "power_of_pairs", "sign_flip", "value_of",
-    "wilson",
+    "mean_of_drawn", "mean_of_rates", "mean_score", "newcombe", "optimality_gap",
+    "paired_bounds", "paired_difference", "paired_p", "pairs_needed", "power_of_pairs",
+    "sign_flip", "value_of", "wilson",
 ]  # fmt: skip

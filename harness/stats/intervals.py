@@ -15,6 +15,7 @@ __all__ = [
     "clopper_pearson",
     "mean_of_rates",
     "newcombe",
+    "rate_bounds",
     "value_of",
     "wilson",
     "z_of",
@@ -110,56 +111,68 @@ def mean_of_rates(
     _check_counts(successes, episodes)
     played = np.asarray(episodes, dtype=np.float64)
     rates = np.asarray(successes, dtype=np.float64) / played
-    counts = played / design
+    low, high = rate_bounds(rates, played / design, level)
+    return Interval(float(rates.mean()), float(low), float(high))
+
+
+def rate_bounds(
+    rates: np.ndarray, counts: np.ndarray, level: float = 0.95
+) -> tuple[np.ndarray, np.ndarray]:
+    """The bounds of mean_of_rates, from the success rates and their numbers of episodes.
+
+    rates, counts: shape (..., tasks); the two bounds have shape (...).
+    """
     z = z_of(level)
-    return Interval(
-        float(rates.mean()), 1 - _upper_mean(1 - rates, counts, z), _upper_mean(rates, counts, z)
-    )
+    return 1 - _upper_mean(1 - rates, counts, z), _upper_mean(rates, counts, z)
 
 
-def _upper_mean(rates: np.ndarray, counts: np.ndarray, z: float) -> float:
-    """The upper bound of mean_of_rates; rates and counts have shape (tasks,)."""
-    if (rates == 1).all():
-        return 1.0
-    mean = rates.mean()
+def _upper_mean(rates: np.ndarray, counts: np.ndarray, z: float) -> np.ndarray:
+    """The upper bound of rate_bounds."""
+    mean = rates.mean(axis=-1)
 
-    def beyond(multiplier: float) -> bool:
+    def beyond(multiplier: np.ndarray) -> np.ndarray:
         likeliest = _constrained(rates, counts, multiplier)
-        shift = float(likeliest.mean() - mean)
-        return shift > 0 and shift**2 >= z * z * _variance(likeliest, counts)
+        shift = likeliest.mean(axis=-1) - mean
+        there: np.ndarray = (shift > 0) & (shift**2 >= z * z * _variance(likeliest, counts))
+        return there
 
     # M grows with the Lagrange multiplier of its constraint: bracket that, then bisect.
-    far = 1.0
-    while not beyond(far):
-        far *= 2
-        if far > 1e15:
-            return 1.0
-    near = far / 2 if far > 1 else 0.0
+    far = np.ones(mean.shape)
+    certain = (rates == 1).all(axis=-1)
+    while not (beyond(far) | certain | (far > 1e15)).all():
+        far = np.where(beyond(far), far, far * 2)
+    near = np.where(far > 1, far / 2, 0.0)
     for _ in range(60):
         middle = (near + far) / 2
-        near, far = (near, middle) if beyond(middle) else (middle, far)
-    return min(1.0, float(_constrained(rates, counts, far).mean()))
+        there = beyond(middle)
+        near, far = np.where(there, near, middle), np.where(there, middle, far)
+    bound = np.minimum(1.0, _constrained(rates, counts, far).mean(axis=-1))
+    return np.where(certain | (far > 1e15), 1.0, bound)
 
 
-def _constrained(rates: np.ndarray, counts: np.ndarray, multiplier: float) -> np.ndarray:
-    """The maximum-likelihood rates under the constraint on their mean, shape (tasks,).
+def _constrained(rates: np.ndarray, counts: np.ndarray, multiplier: np.ndarray) -> np.ndarray:
+    """The maximum-likelihood rates under the constraint on their mean, shape (..., tasks).
 
-    They are the roots in [0, 1] of counts (p - rates) = multiplier p (1 - p), multiplier > 0.
+    They are the roots in [0, 1] of counts (p - rates) = multiplier p (1 - p), multiplier > 0, of
+    shape (...).
     """
-    b = counts - multiplier
-    root = np.sqrt(b * b + 4 * multiplier * counts * rates)
+    m = np.asarray(multiplier)[..., None]
+    b = counts - m
+    root = np.sqrt(b * b + 4 * m * counts * rates)
     # Two forms of the same root, each where it subtracts nothing of nearly the same size.
     with np.errstate(divide="ignore", invalid="ignore"):
-        p = np.where(b > 0, 2 * counts * rates / (b + root), (root - b) / (2 * multiplier))
+        p = np.where(b > 0, 2 * counts * rates / (b + root), (root - b) / (2 * m))
     return np.clip(p, 0.0, 1.0)
 
 
-def _variance(rates: np.ndarray, counts: np.ndarray) -> float:
-    """V(M) of mean_of_rates, where M is the mean of `rates`."""
-    tasks = len(counts)
-    ceiling = float((1 / counts).mean() / 4 - (0.5 - rates.mean()) ** 2 / counts.mean()) / tasks
+def _variance(rates: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """V(M) of mean_of_rates, where M is the mean of `rates`, shape (...)."""
+    tasks = counts.shape[-1]
+    off = (0.5 - rates.mean(axis=-1)) ** 2
+    ceiling = ((1 / counts).mean(axis=-1) / 4 - off / counts.mean(axis=-1)) / tasks
     within = np.where(counts > 1, rates * (1 - rates) / np.maximum(counts - 1, 1), 0.25)
-    return min(ceiling, float(within.sum()) / tasks**2)
+    least: np.ndarray = np.minimum(ceiling, within.sum(axis=-1) / tasks**2)
+    return least
 
 
 def newcombe(

@@ -13,7 +13,6 @@ from harness.stats.intervals import Interval, z_of
 
 __all__ = [
     "benjamini_hochberg",
-    "bootstrap_tasks",
     "holm",
     "mcnemar",
     "paired_bounds",
@@ -210,27 +209,6 @@ def sign_flip(differences: np.ndarray, repeats: int = 20_000, seed: int = 0) -> 
         signs = 2.0 * rng.integers(2, size=(min(block, repeats - start), len(moved))) - 1
         beyond += int((np.abs(signs @ moved) >= observed).sum())
     return (beyond + 1) / (repeats + 1)
-
-
-def bootstrap_tasks(
-    differences: Sequence[np.ndarray], level: float = 0.95, repeats: int = 4000, seed: int = 0
-) -> Interval:
-    """The mean of paired_difference, with a bootstrap interval that draws tasks.
-
-    It covers the sampling of tasks as well: it speaks of other tasks like these. differences: as
-    in paired_difference, of at least two tasks. The interval takes percentiles of the means of
-    resampled tasks, moved outwards as Student's t asks for few tasks ("expanded percentile",
-    Hesterberg 2015, Am. Stat. 69:371).
-    """
-    from scipy.special import ndtr, stdtrit
-
-    tasks = len(differences)
-    means = np.array([each.mean() for each in differences])
-    rng = np.random.default_rng(seed)
-    drawn = means[rng.integers(tasks, size=(repeats, tasks))].mean(axis=1)
-    tail = float(ndtr(-np.sqrt(tasks / (tasks - 1)) * stdtrit(tasks - 1, (1 + level) / 2)))
-    low, high = np.quantile(drawn, [tail, 1 - tail]).tolist()
-    return Interval(float(means.mean()), low, high)
 
 
 def holm(p: Sequence[float]) -> list[float]:

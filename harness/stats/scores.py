@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.stats.intervals import Interval
+from harness.stats.intervals import Estimate, Interval
 
 __all__ = [
     "Aggregates",
@@ -23,14 +23,22 @@ __all__ = [
 ]
 
 
+FEWEST = 20
+"""Degrees of freedom, tasks x (episodes - 1), below which aggregates have no bounds."""
+
+
 @dataclass(frozen=True)
 class Aggregates:
-    """The aggregates of normalised scores over tasks that Agarwal et al. (2021) recommend."""
+    """The aggregates of normalised scores over tasks that Agarwal et al. (2021) recommend.
 
-    mean: Interval
-    median: Interval
-    iqm: Interval
-    optimality_gap: Interval
+    Without bounds where there are too few episodes for them, see `aggregates`.
+    """
+
+    mean: Estimate
+    median: Estimate
+    """Never with bounds, except of a single task."""
+    iqm: Estimate
+    optimality_gap: Estimate
     """The shortfall from 1: smaller is better."""
 
 
@@ -83,10 +91,16 @@ def aggregates(
 
     scores: normalised, shape (episodes, tasks).
 
-    The bootstrap draws episodes within each task (stratified, percentiles; Agarwal et al. 2021).
-    So the intervals speak of other episodes of these tasks, not of other tasks or trainings. They
-    are somewhat too narrow for few episodes, and a task whose episodes all score the same adds
-    nothing to their width.
+    The bootstrap draws episodes within each task (stratified; Agarwal et al. 2021). So the
+    intervals speak of other episodes of these tasks, not of other tasks or trainings. With n
+    episodes of T tasks, plain percentiles are too narrow by sqrt((n - 1) / n) and for a normal
+    instead of Student's distribution: those at the normal probability of sqrt(n / (n - 1)) times
+    the quantile of Student's t with T (n - 1) degrees of freedom are taken instead ("expanded
+    percentiles", Hesterberg 2015, Am. Stat. 69:371).
+
+    There are no bounds below FEWEST degrees of freedom, nor of the median of several tasks: of
+    skewed scores it is biased by more than its interval is wide (with 57 tasks of 3 episodes it
+    covered 3 to 18 %).
 
     The result depends neither on the order of the episodes nor on global random state. rliable
     1.2.0 draws from numpy's global generator whatever its random_state, so only the tests use it.
@@ -99,6 +113,9 @@ def aggregates(
         iqm,
         optimality_gap,
     )
+    values = [float(measure(columns)) for measure in measures]
+    if tasks * (episodes - 1) < FEWEST:
+        return Aggregates(*(Estimate(value, None, None) for value in values))
     rng = np.random.default_rng(seed)
     drawn: list[list[np.ndarray]] = [[] for _ in measures]
     block = max(1, 1_000_000 // columns.size)  # bounds the memory
@@ -107,13 +124,24 @@ def aggregates(
             episodes, size=(min(block, repeats - start), episodes, tasks), dtype=np.int32
         )
         sample = np.take_along_axis(columns[None], rows, axis=1)
-        for values, measure in zip(drawn, measures):
-            values.append(measure(sample))
-    tails = [(1 - level) / 2, (1 + level) / 2]
-    bounds = [np.quantile(np.concatenate(values), tails).tolist() for values in drawn]
-    return Aggregates(
-        *(Interval(float(measure(columns)), *bound) for measure, bound in zip(measures, bounds))
-    )
+        for found, measure in zip(drawn, measures):
+            found.append(measure(sample))
+    tail = _expanded_tail(episodes, tasks, level)
+    estimates = []
+    for value, measure, found in zip(values, measures, drawn):
+        low, high = np.quantile(np.concatenate(found), [tail, 1 - tail]).tolist()
+        # Equal scores say nothing of how much others would differ.
+        known = low < high and (measure is not _median_of_means or tasks == 1)
+        estimates.append(Estimate(value, low, high) if known else Estimate(value, None, None))
+    return Aggregates(*estimates)
+
+
+def _expanded_tail(episodes: int, tasks: int, level: float) -> float:
+    from scipy.special import ndtr, stdtrit
+
+    freedom = tasks * (episodes - 1)
+    reach = math.sqrt(episodes / (episodes - 1)) * float(stdtrit(freedom, (1 + level) / 2))
+    return float(ndtr(-reach))
 
 
 def _mean(scores: np.ndarray) -> np.ndarray:

@@ -29,7 +29,14 @@ import numpy as np
 
 from harness.stats.intervals import Interval
 
-__all__ = ["FRACTIONS", "anytime_mean", "anytime_rate", "log_stake", "log_stakes"]
+__all__ = [
+    "FRACTIONS",
+    "anytime_mean",
+    "anytime_rate",
+    "log_stake",
+    "log_stakes",
+    "mean_of_drawn",
+]
 
 FRACTIONS = np.array([0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.0])
 """The shares c of the stake that are bet, each with an equal part of the stake."""
@@ -85,6 +92,21 @@ def _refuted(rounds: np.ndarray, threshold: float, design: float) -> float:
         refuted = float(log_stake(rounds, middle, design).max()) >= threshold
         near, far = (middle, far) if refuted else (near, middle)
     return near
+
+
+def mean_of_drawn(
+    values: np.ndarray, level: float = 0.95, design: float = 1.0
+) -> tuple[float, float]:
+    """Bounds (low, high) of the mean that independent values in [0, 1] are drawn from, shape (n,).
+
+    They hold for every distribution in [0, 1], also where a rare value that was not drawn matters
+    (bets: Waudby-Smith & Ramdas 2024). A bootstrap of 10 to 20 values does not know of such values:
+    its interval covered 41 to 68 % where one in twenty is lost altogether. The values are bet on
+    together, so their order does not matter. design: their design effect.
+    """
+    threshold = math.log(2 / (1 - level))
+    drawn = np.asarray(values, dtype=np.float64)[None, :]
+    return _refuted(drawn, threshold, design), 1 - _refuted(1 - drawn, threshold, design)
 
 
 def anytime_rate(successes: int, n: int, alpha: float = 0.05, prior: float = 0.5) -> Interval:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from calibration import simulate
+from calibration import coverage, gates, hard_cases, shared_rooms, verdicts
 
 pytestmark = pytest.mark.slow
 RUNS = 300
@@ -16,7 +16,7 @@ NOISE = 3 * 100 * np.sqrt(0.05 * 0.95 / RUNS)
 
 
 def test_every_interval_covers_what_it_promises():
-    for interval, world, mean, least in simulate.coverage(RUNS // 2):
+    for interval, world, mean, least in coverage.coverage(RUNS // 2):
         assert float(mean) > 95 - 1.5 * NOISE, (interval, world)
         floor = (
             80 if interval.startswith("Wilson") else 95 - 2 * NOISE
@@ -25,9 +25,9 @@ def test_every_interval_covers_what_it_promises():
 
 
 def test_no_test_that_is_offered_gives_false_verdicts_too_often():
-    names = list(simulate.TESTS)
-    alarms = simulate.false_alarms(RUNS)
-    for rows, nominal in ((alarms, 5), (simulate.false_passes(RUNS), 2.5)):
+    names = list(gates.TESTS)
+    alarms = verdicts.false_alarms(RUNS)
+    for rows, nominal in ((alarms, 5), (verdicts.false_passes(RUNS), 2.5)):
         for world, *shares in rows:
             by_name = dict(zip(names, map(float, shares)))
             assert by_name["fixed n"] < nominal + NOISE, world
@@ -37,7 +37,7 @@ def test_no_test_that_is_offered_gives_false_verdicts_too_often():
 
 
 def test_a_loss_of_20_points_stops_early():
-    rows = {row[0]: [float(cell) for cell in row[1:]] for row in simulate.power(RUNS)}
+    rows = {row[0]: [float(cell) for cell in row[1:]] for row in verdicts.power(RUNS)}
     found, regress, played = rows["20"][3:6]
     assert found == 0
     assert regress > 99
@@ -48,7 +48,7 @@ def test_a_loss_of_20_points_stops_early():
 
 
 def test_one_lost_task_is_not_hidden_by_the_pool():
-    rows = {row[0]: [float(cell) for cell in row[1:]] for row in simulate.collapse(RUNS)}
+    rows = {row[0]: [float(cell) for cell in row[1:]] for row in verdicts.collapse(RUNS)}
     pooled, fixed_pass, fixed_regress, sequential_pass, sequential_regress = rows["40"]
     assert fixed_regress > 90
     assert sequential_regress > 60
@@ -56,6 +56,34 @@ def test_one_lost_task_is_not_hidden_by_the_pool():
     assert pooled > 3, "by the mean alone it would have passed now and then"
 
 
-@pytest.mark.parametrize("row", simulate.planned(4000), ids=lambda row: f"{row[0]} of {row[1]}")
+@pytest.mark.parametrize("row", verdicts.planned(4000), ids=lambda row: f"{row[0]} of {row[1]}")
 def test_what_is_planned_is_enough(row):
     assert 78 < float(row[3]) < 84
+
+
+@pytest.mark.parametrize("row", hard_cases.unequal_numbers(2000), ids=lambda row: f"{row[:2]}")
+def test_what_is_said_to_be_detectable_is_found(row):
+    assert 75 < float(row[3]) < 86
+
+
+def test_tasks_that_share_rooms_are_not_counted_as_independent_ones():
+    for row in shared_rooms.shared_rooms(100):
+        covered, naive, wrong = map(float, [*row[4:6], max(row[6:], key=float)])
+        if float(row[2]) < 0.1:
+            assert covered > 87, row
+        else:
+            assert covered > 85, row
+            assert naive < 75, "the simulation would see that tasks are taken as independent"
+        assert float(row[3]) > 85, row
+        assert wrong <= 12, row
+
+
+def test_few_scores_have_bounds_that_cover_or_none():
+    for name, tasks, episodes, *covered in hard_cases.few_scores(100):
+        floor = 88 if name == "normal" else 78
+        assert min(map(float, covered)) > floor, (name, tasks, episodes)
+
+
+def test_bounds_for_other_tasks_cover_whatever_these_are_like():
+    for world, *covered in hard_cases.other_tasks(300):
+        assert min(map(float, covered)) >= 95 - NOISE, world

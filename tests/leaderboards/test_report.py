@@ -159,7 +159,7 @@ def test_normalised_scores_over_tasks():
     assert found.median.value == pytest.approx(means[1])
     assert found.iqm.value == pytest.approx((0.5 + 0.55 + 0.6 + 1 + 1 + 1) / 6)
     assert found.optimality_gap.value == pytest.approx((1 + 0.5 + 1 + 0.45 + 1 + 0.4) / 12)
-    assert found.iqm.low < found.iqm.value < found.iqm.high
+    assert found.iqm.low is None, "three games of four episodes are too few for an interval"
     assert report.domains[DOMAINS.index("games")].scores == found
 
 

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from harness.stats import (
     benjamini_hochberg,
-    bootstrap_tasks,
     detectable_difference,
     episodes_for_rates,
     holm,
@@ -167,12 +166,3 @@ def test_planning_agrees_with_statsmodels_and_with_itself():
     for wrong in ((0.3, 0.2), (0.0, 0.2)):
         with pytest.raises(ValueError, match="needs"):
             pairs_needed(*wrong)
-
-
-def test_the_bootstrap_of_tasks_speaks_of_other_tasks():
-    alike = [pairs(6, 4, 20)] * 12
-    assert bootstrap_tasks(alike).low == pytest.approx(0.1)
-    unlike = [pairs(12, 0, 20) if k % 2 else pairs(0, 8, 20) for k in range(12)]
-    found, within = bootstrap_tasks(unlike), paired_difference(unlike)
-    assert found.value == pytest.approx(within.value)
-    assert found.high - found.low > 1.5 * (within.high - within.low)

@@ -6,10 +6,11 @@ import math
 
 import numpy as np
 import pytest
-from calibration import simulate
+from calibration import gates
+from calibration.worlds import World, lowered
 
 from harness.compare.sequential_gate import SequentialTest, patience
-from harness.stats import anytime_mean, anytime_rate, log_stake
+from harness.stats import anytime_mean, anytime_rate, log_stake, mean_of_drawn
 from harness.stats.sequential import FRACTIONS
 
 
@@ -68,6 +69,21 @@ def test_bounds_of_a_mean_are_where_the_stake_is_large_enough():
     assert wider[1] >= high - 1e-9
 
 
+def test_bounds_for_other_tasks_allow_for_tasks_that_were_not_drawn():
+    """One in twenty is lost altogether: most samples of ten have none of these."""
+    rng = np.random.default_rng(0)
+    covered = 0
+    for _ in range(200):
+        values = np.where(rng.random(10) < 0.05, 0.05, 0.5) + rng.normal(0, 0.01, 10)
+        low, high = mean_of_drawn(values)
+        assert low < values.mean() < high
+        covered += low <= 0.95 * 0.5 + 0.05 * 0.05 <= high
+    assert covered >= 190
+    assert mean_of_drawn(values[::-1]) == pytest.approx((low, high), abs=1e-9), "in any order"
+    many = mean_of_drawn(np.tile(values, 10))
+    assert many[1] - many[0] < (high - low) / 2
+
+
 def test_patience_is_the_round_in_which_a_lost_task_is_found():
     for tasks in (1, 10, 50):
         test = SequentialTest(tasks, 0.05, 0.05)
@@ -102,10 +118,10 @@ def test_the_simulations_play_by_the_gates_rules(loss):
     from harness.core import Task
 
     base = np.array([0.5, 0.7, 0.95])
-    draws = simulate.World("", base, simulate.lowered(base, loss), 40).draw(12, seed=3)
-    fast, taken = simulate.sequential(draws)
-    fixed = simulate.fixed(draws)
-    words = {simulate.PASS: "pass", simulate.REGRESS: "regress", simulate.OPEN: None}
+    draws = World("", base, lowered(base, loss), 40).draw(12, seed=3)
+    fast, taken = gates.sequential(draws)
+    fixed = gates.fixed(draws)
+    words = {gates.PASS: "pass", gates.REGRESS: "regress", gates.OPEN: None}
     for run, rounds in enumerate(draws.astype(float)):
         test, verdict, number = SequentialTest(3, 0.05, 0.05), None, 0
         for number, row in enumerate(rounds, 1):

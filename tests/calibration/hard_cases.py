@@ -1,0 +1,95 @@
+"""Where intervals are known to fail: few scores, rare tasks, unequal numbers of pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from harness.compare.further_pairs import Spread
+from harness.stats import aggregates, iqm, mean_of_drawn, optimality_gap, paired_bounds
+
+__all__ = ["SCORES", "few_scores", "other_tasks", "unequal_numbers"]
+
+SCORES = ["mean", "IQM", "optimality gap"]
+SAMPLERS: dict[str, Callable[[np.random.Generator, np.ndarray, int], np.ndarray]] = {
+    "normal": lambda rng, means, n: rng.normal(means, 0.5, size=(n, len(means))),
+    "exponential": lambda rng, means, n: means * rng.exponential(size=(n, len(means))),
+    "log-normal": lambda rng, means, n: means * rng.lognormal(-0.5, 1, size=(n, len(means))),
+}
+
+
+def few_scores(runs: int) -> list[list[str]]:
+    """Rows: the distribution of scores, tasks, episodes, percent covered by each of SCORES."""
+    rows = []
+    for name, sampler in SAMPLERS.items():
+        for tasks, episodes in ((1, 30), (5, 10), (20, 3), (57, 2), (57, 5)):
+            rng = np.random.default_rng(16)
+            means = np.linspace(0.2, 1.5, tasks) if tasks > 1 else np.array([0.7])
+            many = sampler(rng, means, 20_000)
+            truth = [float(many.mean()), float(iqm(many)), float(optimality_gap(many))]
+            covered = np.zeros(3)
+            for run in range(runs):
+                found = aggregates(sampler(rng, means, episodes), repeats=500, seed=run)
+                for k, each in enumerate((found.mean, found.iqm, found.optimality_gap)):
+                    assert each.low is not None
+                    assert each.high is not None
+                    covered[k] += each.low <= truth[k] <= each.high
+            rows.append(
+                [name, str(tasks), str(episodes), *(f"{100 * c / runs:.1f}" for c in covered)]
+            )
+    return rows
+
+
+def other_tasks(runs: int) -> list[list[str]]:
+    """Rows: how tasks differ, then percent in which the bounds for other tasks cover their mean."""
+
+    def rare(rng: np.random.Generator, tasks: int) -> np.ndarray:
+        return np.where(rng.random(tasks) < 0.05, -0.9, 0.0)
+
+    worlds: dict[str, tuple[Callable[[np.random.Generator, int], np.ndarray], float]] = {
+        "all alike": (lambda rng, tasks: np.full(tasks, -0.05), -0.05),
+        "spread by 10 points": (lambda rng, tasks: rng.normal(-0.1, 0.1, tasks), -0.1),
+        "1 in 20 is lost": (rare, -0.045),
+    }
+    rows = []
+    for name, (gaps_of, true) in worlds.items():
+        cells = []
+        for tasks in (10, 20, 50):
+            rng = np.random.default_rng(17)
+            inside = 0
+            for _ in range(runs):
+                gaps = np.clip(gaps_of(rng, tasks), -0.9, 0.9)
+                moved = np.maximum(0.1, np.abs(gaps))
+                chances = np.stack([(moved - gaps) / 2, (moved + gaps) / 2, 1 - moved], axis=1)
+                counts = rng.multinomial(20, chances)
+                means = (counts[:, 1] - counts[:, 0]) / 20
+                low, high = (2 * bound - 1 for bound in mean_of_drawn((1 + means) / 2))
+                inside += low <= true <= high
+            cells.append(f"{100 * inside / runs:.1f}")
+        rows.append([name, *cells])
+    return rows
+
+
+def unequal_numbers(runs: int) -> list[list[str]]:
+    """Rows: pairs of each task, discordance, the detectable loss in points, percent found."""
+    rows = []
+    for sizes in ((50, 50, 50, 50, 50), (30, 45, 60), (50, 100), (20, 20, 20, 20, 40)):
+        for discordant in (0.1, 0.3):
+            counts = np.array(sizes, dtype=np.float64)
+            pairs = float(len(sizes) ** 2 / (1 / counts).sum())
+            loss = Spread(0.0, discordant, pairs, sum(sizes)).detectable(0.05)
+            rng = np.random.default_rng(18)
+            chances = [(discordant + loss) / 2, (discordant - loss) / 2, 1 - discordant]
+            drawn = np.stack([rng.multinomial(n, chances, size=runs) for n in sizes], axis=1)
+            losses, wins = drawn[..., 0].astype(float), drawn[..., 1].astype(float)
+            _, high = paired_bounds(losses, wins, losses + wins, counts)
+            rows.append(
+                [
+                    ", ".join(map(str, sizes)),
+                    f"{100 * discordant:g}",
+                    f"{100 * loss:.1f}",
+                    f"{100 * np.mean(high < 0):.1f}",
+                ]
+            )
+    return rows
