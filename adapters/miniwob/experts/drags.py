@@ -158,7 +158,7 @@ def _corner(look: Look) -> UIAction | None:
         for reach in range(60, 8, -2)
         for sign in (1, -1)
     ]
-    inside = [point for point in points if 6 < point[0] < 148 and 58 < point[1] < 172]
+    inside = [point for point in points if 4 < point[0] < 150 and 56 < point[1] < 178]
     return _point(look, *inside[0]) if inside else None
 
 
