@@ -25,7 +25,7 @@ def effect(
     *,
     seed: int = 0,
     history: int = 3,
-    instruction: str = "go to the red ball",
+    instruction: str = "Go to the red ball",
 ) -> Effect:
     kind = REGISTRY[name]
     return load(kind.entry)(

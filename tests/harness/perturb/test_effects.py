@@ -103,7 +103,7 @@ def _moved(name: str, severity: int, seed: int) -> float:
         brief(action, **offered()),
         seed=seed,
         history=9,
-        instruction='go to the red ball, then pick up the "key"',
+        instruction='Go to the red ball, then pick up the "key"',
     )
     rng, total = np.random.default_rng(7), 0.0
     if changed.keep(9) != 9:
