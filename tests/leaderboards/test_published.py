@@ -191,6 +191,23 @@ def test_a_mean_stands_beside_all_of_its_tasks_only(tmp_path: Path) -> None:
         assert ("the same, over more tasks" in table) == (report is part)
 
 
+def test_each_figure_has_its_own_rule(tmp_path: Path) -> None:
+    """One by our rule, one by another; and a task that cannot run, whose figure is no mean."""
+    ours = Reference("ours", 0.7, "success_rate", PAPER, "as here", True, "paper", "Grid", 1)
+    other = dataclasses.replace(ours, label="other", rule="in the dark", same_rule=False)
+    gone = dataclasses.replace(ours, row="Gone", value=0.3)
+    tasks = [task("grid/a@1", (ours, other)), task("gone/x@1", (gone,), fault="missing")]
+    spec, plan = plan_of("baselines.simple:Uniform", tasks, 2)
+    play(spec, ["toys"], plan, tmp_path / "run", RunOptions(workers=0), Notes())
+    report = load_report(tmp_path / "run")
+    grid, lost = published_rows(report, "paper")
+    assert (grid.same_rule, grid.other_rules) == (False, ("other",))
+    assert (lost.tasks_with_result, lost.published, lost.row_tasks) == (0, {"ours": 0.3}, {})
+    page = " ".join(render_published(report, "paper", "markdown").split())
+    assert "| 70.0 | 70.0\\* |" in page
+    assert "the same (ours): as here; another (other): in the dark" in page
+
+
 def test_figures_of_agents_that_are_set_apart_are_marked(tmp_path: Path) -> None:
     figure = Reference("RL", 0.5, "success_rate", PAPER, "", True, "paper", "Grid", 1)
     told = dataclasses.replace(figure, agent="reads the state", privileged=True)

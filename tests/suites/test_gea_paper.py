@@ -69,6 +69,7 @@ def test_each_task_carries_its_own_figure_and_the_means_of_its_row(row: Row) -> 
             if each not in means:
                 assert (each.label, each.tasks) == ("GEA", 1)
                 own[task.name.partition("/")[2].removesuffix("-v3")] = 100 * each.value
+        assert "gea" in task.tags
     assert own == {name: pytest.approx(value) for name, value in row.by_task.items()}
 
 
