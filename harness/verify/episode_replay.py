@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.core import BadAction, Case, Element, Elements, Result, TimeStep, UserError
+from harness.perturb.effects import NotApplicable
 from harness.perturb.pipeline import Pipeline
 from harness.play.environments import Environments, EnvSlot
 from harness.play.episode import Episode
@@ -137,7 +138,12 @@ class EpisodeReplay:
         recording = self._recording
         seen, _ = start(self.slot, recording.bare)
         brief = self.slot.adapter.brief
-        pipeline = Pipeline.of(recording.case, brief, recording.history, seen.instruction)
+        try:
+            pipeline = Pipeline.of(recording.case, brief, recording.history, seen.instruction)
+        except NotApplicable as unsuited:
+            raise UserError(
+                f"this episode cannot be shown as its agent saw it: {unsuited.missing.reason}"
+            ) from None
         episode = Episode(None, recording.bare)
         episode.begin(self.slot, seen, (), 1)
         views = [view for view in views if view in brief.observation]

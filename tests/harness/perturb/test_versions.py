@@ -17,7 +17,10 @@ from harness.play.planning import make_plan
 from harness.play.runner import RunOptions, play
 from harness.records.identity import AgentSpec
 from harness.records.plan import Plan, label
+from harness.records.results import case_results
+from harness.verify.episode_replay import find_episode
 from harness.verify.perturbed import check_severities
+from harness.verify.show import show
 from leaderboards.perturbed_results import read_case_arrays
 from leaderboards.report import load_report
 from leaderboards.robustness_compare import difference_in_differences
@@ -104,6 +107,11 @@ def test_an_old_run_is_reported_under_its_version_and_not_gone_on_with(
         play(SPEC, ["toys"], new, path, RunOptions(), Notes())
     with pytest.raises(UserError, match=r"letter_case was planned in version 1 .* play new ones"):
         Gate(SPEC, read_scored_run(path), GateOptions())
+    perturbed = next(
+        result for _, result in case_results(path, as_version_1(new)) if result.perturbations
+    )
+    with pytest.raises(UserError, match="cannot be shown as its agent saw it: letter_case was"):
+        show(find_episode(path, perturbed.case))
     fresh = played(new, tmp_path / "new", monkeypatch)
     assert {row.perturbation for row in load_report(fresh).perturbations} == {"letter_case@2"}
     with pytest.raises(UserError, match="share no perturbed case"):
