@@ -91,6 +91,8 @@ class Environments:
     def slot(self, case: Case, current: EnvSlot | None) -> EnvSlot:
         """A slot for the case: the current one, an idle one, or a new one.
 
+        A task with the param `fresh` gets a new environment for every episode.
+
         Raises whatever building the environment raises; the current slot is idle then.
         """
         # Whatever fails below, the current slot's environment is kept.
@@ -98,7 +100,11 @@ class Environments:
             self._idle.append(current)
         key = environment_key(case.task)
         for number in reversed(range(len(self._idle))):
-            if self._idle[number].key == key:
+            idle = self._idle[number]
+            if idle.key == key:
+                if idle.batch is None and case.task.params.get("fresh") is True:
+                    self.drop(idle)
+                    continue
                 return self._idle.pop(number)
         for idle in self._idle[: max(0, len(self._idle) - self._lanes)]:
             if self._unused(idle):

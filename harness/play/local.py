@@ -12,6 +12,7 @@ from harness.play.closing import close
 from harness.play.coordinator import Coordinator
 from harness.play.inference import AgentClient, LocalAgent, Watch
 from harness.play.outcome import Outcome, VideoSelection
+from harness.play.reset_check import ResetCheck
 from harness.play.rollout import RolloutLoop
 from harness.play.watchdog import Interrupts, Watchdog
 from harness.records.identity import AgentSpec
@@ -51,6 +52,7 @@ def play_locally(
             watch=watch,
             report=settle,
             video=video,
+            before=ResetCheck(watch).before,
         )
         try:
             while not coordinator.finished:

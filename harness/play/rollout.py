@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from harness.core import BadAction, Case, Missing, TimeStep, Turn, UserError
 from harness.perturb.effects import NotApplicable
-from harness.play.environments import Environments, EnvSlot, ViewNotOffered
+from harness.play.environments import Environments, EnvSlot, ViewNotOffered, environment_key
 from harness.play.episode import Episode
 from harness.play.inference import AgentClient, AgentFault, Watch
 from harness.play.outcome import (
@@ -86,12 +86,15 @@ class RolloutLoop:
         report: Callable[[Outcome], None],
         video: VideoSelection | None = None,
         observer: EpisodeObserver | None = None,
+        before: Callable[[Case, str], None] | None = None,
     ) -> None:
         """`reads` and `history` are the agent's.
 
         `report` is called once for every case taken from the source, as soon as its outcome is
-        known. A `video` takes the place of an `observer`.
+        known. A `video` takes the place of an `observer`. `before(case, environment key)` is called
+        before the case is started.
         """
+        self._before = before
         self._agent = agent
         self._elsewhere = getattr(agent, "elsewhere", False)
         self._reads = tuple(reads)
@@ -163,6 +166,8 @@ class RolloutLoop:
         where = "construction"
         before, lane.slot = lane.slot, None
         try:
+            if self._before is not None:
+                self._before(case, environment_key(case.task))
             slot = lane.slot = group.environments.slot(case, before)
             where = "reset"
             first, episode.draws = start(

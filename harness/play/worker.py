@@ -18,6 +18,7 @@ from harness.play.closing import close
 from harness.play.environments import environment_key
 from harness.play.inference import AgentClient, LocalAgent, Watch
 from harness.play.outcome import Outcome, VideoSelection
+from harness.play.reset_check import ResetCheck
 from harness.play.rollout import RolloutLoop
 from harness.play.worker_output import Notices
 from harness.records.identity import AgentSpec
@@ -90,6 +91,7 @@ class EpisodeWorker:
             watch=self._watch,
             report=self._report,
             video=video,
+            before=ResetCheck(self._watch).before,
         )
         self._thread = threading.Thread(target=self._play, name="lanes", daemon=True)
         self._thread.start()
