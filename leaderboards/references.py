@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from harness.core import Reference
 from leaderboards.schema import TaskRow
-from leaderboards.tables import Column, Table, share_of
+from leaderboards.tables import Column, Table, percent, share_of
 
 __all__ = [
     "MARKS",
@@ -20,6 +20,7 @@ __all__ = [
     "said_of",
 ]
 
+RATE = "success_rate"
 MARKS = {
     "*": "by another rule",
     "†": "its agent is set apart",
@@ -113,12 +114,15 @@ def published_table(figures: Sequence[PublishedFigure]) -> list[Table]:
     if not figures:
         return []
 
+    def shown(found: float, each: PublishedFigure) -> str:
+        return percent(found) if each.like.metric == RATE else f"{found:g}"
+
     def value(each: PublishedFigure) -> str:
         if each.like.part:
-            return "; ".join(f"{part} {found:g}" for part, found in each.values.items())
+            return "; ".join(f"{part} {shown(found, each)}" for part, found in each.values.items())
         if each.by_task:
             return "by task"
-        return f"{next(iter(each.values.values())):g}" if each.whole else "-"
+        return shown(next(iter(each.values.values())), each) if each.whole else "-"
 
     rules = list(dict.fromkeys(each.like.rule for each in figures if not each.same_rule))
 
@@ -139,7 +143,13 @@ def published_table(figures: Sequence[PublishedFigure]) -> list[Table]:
         Column("of", tuple(_title(each.like) for each in figures), "name"),
         Column("value", tuple(map(value, figures)), "prose" if parts else "figure"),
         Column("tasks", tuple(map(tasks, figures))),
-        Column("metric", tuple(each.like.metric for each in figures), "prose"),
+        Column(
+            "metric",
+            tuple(
+                "success %" if each.like.metric == RATE else each.like.metric for each in figures
+            ),
+            "prose",
+        ),
         Column("rule", tuple(map(rule, figures)), "prose"),
         Column("agent", tuple(said_of(each.like) for each in figures), "prose"),
         Column("source", tuple(each.like.source for each in figures), "prose"),

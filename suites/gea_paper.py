@@ -210,7 +210,10 @@ ROWS: Mapping[str, Row] = {
             "Habitat Pick",
             "success_rate",
             1,
-            HABITAT.format("one of 20 objects", f"; starts within 2 m of it{SKILL}"),
+            HABITAT.format(
+                "one of 20 objects",
+                f"; starts within 2 m of it, facing with noise N(0, 1.57){SKILL}",
+            ),
             82.5,
             (
                 Quoted("GEA-Base", 60.5),

@@ -184,7 +184,7 @@ def test_a_mean_stands_beside_all_of_its_tasks_only(tmp_path: Path) -> None:
         lines = page.partition("TASK BY TASK")[2].splitlines()
         cells = {line.split()[0]: line.split()[-1] for line in lines if line.startswith("grid/")}
         assert cells == {"grid/a@1": "80.0‡", "grid/b@1": "60.0‡"}, "the oracle is privileged"
-    for report, value, tasks in ((part, "-", "2 of 3"), (whole, "0.7", "2")):
+    for report, value, tasks in ((part, "-", "2 of 3"), (whole, "70.0", "2")):
         table = render(report, "text").partition("PUBLISHED FIGURES")[2]
         (line,) = (each for each in table.splitlines() if "Grid: ours" in each and tasks in each)
         assert value in line
