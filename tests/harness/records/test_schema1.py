@@ -4,6 +4,7 @@ they report, compare, verify and go on as they did. Only the command line is use
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.metadata
 import json
 import shutil
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from harness.perturb import REGISTRY
 from harness.records.results import NEW_FIELDS
 
 STORED = Path(__file__).resolve().parents[2] / "data/schema1"
@@ -42,6 +44,18 @@ def bench(bench_here: Bench) -> Bench:
         text = file.read_text().replace('= ".bench/', f'= "{file.parent}/.bench/')
         Path("bench.toml").write_text(text)
     return bench_here
+
+
+@pytest.fixture
+def old_perturbations(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Perturbations that got a new version plan the cases that they planned in schema 1.
+
+    The agents of these runs do not read what the perturbations of language change.
+    """
+    for name, kind in REGISTRY.items():
+        if kind.version > 1:
+            before = dataclasses.replace(kind, version=1)
+            monkeypatch.setitem(REGISTRY, name, before)  # type: ignore[misc]
 
 
 def run_json(name: str) -> dict[str, Any]:
@@ -149,6 +163,7 @@ def without_commit(value: Any) -> Any:
     return [without_commit(each) for each in value] if isinstance(value, list) else value
 
 
+@pytest.mark.usefixtures("old_perturbations")
 @pytest.mark.parametrize("name", OWN)
 def test_the_same_command_makes_the_same_run(name: str, bench: Bench) -> None:
     """Whole: run.json with the agent's fingerprint and the plan's hash, results, traces."""
@@ -173,6 +188,7 @@ def test_the_same_command_makes_the_same_run(name: str, bench: Bench) -> None:
     assert Path(f"runs/{name}/traces/part-0000.msgpack").read_bytes() == traces
 
 
+@pytest.mark.usefixtures("old_perturbations")
 def test_an_interrupted_old_run_goes_on_to_the_same_end(bench: Bench) -> None:
     skip_where_versions_differ("own")
     kept = {line["case"]: line for line in map(json.loads, whole_lines("own-partial"))}
@@ -192,6 +208,17 @@ def whole_lines(name: str) -> list[str]:
     return text[: text.rfind("\n")].splitlines()
 
 
+def test_an_old_run_does_not_go_on_with_another_version_of_a_perturbation(bench: Bench) -> None:
+    skip_where_versions_differ("own")
+    before = Path("runs/own-partial/episodes.jsonl").read_bytes()
+    command = RUNS["own"]["command"].replace("--out runs/own", "--out runs/own-partial")
+    code, _, err = bench(*command.split(), "--resume")
+    assert code == 2
+    assert "other perturbations" in err
+    assert Path("runs/own-partial/episodes.jsonl").read_bytes() == before
+
+
+@pytest.mark.usefixtures("old_perturbations")
 def test_a_finished_old_run_has_nothing_left_to_play(bench: Bench) -> None:
     skip_where_versions_differ("own")
     before = Path("runs/own/episodes.jsonl").read_bytes()
