@@ -146,16 +146,17 @@ def _delta(
     )
 
 
-def render_deltas(rows: Sequence[RobustnessDelta], format: str) -> str:
-    """The differences of differences as `text`, `markdown` or `json`."""
+def render_deltas(rows: Sequence[RobustnessDelta], format: str, notes: Sequence[str] = ()) -> str:
+    """The differences of differences as `text`, `markdown` or `json`, below these notes."""
     if format == "json":
-        return json_page({"schema": 1, "effects": flatten(rows, ESTIMATES)})
+        told = {"notes": list(notes)} if notes else {}
+        return json_page({"schema": 1, "effects": flatten(rows, ESTIMATES), **told})
     tables = [
         table
         for measure in ("success", "normalised")
         for table in _delta_table([row for row in rows if row.measure == measure], measure)
     ]
-    return (markdown_page if format == "markdown" else text_page)([], tables).strip()
+    return (markdown_page if format == "markdown" else text_page)(notes, tables).strip()
 
 
 def _delta_table(rows: Sequence[RobustnessDelta], measure: str) -> list[Table]:

@@ -84,13 +84,14 @@ def compare(
     from leaderboards.compare import compare_runs, refuse_same_run
 
     if robustness:
+        from harness.compare.privilege import privilege_notes
         from leaderboards.perturbed_results import read_case_arrays
         from leaderboards.robustness_compare import difference_in_differences, render_deltas
 
         with open_run(base) as first, open_run(new) as second:
             refuse_same_run(first, second)
             rows = difference_in_differences(read_case_arrays(first), read_case_arrays(second))
-            print_out(render_deltas(rows, format))
+            print_out(render_deltas(rows, format, [*privilege_notes(first, second)]))
         return 0
     with open_run(base) as first, open_run(new) as second:
         return _print_compared(
@@ -145,6 +146,7 @@ def gate(
     from harness.cli.names import agent_named
     from harness.compare.gate import Gate, GateOptions, judge_gate
     from harness.compare.saved_runs import open_run
+    from harness.core.text import counted
     from harness.host.interpreters import configured
     from harness.play.progress import progress_for
     from harness.play.runner import RunOptions
@@ -179,7 +181,8 @@ def gate(
         say(ran.stopped)
         code = WITH_ERRORS
     if ran.agent_errors:
-        say(f"{ran.agent_errors} episodes ended in an error of the agent: they count as failures")
+        counts = "it counts as a failure" if ran.agent_errors == 1 else "they count as failures"
+        say(f"{counted(ran.agent_errors, 'episode')} ended in an error of the agent: {counts}")
     say(f"run directory: {gated.path}")
     return code
 
@@ -258,10 +261,12 @@ def baseline_save(
 ) -> int:
     """Save a run as a base under a name, in runs/baselines.json."""
     from harness.compare.saved_runs import save_base
+    from harness.core.text import counted
 
     side = save_base(name, run)
     say(
-        f"{name}: {len(side.values)} cases of {len(side.plan.items)} tasks. "
+        f"{name}: {counted(len(side.values), 'case')} of "
+        f"{counted(len(side.plan.items), 'task')}. "
         f"next: bench gate --agent A --base {name}"
     )
     return 0

@@ -184,6 +184,14 @@ def test_a_comparison_across_the_line_says_so(privileged: Path, sighted: Path) -
     assert not any("privileged" in note for note in alike)
 
 
+def test_a_comparison_of_robustness_says_so_too(tmp_path: Path, bench_here: Any) -> None:
+    for name, agent in (("base", seeing("state")), ("new", seeing("image"))):
+        played(tmp_path / name, agent, ("*",), [SECRET], "action_random:1")
+    said = bench_here("compare", tmp_path / "base", tmp_path / "new", "--robustness")
+    assert said.code == 0
+    assert "read privileged views (state in navigation)" in " ".join(said.out.split())
+
+
 def test_a_floor_across_the_line_is_marked(privileged: Path, sighted: Path) -> None:
     def floors(run: Path, floor: Path) -> list[str]:
         page = render(load_report(run, floors=[floor]), "markdown")
