@@ -7,18 +7,22 @@ take a minute.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from harness.stats import Estimate, Interval, paired_bounds
+from harness.stats import Estimate, Interval, paired_bounds, wilson
+from harness.stats.intervals import rate_bounds
 from leaderboards.perturbed_results import ERROR, FAILED, SUCCEEDED, CaseArrays, PlayedCondition
-from leaderboards.ratio import ratio_of_means
+from leaderboards.ratio import ratio_of_counts
 
-__all__ = ["ConditionCounts", "differences_of", "retention_of"]
+__all__ = ["ConditionCounts", "differences_of", "rates_of", "retentions_of"]
 
 BLOCK = 200_000
-"""Tasks whose paired differences are computed together, which bounds the memory."""
+"""Tasks whose intervals are computed together, which bounds the memory."""
+_Scope = tuple[PlayedCondition, ...]
+"""Tasks, each under a condition, whose figures are taken together."""
 
 
 class ConditionCounts:
@@ -61,41 +65,69 @@ class ConditionCounts:
             self.is_prefix[item] = first & first[0]
 
 
-@functools.lru_cache(maxsize=1 << 16)
-def retention_of(pairs: int, before: int, after: int, both: int) -> Estimate | None:
-    """ratio_of_means of one task, from its counts in ConditionCounts."""
-    controls, perturbed = np.zeros(pairs), np.zeros(pairs)
-    controls[:before] = perturbed[:both] = 1
-    perturbed[before : before + after - both] = 1
-    return ratio_of_means([controls], [perturbed])
+def rates_of(counts: ConditionCounts, scopes: Iterable[_Scope]) -> dict[_Scope, Interval]:
+    """mean_of_rates of the tasks in each scope that have a result; Wilson's for a single one."""
+    found: dict[_Scope, Interval] = {}
+    for keys, (n, wins) in _blocks(scopes, counts.n, counts.wins):
+        rates = wins / n
+        if n.shape[-1] == 1:
+            found.update(zip(keys, map(_wilson, wins[:, 0].tolist(), n[:, 0].tolist())))
+        else:
+            found.update(zip(keys, _intervals(rates.mean(axis=-1), *rate_bounds(rates, n))))
+    return found
 
 
-def differences_of(
-    counts: ConditionCounts, scopes: Iterable[Sequence[PlayedCondition]]
-) -> Mapping[tuple[PlayedCondition, ...], Interval]:
-    """paired_difference of each scope: of the success rates of the tasks in it that have pairs.
+# Many tasks have the same counts, and then share an interval.
+_wilson = functools.lru_cache(maxsize=1 << 16)(wilson)
 
-    scopes: the conditions of tasks that have a success. A scope without a pair is left out.
+
+def differences_of(counts: ConditionCounts, scopes: Iterable[_Scope]) -> dict[_Scope, Interval]:
+    """paired_difference of the success rates of the tasks in each scope that have pairs."""
+    found: dict[_Scope, Interval] = {}
+    every = counts.pairs, counts.before, counts.after, counts.both
+    for keys, (pairs, before, after, both) in _blocks(scopes, *every):
+        losses, wins = before - both, after - both
+        # The square of a difference is 1 for every loss and every win.
+        low, high = paired_bounds(losses, wins, losses + wins, pairs)
+        found.update(zip(keys, _intervals(((wins - losses) / pairs).mean(axis=-1), low, high)))
+    return found
+
+
+def retentions_of(counts: ConditionCounts, scopes: Iterable[_Scope]) -> dict[_Scope, Estimate]:
+    """ratio_of_counts of the tasks in each scope that have pairs, unless no control succeeds."""
+    found: dict[_Scope, Estimate] = {}
+    every = counts.pairs, counts.before, counts.after, counts.both
+    for keys, (pairs, before, after, both) in _blocks(scopes, *every):
+        figures = ratio_of_counts(pairs, before, after, both)
+        rows = zip(*(each.tolist() for each in figures))
+        for key, (ratio, low, high) in zip(keys, rows):
+            if not math.isnan(ratio):
+                found[key] = Estimate(ratio, low, None if math.isnan(high) else high)
+    return found
+
+
+def _intervals(*figures: np.ndarray) -> Iterator[Interval]:
+    return (Interval(*row) for row in zip(*(each.tolist() for each in figures)))
+
+
+def _blocks(
+    scopes: Iterable[_Scope], *counts: np.ndarray
+) -> Iterator[tuple[list[_Scope], list[np.ndarray]]]:
+    """(scopes of equally many tasks, their counts of shape (scopes, tasks)).
+
+    Tasks whose first count is 0 are left out.
     """
-    by_size: dict[int, dict[tuple[PlayedCondition, ...], list[PlayedCondition]]] = {}
+    by_size: dict[int, dict[_Scope, _Scope]] = {}
     for scope in scopes:
-        paired = [each for each in scope if counts.pairs[each]]
-        if paired:
-            by_size.setdefault(len(paired), {})[tuple(scope)] = paired
-    found: dict[tuple[PlayedCondition, ...], Interval] = {}
+        counted = tuple(each for each in scope if counts[0][each])
+        if counted:
+            by_size.setdefault(len(counted), {})[scope] = counted
     for size, several in by_size.items():
         keys, places = list(several), np.array(list(several.values()))
         block = max(1, BLOCK // size)
         for start in range(0, len(keys), block):
             items, conditions = np.moveaxis(places[start : start + block], -1, 0)
-            pairs, before, after, both = (
-                each[items, conditions].astype(np.float64)
-                for each in (counts.pairs, counts.before, counts.after, counts.both)
+            yield (
+                keys[start : start + block],
+                [each[items, conditions] for each in counts],
             )
-            losses, wins = before - both, after - both
-            # The square of a difference is 1 for every loss and every win.
-            low, high = paired_bounds(losses, wins, losses + wins, pairs)
-            values = ((wins - losses) / pairs).mean(axis=-1)
-            bounds = zip(values.tolist(), low.tolist(), high.tolist())
-            found.update(zip(keys[start:], (Interval(*each) for each in bounds)))
-    return found

@@ -16,7 +16,7 @@ _BITS = (1 << 64) - 1
 
 
 class TaskEpisodes:
-    """The episodes of a task that have a result: 25 bytes each, as a run may have millions.
+    """The episodes of a task that have a result: 29 bytes each, as a run may have millions.
 
     Two episodes with the same start and the same digest took the same course: they are one.
     """
@@ -24,7 +24,7 @@ class TaskEpisodes:
     def __init__(self) -> None:
         self.n = self.errors = 0
         self._last = -1
-        self._starts, self._courses = array("Q"), array("Q")
+        self._numbers, self._starts, self._courses = array("i"), array("Q"), array("Q")
         self._won, self._scores = array("b"), array("d")
         self._all_known = True
 
@@ -36,6 +36,7 @@ class TaskEpisodes:
         # Hashes of texts: a list of the texts would take ten times the memory.
         self._starts.append(hash(result.start) & _BITS)
         self._courses.append(hash((result.start, result.digest)) & _BITS)
+        self._numbers.append(episode)
         self._won.append(result.success is True)
         self._scores.append(np.nan if score is None else score)
 
@@ -59,6 +60,12 @@ class TaskEpisodes:
         """
         won = np.asarray(self._won)[self._chosen()]
         return len(won), int(won.sum())
+
+    def outcomes(self) -> tuple[np.ndarray, np.ndarray]:
+        """(the number in the plan, 1 or 0 for success) of each different episode, in one order."""
+        numbers, won = (np.asarray(each)[self._chosen()] for each in (self._numbers, self._won))
+        order = np.argsort(numbers)
+        return numbers[order], won[order].astype(np.float64)
 
     def distinct_starts(self) -> int | None:
         """How many different starts there are; None where one is not known."""

@@ -1,31 +1,17 @@
-"""The mean success rate of several tasks with its interval, computed once for the same counts."""
+"""The mean success rate of the tasks of a suite, a domain or a run, with its interval."""
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 
 import numpy as np
 
-from harness.stats import Estimate, Interval, mean_of_rates, wilson
+from harness.stats import Estimate, design_effect, mean_of_rates
 from leaderboards.no_interval import NOT_FIRST, STOPPED, around
 from leaderboards.schema import TaskRow
 from leaderboards.tally import TaskTally
 
-__all__ = ["mean_of_tasks", "mean_rate"]
-
-
-def mean_rate(successes: Sequence[int], counts: Sequence[int], level: float = 0.95) -> Interval:
-    """mean_of_rates; for one task that is Wilson's interval, which is 50 times as fast."""
-    return _mean_rate(tuple(successes), tuple(counts), level)
-
-
-# The controls of a perturbed run are the same under every perturbation.
-@functools.lru_cache(maxsize=1 << 12)
-def _mean_rate(successes: tuple[int, ...], counts: tuple[int, ...], level: float) -> Interval:
-    if len(counts) == 1:
-        return wilson(successes[0], counts[0], level)
-    return mean_of_rates(successes, counts, level)
+__all__ = ["mean_of_tasks"]
 
 
 def mean_of_tasks(played: Sequence[tuple[TaskTally, TaskRow]]) -> tuple[Estimate | None, str]:
@@ -46,6 +32,20 @@ def mean_of_tasks(played: Sequence[tuple[TaskTally, TaskRow]]) -> tuple[Estimate
     different, won = zip(*(tally.episodes.distinct() for tally, _ in played))
     errors = [tally.episodes.errors for tally, _ in played]
     tried = [n + more for n, more in zip(different, errors)]
-    low = mean_rate(won, tried).low
-    high = mean_rate([k + more for k, more in zip(won, errors)], tried).high
+    design = _design_effect([tally for tally, _ in played])
+    low = mean_of_rates(won, tried, design=design).low
+    high = mean_of_rates([k + more for k, more in zip(won, errors)], tried, design=design).high
     return around(mean, low, high), ""
+
+
+def _design_effect(tallies: Sequence[TaskTally]) -> float:
+    """Tasks of one simulator may show the same room for the same seed, as levels of BabyAI do."""
+    labels: dict[tuple[str, int], int] = {}
+    values, clusters = [], []
+    for tally in tallies:
+        numbers, won = tally.episodes.outcomes()
+        task = tally.item.task
+        seeds = ((task.adapter, task.first_seed + int(each)) for each in numbers)
+        values.append(won)
+        clusters.append(np.array([labels.setdefault(each, len(labels)) for each in seeds]))
+    return design_effect(values, clusters)

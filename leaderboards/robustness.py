@@ -26,11 +26,9 @@ import numpy as np
 from harness.core import DOMAINS
 from harness.records.plan import PlanItem
 from harness.stats import Estimate, Interval, mean_score, paired_difference, wilson
-from leaderboards.condition_counts import ConditionCounts, differences_of, retention_of
-from leaderboards.mean_rates import mean_rate
+from leaderboards.condition_counts import ConditionCounts, differences_of, rates_of, retentions_of
 from leaderboards.no_interval import NOT_FIRST, REPEATED, STOPPED, without_bounds
 from leaderboards.perturbed_results import FAILED, SUCCEEDED, CaseArrays, PlayedCondition
-from leaderboards.ratio import ratio_of_means
 from leaderboards.schema import ESTIMATES, PerturbationRow, ScoreEffects
 from leaderboards.score_effects import score_effects
 from leaderboards.severities import rows_over_severities
@@ -52,9 +50,9 @@ def robustness(
     """
     found = _Rows(arrays, stopped, repeated)
     rows: list[PerturbationRow] = []
-    for name in arrays.labels:
-        rows += [found.of_scope(name, domain) for domain in scopes_of(arrays, name)]
-        rows += [found.of_task(name, each) for each in arrays.played(name)]
+    for name, scopes in found.scopes.items():
+        rows += [found.of_scope(name, domain, played) for domain, played in scopes.items()]
+        rows += [found.of_task(name, each) for each in scopes.get(None, ())]
     theirs = () if baseline is None else robustness(baseline)
     return (*rows, *rows_over_severities(rows, theirs))
 
@@ -71,17 +69,24 @@ class _Rows:
     def __init__(self, arrays: CaseArrays, stopped: bool, repeated: AbstractSet[int]) -> None:
         self._arrays, self._stopped, self._repeated = arrays, stopped, repeated
         self._counts = ConditionCounts(arrays)
-        scopes = {
-            tuple(self._rated(arrays.played(name, domain)))
+        self.scopes = {
+            name: {domain: arrays.played(name, domain) for domain in scopes_of(arrays, name)}
             for name in arrays.labels
-            for domain in scopes_of(arrays, name)
         }
-        single = {(each,) for scope in scopes for each in scope}
+        """Perturbation and severity -> domain, None for all -> where it is played."""
+        scopes = {
+            self._rated(played)
+            for by_domain in self.scopes.values()
+            for played in by_domain.values()
+        }
         # All at once: one at a time would take a hundred times as long.
-        self._differences = differences_of(self._counts, scopes | single)
+        scopes |= {(each,) for scope in scopes for each in scope}
+        self._rates = rates_of(self._counts, scopes)
+        self._differences = differences_of(self._counts, scopes)
+        self._retentions = retentions_of(self._counts, scopes)
 
-    def _rated(self, played: Sequence[PlayedCondition]) -> list[PlayedCondition]:
-        return [each for each in played if self._arrays.has_success(each.item)]
+    def _rated(self, played: Sequence[PlayedCondition]) -> tuple[PlayedCondition, ...]:
+        return tuple(each for each in played if self._arrays.has_success(each.item))
 
     def of_task(self, name: str, played: PlayedCondition) -> PerturbationRow:
         """The row of one task."""
@@ -106,9 +111,10 @@ class _Rows:
                 }
         return self._bounded(row, [played])
 
-    def of_scope(self, name: str, domain: str | None) -> PerturbationRow:
+    def of_scope(
+        self, name: str, domain: str | None, played: Sequence[PlayedCondition]
+    ) -> PerturbationRow:
         """The row of the tasks of a domain, or of all, together."""
-        played = self._arrays.played(name, domain)
         return self._bounded(self._row(name, played, domain, None), played)
 
     def _bounded(self, row: dict[str, Any], played: Sequence[PlayedCondition]) -> PerturbationRow:
@@ -165,7 +171,7 @@ class _Rows:
             "agent_errors": sum(int(counts.agent_errors[each]) for each in played),
             "errors": sum(int(counts.errors[each]) for each in played),
             "partial": n < planned,
-            "interval": mean_rate(wins, episodes) if seen else None,
+            "interval": self._rates.get(rated),
             "rate_if_missing_fail": sum(at_worst) / len(at_worst) if at_worst else None,
             "normalised": sum(normalised) / len(normalised) if normalised else None,
             "steps_mean": sum(int(counts.steps[each]) for each in played) / whole
@@ -176,13 +182,13 @@ class _Rows:
             "interaction": _interaction(arrays, name, [each.item for each in played]),
         }
         if paired:
-            retention = self._retention(paired)
+            retention = self._retentions.get(rated)
             row |= {
                 "control_rate": sum(
                     int(counts.before[each]) / int(counts.pairs[each]) for each in paired
                 )
                 / len(paired),
-                "difference": self._differences[tuple(rated)],
+                "difference": self._differences[rated],
                 "relative_drop": _relative_drop(retention),
                 "retention": retention,
             }
@@ -194,29 +200,6 @@ class _Rows:
                 "recovery_n": bursts,
             }
         return row
-
-    def _retention(self, paired: Sequence[PlayedCondition]) -> Estimate | None:
-        if len(paired) == 1:
-            counts, each = self._counts, paired[0]
-            return retention_of(
-                *(
-                    int(found[each])
-                    for found in (counts.pairs, counts.before, counts.after, counts.both)
-                )
-            )
-        return ratio_of_means(*_paired_successes(self._arrays, paired))
-
-
-def _paired_successes(
-    arrays: CaseArrays, paired: Sequence[PlayedCondition]
-) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """(controls, perturbed): for each task 1 or 0 of every pair, shape (pairs,)."""
-    controls, perturbed = [], []
-    for item, condition in paired:
-        both, state = arrays.pairs(item, condition), arrays.state[item]
-        controls.append((state[0][both] == SUCCEEDED).astype(np.float64))
-        perturbed.append((state[condition][both] == SUCCEEDED).astype(np.float64))
-    return controls, perturbed
 
 
 def _relative_drop(retention: Estimate | None) -> Estimate | None:

@@ -247,7 +247,7 @@ class PerturbationRow:
     """1 - retention."""
     retention: Estimate | None = None
     """The success rate as a share of control_rate, with the 95 % interval of
-    leaderboards.ratio.ratio_of_means; None where control_rate is 0."""
+    leaderboards.ratio.ratio_of_counts; None where control_rate is 0."""
     score_difference: Estimate | None = None
     """Of a task without a success: the mean over pairs, in points of its score, with Student's t
     interval, 95 %."""

@@ -110,7 +110,7 @@ def test_a_partial_row_that_is_a_prefix_has_one():
 
 
 def test_an_episode_without_a_result_may_have_been_either():
-    reach, far = item(episodes=4), item("toy/far@1")
+    reach, far = item(episodes=4), item("toy/far@1", first_seed=1000)
     lines = successes(reach, 3)
     lines[1] |= {"status": "error", "success": None, "score": None}
     report = report_of(run_of(reach, far), [*lines, *successes(far, 2)])
@@ -122,7 +122,8 @@ def test_an_episode_without_a_result_may_have_been_either():
 
 
 def test_a_run_that_stops_when_it_has_seen_enough_has_no_interval_of_a_mean():
-    reach, far, pong = item(), item("toy/far@1"), game("atari/pong@1")
+    reach, far = item(), item("toy/far@1", first_seed=1000)
+    pong = game("atari/pong@1")
     lines = [*successes(reach, 4), *successes(far, 2), *scores(pong, 10, 20, 30, 60)]
     run = run_of(reach, far, pong) | {"stopping": "until width 0.2"}
     report = report_of(run, lines)
@@ -135,6 +136,19 @@ def test_a_run_that_stops_when_it_has_seen_enough_has_no_interval_of_a_mean():
     assert report_of(run_of(reach, far), lines[:8]).overall.interval == mean_of_rates(
         [4, 2], [4, 4]
     )
+
+
+def test_tasks_that_share_rooms_are_not_independent():
+    """Sister levels: whoever fails in the room of a seed fails in it in both of them."""
+    tasks = item(episodes=20), item("toy/far@1", episodes=20)
+    lines = [x for task in tasks for x in successes(task, 12)]
+    shared = report_of(run_of(*tasks), lines).overall.interval
+    once = mean_of_rates([12, 12], [20, 20], design=2.0)
+    assert (shared.low, shared.high) == pytest.approx((once.low, once.high))
+    assert (shared.low, shared.high) == pytest.approx((wilson(12, 20).low, wilson(12, 20).high))
+    apart = item(episodes=20), item("toy/far@1", episodes=20, first_seed=1000)
+    lines = [x for task in apart for x in successes(task, 12)]
+    assert report_of(run_of(*apart), lines).overall.interval == mean_of_rates([12, 12], [20, 20])
 
 
 def test_perturbed_rows_follow_the_same_rules():

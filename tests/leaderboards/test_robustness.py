@@ -11,7 +11,7 @@ from perturbedruns import BOTH, NOISE, PLAN, WINS, fill, item, row
 from harness.core import Perturbation
 from harness.records.plan import NotRun, Plan
 from harness.stats import value_of, wilson
-from leaderboards.ratio import ratio_of_means
+from leaderboards.ratio import ratio_of_counts
 from leaderboards.robustness import robustness
 
 
@@ -126,11 +126,12 @@ def test_the_ratios_interval_covers() -> None:
         shared = (drawn < truth[:, None]).astype(float)  # a case and its control share the draw
         alone = (rng.random((3, 25, 2)) < truth[:, None]).astype(float)
         for draw in (shared, alone):
-            found = ratio_of_means(list(draw[..., 0]), list(draw[..., 1]))
-            assert found is not None
-            low, high = found.low, found.high or math.inf
-            assert low is not None
-            assert 0 <= low <= found.value <= high
+            before, after, both = (
+                each.sum(axis=1) for each in (draw[..., 0], draw[..., 1], draw.prod(axis=2))
+            )
+            ratio, low, high = ratio_of_counts(np.full(3, 25), before, after, both)
+            high = math.inf if math.isnan(high) else high
+            assert 0 <= low <= ratio <= high
             inside += low <= truth[:, 1].mean() / truth[:, 0].mean() <= high
             total += 1
     assert inside / total > 0.9
