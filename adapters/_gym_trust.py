@@ -28,7 +28,7 @@ def not_of_gymnasium(task: Task) -> str:
         return "it is no Gymnasium environment"
     if ":" in env_id:
         return f"its id {env_id[:100]!r} names a module"
-    if not task.params.keys() <= {"id", "kwargs"}:
+    if not task.params.keys() <= {"id", "kwargs", "success_key", "fresh"}:
         return "its params are not those of a Gymnasium environment"
     if not _plain(kwargs):
         return "its kwargs may name code or files"

@@ -17,8 +17,6 @@ Actions: Box, Discrete (counted from 0 whatever the space's start), MultiDiscret
 
 from __future__ import annotations
 
-import contextlib
-import dataclasses
 import functools
 import importlib.util
 import json
@@ -30,7 +28,6 @@ import numpy as np
 
 from adapters._gym_interface import (
     NO_PICTURES,
-    WrongInterface,
     make,
     registered,
     reset,
@@ -49,17 +46,12 @@ from harness.core import (
     TimeStep,
     UserError,
 )
-from harness.core.errors import describe
 from harness.core.values import BadValue, as_flag, as_number, as_text
 
-__all__ = ["GymAdapter", "UnstartableEnvironment", "task_for"]
+__all__ = ["GymAdapter", "TwoKeys", "UnstartableEnvironment", "success_of"]
 
 SUCCESS_KEYS = ("success", "is_success")
 INSTRUCTION_KEYS = ("mission", "instruction")
-LONGEST_EPISODE = 100_000
-"""The horizon of environments that are registered without one, in steps."""
-PROBED_STEPS = 200
-"""How long `task_for` looks for a success, in steps."""
 STATE_BYTES = 4096
 """Parts of an observation up to this size enter the digest of every step."""
 
@@ -139,7 +131,9 @@ class GymAdapter(Adapter):
 
     @classmethod
     def env_key(cls, task: Task) -> str:
-        return json.dumps(["gym", task.params["id"], task.params.get("kwargs", {})], sort_keys=True)
+        limit = [task.max_steps] if task.max_steps is not None else []
+        arguments = task.params.get("kwargs", {})
+        return json.dumps(["gym", task.params["id"], arguments, *limit], sort_keys=True)
 
     @classmethod
     def has_expert(cls, task: Task) -> bool:
@@ -149,7 +143,7 @@ class GymAdapter(Adapter):
     def __init__(self, task: Task) -> None:
         self._task, self._steps, self._told = task, 0, False
         self._expert = EXPERTS[task.params["id"]] if self.has_expert(task) else None
-        self._env = make(task.params["id"], task.params.get("kwargs", {}))
+        self._env = make(task.params["id"], _arguments(task))
         name = type(self._env.unwrapped).__name__
         action, self._convert = action_of(self._env.action_space, self._env.unwrapped)
         self._observed: Any = None
@@ -262,84 +256,17 @@ class GymAdapter(Adapter):
         return TimeStep(dict(self._views), instruction, reward, terminated, truncated, success)
 
 
-def task_for(
-    env_id: str,
-    kwargs: Mapping[str, Any] | None = None,
-    *,
-    domain: str = "games",
-    success: str | None = "ask",
-    success_key: str | None = None,
-) -> Task:
-    """The task `gym/ID@1` of a Gymnasium environment, scored by its return.
+def _arguments(task: Task) -> dict[str, Any]:
+    """The arguments of `gymnasium.make`.
 
-    Episodes end by the environment's own rules; one registered without a time limit gets a horizon
-    of 100,000 steps. The environment is made and stepped once, so that anything unsupported is
-    reported here, as a UserError with the remedy. One that fails at that, whatever it raises, gives
-    a task that cannot run: a run has a row that says why.
-
-    With `success="ask"` the success rule is found out: `once` (the episode goes on after a success,
-    so the return stays the environment's own) if the info of a reset or of one of the first 200
-    steps of an episode, all of them no-ops, has `success` or `is_success` (or `success_key`), else
-    None. Pass `success` for an environment whose info has it later still.
+    A horizon of the task beyond the environment's own limit raises that limit.
     """
-    if (lack := GymAdapter.missing()) is not None:
-        raise UserError(f"gym:{env_id}: {lack.reason}; {lack.remedy}")
-    kwargs = dict(kwargs or {})
-    spec = registered(env_id)
-    name = "+".join(
-        [
-            env_id,
-            *(
-                f"{key}={json.dumps(value, separators=(',', ':'))}"
-                for key, value in sorted(kwargs.items())
-            ),
-        ]
-    )
-    fields: dict[str, Any] = {
-        "id": f"gym/{name}@1",
-        "domain": domain,
-        "adapter": "adapters.gym:GymAdapter",
-        "params": {"id": env_id, "kwargs": kwargs}
-        | ({} if success_key is None else {"success_key": success_key}),
-        "max_steps": None if spec.max_episode_steps else LONGEST_EPISODE,
-    }
-    task = Task(**fields, success=None)
-    try:
-        told = _tried(task, success_key)
-    except TwoKeys as two:
-        raise UserError(f"gym:{env_id}: {two}") from None
-    except (KeyboardInterrupt, UserError):
-        raise
-    except BaseException as fault:
-        return _unstartable(task, fault)
-    if success == "ask":
-        success = "once" if told else None
-    rule = "the environment's return" + (
-        ", and its success at any step" if success == "once" else ""
-    )
-    return Task(**fields, success=success, rule=rule)
-
-
-def _tried(task: Task, success_key: str | None) -> bool:
-    """Whether the environment tells a success. Raises as `_tells_success` does."""
-    adapter = GymAdapter(task)
-    try:
-        return _tells_success(adapter, success_key)
-    finally:
-        with contextlib.suppress(Exception, SystemExit):
-            adapter.close()
-
-
-def _unstartable(task: Task, fault: BaseException) -> Task:
-    reason = f"it fails when it is made, reset and stepped once: {describe(fault)}"
-    remedy = "correct the environment there, then repeat the command"
-    if isinstance(fault, WrongInterface):
-        reason, remedy = fault.reason, fault.remedy
-    elif isinstance(fault, EOFError):
-        remedy = "it asks on stdin: download or accept beforehand what it asks for"
-    params = {**task.params, "reason": reason, "remedy": remedy}
-    adapter = "adapters.gym:UnstartableEnvironment"
-    return dataclasses.replace(task, adapter=adapter, params=params)
+    arguments = dict(task.params.get("kwargs", {}))
+    if task.max_steps is not None:
+        own = registered(task.params["id"]).max_episode_steps
+        if own is not None and task.max_steps > own:
+            arguments.setdefault("max_episode_steps", task.max_steps)
+    return arguments
 
 
 class UnstartableEnvironment(GymAdapter):
@@ -350,38 +277,6 @@ class UnstartableEnvironment(GymAdapter):
         if task is None:
             return super().missing()
         return Missing(str(task.params["reason"]), str(task.params["remedy"]))
-
-
-def _tells_success(adapter: GymAdapter, key: str | None) -> bool:
-    """Whether an info says success: after a reset, or within an episode's first steps of no-ops.
-
-    Some environments say it in the last step only. Raises TwoKeys, and what the environment's reset
-    and first step raise; a later fault is for a run to report.
-    """
-    env, action = adapter._env, adapter._convert(adapter.brief.action.noop())
-    told = _told(reset(env, 0)[1], key)
-    _, _, terminated, truncated, info = step(env, action)
-    told = _told(info, key) or told
-    try:
-        for _ in range(PROBED_STEPS - 1):
-            if told or terminated or truncated:
-                break
-            _, _, terminated, truncated, info = env.step(action)
-            told = _told(info, key)
-    except (KeyboardInterrupt, TwoKeys):
-        raise
-    except BaseException:
-        return told
-    return told
-
-
-def _told(info: Any, key: str | None) -> bool:
-    try:
-        return success_of(info, key) is not None
-    except TwoKeys:
-        raise
-    except BadValue:  # it says something; that it is no bool is for a run to report
-        return True
 
 
 class TwoKeys(BadValue):
@@ -403,7 +298,7 @@ def success_of(info: Any, key: str | None) -> bool | None:
     if len(set(told.values())) > 1:
         said = " and ".join(f"info[{name!r}] is {value}" for name, value in told.items())
         raise TwoKeys(
-            f"two success keys disagree: {said}; name the one that counts, as success_key in the "
-            "params of a task of your own suite"
+            f"two success keys disagree: {said}; name the one that counts: gym:ID?success_key=KEY, "
+            "or success_key in a task's params"
         )
     return next(iter(told.values()), None)

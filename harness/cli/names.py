@@ -21,7 +21,7 @@ __all__ = [
     "suite_table", "suites_named", "trust",
 ]  # fmt: skip
 
-GYM_TASK = "adapters.gym:task_for"
+GYM_TASK = "adapters.gym_task:task_named"
 """Makes the task of `--suite gym:ID`."""
 PATIENCE_S = 300.0
 """How long a suite may take to load, in seconds."""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from harness.core import Suite, Task, UserError
+from harness.core.grammar import counted
 from harness.host.loading import code_of, load_adapter
 from harness.records.plan import Plan, PlanItem, protocol_hash, task_to_json
 from harness.records.run_file import SCHEMA
@@ -73,8 +74,11 @@ def _suite_of(item: PlanItem, known: Knowledge, trusted: bool) -> Suite | None:
 
 
 def _is_named_after(item: PlanItem) -> bool:
-    """Whether the suite's name has the Gymnasium id that the task's params have."""
-    return item.suite == f"{GYM}{item.task.params.get('id')}"
+    """Whether the suite's name has the Gymnasium id that the task's params have.
+
+    Settings follow it after a question mark: see adapters/gym_task.py.
+    """
+    return item.suite.partition("?")[0] == f"{GYM}{item.task.params.get('id')}"
 
 
 def _check_task(
@@ -186,7 +190,7 @@ def parts_of_suites(
         tasks = {item.task.id for item in items} | tried.get(name, set())
         parts = []
         if len(tasks) < len(suite.tasks):
-            parts.append(f"{len(tasks)} of {len(suite.tasks)} tasks")
+            parts.append(f"{len(tasks)} of {counted(len(suite.tasks), 'task')}")
         counts = {
             (stops.get(item.task.id, item.episodes), suite.episodes_of(item.task)) for item in items
         }
@@ -196,7 +200,7 @@ def parts_of_suites(
             else:
                 played = sum(stops.get(item.task.id, item.episodes) for item in items)
                 asked = sum(suite.episodes_of(item.task) for item in items)
-            parts.append(f"{played} of {asked} episodes")
+            parts.append(f"{played} of {counted(asked, 'episode')}")
         if parts:
             said.append(f"a part of {name}: {', '.join(parts)}")
     if plan.seed and by_suite:

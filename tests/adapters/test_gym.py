@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from levers import gymnasium, lever, spaces, store_spaces
 
-from adapters.gym import EXPERTS, LONGEST_EPISODE, GymAdapter, task_for
+from adapters.gym import EXPERTS, GymAdapter
+from adapters.gym_task import LONGEST_EPISODE, task_for
 from harness.core import BadAction, Case, Discrete, Task, UserError
 from harness.testing import check_adapter
 

@@ -11,7 +11,8 @@ import pytest
 from conftest import Said
 
 import harness.play.video as video
-from adapters.gym import GymAdapter, task_for
+from adapters.gym import GymAdapter
+from adapters.gym_task import task_for
 from harness.core import Case, UserError
 from harness.records.stored_run import load_run
 

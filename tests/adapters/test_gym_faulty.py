@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from conftest import Run, read_lines
 
-from adapters.gym import GymAdapter, task_for
+from adapters.gym import GymAdapter
+from adapters.gym_task import task_for
 from harness.core import Case, Task, UserError
 from harness.core.values import BadValue
 from harness.testing import ContractError, check_adapter

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from levers import gymnasium, lever, spaces
 
-from adapters.gym import GymAdapter, task_for
+from adapters.gym import GymAdapter
+from adapters.gym_task import task_for
 from harness.core import Box, Case, Discrete, MultiDiscrete, Spec, Task, Text
 from harness.core.values import BadValue
 

@@ -57,7 +57,7 @@ def families() -> Iterator[tuple[str, list[Task]]]:
     """(family, the first task of each of its suites)."""
     suites = [
         *find_suites(",".join(SUITES), SUITES),
-        *find_suites("gym:CartPole-v1", SUITES, "adapters.gym:task_for"),
+        *find_suites("gym:CartPole-v1", SUITES, "adapters.gym_task:task_named"),
     ]
     for family, entry in ADAPTERS.items():
         firsts = {

@@ -192,7 +192,7 @@ def rows() -> Iterator[tuple[str, Callable[[], Any], Task, tuple[str, ...]]]:
     drawer = named(metaworld.SUITES, "metaworld/drawer-open-v3")
     yield "Meta-World drawer-open, nothing read", metaworld_bare, drawer, ()
     yield "Meta-World drawer-open, state read", metaworld_bare, drawer, ("state",)
-    cart = load("adapters.gym:task_for")("CartPole-v1")
+    cart = load("adapters.gym_task:task_for")("CartPole-v1")
     yield "CartPole, state read (no target)", cartpole_bare, cart, ("state",)
 
 
