@@ -103,7 +103,7 @@ def _task_table(found: Comparison) -> Table:
     if found.method == "fixed":
         lead += (
             " Detectable: the smallest difference that this number of pairs finds in 80 of 100 "
-            "repetitions."
+            "repetitions, for a task alone, before correction."
         )
     return Table(
         "tasks",

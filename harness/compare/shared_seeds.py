@@ -19,6 +19,9 @@ __all__ = ["design_of_base", "design_of_pairs"]
 
 PRIOR = 2.0
 """How many differing pairs the outcomes of both runs count for beside the pairs that did differ."""
+LEAST_SPREAD = 0.1
+"""If an agent loses nearly the same everywhere, small variations that tasks share are no doubt of
+it."""
 
 
 def design_of_pairs(tasks: Sequence[TaskPairs]) -> float:
@@ -35,7 +38,7 @@ def design_of_pairs(tasks: Sequence[TaskPairs]) -> float:
     base = [_ranks(_by_seed((pair.seed, pair.base) for pair in each.pairs)) for each in tasks]
     new = [_ranks(_by_seed((pair.seed, pair.new) for pair in each.pairs)) for each in tasks]
     outcomes = max(design_effect(base, labels), design_effect(new, labels))
-    found = design_effect(changes, labels)
+    found = design_effect(changes, labels, LEAST_SPREAD)
     return (differing * found + PRIOR * outcomes) / (differing + PRIOR)
 
 

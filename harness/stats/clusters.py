@@ -15,7 +15,9 @@ import numpy as np
 __all__ = ["design_effect"]
 
 
-def design_effect(values: Sequence[np.ndarray], clusters: Sequence[np.ndarray]) -> float:
+def design_effect(
+    values: Sequence[np.ndarray], clusters: Sequence[np.ndarray], least: float = 0.0
+) -> float:
     """The variance of a mean over tasks, divided by what it would be for independent values.
 
     values: for each task an array of shape (n,); each task weighs the same. clusters: of the same
@@ -26,6 +28,9 @@ def design_effect(values: Sequence[np.ndarray], clusters: Sequence[np.ndarray]) 
 
     and at least 1: independent tasks would seem to make one another more certain by chance. It is 1
     where nothing varies, and at most the number of tasks in the largest cluster.
+
+    least: what the values have in common is divided by this share of their mean square, where their
+    own variance is smaller. For bounds that never take differences to be as sure as that.
     """
     parts = [
         (each - each.mean()) / len(each) if np.ptp(each) else np.zeros(len(each)) for each in values
@@ -36,4 +41,5 @@ def design_effect(values: Sequence[np.ndarray], clusters: Sequence[np.ndarray]) 
         return 1.0
     _, where = np.unique(np.concatenate(clusters), return_inverse=True)
     together = float(np.square(np.bincount(where, weights=spread)).sum())
-    return max(1.0, together / alone)
+    squares = sum(float(np.square(each / len(each)).sum()) for each in values)
+    return 1.0 + max(0.0, together - alone) / max(alone, least * squares)

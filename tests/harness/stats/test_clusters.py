@@ -37,6 +37,16 @@ def test_tasks_that_are_one_count_once_and_independent_ones_each() -> None:
     assert design_effect(apart, [seeds] * 7) < 1.5
 
 
+def test_what_hardly_varies_is_not_doubted_for_what_it_shares() -> None:
+    """Every case is lost, by a little more in some rooms."""
+    lost = [np.array([-0.84, -0.85, -0.86, -0.84])] * 57
+    seeds = [np.arange(4)] * 57
+    assert design_effect(lost, seeds) == pytest.approx(57)
+    assert design_effect(lost, seeds, 0.1) < 1.1
+    half = [np.array([-1.0, 0.0, 0.0, -1.0])] * 57
+    assert design_effect(half, seeds, 0.1) == pytest.approx(57), "where it does vary, it is"
+
+
 def test_copies_of_a_task_have_the_interval_of_one() -> None:
     changes = np.repeat([-1.0, 1.0, 0.0], [6, 2, 22])
     one, copies = paired_difference([changes]), paired_difference([changes] * 5, design=5)
