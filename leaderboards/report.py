@@ -155,8 +155,8 @@ def summary(report: Report) -> str:
     total, interval = report.overall, report.overall.interval
     name = printable(str(report.run["agent"]["name"]))
     lines = [
-        f"{name}: {total.n} of {total.planned} episodes scored, "
-        f"{total.tasks_with_result} of {total.tasks} tasks"
+        f"{name}: {total.n} of {counted(total.planned, 'episode')} scored, "
+        f"{total.tasks_with_result} of {counted(total.tasks, 'task')}"
     ]
     if total.successes is not None and interval is not None:
         rated = [row for row in report.tasks if row.successes is not None and row.n]
@@ -174,7 +174,8 @@ def summary(report: Report) -> str:
     if total.ended.get("horizon"):
         lines.append(f"{total.ended['horizon']} of {total.n} hit the horizon")
     if total.agent_errors:
-        lines.append(f"{total.agent_errors} ended in an error of the agent: they count as failures")
+        counts = "it counts as a failure" if total.agent_errors == 1 else "they count as failures"
+        lines.append(f"{total.agent_errors} ended in an error of the agent: {counts}")
     if total.partial:
         lines.append(f"partial: {missing_cases(total)}")
     if report.not_run:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -145,12 +146,12 @@ def _normalised_table(rows: Sequence[PerturbationRow], agent: Mapping[str, Any])
 
 
 def _note(row: PerturbationRow, agent: Mapping[str, Any]) -> str:
-    names = [part.partition(":")[0] for part in row.perturbation.split("+")]
+    names = [re.split("[:@]", part)[0] for part in row.perturbation.split("+")]
     unseen = (not_observed(name, agent["reads"], agent.get("history", 1)) for name in names)
     parts = list(dict.fromkeys(filter(None, unseen)))
     if row.partial:
         parts.append(
-            f"partial: {row.n} of {row.planned} cases, "
+            f"partial: {row.n} of {counted(row.planned, 'case')}, "
             f"at worst {percent(row.rate_if_missing_fail)} %"
         )
     if row.control_rate == 0:

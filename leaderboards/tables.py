@@ -11,6 +11,7 @@ import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from harness.core.grammar import counted
 from harness.core.text import escape_latex, escape_markdown, printable, shorten
 from harness.stats import Estimate
 
@@ -243,8 +244,3 @@ def range_of(found: Estimate | None, write: Callable[[float], str]) -> str:
 def share_of(some: int, whole: int) -> str:
     """`3 of 5`, or `5` for all of them."""
     return str(some) if some == whole else f"{some} of {whole}"
-
-
-def counted(count: int, noun: str) -> str:
-    """`1 task`, `2 tasks`."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"

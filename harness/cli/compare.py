@@ -146,7 +146,7 @@ def gate(
     from harness.cli.names import agent_named
     from harness.compare.gate import Gate, GateOptions, judge_gate
     from harness.compare.saved_runs import open_run
-    from harness.core.text import counted
+    from harness.core.grammar import counted
     from harness.host.interpreters import configured
     from harness.play.progress import progress_for
     from harness.play.runner import RunOptions
@@ -261,7 +261,7 @@ def baseline_save(
 ) -> int:
     """Save a run as a base under a name, in runs/baselines.json."""
     from harness.compare.saved_runs import save_base
-    from harness.core.text import counted
+    from harness.core.grammar import counted
 
     side = save_base(name, run)
     say(

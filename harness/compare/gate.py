@@ -25,6 +25,7 @@ from harness.compare.privilege import privilege_notes
 from harness.compare.sequential_gate import compare_anytime
 from harness.compare.verdict import check_limits, compare_pairs
 from harness.core import Suite, Task, UserError
+from harness.core.grammar import counted
 from harness.perturb.pipeline import refuse_other_versions
 from harness.play.planning import make_plan
 from harness.play.progress import Progress
@@ -94,7 +95,11 @@ class Gated:
         if self.comparison.verdict == "none":
             return "no verdict: the same command plays what is missing"
         if self.cases == self.cases_planned:
-            return f"all {self.cases} cases of the base were played"
+            return (
+                "the base's only case was played"
+                if self.cases == 1
+                else f"all {self.cases} cases of the base were played"
+            )
         decided = self.comparison.verdict in ("pass", "regress")
         cause = (
             "the test decided"
@@ -108,7 +113,7 @@ class Gated:
         )
         return (
             f"stopped after round {self.rounds} of {self.rounds_planned}: {cause}; {self.saved} of "
-            f"{self.cases_planned} episodes saved{beyond}"
+            f"{counted(self.cases_planned, 'episode')} saved{beyond}"
         )
 
 
@@ -214,7 +219,8 @@ def judge_gate(base: ScoredRun, path: Path, options: GateOptions) -> Gated:
     if not_applicable and comparison.verdict == "none":
         reasons = _why_not_applicable(not_applicable)
         comparison = dataclasses.replace(
-            comparison, why=f"{comparison.missing} cases without a score: {reasons}"
+            comparison,
+            why=f"{counted(comparison.missing, 'case')} without a score: {reasons}",
         )
     paired = sum(len(each.pairs) for each in tasks)
     kept, whole = len(plan.items), len(base.plan.items)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from harness.core import Result, Suite, Task, UserError
+from harness.core.grammar import counted
 from harness.core.text import printable
 from harness.demos.card import Counts, card
 from harness.demos.columns import brief_from_json, modules
@@ -72,12 +73,14 @@ class RecordingSummary:
         lines = [printable(self.summary.stopped)] if self.summary.stopped else []
         if self.summary.missing:
             lines.append(
-                f"{self.summary.missing} of {self.summary.planned} episodes have no result; "
-                "the same command plays them again"
+                f"{self.summary.missing} of {counted(self.summary.planned, 'episode')} "
+                + ("has no result; " if self.summary.missing == 1 else "have no result; ")
+                + "the same command plays what is missing"
             )
         tasks = sum(each.kept > 0 for each in self.counts)
         lines.append(
-            f"{self.demos} demonstrations of {tasks} tasks in {self.folder}; see its README.md"
+            f"{counted(self.demos, 'demonstration')} of {counted(tasks, 'task')} in {self.folder}; "
+            "see its README.md"
         )
         if self.demos:
             lines.append(

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from harness.core import Case, Missing, Result
+from harness.core.grammar import counted
 from harness.play.case_queue import Queue, Ticket
 from harness.play.episode import Episode
 from harness.play.failures import BROKEN_AFTER, ErrorTeller, Failures, HeldBack, missing
@@ -243,7 +244,7 @@ class Coordinator:
                 self._queue.give_back(ticket)
                 self._drained = False
         if tickets:
-            cases = "1 case" if len(tickets) == 1 else f"{len(tickets)} cases"
+            cases = counted(len(tickets), "case")
             self.errors.say("lost", f"{reason}; {cases} will be played again or given up")
 
     def episode(self, ticket: Ticket) -> Episode:
@@ -357,7 +358,8 @@ class Coordinator:
         self._write_held(item)
         self._progress.say(
             f"{self.plan.items[item].task.id}: {BROKEN_AFTER} attempts failed and no case was "
-            f"scored; {len(rest)} cases are not tried any more"
+            f"scored; {counted(len(rest), 'case')} {'is' if len(rest) == 1 else 'are'} not tried "
+            "any more"
         )
         for ticket in rest:
             failed = Outcome.failed(

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.core import Missing, Result
+from harness.core.grammar import counted
 from harness.play.case_queue import Ticket
 from harness.play.outcome import SHARED, Outcome
 from harness.play.progress import Progress
@@ -73,7 +74,7 @@ class ErrorTeller:
             if text and counts[kind] > 1:
                 self._progress.say(f"{text} (and {counts[kind] - 1} more)")
         if self.recovered:
-            cases = "1 episode" if self.recovered == 1 else f"{self.recovered} episodes"
+            cases = counted(self.recovered, "episode")
             self._progress.say(f"{cases} failed at first, and came to an end when played again")
 
 

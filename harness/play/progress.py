@@ -6,6 +6,7 @@ import sys
 import time
 from typing import Protocol
 
+from harness.core.grammar import counted
 from harness.core.text import for_terminal
 
 __all__ = ["LiveProgress", "PlainProgress", "SilentProgress", "Progress", "Tally", "progress_for"]
@@ -33,15 +34,15 @@ class Tally:
 
     def as_text(self) -> str:
         """`12/340 episodes  3.1/s  about 0:01:46 left  11 successes  0 errors`."""
-        parts = [f"{self.done}/{self.total} episodes"]
+        parts = [f"{self.done}/{counted(self.total, 'episode')}"]
         if self.done > self.already:
             left = int((self.total - self.done) / max(1e-6, self.rate()))
             parts.append(f"{self.rate():.1f}/s")
             parts.append(f"about {left // 3600}:{left // 60 % 60:02}:{left % 60:02} left")
-        parts.append(f"{self.successes} successes")
+        parts.append(counted(self.successes, "success"))
         if self.agent_errors:
-            parts.append(f"{self.agent_errors} agent errors")
-        parts.append(f"{self.errors} errors")
+            parts.append(counted(self.agent_errors, "agent error"))
+        parts.append(counted(self.errors, "error"))
         return "  ".join(parts)
 
 

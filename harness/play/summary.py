@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.core.grammar import counted
 from harness.core.text import printable
 from harness.records.error_kinds import ALWAYS
 from harness.records.plan import NotRun, not_run_of
@@ -59,20 +60,22 @@ class RunSummary:
         if not self.not_run:
             return "nothing could run: see the reasons above"
         row, *others = self.not_run
-        more = f" (and {len(others)} more tasks, see above)" if others else ""
+        more = f" (and {counted(len(others), 'more task')}, see above)" if others else ""
         why = f"{row.task} cannot run here: {row.reason}; {row.remedy}"
         return f"nothing could run: {printable(why)}{more}"
 
     def _without_score(self) -> str:
         """What became of the cases without a score, and only advice that can help."""
-        said = f"{self.missing} of {self.planned} cases have no score; "
+        one = self.missing == 1
+        some = f"{self.missing} of {counted(self.planned, 'case')}"
+        said = f"{some} {'has' if one else 'have'} no score; "
         if not self.always:
-            return said + "the same command plays them again"
+            return f"{said}the same command plays {'it' if one else 'them'} again"
         if self.always >= self.missing:
-            return said + "they fail the same way each time"
+            return f"{said}{'it fails' if one else 'they fail'} the same way each time"
         return (
-            f"{said}{self.always} of them fail the same way each time; the same command plays the "
-            "others again"
+            f"{said}{self.always} of them {'fails' if self.always == 1 else 'fail'} the same way "
+            "each time; the same command plays the others again"
         )
 
     def to_json(self) -> dict[str, Any]:

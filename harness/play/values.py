@@ -15,6 +15,7 @@ from typing import Any
 from harness.core import ActionSpec, Answer, Box, Spec, TimeStep, UIAction
 from harness.core.coercion import shown
 from harness.core.errors import BadAction, describe
+from harness.core.grammar import counted
 from harness.core.values import BadValue, as_flag, as_number, as_text, as_view
 
 __all__ = [
@@ -75,8 +76,8 @@ def listed(given: Any, count: int) -> list[Any] | str:
     answers = list(itertools.islice(given, count + 1))
     if len(given) == len(answers) == count:
         return answers
-    counted = len(given) if len(given) != count else len(answers)
-    return f"answered {counted} of {count} turns"
+    number = len(given) if len(given) != count else len(answers)
+    return f"answered {number} of {counted(count, 'turn')}"
 
 
 def actions_of(answer: Move | Chunk | AgentFault) -> list[Any]:

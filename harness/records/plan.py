@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from harness.core import Case, Missing, Perturbation, Reference, Task, UserError
+from harness.core.grammar import counted
 from harness.records.plan_fields import (
     ITEM,
     MOST_CASES,
@@ -307,15 +308,14 @@ class Plan:
             ("dropped", theirs.keys() - mine.keys()),
         ):
             if names:
-                plural = "s" if len(names) > 1 else ""
                 some = ", ".join(sorted(names)[:3]) + (", ..." if len(names) > 3 else "")
-                yield f"{len(names)} task{plural} {change} ({some})"
+                yield f"{counted(len(names), 'task')} {change} ({some})"
         shared = [(mine[name], theirs[name]) for name in mine if name in theirs]
         episodes = {
             (new.episodes, old.episodes) for new, old in shared if new.episodes != old.episodes
         }
         for new_count, old_count in sorted(episodes):
-            yield f"{new_count} episodes a task instead of {old_count}"
+            yield f"{counted(new_count, 'episode')} a task instead of {old_count}"
         for new, old in shared:
             if new.protocol != old.protocol:
                 packages = {
@@ -330,7 +330,16 @@ class Plan:
                 yield f"another protocol for {new.task.id}: {what}"
                 break
         if self.conditions != other.conditions:
-            yield "other perturbations"
+            yield f"other perturbations{_other_labels(self, other)}"
+
+
+def _other_labels(plan: Plan, older: Plan) -> str:
+    """What only one of two plans has, after a colon; empty where their names are the same."""
+    now, then = (dict.fromkeys(map(label, each.perturbations)) for each in (plan, older))
+    new, old = [one for one in now if one not in then], [one for one in then if one not in now]
+    if not new and not old:
+        return ""
+    return f": {', '.join(new[:3]) or 'none'} instead of {', '.join(old[:3]) or 'none'}"
 
 
 def label(parts: Sequence[Perturbation]) -> str:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.core import Result, UserError
+from harness.core.grammar import counted
 from harness.records.plan import CaseIndex, CaseStates, Plan, label
 from harness.records.results import (
     FIELDS,
@@ -348,10 +349,10 @@ def _absent(
         )
     if count := failed.total():
         files.claims.append(
-            f"that {count} case{'s' if count > 1 else ''} ended in an error that was not the "
-            "agent's"
+            f"that {counted(count, 'case')} ended in an error that was not the agent's"
         )
     if stops:
         files.notes.append(
-            f"{len(stops)} tasks were stopped by a rule: {sum(stops.values())} episodes count"
+            f"{counted(len(stops), 'task')} {'was' if len(stops) == 1 else 'were'} stopped by a "
+            f"rule; what counts: {counted(sum(stops.values()), 'episode')}"
         )

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.core import Agent, Result, Suite, Task, UserError
+from harness.core.grammar import counted
 from harness.core.text import printable
 from harness.play.coordinator import Coordinator
 from harness.play.inference import LocalAgent, Watch
@@ -65,10 +66,11 @@ class InvarianceReport:
 
     def as_text(self) -> str:
         """The verdict, in a few lines."""
-        lines = [f"{self.cases} cases, each played {len(self.ways)} times: {', '.join(self.ways)}"]
+        cases = counted(self.cases, "case")
+        lines = [f"{cases}, each played {len(self.ways)} times: {', '.join(self.ways)}"]
         if self.drifts:
             count = len({(d.task, d.seed, d.perturbations) for d in self.drifts})
-            lines.append(f"{count} of {self.cases} cases drift")
+            lines.append(f"{count} of {cases} {'drifts' if count == 1 else 'drift'}")
         else:
             lines.append("every case went the same way each time")
         return "\n".join([*lines, *([printable(self.cause)] if self.cause else [])])
@@ -137,7 +139,7 @@ def check_invariance(
         "cut and resumed": RunOptions(lanes=2),
     }
     if workers and importlib.util.find_spec("ray") is not None:
-        ways[f"{workers} workers"] = RunOptions(workers=workers, lanes=4, shuffle=7)
+        ways[counted(workers, "worker")] = RunOptions(workers=workers, lanes=4, shuffle=7)
     drifts: list[Drift] = []
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         first = Path(folder) / "0"
@@ -145,7 +147,7 @@ def check_invariance(
             path = Path(folder) / str(number)
             if way == "cut and resumed":
                 _cut(first, path)
-            progress.say(f"playing {plan.total} cases: {way}")
+            progress.say(f"playing {counted(plan.total, 'case')}: {way}")
             play(spec, [], plan, path, options, progress)
             if number:
                 drifts += _compare(way, first, path)

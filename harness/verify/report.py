@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from harness.core.grammar import counted
 from harness.play.text_table import text_table
 from harness.verify.difference import Difference, Differences
 
@@ -53,12 +54,12 @@ class VerificationReport:
     def as_text(self) -> str:
         """The verdict in one line."""
         looked = (
-            f"{self.lines} lines of {self.planned} cases checked, {self.replayed} episodes "
-            "played again"
+            f"{counted(self.lines, 'line')} of {counted(self.planned, 'case')} checked, "
+            f"{counted(self.replayed, 'episode')} played again"
         )
         if self.differences:
             count = len(self.differences)
-            return f"{looked}: {count} difference{'s' if count > 1 else ''}"
+            return f"{looked}: {counted(count, 'difference')}"
         if self.replayed < self.chosen:
             return f"{looked}: not verified, {self.chosen} were to be played"
         if self.unchecked:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from harness.core import Discrete, Element, Result, Text, UIAction
+from harness.core.grammar import counted
 from harness.core.text import printable
 from harness.play.environments import EnvSlot
 from harness.verify.episode_replay import EpisodeReplay, RecordedEpisode
@@ -56,7 +57,8 @@ def _entries(recording: RecordedEpisode, again: EpisodeReplay, only_last: bool) 
         for value in step.observation.values():
             yield from (f"    {text}" for text in str(value)[:MOST_TEXT].strip().splitlines())
     if not only_last:
-        yield f"=== {outcome_text(result)} after {result.steps} steps; {metrics_text(result)}"
+        steps = counted(result.steps, "step")
+        yield f"=== {outcome_text(result)} after {steps}; {metrics_text(result)}"
 
 
 def _text_views(recording: RecordedEpisode, slot: EnvSlot) -> list[str]:

@@ -90,7 +90,7 @@ def test_rows_intervals_results_and_frame() -> None:
     assert [result.seed for result in results] == [0, 1, 2]
     assert list(bench.load_run("run").results()) == results
     assert repr(evaluation).splitlines() == [
-        "good: 3 of 3 episodes scored, 1 of 1 tasks",
+        "good: 3 of 3 episodes scored, 1 of 1 task",
         "3 of 3 succeeded; mean of task rates 100.0 % [43.9, 100.0]",
     ]
     frame = evaluation.to_frame()

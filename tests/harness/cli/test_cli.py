@@ -72,7 +72,7 @@ def test_an_error_exits_4_and_the_same_command_tries_again(bench_here: Bench) ->
         assert said.code == 4
         assert "toys/bad@1 seed 1: error: step: RuntimeError: the simulator broke (" in said.err
         assert "toys.py:" in said.err
-        assert "1 of 6 cases have no score; they fail the same way each time" in said.err
+        assert "1 of 6 cases has no score; it fails the same way each time" in said.err
         assert "plays them again" not in said.err
         assert "next: bench show run --failures" in said.err
         assert (Path("run") / "episodes.jsonl").read_text().count('"error", "success"') == times

@@ -194,7 +194,7 @@ CHANGES: dict[str, tuple[Callable[[], Plan], str | None]] = {
     ),
     "perturbations": (
         lambda: dataclasses.replace(PLAN, perturbations=CONDITIONS[:1]),
-        "other perturbations",
+        "other perturbations: none instead of noise:1+delay:2",
     ),
     "package": (
         lambda: first_item(item(RICH, protocol=protocol_hash(RICH, NUMPY_2), packages=NUMPY_2)),

@@ -214,7 +214,7 @@ def test_an_old_run_does_not_go_on_with_another_version_of_a_perturbation(bench:
     command = RUNS["own"]["command"].replace("--out runs/own", "--out runs/own-partial")
     code, _, err = bench(*command.split(), "--resume")
     assert code == 2
-    assert "other perturbations" in err
+    assert "other perturbations: typos@2:3 instead of typos:3" in err
     assert Path("runs/own-partial/episodes.jsonl").read_bytes() == before
 
 
