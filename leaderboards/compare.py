@@ -74,8 +74,9 @@ def _notes(base: ScoredRun, new: ScoredRun, tasks: Sequence[TaskPairs]) -> Itera
         extra = sum(map(side.plan.count, numbers)) - shared
         if extra > 0:
             yield (
-                f"{extra} cases of {side.name} have no partner (other seeds or perturbations) "
-                "and are not compared"
+                f"{counted(extra, 'case')} of {side.name} "
+                + ("has no partner" if extra == 1 else "have no partner")
+                + " (other seeds or perturbations): not compared"
             )
 
 

@@ -21,8 +21,9 @@ def error_table(kinds: Sequence[ErrorKind]) -> list[Table]:
     lead = "`bench show RUN --failures` lists the episodes."
     if left:
         lead += (
-            f" {counted(len(left), 'more kind')}, of {sum(kind.count for kind in left)} episodes, "
-            "are in the JSON format."
+            f" {counted(len(left), 'more kind')}, of "
+            f"{counted(sum(kind.count for kind in left), 'episode')}, "
+            f"{'is' if len(left) == 1 else 'are'} in the JSON format."
         )
     columns = (
         Column("status", tuple(kind.status for kind in shown), "name"),

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from harness.compare.pairs import ScoredRun, measure_of, value_difference
 from harness.core import UserError
+from harness.core.grammar import counted
 from harness.play.text_table import text_table
 from harness.stats import detectable_difference, episodes_for_rates, pairs_needed
 
@@ -186,7 +187,8 @@ def sample_size_table(found: SampleSize) -> str:
     if found.detectable is not None:
         lines += [
             "",
-            f"{found.episodes} episodes on the same cases find differences from "
+            f"{counted(found.episodes or 0, 'episode')} on the same cases "
+            f"{'finds' if found.episodes == 1 else 'find'} differences from "
             f"{100 * found.detectable:.1f} points on",
         ]
     return "\n".join(lines)

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from harness.core import Agent, Box, Turn
+from harness.core.grammar import counted
 from harness.play.inference import LocalAgent, Watch
 from harness.play.values import actions_of
 
@@ -129,21 +130,22 @@ def explain_drift(repeated: RepeatedQueries, at_first: float = math.inf) -> str:
             return largest[batch] > bound
         return counts[batch] / asked > FLIPS
 
+    turns = counted(asked, "turn")
     if largest["same_batch"] > 0:
         return (
-            f"a bug of the agent: {counts['same_batch']} of {asked} turns asked again in an "
+            f"a bug of the agent: {counts['same_batch']} of {turns} asked again in an "
             "unchanged batch got another answer. It draws from other randomness than turn.rng, or "
             "keeps state that it should not"
         )
     if exceeds("same_size", SAME_SHAPE):
         return (
-            f"a bug of the agent: {counts['same_size']} of {asked} turns got another answer next "
+            f"a bug of the agent: {counts['same_size']} of {turns} got another answer next "
             "to other turns than in a batch of the same size that holds nothing else "
             f"({_share(largest['same_size'])}). Batch statistics, a shared buffer or another "
             "episode's state leak into it"
         )
     size = (
-        f"{counts['other_size']} of {asked} turns asked again in a batch of another size got "
+        f"{counts['other_size']} of {turns} asked again in a batch of another size got "
         "another answer"
     )
     if exceeds("other_size", ROUNDING):

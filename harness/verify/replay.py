@@ -20,6 +20,7 @@ import numpy as np
 
 from harness.core import Agent, Answer, Case, Result, Turn, UserError
 from harness.core.agent import ALL_VIEWS
+from harness.core.grammar import counted
 from harness.perturb.registry import REGISTRY
 from harness.play.coordinator import Coordinator
 from harness.play.environments import environment_key
@@ -377,7 +378,8 @@ def _replay(
         drawn_differently += check.drawn_differently
     if drawn_differently:
         found.notes.append(
-            f"the first images of {drawn_differently} of {images} episodes are drawn differently "
+            f"the first images of {drawn_differently} of {counted(images, 'episode')} are drawn "
+            "differently "
             "here: another machine or driver"
         )
 
