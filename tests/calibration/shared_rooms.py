@@ -6,7 +6,7 @@ import numpy as np
 from calibration.gates import MARGIN, PASS, REGRESS, bounds, fixed, sequential
 from scipy.special import ndtri
 
-from harness.compare.shared_seeds import PRIOR
+from harness.compare.shared_seeds import LEAST_SPREAD, PRIOR
 from harness.stats import mean_of_rates
 
 __all__ = ["SHARED", "designs", "draw", "shared_rooms"]
@@ -38,20 +38,22 @@ def draw(
     return found[0], found[1]
 
 
-def designs(values: np.ndarray) -> np.ndarray:
+def designs(values: np.ndarray, least: float = 0.0) -> np.ndarray:
     """harness.stats.design_effect of each run, from values of shape (runs, seeds, tasks)."""
     parts = values - values.mean(axis=1, keepdims=True)
     alone = np.square(parts).sum(axis=(1, 2))
     together = np.square(parts.sum(axis=2)).sum(axis=1)
-    found: np.ndarray = np.where(alone > 1e-12, together / np.maximum(alone, 1e-12), 1.0)
-    return np.maximum(1.0, found)
+    spread = np.maximum(alone, least * np.square(values).sum(axis=(1, 2)))
+    found: np.ndarray = 1 + np.maximum(0, together - alone) / np.maximum(spread, 1e-12)
+    return np.where(alone > 1e-12, found, 1.0)
 
 
 def _design_of_pairs(base: np.ndarray, new: np.ndarray) -> np.ndarray:
     """harness.compare.shared_seeds.design_of_pairs of each run."""
     differing = np.square(new - base).sum(axis=(1, 2))
     outcomes = np.maximum(designs(base), designs(new))
-    found: np.ndarray = (differing * designs(new - base) + PRIOR * outcomes) / (differing + PRIOR)
+    changes = designs(new - base, LEAST_SPREAD)
+    found: np.ndarray = (differing * changes + PRIOR * outcomes) / (differing + PRIOR)
     return found
 
 

@@ -54,7 +54,7 @@ def main() -> None:
         ("Unequal numbers", ["pairs", "discordant", "detectable", "found"], unequal_numbers(runs)),
         ("Tasks that share rooms", SHARED, shared_rooms(runs // 4)),
         ("Normalised scores", ["scores", "tasks", "episodes", *SCORES], few_scores(runs // 4)),
-        ("Other tasks", ["world", "10 tasks", "20 tasks", "50 tasks"], other_tasks(runs)),
+        ("Other tasks", ["world", "10 tasks", "20 tasks", "50 tasks"], other_tasks(runs // 4)),
     ]
     for title, heads, rows in parts:
         print(
