@@ -126,7 +126,7 @@ def _sign_rows(runs: int) -> list[list[str]]:
     for tasks, n in ((1, 5), (1, 20), (10, 3), (10, 20)):
         shares = []
         for lost, won in ((0.5, 0.5), (0.9, 0.1), (0.02, 0.02), (0.1, 0.02)):
-            counts = rng.multinomial(n, [lost, won, 1 - lost - won], size=(runs, tasks))
+            counts = rng.multinomial(n, [lost, won, max(0.0, 1 - lost - won)], size=(runs, tasks))
             losses, wins = counts[..., 0].astype(float), counts[..., 1].astype(float)
             low, high = paired_bounds(losses, wins, losses + wins, np.full(tasks, float(n)))
             shares.append(np.mean((low <= won - lost) & (won - lost <= high)))
