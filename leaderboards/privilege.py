@@ -34,7 +34,7 @@ def privilege_lines(report: Report) -> list[str]:
         free = [group.domain for group in report.domains if group.n and not group.privileged]
         rest = f"; not in {' and '.join(map(str, free))}" if free else ""
         return [
-            f"privileged: the agent read what no camera, text or sensor of its body tells: "
+            f"privileged: the agent read what comes from no camera, text or sensor of its body: "
             f"{'; '.join(told)}{rest}"
         ]
     if report.run_schema < FIRST_SCHEMA and _names_views(report.run):

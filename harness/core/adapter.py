@@ -45,8 +45,9 @@ class _Playable(ABC):
     path_params: ClassVar[tuple[str, ...]] = ()
     """Names of params that become a path, or a part of one."""
     privileged_views: ClassVar[tuple[str, ...]] = ()
-    """Views that no camera, text or sensor of the body tells: the place of a goal or of an object,
-    a console's memory, the simulator's state. Whoever reads one is privileged, and reports say so.
+    """Views that come from no camera, text or sensor of the body but from the simulator itself: the
+    place of a goal or of an object as numbers, a console's memory, the state. Whoever reads one is
+    privileged, and reports say so.
     """
     patience_s: ClassVar[float] = 120.0
     """Seconds of wall clock after which a reset or a step counts as hung."""

@@ -35,4 +35,4 @@ class Reference:
     agent: str = field(default="", metadata=LATER)
     """What sets its agent apart, such as `reads depth` or `one policy a task`."""
     privileged: bool = field(default=False, metadata=LATER)
-    """Whether its agent read what no sensor of the body tells: a state, the place of a goal."""
+    """Whether its agent read what comes from no sensor of its body: a state, a goal's place."""

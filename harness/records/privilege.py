@@ -1,7 +1,7 @@
 """Which privileged views an agent read, as the lines of a run tell.
 
-A view is privileged if its adapter says so (`Adapter.privileged_views`): no camera, text or sensor
-of the body tells it. A line has those that the agent read in the episode, under
+A view is privileged if its adapter says so (`Adapter.privileged_views`): it comes from no camera,
+text or sensor of the body. A line has those that the agent read in the episode, under
 `timing.privileged`; it may be a stranger's, and what is malformed there is left out.
 """
 

@@ -125,7 +125,7 @@ def test_header_row_and_json_say_it_by_domain(privileged: Path, sighted: Path) -
     report = load_report(privileged)
     for format in ("text", "markdown", "latex"):
         page = " ".join(render(report, format).split())
-        assert "sensor of its body tells: state in navigation; not in games" in page
+        assert "sensor of its body: state in navigation; not in games" in page
         assert page.count("privileged: reads state") == 3, "the task, its domain and overall"
         assert "sensor of its body" not in render(load_report(sighted), format)
     told = json.loads(render(report, "json"))
