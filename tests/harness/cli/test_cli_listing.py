@@ -71,7 +71,7 @@ def test_help_and_lists_import_nothing_heavy() -> None:
     ("what", "words"),
     [
         ("suites", ["smoke", "metaworld", "atari-sticky"]),
-        ("tasks", ["babyai/GoToRedBall@1", "atari/pong@1", "metaworld/reach-v3@1"]),
+        ("tasks", ["babyai/GoToRedBall@1", "atari/pong@2", "metaworld/reach-v3@1"]),
         ("agents", ["uniform", "noop", "oracle", "blind"]),
         ("adapters", ["minigrid", "atari", "metaworld", "gym"]),
     ],
