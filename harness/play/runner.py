@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from harness.core import UserError
+from harness.core.grammar import counted
 from harness.play.coordinator import Coordinator, Stopping
 from harness.play.outcome import VideoSelection
 from harness.play.progress import Progress
@@ -181,6 +182,12 @@ def play(
     stopped: str | None = None
     complete = unused = False
     try:
+        if plan.total and not directory.missing():
+            all_cases = counted(plan.total, "case")
+            progress.say(
+                f"nothing is played: {path} has the results of all {all_cases}, of "
+                f"{directory.dated}; name another --out to play again"
+            )
         if directory.missing() and not (stopping and stopping.enough):
             try:
                 play_cases(coordinator, spec, options, progress, place / "log")

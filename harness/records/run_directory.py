@@ -105,6 +105,11 @@ class RunDirectory:
             raise
         self._synced = 0.0
 
+    @property
+    def dated(self) -> str:
+        """When the run was finished, or begun where it is not."""
+        return str(self._run["finished"] or self._run["created"])
+
     def _refuse_other_files(self) -> None:
         """Raises UserError if the directory holds something else than a run, or links."""
         if self.path.is_dir() and not (self.path / "run.json").exists():

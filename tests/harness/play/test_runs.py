@@ -68,6 +68,11 @@ def test_the_same_command_again_plays_nothing(play_toys: Play) -> None:
     again = play_toys(resume=True)
     assert (again.path / "episodes.jsonl").read_bytes() == lines
     assert again.summary.missing == 0
+    finished = json.loads((again.path / "run.json").read_text())["finished"]
+    said = [text for text in again.notes.said if "nothing is played" in text]
+    assert len(said) == 1
+    assert finished in said[0]
+    assert not [text for text in first.notes.said if "nothing is played" in text]
 
 
 @pytest.mark.parametrize("keep", [0, 1, 7, 19])
