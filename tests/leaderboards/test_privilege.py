@@ -192,6 +192,14 @@ def test_a_comparison_of_robustness_says_so_too(tmp_path: Path, bench_here: Any)
     assert "read privileged views (state in navigation)" in " ".join(said.out.split())
 
 
+def test_a_gate_across_the_line_says_so(tmp_path: Path, bench_here: Any) -> None:
+    base = played(tmp_path / "base", seeing("image"), ("*",), [SECRET])
+    options = ("--workers", 0, "--trust", "--out", "new", "--format", "json")
+    said = bench_here("gate", "--agent", "toys:GoodAgent", "--base", base, *options)
+    (note,) = json.loads(said.out)["notes"]
+    assert "read privileged views (state in navigation)" in note
+
+
 def test_a_floor_across_the_line_is_marked(privileged: Path, sighted: Path) -> None:
     def floors(run: Path, floor: Path) -> list[str]:
         page = render(load_report(run, floors=[floor]), "markdown")
