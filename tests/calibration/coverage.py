@@ -130,7 +130,7 @@ def _sign_rows(runs: int) -> list[list[str]]:
             losses, wins = counts[..., 0].astype(float), counts[..., 1].astype(float)
             low, high = paired_bounds(losses, wins, losses + wins, np.full(tasks, float(n)))
             shares.append(np.mean((low <= won - lost) & (won - lost <= high)))
-        world = f"{tasks} tasks of {n} pairs, 4 to 100 % of them no tie"
+        world = f"{tasks} x {n} pairs, of which 4 to 100 % are no ties"
         rows.append(["probability of improvement", world, *_mean_and_least(shares)])
     return rows
 
