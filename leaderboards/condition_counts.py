@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 
 import numpy as np
 
@@ -87,8 +88,7 @@ def differences_of(counts: ConditionCounts, scopes: Iterable[_Scope]) -> dict[_S
     every = counts.pairs, counts.before, counts.after, counts.both
     for keys, (pairs, before, after, both) in _blocks(scopes, *every):
         losses, wins = before - both, after - both
-        # The square of a difference is 1 for every loss and every win.
-        low, high = paired_bounds(losses, wins, losses + wins, pairs)
+        low, high = _of_different(_difference_bounds, losses, wins, pairs)
         found.update(zip(keys, _intervals(((wins - losses) / pairs).mean(axis=-1), low, high)))
     return found
 
@@ -98,12 +98,32 @@ def retentions_of(counts: ConditionCounts, scopes: Iterable[_Scope]) -> dict[_Sc
     found: dict[_Scope, Estimate] = {}
     every = counts.pairs, counts.before, counts.after, counts.both
     for keys, (pairs, before, after, both) in _blocks(scopes, *every):
-        figures = ratio_of_counts(pairs, before, after, both)
+        figures = _of_different(ratio_of_counts, pairs, before, after, both)
         rows = zip(*(each.tolist() for each in figures))
         for key, (ratio, low, high) in zip(keys, rows):
             if not math.isnan(ratio):
                 found[key] = Estimate(ratio, low, None if math.isnan(high) else high)
     return found
+
+
+def _difference_bounds(
+    losses: np.ndarray, wins: np.ndarray, pairs: np.ndarray
+) -> tuple[np.ndarray, ...]:
+    # The square of a difference is 1 for every loss and every win.
+    return paired_bounds(losses, wins, losses + wins, pairs)
+
+
+def _of_different(
+    compute: Callable[..., tuple[np.ndarray, ...]], *counts: np.ndarray
+) -> list[np.ndarray]:
+    """What `compute` gives for counts of shape (scopes, tasks), computed once for equal scopes.
+
+    Many single tasks have the same counts.
+    """
+    if counts[0].shape[-1] > 1:
+        return list(compute(*counts))
+    rows, which = np.unique(np.concatenate(counts, axis=-1), axis=0, return_inverse=True)
+    return [each[which.ravel()] for each in compute(*np.split(rows, len(counts), axis=-1))]
 
 
 def _intervals(*figures: np.ndarray) -> Iterator[Interval]:
@@ -123,7 +143,8 @@ def _blocks(
         if counted:
             by_size.setdefault(len(counted), {})[scope] = counted
     for size, several in by_size.items():
-        keys, places = list(several), np.array(list(several.values()))
+        flat = chain.from_iterable(chain.from_iterable(several.values()))
+        keys, places = list(several), np.fromiter(flat, int).reshape(-1, size, 2)
         block = max(1, BLOCK // size)
         for start in range(0, len(keys), block):
             items, conditions = np.moveaxis(places[start : start + block], -1, 0)
