@@ -8,8 +8,9 @@ from typing import Any
 
 from harness.compare.comparison import Comparison
 from harness.compare.gate import Gated
-from harness.compare.pairs import ScoredRun, TaskPairs, pair_up
+from harness.compare.pairs import ScoredRun, TaskPairs, pair_up, start_notes
 from harness.compare.privilege import privilege_notes
+from harness.compare.sequential_gate import compare_stopped
 from harness.compare.verdict import compare_pairs
 from harness.core import UserError
 from leaderboards.tables import counted
@@ -43,14 +44,22 @@ def compare_runs(
     """
     refuse_same_run(base, new)
     tasks = pair_up(base, new)
+    if any(map(_stopped_for_what_it_saw, (base, new))):
+        comparison = compare_stopped(tasks, margin, alpha)
+    else:
+        comparison = compare_pairs(tasks, margin, alpha, correction)
     return Compared(
         base=base.name,
         new=new.name,
         base_agent=_agent_of(base),
         new_agent=_agent_of(new),
-        comparison=compare_pairs(tasks, margin, alpha, correction),
+        comparison=comparison,
         notes=tuple(_notes(base, new, tasks)),
     )
+
+
+def _stopped_for_what_it_saw(side: ScoredRun) -> bool:
+    return bool(side.run.get("stopped")) or str(side.run.get("stopping", "")).startswith("until")
 
 
 def _notes(base: ScoredRun, new: ScoredRun, tasks: Sequence[TaskPairs]) -> Iterator[str]:
@@ -62,12 +71,14 @@ def _notes(base: ScoredRun, new: ScoredRun, tasks: Sequence[TaskPairs]) -> Itera
             yield f"{counted(len(lone), 'task')} of {side.name} only, not compared: {names}"
     yield from privilege_notes(base, new)
     for side in (base, new):
-        if side.run.get("stopped"):
+        if _stopped_for_what_it_saw(side):
+            how = "stopped early" if side.run.get("stopped") else "could stop"
             yield (
-                f"{side.name} stopped early for what it saw ({side.run.get('stopping')}): "
-                "these intervals do not allow for that"
+                f"{side.name} {how} for what it saw ({side.run.get('stopping')}): compared are as "
+                "many episodes as every task has, with bounds that hold at every look"
             )
-    shared = sum(len(each.pairs) + each.missing for each in tasks)
+    yield from start_notes(tasks)
+    shared = sum(len(each.pairs) + each.missing + each.unlike for each in tasks)
     both = {each.task.id for each in tasks}
     for side in (base, new):
         numbers = [k for k, item in enumerate(side.plan.items) if item.task.id in both]

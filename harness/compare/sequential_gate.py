@@ -14,11 +14,12 @@ import numpy as np
 from harness.compare.comparison import Comparison, GroupRow, PairRow
 from harness.compare.further_pairs import spread_of
 from harness.compare.pairs import TaskPairs
+from harness.compare.shared_seeds import design_of_pairs
 from harness.compare.verdict import compare_pairs
 from harness.stats import Interval, anytime_mean, holm, log_stake
 from harness.stats.sequential import FRACTIONS, log_stakes
 
-__all__ = ["SequentialTest", "compare_anytime", "patience"]
+__all__ = ["SequentialTest", "compare_anytime", "compare_stopped", "patience"]
 
 
 class SequentialTest:
@@ -118,7 +119,7 @@ def compare_anytime(
     will come. design: as SequentialTest takes it.
     """
     fixed = compare_pairs(tasks, margin, alpha)
-    test = SequentialTest(len(tasks), margin, alpha, design)
+    test = SequentialTest(differences.shape[1], margin, alpha, design)
     decided = None
     for each in differences:
         test.add(each)
@@ -160,6 +161,28 @@ def compare_anytime(
         if spread is not None and verdict == "inconclusive"
         else None,
     )
+
+
+def compare_stopped(tasks: Sequence[TaskPairs], margin: float, alpha: float) -> Comparison:
+    """The comparison of runs of which one stopped for what it saw, such as a narrow interval.
+
+    Its tasks have as many episodes as suited them. Bounds that hold at every look also hold at the
+    last round that all tasks have, so the rest is left out. Raises UserError for limits out of
+    range.
+    """
+    seen = [each for each in tasks if each.pairs]
+    rounds = min((len(each.differences()) for each in seen), default=0)
+    if not rounds:
+        return compare_pairs(tasks, margin, alpha)
+    cut = [_first_seeds(each, rounds) for each in tasks]
+    changes = np.stack([each.differences() for each in cut if each.pairs], axis=1)
+    design = design_of_pairs([each for each in cut if each.pairs])
+    return compare_anytime(cut, changes, margin, alpha, last=True, design=design)
+
+
+def _first_seeds(each: TaskPairs, count: int) -> TaskPairs:
+    kept = set(list(dict.fromkeys(pair.seed for pair in each.pairs))[:count])
+    return replace(each, pairs=tuple(pair for pair in each.pairs if pair.seed in kept))
 
 
 def _verdict(

@@ -100,3 +100,23 @@ def test_nothing_is_estimated_from_very_unequal_numbers(compared: Compare) -> No
     assert "60 pairs find an overall difference of" in " ".join(
         render_compared(alone, "text").split()
     )
+
+
+def test_a_run_that_stopped_for_what_it_saw_is_compared_by_bounds_for_every_look(
+    tmp_path: Path,
+) -> None:
+    items = [item("toy/short@1", episodes=80), item("toy/long@1", episodes=80)]
+    ends = {"toy/short@1": 30, "toy/long@1": 70}
+    sides = []
+    for name, hits in (("base", 60), ("new", 20)):
+        run = run_of(*items, name=name)
+        if name == "base":
+            run |= {"stopping": "until width 0.3", "stopped": ends}
+        lines = [x for each in items for x in successes(each, hits)[: ends[each.task.id]]]
+        sides.append(read_scored_run(write_report_run(tmp_path / name, run, lines), name))
+    found = compare_runs(*sides, 0.05, 0.05)
+    assert (found.comparison.method, found.comparison.verdict) == ("anytime", "regress")
+    assert [row.n for row in found.comparison.tasks] == [30, 30], "as many as every task has"
+    text = " ".join(render_compared(found, "text").split())
+    assert "base stopped early for what it saw (until width 0.3)" in text
+    assert "hold at every look" in text
