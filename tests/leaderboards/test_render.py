@@ -217,7 +217,7 @@ def test_summary(mixed: Report):
         f"mean of the rates of 69 tasks {rates[0]} % [{rates[1]}, {rates[2]}]",
         f"mean of task rates and normalised scores {total.normalised:.3f}",
         f"{total.ended['horizon']} of 356 hit the horizon",
-        "1 ended in an error of the agent: they count as failures",
+        "1 ended in an error of the agent: it counts as a failure",
         "partial: 1 error, 5 not played",
         "57 tasks cannot run here: the report names the remedies",
     ]

@@ -5,7 +5,9 @@ Expected is what the code that wrote the runs printed: see tests/data/README.md.
 
 from __future__ import annotations
 
+import copy
 import csv
+import dataclasses
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +16,7 @@ from typing import Any
 import pytest
 
 from harness.compare.saved_runs import open_run
+from harness.core import Reference
 from leaderboards.compare import compare_runs
 from leaderboards.compare_render import comparison_to_json, junit
 from leaderboards.perturbed_results import read_case_arrays
@@ -21,6 +24,7 @@ from leaderboards.published import render_published
 from leaderboards.render import render
 from leaderboards.report import load_report
 from leaderboards.robustness_compare import difference_in_differences, render_deltas
+from leaderboards.schema import Group, PerturbationRow, TaskRow
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 STORED, FORMATS = DATA / "schema1", DATA / "formats"
@@ -62,6 +66,26 @@ def leaves(value: Any, where: str = "") -> Iterator[tuple[str, Any]]:
         yield where, value
 
 
+def later(*kinds: type) -> set[str]:
+    """Fields that were added later and stand only where they say something."""
+    fields = (field for kind in kinds for field in dataclasses.fields(kind))
+    return {field.name for field in fields if "later" in field.metadata}
+
+
+def as_then(value: Any) -> Any:
+    """JSON values without the fields of rows and of their references that were added later."""
+    if isinstance(value, list):
+        return [as_then(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    new = set[str]()
+    if "planned" in value:
+        new = later(TaskRow, Group, PerturbationRow)
+    elif "same_rule" in value:
+        new = later(Reference)
+    return {name: as_then(each) for name, each in value.items() if name not in new}
+
+
 def assert_same(found: Any, expected: Any) -> None:
     """Names, order and types exactly; floats up to the order in which numpy sums."""
     ours, theirs = list(leaves(found)), list(leaves(expected))
@@ -73,24 +97,49 @@ def assert_same(found: Any, expected: Any) -> None:
         assert value == known, path
 
 
+def groups_of(report: dict[str, Any]) -> list[dict[str, Any]]:
+    """The rows of means, and the scores in them."""
+    groups = [report["overall"], *report["domains"], *report["suites"]]
+    return groups + [group["scores"] for group in groups if group["scores"]]
+
+
+def let_widen(found: dict[str, Any], expected: dict[str, Any]) -> None:
+    """Take over the bounds of means as they are now, where they are wider, or are gone.
+
+    Some were too narrow: of tasks that share rooms, of tasks that stopped early, of few scores.
+    """
+    for low in [name for name in expected if name.endswith("_low")]:
+        high = low.removesuffix("_low") + "_high"
+        if expected[low] is None:
+            continue
+        if found[low] is not None:
+            assert found[low] <= expected[low] + 1e-9, low
+            assert found[high] >= expected[high] - 1e-9, high
+        expected[low], expected[high] = found[low], found[high]
+
+
 @pytest.mark.parametrize("name", EXPECTED["runs"])
 def test_the_json_of_a_report(name: str) -> None:
-    found = json.loads(render(load_report(f"runs/{name}"), "json"))
+    found = as_then(json.loads(render(load_report(f"runs/{name}"), "json")))
+    expected = copy.deepcopy(EXPECTED["runs"][name]["report"])
+    for now, then in zip(groups_of(found), groups_of(expected)):
+        let_widen(now, then)
     # A field that was added later, where there is any.
     assert sum(kind["count"] for kind in found.pop("errors", ())) == sum(
         row["errors"] + row["agent_errors"] for row in (found["overall"],)
     )
-    assert_same(found, EXPECTED["runs"][name]["report"])
+    assert_same(found, expected)
 
 
 def test_the_json_with_a_baseline() -> None:
-    found = json.loads(render(load_report("runs/perturbed-noisy", "runs/perturbed-oracle"), "json"))
+    report = load_report("runs/perturbed-noisy", "runs/perturbed-oracle")
+    found = as_then(json.loads(render(report, "json")))
     expected = JUDGED["report runs/perturbed-noisy --baseline runs/perturbed-oracle"]["out"]
     assert_same(found, expected)
 
 
 def test_the_json_beside_published_figures() -> None:
-    found = json.loads(render_published(load_report("runs/oracle"), "gea", "json"))
+    found = as_then(json.loads(render_published(load_report("runs/oracle"), "gea", "json")))
     assert_same(found, JUDGED["report runs/oracle --against gea"]["out"])
 
 
@@ -99,6 +148,7 @@ def test_the_json_of_a_comparison(command: str) -> None:
     base, new, margin = COMPARED[command]
     with open_run(f"runs/{base}") as first, open_run(f"runs/{new}") as second:
         found = comparison_to_json(compare_runs(first, second, margin, 0.05))
+    found["notes"] = [note for note in found["notes"] if "started is not recorded" not in note]
     assert_same(found, JUDGED[command]["out"])
 
 
@@ -124,8 +174,11 @@ def table(text: str) -> list[list[Any]]:
 @pytest.mark.parametrize("name", ["oracle", "perturbed-noisy", "cartpole-uniform", "own"])
 def test_the_csv_of_a_report(name: str) -> None:
     """With a success, perturbed, with a score only, and with all of them."""
-    found = render(load_report(f"runs/{name}"), "csv")
-    assert_same(table(found), table((FORMATS / f"report.{name}.csv").read_text()))
+    found = table(render(load_report(f"runs/{name}"), "csv"))
+    new = later(TaskRow, PerturbationRow)
+    kept = [number for number, column in enumerate(found[0]) if column not in new]
+    then = [[row[number] for number in kept] for row in found]
+    assert_same(then, table((FORMATS / f"report.{name}.csv").read_text()))
 
 
 def test_the_csv_beside_published_figures() -> None:
