@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from harness.core import Result
+from harness.core.nouns import LONGEST_EPISODE
 from harness.core.reference import LATER
 
 __all__ = ["SuccessTimes", "TimeToSuccess"]
@@ -29,7 +30,8 @@ class SuccessTimes:
     """Counts of the n episodes of a task that has a success."""
 
     def __init__(self, horizon: int | None) -> None:
-        self._horizon = horizon
+        # LONGEST_EPISODE stands for no horizon: the simulator's own limit is lower.
+        self._horizon = None if horizon == LONGEST_EPISODE else horizon
         self._n = self._ever = self._end = self._steps = self._longest = 0
         self._all_known = True
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from reports import game, item, line, report_of, run_of, scores
 
+from harness.core.nouns import LONGEST_EPISODE
 from leaderboards.render import render
 from leaderboards.success_times import TimeToSuccess
 
@@ -52,8 +54,9 @@ def test_a_failure_counts_with_the_horizon():
     assert "at some step" not in text
 
 
-def test_without_a_horizon_the_longest_episode_is_the_limit():
-    reach = item(episodes=2, max_steps=None)
+@pytest.mark.parametrize("horizon", [None, LONGEST_EPISODE])
+def test_without_a_horizon_the_longest_episode_is_the_limit(horizon):
+    reach = item(episodes=2, max_steps=horizon)
     lines = [
         line(reach, 0, success=True, **told(True, True, 4)),
         line(reach, 1, steps=30, **told(False, False, None)),
