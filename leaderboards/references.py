@@ -114,15 +114,12 @@ def published_table(figures: Sequence[PublishedFigure]) -> list[Table]:
     if not figures:
         return []
 
-    def shown(found: float, each: PublishedFigure) -> str:
-        return percent(found) if each.like.metric == RATE else f"{found:g}"
-
     def value(each: PublishedFigure) -> str:
         if each.like.part:
-            return "; ".join(f"{part} {shown(found, each)}" for part, found in each.values.items())
+            return "by part"
         if each.by_task:
             return "by task"
-        return shown(next(iter(each.values.values())), each) if each.whole else "-"
+        return _in_unit(next(iter(each.values.values())), each.like) if each.whole else "-"
 
     rules = list(dict.fromkeys(each.like.rule for each in figures if not each.same_rule))
 
@@ -137,11 +134,10 @@ def published_table(figures: Sequence[PublishedFigure]) -> list[Table]:
         mean = each.like.tasks is not None and each.like.tasks > 1
         return share_of(each.ran, each.like.tasks or 0) if mean else ""
 
-    parts = any(each.like.part for each in figures)
     columns = (
         Column("suite", tuple(each.suite for each in figures), "name"),
         Column("of", tuple(_title(each.like) for each in figures), "name"),
-        Column("value", tuple(map(value, figures)), "prose" if parts else "figure"),
+        Column("value", tuple(map(value, figures))),
         Column("tasks", tuple(map(tasks, figures))),
         Column(
             "metric",
@@ -158,7 +154,30 @@ def published_table(figures: Sequence[PublishedFigure]) -> list[Table]:
     lead = [f"Other rules: {'; '.join(lead)}."] if lead else []
     if any(not each.whole for each in figures):
         lead += ["A mean is printed where all its tasks have a result here."]
-    return [Table("published figures", columns, " ".join(lead))]
+    return [Table("published figures", columns, " ".join(lead)), *_part_table(figures)]
+
+
+def _part_table(figures: Sequence[PublishedFigure]) -> list[Table]:
+    """The figures of parts of a task's episodes, such as one kind of instruction."""
+    parts = [
+        (each, part, found)
+        for each in figures
+        if each.like.part
+        for part, found in each.values.items()
+    ]
+    if not parts:
+        return []
+    columns = (
+        Column("suite", tuple(each.suite for each, _, _ in parts), "name"),
+        Column("of", tuple(_title(each.like) for each, _, _ in parts), "name"),
+        Column("part", tuple(part for _, part, _ in parts), "name"),
+        Column("value", tuple(_in_unit(found, each.like) for each, _, found in parts)),
+    )
+    return [Table("published figures of parts of a task's episodes", columns)]
+
+
+def _in_unit(found: float, like: Reference) -> str:
+    return percent(found) if like.metric == RATE else f"{found:g}"
 
 
 def _title(like: Reference) -> str:

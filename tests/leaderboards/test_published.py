@@ -221,6 +221,19 @@ def test_figures_of_agents_that_are_set_apart_are_marked(tmp_path: Path) -> None
     assert row["agents"] == {"RL": "privileged: reads the state"}
 
 
+def test_figures_of_parts_have_a_table_of_their_own(tmp_path: Path) -> None:
+    whole = Reference("ours", 0.5, "success_rate", PAPER, "", True, "paper", "Grid", 1)
+    parts = [dataclasses.replace(whole, part=name, value=v) for name, v in (("x", 0.4), ("y", 0.6))]
+    spec, plan = plan_of("baselines.simple:Uniform", [task("grid/a@1", (whole, *parts))], 2)
+    play(spec, ["toys"], plan, tmp_path / "run", RunOptions(workers=0), Notes())
+    report = load_report(tmp_path / "run")
+    table = render(report, "markdown").partition("published figures of parts")[2]
+    rows = [[cell.strip() for cell in line.split("|")[-3:-1]] for line in table.splitlines()[4:6]]
+    assert rows == [["x", "40.0"], ["y", "60.0"]]
+    (row,) = published_rows(report, "paper")
+    assert row.published == {"ours": 0.5}
+
+
 def test_a_suite_may_count_by_task() -> None:
     spec, _ = plan_of("baselines.simple:Uniform", [], 1)
     tasks = (toys.toy_task("a"), toys.toy_task("b"))
