@@ -179,7 +179,7 @@ def test_two_episodes_of_one_name(tmp_path: Path) -> None:
     play(
         spec,
         ["toys"],
-        Plan(plan.items, plan.seed, ((Perturbation("typos", 1, {}),),)),
+        Plan(plan.items, plan.seed, ((Perturbation("letter_case", 3, {}),),)),
         tmp_path / "run",
         RunOptions(),
         Notes(),
