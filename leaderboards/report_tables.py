@@ -24,6 +24,7 @@ from leaderboards.row_notes import (
     floor_cell,
     floor_lead,
     in_unit,
+    measure_cell,
     notes_of,
     time_cell,
 )
@@ -188,6 +189,7 @@ def _task_table(
                 "successes",
                 tuple("" if row.successes is None else str(row.successes) for row in rows),
             ),
+            Column("measure", tuple(map(measure_cell, rows))),
             Column(
                 "score",
                 tuple(score(row, number(row.score.value) if row.score else "") for row in rows),

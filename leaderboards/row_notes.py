@@ -9,7 +9,16 @@ from leaderboards.report import missing_cases
 from leaderboards.schema import Group, TaskRow
 from leaderboards.tables import counted, number, percent, three_decimals
 
-__all__ = ["coverage", "covered", "floor_cell", "floor_lead", "in_unit", "notes_of", "time_cell"]
+__all__ = [
+    "coverage",
+    "covered",
+    "floor_cell",
+    "floor_lead",
+    "in_unit",
+    "measure_cell",
+    "notes_of",
+    "time_cell",
+]
 
 
 def notes_of(row: TaskRow | Group) -> str:
@@ -57,6 +66,14 @@ def time_cell(row: TaskRow) -> str:
     """The restricted mean time to success, where any episode succeeded."""
     found = row.time_to_success
     return "" if found is None or found.first is None else f"{found.steps:.1f}"
+
+
+def measure_cell(row: TaskRow) -> str:
+    """The benchmark's own measure beside the success: `spl 0.45`."""
+    if not row.measure or row.score is None:
+        return ""
+    of = "" if row.scored is None else f" ({row.scored} of {row.n})"
+    return f"{row.measure} {number(row.score.value)}{of}"
 
 
 def coverage(group: Group) -> str:
