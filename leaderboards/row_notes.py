@@ -70,10 +70,10 @@ def time_cell(row: TaskRow) -> str:
 
 def measure_cell(row: TaskRow) -> str:
     """The benchmark's own measure beside the success: `spl 0.45`."""
-    if not row.measure or row.score is None:
+    if not row.score_name or row.score is None:
         return ""
     of = "" if row.scored is None else f" ({row.scored} of {row.n})"
-    return f"{row.measure} {number(row.score.value)}{of}"
+    return f"{row.score_name} {number(row.score.value)}{of}"
 
 
 def coverage(group: Group) -> str:

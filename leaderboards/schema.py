@@ -82,7 +82,7 @@ class TaskRow:
     """The number of different episodes, where some are the same: same start, same course."""
     distinct_starts: int | None = field(default=None, metadata=LATER)
     """The number of different starts, where those are fewer than n: the row speaks of those."""
-    measure: str = field(default="", metadata=LATER)
+    score_name: str = field(default="", metadata=LATER)
     """What `score` is in a task that has a success, if it is a metric of the benchmark: `spl`,
     `chain_length`."""
     scored: int | None = field(default=None, metadata=LATER)

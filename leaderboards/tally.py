@@ -110,7 +110,9 @@ class TaskTally:
             metrics={name: mean for name, (mean, _) in metrics.items()},
             distinct=different if different < n else None,
             distinct_starts=starts if starts is not None and starts < n else None,
-            measure=task.score if has_success and task.score not in ("return", "success") else "",
+            score_name=task.score
+            if has_success and task.score not in ("return", "success")
+            else "",
             scored=len(scores) if len(scores) < n else None,
             measured={name: of for name, (_, of) in metrics.items() if of < n} or None,
             no_interval=self.no_interval if n else "",

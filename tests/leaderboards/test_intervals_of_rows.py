@@ -183,7 +183,7 @@ def test_measures_and_scores_count_the_episodes_that_the_rate_counts():
     assert row.metrics == pytest.approx({"spl": 0.45, "path": 3.5, "hits": 1.0})
     assert row.measured == {"path": 4, "hits": 3}
     assert (row.score.value, row.scored) == (pytest.approx(0.45), None)
-    assert row.measure == "spl"
+    assert row.score_name == "spl"
     for format in ("text", "markdown"):
         assert "spl 0.45" in words(render(report, format)).lower().partition("other measures")[0]
     assert "hits 1 (3 of 5 episodes); path 3.5 (4 of 5 episodes); spl 0.45" in words(
