@@ -13,10 +13,15 @@ from harness.perturb.wording import exact_spans, reviewed
 
 __all__ = ["FRAMES", "PHRASES", "Paraphrase"]
 
-THING = r"the|an?|all|both|each|every|any|your|some|one|two|three|this|that|these|those|its|\""
-"""What an object begins with."""
-IT = rf"{THING}|it|them"
-ANYTHING = r"\w|\""
+PARTICLES = (
+    "it|them|him|her|us|you|yourself|up|down|out|off|on|in|into|to|over|away|back|together|with|by|"
+    "for|from|at|that|whether|if|where|how|why|what|which"
+)
+THING = rf"(?!(?:{PARTICLES})\b)[\w\"]"
+"""How the object of a verb begins: not with a word that makes another verb of it, as in "find out",
+and not with a pronoun, before which some synonyms do not fit, as in "open up it"."""
+IT = rf"(?:it|them)\b|{THING}"
+ANYTHING = r"[\w\"]"
 
 PHRASES: dict[str, tuple[tuple[str, ...], str]] = {
     "go to": (("walk to", "move to", "head to", "get to", "proceed to"), ANYTHING),
@@ -26,10 +31,10 @@ PHRASES: dict[str, tuple[tuple[str, ...], str]] = {
     "open": (("open up",), THING),
     "close": (("shut",), IT),
     "put": (("place", "set"), IT),
-    "place": (("put", "set"), "the|it|them|both"),
+    "place": (("put", "set"), r"(?:the|it|them|both)\b"),
     "insert": (("put",), IT),
     "rotate": (("turn",), IT),
-    "reach": (("get to", "arrive at"), "the"),
+    "reach": (("get to", "arrive at"), r"the\b"),
     "find": (("locate", "look for"), IT),
     "turn on": (("switch on",), THING),
     "turn off": (("switch off",), THING),
@@ -58,8 +63,7 @@ _CLAUSE = r"(?:^|(?<=[.!?:;,]\s)|(?<=\n)" + "".join(
 _VERB = re.compile(
     rf"{_CLAUSE})(?:"
     + "|".join(
-        rf"(?:{verb})(?=\s+(?:{IT if after is ANYTHING else after})"
-        + (r"\b)" if after is not ANYTHING else rf"\b|\s+(?:{ANYTHING}))")
+        rf"{verb}(?=\s+(?:{after}))"
         for verb, (_, after) in sorted(PHRASES.items(), key=lambda item: -len(item[0]))
     )
     + r")|(?<=,\s)then(?=\s)",
