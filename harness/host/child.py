@@ -42,12 +42,6 @@ class Host:
         self._brief: Any = None
         self._seen: dict[int, Mapping[str, Any]] = {}
 
-    def versions(self, packages: Sequence[str]) -> dict[str, str]:
-        """The versions of the packages here; `-` if one is not installed."""
-        from harness.records.plan import package_versions
-
-        return package_versions(packages)
-
     def code(self, entry: str, task: Any) -> dict[str, str]:
         """What the task's results depend on beside the adapter's packages."""
         from harness.host.loading import code_of
@@ -56,7 +50,7 @@ class Host:
         return dict(code_of(load(entry), task))
 
     def ask(self, entry: str, question: str, arguments: Sequence[Any]) -> Any:
-        """The result of the class method `question`: `missing`, `limited` or `has_expert`."""
+        """The result of the class method `question`, such as `missing` or `versions`."""
         from harness.records.registry import load
 
         return getattr(load(entry), question)(*arguments)
@@ -141,7 +135,6 @@ def serve(wire: Any) -> None:
     operations = {
         name: getattr(host, name)
         for name in (
-            "versions",
             "code",
             "ask",
             "make",

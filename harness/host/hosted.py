@@ -131,8 +131,8 @@ class Hosted:
 
     @classmethod
     def versions(cls) -> dict[str, str]:
-        """The packages' versions in the other interpreter."""
-        found: dict[str, str] = cls._ask("versions", list(cls.packages))
+        """What the adapter says of its versions in the other interpreter."""
+        found: dict[str, str] = cls._ask("ask", cls.entry, "versions", [])
         return found
 
     @classmethod

@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
-import importlib.metadata
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -41,7 +40,6 @@ __all__ = [
     "PlanItem",
     "label",
     "not_run_of",
-    "package_versions",
     "protocol_hash",
     "task_from_json",
     "task_to_json",
@@ -62,17 +60,6 @@ def task_to_json(task: Task) -> dict[str, Any]:
 def task_from_json(fields: Any) -> Task:
     """The inverse of task_to_json. Raises UserError or ValueError that names the wrong field."""
     return task_of(fields, "")
-
-
-def package_versions(names: Sequence[str]) -> dict[str, str]:
-    """The installed versions of distributions; `-` where one is absent."""
-    versions: dict[str, str] = {}
-    for name in names:
-        try:
-            versions[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            versions[name] = "-"
-    return versions
 
 
 def protocol_hash(task: Task, packages: Mapping[str, str]) -> str:

@@ -154,6 +154,8 @@ def test_what_is_installed_here_is_not_found_there(
         "class Told(ToyAdapter):\n"
         "    packages = ('numpy', 'scipy')\n\n"
         "    @classmethod\n    def missing(cls, task=None):\n        return None\n\n"
+        "    @classmethod\n    def versions(cls):\n"
+        "        return {**super().versions(), 'browser': 'there'}\n\n"
         "    def reset(self, case):\n"
         "        names = 'scipy', 'typer', 'ray', 'suites', 'bench'\n"
         "        there = [name for name in names if importlib.util.find_spec(name)]\n"
@@ -164,7 +166,7 @@ def test_what_is_installed_here_is_not_found_there(
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
     apart(bare, "told:Told")
     kind = load_adapter("told:Told")
-    assert kind.versions()["scipy"] == "-"
+    assert (kind.versions()["scipy"], kind.versions()["browser"]) == ("-", "there")
     adapter = kind(toy_task(adapter="told:Told"))
     try:
         with pytest.raises(HostFault) as told:

@@ -23,7 +23,6 @@ from harness.records.plan import (
     NotRun,
     Plan,
     PlanItem,
-    package_versions,
     protocol_hash,
     task_from_json,
     task_to_json,
@@ -263,13 +262,6 @@ def test_the_protocol_hash_is_of_the_content_and_the_packages() -> None:
     }
     assert len(hashes) == 12
     assert protocol_hash(RICH, {"a": "1", "b": "2"}) == protocol_hash(RICH, {"b": "2", "a": "1"})
-
-
-def test_versions() -> None:
-    assert package_versions(["numpy", "no-such-package"]) == {
-        "numpy": __import__("numpy").__version__,
-        "no-such-package": "-",
-    }
 
 
 # make_plan and select_tasks
