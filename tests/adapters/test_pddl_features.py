@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
+import numpy as np
 import pytest
 
 from adapters.pddl.reader import read
 from adapters.pddl.strips import Domain, Ground, Problem
-from adapters.pddl.words import instruction
+from adapters.pddl.words import instruction, problem_pddl
 from harness.core import UserError
 
 OBJECTS = (("p1", "place"), ("p2", "place"), ("p3", "place"))
@@ -25,8 +27,8 @@ def domain(
 ) -> Domain:
     precondition = "" if need is None else f":precondition {need}"
     return Domain(
-        "(define (domain d) (:types place thing) "
-        f"(:predicates (at ?x - place) (seen ?x - place) (free)) {more} "
+        f"(define (domain d) (:types place thing) {more} "
+        "(:predicates (at ?x - place) (seen ?x - place) (free)) "
         f"(:action go :parameters ({parameters}) {precondition} :effect {effect}))",
         "You walk.",
         WORDS,
@@ -143,3 +145,46 @@ def test_any_other_feature_is_refused_by_its_name(change: dict[str, Any], named:
 def test_unbalanced_text_is_refused(text: str, said: str) -> None:
     with pytest.raises(UserError, match=said):
         read(text)
+
+
+@pytest.mark.parametrize(
+    "which",
+    [
+        domain(need="(and (at ?a) (not (seen ?b)) (not (= ?a ?b)))"),
+        domain(need="(and (at ?a) (not (free)))", more="(:constants home - place)"),
+        domain(need=None),
+        domain(effect=f"(and {MOVES} (seen ?b) (not (seen ?a)) (free))", need="(not (free))"),
+    ],
+)
+def test_unified_planning_agrees_on_what_applies_and_what_follows(which: Domain) -> None:
+    shortcuts = pytest.importorskip("unified_planning.shortcuts")
+    from unified_planning.io import PDDLReader
+
+    shortcuts.get_environment().credits_stream = None
+    ground = Ground(which, PROBLEM)
+    text = problem_pddl(which, PROBLEM, PROBLEM.init)
+    problem = PDDLReader().parse_problem_string(which.pddl, text)
+    (go,) = problem.actions
+    pairs = list(itertools.product(problem.all_objects, repeat=2))
+    rng = np.random.default_rng(0)
+    with shortcuts.SequentialSimulator(problem) as simulator:
+        theirs, mine = simulator.get_initial_state(), ground.init
+        for _ in range(4):
+            fits = {
+                ("go", one.name, other.name): (one, other)
+                for one, other in pairs
+                if simulator.is_applicable(theirs, go, (one, other))
+            }
+            numbers = ground.applicable(mine)
+            assert {ground.actions[number] for number in numbers} == set(fits)
+            if not numbers:
+                break
+            number = int(rng.choice(numbers))
+            after = ground.after(mine, number)
+            assert after is not None
+            theirs, mine = simulator.apply(theirs, go, fits[ground.actions[number]]), after
+            assert {" ".join(atom) for atom in ground.holds(mine)} == {
+                " ".join((fact.fluent().name, *(str(each) for each in fact.args)))
+                for fact in problem.initial_values
+                if theirs.get_value(fact).is_true()
+            }
