@@ -10,7 +10,7 @@ from perturbedruns import BOTH, NOISE, PLAN, WINS, fill, item, row
 
 from harness.core import Perturbation
 from harness.records.plan import NotRun, Plan
-from harness.stats import value_of, wilson
+from harness.stats import Estimate, mean_of_rates, paired_difference, value_of, wilson
 from leaderboards.ratio import ratio_of_counts
 from leaderboards.robustness import robustness
 
@@ -135,3 +135,37 @@ def test_the_ratios_interval_covers() -> None:
             inside += low <= truth[:, 1].mean() / truth[:, 0].mean() <= high
             total += 1
     assert inside / total > 0.9
+
+
+def test_what_is_computed_together_is_what_each_would_be_alone() -> None:
+    rng = np.random.default_rng(3)
+    plan = Plan(
+        tuple(item(f"t{k}", ("manipulation", "navigation")[k % 2], 3 + k % 3) for k in range(7)),
+        perturbations=(NOISE, BOTH),
+    )
+    arrays = fill(plan, {})
+    for state in arrays.state:
+        state[:] = rng.integers(0, 2, state.shape)
+    rows = robustness(arrays)
+    for domain, step in ((None, slice(None)), ("manipulation", slice(0, None, 2))):
+        for condition, (name, severity) in enumerate(
+            (("action_noise", 1), ("action_noise:1+action_delay", 2)), 1
+        ):
+            found = row(rows, name, severity, domain)
+            states = arrays.state[step]
+            wins, counts = zip(*((int(s[condition].sum()), s.shape[1]) for s in states))
+            assert_like(found.interval, mean_of_rates(wins, counts))
+            changes = [s[condition].astype(float) - s[0] for s in states]
+            assert_like(found.difference, paired_difference(changes))
+    for number, state in enumerate(arrays.state):
+        domain = plan.items[number].task.domain
+        found = row(rows, "action_noise", 1, domain, f"toy/t{number}@1")
+        assert found.interval == wilson(int(state[1].sum()), state.shape[1])
+        assert_like(found.difference, paired_difference([state[1].astype(float) - state[0]]))
+
+
+def assert_like(found: Estimate | None, expected: Estimate) -> None:
+    assert found is not None
+    assert (found.value, found.low, found.high) == pytest.approx(
+        (expected.value, expected.low, expected.high)
+    )
