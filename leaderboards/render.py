@@ -5,6 +5,7 @@ The first three show the same tables, with rounded figures; CSV and JSON keep ev
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -54,7 +55,19 @@ def _csv(report: Report) -> str:
 
 
 def _json(report: Report) -> str:
-    return json_page(report_to_json(report))
+    """report_to_json as text.
+
+    Perturbations may have 200,000 rows: as dicts, all at once, they would take a gigabyte.
+    """
+    page = json_page(report_to_json(dataclasses.replace(report, perturbations=())))
+    rows = [
+        json_page(flatten(row, ESTIMATES)).replace("\n", "\n  ") for row in report.perturbations
+    ]
+    if not rows:
+        return page
+    # No text holds these characters: its line breaks and quotes are escaped.
+    head, _, tail = page.partition('\n "perturbations": []')
+    return "".join([head, '\n "perturbations": [\n  ', ",\n  ".join(rows), "\n ]", tail])
 
 
 FORMATS: Mapping[str, Callable[[Report], str]] = {

@@ -14,9 +14,11 @@ from reports import report_of
 from harness.core import UserError
 from harness.records.plan import NotRun, Plan
 from leaderboards.curves import draw_curves, figure_of
+from leaderboards.data_formats import json_page
 from leaderboards.render import FORMATS, render
 from leaderboards.robustness import robustness
 from leaderboards.robustness_tables import robustness_tables
+from leaderboards.schema import report_to_json
 
 
 @pytest.mark.parametrize("format", FORMATS)
@@ -54,6 +56,11 @@ def test_every_format_has_them(format: str) -> None:
         plain = text.replace("\\_", "_")
         assert "action_noise" in plain
         assert "action_noise:1+action_delay" in plain
+
+
+def test_the_json_is_written_row_by_row() -> None:
+    report = report_of(*report_lines())
+    assert render(report, "json") == json_page(report_to_json(report))
 
 
 def test_the_text_says_what_matters() -> None:
