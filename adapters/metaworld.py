@@ -33,6 +33,8 @@ from harness.core import (
 __all__ = ["MetaWorldAdapter"]
 
 FIRST_SEED = 42
+HORIZON = 500
+"""The package's own limit of an episode, in steps."""
 """The seed of MT1 whose configurations come first: that of the package's own examples."""
 CONFIGURATIONS = 50
 """How many configurations MT1 draws from one seed."""
@@ -132,6 +134,11 @@ class MetaWorldAdapter(Adapter):
         known: Mapping[str, Any] = metaworld.ALL_V3_ENVIRONMENTS
         if self._name not in known:
             raise UserError(f"Meta-World has no task {self._name!r}; it has {', '.join(known)}")
+        if (task.max_steps or 0) > HORIZON:
+            raise UserError(
+                f"Meta-World ends every episode after {HORIZON} steps; max_steps = "
+                f"{task.max_steps} is beyond that"
+            )
         log_warnings()
         self._env: Any = known[self._name]()
         self._policy: Any = ENV_POLICY_MAP[self._name]()

@@ -20,6 +20,7 @@ from harness.compare.pairs import (
     pair_up,
     read_scored_run,
     refuse_other_protocols,
+    start_notes,
 )
 from harness.compare.privilege import privilege_notes
 from harness.compare.sequential_gate import compare_anytime
@@ -237,6 +238,7 @@ def judge_gate(base: ScoredRun, path: Path, options: GateOptions) -> Gated:
         notes=(
             *([f"{kept} of the base's {whole} tasks, by --tasks"] if kept < whole else []),
             *privilege_notes(base, found),
+            *start_notes(tasks),
         ),
         not_applicable=not_applicable,
     )

@@ -11,7 +11,7 @@ import dataclasses
 import functools
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -35,6 +35,7 @@ __all__ = [
     "protocol_differences",
     "read_scored_run",
     "refuse_other_protocols",
+    "start_notes",
     "value_difference",
     "value_of_case",
 ]
@@ -319,6 +320,25 @@ def pair_up(base: ScoredRun, new: ScoredRun) -> list[TaskPairs]:
     if any(each.unlike for each in found) and not any(each.pairs for each in found):
         raise UserError(_nothing_alike(found[0].task.id))
     return found
+
+
+def start_notes(tasks: Sequence[TaskPairs]) -> Iterator[str]:
+    """What the starts of the episodes have to do with the pairs, as sentences."""
+    cases = sum(len(each.pairs) + each.unlike for each in tasks)
+    unlike = [each.task.id for each in tasks if each.unlike]
+    if unlike:
+        count = sum(each.unlike for each in tasks)
+        names = ", ".join(unlike[:3]) + (", ..." if len(unlike) > 3 else "")
+        yield (
+            f"{count} of {cases} cases did not start alike in the two runs, and make no pairs: "
+            f"{names}"
+        )
+    unknown = sum(each.unknown for each in tasks)
+    if unknown:
+        yield (
+            f"how the episodes started is not recorded of {unknown} of {cases} cases: they are "
+            "taken for pairs because their seeds are equal"
+        )
 
 
 def _nothing_alike(task: str) -> str:

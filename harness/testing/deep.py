@@ -86,7 +86,8 @@ def _in_own_process(task: Task) -> list[str]:
 def check_and_time(task: Task) -> list[str]:
     """Cells of a row: is a case equal when played twice, two rates in steps/s, a reset in s.
 
-    Both plays have the same random actions; every view is read and checked against the brief.
+    It is played twice in one environment and once in a new one, with the same random actions; every
+    view is read and checked against the brief.
     """
     kind: Any = load_adapter(task.adapter)
     player = ScriptedPlayer(task, STEPS, None)
@@ -107,6 +108,15 @@ def check_and_time(task: Task) -> list[str]:
             rates = [_rate(lane, player, task, read) for read in (False, True)]
         finally:
             adapter.close()
+        other = call("the constructor", build_adapter, kind, task)
+        try:
+            demand_equal(
+                player.play(CheckedLane(other), case, read=True),
+                once,
+                "a new environment plays another episode of the same case",
+            )
+        finally:
+            other.close()
     except ContractError as broken:
         return [f"no: {broken}", "", "", ""]
     return ["yes", *(f"{rate:.0f}" for rate in rates), f"{first:.1f}"]

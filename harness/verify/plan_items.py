@@ -45,18 +45,29 @@ def check_items(plan: Plan, known: Knowledge, schema: int = SCHEMA) -> ItemsRepo
     found = ItemsReport()
     own: dict[str, None] = {}
     untrusted: dict[str, list[str]] = {}
+    others: list[str] = []
     for item in plan.items:
         expected = protocol_hash(item.task, item.packages)
         if item.protocol != expected:
             _say(found, item.task, "the plan's protocol", item.protocol, expected)
         refused = known.refuse(item.task)
-        if refused is not None:
-            untrusted.setdefault(refused, []).append(item.task.id)
         suite = _suite_of(item, known, refused is None)
-        _check_task(item, suite, known, found, schema)
         if suite is None:
             own[item.suite] = None
+        if _is_of_an_older_version(item, suite, known):
+            others.append(item.task.id)
+            found.playable.append(False)
+            continue
+        if refused is not None:
+            untrusted.setdefault(refused, []).append(item.task.id)
+        _check_task(item, suite, known, found, schema)
         found.playable.append(refused is None and _can_play(item.task, item.packages, found))
+    if others:
+        more = f" and {counted(len(others) - 1, 'more task')}" if len(others) > 1 else ""
+        found.unchecked.append(
+            f"{others[0]}{more} cannot be replayed here: this version of bench has newer versions "
+            "of these tasks, so that only the files were checked"
+        )
     for refused, tasks in untrusted.items():
         more = f" and {len(tasks) - 1} more tasks" if len(tasks) > 1 else ""
         found.unchecked.append(f"{tasks[0]}{more} cannot be checked here: {refused}")
@@ -81,6 +92,23 @@ def _is_named_after(item: PlanItem) -> bool:
     return item.suite.partition("?")[0] == f"{GYM}{item.task.params.get('id')}"
 
 
+def _ours(item: PlanItem, suite: Suite | None, known: Knowledge) -> Task | None:
+    """The task of this name as it is here, whatever its version."""
+    if suite is not None:
+        return next((each for each in suite.tasks if each.name == item.task.name), None)
+    return None if item.suite.startswith(GYM) else known.by_name.get(item.task.name)
+
+
+def _is_of_an_older_version(item: PlanItem, suite: Suite | None, known: Knowledge) -> bool:
+    ours = _ours(item, suite, known)
+    return ours is not None and 1 <= _version(item.task) < _version(ours)
+
+
+def _version(task: Task) -> int:
+    number = task.id.rpartition("@")[2]
+    return int(number) if number.isdecimal() and number.isascii() else 0
+
+
 def _check_task(
     item: PlanItem, suite: Suite | None, known: Knowledge, found: ItemsReport, schema: int
 ) -> None:
@@ -90,17 +118,11 @@ def _check_task(
     of its own, whatever the tasks of our suites are called.
     """
     task = item.task
-    if suite is not None:
-        ours = {each.name: each for each in suite.tasks}.get(task.name)
-        if ours is None:
-            _say(found, task, "the suite", item.suite, "a suite that has this task")
-            return
-    elif item.suite.startswith(GYM):
-        if not _is_named_after(item):
-            _say(found, task, "the suite", item.suite, "the suite of the task's own id")
-        return
-    else:
-        ours = known.by_name.get(task.name)
+    ours = _ours(item, suite, known)
+    if suite is not None and ours is None:
+        _say(found, task, "the suite", item.suite, "a suite that has this task")
+    elif suite is None and item.suite.startswith(GYM) and not _is_named_after(item):
+        _say(found, task, "the suite", item.suite, "the suite of the task's own id")
     if ours is None:
         return
     if ours.id != task.id:

@@ -80,3 +80,18 @@ def test_what_the_simulator_changes_pairs_where_its_control_did(
         for side, name in zip(map(read_scored_run, runs), ("one", "another"), strict=True)
     ]
     assert (sides[0].start_of(key) == sides[1].start_of(key)) is bool(pairs)
+
+
+def test_compare_says_what_did_not_start_alike_or_is_not_known(
+    runs: tuple[Path, Path], bench_here: Callable[..., Said]
+) -> None:
+    said = bench_here("compare", *runs, "--format", "json")
+    assert not [note for note in json.loads(said.out)["notes"] if "start" in note]
+    change(runs[1], lambda line: other_start(line) if line["seed"] == 0 else None)
+    said = bench_here("compare", *runs)
+    assert "1 of 6 cases did not start alike in the two runs, and make no pairs" in " ".join(
+        said.out.split()
+    )
+    change(runs[0], lambda line: line.pop("start") and None)
+    said = bench_here("compare", *runs)
+    assert "is not recorded of 6 of 6 cases" in " ".join(said.out.split())

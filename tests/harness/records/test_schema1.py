@@ -24,6 +24,8 @@ JUDGED: dict[str, Any] = EXPECTED["judged"]
 
 SLOW = ("maniskill", "miniwob", "miniworld", "procgen", "scienceworld", "textworld", "vizdoom")
 """Runs whose replay takes more than a second: their simulators start slowly."""
+RAISED = ("atari", "miniwob")
+"""Runs of families whose tasks have a newer version here."""
 OWN = ("own", "perturbed-own", "packaged", "corridor", "stopped", "failing")
 """Runs of agents that are files of a user: only their fingerprints outlive a change of ours."""
 VOLATILE = ("schema", "created", "finished", "commit", "bench", "command", "machine")
@@ -112,7 +114,12 @@ def changes(before: Any, now: Any, where: str = "") -> Iterator[str]:
 def test_an_old_run_reports_the_same_numbers(name: str, bench: Bench) -> None:
     code, out, err = bench("report", f"runs/{name}", "--format", "json")
     assert code == 0, err
-    assert list(changes(RUNS[name]["report"], json.loads(out))) == []
+    found = list(changes(RUNS[name]["report"], json.loads(out)))
+    if name == "stopped":
+        # Tasks that stopped at lucky moments: a mean of theirs has no interval any more.
+        assert all(": None instead of" in each and "ci_" in each for each in found), found
+    else:
+        assert found == []
 
 
 @pytest.mark.parametrize("name", [n for n in RUNS if n not in SLOW])
@@ -129,8 +136,12 @@ def test_an_old_run_of_a_slow_simulator_is_verified(name: str, bench: Bench) -> 
 def verify(name: str, bench: Bench) -> None:
     skip_where_versions_differ(name)
     code, out, err = bench("verify", f"runs/{name}", "--sample", 12, "--trust")
-    if "cannot be played here" in out:
-        pytest.skip(out)
+    if "cannot be played here" in out + err:
+        pytest.skip(err)
+    if name in RAISED:
+        assert "newer versions of these tasks, so that only the files were checked" in err
+        assert code == 1, out + err
+        return
     assert code == RUNS[name]["verify"], out + err
 
 
@@ -185,11 +196,20 @@ def test_the_same_command_makes_the_same_run(name: str, bench: Bench) -> None:
     for run in (before, now):
         for row in run["plan"]["not_run"]:
             row.pop("reason"), row.pop("remedy")  # sentences for people
+        for item in run["plan"]["items"]:
+            item["task"].pop("references"), item["task"].pop("tags")
+            if name == "corridor":  # the source of a user's adapter is part of its protocol now
+                item.pop("protocol"), item.pop("packages")
+                run["plan"].pop("hash", None)
         for key in VOLATILE:
             run.pop(key)
     assert now == before
-    assert [list(line) for line in results(name)] == [list(line) for line in lines]
-    assert results(name) == lines
+    again = results(name)
+    if name == "corridor":
+        for line in (*again, *lines):
+            line.pop("protocol")
+    assert [list(line) for line in again] == [list(line) for line in lines]
+    assert again == lines
     assert Path(f"runs/{name}/traces/part-0000.msgpack").read_bytes() == traces
 
 

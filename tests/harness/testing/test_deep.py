@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from toys import ToyAdapter, toy_task
 
+from harness.core import Task
 from harness.testing import deep
 
 
@@ -14,6 +15,20 @@ class Gone(ToyAdapter):
     @classmethod
     def missing(cls, task: object = None) -> object:  # type: ignore[override]
         return "no chalk"
+
+
+class Counted(ToyAdapter):
+    """Its state depends on how many of it were made before."""
+
+    made = 0
+
+    def __init__(self, task: Task) -> None:
+        super().__init__(task)
+        type(self).made += 1
+        self.number = self.made
+
+    def state(self) -> bytes:
+        return super().state() + bytes([self.number])
 
 
 def verdicts(**tasks: str) -> dict[str, str]:
@@ -49,6 +64,11 @@ def test_a_good_family_of_either_form_is_stepped(adapter: str) -> None:
 )
 def test_a_broken_family_is_a_row_that_says_why(fault: str, said: str) -> None:
     assert said in verdicts(toys=f"toys:ToyAdapter {fault}")["toys"]
+
+
+def test_environments_that_differ_from_one_another_are_noticed() -> None:
+    said = verdicts(toys=f"{__name__}:Counted")["toys"]
+    assert "a new environment plays another episode of the same case" in said
 
 
 def test_a_hanging_family_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -250,6 +250,7 @@ def test_a_failure_cannot_be_said_to_be_solved_at_its_start(honest: Path, tmp_pa
     run = Forged(honest, tmp_path / "run", 0)
     line = run.pick(lambda line: line["success"] is False)
     line |= {"success": True, "ended": "solved_at_start", "steps": 0}
+    line |= {"success_ever": True, "success_end": True, "first_success": 0}
     run.trace(line)["actions"] = encode_actions([])
     run.save()
     named = {each.what for each in check(run.path, KNOWN).differences}
