@@ -193,14 +193,16 @@ def sign_flip(differences: np.ndarray, repeats: int = 20_000, seed: int = 0) -> 
     """The two-sided p-value of a mean paired difference, by flipping signs at random.
 
     differences: shape (pairs,). Between equal agents either could have got either value of a pair,
-    so every sign is as likely as its opposite. For successes and failures it is mcnemar, exactly;
-    else `repeats` draws, with one added to both counts so that p is never 0.
+    so every sign is as likely as its opposite. For successes and failures, and where all pairs are
+    lost or all are won, it is mcnemar, exactly; else `repeats` draws, with one added to both counts
+    so that p is never 0.
     """
     moved = differences[differences != 0]
     if not len(moved):
         return 1.0
-    if np.isin(moved, (-1.0, 1.0)).all():
-        return mcnemar(int((moved < 0).sum()), int((moved > 0).sum()))
+    losses, wins = int((moved < 0).sum()), int((moved > 0).sum())
+    if min(losses, wins) == 0 or np.isin(moved, (-1.0, 1.0)).all():
+        return mcnemar(losses, wins)
     observed = abs(moved.sum()) * (1 - 1e-12)  # ties count, whatever the order of summation
     rng = np.random.default_rng(seed)
     block = max(1, 4_000_000 // len(moved))

@@ -131,6 +131,7 @@ def test_mcnemar_agrees_with_statsmodels(losses, wins):
 def test_flipped_signs_are_mcnemar_on_outcomes_and_exact_on_few_scores():
     assert sign_flip(pairs(2, 9, 30)) == mcnemar(9, 2)
     assert sign_flip(np.zeros(5)) == 1.0
+    assert sign_flip(-np.arange(1.0, 41.0)) == 2 / 2**40, "lost in all cases, also of many tasks"
     scores = np.array([0.1, 0.3, 0.25, -0.05, 0.4, 0.2, 0.15])
     signs = np.array(np.meshgrid(*[[-1, 1]] * 7)).reshape(7, -1)
     exact = np.mean(np.abs(scores @ signs) >= abs(scores.sum()) - 1e-12)
