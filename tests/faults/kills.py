@@ -202,12 +202,17 @@ def play(
     place = Place(scene, python)
     struck: Counter[str] = Counter()
     words = ("run", *scene.words, "--out", "run")
+    lines = place.path / "run" / "episodes.jsonl"
+    size, patience = 0, 1.0
     for _ in range(200):
+        # A command that was struck before it had played anything gives the next one more time.
+        before, size = size, lines.stat().st_size if lines.exists() else 0
+        patience = 1.0 if size > before else min(patience + 0.5, 4.0)
         running = place.start(*words)
         while running.poll() is None:
             if struck.total() >= most:
                 break
-            time.sleep(rng.uniform(0.2, 4.0))
+            time.sleep(rng.uniform(0.2, 4.0 * patience))
             if running.poll() is None and (done := strike(place, running, rng)):
                 struck[done] += 1
                 print(f"{time.strftime('%X')} {scene.name}: {done}", file=sys.stderr, flush=True)
