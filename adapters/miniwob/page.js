@@ -169,8 +169,13 @@
     };
     const middle = point(0.5, 0.5);
     if (own(middle)) return middle;
-    for (let i = 1; i < 20; i++) {
-      for (let j = 1; j < 20; j++) if (own(point(j / 20, i / 20))) return point(j / 20, i / 20);
+    const inner = Array.from({length: 19}, (_, index) => (index + 1) / 20);
+    // What is left uncovered may be a line of pixels at an edge.
+    const whole = (size) => [...inner, 0, 1 - 1 / size];
+    for (const [columns, rows] of [[inner, inner], [whole(box.width), whole(box.height)]]) {
+      for (const down of rows) {
+        for (const across of columns) if (own(point(across, down))) return point(across, down);
+      }
     }
     return middle;
   };
