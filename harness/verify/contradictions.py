@@ -60,9 +60,9 @@ def _successes(task: Task, result: Result) -> Iterator[tuple[str, object, object
     """What success_ever, success_end and first_success say against success, and one another."""
     if result.success_ever is None and result.success_end is None and result.first_success is None:
         return  # a line of schema 1, or a task without a success rule
-    name = "success_end" if task.success == "end" else "success_ever"
-    if getattr(result, name) != result.success:
-        yield name, getattr(result, name), f"{result.success}, the success by the task's rule"
+    by_rule = result.success_end if task.success == "end" else result.success_ever
+    if by_rule != result.success:
+        yield "success", result.success, by_rule
     if (result.first_success is not None) != bool(result.success_ever):
         yield "first_success", result.first_success, f"success_ever is {result.success_ever}"
     if (result.first_success or 0) > result.steps:
