@@ -283,3 +283,8 @@ def test_a_wrong_param_is_named(params: dict[str, str]) -> None:
         UserError, match=f"Meta-World has no {'task' if 'name' in params else 'camera'} '"
     ):
         MetaWorldAdapter(with_params(TASKS["reach-v3"], **params))
+
+
+def test_a_horizon_beyond_the_packages_own_is_refused() -> None:
+    with pytest.raises(UserError, match="max_steps = 800 is beyond that"):
+        MetaWorldAdapter(dataclasses.replace(TASKS["reach-v3"], max_steps=800))
