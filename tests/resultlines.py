@@ -41,6 +41,7 @@ def line_of(
 ) -> dict[str, Any]:
     """A line of episodes.jsonl, decoded."""
     case = plan.case(index)
+    success = outcome["success"]
     return {
         "case": case.id,
         "task": case.task.id,
@@ -52,6 +53,10 @@ def line_of(
         "digest": "00ff",
         "protocol": plan.items[index.item].protocol,
         "timing": {"simulator_s": 0.5, "agent_s": 0.25, "worker": "here", "attempt": 1},
+        "start": "" if outcome["status"] == "error" else "12ab",
+        "success_ever": success,
+        "success_end": success,
+        "first_success": 5 if success else None,
         **outcome,
         **changes,
     }

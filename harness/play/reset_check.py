@@ -14,6 +14,7 @@ from harness.play.closing import close
 from harness.play.inference import Watch, watched
 from harness.play.start_digest import start_digest
 from harness.play.values import checked_state
+from harness.records.registry import load
 
 __all__ = ["ResetCheck", "reset_problem"]
 
@@ -33,7 +34,8 @@ class ResetCheck:
             return
         self._known.add(key)
         try:
-            own = code_of(load_adapter(case.task.adapter), case.task)
+            # Asked here, also of an adapter in another interpreter: one more child costs seconds.
+            own = code_of(load(case.task.adapter), case.task)
             problem = reset_problem(case, self._watch) if own else None
         except KeyboardInterrupt:
             raise
