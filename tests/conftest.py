@@ -25,13 +25,16 @@ from harness.play.runner import RunOptions, RunSummary, play
 from harness.records.identity import AgentSpec
 from harness.records.plan import Plan
 
-# A shell that starts the tests in the background makes them ignore Ctrl-C, and their children
-# would inherit that.
+# A shell that starts the tests in the background makes them ignore Ctrl-C, nohup a closed terminal,
+# and their children would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 know_families()  # as the command line does: bench.toml names families
 
 ROOT = Path(__file__).resolve().parent.parent
+# What the tests print must not depend on the interpreters that this checkout has.
+os.environ["BENCH_TOML"] = str(ROOT / "tests" / "data" / "no_interpreters.toml")
 
 
 @pytest.fixture(autouse=True, scope="module")

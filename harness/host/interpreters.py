@@ -1,9 +1,10 @@
 """Which adapters live in another interpreter.
 
 The user says so under `[interpreters]` in bench.toml, or with `--interpreter NAME=PATH`. The file
-lies in the current folder or in that of the checkout, which the first one overrides. NAME is a
-family of `bench list adapters`, or the user's own `module` or `module:Class`. An environment
-variable carries the choice to Ray workers.
+lies in the current folder or in that of the checkout, which the first one overrides; the
+environment variable BENCH_TOML names another one in the place of the checkout's. NAME is a family
+of `bench list adapters`, or the user's own `module` or `module:Class`. Another environment variable
+carries the choice to Ray workers.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ log = logging.getLogger("bench")
 FILE = "bench.toml"
 CHECKOUT = Path(__file__).resolve().parents[2]
 """The folder of this project's sources; of an installed wheel, one without a pyproject.toml."""
+NAMED = "BENCH_TOML"
 VARIABLE = "BENCH_INTERPRETERS"
 _families: dict[str, str] = {}
 
@@ -51,10 +53,13 @@ def interpreters() -> dict[str, str]:
 
 
 def _from_files() -> dict[str, str]:
-    checkout = _from_file(CHECKOUT / FILE) if (CHECKOUT / "pyproject.toml").is_file() else {}
+    if named := os.environ.get(NAMED):
+        base = _from_file(Path(named), optional=False)
+    else:
+        base = _from_file(CHECKOUT / FILE) if (CHECKOUT / "pyproject.toml").is_file() else {}
     # A run directory may be a stranger's, and so may the programs that a file in it names.
     here = {} if os.path.lexists("run.json") else _from_file(Path(FILE))
-    return {**checkout, **here}
+    return {**base, **here}
 
 
 def carried() -> dict[str, str]:
@@ -117,8 +122,8 @@ def interpreter_of(entry: str) -> str | None:
     return next((named[name] for name in (*exact, *same_module)), None)
 
 
-def _from_file(file: Path) -> dict[str, str]:
-    content = read_toml(file, optional=True)
+def _from_file(file: Path, optional: bool = True) -> dict[str, str]:
+    content = read_toml(file, optional=optional)
     table: Any = content.get("interpreters", {})
     if not isinstance(table, dict) or not all(isinstance(path, str) for path in table.values()):
         raise UserError(f'{file}: [interpreters] must hold lines like habitat = "/path/to/python"')

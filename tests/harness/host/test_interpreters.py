@@ -12,8 +12,9 @@ import pytest
 import toys
 from conftest import Said, plan_of
 
+from harness.core import UserError
 from harness.host import interpreters
-from harness.host.interpreters import VARIABLE, carried, configure, interpreter_of
+from harness.host.interpreters import NAMED, VARIABLE, carried, configure, interpreter_of
 from harness.host.loading import load_adapter
 from suites import babyai
 
@@ -57,6 +58,7 @@ def test_the_checkouts_file_counts_from_any_folder_and_the_one_here_overrides_it
         folder.mkdir()
     monkeypatch.chdir(here)
     monkeypatch.delenv(VARIABLE, raising=False)
+    monkeypatch.delenv(NAMED)
     monkeypatch.setattr(interpreters, "CHECKOUT", checkout)
     lines = '[interpreters]\nprocgen = ".bench/procgen"\nvizdoom = "/v"\n'
     (checkout / "bench.toml").write_text(lines)
@@ -66,6 +68,12 @@ def test_the_checkouts_file_counts_from_any_folder_and_the_one_here_overrides_it
     assert interpreters.interpreters() == theirs, "paths are relative to the file"
     (here / "bench.toml").write_text('[interpreters]\nprocgen = "mine"\n')
     assert interpreters.interpreters() == {**theirs, "procgen": str(here / "mine")}
+    monkeypatch.setenv(NAMED, str(tmp_path / "named.toml"))
+    with pytest.raises(UserError, match="there is no file"):
+        interpreters.interpreters()
+    (tmp_path / "named.toml").write_text('[interpreters]\natari = "/a"\n')
+    assert interpreters.interpreters() == {"atari": "/a", "procgen": str(here / "mine")}
+    monkeypatch.delenv(NAMED)
     (here / "run.json").touch()
     assert interpreters.interpreters() == theirs, "a run directory's file is a stranger's"
     monkeypatch.setenv(VARIABLE, "{}")  # for monkeypatch to restore
