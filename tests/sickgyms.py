@@ -48,5 +48,19 @@ class Leftovers(Seeded):
         return super().start() / self.resets
 
 
-for form in (Seeded, GlobalRandom, Leftovers):
+class Numbered(Seeded):
+    """What a reset gives depends on how many of these were made before."""
+
+    made = 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        type(self).made += 1
+        self.number = self.made
+
+    def start(self) -> Any:
+        return super().start() / self.number
+
+
+for form in (Seeded, GlobalRandom, Leftovers, Numbered):
     gymnasium.register(f"sick/{form.__name__}-v0", form)

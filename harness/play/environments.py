@@ -5,7 +5,7 @@ A lane keeps its environment until its next case has another environment key.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from harness.core import Adapter, BatchedAdapter, Brief, Case, Missing, Spec, Task
 from harness.core.agent import ALL_VIEWS
@@ -79,7 +79,11 @@ class EnvSlot(Lane):
 class Environments:
     """The environments of one group of lanes. At most `lanes` idle slots are kept."""
 
-    def __init__(self, lanes: int, watch: Watch) -> None:
+    def __init__(
+        self, lanes: int, watch: Watch, made: Callable[[EnvSlot, Case], None] | None = None
+    ) -> None:
+        """`made` is called with the first slot of every new environment, and its case."""
+        self._made = made
         self._lanes = lanes
         self._watch = watch
         self._idle: list[EnvSlot] = []
@@ -115,6 +119,8 @@ class Environments:
         lanes = self._lanes if isinstance(adapter, BatchedAdapter) else 1
         first, *others = [EnvSlot(key, adapter, lane) for lane in range(lanes)]
         self._idle.extend(others)
+        if self._made is not None:
+            self._made(first, case)
         return first
 
     def drop(self, slot: EnvSlot) -> None:

@@ -52,7 +52,7 @@ def play_locally(
             watch=watch,
             report=settle,
             video=video,
-            before=ResetCheck(watch).before,
+            made=ResetCheck(watch).made,
         )
         try:
             while not coordinator.finished:

@@ -1,89 +1,74 @@
-"""Does `reset(seed)` fix the start? A user's simulator is asked before its first episode.
+"""Does `reset(seed)` fix the start? A user's environment is asked when it is new.
 
-Where it does not, two runs cannot be compared in pairs, and a run that goes on is another one.
+Where it does not, two runs cannot be compared in pairs, and a replay differs.
 """
 
 from __future__ import annotations
 
 import logging
 
-from harness.core import Adapter, BatchedAdapter, Case
-from harness.core.lane import Lane, build_adapter
-from harness.host.loading import code_of, load_adapter
-from harness.play.closing import close
+from harness.core import Case
+from harness.host.loading import code_of
+from harness.play.environments import EnvSlot
 from harness.play.inference import Watch, watched
 from harness.play.start_digest import start_digest
 from harness.play.values import checked_state
 from harness.records.registry import load
 
-__all__ = ["ResetCheck", "reset_problem"]
+__all__ = ["ResetCheck"]
 
 log = logging.getLogger("bench")
 
 
 class ResetCheck:
-    """Checks every environment key of users' own families once, and logs what it finds."""
+    """Compares equal resets of users' own environments, and logs once for each task what differs.
+
+    The first environment of a task is reset twice, each later one once, all with one seed. No
+    environment is made for this alone: some simulators allow one in a process. A task that asks
+    for fresh environments is left alone, because a reset would make one used.
+    """
 
     def __init__(self, watch: Watch) -> None:
         self._watch = watch
-        self._known: set[str] = set()
+        self._starts: dict[str, str] = {}
+        self._told: set[str] = set()
 
-    def before(self, case: Case, key: str) -> None:
-        """Check the case's environment, unless one of its key was checked before."""
-        if key in self._known:
+    def made(self, slot: EnvSlot, case: Case) -> None:
+        """Check an environment that has just been made for this case.
+
+        Whatever it raises is told when the case is played.
+        """
+        task = case.task
+        if task.id in self._told or task.params.get("fresh") is True or slot.adapter.nondeterminism:
             return
-        self._known.add(key)
         try:
             # Asked here, also of an adapter in another interpreter: one more child costs seconds.
-            own = code_of(load(case.task.adapter), case.task)
-            problem = reset_problem(case, self._watch) if own else None
+            if not code_of(load(task.adapter), task):
+                self._told.add(task.id)
+                return
+            first = self._starts.get(task.id)
+            again = self._start_of(slot, Case(task, task.first_seed))
+            where = "in two environments"
+            if first is None:
+                first = self._starts[task.id] = again
+                again = self._start_of(slot, Case(task, task.first_seed))
+                where = "in one environment"
         except KeyboardInterrupt:
             raise
-        except BaseException:  # whatever it is, it is told when the case is played
+        except BaseException:
+            self._told.add(task.id)
             return
-        if problem is not None:
-            log.warning("%s: %s", case.task.id, problem)
+        if first != again:
+            self._told.add(task.id)
+            log.warning(
+                "%s: reset(seed) does not fix the start: two resets with one seed differ %s. Runs "
+                "of it cannot be compared in pairs, and a replay differs",
+                task.id,
+                where,
+            )
 
-
-def reset_problem(case: Case, watch: Watch) -> str | None:
-    """Whether equal resets start differently, and how; None: they start alike.
-
-    Resets twice in one environment, and once in another. Raises what the simulator raises.
-    """
-    kind = load_adapter(case.task.adapter)
-    if kind.nondeterminism:
-        return None
-    first, second = _starts(kind, case, watch, 2)
-    (elsewhere,) = _starts(kind, case, watch, 1)
-    if first == second == elsewhere:
-        return None
-    if first != elsewhere:
-        where, remedy = "in two new environments", ""
-    elif case.task.params.get("fresh") is True:
-        return None
-    else:
-        where = "in one environment"
-        remedy = "; fresh = true in the task's params plays each episode in a new environment"
-    return (
-        f"reset(seed) does not fix the start: two resets with one seed differ {where}. Runs of it "
-        f"cannot be compared in pairs, and a replay differs{remedy}"
-    )
-
-
-def _starts(
-    kind: type[Adapter | BatchedAdapter], case: Case, watch: Watch, times: int
-) -> list[str]:
-    """How the case starts in a new environment that is reset so many times."""
-    with watched(watch, kind.patience_s):
-        adapter = build_adapter(kind, case.task)
-    lane = Lane(adapter)
-    found = []
-    try:
-        for _ in range(times):
-            with watched(watch, kind.patience_s):
-                first = lane.reset(case)
-                state = checked_state(lane.state())
-                found.append(start_digest(lane.adapter.brief.observation, first, state))
-    finally:
-        close(adapter, watch)
-    return found
+    def _start_of(self, slot: EnvSlot, case: Case) -> str:
+        with watched(self._watch, slot.patience):
+            first = slot.reset(case)
+            state = checked_state(slot.state())
+            return start_digest(slot.adapter.brief.observation, first, state)

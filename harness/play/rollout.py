@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from harness.core import BadAction, Case, Missing, TimeStep, Turn, UserError
 from harness.perturb.effects import NotApplicable
-from harness.play.environments import Environments, EnvSlot, ViewNotOffered, environment_key
+from harness.play.environments import Environments, EnvSlot, ViewNotOffered
 from harness.play.episode import Episode
 from harness.play.inference import AgentClient, AgentFault, Watch
 from harness.play.outcome import (
@@ -86,15 +86,13 @@ class RolloutLoop:
         report: Callable[[Outcome], None],
         video: VideoSelection | None = None,
         observer: EpisodeObserver | None = None,
-        before: Callable[[Case, str], None] | None = None,
+        made: Callable[[EnvSlot, Case], None] | None = None,
     ) -> None:
         """`reads` and `history` are the agent's.
 
         `report` is called once for every case taken from the source, as soon as its outcome is
-        known. A `video` takes the place of an `observer`. `before(case, environment key)` is called
-        before the case is started.
+        known. A `video` takes the place of an `observer`. `made` is called as by Environments.
         """
-        self._before = before
         self._agent = agent
         self._elsewhere = getattr(agent, "elsewhere", False)
         self._reads = tuple(reads)
@@ -108,7 +106,7 @@ class RolloutLoop:
             self._observer = VideoRecorder(video, watch)
         groups = min(groups, lanes)
         sizes = [lanes // groups + (k < lanes % groups) for k in range(groups)]
-        self._groups = [_Group(size, watch) for size in sizes]
+        self._groups = [_Group(size, watch, made) for size in sizes]
         self._ending: deque[tuple[Any, Episode, Outcome]] = deque()
         """(the client's ticket, the episode, its outcome) of those that the agent is told of."""
 
@@ -166,8 +164,6 @@ class RolloutLoop:
         where = "construction"
         before, lane.slot = lane.slot, None
         try:
-            if self._before is not None:
-                self._before(case, environment_key(case.task))
             slot = lane.slot = group.environments.slot(case, before)
             where = "reset"
             first, episode.draws = start(
@@ -417,8 +413,10 @@ class RolloutLoop:
 class _Group:
     """Lanes that share a batch, and that batch while the agent has not answered it."""
 
-    def __init__(self, size: int, watch: Watch) -> None:
+    def __init__(
+        self, size: int, watch: Watch, made: Callable[[EnvSlot, Case], None] | None
+    ) -> None:
         self.lanes = [_Lane() for _ in range(size)]
-        self.environments = Environments(size, watch)
+        self.environments = Environments(size, watch, made)
         self.asked: tuple[Any, list[_Lane], list[Any]] | None = None
         """(the client's ticket, the lanes, the cases' tickets)."""

@@ -91,7 +91,7 @@ class EpisodeWorker:
             watch=self._watch,
             report=self._report,
             video=video,
-            before=ResetCheck(self._watch).before,
+            made=ResetCheck(self._watch).made,
         )
         self._thread = threading.Thread(target=self._play, name="lanes", daemon=True)
         self._thread.start()

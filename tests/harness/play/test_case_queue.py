@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from harness.core import Case, Perturbation, TimeStep
 from harness.play.case_queue import Queue, Ticket
+from harness.play.reset_check import ResetCheck
 from harness.records.plan import CaseIndex, Plan, PlanItem
 
 CONDITION = (Perturbation("noise", 1),)
@@ -189,6 +190,8 @@ class NeverWorks(toys.ToyAdapter):
 def counted(monkeypatch: pytest.MonkeyPatch) -> type[NeverWorks]:
     monkeypatch.setattr(toys, "NeverWorks", NeverWorks, raising=False)
     monkeypatch.setattr(NeverWorks, "resets", 0)
+    # What is counted are attempts at cases, not what is tried before them.
+    monkeypatch.setattr(ResetCheck, "made", lambda *_: None)
     return NeverWorks
 
 

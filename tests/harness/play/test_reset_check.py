@@ -9,6 +9,7 @@ import pytest
 from conftest import Run
 
 from harness.core import Task
+from harness.play.reset_check import ResetCheck
 
 Play = Callable[..., Run]
 pytest.importorskip("gymnasium")
@@ -34,28 +35,29 @@ def test_a_start_that_the_seed_does_not_fix_is_told_once(
     run = play_toys(UNIFORM, [sick("GlobalRandom"), sick("Seeded")], 4, **way)
     said = [*run.notes.said, *caplog.messages]
     assert [text for text in said if WORDS in text] == [
-        f"sick/GlobalRandom@1: {WORDS} in two new environments. Runs of it cannot be compared in "
-        "pairs, and a replay differs"
+        f"sick/GlobalRandom@1: {WORDS} in one environment. Runs of it cannot be compared in pairs, "
+        "and a replay differs"
     ]
 
 
-def test_where_a_new_environment_helps_that_is_said_and_does(
+def test_environments_that_start_differently_are_told(
+    play_toys: Play, caplog: pytest.LogCaptureFixture
+) -> None:
+    play_toys(UNIFORM, [sick("Numbered")], 4, out="one", workers=0)
+    assert not [text for text in caplog.messages if WORDS in text], "there is one environment only"
+    play_toys(UNIFORM, [sick("Numbered")], 4, out="two", workers=0, lanes=2)
+    (said,) = [text for text in caplog.messages if WORDS in text]
+    assert "in two environments" in said
+
+
+def test_a_fresh_environment_for_each_episode(
     play_toys: Play, caplog: pytest.LogCaptureFixture
 ) -> None:
     used = play_toys(UNIFORM, [sick("Leftovers")], 3, out="used", workers=0)
-    (said,) = [text for text in caplog.messages if WORDS in text]
-    assert "in one environment" in said
-    assert "fresh = true" in said
+    assert len([text for text in caplog.messages if WORDS in text]) == 1
     caplog.clear()
     fresh = [
-        play_toys(
-            UNIFORM,
-            [sick("Leftovers", fresh=True)],
-            3,
-            out=out,
-            workers=0,
-            lanes=n,
-        )
+        play_toys(UNIFORM, [sick("Leftovers", fresh=True)], 3, out=out, workers=0, lanes=n)
         for out, n in (("one", 1), ("two", 2))
     ]
     assert not [text for text in caplog.messages if WORDS in text]
@@ -65,10 +67,8 @@ def test_where_a_new_environment_helps_that_is_said_and_does(
 
 
 def test_our_own_families_are_not_checked(play_toys: Play, monkeypatch: pytest.MonkeyPatch) -> None:
-    def never(*_: object) -> str:
-        raise AssertionError("it was checked")
-
-    monkeypatch.setattr("harness.play.reset_check.reset_problem", never)
+    checked: list[str] = []
+    monkeypatch.setattr(ResetCheck, "_start_of", lambda *_: checked.append("reset") or "")
     task = Task(
         "gym/CartPole-v1@1",
         "games",
@@ -77,4 +77,5 @@ def test_our_own_families_are_not_checked(play_toys: Play, monkeypatch: pytest.M
         success=None,
     )
     run = play_toys(UNIFORM, [task], 2, workers=0)
+    assert checked == []
     assert {line["status"] for line in run.results} == {"finished"}
