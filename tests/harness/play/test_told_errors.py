@@ -71,7 +71,7 @@ def test_an_agents_error_is_told_once_with_its_place(
     run = play_toys("RaiseOn", args={"marker": "go"}, episodes=3, **way)
     told = [text for text in run.notes.said if "agent_error" in text]
     assert len(told) == 2
-    assert re.search(r"\(\S*toys\.py:\d+ in act\)", told[0])
+    assert re.search(r"\(\S*toyfaults\.py:\d+ in act\)", told[0])
     assert told[1].endswith(" (and 14 more)")
     assert "bench show" in run.summary.as_text()
     assert "--failures" in run.summary.as_text()
@@ -96,7 +96,7 @@ def test_the_report_has_a_section_in_every_format(play_toys: Play) -> None:
     report = load_report(run.path)
     [kind] = report.errors
     assert (kind.status, kind.count, kind.task, kind.seed) == ("agent_error", 8, "toys/goal@1", 0)
-    assert "toys.py:" in kind.error
+    assert "toyfaults.py:" in kind.error
     for format in ("text", "markdown", "latex"):
         page = render(report, format)
         assert "errors" in page.lower()

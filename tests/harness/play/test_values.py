@@ -210,7 +210,7 @@ def test_one_batch_of_odd_answers_harms_no_neighbour() -> None:
     turns = [Turn(brief, "", (), (), 0, "") for _ in range(3)]
     answers = call_agent(OddBatch("more"), turns, Watch(), 1.0)
     assert [type(answer) for answer in answers] == [AgentFault] * 3
-    assert "answered 2 of 1 turns" in answers[0].reason
+    assert "answered 2 of 1 turn" in answers[0].reason
 
 
 def test_a_served_agent_that_fails_when_it_is_told_of_an_end_harms_no_other_episode() -> None:
