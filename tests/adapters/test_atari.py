@@ -237,7 +237,7 @@ def luma_of(image: np.ndarray) -> np.ndarray:
 
 
 def test_the_asteroids_are_in_the_colour_view() -> None:
-    """Asteroids are drawn in every other frame; without pooling none is ever seen in colour."""
+    """Asteroids are drawn in every other frame: the last one alone often lacks them."""
     task = PLAIN["asteroids"]
     adapter = AtariAdapter(task)
     step = adapter.reset(Case(task, 0))
@@ -248,7 +248,7 @@ def test_the_asteroids_are_in_the_colour_view() -> None:
         missing.append(int((gray - luma_of(view(step, "image")) > 40).sum()))
         unpooled.append(int((gray - luma_of(adapter._ale.getScreenRGB()) > 40).sum()))
     assert max(missing) == 0
-    assert np.mean(np.array(unpooled) > 0) > 0.9
+    assert np.mean(np.array(unpooled) > 0) > 0.2, "the last frame alone lacks them"
 
 
 @pytest.mark.slow
