@@ -1,12 +1,21 @@
-.PHONY: setup run test lint clean
+.PHONY: setup run test test-engine test-others lint clean
 
 run: setup ## the main job: an agent on every suite, and its table
 	.venv/bin/bench run --agent gea --suite all --episodes 1 --tasks "not:atari/[c-z]*,not:scienceworld/[!f]*"
 
-test: setup lint ## all tests; those of the engine under coverage, with a floor
-	.venv/bin/coverage run -m pytest tests/harness tests/leaderboards
+# Tests that start many processes, beside those that are measured for coverage: two cores, two halves.
+APART := $(addprefix tests/harness/,cli/test_exit_codes.py play/test_ray_deaths.py play/test_ray_doors.py)
+OTHERS := $(filter-out tests/harness/ tests/leaderboards/ tests/__pycache__/,$(wildcard tests/*/)) $(wildcard tests/test_*.py)
+
+test: setup lint ## all tests, in two halves at once; those of the engine under coverage, with a floor
+	$(MAKE) -j2 test-engine test-others
+
+test-engine:
+	.venv/bin/coverage run -m pytest tests/harness tests/leaderboards $(APART:%=--ignore=%)
 	.venv/bin/coverage report
-	.venv/bin/python -m pytest --ignore=tests/harness --ignore=tests/leaderboards
+
+test-others:
+	.venv/bin/python -m pytest $(APART) $(OTHERS)
 
 lint: setup
 	.venv/bin/ruff check .
