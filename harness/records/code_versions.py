@@ -16,6 +16,7 @@ import os
 import sys
 import sysconfig
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Optional
 
@@ -36,7 +37,7 @@ def code_versions(modules: Iterable[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for module in modules:
         top = module.partition(".")[0]
-        if top in OURS:
+        if top in OURS or _is_pythons(top):
             continue
         file = _file_of(module)
         if file is not None and _is_local(file):
@@ -102,32 +103,42 @@ def _imports(module: str, file: Path) -> Iterator[str]:
 
 def _file_of(module: str) -> Optional[Path]:  # noqa: UP045 - Python 3.9
     """The Python file of a module; None for what is no module, or has none. Executes nothing."""
-    known = getattr(sys.modules.get(module), "__file__", None)
-    if known is None:
-        spec, path = None, None
-        parts = module.split(".")
-        for depth in range(1, len(parts) + 1):
-            loaded = sys.modules.get(".".join(parts[:depth]))
-            if loaded is not None and depth < len(parts):
-                path = getattr(loaded, "__path__", None)
-            else:
-                try:
-                    spec = importlib.machinery.PathFinder.find_spec(".".join(parts[:depth]), path)
-                except (ImportError, ValueError):
-                    return None
-                path = spec and spec.submodule_search_locations
-            if path is None and depth < len(parts):
-                return None
-        known = spec.origin if spec is not None and spec.has_location else None
-    if known is None or not known.endswith(".py"):
+    file = getattr(sys.modules.get(module), "__file__", None)
+    if file is None:
+        spec = _spec_of(module)
+        file = spec.origin if spec is not None and spec.has_location else None
+    return Path(os.path.realpath(file)) if file is not None and file.endswith(".py") else None
+
+
+def _spec_of(module: str) -> Optional[ModuleSpec]:  # noqa: UP045
+    """Where Python would import a module from. Not even its packages are imported for that."""
+    package = module.rpartition(".")[0]
+    path = None
+    if package:
+        above = getattr(sys.modules.get(package), "__spec__", None) or _spec_of(package)
+        if above is None or above.submodule_search_locations is None:
+            return None
+        path = list(above.submodule_search_locations)
+    try:
+        return importlib.machinery.PathFinder.find_spec(module, path)
+    except (ImportError, ValueError):
         return None
-    return Path(os.path.realpath(known))
+
+
+def _is_pythons(top: str) -> bool:
+    """Whether a top-level module is one of Python itself."""
+    if top in sys.builtin_module_names:
+        return True
+    file = _file_of(top)
+    return file is not None and not _is_of_a_package(file) and not _is_local(file)
+
+
+def _is_of_a_package(file: Path) -> bool:
+    return bool({"site-packages", "dist-packages"} & set(file.parts))
 
 
 def _is_local(file: Path) -> bool:
-    if {"site-packages", "dist-packages"} & set(file.parts):
-        return False
-    return not any(folder in file.parents for folder in _installed())
+    return not _is_of_a_package(file) and not any(folder in file.parents for folder in _installed())
 
 
 @functools.cache
