@@ -69,16 +69,16 @@ def suites_named(text: str) -> list[Suite]:
     """
     if {name.strip() for name in text.split(",")} <= set(suite_table()):
         return catalogue.find_suites(text, suite_table(), GYM_TASK)
-    from harness.play.inference import Watch
+    from harness.play.inference import Watch, watched
     from harness.play.watchdog import Interrupts, Watchdog
 
     watch = Watch()
-    with Interrupts(SimpleNamespace(interrupted=False)) as interrupts, Watchdog(watch, interrupts):
-        watch.guard("simulator", PATIENCE_S, ())
-        try:
-            return catalogue.find_suites(text, suite_table(), GYM_TASK)
-        finally:
-            watch.deadline = 0.0
+    with (
+        Interrupts(SimpleNamespace(interrupted=False)) as interrupts,
+        Watchdog(watch, interrupts),
+        watched(watch, PATIENCE_S),
+    ):
+        return catalogue.find_suites(text, suite_table(), GYM_TASK)
 
 
 def our_tasks() -> dict[str, Task]:

@@ -42,8 +42,8 @@ class Batcher:
 
     def end(self, episode: str) -> AgentFault | bool:
         """Tell the agent that an episode is over: True, or what it raised. Blocks until then."""
-        (told,) = self._done(_Request((), episode)).answers
-        return told  # type: ignore[no-any-return]
+        told: AgentFault | bool = self._done(_Request((), episode)).answers[0]
+        return told
 
     def _done(self, request: _Request) -> _Request:
         with self._changed:
@@ -77,15 +77,14 @@ class Batcher:
             if request.ended is not None:
                 told = end_episode(self._agent, request.ended, self._watch, self._timeout)
                 request.answers = [told]
-        turns = [turn for request in batch for turn in request.turns]
+        asked = [request for request in batch if request.ended is None]
+        turns = [turn for request in asked for turn in request.turns]
         if not turns:
             return
         answers = call_agent(self._agent, turns, self._watch, self._timeout)
         self.batches += 1
         self.turns += len(turns)
-        for request in batch:
-            if request.ended is not None:
-                continue
+        for request in asked:
             request.answers = answers[: len(request.turns)]
             answers = answers[len(request.turns) :]
 

@@ -104,7 +104,8 @@ class Episode:
         state = checked_state(slot.state())
         self.hasher.update(state)
         if not slot.adapter.nondeterminism:
-            self.start = start_digest(slot.adapter.brief.observation, first, state)
+            read = first_views if self._perturbed is None else {}
+            self.start = start_digest(slot.adapter.brief.observation, first, state, read)
 
     def _see(self, seen: TimeStep) -> None:
         """Read the views that the next turn will show, each checked against its spec.

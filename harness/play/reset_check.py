@@ -31,7 +31,9 @@ class ResetCheck:
     def __init__(self, watch: Watch) -> None:
         self._watch = watch
         self._starts: dict[str, str] = {}
-        self._told: set[str] = set()
+        """Task id -> how its first environment started."""
+        self._done: set[str] = set()
+        """Tasks of which nothing more is to be found out."""
 
     def made(self, slot: EnvSlot, case: Case) -> None:
         """Check an environment that has just been made for this case.
@@ -39,12 +41,12 @@ class ResetCheck:
         Whatever it raises is told when the case is played.
         """
         task = case.task
-        if task.id in self._told or task.params.get("fresh") is True or slot.adapter.nondeterminism:
+        if task.id in self._done or task.params.get("fresh") is True or slot.adapter.nondeterminism:
             return
         try:
             # Asked here, also of an adapter in another interpreter: one more child costs seconds.
             if not code_of(load(task.adapter), task):
-                self._told.add(task.id)
+                self._done.add(task.id)
                 return
             first = self._starts.get(task.id)
             again = self._start_of(slot, Case(task, task.first_seed))
@@ -56,10 +58,10 @@ class ResetCheck:
         except KeyboardInterrupt:
             raise
         except BaseException:
-            self._told.add(task.id)
+            self._done.add(task.id)
             return
         if first != again:
-            self._told.add(task.id)
+            self._done.add(task.id)
             log.warning(
                 "%s: reset(seed) does not fix the start: two resets with one seed differ %s. Runs "
                 "of it cannot be compared in pairs, and a replay differs",

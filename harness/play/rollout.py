@@ -132,8 +132,7 @@ class RolloutLoop:
         With one group this is lockstep. With two, each group's batch is answered while the other
         group steps, so a served agent and the simulators work at the same time.
         """
-        while self._ending and self._settle(wait=not self._playing()):
-            pass
+        self._settle(wait=not self._playing())
         for group in self._groups:
             if group.asked is not None:
                 self._collect(group, *group.asked)
@@ -389,25 +388,26 @@ class RolloutLoop:
         # its file here, and the line of a result must never be there without it.
         self._watch.cases = episode.tickets
         self._ending.append((self._agent.end(episode.name), episode, outcome))
-        while self._ending and self._settle(wait=False):
-            pass
+        self._settle(wait=False)
 
-    def _settle(self, wait: bool) -> bool:
-        """Report the outcome of the first episode whose end is being told, once it is told."""
-        ticket, episode, outcome = self._ending[0]
-        self._watch.cases = episode.tickets
-        told = self._agent.ended(ticket, wait)
-        if told is False:
-            return False
-        self._ending.popleft()
-        if (
-            isinstance(told, AgentFault)
-            and outcome.result is not None
-            and outcome.result.status == "finished"
-        ):
-            outcome = Outcome.failed(episode, "agent_error", told.reason)
-        self._report(outcome if self._observer is None else self._observer.end(episode, outcome))
-        return True
+    def _settle(self, wait: bool) -> None:
+        """Report the outcomes of episodes of whose end the agent is told, in order.
+
+        `wait`: for all of them; otherwise up to the first of which it is not told yet.
+        """
+        while self._ending:
+            ticket, episode, outcome = self._ending[0]
+            self._watch.cases = episode.tickets
+            told = self._agent.ended(ticket, wait)
+            if told is False:
+                return
+            self._ending.popleft()
+            finished = outcome.result is not None and outcome.result.status == "finished"
+            if isinstance(told, AgentFault) and finished:
+                outcome = Outcome.failed(episode, "agent_error", told.reason)
+            if self._observer is not None:
+                outcome = self._observer.end(episode, outcome)
+            self._report(outcome)
 
 
 class _Group:

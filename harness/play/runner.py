@@ -182,13 +182,14 @@ def play(
     stopped: str | None = None
     complete = unused = False
     try:
-        if plan.total and not directory.missing():
+        left = directory.missing()
+        if plan.total and not left:
             all_cases = counted(plan.total, "case")
             progress.say(
                 f"nothing is played: {path} has the results of all {all_cases}, of "
                 f"{directory.dated}; name another --out to play again"
             )
-        if directory.missing() and not (stopping and stopping.enough):
+        if left and not (stopping and stopping.enough):
             try:
                 play_cases(coordinator, spec, options, progress, place / "log")
             finally:

@@ -18,13 +18,17 @@ DRAWN = ("image", "depth")
 """How the names of views begin that a renderer draws; it may differ between two machines."""
 
 
-def start_digest(specs: Mapping[str, Spec], first: TimeStep, state: bytes) -> str:
+def start_digest(
+    specs: Mapping[str, Spec], first: TimeStep, state: bytes, read: Mapping[str, Any] | None = None
+) -> str:
     """16 hexadecimal digits over the state, the instruction and all views that nobody has to draw.
 
     `specs`: of the adapter's brief; `first`: the reset's timestep, before any perturbation between
-    adapter and agent; `state`: the adapter's. What the agent reads makes no difference. A view that
-    cannot be read counts as that: whoever reads it is told so.
+    adapter and agent; `state`: the adapter's; `read`: views of it that have been read already. What
+    the agent reads makes no difference. A view that cannot be read counts as that: whoever reads it
+    is told so.
     """
+    known = read or {}
     digest = hashlib.blake2b(digest_size=8)
     reader = ViewReader(specs)
     for name in ("", *sorted(specs)):
@@ -32,7 +36,10 @@ def start_digest(specs: Mapping[str, Spec], first: TimeStep, state: bytes) -> st
             continue
         value: Any
         try:
-            value = reader.read(first.observation, name) if name else (state, first.instruction)
+            if name:
+                value = known[name] if name in known else reader.read(first.observation, name)
+            else:
+                value = state, first.instruction
         except Exception as fault:
             value = type(fault).__name__
         _feed(digest, name, value)
