@@ -227,9 +227,14 @@ def _numbers(spec: ActionSpec) -> tuple[list[float], list[float]]:
         lows, highs = spec.bounds()
         margin = 0.5 if spec.np_dtype.kind in "iu" else 0.0
         return (lows.ravel() - margin).tolist(), (highs.ravel() + margin).tolist()
-    assert isinstance(spec, (Discrete, MultiDiscrete))
-    counts = (spec.n,) if isinstance(spec, Discrete) else spec.nvec
+    counts = _counts(spec)
     return [-0.5] * len(counts), [count - 0.5 for count in counts]
+
+
+def _counts(spec: ActionSpec) -> tuple[int, ...]:
+    """How many choices each element has."""
+    assert isinstance(spec, (Discrete, MultiDiscrete))
+    return (spec.n,) if isinstance(spec, Discrete) else spec.nvec
 
 
 def _part(chunk: np.ndarray, spec: ActionSpec) -> Any:
@@ -237,9 +242,7 @@ def _part(chunk: np.ndarray, spec: ActionSpec) -> Any:
         values = np.rint(chunk) if spec.np_dtype.kind in "iu" else chunk
         clipped = np.clip(values.reshape(spec.shape), *spec.bounds())
         return np.asarray(clipped, spec.dtype)  # of shape () too an array
-    assert isinstance(spec, (Discrete, MultiDiscrete))
-    counts = (spec.n,) if isinstance(spec, Discrete) else spec.nvec
-    choices = np.clip(np.rint(chunk), 0, np.asarray(counts) - 1).astype(np.int64)
+    choices = np.clip(np.rint(chunk), 0, np.asarray(_counts(spec)) - 1).astype(np.int64)
     return int(choices[0]) if isinstance(spec, Discrete) else choices
 
 

@@ -33,7 +33,8 @@ LONGEST_EPISODE = 100_000
 PROBED_STEPS = 200
 """How long `task_for` looks for a success, in steps."""
 
-SETTINGS = ("success", "success_key", "domain", "max_steps", "low", "high", "fresh")
+TEXTS, VALUES = ("success", "success_key", "domain"), ("max_steps", "low", "high", "fresh")
+"""Settings that are texts, and those that are JSON values."""
 WHEN = {
     "once": "at any step",
     "ever": "at any step, which ends the episode",
@@ -53,10 +54,13 @@ def task_named(name: str) -> Task:
     for key, text in pairs:
         if key.startswith("kwargs."):
             kwargs[key.removeprefix("kwargs.")] = _value(text)
-        elif key in SETTINGS:
-            settings[key] = text if key in SETTINGS[:3] else _value(text)
+        elif key in TEXTS:
+            settings[key] = text
+        elif key in VALUES:
+            settings[key] = _value(text)
         else:
-            guess = suggest(key, SETTINGS) or f"there are {', '.join(SETTINGS)}"
+            known = (*TEXTS, *VALUES)
+            guess = suggest(key, known) or f"there are {', '.join(known)}"
             raise UserError(
                 f"gym:{env_id}: there is no setting {key!r}; {guess}; an argument of the "
                 f"environment is written kwargs.{key}=VALUE"

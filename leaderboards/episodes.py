@@ -27,6 +27,8 @@ class TaskEpisodes:
         self._numbers, self._starts, self._courses = array("i"), array("Q"), array("Q")
         self._won, self._scores = array("b"), array("d")
         self._all_known = True
+        self._chosen_of: tuple[int, np.ndarray] | None = None
+        """(of how many episodes, their first ones), once it was asked for."""
 
     def add(self, episode: int, result: Result, score: float | None) -> None:
         """Count an episode by its number in the plan; its score is None where it has none."""
@@ -93,8 +95,10 @@ class TaskEpisodes:
         """The index of the first of equal episodes, for each."""
         if not self._all_known:
             return slice(None)
-        _, chosen = np.unique(np.asarray(self._courses), return_index=True)
-        return np.asarray(chosen)
+        if self._chosen_of is None or self._chosen_of[0] != self.n:
+            _, chosen = np.unique(np.asarray(self._courses), return_index=True)
+            self._chosen_of = self.n, np.asarray(chosen)
+        return self._chosen_of[1]
 
 
 def _sorted(scores: np.ndarray) -> np.ndarray:

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from harness.records.privilege import FIRST_SCHEMA
 from leaderboards.schema import Group, Report, TaskRow
 
 __all__ = ["is_privileged", "privileged_group", "privilege_lines"]
-
-FIRST_SCHEMA = 2
-"""Of run.json, whose lines say what was read."""
 
 
 def privileged_group(rows: Iterable[TaskRow]) -> tuple[str, ...]:

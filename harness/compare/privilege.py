@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness.compare.pairs import ScoredRun
+from harness.records.privilege import FIRST_SCHEMA
 
 __all__ = ["privilege_notes"]
-
-TELLS = 2
-"""The first schema of run.json whose lines say what was read."""
 
 
 def privilege_notes(base: ScoredRun, new: ScoredRun) -> Iterator[str]:
@@ -17,7 +15,7 @@ def privilege_notes(base: ScoredRun, new: ScoredRun) -> Iterator[str]:
 
     None where one of them is of schema 1, which does not tell.
     """
-    if min(base.run["schema"], new.run["schema"]) < TELLS:
+    if min(base.run["schema"], new.run["schema"]) < FIRST_SCHEMA:
         return
     domains = {item.task.id: item.task.domain for item in base.plan.items}
     shared = [item.task.id for item in new.plan.items if item.task.id in domains]

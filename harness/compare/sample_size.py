@@ -136,16 +136,16 @@ def _known_of(base: ScoredRun) -> _Known:
         if not perturbations:
             controls.setdefault(task, []).append(value)
     rated = [task for task in values if measures[task] == "success"]
-    counted = rated or list(values)
-    if not counted:
+    chosen = rated or list(values)
+    if not chosen:
         raise UserError(f"{base.name} has no results: name a rate with --rate")
     rates = [sum(values[task]) / len(values[task]) for task in rated]
-    squares = [_own_discordance(controls.get(task, []), measures[task]) for task in counted]
+    squares = [_own_discordance(controls.get(task, []), measures[task]) for task in chosen]
     return _Known(
         rate=sum(rates) / len(rates) if rates else None,
         discordant=sum(squares) / len(squares),
-        tasks=len(counted),
-        episodes=sum(len(values[task]) for task in counted),
+        tasks=len(chosen),
+        episodes=sum(len(values[task]) for task in chosen),
     )
 
 

@@ -12,7 +12,10 @@ from collections.abc import Mapping
 from harness.core import Result
 from harness.core.text import shorten
 
-__all__ = ["PrivilegedViews"]
+__all__ = ["FIRST_SCHEMA", "PrivilegedViews"]
+
+FIRST_SCHEMA = 2
+"""The first schema of run.json whose lines say what was read."""
 
 MOST_VIEWS = 64
 """Of one task."""

@@ -54,13 +54,14 @@ def check_items(plan: Plan, known: Knowledge, schema: int = SCHEMA) -> ItemsRepo
         suite = _suite_of(item, known, refused is None)
         if suite is None:
             own[item.suite] = None
-        if _is_of_an_older_version(item, suite, known):
+        ours = _ours(item, suite, known)
+        if ours is not None and 1 <= _version(item.task) < _version(ours):
             others.append(item.task.id)
             found.playable.append(False)
             continue
         if refused is not None:
             untrusted.setdefault(refused, []).append(item.task.id)
-        _check_task(item, suite, known, found, schema)
+        _check_task(item, suite, ours, found, schema)
         found.playable.append(refused is None and _can_play(item.task, item.packages, found))
     if others:
         more = f" and {counted(len(others) - 1, 'more task')}" if len(others) > 1 else ""
@@ -99,18 +100,13 @@ def _ours(item: PlanItem, suite: Suite | None, known: Knowledge) -> Task | None:
     return None if item.suite.startswith(GYM) else known.by_name.get(item.task.name)
 
 
-def _is_of_an_older_version(item: PlanItem, suite: Suite | None, known: Knowledge) -> bool:
-    ours = _ours(item, suite, known)
-    return ours is not None and 1 <= _version(item.task) < _version(ours)
-
-
 def _version(task: Task) -> int:
     number = task.id.rpartition("@")[2]
     return int(number) if number.isdecimal() and number.isascii() else 0
 
 
 def _check_task(
-    item: PlanItem, suite: Suite | None, known: Knowledge, found: ItemsReport, schema: int
+    item: PlanItem, suite: Suite | None, ours: Task | None, found: ItemsReport, schema: int
 ) -> None:
     """Compare the task with the one of its name in the suite that it claims to be from.
 
@@ -118,7 +114,6 @@ def _check_task(
     of its own, whatever the tasks of our suites are called.
     """
     task = item.task
-    ours = _ours(item, suite, known)
     if suite is not None and ours is None:
         _say(found, task, "the suite", item.suite, "a suite that has this task")
     elif suite is None and item.suite.startswith(GYM) and not _is_named_after(item):
