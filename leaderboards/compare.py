@@ -13,7 +13,7 @@ from harness.compare.privilege import privilege_notes
 from harness.compare.sequential_gate import compare_stopped
 from harness.compare.verdict import compare_pairs
 from harness.core import UserError
-from leaderboards.tables import counted
+from harness.core.grammar import counted
 
 __all__ = ["Compared", "compare_runs", "of_gate", "refuse_same_run"]
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harness.core.grammar import counted
 from harness.records.error_kinds import ErrorKind
-from leaderboards.tables import Column, Table, counted
+from leaderboards.tables import Column, Table
 
 __all__ = ["error_table"]
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from harness.compare.saved_runs import open_run
 from harness.core import DOMAINS, Result
+from harness.core.grammar import counted
 from harness.core.nouns import LONGEST_EPISODE
 from harness.core.text import printable
 from harness.records.error_kinds import ErrorKinds
@@ -26,7 +27,7 @@ from leaderboards.perturbed_results import CaseArrays, read_case_arrays
 from leaderboards.privilege import is_privileged
 from leaderboards.robustness import robustness
 from leaderboards.schema import Group, Report, TaskRow
-from leaderboards.tables import counted, percent, range_of
+from leaderboards.tables import percent, range_of
 from leaderboards.tally import TaskTally
 from leaderboards.view_remarks import ViewRemarks
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.core.agent import ALL_VIEWS
+from harness.core.grammar import counted
 from harness.core.nouns import LONGEST_EPISODE
 from harness.records.identity import UNNAMED
 from harness.records.plan import NotRun
@@ -32,7 +33,6 @@ from leaderboards.schema import Group, Report, TaskRow
 from leaderboards.tables import (
     Column,
     Table,
-    counted,
     number,
     one_decimal,
     percent,

@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 
+from harness.core.grammar import counted
 from harness.perturb import not_observed
 from harness.stats import Estimate, value_of
 from leaderboards.schema import PerturbationRow, Report, ScoreEffects
 from leaderboards.tables import (
     Column,
     Table,
-    counted,
     percent,
     range_of,
     signed_points,

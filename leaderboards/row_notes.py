@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harness.core.grammar import counted
 from leaderboards.floors import best_floor
 from leaderboards.report import missing_cases
 from leaderboards.schema import Group, TaskRow
-from leaderboards.tables import counted, number, percent, three_decimals
+from leaderboards.tables import number, percent, three_decimals
 
 __all__ = [
     "coverage",

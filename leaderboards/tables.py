@@ -11,7 +11,6 @@ import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from harness.core.grammar import counted
 from harness.core.text import escape_latex, escape_markdown, printable, shorten
 from harness.stats import Estimate
 
@@ -19,7 +18,6 @@ __all__ = [
     "WIDTH",
     "Column",
     "Table",
-    "counted",
     "latex_page",
     "markdown_line",
     "markdown_page",

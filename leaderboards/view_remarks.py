@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from harness.core import Result
+from harness.core.grammar import counted
 from harness.core.text import shorten
-from leaderboards.tables import counted
 
 __all__ = ["ViewRemarks"]
 
