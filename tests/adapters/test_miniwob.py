@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Iterator
 
+import miniwobepisodes
 import numpy as np
 import pytest
-from miniwobepisodes import TASKS, play_expert, start
+from miniwobepisodes import TASKS, dom, play_expert, start
 
 from adapters.miniwob import MiniWobAdapter
 from adapters.miniwob.experts import EXPERTS
@@ -19,15 +19,7 @@ if (missing := MiniWobAdapter.missing()) is not None:
     pytest.skip(f"{missing.reason}: {missing.remedy}", allow_module_level=True)
 
 
-@pytest.fixture(scope="module")
-def adapter() -> Iterator[MiniWobAdapter]:
-    adapter = MiniWobAdapter(TASKS["click-test"])
-    yield adapter
-    adapter.close()
-
-
-def dom(timestep: TimeStep) -> tuple[Element, ...]:
-    return timestep.observation["dom"]()
+adapter = miniwobepisodes.adapter
 
 
 def one(timestep: TimeStep, **wanted: str) -> Element:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
+import miniwobepisodes
 import pytest
-from miniwobepisodes import TASKS, play_expert, start
+from miniwobepisodes import TASKS, dom, play_expert, start
 
 from adapters.miniwob import MiniWobAdapter, rendering
 from harness.core import Case, Element, TimeStep, UIAction, UserError
@@ -16,16 +16,7 @@ if (missing := MiniWobAdapter.missing()) is not None:
     pytest.skip(f"{missing.reason}: {missing.remedy}", allow_module_level=True)
 
 
-@pytest.fixture(scope="module")
-def adapter() -> Iterator[MiniWobAdapter]:
-    adapter = MiniWobAdapter(TASKS["click-test"])
-    yield adapter
-    adapter.close()
-
-
-def dom(timestep: TimeStep) -> tuple[Element, ...]:
-    elements: tuple[Element, ...] = timestep.observation["dom"]()
-    return elements
+adapter = miniwobepisodes.adapter
 
 
 def named(timestep: TimeStep, name: str) -> Element:
