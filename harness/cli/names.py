@@ -57,7 +57,9 @@ def know_families() -> None:
 
 def agent_named(name: str, arguments: Mapping[str, Any]) -> AgentSpec:
     """The agent, its class loaded. Raises UserError with the remedy."""
-    spec = catalogue.find_agent(name, arguments, agents())
+    from harness.policies import KINDS
+
+    spec = catalogue.find_agent(name, arguments, agents(), KINDS)
     spec.kind()
     return spec
 

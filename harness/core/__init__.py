@@ -11,7 +11,7 @@ from typing import Any
 from harness.core.adapter import Adapter, BatchedAdapter
 from harness.core.agent import Agent
 from harness.core.coercion import deprecated
-from harness.core.errors import BadAction, UserError
+from harness.core.errors import AgentUnavailable, BadAction, UserError
 from harness.core.nouns import (
     DOMAINS,
     STATUSES,
@@ -34,11 +34,11 @@ from harness.core.streams import stream, stream_key
 from harness.core.ui import UI, Element, Elements, UIAction
 
 __all__ = [
-    "ActionSpec", "Adapter", "Agent", "Answer", "BadAction", "BatchedAdapter", "Box", "Brief",
-    "Case", "DOMAINS", "Discrete", "Element", "Elements", "Missing", "MultiDiscrete", "Normaliser",
-    "Perturbation", "Reference", "Result", "STATUSES", "SimulatorPerturbation", "Spec", "Suite",
-    "Task", "Text", "Texts", "TimeStep", "Turn", "UI", "UIAction", "UserError", "stream",
-    "stream_key",
+    "ActionSpec", "Adapter", "Agent", "AgentUnavailable", "Answer", "BadAction", "BatchedAdapter",
+    "Box", "Brief", "Case", "DOMAINS", "Discrete", "Element", "Elements", "Missing",
+    "MultiDiscrete", "Normaliser", "Perturbation", "Reference", "Result", "STATUSES",
+    "SimulatorPerturbation", "Spec", "Suite", "Task", "Text", "Texts", "TimeStep", "Turn", "UI",
+    "UIAction", "UserError", "stream", "stream_key",
 ]  # fmt: skip
 
 

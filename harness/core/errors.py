@@ -10,7 +10,7 @@ from types import FrameType
 
 from harness.core.text import printable
 
-__all__ = ["BadAction", "UserError", "describe", "suggest"]
+__all__ = ["AgentUnavailable", "BadAction", "UserError", "describe", "suggest"]
 
 _HOME = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 _OURS = tuple(
@@ -37,6 +37,15 @@ class BadAction(ValueError):
     """An action that the action spec does not allow: wrong shape, dtype or value.
 
     The message says what was wanted and what came.
+    """
+
+
+class AgentUnavailable(Exception):
+    """What an agent raises when it could not ask whoever answers for it.
+
+    A policy server or an endpoint is unreachable, died, refuses for its load, or stays silent after
+    all retries. The case is an `error` like that of a lost worker, not a failure of the agent: it
+    has no score and is tried again. Do not raise it for an answer that is wrong.
     """
 
 

@@ -9,7 +9,9 @@ import fnmatch
 import importlib
 import importlib.util
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from harness.core import Suite, Task, UserError
@@ -21,24 +23,55 @@ from harness.records.registry import load
 from harness.records.toml_files import read_toml
 from harness.records.typed import text
 
-__all__ = ["find_agent", "find_suites", "select_tasks", "suite_from_toml"]
+__all__ = ["Kind", "find_agent", "find_suites", "select_tasks", "suite_from_toml"]
 
 GYM_EPISODES = 10
 """Episodes of a Gymnasium environment, which has no protocol that says how many."""
 
 
-def find_agent(name: str, args: Mapping[str, Any], table: Mapping[str, str]) -> AgentSpec:
-    """The agent of this name: a key of `table` (name -> entry), or a user's `package.module:Class`.
+@dataclass(frozen=True)
+class Kind:
+    """Agents that are named by where they are, such as `openpi:ws://HOST:PORT` or `sb3:FILE.zip`."""
+
+    entry: str
+    """`module:Class`."""
+    argument: str
+    """The argument of the class that takes what stands behind the colon."""
+    usage: str
+    """How it is written, with an example of what stands behind the colon."""
+
+
+NO_KINDS: Mapping[str, Kind] = MappingProxyType({})
+
+
+def find_agent(
+    name: str,
+    args: Mapping[str, Any],
+    table: Mapping[str, str],
+    kinds: Mapping[str, Kind] = NO_KINDS,
+) -> AgentSpec:
+    """The agent of this name.
+
+    It is a key of `table` (name -> entry), `KIND:ADDRESS` with a key of `kinds`, or a user's
+    `package.module:Class`.
 
     Raises UserError with the remedy.
     """
     if name in table:
         return AgentSpec(name, table[name], args)
-    if ":" in name and "://" not in name:
+    word, colon, address = name.partition(":")
+    if colon and word in kinds:
+        kind = kinds[word]
+        if not address.strip():
+            raise UserError(f"{name} lacks what stands behind the colon: write {kind.usage}")
+        if kind.argument in args:
+            raise UserError(f"--agent-arg {kind.argument}: --agent {name} says it already")
+        return AgentSpec(name, kind.entry, {kind.argument: address, **args})
+    if colon and "://" not in name:
         return AgentSpec(name, name, args)
     raise UserError(
-        f"there is no agent {name!r};{_guess(name, table)} `bench list agents` shows those that "
-        "come with bench, and package.module:Class names your own"
+        f"there is no agent {name!r};{_guess(name, [*table, *kinds])} `bench list agents` shows "
+        "those that come with bench, and package.module:Class names your own"
     )
 
 

@@ -1,0 +1,15 @@
+"""Everybody else's agents: policy servers, chat models and checkpoints as they lie.
+
+`KINDS` says which word before the colon of `--agent KIND:ADDRESS` names which class, so that
+nothing of a kind is imported before it is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from harness.records.catalogue import Kind
+
+__all__ = ["KINDS"]
+
+KINDS: Mapping[str, Kind] = {}
