@@ -31,7 +31,7 @@ GYM_EPISODES = 10
 
 @dataclass(frozen=True)
 class Kind:
-    """Agents that are named by where they are, such as `openpi:ws://HOST:PORT` or `sb3:FILE.zip`."""
+    """Agents that are named by where they are: `openpi:ws://HOST:PORT`, `sb3:FILE`."""
 
     entry: str
     """`module:Class`."""
