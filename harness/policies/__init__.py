@@ -12,4 +12,6 @@ from harness.records.catalogue import Kind
 
 __all__ = ["KINDS"]
 
-KINDS: Mapping[str, Kind] = {}
+KINDS: Mapping[str, Kind] = {
+    "sb3": Kind("harness.policies.sb3:SB3", "path", "sb3:FILE.zip"),
+}
