@@ -17,9 +17,17 @@ from harness.core import Case, Missing, Result
 from harness.core.grammar import counted
 from harness.play.case_queue import Queue, Ticket
 from harness.play.episode import Episode
-from harness.play.failures import BROKEN_AFTER, ErrorTeller, Failures, HeldBack, missing
-from harness.play.outcome import Outcome, VideoClip
+from harness.play.failures import (
+    BROKEN_AFTER,
+    SILENT_AFTER,
+    ErrorTeller,
+    Failures,
+    HeldBack,
+    missing,
+)
+from harness.play.outcome import AGENT, Outcome, VideoClip
 from harness.play.progress import Progress, Tally
+from harness.play.stopped import Stopped
 from harness.records.error_kinds import ALWAYS
 from harness.records.plan import CaseIndex, NotRun, Plan, label
 from harness.records.traces import Trace
@@ -125,6 +133,7 @@ class Coordinator:
         self._scored: set[int] = set()  # these three by item of the plan
         self._looked_up: set[int] = set()
         self._given_up: set[int] = set()
+        self._silent: set[CaseIndex] = set()  # in a row, with an agent that could not be asked
         self.errors = ErrorTeller(progress)
         self.interrupted = False
         """Whether the user asked to stop. Foreign code may have swallowed the KeyboardInterrupt."""
@@ -197,8 +206,8 @@ class Coordinator:
     def settle(self, outcome: Outcome, worker: str = "here") -> None:
         """Take one outcome; `worker` names who played it.
 
-        Raises StorageFull, and KeyboardInterrupt once the user asked to stop: what was interrupted
-        is no outcome.
+        Raises StorageFull; Stopped where the agent cannot be asked any more; and KeyboardInterrupt
+        once the user asked to stop: what was interrupted is no outcome.
         """
         if self.interrupted:
             raise KeyboardInterrupt
@@ -259,6 +268,13 @@ class Coordinator:
         """Play the case again, keep it back, or write down that it has no score."""
         assert outcome.result is not None
         item = ticket.case.item
+        if outcome.failed_in == AGENT:
+            self._silent.add(ticket.case)
+            if len(self._silent) >= SILENT_AFTER:
+                raise Stopped(
+                    f"the agent could not be asked in {SILENT_AFTER} cases in a row "
+                    f"({outcome.result.error}): see that what answers for it runs"
+                )
         always = self._failures.add(ticket, outcome)
         last = always or ticket.attempt >= ATTEMPTS or self._broken(item)
         again = "" if last else f" (attempt {ticket.attempt} of {ATTEMPTS})"
@@ -311,6 +327,8 @@ class Coordinator:
         timing = {**result.timing, "worker": worker, "attempt": ticket.attempt, "ended_at": _now()}
         if always:
             timing[ALWAYS] = True
+        if result.status != "error":
+            self._silent.clear()
         result = dataclasses.replace(
             result, protocol=self.plan.items[ticket.case.item].protocol, timing=timing
         )

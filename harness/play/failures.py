@@ -12,13 +12,15 @@ from dataclasses import dataclass
 from harness.core import Missing, Result
 from harness.core.grammar import counted
 from harness.play.case_queue import Ticket
-from harness.play.outcome import SHARED, Outcome
+from harness.play.outcome import AGENT, SHARED, Outcome
 from harness.play.progress import Progress
 from harness.records.error_kinds import kind_of, same_words
 from harness.records.plan import CaseIndex
 
-__all__ = ["BROKEN_AFTER", "ErrorTeller", "Failures", "HeldBack", "missing"]
+__all__ = ["BROKEN_AFTER", "SILENT_AFTER", "ErrorTeller", "Failures", "HeldBack", "missing"]
 
+SILENT_AFTER = 3
+"""After this many cases in a row in which the agent could not be asked, the run stops."""
 BROKEN_AFTER = 15
 """After this many failed attempts at a task without a single scored case, the task is given up."""
 CASES_THAT_DECIDE = 3
@@ -115,6 +117,8 @@ class Failures:
         """
         result, item = outcome.result, ticket.case.item
         assert result is not None
+        if outcome.failed_in == AGENT:  # which says nothing of the task
+            return False
         self._attempts[item] += 1
         if result.steps:
             self.begun(item)

@@ -13,7 +13,7 @@ import time
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from harness.core import Agent, Turn
+from harness.core import Agent, AgentUnavailable, Turn
 from harness.core.errors import describe
 from harness.play.values import AgentFault, Hung, listed, taken
 
@@ -100,6 +100,9 @@ def call_agent(agent: Agent, turns: Sequence[Turn], watch: Watch, timeout: float
         reason = f"no answer within {timeout:g} s"
     except KeyboardInterrupt:
         raise
+    except AgentUnavailable as silent:
+        # It was tried again and again already: no half of the batch is asked once more.
+        return [unavailable(silent)] * len(turns)
     except BaseException as fault:
         reason = describe(fault)
     finally:
@@ -117,6 +120,11 @@ def call_agent(agent: Agent, turns: Sequence[Turn], watch: Watch, timeout: float
     ]
 
 
+def unavailable(silent: AgentUnavailable) -> AgentFault:
+    """What stands for an answer of an agent that could not be asked."""
+    return AgentFault(" ".join(str(silent).split())[:500] or "the agent is unavailable", "error")
+
+
 def end_episode(agent: Agent, episode: str, watch: Watch, timeout: float) -> AgentFault | bool:
     """Tell the agent that an episode is over: True, or what it raised. `timeout`: in seconds."""
     watch.phase, watch.deadline = "agent", clock() + timeout
@@ -126,6 +134,8 @@ def end_episode(agent: Agent, episode: str, watch: Watch, timeout: float) -> Age
         return AgentFault(f"end: it did not return within {timeout:g} s")
     except KeyboardInterrupt:
         raise
+    except AgentUnavailable as silent:
+        return unavailable(silent)
     except BaseException as fault:
         return AgentFault(f"end: {describe(fault)}")
     finally:

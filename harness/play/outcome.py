@@ -14,11 +14,11 @@ from harness.play.values import SimulatorFault
 from harness.records.traces import Trace
 
 __all__ = [
-    "SHARED", "VALUE", "Outcome", "VideoClip", "VideoSelection", "fault_place", "outcome_of",
-    "reason_of",
+    "AGENT", "SHARED", "VALUE", "Outcome", "VideoClip", "VideoSelection", "fault_place",
+    "outcome_of", "reason_of",
 ]  # fmt: skip
 
-SHARED, VALUE = "shared", "value"
+AGENT, SHARED, VALUE = "agent", "shared", "value"
 """As `Outcome.failed_in`."""
 
 
@@ -52,7 +52,8 @@ class Outcome:
     failed_in: str = ""
     """Where the simulator failed: `construction`, `reset`, `step`, `view` or `expert`; VALUE where
     it gave a value that breaks its contract, SHARED where another episode of a shared simulator may
-    be to blame. Empty where it may have been the worker."""
+    be to blame; AGENT where who answers for the agent could not be asked. Empty where it may have
+    been the worker."""
 
     @classmethod
     def finished(cls, episode: Episode, ended: str) -> Outcome:

@@ -18,6 +18,7 @@ from harness.play.environments import Environments, EnvSlot, ViewNotOffered
 from harness.play.episode import Episode
 from harness.play.inference import AgentClient, AgentFault, Watch
 from harness.play.outcome import (
+    AGENT,
     SHARED,
     Outcome,
     VideoSelection,
@@ -252,7 +253,7 @@ class RolloutLoop:
             if (fault := episode.view_fault) is not None:
                 self._fail(group, episode.slot, "view", fault)
             elif isinstance(answer, AgentFault):
-                self._end(lane, "agent_error", answer.reason)
+                self._end(lane, answer.status, answer.reason, failed_in=AGENT)
             elif isinstance(answer, Chunk):
                 episode.pending.extend(answer.moves)
                 episode.memory = answer.memory
@@ -274,7 +275,7 @@ class RolloutLoop:
                 continue
             move = episode.pending.popleft()
             if type(move) is AgentFault:
-                self._end(lane, "agent_error", move.reason)
+                self._end(lane, move.status, move.reason, failed_in=AGENT)
                 continue
             action, clipped = move
             if clipped:
@@ -404,7 +405,7 @@ class RolloutLoop:
             self._ending.popleft()
             finished = outcome.result is not None and outcome.result.status == "finished"
             if isinstance(told, AgentFault) and finished:
-                outcome = Outcome.failed(episode, "agent_error", told.reason)
+                outcome = Outcome.failed(episode, told.status, told.reason, AGENT)
             if self._observer is not None:
                 outcome = self._observer.end(episode, outcome)
             self._report(outcome)

@@ -46,6 +46,8 @@ class AgentFault:
     """Stands for the answer to a turn that the agent failed to give; `reason` is one line."""
 
     reason: str
+    status: str = "agent_error"
+    """`error` where whoever answers for the agent could not be asked (AgentUnavailable)."""
 
 
 Move = tuple[Any, bool]
@@ -89,8 +91,12 @@ def actions_of(answer: Move | Chunk | AgentFault) -> list[Any]:
 def taken(answer: Any, spec: ActionSpec) -> Move | Chunk | AgentFault:
     """What the loop executes of an agent's answer: nothing foreign is left of it but the memory.
 
-    Raises KeyboardInterrupt and Hung only, whatever the answer's own methods raise.
+    An agent that asks another process, where answers were taken already, returns a Chunk or an
+    AgentFault itself. Raises KeyboardInterrupt and Hung only, whatever the answer's own methods
+    raise.
     """
+    if type(answer) is Chunk or type(answer) is AgentFault:
+        return answer
     try:
         if isinstance(answer, Answer):
             return _chunk(answer, spec)
