@@ -23,7 +23,7 @@ ALLOWED = {
     "harness.compare": {"numpy", "fsspec"},
     "harness.verify": {"numpy", "PIL"},
     "harness.demos": {"numpy", "pyarrow", "PIL"},
-    "harness.policies": {"numpy", "gymnasium", "torch", "onnxruntime"},
+    "harness.policies": {"numpy", "msgpack", "websockets", "gymnasium", "torch", "onnxruntime"},
     "harness.testing": {"numpy"},
     "harness.cli": {"typer", "pandas"},
     "leaderboards": {"numpy", "scipy", "tabulate", "matplotlib"},
