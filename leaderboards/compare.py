@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.compare.comparison import Comparison
 from harness.compare.gate import Gated
-from harness.compare.pairs import ScoredRun, TaskPairs, pair_up, start_notes
+from harness.compare.pairs import ScoredRun, TaskPairs, pair_notes, pair_up
 from harness.compare.privilege import privilege_notes
 from harness.compare.sequential_gate import compare_stopped
 from harness.compare.verdict import compare_pairs
@@ -69,6 +69,9 @@ def _notes(base: ScoredRun, new: ScoredRun, tasks: Sequence[TaskPairs]) -> Itera
         if lone:
             names = ", ".join(lone[:3]) + (", ..." if len(lone) > 3 else "")
             yield f"{counted(len(lone), 'task')} of {side.name} only, not compared: {names}"
+    if base.plan.clock != new.plan.clock:
+        waits = "time waits for the agent"
+        yield f"the control clocks differ: {base.plan.clock or waits} | {new.plan.clock or waits}"
     yield from privilege_notes(base, new)
     for side in (base, new):
         if _stopped_for_what_it_saw(side):
@@ -77,8 +80,8 @@ def _notes(base: ScoredRun, new: ScoredRun, tasks: Sequence[TaskPairs]) -> Itera
                 f"{side.name} {how} for what it saw ({side.run.get('stopping')}): compared are as "
                 "many episodes as every task has, with bounds that hold at every look"
             )
-    yield from start_notes(tasks)
-    shared = sum(len(each.pairs) + each.missing + each.unlike for each in tasks)
+    yield from pair_notes(tasks)
+    shared = sum(len(each.pairs) + each.missing + each.unlike + each.apart for each in tasks)
     both = {each.task.id for each in tasks}
     for side in (base, new):
         numbers = [k for k, item in enumerate(side.plan.items) if item.task.id in both]

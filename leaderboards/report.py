@@ -23,6 +23,7 @@ from harness.records.stored_run import load_run
 from harness.stats import value_of
 from leaderboards.floors import Floor, shipped_floors
 from leaderboards.groups import Grouping
+from leaderboards.late_answers import ClockTally
 from leaderboards.perturbed_results import CaseArrays, read_case_arrays
 from leaderboards.privilege import is_privileged
 from leaderboards.robustness import robustness
@@ -78,7 +79,7 @@ def build(
     tallies = [TaskTally(item, anytime=anytime) for item in plan.items]
     arrays = CaseArrays(plan) if plan.perturbations else None
     views, errors, redrawn, endless = ViewRemarks(), ErrorKinds(), 0, 0
-    privileged = PrivilegedViews()
+    privileged, clock = PrivilegedViews(), ClockTally(plan.clock)
     for index, result in cases:
         errors.add(index, result)
         views.add(result)
@@ -86,6 +87,7 @@ def build(
         if arrays is not None:
             arrays.add(index, result)
         if index.condition == 0:
+            clock.add(plan.items[index.item].task.domain, result)
             tallies[index.item].add(index.episode, result)
             redrawn += "redrawn_starts" in result.metrics and result.steps > 0
             limit = plan.items[index.item].task.max_steps
@@ -122,6 +124,8 @@ def build(
         errors=errors.rows(),
         redrawn_starts=redrawn,
         endless=endless,
+        latency=clock.rows(),
+        clock=plan.clock,
         run_schema=int(run.get("schema", 1)),
         not_applicable=tuple(row for row in plan.not_run if row.perturbation is not None),
     )
@@ -208,6 +212,7 @@ def _head(run: Mapping[str, Any], plan: Plan, suites: tuple[str, ...]) -> dict[s
     head = {name: value for name, value in run.items() if name not in ("schema", "plan")}
     return head | {
         "plan": {"hash": run["plan"]["hash"], "seed": plan.seed},
+        **({} if plan.clock is None else {"clock": plan.clock.to_json()}),
         "suites": list(suites),
         "packages": {
             name: ", ".join(sorted(versions)) for name, versions in sorted(packages.items())

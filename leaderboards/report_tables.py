@@ -11,6 +11,7 @@ from harness.records.identity import UNNAMED
 from harness.records.plan import NotRun
 from harness.stats import Estimate
 from leaderboards.error_table import error_table
+from leaderboards.late_answers import clock_lines, clock_table
 from leaderboards.privilege import privilege_lines
 from leaderboards.references import (
     PublishedFigure,
@@ -75,7 +76,7 @@ def report_header(report: Report) -> list[str]:
         "95 %: by Wilson for a task, by the score method for a mean",
         means,
     ]
-    lines[1:1] = privilege_lines(report)
+    lines[1:1] = [*privilege_lines(report), *clock_lines(report.clock)]
     if report.copied:
         lines.append(
             "a copy of a run directory: who acted, what it read, whether it was privileged, where "
@@ -134,6 +135,7 @@ def report_tables(report: Report) -> list[Table]:
     tables.append(_group_table(report))
     tables += _metric_table(report.tasks)
     tables += _score_table(report)
+    tables += clock_table(report.latency)
     tables += published_table([figure for suite in by_suite for figure in figures[suite]])
     if report.perturbations or report.not_applicable:
         from leaderboards.robustness_tables import robustness_tables

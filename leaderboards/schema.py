@@ -12,11 +12,13 @@ from typing import Any
 
 from harness.core import Reference
 from harness.core.reference import LATER
+from harness.records.control_clock import ControlClock
 from harness.records.error_kinds import ErrorKind
 from harness.records.plan import NotRun
 from harness.stats import Estimate, value_of
 from leaderboards.flatten import EstimateNames, bounds_of, flatten
 from leaderboards.floors import Floor
+from leaderboards.late_answers import ClockRow
 from leaderboards.success_times import TimeToSuccess
 
 __all__ = [
@@ -301,6 +303,11 @@ class Report:
     endless: int = 0
     """Unperturbed episodes that were ended because neither the task nor the simulator has a limit;
     in the JSON only where there is any."""
+    latency: tuple[ClockRow, ...] = ()
+    """Of a run in which simulated time did not wait for the agent, by domain and over all; in the
+    JSON only there."""
+    clock: ControlClock | None = None
+    """That run's clock; in the JSON it stands under `run`."""
     copied: bool = False
     """Whether its files are a copy, so that what no replay can show is a claim; not in the JSON."""
     run_schema: int = 2
@@ -334,7 +341,7 @@ def report_to_json(report: Report) -> dict[str, Any]:
         "not_run": found["not_run"] + found["not_applicable"],
         **{
             name: found[name]
-            for name in ("views", "errors", "redrawn_starts", "endless")
+            for name in ("views", "errors", "redrawn_starts", "endless", "latency")
             if found[name]
         },
     }

@@ -19,10 +19,12 @@ from harness.cli.options import at_least_one
 from harness.core import Agent, Result, Suite, UserError
 from harness.core.agent import ALL_VIEWS
 from harness.host.interpreters import configured
+from harness.play.clock_options import control_clock
 from harness.play.planning import make_plan
 from harness.play.progress import Progress, SilentProgress, progress_for
 from harness.play.runner import RunOptions, RunSummary, play, working_directory
 from harness.records.catalogue import select_tasks
+from harness.records.control_clock import ControlClock
 from harness.records.identity import AgentSpec
 from harness.records.live_agent import LiveAgentSpec, live
 from harness.records.stored_run import load_run
@@ -51,6 +53,7 @@ def play_suites(
     seed: int,
     perturb: str | None,
     until_width: float | None,
+    clock: ControlClock | None,
     out: Path | None,
     options: RunOptions,
     progress: Progress,
@@ -60,7 +63,7 @@ def play_suites(
         episodes = UNTIL_WIDTH_EPISODES
     conditions = perturbations_named(perturb)
     chosen = select_tasks(suites, tasks)
-    plan = make_plan(chosen, spec, episodes=episodes, seed=seed, perturb=conditions)
+    plan = make_plan(chosen, spec, episodes=episodes, seed=seed, perturb=conditions, clock=clock)
     stopping = None
     if until_width is not None:
         from harness.compare.early_stopping import WidthRounds
@@ -172,6 +175,8 @@ def evaluate(
     agent_timeout: float = 600.0,
     ray_address: str | None = None,
     until_width: float | None = None,
+    control_rate: float | str | None = None,
+    latency: str | os.PathLike[str] | None = None,
     interpreters: Mapping[str, str] | None = None,
     progress: bool = False,
 ) -> Evaluation:
@@ -218,6 +223,10 @@ def evaluate(
             seed=seed,
             perturb=perturb,
             until_width=until_width,
+            clock=control_clock(
+                None if control_rate is None else str(control_rate),
+                None if latency is None else os.fspath(latency),
+            ),
             out=None if out is None else Path(out),
             options=options,
             progress=progress_for() if progress else SilentProgress(),

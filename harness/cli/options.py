@@ -12,9 +12,10 @@ from typing import Annotated, Any
 import typer
 
 __all__ = [
-    "AgentArgs", "AgentName", "AgentTimeout", "Alpha", "Base", "Interpreters", "JUnit",
-    "LanesOption", "Margin", "Out", "RayAddress", "Run", "Seed", "SuiteNames", "TaskGlobs",
-    "TrustMaker", "Workers", "argument", "arguments", "at_least_one", "worker_count",
+    "AgentArgs", "AgentName", "AgentTimeout", "Alpha", "Base", "ControlRate", "Interpreters",
+    "JUnit", "LanesOption", "Latency", "Margin", "Out", "RayAddress", "Run", "Seed",
+    "SuiteNames", "TaskGlobs", "TrustMaker", "Workers", "argument", "arguments",
+    "at_least_one", "worker_count",
 ]  # fmt: skip
 
 AgentName = Annotated[
@@ -61,6 +62,20 @@ Interpreters = Annotated[
     typer.Option(
         help="NAME=PATH: the Python interpreter in which this family's simulator runs; see "
         "docs/interpreters.md."
+    ),
+]
+ControlRate = Annotated[
+    str | None,
+    typer.Option(
+        help="real, or a number of Hz: simulated time does not wait for the agent. An answer that "
+        "took longer than the period acts as many steps later; see docs/latency.md."
+    ),
+]
+Latency = Annotated[
+    str | None,
+    typer.Option(
+        help="How long each answer takes, in place of the measured time: 80ms, a file with "
+        "milliseconds in its lines, or a run with measured latencies."
     ),
 ]
 Run = Annotated[Path, typer.Argument(help="A run directory.")]

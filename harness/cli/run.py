@@ -11,8 +11,10 @@ from harness.cli.options import (
     AgentArgs,
     AgentName,
     AgentTimeout,
+    ControlRate,
     Interpreters,
     LanesOption,
+    Latency,
     Out,
     RayAddress,
     Seed,
@@ -74,6 +76,8 @@ def run(
             "is narrower than this; at most --episodes, or else 1000."
         ),
     ] = None,
+    control_rate: ControlRate = None,
+    latency: Latency = None,
     interpreter: Interpreters = None,
 ) -> int:
     """Play an agent on suites and print the table.
@@ -83,6 +87,7 @@ def run(
     from harness.cli.counting import played
     from harness.cli.names import agent_named, suites_named
     from harness.cli.report import draw_if_possible, print_report
+    from harness.play.clock_options import control_clock
     from harness.play.progress import progress_for
     from harness.play.runner import RunOptions
 
@@ -111,6 +116,7 @@ def run(
             seed=seed,
             perturb=perturb,
             until_width=until_width,
+            clock=control_clock(control_rate, latency),
             out=out,
             options=dataclasses.replace(options, opened=lambda path: note("path", str(path))),
             progress=progress_for(),

@@ -346,6 +346,9 @@ class Answer:
     """One action, or a chunk: actions that are executed in order without asking again."""
     memory: Any = None
     """Kept for this episode and shown in its next Turn."""
+    rest: Sequence[Any] = ()
+    """Further actions of a chunk of which only the first ones, `actions`, are to be executed. They
+    act while the next answer is awaited, where simulated time does not wait (`--latency`)."""
 
 
 @dataclass(frozen=True)

@@ -53,6 +53,7 @@ def play_locally(
             report=settle,
             video=video,
             made=ResetCheck(watch).made,
+            clock=coordinator.plan.clock,
         )
         try:
             while not coordinator.finished:

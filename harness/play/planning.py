@@ -11,6 +11,7 @@ from harness.host.hosted import end_probes
 from harness.host.loading import code_of, load_adapter
 from harness.perturb.parse import Condition, resolve
 from harness.play.environments import environment_key
+from harness.records.control_clock import ControlClock
 from harness.records.identity import AgentSpec
 from harness.records.plan import NotRun, Plan, PlanItem, label, protocol_hash
 
@@ -24,11 +25,13 @@ def make_plan(
     episodes: int | None,
     seed: int,
     perturb: Sequence[Condition] = (),
+    clock: ControlClock | None = None,
 ) -> Plan:
     """The plan of these tasks for this agent.
 
     `episodes`: per task; None: as the suite says. `seed`: which of the disjoint sets of episodes.
-    Each condition of `perturb` is paired with the unperturbed control. Tasks that cannot run here
+    Each condition of `perturb` is paired with the unperturbed control. With a `clock` simulated
+    time does not wait for the agent. Tasks that cannot run here
     are listed in `not_run` with the reason.
 
     Raises UserError if a number is out of range, an adapter does not load, or a task's params do
@@ -93,11 +96,12 @@ def make_plan(
                     protocol_hash(task, packages),
                     packages,
                     env_key,
+                    own_streams=kind.own_streams,
                 )
             )
     plan = with_conditions(items, spec.kind(), perturb)
     end_probes()
-    return dataclasses.replace(plan, seed=seed, not_run=(*not_run, *plan.not_run))
+    return dataclasses.replace(plan, seed=seed, not_run=(*not_run, *plan.not_run), clock=clock)
 
 
 def _fails(task: Task, fault: BaseException) -> Missing:

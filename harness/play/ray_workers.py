@@ -345,7 +345,7 @@ def play_on_ray(
             coordinator,
             spec,
             max(1, min(count, coordinator.plan.total)),
-            {"lanes": lanes, "groups": groups, "video": video},
+            {"lanes": lanes, "groups": groups, "video": video, "clock": coordinator.plan.clock},
             agent_timeout,
             None if log is None else log.absolute(),
             say,

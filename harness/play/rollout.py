@@ -14,9 +14,11 @@ from typing import Any, Protocol
 
 from harness.core import BadAction, Case, Missing, TimeStep, Turn, UserError
 from harness.perturb.effects import NotApplicable
+from harness.play.drawn_by import note_renderer
 from harness.play.environments import Environments, EnvSlot, ViewNotOffered
 from harness.play.episode import Episode
 from harness.play.inference import AgentClient, AgentFault, Watch
+from harness.play.late_answers import LateAnswers
 from harness.play.outcome import (
     AGENT,
     SHARED,
@@ -28,6 +30,7 @@ from harness.play.outcome import (
 )
 from harness.play.starts import SOLVED_AT_START, start
 from harness.play.values import Chunk, SimulatorFault, checked_timestep
+from harness.records.control_clock import ControlClock
 
 __all__ = ["CaseSource", "RolloutLoop", "EpisodeObserver"]
 
@@ -88,11 +91,13 @@ class RolloutLoop:
         video: VideoSelection | None = None,
         observer: EpisodeObserver | None = None,
         made: Callable[[EnvSlot, Case], None] | None = None,
+        clock: ControlClock | None = None,
     ) -> None:
         """`reads` and `history` are the agent's.
 
         `report` is called once for every case taken from the source, as soon as its outcome is
-        known. A `video` takes the place of an `observer`. `made` is called as by Environments.
+        known. A `video` takes the place of an `observer`. `made` is called as by Environments. With
+        a `clock` simulated time does not wait for the agent.
         """
         self._agent = agent
         self._elsewhere = getattr(agent, "elsewhere", False)
@@ -100,6 +105,7 @@ class RolloutLoop:
         self._history = history
         self._watch = watch
         self._report = report
+        self._late = None if clock is None else LateAnswers(clock)
         self._observer: Any = observer
         if video is not None:
             from harness.play.video import VideoRecorder
@@ -250,15 +256,22 @@ class RolloutLoop:
             episode.asked += 1
             # A lazy view is drawn inside the agent's call: its failure is the simulator's, whatever
             # the agent made of it.
-            if (fault := episode.view_fault) is not None:
+            fault = episode.view_fault
+            if episode.renderer is None and fault is None:
+                fault = note_renderer(episode, self._watch)
+            if fault is not None:
                 self._fail(group, episode.slot, "view", fault)
             elif isinstance(answer, AgentFault):
                 self._end(lane, answer.status, answer.reason, failed_in=AGENT)
-            elif isinstance(answer, Chunk):
-                episode.pending.extend(answer.moves)
-                episode.memory = answer.memory
             else:
-                episode.pending.append(answer)
+                if isinstance(answer, Chunk):
+                    episode.memory = answer.memory
+                if self._late is not None:
+                    self._late.take(episode, answer, seconds)
+                elif isinstance(answer, Chunk):
+                    episode.pending.extend(answer.moves)
+                else:
+                    episode.pending.append(answer)
 
     def _step(self, group: _Group) -> None:
         """Execute one action in every lane that has one.
@@ -385,6 +398,8 @@ class RolloutLoop:
         assert episode is not None
         lane.episode = None
         outcome = outcome_of(episode, status, reason, ended, failed_in)
+        if self._late is not None:
+            outcome = self._late.ended(episode, outcome)
         # The agent is told before the outcome is reported: an agent that records episodes writes
         # its file here, and the line of a result must never be there without it.
         self._watch.cases = episode.tickets

@@ -297,12 +297,15 @@ def play_cases(
         return
     from harness.play.ray_workers import play_on_ray
 
+    clock = coordinator.plan.clock
+    # Where latency is measured, an answer must not wait for those of other episodes.
+    several = served and not (clock is not None and clock.measured)
     play_on_ray(
         coordinator,
         spec,
         workers=workers or None,
-        lanes=options.lanes or (SERVED_LANES if served else 1),
-        groups=2 if served else 1,
+        lanes=options.lanes or (SERVED_LANES if several else 1),
+        groups=2 if several else 1,
         agent_timeout=options.agent_timeout,
         address=options.ray_address,
         video=video,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from harness.core import ActionSpec, Answer, Box, Spec, TimeStep, UIAction
@@ -61,6 +61,8 @@ class Chunk:
     moves: list[Move | AgentFault]
     """An action that is no value of the spec counts when its turn comes."""
     memory: Any
+    rest: list[Move | AgentFault] = field(default_factory=list)
+    """What may act while the next answer is awaited."""
 
 
 def listed(given: Any, count: int) -> list[Any] | str:
@@ -110,17 +112,27 @@ def taken(answer: Any, spec: ActionSpec) -> Move | Chunk | AgentFault:
 
 
 def _chunk(answer: Answer, spec: ActionSpec) -> Chunk | AgentFault:
-    given: Any = answer.actions
+    moves = _moves(answer.actions, "actions", spec)
+    if isinstance(moves, AgentFault):
+        return moves
+    if not moves:
+        return AgentFault("an Answer needs at least one action")
+    rest = (
+        _moves(answer.rest, "rest", spec) if type(answer.rest) is not tuple or answer.rest else []
+    )
+    return rest if isinstance(rest, AgentFault) else Chunk(moves, answer.memory, rest)
+
+
+def _moves(given: Any, part: str, spec: ActionSpec) -> list[Move | AgentFault] | AgentFault:
+    """The actions of one part of an answer, up to the first that is no value of the spec."""
     if isinstance(given, (str, bytes, Mapping, Set, UIAction)) or not hasattr(given, "__iter__"):
         return AgentFault(
-            f"Answer.actions must be a list of actions, got {type(given).__name__} {shown(given)}"
+            f"Answer.{part} must be a list of actions, got {type(given).__name__} {shown(given)}"
         )
     try:
         actions = list(itertools.islice(given, MOST_ACTIONS + 1))
     except TypeError as fault:  # an array without a dimension
-        return AgentFault(f"Answer.actions must be a list of actions: {fault}")
-    if not actions:
-        return AgentFault("an Answer needs at least one action")
+        return AgentFault(f"Answer.{part} must be a list of actions: {fault}")
     if len(actions) > MOST_ACTIONS:
         return AgentFault(f"an Answer may hold {MOST_ACTIONS} actions, and this one holds more")
     moves: list[Move | AgentFault] = []
@@ -131,7 +143,7 @@ def _chunk(answer: Answer, spec: ActionSpec) -> Chunk | AgentFault:
         moves.append(move)
         if isinstance(move, AgentFault):
             break  # nothing is executed after it
-    return Chunk(moves, answer.memory)
+    return moves
 
 
 def checked_timestep(seen: Any) -> TimeStep:

@@ -21,6 +21,7 @@ from harness.play.outcome import Outcome, VideoSelection
 from harness.play.reset_check import ResetCheck
 from harness.play.rollout import RolloutLoop
 from harness.play.worker_output import Notices
+from harness.records.control_clock import ControlClock
 from harness.records.identity import AgentSpec
 
 __all__ = ["Exchange", "EpisodeWorker"]
@@ -68,6 +69,7 @@ class EpisodeWorker:
         timeout: float,
         video: VideoSelection | None = None,
         notices: Notices | None = None,
+        clock: ControlClock | None = None,
     ) -> None:
         """`client` reaches a served agent; None: this worker builds its own agent."""
         self._notices = notices or Notices()
@@ -92,6 +94,7 @@ class EpisodeWorker:
             report=self._report,
             video=video,
             made=ResetCheck(self._watch).made,
+            clock=clock,
         )
         self._thread = threading.Thread(target=self._play, name="lanes", daemon=True)
         self._thread.start()

@@ -11,12 +11,12 @@ import functools
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from harness.core import Case, Missing, Perturbation, Reference, Task, UserError
-from harness.core.grammar import counted
+from harness.records.control_clock import ControlClock
 from harness.records.plan_fields import (
     ITEM,
     MOST_CASES,
@@ -84,6 +84,14 @@ class PlanItem:
     """Items of one key can share a kept environment."""
     conditions: tuple[int, ...] | None = None
     """Which of the plan's perturbations are played, by their index there; None: all."""
+    own_streams: bool = False
+    """Whether its episodes have nothing random in common with those of other tasks, as its adapter
+    declares. Plans of earlier versions do not say."""
+
+    @property
+    def family(self) -> str:
+        """What is equal of tasks whose episodes of one seed may depend on one another."""
+        return self.task.id if self.own_streams else self.task.adapter
 
 
 @dataclass(frozen=True)
@@ -138,6 +146,8 @@ class Plan:
     perturbations: tuple[tuple[Perturbation, ...], ...] = ()
     """The perturbed conditions; the unperturbed one is always played."""
     not_run: tuple[NotRun, ...] = ()
+    clock: ControlClock | None = None
+    """None: simulated time waits for the agent."""
 
     def __post_init__(self) -> None:
         """Raises UserError for more cases than fit in memory as a byte each."""
@@ -256,7 +266,9 @@ class Plan:
             ]
             for item in self.items
         ]
-        return [items, self.seed, [[str(p) for p in condition] for condition in self.perturbations]]
+        conditions = [[str(p) for p in condition] for condition in self.perturbations]
+        clock = [] if self.clock is None else [self.clock.to_json()]
+        return [items, self.seed, conditions, *clock]
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values, as run.json holds them."""
@@ -268,12 +280,13 @@ class Plan:
                 [dataclasses.asdict(p) for p in condition] for condition in self.perturbations
             ],
             "not_run": [dataclasses.asdict(row) for row in self.not_run],
+            **({} if self.clock is None else {"clock": self.clock.to_json()}),
         }
 
     @classmethod
     def from_json(cls, fields: Any) -> Plan:
         """The inverse of to_json. Raises UserError or ValueError that names the wrong field."""
-        found = fields_of(fields, "plan", _PLAN, frozenset({"hash"}))
+        found = fields_of(fields, "plan", _PLAN, frozenset({"hash", "clock"}))
         found.pop("hash", None)
         plan = cls(**found)
         if len(plan.items) * len(plan.conditions) > MOST_CELLS:
@@ -284,49 +297,6 @@ class Plan:
         _check_unique("plan.items", [item.task.id for item in plan.items])
         _check_unique("plan.perturbations", ["+".join(map(str, c)) for c in plan.perturbations])
         return plan
-
-    def differences(self, other: Plan) -> Iterator[str]:
-        """Sentences that say how this plan differs from an older one."""
-        if self.seed != other.seed:
-            yield f"seed {self.seed} instead of {other.seed}"
-        mine, theirs = ({item.task.id: item for item in plan.items} for plan in (self, other))
-        for change, names in (
-            ("added", mine.keys() - theirs.keys()),
-            ("dropped", theirs.keys() - mine.keys()),
-        ):
-            if names:
-                some = ", ".join(sorted(names)[:3]) + (", ..." if len(names) > 3 else "")
-                yield f"{counted(len(names), 'task')} {change} ({some})"
-        shared = [(mine[name], theirs[name]) for name in mine if name in theirs]
-        episodes = {
-            (new.episodes, old.episodes) for new, old in shared if new.episodes != old.episodes
-        }
-        for new_count, old_count in sorted(episodes):
-            yield f"{counted(new_count, 'episode')} a task instead of {old_count}"
-        for new, old in shared:
-            if new.protocol != old.protocol:
-                packages = {
-                    name: (version, old.packages.get(name))
-                    for name, version in new.packages.items()
-                    if old.packages.get(name) != version
-                }
-                what = (
-                    ", ".join(f"{name} {a} instead of {b}" for name, (a, b) in packages.items())
-                    or "another rule, horizon or parameter"
-                )
-                yield f"another protocol for {new.task.id}: {what}"
-                break
-        if self.conditions != other.conditions:
-            yield f"other perturbations{_other_labels(self, other)}"
-
-
-def _other_labels(plan: Plan, older: Plan) -> str:
-    """What only one of two plans has, after a colon; empty where their names are the same."""
-    now, then = (dict.fromkeys(map(label, each.perturbations)) for each in (plan, older))
-    new, old = [one for one in now if one not in then], [one for one in then if one not in now]
-    if not new and not old:
-        return ""
-    return f": {', '.join(new[:3]) or 'none'} instead of {', '.join(old[:3]) or 'none'}"
 
 
 def label(parts: Sequence[Perturbation]) -> str:
@@ -353,7 +323,7 @@ def _item_to_json(item: PlanItem) -> dict[str, Any]:
 
 
 def _item_from_json(fields: Any, place: str) -> PlanItem:
-    values = fields_of(fields, place, ITEM, frozenset({"arms"}))
+    values = fields_of(fields, place, ITEM, frozenset({"arms", "own_streams"}))
     for name, on_disk in _NAMES_ON_DISK.items():
         if on_disk in values:
             values[name] = values.pop(on_disk)
@@ -377,6 +347,7 @@ _PLAN: Mapping[str, Check] = {
     "items": list_of(_item_from_json, MOST_ITEMS),
     "perturbations": list_of(condition_of, MOST_CONDITIONS),
     "not_run": list_of(not_run_of, MOST_ROWS),
+    "clock": ControlClock.from_json,
 }
 
 

@@ -31,6 +31,7 @@ from harness.records.contents import changed
 from harness.records.held_file import Displaced, HeldFile
 from harness.records.identity import UNNAMED
 from harness.records.plan import CaseIndex, CaseStates, NotRun, Plan
+from harness.records.plan_differences import differences as plan_differences
 from harness.records.results import case_results
 from harness.records.run_file import SCHEMA, read_run
 from harness.records.safe_files import check_writable
@@ -169,7 +170,7 @@ class RunDirectory:
         ]
         if differences and differences[-1].startswith("fingerprint"):
             differences[-1] = _changed_files(run["agent"], old["agent"])
-        differences += self.plan.differences(load_run(self._readable).whole)
+        differences += plan_differences(self.plan, load_run(self._readable).whole)
         rules = run.get("stopping"), old.get("stopping")
         if rules[0] != rules[1]:
             differences.append(

@@ -80,7 +80,9 @@ class WithoutPerturbations(Plan):
     @classmethod
     def of(cls, plan: Plan) -> WithoutPerturbations:
         """The same items and conditions, by the same indexes."""
-        return cls(**{field.name: getattr(plan, field.name) for field in dataclasses.fields(plan)})
+        fields = {field.name: getattr(plan, field.name) for field in dataclasses.fields(plan)}
+        # What was executed is played, at once: nobody is waited for.
+        return cls(**{**fields, "clock": None})
 
     def case(self, index: CaseIndex) -> Case:
         case = super().case(index)

@@ -17,6 +17,7 @@ from harness.play.planning import make_plan
 from harness.play.runner import RunOptions, play
 from harness.records.identity import AgentSpec
 from harness.records.plan import Plan, label
+from harness.records.plan_differences import differences
 from harness.records.results import case_results
 from harness.verify.episode_replay import find_episode
 from harness.verify.perturbed import check_severities
@@ -76,7 +77,7 @@ def test_only_what_changed_has_a_version_and_it_makes_another_case() -> None:
     assert label(old.perturbations[0]) == "typos:3"
     assert new.hash != old.hash
     assert Case(TASK, 0, new.perturbations[0]).id != Case(TASK, 0, old.perturbations[0]).id
-    assert any(each.startswith("other perturbations: typos@2:3") for each in new.differences(old))
+    assert any(each.startswith("other perturbations: typos@2:3") for each in differences(new, old))
 
 
 def test_a_users_levels_have_the_version_too(tmp_path: Path) -> None:
