@@ -15,6 +15,7 @@ import numpy as np
 
 from harness.core import Result
 from harness.records.control_clock import ControlClock
+from leaderboards.footprint import Footprint, footprint_lines
 from leaderboards.tables import Column, Table
 
 __all__ = ["ClockRow", "ClockTally", "clock_lines", "clock_table"]
@@ -129,7 +130,7 @@ def _bins(latencies: Any) -> np.ndarray:
     return np.asarray(np.clip(places, 0, _BINS - 1), np.int64)
 
 
-def clock_lines(clock: ControlClock | None) -> list[str]:
+def clock_lines(clock: ControlClock | None, footprint: Footprint | None) -> list[str]:
     """The lines of a report's header."""
     if clock is None:
         return []
@@ -143,7 +144,7 @@ def clock_lines(clock: ControlClock | None) -> list[str]:
             "latency was measured on this machine and under its load: these results hold for it "
             "alone, and another run may give others"
         )
-    return lines
+    return [*lines, *footprint_lines(footprint)]
 
 
 def clock_table(rows: Sequence[ClockRow]) -> list[Table]:

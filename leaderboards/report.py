@@ -22,6 +22,7 @@ from harness.records.privilege import PrivilegedViews
 from harness.records.stored_run import load_run
 from harness.stats import value_of
 from leaderboards.floors import Floor, shipped_floors
+from leaderboards.footprint import FootprintTally
 from leaderboards.groups import Grouping
 from leaderboards.late_answers import ClockTally
 from leaderboards.perturbed_results import CaseArrays, read_case_arrays
@@ -79,10 +80,11 @@ def build(
     tallies = [TaskTally(item, anytime=anytime) for item in plan.items]
     arrays = CaseArrays(plan) if plan.perturbations else None
     views, errors, redrawn, endless = ViewRemarks(), ErrorKinds(), 0, 0
-    privileged, clock = PrivilegedViews(), ClockTally(plan.clock)
+    privileged, clock, size = PrivilegedViews(), ClockTally(plan.clock), FootprintTally()
     for index, result in cases:
         errors.add(index, result)
         views.add(result)
+        size.add(result)
         privileged.add(result)
         if arrays is not None:
             arrays.add(index, result)
@@ -125,6 +127,7 @@ def build(
         redrawn_starts=redrawn,
         endless=endless,
         latency=clock.rows(),
+        footprint=size.found(),
         clock=plan.clock,
         run_schema=int(run.get("schema", 1)),
         not_applicable=tuple(row for row in plan.not_run if row.perturbation is not None),

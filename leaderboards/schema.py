@@ -18,6 +18,7 @@ from harness.records.plan import NotRun
 from harness.stats import Estimate, value_of
 from leaderboards.flatten import EstimateNames, bounds_of, flatten
 from leaderboards.floors import Floor
+from leaderboards.footprint import Footprint
 from leaderboards.late_answers import ClockRow
 from leaderboards.success_times import TimeToSuccess
 
@@ -306,6 +307,8 @@ class Report:
     latency: tuple[ClockRow, ...] = ()
     """Of a run in which simulated time did not wait for the agent, by domain and over all; in the
     JSON only there."""
+    footprint: Footprint | None = None
+    """In the JSON only where a line tells it."""
     clock: ControlClock | None = None
     """That run's clock; in the JSON it stands under `run`."""
     copied: bool = False
@@ -341,7 +344,7 @@ def report_to_json(report: Report) -> dict[str, Any]:
         "not_run": found["not_run"] + found["not_applicable"],
         **{
             name: found[name]
-            for name in ("views", "errors", "redrawn_starts", "endless", "latency")
+            for name in ("views", "errors", "redrawn_starts", "endless", "latency", "footprint")
             if found[name]
         },
     }

@@ -34,3 +34,13 @@ class Slow(toys.RandomAgent):
     def act(self, turns: Sequence[Turn]) -> Sequence[Any]:
         time.sleep(1.2 / HZ)
         return super().act(turns)
+
+
+class Modelled(toys.RandomAgent):
+    """Holds a small torch model, twice, inside a list."""
+
+    def __init__(self) -> None:
+        import torch
+
+        model = torch.nn.Linear(10, 5)
+        self.parts = {"policy": [model], "again": model}

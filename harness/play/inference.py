@@ -189,6 +189,11 @@ class LocalAgent:
     def collect(self, ticket: list[Any]) -> tuple[list[Any], float]:
         return ticket, self._seconds
 
+    @property
+    def here(self) -> Agent:
+        """The agent itself, for what is to be said of it."""
+        return self._agent
+
     def end(self, episode: str) -> AgentFault | bool:
         """What `ended` returns: the agent is told at once."""
         return end_episode(self._agent, episode, self._watch, self._timeout)

@@ -17,6 +17,7 @@ from harness.perturb.effects import NotApplicable
 from harness.play.drawn_by import note_renderer
 from harness.play.environments import Environments, EnvSlot, ViewNotOffered
 from harness.play.episode import Episode
+from harness.play.footprint import FootprintNotes
 from harness.play.inference import AgentClient, AgentFault, Watch
 from harness.play.late_answers import LateAnswers
 from harness.play.outcome import (
@@ -106,6 +107,7 @@ class RolloutLoop:
         self._watch = watch
         self._report = report
         self._late = None if clock is None else LateAnswers(clock)
+        self._footprint = FootprintNotes(getattr(agent, "here", None))
         self._observer: Any = observer
         if video is not None:
             from harness.play.video import VideoRecorder
@@ -400,6 +402,7 @@ class RolloutLoop:
         outcome = outcome_of(episode, status, reason, ended, failed_in)
         if self._late is not None:
             outcome = self._late.ended(episode, outcome)
+        outcome = self._footprint.noted(outcome)
         # The agent is told before the outcome is reported: an agent that records episodes writes
         # its file here, and the line of a result must never be there without it.
         self._watch.cases = episode.tickets
