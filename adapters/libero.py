@@ -21,7 +21,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from harness.core import Adapter, Box, Brief, Case, Missing, Task, TimeStep, UserError
+from harness.core import Adapter, Box, Brief, Case, Field, Missing, Task, TimeStep, UserError
+from harness.core.layout import UNKNOWN
 
 __all__ = ["LiberoAdapter"]
 
@@ -32,6 +33,18 @@ PROPRIO = (
     ("robot0_eef_pos", 3),
     ("robot0_eef_quat", 4),
     ("robot0_gripper_qpos", 2),
+)
+PROPRIO_LAYOUT = (
+    Field("joint_position", 7, "absolute", "", "rad"),
+    Field("eef_position", 3, "absolute", "world", "m"),
+    Field("eef_rotation", 4, "absolute", "world", "1", "quaternion_xyzw"),
+    Field("gripper", 2, "absolute", "", "m"),  # one finger moves up, the other down from zero
+)
+# robosuite 1.4.1's OSC_POSE: controllers/osc.py, and control_utils.py for the rotation.
+ACTION_LAYOUT = (
+    Field("eef_position", 3, "delta", "world", "m", scale=0.05),
+    Field("eef_rotation", 3, "delta", "world", "rad", "axis_angle", scale=0.5),
+    Field("gripper", 1, "command", unit="1", sign="positive closes"),
 )
 MEANT = "seven joints (rad), the hand's position (m) and quaternion x, y, z, w, the two fingers (m)"
 
@@ -284,16 +297,21 @@ def _brief(size: int, state: int) -> tuple[Brief, Box]:
         "the hand moves by x, y, z (1 is 0.05 m) and turns about x, y, z (1 is 0.5 rad), "
         "world frame; the gripper closes towards 1, opens towards -1",
         IDLE,
+        ACTION_LAYOUT,
     )
     brief = Brief(
         observation={
             "image": Box((size, size, 3), "uint8", 0, 255, "px", "RGB, from the front"),
             "image_wrist": Box((size, size, 3), "uint8", 0, 255, "px", "RGB, from the hand"),
-            "proprio": Box((16,), "float32", unit="m, rad", meaning=MEANT),
+            "proprio": Box((16,), "float32", unit="m, rad", meaning=MEANT, layout=PROPRIO_LAYOUT),
             "state": Box(
                 (state,),
                 "float32",
                 meaning="time (s), positions, velocities: MuJoCo's flattened state",
+                layout=(
+                    Field("time", 1, "absolute", unit="s"),
+                    Field("simulator_state", state - 1, UNKNOWN, scale=None),
+                ),
             ),
         },
         action=action,

@@ -23,12 +23,14 @@ from harness.core import (
     Box,
     Brief,
     Case,
+    Field,
     Missing,
     SimulatorPerturbation,
     Task,
     TimeStep,
     UserError,
 )
+from harness.core.layout import UNKNOWN
 
 __all__ = ["MetaWorldAdapter"]
 
@@ -57,6 +59,27 @@ STATE = (
     "is none; 18-35 elements 0-17 one step earlier; 36-38 the goal's position (m). World frame: "
     "origin at the arm's base, at the table's height, x to the arm's right, y ahead, z up"
 )
+
+
+def _seen(when: str) -> tuple[Field, ...]:
+    """The half of a state that describes one moment; `when` stands before the names."""
+    rotation = UNKNOWN  # the order of a quaternion differs between tasks
+    return (
+        Field(f"{when}eef_position", 3, "absolute", "world", "m"),
+        Field(f"{when}gripper", 1, "absolute", "", "1", sign="positive opens"),
+        Field(f"{when}object_1_position", 3, "absolute", "world", "m"),
+        Field(f"{when}object_1_rotation", 4, "absolute", "world", "1", rotation),
+        Field(f"{when}object_2_position", 3, "absolute", "world", "m"),
+        Field(f"{when}object_2_rotation", 4, "absolute", "world", "1", rotation),
+    )
+
+
+PROPRIO_LAYOUT = _seen("")[:2]
+STATE_LAYOUT = (
+    *_seen(""),
+    *_seen("before_"),
+    Field("goal_position", 3, "absolute", "world", "m"),
+)
 ACTION = Box(
     (4,),
     low=-1.0,
@@ -65,6 +88,10 @@ ACTION = Box(
     meaning="0-2: the displacement x, y, z of the hand's target in the world frame (x to the arm's "
     "right, y ahead, z up), 1 is 0.01 m; 3: the fingers, -1 opens and 1 closes them with full "
     "force",
+    layout=(
+        Field("eef_position", 3, "target_delta", "world", "m", scale=0.01),
+        Field("gripper", 1, "command", unit="1", sign="positive closes"),
+    ),
 )
 EMBODIMENT = (
     "a Sawyer arm bolted to a table, its parallel gripper always pointing down; the hand follows a "
@@ -161,8 +188,8 @@ class MetaWorldAdapter(Adapter):
         # All views are computed when read, so one mapping serves every step.
         self._views = MappingProxyType({"state": self._state, "proprio": self._proprio, **images})
         views = {
-            "state": Box((39,), unit="m", meaning=STATE),
-            "proprio": Box((4,), unit="m", meaning=PROPRIO),
+            "state": Box((39,), unit="m", meaning=STATE, layout=STATE_LAYOUT),
+            "proprio": Box((4,), unit="m", meaning=PROPRIO, layout=PROPRIO_LAYOUT),
             **{
                 view: Box((size, size, 3), "uint8", 0, 255, "1", f"RGB, camera {camera}")
                 for view, camera in cameras.items()

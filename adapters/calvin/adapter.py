@@ -14,7 +14,8 @@ import numpy as np
 
 from adapters.calvin.chains import ARM, CHAINS, LENGTH, chains, scene_of
 from adapters.calvin.table import open_table
-from harness.core import Adapter, Box, Brief, Case, Missing, Task, TimeStep, UserError
+from harness.core import Adapter, Box, Brief, Case, Field, Missing, Task, TimeStep, UserError
+from harness.core.layout import UNKNOWN
 
 __all__ = ["CalvinAdapter"]
 
@@ -217,6 +218,35 @@ def _quietly() -> Iterator[None]:
         logging.disable(before)
 
 
+ARM_LAYOUT = (
+    Field("eef_position", 3, "absolute", "world", "m"),
+    Field("eef_rotation", 3, "absolute", "world", "rad", "euler_xyz"),
+    Field("gripper", 1, "absolute", "", "m", sign="positive opens"),
+    Field("joint_position", 7, "absolute", "", "rad"),
+    Field("gripper_command", 1, "command", unit="1", sign="positive opens"),
+)
+THINGS_LAYOUT = (
+    Field("slider", 1, "absolute", "", "m"),
+    Field("drawer", 1, "absolute", "", "m"),
+    *(Field(name, 1, UNKNOWN, scale=None) for name in ("button", "switch", "lightbulb", "led")),
+    *(
+        field
+        for colour in ("red", "blue", "pink")
+        for field in (
+            Field(f"{colour}_block_position", 3, "absolute", "world", "m"),
+            Field(f"{colour}_block_rotation", 3, "absolute", "world", "rad", "euler_xyz"),
+        )
+    ),
+)
+# The package adds the numbers to its last target, of the Euler angles too: relative_to_absolute in
+# calvin_env/robot/robot.py.
+ACTION_LAYOUT = (
+    Field("eef_position", 3, "target_delta", "world", "m", scale=0.02),
+    Field("eef_rotation", 3, "target_delta", "world", "rad", "euler_xyz", scale=0.05),
+    Field("gripper", 1, "command", unit="1", sign="positive opens"),
+)
+
+
 def _brief(sizes: dict[str, tuple[int, int]]) -> tuple[Brief, Box]:
     picture = {name: Box((*size, 3), "uint8", 0, 255, "px", "RGB") for name, size in sizes.items()}
     depth = {
@@ -240,6 +270,7 @@ def _brief(sizes: dict[str, tuple[int, int]]) -> tuple[Brief, Box]:
         "the hand moves by x, y, z (1 is 0.02 m) and turns about x, y, z (1 is 0.05 rad), "
         "world frame; the gripper opens from 0 on, closes below",
         (0, 0, 0, 0, 0, 0, 1),
+        ACTION_LAYOUT,
     )
     brief = Brief(
         observation={
@@ -247,8 +278,14 @@ def _brief(sizes: dict[str, tuple[int, int]]) -> tuple[Brief, Box]:
             "image_gripper": picture["gripper"],
             "depth": depth["static"],
             "depth_gripper": depth["gripper"],
-            "proprio": Box((15,), "float32", unit="m, rad", meaning=arm),
-            "state": Box((39,), "float32", unit="m, rad", meaning=f"{arm}; {things}"),
+            "proprio": Box((15,), "float32", unit="m, rad", meaning=arm, layout=ARM_LAYOUT),
+            "state": Box(
+                (39,),
+                "float32",
+                unit="m, rad",
+                meaning=f"{arm}; {things}",
+                layout=(*ARM_LAYOUT, *THINGS_LAYOUT),
+            ),
         },
         action=action,
         embodiment="a Franka Panda arm with a gripper at a table with a drawer, a sliding door, "

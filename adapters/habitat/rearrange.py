@@ -10,7 +10,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from adapters.habitat.adapter import GUIDE
-from harness.core import Adapter, Box, Brief, Case, Missing, Task, TimeStep, UserError
+from harness.core import Adapter, Box, Brief, Case, Field, Missing, Task, TimeStep, UserError
+from harness.core.layout import UNKNOWN
 
 __all__ = ["SKILLS", "HabitatRearrangeAdapter"]
 
@@ -20,6 +21,19 @@ SKILLS = {
 }
 """Skill -> (habitat-lab's sensor of the target position, the instruction)."""
 PROPRIO = ("joint", "is_holding", "relative_resting_position")
+# habitat-lab's ArmRelPosAction offsets the targets of the motors; how far, its configuration says.
+ACTION_LAYOUT = (
+    Field("joint_position", 7, "target_delta", "", "rad", scale=None),
+    Field("gripper", 1, "command", unit="1", sign="positive closes"),
+    Field("base_forward", 1, "velocity", "body", scale=None),
+    Field("base_turn", 1, "velocity", "body", scale=None),
+)
+PROPRIO_LAYOUT = (
+    Field("joint_position", 7, "absolute", "", "rad"),
+    Field("is_holding", 1, "flag", unit="1"),
+    Field("eef_position_from_rest", 3, "absolute", UNKNOWN, "m"),
+)
+TARGET_LAYOUT = (Field("target_position", 3, "absolute", "eef", "m"),)
 ROBOT, SUITE = Path("data/robots"), Path("data/datasets/replica_cad/rearrange/v2")
 
 
@@ -177,6 +191,7 @@ class HabitatRearrangeAdapter(Adapter):
             low=low,
             high=high,
             meaning="joints of the arm, gripper (1 grasps, -1 lets go), base ahead, base turn",
+            layout=_if_it_fits(ACTION_LAYOUT, len(low)),
         )
         brief = Brief(
             observation={
@@ -192,11 +207,13 @@ class HabitatRearrangeAdapter(Adapter):
                     unit="rad, m",
                     meaning="joints (rad), 1 if it holds something, "
                     "gripper from its resting place (m)",
+                    layout=_if_it_fits(PROPRIO_LAYOUT, size),
                 ),
                 "state_target": Box(
                     (3,),
                     unit="m",
                     meaning="where the object starts, or goes, in the gripper's frame",
+                    layout=TARGET_LAYOUT,
                 ),
             },
             action=action,
@@ -205,3 +222,8 @@ class HabitatRearrangeAdapter(Adapter):
             simulator="Habitat with rigid bodies, in ReplicaCAD homes",
         )
         return brief, action
+
+
+def _if_it_fits(layout: tuple[Field, ...], size: int) -> tuple[Field, ...]:
+    """The layout, or none: another version of habitat-lab may have other elements."""
+    return layout if sum(field.size for field in layout) == size else ()

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from adapters.maniskill.layouts import action_layout, state_layout
 from harness.core import Box, Brief, Spec, Task, UserError
 
 __all__ = ["action_parts", "as_box", "cameras", "describe", "make", "quiet"]
@@ -199,16 +200,18 @@ def as_box(spec: Spec) -> Box:
 def describe(env: Any, task: Task, device: str) -> Brief:
     """The brief of an environment that has been reset; `device` is `CPU` or `GPU`."""
     views: dict[str, Any] = {}
-    layout, proprio, total = _layout(env)
+    elements, proprio, total = _elements(env)
+    own, fields = state_layout(env.get_obs(unflattened=True), _size, _parts(env))
     frames = (
         "poses are x, y, z (m) and a quaternion w, x, y, z in the world frame (z up); velocities "
         "in m/s and rad/s"
     )
-    views["state"] = Box((total,), meaning=f"{layout}; {frames}")
+    views["state"] = Box((total,), meaning=f"{elements}; {frames}", layout=fields)
     views["proprio"] = Box(
         (proprio,),
         meaning="joint positions (rad; m where a joint slides), their velocities, and the "
         "controller's state",
+        layout=own,
     )
     for suffix, name in cameras(env).items():
         config = env.scene.sensors[name].config
@@ -224,20 +227,33 @@ def describe(env: Any, task: Task, device: str) -> Brief:
     return Brief(views, _action(env), _body(env), simulator, control_hz=float(env.control_freq))
 
 
-def _layout(env: Any) -> tuple[str, int, int]:
+def _elements(env: Any) -> tuple[str, int, int]:
     """(meaning of the state's elements, how many of them are the body's own, how many in all)."""
-    from mani_skill.utils.common import flatten_state_dict
-
     meanings: list[str] = []
     sizes: dict[str, int] = {}
     start = 0
     for part, values in env.get_obs(unflattened=True).items():
         sizes[part] = 0
         for name, value in (values if isinstance(values, dict) else {part: values}).items():
-            size = flatten_state_dict({name: value}, use_torch=True).shape[-1]
+            size = _size(name, value)
             meanings.append(f"{start}-{start + size - 1} {name}" if size > 1 else f"{start} {name}")
             start, sizes[part] = start + size, sizes[part] + size
     return ", ".join(meanings), sizes["agent"], start
+
+
+def _size(name: str, value: Any) -> int:
+    """How many elements a part of the nested state has in the flat one."""
+    from mani_skill.utils.common import flatten_state_dict
+
+    return int(flatten_state_dict({name: value}, use_torch=True).shape[-1])
+
+
+def _parts(env: Any) -> list[tuple[str, Any]]:
+    """(its name among several, or nothing; the robot) of each robot."""
+    agents = _agents(env)
+    if len(agents) == 1:
+        return [("", agents[0])]
+    return list(zip((name for name, _ in action_parts(env)), agents))
 
 
 def _agents(env: Any) -> list[Any]:
@@ -268,7 +284,8 @@ def _action(env: Any) -> Box:
     low, high = (limits[0] if len(set(limits)) == 1 else tuple(limits) for limits in (lows, highs))
     unit = "1" if (low, high) == (-1.0, 1.0) else ""  # else the meaning names the units
     meaning = "; then ".join(meanings)
-    return Box((first,), "float32", low, high, unit, meaning, neutral=tuple(neutral))
+    fields = action_layout(_parts(env))
+    return Box((first,), "float32", low, high, unit, meaning, tuple(neutral), fields)
 
 
 def _neutral(agent: Any, box: Any) -> np.ndarray:

@@ -15,7 +15,8 @@ import numpy as np
 from adapters._mujoco_gl import FreeCamera
 from adapters.robotics.base import RoboticsAdapter
 from adapters.robotics.fetch_experts import SCRIPTS, SlideExpert
-from harness.core import Box, Brief, Case, Task, TimeStep, UserError
+from harness.core import Box, Brief, Case, Field, Task, TimeStep, UserError
+from harness.core.layout import UNKNOWN
 
 __all__ = ["FetchAdapter"]
 
@@ -42,6 +43,34 @@ MOVE = (
     "0-2: where the hand is pulled to, x, y, z from where it is, 1 is 0.05 m (in one step it gets "
     "about half as far)"
 )
+PER_S = 25.0
+"""1/s: velocities are changes per control step of 40 ms."""
+HAND = Field("eef_position", 3, "absolute", "world", "m")
+FINGER_WAYS = Field("gripper", 2, "absolute", "", "m", sign="positive opens")
+HAND_VELOCITY = Field("eef_velocity", 3, "velocity", "world", "m/s", scale=PER_S)
+FINGER_VELOCITIES = Field(
+    "gripper_velocity", 2, "velocity", "", "m/s", sign="positive opens", scale=PER_S
+)
+GOALS = (
+    Field("goal_position", 3, "absolute", "world", "m"),
+    Field("achieved_position", 3, "absolute", "world", "m"),
+)
+PROPRIO_LAYOUT = (HAND, FINGER_WAYS, HAND_VELOCITY, FINGER_VELOCITIES)
+STATE_LAYOUT = (
+    HAND,
+    Field("object_position", 3, "absolute", "world", "m"),
+    Field("object_position_from_eef", 3, "absolute", "world", "m"),
+    FINGER_WAYS,
+    Field("object_rotation", 3, "absolute", "world", "rad", "euler_xyz_intrinsic"),
+    Field("object_velocity_from_eef", 3, "velocity", "world", "m/s", scale=PER_S),
+    Field("object_angular_velocity", 3, "velocity", "world", "rad/s", scale=PER_S),
+    HAND_VELOCITY,
+    FINGER_VELOCITIES,
+    *GOALS,
+)
+PULL = Field("eef_position", 3, "delta", "world", "m", scale=0.05)
+FINGER_STEP = Field("gripper", 1, "delta", "", "m", sign="positive opens")
+BLOCKED = Field("unused", 1, UNKNOWN, scale=None)
 FRONT = FreeCamera((1.3, 0.75, 0.5), 1.3, 135.0, -25.0)
 WIDE_FRONT = FreeCamera((1.35, 0.75, 0.42), 1.6, 135.0, -30.0)
 """Both look from the right of the table's far end; FetchSlide has a longer table."""
@@ -117,8 +146,9 @@ class FetchAdapter(RoboticsAdapter):
                     (31 if has_object else 16,),
                     unit="m, rad",
                     meaning=STATE if has_object else REACH_STATE,
+                    layout=STATE_LAYOUT if has_object else (*PROPRIO_LAYOUT, *GOALS),
                 ),
-                "proprio": Box((10,), unit="m", meaning=PROPRIO),
+                "proprio": Box((10,), unit="m", meaning=PROPRIO, layout=PROPRIO_LAYOUT),
                 **{
                     view: Box(
                         (side, side, 3),
@@ -131,7 +161,14 @@ class FetchAdapter(RoboticsAdapter):
                     for view in images
                 },
             },
-            action=Box((4,), low=-1.0, high=1.0, unit="1", meaning=f"{MOVE}; {fingers}; {WORLD}"),
+            action=Box(
+                (4,),
+                low=-1.0,
+                high=1.0,
+                unit="1",
+                meaning=f"{MOVE}; {fingers}; {WORLD}",
+                layout=(PULL, FINGER_STEP if has_fingers else BLOCKED),
+            ),
             embodiment="a Fetch robot at a table: an arm of seven joints with a parallel gripper "
             "that points down, whose hand is moved in x, y and z; "
             f"{'it can grasp' if has_fingers else 'its fingers stay closed'}",

@@ -19,7 +19,8 @@ from adapters._params import levels
 from adapters.robotics.base import RoboticsAdapter
 from adapters.robotics.gait import trot
 from adapters.robotics.visibility_graph import VisibilityGraph
-from harness.core import Box, Brief, Case, SimulatorPerturbation, Task, TimeStep, UserError
+from harness.core import Box, Brief, Case, Field, SimulatorPerturbation, Task, TimeStep, UserError
+from harness.core.layout import UNKNOWN
 
 __all__ = ["AntMazeAdapter", "PointMazeAdapter"]
 
@@ -48,6 +49,20 @@ ANT_ACTION = (
     "150 N m"
 )
 ANT_UNIT = "m, m/s, rad, rad/s, N, N m"
+BALL = Field("body_position", 2, "absolute", "world", "m")
+BALL_VELOCITY = Field("body_velocity", 2, "velocity", "world", "m/s")
+GOAL = Field("goal_position", 2, "absolute", "world", "m")
+ACHIEVED = Field("achieved_position", 2, "absolute", "world", "m")
+ANT_LAYOUT = (
+    Field("body_height", 1, "absolute", "world", "m"),
+    Field("body_rotation", 4, "absolute", "world", "1", "quaternion_wxyz"),
+    Field("joint_position", 8, "absolute", "", "rad"),
+    Field("body_velocity", 3, "velocity", "world", "m/s"),
+    Field("body_angular_velocity", 3, "velocity", "body", "rad/s"),
+    Field("joint_velocity", 8, "velocity", "", "rad/s"),
+    # Torques and forces in turn, so there is no one unit.
+    Field("contact_wrench", 78, "force", UNKNOWN, scale=None),
+)
 CAMERA = SimulatorPerturbation(
     "camera",
     "the position of the camera, moved by this share of its distance in a random direction",
@@ -220,10 +235,27 @@ class PointMazeAdapter(_MazeAdapter):
     radius = 0.1
     clearance = 0.2
     specs: ClassVar[Mapping[str, Box]] = {
-        "state": Box((8,), unit="m, m/s", meaning=POINT_STATE),
-        "proprio": Box((4,), unit="m, m/s", meaning=f"{POINT_PROPRIO}; {WORLD}"),
+        "state": Box(
+            (8,),
+            unit="m, m/s",
+            meaning=POINT_STATE,
+            layout=(BALL, BALL_VELOCITY, GOAL, ACHIEVED),
+        ),
+        "proprio": Box(
+            (4,),
+            unit="m, m/s",
+            meaning=f"{POINT_PROPRIO}; {WORLD}",
+            layout=(BALL, BALL_VELOCITY),
+        ),
     }
-    action = Box((2,), low=-1.0, high=1.0, unit="1", meaning=POINT_ACTION)
+    action = Box(
+        (2,),
+        low=-1.0,
+        high=1.0,
+        unit="1",
+        meaning=POINT_ACTION,
+        layout=(Field("body_force", 2, "force", "world", "N", scale=100.0),),
+    )
     embodiment = (
         "a ball of 0.1 m radius on the floor of a maze, pushed by a force; it is never faster than "
         "about 5 m/s along x or y"
@@ -273,10 +305,19 @@ class AntMazeAdapter(_MazeAdapter):
     radius = 0.25
     clearance = 0.9
     specs: ClassVar[Mapping[str, Box]] = {
-        "state": Box((109,), unit=ANT_UNIT, meaning=ANT_STATE),
-        "proprio": Box((105,), unit=ANT_UNIT, meaning=ANT_PROPRIO),
+        "state": Box(
+            (109,), unit=ANT_UNIT, meaning=ANT_STATE, layout=(*ANT_LAYOUT, GOAL, ACHIEVED)
+        ),
+        "proprio": Box((105,), unit=ANT_UNIT, meaning=ANT_PROPRIO, layout=ANT_LAYOUT),
     }
-    action = Box((8,), low=-1.0, high=1.0, unit="1", meaning=ANT_ACTION)
+    action = Box(
+        (8,),
+        low=-1.0,
+        high=1.0,
+        unit="1",
+        meaning=ANT_ACTION,
+        layout=(Field("joint_torque", 8, "torque", "", "N m", scale=150.0),),
+    )
     embodiment = (
         "an ant: a torso 0.75 m above the floor of a maze on four legs of two joints each, a hip "
         "that turns the leg and an ankle"

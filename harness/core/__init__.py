@@ -12,6 +12,7 @@ from harness.core.adapter import Adapter, BatchedAdapter
 from harness.core.agent import Agent
 from harness.core.coercion import deprecated
 from harness.core.errors import AgentUnavailable, BadAction, UserError
+from harness.core.layout import Field
 from harness.core.nouns import (
     DOMAINS,
     STATUSES,
@@ -35,7 +36,7 @@ from harness.core.ui import UI, Element, Elements, UIAction
 
 __all__ = [
     "ActionSpec", "Adapter", "Agent", "AgentUnavailable", "Answer", "BadAction", "BatchedAdapter",
-    "Box", "Brief", "Case", "DOMAINS", "Discrete", "Element", "Elements", "Missing",
+    "Box", "Brief", "Case", "DOMAINS", "Discrete", "Element", "Elements", "Field", "Missing",
     "MultiDiscrete", "Normaliser", "Perturbation", "Reference", "Result", "STATUSES",
     "SimulatorPerturbation", "Spec", "Suite", "Task", "Text", "Texts", "TimeStep", "Turn", "UI",
     "UIAction", "UserError", "stream", "stream_key",

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
-from harness.core.nouns import Turn
+from harness.core.nouns import Brief, Missing, Turn
 
 __all__ = ["ALL_VIEWS", "Agent"]
 
@@ -49,6 +49,16 @@ class Agent(ABC):
         Override it where they depend on the arguments.
         """
         return cls.reads, cls.history
+
+    @classmethod
+    def unfit(cls, arguments: Mapping[str, Any], brief: Brief) -> Missing | None:
+        """Why an instance built with these arguments cannot play a task, or None if it can.
+
+        Asked once for each environment, before it is reset: `brief` has all views on offer. The
+        task then counts as one that cannot run here, with this reason and remedy. An adapter that
+        describes itself only in `reset` is asked about after it.
+        """
+        return None
 
     @abstractmethod
     def act(self, turns: Sequence[Turn]) -> Sequence[Any]:

@@ -8,19 +8,20 @@ from __future__ import annotations
 import functools
 import math
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from harness.core.coercion import Coercing, shown, unfit
 from harness.core.errors import BadAction
+from harness.core.layout import Field, problem
 
 __all__ = ["Box"]
 
 MOST_LOOPED = 64
 """Up to so many elements a loop in Python is faster than numpy."""
-_BOX_FIELDS = ("shape", "dtype", "low", "high", "unit", "meaning", "neutral")
+_BOX_FIELDS = ("shape", "dtype", "low", "high", "unit", "meaning", "neutral", "layout")
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,10 @@ class Box(Coercing["np.ndarray"]):
     the bounds, so that the default is the value nearest to 0. `noop=` is its old name.
     `unit`: the physical unit ("m", "rad", "N", "px", "1" for a dimensionless range).
     `meaning`: the elements and their frame.
+    `layout`: the same as data, of a vector: fields that cover it exactly. It describes and is no
+    part of what two boxes are compared by.
 
-    Raises ValueError where `low` exceeds `high`.
+    Raises ValueError where `low` exceeds `high`, or the layout does not fit.
     """
 
     shape: tuple[int, ...]
@@ -44,6 +47,7 @@ class Box(Coercing["np.ndarray"]):
     unit: str = ""
     meaning: str = ""
     neutral: float | tuple[float, ...] = 0.0
+    layout: tuple[Field, ...] = field(default=(), compare=False, repr=False)
 
     def __init__(
         self,
@@ -54,12 +58,16 @@ class Box(Coercing["np.ndarray"]):
         unit: str = "",
         meaning: str = "",
         neutral: float | tuple[float, ...] = 0.0,
+        layout: tuple[Field, ...] = (),
         *,
         noop: float | tuple[float, ...] | None = None,
     ) -> None:
-        values = (shape, dtype, low, high, unit, meaning, neutral if noop is None else noop)
+        still = neutral if noop is None else noop
+        values = (shape, dtype, low, high, unit, meaning, still, layout)
         for name, value in zip(_BOX_FIELDS, values):
             object.__setattr__(self, name, value)
+        if layout and (wrong := problem(layout, shape)) is not None:
+            raise ValueError(f"Box: {wrong}")
         if not np.all(np.asarray(self.low, np.float64) <= np.asarray(self.high, np.float64)):
             raise ValueError(f"Box: low must not exceed high; got low={self.low}, high={self.high}")
 

@@ -166,6 +166,7 @@ def spec_to_json(spec: Spec) -> dict[str, Any]:
         **{
             _NAMES_ON_DISK.get(field.name, field.name): _plain(getattr(spec, field.name))
             for field in dataclasses.fields(spec)
+            if field.compare  # a layout describes; other programs read these files
         },
     }
 

@@ -31,6 +31,7 @@ from harness.core import (
     Discrete,
     Element,
     Elements,
+    Field,
     Missing,
     MultiDiscrete,
     Normaliser,
@@ -52,7 +53,18 @@ LARGE = 4096
 LONGEST = 1 << 28
 """The longest message in bytes; a longer one is garbage."""
 _SPECS = (UI, Box, Discrete, Elements, MultiDiscrete, Text, Texts)
-_OTHERS = (Brief, Case, Element, Missing, Normaliser, Perturbation, Reference, Task, UIAction)
+_OTHERS = (
+    Brief,
+    Case,
+    Element,
+    Field,
+    Missing,
+    Normaliser,
+    Perturbation,
+    Reference,
+    Task,
+    UIAction,
+)
 NOUNS: dict[str, type[Any]] = {kind.__name__: kind for kind in (*_SPECS, *_OTHERS)}
 # Codes of msgpack's extension types: part of the protocol.
 _INLINE, _MAPPED, _SCALAR, _TUPLE, _NOUN, _LAZY = range(1, 7)

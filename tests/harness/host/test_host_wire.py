@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from toys import toy_task
 
-from harness.core import Box, Brief, Case, Discrete, Element, Normaliser, UIAction
+from harness.core import Box, Brief, Case, Discrete, Element, Field, Normaliser, UIAction
 from harness.host.wire import LAZY, LONGEST, Garbage, Memory, Wire
 
 
@@ -68,6 +68,9 @@ def test_everything_passes_unchanged(wires: tuple[Wire, Wire]) -> None:
         assert worker.receive() == ["ok", value]
         worker.send(value)
         assert child.receive() == value
+    hand = Field("eef_position", 3, "delta", "world", "m", scale=(0.05, 0.05, 0.1))
+    child.send(Box((3,), layout=(hand,)))
+    assert worker.receive().layout == (hand,)  # boxes are equal whatever their layouts
     for array in (
         np.float32(1.5),
         np.int64(3),
