@@ -11,10 +11,12 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from harness.compare.pairs import Key, key_of, measure_of, value_difference, value_of_case
+from harness.compare.renderers import Drawn
 from harness.compare.sequential_gate import SequentialTest
 from harness.compare.shared_seeds import design_of_base
 from harness.core import Result, UserError
 from harness.records.plan import CaseIndex, Plan
+from harness.records.renderer import renderer_of
 from harness.stats import anytime_mean, anytime_rate
 
 __all__ = ["GateRounds", "WidthRounds", "round_sizes"]
@@ -51,13 +53,24 @@ class GateRounds:
         alpha: float,
         sequential: bool,
         most: int | None = None,
+        renderers: Mapping[Key, str] | None = None,
+        refuse: Callable[[str, Drawn], None] | None = None,
     ) -> None:
         """base: the value of every case in the base. most: play this many cases at most.
+
+        renderers: what drew in the base's cases (see harness.records.renderer). refuse: called with
+        a task and its renderers where no case of the first round was drawn as in the base, so that
+        an agent does not play for hours what will not be compared.
 
         Raises UserError when `most` is less than one round.
         """
         self._plan = plan
         self._base = base
+        self._renderers, self._refuse = renderers or {}, refuse
+        self._apart: dict[str, Drawn] = {}
+        """Task id -> what drew a case of the first round in either run, where that differs."""
+        self._comparable = False
+        """Whether any case of the first round makes a pair, as far as renderers go."""
         self.total_rounds, self._until = round_sizes([item.episodes for item in plan.items])
         if most is not None:
             cost = [
@@ -96,15 +109,27 @@ class GateRounds:
         found = value_of_case(self._plan.items[case.item].task, result)
         if found is not None:
             self._values.setdefault(case, found)
+            if case.episode < self._until(case.item, 1):
+                self._compare_renderers(case, result)
         while (
             self.decided is None
             and len(self.differences) < self.total_rounds
             and (row := self._round(len(self.differences))) is not None
         ):
+            if self._refuse and self._apart and not self._comparable:
+                self._refuse(*next(iter(self._apart.items())))
             self.differences.append(row)
             if self._test is not None:
                 self._test.add(row)
                 self.decided = self._test.look(last=len(self.differences) == self.total_rounds)
+
+    def _compare_renderers(self, case: CaseIndex, result: Result) -> None:
+        base = self._renderers.get(key_of(self._plan.case(case)))
+        drawn = Drawn(base, renderer_of(result))
+        if drawn.differs:
+            self._apart.setdefault(result.task, drawn)
+        else:
+            self._comparable = True
 
     def _round(self, done: int) -> np.ndarray | None:
         """The differences of round `done` (from 0), shape (tasks,).

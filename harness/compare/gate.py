@@ -17,13 +17,14 @@ from harness.compare.early_stopping import GateRounds
 from harness.compare.pairs import (
     Key,
     ScoredRun,
+    pair_notes,
     pair_up,
     read_scored_run,
-    refuse_other_protocols,
-    start_notes,
 )
 from harness.compare.privilege import privilege_notes
-from harness.compare.sequential_gate import compare_anytime
+from harness.compare.protocols import refuse_other_protocols
+from harness.compare.renderers import Drawn, refusal
+from harness.compare.sequential_gate import compare_anytime, compare_stopped
 from harness.compare.verdict import check_limits, compare_pairs
 from harness.core import Suite, Task, UserError
 from harness.core.grammar import counted
@@ -199,7 +200,10 @@ def judge_gate(base: ScoredRun, path: Path, options: GateOptions) -> Gated:
     ends = rounds.ends()
     tasks = pair_up(_prefix_of(base, ends), _prefix_of(new, ends))
     count = len(rounds.differences)
-    if options.sequential and count and not any(each.missing for each in tasks):
+    if options.sequential and any(each.unlike or each.apart for each in tasks):
+        # The rounds hold differences of cases that make no pairs.
+        comparison = compare_stopped(tasks, options.margin, options.alpha)
+    elif options.sequential and count and not any(each.missing for each in tasks):
         last = count == rounds.total_rounds
         comparison = compare_anytime(
             tasks,
@@ -238,7 +242,7 @@ def judge_gate(base: ScoredRun, path: Path, options: GateOptions) -> Gated:
         notes=(
             *([f"{kept} of the base's {whole} tasks, by --tasks"] if kept < whole else []),
             *privilege_notes(base, found),
-            *start_notes(tasks),
+            *pair_notes(tasks),
         ),
         not_applicable=not_applicable,
     )
@@ -267,6 +271,9 @@ def _part_of(plan: Plan, pattern: str | None) -> Plan:
 
 
 def _rounds(plan: Plan, base: ScoredRun, options: GateOptions) -> GateRounds:
+    def refuse(task: str, drawn: Drawn) -> None:
+        raise UserError(refusal(task, base.name, "this run", drawn))
+
     return GateRounds(
         plan,
         base.values,
@@ -274,6 +281,8 @@ def _rounds(plan: Plan, base: ScoredRun, options: GateOptions) -> GateRounds:
         alpha=options.alpha,
         sequential=options.sequential,
         most=options.max_episodes,
+        renderers=base.renderers,
+        refuse=refuse,
     )
 
 

@@ -2,14 +2,14 @@
 
 A case is a task, a seed and its perturbations. Equal seeds alone make no pair: the episode must
 have started alike in both runs. A condition that the simulator itself changes pairs where its
-control did. Runs of schema 1 do not say how their episodes started.
+control did. Runs of schema 1 do not say how their episodes started. Where both agents read drawn
+views, one renderer must have drawn them.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import functools
-import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,10 +18,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from harness.compare.protocols import refuse_other_protocols
+from harness.compare.renderers import Drawn, refusal, renderer_sentences
 from harness.core import Case, Result, Task, UserError
+from harness.core.agent import ALL_VIEWS
 from harness.perturb.registry import REGISTRY
-from harness.records.plan import CaseIndex, Plan, PlanItem
+from harness.play.start_digest import is_drawn
+from harness.records.plan import CaseIndex, Plan
 from harness.records.privilege import PrivilegedViews
+from harness.records.renderer import renderer_of
 from harness.records.stored_run import StoredRun, load_run
 
 __all__ = [
@@ -31,11 +36,9 @@ __all__ = [
     "TaskPairs",
     "key_of",
     "measure_of",
+    "pair_notes",
     "pair_up",
-    "protocol_differences",
     "read_scored_run",
-    "refuse_other_protocols",
-    "start_notes",
     "value_difference",
     "value_of_case",
 ]
@@ -68,6 +71,8 @@ class ScoredRun:
     """How the cases started that say so (`Result.start`)."""
     privileged: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     """Task id -> the privileged views that its agent read in any of its episodes."""
+    renderers: Mapping[Key, str] = dataclasses.field(default_factory=dict)
+    """What drew, for the cases that say so; see harness.records.renderer.renderer_of."""
 
     @property
     def path(self) -> Path:
@@ -93,6 +98,15 @@ class ScoredRun:
         task, seed, perturbations = key
         simulated = any(each.partition(":")[0] not in REGISTRY for each in perturbations)
         return self.starts.get((task, seed, ()) if simulated else key, "")
+
+    def renderer_of(self, key: Key) -> str | None:
+        """What drew the views that the agent read in a case, as harness.compare.renderers.Drawn."""
+        return self.renderers.get(key, None if self._may_read_drawn else "")
+
+    @functools.cached_property
+    def _may_read_drawn(self) -> bool:
+        """Whether the views that the agent declared may be drawn ones."""
+        return any(view == ALL_VIEWS or is_drawn(view) for view in self.stored.reads)
 
     def missing(self) -> int:
         """How many planned cases have no score."""
@@ -128,6 +142,13 @@ class TaskPairs:
     """Cases that have a score in both, and are no pairs: they started differently."""
     unknown: int = 0
     """Pairs of which one of the runs does not say how they started."""
+    apart: int = 0
+    """Cases that have a score in both, started alike and are no pairs: both agents read drawn
+    views, and different renderers drew them."""
+    drawn: Drawn | None = None
+    """Which renderers drew the first of them."""
+    renderer_unknown: int = 0
+    """Pairs of which one run names a renderer, and the other one does not say it."""
 
     @property
     def measure(self) -> str:
@@ -217,6 +238,7 @@ def read_scored_run(path: Path, name: str = "") -> ScoredRun:
     run = load_run(path)
     values: dict[Key, float] = {}
     starts: dict[Key, str] = {}
+    renderers: dict[Key, str] = {}
     privileged = PrivilegedViews()
     for index, result in run.cases():
         privileged.add(result)
@@ -226,67 +248,9 @@ def read_scored_run(path: Path, name: str = "") -> ScoredRun:
             values[key] = found
             if result.start:
                 starts[key] = result.start
-    return ScoredRun(name or str(path), run, values, starts, privileged.by_task())
-
-
-def protocol_differences(new: PlanItem, base: PlanItem) -> list[str]:
-    """Which fields of the protocol differ, as in `max_steps 200 instead of 100`."""
-    found: list[str] = []
-    for label, mine, theirs in zip(TASK_FIELDS, _content(new.task), _content(base.task)):
-        if mine != theirs:
-            if isinstance(mine, dict) and isinstance(theirs, dict):
-                inner = [key for key in {**theirs, **mine} if mine.get(key) != theirs.get(key)]
-                found += [
-                    f"{label}.{key} {mine.get(key)!r} instead of {theirs.get(key)!r}"
-                    for key in inner
-                ]
-            else:
-                found.append(f"{label} {mine!r} instead of {theirs!r}")
-    for package in {**base.packages, **new.packages}:
-        versions = new.packages.get(package), base.packages.get(package)
-        if versions[0] != versions[1]:
-            found.append(f"package {package} {versions[0]} instead of {versions[1]}")
-    if not found and new.protocol != base.protocol:
-        return ["the hash of the protocol, but none of its fields: one run.json was edited"]
-    return found
-
-
-TASK_FIELDS = (
-    "id",
-    "adapter",
-    "params",
-    "max_steps",
-    "success",
-    "rule",
-    "score",
-    "normaliser",
-    "control_hz",
-    "first_seed",
-)
-"""The fields in Task.content, in order."""
-
-
-def _content(task: Task) -> list[Any]:
-    content: list[Any] = json.loads(task.content)
-    return content
-
-
-def refuse_other_protocols(new: Plan, base: Plan) -> None:
-    """Raises UserError, with task and field, where a task of both plans has another protocol."""
-    older = {item.task.name: item for item in base.items}
-    different = [
-        (item, protocol_differences(item, older[item.task.name]))
-        for item in new.items
-        if item.task.name in older
-    ]
-    different = [(item, fields) for item, fields in different if fields]
-    if different:
-        item, fields = different[0]
-        others = f" (and {len(different) - 1} more tasks)" if len(different) > 1 else ""
-        raise UserError(
-            f"results of different protocols are not compared: {item.task.id}: "
-            f"{'; '.join(fields)}{others}. Play both by one protocol"
-        )
+            if (renderer := renderer_of(result)) is not None:
+                renderers[key] = renderer
+    return ScoredRun(name or str(path), run, values, starts, privileged.by_task(), renderers)
 
 
 def pair_up(base: ScoredRun, new: ScoredRun) -> list[TaskPairs]:
@@ -304,27 +268,38 @@ def pair_up(base: ScoredRun, new: ScoredRun) -> list[TaskPairs]:
         shared = _shared(base.plan, theirs[item.task.id], new.plan, number)
         keys = (key_of(new.plan.case(index)) for index in new.scored_cases(number))
         both = [key for key in keys if key in base.values]
-        starts = [(base.start_of(key), new.start_of(key)) for key in both]
-        unlike = sum(all(each) and each[0] != each[1] for each in starts)
-        pairs = tuple(
-            Pair(key[1], key[2], base.values[key], new.values[key])
-            for key, (one, other) in zip(both, starts)
-            if not (one and other) or one == other
-        )
+        starts = {key: (base.start_of(key), new.start_of(key)) for key in both}
+        alike = [key for key, (one, other) in starts.items() if not (one and other) or one == other]
+        drawn = {key: Drawn(base.renderer_of(key), new.renderer_of(key)) for key in alike}
+        pairs = [key for key, each in drawn.items() if not each.differs]
         if shared:
-            missing = shared - len(both)
-            unknown = sum(not all(each) for each in starts)
-            found.append(TaskPairs(item.task, item.suite, pairs, missing, unlike, unknown))
+            found.append(
+                TaskPairs(
+                    item.task,
+                    item.suite,
+                    tuple(Pair(key[1], key[2], base.values[key], new.values[key]) for key in pairs),
+                    missing=shared - len(both),
+                    unlike=len(both) - len(alike),
+                    unknown=sum(not all(starts[key]) for key in pairs),
+                    apart=len(alike) - len(pairs),
+                    drawn=next((each for each in drawn.values() if each.differs), None),
+                    renderer_unknown=sum(drawn[key].unknown for key in pairs),
+                )
+            )
     if not found:
         raise UserError(_nothing_shared(base, new))
-    if any(each.unlike for each in found) and not any(each.pairs for each in found):
-        raise UserError(_nothing_alike(found[0].task.id))
+    if not any(each.pairs for each in found):
+        for each in found:
+            if each.drawn:
+                raise UserError(refusal(each.task.id, base.name, new.name, each.drawn))
+        if any(each.unlike for each in found):
+            raise UserError(_nothing_alike(found[0].task.id))
     return found
 
 
-def start_notes(tasks: Sequence[TaskPairs]) -> Iterator[str]:
-    """What the starts of the episodes have to do with the pairs, as sentences."""
-    cases = sum(len(each.pairs) + each.unlike for each in tasks)
+def pair_notes(tasks: Sequence[TaskPairs]) -> Iterator[str]:
+    """What the starts of the episodes and the renderers have to do with the pairs, as sentences."""
+    cases = sum(len(each.pairs) + each.unlike + each.apart for each in tasks)
     unlike = [each.task.id for each in tasks if each.unlike]
     if unlike:
         count = sum(each.unlike for each in tasks)
@@ -339,6 +314,12 @@ def start_notes(tasks: Sequence[TaskPairs]) -> Iterator[str]:
             f"how the episodes started is not recorded of {unknown} of {cases} cases: they are "
             "taken for pairs because their seeds are equal"
         )
+    yield from renderer_sentences(
+        cases,
+        sum(each.apart for each in tasks),
+        sum(each.renderer_unknown for each in tasks),
+        next((each.drawn for each in tasks if each.drawn), None),
+    )
 
 
 def _nothing_alike(task: str) -> str:

@@ -58,6 +58,13 @@ class _Playable(ABC):
     """
     tolerance: ClassVar[float] = 0.0
     """Relative tolerance of scores and metrics in a replay, where `nondeterminism` is set."""
+    own_streams: ClassVar[bool] = False
+    """Whether tasks that are played with the same seed have nothing random in common.
+
+    True where all that an episode draws comes from `case.simulator_seed` or `case.rng`. Where it is
+    False, as where the benchmark prescribes seeds, statistics over several tasks take the episodes
+    of a seed for one cluster: their intervals are wider.
+    """
     redraws: ClassVar[bool] = True
     """Whether an episode that is solved at its start is drawn again, at most ten times.
 
@@ -144,6 +151,15 @@ class _Playable(ABC):
         Other seeds then play the same episodes, so training on this task would leak.
         """
         return False
+
+    def renderer_info(self) -> str:
+        """What draws the images and depths of this machine's views, in at most 200 characters.
+
+        Such as `EGL, Mesa, llvmpipe (LLVM 15.0.6, 256 bits), 4.5 Mesa 25.0.7`: what may change a
+        pixel without a change of `packages`. Empty where nothing else does, as where the simulator
+        draws by itself. It is asked once for each environment, after a drawn view was read.
+        """
+        return ""
 
 
 for _old, _new in OLD_HOOKS.items():

@@ -88,6 +88,10 @@ class Host:
         """The expert's action."""
         return self._lanes[lane].expert(executed)
 
+    def renderer_info(self) -> Any:
+        """What draws the views."""
+        return self._adapter.renderer_info()
+
     def close(self) -> None:
         """Free everything."""
         if self._adapter is not None:
@@ -143,6 +147,7 @@ def serve(wire: Any) -> None:
             "view",
             "render",
             "expert",
+            "renderer_info",
             "close",
         )
     }

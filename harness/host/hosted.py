@@ -192,6 +192,11 @@ class _HostedLanes:
         """The lane's state, which came with its timestep."""
         return self._states[lane]
 
+    def renderer_info(self) -> str:
+        """What draws there; as the adapter says it, which the caller checks."""
+        said: str = self.client.call("renderer_info")
+        return said
+
 
 class _HostedAdapter(Hosted, Adapter):
     """An Adapter in another interpreter: lane 0 of the child."""
@@ -217,6 +222,9 @@ class _HostedAdapter(Hosted, Adapter):
 
     def expert(self, executed: Any) -> Any:
         return self._there.client.call("expert", 0, executed)
+
+    def renderer_info(self) -> str:
+        return self._there.renderer_info()
 
     def state(self) -> bytes:
         return self._there.state(0)
@@ -250,6 +258,9 @@ class _HostedBatched(Hosted, BatchedAdapter):
 
     def expert(self, lane: int, executed: Any) -> Any:
         return self._there.client.call("expert", lane, executed)
+
+    def renderer_info(self) -> str:
+        return self._there.renderer_info()
 
     def state(self, lane: int) -> bytes:
         return self._there.state(lane)

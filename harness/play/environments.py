@@ -10,12 +10,18 @@ from collections.abc import Callable, Sequence
 from harness.core import Adapter, BatchedAdapter, Brief, Case, Missing, Spec, Task
 from harness.core.agent import ALL_VIEWS
 from harness.core.lane import Lane, build_adapter
+from harness.core.text import printable, shorten
+from harness.core.values import as_text
 from harness.host.loading import load_adapter
 from harness.play.closing import close
 from harness.play.inference import Watch, watched
 from harness.records.registry import load
 
 __all__ = ["Environments", "EnvSlot", "ViewNotOffered", "environment_key", "narrow"]
+
+
+MOST_RENDERER = 200
+"""Characters of what an adapter says of its renderer: it stands in every line of a run."""
 
 
 def environment_key(task: Task) -> str:
@@ -60,13 +66,14 @@ def narrow(brief: Brief, reads: Sequence[str]) -> Brief:
 class EnvSlot(Lane):
     """Where one episode can be played: an adapter, or one lane of a batched adapter."""
 
-    __slots__ = ("_briefs", "key", "patience")
+    __slots__ = ("_briefs", "_renderer", "key", "patience")
 
     def __init__(self, key: str, adapter: Adapter | BatchedAdapter, lane: int = 0) -> None:
         super().__init__(adapter, lane)
         self.key = key
         self.patience = adapter.patience_s
         self._briefs: tuple[Brief, Sequence[str], Brief] | None = None
+        self._renderer: str | None = None
 
     def narrowed(self, reads: Sequence[str]) -> Brief:
         """The adapter's brief with the agent's views only, kept until the adapter's changes."""
@@ -74,6 +81,16 @@ class EnvSlot(Lane):
         if known is None or known[0] is not self.adapter.brief or known[1] != reads:
             known = self._briefs = (self.adapter.brief, reads, narrow(self.adapter.brief, reads))
         return known[2]
+
+    def renderer_info(self) -> str:
+        """What the adapter says that draws its views, in one line; it is asked once.
+
+        Raises BadValue if that is no text, and what the adapter raises.
+        """
+        if self._renderer is None:
+            said = as_text(self.adapter.renderer_info(), "what renderer_info() returns")
+            self._renderer = shorten(printable(" ".join(said.split())), MOST_RENDERER)
+        return self._renderer
 
 
 class Environments:

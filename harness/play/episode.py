@@ -9,10 +9,8 @@ import math
 import struct
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
-
-import numpy as np
 
 from harness.core import BadAction, Case, Result, TimeStep, Turn, stream_key
 from harness.core.agent import ALL_VIEWS
@@ -21,7 +19,7 @@ from harness.perturb.pipeline import Pipeline
 from harness.play.environments import EnvSlot
 from harness.play.inference import Watch
 from harness.play.lazy_views import LazyViews
-from harness.play.start_digest import start_digest
+from harness.play.start_digest import digest_of_images, is_drawn, start_digest
 from harness.play.values import SimulatorFault, ViewReader, checked_metrics, checked_state
 from harness.records.traces import Trace, action_bytes, encode_actions
 
@@ -42,8 +40,8 @@ class Episode:
     __slots__ = (
         "actions", "agent_s", "asked", "brief", "case", "clipped", "draws", "executed",
         "first_success", "hasher", "instruction", "memory", "metrics", "name", "pending", "pixels",
-        "returned", "slot", "simulator_s", "solved", "solved_now", "start", "started_with", "steps",
-        "ticket", "tickets",
+        "renderer", "returned", "slot", "simulator_s", "solved", "solved_now", "start",
+        "started_with", "steps", "ticket", "tickets",
         "_actions", "_expert", "_history", "_horizon", "_lazy", "_looked", "_names",
         "_observations", "_perturbed", "_rng_key", "_told", "_touched", "_views",
     )  # fmt: skip
@@ -63,6 +61,9 @@ class Episode:
         self.executed: Any = None
         self.solved = self.solved_now = False
         self.first_success: int | None = None
+        self.renderer: str | None = None
+        """What draws the views that the agent reads, once that is known; empty: nothing beside the
+        simulator's packages, or nothing is drawn."""
         self.start = ""
         self.returned = 0.0
         self._horizon = case.task.max_steps or LONGEST_EPISODE
@@ -88,6 +89,7 @@ class Episode:
         if self._perturbed is not None:
             self.brief, history = self._perturbed.brief(self.brief), self._perturbed.history
         self._names = tuple(self.brief.observation)
+        self.renderer = None if self.may_read_drawn else ""
         self._expert = "expert" in reads
         self._lazy = ALL_VIEWS in reads and self._perturbed is None
         # What an agent reads that names its views is known; what another one touches is noted.
@@ -98,7 +100,7 @@ class Episode:
         self.started_with = first.instruction
         self._see(first)
         first_views = self._observations[-1] if self._observations and not self._lazy else {}
-        self.pixels = _digest_of_images(first_views)
+        self.pixels = digest_of_images(first_views)
         if self._touched:
             self._touched.clear()  # that was us
         state = checked_state(slot.state())
@@ -205,12 +207,20 @@ class Episode:
         """Why a view could not be read that the agent wanted to read, if that happened."""
         return getattr(self._observations[-1], "fault", None) if self._lazy else None
 
+    def views_read(self) -> Collection[str]:
+        """The views that the agent has read so far, as far as its process can tell."""
+        return self._names if self._touched is None else self._touched
+
+    @property
+    def may_read_drawn(self) -> bool:
+        """Whether any view that the agent may read is drawn by a renderer."""
+        return any(map(is_drawn, self._names))
+
     def _privileged(self) -> list[str]:
-        """The privileged views that the agent has read, as far as its process can tell."""
+        """The privileged views that the agent has read."""
         if not self.asked:
             return []
-        read = self._names if self._touched is None else self._touched
-        return sorted(set(read).intersection(self.slot.adapter.privileged_views))
+        return sorted(set(self.views_read()).intersection(self.slot.adapter.privileged_views))
 
     def _ask_expert(self, watch: Watch) -> Any:
         """The expert's action; its time counts as the agent's, as some experts plan for seconds.
@@ -366,23 +376,10 @@ class Episode:
                 "asked": self.asked,
                 **({"views": views} if views else {}),
                 **({"privileged": privileged} if privileged else {}),
+                **({"renderer": self.renderer or ""} if self.asked and self.may_read_drawn else {}),
             },
             start=self.start if status != "error" else "",
             success_ever=self.first_success is not None if told else None,
             success_end=self.solved_now if told else None,
             first_success=self.first_success if told else None,
         )
-
-
-def _digest_of_images(observation: Mapping[str, Any]) -> str:
-    """16 hexadecimal digits over the images of an observation; empty if it has none."""
-    images = [
-        view
-        for view in observation.values()
-        if isinstance(view, np.ndarray) and view.dtype == np.uint8 and view.ndim == 3
-    ]
-    return (
-        hashlib.blake2b(b"".join(image.tobytes() for image in images), digest_size=8).hexdigest()
-        if images
-        else ""
-    )

@@ -12,10 +12,17 @@ import numpy as np
 from harness.core import Spec, TimeStep
 from harness.play.values import ViewReader
 
-__all__ = ["DRAWN", "start_digest"]
+__all__ = ["digest_of_images", "is_drawn", "start_digest"]
 
 DRAWN = ("image", "depth")
 """How the names of views begin that a renderer draws; it may differ between two machines."""
+ON_GPU = "gpu/"
+"""How the name of a view begins that is a copy of another one, and stays on a GPU."""
+
+
+def is_drawn(view: str) -> bool:
+    """Whether a renderer draws the view of this name."""
+    return view.removeprefix(ON_GPU).startswith(DRAWN)
 
 
 def start_digest(
@@ -32,7 +39,7 @@ def start_digest(
     digest = hashlib.blake2b(digest_size=8)
     reader = ViewReader(specs)
     for name in ("", *sorted(specs)):
-        if name.startswith(DRAWN):
+        if is_drawn(name):
             continue
         value: Any
         try:
@@ -53,3 +60,17 @@ def _feed(digest: Any, name: str, value: Any) -> None:
         head, body = type(value).__name__, repr(value).encode("utf-8", "backslashreplace")
     # The lengths keep one part from passing for the beginning of the next.
     digest.update(json.dumps([name, head, len(body)]).encode() + body)
+
+
+def digest_of_images(observation: Mapping[str, Any]) -> str:
+    """16 hexadecimal digits over the images of an observation; empty if it has none."""
+    images = [
+        view
+        for view in observation.values()
+        if isinstance(view, np.ndarray) and view.dtype == np.uint8 and view.ndim == 3
+    ]
+    return (
+        hashlib.blake2b(b"".join(image.tobytes() for image in images), digest_size=8).hexdigest()
+        if images
+        else ""
+    )

@@ -18,11 +18,11 @@ from harness.compare.pairs import (
     ScoredRun,
     TaskPairs,
     pair_up,
-    protocol_differences,
     read_scored_run,
     value_difference,
     value_of_case,
 )
+from harness.compare.protocols import protocol_differences
 from harness.compare.verdict import compare_pairs
 from harness.core import Normaliser, Result, Task, UserError
 from harness.records.plan import CaseIndex, PlanItem
