@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.core import ActionSpec
+from harness.core import ActionSpec, Box
 from harness.core.nouns import LONGEST_EPISODE
 from harness.play.episode import Episode
 from harness.play.outcome import Outcome
@@ -111,12 +111,11 @@ def held_action(spec: ActionSpec, last: Any) -> Any:
     neutral value.
     """
     neutral = spec.noop()
-    layout = getattr(spec, "layout", ())
-    if last is None or not layout:
+    if last is None or not isinstance(spec, Box) or not spec.layout:
         return neutral
     held = np.array(neutral, copy=True)
     begin = 0
-    for field in layout:
+    for field in spec.layout:
         end = begin + field.size
         if field.holds:
             held[begin:end] = last[begin:end]

@@ -14,7 +14,7 @@ import toys
 from conftest import Said, plan_of
 from toytimes import HZ
 
-from harness.core import Box, UserError
+from harness.core import Box, Field, UserError
 from harness.play.clock_options import control_clock
 from harness.play.late_answers import held_action
 from harness.play.progress import SilentProgress
@@ -201,3 +201,15 @@ def test_hostile_timing_is_left_out(tmp_path: Path) -> None:
 def test_without_a_layout_a_waiting_body_does_what_does_nothing() -> None:
     spec = Box((2,), "float32", -1.0, 1.0, neutral=(0.5, 0.0))
     np.testing.assert_array_equal(held_action(spec, np.ones(2, np.float32)), [0.5, 0.0])
+
+
+def test_a_waiting_body_keeps_its_targets_and_stops_what_moves() -> None:
+    layout = (
+        Field("joint_position", 2, "absolute", unit="rad"),
+        Field("eef_position", 2, "delta", "world", "m"),
+        Field("gripper", 1, "command", sign="positive closes"),
+    )
+    spec = Box((5,), "float32", -1.0, 1.0, layout=layout)
+    last = np.array([0.3, -0.2, 0.5, 0.5, 1.0], np.float32)
+    np.testing.assert_allclose(held_action(spec, last), [0.3, -0.2, 0.0, 0.0, 1.0])
+    np.testing.assert_allclose(held_action(spec, None), np.zeros(5))
