@@ -51,15 +51,22 @@ def suite_table() -> Mapping[str, str]:
 
 
 def know_families() -> None:
-    """Tell the engine which family names bench.toml and --interpreter may use."""
-    interpreters.name_families(adapters())
+    """Tell the engine which names bench.toml and --interpreter may use."""
+    from harness.policies import KINDS
+
+    interpreters.name_families(adapters(), KINDS)
 
 
 def agent_named(name: str, arguments: Mapping[str, Any]) -> AgentSpec:
-    """The agent, its class loaded. Raises UserError with the remedy."""
+    """The agent, its class loaded here or in its interpreter. Raises UserError with the remedy."""
     from harness.policies import KINDS
 
     spec = catalogue.find_agent(name, arguments, agents(), KINDS)
+    python = interpreters.interpreter_of_agent(name)
+    if python is not None:
+        from harness.host.agents import HostedAgentSpec
+
+        spec = HostedAgentSpec(spec.name, spec.entry, spec.args, python)
     spec.kind()
     return spec
 

@@ -1,4 +1,6 @@
-"""The child's side: one adapter, driven by messages. client.py runs it: `python -I child.py JSON`.
+"""The child's side: an adapter or an agent, driven by messages.
+
+client.py runs it: `python -I child.py JSON`.
 
 Its Python needs numpy and msgpack. From the parent's folders it can import bench's own packages
 only, through an import hook: packages of the parent's interpreter must not mix with the child's.
@@ -13,6 +15,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import Any
+
+MAY_NOT_PASS = ("reset", "step", "view", "agent_act")
+"""Operations whose answer is foreign: if it cannot pass, the adapter or the agent is at fault."""
 
 
 class PackageFinder:
@@ -136,6 +141,7 @@ def serve(wire: Any) -> None:
     from harness.core.values import BadValue
 
     host = Host()
+    agents: list[Any] = []
     operations = {
         name: getattr(host, name)
         for name in (
@@ -157,6 +163,14 @@ def serve(wire: Any) -> None:
         except (EOFError, ConnectionError):
             return
         try:
+            if operation.startswith("agent_") and not agents:
+                # A child that hosts an adapter is spared the import.
+                from harness.host.child_agent import AgentHost
+
+                agents.append(AgentHost())
+                operations.update(agents[0].operations)
+            for agent in agents if operation == "close" else ():
+                agent.close()
             answer = ["ok", operations[operation](*arguments)]
         except (BadAction, BadValue, UserError) as refused:
             answer = [type(refused).__name__, str(refused)]
@@ -166,7 +180,7 @@ def serve(wire: Any) -> None:
             wire.send(answer)
         except (TypeError, ValueError, OverflowError) as unfit:
             # The adapter returned a value that cannot pass, such as the simulator's own type.
-            kind = "BadValue" if operation in ("reset", "step", "view") else "fault"
+            kind = "BadValue" if operation in MAY_NOT_PASS else "fault"
             wire.send([kind, f"{operation}: {unfit}"])
         except ConnectionError:
             return

@@ -29,7 +29,7 @@ from harness.host.wire import MAGIC, PROTOCOL, Garbage, Memory, Wire
 
 __all__ = ["Client", "HostFault"]
 
-PACKAGES = ("harness", "adapters")
+PACKAGES = ("harness", "adapters", "baselines")
 """The packages of bench that a child may import."""
 START_S, CLOSE_S, EXIT_S = 60.0, 5.0, 2.0
 """Seconds that a child has to send its greeting, to close its adapter, and then to exit."""

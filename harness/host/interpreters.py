@@ -1,10 +1,10 @@
-"""Which adapters live in another interpreter.
+"""Which adapters, and whether the agent, live in another interpreter.
 
 The user says so under `[interpreters]` in bench.toml, or with `--interpreter NAME=PATH`. The file
 lies in the current folder or in that of the checkout, which the first one overrides; the
 environment variable BENCH_TOML names another one in the place of the checkout's. NAME is a family
-of `bench list adapters`, or the user's own `module` or `module:Class`. Another environment variable
-carries the choice to Ray workers.
+of `bench list adapters`, the user's own `module` or `module:Class`, `agent`, or a kind of agents
+such as `lerobot`. Another environment variable carries the choice to Ray workers.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from harness.core.errors import suggest
 from harness.records.toml_files import read_toml
 
 __all__ = [
-    "VARIABLE", "carried", "configure", "configured", "interpreter_of", "interpreters",
-    "name_families",
+    "VARIABLE", "carried", "configure", "configured", "interpreter_of", "interpreter_of_agent",
+    "interpreters", "name_families",
 ]  # fmt: skip
 
 log = logging.getLogger("bench")
@@ -34,16 +34,21 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 """The folder of this project's sources; of an installed wheel, one without a pyproject.toml."""
 NAMED = "BENCH_TOML"
 VARIABLE = "BENCH_INTERPRETERS"
+AGENT = "agent"
+"""The name that stands for whatever `--agent` names."""
 _families: dict[str, str] = {}
+_kinds: set[str] = set()
 
 
-def name_families(table: Mapping[str, str]) -> None:
-    """Set the table of families: name -> `module:Class`.
+def name_families(table: Mapping[str, str], kinds: Iterable[str] = ()) -> None:
+    """Set the table of families, name -> `module:Class`, and the kinds of agents.
 
     harness.cli calls this: the rooms below it must not know the package `adapters`.
     """
     _families.clear()
     _families.update(table)
+    _kinds.clear()
+    _kinds.update(kinds)
 
 
 def interpreters() -> dict[str, str]:
@@ -122,6 +127,12 @@ def interpreter_of(entry: str) -> str | None:
     return next((named[name] for name in (*exact, *same_module)), None)
 
 
+def interpreter_of_agent(name: str) -> str | None:
+    """The path of the Python in which the agent of this name lives; None: this one."""
+    named = interpreters()
+    return named.get(AGENT) or named.get(name.partition(":")[0])
+
+
 def _from_file(file: Path, optional: bool = True) -> dict[str, str]:
     content = read_toml(file, optional=optional)
     table: Any = content.get("interpreters", {})
@@ -137,7 +148,7 @@ def _from_file(file: Path, optional: bool = True) -> dict[str, str]:
 
 def _check_name(name: str, where: str) -> None:
     """Raises UserError on an unknown family; without a table of families, every name passes."""
-    if name in _families or ":" in name or "." in name:
+    if name in _families or name in _kinds or name == AGENT or ":" in name or "." in name:
         return
     if not _families:
         _warn_of_unknown_family(name, where)
