@@ -60,6 +60,15 @@ class Agent(ABC):
         """
         return None
 
+    @classmethod
+    def identity(cls, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What decides the answers of an instance with these arguments, as JSON values.
+
+        It stands for the arguments in the fingerprint. Override it where some of them only say how
+        the agent is reached, or where what it asks has a fingerprint of its own.
+        """
+        return arguments
+
     @abstractmethod
     def act(self, turns: Sequence[Turn]) -> Sequence[Any]:
         """An action or an `Answer` for every turn, in the same order."""

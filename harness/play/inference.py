@@ -129,7 +129,9 @@ def end_episode(agent: Agent, episode: str, watch: Watch, timeout: float) -> Age
     """Tell the agent that an episode is over: True, or what it raised. `timeout`: in seconds."""
     watch.phase, watch.deadline = "agent", clock() + timeout
     try:
-        agent.end([episode])
+        tell: Any = agent.end
+        told = tell([episode])  # a fault, of an agent that tells another process
+        return told if type(told) is AgentFault else True
     except Hung:
         return AgentFault(f"end: it did not return within {timeout:g} s")
     except KeyboardInterrupt:
@@ -140,7 +142,6 @@ def end_episode(agent: Agent, episode: str, watch: Watch, timeout: float) -> Age
         return AgentFault(f"end: {describe(fault)}")
     finally:
         watch.deadline = 0.0
-    return True
 
 
 class AgentClient(Protocol):

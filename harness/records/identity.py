@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.core import Agent, UserError
+from harness.core.errors import describe
 from harness.records.code_versions import local_files
 from harness.records.contents import Contents, exists, sources
 from harness.records.declared import check_agent_class, check_reading, declared
@@ -98,7 +99,8 @@ class AgentSpec:
         self, kind: type[Agent], files: Sequence[str], later: Collection[str] = ()
     ) -> Contents:
         """What the fingerprint of an agent of this class covers, which comes with these files."""
-        contents = Contents(json.dumps([self.entry, dict(self.args)], sort_keys=True).encode())
+        identity = [self.entry, self.identity(kind)]
+        contents = Contents(json.dumps(identity, sort_keys=True).encode())
         own = list(sources(kind))
         for file in own:
             contents.add_source(file)
@@ -118,6 +120,17 @@ class AgentSpec:
                 remedy = f"name the file that is meant, or declare outputs = ({argument!r},)"
                 contents.add(f"{argument}={value}", Path(value), remedy)
         return contents
+
+    def identity(self, kind: type[Agent]) -> dict[str, Any]:
+        """What stands for the arguments in the fingerprint (Agent.identity). Raises UserError."""
+        try:
+            found = dict(kind.identity(self.args))
+            json.dumps(found)
+        except (UserError, KeyboardInterrupt):
+            raise
+        except BaseException as fault:
+            raise UserError(f"{self.entry}.identity failed: {describe(fault)}") from fault
+        return found
 
     def named(self) -> dict[str, str]:
         """The arguments that name a file or a folder which exists now and is no output.
@@ -151,10 +164,12 @@ class AgentSpec:
         reads, history = self.declared()
         later = [] if begun is None else self.written_since(begun)
         contents = self.contents(kind, kind.files, later)
+        identity = self.identity(kind)
         return {
             "name": self.name,
             "entry": self.entry,
             "args": dict(self.args),
+            **({"identity": identity} if identity != dict(self.args) else {}),
             "reads": list(reads),
             "history": history,
             "privileged": "expert" in reads,

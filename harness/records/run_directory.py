@@ -163,10 +163,14 @@ class RunDirectory:
                 f"{self._typed} holds a run already, and a run of a live object or a function "
                 "never goes on: choose another place"
             )
+        now, then = (
+            each | {"args": each.get("identity", each["args"])}
+            for each in (run["agent"], old["agent"])
+        )
         differences = [
-            f"{what} {run['agent'][what]!r} instead of {old['agent'][what]!r}"
+            f"{what} {now[what]!r} instead of {then[what]!r}"
             for what in ("entry", "args", "fingerprint")
-            if run["agent"][what] != old["agent"][what]
+            if now[what] != then[what]
         ]
         if differences and differences[-1].startswith("fingerprint"):
             differences[-1] = _changed_files(run["agent"], old["agent"])
