@@ -18,9 +18,10 @@ from typing import Any
 
 import numpy as np
 
+from adapters._gl_strings import renderer_strings
 from harness.core import Missing, UserError
 
-__all__ = ["Canvases", "FreeCamera", "log_warnings", "missing_gl"]
+__all__ = ["Canvases", "FreeCamera", "log_warnings", "missing_gl", "mujoco_renderer"]
 
 log = logging.getLogger("bench")
 
@@ -91,6 +92,10 @@ class Canvases:
             )
         return canvas.draw(data, camera)
 
+    def renderer_info(self) -> str:
+        """What drew the images; empty before the first one."""
+        return next((canvas.renderer_info() for canvas in self._of_size.values()), "")
+
     def close(self) -> None:
         """Free the OpenGL contexts."""
         for canvas in self._of_size.values():
@@ -148,12 +153,28 @@ class _Canvas:
         self._camera.distance = camera.distance
         self._camera.azimuth, self._camera.elevation = camera.azimuth, camera.elevation
 
+    def renderer_info(self) -> str:
+        """The library that made the context, and what OpenGL says of it."""
+        return mujoco_renderer(self._gl)
+
     def close(self) -> None:
         atexit.unregister(self.close)
         # OpenGL frees objects of the context that is current, whoever made them.
         self._gl.make_current()
         self._context.free()
         self._gl.free()
+
+
+def mujoco_renderer(context: Any) -> str:
+    """The name of the library behind an OpenGL context of MuJoCo, and what OpenGL says of it.
+
+    The context is the current one afterwards.
+    """
+    context.make_current()
+    # MuJoCo requires PyOpenGL, which knows in which library the functions of this context are.
+    strings = renderer_strings(importlib.import_module("OpenGL.GL").glGetString)
+    library = type(context).__module__.rpartition(".")[2].removesuffix("_context")
+    return ", ".join(filter(None, (library, strings)))
 
 
 def _gl_context(size: int) -> Any:

@@ -21,6 +21,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from adapters._mujoco_gl import mujoco_renderer
 from harness.core import Adapter, Box, Brief, Case, Field, Missing, Task, TimeStep, UserError
 from harness.core.layout import UNKNOWN
 
@@ -154,6 +155,9 @@ class LiberoAdapter(Adapter):
 
     def render(self) -> np.ndarray:
         return self._draw("agentview")
+
+    def renderer_info(self) -> str:
+        return mujoco_renderer(self._env.sim._render_context_offscreen.gl_ctx)
 
     def state(self) -> bytes:
         return self._state.tobytes()

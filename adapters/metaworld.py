@@ -248,6 +248,9 @@ class MetaWorldAdapter(Adapter):
         """An image from the task's camera, uint8 (480, 480, 3)."""
         return self._draw(self._params["camera"], 480)
 
+    def renderer_info(self) -> str:
+        return self._canvases.renderer_info()
+
     def expert(self, executed: Any) -> np.ndarray:
         with warnings.catch_warnings():  # the policy warns whenever its action leaves the bounds
             warnings.simplefilter("ignore")

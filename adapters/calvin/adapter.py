@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from adapters._gl_strings import current_renderer
 from adapters.calvin.chains import ARM, CHAINS, LENGTH, chains, scene_of
 from adapters.calvin.table import open_table
 from harness.core import Adapter, Box, Brief, Case, Field, Missing, Task, TimeStep, UserError
@@ -111,7 +112,8 @@ class CalvinAdapter(Adapter):
         with _quietly():
             with hydra.initialize_config_dir(str(conf), version_base=None):
                 config = hydra.compose("config_data_collection", overrides=[*wanted, *quiet])
-            self._env: Any = open_table(config, bool(task.params.get("egl", False)))
+            self._egl = bool(task.params.get("egl", False))
+            self._env: Any = open_table(config, self._egl)
         self._cameras = {camera.name: camera for camera in self._env.cameras}
         self._env.cameras = []  # or every step would render them
         self._oracle: Any = hydra.utils.instantiate(config.tasks)
@@ -156,6 +158,10 @@ class CalvinAdapter(Adapter):
 
     def render(self) -> np.ndarray:
         return self._draw("static")[0]
+
+    def renderer_info(self) -> str:
+        """Empty without `egl`: PyBullet draws by itself then."""
+        return f"egl, {current_renderer()}" if self._egl else ""
 
     def state(self) -> bytes:
         return self._state.tobytes()

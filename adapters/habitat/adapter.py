@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from adapters._gl_strings import current_renderer
 from adapters.habitat import episodes, flat
 from adapters.habitat.metrics import Way, compass, heading, pointgoal, rotate_back, yaw
 from adapters.habitat.world import ACTIONS, Body, World
@@ -194,6 +195,9 @@ class HabitatAdapter(Adapter):
 
     def render(self) -> np.ndarray:
         return self._world.draw("image")
+
+    def renderer_info(self) -> str:
+        return f"OpenGL, {current_renderer()}"
 
     def expert(self, executed: Any) -> int | None:
         if self._stuck or self._way.stopped:

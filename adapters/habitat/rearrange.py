@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from adapters._gl_strings import current_renderer
 from adapters.habitat.adapter import GUIDE
 from harness.core import Adapter, Box, Brief, Case, Field, Missing, Task, TimeStep, UserError
 from harness.core.layout import UNKNOWN
@@ -135,6 +136,9 @@ class HabitatRearrangeAdapter(Adapter):
 
     def render(self) -> np.ndarray:
         return np.array(self._env.render("head_rgb"))[..., :3]
+
+    def renderer_info(self) -> str:
+        return f"OpenGL, {current_renderer()}"
 
     def state(self) -> bytes:
         sim = self._env.sim

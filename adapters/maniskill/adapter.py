@@ -166,6 +166,9 @@ class ManiSkillAdapter(Adapter):
         frame: np.ndarray = self._env.render_rgb_array()[0].numpy()
         return frame
 
+    def renderer_info(self) -> str:
+        return simulation.renderer_info(self._env)
+
     def expert(self, executed: Any) -> np.ndarray | None:
         # The solution reads the real state wherever it plans, so it need not know `executed`.
         if self._expert is None:

@@ -240,6 +240,9 @@ class ManiSkillBatchedAdapter(BatchedAdapter):
         """The package's `state` observation."""
         return self._state(lane).tobytes()
 
+    def renderer_info(self) -> str:
+        return simulation.renderer_info(self._env)
+
     def close(self) -> None:
         self._env.close()
 

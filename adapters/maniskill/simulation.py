@@ -6,8 +6,10 @@ import contextlib
 import functools
 import gc
 import logging
+import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,8 +17,11 @@ import numpy as np
 from adapters.maniskill.layouts import action_layout, state_layout
 from harness.core import Box, Brief, Spec, Task, UserError
 
-__all__ = ["action_parts", "as_box", "cameras", "describe", "make", "quiet"]
+__all__ = [
+    "action_parts", "as_box", "cameras", "describe", "draw", "make", "quiet", "renderer_info",
+]  # fmt: skip
 
+NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
 FARTHEST = 32.767
 """m: depth is drawn in whole millimetres of 16 bits."""
 
@@ -177,6 +182,21 @@ def draw(env: Any) -> Any:
         return env._get_obs_sensor_data()
     finally:
         env._hidden_objects = markers
+
+
+def renderer_info(env: Any) -> str:
+    """The Vulkan device that draws, and the version of its driver where it is NVIDIA's."""
+    import sapien
+
+    device = env.scene.sub_scenes[0].render_system.device
+    # The summary has a paragraph for each device that Vulkan finds; those without CUDA have id -1.
+    found = re.findall(
+        r"GPU: (.+)\n(?:  .*\n)*?  cudaId: +(-?\d+)", sapien.render.get_device_summary()
+    )
+    names = [name.strip() for name, number in found if int(number) == device.cuda_id]
+    if device.is_cuda() and NVIDIA_DRIVER.exists():
+        names.append(NVIDIA_DRIVER.read_text().partition("\n")[0])
+    return ", ".join(["Vulkan", *names])
 
 
 def action_parts(env: Any) -> list[tuple[str, slice]]:

@@ -195,6 +195,9 @@ class MiniWorldAdapter(Adapter):
         """The view from the agent's eyes, uint8 (480, 640, 3)."""
         return self._painter.image(*FRAME)
 
+    def renderer_info(self) -> str:
+        return self._painter.renderer_info()
+
     def expert(self, executed: Any) -> int | None:
         # What was executed before shows in where the agent stands.
         if self._expert is None:

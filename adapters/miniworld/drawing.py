@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from adapters._gl_strings import renderer_strings
 from adapters.miniworld import perturbations
 from harness.core import Case
 
@@ -71,6 +72,12 @@ class Painter:
         """The whole floor from above, uint8 (height, width, 3), RGB."""
         image: np.ndarray = self._env.render_top_view(self._canvas(width, height))
         return image
+
+    def renderer_info(self) -> str:
+        """What OpenGL says of the renderer."""
+        self.make_current()
+        get_string = self._gl.glGetString
+        return renderer_strings(lambda name: ctypes.cast(get_string(name), ctypes.c_char_p).value)
 
     def close(self) -> None:
         """Free the display list, the frame buffers and the context.

@@ -89,6 +89,9 @@ class RoboticsAdapter(Adapter):
     def _draw(self, camera: str | FreeCamera, size: int) -> np.ndarray:
         return self._canvases.draw(self._data, camera, size)
 
+    def renderer_info(self) -> str:
+        return self._canvases.renderer_info()
+
     def state(self) -> bytes:
         state: bytes = self._qpos.tobytes() + self._qvel.tobytes()
         return state
