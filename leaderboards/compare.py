@@ -15,7 +15,10 @@ from harness.compare.verdict import compare_pairs
 from harness.core import UserError
 from harness.core.grammar import counted
 
-__all__ = ["Compared", "compare_runs", "of_gate", "refuse_same_run"]
+__all__ = [
+    "Compared", "agent_of", "compare_runs", "of_gate", "refuse_same_run",
+    "stopped_for_what_it_saw",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,21 +47,22 @@ def compare_runs(
     """
     refuse_same_run(base, new)
     tasks = pair_up(base, new)
-    if any(map(_stopped_for_what_it_saw, (base, new))):
+    if any(map(stopped_for_what_it_saw, (base, new))):
         comparison = compare_stopped(tasks, margin, alpha)
     else:
         comparison = compare_pairs(tasks, margin, alpha, correction)
     return Compared(
         base=base.name,
         new=new.name,
-        base_agent=_agent_of(base),
-        new_agent=_agent_of(new),
+        base_agent=agent_of(base),
+        new_agent=agent_of(new),
         comparison=comparison,
         notes=tuple(_notes(base, new, tasks)),
     )
 
 
-def _stopped_for_what_it_saw(side: ScoredRun) -> bool:
+def stopped_for_what_it_saw(side: ScoredRun) -> bool:
+    """Whether the run could stop for what it saw, so that its figures need bounds for that."""
     return bool(side.run.get("stopped")) or str(side.run.get("stopping", "")).startswith("until")
 
 
@@ -74,7 +78,7 @@ def _notes(base: ScoredRun, new: ScoredRun, tasks: Sequence[TaskPairs]) -> Itera
         yield f"the control clocks differ: {base.plan.clock or waits} | {new.plan.clock or waits}"
     yield from privilege_notes(base, new)
     for side in (base, new):
-        if _stopped_for_what_it_saw(side):
+        if stopped_for_what_it_saw(side):
             how = "stopped early" if side.run.get("stopped") else "could stop"
             yield (
                 f"{side.name} {how} for what it saw ({side.run.get('stopping')}): compared are as "
@@ -110,7 +114,7 @@ def of_gate(gated: Gated, base: ScoredRun) -> Compared:
     return Compared(
         base=gated.base,
         new=str(gated.path),
-        base_agent=_agent_of(base),
+        base_agent=agent_of(base),
         new_agent=gated.new,
         comparison=gated.comparison,
         notes=gated.notes,
@@ -119,6 +123,7 @@ def of_gate(gated: Gated, base: ScoredRun) -> Compared:
     )
 
 
-def _agent_of(side: ScoredRun) -> str:
+def agent_of(side: ScoredRun) -> str:
+    """The name of its agent."""
     agent = side.run["agent"]
     return str(agent.get("name", agent["entry"]))

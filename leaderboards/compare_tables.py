@@ -9,7 +9,7 @@ from harness.stats import Estimate
 from leaderboards.compare import Compared
 from leaderboards.tables import Column, Table, number, percent, range_of, share_of, signed_points
 
-__all__ = ["comparison_header", "comparison_headline", "comparison_tables"]
+__all__ = ["comparison_header", "comparison_headline", "comparison_tables", "p_value"]
 
 SHOWN_FLIPS = 10
 """Flipped cases of a task that are printed, losses and wins each."""
@@ -116,8 +116,8 @@ def _task_table(found: Comparison) -> Table:
             Column("lost", tuple(str(row.losses) for row in rows)),
             Column("won", tuple(str(row.wins) for row in rows)),
             Column("n", tuple(share_of(row.n, row.n + row.missing) for row in rows)),
-            Column("p", tuple(_p_value(row.p) for row in rows)),
-            Column("corrected", tuple(_p_value(row.adjusted) for row in rows)),
+            Column("p", tuple(p_value(row.p) for row in rows)),
+            Column("corrected", tuple(p_value(row.adjusted) for row in rows)),
             Column(
                 "detectable",
                 tuple(
@@ -140,7 +140,7 @@ def _group_table(title: str, rows: Sequence[GroupRow], *, total: bool = False) -
             Column("new", tuple(percent(row.new) for row in rows)),
             Column("difference", tuple(signed_points(row.difference.value) for row in rows)),
             Column("interval", tuple(range_of(row.difference, signed_points) for row in rows)),
-            Column("p", tuple(_p_value(row.p) for row in rows)),
+            Column("p", tuple(p_value(row.p) for row in rows)),
             Column("n", tuple(str(row.n) for row in rows)),
             Column(
                 "for other tasks too", tuple(range_of(row.wider, signed_points) for row in rows)
@@ -190,5 +190,6 @@ def _value(found: Estimate | None, measure: str) -> str:
     return percent(found.value) + bound
 
 
-def _p_value(p: float) -> str:
+def p_value(p: float) -> str:
+    """As it is printed."""
     return "<0.0001" if p < 0.0001 else f"{p:.4f}" if p < 0.01 else f"{p:.2f}"

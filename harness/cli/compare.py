@@ -58,6 +58,10 @@ def compare(
         ),
     ],
     new: Annotated[str, typer.Argument(help="The other run.")],
+    more: Annotated[
+        list[str] | None,
+        typer.Argument(help="Further runs: which cannot be told apart? No verdict, exit 0."),
+    ] = None,
     margin: Margin = 0.05,
     alpha: Alpha = 0.05,
     correction: Annotated[
@@ -76,13 +80,17 @@ def compare(
         ),
     ] = False,
 ) -> int:
-    """Compare two runs case by case.
+    """Compare two runs case by case, or more of them without a verdict.
 
     Exit 0: pass, 1: regressed, 3: inconclusive, 4: some cases have no score.
     """
     from harness.compare.saved_runs import open_run
     from leaderboards.compare import compare_runs, refuse_same_run
 
+    if more:
+        _refuse_for_several(robustness=robustness, junit=junit, correction=correction)
+        print_out(_several([base, new, *more], alpha, format))
+        return 0
     if robustness:
         from harness.compare.privilege import privilege_notes
         from leaderboards.perturbed_results import read_case_arrays
@@ -97,6 +105,30 @@ def compare(
         return _print_compared(
             compare_runs(first, second, margin, alpha, correction), format, junit, None
         )
+
+
+def _refuse_for_several(*, robustness: bool, junit: Path | None, correction: str) -> None:
+    from harness.core import UserError
+
+    for option, given in (
+        ("--robustness", robustness),
+        ("--junit", junit is not None),
+        ("--correction", correction != "holm"),
+    ):
+        if given:
+            raise UserError(f"{option} is for two runs: compare two, or leave it out")
+
+
+def _several(names: list[str], alpha: float, format: str) -> str:
+    import contextlib
+
+    from harness.compare.saved_runs import open_run
+    from leaderboards.compare_several import compare_several
+    from leaderboards.several_render import render_several
+
+    with contextlib.ExitStack() as opened:
+        runs = [opened.enter_context(open_run(name)) for name in names]
+        return render_several(compare_several(runs, alpha), format)
 
 
 def gate(

@@ -1,0 +1,108 @@
+"""A comparison of three runs or more as text, Markdown or JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from harness.core import UserError
+from harness.core.grammar import counted
+from leaderboards.compare_several import Contrast, Several
+from leaderboards.compare_tables import p_value
+from leaderboards.data_formats import json_page
+from leaderboards.flatten import EstimateNames, flatten
+from leaderboards.tables import (
+    Column,
+    Table,
+    markdown_page,
+    percent,
+    range_of,
+    signed_points,
+    text_page,
+)
+
+__all__ = ["render_several", "several_to_json"]
+
+SCHEMA = 1
+ESTIMATES: EstimateNames = {Contrast: {"difference": ("difference", "low", "high")}}
+
+
+def render_several(several: Several, format: str) -> str:
+    """As `text`, `markdown` or `json`, without a newline at its end. Raises UserError."""
+    if format == "json":
+        return json_page(several_to_json(several)).rstrip("\n")
+    pages = {"text": text_page, "markdown": markdown_page}
+    if format not in pages:
+        raise UserError(f"there is no format {format!r}: choose text, markdown, json")
+    return pages[format](_header(several), _tables(several)).rstrip("\n")
+
+
+def several_to_json(several: Several) -> dict[str, Any]:
+    """Plain JSON values: schema, and the fields of Several."""
+    fields: Mapping[str, Any] = flatten(several, ESTIMATES)
+    return {"schema": SCHEMA, **fields}
+
+
+def _header(several: Several) -> list[str]:
+    found = several.q
+    lines = [
+        f"{counted(len(several.runs), 'run')} on {counted(several.cases, 'case')} of "
+        f"{counted(several.tasks, 'task')} that all of them have a score of; alpha "
+        f"{several.alpha:g}; a verdict is for two",
+    ]
+    if found is not None:
+        says = (
+            "the agents do not all succeed equally often"
+            if found.p <= several.alpha
+            else "nothing shows that the agents do not succeed equally often"
+        )
+        lines.append(
+            f"{says}: Cochran's Q {found.q:.2f} ({found.df} df), p {p_value(found.p)} by "
+            f"exchanging agents within a seed; {p_value(found.p_chi2)} by chi-square, as if all "
+            "cases were independent"
+        )
+    lines.append(
+        "runs that share a letter cannot be told apart: each pair is tested as `bench compare` "
+        "tests two runs, with Holm's correction over the pairs. Rank: all ranks lie in their "
+        f"bounds with a chance of {100 * (1 - several.alpha):g} % or more"
+    )
+    return [*lines, *several.notes]
+
+
+def _tables(several: Several) -> list[Table]:
+    runs, contrasts = several.runs, several.contrasts
+    return [
+        Table(
+            "runs",
+            (
+                Column("run", tuple(row.run for row in runs), "name"),
+                Column("agent", tuple(row.agent for row in runs), "name"),
+                Column("success %", tuple(percent(row.rate) for row in runs)),
+                Column("letters", tuple(row.letters for row in runs), "name"),
+                Column("rank", tuple(_ranks(row.rank_low, row.rank_high) for row in runs)),
+            ),
+            "From the best to the worst as they were seen. Means over tasks, each weighing the "
+            "same.",
+        ),
+        Table(
+            "pairs",
+            (
+                Column("base", tuple(row.base for row in contrasts), "name"),
+                Column("new", tuple(row.new for row in contrasts), "name"),
+                Column(
+                    "difference", tuple(signed_points(row.difference.value) for row in contrasts)
+                ),
+                Column(
+                    "interval", tuple(range_of(row.difference, signed_points) for row in contrasts)
+                ),
+                Column("p", tuple(p_value(row.p) for row in contrasts)),
+                Column("corrected", tuple(p_value(row.adjusted) for row in contrasts)),
+                Column("", tuple("differ" if row.differ else "" for row in contrasts), "name"),
+            ),
+            "In points of 100, new minus base. An interval is for its pair alone.",
+        ),
+    ]
+
+
+def _ranks(low: int, high: int) -> str:
+    return f"{low}" if low == high else f"{low} to {high}"
