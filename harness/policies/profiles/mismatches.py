@@ -7,19 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from harness.core import Box, Brief, Field
 from harness.core.errors import suggest
 from harness.core.layout import ROTATION_SIZES, UNKNOWN
+from harness.policies.profiles.expectations import Expectations
 from harness.policies.profiles.keys import FLIPS, ImageKey, Part, VectorKey, place_of
+from harness.policies.profiles.moves import ActionField, ActionVector
 from harness.policies.profiles.normalisation import METHODS, Normalisation
-
-if TYPE_CHECKING:
-    from harness.policies.profiles.moves import ActionField, ActionVector
-    from harness.policies.profiles.profile import Profile
 
 __all__ = ["CODES", "Mismatch", "find_mismatches"]
 
@@ -73,7 +71,7 @@ class Mismatch:
         return f"{self.code}: the policy expects {self.theirs}, the task has {self.ours}"
 
 
-def find_mismatches(profile: Profile, brief: Brief) -> tuple[Mismatch, ...]:
+def find_mismatches(profile: Expectations, brief: Brief) -> tuple[Mismatch, ...]:
     """All mismatches between a profile and a task, the fatal ones first."""
     found = [
         *(each for image in profile.images for each in _of_image(image, brief)),

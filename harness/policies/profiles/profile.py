@@ -3,45 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from harness.core import Answer, Box, Brief, Missing, Turn, UserError
 from harness.policies.profiles import served
-from harness.policies.profiles.keys import ImageKey, VectorKey, pillow
+from harness.policies.profiles.expectations import Expectations
+from harness.policies.profiles.keys import pillow
 from harness.policies.profiles.mismatches import Mismatch, find_mismatches
-from harness.policies.profiles.moves import ActionVector
 
 __all__ = ["Profile"]
 
 Array = np.ndarray[Any, Any]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Profile:
-    """What a policy expects of its observation, what its actions mean, and at which rate."""
-
-    name: str
-    title: str = ""
-    source: str = ""
-    images: tuple[ImageKey, ...] = ()
-    vectors: tuple[VectorKey, ...] = ()
-    prompt_key: str = ""
-    """The key of the instruction; empty: the policy reads none."""
-    batch: bool = False
-    """Whether every value has one more axis in front, of length 1."""
-    action: ActionVector
-    chunk: int | None = None
-    """How many actions an answer has; None: any number."""
-    execute: int | None = None
-    """How many of them are executed before the policy is asked again; None: all."""
-    control_hz: float | None = None
-    settle: int = 0
-    """How many steps the body does nothing before the policy is asked."""
-    files: tuple[str, ...] = ()
-    """The files that it was read from: part of an agent's identity."""
+class Profile(Expectations):
+    """A policy's expectations, and how it is wired to a task."""
 
     @property
     def reads(self) -> tuple[str, ...]:

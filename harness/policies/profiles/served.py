@@ -8,21 +8,19 @@ representation, as the layout of its view says.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from harness.core import Box, Brief, Field, UserError
-
-if TYPE_CHECKING:
-    from harness.policies.profiles.profile import Profile
+from harness.policies.profiles.expectations import Expectations
 
 __all__ = ["answer_of", "brief_of", "prompt_of", "views_of"]
 
 Array = np.ndarray[Any, Any]
 
 
-def brief_of(profile: Profile) -> Brief:
+def brief_of(profile: Expectations) -> Brief:
     """Views as clients send them, with our names; the action is the policy's vector.
 
     Raises UserError where the profile does not say the size of a picture or of a part.
@@ -43,7 +41,7 @@ def brief_of(profile: Profile) -> Brief:
     return Brief(views, action, "", "", profile.control_hz)
 
 
-def _sent(profile: Profile) -> dict[str, list[tuple[str, int, Field]]]:
+def _sent(profile: Expectations) -> dict[str, list[tuple[str, int, Field]]]:
     """View -> (the client's key, the first element there, the field) of each of its parts."""
     found: dict[str, list[tuple[str, int, Field]]] = {}
     for vector in profile.vectors:
@@ -72,7 +70,7 @@ def _sent(profile: Profile) -> dict[str, list[tuple[str, int, Field]]]:
     return found
 
 
-def views_of(profile: Profile, observation: Mapping[str, Any]) -> dict[str, Any]:
+def views_of(profile: Expectations, observation: Mapping[str, Any]) -> dict[str, Any]:
     """Our views from a client's observation. Raises ValueError where it is not as expected."""
     specs = brief_of(profile).observation
     found: dict[str, Any] = {}
@@ -95,7 +93,7 @@ def views_of(profile: Profile, observation: Mapping[str, Any]) -> dict[str, Any]
     return found
 
 
-def _value(profile: Profile, observation: Mapping[str, Any], key: str) -> Any:
+def _value(profile: Expectations, observation: Mapping[str, Any], key: str) -> Any:
     if key not in observation:
         raise ValueError(f"the observation lacks {key!r}")
     value = np.asarray(observation[key])
@@ -106,7 +104,7 @@ def _value(profile: Profile, observation: Mapping[str, Any], key: str) -> Any:
     return value
 
 
-def _vector(profile: Profile, observation: Mapping[str, Any], key: str) -> Array:
+def _vector(profile: Expectations, observation: Mapping[str, Any], key: str) -> Array:
     value = _value(profile, observation, key)
     if value.ndim != 1 or value.dtype.kind not in "fiu":
         raise ValueError(f"{key!r} is no vector of numbers: {value.dtype} {value.shape}")
@@ -119,7 +117,7 @@ def _vector(profile: Profile, observation: Mapping[str, Any], key: str) -> Array
     return found
 
 
-def prompt_of(profile: Profile, observation: Mapping[str, Any]) -> str:
+def prompt_of(profile: Expectations, observation: Mapping[str, Any]) -> str:
     """The instruction that a client sent; empty where the policy reads none."""
     if not profile.prompt_key:
         return ""
@@ -131,7 +129,7 @@ def prompt_of(profile: Profile, observation: Mapping[str, Any]) -> str:
     return words
 
 
-def answer_of(profile: Profile, actions: Sequence[Any]) -> Array:
+def answer_of(profile: Expectations, actions: Sequence[Any]) -> Array:
     """An agent's actions as the policy would answer them, float32 (H, A). Raises ValueError."""
     chunk = np.stack([np.asarray(action, np.float64) for action in actions])
     if chunk.shape[1:] != (profile.action.size,):
