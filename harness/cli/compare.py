@@ -92,12 +92,14 @@ def compare(
         print_out(_several([base, new, *more], alpha, format))
         return 0
     if robustness:
+        from harness.compare.pairs import refuse_other_renderers
         from harness.compare.privilege import privilege_notes
         from leaderboards.perturbed_results import read_case_arrays
         from leaderboards.robustness_compare import difference_in_differences, render_deltas
 
         with open_run(base) as first, open_run(new) as second:
             refuse_same_run(first, second)
+            refuse_other_renderers(first, second)
             rows = difference_in_differences(read_case_arrays(first), read_case_arrays(second))
             print_out(render_deltas(rows, format, [*privilege_notes(first, second)]))
         return 0

@@ -39,6 +39,7 @@ __all__ = [
     "pair_notes",
     "pair_up",
     "read_scored_run",
+    "refuse_other_renderers",
     "value_difference",
     "value_of_case",
 ]
@@ -295,6 +296,14 @@ def pair_up(base: ScoredRun, new: ScoredRun) -> list[TaskPairs]:
         if any(each.unlike for each in found):
             raise UserError(_nothing_alike(found[0].task.id))
     return found
+
+
+def refuse_other_renderers(base: ScoredRun, new: ScoredRun) -> None:
+    """Raises UserError where different renderers drew a case of both runs for both agents."""
+    for key in new.values.keys() & base.values.keys():
+        drawn = Drawn(base.renderer_of(key), new.renderer_of(key))
+        if drawn.differs:
+            raise UserError(refusal(key[0], base.name, new.name, drawn))
 
 
 def pair_notes(tasks: Sequence[TaskPairs]) -> Iterator[str]:

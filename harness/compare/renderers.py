@@ -37,7 +37,7 @@ class Drawn(NamedTuple):
 def refusal(task: str, base: str, new: str, drawn: Drawn) -> str:
     """Why two runs of these names are not compared, in one line with the remedy."""
     return (
-        f"both agents read drawn views, and different renderers drew all of them: in {task} "
+        f"both agents read drawn views, and different renderers drew them: in {task} "
         f"{drawn.base!r} in {base}, {drawn.new!r} in {new}. Play both with one renderer: on "
         "machines with the same GPU (or none) and driver"
     )

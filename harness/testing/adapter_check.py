@@ -217,6 +217,8 @@ class _AdapterCheck:
         flat: set[bool] = set()
 
         def draw() -> None:
+            said: Any = call("renderer_info", lane.adapter.renderer_info)
+            demand(isinstance(said, str), f"renderer_info must return a text, got {said!r}")
             frame: Any = lane.render()
             if frame is None:
                 return
