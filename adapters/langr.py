@@ -21,6 +21,8 @@ SKILLS = "pddl_hl_action"
 SUCCESS, PROGRESS, REWARD = "predicate_task_success", "task_progress", "subgoal_reward"
 INVALID = "num_invalid_actions"
 CAMERA = "head_rgb"
+LLARP_STEPS = 32
+"""max_episode_steps in ml-llarp's llarp/config/task/language_rearrangement.yaml."""
 SMALLEST = 1000
 """Bytes; a smaller data file is a git-lfs pointer, not the data."""
 
@@ -98,6 +100,11 @@ class LangRAdapter(Adapter):
         self.brief, self._action = _brief(self._env.observation_space[CAMERA].shape, names)
 
     def reset(self, case: Case) -> TimeStep:
+        if (case.task.max_steps or 0) > LLARP_STEPS:
+            raise UserError(
+                f"task {case.task.id}: ml-llarp ends every episode after {LLARP_STEPS} steps: set "
+                f"max_steps to at most {LLARP_STEPS}; got {case.task.max_steps}"
+            )
         with self._surroundings():
             self._env.seed(case.simulator_seed)  # the robot's initial pose is drawn
             self._env.episode_iterator = iter([self._episodes[case.seed % len(self._episodes)]])

@@ -47,6 +47,8 @@ ACTION_LAYOUT = (
     Field("eef_rotation", 3, "delta", "world", "rad", "axis_angle", scale=0.5),
     Field("gripper", 1, "command", unit="1", sign="positive closes"),
 )
+ROBOSUITE_STEPS = 1000
+"""LIBERO's `horizon`: libero/libero/envs/env_wrapper.py."""
 MEANT = "seven joints (rad), the hand's position (m) and quaternion x, y, z, w, the two fingers (m)"
 
 
@@ -120,6 +122,9 @@ class LiberoAdapter(Adapter):
             )
         self._size, self._settle = int(task.params["size"]), int(task.params["settle"])
         self._starts = initial_states(files[1].read_bytes())
+        # Beyond its own limit robosuite refuses to step.
+        steps = self._settle + (task.max_steps or 0)
+        longer = {"horizon": steps} if steps > ROBOSUITE_STEPS else {}
         with _configured(home), _quietly():
             from libero.libero.envs import OffScreenRenderEnv
 
@@ -128,6 +133,7 @@ class LiberoAdapter(Adapter):
                 use_camera_obs=False,
                 camera_heights=self._size,
                 camera_widths=self._size,
+                **longer,
             )
         self._words = str(self._env.language_instruction)
         self._views = {

@@ -93,7 +93,8 @@ class MiniGridAdapter(Adapter):
 
     The instruction is the mission. Reward: the level's, 1 - 0.9 steps / limit at success, -1 for
     running into a moving ball. Success: the episode ends with a reward above 0, BabyAI's own rule
-    (scripts/evaluate.py: return > 0). With `Task.max_steps=None` the level's own limit truncates.
+    (scripts/evaluate.py: return > 0). With `Task.max_steps=None` the level's own limit truncates; a
+    horizon beyond that limit raises it, also in the reward.
     The simulator's seed is exactly `case.seed`: BabyAI's protocol counts from 1,000,000,000.
 
     Expert: BabyAIBot, on BabyAI levels only. It can plan in circles for ever (UnlockToUnlock,
@@ -141,6 +142,8 @@ class MiniGridAdapter(Adapter):
                     f"({unknown})"
                 ) from unknown
         self._level, self._levels = level, {"{}": self._env}
+        self._own_limit: int | None = None
+        """The limit of `_env` in steps, while a task's horizon has raised it."""
         if verifier.use_done_actions:
             raise UserError(
                 "the environment variable BABYAI_DONE_ACTIONS changes when a BabyAI level is "
@@ -233,10 +236,16 @@ class MiniGridAdapter(Adapter):
         return self._levels[key]
 
     def reset(self, case: Case) -> TimeStep:
+        if self._own_limit is not None:
+            self._env.max_steps, self._own_limit = self._own_limit, None
         self._env = self._level_of(case) if case.perturbations else self._levels["{}"]
         # Levels print "Sampling rejected" while they are generated.
         with contextlib.redirect_stdout(None):
             self._env.reset(seed=case.seed)
+        horizon = case.task.max_steps
+        # Only now: most levels of BabyAI compute their limit from the mission.
+        if horizon is not None and horizon > self._env.max_steps:
+            self._own_limit, self._env.max_steps = self._env.max_steps, horizon
         self._bot, self._gave_up = None, False
         self._going = TimeStep(self._views, self._env.mission, success=False)
         return self._going

@@ -105,7 +105,8 @@ class ProcgenAdapter(Adapter):
     The game's own time limit truncates; any other end terminates. The library has no frame of a
     level that has ended, so after the last step the view stays at the frame before.
 
-    Raises UserError for a game, a mode or a level that does not exist.
+    Raises UserError for a game, a mode or a level that does not exist, and for a horizon beyond the
+    game's own time limit, which the library does not let go of.
     """
 
     packages: ClassVar[tuple[str, ...]] = ("procgen-mirror",)
@@ -119,7 +120,7 @@ class ProcgenAdapter(Adapter):
         return "procgen"  # one kept process for all games, which loads the pictures once
 
     def __init__(self, task: Task) -> None:
-        settings_of(task, _Settings, "procgen")
+        _limit_of(task)
         import procgen
 
         self._make: Any = procgen.ProcgenGym3Env
@@ -160,7 +161,7 @@ class ProcgenAdapter(Adapter):
         }  # fmt: skip
         self._env = self._make(**self._options)
         self._buffer = self._env._ffi.new("char[]", STATE_BYTES)
-        self._limit = TIME_LIMITS.get(settings.game, 1000)
+        self._limit = _limit_of(case.task)
         self._instruction = GAMES[settings.game]
         self._steps = 0
         self._over = False
@@ -226,3 +227,15 @@ class ProcgenAdapter(Adapter):
             if env is not None:
                 env.close()
         self._env = self._render_env = None
+
+
+def _limit_of(task: Task) -> int:
+    """The game's own limit in steps. Raises UserError where the task's horizon is beyond it."""
+    game = settings_of(task, _Settings, "procgen").game
+    limit = TIME_LIMITS.get(game, 1000)
+    if (task.max_steps or 0) > limit:
+        raise UserError(
+            f"task {task.id}: {game} ends every level after {limit} steps: set max_steps to at "
+            f"most {limit}, or leave it out; got {task.max_steps}"
+        )
+    return limit

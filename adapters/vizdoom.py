@@ -73,7 +73,8 @@ class VizDoomAdapter(Adapter):
     1/35 s, as in the package's Vizdoom*-v1 environments; the mouse-like buttons of deathmatch are
     left out.
 
-    Reward: the scenario's, summed over the tics; its time limit truncates.
+    Reward: the scenario's, summed over the tics; its time limit truncates. A horizon of the task
+    beyond that limit raises it.
     Success: only in scenarios that a positive reward ends: a step's reward is above 0.
     Metrics: the game variables by name; in my_way_home `path_length` (m), and at the end
     `shortest_path` (m, of a disc of 16 map units radius) and `spl` (Anderson et al. 2018, arXiv
@@ -136,6 +137,8 @@ class VizDoomAdapter(Adapter):
         self._game.set_screen_format(vizdoom.ScreenFormat.RGB24)
         self._game.set_depth_buffer_enabled(True)
         self._own_skill = self._skill = int(self._game.get_doom_skill())
+        self._own_limit: int = self._game.get_episode_timeout()
+        """Tics; 0: none."""
         own = list(self._game.get_available_game_variables())
         self._game.set_available_game_variables(
             [*own, *(getattr(vizdoom.GameVariable, name) for name in POSE)]
@@ -164,6 +167,10 @@ class VizDoomAdapter(Adapter):
 
     def reset(self, case: Case) -> TimeStep:
         self._set_skill(case)
+        if self._own_limit:
+            # Also in a running engine this takes effect with the next episode.
+            horizon = (case.task.max_steps or 0) * self._skip
+            self._game.set_episode_timeout(max(self._own_limit, horizon))
         self._game.set_seed(case.simulator_seed)
         if self._game.is_running():
             self._game.new_episode()

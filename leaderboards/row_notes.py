@@ -34,7 +34,7 @@ def notes_of(row: TaskRow | Group) -> str:
     privileged = f"privileged: reads {', '.join(row.privileged)}" if row.privileged else ""
     parts = [privileged, partial, errors, row.no_interval]
     if isinstance(row, TaskRow):
-        parts += [_ever_and_end(row), _distinct(row), _scored(row)]
+        parts += [_ever_and_end(row), _cut_short(row), _distinct(row), _scored(row)]
     return "; ".join(filter(None, parts))
 
 
@@ -46,6 +46,16 @@ def _ever_and_end(row: TaskRow) -> str:
     first = row.time_to_success.first if row.time_to_success else None
     when = "" if first is None else f", first at step {first:.1f}"
     return f"success at some step {percent(ever)} %{when}; at the last step {percent(end)} %"
+
+
+def _cut_short(row: TaskRow) -> str:
+    """How many episodes a limit of the simulator's own ended, where the task has a longer one."""
+    if row.cut_short is None:
+        return ""
+    return (
+        f"the simulator ended {row.cut_short} of {counted(row.n, 'episode')} before the horizon of "
+        f"{row.horizon}"
+    )
 
 
 def _distinct(row: TaskRow) -> str:

@@ -105,6 +105,10 @@ class TaskRow:
 
     privileged: tuple[str, ...] = field(default=(), metadata=LATER)
     """The privileged views that the agent read in any of its episodes."""
+    cut_short: int | None = field(default=None, metadata=LATER)
+    """How many episodes the simulator truncated before the horizon of the task, where it did."""
+    horizon: int | None = field(default=None, metadata=LATER)
+    """That horizon, in steps, where `cut_short` is there."""
 
     @property
     def success_rate(self) -> float | None:

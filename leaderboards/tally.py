@@ -20,6 +20,8 @@ __all__ = ["TaskTally"]
 
 SHARES_OF_SUCCESS = frozenset({"optimality", "spl", "success", "success_at_end"})
 """Scores and metrics that are 0 where the agent failed."""
+DECLARED_LIMITS = ("move_limit",)
+"""Params by which a task asks its simulator for another limit than that of steps."""
 
 
 class TaskTally:
@@ -34,7 +36,7 @@ class TaskTally:
         self.anytime = anytime
         self.episodes = TaskEpisodes()
         self._times = SuccessTimes(item.task.max_steps)
-        self._agent_errors = self._successes = self._steps = 0
+        self._agent_errors = self._successes = self._steps = self._cut_short = 0
         self._ended: Counter[str] = Counter()
         self._metrics: dict[str, array[float]] = {}
         self._metrics_of_failed: dict[str, array[float]] = {}
@@ -57,6 +59,7 @@ class TaskTally:
         )
         self._times.add(result)
         self._ended[result.ended] += 1
+        self._cut_short += self._is_cut_short(result)
         self._simulator_s += result.timing.get("simulator_s", 0.0)
         self._agent_s += result.timing.get("agent_s", 0.0)
         self._agent_errors += failed
@@ -66,6 +69,13 @@ class TaskTally:
         metrics = self._metrics_of_failed if failed else self._metrics
         for name, value in result.metrics.items():
             metrics.setdefault(name, array("d")).append(value)
+
+    def _is_cut_short(self, result: Result) -> bool:
+        """Whether the simulator truncated the episode before the horizon of its task."""
+        task = self.item.task
+        if result.ended != "truncated" or any(name in task.params for name in DECLARED_LIMITS):
+            return False
+        return task.max_steps is not None and result.steps < task.max_steps
 
     def _score_of_failed(self, result: Result) -> float | None:
         """What an episode scores that ended in an error of the agent; None where nobody knows."""
@@ -107,6 +117,8 @@ class TaskTally:
             agent_s=round(self._agent_s, 3),
             reference=task.references,
             privileged=privileged,
+            cut_short=self._cut_short or None,
+            horizon=task.max_steps if self._cut_short else None,
             metrics={name: mean for name, (mean, _) in metrics.items()},
             distinct=different if different < n else None,
             distinct_starts=starts if starts is not None and starts < n else None,

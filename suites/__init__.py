@@ -36,6 +36,7 @@ SUITES = {
     "habitat-rearrange": "suites.habitat",
     "calvin": "suites.calvin",
     "calvin-first": "suites.calvin",
+    "calvin-instructions": "suites.calvin",
     "libero-spatial": "suites.libero",
     "libero-object": "suites.libero",
     "libero-goal": "suites.libero",

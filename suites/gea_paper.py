@@ -70,20 +70,7 @@ class Row:
         rule = "; ".join(filter(None, (self.rule, differs)))
 
         def of(quoted: Quoted, tasks: int, table: int, part: str = "", note: str = "") -> Reference:
-            return Reference(
-                quoted.label,
-                round(quoted.percent / 100, 4),
-                self.metric,
-                f"{PAPER}, table {table}",
-                "; ".join(filter(None, (rule, quoted.rule, note))),
-                same_rule and not quoted.rule,
-                TABLE,
-                self.name,
-                tasks,
-                part,
-                quoted.agent,
-                quoted.privileged,
-            )
+            return self._reference(quoted, rule, tasks, table, part, note, same_rule=same_rule)
 
         note = COMPUTED if name in self.computed else ""
         figure = self.by_task.get(name)
@@ -95,6 +82,37 @@ class Row:
             if same_rule
         ]
         return (*own, *means, *parts)
+
+    def references_of_part(self, part: str) -> tuple[Reference, ...]:
+        """What a task carries that is this part of the row's task, by the same rule: its figure."""
+        quoted = Quoted("GEA", self.by_part[part])
+        return (self._reference(quoted, self.rule, 1, self.table, "", "", same_rule=True),)
+
+    def _reference(
+        self,
+        quoted: Quoted,
+        rule: str,
+        tasks: int,
+        table: int,
+        part: str,
+        note: str,
+        *,
+        same_rule: bool,
+    ) -> Reference:
+        return Reference(
+            quoted.label,
+            round(quoted.percent / 100, 4),
+            self.metric,
+            f"{PAPER}, table {table}",
+            "; ".join(filter(None, (rule, quoted.rule, note))),
+            same_rule and not quoted.rule,
+            TABLE,
+            self.name,
+            tasks,
+            part,
+            quoted.agent,
+            quoted.privileged,
+        )
 
 
 COMPUTED = "not printed: it follows from the mean"

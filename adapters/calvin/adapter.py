@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from adapters._gl_strings import current_renderer
-from adapters.calvin.chains import ARM, CHAINS, LENGTH, chains, scene_of
+from adapters.calvin.chains import ARM, LENGTH, Chain, beginning_with, chains, scene_of
 from adapters.calvin.table import open_table
 from harness.core import Adapter, Box, Brief, Case, Field, Missing, Task, TimeStep, UserError
 from harness.core.layout import UNKNOWN
@@ -31,13 +31,14 @@ class CalvinAdapter(Adapter):
     On the table are a drawer, a sliding door, a light, an LED and three blocks. `params`:
         scene     `calvin_scene_D` is the one of the evaluation
         subtasks  5: the whole chain; 1: its first task alone
+        first     only the chains that begin with this task, such as `turn_on_led`; not there: all
         egl       false: cameras render on the CPU, the same pixels every time. true, as in CALVIN's
                   own evaluation: on the GPU, where textures look slightly different, a second table
                   in the process is drawn wrong, and the first pictures differ from later ones
         root      the checkout of mees/calvin, unless it is at $CALVIN_ROOT or contains the
                   installed calvin_env
 
-    Case.seed -> chain: number seed % 1000 of CALVIN's thousand chains, in their order (chains.py).
+    Case.seed -> chain: number seed % n of the n chains, 1000 in all, in CALVIN's order (chains.py).
     An instruction is given until its task is done, for at most 360 steps; the first task that is
     not done ends the episode. calvin_env's `Tasks` decides whether the current task is done.
 
@@ -132,8 +133,15 @@ class CalvinAdapter(Adapter):
         )
 
     def reset(self, case: Case) -> TimeStep:
-        self._chain = chains()[case.seed % CHAINS]
+        choice = _chains_of(case.task)
+        self._chain = choice[case.seed % len(choice)]
         self._wanted = self._chain.tasks[: case.task.params.get("subtasks", LENGTH)]
+        longest = SUBTASK_STEPS * len(self._wanted)
+        if (case.task.max_steps or 0) > longest:
+            raise UserError(
+                f"task {case.task.id}: each instruction has {SUBTASK_STEPS} steps: set max_steps "
+                f"to at most {longest}, or leave it out; got {case.task.max_steps}"
+            )
         self._done = self._steps = 0
         with _quietly():
             self._env.load()  # a reset alone keeps the last episode's contacts and constraints
@@ -200,6 +208,18 @@ class CalvinAdapter(Adapter):
             self._done == len(self._wanted),
             metrics,
         )
+
+
+def _chains_of(task: Task) -> tuple[Chain, ...]:
+    first = task.params.get("first")
+    found = chains() if first is None else beginning_with(str(first))
+    if not found:
+        begin = sorted({chain.tasks[0] for chain in chains()})
+        raise UserError(
+            f"task {task.id}: no chain of CALVIN begins with {first!r}; they begin with "
+            f"{', '.join(begin)}"
+        )
+    return found
 
 
 def _root(task: Task | None) -> Path | None:

@@ -17,7 +17,10 @@ from typing import Union
 
 import numpy as np
 
-__all__ = ["ARM", "CHAINS", "LENGTH", "TASKS", "Chain", "chains", "drawn", "scene_of", "starts"]
+__all__ = [
+    "ARM", "CHAINS", "LENGTH", "TASKS", "Chain", "beginning_with", "chains", "drawn", "scene_of",
+    "starts",
+]  # fmt: skip
 
 CHAINS, LENGTH = 1000, 5
 COLOURS = ("red", "blue", "pink")
@@ -183,6 +186,12 @@ def chains() -> tuple[Chain, ...]:
     return tuple(
         Chain(starts()[first], tuple(names[k] for k in others)) for first, *others in numbers
     )
+
+
+@functools.lru_cache(maxsize=len(TASKS))
+def beginning_with(first: str) -> tuple[Chain, ...]:
+    """The chains whose first task is `first`, in the order of `chains`; none of most tasks."""
+    return tuple(chain for chain in chains() if chain.tasks[0] == first)
 
 
 ARM = (

@@ -87,7 +87,9 @@ class MiniWorldAdapter(Adapter):
     every action does something; the no-op there turns left.
 
     Reward: the package's, 1 - 0.2 steps / limit at the goal. Success: see
-    `adapters.miniworld.worlds`. With `Task.max_steps=None` the package's own limit truncates.
+    `adapters.miniworld.worlds`. With `Task.max_steps=None` the package's own limit truncates; a
+    horizon beyond that limit raises it, also in the reward, and in CollectHealth, where success is
+    to be alive at the limit, any horizon of the task is the limit.
     Metrics: `path_length` (m walked); where the goal is a place, also `shortest_path` (m) and `spl`
     = success * shortest / max(shortest, walked) at the episode's end (Anderson et al. 2018, arXiv
     1807.06757); `picked_up` and `health` in the worlds that have them.
@@ -130,6 +132,7 @@ class MiniWorldAdapter(Adapter):
             )
         self._kind = WORLDS[world]
         self._env: Any = _make(world, *self._size)
+        self._own_limit: float = self._env.max_episode_steps
         self._painter = Painter(self._env)
         self._objective: Objective
         self._expert: Expert | None
@@ -149,12 +152,17 @@ class MiniWorldAdapter(Adapter):
     def reset(self, case: Case) -> TimeStep:
         env, rng = self._env, case.rng("simulator")
         self._painter.make_current()
+        env.max_episode_steps = self._own_limit
         while True:
             self._kind.prepare(env, rng)
             env.reset(seed=int(rng.integers(2**31)))
             self._objective = self._kind(env, rng)
             if self._objective.playable():
                 break
+        horizon = case.task.max_steps
+        if horizon is not None:
+            survives = issubclass(self._kind, Health)
+            env.max_episode_steps = horizon if survives else max(horizon, env.max_episode_steps)
         self._painter.perturb(case)
         self._objects = [
             entity for entity in env.entities if entity is not env.agent and not entity.is_static

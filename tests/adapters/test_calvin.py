@@ -9,6 +9,7 @@ nothing about the simulator, on which check_adapter was run separately
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import sys
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -19,12 +20,13 @@ import pytest
 
 from adapters.calvin import CalvinAdapter, adapter
 from adapters.calvin.chains import ARM, CHAINS, LENGTH, TASKS, chains, drawn, scene_of, starts
-from harness.core import Case, Missing
+from harness.core import Case, Missing, UserError
 from harness.records.catalogue import find_suites
 from suites import SUITES
 
 CHAIN = find_suites("calvin", SUITES)[0].tasks[0]
 FIRST = find_suites("calvin-first", SUITES)[0].tasks[0]
+ONE_BY_ONE = find_suites("calvin-instructions", SUITES)[0]
 
 
 def test_there_are_a_thousand_chains_of_five_tasks() -> None:
@@ -217,6 +219,61 @@ def test_the_first_instruction_alone(table: Table) -> None:
         True,
         {"reached_1": 1.0, "chain_length": 1.0},
     )
+
+
+def test_the_tasks_of_single_instructions_play_the_thousand_chains_once_each(
+    table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert sum(ONE_BY_ONE.episodes_of(task) for task in ONE_BY_ONE.tasks) == CHAINS
+    begun: dict[str, list[Any]] = {}
+    for chain in chains():
+        begun.setdefault(chain.tasks[0], []).append(chain)
+    assert {task.params["first"] for task in ONE_BY_ONE.tasks} == begun.keys()
+    played = CalvinAdapter(ONE_BY_ONE.tasks[0])
+    for task in ONE_BY_ONE.tasks:
+        wanted = begun[task.params["first"]]
+        assert ONE_BY_ONE.episodes_of(task) == len(wanted)
+        for seed in (0, 1, len(wanted) - 1, len(wanted)):
+            step = played.reset(Case(task, seed))
+            assert step.instruction == f"please {task.params['first']}"
+            assert (table.scene_obs == scene_of(wanted[seed % len(wanted)].start)).all()
+            table.steps = 0
+
+
+def test_an_instruction_that_no_chain_begins_with_is_named(table: Table) -> None:
+    task = dataclasses.replace(FIRST, params={**FIRST.params, "first": "stack_block"})
+    with pytest.raises(UserError, match="no chain of CALVIN begins with 'stack_block'; they begin"):
+        CalvinAdapter(task).reset(Case(task, 0))
+
+
+def test_a_horizon_beyond_the_steps_of_the_instructions_is_refused(table: Table) -> None:
+    task = dataclasses.replace(FIRST, max_steps=361)
+    with pytest.raises(UserError, match="set max_steps to at most 360, or leave it out; got 361"):
+        CalvinAdapter(task).reset(Case(task, 0))
+
+
+def test_what_does_something_else_scores_nothing(
+    table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An oracle that saw another task done, or this one before it was asked for, changes nothing.
+
+    Doing the second instruction first, or all of them at once, completes the first one at most.
+    """
+    asked: list[tuple[int, int, set[str]]] = []
+
+    def answer(self: Oracle, before: int, now: int, wanted: set[str]) -> set[str]:
+        asked.append((before, now, wanted))
+        return {chains()[0].tasks[1]} & wanted
+
+    monkeypatch.setattr(Oracle, "get_task_info_for_set", answer)
+    played = CalvinAdapter(CHAIN)
+    played.reset(Case(CHAIN, 0))
+    for _ in range(360):
+        step = played.step(move())
+    assert step.terminated
+    assert (step.success, step.metrics["chain_length"]) == (False, 0.0)
+    assert {tuple(wanted) for _, _, wanted in asked} == {(chains()[0].tasks[0],)}
+    assert {before for before, _, _ in asked} == {0}, "changes since the instruction began"
 
 
 def test_the_gripper_command_is_open_or_closed(table: Table) -> None:

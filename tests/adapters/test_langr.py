@@ -6,6 +6,7 @@ the simulator, which was not available: see docs/reproductions/langr.md.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import random
 import sys
@@ -18,7 +19,7 @@ import numpy as np
 import pytest
 
 from adapters.langr import SMALLEST, LangRAdapter
-from harness.core import BadAction, Case
+from harness.core import BadAction, Case, UserError
 from harness.records.catalogue import find_suites
 from suites import SUITES
 
@@ -190,3 +191,9 @@ def test_missing_data_is_named(root: Path, monkeypatch: pytest.MonkeyPatch) -> N
     missing = LangRAdapter.missing(TASK)
     assert missing is not None
     assert "LLARP_ROOT" in missing.reason
+
+
+def test_a_horizon_beyond_the_32_steps_of_ml_llarp_is_refused(root: Path) -> None:
+    longer = dataclasses.replace(TASK, max_steps=33)
+    with pytest.raises(UserError, match="ml-llarp ends every episode after 32 steps"):
+        LangRAdapter(longer).reset(Case(longer, 0))

@@ -6,6 +6,7 @@ simulator, on which check_adapter was run separately (docs/reproductions/libero.
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import os
 import pickle
@@ -191,6 +192,12 @@ def test_views_are_upright_and_complete(package: Path) -> None:
     assert picture[0].max() == 0
     assert views["image_wrist"]()[-1].min() == 100
     assert not Env.made[0].arguments["use_camera_obs"], "cameras draw when they are read"
+
+
+def test_a_horizon_beyond_robosuites_raises_it(package: Path) -> None:
+    LiberoAdapter(TASK)
+    LiberoAdapter(dataclasses.replace(TASK, max_steps=1500))
+    assert [env.arguments.get("horizon") for env in Env.made] == [None, 1510], "with 10 idle steps"
 
 
 def test_the_package_asks_no_question_and_leaves_no_file(package: Path) -> None:

@@ -96,6 +96,17 @@ def test_calvins_figures_are_of_the_first_of_five() -> None:
     assert (whole.value, whole.tasks, whole.same_rule) == (0.9, 1, True)
 
 
+def test_calvins_instructions_carry_their_figures() -> None:
+    row = ROWS["CALVIN ABC to D"]
+    tasks = find_suites("calvin-instructions", SUITES)[0].tasks
+    figures = {task.name.partition("/")[2]: task.references for task in tasks}
+    assert list(figures) == list(row.by_part)
+    for name, (figure,) in figures.items():
+        assert (figure.label, figure.tasks, figure.part) == ("GEA", 1, "")
+        assert figure.same_rule
+        assert figure.value == pytest.approx(row.by_part[name] / 100)
+
+
 def test_procgens_figures_do_not_fit_our_scale() -> None:
     """In 50 episodes a game that pays 0 or 10 scores a multiple of 2 %, if its minimum is 0."""
     binary = [game for game, (_, high) in RANGES.items() if high == 10.0]
