@@ -35,6 +35,10 @@ class Floor:
     """Whether the simulator's packages, or the task itself, were other ones."""
     privileged: bool = field(default=False, metadata=LATER)
     """Whether the agent read a privileged view, or the expert's action."""
+    renderers: tuple[str, ...] = field(default=(), metadata=LATER)
+    """What drew the views that the agent read, if it read drawn ones."""
+    other_renderer: bool = field(default=False, metadata=LATER)
+    """Whether another renderer drew what the agent read beside whose figure it stands."""
 
     @property
     def value(self) -> float | None:
@@ -52,6 +56,7 @@ def shipped_floors(task: str, protocol: str) -> tuple[Floor, ...]:
             success_rate=found[agent].get("success_rate"),
             score=found[agent].get("score"),
             other_versions=found["protocol"] != protocol,
+            renderers=tuple(found[agent].get("renderers", ())),
         )
         for agent in SHIPPED_AGENTS
         if agent in found
@@ -81,6 +86,7 @@ def mean_floor(tasks: Iterable[Iterable[Floor]]) -> Floor | None:
                     score=None,
                     other_versions=any(each.other_versions for each in several),
                     privileged=any(each.privileged for each in several),
+                    other_renderer=any(each.other_renderer for each in several),
                 )
             )
     return best_floor(means)

@@ -57,7 +57,13 @@ def _play(
     found = {}
     for row in load_report(out).tasks:
         if row.n:
-            reached = {"n": row.n, "success_rate": row.success_rate, "score": None}
+            reached: dict[str, Any] = {
+                "n": row.n,
+                "success_rate": row.success_rate,
+                "score": None,
+            }
+            if row.renderers:
+                reached["renderers"] = list(row.renderers)
             if row.successes is None and row.score is not None:
                 reached["score"] = row.score.value
             found[row.task] = {"protocol": protocols[row.task], agent: reached}

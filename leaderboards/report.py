@@ -19,6 +19,7 @@ from harness.records.error_kinds import ErrorKinds
 from harness.records.origin import is_copy
 from harness.records.plan import CaseIndex, Plan, PlanItem
 from harness.records.privilege import PrivilegedViews
+from harness.records.renderer import Renderers
 from harness.records.stored_run import load_run
 from harness.stats import value_of
 from leaderboards.floors import Floor, shipped_floors
@@ -27,6 +28,7 @@ from leaderboards.groups import Grouping
 from leaderboards.late_answers import ClockTally
 from leaderboards.perturbed_results import CaseArrays, read_case_arrays
 from leaderboards.privilege import is_privileged
+from leaderboards.renderers import other_renderer
 from leaderboards.robustness import robustness
 from leaderboards.schema import Group, Report, TaskRow
 from leaderboards.tables import percent, range_of
@@ -35,8 +37,8 @@ from leaderboards.view_remarks import ViewRemarks
 
 __all__ = ["build", "load_report", "missing_cases", "summary"]
 
-_Floors = Mapping[tuple[str, str], Sequence[Floor]]
-"""By task and protocol."""
+_Floors = Mapping[str, Sequence[tuple[PlanItem, Floor]]]
+"""Task id -> the floors of runs, with what was played there."""
 _NO_FLOORS: _Floors = {}
 
 
@@ -81,11 +83,13 @@ def build(
     arrays = CaseArrays(plan) if plan.perturbations else None
     views, errors, redrawn, endless = ViewRemarks(), ErrorKinds(), 0, 0
     privileged, clock, size = PrivilegedViews(), ClockTally(plan.clock), FootprintTally()
+    renderers = Renderers()
     for index, result in cases:
         errors.add(index, result)
         views.add(result)
         size.add(result)
         privileged.add(result)
+        renderers.add(result)
         if arrays is not None:
             arrays.add(index, result)
         if index.condition == 0:
@@ -101,11 +105,13 @@ def build(
     }
     tallies = [tally for tally in tallies if tally.n or tally.item.task.id not in absent]
     scored = {tally.item.task.id for tally in tallies}
-    told = privileged.by_task()
-    rows = [
-        (tally, _with_floors(tally.row(told.get(tally.item.task.id, ())), tally.item, floors))
-        for tally in tallies
-    ]
+    told, drew = privileged.by_task(), renderers.by_task()
+    rows = []
+    for tally in tallies:
+        task = tally.item.task.id
+        row = tally.row(told.get(task, ()))
+        row = dataclasses.replace(row, renderers=drew.get(task, ()))
+        rows.append((tally, _with_floors(row, tally.item, floors)))
     suites = dict.fromkeys(
         [tally.item.suite for tally in tallies] + [row.suite for row in plan.not_run]
     )
@@ -135,16 +141,24 @@ def build(
 
 
 def _with_floors(row: TaskRow, item: PlanItem, floors: _Floors) -> TaskRow:
-    shipped = shipped_floors(item.task.id, item.protocol)
-    found = (*shipped, *floors.get((item.task.id, item.protocol), ()))
-    return dataclasses.replace(row, floors=found) if found else row
+    found = [*shipped_floors(item.task.id, item.protocol)]
+    for played, floor in floors.get(item.task.id, ()):
+        # Other versions of packages, a browser or fonts leave the task what it is.
+        if played.task.content == item.task.content:
+            other = played.protocol != item.protocol
+            found.append(dataclasses.replace(floor, other_versions=other))
+    marked = (
+        dataclasses.replace(floor, other_renderer=other_renderer(row.renderers, floor.renderers))
+        for floor in found
+    )
+    return dataclasses.replace(row, floors=tuple(marked)) if found else row
 
 
 def _floors_of_runs(paths: Sequence[str | os.PathLike[str]]) -> _Floors:
-    found: dict[tuple[str, str], list[Floor]] = {}
+    found: dict[str, list[tuple[PlanItem, Floor]]] = {}
     for path in paths:
         report = load_report(path)
-        protocols = {item.task.id: item.protocol for item in load_run(path).plan.items}
+        played = {item.task.id: item for item in load_run(path).plan.items}
         for row in report.tasks:
             if row.n:
                 floor = Floor(
@@ -153,8 +167,9 @@ def _floors_of_runs(paths: Sequence[str | os.PathLike[str]]) -> _Floors:
                     success_rate=row.success_rate,
                     score=value_of(row.score) if row.successes is None else None,
                     privileged=is_privileged(report.run, row),
+                    renderers=row.renderers,
                 )
-                found.setdefault((row.task, protocols[row.task]), []).append(floor)
+                found.setdefault(row.task, []).append((played[row.task], floor))
     return found
 
 

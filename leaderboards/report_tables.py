@@ -20,6 +20,7 @@ from leaderboards.references import (
     marks_explained,
     published_table,
 )
+from leaderboards.renderers import renderer_lines
 from leaderboards.row_notes import (
     coverage,
     covered,
@@ -76,7 +77,11 @@ def report_header(report: Report) -> list[str]:
         "95 %: by Wilson for a task, by the score method for a mean",
         means,
     ]
-    lines[1:1] = [*privilege_lines(report), *clock_lines(report.clock, report.footprint)]
+    lines[1:1] = [
+        *privilege_lines(report),
+        *renderer_lines(report),
+        *clock_lines(report.clock, report.footprint),
+    ]
     if report.copied:
         lines.append(
             "a copy of a run directory: who acted, what it read, whether it was privileged, where "

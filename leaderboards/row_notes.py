@@ -132,7 +132,7 @@ def floor_cell(row: TaskRow | Group, *, expert: bool) -> str:
         return "not measured" if row.n and (isinstance(row, TaskRow) or row.interval) else ""
     shown = number(found.value) if found.success_rate is None else percent(found.value)
     across = found.privileged != (expert or bool(row.privileged))
-    mark = ("~" if found.other_versions else "") + ("‡" if across else "")
+    mark = "~" * (found.other_versions or found.other_renderer) + "‡" * across
     return f"{shown}{mark} {found.agent}"
 
 
@@ -145,5 +145,10 @@ def floor_lead(rows: Sequence[TaskRow]) -> str:
     least, most = min(floor.n for floor in found), max(floor.n for floor in found)
     names = agents[0] if len(agents) == 1 else f"the best of {', '.join(agents)}"
     episodes = counted(most, "episode") if least == most else f"{least} to {most} episodes"
-    old = "; ~: measured under other versions" if any(f.other_versions for f in found) else ""
-    return f"Floor: {names}, which look at nothing, in {episodes}{old}"
+    old = {
+        "under other versions": any(floor.other_versions for floor in found),
+        "with another renderer": any(floor.other_renderer for floor in found),
+    }
+    marked = " or ".join(how for how, holds in old.items() if holds)
+    marked = f"; ~: measured {marked}" if marked else ""
+    return f"Floor: {names}, which look at nothing, in {episodes}{marked}"

@@ -105,6 +105,9 @@ class TaskRow:
 
     privileged: tuple[str, ...] = field(default=(), metadata=LATER)
     """The privileged views that the agent read in any of its episodes."""
+    renderers: tuple[str, ...] = field(default=(), metadata=LATER)
+    """What drew the views that the agent read in its episodes; empty where it read nothing drawn,
+    where the simulator's packages alone draw, and in old runs, which do not say it."""
     cut_short: int | None = field(default=None, metadata=LATER)
     """How many episodes the simulator truncated before the horizon of the task, where it did."""
     horizon: int | None = field(default=None, metadata=LATER)

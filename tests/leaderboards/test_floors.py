@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -111,6 +112,74 @@ def test_a_run_of_ones_own_is_a_floor(tmp_path: Path):
         floors.Floor(agent="noop", n=4, success_rate=1.0, score=None),
     )
     assert "100.0 noop" in render(report, "text")
+
+
+def test_a_floor_of_other_versions_is_marked_and_of_another_task_left_out(tmp_path: Path):
+    """Such as a browser or fonts, which are among the versions that the protocol holds."""
+    reach = item("own/still@1")
+    older = dataclasses.replace(reach, protocol="ba9876543210", packages={"toysim": "1.1"})
+    longer = dataclasses.replace(older, task=dataclasses.replace(older.task, max_steps=7))
+    mine = write_report_run(tmp_path / "mine", run_of(reach), successes(reach, 3))
+    for name, played, marked in (("old", older, True), ("other", longer, False)):
+        null = write_report_run(tmp_path / name, run_of(played, name="noop"), successes(played, 4))
+        report = load_report(mine, floors=[null])
+        assert [each.other_versions for each in report.tasks[0].floors] == [True] * marked
+        page = words(render(report, "text"))
+        assert ("100.0~ noop" in page) == ("~: measured under other versions" in page) == marked
+
+
+EGL, OTHER = ["egl, Mesa, llvmpipe"], ["egl, NVIDIA Corporation, NVIDIA A100"]
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "marked"),
+    [(EGL, EGL, False), (EGL, OTHER, True), (EGL, [], False), ([], OTHER, False)],
+)
+def test_a_floor_that_another_renderer_drew_is_marked(
+    tmp_path: Path, ours: list[str], theirs: list[str], marked: bool
+):
+    """Both agents read drawn views; the floors that come with bench read none."""
+    reach = item("own/still@1")
+
+    def run(name: str, renderers: list[str], solved: int) -> Path:
+        lines = successes(reach, solved)
+        for line in lines:
+            line["timing"] |= {"renderer": renderers[0]} if renderers else {}
+        return write_report_run(tmp_path / name, run_of(reach, name=name), lines)
+
+    report = load_report(run("mine", ours, 3), floors=[run("looker", theirs, 4)])
+    (floor,) = report.tasks[0].floors
+    assert (floor.renderers, floor.other_renderer) == (tuple(theirs), marked)
+    page = words(render(report, "text"))
+    assert ("100.0~ looker" in page) == ("~: measured with another renderer" in page) == marked
+    assert ("the agent read were drawn by: egl, Mesa, llvmpipe" in page) == bool(ours)
+    row = json.loads(render(report, "json"))["tasks"][0]
+    assert row.get("renderers", []) == ours
+    assert report.overall.floor is not None
+    assert report.overall.floor.other_renderer == marked
+
+
+def test_a_shipped_floor_may_name_its_renderer(shipped: Path):
+    write(
+        shipped,
+        reach={"protocol": PROTOCOL, "noop": rate(0.25), "uniform": rate(0.5) | {"renderers": EGL}},
+    )
+    reach = item()
+    lines = successes(reach, 4)
+    for line in lines:
+        line["timing"]["renderer"] = OTHER[0]
+    (row,) = report_of(run_of(reach), lines).tasks
+    assert [each.other_renderer for each in row.floors] == [False, True]
+
+
+def test_the_header_counts_the_tasks_of_each_renderer():
+    reach, far, none = item(), item("toy/far@1"), item("toy/none@1")
+    lines = [*successes(reach, 4), *successes(far, 4), *successes(none, 4)]
+    for line in lines:
+        if line["task"] != none.task.id:
+            line["timing"]["renderer"] = EGL[0] if line["task"] == far.task.id else OTHER[0]
+    page = words(render(report_of(run_of(reach, far, none), lines), "text"))
+    assert f"drawn by: {OTHER[0]} (1 task); {EGL[0]} (1 task)" in page
 
 
 def test_measured_floors_are_written_by_task_and_protocol(shipped: Path):
