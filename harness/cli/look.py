@@ -41,7 +41,8 @@ def doctor(
     fix: Annotated[
         str | None,
         typer.Option(
-            help="Build a separate interpreter for this family, and name it in bench.toml."
+            help="Build a separate interpreter for this family or kind of agents, and name it in "
+            "bench.toml."
         ),
     ] = None,
 ) -> int:
@@ -54,7 +55,11 @@ def doctor(
 
         if fix is not None:
             from harness.host.build import fix as build
+            from harness.host.build import fix_agent
+            from harness.policies.recipes import RECIPES
 
+            if fix in RECIPES:
+                return fix_agent(fix, RECIPES[fix], say), "", DONE
             return build(fix, names.adapters(), say), "", DONE
         found = examine(names.adapters())
         if not deep:

@@ -1,6 +1,6 @@
-"""`bench doctor --fix NAME`: makes an interpreter for a family of adapters.
+"""`bench doctor --fix NAME`: makes an interpreter for a family of adapters, or a kind of agents.
 
-That is a virtual environment under .bench/interpreters/ with the family's packages, and its line in
+That is a virtual environment under .bench/interpreters/ with their packages, and its line in
 bench.toml.
 """
 
@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from harness.core import UserError
@@ -21,7 +22,7 @@ from harness.host.hosted import end_probes, hosted
 from harness.host.interpreters import FILE
 from harness.records.registry import load
 
-__all__ = ["fix"]
+__all__ = ["Recipe", "fix", "fix_agent"]
 
 FOLDER = Path(".bench") / "interpreters"
 NEEDED = ("numpy", "msgpack")
@@ -45,20 +46,8 @@ def fix(name: str, families: Mapping[str, str], say: Callable[[str], None]) -> s
             f"--fix {name}: pip cannot install it"
             + (f". Do this instead: {kind.guide}" if kind.guide else "")
         )
-    python = _python(name, kind.pythons)
-    folder = FOLDER / name
-    say(f"{python} -m venv {folder}")
-    _run(
-        [python, "-m", "venv", "--clear", str(folder)],
-        f"--fix {name}: making a virtual environment with {python} failed",
-    )
-    there = folder / ("Scripts" if os.name == "nt" else "bin") / "python"
     wanted = list(dict.fromkeys([*requirements, *NEEDED]))
-    say(f"{there} -m pip install {' '.join(wanted)}")
-    _run(
-        [str(there), "-m", "pip", "install", "--quiet", *wanted],
-        f"--fix {name}: installing {', '.join(wanted)} failed",
-    )
+    there = _environment(name, kind.pythons, [wanted], say)
     form = hosted(kind, entry, os.path.abspath(there))
     missing = form.missing()
     if missing is not None:
@@ -70,6 +59,51 @@ def fix(name: str, families: Mapping[str, str], say: Callable[[str], None]) -> s
     end_probes()
     write_line(Path(FILE), name, str(there))
     return text
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How an interpreter for a kind of agents is made."""
+
+    pythons: tuple[str, ...]
+    """Versions of Python that it may have, the best first."""
+    installs: tuple[tuple[str, ...], ...]
+    """The arguments of `pip install`, one call after the other."""
+    proof: tuple[str, ...]
+    """Modules that must be importable there."""
+
+
+def fix_agent(name: str, recipe: Recipe, say: Callable[[str], None]) -> str:
+    """Build the interpreter of a kind of agents; as `fix` does for a family."""
+    there = _environment(name, recipe.pythons, [*recipe.installs, NEEDED], say)
+    script = f"import {', '.join(recipe.proof)}"
+    _run([str(there), "-I", "-c", script], f"--fix {name}: built, but it does not work")
+    write_line(Path(FILE), name, str(there))
+    return f"{name}: {os.path.abspath(there)}"
+
+
+def _environment(
+    name: str,
+    pythons: Sequence[str],
+    installs: Sequence[Sequence[str]],
+    say: Callable[[str], None],
+) -> Path:
+    """Make a virtual environment with these packages; returns its Python. Raises UserError."""
+    python = _python(name, pythons)
+    folder = FOLDER / name
+    say(f"{python} -m venv {folder}")
+    _run(
+        [python, "-m", "venv", "--clear", str(folder)],
+        f"--fix {name}: making a virtual environment with {python} failed",
+    )
+    there = folder / ("Scripts" if os.name == "nt" else "bin") / "python"
+    for wanted in installs:
+        say(f"{there} -m pip install {' '.join(wanted)}")
+        _run(
+            [str(there), "-m", "pip", "install", "--quiet", *wanted],
+            f"--fix {name}: installing {', '.join(wanted)} failed",
+        )
+    return there
 
 
 def write_line(file: Path, name: str, path: str) -> None:

@@ -13,5 +13,8 @@ from harness.records.catalogue import Kind
 __all__ = ["KINDS"]
 
 KINDS: Mapping[str, Kind] = {
+    "chat": Kind("harness.policies.chat:ChatAgent", "address", "chat:URL#MODEL"),
+    "openpi": Kind("harness.policies.openpi:OpenPI", "address", "openpi:ws://HOST:PORT"),
+    "lerobot": Kind("harness.policies.lerobot:LeRobot", "path", "lerobot:FOLDER"),
     "sb3": Kind("harness.policies.sb3:SB3", "path", "sb3:FILE.zip"),
 }
