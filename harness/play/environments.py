@@ -17,7 +17,7 @@ from harness.play.closing import close
 from harness.play.inference import Watch, watched
 from harness.records.registry import load
 
-__all__ = ["Environments", "EnvSlot", "ViewNotOffered", "environment_key", "narrow"]
+__all__ = ["Environments", "EnvSlot", "Unfit", "ViewNotOffered", "environment_key", "narrow"]
 
 
 MOST_RENDERER = 200
@@ -29,12 +29,16 @@ def environment_key(task: Task) -> str:
     return f"{task.adapter} {load(task.adapter).env_key(task)}"
 
 
-class ViewNotOffered(Exception):
-    """The agent reads a view that the adapter does not offer: the task cannot run."""
+class Unfit(Exception):
+    """The agent cannot play what the adapter offers: the task cannot run."""
 
     def __init__(self, missing: Missing) -> None:
         super().__init__(missing.reason)
         self.missing = missing
+
+
+class ViewNotOffered(Unfit):
+    """The agent reads a view that the adapter does not offer."""
 
 
 def narrow(brief: Brief, reads: Sequence[str]) -> Brief:
@@ -66,7 +70,7 @@ def narrow(brief: Brief, reads: Sequence[str]) -> Brief:
 class EnvSlot(Lane):
     """Where one episode can be played: an adapter, or one lane of a batched adapter."""
 
-    __slots__ = ("_briefs", "_renderer", "key", "patience")
+    __slots__ = ("_briefs", "_renderer", "fit", "key", "patience")
 
     def __init__(self, key: str, adapter: Adapter | BatchedAdapter, lane: int = 0) -> None:
         super().__init__(adapter, lane)
@@ -74,6 +78,8 @@ class EnvSlot(Lane):
         self.patience = adapter.patience_s
         self._briefs: tuple[Brief, Sequence[str], Brief] | None = None
         self._renderer: str | None = None
+        self.fit: tuple[Brief, Missing | None] | None = None
+        """What the agent said of this brief when it was asked whether it fits."""
 
     def narrowed(self, reads: Sequence[str]) -> Brief:
         """The adapter's brief with the agent's views only, kept until the adapter's changes."""

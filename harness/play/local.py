@@ -10,6 +10,7 @@ from collections.abc import Callable
 from harness.core import Agent
 from harness.play.closing import close
 from harness.play.coordinator import Coordinator
+from harness.play.fit import FitCheck
 from harness.play.inference import AgentClient, LocalAgent, Watch
 from harness.play.outcome import Outcome, VideoSelection
 from harness.play.reset_check import ResetCheck
@@ -54,6 +55,7 @@ def play_locally(
             video=video,
             made=ResetCheck(watch).made,
             clock=coordinator.plan.clock,
+            fit=FitCheck(spec, watch, agent_timeout),
         )
         try:
             while not coordinator.finished:

@@ -15,8 +15,9 @@ from typing import Any, Protocol
 from harness.core import BadAction, Case, Missing, TimeStep, Turn, UserError
 from harness.perturb.effects import NotApplicable
 from harness.play.drawn_by import note_renderer
-from harness.play.environments import Environments, EnvSlot, ViewNotOffered
+from harness.play.environments import Environments, EnvSlot, Unfit
 from harness.play.episode import Episode
+from harness.play.fit import FitCheck
 from harness.play.footprint import FootprintNotes
 from harness.play.inference import AgentClient, AgentFault, Watch
 from harness.play.late_answers import LateAnswers
@@ -93,12 +94,14 @@ class RolloutLoop:
         observer: EpisodeObserver | None = None,
         made: Callable[[EnvSlot, Case], None] | None = None,
         clock: ControlClock | None = None,
+        fit: FitCheck | None = None,
     ) -> None:
         """`reads` and `history` are the agent's.
 
         `report` is called once for every case taken from the source, as soon as its outcome is
         known. A `video` takes the place of an `observer`. `made` is called as by Environments. With
-        a `clock` simulated time does not wait for the agent.
+        a `clock` simulated time does not wait for the agent. `fit` says whether the agent can play
+        in an environment; without it, it can in all.
         """
         self._agent = agent
         self._elsewhere = getattr(agent, "elsewhere", False)
@@ -115,9 +118,22 @@ class RolloutLoop:
             self._observer = VideoRecorder(video, watch)
         groups = min(groups, lanes)
         sizes = [lanes // groups + (k < lanes % groups) for k in range(groups)]
-        self._groups = [_Group(size, watch, made) for size in sizes]
+        self._made = made
+        self._fit = fit
+        self._groups = [_Group(size, watch, self._check_made) for size in sizes]
         self._ending: deque[tuple[Any, Episode, Outcome]] = deque()
         """(the client's ticket, the episode, its outcome) of those that the agent is told of."""
+
+    def _check_made(self, slot: EnvSlot, case: Case) -> None:
+        """Call `made` with a new environment, unless the agent will not play in it."""
+        if self._made is not None and (self._fit is None or self._fit(slot) is None):
+            self._made(slot, case)
+
+    def _check_fit(self, slot: EnvSlot) -> None:
+        """Raises Unfit where the agent cannot play in this environment."""
+        unfit = None if self._fit is None else self._fit(slot)
+        if unfit is not None:
+            raise Unfit(unfit)
 
     def busy(self) -> bool:
         """Whether any episode is being played, or its end is still being told."""
@@ -173,10 +189,12 @@ class RolloutLoop:
         before, lane.slot = lane.slot, None
         try:
             slot = lane.slot = group.environments.slot(case, before)
+            self._check_fit(slot)
             where = "reset"
             first, episode.draws = start(
                 slot, case, lambda: watch.guard("simulator", slot.patience, episode.tickets)
             )
+            self._check_fit(slot)  # again where the adapter describes itself only now
             where = "view"  # the agent's views are drawn
             episode.begin(slot, first, self._reads, self._history)
             episode.simulator_s += clock() - begun
@@ -187,9 +205,9 @@ class RolloutLoop:
                 return
             if self._observer is not None:
                 self._observer.begin(episode, first)
-        except ViewNotOffered as unreadable:
+        except Unfit as unsuited:
             watch.deadline = 0.0
-            self._report(Outcome(ticket=ticket, missing=unreadable.missing))
+            self._report(Outcome(ticket=ticket, missing=unsuited.missing))
         except UserError as wrong:
             # The adapter refuses the task itself, or its combination with the perturbations.
             watch.deadline = 0.0
@@ -203,9 +221,9 @@ class RolloutLoop:
                     perturbations_only=bool(case.perturbations),
                 )
             )
-        except NotApplicable as unsuited:
+        except NotApplicable as idle:
             watch.deadline = 0.0
-            self._report(Outcome(ticket=ticket, missing=unsuited.missing, perturbations_only=True))
+            self._report(Outcome(ticket=ticket, missing=idle.missing, perturbations_only=True))
         except KeyboardInterrupt:
             raise
         except BaseException as fault:
@@ -268,6 +286,8 @@ class RolloutLoop:
             else:
                 if isinstance(answer, Chunk):
                     episode.memory = answer.memory
+                    if answer.figures or answer.said:
+                        episode.notes.add(answer)
                 if self._late is not None:
                     self._late.take(episode, answer, seconds)
                 elif isinstance(answer, Chunk):
@@ -432,9 +452,7 @@ class RolloutLoop:
 class _Group:
     """Lanes that share a batch, and that batch while the agent has not answered it."""
 
-    def __init__(
-        self, size: int, watch: Watch, made: Callable[[EnvSlot, Case], None] | None
-    ) -> None:
+    def __init__(self, size: int, watch: Watch, made: Callable[[EnvSlot, Case], None]) -> None:
         self.lanes = [_Lane() for _ in range(size)]
         self.environments = Environments(size, watch, made)
         self.asked: tuple[Any, list[_Lane], list[Any]] | None = None

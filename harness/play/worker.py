@@ -16,6 +16,7 @@ from harness.core.errors import describe
 from harness.play.case_queue import Ticket
 from harness.play.closing import close
 from harness.play.environments import environment_key
+from harness.play.fit import FitCheck
 from harness.play.inference import AgentClient, LocalAgent, Watch
 from harness.play.outcome import Outcome, VideoSelection
 from harness.play.reset_check import ResetCheck
@@ -95,6 +96,7 @@ class EpisodeWorker:
             video=video,
             made=ResetCheck(self._watch).made,
             clock=clock,
+            fit=FitCheck(spec, self._watch, timeout),
         )
         self._thread = threading.Thread(target=self._play, name="lanes", daemon=True)
         self._thread.start()

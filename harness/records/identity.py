@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.core import Agent, UserError
+from harness.core import Agent, Brief, Missing, UserError
 from harness.core.errors import describe
 from harness.records.code_versions import local_files
 from harness.records.contents import Contents, exists, sources
@@ -66,6 +66,10 @@ class AgentSpec:
     def declared(self) -> tuple[tuple[str, ...], int]:
         """(reads, history) as the class declares them for these arguments. Raises UserError."""
         return declared(self.kind(), self.entry, self.args)
+
+    def unfit(self, brief: Brief) -> Missing | None:
+        """Why the agent cannot play with this body (Agent.unfit), or None."""
+        return self.kind().unfit(self.args, brief)
 
     def build(self) -> Agent:
         """The agent. Raises UserError with the cause when its constructor fails."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.core import Agent, Turn, UserError
+from harness.core import Agent, Brief, Missing, Turn, UserError
 from harness.records.declared import check_agent_class, check_reading
 from harness.records.identity import UNNAMED, AgentSpec
 
@@ -58,6 +58,10 @@ class LiveAgentSpec(AgentSpec):
         own = {"reads": tuple(agent.reads), "history": agent.history, "gpus": agent.gpus}
         declared: type[Agent] = type(type(agent).__name__, (type(agent),), own)
         return declared
+
+    def unfit(self, brief: Brief) -> Missing | None:
+        """None: nobody knows the arguments of an object that is there already."""
+        return None
 
     def build(self) -> Agent:
         return _Borrowed(self.agent)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from harness.policies.profiles.mismatches import Mismatch, find_mismatches
 __all__ = ["Profile"]
 
 Array = np.ndarray[Any, Any]
+EMPTY: Mapping[str, Any] = MappingProxyType({})
 
 
 class Profile(Expectations):
@@ -138,9 +140,13 @@ class Profile(Expectations):
 
     # The other direction: a client speaks as to such a policy, and an agent of ours answers.
 
-    def brief(self) -> Brief:
-        """What an agent is shown that plays behind a server with this profile; see served.py."""
-        return served.brief_of(self)
+    def brief(self, views: Mapping[str, Any] = EMPTY) -> Brief:
+        """What an agent is shown that plays behind a server with this profile; see served.py.
+
+        `views`: what a client sent, whose sizes count where the profile says none. Raises UserError
+        where neither does.
+        """
+        return served.brief_of(self, views)
 
     def views(self, observation: Mapping[str, Any]) -> dict[str, Any]:
         """Our views from what a client sent. Raises ValueError where that is not as expected."""

@@ -20,15 +20,18 @@ __all__ = ["answer_of", "brief_of", "prompt_of", "views_of"]
 Array = np.ndarray[Any, Any]
 
 
-def brief_of(profile: Expectations) -> Brief:
+def brief_of(profile: Expectations, sent: Mapping[str, Any]) -> Brief:
     """Views as clients send them, with our names; the action is the policy's vector.
 
-    Raises UserError where the profile does not say the size of a picture or of a part.
+    `sent`: views that a client sent, whose sizes count where the profile says none. Raises
+    UserError where neither says the size of a picture, or the profile not that of a part.
     """
     views: dict[str, Any] = {}
     for image in profile.images:
-        shape = image.shape or image.resize
-        if shape is None:
+        if image.optional and sent and image.view not in sent:
+            continue
+        shape = image.shape or image.resize or np.shape(sent.get(image.view, ()))[:2]
+        if not shape:
             raise UserError(
                 f"the profile {profile.name} does not say the size of {image.key!r}: write shape"
             )
@@ -72,7 +75,6 @@ def _sent(profile: Expectations) -> dict[str, list[tuple[str, int, Field]]]:
 
 def views_of(profile: Expectations, observation: Mapping[str, Any]) -> dict[str, Any]:
     """Our views from a client's observation. Raises ValueError where it is not as expected."""
-    specs = brief_of(profile).observation
     found: dict[str, Any] = {}
     for image in profile.images:
         if image.key in observation or not image.optional:
@@ -84,6 +86,7 @@ def views_of(profile: Expectations, observation: Mapping[str, Any]) -> dict[str,
     for view, fields in _sent(profile).items():
         parts = [vectors[key][begin : begin + field.size] for key, begin, field in fields]
         found[view] = np.concatenate(parts).astype(np.float32)
+    specs = brief_of(profile, found).observation
     for view, value in found.items():
         spec = specs[view]
         assert isinstance(spec, Box)
