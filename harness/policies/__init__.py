@@ -16,5 +16,7 @@ KINDS: Mapping[str, Kind] = {
     "chat": Kind("harness.policies.chat:ChatAgent", "address", "chat:URL#MODEL"),
     "openpi": Kind("harness.policies.openpi:OpenPI", "address", "openpi:ws://HOST:PORT"),
     "lerobot": Kind("harness.policies.lerobot:LeRobot", "path", "lerobot:FOLDER"),
+    "onnx": Kind("harness.policies.onnx:Onnx", "path", "onnx:FILE.onnx"),
     "sb3": Kind("harness.policies.sb3:SB3", "path", "sb3:FILE.zip"),
+    "torchscript": Kind("harness.policies.torchscript:TorchScript", "path", "torchscript:FILE.pt"),
 }
