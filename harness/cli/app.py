@@ -24,6 +24,7 @@ from harness.cli.output import (
 )
 from harness.cli.report import report
 from harness.cli.run import run
+from harness.cli.serve import serve
 from harness.cli.train import demos, train
 from harness.cli.verify import show, verify
 
@@ -68,6 +69,7 @@ app.command()(show)
 register_comparisons(app)
 app.command()(demos)
 app.command()(train)
+app.command()(serve)
 app.command("list")(list_)
 app.command()(doctor)
 

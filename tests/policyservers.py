@@ -1,0 +1,128 @@
+"""Policy servers for tests: one that behaves as openpi's does, and `bench serve` in a thread."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import http
+import socket
+import threading
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from openpi_client import msgpack_numpy
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.server import serve as listen
+
+from harness.core import Agent
+from harness.policies.serving.forms import form_of
+from harness.policies.serving.server import PolicyServer, ServerOptions
+from harness.policies.wire.extension import Extension
+
+Policy = Callable[[Any], Any]
+
+
+@contextlib.contextmanager
+def stock_server(
+    policy: Policy,
+    metadata: Mapping[str, Any] | None = None,
+    *,
+    port: int = 0,
+    token: str | None = None,
+    healthy: Callable[[], bool] = lambda: True,
+) -> Iterator[str]:
+    """A server with the observable behaviour of openpi's, written anew: yields its address.
+
+    Metadata first; a map for each map; an exception as a text, then close 1011; `/healthz`.
+    `policy` may return bytes or a text, which are sent as they are, or None: the connection breaks.
+    """
+
+    def handle(connection: Any) -> None:
+        connection.send(msgpack_numpy.packb(dict(metadata or {})))
+        with contextlib.suppress(ConnectionClosed, OSError):
+            while True:
+                observation = msgpack_numpy.unpackb(connection.recv())
+                try:
+                    reply = policy(observation)
+                except Exception:
+                    connection.send(traceback.format_exc())
+                    connection.close(1011, "Internal server error")
+                    return
+                if reply is None:
+                    connection.socket.shutdown(socket.SHUT_RDWR)
+                    return
+                if isinstance(reply, dict):
+                    reply = msgpack_numpy.packb({**reply, "server_timing": {"infer_ms": 0.1}})
+                connection.send(reply)
+
+    def admit(connection: Any, request: Any) -> Any:
+        if request.path == "/healthz":
+            status = http.HTTPStatus.OK if healthy() else http.HTTPStatus.SERVICE_UNAVAILABLE
+            return connection.respond(status, "OK\n")
+        if token is not None and request.headers.get("Authorization") != f"Api-Key {token}":
+            return connection.respond(http.HTTPStatus.UNAUTHORIZED, "no\n")
+        return None
+
+    server = listen(
+        handle, "127.0.0.1", port, compression=None, max_size=None, process_request=admit
+    )
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"ws://127.0.0.1:{server.socket.getsockname()[1]}"
+    finally:
+        server.shutdown()
+        thread.join(10)
+
+
+@contextlib.contextmanager
+def bench_server(
+    agent: Agent,
+    *,
+    name: str = "an agent",
+    fingerprint: str = "0123456789abcdef",
+    size: int | None = None,
+    profile: str = "",
+    batch: int = 64,
+    port: int = 0,
+    **options: Any,
+) -> Iterator[str]:
+    """What `bench serve` runs, in a thread of this process: yields its address."""
+    told = Extension(name, fingerprint, tuple(agent.reads), agent.history, batch)
+    made = ServerOptions(port=port, batch=batch, **options)
+    made.check()
+    server = PolicyServer(agent, told, made, form_of(profile, size))
+    there = threading.Event()
+    found: list[str] = []
+    loop = asyncio.new_event_loop()
+
+    def ready(url: str) -> None:
+        found.append(url)
+        there.set()
+
+    def run() -> None:
+        asyncio.set_event_loop(loop)
+        try:
+            loop.run_until_complete(server.run(ready))
+        finally:
+            loop.close()
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    assert there.wait(20), "the server did not start"
+    try:
+        yield found[0]
+    finally:
+        if thread.is_alive():
+            with contextlib.suppress(RuntimeError):  # it has ended by itself
+                loop.call_soon_threadsafe(server.stop)
+        thread.join(20)
+        assert not thread.is_alive(), "the server does not end"
+
+
+def dead_address() -> str:
+    """An address at which nobody listens."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return f"ws://127.0.0.1:{free.getsockname()[1]}"
