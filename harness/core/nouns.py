@@ -349,6 +349,12 @@ class Answer:
     rest: Sequence[Any] = ()
     """Further actions of a chunk of which only the first ones, `actions`, are to be executed. They
     act while the next answer is awaited, where simulated time does not wait (`--latency`)."""
+    figures: Mapping[str, float] = field(default_factory=dict)
+    """What the answer took, by name: `tokens_in`, `tokens_out`, `usd`, `requests`, and so on. Their
+    sums over an episode stand in its result under `timing.agent`, and in reports."""
+    said: str = ""
+    """One line for the transcript: what was asked and answered, as JSON. It is kept with the
+    episode's trace, and `bench show` prints it."""
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from harness.core import BadAction, Case, Result, TimeStep, Turn, stream_key
 from harness.core.agent import ALL_VIEWS
 from harness.core.nouns import LONGEST_EPISODE
 from harness.perturb.pipeline import Pipeline
+from harness.play.answer_notes import AnswerNotes
 from harness.play.environments import EnvSlot
 from harness.play.inference import Watch
 from harness.play.lazy_views import LazyViews
@@ -39,8 +40,8 @@ class Episode:
 
     __slots__ = (
         "actions", "agent_s", "asked", "brief", "case", "clipped", "draws", "executed",
-        "first_success", "hasher", "instruction", "memory", "metrics", "name", "pending", "pixels",
-        "renderer", "returned", "slot", "simulator_s", "solved", "solved_now", "start",
+        "first_success", "hasher", "instruction", "memory", "metrics", "name", "notes", "pending",
+        "pixels", "renderer", "returned", "slot", "simulator_s", "solved", "solved_now", "start",
         "started_with", "steps", "ticket", "tickets",
         "_actions", "_expert", "_history", "_horizon", "_lazy", "_looked", "_names",
         "_observations", "_perturbed", "_rng_key", "_told", "_touched", "_views",
@@ -58,6 +59,7 @@ class Episode:
         self._looked = -1
         self.simulator_s = self.agent_s = 0.0
         self.memory: Any = None
+        self.notes = AnswerNotes()
         self.executed: Any = None
         self.solved = self.solved_now = False
         self.first_success: int | None = None
@@ -333,6 +335,7 @@ class Episode:
             actions=encode_actions(self._actions),
             digest=self.digest(),
             pixels=self.pixels,
+            said=self.notes.transcript,
         )
 
     def result(
@@ -374,6 +377,7 @@ class Episode:
                 "simulator_s": round(self.simulator_s, 6),
                 "agent_s": round(self.agent_s, 6),
                 "asked": self.asked,
+                **self.notes.timing(),
                 **({"views": views} if views else {}),
                 **({"privileged": privileged} if privileged else {}),
                 **({"renderer": self.renderer or ""} if self.asked and self.may_read_drawn else {}),

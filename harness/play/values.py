@@ -25,6 +25,10 @@ __all__ = [
 
 MOST_ACTIONS = 1_000_000
 """Of one answer; a trace holds no more either."""
+MOST_FIGURES = 64
+"""Of one answer."""
+MOST_SAID = 20_000
+"""Characters of what one answer adds to the transcript."""
 
 
 class SimulatorFault(BadValue):
@@ -63,6 +67,10 @@ class Chunk:
     memory: Any
     rest: list[Move | AgentFault] = field(default_factory=list)
     """What may act while the next answer is awaited."""
+    figures: Mapping[str, float] = field(default_factory=dict)
+    """As `Answer.figures`."""
+    said: str = ""
+    """As `Answer.said`, in one line of at most MOST_SAID characters."""
 
 
 def listed(given: Any, count: int) -> list[Any] | str:
@@ -120,7 +128,25 @@ def _chunk(answer: Answer, spec: ActionSpec) -> Chunk | AgentFault:
     rest = (
         _moves(answer.rest, "rest", spec) if type(answer.rest) is not tuple or answer.rest else []
     )
-    return rest if isinstance(rest, AgentFault) else Chunk(moves, answer.memory, rest)
+    if isinstance(rest, AgentFault):
+        return rest
+    if not answer.figures and not answer.said:
+        return Chunk(moves, answer.memory, rest)
+    try:
+        figures, said = _figures(answer.figures), as_text(answer.said, "Answer.said")
+    except BadValue as bad:
+        return AgentFault(str(bad))
+    return Chunk(moves, answer.memory, rest, figures, " ".join(said[:MOST_SAID].splitlines()))
+
+
+def _figures(given: Any) -> dict[str, float]:
+    """What an answer took, as finite floats by name. Raises BadValue."""
+    if not isinstance(given, Mapping) or len(given) > MOST_FIGURES:
+        raise BadValue(f"Answer.figures must be at most {MOST_FIGURES} numbers by name")
+    return {
+        as_text(name, "the name of a figure"): as_number(value, f"the figure {shown(name)}")
+        for name, value in given.items()
+    }
 
 
 def _moves(given: Any, part: str, spec: ActionSpec) -> list[Move | AgentFault] | AgentFault:

@@ -61,6 +61,8 @@ class Trace:
     """A digest of the images that the agent saw after the reset; empty where it reads none.
 
     A different one proves nothing: machines and drivers draw differently."""
+    said: str = ""
+    """The transcript of an agent that keeps one (`Answer.said`): a line for each answer."""
 
     @property
     def length(self) -> int:
@@ -178,7 +180,8 @@ class TraceWriter:
             parts = files_inside(self._folder.parent, self._folder.name, PART)
             number = 1 + max(map(_number, parts), default=-1)
             self._file = HeldFile(self._folder / f"part-{number:04d}.msgpack", new=True)
-        self._file.append(msgpack.packb(vars(trace)))
+        fields = {name: value for name, value in vars(trace).items() if name != "said" or value}
+        self._file.append(msgpack.packb(fields))
 
     def close(self) -> None:
         """Sync and close the part."""
@@ -304,7 +307,9 @@ def _trace(part: Path, record: Any) -> Trace:
         trace = Trace(**record)
     except TypeError:
         raise UserError(f"{part} holds a record that is no trace") from None
-    texts = (trace.case, trace.task, trace.instruction, trace.digest, trace.pixels)
+    texts = (
+        trace.case, trace.task, trace.instruction, trace.digest, trace.pixels, trace.said
+    )  # fmt: skip
     if (
         not all(isinstance(text, str) for text in texts)
         or type(trace.seed) is not int

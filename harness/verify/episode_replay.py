@@ -19,7 +19,7 @@ from harness.play.starts import start
 from harness.play.values import checked_timestep
 from harness.records.results import case_results
 from harness.records.stored_run import load_run
-from harness.records.traces import locate_traces, read_trace
+from harness.records.traces import Trace, locate_traces, read_trace
 from harness.verify.replay import WithoutPerturbations
 
 __all__ = ["EpisodeReplay", "RecordedEpisode", "ReplayedStep", "find_episode"]
@@ -54,6 +54,8 @@ class RecordedEpisode:
     actions: Sequence[Any]
     reads: tuple[str, ...]
     history: int
+    said: str = ""
+    """The transcript that the agent kept, if any."""
 
 
 def find_episode(run: str | os.PathLike[str], name: str) -> RecordedEpisode:
@@ -80,8 +82,8 @@ def find_episode(run: str | os.PathLike[str], name: str) -> RecordedEpisode:
         )
         raise UserError(f"{name!r} names {len(found)} episodes: {some[:500]}")
     case, (index, result) = next(iter(found.items()))
-    actions = _actions(run, case)
-    if actions is None:
+    trace = _trace_of(run, case)
+    if trace is None:
         raise UserError(
             f"the episode {case} has no trace: an episode that ended in an error leaves none "
             f"({result.error})"
@@ -91,7 +93,8 @@ def find_episode(run: str | os.PathLike[str], name: str) -> RecordedEpisode:
         case=plan.case(index),
         bare=WithoutPerturbations.of(plan).case(index),
         result=result,
-        actions=actions,
+        actions=trace.decoded(),
+        said=trace.said,
         reads=tuple(entry.rstrip("?") for entry in stored.reads if entry != "expert"),
         history=stored.description["agent"].get("history", 1),
     )
@@ -102,12 +105,12 @@ def _is_called(result: Result, name: str) -> bool:
     return name in names or (len(name) > 3 and result.case.startswith(name))
 
 
-def _actions(run: str | os.PathLike[str], case: str) -> list[Any] | None:
+def _trace_of(run: str | os.PathLike[str], case: str) -> Trace | None:
     where = None
     for trace, part, place in locate_traces(run):
         if trace.case == case:
             where = part, place
-    return read_trace(*where).decoded() if where else None
+    return read_trace(*where) if where else None
 
 
 class EpisodeReplay:

@@ -12,6 +12,7 @@ from harness.core.grammar import counted
 from harness.core.text import printable
 from harness.play.environments import EnvSlot
 from harness.verify.episode_replay import EpisodeReplay, RecordedEpisode
+from harness.verify.said import said_by_step
 
 __all__ = ["describe_action", "metrics_text", "outcome_text", "transcript"]
 
@@ -39,7 +40,7 @@ def _entries(recording: RecordedEpisode, again: EpisodeReplay, only_last: bool) 
     if case.perturbations:
         yield f"perturbed: {', '.join(map(str, case.perturbations))}"
     views = _text_views(recording, again.slot)
-    instruction = None
+    instruction, said = None, said_by_step(recording.said)
     for step in again.steps(views):
         if only_last and step.step < len(recording.actions[: again.until]):
             continue
@@ -56,6 +57,7 @@ def _entries(recording: RecordedEpisode, again: EpisodeReplay, only_last: bool) 
                 yield f"    {', '.join(effects)}"
         for value in step.observation.values():
             yield from (f"    {text}" for text in str(value)[:MOST_TEXT].strip().splitlines())
+        yield from said.get(step.step, ())
     if not only_last:
         steps = counted(result.steps, "step")
         yield f"=== {outcome_text(result)} after {steps}; {metrics_text(result)}"

@@ -1,0 +1,50 @@
+"""Agents that say what an answer took, and keep a transcript."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from toys import GoodAgent
+
+from harness.core import Answer, Turn
+
+
+class Talker(GoodAgent):
+    """The good agent, which says how many letters it read and what it thought."""
+
+    def act(self, turns: Sequence[Turn]) -> list[Any]:
+        return [
+            Answer(
+                [getattr(action, "actions", [action])[0]],
+                figures={"letters": float(len(turn.instruction)), "usd": 0.25},
+                said=self._line(turn),
+            )
+            for turn, action in zip(turns, super().act(turns))
+        ]
+
+    def _line(self, turn: Turn) -> str:
+        exchange = {"sent": "which way?", "reply": f"that way\x1b[31m, step {turn.step}"}
+        return json.dumps({"step": turn.step, "exchanges": [exchange]})
+
+
+class FreeTalker(Talker):
+    """Its transcript is no JSON, and has lines of its own."""
+
+    def _line(self, turn: Turn) -> str:
+        return "one\ntwo\x1b[2J"
+
+
+class EndlessTalker(Talker):
+    """Says more than an episode has room for."""
+
+    def _line(self, turn: Turn) -> str:
+        return "x" * 1_000_000
+
+
+class Braggart(Talker):
+    """What an answer took is no number."""
+
+    def act(self, turns: Sequence[Turn]) -> list[Any]:
+        return [Answer([0], figures={"tokens": float("nan")}) for _ in turns]
