@@ -108,6 +108,7 @@ class GymAdapter(Adapter):
     code_params: ClassVar[tuple[str, ...]] = ("id", "kwargs")
     packages: ClassVar[tuple[str, ...]] = ("gymnasium",)
     extra: ClassVar[str] = "gym"
+    own_streams: ClassVar[bool] = True
 
     @classmethod
     def missing(cls, task: Task | None = None) -> Missing | None:

@@ -91,6 +91,7 @@ class VizDoomAdapter(Adapter):
 
     packages: ClassVar[tuple[str, ...]] = ("vizdoom",)
     redraws: ClassVar[bool] = False
+    own_streams: ClassVar[bool] = True
     privileged_views: ClassVar[tuple[str, ...]] = ("state",)
     extra: ClassVar[str] = "vizdoom"
 

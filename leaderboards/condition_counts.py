@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 
 import numpy as np
@@ -17,6 +17,11 @@ from harness.stats import Estimate, Interval, paired_bounds, wilson
 from harness.stats.intervals import rate_bounds
 from leaderboards.perturbed_results import ERROR, FAILED, SUCCEEDED, CaseArrays, PlayedCondition
 from leaderboards.ratio import ratio_of_counts
+from leaderboards.shared_seeds import (
+    designs_of_controls,
+    designs_of_differences,
+    designs_of_rates,
+)
 
 __all__ = ["ConditionCounts", "differences_of", "rates_of", "retentions_of"]
 
@@ -66,15 +71,24 @@ class ConditionCounts:
             self.is_prefix[item] = first & first[0]
 
 
-def rates_of(counts: ConditionCounts, scopes: Iterable[_Scope]) -> dict[_Scope, Interval]:
+_Designs = Callable[[CaseArrays, _Scope], np.ndarray]
+"""The design effects of the tasks of a scope, shape (tasks,)."""
+
+
+def rates_of(
+    arrays: CaseArrays, counts: ConditionCounts, scopes: Iterable[_Scope]
+) -> dict[_Scope, Interval]:
     """mean_of_rates of the tasks in each scope that have a result; Wilson's for a single one."""
     found: dict[_Scope, Interval] = {}
-    for keys, (n, wins) in _blocks(scopes, counts.n, counts.wins):
+    for keys, (n, wins), designs in _blocks(
+        arrays, scopes, (designs_of_rates,), counts.n, counts.wins
+    ):
         rates = wins / n
         if n.shape[-1] == 1:
             found.update(zip(keys, map(_wilson, wins[:, 0].tolist(), n[:, 0].tolist())))
         else:
-            found.update(zip(keys, _intervals(rates.mean(axis=-1), *rate_bounds(rates, n))))
+            bounds = rate_bounds(rates, n / designs)
+            found.update(zip(keys, _intervals(rates.mean(axis=-1), *bounds)))
     return found
 
 
@@ -82,23 +96,34 @@ def rates_of(counts: ConditionCounts, scopes: Iterable[_Scope]) -> dict[_Scope, 
 _wilson = functools.lru_cache(maxsize=1 << 16)(wilson)
 
 
-def differences_of(counts: ConditionCounts, scopes: Iterable[_Scope]) -> dict[_Scope, Interval]:
+def differences_of(
+    arrays: CaseArrays, counts: ConditionCounts, scopes: Iterable[_Scope]
+) -> dict[_Scope, Interval]:
     """paired_difference of the success rates of the tasks in each scope that have pairs."""
     found: dict[_Scope, Interval] = {}
     every = counts.pairs, counts.before, counts.after, counts.both
-    for keys, (pairs, before, after, both) in _blocks(scopes, *every):
+    kinds = (designs_of_differences,)
+    for keys, (pairs, before, after, both), designs in _blocks(arrays, scopes, kinds, *every):
         losses, wins = before - both, after - both
-        low, high = _of_different(_difference_bounds, losses, wins, pairs)
+        scaled = losses / designs, wins / designs, pairs / designs
+        low, high = _of_different(_difference_bounds, *scaled)
         found.update(zip(keys, _intervals(((wins - losses) / pairs).mean(axis=-1), low, high)))
     return found
 
 
-def retentions_of(counts: ConditionCounts, scopes: Iterable[_Scope]) -> dict[_Scope, Estimate]:
-    """ratio_of_counts of the tasks in each scope that have pairs, unless no control succeeds."""
+def retentions_of(
+    arrays: CaseArrays, counts: ConditionCounts, scopes: Iterable[_Scope]
+) -> dict[_Scope, Estimate]:
+    """ratio_of_counts of the tasks in each scope that have pairs, unless no control succeeds.
+
+    Its counts are divided by the largest of three design effects: of the controls, of the perturbed
+    cases and of their differences.
+    """
     found: dict[_Scope, Estimate] = {}
     every = counts.pairs, counts.before, counts.after, counts.both
-    for keys, (pairs, before, after, both) in _blocks(scopes, *every):
-        figures = _of_different(ratio_of_counts, pairs, before, after, both)
+    kinds = (designs_of_controls, designs_of_rates, designs_of_differences)
+    for keys, counted, designs in _blocks(arrays, scopes, kinds, *every):
+        figures = _of_different(ratio_of_counts, *(each / designs for each in counted))
         rows = zip(*(each.tolist() for each in figures))
         for key, (ratio, low, high) in zip(keys, rows):
             if not math.isnan(ratio):
@@ -131,11 +156,11 @@ def _intervals(*figures: np.ndarray) -> Iterator[Interval]:
 
 
 def _blocks(
-    scopes: Iterable[_Scope], *counts: np.ndarray
-) -> Iterator[tuple[list[_Scope], list[np.ndarray]]]:
-    """(scopes of equally many tasks, their counts of shape (scopes, tasks)).
+    arrays: CaseArrays, scopes: Iterable[_Scope], kinds: Sequence[_Designs], *counts: np.ndarray
+) -> Iterator[tuple[list[_Scope], list[np.ndarray], np.ndarray]]:
+    """(scopes of equally many tasks, their counts, their largest design effects).
 
-    Tasks whose first count is 0 are left out.
+    Both of shape (scopes, tasks). Tasks whose first count is 0 are left out.
     """
     by_size: dict[int, dict[_Scope, _Scope]] = {}
     for scope in scopes:
@@ -145,10 +170,12 @@ def _blocks(
     for size, several in by_size.items():
         flat = chain.from_iterable(chain.from_iterable(several.values()))
         keys, places = list(several), np.fromiter(flat, int).reshape(-1, size, 2)
+        designs = np.ones((len(keys), size))
+        if size > 1:
+            for row, counted in zip(designs, several.values()):
+                row[:] = np.max([each(arrays, counted) for each in kinds], axis=0)
         block = max(1, BLOCK // size)
         for start in range(0, len(keys), block):
-            items, conditions = np.moveaxis(places[start : start + block], -1, 0)
-            yield (
-                keys[start : start + block],
-                [each[items, conditions] for each in counts],
-            )
+            chosen = slice(start, start + block)
+            items, conditions = np.moveaxis(places[chosen], -1, 0)
+            yield keys[chosen], [each[items, conditions] for each in counts], designs[chosen]

@@ -87,6 +87,13 @@ class TaskEpisodes:
         """All scores, shape (scores,), sorted: no sum depends on which episode finished first."""
         return _sorted(np.asarray(self._scores))
 
+    def scores_by_number(self) -> tuple[np.ndarray, np.ndarray]:
+        """(the number in the plan, the score) of each episode that has one, by number."""
+        numbers, scores = np.asarray(self._numbers), np.asarray(self._scores)
+        order = np.argsort(numbers)
+        order = order[np.isfinite(scores[order])]
+        return numbers[order], scores[order]
+
     def distinct_scores(self) -> np.ndarray:
         """The scores of the different episodes, as `scores`."""
         return _sorted(np.asarray(self._scores)[self._chosen()])

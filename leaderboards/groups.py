@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from harness.stats import Estimate, aggregates, iqm
+from harness.stats import Estimate, aggregates, are_enough, design_effects, iqm
 from leaderboards.floors import mean_floor
 from leaderboards.mean_rates import mean_of_tasks
-from leaderboards.no_interval import REPEATED
+from leaderboards.no_interval import FEW_SCORES, FEW_SCORES_OF_SEVERAL, REPEATED
 from leaderboards.privilege import privileged_group
 from leaderboards.schema import Group, Scores, TaskRow
 from leaderboards.tally import TaskTally
@@ -71,7 +71,7 @@ class Grouping:
             scores=self._scores_of(scored),
             tasks_in_rate=len(seen) if 0 < len(seen) < with_result else None,
             tasks_in_normalised=len(normalised) if 0 < len(normalised) < with_result else None,
-            no_interval=no_interval or _why_no_interval(scored),
+            no_interval=no_interval or _why_no_interval(scored) or _few_scores(scored),
             privileged=privileged_group(rows),
             floor=mean_floor(row.floors for _, row in seen) if seen else None,
         )
@@ -91,21 +91,30 @@ def _why_no_interval(tallies: Sequence[TaskTally]) -> str:
     return next(filter(None, why), "")
 
 
+def _few_scores(tallies: Sequence[TaskTally]) -> str:
+    """Why the mean of these tasks' scores has no bounds, where there are too few of them."""
+    if not tallies or are_enough(np.array([len(each.episodes.scores()) for each in tallies])):
+        return ""
+    return FEW_SCORES if len(tallies) == 1 else FEW_SCORES_OF_SEVERAL
+
+
 def _scores(tallies: Sequence[TaskTally]) -> Scores:
     columns: list[np.ndarray] = []
+    seeds: list[np.ndarray] = []
     bounded = not _why_no_interval(tallies)
     lows, highs = set[str](), set[str]()
     for tally in tallies:
         normaliser = tally.item.task.normaliser
         assert normaliser is not None
-        columns.append(
-            (tally.episodes.scores() - normaliser.low) / (normaliser.high - normaliser.low)
-        )
+        numbers, scores = tally.episodes.scores_by_number()
+        columns.append((scores - normaliser.low) / (normaliser.high - normaliser.low))
+        seeds.append(tally.item.task.first_seed + numbers)
         lows.add(normaliser.low_name)
         highs.add(normaliser.high_name)
     counts = {len(column) for column in columns}
     episodes = counts.pop() if len(counts) == 1 else None
-    mean, median, middle, gap = _aggregates(columns, episodes, bounded=bounded)
+    design = design_effects(columns, seeds, [tally.item.family for tally in tallies])
+    mean, median, middle, gap = _aggregates(columns, episodes, design, bounded=bounded)
     return Scores(
         tasks=len(tallies),
         episodes=episodes,
@@ -119,16 +128,17 @@ def _scores(tallies: Sequence[TaskTally]) -> Scores:
 
 
 def _aggregates(
-    columns: Sequence[np.ndarray], episodes: int | None, *, bounded: bool
+    columns: Sequence[np.ndarray], episodes: int | None, design: np.ndarray, *, bounded: bool
 ) -> tuple[Estimate, Estimate, Estimate | None, Estimate]:
     """Mean, median, IQM and optimality gap of the tasks' scores, an array for each task.
 
-    episodes: how many scores every task has, None where they differ. bounded: whether the scores
-    are a sample that has an interval.
+    episodes: how many scores every task has, None where they differ. design: the design effect of
+    each task. bounded: whether the scores are a sample that has an interval.
     """
     if bounded and episodes is not None and episodes > 1:
         scores = np.stack(columns, axis=1)
-        found = aggregates(scores, repeats=min(2000, max(100, MAX_DRAWS // scores.size)))
+        repeats = min(2000, max(100, MAX_DRAWS // scores.size))
+        found = aggregates(scores, repeats=repeats, design=design)
         return found.mean, found.median, found.iqm, found.optimality_gap
     middle = None if episodes is None else float(iqm(np.stack(columns, axis=1)))
     means = [column.mean() for column in columns]

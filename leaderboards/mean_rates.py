@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from harness.stats import Estimate, design_effect, mean_of_rates
+from harness.stats import Estimate, design_effects, mean_of_rates
 from leaderboards.no_interval import NOT_FIRST, STOPPED, around
 from leaderboards.schema import TaskRow
 from leaderboards.tally import TaskTally
@@ -32,20 +32,11 @@ def mean_of_tasks(played: Sequence[tuple[TaskTally, TaskRow]]) -> tuple[Estimate
     different, won = zip(*(tally.episodes.distinct() for tally, _ in played))
     errors = [tally.episodes.errors for tally, _ in played]
     tried = [n + more for n, more in zip(different, errors)]
-    design = _design_effect([tally for tally, _ in played])
+    numbers, outcomes = zip(*(tally.episodes.outcomes() for tally, _ in played))
+    items = [tally.item for tally, _ in played]
+    seeds = [item.task.first_seed + each for item, each in zip(items, numbers)]
+    # Tasks of one simulator may show the same room for the same seed, as levels of BabyAI do.
+    design = design_effects(outcomes, seeds, [item.family for item in items])
     low = mean_of_rates(won, tried, design=design).low
     high = mean_of_rates([k + more for k, more in zip(won, errors)], tried, design=design).high
     return around(mean, low, high), ""
-
-
-def _design_effect(tallies: Sequence[TaskTally]) -> float:
-    """Tasks of one simulator may show the same room for the same seed, as levels of BabyAI do."""
-    labels: dict[tuple[str, int], int] = {}
-    values, clusters = [], []
-    for tally in tallies:
-        numbers, won = tally.episodes.outcomes()
-        task = tally.item.task
-        seeds = ((task.adapter, task.first_seed + int(each)) for each in numbers)
-        values.append(won)
-        clusters.append(np.array([labels.setdefault(each, len(labels)) for each in seeds]))
-    return design_effect(values, clusters)

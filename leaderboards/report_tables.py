@@ -12,6 +12,7 @@ from harness.records.plan import NotRun
 from harness.stats import Estimate
 from leaderboards.error_table import error_table
 from leaderboards.late_answers import clock_lines, clock_table
+from leaderboards.no_interval import WHEN_BOUNDED
 from leaderboards.privilege import privilege_lines
 from leaderboards.references import (
     PublishedFigure,
@@ -338,8 +339,9 @@ def _score_table(report: Report) -> list[Table]:
                 ),
             ),
             f"{'; '.join(ends)}. Median: of the tasks' means. IQM: the middle half of all "
-            "episodes. Optimality gap: the shortfall from 1, smaller is better. Intervals: 95 %, "
-            "bootstrap over episodes within each task.",
+            "episodes. Optimality gap: the shortfall from 1, smaller is better. Intervals: 95 %; "
+            "of the IQM by a bootstrap over episodes within each task, and none where tasks share "
+            f"their seeds. {WHEN_BOUNDED}",
         )
     ]
 

@@ -25,13 +25,14 @@ import numpy as np
 
 from harness.core import DOMAINS
 from harness.records.plan import PlanItem
-from harness.stats import Estimate, Interval, mean_score, paired_difference, wilson
+from harness.stats import Estimate, Interval, mean_of_rates, mean_of_scores, paired_difference
 from leaderboards.condition_counts import ConditionCounts, differences_of, rates_of, retentions_of
 from leaderboards.no_interval import NOT_FIRST, REPEATED, STOPPED, without_bounds
 from leaderboards.perturbed_results import FAILED, SUCCEEDED, CaseArrays, PlayedCondition
 from leaderboards.schema import ESTIMATES, PerturbationRow, ScoreEffects
 from leaderboards.score_effects import score_effects
 from leaderboards.severities import rows_over_severities
+from leaderboards.shared_seeds import designs_of_values, pooled_design
 
 __all__ = ["mean_of_halves", "robustness", "scopes_of"]
 
@@ -81,9 +82,9 @@ class _Rows:
         }
         # All at once: one at a time would take a hundred times as long.
         scopes |= {(each,) for scope in scopes for each in scope}
-        self._rates = rates_of(self._counts, scopes)
-        self._differences = differences_of(self._counts, scopes)
-        self._retentions = retentions_of(self._counts, scopes)
+        self._rates = rates_of(arrays, self._counts, scopes)
+        self._differences = differences_of(arrays, self._counts, scopes)
+        self._retentions = retentions_of(arrays, self._counts, scopes)
 
     def _rated(self, played: Sequence[PlayedCondition]) -> tuple[PlayedCondition, ...]:
         return tuple(each for each in played if self._arrays.has_success(each.item))
@@ -101,14 +102,7 @@ class _Rows:
             changes = scores - arrays.score[number][0]
             changes = np.sort(changes[np.isfinite(changes)])
             if len(changes):
-                # Equal differences say nothing of how much others would differ.
-                varies = changes[0] != changes[-1]
-                row |= {
-                    "pairs": len(changes),
-                    "score_difference": mean_score(changes)
-                    if varies
-                    else Estimate(float(changes.mean()), None, None),
-                }
+                row |= {"pairs": len(changes), "score_difference": mean_of_scores([changes])}
         return self._bounded(row, [played])
 
     def of_scope(
@@ -193,13 +187,26 @@ class _Rows:
                 "retention": retention,
             }
         if perturbation.split("+")[-1] == "burst":
-            bursts = sum(int(counts.burst[each]) for each in rated)
-            recovered = sum(int(counts.recovered[each]) for each in rated)
-            row |= {
-                "recovery": wilson(recovered, bursts) if bursts else None,
-                "recovery_n": bursts,
-            }
+            row |= _recovery(arrays, rated)
         return row
+
+
+def _recovery(arrays: CaseArrays, rated: Sequence[PlayedCondition]) -> dict[str, Any]:
+    """How many of the cases with a burst and a control that succeeds do so as well.
+
+    Each of these cases weighs the same.
+    """
+    episodes, won = [], []
+    for item, condition in rated:
+        state = arrays.state[item]
+        hit = (state[0] == SUCCEEDED) & (state[condition] >= FAILED) & arrays.burst[item][condition]
+        episodes.append(np.flatnonzero(hit))
+        won.append(state[condition][hit] == SUCCEEDED)
+    recovered, bursts = sum(int(each.sum()) for each in won), sum(map(len, won))
+    if not bursts:
+        return {"recovery": None, "recovery_n": 0}
+    design = pooled_design(arrays, [each.item for each in rated], episodes, won)
+    return {"recovery": mean_of_rates([recovered], [bursts], design=design), "recovery_n": bursts}
 
 
 def _relative_drop(retention: Estimate | None) -> Estimate | None:
@@ -219,7 +226,7 @@ def _interaction(arrays: CaseArrays, name: str, items: Sequence[int]) -> Interva
     parts = name.split("+")
     if len(parts) != 2:
         return None
-    values = []
+    values, played, episodes = [], [], []
     for item in items:
         conditions = [0, *(arrays.condition(item, part) for part in (*parts, name))]
         if not arrays.has_success(item) or None in conditions:
@@ -229,15 +236,18 @@ def _interaction(arrays: CaseArrays, name: str, items: Sequence[int]) -> Interva
         none, one, other, both = (state[:, whole] == SUCCEEDED).astype(np.float64)
         if whole.any():
             values.append(both - one - other + none)
-    return mean_of_halves(values)
+            played.append(item)
+            episodes.append(np.flatnonzero(whole))
+    return mean_of_halves(values, designs_of_values(arrays, played, episodes, values))
 
 
-def mean_of_halves(values: Sequence[np.ndarray]) -> Interval | None:
+def mean_of_halves(values: Sequence[np.ndarray], designs: np.ndarray) -> Interval | None:
     """paired_difference of values in [-2, 2]: the differences of two differences of successes.
 
-    Half of each value lies in [-1, 1] as that asks for. None without a task.
+    Half of each value lies in [-1, 1] as that asks for. designs: the design effect of each task.
+    None without a task.
     """
     if not values:
         return None
-    half = paired_difference([each / 2 for each in values])
+    half = paired_difference([each / 2 for each in values], design=designs)
     return Interval(2 * half.value, 2 * half.low, 2 * half.high)

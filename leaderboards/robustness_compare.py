@@ -11,12 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.core import UserError
-from harness.stats import Estimate
+from harness.stats import Estimate, mean_of_scores
 from leaderboards.data_formats import json_page
 from leaderboards.flatten import EstimateNames, bounds_of, flatten
+from leaderboards.no_interval import WHEN_BOUNDED
 from leaderboards.perturbed_results import FAILED, SUCCEEDED, CaseArrays
 from leaderboards.robustness import mean_of_halves, scopes_of
-from leaderboards.score_effects import mean_of_means
+from leaderboards.shared_seeds import designs_of_values
 from leaderboards.tables import (
     Column,
     Table,
@@ -53,7 +54,7 @@ class RobustnessDelta:
     new_rate: float
     difference: Estimate
     """(new_rate - new_control) - (base_rate - base_control): above 0 the new agent loses less.
-    Bounds: 95 %, paired by case; of scores by score_effects.mean_of_means."""
+    Bounds: 95 %, paired by case; of scores by harness.stats.mean_of_scores."""
 
 
 ESTIMATES: EstimateNames = {RobustnessDelta: bounds_of("difference")}
@@ -69,14 +70,22 @@ def difference_in_differences(base: CaseArrays, new: CaseArrays) -> tuple[Robust
     for name in new.labels:
         for domain in scopes_of(new, name):
             shared = list(_shared(base, new, name, domain))
-            rates = [state for state, _ in shared if state is not None]
-            scores = [score for _, score in shared if score is not None]
-            change = mean_of_halves([_changes(each) for each in rates])
-            if change is not None:
-                found.append(_delta(name, domain, "success", rates, change))
-            score_change = mean_of_means([_changes(each) for each in scores])
-            if score_change is not None:
-                found.append(_delta(name, domain, "normalised", scores, score_change))
+            for measure in ("success", "normalised"):
+                chosen = [each for each in shared if each.measure == measure]
+                if not chosen:
+                    continue
+                changes = [each.changes() for each in chosen]
+                items, episodes = [each.item for each in chosen], [each.episodes for each in chosen]
+                designs = designs_of_values(new, items, episodes, changes)
+                change: Estimate | None = (
+                    mean_of_halves(changes, designs)
+                    if measure == "success"
+                    else mean_of_scores(changes, design=designs)
+                )
+                assert change is not None
+                found.append(
+                    _delta(name, domain, measure, [each.values for each in chosen], change)
+                )
     if not found:
         raise UserError(
             "the runs share no perturbed case with a control that has a success or a normalised "
@@ -85,14 +94,25 @@ def difference_in_differences(base: CaseArrays, new: CaseArrays) -> tuple[Robust
     return tuple(found)
 
 
-def _shared(
-    base: CaseArrays, new: CaseArrays, name: str, domain: str | None
-) -> Iterator[tuple[np.ndarray | None, np.ndarray | None]]:
-    """For each task that both played under the same condition: (successes, normalised scores).
+@dataclass(frozen=True)
+class _Shared:
+    """A task that both runs played under the same condition."""
 
-    One of the two is None, the other has shape (4, cases): the control and the perturbed case in
-    base, then in new.
-    """
+    item: int
+    """Of the plan of new."""
+    episodes: np.ndarray
+    """Those that have a result in all four, shape (cases,)."""
+    measure: str
+    values: np.ndarray
+    """Shape (4, cases): the control and the perturbed case in base, then in new."""
+
+    def changes(self) -> np.ndarray:
+        """The difference of the two changes by case, shape (cases,)."""
+        found: np.ndarray = (self.values[3] - self.values[2]) - (self.values[1] - self.values[0])
+        return found
+
+
+def _shared(base: CaseArrays, new: CaseArrays, name: str, domain: str | None) -> Iterator[_Shared]:
     theirs = {item.protocol: number for number, item in enumerate(base.plan.items)}
     for item, condition in new.played(name, domain):
         entry = new.plan.items[item]
@@ -111,18 +131,16 @@ def _shared(
             state = np.stack([side.state[which][number][:common] for side, which, number in where])
             whole = (state >= FAILED).all(axis=0)
             if whole.any():
-                yield (state[:, whole] == SUCCEEDED).astype(np.float64), None
+                won = (state[:, whole] == SUCCEEDED).astype(np.float64)
+                yield _Shared(item, np.flatnonzero(whole), "success", won)
         elif (normaliser := entry.task.normaliser) is not None:
             scores = np.stack([side.score[which][number][:common] for side, which, number in where])
-            scores = scores[:, np.isfinite(scores).all(axis=0)]
-            if scores.size:
-                yield None, (scores - normaliser.low) / (normaliser.high - normaliser.low)
-
-
-def _changes(values: np.ndarray) -> np.ndarray:
-    """The difference of the two changes by case, shape (cases,), of what _shared gives."""
-    changes: np.ndarray = (values[3] - values[2]) - (values[1] - values[0])
-    return changes
+            whole = np.isfinite(scores).all(axis=0)
+            if whole.any():
+                normalised = (scores[:, whole] - normaliser.low) / (
+                    normaliser.high - normaliser.low
+                )
+                yield _Shared(item, np.flatnonzero(whole), "normalised", normalised)
 
 
 def _delta(
@@ -192,6 +210,7 @@ def _delta_table(rows: Sequence[RobustnessDelta], measure: str) -> list[Table]:
                 Column("95 %", tuple(range_of(row.difference, write) for row in shown)),
             ),
             "Control -> perturbed, over the cases that both runs played. Difference: of the "
-            f"changes, in {points}; above 0 the new run loses less.",
+            f"changes, in {points}; above 0 the new run loses less."
+            + ("" if measure == "success" else f" {WHEN_BOUNDED}"),
         )
     ]

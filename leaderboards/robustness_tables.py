@@ -11,6 +11,7 @@ from typing import Any
 from harness.core.grammar import counted
 from harness.perturb import not_observed
 from harness.stats import Estimate, value_of
+from leaderboards.no_interval import WHEN_BOUNDED
 from leaderboards.schema import PerturbationRow, Report, ScoreEffects
 from leaderboards.tables import (
     Column,
@@ -140,7 +141,7 @@ def _normalised_table(rows: Sequence[PerturbationRow], agent: Mapping[str, Any])
             ),
             "Of tasks without a success: means over tasks, each weighing the same; "
             f"{'; '.join(ends)}. Control: of the unperturbed cases. Change: over pairs, in the "
-            "same unit. No interval where a task has one score, or all are equal.",
+            f"same unit. {WHEN_BOUNDED}",
         )
     ]
 

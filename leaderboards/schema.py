@@ -203,7 +203,7 @@ class ScoreEffects:
     pairs: int = 0
     """Perturbed cases with a score whose control has one."""
     mean: Estimate | None = None
-    """With the 95 % interval of score_effects.mean_of_means."""
+    """With the 95 % interval of harness.stats.mean_of_scores."""
     optimality_gap: float | None = None
     """The mean shortfall from 1; a score above 1 counts as 1."""
     control: float | None = None

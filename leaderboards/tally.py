@@ -10,9 +10,9 @@ import numpy as np
 
 from harness.core import Result
 from harness.records.plan import PlanItem
-from harness.stats import Estimate, anytime_rate, mean_score, wilson
+from harness.stats import Estimate, anytime_rate, are_enough, mean_of_scores, wilson
 from leaderboards.episodes import TaskEpisodes
-from leaderboards.no_interval import NOT_FIRST, STOPPED, around
+from leaderboards.no_interval import FEW_SCORES, NOT_FIRST, STOPPED, around
 from leaderboards.schema import TaskRow
 from leaderboards.success_times import SuccessTimes
 
@@ -127,7 +127,7 @@ class TaskTally:
             else "",
             scored=len(scores) if len(scores) < n else None,
             measured={name: of for name, (_, of) in metrics.items() if of < n} or None,
-            no_interval=self.no_interval if n else "",
+            no_interval=(self.no_interval or self._few_scores(scores)) if n else "",
             success_ever=rates[0] if rates else None,
             success_end=rates[1] if rates else None,
             time_to_success=self._times.mean() if has_success else None,
@@ -161,13 +161,17 @@ class TaskTally:
             return None
         mean = float(scores.mean())
         different = self.episodes.distinct_scores()
-        bounded = self.item.task.success is None and not self.no_interval
-        # Equal scores say nothing of how much others would differ: an interval of no width would
-        # claim certainty.
-        if bounded and different[0] != different[-1]:
-            interval = mean_score(different)
-            return around(mean, interval.low, interval.high)
+        if self.item.task.success is None and not self.no_interval:
+            found = mean_of_scores([different])
+            if found.low is not None and found.high is not None:
+                return around(mean, found.low, found.high)
         return Estimate(mean, None, None)
+
+    def _few_scores(self, scores: np.ndarray) -> str:
+        """Why the mean score has no bounds, where it lacks different episodes for that."""
+        if self.item.task.success is not None or not len(scores):
+            return ""
+        return "" if are_enough(np.array([len(self.episodes.distinct_scores())])) else FEW_SCORES
 
     def _normalised(self, rate: Estimate | None, scores: np.ndarray) -> float | None:
         task = self.item.task

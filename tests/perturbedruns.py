@@ -27,10 +27,12 @@ def item(
     domain: str = "manipulation",
     episodes: int = 10,
     conditions: tuple[int, ...] | None = None,
+    own_streams: bool = True,
     **fields: Any,
 ) -> PlanItem:
     task = Task(f"toy/{name}@1", domain, "toys:ToyAdapter", rule="it is there", **fields)
-    return PlanItem("toy", task, episodes, f"protocol of {name}", {"toy": "1"}, name, conditions)
+    protocol = f"protocol of {name}"
+    return PlanItem("toy", task, episodes, protocol, {"toy": "1"}, name, conditions, own_streams)
 
 
 def fill(plan: Plan, wins: dict[tuple[str, int], int | list[float]], **more: Any) -> CaseArrays:

@@ -23,6 +23,7 @@ def item(
     suite: str = "toy",
     domain: str = "planning",
     episodes: int = 4,
+    own_streams: bool = True,
     **task: Any,
 ) -> PlanItem:
     """A task with a success."""
@@ -33,6 +34,7 @@ def item(
         "0123456789ab",
         {"toysim": "1.2"},
         name,
+        own_streams=own_streams,
     )
 
 

@@ -93,6 +93,7 @@ class ToyAdapter(Adapter):
     """
 
     patience_s = 2.0
+    own_streams = True
 
     def __init__(self, task: Task) -> None:
         self.size = task.params.get("size", 8)
@@ -224,6 +225,7 @@ class BatchedToy(BatchedAdapter):
     """The same square, many lanes at once."""
 
     patience_s = 2.0
+    own_streams = True
     form: ClassVar[type[ToyAdapter]] = ToyAdapter
 
     def __init__(self, task: Task, lanes: int) -> None:

@@ -95,6 +95,7 @@ class MiniWobAdapter(Adapter):
     packages = ("miniwob", "pillow")
     path_params = ("name",)
     redraws = False
+    own_streams = True
     extra = "ui"
 
     @classmethod

@@ -102,6 +102,7 @@ class MiniWorldAdapter(Adapter):
 
     packages: ClassVar[tuple[str, ...]] = ("miniworld", "pyglet", "gymnasium")
     redraws: ClassVar[bool] = False
+    own_streams: ClassVar[bool] = True
     privileged_views: ClassVar[tuple[str, ...]] = ("state",)
     extra: ClassVar[str] = "miniworld"
 

@@ -30,6 +30,7 @@ class RoboticsAdapter(Adapter):
     code_params: ClassVar[tuple[str, ...]] = ("id",)
     packages: ClassVar[tuple[str, ...]] = ("gymnasium-robotics", "mujoco", "gymnasium")
     redraws: ClassVar[bool] = False
+    own_streams: ClassVar[bool] = True
     privileged_views: ClassVar[tuple[str, ...]] = ("state",)
     extra: ClassVar[str] = "robotics"
     _observed: Mapping[str, np.ndarray]

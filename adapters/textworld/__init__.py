@@ -96,6 +96,7 @@ class TextWorldAdapter(TextGameAdapter):
 
     packages: ClassVar[tuple[str, ...]] = ("textworld",)
     extra: ClassVar[str] = "textworld"
+    own_streams: ClassVar[bool] = True
     patience_s: ClassVar[float] = 300.0
     """A reset compiles a game: seconds, ten times as long on a busy machine."""
 

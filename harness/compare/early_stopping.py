@@ -13,7 +13,6 @@ import numpy as np
 from harness.compare.pairs import Key, key_of, measure_of, value_difference, value_of_case
 from harness.compare.renderers import Drawn
 from harness.compare.sequential_gate import SequentialTest
-from harness.compare.shared_seeds import design_of_base
 from harness.core import Result, UserError
 from harness.records.plan import CaseIndex, Plan
 from harness.records.renderer import renderer_of
@@ -84,13 +83,11 @@ class GateRounds:
                     "choose fewer tasks with --tasks"
                 )
             self.total_rounds = fits[-1]
-        how = "sequential" if sequential else "all at once"
+        how = "sequential by seed" if sequential else "all at once"
         self.rule = f"gate, margin {margin:g}, alpha {alpha:g}, {how}, {self.total_rounds} rounds"
         self._measures = [measure_of(item.task) for item in plan.items]
-        self.design = design_of_base(plan, base) if sequential else 1.0
-        """By what factor tasks that share their seeds count less; the base alone tells it."""
-        tasks = len(plan.items)
-        self._test = SequentialTest(tasks, margin, alpha, self.design) if sequential else None
+        families = [item.family for item in plan.items]
+        self._test = SequentialTest(families, margin, alpha) if sequential else None
         self._values: dict[CaseIndex, float] = {}
         self.differences: list[np.ndarray] = []
         """For every complete round that counts, the differences, shape (tasks,)."""

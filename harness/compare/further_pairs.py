@@ -54,21 +54,22 @@ class Spread:
         return max(1, more) if needed < 1_000_000 else None
 
 
-def spread_of(changes: Sequence[np.ndarray], design: float) -> Spread | None:
-    """changes: for each task its differences, shape (pairs,). design: their design effect.
+def spread_of(changes: Sequence[np.ndarray], design: float | np.ndarray) -> Spread | None:
+    """changes: for each task its differences, shape (pairs,). design: the design effect of each.
 
     None without a pair, or where the numbers of pairs are too unequal.
     """
     counts = np.array([len(each) for each in changes], dtype=np.float64)
     if not len(counts) or counts.max() > MOST_UNEQUAL * counts.min():
         return None
-    weights = (1 / counts) / (1 / counts).sum()
+    variances = np.broadcast_to(design, counts.shape) / counts
+    weights = variances / variances.sum()
     squares = np.array([np.square(each).mean() for each in changes])
     played = int(counts.sum())
     return Spread(
         mean=float(np.mean([each.mean() for each in changes])),
         mean_square=(float(weights @ squares) * played + 1) / (played + 2),
-        pairs=float(len(counts) ** 2 / (1 / counts).sum()) / design,
+        pairs=float(len(counts) ** 2 / variances.sum()),
         played=played,
     )
 

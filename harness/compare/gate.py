@@ -211,7 +211,6 @@ def judge_gate(base: ScoredRun, path: Path, options: GateOptions) -> Gated:
             options.margin,
             options.alpha,
             last=last,
-            design=rounds.design,
         )
     else:
         comparison = compare_pairs(tasks, options.margin, options.alpha)

@@ -150,6 +150,13 @@ class TaskPairs:
     """Which renderers drew the first of them."""
     renderer_unknown: int = 0
     """Pairs of which one run names a renderer, and the other one does not say it."""
+    own_streams: bool = False
+    """See harness.records.plan.PlanItem."""
+
+    @property
+    def family(self) -> str:
+        """See harness.records.plan.PlanItem.family."""
+        return self.task.id if self.own_streams else self.task.adapter
 
     @property
     def measure(self) -> str:
@@ -285,6 +292,7 @@ def pair_up(base: ScoredRun, new: ScoredRun) -> list[TaskPairs]:
                     apart=len(alike) - len(pairs),
                     drawn=next((each for each in drawn.values() if each.differs), None),
                     renderer_unknown=sum(drawn[key].unknown for key in pairs),
+                    own_streams=item.own_streams,
                 )
             )
     if not found:

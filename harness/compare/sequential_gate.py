@@ -6,7 +6,7 @@ A round is one value for each task. The statistics are in harness/stats/sequenti
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -14,9 +14,9 @@ import numpy as np
 from harness.compare.comparison import Comparison, GroupRow, PairRow
 from harness.compare.further_pairs import spread_of
 from harness.compare.pairs import TaskPairs
-from harness.compare.shared_seeds import design_of_pairs
+from harness.compare.shared_seeds import designs_of_pairs
 from harness.compare.verdict import compare_pairs
-from harness.stats import Interval, anytime_mean, holm, log_stake
+from harness.stats import Interval, anytime_mean, by_family, holm, log_stake
 from harness.stats.sequential import FRACTIONS, log_stakes
 
 __all__ = ["SequentialTest", "compare_anytime", "compare_stopped", "patience"]
@@ -37,11 +37,10 @@ class SequentialTest:
     test. Both only make a pass rarer, so its level holds.
     """
 
-    def __init__(self, tasks: int, margin: float, alpha: float, design: float = 1.0) -> None:
-        """design: see harness.compare.shared_seeds.design_of_base; the tests of the mean allow for
-        it.
-        """
-        self._margin, self._alpha, self._design = margin, alpha, design
+    def __init__(self, families: Sequence[Hashable], margin: float, alpha: float) -> None:
+        """families: for each task, equal where the values of a round may depend on one another."""
+        self._margin, self._alpha, self._families = margin, alpha, families
+        tasks = len(families)
         self._stakes = {"pass": np.zeros(len(FRACTIONS)), "regress": np.zeros(len(FRACTIONS))}
         self._task_stakes = np.zeros((tasks, len(FRACTIONS)))
         self._evidence = {"pass": -math.inf, "regress": -math.inf}
@@ -55,9 +54,9 @@ class SequentialTest:
         # A difference d in [-1, 1] is the value (1 + d) / 2 in [0, 1]: no difference is 1/2.
         values = (1 + np.asarray(differences, dtype=np.float64)) / 2
         self.rounds += 1
-        own = values[None, :]
+        own, weights = by_family(values[None, :], self._families)
         for name, side, mean in (("pass", own, (1 - self._margin) / 2), ("regress", 1 - own, 0.5)):
-            self._stakes[name] += log_stakes(side, mean)[0] / self._design
+            self._stakes[name] += log_stakes(side, mean, weights)[0]
             self._evidence[name] = max(self._evidence[name], float(_total(self._stakes[name])))
         self._task_stakes += log_stakes((1 - values)[:, None, None], np.full(len(values), 0.5))[
             :, 0
@@ -111,15 +110,16 @@ def compare_anytime(
     alpha: float,
     *,
     last: bool,
-    design: float = 1.0,
 ) -> Comparison:
     """The comparison after complete rounds; its intervals and p-values hold at every look.
 
     tasks: the pairs of these rounds. differences: shape (rounds, tasks). last: no further round
-    will come. design: as SequentialTest takes it.
+    will come.
     """
     fixed = compare_pairs(tasks, margin, alpha)
-    test = SequentialTest(differences.shape[1], margin, alpha, design)
+    seen = [each for each in tasks if each.pairs]
+    families = [each.family for each in seen]
+    test = SequentialTest(families, margin, alpha)
     decided = None
     for each in differences:
         test.add(each)
@@ -135,12 +135,12 @@ def compare_anytime(
         domain.name: [k for k, row in enumerate(fixed.tasks) if row.domain == domain.name]
         for domain in fixed.domains
     }
-    overall = _group_row(fixed.overall, differences, alpha, design) if fixed.overall else None
+    overall = _group_row(fixed.overall, differences, alpha, families) if fixed.overall else None
     if fixed.missing:
         verdict, why = "none", fixed.why
     else:
         verdict, why = _verdict(decided, [rows[k].task for k in worse], overall, margin)
-    spread = spread_of([each.differences() for each in tasks], design)
+    spread = spread_of([each.differences() for each in seen], designs_of_pairs(seen))
     # The stake of the best fraction grows by a factor of about exp(mean^2 / (2 E[d^2])) a pair.
     reach = math.sqrt(2 * math.log(2 * len(FRACTIONS) / alpha))
     return replace(
@@ -150,8 +150,9 @@ def compare_anytime(
         method="anytime",
         overall=overall,
         domains=tuple(
-            _group_row(domain, differences[:, of_domain[domain.name]], alpha, design)
+            _group_row(domain, differences[:, chosen], alpha, [families[k] for k in chosen])
             for domain in fixed.domains
+            for chosen in [of_domain[domain.name]]
         ),
         perturbations=(),
         improvement=None,
@@ -176,8 +177,7 @@ def compare_stopped(tasks: Sequence[TaskPairs], margin: float, alpha: float) -> 
         return compare_pairs(tasks, margin, alpha)
     cut = [_first_seeds(each, rounds) for each in tasks]
     changes = np.stack([each.differences() for each in cut if each.pairs], axis=1)
-    design = design_of_pairs([each for each in cut if each.pairs])
-    return compare_anytime(cut, changes, margin, alpha, last=True, design=design)
+    return compare_anytime(cut, changes, margin, alpha, last=True)
 
 
 def _first_seeds(each: TaskPairs, count: int) -> TaskPairs:
@@ -229,26 +229,29 @@ def _pair_row(
     )
 
 
-def _group_row(row: GroupRow, values: np.ndarray, alpha: float, design: float) -> GroupRow:
+def _group_row(
+    row: GroupRow, values: np.ndarray, alpha: float, families: Sequence[Hashable]
+) -> GroupRow:
     return replace(
         row,
-        difference=_with_anytime_bounds(row.difference, values, alpha, design),
-        p=min(1.0, 2 * math.exp(-_largest_log_stake(values, design))),
+        difference=_with_anytime_bounds(row.difference, values, alpha, families),
+        p=min(1.0, 2 * math.exp(-_largest_log_stake(values, families))),
         wider=None,
     )
 
 
 def _with_anytime_bounds(
-    found: Interval, values: np.ndarray, alpha: float, design: float = 1.0
+    found: Interval, values: np.ndarray, alpha: float, families: Sequence[Hashable] | None = None
 ) -> Interval:
     """values: differences of shape (rounds,) or (rounds, tasks)."""
-    low, high = (2 * bound - 1 for bound in anytime_mean((1 + values) / 2, alpha, design))
+    low, high = (2 * bound - 1 for bound in anytime_mean((1 + values) / 2, alpha, families))
     return Interval(found.value, low, high)
 
 
-def _largest_log_stake(values: np.ndarray, design: float) -> float:
+def _largest_log_stake(values: np.ndarray, families: Sequence[Hashable]) -> float:
     """Of the bets on a gain and on a loss, at their best look."""
     if not len(values):
         return 0.0
-    sides = ((1 + side * values) / 2 for side in (1, -1))
-    return max(0.0, *(float(log_stake(each, 0.5, design).max()) for each in sides))
+    own, weights = by_family(values, families)
+    sides = ((1 + side * own) / 2 for side in (1, -1))
+    return max(0.0, *(float(log_stake(each, 0.5, weights).max()) for each in sides))

@@ -14,7 +14,7 @@ import numpy as np
 from harness.compare.comparison import Comparison, Flip, GroupRow, PairRow
 from harness.compare.further_pairs import reach_of, spread_of
 from harness.compare.pairs import TaskPairs
-from harness.compare.shared_seeds import design_of_pairs
+from harness.compare.shared_seeds import designs_of_pairs
 from harness.core import DOMAINS, UserError
 from harness.stats import (
     Estimate,
@@ -79,7 +79,7 @@ def compare_pairs(
     overall = _group_row("overall", seen, alpha, draw_tasks=True)
     worse = tuple(row.task for row in rows if row.verdict == "worse")
     verdict, why = _verdict(overall, worse, missing, margin)
-    spread = spread_of(changes, design_of_pairs(seen))
+    spread = spread_of(changes, designs_of_pairs(seen, changes))
     domains = (
         _group_row(domain, [each for each in seen if each.task.domain == domain], alpha)
         for domain in DOMAINS
@@ -136,11 +136,12 @@ def _points(share: float) -> str:
 
 
 def _improvement(tasks: Sequence[TaskPairs], alpha: float) -> Interval | None:
-    signs = [each.signs() for each in tasks if each.measure != "success"]
-    if not signs:
+    scored = [each for each in tasks if each.measure != "success"]
+    if not scored:
         return None
+    signs = [each.signs() for each in scored]
     # Won minus lost, w - l, with ties t = 1 - w - l: w + t / 2 = (1 + w - l) / 2.
-    found = paired_difference(signs, 1 - alpha)
+    found = paired_difference(signs, 1 - alpha, designs_of_pairs(scored, signs))
     return Interval(*((1 + each) / 2 for each in (found.value, found.low, found.high)))
 
 
@@ -216,7 +217,8 @@ def _group_row(
     tasks = [each for each in tasks if each.pairs]
     if not tasks:
         return None
-    changes, design = [each.differences() for each in tasks], design_of_pairs(tasks)
+    changes = [each.differences() for each in tasks]
+    designs = designs_of_pairs(tasks, changes)
     base, new = (_mean_of(side) for side in zip(*map(_means, tasks)))
     if any(each.measure == "sign" for each in tasks):
         base = new = None
@@ -227,9 +229,9 @@ def _group_row(
         n=sum(len(each.pairs) for each in tasks),
         base=base,
         new=new,
-        difference=paired_difference(changes, 1 - alpha, design),
-        p=paired_p(changes, design),
-        wider=_of_other_tasks(changes, 1 - alpha, design) if drawn else None,
+        difference=paired_difference(changes, 1 - alpha, designs),
+        p=paired_p(changes, designs),
+        wider=_of_other_tasks(changes, 1 - alpha, float(designs.max())) if drawn else None,
     )
 
 

@@ -52,6 +52,7 @@ ADAPTER: Mapping[str, _Rule] = {
     "patience_s": SECONDS,
     "nondeterminism": TEXT,
     "tolerance": GPUS,
+    "own_streams": YES_OR_NO,
 }
 
 

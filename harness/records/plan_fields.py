@@ -134,6 +134,7 @@ ITEM: Mapping[str, Check] = {
     "packages": table_of(text, 1000),
     "affinity": text,
     "arms": optional(list_of(whole(0, MOST_CONDITIONS - 1), MOST_CONDITIONS)),
+    "own_streams": boolean,
 }
 NOT_RUN: Mapping[str, Check] = {
     "task": text,

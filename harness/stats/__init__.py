@@ -12,7 +12,7 @@ power       how many episodes it takes to find a difference
 sequential  tests and intervals that are valid at every look
 """
 
-from harness.stats.clusters import design_effect
+from harness.stats.clusters import Clusters, design_effect, design_effects
 from harness.stats.intervals import (
     Estimate,
     Interval,
@@ -40,17 +40,25 @@ from harness.stats.power import (
 from harness.stats.scores import (
     Aggregates,
     aggregates,
+    are_enough,
     iqm,
-    mean_score,
+    mean_of_scores,
     optimality_gap,
 )
-from harness.stats.sequential import anytime_mean, anytime_rate, log_stake, mean_of_drawn
+from harness.stats.sequential import (
+    anytime_mean,
+    anytime_rate,
+    by_family,
+    log_stake,
+    mean_of_drawn,
+)
 
 __all__ = [
-    "Aggregates", "Estimate", "Interval", "aggregates", "anytime_mean", "anytime_rate",
-    "benjamini_hochberg", "clopper_pearson", "design_effect",
-    "detectable_difference", "episodes_for_rates", "holm", "iqm", "log_stake", "mcnemar",
-    "mean_of_drawn", "mean_of_rates", "mean_score", "newcombe", "optimality_gap",
+    "Aggregates", "Clusters", "Estimate", "Interval", "aggregates", "anytime_mean",
+    "anytime_rate", "are_enough", "benjamini_hochberg", "by_family", "clopper_pearson",
+    "design_effect", "design_effects", "detectable_difference", "episodes_for_rates", "holm", "iqm",
+    "log_stake", "mcnemar",
+    "mean_of_drawn", "mean_of_rates", "mean_of_scores", "newcombe", "optimality_gap",
     "paired_bounds", "paired_difference", "paired_p", "pairs_needed", "power_of_pairs",
     "sign_flip", "value_of", "wilson",
 ]  # fmt: skip

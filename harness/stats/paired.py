@@ -26,12 +26,13 @@ STEPS = 60
 
 
 def paired_difference(
-    differences: Sequence[np.ndarray], level: float = 0.95, design: float = 1.0
+    differences: Sequence[np.ndarray], level: float = 0.95, design: float | np.ndarray = 1.0
 ) -> Interval:
     """The mean over tasks of their mean paired differences, with a score interval.
 
     differences: for each task an array of shape (pairs,), values in [-1, 1]. Each task weighs the
-    same. design: harness.stats.design_effect, by which all counts are divided.
+    same. design: a harness.stats.design_effect, or one for each task, by which all counts are
+    divided.
 
     The bounds are the means M that solve |M - mean| = z sqrt(V(M)). V(M) is the variance of the
     mean at the constrained maximum-likelihood chances x_t of a loss and y_t of a win, those for
@@ -69,7 +70,7 @@ def paired_bounds(
     return -_upper(wins, losses, squares, pairs, z), _upper(losses, wins, squares, pairs, z)
 
 
-def paired_p(differences: Sequence[np.ndarray], design: float = 1.0) -> float:
+def paired_p(differences: Sequence[np.ndarray], design: float | np.ndarray = 1.0) -> float:
     """The two-sided p-value of no difference that belongs to paired_difference.
 
     At level 1 - p that interval ends at 0.
@@ -88,7 +89,7 @@ def paired_p(differences: Sequence[np.ndarray], design: float = 1.0) -> float:
 
 
 def _counts(
-    differences: Sequence[np.ndarray], design: float
+    differences: Sequence[np.ndarray], design: float | np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Losses, wins, squares and pairs as paired_bounds takes them, each of shape (tasks,)."""
     if not len(differences) or not all(len(each) for each in differences):

@@ -15,15 +15,17 @@ round all bets use the same c. The expected growth of a round is then the produc
 1 + c (m_t / m - 1), for independent tasks. As a geometric mean is never above the arithmetic one,
 it is at most 1 where the mean of the m_t is at most m: the test holds for the mean over tasks.
 
-Tasks that share the randomness of a round are not independent. Then the logarithm of what a round
-grows by is divided by their design effect (harness.stats.clusters). Where that is the number of
-tasks, the growth is a geometric mean of theirs, so it is at most the arithmetic one, whatever the
-dependence. In between it is an approximation.
+Tasks that share the randomness of a round are not independent: it may be one and the same failure
+that all of them show. Their mean is one value of the round then, whatever they share. A family f of
+T_f such tasks counts with the power T_f / T of its growth, where T is the number of tasks in the
+largest family. By Jensen and the inequality of weighted means, the expected growth is again at most
+1 where the mean over all tasks is at most m.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Hashable, Sequence
 
 import numpy as np
 
@@ -33,6 +35,7 @@ __all__ = [
     "FRACTIONS",
     "anytime_mean",
     "anytime_rate",
+    "by_family",
     "log_stake",
     "log_stakes",
     "mean_of_drawn",
@@ -44,44 +47,64 @@ STEPS = 40
 """Bisections of a bound in [0, 1]: its error is below 1e-12."""
 
 
-def log_stake(values: np.ndarray, mean: float | np.ndarray, design: float = 1.0) -> np.ndarray:
+def by_family(values: np.ndarray, families: Sequence[Hashable]) -> tuple[np.ndarray, np.ndarray]:
+    """(the mean of each family of tasks in each round, their weights as log_stakes takes them).
+
+    values: shape (..., tasks). families: for each task, equal where values of one round may depend
+    on one another. The results have shapes (..., families) and (families,).
+    """
+    _, where = np.unique([list(families).index(each) for each in families], return_inverse=True)
+    sizes = np.bincount(where)
+    parts = [values[..., where == family].mean(axis=-1) for family in range(len(sizes))]
+    return np.stack(parts, axis=-1), sizes / sizes.max()
+
+
+def log_stake(
+    values: np.ndarray, mean: float | np.ndarray, weights: float | np.ndarray = 1.0
+) -> np.ndarray:
     """The logarithm of a stake of 1 after each round of betting that the mean exceeds `mean`.
 
-    values: shape (..., rounds, tasks), in [0, 1]; NaN means no bet. mean: above 0, a number or of
-    shape (...). design: the design effect of the tasks of a round. The result has shape
-    (..., rounds). log(1 / a) or more refutes `mean` at level a.
+    values: shape (..., rounds, tasks), in [0, 1]. mean: above 0, a number or of shape (...).
+    weights: the powers of what the tasks of a round grow by, at most 1; see by_family. The result
+    has shape (..., rounds). log(1 / a) or more refutes `mean` at level a.
     """
-    stakes = log_stakes(values, mean) / design
+    stakes = log_stakes(values, mean, weights)
     total: np.ndarray = np.logaddexp.reduce(stakes, axis=-1) - math.log(len(FRACTIONS))
     return total
 
 
-def log_stakes(values: np.ndarray, mean: float | np.ndarray) -> np.ndarray:
+def log_stakes(
+    values: np.ndarray, mean: float | np.ndarray, weights: float | np.ndarray = 1.0
+) -> np.ndarray:
     """As log_stake, for each of FRACTIONS alone: shape (..., rounds, fractions)."""
     gain = values / np.asarray(mean)[..., None, None] - 1
     with np.errstate(divide="ignore"):  # at c = 1 the whole stake can be lost: log 0
         grown = [
-            np.nansum(np.log1p(fraction * gain), axis=-1).cumsum(axis=-1) for fraction in FRACTIONS
+            (weights * np.log1p(fraction * gain)).sum(axis=-1).cumsum(axis=-1)
+            for fraction in FRACTIONS
         ]
     return np.stack(grown, axis=-1)
 
 
 def anytime_mean(
-    values: np.ndarray, alpha: float = 0.05, design: float = 1.0
+    values: np.ndarray, alpha: float = 0.05, families: Sequence[Hashable] | None = None
 ) -> tuple[float, float]:
     """Bounds (low, high) of a mean over tasks that hold at every look.
 
     values: in [0, 1], shape (rounds, tasks), or (n,) for one task. Within a round, tasks are
-    independent of one another, or have this design effect. Each bound is ever wrong with a chance
-    of at most alpha / 2; a mean that an earlier look refuted stays refuted.
+    independent of one another, unless they have the same one of `families`. Each bound is ever
+    wrong with a chance of at most alpha / 2; a mean that an earlier look refuted stays refuted.
     """
     rounds = np.asarray(values, dtype=np.float64)
     rounds = rounds[:, None] if rounds.ndim == 1 else rounds
+    weights: float | np.ndarray = 1.0
+    if families is not None:
+        rounds, weights = by_family(rounds, families)
     threshold = math.log(2 / alpha)
-    return _refuted(rounds, threshold, design), 1 - _refuted(1 - rounds, threshold, design)
+    return _refuted(rounds, threshold, weights), 1 - _refuted(1 - rounds, threshold, weights)
 
 
-def _refuted(rounds: np.ndarray, threshold: float, design: float) -> float:
+def _refuted(rounds: np.ndarray, threshold: float, weights: float | np.ndarray) -> float:
     """The largest mean that some look refutes from below.
 
     By bisection: a stake is the smaller, the larger the mean that it bets against.
@@ -89,7 +112,7 @@ def _refuted(rounds: np.ndarray, threshold: float, design: float) -> float:
     near, far = 0.0, 1.0
     for _ in range(STEPS if len(rounds) else 0):
         middle = (near + far) / 2
-        refuted = float(log_stake(rounds, middle, design).max()) >= threshold
+        refuted = float(log_stake(rounds, middle, weights).max()) >= threshold
         near, far = (middle, far) if refuted else (near, middle)
     return near
 
@@ -102,11 +125,13 @@ def mean_of_drawn(
     They hold for every distribution in [0, 1], also where a rare value that was not drawn matters
     (bets: Waudby-Smith & Ramdas 2024). A bootstrap of 10 to 20 values does not know of such values:
     its interval covered 41 to 68 % where one in twenty is lost altogether. The values are bet on
-    together, so their order does not matter. design: their design effect.
+    together, so their order does not matter. design: their design effect, by which the logarithm of
+    a stake is divided. Where that is their number, a stake grows by the geometric mean of its bets,
+    which is valid whatever they have in common; in between it is an approximation.
     """
     threshold = math.log(2 / (1 - level))
     drawn = np.asarray(values, dtype=np.float64)[None, :]
-    return _refuted(drawn, threshold, design), 1 - _refuted(1 - drawn, threshold, design)
+    return _refuted(drawn, threshold, 1 / design), 1 - _refuted(1 - drawn, threshold, 1 / design)
 
 
 def anytime_rate(successes: int, n: int, alpha: float = 0.05, prior: float = 0.5) -> Interval:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import numpy as np
 import pytest
 from perturbedruns import PLAN, WINS, fill
 from perturbedruns import row as perturbed_row
 from reports import game, item, line, report_of, run_of, scores, successes
 
 from harness.core import Reference
-from harness.stats import Estimate, Interval, mean_of_rates, wilson
-from leaderboards.no_interval import NOT_FIRST, REPEATED, STOPPED
+from harness.stats import Estimate, Interval, mean_of_rates, mean_of_scores, wilson
+from leaderboards.no_interval import FEW_SCORES, NOT_FIRST, REPEATED, STOPPED
 from leaderboards.render import render
 from leaderboards.report import summary
 from leaderboards.robustness import robustness
@@ -74,16 +75,20 @@ def test_unknown_and_different_starts_are_different_episodes(start):
 
 
 def test_repeated_scores_count_once():
-    pong = game("atari/pong@1", 4)
-    lines = scores(pong, 10, 10, 10, 30)
-    for each, name in zip(lines, "aaab"):
-        each |= {"start": "s", "digest": name}
+    pong = game("atari/pong@1", 200)
+    lines = scores(pong, *[10, 30] * 100)
+    for k, each in enumerate(lines):
+        each |= {"start": "s", "digest": str(k % 150)}
     report = report_of(run_of(pong), lines)
     (row,) = report.tasks
-    assert row.score.value == 15
-    assert row.score.high - row.score.low > 200  # of two scores, not of four
-    assert report.overall.scores.mean == Estimate(0.25, None, None)
+    once = mean_of_scores([np.repeat([10.0, 30.0], 75)])
+    assert (row.score.value, row.score.low, row.score.high) == (20, once.low, once.high)
+    assert report.overall.scores.mean == Estimate(0.5, None, None)
     assert report.overall.no_interval == REPEATED
+    for k, each in enumerate(lines):
+        each |= {"start": "s", "digest": str(k % 99)}
+    (row,) = report_of(run_of(pong), lines).tasks
+    assert (row.score, row.no_interval) == (Estimate(20.0, None, None), FEW_SCORES)
 
 
 def test_a_partial_row_that_is_no_prefix_of_the_plan_has_no_interval():
@@ -140,15 +145,21 @@ def test_a_run_that_stops_when_it_has_seen_enough_has_no_interval_of_a_mean():
 
 def test_tasks_that_share_rooms_are_not_independent():
     """Sister levels: whoever fails in the room of a seed fails in it in both of them."""
-    tasks = item(episodes=20), item("toy/far@1", episodes=20)
+    tasks = (
+        item(episodes=20, own_streams=False),
+        item("toy/far@1", episodes=20, own_streams=False),
+    )
     lines = [x for task in tasks for x in successes(task, 12)]
     shared = report_of(run_of(*tasks), lines).overall.interval
     once = mean_of_rates([12, 12], [20, 20], design=2.0)
     assert (shared.low, shared.high) == pytest.approx((once.low, once.high))
     assert (shared.low, shared.high) == pytest.approx((wilson(12, 20).low, wilson(12, 20).high))
-    apart = item(episodes=20), item("toy/far@1", episodes=20, first_seed=1000)
+    apart = item(episodes=20), item("toy/far@1", episodes=20)
     lines = [x for task in apart for x in successes(task, 12)]
     assert report_of(run_of(*apart), lines).overall.interval == mean_of_rates([12, 12], [20, 20])
+    lines = [x for task in tasks for x in successes(task, 20)]
+    solved = report_of(run_of(*tasks), lines).overall.interval
+    assert solved.low == pytest.approx(wilson(20, 20).low), "nothing tells what they share"
 
 
 def test_perturbed_rows_follow_the_same_rules():
@@ -214,9 +225,10 @@ def test_published_figures_have_the_unit_of_their_column():
         return tuple(Reference(name, value, metric, "them", tasks=1) for name in ("A", "B"))
 
     reach = item(references=figures("success_rate", 0.88))
-    norm = game("atari/norm@1", references=figures("human_normalised", 1.5))
-    free = game("free/run@1", references=figures("success_rate", 0.5))
-    lines = [*successes(reach, 4), *scores(norm, 1, 2, 3, 4), *scores(free, 1, 2, 3, 4)]
+    norm = game("atari/norm@1", 100, references=figures("human_normalised", 1.5))
+    free = game("free/run@1", 100, references=figures("success_rate", 0.5))
+    many = [1, 2, 3, 4] * 25
+    lines = [*successes(reach, 4), *scores(norm, *many), *scores(free, *many)]
     text = words(render(report_of(run_of(reach, norm, free), lines), "text"))
     assert "A 88.0*; B 88.0*" in text
     assert "A 1.500*; B 1.500*" in text

@@ -59,9 +59,7 @@ def test_who_loses_less_of_the_score() -> None:
         games.new_rate,
     ) == pytest.approx((0.775, 0.05, 0.775, 0.25))
     assert games.difference.value == pytest.approx(0.2)
-    assert games.difference.low is not None
-    assert games.difference.high is not None
-    assert games.difference.low < 0.2 < games.difference.high
+    assert games.difference.low is None, "eight pairs of scores are too few"
     assert effects[4, None, "success"].difference.value == pytest.approx(0.75)
     assert (4, "games", "success") not in effects
     text = render_deltas(list(effects.values()), "text")

@@ -8,9 +8,8 @@ from perturbedruns import GAMES, NOISE, SCORES, fill, item, row
 
 from harness.core import Normaliser
 from harness.records.plan import Plan
-from harness.stats import Estimate, mean_score, value_of
+from harness.stats import Estimate, design_effects, mean_of_scores, value_of
 from leaderboards.robustness import robustness
-from leaderboards.score_effects import mean_of_means
 
 
 def test_tasks_with_a_score_only() -> None:
@@ -26,7 +25,7 @@ def test_tasks_with_a_score_only() -> None:
         None,
         0.4,
     )
-    assert pong.score_difference == mean_score([-2, -1, -3, 0])
+    assert pong.score_difference == Estimate(-1.5, None, None), "too few for an interval"
     assert row(rows, "action_noise", 1).tasks == 0
 
 
@@ -49,9 +48,7 @@ def test_normalised_scores_stand_beside_the_rates() -> None:
     assert games.mean.value == pytest.approx((0.4 + 0.75) / 2)
     assert value_of(games.difference) == pytest.approx(games.mean.value - games.control)
     assert games.optimality_gap == pytest.approx((0.6 + 0.25) / 2)
-    assert games.mean.low is not None
-    assert games.mean.high is not None
-    assert games.mean.low < games.mean.value < games.mean.high
+    assert games.mean.low is None, "eight scores are too few"
     assert found.normalised == pytest.approx(games.mean.value)
     overall = row(rows, "action_noise", 1)
     assert overall.scores == games
@@ -94,29 +91,30 @@ def test_area_and_corruption_error_of_scores() -> None:
     )
 
 
-def test_the_interval_of_a_mean_of_means() -> None:
-    one = np.array([0.1, 0.4, 0.2, 0.7])
-    found, student = mean_of_means([one]), mean_score(one)
-    assert found is not None
-    assert (found.value, found.low, found.high) == pytest.approx(
-        (student.value, student.low, student.high)
-    )
-    assert mean_of_means([]) is None
-    for few, mean in (([one, np.array([0.5])], 0.425), ([np.full(5, 0.1), np.full(9, 0.3)], 0.2)):
-        assert mean_of_means(few) == Estimate(pytest.approx(mean), None, None)  # type: ignore[arg-type]
-    from scipy import stats
-
-    other = np.array([0.9, 0.3, 0.8, 0.1, 0.6, 0.2])
-    half = mean_of_means([one, -other])  # half of Welch's interval of the difference
-    bounds = stats.ttest_ind(one, other, equal_var=False).confidence_interval()
-    assert half is not None
-    assert (half.low, half.high) == pytest.approx((bounds.low / 2, bounds.high / 2))
+def test_the_scores_of_many_episodes_have_intervals() -> None:
     rng = np.random.default_rng(0)
-    inside = 0
-    for _ in range(400):
-        drawn = mean_of_means([rng.normal(0.2, 0.1, 5), rng.normal(0.8, 0.4, 12)])
-        assert drawn is not None
-        assert drawn.low is not None
-        assert drawn.high is not None
-        inside += drawn.low <= 0.5 <= drawn.high
-    assert 370 <= inside <= 390
+    normaliser = Normaliser(0, 10)
+    games = tuple(
+        item(name, "games", 300, own_streams=False, success=None, normaliser=normaliser)
+        for name in ("pong", "snake")
+    )
+    scores = {name: [rng.random(300) * 10 for _ in range(2)] for name in ("pong", "snake")}
+    plan = Plan(games, perturbations=(NOISE,))
+    wins = {
+        (name, k): each.tolist() for name, both in scores.items() for k, each in enumerate(both)
+    }
+    rows = robustness(fill(plan, wins))
+    pong = row(rows, "action_noise", 1, "games", "toy/pong@1")
+    control, perturbed = scores["pong"]
+    assert pong.score_difference == mean_of_scores([np.sort(perturbed - control)])
+    found = row(rows, "action_noise", 1, "games").scores
+    assert found is not None
+    assert found.mean is not None
+    columns = [each[1] / 10 for each in scores.values()]
+    seeds = [np.arange(300)] * 2
+    once = mean_of_scores(columns)
+    shared = mean_of_scores(columns, design=design_effects(columns, seeds, ["a", "a"]))
+    assert found.mean.low == pytest.approx(shared.low)
+    assert found.mean.low is not None
+    assert once.low is not None
+    assert found.mean.low < once.low, "they share their seeds"

@@ -132,12 +132,14 @@ def test_success_and_score_never_share_an_axis() -> None:
         pytest.approx([100, 50, 25]),
         pytest.approx([0.775, 0.575, 0.05]),
     ]
-    (bars,) = scores.containers[0].lines[2]
-    games = row(robustness(fill(GAMES, SCORES)), "action_noise", 1, "games").scores
-    assert games is not None
-    assert games.mean is not None
-    assert bars.get_segments()[1][:, 1] == pytest.approx([games.mean.low, games.mean.high])
-    assert scores.get_ylim()[0] < 0
+    (bars,) = rates.containers[0].lines[2]
+    found = row(robustness(fill(GAMES, SCORES)), "action_noise", 1, "manipulation").interval
+    assert found is not None
+    low, high = found.low, found.high
+    assert low is not None
+    assert high is not None
+    assert bars.get_segments()[1][:, 1] == pytest.approx([100 * low, 100 * high])
+    assert scores.get_ylim()[0] <= 0
     assert scores.get_ylim()[1] < 1.5
     high = figure_of(
         robustness(fill(GAMES, {**SCORES, ("pong", 1): [90.0, 91, 89, 90]})), "mine"

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from harness.compare.pairs import Pair, TaskPairs
-from harness.compare.shared_seeds import design_of_base, design_of_pairs
+from harness.compare.shared_seeds import designs_of_pairs
 from harness.compare.verdict import compare_pairs
 from harness.core import Task
-from harness.records.plan import Plan, PlanItem
 
 
 def rooms(base: np.ndarray, new: np.ndarray, *, adapter: str = "toys:Rooms") -> list[TaskPairs]:
@@ -31,7 +32,7 @@ def test_nine_copies_of_a_task_are_one() -> None:
     rng = np.random.default_rng(0)
     base, new = ((rng.random((40, 1)) < rate).astype(float) for rate in (0.9, 0.6))
     once, copies = rooms(base, new), rooms(np.repeat(base, 9, 1), np.repeat(new, 9, 1))
-    assert design_of_pairs(copies) == pytest.approx(9)
+    assert designs_of_pairs(copies) == pytest.approx(9)
     one, many = compare_pairs(once, 0.05, 0.05), compare_pairs(copies, 0.05, 0.05)
     assert one.overall is not None
     assert many.overall is not None
@@ -46,14 +47,14 @@ def test_nine_copies_of_a_task_are_one() -> None:
     assert apart.overall.difference.high < many.overall.difference.high, "other simulators"
 
 
-def test_without_a_difference_the_outcomes_tell_what_tasks_share() -> None:
-    alike = np.repeat((np.arange(30) % 3 > 0).astype(float)[:, None], 5, 1)
-    assert design_of_pairs(rooms(alike, alike)) == pytest.approx(5)
+def test_where_no_pair_differs_a_seed_counts_once() -> None:
     solved = np.ones((30, 5))
-    assert design_of_pairs(rooms(solved, solved)) == 1, "nothing is known of them"
-    found = compare_pairs(rooms(alike, alike), 0.1, 0.05)
+    assert designs_of_pairs(rooms(solved, solved)) == pytest.approx(5)
+    found = compare_pairs(rooms(solved, solved), 0.1, 0.05)
     assert found.verdict == "inconclusive", "30 seeds, not 150 pairs"
-    assert compare_pairs(rooms(solved, solved), 0.1, 0.05).verdict == "pass"
+    apart = [replace(each, own_streams=True) for each in rooms(solved, solved)]
+    assert designs_of_pairs(apart).tolist() == [1] * 5
+    assert compare_pairs(apart, 0.1, 0.05).verdict == "pass"
 
 
 def test_equal_agents_in_shared_rooms_rarely_regress() -> None:
@@ -67,16 +68,3 @@ def test_equal_agents_in_shared_rooms_rarely_regress() -> None:
         assert found.overall is not None
         wrong += found.overall.difference.high < 0
     assert wrong <= 10, "independent tasks would give a quarter"
-
-
-def test_a_gate_takes_it_from_its_base() -> None:
-    tasks = [Task(id=f"rooms/t{k}@1", domain="navigation", adapter="toys:R") for k in range(4)]
-    plan = Plan(tuple(PlanItem("rooms", task, 20, "1", {}, "") for task in tasks), seed=0)
-    alike = {(task.id, seed, ()): float(seed % 2) for task in tasks for seed in range(20)}
-    assert design_of_base(plan, alike) == pytest.approx(4)
-    apart = {
-        (task.id, seed, ()): float(seed >> k & 1)
-        for k, task in enumerate(tasks)
-        for seed in range(16)
-    }
-    assert design_of_base(plan, apart) == pytest.approx(1)

@@ -10,7 +10,7 @@ from calibration import gates
 from calibration.worlds import World, lowered
 
 from harness.compare.sequential_gate import SequentialTest, patience
-from harness.stats import anytime_mean, anytime_rate, log_stake, mean_of_drawn
+from harness.stats import anytime_mean, anytime_rate, by_family, log_stake, mean_of_drawn
 from harness.stats.sequential import FRACTIONS
 
 
@@ -58,6 +58,24 @@ def test_a_fair_bet_earns_nothing():
     assert expected[0] > 0.9
 
 
+def test_a_fair_bet_on_tasks_that_share_rounds_earns_nothing():
+    """Whatever three tasks of one family and another task have in common within their own.
+
+    The means 0.2, 0.4, 0.6 and 0.8 are bet against; the three succeed and fail together as far as
+    their rates allow.
+    """
+    families, expected = "aaab", 0.0
+    for low, high in zip((0.0, 0.2, 0.4, 0.6), (0.2, 0.4, 0.6, 1.0)):
+        together = np.array([0.2, 0.4, 0.6]) > low
+        for other, chance in ((1.0, 0.8), (0.0, 0.2)):
+            means, weights = by_family(np.array([[*together, other]], dtype=float), families)
+            stake = np.exp(log_stake(means, 0.5, weights))[0]
+            expected += (high - low) * chance * stake
+    assert 0.9 < expected <= 1
+    assert weights.tolist() == pytest.approx([1, 1 / 3])
+    assert means.shape == (1, 2)
+
+
 def test_bounds_of_a_mean_are_where_the_stake_is_large_enough():
     values = np.random.default_rng(0).beta(8, 4, 60)
     low, high = anytime_mean(values)
@@ -86,7 +104,7 @@ def test_bounds_for_other_tasks_allow_for_tasks_that_were_not_drawn():
 
 def test_patience_is_the_round_in_which_a_lost_task_is_found():
     for tasks in (1, 10, 50):
-        test = SequentialTest(tasks, 0.05, 0.05)
+        test = SequentialTest(range(tasks), 0.05, 0.05)
         row = np.zeros(tasks)
         row[0] = -1
         for _ in range(patience(tasks, 0.05) - 1):
@@ -98,7 +116,7 @@ def test_patience_is_the_round_in_which_a_lost_task_is_found():
 
 
 def test_an_early_pass_waits_for_a_task_under_suspicion():
-    test = SequentialTest(40, 0.1, 0.05)
+    test = SequentialTest(range(40), 0.1, 0.05)
     row = np.zeros(40)
     row[0] = -1
     looks = []
@@ -123,7 +141,7 @@ def test_the_simulations_play_by_the_gates_rules(loss):
     fixed = gates.fixed(draws)
     words = {gates.PASS: "pass", gates.REGRESS: "regress", gates.OPEN: None}
     for run, rounds in enumerate(draws.astype(float)):
-        test, verdict, number = SequentialTest(3, 0.05, 0.05), None, 0
+        test, verdict, number = SequentialTest(range(3), 0.05, 0.05), None, 0
         for number, row in enumerate(rounds, 1):
             test.add(row)
             verdict = test.look(last=number == 40)
