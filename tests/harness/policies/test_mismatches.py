@@ -172,7 +172,8 @@ WIRINGS: dict[str, tuple[str, str, tuple[tuple[str, str], ...], Brief, str, str]
     "raw elements are taken for another quaternion": (
         "openpi-libero", "rotation-representation",
         (('field = "eef_rotation", size = 4, from = "quaternion_xyzw", '
-          'representation = "axis_angle"', 'start = 10, size = 4, representation = "quaternion_wxyz"'), ("size = 8", "size = 9")),
+          'representation = "axis_angle"',
+          'start = 10, size = 4, representation = "quaternion_wxyz"'), ("size = 8", "size = 9")),
         KITCHEN, "quaternion_xyzw", 'write from = "quaternion_xyzw"',
     ),
     "the action turns by Euler angles": (
