@@ -83,6 +83,11 @@ def report_header(report: Report) -> list[str]:
         *renderer_lines(report),
         *clock_lines(report.clock, report.footprint),
     ]
+    if agent["args"].get("profile_check") == "off":
+        lines.append(
+            "the agent's profile was not compared with the tasks (--profile-check off): its wiring "
+            "may be wrong"
+        )
     if report.copied:
         lines.append(
             "a copy of a run directory: who acted, what it read, whether it was privileged, where "

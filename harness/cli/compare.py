@@ -19,6 +19,7 @@ from harness.cli.options import (
     LanesOption,
     Margin,
     Out,
+    ProfileCheck,
     RayAddress,
     TrustMaker,
     Workers,
@@ -154,6 +155,7 @@ def gate(
     lanes: LanesOption = None,
     out: Out = None,
     agent_arg: AgentArgs = None,
+    profile_check: ProfileCheck = "on",
     agent_timeout: AgentTimeout = 600.0,
     ray_address: RayAddress = None,
     interpreter: Interpreters = None,
@@ -204,7 +206,7 @@ def gate(
 
         def work(note: Note) -> dict[str, Any]:
             told = dataclasses.replace(options, opened=lambda path: note("path", str(path)))
-            spec = agent_named(agent, arguments(agent_arg))
+            spec = agent_named(agent, arguments(agent_arg), profile_check)
             trusted = names.trust(trust)
             return Gate(spec, side, judged, trusted).play(out, told, progress_for()).to_json()
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from harness.core import Suite, Task
+from harness.core import Suite, Task, UserError
 from harness.host import interpreters
 from harness.perturb import Condition, parse_conditions, simulator_perturbation_names
 from harness.records import catalogue
@@ -57,10 +57,19 @@ def know_families() -> None:
     interpreters.name_families(adapters(), KINDS)
 
 
-def agent_named(name: str, arguments: Mapping[str, Any]) -> AgentSpec:
-    """The agent, its class loaded here or in its interpreter. Raises UserError with the remedy."""
+def agent_named(name: str, arguments: Mapping[str, Any], profile_check: str = "on") -> AgentSpec:
+    """The agent, its class loaded here or in its interpreter. Raises UserError with the remedy.
+
+    `profile_check`: `off` becomes the agent's argument of that name.
+    """
     from harness.policies import KINDS
 
+    if profile_check == "off":
+        agent_named(name, arguments)  # what is wrong without it is told first
+        try:
+            return agent_named(name, {**arguments, "profile_check": "off"})
+        except UserError:
+            raise UserError(f"--profile-check off: the agent {name} has no profile") from None
     spec = catalogue.find_agent(name, arguments, agents(), KINDS)
     python = interpreters.interpreter_of_agent(name)
     if python is not None:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
 __all__ = [
     "AgentArgs", "AgentName", "AgentTimeout", "Alpha", "Base", "ControlRate", "Interpreters",
-    "JUnit", "LanesOption", "Latency", "Margin", "Out", "RayAddress", "Run", "Seed",
+    "JUnit", "LanesOption", "Latency", "Margin", "Out", "ProfileCheck", "RayAddress", "Run", "Seed",
     "SuiteNames", "TaskGlobs", "TrustMaker", "Workers", "argument", "arguments",
     "at_least_one", "worker_count",
 ]  # fmt: skip
@@ -76,6 +76,13 @@ Latency = Annotated[
     typer.Option(
         help="How long each answer takes, in place of the measured time: 80ms, a file with "
         "milliseconds in its lines, or a run with measured latencies."
+    ),
+]
+ProfileCheck = Annotated[
+    Literal["on", "off"],
+    typer.Option(
+        help="off: play an agent although its profile does not fit the task; the report says so. "
+        "See docs/policies/profiles.md."
     ),
 ]
 Run = Annotated[Path, typer.Argument(help="A run directory.")]

@@ -16,6 +16,7 @@ from harness.cli.options import (
     LanesOption,
     Latency,
     Out,
+    ProfileCheck,
     RayAddress,
     Seed,
     SuiteNames,
@@ -60,6 +61,7 @@ def run(
         bool, typer.Option("--strict", help="Exit 4 if a task cannot run here.")
     ] = False,
     agent_arg: AgentArgs = None,
+    profile_check: ProfileCheck = "on",
     video: Annotated[
         Literal["none", "failures", "all"],
         typer.Option(help="Which episodes to keep videos of, in RUN/videos."),
@@ -109,7 +111,7 @@ def run(
         if interpreter:
             configure(interpreter)
         return play_suites(
-            agent_named(agent, arguments(agent_arg)),
+            agent_named(agent, arguments(agent_arg), profile_check),
             suites_named(suite),
             tasks=tasks,
             episodes=episodes,
