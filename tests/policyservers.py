@@ -5,17 +5,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import http
+import http.client
 import socket
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
+import numpy as np
+import toys
 from openpi_client import msgpack_numpy
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import serve as listen
 
-from harness.core import Agent
+from harness.core import Agent, Turn
 from harness.policies.serving.forms import form_of
 from harness.policies.serving.server import PolicyServer, ServerOptions
 from harness.policies.wire.extension import Extension
@@ -126,3 +130,33 @@ def dead_address() -> str:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return f"ws://127.0.0.1:{free.getsockname()[1]}"
+
+
+def get(url: str, path: str) -> tuple[int, bytes]:
+    """The status and the body of a page of the server at the websocket's address `url`."""
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=10)
+    connection.request("GET", path)
+    response = connection.getresponse()
+    found = response.status, response.read()
+    connection.close()
+    return found
+
+
+def turn_of_a_toy(**fields: Any) -> Turn:
+    """A turn of the toys whose action is a Box of two."""
+    adapter = toys.ToyAdapter(toys.toy_task(action="box"))
+    seen = {
+        "state": np.array([0, 0, 3, 1], np.float32),
+        "image": np.zeros((16, 16, 3), np.uint8),
+    }
+    made: dict[str, Any] = {
+        "brief": adapter.brief,
+        "instruction": "go",
+        "observations": (seen,),
+        "actions": (),
+        "step": 0,
+        "episode": "e",
+        "rng_key": 7,
+    }
+    return Turn(**{**made, **fields})
