@@ -10,40 +10,37 @@ Source of the format: lerobot/policies/pretrained.py and lerobot/processor/pipel
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
-import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from harness.core import Agent, Answer, Box, Brief, Discrete, Missing, Turn, UserError
+from harness.policies.encoding import profile_identity
+from harness.policies.lerobot_folder import (
+    NEEDED,
+    action_size,
+    features_of,
+    has_device,
+    read_config,
+    steps_seen,
+)
 
 __all__ = ["LeRobot"]
 
 REMEDY = "bench doctor --fix lerobot, which makes an interpreter that has it"
-LARGEST_CONFIG = 1 << 24
-"""Bytes of a JSON file of the folder; they have thousands."""
-UNSAFE = (".bin", ".ckpt", ".joblib", ".pickle", ".pkl", ".pt", ".pth")
-"""Files whose readers run code that they hold."""
-NEEDED = ("model.safetensors", "policy_preprocessor.json", "policy_postprocessor.json")
-PREFIXES = ("observation.images.", "observation.")
-WITHOUT_CHUNKS = {
-    "groot": "its processors take their statistics from a dataset",
-    "reward_classifier": "it gives rewards, no actions",
-    "tdmpc": "it plans from the plan of the step before",
-}
-"""Types that cannot be asked turn by turn, and why."""
 
 
 class LeRobot(Agent):
     """A policy in LeRobot's own format: ACT, Diffusion Policy, VQ-BeT, SAC, and VLAs.
 
     A feature `observation.images.NAME` or `observation.NAME` is the view NAME, as `bench demos
-    --lerobot` writes them; `views` names others. Pictures go in as float32 (3, H, W) in 0..1, the
-    instruction as `task`. Each answer is a chunk: the first `n_action_steps` actions of those that
-    the policy predicts. Turns are answered one at a time, and what is drawn is drawn by the turn.
+    --lerobot` writes them; `views` names others, and a profile says more. Pictures go in as float32
+    (3, H, W) in 0..1, the instruction as `task`. Each answer is a chunk: the first `n_action_steps`
+    actions of those that the policy predicts. Turns are answered one at a time, and what is drawn
+    is drawn by the turn.
     """
 
     def __init__(
@@ -53,17 +50,21 @@ class LeRobot(Agent):
         execute: int = 0,
         device: str = "cpu",
         threads: int = 1,
+        profile: str = "",
+        profile_check: str = "on",
     ) -> None:
         """Load the policy.
 
-        `path`: its folder. `views`: the view of each feature that is not called like it.
-        `execute`: how many actions of a chunk are executed; 0: as the policy's configuration says.
+        `path`: its folder. `views`: the view of each feature that is not called like it. `profile`:
+        a name or a file that says how views become features, in the place of `views`. `execute`:
+        how many actions of a chunk are executed; 0: as the policy's configuration says.
         `threads` of the CPU: other numbers may give other last digits.
 
         Raises UserError if the folder cannot be used here.
         """
         config = read_config(path)
         self._features = features_of(config, views, path)
+        self._profile = _profile(profile, views)
         _demand_lerobot(path)
         import torch
         from lerobot.configs.policies import PreTrainedConfig
@@ -77,9 +78,9 @@ class LeRobot(Agent):
             self._before, self._after = make_pre_post_processors(
                 settings,
                 path,
-                preprocessor_overrides=placed if _has_device(path, NEEDED[1]) else {},
+                preprocessor_overrides=placed if has_device(path, NEEDED[1]) else {},
                 postprocessor_overrides=(
-                    {"device_processor": {"device": "cpu"}} if _has_device(path, NEEDED[2]) else {}
+                    {"device_processor": {"device": "cpu"}} if has_device(path, NEEDED[2]) else {}
                 ),
             )
         except Exception as fault:
@@ -89,8 +90,7 @@ class LeRobot(Agent):
             ) from fault
         self._type = str(settings.type)
         self._execute = execute or int(config.get("n_action_steps") or 1)
-        self._device = device
-        self.reads = tuple(dict.fromkeys(self._features.values()))  # type: ignore[misc]
+        self.reads = _reads(self._profile, self._features)  # type: ignore[misc]
         self.history = steps_seen(config)  # type: ignore[misc]
 
     @classmethod
@@ -99,15 +99,24 @@ class LeRobot(Agent):
         path = arguments["path"]
         config = read_config(path)
         _demand_lerobot(path)
-        features = features_of(config, arguments.get("views"), path)
-        return tuple(dict.fromkeys(features.values())), steps_seen(config)
+        views = arguments.get("views")
+        profile = _profile(arguments.get("profile", ""), views)
+        return _reads(profile, features_of(config, views, path)), steps_seen(config)
 
     @classmethod
     def unfit(cls, arguments: Mapping[str, Any], brief: Brief) -> Missing | None:
         """Where the shapes of the policy's features are not those of the task."""
         path = arguments["path"]
         config = read_config(path)
-        for feature, view in features_of(config, arguments.get("views"), path).items():
+        features = features_of(config, arguments.get("views"), path)
+        profile = _profile(arguments.get("profile", ""), arguments.get("views"))
+        if profile is not None:
+            absent = set(features) - {each.key for each in (*profile.images, *profile.vectors)}
+            if absent:
+                return _misfit(path, f"the profile {profile.name} lacks its {min(absent)}")
+            found: Missing | None = profile.missing(brief, arguments.get("profile_check", "on"))
+            return found
+        for feature, view in features.items():
             spec = brief.observation.get(view)
             theirs = tuple(config["input_features"][feature]["shape"])
             if spec is None:
@@ -115,11 +124,16 @@ class LeRobot(Agent):
             ours = _shape(spec)
             if theirs != ours:
                 return _misfit(path, f"its {feature} is {theirs}, the view {view} is {ours}")
-        size, wanted = _action_size(config), _size_of_action(brief)
+        size, wanted = action_size(config), _size_of_action(brief)
         if wanted is None or size != wanted:
             what = type(brief.action).__name__ if wanted is None else f"{wanted} numbers"
             return _misfit(path, f"its action has {size} numbers, that of the task is {what}")
         return None
+
+    @classmethod
+    def identity(cls, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The arguments, and what the profile says."""
+        return {**arguments, **profile_identity(arguments.get("profile", ""))}
 
     def act(self, turns: Sequence[Turn]) -> list[Any]:
         """One answer for each turn, each by itself."""
@@ -128,30 +142,48 @@ class LeRobot(Agent):
     def _answer(self, turn: Turn) -> Answer:
         import torch
 
+        settling: Answer | None = None if self._profile is None else self._profile.settling(turn)
+        if settling is not None:
+            return settling
         with torch.random.fork_rng(devices=[]), torch.no_grad():
             torch.manual_seed(int(turn.rng.integers(2**31)))
             self._policy.reset()
-            shown = [self._batch(each, turn.instruction) for each in turn.observations]
+            shown = [self._batch(turn, each) for each in turn.observations]
             chunk, memory = self._predicted([self._before(each) for each in shown], turn.memory)
             actions = self._after(chunk).float().cpu().numpy()
-        discrete = isinstance(turn.brief.action, Discrete)
-        executed = [round(float(each[0])) if discrete else each for each in actions]
-        return Answer(executed[: self._execute], memory, rest=executed[self._execute :])
+        if self._profile is not None:
+            now, rest = self._profile.actions(actions, turn.brief)
+            executed = [*now, *rest]
+        elif isinstance(turn.brief.action, Discrete):
+            executed = [round(float(each[0])) for each in actions]
+        else:
+            executed = list(actions)
+        count = (self._profile and self._profile.execute) or self._execute
+        return Answer(executed[:count], memory, rest=executed[count:])
 
-    def _batch(self, observation: Mapping[str, Any], instruction: str) -> dict[str, Any]:
+    def _batch(self, turn: Turn, observation: Mapping[str, Any]) -> dict[str, Any]:
         """What LeRobot's own evaluation gives the preprocessor: tensors with a batch of one."""
         import torch
 
-        batch: dict[str, Any] = {"task": [instruction]}
-        for feature, view in self._features.items():
-            value = np.asarray(observation[view])
+        batch: dict[str, Any] = {"task": [turn.instruction]}
+        for feature, given in self._values(turn, observation).items():
+            value = np.asarray(given)
             if value.dtype == np.uint8 and value.ndim == 3:
                 picture = torch.from_numpy(np.ascontiguousarray(value.transpose(2, 0, 1)))
                 batch[feature] = picture[None].to(torch.float32) / 255
             else:
-                flat = np.ascontiguousarray(value, np.float32).reshape(1, -1)
-                batch[feature] = torch.from_numpy(flat)
+                value = value if value.ndim == 3 else value.reshape(-1)
+                batch[feature] = torch.from_numpy(np.ascontiguousarray(value, np.float32))[None]
         return batch
+
+    def _values(self, turn: Turn, observation: Mapping[str, Any]) -> dict[str, Any]:
+        """Feature -> its value, as the view is or as the profile makes it."""
+        if self._profile is None:
+            return {feature: observation[view] for feature, view in self._features.items()}
+        one = dataclasses.replace(turn, observations=(observation,))
+        made = self._profile.observation(one)
+        values = {feature: made[feature] for feature in self._features}
+        return {key: value[0] for key, value in values.items()} if self._profile.batch else values
 
     def _predicted(self, batches: Sequence[dict[str, Any]], memory: Any) -> tuple[Any, Any]:
         """(the actions that it predicts, of shape (steps, size), and what to remember)."""
@@ -188,82 +220,20 @@ class LeRobot(Agent):
         return shown
 
 
-def read_config(path: str) -> dict[str, Any]:
-    """`config.json` of a policy's folder, once it is known that the folder is safe to load.
+def _profile(name: str, views: Mapping[str, str] | None) -> Any:
+    if not name:
+        return None
+    from harness.policies.profiles import load_profile
 
-    Raises UserError with the remedy.
-    """
-    folder = Path(path)
-    if not folder.is_dir():
-        raise UserError(f"{path} is no folder: write lerobot:FOLDER, the one with config.json")
-    inner = folder / "pretrained_model"
-    if not (folder / "config.json").exists() and (inner / "config.json").exists():
-        raise UserError(f"the policy lies in a folder of {path}: write lerobot:{inner}")
-    unsafe = sorted(each.name for each in folder.rglob("*") if each.suffix.lower() in UNSAFE)
-    if unsafe:
-        raise UserError(
-            f"{path} holds {unsafe[0]}, which can run code when it is loaded; LeRobot's own format "
-            "is safetensors: load and save the policy once with its save_pretrained, or remove the "
-            "file if it is not needed"
-        )
-    config = _json(folder / "config.json")
-    lacks = [name for name in NEEDED if not (folder / name).exists()]
-    if lacks:
-        raise UserError(
-            f"{path} lacks {lacks[0]}; LeRobot before 0.4 kept the statistics inside the weights: "
-            "convert it with lerobot's migrate_policy_normalization.py"
-        )
-    for name in NEEDED[1:]:
-        for step in _steps(folder / name):
-            if "registry_name" not in step:
-                raise UserError(
-                    f"{path}/{name} names the Python class {step.get('class')!r} for a step; only "
-                    "steps of LeRobot's own registry are run"
-                )
-    kind = config.get("type")
-    if kind in WITHOUT_CHUNKS:
-        raise UserError(f"{path} is of the type {kind}: {WITHOUT_CHUNKS[kind]}")
-    return config
+    if views is not None:
+        raise UserError("views are said by the profile: leave one of the two out")
+    return load_profile(name)
 
 
-def features_of(
-    config: Mapping[str, Any], views: Mapping[str, str] | None, path: str
-) -> dict[str, str]:
-    """Input feature -> view. Raises UserError if a feature has no view."""
-    inputs = config.get("input_features")
-    if not isinstance(inputs, Mapping) or not inputs:
-        raise UserError(f"{path}/config.json names no input_features")
-    named = {} if views is None else views
-    if not isinstance(named, Mapping) or not all(isinstance(v, str) for v in named.values()):
-        raise UserError(f"views={views!r}: write a table of features and views")
-    unknown = [feature for feature in named if feature not in inputs]
-    if unknown:
-        raise UserError(f"views: there is no feature {unknown[0]}; it has {', '.join(inputs)}")
-    found = {}
-    for feature, said in inputs.items():
-        shape = said.get("shape") if isinstance(said, Mapping) else None
-        if not isinstance(shape, list) or not all(type(size) is int for size in shape):
-            raise UserError(f"{path}/config.json: {feature} has no shape")
-        prefix = next((each for each in PREFIXES if feature.startswith(each)), "")
-        found[feature] = named.get(feature, feature.removeprefix(prefix))
-    return found
-
-
-def steps_seen(config: Mapping[str, Any]) -> int:
-    """How many observations the policy looks at."""
-    count = config.get("n_obs_steps", 1)
-    if type(count) is not int or not 1 <= count <= 1000:
-        raise UserError(f"config.json: n_obs_steps is {count!r}")
-    return count
-
-
-def _action_size(config: Mapping[str, Any]) -> int:
-    outputs = config.get("output_features")
-    action = outputs.get("action") if isinstance(outputs, Mapping) else None
-    shape = action.get("shape") if isinstance(action, Mapping) else None
-    if not isinstance(shape, list) or not all(type(size) is int for size in shape):
-        raise UserError("config.json: output_features has no action with a shape")
-    return int(np.prod(shape))
+def _reads(profile: Any, features: Mapping[str, str]) -> tuple[str, ...]:
+    if profile is not None:
+        return tuple(profile.reads)
+    return tuple(dict.fromkeys(features.values()))
 
 
 def _size_of_action(brief: Brief) -> int | None:
@@ -293,28 +263,3 @@ def _misfit(path: str, reason: str) -> Missing:
 def _demand_lerobot(path: str) -> None:
     if importlib.util.find_spec("lerobot") is None:
         raise UserError(f"{path} needs LeRobot, which is not installed here: {REMEDY}")
-
-
-def _has_device(path: str, name: str) -> bool:
-    return any(step["registry_name"] == "device_processor" for step in _steps(Path(path, name)))
-
-
-def _steps(file: Path) -> list[Mapping[str, Any]]:
-    steps = _json(file).get("steps")
-    if not isinstance(steps, list) or not all(isinstance(step, Mapping) for step in steps):
-        raise UserError(f"{file} names no steps")
-    return steps
-
-
-def _json(file: Path) -> dict[str, Any]:
-    try:
-        if file.stat().st_size > LARGEST_CONFIG:
-            raise UserError(f"{file} is larger than {LARGEST_CONFIG} bytes")
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except OSError as fault:
-        raise UserError(f"{file} cannot be read: {fault.strerror}") from None
-    except (ValueError, RecursionError) as fault:
-        raise UserError(f"{file} is no JSON: {fault}") from None
-    if not isinstance(content, dict):
-        raise UserError(f"{file} holds no table")
-    return content

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from harness.core import Agent, Answer, Box, Brief, Discrete, Missing, Turn, UserError
+from harness.policies.encoding import profile_identity
 
 __all__ = ["Network"]
 
@@ -51,6 +52,11 @@ class Network(Agent):
             f"{type(brief.action).__name__}",
             "play a task with Box or Discrete actions",
         )
+
+    @classmethod
+    def identity(cls, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The arguments, and what the profile says."""
+        return {**arguments, **profile_identity(arguments.get("profile", ""))}
 
     def act(self, turns: Sequence[Turn]) -> list[Any]:
         """One answer for each turn, each by itself."""

@@ -14,7 +14,8 @@ from conftest import ROOT
 
 from harness.core import Box, Brief, Discrete, Turn, UserError
 from harness.host.agents import HostedAgentSpec
-from harness.policies.lerobot import LeRobot, features_of, read_config
+from harness.policies.lerobot import LeRobot
+from harness.policies.lerobot_folder import features_of, read_config
 
 ENTRY = "harness.policies.lerobot:LeRobot"
 CONFIG = {
@@ -66,6 +67,17 @@ def test_shapes_that_differ_are_refused(folder: Path) -> None:
     assert "the view proprio, which the task lacks" in refused({"image": VIEWS["image"]}, ACTION)
     assert "has 4 numbers, that of the task is 7 numbers" in refused(VIEWS, Box((7,)))
     assert "has 4 numbers, that of the task is 1 numbers" in refused(VIEWS, Discrete(4))
+
+
+def test_a_profile_says_what_is_read(folder: Path) -> None:
+    arguments = {"path": str(folder), "profile": "lerobot-metaworld"}
+    assert LeRobot.declares(arguments) == (("image", "proprio"), 1)
+    found = LeRobot.unfit(arguments, Brief(VIEWS, ACTION, "", ""))
+    assert found is not None
+    assert "the profile lerobot-metaworld lacks its observation.images.image" in found.reason
+    assert LeRobot.identity(arguments).keys() == {"path", "profile", "profile_content"}
+    with pytest.raises(UserError, match="leave one of the two out"):
+        LeRobot.declares({**arguments, "views": {}})
 
 
 @pytest.mark.parametrize("name", ["pytorch_model.bin", "deep/policy.PT", "stats.pkl", "m.ckpt"])
