@@ -77,6 +77,8 @@ TABLE_TOP: Mapping[str, tuple[int, str]] = {
 MARKED = ("PickCube", "TwoRobotPickCube", "TriFingerRotateCube")
 """How the names of tasks begin whose goal the package hides from the cameras: since version 2 of
 these tasks pictures show it."""
+TOLD = ("RotateValve", "RotateSingleObjectInHand")
+"""Those whose axis, direction or angle no picture shows: the instruction does since version 2."""
 
 PLANNED = (
     "LiftPegUpright", "PegInsertionSide", "PickCube", "PlaceSphere", "PlugCharger", "PullCube",
@@ -89,15 +91,25 @@ MORE: Mapping[str, tuple[int, float, str]] = {
         f"RotateValveLevel{level}": (
             steps,
             20.0,
-            "Turn the valve by the angle asked for with the three fingers.",
+            f"Turn the valve {way}, seen from above, by more than {angle} degrees with the three "
+            "fingers.",
         )
-        for level, steps in enumerate((80, 150, 150, 150, 300))
+        for level, (steps, way, angle) in enumerate(
+            (
+                (80, "clockwise", 90),
+                (150, "clockwise", 180),
+                (150, "clockwise", 180),
+                (150, "clockwise", 180),
+                (300, "{direction}", 360),  # drawn for each episode: the adapter fills it in
+            )
+        )
     },
     **{
         f"RotateSingleObjectInHandLevel{level}": (
             300,
             20.0,
-            "Turn the object in the palm about the given axis without dropping it.",
+            "Turn the object in the palm about the vertical axis, by more than 720 degrees in all, "
+            "without dropping it.",
         )
         for level in range(2)
     },
@@ -155,7 +167,7 @@ def task_of(
     additional arguments of gymnasium.make.
     """
     gea = name in ROW.by_task
-    version = 2 if name.startswith(MARKED) else 1
+    version = 2 if name.startswith((*MARKED, *TOLD)) else 1
     return Task(
         id=f"{family}/{name}@{version}",
         domain="manipulation",

@@ -23,7 +23,8 @@ class ManiSkillAdapter(Adapter):
     """One task of ManiSkill 3, simulated by PhysX on the CPU and drawn by Mesa in software.
 
     `task.params`: `id` (of ManiSkill's registry, say `PickCube-v1`), `control_mode` (any of the
-    robot's; None: the task's default), `instruction` (the package has none) and, optionally,
+    robot's; None: the task's default), `instruction` (the package has none; `{direction}` in it is
+    the way in which this episode's valve is to be turned, seen from above) and, optionally,
     `make`: further arguments of gymnasium.make as JSON, say `{"robot_uids": "xarm6_robotiq"}`,
     `{"reward_mode": "sparse"}` or `{"sensor_configs": {"width": 224, "height": 224}}`.
 
@@ -79,7 +80,7 @@ class ManiSkillAdapter(Adapter):
         )
 
     def __init__(self, task: Task) -> None:
-        self._task, self._instruction = task, task.params["instruction"]
+        self._task, self._instruction = task, ""
         self._env, horizon = simulation.make(task, 1, "physx_cpu", "cpu")
         self._horizon = None if task.max_steps is not None else horizon
         self.brief = simulation.describe(self._env, task, "CPU")
@@ -106,6 +107,7 @@ class ManiSkillAdapter(Adapter):
                 self._observed = self._env.get_obs(info)
         self._drawn: Any = None
         self._steps, self._failed = 0, False
+        self._instruction = simulation.instruction_of(self._task, self._env, 0)
         if (self._task.success is not None) != ("success" in info):
             has = (
                 "has no success: give its task success=None"

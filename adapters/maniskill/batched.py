@@ -56,7 +56,7 @@ class ManiSkillBatchedAdapter(BatchedAdapter):
         return super().missing(task) or (needs.software_vulkan() if on_cpu else needs.gpu())
 
     def __init__(self, task: Task, lanes: int) -> None:
-        self._task, self._instruction = task, task.params["instruction"]
+        self._task, self._instructions = task, dict[int, str]()
         count = task.params["lanes"]
         if lanes > count:
             raise UserError(
@@ -111,6 +111,7 @@ class ManiSkillBatchedAdapter(BatchedAdapter):
                 )
             self._see(observed)
             self._steps[lane] = 0
+            self._instructions[lane] = simulation.instruction_of(self._task, self._env, lane)
             self._failed.discard(lane)
         success = self._on_host(info, "success")
         if cases and (success is None) != (self._task.success is None):
@@ -121,7 +122,7 @@ class ManiSkillBatchedAdapter(BatchedAdapter):
         return {
             lane: TimeStep(
                 self._views[lane],
-                self._instruction,
+                self._instructions[lane],
                 success=None if success is None else bool(success[lane]),
             )
             for lane in cases
@@ -163,7 +164,7 @@ class ManiSkillBatchedAdapter(BatchedAdapter):
         solved = None if success is None else bool(success[lane])
         return TimeStep(
             self._views[lane],
-            self._instruction,
+            self._instructions[lane],
             float(rewards[lane]),
             False,
             truncated,

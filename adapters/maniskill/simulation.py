@@ -18,7 +18,8 @@ from adapters.maniskill.layouts import action_layout, state_layout
 from harness.core import Box, Brief, Spec, Task, UserError
 
 __all__ = [
-    "action_parts", "as_box", "cameras", "describe", "draw", "make", "quiet", "renderer_info",
+    "action_parts", "as_box", "cameras", "describe", "draw", "instruction_of", "make", "quiet",
+    "renderer_info",
 ]  # fmt: skip
 
 NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
@@ -137,6 +138,24 @@ def make(task: Task, lanes: int, sim_backend: str, render_backend: str) -> tuple
                     f"ManiSkill cannot make {name} with {kwargs}: {refused}"
                 ) from refused
         return env.unwrapped, find_max_episode_steps_value(env)
+
+
+def instruction_of(task: Task, env: Any, lane: int) -> str:
+    """The instruction of the episode that was just reset in `lane`.
+
+    `{direction}` in the task's instruction is replaced by the way in which the valve is to be
+    turned, `clockwise` or `counter-clockwise` seen from above: the valve's joint points down, and
+    the package draws the sign for an episode. Raises UserError where nothing is to be turned.
+    """
+    words = str(task.params["instruction"])
+    if "{direction}" not in words:
+        return words
+    signs = getattr(env, "rotate_direction", None)
+    if signs is None:
+        raise UserError(
+            f"task {task.id}: the instruction has {{direction}}, and {task.params['id']} draws none"
+        )
+    return words.replace("{direction}", "clockwise" if signs[lane] > 0 else "counter-clockwise")
 
 
 @contextlib.contextmanager

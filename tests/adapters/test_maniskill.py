@@ -220,15 +220,60 @@ def test_pictures_show_the_goal_that_the_package_hides(name: str) -> None:
 @pytest.mark.slow
 def test_the_versions_of_tasks_follow_what_the_package_hides() -> None:
     from mani_skill.envs.tasks import rotate_cube
+    from mani_skill.envs.tasks.dexterity import rotate_single_object_in_hand, rotate_valve
     from mani_skill.envs.tasks.tabletop import pick_cube, two_robot_pick_cube
     from mani_skill.utils.registration import REGISTERED_ENVS
 
     hides = (
-        pick_cube.PickCubeEnv, two_robot_pick_cube.TwoRobotPickCube, rotate_cube.RotateCubeEnv
+        pick_cube.PickCubeEnv, two_robot_pick_cube.TwoRobotPickCube, rotate_cube.RotateCubeEnv,
+        rotate_valve.RotateValveEnv, rotate_single_object_in_hand.RotateSingleObjectInHand,
     )  # fmt: skip
     for task in TASKS.values():
         kind = REGISTERED_ENVS[task.params["id"]].cls
         assert task.id.endswith("@2" if issubclass(kind, hides) else "@1"), task.id
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("level", "degrees"), [(0, 90), (2, 180), (4, 360)])
+def test_the_instruction_tells_which_way_and_how_far_the_valve_is_to_be_turned(
+    level: int, degrees: int
+) -> None:
+    """The valve is set to an angle, and what the package then says is compared with the words."""
+    task = TASKS[f"maniskill/RotateValveLevel{level}"]
+    adapter = ManiSkillAdapter(task)
+    told = set()
+    for seed in range(4):
+        words = adapter.reset(Case(task, seed)).instruction
+        env = adapter._env
+        before, yaw = env.valve.qpos.clone(), _yaw(env.valve_link)
+        way = "counter-clockwise" if "counter-clockwise" in words else "clockwise"
+        assert f"valve {way}, seen from above, by more than {degrees} degrees" in words
+        told.add(way)
+        env.valve.set_qpos(before + 0.1)
+        # Seen from above a larger yaw is a turn to the left, which is counter-clockwise.
+        left = (_yaw(env.valve_link) - yaw + 180) % 360 > 180
+        ahead = 1 if left == (way == "counter-clockwise") else -1
+        for turned, success in ((degrees - 2, False), (degrees + 2, True), (-degrees - 2, False)):
+            env.valve.set_qpos(before + ahead * np.radians(turned))
+            assert bool(env.evaluate()["success"]) == success, (words, turned)
+    assert told == ({"clockwise", "counter-clockwise"} if level == 4 else {"clockwise"})
+    adapter.close()
+
+
+def _yaw(link) -> float:
+    """The heading of a link about the world's z axis, in degrees."""
+    w, x, y, z = link.pose.q[0].tolist()
+    return float(np.degrees(np.arctan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z))))
+
+
+def test_a_direction_that_no_episode_draws_is_refused() -> None:
+    task = with_params(TASKS["maniskill/PushCube"], instruction="Push {direction}.")
+    adapter = ManiSkillAdapter(task)
+    with pytest.raises(
+        UserError, match=r"the instruction has \{direction\}, and PushCube-v1 draws"
+    ):
+        adapter.reset(Case(task, 0))
+    adapter.close()
 
 
 def test_a_task_may_set_the_image_size_and_the_reward_mode() -> None:
