@@ -20,7 +20,6 @@ import numpy as np
 
 from harness.core import Agent, Answer, Case, Result, Turn, UserError
 from harness.core.agent import ALL_VIEWS
-from harness.core.grammar import counted
 from harness.perturb.registry import REGISTRY
 from harness.play.coordinator import Coordinator
 from harness.play.environments import environment_key
@@ -36,6 +35,7 @@ from harness.records.stored_run import StoredRun, load_run
 from harness.records.traces import Trace, locate_traces, read_trace
 from harness.verify.contradictions import MOST_STEPS
 from harness.verify.difference import Difference
+from harness.verify.drawn_again import DrawnAgain
 from harness.verify.draws import Draws
 from harness.verify.integrity import (
     IntegrityReport,
@@ -164,6 +164,7 @@ class _ReplayCheck:
         results: Mapping[CaseIndex, Result],
         traces: Mapping[str, TraceRecord],
         found: VerificationReport,
+        drawn: DrawnAgain,
         with_expert: bool,
         old: bool,
     ) -> None:
@@ -182,7 +183,7 @@ class _ReplayCheck:
         self._traces = traces
         self._found = found
         self.counts = {"finished": 0, "agent_error": 0, "successes": 0}
-        self.images = self.drawn_differently = 0
+        self._drawn = drawn
 
     def done(self, index: CaseIndex) -> bool:
         """True for the cases that are not to be replayed."""
@@ -202,10 +203,7 @@ class _ReplayCheck:
         kept = self._traces[recorded.case]
         if trace.instruction != kept.instruction:
             self._differs(recorded, "the instruction", kept.instruction, trace.instruction)
-        # The replay draws the images without the perturbations.
-        if kept.pixels and trace.pixels and not recorded.perturbations:
-            self.images += 1
-            self.drawn_differently += trace.pixels != kept.pixels
+        self._drawn.add(recorded, kept.pixels, result, trace.pixels)
 
     def _pairs(
         self, recorded: Result, again: Result, nondeterministic: bool
@@ -345,7 +343,7 @@ def _replay(
         for number, item in enumerate(plan.items)
     ]
     bare = WithoutPerturbations.of(dataclasses.replace(plan, items=tuple(items)))
-    images = drawn_differently = 0
+    drawn = DrawnAgain()
     for condition in range(len(plan.conditions)):
         mine = {index: result for index, result in results.items() if index.condition == condition}
         if not mine:
@@ -356,6 +354,7 @@ def _replay(
             mine,
             files.traces,
             found,
+            drawn,
             with_expert="expert" in stored.reads,
             old=stored.description["schema"] == 1,
         )
@@ -376,14 +375,7 @@ def _replay(
         for row in (*coordinator.not_run.values(), *coordinator.not_applicable.values()):
             what = f"{row.task} {row.perturbation or ''}".rstrip()
             found.unchecked.append(f"{what} cannot be played here: {row.reason}; {row.remedy}")
-        images += check.images
-        drawn_differently += check.drawn_differently
-    if drawn_differently:
-        found.notes.append(
-            f"the first images of {drawn_differently} of {counted(images, 'episode')} are drawn "
-            "differently "
-            "here: another machine or driver"
-        )
+    found.notes += drawn.notes()
 
 
 def _sample(

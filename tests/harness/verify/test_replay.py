@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import paintedtoys
 import pytest
 import toys
 from conftest import Notes, Run, Said, plan_of
@@ -223,6 +224,24 @@ def test_the_images_are_compared_but_do_not_count(
     assert found.notes == [
         "the first images of 3 of 3 episodes are drawn differently here: another machine or driver"
     ]
+
+
+@pytest.mark.parametrize(
+    ("here", "why"),
+    [("nvidia", "by 'nvidia', not by 'mesa'"), ("mesa", "although 'mesa' drew both")],
+)
+def test_the_renderers_of_other_images_are_named(
+    play_toys: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, here: str, why: str
+) -> None:
+    monkeypatch.setenv(paintedtoys.VARIABLE, "mesa")
+    run = play_toys("ImageAgent", [paintedtoys.painted_task()], 3)
+    monkeypatch.setenv(paintedtoys.VARIABLE, here)
+    assert check(run.path, known=NOTHING).notes == []
+    draw = toys.ToyAdapter.draw
+    monkeypatch.setattr(toys.ToyAdapter, "draw", lambda *args: draw(*args) // 2)
+    found = check(run.path, known=NOTHING)
+    assert found.passed
+    assert found.notes == [f"the first images of 3 of 3 episodes are drawn differently here: {why}"]
 
 
 def test_perturbed_episodes_are_replayed_as_they_were_executed(tmp_path: Path) -> None:
