@@ -34,6 +34,10 @@ class VerificationReport:
     sample_seed: int | None = None
     """The seed of the sample; None: no sample was drawn."""
     differences: list[Difference] = field(default_factory=Differences)
+    in_files: int = 0
+    """How many of the differences were found in the files alone; they come first."""
+    drawn_elsewhere: list[str] = field(default_factory=list)
+    """Replayed tasks whose views another renderer drew than the one here."""
     unchecked: list[str] = field(default_factory=list)
     """What has results and cannot be replayed here, with the remedy: the run is not verified."""
     claims: list[str] = field(default_factory=list)
@@ -99,6 +103,8 @@ class VerificationReport:
             "chosen": self.chosen,
             "replayed": self.replayed,
             "sample_seed": self.sample_seed,
+            "in_files": self.in_files,
+            "drawn_elsewhere": list(self.drawn_elsewhere),
             "differences": [difference.to_json() for difference in self.differences],
             "unchecked": list(self.unchecked),
             "claims": list(self.claims),
@@ -111,14 +117,14 @@ class VerificationReport:
         if not isinstance(values, Mapping):
             raise ValueError(f"a verification is a table, not {type(values).__name__}")
         read: dict[str, Any] = {}
-        for name in ("planned", "lines", "playable", "chosen", "replayed"):
+        for name in ("planned", "lines", "playable", "chosen", "replayed", "in_files"):
             read[name] = values.get(name)
             if type(read[name]) is not int or read[name] < 0:
                 raise ValueError(f"{name} is {read[name]!r}, not a count")
         seed = read["sample_seed"] = values.get("sample_seed")
         if seed is not None and type(seed) is not int:
             raise ValueError(f"sample_seed is {seed!r}, not a whole number or null")
-        for name in ("unchecked", "claims", "notes"):
+        for name in ("drawn_elsewhere", "unchecked", "claims", "notes"):
             texts = values.get(name)
             if type(texts) is not list or not all(type(text) is str for text in texts):
                 raise ValueError(f"{name} is no list of texts")
