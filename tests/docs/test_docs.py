@@ -1,6 +1,6 @@
 """Every example in the documents is run, and what it prints is compared with the page.
 
-A fenced block of README.md, CONTRIBUTING.md or docs/*.md is one of:
+A fenced block of README.md, CONTRIBUTING.md, docs/*.md or docs/policies/*.md is one of:
     python, toml  its first line is `# file: NAME`; the block is written to NAME in a folder that
                   the page has for itself
     console       a line `$ COMMAND` is run there by bash; it must exit 0, or N where it ends in
@@ -28,8 +28,13 @@ from harness.core import Result
 from leaderboards.flatten import columns_of
 from leaderboards.schema import ESTIMATES, Group, Scores, TaskRow
 
-RUN = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
-ALL = [*RUN, ROOT / "CHANGELOG.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*/*.md"))]
+DOCS = ROOT / "docs"
+RUN = [
+    *(ROOT / "README.md", ROOT / "CONTRIBUTING.md"),
+    *(*sorted(DOCS.glob("*.md")), *sorted(DOCS.glob("policies/*.md"))),
+]
+OTHERS = [ROOT / "CHANGELOG.md", ROOT / "SECURITY.md", *sorted(DOCS.glob("*/*.md"))]
+ALL = list(dict.fromkeys([*RUN, *OTHERS]))
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 
 names = pytest.mark.parametrize("page", ALL, ids=lambda page: str(page.relative_to(ROOT)))

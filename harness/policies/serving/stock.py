@@ -129,7 +129,7 @@ class StockEpisode:
         """The reply to what `call_agent` returned."""
         if isinstance(answer, AgentFault):
             return answer
-        moves = [answer]
+        moves: list[Any] = [answer]
         if isinstance(answer, Chunk):
             self._memory = answer.memory
             moves = [*answer.moves, *answer.rest]
@@ -139,7 +139,8 @@ class StockEpisode:
                 break
             good.append(move[0])
         if not good:
-            return AgentFault("its first action is none")
+            fault: AgentFault = moves[0]
+            return fault
         try:
             return {"actions": self._form.answer_out(good)}
         except Exception as wrong:
