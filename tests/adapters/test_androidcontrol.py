@@ -192,6 +192,30 @@ def test_a_case_is_one_step_with_the_history_before_it(folder: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("rule", ["box", "grid"])
+def test_answers_that_look_at_nothing_are_right_where_that_was_recorded_only(
+    folder: Path, rule: str
+) -> None:
+    """By GEA's rule the goal as the name of an app is right too, as it contains that name."""
+    asked = task(folder, rule=rule)
+    adapter = AndroidControlAdapter(asked)
+    for seed in range(8):
+        goal = adapter.reset(Case(asked, seed)).instruction
+        meant = adapter.expert(None)
+        for answer in (
+            UIAction("wait"),
+            UIAction("navigate_back"),
+            UIAction("scroll", direction="down"),
+            UIAction("click", x=0.0, y=0.0),
+            UIAction("open_app", text=goal),
+        ):
+            adapter.reset(Case(asked, seed))
+            step = adapter.step(answer)
+            same = (answer.kind, answer.direction) == (meant.kind, meant.direction)
+            assert step.success == (same and not answer.text and answer.kind != "click"), answer
+            assert step.reward == float(step.success)
+
+
 def test_low_level_instructions_and_the_splits(folder: Path) -> None:
     for split, numbers in (("idd", {7}), ("app-unseen", {9}), ("task-unseen", {7, 9})):
         asked = task(folder, split, "low")

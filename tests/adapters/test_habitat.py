@@ -60,6 +60,29 @@ def test_stopping_at_the_very_success_distance_is_no_success() -> None:
     assert way.metrics()["soft_spl"] == pytest.approx(0.95)
 
 
+@pytest.mark.parametrize(
+    ("what", "steps", "stopped"),
+    [
+        ("it stops at once", [], True),
+        ("it turns on the spot and stops", [(0.0, 4.0)] * 30, True),
+        ("it walks away and stops", [(-1.0, 5.0)], True),
+        ("it stands at the goal and never stops", [(-3.95, 0.05)], False),
+        ("it passes the goal and stops behind it", [(-4.0, 0.0), (-4.3, 0.3)], True),
+        ("it stops behind the wall beside the goal", [(-3.9, 3.5)], True),
+    ],
+)
+def test_wrong_behaviours_have_no_success(
+    what: str, steps: list[tuple[float, float]], stopped: bool
+) -> None:
+    """Steps: (z in m, the distance left in m along the floor)."""
+    way = Way((0.0, 0.0, 0.0), 4.0, near=0.2)
+    for z, left in steps:
+        way.moved((0.0, 0.0, z), False, left)
+    way.stopped = stopped
+    assert not way.success
+    assert way.metrics()["spl"] == 0
+
+
 @pytest.mark.parametrize("distance", [0.0, -1.0, math.inf, math.nan])
 def test_a_shortest_path_without_length_cannot_be_scored(distance: float) -> None:
     with pytest.raises(ValueError, match="positive and finite"):

@@ -156,6 +156,24 @@ def test_an_episode_is_chosen_by_index_and_has_its_skills(root: Path) -> None:
         adapter.step(3)
 
 
+@pytest.mark.parametrize(
+    ("what", "skills"),
+    [
+        ("it picks up without going there", [1] * 32),
+        ("it goes there and does nothing", [0] * 32),
+        ("it opens what was not asked for", [0, 2] * 16),
+        ("it does the right things in the wrong order", [1, 2, 0] + [2] * 29),
+    ],
+)
+def test_wrong_behaviours_have_no_success(root: Path, what: str, skills: list[int]) -> None:
+    adapter = LangRAdapter(TASK)
+    adapter.reset(Case(TASK, 0))
+    steps = [adapter.step(skill) for skill in skills]
+    assert not any(step.success for step in steps)
+    assert steps[-1].terminated
+    assert sum(step.reward for step in steps) == 0
+
+
 def test_the_environment_has_the_tasks_horizon(root: Path) -> None:
     adapter = LangRAdapter(TASK)
     adapter.reset(Case(TASK, 0))
