@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from harness.core import Agent, Answer, Box, Brief, Discrete, Missing, Turn, UserError
+from harness.policies.drawing import torch_drawn_by
 from harness.policies.encoding import profile_identity
 from harness.policies.lerobot_folder import (
     NEEDED,
@@ -89,6 +90,7 @@ class LeRobot(Agent):
                 f"{' '.join(str(fault).split())[:300]}"
             ) from fault
         self._type = str(settings.type)
+        self._device = device
         self._execute = execute or int(config.get("n_action_steps") or 1)
         self.reads = _reads(self._profile, self._features)  # type: ignore[misc]
         self.history = steps_seen(config)  # type: ignore[misc]
@@ -145,8 +147,7 @@ class LeRobot(Agent):
         settling: Answer | None = None if self._profile is None else self._profile.settling(turn)
         if settling is not None:
             return settling
-        with torch.random.fork_rng(devices=[]), torch.no_grad():
-            torch.manual_seed(int(turn.rng.integers(2**31)))
+        with torch_drawn_by(turn, self._device), torch.no_grad():
             self._policy.reset()
             shown = [self._batch(turn, each) for each in turn.observations]
             chunk, memory = self._predicted([self._before(each) for each in shown], turn.memory)

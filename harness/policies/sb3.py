@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from harness.core import Agent, Answer, Brief, Missing, Turn, UserError
+from harness.policies.drawing import torch_drawn_by
 from harness.policies.gym_spaces import (
     action_problem,
     as_observation,
@@ -159,12 +160,8 @@ class SB3(Agent):
     @contextlib.contextmanager
     def _drawn_by(self, turn: Turn) -> Iterator[None]:
         """Seed what SB3 draws from, the global generators, with the turn's; restore them after."""
-        import torch
-
-        seed = int(turn.rng.integers(2**31))
         before = np.random.get_state()
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with torch_drawn_by(turn) as seed:
             np.random.seed(seed)
             self._model.action_space.seed(seed)
             if getattr(self._model, "use_sde", False):

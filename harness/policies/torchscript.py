@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from harness.core import Turn, UserError
+from harness.policies.drawing import torch_drawn_by
 from harness.policies.network import ONLY, Network, demand_readable
 
 __all__ = ["TorchScript"]
@@ -60,11 +61,10 @@ class TorchScript(Network):
 
         tensors = {key: _tensor(key, value) for key, value in inputs.items()}
         given, named = self._given(tensors)
-        with torch.random.fork_rng(devices=[]), torch.inference_mode():
-            torch.manual_seed(int(turn.rng.integers(2**31)))
-            # The optimiser changes last digits from the third call on.
-            with torch.jit.optimized_execution(False):  # type: ignore[attr-defined]
-                output = self._module(*given, **named)
+        # The optimiser changes last digits from the third call on.
+        plain = torch.jit.optimized_execution(False)  # type: ignore[attr-defined]
+        with torch_drawn_by(turn), torch.inference_mode(), plain:
+            output = self._module(*given, **named)
         if not isinstance(output, torch.Tensor):
             raise ValueError(f"the network returns a {type(output).__name__}; expected a tensor")
         found: np.ndarray = output.float().numpy() if output.is_floating_point() else output.numpy()
