@@ -212,7 +212,9 @@ def test_answers_that_look_at_nothing_are_right_where_that_was_recorded_only(
             adapter.reset(Case(asked, seed))
             step = adapter.step(answer)
             same = (answer.kind, answer.direction) == (meant.kind, meant.direction)
-            assert step.success == (same and not answer.text and answer.kind != "click"), answer
+            contained = rule == "grid" and str(meant.text).lower() in str(answer.text)
+            expected = same and answer.kind != "click" and (not answer.text or contained)
+            assert step.success == expected, answer
             assert step.reward == float(step.success)
 
 
