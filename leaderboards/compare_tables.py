@@ -33,8 +33,7 @@ def comparison_header(compared: Compared) -> list[str]:
     often = " in 80 of 100 repetitions" if found.method == "fixed" else ""
     if found.more is not None:
         lines.append(
-            f"about {found.more} more pairs would decide{often}, "
-            "if the agents go on to differ as they did"
+            f"about {found.more} more pairs would decide{often}, whatever the true difference is"
         )
     elif found.verdict == "inconclusive" and found.detectable is None:
         lines.append(
@@ -42,10 +41,7 @@ def comparison_header(compared: Compared) -> list[str]:
             "estimated"
         )
     elif found.verdict == "inconclusive":
-        lines.append(
-            "no number of further pairs below a million would decide, "
-            "if the agents go on to differ as they did"
-        )
+        lines.append("no number of further pairs below a million would surely decide")
     if found.detectable is not None and found.method == "fixed":
         pairs = sum(row.n for row in found.tasks)
         lines.append(

@@ -100,7 +100,7 @@ class Comparison:
     detectable: float | None
     """The smallest overall difference that this number of pairs finds with a power of 80 %."""
     more: int | None
-    """About how many more pairs would decide, if the agents keep differing as they did. None where
+    """About how many more pairs would decide, whatever the true difference is. None where
     nothing is left to decide, or no number of pairs would."""
     improvement: Interval | None = None
     """Over tasks without a success: the chance that new scores more than base in the same case,

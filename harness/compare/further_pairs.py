@@ -26,8 +26,6 @@ then depends most on the few pairs, for which a normal approximation is too hope
 class Spread:
     """How two agents differ in the pairs that they played."""
 
-    mean: float
-    """The mean over tasks of their mean differences."""
     mean_square: float
     """E[d^2], with half a loss and half a win added: no data proves that agents never differ."""
     pairs: float
@@ -40,15 +38,16 @@ class Spread:
         return detectable_difference(self.mean_square, self.pairs, POWER, alpha)
 
     def further_pairs(self, margin: float, reach: float) -> int | None:
-        """How many more pairs would decide, spread over tasks as these are.
+        """How many more pairs would decide whatever the true difference is, spread over tasks as
+        these are.
 
-        For a pass or for a regress, whichever takes fewer. reach: the distance in standard errors
-        that decides; n pairs have a standard error of sqrt(E[d^2] / n). None where the mean
-        difference is so close to both limits that a million pairs would not do.
+        It takes most where that lies halfway between 0 and -margin, as far from a regress as from a
+        pass. What these pairs say of it is no guide: where they are inconclusive, the true one is
+        as often elsewhere, and as many pairs as their own mean asks for decided 50 to 100 % of the
+        time. reach: the distance in standard errors that decides; n pairs have a standard error of
+        sqrt(E[d^2] / n). None where a million pairs would not do.
         """
-        gap = max(self.mean + margin, -self.mean)
-        if gap <= 0:
-            return None
+        gap = margin / 2
         needed = math.ceil(reach**2 * self.mean_square / gap**2)
         more = math.ceil((needed - self.pairs) * self.played / self.pairs)
         return max(1, more) if needed < 1_000_000 else None
@@ -67,7 +66,6 @@ def spread_of(changes: Sequence[np.ndarray], design: float | np.ndarray) -> Spre
     squares = np.array([np.square(each).mean() for each in changes])
     played = int(counts.sum())
     return Spread(
-        mean=float(np.mean([each.mean() for each in changes])),
         mean_square=(float(weights @ squares) * played + 1) / (played + 2),
         pairs=float(len(counts) ** 2 / variances.sum()),
         played=played,
@@ -75,5 +73,9 @@ def spread_of(changes: Sequence[np.ndarray], design: float | np.ndarray) -> Spre
 
 
 def reach_of(alpha: float) -> float:
-    """The distance from a limit, in standard errors, that is found with a power of POWER."""
-    return NormalDist().inv_cdf(1 - alpha / 2) + NormalDist().inv_cdf(POWER)
+    """The distance from both limits, in standard errors, at which one is left with POWER.
+
+    The mean is undecided within 1.96 - distance standard errors of the middle (at alpha 0.05).
+    """
+    normal = NormalDist()
+    return normal.inv_cdf(1 - alpha / 2) - normal.inv_cdf(1 - POWER / 2)

@@ -9,14 +9,21 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import NamedTuple
+
+import numpy as np
 
 from harness.compare.pairs import ScoredRun, measure_of, value_difference
 from harness.core import UserError
 from harness.core.grammar import counted
 from harness.play.text_table import text_table
-from harness.stats import detectable_difference, episodes_for_rates, pairs_needed
+from harness.stats import (
+    design_effects,
+    detectable_difference,
+    episodes_for_rates,
+    pairs_needed,
+    pairs_to_pass,
+)
 
 __all__ = ["SampleSize", "sample_size", "sample_size_table"]
 
@@ -46,6 +53,9 @@ class SampleSize:
     """The number of episodes that was asked about."""
     detectable: float | None
     """The smallest difference that `episodes` pairs find."""
+    design: float = 1.0
+    """By what factor all numbers are larger than for independent cases, because tasks share their
+    seeds: as the base's outcomes tell it."""
 
 
 def sample_size(
@@ -66,8 +76,10 @@ def sample_size(
     tasks have scores only has no rate; its discordance is that between its own episodes. Raises
     UserError for a value out of range, or a base with nothing to plan from.
     """
+    design = 1.0
     if base is not None:
         known = _known_of(base)
+        design = known.design
         rate = known.rate if rate is None else rate
         if rate is None and discordant is None:
             discordant = max(effect, known.discordant)
@@ -100,8 +112,11 @@ def sample_size(
             f"--discordant {discordant:g}: it is at least the difference to be found, {effect:g}, "
             "and at most 1"
         )
-    reach = NormalDist().inv_cdf(1 - alpha / 2) + NormalDist().inv_cdf(power)
-    found = detectable_difference(discordant, episodes, power, alpha) if episodes else None
+    found = detectable_difference(discordant, episodes / design, power, alpha) if episodes else None
+
+    def shared(independent: int) -> int:
+        return math.ceil(independent * design)
+
     return SampleSize(
         effect=effect,
         power=power,
@@ -109,11 +124,12 @@ def sample_size(
         rate=rate,
         discordant=discordant,
         tasks=tasks,
-        paired=pairs_needed(effect, discordant, power, alpha),
-        unpaired=unpaired,
-        equal_passes=math.ceil(reach**2 * discordant / effect**2),
+        paired=shared(pairs_needed(effect, discordant, power, alpha)),
+        unpaired=None if unpaired is None else shared(unpaired),
+        equal_passes=shared(pairs_to_pass(effect, discordant, power, alpha)),
         episodes=episodes,
         detectable=found,
+        design=design,
     )
 
 
@@ -124,6 +140,7 @@ class _Known(NamedTuple):
     discordant: float
     tasks: int
     episodes: int
+    design: float
 
 
 def _known_of(base: ScoredRun) -> _Known:
@@ -146,7 +163,28 @@ def _known_of(base: ScoredRun) -> _Known:
         discordant=sum(squares) / len(squares),
         tasks=len(chosen),
         episodes=sum(len(values[task]) for task in chosen),
+        design=_design_of(base, chosen),
     )
+
+
+def _design_of(base: ScoredRun, chosen: Sequence[str]) -> float:
+    """The design effect of the mean over tasks of their controls' values, by their ranks."""
+    found: dict[str, dict[int, float]] = {task: {} for task in chosen}
+    for (task, seed, perturbations), value in sorted(base.values.items()):
+        if task in found and not perturbations:
+            found[task][seed] = value
+    families = {item.task.id: item.family for item in base.plan.items}
+    kept = [task for task in chosen if found[task]]
+    if not kept:
+        return 1.0
+    # Scores of tasks share no unit.
+    ranks = [np.unique(list(found[task].values()), return_inverse=True)[1] for task in kept]
+    values = [each / max(1, int(each.max())) for each in ranks]
+    seeds = [np.array(list(found[task])) for task in kept]
+    designs = design_effects(values, seeds, [families[task] for task in kept])
+    # What a task adds to the variance of the mean; where nothing varies, all alike.
+    parts = np.array([(each.var() + 1e-12) / len(each) for each in values])
+    return float((designs * parts).sum() / parts.sum())
 
 
 def _own_discordance(values: Sequence[float], measure: str) -> float:
@@ -178,6 +216,11 @@ def sample_size_table(found: SampleSize) -> str:
         else f"the difference of a case, as `bench compare` counts it, squared: "
         f"{found.discordant:.2f} on average"
     )
+    if found.design >= 1.05:
+        differing += (
+            f"; tasks share their seeds, so it takes {found.design:.1f} times as many as of "
+            "independent cases"
+        )
     cells = [[what, number, math.ceil(number / found.tasks)] for what, number in rows]
     lines = [
         f"with a chance of {100 * found.power:g} %, at alpha {found.alpha:g}; {differing}",

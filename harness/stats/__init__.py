@@ -35,6 +35,7 @@ from harness.stats.power import (
     detectable_difference,
     episodes_for_rates,
     pairs_needed,
+    pairs_to_pass,
     power_of_pairs,
 )
 from harness.stats.scores import (
@@ -59,6 +60,6 @@ __all__ = [
     "design_effect", "design_effects", "detectable_difference", "episodes_for_rates", "holm", "iqm",
     "log_stake", "mcnemar",
     "mean_of_drawn", "mean_of_rates", "mean_of_scores", "newcombe", "optimality_gap",
-    "paired_bounds", "paired_difference", "paired_p", "pairs_needed", "power_of_pairs",
-    "sign_flip", "value_of", "wilson",
+    "paired_bounds", "paired_difference", "paired_p", "pairs_needed", "pairs_to_pass",
+    "power_of_pairs", "sign_flip", "value_of", "wilson",
 ]  # fmt: skip

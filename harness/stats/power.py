@@ -10,7 +10,13 @@ from statistics import NormalDist
 
 from harness.stats.intervals import z_of
 
-__all__ = ["detectable_difference", "episodes_for_rates", "pairs_needed", "power_of_pairs"]
+__all__ = [
+    "detectable_difference",
+    "episodes_for_rates",
+    "pairs_needed",
+    "pairs_to_pass",
+    "power_of_pairs",
+]
 
 
 def pairs_needed(effect: float, discordant: float, power: float = 0.8, alpha: float = 0.05) -> int:
@@ -30,6 +36,25 @@ def pairs_needed(effect: float, discordant: float, power: float = 0.8, alpha: fl
     return math.ceil(
         (z * math.sqrt(discordant) + zb * math.sqrt(discordant - size**2)) ** 2 / size**2
     )
+
+
+def pairs_to_pass(margin: float, discordant: float, power: float = 0.8, alpha: float = 0.05) -> int:
+    """How many pairs show with this power that equal agents do not differ by `margin` or more.
+
+    That is how many it takes until Tango's interval (harness.stats.paired_difference) lies above
+    -margin. With a difference of -margin the likeliest share of discordant pairs is s, the larger
+    root of s^2 - discordant s - margin^2 (1 - discordant) = 0, so it takes
+
+        (z sqrt(s - margin^2) + z_power sqrt(discordant))^2 / margin^2
+
+    Raises ValueError unless 0 < margin <= 1 and 0 <= discordant <= 1.
+    """
+    if not (0 < margin <= 1 and 0 <= discordant <= 1):
+        raise ValueError(f"needs 0 < margin <= 1 and a share, got {margin} and {discordant}")
+    z, zb = z_of(1 - alpha), NormalDist().inv_cdf(power)
+    likeliest = (discordant + math.sqrt(discordant**2 + 4 * margin**2 * (1 - discordant))) / 2
+    spread = z * math.sqrt(max(0.0, likeliest - margin**2)) + zb * math.sqrt(discordant)
+    return max(1, math.ceil(spread**2 / margin**2))
 
 
 def power_of_pairs(effect: float, discordant: float, pairs: float, alpha: float = 0.05) -> float:

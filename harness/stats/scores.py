@@ -28,6 +28,9 @@ ENOUGH, ENOUGH_OF_SEVERAL, LEAST_EACH = 100, 300, 3
 """Scores that bounds of a mean need: of one task, of several together, and of each. Of several
 tasks, one may vary more than all others."""
 
+WIDER = 1.08
+"""Without it the bootstrap of an IQM covers 94 instead of 95 % of the simulated scores."""
+
 
 @dataclass(frozen=True)
 class Aggregates:
@@ -149,7 +152,7 @@ def aggregates(
     With n episodes of T tasks, plain percentiles are too narrow by sqrt((n - 1) / n) and for a
     normal instead of Student's distribution: those at the normal probability of sqrt(n / (n - 1))
     times the quantile of Student's t with T (n - 1) degrees of freedom are taken instead ("expanded
-    percentiles", Hesterberg 2015, Am. Stat. 69:371).
+    percentiles", Hesterberg 2015, Am. Stat. 69:371), times WIDER.
 
     There are no bounds where mean_of_scores has none, nor of the IQM where tasks share their seeds,
     which a bootstrap within tasks does not know, nor of the median of several tasks: of skewed
@@ -206,4 +209,5 @@ def _expanded_tail(episodes: int, tasks: int, level: float) -> float:
 
     freedom = tasks * (episodes - 1)
     reach = math.sqrt(episodes / (episodes - 1)) * float(stdtrit(freedom, (1 + level) / 2))
+    reach *= WIDER
     return float(ndtr(-reach))

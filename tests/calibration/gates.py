@@ -65,11 +65,13 @@ def sequential(
     d: np.ndarray,
     margin: float = MARGIN,
     alpha: float = ALPHA,
-    design: np.ndarray | float = 1.0,
+    *,
+    shared: bool = False,
 ) -> tuple[np.ndarray, np.ndarray]:
     """The verdict of the sequential gate and the rounds that it took, both of shape (runs,).
 
-    The rules are those of harness.compare.sequential_gate.SequentialTest.
+    The rules are those of harness.compare.sequential_gate.SequentialTest. shared: whether all tasks
+    are one family, else each has streams of its own.
     """
     runs, rounds, tasks = d.shape
     values = (1.0 + d) / 2
@@ -78,10 +80,10 @@ def sequential(
     for start in range(0, runs, block):
         part = slice(start, start + block)
         v = values[part]
-        scale = np.broadcast_to(design, runs)[part, None, None]
+        own_rounds = v.mean(axis=2, keepdims=True) if shared else v
         passing, losing = (
-            np.maximum.accumulate(total(log_stakes(side, np.full(len(v), mean)) / scale), axis=1)
-            for side, mean in ((v, (1 - margin) / 2), (1 - v, 0.5))
+            np.maximum.accumulate(total(log_stakes(side, np.full(len(v), mean))), axis=1)
+            for side, mean in ((own_rounds, (1 - margin) / 2), (1 - own_rounds, 0.5))
         )
         by_task = np.moveaxis(1 - v, 2, 1).reshape(-1, rounds, 1)
         own = total(log_stakes(by_task, np.full(len(by_task), 0.5))).reshape(len(v), tasks, rounds)

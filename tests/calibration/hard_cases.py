@@ -12,32 +12,46 @@ from harness.stats import aggregates, iqm, mean_of_drawn, optimality_gap, paired
 __all__ = ["SCORES", "few_scores", "other_tasks", "unequal_numbers"]
 
 SCORES = ["mean", "IQM", "optimality gap"]
-SAMPLERS: dict[str, Callable[[np.random.Generator, np.ndarray, int], np.ndarray]] = {
-    "normal": lambda rng, means, n: rng.normal(means, 0.5, size=(n, len(means))),
-    "exponential": lambda rng, means, n: means * rng.exponential(size=(n, len(means))),
-    "log-normal": lambda rng, means, n: means * rng.lognormal(-0.5, 1, size=(n, len(means))),
+SAMPLERS: dict[str, Callable[[np.random.Generator, tuple[int, int]], np.ndarray]] = {
+    "normal": lambda rng, shape: rng.normal(1, 0.5, size=shape),
+    "exponential": lambda rng, shape: rng.exponential(size=shape),
+    "log-normal": lambda rng, shape: rng.lognormal(-0.5, 1, size=shape),
+    "0 or 1, 1 in 10": lambda rng, shape: (rng.random(shape) < 0.1) * 10.0,
+    "exponential, else 0, 1 in 10": lambda rng, shape: (
+        (rng.random(shape) < 0.1) * rng.exponential(10, size=shape)
+    ),
+    "about 1, lost 1 in 20": lambda rng, shape: np.where(
+        rng.random(shape) < 0.05, rng.uniform(-1, 0.5, shape), rng.normal(1, 0.05, shape)
+    ),
 }
+"""Scores with a mean of about 1."""
 
 
 def few_scores(runs: int) -> list[list[str]]:
-    """Rows: the distribution of scores, tasks, episodes, percent covered by each of SCORES."""
+    """Rows: the distribution of scores, tasks, episodes, how much the widest task weighs beside the
+    narrowest, percent covered by each of SCORES; nothing where fewer than half have bounds."""
     rows = []
     for name, sampler in SAMPLERS.items():
-        for tasks, episodes in ((1, 30), (5, 10), (20, 3), (57, 2), (57, 5)):
-            rng = np.random.default_rng(16)
-            means = np.linspace(0.2, 1.5, tasks) if tasks > 1 else np.array([0.7])
-            many = sampler(rng, means, 20_000)
-            truth = [float(many.mean()), float(iqm(many)), float(optimality_gap(many))]
-            covered = np.zeros(3)
-            for run in range(runs):
-                found = aggregates(sampler(rng, means, episodes), repeats=500, seed=run)
-                for k, each in enumerate((found.mean, found.iqm, found.optimality_gap)):
-                    assert each.low is not None
-                    assert each.high is not None
-                    covered[k] += each.low <= truth[k] <= each.high
-            rows.append(
-                [name, str(tasks), str(episodes), *(f"{100 * c / runs:.1f}" for c in covered)]
-            )
+        for tasks, episodes in ((1, 100), (5, 60), (20, 15), (57, 6), (100, 3)):
+            for widest in (1.0, 100.0) if tasks > 1 else (1.0,):
+                rng = np.random.default_rng(16)
+                unit = np.geomspace(1, widest, tasks)
+                unit /= unit.mean()
+                many = sampler(rng, (1_000_000 // tasks, tasks)) * unit
+                truth = [float(many.mean()), float(iqm(many)), float(optimality_gap(many))]
+                covered, bounded = np.zeros(3), np.zeros(3)
+                for run in range(runs):
+                    found = aggregates(
+                        sampler(rng, (episodes, tasks)) * unit, repeats=300, seed=run
+                    )
+                    for k, each in enumerate((found.mean, found.iqm, found.optimality_gap)):
+                        if each.low is not None and each.high is not None:
+                            bounded[k] += 1
+                            covered[k] += each.low <= truth[k] <= each.high
+                cells = [
+                    f"{100 * c / b:.1f}" if b > runs / 2 else "" for c, b in zip(covered, bounded)
+                ]
+                rows.append([name, str(tasks), str(episodes), f"{widest:g}", *cells])
     return rows
 
 
@@ -78,7 +92,7 @@ def unequal_numbers(runs: int) -> list[list[str]]:
         for discordant in (0.1, 0.3):
             counts = np.array(sizes, dtype=np.float64)
             pairs = float(len(sizes) ** 2 / (1 / counts).sum())
-            loss = Spread(0.0, discordant, pairs, sum(sizes)).detectable(0.05)
+            loss = Spread(discordant, pairs, sum(sizes)).detectable(0.05)
             rng = np.random.default_rng(18)
             chances = [(discordant + loss) / 2, (discordant - loss) / 2, 1 - discordant]
             drawn = np.stack([rng.multinomial(n, chances, size=runs) for n in sizes], axis=1)

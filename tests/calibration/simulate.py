@@ -12,7 +12,9 @@ import sys
 from calibration.coverage import coverage
 from calibration.gates import TESTS
 from calibration.hard_cases import SCORES, few_scores, other_tasks, unequal_numbers
-from calibration.shared_rooms import SHARED, shared_rooms
+from calibration.perturbed import FIGURES, perturbed
+from calibration.shared_rooms import RATES, SHARED, mean_rates, shared_rooms
+from calibration.stopped import at_every_look, detectable, further, planned_otherwise, until_width
 from calibration.verdicts import collapse, false_alarms, false_passes, planned, power
 
 
@@ -52,8 +54,23 @@ def main() -> None:
         ),
         ("Planned", ["effect", "discordant", "pairs", "found"], planned(runs)),
         ("Unequal numbers", ["pairs", "discordant", "detectable", "found"], unequal_numbers(runs)),
-        ("Tasks that share rooms", SHARED, shared_rooms(runs // 4)),
-        ("Normalised scores", ["scores", "tasks", "episodes", *SCORES], few_scores(runs // 4)),
+        ("Planned otherwise", ["to", "pairs", "does"], planned_otherwise(runs)),
+        (
+            "Detectable",
+            ["tasks x pairs", "discordant", "said", "points", "found"],
+            detectable(runs // 10),
+        ),
+        (
+            "More pairs",
+            ["tasks x pairs", "difference", "said", "pairs", "decided"],
+            further(runs // 10),
+        ),
+        ("Tasks that share rooms: means of rates", RATES, mean_rates(runs)),
+        ("Tasks that share rooms: differences", SHARED, shared_rooms(runs // 2)),
+        ("Perturbed", ["tasks x seeds", "rate", "room", *FIGURES], perturbed(runs // 2)),
+        ("At every look", ["tasks x seeds", "room", "covered"], at_every_look(runs)),
+        ("Until a width", ["rate", "episodes", "covered"], until_width(runs)),
+        ("Scores", ["scores", "tasks", "episodes", "widest", *SCORES], few_scores(runs // 4)),
         ("Other tasks", ["world", "10 tasks", "20 tasks", "50 tasks"], other_tasks(runs // 4)),
     ]
     for title, heads, rows in parts:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from harness.compare.further_pairs import reach_of, spread_of
-from harness.stats import paired_bounds, paired_difference
+from harness.stats import paired_bounds
 
 
 def changes(sizes: tuple[int, ...], share: float) -> list[np.ndarray]:
@@ -38,17 +38,19 @@ def test_what_is_said_to_be_found_is_found(sizes: tuple[int, ...]) -> None:
 
 @pytest.mark.parametrize("sizes", [(30, 30), (30, 60)], ids=str)
 def test_with_as_many_more_pairs_there_is_a_decision(sizes: tuple[int, ...]) -> None:
+    """Also where the true difference is as far from a regress as from a pass."""
     spread = spread_of(changes(sizes, 0.2), 1.0)
     assert spread is not None
-    more = spread.further_pairs(0.1, reach_of(0.05) - 0.8416)  # of an even chance
+    more = spread.further_pairs(0.1, reach_of(0.05))
     assert more is not None
-    factor = 1 + more / sum(sizes)
-
-    def low(of: float) -> float:
-        grown = tuple(round(n * of) for n in sizes)
-        return paired_difference(changes(grown, 0.2)).low
-
-    assert low(1.1 * factor) > -0.1 > low(0.8 * factor)
+    rng = np.random.default_rng(0)
+    grown = np.array([round(n * (1 + more / sum(sizes))) for n in sizes])
+    for true in (-0.05, 0.0):
+        lost, won = (0.2 - true) / 2, (0.2 + true) / 2
+        drawn = [rng.multinomial(n, [lost, won, 0.8], size=400) for n in grown]
+        losses, wins, _ = np.moveaxis(np.stack(drawn, axis=1).astype(float), -1, 0)
+        low, high = paired_bounds(losses, wins, losses + wins, grown.astype(float))
+        assert np.mean((low > -0.1) | (high < 0)) > 0.75
 
 
 def test_of_very_unequal_numbers_nothing_is_said() -> None:
