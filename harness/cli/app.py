@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from harness.cli.compare import register_comparisons
+from harness.cli.leaderboard import leaderboard
 from harness.cli.look import doctor, list_
 from harness.cli.output import (
     DONE,
@@ -70,6 +71,7 @@ register_comparisons(app)
 app.command()(demos)
 app.command()(train)
 app.command()(serve)
+app.add_typer(leaderboard)
 app.command("list")(list_)
 app.command()(doctor)
 

@@ -30,6 +30,7 @@ from harness.play.stopped import Stopped
 from harness.records.identity import AgentSpec
 from harness.records.plan import CaseIndex, Plan
 from harness.records.registry import load
+from harness.records.renderer import renderer_of
 from harness.records.results import NEW_FIELDS
 from harness.records.stored_run import StoredRun, load_run
 from harness.records.traces import Trace, locate_traces, read_trace
@@ -47,6 +48,7 @@ from harness.verify.knowledge import Knowledge
 from harness.verify.not_run import check_not_run
 from harness.verify.perturbed import acts, check_executed
 from harness.verify.report import VerificationReport, differences_table
+from harness.verify.sampling import Draw, uniform
 
 __all__ = ["ReplayAgent", "VerificationReport", "differences_table", "verify"]
 
@@ -200,6 +202,9 @@ class _ReplayCheck:
                 self._differs(recorded, what, before, after)
         if trace is None or recorded.status == "error":
             return
+        drawn_by, here = renderer_of(recorded), renderer_of(result)
+        if drawn_by and here and drawn_by != here and task.id not in self._found.drawn_elsewhere:
+            self._found.drawn_elsewhere.append(task.id)
         kept = self._traces[recorded.case]
         if trace.instruction != kept.instruction:
             self._differs(recorded, "the instruction", kept.instruction, trace.instruction)
@@ -267,6 +272,7 @@ def verify(
     progress: Progress,
     known: Knowledge,
     sample_seed: int | None = None,
+    draw: Draw | None = None,
 ) -> VerificationReport:
     """Check a run's files, then replay `sample` of its cases (None: all) without the agent.
 
@@ -274,7 +280,8 @@ def verify(
     whom to trust. Raises UserError if the directory is no run.
 
     Every playable case is drawn with the same chance, with `sample_seed`, or with a new seed that
-    nobody who made the files can have known.
+    nobody who made the files can have known. `draw`: another way to draw from the playable cases;
+    then `sample` and `sample_seed` are only those of the rows that say what could not run.
     """
     stored = load_run(run)
     plan = stored.whole
@@ -283,8 +290,8 @@ def verify(
     if sample is not None and sample_seed is None:
         sample_seed = secrets.randbits(32)
     rng = np.random.default_rng(sample_seed)
-    chosen = _sample(files.playable, sample, rng)
-    errors = _sample(files.errors, sample, rng)
+    chosen = uniform(files.playable, sample, rng) if draw is None else draw(plan, files.playable)
+    errors = uniform(files.errors, sample, rng)
     found = VerificationReport(
         planned=plan.total,
         lines=files.count,
@@ -292,6 +299,7 @@ def verify(
         chosen=len(chosen),
         sample_seed=None if sample is None or sample >= len(files.playable) else sample_seed,
         differences=files.differences,
+        in_files=len(files.differences),
         unchecked=files.unchecked,
         claims=[WHO, *files.claims, *_agents_side(plan, stored.reads)],
         notes=files.notes,
@@ -376,13 +384,3 @@ def _replay(
             what = f"{row.task} {row.perturbation or ''}".rstrip()
             found.unchecked.append(f"{what} cannot be played here: {row.reason}; {row.remedy}")
     found.notes += drawn.notes()
-
-
-def _sample(
-    playable: Sequence[CaseIndex], sample: int | None, rng: np.random.Generator
-) -> list[CaseIndex]:
-    """`sample` of the cases, each with the same chance."""
-    ordered = sorted(playable)
-    if sample is None or sample >= len(ordered):
-        return ordered
-    return [ordered[k] for k in sorted(rng.permutation(len(ordered))[:sample])]
