@@ -57,6 +57,7 @@ class ManiSkillAdapter(Adapter):
     code_params: ClassVar[tuple[str, ...]] = ("id", "make")
     packages: ClassVar[tuple[str, ...]] = ("mani_skill", "sapien", "torch", "gymnasium")
     redraws: ClassVar[bool] = False
+    own_streams: ClassVar[bool] = True
     privileged_views: ClassVar[tuple[str, ...]] = ("state",)
     extra: ClassVar[str] = "maniskill"
 

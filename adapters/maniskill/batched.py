@@ -46,6 +46,7 @@ class ManiSkillBatchedAdapter(BatchedAdapter):
     code_params: ClassVar[tuple[str, ...]] = ("id", "make", "sim_backend", "render_backend")
     packages: ClassVar[tuple[str, ...]] = ("mani_skill", "sapien", "torch", "gymnasium")
     redraws: ClassVar[bool] = False
+    own_streams: ClassVar[bool] = True
     privileged_views: ClassVar[tuple[str, ...]] = ("state", "gpu/state")
     extra: ClassVar[str] = "maniskill"
 
