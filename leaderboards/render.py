@@ -77,3 +77,4 @@ FORMATS: Mapping[str, Callable[[Report], str]] = {
     "csv": _csv,
     "json": _json,
 }
+"""`html` is not among them: a page needs the run directory, not only its figures."""

@@ -25,6 +25,7 @@ ALLOWED = {
     "harness.demos": {"numpy", "pyarrow", "PIL"},
     "harness.policies": {
         "gymnasium",
+        "httpx",
         "lerobot",
         "msgpack",
         "numpy",
@@ -34,7 +35,7 @@ ALLOWED = {
     },
     "harness.testing": {"numpy"},
     "harness.cli": {"typer", "pandas"},
-    "leaderboards": {"numpy", "scipy", "tabulate", "matplotlib"},
+    "leaderboards": {"numpy", "scipy", "tabulate", "matplotlib", "jinja2"},
     "suites": set(),
 }
 """tabulate stands in two places only: both escape every cell before they lay out a table."""

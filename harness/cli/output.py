@@ -11,7 +11,7 @@ from harness.core.text import for_terminal
 
 __all__ = [
     "DONE", "INTERRUPTED", "OUR_FAULT", "REGRESSED", "WITH_ERRORS", "WRONG_USE", "command_line",
-    "log_to_stderr", "print_out", "say",
+    "log_to_stderr", "print_out", "print_page", "say",
 ]  # fmt: skip
 
 DONE, REGRESSED, WRONG_USE, WITH_ERRORS, OUR_FAULT, INTERRUPTED = 0, 1, 2, 4, 5, 130
@@ -30,6 +30,23 @@ def print_out(text: str) -> None:
     """
     try:
         print(for_terminal(text, sys.stdout.encoding, lines=True), flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def print_page(page: str) -> None:
+    """Write an HTML page to stdout, as it is, in UTF-8.
+
+    Raises UserError if stdout is a terminal.
+    """
+    from harness.core import UserError
+
+    if sys.stdout.isatty():
+        raise UserError("a page is not for a terminal: write it to a file with > page.html")
+    try:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(page.encode())
+        sys.stdout.buffer.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from harness.cli.options import Run
-from harness.cli.output import DONE, print_out, say
+from harness.cli.output import DONE, print_out, print_page, say
 
 __all__ = ["draw_if_possible", "print_report", "report"]
 
@@ -17,7 +17,8 @@ __all__ = ["draw_if_possible", "print_report", "report"]
 def report(
     run: Run,
     format: Annotated[
-        Literal["text", "markdown", "latex", "csv", "json"], typer.Option(help="What to print.")
+        Literal["text", "markdown", "latex", "csv", "json", "html"],
+        typer.Option(help="What to print; html is one page that needs no network."),
     ] = "text",
     against: Annotated[
         str | None,
@@ -64,6 +65,11 @@ def print_report(
     path: Path, format: str, baseline: str | None = None, floors: Sequence[Path] = ()
 ) -> None:
     """Print the tables of a run to stdout."""
+    if format == "html":
+        from leaderboards.page.run_page import run_page
+
+        print_page(run_page(path))
+        return
     from leaderboards.render import render
     from leaderboards.report import load_report
 

@@ -1,0 +1,178 @@
+"""The page of a run in a real browser: what it shows, and that it asks nobody for anything."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import toys
+from axe_playwright_python.sync_playwright import Axe
+from conftest import Run, Said
+from playwright.sync_api import Page, expect, sync_playwright
+from reports import game, item, line, run_of, scores, write_report_run
+
+from leaderboards.page.run_page import run_page
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+TAKE = "document.title='taken'"
+HOSTILE = f"</script><script>{TAKE}</script><img src=x onerror={TAKE}>"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def opened(browser: Any, tmp_path: Path) -> Iterator[Callable[..., Page]]:
+    """Open a page from a file; at the end nothing was asked for, and the console is empty."""
+    asked: list[str] = []
+    said: list[str] = []
+    contexts = []
+
+    def go(content: str, width: int = 1200, scheme: str = "light", **more: Any) -> Page:
+        file = tmp_path / "page.html"
+        file.write_text(content, "utf-8")
+        context = browser.new_context(
+            viewport={"width": width, "height": 900}, color_scheme=scheme, **more
+        )
+        contexts.append(context)
+        page: Page = context.new_page()
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("console", lambda message: said.append(message.text))
+        page.on("pageerror", lambda fault: said.append(str(fault)))
+        page.goto(file.as_uri())
+        return page
+
+    yield go
+    for context in contexts:
+        context.close()
+    assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
+    assert said == []
+
+
+@pytest.fixture
+def toy_page(play_toys: Callable[..., Run]) -> str:
+    """A run with failures, videos and perturbations that the page shows."""
+    tasks = [toys.toy_task(f"goal{k:02}", control_hz=10.0) for k in range(14)]
+    tasks.append(toys.toy_task("survive", success=None, max_steps=20))
+    return run_page(play_toys("RandomAgent", tasks, 2, video="failures").path)
+
+
+def test_the_page_sorts_and_filters(opened: Callable[..., Page], toy_page: str) -> None:
+    page = opened(toy_page)
+    assert "RandomAgent: 30 of 30 episodes" in page.locator(".summary").inner_text()
+    assert page.locator('figure[data-plot="forest"] svg').count() == 1
+    table = page.locator("#toys table")
+    steps = table.locator("th", has_text="steps").first
+    column = "td:nth-child({})".format(
+        1 + table.locator("th").all_inner_texts().index(steps.inner_text())
+    )
+    for direction in ("ascending", "descending"):
+        steps.locator(".dt-column-order").click()
+        expect(steps).to_have_attribute("aria-sort", direction)
+        shown = [float(each) for each in table.locator(f"tbody {column}").all_inner_texts() if each]
+        assert shown == sorted(shown, reverse=direction == "descending")
+    page.get_by_label("Filter toys:").fill("goal07")
+    assert table.locator("tbody tr").count() == 1
+
+
+def test_the_page_is_used_by_keyboard_alone(opened: Callable[..., Page], toy_page: str) -> None:
+    page = opened(toy_page)
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.keyboard.press("Enter")
+    assert page.url.endswith("#main")
+    heading = page.locator("#toys th").first.locator("[tabindex]").first
+    heading.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#toys th").first).to_have_attribute("aria-sort", "ascending")
+
+
+def test_a_failure_has_its_video_and_the_command_that_plays_it_again(
+    opened: Callable[..., Page], toy_page: str
+) -> None:
+    page = opened(toy_page)
+    card = page.locator(".gallery li").first
+    assert "bench show" in card.locator("code").inner_text()
+    video = card.locator("video")
+    length = video.evaluate(
+        """async (video) => {
+            video.load();
+            await new Promise((done, failed) => {
+                video.onloadedmetadata = done; video.onerror = () => failed(video.error.message);
+            });
+            video.muted = true;
+            await video.play();
+            return video.duration;
+        }"""
+    )
+    assert length > 0
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1200, 390])
+def test_everybody_can_read_it(
+    opened: Callable[..., Page], toy_page: str, scheme: str, width: int
+) -> None:
+    page = opened(toy_page, width, scheme)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    found = Axe().run(page).response["violations"]
+    serious = [each for each in found if each["impact"] in ("serious", "critical")]
+    assert [(each["id"], each["nodes"][0]["html"][:200]) for each in serious] == []
+
+
+def test_without_scripts_the_tables_are_there(opened: Callable[..., Page], toy_page: str) -> None:
+    page = opened(toy_page, java_script_enabled=False)
+    assert page.locator("#toys tbody tr").count() == 15
+
+
+def test_scores_have_a_profile(opened: Callable[..., Page], tmp_path: Path) -> None:
+    games = [game("atari/one@1", 3), game("atari/two@1", 3)]
+    lines = [x for each in games for x in scores(each, 10.0, 400.0, 7000.0)]
+    page = opened(run_page(write_report_run(tmp_path / "run", run_of(*games), lines)))
+    assert page.locator('figure[data-plot="profile"] svg').count() == 1
+    assert page.locator('figure[data-plot="forest"]').count() == 0
+
+
+def test_nothing_that_a_run_says_becomes_a_part_of_the_page(
+    opened: Callable[..., Page], tmp_path: Path
+) -> None:
+    task = item("toy/hostile@1", episodes=2, rule=HOSTILE)
+    lines = [line(task, 0, success=True), line(task, 1, "agent_error", error=HOSTILE)]
+    run = run_of(task, name=HOSTILE, command=HOSTILE)
+    page = opened(run_page(write_report_run(tmp_path / "run", run, lines)))
+    assert page.title().startswith("</script>")
+    assert page.locator("img").count() == 0
+    assert HOSTILE[:30] in page.locator("h1").inner_text()
+    data = json.loads(page.locator("#data").inner_text())
+    assert data["forest"][0]["task"] == "toy/hostile@1"
+
+
+def test_a_link_in_videos_is_not_followed(play_toys: Callable[..., Run], tmp_path: Path) -> None:
+    run = play_toys("RandomAgent", [toys.toy_task()], 2, video="failures")
+    secret = tmp_path / "secret.txt"
+    secret.write_text("a secret of this machine")
+    for file in (run.path / "videos").glob("*.mp4"):
+        file.unlink()
+        file.symlink_to(secret)
+    from harness.core import UserError
+
+    with pytest.raises(UserError):
+        run_page(run.path)
+
+
+def test_the_command_writes_the_page_as_it_is(bench_here: Callable[..., Said]) -> None:
+    command = ["run", "--agent", "noop", "--suite", "pddl", "--tasks", "gripper"]
+    assert bench_here(*command, "--episodes", "1", "--workers", "0", "--out", "r").code == 0
+    said = bench_here("report", "r", "--format", "html")
+    assert said.code == 0
+    assert said.out.startswith("<!doctype html>")
+    assert said.out == run_page("r")
