@@ -26,6 +26,7 @@ from harness.verify import replay
 from harness.verify.integrity import check_files
 from harness.verify.knowledge import Knowledge
 from harness.verify.report import VerificationReport
+from harness.verify.sampling import uniform
 
 SEEDS = 20
 TOYS = Suite("toys", "toys", TASKS, 3)
@@ -126,7 +127,7 @@ def test_nobody_knows_the_sample_before(honest: Path) -> None:
     files = check_files(load_run(honest), KNOWN)
 
     def drawn(seed: int) -> list[CaseIndex]:
-        return replay._sample(files.playable, 5, np.random.default_rng(seed))
+        return uniform(files.playable, 5, np.random.default_rng(seed))
 
     first, second = (check(honest, sample=5) for _ in range(2))
     assert first.sample_seed is not None
@@ -145,7 +146,7 @@ def test_every_case_is_drawn_with_the_same_chance() -> None:
     """Also where one task has many more episodes than another."""
     cases = [CaseIndex(0, 0, k) for k in range(18)] + [CaseIndex(1, 0, k) for k in range(2)]
     rng = np.random.default_rng(0)
-    count = Counter(case for _ in range(2000) for case in replay._sample(cases, 5, rng))
+    count = Counter(case for _ in range(2000) for case in uniform(cases, 5, rng))
     assert set(count) == set(cases)
     assert max(abs(times / 2000 - 0.25) for times in count.values()) < 0.05
 
