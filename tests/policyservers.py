@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+import msgpack
 import numpy as np
 import toys
 from openpi_client import msgpack_numpy
@@ -24,7 +25,7 @@ from harness.policies.serving.forms import form_of
 from harness.policies.serving.server import PolicyServer, ServerOptions
 from harness.policies.wire.extension import Extension
 
-Policy = Callable[[Any], Any]
+Policy = Callable[..., Any]
 
 
 @contextlib.contextmanager
@@ -78,6 +79,96 @@ def stock_server(
     finally:
         server.shutdown()
         thread.join(10)
+
+
+@contextlib.contextmanager
+def _listening(handle: Callable[[Any], None], health: str) -> Iterator[str]:
+    def admit(connection: Any, request: Any) -> Any:
+        return connection.respond(http.HTTPStatus.OK, "OK\n") if request.path == health else None
+
+    server = listen(handle, "127.0.0.1", 0, compression=None, max_size=None, process_request=admit)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"ws://127.0.0.1:{server.socket.getsockname()[1]}"
+    finally:
+        server.shutdown()
+        thread.join(10)
+
+
+def vla_eval_server(policy: Policy, version: int = 1) -> Any:
+    """A model server with the observable behaviour of vla-evaluation-harness's, written anew.
+
+    `policy(episode, observation)`: `episode` is a dict that is empty at each start; None: the
+    connection breaks.
+    """
+
+    def revived(found: dict[Any, Any]) -> Any:
+        if "__ndarray__" not in found:
+            return found
+        return np.frombuffer(found["data"], found["dtype"]).reshape(found["shape"])
+
+    def dumped(value: Any) -> Any:
+        if isinstance(value, np.ndarray):
+            shape, dtype = list(value.shape), value.dtype.str
+            return {"__ndarray__": True, "data": value.tobytes(), "dtype": dtype, "shape": shape}
+        return value
+
+    def handle(connection: Any) -> None:
+        episode: dict[str, Any] | None = None
+
+        def send(kind: str, payload: dict[str, Any], seq: int) -> None:
+            message = {"type": kind, "payload": payload, "seq": seq, "timestamp": 0.0}
+            connection.send(msgpack.packb(message, default=dumped))
+
+        with contextlib.suppress(ConnectionClosed, OSError):
+            while True:
+                message = msgpack.unpackb(connection.recv(), object_hook=revived)
+                kind, seq = message["type"], message["seq"]
+                if kind == "hello":
+                    send("hello", {"harness_version": "0", "protocol_version": version}, seq)
+                elif kind == "episode_start":
+                    episode = {}
+                elif kind == "episode_end":
+                    episode = None
+                elif episode is None:
+                    send("error", {"error": "observation_failed: no episode"}, seq)
+                else:
+                    try:
+                        reply = policy(episode, message["payload"])
+                    except Exception as fault:
+                        why = f"observation_failed: {type(fault).__name__}: {fault}"
+                        send("error", {"error": why}, seq)
+                        continue
+                    if reply is None:
+                        connection.socket.shutdown(socket.SHUT_RDWR)
+                        return
+                    send("action", reply, seq)
+
+    return _listening(handle, "/health")
+
+
+def starvla_server(policy: Policy, metadata: Mapping[str, Any]) -> Any:
+    """A policy server with the observable behaviour of starVLA's, written anew.
+
+    `policy` is called with the arguments of `predict_action` and returns its map.
+    """
+
+    def handle(connection: Any) -> None:
+        connection.send(msgpack_numpy.packb(dict(metadata)))
+        with contextlib.suppress(ConnectionClosed, OSError):
+            while True:
+                message = msgpack_numpy.unpackb(connection.recv())
+                head = {"type": "inference_result", "request_id": message["request_id"]}
+                try:
+                    data = policy(message["payload"])
+                    reply = {"status": "ok", "ok": True, **head, "data": data}
+                except Exception as fault:
+                    error = {"message": str(fault)}
+                    reply = {"status": "error", "ok": False, **head, "error": error}
+                connection.send(msgpack_numpy.packb(reply))
+
+    return _listening(handle, "/none")
 
 
 @contextlib.contextmanager

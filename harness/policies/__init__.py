@@ -15,6 +15,8 @@ __all__ = ["KINDS"]
 KINDS: Mapping[str, Kind] = {
     "chat": Kind("harness.policies.chat:ChatAgent", "address", "chat:URL#MODEL"),
     "openpi": Kind("harness.policies.openpi:OpenPI", "address", "openpi:ws://HOST:PORT"),
+    "starvla": Kind("harness.policies.starvla:StarVLA", "address", "starvla:ws://HOST:PORT"),
+    "vla-eval": Kind("harness.policies.vla_eval:VlaEval", "address", "vla-eval:ws://HOST:PORT"),
     "lerobot": Kind("harness.policies.lerobot:LeRobot", "path", "lerobot:FOLDER"),
     "onnx": Kind("harness.policies.onnx:Onnx", "path", "onnx:FILE.onnx"),
     "sb3": Kind("harness.policies.sb3:SB3", "path", "sb3:FILE.zip"),

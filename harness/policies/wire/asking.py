@@ -26,15 +26,16 @@ def ask_each(
     encoding: Encoding,
     limits: Limits,
     *,
-    pack: Callable[[Turn], bytes],
+    pack: Callable[[Turn], Sequence[bytes]],
     read: Callable[[bytes, Turn], Any],
     again: Callable[[Turn], bool] = lambda turn: True,
 ) -> list[Any]:
     """An answer or an AgentFault for each turn, in order.
 
-    `pack` makes the message of a turn, `read` the answer of a message. All turns are sent before
-    the first answer is waited for. `again`: whether a turn may be sent over another connection when
-    its own is lost; a server may keep what belongs to an episode with its connection.
+    `pack` makes the messages of a turn, of which one is answered, `read` the answer of a message.
+    All turns are sent before the first answer is waited for. `again`: whether a turn may be sent
+    over another connection when its own is lost; a server may keep what belongs to an episode with
+    its connection.
     """
     answers: list[Any] = [None] * len(turns)
     left: list[int] = []
@@ -61,7 +62,7 @@ def _asked(
     answers: list[Any],
     pool: Pool,
     limits: Limits,
-    pack: Callable[[Turn], bytes],
+    pack: Callable[[Turn], Sequence[bytes]],
     read: Callable[[bytes, Turn], Any],
 ) -> dict[int, Lost]:
     """Fill in the answers of the turns `left`; returns those whose connection was lost."""
@@ -71,7 +72,7 @@ def _asked(
     for index in left:
         episode = turns[index].episode
         try:
-            message = pack(turns[index])
+            messages = pack(turns[index])
         except Exception as wrong:  # a view of a type that the protocol has no form for
             answers[index] = AgentFault(f"its observation cannot be sent: {describe(wrong)}")
             continue
@@ -84,7 +85,8 @@ def _asked(
             unreachable = lost[index] = gone
             continue
         try:
-            connection.send(message)
+            for message in messages:
+                connection.send(message)
             sent.append((index, connection))
         except Lost as gone:
             lost[index] = gone
@@ -110,10 +112,11 @@ def _asked(
             continue
         try:
             answers[index] = read(message, turn)
-        except Reported as failed:
-            answers[index] = AgentFault(f"the policy failed: {failed}")
-        except Malformed as wrong:
-            answers[index] = AgentFault(f"the server's answer cannot be read: {wrong}")
+        except (Reported, Malformed) as fault:
+            said = isinstance(fault, Reported)
+            what = "the policy failed" if said else "the server's answer cannot be read"
+            answers[index] = AgentFault(f"{what}: {fault}")
+            pool.lose(turn.episode)  # nobody knows what else is under way there
         except Exception as wrong:  # numbers that the profile can make no action of
             answers[index] = AgentFault(f"the server's answer makes no sense: {wrong}")
     return lost
