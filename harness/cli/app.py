@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from harness.cli.compare import register_comparisons
+from harness.cli.describe import describe
 from harness.cli.leaderboard import leaderboard
 from harness.cli.look import doctor, list_
 from harness.cli.output import (
@@ -28,6 +29,7 @@ from harness.cli.run import run
 from harness.cli.serve import serve
 from harness.cli.train import demos, train
 from harness.cli.verify import show, verify
+from harness.cli.view import view
 
 __all__ = ["app", "main"]
 
@@ -65,6 +67,7 @@ def _bench(
 
 app.command()(run)
 app.command()(report)
+app.command()(view)
 app.command()(verify)
 app.command()(show)
 register_comparisons(app)
@@ -73,6 +76,7 @@ app.command()(train)
 app.command()(serve)
 app.add_typer(leaderboard)
 app.command("list")(list_)
+app.command()(describe)
 app.command()(doctor)
 
 

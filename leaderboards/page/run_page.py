@@ -47,8 +47,11 @@ class HtmlTable:
     """The row that is set apart, which stays below all others."""
 
 
-def run_page(path: str | os.PathLike[str]) -> str:
-    """The page of a run directory. Raises UserError when it is none, or without jinja2."""
+def run_page(path: str | os.PathLike[str], follow: int = 0) -> str:
+    """The page of a run directory. Raises UserError when it is none, or without jinja2.
+
+    follow: after how many seconds the page of an unfinished run is loaded again; 0: never.
+    """
     report = load_report(path)
     run = load_run(path)
     scores = [
@@ -69,6 +72,7 @@ def run_page(path: str | os.PathLike[str]) -> str:
         .render(
             title=f"{agent} on {', '.join(map(printable, report.run['suites']))}",
             agent=agent,
+            refresh=0 if report.run["finished"] else follow,
             sentences=summary(report).split("\n"),
             badges=_badges(report),
             figures=_figures(report),

@@ -1,0 +1,121 @@
+"""The page over a folder of runs."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from harness.core import UserError
+from harness.core.text import printable, shorten
+from leaderboards.page.embed import environment, policy, scripts, styles
+from leaderboards.report import load_report
+from leaderboards.tables import percent, range_of
+
+__all__ = ["RunLine", "index_page", "run_lines", "runs_below"]
+
+MOST_RUNS = 500
+DEEPEST = 2
+"""Folders below the one that was named: runs/AGENT-SUITE-HASH, or one more."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunLine:
+    """A run in the index."""
+
+    name: str
+    """Its folder, relative to the one that was named."""
+    link: str
+    agent: str
+    suites: str
+    rate: str
+    bounds: str
+    n: str
+    begun: str
+    state: str
+    """Empty, or what stands in place of figures."""
+
+
+def runs_below(folder: Path) -> list[Path]:
+    """The run directories in a folder, the newest first; no link is followed.
+
+    Raises UserError if the folder does not exist.
+    """
+    if not folder.is_dir():
+        raise UserError(f"{folder} is no folder: name one that holds run directories")
+    found: list[tuple[float, Path]] = []
+    level = [folder]
+    for depth in range(DEEPEST + 1):
+        below: list[Path] = []
+        for each in level:
+            file = each / "run.json"
+            if file.is_file() and not file.is_symlink():
+                found.append((file.stat().st_mtime, each))
+            elif depth < DEEPEST:
+                with os.scandir(each) as entries:
+                    below += [Path(e.path) for e in entries if e.is_dir(follow_symlinks=False)]
+        level = below
+    return [path for _, path in sorted(found, key=lambda each: -each[0])[:MOST_RUNS]]
+
+
+def run_lines(folder: Path, link: str) -> list[RunLine]:
+    """A line for each run; one that cannot be read says why. `link`: what its name is put into."""
+    return [_line(path, folder, link) for path in runs_below(folder)]
+
+
+def _line(path: Path, folder: Path, link: str) -> RunLine:
+    name = str(path.relative_to(folder)) if path != folder else path.name
+    where = link.format(quote(name))
+    try:
+        report = load_report(path)
+    except UserError as wrong:
+        return RunLine(
+            name=_shown(name),
+            link="",
+            agent="",
+            suites="",
+            rate="",
+            bounds="",
+            n="",
+            begun="",
+            state=_shown(str(wrong)),
+        )
+    run, total = report.run, report.overall
+    return RunLine(
+        name=_shown(name),
+        link=where,
+        agent=_shown(str(run["agent"]["name"])),
+        suites=_shown(", ".join(run["suites"])),
+        rate=percent(total.interval.value) if total.interval else "",
+        bounds=range_of(total.interval, percent),
+        n=f"{total.n} of {total.planned}" if total.n < total.planned else str(total.n),
+        begun=_shown(str(run["created"])),
+        state="" if run.get("finished") else "not finished",
+    )
+
+
+def index_page(folder: Path, link: str = "{}/report.html", refresh: int = 0) -> str:
+    """The page of the runs in a folder. Raises UserError.
+
+    link: where the page of a run is, with its name in place of the braces. refresh: after how many
+    seconds the page is loaded again; 0: never.
+    """
+    used = scripts()
+    page: str = (
+        environment()
+        .get_template("index.html.j2")
+        .render(
+            title=f"Runs in {printable(str(folder))}",
+            lines=run_lines(folder, link),
+            refresh=refresh,
+            scripts=used,
+            styles=styles(),
+            policy=policy(used),
+        )
+    )
+    return page
+
+
+def _shown(text: str) -> str:
+    return printable(shorten(text, 300))
