@@ -113,7 +113,7 @@ def statement(replayed: int, playable: int, chances: Sequence[Mapping[str, Any]]
     told = [chances[0], chances[-1]] if len(chances) > 1 else chances
     said = "; ".join(
         f"if {100 * each['share']:.2g} % ({each['episodes']:,}) were forged, caught with "
-        f"{int(100 * each['caught'])} %"
+        f"{int(100 * each['caught'] + 1e-9)} %"
         for each in told
     )
     return f"{replayed:,} of {playable:,} episodes replayed: {said}"
