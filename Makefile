@@ -1,4 +1,4 @@
-.PHONY: setup run test test-engine test-others lint clean
+.PHONY: setup run test test-engine test-others test-heavy lint clean
 
 run: setup ## the main job: an agent on every suite, and its table
 	.venv/bin/bench run --agent gea --suite all --episodes 1 --tasks "not:atari/[c-z]*,not:scienceworld/[!f]*"
@@ -16,6 +16,10 @@ test-engine:
 
 test-others:
 	.venv/bin/python -m pytest $(APART) $(OTHERS)
+
+test-heavy: setup ## tests that need gigabytes of packages, which are installed first; CI leaves them out
+	[ -x .bench/interpreters/lerobot/bin/python ] || .venv/bin/bench doctor --fix lerobot
+	.venv/bin/python -m pytest -m heavy tests
 
 lint: setup
 	.venv/bin/ruff check .

@@ -37,6 +37,15 @@ ROOT = Path(__file__).resolve().parent.parent
 os.environ["BENCH_TOML"] = str(ROOT / "tests" / "data" / "no_interpreters.toml")
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the tests marked heavy, unless `-m` speaks of them: see `make test-heavy`."""
+    if "heavy" in config.option.markexpr:
+        return
+    heavy = [item for item in items if item.get_closest_marker("heavy") is not None]
+    config.hook.pytest_deselected(items=heavy)
+    items[:] = [item for item in items if item not in heavy]
+
+
 @pytest.fixture(autouse=True, scope="module")
 def _one_thread(request: pytest.FixtureRequest) -> Iterator[None]:
     """Let torch use one thread in the tests of models: small ones are no faster with more.
