@@ -1,0 +1,293 @@
+"""`ChatAgent`: a chat model as an agent."""
+
+from __future__ import annotations
+
+import functools
+import json
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from harness.core import (
+    Agent,
+    AgentUnavailable,
+    Answer,
+    BadAction,
+    Box,
+    Brief,
+    Missing,
+    MultiDiscrete,
+    Texts,
+    Turn,
+    UserError,
+)
+from harness.core.text import shorten
+from harness.play.values import AgentFault
+from harness.policies.chat import forms, grammar, prompt
+from harness.policies.chat.address import Address, read_key
+from harness.policies.chat.endpoint import Endpoint, Refused
+from harness.policies.chat.model import MODES, Model, Sampling
+from harness.policies.chat.parallel import in_parallel
+from harness.policies.chat.prices import read_price
+from harness.policies.chat.store import Store
+
+__all__ = ["ChatAgent"]
+
+VIEWS = "text,text_scene,admissible,dom"
+HISTORY = 4
+MOST_HISTORY = 64
+ONLY_HOW = frozenset(
+    {"backoff_s", "cache", "concurrency", "give_up_s", "key_env", "prices", "retries", "timeout_s"}
+)
+"""Arguments that say how the endpoint is reached, and change no answer."""
+MOST_SENT, MOST_ANSWERED = 6000, 4000
+"""Characters of a message and of an answer in the transcript."""
+
+
+class ChatAgent(Agent):
+    """A chat model behind any OpenAI-compatible endpoint.
+
+    Every turn is one conversation: what the body is and how an action is written, the last
+    observations with the actions between them, and the instruction. See docs/policies/chat.md.
+    """
+
+    outputs: ClassVar[tuple[str, ...]] = ("cache",)
+
+    @classmethod
+    def declares(cls, arguments: Mapping[str, Any]) -> tuple[tuple[str, ...], int]:
+        names = _names(arguments.get("views", VIEWS))
+        history = arguments.get("history", HISTORY)
+        return tuple(f"{name}?" for name in names), _whole("history", history, 1, MOST_HISTORY)
+
+    @classmethod
+    def unfit(cls, arguments: Mapping[str, Any], brief: Brief) -> Missing | None:
+        offered = {name: spec for name, spec in brief.observation.items() if prompt.tellable(spec)}
+        if not offered.keys() & set(_names(arguments.get("views", VIEWS))):
+            some = ", ".join(sorted(offered)[:12]) or "none"
+            return Missing(
+                "it offers none of the views that the model is told",
+                f"name one of {some} with --agent-arg views=NAME,...",
+            )
+        spec = brief.action
+        size = 0
+        if isinstance(spec, Box):
+            size = math.prod(spec.shape)
+        elif isinstance(spec, MultiDiscrete):
+            size = len(spec.nvec)
+        if size > grammar.MOST_NUMBERS:
+            return Missing(
+                f"an action has {size} numbers, and a model is asked for "
+                f"{grammar.MOST_NUMBERS} at most",
+                "choose another agent",
+            )
+        return None
+
+    @classmethod
+    def identity(cls, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {name: value for name, value in arguments.items() if name not in ONLY_HOW}
+
+    def __init__(
+        self,
+        address: str,
+        views: str = VIEWS,
+        history: int = HISTORY,
+        images: int = 1,
+        image_px: int = 512,
+        view_chars: int = 8000,
+        system: str = "system",
+        thought: bool = False,
+        mode: str = "auto",
+        constrain: bool = True,
+        on_invalid: str = "error",
+        temperature: float | None = 0.0,
+        seed: int = 0,
+        max_tokens: int = 512,
+        key_env: str = "",
+        cache: str = "",
+        prices: str = "",
+        concurrency: int = 8,
+        retries: int = 5,
+        timeout_s: float = 120.0,
+        backoff_s: float = 1.0,
+        give_up_s: float = 400.0,
+    ) -> None:
+        """Reads the key; the endpoint is asked at the first turn.
+
+        `views`: names, joined by commas. `images`: of how many of the newest observations images
+        are shown, at most `image_px` px a side. `view_chars`: the most characters of a text.
+        `system`: the role of the first message, `system`, `developer` or `user`. `thought`: whether
+        the model is to think first. `mode`: `auto`, `tools`, `schema` or `text`. `constrain`:
+        whether a schema allows only the commands that are possible now, where a view tells them.
+        `on_invalid`: `error` or `noop`, what an answer counts as that is no action after a second
+        try. `temperature`: None leaves it to the endpoint. `prices`: a TOML file. `timeout_s`: of
+        one attempt; `give_up_s`: of all attempts for a batch.
+
+        Raises UserError with the remedy.
+        """
+        self.reads, self.history = self.declares({"views": views, "history": history})  # type: ignore[misc]
+        for name, value, known in (
+            ("mode", mode, tuple(MODES)),
+            ("on_invalid", on_invalid, ("error", "noop")),
+            ("system", system, ("system", "developer", "user")),
+            ("thought", thought, (True, False)),
+            ("constrain", constrain, (True, False)),
+        ):
+            if value not in known:
+                raise UserError(f"{name} is one of {', '.join(map(str, known))}, got {value!r}")
+        self._telling = prompt.Telling(
+            views=_names(views),
+            images=_whole("images", images, 0, MOST_HISTORY),
+            image_px=_whole("image_px", image_px, 16, 4096),
+            view_chars=_whole("view_chars", view_chars, 100, 1_000_000),
+            system=system,
+            thought=thought,
+        )
+        self._constrain = constrain
+        self._noop = on_invalid == "noop"
+        self._seed = _whole("seed", seed, 0, 2**31 - 1)
+        self._drawn = temperature is None or _number("temperature", temperature, 0) > 0
+        self._concurrency = _whole("concurrency", concurrency, 1, 256)
+        self._give_up_s = _number("give_up_s", give_up_s, 0.001)
+        where = Address.parse(address)
+        sampling = Sampling(temperature, _whole("max_tokens", max_tokens, 1, 1_000_000))
+        price = read_price(prices, where.model)
+        self._endpoint = Endpoint(
+            where,
+            read_key(where, key_env),
+            retries=_whole("retries", retries, 0, 100),
+            timeout_s=_number("timeout_s", timeout_s, 0.001),
+            backoff_s=_number("backoff_s", backoff_s, 0),
+        )
+        self._model = Model(self._endpoint, Store(cache), sampling, mode, price)
+
+    def act(self, turns: Sequence[Turn]) -> list[Any]:
+        """An Answer for each turn; an AgentFault of status `error` where the model was not reached.
+
+        Raises AgentUnavailable where nobody was reached at all.
+        """
+        until = time.monotonic() + self._give_up_s
+        form = self._model.form(until)
+        # Views are drawn here: a simulator can be used from the thread of its own only.
+        jobs: list[Callable[[], Any]] = [
+            functools.partial(self._asked, turn, form, *self._request(turn, form), until)
+            for turn in turns
+        ]
+        return in_parallel(jobs, self._concurrency)
+
+    def close(self) -> None:
+        self._endpoint.close()
+
+    def _request(
+        self, turn: Turn, form: str
+    ) -> tuple[list[dict[str, Any]], tuple[str, ...], int | None]:
+        """(the conversation, the commands that are possible now, the seed)."""
+        messages = prompt.messages(turn, form, self._telling)
+        specs = turn.brief.observation
+        possible: tuple[str, ...] = next(
+            (
+                turn.observation[name]
+                for name in self._telling.views
+                if isinstance(specs.get(name), Texts)
+            ),
+            (),
+        )
+        seed = self._seed
+        if self._drawn:
+            # Else equal questions of different episodes would be one draw.
+            seed = (seed + int(turn.rng.integers(2**31))) % 2**31
+        return messages, possible, seed
+
+    def _asked(
+        self,
+        turn: Turn,
+        form: str,
+        messages: list[dict[str, Any]],
+        possible: tuple[str, ...],
+        seed: int | None,
+        until: float,
+    ) -> Any:
+        """The answer to one turn: the model is asked, and once more if its answer is no action."""
+        spec = turn.brief.action
+        schema = grammar.schema(spec, possible if self._constrain else ())
+        figures = {"answers": 1.0, "invalid": 0.0, "repaired": 0.0, "refusals": 0.0}
+        exchanges: list[dict[str, str]] = []
+        problem = ""
+        for attempt in (1, 2):
+            exchange = {"sent": _sent(messages)}
+            exchanges.append(exchange)
+            try:
+                reply, took = self._model.ask(
+                    messages, form, schema, self._telling.thought, seed, until
+                )
+            except AgentUnavailable as silent:
+                return AgentFault(str(silent), "error")
+            except Refused as no:
+                problem = f"the endpoint refuses the request: {no}"
+                exchange["problem"] = problem
+                break
+            for name, value in took.items():
+                figures[name] = figures.get(name, 0.0) + value
+            said = forms.transcribed(reply)
+            exchange["reply"] = shorten(said, MOST_ANSWERED)
+            figures["refusals"] += bool(reply.refusal)
+            try:
+                action = forms.read(form, spec, reply)
+            except BadAction as bad:
+                problem = exchange["problem"] = str(bad)
+                figures["invalid"] += attempt == 1
+                messages = [
+                    *messages,
+                    {"role": "assistant", "content": said or "(nothing)"},
+                    {"role": "user", "content": self._correction(form, problem)},
+                ]
+                continue
+            figures["repaired"] += attempt == 2
+            if possible:
+                figures["impossible"] = float(action not in possible)
+            return Answer([action], figures=figures, said=_line(turn, form, exchanges))
+        action = spec.noop() if self._noop else AgentFault(f"no valid action: {problem}"[:500])
+        return Answer([action], figures=figures, said=_line(turn, form, exchanges))
+
+    def _correction(self, form: str, problem: str) -> str:
+        return (
+            f"That was no valid action: {problem}. {forms.explained(form, self._telling.thought)}"
+        )
+
+
+def _sent(messages: Sequence[Mapping[str, Any]]) -> str:
+    """The text of the last message, with images by their number: what is new since the last one."""
+    content = messages[-1]["content"]
+    if isinstance(content, list):
+        texts = [part["text"] for part in content if part["type"] == "text"]
+        content = "\n".join([*texts, f"({len(content) - len(texts)} images)"])
+    return shorten(str(content), MOST_SENT)
+
+
+def _line(turn: Turn, form: str, exchanges: Sequence[Mapping[str, str]]) -> str:
+    return json.dumps({"step": turn.step, "form": form, "exchanges": list(exchanges)})
+
+
+def _names(views: Any) -> tuple[str, ...]:
+    """The names of views. Raises UserError."""
+    names = views.split(",") if isinstance(views, str) else views
+    if not isinstance(names, (list, tuple)) or not all(isinstance(each, str) for each in names):
+        raise UserError(f"views are names, joined by commas; got {views!r:.80}")
+    found = tuple(dict.fromkeys(each.strip().rstrip("?") for each in names if each.strip()))
+    if not found or "expert" in found:
+        raise UserError(f"views are names of views that a model can be told; got {views!r:.80}")
+    return found
+
+
+def _whole(name: str, value: Any, low: int, high: int) -> int:
+    if type(value) is not int or not low <= value <= high:
+        raise UserError(f"{name} is a whole number from {low} to {high}, got {value!r:.80}")
+    return value
+
+
+def _number(name: str, value: Any, low: float) -> float:
+    if type(value) not in (int, float) or not np.isfinite(value) or value < low:
+        raise UserError(f"{name} is a number from {low} on, got {value!r:.80}")
+    return float(value)

@@ -1,0 +1,139 @@
+"""How an answer is asked for: as a tool call, by a JSON schema, or in plain text.
+
+`FORMS` is the order in which they are tried. Two kinds of schema are in use: OpenAI's
+`response_format = {"type": "json_schema", ...}`, which vLLM and others take too, and llama.cpp's
+`{"type": "json_object", "schema": ...}`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from harness.core import ActionSpec, BadAction
+from harness.core.text import shorten
+from harness.policies.chat import grammar
+from harness.policies.chat.reply import Reply
+from harness.records import safe_json
+
+__all__ = ["FORMS", "asked_for", "explained", "read", "spoken", "transcribed"]
+
+FORMS = ("tools", "json_schema", "json_object", "text")
+TOOL = "act"
+_ACTION = re.compile(r"^[\s*_`#>-]*action[\s*_`]*[:=](.*)$", re.IGNORECASE | re.MULTILINE)
+_THOUGHT = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL)
+
+
+def _object(action: Mapping[str, Any], thought: bool) -> dict[str, Any]:
+    fields: dict[str, Any] = {"thought": {"type": "string"}} if thought else {}
+    fields["action"] = dict(action)
+    return {
+        "type": "object",
+        "properties": fields,
+        "required": list(fields),
+        "additionalProperties": False,
+    }
+
+
+def asked_for(form: str, action: Mapping[str, Any], thought: bool) -> dict[str, Any]:
+    """The fields of a request that ask for an answer in this form. `action`: its JSON schema."""
+    wanted = _object(action, thought)
+    if form == "tools":
+        function = {"name": TOOL, "description": "Take one action.", "parameters": wanted}
+        choice = {"type": "function", "function": {"name": TOOL}}
+        return {"tools": [{"type": "function", "function": function}], "tool_choice": choice}
+    if form == "json_schema":
+        # Strict schemas may have no optional fields, which the actions of a screen have.
+        strict = action.get("type") != "object"
+        named = {"name": TOOL, "schema": wanted, "strict": strict}
+        return {"response_format": {"type": "json_schema", "json_schema": named}}
+    if form == "json_object":
+        return {"response_format": {"type": "json_object", "schema": wanted}}
+    return {}
+
+
+def explained(form: str, thought: bool) -> str:
+    """What the system message says of the form."""
+    if form == "tools":
+        return f"Answer with one call of the function {TOOL}."
+    if form == "text":
+        lead = "Think in a few sentences first. Then end" if thought else "Answer"
+        return f"{lead} with one line: Action: <your action>"
+    first = '"thought": "...", ' if thought else ""
+    return f'Answer with one JSON object: {{{first}"action": <your action>}}'
+
+
+def spoken(form: str, spec: ActionSpec, action: Any, number: int) -> list[dict[str, Any]]:
+    """An earlier action of the model as the messages in which it stands in the conversation."""
+    value = grammar.written(spec, action)
+    if form == "text":
+        text = value if isinstance(value, str) else json.dumps(value)
+        return [{"role": "assistant", "content": f"Action: {text}"}]
+    content = json.dumps({"action": value}, ensure_ascii=False)
+    if form != "tools":
+        return [{"role": "assistant", "content": content}]
+    call = {
+        "id": f"call_{number}",
+        "type": "function",
+        "function": {"name": TOOL, "arguments": content},
+    }
+    return [
+        {"role": "assistant", "content": "", "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": call["id"], "content": "done"},
+    ]
+
+
+def read(form: str, spec: ActionSpec, reply: Reply) -> Any:
+    """The action in a reply. Raises BadAction, which tells the model what is wrong.
+
+    A model may answer in another form than it was asked for, as long as it can be read.
+    """
+    if reply.refusal:
+        raise BadAction(f"it refused: {shorten(reply.refusal, 200)}")
+    if reply.calls:
+        call = reply.calls[0]
+        if len(reply.calls) > 1:
+            raise BadAction(f"expected one call, got {len(reply.calls)}")
+        if call.name != TOOL:
+            raise BadAction(f"there is no function {shorten(call.name, 80)!r}; call {TOOL}")
+        return grammar.action_of(spec, _member(call.arguments))
+    text = _THOUGHT.sub("", reply.content).strip()
+    if not text:
+        what = "before it was finished" if reply.finish == "length" else "with nothing"
+        raise BadAction(f"the answer ended {what}")
+    if form != "text" or text.startswith("{"):
+        try:
+            return grammar.action_of(spec, _member(text))
+        except BadAction:
+            if form != "text":
+                raise
+    found = _ACTION.findall(text)
+    if found:
+        return grammar.from_words(spec, found[-1])
+    if "\n" in text:
+        raise BadAction("it has no line that begins with Action:")
+    return grammar.from_words(spec, text)
+
+
+def transcribed(reply: Reply) -> str:
+    """What the model said, as a transcript holds it."""
+    if reply.refusal:
+        return f"(refused) {reply.refusal}"
+    calls = [f"{call.name}({call.arguments})" for call in reply.calls]
+    return "\n".join(filter(None, [reply.content, *calls]))
+
+
+def _member(text: str) -> Any:
+    """The member `action` of the JSON object in a text. Raises BadAction."""
+    start, end = text.find("{"), text.rfind("}")
+    if start < 0 or end < start:
+        raise BadAction(f"expected a JSON object, got {shorten(text, 80)!r}")
+    try:
+        value = safe_json.parse(text[start : end + 1])
+    except ValueError as wrong:
+        raise BadAction(f"the JSON object cannot be read: {str(wrong)[:200]}") from None
+    if not isinstance(value, dict) or "action" not in value:
+        raise BadAction('the JSON object has no member "action"')
+    return value["action"]
