@@ -78,3 +78,17 @@ def test_an_agent_that_fails_while_it_is_asked_does_not_play(
     assert reason in row.reason
     assert row.remedy == remedy
     assert len(run.results) > 0
+
+
+def test_a_profile_keeps_its_agent_from_playing_unless_the_check_is_off(play_toys: Play) -> None:
+    args = {"profile": "metaworld-image"}
+    kept = play_toys("profiled:Profiled", tasks=tasks()[1:2], args=args, out="on", workers=0)
+    (row,) = kept.summary.not_run
+    assert "the profile metaworld-image does not fit: view-kind" not in row.reason
+    assert "dimension: the policy expects actions of 4 elements, the task has 2" in row.reason
+    assert row.remedy.endswith("--profile-check off")
+    assert kept.results == []
+    off = {**args, "profile_check": "off"}
+    played = play_toys("profiled:Profiled", tasks=tasks()[1:2], args=off, out="off", workers=0)
+    assert played.summary.not_run == ()
+    assert len(played.results) > 0
