@@ -1,6 +1,6 @@
 """What the intervals cover and how often the tests are wrong: the tables of docs/statistics.md.
 
-    PYTHONPATH=tests python -m calibration.simulate [RUNS]    # 2,000 unless given; some minutes
+    PYTHONPATH=tests python -m calibration.simulate [RUNS [TITLE ...]]    # 2,000 runs; some minutes
 
 Everything is drawn from fixed seeds.
 """
@@ -8,6 +8,7 @@ Everything is drawn from fixed seeds.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 
 from calibration.coverage import coverage
 from calibration.gates import TESTS
@@ -17,66 +18,68 @@ from calibration.shared_rooms import RATES, SHARED, mean_rates, shared_rooms
 from calibration.stopped import at_every_look, detectable, further, planned_otherwise, until_width
 from calibration.verdicts import collapse, false_alarms, false_passes, planned, power
 
+TRIPLE = ["pass", "regress", "episodes"]
+TABLES: dict[str, tuple[list[str], Callable[[int], list[list[str]]]]] = {
+    "Coverage": (["interval", "world", "covered", "least"], coverage),
+    "Equal agents that regress": (["world", *TESTS], false_alarms),
+    "Worse agents that pass": (["world", *TESTS], false_passes),
+    "Power": (
+        ["loss"]
+        + [f"{test}: {each}" for test in ("fixed", "sequential", "Bonferroni") for each in TRIPLE],
+        power,
+    ),
+    "One task of ten falls": (
+        [
+            "points",
+            "pooled pass",
+            "fixed pass",
+            "fixed regress",
+            "sequential pass",
+            "sequential regress",
+        ],
+        collapse,
+    ),
+    "Planned": (["effect", "discordant", "pairs", "found"], planned),
+    "Planned otherwise": (["to", "pairs", "does"], planned_otherwise),
+    "Unequal numbers": (["pairs", "discordant", "detectable", "found"], unequal_numbers),
+    "Detectable": (
+        ["tasks x pairs", "discordant", "said", "points", "found"],
+        lambda runs: detectable(runs // 10),
+    ),
+    "More pairs": (
+        ["tasks x pairs", "difference", "said", "pairs", "decided"],
+        lambda runs: further(runs // 10),
+    ),
+    "Shared rooms: means of rates": (RATES, mean_rates),
+    "Shared rooms: differences": (SHARED, lambda runs: shared_rooms(runs // 2)),
+    "Perturbed runs": (
+        ["tasks x seeds", "rate", "room", *FIGURES],
+        lambda runs: perturbed(runs // 2),
+    ),
+    "At every look": (["tasks x seeds", "room", "covered"], at_every_look),
+    "Until a width": (["rate", "episodes", "covered"], until_width),
+    "Scores": (
+        ["scores", "tasks", "episodes", "widest", *SCORES],
+        lambda runs: few_scores(runs // 5),
+    ),
+    "Other tasks": (
+        ["world", "10 tasks", "20 tasks", "50 tasks"],
+        lambda runs: other_tasks(runs // 4),
+    ),
+}
+"""Title -> heads and what makes the rows from a number of runs."""
+
 
 def main() -> None:
-    """Print all tables as Markdown."""
+    """Print all tables as Markdown, each as soon as it is known."""
     from tabulate import tabulate
 
     runs = int(sys.argv[1]) if len(sys.argv) > 1 else 2000
-    triple = ["pass", "regress", "episodes"]
-    parts = [
-        ("Coverage, nominal 95", ["interval", "world", "covered", "least"], coverage(runs)),
-        ("Equal agents: regress, at most 5", ["world", *TESTS], false_alarms(runs)),
-        ("Worse by the margin: pass, at most 2.5", ["world", *TESTS], false_passes(runs)),
-        (
-            "Power",
-            [
-                "loss",
-                *(
-                    f"{test}: {each}"
-                    for test in ("fixed", "sequential", "Bonferroni")
-                    for each in triple
-                ),
-            ],
-            power(runs),
-        ),
-        (
-            "One task of ten falls",
-            [
-                "points",
-                "pooled pass",
-                "fixed pass",
-                "fixed regress",
-                "sequential pass",
-                "sequential regress",
-            ],
-            collapse(runs),
-        ),
-        ("Planned", ["effect", "discordant", "pairs", "found"], planned(runs)),
-        ("Unequal numbers", ["pairs", "discordant", "detectable", "found"], unequal_numbers(runs)),
-        ("Planned otherwise", ["to", "pairs", "does"], planned_otherwise(runs)),
-        (
-            "Detectable",
-            ["tasks x pairs", "discordant", "said", "points", "found"],
-            detectable(runs // 10),
-        ),
-        (
-            "More pairs",
-            ["tasks x pairs", "difference", "said", "pairs", "decided"],
-            further(runs // 10),
-        ),
-        ("Tasks that share rooms: means of rates", RATES, mean_rates(runs)),
-        ("Tasks that share rooms: differences", SHARED, shared_rooms(runs // 2)),
-        ("Perturbed", ["tasks x seeds", "rate", "room", *FIGURES], perturbed(runs // 2)),
-        ("At every look", ["tasks x seeds", "room", "covered"], at_every_look(runs)),
-        ("Until a width", ["rate", "episodes", "covered"], until_width(runs)),
-        ("Scores", ["scores", "tasks", "episodes", "widest", *SCORES], few_scores(runs // 4)),
-        ("Other tasks", ["world", "10 tasks", "20 tasks", "50 tasks"], other_tasks(runs // 4)),
-    ]
-    for title, heads, rows in parts:
-        print(
-            f"\n### {title}\n\n{tabulate(rows, heads, 'pipe', disable_numparse=True)}", flush=True
-        )
+    chosen = sys.argv[2:] or list(TABLES)
+    for title in chosen:
+        heads, rows = TABLES[title]
+        table = tabulate(rows(runs), heads, "pipe", disable_numparse=True)
+        print(f"\n### {title}\n\n{table}", flush=True)
 
 
 if __name__ == "__main__":
