@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from harness.core import Agent, AgentUnavailable, Answer, Turn
+from harness.core import Agent, AgentUnavailable, Answer, Brief, Discrete, Missing, Turn
 
 
 class Keeper(Agent):
@@ -94,3 +94,14 @@ class Served(Keeper):
     """One for all workers."""
 
     served = True
+
+
+class Picky(Keeper):
+    """Plays only tasks with as many choices as it is told."""
+
+    @classmethod
+    def unfit(cls, arguments: Mapping[str, Any], brief: Brief) -> Missing | None:
+        choices = brief.action.n if isinstance(brief.action, Discrete) else 0
+        if choices == arguments["chunk"]:
+            return None
+        return Missing(f"it has {choices} choices", "play another task")

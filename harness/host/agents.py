@@ -97,11 +97,21 @@ class HostedAgentSpec(AgentSpec):
         }
 
     def unfit(self, brief: Brief) -> Missing | None:
-        """Why the agent cannot play with this body."""
+        """Why the agent cannot play with this body; asked once of equal ones, in each process."""
+        if not self._facts["judges_fit"]:
+            return None
+        for known, answer in self._fits:
+            if known == brief:
+                return answer
         found: Missing | None
         with _asked(self) as client:
             found = client.call("agent_unfit", self.entry, dict(self.args), brief)
+        self._fits.append((brief, found))
         return found
+
+    @functools.cached_property
+    def _fits(self) -> list[tuple[Brief, Missing | None]]:
+        return []
 
     @functools.cached_property
     def _facts(self) -> dict[str, Any]:

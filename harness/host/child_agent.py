@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.core import AgentUnavailable, Answer, Turn, UIAction
+from harness.core import Agent, AgentUnavailable, Answer, Turn, UIAction
 from harness.core.errors import describe
 from harness.records.identity import AgentSpec
 
@@ -62,6 +62,7 @@ class AgentHost:
             "served": kind.served,
             "files": kind.files,
             "outputs": kind.outputs,
+            "judges_fit": kind.unfit.__func__ is not Agent.unfit.__func__,  # type: ignore[attr-defined]
         }
 
     def ask(

@@ -19,6 +19,7 @@ from conftest import Notes, plan_of
 from harness.cli.names import agent_named
 from harness.core import UserError
 from harness.host.agents import HostedAgentSpec
+from harness.host.client import Client
 from harness.host.interpreters import VARIABLE, configured
 from harness.play.runner import RunOptions, play
 from harness.records.identity import AgentSpec
@@ -145,10 +146,10 @@ def test_an_agent_that_hangs_is_ended_by_its_own_deadline(
     played: Callable[..., Any], bare: str
 ) -> None:
     found = played(
-        AWKWARD, bare, args={"how": "sleeps"}, tasks=[toys.TASKS[1]], episodes=1, agent_timeout=0.5
+        AWKWARD, bare, args={"how": "sleeps"}, tasks=[toys.TASKS[1]], episodes=1, agent_timeout=1.0
     )
     assert [(each["status"], each["error"]) for each in found] == [
-        ("agent_error", "no answer within 0.5 s")
+        ("agent_error", "no answer within 1 s")
     ]
     assert not children()
 
@@ -182,6 +183,19 @@ def test_the_fingerprint_covers_files_and_packages(
     changed = HostedAgentSpec("a", AWKWARD, args, bare)
     assert changed.fingerprint() != there.fingerprint()
     assert changed.to_json(said)["fingerprint"] == changed.fingerprint()
+
+
+def test_what_does_not_fit_is_not_played(
+    played: Callable[..., Any], bare: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    call = Client.call
+    monkeypatch.setattr(
+        Client, "call", lambda self, *given: asked.append(given[0]) or call(self, *given)
+    )
+    found = played("faraway:Picky", bare, args={"chunk": 7}, tasks=[*TASKS], lanes=2)
+    assert {each["task"] for each in found} == {"babyai/GoToRedBall@1"}
+    assert asked.count("agent_unfit") <= len(TASKS)
 
 
 def test_the_option_names_the_interpreter(bare: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -108,6 +108,27 @@ def test_from_nothing(
     assert "toy-simulator 2.5" in said.out, "its version stands in the report"
 
 
+@pytest.mark.slow
+def test_an_interpreter_for_agents(
+    family: None, tmp_path: Path, bench_here: Callable[..., Said], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from harness.policies import recipes
+
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setattr(build, "NEEDED", ("toy-simulator",))
+    recipe = build.Recipe((), (("--no-deps", "toy-simulator==2.5"),), ("numpy", "msgpack"))
+    monkeypatch.setattr(recipes, "RECIPES", {"lerobot": recipe})
+    said = bench_here("doctor", "--fix", "lerobot")
+    assert said.code == 0, said.err
+    python = ".bench/interpreters/lerobot/bin/python"
+    assert f"{python} -m pip install --no-deps toy-simulator==2.5" in said.err
+    assert Path("bench.toml").read_text() == f'[interpreters]\nlerobot = "{python}"\n'
+    assert said.out == f"lerobot: {Path(python).absolute()}\n"
+    broken = build.Recipe((), recipe.installs, ("no_such_module",))
+    with pytest.raises(UserError, match=r"it does not work: .*No module named 'no_such_module'"):
+        build.fix_agent("lerobot", broken, print)
+
+
 def test_what_cannot_be_built(
     tmp_path: Path, bench_here: Callable[..., Said], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,11 +13,13 @@ import bench
 from harness.core import Answer, Box, Brief, Discrete, Text, Turn, UserError
 from harness.policies.onnx import Onnx
 from harness.policies.torchscript import TorchScript
+from harness.records.registry import load
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("onnxruntime")
 onnx = pytest.importorskip("onnx")
 
+TORCHSCRIPT = "harness.policies.torchscript:TorchScript"
 WEIGHTS = np.random.default_rng(0).normal(size=(2, 4)).astype(np.float32)
 PROFILE = """
 control_hz = 80.0
@@ -126,6 +128,9 @@ def test_the_results_are_those_of_the_network_itself(kind: str, tmp_path: Path) 
     theirs = results(balanced, "function", reads=("state",))
     assert results(f"{kind}:{file}", "file") == theirs
     assert len({score for _, score, _ in theirs}) > 1
+    entry = {"onnx": "harness.policies.onnx:Onnx", "torchscript": TORCHSCRIPT}[kind]
+    task = load("adapters.gym_task:task_named")("CartPole-v1")
+    bench.check_agent(entry, [task], args={"path": file})
 
 
 def turn(views: dict[str, Any], action: Any, key: int = 0) -> Turn:

@@ -190,6 +190,13 @@ def test_a_body_that_differs_is_refused(cartpole: Path) -> None:
     assert "is the view joints, which the task lacks" in refused(state, Discrete(2), views="joints")
 
 
+def test_it_keeps_the_contract_of_an_agent(cartpole: Path) -> None:
+    task = our_cases("CartPole-v1", 1)[0].task
+    for deterministic in (True, False):
+        arguments = {"path": str(cartpole), "deterministic": deterministic}
+        bench.check_agent("harness.policies.sb3:SB3", [task], args=arguments)
+
+
 def test_bounds_of_actions_are_compared(pendulum: tuple[Path, Path]) -> None:
     args = {"path": str(pendulum[0])}
     views: Mapping[str, Any] = {"state": Box((3,), "float32")}
