@@ -347,8 +347,7 @@ class Answer:
     memory: Any = None
     """Kept for this episode and shown in its next Turn."""
     rest: Sequence[Any] = ()
-    """Further actions of a chunk of which only the first ones, `actions`, are to be executed. They
-    act while the next answer is awaited, where simulated time does not wait (`--latency`)."""
+    """Further actions of a chunk. They act only while a late answer is awaited (`--latency`)."""
     figures: Mapping[str, float] = field(default_factory=dict)
     """What the answer took, by name: `tokens_in`, `tokens_out`, `usd`, `requests`, and so on. Their
     sums over an episode stand in its result under `timing.agent`, and in reports."""

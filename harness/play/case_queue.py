@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from harness.core import Case
 from harness.records.plan import CaseIndex, Plan
 
-__all__ = ["Queue", "Ticket"]
+__all__ = ["CaseSource", "Queue", "Ticket"]
+
+
+class CaseSource(Protocol):
+    """Where cases come from."""
+
+    def take(self, held: Sequence[str]) -> tuple[Any, Case] | None:
+        """(ticket, case), preferably with an environment key in `held`; None if there is none."""
+        ...
 
 
 class Ticket(NamedTuple):

@@ -8,17 +8,17 @@ the next case with the same environment key.
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
-from harness.core import BadAction, Case, Missing, TimeStep, Turn, UserError
+from harness.core import BadAction, Case, Missing, Turn, UserError
 from harness.perturb.effects import NotApplicable
+from harness.play.case_queue import CaseSource
 from harness.play.drawn_by import note_renderer
+from harness.play.endings import Endings, EpisodeObserver
 from harness.play.environments import Environments, EnvSlot, Unfit
 from harness.play.episode import Episode
 from harness.play.fit import FitCheck
-from harness.play.footprint import FootprintNotes
 from harness.play.inference import AgentClient, AgentFault, Watch
 from harness.play.late_answers import LateAnswers
 from harness.play.outcome import (
@@ -34,37 +34,9 @@ from harness.play.starts import SOLVED_AT_START, start
 from harness.play.values import Chunk, SimulatorFault, checked_timestep
 from harness.records.control_clock import ControlClock
 
-__all__ = ["CaseSource", "RolloutLoop", "EpisodeObserver"]
+__all__ = ["RolloutLoop"]
 
 clock = time.perf_counter
-
-
-class CaseSource(Protocol):
-    """Where cases come from."""
-
-    def take(self, held: Sequence[str]) -> tuple[Any, Case] | None:
-        """(ticket, case), preferably with an environment key in `held`; None if there is none."""
-        ...
-
-
-class EpisodeObserver(Protocol):
-    """Is told of every step, rewards included, which no agent sees: for learning and for videos."""
-
-    def begin(self, episode: Episode, first: TimeStep) -> None:
-        """Called after the reset."""
-        ...
-
-    def step(self, episode: Episode, seen: TimeStep, last: bool) -> None:
-        """Called after each action; `last` if the episode ended with it."""
-        ...
-
-    def end(self, episode: Episode, outcome: Outcome) -> Outcome:
-        """Called when the episode is over; returns the outcome to report."""
-        ...
-
-    def close(self) -> None:
-        """Called when the lanes are closed."""
-        ...
 
 
 class _Lane:
@@ -110,7 +82,6 @@ class RolloutLoop:
         self._watch = watch
         self._report = report
         self._late = None if clock is None else LateAnswers(clock)
-        self._footprint = FootprintNotes(getattr(agent, "here", None))
         self._observer: Any = observer
         if video is not None:
             from harness.play.video import VideoRecorder
@@ -121,8 +92,7 @@ class RolloutLoop:
         self._made = made
         self._fit = fit
         self._groups = [_Group(size, watch, self._check_made) for size in sizes]
-        self._ending: deque[tuple[Any, Episode, Outcome]] = deque()
-        """(the client's ticket, the episode, its outcome) of those that the agent is told of."""
+        self._endings = Endings(agent, watch, self._observer, self._late, report)
 
     def _check_made(self, slot: EnvSlot, case: Case) -> None:
         """Call `made` with a new environment, unless the agent will not play in it."""
@@ -137,7 +107,7 @@ class RolloutLoop:
 
     def busy(self) -> bool:
         """Whether any episode is being played, or its end is still being told."""
-        return bool(self._ending) or self._playing()
+        return bool(self._endings) or self._playing()
 
     def _playing(self) -> bool:
         return any(lane.episode is not None for group in self._groups for lane in group.lanes)
@@ -149,7 +119,7 @@ class RolloutLoop:
             for group in self._groups
             for lane in group.lanes
             if lane.episode is not None
-        ] + [episode.ticket for _, episode, _ in self._ending]
+        ] + self._endings.tickets()
 
     def turn(self, source: CaseSource) -> None:
         """One round over all groups: collect the answers, step, refill, submit the next batch.
@@ -157,7 +127,7 @@ class RolloutLoop:
         With one group this is lockstep. With two, each group's batch is answered while the other
         group steps, so a served agent and the simulators work at the same time.
         """
-        self._settle(wait=not self._playing())
+        self._endings.settle(wait=not self._playing())
         for group in self._groups:
             if group.asked is not None:
                 self._collect(group, *group.asked)
@@ -419,34 +389,7 @@ class RolloutLoop:
         episode = lane.episode
         assert episode is not None
         lane.episode = None
-        outcome = outcome_of(episode, status, reason, ended, failed_in)
-        if self._late is not None:
-            outcome = self._late.ended(episode, outcome)
-        outcome = self._footprint.noted(outcome)
-        # The agent is told before the outcome is reported: an agent that records episodes writes
-        # its file here, and the line of a result must never be there without it.
-        self._watch.cases = episode.tickets
-        self._ending.append((self._agent.end(episode.name), episode, outcome))
-        self._settle(wait=False)
-
-    def _settle(self, wait: bool) -> None:
-        """Report the outcomes of episodes of whose end the agent is told, in order.
-
-        `wait`: for all of them; otherwise up to the first of which it is not told yet.
-        """
-        while self._ending:
-            ticket, episode, outcome = self._ending[0]
-            self._watch.cases = episode.tickets
-            told = self._agent.ended(ticket, wait)
-            if told is False:
-                return
-            self._ending.popleft()
-            finished = outcome.result is not None and outcome.result.status == "finished"
-            if isinstance(told, AgentFault) and finished:
-                outcome = Outcome.failed(episode, told.status, told.reason, AGENT)
-            if self._observer is not None:
-                outcome = self._observer.end(episode, outcome)
-            self._report(outcome)
+        self._endings.add(episode, outcome_of(episode, status, reason, ended, failed_in))
 
 
 class _Group:
