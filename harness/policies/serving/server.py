@@ -111,6 +111,7 @@ class PolicyServer:
         self._form = form
         self._open = 0
         self._answering = 0
+        self._clients: dict[Any, _Client] = {}
         self._told_to_end = asyncio.Event()
         self._metadata = pack({"bench": told.to_json()})
 
@@ -201,9 +202,18 @@ class PolicyServer:
         return None
 
     async def _sweep(self) -> None:
+        """End the episodes of clients that are gone, and connections that are idle.
+
+        One look at all connections now and then costs less than a timer for each message.
+        """
         while True:
-            await asyncio.sleep(SWEEP_S)
+            await asyncio.sleep(min(SWEEP_S, self._options.idle_s / 2))
             await self._sessions.forget()
+            long_ago = time.monotonic() - self._options.idle_s
+            idle = [each for each, client in self._clients.items() if client.idle_since(long_ago)]
+            if idle:
+                closing = (each.close(GOING_AWAY, "no message for too long") for each in idle)
+                await asyncio.gather(*closing, return_exceptions=True)
 
     async def _serve(self, connection: Any) -> None:
         """One connection, from its metadata to its end."""
@@ -211,13 +221,16 @@ class PolicyServer:
 
         self._open += 1
         client = _Client(f"client-{secrets.token_hex(8)}")
+        self._clients[connection] = client
         try:
             await connection.send(self._metadata)
             total = None
             while True:
-                message = await asyncio.wait_for(connection.recv(), self._options.idle_s)
-                begun = time.monotonic()
+                client.heard = time.monotonic()
+                message = await connection.recv()
+                client.heard = begun = time.monotonic()
                 self._answering += 1
+                client.asking = True
                 try:
                     if isinstance(message, str):
                         raise Malformed("a message is binary")
@@ -225,21 +238,21 @@ class PolicyServer:
                     timing = {"infer_ms": 1000 * (time.monotonic() - begun)}
                     if total is not None:
                         timing["prev_total_ms"] = 1000 * total
-                    sent = pack({**reply, "server_timing": timing})
-                    await asyncio.wait_for(connection.send(sent), self._options.idle_s)
+                    client.heard, client.asking = time.monotonic(), False
+                    await connection.send(pack({**reply, "server_timing": timing}))
                 finally:
                     self._answering -= 1
+                    client.asking = False
                 total = time.monotonic() - begun
         except ConnectionClosed:
             pass
-        except (TimeoutError, asyncio.TimeoutError):
-            await connection.close(GOING_AWAY, "no message for too long")
         except _Failed as failed:
             await self._refuse(connection, INTERNAL_ERROR, f"AgentError: {failed}")
         except Malformed as wrong:
             await self._refuse(connection, UNSUPPORTED, f"Malformed: {wrong}")
         finally:
             self._open -= 1
+            self._clients.pop(connection, None)
             if client.stock is not None and client.stock.begun:
                 await self._batches.end(client.name)
 
@@ -311,8 +324,16 @@ class _Client:
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.heard = time.monotonic()
+        """When its last message came, or its last answer began to be sent."""
+        self.asking = False
+        """Whether the agent is at its last message."""
         self.briefs: dict[str, Brief] = {}
         self.stock: StockEpisode | None = None
+
+    def idle_since(self, moment: float) -> bool:
+        """Whether nothing came since then, and nothing is owed to it."""
+        return not self.asking and self.heard < moment
 
 
 def _session(message: dict[Any, Any]) -> str:

@@ -42,7 +42,6 @@ class Sessions:
         self._episodes: dict[tuple[str, str], _Kept] = {}
         self._names: set[str] = set()
         self._seen: dict[str, float] = {}
-        self._tasks: set[asyncio.Task[Any]] = set()
 
     def touch(self, session: str) -> None:
         """The client is there."""
@@ -51,7 +50,7 @@ class Sessions:
     async def ask(self, session: str, turns: Sequence[tuple[Turn, int]]) -> list[Any]:
         """An answer or an AgentFault for each (turn, number of the answers before it).
 
-        It goes on if the connection of who waits is lost: the client will ask again.
+        Who asks for an episode again, over another connection, waits for the first answer.
         """
         waiting: list[Any] = []
         fresh: list[tuple[_Kept, Turn]] = []
@@ -69,13 +68,13 @@ class Sessions:
                 fresh.append((kept, shown))
                 waiting.append(kept.pending)
         if fresh:
-            task = asyncio.create_task(self._answer(fresh))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-        return [
-            await asyncio.shield(each) if isinstance(each, asyncio.Future) else each
-            for each in waiting
-        ]
+            await self._answer(fresh)
+        answers: list[Any] = []
+        for each in waiting:
+            if isinstance(each, asyncio.Future):
+                each = each.result() if each.done() else await asyncio.shield(each)
+            answers.append(each)
+        return answers
 
     async def end(self, session: str, episodes: Iterable[str]) -> dict[str, str]:
         """These episodes are over. Returns what the agent raised, by episode."""
