@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from adapters._grid_words import MEANING, scene
 from adapters._params import levels
 from harness.core import (
     Adapter,
@@ -24,6 +25,7 @@ from harness.core import (
     Discrete,
     SimulatorPerturbation,
     Task,
+    Text,
     TimeStep,
     UserError,
 )
@@ -81,6 +83,9 @@ class MiniGridAdapter(Adapter):
                                                  RGBImgPartialObsWrapper
         image          uint8 (336, 336, 3), RGB  the whole map from above, as in the GEA paper
                                                  (arXiv 2412.08442, appendix D)
+        text_scene     Text                      what is in `grid` in words, from where the agent
+                                                 stands: "a red ball 2 steps ahead and 1 to the
+                                                 left"; and what it carries
     `image` is drawn with the largest whole number of pixels per cell that fits (42 for an 8x8 map,
     which fills it; 15 for 22x22) and centred on black, so nothing is resampled. The cells in the
     agent's sight are highlighted, as is MiniGrid's default; the paper does not say whether it does.
@@ -110,6 +115,7 @@ class MiniGridAdapter(Adapter):
     code_params = ("id",)
     packages = ("minigrid", "gymnasium")
     redraws = False
+    derived_views = ("text_scene",)
     extra = "minigrid"
 
     @classmethod
@@ -152,6 +158,7 @@ class MiniGridAdapter(Adapter):
         self._views: Mapping[str, Callable[[], Any]] = {
             "grid": self._grid,
             "direction": self._direction,
+            "text_scene": self._text_scene,
             "image_partial": self._image_partial,
             "image": self._image,
         }
@@ -188,6 +195,7 @@ class MiniGridAdapter(Adapter):
                     "px",
                     "RGB, the whole map from above; the red triangle is the agent",
                 ),
+                "text_scene": Text(meaning=MEANING),
             },
             action=_action_spec(level, int(self._env.action_space.n)),
             embodiment="an agent on a grid: it turns by 90 degrees, steps one cell forward, picks "
@@ -319,6 +327,13 @@ class MiniGridAdapter(Adapter):
 
     def _direction(self) -> int:
         return int(self._env.agent_dir)
+
+    def _text_scene(self) -> str:
+        from minigrid.core.constants import IDX_TO_COLOR
+
+        carried = self._env.carrying
+        held = None if carried is None else carried.encode()
+        return scene(self._grid(), held, [IDX_TO_COLOR[each] for each in range(len(IDX_TO_COLOR))])
 
     def _image_partial(self) -> np.ndarray:
         image: np.ndarray = self._env.get_pov_render(tile_size=PARTIAL_TILE)

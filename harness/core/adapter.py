@@ -49,6 +49,12 @@ class _Playable(ABC):
     place of a goal or of an object as numbers, a console's memory, the state. Whoever reads one is
     privileged, and reports say so.
     """
+    derived_views: ClassVar[tuple[str, ...]] = ()
+    """Views that follow from other ones, such as a scene in words.
+
+    They are no part of the digest of a start, so that one can be added without making older runs
+    look as if they had started otherwise.
+    """
     patience_s: ClassVar[float] = 120.0
     """Seconds of wall clock after which a reset or a step counts as hung."""
     nondeterminism: ClassVar[str] = ""

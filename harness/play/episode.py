@@ -20,7 +20,7 @@ from harness.play.answer_notes import AnswerNotes
 from harness.play.environments import EnvSlot
 from harness.play.inference import Watch
 from harness.play.lazy_views import LazyViews
-from harness.play.start_digest import digest_of_images, is_drawn, start_digest
+from harness.play.start_digest import compared, digest_of_images, is_drawn, start_digest
 from harness.play.values import SimulatorFault, ViewReader, checked_metrics, checked_state
 from harness.records.traces import Trace, action_bytes, encode_actions
 
@@ -109,7 +109,7 @@ class Episode:
         self.hasher.update(state)
         if not slot.adapter.nondeterminism:
             read = first_views if self._perturbed is None else {}
-            self.start = start_digest(slot.adapter.brief.observation, first, state, read)
+            self.start = start_digest(compared(slot.adapter), first, state, read)
 
     def _see(self, seen: TimeStep) -> None:
         """Read the views that the next turn will show, each checked against its spec.

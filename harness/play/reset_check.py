@@ -11,7 +11,7 @@ from harness.core import Case
 from harness.host.loading import code_of
 from harness.play.environments import EnvSlot
 from harness.play.inference import Watch, watched
-from harness.play.start_digest import start_digest
+from harness.play.start_digest import compared, start_digest
 from harness.play.values import checked_state
 from harness.records.registry import load
 
@@ -73,4 +73,4 @@ class ResetCheck:
         with watched(self._watch, slot.patience):
             first = slot.reset(case)
             state = checked_state(slot.state())
-            return start_digest(slot.adapter.brief.observation, first, state)
+            return start_digest(compared(slot.adapter), first, state)

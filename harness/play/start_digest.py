@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from harness.core import Spec, TimeStep
+from harness.core import Adapter, BatchedAdapter, Spec, TimeStep
 from harness.play.values import ViewReader
 
-__all__ = ["digest_of_images", "is_drawn", "start_digest"]
+__all__ = ["compared", "digest_of_images", "is_drawn", "start_digest"]
 
 DRAWN = ("image", "depth")
 """How the names of views begin that a renderer draws; it may differ between two machines."""
@@ -25,15 +25,23 @@ def is_drawn(view: str) -> bool:
     return view.removeprefix(ON_GPU).startswith(DRAWN)
 
 
+def compared(adapter: Adapter | BatchedAdapter) -> Mapping[str, Spec]:
+    """The views of an adapter that a start is compared by: all that follow from no other one."""
+    specs = adapter.brief.observation
+    if not adapter.derived_views:
+        return specs
+    return {name: spec for name, spec in specs.items() if name not in adapter.derived_views}
+
+
 def start_digest(
     specs: Mapping[str, Spec], first: TimeStep, state: bytes, read: Mapping[str, Any] | None = None
 ) -> str:
     """16 hexadecimal digits over the state, the instruction and all views that nobody has to draw.
 
-    `specs`: of the adapter's brief; `first`: the reset's timestep, before any perturbation between
-    adapter and agent; `state`: the adapter's; `read`: views of it that have been read already. What
-    the agent reads makes no difference. A view that cannot be read counts as that: whoever reads it
-    is told so.
+    `specs`: as `compared` gives them; `first`: the reset's timestep, before any perturbation
+    between adapter and agent; `state`: the adapter's; `read`: views of it that have been read
+    already. What the agent reads makes no difference. A view that cannot be read counts as that:
+    whoever reads it is told so.
     """
     known = read or {}
     digest = hashlib.blake2b(digest_size=8)

@@ -49,6 +49,7 @@ ADAPTER: Mapping[str, _Rule] = {
     "requirements": TEXTS,
     "pythons": TEXTS,
     "privileged_views": TEXTS,
+    "derived_views": TEXTS,
     "patience_s": SECONDS,
     "nondeterminism": TEXT,
     "tolerance": GPUS,

@@ -45,7 +45,7 @@ def play(adapter: MiniGridAdapter, case: Case, look: bool = False, limit: int = 
         seen.append(
             (timestep.instruction, flags, adapter.state(), adapter._env.grid.encode().tobytes())
         )
-        assert len(values) in (0, 4)
+        assert len(values) in (0, 5)
         if timestep.terminated or timestep.truncated:
             break
         timestep = adapter.step(adapter.brief.action.sample(rng))
