@@ -9,7 +9,7 @@ from harness.core import Missing, Suite
 from harness.host.hosted import Hosted, end_probes
 from harness.host.loading import load_adapter
 from harness.play.text_table import text_table
-from harness.records.catalogue import find_suites
+from harness.records.catalogue import Kind, find_suites
 from harness.records.registry import load
 
 __all__ = [
@@ -54,8 +54,11 @@ def list_tasks(suites: Sequence[Suite]) -> str:
     return _table(["task", "suite", "domain", "horizon", "tags", "rule"], rows, 60)
 
 
-def list_agents(agents: Mapping[str, str]) -> str:
-    """One line per agent, with the views that its class declares to read."""
+def list_agents(agents: Mapping[str, str], kinds: Mapping[str, Kind]) -> str:
+    """One line per agent, with the views that its class declares to read; then one per kind.
+
+    A kind is named only: its class may need packages that are not here.
+    """
     rows = []
     for name, entry in agents.items():
         kind = load(entry)
@@ -67,7 +70,14 @@ def list_agents(agents: Mapping[str, str]) -> str:
                 _first_sentence(kind),
             ]
         )
-    return _table(["agent", "reads", "what it is"], rows)
+    named = [[kind.usage, kind.what] for kind in kinds.values()]
+    named.append(["package.module:Class", "your own class"])
+    return "\n\n".join(
+        [
+            _table(["agent", "reads", "what it is"], rows),
+            _table(["or write", "what plays"], named),
+        ]
+    )
 
 
 def list_adapters(adapters: Mapping[str, str]) -> str:

@@ -26,7 +26,9 @@ def list_(
     elif what == "tasks":
         print_out(listing.list_tasks(names.suites_named(suite)))
     elif what == "agents":
-        print_out(listing.list_agents(names.agents()))
+        from harness.policies import KINDS
+
+        print_out(listing.list_agents(names.agents(), KINDS))
     elif what == "perturbations":
         print_out(listing.list_perturbations(names.adapters()))
     else:

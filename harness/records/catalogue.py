@@ -39,6 +39,8 @@ class Kind:
     """The argument of the class that takes what stands behind the colon."""
     usage: str
     """How it is written, with an example of what stands behind the colon."""
+    what: str
+    """What it is, in a few words."""
 
 
 NO_KINDS: Mapping[str, Kind] = MappingProxyType({})
