@@ -13,7 +13,7 @@ from harness.verify.knowledge import Knowledge, Stops
 
 __all__ = ["knowledge", "stops_of"]
 
-_GATE = re.compile(r"gate, .*, (sequential|all at once), (\d{1,7}) rounds")
+_GATE = re.compile(r"gate, .*, (sequential|sequential by seed|all at once), (\d{1,7}) rounds")
 _WIDTH = re.compile(r"until width ([0-9.e+-]{1,25})")
 
 
@@ -39,7 +39,7 @@ def stops_of(plan: Plan, rule: str, results: Iterable[tuple[CaseIndex, Result]])
     if (gate := _GATE.fullmatch(rule)) is not None and plan.items:
         total, until = round_sizes([item.episodes for item in plan.items])
         last = min(total, int(gate[2]))
-        rounds = range(1 if gate[1] == "sequential" else last, last + 1)
+        rounds = range(1 if gate[1].startswith("sequential") else last, last + 1)
         return Stops(
             ends=tuple(
                 {item.task.id: until(number, done) for number, item in enumerate(plan.items)}

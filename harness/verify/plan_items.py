@@ -62,7 +62,7 @@ def check_items(plan: Plan, known: Knowledge, schema: int = SCHEMA) -> ItemsRepo
         if refused is not None:
             untrusted.setdefault(refused, []).append(item.task.id)
         _check_task(item, suite, ours, found, schema)
-        found.playable.append(refused is None and _can_play(item.task, item.packages, found))
+        found.playable.append(refused is None and _can_play(item, found))
     if others:
         more = f" and {counted(len(others) - 1, 'more task')}" if len(others) > 1 else ""
         found.unchecked.append(
@@ -155,12 +155,16 @@ def _changed_fields(task: Task, ours: Task) -> str:
     return "; ".join(f"{name} {one[name]!r}" for name in one if one[name] != two[name])[:200]
 
 
-def _can_play(task: Task, packages: Mapping[str, str], found: ItemsReport) -> bool:
+def _can_play(item: PlanItem, found: ItemsReport) -> bool:
+    task, packages = item.task, item.packages
     try:
         kind = load_adapter(task.adapter)
     except UserError as unknown:
         _say(found, task, "the adapter", task.adapter, str(unknown))
         return False
+    if item.own_streams and not kind.own_streams:
+        # Intervals over tasks that share their seeds would be too narrow.
+        _say(found, task, "own_streams", True, "False, as its adapter declares")
     try:
         missing = kind.missing(task)
     except (AttributeError, KeyError, TypeError, ValueError) as fault:

@@ -159,6 +159,7 @@ def test_run_json_keeps_the_names_of_its_fields() -> None:
         "packages",
         "affinity",
         "arms",
+        "own_streams",
     ]
     assert (fields["affinity"], fields["arms"]) == ("key", (1,))
 

@@ -57,6 +57,15 @@ def test_each_forgery_is_named(
     assert not found.passed
 
 
+def test_tasks_that_share_seeds_cannot_be_said_to_share_nothing(
+    honest: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(toys.ToyAdapter, "own_streams", False)
+    found = check(honest, KNOWN)
+    assert "own_streams" in {difference.what for difference in found.differences}
+    assert not found.passed
+
+
 def test_a_part_of_a_suite_is_told_and_passes(honest: Path, tmp_path: Path) -> None:
     run = Forged(honest, tmp_path / "run", 0)
     run.without(lambda item: item.task.name != "toys/stay")
