@@ -82,6 +82,8 @@ class Field:
                     f"field {self.name}: the {what} {value!r} is not one of "
                     f"{', '.join(repr(each) for each in known)}"
                 )
+        if not (isinstance(self.name, str) and isinstance(self.unit, str)):
+            raise ValueError(f"field {self.name!r}: its name and its unit are texts")
         if not self.name or type(self.size) is not int or self.size < 1:
             raise ValueError(f"field {self.name!r}: it needs a name and a size from 1 on")
         expected = ROTATION_SIZES.get(self.representation, self.size)

@@ -26,6 +26,8 @@ VECTOR = Box((4,), low=-1.0, high=1.0, layout=(HAND, GRIPPER))
         ({"representation": "rot6d"}, "rot6d has 6 elements, not 3"),
         ({"size": 0}, "a name and a size from 1 on"),
         ({"name": ""}, "a name and a size from 1 on"),
+        ({"name": 3}, "its name and its unit are texts"),
+        ({"unit": None}, "its name and its unit are texts"),
         ({"scale": 0.0}, "is not a number other than 0"),
         ({"scale": float("nan")}, "is not a number other than 0"),
         ({"scale": (1.0, 2.0)}, "or one for each of 3 elements"),
