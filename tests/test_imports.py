@@ -24,6 +24,7 @@ ALLOWED = {
     "harness.verify": {"numpy", "PIL"},
     "harness.demos": {"numpy", "pyarrow", "PIL"},
     "harness.policies": {
+        "PIL",
         "gymnasium",
         "httpx",
         "lerobot",
