@@ -128,9 +128,12 @@ def test_commands_exist_as_they_are_named(page: Path) -> None:
     for words in (span.removeprefix("$ ").split() for span in spans):
         if words[:1] == ["bench"] and len(words) > 1 and not words[1].startswith("-"):
             assert words[1] in COMMANDS, f"{page.name}: there is no command `bench {words[1]}`"
-            offered = {
-                option for parameter in COMMANDS[words[1]].params for option in parameter.opts
-            } | {"--help"}
+            command = COMMANDS[words[1]]
+            inner = getattr(command, "commands", {})
+            assert not (inner and words[2:]) or words[2] in inner, f"{page.name}: {words}"
+            command = inner.get(words[2], command) if len(words) > 2 else command
+            offered = {option for parameter in command.params for option in parameter.opts}
+            offered |= {"--help"}
             asked = {
                 word.partition("=")[0].rstrip(",.;") for word in words[2:] if word.startswith("--")
             }
