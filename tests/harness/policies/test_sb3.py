@@ -93,9 +93,17 @@ def our_cases(env_id: str, episodes: int) -> list[Case]:
     return [Case(task, task.first_seed + k) for k in range(episodes)]
 
 
-def ours(agent: str, env_id: str, episodes: int, out: Path, **args: Any) -> list[float]:
+def ours(
+    agent: str, env_id: str, episodes: int, out: Path, lanes: int = 1, **args: Any
+) -> list[float]:
     report = bench.evaluate(
-        agent, f"gym:{env_id}", episodes=episodes, workers=0, out=out, agent_args=args
+        agent,
+        f"gym:{env_id}",
+        episodes=episodes,
+        workers=0,
+        lanes=lanes,
+        out=out,
+        agent_args=args,
     )
     results = sorted(bench.load_run(report.path).results(), key=lambda each: each.seed)
     assert [each.status for each in results] == ["finished"] * episodes
@@ -107,6 +115,19 @@ def test_the_returns_are_those_of_evaluate_policy(cartpole: Path, tmp_path: Path
     theirs = their_returns(model, "CartPole-v1", our_cases("CartPole-v1", 8))
     assert ours(f"sb3:{cartpole}", "CartPole-v1", 8, tmp_path / "run") == theirs
     assert len(set(theirs)) > 1
+
+
+def test_what_a_recurrent_policy_remembers_is_its_own(tmp_path: Path) -> None:
+    """Three lanes: the memories of three episodes at once."""
+    recurrent = pytest.importorskip("sb3_contrib").RecurrentPPO
+    small = {"policy_kwargs": {"lstm_hidden_size": 8}, "seed": 0, "device": "cpu"}
+    model = recurrent("MlpLstmPolicy", "CartPole-v1", n_steps=64, **small)
+    model.learn(256)
+    model.save(tmp_path / "model.zip")
+    model = recurrent.load(tmp_path / "model.zip", device="cpu")
+    theirs = their_returns(model, "CartPole-v1", our_cases("CartPole-v1", 5))
+    found = ours(f"sb3:{tmp_path / 'model.zip'}", "CartPole-v1", 5, tmp_path / "run", lanes=3)
+    assert found == theirs
 
 
 def test_normalised_observations_give_the_returns_of_evaluate_policy(
