@@ -22,6 +22,7 @@ from harness.records.privilege import PrivilegedViews
 from harness.records.renderer import Renderers
 from harness.records.stored_run import load_run
 from harness.stats import value_of
+from leaderboards.answers import AnswersTally
 from leaderboards.floors import Floor, shipped_floors
 from leaderboards.footprint import FootprintTally
 from leaderboards.groups import Grouping
@@ -83,11 +84,12 @@ def build(
     arrays = CaseArrays(plan) if plan.perturbations else None
     views, errors, redrawn, endless = ViewRemarks(), ErrorKinds(), 0, 0
     privileged, clock, size = PrivilegedViews(), ClockTally(plan.clock), FootprintTally()
-    renderers = Renderers()
+    renderers, answers = Renderers(), AnswersTally()
     for index, result in cases:
         errors.add(index, result)
         views.add(result)
         size.add(result)
+        answers.add(result)
         privileged.add(result)
         renderers.add(result)
         if arrays is not None:
@@ -133,6 +135,7 @@ def build(
         redrawn_starts=redrawn,
         endless=endless,
         latency=clock.rows(),
+        answers=answers.rows(),
         footprint=size.found(),
         clock=plan.clock,
         run_schema=int(run.get("schema", 1)),

@@ -10,6 +10,7 @@ from harness.core.nouns import LONGEST_EPISODE
 from harness.records.identity import UNNAMED
 from harness.records.plan import NotRun
 from harness.stats import Estimate
+from leaderboards.answers import answers_table
 from leaderboards.error_table import error_table
 from leaderboards.late_answers import clock_lines, clock_table
 from leaderboards.no_interval import WHEN_BOUNDED
@@ -147,6 +148,7 @@ def report_tables(report: Report) -> list[Table]:
     tables += _metric_table(report.tasks)
     tables += _score_table(report)
     tables += clock_table(report.latency)
+    tables += answers_table(report.answers)
     tables += published_table([figure for suite in by_suite for figure in figures[suite]])
     if report.perturbations or report.not_applicable:
         from leaderboards.robustness_tables import robustness_tables

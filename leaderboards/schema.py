@@ -16,6 +16,7 @@ from harness.records.control_clock import ControlClock
 from harness.records.error_kinds import ErrorKind
 from harness.records.plan import NotRun
 from harness.stats import Estimate, value_of
+from leaderboards.answers import AnswersRow
 from leaderboards.flatten import EstimateNames, bounds_of, flatten
 from leaderboards.floors import Floor
 from leaderboards.footprint import Footprint
@@ -314,6 +315,9 @@ class Report:
     latency: tuple[ClockRow, ...] = ()
     """Of a run in which simulated time did not wait for the agent, by domain and over all; in the
     JSON only there."""
+    answers: tuple[AnswersRow, ...] = ()
+    """What answers took, by task and over all, perturbed episodes too; in the JSON only where a
+    line tells it."""
     footprint: Footprint | None = None
     """In the JSON only where a line tells it."""
     clock: ControlClock | None = None
@@ -351,7 +355,15 @@ def report_to_json(report: Report) -> dict[str, Any]:
         "not_run": found["not_run"] + found["not_applicable"],
         **{
             name: found[name]
-            for name in ("views", "errors", "redrawn_starts", "endless", "latency", "footprint")
+            for name in (
+                "views",
+                "errors",
+                "redrawn_starts",
+                "endless",
+                "latency",
+                "answers",
+                "footprint",
+            )
             if found[name]
         },
     }

@@ -18,10 +18,12 @@ from harness.core import (
     BadAction,
     Box,
     Brief,
+    Elements,
     Missing,
     MultiDiscrete,
     Texts,
     Turn,
+    UIAction,
     UserError,
 )
 from harness.core.text import shorten
@@ -120,7 +122,8 @@ class ChatAgent(Agent):
         are shown, at most `image_px` px a side. `view_chars`: the most characters of a text.
         `system`: the role of the first message, `system`, `developer` or `user`. `thought`: whether
         the model is to think first. `mode`: `auto`, `tools`, `schema` or `text`. `constrain`:
-        whether a schema allows only the commands that are possible now, where a view tells them.
+        whether a schema allows only the commands or the elements that are there now, where a view
+        tells them.
         `on_invalid`: `error` or `noop`, what an answer counts as that is no action after a second
         try. `temperature`: None leaves it to the endpoint. `prices`: a TOML file. `timeout_s`: of
         one attempt; `give_up_s`: of all attempts for a batch.
@@ -182,18 +185,10 @@ class ChatAgent(Agent):
 
     def _request(
         self, turn: Turn, form: str
-    ) -> tuple[list[dict[str, Any]], tuple[str, ...], int | None]:
-        """(the conversation, the commands that are possible now, the seed)."""
+    ) -> tuple[list[dict[str, Any]], tuple[Any, ...], int | None]:
+        """(the conversation, what `_possible` says, the seed)."""
         messages = prompt.messages(turn, form, self._telling)
-        specs = turn.brief.observation
-        possible: tuple[str, ...] = next(
-            (
-                turn.observation[name]
-                for name in self._telling.views
-                if isinstance(specs.get(name), Texts)
-            ),
-            (),
-        )
+        possible = _possible(turn, self._telling.views)
         seed = self._seed
         if self._drawn:
             # Else equal questions of different episodes would be one draw.
@@ -205,7 +200,7 @@ class ChatAgent(Agent):
         turn: Turn,
         form: str,
         messages: list[dict[str, Any]],
-        possible: tuple[str, ...],
+        possible: tuple[Any, ...],
         seed: int | None,
         until: float,
     ) -> Any:
@@ -246,7 +241,7 @@ class ChatAgent(Agent):
                 continue
             figures["repaired"] += attempt == 2
             if possible:
-                figures["impossible"] = float(action not in possible)
+                figures["impossible"] = float(_is_impossible(action, possible))
             return Answer([action], figures=figures, said=_line(turn, form, exchanges))
         action = spec.noop() if self._noop else AgentFault(f"no valid action: {problem}"[:500])
         return Answer([action], figures=figures, said=_line(turn, form, exchanges))
@@ -255,6 +250,24 @@ class ChatAgent(Agent):
         return (
             f"That was no valid action: {problem}. {forms.explained(form, self._telling.thought)}"
         )
+
+
+def _possible(turn: Turn, views: Sequence[str]) -> tuple[Any, ...]:
+    """The commands that are possible now, or the refs on the screen; empty where nothing tells."""
+    for name in views:
+        spec = turn.brief.observation.get(name)
+        if isinstance(spec, Texts):
+            return tuple(turn.observation[name])
+        if isinstance(spec, Elements):
+            return tuple(element.ref for element in turn.observation[name])
+    return ()
+
+
+def _is_impossible(action: Any, possible: Sequence[Any]) -> bool:
+    """Whether a command is not among those that are possible, or an element is not there."""
+    if isinstance(action, UIAction):
+        return any(ref is not None and ref not in possible for ref in (action.ref, action.to_ref))
+    return action not in possible
 
 
 def _sent(messages: Sequence[Mapping[str, Any]]) -> str:

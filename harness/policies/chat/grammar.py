@@ -89,8 +89,11 @@ def _ui_in_words(spec: UI) -> str:
     return "\n".join(lines)
 
 
-def schema(spec: ActionSpec, admissible: Sequence[str] = ()) -> dict[str, Any]:
-    """The JSON schema of an action. `admissible`: the texts that are possible now, if known."""
+def schema(spec: ActionSpec, possible: Sequence[Any] = ()) -> dict[str, Any]:
+    """The JSON schema of an action.
+
+    `possible`: the commands that are possible now, or the refs that are on the screen, if known.
+    """
     if isinstance(spec, Discrete):
         if spec.names:
             return {"type": "string", "enum": list(spec.names)}
@@ -101,19 +104,21 @@ def schema(spec: ActionSpec, admissible: Sequence[str] = ()) -> dict[str, Any]:
         kind = {"type": "integer" if whole else "number"}
         return {"type": "array", "items": kind, "minItems": size, "maxItems": size}
     if isinstance(spec, UI):
-        return _ui_schema(spec)
-    choices = list(dict.fromkeys(admissible))
+        return _ui_schema(spec, list(dict.fromkeys(possible)))
+    choices = list(dict.fromkeys(possible))
     if 0 < len(choices) <= MOST_CHOICES:
         return {"type": "string", "enum": choices}
     return {"type": "string"}
 
 
-def _ui_schema(spec: UI) -> dict[str, Any]:
+def _ui_schema(spec: UI, refs: list[int]) -> dict[str, Any]:
     taken = {name for kind in spec.kinds for name in (*FIELDS[kind].needs, *FIELDS[kind].takes)}
     fields: dict[str, Any] = {"kind": {"type": "string", "enum": list(spec.kinds)}}
     for name in _PLACE:
         if ("to" if name.startswith("to_") else "at") in taken and (spec.refs or "ref" not in name):
             fields[name] = {"type": "integer" if name.endswith("ref") else "number"}
+            if name.endswith("ref") and 0 < len(refs) <= MOST_CHOICES:
+                fields[name]["enum"] = refs
     if "text" in taken:
         fields["text"] = {"type": "string"}
     if "direction" in taken:
