@@ -23,6 +23,7 @@ from harness.play.local import play_locally
 from harness.play.planning import make_plan
 from harness.play.progress import Progress
 from harness.play.runner import RunOptions, play
+from harness.play.stopped import Stopped
 from harness.play.text_table import text_table
 from harness.records.identity import AgentSpec
 from harness.records.plan import CaseIndex, Plan
@@ -148,7 +149,9 @@ def check_invariance(
             if way == "cut and resumed":
                 _cut(first, path)
             progress.say(f"playing {counted(plan.total, 'case')}: {way}")
-            play(spec, [], plan, path, options, progress)
+            summary = play(spec, [], plan, path, options, progress)
+            if summary.stopped is not None:
+                raise UserError(f"nothing is proved: {way} came to no end: {summary.stopped}")
             if number:
                 drifts += _compare(way, first, path)
     cause = _explain(spec, plan, ways[drifts[0].way].lanes or 8, drifts, progress) if drifts else ""
@@ -229,12 +232,15 @@ def _explain(
         return agents[0]
 
     progress.say("asking the agent the same turns in other batches")
-    play_locally(
-        Coordinator(plan, _DiscardingSink(), progress),
-        spec,
-        lanes=lanes,
-        agent_timeout=RunOptions.agent_timeout,
-        make_client=make_client,
-    )
+    try:
+        play_locally(
+            Coordinator(plan, _DiscardingSink(), progress),
+            spec,
+            lanes=lanes,
+            agent_timeout=RunOptions.agent_timeout,
+            make_client=make_client,
+        )
+    except Stopped as end:
+        return f"why they drift is not known: {end}"
     firsts = [drift.at_first for drift in drifts if drift.step is not None]
     return explain_drift(agents[0].repeated, max(firsts, default=math.inf))

@@ -8,7 +8,11 @@ from typing import Any
 
 import pytest
 import toys
-from conftest import Run
+from conftest import Notes, Run
+
+from harness.core import Suite, UserError
+from harness.records.identity import AgentSpec
+from harness.verify.invariance import check_invariance
 
 Play = Callable[..., Run]
 
@@ -101,3 +105,18 @@ def test_an_end_that_could_not_be_told_is_an_error_too(play_toys: Play) -> None:
     run = play_toys("silentagents:SilentAtEnd", tasks=tasks(), **HERE)
     assert {line["status"] for line in run.results} == {"finished"}
     assert any("the server went away" in text for text in run.notes.said)
+
+
+def test_invariance_is_not_judged_by_a_run_that_stopped(tmp_path: Path) -> None:
+    """Cases that were never played are no drift."""
+    spec = AgentSpec("silent", "silentagents:Silent", {"calls": str(tmp_path / "calls")})
+    suite = Suite("toys", "toys", tuple(tasks()), 4)
+    with pytest.raises(UserError, match="nothing is proved: 1 lane came to no end"):
+        check_invariance(
+            spec,
+            [(suite, task) for task in suite.tasks],
+            sample=8,
+            workers=0,
+            seed=0,
+            progress=Notes(),
+        )
