@@ -28,7 +28,7 @@ from harness.records.held_file import HeldFile
 from harness.records.safe_files import files_inside, open_inside
 
 __all__ = [
-    "Trace", "TraceWriter", "action_bytes", "encode_actions", "locate_traces", "read_part",
+    "Trace", "TraceWriter", "action_bytes", "as_record", "encode_actions", "locate_traces", "read_part",
     "read_trace", "read_traces", "trace_parts",
 ]  # fmt: skip
 
@@ -167,6 +167,13 @@ def action_bytes(actions: Sequence[Any]) -> bytes:
     return np.asarray(actions).tobytes()
 
 
+def as_record(trace: Trace) -> bytes:
+    """A trace as a part holds it."""
+    fields = {name: value for name, value in vars(trace).items() if name != "said" or value}
+    packed: bytes = msgpack.packb(fields)
+    return packed
+
+
 class TraceWriter:
     """Appends records to a new part, which is made at the first record."""
 
@@ -180,8 +187,7 @@ class TraceWriter:
             parts = files_inside(self._folder.parent, self._folder.name, PART)
             number = 1 + max(map(_number, parts), default=-1)
             self._file = HeldFile(self._folder / f"part-{number:04d}.msgpack", new=True)
-        fields = {name: value for name, value in vars(trace).items() if name != "said" or value}
-        self._file.append(msgpack.packb(fields))
+        self._file.append(as_record(trace))
 
     def close(self) -> None:
         """Sync and close the part."""
