@@ -28,8 +28,8 @@ from harness.records.held_file import HeldFile
 from harness.records.safe_files import files_inside, open_inside
 
 __all__ = [
-    "Trace", "TraceWriter", "action_bytes", "as_record", "encode_actions", "locate_traces", "read_part",
-    "read_trace", "read_traces", "trace_parts",
+    "Trace", "TraceWriter", "action_bytes", "as_record", "encode_actions", "locate_traces",
+    "read_part", "read_trace", "read_traces", "trace_parts",
 ]  # fmt: skip
 
 MOST_RECORD = 64 << 20

@@ -15,13 +15,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgpack
-
 from harness.core import Result, UserError
 from harness.core.text import printable
 from harness.records.plan import CaseIndex
 from harness.records.stored_run import StoredRun, load_run
-from harness.records.traces import locate_traces, read_trace
+from harness.records.traces import as_record, locate_traces, read_trace
 from harness.verify.difference import Difference
 from harness.verify.integrity import check_files
 from harness.verify.knowledge import Knowledge
@@ -162,10 +160,7 @@ def _traces(run: StoredRun) -> Iterator[bytes]:
     for index in planned(run.whole):
         found = places.get(run.whole.case(index).id)
         if found is not None:
-            fields = vars(read_trace(*found))
-            yield msgpack.packb(
-                {key: fields[key] for key in fields if key != "said" or fields[key]}
-            )
+            yield as_record(read_trace(*found))
 
 
 def _place(new: Path, path: Path, evidence: Path | None) -> int:
