@@ -365,3 +365,55 @@ def test_what_a_client_sends_wrongly_is_named() -> None:
     for wrong in ({}, {"image": np.zeros((84, 84, 4))}, {"image": "x"}, {"image": np.zeros(3)}):
         with pytest.raises(ValueError, match="image"):
             profile.views(wrong)
+
+
+ODD: list[Any] = [
+    None, True, -1, 0, 3, 1e308, float("inf"), "", "x", "quaternion_xyzw", "none", [], [[]], [1],
+    [1, 2], [0, 0], ["a"], [None], {}, {"a": 1}, [{}], [{"view": "proprio", "size": 4}],
+]  # fmt: skip
+
+
+def changed(value: Any, rng: np.random.Generator) -> Any:
+    """The value with one of its parts replaced by something odd, or left out."""
+    if isinstance(value, dict) and value and rng.random() < 0.9:
+        key = list(value)[int(rng.integers(len(value)))]
+        if rng.random() < 0.1:
+            return {name: each for name, each in value.items() if name != key}
+        return {**value, key: changed(value[key], rng)}
+    if isinstance(value, list) and value and rng.random() < 0.8:
+        place = int(rng.integers(len(value)))
+        return [*value[:place], changed(value[place], rng), *value[place + 1 :]]
+    return ODD[int(rng.integers(len(ODD)))]
+
+
+def test_odd_values_are_refused_or_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a file says: a profile that is read can be compared, and answers or says why not."""
+    from harness.policies.profiles import reader
+
+    rng = np.random.default_rng(5)
+    whole = {name: reader.read_toml(reader.FOLDER / f"{name}.toml") for name in profile_names()}
+    views = {
+        "image": np.zeros((256, 256, 3), np.uint8),
+        "image_wrist": np.zeros((256, 256, 3), np.uint8),
+        "proprio": np.linspace(0.1, 1.0, 16, dtype=np.float32),
+    }
+    read = answered = 0
+    for number in range(1500):
+        content = whole[profile_names()[number % len(whole)]]
+        for _ in range(int(rng.integers(1, 3))):
+            content = changed(content, rng)
+        if not isinstance(content, dict):
+            continue
+        monkeypatch.setattr(reader, "read_toml", lambda file, content=content: content)
+        try:
+            profile = load_profile("odd.toml")
+        except UserError:
+            continue
+        read += 1
+        if profile.missing(KITCHEN) is not None:
+            continue
+        profile.observation(turn_of(KITCHEN, views))
+        profile.actions(np.zeros(profile.action.size), KITCHEN)
+        answered += 1
+    assert read > 100
+    assert answered > 20
