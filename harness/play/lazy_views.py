@@ -56,5 +56,8 @@ class LazyViews(Mapping[str, Any]):
         self._open = False
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-        """Pickled as a dict with all views drawn: another process cannot draw them."""
-        return dict, (dict(self),)
+        """Pickled as a dict with all views drawn: another process cannot draw them.
+
+        Of an earlier step only what was drawn then is left.
+        """
+        return dict, (dict(self) if self._open else self._drawn,)

@@ -54,6 +54,13 @@ def test_to_another_process_it_goes_with_all_its_views() -> None:
     assert pickle.loads(pickle.dumps(views)) == {"image": "picture", "state": 5}
 
 
+def test_of_an_earlier_step_only_what_was_drawn_goes_to_another_process() -> None:
+    views = LazyViews(("image", "state"), reader(image="picture", state=5))
+    assert views["state"] == 5
+    views.close()
+    assert pickle.loads(pickle.dumps(views)) == {"state": 5}
+
+
 def test_it_keeps_what_the_simulator_raised() -> None:
     views = LazyViews(("image",), reader(image=fail))
     assert views.fault is None
