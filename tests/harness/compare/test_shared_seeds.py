@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pytest
+import toys
+from conftest import Run
 
-from harness.compare.pairs import Pair, TaskPairs
+from harness.compare.pairs import Pair, TaskPairs, read_scored_run
+from harness.compare.sample_size import sample_size, sample_size_table
 from harness.compare.shared_seeds import designs_of_pairs
 from harness.compare.verdict import compare_pairs
 from harness.core import Task
@@ -55,6 +59,22 @@ def test_where_no_pair_differs_a_seed_counts_once() -> None:
     apart = [replace(each, own_streams=True) for each in rooms(solved, solved)]
     assert designs_of_pairs(apart).tolist() == [1] * 5
     assert compare_pairs(apart, 0.1, 0.05).verdict == "pass"
+
+
+def test_a_plan_from_a_base_counts_a_seed_once_where_nothing_fails(
+    play_toys: Callable[..., Run],
+) -> None:
+    tasks = [toys.toy_task(name) for name in ("a", "b", "c")]
+    apart = read_scored_run(play_toys("ExpertAgent", tasks, 12, out="base").path)
+    items = tuple(replace(item, own_streams=False) for item in apart.plan.items)
+    shared = apart.counting(replace(apart.plan, items=items))
+    known = [sample_size(0.1, discordant=0.2, base=each) for each in (apart, shared)]
+    assert [each.design for each in known] == pytest.approx([1, 3])
+    assert known[1].paired == 3 * known[0].paired
+    assert known[1].equal_passes == 3 * known[0].equal_passes
+    assert (known[1].detectable or 0) > (known[0].detectable or 1)
+    assert "3.0 times as many" in sample_size_table(known[1])
+    assert "times as many" not in sample_size_table(known[0])
 
 
 def test_equal_agents_in_shared_rooms_rarely_regress() -> None:
