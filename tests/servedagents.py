@@ -26,11 +26,12 @@ class Remembers(Agent):
         digest = hashlib.blake2b(turn.memory or b"", digest_size=8)
         for seen in turn.observations:
             for name in sorted(seen):
-                value = seen[name]
-                digest.update(name.encode())
-                digest.update(
-                    value.tobytes() if isinstance(value, np.ndarray) else repr(value).encode()
-                )
+                try:
+                    value = seen[name]
+                except KeyError:  # a view of an earlier step that was not drawn then
+                    continue
+                parts = value.tobytes() if isinstance(value, np.ndarray) else repr(value).encode()
+                digest.update(name.encode() + parts)
         digest.update(f"{turn.instruction} {turn.step} {turn.actions!r}".encode())
         digest.update(turn.rng.bytes(4))
         rng = np.random.default_rng(int.from_bytes(digest.digest(), "little"))
@@ -38,6 +39,12 @@ class Remembers(Agent):
         if isinstance(actions[0], np.ndarray):
             actions[-1] = 3 * actions[-1]
         return Answer(actions, memory=digest.digest())
+
+
+class LooksBack(Remembers):
+    """The same with two observations, of which one may lie inside a chunk."""
+
+    history = 2
 
 
 class Fails(Remembers):

@@ -20,7 +20,7 @@ from conftest import Run, bench_process, results_of
 from openpi_client import msgpack_numpy
 from openpi_client.websocket_client_policy import WebsocketClientPolicy
 from policyservers import bench_server, get, turn_of_a_toy
-from servedagents import Fails, Remembers
+from servedagents import Fails, LooksBack, Remembers
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
@@ -48,6 +48,7 @@ def asked(url: str, **more: Any) -> dict[str, Any]:
         ("toys:ImageAgent", toys.ImageAgent()),
         ("toys:ExpertAgent", toys.ExpertAgent()),
         ("servedagents:Remembers", Remembers()),
+        ("servedagents:LooksBack", LooksBack()),
         ("servedagents:Fails", Fails()),
     ],
 )
@@ -64,9 +65,9 @@ def test_a_served_agent_gives_the_results_that_it_gives_here(
     assert ("agent_error" in {line["status"] for line in here.results}) == (name.endswith("Fails"))
 
 
-@pytest.mark.parametrize("agent", ["toys:ChunkAgent", "servedagents:Remembers"])
+@pytest.mark.parametrize("agent", ["toys:ChunkAgent", "servedagents:LooksBack"])
 def test_workers_ask_the_same_server(play_toys: Play, ray_here: None, agent: str) -> None:
-    kinds = {"toys:ChunkAgent": toys.ChunkAgent, "servedagents:Remembers": Remembers}
+    kinds = {"toys:ChunkAgent": toys.ChunkAgent, "servedagents:LooksBack": LooksBack}
     here = play_toys(agent, tasks=BOTH, out="here", lanes=2)
     with bench_server(kinds[agent]()) as url:
         there = play_toys(POLICY, tasks=BOTH, out="there", args=asked(url), workers=2, lanes=3)
