@@ -132,8 +132,9 @@ class Forger(Tampered):
 
         `label` changes entry.json last.
         """
-        for each in (self.lines, self.traces):
-            each.sort(key=self._place)
+        self.lines, self.traces = (
+            sorted(each, key=self._place) for each in (self.lines, self.traces)
+        )
         self.save()
         path = entries / "forged"
         path.mkdir(parents=True)
@@ -152,7 +153,9 @@ class Forger(Tampered):
         return path
 
     def _place(self, each: Mapping[str, Any]) -> tuple[int, ...]:
-        index = self.plan.locate(each["task"], each["seed"], each.get("perturbations", ()))
+        # A trace does not say how its case is perturbed, so its id must.
+        lines = (line["perturbations"] for line in self.lines if line["case"] == each["case"])
+        index = self.plan.locate(each["task"], each["seed"], next(lines, ()))
         return (1,) if index is None else (0, *index)
 
     def _content(self, kind: str) -> bytes:

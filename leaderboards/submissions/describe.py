@@ -7,6 +7,7 @@ Only what the files of the run decide stands here, and nothing that may change w
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -89,7 +90,7 @@ def describe(run: StoredRun) -> dict[str, Any]:
     rows = [_Row() for _ in plan.items]
     views, renderers = PrivilegedViews(), Renderers()
     parameters = 0
-    for index, result in sorted(run.cases(), key=lambda pair: pair[0]):
+    for index, result in run.cases():
         views.add(result)
         renderers.add(result)
         parameters = max(parameters, _parameters(result))
@@ -134,7 +135,7 @@ def describe(run: StoredRun) -> dict[str, Any]:
                     "protocol": item.protocol,
                     "episodes": item.episodes,
                     "successes": row.successes if item.task.success is not None else None,
-                    "score_mean": sum(row.scores) / len(row.scores) if row.scores else None,
+                    "score_mean": _mean(row.scores),
                     "agent_errors": row.agent_errors,
                 }
                 for item, row in zip(plan.items, rows)
@@ -144,6 +145,11 @@ def describe(run: StoredRun) -> dict[str, Any]:
     }
     plain: dict[str, Any] = json.loads(json.dumps(described))
     return plain
+
+
+def _mean(scores: list[float]) -> float | None:
+    """Rounded once, so that it does not depend on the order of the lines."""
+    return math.fsum(scores) / len(scores) if scores else None
 
 
 def _parameters(result: Result) -> int:

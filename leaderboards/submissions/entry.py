@@ -22,14 +22,12 @@ from harness.records.typed import (
     boolean,
     fields_of,
     is_number,
-    json_table,
     list_of,
     optional,
     table_of,
-    text,
     whole,
 )  # fmt: skip
-from leaderboards.submissions.texts import address, digest, licence, line, name
+from leaderboards.submissions.texts import address, digest, licence, line, name, plain_table
 
 __all__ = [
     "CLAIMED", "ENTRY", "FILES", "SCHEMA", "VERDICT", "Entry", "PackedFile", "Submission",
@@ -127,7 +125,7 @@ _SUBMISSION: Mapping[str, Check] = {
 _AGENT: Mapping[str, Check] = {
     "name": line(300),
     "entry": line(300),
-    "args": json_table,
+    "args": plain_table,
     "fingerprint": line(64),
     "reads": list_of(line(200), 1000),
     "privileged": boolean,
@@ -139,8 +137,8 @@ _PLAYED: Mapping[str, Check] = {
     "commit": optional(line(100)),
     "created": line(100),
     "finished": line(100),
-    "machine": json_table,
-    "packages": table_of(text, 1000),
+    "machine": plain_table,
+    "packages": table_of(line(1000), 1000),
     "renderers": list_of(line(200), 1000),
 }
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from typing import Any
 
 from harness.core.text import printable
 from harness.records.safe_json import shown
-from harness.records.typed import Check
+from harness.records.typed import Check, json_table
 
-__all__ = ["address", "digest", "licence", "line", "name", "slug"]
+__all__ = ["address", "digest", "licence", "line", "name", "plain_table", "slug"]
 
 MOST_NAME = 80
 MOST_ADDRESS = 500
@@ -40,6 +41,21 @@ def line(most: int) -> Check:
         return value
 
     return check
+
+
+def plain_table(value: Any, place: str) -> Mapping[str, Any]:
+    """A table of JSON values whose texts move no cursor; they may have several lines."""
+    table = json_table(value, place)
+    left: list[Any] = [table]
+    while left:
+        each = left.pop()
+        if isinstance(each, Mapping):
+            left += [*each.keys(), *each.values()]
+        elif isinstance(each, (list, tuple)):
+            left += each
+        elif isinstance(each, str) and printable(each, lines=True) != each:
+            raise _wrong(place, each, "plain text: it holds characters that control a terminal")
+    return table
 
 
 def name(value: Any, place: str) -> str:
