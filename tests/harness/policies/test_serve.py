@@ -357,3 +357,46 @@ def test_a_reply_is_what_openpis_packing_makes_of_it() -> None:
         raw.send(msgpack_numpy.packb({"state": np.zeros(4, np.float32)}))
         reply = msgpack.unpackb(raw.recv())
         assert set(reply["actions"]) == {b"__ndarray__", b"data", b"dtype", b"shape"}
+
+
+class LooksAtLibero(Agent):
+    """Rests, and shows in the gripper's number how bright the upper left corner is."""
+
+    reads = ("image", "proprio")
+
+    def act(self, turns: Any) -> Any:
+        answers = []
+        for turn in turns:
+            assert turn.brief.action.shape == (7,)
+            assert turn.observation["proprio"].shape == (8,)
+            corner = float(turn.observation["image"][0, 0, 0]) / 255
+            answers.append(np.array([0, 0, 0, 0, 0, 0, corner], np.float32))
+        return answers
+
+
+def test_a_profile_says_what_a_client_of_others_sends() -> None:
+    """Of the picture that the policy is sent the agent sees the mirror image, which is upright."""
+    picture = np.zeros((224, 224, 3), np.uint8)
+    picture[0, -1] = 255
+    seen = {
+        "observation/image": picture,
+        "observation/wrist_image": picture,
+        "observation/state": np.zeros(8, np.float32),
+        "prompt": "open the drawer",
+    }
+    with bench_server(LooksAtLibero(), profile="openpi-libero") as url:
+        client = WebsocketClientPolicy(url)
+        assert client.infer(seen)["actions"].tolist() == [[0, 0, 0, 0, 0, 0, 1]]
+        with pytest.raises(RuntimeError, match="the observation lacks 'observation/state'"):
+            client.infer({name: seen[name] for name in seen if name != "observation/state"})
+
+
+def test_a_profile_and_a_size_are_one_too_many(bench_here: Callable[..., Any]) -> None:
+    said = bench_here(
+        *("serve", "--agent", "uniform", "--profile", "openpi-libero", "--action-size", 7)
+    )
+    assert said.code == 2
+    assert "leave one of the two out" in said.err
+    said = bench_here("serve", "--agent", "uniform", "--action-size", 0)
+    assert said.code == 2
+    assert "--action-size is a number from 1" in said.err
