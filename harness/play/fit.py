@@ -11,7 +11,10 @@ from harness.play.environments import EnvSlot
 from harness.play.inference import Watch
 from harness.records.identity import AgentSpec
 
-__all__ = ["FitCheck"]
+__all__ = ["CANNOT_PLAY", "FitCheck"]
+
+CANNOT_PLAY = "the agent cannot play it: "
+"""How the reason of such a row begins. It is the agent's word: nobody can check it without it."""
 
 
 class FitCheck:
@@ -34,7 +37,10 @@ class FitCheck:
         if brief is None:
             return None
         if slot.fit is None or slot.fit[0] is not brief:
-            slot.fit = brief, self._asked(brief)
+            found = self._asked(brief)
+            if found is not None:
+                found = Missing(f"{CANNOT_PLAY}{found.reason}", found.remedy)
+            slot.fit = brief, found
         return slot.fit[1]
 
     def _asked(self, brief: Brief) -> Missing | None:

@@ -22,6 +22,7 @@ from harness.perturb.pipeline import other_versions
 from harness.perturb.registry import REGISTRY
 from harness.play.coordinator import Coordinator
 from harness.play.environments import environment_key
+from harness.play.fit import CANNOT_PLAY
 from harness.play.progress import Progress
 from harness.play.runner import RunOptions, play_cases
 from harness.play.stopped import Stopped
@@ -181,6 +182,8 @@ class _Builder:
         if kind.missing(item.task) is not None:
             return self._claim(CANNOT, row.task)
         if row.perturbation is None:
+            if row.reason.startswith(CANNOT_PLAY):
+                return self._claim("that the agent does not fit", row.task)
             if "expert" in self.reads and not kind.has_expert(item.task):
                 return None  # what the row says is so
             return self._probe(row, item, 0)

@@ -10,6 +10,8 @@ import pytest
 import toys
 from conftest import Run
 
+from harness.play.fit import CANNOT_PLAY
+
 Play = Callable[..., Run]
 WAYS = pytest.mark.parametrize(
     ("agent", "way"),
@@ -43,8 +45,8 @@ def test_a_task_that_the_agent_does_not_fit_is_not_run(
     assert all(line["success"] for line in run.results)
     rows = {row.task: (row.reason, row.remedy) for row in run.summary.not_run}
     assert rows == {
-        "toys/glide@1": ("it cannot glide", "teach it to"),
-        "toys/together@1": ("it cannot glide", "teach it to"),
+        "toys/glide@1": (f"{CANNOT_PLAY}it cannot glide", "teach it to"),
+        "toys/together@1": (f"{CANNOT_PLAY}it cannot glide", "teach it to"),
     }
     assert run.summary.agent_errors == 0
     assert set(asked.read_text().splitlines()) == {
