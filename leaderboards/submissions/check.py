@@ -95,7 +95,7 @@ def examine(
         run = unpack_entry(entry, folder, dict(known.tasks), suites, evidence)
         reasons = list(contradicted(entry, run))
     except UserError as refused:
-        reasons = [str(refused).replace(f"{folder}/", "")]
+        reasons = [str(refused).replace(f"{folder}/", "").replace(str(folder), "the run")]
     except Evidence as elsewhere:
         return _ended(NOT_HERE, [str(elsewhere)], digest, settings)
     if reasons:
