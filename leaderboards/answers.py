@@ -101,7 +101,6 @@ _COUNTS = (
     ("cached", "cached"),
     ("tokens in", "tokens_in"),
     ("tokens out", "tokens_out"),
-    ("waited s", "waited_s"),
 )
 
 

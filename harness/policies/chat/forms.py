@@ -45,9 +45,7 @@ def asked_for(form: str, action: Mapping[str, Any], thought: bool) -> dict[str, 
         choice = {"type": "function", "function": {"name": TOOL}}
         return {"tools": [{"type": "function", "function": function}], "tool_choice": choice}
     if form == "json_schema":
-        # Strict schemas may have no optional fields, which the actions of a screen have.
-        strict = action.get("type") != "object"
-        named = {"name": TOOL, "schema": wanted, "strict": strict}
+        named = {"name": TOOL, "schema": wanted, "strict": True}
         return {"response_format": {"type": "json_schema", "json_schema": named}}
     if form == "json_object":
         return {"response_format": {"type": "json_object", "schema": wanted}}

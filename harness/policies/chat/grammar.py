@@ -24,7 +24,6 @@ MOST_NUMBERS = 256
 MOST_CHOICES = 500
 """Choices that a schema lists; where there are more, it asks for any text."""
 _QUOTES = " \t\n\"'`*."
-_PLACE = ("x", "y", "ref", "to_x", "to_y", "to_ref")
 
 
 def described(spec: ActionSpec) -> str:
@@ -112,27 +111,48 @@ def schema(spec: ActionSpec, possible: Sequence[Any] = ()) -> dict[str, Any]:
 
 
 def _ui_schema(spec: UI, refs: list[int]) -> dict[str, Any]:
-    taken = {name for kind in spec.kinds for name in (*FIELDS[kind].needs, *FIELDS[kind].takes)}
-    fields: dict[str, Any] = {"kind": {"type": "string", "enum": list(spec.kinds)}}
-    for name in _PLACE:
-        if ("to" if name.startswith("to_") else "at") in taken and (spec.refs or "ref" not in name):
-            fields[name] = {"type": "integer" if name.endswith("ref") else "number"}
-            if name.endswith("ref") and 0 < len(refs) <= MOST_CHOICES:
-                fields[name]["enum"] = refs
-    if "text" in taken:
-        fields["text"] = {"type": "string"}
-    if "direction" in taken:
-        fields["direction"] = {"type": "string", "enum": list(DIRECTIONS)}
-    if "amount" in taken:
-        fields["amount"] = {"type": "number"}
-    if "modifier" in taken and spec.modifiers:
-        fields["modifier"] = {"type": "string", "enum": list(spec.modifiers)}
-    return {
-        "type": "object",
-        "properties": fields,
-        "required": ["kind"],
-        "additionalProperties": False,
+    """One object for each kind and way to name a place, which has exactly the fields of that kind.
+
+    An optional place or key that is held is a form of its own: strict schemas have no optional
+    fields.
+    """
+    ref: dict[str, Any] = {"type": "integer"}
+    if 0 < len(refs) <= MOST_CHOICES:
+        ref["enum"] = refs
+    values: dict[str, dict[str, Any]] = {
+        "ref": ref,
+        "to_ref": ref,
+        **{name: {"type": "number"} for name in ("x", "y", "to_x", "to_y")},
+        "direction": {"type": "string", "enum": list(DIRECTIONS)},
+        "modifier": {"type": "string", "enum": list(spec.modifiers)},
     }
+    texts = {"key": spec.keys, "open_app": spec.apps}
+    found = []
+    for kind in spec.kinds:
+        form = FIELDS[kind]
+        choices = list(texts.get(kind, ()))
+        values["text"] = {"type": "string", **({"enum": choices} if choices else {})}
+        rest = [name for name in ("text", "direction") if name in form.needs]
+        places = [["ref"]] if spec.refs else []
+        places += [["x", "y"]]
+        if "at" not in form.needs:
+            places = [[], *(places if "at" in form.takes else [])]
+        if "to" in form.needs:
+            places = [[*at, *(f"to_{name}" for name in at)] for at in places]
+        if spec.modifiers and "modifier" in form.takes:
+            places += [[*at, "modifier"] for at in places]
+        for at in places:
+            fields = {"kind": {"type": "string", "enum": [kind]}}
+            fields |= {name: values[name] for name in [*at, *rest]}
+            found.append(
+                {
+                    "type": "object",
+                    "properties": fields,
+                    "required": list(fields),
+                    "additionalProperties": False,
+                }
+            )
+    return {"anyOf": found}
 
 
 def action_of(spec: ActionSpec, value: Any) -> Any:

@@ -157,7 +157,7 @@ class Model:
             # Kept too: a rerun must come to the same parameters without asking.
             self._store.put(request, Reply(content=str(no), finish=REFUSED))
             raise Refused(str(no)) from None
-        took["requests"] += sent.attempts
+        took["requests"] += 1
         took["retries"] += sent.attempts - 1
         took["waited_s"] += time.monotonic() - begun
         self._store.put(request, sent.reply)

@@ -58,13 +58,31 @@ def test_every_space_has_words_and_a_schema(name: str) -> None:
     assert grammar.described(spec).startswith("An action is ")
     schema = grammar.schema(spec)
     assert json.loads(json.dumps(schema)) == schema
-    assert {"type"} <= schema.keys()
+    assert schema.keys() & {"type", "anyOf"}
+
+
+def test_each_kind_of_action_on_a_screen_has_exactly_its_fields() -> None:
+    forms_of = {
+        (each["properties"]["kind"]["enum"][0], *each["required"][1:])
+        for each in grammar.schema(SCREEN)["anyOf"]
+    }
+    assert ("click", "ref") in forms_of
+    assert ("click", "x", "y") in forms_of
+    assert ("click", "ref", "text") not in forms_of
+    assert ("drag", "ref", "to_ref") in forms_of
+    assert ("wait",) in forms_of
+    values = {"ref": 3, "to_ref": 4, "x": 1, "y": 2, "to_x": 3, "to_y": 4, "direction": "up"}
+    for kind, *names in forms_of:
+        text = "Enter" if kind == "key" else "hello"
+        fields = {name: values.get(name, text) for name in names}
+        assert grammar.action_of(SCREEN, {"kind": kind, **fields}).kind == kind
 
 
 def test_a_schema_allows_what_is_possible_now() -> None:
     assert grammar.schema(Text(), ("open door", "look"))["enum"] == ["open door", "look"]
     assert "enum" not in grammar.schema(Text(), tuple(map(str, range(10_000))))
-    assert grammar.schema(SCREEN, (3, 7))["properties"]["ref"]["enum"] == [3, 7]
+    first = grammar.schema(SCREEN, (3, 7))["anyOf"][0]
+    assert first["properties"]["ref"]["enum"] == [3, 7]
 
 
 @pytest.mark.parametrize(
