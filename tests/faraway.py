@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -105,3 +106,15 @@ class Picky(Keeper):
         if choices == arguments["chunk"]:
             return None
         return Missing(f"it has {choices} choices", "play another task")
+
+
+class Everything(Keeper):
+    """Reads all views on offer, of the newest observation; of those in a chunk it saw none."""
+
+    reads = ("*",)
+
+    def _answer(self, turn: Turn) -> Answer:
+        newest = {
+            name: view for name, view in turn.observation.items() if isinstance(view, np.ndarray)
+        }
+        return super()._answer(dataclasses.replace(turn, observations=(newest,)))

@@ -168,7 +168,7 @@ class HostedAgent(Agent):
 
     def act(self, turns: Sequence[Turn]) -> list[Any]:
         # Drawn before anything is sent: a view that cannot be drawn is the simulator's fault.
-        drawn = [[dict(each) for each in turn.observations] for turn in turns]
+        drawn = [[*map(_kept, turn.observations[:-1]), dict(turn.observation)] for turn in turns]
         for last in (False, True):
             self._require_memories(turns)
             try:
@@ -272,6 +272,19 @@ class HostedAgent(Agent):
         client, self._client = self._client, None
         if client is not None:
             client.kill()
+
+
+def _kept(observation: Mapping[str, Any]) -> dict[str, Any]:
+    """The views of an earlier observation, but those that were lost with its step.
+
+    An agent that reads all views on offer (`*`) has only those that were drawn in time: the others
+    raise KeyError here, and are missing in the other interpreter.
+    """
+    found = {}
+    for name in observation:
+        with contextlib.suppress(KeyError):
+            found[name] = observation[name]
+    return found
 
 
 @contextlib.contextmanager

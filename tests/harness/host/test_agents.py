@@ -71,12 +71,12 @@ def played(tmp_path: Path) -> Callable[..., list[dict[str, Any]]]:
     return go
 
 
-@pytest.mark.parametrize("lanes", [1, 3])
+@pytest.mark.parametrize(("entry", "lanes"), [(KEEPER, 1), (KEEPER, 3), ("faraway:Everything", 2)])
 def test_the_same_results_as_in_this_process(
-    played: Callable[..., Any], bare: str, lanes: int
+    played: Callable[..., Any], bare: str, entry: str, lanes: int
 ) -> None:
-    here = played(KEEPER, None, out="here", lanes=lanes)
-    there = played(KEEPER, bare, out="there", lanes=lanes)
+    here = played(entry, None, out="here", lanes=lanes)
+    there = played(entry, bare, out="there", lanes=lanes)
     assert {each["status"] for each in here} == {"finished"}
     assert there == here
     assert not children()
