@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import time
 from collections.abc import Callable, Mapping
@@ -12,6 +14,7 @@ import pytest
 import toys
 from chatserver import ChatServer, chat_server
 from conftest import Notes
+from PIL import Image
 
 from harness.cli.names import agent_named
 from harness.core import Suite, Task, UserError
@@ -90,7 +93,7 @@ def test_the_form_of_answer_is_found_out_once(
 
 def test_the_conversation_holds_the_last_observations_and_actions(chat: Chat) -> None:
     with chat_server(go_right) as server:
-        (line,) = chat(server, history=2, mode="text")
+        chat(server, history=2, mode="text")
     first, *_, last = server.requests
     assert [each["role"] for each in first["messages"]] == ["system", "user"]
     assert [each["role"] for each in last["messages"]] == ["system", "user", "assistant", "user"]
@@ -101,6 +104,19 @@ def test_the_conversation_holds_the_last_observations_and_actions(chat: Chat) ->
     assert last["messages"][-1]["content"].endswith("What is the next action?")
     assert first["temperature"] == 0
     assert first["seed"] == 0
+
+
+def test_images_go_along_as_png_for_the_newest_observations_only(chat: Chat) -> None:
+    with chat_server(go_right) as server:
+        chat(server, views="image,state", history=3, images=1, image_px=32, mode="text")
+    last = server.requests[-1]["messages"]
+    assert [type(each["content"]) for each in last[1::2]] == [str, str, list]
+    text, picture = last[-1]["content"]
+    assert text["text"].endswith("The images: [image].")
+    head, _, body = picture["image_url"]["url"].partition(",")
+    assert head == "data:image/png;base64"
+    with Image.open(io.BytesIO(base64.b64decode(body))) as opened:
+        assert max(opened.size) <= 32
 
 
 def test_a_wrong_answer_is_repaired_once(chat: Chat) -> None:
