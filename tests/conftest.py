@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import kernels_of_data  # noqa: F401  before numpy is loaded
+
+# isort: split
+
 import importlib
 import json
 import os

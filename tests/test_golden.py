@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import kernels_of_data
 import pytest
 
 TESTS = Path(__file__).resolve().parent
@@ -162,6 +163,8 @@ def named(family: str) -> Any:
 @pytest.mark.parametrize("family", [named(family) for family in PLAYED])
 def test_a_few_steps_go_as_ever(family: str, configured: None, bench_here: Bench) -> None:
     skip_where_missing(family)
+    if family == "metaworld" and not kernels_of_data.AVAILABLE:
+        pytest.skip("its rewards' last digits are those of kernels that this processor lacks")
     expected = json.loads((FOLDER / f"{family}.json").read_text())
     found = json.loads(json.dumps(record(family, bench_here)))
     versions = [

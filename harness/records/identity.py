@@ -23,6 +23,7 @@ from harness.core.errors import describe
 from harness.records.code_versions import local_files
 from harness.records.contents import Contents, exists, sources
 from harness.records.declared import check_agent_class, check_reading, declared
+from harness.records.linear_algebra import kernels
 from harness.records.registry import load
 
 __all__ = ["UNNAMED", "AgentSpec", "machine", "source_commit"]
@@ -197,6 +198,7 @@ def machine() -> dict[str, Any]:
         "python": platform.python_version(),
         "system": platform.platform(),
         "cores": os.cpu_count(),
+        "linear algebra": kernels(),
     }
 
 

@@ -28,6 +28,7 @@ from harness.play.progress import Progress
 from harness.play.runner import RunOptions, play_cases
 from harness.play.stopped import Stopped
 from harness.records.identity import AgentSpec
+from harness.records.linear_algebra import other_kernels
 from harness.records.plan import CaseIndex, Plan
 from harness.records.registry import load
 from harness.records.renderer import renderer_of
@@ -310,6 +311,8 @@ def verify(
     _replay(stored, files, results_of(stored, [*chosen, *errors]), options, progress, found)
     sampled = {plan.items[index.item].task.adapter for index in chosen}
     reasons = {load(adapter).nondeterminism for adapter in sampled} - {""}
+    if found.differences[found.in_files :]:
+        found.notes += filter(None, [other_kernels(stored.description.get("machine"))])
     found.notes += [f"within a tolerance, without digests: {reason}" for reason in sorted(reasons)]
     return found
 

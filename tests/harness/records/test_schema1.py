@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import kernels_of_data
 import pytest
 
 from harness.perturb import REGISTRY
@@ -135,6 +136,8 @@ def test_an_old_run_of_a_slow_simulator_is_verified(name: str, bench: Bench) -> 
 
 def verify(name: str, bench: Bench) -> None:
     skip_where_versions_differ(name)
+    if name == "metaworld" and not kernels_of_data.AVAILABLE:
+        pytest.skip("its rewards' last digits are those of kernels that this processor lacks")
     code, out, err = bench("verify", f"runs/{name}", "--sample", 12, "--trust")
     if "cannot be played here" in out + err:
         pytest.skip(err)

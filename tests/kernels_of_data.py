@@ -1,0 +1,19 @@
+"""Makes numpy multiply with the kernels with which tests/data was written, where it can.
+
+Import it before numpy. Other kernels round the last digits of some rewards otherwise, and the
+digests of these episodes with them.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+__all__ = ["AVAILABLE"]
+
+_NEEDED = {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}
+AVAILABLE = set(Path("/proc/cpuinfo").read_text().split()) >= _NEEDED
+"""Whether this processor has them."""
+
+if AVAILABLE:
+    assert "numpy" not in sys.modules
+    os.environ["OPENBLAS_CORETYPE"] = "SkylakeX"
