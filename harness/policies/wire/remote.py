@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import logging
 import time
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,6 +19,7 @@ from harness.policies.wire.pool import Pool
 
 __all__ = ["RemotePolicy"]
 
+log = logging.getLogger("bench")
 FRESH_S = 5.0
 """So long what a server told of itself is taken for true, where it decides nothing."""
 NOT_IDENTITY = ("address", "timeout_s", "reach_s", "max_frame_mb", "token_env")
@@ -101,7 +104,9 @@ class RemotePolicy(Agent):
         kept.update(profile_identity(arguments.get("profile", "")))
         server = cls._server_identity(cls._facts(arguments)[0])
         if server is None:
-            return {**kept, "address": Address.of(arguments["address"]).url}
+            url = Address.of(arguments["address"]).url
+            _tell_unknown(url)
+            return {**kept, "address": url}
         return {**kept, "server": server}
 
     @classmethod
@@ -156,6 +161,16 @@ class RemotePolicy(Agent):
 
 
 _KNOWN: dict[str, tuple[float, Any]] = {}
+
+
+@functools.cache
+def _tell_unknown(url: str) -> None:
+    """Told once in a process: a fingerprint is asked for several times."""
+    log.warning(
+        "%s tells no fingerprint: whether the same policy answers there when the run goes on "
+        "cannot be checked",
+        url,
+    )
 
 
 def _wait_until_healthy(where: Address, limits: Limits, path: str) -> None:

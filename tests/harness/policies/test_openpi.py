@@ -233,8 +233,14 @@ def test_a_token_is_sent_and_written_nowhere(
         assert not file.is_file() or b"s3cret-42" not in file.read_bytes()
 
 
-def test_a_server_without_a_fingerprint_is_known_by_its_address() -> None:
+def test_a_server_without_a_fingerprint_is_known_by_its_address(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     with stock_server(good) as url:
+        for _ in range(2):
+            OpenPI.identity({"address": url})
+        told = [each.message for each in caplog.records if "tells no fingerprint" in each.message]
+        assert len(told) == 1
         assert OpenPI.identity({"address": url, "timeout_s": 3.0}) == {"address": url}
         assert OpenPI.declares({"address": url}) == (("*",), 1)
 
