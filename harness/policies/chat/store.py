@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.core import UserError
+from harness.core import AgentUnavailable, UserError
 from harness.policies.chat.reply import BadReply, Reply
 from harness.records import safe_json
 from harness.records.safe_files import read_inside
@@ -66,7 +66,11 @@ class Store:
         return reply
 
     def put(self, request: str, reply: Reply) -> None:
-        """Keep a reply. Raises UserError when the folder cannot be written to."""
+        """Keep a reply.
+
+        Raises AgentUnavailable when the folder cannot be written to, as when the disk is full: that
+        is not the model's failure.
+        """
         self._keep(request, reply)
         if self._folder is None:
             return
@@ -85,7 +89,7 @@ class Store:
                     os.unlink(temporary)
                 raise
         except OSError as fault:
-            raise UserError(f"cannot write to the cache {file}: {fault.strerror}") from None
+            raise AgentUnavailable(f"cannot write to the cache {file}: {fault.strerror}") from None
 
     def _keep(self, request: str, reply: Reply) -> None:
         with self._lock:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import shutil
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -261,6 +262,20 @@ def test_a_cache_replays_without_an_endpoint(chat: Chat, tmp_path: Path) -> None
         assert replayed["requests"] == 0
         assert replayed["cached"] == replayed["answers"]
         assert replayed["tokens_in"] == asked["tokens_in"]
+
+
+def test_a_cache_that_cannot_be_written_is_not_the_models_failure(
+    chat: Chat, tmp_path: Path
+) -> None:
+    def breaks(body: Mapping[str, Any]) -> str:
+        shutil.rmtree(tmp_path / "cache", ignore_errors=True)
+        (tmp_path / "cache").touch()
+        return go_right(body)
+
+    with chat_server(breaks) as server:
+        (line,) = chat(server, mode="text", cache=str(tmp_path / "cache"))
+    assert line["status"] == "error"
+    assert "cannot write to the cache" in line["error"]
 
 
 @pytest.mark.parametrize(
