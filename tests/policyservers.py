@@ -7,15 +7,18 @@ import contextlib
 import http
 import http.client
 import socket
+import subprocess
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import msgpack
 import numpy as np
 import toys
+from conftest import bench_process
 from openpi_client import msgpack_numpy
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import serve as listen
@@ -214,6 +217,20 @@ def bench_server(
                 loop.call_soon_threadsafe(server.stop)
         thread.join(20)
         assert not thread.is_alive(), "the server does not end"
+
+
+@contextlib.contextmanager
+def serve_process(*args: object, cwd: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """`bench serve` with these options in a process of its own, and its address."""
+    with bench_process("serve", *args, "--port", 0, cwd=cwd) as process:
+        try:
+            assert process.stderr is not None
+            line = process.stderr.readline()
+            assert line.startswith("serving "), line + process.stderr.read()
+            yield process, line.split()[-1]
+        finally:
+            if process.poll() is None:
+                process.kill()
 
 
 def dead_address() -> str:

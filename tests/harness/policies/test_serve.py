@@ -16,10 +16,10 @@ import msgpack
 import numpy as np
 import pytest
 import toys
-from conftest import Run, bench_process, results_of
+from conftest import Run, results_of
 from openpi_client import msgpack_numpy
 from openpi_client.websocket_client_policy import WebsocketClientPolicy
-from policyservers import bench_server, get, turn_of_a_toy
+from policyservers import bench_server, get, serve_process, turn_of_a_toy
 from servedagents import Fails, LooksBack, Remembers
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
@@ -300,11 +300,8 @@ def test_beyond_this_machine_a_token_is_required(bench_here: Callable[..., Any])
 
 
 def test_the_command_serves_and_ends_when_it_is_told(tmp_path: Path) -> None:
-    with bench_process("serve", "--agent", "uniform", "--port", 0, cwd=tmp_path) as process:
-        assert process.stderr is not None
-        line = process.stderr.readline()
-        assert line.startswith("serving uniform at ws://127.0.0.1:")
-        url = line.split()[-1]
+    with serve_process("--agent", "uniform", cwd=tmp_path) as (process, url):
+        assert url.startswith("ws://127.0.0.1:")
         client = WebsocketClientPolicy(url)
         fingerprint = client.get_server_metadata()["bench"]["fingerprint"]
         assert len(fingerprint) == 16
@@ -312,6 +309,7 @@ def test_the_command_serves_and_ends_when_it_is_told(tmp_path: Path) -> None:
         assert process.wait(30) == 0
         with pytest.raises(ConnectionClosed):
             client._ws.recv(timeout=20)
+        assert process.stderr is not None
         assert process.stderr.read() == "the server has ended\n"
 
 
@@ -323,9 +321,7 @@ def test_a_run_of_real_simulators_is_the_same_through_a_server(
     common = ("--suite", "babyai,gym:CartPole-v1", "--tasks", "*GoToObj*,*CartPole*")
     common = (*common, "--episodes", "3", "--workers", "0")
     assert bench_here("run", "--agent", agent, *common, "--out", "here").code == 0
-    with bench_process("serve", "--agent", agent, "--port", 0, cwd=tmp_path) as process:
-        assert process.stderr is not None
-        url = process.stderr.readline().split()[-1]
+    with serve_process("--agent", agent, cwd=tmp_path) as (process, url):
         run = ("run", "--agent", f"openpi:{url}", *common, "--lanes", "2", "--out", "there")
         assert bench_here(*run).code == 0
         # The same command finds its run, and so does one with another way to the same agent.
@@ -341,9 +337,7 @@ def test_a_run_of_real_simulators_is_the_same_through_a_server(
         "server": {"agent": agent, "fingerprint": played["fingerprint"]}
     }
     assert (recorded["reads"], recorded["history"]) == (played["reads"], played["history"])
-    with bench_process("serve", "--agent", "noop", "--port", 0, cwd=tmp_path) as process:
-        assert process.stderr is not None
-        url = process.stderr.readline().split()[-1]
+    with serve_process("--agent", "noop", cwd=tmp_path) as (process, url):
         said = bench_here("run", "--agent", f"openpi:{url}", *common, "--out", "there")
         assert said.code == 2
         assert "holds another run" in said.err
