@@ -11,9 +11,12 @@ from pathlib import Path
 __all__ = ["AVAILABLE"]
 
 _NEEDED = {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}
-AVAILABLE = set(Path("/proc/cpuinfo").read_text().split()) >= _NEEDED
-"""Whether this processor has them."""
+_CHOSEN = "SkylakeX"
+
+AVAILABLE = _NEEDED <= set(Path("/proc/cpuinfo").read_text().split()) and (
+    "numpy" not in sys.modules or os.environ.get("OPENBLAS_CORETYPE") == _CHOSEN
+)
+"""Whether this processor has them, and numpy can still take them."""
 
 if AVAILABLE:
-    assert "numpy" not in sys.modules
-    os.environ["OPENBLAS_CORETYPE"] = "SkylakeX"
+    os.environ["OPENBLAS_CORETYPE"] = _CHOSEN
