@@ -13,7 +13,7 @@ __all__ = ["AVAILABLE"]
 _NEEDED = {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}
 _CHOSEN = "SkylakeX"
 
-AVAILABLE = _NEEDED <= set(Path("/proc/cpuinfo").read_text().split()) and (
+AVAILABLE = set(Path("/proc/cpuinfo").read_text().split()) >= _NEEDED and (
     "numpy" not in sys.modules or os.environ.get("OPENBLAS_CORETYPE") == _CHOSEN
 )
 """Whether this processor has them, and numpy can still take them."""
