@@ -187,6 +187,7 @@ def test_the_formats_of_a_report(finished: tuple[Path, Said], bench_here: Bench)
         "tasks",
         "perturbations",
         "not_run",
+        "footprint",
     ]
     assert report["overall"]["planned"] == report["overall"]["n"] == len(report["tasks"]) == 9
     rows = list(csv.DictReader(io.StringIO(said["csv"].out)))
