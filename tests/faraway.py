@@ -36,7 +36,8 @@ class Keeper(Agent):
         )
         rng = np.random.default_rng([seen, count, int(turn.rng.integers(1 << 30))])
         actions = (turn.brief.action.sample(rng) for _ in range(self.chunk))
-        return Answer(actions, memory=lambda: count + 1)
+        said = f"step {turn.step}"
+        return Answer(actions, lambda: count + 1, figures={"requests": 1.0}, said=said)
 
     def end(self, episodes: Iterable[str]) -> None:
         self.ended += episodes

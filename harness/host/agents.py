@@ -249,9 +249,9 @@ class HostedAgent(Agent):
     def _answer(self, told: Any) -> Any:
         if told[0] == 0:
             return told[1]
-        _, actions, rest, number = told
+        _, actions, rest, number, figures, said = told
         memory = None if number is None else Remembered(self._child, number)
-        return Answer(actions, memory, rest)
+        return Answer(actions, memory, rest, figures, said)
 
     def _judged(self, said: Any, word: str) -> Any:
         kind, value = said

@@ -129,14 +129,15 @@ class AgentHost:
         )
 
     def _told(self, episode: str, answer: Any) -> Any:
-        """[0, action], or [1, actions, the rest of the chunk, number of the memory]."""
+        """[0, action], or [1, actions, rest, number of the memory, figures, said]."""
         if not isinstance(answer, Answer):
             return [0, _plain(answer)]
         number = None
         if answer.memory is not None:
             number = next(self._numbers)
             self._memories[episode][number] = answer.memory
-        return [1, _listed(answer.actions), _listed(answer.rest), number]
+        told = [_listed(answer.actions), _listed(answer.rest), number]
+        return [1, *told, _plain(answer.figures), _plain(answer.said)]
 
 
 def packages() -> dict[str, str]:

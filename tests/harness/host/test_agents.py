@@ -17,7 +17,7 @@ import toys
 from conftest import Notes, plan_of
 
 from harness.cli.names import agent_named
-from harness.core import UserError
+from harness.core import Brief, Discrete, Turn, UserError
 from harness.host.agents import HostedAgentSpec
 from harness.host.client import Client
 from harness.host.interpreters import VARIABLE, configured
@@ -209,6 +209,16 @@ def test_the_option_names_the_interpreter(bare: str, monkeypatch: pytest.MonkeyP
         assert type(agent_named("uniform", {})) is AgentSpec
     with pytest.raises(UserError, match="no family 'agnt'"), configured([f"agnt={bare}"]):
         pass
+
+
+def test_figures_and_transcripts_come_along(bare: str) -> None:
+    agent = HostedAgentSpec("a", KEEPER, {}, bare).build()
+    try:
+        turn = Turn(Brief({}, Discrete(3), "", ""), "", ({},), (), 4, "e")
+        (answer,) = agent.act([turn])
+    finally:
+        agent.close()
+    assert (answer.figures, answer.said) == ({"requests": 1.0}, "step 4")
 
 
 def test_a_run_says_where_its_agent_lived(
