@@ -209,7 +209,6 @@ class RolloutLoop:
     def _submit(self, group: _Group) -> tuple[Any, list[_Lane], list[Any]] | None:
         asked: list[_Lane] = []
         turns: list[Turn] = []
-        tickets: list[Any] = []
         for lane in group.lanes:
             episode = lane.episode
             if episode is None or episode.pending:  # empty, or still inside a chunk of actions
@@ -228,9 +227,9 @@ class RolloutLoop:
             else:
                 turns.append(turn)
                 asked.append(lane)
-                tickets.append(episode.ticket)
         if not turns:
             return None
+        tickets = [lane.episode.ticket for lane in asked if lane.episode is not None]
         self._watch.cases = tickets
         return self._agent.submit(turns), asked, tickets
 
