@@ -10,6 +10,7 @@ if [ -n "${TASKS:-}" ]; then arguments+=(--tasks "$TASKS"); fi
 if [ -n "${MAX_EPISODES:-}" ]; then arguments+=(--max-episodes "$MAX_EPISODES"); fi
 if [ -n "${LANES:-}" ]; then arguments+=(--lanes "$LANES"); fi
 if [ -n "${AGENT_TIMEOUT:-}" ]; then arguments+=(--agent-timeout "$AGENT_TIMEOUT"); fi
+if [ -n "${PROFILE_CHECK:-}" ]; then arguments+=(--profile-check "$PROFILE_CHECK"); fi
 if [ -n "${CLUSTER:-}" ]; then arguments+=(--ray-address "$CLUSTER"); fi
 if [ -n "${SUMMARY:-}" ]; then arguments+=(--summary "$SUMMARY"); fi
 # One value on each line.
