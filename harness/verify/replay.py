@@ -311,8 +311,9 @@ def verify(
     _replay(stored, files, results_of(stored, [*chosen, *errors]), options, progress, found)
     sampled = {plan.items[index.item].task.adapter for index in chosen}
     reasons = {load(adapter).nondeterminism for adapter in sampled} - {""}
-    if found.differences[found.in_files :]:
-        found.notes += filter(None, [other_kernels(stored.description.get("machine"))])
+    found.other_kernels = other_kernels(stored.description.get("machine"))
+    if found.differences[found.in_files :] and found.other_kernels:
+        found.notes.append(found.other_kernels)
     found.notes += [f"within a tolerance, without digests: {reason}" for reason in sorted(reasons)]
     return found
 

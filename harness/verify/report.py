@@ -38,6 +38,8 @@ class VerificationReport:
     """How many of the differences were found in the files alone; they come first."""
     drawn_elsewhere: list[str] = field(default_factory=list)
     """Replayed tasks whose views another renderer drew than the one here."""
+    other_kernels: str = ""
+    """Why last digits may differ here, if numpy multiplies with other kernels than in the run."""
     unchecked: list[str] = field(default_factory=list)
     """What has results and cannot be replayed here, with the remedy: the run is not verified."""
     claims: list[str] = field(default_factory=list)
@@ -105,6 +107,7 @@ class VerificationReport:
             "sample_seed": self.sample_seed,
             "in_files": self.in_files,
             "drawn_elsewhere": list(self.drawn_elsewhere),
+            "other_kernels": self.other_kernels,
             "differences": [difference.to_json() for difference in self.differences],
             "unchecked": list(self.unchecked),
             "claims": list(self.claims),
@@ -124,6 +127,9 @@ class VerificationReport:
         seed = read["sample_seed"] = values.get("sample_seed")
         if seed is not None and type(seed) is not int:
             raise ValueError(f"sample_seed is {seed!r}, not a whole number or null")
+        read["other_kernels"] = values.get("other_kernels")
+        if type(read["other_kernels"]) is not str:
+            raise ValueError(f"other_kernels is {read['other_kernels']!r}, not a text")
         for name in ("drawn_elsewhere", "unchecked", "claims", "notes"):
             texts = values.get(name)
             if type(texts) is not list or not all(type(text) is str for text in texts):

@@ -214,7 +214,7 @@ def _sorted(report: VerificationReport) -> tuple[list[str], list[str]]:
     """(what refuses the entry, what cannot be checked here) of what a verification found.
 
     What contradicts the files refuses it anywhere. A replay that comes out otherwise refuses it
-    unless another renderer draws here than drew there.
+    unless another renderer draws here than drew there, or numpy multiplies with other kernels.
     """
     refused, elsewhere = [], []
     for number, each in enumerate(report.differences):
@@ -222,6 +222,8 @@ def _sorted(report: VerificationReport) -> tuple[list[str], list[str]]:
             elsewhere.append(_said(each))
         elif number >= report.in_files and each.task in report.drawn_elsewhere:
             elsewhere.append(f"{_said(each)}, where another renderer draws than here")
+        elif number >= report.in_files and report.other_kernels:
+            elsewhere.append(f"{_said(each)}; {report.other_kernels}")
         else:
             refused.append(_said(each))
     return refused, elsewhere

@@ -15,6 +15,7 @@ from harness.cli.names import agent_named, perturbations_named, suites_named
 from harness.core import UserError
 from harness.play.planning import make_plan
 from harness.play.runner import RunOptions, play
+from harness.records import linear_algebra
 from harness.records.catalogue import select_tasks
 from harness.verify.knowledge import Knowledge
 from leaderboards.submissions.check import (
@@ -76,6 +77,18 @@ def test_another_renderer_alone_changes_nothing_and_excuses_no_contradiction(
     verdict = check_toys(run.submit(tmp_path / "c"), tmp_path / "d")
     assert verdict.outcome == REFUSED
     assert "the trace's length" in verdict.reasons[0]
+
+
+def test_a_replay_that_differs_with_other_kernels_is_not_refused(
+    painted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Forger(painted, tmp_path / "forged", 0)
+    run.lines[0]["metrics"]["distance"] += 0.5
+    entry = run.submit(tmp_path / "entries")
+    monkeypatch.setattr(linear_algebra, "kernels", lambda: "OpenBLAS Other")
+    verdict = check_toys(entry, tmp_path / "unpacked")
+    assert verdict.outcome == NOT_HERE
+    assert "numpy's kernels are OpenBLAS Other here" in verdict.reasons[0]
 
 
 def test_a_simulator_that_ends_the_process_refuses_nobody(good: Path, tmp_path: Path) -> None:
