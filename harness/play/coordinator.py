@@ -10,8 +10,7 @@ import datetime
 import enum
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+from collections.abc import Sequence
 
 from harness.core import Case, Missing, Result
 from harness.core.grammar import counted
@@ -25,72 +24,20 @@ from harness.play.failures import (
     HeldBack,
     missing,
 )
-from harness.play.outcome import AGENT, Outcome, VideoClip
+from harness.play.outcome import AGENT, Outcome
 from harness.play.progress import Progress, Tally
+from harness.play.sinks import ResultSink, Stopping, VideoStore
 from harness.play.stopped import Stopped
 from harness.records.error_kinds import ALWAYS
 from harness.records.plan import CaseIndex, NotRun, Plan, label
-from harness.records.traces import Trace
 
-__all__ = ["Coordinator", "Culprits", "ResultSink", "Stopping"]
+__all__ = ["Coordinator", "Culprits"]
 
 ATTEMPTS = 3
 """How often a case that ends in `error` is played; the last attempt runs alone.
 
 One that fails twice with the same words at the same step always fails, and is not tried again.
 """
-
-
-class Stopping(Protocol):
-    """A stopping rule: it opens the plan's cases in steps and in the plan's order.
-
-    See harness/compare/early_stopping.py.
-    """
-
-    def opened(self, item: int) -> int:
-        """How many episodes of this item are open, in every condition."""
-        ...
-
-    def scored(self, case: CaseIndex, result: Result) -> None:
-        """Take note of the result of a case."""
-        ...
-
-    def more(self) -> bool:
-        """Open further episodes.
-
-        False if the rule has decided, or must first know the results of the open episodes.
-        """
-        ...
-
-    @property
-    def enough(self) -> bool:
-        """Whether the rule has decided and nothing more needs to be played."""
-        ...
-
-
-class ResultSink(Protocol):
-    """Where results go, for example a RunDirectory."""
-
-    @property
-    def counts(self) -> Mapping[str, int]:
-        """The numbers of `finished`, `agent_error` and `successes` so far."""
-        ...
-
-    def done(self, index: CaseIndex) -> bool:
-        """Whether this case of the plan already has a result that counts."""
-        ...
-
-    def append(self, result: Result, trace: Trace | None, now: float) -> None:
-        """Store one result; `now` is a time.monotonic() value in seconds."""
-        ...
-
-
-class VideoStore(Protocol):
-    """Where videos go."""
-
-    def keep(self, case: Case, clip: VideoClip) -> str | None:
-        """Store one video; returns a message for the user if it could not be stored."""
-        ...
 
 
 class Culprits(enum.Enum):

@@ -18,9 +18,10 @@ from typing import Any, Protocol
 
 from harness.core import UserError
 from harness.core.grammar import counted
-from harness.play.coordinator import Coordinator, Stopping
+from harness.play.coordinator import Coordinator
 from harness.play.outcome import VideoSelection
 from harness.play.progress import Progress
+from harness.play.sinks import Stopping
 from harness.play.stopped import Stopped
 from harness.play.summary import RunSummary, count_run
 from harness.records.identity import UNNAMED, AgentSpec, machine, source_commit
