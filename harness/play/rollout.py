@@ -89,8 +89,7 @@ class RolloutLoop:
             self._observer = VideoRecorder(video, watch)
         groups = min(groups, lanes)
         sizes = [lanes // groups + (k < lanes % groups) for k in range(groups)]
-        self._made = made
-        self._fit = fit
+        self._made, self._fit = made, fit
         self._groups = [_Group(size, watch, self._check_made) for size in sizes]
         self._endings = Endings(agent, watch, self._observer, self._late, report)
 
