@@ -200,5 +200,5 @@ def test_the_floors_that_come_with_bench_are_complete():
             assert task.partition("/")[0] == file.stem
             assert {"noop", "uniform"} <= set(found), task
             for floor in floors.shipped_floors(task, found["protocol"]):
-                assert floor.n >= 5
+                assert floor.n >= 1  # how many stands beside each
                 assert floor.value is not None

@@ -7,6 +7,7 @@ from __future__ import annotations
 import dataclasses
 import importlib.metadata
 import json
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -111,6 +112,28 @@ def changes(before: Any, now: Any, where: str = "") -> Iterator[str]:
         yield f"{where}: {now!r} instead of {before!r}"
 
 
+FIGURE = re.compile(r"\S*\.(?P<name>\w+): (?P<now>\S+) instead of (?P<before>\S+)")
+
+
+def more_cautious(change: str) -> bool:
+    """Whether it is one that decision 037 makes: what tasks of one seed share is allowed for.
+
+    A bound is wider or gone, a p-value or a number of pairs larger.
+    """
+    if change.startswith(".why: "):  # names a bound
+        return True
+    found = FIGURE.match(change)
+    if found is None or found["before"] == "None":
+        return False
+    name = found["name"]
+    if name.endswith(("low", "high")) and found["now"] == "None":
+        return True
+    if not name.endswith(("low", "high")) and name not in ("p", "adjusted", "detectable", "more"):
+        return False
+    now, before = float(found["now"]), float(found["before"])
+    return now <= before if name.endswith("low") else now >= before
+
+
 @pytest.mark.parametrize("name", RUNS)
 def test_an_old_run_reports_the_same_numbers(name: str, bench: Bench) -> None:
     code, out, err = bench("report", f"runs/{name}", "--format", "json")
@@ -120,7 +143,7 @@ def test_an_old_run_reports_the_same_numbers(name: str, bench: Bench) -> None:
         # Tasks that stopped at lucky moments: a mean of theirs has no interval any more.
         assert all(": None instead of" in each and "ci_" in each for each in found), found
     else:
-        assert found == []
+        assert [each for each in found if not more_cautious(each)] == []
 
 
 @pytest.mark.parametrize("name", [n for n in RUNS if n not in SLOW])
@@ -170,7 +193,11 @@ def test_old_runs_are_judged_as_before(command: str, bench: Bench) -> None:
         starts = [note for note in said["notes"] if note.startswith("how the episodes started")]
         assert len(starts) == 1, "what schema 1 does not say is told"
         said["notes"].remove(starts[0])
-    assert list(changes(without_commit(expected["out"]), said)) == []
+    if "--sequential" in command:  # it bets on seeds now, and stops later
+        assert said["gate"]["rounds"] >= expected["out"]["gate"]["rounds"]
+        return
+    found = changes(without_commit(expected["out"]), said)
+    assert [each for each in found if not more_cautious(each)] == []
 
 
 def without_commit(value: Any) -> Any:
@@ -201,6 +228,7 @@ def test_the_same_command_makes_the_same_run(name: str, bench: Bench) -> None:
             row.pop("reason"), row.pop("remedy")  # sentences for people
         for item in run["plan"]["items"]:
             item["task"].pop("references"), item["task"].pop("tags")
+            item.pop("own_streams", None)  # added later
             if name == "corridor":  # the source of a user's adapter is part of its protocol now
                 item.pop("protocol"), item.pop("packages")
                 run["plan"].pop("hash", None)
