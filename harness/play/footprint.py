@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,8 @@ from harness.play.outcome import Outcome
 __all__ = ["FootprintNotes", "footprint"]
 
 _DEPTH = 3
-_MOST_ATTRIBUTES = 1000
-"""Looked at for models; an agent may hold anything."""
+_MOST_LOOKED_AT = 10_000
+"""Objects of each depth in which models are looked for; an agent may hold a buffer of millions."""
 
 
 def footprint(agent: Agent) -> dict[str, int]:
@@ -37,20 +38,25 @@ def footprint(agent: Agent) -> dict[str, int]:
     return found if peak is None else {**found, "memory": peak}
 
 
-def _held(thing: Any, depth: int = _DEPTH) -> Iterator[Any]:
-    """What an object holds in its attributes, and in lists and tables there, to some depth."""
-    if depth == 0:
-        return
-    inner: list[Any] = []
+def _held(thing: Any) -> Iterator[Any]:
+    """What an object holds in its attributes, and in lists and tables there, to some depth.
+
+    The nearest first: a large buffer hides no model that is an attribute itself.
+    """
+    level = [thing]
+    for _ in range(_DEPTH):
+        inner = (each for outer in level for each in _inside(outer))
+        level = list(itertools.islice(inner, _MOST_LOOKED_AT))
+        yield from level
+
+
+def _inside(thing: Any) -> Iterable[Any]:
     if isinstance(thing, Mapping):
-        inner = list(thing.values())
-    elif isinstance(thing, (list, tuple)):
-        inner = list(thing)
-    elif isinstance(getattr(thing, "__dict__", None), dict):
-        inner = list(vars(thing).values())
-    for each in inner[:_MOST_ATTRIBUTES]:
-        yield each
-        yield from _held(each, depth - 1)
+        return thing.values()
+    if isinstance(thing, (list, tuple)):
+        return thing
+    attributes = getattr(thing, "__dict__", None)
+    return attributes.values() if isinstance(attributes, dict) else ()
 
 
 def _peak() -> int | None:

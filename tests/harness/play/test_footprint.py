@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import toys
 from conftest import Run
+from toytimes import Modelled
 
 from harness.play.footprint import footprint
 from harness.records.results import read_results
@@ -37,6 +38,12 @@ def test_an_agent_without_a_model_has_no_parameters() -> None:
     found = footprint(toys.RandomAgent())
     assert "parameters" not in found
     assert found["memory"] > 20e6
+
+
+def test_a_large_buffer_costs_no_time() -> None:
+    agent = Modelled()
+    agent.buffer = [[{}] * 10_000] * 10_000  # type: ignore[attr-defined]
+    assert footprint(agent)["parameters"] == 55
 
 
 def test_what_holds_itself_is_no_trap() -> None:
