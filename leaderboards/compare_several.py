@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.compare.pairs import Key, ScoredRun, pair_notes, pair_up
+from harness.compare.pairs import Key, ScoredRun, TaskPairs, pair_notes, pair_up
 from harness.compare.privilege import privilege_notes
 from harness.compare.verdict import check_limits, compare_pairs
 from harness.core import UserError
@@ -87,7 +87,8 @@ def compare_several(runs: Sequence[ScoredRun], alpha: float) -> Several:
             )
         for other in runs[:number]:
             refuse_same_run(other, run)
-    common, left_out = _common(runs)
+    paired = [pair_up(runs[0], other) for other in runs[1:]]
+    common, left_out = _common(runs, paired)
     kept = [_only(run, common) for run in runs]
     found: dict[tuple[int, int], tuple[Interval, float]] = {}
     for i in range(len(kept)):
@@ -134,21 +135,20 @@ def compare_several(runs: Sequence[ScoredRun], alpha: float) -> Several:
             )
             for (i, j), (difference, p) in found.items()
         ),
-        notes=tuple(dict.fromkeys([*_notes(runs, len(common), left_out)])),
+        notes=tuple(dict.fromkeys([*_notes(runs, paired, len(common), left_out)])),
     )
 
 
-def _common(runs: Sequence[ScoredRun]) -> tuple[list[Key], int]:
+def _common(
+    runs: Sequence[ScoredRun], paired: Sequence[Sequence[TaskPairs]]
+) -> tuple[list[Key], int]:
     """The cases that pair in the first run and each other one; and how many others there are."""
-    first = runs[0]
-    common: set[Key] | None = None
-    for other in runs[1:]:
-        pairs = {
-            (each.task.id, pair.seed, pair.perturbations)
-            for each in pair_up(first, other)
-            for pair in each.pairs
-        }
-        common = pairs if common is None else common & pairs
+    common = set.intersection(
+        *(
+            {(each.task.id, pair.seed, pair.perturbations) for each in tasks for pair in each.pairs}
+            for tasks in paired
+        )
+    )
     if not common:
         raise UserError("no case has a score in all of these runs and started alike in them")
     every = set().union(*(run.values for run in runs))
@@ -186,14 +186,19 @@ def _rate(run: ScoredRun) -> float | None:
     return sum(means) / len(means) if means else None
 
 
-def _notes(runs: Sequence[ScoredRun], cases: int, left_out: int) -> Iterator[str]:
+def _notes(
+    runs: Sequence[ScoredRun],
+    paired: Sequence[Sequence[TaskPairs]],
+    cases: int,
+    left_out: int,
+) -> Iterator[str]:
     if left_out:
         yield (
             f"{counted(left_out, 'case')} of these runs "
             + ("has" if left_out == 1 else "have")
             + f" no score in all of them, or did not start alike: not compared; {cases} are"
         )
-    for other in runs[1:]:
+    for other, tasks in zip(runs[1:], paired):
         yield from privilege_notes(runs[0], other)
         if other.plan.clock != runs[0].plan.clock:
             waits = "time waits for the agent"
@@ -201,4 +206,4 @@ def _notes(runs: Sequence[ScoredRun], cases: int, left_out: int) -> Iterator[str
                 f"control clocks differ: {runs[0].name} {runs[0].plan.clock or waits}, "
                 f"{other.name} {other.plan.clock or waits}"
             )
-        yield from pair_notes(pair_up(runs[0], other))
+        yield from pair_notes(tasks)

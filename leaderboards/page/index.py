@@ -13,7 +13,7 @@ from leaderboards.page.embed import environment, policy, scripts, styles
 from leaderboards.report import load_report
 from leaderboards.tables import percent, range_of
 
-__all__ = ["RunLine", "index_page", "run_lines", "runs_below"]
+__all__ = ["RunLine", "index_page", "run_lines", "run_name", "runs_below"]
 
 MOST_RUNS = 500
 DEEPEST = 2
@@ -26,14 +26,14 @@ class RunLine:
 
     name: str
     """Its folder, relative to the one that was named."""
-    link: str
-    agent: str
-    suites: str
-    rate: str
-    bounds: str
-    n: str
-    begun: str
-    state: str
+    link: str = ""
+    agent: str = ""
+    suites: str = ""
+    rate: str = ""
+    bounds: str = ""
+    n: str = ""
+    begun: str = ""
+    state: str = ""
     """Empty, or what stands in place of figures."""
 
 
@@ -59,28 +59,23 @@ def runs_below(folder: Path) -> list[Path]:
     return [path for _, path in sorted(found, key=lambda each: -each[0])[:MOST_RUNS]]
 
 
+def run_name(run: Path, folder: Path) -> str:
+    """What a run below a folder is called: its path there."""
+    return str(run.relative_to(folder)) if run != folder else run.name
+
+
 def run_lines(folder: Path, link: str) -> list[RunLine]:
     """A line for each run; one that cannot be read says why. `link`: what its name is put into."""
     return [_line(path, folder, link) for path in runs_below(folder)]
 
 
 def _line(path: Path, folder: Path, link: str) -> RunLine:
-    name = str(path.relative_to(folder)) if path != folder else path.name
+    name = run_name(path, folder)
     where = link.format(quote(name))
     try:
         report = load_report(path)
     except UserError as wrong:
-        return RunLine(
-            name=_shown(name),
-            link="",
-            agent="",
-            suites="",
-            rate="",
-            bounds="",
-            n="",
-            begun="",
-            state=_shown(str(wrong)),
-        )
+        return RunLine(name=_shown(name), state=_shown(str(wrong)))
     run, total = report.run, report.overall
     return RunLine(
         name=_shown(name),

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from harness.core import UserError
-from leaderboards.page.index import index_page, runs_below
+from leaderboards.page.index import index_page, run_name, runs_below
 from leaderboards.page.run_page import run_page
 
 __all__ = ["View"]
@@ -78,7 +78,7 @@ class View:
         if path == "/":
             return index_page(self._folder, "/run/{}", FOLLOW_S)
         # Only what the folder lists is opened: no path comes from the request.
-        names = {_name(run, self._folder): run for run in runs_below(self._folder)}
+        names = {run_name(run, self._folder): run for run in runs_below(self._folder)}
         run = names.get(path.removeprefix("/run/"))
         return None if run is None else self._of_run(run)
 
@@ -90,10 +90,6 @@ class View:
                 kept = stamp, run_page(run, FOLLOW_S)
                 self._pages[run] = kept
         return kept[1]
-
-
-def _name(run: Path, folder: Path) -> str:
-    return str(run.relative_to(folder)) if run != folder else run.name
 
 
 def _stamp(file: Path) -> int:
