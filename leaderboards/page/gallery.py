@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import base64
+import heapq
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -55,14 +56,23 @@ def gallery_of(path: Path, plan: Plan, cases: Iterable[tuple[CaseIndex, Result]]
     """The first MOST_CARDS failures of a run, those with a video first."""
     videos = _by_case(path, r".*\.mp4")
     posters = _by_case(path, r".*\.jpg")
-    failures = [
-        (index, result)
-        for index, result in cases
-        if result.status != "finished" or result.success is False
-    ]
-    failures.sort(key=lambda each: (each[1].case not in videos, each[0].condition, each[0]))
+    count = 0
+
+    def failures() -> Iterator[tuple[CaseIndex, Result]]:
+        nonlocal count
+        for index, result in cases:
+            if result.status != "finished" or result.success is False:
+                count += 1
+                yield index, result
+
+    # Of a million failures only the first are kept.
+    shown = heapq.nsmallest(
+        MOST_CARDS,
+        failures(),
+        key=lambda each: (each[1].case not in videos, each[0].condition, each[0]),
+    )
     left, cards = MOST_BYTES, []
-    for index, result in failures[:MOST_CARDS]:
+    for index, result in shown:
         video = ""
         name = videos.get(result.case)
         if name is not None:
@@ -83,9 +93,8 @@ def gallery_of(path: Path, plan: Plan, cases: Iterable[tuple[CaseIndex, Result]]
                 command=f"bench show {shlex.quote(printable(str(path)))} {result.case[:10]}",
             )
         )
-    more = len(failures) - len(cards)
-    lead = f"{counted(len(failures), 'episode')} did not succeed" if failures else ""
-    if more > 0:
+    lead = f"{counted(count, 'episode')} did not succeed" if count else ""
+    if count > len(cards):
         lead += f"; the first {len(cards)} are shown, those with a video first"
     return Gallery(cards=tuple(cards), lead=lead)
 
