@@ -16,7 +16,7 @@ from harness.core import UserError
 from harness.core.grammar import counted
 
 __all__ = [
-    "Compared", "agent_of", "compare_runs", "of_gate", "refuse_same_run",
+    "Compared", "agent_of", "clock_of", "compare_runs", "of_gate", "refuse_same_run",
     "stopped_for_what_it_saw",
 ]  # fmt: skip
 
@@ -74,8 +74,7 @@ def _notes(base: ScoredRun, new: ScoredRun, tasks: Sequence[TaskPairs]) -> Itera
             names = ", ".join(lone[:3]) + (", ..." if len(lone) > 3 else "")
             yield f"{counted(len(lone), 'task')} of {side.name} only, not compared: {names}"
     if base.plan.clock != new.plan.clock:
-        waits = "time waits for the agent"
-        yield f"the control clocks differ: {base.plan.clock or waits} | {new.plan.clock or waits}"
+        yield f"the control clocks differ: {clock_of(base)} | {clock_of(new)}"
     yield from privilege_notes(base, new)
     for side in (base, new):
         if stopped_for_what_it_saw(side):
@@ -121,6 +120,11 @@ def of_gate(gated: Gated, base: ScoredRun) -> Compared:
         stopped=gated.stop_reason,
         gate={**{name: getattr(gated, name) for name in numbers}, "why": gated.stop_reason},
     )
+
+
+def clock_of(side: ScoredRun) -> str:
+    """Its control clock, in words."""
+    return str(side.plan.clock or "time waits for the agent")
 
 
 def agent_of(side: ScoredRun) -> str:

@@ -15,7 +15,7 @@ from harness.core import UserError
 from harness.core.grammar import counted
 from harness.stats import Interval, holm
 from harness.stats.several import CochranQ, cochran_q, letters, rank_bounds
-from leaderboards.compare import agent_of, refuse_same_run, stopped_for_what_it_saw
+from leaderboards.compare import agent_of, clock_of, refuse_same_run, stopped_for_what_it_saw
 
 __all__ = ["Contrast", "Ranked", "Several", "compare_several"]
 
@@ -201,9 +201,8 @@ def _notes(
     for other, tasks in zip(runs[1:], paired):
         yield from privilege_notes(runs[0], other)
         if other.plan.clock != runs[0].plan.clock:
-            waits = "time waits for the agent"
             yield (
-                f"control clocks differ: {runs[0].name} {runs[0].plan.clock or waits}, "
-                f"{other.name} {other.plan.clock or waits}"
+                f"control clocks differ: {runs[0].name} {clock_of(runs[0])}, "
+                f"{other.name} {clock_of(other)}"
             )
         yield from pair_notes(tasks)
