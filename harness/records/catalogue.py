@@ -72,7 +72,7 @@ def find_agent(
     if colon and "://" not in name:
         return AgentSpec(name, name, args)
     raise UserError(
-        f"there is no agent {name!r};{_guess(name, [*table, *kinds])} `bench list agents` shows "
+        f"there is no agent {name!r};{_guess(word, [*table, *kinds])} `bench list agents` shows "
         "those that come with bench, and package.module:Class names your own"
     )
 

@@ -12,7 +12,7 @@ import pytest
 from baselines import AGENTS
 from harness.cli.names import GYM_TASK
 from harness.core import Normaliser, Reference, Suite, Task, UserError
-from harness.records.catalogue import find_agent, find_suites, select_tasks, suite_from_toml
+from harness.records.catalogue import Kind, find_agent, find_suites, select_tasks, suite_from_toml
 from suites import SUITES
 
 
@@ -274,3 +274,9 @@ def test_tasks_may_be_left_out() -> None:
         select_tasks(suites, "atari/*,not:atari/*")
     with pytest.raises(UserError, match="'atari/pingpong': no task matches; did you mean"):
         select_tasks(suites, "not:atari/pingpong")
+
+
+def test_a_misspelt_kind_is_guessed_by_the_word_before_the_colon() -> None:
+    kinds = {"openpi": Kind("module:Class", "address", "openpi:ws://HOST:PORT", "a server")}
+    with pytest.raises(UserError, match="did you mean openpi"):
+        find_agent("opnpi:ws://localhost:1", {}, AGENTS, kinds)
