@@ -15,6 +15,7 @@ import psutil
 import pytest
 import toys
 from conftest import Notes, plan_of
+from processes import children_with
 
 from harness.cli.names import agent_named
 from harness.core import Brief, Discrete, Turn, UserError
@@ -33,11 +34,7 @@ TASKS = (toys.TASKS[1], toys.TASKS[2], dataclasses.replace(LEVEL, max_steps=20))
 
 
 def children() -> list[psutil.Process]:
-    return [
-        child
-        for child in psutil.Process().children(recursive=True)
-        if any("child.py" in word for word in child.cmdline())
-    ]
+    return children_with("child.py")
 
 
 def results(path: Path) -> list[dict[str, Any]]:

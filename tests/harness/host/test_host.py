@@ -3,7 +3,6 @@ is one episode's fault."""
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import gc
 import os
@@ -22,6 +21,7 @@ import psutil
 import pytest
 import toys
 from conftest import ROOT, Run, bench_process, wait_for_lines
+from processes import children_with, command_of
 from toys import toy_task
 
 from harness.core import BadAction, Case, TimeStep
@@ -71,11 +71,7 @@ def impostor(folder: Path, script: str, turns: str = "1") -> str:
 
 
 def children() -> list[psutil.Process]:
-    return [
-        child
-        for child in psutil.Process().children(recursive=True)
-        if any("child.py" in word for word in child.cmdline())
-    ]
+    return children_with("child.py")
 
 
 def descriptors() -> int:
@@ -322,14 +318,8 @@ def test_it_ends_with_a_killed_worker(tmp_path: Path, fault: str) -> None:
             not (found and (tmp_path / "run" / "episodes.jsonl").exists())
             and time.monotonic() < until
         ):
-            with contextlib.suppress(
-                psutil.NoSuchProcess
-            ):  # a child that looks up versions ends while we look; ZombieProcess is one of these
-                found = [
-                    child
-                    for child in psutil.Process(process.pid).children(recursive=True)
-                    if "child.py" in " ".join(child.cmdline())
-                ]
+            family = psutil.Process(process.pid).children(recursive=True)
+            found = [child for child in family if "child.py" in " ".join(command_of(child))]
             time.sleep(0.05)
         assert found
         process.kill()

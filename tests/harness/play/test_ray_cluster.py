@@ -27,6 +27,7 @@ LIFE = """
 import json, os, signal, stat, subprocess, sys, tempfile
 import psutil, ray
 from harness.play.ray_cluster import started
+from processes import command_of, listens_at
 
 class Actor:
     def token(self):
@@ -42,15 +43,14 @@ def once():
         cluster.check()
         processes = [each for each in psutil.Process().children(recursive=True)
             if each.status() != "zombie"]
-        lines = [" ".join(each.cmdline()) for each in processes]
+        lines = [" ".join(command_of(each)) for each in processes]
         place = ray._private.worker._global_node.get_temp_dir_path()
         folder = os.path.dirname(place)
         facts = {
             "mode": mode, "token": token, "said": said, "folder": folder,
             "shown": any(token in line for line in lines),
             "private": stat.S_IMODE(os.stat(folder).st_mode),
-            "doors": sorted({c.laddr.ip for each in [psutil.Process(), *processes]
-                for c in each.net_connections("tcp") if c.status == "LISTEN"}),
+            "doors": sorted(set().union(*map(listens_at, [psutil.Process(), *processes]))),
         }
     left = [each for each in processes if each.is_running() and each.status() != "zombie"]
     psutil.wait_procs(left, timeout=5)
@@ -70,7 +70,7 @@ def lives(times: int, folder: Path, **variables: str) -> list[dict[str, Any]]:
     said = subprocess.run(
         [sys.executable, "-c", LIFE, str(times)],
         cwd=folder,
-        env=quiet | {"PYTHONPATH": str(ROOT)} | variables,
+        env=quiet | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"} | variables,
         stdout=subprocess.PIPE,
         text=True,
         timeout=200,

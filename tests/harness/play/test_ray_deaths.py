@@ -13,6 +13,7 @@ from typing import Any
 import psutil
 import pytest
 from conftest import SLOW_RUN, bench_process, bench_there, read_lines, results_of, wait_for_lines
+from processes import command_of
 
 RUN = (*SLOW_RUN, "--workers", 2, "--out", "run")
 
@@ -22,7 +23,7 @@ def strike(process: psutil.Process, name: str, number: int) -> list[psutil.Proce
     family = process.children(recursive=True)
     for each in family:
         try:
-            if name in each.name() or any(name in word for word in each.cmdline()[:3]):
+            if name in each.name() or any(name in word for word in command_of(each)[:3]):
                 each.send_signal(number)
                 return family
         except psutil.Error:
