@@ -115,21 +115,24 @@ def _verify_run(
 
     options = RunOptions(workers=workers, lanes=at_least_one("--lanes", lanes))
     trusted = names.trust(trust)
-    trusted.check((), load_run(run).whole)
+    stored = load_run(run)
+    trusted.check((), stored.whole)
 
     def work(note: Note) -> dict[str, Any]:
         from harness.cli.verification import knowledge
         from harness.play.progress import progress_for
+        from harness.records.linear_algebra import kernels_of
         from harness.verify.replay import verify as verify_run
 
-        return verify_run(
-            run,
-            sample=sample,
-            sample_seed=sample_seed,
-            options=options,
-            progress=progress_for(),
-            known=knowledge(trusted.refuse),
-        ).to_json()
+        with kernels_of(stored.description.get("machine")):
+            return verify_run(
+                run,
+                sample=sample,
+                sample_seed=sample_seed,
+                options=options,
+                progress=progress_for(),
+                known=knowledge(trusted.refuse),
+            ).to_json()
 
     try:
         found = VerificationReport.from_json(supervised(work))
@@ -180,13 +183,15 @@ def show(
 
     def work() -> tuple[str, str, int]:
         from harness.cli import names
+        from harness.records.linear_algebra import kernels_of
         from harness.records.stored_run import load_run
         from harness.verify.episode_replay import find_episode
         from harness.verify.show import show as show_episode
 
-        episode = find_episode(run, name)
-        names.trust(trust).check([episode.case.task], load_run(run).whole)
-        shown = show_episode(episode, format=format, step=step, out=out)
+        episode, stored = find_episode(run, name), load_run(run)
+        names.trust(trust).check([episode.case.task], stored.whole)
+        with kernels_of(stored.description.get("machine")):
+            shown = show_episode(episode, format=format, step=step, out=out)
         if shown.as_recorded:
             return shown.text, "", DONE
         differs = f"this replay differs from the recording; see bench verify {run}"
