@@ -36,6 +36,8 @@ class Compared:
     """Of a gate: why it stopped, and how many episodes that saved."""
     gate: Mapping[str, Any] | None = None
     """Of a gate: rounds and episodes, as they stand in the JSON."""
+    pairs: tuple[TaskPairs, ...] = ()
+    """The pairs of each task, and what was left out; not of a gate."""
 
 
 def compare_runs(
@@ -58,6 +60,7 @@ def compare_runs(
         new_agent=agent_of(new),
         comparison=comparison,
         notes=tuple(_notes(base, new, tasks)),
+        pairs=tuple(tasks),
     )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from harness.compare.saved_runs import open_run
@@ -20,7 +20,7 @@ from harness.records.origin import is_copy
 from harness.records.plan import CaseIndex, Plan, PlanItem
 from harness.records.privilege import PrivilegedViews
 from harness.records.renderer import Renderers
-from harness.records.stored_run import load_run
+from harness.records.stored_run import StoredRun, load_run
 from harness.stats import value_of
 from leaderboards.answers import AnswersTally
 from leaderboards.floors import Floor, shipped_floors
@@ -32,11 +32,14 @@ from leaderboards.privilege import is_privileged
 from leaderboards.renderers import other_renderer
 from leaderboards.robustness import robustness
 from leaderboards.schema import Group, Report, TaskRow
+from leaderboards.server_timing import ServerTimingTally
 from leaderboards.tables import percent, range_of
 from leaderboards.tally import TaskTally
 from leaderboards.view_remarks import ViewRemarks
 
-__all__ = ["build", "load_report", "missing_cases", "summary"]
+__all__ = [
+    "build", "load_report", "missing_cases", "package_versions", "report_of", "summary",
+]  # fmt: skip
 
 _Floors = Mapping[str, Sequence[tuple[PlanItem, Floor]]]
 """Task id -> the floors of runs, with what was played there."""
@@ -50,20 +53,39 @@ def load_report(
 ) -> Report:
     """The report of a run directory.
 
-    `baseline` names the perturbed run that its corruption errors relate to, as
-    harness.compare.saved_runs.open_run takes it. `floors` are run directories of agents that look
-    at nothing. Raises UserError when a directory is no run, or when its lines do not fit its plan.
+    `floors` are run directories of agents that look at nothing; else as report_of. Raises UserError
+    when a directory is no run, or when its lines do not fit its plan.
     """
-    run = load_run(path)
-    own = _floors_of_runs(floors)
+    return report_of(load_run(path), baseline, floors)
+
+
+def report_of(
+    run: StoredRun,
+    baseline: str | None = None,
+    floors: Sequence[str | os.PathLike[str]] = (),
+    seen: Callable[[CaseIndex, Result], None] | None = None,
+) -> Report:
+    """The report of a run. Its results are read once, and each is shown to `seen`.
+
+    `baseline` names the perturbed run that its corruption errors relate to, as
+    harness.compare.saved_runs.open_run takes it. Raises as load_report does.
+    """
+    own, cases = _floors_of_runs(floors), _shown_to(seen, run.cases())
     if baseline is None:
-        report = build(run.description, run.plan, run.cases(), floors=own)
+        report = build(run.description, run.plan, cases, floors=own)
     else:
         with open_run(baseline) as base:
-            report = build(
-                run.description, run.plan, run.cases(), read_case_arrays(base), floors=own
-            )
+            report = build(run.description, run.plan, cases, read_case_arrays(base), floors=own)
     return dataclasses.replace(report, copied=is_copy(run.path))
+
+
+def _shown_to(
+    seen: Callable[[CaseIndex, Result], None] | None, cases: Iterable[tuple[CaseIndex, Result]]
+) -> Iterator[tuple[CaseIndex, Result]]:
+    for index, result in cases:
+        if seen is not None:
+            seen(index, result)
+        yield index, result
 
 
 def build(
@@ -84,12 +106,13 @@ def build(
     arrays = CaseArrays(plan) if plan.perturbations else None
     views, errors, redrawn, endless = ViewRemarks(), ErrorKinds(), 0, 0
     privileged, clock, size = PrivilegedViews(), ClockTally(plan.clock), FootprintTally()
-    renderers, answers = Renderers(), AnswersTally()
+    renderers, answers, served = Renderers(), AnswersTally(), ServerTimingTally()
     for index, result in cases:
         errors.add(index, result)
         views.add(result)
         size.add(result)
         answers.add(result)
+        served.add(result)
         privileged.add(result)
         renderers.add(result)
         if arrays is not None:
@@ -136,6 +159,7 @@ def build(
         endless=endless,
         latency=clock.rows(),
         answers=answers.rows(),
+        server_timing=served.found(),
         footprint=size.found(),
         clock=plan.clock,
         run_schema=int(run.get("schema", 1)),
@@ -226,16 +250,19 @@ def missing_cases(row: TaskRow | Group) -> str:
 
 
 def _head(run: Mapping[str, Any], plan: Plan, suites: tuple[str, ...]) -> dict[str, Any]:
-    packages: dict[str, set[str]] = {}
-    for item in plan.items:
-        for name, version in item.packages.items():
-            packages.setdefault(name, set()).add(version)
     head = {name: value for name, value in run.items() if name not in ("schema", "plan")}
     return head | {
         "plan": {"hash": run["plan"]["hash"], "seed": plan.seed},
         **({} if plan.clock is None else {"clock": plan.clock.to_json()}),
         "suites": list(suites),
-        "packages": {
-            name: ", ".join(sorted(versions)) for name, versions in sorted(packages.items())
-        },
+        "packages": package_versions(plan),
     }
+
+
+def package_versions(plan: Plan) -> dict[str, str]:
+    """Package -> its version, or all of them where tasks had different ones."""
+    packages: dict[str, set[str]] = {}
+    for item in plan.items:
+        for name, version in item.packages.items():
+            packages.setdefault(name, set()).add(version)
+    return {name: ", ".join(sorted(versions)) for name, versions in sorted(packages.items())}

@@ -29,7 +29,10 @@ from leaderboards.tables import (
     three_decimals,
 )
 
-__all__ = ["RobustnessDelta", "difference_in_differences", "render_deltas"]
+__all__ = [
+    "RobustnessDelta", "delta_tables", "difference_in_differences", "render_deltas",
+    "robustness_deltas",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,8 +66,22 @@ ESTIMATES: EstimateNames = {RobustnessDelta: bounds_of("difference")}
 def difference_in_differences(base: CaseArrays, new: CaseArrays) -> tuple[RobustnessDelta, ...]:
     """For each perturbation overall, then by domain: of successes, then of normalised scores.
 
+    Raises UserError when the runs share no perturbed case; else as robustness_deltas.
+    """
+    found = robustness_deltas(base, new)
+    if not found:
+        raise UserError(
+            "the runs share no perturbed case with a control that has a success or a normalised "
+            "score: play both with the same suite, seed and --perturb"
+        )
+    return found
+
+
+def robustness_deltas(base: CaseArrays, new: CaseArrays) -> tuple[RobustnessDelta, ...]:
+    """For each perturbation that both runs played, overall, then by domain.
+
     Tasks are the same where their content is; a severity with other parameters is another
-    perturbation. Raises UserError when the runs share no perturbed case.
+    perturbation.
     """
     found = []
     for name in new.labels:
@@ -86,11 +103,6 @@ def difference_in_differences(base: CaseArrays, new: CaseArrays) -> tuple[Robust
                 found.append(
                     _delta(name, domain, measure, [each.values for each in chosen], change)
                 )
-    if not found:
-        raise UserError(
-            "the runs share no perturbed case with a control that has a success or a normalised "
-            "score: play both with the same suite, seed and --perturb"
-        )
     return tuple(found)
 
 
@@ -169,12 +181,17 @@ def render_deltas(rows: Sequence[RobustnessDelta], format: str, notes: Sequence[
     if format == "json":
         told = {"notes": list(notes)} if notes else {}
         return json_page({"schema": 1, "effects": flatten(rows, ESTIMATES), **told})
-    tables = [
+    page = markdown_page if format == "markdown" else text_page
+    return page(notes, delta_tables(rows)).strip()
+
+
+def delta_tables(rows: Sequence[RobustnessDelta]) -> list[Table]:
+    """Two tables at most: of successes, and of normalised scores."""
+    return [
         table
         for measure in ("success", "normalised")
         for table in _delta_table([row for row in rows if row.measure == measure], measure)
     ]
-    return (markdown_page if format == "markdown" else text_page)(notes, tables).strip()
 
 
 def _delta_table(rows: Sequence[RobustnessDelta], measure: str) -> list[Table]:

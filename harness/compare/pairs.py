@@ -74,6 +74,8 @@ class ScoredRun:
     """Task id -> the privileged views that its agent read in any of its episodes."""
     renderers: Mapping[Key, str] = dataclasses.field(default_factory=dict)
     """What drew, for the cases that say so; see harness.records.renderer.renderer_of."""
+    fetched: bool = False
+    """Whether its files are a copy of an archive or a URL, which has neither traces nor videos."""
 
     @property
     def path(self) -> Path:

@@ -6,6 +6,7 @@ A run can be saved under a name, and is then found by it.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import datetime
 import json
 import os
@@ -64,7 +65,9 @@ def open_run(name: str, registry: Path = REGISTRY) -> Iterator[ScoredRun]:
             f"a saved name; {guess}"
         )
     with tempfile.TemporaryDirectory(prefix="bench-base-") as folder:
-        yield read_scored_run(local_copy(location, Path(folder)), name)
+        path = local_copy(location, Path(folder))
+        side = read_scored_run(path, name)
+        yield dataclasses.replace(side, fetched=path.is_relative_to(folder))
 
 
 def save_base(name: str, location: str, registry: Path = REGISTRY) -> ScoredRun:
