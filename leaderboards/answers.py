@@ -7,7 +7,6 @@ chat models, the JSON all of them.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -48,8 +47,7 @@ class AnswersTally:
             for name, value in told.items()
             if isinstance(name, str)
             and type(value) in (int, float)
-            and math.isfinite(value)
-            and abs(value) <= _MOST
+            and abs(value) <= _MOST  # which no NaN is; an int may be too large for a float
         }
         if not figures:
             return
@@ -70,8 +68,9 @@ class AnswersTally:
 
 
 def answers_table(rows: Sequence[AnswersRow]) -> list[Table]:
-    """The table, if anything was told."""
-    if not rows:
+    """The table, if anything was told that it has a column for."""
+    shown = {"invalid", "usd", *(name for _, name in _COUNTS)}
+    if not any(shown & row.figures.keys() for row in rows):
         return []
     columns = [
         Column("", tuple(row.task or "overall" for row in rows), "name"),

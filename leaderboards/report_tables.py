@@ -34,6 +34,7 @@ from leaderboards.row_notes import (
     time_cell,
 )
 from leaderboards.schema import Group, Report, TaskRow
+from leaderboards.server_timing import server_timing_table
 from leaderboards.tables import (
     Column,
     Table,
@@ -148,6 +149,7 @@ def report_tables(report: Report) -> list[Table]:
     tables += _metric_table(report.tasks)
     tables += _score_table(report)
     tables += clock_table(report.latency)
+    tables += server_timing_table(report.server_timing)
     tables += answers_table(report.answers)
     tables += published_table([figure for suite in by_suite for figure in figures[suite]])
     if report.perturbations or report.not_applicable:

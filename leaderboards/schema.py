@@ -21,6 +21,7 @@ from leaderboards.flatten import EstimateNames, bounds_of, flatten
 from leaderboards.floors import Floor
 from leaderboards.footprint import Footprint
 from leaderboards.late_answers import ClockRow
+from leaderboards.server_timing import ServerTiming
 from leaderboards.success_times import TimeToSuccess
 
 __all__ = [
@@ -318,6 +319,8 @@ class Report:
     answers: tuple[AnswersRow, ...] = ()
     """What answers took, by task and over all, perturbed episodes too; in the JSON only where a
     line tells it."""
+    server_timing: ServerTiming | None = None
+    """What a policy server told of its own times; in the JSON only where a line tells it."""
     footprint: Footprint | None = None
     """In the JSON only where a line tells it."""
     clock: ControlClock | None = None
@@ -362,6 +365,7 @@ def report_to_json(report: Report) -> dict[str, Any]:
                 "endless",
                 "latency",
                 "answers",
+                "server_timing",
                 "footprint",
             )
             if found[name]

@@ -12,15 +12,16 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.core import ActionSpec, Answer, Box, Spec, TimeStep, UIAction
+from harness.core import ActionSpec, Answer, Box, SkillCall, Spec, TimeStep, UIAction
 from harness.core.coercion import shown
 from harness.core.errors import BadAction, describe
 from harness.core.grammar import counted
+from harness.core.skills import MOST_CALLS
 from harness.core.values import BadValue, as_flag, as_number, as_text, as_view
 
 __all__ = [
     "AgentFault", "Chunk", "Hung", "SimulatorFault", "ViewReader", "actions_of", "checked_metrics",
-    "checked_state", "checked_timestep", "listed", "taken",
+    "checked_notes", "checked_state", "checked_timestep", "listed", "taken",
 ]  # fmt: skip
 
 MOST_ACTIONS = 1_000_000
@@ -71,6 +72,8 @@ class Chunk:
     """As `Answer.figures`."""
     said: str = ""
     """As `Answer.said`, in one line of at most MOST_SAID characters."""
+    calls: tuple[SkillCall, ...] = ()
+    """As `Answer.calls`; there are no moves then."""
 
 
 def listed(given: Any, count: int) -> list[Any] | str:
@@ -120,6 +123,8 @@ def taken(answer: Any, spec: ActionSpec) -> Move | Chunk | AgentFault:
 
 
 def _chunk(answer: Answer, spec: ActionSpec) -> Chunk | AgentFault:
+    if type(answer.calls) is not tuple or answer.calls:
+        return _called(answer)
     moves = _moves(answer.actions, "actions", spec)
     if isinstance(moves, AgentFault):
         return moves
@@ -133,20 +138,35 @@ def _chunk(answer: Answer, spec: ActionSpec) -> Chunk | AgentFault:
     if not answer.figures and not answer.said:
         return Chunk(moves, answer.memory, rest)
     try:
-        figures, said = _figures(answer.figures), as_text(answer.said, "Answer.said")
+        figures, said = checked_notes(answer.figures, answer.said)
     except BadValue as bad:
         return AgentFault(str(bad))
-    return Chunk(moves, answer.memory, rest, figures, " ".join(said[:MOST_SAID].splitlines()))
+    return Chunk(moves, answer.memory, rest, figures, said)
 
 
-def _figures(given: Any) -> dict[str, float]:
-    """What an answer took, as finite floats by name. Raises BadValue."""
-    if not isinstance(given, Mapping) or len(given) > MOST_FIGURES:
+def _called(answer: Answer) -> Chunk | AgentFault:
+    """An answer of calls. Whether there are such skills is for whoever plays them to say."""
+    given = answer.calls
+    if not isinstance(given, (tuple, list)) or len(given) > MOST_CALLS:
+        return AgentFault(f"Answer.calls must be a list of at most {MOST_CALLS} SkillCalls")
+    if not given or len(answer.actions):
+        return AgentFault("an Answer needs actions or calls, and not both")
+    try:
+        figures, said = checked_notes(answer.figures, answer.said)
+    except BadValue as bad:
+        return AgentFault(str(bad))
+    return Chunk([], answer.memory, [], figures, said, tuple(given))
+
+
+def checked_notes(figures: Any, said: Any) -> tuple[dict[str, float], str]:
+    """`Answer.figures` as finite floats by name, and `Answer.said` as one line. Raises BadValue."""
+    if not isinstance(figures, Mapping) or len(figures) > MOST_FIGURES:
         raise BadValue(f"Answer.figures must be at most {MOST_FIGURES} numbers by name")
-    return {
+    taken = {
         as_text(name, "the name of a figure"): as_number(value, f"the figure {shown(name)}")
-        for name, value in given.items()
+        for name, value in figures.items()
     }
+    return taken, " ".join(as_text(said, "Answer.said")[:MOST_SAID].splitlines())
 
 
 def _moves(given: Any, part: str, spec: ActionSpec) -> list[Move | AgentFault] | AgentFault:

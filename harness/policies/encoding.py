@@ -38,7 +38,7 @@ class Encoding(Protocol):
         """What is sent: keys and values of the policy's own."""
         ...
 
-    def answer(self, actions: Any, turn: Turn) -> Any:
+    def answer(self, actions: Any, turn: Turn) -> Answer:
         """The answer to the turn. Raises ValueError where the actions make no sense."""
         ...
 

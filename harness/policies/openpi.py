@@ -10,6 +10,7 @@ src/openpi/serving/websocket_policy_server.py of Physical-Intelligence/openpi.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -21,6 +22,7 @@ from harness.policies.wire.extension import Extension
 from harness.policies.wire.packing import Malformed, pack, unpack
 from harness.policies.wire.pool import metadata_of
 from harness.policies.wire.remote import RemotePolicy
+from harness.policies.wire.server_timing import timings_of
 
 __all__ = ["OpenPI"]
 
@@ -55,7 +57,9 @@ class OpenPI(RemotePolicy):
         return [pack(self._encoding.observation(turn))]
 
     def _read(self, message: bytes, turn: Turn) -> Any:
-        return self._encoding.answer(actions_in(unpack(message)), turn)
+        reply = unpack(message)
+        answer = self._encoding.answer(actions_in(reply), turn)
+        return dataclasses.replace(answer, figures={**answer.figures, **timings_of(reply)})
 
 
 def actions_in(reply: Any) -> Any:

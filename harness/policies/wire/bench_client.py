@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,6 +15,7 @@ from harness.policies.wire.extension import Extension
 from harness.policies.wire.nouns import answer_of, as_plain, as_turn, revive
 from harness.policies.wire.packing import Malformed, pack, unpack
 from harness.policies.wire.pool import Pool
+from harness.policies.wire.server_timing import timings_of
 
 __all__ = ["BenchClient"]
 
@@ -72,16 +74,18 @@ class BenchClient:
         given = reply.get("answers") if isinstance(reply, Mapping) else None
         if not isinstance(given, list) or len(given) != len(turns):
             return [AgentFault("the server's answer cannot be read: another number")] * len(turns)
-        return [self._taken(each, turn) for each, turn in zip(given, turns)]
+        timings = timings_of(reply, len(turns))
+        return [self._taken(each, turn, timings) for each, turn in zip(given, turns)]
 
-    def _taken(self, given: Any, turn: Turn) -> Any:
+    def _taken(self, given: Any, turn: Turn, timings: Mapping[str, float]) -> Any:
         try:
             answer = answer_of(given, turn.brief.action)
         except Malformed as wrong:
             return AgentFault(f"the server's answer cannot be read: {wrong}")
-        if not isinstance(answer, AgentFault):
-            self._asked[turn.episode] = self._asked.get(turn.episode, 0) + 1
-        return answer
+        if isinstance(answer, AgentFault):
+            return answer
+        self._asked[turn.episode] = self._asked.get(turn.episode, 0) + 1
+        return dataclasses.replace(answer, figures={**answer.figures, **timings})
 
     def _exchange(self, message: Any) -> Any:
         """The reply to what `message()` returns, or an AgentFault. Raises AgentUnavailable."""

@@ -10,7 +10,8 @@ map `bench` in the metadata sends them; to every other client the server speaks 
 
 A brief is sent once in a connection, under a name of the client's choice. The memory of an episode
 stays on the server under (session, episode). `asked` counts the answers that the client has of the
-episode: a turn that is sent again after a lost connection gets the answer that it had.
+episode: a turn that is sent again after a lost connection gets the answer that it had. An answer
+carries the figures and the transcript of the agent (`Answer.figures`, `Answer.said`).
 """
 
 from __future__ import annotations

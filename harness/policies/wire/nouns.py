@@ -16,8 +16,9 @@ import numpy as np
 
 from harness.core import ActionSpec, Brief, Spec, Turn, UIAction
 from harness.core.ui import Element
+from harness.core.values import BadValue
 from harness.host.wire import NOUNS
-from harness.play.values import AgentFault, Chunk
+from harness.play.values import AgentFault, Chunk, checked_notes
 from harness.policies.wire.packing import Malformed
 
 __all__ = ["answer_of", "as_answer", "as_plain", "as_turn", "brief_of", "revive", "turn_of"]
@@ -199,9 +200,13 @@ def as_answer(answer: Any) -> dict[str, Any]:
     """What `call_agent` returned for a turn, as data, without its memory."""
     if isinstance(answer, AgentFault):
         return _as_fault(answer)
-    if isinstance(answer, Chunk):
-        return {"chunk": list(map(_move, answer.moves)), "rest": list(map(_move, answer.rest))}
-    return {"chunk": [_move(answer)]}
+    if not isinstance(answer, Chunk):
+        return {"chunk": [_move(answer)]}
+    sent: dict[str, Any] = {"chunk": list(map(_move, answer.moves))}
+    sent["rest"] = list(map(_move, answer.rest))
+    if answer.figures or answer.said:
+        sent.update(figures=dict(answer.figures), said=answer.said)
+    return sent
 
 
 def _as_fault(fault: AgentFault) -> dict[str, Any]:
@@ -215,7 +220,7 @@ def _move(move: Any) -> Any:
     return [as_plain(move[0]), move[1]]
 
 
-def answer_of(found: Any, spec: ActionSpec) -> Any:
+def answer_of(found: Any, spec: ActionSpec) -> Chunk | AgentFault:
     """What `call_agent` returns for a turn, checked against the action spec. Raises Malformed."""
     if not isinstance(found, dict):
         raise Malformed("its answer is no map")
@@ -224,7 +229,11 @@ def answer_of(found: Any, spec: ActionSpec) -> Any:
     moves, rest = found.get("chunk"), found.get("rest", [])
     if not isinstance(moves, list) or not isinstance(rest, list) or not moves:
         raise Malformed("its answer holds no actions")
-    return Chunk(_moves(moves, spec), None, _moves(rest, spec))
+    try:
+        notes = checked_notes(found.get("figures", {}), found.get("said", ""))
+    except BadValue as bad:
+        raise Malformed(f"its answer holds figures or a transcript that are none: {bad}") from None
+    return Chunk(_moves(moves, spec), None, _moves(rest, spec), *notes)
 
 
 def _fault(found: Mapping[Any, Any]) -> AgentFault:
