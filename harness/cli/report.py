@@ -68,7 +68,7 @@ def print_report(
     if format == "html":
         from leaderboards.page.run_page import run_page
 
-        print_page(run_page(path))
+        print_page(run_page(path, baseline=baseline, floors=floors))
         return
     from leaderboards.render import render
     from leaderboards.report import load_report

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import base64
 import heapq
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
 
 from harness.core import Result
 from harness.core.grammar import counted
 from harness.core.text import printable, shorten
 from harness.records.plan import CaseIndex, Plan, label
-from harness.records.safe_files import files_inside, read_inside
+from leaderboards.page.media import Media, RunVideos
+from leaderboards.page.recorded import Recordings, Said, said_lines
 
-__all__ = ["Card", "Gallery", "gallery_of"]
+__all__ = ["Card", "FailureGallery", "Gallery", "answer_notes", "show_command"]
 
 MOST_CARDS = 60
-MOST_BYTES = 20_000_000
-"""Of videos inside the page; further ones are linked."""
-LARGEST_VIDEO = 50_000_000
-LARGEST_POSTER = 5_000_000
 LONGEST_TEXT = 400
+MOST_NOTES = 12
+MOST_TOLD = 1e18
+"""No figure of an answer is larger."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +40,10 @@ class Card:
     poster: str
     """A data URL; empty without one."""
     command: str
+    notes: str
+    """What the agent's answers took; empty where nothing tells."""
+    said: Said
+    """Its transcript, of an agent that keeps one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,75 +54,102 @@ class Gallery:
     lead: str
 
 
-def gallery_of(path: Path, plan: Plan, cases: Iterable[tuple[CaseIndex, Result]]) -> Gallery:
-    """The first MOST_CARDS failures of a run, those with a video first."""
-    videos = _by_case(path, r".*\.mp4")
-    posters = _by_case(path, r".*\.jpg")
-    count = 0
+class FailureGallery:
+    """Takes the results of a run, and keeps the first MOST_CARDS failures, those with videos first.
 
-    def failures() -> Iterator[tuple[CaseIndex, Result]]:
-        nonlocal count
-        for index, result in cases:
-            if result.status != "finished" or result.success is False:
-                count += 1
-                yield index, result
+    Of a million failures only these are in memory.
+    """
 
-    # Of a million failures only the first are kept.
-    shown = heapq.nsmallest(
-        MOST_CARDS,
-        failures(),
-        key=lambda each: (each[1].case not in videos, each[0].condition, each[0]),
-    )
-    left, cards = MOST_BYTES, []
-    for index, result in shown:
-        video = ""
-        name = videos.get(result.case)
-        if name is not None:
-            video, taken = _video(path, name, left)
-            left -= taken
-        poster = ""
-        if (name := posters.get(result.case)) is not None:
-            poster = _data_url("image/jpeg", read_inside(path, name, LARGEST_POSTER))
-        cards.append(
-            Card(
-                task=_shown(result.task),
-                seed=result.seed,
-                condition=_shown(label(plan.conditions[index.condition])),
-                what=_shown(_what(result)),
-                steps=result.steps,
-                video=video,
-                poster=poster,
-                command=f"bench show {shlex.quote(printable(str(path)))} {result.case[:10]}",
+    def __init__(self, path: Path, plan: Plan) -> None:
+        """Raises UserError if the run's videos are no folder of its own."""
+        self._path, self._plan = path, plan
+        self._videos = RunVideos(path)
+        self._count = 0
+        self._kept: list[tuple[_Worst, Result]] = []
+
+    def add(self, index: CaseIndex, result: Result) -> None:
+        """Take the result that counts of one case."""
+        if result.status == "finished" and result.success is not False:
+            return
+        self._count += 1
+        order = _Worst((result.case not in self._videos, index.condition, index))
+        if len(self._kept) < MOST_CARDS:
+            heapq.heappush(self._kept, (order, result))
+        elif self._kept[0][0] < order:
+            heapq.heapreplace(self._kept, (order, result))
+
+    def gallery(self) -> Gallery:
+        """The cards. Raises UserError if a file that they need is damaged or a link."""
+        kept = sorted(self._kept, key=lambda each: each[0].key)
+        recordings = Recordings(self._path, {result.case: result.digest for _, result in kept})
+        media = Media()
+        cards = []
+        for order, result in kept:
+            (clip,) = media.together([(self._videos, result.case)])
+            trace = recordings.of(result.case)
+            condition = self._plan.conditions[order.key[2].condition]
+            cards.append(
+                Card(
+                    task=_shown(result.task),
+                    seed=result.seed,
+                    condition=_shown(label(condition)),
+                    what=_shown(_what(result)),
+                    steps=result.steps,
+                    video=clip.video,
+                    poster=clip.poster,
+                    command=show_command(self._path, result.case),
+                    notes=answer_notes(result.timing),
+                    said=said_lines(trace.said) if trace is not None else Said(),
+                )
             )
-        )
-    lead = f"{counted(count, 'episode')} did not succeed" if count else ""
-    if count > len(cards):
-        lead += f"; the first {len(cards)} are shown, those with a video first"
-    return Gallery(cards=tuple(cards), lead=lead)
+        lead = f"{counted(self._count, 'episode')} did not succeed" if self._count else ""
+        if self._count > len(cards):
+            lead += f"; the first {len(cards)} are shown, those with a video first"
+        return Gallery(cards=tuple(cards), lead=lead)
+
+
+class _Worst:
+    """An order in which the last one to be shown is the smallest: it leaves a heap first.
+
+    Two of one case never meet: each case has one result that counts.
+    """
+
+    __slots__ = ("key",)
+
+    def __init__(self, key: tuple[bool, int, CaseIndex]) -> None:
+        self.key = key
+
+    def __lt__(self, other: _Worst) -> bool:
+        return other.key < self.key
+
+
+def show_command(path: Path, case: str) -> str:
+    """The command that plays an episode of a run again."""
+    return f"bench show {shlex.quote(printable(str(path)))} {case[:10]}"
+
+
+def answer_notes(timing: Mapping[str, object]) -> str:
+    """What the answers of an episode took, as far as its line tells: `12 answers in 3.1 s; ...`."""
+    asked, seconds, told = (timing.get(name) for name in ("asked", "agent_s", "agent"))
+    parts = []
+    if type(asked) is int and asked > 0 and type(seconds) in (int, float):
+        parts.append(f"{counted(asked, 'answer')} in {seconds:.3g} s")
+    if isinstance(told, Mapping):
+        parts += [
+            f"{name.replace('_', ' ')} {value:,.6g}"
+            for name, value in list(told.items())[:MOST_NOTES]
+            if isinstance(name, str)
+            and name != "answers"
+            and type(value) in (int, float)
+            and abs(value) <= MOST_TOLD
+        ]
+    return _shown("; ".join(parts))
 
 
 def _what(result: Result) -> str:
     if result.error:
         return f"{result.status.replace('_', ' ')}: {result.error}"
     return f"ended: {result.ended.replace('_', ' ')}"
-
-
-def _by_case(path: Path, pattern: str) -> Mapping[str, str]:
-    """Case id -> file below the run, by the name that harness.play.video gives it."""
-    names = files_inside(path, "videos", pattern)
-    return {name.rpartition(".")[0].rpartition("-")[2]: f"videos/{name}" for name in names}
-
-
-def _video(path: Path, name: str, left: int) -> tuple[str, int]:
-    """(URL, bytes that it takes inside the page)."""
-    content = read_inside(path, name, LARGEST_VIDEO)
-    if len(content) > left:
-        return quote(name), 0
-    return _data_url("video/mp4", content), len(content)
-
-
-def _data_url(kind: str, content: bytes) -> str:
-    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
 def _shown(text: str) -> str:

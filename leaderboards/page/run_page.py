@@ -5,16 +5,20 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
-from pathlib import Path
+from collections.abc import Sequence
 
+from harness.core import Result
 from harness.core.grammar import counted
 from harness.core.text import printable, shorten
+from harness.records.plan import CaseIndex
 from harness.records.stored_run import load_run
 from leaderboards.page.embed import as_json, environment, policy, scripts, styles
-from leaderboards.page.gallery import gallery_of
+from leaderboards.page.gallery import FailureGallery
 from leaderboards.page.plots import plots_of
+from leaderboards.page.provenance import provenance
+from leaderboards.page.spending import Spending, told_table
 from leaderboards.privilege import privilege_lines
-from leaderboards.report import load_report, summary
+from leaderboards.report import report_of, summary
 from leaderboards.report_tables import report_header, report_tables
 from leaderboards.schema import Report
 from leaderboards.tables import LONGEST, Column, Table, percent, range_of
@@ -47,23 +51,32 @@ class HtmlTable:
     """The row that is set apart, which stays below all others."""
 
 
-def run_page(path: str | os.PathLike[str], follow: int = 0) -> str:
+def run_page(
+    path: str | os.PathLike[str],
+    follow: int = 0,
+    baseline: str | None = None,
+    floors: Sequence[str | os.PathLike[str]] = (),
+) -> str:
     """The page of a run directory. Raises UserError when it is none, or without jinja2.
 
     follow: after how many seconds the page of an unfinished run is loaded again; 0: never.
+    baseline, floors: as leaderboards.report.load_report takes them.
     """
-    report = load_report(path)
     run = load_run(path)
-    scores = [
-        task.normaliser(task.normaliser.low if result.score is None else result.score)
-        for task, result in (
-            (run.plan.items[index.item].task, result)
-            for index, result in run.cases()
-            if index.condition == 0 and result.status != "error"
-        )
-        if task.success is None and task.normaliser is not None
-    ]
-    plots = plots_of(report, scores)
+    failures, spending, scores = FailureGallery(run.path, run.plan), Spending(), list[float]()
+
+    def see(index: CaseIndex, result: Result) -> None:
+        task = run.plan.items[index.item].task
+        failures.add(index, result)
+        spending.add(result)
+        plain = index.condition == 0 and result.status != "error"
+        if plain and task.success is None and task.normaliser is not None:
+            score = task.normaliser.low if result.score is None else result.score
+            scores.append(task.normaliser(score))
+
+    report = report_of(run, baseline, floors, see)
+    plots = {**plots_of(report, scores), **spending.plots()}
+    tables = [*report_tables(report), *told_table(report.answers), *spending.table()]
     used = scripts()
     agent = printable(str(report.run["agent"]["name"]))
     page: str = (
@@ -77,13 +90,13 @@ def run_page(path: str | os.PathLike[str], follow: int = 0) -> str:
             badges=_badges(report),
             figures=_figures(report),
             header=report_header(report),
-            tables=html_tables(report_tables(report)),
+            tables=html_tables(tables),
             not_run=report.not_run,
-            gallery=gallery_of(run.path, run.plan, run.cases()),
+            gallery=failures.gallery(),
             plots=plots,
+            tokens_against_success=spending.sentence(),
             data=as_json(plots),
-            facts=_facts(report, run.path),
-            command=str(report.run.get("command", "")),
+            facts=provenance(run.description, run.plan, str(run.path)),
             scripts=used,
             styles=styles(),
             policy=policy(used, "data: file: 'self'"),
@@ -159,21 +172,3 @@ def _figures(report: Report) -> list[dict[str, str]]:
         for name, group in groups
         if group.interval is not None
     ]
-
-
-def _facts(report: Report, path: Path) -> list[tuple[str, str]]:
-    """Where the figures come from."""
-    run, agent = report.run, report.run["agent"]
-    machine = run.get("machine") or {}
-    facts = [
-        ("run directory", str(path)),
-        ("command", str(run.get("command", ""))),
-        ("agent", f"{agent['name']} ({agent['entry']}), fingerprint {agent['fingerprint']}"),
-        ("reads", ", ".join(agent["reads"]) or "nothing"),
-        ("plan", f"{run['plan']['hash']}, seed {run['plan']['seed']}"),
-        ("begun, finished", f"{run['created']}, {run['finished'] or 'not finished'}"),
-        ("bench", f"{run['bench']}, commit {run.get('commit') or 'unknown'}"),
-        ("versions", ", ".join(f"{name} {each}" for name, each in run["packages"].items())),
-        ("machine", ", ".join(f"{name} {each}" for name, each in machine.items())),
-    ]
-    return [(name, printable(shorten(text, 2000))) for name, text in facts if text]

@@ -56,6 +56,32 @@
           Plot.lineY(points, { x: "score", y: "share", stroke: accent, curve: "step-after" })],
       });
     },
+    tokens(points) {
+      const kinds = ["succeeded", "failed", "no success rule"]
+        .filter((kind) => points.some((each) => each.ended === kind));
+      const height = 110;
+      return Plot.plot({
+        width: Math.min(900, wide()), marginLeft: 16, height: 60 + height * kinds.length,
+        x: { label: "tokens of an episode →", grid: true, nice: true, tickFormat: "~s" },
+        fy: { domain: kinds, label: null }, marginRight: 96,
+        color: { domain: kinds, range: [accent, second, "var(--floor)"] },
+        marks: [Plot.dot(points, Plot.dodgeY({ x: "tokens", fy: "ended", r: points.length > 400 ? 1.5 : 3,
+          fill: "ended", title: (each) => `${each.task}: ${each.tokens} tokens, ${each.ended}` }))],
+      });
+    },
+    answers(rows) {
+      const most = wide() < 600 ? 22 : 44;
+      return Plot.plot({
+        width: Math.min(900, wide()), marginLeft: 16 + most * 6.2, height: 60 + 20 * rows.length,
+        x: { label: "seconds of an answer →", grid: true, zero: true },
+        y: { domain: rows.map((row) => row.task), label: null, tickFormat: (name) => fitted(name, most) },
+        marks: [
+          Plot.ruleY(rows, { y: "task", x1: "p5", x2: "p95", stroke: accent, strokeWidth: 2 }),
+          Plot.dot(rows, { y: "task", x: "p50", fill: accent, r: 4,
+            title: (row) => `${row.task}: median ${row.p50.toPrecision(3)} s, n ${row.n}` }),
+        ],
+      });
+    },
     time(rows) {
       const suites = [...new Set(rows.map((row) => row.suite))];
       return Plot.plot({
