@@ -15,11 +15,16 @@ from harness.core.reference import LATER
 __all__ = ["Footprint", "FootprintTally", "footprint_lines"]
 
 _MOST = 1 << 60
+_FIGURES = ("parameters", "memory", "gpu_memory")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Footprint:
     """The largest that any process of the run told. Memory in bytes."""
+
+    elsewhere: bool = field(default=False, metadata=LATER)
+    """Whether the agent acts in another process than the run, such as a policy server: the figures
+    are what that one told, and none if it told nothing."""
 
     parameters: int | None = field(default=None, metadata=LATER)
     """Of the torch models that the agent holds."""
@@ -34,20 +39,24 @@ class FootprintTally:
 
     def __init__(self) -> None:
         self._most: dict[str, int] = {}
+        self._elsewhere = False
 
     def add(self, result: Result) -> None:
         """Take what one line says."""
         told = result.timing.get("footprint")
         if not isinstance(told, Mapping):
             return
-        for name in Footprint.__dataclass_fields__:
+        self._elsewhere |= told.get("elsewhere") is True
+        for name in _FIGURES:
             value = told.get(name)
             if type(value) is int and 0 < value < _MOST:
                 self._most[name] = max(self._most.get(name, 0), value)
 
     def found(self) -> Footprint | None:
         """What was told; None if nothing was."""
-        return Footprint(**self._most) if self._most else None
+        if not self._most and not self._elsewhere:
+            return None
+        return Footprint(**self._most, elsewhere=self._elsewhere)
 
 
 def footprint_lines(footprint: Footprint | None) -> list[str]:
@@ -58,10 +67,13 @@ def footprint_lines(footprint: Footprint | None) -> list[str]:
     if footprint.parameters is not None:
         parts.append(f"{_short(footprint.parameters)} parameters")
     if footprint.memory is not None:
-        parts.append(f"at most {footprint.memory / 1e6:,.0f} MB of memory in a process")
+        where = "its own process" if footprint.elsewhere else "a process"
+        parts.append(f"at most {footprint.memory / 1e6:,.0f} MB of memory in {where}")
     if footprint.gpu_memory is not None:
         parts.append(f"{footprint.gpu_memory / 1e6:,.0f} MB on the GPU")
-    return [f"the agent takes {', '.join(parts)}"] if parts else []
+    if not parts:
+        return ["the agent acts in another process, which does not tell what it takes"]
+    return [f"the agent takes {', '.join(parts)}"]
 
 
 def _short(count: int) -> str:

@@ -44,3 +44,9 @@ class Modelled(toys.RandomAgent):
 
         model = torch.nn.Linear(10, 5)
         self.parts = {"policy": [model], "again": model}
+
+
+class ServedModelled(Modelled):
+    """The same, as one instance for all workers."""
+
+    served = True

@@ -42,6 +42,11 @@ class Agent(ABC):
     """Names of arguments that say where it writes to, such as a log or a cache. What is there is no
     part of its fingerprint."""
 
+    footprint: Mapping[str, int] | None = None
+    """Of an agent that acts in another process, a dict with what that process told of itself at the
+    end of an episode: `parameters`, and the peaks of `memory` and `gpu_memory` in bytes; empty if
+    it tells nothing. None: it acts in this process, which is looked at."""
+
     @classmethod
     def declares(cls, arguments: Mapping[str, Any]) -> tuple[tuple[str, ...], int]:
         """(reads, history) of an instance built with these arguments, as a run records them.

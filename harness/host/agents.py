@@ -17,6 +17,7 @@ from typing import Any
 
 from harness.core import Agent, AgentUnavailable, Answer, Brief, Missing, Turn, UserError
 from harness.host.client import Client, HostFault
+from harness.host.footprint import checked_footprint
 from harness.records.identity import AgentSpec
 
 __all__ = ["AgentFailed", "HostedAgent", "HostedAgentSpec"]
@@ -161,6 +162,7 @@ class HostedAgent(Agent):
         self._child = 0
         self._client: Client | None = None
         self._briefs: list[Brief] = []
+        self.footprint = {}
         with _as_user_error(spec):
             reads, history = self._start()
         self.reads = tuple(reads)  # type: ignore[misc]
@@ -183,10 +185,11 @@ class HostedAgent(Agent):
         if self._client is None:  # what was kept died with the child
             return
         try:
-            self._judged(self._client.call("agent_end", list(episodes)), "ended")
+            told = self._judged(self._client.call("agent_end", list(episodes)), "ended")
         except HostFault as fault:
             self._end_child()
             raise AgentUnavailable(f"the agent's interpreter failed: {fault}") from None
+        self.footprint = checked_footprint(told)
 
     def close(self) -> None:
         client, self._client = self._client, None

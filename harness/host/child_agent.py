@@ -14,6 +14,7 @@ import numpy as np
 
 from harness.core import Agent, AgentUnavailable, Answer, Turn, UIAction
 from harness.core.errors import describe
+from harness.host.footprint import Gauge
 from harness.records.identity import AgentSpec
 
 __all__ = ["AgentHost"]
@@ -29,6 +30,7 @@ class AgentHost:
 
     def __init__(self) -> None:
         self._agent: Any = None
+        self._gauge = Gauge(None)
         self._briefs: dict[int, Any] = {}
         self._memories: dict[str, dict[int, Any]] = {}
         self._numbers = itertools.count()
@@ -78,6 +80,7 @@ class AgentHost:
     def build(self, name: str, entry: str, args: Mapping[str, Any]) -> Any:
         """Build the agent; returns (reads, history)."""
         self._agent = AgentSpec(name, entry, args).build()
+        self._gauge = Gauge(self._agent)
         return tuple(self._agent.reads), self._agent.history
 
     def act(self, briefs: Mapping[int, Any], turns: Sequence[Sequence[Any]]) -> Any:
@@ -98,10 +101,15 @@ class AgentHost:
         return _judged("answers", answered)
 
     def end(self, episodes: Sequence[str]) -> Any:
-        """These episodes are over."""
+        """These episodes are over: ["ended", the agent's footprint], or how it failed."""
         for episode in episodes:
             self._memories.pop(episode, None)
-        return _judged("ended", lambda: self._agent.end(list(episodes)))
+
+        def ended() -> dict[str, int]:
+            self._agent.end(list(episodes))
+            return self._gauge.read()
+
+        return _judged("ended", ended)
 
     def close(self) -> None:
         """Free everything."""

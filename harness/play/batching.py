@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from harness.core import Agent, Turn
+from harness.host.footprint import Gauge
 from harness.play.inference import AgentFault, Watch, call_agent, end_episode
 
 __all__ = ["Batcher"]
@@ -32,6 +33,7 @@ class Batcher:
         self._requests: deque[_Request] = deque()
         self._changed = threading.Condition()
         self._watch = Watch()
+        self._gauge = Gauge(agent)
         self.batches = 0
         self.turns = 0
         threading.Thread(target=self._serve, name="batcher", daemon=True).start()
@@ -44,6 +46,11 @@ class Batcher:
         """Tell the agent that an episode is over: True, or what it raised. Blocks until then."""
         told: AgentFault | bool = self._done(_Request((), episode)).answers[0]
         return told
+
+    @property
+    def footprint(self) -> dict[str, int]:
+        """What the agent took when an episode ended; read by its own thread."""
+        return self._gauge.last
 
     def _done(self, request: _Request) -> _Request:
         with self._changed:
@@ -77,6 +84,7 @@ class Batcher:
             if request.ended is not None:
                 told = end_episode(self._agent, request.ended, self._watch, self._timeout)
                 request.answers = [told]
+                self._gauge.read()
         asked = [request for request in batch if request.ended is None]
         turns = [turn for request in asked for turn in request.turns]
         if not turns:

@@ -53,7 +53,7 @@ class Endings:
         self._observer = observer
         self._late = late
         self._report = report
-        self._footprint = FootprintNotes(getattr(agent, "here", None))
+        self._footprint = FootprintNotes(agent)
         self._told: deque[tuple[Any, Episode, Outcome]] = deque()
         """(the client's ticket, the episode, its outcome)."""
 

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from harness.core import Agent, AgentUnavailable, Turn
 from harness.core.errors import describe
+from harness.host.footprint import footprint
 from harness.play.values import AgentFault, Hung, listed, taken
 
 __all__ = [
@@ -170,6 +171,10 @@ class AgentClient(Protocol):
         """
         ...
 
+    def footprint(self) -> dict[str, int]:
+        """What the agent takes, as harness.host.footprint says it, when an episode has ended."""
+        ...
+
 
 class LocalAgent:
     """The client of an agent in this process, called in the loop's own thread."""
@@ -190,10 +195,8 @@ class LocalAgent:
     def collect(self, ticket: list[Any]) -> tuple[list[Any], float]:
         return ticket, self._seconds
 
-    @property
-    def here(self) -> Agent:
-        """The agent itself, for what is to be said of it."""
-        return self._agent
+    def footprint(self) -> dict[str, int]:
+        return footprint(self._agent)
 
     def end(self, episode: str) -> AgentFault | bool:
         """What `ended` returns: the agent is told at once."""

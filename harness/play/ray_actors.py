@@ -51,6 +51,7 @@ class _ServedAgent:
         self._notices = notices
         self._server = server
         self._timeout = timeout
+        self._footprint: dict[str, int] = {}
 
     def submit(self, turns: Sequence[Turn]) -> tuple[Any, int]:
         return self._server.infer.remote(turns), len(turns)
@@ -69,8 +70,12 @@ class _ServedAgent:
     def ended(self, ticket: Any, wait: bool) -> AgentFault | bool:
         if not wait and not ray.wait([ticket], timeout=0)[0]:
             return False
-        told: AgentFault | bool = self._got(ticket)
+        told: AgentFault | bool
+        told, self._footprint = self._got(ticket)
         return told
+
+    def footprint(self) -> dict[str, int]:
+        return self._footprint
 
     def _got(self, reference: Any) -> Any:
         # Twice the timeout: the agent may be busy with another batch, which has as long.
@@ -101,8 +106,9 @@ class _Server:
         )
         return answers, self._notices.take()
 
-    def end(self, episode: str) -> AgentFault | bool:
-        return self._batcher.end(episode)
+    def end(self, episode: str) -> tuple[AgentFault | bool, dict[str, int]]:
+        """(what it raised, its footprint)."""
+        return self._batcher.end(episode), self._batcher.footprint
 
     def ready(self) -> bool:
         """Raises UserError if the agent cannot be built."""

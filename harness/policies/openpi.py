@@ -38,7 +38,7 @@ class OpenPI(RemotePolicy):
     def _reading(self, told: Extension | None) -> tuple[tuple[str, ...], int]:
         if told is None:
             return super()._reading(told)
-        self._bench = BenchClient(self._pool, told)
+        self._bench = BenchClient(self._pool, told, self.footprint)
         return told.reads, told.history
 
     @classmethod

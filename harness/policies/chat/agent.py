@@ -131,6 +131,7 @@ class ChatAgent(Agent):
         Raises UserError with the remedy.
         """
         self.reads, self.history = self.declares({"views": views, "history": history})  # type: ignore[misc]
+        self.footprint = {}  # an endpoint tells none
         for name, value, known in (
             ("mode", mode, tuple(MODES)),
             ("on_invalid", on_invalid, ("error", "noop")),

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from harness.core import Agent, Turn
+from harness.host.footprint import Gauge
 from harness.play.inference import AgentFault, Watch, call_agent, end_episode
 
 __all__ = ["Batches"]
@@ -28,6 +29,7 @@ class Batches:
         self._timeout = timeout
         self._largest = largest
         self._watch = Watch()
+        self._gauge = Gauge(agent)
         self._waiting: deque[tuple[Sequence[Turn], str, asyncio.Future[Any]]] = deque()
         self._calls: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._busy = False
@@ -44,6 +46,11 @@ class Batches:
         """What `end_episode` returns."""
         told: AgentFault | bool = await self._ask((), episode)
         return told
+
+    @property
+    def footprint(self) -> dict[str, int]:
+        """What the agent took when an episode ended; read by its own thread."""
+        return self._gauge.last
 
     async def _ask(self, turns: Sequence[Turn], ended: str) -> Any:
         answered: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
@@ -107,6 +114,7 @@ class Batches:
         for number, (turns, ended, _) in enumerate(batch):
             if ended:
                 found[number] = end_episode(self._agent, ended, self._watch, self._timeout)
+                self._gauge.read()
             asked.extend(turns)
         answers = call_agent(self._agent, asked, self._watch, self._timeout) if asked else []
         for number, (turns, ended, _) in enumerate(batch):

@@ -312,7 +312,8 @@ class PolicyServer:
         ):
             raise Malformed("it holds no episodes")
         self._sessions.touch(session)
-        return {"ended": await self._sessions.end(session, episodes)}
+        ended = await self._sessions.end(session, episodes)
+        return {"ended": ended, "footprint": self._batches.footprint}
 
 
 class _Failed(Exception):

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from harness.core import AgentUnavailable, Brief, Turn
+from harness.host.footprint import checked_footprint
 from harness.play.values import AgentFault
 from harness.policies.wire.connection import Connection, Lost, Reported
 from harness.policies.wire.extension import Extension
@@ -28,8 +29,10 @@ MOST_BRIEFS = 2000
 class BenchClient:
     """What an agent behind `bench serve` answers here."""
 
-    def __init__(self, pool: Pool, told: Extension) -> None:
+    def __init__(self, pool: Pool, told: Extension, footprint: dict[str, int]) -> None:
+        """`footprint`: takes what the server tells of it when episodes end."""
         self._pool = pool
+        self.footprint = footprint
         self._batch = told.batch
         self._session = secrets.token_hex(8)
         self._asked: dict[str, int] = {}
@@ -52,6 +55,7 @@ class BenchClient:
         ended = reply.get("ended") if isinstance(reply, Mapping) else None
         if not isinstance(ended, Mapping):
             return AgentFault(reply.reason if isinstance(reply, AgentFault) else "end: no answer")
+        self.footprint.update(checked_footprint(reply.get("footprint")))
         faults = [str(each)[:1000] for each in ended.values()]
         return AgentFault(faults[0]) if faults else None
 

@@ -6,12 +6,13 @@ map `bench` in the metadata sends them; to every other client the server speaks 
     client  {"bench": "act", "session": s, "briefs": {name: brief}, "turns": [turn, ...]}
     server  {"answers": [answer, ...], "server_timing": {...}}
     client  {"bench": "end", "session": s, "episodes": [name, ...]}
-    server  {"ended": {name: what the agent raised}}
+    server  {"ended": {name: what the agent raised}, "footprint": {...}}
 
 A brief is sent once in a connection, under a name of the client's choice. The memory of an episode
 stays on the server under (session, episode). `asked` counts the answers that the client has of the
 episode: a turn that is sent again after a lost connection gets the answer that it had. An answer
-carries the figures and the transcript of the agent (`Answer.figures`, `Answer.said`).
+carries the figures and the transcript of the agent (`Answer.figures`, `Answer.said`). `footprint`:
+what the agent takes on the server, as harness/host/footprint.py says it.
 """
 
 from __future__ import annotations

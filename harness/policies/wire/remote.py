@@ -58,6 +58,7 @@ class RemotePolicy(Agent):
         """
         where = Address.of(address)
         self._limits = limits = Limits.of(timeout_s, reach_s, max_frame_mb)
+        self.footprint: dict[str, int] = {}
         self._told: Any = None
         self._greeted = False
         self._pool = Pool(where, limits, token_env, self._greet_again)
