@@ -17,7 +17,7 @@ from harness.stats import Interval, holm
 from harness.stats.several import CochranQ, cochran_q, letters, rank_bounds
 from leaderboards.compare import agent_of, clock_of, refuse_same_run, stopped_for_what_it_saw
 
-__all__ = ["Contrast", "Ranked", "Several", "compare_several"]
+__all__ = ["Contrast", "Ranked", "Several", "compare_several", "shared_cases"]
 
 MOST_RUNS = 50
 
@@ -137,6 +137,11 @@ def compare_several(runs: Sequence[ScoredRun], alpha: float) -> Several:
         ),
         notes=tuple(dict.fromkeys([*_notes(runs, paired, len(common), left_out)])),
     )
+
+
+def shared_cases(runs: Sequence[ScoredRun]) -> list[Key]:
+    """The cases that compare_several compares. Raises UserError where there is none."""
+    return _common(runs, [pair_up(runs[0], other) for other in runs[1:]])[0]
 
 
 def _common(

@@ -21,7 +21,7 @@ from leaderboards.tables import (
     text_page,
 )
 
-__all__ = ["render_several", "several_to_json"]
+__all__ = ["render_several", "several_header", "several_tables", "several_to_json"]
 
 SCHEMA = 1
 ESTIMATES: EstimateNames = {Contrast: {"difference": ("difference", "low", "high")}}
@@ -34,7 +34,7 @@ def render_several(several: Several, format: str) -> str:
     pages = {"text": text_page, "markdown": markdown_page}
     if format not in pages:
         raise UserError(f"there is no format {format!r}: choose text, markdown, json")
-    return pages[format](_header(several), _tables(several)).rstrip("\n")
+    return pages[format](several_header(several), several_tables(several)).rstrip("\n")
 
 
 def several_to_json(several: Several) -> dict[str, Any]:
@@ -43,7 +43,8 @@ def several_to_json(several: Several) -> dict[str, Any]:
     return {"schema": SCHEMA, **fields}
 
 
-def _header(several: Several) -> list[str]:
+def several_header(several: Several) -> list[str]:
+    """What was compared, whether the agents differ at all, and how to read the tables."""
     found = several.q
     lines = [
         f"{counted(len(several.runs), 'run')} on {counted(several.cases, 'case')} of "
@@ -69,7 +70,8 @@ def _header(several: Several) -> list[str]:
     return [*lines, *several.notes]
 
 
-def _tables(several: Several) -> list[Table]:
+def several_tables(several: Several) -> list[Table]:
+    """The runs from the best to the worst, then all pairs."""
     runs, contrasts = several.runs, several.contrasts
     return [
         Table(

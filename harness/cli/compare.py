@@ -27,7 +27,7 @@ from harness.cli.options import (
     at_least_one,
     worker_count,
 )
-from harness.cli.output import WITH_ERRORS, command_line, print_out, say
+from harness.cli.output import WITH_ERRORS, command_line, print_out, print_page, say
 
 if TYPE_CHECKING:
     from harness.cli.supervisor import Note
@@ -70,7 +70,8 @@ def compare(
         typer.Option(help="How p-values are corrected for the number of tasks."),
     ] = "holm",
     format: Annotated[
-        Literal["text", "markdown", "json"], typer.Option(help="What to print.")
+        Literal["text", "markdown", "json", "html"],
+        typer.Option(help="What to print; html is one page that needs no network."),
     ] = "text",
     junit: JUnit = None,
     robustness: Annotated[
@@ -90,9 +91,10 @@ def compare(
 
     if more:
         _refuse_for_several(robustness=robustness, junit=junit, correction=correction)
-        print_out(_several([base, new, *more], alpha, format))
+        _print_several([base, new, *more], alpha, format)
         return 0
     if robustness:
+        _refuse_page(format)
         from harness.compare.pairs import refuse_other_renderers
         from harness.compare.privilege import privilege_notes
         from leaderboards.perturbed_results import read_case_arrays
@@ -105,9 +107,20 @@ def compare(
             print_out(render_deltas(rows, format, [*privilege_notes(first, second)]))
         return 0
     with open_run(base) as first, open_run(new) as second:
-        return _print_compared(
-            compare_runs(first, second, margin, alpha, correction), format, junit, None
-        )
+        compared = compare_runs(first, second, margin, alpha, correction)
+        page = ""
+        if format == "html":
+            from leaderboards.page.compare_page import compare_page
+
+            page = compare_page(compared, first, second)
+        return _print_compared(compared, format, junit, None, page)
+
+
+def _refuse_page(format: str) -> None:
+    from harness.core import UserError
+
+    if format == "html":
+        raise UserError("--robustness has no page: leave it out, the page of two runs shows it too")
 
 
 def _refuse_for_several(*, robustness: bool, junit: Path | None, correction: str) -> None:
@@ -122,7 +135,7 @@ def _refuse_for_several(*, robustness: bool, junit: Path | None, correction: str
             raise UserError(f"{option} is for two runs: compare two, or leave it out")
 
 
-def _several(names: list[str], alpha: float, format: str) -> str:
+def _print_several(names: list[str], alpha: float, format: str) -> None:
     import contextlib
 
     from harness.compare.saved_runs import open_run
@@ -131,7 +144,13 @@ def _several(names: list[str], alpha: float, format: str) -> str:
 
     with contextlib.ExitStack() as opened:
         runs = [opened.enter_context(open_run(name)) for name in names]
-        return render_several(compare_several(runs, alpha), format)
+        several = compare_several(runs, alpha)
+        if format == "html":
+            from leaderboards.page.several_page import several_page
+
+            print_page(several_page(several, runs))
+        else:
+            print_out(render_several(several, format))
 
 
 def gate(
@@ -223,11 +242,16 @@ def gate(
     return code
 
 
-def _print_compared(compared: Any, format: str, junit: Path | None, summary: Path | None) -> int:
+def _print_compared(
+    compared: Any, format: str, junit: Path | None, summary: Path | None, page: str = ""
+) -> int:
     from harness.core import UserError
     from leaderboards import compare_render
 
-    print_out(compare_render.render_compared(compared, format))
+    if page:
+        print_page(page)
+    else:
+        print_out(compare_render.render_compared(compared, format))
     for file, mode, text in (
         (junit, "w", compare_render.junit),
         (summary, "a", lambda each: compare_render.render_compared(each, "markdown")),

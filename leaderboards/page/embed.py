@@ -46,10 +46,11 @@ def environment() -> Any:
     )
 
 
-@functools.lru_cache(1)
-def scripts(own: str = "page.js") -> tuple[Asset, ...]:
-    """The libraries, then our own script."""
-    files = [*(HERE / "vendor" / name for name in VENDOR), HERE / "assets" / own]
+@functools.lru_cache(4)
+def scripts(*own: str) -> tuple[Asset, ...]:
+    """The libraries, then our own scripts: `page.js` where none is named."""
+    files = [HERE / "vendor" / name for name in VENDOR]
+    files += [HERE / "assets" / name for name in own or ("page.js",)]
     # A script inside a page ends at the first </script>, whatever it is part of.
     return tuple(Asset(file.read_text("utf-8").replace("</script", "<\\/script")) for file in files)
 

@@ -133,7 +133,7 @@ def answer_notes(timing: Mapping[str, object]) -> str:
     asked, seconds, told = (timing.get(name) for name in ("asked", "agent_s", "agent"))
     parts = []
     if type(asked) is int and asked > 0 and type(seconds) in (int, float):
-        parts.append(f"{counted(asked, 'answer')} in {seconds:.3g} s")
+        parts.append(f"{counted(asked, 'answer')} in {seconds:.3f} s")
     if isinstance(told, Mapping):
         parts += [
             f"{name.replace('_', ' ')} {value:,.6g}"

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
-import re
 from collections.abc import Sequence
 
 from harness.core import Result
 from harness.core.grammar import counted
-from harness.core.text import printable, shorten
+from harness.core.text import printable
 from harness.records.plan import CaseIndex
 from harness.records.stored_run import load_run
 from leaderboards.page.embed import as_json, environment, policy, scripts, styles
 from leaderboards.page.gallery import FailureGallery
+from leaderboards.page.html_tables import html_tables
 from leaderboards.page.plots import plots_of
 from leaderboards.page.provenance import provenance
 from leaderboards.page.spending import Spending, told_table
@@ -21,34 +20,9 @@ from leaderboards.privilege import privilege_lines
 from leaderboards.report import report_of, summary
 from leaderboards.report_tables import report_header, report_tables
 from leaderboards.schema import Report
-from leaderboards.tables import LONGEST, Column, Table, percent, range_of
+from leaderboards.tables import percent, range_of
 
-__all__ = ["HtmlTable", "html_tables", "run_page"]
-
-_LEADING = re.compile(r"[^\d+-]{0,2}([+-]?\d+(?:\.\d+)?)")
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class HtmlCell:
-    """A cell, its kind, and the number by which its column is sorted; None: by its text."""
-
-    text: str
-    kind: str
-    order: float | None
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class HtmlTable:
-    """A table of the report for the template."""
-
-    id: str
-    title: str
-    lead: str
-    head: tuple[tuple[str, str], ...]
-    """(heading, kind of the column)."""
-    rows: tuple[tuple[HtmlCell, ...], ...]
-    total: tuple[HtmlCell, ...] | None
-    """The row that is set apart, which stays below all others."""
+__all__ = ["run_page"]
 
 
 def run_page(
@@ -103,43 +77,6 @@ def run_page(
         )
     )
     return page
-
-
-def html_tables(tables: list[Table]) -> list[HtmlTable]:
-    """The tables as the template takes them, without empty columns; all texts as they are."""
-    found, used = [], set[str]()
-    for table in tables:
-        columns = table.shown()
-        rows = [
-            tuple(_cell(column, number) for column in columns)
-            for number in range(len(columns[0].cells) if columns else 0)
-        ]
-        name = re.sub(r"[^a-z0-9]+", "-", table.title.lower()).strip("-") or "table"
-        while name in used:
-            name += "-more"
-        used.add(name)
-        found.append(
-            HtmlTable(
-                id=name,
-                title=printable(table.title),
-                lead=printable(table.lead),
-                head=tuple((printable(column.name), column.kind) for column in columns),
-                rows=tuple(rows[:-1] if table.total else rows),
-                total=rows[-1] if table.total and rows else None,
-            )
-        )
-    return found
-
-
-def _cell(column: Column, number: int) -> HtmlCell:
-    text = printable(shorten(column.cells[number], LONGEST[column.kind]))
-    leading = _LEADING.match(text) if column.kind == "figure" else None
-    return HtmlCell(
-        text=text,
-        kind=column.kind,
-        # What has no figure stands below all that has one.
-        order=float(leading[1]) if leading else -1e300 if column.kind == "figure" else None,
-    )
 
 
 def _badges(report: Report) -> list[tuple[str, str]]:

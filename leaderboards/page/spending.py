@@ -80,7 +80,7 @@ class Spending:
             for head in heads
         )
         lead = (
-            "Means of an episode. A second of an answer: the mean of an episode, of which p50 and "
+            "Means of an episode. The time of an answer: the mean of an episode, of which p50 and "
             "p95 are over episodes. US $ a success: all that was paid, over the successes."
         )
         return [Table("time, tokens and cost", columns, lead, total=len(tasks) > 1)]
@@ -152,8 +152,8 @@ def _row(name: str, spent: _Spent) -> dict[str, str]:
     seconds = _seconds(spent)
     for share in (50, 95):
         found = float(np.quantile(seconds, share / 100)) if len(seconds) else None
-        row[f"s an answer p{share}"] = "" if found is None else f"{found:.3g}"
-    row["agent s"] = f"{_sum(spent.agent_s) / episodes:.3g}"
+        row[f"ms an answer, p{share}"] = "" if found is None else _figure(1000 * found)
+    row["agent s"] = _figure(_sum(spent.agent_s) / episodes)
     for column in TOKENS:
         told = _told(getattr(spent, column))
         row[column.replace("_", " ")] = f"{told.mean():,.0f}" if len(told) else ""
@@ -203,6 +203,11 @@ def _number(value: Any) -> float:
     if type(value) in (int, float) and 0 <= value <= LARGEST:
         return float(value)
     return math.nan
+
+
+def _figure(value: float) -> str:
+    """Without an exponent, with three digits or more."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.2f}" if value >= 1 else f"{value:.4f}"
 
 
 def _ended(success: float) -> str:

@@ -7,13 +7,19 @@
   // Long names are cut at the left, where those of one suite are alike.
   const fitted = (name, most) => name.length > most ? "…" + name.slice(1 - most) : name;
 
+  // The room that names take at the left of a plot: what the longest one needs.
+  const room = (names) => {
+    const most = Math.min(wide() < 600 ? 22 : 44, Math.max(6, ...names.map((name) => name.length)));
+    return { most, marginLeft: 16 + most * 6.2 };
+  };
+
   const drawn = {
     forest(rows) {
-      const most = wide() < 600 ? 22 : 44;
+      const { most, marginLeft } = room(rows.map((row) => row.task));
       const names = new Map(rows.map((row) => [row.task, fitted(row.task, most)]));
       const published = rows.flatMap((row) => row.published.map((each) => ({ ...each, task: row.task })));
       return Plot.plot({
-        width: wide(), marginLeft: 16 + most * 6.2, height: 60 + 20 * rows.length,
+        width: wide(), marginLeft, height: 60 + 20 * rows.length,
         x: { domain: [0, 100], label: "success in % →", grid: true },
         y: { domain: rows.map((row) => row.task), label: null, tickFormat: (name) => names.get(name) },
         marks: [
@@ -27,6 +33,44 @@
             title: (each) => `${each.label}: ${each.value} %` }),
           Plot.dot(rows, { y: "task", x: "rate", fill: accent, r: 4,
             title: (row) => `${row.task}: ${row.rate} %, n ${row.n}` }),
+        ],
+      });
+    },
+    // Differences between two runs, in points of 100.
+    differences({ rows, margin }) {
+      const names = rows.map((row) => row.name);
+      const { most, marginLeft } = room(names);
+      const worst = Math.max(10, ...rows.flatMap((row) => [Math.abs(row.low), Math.abs(row.high)]));
+      return Plot.plot({
+        width: wide(), marginLeft, height: 60 + 20 * rows.length,
+        x: { domain: [-Math.min(100, worst), Math.min(100, worst)], label: "new minus base, in points →",
+          grid: true, tickFormat: "+d" },
+        y: { domain: names, label: null, tickFormat: (name) => fitted(name, most) },
+        marks: [
+          Plot.ruleX([0], { stroke: ink }),
+          Plot.ruleX(margin === null ? [] : [-margin], { stroke: "var(--floor)", strokeDasharray: "4,3" }),
+          Plot.ruleY(rows, { y: "name", x1: "low", x2: "high", strokeWidth: 2,
+            stroke: (row) => row.value < 0 ? second : accent }),
+          Plot.dot(rows, { y: "name", x: "value", r: (row) => row.mean ? 5 : 4,
+            symbol: (row) => row.mean ? "diamond" : "circle",
+            fill: (row) => row.value < 0 ? second : accent,
+            title: (row) => `${row.name}: ${row.value} (${row.low} to ${row.high}), n ${row.n}` }),
+        ],
+      });
+    },
+    conditions: (data) => drawn.differences(data),
+    ranks(rows) {
+      const { most, marginLeft } = room(rows.map((row) => row.run));
+      return Plot.plot({
+        width: Math.min(900, wide()), marginLeft, height: 60 + 24 * rows.length,
+        x: { domain: [1, rows.length], label: "rank →", ticks: Math.min(10, rows.length - 1),
+          tickFormat: "d", grid: true },
+        y: { domain: rows.map((row) => row.run), label: null, tickFormat: (name) => fitted(name, most) },
+        marks: [
+          Plot.ruleY(rows, { y: "run", x1: "low", x2: "high", stroke: accent, strokeWidth: 6,
+            strokeLinecap: "round", title: (row) => `${row.run}: rank ${row.low} to ${row.high}` }),
+          Plot.dot(rows.flatMap((row) => [row.low, row.high].map((rank) => ({ run: row.run, rank }))),
+            { y: "run", x: "rank", fill: accent, r: 5 }),
         ],
       });
     },
@@ -70,9 +114,9 @@
       });
     },
     answers(rows) {
-      const most = wide() < 600 ? 22 : 44;
+      const { most, marginLeft } = room(rows.map((row) => row.task));
       return Plot.plot({
-        width: Math.min(900, wide()), marginLeft: 16 + most * 6.2, height: 60 + 20 * rows.length,
+        width: Math.min(900, wide()), marginLeft, height: 60 + 20 * rows.length,
         x: { label: "seconds of an answer →", grid: true, zero: true },
         y: { domain: rows.map((row) => row.task), label: null, tickFormat: (name) => fitted(name, most) },
         marks: [
