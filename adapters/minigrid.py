@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from adapters import _babyai_bot, _babyai_skills
 from adapters._grid_words import MEANING, scene
 from adapters._params import levels
 from harness.core import (
@@ -24,6 +25,9 @@ from harness.core import (
     Case,
     Discrete,
     SimulatorPerturbation,
+    Skill,
+    SkillCall,
+    SkillEnd,
     Task,
     Text,
     TimeStep,
@@ -43,11 +47,6 @@ NO_EXPERT = (
     "BabyAI-PutNextS7N4Carrying",
 )
 """Levels that the bot cannot solve, by its own docstring; it solved 0 of 10 episodes of each."""
-PLAN_LIMIT = 200
-"""Subgoals that the bot may push while it plans one action.
-
-When it does not plan in circles it pushes at most 9 (measured on all levels).
-"""
 PIXELS, PARTIAL_TILE = 336, 8
 PERTURBATIONS = (
     SimulatorPerturbation(
@@ -107,6 +106,8 @@ class MiniGridAdapter(Adapter):
     carries, and it refuses to go on once a box was opened. Then it gives up: `expert` returns None
     until the next reset, and the metric `expert_gave_up` is 1 from the next step on. Planning is
     limited by a count of subgoals, not by a clock.
+    Skills, on BabyAI levels: what the bot can do for a planner, see _babyai_skills.py. They read
+    the simulator's grid, so whoever has them played is privileged.
 
     Raises UserError where `id` names no level, and if the environment variable BABYAI_DONE_ACTIONS
     is set, which changes when BabyAI counts a mission as fulfilled.
@@ -127,6 +128,10 @@ class MiniGridAdapter(Adapter):
         return task.params["id"].startswith("BabyAI-") and not task.params["id"].startswith(
             NO_EXPERT
         )
+
+    @classmethod
+    def skills(cls, task: Task) -> tuple[Skill, ...]:
+        return _babyai_skills.SKILLS if task.params["id"].startswith("BabyAI-") else ()
 
     def __init__(self, task: Task) -> None:
         level = task.params["id"]
@@ -164,6 +169,7 @@ class MiniGridAdapter(Adapter):
         }
         self._going = TimeStep(self._views)
         self._bot: Any = None
+        self._controller: _babyai_skills.Controller | None = None
         self._has_bot, self._gave_up = self.has_expert(task), False
         partial = PARTIAL_TILE * 7
         self.brief = Brief(
@@ -254,7 +260,7 @@ class MiniGridAdapter(Adapter):
         # Only now: most levels of BabyAI compute their limit from the mission.
         if horizon is not None and horizon > self._env.max_steps:
             self._own_limit, self._env.max_steps = self._env.max_steps, horizon
-        self._bot, self._gave_up = None, False
+        self._bot, self._gave_up, self._controller = None, False, None
         self._going = TimeStep(self._views, self._env.mission, success=False)
         return self._going
 
@@ -286,22 +292,33 @@ class MiniGridAdapter(Adapter):
             return refused
         if self._gave_up:
             return None
-        from minigrid.utils.baby_ai_bot import BabyAIBot, DisappearedBoxError
-
         try:
             if self._bot is None:
                 # A bot made later in an episode has executed nothing yet.
-                self._bot, executed = BabyAIBot(self._env), None
-                self._bot.stack = _BoundedStack(self._bot.stack)
+                self._bot, executed = _babyai_bot.made(self._env), None
             self._bot.stack.pushed = 0
             return int(self._bot.replan(executed))
-        # TypeError: no cell is free to drop at, and the bot plans with None as the place.
-        except (AssertionError, DisappearedBoxError, _PlanTooLong, TypeError):
+        except _babyai_bot.faults():
             self._gave_up = True
             self._going = TimeStep(
                 self._views, self._going.instruction, success=False, metrics={"expert_gave_up": 1.0}
             )
             return None
+
+    def skill_objects(self) -> Mapping[str, tuple[str, ...]]:
+        return self._skilled().objects()
+
+    def skill(self, call: SkillCall, taken: int, executed: Any) -> int | SkillEnd:
+        return self._skilled().act(call, taken, executed)
+
+    def expert_plan(self) -> tuple[SkillCall, ...]:
+        return self._skilled().plan()
+
+    def _skilled(self) -> _babyai_skills.Controller:
+        """The controller of this episode, made when it is first asked for, at its start."""
+        if self._controller is None:
+            self._controller = _babyai_skills.Controller(self._env)
+        return self._controller
 
     def state(self) -> bytes:
         """What actions change, in 1 us.
@@ -376,26 +393,6 @@ def _number(env: Any, level: str, parameter: str) -> int | None:
         if found is not None and isinstance(found.default, int):
             return found.default
     return None
-
-
-class _PlanTooLong(Exception):
-    """The bot pushed more than PLAN_LIMIT subgoals for one action."""
-
-
-class _BoundedStack(list[Any]):
-    """The bot's stack of subgoals, which stops a bot that plans in circles.
-
-    A bot that plans in circles keeps pushing. Counting pushes ends it at the same point on every
-    machine.
-    """
-
-    pushed = 0
-
-    def append(self, item: Any) -> None:
-        self.pushed += 1
-        if self.pushed > PLAN_LIMIT:
-            raise _PlanTooLong
-        super().append(item)
 
 
 def _action_spec(level: str, n: int) -> Discrete:

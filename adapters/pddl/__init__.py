@@ -12,6 +12,7 @@ import struct
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from adapters.pddl import skills
 from adapters.pddl.domains import DOMAINS
 from adapters.pddl.strips import Domain, Problem, ground
 from adapters.pddl.words import instruction, pddl, problem_pddl, sentences
@@ -19,6 +20,9 @@ from harness.core import (
     Adapter,
     Brief,
     Case,
+    Skill,
+    SkillCall,
+    SkillEnd,
     Spec,
     Task,
     Text,
@@ -84,10 +88,14 @@ class PddlAdapter(Adapter):
     plans again. It gives up where its bound on states does not suffice, and `optimality` is then
     absent; neither happens at the suites' sizes.
 
+    Skills, in mode `steps`: the domain's action schemas, with the problem's objects as arguments.
+    A call is one action; one that does not apply ends with what it lacks.
+
     Raises UserError on an unknown param value.
     """
 
     redraws = False
+    privileged_skills = False
 
     @classmethod
     def env_key(cls, task: Task) -> str:
@@ -97,6 +105,11 @@ class PddlAdapter(Adapter):
     @classmethod
     def has_expert(cls, task: Task) -> bool:
         return True
+
+    @classmethod
+    def skills(cls, task: Task) -> tuple[Skill, ...]:
+        whole = task.params["mode"] == "plan"
+        return () if whole else skills.skills(DOMAINS[task.params["domain"]])
 
     def __init__(self, task: Task) -> None:
         self._mode = task.params["mode"]
@@ -184,6 +197,21 @@ class PddlAdapter(Adapter):
         if self._mode == "plan":
             return "\n".join(pddl(self._ground.actions[number]) for number in self._policy.values())
         return pddl(self._ground.actions[self._policy[self._state]])
+
+    def skill_objects(self) -> Mapping[str, tuple[str, ...]]:
+        return skills.objects(self._domain, self._problem)
+
+    def skill(self, call: SkillCall, taken: int, executed: Any) -> str | SkillEnd:
+        if taken == 0:
+            self._before = self._invalid
+            self._lacks = skills.lacking(self._domain, self._ground, self._state, call)
+            return pddl((call.skill, *call.arguments))
+        return SkillEnd(True) if self._invalid == self._before else SkillEnd(False, self._lacks)
+
+    def expert_plan(self) -> tuple[SkillCall, ...] | None:
+        ground, state = self._ground, self._state
+        plan = ground.shortest if state == ground.init else ground.plan(state)
+        return None if plan is None else skills.calls_of(ground, plan)
 
     def state(self) -> bytes:
         return self._state.to_bytes(self._ground.size, "little") + _pack(self._invalid)

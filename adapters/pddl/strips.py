@@ -21,7 +21,7 @@ import numpy as np
 from adapters.pddl.reader import Atom, Schema, check_sections, read, schema_of, typed
 from harness.core import UserError
 
-__all__ = ["Atom", "Domain", "Ground", "Problem", "Schema", "ground", "objects_of"]
+__all__ = ["Atom", "Domain", "Ground", "Problem", "Schema", "ground", "objects_of", "types_of"]
 
 BOUND = 200_000
 """States that the planner visits before it gives up: a count and not a time, so that it gives up at
@@ -236,7 +236,7 @@ def objects_of(domain: Domain, problem: Problem) -> tuple[tuple[str, str], ...]:
     return tuple(dict.fromkeys((*problem.objects, *domain.constants)))
 
 
-def _kinds(domain: Domain, kind: str) -> set[str]:
+def types_of(domain: Domain, kind: str) -> set[str]:
     """A type and all types above it."""
     found = {"object"}
     waiting = [kind]
@@ -250,7 +250,7 @@ def _kinds(domain: Domain, kind: str) -> set[str]:
 
 def _instances(domain: Domain, problem: Problem) -> Iterator[_Instance]:
     """Every action instance whose arguments are of the right types and whose equalities hold."""
-    objects = [(name, _kinds(domain, kind)) for name, kind in objects_of(domain, problem)]
+    objects = [(name, types_of(domain, kind)) for name, kind in objects_of(domain, problem)]
     for schema in domain.schemas:
         variables = [variable for variable, _ in schema.parameters]
         fitting = [

@@ -30,6 +30,7 @@ from harness.core.nouns import (
     TimeStep,
     Turn,
 )
+from harness.core.skills import Skill, SkillCall, SkillEnd, SkillsNow
 from harness.core.specs import ActionSpec, Box, Discrete, MultiDiscrete, Spec, Text, Texts
 from harness.core.streams import stream, stream_key
 from harness.core.ui import UI, Element, Elements, UIAction
@@ -38,8 +39,8 @@ __all__ = [
     "ActionSpec", "Adapter", "Agent", "AgentUnavailable", "Answer", "BadAction", "BatchedAdapter",
     "Box", "Brief", "Case", "DOMAINS", "Discrete", "Element", "Elements", "Field", "Missing",
     "MultiDiscrete", "Normaliser", "Perturbation", "Reference", "Result", "STATUSES",
-    "SimulatorPerturbation", "Spec", "Suite", "Task", "Text", "Texts", "TimeStep", "Turn", "UI",
-    "UIAction", "UserError", "stream", "stream_key",
+    "SimulatorPerturbation", "Skill", "SkillCall", "SkillEnd", "SkillsNow", "Spec", "Suite", "Task",
+    "Text", "Texts", "TimeStep", "Turn", "UI", "UIAction", "UserError", "stream", "stream_key",
 ]  # fmt: skip
 
 

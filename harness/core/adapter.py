@@ -5,13 +5,14 @@ from __future__ import annotations
 import importlib.metadata
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
 from harness.core.errors import UserError
 from harness.core.nouns import Brief, Case, Missing, SimulatorPerturbation, Task, TimeStep
+from harness.core.skills import Skill, SkillCall
 
 __all__ = ["Adapter", "BatchedAdapter"]
 
@@ -48,6 +49,11 @@ class _Playable(ABC):
     """Views that come from no camera, text or sensor of the body but from the simulator itself: the
     place of a goal or of an object as numbers, a console's memory, the state. Whoever reads one is
     privileged, and reports say so.
+    """
+    privileged_skills: ClassVar[bool] = True
+    """Whether the controllers of its skills read what no camera, text or sensor of the body shows.
+
+    Whoever has a skill played is privileged then, as whoever reads a privileged view.
     """
     derived_views: ClassVar[tuple[str, ...]] = ()
     """Views that follow from other ones, such as a scene in words.
@@ -151,6 +157,11 @@ class _Playable(ABC):
         return False
 
     @classmethod
+    def skills(cls, task: Task) -> tuple[Skill, ...]:
+        """What its controllers can do in this task, for agents that plan; none by default."""
+        return ()
+
+    @classmethod
     def fixed_episode_list(cls, task: Task) -> bool:
         """True if the benchmark has one fixed list of episodes and no training split.
 
@@ -201,6 +212,27 @@ class Adapter(_Playable):
         """
         raise UserError(f"{type(self).__name__} has no expert")
 
+    def skill_objects(self) -> Mapping[str, tuple[str, ...]]:
+        """Type of parameter -> the names that such an argument may be, in this episode.
+
+        Asked after `reset`. All types that the task's skills name are in it.
+        """
+        return {}
+
+    def skill(self, call: SkillCall, taken: int, executed: Any) -> Any:
+        """The next action of a call, or a SkillEnd where it is over.
+
+        `taken`: how many actions of this call have been executed; 0 begins it. `executed`: the
+        action that was really executed last in this call, None where it begins. Asking must change
+        nothing that an episode's course depends on. The call is one of a skill of this task, with
+        objects that `skill_objects` names; one that cannot be done now ends with the reason.
+        """
+        raise UserError(f"{type(self).__name__} has no skills")
+
+    def expert_plan(self) -> Sequence[SkillCall] | None:
+        """Calls that reach the goal from the present state; None where the expert has none."""
+        return None
+
     def state(self) -> bytes:
         """The simulator's state in few bytes; it enters the episode's digest after every step."""
         return b""
@@ -239,6 +271,18 @@ class BatchedAdapter(_Playable):
     def expert(self, lane: int, executed: Any) -> Any:
         """As Adapter.expert, for one lane."""
         raise UserError(f"{type(self).__name__} has no expert")
+
+    def skill_objects(self, lane: int) -> Mapping[str, tuple[str, ...]]:
+        """As Adapter.skill_objects, for one lane."""
+        return {}
+
+    def skill(self, lane: int, call: SkillCall, taken: int, executed: Any) -> Any:
+        """As Adapter.skill, for one lane."""
+        raise UserError(f"{type(self).__name__} has no skills")
+
+    def expert_plan(self, lane: int) -> Sequence[SkillCall] | None:
+        """As Adapter.expert_plan, for one lane."""
+        return None
 
     def state(self, lane: int) -> bytes:
         """As Adapter.state, for one lane."""

@@ -8,10 +8,13 @@ from typing import Any, ClassVar
 
 from harness.core.nouns import Brief, Missing, Turn
 
-__all__ = ["ALL_VIEWS", "Agent"]
+__all__ = ["ALL_VIEWS", "NO_VIEWS", "Agent"]
 
 ALL_VIEWS = "*"
 """In `Agent.reads`: all views on offer, each drawn when the agent first touches it."""
+
+NO_VIEWS = ("expert", "skills")
+"""Words in `Agent.reads` that name no view of the observation."""
 
 
 class Agent(ABC):
@@ -28,7 +31,9 @@ class Agent(ABC):
     """Names of the views that it reads. A trailing `?` marks a view that it can do without.
 
     `*` stands for all views on offer. `expert` makes the agent privileged: it is shown the
-    expert's action.
+    expert's action. An agent that reads `skills` is shown what can be called (`Turn.skills`) and
+    may answer with calls (`Answer.calls`); with `expert` too it is shown the expert's plan there,
+    and not the next action.
     """
     history: ClassVar[int] = 1
     """How many observations a turn carries, the newest included."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from harness.core.adapter import Adapter, BatchedAdapter
 from harness.core.nouns import Case, Task, TimeStep
+from harness.core.skills import SkillCall
 
 __all__ = ["Lane", "build_adapter"]
 
@@ -27,7 +28,10 @@ class Lane:
     a call of the adapter's own method.
     """
 
-    __slots__ = ("adapter", "batch", "expert", "number", "render", "reset", "state", "step")
+    __slots__ = (
+        "adapter", "batch", "expert", "expert_plan", "number", "render", "reset", "skill",
+        "skill_objects", "state", "step",
+    )  # fmt: skip
 
     def __init__(self, adapter: Adapter | BatchedAdapter, number: int = 0) -> None:
         self.adapter = adapter
@@ -39,6 +43,9 @@ class Lane:
         self.expert: Callable[[Any], Any]
         self.render: Callable[[], Any]
         self.state: Callable[[], bytes]
+        self.skill: Callable[[SkillCall, int, Any], Any]
+        self.skill_objects: Callable[[], Mapping[str, tuple[str, ...]]]
+        self.expert_plan: Callable[[], Sequence[SkillCall] | None]
         if isinstance(adapter, BatchedAdapter):
             batch = adapter
             self.reset = lambda case: batch.reset({number: case})[number]
@@ -46,9 +53,15 @@ class Lane:
             self.expert = functools.partial(batch.expert, number)
             self.render = functools.partial(batch.render, number)
             self.state = functools.partial(batch.state, number)
+            self.skill = functools.partial(batch.skill, number)
+            self.skill_objects = functools.partial(batch.skill_objects, number)
+            self.expert_plan = functools.partial(batch.expert_plan, number)
         else:
             self.reset = adapter.reset
             self.step = adapter.step
             self.expert = adapter.expert
             self.render = adapter.render
             self.state = adapter.state
+            self.skill = adapter.skill
+            self.skill_objects = adapter.skill_objects
+            self.expert_plan = adapter.expert_plan

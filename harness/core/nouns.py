@@ -17,6 +17,7 @@ import numpy as np
 
 from harness.core.errors import UserError
 from harness.core.reference import Reference
+from harness.core.skills import SkillCall, SkillsNow
 from harness.core.specs import ActionSpec, Spec
 from harness.core.streams import generator, stream, stream_key
 
@@ -313,6 +314,8 @@ class Turn:
     """The expert's action, for an agent that reads `expert`. None: the expert has given up."""
     rng_key: int = 0
     """The key of `rng`; draw from `rng` instead."""
+    skills: SkillsNow | None = None
+    """For an agent that reads `skills`."""
 
     @classmethod
     def of(cls, fields: dict[str, Any]) -> Turn:
@@ -351,6 +354,8 @@ class Answer:
     said: str = ""
     """One line for the transcript: what was asked and answered, as JSON. It is kept with the
     episode's trace, and `bench show` prints it."""
+    calls: Sequence[SkillCall] = ()
+    """In the place of actions: skills, one after the other, until the first that fails."""
 
 
 @dataclass(frozen=True)

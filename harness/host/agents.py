@@ -234,6 +234,7 @@ class HostedAgent(Agent):
             "actions": turn.actions,
             "step": turn.step,
             "expert": turn.expert,
+            "skills": turn.skills,
             "rng_key": str(turn.rng_key),  # it has more bits than an integer of msgpack
         }
         return [self._number(turn.brief, briefs), turn.episode, memory, fields]
@@ -252,9 +253,9 @@ class HostedAgent(Agent):
     def _answer(self, told: Any) -> Any:
         if told[0] == 0:
             return told[1]
-        _, actions, rest, number, figures, said = told
+        _, actions, rest, number, figures, said, calls = told
         memory = None if number is None else Remembered(self._child, number)
-        return Answer(actions, memory, rest, figures, said)
+        return Answer(actions, memory, rest, figures, said, calls)
 
     def _judged(self, said: Any, word: str) -> Any:
         kind, value = said

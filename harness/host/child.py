@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
-MAY_NOT_PASS = ("reset", "step", "view", "agent_act")
+MAY_NOT_PASS = ("reset", "step", "view", "skill", "agent_act")
 """Operations whose answer is foreign: if it cannot pass, the adapter or the agent is at fault."""
 
 
@@ -93,6 +93,18 @@ class Host:
         """The expert's action."""
         return self._lanes[lane].expert(executed)
 
+    def skill_objects(self, lane: int) -> Any:
+        """What the arguments of its skills may be."""
+        return self._lanes[lane].skill_objects()
+
+    def skill(self, lane: int, call: Any, taken: int, executed: Any) -> Any:
+        """The next action of a call, or its end."""
+        return self._lanes[lane].skill(call, taken, executed)
+
+    def expert_plan(self, lane: int) -> Any:
+        """The expert's plan."""
+        return self._lanes[lane].expert_plan()
+
     def renderer_info(self) -> Any:
         """What draws the views."""
         return self._adapter.renderer_info()
@@ -153,6 +165,9 @@ def serve(wire: Any) -> None:
             "view",
             "render",
             "expert",
+            "skill_objects",
+            "skill",
+            "expert_plan",
             "renderer_info",
             "close",
         )

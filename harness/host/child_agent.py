@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from harness.core import Agent, AgentUnavailable, Answer, Turn, UIAction
+from harness.core import Agent, AgentUnavailable, Answer, SkillCall, Turn, UIAction
 from harness.core.errors import describe
+from harness.core.skills import MOST_CALLS
 from harness.host.footprint import Gauge
 from harness.records.identity import AgentSpec
 
@@ -137,7 +138,7 @@ class AgentHost:
         )
 
     def _told(self, episode: str, answer: Any) -> Any:
-        """[0, action], or [1, actions, rest, number of the memory, figures, said]."""
+        """[0, action], or [1, actions, rest, number of the memory, figures, said, calls]."""
         if not isinstance(answer, Answer):
             return [0, _plain(answer)]
         number = None
@@ -145,7 +146,7 @@ class AgentHost:
             number = next(self._numbers)
             self._memories[episode][number] = answer.memory
         told = [_listed(answer.actions), _listed(answer.rest), number]
-        return [1, *told, _plain(answer.figures), _plain(answer.said)]
+        return [1, *told, _plain(answer.figures), _plain(answer.said), _calls(answer.calls)]
 
 
 def packages() -> dict[str, str]:
@@ -170,6 +171,12 @@ def _listed(actions: Any) -> Any:
     if isinstance(actions, (*PLAIN, Mapping, Set)) or not hasattr(actions, "__iter__"):
         return _plain(actions)
     return [_plain(each) for each in itertools.islice(actions, MOST_ACTIONS + 1)]
+
+
+def _calls(calls: Any) -> Any:
+    if not isinstance(calls, (tuple, list)) or not all(type(each) is SkillCall for each in calls):
+        raise TypeError("Answer.calls must be a list of SkillCalls")
+    return tuple(calls[: MOST_CALLS + 1])
 
 
 def _plain(value: Any) -> Any:

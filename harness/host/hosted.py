@@ -13,6 +13,8 @@ from harness.core import (
     Case,
     Missing,
     SimulatorPerturbation,
+    Skill,
+    SkillCall,
     Task,
     TimeStep,
 )
@@ -130,6 +132,12 @@ class Hosted:
         return found
 
     @classmethod
+    def skills(cls, task: Task) -> tuple[Skill, ...]:
+        """Answered by the class in this interpreter, too."""
+        found: tuple[Skill, ...] = cls.kind.skills(task)
+        return found
+
+    @classmethod
     def versions(cls) -> dict[str, str]:
         """What the adapter says of its versions in the other interpreter."""
         found: dict[str, str] = cls._ask("ask", cls.entry, "versions", [])
@@ -223,6 +231,15 @@ class _HostedAdapter(Hosted, Adapter):
     def expert(self, executed: Any) -> Any:
         return self._there.client.call("expert", 0, executed)
 
+    def skill_objects(self) -> Any:
+        return self._there.client.call("skill_objects", 0)
+
+    def skill(self, call: SkillCall, taken: int, executed: Any) -> Any:
+        return self._there.client.call("skill", 0, call, taken, executed)
+
+    def expert_plan(self) -> Any:
+        return self._there.client.call("expert_plan", 0)
+
     def renderer_info(self) -> str:
         return self._there.renderer_info()
 
@@ -258,6 +275,15 @@ class _HostedBatched(Hosted, BatchedAdapter):
 
     def expert(self, lane: int, executed: Any) -> Any:
         return self._there.client.call("expert", lane, executed)
+
+    def skill_objects(self, lane: int) -> Any:
+        return self._there.client.call("skill_objects", lane)
+
+    def skill(self, lane: int, call: SkillCall, taken: int, executed: Any) -> Any:
+        return self._there.client.call("skill", lane, call, taken, executed)
+
+    def expert_plan(self, lane: int) -> Any:
+        return self._there.client.call("expert_plan", lane)
 
     def renderer_info(self) -> str:
         return self._there.renderer_info()

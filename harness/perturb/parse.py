@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.core import Adapter, Agent, BatchedAdapter, Missing, Perturbation, Task, UserError
-from harness.core.agent import ALL_VIEWS
+from harness.core.agent import ALL_VIEWS, NO_VIEWS
 from harness.core.errors import suggest
 from harness.perturb.registry import REGISTRY, SEVERITIES
 from harness.records.registry import load
@@ -327,7 +327,7 @@ def not_observed(name: str, reads: Sequence[str], history: int) -> str:
     kind = REGISTRY.get(name)
     if ALL_VIEWS in reads:
         return ""
-    views = [view.rstrip("?") for view in reads if view.rstrip("?") != "expert"]
+    views = [view.rstrip("?") for view in reads if view.rstrip("?") not in NO_VIEWS]
     pictures = [view for view in views if view.partition("_")[0] in ("image", "depth")]
     if kind is None:
         return ""
@@ -339,6 +339,6 @@ def not_observed(name: str, reads: Sequence[str], history: int) -> str:
         return "this agent reads no view"
     if kind.group == "history" and history < 2:
         return "this agent is shown one observation at a time"
-    if kind.group == "language" and tuple(reads) == ("expert",):
+    if kind.group == "language" and reads and set(reads) <= set(NO_VIEWS):
         return "this agent asks the expert alone"
     return ""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from harness.core import Adapter, BatchedAdapter, Brief, Case, Missing, Spec, Task
-from harness.core.agent import ALL_VIEWS
+from harness.core.agent import ALL_VIEWS, NO_VIEWS
 from harness.core.lane import Lane, build_adapter
 from harness.core.text import printable, shorten
 from harness.core.values import as_text
@@ -49,7 +49,7 @@ def narrow(brief: Brief, reads: Sequence[str]) -> Brief:
     views: dict[str, Spec] = {}
     for entry in reads:
         name = entry.rstrip("?")
-        if name == "expert":
+        if name in NO_VIEWS:
             continue
         if name == ALL_VIEWS:
             views.update(brief.observation)

@@ -10,7 +10,7 @@ import struct
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from harness.core import BadAction, Case, Result, TimeStep, Turn, stream_key
 from harness.core.agent import ALL_VIEWS
@@ -20,12 +20,14 @@ from harness.play.answer_notes import AnswerNotes
 from harness.play.environments import EnvSlot
 from harness.play.inference import Watch
 from harness.play.lazy_views import LazyViews
+from harness.play.skill_run import SKILLS, SkillRun, expert_action
 from harness.play.start_digest import compared, digest_of_images, is_drawn, start_digest
-from harness.play.values import SimulatorFault, ViewReader, checked_metrics, checked_state
+from harness.play.values import Move, SimulatorFault, ViewReader, checked_metrics, checked_state
 from harness.records.traces import Trace, action_bytes, encode_actions
 
 __all__ = ["Episode", "SimulatorFault", "episode_name"]
 
+_Said = TypeVar("_Said")
 _FLAGS = struct.Struct("<d3b")
 _SUCCESS = {None: -1, False: 0, True: 1}
 
@@ -41,8 +43,8 @@ class Episode:
     __slots__ = (
         "actions", "agent_s", "asked", "brief", "case", "clipped", "draws", "executed",
         "first_success", "hasher", "instruction", "memory", "metrics", "name", "notes", "pending",
-        "pixels", "renderer", "returned", "slot", "simulator_s", "solved", "solved_now", "start",
-        "started_with", "steps", "ticket", "tickets",
+        "pixels", "renderer", "returned", "skills", "slot", "simulator_s", "solved", "solved_now",
+        "start", "started_with", "steps", "ticket", "tickets",
         "_actions", "_expert", "_history", "_horizon", "_lazy", "_looked", "_names",
         "_observations", "_perturbed", "_rng_key", "_told", "_touched", "_views",
     )  # fmt: skip
@@ -72,6 +74,8 @@ class Episode:
         self.instruction = self.started_with = self.pixels = ""
         self.metrics: Mapping[str, float] = {}
         self._perturbed: Pipeline | None = None
+        self.skills: SkillRun | None = None
+        """The calls of an agent that reads `skills`."""
         self._lazy = self._told = False
         self._views = ViewReader({})
         self._touched: set[str] | None = set()
@@ -93,6 +97,7 @@ class Episode:
         self._names = tuple(self.brief.observation)
         self.renderer = None if self.may_read_drawn else ""
         self._expert = "expert" in reads
+        self.skills = SkillRun(slot, self.case.task) if SKILLS in reads else None
         self._lazy = ALL_VIEWS in reads and self._perturbed is None
         # What an agent reads that names its views is known; what another one touches is noted.
         self._touched = set() if ALL_VIEWS in reads else None
@@ -156,9 +161,12 @@ class Episode:
 
     def turn(self, watch: Watch) -> Turn:
         """The turn that the agent is to answer now."""
-        expert = None
-        if self._expert:
-            expert = self._ask_expert(watch)
+        expert = now = None
+        skills = self.skills
+        if skills is not None:
+            now = self._ask(watch, functools.partial(skills.now, self._expert))
+        elif self._expert:
+            expert = self._ask(watch, functools.partial(expert_action, self.slot, self.executed))
         past = self._history - 1
         actions = tuple(self._actions[-past:]) if past else ()
         if self._perturbed is not None:
@@ -175,6 +183,7 @@ class Episode:
                 "memory": self.memory,
                 "expert": expert,
                 "rng_key": self._rng_key,
+                "skills": now,
             }
         )
 
@@ -222,24 +231,25 @@ class Episode:
         """The privileged views that the agent has read."""
         if not self.asked:
             return []
-        return sorted(set(self.views_read()).intersection(self.slot.adapter.privileged_views))
+        found = set(self.views_read()).intersection(self.slot.adapter.privileged_views)
+        if self.skills is not None and self.skills.used and self.slot.adapter.privileged_skills:
+            found.add(SKILLS)
+        return sorted(found)
 
-    def _ask_expert(self, watch: Watch) -> Any:
-        """The expert's action; its time counts as the agent's, as some experts plan for seconds.
+    def skill_move(self, watch: Watch) -> Move | None:
+        """The next action of the skill that the agent called; None: there is none under way."""
+        assert self.skills is not None
+        return self._ask(watch, functools.partial(self.skills.move, self.executed))
 
-        Raises SimulatorFault if it is no action: it must not be blamed on who repeats it.
+    def _ask(self, watch: Watch, question: Callable[[], _Said]) -> _Said:
+        """What the expert or a controller says.
+
+        Its time counts as the agent's, as some plan for seconds.
         """
         watch.guard("simulator", self.slot.patience, self.tickets)
         begun = time.perf_counter()
         try:
-            action = self.slot.expert(self.executed)
-            if action is None:
-                return None
-            taken, _ = self.slot.adapter.brief.action.coerce(action)
-            # As it is where it is plain: an element beyond its bound stays there, and is counted.
-            return action if type(action) is type(taken) else taken
-        except BadAction as bad:
-            raise SimulatorFault(f"the expert's action is none: {bad}") from None
+            return question()
         finally:
             self.agent_s += time.perf_counter() - begun
             watch.deadline = 0.0
@@ -281,7 +291,7 @@ class Episode:
                 self.solved = bool(success)
         else:
             self._see(seen)
-            if self._expert and self.pending:
+            if self._expert and self.pending and self.skills is None:
                 # Inside a chunk of actions its answer is not needed, but an expert that follows
                 # the episode must know every executed action.
                 self.slot.expert(action)

@@ -79,6 +79,8 @@ class LateAnswers:
         waiting.steps += steps
         spec = episode.brief.action
         meanwhile, waiting.rest = waiting.rest[:steps], []
+        if episode.skills is not None and episode.executed is not None:
+            waiting.last = episode.executed  # a controller's, which no answer held
         for move in meanwhile:
             waiting.last = move[0]
         if len(meanwhile) < steps:
@@ -87,7 +89,7 @@ class LateAnswers:
             meanwhile += [held] * (steps - len(meanwhile))
         episode.pending.extend(meanwhile)
         episode.pending.extend(moves)
-        if not isinstance(moves[-1], AgentFault):
+        if moves and not isinstance(moves[-1], AgentFault):
             waiting.last = moves[-1][0]
         if isinstance(answer, Chunk):
             # Nothing acts after an action that is none.

@@ -11,6 +11,7 @@ from harness.host.hosted import end_probes
 from harness.host.loading import code_of, load_adapter
 from harness.perturb.parse import Condition, resolve
 from harness.play.environments import environment_key
+from harness.play.skill_run import SKILLS
 from harness.records.control_clock import ControlClock
 from harness.records.identity import AgentSpec
 from harness.records.plan import NotRun, Plan, PlanItem, label, protocol_hash
@@ -44,7 +45,7 @@ def make_plan(
             f"--seed must lie between 0 and 1000, got {seed}: it chooses one of 1001 disjoint sets "
             "of episodes"
         )
-    needs_expert = "expert" in spec.kind().reads
+    reads = {*spec.kind().reads, *spec.declared()[0]}
     items: list[PlanItem] = []
     not_run: list[NotRun] = []
     for suite, task in chosen:
@@ -54,10 +55,14 @@ def make_plan(
             raise UserError(f"task {task.id}: {wrong}") from None
         try:
             missing = kind.missing(task)
-            if missing is None and needs_expert and not kind.has_expert(task):
+            if missing is None and "expert" in reads and not kind.has_expert(task):
                 missing = Missing(
                     "this task has no expert",
                     "play it with another agent, for example --agent uniform",
+                )
+            if missing is None and SKILLS in reads and not kind.skills(task):
+                missing = Missing(
+                    "this task has no skills", "play it with an agent that answers actions"
                 )
             env_key = environment_key(task)
             packages = {} if missing is not None else kind.versions()

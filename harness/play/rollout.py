@@ -256,12 +256,35 @@ class RolloutLoop:
                     episode.memory = answer.memory
                     if answer.figures or answer.said:
                         episode.notes.add(answer)
+                    if answer.calls:
+                        refused = _begin(episode, answer)
+                        if refused is not None:
+                            self._end(lane, "agent_error", refused, failed_in=AGENT)
+                            continue
                 if self._late is not None:
                     self._late.take(episode, answer, seconds)
                 elif isinstance(answer, Chunk):
                     episode.pending.extend(answer.moves)
                 else:
                     episode.pending.append(answer)
+                if episode.skills is not None:
+                    self._continue(group, lane)
+
+    def _continue(self, group: _Group, lane: _Lane) -> None:
+        """Queue the next action of the skill that the agent called, if nothing is queued."""
+        episode = lane.episode
+        if episode is None or episode.pending:
+            return
+        try:
+            move = episode.skill_move(self._watch)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as fault:
+            self._watch.deadline = 0.0
+            self._fail(group, episode.slot, "skill", fault)
+            return
+        if move is not None:
+            episode.pending.append(move)
 
     def _step(self, group: _Group) -> None:
         """Execute one action in every lane that has one.
@@ -303,7 +326,8 @@ class RolloutLoop:
                 except BadAction as bad:
                     # Within the spec, but refused by the simulator: a command that does not parse.
                     watch.deadline = 0.0
-                    status = "agent_error" if episode.answered(action) else "error"
+                    own = episode.skills is None and episode.answered(action)
+                    status = "agent_error" if own else "error"
                     self._end(lane, status, str(bad))
                     continue
                 seen = checked_timestep(told)
@@ -320,6 +344,8 @@ class RolloutLoop:
             watch.deadline = 0.0
             if ended:
                 self._end(lane, "finished", None, ended)
+            elif episode.skills is not None:
+                self._continue(group, lane)
         if together:
             for moves in together.values():
                 self._step_together(group, moves)
@@ -358,6 +384,9 @@ class RolloutLoop:
         self._watch.deadline = 0.0
         for lane, how in ended:
             self._end(lane, "finished", None, how)
+        for lane, _ in moves.values():
+            if lane.episode is not None and lane.episode.skills is not None:
+                self._continue(group, lane)
 
     def _fail(self, group: _Group, slot: EnvSlot, where: str, fault: BaseException | None) -> None:
         """End every episode in this slot's environment and close it: its state is unknown now.
@@ -388,6 +417,13 @@ class RolloutLoop:
         assert episode is not None
         lane.episode = None
         self._endings.add(episode, outcome_of(episode, status, reason, ended, failed_in))
+
+
+def _begin(episode: Episode, answer: Chunk) -> str | None:
+    """Begin the calls of an answer; why they are none."""
+    if episode.skills is None:
+        return "it calls skills, and does not read `skills`"
+    return episode.skills.begin(answer.calls)
 
 
 class _Group:

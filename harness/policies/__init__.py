@@ -37,6 +37,12 @@ KINDS: Mapping[str, Kind] = {
         "chat:URL#MODEL",
         "a chat model behind an OpenAI-compatible endpoint",
     ),
+    "planner": Kind(
+        "harness.policies.planner:PlannerAgent",
+        "address",
+        "planner:URL#MODEL",
+        "a chat model that plans with a family's skills; planner:expert plays the expert's plans",
+    ),
     "lerobot": Kind(
         "harness.policies.lerobot:LeRobot",
         "path",

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.core import BadAction, Case, Element, Elements, Result, TimeStep, UserError
+from harness.core.agent import NO_VIEWS
 from harness.perturb.effects import NotApplicable
 from harness.perturb.pipeline import Pipeline
 from harness.play.environments import Environments, EnvSlot
@@ -95,7 +96,7 @@ def find_episode(run: str | os.PathLike[str], name: str) -> RecordedEpisode:
         result=result,
         actions=trace.decoded(),
         said=trace.said,
-        reads=tuple(entry.rstrip("?") for entry in stored.reads if entry != "expert"),
+        reads=tuple(entry.rstrip("?") for entry in stored.reads if entry not in NO_VIEWS),
         history=stored.description["agent"].get("history", 1),
     )
 

@@ -186,6 +186,8 @@ class _Builder:
                 return self._claim("that the agent does not fit", row.task)
             if "expert" in self.reads and not kind.has_expert(item.task):
                 return None  # what the row says is so
+            if "skills" in self.reads and not kind.skills(item.task):
+                return None
             return self._probe(row, item, 0)
         if self._gate:
             return self._claim("what a gate left out because its base did", row.task)

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from harness.core import Agent, Answer, Case, Result, Turn, UserError
-from harness.core.agent import ALL_VIEWS
+from harness.core.agent import ALL_VIEWS, NO_VIEWS
 from harness.perturb.registry import REGISTRY
 from harness.play.coordinator import Coordinator
 from harness.play.environments import environment_key
@@ -54,7 +54,7 @@ from harness.verify.sampling import Draw, uniform
 __all__ = ["ReplayAgent", "VerificationReport", "differences_table", "verify"]
 
 REPLAY_AGENT = "harness.verify.replay:ReplayAgent"
-UNSEEN = ("expert", ALL_VIEWS)
+UNSEEN = (*NO_VIEWS, ALL_VIEWS)
 """Entries of Agent.reads that name no view. No trace has a digest of views drawn on demand."""
 OVER = "the recorded actions end before the episode does"
 COMPARED = (

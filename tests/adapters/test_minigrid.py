@@ -11,7 +11,8 @@ import pytest
 from minigrid.utils.baby_ai_bot import BabyAIBot
 from minigrid.wrappers import RGBImgPartialObsWrapper
 
-from adapters.minigrid import PIXELS, PLAN_LIMIT, MiniGridAdapter
+from adapters._babyai_bot import PLAN_LIMIT
+from adapters.minigrid import PIXELS, MiniGridAdapter
 from harness.core import BadAction, Case, Task, TimeStep, UserError
 from suites.babyai import SUITES as BABYAI
 from suites.minigrid import SUITES as MINIGRID
@@ -285,7 +286,7 @@ def test_expert_gives_up_instead_of_hanging(monkeypatch: pytest.MonkeyPatch) -> 
     outcomes = [play_expert(adapter, case)[1:] for case in cases]
     assert 0 < sum(gave_up for _, gave_up in outcomes) < len(cases)
     assert outcomes == [play_expert(MiniGridAdapter(task), case)[1:] for case in cases]
-    monkeypatch.setattr("adapters.minigrid.PLAN_LIMIT", 5 * PLAN_LIMIT)
+    monkeypatch.setattr("adapters._babyai_bot.PLAN_LIMIT", 5 * PLAN_LIMIT)
     assert outcomes == [play_expert(adapter, case)[1:] for case in cases], (
         "the limit is no horizon: a longer one changes nothing"
     )

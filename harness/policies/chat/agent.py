@@ -7,6 +7,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -34,9 +35,10 @@ from harness.policies.chat.endpoint import Endpoint, Refused
 from harness.policies.chat.model import MODES, Model, Sampling
 from harness.policies.chat.parallel import in_parallel
 from harness.policies.chat.prices import read_price
+from harness.policies.chat.reply import Reply
 from harness.policies.chat.store import Store
 
-__all__ = ["ChatAgent"]
+__all__ = ["VIEWS", "Asked", "ChatAgent", "names_of", "whole"]
 
 VIEWS = "text,text_scene,admissible,dom"
 HISTORY = 4
@@ -49,6 +51,17 @@ MOST_SENT, MOST_ANSWERED = 6000, 4000
 """Characters of a message and of an answer in the transcript."""
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What came of asking a model."""
+
+    value: Any
+    figures: dict[str, float]
+    exchanges: list[dict[str, str]]
+    problem: str = ""
+    """Why there is no value, after the second try."""
+
+
 class ChatAgent(Agent):
     """A chat model behind any OpenAI-compatible endpoint.
 
@@ -57,17 +70,18 @@ class ChatAgent(Agent):
     """
 
     outputs: ClassVar[tuple[str, ...]] = ("cache",)
+    wanted: ClassVar[forms.Wanted] = forms.ACTION
 
     @classmethod
     def declares(cls, arguments: Mapping[str, Any]) -> tuple[tuple[str, ...], int]:
-        names = _names(arguments.get("views", VIEWS))
+        names = names_of(arguments.get("views", VIEWS))
         history = arguments.get("history", HISTORY)
-        return tuple(f"{name}?" for name in names), _whole("history", history, 1, MOST_HISTORY)
+        return tuple(f"{name}?" for name in names), whole("history", history, 1, MOST_HISTORY)
 
     @classmethod
     def unfit(cls, arguments: Mapping[str, Any], brief: Brief) -> Missing | None:
         offered = {name: spec for name, spec in brief.observation.items() if prompt.tellable(spec)}
-        if not offered.keys() & set(_names(arguments.get("views", VIEWS))):
+        if not offered.keys() & set(names_of(arguments.get("views", VIEWS))):
             some = ", ".join(sorted(offered)[:12]) or "none"
             return Missing(
                 "it offers none of the views that the model is told",
@@ -142,26 +156,26 @@ class ChatAgent(Agent):
             if value not in known:
                 raise UserError(f"{name} is one of {', '.join(map(str, known))}, got {value!r}")
         self._telling = prompt.Telling(
-            views=_names(views),
-            images=_whole("images", images, 0, MOST_HISTORY),
-            image_px=_whole("image_px", image_px, 16, 4096),
-            view_chars=_whole("view_chars", view_chars, 100, 1_000_000),
+            views=names_of(views),
+            images=whole("images", images, 0, MOST_HISTORY),
+            image_px=whole("image_px", image_px, 16, 4096),
+            view_chars=whole("view_chars", view_chars, 100, 1_000_000),
             system=system,
             thought=thought,
         )
         self._constrain = constrain
         self._noop = on_invalid == "noop"
-        self._seed = _whole("seed", seed, 0, 2**31 - 1)
+        self._seed = whole("seed", seed, 0, 2**31 - 1)
         self._drawn = temperature is None or _number("temperature", temperature, 0) > 0
-        self._concurrency = _whole("concurrency", concurrency, 1, 256)
+        self._concurrency = whole("concurrency", concurrency, 1, 256)
         self._give_up_s = _number("give_up_s", give_up_s, 0.001)
         where = Address.parse(address)
-        sampling = Sampling(temperature, _whole("max_tokens", max_tokens, 1, 1_000_000))
+        sampling = Sampling(temperature, whole("max_tokens", max_tokens, 1, 1_000_000))
         price = read_price(prices, where.model)
         self._endpoint = Endpoint(
             where,
             read_key(where, key_env),
-            retries=_whole("retries", retries, 0, 100),
+            retries=whole("retries", retries, 0, 100),
             timeout_s=_number("timeout_s", timeout_s, 0.001),
             backoff_s=_number("backoff_s", backoff_s, 0),
         )
@@ -189,12 +203,12 @@ class ChatAgent(Agent):
     ) -> tuple[list[dict[str, Any]], tuple[Any, ...], int | None]:
         """(the conversation, what `_possible` says, the seed)."""
         messages = prompt.messages(turn, form, self._telling)
-        possible = _possible(turn, self._telling.views)
-        seed = self._seed
-        if self._drawn:
-            # Else equal questions of different episodes would be one draw.
-            seed = (seed + int(turn.rng.integers(2**31))) % 2**31
-        return messages, possible, seed
+        return messages, _possible(turn, self._telling.views), self._seed_of(turn)
+
+    def _seed_of(self, turn: Turn) -> int:
+        # Else equal questions of different episodes would be one draw.
+        drawn = int(turn.rng.integers(2**31)) if self._drawn else 0
+        return (self._seed + drawn) % 2**31
 
     def _asked(
         self,
@@ -207,7 +221,36 @@ class ChatAgent(Agent):
     ) -> Any:
         """The answer to one turn: the model is asked, and once more if its answer is no action."""
         spec = turn.brief.action
-        schema = grammar.schema(spec, possible if self._constrain else ())
+        asked = self._exchange(
+            messages,
+            form,
+            grammar.schema(spec, possible if self._constrain else ()),
+            seed,
+            until,
+            functools.partial(forms.read, form, spec),
+        )
+        if isinstance(asked, AgentFault):
+            return asked
+        said = _line(turn, form, asked.exchanges)
+        if asked.problem:
+            none = AgentFault(f"no valid action: {asked.problem}"[:500])
+            action = spec.noop() if self._noop else none
+        else:
+            action = asked.value
+            if possible:
+                asked.figures["impossible"] = float(_is_impossible(action, possible))
+        return Answer([action], figures=asked.figures, said=said)
+
+    def _exchange(
+        self,
+        messages: list[dict[str, Any]],
+        form: str,
+        schema: Mapping[str, Any],
+        seed: int | None,
+        until: float,
+        read: Callable[[Reply], Any],
+    ) -> Asked | AgentFault:
+        """Ask, and once more if `read` raises BadAction; a fault where nobody could be asked."""
         figures = {"answers": 1.0, "invalid": 0.0, "repaired": 0.0, "refusals": 0.0}
         exchanges: list[dict[str, str]] = []
         problem = ""
@@ -216,7 +259,7 @@ class ChatAgent(Agent):
             exchanges.append(exchange)
             try:
                 reply, took = self._model.ask(
-                    messages, form, schema, self._telling.thought, seed, until
+                    messages, form, schema, self._telling.thought, seed, until, wanted=self.wanted
                 )
             except AgentUnavailable as silent:
                 return AgentFault(str(silent), "error")
@@ -230,7 +273,7 @@ class ChatAgent(Agent):
             exchange["reply"] = shorten(said, MOST_ANSWERED)
             figures["refusals"] += bool(reply.refusal)
             try:
-                action = forms.read(form, spec, reply)
+                value = read(reply)
             except BadAction as bad:
                 problem = exchange["problem"] = str(bad)
                 figures["invalid"] += attempt == 1
@@ -241,16 +284,12 @@ class ChatAgent(Agent):
                 ]
                 continue
             figures["repaired"] += attempt == 2
-            if possible:
-                figures["impossible"] = float(_is_impossible(action, possible))
-            return Answer([action], figures=figures, said=_line(turn, form, exchanges))
-        action = spec.noop() if self._noop else AgentFault(f"no valid action: {problem}"[:500])
-        return Answer([action], figures=figures, said=_line(turn, form, exchanges))
+            return Asked(value, figures, exchanges)
+        return Asked(None, figures, exchanges, problem)
 
     def _correction(self, form: str, problem: str) -> str:
-        return (
-            f"That was no valid action: {problem}. {forms.explained(form, self._telling.thought)}"
-        )
+        explained = forms.explained(form, self._telling.thought, self.wanted)
+        return f"That was no valid {self.wanted.word}: {problem}. {explained}"
 
 
 def _possible(turn: Turn, views: Sequence[str]) -> tuple[Any, ...]:
@@ -284,8 +323,8 @@ def _line(turn: Turn, form: str, exchanges: Sequence[Mapping[str, str]]) -> str:
     return json.dumps({"step": turn.step, "form": form, "exchanges": list(exchanges)})
 
 
-def _names(views: Any) -> tuple[str, ...]:
-    """The names of views. Raises UserError."""
+def names_of(views: Any) -> tuple[str, ...]:
+    """The names of views, which are joined by commas. Raises UserError."""
     names = views.split(",") if isinstance(views, str) else views
     if not isinstance(names, (list, tuple)) or not all(isinstance(each, str) for each in names):
         raise UserError(f"views are names, joined by commas; got {views!r:.80}")
@@ -295,7 +334,8 @@ def _names(views: Any) -> tuple[str, ...]:
     return found
 
 
-def _whole(name: str, value: Any, low: int, high: int) -> int:
+def whole(name: str, value: Any, low: int, high: int) -> int:
+    """A whole number within bounds, of the argument `name`. Raises UserError."""
     if type(value) is not int or not low <= value <= high:
         raise UserError(f"{name} is a whole number from {low} to {high}, got {value!r:.80}")
     return value

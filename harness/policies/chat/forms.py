@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from harness.core import ActionSpec, BadAction
@@ -18,17 +19,40 @@ from harness.policies.chat import grammar
 from harness.policies.chat.reply import Reply
 from harness.records import safe_json
 
-__all__ = ["FORMS", "asked_for", "explained", "read", "spoken", "transcribed"]
+__all__ = [
+    "ACTION",
+    "FORMS",
+    "Wanted",
+    "asked_for",
+    "explained",
+    "read",
+    "spoken",
+    "transcribed",
+    "value_of",
+]
 
 FORMS = ("tools", "json_schema", "json_object", "text")
-TOOL = "act"
-_ACTION = re.compile(r"^[\s*_`#>-]*action[\s*_`]*[:=](.*)$", re.IGNORECASE | re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a model is asked for."""
+
+    word: str
+    """The member of the JSON object that holds it, and what its line begins with in plain text."""
+    tool: str
+    """The function that a tool call names."""
+    what: str
+    """What that function does."""
+
+
+ACTION = Wanted("action", "act", "Take one action.")
 _THOUGHT = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL)
 
 
-def _object(action: Mapping[str, Any], thought: bool) -> dict[str, Any]:
+def _object(value: Mapping[str, Any], thought: bool, word: str) -> dict[str, Any]:
     fields: dict[str, Any] = {"thought": {"type": "string"}} if thought else {}
-    fields["action"] = dict(action)
+    fields[word] = dict(value)
     return {
         "type": "object",
         "properties": fields,
@@ -37,30 +61,34 @@ def _object(action: Mapping[str, Any], thought: bool) -> dict[str, Any]:
     }
 
 
-def asked_for(form: str, action: Mapping[str, Any], thought: bool) -> dict[str, Any]:
-    """The fields of a request that ask for an answer in this form. `action`: its JSON schema."""
-    wanted = _object(action, thought)
+def asked_for(
+    form: str, value: Mapping[str, Any], thought: bool, wanted: Wanted = ACTION
+) -> dict[str, Any]:
+    """The fields of a request that ask for an answer in this form. `value`: its JSON schema."""
+    holds = _object(value, thought, wanted.word)
+    tool = wanted.tool
     if form == "tools":
-        function = {"name": TOOL, "description": "Take one action.", "parameters": wanted}
-        choice = {"type": "function", "function": {"name": TOOL}}
+        function = {"name": tool, "description": wanted.what, "parameters": holds}
+        choice = {"type": "function", "function": {"name": tool}}
         return {"tools": [{"type": "function", "function": function}], "tool_choice": choice}
     if form == "json_schema":
-        named = {"name": TOOL, "schema": wanted, "strict": True}
+        named = {"name": tool, "schema": holds, "strict": True}
         return {"response_format": {"type": "json_schema", "json_schema": named}}
     if form == "json_object":
-        return {"response_format": {"type": "json_object", "schema": wanted}}
+        return {"response_format": {"type": "json_object", "schema": holds}}
     return {}
 
 
-def explained(form: str, thought: bool) -> str:
+def explained(form: str, thought: bool, wanted: Wanted = ACTION) -> str:
     """What the system message says of the form."""
+    word = wanted.word
     if form == "tools":
-        return f"Answer with one call of the function {TOOL}."
+        return f"Answer with one call of the function {wanted.tool}."
     if form == "text":
         lead = "Think in a few sentences first. Then end" if thought else "Answer"
-        return f"{lead} with one line: Action: <your action>"
+        return f"{lead} with one line: {word.capitalize()}: <your {word}>"
     first = '"thought": "...", ' if thought else ""
-    return f'Answer with one JSON object: {{{first}"action": <your action>}}'
+    return f'Answer with one JSON object: {{{first}"{word}": <your {word}>}}'
 
 
 def spoken(form: str, spec: ActionSpec, action: Any, number: int) -> list[dict[str, Any]]:
@@ -75,7 +103,7 @@ def spoken(form: str, spec: ActionSpec, action: Any, number: int) -> list[dict[s
     call = {
         "id": f"call_{number}",
         "type": "function",
-        "function": {"name": TOOL, "arguments": content},
+        "function": {"name": ACTION.tool, "arguments": content},
     }
     return [
         {"role": "assistant", "content": "", "tool_calls": [call]},
@@ -88,31 +116,41 @@ def read(form: str, spec: ActionSpec, reply: Reply) -> Any:
 
     A model may answer in another form than it was asked for, as long as it can be read.
     """
+    value, in_words = value_of(form, reply, ACTION)
+    return grammar.from_words(spec, value) if in_words else grammar.action_of(spec, value)
+
+
+def value_of(form: str, reply: Reply, wanted: Wanted) -> tuple[Any, bool]:
+    """(what a reply holds of what was wanted, whether it is in words): a JSON value, or a text.
+
+    Raises BadAction.
+    """
     if reply.refusal:
         raise BadAction(f"it refused: {shorten(reply.refusal, 200)}")
     if reply.calls:
         call = reply.calls[0]
         if len(reply.calls) > 1:
             raise BadAction(f"expected one call, got {len(reply.calls)}")
-        if call.name != TOOL:
-            raise BadAction(f"there is no function {shorten(call.name, 80)!r}; call {TOOL}")
-        return grammar.action_of(spec, _member(call.arguments))
+        if call.name != wanted.tool:
+            raise BadAction(f"there is no function {shorten(call.name, 80)!r}; call {wanted.tool}")
+        return _member(call.arguments, wanted.word), False
     text = _THOUGHT.sub("", reply.content).strip()
     if not text:
         what = "before it was finished" if reply.finish == "length" else "with nothing"
         raise BadAction(f"the answer ended {what}")
     if form != "text" or text.startswith("{"):
         try:
-            return grammar.action_of(spec, _member(text))
+            return _member(text, wanted.word), False
         except BadAction:
             if form != "text":
                 raise
-    found = _ACTION.findall(text)
+    line = rf"^[\s*_`#>-]*{wanted.word}[\s*_`]*[:=](.*)$"
+    found = re.findall(line, text, re.IGNORECASE | re.MULTILINE)
     if found:
-        return grammar.from_words(spec, found[-1])
+        return found[-1], True
     if "\n" in text:
-        raise BadAction("it has no line that begins with Action:")
-    return grammar.from_words(spec, text)
+        raise BadAction(f"it has no line that begins with {wanted.word.capitalize()}:")
+    return text, True
 
 
 def transcribed(reply: Reply) -> str:
@@ -123,8 +161,8 @@ def transcribed(reply: Reply) -> str:
     return "\n".join(filter(None, [reply.content, *calls]))
 
 
-def _member(text: str) -> Any:
-    """The member `action` of the JSON object in a text. Raises BadAction."""
+def _member(text: str, word: str) -> Any:
+    """The member `word` of the JSON object in a text. Raises BadAction."""
     start, end = text.find("{"), text.rfind("}")
     if start < 0 or end < start:
         raise BadAction(f"expected a JSON object, got {shorten(text, 80)!r}")
@@ -132,6 +170,6 @@ def _member(text: str) -> Any:
         value = safe_json.parse(text[start : end + 1])
     except ValueError as wrong:
         raise BadAction(f"the JSON object cannot be read: {str(wrong)[:200]}") from None
-    if not isinstance(value, dict) or "action" not in value:
-        raise BadAction('the JSON object has no member "action"')
-    return value["action"]
+    if not isinstance(value, dict) or word not in value:
+        raise BadAction(f'the JSON object has no member "{word}"')
+    return value[word]

@@ -111,15 +111,17 @@ class Model:
         until: float,
         *,
         trying: bool = False,
+        wanted: forms.Wanted = forms.ACTION,
     ) -> tuple[Reply, dict[str, float]]:
-        """The reply to a conversation, and what it took, by name. `action`: its JSON schema.
+        """The reply to a conversation, and what it took, by name. `action`: its JSON schema, or
+        that of whatever else is `wanted`.
 
         `trying`: whether the endpoint may not know the form, which some say by failing. Raises
         AgentUnavailable and Refused.
         """
         took = {"requests": 0.0, "cached": 0.0, "retries": 0.0, "waited_s": 0.0}
         for _ in range(MOST_CHANGES):
-            body = self._body(messages, form, action, thought, seed)
+            body = self._body(messages, forms.asked_for(form, action, thought, wanted), seed)
             request = request_hash(self._endpoint.address.url, body)
             try:
                 reply = self._once(request, body, took, until, trying)
@@ -166,9 +168,7 @@ class Model:
     def _body(
         self,
         messages: Sequence[Mapping[str, Any]],
-        form: str,
-        action: Mapping[str, Any],
-        thought: bool,
+        answer: Mapping[str, Any],
         seed: int | None,
     ) -> dict[str, Any]:
         given = {
@@ -184,7 +184,7 @@ class Model:
         return {
             "model": self._endpoint.address.model,
             "messages": list(messages),
-            **forms.asked_for(form, action, thought),
+            **answer,
             **named,
         }
 

@@ -17,7 +17,7 @@ from harness.core.text import shorten
 from harness.policies.chat import forms, grammar
 from harness.policies.chat.png import data_url
 
-__all__ = ["Telling", "is_image", "messages", "tellable"]
+__all__ = ["Telling", "is_image", "meanings", "messages", "observed", "opened", "tellable"]
 
 MOST_NUMBERS = 64
 """Elements of a view that is told as numbers."""
@@ -68,12 +68,22 @@ def messages(turn: Turn, form: str, telling: Telling) -> list[dict[str, Any]]:
         newest = number == count - 1
         step = turn.step - (count - 1 - number)
         shows = number >= count - telling.images
-        content = _observation(turn, observation, telling, newest, shows)
+        question = "What is the next action?" if newest else ""
+        content = _observation(turn, observation, telling, question, shows)
         said.append({"role": "user", "content": content})
         if not newest and number < len(turn.actions):
             action = turn.actions[number]
             said += forms.spoken(form, turn.brief.action, action, step)
-    opening = _system(turn.brief, form, telling)
+    return opened(said, _system(turn.brief, form, telling), telling)
+
+
+def observed(turn: Turn, telling: Telling, question: str) -> str | list[dict[str, Any]]:
+    """The content of a message: the newest observation, the instruction and a question."""
+    return _observation(turn, turn.observation, telling, question, telling.images > 0)
+
+
+def opened(said: list[dict[str, Any]], opening: str, telling: Telling) -> list[dict[str, Any]]:
+    """A conversation that begins with a user's message, with `opening` before it."""
     if telling.system != "user":
         return [{"role": telling.system, "content": opening}, *said]
     first = said[0]["content"]
@@ -88,27 +98,30 @@ def _system(brief: Brief, form: str, telling: Telling) -> str:
         f"The agent: {brief.embodiment}.",
         f"Where it acts: {brief.simulator}.",
     ]
-    for name in telling.views:
-        spec = brief.observation.get(name)
-        meaning = getattr(spec, "meaning", "")
-        if meaning:
-            lines.append(f"What it is told as [{name}]: {meaning}.")
+    lines += meanings(brief, telling.views)
     lines += [grammar.described(brief.action), forms.explained(form, telling.thought)]
     return "\n".join(lines)
+
+
+def meanings(brief: Brief, views: Sequence[str]) -> list[str]:
+    """A line for each of these views that says what it is."""
+    found = [(name, getattr(brief.observation.get(name), "meaning", "")) for name in views]
+    return [f"What it is told as [{name}]: {meaning}." for name, meaning in found if meaning]
 
 
 def _observation(
     turn: Turn,
     observation: Mapping[str, Any],
     telling: Telling,
-    newest: bool,
+    question: str,
     shows: bool,
 ) -> str | list[dict[str, Any]]:
-    """A text, or parts where there are images.
+    """A text, or parts where there are images. `question`: of the newest one; else empty.
 
     It does not tell the step: where nothing else changed, the request is the same, and its reply
     known.
     """
+    newest = bool(question)
     lines: list[str] = []
     pictures = []
     for name in telling.views:
@@ -126,7 +139,7 @@ def _observation(
         lines.append(f"[{name}]\n{shorten(_told(spec, observation[name]), max(most, 1))}")
     if newest:
         lines.append(f"Instruction: {shorten(turn.instruction, telling.view_chars)}")
-        lines.append("What is the next action?")
+        lines.append(question)
     text = "\n".join(lines)
     if not pictures:
         return text
