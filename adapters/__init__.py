@@ -13,6 +13,7 @@ ADAPTERS = {
     "fetch": "adapters.robotics:FetchAdapter",
     "miniworld": "adapters.miniworld:MiniWorldAdapter",
     "vizdoom": "adapters.vizdoom:VizDoomAdapter",
+    "crafter": "adapters.crafter:CrafterAdapter",
     "miniwob": "adapters.miniwob:MiniWobAdapter",
     "scienceworld": "adapters.scienceworld:ScienceWorldAdapter",
     "textworld": "adapters.textworld:TextWorldAdapter",

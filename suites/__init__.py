@@ -20,6 +20,7 @@ SUITES = {
     "antmaze": "suites.robotics",
     "miniworld": "suites.miniworld",
     "vizdoom": "suites.vizdoom",
+    "crafter": "suites.crafter",
     "miniwob": "suites.miniwob",
     "scienceworld": "suites.scienceworld",
     "scienceworld-100": "suites.scienceworld",
