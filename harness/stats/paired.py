@@ -18,6 +18,7 @@ __all__ = [
     "paired_bounds",
     "paired_difference",
     "paired_p",
+    "paired_p_values",
     "sign_flip",
 ]
 
@@ -75,17 +76,26 @@ def paired_p(differences: Sequence[np.ndarray], design: float | np.ndarray = 1.0
 
     At level 1 - p that interval ends at 0.
     """
+    return float(paired_p_values(*_counts(differences, design)))
+
+
+def paired_p_values(
+    losses: np.ndarray, wins: np.ndarray, squares: np.ndarray, pairs: np.ndarray
+) -> np.ndarray:
+    """paired_p of many comparisons at once, from sums over the pairs of each task.
+
+    The sums are those of paired_bounds, shape (..., tasks); the p-values have shape (...).
+    """
     from scipy.special import ndtr
 
-    losses, wins, squares, pairs = _counts(differences, design)
-    mean = ((wins - losses) / pairs).mean()
-    if mean == 0:
-        return 1.0
+    mean = ((wins - losses) / pairs).mean(axis=-1)
     # Mirrored where needed, so that the mean is negative and 0 lies above it.
-    worse, better = (losses, wins) if mean < 0 else (wins, losses)
+    mirrored = (mean > 0)[..., None]
+    worse, better = np.where(mirrored, wins, losses), np.where(mirrored, losses, wins)
     multiplier = _bisect(lambda push: _means(worse, better, pairs, push)[0] >= 0, mean)
     centre, variance = _shifted(worse, better, squares, pairs, multiplier)
-    return float(2 * ndtr(-(abs(float(mean)) + float(centre)) / np.sqrt(variance)))
+    found: np.ndarray = 2 * ndtr(-(np.abs(mean) + centre) / np.sqrt(variance))
+    return np.where(mean == 0, 1.0, found)
 
 
 def _counts(
