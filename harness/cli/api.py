@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.cli.names import agent_named, know_families, perturbations_named, suites_named
 from harness.cli.options import at_least_one
+from harness.cli.output import say
 from harness.core import Agent, Result, Suite, UserError
 from harness.core.agent import ALL_VIEWS
 from harness.host.interpreters import configured
@@ -28,6 +29,8 @@ from harness.records.control_clock import ControlClock
 from harness.records.identity import AgentSpec
 from harness.records.live_agent import LiveAgentSpec, live
 from harness.records.stored_run import load_run
+from leaderboards.trackers.destination import destinations
+from leaderboards.trackers.reporters import reporting
 
 if TYPE_CHECKING:
     import pandas
@@ -179,6 +182,7 @@ def evaluate(
     latency: str | os.PathLike[str] | None = None,
     interpreters: Mapping[str, str] | None = None,
     progress: bool = False,
+    log: str | Sequence[str] = (),
 ) -> Evaluation:
     """Play a policy on suites, as `bench run` does, and return its figures.
 
@@ -193,6 +197,7 @@ def evaluate(
         first touched), and how many observations it is shown.
     workers: 0 plays in this process; "auto" is one Ray worker for each core. The default is 0
         for an object or a function, else "auto".
+    log: trackers to log the run to, as `--log` takes them, for example "mlflow".
     video_limit: in megabytes. progress: whether to report on stderr, as the command line does.
     The other parameters are the options of `bench run`.
 
@@ -200,7 +205,11 @@ def evaluate(
     """
     know_families()
     folder = working_directory()
-    with configured(f"{family}={path}" for family, path in (interpreters or {}).items()):
+    trackers = destinations([log] if isinstance(log, str) else log)
+    with (
+        configured(f"{family}={path}" for family, path in (interpreters or {}).items()),
+        reporting(trackers, say) as reporters,
+    ):
         spec = _spec_of(policy, dict(agent_args or {}), reads, history, name)
         found = suites_named(suite) if isinstance(suite, str) else _suites(suite)
         count = _worker_count(workers, alive=isinstance(spec, LiveAgentSpec))
@@ -214,6 +223,7 @@ def evaluate(
             video_limit=1_000_000 * (at_least_one("video_limit", video_limit) or 1),
             command="bench.evaluate(...)",
             folder=folder,
+            opened=lambda path: reporters.opened(folder / path),
         )
         summary = play_suites(
             spec,

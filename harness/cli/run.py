@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -81,6 +83,13 @@ def run(
     control_rate: ControlRate = None,
     latency: Latency = None,
     interpreter: Interpreters = None,
+    log: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="mlflow, wandb, trackio or tensorboard, with :PLACE for a server, project or "
+            "folder: log the run there, live. Can be repeated; see docs/trackers.md."
+        ),
+    ] = None,
 ) -> int:
     """Play an agent on suites and print the table.
 
@@ -92,6 +101,8 @@ def run(
     from harness.play.clock_options import control_clock
     from harness.play.progress import progress_for
     from harness.play.runner import RunOptions
+    from leaderboards.trackers.destination import destinations
+    from leaderboards.trackers.reporters import reporting
 
     options = RunOptions(
         workers=worker_count(workers),
@@ -120,14 +131,19 @@ def run(
             until_width=until_width,
             clock=control_clock(control_rate, latency),
             out=out,
-            options=dataclasses.replace(options, opened=lambda path: note("path", str(path))),
+            options=dataclasses.replace(options, opened=functools.partial(opened, note)),
             progress=progress_for(),
         ).to_json()
 
-    summary = played(work)
-    print_report(summary.path, "text")
-    if perturb is not None:
-        draw_if_possible(summary.path)
+    def opened(note: Note, path: Path) -> None:
+        note("path", str(path))
+        reporters.opened(options.folder / path)
+
+    with reporting(destinations(log or ()), say) as reporters:
+        summary = played(work)
+        print_report(summary.path, "text")
+        if perturb is not None:
+            draw_if_possible(summary.path)
     say(summary.as_text(), lines=True)
     return exit_code(summary, strict)
 
