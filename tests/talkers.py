@@ -29,6 +29,17 @@ class Talker(GoodAgent):
         return json.dumps({"step": turn.step, "exchanges": [exchange]})
 
 
+class Spender(Talker):
+    """Says what its answers cost, as chat models do."""
+
+    def act(self, turns: Sequence[Turn]) -> list[Any]:
+        cost = {"answers": 1.0, "tokens_in": 100.0, "tokens_out": 7.0}
+        return [
+            Answer(answer.actions, figures={**answer.figures, **cost}, said=answer.said)
+            for answer in super().act(turns)
+        ]
+
+
 class FreeTalker(Talker):
     """Its transcript is no JSON, and has lines of its own."""
 

@@ -132,7 +132,7 @@ def answer_notes(timing: Mapping[str, object]) -> str:
     """What the answers of an episode took, as far as its line tells: `12 answers in 3.1 s; ...`."""
     asked, seconds, told = (timing.get(name) for name in ("asked", "agent_s", "agent"))
     parts = []
-    if type(asked) is int and asked > 0 and type(seconds) in (int, float):
+    if type(asked) is int and 0 < asked <= MOST_TOLD and type(seconds) in (int, float):
         parts.append(f"{counted(asked, 'answer')} in {seconds:.3f} s")
     if isinstance(told, Mapping):
         parts += [

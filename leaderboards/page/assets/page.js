@@ -1,7 +1,7 @@
 "use strict";
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
-  const wide = () => Math.min(1100, document.body.clientWidth - 24);
+  const wide = () => Math.max(240, Math.min(1100, document.body.clientWidth - 24));
   const ink = "var(--ink)", accent = "var(--accent)", second = "var(--second)";
 
   // Long names are cut at the left, where those of one suite are alike.

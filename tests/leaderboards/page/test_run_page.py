@@ -3,67 +3,29 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import toys
 from axe_playwright_python.sync_playwright import Axe
 from conftest import Run, Said
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 from reports import game, item, line, run_of, scores, write_report_run
 
+from harness.core import Result
+from harness.records.plan import CaseIndex
+from harness.records.stored_run import StoredRun
 from leaderboards.page.run_page import run_page
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 TAKE = "document.title='taken'"
 HOSTILE = f"</script><script>{TAKE}</script><img src=x onerror={TAKE}>"
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture
-def opened(browser: Any, tmp_path: Path) -> Iterator[Callable[..., Page]]:
-    """Open a page from a file; at the end nothing was asked for, and the console is empty."""
-    asked: list[str] = []
-    said: list[str] = []
-    contexts = []
-
-    def go(content: str, width: int = 1200, scheme: str = "light", **more: Any) -> Page:
-        file = tmp_path / "page.html"
-        file.write_text(content, "utf-8")
-        context = browser.new_context(
-            viewport={"width": width, "height": 900}, color_scheme=scheme, **more
-        )
-        contexts.append(context)
-        page: Page = context.new_page()
-        page.on("request", lambda request: asked.append(request.url))
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda fault: said.append(str(fault)))
-        page.goto(file.as_uri())
-        return page
-
-    yield go
-    for context in contexts:
-        context.close()
-    assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
-    assert said == []
-
-
-@pytest.fixture
-def toy_page(play_toys: Callable[..., Run]) -> str:
-    """A run with failures, videos and perturbations that the page shows."""
-    tasks = [toys.toy_task(f"goal{k:02}", control_hz=10.0) for k in range(14)]
-    tasks.append(toys.toy_task("survive", success=None, max_steps=20))
-    return run_page(play_toys("RandomAgent", tasks, 2, video="failures").path)
+def toy_page(filmed: Callable[[str], Path]) -> str:
+    """A run with failures and videos that the page shows."""
+    return run_page(filmed("RandomAgent"))
 
 
 def test_the_page_sorts_and_filters(opened: Callable[..., Page], toy_page: str) -> None:
@@ -118,7 +80,7 @@ def test_a_failure_has_its_video_and_the_command_that_plays_it_again(
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1200, 390])
+@pytest.mark.parametrize("width", [1200, 375])
 def test_everybody_can_read_it(
     opened: Callable[..., Page], toy_page: str, scheme: str, width: int
 ) -> None:
@@ -154,6 +116,59 @@ def test_nothing_that_a_run_says_becomes_a_part_of_the_page(
     assert HOSTILE[:30] in page.locator("h1").inner_text()
     data = json.loads(page.locator("#data").inner_text())
     assert data["forest"][0]["task"] == "toy/hostile@1"
+
+
+def test_tokens_money_and_time_are_told_and_transcripts_are_read(
+    opened: Callable[..., Page], play_toys: Callable[..., Run], tmp_path: Path
+) -> None:
+    tasks = [toys.toy_task("near"), toys.toy_task("unreachable", size=40, max_steps=5)]
+    page = opened(run_page(play_toys("talkers:Spender", tasks, 6).path))
+    for plot in ("tokens", "answers"):
+        assert page.locator(f'figure[data-plot="{plot}"] svg').count() == 1
+    data = json.loads(page.locator("#data").inner_text())
+    assert len(data["tokens"]) == 12
+    assert {each["ended"] for each in data["tokens"]} == {"succeeded", "failed"}
+    heads = page.locator("#time-tokens-and-cost th").all_inner_texts()
+    assert [each.strip(" \n↕") for each in heads][:2] == ["", "episodes"]
+    overall = page.locator("#time-tokens-and-cost tfoot td").all_inner_texts()
+    assert overall[:2] == ["overall", "12"]
+    assert page.locator("#what-the-agent-tells-of-its-answers tfoot td").nth(1).inner_text()
+    card = page.locator(".gallery li").first
+    assert "5 answers in" in card.inner_text()
+    assert "tokens in 500" in card.inner_text()
+    said = card.locator("pre").first
+    expect(said).not_to_be_visible()
+    card.locator("summary").focus()
+    page.keyboard.press("Enter")
+    expect(said).to_be_visible()
+    assert said.inner_text() == "asked: which way?"
+    assert "that way\\x1b[31m, step 0" in card.locator("pre").nth(1).inner_text()
+
+
+def test_the_results_are_read_once(
+    play_toys: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = play_toys("RandomAgent", [toys.toy_task()], 3)
+    read: list[int] = []
+    cases = StoredRun.cases
+
+    def counted(self: StoredRun) -> Iterator[tuple[CaseIndex, Result]]:
+        read.append(1)
+        return cases(self)
+
+    monkeypatch.setattr(StoredRun, "cases", counted)
+    run_page(run.path)
+    assert read == [1]
+
+
+def test_figures_of_answers_that_are_no_figures_are_left_out(tmp_path: Path) -> None:
+    task = item(episodes=3)
+    told = {"tokens_in": 10**400, "usd": -1, "bytes": True, "tokens_out": "7", "letters": 5}
+    timing = {"simulator_s": 0.5, "agent_s": 0.25, "asked": 10**400, "agent": told}
+    lines = [line(task, k, timing=timing) for k in range(3)]
+    page = run_page(write_report_run(tmp_path / "run", run_of(task), lines))
+    assert "tokens in" not in page
+    assert "letters 5" in page
 
 
 def test_a_link_in_videos_is_not_followed(play_toys: Callable[..., Run], tmp_path: Path) -> None:
