@@ -1,4 +1,4 @@
-"""`bench leaderboard`: entries of the board, and their check."""
+"""`bench leaderboard`: entries of the board, their check, and its pages."""
 
 from __future__ import annotations
 
@@ -171,6 +171,50 @@ def check(
                 say(f"{path} is a link: no check.json is written there")
             codes.add(CODES[verdict.outcome])
     return next(code for code in (REGRESSED, WITH_ERRORS, DONE) if code in codes)
+
+
+@leaderboard.command()
+def build(
+    entries: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="A folder of entries; it may be given several times. Default: see `add`."
+        ),
+    ] = None,
+    out: Annotated[
+        Path, typer.Option(help="The folder of the pages. A board that lies there is replaced.")
+    ] = Path("site"),
+    title: Annotated[str | None, typer.Option(help="What stands above all.")] = None,
+    url: Annotated[
+        str, typer.Option(help="Where the pages will lie, for the feed and for model cards.")
+    ] = "",
+    hub_dataset: Annotated[
+        str,
+        typer.Option(
+            help="Also write .eval_results files for this benchmark (OWNER/NAME) on the Hugging "
+            "Face hub."
+        ),
+    ] = "",
+) -> int:
+    """Write the board as a folder of static pages. It reads entries and verdicts, and plays
+    nothing.
+    """
+    from harness.cli.names import suite_table, suites_named
+    from leaderboards.board.build import TITLE, build_site
+
+    built = build_site(
+        entries or [_default_entries()],
+        out,
+        {name: suites_named(name)[0] for name in suite_table()},
+        title=title or TITLE,
+        url=url,
+        hub_dataset=hub_dataset,
+    )
+    print_out(str(out / "index.html"))
+    for each in built.unreadable:
+        say(f"no entry: {each}")
+    say(f"{built.entries} entries, {built.suites} suites, {built.files:,} files")
+    return DONE
 
 
 def _check_one(

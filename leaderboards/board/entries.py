@@ -7,6 +7,7 @@ they are what they claim to be is the business of `bench leaderboard check`, who
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import shlex
 import tempfile
@@ -22,7 +23,7 @@ from harness.records.stored_run import StoredRun, load_run
 from leaderboards.board.outcomes import Outcomes, TaskOutcomes
 from leaderboards.privilege import privileged_group
 from leaderboards.report import build
-from leaderboards.schema import Report
+from leaderboards.schema import Report, TaskRow
 from leaderboards.submissions.describe import unfit
 from leaderboards.submissions.entry import Entry, Submission, read_entry
 from leaderboards.submissions.packing import unpack
@@ -76,6 +77,11 @@ class Part:
     """By task id."""
     foreign: tuple[str, ...]
     """Why its tasks are not those of today's suite; none: they are."""
+
+    @functools.cached_property
+    def tasks(self) -> Mapping[str, TaskRow]:
+        """By id the rows of the report."""
+        return {row.task: row for row in self.report.tasks}
 
 
 @dataclass(frozen=True, kw_only=True)

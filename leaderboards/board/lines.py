@@ -5,6 +5,7 @@ No text is escaped here: every template escapes all of them.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -13,14 +14,14 @@ from harness.core.text import printable, shorten
 from harness.stats import Estimate
 from leaderboards.board.entries import BoardEntry
 from leaderboards.board.grey_rows import GreyRow, floor_rows, floors_of_task, published_rows_of
-from leaderboards.board.model import Board, Row, SuiteBoard, title_of
+from leaderboards.board.model import Board, Row, SuiteBoard
 from leaderboards.schema import Report, TaskRow
 from leaderboards.submissions.texts import slug
 from leaderboards.tables import percent, range_of, signed_points
 
 __all__ = [
     "ConditionLine", "Line", "PlayedTask", "agent_link", "condition_lines", "grey_lines",
-    "is_rated", "line_of", "played_tasks", "suite_link", "task_lines", "task_link",
+    "is_rated", "leaders", "line_of", "played_tasks", "suite_link", "task_lines", "task_link",
 ]  # fmt: skip
 
 LAST = 1e9
@@ -94,8 +95,8 @@ def suite_link(name: str) -> str:
 
 
 def task_link(task: str) -> str:
-    """The page of a task of ours. Its id may hold capitals, which not all file systems tell."""
-    return f"tasks/{slug(task)}.html"
+    """The page of a task of ours: the beginning of its id, and a hash that sets it apart."""
+    return f"tasks/{slug(task)}-{hashlib.sha256(task.encode()).hexdigest()[:6]}.html"
 
 
 def is_rated(suite: Suite) -> bool:
@@ -109,7 +110,7 @@ def line_of(row: Row, board: Board) -> Line:
     rated = row.measure == "success"
     agent = entry.described["agent"]
     return Line(
-        agent=title_of(entry, board.entries),
+        agent=board.titles[entry.agent_id],
         link=agent_link(entry),
         rank=_ranks(row),
         rank_order=LAST if found is None else found.rank_low + found.rank_high / 1e4,
@@ -173,7 +174,7 @@ def task_lines(task: Task, rows: Sequence[Row], board: Board) -> Iterator[Line]:
     played.sort(key=lambda each: (bool(each[0].apart), -_value(each[1]), each[0].entry.id))
     for row, found in played:
         yield Line(
-            agent=title_of(row.entry, board.entries),
+            agent=board.titles[row.entry.agent_id],
             link=agent_link(row.entry),
             figure=_task_figure(found),
             figure_order=_value(found),
@@ -212,9 +213,7 @@ def task_lines(task: Task, rows: Sequence[Row], board: Board) -> Iterator[Line]:
 
 
 def _task_row(row: Row, task: str) -> TaskRow | None:
-    if row.part is None:
-        return None
-    return next((each for each in row.part.report.tasks if each.task == task), None)
+    return None if row.part is None else row.part.tasks.get(task)
 
 
 def _value(row: TaskRow) -> float:

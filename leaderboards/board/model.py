@@ -17,7 +17,7 @@ from leaderboards.board.ranking import Standing, rank_agents
 from leaderboards.schema import Group, TaskRow
 from leaderboards.submissions.verdict import ACCEPTED, NOT_HERE, REFUSED
 
-__all__ = ["Board", "Row", "SuiteBoard", "board_of", "title_of"]
+__all__ = ["Board", "Row", "SuiteBoard", "board_of"]
 
 STATES = {
     REFUSED: "refused",
@@ -108,12 +108,21 @@ class Board:
     """Those that an entry played, in the order of ours."""
     others: tuple[Row, ...]
     """Rows of suites that are not ours."""
+    titles: Mapping[str, str]
+    """By agent id."""
 
 
-def title_of(entry: BoardEntry, entries: Sequence[BoardEntry]) -> str:
-    """The agent's name; with the beginning of its fingerprint where two agents have one name."""
-    others = {each.agent_id for each in entries if each.name == entry.name}
-    return entry.name if len(others) == 1 else f"{entry.name} ({entry.fingerprint[:6]})"
+def titles_of(entries: Sequence[BoardEntry]) -> dict[str, str]:
+    """By agent id its name; with the beginning of its fingerprint where two have one name."""
+    known: dict[str, set[str]] = {}
+    for entry in entries:
+        known.setdefault(entry.name, set()).add(entry.agent_id)
+    return {
+        entry.agent_id: entry.name
+        if len(known[entry.name]) == 1
+        else f"{entry.name} ({entry.fingerprint[:6]})"
+        for entry in entries
+    }
 
 
 def figure_of(group: Group) -> Estimate | None:
@@ -143,6 +152,7 @@ def board_of(
         unreadable=tuple(unreadable),
         suites=tuple(_suite_board(suites[name], rows[name]) for name in ours),
         others=tuple(row for name in rows if name not in suites for row in rows[name]),
+        titles=titles_of(entries),
     )
 
 
