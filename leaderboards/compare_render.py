@@ -13,7 +13,8 @@ from leaderboards.compare import Compared
 from leaderboards.compare_tables import comparison_header, comparison_headline, comparison_tables
 from leaderboards.data_formats import json_page
 from leaderboards.flatten import EstimateNames, flatten
-from leaderboards.tables import markdown_line, markdown_page, signed_points, text_page
+from leaderboards.short_compare import full_comparison, short_comparison
+from leaderboards.tables import WIDTH, markdown_line, markdown_page, signed_points
 
 __all__ = ["FORMATS", "SCHEMA", "junit", "render_compared", "comparison_to_json"]
 
@@ -32,17 +33,22 @@ ESTIMATES: EstimateNames = {
 PAIR_BOUNDS = ("base_low", "base_high", "new_low", "new_high")
 
 
-def render_compared(compared: Compared, format: str) -> str:
-    """In one of FORMATS, without a newline at its end. Raises UserError for another format."""
+def render_compared(
+    compared: Compared, format: str, *, full: bool = False, width: int = WIDTH
+) -> str:
+    """In one of FORMATS, without a newline at its end. Raises UserError for another format.
+
+    full, width: of the text; see leaderboards.render.render.
+    """
     if format not in FORMATS:
         raise UserError(f"there is no format {format!r}: choose {', '.join(FORMATS)}")
+    if format == "text":
+        return (full_comparison if full else short_comparison)(compared, width).rstrip("\n")
     return FORMATS[format](compared).rstrip("\n")
 
 
 def _text(compared: Compared) -> str:
-    return text_page(
-        [comparison_headline(compared), *comparison_header(compared)], comparison_tables(compared)
-    )
+    return short_comparison(compared, WIDTH)
 
 
 def _markdown(compared: Compared) -> str:

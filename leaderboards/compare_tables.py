@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.compare.comparison import Comparison, GroupRow
+from harness.compare.comparison import Comparison, GroupRow, PairRow
+from harness.core.grammar import counted
 from harness.stats import Estimate
 from leaderboards.compare import Compared
 from leaderboards.tables import Column, Table, number, percent, range_of, share_of, signed_points
 
-__all__ = ["comparison_header", "comparison_headline", "comparison_tables", "p_value"]
+__all__ = [
+    "comparison_header", "comparison_headline", "comparison_tables", "condition_table",
+    "deciding_lines", "flip_table", "mean_table", "p_value", "reading_lines", "runs_line",
+    "task_table",
+]  # fmt: skip
 
 SHOWN_FLIPS = 10
 """Flipped cases of a task that are printed, losses and wins each."""
+MOST_FLIPPED = 10
+"""Tasks whose flipped cases a terminal shows."""
 
 
 def comparison_headline(compared: Compared) -> str:
@@ -23,13 +30,22 @@ def comparison_headline(compared: Compared) -> str:
 
 def comparison_header(compared: Compared) -> list[str]:
     """Which runs, how many cases it would take to decide, and how to read the figures."""
+    return [runs_line(compared), *deciding_lines(compared), *reading_lines(compared)]
+
+
+def runs_line(compared: Compared) -> str:
+    """Which runs are compared, and how strictly."""
     found = compared.comparison
-    lines = [
+    return (
         f"base {compared.base} ({compared.base_agent}), new {compared.new} ({compared.new_agent}); "
         f"margin {100 * found.margin:g} points, alpha {found.alpha:g}"
-    ]
-    if compared.stopped:
-        lines.append(compared.stopped)
+    )
+
+
+def deciding_lines(compared: Compared) -> list[str]:
+    """Why a gate stopped, and how many cases it would take to decide."""
+    found = compared.comparison
+    lines = [compared.stopped] if compared.stopped else []
     often = " in 80 of 100 repetitions" if found.method == "fixed" else ""
     if found.more is not None:
         lines.append(
@@ -48,6 +64,12 @@ def comparison_header(compared: Compared) -> list[str]:
             f"{pairs} pairs find an overall difference of {100 * found.detectable:.1f} points or "
             "more in 80 of 100 repetitions"
         )
+    return lines
+
+
+def reading_lines(compared: Compared) -> list[str]:
+    """How to read the figures, and what was not compared."""
+    found, lines = compared.comparison, list[str]()
     level = f"{100 * (1 - found.alpha):g} %"
     correction = {"holm": "Holm", "bh": "Benjamini and Hochberg", "none": "none"}[found.correction]
     if found.method == "fixed":
@@ -82,43 +104,46 @@ def comparison_header(compared: Compared) -> list[str]:
 def comparison_tables(compared: Compared) -> list[Table]:
     """All tables, in the order in which they are printed."""
     found = compared.comparison
-    groups = [*found.domains, *([found.overall] if found.overall else [])]
-    tables = [_task_table(found)]
-    if groups:
-        tables.append(_group_table("domains and overall", groups, total=found.overall is not None))
-    if found.perturbations:
-        tables.append(_group_table("perturbations", found.perturbations))
-    if found.flips:
-        tables.append(_flip_table(found))
-    return tables
+    tables = [task_table(found, found.tasks), *mean_table(found), *condition_table(found)]
+    return tables + flip_table(found)
 
 
-def _task_table(found: Comparison) -> Table:
-    rows = found.tasks
+def task_table(
+    found: Comparison, rows: Sequence[PairRow], *, short: bool = False, bounds: bool = True
+) -> Table:
+    """A row for each task. `bounds`: of rates of 0 and 1; their difference has some anyway."""
     lead = "In points of 100, new minus base."
-    if found.method == "fixed":
+    if found.method == "fixed" and not short:
         lead += (
             " Detectable: the smallest difference that this number of pairs finds in 80 of 100 "
             "repetitions, for a task alone, before correction."
         )
+
+    def value(each: Estimate | None, measure: str) -> str:
+        return _value(each, measure, bound=bounds)
+
     return Table(
         "tasks",
         (
             Column("task", tuple(row.task for row in rows), "name"),
-            Column("base", tuple(_value(row.base, row.measure) for row in rows)),
-            Column("new", tuple(_value(row.new, row.measure) for row in rows)),
-            Column("difference", tuple(signed_points(row.difference.value) for row in rows)),
+            Column("base", tuple(value(row.base, row.measure) for row in rows)),
+            Column("new", tuple(value(row.new, row.measure) for row in rows)),
+            Column(
+                "change" if short else "difference",
+                tuple(signed_points(row.difference.value) for row in rows),
+            ),
             Column("interval", tuple(range_of(row.difference, signed_points) for row in rows)),
-            Column("lost", tuple(str(row.losses) for row in rows)),
-            Column("won", tuple(str(row.wins) for row in rows)),
+            Column("lost", tuple(str(row.losses) for row in rows), spare=2),
+            Column("won", tuple(str(row.wins) for row in rows), spare=2),
             Column("n", tuple(share_of(row.n, row.n + row.missing) for row in rows)),
-            Column("p", tuple(p_value(row.p) for row in rows)),
-            Column("corrected", tuple(p_value(row.adjusted) for row in rows)),
+            Column("p", tuple(p_value(row.p) for row in rows), spare=3),
+            Column("corrected", tuple(p_value(row.adjusted) for row in rows), spare=1),
             Column(
                 "detectable",
                 tuple(
                     "" if row.detectable is None else f"{100 * row.detectable:.0f}" for row in rows
                 ),
+                spare=4,
             ),
             Column("verdict", tuple(row.verdict for row in rows), "name"),
         ),
@@ -126,12 +151,25 @@ def _task_table(found: Comparison) -> Table:
     )
 
 
+def mean_table(found: Comparison) -> list[Table]:
+    """Of the domains and overall, where there is a mean."""
+    groups = [*found.domains, *([found.overall] if found.overall else [])]
+    if not groups:
+        return []
+    return [_group_table("domains and overall", groups, total=found.overall is not None)]
+
+
+def condition_table(found: Comparison) -> list[Table]:
+    """A row for each perturbation."""
+    return [_group_table("perturbations", found.perturbations)] if found.perturbations else []
+
+
 def _group_table(title: str, rows: Sequence[GroupRow], *, total: bool = False) -> Table:
     return Table(
         title,
         (
             Column("", tuple(row.name for row in rows), "name"),
-            Column("tasks", tuple(str(row.tasks) for row in rows)),
+            Column("tasks", tuple(str(row.tasks) for row in rows), spare=2),
             Column("base", tuple(percent(row.base) for row in rows)),
             Column("new", tuple(percent(row.new) for row in rows)),
             Column("difference", tuple(signed_points(row.difference.value) for row in rows)),
@@ -139,7 +177,9 @@ def _group_table(title: str, rows: Sequence[GroupRow], *, total: bool = False) -
             Column("p", tuple(p_value(row.p) for row in rows)),
             Column("n", tuple(str(row.n) for row in rows)),
             Column(
-                "for other tasks too", tuple(range_of(row.wider, signed_points) for row in rows)
+                "for other tasks too",
+                tuple(range_of(row.wider, signed_points) for row in rows),
+                spare=1,
             ),
         ),
         "Means over tasks, each weighing the same.",
@@ -147,7 +187,10 @@ def _group_table(title: str, rows: Sequence[GroupRow], *, total: bool = False) -
     )
 
 
-def _flip_table(found: Comparison) -> Table:
+def flip_table(found: Comparison, *, short: bool = False) -> list[Table]:
+    """The cases that only one agent solved. `short`: their number, and some in one line."""
+    if not found.flips:
+        return []
     cells: dict[str, dict[str, list[str]]] = {}
     for flip in found.flips:
         name = " ".join([str(flip.seed), *flip.perturbations])
@@ -156,34 +199,46 @@ def _flip_table(found: Comparison) -> Table:
 
     def seeds(task: str, became: str) -> str:
         shown = cells[task][became][:SHOWN_FLIPS]
-        more = counts[task][became] - len(shown)
+        count = counts[task][became]
+        if short:
+            return f"{count}: {', '.join(shown)}" if count else ""
+        more = count - len(shown)
         if more <= 0:
             return ", ".join(shown)
         return f"{', '.join(shown)} and {more} more" if shown else f"{more}"
 
-    return Table(
-        "cases that flipped, by seed",
-        (
-            Column("task", tuple(cells), "name"),
-            Column("lost", tuple(seeds(task, "worse") for task in cells), "prose"),
-            Column("won", tuple(seeds(task, "better") for task in cells), "prose"),
-        ),
-        "`bench show RUN CASE` plays one of them again.",
-    )
+    lead = "`bench show RUN CASE` plays one of them again."
+    tasks = list(cells)
+    if short and len(tasks) > MOST_FLIPPED:
+        lead += f" {MOST_FLIPPED} of {counted(len(tasks), 'task')}, which flipped the most."
+        tasks.sort(key=lambda task: -sum(counts[task].values()))
+        tasks = tasks[:MOST_FLIPPED]
+    kind = "line" if short else "prose"
+    return [
+        Table(
+            "cases that flipped, by seed",
+            (
+                Column("task", tuple(tasks), "name"),
+                Column("lost", tuple(seeds(task, "worse") for task in tasks), kind),
+                Column("won", tuple(seeds(task, "better") for task in tasks), kind),
+            ),
+            lead,
+        )
+    ]
 
 
-def _value(found: Estimate | None, measure: str) -> str:
-    """In percent; a rate of 0 or 1 with its open bound, as in `100.0 (>75.8)`."""
+def _value(found: Estimate | None, measure: str, *, bound: bool) -> str:
+    """In percent; `bound`: a rate of 0 or 1 with its open bound, as in `100.0 (>75.8)`."""
     if found is None:
         return "-"
     if measure == "sign":
         return number(found.value)
-    bound = ""
-    if found.value == 0 and found.high:
-        bound = f" (<{percent(found.high)})"
-    elif found.value == 1 and found.low:
-        bound = f" (>{percent(found.low)})"
-    return percent(found.value) + bound
+    told = ""
+    if bound and found.value == 0 and found.high:
+        told = f" (<{percent(found.high)})"
+    elif bound and found.value == 1 and found.low:
+        told = f" (>{percent(found.low)})"
+    return percent(found.value) + told
 
 
 def p_value(p: float) -> str:

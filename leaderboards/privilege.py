@@ -21,8 +21,12 @@ def is_privileged(run: Mapping[str, Any], row: TaskRow | Group) -> bool:
     return bool(row.privileged or run["agent"].get("privileged"))
 
 
-def privilege_lines(report: Report) -> list[str]:
+def privilege_lines(report: Report, *, short: bool = False) -> list[str]:
     """What the header says, by domain; nothing where no privileged view was read."""
+    if short and any(group.privileged for group in report.domains):
+        domains = [str(group.domain) for group in report.domains if group.privileged]
+        views = privileged_group(report.tasks)
+        return [f"privileged: read {', '.join(views)}, in {', '.join(domains)}"]
     told = [
         f"{', '.join(group.privileged)} in {group.domain}"
         for group in report.domains

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.core import Reference, UserError
 from leaderboards.data_formats import csv_page, json_page
 from leaderboards.flatten import columns_of, flatten
+from leaderboards.footnotes import Footnotes
 from leaderboards.privilege import is_privileged
 from leaderboards.published_rows import (
     ESTIMATES,
@@ -21,26 +23,38 @@ from leaderboards.published_rows import (
     value_of_row,
 )
 from leaderboards.references import mark_of, marks_explained
-from leaderboards.report_tables import report_header
+from leaderboards.report_tables import report_header, who_lines
+from leaderboards.row_notes import Note
 from leaderboards.schema import Report, TaskRow, report_to_json
 from leaderboards.tables import (
+    FULL_WIDTH,
+    WIDTH,
     Column,
+    Lines,
     Table,
     latex_page,
     markdown_page,
+    narrowed,
     percent,
     range_of,
     share_of,
     text_page,
 )
+from leaderboards.troubles import troubles
 
 __all__ = ["PublishedRow", "published_rows", "render_published"]
 
+CANNOT_RUN = "cannot run here"
+MOST_ROWS = 30
+"""Of a table on a terminal, below the figures."""
 
-def render_published(report: Report, name: str, format: str) -> str:
+
+def render_published(
+    report: Report, name: str, format: str, *, full: bool = False, width: int = WIDTH
+) -> str:
     """The rows as text, Markdown, LaTeX, CSV, or as `against` in the report's JSON.
 
-    Raises UserError for another format.
+    full, width: of the text; see leaderboards.render.render. Raises UserError for another format.
     """
     rows = published_rows(report, name)
     if format == "json":
@@ -49,22 +63,66 @@ def render_published(report: Report, name: str, format: str) -> str:
     if format == "csv":
         flat = flatten(rows, ESTIMATES)
         return csv_page(columns_of(PublishedRow, ESTIMATES, flat), flat).rstrip("\n")
-    pages = {"text": text_page, "markdown": markdown_page, "latex": latex_page}
-    if format not in pages:
+    pages = {"markdown": markdown_page, "latex": latex_page}
+    if format not in ("text", *pages):
         raise UserError(
-            f"--against is printed as {', '.join([*pages, 'csv', 'json'])}; not as {format}"
+            f"--against is printed as {', '.join(['text', *pages, 'csv', 'json'])}; not as {format}"
         )
-    tables = [
-        _figure_table(name, rows, expert=bool(report.run["agent"].get("privileged"))),
-        *_task_table(report.run, carriers_of(report, name)),
-        _rule_table(rows, carriers_of(report, name)),
+    carriers = carriers_of(report, name)
+    expert = bool(report.run["agent"].get("privileged"))
+    figures = _figure_table(name, rows, expert=expert)
+    below = [
+        *_task_table(report.run, carriers),
+        _rule_table(rows, carriers),
         *_agent_table(rows),
         *_not_run_table(rows),
     ]
-    return pages[format](report_header(report), tables).rstrip("\n")
+    if format != "text":
+        return pages[format](report_header(report), [figures, *below]).rstrip("\n")
+    if full:
+        width = max(width, FULL_WIDTH)
+        return text_page(
+            report_header(report), [*below, figures], width=width, whole_names=True
+        ).rstrip("\n")
+    footnotes = Footnotes()
+    figures = _figure_table(name, rows, expert=expert, footnotes=footnotes)
+    return _short_text(report, below, figures, footnotes, width)
 
 
-def _figure_table(name: str, rows: Sequence[PublishedRow], *, expert: bool) -> Table:
+def _short_text(
+    report: Report, below: Sequence[Table], figures: Table, footnotes: Footnotes, width: int
+) -> str:
+    """The figures last, and below them what could not run; long tables are left out."""
+    short = [
+        dataclasses.replace(
+            table,
+            columns=tuple(
+                dataclasses.replace(each, kind="line") if each.kind == "prose" else each
+                for each in table.columns
+            ),
+        )
+        for table in below
+        if table.title != CANNOT_RUN and len(table.columns[0].cells) <= MOST_ROWS
+    ]
+    fitted = [narrowed(table, width) for table in [*short, figures]]
+    left_out = list(dict.fromkeys(name for _, names in fitted for name in names))
+    more = [f"columns {', '.join(left_out)}"] if left_out else []
+    more += [table.title for table in below if len(table.columns[0].cells) > MOST_ROWS]
+    lines = [*footnotes.lines(), f"`--full` has more: {'; '.join([*more, 'rules in full'])}"]
+    *others, last = (table for table, _ in fitted)
+    parts: list[Table | Lines] = [*others, Lines("notes", tuple(lines)), last]
+    parts += troubles(report, width)
+    return text_page(who_lines(report, short=True), parts, width=width).rstrip("\n")
+
+
+def _figure_table(
+    name: str,
+    rows: Sequence[PublishedRow],
+    *,
+    expert: bool,
+    footnotes: Footnotes | None = None,
+) -> Table:
+    """A row for each benchmark and rule. `footnotes`: for remarks that stand elsewhere."""
     labels = list(dict.fromkeys(label for row in rows for label in row.published))
     kinds = list(dict.fromkeys(_kind(label) for label in labels if _kind(label)))
 
@@ -89,10 +147,19 @@ def _figure_table(name: str, rows: Sequence[PublishedRow], *, expert: bool) -> T
         lead += f" {marks}: see below."
     if any(row.row_tasks for row in rows):
         lead += " A published mean is printed where all its tasks have a result here."
+    remarks = Column("notes", tuple("; ".join(map(str, _notes(row))) for row in rows), "prose")
+    if footnotes is not None:
+        signs = tuple(footnotes.signs(row.family, _notes(row)) for row in rows)
+        remarks = Column("note", signs, "name")
     return Table(
         f"against {name}",
         (
-            Column("benchmark", tuple(row.benchmark for row in rows), "prose"),
+            Column(
+                "benchmark",
+                tuple(row.benchmark for row in rows),
+                "prose" if footnotes is None else "line",
+                spare=1,
+            ),
             Column("ours", tuple(row.family for row in rows), "name"),
             Column("tasks", tuple(map(_share_of_tasks, rows))),
             Column("n", tuple(share_of(row.n, row.planned) for row in rows)),
@@ -102,12 +169,15 @@ def _figure_table(name: str, rows: Sequence[PublishedRow], *, expert: bool) -> T
             Column("95 %", tuple(range_of(row.ours, percent) for row in rows)),
             Column("median", tuple(percent(row.median) for row in rows)),
             *(
-                Column(label, tuple(figure(row, label) for row in rows))
-                for label in labels
-                if not _kind(label)
+                # The last ones are left out first.
+                Column(label, tuple(figure(row, label) for row in rows), spare=min(number, 1) * 2)
+                for number, label in enumerate(each for each in labels if not _kind(each))
             ),
-            *(Column(kind, tuple(of_kind(row, kind) for row in rows), "prose") for kind in kinds),
-            Column("notes", tuple(map(_notes, rows)), "prose"),
+            *(
+                Column(kind, tuple(of_kind(row, kind) for row in rows), "prose", spare=3)
+                for kind in kinds
+            ),
+            remarks,
         ),
         lead,
     )
@@ -118,11 +188,14 @@ def _share_of_tasks(row: PublishedRow) -> str:
     return share_of(row.tasks_with_result, max(row.tasks, *row.row_tasks.values(), 0))
 
 
-def _notes(row: PublishedRow) -> str:
-    counts = sorted(set(row.row_tasks.values()))
-    withheld = f"the published mean is over {' or '.join(map(str, counts))}" if counts else ""
-    privileged = f"privileged: reads {', '.join(row.privileged)}" if row.privileged else ""
-    return "; ".join(filter(None, (privileged, withheld)))
+def _notes(row: PublishedRow) -> list[Note]:
+    found = []
+    if row.privileged:
+        found.append(Note(f"privileged: reads {', '.join(row.privileged)}"))
+    if counts := sorted(set(row.row_tasks.values())):
+        tasks = " or ".join(map(str, counts))
+        found.append(Note(f"the published mean is over {tasks}"))
+    return found
 
 
 def _task_table(run: Mapping[str, Any], rows: Carriers) -> list[Table]:
@@ -223,4 +296,4 @@ def _not_run_table(rows: Sequence[PublishedRow]) -> list[Table]:
         Column("reason", tuple(reason for _, reason, _, _ in gone), "prose"),
         Column("remedy", tuple(remedy for _, _, remedy, _ in gone), "prose"),
     )
-    return [Table("cannot run here", columns)]
+    return [Table(CANNOT_RUN, columns)]

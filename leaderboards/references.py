@@ -109,8 +109,8 @@ def figures_of(rows: Sequence[TaskRow]) -> list[PublishedFigure]:
     ]
 
 
-def published_table(figures: Sequence[PublishedFigure]) -> list[Table]:
-    """Where the figures come from; none where there are no figures."""
+def published_table(figures: Sequence[PublishedFigure], *, short: bool = False) -> list[Table]:
+    """Where the figures come from; none where there are no figures. `short`: in a line each."""
     if not figures:
         return []
 
@@ -128,15 +128,16 @@ def published_table(figures: Sequence[PublishedFigure]) -> list[Table]:
             return "the same rule"
         if each.same_rule:
             return "the same, over more tasks"
-        return f"another: {rules.index(each.like.rule) + 1}"
+        return "another" if short else f"another: {rules.index(each.like.rule) + 1}"
 
     def tasks(each: PublishedFigure) -> str:
         mean = each.like.tasks is not None and each.like.tasks > 1
         return share_of(each.ran, each.like.tasks or 0) if mean else ""
 
+    prose = "line" if short else "prose"
     columns = (
         Column("suite", tuple(each.suite for each in figures), "name"),
-        Column("of", tuple(_title(each.like) for each in figures), "name"),
+        Column("of", tuple(_title(each.like) for each in figures), "line" if short else "name"),
         Column("value", tuple(map(value, figures))),
         Column("tasks", tuple(map(tasks, figures))),
         Column(
@@ -144,12 +145,15 @@ def published_table(figures: Sequence[PublishedFigure]) -> list[Table]:
             tuple(
                 "success %" if each.like.metric == RATE else each.like.metric for each in figures
             ),
-            "prose",
+            prose,
+            spare=3,
         ),
-        Column("rule", tuple(map(rule, figures)), "prose"),
-        Column("agent", tuple(said_of(each.like) for each in figures), "prose"),
-        Column("source", tuple(each.like.source for each in figures), "prose"),
+        Column("rule", tuple(map(rule, figures)), prose),
+        Column("agent", tuple(said_of(each.like) for each in figures), prose, spare=1),
+        Column("source", tuple(each.like.source for each in figures), prose, spare=2),
     )
+    if short:
+        return [Table("published figures", columns)]
     lead = [f"({k}) {rule or 'not stated'}" for k, rule in enumerate(rules, 1)]
     lead = [f"Other rules: {'; '.join(lead)}."] if lead else []
     if any(not each.whole for each in figures):

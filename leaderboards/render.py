@@ -14,15 +14,22 @@ from leaderboards.data_formats import csv_page, json_page
 from leaderboards.flatten import columns_of, flatten
 from leaderboards.report_tables import report_header, report_tables
 from leaderboards.schema import ESTIMATES, PerturbationRow, Report, TaskRow, report_to_json
-from leaderboards.tables import latex_page, markdown_page, text_page
+from leaderboards.short_report import full_text, short_text
+from leaderboards.tables import WIDTH, latex_page, markdown_page
 
 __all__ = ["FORMATS", "render", "task_records"]
 
 
-def render(report: Report, format: str) -> str:
-    """The report in one of FORMATS, without a newline at its end. Raises UserError."""
+def render(report: Report, format: str, *, full: bool = False, width: int = WIDTH) -> str:
+    """The report in one of FORMATS, without a newline at its end. Raises UserError.
+
+    full: of the text, whether nothing is folded or left out. The other formats are always whole.
+    width: of the text, the columns of the terminal.
+    """
     if format not in FORMATS:
         raise UserError(f"there is no format {format!r}: choose {', '.join(FORMATS)}")
+    if format == "text":
+        return (full_text if full else short_text)(report, width).rstrip("\n")
     return FORMATS[format](report).rstrip("\n")
 
 
@@ -33,7 +40,7 @@ def task_records(report: Report) -> list[dict[str, Any]]:
 
 
 def _text(report: Report) -> str:
-    return text_page(report_header(report), report_tables(report))
+    return short_text(report, WIDTH)
 
 
 def _markdown(report: Report) -> str:

@@ -8,12 +8,20 @@ from harness.core.agent import ALL_VIEWS
 from harness.core.grammar import counted
 from harness.core.nouns import LONGEST_EPISODE
 from harness.records.identity import UNNAMED
-from harness.records.plan import NotRun
-from harness.stats import Estimate
 from leaderboards.answers import answers_table
 from leaderboards.error_table import error_table
+from leaderboards.footnotes import Footnotes
+from leaderboards.group_tables import (
+    domains_of,
+    group_table,
+    has_scores,
+    metric_table,
+    not_run_table,
+    score_table,
+    seconds,
+    suites_of,
+)
 from leaderboards.late_answers import clock_lines, clock_table
-from leaderboards.no_interval import WHEN_BOUNDED
 from leaderboards.privilege import privilege_lines
 from leaderboards.references import (
     PublishedFigure,
@@ -24,16 +32,15 @@ from leaderboards.references import (
 )
 from leaderboards.renderers import renderer_lines
 from leaderboards.row_notes import (
-    coverage,
-    covered,
     floor_cell,
     floor_lead,
     in_unit,
     measure_cell,
+    note_parts,
     notes_of,
     time_cell,
 )
-from leaderboards.schema import Group, Report, TaskRow
+from leaderboards.schema import Report, TaskRow
 from leaderboards.server_timing import server_timing_table
 from leaderboards.tables import (
     Column,
@@ -46,11 +53,28 @@ from leaderboards.tables import (
     three_decimals,
 )
 
-__all__ = ["report_header", "report_tables"]
+__all__ = [
+    "TO_SUCCESS", "reading_lines", "report_header", "report_tables", "rows_by_suite", "task_table",
+    "who_lines",
+]  # fmt: skip
+
+TO_SUCCESS = (
+    "to success: steps until the first success; an episode without one counts with the horizon"
+)
+"""How to read the column of that name."""
+MOST_NAMED = 6
+"""Suites or packages that a short header names; more are counted."""
+MOST_RULES = 2
+"""Rules that the short lead of a table tells."""
 
 
 def report_header(report: Report) -> list[str]:
     """Who played what, when and with which versions, and how to read the figures."""
+    return [*who_lines(report), *reading_lines(report), *report.views]
+
+
+def who_lines(report: Report, *, short: bool = False) -> list[str]:
+    """Who played what, when and with which versions. `short`: long lists are counted."""
     run, agent = report.run, report.run["agent"]
     views = [name for name in agent["reads"] if name.rstrip("?") != "expert"]
     views = ["any view on offer" if name == ALL_VIEWS else name for name in views]
@@ -59,32 +83,49 @@ def report_header(report: Report) -> list[str]:
     if agent["fingerprint"] == UNNAMED:
         seen.append("unnamed: a live object or function, which nobody can build again")
     arguments = "".join(f" {name}={value}" for name, value in agent["args"].items())
-    packages = ", ".join(f"{name} {version}" for name, version in run["packages"].items())
-    versions = "; ".join(filter(None, [f"bench {run['bench']}", packages]))
+    packages = [f"{name} {version}" for name, version in run["packages"].items()]
+    suites = [str(name) for name in run["suites"]]
+    told_suites = f"suites {', '.join(suites)}"
+    if short and len(suites) > MOST_NAMED:
+        told_suites = counted(len(suites), "suite")
+    told_packages = ", ".join(packages)
+    if short and len(packages) > MOST_NAMED:
+        told_packages = counted(len(packages), "package")
+    versions = "; ".join(filter(None, [f"bench {run['bench']}", told_packages]))
     ended = (
         f"finished {run['finished']}"
         if run["finished"]
         else "not finished: the same command goes on"
     )
-    means = "suites, domains and overall: means of the rates of these tasks, each weighing the same"
-    if _has_scores(report):
-        means += (
-            "; normalised: of success rates, and of normalised mean scores "
-            "where there is no success"
-        )
-    lines = [
+    return [
         f"{agent['name']} ({agent['entry']}{arguments}): {'; '.join(seen) or 'reads nothing'}",
-        f"suites {', '.join(run['suites'])}; seed {run['plan']['seed']}; {versions}",
-        f"begun {run['created']}, {ended}",
-        "success %: of n episodes with a result; an agent's error is a failure. "
-        "95 %: by Wilson for a task, by the score method for a mean",
-        means,
-    ]
-    lines[1:1] = [
-        *privilege_lines(report),
+        *privilege_lines(report, short=short),
         *renderer_lines(report),
         *clock_lines(report.clock, report.footprint),
+        f"{told_suites}; seed {run['plan']['seed']}; {versions}",
+        f"begun {run['created']}, {ended}",
     ]
+
+
+def reading_lines(report: Report, *, short: bool = False) -> list[str]:
+    """How to read the figures."""
+    run, agent = report.run, report.run["agent"]
+    if short:
+        means = ["means weigh tasks equally"] if len(report.tasks) > 1 else []
+        means += ["normalised: success rates, else mean scores"] if has_scores(report) else []
+        lines = ["; ".join(means)] if means else []
+        if report.overall.interval is not None:
+            lines.insert(
+                0, "success %: an agent's error is a failure; 95 %: Wilson, of means score method"
+            )
+    else:
+        lines = [
+            "success %: of n episodes with a result; an agent's error is a failure. "
+            "95 %: by Wilson for a task, by the score method for a mean",
+            "suites, domains and overall: means of the rates of these tasks, each weighing the same"
+            + "; normalised: of success rates, and of normalised mean scores where there is no "
+            "success" * has_scores(report),
+        ]
     if agent["args"].get("profile_check") == "off":
         lines.append(
             "the agent's profile was not compared with the tasks (--profile-check off): its wiring "
@@ -121,33 +162,24 @@ def report_header(report: Report) -> list[str]:
             f"{counted(report.endless, 'episode')} of a task without a horizon did not end: cut "
             f"after {LONGEST_EPISODE} steps"
         )
-    if any(row.time_to_success for row in report.tasks):
-        lines.append(
-            "to success: steps until the first success; an episode without one counts with the "
-            "horizon"
-        )
+    if any(row.time_to_success for row in report.tasks) and not short:
+        lines.append(TO_SUCCESS)
     if report.overall.partial:
         lines.append("at worst: every planned episode without a result counted as a failure")
-    return [*lines, *report.views]
+    return lines
 
 
 def report_tables(report: Report) -> list[Table]:
     """All tables, in the order in which they are printed."""
-    by_suite = {
-        group.suite: [row for row in report.tasks if row.suite == group.suite]
-        for group in report.suites
-    }
+    by_suite = rows_by_suite(report)
     figures = {suite: figures_of(rows) for suite, rows in by_suite.items()}
+    expert = bool(report.run["agent"].get("privileged"))
     tables = [
-        _task_table(
-            str(suite), rows, figures[suite], expert=bool(report.run["agent"].get("privileged"))
-        )
-        for suite, rows in by_suite.items()
-        if rows
+        task_table(suite, rows, figures[suite], expert=expert) for suite, rows in by_suite.items()
     ]
-    tables.append(_group_table(report))
-    tables += _metric_table(report.tasks)
-    tables += _score_table(report)
+    tables.append(group_table(report, [*suites_of(report), *domains_of(report), report.overall]))
+    tables += metric_table(report.tasks)
+    tables += score_table(report)
     tables += clock_table(report.latency)
     tables += server_timing_table(report.server_timing)
     tables += answers_table(report.answers)
@@ -157,13 +189,31 @@ def report_tables(report: Report) -> list[Table]:
 
         tables += robustness_tables(report)
     tables += error_table(report.errors)
-    tables += _not_run_table(report.not_run)
+    tables += not_run_table(report.not_run)
     return tables
 
 
-def _task_table(
-    suite: str, rows: Sequence[TaskRow], figures: Sequence[PublishedFigure], *, expert: bool
+def rows_by_suite(report: Report) -> dict[str, list[TaskRow]]:
+    """The tasks of each suite that has any."""
+    found: dict[str, list[TaskRow]] = {str(group.suite): [] for group in report.suites}
+    for row in report.tasks:
+        found[row.suite].append(row)
+    return {suite: rows for suite, rows in found.items() if rows}
+
+
+def task_table(
+    suite: str,
+    rows: Sequence[TaskRow],
+    figures: Sequence[PublishedFigure],
+    *,
+    expert: bool,
+    footnotes: Footnotes | None = None,
 ) -> Table:
+    """A row for each task.
+
+    `footnotes`: of a page for a terminal, which tells rules that differ nowhere, floors without
+    their agents, and remarks below.
+    """
     rules = list(dict.fromkeys(row.rule for row in rows if row.rule))
     domains = list(dict.fromkeys(row.domain for row in rows))
     several = len(rules) > 1
@@ -184,203 +234,65 @@ def _task_table(
         return "; ".join(cells)
 
     lead = f"{counted(len(rows), 'task')}, {', '.join(domains)}. "
-    if several:
+    if footnotes is not None and len(rules) > MOST_RULES:
+        several = False
+        lead += f"{len(rules)} rules: `bench describe TASK` tells each"
+    elif several:
         lead += "Rules: " + "; ".join(
             f"({k}) {rule.rstrip('.')}" for k, rule in enumerate(rules, 1)
         )
     elif rules:
         lead += f"Rule: {rules[0].rstrip('.')}"
-    floors = [floor_cell(row, expert=expert) for row in rows] if known else []
+    alone = footnotes is not None
+    floors = [floor_cell(row, expert=expert, alone=alone) for row in rows] if known else []
     lead += f". {floor_lead(rows)}"
-    if marks := marks_explained([*map(published, rows), *floors]):
+    marks = marks_explained([*map(published, rows), *floors])
+    if marks and footnotes is None:
         lead += f". {marks}"
+    notes = Column("notes", tuple(notes_of(row) for row in rows), "prose")
+    if footnotes is not None:
+        signs = tuple(footnotes.signs(row.task, note_parts(row)) for row in rows)
+        notes = Column("note", signs, "name")
     return Table(
         suite,
         (
             Column("task", tuple(row.task for row in rows), "name"),
-            Column("domain", tuple(row.domain if len(domains) > 1 else "" for row in rows), "name"),
+            Column(
+                "domain",
+                tuple(row.domain if len(domains) > 1 else "" for row in rows),
+                "name",
+                spare=7,
+            ),
             Column("success %", tuple(percent(row.success_rate) for row in rows)),
             Column("95 %", tuple(range_of(row.interval, percent) for row in rows)),
             Column("floor", tuple(floors)),
             Column(
                 "successes",
                 tuple("" if row.successes is None else str(row.successes) for row in rows),
+                spare=5,
             ),
-            Column("measure", tuple(map(measure_cell, rows))),
+            Column("measure", tuple(map(measure_cell, rows)), spare=3),
             Column(
                 "score",
                 tuple(score(row, number(row.score.value) if row.score else "") for row in rows),
             ),
             Column("95 % of score", tuple(score(row, range_of(row.score, number)) for row in rows)),
-            Column("median", tuple(score(row, number(row.score_median)) for row in rows)),
+            Column("median", tuple(score(row, number(row.score_median)) for row in rows), spare=6),
             Column("normalised", tuple(score(row, three_decimals(row.normalised)) for row in rows)),
             Column("n", tuple(share_of(row.n, row.planned) for row in rows)),
-            Column("steps", tuple(one_decimal(row.steps_mean) for row in rows)),
-            Column("to success", tuple(map(time_cell, rows))),
-            Column("sim s", tuple(one_decimal(row.simulator_s) if row.n else "" for row in rows)),
-            Column("agent s", tuple(one_decimal(row.agent_s) if row.n else "" for row in rows)),
+            Column("steps", tuple(one_decimal(row.steps_mean) for row in rows), spare=8),
+            Column("to success", tuple(map(time_cell, rows)), spare=6),
+            Column("sim s", tuple(seconds(row.simulator_s, row) for row in rows), spare=9),
+            Column("agent s", tuple(seconds(row.agent_s, row) for row in rows), spare=9),
             Column(
                 "rule",
                 tuple(
                     str(rules.index(row.rule) + 1) if several and row.rule else "" for row in rows
                 ),
+                spare=2,
             ),
-            Column("published", tuple(published(row) for row in rows), "prose"),
-            Column("notes", tuple(notes_of(row) for row in rows), "prose"),
+            Column("published", tuple(published(row) for row in rows), "prose", spare=4),
+            notes,
         ),
         lead,
     )
-
-
-def _group_table(report: Report) -> Table:
-    suites = report.suites if len(report.suites) > 1 else ()
-    groups = [group for group in (*suites, *report.domains) if group.n] + [report.overall]
-    normalised = _has_scores(report)
-    known = any(group.floor for group in groups)
-    expert = bool(report.run["agent"].get("privileged"))
-
-    def notes(group: Group) -> str:
-        absent = sum(
-            group.suite in (None, row.suite) and group.domain in (None, row.domain)
-            for row in report.not_run
-        )
-        cannot = f"{counted(absent, 'task')} cannot run here" if absent else ""
-        return "; ".join(filter(None, [coverage(group), notes_of(group), cannot]))
-
-    def name(group: Group) -> str:
-        return f"suite {group.suite}" if group.suite else group.domain or "overall"
-
-    def seconds(value: float, group: Group) -> str:
-        return one_decimal(value) if group.n else ""
-
-    return Table(
-        "suites, domains and overall" if suites else "domains and overall",
-        (
-            Column("", tuple(name(group) for group in groups), "name"),
-            Column(
-                "tasks", tuple(share_of(group.tasks_with_result, group.tasks) for group in groups)
-            ),
-            Column("success %", tuple(percent(group.success_rate) or "-" for group in groups)),
-            Column("95 %", tuple(range_of(group.interval, percent) for group in groups)),
-            Column(
-                "floor",
-                tuple(floor_cell(group, expert=expert) if known else "" for group in groups),
-            ),
-            Column(
-                "successes",
-                tuple("" if group.successes is None else str(group.successes) for group in groups),
-            ),
-            Column(
-                "normalised",
-                tuple(
-                    (three_decimals(group.normalised) or "-") if normalised else ""
-                    for group in groups
-                ),
-            ),
-            Column("n", tuple(share_of(group.n, group.planned) for group in groups)),
-            Column("sim s", tuple(seconds(group.simulator_s, group) for group in groups)),
-            Column("agent s", tuple(seconds(group.agent_s, group) for group in groups)),
-            Column("notes", tuple(notes(group) for group in groups), "prose"),
-        ),
-        total=True,
-    )
-
-
-def _metric_table(rows: Sequence[TaskRow]) -> list[Table]:
-    """A row for each suite, of the metrics that at least half of its tasks have."""
-    suites: dict[str, list[TaskRow]] = {}
-    for row in rows:
-        if row.n:
-            suites.setdefault(row.suite, []).append(row)
-    names, cells = [], []
-    for suite, played in suites.items():
-        told = []
-        for name in dict.fromkeys(name for row in played for name in row.metrics):
-            with_it = [row for row in played if name in row.metrics]
-            if 2 * len(with_it) >= len(played):
-                mean = sum(row.metrics[name] for row in with_it) / len(with_it)
-                told.append(f"{name} {mean:.4g}{covered(name, with_it, len(played))}")
-        if told:
-            names.append(suite)
-            cells.append("; ".join(told))
-    if not names:
-        return []
-    columns = Column("suite", tuple(names), "name"), Column("measures", tuple(cells), "prose")
-    lead = (
-        "Means over tasks, each weighing the same, of what was measured in each episode, at its "
-        "last step."
-    )
-    return [Table("other measures", columns, lead)]
-
-
-def _score_table(report: Report) -> list[Table]:
-    groups = [(f"suite {group.suite}", group.scores) for group in report.suites if group.scores]
-    shown = {scores for _, scores in groups}
-    groups += [
-        (str(group.domain), group.scores)
-        for group in report.domains
-        if group.scores and group.scores not in shown
-    ]
-    if not groups:
-        return []
-
-    def column(title: str, estimates: Sequence[Estimate | None]) -> Column:
-        return Column(title, tuple(map(_with_range, estimates)))
-
-    ends = dict.fromkeys(f"0 is {scores.low_name}, 1 is {scores.high_name}" for _, scores in groups)
-    notes = {
-        None: "tasks differ in their number of episodes: no IQM, no interval",
-        1: "one episode a task: no interval",
-    }
-    return [
-        Table(
-            "normalised scores",
-            (
-                Column("", tuple(name for name, _ in groups), "name"),
-                Column("tasks", tuple(str(scores.tasks) for _, scores in groups)),
-                Column("episodes each", tuple(str(scores.episodes or "") for _, scores in groups)),
-                column("median", [scores.median for _, scores in groups]),
-                column("IQM", [scores.iqm for _, scores in groups]),
-                column("optimality gap", [scores.optimality_gap for _, scores in groups]),
-                column("mean", [scores.mean for _, scores in groups]),
-                Column(
-                    "notes", tuple(notes.get(scores.episodes, "") for _, scores in groups), "prose"
-                ),
-            ),
-            f"{'; '.join(ends)}. Median: of the tasks' means. IQM: the middle half of all "
-            "episodes. Optimality gap: the shortfall from 1, smaller is better. Intervals: 95 %; "
-            "of the IQM by a bootstrap over episodes within each task, and none where tasks share "
-            f"their seeds. {WHEN_BOUNDED}",
-        )
-    ]
-
-
-def _not_run_table(rows: Sequence[NotRun]) -> list[Table]:
-    groups: dict[tuple[str, str, str, str], list[str]] = {}
-    for row in rows:
-        groups.setdefault((row.suite, row.domain, row.reason, row.remedy), []).append(row.task)
-    if not groups:
-        return []
-    names = tuple(
-        ", ".join(tasks) if len(tasks) <= 2 else f"{len(tasks)} tasks" for tasks in groups.values()
-    )
-    columns = [Column("tasks", names, "prose")]
-    columns += [
-        Column(name, tuple(key[k] for key in groups), "prose")
-        for k, name in enumerate(("suite", "domain", "reason", "remedy"))
-    ]
-    folded = any(len(tasks) > 2 for tasks in groups.values())
-    lead = "The JSON format lists every task." if folded else ""
-    return [Table("cannot run here", tuple(columns), lead)]
-
-
-def _has_scores(report: Report) -> bool:
-    return any(row.successes is None for row in report.tasks)
-
-
-def _with_range(found: Estimate | None) -> str:
-    """As in `0.041 (0.030 to 0.057)`."""
-    if found is None:
-        return ""
-    bounds = range_of(found, three_decimals)
-    return three_decimals(found.value) + (f" ({bounds})" if bounds else "")

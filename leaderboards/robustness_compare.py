@@ -19,9 +19,12 @@ from leaderboards.perturbed_results import FAILED, SUCCEEDED, CaseArrays
 from leaderboards.robustness import mean_of_halves, scopes_of
 from leaderboards.shared_seeds import designs_of_values
 from leaderboards.tables import (
+    FULL_WIDTH,
+    WIDTH,
     Column,
     Table,
     markdown_page,
+    narrowed,
     percent,
     range_of,
     signed_points,
@@ -176,13 +179,30 @@ def _delta(
     )
 
 
-def render_deltas(rows: Sequence[RobustnessDelta], format: str, notes: Sequence[str] = ()) -> str:
-    """The differences of differences as `text`, `markdown` or `json`, below these notes."""
+def render_deltas(
+    rows: Sequence[RobustnessDelta],
+    format: str,
+    notes: Sequence[str] = (),
+    *,
+    full: bool = False,
+    width: int = WIDTH,
+) -> str:
+    """The differences of differences as `text`, `markdown` or `json`, below these notes.
+
+    full, width: of the text; see leaderboards.render.render.
+    """
     if format == "json":
         told = {"notes": list(notes)} if notes else {}
         return json_page({"schema": 1, "effects": flatten(rows, ESTIMATES), **told})
-    page = markdown_page if format == "markdown" else text_page
-    return page(notes, delta_tables(rows)).strip()
+    tables = delta_tables(rows)
+    if format == "markdown":
+        return markdown_page(notes, tables).strip()
+    if full:
+        return text_page(notes, tables, width=max(width, FULL_WIDTH), whole_names=True).strip()
+    found = [narrowed(table, width) for table in tables]
+    left_out = list(dict.fromkeys(name for _, names in found for name in names))
+    more = [f"`--full` has more: columns {', '.join(left_out)}"] if left_out else []
+    return text_page([*notes, *more], [table for table, _ in found], width=width).strip()
 
 
 def delta_tables(rows: Sequence[RobustnessDelta]) -> list[Table]:
@@ -211,22 +231,28 @@ def _delta_table(rows: Sequence[RobustnessDelta], measure: str) -> list[Table]:
             title,
             (
                 Column("perturbation", tuple(row.perturbation for row in shown), "name"),
-                Column("severity", tuple(str(row.severity) for row in shown)),
-                Column("", tuple(row.domain or "overall" for row in shown), "name"),
-                Column("tasks", tuple(str(row.tasks) for row in shown)),
+                Column("sev.", tuple(str(row.severity) for row in shown)),
+                Column(
+                    "",
+                    tuple(row.domain or "overall" for row in shown) if len(domains) > 1 else (),
+                    "name",
+                ),
+                Column("tasks", tuple(str(row.tasks) for row in shown), spare=3),
                 Column("pairs", tuple(str(row.pairs) for row in shown)),
                 Column(
                     f"base{unit}",
-                    tuple(f"{write(row.base_control)} -> {write(row.base_rate)}" for row in shown),
+                    tuple(f"{write(row.base_control)}->{write(row.base_rate)}" for row in shown),
+                    spare=1,
                 ),
                 Column(
                     f"new{unit}",
-                    tuple(f"{write(row.new_control)} -> {write(row.new_rate)}" for row in shown),
+                    tuple(f"{write(row.new_control)}->{write(row.new_rate)}" for row in shown),
+                    spare=1,
                 ),
                 Column("difference", signs),
                 Column("95 %", tuple(range_of(row.difference, write) for row in shown)),
             ),
-            "Control -> perturbed, over the cases that both runs played. Difference: of the "
+            "Control->perturbed, over the cases that both runs played. Difference: of the "
             f"changes, in {points}; above 0 the new run loses less."
             + ("" if measure == "success" else f" {WHEN_BOUNDED}"),
         )

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 
 from harness.core.grammar import counted
 from harness.perturb import not_observed
 from harness.stats import Estimate, value_of
+from leaderboards.footnotes import Footnotes
 from leaderboards.no_interval import WHEN_BOUNDED
+from leaderboards.row_notes import Note
 from leaderboards.schema import PerturbationRow, Report, ScoreEffects
 from leaderboards.tables import (
     Column,
@@ -26,11 +29,17 @@ from leaderboards.tables import (
 __all__ = ["robustness_tables"]
 
 
-def robustness_tables(report: Report) -> list[Table]:
+MOST_ROWS = 20
+"""Of a table on a terminal."""
+
+
+def robustness_tables(report: Report, footnotes: Footnotes | None = None) -> list[Table]:
     """Success rates, normalised scores and raw scores, sums over severities, what does not apply.
 
-    Rates and normalised scores overall and by domain.
+    Rates and normalised scores overall and by domain. `footnotes`: of a page for a terminal, which
+    has rates overall only, and at most MOST_ROWS rows in a table.
     """
+    short = footnotes is not None
     rows = [row for row in report.perturbations if row.task is None and row.severity is not None]
     played = [
         group.domain
@@ -48,12 +57,14 @@ def robustness_tables(report: Report) -> list[Table]:
     agent = report.run["agent"]
     told = {row.domain for row in rated} - {None}
     without_rows = _domains_without_rows(report, told) if len(played) > 1 else {}
-    tables = [_rate_table(rated, without_rows, agent)] if rated else []
-    tables += _normalised_table(scored, agent)
-    tables += _raw_score_table(raw)
+    if short:
+        rated = [row for row in rated if row.domain is None]
+    tables = [_rate_table(rated, without_rows, agent, footnotes)] if rated else []
+    tables += _normalised_table(scored, agent, footnotes)
+    tables += _raw_score_table(raw, MOST_ROWS if short else len(raw))
     tables += _severity_table(report.perturbations, rated, "success rate")
     tables += _severity_table(report.perturbations, scored, "normalised score")
-    return tables + _not_applicable_table(report)
+    return tables + _not_applicable_table(report, short=short)
 
 
 def _domains_without_rows(report: Report, told: AbstractSet[str | None]) -> dict[str, str]:
@@ -78,8 +89,26 @@ def _domains_without_rows(report: Report, told: AbstractSet[str | None]) -> dict
 
 
 def _rate_table(
-    rows: Sequence[PerturbationRow], without_rows: Mapping[str, str], agent: Mapping[str, Any]
+    rows: Sequence[PerturbationRow],
+    without_rows: Mapping[str, str],
+    agent: Mapping[str, Any],
+    footnotes: Footnotes | None,
 ) -> Table:
+    lead = (
+        "Each case is compared with its control: the same task and seed, unperturbed. Control: "
+        "the controls' success rate, %; drop: in points, with its paired interval"
+    )
+    if footnotes is None:
+        lead += (
+            "; relative: the drop as a share of the control, %, with its paired interval; what is "
+            "left of it is the retention"
+        )
+    else:
+        lead += "".join(f"; no row of {name}: {why}" for name, why in without_rows.items())
+        without_rows = {}
+        if len(rows) > MOST_ROWS:
+            lead += f"; {MOST_ROWS} of {len(rows)} rows, which lose the most"
+            rows = sorted(rows, key=_lost, reverse=True)[:MOST_ROWS]
     empty = ("",) * len(without_rows)
     drops = [_drop(row.difference) for row in rows]
     return Table(
@@ -91,32 +120,61 @@ def _rate_table(
                 "name",
             ),
             Column("sev.", (*(str(row.severity) for row in rows), *empty)),
-            Column("", (*(row.domain or "overall" for row in rows), *without_rows), "name"),
+            Column(
+                "",
+                (*(row.domain or "overall" for row in rows), *without_rows)
+                if footnotes is None
+                else (),
+                "name",
+            ),
             Column("pairs", (*(str(row.pairs) for row in rows), *("0" for _ in without_rows))),
             Column("control", (*(percent(row.control_rate) for row in rows), *empty)),
             Column(
                 "success",
                 (*(percent(row.success_rate) or "-" for row in rows), *("-" for _ in without_rows)),
             ),
-            Column("95 %", (*(range_of(row.interval, percent) for row in rows), *empty)),
+            Column("95 %", (*(range_of(row.interval, percent) for row in rows), *empty), spare=2),
             Column("drop", (*(percent(value_of(drop)) for drop in drops), *empty)),
             Column("95 %", (*(range_of(drop, percent) for drop in drops), *empty)),
-            Column("relative", (*(percent(value_of(row.relative_drop)) for row in rows), *empty)),
-            Column("95 %", (*(_relative_range(row) for row in rows), *empty)),
             Column(
-                "notes", (*(_note(row, agent) for row in rows), *without_rows.values()), "prose"
+                "relative",
+                (*(percent(value_of(row.relative_drop)) for row in rows), *empty),
+                spare=3,
             ),
+            Column("95 %", (*(_relative_range(row) for row in rows), *empty), spare=3),
+            _remarks(rows, agent, footnotes, without_rows.values()),
         ),
-        "Each case is compared with its control: the same task and seed, unperturbed. Control: "
-        "the controls' success rate, %; drop: in points, with its paired interval; relative: the "
-        "drop as a share of the control, %, with its paired interval; what is left of it is the "
-        "retention.",
+        f"{lead}.",
     )
 
 
-def _normalised_table(rows: Sequence[PerturbationRow], agent: Mapping[str, Any]) -> list[Table]:
+def _lost(row: PerturbationRow) -> float:
+    return -row.difference.value if row.difference is not None else -math.inf
+
+
+def _remarks(
+    rows: Sequence[PerturbationRow],
+    agent: Mapping[str, Any],
+    footnotes: Footnotes | None,
+    more: Iterable[str] = (),
+) -> Column:
+    """The remarks on the rows, or their signs."""
+    told = [_notes(row, agent) for row in rows]
+    if footnotes is None:
+        return Column("notes", (*("; ".join(map(str, each)) for each in told), *more), "prose")
+    names = (f"{row.perturbation} {row.severity}" for row in rows)
+    return Column("note", tuple(map(footnotes.signs, names, told)), "name")
+
+
+def _normalised_table(
+    rows: Sequence[PerturbationRow], agent: Mapping[str, Any], footnotes: Footnotes | None
+) -> list[Table]:
     if not rows:
         return []
+    few = ""
+    if footnotes is not None and len(rows) > MOST_ROWS:
+        few = f" {MOST_ROWS} of {len(rows)} rows, which lose the most."
+        rows = sorted(rows, key=_lost_score, reverse=True)[:MOST_ROWS]
     scores = [row.scores for row in rows if row.scores]
     ends = dict.fromkeys(f"0 is {each.low_name}, 1 is {each.high_name}" for each in scores)
     return [
@@ -126,57 +184,74 @@ def _normalised_table(rows: Sequence[PerturbationRow], agent: Mapping[str, Any])
                 Column("perturbation", tuple(row.perturbation for row in rows), "name"),
                 Column("sev.", tuple(str(row.severity) for row in rows)),
                 Column("", tuple(row.domain or "overall" for row in rows), "name"),
-                Column("tasks", tuple(str(each.tasks) for each in scores)),
+                Column("tasks", tuple(str(each.tasks) for each in scores), spare=2),
                 Column("pairs", tuple(str(each.pairs) for each in scores)),
                 Column("control", tuple(three_decimals(each.control) for each in scores)),
                 Column("score", tuple(three_decimals(value_of(each.mean)) for each in scores)),
-                Column("95 %", tuple(range_of(each.mean, three_decimals) for each in scores)),
+                Column(
+                    "95 %", tuple(range_of(each.mean, three_decimals) for each in scores), spare=3
+                ),
                 Column(
                     "change", tuple(three_decimals(value_of(each.difference)) for each in scores)
                 ),
                 Column("95 %", tuple(range_of(each.difference, three_decimals) for each in scores)),
-                Column(
-                    "notes", tuple("" if row.tasks else _note(row, agent) for row in rows), "prose"
-                ),
+                # Where a row has tasks with a success too, its remarks stand above.
+                _remarks(
+                    rows,
+                    agent,
+                    footnotes,
+                )
+                if not any(row.tasks for row in rows)
+                else Column("notes", tuple("" for _ in rows)),
             ),
             "Of tasks without a success: means over tasks, each weighing the same; "
             f"{'; '.join(ends)}. Control: of the unperturbed cases. Change: over pairs, in the "
-            f"same unit. {WHEN_BOUNDED}",
+            f"same unit. {WHEN_BOUNDED}{few}",
         )
     ]
 
 
-def _note(row: PerturbationRow, agent: Mapping[str, Any]) -> str:
+def _lost_score(row: PerturbationRow) -> float:
+    change = row.scores.difference if row.scores is not None else None
+    return -change.value if change is not None else -math.inf
+
+
+def _notes(row: PerturbationRow, agent: Mapping[str, Any]) -> list[Note]:
     names = [re.split("[:@]", part)[0] for part in row.perturbation.split("+")]
     unseen = (not_observed(name, agent["reads"], agent.get("history", 1)) for name in names)
-    parts = list(dict.fromkeys(filter(None, unseen)))
+    parts = [Note(each) for each in dict.fromkeys(filter(None, unseen))]
     if row.partial:
-        parts.append(
-            f"partial: {row.n} of {counted(row.planned, 'case')}, "
+        told = (
+            f"{row.n} of {counted(row.planned, 'case')}, "
             f"at worst {percent(row.rate_if_missing_fail)} %"
         )
+        parts.append(Note("partial", told, f"partial: {told}"))
     if row.control_rate == 0:
-        parts.append("the control is 0: nothing to lose")
+        parts.append(Note("the control is 0: nothing to lose"))
     if row.agent_errors:
-        parts.append(counted(row.agent_errors, "agent error"))
+        errors = counted(row.agent_errors, "agent error")
+        parts.append(Note("agent errors", str(row.agent_errors), errors))
     if row.recovery_n is not None and row.tasks:
         found = (
             f"{percent(value_of(row.recovery))} % of {row.recovery_n}"
             if row.recovery_n
             else "none to recover from"
         )
-        parts.append(f"recovered: {found}")
+        parts.append(Note("recovered", found, f"recovered: {found}"))
     if row.interaction is not None:
         bounds = range_of(row.interaction, percent)
         shown = f" ({bounds})" if bounds else ""
-        parts.append(f"interaction {signed_points(row.interaction.value)}{shown}")
-    parts += [row.no_interval] if row.no_interval else []
-    return "; ".join(parts)
+        told = f"{signed_points(row.interaction.value)}{shown}"
+        parts.append(Note("interaction", told, f"interaction {told}"))
+    parts += [Note(row.no_interval)] if row.no_interval else []
+    return parts
 
 
-def _raw_score_table(rows: Sequence[PerturbationRow]) -> list[Table]:
+def _raw_score_table(rows: Sequence[PerturbationRow], most: int) -> list[Table]:
     if not rows:
         return []
+    few = f" The first {most} of {len(rows)} rows." if len(rows) > most else ""
+    rows = rows[:most]
     changes = [row.score_difference for row in rows]
     return [
         Table(
@@ -191,7 +266,7 @@ def _raw_score_table(rows: Sequence[PerturbationRow]) -> list[Table]:
                 Column("95 %", tuple(range_of(change, two_decimals) for change in changes)),
             ),
             "Tasks without a success, each in its own points. Change: the mean over pairs of a "
-            "case and its control.",
+            f"case and its control.{few}",
         )
     ]
 
@@ -255,7 +330,7 @@ def _severity_table(
     ]
 
 
-def _not_applicable_table(report: Report) -> list[Table]:
+def _not_applicable_table(report: Report, *, short: bool) -> list[Table]:
     tasks: dict[tuple[str, str, str], list[str]] = {}
     for row in report.not_applicable:
         tasks.setdefault((row.perturbation or "", row.reason, row.remedy), []).append(row.task)
@@ -265,25 +340,25 @@ def _not_applicable_table(report: Report) -> list[Table]:
         alike.setdefault((reason, remedy, tuple(some)), []).append(perturbation)
     if not alike:
         return []
-    return [
-        Table(
-            "perturbations that have nothing to change",
-            (
-                Column("perturbations", tuple(", ".join(some) for some in alike.values()), "prose"),
-                Column(
-                    "tasks",
-                    tuple(
-                        ", ".join(some) if len(some) < 3 else f"{len(some)} tasks"
-                        for _, _, some in alike
-                    ),
-                    "prose",
-                ),
-                Column("reason", tuple(reason for reason, _, _ in alike), "prose"),
-                Column("remedy", tuple(remedy for _, remedy, _ in alike), "prose"),
-            ),
-            "Not played, and in none of the figures above. The JSON format lists every task.",
-        )
+    kind = "line" if short else "prose"
+    some_tasks = tuple(
+        ", ".join(some) if len(some) < 3 else f"{len(some)} tasks" for _, _, some in alike
+    )
+    columns = [
+        Column("perturbations", tuple(", ".join(some) for some in alike.values()), kind),
+        Column("tasks", some_tasks, kind),
+        Column("reason", tuple(reason for reason, _, _ in alike), kind),
     ]
+    if short:
+        lead = "Not played, and in none of the figures above. `--full` has the remedies"
+        if len(alike) > MOST_ROWS:
+            lead += f", and {counted(len(alike) - MOST_ROWS, 'more row')}"
+            columns = [Column(each.name, each.cells[:MOST_ROWS], each.kind) for each in columns]
+        lead += "."
+    else:
+        columns.append(Column("remedy", tuple(remedy for _, remedy, _ in alike), kind))
+        lead = "Not played, and in none of the figures above. The JSON format lists every task."
+    return [Table("perturbations that have nothing to change", tuple(columns), lead)]
 
 
 def _control(row: PerturbationRow | ScoreEffects) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from harness.core.grammar import counted
 from leaderboards.floors import best_floor
@@ -11,66 +12,103 @@ from leaderboards.schema import Group, TaskRow
 from leaderboards.tables import number, percent, three_decimals
 
 __all__ = [
+    "Note",
     "coverage",
     "covered",
     "floor_cell",
     "floor_lead",
     "in_unit",
     "measure_cell",
+    "note_parts",
     "notes_of",
     "time_cell",
 ]
 
 
+@dataclass(frozen=True)
+class Note:
+    """A remark on a row. Rows with remarks of one kind share a footnote."""
+
+    kind: str
+    detail: str = ""
+    """What differs from row to row."""
+    text: str = ""
+    """Both, where it stands beside its row."""
+
+    def __str__(self) -> str:
+        return self.text or self.kind
+
+
 def notes_of(row: TaskRow | Group) -> str:
     """What is missing, in error or repeated among the episodes of a row."""
-    worst = (
-        f", at worst {percent(row.rate_if_missing_fail)}%"
-        if row.rate_if_missing_fail is not None
-        else ""
-    )
-    partial = f"partial: {missing_cases(row)}{worst}" if row.partial else ""
-    errors = counted(row.agent_errors, "agent error") if row.agent_errors else ""
-    privileged = f"privileged: reads {', '.join(row.privileged)}" if row.privileged else ""
-    parts = [privileged, partial, errors, row.no_interval]
+    return "; ".join(map(str, note_parts(row)))
+
+
+def note_parts(row: TaskRow | Group) -> list[Note]:
+    """The same, part by part."""
+    found = []
+    if row.privileged:
+        found.append(Note(f"privileged: reads {', '.join(row.privileged)}"))
+    if row.partial:
+        worst = (
+            f", at worst {percent(row.rate_if_missing_fail)}%"
+            if row.rate_if_missing_fail is not None
+            else ""
+        )
+        missing = f"{missing_cases(row)}{worst}"
+        found.append(Note("partial", missing, f"partial: {missing}"))
+    if row.agent_errors:
+        errors = counted(row.agent_errors, "agent error")
+        found.append(Note("agent errors, which count as failures", str(row.agent_errors), errors))
+    if row.no_interval:
+        found.append(Note(row.no_interval))
     if isinstance(row, TaskRow):
-        parts += [_ever_and_end(row), _cut_short(row), _distinct(row), _scored(row)]
-    return "; ".join(filter(None, parts))
+        found += [*_ever_and_end(row), *_cut_short(row), *_distinct(row), *_scored(row)]
+    return found
 
 
-def _ever_and_end(row: TaskRow) -> str:
+def _ever_and_end(row: TaskRow) -> list[Note]:
     """Both rates where they differ, and when the first success was."""
     ever, end = row.success_ever, row.success_end
     if ever is None or end is None or ever == end:
-        return ""
+        return []
     first = row.time_to_success.first if row.time_to_success else None
     when = "" if first is None else f", first at step {first:.1f}"
-    return f"success at some step {percent(ever)} %{when}; at the last step {percent(end)} %"
+    told = f"success at some step {percent(ever)} %{when}; at the last step {percent(end)} %"
+    detail = f"{percent(ever)} %{when}, and {percent(end)} %"
+    return [Note("success at some step, and at the last one", detail, told)]
 
 
-def _cut_short(row: TaskRow) -> str:
+def _cut_short(row: TaskRow) -> list[Note]:
     """How many episodes a limit of the simulator's own ended, where the task has a longer one."""
     if row.cut_short is None:
-        return ""
-    return (
+        return []
+    told = (
         f"the simulator ended {row.cut_short} of {counted(row.n, 'episode')} before the horizon of "
         f"{row.horizon}"
     )
+    detail = f"{row.cut_short} of {row.n}, horizon {row.horizon}"
+    return [Note("episodes that the simulator ended before the horizon", detail, told)]
 
 
-def _distinct(row: TaskRow) -> str:
+def _distinct(row: TaskRow) -> list[Note]:
     """How many of the episodes and of their starts are different ones."""
     n, starts = counted(row.n, "episode"), row.distinct_starts
     if row.distinct is not None:
         origin = f" from {counted(starts, 'start')}" if starts not in (None, row.distinct) else ""
-        return f"{n}, {row.distinct} distinct{origin}"
-    return "" if starts is None else f"{n} from {counted(starts, 'distinct start')}"
+        told = f"{n}, {row.distinct} distinct{origin}"
+        return [Note("distinct episodes", f"{row.distinct} of {row.n}{origin}", told)]
+    if starts is None:
+        return []
+    told = f"{n} from {counted(starts, 'distinct start')}"
+    return [Note("distinct starts", f"{starts} of {row.n}", told)]
 
 
-def _scored(row: TaskRow) -> str:
+def _scored(row: TaskRow) -> list[Note]:
     if row.scored is None or row.successes is not None:
-        return ""
-    return f"score: of {row.scored} of {counted(row.n, 'episode')}"
+        return []
+    told = f"score: of {row.scored} of {counted(row.n, 'episode')}"
+    return [Note("episodes in the score", f"{row.scored} of {row.n}", told)]
 
 
 def time_cell(row: TaskRow) -> str:
@@ -87,15 +125,20 @@ def measure_cell(row: TaskRow) -> str:
     return f"{row.score_name} {number(row.score.value)}{of}"
 
 
-def coverage(group: Group) -> str:
-    """Which tasks a mean is of, where it is not all of them."""
+def coverage(group: Group) -> list[Note]:
+    """Of which tasks the means are, where one of them is not of all."""
     rated, of = group.tasks_in_rate, group.tasks_with_result
-    parts = []
+    some = group.tasks_in_normalised
+    told = []
     if rated is not None:
-        parts.append(f"{rated} of {of} tasks {'has' if rated == 1 else 'have'} a success")
-    if group.tasks_in_normalised is not None:
-        parts.append(f"normalised: of {group.tasks_in_normalised} of {of} tasks")
-    return "; ".join(parts)
+        told.append(f"{rated} of {of} tasks {'has' if rated == 1 else 'have'} a success")
+    if some is not None:
+        told.append(f"normalised: of {some} of {of} tasks")
+    if not told:
+        return []
+    rates = "none" if group.interval is None else f"{of if rated is None else rated}"
+    detail = f"{rates}, {of if some is None else some} of {of}"
+    return [Note("tasks in the mean of rates, and in normalised", detail, "; ".join(told))]
 
 
 def in_unit(value: float, metric: str, row: TaskRow) -> str:
@@ -121,19 +164,22 @@ def covered(name: str, rows: Sequence[TaskRow], tasks: int) -> str:
     return f" ({', '.join(parts)})" if parts else ""
 
 
-def floor_cell(row: TaskRow | Group, *, expert: bool) -> str:
+def floor_cell(row: TaskRow | Group, *, expert: bool, alone: bool = False) -> str:
     """The highest floor and its agent, in the unit of the rate or score that it stands beside.
+
+    `alone`: without the agent, of which `floor_lead` tells.
 
     `expert`: whether our agent is shown the expert's action. A floor across the line of privilege
     is marked as leaderboards.references.MARKS says.
     """
     found = best_floor(row.floors) if isinstance(row, TaskRow) else row.floor
     if found is None or found.value is None:
-        return "not measured" if row.n and (isinstance(row, TaskRow) or row.interval) else ""
+        missing = row.n and (isinstance(row, TaskRow) or row.interval)
+        return "" if not missing else "none" if alone else "not measured"
     shown = number(found.value) if found.success_rate is None else percent(found.value)
     across = found.privileged != (expert or bool(row.privileged))
     mark = "~" * (found.other_versions or found.other_renderer) + "‡" * across
-    return f"{shown}{mark} {found.agent}"
+    return f"{shown}{mark}" if alone else f"{shown}{mark} {found.agent}"
 
 
 def floor_lead(rows: Sequence[TaskRow]) -> str:

@@ -12,9 +12,13 @@ from leaderboards.compare_tables import p_value
 from leaderboards.data_formats import json_page
 from leaderboards.flatten import EstimateNames, flatten
 from leaderboards.tables import (
+    FULL_WIDTH,
+    WIDTH,
     Column,
+    Lines,
     Table,
     markdown_page,
+    narrowed,
     percent,
     range_of,
     signed_points,
@@ -27,14 +31,27 @@ SCHEMA = 1
 ESTIMATES: EstimateNames = {Contrast: {"difference": ("difference", "low", "high")}}
 
 
-def render_several(several: Several, format: str) -> str:
-    """As `text`, `markdown` or `json`, without a newline at its end. Raises UserError."""
+def render_several(several: Several, format: str, *, full: bool = False, width: int = WIDTH) -> str:
+    """As `text`, `markdown` or `json`, without a newline at its end. Raises UserError.
+
+    full, width: of the text; see leaderboards.render.render. The runs stand last there.
+    """
     if format == "json":
         return json_page(several_to_json(several)).rstrip("\n")
-    pages = {"text": text_page, "markdown": markdown_page}
-    if format not in pages:
+    if format == "markdown":
+        return markdown_page(several_header(several), several_tables(several)).rstrip("\n")
+    if format != "text":
         raise UserError(f"there is no format {format!r}: choose text, markdown, json")
-    return pages[format](several_header(several), several_tables(several)).rstrip("\n")
+    runs, pairs = several_tables(several)
+    what, *notes = several_header(several)
+    if full:
+        width = max(width, FULL_WIDTH)
+    else:
+        pairs, left_out = narrowed(pairs, width)
+        if left_out:
+            notes.append(f"`--full` has more: columns {', '.join(left_out)}")
+    parts: list[Table | Lines] = [pairs, Lines("notes", tuple(notes)), runs]
+    return text_page([what], parts, width=width, whole_names=full).rstrip("\n")
 
 
 def several_to_json(several: Several) -> dict[str, Any]:
@@ -97,8 +114,8 @@ def several_tables(several: Several) -> list[Table]:
                 Column(
                     "interval", tuple(range_of(row.difference, signed_points) for row in contrasts)
                 ),
-                Column("p", tuple(p_value(row.p) for row in contrasts)),
-                Column("corrected", tuple(p_value(row.adjusted) for row in contrasts)),
+                Column("p", tuple(p_value(row.p) for row in contrasts), spare=2),
+                Column("corrected", tuple(p_value(row.adjusted) for row in contrasts), spare=1),
                 Column("", tuple("differ" if row.differ else "" for row in contrasts), "name"),
             ),
             "In points of 100, new minus base. An interval is for its pair alone.",

@@ -12,15 +12,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from harness.core.text import escape_latex, escape_markdown, printable, shorten
+from harness.play.column_widths import WIDTH, fitted, least_width
 from harness.stats import Estimate
 
 __all__ = [
+    "FULL_WIDTH",
+    "LINE",
     "WIDTH",
     "Column",
+    "Lines",
     "Table",
+    "fits",
     "latex_page",
     "markdown_line",
     "markdown_page",
+    "narrowed",
     "number",
     "one_decimal",
     "percent",
@@ -32,13 +38,13 @@ __all__ = [
     "two_decimals",
 ]
 
-WIDTH = 140
-"""Characters of a row of a table, as far as the names in it allow."""
+FULL_WIDTH = 140
+"""Characters of a row of a page that leaves nothing out, as far as the names in it allow."""
 LINE = 96
-"""Characters of a line above a table."""
+"""Characters of a line above a table, at most."""
 LONG_TABLE = 40
 """A LaTeX table with more rows than this may break over pages."""
-LONGEST = {"figure": 200, "name": 500, "prose": 5000}
+LONGEST = {"figure": 200, "name": 500, "prose": 5000, "line": 500}
 """Characters of a cell at most, by the kind of its column: a longer one would widen every row."""
 LONGEST_LINE = 50_000
 """Characters of a line above a table."""
@@ -51,8 +57,12 @@ class Column:
     name: str
     cells: tuple[str, ...]
     kind: str = "figure"
-    """`figure`: aligned right. `name`: aligned left and never broken, so that it can be copied.
-    `prose`: aligned left, broken into lines where that is needed to fit WIDTH."""
+    """`figure`: aligned right. The others are aligned left. `name`: whole where there is room, so
+    that it can be copied. `prose`: broken into lines where that is needed to fit a terminal.
+    `line`: cut there instead."""
+    spare: int = 0
+    """0: always shown. Of the others, those with the highest number are the first that `narrowed`
+    leaves out, together."""
 
 
 @dataclass(frozen=True)
@@ -70,24 +80,88 @@ class Table:
         return [column for column in self.columns if any(column.cells)]
 
 
-def text_page(header: Sequence[str], tables: Sequence[Table]) -> str:
-    """Lines and tables for a terminal."""
+@dataclass(frozen=True)
+class Lines:
+    """A titled list of sentences, where a page for a terminal has no table."""
+
+    title: str
+    lines: tuple[str, ...]
+
+
+def text_page(
+    header: Sequence[str],
+    parts: Sequence[Table | Lines],
+    *,
+    width: int = WIDTH,
+    whole_names: bool = False,
+) -> str:
+    """Lines and tables for a terminal of `width` columns.
+
+    `whole_names`: no name is broken, however wide it makes its row.
+    """
+    shown = [_filled(header, width)] if header else []
+    for part in parts:
+        if isinstance(part, Lines):
+            body = _filled(part.lines, width)
+        else:
+            lead = [_filled([part.lead], width, indent="")] if part.lead else []
+            body = "\n".join([*lead, _text_table(part, width, whole_names=whole_names)])
+        title = _filled([part.title.upper()], width)
+        shown.append("\n".join(filter(None, [title, body])))
+    return "\n\n".join(shown)
+
+
+def _filled(lines: Sequence[str], width: int, indent: str = "  ") -> str:
+    return "\n".join(
+        textwrap.fill(line, min(width, LINE), subsequent_indent=indent, break_on_hyphens=False)
+        for line in map(_line, lines)
+    )
+
+
+def _text_table(table: Table, width: int, *, whole_names: bool) -> str:
     from tabulate import tabulate
 
-    parts = [
-        "\n".join(textwrap.fill(line, LINE, subsequent_indent="  ") for line in map(_line, header))
-    ]
-    for table in tables:
-        columns, widths = _fitted(_escaped(table, printable))
-        ruler = ["-" * width for width in widths]
-        rows = [[column.name for column in columns], ruler, *_rows(columns)]
-        if table.total:
-            rows.insert(-1, ruler)
-        # The headings are rows here: every other style adds to their width.
-        body = tabulate(rows, tablefmt="plain", disable_numparse=True, colalign=_alignment(columns))
-        lead = [textwrap.fill(_line(table.lead), LINE)] if table.lead else []
-        parts.append("\n".join([_line(table.title.upper()), *lead, "", body]))
-    return "\n\n\n".join(parts)
+    columns = _escaped(table, printable)
+    if not columns:
+        return ""
+    cells, widths = fitted(
+        [[column.name, *column.cells] for column in columns],
+        ["figure" if whole_names and column.kind == "name" else column.kind for column in columns],
+        width,
+    )
+    ruler = ["-" * wide for wide in widths]
+    rows = [list(row) for row in zip(*cells)]
+    rows.insert(1, ruler)
+    if table.total:
+        rows.insert(-1, ruler)
+    # The headings are rows here: every other style adds to their width.
+    return str(
+        tabulate(rows, tablefmt="plain", disable_numparse=True, colalign=_alignment(columns))
+    )
+
+
+def narrowed(table: Table, width: int) -> tuple[Table, list[str]]:
+    """The table without as many of its spare columns as it takes to fit; and the names of those."""
+    columns, left_out = table.shown(), list[str]()
+    while _least(table, columns) > width:
+        most = max((column.spare for column in columns), default=0)
+        if not most:
+            break
+        left_out[:0] = [column.name for column in columns if column.spare == most]
+        columns = [column for column in columns if column.spare != most]
+    return dataclasses.replace(table, columns=tuple(columns)), left_out
+
+
+def fits(table: Table, width: int) -> bool:
+    """Whether its rows fit without breaking most names."""
+    return _least(table, table.shown()) <= width
+
+
+def _least(table: Table, columns: Sequence[Column]) -> int:
+    shown = _escaped(dataclasses.replace(table, columns=tuple(columns)), printable)
+    return least_width(
+        [[column.name, *column.cells] for column in shown], [column.kind for column in shown]
+    )
 
 
 def markdown_page(header: Sequence[str], tables: Sequence[Table]) -> str:
@@ -167,31 +241,6 @@ def _escaped(table: Table, escape: Callable[[str], str]) -> list[Column]:
         )
         for column in table.shown()
     ]
-
-
-def _fitted(columns: Sequence[Column]) -> tuple[list[Column], list[int]]:
-    """The columns with prose broken to fit WIDTH, and their widths."""
-    fitted = list(columns)
-    widths = [max(map(len, (column.name, *column.cells))) for column in fitted]
-    prose = sorted(
-        (width, k)
-        for k, (column, width) in enumerate(zip(fitted, widths))
-        if column.kind == "prose"
-    )
-    room = (
-        WIDTH
-        - 2 * (len(fitted) - 1)
-        - sum(width for column, width in zip(fitted, widths) if column.kind != "prose")
-    )
-    # The narrow ones first: the room that they leave is shared by the wider ones.
-    for left, (width, k) in zip(range(len(prose), 0, -1), prose):
-        widths[k] = min(width, max(16, room // left))
-        room -= widths[k]
-        fitted[k] = dataclasses.replace(
-            fitted[k],
-            cells=tuple("\n".join(textwrap.wrap(cell, widths[k])) for cell in fitted[k].cells),
-        )
-    return fitted, widths
 
 
 def _rows(columns: Sequence[Column]) -> list[list[str]]:

@@ -14,6 +14,7 @@ from harness.cli.options import (
     AgentTimeout,
     Alpha,
     Base,
+    Full,
     Interpreters,
     JUnit,
     LanesOption,
@@ -27,7 +28,7 @@ from harness.cli.options import (
     at_least_one,
     worker_count,
 )
-from harness.cli.output import WITH_ERRORS, command_line, print_out, print_page, say
+from harness.cli.output import WITH_ERRORS, command_line, print_out, print_page, say, terminal_width
 
 if TYPE_CHECKING:
     from harness.cli.supervisor import Note
@@ -81,6 +82,7 @@ def compare(
             help="Compare what each perturbation costs in two perturbed runs instead; no verdict.",
         ),
     ] = False,
+    full: Full = False,
 ) -> int:
     """Compare two runs case by case, or more of them without a verdict.
 
@@ -91,7 +93,7 @@ def compare(
 
     if more:
         _refuse_for_several(robustness=robustness, junit=junit, correction=correction)
-        _print_several([base, new, *more], alpha, format)
+        _print_several([base, new, *more], alpha, format, full=full)
         return 0
     if robustness:
         _refuse_page(format)
@@ -104,7 +106,8 @@ def compare(
             refuse_same_run(first, second)
             refuse_other_renderers(first, second)
             rows = difference_in_differences(read_case_arrays(first), read_case_arrays(second))
-            print_out(render_deltas(rows, format, [*privilege_notes(first, second)]))
+            told = [*privilege_notes(first, second)]
+            print_out(render_deltas(rows, format, told, full=full, width=terminal_width()))
         return 0
     with open_run(base) as first, open_run(new) as second:
         compared = compare_runs(first, second, margin, alpha, correction)
@@ -113,7 +116,7 @@ def compare(
             from leaderboards.page.compare_page import compare_page
 
             page = compare_page(compared, first, second)
-        return _print_compared(compared, format, junit, None, page)
+        return _print_compared(compared, format, junit, None, page, full=full)
 
 
 def _refuse_page(format: str) -> None:
@@ -135,7 +138,7 @@ def _refuse_for_several(*, robustness: bool, junit: Path | None, correction: str
             raise UserError(f"{option} is for two runs: compare two, or leave it out")
 
 
-def _print_several(names: list[str], alpha: float, format: str) -> None:
+def _print_several(names: list[str], alpha: float, format: str, *, full: bool) -> None:
     import contextlib
 
     from harness.compare.saved_runs import open_run
@@ -150,7 +153,7 @@ def _print_several(names: list[str], alpha: float, format: str) -> None:
 
             print_page(several_page(several, runs))
         else:
-            print_out(render_several(several, format))
+            print_out(render_several(several, format, full=full, width=terminal_width()))
 
 
 def gate(
@@ -191,6 +194,7 @@ def gate(
         ),
     ] = None,
     trust: TrustMaker = False,
+    full: Full = False,
 ) -> int:
     """Play the cases of a base run with another agent, and compare.
 
@@ -231,7 +235,7 @@ def gate(
 
         ran = played(work)
         gated = judge_gate(side, ran.path, judged)
-        code = _print_compared(of_gate(gated, side), format, junit, summary)
+        code = _print_compared(of_gate(gated, side), format, junit, summary, full=full)
     if ran.stopped:
         say(ran.stopped)
         code = WITH_ERRORS
@@ -243,7 +247,13 @@ def gate(
 
 
 def _print_compared(
-    compared: Any, format: str, junit: Path | None, summary: Path | None, page: str = ""
+    compared: Any,
+    format: str,
+    junit: Path | None,
+    summary: Path | None,
+    page: str = "",
+    *,
+    full: bool,
 ) -> int:
     from harness.core import UserError
     from leaderboards import compare_render
@@ -251,7 +261,9 @@ def _print_compared(
     if page:
         print_page(page)
     else:
-        print_out(compare_render.render_compared(compared, format))
+        print_out(
+            compare_render.render_compared(compared, format, full=full, width=terminal_width())
+        )
     for file, mode, text in (
         (junit, "w", compare_render.junit),
         (summary, "a", lambda each: compare_render.render_compared(each, "markdown")),

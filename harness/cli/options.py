@@ -12,10 +12,10 @@ from typing import Annotated, Any, Literal
 import typer
 
 __all__ = [
-    "AgentArgs", "AgentName", "AgentTimeout", "Alpha", "Base", "ControlRate", "Interpreters",
-    "JUnit", "LanesOption", "Latency", "Margin", "Out", "ProfileCheck", "RayAddress", "Run", "Seed",
-    "SuiteNames", "TaskGlobs", "TrustMaker", "Workers", "argument", "arguments",
-    "at_least_one", "worker_count",
+    "AgentArgs", "AgentName", "AgentTimeout", "Alpha", "Base", "ControlRate", "Full",
+    "Interpreters", "JUnit", "LanesOption", "Latency", "Margin", "Out", "ProfileCheck",
+    "RayAddress", "Run", "Seed", "SuiteNames", "TaskGlobs", "TrustMaker", "Workers", "argument",
+    "arguments", "at_least_one", "worker_count",
 ]  # fmt: skip
 
 AgentName = Annotated[
@@ -104,6 +104,10 @@ Margin = Annotated[
     float, typer.Option(help="How much lower the mean over tasks may be. 0.05 is five points.")
 ]
 Alpha = Annotated[float, typer.Option(help="The largest acceptable chance of a false verdict.")]
+Full = Annotated[
+    bool,
+    typer.Option("--full", help="Print all rows, columns and texts, also where they do not fit."),
+]
 JUnit = Annotated[Path | None, typer.Option(help="Also write JUnit XML to this file.")]
 
 

@@ -5,21 +5,33 @@ from __future__ import annotations
 import logging
 import os
 import shlex
+import shutil
 import sys
 
 from harness.core.text import for_terminal
 
 __all__ = [
     "DONE", "INTERRUPTED", "OUR_FAULT", "REGRESSED", "WITH_ERRORS", "WRONG_USE", "command_line",
-    "log_to_stderr", "print_out", "print_page", "say",
+    "log_to_stderr", "print_out", "print_page", "say", "terminal_width",
 ]  # fmt: skip
 
 DONE, REGRESSED, WRONG_USE, WITH_ERRORS, OUR_FAULT, INTERRUPTED = 0, 1, 2, 4, 5, 130
+NARROWEST = 60
+"""Columns for which tables are laid out at least."""
 
 
 def command_line() -> str:
     """The command as it was given, for the run's record."""
     return shlex.join(["bench", *sys.argv[1:]])
+
+
+def terminal_width() -> int:
+    """The columns of the terminal to which the artefact goes; 80 where it goes elsewhere."""
+    from harness.play.column_widths import WIDTH
+
+    if not sys.stdout.isatty():
+        return WIDTH
+    return max(shutil.get_terminal_size((WIDTH, 24)).columns, NARROWEST)
 
 
 def print_out(text: str) -> None:

@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from harness.cli.options import Run
-from harness.cli.output import DONE, print_out, print_page, say
+from harness.cli.options import Full, Run
+from harness.cli.output import DONE, print_out, print_page, say, terminal_width
 
 __all__ = ["draw_if_possible", "print_report", "report"]
 
@@ -47,22 +47,29 @@ def report(
             help="Also draw success and scores over severity into this .png, .svg or .pdf file."
         ),
     ] = None,
+    full: Full = False,
 ) -> int:
     """Print the tables of a run."""
     if figure is not None:
         _draw(run, figure)
     if against is None:
-        print_report(run, format, baseline, floor or ())
+        print_report(run, format, baseline, floor or (), full=full)
     else:
         from leaderboards.published import render_published
         from leaderboards.report import load_report
 
-        print_out(render_published(load_report(run, floors=floor or ()), against, format))
+        found = load_report(run, floors=floor or ())
+        print_out(render_published(found, against, format, full=full, width=terminal_width()))
     return DONE
 
 
 def print_report(
-    path: Path, format: str, baseline: str | None = None, floors: Sequence[Path] = ()
+    path: Path,
+    format: str,
+    baseline: str | None = None,
+    floors: Sequence[Path] = (),
+    *,
+    full: bool = False,
 ) -> None:
     """Print the tables of a run to stdout."""
     if format == "html":
@@ -73,7 +80,9 @@ def print_report(
     from leaderboards.render import render
     from leaderboards.report import load_report
 
-    print_out(render(load_report(path, baseline, floors), format))
+    print_out(
+        render(load_report(path, baseline, floors), format, full=full, width=terminal_width())
+    )
 
 
 def draw_if_possible(run: Path) -> None:

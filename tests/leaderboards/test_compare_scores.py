@@ -42,7 +42,7 @@ def test_a_fall_from_950_to_155_percent_of_human_on_57_games(compared: Compare) 
     found = compared(games, base, new, 0.05)
     assert (found.comparison.verdict, found.comparison.exit_code) == ("regress", 1)
     assert [(row.losses, row.wins) for row in found.comparison.tasks] == [(2, 0)] * 57
-    text = " ".join(render_compared(found, "text").split())
+    text = " ".join(render_compared(found, "text", full=True).split())
     assert "with probability 0.00 (0.00 to 0.0" in text
     assert "155.1" in text, "means are not cut off at 100 %"
     rows = json.loads(render_compared(found, "json"))
@@ -76,13 +76,13 @@ def test_raw_scores_have_a_verdict_of_their_own(compared: Compare) -> None:
     base, more = ([line(raw, k, score=k * by) for k in range(60)] for by in (1.0, 1.5))
     found = compared(items, base, more, 0.1)
     assert found.comparison.verdict == "pass"
-    text = " ".join(render_compared(found, "text").split())
+    text = " ".join(render_compared(found, "text", full=True).split())
     assert "the share of cases won minus that lost" in text
     assert "with probability 0.99" in text
     assert compared(items, more, base, 0.1).comparison.verdict == "regress"
     noise = [line(raw, k, score=float(k * 7919 % 61)) for k in range(60)]
-    unsure = render_compared(compared(items, base, noise, 0.1), "text")
-    assert unsure.startswith("inconclusive")
+    unsure = render_compared(compared(items, base, noise, 0.1), "text", full=True)
+    assert "\n\nVERDICT\ninconclusive" in unsure
     assert "more pairs would decide" in unsure
     assert "<testcase" in junit(found)
 
@@ -92,13 +92,13 @@ def test_nothing_is_estimated_from_very_unequal_numbers(compared: Compare) -> No
     base = successes(few, 4) + successes(many, 40)
     new = successes(few, 3) + successes(many, 41)
     found = compared(items, base, new, 0.05)
-    text = " ".join(render_compared(found, "text").split())
+    text = " ".join(render_compared(found, "text", full=True).split())
     assert found.comparison.verdict == "inconclusive"
     assert "how many more would decide is not estimated" in text
     assert "find an overall difference" not in text
     alone = compared([many], successes(many, 40), successes(many, 41), 0.05)
     assert "60 pairs find an overall difference of" in " ".join(
-        render_compared(alone, "text").split()
+        render_compared(alone, "text", full=True).split()
     )
 
 
@@ -117,6 +117,6 @@ def test_a_run_that_stopped_for_what_it_saw_is_compared_by_bounds_for_every_look
     found = compare_runs(*sides, 0.05, 0.05)
     assert (found.comparison.method, found.comparison.verdict) == ("anytime", "regress")
     assert [row.n for row in found.comparison.tasks] == [30, 30], "as many as every task has"
-    text = " ".join(render_compared(found, "text").split())
+    text = " ".join(render_compared(found, "text", full=True).split())
     assert "base stopped early for what it saw (until width 0.3)" in text
     assert "hold at every look" in text

@@ -56,7 +56,7 @@ def test_the_highest_floor_stands_beside_the_rate(shipped: Path):
         [],
     ]
     assert report.overall.floor is None  # unknown in one of its tasks
-    text = words(render(report, "text"))
+    text = words(render(report, "text", full=True))
     assert "100.0 51.0 to 100.0 25.0 noop" in text
     assert "100.0 51.0 to 100.0 75.0~ uniform" in text
     assert "25.0 4.6 to 69.9 not measured" in text
@@ -80,7 +80,7 @@ def test_a_floor_that_nobody_measured_is_said_to_be_so(shipped: Path):
     reach = item()
     report = report_of(run_of(reach), successes(reach, 4))
     assert report.tasks[0].floors == ()
-    assert "Floor not measured" in render(report, "text")
+    assert "Floor not measured" in render(report, "text", full=True)
     assert "floor" not in render(report, "json")
 
 
@@ -99,7 +99,9 @@ def test_the_floor_of_a_score_is_a_score(shipped: Path):
             }
         )
     )
-    assert "-20.50 uniform" in render(report_of(run_of(pong), scores(pong, 1, 2, 3, 4)), "text")
+    assert "-20.50 uniform" in render(
+        report_of(run_of(pong), scores(pong, 1, 2, 3, 4)), "text", full=True
+    )
 
 
 def test_a_run_of_ones_own_is_a_floor(tmp_path: Path):
@@ -111,7 +113,7 @@ def test_a_run_of_ones_own_is_a_floor(tmp_path: Path):
     assert report.tasks[0].floors == (
         floors.Floor(agent="noop", n=4, success_rate=1.0, score=None),
     )
-    assert "100.0 noop" in render(report, "text")
+    assert "100.0 noop" in render(report, "text", full=True)
 
 
 def test_a_floor_of_other_versions_is_marked_and_of_another_task_left_out(tmp_path: Path):
@@ -124,7 +126,7 @@ def test_a_floor_of_other_versions_is_marked_and_of_another_task_left_out(tmp_pa
         null = write_report_run(tmp_path / name, run_of(played, name="noop"), successes(played, 4))
         report = load_report(mine, floors=[null])
         assert [each.other_versions for each in report.tasks[0].floors] == [True] * marked
-        page = words(render(report, "text"))
+        page = words(render(report, "text", full=True))
         assert ("100.0~ noop" in page) == ("~: measured under other versions" in page) == marked
 
 
@@ -150,7 +152,7 @@ def test_a_floor_that_another_renderer_drew_is_marked(
     report = load_report(run("mine", ours, 3), floors=[run("looker", theirs, 4)])
     (floor,) = report.tasks[0].floors
     assert (floor.renderers, floor.other_renderer) == (tuple(theirs), marked)
-    page = words(render(report, "text"))
+    page = words(render(report, "text", full=True))
     assert ("100.0~ looker" in page) == ("~: measured with another renderer" in page) == marked
     assert ("the agent read were drawn by: egl, Mesa, llvmpipe" in page) == bool(ours)
     row = json.loads(render(report, "json"))["tasks"][0]
@@ -178,7 +180,7 @@ def test_the_header_counts_the_tasks_of_each_renderer():
     for line in lines:
         if line["task"] != none.task.id:
             line["timing"]["renderer"] = EGL[0] if line["task"] == far.task.id else OTHER[0]
-    page = words(render(report_of(run_of(reach, far, none), lines), "text"))
+    page = words(render(report_of(run_of(reach, far, none), lines), "text", full=True))
     assert f"drawn by: {OTHER[0]} (1 task); {EGL[0]} (1 task)" in page
 
 

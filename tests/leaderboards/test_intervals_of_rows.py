@@ -37,7 +37,7 @@ def test_the_same_episode_counts_once_in_the_interval():
     (row,) = report.tasks
     assert (row.n, row.successes, row.distinct, row.distinct_starts) == (50, 50, 1, 1)
     assert row.interval == report.overall.interval == wilson(1, 1)
-    assert "50 episodes, 1 distinct" in words(render(report, "text"))
+    assert "50 episodes, 1 distinct" in words(render(report, "text", full=True))
 
 
 def test_different_episodes_from_one_start_speak_of_that_start():
@@ -46,7 +46,7 @@ def test_different_episodes_from_one_start_speak_of_that_start():
     (row,) = report.tasks
     assert (row.distinct, row.distinct_starts) == (None, 1)
     assert row.interval == wilson(0, 50)
-    text = words(render(report, "text"))
+    text = words(render(report, "text", full=True))
     assert "50 episodes from 1 distinct start" in text
     assert "the row speaks of those starts only" in text
 
@@ -69,7 +69,7 @@ def test_unknown_and_different_starts_are_different_episodes(start):
     report = report_of(run_of(reach), played(reach, start=start, digest="d"))
     (row,) = report.tasks
     assert (row.distinct, row.distinct_starts, row.interval) == (None, None, wilson(0, 6))
-    assert "distinct" not in render(report, "text")
+    assert "distinct" not in render(report, "text", full=True)
     assert "distinct" not in render(report, "json")
     assert "distinct" not in render(report, "csv")
 
@@ -103,7 +103,7 @@ def test_a_partial_row_that_is_no_prefix_of_the_plan_has_no_interval():
         Estimate(0.75, None, None),
         NOT_FIRST,
     )
-    assert words(render(report, "text")).count(NOT_FIRST) == 3  # task, domain, overall
+    assert words(render(report, "text", full=True)).count(NOT_FIRST) == 3  # task, domain, overall
     assert "75.0 %; no interval" in summary(report)
     assert json.loads(render(report, "json"))["tasks"][0]["ci_low"] is None
 
@@ -198,7 +198,7 @@ def test_measures_and_scores_count_the_episodes_that_the_rate_counts():
     for format in ("text", "markdown"):
         assert "spl 0.45" in words(render(report, format)).lower().partition("other measures")[0]
     assert "hits 1 (3 of 5 episodes); path 3.5 (4 of 5 episodes); spl 0.45" in words(
-        render(report, "text")
+        render(report, "text", full=True)
     )
 
 
@@ -206,7 +206,7 @@ def test_a_score_that_an_error_leaves_unknown_says_of_how_many_episodes_it_is():
     free = game("free/run@1", normaliser=None)
     report = report_of(run_of(free), [*scores(free, 5, 7, 9), line(free, 3, "agent_error")])
     assert (report.tasks[0].score.value, report.tasks[0].scored) == (7.0, 3)
-    assert "score: of 3 of 4 episodes" in words(render(report, "text"))
+    assert "score: of 3 of 4 episodes" in words(render(report, "text", full=True))
 
 
 def test_a_mean_says_which_tasks_it_covers():
@@ -214,7 +214,7 @@ def test_a_mean_says_which_tasks_it_covers():
     lines = [*successes(reach, 2), *(x for g in games for x in scores(g, 1, 2, 3, 4))]
     report = report_of(run_of(reach, *games), lines)
     assert (report.overall.tasks_in_rate, report.overall.tasks_in_normalised) == (1, 1)
-    text = words(render(report, "text"))
+    text = words(render(report, "text", full=True))
     assert "1 of 4 tasks has a success; normalised: of 1 of 4 tasks" in text
     assert "2 of 4 succeeded; the rate of 1 task 50.0 %" in summary(report)
     assert report_of(run_of(reach), lines[:4]).overall.tasks_in_rate is None
@@ -229,7 +229,7 @@ def test_published_figures_have_the_unit_of_their_column():
     free = game("free/run@1", 100, references=figures("success_rate", 0.5))
     many = [1, 2, 3, 4] * 25
     lines = [*successes(reach, 4), *scores(norm, *many), *scores(free, *many)]
-    text = words(render(report_of(run_of(reach, norm, free), lines), "text"))
+    text = words(render(report_of(run_of(reach, norm, free), lines), "text", full=True))
     assert "A 88.0*; B 88.0*" in text
     assert "A 1.500*; B 1.500*" in text
     assert "A 50.0 % success*; B 50.0 % success*" in text

@@ -124,10 +124,16 @@ def sighted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_header_row_and_json_say_it_by_domain(privileged: Path, sighted: Path) -> None:
     report = load_report(privileged)
     for format in ("text", "markdown", "latex"):
-        page = " ".join(render(report, format).split())
+        page = " ".join(render(report, format, full=True).split())
         assert "sensor of its body: state in navigation; not in games" in page
         assert page.count("privileged: reads state") == 3, "the task, its domain and overall"
-        assert "sensor of its body" not in render(load_report(sighted), format)
+        assert "sensor of its body" not in render(load_report(sighted), format, full=True)
+    short = render(report, "text")
+    assert "\nprivileged: read state, in navigation\n" in short
+    assert "\n(a) privileged: reads state\n" in short
+    signed = [line.split() for line in short.splitlines() if line.endswith(" a")]
+    assert [line[0] for line in signed] == ["toys/secret@1", "navigation", "overall"]
+    assert "privileged: " not in render(load_report(sighted), "text")
     told = json.loads(render(report, "json"))
     assert {row["task"]: row.get("privileged") for row in told["tasks"]} == {
         "toys/secret@1": ["state"],

@@ -153,7 +153,7 @@ def test_a_median_stands_beside_a_mean_of_scores(tmp_path: Path) -> None:
     assert row.ours is not None
     assert row.ours.value == pytest.approx(sum(scores) / 3)
     assert row.ours.low is None
-    assert f"{100 * scores[1]:.1f}" in render_published(report, "paper", "text")
+    assert f"{100 * scores[1]:.1f}" in render_published(report, "paper", "text", full=True)
 
 
 def test_a_mean_stands_beside_all_of_its_tasks_only(tmp_path: Path) -> None:
@@ -175,17 +175,20 @@ def test_a_mean_stands_beside_all_of_its_tasks_only(tmp_path: Path) -> None:
     assert (row.published, row.row_tasks, row.same_rule) == ({}, {"ours": 3}, False)
     (row,) = published_rows(whole, "paper")
     assert (row.published, row.row_tasks, row.same_rule) == ({"ours": 0.7}, {}, True)
-    against = render_published(part, "paper", "text")
+    against = render_published(part, "paper", "text", full=True)
     assert "2 of 3" in against
     assert "the published mean is over 3" in against
     assert "70.0" not in against
-    for page, mean in ((against, False), (render_published(whole, "paper", "text"), True)):
+    for page, mean in (
+        (against, False),
+        (render_published(whole, "paper", "text", full=True), True),
+    ):
         assert ("70.0" in page) == mean
         lines = page.partition("TASK BY TASK")[2].splitlines()
         cells = {line.split()[0]: line.split()[-1] for line in lines if line.startswith("grid/")}
         assert cells == {"grid/a@1": "80.0‡", "grid/b@1": "60.0‡"}, "the oracle is privileged"
     for report, value, tasks in ((part, "-", "2 of 3"), (whole, "70.0", "2")):
-        table = render(report, "text").partition("PUBLISHED FIGURES")[2]
+        table = render(report, "text", full=True).partition("PUBLISHED FIGURES")[2]
         (line,) = (each for each in table.splitlines() if "Grid: ours" in each and tasks in each)
         assert value in line
         assert ("the same, over more tasks" in table) == (report is part)
@@ -214,7 +217,10 @@ def test_figures_of_agents_that_are_set_apart_are_marked(tmp_path: Path) -> None
     spec, plan = plan_of("baselines.simple:Oracle", [task("grid/a@1", (told,))], 2)
     play(spec, ["toys"], plan, tmp_path / "run", RunOptions(workers=0), Notes())
     report = load_report(tmp_path / "run")
-    for page in (render_published(report, "paper", "text"), render(report, "text")):
+    for page in (
+        render_published(report, "paper", "text", full=True),
+        render(report, "text", full=True),
+    ):
         assert "50.0†" in page or "50†" in page
         assert "privileged: reads the state" in page
     (row,) = json.loads(render_published(report, "paper", "json"))["against"]["rows"]

@@ -16,7 +16,7 @@ from harness.records.plan import NotRun
 from leaderboards.render import FORMATS, render
 from leaderboards.report import load_report, summary
 from leaderboards.schema import Report, report_to_json
-from leaderboards.tables import WIDTH
+from leaderboards.tables import FULL_WIDTH
 
 
 @pytest.fixture
@@ -59,9 +59,9 @@ def mixed() -> Report:
     )
 
 
-def test_text_fits_a_terminal_and_shows_every_task(mixed: Report):
-    text = render(mixed, "text")
-    assert max(map(len, text.splitlines())) <= WIDTH
+def test_the_full_text_shows_every_task(mixed: Report):
+    text = render(mixed, "text", full=True)
+    assert max(map(len, text.splitlines())) <= FULL_WIDTH
     words = " ".join(text.split())
     for row in mixed.tasks:
         assert row.task in text
@@ -86,7 +86,7 @@ def test_text_fits_a_terminal_and_shows_every_task(mixed: Report):
         for line in text.splitlines()
         if line.split()[:1] and line.split()[0] in DOMAINS
     ] == ["games", "planning"]  # no row without data
-    header, _, _ = text.partition("\n\n\n")
+    header, _, _ = text.partition("\n\n")
     assert max(map(len, header.splitlines())) <= 96
 
 
@@ -98,10 +98,10 @@ def test_a_privileged_agent_is_called_so():
     assert text.startswith("walker (my.agents:Walker): privileged: sees the expert\n")
 
 
-def test_long_names_are_never_broken():
+def test_the_full_text_never_breaks_a_name():
     long = item("toy/" + "a" * 90 + "@1", rule="r" * 200)
-    text = render(report_of(run_of(long), [line(long, 0, "agent_error")]), "text")
-    assert long.task.id in text
+    report = report_of(run_of(long), [line(long, 0, "agent_error")])
+    assert f"\n{long.task.id} " in render(report, "text", full=True)
 
 
 def test_json_is_the_documented_schema(mixed: Report):

@@ -65,7 +65,7 @@ def test_the_json_is_written_row_by_row() -> None:
 
 def test_the_text_says_what_matters() -> None:
     run, episodes = report_lines()
-    text = render(report_of(run, episodes), "text")
+    text = render(report_of(run, episodes), "text", full=True)
     assert "recovered: 60.0" in text
     assert "interaction " in text
     assert "there is no picture here" in text
@@ -93,8 +93,8 @@ def test_every_domain_of_the_run_is_told_of() -> None:
         == ("action_noise", "4", "games", "")
     }
     assert json.loads(cell)["mean"] == pytest.approx(0.05)
-    text = render(report_of(run, episodes), "text")
-    tables = {part.partition("\n")[0]: " ".join(part.split()) for part in text.split("\n\n\n")}
+    text = render(report_of(run, episodes), "text", full=True)
+    tables = {part.partition("\n")[0]: " ".join(part.split()) for part in text.split("\n\n")}
     assert {
         "ROBUSTNESS",
         "ROBUSTNESS OF NORMALISED SCORES",
@@ -116,7 +116,9 @@ def test_every_domain_of_the_run_is_told_of() -> None:
     assert "overall 1, 4 100.0 46.9" in tables["SUCCESS RATE OVER ALL SEVERITIES"]
     assert "games 1, 4 0.775 0.403" in tables["NORMALISED SCORE OVER ALL SEVERITIES"]
     alone, few = described(Plan(GAMES.items[:3], perturbations=GAMES.perturbations), SCORES)
-    assert "\nROBUSTNESS\n" not in render(report_of(alone, few), "text"), "there are no rates"
+    assert "\nROBUSTNESS\n" not in render(report_of(alone, few), "text", full=True), (
+        "there are no rates"
+    )
 
 
 def test_success_and_score_never_share_an_axis() -> None:

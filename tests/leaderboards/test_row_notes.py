@@ -33,7 +33,7 @@ def test_a_row_says_that_the_simulator_ended_episodes_before_the_horizon():
     (row,) = report.tasks
     assert (row.cut_short, row.horizon) == (12, 500)
     note = "the simulator ended 12 of 20 episodes before the horizon of 500"
-    assert note in words(render(report, "text"))
+    assert note in words(render(report, "text", full=True))
     (stored,) = json.loads(render(report, "json"))["tasks"]
     assert (stored["cut_short"], stored["horizon"]) == (12, 500)
 
@@ -45,5 +45,5 @@ def test_a_limit_that_the_task_asks_for_is_no_such_end(limit):
     lines = played(dataclasses.replace(reach, task=task), ended="truncated", steps=200)
     report = report_of(run_of(dataclasses.replace(reach, task=task)), lines)
     assert report.tasks[0].cut_short is None
-    assert "before the horizon" not in words(render(report, "text"))
+    assert "before the horizon" not in words(render(report, "text", full=True))
     assert "horizon" not in json.loads(render(report, "json"))["tasks"][0]

@@ -29,7 +29,7 @@ def test_a_success_that_does_not_last():
     assert (row.success_rate, row.success_ever, row.success_end) == (0.0, 1.0, 0.0)
     assert row.time_to_success == TimeToSuccess(steps=6.0, limit=40, first=6.0)
     assert "success at some step 100.0 %, first at step 6.0; at the last step 0.0 %" in words(
-        render(report, "text")
+        render(report, "text", full=True)
     )
     found = json.loads(render(report, "json"))["tasks"][0]
     assert found["success_ever"] == 1.0
@@ -48,7 +48,7 @@ def test_a_failure_counts_with_the_horizon():
     (row,) = report.tasks
     assert row.time_to_success == TimeToSuccess(steps=22.5, limit=40, first=5.0)
     assert (row.success_ever, row.success_end) == (0.5, 0.5)
-    text = words(render(report, "text"))
+    text = words(render(report, "text", full=True))
     assert "to success: steps until the first success" in text
     assert " 22.5 " in text
     assert "at some step" not in text
@@ -71,5 +71,5 @@ def test_old_lines_and_tasks_without_a_success_have_none():
     report = report_of(run_of(reach, pong), [*lines, *scores(pong, 1, 2)])
     assert [row.time_to_success for row in report.tasks] == [None, None]
     assert [row.success_ever for row in report.tasks] == [None, None]
-    assert "to success" not in render(report, "text")
+    assert "to success" not in render(report, "text", full=True)
     assert "time_to_success" not in render(report, "json")

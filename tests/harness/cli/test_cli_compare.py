@@ -35,7 +35,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_comparison_in_every_format(bench_here: Bench, runs: Path) -> None:
     text = bench_here("compare", runs / "good", runs / "bad", "--junit", "junit.xml")
     assert text.code == 1
-    assert text.out.startswith("regress: 5 tasks are significantly worse")
+    assert "\n\nVERDICT\nregress: 5 tasks are significantly worse" in text.out
     for words in (
         "TASKS",
         "toys/goal@1",
@@ -129,7 +129,7 @@ def test_missing_cases_leave_no_verdict(bench_here: Bench, runs: Path, tmp_path:
     file.write_bytes(b"".join(file.read_bytes().splitlines(keepends=True)[:-3]))
     said = bench_here("compare", runs / "good", tmp_path / "cut", "--junit", "junit.xml")
     assert said.code == 4
-    assert said.out.startswith("no verdict: 3 cases without a score")
+    assert "\n\nVERDICT\nno verdict: 3 cases without a score" in said.out
     assert ElementTree.parse("junit.xml").getroot().get("errors") != "0"
 
 
