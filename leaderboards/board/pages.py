@@ -109,8 +109,8 @@ def _suite(suite: SuiteBoard, board: Board) -> str:
         ranking_lead="The mean over tasks with its 95 % interval, for other episodes of these "
         "tasks. A rank is the range of ranks that an agent may have: every two agents are compared "
         "on the cases that both played and that started alike, and all ranks lie in their ranges "
-        f"with a chance of at least {100 * (1 - ALPHA):.0f} %.{alike} Grey rows are floors and figures of "
-        "papers: no entries, and not ranked.",
+        f"with a chance of at least {100 * (1 - ALPHA):.0f} %.{alike} Grey rows are floors and "
+        "figures of papers: no entries, and not ranked.",
         unit=unit,
         letters=few and len(ranked) > 1,
         ranked=ranked,
