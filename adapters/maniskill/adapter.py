@@ -7,14 +7,25 @@ each episode, report success_once and success_at_end"), arXiv 2410.00425.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
 
-from adapters.maniskill import expert, needs, perturbations, simulation
-from harness.core import Adapter, Case, Missing, SimulatorPerturbation, Task, TimeStep, UserError
+from adapters.maniskill import expert, needs, perturbations, simulation, stages
+from harness.core import (
+    Adapter,
+    Case,
+    Missing,
+    SimulatorPerturbation,
+    Skill,
+    SkillCall,
+    SkillEnd,
+    Task,
+    TimeStep,
+    UserError,
+)
 
 __all__ = ["ManiSkillAdapter"]
 
@@ -52,6 +63,7 @@ class ManiSkillAdapter(Adapter):
     where it has a failure, and `expert_gave_up` (1) once the expert has given up.
     Expert: the package's motion-planning solutions, for the tasks that have one, in control mode
     pd_joint_pos; see expert.py.
+    Skills: the stages of those solutions, see stages.py; whoever has them played is privileged.
     """
 
     code_params: ClassVar[tuple[str, ...]] = ("id", "make")
@@ -80,6 +92,11 @@ class ManiSkillAdapter(Adapter):
             and robot is None
         )
 
+    @classmethod
+    def skills(cls, task: Task) -> tuple[Skill, ...]:
+        """The solution's stages, where the package ships one."""
+        return stages.skills_of(task.params["id"]) if cls.has_expert(task) else ()
+
     def __init__(self, task: Task) -> None:
         self._task, self._instruction = task, ""
         self._env, horizon = simulation.make(task, 1, "physx_cpu", "cpu")
@@ -89,6 +106,7 @@ class ManiSkillAdapter(Adapter):
         self._action = simulation.as_box(self.brief.action)
         self._own = simulation.as_box(self.brief.observation["proprio"]).shape[0]
         self._expert: expert.Expert | None = None
+        self._controller: stages.Controller | None = None
         self._gave_up = False
         images = {}
         for suffix, name in simulation.cameras(self._env).items():
@@ -107,7 +125,7 @@ class ManiSkillAdapter(Adapter):
                 info = self._env.get_info()
                 self._observed = self._env.get_obs(info)
         self._drawn: Any = None
-        self._steps, self._failed = 0, False
+        self._steps, self._failed, self._solved = 0, False, False
         self._instruction = simulation.instruction_of(self._task, self._env, 0)
         if (self._task.success is not None) != ("success" in info):
             has = (
@@ -131,6 +149,7 @@ class ManiSkillAdapter(Adapter):
         if "success" in info:
             success = bool(info["success"])
             metrics["success_at_end"] = float(success)
+            self._solved = success
         if "fail" in info:
             fail = bool(info["fail"])
             self._failed |= fail
@@ -180,10 +199,26 @@ class ManiSkillAdapter(Adapter):
         self._gave_up = action is None
         return None if action is None else self._action.coerce(action)[0]
 
+    def skill_objects(self) -> Mapping[str, tuple[str, ...]]:
+        return stages.objects_of(self._task.params["id"])
+
+    def skill(self, call: SkillCall, taken: int, executed: Any) -> np.ndarray | SkillEnd:
+        return self._skilled().act(call, taken)
+
+    def expert_plan(self) -> tuple[SkillCall, ...]:
+        return () if self._solved else self._skilled().plan()
+
+    def _skilled(self) -> stages.Controller:
+        if self._controller is None:
+            self._controller = stages.Controller(self._task.params["id"], self._env)
+        return self._controller
+
     def _dismiss_expert(self) -> None:
         if self._expert is not None:
             self._expert.close()
-        self._expert, self._gave_up = None, False
+        if self._controller is not None:
+            self._controller.close()
+        self._expert, self._controller, self._gave_up = None, None, False
 
     def state(self) -> bytes:
         """The package's `state` observation."""

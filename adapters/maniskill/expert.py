@@ -15,11 +15,12 @@ import logging
 import sys
 import threading
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-__all__ = ["CONTROL_MODES", "SOLUTIONS", "Expert"]
+__all__ = ["CONTROL_MODES", "SOLUTIONS", "Expert", "solution_of"]
 
 log = logging.getLogger("bench")
 
@@ -88,17 +89,15 @@ class Expert:
             self._turn.release()
             self._thread.join()
 
+    def solution(self) -> Callable[..., Any]:
+        """The function that drives the environment."""
+        return solution_of(self._name)
+
     def _solve(self) -> None:
-        robot, _, function = SOLUTIONS[self._name].partition(":")
         self._turn.acquire()
         try:
             if not self._abandoned:
-                solve = getattr(
-                    importlib.import_module(
-                        f"mani_skill.examples.motionplanning.{robot}.solutions"
-                    ),
-                    function,
-                )
+                solve = self.solution()
                 if solve(self, seed=None, debug=False, vis=False) == -1:
                     self._action = None
         except _Abandoned:
@@ -116,8 +115,20 @@ class Expert:
     def step(self, action: Any) -> tuple[None, float, bool, bool, dict[str, Any]]:
         """Called by the solution: hand out the action and wait for the next turn."""
         self._action = np.asarray(action, np.float32)
+        self.rest()
+        return None, 0.0, False, False, {}
+
+    def rest(self) -> None:
+        """Called by the solution: wait for the next turn."""
         self._answered.release()
         self._turn.acquire()
         if self._abandoned:
             raise _Abandoned
-        return None, 0.0, False, False, {}
+
+
+def solution_of(name: str) -> Callable[..., Any]:
+    """The package's solution of a task; `name` is a key of SOLUTIONS."""
+    robot, _, function = SOLUTIONS[name].partition(":")
+    module = importlib.import_module(f"mani_skill.examples.motionplanning.{robot}.solutions")
+    found: Callable[..., Any] = getattr(module, function)
+    return found

@@ -230,7 +230,10 @@ class Adapter(_Playable):
         raise UserError(f"{type(self).__name__} has no skills")
 
     def expert_plan(self) -> Sequence[SkillCall] | None:
-        """Calls that reach the goal from the present state; None where the expert has none."""
+        """Calls that reach the goal from the present state.
+
+        None of them where it is reached, None where the expert knows no way.
+        """
         return None
 
     def state(self) -> bytes:

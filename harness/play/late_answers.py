@@ -9,11 +9,9 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-import numpy as np
-
-from harness.core import ActionSpec, Box
 from harness.core.nouns import LONGEST_EPISODE
 from harness.play.episode import Episode
+from harness.play.held import held_action
 from harness.play.outcome import Outcome
 from harness.play.values import AgentFault, Chunk, Move
 from harness.records.control_clock import ControlClock
@@ -103,23 +101,3 @@ class LateAnswers:
         timing = {**outcome.result.timing, "clock": waiting.timing(self._clock.measured)}
         result = dataclasses.replace(outcome.result, timing=timing)
         return dataclasses.replace(outcome, result=result)
-
-
-def held_action(spec: ActionSpec, last: Any) -> Any:
-    """What a body does that is told nothing new. `last`: the action before, None at the start.
-
-    Where the layout of the action says that a field is a target (an absolute position, the width
-    of a gripper), the field keeps its value; every other one, a velocity or a difference, gets its
-    neutral value.
-    """
-    neutral = spec.noop()
-    if last is None or not isinstance(spec, Box) or not spec.layout:
-        return neutral
-    held = np.array(neutral, copy=True)
-    begin = 0
-    for field in spec.layout:
-        end = begin + field.size
-        if field.holds:
-            held[begin:end] = last[begin:end]
-        begin = end
-    return held

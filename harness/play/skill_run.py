@@ -10,6 +10,7 @@ from harness.core.coercion import shown
 from harness.core.lane import Lane
 from harness.core.skills import problem_of
 from harness.core.text import encodable
+from harness.play.held import held_action
 from harness.play.values import Move, SimulatorFault
 
 __all__ = ["SKILLS", "SkillRun", "expert_action"]
@@ -114,7 +115,7 @@ class SkillRun:
             return None
         # Else an agent could call for ever what ends at once, and no step would be taken.
         self._moved = True
-        return spec.noop(), False
+        return held_action(spec, executed), False
 
     def _end(self, call: SkillCall, end: SkillEnd) -> None:
         if type(end.done) is not bool or type(end.why) is not str:

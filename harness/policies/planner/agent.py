@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from harness.core import Answer, Brief, Missing, SkillCall, SkillsNow, Turn
+from harness.play.held import held_action
 from harness.play.values import AgentFault
 from harness.policies.chat import forms
 from harness.policies.chat.agent import VIEWS, Asked, ChatAgent, names_of, whole
@@ -16,6 +17,8 @@ from harness.policies.planner import plans, telling
 
 __all__ = ["PlannerAgent"]
 
+HISTORY = 2
+"""The last action is held where nothing is to be done."""
 EXPERT = "expert"
 """In the place of an address: the expert's plans, and no model."""
 
@@ -23,8 +26,9 @@ EXPERT = "expert"
 class PlannerAgent(ChatAgent):
     """Asks a chat model for a whole plan, has the adapter's skills carry it out, and asks again.
 
-    It asks again when a call has failed or the plan has ended without success, at most `plans`
-    times in an episode; after that it plays the no-op. See docs/policies/planner.md.
+    It asks again when a call has failed or the plan has ended, at most `plans` times in an episode.
+    After that, and where the model says that nothing is left to do, it holds still. See
+    docs/policies/planner.md.
     """
 
     reads: ClassVar[tuple[str, ...]] = ("skills",)
@@ -33,9 +37,9 @@ class PlannerAgent(ChatAgent):
     @classmethod
     def declares(cls, arguments: Mapping[str, Any]) -> tuple[tuple[str, ...], int]:
         if arguments.get("address") == EXPERT:
-            return ("skills", "expert"), 1
+            return ("skills", "expert"), HISTORY
         names = names_of(arguments.get("views", VIEWS))
-        return ("skills", *(f"{name}?" for name in names)), 1
+        return ("skills", *(f"{name}?" for name in names)), HISTORY
 
     @classmethod
     def unfit(cls, arguments: Mapping[str, Any], brief: Brief) -> Missing | None:
@@ -80,7 +84,7 @@ class PlannerAgent(ChatAgent):
             super().__init__(
                 address,
                 views=views,
-                history=1,
+                history=HISTORY,
                 images=images,
                 image_px=image_px,
                 view_chars=view_chars,
@@ -109,11 +113,13 @@ class PlannerAgent(ChatAgent):
         for number, turn in enumerate(turns):
             now, asked = _shown(turn), _asked_before(turn)[0]
             if asked >= self._plans:
-                answers[number] = _idle(turn, {"gave_up": float(asked == self._plans)}, 1)
-            elif self._expert:
-                answers[number] = _planned(turn, now.plan or (), {})
-            else:
+                answers[number] = _idle(turn, {}, asked)
+            elif not self._expert:
                 asking.append(number)
+            elif now.plan == ():
+                answers[number] = _idle(turn, {}, asked)
+            else:
+                answers[number] = _planned(turn, now.plan or (), {})
         if asking:
             replies = super().act([turns[number] for number in asking])
             for number, reply in zip(asking, replies):
@@ -144,19 +150,22 @@ class PlannerAgent(ChatAgent):
         asked = self._exchange(
             messages,
             form,
-            plans.schema(now, self._max_calls),
+            plans.schema(now, self._max_calls, _may_rest(turn)),
             seed,
             until,
-            functools.partial(self._read, form, now),
+            functools.partial(self._read, form, turn),
         )
         if isinstance(asked, AgentFault):
             return asked
-        calls = () if asked.problem else asked.value
-        return _planned(turn, calls, asked.figures, _line(turn, form, asked))
+        said = _line(turn, form, asked)
+        if asked.problem or asked.value:
+            return _planned(turn, asked.value or (), asked.figures, said)
+        return _idle(turn, {**asked.figures, "plans": 1.0}, self._plans, said)
 
-    def _read(self, form: str, now: SkillsNow, reply: Reply) -> tuple[SkillCall, ...]:
+    def _read(self, form: str, turn: Turn, reply: Reply) -> tuple[SkillCall, ...]:
         value, in_words = forms.value_of(form, reply, telling.PLAN)
-        return plans.plan_of(value, in_words, now, self._max_calls)
+        rests = _may_rest(turn)
+        return plans.plan_of(value, in_words, _shown(turn), self._max_calls, rests)
 
 
 def _shown(turn: Turn) -> SkillsNow:
@@ -170,10 +179,15 @@ def _asked_before(turn: Turn) -> tuple[int, tuple[SkillCall, ...]]:
     return turn.memory or (0, ())
 
 
+def _may_rest(turn: Turn) -> bool:
+    """Whether an empty plan, which says that nothing is left to do, makes sense."""
+    return bool(_asked_before(turn)[1]) and _shown(turn).failed is None
+
+
 def _planned(
     turn: Turn, calls: Sequence[SkillCall], figures: Mapping[str, float], said: str = ""
 ) -> Answer:
-    """The answer of a plan; of none, where there is no valid one, the no-op for one step."""
+    """The answer of a plan; where there is no valid one, to hold still for a step."""
     asked = _asked_before(turn)[0]
     counted = {
         **figures,
@@ -183,16 +197,15 @@ def _planned(
         "failed_calls": float(_shown(turn).failed is not None),
     }
     if not calls:
-        return _idle(turn, counted, 1, said)
+        return _idle(turn, counted, asked + 1, said)
     memory = (asked + 1, tuple(calls))
     return Answer((), memory, figures=counted, said=said, calls=tuple(calls))
 
 
-def _idle(turn: Turn, figures: Mapping[str, float], more: int, said: str = "") -> Answer:
-    """The no-op. `more`: by how much the count of plans rises."""
-    asked, last = _asked_before(turn)
-    action = turn.brief.action.noop()
-    return Answer([action], (asked + more, last), figures=figures, said=said)
+def _idle(turn: Turn, figures: Mapping[str, float], asked: int, said: str = "") -> Answer:
+    """Hold still for a step. `asked`: the count of plans from now on."""
+    action = held_action(turn.brief.action, turn.actions[-1] if turn.actions else None)
+    return Answer([action], (asked, _asked_before(turn)[1]), figures=figures, said=said)
 
 
 def _line(turn: Turn, form: str, asked: Asked) -> str:

@@ -51,12 +51,12 @@ def _example(now: SkillsNow) -> dict[str, str]:
     return {"skill": skill.name, **given}
 
 
-def schema(now: SkillsNow, most: int) -> dict[str, Any]:
-    """The JSON schema of a plan of at most `most` calls."""
+def schema(now: SkillsNow, most: int, empty: bool = False) -> dict[str, Any]:
+    """The JSON schema of a plan of at most `most` calls. `empty`: whether it may hold none."""
     return {
         "type": "array",
         "items": {"anyOf": [_call_schema(skill, now.objects) for skill in now.skills]},
-        "minItems": 1,
+        "minItems": 0 if empty else 1,
         "maxItems": most,
     }
 
@@ -81,20 +81,24 @@ def written(call: SkillCall, skills: Sequence[Skill]) -> dict[str, str]:
     return {"skill": call.skill, **{name: g for (name, _), g in zip(parameters, call.arguments)}}
 
 
-def plan_of(value: Any, in_words: bool, now: SkillsNow, most: int) -> tuple[SkillCall, ...]:
+def plan_of(
+    value: Any, in_words: bool, now: SkillsNow, most: int, empty: bool = False
+) -> tuple[SkillCall, ...]:
     """The calls of a plan, as JSON or, `in_words`, as the text of a JSON list.
+
+    `empty`: whether it may hold none.
 
     Raises BadAction, which tells the model what is wrong.
     """
+    calls: list[SkillCall] = []
     if in_words or isinstance(value, str):
         value = _json(value)
     if not isinstance(value, list):
         raise BadAction(f"expected a JSON list of calls, got {shorten(repr(value), 80)}")
-    if not value:
+    if not value and not empty:
         raise BadAction("the plan holds no call")
     if len(value) > most:
         raise BadAction(f"the plan holds {len(value)} calls; {most} are allowed")
-    calls = []
     for number, each in enumerate(value, 1):
         try:
             call = _call(each, now)

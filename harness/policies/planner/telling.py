@@ -47,7 +47,10 @@ def _report(now: SkillsNow, last: tuple[SkillCall, ...]) -> str:
         return ""
     done = _listed(now.done)
     if now.failed is None:
-        return f"Your last plan was carried out ({done}), and the goal is not reached.\n"
+        return (
+            f"Your last plan was carried out: {done}. If nothing is left to do, answer an empty "
+            "list.\n"
+        )
     rest = last[len(now.done) + 1 :]
     untried = f" Not tried: {_listed(rest)}." if rest else ""
     why = shorten(now.why, 500) or "no reason is known"
