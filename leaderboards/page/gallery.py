@@ -141,7 +141,7 @@ def answer_notes(timing: Mapping[str, object]) -> str:
             if isinstance(name, str)
             and name != "answers"
             and type(value) in (int, float)
-            and abs(value) <= MOST_TOLD
+            and 0 < abs(value) <= MOST_TOLD
         ]
     return _shown("; ".join(parts))
 

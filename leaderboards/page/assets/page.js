@@ -101,14 +101,13 @@
       });
     },
     tokens(points) {
-      const kinds = ["succeeded", "failed", "no success rule"]
-        .filter((kind) => points.some((each) => each.ended === kind));
-      const height = 110;
+      const every = ["succeeded", "failed", "no success rule"];
+      const kinds = every.filter((kind) => points.some((each) => each.ended === kind));
       return Plot.plot({
-        width: Math.min(900, wide()), marginLeft: 16, height: 60 + height * kinds.length,
+        width: Math.min(900, wide()), marginLeft: 110, height: 60 + 110 * kinds.length,
         x: { label: "tokens of an episode →", grid: true, nice: true, tickFormat: "~s" },
-        fy: { domain: kinds, label: null }, marginRight: 96,
-        color: { domain: kinds, range: [accent, second, "var(--floor)"] },
+        fy: { domain: kinds, label: null, axis: "left" },
+        color: { domain: every, range: [accent, second, "var(--floor)"] },
         marks: [Plot.dot(points, Plot.dodgeY({ x: "tokens", fy: "ended", r: points.length > 400 ? 1.5 : 3,
           fill: "ended", title: (each) => `${each.task}: ${each.tokens} tokens, ${each.ended}` }))],
       });

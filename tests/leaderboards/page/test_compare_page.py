@@ -26,7 +26,7 @@ from leaderboards.page.sides import left_out_table
 from leaderboards.tables import signed_points
 
 TAKE = "document.title='taken'"
-HOSTILE = f"</script><script>{TAKE}</script><img src=x onerror={TAKE}>"
+HOSTILE = f"</script><script>{TAKE}</script><img/src=x/onerror={TAKE}>{'x' * 100}"
 
 
 def page_of(*paths: Path) -> str:
@@ -248,7 +248,8 @@ def test_nothing_that_runs_say_becomes_a_part_of_the_page(
         lines = [{**each, "timing": told, "ended": HOSTILE} for each in lines]
         path = tmp_path / f"{number}<script>"
         paths.append(write_report_run(path, {**run, "created": f"200{number}"}, lines))
-    page = opened(page_of(*paths))
+    page = opened(page_of(*paths), 375)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 375
     assert page.title().startswith("</script>")
     assert page.locator("img").count() == 0
     assert page.locator("details.case").count() == 1

@@ -19,7 +19,7 @@ from harness.records.stored_run import StoredRun
 from leaderboards.page.run_page import run_page
 
 TAKE = "document.title='taken'"
-HOSTILE = f"</script><script>{TAKE}</script><img src=x onerror={TAKE}>"
+HOSTILE = f"</script><script>{TAKE}</script><img/src=x/onerror={TAKE}>{'x' * 100}"
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +110,8 @@ def test_nothing_that_a_run_says_becomes_a_part_of_the_page(
     task = item("toy/hostile@1", episodes=2, rule=HOSTILE)
     lines = [line(task, 0, success=True), line(task, 1, "agent_error", error=HOSTILE)]
     run = run_of(task, name=HOSTILE, command=HOSTILE)
-    page = opened(run_page(write_report_run(tmp_path / "run", run, lines)))
+    page = opened(run_page(write_report_run(tmp_path / "run", run, lines)), 375)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 375
     assert page.title().startswith("</script>")
     assert page.locator("img").count() == 0
     assert HOSTILE[:30] in page.locator("h1").inner_text()
