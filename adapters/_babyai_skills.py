@@ -64,7 +64,8 @@ class Controller:
     def objects(self) -> Mapping[str, tuple[str, ...]]:
         """All names of colour and kind, and those of the mission, which may say where."""
         plain = [*KINDS, *(f"{colour} {kind}" for colour in COLOURS for kind in KINDS)]
-        return {THING: tuple(dict.fromkeys([*self._named, *plain]))}
+        # The mission's own come last: what stands first would be taken for what is wanted.
+        return {THING: tuple(dict.fromkeys([*plain, *self._named]))}
 
     def act(self, call: SkillCall, taken: int, executed: Any) -> int | SkillEnd:
         """As Adapter.skill."""

@@ -40,15 +40,15 @@ def described(now: SkillsNow) -> str:
             lines.append(f"{kind} is one of: {some or 'nothing'}{more}.")
     lines.append(
         "A plan is a JSON list of calls, which are carried out in order until the first that "
-        f"fails. Example of the form, not of a good plan: [{json.dumps(_example(now))}]"
+        f"fails, such as [{json.dumps(_example(now))}] with a name in the place of each <...>."
     )
     return "\n".join(lines)
 
 
 def _example(now: SkillsNow) -> dict[str, str]:
+    """A call without real objects: a name in it would be taken for the answer."""
     skill = max(now.skills, key=lambda each: len(each.parameters))
-    given = {name: (now.objects.get(kind) or ("",))[0] for name, kind in skill.parameters}
-    return {"skill": skill.name, **given}
+    return {"skill": skill.name, **{name: f"<{kind}>" for name, kind in skill.parameters}}
 
 
 def schema(now: SkillsNow, most: int, empty: bool = False) -> dict[str, Any]:
