@@ -86,14 +86,19 @@ class _Handler(BaseHTTPRequestHandler):
         elif isinstance(value, dict) and value.keys() == {"refusal"}:
             message |= value
         elif "tools" in body and "tools" in self.server.abilities:
-            function = {"name": "act", "arguments": json.dumps({"action": value})}
+            named = body["tools"][0]["function"]
+            word = list(named["parameters"]["properties"])[-1]
+            function = {"name": named["name"], "arguments": json.dumps({word: value})}
             message["tool_calls"] = [{"id": "1", "type": "function", "function": function}]
             finish = "tool_calls"
         elif wanted in self.server.abilities:
-            message["content"] = json.dumps({"action": value})
+            form = body["response_format"]
+            schema = form["schema"] if "schema" in form else form["json_schema"]["schema"]
+            message["content"] = json.dumps({list(schema["properties"])[-1]: value})
         else:
             text = value if isinstance(value, str) else json.dumps(value)
-            message["content"] = f"Let me see.\nAction: {text}"
+            word = "Plan" if "Plan: <" in json.dumps(body["messages"]) else "Action"
+            message["content"] = f"Let me see.\n{word}: {text}"
         return {
             "object": "chat.completion",
             "model": body["model"],

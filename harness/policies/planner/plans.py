@@ -18,7 +18,7 @@ from harness.core.text import shorten
 from harness.policies.chat.grammar import MOST_CHOICES
 from harness.records import safe_json
 
-__all__ = ["described", "plan_of", "schema", "written"]
+__all__ = ["described", "plan_of", "schema"]
 
 MOST_NAMES = 60
 """Names of a type that the model is told."""
@@ -73,12 +73,6 @@ def _call_schema(skill: Skill, objects: Mapping[str, Sequence[str]]) -> dict[str
         "required": list(fields),
         "additionalProperties": False,
     }
-
-
-def written(call: SkillCall, skills: Sequence[Skill]) -> dict[str, str]:
-    """A call as the JSON object that `plan_of` reads."""
-    parameters = next(each.parameters for each in skills if each.name == call.skill)
-    return {"skill": call.skill, **{name: g for (name, _), g in zip(parameters, call.arguments)}}
 
 
 def plan_of(
