@@ -72,10 +72,13 @@ class ChangedCase:
 class KeptRun:
     """A run of a comparison, with what it kept of a few cases."""
 
-    def __init__(self, side: ScoredRun) -> None:
-        """Raises UserError if its videos are no folder of its own."""
+    def __init__(self, side: ScoredRun, beside: str = "") -> None:
+        """`beside`: the run directory as the page links to it; empty: from the current folder.
+
+        Raises UserError if its videos are no folder of its own.
+        """
         self.side = side
-        self.videos = RunVideos(side.path, os.path.relpath(side.path))
+        self.videos = RunVideos(side.path, beside or os.path.relpath(side.path))
         self.results: dict[Key, Result] = {}
         self.arrays = CaseArrays(side.plan) if side.plan.perturbations else None
 

@@ -33,13 +33,16 @@ LONGEST = 80
 VERDICTS = {"pass": "good", "regress": "bad"}
 
 
-def compare_page(compared: Compared, base: ScoredRun, new: ScoredRun) -> str:
+def compare_page(
+    compared: Compared, base: ScoredRun, new: ScoredRun, beside: tuple[str, str] = ("", "")
+) -> str:
     """The page of a comparison of these two runs.
 
-    Raises UserError where a file of theirs is damaged or a link, or without jinja2.
+    beside: the run directories as the page links to them; empty: from the current folder. Raises
+    UserError where a file of theirs is damaged or a link, or without jinja2.
     """
     found = compared.comparison
-    runs = [KeptRun(base), KeptRun(new)]
+    runs = [KeptRun(*each) for each in zip((base, new), beside)]
     picked = chosen(flipped(compared), runs)
     for run in runs:
         run.read(each.key for each in picked)

@@ -60,10 +60,13 @@ class FailureGallery:
     Of a million failures only these are in memory.
     """
 
-    def __init__(self, path: Path, plan: Plan) -> None:
-        """Raises UserError if the run's videos are no folder of its own."""
+    def __init__(self, path: Path, plan: Plan, beside: str = "") -> None:
+        """`beside`: as RunVideos takes it.
+
+        Raises UserError if the run's videos are no folder of its own.
+        """
         self._path, self._plan = path, plan
-        self._videos = RunVideos(path)
+        self._videos = RunVideos(path, beside)
         self._count = 0
         self._kept: list[tuple[_Worst, Result]] = []
 

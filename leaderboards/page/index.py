@@ -27,6 +27,8 @@ class RunLine:
     name: str
     """Its folder, relative to the one that was named."""
     link: str = ""
+    compare: str = ""
+    """Where it is compared; empty: nowhere."""
     agent: str = ""
     suites: str = ""
     rate: str = ""
@@ -64,12 +66,15 @@ def run_name(run: Path, folder: Path) -> str:
     return str(run.relative_to(folder)) if run != folder else run.name
 
 
-def run_lines(folder: Path, link: str) -> list[RunLine]:
-    """A line for each run; one that cannot be read says why. `link`: what its name is put into."""
-    return [_line(path, folder, link) for path in runs_below(folder)]
+def run_lines(folder: Path, link: str, compare: str = "") -> list[RunLine]:
+    """A line for each run; one that cannot be read says why.
+
+    link, compare: what its name is put into.
+    """
+    return [_line(path, folder, link, compare) for path in runs_below(folder)]
 
 
-def _line(path: Path, folder: Path, link: str) -> RunLine:
+def _line(path: Path, folder: Path, link: str, compare: str) -> RunLine:
     name = run_name(path, folder)
     where = link.format(quote(name))
     try:
@@ -80,6 +85,7 @@ def _line(path: Path, folder: Path, link: str) -> RunLine:
     return RunLine(
         name=_shown(name),
         link=where,
+        compare=compare.format(quote(name)),
         agent=_shown(str(run["agent"]["name"])),
         suites=_shown(", ".join(run["suites"])),
         rate=percent(total.interval.value) if total.interval else "",
@@ -90,19 +96,27 @@ def _line(path: Path, folder: Path, link: str) -> RunLine:
     )
 
 
-def index_page(folder: Path, link: str = "{}/report.html", refresh: int = 0) -> str:
+def index_page(
+    folder: Path,
+    link: str = "{}/report.html",
+    refresh: int = 0,
+    compare: str = "",
+    title: str = "",
+) -> str:
     """The page of the runs in a folder. Raises UserError.
 
     link: where the page of a run is, with its name in place of the braces. refresh: after how many
-    seconds the page is loaded again; 0: never.
+    seconds the page is loaded again; 0: never. compare: where it is compared with another one;
+    empty: nowhere. title: empty: `Runs in FOLDER`.
     """
     used = scripts()
     page: str = (
         environment()
         .get_template("index.html.j2")
         .render(
-            title=f"Runs in {printable(str(folder))}",
-            lines=run_lines(folder, link),
+            title=_shown(title or f"Runs in {folder}"),
+            lines=run_lines(folder, link, compare),
+            comparing=bool(compare),
             refresh=refresh,
             scripts=used,
             styles=styles(),

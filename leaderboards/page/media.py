@@ -56,8 +56,9 @@ class RunVideos:
 class Media:
     """Counts the bytes of the videos and pictures that a page holds."""
 
-    def __init__(self, most_bytes: int = MOST_BYTES) -> None:
-        self._left = most_bytes
+    def __init__(self, most_bytes: int | None = None) -> None:
+        """`most_bytes`: None: MOST_BYTES."""
+        self._left = MOST_BYTES if most_bytes is None else most_bytes
 
     def together(self, episodes: Sequence[tuple[RunVideos, str]]) -> list[Clip]:
         """What there is to see of these (run, case), all of them inside the page or all linked.

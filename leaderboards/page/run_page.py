@@ -30,14 +30,20 @@ def run_page(
     follow: int = 0,
     baseline: str | None = None,
     floors: Sequence[str | os.PathLike[str]] = (),
+    beside: str = "",
 ) -> str:
     """The page of a run directory. Raises UserError when it is none, or without jinja2.
 
     follow: after how many seconds the page of an unfinished run is loaded again; 0: never.
-    baseline, floors: as leaderboards.report.load_report takes them.
+    baseline, floors: as leaderboards.report.load_report takes them. beside: the run directory as
+    the page links to it; empty: the page lies inside of it.
     """
     run = load_run(path)
-    failures, spending, scores = FailureGallery(run.path, run.plan), Spending(), list[float]()
+    failures, spending, scores = (
+        FailureGallery(run.path, run.plan, beside),
+        Spending(),
+        list[float](),
+    )
 
     def see(index: CaseIndex, result: Result) -> None:
         task = run.plan.items[index.item].task

@@ -2,26 +2,40 @@
 
 from __future__ import annotations
 
+import re
 import threading
+from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 
+from harness.compare.pairs import read_scored_run
 from harness.core import UserError
+from leaderboards.compare import compare_runs
+from leaderboards.page.compare_page import compare_page
 from leaderboards.page.index import index_page, run_name, runs_below
 from leaderboards.page.run_page import run_page
+from leaderboards.page.send_video import send_video
 
 __all__ = ["View"]
 
 LOOPBACK = "127.0.0.1"
+MOST_KEPT = 20
+"""Pages in memory: one may have 30 MB."""
+MARGIN, ALPHA = 0.05, 0.05
+"""As `bench compare` has them by default."""
 FOLLOW_S = 10
 """Seconds after which the page of a run that is not finished is loaded again."""
 
 
 class View:
-    """Serves the index at `/` and the page of each run at `/run/NAME`; it only reads.
+    """Serves the index at `/`, the page of each run at `/run/NAME`, and that of two runs; it only
+    reads.
+
+    `/with/BASE` lists the runs that BASE can be compared with, `/compare?base=BASE&new=NEW` is the
+    page of a comparison, by the margin and the level that `bench compare` has by default.
 
     It listens on the loopback address and answers no request that names another host, so that no
     page of a stranger can read it through the browser.
@@ -31,7 +45,7 @@ class View:
         """`port`: 0 takes a free one. Raises UserError if the folder or the port cannot be had."""
         runs_below(folder)
         self._folder = folder
-        self._pages: dict[Path, tuple[tuple[int, int], str]] = {}
+        self._pages: dict[tuple[Path, ...], tuple[tuple[int, ...], str]] = {}
         self._lock = threading.Lock()
         view = self
 
@@ -63,9 +77,12 @@ class View:
         if request.headers.get("Host") not in (f"{LOOPBACK}:{self.port}", f"localhost:{self.port}"):
             _send(request, HTTPStatus.FORBIDDEN, "this address is not served", "text/plain")
             return
-        path = unquote(urlsplit(request.path).path)
+        asked = urlsplit(request.path)
+        path = unquote(asked.path)
         try:
-            page = self._page(path)
+            if self._video(request, path):
+                return
+            page = self._page(path, asked.query)
         except UserError as wrong:
             _send(request, HTTPStatus.OK, f"{wrong}\n", "text/plain")
             return
@@ -74,22 +91,65 @@ class View:
         else:
             _send(request, HTTPStatus.OK, page, "text/html")
 
-    def _page(self, path: str) -> str | None:
+    def _page(self, path: str, query: str) -> str | None:
         if path == "/":
-            return index_page(self._folder, "/run/{}", FOLLOW_S)
+            return index_page(self._folder, "/run/{}", FOLLOW_S, "/with/{}")
         # Only what the folder lists is opened: no path comes from the request.
         names = {run_name(run, self._folder): run for run in runs_below(self._folder)}
+        if path == "/compare":
+            base, new = map(names.get, _two_names(query))
+            if base is None or new is None:
+                return None
+            return self._kept((base, new), lambda: self._comparison(base, new))
+        name = path.removeprefix("/with/")
+        if name in names and name != path:
+            to = f"/compare?base={quote(name)}&new={{}}"
+            return index_page(self._folder, to, title=f"Compare {name} with")
         run = names.get(path.removeprefix("/run/"))
-        return None if run is None else self._of_run(run)
+        if run is None:
+            return None
+        beside = f"/video/{run_name(run, self._folder)}"
+        return self._kept((run,), lambda: run_page(run, FOLLOW_S, beside=beside))
 
-    def _of_run(self, run: Path) -> str:
-        stamp = _stamp(run / "episodes.jsonl"), _stamp(run / "run.json")
+    def _comparison(self, base: Path, new: Path) -> str:
+        one, other = (read_scored_run(run, run_name(run, self._folder)) for run in (base, new))
+        beside = f"/video/{one.name}", f"/video/{other.name}"
+        return compare_page(compare_runs(one, other, MARGIN, ALPHA), one, other, beside)
+
+    def _video(self, request: BaseHTTPRequestHandler, path: str) -> bool:
+        """Answer with a video, if the path is that of one of a run that the folder lists."""
+        found = re.fullmatch(r"/video/(.+)/(videos/[^/]+\.mp4)", path)
+        if found is None:
+            return False
+        names = {run_name(run, self._folder): run for run in runs_below(self._folder)}
+        try:
+            send_video(request, names[found[1]], found[2])
+        except (KeyError, FileNotFoundError):
+            return False
+        except ConnectionError:
+            pass  # the browser has seen enough of it
+        return True
+
+    def _kept(self, runs: tuple[Path, ...], make: Callable[[], str]) -> str:
+        """The page of these runs, made again where one of them has changed."""
+        stamp = tuple(_stamp(run / file) for run in runs for file in ("episodes.jsonl", "run.json"))
         with self._lock:
-            kept = self._pages.get(run)
+            kept = self._pages.pop(runs, None)
             if kept is None or kept[0] != stamp:
-                kept = stamp, run_page(run, FOLLOW_S)
-                self._pages[run] = kept
+                kept = stamp, make()
+            self._pages[runs] = kept
+            while len(self._pages) > MOST_KEPT:
+                self._pages.pop(next(iter(self._pages)))
         return kept[1]
+
+
+def _two_names(query: str) -> tuple[str, str]:
+    """Those of `base` and `new`; empty where the query does not name one."""
+    try:
+        told = parse_qs(query, max_num_fields=2)
+    except ValueError:
+        return "", ""
+    return told.get("base", [""])[0], told.get("new", [""])[0]
 
 
 def _stamp(file: Path) -> int:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import http.client
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 import toys
 from conftest import Run, Said
 
 from harness.core import UserError
+from leaderboards.page import media
 from leaderboards.page.index import index_page, run_lines, runs_below
 from leaderboards.page.view import View
 
@@ -33,13 +35,18 @@ def view(runs: Path) -> Iterator[View]:
     thread.join()
 
 
-def asked(view: View, path: str, host: str = "") -> tuple[int, str]:
+def asked_raw(view: View, path: str, headers: Mapping[str, str]) -> tuple[int, bytes]:
     connection = http.client.HTTPConnection("127.0.0.1", view.port, timeout=60)
-    connection.request("GET", path, headers={"Host": host} if host else {})
+    connection.request("GET", path, headers=dict(headers))
     answer = connection.getresponse()
-    text = answer.read().decode()
+    content = answer.read()
     connection.close()
-    return answer.status, text
+    return answer.status, content
+
+
+def asked(view: View, path: str, host: str = "") -> tuple[int, str]:
+    status, content = asked_raw(view, path, {"Host": host} if host else {})
+    return status, content.decode()
 
 
 def test_the_index_names_the_runs_and_leads_to_their_pages(view: View) -> None:
@@ -66,6 +73,60 @@ def test_a_run_that_goes_on_is_followed(view: View, runs: Path) -> None:
     page = asked(view, "/run/first")[1]
     assert "1 of 2 episodes" in page
     assert 'http-equiv="refresh"' in page
+
+
+def test_two_runs_are_compared(
+    view: View, runs: Path, play_toys: Callable[..., Run], browser: Any
+) -> None:
+    play_toys("RandomAgent", [toys.toy_task()], 2, out="runs/a & b")
+    page = browser.new_page()
+    page.goto(view.address)
+    page.get_by_label("Compare a & b with another run").click()
+    assert page.locator("h1").inner_text() == "Compare a & b with"
+    page.get_by_role("link", name="first", exact=True).click()
+    assert page.locator("h1").inner_text() == "GoodAgent against RandomAgent"
+    assert "base a & b (RandomAgent), new first (GoodAgent)" in page.locator("header").inner_text()
+    page.close()
+    status, text = asked(view, "/compare?base=first&new=first")
+    assert status == 200
+    assert "a comparison needs two" in text
+    for query in ("", "?base=first", "?base=first&new=../secret", "?base=first&new=second&new=a"):
+        assert asked(view, f"/compare{query}")[0] == 404
+    assert asked(view, "/with/third")[0] == 404
+
+
+def test_videos_that_do_not_fit_are_served(
+    view: View, runs: Path, play_toys: Callable[..., Run], browser: Any, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(media, "MOST_BYTES", 0)
+    play_toys("RandomAgent", [toys.toy_task(control_hz=10.0)], 2, out="runs/a & b", video="all")
+    page = browser.new_page()
+    page.goto(f"{view.address}run/a%20%26%20b")
+    video = page.locator("video").first
+    length = video.evaluate(
+        """(video) => new Promise((done) => {
+            video.onseeked = () => done(video.currentTime);
+            video.onloadedmetadata = () => { video.currentTime = 4; };
+            video.load();
+        })"""
+    )
+    page.close()
+    assert length == 4
+    name = next((runs / "a & b" / "videos").glob("*.mp4"))
+    path = f"/video/a%20%26%20b/videos/{name.name}"
+    for told, status, content in (
+        ("bytes=2-5", 206, name.read_bytes()[2:6]),
+        ("bytes=100-", 206, name.read_bytes()[100:]),
+        ("nonsense", 200, name.read_bytes()),
+        ("bytes=99999999-", 416, b""),
+    ):
+        assert asked_raw(view, path, {"Range": told}) == (status, content)
+    (runs / "secret.mp4").write_bytes(b"secret")
+    name.unlink()
+    name.symlink_to(runs / "secret.mp4")
+    assert b"symbolic link" in asked_raw(view, path, {})[1]
+    for wrong in ("/video/a%20%26%20b/videos/..%2Frun.mp4", "/video/third/videos/x.mp4", "/video/"):
+        assert asked_raw(view, wrong, {})[0] == 404
 
 
 @pytest.mark.parametrize(
