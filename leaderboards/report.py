@@ -16,6 +16,7 @@ from harness.core.grammar import counted
 from harness.core.nouns import LONGEST_EPISODE
 from harness.core.text import printable
 from harness.records.error_kinds import ErrorKinds
+from harness.records.imported import imported_as, imported_line
 from harness.records.origin import is_copy
 from harness.records.plan import CaseIndex, Plan, PlanItem
 from harness.records.privilege import PrivilegedViews
@@ -76,7 +77,9 @@ def report_of(
     else:
         with open_run(baseline) as base:
             report = build(run.description, run.plan, cases, read_case_arrays(base), floors=own)
-    return dataclasses.replace(report, copied=is_copy(run.path))
+    # What was imported is marked itself: nothing of it can be replayed.
+    copied = is_copy(run.path) and imported_as(run.description) is None
+    return dataclasses.replace(report, copied=copied)
 
 
 def _shown_to(
@@ -100,6 +103,7 @@ def build(
 
     floors: further ones than those that come with bench.
     """
+    imported = imported_as(run) is not None
     # A run that could stop for what it saw needs intervals that allow for it.
     anytime = bool(run.get("stopped")) or str(run.get("stopping", "")).startswith("until")
     tallies = [TaskTally(item, anytime=anytime) for item in plan.items]
@@ -136,6 +140,8 @@ def build(
         task = tally.item.task.id
         row = tally.row(told.get(task, ()))
         row = dataclasses.replace(row, renderers=drew.get(task, ()))
+        if imported:
+            row = dataclasses.replace(row, steps_mean=None)  # nobody has told it
         rows.append((tally, _with_floors(row, tally.item, floors)))
     suites = dict.fromkeys(
         [tally.item.suite for tally in tallies] + [row.suite for row in plan.not_run]
@@ -204,7 +210,9 @@ def summary(report: Report) -> str:
     """The report in a few lines."""
     total, interval = report.overall, report.overall.interval
     name = printable(str(report.run["agent"]["name"]))
-    lines = [
+    imported = imported_line(report.run)
+    lines = [imported] if imported else []
+    lines += [
         f"{name}: {total.n} of {counted(total.planned, 'episode')} scored, "
         f"{total.tasks_with_result} of {counted(total.tasks, 'task')}"
     ]

@@ -13,6 +13,7 @@ import typer
 
 from harness.cli.compare import register_comparisons
 from harness.cli.describe import describe
+from harness.cli.exports import export, import_
 from harness.cli.leaderboard import leaderboard
 from harness.cli.look import doctor, list_
 from harness.cli.output import (
@@ -75,6 +76,8 @@ app.command()(demos)
 app.command()(train)
 app.command()(serve)
 app.add_typer(leaderboard)
+app.command()(export)
+app.command("import")(import_)
 app.command("list")(list_)
 app.command()(describe)
 app.command()(doctor)

@@ -20,6 +20,8 @@ from harness.cli.output import DONE, REGRESSED, WITH_ERRORS, print_out, say
 
 __all__ = ["show", "verify"]
 
+NOTHING_RECORDED = "it has no recorded actions, so there is nothing to replay"
+
 
 def verify(
     run: Annotated[Path | None, typer.Argument(help="A run directory.")] = None,
@@ -110,12 +112,14 @@ def _verify_run(
     from harness.cli import names
     from harness.cli.supervisor import ChildEnded, Note, supervised
     from harness.play.runner import RunOptions
+    from harness.records.imported import refuse_imported
     from harness.records.stored_run import load_run
     from harness.verify.report import VerificationReport, differences_table
 
     options = RunOptions(workers=workers, lanes=at_least_one("--lanes", lanes))
     trusted = names.trust(trust)
     stored = load_run(run)
+    refuse_imported(stored, NOTHING_RECORDED)
     trusted.check((), stored.whole)
 
     def work(note: Note) -> dict[str, Any]:
@@ -183,12 +187,15 @@ def show(
 
     def work() -> tuple[str, str, int]:
         from harness.cli import names
+        from harness.records.imported import refuse_imported
         from harness.records.linear_algebra import kernels_of
         from harness.records.stored_run import load_run
         from harness.verify.episode_replay import find_episode
         from harness.verify.show import show as show_episode
 
-        episode, stored = find_episode(run, name), load_run(run)
+        stored = load_run(run)
+        refuse_imported(stored, NOTHING_RECORDED)
+        episode = find_episode(run, name)
         names.trust(trust).check([episode.case.task], stored.whole)
         with kernels_of(stored.description.get("machine")):
             shown = show_episode(episode, format=format, step=step, out=out)

@@ -24,6 +24,7 @@ from harness.core import Case, Result, Task, UserError
 from harness.core.agent import ALL_VIEWS
 from harness.perturb.registry import REGISTRY
 from harness.play.start_digest import is_drawn
+from harness.records.imported import refuse_imported
 from harness.records.plan import CaseIndex, Plan
 from harness.records.privilege import PrivilegedViews
 from harness.records.renderer import renderer_of
@@ -246,6 +247,7 @@ def _score_or_least(score: float, other: float) -> float:
 def read_scored_run(path: Path, name: str = "") -> ScoredRun:
     """The run in a directory. Raises UserError when it is none, or a line does not fit its plan."""
     run = load_run(path)
+    refuse_imported(run, "how its episodes started is not known, so none is paired")
     values: dict[Key, float] = {}
     starts: dict[Key, str] = {}
     renderers: dict[Key, str] = {}

@@ -26,7 +26,9 @@ from harness.records.plan import PlanItem
 from harness.records.safe_files import check_writable, path_inside
 from harness.records.stored_run import load_run
 
-__all__ = ["DEFAULT_VIEWS", "RecordingSummary", "RecordingOptions", "record"]
+__all__ = [
+    "DEFAULT_VIEWS", "KeptEpisode", "RecordingOptions", "RecordingSummary", "assemble", "record",
+]  # fmt: skip
 
 DEFAULT_VIEWS = ("image?", "proprio?", "text?", "admissible?", "dom?")
 """The views that the GEA paper's agent reads, and their substitutes in tasks without images."""
@@ -52,7 +54,7 @@ class RecordingOptions:
             )
 
 
-class _Kept(NamedTuple):
+class KeptEpisode(NamedTuple):
     """An episode to keep."""
 
     item: PlanItem
@@ -128,7 +130,7 @@ def record(
     summary = play(spec, suites, plan, out / "run", options, progress)
     counts, rows = _counted(out / "run")
     if summary.stopped is None:
-        _assemble(out, rows)
+        assemble(out, rows)
         views = sorted(
             {name for row in Demos(out).rows for name in brief_from_json(row.brief).observation}
         )
@@ -140,14 +142,14 @@ def record(
     return RecordingSummary(out, summary, sum(map(len, rows)), counts)
 
 
-def _counted(run: Path) -> tuple[list[Counts], list[list[_Kept]]]:
+def _counted(run: Path) -> tuple[list[Counts], list[list[KeptEpisode]]]:
     """For each item of the plan, how its episodes ended, and the results to keep, by seed."""
     stored = load_run(run)
     results: list[list[Result]] = [[] for _ in stored.plan.items]
     for index, result in stored.cases():
         results[index.item].append(result)
     counts: list[Counts] = []
-    kept: list[list[_Kept]] = []
+    kept: list[list[KeptEpisode]] = []
     for item, mine in zip(stored.plan.items, results):
         # An episode that is solved at its start shows nothing, and has no recording.
         good = [each for each in mine if each.success and each.steps]
@@ -162,12 +164,16 @@ def _counted(run: Path) -> tuple[list[Counts], list[list[_Kept]]]:
                 steps=sum(each.steps for each in good),
             )
         )
-        kept.append([_Kept(item, each) for each in good])
+        kept.append([KeptEpisode(item, each) for each in good])
     return counts, kept
 
 
-def _assemble(out: Path, rows: Sequence[Sequence[_Kept]]) -> None:
-    """Merge the files of the episodes into one for each task, unless that was done before."""
+def assemble(out: Path, rows: Sequence[Sequence[KeptEpisode]]) -> None:
+    """Merge the files of the episodes into one for each task, unless that was done before.
+
+    rows: for each task, its episodes, whose steps stand in OUT/recorded/EPISODE.parquet. What comes
+    of it is a folder that harness.demos.dataset reads. Raises UserError where a file is missing.
+    """
     pa, parquet = modules()
     table = out / "episodes.parquet"
     wanted = [each.result.case for episodes in rows for each in episodes]
@@ -227,7 +233,7 @@ def _episode(out: Path, result: Result) -> Any:
         ) from None
 
 
-def _row(index: int, kept: _Kept, file: str, group: int, table: Any) -> EpisodeRow:
+def _row(index: int, kept: KeptEpisode, file: str, group: int, table: Any) -> EpisodeRow:
     task, result = kept.item.task, kept.result
     return EpisodeRow(
         index=index,

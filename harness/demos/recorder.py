@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from harness.core import Agent, Brief, Turn
 from harness.demos.columns import arrow_type, brief_to_json, encode, modules
 
-__all__ = ["Recorder"]
+__all__ = ["EpisodeRecording", "Recorder"]
 
 
 class Recorder(Agent):
@@ -35,7 +35,7 @@ class Recorder(Agent):
             record["images"],
             float(record["noise"]),
         )
-        self._recordings: dict[str, _Recording] = {}
+        self._recordings: dict[str, EpisodeRecording] = {}
 
     @classmethod
     def declares(cls, arguments: Mapping[str, Any]) -> tuple[tuple[str, ...], int]:
@@ -47,7 +47,7 @@ class Recorder(Agent):
 
     def _one(self, turn: Turn) -> Any:
         if turn.step == 0:
-            self._recordings[turn.episode] = _Recording(turn.brief)
+            self._recordings[turn.episode] = EpisodeRecording(turn.brief)
         action = (
             turn.brief.action.noop()
             if turn.expert is None
@@ -83,7 +83,7 @@ class Recorder(Agent):
                 recording.write(self._folder / f"{name}.parquet")
 
 
-class _Recording:
+class EpisodeRecording:
     """The rows of one episode so far, by step: a turn may be answered twice, but counts once."""
 
     def __init__(self, brief: Brief) -> None:

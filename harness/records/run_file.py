@@ -47,6 +47,7 @@ DESCRIPTION: Mapping[str, Check] = {
     "created": text,
     "finished": optional(text),
     "stopping": optional(text),
+    "imported": json_table,
 }
 """The fields of run.json whose types are checked, but for the plan. Others may be there too: a
 later version may have added them."""

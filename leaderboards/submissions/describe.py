@@ -16,6 +16,7 @@ from harness.core import Result, Task
 from harness.core.grammar import counted
 from harness.core.text import printable, shorten
 from harness.records.identity import UNNAMED
+from harness.records.imported import imported_as
 from harness.records.plan import CaseIndex, Plan, label
 from harness.records.privilege import PrivilegedViews
 from harness.records.renderer import Renderers
@@ -52,6 +53,8 @@ def unfit(run: StoredRun, tasks: dict[str, Task], suites: frozenset[str]) -> Ite
     `tasks`, `suites`: ours. Nothing that the run names is imported.
     """
     description, plan = run.description, run.whole
+    if (imported := imported_as(description)) is not None:
+        yield f"it was imported from {imported}, unverified: there is nothing to replay"
     if description["schema"] != SCHEMA:
         yield "it was played by a version of bench that did not record how episodes started"
     if not description.get("finished"):

@@ -1,0 +1,1 @@
+"""Runs in other programs' formats, one file for each: see docs/exports.md."""

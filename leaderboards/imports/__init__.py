@@ -1,0 +1,1 @@
+"""Results of other programs as run directories: see docs/exports.md."""
