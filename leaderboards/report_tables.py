@@ -8,6 +8,7 @@ from harness.core.agent import ALL_VIEWS
 from harness.core.grammar import counted
 from harness.core.nouns import LONGEST_EPISODE
 from harness.records.identity import UNNAMED
+from harness.records.imported import imported_line
 from leaderboards.answers import answers_table
 from leaderboards.error_table import error_table
 from leaderboards.footnotes import Footnotes
@@ -80,6 +81,9 @@ def who_lines(report: Report, *, short: bool = False) -> list[str]:
     views = ["any view on offer" if name == ALL_VIEWS else name for name in views]
     seen = [f"reads {', '.join(views)}"] if views else []
     seen += ["privileged: sees the expert"] if agent.get("privileged") else []
+    imported = imported_line(run)
+    if imported is not None:
+        seen.append(imported)
     if agent["fingerprint"] == UNNAMED:
         seen.append("unnamed: a live object or function, which nobody can build again")
     arguments = "".join(f" {name}={value}" for name, value in agent["args"].items())
