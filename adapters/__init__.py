@@ -8,6 +8,7 @@ ADAPTERS = {
     "atari": "adapters.atari:AtariAdapter",
     "metaworld": "adapters.metaworld:MetaWorldAdapter",
     "maniskill": "adapters.maniskill:ManiSkillAdapter",
+    "pusht": "adapters.pusht:PushTAdapter",
     "pointmaze": "adapters.robotics:PointMazeAdapter",
     "antmaze": "adapters.robotics:AntMazeAdapter",
     "fetch": "adapters.robotics:FetchAdapter",

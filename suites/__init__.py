@@ -15,6 +15,7 @@ SUITES = {
     "maniskill-planner": "suites.maniskill",
     "maniskill-more": "suites.maniskill",
     "maniskill-gpu": "suites.maniskill",
+    "pusht": "suites.pusht",
     "fetch": "suites.robotics",
     "pointmaze": "suites.robotics",
     "antmaze": "suites.robotics",

@@ -66,10 +66,14 @@ PLAYED = {
     "pddl": (UNIFORM, EXPERT),
     "gym": (UNIFORM, EXPERT, f"{LOOKING} --perturb {STATE},{DISCRETE}"),
     "procgen": (UNIFORM,),
+    "pusht": (EXPERT, f"{LOOKING} --perturb friction:3,texture:3,start:3,image_noise:3"),
 }
 """Family -> options of `bench run`, a run each."""
 
-SLOW = ("maniskill", "miniworld", "miniwob", "scienceworld", "textworld", "alfworld", "procgen")
+SLOW = (
+    "maniskill", "miniworld", "miniwob", "scienceworld", "textworld", "alfworld", "procgen",
+    "pusht",
+)  # fmt: skip
 
 Bench = Callable[..., tuple[int, str, str]]
 """The command line: exit code, stdout, stderr."""
