@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from adapters import _babyai_bot, _babyai_skills
+from adapters import _babyai_bot, _babyai_skills, _balrog_levels
 from adapters._grid_words import MEANING, scene
 from adapters._params import levels
 from harness.core import (
@@ -369,6 +369,8 @@ class MiniGridAdapter(Adapter):
 def _make(level: str, **numbers: int) -> Any:
     import gymnasium
 
+    if level.startswith(_balrog_levels.PREFIX):
+        _balrog_levels.register()
     env: Any = gymnasium.make(f"minigrid:{level}", disable_env_checker=True, **numbers).unwrapped
     # The views draw on demand, so the observation that reset and step would build is never read.
     env.gen_obs = dict
