@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.core import Agent, Answer, BadAction, Box, Brief, Case, Task, Turn
+from harness.core import Agent, Answer, BadAction, Box, Brief, Case, Missing, Task, Turn
 from harness.core.lane import build_adapter
 from harness.host.loading import load_adapter
 from harness.play.environments import EnvSlot, ViewNotOffered, environment_key
@@ -41,7 +41,7 @@ def check_agent(
 
     Every turn is asked twice, in the reverse order and alone, and, where the agent declares them,
     with less history and without the views marked `?`. Then all is played again, in the same and
-    in a fresh instance.
+    in a fresh instance. A task for which `Agent.unfit` gives a reason is left out, as in a run.
 
     `agent`: `module:Class` or a class, built with `args`; of an instance no second one is built.
     `tolerance`: by how much an element of a continuous action may differ, in the action's unit.
@@ -64,6 +64,7 @@ def check_agent(
         )
         check = _AgentCheck(tasks, steps, tolerance)
         check.declared(first)
+        check.leave_out_unfit(type(first), args or {})
         once = check.play(first, "first", all_ways=True)
         check.demand_equal(
             check.play(first, "again"),
@@ -144,6 +145,34 @@ class _AgentCheck:
             f"gpus must be a number of at least 0, got {agent.gpus!r}",
         )
         demand(isinstance(agent.served, bool), f"served must be a bool, got {agent.served!r}")
+
+    def leave_out_unfit(self, kind: type[Agent], args: Mapping[str, Any]) -> None:
+        """Go on with the tasks that the agent can play; it must be able to play one."""
+        if kind.unfit.__func__ is Agent.unfit.__func__:  # type: ignore[attr-defined]
+            return
+        refused = {task.id: self._unfit(kind, args, task) for task in self.tasks}
+        self.tasks = [task for task in self.tasks if refused[task.id] is None]
+        reasons = "; ".join(f"{task}: {why.reason}" for task, why in refused.items() if why)
+        remedies = "; ".join(dict.fromkeys(why.remedy for why in refused.values() if why))
+        demand(
+            len(self.tasks) > 0,
+            f"unfit: it can play none of these tasks, so that nothing was tried ({reasons}): give "
+            f"a task that it can play, or {remedies}",
+        )
+
+    def _unfit(self, kind: type[Agent], args: Mapping[str, Any], task: Task) -> Missing | None:
+        slot = EnvSlot(environment_key(task), build_adapter(load_adapter(task.adapter), task))
+        try:
+            if getattr(slot.adapter, "brief", None) is None:  # some describe themselves in `reset`
+                slot.reset(Case(task, task.first_seed))
+            found = call("unfit", kind.unfit, args, slot.adapter.brief)
+        finally:
+            slot.adapter.close()
+        demand(
+            found is None or isinstance(found, Missing),
+            f"unfit must return None or a Missing, got {type(found).__name__}",
+        )
+        return found  # type: ignore[no-any-return]
 
     def play(self, agent: Agent, name: str, *, all_ways: bool = False) -> list[_Reply]:
         """All replies, tick by tick. `all_ways`: every turn is also asked in other batches."""

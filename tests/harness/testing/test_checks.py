@@ -280,3 +280,30 @@ def test_every_turn_has_its_own_random_stream() -> None:
     check_agent(Draws, [toys.toy_task()])
     assert all(len(values) == 1 for values in drawn.values())
     assert len({value for values in drawn.values() for value in values}) == len(drawn)
+
+
+GLIDE = toys.toy_task("glide", action="box")
+
+
+def test_check_agent_leaves_out_what_the_agent_refuses_and_plays_the_rest(tmp_path: Path) -> None:
+    asked = tmp_path / "asked"
+    check_agent("choosyagents:Choosy", [GLIDE, toys.TASKS[0]], args={"asked": str(asked)})
+    assert len(asked.read_text().splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        (
+            "missing",
+            r"unfit: it can play none of these tasks, so that nothing was tried \(toys/glide@1: it "
+            r"cannot glide\): give a task that it can play, or teach it to",
+        ),
+        ("word", "unfit must return None or a Missing, got str"),
+        ("refuse", "unfit.*there is no profile .x."),
+    ],
+)
+def test_check_agent_says_so_when_nothing_is_left(tmp_path: Path, how: str, words: str) -> None:
+    args = {"asked": str(tmp_path / "asked"), "how": how}
+    with pytest.raises(ContractError, match=words):
+        check_agent("choosyagents:Choosy", [GLIDE], args=args)
