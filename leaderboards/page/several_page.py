@@ -40,7 +40,7 @@ def several_page(several: Several, runs: Sequence[ScoredRun]) -> str:
         for run in kept:
             run.read(each.key for each in shown)
         cases = changed_cases(shown, kept)
-    header = several_header(several)
+    header = [*several_header(several), *_of_many(runs)]
     tables = several_tables(several)
     return render_comparison(
         title=f"{len(runs)} runs compared",
@@ -68,6 +68,12 @@ def several_page(several: Several, runs: Sequence[ScoredRun]) -> str:
     )
 
 
+def _of_many(runs: Sequence[ScoredRun]) -> list[str]:
+    if len(runs) <= MOST_SIDES:
+        return []
+    return [f"cases are shown side by side of {MOST_SIDES} runs at most: compare fewer for that"]
+
+
 def _contrasts(several: Several) -> list[dict[str, Any]]:
     return [
         {
@@ -89,7 +95,8 @@ def _matrix(several: Several) -> Table:
     for row in several.contrasts:
         mark = " *" if row.differ else ""
         found[row.new, row.base] = f"{signed_points(row.difference.value)}{mark}"
-        found[row.base, row.new] = f"{signed_points(-row.difference.value)}{mark}"
+        # 0.0 - 0.0 has no minus sign.
+        found[row.base, row.new] = f"{signed_points(0.0 - row.difference.value)}{mark}"
     names = [row.run for row in several.runs]
     return Table(
         "differences of all pairs",

@@ -230,6 +230,7 @@ def test_several_runs_have_letters_ranks_and_a_matrix(
     pair = next(each for each in several.contrasts if each.new == "RandomAgent")
     told = named["RandomAgent"].inner_text()
     assert f"{signed_points(pair.difference.value)} *" in told
+    assert "-0.0" not in page.locator("#differences-of-all-pairs").inner_text()
     case = page.locator("details.case").first
     assert case.locator("video").count() == 3
     found = Axe().run(page).response["violations"]

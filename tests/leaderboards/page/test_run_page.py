@@ -162,6 +162,13 @@ def test_the_results_are_read_once(
     assert read == [1]
 
 
+def test_a_floor_that_is_given_stands_on_the_page(play_toys: Callable[..., Run]) -> None:
+    run = play_toys("GoodAgent", [toys.toy_task()], 3, out="good").path
+    floor = play_toys("RandomAgent", [toys.toy_task()], 3, out="floor").path
+    assert '"floor":null' in run_page(run)
+    assert '"floor_agent":"RandomAgent"' in run_page(run, floors=[floor])
+
+
 def test_figures_of_answers_that_are_no_figures_are_left_out(tmp_path: Path) -> None:
     task = item(episodes=3)
     told = {"tokens_in": 10**400, "usd": -1, "bytes": True, "tokens_out": "7", "letters": 5}
