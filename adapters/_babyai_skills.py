@@ -80,7 +80,8 @@ class Controller:
             return self._next(call, taken, executed)
         except faults() as fault:
             self._bot.stack.clear()
-            return SkillEnd(False, str(fault) or "the bot finds no way to do it")
+            # One of the bot's own messages begins with a stray digit.
+            return SkillEnd(False, str(fault).lstrip("0") or "the bot finds no way to do it")
 
     def _next(self, call: SkillCall, taken: int, executed: Any) -> int | SkillEnd:
         if call.skill == "toggle" and self._toggled:

@@ -14,6 +14,7 @@ from harness.core import (
     BatchedAdapter,
     Brief,
     Case,
+    SkillCall,
     Task,
     TimeStep,
     UserError,
@@ -79,6 +80,18 @@ class CheckedLane:
     def expert(self, executed: Any) -> Any:
         """The expert's action after `executed`; None when the expert has given up."""
         return call("expert", self._lane.expert, executed)
+
+    def skill_objects(self) -> Any:
+        """What the arguments of skills may be."""
+        return self._lane.skill_objects()
+
+    def skill(self, each: SkillCall, taken: int, executed: Any) -> Any:
+        """The next action of a call, or its end."""
+        return self._lane.skill(each, taken, executed)
+
+    def expert_plan(self) -> Any:
+        """The expert's plan."""
+        return self._lane.expert_plan()
 
     def render(self) -> Any:
         """The frame for people, unchecked; None if the adapter draws none."""
