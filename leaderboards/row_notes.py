@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.core.grammar import counted
+from leaderboards.achievements import NAME
 from leaderboards.floors import best_floor
 from leaderboards.report import missing_cases
 from leaderboards.schema import Group, TaskRow
@@ -151,7 +152,7 @@ def in_unit(value: float, metric: str, row: TaskRow) -> str:
     if metric.endswith("normalised"):
         shown, is_ours = three_decimals(value), row.normalised is not None
     else:
-        shown, is_ours = f"{value:g}", row.score is not None
+        shown, is_ours = f"{value:g}", row.score is not None and metric != NAME
     return shown if is_ours and row.successes is None else f"{shown} {metric}"
 
 

@@ -82,7 +82,8 @@ class TaskRow:
     reference: tuple[Reference, ...]
     metrics: Mapping[str, float] = field(default_factory=dict)
     """Means of the metrics that every finished episode has, at its last step; an agent's error
-    counts with 0 for a share of success, else with what was measured until then."""
+    counts with 0 for a share of success, else with what was measured until then. And
+    `achievement_score`, made of those of achievements (leaderboards.achievements)."""
     distinct: int | None = field(default=None, metadata=LATER)
     """The number of different episodes, where some are the same: same start, same course."""
     distinct_starts: int | None = field(default=None, metadata=LATER)

@@ -11,6 +11,7 @@ import numpy as np
 from harness.core import Result
 from harness.records.plan import PlanItem
 from harness.stats import Estimate, anytime_rate, are_enough, mean_of_scores, wilson
+from leaderboards.achievements import NAME, achievement_score
 from leaderboards.episodes import TaskEpisodes
 from leaderboards.no_interval import FEW_SCORES, NOT_FIRST, STOPPED, around
 from leaderboards.schema import TaskRow
@@ -20,7 +21,7 @@ __all__ = ["TaskTally"]
 
 SHARES_OF_SUCCESS = frozenset({"optimality", "spl", "success", "success_at_end"})
 """Scores and metrics that are 0 where the agent failed."""
-DECLARED_LIMITS = ("move_limit",)
+DECLARED_LIMITS = ("move_limit", "no_progress")
 """Params by which a task asks its simulator for another limit than that of steps."""
 
 
@@ -94,6 +95,8 @@ class TaskTally:
         rate, scores = self._rate(), self.episodes.scores()
         different, starts = self.episodes.distinct()[0], self.episodes.distinct_starts()
         metrics = self._metric_means(finished)
+        means = {name: mean for name, (mean, _) in metrics.items()}
+        unlocked = achievement_score(means)
         rates = self._times.rates if has_success else None
         return TaskRow(
             task=task.id,
@@ -119,7 +122,7 @@ class TaskTally:
             privileged=privileged,
             cut_short=self._cut_short or None,
             horizon=task.max_steps if self._cut_short else None,
-            metrics={name: mean for name, (mean, _) in metrics.items()},
+            metrics=means if unlocked is None else {NAME: unlocked, **means},
             distinct=different if different < n else None,
             distinct_starts=starts if starts is not None and starts < n else None,
             score_name=task.score
