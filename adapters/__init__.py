@@ -15,6 +15,7 @@ ADAPTERS = {
     "miniworld": "adapters.miniworld:MiniWorldAdapter",
     "vizdoom": "adapters.vizdoom:VizDoomAdapter",
     "crafter": "adapters.crafter:CrafterAdapter",
+    "nethack": "adapters.nethack:NetHackAdapter",
     "miniwob": "adapters.miniwob:MiniWobAdapter",
     "scienceworld": "adapters.scienceworld:ScienceWorldAdapter",
     "textworld": "adapters.textworld:TextWorldAdapter",
