@@ -14,10 +14,12 @@ from harness.cli.options import (
     AgentTimeout,
     Alpha,
     Base,
+    ControlRate,
     Full,
     Interpreters,
     JUnit,
     LanesOption,
+    Latency,
     Margin,
     Out,
     ProfileCheck,
@@ -178,6 +180,8 @@ def gate(
     out: Out = None,
     agent_arg: AgentArgs = None,
     profile_check: ProfileCheck = "on",
+    control_rate: ControlRate = None,
+    latency: Latency = None,
     agent_timeout: AgentTimeout = 600.0,
     ray_address: RayAddress = None,
     interpreter: Interpreters = None,
@@ -198,15 +202,17 @@ def gate(
 ) -> int:
     """Play the cases of a base run with another agent, and compare.
 
-    Exit 0: pass, 1: regressed, 3: inconclusive, 4: some cases have no score.
+    It plays by the base's control clock; a --control-rate or --latency that says another one is
+    refused. Exit 0: pass, 1: regressed, 3: inconclusive, 4: some cases have no score.
     """
     from harness.cli import names
     from harness.cli.counting import played
     from harness.cli.names import agent_named
-    from harness.compare.gate import Gate, GateOptions, judge_gate
+    from harness.compare.gate import Gate, GateOptions, judge_gate, refuse_other_clock
     from harness.compare.saved_runs import open_run
     from harness.core.grammar import counted
     from harness.host.interpreters import configured
+    from harness.play.clock_options import control_clock
     from harness.play.progress import progress_for
     from harness.play.runner import RunOptions
     from leaderboards.compare import of_gate
@@ -226,6 +232,8 @@ def gate(
         tasks=tasks,
     )
     with open_run(base) as side, configured(interpreter or ()):
+        if (control_rate, latency) != (None, None):
+            refuse_other_clock(side, control_clock(control_rate, latency))
 
         def work(note: Note) -> dict[str, Any]:
             told = dataclasses.replace(options, opened=lambda path: note("path", str(path)))

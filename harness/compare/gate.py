@@ -33,13 +33,14 @@ from harness.play.planning import make_plan
 from harness.play.progress import Progress
 from harness.play.runner import RunOptions, RunSummary, play
 from harness.records.catalogue import select_tasks
+from harness.records.control_clock import ControlClock
 from harness.records.identity import AgentSpec
 from harness.records.plan import NotRun, Plan
 from harness.records.results import case_results
 from harness.records.stored_run import load_run
 from harness.records.trust import EVERYONE, Trust
 
-__all__ = ["Gate", "GateOptions", "Gated", "judge_gate"]
+__all__ = ["Gate", "GateOptions", "Gated", "judge_gate", "refuse_other_clock"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,6 +182,20 @@ class Gate:
         """Play what the run directory lacks. Raises as runner.play does."""
         suites = list(dict.fromkeys(item.suite for item in self.plan.items))
         return play(self._spec, suites, self.plan, out, options, progress, self.rounds)
+
+
+def refuse_other_clock(base: ScoredRun, clock: ControlClock | None) -> None:
+    """Raise UserError unless this is the base's clock.
+
+    A gate judges an agent: with another clock nobody could tell its part of the difference.
+    """
+    if clock != base.plan.clock:
+        own = base.plan.clock or "simulated time waits for the agent"
+        raise UserError(
+            f"--control-rate, --latency: {clock}; a gate plays by the clock of its base {base.name}"
+            f" ({own}): leave them out, or play with bench run and see the difference by bench "
+            "compare"
+        )
 
 
 def judge_gate(base: ScoredRun, path: Path, options: GateOptions) -> Gated:

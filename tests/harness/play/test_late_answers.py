@@ -23,6 +23,7 @@ from harness.records.control_clock import ControlClock
 from harness.records.plan import Plan
 from harness.records.plan_differences import differences
 from harness.records.results import read_results
+from harness.records.stored_run import load_run
 from harness.records.traces import read_traces
 from leaderboards.render import render
 from leaderboards.report import load_report
@@ -213,3 +214,30 @@ def test_a_waiting_body_keeps_its_targets_and_stops_what_moves() -> None:
     last = np.array([0.3, -0.2, 0.5, 0.5, 1.0], np.float32)
     np.testing.assert_allclose(held_action(spec, last), [0.3, -0.2, 0.0, 0.0, 1.0])
     np.testing.assert_allclose(held_action(spec, None), np.zeros(5))
+
+
+def test_a_gate_plays_by_the_clock_of_its_base(bench_here: Callable[..., Said]) -> None:
+    common = ["--workers", "0"]
+    few = ["--suite", "smoke", "--tasks", "pointmaze/*", "--episodes", "2"]
+    late, waits = ["--latency", "400ms"], []
+    for name, clock in (("late", late), ("waits", waits)):
+        said = bench_here("run", "--agent", "noop", *few, *common, *clock, "--out", name)
+        assert said.code == 0, said.err
+    gate = ["gate", "--agent", "noop", *common, "--margin", "0.9"]
+    same = bench_here(*gate, "--base", "late", *late, "--control-rate", "real", "--out", "same")
+    assert same.code in (0, 3), same.err
+    assert load_run("same").plan.clock == load_run("late").plan.clock == ControlClock(None, (0.4,))
+    for base, clock, words in (
+        (
+            "late",
+            ["--latency", "80ms"],
+            "latency 80 ms; a gate plays by the clock of its base late",
+        ),
+        ("late", ["--control-rate", "real"], "latency as measured; a gate plays by the clock"),
+        ("waits", late, "its base waits (simulated time waits for the agent): leave them out, or"),
+    ):
+        said = bench_here(*gate, "--base", base, *clock, "--out", "other")
+        assert said.code == 2
+        assert words in said.err
+        assert len(said.err.splitlines()) == 1
+    assert not Path("other").exists()
