@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from harness.core.text import escape_latex, escape_markdown, printable, shorten
-from harness.play.column_widths import WIDTH, fitted, least_width
+from harness.play.column_widths import WIDTH, fitted, laid_out, least_width
 from harness.stats import Estimate
 
 __all__ = [
@@ -119,8 +119,6 @@ def _filled(lines: Sequence[str], width: int, indent: str = "  ") -> str:
 
 
 def _text_table(table: Table, width: int, *, whole_names: bool) -> str:
-    from tabulate import tabulate
-
     columns = _escaped(table, printable)
     if not columns:
         return ""
@@ -134,10 +132,7 @@ def _text_table(table: Table, width: int, *, whole_names: bool) -> str:
     rows.insert(1, ruler)
     if table.total:
         rows.insert(-1, ruler)
-    # The headings are rows here: every other style adds to their width.
-    return str(
-        tabulate(rows, tablefmt="plain", disable_numparse=True, colalign=_alignment(columns))
-    )
+    return laid_out(rows, widths, [column.kind == "figure" for column in columns])
 
 
 def narrowed(table: Table, width: int) -> tuple[Table, list[str]]:

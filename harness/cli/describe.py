@@ -154,7 +154,7 @@ def _views(views: tuple[SpecRow, ...]) -> str:
     for row in views:
         marks = [*(["drawn"] if row.drawn else []), *(["privileged"] if row.privileged else [])]
         rows.append([row.name, _shape(row), _bounds(row), row.unit, ", ".join(marks)])
-    return text_table(["view", "what", "from, to", "unit", ""], rows, widths=[24, 24, 12, 10, 18])
+    return text_table(["view", "what", "from, to", "unit", ""], rows, width=WIDTH)
 
 
 def _shape(row: SpecRow) -> str:
@@ -205,7 +205,7 @@ def _spec(row: SpecRow) -> str:
         )
         begin = end + 1
     columns = ["element", "field", "kind", "frame", "1 is", ""]
-    return f"{head}\n{text_table(columns, rows, widths=[None, 24, None, None, 12, 16])}"
+    return f"{head}\n{text_table(columns, rows, width=WIDTH)}"
 
 
 def _amount(field: Field) -> str:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import importlib.metadata
+import textwrap
 from collections.abc import Mapping, Sequence
 
-from harness.core import Missing, Suite
+from harness.core import Missing, Suite, Task
+from harness.core.grammar import counted
+from harness.core.text import printable
 from harness.host.hosted import Hosted, end_probes
 from harness.host.loading import load_adapter
-from harness.play.text_table import text_table
+from harness.play.column_widths import WIDTH
+from harness.play.text_table import WHOLE, text_table
 from harness.records.catalogue import Kind, find_suites
 from harness.records.registry import load
 
@@ -22,12 +26,32 @@ __all__ = [
 ]
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[object]], width: int = 76) -> str:
-    return text_table(head, rows, widths=[None] * (len(head) - 1) + [width], figures=True)
+def _table(head: Sequence[str], rows: Sequence[Sequence[object]], width: int) -> str:
+    return text_table(head, rows, width=width, figures=True)
 
 
-def list_suites(table: Mapping[str, str]) -> str:
-    """One line per suite."""
+def _listed(
+    head: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    width: int,
+    spare: str,
+    *,
+    full: bool,
+) -> str:
+    """A table with a line for each row, where it fits; else without the column `spare`.
+
+    `full`: nothing is broken or left out.
+    """
+    whole = text_table(head, rows, width=WHOLE, figures=True)
+    if full or max(map(len, whole.splitlines())) <= width:
+        return whole
+    kept = [number for number, name in enumerate(head) if name != spare]
+    narrow = [[row[number] for number in kept] for row in rows]
+    return text_table([head[number] for number in kept], narrow, width=width, figures=True)
+
+
+def list_suites(table: Mapping[str, str], width: int = WIDTH, *, full: bool = False) -> str:
+    """One row per suite; the domains where there is room, or `full`."""
     rows = []
     for suite in (find_suites(name, table)[0] for name in table):
         domains = ", ".join(sorted({task.domain for task in suite.tasks}))
@@ -41,21 +65,47 @@ def list_suites(table: Mapping[str, str]) -> str:
                 suite.title,
             ]
         )
-    return _table(["suite", "tasks", "episodes", "in all", "domains", "what it is"], rows)
+    head = ["suite", "tasks", "episodes", "in all", "domains", "what it is"]
+    return _listed(head, rows, width, "domains", full=full)
 
 
-def list_tasks(suites: Sequence[Suite]) -> str:
-    """One line per task of these suites."""
-    rows = []
-    for suite in suites:
-        for task in suite.tasks:
-            horizon = task.max_steps or "simulator's"
-            rows.append([task.id, suite.name, task.domain, horizon, " ".join(task.tags), task.rule])
-    return _table(["task", "suite", "domain", "horizon", "tags", "rule"], rows, 60)
+def list_tasks(suites: Sequence[Suite], width: int = WIDTH, *, full: bool = False) -> str:
+    """One row per task of these suites. `full`: in one table, with the domain and the rule."""
+    if not full:
+        return "\n\n".join(_tasks_of(suite, width) for suite in suites)
+    rows = [
+        [task.id, suite.name, task.domain, _horizon(task), " ".join(task.tags), task.rule]
+        for suite in suites
+        for task in suite.tasks
+    ]
+    return _table(["task", "suite", "domain", "horizon", "tags", "rule"], rows, WHOLE)
 
 
-def list_agents(agents: Mapping[str, str], kinds: Mapping[str, Kind]) -> str:
-    """One line per agent, with the views that its class declares to read; then one per kind.
+def _tasks_of(suite: Suite, width: int) -> str:
+    """The tasks of a suite below what they have in common."""
+    domains = ", ".join(sorted({task.domain for task in suite.tasks}))
+    rules = list(dict.fromkeys(task.rule for task in suite.tasks))
+    rule = rules[0] if len(rules) == 1 else f"{len(rules)} rules: see `bench describe TASK`"
+    head = f"{suite.name}: {counted(len(suite.tasks), 'task')}, {domains}; {rule}"
+    tagged = any(task.tags for task in suite.tasks)
+    rows = [
+        [task.id, _horizon(task), *([" ".join(task.tags)] if tagged else [])]
+        for task in suite.tasks
+    ]
+    titles = ["task", "horizon", *(["tags"] if tagged else [])]
+    return f"{_filled(head, width)}\n{text_table(titles, rows, width=width)}"
+
+
+def _horizon(task: Task) -> str:
+    return str(task.max_steps or "simulator's")
+
+
+def _filled(text: str, width: int) -> str:
+    return textwrap.fill(printable(text), width, break_on_hyphens=False)
+
+
+def list_agents(agents: Mapping[str, str], kinds: Mapping[str, Kind], width: int = WIDTH) -> str:
+    """One row per agent, with the views that its class declares to read; then one per kind.
 
     A kind is named only: its class may need packages that are not here.
     """
@@ -74,14 +124,14 @@ def list_agents(agents: Mapping[str, str], kinds: Mapping[str, Kind]) -> str:
     named.append(["package.module:Class", "your own class"])
     return "\n\n".join(
         [
-            _table(["agent", "reads", "what it is"], rows),
-            _table(["or write", "what plays"], named),
+            _table(["agent", "reads", "what it is"], rows, width),
+            _table(["or write", "what plays"], named, width),
         ]
     )
 
 
-def list_adapters(adapters: Mapping[str, str]) -> str:
-    """One line per simulator family."""
+def list_adapters(adapters: Mapping[str, str], width: int = WIDTH, *, full: bool = False) -> str:
+    """One row per simulator family; its packages where there is room, or `full`."""
     rows = []
     for name, entry in adapters.items():
         kind = load_adapter(entry)
@@ -93,11 +143,14 @@ def list_adapters(adapters: Mapping[str, str]) -> str:
                 _first_sentence(kind),
             ]
         )
-    return _table(["family", "here", "packages", "what it is"], rows)
+    head = ["family", "here", "packages", "what it is"]
+    return _listed(head, rows, width, "packages", full=full)
 
 
-def list_perturbations(adapters: Mapping[str, str]) -> str:
-    """One line per perturbation with its parameters at severities 1 to 5.
+def list_perturbations(
+    adapters: Mapping[str, str], width: int = WIDTH, *, full: bool = False
+) -> str:
+    """One row per perturbation; its parameters at severities 1 to 5 where there is room, or `full`.
 
     First those between adapter and agent, then those of simulators, then the sets.
     """
@@ -116,7 +169,7 @@ def list_perturbations(adapters: Mapping[str, str]) -> str:
         ]
     sets = [["set", name, "", what] for name, (what, _) in SETS.items()]
     head = ["group", "name", "severities 1 to 5", "what it does"]
-    return text_table(head, rows + sets, widths=[None, None, 44, 60])
+    return _listed(head, rows + sets, width, "severities 1 to 5", full=full)
 
 
 def _levels(levels: Sequence[Mapping[str, object]]) -> str:
@@ -128,25 +181,37 @@ def _levels(levels: Sequence[Mapping[str, object]]) -> str:
     return "; ".join(f"{name} {values}" for name, values in columns.items())
 
 
-def doctor(adapters: Mapping[str, str]) -> str:
-    """For each family its versions, or what is missing and the command that fixes it."""
+def doctor(adapters: Mapping[str, str], width: int = WIDTH) -> str:
+    """For each family its versions, or what is missing; last, the commands that fix it."""
     rows: list[list[str]] = []
+    remedies: dict[str, str] = {}
     for name, entry in adapters.items():
         kind = load_adapter(entry)
         missing = kind.missing()
         if missing is not None:
-            rows.append([name, "missing", missing.reason, missing.remedy])
+            rows.append([name, "missing", missing.reason])
+            remedies[name] = missing.remedy
             continue
         versions = ", ".join(f"{package} {version}" for package, version in kind.versions().items())
         if issubclass(kind, Hosted):
             versions = f"{versions}; in {kind.interpreter()}"
-        rows.append([name, "ready", versions, ""])
+        rows.append([name, "ready", versions])
         limit = kind.limited()
         if limit is not None:
-            rows[-1] = [name, "in part", f"{versions}; {limit.reason}", limit.remedy]
+            rows[-1] = [name, "in part", f"{versions}; {limit.reason}"]
+            remedies[name] = limit.remedy
     end_probes()
-    rows.append(_state("parallel", _package("ray"), "ray, for --workers other than 0"))
-    return _table(["what", "state", "versions, or what is missing", "how to fix it"], rows)
+    wanting = _package("ray")
+    if wanting is None:
+        rows.append(["parallel", "ready", "ray, for --workers other than 0"])
+    else:
+        rows.append(["parallel", "missing", wanting.reason])
+        remedies["parallel"] = wanting.remedy
+    table = _table(["what", "state", "versions, or what is missing"], rows, width)
+    if not remedies:
+        return table
+    fixes = _table(["what", "how to fix it"], list(remedies.items()), width)
+    return f"{table}\n\n{fixes}"
 
 
 def _first_sentence(kind: type) -> str:
@@ -161,11 +226,3 @@ def _package(name: str) -> Missing | None:
             f"the package {name} is not installed", f"pip install 'generalist-bench[{name}]'"
         )
     return None
-
-
-def _state(name: str, missing: Missing | None, versions: str) -> list[str]:
-    return (
-        [name, "ready", versions, ""]
-        if missing is None
-        else [name, "missing", missing.reason, missing.remedy]
-    )

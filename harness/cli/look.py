@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from harness.cli.output import DONE, WITH_ERRORS, print_out, say
+from harness.cli.options import Full
+from harness.cli.output import DONE, WITH_ERRORS, print_out, say, terminal_width
 
 __all__ = ["doctor", "list_"]
 
@@ -17,22 +18,24 @@ def list_(
         typer.Argument(help="What to list."),
     ] = "suites",
     suite: Annotated[str, typer.Option(help="For tasks: the suites.")] = "all",
+    full: Full = False,
 ) -> int:
     """List suites, tasks, agents, adapters or perturbations."""
     from harness.cli import listing, names
 
+    width = terminal_width()
     if what == "suites":
-        print_out(listing.list_suites(names.suite_table()))
+        print_out(listing.list_suites(names.suite_table(), width, full=full))
     elif what == "tasks":
-        print_out(listing.list_tasks(names.suites_named(suite)))
+        print_out(listing.list_tasks(names.suites_named(suite), width, full=full))
     elif what == "agents":
         from harness.policies import KINDS
 
-        print_out(listing.list_agents(names.agents(), KINDS))
+        print_out(listing.list_agents(names.agents(), KINDS, width))
     elif what == "perturbations":
-        print_out(listing.list_perturbations(names.adapters()))
+        print_out(listing.list_perturbations(names.adapters(), width, full=full))
     else:
-        print_out(listing.list_adapters(names.adapters()))
+        print_out(listing.list_adapters(names.adapters(), width, full=full))
     return DONE
 
 
@@ -51,6 +54,8 @@ def doctor(
     """Say what can run here, and how to fix the rest."""
     from harness.cli.supervisor import relay
 
+    width = terminal_width()  # the child that looks has no terminal
+
     def work() -> tuple[str, str, int]:
         from harness.cli import names
         from harness.cli.listing import doctor as examine
@@ -63,7 +68,7 @@ def doctor(
             if fix in RECIPES:
                 return fix_agent(fix, RECIPES[fix], say), "", DONE
             return build(fix, names.adapters(), say), "", DONE
-        found = examine(names.adapters())
+        found = examine(names.adapters(), width)
         if not deep:
             return found, "", DONE
         from harness.testing.deep import deep_check

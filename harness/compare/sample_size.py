@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -16,6 +17,7 @@ import numpy as np
 from harness.compare.pairs import ScoredRun, measure_of, value_difference
 from harness.core import UserError
 from harness.core.grammar import counted
+from harness.play.column_widths import WIDTH
 from harness.play.text_table import text_table
 from harness.stats import (
     design_effects,
@@ -222,8 +224,9 @@ def sample_size_table(found: SampleSize) -> str:
             "independent cases"
         )
     cells = [[what, number, math.ceil(number / found.tasks)] for what, number in rows]
+    chance = f"with a chance of {100 * found.power:g} %, at alpha {found.alpha:g}; {differing}"
     lines = [
-        f"with a chance of {100 * found.power:g} %, at alpha {found.alpha:g}; {differing}",
+        textwrap.fill(chance, WIDTH, subsequent_indent="  "),
         "",
         text_table(["to", "episodes", f"a task of {found.tasks}"], cells, figures=True),
     ]

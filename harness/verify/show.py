@@ -143,5 +143,4 @@ def failures_table(run: str | os.PathLike[str]) -> str:
     head = ["case", "task", "seed", "perturbed", "steps", "why it ended", "at the end"]
     if not rows:
         return "no failures"
-    widths = [None] * 5 + [60, 80]
-    return text_table(head, rows, widths=widths)
+    return text_table(head, rows)

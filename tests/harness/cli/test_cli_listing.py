@@ -80,6 +80,16 @@ def test_list(bench_here: Bench, what: str, words: list[str]) -> None:
     said = bench_here("list", what)
     assert (said.code, said.err) == (0, "")
     assert all(any(line.startswith(word) for line in said.out.splitlines()) for word in words)
+    assert max(map(len, said.out.splitlines())) <= 80
+
+
+def test_a_list_of_tasks_in_full(bench_here: Bench) -> None:
+    short = bench_here("list", "tasks", "--suite", "babyai,libero-10").out
+    assert "babyai: 17 tasks, navigation; the mission fulfilled (return > 0) within" in short
+    full = bench_here("list", "tasks", "--suite", "babyai,libero-10", "--full").out.splitlines()
+    (row,) = [line for line in full if line.startswith("babyai/GoToDoor@1 ")]
+    assert row.endswith(" the mission fulfilled (return > 0) within the level's own step limit")
+    assert [line.split()[1] for line in full[2:]] == ["babyai"] * 17 + ["libero-10"] * 10
 
 
 def test_doctor_names_what_is_missing_and_what_fixes_it(
@@ -96,12 +106,16 @@ def test_doctor_names_what_is_missing_and_what_fixes_it(
     monkeypatch.setattr(importlib.metadata, "version", version)
     said = bench_here("doctor")
     assert said.code == 0
-    rows = {line.split()[0]: line for line in said.out.splitlines() if line}
-    assert "the package minigrid is not installed" in rows["minigrid"]
-    assert "pip install 'generalist-bench[minigrid]'" in rows["minigrid"]
-    assert "pip install 'generalist-bench[ray]'" in rows["parallel"]
-    assert "ready" in rows["gym"]
+    assert max(map(len, said.out.splitlines())) <= 80
+    states, fixes = (
+        {line.split()[0]: line for line in part.splitlines()} for part in said.out.split("\n\n")
+    )
+    assert "the package minigrid is not installed" in states["minigrid"]
+    assert "pip install 'generalist-bench[minigrid]'" in fixes["minigrid"]
+    assert "pip install 'generalist-bench[ray]'" in fixes["parallel"]
+    assert "ready" in states["gym"]
+    assert "gym" not in fixes
     said = bench_here("run", "--agent", "noop", "--suite", "babyai", "--episodes", 1)
     assert said.code == 4, "nothing could run"
     assert "the package minigrid is not installed" in said.out
-    assert "pip install 'generalist-bench[minigrid]'" in said.out
+    assert "pip install 'generalist-bench[minigrid]'" in " ".join(said.out.split())

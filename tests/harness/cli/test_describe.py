@@ -67,7 +67,7 @@ def test_a_layout_is_a_table_and_the_profiles_that_fit_are_named() -> None:
     pytest.importorskip("metaworld")
     found = described("metaworld/reach-v3@1", None, None, False)
     text = as_text(found)
-    assert "0-2        eef_position  target_delta  world    0.01 m" in text
+    assert "0-2      eef_position  target_delta  world  0.01 m\n" in text
     assert "profiles     lerobot-metaworld, metaworld-image\n" in text
     assert "lerobot-pusht (missing-field, rate)" in " ".join(text.split())
     assert max(map(len, text.splitlines())) <= 80

@@ -7,14 +7,14 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from harness.core.text import printable
-from harness.play.text_table import LONGEST, markdown_table, text_table
+from harness.play.text_table import LONGEST, WHOLE, markdown_table, text_table
 
 ODD = st.text(st.sampled_from("ab |\n\t\x1b\x9b`<&>[]()!*_\\") | st.characters(), max_size=20)
 
 
 @given(st.lists(st.tuples(ODD, ODD), min_size=1, max_size=4))
 def test_a_row_is_one_line_without_controls(rows: list[tuple[str, str]]) -> None:
-    lines = text_table(["a", "b"], rows).split("\n")
+    lines = text_table(["a", "b"], rows, width=WHOLE).split("\n")
     assert len(lines) == 2 + len(rows)
     assert all(printable(line) == line for line in lines)
 
@@ -25,6 +25,13 @@ def test_a_markdown_table_holds_its_texts(rows: list[tuple[str, str]]) -> None:
     cells = [token for token in tokens if token.type == "inline"]
     shown = ["".join(child.content for child in cell.children or []) for cell in cells]
     assert shown == ["a", "b", *(printable(text).strip() for row in rows for text in row)]
+
+
+@given(st.lists(st.tuples(ODD, ODD, ODD), min_size=1, max_size=4))
+def test_no_row_is_wider_than_the_terminal(rows: list[tuple[str, str, str]]) -> None:
+    table = text_table(["a", "b", "c"], rows)
+    assert max(map(len, table.split("\n"))) <= 80
+    assert all(printable(line) == line for line in table.split("\n"))
 
 
 def test_figures_stand_right_and_texts_left() -> None:
