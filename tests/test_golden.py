@@ -66,13 +66,15 @@ PLAYED = {
     "pddl": (UNIFORM, EXPERT),
     "gym": (UNIFORM, EXPERT, f"{LOOKING} --perturb {STATE},{DISCRETE}"),
     "procgen": (UNIFORM,),
+    "crafter": (UNIFORM, f"{LOOKING} --perturb image_noise:3,action_sticky:5"),
+    "nethack": (UNIFORM,),
     "pusht": (EXPERT, f"{LOOKING} --perturb friction:3,texture:3,start:3,image_noise:3"),
 }
 """Family -> options of `bench run`, a run each."""
 
 SLOW = (
     "maniskill", "miniworld", "miniwob", "scienceworld", "textworld", "alfworld", "procgen",
-    "pusht",
+    "pusht", "crafter", "nethack",
 )  # fmt: skip
 
 Bench = Callable[..., tuple[int, str, str]]
@@ -200,6 +202,10 @@ def _bench(*words: object) -> tuple[int, str, str]:
 
 
 def main() -> None:
+    from adapters import ADAPTERS
+    from harness.host.interpreters import name_families
+
+    name_families(ADAPTERS)
     for family in sys.argv[1:] or PLAYED:
         with tempfile.TemporaryDirectory() as folder:
             configure_interpreters(Path(folder))
