@@ -25,8 +25,9 @@ from harness.play.video import (
 from harness.records.results import case_results
 from harness.records.safe_files import check_writable
 from harness.records.stored_run import load_run
+from harness.verify.descriptions import metrics_text, outcome_text
 from harness.verify.episode_replay import EpisodeReplay, RecordedEpisode
-from harness.verify.transcript import metrics_text, outcome_text, transcript
+from harness.verify.transcript import transcript
 
 __all__ = ["ShownEpisode", "failures_table", "show"]
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from harness.compare.pairs import Key, ScoredRun, value_difference
 from harness.core import Result
 from harness.core.text import printable, shorten
-from harness.verify.transcript import outcome_text
+from harness.verify.descriptions import outcome_text
 from leaderboards.compare import Compared
 from leaderboards.page.gallery import answer_notes, show_command
 from leaderboards.page.media import Clip, Media, RunVideos

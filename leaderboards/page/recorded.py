@@ -15,8 +15,8 @@ import numpy as np
 from harness.core import UIAction
 from harness.core.text import printable, shorten
 from harness.records.traces import Trace, locate_traces, read_trace
+from harness.verify.descriptions import describe_action
 from harness.verify.said import said_by_step
-from harness.verify.transcript import describe_action
 
 __all__ = ["Recordings", "Said", "action_text", "said_lines"]
 

@@ -18,9 +18,10 @@ from harness.core import Element, Perturbation, Task, UIAction, UserError
 from harness.play.runner import RunOptions, play
 from harness.play.video import LINE
 from harness.records.plan import Plan
+from harness.verify.descriptions import describe_action
 from harness.verify.episode_replay import find_episode
 from harness.verify.show import failures_table, show
-from harness.verify.transcript import describe_action, transcript
+from harness.verify.transcript import transcript
 
 
 def test_a_video_of_any_episode(play_toys: Callable[..., Run]) -> None:
