@@ -27,8 +27,9 @@ class Grouping:
 
     def __init__(self, rows: Sequence[tuple[TaskTally, TaskRow]]) -> None:
         self._rows = rows
-        # A domain is often one suite: the bootstrap of a set of tasks is drawn once.
+        # A domain is often one suite: what takes long is computed once for a set of tasks.
         self._scores: dict[tuple[str, ...], Scores] = {}
+        self._means: dict[tuple[str, ...], tuple[Estimate | None, str]] = {}
 
     def group(self, *, suite: str | None = None, domain: str | None = None) -> Group:
         """The tasks of a suite or a domain, or all."""
@@ -40,7 +41,7 @@ class Grouping:
         rows = [row for _, row in chosen]
         rated = [row for row in rows if row.successes is not None]
         seen = [(tally, row) for tally, row in chosen if row.successes is not None and row.n]
-        interval, no_interval = mean_of_tasks(seen)
+        interval, no_interval = self._mean_of(seen)
         worst = [row.rate_if_missing_fail or 0 for row in rated]
         normalised = [row.normalised for row in rows if row.normalised is not None]
         ended: Counter[str] = Counter()
@@ -75,6 +76,12 @@ class Grouping:
             privileged=privileged_group(rows),
             floor=mean_floor(row.floors for _, row in seen) if seen else None,
         )
+
+    def _mean_of(self, seen: Sequence[tuple[TaskTally, TaskRow]]) -> tuple[Estimate | None, str]:
+        key = tuple(row.task for _, row in seen)
+        if key not in self._means:
+            self._means[key] = mean_of_tasks(seen)
+        return self._means[key]
 
     def _scores_of(self, tallies: Sequence[TaskTally]) -> Scores | None:
         if not tallies:

@@ -76,26 +76,36 @@ def paired_p(differences: Sequence[np.ndarray], design: float | np.ndarray = 1.0
 
     At level 1 - p that interval ends at 0.
     """
-    return float(paired_p_values(*_counts(differences, design)))
+    losses, wins, squares, pairs = _counts(differences, design)
+    mean = ((wins - losses) / pairs).mean()
+    if mean == 0:
+        return 1.0
+    # Mirrored where needed, so that the mean is negative and 0 lies above it.
+    worse, better = (losses, wins) if mean < 0 else (wins, losses)
+    multiplier = _bisect(lambda push: _means(worse, better, pairs, push)[0] >= 0, mean)
+    return float(_p_beyond(mean, *_shifted(worse, better, squares, pairs, multiplier)))
 
 
 def paired_p_values(
     losses: np.ndarray, wins: np.ndarray, squares: np.ndarray, pairs: np.ndarray
 ) -> np.ndarray:
-    """paired_p of many comparisons at once, from sums over the pairs of each task.
+    """paired_p of many comparisons at once, to five digits, in fewer steps.
 
     The sums are those of paired_bounds, shape (..., tasks); the p-values have shape (...).
     """
-    from scipy.special import ndtr
-
     mean = ((wins - losses) / pairs).mean(axis=-1)
-    # Mirrored where needed, so that the mean is negative and 0 lies above it.
     mirrored = (mean > 0)[..., None]
     worse, better = np.where(mirrored, wins, losses), np.where(mirrored, losses, wins)
-    multiplier = _bisect(lambda push: _means(worse, better, pairs, push)[0] >= 0, mean)
-    centre, variance = _shifted(worse, better, squares, pairs, multiplier)
-    found: np.ndarray = 2 * ndtr(-(np.abs(mean) + centre) / np.sqrt(variance))
+    push = _bisect(lambda each: _means(worse, better, pairs, each)[0] >= 0, mean, 40)
+    found = _p_beyond(mean, *_shifted(worse, better, squares, pairs, push))
     return np.where(mean == 0, 1.0, found)
+
+
+def _p_beyond(mean: np.ndarray, centre: np.ndarray, variance: np.ndarray) -> np.ndarray:
+    from scipy.special import ndtr
+
+    found: np.ndarray = 2 * ndtr(-(np.abs(mean) + centre) / np.sqrt(variance))
+    return found
 
 
 def _counts(
@@ -128,13 +138,15 @@ def _upper(
     return bound
 
 
-def _bisect(beyond: Callable[[np.ndarray], np.ndarray], like: np.ndarray) -> np.ndarray:
+def _bisect(
+    beyond: Callable[[np.ndarray], np.ndarray], like: np.ndarray, steps: int = STEPS
+) -> np.ndarray:
     """The least multiplier, of the shape of `like`, at which `beyond` holds.
 
     `beyond` holds for every multiplier above some one, element by element.
     """
     low, high = np.full(np.shape(like), -9.0), np.full(np.shape(like), 10.0)
-    for _ in range(STEPS):
+    for _ in range(steps):
         middle = (low + high) / 2
         there = beyond(10.0**middle)
         low, high = np.where(there, low, middle), np.where(there, middle, high)

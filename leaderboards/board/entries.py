@@ -21,6 +21,7 @@ from harness.core.text import printable, shorten
 from harness.records.plan import CaseIndex, Plan
 from harness.records.stored_run import StoredRun, load_run
 from leaderboards.board.outcomes import Outcomes, TaskOutcomes
+from leaderboards.board.processes import each_of
 from leaderboards.privilege import privileged_group
 from leaderboards.report import build
 from leaderboards.schema import Report, TaskRow
@@ -146,12 +147,9 @@ def read_all(
     broken: list[Unreadable] = []
     used: set[str] = set()
     tasks = {task.id: task for suite in suites.values() for task in suite.tasks}
-    for path in _paths(folders):
-        try:
-            entry = _read(path, suites, tasks)
-        except UserError as wrong:
-            reason = shorten(str(wrong).replace(f"{path}: ", ""), 300)
-            broken.append(Unreadable(path=printable(str(path)), reason=printable(reason)))
+    for entry in each_of(lambda path: _read_or_not(path, suites, tasks), _paths(folders)):
+        if isinstance(entry, Unreadable):
+            broken.append(entry)
             continue
         if entry.id in used:
             entry = dataclasses.replace(entry, id=f"{entry.id}-{entry.digest[:12]}")
@@ -159,6 +157,16 @@ def read_all(
             used.add(entry.id)
             found.append(entry)
     return found, broken
+
+
+def _read_or_not(
+    path: Path, suites: Mapping[str, Suite], tasks: Mapping[str, Task]
+) -> BoardEntry | Unreadable:
+    try:
+        return _read(path, suites, tasks)
+    except UserError as wrong:
+        reason = shorten(str(wrong).replace(f"{path}: ", ""), 300)
+        return Unreadable(path=printable(str(path)), reason=printable(reason))
 
 
 def _paths(folders: Sequence[Path]) -> list[Path]:

@@ -7,11 +7,12 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.core import Suite, Task
+from harness.core import Suite
 from harness.core.grammar import counted
 from harness.core.text import printable, shorten
 from harness.stats import Estimate
 from leaderboards.board.entries import UNVERIFIED, BoardEntry, Part, Unreadable
+from leaderboards.board.processes import each_of
 from leaderboards.board.protocols import counting_protocols, why_foreign
 from leaderboards.board.ranking import Standing, rank_agents
 from leaderboards.schema import Group, TaskRow
@@ -150,7 +151,7 @@ def board_of(
     return Board(
         entries=tuple(entries),
         unreadable=tuple(unreadable),
-        suites=tuple(_suite_board(suites[name], rows[name]) for name in ours),
+        suites=tuple(_suite_boards([(suites[name], rows[name]) for name in ours])),
         others=tuple(row for name in rows if name not in suites for row in rows[name]),
         titles=titles_of(entries),
     )
@@ -217,15 +218,21 @@ def _part_marks(suite: Suite, seen: Mapping[str, TaskRow]) -> Iterator[str]:
         yield f"{n} of the {of} episodes a task that the protocol asks for"
 
 
-def _suite_board(suite: Suite, rows: Sequence[Row]) -> SuiteBoard:
-    chosen = [row for row in rows if not row.apart]
-    tasks: list[Task] = list(suite.tasks)
-    found = rank_agents(tasks, [row.part.outcomes for row in chosen if row.part is not None])
-    ranked = [dataclasses.replace(row, standing=each) for row, each in zip(chosen, found)]
-    ranked.sort(key=_place)
-    apart = sorted((row for row in rows if row.apart), key=lambda row: (row.apart, *_name(row)))
-    domains = tuple(dict.fromkeys(task.domain for task in tasks))
-    return SuiteBoard(suite=suite, domains=domains, rows=(*ranked, *apart))
+def _suite_boards(played: Sequence[tuple[Suite, Sequence[Row]]]) -> Iterator[SuiteBoard]:
+    pieces = sum(len(rows) for _, rows in played)
+    standings = each_of(lambda each: _standings(*each), played, pieces=pieces)
+    for (suite, rows), found in zip(played, standings):
+        chosen = [row for row in rows if not row.apart]
+        ranked = [dataclasses.replace(row, standing=each) for row, each in zip(chosen, found)]
+        ranked.sort(key=_place)
+        apart = sorted((row for row in rows if row.apart), key=lambda row: (row.apart, *_name(row)))
+        domains = tuple(dict.fromkeys(task.domain for task in suite.tasks))
+        yield SuiteBoard(suite=suite, domains=domains, rows=(*ranked, *apart))
+
+
+def _standings(suite: Suite, rows: Sequence[Row]) -> list[Standing]:
+    agents = [row.part.outcomes for row in rows if not row.apart and row.part is not None]
+    return rank_agents(list(suite.tasks), agents)
 
 
 def _place(row: Row) -> tuple[object, ...]:

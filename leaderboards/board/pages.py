@@ -20,6 +20,7 @@ from leaderboards.board.lines import (
     task_link,
 )
 from leaderboards.board.model import Board, Row, SuiteBoard
+from leaderboards.board.processes import each_of
 from leaderboards.board.ranking import ALPHA, MOST_LETTERS
 from leaderboards.board.views import agent_views, domain_views, entry_views, unit_of
 from leaderboards.page.embed import as_json, environment
@@ -59,16 +60,16 @@ def pages_of(board: Board, title: str) -> Iterator[tuple[str, str]]:
         yield suite_link(suite.suite.name), _suite(suite, board)
     yield from _domains(board)
     agents = {entry.agent_id: entry for entry in board.entries}
-    for agent, entry in agents.items():
-        yield agent_link(entry), _agent(agent, board)
+    made = each_of(lambda agent: _agent(agent, board), list(agents))
+    yield from zip(map(agent_link, agents.values()), made)
     rows: dict[str, list[Row]] = {}
     tasks: dict[str, Task] = {}
     for suite in board.suites:
         for task in suite.suite.tasks:
             tasks[task.id] = task
             rows.setdefault(task.id, []).extend(suite.rows)
-    for task in tasks.values():
-        yield task_link(task.id), _task(task, rows[task.id], board)
+    made = each_of(lambda task: _task(task, rows[task.id], board), list(tasks.values()))
+    yield from zip(map(task_link, tasks), made)
 
 
 def _index(board: Board, title: str) -> str:

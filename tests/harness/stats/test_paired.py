@@ -22,6 +22,7 @@ from harness.stats import (
     power_of_pairs,
     sign_flip,
 )
+from harness.stats.paired import paired_p_values
 
 
 def pairs(wins: int, losses: int, n: int) -> np.ndarray:
@@ -167,3 +168,17 @@ def test_planning_agrees_with_statsmodels_and_with_itself():
     for wrong in ((0.3, 0.2), (0.0, 0.2)):
         with pytest.raises(ValueError, match="needs"):
             pairs_needed(*wrong)
+
+
+def test_many_p_values_at_once_are_those_of_single_comparisons() -> None:
+    rng = np.random.default_rng(5)
+    alone, sums = [], []
+    for _ in range(40):
+        first, second = rng.random(2)
+        changes = (rng.random((9, 6)) < second).astype(float) - (rng.random((9, 6)) < first)
+        changes *= rng.choice([1.0, 0.4])
+        alone.append(paired_p(list(changes)))
+        parts = (-np.minimum(changes, 0), np.maximum(changes, 0), changes**2, np.ones((9, 6)))
+        sums.append([each.sum(axis=1) for each in parts])
+    together = paired_p_values(*(np.array(each) for each in zip(*sums)))
+    assert together == pytest.approx(alone, rel=1e-5)
