@@ -29,6 +29,7 @@ from leaderboards.footprint import FootprintTally
 from leaderboards.groups import Grouping
 from leaderboards.late_answers import ClockTally
 from leaderboards.perturbed_results import CaseArrays, read_case_arrays
+from leaderboards.planning import optimality_of
 from leaderboards.privilege import is_privileged
 from leaderboards.renderers import other_renderer
 from leaderboards.robustness import robustness
@@ -51,13 +52,19 @@ def load_report(
     path: str | os.PathLike[str],
     baseline: str | None = None,
     floors: Sequence[str | os.PathLike[str]] = (),
+    expert: str | os.PathLike[str] | None = None,
 ) -> Report:
     """The report of a run directory.
 
-    `floors` are run directories of agents that look at nothing; else as report_of. Raises UserError
-    when a directory is no run, or when its lines do not fit its plan.
+    `floors` are run directories of agents that look at nothing, `expert` is one of the expert, to
+    count steps beside; else as report_of. Raises UserError when a directory is no run, or when its
+    lines do not fit its plan.
     """
-    return report_of(load_run(path), baseline, floors)
+    run = load_run(path)
+    report = report_of(run, baseline, floors)
+    if expert is None:
+        return report
+    return dataclasses.replace(report, optimality=optimality_of(run, load_run(expert)))
 
 
 def report_of(

@@ -23,6 +23,7 @@ from leaderboards.group_tables import (
     suites_of,
 )
 from leaderboards.late_answers import clock_lines, clock_table
+from leaderboards.planning import optimality_table, plans_table
 from leaderboards.privilege import privilege_lines
 from leaderboards.references import (
     PublishedFigure,
@@ -187,6 +188,8 @@ def report_tables(report: Report) -> list[Table]:
     tables += clock_table(report.latency)
     tables += server_timing_table(report.server_timing)
     tables += answers_table(report.answers)
+    tables += plans_table(report.answers)
+    tables += optimality_table(report.optimality)
     tables += published_table([figure for suite in by_suite for figure in figures[suite]])
     if report.perturbations or report.not_applicable:
         from leaderboards.robustness_tables import robustness_tables

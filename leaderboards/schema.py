@@ -21,6 +21,7 @@ from leaderboards.flatten import EstimateNames, bounds_of, flatten
 from leaderboards.floors import Floor
 from leaderboards.footprint import Footprint
 from leaderboards.late_answers import ClockRow
+from leaderboards.planning import OptimalityRow
 from leaderboards.server_timing import ServerTiming
 from leaderboards.success_times import TimeToSuccess
 
@@ -320,6 +321,8 @@ class Report:
     answers: tuple[AnswersRow, ...] = ()
     """What answers took, by task and over all, perturbed episodes too; in the JSON only where a
     line tells it."""
+    optimality: tuple[OptimalityRow, ...] = ()
+    """Beside a run of the expert, by task and over all; in the JSON only where one was named."""
     server_timing: ServerTiming | None = None
     """What a policy server told of its own times; in the JSON only where a line tells it."""
     footprint: Footprint | None = None
@@ -337,6 +340,7 @@ _RATE = {"interval": ("success_rate", "ci_low", "ci_high")}
 ESTIMATES: EstimateNames = {
     TaskRow: {**_RATE, "score": ("score_mean", "score_low", "score_high")},
     Group: _RATE,
+    OptimalityRow: bounds_of("optimality"),
     Scores: bounds_of("mean", "median", "iqm", "optimality_gap"),
     ScoreEffects: bounds_of("mean", "difference"),
     PerturbationRow: {
@@ -366,6 +370,7 @@ def report_to_json(report: Report) -> dict[str, Any]:
                 "endless",
                 "latency",
                 "answers",
+                "optimality",
                 "server_timing",
                 "footprint",
             )

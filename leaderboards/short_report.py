@@ -21,6 +21,7 @@ from leaderboards.group_tables import (
     suites_of,
 )
 from leaderboards.late_answers import clock_table
+from leaderboards.planning import optimality_table, plans_table
 from leaderboards.references import PublishedFigure, figures_of, marks_explained, published_table
 from leaderboards.report_tables import (
     TO_SUCCESS,
@@ -162,6 +163,8 @@ class _Page:
             *clock_table(report.latency),
             *server_timing_table(report.server_timing),
             *answers_table(report.answers),
+            *plans_table(report.answers),
+            *optimality_table(report.optimality),
         ]
         more = [*metric_table(report.tasks), *score_table(report)]
         if len(self.by_suite) > FEW_SUITES or self.many:

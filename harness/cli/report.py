@@ -41,6 +41,12 @@ def report(
             "For tasks of ours such floors come with bench."
         ),
     ] = None,
+    expert: Annotated[
+        Path | None,
+        typer.Option(
+            help="A run of the expert (--agent oracle) on the same episodes, to compare steps with."
+        ),
+    ] = None,
     figure: Annotated[
         Path | None,
         typer.Option(
@@ -53,7 +59,7 @@ def report(
     if figure is not None:
         _draw(run, figure)
     if against is None:
-        print_report(run, format, baseline, floor or (), full=full)
+        print_report(run, format, baseline, floor or (), expert, full=full)
     else:
         from leaderboards.published import render_published
         from leaderboards.report import load_report
@@ -68,6 +74,7 @@ def print_report(
     format: str,
     baseline: str | None = None,
     floors: Sequence[Path] = (),
+    expert: Path | None = None,
     *,
     full: bool = False,
 ) -> None:
@@ -80,9 +87,8 @@ def print_report(
     from leaderboards.render import render
     from leaderboards.report import load_report
 
-    print_out(
-        render(load_report(path, baseline, floors), format, full=full, width=terminal_width())
-    )
+    found = load_report(path, baseline, floors, expert)
+    print_out(render(found, format, full=full, width=terminal_width()))
 
 
 def draw_if_possible(run: Path) -> None:
