@@ -56,6 +56,10 @@ def report(
     full: Full = False,
 ) -> int:
     """Print the tables of a run."""
+    if expert is not None and (against is not None or format == "html"):
+        from harness.core import UserError
+
+        raise UserError("--expert goes with the run's own tables: leave --against and html out")
     if figure is not None:
         _draw(run, figure)
     if against is None:

@@ -108,6 +108,8 @@ def test_the_report_has_both_tables(
     assert row["optimality_low"] < row["optimality"] < row["optimality_high"]
     plain = json.loads(bench_here("report", run, "--format", "json").out)
     assert "optimality" not in plain
+    page = bench_here("report", run, "--expert", expert, "--format", "html")
+    assert (page.code, page.out) == (2, "")
     told = bench_here("report", expert, "--expert", run)
     assert told.code == 2
     assert "is no run of an expert" in told.err
