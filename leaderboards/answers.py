@@ -78,7 +78,8 @@ def answers_table(rows: Sequence[AnswersRow]) -> list[Table]:
     ]
     for head, name in _COUNTS:
         if any(name in row.figures for row in rows):
-            columns.append(Column(head, tuple(_count(row, name) for row in rows)))
+            cells = tuple(_count(row, name) for row in rows)
+            columns.append(Column(head, cells, spare=_SPARE.get(name, 0)))
     if any("invalid" in row.figures for row in rows):
         columns.insert(3, Column("valid %", tuple(map(_valid, rows))))
     if any("usd" in row.figures for row in rows):
@@ -101,6 +102,10 @@ _COUNTS = (
     ("tokens in", "tokens_in"),
     ("tokens out", "tokens_out"),
 )
+
+
+_SPARE = {"cached": 1, "requests": 2, "refusals": 3, "impossible": 3, "repaired": 4}
+"""Which columns are left out first where there is no room."""
 
 
 def _count(row: AnswersRow, name: str) -> str:

@@ -174,8 +174,14 @@ class _Page:
 
     def _published(self) -> list[Table]:
         figures = [each for several in self.figures.values() for each in several]
-        # A mean over more tasks than ran has no value to be printed.
-        shown = [each for each in figures if each.by_task or each.like.part or each.whole]
+        # Those of tasks stand beside them, where there is room. A mean over more tasks than ran has
+        # no value to be printed.
+        beside = not self.many and "published" not in self.left_out
+        shown = [
+            each
+            for each in figures
+            if each.like.part or (not beside if each.by_task else each.whole)
+        ]
         if len(shown) > FEW_FIGURES or len(shown) < len(figures):
             self.folded.append(_counted_figures(figures))
         if not 0 < len(shown) <= FEW_FIGURES:
