@@ -17,8 +17,13 @@ test-engine:
 test-others:
 	.venv/bin/python -m pytest $(APART) $(OTHERS)
 
+SERVE := .bench/interpreters/transformers-serve
+
 test-heavy: setup ## tests that need gigabytes of packages, which are installed first; CI leaves them out
 	[ -x .bench/interpreters/lerobot/bin/python ] || .venv/bin/bench doctor --fix lerobot
+	[ -x $(SERVE)/bin/transformers ] || { .venv/bin/python -m venv --clear $(SERVE) && $(SERVE)/bin/pip install --quiet --constraint constraints.txt torch 'numpy<2' pillow 'transformers[serving]'; }
+	[ -x .bench/interpreters/trackers/bin/python ] || { .venv/bin/python -m venv .bench/interpreters/trackers && \
+		.bench/interpreters/trackers/bin/python -m pip install --quiet --editable '.[mlflow,wandb,trackio,page]' inspect_ai; }
 	.venv/bin/python -m pytest -m heavy tests
 
 lint: setup
