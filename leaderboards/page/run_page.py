@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from harness.core import Result
 from harness.core.grammar import counted
 from harness.core.text import printable
+from harness.records.imported import imported_as
 from harness.records.plan import CaseIndex
 from harness.records.stored_run import load_run
 from leaderboards.page.embed import as_json, environment, policy, scripts, styles
@@ -95,6 +96,8 @@ def _badges(report: Report) -> list[tuple[str, str]]:
         badges.append(("note", "time does not wait"))
     if report.overall.partial:
         badges.append(("warning", "partial"))
+    if imported_as(report.run) is not None:
+        badges.append(("warning", "imported: unverified, no evidence"))
     if report.copied:
         badges.append(("note", "a copy: unverified"))
     if not report.run.get("finished"):

@@ -64,6 +64,9 @@ class Reporters:
                     f"{kind}: not logged: it took longer than {seconds:.0f} s; the same command "
                     "logs it later"
                 )
+            except KeyboardInterrupt:
+                self._say(f"{kind}: not logged: interrupted; the same command logs it later")
+                raise
             finally:
                 _kill(process)
 

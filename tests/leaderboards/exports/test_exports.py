@@ -256,7 +256,7 @@ def test_no_run(bench_here: Bench) -> None:
 
 @pytest.mark.heavy
 def test_inspect_itself_reads_the_logs(bench_here: Bench, played: Path) -> None:
-    from test_tracker_servers import PYTHON
+    from trackerpython import PYTHON
 
     bench_here("export", "run", "--to", "inspect", "--out", "logs")
     script = (

@@ -203,6 +203,7 @@ def test_the_report_of_an_import_is_marked(bench_here: Bench) -> None:
         words = " ".join(shown.out.split())
         assert "imported from eval" in words
         assert "unverified" in words
+        assert ("imported: unverified, no evidence" in words) is (format == "html")
     assert json.loads(bench_here("report", "it", "--format", "json").out)["run"]["imported"] == {
         "format": "eval_info",
         "file": "eval_info.json",

@@ -121,6 +121,23 @@ def test_a_process_that_dies_or_hangs_is_told(tmp_path: Path) -> None:
         assert process.poll() is not None
 
 
+def test_ctrl_c_ends_the_wait(tmp_path: Path) -> None:
+    said: list[str] = []
+    reporters = Reporters([Destination("tensorboard")], said.append)
+    (process,) = (each for _, each in reporters._processes)
+    process.send_signal(signal.SIGSTOP)
+    signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGINT))
+    signal.setitimer(signal.ITIMER_REAL, 0.1)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            reporters.end(60.0)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    assert said == ["tensorboard: not logged: interrupted; the same command logs it later"]
+    assert process.poll() is not None
+
+
 def test_python_logs_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     found = bench.evaluate(
