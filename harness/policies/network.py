@@ -26,12 +26,22 @@ ONLY = ""
 class Network(Agent):
     """A file with a network, asked one turn at a time on one thread of the CPU."""
 
-    def __init__(self, path: str, profile: str, view: str, profile_check: str) -> None:
-        """`profile`: a name or a file; empty: the network reads `view` alone."""
-        self._path = path
+    def __init__(
+        self, path: str, profile: str = "", view: str = "state", profile_check: str = "on"
+    ) -> None:
+        """Load the file. `profile`: a name or a file; empty: the network reads `view` alone.
+
+        Raises UserError if there is no such network, or what runs it is missing.
+        """
         self._profile = _profile(profile)
         self._view = view
         self.reads = self._reads(profile, view)  # type: ignore[misc]
+        try:
+            with open(path, "rb"):
+                pass
+        except OSError as fault:
+            raise UserError(f"{path} cannot be read: {fault.strerror or fault}") from None
+        self._load(path)
 
     @classmethod
     def declares(cls, arguments: Mapping[str, Any]) -> tuple[tuple[str, ...], int]:
@@ -61,6 +71,10 @@ class Network(Agent):
     def act(self, turns: Sequence[Turn]) -> list[Any]:
         """One answer for each turn, each by itself."""
         return [self._answer(turn) for turn in turns]
+
+    @abstractmethod
+    def _load(self, path: str) -> None:
+        """Load a file that can be read. Raises UserError."""
 
     @abstractmethod
     def _run(self, inputs: Mapping[str, Any], turn: Turn) -> np.ndarray:
@@ -117,12 +131,3 @@ def _action(output: np.ndarray, turn: Turn) -> Any:
             f"the output has the shape {output.shape}; an action of the task has {spec.shape}"
         )
     return Answer(list(output.reshape(-1, *spec.shape)))
-
-
-def demand_readable(path: str) -> None:
-    """Raises UserError if there is no such file."""
-    try:
-        with open(path, "rb"):
-            pass
-    except OSError as fault:
-        raise UserError(f"{path} cannot be read: {fault.strerror or fault}") from None

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from harness.core import Turn, UserError
-from harness.policies.network import ONLY, Network, demand_readable
+from harness.policies.network import ONLY, Network
 
 __all__ = ["Onnx"]
 
@@ -30,16 +30,7 @@ class Onnx(Network):
     must be in the file itself, and the graph may draw nothing at random.
     """
 
-    def __init__(
-        self,
-        path: str,
-        profile: str = "",
-        view: str = "state",
-        profile_check: str = "on",
-    ) -> None:
-        """Load the file. Raises UserError if it is no such model, or the runtime is missing."""
-        super().__init__(path, profile, view, profile_check)
-        demand_readable(path)
+    def _load(self, path: str) -> None:
         try:
             import onnxruntime
         except ImportError as fault:

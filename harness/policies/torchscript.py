@@ -14,7 +14,7 @@ import numpy as np
 
 from harness.core import Turn, UserError
 from harness.policies.drawing import torch_drawn_by
-from harness.policies.network import ONLY, Network, demand_readable
+from harness.policies.network import ONLY, Network
 
 __all__ = ["TorchScript"]
 
@@ -27,16 +27,7 @@ class TorchScript(Network):
     profile, but float64 as float32. What it draws is drawn by the turn.
     """
 
-    def __init__(
-        self,
-        path: str,
-        profile: str = "",
-        view: str = "state",
-        profile_check: str = "on",
-    ) -> None:
-        """Load the file. Raises UserError if it is none of TorchScript's, or torch is missing."""
-        super().__init__(path, profile, view, profile_check)
-        demand_readable(path)
+    def _load(self, path: str) -> None:
         try:
             import torch
         except ImportError as fault:
