@@ -86,6 +86,9 @@ def test_each_skill_does_what_it_says(started: MiniGridAdapter) -> None:
     assert run(started, "open", door).done
     assert ahead(started).endswith("door")
     assert started._env.grid.get(*started._env.front_pos).is_open
+    # To open what is open is to close it and to open it: missions ask for the act.
+    assert run(started, "open", door).done
+    assert started._env.grid.get(*started._env.front_pos).is_open
     before = int(started._controller._bot.vis_mask.sum())  # type: ignore[union-attr]
     assert run(started, "explore").done
     assert int(started._controller._bot.vis_mask.sum()) > before  # type: ignore[union-attr]

@@ -53,7 +53,7 @@ def _report(now: SkillsNow, last: tuple[SkillCall, ...]) -> str:
         )
     rest = last[len(now.done) + 1 :]
     untried = f" Not tried: {_listed(rest)}." if rest else ""
-    why = shorten(now.why, 500) or "no reason is known"
+    why = shorten(now.why, 500).rstrip(".") or "no reason is known"
     return (
         f"Of your last plan these calls were done: {done}. {now.failed} failed: {why}.{untried}\n"
     )
