@@ -74,7 +74,7 @@ def answers_table(rows: Sequence[AnswersRow]) -> list[Table]:
         return []
     columns = [
         Column("", tuple(row.task or "overall" for row in rows), "name"),
-        Column("episodes", tuple(str(row.episodes) for row in rows)),
+        Column("episodes", tuple(str(row.episodes) for row in rows), spare=1),
     ]
     for head, name in _COUNTS:
         if any(name in row.figures for row in rows):

@@ -117,7 +117,8 @@ def reading_lines(report: Report, *, short: bool = False) -> list[str]:
     run, agent = report.run, report.run["agent"]
     if short:
         means = ["means weigh tasks equally"] if len(report.tasks) > 1 else []
-        means += ["normalised: success rates, else mean scores"] if has_scores(report) else []
+        if has_scores(report) and report.overall.normalised is not None:
+            means.append("normalised: success rates, else mean scores")
         lines = ["; ".join(means)] if means else []
         if report.overall.interval is not None:
             lines.insert(

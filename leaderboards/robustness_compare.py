@@ -249,10 +249,10 @@ def _delta_table(rows: Sequence[RobustnessDelta], measure: str) -> list[Table]:
                     tuple(f"{write(row.new_control)}->{write(row.new_rate)}" for row in shown),
                     spare=1,
                 ),
-                Column("difference", signs),
+                Column("gain", signs),
                 Column("95 %", tuple(range_of(row.difference, write) for row in shown)),
             ),
-            "Control->perturbed, over the cases that both runs played. Difference: of the "
+            "Control->perturbed, over the cases that both runs played. Gain: the difference of the "
             f"changes, in {points}; above 0 the new run loses less."
             + ("" if measure == "success" else f" {WHEN_BOUNDED}"),
         )

@@ -87,7 +87,9 @@ class _Page:
         tables = [*self._tasks(), *self._suites(), *self._measures(), *self._published()]
         tables += self._robustness()
         means = self._fit(self._means())
-        return [*tables, self._notes([*tables, means]), means, *troubles(self.report, self.width)]
+        notes = self._notes([*tables, means])
+        told = [notes] if notes.lines else []
+        return [*tables, *told, means, *troubles(self.report, self.width)]
 
     def _fit(self, table: Table) -> Table:
         found, left_out = narrowed(table, self.width)
