@@ -9,7 +9,8 @@ Traps of the packages, which the adapter avoids:
   step asks twice whether it is to. Here the adapter counts.
 - `NetHackChallenge-v0` refuses seeds, as its contest asked; here the refusal is taken away.
 - Boxoban's levels are read in the order of a folder's listing, and drawn from Python's own random
-  stream. Here they are sorted, and the stream is the case's.
+  stream. Here they are sorted, and the stream is the case's. With `nle` 1.3.0 their `reset` asks for
+  goals that it only sets afterwards.
 - `nle` wants one exact version of gymnasium, so `bench doctor --fix nethack` installs it into a
   separate interpreter.
 """
@@ -195,6 +196,8 @@ class NetHackAdapter(Adapter):
         self._env.nethack.set_initial_seeds(core, display, False, None)
         before = random.getstate()
         random.seed(case.simulator_seed)  # Boxoban draws its level from it
+        if self._name.startswith(BOXOBAN):
+            self._env._goal_pos_set = set()  # of no level, until its reset has found them
         try:
             self._env.reset()
         finally:
