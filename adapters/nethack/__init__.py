@@ -9,8 +9,8 @@ Traps of the packages, which the adapter avoids:
   step asks twice whether it is to. Here the adapter counts.
 - `NetHackChallenge-v0` refuses seeds, as its contest asked; here the refusal is taken away.
 - Boxoban's levels are read in the order of a folder's listing, and drawn from Python's own random
-  stream. Here they are sorted, and the stream is the case's. With `nle` 1.3.0 their `reset` asks for
-  goals that it only sets afterwards.
+  stream. Here they are sorted, and the stream is the case's. With `nle` 1.3.0 their `reset` asks
+  for goals that it only sets afterwards.
 - `nle` wants one exact version of gymnasium, so `bench doctor --fix nethack` installs it into a
   separate interpreter.
 """
