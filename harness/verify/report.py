@@ -186,7 +186,7 @@ def differences_table(differences: Iterable[Difference]) -> str:
         ]
         for d in differences
     ]
-    return text_table(["task", "seed", "case", "what", "recorded", "should be, or is"], rows)
+    return text_table(["task", "seed", "case", "what", "recorded", "should be"], rows)
 
 
 def _short(value: object) -> str:
