@@ -21,7 +21,13 @@ from leaderboards.compare_tables import (
 from leaderboards.page.changed_cases import KeptRun, changed_cases, chosen, flipped
 from leaderboards.page.embed import as_json, environment, policy, scripts, styles
 from leaderboards.page.html_tables import html_tables
-from leaderboards.page.sides import badges_of_runs, facts_of_runs, left_out_table, protocol_table
+from leaderboards.page.sides import (
+    badges_of_runs,
+    facts_of_runs,
+    left_out_badge,
+    left_out_table,
+    protocol_table,
+)
 from leaderboards.robustness_compare import delta_tables, robustness_deltas
 from leaderboards.tables import Table, percent, range_of, signed_points
 
@@ -64,6 +70,7 @@ def compare_page(
         sentences=header[:1],
         badges=[
             (VERDICTS.get(found.verdict, "warning"), _verdict(found)),
+            *left_out_badge(compared.pairs),
             *badges_of_runs([base, new]),
         ],
         figures=_figures(found),

@@ -10,7 +10,9 @@ from harness.core.text import printable, shorten
 from leaderboards.page.provenance import provenance
 from leaderboards.tables import Column, Table
 
-__all__ = ["badges_of_runs", "facts_of_runs", "left_out_table", "protocol_table"]
+__all__ = [
+    "badges_of_runs", "facts_of_runs", "left_out_badge", "left_out_table", "protocol_table",
+]  # fmt: skip
 
 LONGEST = 2000
 
@@ -49,6 +51,12 @@ def _facts(run: ScoredRun) -> list[tuple[str, str]]:
         *provenance(run.run, run.plan, run.name),
         *((name, printable(shorten(text, LONGEST))) for name, text in more if text),
     ]
+
+
+def left_out_badge(tasks: Sequence[TaskPairs]) -> list[tuple[str, str]]:
+    """(kind, text), where cases of both plans make no pair."""
+    count = sum(each.missing + each.unlike + each.apart for each in tasks)
+    return [("warning", f"{counted(count, 'case')} left out")] if count else []
 
 
 def left_out_table(tasks: Sequence[TaskPairs]) -> list[Table]:

@@ -22,7 +22,7 @@ from leaderboards.compare_tables import comparison_headline
 from leaderboards.page.compare_page import compare_page
 from leaderboards.page.media import Media, RunVideos
 from leaderboards.page.several_page import several_page
-from leaderboards.page.sides import left_out_table
+from leaderboards.page.sides import left_out_badge, left_out_table
 from leaderboards.tables import signed_points
 
 TAKE = "document.title='taken'"
@@ -279,6 +279,8 @@ def test_pairs_that_were_left_out_are_told_with_the_reason() -> None:
     whole = TaskPairs(toys.toy_task(), "toys", (Pair(0, (), 1.0, 0.0),))
     partial = dataclasses.replace(whole, unlike=2, apart=1)
     assert left_out_table([whole]) == []
+    assert left_out_badge([whole]) == []
+    assert left_out_badge([whole, partial]) == [("warning", "3 cases left out")]
     (table,) = left_out_table([whole, partial])
     assert {column.name: column.cells for column in table.shown()} == {
         "task": ("toys/goal@1",),
