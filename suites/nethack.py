@@ -22,11 +22,12 @@ ADAPTER = "adapters.nethack:NetHackAdapter"
 NLE_STEPS, CHALLENGE_STEPS, CHALLENGE_PATIENCE = 5_000, 1_000_000, 10_000
 SCORES = {
     "Score": "points of the game",
-    "Gold": "gold, minus 0.01 for a step without a turn",
+    "Gold": "gold",
     "Eat": "food eaten, in the game's units of nutrition",
     "Scout": "cells seen for the first time",
 }
-"""Task of NLE's paper without a success -> what its reward is."""
+"""Task of NLE's paper without a success -> what its reward is; 0.01 less for an idle step."""
+IDLE = "minus 0.01 for each step without a turn"
 GOALS = {
     "Staircase": "stands on a staircase down",
     "StaircasePet": "stands on a staircase down, the pet beside",
@@ -121,7 +122,7 @@ SUITES: tuple[Suite, ...] = (
         name="nethack",
         title="NetHack, NLE's tasks and the NetHack Challenge",
         tasks=(
-            *(_nle(name, rule, solvable=False) for name, rule in SCORES.items()),
+            *(_nle(name, f"{rule}, {IDLE}", solvable=False) for name, rule in SCORES.items()),
             *(_nle(name, rule, solvable=True) for name, rule in GOALS.items()),
             CHALLENGE,
         ),
