@@ -79,7 +79,7 @@ def group_table(
                 tuple(share_of(group.tasks_with_result, group.tasks) for group in groups),
                 spare=1,
             ),
-            Column("success %", rates if set(rates) != {"-"} else ()),
+            Column("success %", rates if footnotes is None or set(rates) != {"-"} else ()),
             Column("95 %", tuple(range_of(group.interval, percent) for group in groups)),
             Column(
                 "floor",

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from harness.cli.output import log_to_stderr, print_out, say
+from harness.cli.output import NARROWEST, log_to_stderr, print_out, say, terminal_width
 
 HOSTILE = "a\x1b[2J\x9b\n\tb\u202e\ud83d\x85c\n::error::d"
 
@@ -40,6 +40,19 @@ def test_no_encoding_of_a_terminal_raises(monkeypatch: pytest.MonkeyPatch, encod
     said = raw.getvalue().decode(encoding)
     assert "\x1b" not in said
     assert said.count("…") == (2 if encoding in ("utf-8", "cp1252") else 0)
+
+
+@pytest.mark.parametrize(
+    ("terminal", "columns", "width"),
+    [(False, "132", 80), (True, "132", 132), (True, "80", 80), (True, "20", NARROWEST)],
+)
+def test_a_table_is_as_wide_as_the_terminal(
+    monkeypatch: pytest.MonkeyPatch, terminal: bool, columns: str, width: int
+) -> None:
+    """Where there is none, it is the same everywhere: documents and logs do not depend on it."""
+    monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal)
+    assert terminal_width() == width
 
 
 def test_a_table_in_the_c_locale() -> None:
