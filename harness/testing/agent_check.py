@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.core import Agent, Answer, BadAction, Box, Brief, Case, Missing, Task, Turn
+from harness.core import Agent, Answer, BadAction, Box, Brief, Case, Missing, SkillCall, Task, Turn
 from harness.core.lane import build_adapter
 from harness.host.loading import load_adapter
 from harness.play.environments import EnvSlot, ViewNotOffered, environment_key
@@ -90,6 +90,8 @@ class _Reply:
     turn: Turn
     actions: tuple[Any, ...]
     memory: Any
+    calls: tuple[SkillCall, ...] = ()
+    """Where there are no actions: those that the adapter's controllers carry out."""
 
 
 class _CheckedEpisode:
@@ -112,11 +114,22 @@ class _CheckedEpisode:
 
     def take(self, reply: _Reply) -> None:
         """Execute an answer, all of a chunk."""
-        self.episode.memory = reply.memory
-        self.episode.pending.extend(reply.actions)
-        while self.episode.pending and not self.ended:
-            action = self.episode.pending.popleft()
-            self.ended = self.episode.advance(action, self.slot.step(action))
+        episode = self.episode
+        episode.memory = reply.memory
+        episode.pending.extend(reply.actions)
+        if reply.calls:
+            demand(episode.skills is not None, "it calls skills: name `skills` in reads")
+            assert episode.skills is not None
+            wrong = episode.skills.begin(reply.calls)
+            demand(wrong is None, f"it calls what is no skill: {wrong}")
+        while not self.ended:
+            if episode.skills is not None and not episode.pending:
+                move = episode.skill_move(Watch())
+                episode.pending.extend([] if move is None else [move[0]])
+            if not episode.pending:
+                return
+            action = episode.pending.popleft()
+            self.ended = episode.advance(action, self.slot.step(action))
 
 
 class _AgentCheck:
@@ -261,15 +274,16 @@ class _AgentCheck:
 
     def demand_equal(self, one: Sequence[_Reply], other: Sequence[_Reply], message: str) -> None:
         for mine, theirs in zip(one, other):
-            equal = len(mine.actions) == len(theirs.actions) and all(
+            same = len(mine.actions) == len(theirs.actions) and mine.calls == theirs.calls
+            equal = same and all(
                 self._equal(mine.turn.brief, *pair) for pair in zip(mine.actions, theirs.actions)
             )
             if equal:
                 continue
             rounding = self._rounding(mine, theirs)
             raise ContractError(
-                f"{message} (at step {mine.turn.step}: {mine.actions} and {theirs.actions})"
-                + (rounding and f". {rounding}")
+                f"{message} (at step {mine.turn.step}: {mine.actions or mine.calls} and "
+                f"{theirs.actions or theirs.calls})" + (rounding and f". {rounding}")
             )
         demand(
             len(one) == len(other), f"{message} (it was asked {len(one)} and {len(other)} times)"
@@ -277,7 +291,11 @@ class _AgentCheck:
 
     def _rounding(self, one: _Reply, other: _Reply) -> str:
         """What to do where continuous actions differ by no more than rounding; else empty."""
-        if len(one.actions) != len(other.actions) or not isinstance(one.turn.brief.action, Box):
+        if (
+            not one.actions
+            or len(one.actions) != len(other.actions)
+            or not isinstance(one.turn.brief.action, Box)
+        ):
             return ""
         pairs = [
             (np.asarray(a, np.float64), np.asarray(b, np.float64))
@@ -312,6 +330,9 @@ def _reply(turn: Turn, answer: Any) -> _Reply:
         if isinstance(answer, Answer)
         else [answer]
     )
+    if isinstance(answer, Answer) and len(answer.calls):
+        demand(not actions, "an Answer of calls and actions: give one of both")
+        return _Reply(turn, (), answer.memory, tuple(answer.calls))
     demand(len(actions) > 0, "an Answer without actions: give one or more")
     try:
         taken = tuple(turn.brief.action.coerce(action)[0] for action in actions)

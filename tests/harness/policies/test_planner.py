@@ -16,7 +16,8 @@ from harness.core import BadAction, Skill, SkillCall, SkillsNow, Suite
 from harness.perturb.parse import parse_conditions
 from harness.play.planning import make_plan
 from harness.play.runner import RunOptions, play
-from harness.policies.planner import plans
+from harness.policies.planner import PlannerAgent, plans
+from harness.testing import check_agent
 from harness.verify.episode_replay import EpisodeReplay, find_episode
 from suites import babyai, pddl
 
@@ -58,6 +59,10 @@ def played(tmp_path: Path) -> Play:
         return read_lines(tmp_path / out)
 
     return go
+
+
+def test_the_contract_of_agents() -> None:
+    check_agent(PlannerAgent, [TASKS[BLOCKS], TASKS["babyai/Unlock"]], args={"address": "expert"})
 
 
 def last_text(body: Mapping[str, Any]) -> str:
