@@ -24,6 +24,7 @@ WHEN = {
     "end": "at the last step",
     None: "there is none, only a score",
 }
+MOST_OBJECTS = 20
 LABEL = 13
 """Columns of what stands before each line."""
 
@@ -125,6 +126,7 @@ def as_text(found: Description) -> str:
     for row in (*found.views, found.action):
         if row.layout or (row is found.action):
             lines += ["", _spec(row)]
+    lines += ["", *_skills(found)] if found.skills else []
     fit = [name for name, codes in found.profiles.items() if not codes]
     others = [f"{name} ({', '.join(codes)})" for name, codes in found.profiles.items() if codes]
     if found.action.shape:
@@ -133,6 +135,18 @@ def as_text(found: Description) -> str:
     else:
         lines += ["", _labelled("profiles", "none: they are of policies that answer vectors")]
     return "\n".join(lines)
+
+
+def _skills(found: Description) -> list[str]:
+    """What a planner can call, and of which objects in the first episode."""
+    lines = []
+    for number, skill in enumerate(found.skills):
+        typed = ", ".join(f"{name}: {kind}" for name, kind in skill.parameters)
+        lines.append(_labelled("" if number else "skills", f"{skill.name}({typed}): {skill.what}"))
+    for kind, names in found.objects.items():
+        more = f" and {len(names) - MOST_OBJECTS} more" if len(names) > MOST_OBJECTS else ""
+        lines.append(_labelled("", f"{kind}: {', '.join(names[:MOST_OBJECTS])}{more}"))
+    return lines
 
 
 def _labelled(label: str, text: str) -> str:

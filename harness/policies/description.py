@@ -13,7 +13,18 @@ from typing import Any
 
 import numpy as np
 
-from harness.core import Box, Brief, Case, Discrete, Field, MultiDiscrete, Spec, Task, UserError
+from harness.core import (
+    Box,
+    Brief,
+    Case,
+    Discrete,
+    Field,
+    MultiDiscrete,
+    Skill,
+    Spec,
+    Task,
+    UserError,
+)
 from harness.core.lane import build_adapter
 from harness.host.loading import load_adapter
 from harness.play.closing import close
@@ -65,6 +76,10 @@ class Description:
     action: SpecRow
     profiles: Mapping[str, tuple[str, ...]]
     """Profile -> the codes of what does not fit; none if it fits."""
+    skills: tuple[Skill, ...] = ()
+    """What a planner can call."""
+    objects: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """What the arguments of skills may be, in the episode of the task's first seed."""
     picture: tuple[str, Array] | None = field(default=None, repr=False)
     """(the view, its first picture)."""
 
@@ -87,7 +102,19 @@ class Description:
             "views": [_row_to_json(view) for view in self.views],
             "action": _row_to_json(self.action),
             "profiles": {name: list(codes) for name, codes in self.profiles.items()},
+            **self._skills_to_json(),
         }
+
+    def _skills_to_json(self) -> dict[str, Any]:
+        """Only where the task has any."""
+        if not self.skills:
+            return {}
+        skills = [
+            {"name": each.name, "parameters": dict(each.parameters), "what": each.what}
+            for each in self.skills
+        ]
+        objects = {kind: list(names) for kind, names in self.objects.items()}
+        return {"skills": skills, "objects": objects}
 
 
 def _row_to_json(row: SpecRow) -> dict[str, Any]:
@@ -133,6 +160,8 @@ def describe(
             ),
             action=_row("action", brief.action, ()),
             profiles=_profiles(brief),
+            skills=kind.skills(task),
+            objects=slot.skill_objects() if kind.skills(task) else {},
             picture=None if drawn is None or named is None else (named, drawn),
         )
     finally:

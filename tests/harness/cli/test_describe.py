@@ -38,6 +38,18 @@ def test_a_task_of_a_users_suite() -> None:
     assert max(map(len, text.splitlines())) <= 80
 
 
+def test_the_skills_of_a_task() -> None:
+    found = described("pddl/blocksworld", None, None, False)
+    text = as_text(found)
+    assert "skills       pick-up(x: block): pick up block x from the table" in text
+    assert "             block: b1, b2, b3" in text
+    assert max(map(len, text.splitlines())) <= 80
+    told = found.to_json()
+    assert told["skills"][2]["parameters"] == {"x": "block", "y": "block"}
+    assert told["objects"] == {"block": ["b1", "b2", "b3"]}
+    assert "skills" not in described("toys/glide", "toysuite:QUICK", None, False).to_json()
+
+
 @pytest.mark.parametrize(
     ("task", "suite", "view", "said"),
     [
