@@ -1,4 +1,4 @@
-.PHONY: setup run test test-engine test-others test-heavy lint clean
+.PHONY: setup run test test-engine test-others test-heavy lint site site-check clean
 
 run: setup ## the main job: an agent on every suite, and its table
 	.venv/bin/bench run --agent gea --suite all --episodes 1 --tasks "not:atari/[c-z]*,not:scienceworld/[!f]*"
@@ -26,6 +26,12 @@ test-heavy: setup ## tests that need gigabytes of packages, which are installed 
 		.bench/interpreters/trackers/bin/python -m pip install --quiet --editable '.[mlflow,wandb,trackio,page]' inspect_ai; }
 	.venv/bin/python -m pytest -m heavy tests
 
+site: setup ## the board of leaderboards/entries as static pages in site/
+	.venv/bin/bench leaderboard build --entries leaderboards/entries --out site
+
+site-check: setup ## every episode of every entry is played again
+	.venv/bin/bench leaderboard check --all --entries leaderboards/entries --sample all
+
 lint: setup
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
@@ -36,4 +42,4 @@ setup: ## .venv with everything that runs here
 	@.ci/setup
 
 clean: ## what set-up and runs leave behind
-	rm -rf .venv .bench runs dist .coverage .hypothesis .pytest_cache .ruff_cache .mypy_cache .import_linter_cache
+	rm -rf .venv .bench runs dist site .coverage .hypothesis .pytest_cache .ruff_cache .mypy_cache .import_linter_cache

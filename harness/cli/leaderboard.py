@@ -200,6 +200,7 @@ def build(
     nothing.
     """
     from harness.cli.names import suite_table, suites_named
+    from harness.core.grammar import counted
     from leaderboards.board.build import TITLE, build_site
 
     built = build_site(
@@ -213,7 +214,8 @@ def build(
     print_out(str(out / "index.html"))
     for each in built.unreadable:
         say(f"no entry: {each}")
-    say(f"{built.entries} entries, {built.suites} suites, {built.files:,} files")
+    entries_read = f"{built.entries} {'entry' if built.entries == 1 else 'entries'}"
+    say(f"{entries_read}, {counted(built.suites, 'suite')}, {built.files:,} files")
     return DONE
 
 

@@ -170,7 +170,7 @@ def _row(
     apart, why = _apart(entry, part, tuple(foreign), missing, len(tasks))
     marks = [*entry.described["marks"]]
     if part is not None and suite is not None:
-        marks += _part_marks(suite, seen)
+        marks += _part_marks(suite, part, seen)
     return Row(
         entry=entry,
         suite=printable(shorten(name, 100)),
@@ -207,7 +207,11 @@ def _apart(
     return "", ""
 
 
-def _part_marks(suite: Suite, seen: Mapping[str, TaskRow]) -> Iterator[str]:
+def _part_marks(suite: Suite, part: Part, seen: Mapping[str, TaskRow]) -> Iterator[str]:
+    rated = part.report.overall.tasks_in_rate
+    if rated is not None:
+        rest = len(seen) - rated
+        yield f"the rate is of {counted(rated, 'task')}; {rest} have a score only, and are ranked too"
     fewer = [
         (seen[task.id].n, suite.episodes_of(task))
         for task in suite.tasks

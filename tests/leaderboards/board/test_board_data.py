@@ -225,7 +225,6 @@ def test_every_pair_is_tested_as_bench_compare_tests_it(
 
 def test_equal_agents_are_rarely_told_apart() -> None:
     """Of 200 suites with eight equal agents, false ranks in 5 % at most (up to chance)."""
-    from harness.records.plan import PlanItem
     from leaderboards.board.outcomes import TaskOutcomes
 
     rng = np.random.default_rng(3)
