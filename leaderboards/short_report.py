@@ -143,7 +143,7 @@ class _Page:
         )
         what = "success" if some[0].successes is not None else "score"
         first = f"{min(WORST, len(some))} of {counted(len(some), 'task')} with a {what}"
-        lead = f"{first}, least above their floors. {floor_lead(some[:WORST])}"
+        lead = f"{first}, {_order(some[:WORST])}. {floor_lead(some[:WORST])}"
         return [self._fit(Table(table.title, table.columns, lead))]
 
     def _suites(self) -> list[Table]:
@@ -246,12 +246,16 @@ def _above_floor(row: TaskRow) -> tuple[float, float]:
 
 def _told_worst(rows: Sequence[TaskRow]) -> str:
     """The worst tasks of several suites, in a sentence."""
-    told = []
-    for row in _worst_first(rows)[:WORST_NAMED]:
+    told, worst = [], _worst_first(rows)[:WORST_NAMED]
+    for row in worst:
         floor = best_floor(row.floors)
         beside = f", floor {percent(floor.success_rate)}" if floor is not None else ""
         told.append(f"{row.task} {percent(row.success_rate)} (n {row.n}{beside})")
-    return f"least above their floors, success %: {'; '.join(told)}"
+    return f"{_order(worst)}, success %: {'; '.join(told)}"
+
+
+def _order(rows: Sequence[TaskRow]) -> str:
+    return "least above their floors" if any(row.floors for row in rows) else "the lowest"
 
 
 def _counted_figures(figures: Sequence[PublishedFigure]) -> str:

@@ -41,7 +41,9 @@ def troubles(report: Report, width: int, *, full: bool = False) -> list[Lines]:
     parts += _not_run(report.not_run, where)
     if not parts:
         return []
-    whole = [line for part in parts for line in (_head(part), *part.lines)]
+    whole = [
+        line for part in parts for line in (_head(part), *(f"  {each}" for each in part.lines))
+    ]
     if sum(len(_wrapped(line, width)) for line in whole) > MOST_LINES:
         whole = _folded(parts, width)
     return [Lines("what is wrong, and what to do", tuple(whole))]

@@ -185,7 +185,7 @@ def test_what_is_wrong_has_a_count_and_a_command() -> None:
         render(report_of(run_of(reach, other), lines), "text"), "WHAT IS WRONG, AND WHAT TO DO"
     )
     assert wrong[0] == "4 episodes ended in errors: bench show RUN --failures"
-    assert wrong[1].startswith("3 error: RuntimeError: no GPU; first: toy/reach@1 seed ")
+    assert wrong[1].startswith("  3 error: RuntimeError: no GPU; first: toy/reach@1 seed ")
     assert "1 agent_error: KeyError: 'image'" in " ".join(wrong)
     assert wrong[-1] == "6 episodes were not played: the same `bench run` goes on"
 
