@@ -20,8 +20,8 @@ from rich.console import Console
 from rich.terminal_theme import MONOKAI
 from rich.text import Text
 
-COLUMNS = 140
-COMMAND = "bench run --agent uniform --suite smoke --episodes 20"
+COLUMNS = 80
+COMMAND = "bench run --agent uniform --suite smoke --episodes 10"
 
 
 def recorded(command: str) -> str:
@@ -49,7 +49,7 @@ def recorded(command: str) -> str:
 
 
 def main() -> None:
-    """Write one frame of the progress line, then the final tables of tasks and of domains."""
+    """Write one frame of the progress line, then the final report from its tasks on."""
     written = recorded(COMMAND)
     frames = [
         frame
