@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -123,18 +124,20 @@ def test_both_videos_are_played_by_the_space_bar(opened: Callable[..., Page], tw
     page = opened(two)
     case = page.locator("details.case").first
     loaded(case)
+    # A busy machine must not see its end before the space bar is pressed again.
+    case.locator("video").evaluate_all("all => all.forEach((v) => { v.playbackRate = 0.1; })")
     case.locator("input[type=range]").focus()
     page.keyboard.press(" ")
     expect(case.locator(".play")).to_have_text("Pause")
     case.locator("video").last.evaluate(
         """(video) => new Promise((done) => video.addEventListener(
-            "timeupdate", () => video.currentTime > 0.5 && done()))"""
+            "timeupdate", () => video.currentTime > 0.15 && done()))"""
     )
     page.keyboard.press(" ")
     expect(case.locator(".play")).to_have_text("Play")
     assert case.locator("video").evaluate_all("all => all.every((v) => v.paused)")
     step = int(case.locator("input[type=range]").input_value())
-    assert step > 3
+    assert step > 0
     assert times(case)[1] == pytest.approx((step + 0.5) / 10, abs=0.01)
 
 
@@ -192,9 +195,12 @@ def test_without_videos_the_transcripts_stand_beside_each_other(
     assert "asked: which way?" in row.locator("td").nth(1).inner_text()
     assert row.locator("td").nth(2).inner_text() in "01234"
     case.locator(".play").click()
-    expect(case.locator("tr.now")).to_have_attribute("data-step", "2")
-    case.locator(".play").click()
+    expect(case.locator("output")).to_have_text(re.compile("step [1-9]"))
+    case.locator("input[type=range]").focus()
+    page.keyboard.press("Home")
     expect(case.locator(".play")).to_have_text("Play")
+    page.keyboard.press("ArrowRight")
+    expect(case.locator("tr.now")).to_have_attribute("data-step", "1")
 
 
 def test_what_perturbations_cost_both_is_told(
