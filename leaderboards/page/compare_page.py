@@ -24,6 +24,7 @@ from leaderboards.page.html_tables import html_tables
 from leaderboards.page.sides import (
     badges_of_runs,
     facts_of_runs,
+    fetched_words,
     left_out_badge,
     left_out_table,
     protocol_table,
@@ -80,7 +81,7 @@ def compare_page(
             f"tasks. The dashed line is the margin, {margin:g} points below 0."
         ),
         cases=changed_cases(picked, runs),
-        cases_lead=_cases_lead(compared, len(picked)),
+        cases_lead=_cases_lead(compared, len(picked)) + fetched_words([base, new]),
         tables=tables,
         header=header[1:],
         runs=[base, new],

@@ -13,7 +13,7 @@ from harness.core.text import printable, shorten
 from leaderboards.compare_several import Several, shared_cases
 from leaderboards.page.changed_cases import Candidate, ChangedCase, KeptRun, changed_cases, chosen
 from leaderboards.page.compare_page import render_comparison
-from leaderboards.page.sides import badges_of_runs
+from leaderboards.page.sides import badges_of_runs, fetched_words
 from leaderboards.several_render import several_header, several_tables
 from leaderboards.tables import Column, Table, signed_points
 
@@ -61,7 +61,7 @@ def several_page(several: Several, runs: Sequence[ScoredRun]) -> str:
         ),
         cases=cases,
         cases_lead=f"Some of the runs solved {len(apart)} cases that others did not. "
-        f"{len(shown)} of them are shown.",
+        f"{len(shown)} of them are shown.{fetched_words(runs)}",
         tables=[tables[0], _matrix(several), *tables[1:]],
         header=header[2 if several.q is not None else 1 :],
         runs=runs,

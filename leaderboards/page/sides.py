@@ -11,7 +11,8 @@ from leaderboards.page.provenance import provenance
 from leaderboards.tables import Column, Table
 
 __all__ = [
-    "badges_of_runs", "facts_of_runs", "left_out_badge", "left_out_table", "protocol_table",
+    "badges_of_runs", "facts_of_runs", "fetched_words", "left_out_badge", "left_out_table",
+    "protocol_table",
 ]  # fmt: skip
 
 LONGEST = 2000
@@ -51,6 +52,13 @@ def _facts(run: ScoredRun) -> list[tuple[str, str]]:
         *provenance(run.run, run.plan, run.name),
         *((name, printable(shorten(text, LONGEST))) for name, text in more if text),
     ]
+
+
+def fetched_words(runs: Sequence[ScoredRun]) -> str:
+    """A sentence with a space before it, where the files of a run are no run directory here."""
+    names = ", ".join(run.name for run in runs if run.fetched)
+    text = f" Without videos, actions and commands, as it was fetched: {names}." if names else ""
+    return printable(shorten(text, LONGEST))
 
 
 def left_out_badge(tasks: Sequence[TaskPairs]) -> list[tuple[str, str]]:

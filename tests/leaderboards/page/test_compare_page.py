@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -294,6 +295,20 @@ def test_pairs_that_were_left_out_are_told_with_the_reason() -> None:
         "started differently": ("2",),
         "drawn differently": ("1",),
     }
+
+
+def test_of_a_fetched_run_there_are_figures_alone(
+    opened: Callable[..., Page], filmed: Callable[[str], Path], bench_here: Callable[..., Said]
+) -> None:
+    good = filmed("GoodAgent")
+    shutil.make_archive("good", "zip", good.parent, good.name)
+    said = bench_here("compare", "good.zip", filmed("RandomAgent"), "--format", "html")
+    assert said.code == 1
+    page = opened(said.out)
+    assert "as it was fetched: good.zip" in page.locator("#cases .lead").inner_text()
+    case = page.locator("details.case").first
+    assert case.locator("video").count() == 1
+    assert case.locator("code").count() == 1
 
 
 def test_a_link_in_videos_is_not_followed(play_toys: Callable[..., Run], tmp_path: Path) -> None:
