@@ -146,7 +146,12 @@ def read_all(
     found: list[BoardEntry] = []
     broken: list[Unreadable] = []
     used: set[str] = set()
-    tasks = {task.id: task for suite in suites.values() for task in suite.tasks}
+    tasks = {
+        # What papers say is shown beside the entries, and is no part of them.
+        task.id: dataclasses.replace(task, references=())
+        for suite in suites.values()
+        for task in suite.tasks
+    }
     for entry in each_of(lambda path: _read_or_not(path, suites, tasks), _paths(folders)):
         if isinstance(entry, Unreadable):
             broken.append(entry)
@@ -252,7 +257,7 @@ def _of_suite(plan: Plan, numbers: Sequence[int], suite: str, tasks: Mapping[str
     for number in numbers:
         item = plan.items[number]
         ours = tasks.get(item.task.id)
-        # Published figures are no part of a task's content: those of ours count.
+        # References are no part of a task's content: an entry may say what it likes there.
         if ours is not None and ours.content == item.task.content:
             item = dataclasses.replace(item, task=ours)
         else:

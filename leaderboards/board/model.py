@@ -211,7 +211,7 @@ def _part_marks(suite: Suite, part: Part, seen: Mapping[str, TaskRow]) -> Iterat
     rated = part.report.overall.tasks_in_rate
     if rated is not None:
         rest = len(seen) - rated
-        yield f"the rate is of {counted(rated, 'task')}; {rest} have a score only, and are ranked too"
+        yield f"the rate is of {counted(rated, 'task')}; {rest} with a score only are ranked too"
     fewer = [
         (seen[task.id].n, suite.episodes_of(task))
         for task in suite.tasks

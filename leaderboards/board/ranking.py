@@ -27,7 +27,7 @@ ALPHA = 0.05
 """The chance that any rank of a suite lies outside of its bounds."""
 MOST_LETTERS = 26
 """Agents of which letters say which cannot be told apart; of more, the bounds of ranks say it."""
-BLOCK = 4_000_000
+BLOCK = 400_000
 """Values of one block of comparisons."""
 
 

@@ -2,8 +2,7 @@
 // Compares two entries case by case, as bench compare does with two runs. Works from file:// too:
 // what an entry's cases came to is a script that hands its data to BOARD.take.
 const BOARD = (() => {
-  const S = PairStatistics, loaded = new Map();
-  const waiting = new Map();
+  const S = PairStatistics, loads = new Map(), waiting = new Map();
   const element = (name, text = "", kind = "") => {
     const found = document.createElement(name);
     found.textContent = text;
@@ -15,19 +14,21 @@ const BOARD = (() => {
   const small = (p) => p < 0.0001 ? "< 0.0001" : p.toFixed(4);
   const plural = (n, noun) => `${n} ${noun}${n === 1 ? "" : "s"}`;
 
-  const take = (data) => {
-    loaded.set(data.id, data);
-    waiting.get(data.id)?.(data);
-  };
+  const take = (data) => waiting.get(data.id)?.(data);
 
-  const load = (id) => new Promise((done, failed) => {
-    if (loaded.has(id)) return done(loaded.get(id));
-    waiting.set(id, done);
-    const script = document.createElement("script");
-    script.src = `data/cases/${id}.js`;
-    script.onerror = () => failed(new Error(`the cases of ${id} cannot be read`));
-    document.head.append(script);
-  });
+  // Each script once, however often its entry is chosen.
+  const load = (id) => {
+    if (!loads.has(id)) {
+      loads.set(id, new Promise((done, failed) => {
+        waiting.set(id, done);
+        const script = document.createElement("script");
+        script.src = `data/cases/${id}.js`;
+        script.onerror = () => failed(new Error(`the cases of ${id} cannot be read`));
+        document.head.append(script);
+      }));
+    }
+    return loads.get(id);
+  };
 
   const valueAt = (task, condition, episode) => {
     const found = task.values[condition][episode];
