@@ -146,6 +146,15 @@ def test_a_verdict_of_any_shape_breaks_nothing(tmp_path: Path) -> None:
     assert build_site([entries], tmp_path / "site", OURS).entries == 1
 
 
+def test_a_board_without_entries_opens(opened: Callable[..., Page], tmp_path: Path) -> None:
+    (tmp_path / "entries").mkdir()
+    build_site([tmp_path / "entries"], tmp_path / "site", OURS)
+    page = opened(tmp_path / "site", "index.html")
+    assert "0 agents in 0 entries" in page.locator(".summary").inner_text()
+    page = opened(tmp_path / "site", "compare.html")
+    assert page.locator("#a option").count() == 0
+
+
 def test_a_folder_that_is_no_board_is_not_replaced(tmp_path: Path) -> None:
     entries = tmp_path / "entries"
     entries.mkdir()
