@@ -123,7 +123,7 @@ def taken(answer: Any, spec: ActionSpec) -> Move | Chunk | AgentFault:
 
 
 def _chunk(answer: Answer, spec: ActionSpec) -> Chunk | AgentFault:
-    if type(answer.calls) is not tuple or answer.calls:
+    if not (isinstance(answer.calls, (tuple, list)) and not answer.calls):
         return _called(answer)
     moves = _moves(answer.actions, "actions", spec)
     if isinstance(moves, AgentFault):
@@ -149,8 +149,8 @@ def _called(answer: Answer) -> Chunk | AgentFault:
     given = answer.calls
     if not isinstance(given, (tuple, list)) or len(given) > MOST_CALLS:
         return AgentFault(f"Answer.calls must be a list of at most {MOST_CALLS} SkillCalls")
-    if not given or len(answer.actions):
-        return AgentFault("an Answer needs actions or calls, and not both")
+    if len(answer.actions):
+        return AgentFault("an Answer holds actions or calls, and not both")
     try:
         figures, said = checked_notes(answer.figures, answer.said)
     except BadValue as bad:

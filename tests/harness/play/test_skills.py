@@ -11,12 +11,13 @@ import pytest
 import toys
 from conftest import Notes, Run, read_lines
 
-from harness.core import Skill, SkillCall, Suite
+from harness.core import Answer, Discrete, Skill, SkillCall, Suite
 from harness.core.skills import problem_of
 from harness.host import interpreters
 from harness.perturb.parse import parse_conditions
 from harness.play.planning import make_plan
 from harness.play.runner import RunOptions, play
+from harness.play.values import AgentFault, Chunk, taken
 from harness.records.control_clock import ControlClock
 from harness.records.identity import AgentSpec
 from harness.verify.episode_replay import EpisodeReplay, find_episode
@@ -176,6 +177,25 @@ def test_skills_of_an_adapter_in_another_interpreter(play_toys: PlayToys, tmp_pa
         ).results
     assert again == here
     assert all(line["success"] for line in there)
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (Answer([1], calls=[SkillCall("rest")]), "holds actions or calls, and not both"),
+        (Answer((), calls="rest"), "must be a list of at most 1000 SkillCalls"),  # type: ignore[arg-type]
+        (Answer((), calls=[SkillCall("rest")] * 1001), "must be a list of at most 1000"),
+        (Answer((), calls=None), "must be a list of at most 1000"),  # type: ignore[arg-type]
+        (Answer((), calls=[]), "an Answer needs at least one action"),
+    ],
+)
+def test_an_answer_of_calls_is_checked(answer: Answer, words: str) -> None:
+    fault = taken(answer, Discrete(5))
+    assert isinstance(fault, AgentFault)
+    assert words in fault.reason
+    plain = taken(Answer([1], calls=[]), Discrete(5))
+    assert isinstance(plain, Chunk)
+    assert plain.moves == [(1, False)]
 
 
 def test_a_call_is_checked_as_a_strangers() -> None:
