@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from harness.core import ActionSpec, Brief, Spec, Turn, UIAction
+from harness.core import ActionSpec, Brief, Skill, SkillCall, SkillsNow, Spec, Turn, UIAction
+from harness.core.skills import MOST_CALLS
 from harness.core.ui import Element
 from harness.core.values import BadValue
 from harness.host.wire import NOUNS
@@ -126,6 +127,7 @@ def as_turn(turn: Turn, brief: str, asked: int) -> dict[str, Any]:
         ],
         "actions": [as_plain(each) for each in turn.actions],
         "expert": as_plain(turn.expert),
+        "skills": as_plain(turn.skills),
     }
 
 
@@ -172,6 +174,9 @@ def turn_of(found: Any, briefs: Mapping[str, Brief], history: int) -> tuple[Turn
         for name, value in observation.items():
             if name not in brief.observation or not _fits(brief.observation[name], value):
                 raise Malformed(f"its view {str(name)[:80]!r} is not what the brief says")
+    skills = found.get("skills")
+    if skills is not None and not _sound_skills(skills):
+        raise Malformed("it holds a turn with skills that are none")
     turn = Turn(
         brief=brief,
         instruction=found["instruction"],
@@ -180,9 +185,43 @@ def turn_of(found: Any, briefs: Mapping[str, Brief], history: int) -> tuple[Turn
         step=found["step"],
         episode=found["episode"],
         expert=found.get("expert"),
+        skills=skills,
         rng_key=int.from_bytes(found["key"], "little"),
     )
     return turn, found["asked"]
+
+
+def _sound_skills(now: Any) -> bool:
+    """Whether these are skills whose parts have the types that they should have."""
+    return (
+        isinstance(now, SkillsNow)
+        and isinstance(now.skills, tuple)
+        and all(
+            isinstance(each, Skill)
+            and isinstance(each.name, str)
+            and isinstance(each.what, str)
+            and isinstance(each.parameters, tuple)
+            and all(_are_texts(pair) and len(pair) == 2 for pair in each.parameters)
+            for each in now.skills
+        )
+        and isinstance(now.objects, Mapping)
+        and all(isinstance(kind, str) and _are_texts(each) for kind, each in now.objects.items())
+        and _are_calls(now.done)
+        and (now.failed is None or _are_calls((now.failed,)))
+        and isinstance(now.why, str)
+        and (now.plan is None or _are_calls(now.plan))
+    )
+
+
+def _are_texts(values: Any) -> bool:
+    return isinstance(values, tuple) and all(isinstance(each, str) for each in values)
+
+
+def _are_calls(values: Any) -> bool:
+    return isinstance(values, tuple) and all(
+        isinstance(each, SkillCall) and isinstance(each.skill, str) and _are_texts(each.arguments)
+        for each in values
+    )
 
 
 def _fits(spec: Spec, value: Any) -> bool:
@@ -203,6 +242,8 @@ def as_answer(answer: Any) -> dict[str, Any]:
     if not isinstance(answer, Chunk):
         return {"chunk": [_move(answer)]}
     sent: dict[str, Any] = {"chunk": list(map(_move, answer.moves))}
+    if answer.calls:
+        sent["calls"] = as_plain(answer.calls)
     sent["rest"] = list(map(_move, answer.rest))
     if answer.figures or answer.said:
         sent.update(figures=dict(answer.figures), said=answer.said)
@@ -226,14 +267,16 @@ def answer_of(found: Any, spec: ActionSpec) -> Chunk | AgentFault:
         raise Malformed("its answer is no map")
     if "fault" in found:
         return _fault(found)
-    moves, rest = found.get("chunk"), found.get("rest", [])
-    if not isinstance(moves, list) or not isinstance(rest, list) or not moves:
+    moves, rest, calls = found.get("chunk"), found.get("rest", []), found.get("calls", ())
+    if not _are_calls(calls) or len(calls) > MOST_CALLS:
+        raise Malformed("its answer holds calls that are none, or too many")
+    if not isinstance(moves, list) or not isinstance(rest, list) or bool(moves) == bool(calls):
         raise Malformed("its answer holds no actions")
     try:
         notes = checked_notes(found.get("figures", {}), found.get("said", ""))
     except BadValue as bad:
         raise Malformed(f"its answer holds figures or a transcript that are none: {bad}") from None
-    return Chunk(_moves(moves, spec), None, _moves(rest, spec), *notes)
+    return Chunk(_moves(moves, spec), None, _moves(rest, spec), *notes, calls)
 
 
 def _fault(found: Mapping[Any, Any]) -> AgentFault:
