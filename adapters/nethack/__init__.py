@@ -8,6 +8,8 @@ Traps of the packages, which the adapter avoids:
 - `NetHackChallenge-v0` gives up after half as many steps without a turn as it is told, since every
   step asks twice whether it is to. Here the adapter counts.
 - `NetHackChallenge-v0` refuses seeds, as its contest asked; here the refusal is taken away.
+- MiniHack gives the status of success to the wrong way of a memento as well, whose reward is -1.
+  Here a success has to be paid for.
 - Boxoban's levels are read in the order of a folder's listing, and drawn from Python's own random
   stream. Here they are sorted, and the stream is the case's. With `nle` 1.3.0 their `reset` asks
   for goals that it only sets afterwards.
@@ -125,9 +127,9 @@ class NetHackAdapter(Adapter):
 
     Actions: Discrete, the keys of that game, with their keys in brackets. The no-op is `esc`, or
     where there is none, the key that only waits a turn, or else the first one, which walks.
-    Reward: the package's. Success: the package's own, in games that have a task to solve; None in
-    the others. Dying and quitting terminate; `no_progress` truncates; the package's own limit of
-    steps is lifted, for the task's horizon.
+    Reward: the package's. Success: the package's own, with a reward above 0, in games that have a
+    task to solve; None in the others. Dying and quitting terminate; `no_progress` truncates; the
+    package's own limit of steps is lifted, for the task's horizon.
     Metrics: `points`, `experience_level` and `turns` now; in games of NetHack also `depth`, the
     deepest level so far, and `progression`, 0 to 1, see progression.py.
     No expert.
@@ -265,9 +267,16 @@ class NetHackAdapter(Adapter):
             reward,
             terminated=self._over,
             truncated=self._patience is not None and self._idle >= self._patience,
-            success=bool(status == kinds.TASK_SUCCESSFUL) if self._solvable else None,
+            success=self._is_solved(reward, status) if self._solvable else None,
             metrics=metrics,
         )
+
+    def _is_solved(self, reward: float, status: Any) -> bool:
+        """Whether the package calls the task solved, and pays for it.
+
+        It gives the same status where the hero of a memento takes the wrong way, at a reward of -1.
+        """
+        return bool(status == self._env.StepStatus.TASK_SUCCESSFUL and reward > 0)
 
     def _now(self, name: str) -> np.ndarray:
         """The game's own memory, which the next step changes."""

@@ -144,6 +144,20 @@ def test_a_level_is_solved_on_its_stairs(build: Any) -> None:
     assert "progression" not in step.metrics
 
 
+def test_the_wrong_way_of_a_memento_is_no_success(build: Any) -> None:
+    """The package gives it the status of the right one, and a reward of -1."""
+    task = TASKS["minihack/memento-short-f2"]
+    adapter = build(task)
+    ends = set()
+    for seed in range(8):
+        step, steps, rng = adapter.reset(Case(task, seed)), 0, np.random.default_rng(seed)
+        while not step.terminated and steps < 4000:
+            step, steps = adapter.step(int(rng.integers(8))), steps + 1
+        if step.terminated:
+            ends.add((step.success, round(step.reward)))
+    assert ends == {(True, 1), (False, -1)}
+
+
 def test_what_the_views_show(build: Any) -> None:
     adapter = build(SCORE)
     step = adapter.reset(Case(SCORE, 3))
