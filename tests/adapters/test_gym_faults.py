@@ -52,7 +52,7 @@ def test_alone_it_ends_with_2_and_one_line_of_remedy(
     assert remedy in line
     assert "Traceback" not in said.err
     assert "same command" not in said.err
-    assert "CANNOT RUN HERE" in said.out
+    assert "1 task cannot run here: bench report RUN --full" in said.out
 
 
 @pytest.mark.parametrize(("name", "reason", "remedy"), NOT_RUN)

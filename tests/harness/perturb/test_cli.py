@@ -111,8 +111,11 @@ def test_games_are_in_the_experts_table(bench_here: Bench) -> None:
     )
     said = bench_here(*words, "--tasks", "babyai/GoToRedBall,gym/CartPole-v1,smoke/pong")
     assert said.code == 0
+    short = " ".join(said.out.split())
+    assert "no row of games: 1 task: this task has no expert; " in short
+    said = bench_here("report", "run", "--full")
     rates, scores = (
-        said.out.partition(f"\n{title}\n")[2].partition("\n\n\n")[0]
+        said.out.partition(f"\n{title}\n")[2].partition("\n\n")[0]
         for title in ("ROBUSTNESS", "ROBUSTNESS OF NORMALISED SCORES")
     )
     assert "navigation" in rates
