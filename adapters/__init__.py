@@ -9,6 +9,7 @@ ADAPTERS = {
     "metaworld": "adapters.metaworld:MetaWorldAdapter",
     "maniskill": "adapters.maniskill:ManiSkillAdapter",
     "pusht": "adapters.pusht:PushTAdapter",
+    "aloha": "adapters.aloha:AlohaAdapter",
     "pointmaze": "adapters.robotics:PointMazeAdapter",
     "antmaze": "adapters.robotics:AntMazeAdapter",
     "fetch": "adapters.robotics:FetchAdapter",

@@ -21,7 +21,9 @@ import numpy as np
 from adapters._gl_strings import renderer_strings
 from harness.core import Missing, UserError
 
-__all__ = ["Canvases", "FreeCamera", "log_warnings", "missing_gl", "mujoco_renderer"]
+__all__ = [
+    "Canvases", "FreeCamera", "gl_library", "log_warnings", "missing_gl", "mujoco_renderer",
+]  # fmt: skip
 
 log = logging.getLogger("bench")
 
@@ -73,22 +75,23 @@ class Canvases:
     def __init__(self, model: Any, multisampling: int, shadows: bool) -> None:
         """`multisampling` is the number of samples per pixel; 0 turns it off."""
         self._model, self._multisampling, self._shadows = model, multisampling, shadows
-        self._of_size: dict[int, _Canvas] = {}
+        self._of_size: dict[tuple[int, int], _Canvas] = {}
 
     def __len__(self) -> int:
         """The number of OpenGL contexts made so far."""
         return len(self._of_size)
 
-    def draw(self, data: Any, camera: str | FreeCamera, size: int) -> np.ndarray:
-        """An image, uint8 (size, size, 3), RGB; row 0 is the top.
+    def draw(self, data: Any, camera: str | FreeCamera, size: int | tuple[int, int]) -> np.ndarray:
+        """An image, uint8 (height, width, 3), RGB; row 0 is the top.
 
-        `camera` is the name of a camera of the model, or a free camera. Raises UserError where no
-        OpenGL context can be made.
+        `camera` is the name of a camera of the model, or a free camera; `size` the height and the
+        width in px, or one number for both. Raises UserError where no OpenGL context can be made.
         """
-        canvas = self._of_size.get(size)
+        shape = size if isinstance(size, tuple) else (size, size)
+        canvas = self._of_size.get(shape)
         if canvas is None:
-            canvas = self._of_size[size] = _Canvas(
-                self._model, size, self._multisampling, self._shadows
+            canvas = self._of_size[shape] = _Canvas(
+                self._model, shape, self._multisampling, self._shadows
             )
         return canvas.draw(data, camera)
 
@@ -105,15 +108,18 @@ class Canvases:
 class _Canvas:
     """An OpenGL context that draws one model in one size."""
 
-    def __init__(self, model: Any, size: int, multisampling: int, shadows: bool) -> None:
+    def __init__(
+        self, model: Any, size: tuple[int, int], multisampling: int, shadows: bool
+    ) -> None:
         import mujoco
 
-        model.vis.global_.offwidth = model.vis.global_.offheight = size
+        height, width = size
+        model.vis.global_.offwidth, model.vis.global_.offheight = width, height
         model.vis.quality.offsamples = multisampling
         if not shadows:
             model.vis.quality.shadowsize = 0
         self._mujoco, self._model, self._size = mujoco, model, size
-        self._gl = _gl_context(size)
+        self._gl = _gl_context(width, height)
         self._gl.make_current()
         self._context = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100)
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._context)
@@ -125,7 +131,7 @@ class _Canvas:
         atexit.register(self.close)
 
     def draw(self, data: Any, camera: str | FreeCamera) -> np.ndarray:
-        mujoco, size = self._mujoco, self._size
+        mujoco, (height, width) = self._mujoco, self._size
         self._gl.make_current()
         self._aim(camera)
         mujoco.mjv_updateScene(
@@ -137,9 +143,9 @@ class _Canvas:
             mujoco.mjtCatBit.mjCAT_ALL,
             self._scene,
         )
-        area = mujoco.MjrRect(0, 0, size, size)
+        area = mujoco.MjrRect(0, 0, width, height)
         mujoco.mjr_render(area, self._scene, self._context)
-        pixels = np.empty((size, size, 3), np.uint8)
+        pixels = np.empty((height, width, 3), np.uint8)
         mujoco.mjr_readPixels(pixels, None, area, self._context)
         return np.ascontiguousarray(pixels[::-1])  # OpenGL's rows go from the bottom up
 
@@ -177,19 +183,28 @@ def mujoco_renderer(context: Any) -> str:
     return ", ".join(filter(None, (library, strings)))
 
 
-def _gl_context(size: int) -> Any:
-    """An offscreen context: of MUJOCO_GL where that is set, else of EGL, else of OSMesa.
+def gl_library() -> str:
+    """What draws offscreen: the value of MUJOCO_GL, or the library that stands in its place.
 
-    mujoco itself reads the variable on import only. Raises UserError where there is none.
+    Empty where MuJoCo chooses itself.
     """
     name = (os.environ.get("MUJOCO_GL") or os.environ.get("PYOPENGL_PLATFORM") or "").lower()
     if not name and sys.platform == "linux":
         name = "egl" if ctypes.util.find_library("EGL") else "osmesa"
+    return name
+
+
+def _gl_context(width: int, height: int) -> Any:
+    """An offscreen context: of MUJOCO_GL where that is set, else of EGL, else of OSMesa.
+
+    mujoco itself reads the variable on import only. Raises UserError where there is none.
+    """
+    name = gl_library()
     try:
         module = importlib.import_module(
             f"mujoco.{name}" if name in ("egl", "osmesa") else "mujoco"
         )
-        return module.GLContext(size, size)
+        return module.GLContext(width, height)
     except Exception as fault:
         remedy = "install libegl1 and libgl1-mesa-dri, or libosmesa6 and set MUJOCO_GL=osmesa"
         raise UserError(

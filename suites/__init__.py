@@ -16,6 +16,7 @@ SUITES = {
     "maniskill-more": "suites.maniskill",
     "maniskill-gpu": "suites.maniskill",
     "pusht": "suites.pusht",
+    "aloha": "suites.aloha",
     "fetch": "suites.robotics",
     "pointmaze": "suites.robotics",
     "antmaze": "suites.robotics",

@@ -14,6 +14,7 @@ from harness.core import Normaliser, Reference, Suite, Task
 __all__ = ["SUITES"]
 
 CARD = "huggingface.co/lerobot/diffusion_pusht, 500 episodes"
+VQBET = "huggingface.co/lerobot/vqbet_pusht, 500 episodes"
 PAPER = "arXiv 2303.04137, table 2 (images): mean of the last 10 checkpoints of 3 seeds"
 STARTS = "starts drawn as in the paper's own code (50 of them for each checkpoint)"
 
@@ -45,6 +46,8 @@ TASK = Task(
             "Diffusion Policy (LeRobot)", 0.955, "score", CARD, same_rule=True,
             agent="reads the image and the disc's place", tasks=1,
         ),
+        Reference("VQ-BeT (LeRobot)", 0.638, "success_rate", VQBET, same_rule=True, tasks=1),
+        Reference("VQ-BeT (LeRobot)", 0.895, "score", VQBET, same_rule=True, tasks=1),
         _paper("Diffusion Policy, CNN", 0.84),
         _paper("Diffusion Policy, transformer", 0.66),
         _paper("LSTM-GMM", 0.54),

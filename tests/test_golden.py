@@ -69,13 +69,17 @@ PLAYED = {
     "crafter": (UNIFORM, f"{LOOKING} --perturb image_noise:3,action_sticky:5"),
     "nethack": (UNIFORM,),
     "pusht": (EXPERT, f"{LOOKING} --perturb friction:3,texture:3,start:3,image_noise:3"),
+    "aloha": (EXPERT, f"{LOOKING} --perturb friction:3,mass:3,{STATE}"),
 }
 """Family -> options of `bench run`, a run each."""
 
 SLOW = (
     "maniskill", "miniworld", "miniwob", "scienceworld", "textworld", "alfworld", "procgen",
-    "pusht", "crafter", "nethack",
+    "pusht", "aloha", "crafter", "nethack",
 )  # fmt: skip
+
+KERNELS = ("metaworld", "pusht", "aloha")
+"""Families whose rewards or experts multiply matrices with numpy."""
 
 Bench = Callable[..., tuple[int, str, str]]
 """The command line: exit code, stdout, stderr."""
@@ -169,8 +173,8 @@ def named(family: str) -> Any:
 @pytest.mark.parametrize("family", [named(family) for family in PLAYED])
 def test_a_few_steps_go_as_ever(family: str, configured: None, bench_here: Bench) -> None:
     skip_where_missing(family)
-    if family == "metaworld" and not kernels_of_data.AVAILABLE:
-        pytest.skip("its rewards' last digits are those of kernels that this processor lacks")
+    if family in KERNELS and not kernels_of_data.AVAILABLE:
+        pytest.skip("its last digits are those of kernels that this processor lacks")
     expected = json.loads((FOLDER / f"{family}.json").read_text())
     found = json.loads(json.dumps(record(family, bench_here)))
     versions = [

@@ -23,7 +23,7 @@ from suites import SUITES
 ROOT = Path(__file__).parents[2]
 SET_UP_BY_THE_USER = ("habitat", "calvin", "libero", "langr", "androidcontrol")
 """Families whose simulator or data is in no package registry."""
-NOT_IN_SMOKE = ("pusht", "crafter", "nethack")
+NOT_IN_SMOKE = ("pusht", "aloha", "crafter", "nethack")
 """Families of their own interpreter, or new ones."""
 FOUND: dict[str, Suite] = {name: find_suites(name, SUITES)[0] for name in SUITES}
 EVERY = [(suite, task) for suite in FOUND.values() for task in suite.tasks]

@@ -1,0 +1,76 @@
+"""ALOHA in simulation: two tasks, by the rules of LeRobot's evaluation (`--env.type=aloha`).
+
+That is 50 episodes of at most 400 actions, the environment of episode k reset with seed 1000 + k
+(lerobot: configs/eval.py, envs/configs.py, scripts/lerobot_eval.py). The rule of ACT is the same
+(act: imitate_episodes.py, eval_bc: the largest reward of an episode is 4), with other seeds and, of
+the policy from human demonstrations of the insertion, 500 actions.
+"""
+
+from __future__ import annotations
+
+from harness.core import Reference, Suite, Task
+
+__all__ = ["SUITES"]
+
+ACT = "arXiv 2304.13705, table 1: 3 seeds, 50 episodes each"
+CARD = "huggingface.co/lerobot/act_aloha_sim_transfer_cube_human, revision 5b65dc6, 500 episodes"
+LONGER = "500 actions instead of 400"
+
+
+def _act(value: float, demonstrations: str, rule: str = "") -> Reference:
+    return Reference(
+        f"ACT, {demonstrations} demonstrations",
+        value,
+        "success_rate",
+        ACT,
+        rule=rule,
+        same_rule=not rule,
+        tasks=1,
+    )
+
+
+def _task(name: str, package: str, rule: str, references: tuple[Reference, ...]) -> Task:
+    return Task(
+        id=f"aloha/{name}@1",
+        domain="manipulation",
+        adapter="adapters.aloha:AlohaAdapter",
+        params={"name": package, "height": 480, "width": 640},
+        max_steps=400,
+        success="ever",
+        rule=f"{rule} at any step, which ends the episode; 400 steps",
+        score="success",
+        control_hz=50.0,
+        first_seed=1000,
+        references=references,
+    )
+
+
+TASKS = (
+    _task(
+        "TransferCube",
+        "transfer_cube",
+        "the left gripper touches the cube, and the table does not,",
+        (
+            _act(0.86, "scripted"),
+            _act(0.50, "human"),
+            Reference("ACT (LeRobot)", 0.876, "success_rate", CARD, same_rule=True, tasks=1),
+        ),
+    ),
+    _task(
+        "Insertion",
+        "insertion",
+        "the peg touches the pin in the socket",
+        (_act(0.32, "scripted"), _act(0.20, "human", LONGER)),
+    ),
+)
+
+SUITES: tuple[Suite, ...] = (
+    Suite(
+        name="aloha",
+        title="ALOHA in simulation: two arms",
+        tasks=TASKS,
+        episodes=50,
+        in_all=False,
+        source="lerobot: scripts/lerobot_eval.py; arXiv 2304.13705",
+    ),
+)
