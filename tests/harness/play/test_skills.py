@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 import toys
-from conftest import Notes, Run, read_lines
+from conftest import Notes, Run, read_lines, results_of
 
 from harness.core import Answer, Discrete, Skill, SkillCall, Suite
 from harness.core.skills import problem_of
 from harness.host import interpreters
+from harness.host.agents import HostedAgentSpec
 from harness.perturb.parse import parse_conditions
 from harness.play.planning import make_plan
 from harness.play.runner import RunOptions, play
@@ -177,6 +178,19 @@ def test_skills_of_an_adapter_in_another_interpreter(play_toys: PlayToys, tmp_pa
         ).results
     assert again == here
     assert all(line["success"] for line in there)
+
+
+def test_an_agent_in_another_interpreter_calls_skills(play_toys: PlayToys, tmp_path: Path) -> None:
+    here = play_toys("toyskills:Caller", [skilled()], args={"calls": "trip", "then": "go goal"})
+    args = {"calls": "trip", "then": "go goal"}
+    spec = HostedAgentSpec("there", "toyskills:Caller", args, sys.executable)
+    suite = Suite("toys", "toys", (skilled(),), 4)
+    plan = make_plan([(suite, suite.tasks[0])], spec, episodes=None, seed=0)
+    play(spec, ["toys"], plan, tmp_path / "there", RunOptions(), Notes())
+    assert results_of(tmp_path / "there") == here.results
+    assert all(line["success"] for line in here.results)
+    told = [line["timing"]["agent"] for line in read_lines(tmp_path / "there")]
+    assert told == [line["timing"]["agent"] for line in read_lines(here.path)]
 
 
 @pytest.mark.parametrize(
