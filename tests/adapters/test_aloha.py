@@ -85,6 +85,7 @@ def test_contract() -> None:
     check_adapter(small(CUBE), steps=12, views=(*STATES, "image"))
 
 
+@pytest.mark.slow
 def test_contract_of_the_insertion() -> None:
     check_adapter(small(TASKS["insertion"]), steps=12, views=STATES, another_process=False)
 
@@ -120,6 +121,7 @@ def adapter_task(name: str) -> Task:
     return small(TASKS[name])
 
 
+@pytest.mark.slow
 def test_pictures_are_those_of_the_package() -> None:
     """Drawn by dm_control there and by MuJoCo's own functions here, in the published size."""
     from gym_aloha.env import AlohaEnv
