@@ -29,13 +29,14 @@ class Place:
     """Where an actor finds modules, and where it keeps what is printed in it."""
 
     paths: list[str]
-    """Further entries for sys.path."""
+    """The driver's sys.path."""
     log: Path | None
     """The folder `log` of the run directory."""
 
     def settle(self, name: str) -> Notices:
         """Make this process that of the actor `name`."""
-        sys.path.extend(path for path in self.paths if path not in sys.path)
+        # In the driver's order: a name that two places have must mean the same module here.
+        sys.path[:] = [*self.paths, *(path for path in sys.path if path not in self.paths)]
         if self.log is not None:
             keep_output(self.log, name)
         return Notices().install()

@@ -1,0 +1,1 @@
+"""A package, so that it is found before a `tests` that some other distribution installs."""
