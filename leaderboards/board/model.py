@@ -224,7 +224,8 @@ def _part_marks(suite: Suite, part: Part, seen: Mapping[str, TaskRow]) -> Iterat
 
 def _suite_boards(played: Sequence[tuple[Suite, Sequence[Row]]]) -> Iterator[SuiteBoard]:
     pieces = sum(len(rows) for _, rows in played)
-    standings = each_of(lambda each: _standings(*each), played, pieces=pieces)
+    # By number: what a process is given is copied, and rows hold whole entries.
+    standings = each_of(lambda k: _standings(*played[k]), range(len(played)), pieces=pieces)
     for (suite, rows), found in zip(played, standings):
         chosen = [row for row in rows if not row.apart]
         ranked = [dataclasses.replace(row, standing=each) for row, each in zip(chosen, found)]

@@ -24,7 +24,9 @@ def each_of(
 ) -> Iterator[_Found]:
     """The results of `work` for everything that is given, in order.
 
-    pieces: how much work it is, where that is not a piece for each. An exception ends it.
+    What is given and found is copied between processes, so it should be small; what `work` knows
+    besides is not copied. pieces: how much work it is, where that is not a piece for each. An
+    exception ends it.
     """
     cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else 1
     if cores < 2 or (len(given) if pieces is None else pieces) < WORTH_IT:
