@@ -28,7 +28,7 @@ def test_an_entry_was_accepted_after_a_replay_of_all_its_episodes(name: str) -> 
     entry = read_entry(SHIPPED / name)
     verdict = read_verdict(SHIPPED / name, entry.digest)
     assert verdict is not None
-    assert verdict["outcome"] == ACCEPTED
+    assert verdict["verdict"] == ACCEPTED
     assert verdict["replayed"] == verdict["playable"] == entry.described["results"]["cases"]
 
 
