@@ -125,8 +125,8 @@ def rate_bounds(
 
     rates, counts: shape (..., tasks); the two bounds have shape (...).
     """
-    z = z_of(level)
-    return 1 - _upper_mean(1 - rates, counts, z), _upper_mean(rates, counts, z)
+    below, above = _upper_mean(np.stack([1 - rates, rates]), counts, z_of(level))
+    return 1 - below, above
 
 
 def _upper_mean(rates: np.ndarray, counts: np.ndarray, z: float) -> np.ndarray:
