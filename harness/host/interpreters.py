@@ -98,10 +98,13 @@ def configure(options: Iterable[str]) -> None:
 
 @contextlib.contextmanager
 def configured(options: Iterable[str]) -> Iterator[None]:
-    """As `configure`, for as long as the block runs; without options nothing changes."""
+    """As `configure`, for as long as the block runs: a file that changes meanwhile changes nothing.
+
+    Without options, what an outer block has chosen stays.
+    """
     before = os.environ.get(VARIABLE)
     options = tuple(options)
-    if options:
+    if options or before is None:
         configure(options)
     try:
         yield

@@ -14,7 +14,14 @@ from conftest import Said, plan_of
 
 from harness.core import UserError
 from harness.host import interpreters
-from harness.host.interpreters import NAMED, VARIABLE, carried, configure, interpreter_of
+from harness.host.interpreters import (
+    NAMED,
+    VARIABLE,
+    carried,
+    configure,
+    configured,
+    interpreter_of,
+)
 from harness.host.loading import load_adapter
 from suites import babyai
 
@@ -48,6 +55,23 @@ def test_which_interpreter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         "adapters.atari:AtariAdapter": str(tmp_path / "mine"),
         "adapters.maniskill:ManiSkillAdapter": sys.executable,
     }, "a worker knows no families"
+
+
+def test_a_file_that_changes_during_a_run_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv(VARIABLE, raising=False)
+    monkeypatch.setattr(interpreters, "CHECKOUT", tmp_path / "none")
+    file = tmp_path / "bench.toml"
+    file.write_text(f'[interpreters]\natari = "{sys.executable}"\n')
+    with configured(()):
+        file.write_text('[interpreters]\natary = "/else"\n')
+        assert interpreter_of("adapters.atari:AtariAdapter") == sys.executable
+        with configured(()):
+            assert interpreter_of("adapters.atari:AtariAdapter") == sys.executable
+    with pytest.raises(UserError, match="no family 'atary'"):
+        interpreter_of("adapters.atari:AtariAdapter")
 
 
 def test_the_checkouts_file_counts_from_any_folder_and_the_one_here_overrides_it(
