@@ -260,19 +260,38 @@ const BOARD = (() => {
     paging: false, info: false, searching: false, order: [], autoWidth: false,
   });
 
+  const option = (each) => {
+    const made = element("option", `${each.title}: ${each.id} (${each.suites.join(", ")})`);
+    made.value = each.id;
+    return made;
+  };
+
+  // What played a suite of the base's comes first: nothing else can be compared with it.
+  const offer = (select, entries, base) => {
+    const before = select.value;
+    const groups = [["Of the same suite", true], ["Of other suites", false]].map(([label, wanted]) => {
+      const group = document.createElement("optgroup");
+      group.label = label;
+      group.append(...entries
+        .filter((each) => each.suites.some((suite) => base.suites.includes(suite)) === wanted)
+        .map(option));
+      return group;
+    });
+    select.replaceChildren(...groups.filter((group) => group.children.length));
+    const alike = [...groups[0].children].map((each) => each.value);
+    select.value = alike.includes(before) && before !== base.id
+      ? before : (alike.find((id) => id !== base.id) ?? base.id);
+  };
+
   const start = (entries) => {
     const asked = new URLSearchParams(location.search);
     const selects = ["a", "b"].map((name) => document.getElementById(name));
-    const known = new Set(entries.map((each) => each.id));
-    for (const [k, select] of selects.entries()) {
-      for (const each of entries) {
-        const option = element("option", `${each.title}: ${each.id} (${each.suites.join(", ")})`);
-        option.value = each.id;
-        select.append(option);
-      }
-      const wanted = asked.get(select.id);
-      select.value = known.has(wanted) ? wanted : entries[Math.min(k, entries.length - 1)]?.id;
-    }
+    const known = new Map(entries.map((each) => [each.id, each]));
+    if (!entries.length) return;
+    selects[0].append(...entries.map(option));
+    selects[0].value = known.has(asked.get("a")) ? asked.get("a") : entries[0].id;
+    offer(selects[1], entries, known.get(selects[0].value));
+    if (known.has(asked.get("b"))) selects[1].value = asked.get("b");
     const go = async () => {
       const ids = selects.map((select) => select.value);
       if (!ids.every((id) => known.has(id))) return;
@@ -286,7 +305,11 @@ const BOARD = (() => {
       }
       place.dataset.pair = ids.join(" ");
     };
-    for (const select of selects) select.addEventListener("change", go);
+    selects[0].addEventListener("change", () => {
+      offer(selects[1], entries, known.get(selects[0].value));
+      go();
+    });
+    selects[1].addEventListener("change", go);
     go();
   };
 

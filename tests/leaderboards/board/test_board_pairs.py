@@ -118,3 +118,11 @@ def test_no_address_reaches_a_script_that_is_no_entry(opened: Opened, site: Any)
 def test_a_refused_entry_cannot_be_compared(opened: Opened, site: Any) -> None:
     page = opened(site.path, "compare.html")
     assert "forged-babyai" not in page.locator("#a").inner_html()
+
+
+def test_entries_of_one_suite_are_offered_first(opened: Opened, site: Any) -> None:
+    page = opened(site.path, "compare.html")
+    page.wait_for_selector("#comparison[data-pair]", state="attached")
+    assert "They share no task" not in page.locator("#comparison").inner_text()
+    assert page.locator("#a").input_value() != page.locator("#b").input_value()
+    assert page.locator("#b optgroup").first.get_attribute("label") == "Of the same suite"
