@@ -41,7 +41,9 @@ def log_warnings() -> None:
     """Send MuJoCo's warnings to the log instead of stdout and a file MUJOCO_LOG.TXT."""
     import mujoco
 
-    if mujoco.get_mju_user_warning() is None:
+    there = mujoco.get_mju_user_warning()
+    # dm_control, which ALOHA needs, has a C function that sends them to a log of its own.
+    if there is None or type(there).__module__ == "ctypes":
         mujoco.set_mju_user_warning(functools.partial(log.warning, "MuJoCo: %s"))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from harness.records.safe_files import read_regular
 __all__ = ["read_toml"]
 
 MOST_BYTES = 8 << 20
+_DOTTED = re.compile(rb"""(?<![\w"'-])(?:[\w"'-]+[ \t]*\.[ \t]*){64}""")
+"""A key of 64 parts or more, for which Python's reader takes seconds and more."""
 
 
 def read_toml(file: Path, option: str = "", *, optional: bool = False) -> dict[str, Any]:
@@ -24,7 +27,10 @@ def read_toml(file: Path, option: str = "", *, optional: bool = False) -> dict[s
     else:
         import tomli as tomllib
     try:
-        content: dict[str, Any] = tomllib.loads(read_regular(file, MOST_BYTES).decode())
+        text = read_regular(file, MOST_BYTES)
+        if _DOTTED.search(text):
+            raise ValueError("it has a name of 64 parts or more with dots between them")
+        content: dict[str, Any] = tomllib.loads(text.decode())
     except FileNotFoundError:
         if optional:
             return {}

@@ -77,7 +77,7 @@ class InvarianceReport:
         return "\n".join([*lines, *([printable(self.cause)] if self.cause else [])])
 
     def table(self) -> str:
-        """A row for each drift."""
+        """A row for each drift: at which step the first other action is, and by how much."""
         rows = [
             [
                 d.way,
@@ -86,16 +86,21 @@ class InvarianceReport:
                 "none" if d.step is None else d.step,
                 _size(d.at_first),
                 _size(d.largest),
-                ", ".join(d.fields),
+                _some(d.fields),
             ]
             for d in self.drifts
         ]
-        head = ["way", "task", "seed", "first other action", "by", "by at most", "what differs"]
+        head = ["way", "task", "seed", "step", "by", "at most", "what differs"]
         return text_table(head, rows)
 
 
 def _size(value: float) -> str:
-    return "another choice" if math.isinf(value) else f"{value:.3g}"
+    return "a choice" if math.isinf(value) else f"{value:.3g}"
+
+
+def _some(fields: Sequence[str]) -> str:
+    """The first of several names, and how many there are more: a line each drift."""
+    return fields[0] if len(fields) == 1 else f"{fields[0]} +{len(fields) - 1}"
 
 
 def sample_tasks(

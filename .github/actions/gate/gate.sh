@@ -11,6 +11,9 @@ if [ -n "${MAX_EPISODES:-}" ]; then arguments+=(--max-episodes "$MAX_EPISODES");
 if [ -n "${LANES:-}" ]; then arguments+=(--lanes "$LANES"); fi
 if [ -n "${AGENT_TIMEOUT:-}" ]; then arguments+=(--agent-timeout "$AGENT_TIMEOUT"); fi
 if [ -n "${PROFILE_CHECK:-}" ]; then arguments+=(--profile-check "$PROFILE_CHECK"); fi
+if [ -n "${CONTROL_RATE:-}" ]; then arguments+=(--control-rate "$CONTROL_RATE"); fi
+if [ -n "${LATENCY:-}" ]; then arguments+=(--latency "$LATENCY"); fi
+if [ "${FULL:-false}" = true ]; then arguments+=(--full); fi
 if [ -n "${CLUSTER:-}" ]; then arguments+=(--ray-address "$CLUSTER"); fi
 if [ -n "${SUMMARY:-}" ]; then arguments+=(--summary "$SUMMARY"); fi
 # One value on each line.

@@ -87,7 +87,7 @@ def test_from_nothing(
     )
     said = bench_here(*run)
     assert said.code == 2
-    assert "bench doctor --fix boxed" in said.out
+    assert "bench doctor --fix boxed" in " ".join(said.out.split())
     Path("bench.toml").write_text("# mine\n[interpreters]\natari = '/a'\n\n[later]\nx = 1\n")
     said = bench_here("doctor", "--fix", "boxed")
     assert said.code == 0, said.err
