@@ -87,7 +87,6 @@ def _lerobot(
         from harness.cli import names
         from harness.play.progress import progress_for
         from harness.records.imported import refuse_imported
-        from harness.records.linear_algebra import kernels_of
         from harness.records.stored_run import load_run
         from leaderboards.exports.lerobot import export_lerobot
 
@@ -95,8 +94,7 @@ def _lerobot(
         refuse_imported(stored, "it has no recorded actions, so there is nothing to replay")
         names.trust(trust).check([item.task for item in stored.plan.items], stored.whole)
         wanted = None if views is None else views.split(",")
-        with kernels_of(stored.description.get("machine")):
-            folders, remarks = export_lerobot(stored, place, wanted, progress_for())
+        folders, remarks = export_lerobot(stored, place, wanted, progress_for())
         return "\n".join(map(str, folders)), "\n".join(remarks), DONE
 
     with configured(interpreter or ()):

@@ -238,10 +238,8 @@ def _check_one(
 
         def work(note: Note) -> Mapping[str, Any]:
             from harness.play.progress import progress_for
-            from harness.records.linear_algebra import kernels_of
 
-            with kernels_of(found.run.description.get("machine")):
-                return replay(found.run, known, settings, options, progress_for(), spec)
+            return replay(found.run, known, settings, options, progress_for(), spec)
 
         try:
             played = supervised(work)

@@ -125,18 +125,16 @@ def _verify_run(
     def work(note: Note) -> dict[str, Any]:
         from harness.cli.verification import knowledge
         from harness.play.progress import progress_for
-        from harness.records.linear_algebra import kernels_of
         from harness.verify.replay import verify as verify_run
 
-        with kernels_of(stored.description.get("machine")):
-            return verify_run(
-                run,
-                sample=sample,
-                sample_seed=sample_seed,
-                options=options,
-                progress=progress_for(),
-                known=knowledge(trusted.refuse),
-            ).to_json()
+        return verify_run(
+            run,
+            sample=sample,
+            sample_seed=sample_seed,
+            options=options,
+            progress=progress_for(),
+            known=knowledge(trusted.refuse),
+        ).to_json()
 
     try:
         found = VerificationReport.from_json(supervised(work))
@@ -188,7 +186,6 @@ def show(
     def work() -> tuple[str, str, int]:
         from harness.cli import names
         from harness.records.imported import refuse_imported
-        from harness.records.linear_algebra import kernels_of
         from harness.records.stored_run import load_run
         from harness.verify.episode_replay import find_episode
         from harness.verify.show import show as show_episode
@@ -197,8 +194,7 @@ def show(
         refuse_imported(stored, NOTHING_RECORDED)
         episode = find_episode(run, name)
         names.trust(trust).check([episode.case.task], stored.whole)
-        with kernels_of(stored.description.get("machine")):
-            shown = show_episode(episode, format=format, step=step, out=out)
+        shown = show_episode(episode, format=format, step=step, out=out)
         if shown.as_recorded:
             return shown.text, "", DONE
         differs = f"this replay differs from the recording; see bench verify {run}"

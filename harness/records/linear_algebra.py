@@ -99,12 +99,15 @@ def _has(chosen: str) -> bool:
     return set(words) >= _NEEDED[chosen]
 
 
+def _said(recorded: object) -> str:
+    """What a run says of its kernels; empty where it says nothing of OpenBLAS."""
+    said = recorded.get("linear algebra") if isinstance(recorded, dict) else None
+    return said if isinstance(said, str) and said.startswith(_BEFORE) else ""
+
+
 def _chosen(recorded: object) -> str:
     """The kernels of a run; empty if it does not say them, or not as a word."""
-    said = recorded.get("linear algebra") if isinstance(recorded, dict) else None
-    if not isinstance(said, str) or not said.startswith(_BEFORE):
-        return ""
-    chosen = said.removeprefix(_BEFORE)
+    chosen = _said(recorded).removeprefix(_BEFORE)
     return chosen if chosen.isalnum() else ""
 
 
@@ -113,11 +116,10 @@ def other_kernels(recorded: object) -> str:
 
     recorded: what the run says of its machine.
     """
-    here = kernels()
-    before = recorded.get("linear algebra") if isinstance(recorded, dict) else None
+    here, before = kernels(), _said(recorded)
     if not here or before == here:
         return ""
-    if not isinstance(before, str) or not before.startswith(_BEFORE):
+    if not before:
         return (
             f"numpy's kernels are {here} here, and the run does not say which it had: on another "
             f"kind of processor last digits may differ. {VARIABLE}=SkylakeX, Haswell or Zen before "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,8 +19,10 @@ from harness.play.episode import Episode
 from harness.play.inference import Watch
 from harness.play.starts import start
 from harness.play.values import checked_timestep
+from harness.records.linear_algebra import kernels_of
+from harness.records.plan import CaseIndex, Plan
 from harness.records.results import case_results
-from harness.records.stored_run import load_run
+from harness.records.stored_run import StoredRun, load_run
 from harness.records.traces import Trace, locate_traces, read_trace
 from harness.verify.replay import WithoutPerturbations
 
@@ -55,8 +58,27 @@ class RecordedEpisode:
     actions: Sequence[Any]
     reads: tuple[str, ...]
     history: int
+    machine: object
+    """What the run says of the machine that it played on."""
     said: str = ""
     """The transcript that the agent kept, if any."""
+
+    @classmethod
+    def of(
+        cls, run: StoredRun, plan: Plan, index: CaseIndex, result: Result, trace: Trace
+    ) -> RecordedEpisode:
+        """The episode of this case of `plan`, which is the run's or a part of it."""
+        return cls(
+            run=run.path,
+            case=plan.case(index),
+            bare=WithoutPerturbations.of(plan).case(index),
+            result=result,
+            actions=trace.decoded(),
+            reads=tuple(entry.rstrip("?") for entry in run.reads if entry not in NO_VIEWS),
+            history=run.description["agent"].get("history", 1),
+            machine=run.description.get("machine"),
+            said=trace.said,
+        )
 
 
 def find_episode(run: str | os.PathLike[str], name: str) -> RecordedEpisode:
@@ -89,16 +111,7 @@ def find_episode(run: str | os.PathLike[str], name: str) -> RecordedEpisode:
             f"the episode {case} has no trace: an episode that ended in an error leaves none "
             f"({result.error})"
         )
-    return RecordedEpisode(
-        run=stored.path,
-        case=plan.case(index),
-        bare=WithoutPerturbations.of(plan).case(index),
-        result=result,
-        actions=trace.decoded(),
-        said=trace.said,
-        reads=tuple(entry.rstrip("?") for entry in stored.reads if entry not in NO_VIEWS),
-        history=stored.description["agent"].get("history", 1),
-    )
+    return RecordedEpisode.of(stored, plan, index, result, trace)
 
 
 def _is_called(result: Result, name: str) -> bool:
@@ -117,22 +130,28 @@ def _trace_of(run: str | os.PathLike[str], case: str) -> Trace | None:
 class EpisodeReplay:
     """Plays a recorded episode again without its agent, up to step `until` (None: to its end).
 
-    Use it as a context manager, and iterate over `steps`.
+    Use it as a context manager, and iterate over `steps`. Numpy multiplies with the kernels of the
+    run meanwhile.
     """
 
     def __init__(self, recording: RecordedEpisode, until: int | None = None) -> None:
         self._recording = recording
         self.until = len(recording.actions) if until is None else until
         self._environments = Environments(1, Watch())
+        self._kernels = contextlib.ExitStack()
         self.as_recorded: bool | None = None
         """Whether the replay has the recorded digest; None: it was not played to its end."""
 
     def __enter__(self) -> EpisodeReplay:
-        self.slot: EnvSlot = self._environments.slot(self._recording.bare, None)
+        with contextlib.ExitStack() as entered:
+            entered.enter_context(kernels_of(self._recording.machine))
+            self.slot: EnvSlot = self._environments.slot(self._recording.bare, None)
+            self._kernels = entered.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._environments.close([self.slot])
+        with self._kernels:
+            self._environments.close([self.slot])
 
     def steps(self, views: Sequence[str]) -> Iterator[ReplayedStep]:
         """The reset and every step, with these views as the agent saw them.

@@ -28,7 +28,7 @@ from harness.play.progress import Progress
 from harness.play.runner import RunOptions, play_cases
 from harness.play.stopped import Stopped
 from harness.records.identity import AgentSpec
-from harness.records.linear_algebra import other_kernels
+from harness.records.linear_algebra import kernels_of, other_kernels
 from harness.records.plan import CaseIndex, Plan
 from harness.records.registry import load
 from harness.records.renderer import renderer_of
@@ -283,8 +283,24 @@ def verify(
     Every playable case is drawn with the same chance, with `sample_seed`, or with a new seed that
     nobody who made the files can have known. `draw`: another way to draw from the playable cases;
     then `sample` and `sample_seed` are only those of the rows that say what could not run.
+
+    Numpy multiplies with the kernels of the run meanwhile, where this processor has them.
     """
     stored = load_run(run)
+    with kernels_of(stored.description.get("machine")):
+        return _verified(stored, sample, options, progress, known, sample_seed, draw)
+
+
+def _verified(
+    stored: StoredRun,
+    sample: int | None,
+    options: RunOptions,
+    progress: Progress,
+    known: Knowledge,
+    sample_seed: int | None,
+    draw: Draw | None,
+) -> VerificationReport:
+    """As `verify`, with the kernels of the run where the processor has them."""
     plan = stored.whole
     progress = _SaidOnce(progress)
     files = check_files(stored, known)

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.core import Brief, Result, UserError
+from harness.core import Brief, UserError
 from harness.core.grammar import counted
 from harness.demos.columns import encode, modules
 from harness.demos.dataset import Demos
@@ -24,11 +24,9 @@ from harness.demos.recorder import EpisodeRecording
 from harness.play.environments import ViewNotOffered, narrow
 from harness.play.episode import episode_name
 from harness.play.progress import Progress, Tally
-from harness.records.plan import CaseIndex
 from harness.records.stored_run import StoredRun
 from harness.records.traces import locate_traces, read_trace
 from harness.verify.episode_replay import EpisodeReplay, RecordedEpisode, ReplayedStep
-from harness.verify.replay import WithoutPerturbations
 
 __all__ = ["export_lerobot"]
 
@@ -85,7 +83,8 @@ def _replayed(
         else:
             item = run.plan.items[index.item]
             outcome = OUTCOMES[result.success]
-            episode = _recorded(run, index, result, where)
+            trace = read_trace(*where)
+            episode = RecordedEpisode.of(run, run.plan, index, result, trace)
             file = folder / outcome / "recorded" / f"{episode_name(result.case)}.parquet"
             if _replay(episode, wanted, file):
                 kept[outcome][index.item].append(KeptEpisode(item, result))
@@ -102,20 +101,6 @@ def _replayed(
         else "",
     ]
     return kept, [each for each in remarks if each]
-
-
-def _recorded(
-    run: StoredRun, index: CaseIndex, result: Result, where: tuple[Path, int]
-) -> RecordedEpisode:
-    return RecordedEpisode(
-        run=run.path,
-        case=run.plan.case(index),
-        bare=WithoutPerturbations.of(run.plan).case(index),
-        result=result,
-        actions=read_trace(*where).decoded(),
-        reads=(),
-        history=run.description["agent"].get("history", 1),
-    )
 
 
 def _replay(episode: RecordedEpisode, wanted: Sequence[str], file: Path) -> bool:

@@ -17,6 +17,7 @@ from harness.core.text import printable
 from harness.play.progress import Progress
 from harness.play.runner import RunOptions
 from harness.records.identity import AgentSpec
+from harness.records.linear_algebra import kernels_of
 from harness.records.plan import CaseIndex
 from harness.records.stored_run import StoredRun
 from harness.verify.difference import Difference
@@ -147,11 +148,12 @@ def replay(
         draw=drawn,
     )
     begun, again = AgainReport(), None
-    if settings.starts and not report.differences:
-        rest = set(playable) - set(chosen)
-        begun = check_starts(run, rest, options, progress)
-    if agent is not None and not report.differences:
-        again = rerun(run, chosen, agent, options, progress)
+    with kernels_of(run.description.get("machine")):
+        if settings.starts and not report.differences:
+            rest = set(playable) - set(chosen)
+            begun = check_starts(run, rest, options, progress)
+        if agent is not None and not report.differences:
+            again = rerun(run, chosen, agent, options, progress)
     return {
         "report": report.to_json(),
         "by_task": {task: list(counts) for task, counts in draw.by_task.items()},

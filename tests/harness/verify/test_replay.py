@@ -3,9 +3,10 @@ its files is named."""
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from harness.play.runner import RunOptions, play
 from harness.records.plan import CaseIndex, Plan
 from harness.records.stored_run import load_run
 from harness.records.traces import read_traces
-from harness.verify import replay
+from harness.verify import episode_replay, replay
 from harness.verify.integrity import check_files
 from harness.verify.knowledge import Knowledge
 from harness.verify.report import VerificationReport
@@ -64,6 +65,28 @@ def test_an_honest_run_passes(honest: Path) -> None:
     found = check(honest)
     assert found.passed, found.differences
     assert (found.lines, found.replayed) == (15, 15)
+
+
+def test_every_replay_multiplies_with_the_kernels_of_its_run(
+    honest: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+
+    @contextlib.contextmanager
+    def spy(machine: object) -> Iterator[None]:
+        asked.append(machine)
+        yield
+        asked.append("as before")
+
+    for module in (replay, episode_replay):
+        monkeypatch.setattr(module, "kernels_of", spy)
+    machine = load_run(honest).description["machine"]
+    check(honest, 1)
+    assert asked == [machine, "as before"]
+    episode = episode_replay.find_episode(honest, f"{TASKS[0].id}:0")
+    with episode_replay.EpisodeReplay(episode):
+        assert asked[2:] == [machine]
+    assert asked[2:] == [machine, "as before"]
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
