@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.core import Suite, UserError
 from harness.core.text import printable
+from harness.records.new_folder import new_folder
 from leaderboards.board.badge import badge, badge_link
 from leaderboards.board.case_files import case_file, entries_file
 from leaderboards.board.entries import read_all
@@ -72,25 +72,16 @@ def build_site(
     entries, unreadable = read_all(folders, suites)
     board = board_of(entries, unreadable, suites)
     address = url if not url or url.endswith("/") else f"{url}/"
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        new = Path(tempfile.mkdtemp(prefix=".new-site-", dir=out.parent))
-        try:
-            files = 0
-            for path, content in _files(board, printable(title), address, hub_dataset):
-                (new / path).parent.mkdir(parents=True, exist_ok=True)
-                (new / path).write_bytes(content)
-                files += 1
-            new.chmod(0o755)
-            if out.exists():
-                shutil.rmtree(out)
-            new.rename(out)
-        finally:
-            shutil.rmtree(new, ignore_errors=True)
-    except OSError as fault:
-        raise UserError(
-            f"cannot write {out}: {fault.strerror}. Choose another place with --out"
-        ) from None
+    with new_folder(out.parent, out, "--out") as new:
+        files = 0
+        for path, content in _files(board, printable(title), address, hub_dataset):
+            (new / path).parent.mkdir(parents=True, exist_ok=True)
+            (new / path).write_bytes(content)
+            files += 1
+        new.chmod(0o755)
+        if out.exists():
+            shutil.rmtree(out)
+        new.rename(out)
     return Built(
         entries=len(board.entries),
         suites=len(board.suites),
@@ -110,8 +101,9 @@ def _files(board: Board, title: str, url: str, dataset: str) -> Iterator[tuple[s
     """(path relative to the root of the site, content)."""
     for path, text in _texts(board, title, url, dataset):
         yield path, text.encode()
-    assets = [*sorted((HERE / "assets").iterdir()), PAGE / "assets" / "page.css"]
-    for file in (*assets, *sorted((PAGE / "vendor").iterdir())):
+    shared = [PAGE / "assets" / name for name in ("page.css", "figures.js")]
+    assets = [*sorted((HERE / "assets").iterdir()), *shared, *sorted((PAGE / "vendor").iterdir())]
+    for file in assets:
         yield f"assets/{file.name}", file.read_bytes()
     # GitHub Pages leaves out folders that begin with a line unless this file is there.
     yield ".nojekyll", b""

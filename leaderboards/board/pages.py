@@ -30,9 +30,9 @@ from leaderboards.tables import percent
 __all__ = ["pages_of"]
 
 HERE = Path(__file__).resolve().parent
-TABLES = ("jquery.min.js", "dataTables.min.js", "tables.js")
+TABLES = ("jquery.min.js", "dataTables.min.js", "figures.js", "tables.js")
 PLOTS = ("d3.min.js", "plot.umd.min.js", "plots.js")
-PAIR = ("pair_statistics.js", "pair.js")
+PAIR = ("jquery.min.js", "dataTables.min.js", "pair_statistics.js", "pair.js")
 
 
 @functools.lru_cache(1)

@@ -12,13 +12,12 @@ import hashlib
 import importlib.metadata
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from harness.core import Result, Task, UserError
+from harness.records.new_folder import new_folder
 from harness.records.plan import CaseIndex, Plan, PlanItem, protocol_hash
 from harness.records.run_file import SCHEMA
 from harness.records.safe_files import read_regular
@@ -106,24 +105,15 @@ def _first_seed(episodes: Sequence[Episode]) -> int:
 
 def _write(path: Path, run: dict[str, Any], plan: Plan, played: Sequence[PlayedTask]) -> None:
     """The directory appears as a whole."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        new = Path(tempfile.mkdtemp(prefix=".new-", dir=path.parent))
-        try:
-            (new / "run.json").write_text(json.dumps(run, indent=1) + "\n")
-            with open(new / "episodes.jsonl", "w") as lines:
-                for number, each in enumerate(played):
-                    for episode, told in enumerate(each.episodes):
-                        result = _result(plan, CaseIndex(number, 0, episode), told)
-                        lines.write(json.dumps(dataclasses.asdict(result), allow_nan=False) + "\n")
-            new.chmod(0o755)
-            new.rename(path)
-        finally:
-            shutil.rmtree(new, ignore_errors=True)
-    except OSError as fault:
-        raise UserError(
-            f"cannot write to {path}: {fault.strerror}. Choose another place with --out"
-        ) from None
+    with new_folder(path.parent, path, "--out") as new:
+        (new / "run.json").write_text(json.dumps(run, indent=1) + "\n")
+        with open(new / "episodes.jsonl", "w") as lines:
+            for number, each in enumerate(played):
+                for episode, told in enumerate(each.episodes):
+                    result = _result(plan, CaseIndex(number, 0, episode), told)
+                    lines.write(json.dumps(dataclasses.asdict(result), allow_nan=False) + "\n")
+        new.chmod(0o755)
+        new.rename(path)
 
 
 def _result(plan: Plan, index: CaseIndex, told: Episode) -> Result:

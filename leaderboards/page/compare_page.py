@@ -100,7 +100,7 @@ def render_comparison(
     **more: Any,
 ) -> str:
     """A page of two runs or more, by the template `compare.html.j2`."""
-    used = scripts("page.js", "cases.js")
+    used = scripts("cases.js")
     plots = {"differences": {"rows": []}, "conditions": {"rows": []}, "ranks": [], **plots}
     *shown, protocols = html_tables([*tables, protocol_table(runs)])
     page: str = (

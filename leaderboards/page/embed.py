@@ -48,9 +48,9 @@ def environment() -> Any:
 
 @functools.lru_cache(4)
 def scripts(*own: str) -> tuple[Asset, ...]:
-    """The libraries, then our own scripts: `page.js` where none is named."""
+    """The libraries, then our own scripts: those of every page, and these."""
     files = [HERE / "vendor" / name for name in VENDOR]
-    files += [HERE / "assets" / name for name in own or ("page.js",)]
+    files += [HERE / "assets" / name for name in ("figures.js", "page.js", *own)]
     # A script inside a page ends at the first </script>, whatever it is part of.
     return tuple(Asset(file.read_text("utf-8").replace("</script", "<\\/script")) for file in files)
 

@@ -10,13 +10,13 @@ import dataclasses
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.core import Result, UserError
 from harness.core.text import printable
+from harness.records.new_folder import new_folder
 from harness.records.plan import CaseIndex
 from harness.records.stored_run import StoredRun, load_run
 from harness.records.traces import as_record, locate_traces, read_trace
@@ -115,19 +115,10 @@ def pack_entry(
         raise UserError(f"--name {printable(title)!r}: it needs a letter or a digit of ASCII")
     path = entries / "-".join(folder)
     evidence = Path(f"{path.name}.{FILES['traces']}") if evidence_url else None
-    try:
-        entries.mkdir(parents=True, exist_ok=True)
-        new = Path(tempfile.mkdtemp(prefix=".new-", dir=entries))
-        try:
-            files = _pack_files(run, new, results, evidence_url)
-            (new / ENTRY).write_bytes(as_bytes(title, submission, described, files))
-            size = _place(new, path, evidence)
-        finally:
-            shutil.rmtree(new, ignore_errors=True)
-    except OSError as fault:
-        raise UserError(
-            f"cannot write to {entries}: {fault.strerror}. Choose another place with --entries"
-        ) from None
+    with new_folder(entries, entries, "--entries") as new:
+        files = _pack_files(run, new, results, evidence_url)
+        (new / ENTRY).write_bytes(as_bytes(title, submission, described, files))
+        size = _place(new, path, evidence)
     return Written(path=path, evidence=evidence, bytes=size, remarks=tuple(described["marks"]))
 
 

@@ -1,7 +1,7 @@
 "use strict";
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
-  const wide = () => Math.min(1100, document.body.clientWidth - 24);
+  const wide = Figures.wide;
   const accent = "var(--accent)", second = "var(--second)", grey = "var(--floor)";
   const colour = { ranked: accent, privileged: second, partial: second, grey };
   const domain = data.rated ? [0, 100] : undefined;
@@ -64,23 +64,5 @@
     },
   };
 
-  const draw = () => {
-    for (const figure of document.querySelectorAll("figure[data-plot]")) {
-      figure.replaceChildren(drawn[figure.dataset.plot](data[figure.dataset.plot]));
-      for (const svg of figure.querySelectorAll("svg")) {
-        // One picture with one name: its parts have names that say nothing.
-        for (const part of svg.querySelectorAll("[aria-label], [aria-description]")) {
-          part.removeAttribute("aria-label");
-          part.removeAttribute("aria-description");
-        }
-        svg.setAttribute("role", "img");
-        svg.setAttribute("aria-label", figure.getAttribute("aria-label"));
-      }
-    }
-  };
-  draw();
-  let width = wide();
-  addEventListener("resize", () => {
-    if (wide() !== width) { width = wide(); draw(); }
-  });
+  Figures.draw(drawn, data);
 })();

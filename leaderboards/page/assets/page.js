@@ -1,7 +1,7 @@
 "use strict";
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
-  const wide = () => Math.max(240, Math.min(1100, document.body.clientWidth - 24));
+  const wide = Figures.wide;
   const ink = "var(--ink)", accent = "var(--accent)", second = "var(--second)";
 
   // Long names are cut at the left, where those of one suite are alike.
@@ -137,33 +137,6 @@
     },
   };
 
-  const draw = () => {
-    for (const figure of document.querySelectorAll("figure[data-plot]")) {
-      const plot = drawn[figure.dataset.plot](data[figure.dataset.plot]);
-      figure.replaceChildren(plot);
-      for (const svg of figure.querySelectorAll("svg")) {
-        // One picture with one name: its parts have names that say nothing.
-        for (const part of svg.querySelectorAll("[aria-label], [aria-description]")) {
-          part.removeAttribute("aria-label");
-          part.removeAttribute("aria-description");
-        }
-        svg.setAttribute("role", "img");
-        svg.setAttribute("aria-label", figure.getAttribute("aria-label"));
-      }
-    }
-  };
-  draw();
-  let width = wide();
-  addEventListener("resize", () => {
-    if (wide() !== width) { width = wide(); draw(); }
-  });
-
-  for (const table of document.querySelectorAll("table.figures")) {
-    const title = table.closest("section").querySelector("h2").textContent;
-    new DataTable(table, {
-      paging: false, info: false, order: [], autoWidth: false,
-      searching: table.classList.contains("long"),
-      language: { search: `Filter ${title}:` },
-    });
-  }
+  Figures.draw(drawn, data);
+  Figures.sortTables();
 })();

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,7 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 from boardentries import play_entry, small
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
+from realbrowser import Watched
 
 from harness.cli.names import suites_named
 from harness.core import Perturbation, Suite, Task
@@ -18,7 +18,6 @@ from harness.records.plan import CaseIndex
 from leaderboards.board.build import build_site
 from leaderboards.submissions.verdict import REFUSED
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 NOISE = [[Perturbation("action_noise", 2)], [Perturbation("occlusion", 3)]]
 
 
@@ -83,35 +82,13 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
     return Site(out, entries, runs, suites)
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
-
-
 @pytest.fixture
 def opened(browser: Any) -> Iterator[Callable[..., Page]]:
     """Open a file; at the end only files were asked for, and the console is empty."""
-    asked: list[str] = []
-    said: list[str] = []
-    contexts = []
+    pages = Watched(browser)
 
     def go(root: Path, path: str, width: int = 1200, scheme: str = "light", **more: Any) -> Page:
-        context = browser.new_context(
-            viewport={"width": width, "height": 900}, color_scheme=scheme, **more
-        )
-        contexts.append(context)
-        page: Page = context.new_page()
-        page.on("request", lambda request: asked.append(request.url))
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda fault: said.append(str(fault)))
-        page.goto(f"{root.as_uri()}/{path}")
-        return page
+        return pages.open(f"{root.as_uri()}/{path}", width, scheme, **more)
 
     yield go
-    for context in contexts:
-        context.close()
-    assert [url for url in asked if not url.startswith("file:")] == []
-    assert said == []
+    pages.close("file:")

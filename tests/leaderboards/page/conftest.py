@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,20 +9,10 @@ from typing import Any
 import pytest
 import toys
 from conftest import Notes, plan_of
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page
+from realbrowser import Watched
 
 from harness.play.runner import RunOptions, play
-
-expect.set_options(timeout=30_000)  # a busy machine is no failure
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-
-
-@pytest.fixture(scope="package")
-def browser() -> Iterator[Any]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="package")
@@ -46,26 +35,12 @@ def filmed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 @pytest.fixture
 def opened(browser: Any, tmp_path: Path) -> Iterator[Callable[..., Page]]:
     """Open a page from a file; at the end nothing was asked for, and the console is empty."""
-    asked: list[str] = []
-    said: list[str] = []
-    contexts = []
+    pages = Watched(browser)
 
     def go(content: str, width: int = 1200, scheme: str = "light", **more: Any) -> Page:
         file = tmp_path / "page.html"
         file.write_text(content, "utf-8")
-        context = browser.new_context(
-            viewport={"width": width, "height": 900}, color_scheme=scheme, **more
-        )
-        contexts.append(context)
-        page: Page = context.new_page()
-        page.on("request", lambda request: asked.append(request.url))
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda fault: said.append(str(fault)))
-        page.goto(file.as_uri())
-        return page
+        return pages.open(file.as_uri(), width, scheme, **more)
 
     yield go
-    for context in contexts:
-        context.close()
-    assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
-    assert said == []
+    pages.close("file:", "data:")
