@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
-from harness.core import BadAction, Case, Result, TimeStep, Turn, stream_key
+from harness.core import BadAction, Case, Result, SkillCall, TimeStep, Turn, stream_key
 from harness.core.agent import ALL_VIEWS
 from harness.core.nouns import LONGEST_EPISODE
 from harness.perturb.pipeline import Pipeline
@@ -235,6 +235,12 @@ class Episode:
         if self.skills is not None and self.skills.used and self.slot.adapter.privileged_skills:
             found.add(SKILLS)
         return sorted(found)
+
+    def begin_calls(self, calls: Sequence[SkillCall]) -> str | None:
+        """Begin the calls of an answer; why they are none, in one line."""
+        if self.skills is None:
+            return "it calls skills, and does not read `skills`"
+        return self.skills.begin(calls)
 
     def skill_move(self, watch: Watch) -> Move | None:
         """The next action of the skill that the agent called; None: there is none under way."""

@@ -257,7 +257,7 @@ class RolloutLoop:
                     if answer.figures or answer.said:
                         episode.notes.add(answer)
                     if answer.calls:
-                        refused = _begin(episode, answer)
+                        refused = episode.begin_calls(answer.calls)
                         if refused is not None:
                             self._end(lane, "agent_error", refused, failed_in=AGENT)
                             continue
@@ -417,13 +417,6 @@ class RolloutLoop:
         assert episode is not None
         lane.episode = None
         self._endings.add(episode, outcome_of(episode, status, reason, ended, failed_in))
-
-
-def _begin(episode: Episode, answer: Chunk) -> str | None:
-    """Begin the calls of an answer; why they are none."""
-    if episode.skills is None:
-        return "it calls skills, and does not read `skills`"
-    return episode.skills.begin(answer.calls)
 
 
 class _Group:
