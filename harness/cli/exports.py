@@ -91,7 +91,7 @@ def _lerobot(
         from leaderboards.exports.lerobot import export_lerobot
 
         stored = load_run(run)
-        refuse_imported(stored, "it has no recorded actions, so there is nothing to replay")
+        refuse_imported(stored)
         names.trust(trust).check([item.task for item in stored.plan.items], stored.whole)
         wanted = None if views is None else views.split(",")
         folders, remarks = export_lerobot(stored, place, wanted, progress_for())

@@ -20,8 +20,6 @@ from harness.cli.output import DONE, REGRESSED, WITH_ERRORS, print_out, say
 
 __all__ = ["show", "verify"]
 
-NOTHING_RECORDED = "it has no recorded actions, so there is nothing to replay"
-
 
 def verify(
     run: Annotated[Path | None, typer.Argument(help="A run directory.")] = None,
@@ -119,7 +117,7 @@ def _verify_run(
     options = RunOptions(workers=workers, lanes=at_least_one("--lanes", lanes))
     trusted = names.trust(trust)
     stored = load_run(run)
-    refuse_imported(stored, NOTHING_RECORDED)
+    refuse_imported(stored)
     trusted.check((), stored.whole)
 
     def work(note: Note) -> dict[str, Any]:
@@ -191,7 +189,7 @@ def show(
         from harness.verify.show import show as show_episode
 
         stored = load_run(run)
-        refuse_imported(stored, NOTHING_RECORDED)
+        refuse_imported(stored)
         episode = find_episode(run, name)
         names.trust(trust).check([episode.case.task], stored.whole)
         shown = show_episode(episode, format=format, step=step, out=out)

@@ -14,6 +14,8 @@ from harness.records.stored_run import StoredRun
 
 __all__ = ["imported_as", "imported_line", "refuse_imported"]
 
+NOTHING_RECORDED = "it has no recorded actions, so there is nothing to replay"
+
 
 def imported_as(description: Mapping[str, Any]) -> str | None:
     """The format that a run was imported from, by its run.json; None of a run of bench's own."""
@@ -31,7 +33,7 @@ def imported_line(description: Mapping[str, Any]) -> str | None:
     return f"imported from {found}: played by another program, unverified, without evidence"
 
 
-def refuse_imported(run: StoredRun, why: str) -> None:
+def refuse_imported(run: StoredRun, why: str = NOTHING_RECORDED) -> None:
     """Raises UserError if the run was imported. `why` it cannot be used here ends the sentence."""
     found = imported_as(run.description)
     if found is not None:
