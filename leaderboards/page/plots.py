@@ -45,7 +45,8 @@ def _forest_row(row: TaskRow) -> dict[str, Any]:
     published = [
         {"label": _short(each.label), "value": _percent(each.value), "same": each.same_rule}
         for each in row.reference
-        if each.metric == "success_rate" and not each.part
+        # The task's own figures: a mean over several is no figure of any of them.
+        if each.metric == "success_rate" and not each.part and each.tasks == 1
     ]
     return {
         "task": _short(row.task),

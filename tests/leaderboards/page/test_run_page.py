@@ -13,10 +13,12 @@ from conftest import Run, Said
 from playwright.sync_api import Page, expect
 from reports import game, item, line, run_of, scores, write_report_run
 
-from harness.core import Result
+from harness.core import Reference, Result
 from harness.records.plan import CaseIndex
 from harness.records.stored_run import StoredRun
+from leaderboards.page.plots import plots_of
 from leaderboards.page.run_page import run_page
+from leaderboards.report import load_report
 
 TAKE = "document.title='taken'"
 HOSTILE = f"</script><script>{TAKE}</script><img/src=x/onerror={TAKE}>{'x' * 100}"
@@ -102,6 +104,18 @@ def test_scores_have_a_profile(opened: Callable[..., Page], tmp_path: Path) -> N
     page = opened(run_page(write_report_run(tmp_path / "run", run_of(*games), lines)))
     assert page.locator('figure[data-plot="profile"] svg').count() == 1
     assert page.locator('figure[data-plot="forest"]').count() == 0
+
+
+def test_a_published_mean_is_no_figure_of_a_task(tmp_path: Path) -> None:
+    figures = tuple(
+        Reference(f"of {tasks}", value, "success_rate", "a paper", "", True, tasks=tasks)
+        for tasks, value in ((1, 0.4), (2, 0.7), (None, 0.8))
+    )
+    tasks = [item(name, episodes=2, references=figures) for name in ("toy/a@1", "toy/b@1")]
+    lines = [line(each, k, success=True) for each in tasks for k in range(2)]
+    report = load_report(write_report_run(tmp_path / "run", run_of(*tasks), lines))
+    for row in plots_of(report, ())["forest"]:
+        assert [each["value"] for each in row["published"]] == [40.0]
 
 
 def test_nothing_that_a_run_says_becomes_a_part_of_the_page(
