@@ -61,6 +61,13 @@ def demos(
         Path | None,
         typer.Option(help="Also write them to this folder, in LeRobotDataset's layout (v3.0)."),
     ] = None,
+    lerobot_names: Annotated[
+        str | None,
+        typer.Option(
+            help="With --lerobot: VIEW=FEATURE, separated by commas, for views that LeRobot calls "
+            "otherwise, such as proprio=observation.state."
+        ),
+    ] = None,
 ) -> int:
     """Record successful episodes of the tasks' experts, as Parquet files with a data card.
 
@@ -70,6 +77,7 @@ def demos(
     from harness.demos.record import RecordingOptions
     from harness.play.runner import RunOptions
 
+    names = _names_of_features(lerobot, lerobot_names)
     recording = RecordingOptions(tuple(name for name in views.split(",") if name), images, noise)
     options = RunOptions(
         workers=worker_count(workers),
@@ -90,13 +98,26 @@ def demos(
             chosen, out, recording, options, progress_for(), episodes=episodes, seed=seed
         )
         if lerobot is not None and recorded.demos:
-            for folder in export(Demos(out), lerobot):
+            for folder in export(Demos(out), lerobot, names):
                 say(f"as a LeRobotDataset: {folder}")
         lacking = recorded.summary.missing or recorded.summary.stopped or not recorded.demos
         card = str(recorded.folder / "README.md")
         return card, recorded.as_text(), WITH_ERRORS if lacking else DONE
 
     return relay(work)
+
+
+def _names_of_features(folder: Path | None, said: str | None) -> dict[str, str]:
+    from harness.core import UserError
+
+    if said is None:
+        return {}
+    if folder is None:
+        raise UserError("--lerobot-names belongs to --lerobot")
+    pairs = [part.partition("=") for part in said.split(",")]
+    if not all(view and feature for view, _, feature in pairs):
+        raise UserError(f"--lerobot-names {said}: write VIEW=FEATURE, separated by commas")
+    return {view: feature for view, _, feature in pairs}
 
 
 def train(

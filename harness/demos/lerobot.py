@@ -12,11 +12,17 @@ The layout is that of huggingface/lerobot, src/lerobot/datasets:
 A LeRobotDataset has one set of features, so tasks with different views or actions become several
 datasets, each in a separate folder. Text views have the dtype `string`. Lists of texts and elements
 have no form there and are left out, and so are tasks whose actions are not numbers.
+
+A view `image...` becomes the feature `observation.images.VIEW`, any other `observation.VIEW`. What
+LeRobot's policies and environments call otherwise is named by the caller: ACT and Diffusion Policy
+take joints only from `observation.state`, and a state of the world only from
+`observation.environment_state` (lerobot/configs/policies.py, 0.4.4).
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +38,7 @@ from harness.records.safe_files import path_inside
 __all__ = ["export"]
 
 CHUNK, FILE = "chunk-000", "file-000.parquet"
+FEATURE = re.compile(r"observation(\.[A-Za-z0-9_]+)+")
 USUAL_HZ = 10
 """Frames per second of tasks without a control rate, as LeRobot requires one."""
 INDICES = {
@@ -43,17 +50,20 @@ INDICES = {
 }
 
 
-def export(demos: Demos, out: Path) -> list[Path]:
+def export(demos: Demos, out: Path, names: Mapping[str, str] | None = None) -> list[Path]:
     """Write each group of tasks with equal features to a folder OUT/FAMILY[-N].
 
-    Returns the folders. Raises UserError if `out` is not empty, or nothing can be exported.
+    `names`: view -> its feature, where it is not to be called as usual. Returns the folders.
+    Raises UserError if `out` is not empty, if no task has a view that is named, if two views would
+    be one feature, or if nothing can be exported.
     """
     if out.exists() and any(out.iterdir()):
         raise UserError(f"{out} is not empty: name another folder")
+    keys = _Keys(names or {})
     groups: dict[tuple[str, str], list[int]] = {}
     for row in demos.rows:
         demo = demos.read(row.index, ())
-        features = _features(demo, row.brief)
+        features = _features(demo, row.brief, keys)
         if features is not None:
             groups.setdefault(
                 (row.task.partition("/")[0], json.dumps([features, _hz(demo)], sort_keys=True)), []
@@ -62,40 +72,64 @@ def export(demos: Demos, out: Path) -> list[Path]:
         raise UserError(
             f"{demos.folder}: no demonstration has numeric actions, which a LeRobotDataset requires"
         )
+    keys.demand_used()
     folders: list[Path] = []
     for (family, described), indices in groups.items():
         number = sum(folder.name.partition("-")[0] == family for folder in folders)
         folders.append(path_inside(out, family if number == 0 else f"{family}-{number + 1}"))
         features, hz = json.loads(described)
-        _write(demos, indices, features, hz, folders[-1])
+        _write(demos, indices, features, hz, folders[-1], keys)
     return folders
+
+
+class _Keys:
+    """Feature of each view."""
+
+    def __init__(self, names: Mapping[str, str]) -> None:
+        for view, feature in names.items():
+            if not FEATURE.fullmatch(feature):
+                raise UserError(
+                    f"{view}={feature}: a feature is called like observation.state or "
+                    "observation.images.top"
+                )
+        self._names = names
+        self._used: set[str] = set()
+
+    def of(self, name: str, spec: Spec) -> str:
+        """The feature of the view `name`."""
+        if name in self._names:
+            self._used.add(name)
+            return self._names[name]
+        picture = is_image(name, spec) and len(getattr(spec, "shape", ())) == 3
+        return f"observation.images.{name}" if picture else f"observation.{name}"
+
+    def demand_used(self) -> None:
+        """Raise UserError if no task has a view that was named."""
+        unused = [view for view in self._names if view not in self._used]
+        if unused:
+            raise UserError(f"no exported demonstration has the view {unused[0]}: see --views")
 
 
 def _hz(demo: Demo) -> int:
     return max(1, round(demo.brief.control_hz or USUAL_HZ))
 
 
-def _features(demo: Demo, brief: str) -> dict[str, Any] | None:
+def _features(demo: Demo, brief: str, keys: _Keys) -> dict[str, Any] | None:
     """LeRobot's features by name; None if the action is text or a UI action."""
     from harness.demos.columns import brief_from_json
 
     whole = brief_from_json(brief)
     if isinstance(whole.action, (Text, UI)):
         return None
-    features = {
-        _key(name, spec): _feature(name, spec)
-        for name, spec in whole.observation.items()
-        if _feature(name, spec) is not None
-    }
+    features: dict[str, Any] = {}
+    for name, spec in whole.observation.items():
+        feature, key = _feature(name, spec), keys.of(name, spec)
+        if feature is None:
+            continue
+        if key in features:
+            raise UserError(f"two views of {demo.row.task} would be the feature {key}")
+        features[key] = feature
     return {**features, "action": _feature("action", whole.action)}
-
-
-def _key(name: str, spec: Spec) -> str:
-    return (
-        f"observation.images.{name}"
-        if is_image(name, spec) and len(getattr(spec, "shape", ())) == 3
-        else f"observation.{name}"
-    )
 
 
 def _feature(name: str, spec: Spec) -> dict[str, Any] | None:
@@ -147,7 +181,12 @@ class _Moments:
 
 
 def _write(
-    demos: Demos, indices: Sequence[int], features: dict[str, Any], hz: int, folder: Path
+    demos: Demos,
+    indices: Sequence[int],
+    features: dict[str, Any],
+    hz: int,
+    folder: Path,
+    keys: _Keys,
 ) -> None:
     pa, parquet = modules()
     (folder / "data" / CHUNK).mkdir(parents=True)
@@ -166,7 +205,7 @@ def _write(
             said = list(dict.fromkeys(frame.instruction for frame in demo.frames))
             rows = []
             for step, frame in enumerate(demo.frames):
-                row = _row(demo, frame.observation, frame.action, features, moments)
+                row = _row(demo, frame.observation, frame.action, features, moments, keys)
                 task = tasks.setdefault(frame.instruction, len(tasks))
                 indices_of_row = (step / hz, step, number, frames + step, task)
                 rows.append(row | dict(zip(INDICES, indices_of_row)))
@@ -251,6 +290,7 @@ def _row(
     action: Any,
     features: Mapping[str, Any],
     moments: Mapping[str, _Moments],
+    keys: _Keys,
 ) -> dict[str, Any]:
     from harness.demos.columns import encode
 
@@ -260,7 +300,7 @@ def _row(
         *((name, spec, observation[name]) for name, spec in specs.items()),
         ("action", demo.brief.action, action),
     ]:
-        key = "action" if name == "action" else _key(name, spec)
+        key = "action" if name == "action" else keys.of(name, spec)
         if key not in features:
             continue
         if features[key]["dtype"] == "image":

@@ -265,6 +265,25 @@ def test_a_lerobot_dataset(tmp_path: Path) -> None:
         export(Demos(tmp_path / "d"), tmp_path / "lr")
 
 
+def test_features_are_called_as_lerobot_calls_them(tmp_path: Path) -> None:
+    recorded(tmp_path / "d")
+    demos = Demos(tmp_path / "d")
+    named = {"image": "observation.images.top"}
+    folders = export(demos, tmp_path / "lr", named)
+    features = [json.loads((each / "meta/info.json").read_text())["features"] for each in folders]
+    pictures = [feature for each in features for feature in each if "images" in feature]
+    assert pictures
+    assert set(pictures) == {"observation.images.top"}
+    for names, words in [
+        ({"image": "pictures"}, "a feature is called like observation.state"),
+        ({"picture": "observation.image"}, "no exported demonstration has the view picture"),
+        ({"image": "observation.place", "state": "observation.place"}, "two views of toys/"),
+    ]:
+        with pytest.raises(UserError, match=words):
+            export(demos, tmp_path / "refused", names)
+    assert not (tmp_path / "refused").exists()
+
+
 def test_what_is_none_is_said(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="bench demos --suite"):
         Demos(tmp_path)
