@@ -8,15 +8,17 @@ where there are some), and the expert, which follows the simulator's inner state
 from __future__ import annotations
 
 import dataclasses
+import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Notes, plan_of, read_lines, results_of
+from conftest import ROOT, Notes, plan_of, read_lines, results_of
 
 from harness.core import Task
+from harness.host.interpreters import VARIABLE, _from_file
 from harness.play.runner import RunOptions, play
 from harness.records.catalogue import find_suites
 from suites import SUITES
@@ -29,12 +31,19 @@ WAYS: dict[str, dict[str, Any]] = {
     "two workers": {"workers": 2, "lanes": 4, "shuffle": 7},
     "cut, two workers": {"workers": 2, "lanes": 3, "shuffle": 9},
 }
-LIGHT, SLOW = (
+LIGHT, SLOW, APART = (
     ("lanes", "shuffled", "cut", "one worker", "two workers"),
     ("lanes", "cut, two workers"),
+    ("lanes", "two workers"),
 )
-"""The ways for families that start at once, and for those that start slowly: a browser, Java, a
-renderer."""
+"""The ways for families that start at once, for those that start slowly (a browser, Java, a
+renderer), and for those that live in an interpreter of their own."""
+INTERPRETERS = {
+    name: _from_file(ROOT / "bench.toml").get(
+        name, str(ROOT / f".bench/interpreters/{name}/bin/python")
+    )
+    for name in ("nethack", "pusht")
+}
 
 
 ALL = {task.name: task for suite in SUITES for task in find_suites(suite, SUITES)[0].tasks}
@@ -75,6 +84,13 @@ TASKS = {
         short("scienceworld/find-animal", 8),
         short("textworld/cooking-3", 12),
         short("alfworld-synthetic/pick_and_place_simple", 12),
+        short("crafter/achievements", 12),
+        short("aloha/TransferCube", 6, height=36, width=48),
+    ],
+    (LOOKER, APART): [
+        short("pusht/PushT", 15),
+        short("nethack/score", 15),
+        short("minihack/room-15x15", 15),
     ],
     (ORACLE, LIGHT): [
         short("babyai/GoToRedBall", 60),
@@ -110,6 +126,17 @@ def episodes(group: Group) -> int:
 def named(value: object) -> str:
     """A test's name says the agent alone."""
     return value[0].partition(":")[2] if isinstance(value, tuple) else str(value)
+
+
+@pytest.fixture
+def apart() -> Iterator[None]:
+    """The interpreters that `make setup` makes; without them, their families are skipped."""
+    absent = [name for name, python in INTERPRETERS.items() if not Path(python).exists()]
+    if absent:
+        pytest.skip(f"no interpreter: bench doctor --fix {absent[0]}")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(VARIABLE, json.dumps(INTERPRETERS))
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -154,8 +181,10 @@ def _cut(whole: Path, path: Path) -> None:
     ids=named,
 )
 def test_the_same_results_however_it_is_played(
-    played: Played, group: Group, family: str, way: str
+    played: Played, group: Group, family: str, way: str, request: pytest.FixtureRequest
 ) -> None:
+    if group[1] == APART:
+        request.getfixturevalue("apart")
     undisturbed = played(group, "undisturbed")[family]
     tasks = [task for task in TASKS[group] if task.id.startswith(f"{family}/")]
     assert len(undisturbed) == episodes(group) * len(tasks)
@@ -164,8 +193,12 @@ def test_the_same_results_however_it_is_played(
 
 
 @pytest.mark.parametrize(("group", "family"), FAMILIES, ids=named)
-def test_episodes_differ_and_go_somewhere(played: Played, group: Group, family: str) -> None:
+def test_episodes_differ_and_go_somewhere(
+    played: Played, group: Group, family: str, request: pytest.FixtureRequest
+) -> None:
     """Else equal results would say little."""
+    if group[1] == APART:
+        request.getfixturevalue("apart")
     lines = played(group, "undisturbed")[family]
     assert len({line["digest"] for line in lines}) == len(lines)
     assert sum(line["steps"] for line in lines) > len(lines)
