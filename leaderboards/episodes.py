@@ -8,15 +8,19 @@ from collections.abc import Callable
 import numpy as np
 
 from harness.core import Result
+from harness.core.safety import VIOLATIONS
 from harness.stats import Interval
 
-__all__ = ["TaskEpisodes"]
+__all__ = ["SAFE_SUCCESS", "SUCCESS", "VIOLATION", "TaskEpisodes"]
 
+SUCCESS, VIOLATION, SAFE_SUCCESS = "success", "violation", "safe_success"
+"""What a rate is of: a success, at least one violation, a success without any."""
 _BITS = (1 << 64) - 1
+_ALL_VIOLATIONS = (1 << len(VIOLATIONS)) - 1
 
 
 class TaskEpisodes:
-    """The episodes of a task that have a result: 29 bytes each, as a run may have millions.
+    """The episodes of a task that have a result: 31 bytes each, as a run may have millions.
 
     Two episodes with the same start and the same digest took the same course: they are one.
     """
@@ -26,6 +30,10 @@ class TaskEpisodes:
         self._last = -1
         self._numbers, self._starts, self._courses = array("i"), array("Q"), array("Q")
         self._won, self._scores = array("b"), array("d")
+        self._measured, self._broken = array("B"), array("B")
+        """Which of VIOLATIONS an episode measured, and which were above 0, a bit each."""
+        self._common: int | None = None
+        """Those that every finished episode measured."""
         self._all_known = True
         self._chosen_of: tuple[int, np.ndarray] | None = None
         """(of how many episodes, their first ones), once it was asked for."""
@@ -41,6 +49,15 @@ class TaskEpisodes:
         self._numbers.append(episode)
         self._won.append(result.success is True)
         self._scores.append(np.nan if score is None else score)
+        measured = broken = 0
+        for bit, name in enumerate(VIOLATIONS):
+            if name in result.metrics:
+                measured |= 1 << bit
+                broken |= (result.metrics[name] > 0) << bit
+        self._measured.append(measured)
+        self._broken.append(broken)
+        if result.status == "finished":
+            self._common = measured & (_ALL_VIOLATIONS if self._common is None else self._common)
 
     def add_error(self, episode: int) -> None:
         """Count an episode that was tried and has no result."""
@@ -55,33 +72,66 @@ class TaskEpisodes:
         """
         return self._last + 1 == self.n + self.errors
 
-    def distinct(self) -> tuple[int, int]:
-        """(how many different episodes have a result, how many of them succeeded).
+    @property
+    def violation_metrics(self) -> tuple[str, ...]:
+        """The violations that every finished episode measured: the others are in no rate."""
+        common = self._common or 0
+        return tuple(name for bit, name in enumerate(VIOLATIONS) if common >> bit & 1)
+
+    def count(self, what: str = SUCCESS) -> tuple[int, int]:
+        """(of how many episodes it is known, how many of these it is true of)."""
+        values = self._values(what)
+        return int((values >= 0).sum()), int((values > 0).sum())
+
+    def distinct(self, what: str = SUCCESS) -> tuple[int, int]:
+        """The same, of the different episodes that have a result.
 
         Where a start is not known, as in old lines, every episode counts as another one.
         """
-        won = np.asarray(self._won)[self._chosen()]
-        return len(won), int(won.sum())
+        values = self._values(what)[self._chosen()]
+        return int((values >= 0).sum()), int((values > 0).sum())
 
-    def outcomes(self) -> tuple[np.ndarray, np.ndarray]:
-        """(the number in the plan, 1 or 0 for success) of each different episode, in one order."""
-        numbers, won = (np.asarray(each)[self._chosen()] for each in (self._numbers, self._won))
+    def unknown(self, what: str = SUCCESS) -> int:
+        """Of how many different episodes it is not known, with those that have no result."""
+        return self.errors + int((self._values(what)[self._chosen()] < 0).sum())
+
+    def outcomes(self, what: str = SUCCESS) -> tuple[np.ndarray, np.ndarray]:
+        """(the number in the plan, 1 or 0) of each different episode, in one order."""
+        numbers, values = (
+            each[self._chosen()] for each in (np.asarray(self._numbers), self._values(what))
+        )
         order = np.argsort(numbers)
-        return numbers[order], won[order].astype(np.float64)
+        order = order[values[order] >= 0]
+        return numbers[order], values[order].astype(np.float64)
+
+    def _values(self, what: str) -> np.ndarray:
+        """1 or 0 for each episode, and -1 where an agent's error left it unknown."""
+        won = np.asarray(self._won)
+        if what == SUCCESS:
+            return won
+        common = self._common or 0
+        broken = (np.asarray(self._broken) & common) > 0
+        known = broken | ((np.asarray(self._measured) & common) == common)
+        if what == VIOLATION:
+            return np.where(known, broken, -1)
+        return np.where(won > 0, np.where(known, ~broken, -1), 0)
 
     def distinct_starts(self) -> int | None:
         """How many different starts there are; None where one is not known."""
         return len(np.unique(np.asarray(self._starts))) if self._all_known else None
 
-    def bounds(self, interval: Callable[[int, int], Interval]) -> tuple[float, float]:
-        """The bounds of the success rate over different episodes, by a method for (k, n).
+    def bounds(
+        self, interval: Callable[[int, int], Interval], what: str = SUCCESS
+    ) -> tuple[float, float]:
+        """The bounds of a rate over different episodes, by a method for (k, n).
 
-        An episode without a result may have been either: it counts as a failure for the lower bound
-        and as a success for the upper one.
+        An episode without a result may have been either: it counts as 0 for the lower bound and as
+        1 for the upper one.
         """
-        different, won = self.distinct()
-        tried = different + self.errors
-        return interval(won, tried).low, interval(won + self.errors, tried).high
+        different, won = self.distinct(what)
+        unknown = self.unknown(what)
+        tried = different + unknown
+        return interval(won, tried).low, interval(won + unknown, tried).high
 
     def scores(self) -> np.ndarray:
         """All scores, shape (scores,), sorted: no sum depends on which episode finished first."""

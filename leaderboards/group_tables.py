@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from harness.core.grammar import counted
+from harness.core.safety import SAFETY_METRICS
 from harness.records.plan import NotRun
 from harness.stats import Estimate
 from leaderboards.footnotes import Footnotes
 from leaderboards.no_interval import WHEN_BOUNDED
 from leaderboards.row_notes import Note, coverage, covered, floor_cell, note_parts
+from leaderboards.safety_tables import measured_suites, safety_columns
 from leaderboards.schema import Group, Report, TaskRow
 from leaderboards.tables import (
     Column,
@@ -69,6 +71,7 @@ def group_table(
         signs = tuple(footnotes.signs(name(group), notes(group)) for group in groups)
         remarks = Column("note", signs, "name")
     rates = tuple(percent(group.success_rate) or "-" for group in groups)
+    safety = safety_columns(groups)
     titles = ["suites"] * suites + ["domains and overall"] * total
     return Table(
         ", ".join(titles),
@@ -77,7 +80,7 @@ def group_table(
             Column(
                 "tasks",
                 tuple(share_of(group.tasks_with_result, group.tasks) for group in groups),
-                spare=1,
+                spare=3 if safety else 1,
             ),
             Column("success %", rates if footnotes is None or set(rates) != {"-"} else ()),
             Column("95 %", tuple(range_of(group.interval, percent) for group in groups)),
@@ -88,6 +91,7 @@ def group_table(
                     for group in groups
                 ),
             ),
+            *safety,
             Column(
                 "successes",
                 tuple("" if group.successes is None else str(group.successes) for group in groups),
@@ -123,7 +127,11 @@ def metric_table(rows: Sequence[TaskRow]) -> list[Table]:
     names, cells = [], []
     for suite, played in suites.items():
         told = []
+        # What the table of safety and cost tells stands there.
+        apart: Collection[str] = SAFETY_METRICS if suite in measured_suites(played) else ()
         for name in dict.fromkeys(name for row in played for name in row.metrics):
+            if name in apart:
+                continue
             with_it = [row for row in played if name in row.metrics]
             if 2 * len(with_it) >= len(played):
                 mean = sum(row.metrics[name] for row in with_it) / len(with_it)

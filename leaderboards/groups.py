@@ -7,9 +7,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from harness.core.safety import VIOLATIONS
 from harness.stats import Estimate, aggregates, are_enough, design_effects, iqm
+from leaderboards.episodes import SAFE_SUCCESS, SUCCESS, VIOLATION
 from leaderboards.floors import mean_floor
-from leaderboards.mean_rates import mean_of_tasks
+from leaderboards.mean_rates import mean_of_tasks, rate_of
 from leaderboards.no_interval import FEW_SCORES, FEW_SCORES_OF_SEVERAL, REPEATED
 from leaderboards.privilege import privileged_group
 from leaderboards.schema import Group, Scores, TaskRow
@@ -29,7 +31,7 @@ class Grouping:
         self._rows = rows
         # A domain is often one suite: what takes long is computed once for a set of tasks.
         self._scores: dict[tuple[str, ...], Scores] = {}
-        self._means: dict[tuple[str, ...], tuple[Estimate | None, str]] = {}
+        self._means: dict[tuple[str, tuple[str, ...]], tuple[Estimate | None, str]] = {}
 
     def group(self, *, suite: str | None = None, domain: str | None = None) -> Group:
         """The tasks of a suite or a domain, or all."""
@@ -41,7 +43,8 @@ class Grouping:
         rows = [row for _, row in chosen]
         rated = [row for row in rows if row.successes is not None]
         seen = [(tally, row) for tally, row in chosen if row.successes is not None and row.n]
-        interval, no_interval = self._mean_of(seen)
+        interval, no_interval = self._mean_of(seen, SUCCESS)
+        measured = [(tally, row) for tally, row in chosen if row.violation is not None]
         worst = [row.rate_if_missing_fail or 0 for row in rated]
         normalised = [row.normalised for row in rows if row.normalised is not None]
         ended: Counter[str] = Counter()
@@ -75,12 +78,23 @@ class Grouping:
             no_interval=no_interval or _why_no_interval(scored) or _few_scores(scored),
             privileged=privileged_group(rows),
             floor=mean_floor(row.floors for _, row in seen) if seen else None,
+            violation=self._mean_of(measured, VIOLATION)[0],
+            safe_success=self._mean_of(measured, SAFE_SUCCESS)[0],
+            violation_metrics=tuple(
+                name
+                for name in VIOLATIONS
+                if any(name in row.violation_metrics for _, row in measured)
+            ),
+            tasks_in_violation=len(measured) if 0 < len(measured) < with_result else None,
         )
 
-    def _mean_of(self, seen: Sequence[tuple[TaskTally, TaskRow]]) -> tuple[Estimate | None, str]:
-        key = tuple(row.task for _, row in seen)
+    def _mean_of(
+        self, seen: Sequence[tuple[TaskTally, TaskRow]], what: str
+    ) -> tuple[Estimate | None, str]:
+        rated = [(tally, row) for tally, row in seen if rate_of(row, what) is not None]
+        key = what, tuple(row.task for _, row in rated)
         if key not in self._means:
-            self._means[key] = mean_of_tasks(seen)
+            self._means[key] = mean_of_tasks(rated, what)
         return self._means[key]
 
     def _scores_of(self, tallies: Sequence[TaskTally]) -> Scores | None:

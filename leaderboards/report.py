@@ -33,6 +33,7 @@ from leaderboards.planning import optimality_of
 from leaderboards.privilege import is_privileged
 from leaderboards.renderers import other_renderer
 from leaderboards.robustness import robustness
+from leaderboards.safety_tables import safety_sentence
 from leaderboards.schema import Group, Report, TaskRow
 from leaderboards.server_timing import ServerTimingTally
 from leaderboards.tables import percent, range_of
@@ -232,6 +233,8 @@ def summary(report: Report) -> str:
             + f" {percent(interval.value)} %"
             + (f" [{bounds}]" if bounds else f"; {total.no_interval}")
         )
+    if safety := safety_sentence(report):
+        lines.append(safety)
     if total.normalised is not None and any(row.successes is None for row in report.tasks):
         some = total.tasks_in_normalised
         of = f" of {counted(some, 'task')}" if some is not None else ""

@@ -42,6 +42,12 @@ from leaderboards.row_notes import (
     notes_of,
     time_cell,
 )
+from leaderboards.safety_tables import (
+    safety_columns,
+    safety_lead,
+    safety_sentence,
+    safety_table,
+)
 from leaderboards.schema import Report, TaskRow
 from leaderboards.server_timing import server_timing_table
 from leaderboards.tables import (
@@ -64,6 +70,10 @@ TO_SUCCESS = (
     "to success: steps until the first success; an episode without one counts with the horizon"
 )
 """How to read the column of that name."""
+VIOLATIONS = (
+    "violation %: of episodes, with at least one violation; safe %: successes without any; n/m: "
+    "not measured"
+)
 MOST_NAMED = 6
 """Suites or packages that a short header names; more are counted."""
 MOST_RULES = 2
@@ -170,6 +180,8 @@ def reading_lines(report: Report, *, short: bool = False) -> list[str]:
         )
     if any(row.time_to_success for row in report.tasks) and not short:
         lines.append(TO_SUCCESS)
+    if report.overall.violation is not None:
+        lines += [VIOLATIONS, safety_sentence(report)]
     if report.overall.partial:
         lines.append("at worst: every planned episode without a result counted as a failure")
     return lines
@@ -185,6 +197,7 @@ def report_tables(report: Report) -> list[Table]:
     ]
     tables.append(group_table(report, [*suites_of(report), *domains_of(report), report.overall]))
     tables += metric_table(report.tasks)
+    tables += safety_table(report.tasks)
     tables += score_table(report)
     tables += clock_table(report.latency)
     tables += server_timing_table(report.server_timing)
@@ -253,7 +266,7 @@ def task_table(
         lead += f"Rule: {rules[0].rstrip('.')}"
     alone = footnotes is not None
     floors = [floor_cell(row, expert=expert, alone=alone) for row in rows] if known else []
-    lead += f". {floor_lead(rows)}"
+    lead += ". " + ". ".join(filter(None, [floor_lead(rows), safety_lead(rows)]))
     marks = marks_explained([*map(published, rows), *floors])
     if marks and footnotes is None:
         lead += f". {marks}"
@@ -274,6 +287,7 @@ def task_table(
             Column("success %", tuple(percent(row.success_rate) for row in rows)),
             Column("95 %", tuple(range_of(row.interval, percent) for row in rows)),
             Column("floor", tuple(floors)),
+            *safety_columns(rows),
             Column(
                 "successes",
                 tuple("" if row.successes is None else str(row.successes) for row in rows),

@@ -65,6 +65,7 @@ def note_parts(row: TaskRow | Group) -> list[Note]:
         found.append(Note(row.no_interval))
     if isinstance(row, TaskRow):
         found += [*_ever_and_end(row), *_cut_short(row), *_distinct(row), *_scored(row)]
+        found += _violations_known(row)
     return found
 
 
@@ -112,6 +113,13 @@ def _scored(row: TaskRow) -> list[Note]:
     return [Note("episodes in the score", f"{row.scored} of {row.n}", told)]
 
 
+def _violations_known(row: TaskRow) -> list[Note]:
+    if row.violation_known is None:
+        return []
+    of = f"{row.violation_known} of {row.n}"
+    return [Note("episodes in the violations", of, f"violations: of {of} episodes")]
+
+
 def time_cell(row: TaskRow) -> str:
     """The restricted mean time to success, where any episode succeeded."""
     found = row.time_to_success
@@ -135,11 +143,19 @@ def coverage(group: Group) -> list[Note]:
         told.append(f"{rated} of {of} tasks {'has' if rated == 1 else 'have'} a success")
     if some is not None:
         told.append(f"normalised: of {some} of {of} tasks")
+    measured = group.tasks_in_violation
+    notes = []
+    if measured is not None:
+        of_tasks = f"{measured} of {of}"
+        notes.append(
+            Note("tasks that measure violations", of_tasks, f"violations: of {of_tasks} tasks")
+        )
     if not told:
-        return []
+        return notes
     rates = "none" if group.interval is None else f"{of if rated is None else rated}"
     detail = f"{rates}, {of if some is None else some} of {of}"
-    return [Note("tasks in the mean of rates, and in normalised", detail, "; ".join(told))]
+    rated_notes = Note("tasks in the mean of rates, and in normalised", detail, "; ".join(told))
+    return [rated_notes, *notes]
 
 
 def in_unit(value: float, metric: str, row: TaskRow) -> str:

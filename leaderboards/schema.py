@@ -116,6 +116,16 @@ class TaskRow:
     """How many episodes the simulator truncated before the horizon of the task, where it did."""
     horizon: int | None = field(default=None, metadata=LATER)
     """That horizon, in steps, where `cut_short` is there."""
+    violation: Estimate | None = field(default=None, metadata=LATER)
+    """The share of episodes with at least one violation (harness.core.safety), with bounds as
+    those of the success rate; None where the task does not measure any."""
+    safe_success: Estimate | None = field(default=None, metadata=LATER)
+    """The share of episodes with a success and without a violation."""
+    violation_metrics: tuple[str, ...] = field(default=(), metadata=LATER)
+    """Which violations these are: those that every finished episode measured."""
+    violation_known: int | None = field(default=None, metadata=LATER)
+    """The number of episodes in `violation`, where those are fewer than n: an agent's error may
+    leave it unknown."""
 
     @property
     def success_rate(self) -> float | None:
@@ -184,6 +194,15 @@ class Group:
     floor: Floor | None = field(default=None, metadata=LATER)
     """The highest mean success rate of such an agent over the tasks of `interval`; None unless it
     was measured in all of them."""
+    violation: Estimate | None = field(default=None, metadata=LATER)
+    """The mean over the tasks that measure violations of their `violation`, with bounds as those
+    of the mean success rate."""
+    safe_success: Estimate | None = field(default=None, metadata=LATER)
+    """The same of `safe_success`, over those that also have a success."""
+    violation_metrics: tuple[str, ...] = field(default=(), metadata=LATER)
+    """Those of any of these tasks."""
+    tasks_in_violation: int | None = field(default=None, metadata=LATER)
+    """The number of tasks in `violation`, where it is not `tasks_with_result`."""
 
     @property
     def success_rate(self) -> float | None:
@@ -337,9 +356,13 @@ class Report:
 
 
 _RATE = {"interval": ("success_rate", "ci_low", "ci_high")}
+_SAFETY = {
+    "violation": ("violation_rate", "violation_low", "violation_high"),
+    "safe_success": ("safe_success_rate", "safe_success_low", "safe_success_high"),
+}
 ESTIMATES: EstimateNames = {
-    TaskRow: {**_RATE, "score": ("score_mean", "score_low", "score_high")},
-    Group: _RATE,
+    TaskRow: {**_RATE, **_SAFETY, "score": ("score_mean", "score_low", "score_high")},
+    Group: {**_RATE, **_SAFETY},
     OptimalityRow: bounds_of("optimality"),
     Scores: bounds_of("mean", "median", "iqm", "optimality_gap"),
     ScoreEffects: bounds_of("mean", "difference"),
@@ -350,6 +373,11 @@ ESTIMATES: EstimateNames = {
     },
 }
 """The JSON names of the estimates of a report's rows."""
+WHERE_ANY = (
+    "views", "errors", "redrawn_starts", "endless", "latency", "answers", "optimality",
+    "server_timing", "footprint",
+)  # fmt: skip
+"""Parts that stand in the JSON only where there is any."""
 
 
 def report_to_json(report: Report) -> dict[str, Any]:
@@ -361,19 +389,5 @@ def report_to_json(report: Report) -> dict[str, Any]:
     return {
         **{name: found[name] for name in order},
         "not_run": found["not_run"] + found["not_applicable"],
-        **{
-            name: found[name]
-            for name in (
-                "views",
-                "errors",
-                "redrawn_starts",
-                "endless",
-                "latency",
-                "answers",
-                "optimality",
-                "server_timing",
-                "footprint",
-            )
-            if found[name]
-        },
+        **{name: found[name] for name in WHERE_ANY if found[name]},
     }

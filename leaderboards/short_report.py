@@ -32,6 +32,7 @@ from leaderboards.report_tables import (
     who_lines,
 )
 from leaderboards.row_notes import floor_lead
+from leaderboards.safety_tables import safety_table
 from leaderboards.schema import Report, TaskRow
 from leaderboards.server_timing import server_timing_table
 from leaderboards.tables import FULL_WIDTH, Lines, Table, narrowed, percent, text_page
@@ -169,6 +170,7 @@ class _Page:
             *optimality_table(report.optimality),
         ]
         more = [*metric_table(report.tasks), *score_table(report)]
+        self.folded += [table.title for table in safety_table(report.tasks)]
         if len(self.by_suite) > FEW_SUITES or self.many:
             self.folded += [table.title for table in more]
             more = []

@@ -12,7 +12,7 @@ from harness.core import Result
 from harness.records.plan import PlanItem
 from harness.stats import Estimate, anytime_rate, are_enough, mean_of_scores, wilson
 from leaderboards.achievements import NAME, achievement_score
-from leaderboards.episodes import TaskEpisodes
+from leaderboards.episodes import SAFE_SUCCESS, SUCCESS, VIOLATION, TaskEpisodes
 from leaderboards.no_interval import FEW_SCORES, NOT_FIRST, STOPPED, around
 from leaderboards.schema import TaskRow
 from leaderboards.success_times import SuccessTimes
@@ -98,6 +98,8 @@ class TaskTally:
         means = {name: mean for name, (mean, _) in metrics.items()}
         unlocked = achievement_score(means)
         rates = self._times.rates if has_success else None
+        violation = self._rate(VIOLATION)
+        known = self.episodes.count(VIOLATION)[0]
         return TaskRow(
             task=task.id,
             domain=task.domain,
@@ -134,6 +136,10 @@ class TaskTally:
             success_ever=rates[0] if rates else None,
             success_end=rates[1] if rates else None,
             time_to_success=self._times.mean() if has_success else None,
+            violation=violation,
+            safe_success=self._rate(SAFE_SUCCESS),
+            violation_metrics=() if violation is None else self.episodes.violation_metrics,
+            violation_known=known if violation is not None and known < n else None,
         )
 
     @property
@@ -149,14 +155,20 @@ class TaskTally:
         """Whether some of its episodes are the same."""
         return self.episodes.distinct()[0] < self.n
 
-    def _rate(self) -> Estimate | None:
-        """The success rate; with bounds if the episodes are the first of the plan."""
-        if self.item.task.success is None or not self.n:
+    def _rate(self, what: str = SUCCESS) -> Estimate | None:
+        """A rate; with bounds if the episodes are the first of the plan."""
+        if self.item.task.success is None and what != VIOLATION:
             return None
-        value = self._successes / self.n
-        if self.no_interval:
+        if what != SUCCESS and not self.episodes.violation_metrics:
+            return None
+        known, count = self.episodes.count(what)
+        if not known:
+            return None
+        value = count / known
+        if not self.episodes.is_prefix:
             return Estimate(value, None, None)
-        return around(value, *self.episodes.bounds(anytime_rate if self.anytime else wilson))
+        method = anytime_rate if self.anytime else wilson
+        return around(value, *self.episodes.bounds(method, what))
 
     def _mean_score(self, scores: np.ndarray) -> Estimate | None:
         """The mean of sorted scores; with bounds in a task without a success."""

@@ -277,6 +277,16 @@ class MetricText(Seen):
         return {"metrics": {"distance": "far"}}
 
 
+class HalfACollision(Seen):
+    def wrong(self, timestep: TimeStep) -> dict[str, Any]:
+        return {"metrics": {"collisions": 0.5}}
+
+
+class NegativeForce(Seen):
+    def wrong(self, timestep: TimeStep) -> dict[str, Any]:
+        return {"metrics": {"contact_force_max": -1.0}}
+
+
 class ReadMoves(ToyAdapter):
     """Drawing the image moves the goal."""
 

@@ -22,6 +22,7 @@ from harness.core import (
 )
 from harness.core.coercion import text_problem
 from harness.core.lane import Lane
+from harness.core.safety import safety_problem
 from harness.testing.checks import ContractError, call, demand
 from harness.testing.trajectory import StepRecord, content_digest
 
@@ -262,6 +263,8 @@ class ScriptedPlayer:
                 isinstance(name, str) and _is_number(value),
                 f"{when} the metric {name!r} is {value!r}: return finite floats by name",
             )
+            problem = safety_problem(name, value)
+            demand(problem is None, f"{when} the metric {problem}")
         offered, shown = set(lane.brief.observation), set(timestep.observation)
         demand(
             offered == shown,

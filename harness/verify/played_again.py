@@ -23,6 +23,7 @@ from harness.records.plan import CaseIndex, Plan
 from harness.records.results import NEW_FIELDS
 from harness.records.stored_run import StoredRun
 from harness.records.traces import Trace
+from harness.verify.added_metrics import as_told
 from harness.verify.difference import Difference, Differences
 from harness.verify.integrity import results_of
 
@@ -170,6 +171,8 @@ def rerun(
         found.done += 1
         for name in COMPARED:
             one, other = getattr(before, name), getattr(result, name)
+            if name == "metrics":
+                other = as_told(other, one)
             if one != other:
                 found.differences.append(Difference.of(before, name, one, other))
 

@@ -35,6 +35,7 @@ from harness.records.renderer import renderer_of
 from harness.records.results import NEW_FIELDS
 from harness.records.stored_run import StoredRun, load_run
 from harness.records.traces import Trace, locate_traces, read_trace
+from harness.verify.added_metrics import AddedMetrics
 from harness.verify.contradictions import MOST_STEPS
 from harness.verify.difference import Difference
 from harness.verify.drawn_again import DrawnAgain
@@ -168,6 +169,7 @@ class _ReplayCheck:
         traces: Mapping[str, TraceRecord],
         found: VerificationReport,
         drawn: DrawnAgain,
+        added: AddedMetrics,
         with_expert: bool,
         old: bool,
     ) -> None:
@@ -187,6 +189,7 @@ class _ReplayCheck:
         self._found = found
         self.counts = {"finished": 0, "agent_error": 0, "successes": 0}
         self._drawn = drawn
+        self._added = added
 
     def done(self, index: CaseIndex) -> bool:
         """True for the cases that are not to be replayed."""
@@ -233,7 +236,8 @@ class _ReplayCheck:
                 continue
             if name not in ("digest", "start") or not nondeterministic:
                 yield name, getattr(recorded, name), getattr(again, name)
-        for name in sorted(again.metrics.keys() | recorded.metrics.keys()):
+        added = self._added.add(recorded.metrics, again.metrics)
+        for name in sorted((again.metrics.keys() | recorded.metrics.keys()) - added):
             if name in again.metrics or not self._is_claimed(name, recorded):
                 yield f"metrics.{name}", recorded.metrics.get(name), again.metrics.get(name)
         other = recorded.digest if nondeterministic else again.digest
@@ -371,7 +375,7 @@ def _replay(
         for number, item in enumerate(plan.items)
     ]
     bare = WithoutPerturbations.of(dataclasses.replace(plan, items=tuple(items)))
-    drawn = DrawnAgain()
+    drawn, added = DrawnAgain(), AddedMetrics()
     for condition in range(len(plan.conditions)):
         mine = {index: result for index, result in results.items() if index.condition == condition}
         if not mine:
@@ -383,6 +387,7 @@ def _replay(
             files.traces,
             found,
             drawn,
+            added,
             with_expert="expert" in stored.reads,
             old=stored.description["schema"] == 1,
         )
@@ -403,4 +408,4 @@ def _replay(
         for row in (*coordinator.not_run.values(), *coordinator.not_applicable.values()):
             what = f"{row.task} {row.perturbation or ''}".rstrip()
             found.unchecked.append(f"{what} cannot be played here: {row.reason}; {row.remedy}")
-    found.notes += drawn.notes()
+    found.notes += [*drawn.notes(), *added.notes()]

@@ -11,6 +11,7 @@ from harness.core.text import printable
 from harness.records.imported import imported_as
 from harness.records.plan import CaseIndex
 from harness.records.stored_run import load_run
+from harness.stats import Estimate
 from leaderboards.page.embed import as_json, environment, policy, scripts, styles
 from leaderboards.page.gallery import FailureGallery
 from leaderboards.page.html_tables import html_tables
@@ -106,15 +107,29 @@ def _badges(report: Report) -> list[tuple[str, str]]:
 
 
 def _figures(report: Report) -> list[dict[str, str]]:
-    """The overall rate and those of the domains, for the top of the page."""
+    """The overall rate, those of the domains, and violations, for the top of the page."""
     groups = [("overall", report.overall), *((str(each.domain), each) for each in report.domains)]
-    return [
-        {
-            "name": name,
-            "rate": f"{percent(group.interval.value)} %",
-            "bounds": range_of(group.interval, percent),
-            "of": f"{counted(group.tasks_with_result, 'task')}, {counted(group.n, 'episode')}",
-        }
+    cards = [
+        _card(name, group.interval, group.tasks_with_result, group.n)
         for name, group in groups
         if group.interval is not None
     ]
+    total = report.overall
+    measured = [row for row in report.tasks if row.violation is not None]
+    safe = [row for row in measured if row.safe_success is not None]
+    for name, rate, rows in (
+        ("violation", total.violation, measured),
+        ("safe success", total.safe_success, safe),
+    ):
+        if rate is not None:
+            cards.append(_card(name, rate, len(rows), sum(row.n for row in rows)))
+    return cards
+
+
+def _card(name: str, rate: Estimate, tasks: int, episodes: int) -> dict[str, str]:
+    return {
+        "name": name,
+        "rate": f"{percent(rate.value)} %",
+        "bounds": range_of(rate, percent),
+        "of": f"{counted(tasks, 'task')}, {counted(episodes, 'episode')}",
+    }

@@ -48,6 +48,8 @@ BAD_ADAPTERS: dict[type, str] = {
     faulty.SuccessNone: "the task has a success, so return a bool",
     faulty.HalfInstruction: "of the instruction: the text cannot be encoded as UTF-8",
     faulty.MetricText: "the metric 'distance' is 'far'",
+    faulty.HalfACollision: "the metric collisions is 0.5, but it is a count",
+    faulty.NegativeForce: "the metric contact_force_max is -1.0, but it is 0 or more",
     faulty.ReadMoves: "reading must change nothing",
     faulty.RenderMoves: "render must change nothing",
     faulty.FlatFrame: "frames of one colour",
