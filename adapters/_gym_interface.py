@@ -13,10 +13,18 @@ from typing import Any
 
 import numpy as np
 
+from adapters._gym_old import (
+    FAMILIES,
+    INSTALL,
+    UNSEEDED,
+    WRAP,
+    instead,
+    registered_with_old_gym,
+)
 from harness.core import UserError
 from harness.core.errors import describe
 
-__all__ = ["NO_PICTURES", "WrongInterface", "make", "registered", "reset", "step"]
+__all__ = ["NO_PICTURES", "WrongInterface", "behind", "make", "registered", "reset", "step"]
 
 NO_PICTURES = (
     "the environment draws no frames: it has no render mode rgb_array, or its constructor takes no "
@@ -27,7 +35,10 @@ PACKAGES = {
     "ale/": "ale_py",
     "antmaze": "gymnasium_robotics",
     "babyai-": "minigrid",
+    "bsuite/": "shimmy",
+    "dm_control/": "shimmy",
     "fetch": "gymnasium_robotics",
+    "flappybird": "flappy_bird_gymnasium",
     "franka": "gymnasium_robotics",
     "gym_aloha/": "gym_aloha",
     "gym_pusht/": "gym_pusht",
@@ -44,13 +55,21 @@ PACKAGES = {
     "vizdoom": "vizdoom.gymnasium_wrapper",
 }
 """How names of environments begin, in lower case -> the module that registers them on import."""
-OLD = "wrap it, for example with shimmy's GymV21CompatibilityV0"
+THROUGH_SHIMMY = {"dm_control/": ("dm_control", "mujoco"), "bsuite/": ("bsuite",)}
+"""How names begin that Shimmy registers -> the modules that play them."""
+
+
+NOT_ITS_CLASS, OLD_CLASS = (
+    "must inherit from the gymnasium.Env",
+    "Gym is incompatible with Gymnasium",
+)
+"""What gymnasium.make says of an object that is no environment of its own."""
 
 
 class WrongInterface(Exception):
     """The environment does not have Gymnasium's interface."""
 
-    def __init__(self, reason: str, remedy: str = OLD) -> None:
+    def __init__(self, reason: str, remedy: str = WRAP) -> None:
         super().__init__(f"{reason}; {remedy}")
         self.reason = reason
         self.remedy = remedy
@@ -70,13 +89,21 @@ def registered(env_id: str) -> Any:
     except KeyboardInterrupt:
         raise
     except ImportError as lack:
-        raise UserError(f"gym:{env_id}: the module {module} does not import: {lack}") from lack
+        needs = f"; it needs the old package gym: {INSTALL}" if lack.name == "gym" else ""
+        raise UserError(
+            f"gym:{env_id}: the module {module} does not import: {lack}{needs}"
+        ) from lack
     except BaseException as fault:
         raise UserError(
             f"gym:{env_id}: the module {module} does not import: {describe(fault)}"
         ) from fault
     if name in gymnasium.registry:
         return gymnasium.registry[name]
+    if registered_with_old_gym(name):
+        raise UserError(
+            f"gym:{env_id}: {name} is registered with the old package gym, not with Gymnasium; "
+            f"{instead(module, name)}"
+        )
     raise UserError(
         f"gym:{env_id}: Gymnasium knows no environment {name}; "
         f"{_guess(module, name, gymnasium.registry)}"
@@ -93,9 +120,20 @@ def _guess(module: str, name: str, registry: Iterable[str]) -> str:
     if near:
         written = (f"gym:{module}:{key}" if module else f"gym:{key}" for key in near)
         return f"did you mean {' or '.join(written)}?"
+    if module in FAMILIES:
+        return instead(module, name)
     if module:
         return f"importing {module} registers no environment of such a name"
     return "if a package registers it on import, name the package too: gym:PACKAGE:ID"
+
+
+def behind(env_id: str, kwargs: Mapping[str, Any]) -> tuple[str, ...]:
+    """The modules that play an environment of Shimmy, which only wraps them; else none."""
+    name = env_id.rpartition(":")[2]
+    wrapped = kwargs.get("env_id")
+    if name.startswith("GymV2") and isinstance(wrapped, str):
+        return ("gym", *filter(None, [wrapped.rpartition(":")[0]]))
+    return next((found for start, found in THROUGH_SHIMMY.items() if name.startswith(start)), ())
 
 
 def _package_of(name: str) -> str:
@@ -138,6 +176,8 @@ def make(env_id: str, kwargs: Mapping[str, Any]) -> Any:
             f"gym:{env_id} cannot be made because a dependency is not installed: {lack}"
         ) from lack
     except TypeError as wrong:
+        if NOT_ITS_CLASS in str(wrong) or OLD_CLASS in str(wrong):
+            raise WrongInterface("its class does not derive from gymnasium.Env") from wrong
         raise UserError(
             f"gym:{env_id} cannot be made with {dict(kwargs)}: {describe(wrong)}"
         ) from wrong
@@ -155,6 +195,11 @@ def reset(env: Any, seed: int) -> tuple[Any, Any]:
     """(observation, info). Raises WrongInterface, and what the environment raises."""
     try:
         told = env.reset(seed=seed)
+    except AttributeError as wrong:
+        # Shimmy calls env.seed(seed), which not every environment of old gym has.
+        if wrong.name != "seed" or not str(wrong).endswith("has no attribute 'seed'"):
+            raise
+        raise WrongInterface(*UNSEEDED) from wrong
     except TypeError as wrong:
         if "unexpected keyword argument 'seed'" not in str(wrong):
             raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import functools
 import json
 import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,10 +11,23 @@ from typing import Any
 
 import numpy as np
 
-from harness.core import ActionSpec, Box, Discrete, MultiDiscrete, Spec, Text, Texts, UserError
+from adapters._gym_json import LONGEST_JSON, graph_text, json_action, one_of_text, plain
+from adapters._gym_old import WRAP
+from harness.core import (
+    ActionSpec,
+    Box,
+    Discrete,
+    Field,
+    MultiDiscrete,
+    Spec,
+    Text,
+    Texts,
+    UserError,
+)
+from harness.core.layout import UNKNOWN
 from harness.core.values import BadValue
 
-__all__ = ["Path", "action_of", "parts_of", "pick", "view_of"]
+__all__ = ["Path", "action_of", "as_it_is", "parts_of", "pick", "view_of"]
 
 SMALLEST_IMAGE = 16
 
@@ -82,41 +96,64 @@ def view_of(space: Any, path: Path) -> tuple[str, Spec, Callable[[Any], Any]]:
             lambda value: np.ravel(_integers(value, space.shape) - space.start).astype(np.int64),
         )
     if isinstance(space, spaces.Text):
-        return "text", Text(space.max_length), _same
+        return "text", Text(space.max_length), as_it_is
     if isinstance(space, spaces.Sequence):
-        return "texts", Texts("the items of a sequence: texts, or other values as JSON"), _items
-    if not isinstance(space, (spaces.Graph, spaces.OneOf)) and isinstance(space.sample(), str):
-        return "text", Text(), _same
+        meaning = "the items of a sequence: texts, or other values as JSON"
+        return "texts", Texts(meaning), functools.partial(_items, space)
+    if isinstance(space, spaces.Graph):
+        return "text", Text(LONGEST_JSON, meaning="a graph as JSON"), graph_text
+    if isinstance(space, spaces.OneOf):
+        meaning = "as JSON: which of the spaces it is from, and the value"
+        return "text", Text(LONGEST_JSON, meaning=meaning), one_of_text
+    if isinstance(space, spaces.Space) and isinstance(space.sample(), str):
+        return "text", Text(), as_it_is
+    raise UserError(_refused(space, "observation", path))
+
+
+def _refused(space: Any, what: str, path: Path) -> str:
+    """Why no such view or action can be made, and the remedy, in one line."""
     where = f" under {'/'.join(map(str, path))}" if path else ""
-    raise UserError(
-        f"the observation space {space}{where} is not supported; register the environment with an "
-        "observation wrapper"
+    form = type(space)
+    if form.__module__.partition(".")[0] == "gym":
+        return (
+            f"the {what} space{where} is a {form.__name__} of the old package gym, not of "
+            f"Gymnasium; {WRAP}"
+        )
+    return (
+        f"the {what} space {str(space)[:300]}{where} is not supported; register the environment "
+        f"with an {what} wrapper"
     )
 
 
-def _same(value: Any) -> Any:
+def as_it_is(value: Any) -> Any:
+    """How a text is read."""
     return value
 
 
-def _items(value: Any) -> tuple[str, ...]:
+def _items(space: Any, value: Any) -> tuple[str, ...]:
     """The items of a Sequence: texts as they are, everything else as JSON.
 
     How many there are changes from step to step, so that no array holds them.
     """
+    if space.stack:  # one array holds all items, or a mapping or tuple of such arrays does
+        value = _unstacked(space, value)
     if isinstance(value, (str, bytes, Mapping)) or not hasattr(value, "__iter__"):
         raise BadValue(f"a Sequence of the observation is {value!r:.200}")
     try:
         return tuple(
-            item if isinstance(item, str) else json.dumps(item, default=_plain) for item in value
+            item if isinstance(item, str) else json.dumps(item, default=plain) for item in value
         )
     except (TypeError, ValueError, RecursionError):
         raise BadValue(f"a Sequence of the observation holds {value!r:.200}") from None
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, (np.ndarray, np.generic)):
-        return value.tolist()
-    raise TypeError(type(value).__name__)
+def _unstacked(space: Any, value: Any) -> list[Any]:
+    from gymnasium.vector.utils import iterate
+
+    try:
+        return list(iterate(space.stacked_feature_space, value))
+    except Exception:  # whatever a value of another kind makes of Gymnasium's own function
+        raise BadValue(f"a stacked Sequence of the observation is {value!r:.200}") from None
 
 
 def _copy(value: Any, dtype: np.dtype[Any]) -> np.ndarray:
@@ -174,14 +211,14 @@ def action_of(space: Any, env: Any) -> tuple[ActionSpec, Callable[[Any], Any]]:
         ).astype(np.int8)
     if isinstance(space, spaces.Text):
         return Text(space.max_length), lambda action: action
-    if isinstance(space, (spaces.Dict, spaces.Tuple)):
-        parts = [(path, *action_of(part, None)) for path, part in parts_of(space, ())]
-        if parts and not any(isinstance(spec, Text) for _, spec, _ in parts):
-            return _combined(space, parts)
-    raise UserError(
-        f"the action space {space} is not supported; register the environment with an action "
-        "wrapper"
-    )
+    inner = [(path, part) for path, part in parts_of(space, ())]
+    arrays = (spaces.Box, spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary)
+    if inner and all(isinstance(part, arrays) for _, part in inner):
+        return _combined(space, [(path, *action_of(part, None)) for path, part in inner])
+    found = json_action(space) if inner and isinstance(space, spaces.Space) else None
+    if found is None:
+        raise UserError(_refused(space, "action", ()))
+    return found
 
 
 _Part = tuple[Path, ActionSpec, Callable[[Any], Any]]
@@ -198,13 +235,13 @@ def _combined(space: Any, parts: Sequence[_Part]) -> tuple[ActionSpec, Callable[
     meaning = ", then ".join(
         f"{'/'.join(map(str, path))} ({'numbers' if isinstance(spec, Box) else 'choices'}, "
         f"{len(lows)} in all)"
-        for (path, spec, _), (lows, _) in zip(parts, boxes, strict=True)
+        for (path, spec, _), (lows, _) in zip(parts, boxes)
     )
     spec: ActionSpec
     if any(isinstance(part, Box) for _, part, _ in parts):
         low = tuple(bound for lows, _ in boxes for bound in lows)
         high = tuple(bound for _, highs in boxes for bound in highs)
-        spec = Box((len(low),), "float64", low, high, meaning=meaning)
+        spec = Box((len(low),), "float64", low, high, meaning=meaning, layout=_layout(parts, boxes))
     else:
         nvec = tuple(round(bound + 0.5) for _, highs in boxes for bound in highs)
         spec = MultiDiscrete(nvec, meaning)
@@ -212,13 +249,28 @@ def _combined(space: Any, parts: Sequence[_Part]) -> tuple[ActionSpec, Callable[
     def convert(action: np.ndarray) -> Any:
         made: dict[Path, Any] = {}
         start = 0
-        for (path, part, into), (lows, _) in zip(parts, boxes, strict=True):
+        for (path, part, into), (lows, _) in zip(parts, boxes):
             chunk = action[start : start + len(lows)]
             start += len(lows)
             made[path] = into(_part(chunk, part))
         return _nested(space, (), made)
 
     return spec, convert
+
+
+def _layout(
+    parts: Sequence[_Part], boxes: Sequence[tuple[list[float], list[float]]]
+) -> tuple[Field, ...]:
+    """A field for each part, named by its keys: of unknown kind and scale.
+
+    Empty where two parts have one name, as {"a/b": ...} and {"a": {"b": ...}} have.
+    """
+    names = ["/".join(map(str, path)) for path, _, _ in parts]
+    if len(set(names)) < len(names) or not all(names):
+        return ()
+    return tuple(
+        Field(name, len(lows), UNKNOWN, scale=None) for name, (lows, _) in zip(names, boxes) if lows
+    )
 
 
 def _numbers(spec: ActionSpec) -> tuple[list[float], list[float]]:

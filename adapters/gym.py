@@ -5,14 +5,15 @@ when read:
     image        uint8 (H, W, 3) of at least 16 x 16
     state        any other Box, and MultiBinary as int8 0 or 1
     state_index  Discrete (counted from 0) and MultiDiscrete (flat)
-    text         Text, and any other space whose samples are strings
+    text         Text, and any other space whose samples are strings; Graph and OneOf, as JSON
     texts        Sequence: a text for each of its items, as JSON unless it is a text
 Where a kind occurs more than once, each is called KIND_KEY, say `state_achieved_goal`. A text under
-the key `mission` or `instruction` is the instruction, not a view. Other spaces (Graph, OneOf) are
-refused: register the environment with an observation wrapper.
+the key `mission` or `instruction` is the instruction, not a view.
 
 Actions: Box, Discrete (counted from 0 whatever the space's start), MultiDiscrete and MultiBinary
-(both flat), Text, and Dict and Tuple of these but Text, as one flat array; others are refused.
+(both flat), Text, and Dict and Tuple of these but Text, as one flat array. A Sequence, a OneOf, and
+a Dict or Tuple that holds one or a Text, are a text of JSON: see adapters/_gym_json.py. Other
+spaces (Graph, stacked sequences) are refused: register the environment with an action wrapper.
 """
 
 from __future__ import annotations
@@ -28,12 +29,13 @@ import numpy as np
 
 from adapters._gym_interface import (
     NO_PICTURES,
+    behind,
     make,
     registered,
     reset,
     step,
 )
-from adapters._gym_spaces import Path, action_of, parts_of, pick, view_of
+from adapters._gym_spaces import Path, action_of, as_it_is, parts_of, pick, view_of
 from harness.core import (
     Adapter,
     Box,
@@ -42,6 +44,7 @@ from harness.core import (
     Missing,
     Spec,
     Task,
+    Text,
     Texts,
     TimeStep,
     UserError,
@@ -128,7 +131,8 @@ class GymAdapter(Adapter):
     def modules(cls, task: Task) -> tuple[str, ...]:
         entry = registered(task.params["id"]).entry_point
         module = entry.partition(":")[0] if isinstance(entry, str) else entry.__module__
-        return *super().modules(task), module
+        wrapped = behind(task.params["id"], task.params.get("kwargs", {}))
+        return *super().modules(task), module, *wrapped
 
     @classmethod
     def env_key(cls, task: Task) -> str:
@@ -227,7 +231,7 @@ class GymAdapter(Adapter):
 
     def _bytes(self, path: Path, read: Callable[[Any], Any], spec: Spec) -> bytes:
         value = pick(self._observed, path)
-        if isinstance(spec, Texts):
+        if isinstance(spec, Texts) or (isinstance(spec, Text) and read is not as_it_is):
             return json.dumps(read(value)).encode()
         part = np.asarray(value)
         if part.dtype.hasobject:  # its bytes would be addresses
