@@ -8,6 +8,8 @@ After the question mark stand settings, `KEY=VALUE` joined by `&`; commas in val
     domain        the domain that it counts to, games unless given
     low, high     the scores that are 0 and 1 on the normalised scale; both or none
     fresh         true: a new environment for every episode
+
+A table of `id`, `kwargs` and these settings makes the same task.
 """
 
 from __future__ import annotations
@@ -42,8 +44,14 @@ WHEN = {
 }
 
 
-def task_named(name: str) -> Task:
-    """The task of `ID` or `ID?SETTINGS`. Raises UserError as `task_for` does."""
+def task_named(name: str | Mapping[str, Any]) -> Task:
+    """The task of `ID` or `ID?SETTINGS`, or of a table with `id` and settings of the right types.
+
+    Raises UserError as `task_for` does.
+    """
+    if not isinstance(name, str):
+        given = dict(name)
+        return _task_of(str(given.pop("id")), given.pop("kwargs", {}), given)
     env_id, _, query = name.partition("?")
     settings: dict[str, Any] = {}
     kwargs: dict[str, Any] = {}
@@ -65,6 +73,10 @@ def task_named(name: str) -> Task:
                 f"gym:{env_id}: there is no setting {key!r}; {guess}; an argument of the "
                 f"environment is written kwargs.{key}=VALUE"
             )
+    return _task_of(env_id, kwargs, settings)
+
+
+def _task_of(env_id: str, kwargs: Mapping[str, Any], settings: dict[str, Any]) -> Task:
     if settings.get("success") == "none":
         settings["success"] = None
     return task_for(env_id, kwargs, **settings)

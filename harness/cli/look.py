@@ -8,6 +8,7 @@ import typer
 
 from harness.cli.options import Full
 from harness.cli.output import DONE, WITH_ERRORS, print_out, say, terminal_width
+from harness.core import UserError
 
 __all__ = ["doctor", "list_"]
 
@@ -50,10 +51,23 @@ def doctor(
             "bench.toml."
         ),
     ] = None,
+    with_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--with",
+            metavar="PACKAGE",
+            help="With --fix of a family: install this package there too; may be repeated.",
+        ),
+    ] = None,
 ) -> int:
     """Say what can run here, and how to fix the rest."""
     from harness.cli.supervisor import relay
 
+    more = tuple(with_ or ())
+    if more and fix is None:
+        raise UserError("--with adds packages to an interpreter: name its family with --fix NAME")
+    if any(not each or each.startswith("-") for each in more):
+        raise UserError("--with names a package, as pip does: --with highway-env==1.12.1")
     width = terminal_width()  # the child that looks has no terminal
 
     def work() -> tuple[str, str, int]:
@@ -65,9 +79,11 @@ def doctor(
             from harness.host.build import fix_agent
             from harness.policies.recipes import RECIPES
 
+            if fix in RECIPES and more:
+                raise UserError(f"--with is for families; {fix} is a kind of agents")
             if fix in RECIPES:
                 return fix_agent(fix, RECIPES[fix], say), "", DONE
-            return build(fix, names.adapters(), say), "", DONE
+            return build(fix, names.adapters(), say, more), "", DONE
         found = examine(names.adapters(), width)
         if not deep:
             return found, "", DONE

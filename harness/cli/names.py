@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -17,12 +18,14 @@ if TYPE_CHECKING:
     from harness.records.trust import Trust
 
 __all__ = [
-    "adapters", "agent_named", "agents", "know_families", "our_tasks", "perturbations_named",
-    "suite_table", "suites_named", "trust",
+    "adapters", "agent_named", "agents", "gym_task", "know_families", "our_tasks",
+    "perturbations_named", "suite_table", "suites_named", "trust",
 ]  # fmt: skip
 
-GYM_TASK = "adapters.gym_task:task_named"
-"""Makes the task of `--suite gym:ID`."""
+GYM = "adapters.gym:GymAdapter"
+GYM_TASK = "harness.cli.names:gym_task"
+"""Makes the task of `--suite gym:ID` and of a `[[gym]]` table."""
+TASK_NAMED = "adapters.gym_task:task_named"
 PATIENCE_S = 300.0
 """How long a suite may take to load, in seconds."""
 GYM_TRUST = "adapters._gym_trust:not_of_gymnasium"
@@ -97,6 +100,22 @@ def suites_named(text: str) -> list[Suite]:
         watched(watch, PATIENCE_S),
     ):
         return catalogue.find_suites(text, suite_table(), GYM_TASK)
+
+
+def gym_task(named: str | Mapping[str, Any]) -> Task:
+    """The task of `ID?KEY=VALUE`, or of a table of settings, made where its environment is played.
+
+    Raises UserError with the remedy.
+    """
+    from harness.host.hosted import Hosted
+    from harness.host.loading import load_adapter
+
+    kind = load_adapter(GYM)
+    make = functools.partial(kind.result_of, TASK_NAMED) if issubclass(kind, Hosted) else None
+    made = (make or load(TASK_NAMED))(named)
+    if not isinstance(made, Task):
+        raise UserError("the interpreter of gym made no task; correct its path in bench.toml")
+    return made
 
 
 def our_tasks() -> dict[str, Task]:

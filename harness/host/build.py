@@ -29,11 +29,14 @@ NEEDED = ("numpy", "msgpack")
 """What the child's side of the protocol imports."""
 
 
-def fix(name: str, families: Mapping[str, str], say: Callable[[str], None]) -> str:
+def fix(
+    name: str, families: Mapping[str, str], say: Callable[[str], None], more: Sequence[str] = ()
+) -> str:
     """Build the interpreter of a family; returns one line that describes it.
 
-    `families`: name -> `module:Class` of an adapter; `say` prints progress. Takes minutes, and
-    needs a network. Raises UserError if there is nothing to build, or the result does not work.
+    `families`: name -> `module:Class` of an adapter; `say` prints progress. `more`: what else is
+    installed there, as pip names it, such as the packages behind `gym:`. Takes minutes, and needs a
+    network. Raises UserError if there is nothing to build, or the result does not work.
     """
     if name not in families:
         guess = suggest(name, families) or f"there are {', '.join(families)}"
@@ -46,7 +49,7 @@ def fix(name: str, families: Mapping[str, str], say: Callable[[str], None]) -> s
             f"--fix {name}: pip cannot install it"
             + (f". Do this instead: {kind.guide}" if kind.guide else "")
         )
-    wanted = list(dict.fromkeys([*requirements, *NEEDED]))
+    wanted = list(dict.fromkeys([*requirements, *more, *NEEDED]))
     there = _environment(name, kind.pythons, [wanted], say)
     form = hosted(kind, entry, os.path.abspath(there))
     missing = form.missing()

@@ -17,6 +17,7 @@ from harness.core import (
     SkillCall,
     Task,
     TimeStep,
+    UserError,
 )
 from harness.host.client import Client, HostFault
 from harness.host.wire import LAZY
@@ -148,6 +149,18 @@ class Hosted:
         """The other code that decides the task's results, as it is in the other interpreter."""
         found: dict[str, str] = cls._ask("code", cls.entry, task)
         return found
+
+    @classmethod
+    def result_of(cls, function: str, *arguments: Any) -> Any:
+        """What a function of the adapter's package, `module:name`, returns there.
+
+        Raises UserError as the function does, and where the interpreter fails.
+        """
+        try:
+            return cls._ask("ask", function, "__call__", arguments)
+        except HostFault as fault:
+            remedy = fault.remedy or "correct the path: bench.toml, or --interpreter"
+            raise UserError(f"{fault}; {remedy}") from None
 
     @classmethod
     def interpreter(cls) -> str:

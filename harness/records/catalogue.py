@@ -9,13 +9,14 @@ import fnmatch
 import importlib
 import importlib.util
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from harness.core import Suite, Task, UserError
 from harness.core.errors import suggest
+from harness.records.gym_tables import GYM_EXTRA, gym_tasks
 from harness.records.identity import AgentSpec
 from harness.records.plan import task_from_json
 from harness.records.plan_fields import MOST_ITEMS
@@ -27,6 +28,8 @@ __all__ = ["Kind", "find_agent", "find_suites", "select_tasks", "suite_from_toml
 
 GYM_EPISODES = 10
 """Episodes of a Gymnasium environment, which has no protocol that says how many."""
+IN_A_FILE = ("name", "title", "episodes", "task", "gym")
+"""What a suite in a TOML file may have."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,8 @@ def find_suites(names: str, table: Mapping[str, str], gym: str = "") -> list[Sui
     """The suites of a comma-separated list.
 
     A part is a key of `table` (name -> module), `all`, a user's module or TOML file, or `gym:ID`.
-    `gym` is the entry of the function that makes the task of a Gymnasium id.
+    `gym` is the entry of the function that makes the task of a Gymnasium environment, from the text
+    after `gym:` or from a table of settings.
 
     Raises UserError with the remedy.
     """
@@ -110,7 +114,7 @@ def _suite_named(name: str, table: Mapping[str, str], gym: str) -> Suite:
         try:
             task = load(gym)(name.removeprefix("gym:"))
         except ImportError as fault:
-            raise UserError(f"{name}: {fault}; pip install 'generalist-bench[gym]'") from None
+            raise UserError(f"{name}: {fault}; {GYM_EXTRA}") from None
         return Suite(
             name,
             f"the Gymnasium environment {name.removeprefix('gym:')}",
@@ -119,7 +123,7 @@ def _suite_named(name: str, table: Mapping[str, str], gym: str) -> Suite:
             in_all=False,
         )
     if name.endswith(".toml"):
-        return suite_from_toml(Path(name))
+        return suite_from_toml(Path(name), gym)
     if "." in name or ":" in name or importlib.util.find_spec(name) is not None:
         return _from_module(name)
     raise UserError(
@@ -218,43 +222,65 @@ def _no_match(glob: str, tasks: Sequence[Task]) -> str:
     return f"--tasks {glob!r}: no task matches; {guess}{named}"
 
 
-def suite_from_toml(file: Path) -> Suite:
+def suite_from_toml(file: Path, gym: str = "") -> Suite:
     """A suite from a TOML file.
 
     It has `name`, `episodes` and, for each task, a `[[task]]` table with the fields of
-    harness.core.Task. `success = "none"` stands for a task that has a score only.
+    harness.core.Task, or a `[[gym]]` table with the id and the settings of a Gymnasium environment,
+    as they stand in `gym:ID?KEY=VALUE`. `success = "none"` stands for a task that has a score only.
+    `gym` is as in `find_suites`; without it the file can have no `[[gym]]`.
 
     Raises UserError when the file cannot be read or a field is wrong.
     """
     content = read_toml(file)
     try:
-        tables = content["task"]
-        lists = isinstance(tables, list) and all(isinstance(each, dict) for each in tables)
-        if not lists or not tables:
-            raise ValueError("task is not a list of one table or more: write [[task]]")
-        for fields in tables:
+        for unknown in [key for key in content if key not in IN_A_FILE]:
+            guess = suggest(unknown, IN_A_FILE) or f"there is {', '.join(IN_A_FILE)}"
+            raise ValueError(f"{unknown[:60]} is unknown; {guess}")
+        own, gyms = _tables(content, "task"), _tables(content, "gym")
+        if not own and not gyms:
+            raise KeyError("task")
+        if len(own) + len(gyms) > MOST_ITEMS:
+            many = len(own) + len(gyms)
+            raise ValueError(f"it has {many} tasks; a suite has at most {MOST_ITEMS}")
+        for fields in own:
             if fields.get("success") == "none":  # TOML has no null
                 fields["success"] = None
-        if len(tables) > MOST_ITEMS:
-            raise ValueError(f"it has {len(tables)} tasks; a suite has at most {MOST_ITEMS}")
-        tasks = tuple(map(task_from_json, tables))
-        return Suite(
+        suite = Suite(
             text(content["name"], "name"),
             text(content.get("title", content["name"]), "title"),
-            tasks,
+            tuple(map(task_from_json, own)),
             content["episodes"],
             in_all=False,
+        )
+        # Last, because each environment is tried: whatever else is wrong is told before.
+        found = gym_tasks(gyms, gym)
+        return replace(
+            suite,
+            tasks=(*suite.tasks, *(task for task, _ in found)),
+            counts={task.id: count for task, count in found if count is not None},
         )
     except UserError as wrong:
         raise UserError(f"{file}: {wrong}") from None
     except KeyError as missing:
         raise UserError(
-            f"{file} lacks {missing}: a suite needs name, episodes and at least one [[task]]"
+            f"{file} lacks {missing}: a suite needs name, episodes and at least one [[task]] or "
+            "[[gym]]"
         ) from None
     except (TypeError, ValueError) as wrong:
         raise UserError(
             f"{file}: {wrong}; the fields of a [[task]] are those of harness.core.Task"
         ) from None
+
+
+def _tables(content: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+    """The tables `[[NAME]]` of a file; none if it has none. Raises ValueError."""
+    tables = content.get(name, [])
+    if name in content and not (
+        isinstance(tables, list) and tables and all(isinstance(each, dict) for each in tables)
+    ):
+        raise ValueError(f"{name} is not a list of one table or more: write [[{name}]]")
+    return list(tables)
 
 
 def _guess(name: str, names: Iterable[str]) -> str:

@@ -108,6 +108,30 @@ def test_from_nothing(
     assert "toy-simulator 2.5" in said.out, "its version stands in the report"
 
 
+def test_more_packages_are_installed_with_those_of_the_family(
+    tmp_path: Path, bench_here: Callable[..., Said], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(build, "load", lambda entry: Boxed)
+
+    def environment(name: str, pythons: object, installs: list[list[str]], say: object) -> Path:
+        asked.extend(installs)
+        raise UserError("enough")
+
+    monkeypatch.setattr(build, "_environment", environment)
+    said = bench_here("doctor", "--fix", "gym", "--with", "crafter==1.8.3", "--with", "x[y]")
+    assert said.code == 2
+    assert asked == [["toy-simulator==2.5", "crafter==1.8.3", "x[y]", "numpy", "msgpack"]]
+    for words, told in (
+        (("--with", "x"), "name its family with --fix NAME"),
+        (("--fix", "gym", "--with=--index-url=x"), "--with names a package, as pip does"),
+        (("--fix", "lerobot", "--with", "x"), "lerobot is a kind of agents"),
+    ):
+        said = bench_here("doctor", *words)
+        assert said.code == 2
+        assert told in said.err
+
+
 @pytest.mark.slow
 def test_an_interpreter_for_agents(
     family: None, tmp_path: Path, bench_here: Callable[..., Said], monkeypatch: pytest.MonkeyPatch

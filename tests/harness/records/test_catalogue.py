@@ -227,7 +227,7 @@ def test_a_toml_file_says_all_that_a_task_has(here: Path) -> None:
     [
         ('name = "mine"', "", "lacks 'name'"),
         ("episodes = 7", "", "lacks 'episodes'"),
-        ("[[task", "[[tusk", "lacks 'task'"),
+        ("[[task", "[[tusk", "tusk is unknown; did you mean task?"),
         ("episodes = 7", "episodes = 'x'", "a whole number"),
         ("max_steps", "max_stepz", "max_stepz"),
         ('domain = "games"', "", "domain"),
@@ -280,3 +280,93 @@ def test_a_misspelt_kind_is_guessed_by_the_word_before_the_colon() -> None:
     kinds = {"openpi": Kind("module:Class", "address", "openpi:ws://HOST:PORT", "a server")}
     with pytest.raises(UserError, match="did you mean openpi"):
         find_agent("opnpi:ws://localhost:1", {}, AGENTS, kinds)
+
+
+GYMS = """
+name = "mine"
+episodes = 7
+
+[[gym]]
+id = "MountainCar-v0"
+max_steps = 700
+success = "none"
+low = -200
+high = -110.5
+domain = "navigation"
+
+[[gym]]
+id = "FrozenLake-v1"
+kwargs = {map_name = "8x8", is_slippery = false}
+success = "end"
+success_key = "won"
+fresh = true
+episodes = 3
+
+[[task]]
+id = "my/other@1"
+domain = "games"
+adapter = "toys:ToyAdapter"
+"""
+
+
+def test_gym_tables_make_the_tasks_of_the_command_line(here: Path) -> None:
+    (here / "mine.toml").write_text(GYMS)
+    (suite,) = find_suites("mine.toml", SUITES, GYM_TASK)
+    named = (
+        "gym:MountainCar-v0?max_steps=700&success=none&low=-200&high=-110.5&domain=navigation",
+        "gym:FrozenLake-v1?kwargs.map_name=8x8&kwargs.is_slippery=false&success=end"
+        "&success_key=won&fresh=true",
+    )
+    own, *tasks = suite.tasks
+    assert own == Task("my/other@1", "games", "toys:ToyAdapter")
+    wanted = [find_suites(name, SUITES, GYM_TASK)[0].tasks[0] for name in named]
+    assert tasks == wanted
+    assert [task.content for task in tasks] == [task.content for task in wanted]
+    assert [suite.episodes_of(task) for task in suite.tasks] == [7, 7, 3]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        ('id = "MountainCar-v0"', "", "[[gym]] 1.id is missing"),
+        ('id = "MountainCar-v0"', "id = 5", "[[gym]] 1.id is 5, not a text"),
+        ("max_steps", "max_stepz", "[[gym]] 1.max_stepz is unknown: there is id, kwargs, success,"),
+        ("max_steps = 700", "max_steps = 0", "[[gym]] 1.max_steps is 0, not a whole number from 1"),
+        ("max_steps = 700", "max_steps = true", "[[gym]] 1.max_steps is True, not a whole number"),
+        ("low = -200", "", "[[gym]] 1: gym:MountainCar-v0: a normalised scale needs low and high"),
+        ("low = -200", "low = nan", "[[gym]] 1.low is nan, not a finite number"),
+        ("low = -200", "low = '0'", "[[gym]] 1.low is '0', not a finite number"),
+        ('"navigation"', '"chess"', "[[gym]] 1: task gym/MountainCar-v0@1: the domain 'chess' is"),
+        ("fresh = true", "fresh = 1", "[[gym]] 2.fresh is 1, not true or false"),
+        ("episodes = 3", "episodes = 0", "[[gym]] 2.episodes is 0, not a whole number from 1"),
+        ("is_slippery = false", "is_slippery = 1979-05-27", "[[gym]] 2.kwargs.is_slippery is "),
+        ("is_slippery", "slippery", "[[gym]] 2: gym:FrozenLake-v1 cannot be made with {'map_name'"),
+        ('kwargs = {map_name = "8x8", is_slippery = false}', "kwargs = 3", "[[gym]] 2.kwargs is 3"),
+        ('success = "end"', 'success = "often"', "the success rule 'often' is not one"),
+        ('"FrozenLake-v1"', '"FrozenLak-v1"', "did you mean gym:FrozenLake-v1"),
+        ('"FrozenLake-v1"', '"no_such:Lake-v1"', "[[gym]] 2: gym:no_such:Lake-v1: the module no_s"),
+        ("[[gym]]", "[[gin]]", "gin is unknown; there is name, title, episodes, task, gym"),
+        (
+            "[[task]]",
+            "[[gym]]\nid = 'MountainCar-v0'\n[[task]]",
+            "[[gym]] 3: gym/MountainCar-v0@1 is",
+        ),
+        ("[[task]]", "[task]", "task is not a list of one table or more"),
+    ],
+)
+def test_a_gym_table_with_a_mistake_is_refused_in_one_line(
+    here: Path, before: str, after: str, words: str
+) -> None:
+    assert before in GYMS
+    (here / "mine.toml").write_text(GYMS.replace(before, after))
+    with pytest.raises(UserError) as refused:
+        find_suites("mine.toml", SUITES, GYM_TASK)
+    assert words in str(refused.value)
+    assert str(refused.value).startswith("mine.toml")
+    assert "\n" not in str(refused.value)
+
+
+def test_gym_tables_are_not_read_where_no_gymnasium_is_known(here: Path) -> None:
+    (here / "mine.toml").write_text(GYMS)
+    with pytest.raises(UserError, match=r"\[\[gym\]\] can be read by `--suite FILE\.toml` only"):
+        suite_from_toml(here / "mine.toml")
