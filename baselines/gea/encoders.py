@@ -11,12 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from baselines.gea.prompt import CODES
+
 __all__ = ["CellEncoder", "NumberEncoder"]
 
 FREQUENCIES = 6
 """Sines and cosines per number, at frequencies that double: close values become distinguishable."""
-CODES = 16
-"""Upper bound of the number of values that a code of a cell has."""
 RARE = 3
 """A cell counts as an object if at most this many cells of its grid have the same codes.
 

@@ -14,7 +14,12 @@ from baselines.gea.text_tokenizer import TextTokenizer
 from harness.core import UI, ActionSpec, Box, Brief, Discrete, Elements, MultiDiscrete, Spec, Text
 from harness.demos.columns import is_image
 
-__all__ = ["Prompt", "StepInputs", "describe", "introduction", "step_inputs"]
+__all__ = ["CODES", "Prompt", "StepInputs", "describe", "introduction", "step_inputs"]
+
+CODES, CHANNELS = 16, 4
+"""Upper bounds of the values that a code of a grid's cell has, and of the codes of a cell."""
+SMALLEST = 5
+"""Cells per side of the smallest grid that two convolutions of 3 x 3 make a row of."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +32,7 @@ class StepInputs:
     images: tuple[np.ndarray, ...]
     """uint8 (H, W, 3) each."""
     cells: tuple[np.ndarray, ...]
-    """uint8 (W, H, C) each: the codes of the view `grid`."""
+    """uint8 (W, H, C) each: the codes of the view `grid`, where they are below CODES."""
     numbers: np.ndarray
     """float32 (n,): all numeric views, concatenated. The backbone cuts or pads them."""
     text: tuple[int, ...]
@@ -73,7 +78,8 @@ def step_inputs(
         if is_image(name, spec):
             images.append(_rgb(value, config))
         elif name == "grid" and isinstance(spec, Box):
-            cells.append(np.asarray(value))
+            if _has_codes(spec):
+                cells.append(np.asarray(value))
         elif isinstance(spec, (Box, Discrete, MultiDiscrete)):
             numbers.append(_scaled(spec, value))
         elif isinstance(spec, (Text, Elements)):
@@ -87,6 +93,17 @@ def step_inputs(
     return StepInputs(
         tuple(images), tuple(cells), flat, tuple(text), observation if keep_source else {}
     )
+
+
+def _has_codes(spec: Box) -> bool:
+    """Whether the model has a row for each code of this grid. NetHack's cells are characters.
+
+    Such a grid is left out: what stands there is then only read from the other views.
+    """
+    if len(spec.shape) != 3 or min(spec.shape[:2]) < SMALLEST or spec.shape[2] > CHANNELS:
+        return False
+    low, high = spec.bounds()
+    return bool(low.min() >= 0 and high.max() < CODES)
 
 
 def _rgb(image: np.ndarray, config: Config) -> np.ndarray:

@@ -19,7 +19,7 @@ from baselines.gea.encoders import CellEncoder
 from baselines.gea.policy import Policy
 from baselines.gea.prompt import introduction, step_inputs
 from baselines.gea.train import Job, train
-from harness.core import UI, Brief, Discrete, Element, Elements, UIAction, UserError
+from harness.core import UI, Box, Brief, Discrete, Element, Elements, UIAction, UserError
 from harness.demos.record import RecordingOptions, record
 from harness.play.progress import PlainProgress
 from harness.play.runner import RunOptions
@@ -129,6 +129,22 @@ def test_rare_cells_get_a_row_each() -> None:
     assert torch.allclose(encoder([moved], torch.device("cpu"))[0], other, atol=1e-6), (
         "whatever the batch"
     )
+
+
+def test_a_grid_of_characters_is_left_out(examples: tuple[Examples, Policy]) -> None:
+    """NetHack's cells have more codes than the model has rows for."""
+    tokenizer = examples[1].backbone.text_tokenizer
+    config = dataclasses.replace(CONFIG, views=("grid?",))
+
+    def read(shape: tuple[int, ...], high: float | None) -> int:
+        spec = Box(shape, "uint8", 0, high)
+        seen = {"grid": np.full(shape, 5, np.uint8)}
+        return len(
+            step_inputs(Brief({"grid": spec}, Discrete(2), "", ""), seen, tokenizer, config).cells
+        )
+
+    assert [read((7, 7, 3), 10), read((7, 7, 3), 15)] == [1, 1]
+    assert [read((79, 21, 2), 255), read((7, 7, 3), 16), read((4, 7, 3), 10)] == [0, 0, 0]
 
 
 def test_targets_are_the_experts_answers(
