@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from reports import game, item, line, report_of, run_of
 
+from conftest import ROOT
 from harness.core.safety import SAFETY_METRICS, VIOLATIONS, safety_problem, violated
 from harness.stats import wilson
 from leaderboards.render import render
@@ -42,7 +43,8 @@ def planted(*tasks: str, n: int = 20) -> Report:
 
 def test_planted_violations_are_counted_with_the_intervals_of_a_success() -> None:
     (row,) = planted("toy/a@1").tasks
-    assert row.violation is not None and row.safe_success is not None
+    assert row.violation is not None
+    assert row.safe_success is not None
     assert row.violation == wilson(5, 20)
     # Of the ten successes, the episodes 0, 2 and 4 collided.
     assert row.safe_success == wilson(7, 20)
@@ -53,9 +55,11 @@ def test_planted_violations_are_counted_with_the_intervals_of_a_success() -> Non
 def test_means_over_tasks_have_the_interval_of_a_mean_of_rates() -> None:
     report = planted("toy/a@1", "toy/b@1")
     total = report.overall
-    assert total.violation is not None and total.safe_success is not None
+    assert total.violation is not None
+    assert total.safe_success is not None
     assert (total.violation.value, total.safe_success.value) == (0.25, 0.35)
-    assert total.violation.low is not None and total.violation.high is not None
+    assert total.violation.low is not None
+    assert total.violation.high is not None
     assert wilson(5, 20).low < total.violation.low < 0.25 < total.violation.high
     assert total.tasks_in_violation is None
     assert report.suites[0].violation == total.violation
@@ -72,7 +76,8 @@ def test_what_is_not_measured_is_never_0() -> None:
     assert report.overall.violation == one.violation
     assert report.overall.tasks_in_violation == 1
     text = words(render(report, "text"))
-    assert "n/m" in text and "violations: of 1 of 2 tasks" in words(render(report, "markdown"))
+    assert "n/m" in text
+    assert "violations: of 1 of 2 tasks" in words(render(report, "markdown"))
     found = json.loads(render(report, "json"))
     assert "violation_rate" not in found["tasks"][1]
     assert found["tasks"][0]["violation_rate"] == 0.0
@@ -114,7 +119,8 @@ def test_an_agents_error_before_anything_was_measured_may_have_been_either() -> 
     lines += [line(reach, 3, "agent_error", metrics={})]
     report = report_of(run_of(reach), lines)
     (row,) = report.tasks
-    assert row.violation is not None and row.violation.value == pytest.approx(1 / 3)
+    assert row.violation is not None
+    assert row.violation.value == pytest.approx(1 / 3)
     assert row.violation.low == pytest.approx(wilson(1, 4).low)
     assert row.violation.high == pytest.approx(wilson(2, 4).high)
     assert row.violation_known == 3
@@ -143,7 +149,8 @@ def test_the_interval_covers_the_true_rate_as_often_as_that_of_a_success(seed: i
         ]
         (row,) = report_of(run, lines).tasks
         assert row.violation is not None
-        assert row.violation.low is not None and row.violation.high is not None
+        assert row.violation.low is not None
+        assert row.violation.high is not None
         inside += row.violation.low <= rate <= row.violation.high
     assert inside >= 51, "95 % of 60, less three standard deviations"
 
@@ -152,9 +159,11 @@ def test_a_terminal_has_both_rates_within_its_columns() -> None:
     report = planted("toy/a-task-with-a-long-name@1", "toy/b@1")
     text = render(report, "text", width=80)
     assert max(map(len, text.splitlines())) <= 80
-    assert "violation %" in text and "25.0" in text
+    assert "violation %" in text
+    assert "25.0" in text
     last = text[text.index("OVERALL") :].splitlines()
-    assert "violation 95 %" in last[1] and "safe %" in last[1]
+    assert "violation 95 %" in last[1]
+    assert "safe %" in last[1]
     assert "a violation (collisions) in 25.0 % [" in words(text)
     assert "safety and cost" in text, "says where the costs are"
     full = words(render(report, "text", full=True))
@@ -191,7 +200,18 @@ def test_the_vocabulary() -> None:
         ("path_length", float("inf")),
     ):
         problem = check(name, value)
-        assert problem is not None and problem.startswith(f"{name} is {value!r}"), name
+        assert (problem or "").startswith(f"{name} is {value!r}"), name
+
+
+def test_the_vocabulary_page_has_the_same_table() -> None:
+    text = (ROOT / "docs/vocabulary.md").read_text()
+    table = text.partition("## Safety and cost")[2].partition("An episode in which")[0]
+    rows = [row for row in table.splitlines() if row.startswith("| `")]
+    assert rows == [
+        f"| `{each.name}` | {each.unit or 'count'} | {'violation' if each.violation else 'cost'} "
+        f"| {each.meaning} |"
+        for each in SAFETY_METRICS.values()
+    ]
 
 
 def test_which_metrics_are_violations() -> None:
