@@ -43,9 +43,12 @@ INSTRUCTIONS = {
     "objectnav": "Find a {}, go near it, and stop there.",
 }
 GUIDE = (
-    "conda env create -f adapters/habitat/environment.yml, "
-    "then --interpreter habitat=/path/to/its/python"
+    "bench doctor --fix habitat, with a conda; by hand: conda env create -f "
+    "adapters/habitat/environment.yml, then --interpreter habitat=/path/to/its/python"
 )
+ROBOT = ("mani_skill==3.0.1",)
+"""The package whose files describe the Fetch. It is installed without what it depends on, which is
+gigabytes that nothing here imports."""
 _pack = struct.Struct("<7d3i?").pack
 
 
@@ -93,6 +96,8 @@ class HabitatAdapter(Adapter):
     redraws: ClassVar[bool] = False
     privileged_views: ClassVar[tuple[str, ...]] = ("state", "state_pointgoal")
     guide: ClassVar[str] = GUIDE
+    conda: ClassVar[str] = "environment.yml"
+    conda_installs: ClassVar[tuple[str, ...]] = ROBOT
     patience_s: ClassVar[float] = 300.0
 
     @classmethod

@@ -41,6 +41,12 @@ class _Playable(ABC):
     """What `bench doctor --fix` installs into a separate interpreter; empty: `packages`."""
     pythons: ClassVar[tuple[str, ...]] = ()
     """The Python versions of a separate interpreter, best first ("3.11"); empty: this one's."""
+    conda: ClassVar[str] = ""
+    """The file of a conda environment, next to the adapter's module, from which `bench doctor --fix`
+    makes the separate interpreter where pip cannot. It needs numpy and msgpack as well.
+    """
+    conda_installs: ClassVar[tuple[str, ...]] = ()
+    """What pip installs into that environment, without what these packages depend on."""
     code_params: ClassVar[tuple[str, ...]] = ()
     """Names of params that become code: a module, a registered id, arguments of a constructor."""
     path_params: ClassVar[tuple[str, ...]] = ()

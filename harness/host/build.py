@@ -1,7 +1,7 @@
 """`bench doctor --fix NAME`: makes an interpreter for a family of adapters, or a kind of agents.
 
-That is a virtual environment under .bench/interpreters/ with their packages, and its line in
-bench.toml.
+That is a virtual environment under .bench/interpreters/ with their packages, or a conda environment
+where no Python package registry has the simulator, and its line in bench.toml.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pathlib import Path
 
 from harness.core import UserError
 from harness.core.errors import suggest
+from harness.host.conda import conda_environment, conda_file
 from harness.host.hosted import end_probes, hosted
 from harness.host.interpreters import FILE
 from harness.records.registry import load
@@ -44,13 +45,18 @@ def fix(
     entry = families[name]
     kind = load(entry)
     requirements = kind.requirements or (() if kind.guide else kind.packages)
-    if not requirements:
+    file = conda_file(kind)
+    if file is not None:
+        installs = [*kind.conda_installs, *more]
+        there = conda_environment(name, file, FOLDER / name, installs, say)
+    elif requirements:
+        wanted = list(dict.fromkeys([*requirements, *more, *NEEDED]))
+        there = _environment(name, kind.pythons, [wanted], say)
+    else:
         raise UserError(
             f"--fix {name}: pip cannot install it"
             + (f". Do this instead: {kind.guide}" if kind.guide else "")
         )
-    wanted = list(dict.fromkeys([*requirements, *more, *NEEDED]))
-    there = _environment(name, kind.pythons, [wanted], say)
     form = hosted(kind, entry, os.path.abspath(there))
     missing = form.missing()
     if missing is not None:
