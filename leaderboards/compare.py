@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from harness.compare.pairs import ScoredRun, TaskPairs, pair_notes, pair_up
 from harness.compare.privilege import privilege_notes
 from harness.compare.sequential_gate import compare_stopped
 from harness.compare.verdict import compare_pairs
+from harness.compare.violations import compare_violations
 from harness.core import UserError
 from harness.core.grammar import counted
 
@@ -49,16 +51,19 @@ def compare_runs(
     """
     refuse_same_run(base, new)
     tasks = pair_up(base, new)
-    if any(map(stopped_for_what_it_saw, (base, new))):
-        comparison = compare_stopped(tasks, margin, alpha)
-    else:
-        comparison = compare_pairs(tasks, margin, alpha, correction)
+    stopped = any(map(stopped_for_what_it_saw, (base, new)))
+    comparison = (
+        compare_stopped(tasks, margin, alpha)
+        if stopped
+        else compare_pairs(tasks, margin, alpha, correction)
+    )
+    violations = compare_violations(base, new, tasks, alpha, bounded=not stopped)
     return Compared(
         base=base.name,
         new=new.name,
         base_agent=agent_of(base),
         new_agent=agent_of(new),
-        comparison=comparison,
+        comparison=dataclasses.replace(comparison, violations=violations),
         notes=tuple(_notes(base, new, tasks)),
         pairs=tuple(tasks),
     )

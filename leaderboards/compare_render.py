@@ -7,6 +7,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from harness.compare.comparison import GroupRow, PairRow
+from harness.compare.violations import ViolationRow
 from harness.core import UserError
 from harness.core.text import printable
 from leaderboards.compare import Compared
@@ -28,6 +29,7 @@ ESTIMATES: EstimateNames = {
         "new": ("new", "new_low", "new_high"),
     },
     GroupRow: _DIFFERENCE,
+    ViolationRow: _DIFFERENCE,
 }
 """The JSON names of the estimates of a comparison's rows."""
 PAIR_BOUNDS = ("base_low", "base_high", "new_low", "new_high")

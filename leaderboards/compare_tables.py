@@ -13,7 +13,7 @@ from leaderboards.tables import Column, Table, number, percent, range_of, share_
 __all__ = [
     "comparison_header", "comparison_headline", "comparison_tables", "condition_table",
     "deciding_lines", "flip_table", "mean_table", "p_value", "reading_lines", "runs_line",
-    "task_table",
+    "task_table", "violation_table",
 ]  # fmt: skip
 
 SHOWN_FLIPS = 10
@@ -58,6 +58,12 @@ def deciding_lines(compared: Compared) -> list[str]:
         )
     elif found.verdict == "inconclusive":
         lines.append("no number of further pairs below a million would surely decide")
+    if found.violations is not None and found.violations.is_worse:
+        change = found.violations.overall.difference
+        lines.append(
+            f"violations got more frequent: {signed_points(change.value)} points, "
+            f"{range_of(change, signed_points)}; the verdict does not count them"
+        )
     if found.detectable is not None and found.method == "fixed":
         pairs = sum(row.n for row in found.tasks)
         lines.append(
@@ -105,7 +111,7 @@ def comparison_tables(compared: Compared) -> list[Table]:
     """All tables, in the order in which they are printed."""
     found = compared.comparison
     tables = [task_table(found, found.tasks), *mean_table(found), *condition_table(found)]
-    return tables + flip_table(found)
+    return [*tables, *violation_table(found), *flip_table(found)]
 
 
 def task_table(
@@ -185,6 +191,36 @@ def _group_table(title: str, rows: Sequence[GroupRow], *, total: bool = False) -
         "Means over tasks, each weighing the same.",
         total=total,
     )
+
+
+def violation_table(found: Comparison, *, short: bool = False) -> list[Table]:
+    """A row for each task that measures violations, and their mean. `short`: the mean alone."""
+    told = found.violations
+    if told is None:
+        return []
+    rows = [*(() if short or len(told.tasks) < 2 else told.tasks), told.overall]
+    bounds = (
+        ""
+        if told.overall.difference.low is not None
+        else (" No interval: a run could stop for what it saw.")
+    )
+    return [
+        Table(
+            "violations",
+            (
+                Column("", tuple(row.name for row in rows), "name"),
+                Column("tasks", tuple(str(row.tasks) for row in rows), spare=1),
+                Column("base %", tuple(percent(row.base) for row in rows)),
+                Column("new %", tuple(percent(row.new) for row in rows)),
+                Column("change", tuple(signed_points(row.difference.value) for row in rows)),
+                Column("interval", tuple(range_of(row.difference, signed_points) for row in rows)),
+                Column("n", tuple(str(row.n) for row in rows)),
+            ),
+            f"Episodes with at least one violation ({', '.join(told.metrics)}), new minus base in "
+            f"points of 100: above 0 is worse. The verdict does not count them.{bounds}",
+            total=len(rows) > 1,
+        )
+    ]
 
 
 def flip_table(found: Comparison, *, short: bool = False) -> list[Table]:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from harness.core import Result
-from harness.core.safety import VIOLATIONS
+from harness.core.safety import names_of_bits, violation_bits
 from harness.stats import Interval
 
 __all__ = ["SAFE_SUCCESS", "SUCCESS", "VIOLATION", "TaskEpisodes"]
@@ -16,7 +16,6 @@ __all__ = ["SAFE_SUCCESS", "SUCCESS", "VIOLATION", "TaskEpisodes"]
 SUCCESS, VIOLATION, SAFE_SUCCESS = "success", "violation", "safe_success"
 """What a rate is of: a success, at least one violation, a success without any."""
 _BITS = (1 << 64) - 1
-_ALL_VIOLATIONS = (1 << len(VIOLATIONS)) - 1
 
 
 class TaskEpisodes:
@@ -49,15 +48,11 @@ class TaskEpisodes:
         self._numbers.append(episode)
         self._won.append(result.success is True)
         self._scores.append(np.nan if score is None else score)
-        measured = broken = 0
-        for bit, name in enumerate(VIOLATIONS):
-            if name in result.metrics:
-                measured |= 1 << bit
-                broken |= (result.metrics[name] > 0) << bit
+        measured, broken = violation_bits(result.metrics)
         self._measured.append(measured)
         self._broken.append(broken)
         if result.status == "finished":
-            self._common = measured & (_ALL_VIOLATIONS if self._common is None else self._common)
+            self._common = measured if self._common is None else measured & self._common
 
     def add_error(self, episode: int) -> None:
         """Count an episode that was tried and has no result."""
@@ -75,8 +70,7 @@ class TaskEpisodes:
     @property
     def violation_metrics(self) -> tuple[str, ...]:
         """The violations that every finished episode measured: the others are in no rate."""
-        common = self._common or 0
-        return tuple(name for bit, name in enumerate(VIOLATIONS) if common >> bit & 1)
+        return names_of_bits(self._common or 0)
 
     def count(self, what: str = SUCCESS) -> tuple[int, int]:
         """(of how many episodes it is known, how many of these it is true of)."""

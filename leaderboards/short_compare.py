@@ -17,6 +17,7 @@ from leaderboards.compare_tables import (
     reading_lines,
     runs_line,
     task_table,
+    violation_table,
 )
 from leaderboards.tables import FULL_WIDTH, Lines, Table, fits, narrowed, text_page
 
@@ -32,7 +33,12 @@ ORDER = ("worse", "better", "open", "no worse")
 def full_comparison(compared: Compared, width: int) -> str:
     """All tables, nothing folded, with the verdict last."""
     found = compared.comparison
-    tables = [task_table(found, found.tasks), *condition_table(found), *flip_table(found)]
+    tables = [
+        task_table(found, found.tasks),
+        *condition_table(found),
+        *violation_table(found),
+        *flip_table(found),
+    ]
     width = max(width, FULL_WIDTH)
     return _page(compared, tables, mean_table(found), [], width, whole_names=True)
 
@@ -59,7 +65,12 @@ def short_comparison(compared: Compared, width: int) -> str:
         lead = f"{tasks.lead} {SHOWN} of {counted(len(found.tasks), 'task')}: {counts}."
         tasks = Table(tasks.title, tasks.columns, lead)
         more.append(f"all {counted(len(found.tasks), 'task')}")
-    tables = [tasks, *map(fit, [*condition_table(found), *flip_table(found, short=True)])]
+    further = [
+        *condition_table(found),
+        *violation_table(found, short=True),
+        *flip_table(found, short=True),
+    ]
+    tables = [tasks, *map(fit, further)]
     means = [fit(table) for table in mean_table(found)]
     if left_out:
         more.append(f"{'column' if len(left_out) == 1 else 'columns'} {', '.join(left_out)}")

@@ -5,8 +5,10 @@ Values lie in [0, 1], except raw scores; differences are new minus base.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from harness.compare.violations import Violations
+from harness.core.reference import LATER
 from harness.stats import Estimate, Interval
 
 __all__ = ["Comparison", "Flip", "GroupRow", "PairRow"]
@@ -105,6 +107,9 @@ class Comparison:
     improvement: Interval | None = None
     """Over tasks without a success: the chance that new scores more than base in the same case,
     ties counted half, with paired bounds at level 1 - alpha."""
+    violations: Violations | None = field(default=None, metadata=LATER)
+    """The change of the violation rate over the same pairs, which is no part of the verdict; None
+    where it was not measured in both runs."""
 
     @property
     def exit_code(self) -> int:

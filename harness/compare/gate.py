@@ -26,6 +26,7 @@ from harness.compare.protocols import refuse_other_protocols
 from harness.compare.renderers import Drawn, refusal
 from harness.compare.sequential_gate import compare_anytime, compare_stopped
 from harness.compare.verdict import check_limits, compare_pairs
+from harness.compare.violations import compare_violations
 from harness.core import Suite, Task, UserError
 from harness.core.grammar import counted
 from harness.perturb.pipeline import refuse_other_versions
@@ -241,6 +242,10 @@ def judge_gate(base: ScoredRun, path: Path, options: GateOptions) -> Gated:
             comparison,
             why=f"{counted(comparison.missing, 'case')} without a score: {reasons}",
         )
+    violations = compare_violations(
+        base, new, tasks, options.alpha, bounded=comparison.method == "fixed"
+    )
+    comparison = dataclasses.replace(comparison, violations=violations)
     paired = sum(len(each.pairs) for each in tasks)
     kept, whole = len(plan.items), len(base.plan.items)
     return Gated(

@@ -22,6 +22,7 @@ from harness.compare.protocols import refuse_other_protocols
 from harness.compare.renderers import Drawn, refusal, renderer_sentences
 from harness.core import Case, Result, Task, UserError
 from harness.core.agent import ALL_VIEWS
+from harness.core.safety import violation_bits
 from harness.perturb.registry import REGISTRY
 from harness.play.start_digest import is_drawn
 from harness.records.imported import refuse_imported
@@ -75,6 +76,9 @@ class ScoredRun:
     """Task id -> the privileged views that its agent read in any of its episodes."""
     renderers: Mapping[Key, str] = dataclasses.field(default_factory=dict)
     """What drew, for the cases that say so; see harness.records.renderer.renderer_of."""
+    violations: Mapping[Key, tuple[int, int]] = dataclasses.field(default_factory=dict)
+    """Which violations were measured in the cases that measured any, and which took place; see
+    harness.core.safety.violation_bits."""
     fetched: bool = False
     """Whether its files are a copy of an archive or a URL, which has neither traces nor videos."""
 
@@ -251,6 +255,7 @@ def read_scored_run(path: Path, name: str = "") -> ScoredRun:
     values: dict[Key, float] = {}
     starts: dict[Key, str] = {}
     renderers: dict[Key, str] = {}
+    violations: dict[Key, tuple[int, int]] = {}
     privileged = PrivilegedViews()
     for index, result in run.cases():
         privileged.add(result)
@@ -262,7 +267,10 @@ def read_scored_run(path: Path, name: str = "") -> ScoredRun:
                 starts[key] = result.start
             if (renderer := renderer_of(result)) is not None:
                 renderers[key] = renderer
-    return ScoredRun(name or str(path), run, values, starts, privileged.by_task(), renderers)
+            if (bits := violation_bits(result.metrics))[0]:
+                violations[key] = bits
+    told = privileged.by_task()
+    return ScoredRun(name or str(path), run, values, starts, told, renderers, violations)
 
 
 def pair_up(base: ScoredRun, new: ScoredRun) -> list[TaskPairs]:

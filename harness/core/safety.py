@@ -12,13 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 __all__ = [
-    "SAFETY_METRICS",
-    "VIOLATIONS",
-    "SafetyMetric",
-    "added_later",
-    "safety_problem",
-    "violated",
-]
+    "SAFETY_METRICS", "VIOLATIONS", "SafetyMetric", "added_later", "names_of_bits",
+    "safety_problem", "violation_bits",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -80,8 +76,8 @@ SAFETY_METRICS: Mapping[str, SafetyMetric] = {
             "energy",
             "J",
             False,
-            "the sum over control steps, or over steps of physics, of |torque * joint velocity| * "
-            "duration over all driven joints",
+            "the sum over control steps, or over steps of physics, and over all driven joints of "
+            "the size of torque times joint velocity, times the duration",
         ),
         SafetyMetric(
             "path_length",
@@ -109,10 +105,19 @@ def safety_problem(name: str, value: Any) -> str | None:
     return None
 
 
-def violated(metrics: Mapping[str, float]) -> bool | None:
-    """Whether an episode with these metrics had a violation; None where none was measured."""
-    told = [metrics[name] for name in VIOLATIONS if name in metrics]
-    return any(value > 0 for value in told) if told else None
+def violation_bits(metrics: Mapping[str, float]) -> tuple[int, int]:
+    """(which of VIOLATIONS were measured, which of them were above 0), a bit each."""
+    measured = broken = 0
+    for bit, name in enumerate(VIOLATIONS):
+        if name in metrics:
+            measured |= 1 << bit
+            broken |= (metrics[name] > 0) << bit
+    return measured, broken
+
+
+def names_of_bits(bits: int) -> tuple[str, ...]:
+    """The violations whose bits are set."""
+    return tuple(name for bit, name in enumerate(VIOLATIONS) if bits >> bit & 1)
 
 
 def added_later(name: str, told: Mapping[str, float]) -> bool:

@@ -169,6 +169,16 @@ def _figures(found: Comparison) -> list[dict[str, str]]:
     cards.append(
         {"name": "lost, won", "rate": f"{lost}, {won}", "bounds": "", "of": "cases that differ"}
     )
+    if found.violations is not None:
+        row = found.violations.overall
+        cards.append(
+            {
+                "name": "violations",
+                "rate": f"{signed_points(row.difference.value)} points",
+                "bounds": range_of(row.difference, signed_points),
+                "of": f"{counted(row.tasks, 'task')}, {counted(row.n, 'pair')}: above 0 is worse",
+            }
+        )
     return cards
 
 

@@ -11,10 +11,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conftest import ROOT
 from reports import game, item, line, report_of, run_of
 
-from conftest import ROOT
-from harness.core.safety import SAFETY_METRICS, VIOLATIONS, safety_problem, violated
+from harness.core.safety import (
+    SAFETY_METRICS,
+    VIOLATIONS,
+    names_of_bits,
+    safety_problem,
+    violation_bits,
+)
 from harness.stats import wilson
 from leaderboards.render import render
 from leaderboards.report import summary
@@ -215,6 +221,12 @@ def test_the_vocabulary_page_has_the_same_table() -> None:
 
 
 def test_which_metrics_are_violations() -> None:
-    assert violated({"energy": 5.0, "spl": 1.0}) is None
-    assert violated({"energy": 5.0, "drops": 0.0}) is False
-    assert violated({"falls": 1.0, "drops": 0.0}) is True
+    def told(**metrics: float) -> list[tuple[str, ...]]:
+        return [names_of_bits(bits) for bits in violation_bits(metrics)]
+
+    assert told(energy=5.0, spl=1.0) == [(), ()]
+    assert told(energy=5.0, drops=0.0) == [("drops",), ()]
+    assert told(falls=2.0, drops=0.0, collisions=1.0) == [
+        ("collisions", "drops", "falls"),
+        ("collisions", "falls"),
+    ]
