@@ -13,6 +13,7 @@ ADAPTERS = {
     "pointmaze": "adapters.robotics:PointMazeAdapter",
     "antmaze": "adapters.robotics:AntMazeAdapter",
     "fetch": "adapters.robotics:FetchAdapter",
+    "hand-touch": "adapters.robotics:HandAdapter",
     "miniworld": "adapters.miniworld:MiniWorldAdapter",
     "vizdoom": "adapters.vizdoom:VizDoomAdapter",
     "crafter": "adapters.crafter:CrafterAdapter",

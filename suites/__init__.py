@@ -20,6 +20,7 @@ SUITES = {
     "fetch": "suites.robotics",
     "pointmaze": "suites.robotics",
     "antmaze": "suites.robotics",
+    "hand-touch": "suites.robotics",
     "miniworld": "suites.miniworld",
     "vizdoom": "suites.vizdoom",
     "crafter": "suites.crafter",

@@ -1,9 +1,9 @@
-"""Gymnasium-Robotics: PointMaze, AntMaze and Fetch.
+"""Gymnasium-Robotics: PointMaze, AntMaze, Fetch and the Shadow hand with touch sensors.
 
 The package prescribes no evaluation. Here: a hundred episodes per task, the order of magnitude of
 D4RL (arXiv 2004.07219) and Plappert et al. (arXiv 1802.09464); horizons are the package's; the
 instructions are written here. No published figure is printed: D4RL's mazes have other starts and
-goals, and those of Fetch are curves.
+goals, and those of Fetch and of the hand are curves.
 """
 
 from __future__ import annotations
@@ -28,6 +28,37 @@ FETCH = {
     ),
     "Slide": ("slide", "Hit the puck so that it slides to the red ball and stops there."),
 }
+HAND = {
+    "BlockRotateZ": ("block-rotate-z", "Turn the block about the vertical until it lies like"),
+    "BlockRotateParallel": ("block-rotate-parallel", "Turn the block until it lies like"),
+    "BlockRotateXYZ": ("block-rotate-xyz", "Turn the block until it lies like"),
+    "Block": ("block", "Bring the block to the place and the rotation of"),
+    "EggRotate": ("egg-rotate", "Turn the egg until it lies like"),
+    "Egg": ("egg", "Bring the egg to the place and the rotation of"),
+    "PenRotate": ("pen-rotate", "Turn the pen until it points like"),
+    "Pen": ("pen", "Bring the pen to the place and the direction of"),
+}
+"""In the package's order: name in its ids -> name here, and how the instruction begins."""
+
+
+def _hand(name: str, task: str, instruction: str) -> Task:
+    where = "" if "Rotate" in name else f" and {'0.05' if name == 'Pen' else '0.01'} m"
+    return Task(
+        id=f"hand-touch/{task}@1",
+        domain="manipulation",
+        adapter="adapters.robotics:HandAdapter",
+        params={
+            "id": f"HandManipulate{name}_ContinuousTouchSensors-v1",
+            "instruction": f"{instruction} the copy that is shown.",
+            **IMAGES,
+        },
+        max_steps=100,
+        success="end",
+        rule=f"within 0.1 rad{where} of the goal at the end, after 100 steps",
+        score="success",
+        control_hz=25.0,
+        tags=("rotate",) if "Rotate" in name else ("place",),
+    )
 
 
 def _maze(
@@ -102,5 +133,12 @@ SUITES: tuple[Suite, ...] = (
         ),
         episodes=100,
         source="arXiv 1802.09464; gymnasium-robotics 1.4",
+    ),
+    Suite(
+        name="hand-touch",
+        title="A hand that feels turns a block, an egg, a pen",
+        tasks=tuple(_hand(name, *words) for name, words in HAND.items()),
+        episodes=100,
+        source="arXiv 1802.09464; doi 10.3389/frobt.2021.538773; gymnasium-robotics 1.4",
     ),
 )

@@ -78,6 +78,7 @@ TASKS = {
         short("pointmaze/umaze", 15),
         short("antmaze/umaze", 15),
         short("fetch/push", 10),
+        short("hand-touch/egg-rotate", 6, image_size=64),
         short("miniworld/OneRoom", 15),
         short("vizdoom/my_way_home", 12),
         short("miniwob/click-checkboxes", 4),

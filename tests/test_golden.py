@@ -59,6 +59,7 @@ PLAYED = {
     "pointmaze": (UNIFORM, f"{EXPERT} --perturb friction:3,mass:3"),
     "antmaze": (UNIFORM, EXPERT),
     "fetch": (UNIFORM, EXPERT),
+    "hand-touch": (UNIFORM, f"{LOOKING} --perturb friction:3,mass:3,camera:3"),
     "miniworld": (UNIFORM, EXPERT),
     "vizdoom": (UNIFORM, f"{UNIFORM} --tasks */defend_the_center-golden --perturb difficulty:1"),
     "miniwob": (f"{UNIFORM} --perturb font:1", f"{LOOKING} --perturb {UI}"),
