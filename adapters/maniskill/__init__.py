@@ -5,5 +5,6 @@ It runs one lane on the CPU or many on a GPU.
 
 from adapters.maniskill.adapter import ManiSkillAdapter
 from adapters.maniskill.batched import ManiSkillBatchedAdapter
+from adapters.maniskill.grasp_tail import GraspTailAdapter
 
-__all__ = ["ManiSkillAdapter", "ManiSkillBatchedAdapter"]
+__all__ = ["GraspTailAdapter", "ManiSkillAdapter", "ManiSkillBatchedAdapter"]

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from adapters.maniskill import expert, needs, perturbations, simulation, stages
+from adapters.maniskill.safety import Safety
 from harness.core import (
     Adapter,
     Case,
@@ -60,7 +61,8 @@ class ManiSkillAdapter(Adapter):
     state; the package's terminations are ignored. With `Task.max_steps=None` the package's own
     horizon truncates.
     Metrics: `success_at_end` (0 or 1) where the task has a success, `fail_once` and `fail_at_end`
-    where it has a failure, and `expert_gave_up` (1) once the expert has given up.
+    where it has a failure, `expert_gave_up` (1) once the expert has given up, and the measures of
+    safety and cost that safety.py lists.
     Expert: the package's motion-planning solutions, for the tasks that have one, in control mode
     pd_joint_pos; see expert.py.
     Skills: the stages of those solutions, see stages.py; whoever has them played is privileged.
@@ -97,10 +99,21 @@ class ManiSkillAdapter(Adapter):
         """The solution's stages, where the package ships one."""
         return stages.skills_of(task.params["id"]) if cls.has_expert(task) else ()
 
+    @classmethod
+    def make(cls, task: Task) -> tuple[Any, int | None]:
+        """The environment, and its own horizon in steps."""
+        return simulation.make(task, 1, "physx_cpu", "cpu")
+
+    @classmethod
+    def reset_options(cls, case: Case) -> dict[str, Any]:
+        """What the environment's reset is told besides the seed."""
+        return {"reconfigure": True}
+
     def __init__(self, task: Task) -> None:
         self._task, self._instruction = task, ""
-        self._env, horizon = simulation.make(task, 1, "physx_cpu", "cpu")
+        self._env, horizon = self.make(task)
         self._horizon = None if task.max_steps is not None else horizon
+        self._safety = Safety(self._env, task.params["id"])
         self.brief = simulation.describe(self._env, task, "CPU")
         self._command = command(self._env)
         self._action = simulation.as_box(self.brief.action)
@@ -119,11 +132,12 @@ class ManiSkillAdapter(Adapter):
         self._dismiss_expert()
         with simulation.quiet():
             self._observed, info = self._env.reset(
-                seed=case.simulator_seed, options={"reconfigure": True}
+                seed=case.simulator_seed, options=self.reset_options(case)
             )
             if perturbations.apply(self._env, case):
                 info = self._env.get_info()
                 self._observed = self._env.get_obs(info)
+        self._safety.begin(info)
         self._drawn: Any = None
         self._steps, self._failed, self._solved = 0, False, False
         self._instruction = simulation.instruction_of(self._task, self._env, 0)
@@ -138,6 +152,7 @@ class ManiSkillAdapter(Adapter):
             self._views,
             self._instruction,
             success=bool(info["success"]) if "success" in info else None,
+            metrics=self._safety.metrics(),
         )
 
     def step(self, action: Any) -> TimeStep:
@@ -145,7 +160,8 @@ class ManiSkillAdapter(Adapter):
         self._observed, reward, _, _, info = self._env.step(self._command(action))
         self._drawn = None
         self._steps += 1
-        success, metrics = None, {}
+        self._safety.step(info)
+        success, metrics = None, self._safety.metrics()
         if "success" in info:
             success = bool(info["success"])
             metrics["success_at_end"] = float(success)

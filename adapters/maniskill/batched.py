@@ -15,6 +15,7 @@ import numpy as np
 
 from adapters.maniskill import needs, perturbations, simulation
 from adapters.maniskill.adapter import metres
+from adapters.maniskill.safety import Safety
 from harness.core import BatchedAdapter, Brief, Case, Missing, Task, TimeStep, UserError
 
 __all__ = ["ManiSkillBatchedAdapter"]
@@ -37,8 +38,9 @@ class ManiSkillBatchedAdapter(BatchedAdapter):
     Views: those of ManiSkillAdapter as numpy arrays, with one copy from the GPU per step for all
     lanes; and each view under the name `gpu/<view>` as a torch tensor that stays on the GPU. What
     nobody reads is neither drawn nor copied.
-    Action, reward, success and metrics are ManiSkillAdapter's. There is no expert, and there are no
-    simulator-side perturbations, which would have to change a scene.
+    Action, reward, success and metrics are ManiSkillAdapter's; a GPU simulation does not measure
+    those of safety and cost. There is no expert, and there are no simulator-side perturbations,
+    which would have to change a scene.
     A lane that rests while others step is put back to where it was: its poses and velocities are
     the same, but contacts are computed again.
     """
@@ -73,6 +75,7 @@ class ManiSkillBatchedAdapter(BatchedAdapter):
                 "GPU simulation cannot do: use the task on the CPU"
             )
         self._horizon = None if task.max_steps is not None else horizon
+        self._safety = None if self._env.gpu_sim_enabled else Safety(self._env, task.params["id"])
         self.brief = self._described(task)
         self._action = simulation.as_box(self.brief.action)
         self._own = simulation.as_box(self.brief.observation["proprio"]).shape[0]
@@ -114,6 +117,8 @@ class ManiSkillBatchedAdapter(BatchedAdapter):
             self._steps[lane] = 0
             self._instructions[lane] = simulation.instruction_of(self._task, self._env, lane)
             self._failed.discard(lane)
+            if self._safety is not None:  # then there is one lane
+                self._safety.begin(info)
         success = self._on_host(info, "success")
         if cases and (success is None) != (self._task.success is None):
             raise UserError(
@@ -125,6 +130,7 @@ class ManiSkillBatchedAdapter(BatchedAdapter):
                 self._views[lane],
                 self._instructions[lane],
                 success=None if success is None else bool(success[lane]),
+                metrics={} if self._safety is None else self._safety.metrics(),
             )
             for lane in cases
         }
@@ -147,6 +153,8 @@ class ManiSkillBatchedAdapter(BatchedAdapter):
         )
         if saved is not None:
             observed = self._put_back(saved, resting)
+        if self._safety is not None:
+            self._safety.step(info)
         self._see(observed)
         rewards = reward.cpu().numpy()
         success, fail = self._on_host(info, "success"), self._on_host(info, "fail")
@@ -154,7 +162,7 @@ class ManiSkillBatchedAdapter(BatchedAdapter):
 
     def _timestep(self, lane: int, rewards: Any, success: Any, fail: Any) -> TimeStep:
         self._steps[lane] += 1
-        metrics = {}
+        metrics = {} if self._safety is None else self._safety.metrics()
         if success is not None:
             metrics["success_at_end"] = float(success[lane])
         if fail is not None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from harness.core import Case, SimulatorPerturbation, UserError
 
-__all__ = ["PERTURBATION", "is_movable", "move"]
+__all__ = ["PERTURBATION", "is_fixed", "is_movable", "move"]
 
 LEVELS = tuple(
     {"metres": metres, "degrees": degrees}
@@ -116,6 +116,15 @@ def is_movable(body: Any) -> bool:
     from sapien import physx
 
     return isinstance(body, physx.PhysxRigidDynamicComponent) and not body.kinematic
+
+
+def is_fixed(body: Any) -> bool:
+    """Whether a rigid body of SAPIEN stands whatever pushes it; links of articulations do not."""
+    from sapien import physx
+
+    return isinstance(body, physx.PhysxRigidStaticComponent) or (
+        isinstance(body, physx.PhysxRigidDynamicComponent) and body.kinematic
+    )
 
 
 def _support(name: str, bodies: Mapping[str, Any]) -> str | None:

@@ -18,8 +18,8 @@ from adapters.maniskill.layouts import action_layout, state_layout
 from harness.core import Box, Brief, Spec, Task, UserError
 
 __all__ = [
-    "action_parts", "as_box", "cameras", "describe", "draw", "instruction_of", "make", "quiet",
-    "renderer_info",
+    "action_parts", "agents", "as_box", "cameras", "describe", "draw", "instruction_of", "make",
+    "quiet", "renderer_info",
 ]  # fmt: skip
 
 NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
@@ -105,9 +105,12 @@ def quiet() -> Iterator[None]:
         yield
 
 
-def make(task: Task, lanes: int, sim_backend: str, render_backend: str) -> tuple[Any, int | None]:
+def make(
+    task: Task, lanes: int, sim_backend: str, render_backend: str, kind: Any = None
+) -> tuple[Any, int | None]:
     """The environment without wrappers, and its own horizon in steps.
 
+    `kind` is a class that takes the place of the one that the package registers under the id.
     Raises UserError, with the remedy, for an id, an argument or files that do not exist.
     """
     with quiet():
@@ -131,13 +134,14 @@ def make(task: Task, lanes: int, sim_backend: str, render_backend: str) -> tuple
         kwargs |= {"control_mode": mode, **task.params.get("make", {})}
         with _no_downloads():
             try:
-                env = gymnasium.make(name, **kwargs)
+                env = gymnasium.make(name, **kwargs) if kind is None else kind(**kwargs)
             # It asserts that the control mode exists; a wrong argument is a TypeError.
             except (AssertionError, TypeError) as refused:
                 raise UserError(
                     f"ManiSkill cannot make {name} with {kwargs}: {refused}"
                 ) from refused
-        return env.unwrapped, find_max_episode_steps_value(env)
+        registered = REGISTERED_ENVS[name].max_episode_steps
+        return env.unwrapped, find_max_episode_steps_value(env) if kind is None else registered
 
 
 def instruction_of(task: Task, env: Any, lane: int) -> str:
@@ -289,18 +293,19 @@ def _size(name: str, value: Any) -> int:
 
 def _parts(env: Any) -> list[tuple[str, Any]]:
     """(its name among several, or nothing; the robot) of each robot."""
-    agents = _agents(env)
-    if len(agents) == 1:
-        return [("", agents[0])]
-    return list(zip((name for name, _ in action_parts(env)), agents))
+    found = agents(env)
+    if len(found) == 1:
+        return [("", found[0])]
+    return list(zip((name for name, _ in action_parts(env)), found))
 
 
-def _agents(env: Any) -> list[Any]:
+def agents(env: Any) -> list[Any]:
+    """The package's agents, one a robot."""
     return list(getattr(env.agent, "agents", None) or [env.agent])
 
 
 def _body(env: Any) -> str:
-    uids = [agent.uid for agent in _agents(env)]
+    uids = [agent.uid for agent in agents(env)]
     return " and ".join(ROBOTS.get(uid) or f"the robot {uid}" for uid in uids) if uids else ""
 
 
@@ -310,7 +315,7 @@ def _action(env: Any) -> Box:
     space = env.single_action_space
     boxes = list(space.spaces.values()) if isinstance(space, spaces.Dict) else [space]
     lows, highs, neutral, meanings, first = [], [], [], [], 0
-    for agent, box in zip(_agents(env), boxes):
+    for agent, box in zip(agents(env), boxes):
         lows += box.low.tolist()
         highs += box.high.tolist()
         neutral += _neutral(agent, box).tolist()
