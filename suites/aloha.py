@@ -59,7 +59,6 @@ SUITES: tuple[Suite, ...] = (
         title="ALOHA in simulation: two arms",
         tasks=TASKS,
         episodes=50,
-        in_all=False,
         source="lerobot: scripts/lerobot_eval.py; arXiv 2304.13705",
     ),
 )

@@ -71,7 +71,6 @@ SUITES: tuple[Suite, ...] = (
             ),
         ),
         episodes=100,
-        in_all=False,
         source="arXiv 2109.06780",
     ),
 )

@@ -127,7 +127,6 @@ SUITES: tuple[Suite, ...] = (
             CHALLENGE,
         ),
         episodes=50,
-        in_all=False,
         source="arXiv 2006.13760, arXiv 2203.11889",
     ),
     Suite(
@@ -138,7 +137,6 @@ SUITES: tuple[Suite, ...] = (
             *(_minihack(level, steps, "games") for level, steps in SKILLS.items()),
         ),
         episodes=20,
-        in_all=False,
         source="arXiv 2109.13202",
     ),
 )

@@ -60,7 +60,6 @@ SUITES: tuple[Suite, ...] = (
         title="PushT: push a T onto its target",
         tasks=(TASK,),
         episodes=50,
-        in_all=False,
         source="lerobot: scripts/lerobot_eval.py; arXiv 2303.04137",
     ),
 )

@@ -11,16 +11,20 @@ from collections.abc import Iterable
 from harness.core import Normaliser, Suite, Task
 from suites import (
     alfworld,
+    aloha,
     atari,
     babyai,
+    crafter,
     habitat,
     maniskill,
     metaworld,
     minigrid,
     miniwob,
     miniworld,
+    nethack,
     pddl,
     procgen,
+    pusht,
     robotics,
     scienceworld,
     textworld,
@@ -29,7 +33,7 @@ from suites import (
 
 __all__ = ["SUITES"]
 
-ATARI_STEPS = 200
+SHORT_STEPS = 200
 
 
 def _named(suites: Iterable[Suite], *names: str) -> tuple[Task, ...]:
@@ -37,14 +41,14 @@ def _named(suites: Iterable[Suite], *names: str) -> tuple[Task, ...]:
     return tuple(dataclasses.replace(found[name], references=()) for name in names)
 
 
-def _short(task: Task) -> Task:
+def _short(task: Task, name: str = "", what: str = "points") -> Task:
     """A shortened game: another task, to which published figures and human scores do not apply."""
-    rule = f"points in {ATARI_STEPS} steps, else as {task.id}"
-    name, version = task.id.partition("/")[2].split("@")
+    rule = f"{what} in {SHORT_STEPS} steps, else as {task.id}"
+    own, version = task.id.partition("/")[2].split("@")
     return dataclasses.replace(
         task,
-        id=f"smoke/{name}@{version}",
-        max_steps=ATARI_STEPS,
+        id=f"smoke/{name or own}@{version}",
+        max_steps=SHORT_STEPS,
         rule=rule,
         normaliser=None,
         references=(),
@@ -62,6 +66,8 @@ SUITES: tuple[Suite, ...] = (
             *_named(metaworld.SUITES, "metaworld/reach-v3", "metaworld/drawer-open-v3"),
             *_named(maniskill.SUITES, "maniskill-planner/PushCube", "maniskill-planner/PickCube"),
             *_named(robotics.SUITES, "pointmaze/umaze", "antmaze/umaze", "fetch/push"),
+            *_named(pusht.SUITES, "pusht/PushT"),
+            *_named(aloha.SUITES, "aloha/TransferCube"),
             *_named(miniworld.SUITES, "miniworld/OneRoom", "miniworld/Sign"),
             *_named(habitat.SUITES, "habitat/pointnav-flat"),
             *_named(vizdoom.SUITES, "vizdoom/my_way_home", "vizdoom/basic"),
@@ -72,6 +78,12 @@ SUITES: tuple[Suite, ...] = (
             *_named(pddl.SUITES, "pddl/blocksworld", "pddl-plan/logistics"),
             *(_short(task) for task in _named(atari.SUITES, "atari/pong", "atari/breakout")),
             *(_short(task) for task in _named(procgen.SUITES, "procgen/starpilot")),
+            *(
+                _short(task, "crafter", "achievements")
+                for task in _named(crafter.SUITES, "crafter/achievements")
+            ),
+            *_named(nethack.SUITES, "minihack/room-15x15"),
+            *(_short(task, "nethack") for task in _named(nethack.SUITES, "nethack/score")),
             Task(
                 id="gym/CartPole-v1@1",
                 domain="games",
