@@ -14,6 +14,7 @@ Suites:
                        which have a return and no success
     maniskill-gpu      the table-top tasks in a GPU simulation of 256 lanes (`bench run --lanes`),
                        which is another protocol than the CPU's
+    maniskill-humanoid the humanoids of maniskill-more: the same tasks, under the same ids
 
 Left out: tasks whose objects, robots or scenes are downloads; DrawSVG (needs another package);
 Empty and TableTopFreeDraw (which have no goal).
@@ -141,6 +142,12 @@ BODIES: Mapping[str, tuple[int, float, str]] = {
     "UnitreeG1Stand": (1000, 20.0, "Stand without falling."),
 }
 
+HUMANOIDS = (
+    "UnitreeG1PlaceAppleInBowl", "UnitreeG1TransportBox", "UnitreeG1Stand", "MS-HumanoidStand",
+    "MS-HumanoidWalk", "MS-HumanoidRun",
+)  # fmt: skip
+"""What the package has for humanoids without a download; UnitreeH1Stand is one."""
+
 ROW = ROWS["ManiSkill"]
 DIFFERS = "ours: ManiSkill 3, in another control mode"
 
@@ -255,6 +262,8 @@ _ALONE = [
     for name, (steps, words) in TABLE_TOP.items()
 ]
 
+_MORE = _more()
+
 SUITES: tuple[Suite, ...] = (
     Suite("maniskill", "ManiSkill 3, table-top tasks", tuple(_ALONE), episodes=100, source=SOURCE),
     Suite(
@@ -267,7 +276,7 @@ SUITES: tuple[Suite, ...] = (
     Suite(
         "maniskill-more",
         "ManiSkill 3, hands, humanoids, drawing and bodies",
-        _more(),
+        _MORE,
         episodes=100,
         in_all=False,
         source=SOURCE,
@@ -276,6 +285,14 @@ SUITES: tuple[Suite, ...] = (
         name="maniskill-gpu",
         title="ManiSkill 3, table-top tasks in one GPU simulation",
         tasks=tuple(_on_gpu(name) for name in TABLE_TOP if name != "PegInsertionSide"),
+        episodes=100,
+        in_all=False,
+        source=SOURCE,
+    ),
+    Suite(
+        name="maniskill-humanoid",
+        title="ManiSkill 3, humanoids: standing, walking, carrying and placing",
+        tasks=tuple(task for task in _MORE if task.params["id"].removesuffix("-v1") in HUMANOIDS),
         episodes=100,
         in_all=False,
         source=SOURCE,

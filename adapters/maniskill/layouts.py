@@ -16,7 +16,14 @@ from harness.core.layout import UNKNOWN
 
 __all__ = ["action_layout", "state_layout"]
 
-OPENS = frozenset({"panda", "panda_wristcam"})
+OPENS = frozenset(
+    {
+        "panda",
+        "panda_wristcam",
+        "widowx250s_bridgedataset_flat_table",
+        "widowx250s_bridgedataset_sink",
+    }
+)
 """Robots whose gripper opens with positive numbers. Of the others it was not tried."""
 ROTATION = "euler_xyz_intrinsic"
 """`euler_angles_to_matrix(..., "XYZ")` is Rx Ry Rz."""

@@ -43,6 +43,8 @@ ENDS: Mapping[str, str] = {
     "hopper": "torso",
     "cart_pole": "cart",
     "unitree_g1_simplified_legs": "pelvis",
+    "widowx250s_bridgedataset_flat_table": "ee_gripper_link",
+    "widowx250s_bridgedataset_sink": "ee_gripper_link",
 }
 """Robot -> the link whose way is measured, where it has no `tcp`."""
 BODIES = ("humanoid", "unitree_g1_simplified_legs")

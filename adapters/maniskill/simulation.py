@@ -44,6 +44,8 @@ MODES = {
     "the hand, robot's base frame, -1..1",
     "pd_ee_target_delta_pose": "displacement x, y, z (1 is 0.1 m) and rotation vector (1 is "
     "0.1 rad) of the hand's target, -1..1",
+    "arm_pd_ee_target_delta_pose_align2_gripper_pd_joint_pos": "displacement x, y, z (m) and "
+    "rotation (Euler angles, rad) of the hand's target, robot's base frame, then the gripper",
     "pd_ee_pose": "the hand's position x, y, z (m) and Euler angles (rad) in the robot's base "
     "frame",
 }
@@ -55,6 +57,10 @@ ROBOTS = {
     "panda_stick": "a Franka Emika Panda arm of seven joints that holds a stick",
     "xarm6_robotiq": "a UFACTORY xArm 6 of six joints with a Robotiq gripper",
     "so100": "a small SO-100 arm of five joints with a gripper",
+    "widowx250s_bridgedataset_flat_table": "a WidowX 250 S arm of six joints with a parallel "
+    "gripper, before a table",
+    "widowx250s_bridgedataset_sink": "a WidowX 250 S arm of six joints with a parallel gripper, "
+    "before a sink",
     "dclaw": "a D'Claw: three fingers of three joints each",
     "allegro_hand_right_touch": "a right Allegro hand of sixteen joints with touch sensors",
     "trifingerpro": "a TriFingerPro: three fingers of three joints each",
