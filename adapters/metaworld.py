@@ -8,6 +8,7 @@ MT50. The paper is arXiv 1910.10897.
 from __future__ import annotations
 
 import functools
+import math
 import warnings
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -17,6 +18,7 @@ import numpy as np
 
 from adapters._mujoco_gl import Canvases, log_warnings, missing_gl
 from adapters._mujoco_perturbations import CAMERA, PERTURBATIONS, ModelPerturbations
+from adapters._mujoco_safety import Body, SafetyMeter, geoms_below, geoms_of
 from adapters._params import levels
 from harness.core import (
     Adapter,
@@ -131,7 +133,11 @@ class MetaWorldAdapter(Adapter):
     500 steps.
     Metrics, by the package's definitions, which differ between tasks: `obj_to_target` (m),
     `near_object` and `grasp_success` (0 or 1; in the reaching tasks `near_object` is the distance,
-    m).
+    m). Of safety and cost (docs/vocabulary.md), sampled after each step: `collisions` of the arm or
+    hand with the table, the wall around it or the wall of the `-wall` tasks (whatever else stands
+    there may be touched); `contact_force_max` (N); `path_length` (m, of the hand). Not measured:
+    `joint_limit_steps`, because the model's arm rests at the limit of its second joint from the
+    start on, and `energy`, because a constraint pulls the hand, so that no torque is known.
     Expert: the package's scripted policy, which knows the full state; its actions are clipped.
     """
 
@@ -172,6 +178,10 @@ class MetaWorldAdapter(Adapter):
         self._perturbations = ModelPerturbations(self._env.model)
         self._qpos, self._qvel = self._env.data.qpos, self._env.data.qvel
         self._observed = np.empty(0)
+        self._meter = SafetyMeter(
+            self._env.model, self._env.data, _body(self._env.model), self._env.dt
+        )
+        self._way, self._hand = 0.0, (0.0, 0.0, 0.0)
         self._canvases = Canvases(
             self._env.model, self._params["multisampling"], self._params["shadows"]
         )
@@ -209,7 +219,10 @@ class MetaWorldAdapter(Adapter):
         self._observed, _ = self._env.reset()
         self._perturbations.apply(case)
         self._perturb_start(case)
-        return TimeStep(self._views, self._instruction, success=False)
+        self._meter.reset()
+        self._way, self._hand = 0.0, self._hand_position()
+        metrics = {"path_length": 0.0, **self._meter.metrics()}
+        return TimeStep(self._views, self._instruction, success=False, metrics=metrics)
 
     def _perturb_start(self, case: Case) -> None:
         params = case.simulator_perturbation("start")
@@ -223,7 +236,11 @@ class MetaWorldAdapter(Adapter):
         if not _is_valid(action):
             action = ACTION.validate(action)
         self._observed, reward, _, truncated, info = self._env.step(action)
+        self._meter.sample()
+        hand = self._hand_position()
+        self._way, self._hand = self._way + math.dist(hand, self._hand), hand
         metrics = {name: float(info[name]) for name in METRICS}
+        metrics.update(path_length=self._way, **self._meter.metrics())
         return TimeStep(
             self._views,
             self._instruction,
@@ -233,6 +250,10 @@ class MetaWorldAdapter(Adapter):
             bool(info["success"]),
             metrics,
         )
+
+    def _hand_position(self) -> tuple[float, float, float]:
+        x, y, z = self._observed[:3].tolist()
+        return x, y, z
 
     def _state(self) -> np.ndarray:
         return self._observed.astype(np.float32)
@@ -265,6 +286,15 @@ class MetaWorldAdapter(Adapter):
     def close(self) -> None:
         self._canvases.close()
         self._env.close()
+
+
+def _body(model: Any) -> Body:
+    """What is what in the model of a task."""
+    return Body(
+        parts=[geoms_below(model, "right_l0")],
+        forbidden=geoms_of(model, "world", "tablelink", "RetainingWall")
+        | geoms_below(model, "wall"),
+    )
 
 
 @functools.lru_cache(maxsize=64)

@@ -14,9 +14,11 @@ import numpy as np
 
 from adapters._mujoco_gl import Canvases, gl_library, log_warnings, missing_gl
 from adapters._mujoco_perturbations import CAMERA, PERTURBATIONS, ModelPerturbations
+from adapters._mujoco_safety import SafetyMeter
 from adapters._params import settings_of
 from adapters.aloha.brief import CAMERAS, OBJECTS, action_of, describe
 from adapters.aloha.expert import Insertion, TransferCube
+from adapters.aloha.safety import Ways, body_of
 from adapters.aloha.settings import Settings
 from harness.core import Adapter, Case, Missing, SimulatorPerturbation, Task, TimeStep, UserError
 
@@ -65,7 +67,11 @@ class AlohaAdapter(Adapter):
     Metrics: `reward` (of now) and `max_reward`; `lifted`: 1 once the reward was 2, so that the
     right hand had lifted the cube, or both hands their parts (a success does not ask for it);
     `unstable`: 1 where targets that jump made the simulation diverge, which ends the episode
-    without success (the package raises an error then).
+    without success (the package raises an error then). Of safety and cost (docs/vocabulary.md),
+    sampled after each step: `collisions` (an arm with the table or with the other arm; the objects
+    may be touched), `contact_force_max` (N), `joint_limit_steps` (of the twelve arm joints),
+    `energy` (J), `path_length` (m, of both grippers together), `drops`: an object, in the air
+    between both fingers of a hand, was lost without a success. A step that diverges adds nothing.
     Expert: ours (expert.py); it knows where the objects are, and nothing of perturbations.
     """
 
@@ -104,6 +110,9 @@ class AlohaAdapter(Adapter):
         self._physics: Any = self._env.physics
         model = self._physics.model.ptr
         self._perturbations = ModelPerturbations(model)
+        data = self._physics.data.ptr
+        self._meter = SafetyMeter(model, data, body_of(model), package.DT)
+        self._ways = Ways(model, data)
         self._canvases = Canvases(model, SAMPLES, shadows=True)
         self._planner: TransferCube | Insertion | None = None
         self._planned = False
@@ -135,6 +144,8 @@ class AlohaAdapter(Adapter):
         self._perturbations.apply(case)
         self._steps, self._best = 0, 0.0
         self._lifted = self._planned = False
+        self._meter.reset()
+        self._ways.reset()
         return self._told(0.0)
 
     def step(self, action: Any) -> TimeStep:
@@ -147,6 +158,8 @@ class AlohaAdapter(Adapter):
             return self._told(0.0, unstable=True)
         self._best = max(self._best, reward)
         self._lifted = self._lifted or reward == LIFTED
+        self._meter.sample(at_goal=reward == SOLVED)
+        self._ways.sample()
         return self._told(reward)
 
     def _told(self, reward: float, unstable: bool = False) -> TimeStep:
@@ -163,6 +176,8 @@ class AlohaAdapter(Adapter):
                 "max_reward": self._best,
                 "lifted": float(self._lifted),
                 "unstable": float(unstable),
+                "path_length": self._ways.length,
+                **self._meter.metrics(),
             },
         )
 

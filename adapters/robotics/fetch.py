@@ -6,6 +6,7 @@ They were published by Plappert et al. 2018, arXiv 1802.09464.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from adapters._mujoco_gl import FreeCamera
+from adapters._mujoco_safety import Body, SafetyMeter, geoms_below, geoms_of
 from adapters.robotics.base import RoboticsAdapter
 from adapters.robotics.fetch_experts import SCRIPTS, SlideExpert
 from harness.core import Box, Brief, Case, Field, Task, TimeStep, UserError
@@ -74,6 +76,14 @@ BLOCKED = Field("unused", 1, UNKNOWN, scale=None)
 FRONT = FreeCamera((1.3, 0.75, 0.5), 1.3, 135.0, -25.0)
 WIDE_FRONT = FreeCamera((1.35, 0.75, 0.42), 1.6, 135.0, -30.0)
 """Both look from the right of the table's far end; FetchSlide has a longer table."""
+ARM = tuple(
+    f"robot0:{name}_joint"
+    for name in (
+        "shoulder_pan", "shoulder_lift", "upperarm_roll", "elbow_flex", "forearm_roll",
+        "wrist_flex", "wrist_roll",
+    )
+)  # fmt: skip
+FINGER_BODIES = ("robot0:l_gripper_finger_link", "robot0:r_gripper_finger_link")
 TASKS = ("FetchPickAndPlace", "FetchPush", "FetchReach", "FetchSlide")
 
 
@@ -101,7 +111,12 @@ class FetchAdapter(RoboticsAdapter):
     OSMesa.
 
     Action: Box (4,) in -1..1, see `brief.action`; 25 decisions per second of simulated time.
-    Metric: `distance` (m) to the goal.
+    Metrics: `distance` (m) to the goal; of safety and cost (docs/vocabulary.md), sampled after each
+    step: `collisions` (of the robot above its base with the table or the floor; the block and the
+    puck may be touched), `contact_force_max` (N), `joint_limit_steps` (of the arm's four joints
+    that have limits), `path_length` (m, of the hand) and, where the hand can grasp, `drops`: the
+    block, in the air between both fingers, was lost more than 0.05 m from the goal. The package
+    pulls the hand by a constraint, so that no torque is known and there is no `energy`.
 
     Expert: scripted controllers that see the full state (adapters/robotics/fetch_experts.py). That
     of FetchSlide tries its hit in the simulator itself, on a copy of the data, when it is first
@@ -122,6 +137,10 @@ class FetchAdapter(RoboticsAdapter):
             )
         super().__init__(task)
         self._site = self._env.model.site("target0")
+        self._meter = SafetyMeter(
+            self._env.model, self._data, _body(self._env.model, self._kind), self._env.dt
+        )
+        self._way, self._hand = 0.0, (0.0, 0.0, 0.0)
         self._slide: SlideExpert | None = None
         self._advice = -1, np.empty(0)
         """The step that the expert was last asked in, and its action."""
@@ -190,25 +209,37 @@ class FetchAdapter(RoboticsAdapter):
         self._perturbations.apply(case)
         self._camera = self._camera_of(case, self._front)
         self._steps, self._slide, self._advice = 0, None, (-1, np.empty(0))
+        self._meter.reset()
+        self._way, self._hand = 0.0, self._hand_position()
         return TimeStep(self._views, self._instruction, success=False, metrics=self._metrics())
 
     def step(self, action: Any) -> TimeStep:
         reward, terminated, truncated, info = self._advance(action)
+        success = bool(info["is_success"])
+        self._meter.sample(at_goal=success)
+        hand = self._hand_position()
+        self._way, self._hand = self._way + math.dist(hand, self._hand), hand
         return TimeStep(
             self._views,
             self._instruction,
             reward,
             terminated,
             truncated,
-            bool(info["is_success"]),
+            success,
             self._metrics(),
         )
+
+    def _hand_position(self) -> tuple[float, float, float]:
+        x, y, z = self._observed["observation"][:3].tolist()
+        return x, y, z
 
     def _metrics(self) -> dict[str, float]:
         return {
             "distance": float(
                 np.linalg.norm(self._observed["achieved_goal"] - self._observed["desired_goal"])
-            )
+            ),
+            "path_length": self._way,
+            **self._meter.metrics(),
         }
 
     def _proprio(self) -> np.ndarray:
@@ -232,3 +263,18 @@ class FetchAdapter(RoboticsAdapter):
         if self._slide is None:
             self._slide = SlideExpert(self._env, self._observed, self._horizon - self._steps)
         return self._slide.act(self._observed)
+
+
+def _body(model: Any, kind: str) -> Body:
+    """What is what in the model of a task."""
+    holds = kind == "FetchPickAndPlace"
+    left, right = (geoms_of(model, finger) for finger in FINGER_BODIES)
+    table = geoms_of(model, "table0")
+    return Body(
+        parts=[geoms_below(model, "robot0:torso_lift_link")],
+        forbidden=table | geoms_of(model, "world", "floor0"),
+        joints=ARM,
+        grippers=[(left, right)] if holds else [],
+        objects=[geoms_of(model, "object0")] if holds else [],
+        supports=table,
+    )

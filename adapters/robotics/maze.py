@@ -63,6 +63,10 @@ ANT_LAYOUT = (
     # Torques and forces in turn, so there is no one unit.
     Field("contact_wrench", 78, "force", UNKNOWN, scale=None),
 )
+JOINTS = slice(6, 14)
+"""Of the ant's degrees of freedom: hips and ankles, after the six of the torso."""
+UPRIGHT = 0.5
+"""The cosine of 60 degrees, within which an ant that fell stands again."""
 CAMERA = SimulatorPerturbation(
     "camera",
     "the position of the camera, moved by this share of its distance in a random direction",
@@ -114,6 +118,7 @@ class _MazeAdapter(RoboticsAdapter):
             {"state": self._state, "proprio": self._proprio, "image": self._image}
         )
         self._shortest = self._walked = self._x = self._y = 0.0
+        self._hits = 0
         self._goal_xy = 0.0, 0.0
         side = task.params["image_size"]
         image = Box(
@@ -145,7 +150,7 @@ class _MazeAdapter(RoboticsAdapter):
         start, goal = self._observed["achieved_goal"], self._observed["desired_goal"]
         self._shortest, _ = self._graph.shortest_path(start, goal, self._graph.distances_to(goal))
         self._expert_distances = None
-        self._steps, self._walked = 0, 0.0
+        self._steps, self._walked, self._hits = 0, 0.0, 0
         self._x, self._y = start.tolist()
         self._goal_xy = tuple(goal.tolist())
         return TimeStep(self._views, self._instruction, success=False, metrics=self._metrics(False))
@@ -155,6 +160,7 @@ class _MazeAdapter(RoboticsAdapter):
         x, y = self._observed["achieved_goal"].tolist()
         self._walked += math.hypot(x - self._x, y - self._y)
         self._x, self._y = x, y
+        self._hits += self._meets_wall()
         success = info["success"]
         return TimeStep(
             self._views,
@@ -173,7 +179,12 @@ class _MazeAdapter(RoboticsAdapter):
             "path_length": self._walked,
             "shortest_path": self._shortest,
             "distance": math.hypot(goal_x - self._x, goal_y - self._y),
+            "collisions": float(self._hits),
         }
+
+    def _meets_wall(self) -> bool:
+        """Whether the body touches a wall now."""
+        raise NotImplementedError
 
     def _next_waypoint(self) -> np.ndarray:
         """Where the expert heads for now, (2,) in m.
@@ -224,8 +235,8 @@ class PointMazeAdapter(_MazeAdapter):
     Metrics: `spl` = success * l / max(l, p) (Anderson et al. 2018, arXiv 1807.06757), where l is
     `shortest_path` (m), the shortest path from start to goal for the ball's centre, which keeps
     0.1 m from the walls, and p is `path_length` (m), the distance rolled; `distance` (m), the
-    straight distance to the goal. The episode ends 0.45 m short of the goal, so p may be below l;
-    spl is 1 then.
+    straight distance to the goal; `collisions`, the control steps that end with the ball at a wall.
+    The episode ends 0.45 m short of the goal, so p may be below l; spl is 1 then.
 
     Expert: rolls to the next corner of the shortest path that keeps 0.2 m from the walls, and
     brakes for corners. It remembers nothing.
@@ -268,6 +279,10 @@ class PointMazeAdapter(_MazeAdapter):
     def _body_env(self) -> Any:
         return self._env.point_env
 
+    def _meets_wall(self) -> bool:
+        # The ball slides along x and y only: it always touches the floor, and else only walls.
+        return bool(self._data.ncon > 1)
+
     def expert(self, executed: Any) -> np.ndarray:
         waypoint = self._next_waypoint()
         offset = waypoint - np.array([self._x, self._y])
@@ -287,7 +302,9 @@ class AntMazeAdapter(_MazeAdapter):
 
     `task.params`: as PointMazeAdapter's; `id` is, say, `AntMaze_UMaze-v5`. Start, goal, end,
     reward, metrics and image are PointMaze's, with cells of 4 m and the torso (radius 0.25 m) in
-    place of the ball. An ant that falls on its back may go on trying.
+    place of the ball. An ant that falls on its back may go on trying. Further metrics: `falls`, how
+    often the torso turned upside down; it can fall again once it is within 60 degrees of upright;
+    `energy` (J), by the torques at the end of each control step.
 
     Views, computed when read; see `brief` for each element:
         state    float32 (109,)  the package's observation, desired_goal and achieved_goal
@@ -323,6 +340,47 @@ class AntMazeAdapter(_MazeAdapter):
         "that turns the leg and an ankle"
     )
     simulator = "Gymnasium-Robotics on MuJoCo, steps of 10 ms, one action for 5 of them"
+
+    def __init__(self, task: Task) -> None:
+        super().__init__(task)
+        model = self._env.model
+        self._torso = model.body("torso").id
+        walls = [model.geom(geom).name.startswith("block_") for geom in range(model.ngeom)]
+        self._is_wall: list[bool] = walls
+        self._falls, self._energy, self._is_down = 0, 0.0, False
+
+    def reset(self, case: Case) -> TimeStep:
+        self._falls, self._energy, self._is_down = 0, 0.0, False
+        return super().reset(case)
+
+    def _advance(self, action: Any) -> tuple[float, bool, bool, Mapping[str, Any]]:
+        found = super()._advance(action)
+        self._watch_torso()
+        return found
+
+    def _watch_torso(self) -> None:
+        """Count falls, and add up the energy of a control step."""
+        data = self._data
+        up = data.xmat[self._torso, 8]  # the cosine of its angle to the vertical
+        if up < 0.0 and not self._is_down:
+            self._falls += 1
+        self._is_down = up < (UPRIGHT if self._is_down else 0.0)
+        power = np.abs(data.qfrc_actuator[JOINTS] * self._qvel[JOINTS]).sum()
+        self._energy += float(power) * self._step_s
+
+    def _meets_wall(self) -> bool:
+        data = self._data
+        if not data.ncon:
+            return False
+        pairs = data.contact.geom.tolist()
+        return any(
+            (self._is_wall[one] or self._is_wall[other]) and data.contact.efc_address[number] >= 0
+            for number, (one, other) in enumerate(pairs)
+        )
+
+    def _metrics(self, success: bool) -> dict[str, float]:
+        more = {"falls": float(self._falls), "energy": self._energy}
+        return {**super()._metrics(success), **more}
 
     def _body_env(self) -> Any:
         return self._env.ant_env

@@ -112,7 +112,8 @@ def test_a_reused_environment_plays_as_the_bare_package() -> None:
         observed, reward, _, _, info = env.step(action)
         timestep = adapter.step(action)
         assert timestep.reward == reward
-        assert timestep.metrics == {key: float(info[key]) for key in METRICS}
+        told = {key: timestep.metrics[key] for key in METRICS}
+        assert told == {key: float(info[key]) for key in METRICS}
     adapter.close()
     env.close()
 
