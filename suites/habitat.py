@@ -1,10 +1,11 @@
-"""Habitat (arXiv 1904.01201, 2106.14405): PointNav, ObjectNav, ImageNav, and the skills Pick and
-Place.
+"""Habitat (arXiv 1904.01201, 2106.14405): PointNav, ObjectNav, ImageNav, and the skills Pick, Place
+and Nav.
 
-`habitat` needs the simulator alone: habitat-lab's rules in generated flats, so published figures do
-not compare, and none is printed. The other suites are habitat-lab's benchmarks of those names on
-data that the user downloads; their horizon, body, camera, step, turn and thresholds are those of
-habitat-lab 0.3's YAML files. The number of episodes is that of the split.
+`habitat` and `habitat-skills` need no data: habitat-lab's rules in generated flats, so published
+figures do not compare. `habitat` prints none; `habitat-skills`, which asks by name as the GEA paper
+does, carries the paper's as shown by another rule. The other suites are habitat-lab's benchmarks of
+those names on data that the user downloads; their horizon, body, camera, step, turn and thresholds
+are those of habitat-lab 0.3's YAML files. The number of episodes is that of the split.
 """
 
 from __future__ import annotations
@@ -68,6 +69,23 @@ def _skill(name: str, row: str) -> Task:
     )
 
 
+def _named(name: str, domain: str, row: str, steps: int, rule: str) -> Task:
+    return Task(
+        id=f"habitat/{name}@1",
+        domain=domain,
+        adapter="adapters.habitat:HabitatSkillsAdapter",
+        params={"skill": name, "split": "eval", "width_px": 256, "height_px": 256, "hfov": 90.0},
+        max_steps=steps,
+        rule=rule,
+        score="success",
+        control_hz=30.0,
+        tags=("gea", "synthetic"),
+        references=ROWS[row].references(name, differs="ours: flats, objects and starts of our own"),
+    )
+
+
+FORCE = "more than 10,000 N ends the episode"
+
 SUITES: tuple[Suite, ...] = (
     Suite(
         name="habitat",
@@ -130,6 +148,31 @@ SUITES: tuple[Suite, ...] = (
         episodes=994,
         in_all=False,
         source="habitat-lab 0.3, benchmark/nav/imagenav/imagenav_gibson.yaml",
+    ),
+    Suite(
+        name="habitat-skills",
+        title="Habitat skills by name: pick, place, nav",
+        tasks=(
+            _named(
+                "pick", "manipulation", "Habitat Pick", 300,
+                "the named object is held, the gripper within 0.15 m of its resting place, 300 "
+                f"steps; a wrong object, a drop or {FORCE}",
+            ),
+            _named(
+                "place", "manipulation", "Habitat Place", 300,
+                "the object lies on a receptacle of that name, the gripper within 0.15 m of its "
+                f"resting place, 300 steps; letting go elsewhere or {FORCE}",
+            ),
+            _named(
+                "nav", "navigation", "Habitat Nav", 400,
+                "stop within 1.5 m of the middle of a receptacle of that name, looking at it "
+                f"within 15 degrees, 400 steps; {FORCE}",
+            ),
+        ),
+        episodes=500,
+        in_all=False,
+        source="rules: habitat-lab 0.3, benchmark/rearrange/skills, and arXiv 2412.08442; the "
+        "flats, objects and episodes are ours",
     ),
     Suite(
         name="habitat-rearrange",

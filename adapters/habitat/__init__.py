@@ -3,5 +3,6 @@ rearrangement skills."""
 
 from adapters.habitat.adapter import HabitatAdapter
 from adapters.habitat.rearrange import HabitatRearrangeAdapter
+from adapters.habitat.skills import HabitatSkillsAdapter
 
-__all__ = ["HabitatAdapter", "HabitatRearrangeAdapter"]
+__all__ = ["HabitatAdapter", "HabitatRearrangeAdapter", "HabitatSkillsAdapter"]

@@ -14,7 +14,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -146,9 +146,14 @@ class Flat:
         return tuple(category for category in CATEGORIES if self.of(category))
 
 
-def build(number: int) -> Flat:
-    """Generate flat `number`, the same on every machine."""
-    rng = stream("habitat flat", number)
+def build(
+    number: int, name: str = "habitat flat", furniture: Mapping[str, Sequence[str]] = ROOMS
+) -> Flat:
+    """Generate flat `number`, the same on every machine.
+
+    `name` is that of the random stream, and `furniture` the pieces of each kind of room in ROOMS.
+    """
+    rng = stream(name, number)
 
     def draw(low: float, high: float) -> float:
         return round(float(rng.uniform(low, high)), 2)
@@ -181,8 +186,8 @@ def build(number: int) -> Flat:
             rooms.append(Room(kind, floor, draw(x0 + 0.4, x1 - 0.4 - DOOR), side == 0))
     pieces: list[Piece] = []
     for index, room in enumerate(rooms):
-        for name in ROOMS[room.kind]:
-            piece = _place(name, index, room, pieces, rng)
+        for kind in furniture[room.kind]:
+            piece = _place(kind, index, room, pieces, rng)
             if piece is not None:
                 pieces.append(piece)
     return Flat(number, width, depth, corridor, tuple(rooms), tuple(pieces))
@@ -277,36 +282,36 @@ def quads(flat: Flat) -> list[Quad]:
     return faces
 
 
-def corner(flat: Flat) -> np.ndarray:
-    """The position of a flat's corner in the scene, (3,) in m."""
-    return np.array([0.0, 0.0, SPACING * flat.number])
+def corner(flat: Flat, spacing: float = SPACING) -> np.ndarray:
+    """The position of a flat's corner in its scene, (3,) in m."""
+    return np.array([0.0, 0.0, spacing * flat.number])
 
 
-def scene() -> bytes:
-    """The `.glb` of all flats, one mesh each."""
-    homes = [build(number) for number in range(FLATS)]
+def scene(homes: Sequence[Flat] = (), spacing: float = SPACING) -> bytes:
+    """The `.glb` of several flats, one mesh each; those of this module if none is named."""
     return glb(
         {
             f"flat {home.number}": [
-                (colour, corners + corner(home)) for colour, corners in quads(home)
+                (colour, corners + corner(home, spacing)) for colour, corners in quads(home)
             ]
-            for home in homes
+            for home in homes or [build(number) for number in range(FLATS)]
         }
     )
 
 
-def write(folder: Path) -> Path:
-    """Write `flats.glb` and `flats.stage_config.json` into the folder; returns the path of the
-    latter, which habitat-sim takes as a scene."""
-    write_atomically(folder / "flats.glb", scene())
+def write(folder: Path, name: str = "flats", content: bytes = b"") -> Path:
+    """Write `NAME.glb` and `NAME.stage_config.json` into the folder; returns the path of the
+    latter, which habitat-sim takes as a scene. `content` is that of the `.glb`: `scene()` if it is
+    empty."""
+    write_atomically(folder / f"{name}.glb", content or scene())
     stage = {
-        "render_asset": "flats.glb",
+        "render_asset": f"{name}.glb",
         "up": [0, 1, 0],
         "front": [0, 0, -1],
         "units_to_meters": 1.0,
         "requires_lighting": False,
     }
-    path = folder / "flats.stage_config.json"
+    path = folder / f"{name}.stage_config.json"
     write_atomically(path, json.dumps(stage).encode())
     return path
 

@@ -21,6 +21,7 @@ FAMILY = {
     "ManiSkill": "maniskill",
     "Habitat Pick": "habitat-rearrange",
     "Habitat Place": "habitat-rearrange",
+    "Habitat Nav": "habitat",
     "Procgen": "procgen",
     "Atari": "atari",
     "BabyAI": "babyai",
@@ -154,7 +155,20 @@ def test_agents_that_saw_more_say_so() -> None:
         ("ManiSkill", "DAPG + PPO (specialist)"): depth,
         ("Habitat Pick", "RL + state (specialist)"): state,
         ("Habitat Place", "RL + state (specialist)"): state,
+        ("Habitat Nav", "RL + state (specialist)"): state,
     }
+
+
+def test_habitats_skills_by_name_are_shown_by_another_rule() -> None:
+    tasks = find_suites("habitat-skills", SUITES)[0].tasks
+    assert [task.name for task in tasks] == ["habitat/pick", "habitat/place", "habitat/nav"]
+    for task, value in zip(tasks, (0.825, 0.935, 0.625)):
+        figures = {each.label: each for each in task.references}
+        assert figures["GEA"].value == value
+        assert not any(each.same_rule for each in task.references)
+        assert all("flats, objects and starts of our own" in each.rule for each in task.references)
+        assert task in gea().tasks
+        assert gea().counts[task.id] == 500
 
 
 def test_objectnav_is_no_row_of_the_paper() -> None:

@@ -12,6 +12,7 @@ import pytest
 from adapters._vizdoom_scenarios import SCENARIOS
 from adapters.habitat.adapter import INSTRUCTIONS
 from adapters.habitat.rearrange import SKILLS
+from adapters.habitat.skill_episodes import INSTRUCTIONS as BY_NAME
 from adapters.miniworld.worlds import WORLDS
 from adapters.procgen import GAMES
 from harness.core import Brief, Case, Discrete, Task
@@ -39,6 +40,7 @@ OURS = sorted(
         "Go to the key of the colour that the sign on the wall names. Touch no other object.",
         *(text.format("tv monitor") for text in INSTRUCTIONS.values()),
         *(text for _, text in SKILLS.values()),
+        *(text.format(thing="soup can", receptacle="tv stand") for text in BY_NAME.values()),
         *(
             re.sub(r"^[A-Z_]+SCENE[0-9]+_", "", name).replace("_", " ")
             for names in NAMES.values()
