@@ -9,14 +9,14 @@ import os
 import shlex
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 
 from adapters._geodesics import DistanceField, Floor, spl
 from adapters._temporary import finally_here
-from adapters._vizdoom_scenarios import DIFFICULTY, SCENARIOS
+from adapters._vizdoom_scenarios import DIFFICULTY, SCENARIOS, Scenario
 from harness.core import (
     Adapter,
     Box,
@@ -94,6 +94,7 @@ class VizDoomAdapter(Adapter):
     own_streams: ClassVar[bool] = True
     privileged_views: ClassVar[tuple[str, ...]] = ("state",)
     extra: ClassVar[str] = "vizdoom"
+    scenarios: ClassVar[Mapping[str, Scenario]] = SCENARIOS
 
     @classmethod
     def simulator_perturbations(cls, task: Task | None = None) -> tuple[SimulatorPerturbation, ...]:
@@ -101,7 +102,7 @@ class VizDoomAdapter(Adapter):
         count = (
             len(DIFFICULTY.levels)
             if task is None
-            else len(SCENARIOS[task.params["scenario"]].skills)
+            else len(cls.scenarios[task.params["scenario"]].skills)
         )
         if not count:
             return ()
@@ -120,11 +121,12 @@ class VizDoomAdapter(Adapter):
         import vizdoom
 
         name = task.params["scenario"]
-        if name not in SCENARIOS:
+        if name not in self.scenarios:
             raise UserError(
-                f"task {task.id}: there is no scenario {name!r}; there are {', '.join(SCENARIOS)}"
+                f"task {task.id}: there is no scenario {name!r}; there are "
+                f"{', '.join(self.scenarios)}"
             )
-        self._scenario, self._skip = SCENARIOS[name], int(task.params["frame_skip"])
+        self._scenario, self._skip = self.scenarios[name], int(task.params["frame_skip"])
         self._game: Any = vizdoom.DoomGame()
         self._game.load_config(os.path.join(vizdoom.scenarios_path, f"{name}.cfg"))
         self._folder = tempfile.mkdtemp(prefix="vizdoom-")

@@ -61,4 +61,22 @@ SUITES: tuple[Suite, ...] = (
         episodes=50,
         source="arXiv 1605.02097, arXiv 1809.03470",
     ),
+    Suite(
+        name="vizdoom-audio",
+        title="ViZDoom: a monster that is heard and not seen",
+        tasks=(
+            Task(
+                id="vizdoom-audio/basic_audio@1",
+                domain="games",
+                adapter="adapters.vizdoom_audio:HearingVizDoomAdapter",
+                params={"scenario": "basic_audio", "frame_skip": FRAME_SKIP},
+                success="ever",
+                rule="the invisible monster is shot within 300 tics",
+                score="return",
+                control_hz=35 / FRAME_SKIP,
+            ),
+        ),
+        episodes=50,
+        source="github.com/Farama-Foundation/ViZDoom/pull/648; vizdoom 1.3",
+    ),
 )

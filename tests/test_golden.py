@@ -62,6 +62,7 @@ PLAYED = {
     "hand-touch": (UNIFORM, f"{LOOKING} --perturb friction:3,mass:3,camera:3"),
     "miniworld": (UNIFORM, EXPERT),
     "vizdoom": (UNIFORM, f"{UNIFORM} --tasks */defend_the_center-golden --perturb difficulty:1"),
+    "vizdoom-audio": (UNIFORM,),
     "miniwob": (f"{UNIFORM} --perturb font:1", f"{LOOKING} --perturb {UI}"),
     "scienceworld": (EXPERT,),
     "textworld": (UNIFORM,),

@@ -243,7 +243,8 @@ def test_our_adapters_declare_the_views_that_they_call_state(family: str) -> Non
     declared = load(ADAPTERS[family]).privileged_views
     with_state = {
         "atari", "metaworld", "maniskill", "pointmaze", "antmaze", "fetch", "hand-touch",
-        "miniworld", "vizdoom", "habitat", "calvin", "libero", "pusht", "aloha", "crafter",
+        "miniworld", "vizdoom", "vizdoom-audio", "habitat", "calvin", "libero", "pusht", "aloha",
+        "crafter",
     }  # fmt: skip
     assert ("state" in declared) == (family in with_state)
     assert not any(name.startswith(("image", "depth", "text", "proprio")) for name in declared)
