@@ -51,7 +51,6 @@ SUITES: tuple[Suite, ...] = (
             _task("pick-planner", "pd_joint_pos", ("planner",)),
         ),
         episodes=100,
-        in_all=False,
         source="ours; the task is PickCube of ManiSkill 3, arXiv 2410.00425",
     ),
 )

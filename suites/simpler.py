@@ -80,7 +80,6 @@ SUITES: tuple[Suite, ...] = (
         "SIMPLER: four Bridge tasks of a WidowX arm before photographs, in ManiSkill 3",
         tuple(map(_task, NAMES)),
         episodes=24,
-        in_all=False,
         source="arXiv 2405.05941; the environments: ManiSkill 3, arXiv 2410.00425",
     ),
 )

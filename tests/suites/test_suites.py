@@ -21,7 +21,7 @@ from harness.records.registry import load
 from suites import SUITES
 
 ROOT = Path(__file__).parents[2]
-SET_UP_BY_THE_USER = ("habitat", "calvin", "libero", "langr", "androidcontrol")
+SET_UP_BY_THE_USER = ("habitat", "calvin", "libero", "langr", "androidcontrol", "simpler")
 """Families whose simulator or data is in no package registry."""
 FOUND: dict[str, Suite] = {name: find_suites(name, SUITES)[0] for name in SUITES}
 EVERY = [(suite, task) for suite in FOUND.values() for task in suite.tasks]
