@@ -130,6 +130,8 @@ class GymAdapter(Adapter):
     @classmethod
     def modules(cls, task: Task) -> tuple[str, ...]:
         entry = registered(task.params["id"]).entry_point
+        while isinstance(entry, functools.partial):
+            entry = entry.func
         module = entry.partition(":")[0] if isinstance(entry, str) else entry.__module__
         wrapped = behind(task.params["id"], task.params.get("kwargs", {}))
         return *super().modules(task), module, *wrapped
