@@ -43,6 +43,8 @@ ACTIONS = (
     "toggle",
     "done",
 )
+WAYS = ((0.0, 1.0), (0.0, -1.0), (1.0, 0.0), (-1.0, 0.0))
+"""(steps ahead, turns to the left) of the actions that move the agent, the first of ACTIONS."""
 TOP = 224
 """The side of `image_top`, px."""
 FRAME = (640, 480)
@@ -90,9 +92,11 @@ class MiniWorldAdapter(Adapter):
     `adapters.miniworld.worlds`. With `Task.max_steps=None` the package's own limit truncates; a
     horizon beyond that limit raises it, also in the reward, and in CollectHealth, where success is
     to be alive at the limit, any horizon of the task is the limit.
-    Metrics: `path_length` (m walked); where the goal is a place, also `shortest_path` (m) and `spl`
-    = success * shortest / max(shortest, walked) at the episode's end (Anderson et al. 2018, arXiv
-    1807.06757); `picked_up` and `health` in the worlds that have them.
+    Metrics: `path_length` (m walked); `collisions`, the steps in which a wall, or an object that is
+    not to be picked up, was in the way of the agent or of what it carries; where the goal is a
+    place, also `shortest_path` (m) and `spl` = success * shortest / max(shortest, walked) at the
+    episode's end (Anderson et al. 2018, arXiv 1807.06757); `picked_up` and `health` in the worlds
+    that have them.
 
     Expert: see `adapters.miniworld.expert`. It gives up when a search finds no path: it answers
     None from then on, and the metric `expert_gave_up` is 1.
@@ -136,6 +140,8 @@ class MiniWorldAdapter(Adapter):
         self._own_limit: float = self._env.max_episode_steps
         self._painter = Painter(self._env)
         self._objective: Objective
+        self._hits = 0
+        self._moves = 3 if self._kind is Sign else len(WAYS)
         self._expert: Expert | None
         self._views: Mapping[str, Callable[[], Any]] = {
             "image": lambda: self._painter.image(*self._size),
@@ -169,7 +175,7 @@ class MiniWorldAdapter(Adapter):
             entity for entity in env.entities if entity is not env.agent and not entity.is_static
         ]
         self._start = self._at = (float(env.agent.pos[0]), float(env.agent.pos[2]))
-        self._walked = 0.0
+        self._walked, self._hits = 0.0, 0
         self._expert, self._gave_up = Expert(env, self._objective.subgoal), False
         return TimeStep(
             self._views, self._objective.instruction, success=False, metrics=self._metrics()
@@ -177,11 +183,14 @@ class MiniWorldAdapter(Adapter):
 
     def step(self, action: Any) -> TimeStep:
         action = self.brief.action.validate(action)
+        heading = self._env.agent.dir
         _, reward, terminated, truncated, _ = self._env.step(action)
         x, _, z = self._env.agent.pos
         if (x, z) != self._at:
             self._walked += math.dist(self._at, (x, z))
             self._at = float(x), float(z)
+        elif action < self._moves and self._env.agent.dir == heading:
+            self._hits += not self._objective.handles or self._meets_wall(WAYS[action])
         reward, terminated, success = self._objective.judge(
             float(reward), bool(terminated), bool(truncated)
         )
@@ -226,8 +235,30 @@ class MiniWorldAdapter(Adapter):
     def close(self) -> None:
         self._painter.close()
 
+    def _meets_wall(self, way: tuple[float, float]) -> bool:
+        """Whether a wall is in the way of the agent, or of what it carries, rather than an object.
+
+        way: as WAYS has it.
+        """
+        env, (steps, turns) = self._env, way
+        agent, sample = env.agent, env.params.sample
+        place = agent.pos + agent.dir_vec * steps * sample(None, "forward_step")
+        if env.intersect(agent, place, agent.radius) is True:
+            return True
+        if agent.carrying is None:
+            return False
+        before = agent.dir
+        agent.dir += math.radians(turns * sample(None, "turn_step"))
+        carried = env._get_carry_pos(place, agent.carrying)
+        agent.dir = before
+        return env.intersect(agent.carrying, carried, agent.carrying.radius) is True
+
     def _metrics(self) -> dict[str, float]:
-        metrics = {"path_length": self._walked, **self._objective.metrics()}
+        metrics = {
+            "path_length": self._walked,
+            "collisions": float(self._hits),
+            **self._objective.metrics(),
+        }
         return {**metrics, "expert_gave_up": 1.0} if self._gave_up else metrics
 
     def _state(self) -> np.ndarray:

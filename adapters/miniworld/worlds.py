@@ -33,6 +33,8 @@ class Objective:
 
     text: ClassVar[str] = "Go to the red box."
     """The instruction, unless it depends on the episode."""
+    handles: ClassVar[bool] = False
+    """Whether objects are to be picked up, so that to be held up by one is no collision."""
 
     def __init__(self, env: Any, rng: np.random.Generator) -> None:
         """`env` has just been reset; `rng` draws what the package leaves open."""
@@ -211,6 +213,7 @@ class Pickup(Objective):
     """PickupObjects: pick up all five objects; the reward is 1 for each."""
 
     text = "Pick up all the objects."
+    handles = True
     target = None
 
     def playable(self) -> bool:
@@ -281,6 +284,7 @@ class PutNext(Objective):
     """Carry the red box to the yellow one."""
 
     text = "Put the red box next to the yellow box."
+    handles = True
     target = None
 
     def playable(self) -> bool:

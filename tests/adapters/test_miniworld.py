@@ -98,6 +98,28 @@ def test_the_expert_reaches_the_goal(world: str, build) -> None:
         assert "spl" not in timestep.metrics
 
 
+def test_a_wall_is_collided_with_and_what_is_to_be_picked_up_is_not(build) -> None:
+    adapter, task = build("OneRoom")
+    adapter.reset(Case(task, 0))
+    while adapter._env.agent.dir_vec @ (adapter._env.box.pos - adapter._env.agent.pos) > 0:
+        adapter.step(0)  # turns away from the box
+    seen = [adapter.step(2) for _ in range(60)]
+    stopped = [each.metrics["path_length"] for each in seen].index(seen[-1].metrics["path_length"])
+    assert seen[-1].metrics["collisions"] == len(seen) - 1 - stopped > 0
+    assert adapter.step(0).metrics == seen[-1].metrics, "to turn is to move freely"
+    assert adapter.reset(Case(task, 0)).metrics["collisions"] == 0
+    assert play(adapter, Case(task, 0))[0].metrics["collisions"] == 0
+
+    adapter, task = build("PutNext")
+    adapter.reset(Case(task, 0))
+    env = adapter._env
+    box, agent = env.red_box, env.agent
+    ahead = agent.radius + box.radius + 0.05
+    box.pos = agent.pos + agent.dir_vec * ahead
+    seen = adapter.step(2)
+    assert (seen.metrics["path_length"], seen.metrics["collisions"]) == (0, 0)
+
+
 def test_two_environments_each_show_their_own_rooms(build) -> None:
     one, task = build("OneRoom")
     before = one.reset(Case(task, 0)).observation["image"]()
