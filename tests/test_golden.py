@@ -56,6 +56,8 @@ PLAYED = {
         f"{LOOKING} --perturb {STATE},{CONTINUOUS}",
     ),
     "maniskill": (f"{UNIFORM} --perturb friction:3,mass:3,initial_state:3",),
+    "grasp-tail": (f"{UNIFORM} --perturb tail_shape:3,tail:4",),
+    "humanoid": (UNIFORM,),
     "pointmaze": (UNIFORM, f"{EXPERT} --perturb friction:3,mass:3"),
     "antmaze": (UNIFORM, EXPERT),
     "fetch": (UNIFORM, EXPERT),
@@ -78,8 +80,8 @@ PLAYED = {
 """Family -> options of `bench run`, a run each."""
 
 SLOW = (
-    "maniskill", "miniworld", "miniwob", "scienceworld", "textworld", "alfworld", "procgen",
-    "pusht", "aloha", "crafter", "nethack",
+    "maniskill", "grasp-tail", "humanoid", "miniworld", "miniwob", "scienceworld", "textworld",
+    "alfworld", "procgen", "pusht", "aloha", "crafter", "nethack",
 )  # fmt: skip
 
 KERNELS = ("metaworld", "pusht", "aloha")
