@@ -295,10 +295,10 @@ def test_maniskill_names_the_parts_of_two_robots() -> None:
 def test_families_that_are_not_installed_cover_their_vectors() -> None:
     """A Box refuses a layout that does not; the specs of these are made without a simulator."""
     import adapters.calvin.adapter as calvin
-    import adapters.libero as libero
+    from adapters.libero.spaces import make_brief
 
     table, _ = calvin._brief({"static": (200, 200), "gripper": (84, 84)})
-    kitchen, _ = libero._brief(256, 79)
+    kitchen, _ = make_brief(256, 79)
     for brief in (table, kitchen):
         action = brief.action
         assert isinstance(action, Box)

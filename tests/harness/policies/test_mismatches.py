@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-import adapters.libero as libero
+from adapters.libero.spaces import make_brief
 from adapters.metaworld import ACTION as METAWORLD
 from harness.core import Box, Brief, Discrete, Field, UserError
 from harness.core.lane import build_adapter
@@ -18,7 +18,7 @@ from harness.records.catalogue import find_suites
 from harness.records.registry import load
 from suites import SUITES
 
-KITCHEN: Brief = libero._brief(256, 79)[0]
+KITCHEN: Brief = make_brief(256, 79)[0]
 BARE = Brief(
     {**KITCHEN.observation, "proprio": Box((16,))}, Box((7,), low=-1.0, high=1.0), "", "", 20.0
 )

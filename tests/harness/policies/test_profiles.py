@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-import adapters.libero as libero
+from adapters.libero.spaces import make_brief
 from harness.core import Answer, Box, Brief, Turn, UserError
 from harness.policies.profiles import Profile, load_profile, profile_names
 from harness.policies.profiles.rotations import convert
@@ -25,7 +25,7 @@ ROTATIONS = {
     "rot6d": lambda r: r.as_matrix()[:, :2].T.ravel(),
     "matrix": lambda r: r.as_matrix().ravel(),
 }
-KITCHEN: Brief = libero._brief(256, 79)[0]
+KITCHEN: Brief = make_brief(256, 79)[0]
 
 
 def turn_of(brief: Brief, views: dict[str, Any], step: int = 0) -> Turn:
