@@ -47,6 +47,8 @@ START = (-0.45, -1.08, 0.1, 0.935, -0.001, 1.573, 0.005)
 """The arm at the beginning of an episode, rad: habitat-lab's."""
 REST = (0.5, 0.0, 1.0)
 """Where the end effector rests, in the base's frame, m: habitat-lab's."""
+MARGIN = 0.02
+"""rad."""
 LARGEST = 4 << 20
 """Bytes of a description that is read."""
 
@@ -146,8 +148,10 @@ class Arm:
         """Joints (7,) that bring the end effector to `target` (3,), from `start` (7,).
 
         Damped least squares. `down` weighs that the gripper points to the floor against the
-        distance. None where it does not come within 0.02 m.
+        distance. The joints keep MARGIN from their limits. None where it does not come within
+        0.02 m.
         """
+        low, high = self.low + MARGIN * self.bounded, self.high - MARGIN * self.bounded
         goal = np.asarray(target, np.float64)
         joints = np.array(start, np.float64)
         best, least = joints, math.inf
@@ -169,9 +173,7 @@ class Arm:
             square = jacobian @ jacobian.T + 1e-3 * np.eye(6)
             change = jacobian.T @ np.linalg.solve(square, error)
             largest = float(np.abs(change).max())
-            joints = np.clip(
-                joints + change * min(1.0, 0.2 / max(largest, 1e-9)), self.low, self.high
-            )
+            joints = np.clip(joints + change * min(1.0, 0.2 / max(largest, 1e-9)), low, high)
         return best if least < 0.02 else None
 
     def _forward(

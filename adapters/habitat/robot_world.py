@@ -29,8 +29,9 @@ __all__ = ["SUBSTEPS", "Contacts", "RobotWorld"]
 
 SUBSTEPS = 4
 """Substeps of a control step: habitat-lab's `ac_freq_ratio`."""
-GAIN, IMPULSE = 0.3, 10.0
-"""Gains (position and velocity) and largest impulse of the arm's motors: habitat-lab's."""
+POSITION_GAIN, VELOCITY_GAIN, IMPULSE = 0.3, 1.0, 10.0
+"""Of the arm's motors: habitat-lab's, but for the velocity's gain. With its 0.3 the arm of this
+Fetch swings about its target by up to 0.3 rad in Bullet at 120 Hz, with 1 it stands still."""
 GRASP_DISTANCE, HOLD_DISTANCE, HOLD_IMPULSE = 0.15, 0.15, 10000.0
 """habitat-lab's `grasp_thresh_dist`, `hold_thresh` (m) and `grasp_impulse`."""
 HOLDS_AT = 0.1
@@ -353,7 +354,9 @@ class RobotWorld:
         for link, target in zip(self._arm, self.targets):
             self._robot.update_joint_motor(
                 self._motors[link],
-                self._lib.physics.JointMotorSettings(float(target), GAIN, 0.0, GAIN, IMPULSE),
+                self._lib.physics.JointMotorSettings(
+                    float(target), POSITION_GAIN, 0.0, VELOCITY_GAIN, IMPULSE
+                ),
             )
 
     def _stand(self) -> None:

@@ -78,8 +78,10 @@ class HabitatSkillsAdapter(Adapter):
 
     @classmethod
     def env_key(cls, task: Task) -> str:
-        """One environment for all skills with the same camera and homes."""
-        return f"habitat skills {sorted((k, v) for k, v in task.params.items() if k != 'skill')}"
+        """One environment for pick and place, and one for nav, whose action is another."""
+        arm = task.params.get("skill") != "nav"
+        rest = sorted((name, value) for name, value in task.params.items() if name != "skill")
+        return f"habitat skills, {'arm' if arm else 'base'}: {rest}"
 
     def __init__(self, task: Task) -> None:
         params = task.params
