@@ -18,6 +18,11 @@ test-engine:
 test-others:
 	.venv/bin/python -m pytest $(APART) $(OTHERS)
 
+# What tests/adapters/test_gym_packages.py plays.
+GYM_PACKAGES := highway-env gym-pusht pymunk<7 shimmy dm-control==1.0.28 mujoco==3.3.0 bsuite \
+	pybullet-envs-gymnasium panda-gym gymnasium[box2d] minigrid flappy-bird-gymnasium gym-anytrading \
+	mo-gymnasium crafter gym==0.26.2 numpy<2
+
 SERVE := .bench/interpreters/transformers-serve
 
 test-heavy: setup ## tests that need gigabytes of packages, which are installed first; CI leaves them out
@@ -25,6 +30,8 @@ test-heavy: setup ## tests that need gigabytes of packages, which are installed 
 	[ -x $(SERVE)/bin/transformers ] || { .venv/bin/python -m venv --clear $(SERVE) && $(SERVE)/bin/pip install --quiet --constraint constraints.txt torch 'numpy<2' pillow 'transformers[serving]'; }
 	[ -x .bench/interpreters/trackers/bin/python ] || { .venv/bin/python -m venv .bench/interpreters/trackers && \
 		.bench/interpreters/trackers/bin/python -m pip install --quiet --editable '.[mlflow,wandb,trackio,page]' inspect_ai; }
+	[ -x .bench/gym/.bench/interpreters/gym/bin/python ] || { mkdir -p .bench/gym && cd .bench/gym && \
+		../../.venv/bin/bench doctor --fix gym $(GYM_PACKAGES:%=--with '%'); }
 	.venv/bin/python -m pytest -m heavy tests
 
 site: setup ## the board of leaderboards/entries as static pages in site/
