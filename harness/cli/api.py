@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.cli.names import agent_named, know_families, perturbations_named, suites_named
-from harness.cli.options import at_least_one
+from harness.cli.options import at_least_one, replica_count
 from harness.cli.output import say
 from harness.core import Agent, Result, Suite, UserError
 from harness.core.agent import ALL_VIEWS
@@ -171,6 +171,7 @@ def evaluate(
     name: str = "",
     workers: int | str | None = None,
     lanes: int | None = None,
+    replicas: int | str = 1,
     out: str | os.PathLike[str] | None = None,
     resume: bool = False,
     video: str = "none",
@@ -197,6 +198,7 @@ def evaluate(
         first touched), and how many observations it is shown.
     workers: 0 plays in this process; "auto" is one Ray worker for each core. The default is 0
         for an object or a function, else "auto".
+    replicas: instances of a served agent, or "auto" for as many as there are GPUs for.
     log: trackers to log the run to, as `--log` takes them, for example "mlflow".
     video_limit: in megabytes. progress: whether to report on stderr, as the command line does.
     The other parameters are the options of `bench run`.
@@ -216,6 +218,7 @@ def evaluate(
         options = RunOptions(
             workers=count,
             lanes=at_least_one("lanes", lanes),
+            replicas=replica_count(str(replicas)),
             agent_timeout=agent_timeout,
             ray_address=ray_address,
             resume=resume,

@@ -24,10 +24,12 @@ from harness.cli.options import (
     Out,
     ProfileCheck,
     RayAddress,
+    ReplicasOption,
     TrustMaker,
     Workers,
     arguments,
     at_least_one,
+    replica_count,
     worker_count,
 )
 from harness.cli.output import WITH_ERRORS, command_line, print_out, print_page, say, terminal_width
@@ -177,6 +179,7 @@ def gate(
     ] = None,
     workers: Workers = "auto",
     lanes: LanesOption = None,
+    replicas: ReplicasOption = "1",
     out: Out = None,
     agent_arg: AgentArgs = None,
     profile_check: ProfileCheck = "on",
@@ -220,6 +223,7 @@ def gate(
     options = RunOptions(
         workers=worker_count(workers),
         lanes=at_least_one("--lanes", lanes),
+        replicas=replica_count(replicas),
         agent_timeout=agent_timeout,
         ray_address=ray_address,
         command=command_line(),

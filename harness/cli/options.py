@@ -14,8 +14,8 @@ import typer
 __all__ = [
     "AgentArgs", "AgentName", "AgentTimeout", "Alpha", "Base", "ControlRate", "Full",
     "Interpreters", "JUnit", "LanesOption", "Latency", "Margin", "Out", "ProfileCheck",
-    "RayAddress", "Run", "Seed", "SuiteNames", "TaskGlobs", "TrustMaker", "Workers", "argument",
-    "arguments", "at_least_one", "worker_count",
+    "RayAddress", "ReplicasOption", "Run", "Seed", "SuiteNames", "TaskGlobs", "TrustMaker",
+    "Workers", "argument", "arguments", "at_least_one", "replica_count", "worker_count",
 ]  # fmt: skip
 
 AgentName = Annotated[
@@ -43,6 +43,13 @@ Workers = Annotated[
 ]
 LanesOption = Annotated[
     int | None, typer.Option(help="Episodes that a worker plays at the same time.")
+]
+ReplicasOption = Annotated[
+    str,
+    typer.Option(
+        "--replicas",
+        help="Instances of a served agent, a number; auto: as many as there are GPUs for.",
+    ),
 ]
 Out = Annotated[
     Path | None, typer.Option(help="The run directory; default: runs/AGENT-SUITE-HASH.")
@@ -137,6 +144,17 @@ def worker_count(text: str) -> int | None:
         return None
     if not (text.isascii() and text.isdigit()):
         raise UserError(f"--workers {text!r}: write auto, or a number; 0 plays in this process")
+    return int(text)
+
+
+def replica_count(text: str) -> int | None:
+    """The number of replicas, or None for as many as fit. Raises UserError."""
+    from harness.core import UserError
+
+    if text == "auto":
+        return None
+    if not (text.isascii() and text.isdigit() and int(text)):
+        raise UserError(f"--replicas {text!r}: write auto, or a number from 1 on")
     return int(text)
 
 

@@ -20,12 +20,14 @@ from harness.cli.options import (
     Out,
     ProfileCheck,
     RayAddress,
+    ReplicasOption,
     Seed,
     SuiteNames,
     TaskGlobs,
     Workers,
     arguments,
     at_least_one,
+    replica_count,
     worker_count,
 )  # fmt: skip
 from harness.cli.output import DONE, WITH_ERRORS, WRONG_USE, command_line, say
@@ -55,6 +57,7 @@ def run(
     ] = None,
     workers: Workers = "auto",
     lanes: LanesOption = None,
+    replicas: ReplicasOption = "1",
     out: Out = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Refuse to start a new run: continue one.")
@@ -107,6 +110,7 @@ def run(
     options = RunOptions(
         workers=worker_count(workers),
         lanes=at_least_one("--lanes", lanes),
+        replicas=replica_count(replicas),
         agent_timeout=agent_timeout,
         ray_address=ray_address,
         resume=resume,

@@ -67,6 +67,9 @@ class _Playable(ABC):
     They are no part of the digest of a start, so that one can be added without making older runs
     look as if they had started otherwise.
     """
+    gpus: ClassVar[float] = 0.0
+    """GPUs that its simulator needs; Ray hides them from a worker that asks for none. A fraction
+    lets several workers share one."""
     patience_s: ClassVar[float] = 120.0
     """Seconds of wall clock after which a reset or a step counts as hung."""
     nondeterminism: ClassVar[str] = ""

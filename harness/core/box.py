@@ -101,6 +101,11 @@ class Box(Coercing["np.ndarray"]):
         return bool((lows <= low).all() and (highs >= high).all())
 
     @functools.cached_property
+    def _any_number(self) -> bool:
+        """Whether every value of the dtype conforms; a float may always be NaN."""
+        return self.np_dtype.kind != "f" and self.unbounded
+
+    @functools.cached_property
     def _few(self) -> list[tuple[float, float]] | None:
         """`pairs`, if there are few in one row and all bounds are finite, or None.
 
@@ -145,12 +150,12 @@ class Box(Coercing["np.ndarray"]):
             or value.shape != self.shape
         ):
             return False
+        if self._any_number:
+            return True
         if value.size <= MOST_LOOPED:
             for number, (low, high) in zip(value.ravel().tolist(), self._finite_pairs):
                 if not low <= number <= high:
                     return False
-            return True
-        if self.np_dtype.kind != "f" and self.unbounded:
             return True
         if self._finite_range is None:
             return self.problem(value) is None

@@ -293,6 +293,27 @@ class TimeStep:
     metrics: Mapping[str, float] = field(default_factory=dict)
     """Further measures by name. Those of the last step become the episode's metrics."""
 
+    # One is made at every step: the constructor of a frozen dataclass takes twice as long.
+    def __init__(
+        self,
+        observation: Mapping[str, Any],
+        instruction: str = "",
+        reward: float = 0.0,
+        terminated: bool = False,
+        truncated: bool = False,
+        success: bool | None = None,
+        metrics: Mapping[str, float] | None = None,
+    ) -> None:
+        self.__dict__.update(
+            observation=observation,
+            instruction=instruction,
+            reward=reward,
+            terminated=terminated,
+            truncated=truncated,
+            success=success,
+            metrics={} if metrics is None else metrics,
+        )
+
 
 @dataclass(frozen=True)
 class Turn:

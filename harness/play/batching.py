@@ -48,6 +48,11 @@ class Batcher:
         return told
 
     @property
+    def waiting(self) -> int:
+        """Requests that wait while the agent answers others."""
+        return len(self._requests)
+
+    @property
     def footprint(self) -> dict[str, int]:
         """What the agent took when an episode ended; read by its own thread."""
         return self._gauge.last

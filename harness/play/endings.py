@@ -54,15 +54,12 @@ class Endings:
         self._late = late
         self._report = report
         self._footprint = FootprintNotes(agent)
-        self._told: deque[tuple[Any, Episode, Outcome]] = deque()
-        """(the client's ticket, the episode, its outcome)."""
-
-    def __len__(self) -> int:
-        return len(self._told)
+        self.told: deque[tuple[Any, Episode, Outcome]] = deque()
+        """Of whose end the agent is being told: (the client's ticket, the episode, its outcome)."""
 
     def tickets(self) -> list[Any]:
         """Those of the episodes whose outcomes are not reported yet."""
-        return [episode.ticket for _, episode, _ in self._told]
+        return [episode.ticket for _, episode, _ in self.told]
 
     def add(self, episode: Episode, outcome: Outcome) -> None:
         """Tell the agent of an episode's end, and report what is settled.
@@ -71,7 +68,7 @@ class Endings:
         file then, and the line of a result must never be there without it.
         """
         self._watch.cases = episode.tickets
-        self._told.append((self._agent.end(episode.name), episode, outcome))
+        self.told.append((self._agent.end(episode.name), episode, outcome))
         self.settle(wait=False)
 
     def settle(self, wait: bool) -> None:
@@ -79,13 +76,13 @@ class Endings:
 
         `wait`: for all of them; otherwise up to the first of which it is not told yet.
         """
-        while self._told:
-            ticket, episode, outcome = self._told[0]
+        while self.told:
+            ticket, episode, outcome = self.told[0]
             self._watch.cases = episode.tickets
             told = self._agent.ended(ticket, wait)
             if told is False:
                 return
-            self._told.popleft()
+            self.told.popleft()
             finished = outcome.result is not None and outcome.result.status == "finished"
             if isinstance(told, AgentFault) and finished:
                 outcome = Outcome.failed(episode, told.status, told.reason, AGENT)

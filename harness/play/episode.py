@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
-import math
 import struct
 import time
 from collections import deque
@@ -20,9 +19,17 @@ from harness.play.answer_notes import AnswerNotes
 from harness.play.environments import EnvSlot
 from harness.play.inference import Watch
 from harness.play.lazy_views import LazyViews
+from harness.play.scores import scored
 from harness.play.skill_run import SKILLS, SkillRun, expert_action
 from harness.play.start_digest import compared, digest_of_images, is_drawn, start_digest
-from harness.play.values import Move, SimulatorFault, ViewReader, checked_metrics, checked_state
+from harness.play.values import (
+    Move,
+    QuickViews,
+    SimulatorFault,
+    ViewReader,
+    checked_metrics,
+    checked_state,
+)
 from harness.records.traces import Trace, action_bytes, encode_actions
 
 __all__ = ["Episode", "SimulatorFault", "episode_name"]
@@ -43,10 +50,10 @@ class Episode:
     __slots__ = (
         "actions", "agent_s", "asked", "brief", "case", "clipped", "draws", "executed",
         "first_success", "hasher", "instruction", "memory", "metrics", "name", "notes", "pending",
-        "pixels", "renderer", "returned", "skills", "slot", "simulator_s", "solved", "solved_now",
-        "start", "started_with", "steps", "ticket", "tickets",
-        "_actions", "_expert", "_history", "_horizon", "_lazy", "_looked", "_names",
-        "_observations", "_perturbed", "_rng_key", "_told", "_touched", "_views",
+        "lazy", "pixels", "renderer", "returned", "skills", "slot", "simulator_s", "solved",
+        "solved_now", "start", "started_with", "steps", "ticket", "tickets",
+        "_actions", "_expert", "_fields", "_history", "_horizon", "_looked", "_names",
+        "_observations", "_perturbed", "_quick", "_told", "_touched", "_views",
     )  # fmt: skip
 
     def __init__(self, ticket: Any, case: Case) -> None:
@@ -68,6 +75,8 @@ class Episode:
         self.renderer: str | None = None
         """What draws the views that the agent reads, once that is known; empty: nothing beside the
         simulator's packages, or nothing is drawn."""
+        self.lazy = False
+        """Whether the agent did not name its views, so that each is drawn when it is read."""
         self.start = ""
         self.returned = 0.0
         self._horizon = case.task.max_steps or LONGEST_EPISODE
@@ -76,7 +85,7 @@ class Episode:
         self._perturbed: Pipeline | None = None
         self.skills: SkillRun | None = None
         """The calls of an agent that reads `skills`."""
-        self._lazy = self._told = False
+        self._told = False
         self._views = ViewReader({})
         self._touched: set[str] | None = set()
 
@@ -95,18 +104,28 @@ class Episode:
         if self._perturbed is not None:
             self.brief, history = self._perturbed.brief(self.brief), self._perturbed.history
         self._names = tuple(self.brief.observation)
+        self._quick: QuickViews = ()
+        if self._perturbed is None:
+            self._quick = self._views.quick(self._names)
         self.renderer = None if self.may_read_drawn else ""
         self._expert = "expert" in reads
         self.skills = SkillRun(slot, self.case.task) if SKILLS in reads else None
-        self._lazy = ALL_VIEWS in reads and self._perturbed is None
+        self.lazy = ALL_VIEWS in reads and self._perturbed is None
         # What an agent reads that names its views is known; what another one touches is noted.
         self._touched = set() if ALL_VIEWS in reads else None
         self._history = history
         self._observations: deque[Mapping[str, Any]] = deque(maxlen=history)
-        self._rng_key = stream_key(self.case.task.id, self.case.seed, "agent")
+        self._fields: dict[str, Any] = {
+            "brief": self.brief,
+            "actions": (),
+            "episode": self.name,
+            "expert": None,
+            "rng_key": stream_key(self.case.task.id, self.case.seed, "agent"),
+            "skills": None,
+        }
         self.started_with = first.instruction
         self._see(first)
-        first_views = self._observations[-1] if self._observations and not self._lazy else {}
+        first_views = self._observations[-1] if self._observations and not self.lazy else {}
         self.pixels = digest_of_images(first_views)
         if self._touched:
             self._touched.clear()  # that was us
@@ -139,11 +158,10 @@ class Episode:
         if not looked:
             return
         self._looked = self.steps
-        if self._lazy:
+        if self.lazy:
             self._observations.append(LazyViews(self._names, self.reader(seen), self._touched))
             return
-        read = self._views.read
-        self._observations.append({name: read(seen.observation, name) for name in self._names})
+        self._observations.append(self._views.read_all(seen.observation, self._quick))
 
     def reader(self, seen: TimeStep) -> Callable[[str], Any]:
         """Reads the views of a timestep, checked."""
@@ -161,35 +179,29 @@ class Episode:
 
     def turn(self, watch: Watch) -> Turn:
         """The turn that the agent is to answer now."""
-        expert = now = None
-        skills = self.skills
+        fields, skills = self._fields.copy(), self.skills
         if skills is not None:
-            now = self._ask(watch, functools.partial(skills.now, self._expert))
+            fields["skills"] = self._ask(watch, functools.partial(skills.now, self._expert))
         elif self._expert:
-            expert = self._ask(watch, functools.partial(expert_action, self.slot, self.executed))
-        past = self._history - 1
-        actions = tuple(self._actions[-past:]) if past else ()
+            fields["expert"] = self._ask(
+                watch, functools.partial(expert_action, self.slot, self.executed)
+            )
+        if self._history > 1:
+            fields["actions"] = tuple(self._actions[1 - self._history :])
         if self._perturbed is not None:
-            expert, sent = self._perturbed.expert(expert), self._perturbed.sent()
-            actions = actions if sent is None else sent
-        return Turn.of(
-            {
-                "brief": self.brief,
-                "instruction": self.instruction,
-                "observations": tuple(self._observations),
-                "actions": actions,
-                "step": self.steps,
-                "episode": self.name,
-                "memory": self.memory,
-                "expert": expert,
-                "rng_key": self._rng_key,
-                "skills": now,
-            }
-        )
+            fields["expert"] = self._perturbed.expert(fields["expert"])
+            sent = self._perturbed.sent()
+            if sent is not None:
+                fields["actions"] = sent
+        fields["instruction"] = self.instruction
+        fields["observations"] = tuple(self._observations)
+        fields["step"] = self.steps
+        fields["memory"] = self.memory
+        return Turn.of(fields)
 
     def executes(self, action: Any) -> Any:
         """The action to execute: the agent's, or what the perturbations make of it."""
-        if self._lazy:
+        if self.lazy:
             views = self._observations[-1]
             assert isinstance(views, LazyViews)
             views.close()
@@ -208,15 +220,17 @@ class Episode:
 
     def draw(self, watch: Watch) -> None:
         """Draw all views that the next turn offers: another process cannot. Raises as they do."""
-        if self._lazy:
+        if self.lazy:
             watch.guard("simulator", self.slot.patience, self.tickets)
             dict(self._observations[-1])
             watch.deadline = 0.0
 
     @property
     def view_fault(self) -> BaseException | None:
-        """Why a view could not be read that the agent wanted to read, if that happened."""
-        return getattr(self._observations[-1], "fault", None) if self._lazy else None
+        """Why a view could not be read that the agent wanted to read, if that happened.
+
+        Only where the views are `lazy`."""
+        return getattr(self._observations[-1], "fault", None) if self.lazy else None
 
     def views_read(self) -> Collection[str]:
         """The views that the agent has read so far, as far as its process can tell."""
@@ -271,12 +285,13 @@ class Episode:
         self._actions.append(action)
         reward, success, task = seen.reward, seen.success, self.case.task
         self.returned += reward
+        self.solved_now = success is True
         if success is not None:
             self._told = True
-            self.solved = self.solved or success
-        self.solved_now = bool(success)
-        if success and self.first_success is None:
-            self.first_success = self.steps
+            if success:
+                self.solved = True
+                if self.first_success is None:
+                    self.first_success = self.steps
         state = self.slot.state()
         self.hasher.update(
             _FLAGS.pack(reward, seen.terminated, seen.truncated, _SUCCESS[success])
@@ -304,32 +319,10 @@ class Episode:
         return ended
 
     def scored(self) -> tuple[bool | None, float, float | None]:
-        """(success, score, normalised score) by the task's rules, at the episode's end.
-
-        Raises SimulatorFault if the score or a metric is missing or not finite.
-        """
-        task = self.case.task
-        metrics = checked_metrics(self.metrics)
-        if task.success is not None and not self._told:
-            raise SimulatorFault(
-                f"the task has the success rule {task.success!r}, and the simulator never said "
-                "whether it succeeded: give the task no success rule, or have the adapter say it"
-            )
-        success = self.solved if task.success is not None else None
-        if task.score == "return":
-            score = self.returned
-        elif task.score == "success":
-            score = float(self.solved)
-        elif task.score in metrics:
-            score = metrics[task.score]
-        else:
-            given = sorted(metrics) or "none"
-            raise SimulatorFault(
-                f"the task scores the metric {task.score!r}, and the adapter gave {given}"
-            )
-        if not math.isfinite(score):
-            raise SimulatorFault(f"the score is {score}")
-        return success, score, task.normaliser(score) if task.normaliser else None
+        """(success, score, normalised score), as harness.play.scores says it at the end."""
+        return scored(
+            self.case.task, self.metrics, self.returned, self.solved if self._told else None
+        )
 
     def digest(self) -> str:
         """20 hexadecimal digits over all rewards, flags, simulator states and actions so far.

@@ -160,6 +160,12 @@ class AgentClient(Protocol):
         """(what `call_agent` returns, the seconds that it cost the loop)."""
         ...
 
+    def first(self, requests: Sequence[Any], wait: bool) -> list[bool]:
+        """Which tickets of `submit` can be collected; with `wait`, as soon as one can.
+
+        Of a client whose agent is `elsewhere`."""
+        ...
+
     def end(self, episode: str) -> Any:
         """Tell the agent that this episode is over; returns a ticket for `ended`."""
         ...
@@ -194,6 +200,9 @@ class LocalAgent:
 
     def collect(self, ticket: list[Any]) -> tuple[list[Any], float]:
         return ticket, self._seconds
+
+    def first(self, requests: Sequence[Any], wait: bool) -> list[bool]:
+        return [True] * len(requests)
 
     def footprint(self) -> dict[str, int]:
         return footprint(self._agent)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-import time
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from harness.play.case_queue import Ticket
 from harness.play.closing import close
 from harness.play.inference import AgentFault, Watch
 from harness.play.packed_memory import infer_packed
+from harness.play.ray_replicas import ServedAgent
 from harness.play.worker import EpisodeWorker, Exchange
 from harness.play.worker_output import Notices, keep_output
 from harness.records.identity import AgentSpec
@@ -42,57 +43,12 @@ class Place:
         return Notices().install()
 
 
-class _ServedAgent:
-    """A worker's client of the served agent: one message a round for all lanes of a group."""
-
-    elsewhere = True
-
-    def __init__(self, server: Any, timeout: float, notices: Notices) -> None:
-        self.watch = Watch()
-        self._notices = notices
-        self._server = server
-        self._timeout = timeout
-        self._footprint: dict[str, int] = {}
-
-    def submit(self, turns: Sequence[Turn]) -> tuple[Any, int]:
-        return self._server.infer.remote(turns), len(turns)
-
-    def collect(self, ticket: tuple[Any, int]) -> tuple[list[Any], float]:
-        reference, _ = ticket
-        begun = time.perf_counter()
-        answers, notices = self._got(reference)
-        if notices:
-            self._notices.add(notices)
-        return answers, time.perf_counter() - begun
-
-    def end(self, episode: str) -> Any:
-        return self._server.end.remote(episode)
-
-    def ended(self, ticket: Any, wait: bool) -> AgentFault | bool:
-        if not wait and not ray.wait([ticket], timeout=0)[0]:
-            return False
-        told: AgentFault | bool
-        told, self._footprint = self._got(ticket)
-        return told
-
-    def footprint(self) -> dict[str, int]:
-        return self._footprint
-
-    def _got(self, reference: Any) -> Any:
-        # Twice the timeout: the agent may be busy with another batch, which has as long.
-        self.watch.phase, self.watch.deadline = "agent", time.perf_counter() + 2 * self._timeout
-        try:
-            return ray.get(reference)
-        finally:
-            self.watch.deadline = 0.0
-
-
 class _Server:
-    """The served agent as an actor."""
+    """The served agent, or one of its replicas, as an actor."""
 
-    def __init__(self, spec: bytes, place: Place, timeout: float) -> None:
+    def __init__(self, name: str, spec: bytes, place: Place, timeout: float) -> None:
         """`spec`: a pickled AgentSpec."""
-        self._notices = place.settle("agent")
+        self._notices = place.settle(name)
         self._refused: UserError | None = None
         try:
             self._agent = _unpacked(spec).build()
@@ -101,11 +57,16 @@ class _Server:
             return
         self._batcher = Batcher(self._agent, timeout)
 
-    def infer(self, turns: Sequence[Turn]) -> tuple[list[Any], list[str]]:
+    def infer(self, turns: Sequence[Turn]) -> tuple[list[Any], list[str], int]:
+        """(the answers, what there is to tell, how many other requests wait)."""
         answers = infer_packed(
             self._batcher.infer, turns, ray.cloudpickle.dumps, ray.cloudpickle.loads
         )
-        return answers, self._notices.take()
+        return answers, self._notices.take(), self._batcher.waiting
+
+    def gone(self) -> None:
+        """Never returns: whoever called it learns when this process is gone."""
+        threading.Event().wait()
 
     def end(self, episode: str) -> tuple[AgentFault | bool, dict[str, int]]:
         """(what it raised, its footprint)."""
@@ -130,14 +91,18 @@ class _Worker:
         self,
         name: str,
         packed: bytes,
-        server: Any,
+        replicas: Sequence[Any],
         place: Place,
         options: dict[str, Any],
         timeout: float,
     ) -> None:
-        """`packed`: a pickled AgentSpec, unpacked only when what it prints has a place."""
+        """`packed`: a pickled AgentSpec, unpacked only when what it prints has a place.
+
+        `replicas`: the actors of a served agent; empty: the worker builds its own agent.
+        """
         notices = place.settle(name)
-        client = None if server is None else _ServedAgent(server, timeout, notices)
+        client = ServedAgent(replicas, timeout, notices) if replicas else None
+        self._client = client
         self._refused: UserError | None = None
         try:
             spec = _unpacked(packed)
@@ -157,6 +122,11 @@ class _Worker:
         if self._refused is not None:
             raise self._refused
         return self._worker_loop.exchange(cases)
+
+    def replace(self, number: int, actor: Any) -> None:
+        """A replica of the served agent was replaced by this actor."""
+        if self._client is not None:
+            self._client.replace(number, actor)
 
     def close(self) -> list[str]:
         return [] if self._refused is not None else self._worker_loop.close()

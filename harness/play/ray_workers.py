@@ -24,8 +24,10 @@ from harness.play.case_queue import Ticket
 from harness.play.closing import CLOSING_S
 from harness.play.coordinator import Coordinator, Culprits
 from harness.play.outcome import Outcome, VideoSelection
+from harness.play.placement import LANES_OF_A_GROUP, groups_of, placement
 from harness.play.ray_actors import Place, _Server, _Worker
 from harness.play.ray_cluster import Cluster, joined, reach, started
+from harness.play.ray_replicas import Replicas, unwrapped
 from harness.play.ray_token import Say
 from harness.play.watchdog import Interrupts
 from harness.play.worker import Exchange
@@ -57,7 +59,14 @@ class _Driver:
         timeout: float,
         log: Path | None,
         say: Say,
+        *,
+        replicas: int,
+        share: float,
     ) -> None:
+        """`replicas`: of a served agent; 0: every worker builds its own.
+
+        `share`: the GPUs that the simulators of a worker need.
+        """
         self._cluster = cluster
         self._coordinator = coordinator
         # Every worker, also a later one, gets a live agent as it was at the start.
@@ -68,7 +77,8 @@ class _Driver:
         self._kind = spec.kind()
         self._options = options
         self._timeout = timeout
-        self._server: Any = None
+        self._replicas = Replicas(self._launch, replicas, cluster.check, LOOK_S)
+        self._share = share
         self._place = Place([path or os.getcwd() for path in sys.path], log)
         self._log = log
         self._say = say
@@ -87,10 +97,14 @@ class _Driver:
                 if handle.call is None:
                     self._give(handle)
             waiting = {handle.call: handle for handle in self._handles if handle.call is not None}
-            ready, _ = ray.wait(list(waiting), num_returns=1, timeout=LOOK_S)
+            signs = self._replicas.signs
+            ready, _ = ray.wait([*waiting, *signs], num_returns=1, timeout=LOOK_S)
             self._look()
             for call in ready:
-                self._receive(waiting[call], call)
+                if call in waiting:
+                    self._receive(waiting[call], call)
+                else:
+                    self._see(call)
             for call, handle in waiting.items():
                 if handle.call is call and handle.silent(time.monotonic()):
                     self._lose(
@@ -100,11 +114,29 @@ class _Driver:
                         "interpreter",
                     )
         self._end({handle.name: handle.actor for handle in self._handles})
-        if self._server is not None:
-            self._end({"the served agent": self._server})
+        actors = self._replicas.actors
+        name = "the served agent" if len(actors) == 1 else "replica {} of the served agent"
+        self._end({name.format(number): actor for number, actor in enumerate(actors)})
+
+    def _see(self, sign: Any) -> None:
+        """A replica of the served agent is ready, or gone.
+
+        Raises UserError if it cannot be built.
+        """
+        self._cluster.check(patience=DYING_S)
+        replaced = self._replicas.seen(sign)
+        if replaced is None:
+            return
+        number, actor = replaced
+        self._say(f"replica {number} of the served agent ended unexpectedly and was started again")
+        for handle in self._handles:
+            if handle.actor is not None:
+                handle.actor.replace.remote(number, actor)
 
     def _end(self, actors: Mapping[str, Any]) -> None:
         """Let actors close what they hold; those that do not answer are killed later."""
+        if not actors:
+            return
         calls = {actor.close.remote(): name for name, actor in actors.items()}
         done, late = ray.wait(list(calls), num_returns=len(calls), timeout=CLOSING_S)
         for call in done:
@@ -116,34 +148,35 @@ class _Driver:
             )
 
     def _start_all(self) -> None:
-        if self._kind.served or self._kind.gpus > 0:
-            actor: Any = ray.remote(_Server).options(
-                num_cpus=0,
-                num_gpus=self._kind.gpus,
-                # A request blocks a thread until it is answered; each worker may have two waiting.
-                max_concurrency=4 * len(self._handles) + 4,
-                runtime_env={"env_vars": {**THREADS, **carried()}},
-            )
-            self._server = actor.remote(self._spec, self._place, self._timeout)
-            ready = self._server.ready.remote()
-            while not ray.wait([ready], timeout=LOOK_S)[0]:
-                self._cluster.check()
-            _unwrapped(ready)
+        self._replicas.start()
         for handle in self._handles:
             self._start(handle)
 
+    def _launch(self, number: int) -> Any:
+        """Start the actor of a replica of the served agent."""
+        actor: Any = ray.remote(_Server).options(
+            num_cpus=0,
+            num_gpus=self._kind.gpus,
+            # A request blocks a thread until it is answered; each group of lanes has one waiting.
+            max_concurrency=2 * len(self._handles) * self._options["groups"] + 5,
+            runtime_env={"env_vars": {**THREADS, **carried()}},
+        )
+        name = "agent" if number == 0 else f"agent-{number}"
+        return actor.remote(name, self._spec, self._place, self._timeout)
+
     def _start(self, handle: WorkerHandle) -> None:
         actor: Any = ray.remote(_Worker).options(
-            # Two threads: `close` must not wait for an exchange.
+            # Three threads: neither `close` nor `replace` must wait for an exchange.
             num_cpus=1,
-            max_concurrency=2,
+            num_gpus=self._share,
+            max_concurrency=3,
             runtime_env={"env_vars": {**THREADS, **carried()}},
         )
         handle.replace(
             actor.remote(
                 handle.name,
                 self._spec,
-                self._server,
+                self._replicas.actors,
                 self._place,
                 self._options,
                 self._timeout,
@@ -175,9 +208,7 @@ class _Driver:
     def _kill_all(self) -> None:
         for handle in self._handles:
             self._kill(handle)
-        if self._server is not None:
-            ray.kill(self._server, no_restart=True)
-            self._server = None
+        self._replicas.kill()
 
     def _give(self, handle: WorkerHandle) -> None:
         """Give the worker further cases and ask for its outcomes."""
@@ -209,7 +240,7 @@ class _Driver:
         # A large reply is in Ray's store: without it, Ray would end this process.
         self._cluster.check()
         try:
-            said: Exchange = _unwrapped(call)
+            said: Exchange = unwrapped(call)
         except ray.exceptions.RayActorError as fault:
             # All workers die with their raylet; no case is to blame for that.
             self._cluster.check(patience=DYING_S)
@@ -248,7 +279,7 @@ class _Driver:
         if (
             phase == "agent"
             and len(tickets) == 1
-            and (self._server is None or sum(len(other.held) for other in self._handles) == 1)
+            and (not self._replicas.actors or sum(len(each.held) for each in self._handles) == 1)
         ):
             failed = Outcome.failed(
                 self._coordinator.episode(tickets[0]),
@@ -271,26 +302,16 @@ class _Driver:
         The fault may lie in a served agent, which all workers share, so the agent is then replaced
         together with all workers.
         """
-        lost = self._handles if self._server is not None else [handle]
+        lost = self._handles if self._replicas.actors else [handle]
         tickets = [ticket for other in lost for ticket in other.held]
         for other in lost:
             self._kill(other)
         self._coordinator.lost(tickets, culprits, reason)
-        if self._server is None:
+        if not self._replicas.actors:
             self._start(handle)
         else:
             self._kill_all()
             self._start_all()
-
-
-def _unwrapped(call: Any) -> Any:
-    """The value of a call. Raises an actor's UserError as a UserError instead of Ray's error."""
-    try:
-        return ray.get(call)
-    except ray.exceptions.RayTaskError as fault:
-        if isinstance(fault.cause, UserError):
-            raise UserError(str(fault.cause)) from None
-        raise
 
 
 def _cause(fault: BaseException) -> str:
@@ -306,10 +327,11 @@ def play_on_ray(
     spec: AgentSpec,
     *,
     workers: int | None,
-    lanes: int,
+    lanes: int | None,
     groups: int,
     agent_timeout: float,
     address: str | None,
+    replicas: int | None = 1,
     video: VideoSelection | None = None,
     log: Path | None = None,
     say: Say = lambda _: None,
@@ -318,6 +340,8 @@ def play_on_ray(
 
     `workers`: their number; None: one for each core, or for each CPU of the cluster at `address`.
     There are never more than CPUs: a worker that waits for a CPU would never answer.
+    `lanes` of each worker; None: eight for each of its `groups`, of which there are more where a
+    served agent has several `replicas`; None of these: as many as the GPUs of the cluster hold.
     `log`: the folder `log` of the run directory, for what is printed in workers; None: it is lost.
 
     Raises UserError if the agent cannot be built, Stopped if Ray dies, StorageFull, and
@@ -333,22 +357,26 @@ def play_on_ray(
         there = started(workers or os.cpu_count() or 1, say)
     with there as cluster, cluster.watched():
         supply = ray.cluster_resources()
-        needed = spec.kind().gpus
-        if supply.get("GPU", 0) < needed:
-            raise UserError(
-                f"{spec.name} asks for {needed:g} GPUs, Ray finds {supply.get('GPU', 0):g} here; "
-                "name a cluster with --ray-address"
-            )
-        count = min(workers or sys.maxsize, max(1, int(supply.get("CPU", 1))))
+        placed = placement(supply.get("GPU", 0.0), spec, coordinator.plan, replicas)
+        cores = max(1, int(supply.get("CPU", 1)))
+        count = max(1, min(workers or sys.maxsize, cores, placed.workers, coordinator.plan.total))
+        groups = groups_of(placed.replicas, count, groups)
         driver = _Driver(
             cluster,
             coordinator,
             spec,
-            max(1, min(count, coordinator.plan.total)),
-            {"lanes": lanes, "groups": groups, "video": video, "clock": coordinator.plan.clock},
+            count,
+            {
+                "lanes": lanes or groups * LANES_OF_A_GROUP,
+                "groups": groups,
+                "video": video,
+                "clock": coordinator.plan.clock,
+            },
             agent_timeout,
             None if log is None else log.absolute(),
             say,
+            replicas=placed.replicas,
+            share=placed.share,
         )
         try:
             with Interrupts(coordinator):

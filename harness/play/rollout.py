@@ -11,15 +11,16 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from harness.core import BadAction, Case, Missing, Turn, UserError
+from harness.core import BadAction, Case, Turn, UserError
 from harness.perturb.effects import NotApplicable
 from harness.play.case_queue import CaseSource
 from harness.play.drawn_by import note_renderer
 from harness.play.endings import Endings, EpisodeObserver
-from harness.play.environments import Environments, EnvSlot, Unfit
+from harness.play.environments import EnvSlot, Unfit
 from harness.play.episode import Episode
 from harness.play.fit import FitCheck
 from harness.play.inference import AgentClient, AgentFault, Watch
+from harness.play.lanes import Group, Lane
 from harness.play.late_answers import LateAnswers
 from harness.play.outcome import (
     AGENT,
@@ -30,23 +31,13 @@ from harness.play.outcome import (
     outcome_of,
     reason_of,
 )
-from harness.play.starts import SOLVED_AT_START, start
+from harness.play.starts import SOLVED_AT_START, cannot_run, start
 from harness.play.values import Chunk, SimulatorFault, checked_timestep
 from harness.records.control_clock import ControlClock
 
 __all__ = ["RolloutLoop"]
 
 clock = time.perf_counter
-
-
-class _Lane:
-    """The episode that a lane plays, and the environment slot in which it plays it."""
-
-    __slots__ = ("episode", "slot")
-
-    def __init__(self) -> None:
-        self.episode: Episode | None = None
-        self.slot: EnvSlot | None = None
 
 
 class RolloutLoop:
@@ -90,7 +81,7 @@ class RolloutLoop:
         groups = min(groups, lanes)
         sizes = [lanes // groups + (k < lanes % groups) for k in range(groups)]
         self._made, self._fit = made, fit
-        self._groups = [_Group(size, watch, self._check_made) for size in sizes]
+        self._groups = [Group(size, watch, self._check_made) for size in sizes]
         self._endings = Endings(agent, watch, self._observer, self._late, report)
 
     def _check_made(self, slot: EnvSlot, case: Case) -> None:
@@ -106,7 +97,7 @@ class RolloutLoop:
 
     def busy(self) -> bool:
         """Whether any episode is being played, or its end is still being told."""
-        return bool(self._endings) or self._playing()
+        return bool(self._endings.told) or self._playing()
 
     def _playing(self) -> bool:
         return any(lane.episode is not None for group in self._groups for lane in group.lanes)
@@ -126,13 +117,25 @@ class RolloutLoop:
         With one group this is lockstep. With two, each group's batch is answered while the other
         group steps, so a served agent and the simulators work at the same time.
         """
-        self._endings.settle(wait=not self._playing())
-        for group in self._groups:
+        if self._endings.told:
+            self._endings.settle(wait=not self._playing())
+        for group in self._groups if len(self._groups) == 1 else self._answered():
             if group.asked is not None:
                 self._collect(group, *group.asked)
             self._step(group)
             self._refill(group, source)
             group.asked = self._submit(group)
+
+    def _answered(self) -> list[Group]:
+        """The groups that can go on: all but those that wait while another one is answered."""
+        asked = [group.asked for group in self._groups if group.asked is not None]
+        if len(asked) < 2 or not self._elsewhere:
+            return self._groups
+        idle = [group for group in self._groups if group.asked is None]
+        stepping = any(lane.episode is not None for group in idle for lane in group.lanes)
+        self._watch.cases = [ticket for _, _, tickets in asked for ticket in tickets]
+        ready = iter(self._agent.first([request for request, _, _ in asked], not stepping))
+        return [group for group in self._groups if group.asked is None or next(ready)]
 
     def close(self) -> None:
         """Close all environments."""
@@ -141,7 +144,7 @@ class RolloutLoop:
         if self._observer is not None:
             self._observer.close()
 
-    def _refill(self, group: _Group, source: CaseSource) -> None:
+    def _refill(self, group: Group, source: CaseSource) -> None:
         for lane in group.lanes:
             while lane.episode is None:  # again if the reset failed
                 taken = source.take(group.environments.keys(lane.slot))
@@ -149,7 +152,7 @@ class RolloutLoop:
                     break
                 self._start(group, lane, *taken)
 
-    def _start(self, group: _Group, lane: _Lane, ticket: Any, case: Case) -> None:
+    def _start(self, group: Group, lane: Lane, ticket: Any, case: Case) -> None:
         begun = clock()
         episode = Episode(ticket, case)
         watch = self._watch
@@ -174,25 +177,9 @@ class RolloutLoop:
                 return
             if self._observer is not None:
                 self._observer.begin(episode, first)
-        except Unfit as unsuited:
+        except (Unfit, UserError, NotApplicable) as refusal:
             watch.deadline = 0.0
-            self._report(Outcome(ticket=ticket, missing=unsuited.missing))
-        except UserError as wrong:
-            # The adapter refuses the task itself, or its combination with the perturbations.
-            watch.deadline = 0.0
-            remedy = (
-                "leave it out for this task" if case.perturbations else "correct the task's params"
-            )
-            self._report(
-                Outcome(
-                    ticket=ticket,
-                    missing=Missing(str(wrong), remedy),
-                    perturbations_only=bool(case.perturbations),
-                )
-            )
-        except NotApplicable as idle:
-            watch.deadline = 0.0
-            self._report(Outcome(ticket=ticket, missing=idle.missing, perturbations_only=True))
+            self._report(cannot_run(ticket, case, refusal))
         except KeyboardInterrupt:
             raise
         except BaseException as fault:
@@ -205,9 +192,10 @@ class RolloutLoop:
             watch.deadline = 0.0
             lane.episode = episode
 
-    def _submit(self, group: _Group) -> tuple[Any, list[_Lane], list[Any]] | None:
-        asked: list[_Lane] = []
+    def _submit(self, group: Group) -> tuple[Any, list[Lane], list[Any]] | None:
+        asked: list[Lane] = []
         turns: list[Turn] = []
+        tickets: list[Any] = []
         for lane in group.lanes:
             episode = lane.episode
             if episode is None or episode.pending:  # empty, or still inside a chunk of actions
@@ -226,13 +214,13 @@ class RolloutLoop:
             else:
                 turns.append(turn)
                 asked.append(lane)
+                tickets.append(episode.ticket)
         if not turns:
             return None
-        tickets = [lane.episode.ticket for lane in asked if lane.episode is not None]
         self._watch.cases = tickets
         return self._agent.submit(turns), asked, tickets
 
-    def _collect(self, group: _Group, ticket: Any, asked: list[_Lane], tickets: list[Any]) -> None:
+    def _collect(self, group: Group, ticket: Any, asked: list[Lane], tickets: list[Any]) -> None:
         self._watch.cases = tickets
         answers, seconds = self._agent.collect(ticket)
         share = seconds / len(asked)
@@ -244,13 +232,15 @@ class RolloutLoop:
             episode.asked += 1
             # A lazy view is drawn inside the agent's call: its failure is the simulator's, whatever
             # the agent made of it.
-            fault = episode.view_fault
+            fault = episode.view_fault if episode.lazy else None
             if episode.renderer is None and fault is None:
                 fault = note_renderer(episode, self._watch)
             if fault is not None:
                 self._fail(group, episode.slot, "view", fault)
+            elif type(answer) is tuple and self._late is None and episode.skills is None:
+                episode.pending.append(answer)  # a plain action, as most answers are
             elif isinstance(answer, AgentFault):
-                self._end(lane, answer.status, answer.reason, failed_in=AGENT)
+                self._end(lane, answer.status, answer.reason, failed_in=answer.failed_in)
             else:
                 if isinstance(answer, Chunk):
                     episode.memory = answer.memory
@@ -270,7 +260,7 @@ class RolloutLoop:
                 if episode.skills is not None:
                     self._continue(group, lane)
 
-    def _continue(self, group: _Group, lane: _Lane) -> None:
+    def _continue(self, group: Group, lane: Lane) -> None:
         """Queue the next action of the skill that the agent called, if nothing is queued."""
         episode = lane.episode
         if episode is None or episode.pending:
@@ -286,14 +276,14 @@ class RolloutLoop:
         if move is not None:
             episode.pending.append(move)
 
-    def _step(self, group: _Group) -> None:
+    def _step(self, group: Group) -> None:
         """Execute one action in every lane that has one.
 
         This runs once per environment step of the whole benchmark, so it sets the fields of the
         watch itself instead of calling `Watch.guard`. Lanes of a batched simulator are gathered
         and stepped in one call.
         """
-        together: dict[int, dict[int, tuple[_Lane, Any]]] = {}
+        together: dict[int, dict[int, tuple[Lane, Any]]] = {}
         watch = self._watch
         for lane in group.lanes:
             episode = lane.episode
@@ -350,7 +340,7 @@ class RolloutLoop:
             for moves in together.values():
                 self._step_together(group, moves)
 
-    def _step_together(self, group: _Group, moves: dict[int, tuple[_Lane, Any]]) -> None:
+    def _step_together(self, group: Group, moves: dict[int, tuple[Lane, Any]]) -> None:
         """One step of a simulator that several lanes share; if it fails, all of them fail."""
         begun = clock()
         slots = [lane.slot for lane, _ in moves.values() if lane.slot is not None]
@@ -361,7 +351,7 @@ class RolloutLoop:
             slots[0].patience,
             [lane.episode.ticket for lane, _ in moves.values() if lane.episode is not None],
         )
-        ended: list[tuple[_Lane, str]] = []
+        ended: list[tuple[Lane, str]] = []
         try:
             seen: Any = batch.step({number: action for number, (_, action) in moves.items()})
             for number, (lane, action) in moves.items():
@@ -388,7 +378,7 @@ class RolloutLoop:
             if lane.episode is not None and lane.episode.skills is not None:
                 self._continue(group, lane)
 
-    def _fail(self, group: _Group, slot: EnvSlot, where: str, fault: BaseException | None) -> None:
+    def _fail(self, group: Group, slot: EnvSlot, where: str, fault: BaseException | None) -> None:
         """End every episode in this slot's environment and close it: its state is unknown now.
 
         `fault` in one of these episodes is to blame; None: one that has ended already.
@@ -407,7 +397,7 @@ class RolloutLoop:
 
     def _end(
         self,
-        lane: _Lane,
+        lane: Lane,
         status: str,
         reason: str | None,
         ended: str = "",
@@ -417,13 +407,3 @@ class RolloutLoop:
         assert episode is not None
         lane.episode = None
         self._endings.add(episode, outcome_of(episode, status, reason, ended, failed_in))
-
-
-class _Group:
-    """Lanes that share a batch, and that batch while the agent has not answered it."""
-
-    def __init__(self, size: int, watch: Watch, made: Callable[[EnvSlot, Case], None]) -> None:
-        self.lanes = [_Lane() for _ in range(size)]
-        self.environments = Environments(size, watch, made)
-        self.asked: tuple[Any, list[_Lane], list[Any]] | None = None
-        """(the client's ticket, the lanes, the cases' tickets)."""

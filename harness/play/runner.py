@@ -34,8 +34,6 @@ __all__ = ["RunOptions", "RunSummary", "play", "play_cases", "working_directory"
 
 MOST_OUTPUTS = 4
 """Arguments of an agent that may name what did not exist when a run in the default place began."""
-SERVED_LANES = 16
-"""Lanes of each worker for a served agent, whose batches grow with them."""
 
 
 class StoppingRule(Stopping, Protocol):
@@ -65,6 +63,8 @@ class RunOptions:
     """Ray workers. 0: play in this process; None: one worker for each core."""
     lanes: int | None = None
     """Episodes side by side in each worker. None: 1; for a served agent 16, in two groups."""
+    replicas: int | None = 1
+    """Instances of a served agent. None: as many as there are GPUs for."""
     agent_timeout: float = 600.0
     """How long a call of the agent may take, in seconds."""
     ray_address: str | None = None
@@ -282,6 +282,8 @@ def play_cases(
         progress.say(remedy)
         workers = 0
     if workers == 0 and options.ray_address is None:
+        if options.replicas != 1:
+            raise UserError("--replicas are for workers: leave out --replicas, or --workers 0")
         from harness.play.local import play_locally
 
         progress.say(
@@ -305,8 +307,9 @@ def play_cases(
         coordinator,
         spec,
         workers=workers or None,
-        lanes=options.lanes or (SERVED_LANES if several else 1),
+        lanes=options.lanes or (None if several else 1),
         groups=2 if several else 1,
+        replicas=options.replicas,
         agent_timeout=options.agent_timeout,
         address=options.ray_address,
         video=video,

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from typing import Any
 
-from harness.core import Case, TimeStep
-from harness.play.environments import EnvSlot
+from harness.core import Case, Missing, TimeStep, UserError
+from harness.perturb.effects import NotApplicable
+from harness.play.environments import EnvSlot, Unfit
+from harness.play.outcome import Outcome
 from harness.play.values import SimulatorFault, checked_timestep
 
-__all__ = ["MOST_DRAWS", "SOLVED_AT_START", "start"]
+__all__ = ["MOST_DRAWS", "SOLVED_AT_START", "cannot_run", "start"]
 
 MOST_DRAWS = 10
 """How often a start that is solved already is drawn again."""
@@ -39,3 +42,18 @@ def start(
     if (first.terminated or first.truncated) and not solved:
         raise SimulatorFault("the episode is over at reset: nothing is left to play")
     return first, draw
+
+
+def cannot_run(ticket: Any, case: Case, refusal: Unfit | UserError | NotApplicable) -> Outcome:
+    """The outcome of a case that was refused before it started.
+
+    By the agent (Unfit), by a perturbation that has nothing to change here, or by the adapter
+    (UserError): the task itself, or its combination with the perturbations.
+    """
+    if isinstance(refusal, UserError):
+        perturbed = bool(case.perturbations)
+        remedy = "leave it out for this task" if perturbed else "correct the task's params"
+        found = Missing(str(refusal), remedy)
+        return Outcome(ticket=ticket, missing=found, perturbations_only=perturbed)
+    idle = isinstance(refusal, NotApplicable)
+    return Outcome(ticket=ticket, missing=refusal.missing, perturbations_only=idle)

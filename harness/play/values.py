@@ -8,7 +8,7 @@ interpreter.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -53,6 +53,8 @@ class AgentFault:
     reason: str
     status: str = "agent_error"
     """`error` where whoever answers for the agent could not be asked (AgentUnavailable)."""
+    failed_in: str = "agent"
+    """As `Outcome.failed_in`; empty where a process was lost, so that nobody is known to blame."""
 
 
 Move = tuple[Any, bool]
@@ -203,9 +205,9 @@ def checked_timestep(seen: Any) -> TimeStep:
         type(seen) is TimeStep
         and type(reward := seen.reward) is float
         and reward - reward == 0.0
-        and type(seen.terminated) is bool
-        and type(seen.truncated) is bool
-        and (seen.success is None or type(seen.success) is bool)
+        and ((over := seen.terminated) is False or over is True)
+        and ((over := seen.truncated) is False or over is True)
+        and ((success := seen.success) is None or success is False or success is True)
         and type(seen.instruction) is str
         and seen.instruction.isascii()
         and type(seen.observation) is dict
@@ -249,6 +251,14 @@ def checked_state(state: Any) -> bytes:
     return state
 
 
+QuickViews = Sequence[tuple[str, Callable[[Any], bool]]]
+"""Names of views, each with whether a value can be taken as it is, without a look at its parts."""
+
+
+def _never(value: Any) -> bool:
+    return False
+
+
 class ViewReader:
     """Reads the views of one episode for the loop and the agent, each checked against its spec."""
 
@@ -285,6 +295,21 @@ class ViewReader:
         if view.cast:
             self.cast[name] = f"{view.cast} to {view.value.dtype}"
         return view.value
+
+    def read_all(self, observation: Mapping[str, Any], views: QuickViews) -> dict[str, Any]:
+        """These views, which `quick` gave, each as `read` gives it; made at every step."""
+        if type(observation) is not dict:  # it may draw a view when it is asked for it
+            return {name: self.read(observation, name) for name, _ in views}
+        seen = {}
+        for name, holds in views:
+            value = observation.get(name)
+            seen[name] = value if holds(value) else self.read(observation, name)
+        return seen
+
+    def quick(self, names: Sequence[str]) -> QuickViews:
+        """Each of the views with what tells whether a value is one of it as it is."""
+        specs = [(name, self._specs[name]) for name in names]
+        return [(name, spec.holds if type(spec) is Box else _never) for name, spec in specs]
 
     def found(self) -> dict[str, dict[str, Any]]:
         """View -> `outside` (readings) and `cast` (dtypes), for the views that have any."""

@@ -1,0 +1,164 @@
+"""Several replicas of a served agent: who is asked, and what a dead or slow one costs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import toys
+from conftest import Run, plan_of, read_lines
+
+from harness.core import UserError
+from harness.play.placement import groups_of, placement
+from harness.play.replica_choice import ReplicaChoice
+
+Play = Callable[..., Run]
+
+
+def turns_of(counts: Path) -> Counter[int]:
+    """Process -> the turns that it answered."""
+    found: Counter[int] = Counter()
+    for line in counts.read_text().splitlines():
+        process, size = line.split()
+        found[int(process)] += int(size)
+    return found
+
+
+def digests(run: Run) -> list[str]:
+    return [line["digest"] for line in run.results]
+
+
+def test_replicas_share_the_work_and_change_no_result(
+    play_toys: Play, ray_here: None, tmp_path: Path
+) -> None:
+    counts = tmp_path / "counts"
+    alone = play_toys("GoodAgent", episodes=20, out="alone")
+    run = play_toys(
+        "toyreplicas:Waiting",
+        episodes=20,
+        args={"counts": str(counts)},
+        workers=2,
+        replicas=3,
+        lanes=6,
+    )
+    assert digests(run) == digests(alone)
+    answered = turns_of(counts)
+    assert len(answered) == 3, "each replica is asked"
+    assert min(answered.values()) > 0.1 * sum(answered.values())
+
+
+def test_a_dead_replica_costs_no_case_and_is_replaced(
+    play_toys: Play, ray_here: None, tmp_path: Path
+) -> None:
+    counts = tmp_path / "counts"
+    alone = play_toys("GoodAgent", episodes=20, out="alone")
+    run = play_toys(
+        "toyreplicas:DiesOnce",
+        episodes=20,
+        args={"counts": str(counts)},
+        workers=2,
+        replicas=2,
+    )
+    assert digests(run) == digests(alone)
+    assert len(Path(f"{counts}.born").read_text().split()) == 3, "one of two was started again"
+    assert "ended unexpectedly and was started again" in " ".join(run.notes.said)
+    assert {line["timing"]["attempt"] for line in read_lines(run.path)} == {1}, "none is to blame"
+
+
+def test_a_turn_that_kills_every_replica_fails_its_own_case(
+    play_toys: Play, ray_here: None, tmp_path: Path
+) -> None:
+    tasks = [toys.toy_task(), toys.toy_task("deadly", marker="deadly")]
+    run = play_toys(
+        "toyreplicas:DiesOf",
+        tasks,
+        episodes=1,
+        args={"counts": str(tmp_path / "counts")},
+        workers=1,
+        replicas=2,
+    )
+    status = {line["task"]: (line["status"], line["error"]) for line in run.results}
+    assert status["toys/goal@1"] == ("finished", None)
+    assert status["toys/deadly@1"][0] == "error"
+    assert "2 replicas of the served agent died while they answered" in status["toys/deadly@1"][1]
+
+
+def test_what_is_slow_is_asked_less() -> None:
+    now = [0.0]
+    choice = ReplicaChoice(2, clock=lambda: now[0])
+    assert [choice.take(), choice.take()] == [0, 1], "each is tried"
+    choice.answered(0, took=1.0, waiting=0)
+    choice.answered(1, took=0.01, waiting=0)
+    asked = []
+    for _ in range(50):
+        now[0] += 0.02
+        number = choice.take()
+        asked.append(number)
+        choice.answered(number, took=[1.0, 0.01][number], waiting=0)
+    assert set(asked) == {1}
+    for _ in range(10):
+        now[0] += 10.0
+        number = choice.take()
+        asked.append(number)
+        choice.answered(number, took=0.01, waiting=0)
+    assert 0 in asked, "what was slow long ago is tried again"
+
+
+def test_a_busy_replica_is_passed_over() -> None:
+    choice = ReplicaChoice(2, clock=lambda: 1.0)
+    for number in (choice.take(), choice.take()):
+        choice.answered(number, took=0.1, waiting=0)
+    assert choice.take() == 0
+    assert choice.take() == 1
+    choice.answered(0, took=0.1, waiting=5)
+    assert choice.take() == 1, "five others wait at the first"
+
+
+def test_one_that_is_gone_is_not_asked_until_it_is_replaced() -> None:
+    choice = ReplicaChoice(2)
+    choice.ends(0)
+    assert [choice.take(), choice.take()] == [1, 1]
+    choice.ends(1)
+    assert not choice.any_alive()
+    choice.begins(0)
+    assert choice.any_alive()
+    assert choice.take() == 0
+
+
+@pytest.mark.parametrize(
+    ("agent", "gpus", "replicas", "share", "expected"),
+    [
+        ("toyreplicas:Telling", 0.0, 1, 0.0, (1, 0.0)),
+        ("toyreplicas:Telling", 0.0, None, 0.0, (1, 0.0)),
+        ("toyreplicas:Telling", 0.0, 3, 0.0, (3, 0.0)),
+        ("toyreplicas:Half", 4.0, None, 0.0, (8, 0.0)),
+        ("toyreplicas:Half", 4.0, None, 0.25, (7, 0.25)),
+        ("toyreplicas:Half", 0.5, 1, 0.25, (1, 0.0)),
+        ("toys:GoodAgent", 2.0, 1, 0.25, (0, 0.25)),
+    ],
+)
+def test_how_gpus_are_shared_out(
+    agent: str, gpus: float, replicas: int | None, share: float, expected: tuple[int, float]
+) -> None:
+    adapter = "toyreplicas:Drawn" if share else "toys:ToyAdapter"
+    args = {} if agent == "toys:GoodAgent" else {"counts": "x"}
+    spec, plan = plan_of(agent, [toys.toy_task(adapter=adapter)], 1, **args)
+    found = placement(gpus, spec, plan, replicas)
+    assert (found.replicas, found.share) == expected
+
+
+def test_replicas_that_make_no_sense() -> None:
+    with pytest.raises(UserError, match="no served agent"):
+        placement(0.0, *plan_of("GoodAgent", [toys.toy_task()], 1), 2)
+    spec, plan = plan_of("toyreplicas:Half", [toys.toy_task()], 1, counts="x")
+    with pytest.raises(UserError, match=r"asks for 1 GPUs for 2 replicas, Ray finds 0\.5"):
+        placement(0.5, spec, plan, 2)
+
+
+def test_groups_keep_every_replica_busy() -> None:
+    assert groups_of(1, 2, 2) == 2
+    assert groups_of(4, 2, 2) == 4
+    assert groups_of(8, 1, 2) == 16
+    assert groups_of(8, 1, 1) == 1, "where latency is measured, lanes do not wait for one another"

@@ -1,0 +1,80 @@
+"""Served agents that tell which of their replicas answered, die or are slow: for tests of those."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from toys import GoodAgent, ToyAdapter
+
+from harness.core import Turn
+
+
+class Telling(GoodAgent):
+    """Writes the process and the size of every batch to the file `counts`."""
+
+    served = True
+
+    def __init__(self, counts: str) -> None:
+        self.counts = counts
+        with Path(counts + ".born").open("a") as born:
+            born.write(f"{os.getpid()}\n")
+
+    def act(self, turns: Sequence[Turn]) -> Sequence[Any]:
+        with Path(self.counts).open("a") as lines:
+            lines.write(f"{os.getpid()} {len(turns)}\n")
+        return super().act(turns)
+
+    def first(self) -> bool:
+        """Whether this replica was the first to be built."""
+        return int(Path(self.counts + ".born").read_text().split()[0]) == os.getpid()
+
+
+class Waiting(Telling):
+    """Takes 20 ms for a batch; the replica that was built first takes `slow` seconds."""
+
+    def __init__(self, counts: str, slow: float = 0.02) -> None:
+        super().__init__(counts)
+        self.slow = slow
+
+    def act(self, turns: Sequence[Turn]) -> Sequence[Any]:
+        time.sleep(self.slow if self.first() else 0.02)
+        return super().act(turns)
+
+
+class DiesOnce(Waiting):
+    """The replica that was built first kills itself at its first batch."""
+
+    def act(self, turns: Sequence[Turn]) -> Sequence[Any]:
+        if self.first():
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().act(turns)
+
+
+class DiesOf(Telling):
+    """Kills itself whenever an instruction holds the marker."""
+
+    def __init__(self, counts: str, marker: str = "deadly") -> None:
+        super().__init__(counts)
+        self.marker = marker
+
+    def act(self, turns: Sequence[Turn]) -> Sequence[Any]:
+        if any(self.marker in turn.instruction for turn in turns):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().act(turns)
+
+
+class Half(Telling):
+    """Two of them share a GPU."""
+
+    gpus = 0.5
+
+
+class Drawn(ToyAdapter):
+    """A simulator of which four share a GPU."""
+
+    gpus = 0.25
