@@ -51,6 +51,7 @@ class ManiSkillBatchedAdapter(BatchedAdapter):
     own_streams: ClassVar[bool] = True
     privileged_views: ClassVar[tuple[str, ...]] = ("state", "gpu/state")
     extra: ClassVar[str] = "maniskill"
+    gpus: ClassVar[float] = 1.0
 
     @classmethod
     def missing(cls, task: Task | None = None) -> Missing | None:

@@ -9,6 +9,7 @@ if [ "${TRUST:-false}" = true ]; then arguments+=(--trust); fi
 if [ -n "${TASKS:-}" ]; then arguments+=(--tasks "$TASKS"); fi
 if [ -n "${MAX_EPISODES:-}" ]; then arguments+=(--max-episodes "$MAX_EPISODES"); fi
 if [ -n "${LANES:-}" ]; then arguments+=(--lanes "$LANES"); fi
+if [ -n "${REPLICAS:-}" ]; then arguments+=(--replicas "$REPLICAS"); fi
 if [ -n "${AGENT_TIMEOUT:-}" ]; then arguments+=(--agent-timeout "$AGENT_TIMEOUT"); fi
 if [ -n "${PROFILE_CHECK:-}" ]; then arguments+=(--profile-check "$PROFILE_CHECK"); fi
 if [ -n "${CONTROL_RATE:-}" ]; then arguments+=(--control-rate "$CONTROL_RATE"); fi
