@@ -79,7 +79,7 @@ def test_killed_half_way_on_real_simulators(tmp_path: Path) -> None:
         "--suite",
         "smoke",
         "--tasks",
-        "babyai/*,metaworld/*,pddl/*,smoke/*",
+        "babyai/*,metaworld/*,pddl/*,smoke/[!cn]*",
         "--episodes",
         2,
         "--out",
