@@ -106,6 +106,14 @@ class Box(Coercing["np.ndarray"]):
         return self.np_dtype.kind != "f" and self.unbounded
 
     @functools.cached_property
+    def _any_finite(self) -> bool:
+        """Whether the dtype is one of floats, and every finite one conforms."""
+        lows, highs = self.limits
+        return self.np_dtype.kind == "f" and bool(
+            np.isneginf(lows).all() and np.isposinf(highs).all()
+        )
+
+    @functools.cached_property
     def _few(self) -> list[tuple[float, float]] | None:
         """`pairs`, if there are few in one row and all bounds are finite, or None.
 
@@ -152,6 +160,12 @@ class Box(Coercing["np.ndarray"]):
             return False
         if self._any_number:
             return True
+        if self._any_finite:
+            flat = value.ravel()
+            squares = float(flat.dot(flat))
+            # A finite sum of squares holds no NaN and no infinity; another one may have overflowed.
+            if squares - squares == 0.0:
+                return True
         if value.size <= MOST_LOOPED:
             for number, (low, high) in zip(value.ravel().tolist(), self._finite_pairs):
                 if not low <= number <= high:

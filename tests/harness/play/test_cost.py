@@ -1,0 +1,37 @@
+"""What a step and an episode cost in bench's own code, held to 5 % of what they cost before.
+
+If one costs more for a good reason, change its numbers here; if one costs less, lower them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT
+
+COUNTS = {
+    # situation: bytecodes per step, per episode, of Python 3.11
+    "nothing read": (838, 3004),
+    "an image and a state read": (955, 3232),
+    "the same on four lanes": (788, 4952),
+    "chunks of ten actions": (578, 2992),
+    "actions that stick": (1225, 3475),
+}
+LEEWAY = 1.05
+
+
+@pytest.mark.skipif(sys.version_info[:2] != (3, 11), reason="other Pythons have other bytecodes")
+def test_a_step_costs_no_more_than_before() -> None:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "BENCH_TOML": str(ROOT / "tests/data/no_interpreters.toml")}
+    command = [sys.executable, str(ROOT / "tests/performance/bytecodes.py"), "--json"]
+    said = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    counted = json.loads(said.stdout)
+    assert counted.keys() == COUNTS.keys()
+    for situation, most in COUNTS.items():
+        for what, now, before in zip(("a step", "an episode"), counted[situation], most):
+            assert now <= before * LEEWAY, f"{situation}: {what} costs {now}, it cost {before}"
+            assert now >= before / LEEWAY, f"{situation}: {what} costs {now}: lower {before} here"
