@@ -8,10 +8,10 @@ APART := $(addprefix tests/harness/play/,test_ray_deaths.py test_ray_doors.py te
 	tests/harness/cli/test_exit_codes.py tests/leaderboards/submissions/test_shipped_entries.py
 OTHERS := $(filter-out tests/harness/ tests/leaderboards/ tests/__pycache__/,$(wildcard tests/*/)) $(wildcard tests/test_*.py)
 
-test: setup lint ## all tests, in two halves at once; those of the engine under coverage, with a floor
-	$(MAKE) -j2 test-engine test-others
+test: setup ## all checks, in two halves at once; the tests of the engine under coverage, with a floor
+	$(MAKE) -j2 test-others test-engine
 
-test-engine:
+test-engine: lint
 	.venv/bin/coverage run -m pytest tests/harness tests/leaderboards $(APART:%=--ignore=%)
 	.venv/bin/coverage report
 
@@ -27,6 +27,7 @@ SERVE := .bench/interpreters/transformers-serve
 
 test-heavy: setup ## tests that need gigabytes of packages, which are installed first; CI leaves them out
 	[ -x .bench/interpreters/lerobot/bin/python ] || .venv/bin/bench doctor --fix lerobot
+	[ -x .bench/interpreters/libero/bin/python ] || .venv/bin/bench doctor --fix libero
 	[ -x $(SERVE)/bin/transformers ] || { .venv/bin/python -m venv --clear $(SERVE) && $(SERVE)/bin/pip install --quiet --constraint constraints.txt torch 'numpy<2' pillow 'transformers[serving]'; }
 	[ -x .bench/interpreters/trackers/bin/python ] || { .venv/bin/python -m venv .bench/interpreters/trackers && \
 		.bench/interpreters/trackers/bin/python -m pip install --quiet --editable '.[mlflow,wandb,trackio,page]' inspect_ai; }
