@@ -1,7 +1,8 @@
 """Safety and cost of a robot in MuJoCo, sampled after each control step.
 
 A touch that comes and goes between two control steps is not seen. What is read here was computed by
-the simulator's own last step of physics: nothing is stepped or changed.
+the simulator's own last step of physics: nothing is stepped or changed. Wild actions can make a
+model diverge: figures that are not finite are left out.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ class Body:
     forbidden: Collection[int]
     """The geoms that the task does not ask the robot to touch; parts are that to one another."""
     force: bool = True
-    """Whether to measure `contact_force_max`."""
+    """Whether to measure `contact_force_max`. Only where a control step ends with `mj_step` or
+    `mj_forward`: after `mj_step1` the forces of the new contacts are unset memory."""
     joints: Sequence[str] | None = None
     """The joints whose limits count; None: not measured."""
     driven: slice | None = None
@@ -85,8 +87,9 @@ class SafetyMeter:
                 not low < positions[address] < high for address, low, high in self._limits
             )
         if body.driven is not None:
-            power = np.abs(data.qfrc_actuator[body.driven] * data.qvel[body.driven]).sum()
-            self.energy += float(power) * self._step_s
+            power = float(np.abs(data.qfrc_actuator[body.driven] * data.qvel[body.driven]).sum())
+            if math.isfinite(power):
+                self.energy += power * self._step_s
         for number in range(len(self._held)):
             self._grasp(number, seen >> (_FIRST + _WIDTH * number), at_goal)
 
@@ -106,8 +109,9 @@ class SafetyMeter:
 
     def _note_force(self, number: int) -> None:
         self._force_of(self._model, self._data, number, self._wrench)
-        x, y, z, *_ = self._wrench.tolist()
-        self.contact_force_max = max(self.contact_force_max, math.sqrt(x * x + y * y + z * z))
+        force = math.hypot(*self._wrench.tolist()[:3])
+        if self.contact_force_max < force < math.inf:
+            self.contact_force_max = force
 
     def _grasp(self, number: int, seen: int, at_goal: bool) -> None:
         """Held is what both fingers of a gripper touch and nothing else carries."""

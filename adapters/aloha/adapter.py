@@ -69,9 +69,9 @@ class AlohaAdapter(Adapter):
     `unstable`: 1 where targets that jump made the simulation diverge, which ends the episode
     without success (the package raises an error then). Of safety and cost (docs/vocabulary.md),
     sampled after each step: `collisions` (an arm with the table or with the other arm; the objects
-    may be touched), `contact_force_max` (N), `joint_limit_steps` (of the twelve arm joints),
-    `energy` (J), `path_length` (m, of both grippers together), `drops`: an object, in the air
-    between both fingers of a hand, was lost without a success. A step that diverges adds nothing.
+    may be touched), `joint_limit_steps` (of the twelve arm joints), `energy` (J), `path_length` (m,
+    of both grippers together), `drops`: an object, in the air between both fingers of a hand, was
+    lost without a success. A step that diverges adds nothing. Forces are not known after a step.
     Expert: ours (expert.py); it knows where the objects are, and nothing of perturbations.
     """
 
