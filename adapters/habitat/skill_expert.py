@@ -19,8 +19,9 @@ from adapters.habitat.skill_rules import AT_GOAL, FACING, bearing
 
 __all__ = ["Expert"]
 
-ABOVE, LOW = 0.14, 0.03
-"""m: how high the gripper passes over a place, and how low an object is let go."""
+ABOVE, LOW, CLEAR = 0.14, 0.03, 0.95
+"""m: how high the gripper passes over a place, how low an object is let go, and how high above the
+floor the gripper is while the base moves."""
 ARRIVED, STRAIGHT, ASIDE = 0.1, 0.04, 0.07
 """m from the place to stand; rad from facing the goal; m from above the place to reach."""
 UP = np.array([0.0, 1.0, 0.0])
@@ -77,9 +78,14 @@ class Expert:
         tip = world.tip()
         aside = math.hypot(tip[0] - self._focus[0], tip[2] - self._focus[2])
         lowers = there and aside < ASIDE
-        joints = self._joints(self._focus + UP * (offset + (0.0 if lowers else ABOVE)), there)
+        above = self._focus + UP * (offset + (0.0 if lowers else ABOVE))
+        if not there:
+            above[1] = max(above[1], CLEAR)  # on its way the arm passes over furniture
+        joints = self._joints(above, there)
         if joints is None and not lowers:
             joints = self._joints(self._focus + UP * offset, there)
+        if joints is None and self._kind == "pick":
+            joints = self._joints(self._beside(), there)
         if joints is None:
             return None if there else self._action(self._rest, self._grip(False), ahead, turn)
         if there and self._kind == "place" and self._low_enough():
@@ -98,11 +104,19 @@ class Expert:
         high = self._focus[1] + (ABOVE + 0.02 if self._kind == "pick" else 0.3)
         grip = self._grip(False)
         near = math.hypot(tip[0] - self._focus[0], tip[2] - self._focus[2]) < 0.12
-        if near and tip[1] < high - 0.05:
+        if near and tip[1] < min(high - 0.05, fetch.REST[2] - 0.1):
             over = self._joints(np.array([tip[0], high, tip[2]]), True)
             if over is not None:
                 return self._action(over, grip, 0.0, 0.0)
         return self._action(self._rest, grip, 0.0, 0.0)
+
+    def _beside(self) -> np.ndarray:
+        """A place in front of the object, from which it can be grasped where it stands too high."""
+        way = self._world.base()[0] - self._focus
+        found: np.ndarray = self._focus + np.array([way[0], 0.0, way[2]]) * (
+            0.11 / max(math.hypot(way[0], way[2]), 1e-6)
+        )
+        return found + UP * 0.06
 
     def _nearest(self) -> float:
         """The distance from the end effector to the object, infinite if another one is nearer."""
@@ -180,7 +194,9 @@ class Expert:
             corner = self._episode.corner
             stand = self._goal.before(self._focus - corner, 0.36) + corner
             local = np.array([math.hypot(*(point - stand)[[0, 2]]), 0.0, point[1]])
-        return self._arm.reach(local, self._world.targets)
+        down = self._arm.reach(local, self._world.targets)
+        # What stands high is reached with a gripper that points ahead.
+        return self._arm.reach(local, self._world.targets, 0.02) if down is None else down
 
     def _action(
         self, joints: np.ndarray | None, grip: float, ahead: float, turn: float
