@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from harness.core import Case
+from harness.play.case_lengths import CaseLengths
 from harness.records.plan import CaseIndex, Plan
 
 __all__ = ["CaseSource", "Queue", "Ticket"]
@@ -36,9 +37,15 @@ class Queue:
     """
 
     def __init__(
-        self, plan: Plan, done: Callable[[CaseIndex], bool], shuffle: int | None = None
+        self,
+        plan: Plan,
+        done: Callable[[CaseIndex], bool],
+        shuffle: int | None = None,
+        lengths: CaseLengths | None = None,
     ) -> None:
         """`done` tells which cases to leave out.
+
+        `lengths`: the key with the most work left is begun first; without it, the plan's first.
 
         `shuffle` seeds a random order that ignores environment keys: results must not depend on
         the order, and tests of invariance use this.
@@ -54,6 +61,7 @@ class Queue:
         self._shuffle = shuffle
         self._fresh = [self._cases(number) for number in range(len(plan.items))]
         self._under_way: Counter[str] = Counter()
+        self._lengths = lengths
         self._rng = None if shuffle is None else np.random.default_rng(shuffle)
 
     def _cases(self, item: int) -> Iterator[CaseIndex]:
@@ -84,7 +92,8 @@ class Queue:
     def take(self, held: Sequence[str]) -> Ticket | None:
         """The next case, of an environment key in `held` if there is one; None if none is left.
 
-        Otherwise of the key with the fewest cases under way, which spreads the keys over workers.
+        Otherwise of the key with the fewest cases under way, which spreads the keys over workers;
+        among equals, of that with the most work left.
         """
         if self._rng is not None:
             held = ()
@@ -95,8 +104,11 @@ class Queue:
         keys = list(self._keys)
         if self._rng is not None:
             self._rng.shuffle(keys)
-        else:
+        elif self._lengths is None:
             keys.sort(key=self._under_way.__getitem__)
+        else:
+            left = self._lengths.left
+            keys.sort(key=lambda key: (self._under_way[key], -left(key)))
         for key in keys:
             ticket = self._from(key)
             if ticket is not None:
@@ -118,6 +130,8 @@ class Queue:
         while items:
             index = None if items[0] in self._dropped else next(self._fresh[items[0]], None)
             if index is not None:
+                if self._lengths is not None:
+                    self._lengths.handed_out(index.item)
                 self._under_way[key] += 1
                 return Ticket(index)
             items.popleft()

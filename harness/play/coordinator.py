@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 from harness.core import Case, Missing, Result
 from harness.core.grammar import counted
+from harness.play.case_lengths import CaseLengths
 from harness.play.case_queue import Queue, Ticket
 from harness.play.episode import Episode
 from harness.play.failures import (
@@ -60,8 +61,9 @@ class Coordinator:
         shuffle: int | None = None,
         videos: VideoStore | None = None,
         stopping: Stopping | None = None,
+        longest_first: bool = False,
     ) -> None:
-        """`shuffle` seeds another order of the queue.
+        """`shuffle` seeds another order of the queue; `longest_first`: long work begins first.
 
         `stopping` must already know the results that `directory` holds.
         """
@@ -71,7 +73,9 @@ class Coordinator:
         self._videos = videos
         self._stopping = stopping
         self._handed_out: set[CaseIndex] = set()
-        self._queue = Queue(plan, directory.done if stopping is None else self._closed, shuffle)
+        self._lengths = CaseLengths(plan) if longest_first else None
+        done = directory.done if stopping is None else self._closed
+        self._queue = Queue(plan, done, shuffle, self._lengths)
         # Whether the queue is empty. Cases that must run alone wait in `_alone` until it is.
         self._drained = False
         self._alone: deque[Ticket] = deque()
@@ -89,8 +93,8 @@ class Coordinator:
         self.not_applicable: dict[tuple[int, int], NotRun] = {}
         """Perturbations that change nothing in a task, by (item, condition)."""
         counts = directory.counts
-        done = counts["finished"] + counts["agent_error"]
-        self.tally = Tally(plan.total, done, counts["successes"], counts["agent_error"])
+        scored = counts["finished"] + counts["agent_error"]
+        self.tally = Tally(plan.total, scored, counts["successes"], counts["agent_error"])
 
     def take(self, held: Sequence[str]) -> tuple[Ticket, Case] | None:
         """The next case to play, preferably for an environment key in `held`.
@@ -279,6 +283,9 @@ class Coordinator:
         result = dataclasses.replace(
             result, protocol=self.plan.items[ticket.case.item].protocol, timing=timing
         )
+        if self._lengths is not None:
+            seconds = result.timing.get("simulator_s", 0.0) + result.timing.get("agent_s", 0.0)
+            self._lengths.took(ticket.case.item, seconds)
         self._directory.append(result, outcome.trace, time.monotonic())
         if self._stopping is not None:
             self._stopping.scored(ticket.case, result)

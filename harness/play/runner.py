@@ -179,7 +179,15 @@ def play(
     if stopping is not None:
         for index, result in case_results(place, plan):
             stopping.scored(index, result)
-    coordinator = Coordinator(plan, directory, progress, options.shuffle, videos, stopping)
+    coordinator = Coordinator(
+        plan,
+        directory,
+        progress,
+        options.shuffle,
+        videos,
+        stopping,
+        longest_first=options.workers != 0,
+    )
     stopped: str | None = None
     complete = unused = False
     try:

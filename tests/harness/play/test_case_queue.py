@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.core import Case, Perturbation, TimeStep
+from harness.play.case_lengths import CaseLengths
 from harness.play.case_queue import Queue, Ticket
 from harness.play.reset_check import ResetCheck
 from harness.records.plan import CaseIndex, Plan, PlanItem
@@ -230,3 +231,42 @@ def test_nothing_is_lost_when_a_task_is_given_up(
     run = play_toys(tasks=tasks, episodes=20, lanes=4)
     assert [line["status"] for line in run.results] == ["error"] * 20 + ["finished"] * 20
     assert run.summary.missing == 20
+
+
+def makespan(lengths: Sequence[int], episodes: int, *, longest_first: bool) -> float:
+    """When two workers are done that play `episodes` cases of each of these lengths."""
+    keys = [f"k{number}" for number in range(len(lengths))]
+    plan = make_plan([episodes] * len(lengths), keys)
+    known = CaseLengths(plan) if longest_first else None
+    queue = Queue(plan, lambda case: False, lengths=known)
+    free, held = [0.0, 0.0], ["", ""]
+    while True:
+        worker = free.index(min(free))
+        ticket = queue.take([held[worker]])
+        if ticket is None:
+            return max(free)
+        seconds = lengths[ticket.case.item]
+        held[worker] = keys[ticket.case.item]
+        free[worker] += seconds
+        queue.settle(ticket)
+        if known is not None:
+            known.took(ticket.case.item, seconds)
+
+
+def test_two_workers_end_together() -> None:
+    lengths = [1, 2, 1, 3, 2, 40]
+    best = sum(lengths) * 3 / 2
+    assert makespan(lengths, 3, longest_first=True) <= best + max(lengths) / 2
+    assert makespan(lengths, 3, longest_first=True) < makespan(lengths, 3, longest_first=False)
+
+
+def test_what_takes_long_is_learned_from_what_is_over() -> None:
+    plan = make_plan([4, 4, 4], ["a", "b", "c"])
+    known = CaseLengths(plan)
+    assert known.left("a") == known.left("b")
+    known.took(0, 10.0)
+    known.took(1, 1.0)
+    known.handed_out(0)
+    assert known.left("a") == 30.0
+    assert known.left("b") == 4.0
+    assert known.left("c") == pytest.approx(4 * 11 / 2), "by the pace of the others"
