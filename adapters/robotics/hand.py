@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from adapters._mujoco_gl import FreeCamera
+from adapters._mujoco_safety import Body, SafetyMeter, geoms_below
 from adapters.robotics.base import RoboticsAdapter
 from harness.core import Box, Brief, Case, Field, Task, TimeStep, UserError
 
@@ -96,7 +97,9 @@ class HandAdapter(RoboticsAdapter):
 
     Action: Box (20,) in -1..1, the target of each actuator as a fraction of its range; 25 decisions
     per second of simulated time. Metrics: `angle` (rad) and, where the position counts, `distance`
-    (m) to the goal; `drops`, how often the object came off the hand. There is no expert.
+    (m) to the goal; of safety and cost (docs/vocabulary.md) `drops`, how often the object came off
+    the hand, `contact_force_max` of the hand, `energy` of its joints, and `collisions` with the
+    floor. There is no expert.
     """
 
     privileged_views: ClassVar[tuple[str, ...]] = ("state", "state_goal")
@@ -122,6 +125,12 @@ class HandAdapter(RoboticsAdapter):
         self._goal_joint = int(model.joint("target:joint").qposadr[0])
         self._drawn: Any = None
         self._on_palm, self._drops = True, 0
+        hand = Body(
+            parts=[geoms_below(model, "robot0:hand mount")],
+            forbidden=[model.geom("floor0").id],
+            driven=slice(0, 24),
+        )
+        self._safety = SafetyMeter(model, self._data, hand, env.dt)
         for hidden in (model.geom(each) for each in range(model.ngeom)):
             if hidden.name == "object_hidden":
                 model.geom_rgba[hidden.id, 3] = 1.0  # as the package does when it draws
@@ -184,10 +193,12 @@ class HandAdapter(RoboticsAdapter):
         self._perturbations.apply(case)
         self._camera = self._camera_of(case, CAMERA)
         self._steps, self._drops, self._on_palm = 0, 0, True
+        self._safety.reset()
         return TimeStep(self._views, self._instruction, success=False, metrics=self._metrics())
 
     def step(self, action: Any) -> TimeStep:
         reward, terminated, truncated, info = self._advance(action)
+        self._safety.sample()
         on_palm = bool(self._data.site_xpos[self._centre][2] > ON_PALM_M)
         self._drops += self._on_palm and not on_palm
         self._on_palm = on_palm
@@ -213,7 +224,10 @@ class HandAdapter(RoboticsAdapter):
             self._observed["achieved_goal"], self._observed["desired_goal"]
         )
         there = {} if env.target_position == "ignore" else {"distance": float(distance)}
-        return {"angle": float(angle), **there, "drops": float(self._drops)}
+        safety = {**self._safety.metrics(), "drops": float(self._drops)}
+        # MuJoCo's contact forces can differ in the last bit between processes, with equal states.
+        safety["contact_force_max"] = float(np.float32(safety["contact_force_max"]))
+        return {"angle": float(angle), **there, **safety}
 
     def _draw_with_goal(self, size: int) -> np.ndarray:
         """The scene with the goal in its place, drawn from a copy: the simulation stays as it is.

@@ -124,7 +124,7 @@ def test_their_versions_are_part_of_the_identity(folder: Path) -> None:
 def test_every_recorded_episode_is_played_again_with_the_same_result(folder: Path) -> None:
     said = bench(folder, "verify", "one", "--trust", "--sample", "all")
     assert said.code == 0, said
-    assert f"{2 * len(PLAYED)} episodes played again: all as recorded" in said.out
+    assert f"{2 * len(PLAYED)} episodes played again: all as recorded" in said.err
 
 
 @pytest.mark.parametrize(
@@ -142,9 +142,9 @@ def test_an_environment_that_a_seed_does_not_restore_is_named(tmp_path: Path) ->
     suite = "gym:pybullet_envs_gymnasium:HopperBulletEnv-v0?max_steps=20"
     said = bench(tmp_path, "verify", "--invariance", "--agent", "uniform", "--suite", suite)
     assert said.code == 1, said
-    assert "20 cases drift" in said.out
+    assert "of 20 cases drift" in said.err
     assert "The cause is the simulator, or what is kept between episodes" in " ".join(
-        said.out.split()
+        said.err.split()
     )
 
 
