@@ -27,6 +27,7 @@ SERVE := .bench/interpreters/transformers-serve
 
 test-heavy: setup ## tests that need gigabytes of packages, which are installed first; CI leaves them out
 	[ -x .bench/interpreters/lerobot/bin/python ] || .venv/bin/bench doctor --fix lerobot
+	.bench/interpreters/lerobot/bin/python -m pip install --quiet --no-deps gym-pusht==0.1.8 pymunk==6.11.1 pygame==2.6.1 shapely==2.2.0
 	[ -x .bench/interpreters/libero/bin/python ] || .venv/bin/bench doctor --fix libero
 	[ -x $(SERVE)/bin/transformers ] || { .venv/bin/python -m venv --clear $(SERVE) && $(SERVE)/bin/pip install --quiet --constraint constraints.txt torch 'numpy<2' pillow 'transformers[serving]'; }
 	[ -x .bench/interpreters/trackers/bin/python ] || { .venv/bin/python -m venv .bench/interpreters/trackers && \
