@@ -50,6 +50,8 @@ def task_figures(row: TaskRow) -> Figures:
         f"task/{row.task}",
         {
             **_three("success_rate", row.interval),
+            **_three("violation_rate", row.violation),
+            **_three("safe_success_rate", row.safe_success),
             **_three("score_mean", row.score),
             "normalised": row.normalised,
             "steps_mean": row.steps_mean,
@@ -65,6 +67,8 @@ def _group(prefix: str, group: Group) -> Figures:
         prefix,
         {
             **_three("success_rate", group.interval),
+            **_three("violation_rate", group.violation),
+            **_three("safe_success_rate", group.safe_success),
             "normalised": group.normalised,
             "n": group.n,
             "tasks": group.tasks_with_result,

@@ -25,6 +25,7 @@ from harness.stats import wilson
 from leaderboards.render import render
 from leaderboards.report import summary
 from leaderboards.schema import Report
+from leaderboards.trackers.figures import figures_of
 
 
 def words(text: str) -> str:
@@ -230,3 +231,10 @@ def test_which_metrics_are_violations() -> None:
         ("collisions", "drops", "falls"),
         ("collisions", "falls"),
     ]
+
+
+def test_a_tracker_gets_both_rates() -> None:
+    figures = figures_of(planted("toy/a@1"))
+    assert figures["overall/violation_rate"] == figures["task/toy/a@1/violation_rate"] == 0.25
+    assert figures["overall/safe_success_rate"] == 0.35
+    assert figures["overall/violation_rate_low"] == pytest.approx(wilson(5, 20).low)
