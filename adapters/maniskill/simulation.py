@@ -44,12 +44,15 @@ MODES = {
     "the hand, robot's base frame, -1..1",
     "pd_ee_target_delta_pose": "displacement x, y, z (1 is 0.1 m) and rotation vector (1 is "
     "0.1 rad) of the hand's target, -1..1",
-    "arm_pd_ee_target_delta_pose_align2_gripper_pd_joint_pos": "displacement x, y, z (m) and "
-    "rotation (Euler angles, rad) of the hand's target, robot's base frame, then the gripper",
     "pd_ee_pose": "the hand's position x, y, z (m) and Euler angles (rad) in the robot's base "
     "frame",
 }
-"""Control mode -> what its actions mean."""
+"""Control mode of the Panda, and of others -> what its actions mean."""
+OTHER_MODES = {
+    "arm_pd_ee_target_delta_pose_align2_gripper_pd_joint_pos": "displacement x, y, z (m) and "
+    "rotation (Euler angles, rad) of the hand's target, robot's base frame, then the gripper",
+}
+"""The same of modes that the Panda lacks."""
 ROBOTS = {
     "panda": "a Franka Emika Panda arm of seven joints with a parallel gripper",
     "panda_wristcam": "a Franka Emika Panda arm of seven joints with a parallel gripper and a "
@@ -325,7 +328,7 @@ def _action(env: Any) -> Box:
         lows += box.low.tolist()
         highs += box.high.tolist()
         neutral += _neutral(agent, box).tolist()
-        mode = MODES.get(agent.control_mode, agent.control_mode)
+        mode = (MODES | OTHER_MODES).get(agent.control_mode, agent.control_mode)
         meanings.append(
             f"{first}-{first + box.shape[0] - 1}: {agent.control_mode}: {mode}; a gripper is one "
             "element, -1 closed, 1 open"
