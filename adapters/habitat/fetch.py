@@ -143,7 +143,7 @@ class Arm:
         return np.concatenate([places, [at]])
 
     def reach(
-        self, target: ArrayLike, start: ArrayLike, down: float = 0.3, steps: int = 200
+        self, target: ArrayLike, start: ArrayLike, down: float = 0.3, steps: int = 100
     ) -> np.ndarray | None:
         """Joints (7,) that bring the end effector to `target` (3,), from `start` (7,).
 

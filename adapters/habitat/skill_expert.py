@@ -77,7 +77,9 @@ class Expert:
             offset = world.tip()[1] - world.bottom(thing) + LOW
         tip = world.tip()
         aside = math.hypot(tip[0] - self._focus[0], tip[2] - self._focus[2])
-        lowers = there and aside < ASIDE
+        # Once it is lower than that it goes on, though it does not move down on a straight line.
+        low = tip[1] - self._focus[1] < offset + ABOVE - 0.02
+        lowers = there and aside < (2 * ASIDE if low else ASIDE)
         above = self._focus + UP * (offset + (0.0 if lowers else ABOVE))
         if not there:
             above[1] = max(above[1], CLEAR)  # on its way the arm passes over furniture
@@ -113,10 +115,9 @@ class Expert:
     def _beside(self) -> np.ndarray:
         """A place in front of the object, from which it can be grasped where it stands too high."""
         way = self._world.base()[0] - self._focus
-        found: np.ndarray = self._focus + np.array([way[0], 0.0, way[2]]) * (
-            0.11 / max(math.hypot(way[0], way[2]), 1e-6)
-        )
-        return found + UP * 0.06
+        apart = max(math.hypot(way[0], way[2]), 1e-6)
+        found: np.ndarray = self._focus + way * (0.1 / apart, 0.0, 0.1 / apart) + UP * 0.05
+        return found
 
     def _nearest(self) -> float:
         """The distance from the end effector to the object, infinite if another one is nearer."""
@@ -194,9 +195,14 @@ class Expert:
             corner = self._episode.corner
             stand = self._goal.before(self._focus - corner, 0.36) + corner
             local = np.array([math.hypot(*(point - stand)[[0, 2]]), 0.0, point[1]])
-        down = self._arm.reach(local, self._world.targets)
-        # What stands high is reached with a gripper that points ahead.
-        return self._arm.reach(local, self._world.targets, 0.02) if down is None else down
+        # From where the arm is, or from where it began; with a gripper that points to the floor, or
+        # ahead, as for what stands high.
+        for down in (0.3, 0.02):
+            for start in (self._world.targets, np.array(fetch.START)):
+                joints = self._arm.reach(local, start, down)
+                if joints is not None:
+                    return joints
+        return None
 
     def _action(
         self, joints: np.ndarray | None, grip: float, ahead: float, turn: float
