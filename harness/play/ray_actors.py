@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import sys
+import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,10 +16,12 @@ import ray
 
 from harness.core import Case, Turn, UserError
 from harness.play.batching import Batcher
+from harness.play.carried_code import moved
 from harness.play.case_queue import Ticket
 from harness.play.closing import close
 from harness.play.inference import AgentFault, Watch
 from harness.play.packed_memory import infer_packed
+from harness.play.private_folder import new_name, owned, remove, remove_left
 from harness.play.ray_replicas import ServedAgent
 from harness.play.worker import EpisodeWorker, Exchange
 from harness.play.worker_output import Notices, keep_output
@@ -33,14 +38,42 @@ class Place:
     """The driver's sys.path."""
     log: Path | None
     """The folder `log` of the run directory."""
+    home: str = ""
+    """Ray's name of the driver's machine."""
+    carried: Any = None
+    """A reference to the CarriedCode that other machines need; None: nothing travels."""
 
-    def settle(self, name: str) -> Notices:
-        """Make this process that of the actor `name`."""
+    def settle(self, name: str) -> tuple[Notices, Mapping[str, str]]:
+        """Make this process that of the actor `name`.
+
+        Returns the notices, and argument of the agent -> the path of what it names here, where that
+        is not the driver's.
+        """
         # In the driver's order: a name that two places have must mean the same module here.
-        sys.path[:] = [*self.paths, *(path for path in sys.path if path not in self.paths)]
+        paths, arguments = self.paths, dict[str, str]()
+        if self.carried is not None and ray.get_runtime_context().get_node_id() != self.home:
+            modules, arguments = self._unpack()
+            paths = [modules, *paths]
+        sys.path[:] = [*paths, *(path for path in sys.path if path not in paths)]
         if self.log is not None:
             keep_output(self.log, name)
-        return Notices().install()
+        return Notices().install(), arguments
+
+    def _unpack(self) -> tuple[str, dict[str, str]]:
+        """Write down what travelled, in a folder that goes with this process."""
+        place = Path(tempfile.gettempdir())
+        remove_left(place)
+        folder = place / new_name()
+        holding = contextlib.ExitStack()
+        holding.enter_context(owned(folder))
+        atexit.register(remove, folder)
+        _held.append(holding)
+        modules, arguments = ray.get(self.carried).unpack(folder / "carried")
+        return modules, dict(arguments)
+
+
+_held: list[contextlib.ExitStack] = []
+"""Own the folders of what travelled, as long as this process lives."""
 
 
 class _Server:
@@ -48,10 +81,10 @@ class _Server:
 
     def __init__(self, name: str, spec: bytes, place: Place, timeout: float) -> None:
         """`spec`: a pickled AgentSpec."""
-        self._notices = place.settle(name)
+        self._notices, arguments = place.settle(name)
         self._refused: UserError | None = None
         try:
-            self._agent = _unpacked(spec).build()
+            self._agent = moved(_unpacked(spec), arguments).build()
         except UserError as wrong:  # said by `ready`: Ray makes a page of text of it
             self._refused = wrong
             return
@@ -100,12 +133,12 @@ class _Worker:
 
         `replicas`: the actors of a served agent; empty: the worker builds its own agent.
         """
-        notices = place.settle(name)
+        notices, arguments = place.settle(name)
         client = ServedAgent(replicas, timeout, notices) if replicas else None
         self._client = client
         self._refused: UserError | None = None
         try:
-            spec = _unpacked(packed)
+            spec = moved(_unpacked(packed), arguments)
             self._worker_loop = EpisodeWorker(
                 spec,
                 client,

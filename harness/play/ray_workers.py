@@ -20,6 +20,7 @@ import ray
 
 from harness.core import Case, UserError
 from harness.host.interpreters import carried
+from harness.play.carried_code import carry
 from harness.play.case_queue import Ticket
 from harness.play.closing import CLOSING_S
 from harness.play.coordinator import Coordinator, Culprits
@@ -62,8 +63,12 @@ class _Driver:
         *,
         replicas: int,
         share: float,
+        home: str = "",
+        carried: Any = None,
     ) -> None:
-        """`replicas`: of a served agent; 0: every worker builds its own.
+        """`home` and `carried`: as those of Place.
+
+        `replicas`: of a served agent; 0: every worker builds its own.
 
         `share`: the GPUs that the simulators of a worker need.
         """
@@ -79,7 +84,7 @@ class _Driver:
         self._timeout = timeout
         self._replicas = Replicas(self._launch, replicas, cluster.check, LOOK_S)
         self._share = share
-        self._place = Place([path or os.getcwd() for path in sys.path], log)
+        self._place = Place([path or os.getcwd() for path in sys.path], log, home, carried)
         self._log = log
         self._say = say
         self._said: set[str] = set()
@@ -377,6 +382,8 @@ def play_on_ray(
             say,
             replicas=placed.replicas,
             share=placed.share,
+            home=ray.get_runtime_context().get_node_id(),
+            carried=None if address is None else ray.put(carry(spec, coordinator.plan, say)),
         )
         try:
             with Interrupts(coordinator):
