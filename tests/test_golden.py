@@ -76,16 +76,17 @@ PLAYED = {
     "nethack": (UNIFORM,),
     "pusht": (EXPERT, f"{LOOKING} --perturb friction:3,texture:3,start:3,image_noise:3"),
     "aloha": (EXPERT, f"{LOOKING} --perturb friction:3,mass:3,{STATE}"),
+    "libero": (f"{UNIFORM} --perturb friction:3,mass:3,start:3,initial_state:3",),
 }
 """Family -> options of `bench run`, a run each."""
 
 SLOW = (
     "maniskill", "grasp-tail", "humanoid", "miniworld", "miniwob", "scienceworld", "textworld",
-    "alfworld", "procgen", "pusht", "aloha", "crafter", "nethack",
+    "alfworld", "procgen", "pusht", "aloha", "crafter", "nethack", "libero",
 )  # fmt: skip
 
-KERNELS = ("metaworld", "pusht", "aloha")
-"""Families whose rewards or experts multiply matrices with numpy."""
+KERNELS = ("metaworld", "pusht", "aloha", "libero")
+"""Families whose rewards, experts or controllers multiply matrices with numpy."""
 
 Bench = Callable[..., tuple[int, str, str]]
 """The command line: exit code, stdout, stderr."""

