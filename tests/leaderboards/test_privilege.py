@@ -242,9 +242,9 @@ def test_what_a_stranger_writes_is_left_out_where_it_is_malformed() -> None:
 def test_our_adapters_declare_the_views_that_they_call_state(family: str) -> None:
     declared = load(ADAPTERS[family]).privileged_views
     with_state = {
-        "atari", "metaworld", "maniskill", "pointmaze", "antmaze", "fetch", "hand-touch",
-        "miniworld", "vizdoom", "vizdoom-audio", "habitat", "calvin", "libero", "pusht", "aloha",
-        "crafter",
+        "atari", "metaworld", "maniskill", "grasp-tail", "simpler", "pointmaze", "antmaze",
+        "fetch", "hand-touch", "miniworld", "vizdoom", "vizdoom-audio", "habitat", "calvin",
+        "libero", "pusht", "aloha", "crafter",
     }  # fmt: skip
     assert ("state" in declared) == (family in with_state)
     assert not any(name.startswith(("image", "depth", "text", "proprio")) for name in declared)
