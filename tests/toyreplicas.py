@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
@@ -11,7 +12,7 @@ from typing import Any
 
 from toys import GoodAgent, ToyAdapter
 
-from harness.core import Turn
+from harness.core import Missing, Task, Turn
 
 
 class Telling(GoodAgent):
@@ -72,6 +73,25 @@ class Half(Telling):
     """Two of them share a GPU."""
 
     gpus = 0.5
+
+
+class MissingInOne(ToyAdapter):
+    """Is missing in the process that built it first, as on a machine without the simulator."""
+
+    @classmethod
+    def missing(cls, task: Task | None = None) -> Missing | None:
+        lacks = Path(task.params["lacks"]) if task is not None and "lacks" in task.params else None
+        if lacks is not None and lacks.exists() and lacks.read_text() == str(os.getpid()):
+            return Missing("there is no toy box here", "buy one")
+        return None
+
+    def __init__(self, task: Task) -> None:
+        if "lacks" in task.params:
+            with contextlib.suppress(FileExistsError), open(task.params["lacks"], "x") as file:
+                file.write(str(os.getpid()))
+        if self.missing(task) is not None:
+            raise ModuleNotFoundError("No module named 'toybox'")
+        super().__init__(task)
 
 
 class Drawn(ToyAdapter):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -89,8 +89,10 @@ class Queue:
                 self._keys[item.env_key].append(number)
         self._fresh = [self._cases(number) for number in range(len(self._plan.items))]
 
-    def take(self, held: Sequence[str]) -> Ticket | None:
+    def take(self, held: Sequence[str], without: Collection[str] = ()) -> Ticket | None:
         """The next case, of an environment key in `held` if there is one; None if none is left.
+
+        None of a key in `without`.
 
         Otherwise of the key with the fewest cases under way, which spreads the keys over workers;
         among equals, of that with the most work left.
@@ -98,10 +100,10 @@ class Queue:
         if self._rng is not None:
             held = ()
         for key in held:
-            ticket = self._from(key)
+            ticket = None if key in without else self._from(key)
             if ticket is not None:
                 return ticket
-        keys = list(self._keys)
+        keys = [key for key in self._keys if key not in without]
         if self._rng is not None:
             self._rng.shuffle(keys)
         elif self._lengths is None:
@@ -136,6 +138,15 @@ class Queue:
                 return Ticket(index)
             items.popleft()
         return None
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is left to hand out."""
+        ticket = self.take(())
+        if ticket is not None:
+            self.settle(ticket)
+            self.give_back(ticket)
+        return ticket is None
 
     def settle(self, ticket: Ticket) -> None:
         """Take note that this attempt is over."""

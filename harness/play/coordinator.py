@@ -10,7 +10,7 @@ import datetime
 import enum
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from harness.core import Case, Missing, Result
 from harness.core.grammar import counted
@@ -96,15 +96,19 @@ class Coordinator:
         scored = counts["finished"] + counts["agent_error"]
         self.tally = Tally(plan.total, scored, counts["successes"], counts["agent_error"])
 
-    def take(self, held: Sequence[str]) -> tuple[Ticket, Case] | None:
-        """The next case to play, preferably for an environment key in `held`.
+    def take(
+        self, held: Sequence[str], without: Collection[str] = ()
+    ) -> tuple[Ticket, Case] | None:
+        """The next case to play, preferably for an environment key in `held`, of none in `without`.
 
         A case that must run alone is handed out only when no other case is being played. None if
         there is no case at present.
         """
-        ticket = None if self._drained or self._enough() else self._queue.take(held)
+        ticket = None if self._drained or self._enough() else self._queue.take(held, without)
+        if ticket is None and without and not self._drained and not self._queue.empty:
+            return None  # what is left is for others
         while ticket is None and self._open_more():
-            ticket = self._queue.take(held)
+            ticket = self._queue.take(held, without)
         if ticket is None:
             self._drained = True
             self._decide_held()
@@ -206,6 +210,13 @@ class Coordinator:
         if tickets:
             cases = counted(len(tickets), "case")
             self.errors.say("lost", f"{reason}; {cases} will be played again or given up")
+
+    def give_back(self, ticket: Ticket) -> None:
+        """Somebody else is to play this case: it cannot be played where it was given to."""
+        if ticket in self._out:
+            self._release(ticket)
+            self._queue.give_back(ticket)
+            self._drained = False
 
     def episode(self, ticket: Ticket) -> Episode:
         """An empty episode of a case whose own episode was lost, to report its failure."""

@@ -20,7 +20,7 @@ from harness.play.inference import AgentFault, Watch
 from harness.play.replica_choice import ReplicaChoice
 from harness.play.worker_output import Notices
 
-__all__ = ["Replicas", "ServedAgent", "unwrapped"]
+__all__ = ["Replicas", "ServedAgent", "cause", "unwrapped"]
 
 ASKED = 2
 """How often a request is sent before its episodes fail: a turn may be what kills a replica."""
@@ -233,3 +233,11 @@ def unwrapped(call: Any) -> Any:
         if isinstance(fault.cause, UserError):
             raise UserError(str(fault.cause)) from None
         raise
+
+
+def cause(fault: BaseException) -> str:
+    """Why an actor is gone, in one line; Ray's own text fills a page."""
+    text = " ".join(str(fault).split())
+    if "in its constructor" in text or "creation task" in text:
+        return text[-400:]
+    return "its process ended unexpectedly (a crash in a simulator or the agent, or out of memory)"

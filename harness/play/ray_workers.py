@@ -24,11 +24,12 @@ from harness.play.carried_code import carry
 from harness.play.case_queue import Ticket
 from harness.play.closing import CLOSING_S
 from harness.play.coordinator import Coordinator, Culprits
+from harness.play.environments import environment_key
 from harness.play.outcome import Outcome, VideoSelection
 from harness.play.placement import LANES_OF_A_GROUP, groups_of, placement
 from harness.play.ray_actors import Place, _Server, _Worker
 from harness.play.ray_cluster import Cluster, joined, reach, started
-from harness.play.ray_replicas import Replicas, unwrapped
+from harness.play.ray_replicas import Replicas, cause, unwrapped
 from harness.play.ray_token import Say
 from harness.play.watchdog import Interrupts
 from harness.play.worker import Exchange
@@ -230,7 +231,7 @@ class _Driver:
         wanted = handle.wanted(now)
         cases: list[tuple[Ticket, Case]] = []
         while len(handle.held) < wanted:
-            taken = self._coordinator.take(handle.keys)
+            taken = self._coordinator.take(handle.keys, handle.lacks)
             if taken is None:
                 break
             cases.append(taken)
@@ -249,7 +250,7 @@ class _Driver:
         except ray.exceptions.RayActorError as fault:
             # All workers die with their raylet; no case is to blame for that.
             self._cluster.check(patience=DYING_S)
-            self._lose(handle, Culprits.UNKNOWN, f"the worker died: {_cause(fault)}")
+            self._lose(handle, Culprits.UNKNOWN, f"the worker died: {cause(fault)}")
             return
         except UserError as wrong:
             if not self._answered:  # no agent could be built yet: it is the user's to mend
@@ -260,7 +261,9 @@ class _Driver:
         handle.answered()
         self._pass_on(said.notices)
         for outcome in said.outcomes:
-            handle.settled(outcome.ticket)
+            case = handle.settled(outcome.ticket)
+            if outcome.missing is not None and self._left_to_others(handle, case, outcome):
+                continue
             handle.tainted = handle.tainted or (
                 outcome.result is not None and outcome.result.status == "error"
             )
@@ -269,6 +272,22 @@ class _Driver:
             self._lose(handle, Culprits.UNKNOWN, f"the worker's loop ended: {said.broken}")
         elif said.hung is not None:
             self._hung(handle, *said.hung)
+
+    def _left_to_others(self, handle: WorkerHandle, case: Case, outcome: Outcome) -> bool:
+        """Whether a task that cannot run on this worker's machine is left to those of others.
+
+        On a cluster of our own all workers are on one machine.
+        """
+        if self._place.carried is None or outcome.perturbations_only:
+            return False
+        key = environment_key(case.task)
+        handle.lacks.add(key)
+        if all(key in each.lacks for each in self._handles):
+            return False
+        assert outcome.missing is not None
+        self._pass_on([f"{handle.name} does not play {case.task.id}: {outcome.missing.reason}"])
+        self._coordinator.give_back(outcome.ticket)
+        return True
 
     def _pass_on(self, notices: Iterable[str]) -> None:
         """Tell the user what workers have to tell, each text once."""
@@ -317,14 +336,6 @@ class _Driver:
         else:
             self._kill_all()
             self._start_all()
-
-
-def _cause(fault: BaseException) -> str:
-    """Why an actor is gone, in one line; Ray's own text fills a page."""
-    text = " ".join(str(fault).split())
-    if "in its constructor" in text or "creation task" in text:
-        return text[-400:]
-    return "its process ended unexpectedly (a crash in a simulator or the agent, or out of memory)"
 
 
 def play_on_ray(

@@ -31,7 +31,7 @@ from harness.play.outcome import (
     outcome_of,
     reason_of,
 )
-from harness.play.starts import SOLVED_AT_START, cannot_run, start
+from harness.play.starts import SOLVED_AT_START, cannot_run, missing_here, start
 from harness.play.values import Chunk, SimulatorFault, checked_timestep
 from harness.records.control_clock import ControlClock
 
@@ -186,6 +186,10 @@ class RolloutLoop:
             watch.deadline = 0.0
             if lane.slot is not None:
                 self._fail(group, lane.slot, where, None)
+            missing = missing_here(case.task) if where == "construction" else None
+            if missing is not None:
+                self._report(Outcome(ticket=ticket, missing=missing))
+                return
             reason, failed_in = reason_of(where, fault), fault_place(where, fault)
             self._report(Outcome.failed(episode, "error", reason, failed_in))
         else:

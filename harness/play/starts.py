@@ -6,13 +6,14 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
-from harness.core import Case, Missing, TimeStep, UserError
+from harness.core import Case, Missing, Task, TimeStep, UserError
+from harness.host.loading import load_adapter
 from harness.perturb.effects import NotApplicable
 from harness.play.environments import EnvSlot, Unfit
 from harness.play.outcome import Outcome
 from harness.play.values import SimulatorFault, checked_timestep
 
-__all__ = ["MOST_DRAWS", "SOLVED_AT_START", "cannot_run", "start"]
+__all__ = ["MOST_DRAWS", "SOLVED_AT_START", "cannot_run", "missing_here", "start"]
 
 MOST_DRAWS = 10
 """How often a start that is solved already is drawn again."""
@@ -57,3 +58,15 @@ def cannot_run(ticket: Any, case: Case, refusal: Unfit | UserError | NotApplicab
         return Outcome(ticket=ticket, missing=found, perturbations_only=perturbed)
     idle = isinstance(refusal, NotApplicable)
     return Outcome(ticket=ticket, missing=refusal.missing, perturbations_only=idle)
+
+
+def missing_here(task: Task) -> Missing | None:
+    """What this machine lacks for a task whose simulator cannot be built; None if it is not that.
+
+    The plan was made where the run was started, which may be another machine.
+    """
+    try:
+        found = load_adapter(task.adapter).missing(task)
+    except Exception:  # then it says no more than the failure that was there before
+        return None
+    return found if isinstance(found, Missing) else None

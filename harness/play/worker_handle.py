@@ -32,6 +32,8 @@ class WorkerHandle:
     """Cases that were given to it and whose outcome is not known yet."""
     keys: list[str]
     """The environment keys of its newest cases: it very likely keeps these environments."""
+    lacks: set[str]
+    """Environment keys of tasks that cannot run on its machine, and can on others."""
     tainted: bool
     """Whether it has played cases, so that a case that must run alone needs a fresh worker."""
 
@@ -48,6 +50,7 @@ class WorkerHandle:
         self.call = None
         self.held = {}
         self.keys = []
+        self.lacks = set()
         self.tainted = False
         self._patience = START_S
         self._asked_at = 0.0
@@ -83,10 +86,10 @@ class WorkerHandle:
             for case in self.held.values():
                 self._remember(case)
 
-    def settled(self, ticket: Ticket) -> None:
-        """Note that it reported the outcome of this case."""
-        del self.held[ticket]
+    def settled(self, ticket: Ticket) -> Case:
+        """Note that it reported the outcome of this case, which is returned."""
         self._settled += 1
+        return self.held.pop(ticket)
 
     def silent(self, now: float) -> bool:
         """Whether it should have answered long ago.

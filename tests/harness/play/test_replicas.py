@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import ray
 import toys
 from conftest import Run, plan_of, read_lines
 
@@ -162,3 +163,22 @@ def test_groups_keep_every_replica_busy() -> None:
     assert groups_of(4, 2, 2) == 4
     assert groups_of(8, 1, 2) == 16
     assert groups_of(8, 1, 1) == 1, "where latency is measured, lanes do not wait for one another"
+
+
+def test_a_machine_that_lacks_a_family_is_not_given_its_cases(
+    play_toys: Play, ray_here: None, tmp_path: Path
+) -> None:
+    lacks = str(tmp_path / "lacks")
+    tasks = [toys.toy_task(), toys.toy_task("boxed", adapter="toyreplicas:MissingInOne")]
+    alone = play_toys(tasks=tasks, out="alone")
+    tasks[1] = toys.toy_task("boxed", adapter="toyreplicas:MissingInOne", lacks=lacks)
+    address = ray.get_runtime_context().gcs_address
+    run = play_toys(tasks=tasks, workers=2, ray_address=address)
+    assert [line["success"] for line in run.results] == [line["success"] for line in alone.results]
+    assert not run.summary.not_run
+    assert "does not play toys/boxed@1: there is no toy box here" in " ".join(run.notes.said)
+    # Where nobody has it, it is a row.
+    run = play_toys(tasks=tasks, workers=1, ray_address=address, out="one")
+    Path(lacks).unlink()
+    run = play_toys(tasks=tasks, workers=1, ray_address=address, out="none")
+    assert [(row.task, row.remedy) for row in run.summary.not_run] == [("toys/boxed@1", "buy one")]
