@@ -24,6 +24,8 @@ ABOVE, LOW, CLEAR = 0.14, 0.03, 0.95
 floor the gripper is while the base moves."""
 ARRIVED, STRAIGHT, ASIDE = 0.1, 0.04, 0.07
 """m from the place to stand; rad from facing the goal; m from above the place to reach."""
+CLOSE = 0.3
+"""m from the end of a path at which its corners no longer matter."""
 UP = np.array([0.0, 1.0, 0.0])
 REACHES = 0.145
 """m from an object's centre at which it is grasped, a little less than the grasp allows."""
