@@ -83,7 +83,7 @@ class LiberoAdapter(Adapter):
         lacks = found.lacks()
         if lacks:
             return Missing(f"libero lacks {lacks}", cls.guide)
-        suite = "" if task is None else str(task.params["suite"])
+        suite = "" if task is None else str(task.params.get("suite", ""))
         if not (found.home / "bddl_files" / suite).is_dir():
             return Missing(
                 f"the installed libero has no {suite}: LIBERO-PRO's tasks come with "
