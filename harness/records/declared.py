@@ -48,6 +48,8 @@ ADAPTER: Mapping[str, _Rule] = {
     "guide": TEXT,
     "requirements": TEXTS,
     "pythons": TEXTS,
+    "conda": TEXT,
+    "conda_installs": TEXTS,
     "privileged_views": TEXTS,
     "derived_views": TEXTS,
     "patience_s": SECONDS,

@@ -30,6 +30,8 @@ WRONG_ADAPTER = {
     "guide": [("a",)],
     "requirements": ["numpy", ["numpy"]],
     "pythons": ["3.11", (3.11,)],
+    "conda": [None, ("environment.yml",)],
+    "conda_installs": ["mani_skill", None],
     "patience_s": ["a minute", 0, -1, None, float("nan"), float("inf"), True],
     "nondeterminism": [None, True],
     "tolerance": ["0.1", -1, None],
