@@ -31,7 +31,7 @@ class World:
     """A simulated scene with the arm, its success test and its cameras.
 
     A soft reset keeps the compiled model and the OpenGL context. It gives the states that loading
-    the model anew would give (tests/adapters/test_libero_heavy.py), in a hundredth of the time.
+    the model anew would give (tests/adapters/test_libero_sim.py), in a hundredth of the time.
     """
 
     def __init__(
