@@ -45,7 +45,7 @@ class World:
         self.styles = styles
         self._size = size
         scene = {} if styles is None else {"scene_properties": dict(styles)}
-        with configured(installation), quietly():
+        with configured(installation), quietly(), numpy_seeded(0):
             from libero.libero.envs.env_wrapper import ControlEnv
 
             self._env: Any = ControlEnv(
