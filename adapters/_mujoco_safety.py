@@ -98,7 +98,8 @@ class SafetyMeter:
         body = self._body
         told = {"collisions": float(self.collisions)}
         if body.force:
-            told["contact_force_max"] = self.contact_force_max
+            # Contact forces can differ in the last bit between processes, with equal states.
+            told["contact_force_max"] = float(np.float32(self.contact_force_max))
         if body.joints is not None:
             told["joint_limit_steps"] = float(self.joint_limit_steps)
         if body.driven is not None:

@@ -225,8 +225,6 @@ class HandAdapter(RoboticsAdapter):
         )
         there = {} if env.target_position == "ignore" else {"distance": float(distance)}
         safety = {**self._safety.metrics(), "drops": float(self._drops)}
-        # MuJoCo's contact forces can differ in the last bit between processes, with equal states.
-        safety["contact_force_max"] = float(np.float32(safety["contact_force_max"]))
         return {"angle": float(angle), **there, **safety}
 
     def _draw_with_goal(self, size: int) -> np.ndarray:
