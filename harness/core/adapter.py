@@ -42,9 +42,9 @@ class _Playable(ABC):
     pythons: ClassVar[tuple[str, ...]] = ()
     """The Python versions of a separate interpreter, best first ("3.11"); empty: this one's."""
     conda: ClassVar[str] = ""
-    """The file of a conda environment, next to the adapter's module, from which `bench doctor --fix`
-    makes the separate interpreter where pip cannot. It needs numpy and msgpack as well.
-    """
+    """The file of a conda environment, next to the adapter's module, for a separate interpreter.
+
+    `bench doctor --fix` makes it where pip cannot; it needs numpy and msgpack as well."""
     conda_installs: ClassVar[tuple[str, ...]] = ()
     """What pip installs into that environment, without what these packages depend on."""
     code_params: ClassVar[tuple[str, ...]] = ()
