@@ -57,7 +57,7 @@ def test_a_pendulum_that_is_lifted_slowly_takes_the_energy_of_its_height() -> No
 
     robot = safety._Robot.__new__(safety._Robot)
     robot.articulation = pendulum
-    robot.driven, robot.transmitted = np.array([0]), np.array([6 + 3])
+    robot.driven = [(0, 1, 3)]
     energy = 0.0
     for number in range(400):
         joint.set_drive_target(np.pi / 2 * min(number / 350, 1.0))
