@@ -136,7 +136,13 @@ class World:
         if sim._render_context_offscreen is None:
             from robosuite.utils.binding_utils import MjRenderContextOffscreen
 
-            context = MjRenderContextOffscreen(sim, device_id=-1)
+            # It calls forward(), from which the solver would start the next step elsewhere: the
+            # first picture would change the last digits of what follows.
+            sim.forward = lambda: None
+            try:
+                context = MjRenderContextOffscreen(sim, device_id=-1)
+            finally:
+                del sim.forward
             context.vopt.geomgroup[0] = 0  # the geometry of collisions
             context.vopt.geomgroup[1] = 1
         data = sim.data
