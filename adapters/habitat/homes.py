@@ -111,7 +111,11 @@ def written(split: str, process: int) -> str:
     """The path of a split's scene, written once per process to a temporary folder that is removed
     when the process ends. `process` is the process id: a forked process writes another copy."""
     folder, _ = temporary_folder(written, "bench-habitat-")
-    homes = [build(number) for number in SPLITS[split]]
+    # Numbered from 0 on, as `corner` is asked for them.
+    homes = [
+        dataclasses.replace(build(number), number=index)
+        for index, number in enumerate(SPLITS[split])
+    ]
     return str(flat.write(Path(folder), f"homes-{split}", flat.scene(homes, SPACING)))
 
 

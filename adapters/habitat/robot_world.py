@@ -364,7 +364,10 @@ class RobotWorld:
         mn = self._mn
         before = self._robot.transformation
         turned = mn.Matrix4.rotation_y(mn.Rad(self._heading))
-        self._robot.transformation = mn.Matrix4.translation(mn.Vector3(*self._at)) @ turned
+        stands = mn.Matrix4.translation(mn.Vector3(*self._at)) @ turned
+        # The description has z up, the world y.
+        upright = mn.Matrix4.rotation_x(mn.Rad(-math.pi / 2))
+        self._robot.transformation = stands @ upright
         if self.held is not None:
             body = self._things[self.held]
             moved = self._robot.transformation @ before.inverted()
@@ -373,5 +376,5 @@ class RobotWorld:
         agent = self._sim.get_agent(0).scene_node
         for sensor in self._sim._sensors.values():
             sensor._sensor_object.node.transformation = (
-                agent.transformation.inverted() @ self._robot.transformation @ look
+                agent.transformation.inverted() @ stands @ look
             )
