@@ -101,7 +101,7 @@ def test_letting_go_at_once_is_a_drop(adapter: HabitatSkillsAdapter) -> None:
 
 def test_a_wall_holds_the_base_up(adapter: HabitatSkillsAdapter) -> None:
     timestep, _ = play(adapter, TASKS["nav"], 0, lambda: np.array([1, 0, -1], np.float32))
-    assert timestep.metrics["collisions"] > 100
+    assert timestep.metrics["collisions"] > 20
     assert timestep.success is False
 
 
