@@ -64,8 +64,6 @@ class HabitatSkillsAdapter(Adapter):
     guide: ClassVar[str] = GUIDE
     patience_s: ClassVar[float] = 300.0
     own_streams: ClassVar[bool] = True
-    nondeterminism: ClassVar[str] = "two simulators let the same objects come to rest differently"
-    tolerance: ClassVar[float] = 0.05
 
     @classmethod
     def missing(cls, task: Task | None = None) -> Missing | None:
