@@ -186,7 +186,8 @@ class RolloutLoop:
             watch.deadline = 0.0
             if lane.slot is not None:
                 self._fail(group, lane.slot, where, None)
-            missing = missing_here(case.task) if where == "construction" else None
+            absent = where == "construction" and isinstance(fault, ImportError)
+            missing = missing_here(case.task) if absent else None
             if missing is not None:
                 self._report(Outcome(ticket=ticket, missing=missing))
                 return

@@ -61,7 +61,7 @@ def cannot_run(ticket: Any, case: Case, refusal: Unfit | UserError | NotApplicab
 
 
 def missing_here(task: Task) -> Missing | None:
-    """What this machine lacks for a task whose simulator cannot be built; None if it is not that.
+    """What this machine lacks for a task whose simulator cannot be imported; None if not that.
 
     The plan was made where the run was started, which may be another machine.
     """
