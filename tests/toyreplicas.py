@@ -69,6 +69,14 @@ class DiesOf(Telling):
         return super().act(turns)
 
 
+class Sleepy(GoodAgent):
+    """Takes 0.1 s for an answer."""
+
+    def act(self, turns: Sequence[Turn]) -> Sequence[Any]:
+        time.sleep(0.1)
+        return super().act(turns)
+
+
 class Half(Telling):
     """Two of them share a GPU."""
 

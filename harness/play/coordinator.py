@@ -121,6 +121,11 @@ class Coordinator:
         return ticket, self.plan.case(ticket.case)
 
     @property
+    def drained(self) -> bool:
+        """Whether no case waits to be handed out, but those that must run alone."""
+        return self._drained
+
+    @property
     def alone_next(self) -> bool:
         """Whether the next case to hand out must run alone, on a fresh worker."""
         return self._drained and not self._out and bool(self._alone)

@@ -1,341 +1,24 @@
-"""Plays cases in Ray workers, on this machine or on a cluster.
-
-A worker is an actor that runs the rollout loop and plays whole episodes. Driver and worker exchange
-messages when the worker runs low on cases, and at least every 0.2 s; never one message a step. The
-driver owns the queue and the run directory. It replaces a worker that hangs or dies, and its cases
-are played again.
-"""
+"""Plays cases in Ray workers, on this machine or on a cluster."""
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
-import time
-from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 import ray
 
-from harness.core import Case, UserError
-from harness.host.interpreters import carried
 from harness.play.carried_code import carry
-from harness.play.case_queue import Ticket
-from harness.play.closing import CLOSING_S
-from harness.play.coordinator import Coordinator, Culprits
-from harness.play.environments import environment_key
-from harness.play.outcome import Outcome, VideoSelection
+from harness.play.coordinator import Coordinator
+from harness.play.outcome import VideoSelection
 from harness.play.placement import LANES_OF_A_GROUP, groups_of, placement
-from harness.play.ray_actors import Place, _Server, _Worker
-from harness.play.ray_cluster import Cluster, joined, reach, started
-from harness.play.ray_replicas import Replicas, cause, unwrapped
+from harness.play.ray_cluster import joined, reach, started
+from harness.play.ray_driver import Driver, cpus
 from harness.play.ray_token import Say
 from harness.play.watchdog import Interrupts
-from harness.play.worker import Exchange
-from harness.play.worker_handle import WorkerHandle
-from harness.play.worker_output import MOST_NOTICES, bound_files, tidy
 from harness.records.identity import AgentSpec
 
 __all__ = ["play_on_ray"]
-
-THREADS = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-LOOK_S = 1.0
-"""Seconds between two looks at Ray's own processes and at the size of the logs."""
-LARGE = 50_000
-"""Bytes of an agent that travel with each worker's start."""
-DYING_S = 0.5
-"""When a worker dies, its raylet may be dying with it: that long is waited to learn it."""
-
-
-class _Driver:
-    """Keeps every worker supplied with cases, and replaces those that are lost."""
-
-    def __init__(
-        self,
-        cluster: Cluster,
-        coordinator: Coordinator,
-        spec: AgentSpec,
-        workers: int,
-        options: dict[str, Any],
-        timeout: float,
-        log: Path | None,
-        say: Say,
-        *,
-        replicas: int,
-        share: float,
-        home: str = "",
-        carried: Any = None,
-    ) -> None:
-        """`home` and `carried`: as those of Place.
-
-        `replicas`: of a served agent; 0: every worker builds its own.
-
-        `share`: the GPUs that the simulators of a worker need.
-        """
-        self._cluster = cluster
-        self._coordinator = coordinator
-        # Every worker, also a later one, gets a live agent as it was at the start.
-        packed: bytes = ray.cloudpickle.dumps(spec)
-        # In Ray's store it would travel only once, but if the raylet dies, Ray then looks for it
-        # there and ends this process.
-        self._spec = ray.put(packed) if len(packed) > LARGE else packed
-        self._kind = spec.kind()
-        self._options = options
-        self._timeout = timeout
-        self._replicas = Replicas(self._launch, replicas, cluster.check, LOOK_S)
-        self._share = share
-        self._place = Place([path or os.getcwd() for path in sys.path], log, home, carried)
-        self._log = log
-        self._say = say
-        self._said: set[str] = set()
-        self._next_look = 0.0
-        self._answered = False
-        self._handles = [
-            WorkerHandle(f"worker-{number}", options["lanes"], timeout) for number in range(workers)
-        ]
-
-    def play(self) -> None:
-        """Play until every case has its outcome."""
-        self._start_all()
-        while not self._coordinator.finished:
-            for handle in self._handles:
-                if handle.call is None:
-                    self._give(handle)
-            waiting = {handle.call: handle for handle in self._handles if handle.call is not None}
-            signs = self._replicas.signs
-            ready, _ = ray.wait([*waiting, *signs], num_returns=1, timeout=LOOK_S)
-            self._look()
-            for call in ready:
-                if call in waiting:
-                    self._receive(waiting[call], call)
-                else:
-                    self._see(call)
-            for call, handle in waiting.items():
-                if handle.call is call and handle.silent(time.monotonic()):
-                    self._lose(
-                        handle,
-                        Culprits.UNKNOWN,
-                        "the worker is silent: a simulator or the agent hangs and holds the "
-                        "interpreter",
-                    )
-        self._end({handle.name: handle.actor for handle in self._handles})
-        actors = self._replicas.actors
-        name = "the served agent" if len(actors) == 1 else "replica {} of the served agent"
-        self._end({name.format(number): actor for number, actor in enumerate(actors)})
-
-    def _see(self, sign: Any) -> None:
-        """A replica of the served agent is ready, or gone.
-
-        Raises UserError if it cannot be built.
-        """
-        self._cluster.check(patience=DYING_S)
-        replaced = self._replicas.seen(sign)
-        if replaced is None:
-            return
-        number, actor = replaced
-        self._say(f"replica {number} of the served agent ended unexpectedly and was started again")
-        for handle in self._handles:
-            if handle.actor is not None:
-                handle.actor.replace.remote(number, actor)
-
-    def _end(self, actors: Mapping[str, Any]) -> None:
-        """Let actors close what they hold; those that do not answer are killed later."""
-        if not actors:
-            return
-        calls = {actor.close.remote(): name for name, actor in actors.items()}
-        done, late = ray.wait(list(calls), num_returns=len(calls), timeout=CLOSING_S)
-        for call in done:
-            with contextlib.suppress(ray.exceptions.RayError):  # it died, which is as good
-                self._pass_on(ray.get(call))
-        for call in late:
-            self._pass_on(
-                [f"{calls[call]} did not close within {CLOSING_S:g} s; the results stand"]
-            )
-
-    def _start_all(self) -> None:
-        self._replicas.start()
-        for handle in self._handles:
-            self._start(handle)
-
-    def _launch(self, number: int) -> Any:
-        """Start the actor of a replica of the served agent."""
-        actor: Any = ray.remote(_Server).options(
-            num_cpus=0,
-            num_gpus=self._kind.gpus,
-            # A request blocks a thread until it is answered; each group of lanes has one waiting.
-            max_concurrency=2 * len(self._handles) * self._options["groups"] + 5,
-            runtime_env={"env_vars": {**THREADS, **carried()}},
-        )
-        name = "agent" if number == 0 else f"agent-{number}"
-        return actor.remote(name, self._spec, self._place, self._timeout)
-
-    def _start(self, handle: WorkerHandle) -> None:
-        actor: Any = ray.remote(_Worker).options(
-            # Three threads: neither `close` nor `replace` must wait for an exchange.
-            num_cpus=1,
-            num_gpus=self._share,
-            max_concurrency=3,
-            runtime_env={"env_vars": {**THREADS, **carried()}},
-        )
-        handle.replace(
-            actor.remote(
-                handle.name,
-                self._spec,
-                self._replicas.actors,
-                self._place,
-                self._options,
-                self._timeout,
-            )
-        )
-
-    def _kill(self, handle: WorkerHandle) -> None:
-        if handle.actor is not None:
-            ray.kill(handle.actor, no_restart=True)
-        handle.actor = handle.call = None
-
-    def _look(self) -> None:
-        """Once a second, whatever happens. Raises Stopped."""
-        now = time.monotonic()
-        if now < self._next_look:
-            return
-        self._next_look = now + LOOK_S
-        self._cluster.check()
-        if self._log is not None:
-            bound_files(self._log)
-
-    def close(self) -> None:
-        """Kill all actors that are left."""
-        self._kill_all()
-        if self._log is not None:
-            bound_files(self._log)
-            tidy(self._log)
-
-    def _kill_all(self) -> None:
-        for handle in self._handles:
-            self._kill(handle)
-        self._replicas.kill()
-
-    def _give(self, handle: WorkerHandle) -> None:
-        """Give the worker further cases and ask for its outcomes."""
-        alone = self._coordinator.alone_next
-        if alone:
-            # One worker plays the cases that must run alone, and starts afresh for each of them:
-            # nothing that an earlier case left behind in the process may decide the outcome.
-            if handle is not self._handles[0]:
-                return
-            if handle.tainted:
-                self._kill(handle)
-                self._start(handle)
-        now = time.monotonic()
-        wanted = handle.wanted(now)
-        cases: list[tuple[Ticket, Case]] = []
-        while len(handle.held) < wanted:
-            taken = self._coordinator.take(handle.keys, handle.lacks)
-            if taken is None:
-                break
-            cases.append(taken)
-            handle.give(*taken)
-        if not handle.held:
-            return
-        handle.tainted = handle.tainted or not alone
-        handle.asked(handle.actor.exchange.remote(cases), now)
-
-    def _receive(self, handle: WorkerHandle, call: Any) -> None:
-        handle.call = None
-        # A large reply is in Ray's store: without it, Ray would end this process.
-        self._cluster.check()
-        try:
-            said: Exchange = unwrapped(call)
-        except ray.exceptions.RayActorError as fault:
-            # All workers die with their raylet; no case is to blame for that.
-            self._cluster.check(patience=DYING_S)
-            self._lose(handle, Culprits.UNKNOWN, f"the worker died: {cause(fault)}")
-            return
-        except UserError as wrong:
-            if not self._answered:  # no agent could be built yet: it is the user's to mend
-                raise
-            self._lose(handle, Culprits.UNKNOWN, f"the worker cannot start: {wrong}")
-            return
-        self._answered = True
-        handle.answered()
-        self._pass_on(said.notices)
-        for outcome in said.outcomes:
-            case = handle.settled(outcome.ticket)
-            if outcome.missing is not None and self._left_to_others(handle, case, outcome):
-                continue
-            handle.tainted = handle.tainted or (
-                outcome.result is not None and outcome.result.status == "error"
-            )
-            self._coordinator.settle(outcome, handle.name)
-        if said.broken is not None:
-            self._lose(handle, Culprits.UNKNOWN, f"the worker's loop ended: {said.broken}")
-        elif said.hung is not None:
-            self._hung(handle, *said.hung)
-
-    def _left_to_others(self, handle: WorkerHandle, case: Case, outcome: Outcome) -> bool:
-        """Whether a task that cannot run on this worker's machine is left to those of others.
-
-        On a cluster of our own all workers are on one machine.
-        """
-        if self._place.carried is None or outcome.perturbations_only:
-            return False
-        key = environment_key(case.task)
-        handle.lacks.add(key)
-        if all(key in each.lacks for each in self._handles):
-            return False
-        assert outcome.missing is not None
-        self._pass_on([f"{handle.name} does not play {case.task.id}: {outcome.missing.reason}"])
-        self._coordinator.give_back(outcome.ticket)
-        return True
-
-    def _pass_on(self, notices: Iterable[str]) -> None:
-        """Tell the user what workers have to tell, each text once."""
-        for text in notices:
-            if text not in self._said and len(self._said) < MOST_NOTICES:
-                self._said.add(text)
-                self._say(text)
-
-    def _hung(self, handle: WorkerHandle, phase: str, tickets: list[Ticket]) -> None:
-        """A call into a simulator or the agent did not return; `tickets` waited for it."""
-        # With a single case in its hands, the agent itself is to blame: the case fails and is not
-        # tried again. A served agent may also hang because of another worker's turns.
-        if (
-            phase == "agent"
-            and len(tickets) == 1
-            and (not self._replicas.actors or sum(len(each.held) for each in self._handles) == 1)
-        ):
-            failed = Outcome.failed(
-                self._coordinator.episode(tickets[0]),
-                "agent_error",
-                f"no answer within {self._timeout:g} s",
-            )
-            handle.settled(tickets[0])
-            self._coordinator.settle(failed, handle.name)
-            self._lose(handle, Culprits.NONE, "the agent hung in another case")
-        else:
-            self._lose(
-                handle,
-                tickets or Culprits.UNKNOWN,
-                f"the {phase} did not return; its worker was killed",
-            )
-
-    def _lose(self, handle: WorkerHandle, culprits: list[Ticket] | Culprits, reason: str) -> None:
-        """Replace a worker that is lost, and hand its cases back.
-
-        The fault may lie in a served agent, which all workers share, so the agent is then replaced
-        together with all workers.
-        """
-        lost = self._handles if self._replicas.actors else [handle]
-        tickets = [ticket for other in lost for ticket in other.held]
-        for other in lost:
-            self._kill(other)
-        self._coordinator.lost(tickets, culprits, reason)
-        if not self._replicas.actors:
-            self._start(handle)
-        else:
-            self._kill_all()
-            self._start_all()
 
 
 def play_on_ray(
@@ -355,7 +38,8 @@ def play_on_ray(
     """Play all cases in Ray workers.
 
     `workers`: their number; None: one for each core, or for each CPU of the cluster at `address`.
-    There are never more than CPUs: a worker that waits for a CPU would never answer.
+    There are never more than CPUs: a worker that waits for a CPU would never answer. On a cluster
+    at `address`, machines may come and go meanwhile.
     `lanes` of each worker; None: eight for each of its `groups`, of which there are more where a
     served agent has several `replicas`; None of these: as many as the GPUs of the cluster hold.
     `log`: the folder `log` of the run directory, for what is printed in workers; None: it is lost.
@@ -374,10 +58,10 @@ def play_on_ray(
     with there as cluster, cluster.watched():
         supply = ray.cluster_resources()
         placed = placement(supply.get("GPU", 0.0), spec, coordinator.plan, replicas)
-        cores = max(1, int(supply.get("CPU", 1)))
-        count = max(1, min(workers or sys.maxsize, cores, placed.workers, coordinator.plan.total))
+        most = max(1, min(workers or sys.maxsize, placed.workers, coordinator.plan.total))
+        count = min(most, cpus())
         groups = groups_of(placed.replicas, count, groups)
-        driver = _Driver(
+        driver = Driver(
             cluster,
             coordinator,
             spec,
@@ -395,6 +79,7 @@ def play_on_ray(
             share=placed.share,
             home=ray.get_runtime_context().get_node_id(),
             carried=None if address is None else ray.put(carry(spec, coordinator.plan, say)),
+            most=0 if address is None else most,
         )
         try:
             with Interrupts(coordinator):

@@ -81,7 +81,7 @@ class WorkerHandle:
 
     def answered(self) -> None:
         """Note that it answered: it has started, and from now on its cases set its patience."""
-        if self._patience == START_S:
+        if not self.started:
             self._patience = 0.0
             for case in self.held.values():
                 self._remember(case)
@@ -90,6 +90,11 @@ class WorkerHandle:
         """Note that it reported the outcome of this case, which is returned."""
         self._settled += 1
         return self.held.pop(ticket)
+
+    @property
+    def started(self) -> bool:
+        """Whether it has answered once."""
+        return self._patience != START_S
 
     def silent(self, now: float) -> bool:
         """Whether it should have answered long ago.

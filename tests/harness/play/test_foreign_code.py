@@ -78,7 +78,7 @@ def test_a_simulator_that_does_not_close_costs_nothing(
 def test_what_does_not_close_in_a_worker_costs_nothing(
     play_toys: Play, ray_here: None, monkeypatch: pytest.MonkeyPatch, agent: str, how: str
 ) -> None:
-    monkeypatch.setattr("harness.play.ray_workers.CLOSING_S", 1.0 if how == "hangs" else 10.0)
+    monkeypatch.setattr("harness.play.ray_driver.CLOSING_S", 1.0 if how == "hangs" else 10.0)
     task = toys.toy_task("closes", adapter="meddlers:ClosesToy", how=how)
     run = play_toys(f"meddlers:{agent}", tasks=[task], args={"how": how}, workers=2)
     assert run.summary.missing == 0
