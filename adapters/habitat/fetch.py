@@ -70,14 +70,9 @@ def write(folder: Path, source: Path) -> Path:
     """
     root = _read(source)
     robot = ElementTree.Element("robot", {"name": "fetch"})
-    carried = _moved(root)
     for link in root.iter("link"):
         if link.get("name", "").startswith("root"):
             continue  # mani_skill's joints that move the base about the floor
-        if link.get("name") not in carried:
-            # The contacts of these links do not count: the navmesh keeps them clear of the home.
-            for shape in link.findall("collision"):
-                link.remove(shape)
         for mesh in link.iter("mesh"):
             mesh.set("filename", str(_below(source.parent, mesh.get("filename", ""))))
         if link.get("name") == GRIPPER:
@@ -229,15 +224,6 @@ def _below(folder: Path, name: str) -> Path:
     if not name or folder.resolve() not in path.parents:
         raise UserError(f"the robot's description names the mesh {name!r}, outside of its folder")
     return path
-
-
-def _moved(root: ElementTree.Element) -> set[str]:
-    """The links that a joint of the arm moves."""
-    joints = [joint for joint in root.iter("joint") if joint.find("child") is not None]
-    found = {_link(joint, "child") for joint in joints if joint.get("name") in ARM}
-    for _ in joints:
-        found |= {_link(joint, "child") for joint in joints if _link(joint, "parent") in found}
-    return found
 
 
 def _hold(joint: ElementTree.Element, value: float) -> None:

@@ -16,6 +16,7 @@ import functools
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -299,18 +300,22 @@ def scene(homes: Sequence[Flat] = (), spacing: float = SPACING) -> bytes:
     )
 
 
-def write(folder: Path, name: str = "flats", content: bytes = b"") -> Path:
+def write(
+    folder: Path, name: str = "flats", content: bytes = b"", margin_m: float | None = None
+) -> Path:
     """Write `NAME.glb` and `NAME.stage_config.json` into the folder; returns the path of the
     latter, which habitat-sim takes as a scene. `content` is that of the `.glb`: `scene()` if it is
-    empty."""
+    empty. `margin_m` is by how much surfaces are thicker for Bullet: None is habitat-sim's."""
     write_atomically(folder / f"{name}.glb", content or scene())
-    stage = {
+    stage: dict[str, Any] = {
         "render_asset": f"{name}.glb",
         "up": [0, 1, 0],
         "front": [0, 0, -1],
         "units_to_meters": 1.0,
         "requires_lighting": False,
     }
+    if margin_m is not None:
+        stage["margin"] = margin_m
     path = folder / f"{name}.stage_config.json"
     write_atomically(path, json.dumps(stage).encode())
     return path

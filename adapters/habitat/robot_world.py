@@ -144,10 +144,8 @@ class RobotWorld:
         self._aim()
         self._at, self._heading = np.array(at, np.float64), float(heading)
         self._stand()
-        manager, templates = (
-            self._sim.get_rigid_object_manager(),
-            self._sim.get_object_template_manager(),
-        )
+        manager = self._sim.get_rigid_object_manager()
+        templates = self._sim.get_object_template_manager()
         for name, (place, turn) in things.items():
             (template,) = templates.load_configs(self._configs[name])
             body = manager.add_object_by_template_id(template)
@@ -244,7 +242,10 @@ class RobotWorld:
             mine, other = sides if sides[0][0] in own else sides[::-1]
             if mine[0] == self._robot.object_id and mine[1] in self._base:
                 continue
-            force = max(force, abs(float(point.normal_force)))
+            pushes = abs(float(point.normal_force))
+            if point.contact_distance > 0 and not pushes:
+                continue  # Bullet already keeps points of what comes near
+            force = max(force, pushes)
             touched.add(self._names.get(other[0], "home"))
         return Contacts(force, frozenset(touched))
 
@@ -334,11 +335,13 @@ class RobotWorld:
         in a world that is kept, objects come to rest elsewhere in the second episode.
         """
         self._clear()
-        config, paths = self._sim.config, self._sim.pathfinder
+        paths = self._sim.pathfinder
         again = configuration(self._lib, self._camera, self._scene, Path(self._urdf).parent)
         # The simulator makes a new world where its configuration has changed. Nothing is drawn
         # from this seed.
-        again.sim_cfg.random_seed = 1 - config.sim_cfg.random_seed % 2
+        again.sim_cfg.random_seed = 1 - self._sim.config.sim_cfg.random_seed % 2
+        # The simulator keeps its old scene graphs, and with them what their cameras drew on.
+        self._sim.get_agent(0).reconfigure(self._lib.AgentConfiguration(sensor_specifications=[]))
         self._sim.reconfigure(again)
         self._sim.pathfinder = paths
 

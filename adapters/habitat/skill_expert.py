@@ -10,11 +10,12 @@ import math
 
 import numpy as np
 
-from adapters.habitat import fetch, things
+from adapters.habitat import fetch, homes, things
 from adapters.habitat.fetch import Arm
+from adapters.habitat.flat import Rectangle
 from adapters.habitat.homes import Receptacle
 from adapters.habitat.robot_world import RobotWorld
-from adapters.habitat.skill_episodes import Episode
+from adapters.habitat.skill_episodes import Episode, arm_is_free
 from adapters.habitat.skill_rules import AT_GOAL, FACING, bearing
 
 __all__ = ["Expert"]
@@ -47,6 +48,7 @@ class Expert:
     ) -> None:
         self._kind, self._episode, self._world, self._arm = kind, episode, world, arm
         self._steps = (step_m, step_rad, joint_rad)
+        self._home = homes.build(episode.home)
         self._rest = arm.reach(fetch.REST, fetch.START)
         self._goal = min(episode.goals, key=self._distance)
         self._focus = self._goal.centre + episode.corner
@@ -188,7 +190,23 @@ class Expert:
         return None if moved is None else np.array([*moved, -1.0], np.float32)
 
     def _turn(self, off: float) -> float:
+        if self._kind == "nav" and abs(off) > FACING and not self._is_free(off):
+            other = off - math.copysign(2 * math.pi, off)
+            if self._is_free(other):
+                off = other
         return max(-1.0, min(1.0, off / self._steps[1]))
+
+    def _is_free(self, turn: float) -> bool:
+        """Whether the arm, as nav holds it, meets no wall and no furniture while the base turns."""
+        at, heading = self._world.base()
+        x, z = (at - self._episode.corner)[[0, 2]]
+        here = Rectangle(float(x), float(z), float(x), float(z))
+        floors = (self._home.corridor, *(room.floor for room in self._home.rooms))
+        inside = [floor for floor in floors if floor.contains(here)]
+        if not inside:
+            return True  # in a door
+        headings = heading + np.linspace(0.0, turn, 2 + int(abs(turn) / 0.2))[1:]
+        return all(arm_is_free(self._home, inside[0], x, z, float(each)) for each in headings)
 
     def _joints(self, point: np.ndarray, there: bool) -> np.ndarray | None:
         """Joints that bring the end effector to a point, from where the base is or will stand."""

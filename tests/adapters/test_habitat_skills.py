@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
 from pathlib import Path
@@ -113,6 +114,17 @@ def test_in_the_robots_copy_the_arm_alone_moves(tmp_path: Path) -> None:
     assert torso.find("origin").get("xyz") == "-0.086875 0 0.52743"  # type: ignore[union-attr]
     for mesh in root.iter("mesh"):
         assert Path(str(mesh.get("filename"))).is_file()
+    shapes = {str(link.get("name")): len(link.findall("collision")) for link in root.iter("link")}
+    assert shapes["base_link"] == shapes["torso_lift_link"] == shapes["head_pan_link"] == 1
+
+
+def test_objects_start_on_the_surfaces_that_bullet_sees() -> None:
+    stage = json.loads(Path(homes.written("eval", os.getpid())).read_text())
+    for seed in range(3):
+        episode = drawn("pick", seed)
+        place, half = episode.placed[0][1], things.size(things.THINGS[episode.thing])[1] / 2
+        above = place[1] - half - max(goal.height for goal in episode.goals)
+        assert above == pytest.approx(stage["margin"], abs=1e-9)
 
 
 @pytest.mark.parametrize(
