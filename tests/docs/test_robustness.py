@@ -14,7 +14,6 @@ from harness.perturb import REGISTRY
 from harness.records.registry import load
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "robustness.md"
-ENDS = ("## Simulators' own", "## What they look like")
 
 
 def levels(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -55,12 +54,14 @@ def test_the_page_has_the_tables_of_the_code() -> None:
 
 
 def main() -> None:
-    """Replace the tables in the page."""
+    """Replace the tables in the page, and nothing around them."""
     page = PAGE.read_text()
-    for table, end in ((kinds(), ENDS[0]), (simulator_perturbations(), ENDS[1])):
-        before, after = page.split(end)
-        kept = before[: before.rindex("\n\n", 0, before.rstrip().rindex("\n\n") + 2)]
-        page = f"{kept}\n\n{table}\n\n{end}{after}"
+    for table in (kinds(), simulator_perturbations()):
+        before, head, after = page.partition(table.partition("\n")[0])
+        rest = after.splitlines(keepends=True)[1:]
+        while rest and rest[0].startswith("|"):
+            del rest[0]
+        page = f"{before}{table}\n{''.join(rest)}" if head else page
     PAGE.write_text(page)
 
 

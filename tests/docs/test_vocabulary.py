@@ -217,4 +217,7 @@ def write() -> None:
 
 
 if __name__ == "__main__":
+    from harness.cli.names import know_families
+
+    know_families()  # so that those in another interpreter are asked there
     sys.exit(write())

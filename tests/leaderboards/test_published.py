@@ -295,6 +295,7 @@ def test_the_papers_table_has_every_row() -> None:
         "ManiSkill": 0.136,
         "Habitat Pick": 0.825,
         "Habitat Place": 0.935,
+        "Habitat Nav": 0.625,
         "Procgen": 0.44,
         "Atari": 0.327,
         "BabyAI": 0.911,
