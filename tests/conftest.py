@@ -23,6 +23,7 @@ import toys
 
 from harness.cli.names import know_families
 from harness.core import Suite, Task
+from harness.host.interpreters import VARIABLE
 from harness.play.planning import make_plan
 from harness.play.progress import Tally
 from harness.play.runner import RunOptions, RunSummary, play
@@ -190,6 +191,11 @@ def bench_here(
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
+    # --interpreter sets a variable of this process; set once here, it is as before after the test.
+    configured = os.environ.get(VARIABLE)
+    monkeypatch.setenv(VARIABLE, configured or "")
+    if configured is None:
+        monkeypatch.delenv(VARIABLE)
     before = set(sys.modules)
 
     def go(*args: object) -> Said:
