@@ -27,12 +27,11 @@ WAYS: dict[str, dict[str, Any]] = {
     "lanes": {"lanes": 8},
     "shuffled": {"shuffle": 5, "lanes": 3},
     "cut": {"lanes": 2},
-    "one worker": {"workers": 1},
     "two workers": {"workers": 2, "lanes": 4, "shuffle": 7},
     "cut, two workers": {"workers": 2, "lanes": 3, "shuffle": 9},
 }
 LIGHT, SLOW, APART = (
-    ("lanes", "shuffled", "cut", "one worker", "two workers"),
+    ("lanes", "shuffled", "cut", "two workers"),
     ("lanes", "cut, two workers"),
     ("lanes", "two workers"),
 )

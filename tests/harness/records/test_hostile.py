@@ -262,9 +262,8 @@ def test_every_place_of_run_json_may_hold_anything(rig: Rig) -> None:
         )
         (cwd / "run" / "traces").mkdir()
         shutil.copy(rig.good / "traces" / "part-0000.msgpack", cwd / "run" / "traces")
-        every = list(readers(rig, "run"))
-        chosen = every[number % 12], every[(number + 5) % 12]
-        jobs += [Job(name, cwd, command, (0, 1, 2, 3, 4)) for _, command in chosen]
+        _, command = list(readers(rig, "run"))[number % 12]
+        jobs.append(Job(name, cwd, command, (0, 1, 2, 3, 4)))
     assert len({job.name for job in jobs}) > 200
     assert read_by_commands(rig, jobs) == []
     clean(rig)
