@@ -89,21 +89,24 @@ class ServedAgent:
 
     def first(self, requests: Sequence[_Request], wait: bool) -> list[bool]:
         """Which of the requests are answered; with `wait`, once one of them is."""
-        self._guard(min(request.sent for request in requests))
-        try:
-            while True:
-                asked = {each.reference: each for each in requests if each.answers is None}
-                if len(asked) == len(requests) and wait:
-                    done, _ = ray.wait(list(asked), num_returns=1)
-                else:
-                    done, _ = ray.wait(list(asked), num_returns=len(asked), timeout=0)
-                for reference in done:
-                    self._take(asked[reference])
-                found = [request.answers is not None for request in requests]
-                if any(found) or not wait:
-                    return found
-        finally:
-            self.watch.deadline = 0.0
+        while True:
+            asked = {each.reference: each for each in requests if each.answers is None}
+            if asked:
+                block = wait and len(asked) == len(requests)
+                self._guard(min(request.sent for request in asked.values()))
+                try:
+                    done, _ = ray.wait(
+                        list(asked),
+                        num_returns=1 if block else len(asked),
+                        timeout=None if block else 0,
+                    )
+                    for reference in done:
+                        self._take(asked[reference])
+                finally:
+                    self.watch.deadline = 0.0
+            found = [request.answers is not None for request in requests]
+            if any(found) or not wait:
+                return found
 
     def collect(self, ticket: _Request) -> tuple[list[Any], float]:
         begun = time.perf_counter()
@@ -147,7 +150,7 @@ class ServedAgent:
         return [actor.end.remote(episode) for actor in told]
 
     def ended(self, ticket: list[Any], wait: bool) -> AgentFault | bool:
-        if not wait and len(ray.wait(ticket, num_returns=len(ticket), timeout=0)[0]) < len(ticket):
+        if ticket and not wait and ray.wait(ticket, num_returns=len(ticket), timeout=0)[1]:
             return False
         found: AgentFault | bool = True
         self._guard(time.perf_counter())

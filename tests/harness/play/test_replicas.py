@@ -11,9 +11,11 @@ import ray
 import toys
 from conftest import Run, plan_of, read_lines
 
-from harness.core import UserError
+from harness.core import Turn, UserError
+from harness.play import ray_replicas
 from harness.play.placement import groups_of, placement
 from harness.play.replica_choice import ReplicaChoice
+from harness.play.worker_output import Notices
 
 Play = Callable[..., Run]
 
@@ -182,3 +184,17 @@ def test_a_machine_that_lacks_a_family_is_not_given_its_cases(
     Path(lacks).unlink()
     run = play_toys(tasks=tasks, workers=1, ray_address=address, out="none")
     assert [(row.task, row.remedy) for row in run.summary.not_run] == [("toys/boxed@1", "buy one")]
+
+
+def test_a_client_of_which_every_replica_is_gone(
+    ray_here: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ray_replicas, "RELAUNCH_S", 0.01)
+    client = ray_replicas.ServedAgent([object()], 1.0, Notices())
+    client._choice.ends(0)
+    lost = [client.submit([Turn.of({"episode": "e"})]) for _ in range(2)]
+    assert client.first(lost, wait=True) == [True, True]
+    assert not client.watch.overdue()
+    ((fault,), _) = client.collect(lost[0])
+    assert (fault.status, fault.failed_in) == ("error", "")
+    assert client.ended(client.end("e"), wait=False) is True, "nobody is left to be told"
