@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ import numpy as np
 
 from adapters.habitat.glb import write_atomically
 
-__all__ = ["RATE", "Camera", "configuration", "idle", "navmesh_settings"]
+__all__ = ["RATE", "Camera", "configuration", "navmesh_settings"]
 
 RATE = 120.0
 """Substeps a second: habitat-lab's `ctrl_freq`."""
@@ -35,9 +34,6 @@ PHYSICS = {
 }
 """habitat's defaults, at habitat-lab's rate."""
 
-_pool = threading.local()
-"""Attribute `idle`, per thread: Camera -> unused simulators, each with its scene."""
-
 
 @dataclasses.dataclass(frozen=True)
 class Camera:
@@ -47,12 +43,6 @@ class Camera:
     height_px: int
     hfov: float
     """Horizontal field of view, degrees."""
-
-
-def idle(camera: Camera) -> list[tuple[Any, str]]:
-    """This thread's unused simulators for one camera, each with its scene."""
-    table: dict[Camera, list[tuple[Any, str]]] = _pool.__dict__.setdefault("idle", {})
-    return table.setdefault(camera, [])
 
 
 def configuration(lib: Any, camera: Camera, scene: str, folder: Path) -> Any:

@@ -22,7 +22,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from adapters.habitat import fetch
-from adapters.habitat.robot_simulators import Camera, configuration, idle, navmesh_settings
+from adapters.habitat.idle import idle
+from adapters.habitat.robot_simulators import Camera, configuration, navmesh_settings
 from adapters.habitat.world import LOGS
 
 __all__ = ["SUBSTEPS", "Contacts", "RobotWorld"]

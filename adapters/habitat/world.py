@@ -20,6 +20,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from adapters.habitat.idle import idle
+
 __all__ = ["ACTIONS", "Body", "World"]
 
 ACTIONS = ("stop", "move_forward", "turn_left", "turn_right", "look_up", "look_down")
@@ -27,9 +29,6 @@ LOGS = {"HABITAT_SIM_LOG": "quiet", "MAGNUM_LOG": "quiet", "GLOG_minloglevel": "
 
 Scene = tuple[str, str]
 """(scene, scene dataset)."""
-
-_pool = threading.local()
-"""Attribute `idle`, per thread: Body -> its unused simulators, each with the scene loaded in it."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,8 +89,8 @@ class World:
 
         Raises RuntimeError if there is nothing to walk on.
         """
-        if self._sim is None and _idle(self._body):
-            self._sim, self._scene = _idle(self._body).pop()
+        if self._sim is None and idle(self._body):
+            self._sim, self._scene = idle(self._body).pop()
         if (scene, scene_dataset) == self._scene:
             return
         config = self._configuration(scene, scene_dataset)
@@ -200,7 +199,7 @@ class World:
         """
         same_thread = threading.get_ident() == self._thread
         if self._sim is not None and self._scene is not None and same_thread:
-            _idle(self._body).append((self._sim, self._scene))
+            idle(self._body).append((self._sim, self._scene))
         self._sim = self._scene = self._follower = self._path = None
 
     def _configuration(self, scene: str, scene_dataset: str) -> Any:
@@ -237,9 +236,3 @@ class World:
             action_space=actions,
         )
         return lib.Configuration(backend, [agent])
-
-
-def _idle(body: Body) -> list[tuple[Any, Scene]]:
-    """This thread's unused simulators for one body, each with its scene."""
-    table: dict[Body, list[tuple[Any, Scene]]] = _pool.__dict__.setdefault("idle", {})
-    return table.setdefault(body, [])
