@@ -41,9 +41,16 @@ def demos(
         ),
     ] = "image?,proprio?,text?,admissible?,dom?",
     images: Annotated[
-        Literal["png", "jpeg"],
-        typer.Option(help="How pictures are stored: png is lossless, jpeg is small."),
+        Literal["png", "jpeg", "webp"],
+        typer.Option(help="How pictures are stored: png and webp are lossless, jpeg is small."),
     ] = "png",
+    pixels: Annotated[
+        int | None,
+        typer.Option(
+            help="Shrink pictures to this many pixels a side before they are stored, by the mean "
+            "of areas. Default: as the task shows them."
+        ),
+    ] = None,
     noise: Annotated[
         float,
         typer.Option(
@@ -78,7 +85,8 @@ def demos(
     from harness.play.runner import RunOptions
 
     names = _names_of_features(lerobot, lerobot_names)
-    recording = RecordingOptions(tuple(name for name in views.split(",") if name), images, noise)
+    read = tuple(name for name in views.split(",") if name)
+    recording = RecordingOptions(read, images, noise, at_least_one("--pixels", pixels))
     options = RunOptions(
         workers=worker_count(workers),
         lanes=at_least_one("--lanes", lanes),

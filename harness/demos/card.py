@@ -63,6 +63,10 @@ cannot observe. None of them is guaranteed to be optimal. An expert that fails o
 leaves only the easy ones; the success rates above say how many.
 """
 
+FORMAT_NAMES = {
+    "png": "PNG (lossless)", "jpeg": "JPEG (quality 95)", "webp": "WebP (lossless)",
+}  # fmt: skip
+
 
 @dataclass(frozen=True, kw_only=True)
 class Counts:
@@ -85,8 +89,13 @@ def card(
     images: str,
     noise: float,
     command: str,
+    pixels: int | None = None,
 ) -> str:
-    """The text of README.md. `noise`: the share of random actions; `images`: `png` or `jpeg`."""
+    """The text of README.md.
+
+    `noise`: the share of random actions; `images`: a format; `pixels`: the side of pictures that
+    were shrunk.
+    """
     packages: dict[str, str] = {}
     for item in plan.items:
         packages.update(item.packages)
@@ -130,7 +139,8 @@ def card(
         set=plan.seed,
         stride=SEED_STRIDE,
         end=1001 * SEED_STRIDE,
-        images="PNG (lossless)" if images == "png" else "JPEG (quality 95)",
+        images=FORMAT_NAMES[images]
+        + (f", shrunk to {pixels} x {pixels} pixels by the mean of areas" if pixels else ""),
         executed=", which noise may have changed" if noise else ", the same",
         views=", ".join(map(_code, views)) or "none",
         versions=markdown_table(["package", "version"], sorted(packages.items())),

@@ -1,6 +1,6 @@
 """How views and actions are stored in Parquet columns, and a Brief in JSON.
 
-image*, uint8 (H, W[, 3])      binary        a PNG (lossless) or JPEG file
+image*, uint8 (H, W[, 3])      binary        a PNG (lossless), JPEG or WebP (lossless) file
 Box                            list<dtype>   the array in C order; its shape is in the brief
 Discrete                       int64
 MultiDiscrete                  list<int64>
@@ -46,6 +46,8 @@ __all__ = [
     "encode",
     "is_image",
     "modules",
+    "shrunk",
+    "shrunk_spec",
     "spec_from_json",
     "spec_to_json",
 ]
@@ -53,7 +55,12 @@ __all__ = [
 SPECS: Mapping[str, type[Any]] = {
     kind.__name__: kind for kind in (Box, Discrete, MultiDiscrete, Text, Texts, UI, Elements)
 }
-JPEG_QUALITY = 95
+FORMATS: Mapping[str, Mapping[str, Any]] = {
+    "png": {"compress_level": 3},
+    "jpeg": {"quality": 95},
+    "webp": {"lossless": True, "quality": 0, "method": 0},  # the fastest of the lossless ones
+}
+"""Formats of stored pictures, and how Pillow writes them."""
 MOST_ELEMENTS = 1 << 26
 MOST_AXES = 8
 DTYPES = (
@@ -85,6 +92,30 @@ def is_image(name: str, spec: Spec) -> bool:
     )
 
 
+def shrunk(picture: np.ndarray, side: int) -> np.ndarray:
+    """A picture, uint8 (H, W[, 3]), as one of (side, side[, 3]): each pixel is the mean of an area.
+
+    An agent that reads small pictures and the recording of its demonstrations both call this, so
+    both see the same. A picture of that size is returned as it is.
+    """
+    if picture.shape[:2] == (side, side):
+        return picture
+    from PIL import Image
+
+    small: np.ndarray = np.asarray(
+        Image.fromarray(picture).resize((side, side), Image.Resampling.BOX)
+    )
+    return small
+
+
+def shrunk_spec(name: str, spec: Spec, side: int | None) -> Spec:
+    """The spec of what `shrunk` makes of a view; the same where it is no picture."""
+    if side is None or not is_image(name, spec):
+        return spec
+    assert isinstance(spec, Box)
+    return dataclasses.replace(spec, shape=(side, side, *spec.shape[2:]))
+
+
 def arrow_type(name: str, spec: Spec) -> Any:
     """The type of a column, a pyarrow.DataType."""
     pa, _ = modules()
@@ -100,15 +131,12 @@ def arrow_type(name: str, spec: Spec) -> Any:
 
 
 def encode(name: str, spec: Spec, value: Any, images: str = "png") -> Any:
-    """A value in the form that its column takes; `images` is `png` or `jpeg`."""
+    """A value in the form that its column takes; `images` is one of FORMATS."""
     if is_image(name, spec):
         from PIL import Image
 
         file = io.BytesIO()
-        how: dict[str, Any] = (
-            {"compress_level": 3} if images == "png" else {"quality": JPEG_QUALITY}
-        )
-        Image.fromarray(value).save(file, images, **how)
+        Image.fromarray(value).save(file, images, **FORMATS[images])
         return file.getvalue()
     if isinstance(spec, (Box, MultiDiscrete)):
         return np.asarray(value).reshape(-1)
@@ -129,12 +157,16 @@ def decode(name: str, spec: Spec, value: Any) -> Any:
         from PIL import Image
 
         assert isinstance(spec, Box)
+        if value[:4] == b"RIFF" and _webp_size(value) != tuple(spec.shape[:2]):
+            raise ValueError(f"a picture of {name} is not of the size {tuple(spec.shape)}")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             try:
-                picture = Image.open(io.BytesIO(value), formats=("PNG", "JPEG"))
+                picture = Image.open(io.BytesIO(value), formats=("PNG", "JPEG", "WEBP"))
             except Image.DecompressionBombError as bomb:
                 raise ValueError(str(bomb)) from None
+        if picture.format == "WEBP" and len(spec.shape) == 2:
+            picture = picture.convert("L")  # WebP has no grey pictures; equal channels stay exact
         size = (picture.height, picture.width, *([3] if picture.mode == "RGB" else []))
         if size != tuple(spec.shape) or picture.mode not in ("L", "RGB"):
             raise ValueError(f"a picture of {name} has the size {size}, not {tuple(spec.shape)}")
@@ -153,6 +185,18 @@ def decode(name: str, spec: Spec, value: Any) -> Any:
             for fields in json.loads(value)
         )
     return tuple(value) if isinstance(spec, Texts) else value
+
+
+def _webp_size(file: bytes) -> tuple[int, int]:
+    """(height, width) of a simple lossless WebP file, the only kind that `encode` writes.
+
+    Pillow takes memory for the whole picture when it opens one, so the size is read before.
+    Raises ValueError where it is another kind.
+    """
+    if file[8:16] != b"WEBPVP8L" or len(file) < 25:
+        raise ValueError("it is not a simple lossless WebP file")
+    bits = int.from_bytes(file[21:25], "little")
+    return 1 + (bits >> 14 & 0x3FFF), 1 + (bits & 0x3FFF)
 
 
 _NAMES_ON_DISK = {"neutral": "noop"}

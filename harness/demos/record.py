@@ -14,7 +14,7 @@ from harness.core import Result, Suite, Task, UserError
 from harness.core.grammar import counted
 from harness.core.text import printable
 from harness.demos.card import Counts, card
-from harness.demos.columns import brief_from_json, modules
+from harness.demos.columns import FORMATS, brief_from_json, modules
 from harness.demos.dataset import Demos, EpisodeRow, open_parquet
 from harness.demos.training import DEMO_SETS, for_training, training_task
 from harness.play.episode import episode_name
@@ -32,6 +32,8 @@ __all__ = [
 
 DEFAULT_VIEWS = ("image?", "proprio?", "text?", "admissible?", "dom?")
 """The views that the GEA paper's agent reads, and their substitutes in tasks without images."""
+MOST_PIXELS = 4096
+"""The largest side of a stored picture."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +44,17 @@ class RecordingOptions:
     images: str = "png"
     noise: float = 0.0
     """The share of executed actions that are drawn at random."""
+    pixels: int | None = None
+    """The side to which pictures are shrunk before they are stored; None leaves them as shown."""
 
     def __post_init__(self) -> None:
-        if self.images not in ("png", "jpeg"):
-            raise UserError(f"--images {self.images!r}: write png or jpeg")
+        if self.images not in FORMATS:
+            raise UserError(f"--images {self.images!r}: write {', '.join(FORMATS)}")
+        if self.pixels is not None and not 1 <= self.pixels <= MOST_PIXELS:
+            raise UserError(
+                f"--pixels is the side of the stored pictures, 1 to {MOST_PIXELS}; "
+                f"got {self.pixels}"
+            )
         if not 0 <= self.noise < 1:
             raise UserError(f"--noise is a share of actions, from 0 to below 1; got {self.noise}")
         if "expert" in self.views:
@@ -112,6 +121,8 @@ def record(
         "folder": str((out / "recorded").resolve()),
         "images": recording.images,
         "noise": recording.noise,
+        # Left out unless given: a recording of before this option can be resumed.
+        **({} if recording.pixels is None else {"pixels": recording.pixels}),
     }
     # In a mapping: the files of a path that is itself an argument count to the agent's identity.
     spec = AgentSpec(
@@ -135,7 +146,14 @@ def record(
             {name for row in Demos(out).rows for name in brief_from_json(row.brief).observation}
         )
         text = card(
-            plan, summary.not_run, counts, views, recording.images, recording.noise, options.command
+            plan,
+            summary.not_run,
+            counts,
+            views,
+            recording.images,
+            recording.noise,
+            options.command,
+            recording.pixels,
         )
         (out / "README.md").write_text(text, encoding="utf-8")
         shutil.rmtree(out / "recorded", ignore_errors=True)

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 from harness.core import Agent, Brief, Turn
-from harness.demos.columns import arrow_type, brief_to_json, encode, modules
+from harness.demos.columns import (
+    arrow_type,
+    brief_to_json,
+    encode,
+    is_image,
+    modules,
+    shrunk,
+    shrunk_spec,
+)  # fmt: skip
 
 __all__ = ["EpisodeRecording", "Recorder"]
 
@@ -24,7 +33,7 @@ class Recorder(Agent):
     reads: ClassVar[tuple[str, ...]] = ("expert",)
 
     def __init__(self, record: Mapping[str, Any], views: Sequence[str]) -> None:
-        """`record`: the `folder` for the files, `images` (`png` or `jpeg`) and `noise`.
+        """`record`: the `folder` for the files, `images` (a format), `noise` and maybe `pixels`.
 
         `views`: as in Agent.reads.
         """
@@ -35,6 +44,7 @@ class Recorder(Agent):
             record["images"],
             float(record["noise"]),
         )
+        self._pixels: int | None = record.get("pixels")
         self._recordings: dict[str, EpisodeRecording] = {}
 
     @classmethod
@@ -47,7 +57,7 @@ class Recorder(Agent):
 
     def _one(self, turn: Turn) -> Any:
         if turn.step == 0:
-            self._recordings[turn.episode] = EpisodeRecording(turn.brief)
+            self._recordings[turn.episode] = EpisodeRecording(turn.brief, self._pixels)
         action = (
             turn.brief.action.noop()
             if turn.expert is None
@@ -65,7 +75,10 @@ class Recorder(Agent):
         brief = turn.brief
         row: dict[str, Any] = {"step": turn.step, "instruction": turn.instruction}
         for name, spec in brief.observation.items():
-            row[f"observation.{name}"] = encode(name, spec, turn.observation[name], self._images)
+            value = turn.observation[name]
+            if self._pixels is not None and is_image(name, spec):
+                value = shrunk(value, self._pixels)
+            row[f"observation.{name}"] = encode(name, spec, value, self._images)
         return row | {
             "action": encode("action", brief.action, action),
             "executed": encode("action", brief.action, executed),
@@ -86,8 +99,10 @@ class Recorder(Agent):
 class EpisodeRecording:
     """The rows of one episode so far, by step: a turn may be answered twice, but counts once."""
 
-    def __init__(self, brief: Brief) -> None:
-        self.brief = brief
+    def __init__(self, brief: Brief, pixels: int | None = None) -> None:
+        """`pixels`: the side of the stored pictures; None as they are shown."""
+        views = {name: shrunk_spec(name, spec, pixels) for name, spec in brief.observation.items()}
+        self.brief = dataclasses.replace(brief, observation=views)
         self.rows: dict[int, dict[str, Any]] = {}
 
     def write(self, file: Path) -> None:

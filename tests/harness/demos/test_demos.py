@@ -31,7 +31,14 @@ from harness.core import (
     UserError,
 )
 from harness.demos import Demos
-from harness.demos.columns import arrow_type, brief_from_json, brief_to_json, decode, encode
+from harness.demos.columns import (
+    arrow_type,
+    brief_from_json,
+    brief_to_json,
+    decode,
+    encode,
+    shrunk,
+)
 from harness.demos.lerobot import export
 from harness.demos.record import RecordingOptions, RecordingSummary, record
 from harness.demos.training import (
@@ -121,6 +128,31 @@ def test_failures_are_left_out(tmp_path: Path) -> None:
         for frame in frames
     )
     assert f"{done.demos} |" in (tmp_path / "d" / "README.md").read_text()
+
+
+def test_shrunk_pictures_are_what_an_agent_that_shrinks_them_sees(tmp_path: Path) -> None:
+    """They are stored without loss, and the brief says their size."""
+    recorded(tmp_path / "whole", tasks=toys.TASKS[:1], episodes=1)
+    small = RecordingOptions(VIEWS, "webp", pixels=6)
+    record(
+        [(QUICK, toys.TASKS[0])], tmp_path / "small", small, RunOptions(workers=0),
+        PlainProgress(), episodes=1,
+    )  # fmt: skip
+    (whole,), (shrunken,) = Demos(tmp_path / "whole"), Demos(tmp_path / "small")
+    assert shrunken.brief.observation["image"].shape[:2] == (6, 6)
+    assert "WebP (lossless), shrunk to 6 x 6 pixels" in (tmp_path / "small/README.md").read_text()
+    for one, other in zip(whole.frames, shrunken.frames, strict=True):
+        seen = shrunk(one.observation["image"], 6)
+        np.testing.assert_array_equal(seen, other.observation["image"])
+    grey, spec = np.arange(256, dtype=np.uint8).reshape(16, 16), Box((16, 16), "uint8", 0, 255)
+    stored = encode("image_gray", spec, grey, "webp")
+    np.testing.assert_array_equal(decode("image_gray", spec, stored), grey)
+    # A file of that size whose canvas is larger would take its memory before it is looked at.
+    stored = stored[:21] + b"\xff\xff\xff\x0f" + stored[25:]
+    with pytest.raises(ValueError, match="not of the size"):
+        decode("image_gray", spec, stored)
+    with pytest.raises(UserError, match="--pixels"):
+        RecordingOptions(pixels=0)
 
 
 class Interrupting(PlainProgress):
@@ -287,7 +319,7 @@ def test_features_are_called_as_lerobot_calls_them(tmp_path: Path) -> None:
 def test_what_is_none_is_said(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="bench demos --suite"):
         Demos(tmp_path)
-    with pytest.raises(UserError, match="png or jpeg"):
+    with pytest.raises(UserError, match="png, jpeg, webp"):
         RecordingOptions(images="gif")
     with pytest.raises(UserError, match="set"):
         record(
