@@ -28,6 +28,7 @@ import ray
 
 from harness.core import UserError
 from harness.play.private_folder import FOLDER, SHORT, new_name, owned
+from harness.play.ray_processes import carried_by_actors, inherited, nothing_more, variables
 from harness.play.ray_token import (
     Say,
     environment,
@@ -59,6 +60,8 @@ class Cluster:
         """`processes`: name -> Popen of those that were started here."""
         self._processes = processes
         self._watch = watch
+        self.options = {} if processes else carried_by_actors()
+        """Options that every actor needs to have our environment variables."""
 
     def check(self, patience: float = 0.0) -> None:
         """Raises Stopped if the cluster is gone; looks for `patience` seconds."""
@@ -161,7 +164,7 @@ def started(cpus: int, say: Say, **options: Any) -> Iterator[Cluster]:
 
 def _start(cpus: int, folder: str, options: Mapping[str, Any]) -> None:
     try:
-        with _on_loopback():
+        with _on_loopback(), nothing_more(), inherited(variables()):
             # "local" overrides a RAY_ADDRESS, a cluster that nobody asked for here.
             ray.init(
                 address="local",

@@ -19,7 +19,6 @@ from typing import Any
 import ray
 
 from harness.core import Case, UserError
-from harness.host.interpreters import carried
 from harness.play.case_queue import Ticket
 from harness.play.closing import CLOSING_S
 from harness.play.coordinator import Coordinator, Culprits
@@ -36,7 +35,6 @@ from harness.records.identity import AgentSpec
 
 __all__ = ["Driver", "cpus"]
 
-THREADS = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 LOOK_S = 1.0
 """Seconds between two looks at Ray's own processes and at the size of the logs."""
 LARGE = 50_000
@@ -140,8 +138,10 @@ class Driver:
         replaced = self._replicas.seen(sign)
         if replaced is None:
             return
-        number, actor = replaced
-        self._say(f"replica {number} of the served agent ended unexpectedly and was started again")
+        number, actor, what = replaced
+        self._say(f"replica {number} of the served agent {what}")
+        if actor is None:
+            return
         for handle in self._handles:
             if handle.actor is not None:
                 handle.actor.replace.remote(number, actor)
@@ -172,10 +172,11 @@ class Driver:
             num_gpus=self._kind.gpus,
             # A request blocks a thread until it is answered; each group of lanes has one waiting.
             max_concurrency=2 * len(self._handles) * self._options["groups"] + 5,
-            runtime_env={"env_vars": {**THREADS, **carried()}},
+            **self._cluster.options,
         )
         name = "agent" if number == 0 else f"agent-{number}"
-        return actor.remote(name, self._spec, self._place, self._timeout)
+        several = self._replicas.count > 1
+        return actor.remote(name, self._spec, self._place, self._timeout, several)
 
     def _start(self, handle: WorkerHandle) -> None:
         actor: Any = ray.remote(_Worker).options(
@@ -183,13 +184,13 @@ class Driver:
             num_cpus=1,
             num_gpus=self._share,
             max_concurrency=3,
-            runtime_env={"env_vars": {**THREADS, **carried()}},
+            **self._cluster.options,
         )
         handle.replace(
             actor.remote(
                 handle.name,
                 self._spec,
-                self._replicas.actors,
+                self._replicas.ready,
                 self._place,
                 self._options,
                 self._timeout,

@@ -54,7 +54,9 @@ def play_on_ray(
     elif address is not None:
         there = joined(address, say)
     else:
-        there = started(workers or os.cpu_count() or 1, say)
+        tally = coordinator.tally
+        # Ray starts a process for each, also for those that would have no case.
+        there = started(max(1, min(workers or os.cpu_count() or 1, tally.total - tally.done)), say)
     with there as cluster, cluster.watched():
         supply = ray.cluster_resources()
         placed = placement(supply.get("GPU", 0.0), spec, coordinator.plan, replicas)

@@ -33,13 +33,14 @@ class Actor:
     def token(self):
         # A process that outlives a worker, as a browser would; it ignores a hangup.
         subprocess.Popen(["sleep", "600"], start_new_session=True)
-        return os.environ["RAY_AUTH_MODE"], os.environ["RAY_AUTH_TOKEN"]
+        return [os.environ[name] for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "OMP_NUM_THREADS")]
 
 def once():
     said = []
     before = {name: os.environ.get(name) for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN")}
     with started(1, said.append) as cluster:
-        mode, token = ray.get(ray.remote(Actor).remote().token.remote())
+        asked = ray.remote(Actor).options(num_cpus=1, **cluster.options).remote()
+        mode, token, threads = ray.get(asked.token.remote())
         cluster.check()
         processes = [each for each in psutil.Process().children(recursive=True)
             if each.status() != "zombie"]
@@ -47,7 +48,10 @@ def once():
         place = ray._private.worker._global_node.get_temp_dir_path()
         folder = os.path.dirname(place)
         facts = {
-            "mode": mode, "token": token, "said": said, "folder": folder,
+            "mode": mode, "token": token, "said": said, "folder": folder, "threads": threads,
+            "pythons": sorted(line.split(".")[0].strip() for line in lines
+                if line.startswith("ray::")),
+            "extra": [line for line in lines if "monitor.py" in line or "dashboard.py" in line],
             "shown": any(token in line for line in lines),
             "private": stat.S_IMODE(os.stat(folder).st_mode),
             "doors": sorted(set().union(*map(listens_at, [psutil.Process(), *processes]))),
@@ -80,7 +84,9 @@ def lives(times: int, folder: Path, **variables: str) -> list[dict[str, Any]]:
     return found
 
 
-def test_each_cluster_has_a_token_of_its_own_and_leaves_nothing(tmp_path: Path) -> None:
+def test_each_cluster_has_a_token_of_its_own_no_idle_process_and_leaves_nothing(
+    tmp_path: Path,
+) -> None:
     memory = set(os.listdir("/dev/shm"))
     facts = lives(2, tmp_path, RAY_AUTH_MODE="disabled")
     for each in facts:
@@ -92,6 +98,9 @@ def test_each_cluster_has_a_token_of_its_own_and_leaves_nothing(tmp_path: Path) 
         assert set(each["doors"]) <= {"127.0.0.1", "::ffff:127.0.0.1"}
         assert each["private"] == stat.S_IRWXU
         assert each["restored"]
+        assert each["threads"] == "1"
+        assert each["pythons"] == ["ray::Actor", "ray::DashboardAgent", "ray::RuntimeEnvAgent"]
+        assert not each["extra"]
         assert each["left"] == []
         assert not each["files"]
     assert facts[0]["token"] != facts[1]["token"]
