@@ -164,7 +164,7 @@ def started(cpus: int, say: Say, **options: Any) -> Iterator[Cluster]:
 
 def _start(cpus: int, folder: str, options: Mapping[str, Any]) -> None:
     try:
-        with _on_loopback(), nothing_more(), inherited(variables()):
+        with _on_loopback(), nothing_more(ray._private.node.Node), inherited(variables()):
             # "local" overrides a RAY_ADDRESS, a cluster that nobody asked for here.
             ray.init(
                 address="local",

@@ -3,6 +3,7 @@
 Ray starts a worker process for each CPU at once, but gives an actor with environment variables of
 its own another process, made afterwards. So the variables stand in the environment of the whole
 cluster, and the processes that are there are those that play. Elsewhere each actor carries them.
+Independent of Ray.
 """
 
 from __future__ import annotations
@@ -48,18 +49,17 @@ def inherited(values: Mapping[str, str]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def nothing_more() -> Iterator[None]:
+def nothing_more(node: Any) -> Iterator[None]:
     """A Ray that starts while the block runs starts none of the processes that are not needed.
 
-    A version of Ray that names these starters differently starts them.
+    `node`: the class in Ray that starts them. A version of Ray that names these starters
+    differently starts them all.
     """
-    from ray._private.node import Node
-
-    before = {name: getattr(Node, name) for name in NOT_NEEDED if hasattr(Node, name)}
+    before = {name: getattr(node, name) for name in NOT_NEEDED if hasattr(node, name)}
     for name in before:
-        setattr(Node, name, lambda *_, **__: None)
+        setattr(node, name, lambda *_, **__: None)
     try:
         yield
     finally:
         for name, starter in before.items():
-            setattr(Node, name, starter)
+            setattr(node, name, starter)
