@@ -65,9 +65,8 @@ def wait_until_empty(folder: Path) -> None:
             marks=pytest.mark.slow,
         ),
         pytest.param("ray::_Worker", signal.SIGSEGV, None, marks=pytest.mark.slow),
-        pytest.param("log_monitor.py", signal.SIGKILL, None, marks=pytest.mark.slow),
     ],
-    ids=["raylet", "gcs", "agent", "worker", "log monitor"],
+    ids=["raylet", "gcs", "agent", "worker"],
 )
 def test_a_process_of_ray_dies(
     tmp_path: Path,
