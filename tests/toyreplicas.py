@@ -69,6 +69,24 @@ class DiesOf(Telling):
         return super().act(turns)
 
 
+class HangsOf(DiesOf):
+    """Never returns when an instruction holds the marker; the first replica never does at all."""
+
+    def act(self, turns: Sequence[Turn]) -> Sequence[Any]:
+        if self.first() or any(self.marker in turn.instruction for turn in turns):
+            time.sleep(10_000)
+        return super().act(turns)
+
+
+class Frozen(Waiting):
+    """The replica that was built first stops its process, with all threads, at its first batch."""
+
+    def act(self, turns: Sequence[Turn]) -> Sequence[Any]:
+        if self.first():
+            os.kill(os.getpid(), signal.SIGSTOP)
+        return super().act(turns)
+
+
 class Sleepy(GoodAgent):
     """Takes 0.1 s for an answer."""
 

@@ -7,6 +7,7 @@ next.
 
 from __future__ import annotations
 
+import enum
 import threading
 from collections import deque
 from collections.abc import Sequence
@@ -16,16 +17,39 @@ from harness.core import Agent, Turn
 from harness.host.footprint import Gauge
 from harness.play.inference import AgentFault, Watch, call_agent, end_episode
 
-__all__ = ["Batcher"]
+__all__ = ["Batcher", "Hangs", "Unanswered"]
+
+LOOK_S = 0.5
+"""Seconds between two looks of a call that waits whether the agent hangs."""
+
+
+class Unanswered(enum.Enum):
+    """Why a replica whose agent hangs leaves a request unanswered: another one is to be asked."""
+
+    HANGS = enum.auto()
+    """The agent hangs in the call for this request, and perhaps for others."""
+    UNASKED = enum.auto()
+    """The agent hangs in another call, and was not asked."""
+
+
+class Hangs(Exception):
+    """The agent does not return."""
+
+    def __init__(self, why: Unanswered) -> None:
+        super().__init__(why.name)
+        self.why = why
 
 
 class Batcher:
     """Serves the calls of many threads with one agent, which only its own thread calls."""
 
-    def __init__(self, agent: Agent, timeout: float, largest: int = 1024) -> None:
+    def __init__(
+        self, agent: Agent, timeout: float, largest: int = 1024, gives_up: bool = False
+    ) -> None:
         """`timeout`: how long a call of the agent may take, in seconds.
 
-        `largest`: the most turns in a batch; a single request is never split.
+        `largest`: the most turns in a batch; a single request is never split. `gives_up`: once the
+        agent hangs, all calls that wait raise Hangs, and so does every later one.
         """
         self._agent = agent
         self._timeout = timeout
@@ -34,16 +58,27 @@ class Batcher:
         self._changed = threading.Condition()
         self._watch = Watch()
         self._gauge = Gauge(agent)
+        self._gives_up = gives_up
+        self._under_way: list[_Request] = []
+        """What the agent is being asked for."""
+        self.hangs = threading.Event()
+        """Set once the agent has hung; only with `gives_up`."""
         self.batches = 0
         self.turns = 0
         threading.Thread(target=self._serve, name="batcher", daemon=True).start()
 
-    def infer(self, turns: Sequence[Turn]) -> list[Any]:
-        """One answer or AgentFault for each turn; blocks until they are there."""
-        return self._done(_Request(turns)).answers
+    def infer(self, turns: Sequence[Turn], alone: bool = False) -> list[Any]:
+        """One answer or AgentFault for each turn; blocks until they are there.
+
+        `alone`: the turns make a batch without those of other calls. Raises Hangs.
+        """
+        return self._done(_Request(turns, alone=alone)).answers
 
     def end(self, episode: str) -> AgentFault | bool:
-        """Tell the agent that an episode is over: True, or what it raised. Blocks until then."""
+        """Tell the agent that an episode is over: True, or what it raised. Blocks until then.
+
+        Raises Hangs.
+        """
         told: AgentFault | bool = self._done(_Request((), episode)).answers[0]
         return told
 
@@ -61,7 +96,12 @@ class Batcher:
         with self._changed:
             self._requests.append(request)
             self._changed.notify()
-        request.ready.wait()
+        while not request.ready.wait(LOOK_S if self._gives_up else None):
+            if self._watch.overdue():
+                self.hangs.set()
+            if self.hangs.is_set():
+                blamed = any(each is request for each in self._under_way)
+                raise Hangs(Unanswered.HANGS if blamed else Unanswered.UNASKED)
         if request.fault is not None:
             raise request.fault
         return request
@@ -72,7 +112,11 @@ class Batcher:
                 self._changed.wait_for(lambda: self._requests)
                 batch = [self._requests.popleft()]
                 size = len(batch[0].turns)
-                while self._requests and size + len(self._requests[0].turns) <= self._largest:
+                while (
+                    self._requests
+                    and size + len(self._requests[0].turns) <= self._largest
+                    and not (batch[0].alone or self._requests[0].alone)
+                ):
                     batch.append(self._requests.popleft())
                     size += len(batch[-1].turns)
             try:
@@ -87,6 +131,7 @@ class Batcher:
     def _answer(self, batch: list[_Request]) -> None:
         for request in batch:
             if request.ended is not None:
+                self._under_way = [request]
                 told = end_episode(self._agent, request.ended, self._watch, self._timeout)
                 request.answers = [told]
                 self._gauge.read()
@@ -94,6 +139,7 @@ class Batcher:
         turns = [turn for request in asked for turn in request.turns]
         if not turns:
             return
+        self._under_way = asked
         answers = call_agent(self._agent, turns, self._watch, self._timeout)
         self.batches += 1
         self.turns += len(turns)
@@ -105,8 +151,11 @@ class Batcher:
 class _Request:
     """The turns of one group of lanes in one worker, or an episode's end; later their answers."""
 
-    def __init__(self, turns: Sequence[Turn], ended: str | None = None) -> None:
+    def __init__(
+        self, turns: Sequence[Turn], ended: str | None = None, alone: bool = False
+    ) -> None:
         self.turns = turns
+        self.alone = alone
         self.ended = ended
         self.answers: list[Any] = []
         self.fault: BaseException | None = None

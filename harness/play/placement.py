@@ -14,7 +14,7 @@ from harness.records.identity import AgentSpec
 from harness.records.plan import Plan
 from harness.records.registry import load
 
-__all__ = ["LANES_OF_A_GROUP", "Placement", "groups_of", "placement"]
+__all__ = ["LANES_OF_A_GROUP", "Placement", "check_replicas", "groups_of", "placement"]
 
 LANES_OF_A_GROUP = 8
 """Lanes that ask a served agent together, unless the user says how many."""
@@ -32,6 +32,16 @@ class Placement:
     """The most workers for which there are GPUs."""
 
 
+def check_replicas(spec: AgentSpec, replicas: int | None) -> None:
+    """Raises UserError where an agent that is not served is to have replicas."""
+    kind = spec.kind()
+    if replicas is not None and replicas > 1 and not kind.served and kind.gpus <= 0:
+        raise UserError(
+            f"--replicas: {spec.name} is no served agent, so every worker builds its own; "
+            "give it `served = True`, or leave --replicas out"
+        )
+
+
 def placement(gpus: float, spec: AgentSpec, plan: Plan, replicas: int | None) -> Placement:
     """Share out so many GPUs; `replicas`: of a served agent, or None for as many as fit.
 
@@ -39,6 +49,7 @@ def placement(gpus: float, spec: AgentSpec, plan: Plan, replicas: int | None) ->
 
     Raises UserError where the agent needs more, or where replicas of it make no sense.
     """
+    check_replicas(spec, replicas)
     kind = spec.kind()
     share = max((load(item.task.adapter).gpus for item in plan.items), default=0.0)
     count = 0
@@ -46,11 +57,6 @@ def placement(gpus: float, spec: AgentSpec, plan: Plan, replicas: int | None) ->
         count = replicas or 1
         if replicas is None and kind.gpus > 0:
             count = max(1, math.floor((gpus - share) / kind.gpus + 1e-9))
-    elif replicas is not None and replicas > 1:
-        raise UserError(
-            f"--replicas: {spec.name} is no served agent, so every worker builds its own; "
-            "give it `served = True`, or leave --replicas out"
-        )
     needed = count * kind.gpus
     if needed > gpus + 1e-9:
         of_all = f" for {count} replicas" if count > 1 else ""

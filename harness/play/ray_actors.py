@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import functools
 import sys
 import tempfile
 import threading
@@ -15,7 +16,7 @@ from typing import Any
 import ray
 
 from harness.core import Case, Turn, UserError
-from harness.play.batching import Batcher
+from harness.play.batching import Batcher, Hangs, Unanswered
 from harness.play.carried_code import moved
 from harness.play.case_queue import Ticket
 from harness.play.closing import close
@@ -79,31 +80,57 @@ _held: list[contextlib.ExitStack] = []
 class _Server:
     """The served agent, or one of its replicas, as an actor."""
 
-    def __init__(self, name: str, spec: bytes, place: Place, timeout: float) -> None:
-        """`spec`: a pickled AgentSpec."""
+    def __init__(
+        self, name: str, spec: bytes, place: Place, timeout: float, several: bool = False
+    ) -> None:
+        """`spec`: a pickled AgentSpec. `several`: whether there are other replicas."""
         self._notices, arguments = place.settle(name)
+        self._timeout = timeout
         self._refused: UserError | None = None
         try:
             self._agent = moved(_unpacked(spec), arguments).build()
         except UserError as wrong:  # said by `ready`: Ray makes a page of text of it
             self._refused = wrong
             return
-        self._batcher = Batcher(self._agent, timeout)
+        self._batcher = Batcher(self._agent, timeout, gives_up=several)
 
-    def infer(self, turns: Sequence[Turn]) -> tuple[list[Any], list[str], int]:
-        """(the answers, what there is to tell, how many other requests wait)."""
-        answers = infer_packed(
-            self._batcher.infer, turns, ray.cloudpickle.dumps, ray.cloudpickle.loads
-        )
+    def infer(
+        self, turns: Sequence[Turn], alone: bool = False
+    ) -> tuple[list[Any] | Unanswered, list[str], int]:
+        """(the answers, what there is to tell, how many other requests wait).
+
+        `alone`: the turns are not to be in a batch with those of others.
+        """
+        answers: list[Any] | Unanswered
+        try:
+            answers = infer_packed(
+                functools.partial(self._batcher.infer, alone=alone),
+                turns,
+                ray.cloudpickle.dumps,
+                ray.cloudpickle.loads,
+            )
+        except Hangs as hangs:
+            answers = hangs.why
         return answers, self._notices.take(), self._batcher.waiting
 
     def gone(self) -> None:
-        """Never returns: whoever called it learns when this process is gone."""
-        threading.Event().wait()
+        """Returns once the agent hangs; whoever called it also learns when this process is gone."""
+        hangs = threading.Event() if self._refused is not None else self._batcher.hangs
+        hangs.wait()
+
+    def alive(self) -> None:
+        """Returns at once, unless nothing runs in this process."""
 
     def end(self, episode: str) -> tuple[AgentFault | bool, dict[str, int]]:
         """(what it raised, its footprint)."""
-        return self._batcher.end(episode), self._batcher.footprint
+        try:
+            told = self._batcher.end(episode)
+        except Hangs as hangs:
+            # Where it was not asked, what it kept for the episode goes with this process.
+            hung = hangs.why is Unanswered.HANGS
+            late = f"end: it did not return within {self._timeout:g} s"
+            told = AgentFault(late) if hung else True
+        return told, self._batcher.footprint
 
     def ready(self) -> bool:
         """Raises UserError if the agent cannot be built."""
@@ -124,14 +151,15 @@ class _Worker:
         self,
         name: str,
         packed: bytes,
-        replicas: Sequence[Any],
+        replicas: Sequence[Any | None],
         place: Place,
         options: dict[str, Any],
         timeout: float,
     ) -> None:
         """`packed`: a pickled AgentSpec, unpacked only when what it prints has a place.
 
-        `replicas`: the actors of a served agent; empty: the worker builds its own agent.
+        `replicas`: the actors of a served agent, None for one that is not ready; empty: the worker
+        builds its own agent.
         """
         notices, arguments = place.settle(name)
         client = ServedAgent(replicas, timeout, notices) if replicas else None
@@ -150,11 +178,11 @@ class _Worker:
         except UserError as wrong:  # said by `exchange`: Ray makes a page of text of it
             self._refused = wrong
 
-    def exchange(self, cases: Sequence[tuple[Ticket, Case]]) -> Exchange:
+    def exchange(self, cases: Sequence[tuple[Ticket, Case]], back: int = 0) -> Exchange:
         """Raises UserError if the agent cannot be built."""
         if self._refused is not None:
             raise self._refused
-        return self._worker_loop.exchange(cases)
+        return self._worker_loop.exchange(cases, back)
 
     def replace(self, number: int, actor: Any) -> None:
         """A replica of the served agent was replaced by this actor."""

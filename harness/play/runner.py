@@ -20,6 +20,7 @@ from harness.core import UserError
 from harness.core.grammar import counted
 from harness.play.coordinator import Coordinator
 from harness.play.outcome import VideoSelection
+from harness.play.placement import check_replicas
 from harness.play.progress import Progress
 from harness.play.sinks import Stopping
 from harness.play.stopped import Stopped
@@ -272,6 +273,7 @@ def play_cases(
 
     `log`: a folder for what is printed in workers. Raises as `play` does, and Stopped.
     """
+    check_replicas(spec, options.replicas)  # before Ray starts
     kind = spec.kind()
     served = kind.served or kind.gpus > 0
     workers = options.workers

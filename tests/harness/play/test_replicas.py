@@ -88,6 +88,52 @@ def test_a_turn_that_kills_every_replica_fails_its_own_case(
     assert "2 replicas of the served agent died while they answered" in status["toys/deadly@1"][1]
 
 
+def test_a_replica_that_hangs_costs_its_own_requests_only(
+    play_toys: Play, ray_here: None, tmp_path: Path
+) -> None:
+    tasks = [toys.toy_task(), toys.toy_task("deadly", marker="deadly")]
+    alone = play_toys(tasks=tasks, episodes=2, out="alone")
+    run = play_toys(
+        "toyreplicas:HangsOf",
+        tasks,
+        episodes=2,
+        args={"counts": str(tmp_path / "counts")},
+        workers=1,
+        replicas=3,
+        lanes=4,
+        agent_timeout=1.0,
+    )
+    good = [line["digest"] for line in alone.results if line["task"] == "toys/goal@1"]
+    assert [line["digest"] for line in run.results if line["task"] == "toys/goal@1"] == good
+    deadly = [line for line in run.results if line["task"] == "toys/deadly@1"]
+    assert {(line["status"], line["error"]) for line in deadly} == {
+        ("agent_error", "no answer within 1 s")
+    }
+    assert {line["timing"]["attempt"] for line in read_lines(run.path)} == {1}, "none is repeated"
+    told = " ".join(run.notes.said)
+    assert "of the served agent hung and was started again" in told
+    assert "will be played again" not in told, "no worker is lost"
+
+
+@pytest.mark.heavy
+def test_a_replica_that_stands_still_is_replaced(
+    play_toys: Play, ray_here: None, tmp_path: Path
+) -> None:
+    """Heavy for its half a minute."""
+    alone = play_toys("GoodAgent", episodes=20, out="alone")
+    run = play_toys(
+        "toyreplicas:Frozen",
+        episodes=20,
+        args={"counts": str(tmp_path / "counts")},
+        workers=2,
+        replicas=2,
+        agent_timeout=1.0,
+    )
+    assert digests(run) == digests(alone)
+    assert "served agent ended unexpectedly and was started again" in " ".join(run.notes.said)
+    assert {line["timing"]["attempt"] for line in read_lines(run.path)} == {1}, "none is to blame"
+
+
 def test_what_is_slow_is_asked_less() -> None:
     now = [0.0]
     choice = ReplicaChoice(2, clock=lambda: now[0])
@@ -158,6 +204,14 @@ def test_replicas_that_make_no_sense() -> None:
     spec, plan = plan_of("toyreplicas:Half", [toys.toy_task()], 1, counts="x")
     with pytest.raises(UserError, match=r"asks for 1 GPUs for 2 replicas, Ray finds 0\.5"):
         placement(0.5, spec, plan, 2)
+
+
+def test_replicas_of_an_agent_that_is_not_served_are_refused_before_ray_starts(
+    play_toys: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.play.ray_workers.play_on_ray", None)
+    with pytest.raises(UserError, match="no served agent"):
+        play_toys("GoodAgent", workers=2, replicas=2)
 
 
 def test_groups_keep_every_replica_busy() -> None:
