@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import math
 import os
 import sys
 import time
@@ -124,7 +125,8 @@ class Driver:
                         "the worker is silent: a simulator or the agent hangs and holds the "
                         "interpreter",
                     )
-        self._end({handle.name: handle.actor for handle in self._handles})
+        # One that has not started would not answer for long, and holds nothing.
+        self._end({handle.name: handle.actor for handle in self._handles if handle.started})
         actors = self._replicas.actors
         name = "the served agent" if len(actors) == 1 else "replica {} of the served agent"
         self._end({name.format(number): actor for number, actor in enumerate(actors)})
@@ -255,8 +257,13 @@ class Driver:
                 self._kill(handle)
                 self._start(handle)
         now = time.monotonic()
-        wanted = handle.wanted(now)
         cases: list[tuple[Ticket, Case]] = []
+        if not handle.started and not handle.fell:
+            # It gets its cases when it has started, for until then others may play them.
+            handle.asked(handle.actor.exchange.remote(cases), now)
+            return
+        share = self._share_of_each
+        wanted = min(handle.wanted(now), share)
         while len(handle.held) < wanted:
             taken = self._coordinator.take(handle.keys, handle.lacks)
             if taken is None:
@@ -266,7 +273,15 @@ class Driver:
         if not handle.held:
             return
         handle.tainted = handle.tainted or not alone
-        handle.asked(handle.actor.exchange.remote(cases), now)
+        hungry = self._coordinator.drained and any(each.hungry(share) for each in self._handles)
+        back = max(0, len(handle.held) - share) if hungry else 0
+        handle.asked(handle.actor.exchange.remote(cases, back), now)
+
+    @property
+    def _share_of_each(self) -> int:
+        """The most cases that a worker holds, so that towards the end all have something to do."""
+        tally = self._coordinator.tally
+        return max(1, math.ceil((tally.total - tally.done) / len(self._handles)))
 
     def _receive(self, handle: WorkerHandle, call: Any) -> None:
         handle.call = None
@@ -287,6 +302,9 @@ class Driver:
         self._answered = True
         handle.answered()
         self._pass_on(said.notices)
+        for ticket in said.returned:
+            handle.gave_back(ticket)
+            self._coordinator.give_back(ticket)
         for outcome in said.outcomes:
             case = handle.settled(outcome.ticket)
             if outcome.missing is not None and self._left_to_others(handle, case, outcome):
@@ -355,6 +373,7 @@ class Driver:
         """
         lost = self._handles if self._replicas.actors else [handle]
         tickets = [ticket for other in lost for ticket in other.held]
+        handle.fell = not handle.started
         for other in lost:
             self._kill(other)
         self._coordinator.lost(tickets, culprits, reason)

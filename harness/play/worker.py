@@ -42,6 +42,8 @@ class Exchange:
     """Why the loop itself ended, if it did; the worker must then be replaced."""
     notices: list[str] = field(default_factory=list)
     """What the worker has to tell the user."""
+    returned: list[Ticket] = field(default_factory=list)
+    """Cases that it had not begun, and gives back as it was asked to."""
 
 
 def _key(case: Case) -> str | None:
@@ -84,6 +86,7 @@ class EpisodeWorker:
         self._outcomes: list[Outcome] = []
         self._broken: str | None = None
         self._closing = False
+        self._given = 0
         self._changed = threading.Condition()
         self._loop = RolloutLoop(
             client,
@@ -128,13 +131,17 @@ class EpisodeWorker:
         except BaseException as fault:
             self._broken = describe(fault)
 
-    def exchange(self, cases: Sequence[tuple[Ticket, Case]]) -> Exchange:
-        """Take further cases; returns the outcomes so far.
+    def exchange(self, cases: Sequence[tuple[Ticket, Case]], back: int = 0) -> Exchange:
+        """Take further cases, and give back so many that are not begun; returns the outcomes.
 
         Returns as soon as half of the waiting cases are taken and there is an outcome to report,
-        after POLL_S seconds at the latest.
+        after POLL_S seconds at the latest, and at once as long as there were no cases.
         """
+        returned: list[Ticket] = []
         with self._changed:
+            while self._buffer and len(returned) < back:
+                returned.append(self._buffer.pop()[0])  # the last ones are the farthest from begun
+            self._given += len(cases)
             self._buffer.extend(cases)
             low = len(self._buffer) // 2
             self._changed.notify_all()
@@ -142,13 +149,15 @@ class EpisodeWorker:
         while (
             time.monotonic() < until
             and self._broken is None
+            and self._given
+            and not returned
             and not (len(self._buffer) <= low and self._outcomes)
         ):
             time.sleep(0.005)
         with self._changed:
             outcomes, self._outcomes = self._outcomes, []
         hung = (self._watch.phase, list(self._watch.cases)) if self._watch.overdue() else None
-        return Exchange(outcomes, hung, self._broken, self._notices.take())
+        return Exchange(outcomes, hung, self._broken, self._notices.take(), returned)
 
     def close(self) -> list[str]:
         """End the loop after its current round, then close the environments and the agent.

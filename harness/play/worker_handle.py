@@ -34,6 +34,8 @@ class WorkerHandle:
     """The environment keys of its newest cases: it very likely keeps these environments."""
     lacks: set[str]
     """Environment keys of tasks that cannot run on its machine, and can on others."""
+    fell: bool
+    """Whether one of this name was lost before it had started: what it is given may be to blame."""
     tainted: bool
     """Whether it has played cases, so that a case that must run alone needs a fresh worker."""
 
@@ -42,6 +44,7 @@ class WorkerHandle:
         self.name = name
         self._lanes = lanes
         self._agent_timeout = agent_timeout
+        self.fell = False
         self.replace(None)
 
     def replace(self, actor: Any) -> None:
@@ -68,6 +71,13 @@ class WorkerHandle:
         pace = self._settled / (now - self._first_asked_at) if self._settled else 0.0
         return self._lanes + min(MOST_AHEAD, math.ceil(pace * AHEAD_S))
 
+    def hungry(self, share: int) -> bool:
+        """Whether it could begin another case at once, and has less than its share of what is left.
+
+        One that has not started has as much as it can use.
+        """
+        return self.started and len(self.held) < min(self._lanes, share)
+
     def give(self, ticket: Ticket, case: Case) -> None:
         """Note that it holds this case from now on."""
         self.held[ticket] = case
@@ -77,7 +87,8 @@ class WorkerHandle:
         """Note that `call`, an exchange, was sent to it."""
         self.call = call
         self._asked_at = now
-        self._first_asked_at = self._first_asked_at or now
+        if self.held:
+            self._first_asked_at = self._first_asked_at or now
 
     def answered(self) -> None:
         """Note that it answered: it has started, and from now on its cases set its patience."""
@@ -85,6 +96,10 @@ class WorkerHandle:
             self._patience = 0.0
             for case in self.held.values():
                 self._remember(case)
+
+    def gave_back(self, ticket: Ticket) -> None:
+        """Note that it will not play this case."""
+        del self.held[ticket]
 
     def settled(self, ticket: Ticket) -> Case:
         """Note that it reported the outcome of this case, which is returned."""
