@@ -5,9 +5,21 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 from hypothesis import strategies as st
 
-from harness.core import UI, Box, Brief, Case, Discrete, Elements, MultiDiscrete, Task, Text
+from harness.core import (
+    UI,
+    Box,
+    Brief,
+    Case,
+    Discrete,
+    Element,
+    Elements,
+    MultiDiscrete,
+    Task,
+    Text,
+)
 from harness.perturb import REGISTRY, Body, Effect, RandomStreams
 from harness.records.registry import load
 
@@ -69,3 +81,29 @@ def offered() -> dict[str, Any]:
         "text": Text(),
         "dom": Elements(),
     }
+
+
+def pages(count: int) -> tuple[Element, ...]:
+    """Elements inside one another: each within the one of half its number."""
+    return tuple(
+        Element(
+            number, number // 2, "div", f"text {number % 5}", "", f"n{number % 3}", (), 1.0, 2.0,
+            3.0, 4.0,
+        )
+        for number in range(1, count + 1)
+    )  # fmt: skip
+
+
+@st.composite
+def sights(draw: st.DrawFn) -> tuple[Any, Any]:
+    """A view without cameras that partial observability reaches: (spec, value)."""
+    kind = draw(st.sampled_from(("codes", "page", "text")))
+    if kind == "page":
+        return Elements(), pages(draw(st.integers(0, 12)))
+    if kind == "text":
+        lines = draw(st.lists(st.text("ab \r\x0b\u2028", max_size=4), max_size=8))
+        return Text(), "\n".join(lines)
+    shape = draw(st.sampled_from([(1,), (9,), (7, 7, 3), (3, 5), (2, 2, 2, 2), (0, 4)]))
+    low = draw(st.integers(0, 3))
+    spec = Box(shape, draw(st.sampled_from(("uint8", "int32"))), low, 10)
+    return spec, spec.sample(np.random.default_rng(draw(st.integers(0, 9))))

@@ -44,7 +44,7 @@ def sheet(task: Task, brief: Brief, image: np.ndarray) -> Image.Image:
     names = [
         kind.name
         for kind in REGISTRY.values()
-        if kind.group == "image" and kind.name not in LEFT_OUT
+        if kind.group in ("image", "partial") and kind.name not in LEFT_OUT
     ]
     tall = round(SIDE * image.shape[0] / image.shape[1])
     block = 3 * (SIDE + MARGIN) + 3 * MARGIN

@@ -1,4 +1,4 @@
-"""Perturbed images: noise, blur, light, colour, compression, occlusion, camera pose, lost frames.
+"""Perturbed images: noise, blur, light, colour, compression, camera pose.
 
 Images are uint8 (H, W) or (H, W, 3), RGB, and keep their shape. Lengths are fractions of the
 height, so that a severity means the same at any resolution. Noise, blur, brightness, contrast and
@@ -32,9 +32,8 @@ from harness.perturb.filters import (
 )
 
 __all__ = [
-    "Blackout", "Brightness", "CameraShift", "CameraZoom", "Contrast", "DefocusBlur",
-    "DroppedFrames", "FrozenFrames", "GaussianNoise", "Hue", "ImpulseNoise", "Jpeg", "MotionBlur",
-    "Occlusion", "ShotNoise",
+    "Brightness", "CameraShift", "CameraZoom", "Contrast", "DefocusBlur", "GaussianNoise", "Hue",
+    "ImpulseNoise", "Jpeg", "MotionBlur", "ShotNoise",
 ]  # fmt: skip
 
 
@@ -230,27 +229,6 @@ class Jpeg(_Pictures):
         return np.ascontiguousarray(decoded[..., ::-1]) if colour else decoded
 
 
-class Occlusion(_Cameras):
-    """A grey rectangle with the image's aspect ratio hides `area`, a fraction of the image.
-
-    It stays at one place throughout the episode, drawn for each view; larger rectangles contain the
-    smaller ones. In a depth map its value is 0: no hit.
-    """
-
-    def __init__(self, streams: RandomStreams, body: Body, area: float) -> None:
-        super().__init__(streams, body)
-        self._side = math.sqrt(area)
-
-    def see(self, view: str, value: np.ndarray, step: int) -> np.ndarray:
-        across, down = self.streams.episode(view).random(2).tolist()
-        height, width = value.shape[:2]
-        rows, columns = round(height * self._side), round(width * self._side)
-        top, left = round((height - rows) * down), round((width - columns) * across)
-        changed = value.copy()
-        changed[top : top + rows, left : left + columns] = 127 if value.dtype == np.uint8 else 0
-        return changed
-
-
 class CameraShift(_Cameras):
     """The camera points elsewhere: the image moves by `share` of its height, repeating its edge.
 
@@ -286,47 +264,3 @@ class CameraZoom(_Pictures):
             value, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
         )
         return zoomed
-
-
-class FrozenFrames(_Cameras):
-    """At each step but the first, a camera repeats its last frame with probability `share`."""
-
-    remembers = True
-
-    def __init__(self, streams: RandomStreams, body: Body, share: float) -> None:
-        super().__init__(streams, body)
-        self._share = share
-        self._last: dict[str, np.ndarray] = {}
-
-    def see(self, view: str, value: np.ndarray, step: int) -> np.ndarray:
-        if view not in self._last or self.streams.step(step, view).random() >= self._share:
-            self._last[view] = value
-        return self._last[view]
-
-
-class DroppedFrames(_Cameras):
-    """At each step, a camera delivers zeros instead of a frame with probability `share`."""
-
-    def __init__(self, streams: RandomStreams, body: Body, share: float) -> None:
-        super().__init__(streams, body)
-        self._share = share
-
-    def see(self, view: str, value: np.ndarray, step: int) -> np.ndarray:
-        return (
-            np.zeros_like(value) if self.streams.step(step, view).random() < self._share else value
-        )
-
-
-class Blackout(_Cameras):
-    """All cameras deliver zeros for `steps` steps, from a step between 0 and 9 on.
-
-    None: from the first step to the last.
-    """
-
-    def __init__(self, streams: RandomStreams, body: Body, steps: int | None) -> None:
-        super().__init__(streams, body)
-        self._first = int(streams.episode().integers(10)) if steps is not None else 0
-        self._end = math.inf if steps is None else self._first + steps
-
-    def see(self, view: str, value: np.ndarray, step: int) -> np.ndarray:
-        return np.zeros_like(value) if self._first <= step < self._end else value

@@ -35,21 +35,24 @@ SETS: Mapping[str, tuple[str, str]] = {
     "standard": (
         "one or two of every kind at severity 3, action noise at 1, 3 and 5",
         "image_noise:3,motion_blur:3,brightness:3,occlusion:3,camera_shift:3,dropped_frames:3,"
-        "state_noise:3,observation_delay:3,action_noise:1,3,5,action_random:3,action_delay:2,"
-        "paraphrase:3,typos:3,instruction_blackout:5,ui_zoom:3,ui_ids:3,burst:3,history:2,"
-        "friction:3,light:3,camera:3,distractors:3,mode:1",
+        "state_noise:3,state_dropout:3,observation_delay:3,action_noise:1,3,5,action_random:3,"
+        "action_delay:2,paraphrase:3,typos:3,instruction_blackout:5,ui_zoom:3,ui_ids:3,burst:3,"
+        "history:2,friction:3,light:3,camera:3,distractors:3,mode:1",
     ),
     "closed-loop": (
         "what a policy in a closed loop must correct: action noise .05-.3, random and sticky "
-        "actions .05-.25, delays 1-4, lost frames .1-.5, occlusion .1-.5, history of one, bursts "
-        "of 3-10; chosen here, the protocol of no paper",
+        "actions .05-.25, delays 1-4, lost frames .1-.5, occlusion .1-.5, lost numbers .1-.4, "
+        "history of one, bursts of 3-10; chosen here, the protocol of no paper",
         "action_noise:1-4,action_random:1-3,action_sticky:1-3,action_delay:1-3,"
-        "observation_delay:1-3,dropped_frames:1,3,4,occlusion:1,3,5,history:2,burst:2-4",
+        "observation_delay:1-3,dropped_frames:1,3,4,occlusion:1,3,5,state_dropout:3-5,"
+        "history:2,burst:2-4",
     ),
 }
 """Name -> (what the set is for, what it consists of)."""
 FORMER_SETS = {"gea-rl": "closed-loop"}
 """Old name, which commands in stored runs contain -> the name now."""
+SIGHTS = ("image", "depth", "grid", "dom", "text", "pddl")
+"""First words of the names of the views that partial observability reaches."""
 
 
 @dataclass(frozen=True)
@@ -333,6 +336,8 @@ def not_observed(name: str, reads: Sequence[str], history: int) -> str:
         return ""
     if kind.group == "image" and not pictures:
         return "this agent reads no picture"
+    if kind.group == "partial" and not any(view.partition("_")[0] in SIGHTS for view in views):
+        return "this agent reads no picture, grid, page or text"
     if kind.group == "state" and len(pictures) == len(views):
         return "this agent reads no numbers"
     if kind.group == "delay" and not views:

@@ -13,7 +13,9 @@ from typing import Any
 __all__ = ["GROUPS", "REGISTRY", "SEVERITIES", "Kind"]
 
 SEVERITIES = 5
-GROUPS = ("image", "state", "delay", "action", "language", "ui", "burst", "history", "native")
+GROUPS = (
+    "image", "partial", "state", "delay", "action", "language", "ui", "burst", "history", "native",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,24 +88,24 @@ _ALL = (
     _kind("jpeg", "image", "image:Jpeg",
           "JPEG compression; quality 0 to 100",
           quality=(25, 18, 15, 10, 7)),
-    _kind("occlusion", "image", "image:Occlusion",
-          "a grey square hides a share of the picture",
-          area=(0.1, 0.175, 0.25, 0.35, 0.5)),
     _kind("camera_shift", "image", "image:CameraShift",
           "the picture moves by a share of its height",
           share=(0.02, 0.05, 0.1, 0.15, 0.2)),
     _kind("camera_zoom", "image", "image:CameraZoom",
           "the middle of the picture is enlarged",
           factor=(1.05, 1.1, 1.2, 1.35, 1.5)),
-    _kind("frozen_frames", "image", "image:FrozenFrames",
+    _kind("occlusion", "partial", "partial:Occlusion",
+          "a share of what is seen is hidden: a grey square of a picture, cells, elements, lines",
+          version=2, area=(0.1, 0.175, 0.25, 0.35, 0.5)),
+    _kind("frozen_frames", "partial", "partial:FrozenFrames",
           "each frame repeats the last one with a probability",
-          share=(0.1, 0.2, 0.3, 0.5, 0.7)),
-    _kind("dropped_frames", "image", "image:DroppedFrames",
-          "each frame is black with a probability",
-          share=(0.1, 0.2, 0.3, 0.5, 0.7)),
-    _kind("blackout", "image", "image:Blackout",
-          "the cameras are dark for a number of steps (none: to the end)",
-          steps=(5, 10, 25, 50, None)),
+          version=2, share=(0.1, 0.2, 0.3, 0.5, 0.7)),
+    _kind("dropped_frames", "partial", "partial:DroppedFrames",
+          "each frame is black, or empty, with a probability",
+          version=2, share=(0.1, 0.2, 0.3, 0.5, 0.7)),
+    _kind("blackout", "partial", "partial:Blackout",
+          "nothing is seen for a number of steps (none: to the end)",
+          version=2, steps=(5, 10, 25, 50, None)),
     _kind("state_noise", "state", "state:StateNoise",
           "normal noise in real numbers, relative to their scale",
           sigma=(0.005, 0.01, 0.02, 0.05, 0.1)),

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
+import itertools
 import math
 from typing import Any
 
 import numpy as np
 import pytest
-from effects import SEVERITIES, SIZES, UI_SPEC, bounded_actions, boxes, brief, effect, offered
+from effects import (
+    SEVERITIES,
+    SIZES,
+    UI_SPEC,
+    bounded_actions,
+    boxes,
+    brief,
+    effect,
+    offered,
+    pages,
+    sights,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.core import UI, Box, Discrete, Element, Elements, Text, UIAction
+from harness.core import UI, Box, Discrete, Element, Elements, Text, Texts, UIAction
 from harness.perturb import REGISTRY, Effect, NotApplicable
 
 
@@ -61,6 +74,92 @@ def test_pictures_keep_their_form(
         seen = changed.see("image", image, step)
         assert spec.problem(seen) is None
     np.testing.assert_array_equal(image, before)
+
+
+@given(
+    name=st.sampled_from([n for n, k in REGISTRY.items() if k.group == "partial"]),
+    severity=st.sampled_from(SEVERITIES),
+    case=sights(),
+    seed=st.integers(0, 9),
+)
+@settings(max_examples=150, deadline=None)
+def test_whatever_is_seen_keeps_its_form_and_only_loses(
+    name: str, severity: int, case: tuple[Any, Any], seed: int
+) -> None:
+    """Nothing is seen that is not there, and what the simulator gave is not written into."""
+    spec, value = case
+    before = copy.deepcopy(value)
+    changed = effect(name, severity, brief(view=spec, state=Box((2,)), go=Texts()), seed=seed)
+    assert changed.views() == ["view"]
+    for step in range(4):
+        seen = changed.see("view", value, step)
+        assert spec.problem(seen) is None
+        assert seen is value or _lost(spec, seen, value) is not None
+    np.testing.assert_equal(value, before)
+
+
+def _lost(spec: Any, seen: Any, value: Any) -> set[Any] | None:
+    """What is missing of a view; None if something else changed."""
+    if isinstance(spec, Elements):
+        there = {each.ref: dataclasses.replace(each, parent=0) for each in value}
+        kept = {each.ref: dataclasses.replace(each, parent=0) for each in seen}
+        return there.keys() - kept.keys() if kept.items() <= there.items() else None
+    if isinstance(spec, Text):
+        if not seen:
+            return set(range(len(value.split("\n"))))
+        lines = list(zip(seen.split("\n"), value.split("\n"), strict=True))
+        lost = {number for number, (one, other) in enumerate(lines) if one != other}
+        return lost if not any(lines[number][0] for number in lost) else None
+    zero = np.clip(0, *spec.bounds())
+    lost = {tuple(place) for place in np.argwhere(seen != value).tolist()}
+    return lost if all(seen[place] == zero[place] for place in lost) else None
+
+
+@given(case=sights(), seed=st.integers(0, 9), step=st.integers(0, 60))
+@settings(max_examples=60, deadline=None)
+def test_what_is_hidden_stays_hidden_and_more_at_a_higher_severity(
+    case: tuple[Any, Any], seed: int, step: int
+) -> None:
+    spec, value = case
+    found = []
+    for severity in SEVERITIES:
+        changed = effect("occlusion", severity, brief(view=spec), seed=seed)
+        found.append(changed.see("view", value, 0))
+        np.testing.assert_equal(changed.see("view", value, step), found[-1])
+    lost = [_lost(spec, seen, value) for seen in found]
+    assert all(less <= more for less, more in itertools.pairwise(lost)), lost  # type: ignore[operator]
+
+
+def test_occlusion_hides_the_share_that_it_names() -> None:
+    grid = np.ones((20, 10, 3), np.uint8)
+    lines = "\n".join(f"line {number}" for number in range(600))
+    page = tuple(
+        Element(number, 0, "div", f"text {number}", "", "", (), 0.0, 0.0, 1.0, 1.0)
+        for number in range(1, 601)
+    )
+    views = {"grid": Box(grid.shape, "uint8", 0, 10), "text": Text(), "dom": Elements()}
+    for severity, area in zip(SEVERITIES, (0.1, 0.175, 0.25, 0.35, 0.5)):
+        changed = effect("occlusion", severity, brief(**views))
+        assert (changed.see("grid", grid, 0) == 0).all(axis=2).mean() == pytest.approx(area)
+        seen = changed.see("text", lines, 0).split("\n")
+        assert seen.count("") / 600 == pytest.approx(area, abs=0.06)
+        assert 1 - len(changed.see("dom", page, 0)) / 600 == pytest.approx(area, abs=0.06)
+
+
+def test_an_element_keeps_its_fate_under_another_number() -> None:
+    """And elements inside a missing one stay, in what contained it."""
+    page = pages(60)
+    shifted = tuple(
+        dataclasses.replace(each, ref=each.ref + 7, parent=each.parent + 7 if each.parent else 0)
+        for each in page
+    )
+    changed = effect("occlusion", 5, brief(dom=Elements()))
+    one, other = changed.see("dom", page, 0), changed.see("dom", shifted, 1)
+    assert 0 < len(one) < 60
+    assert [each.ref + 7 for each in one] == [each.ref for each in other]
+    assert any(
+        seen.parent != each.parent for seen in one for each in page if seen.ref == each.ref
+    ), "a parent is missing"
 
 
 @given(
@@ -199,7 +298,7 @@ def test_a_burst_happens_once_and_is_told() -> None:
 NOTHING = {
     "image_noise": brief(state=Box((2,))),
     "hue": brief(image=Box((4, 4), "uint8", 0, 255)),
-    "occlusion": brief(grid=Box((4, 4, 3), "uint8", 0, 10)),
+    "occlusion": brief(state=Box((4,)), direction=Discrete(4), admissible=Texts()),
     "state_noise": brief(
         image=Box((4, 4, 3), "uint8", 0, 255), grid=Box((4, 4, 3), "uint8", 0, 10)
     ),

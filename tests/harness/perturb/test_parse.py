@@ -55,14 +55,13 @@ def toml(folder: Path, text: str) -> str:
 def test_a_users_own_file(tmp_path: Path) -> None:
     file = toml(
         tmp_path,
-        'perturb = ["action_noise", "hue:1+occlusion:2"]\n'
-        "[levels.action_noise]\nsigma = [0.01, 0.9]\n",
+        'perturb = ["action_noise", "hue:1+jpeg:2"]\n[levels.action_noise]\nsigma = [0.01, 0.9]\n',
     )
     conditions = parse_conditions(file, SIMULATOR_PERTURBATIONS)
     assert ["+".join(map(str, condition.parts)) for condition in conditions] == [
         'action_noise:1{"sigma":0.01}',
         'action_noise:2{"sigma":0.9}',
-        "hue:1+occlusion:2",
+        "hue:1+jpeg:2",
     ]
 
 

@@ -322,8 +322,8 @@ def test_a_plan_with_conditions_survives_its_json() -> None:
 
 def test_the_sets_exist_and_of_a_set_what_is_not_read_is_left_out(tmp_path: Path) -> None:
     loop = parse_conditions("closed-loop", SIMULATOR_PERTURBATIONS)
-    assert len(loop) == 26
-    assert len(parse_conditions("closed-loop:2", SIMULATOR_PERTURBATIONS)) == 9
+    assert len(loop) == 29
+    assert len(parse_conditions("closed-loop:2", SIMULATOR_PERTURBATIONS)) == 10
     with pytest.warns(DeprecationWarning, match="gea-rl is called closed-loop now"):
         assert parse_conditions("gea-rl", SIMULATOR_PERTURBATIONS) == loop
     lines = run(tmp_path, "closed-loop:1", [GLIDE], agent="ExpertAgent")
@@ -334,4 +334,4 @@ def test_the_sets_exist_and_of_a_set_what_is_not_read_is_left_out(tmp_path: Path
     }
     assert played == {"action_noise", "action_random", "action_sticky", "action_delay", "burst"}
     reasons = {row.perturbation: row.reason for row in load_report(tmp_path).not_applicable}
-    assert reasons["occlusion:1"] == "this agent reads no picture"
+    assert reasons["occlusion@2:1"] == "this agent reads no picture, grid, page or text"

@@ -14,7 +14,11 @@ from harness.perturb import REGISTRY, RandomStreams
 
 @pytest.mark.parametrize(
     "name",
-    [n for n, k in REGISTRY.items() if k.group in ("image", "state", "action", "burst", "delay")],
+    [
+        n
+        for n, k in REGISTRY.items()
+        if k.group in ("image", "partial", "state", "action", "burst", "delay")
+    ],
 )
 def test_randomness_depends_on_task_seed_name_and_step_alone(name: str) -> None:
     """Made again it does the same; another seed does something else, unless nothing is random."""

@@ -28,7 +28,10 @@ from leaderboards.robustness_compare import difference_in_differences
 
 TASK = toys.toy_task("a")
 SPEC = AgentSpec("ExpertAgent", "toys:ExpertAgent", {})
-VERSIONED = ("letter_case", "paraphrase", "typos")
+VERSIONED = (
+    "blackout", "dropped_frames", "frozen_frames", "letter_case", "occlusion",
+    "paraphrase", "typos",
+)  # fmt: skip
 
 
 def planned(perturb: str) -> Plan:
