@@ -15,7 +15,7 @@ OURS = ("harness", "suites", "adapters", "baselines", "leaderboards")
 GRAPH = grimp.build_graph(*OURS, include_external_packages=True)
 ALLOWED = {
     "harness.core": {"numpy"},
-    "harness.records": {"numpy", "msgpack", "tomli"},
+    "harness.records": {"fsspec", "numpy", "msgpack", "tomli"},
     "harness.stats": {"numpy", "scipy"},
     "harness.host": {"numpy", "msgpack"},
     "harness.perturb": {"numpy", "scipy", "cv2"},

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from harness.cli.names import agent_named, know_families, perturbations_named, suites_named
 from harness.cli.options import at_least_one, replica_count
 from harness.cli.output import say
+from harness.cli.uploads import uploading
 from harness.core import Agent, Result, Suite, UserError
 from harness.core.agent import ALL_VIEWS
 from harness.host.interpreters import configured
@@ -210,6 +211,7 @@ def evaluate(
     trackers = destinations([log] if isinstance(log, str) else log)
     with (
         configured(f"{family}={path}" for family, path in (interpreters or {}).items()),
+        uploading(out, folder, say) as upload,
         reporting(trackers, say) as reporters,
     ):
         spec = _spec_of(policy, dict(agent_args or {}), reads, history, name)
@@ -240,7 +242,7 @@ def evaluate(
                 None if control_rate is None else str(control_rate),
                 None if latency is None else os.fspath(latency),
             ),
-            out=None if out is None else Path(out),
+            out=upload.place,
             options=options,
             progress=progress_for() if progress else SilentProgress(),
         )

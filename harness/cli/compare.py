@@ -211,6 +211,7 @@ def gate(
     from harness.cli import names
     from harness.cli.counting import played
     from harness.cli.names import agent_named
+    from harness.cli.uploads import uploading
     from harness.compare.gate import Gate, GateOptions, judge_gate, refuse_other_clock
     from harness.compare.saved_runs import open_run
     from harness.core.grammar import counted
@@ -235,7 +236,11 @@ def gate(
         max_episodes=at_least_one("--max-episodes", max_episodes),
         tasks=tasks,
     )
-    with open_run(base) as side, configured(interpreter or ()):
+    with (
+        open_run(base) as side,
+        configured(interpreter or ()),
+        uploading(out, options.folder, say) as upload,
+    ):
         if (control_rate, latency) != (None, None):
             refuse_other_clock(side, control_clock(control_rate, latency))
 
@@ -243,13 +248,15 @@ def gate(
             told = dataclasses.replace(options, opened=lambda path: note("path", str(path)))
             spec = agent_named(agent, arguments(agent_arg), profile_check)
             trusted = names.trust(trust)
-            return Gate(spec, side, judged, trusted).play(out, told, progress_for()).to_json()
+            return Gate(spec, side, judged, trusted).play(upload.place, told, progress_for()).to_json()
 
         ran = played(work)
         gated = judge_gate(side, ran.path, judged)
         code = _print_compared(of_gate(gated, side), format, junit, summary, full=full)
     if ran.stopped:
         say(ran.stopped)
+        code = WITH_ERRORS
+    if not upload.complete:
         code = WITH_ERRORS
     if ran.agent_errors:
         counts = "it counts as a failure" if ran.agent_errors == 1 else "they count as failures"

@@ -11,10 +11,12 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from harness.cli.locations import run_figures, run_folder
+
 __all__ = [
     "AgentArgs", "AgentName", "AgentTimeout", "Alpha", "Base", "ControlRate", "Full",
     "Interpreters", "JUnit", "LanesOption", "Latency", "Margin", "Out", "ProfileCheck",
-    "RayAddress", "ReplicasOption", "Run", "Seed", "SuiteNames", "TaskGlobs", "TrustMaker",
+    "RayAddress", "ReplicasOption", "Run", "RunFigures", "Seed", "SuiteNames", "TaskGlobs", "TrustMaker",
     "Workers", "argument", "arguments", "at_least_one", "replica_count", "worker_count",
 ]  # fmt: skip
 
@@ -52,7 +54,11 @@ ReplicasOption = Annotated[
     ),
 ]
 Out = Annotated[
-    Path | None, typer.Option(help="The run directory; default: runs/AGENT-SUITE-HASH.")
+    Path | None,
+    typer.Option(
+        help="The run directory, or a URL such as s3://BUCKET/RUN; default: "
+        "runs/AGENT-SUITE-HASH."
+    ),
 ]
 AgentArgs = Annotated[
     list[str] | None,
@@ -92,7 +98,10 @@ ProfileCheck = Annotated[
         "See docs/policies/profiles.md."
     ),
 ]
-Run = Annotated[Path, typer.Argument(help="A run directory.")]
+Run = Annotated[Path, typer.Argument(help="A run directory, or its URL.", parser=run_folder)]
+RunFigures = Annotated[
+    Path, typer.Argument(help="A run directory, or its URL.", parser=run_figures)
+]
 Base = Annotated[
     str,
     typer.Option(

@@ -8,14 +8,14 @@ from typing import Annotated, Literal
 
 import typer
 
-from harness.cli.options import Full, Run
+from harness.cli.options import Full, RunFigures
 from harness.cli.output import DONE, print_out, print_page, say, terminal_width
 
 __all__ = ["draw_if_possible", "print_report", "report"]
 
 
 def report(
-    run: Run,
+    run: RunFigures,
     format: Annotated[
         Literal["text", "markdown", "latex", "csv", "json", "html"],
         typer.Option(help="What to print; html is one page that needs no network."),

@@ -101,6 +101,7 @@ def run(
     from harness.cli.counting import played
     from harness.cli.names import agent_named, suites_named
     from harness.cli.report import draw_if_possible, print_report
+    from harness.cli.uploads import uploading
     from harness.play.clock_options import control_clock
     from harness.play.progress import progress_for
     from harness.play.runner import RunOptions
@@ -134,7 +135,7 @@ def run(
             perturb=perturb,
             until_width=until_width,
             clock=control_clock(control_rate, latency),
-            out=out,
+            out=upload.place,
             options=dataclasses.replace(options, opened=functools.partial(opened, note)),
             progress=progress_for(),
         ).to_json()
@@ -143,13 +144,14 @@ def run(
         note("path", str(path))
         reporters.opened(options.folder / path)
 
-    with reporting(destinations(log or ()), say) as reporters:
-        summary = played(work)
-        print_report(summary.path, "text")
-        if perturb is not None:
-            draw_if_possible(summary.path)
-    say(summary.as_text(), lines=True)
-    return exit_code(summary, strict)
+    with uploading(out, options.folder, say) as upload:
+        with reporting(destinations(log or ()), say) as reporters:
+            summary = played(work)
+            print_report(summary.path, "text")
+            if perturb is not None:
+                draw_if_possible(summary.path)
+        say(summary.as_text(), lines=True)
+    return exit_code(summary, strict) if upload.complete else WITH_ERRORS
 
 
 def exit_code(summary: RunSummary, strict: bool = False) -> int:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from harness.cli.locations import is_fetched, run_folder
 from harness.cli.options import (
     Interpreters,
     LanesOption,
@@ -22,7 +23,10 @@ __all__ = ["show", "verify"]
 
 
 def verify(
-    run: Annotated[Path | None, typer.Argument(help="A run directory.")] = None,
+    run: Annotated[
+        Path | None,
+        typer.Argument(help="A run directory, or its URL.", parser=run_folder),
+    ] = None,
     sample: Annotated[str, typer.Option(help="How many episodes to replay, or all.")] = "20",
     sample_seed: Annotated[
         int | None,
@@ -192,7 +196,9 @@ def show(
         refuse_imported(stored)
         episode = find_episode(run, name)
         names.trust(trust).check([episode.case.task], stored.whole)
-        shown = show_episode(episode, format=format, step=step, out=out)
+        # What is fetched from a URL goes when the command ends, and with it RUN/videos.
+        place = Path("videos") if out is None and is_fetched(run) else out
+        shown = show_episode(episode, format=format, step=step, out=place)
         if shown.as_recorded:
             return shown.text, "", DONE
         differs = f"this replay differs from the recording; see bench verify {run}"

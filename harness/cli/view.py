@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from harness.cli.locations import run_folder
 from harness.cli.output import DONE, print_out, say
 
 __all__ = ["view"]
@@ -15,7 +16,11 @@ __all__ = ["view"]
 
 def view(
     folder: Annotated[
-        Path, typer.Argument(help="A folder of run directories, or one run directory.")
+        Path,
+        typer.Argument(
+            help="A folder of run directories, or one run directory, or its URL.",
+            parser=run_folder,
+        ),
     ] = Path("runs"),
     port: Annotated[int, typer.Option(help="0 takes a free one.")] = 0,
 ) -> int:

@@ -15,8 +15,11 @@ from pathlib import Path
 from typing import IO, BinaryIO
 
 from harness.core import UserError
+from harness.records.object_store import LOCAL, ObjectStore, is_url
 from harness.records.results import MOST_LINE
 from harness.records.run_file import MOST_RUN_BYTES
+from harness.records.run_mirror import write_pieces
+from harness.records.run_pieces import PARTS, pieces_of
 from harness.records.safe_files import open_regular
 
 __all__ = ["is_location", "is_url", "local_copy"]
@@ -28,13 +31,9 @@ MOST_DIRECTORY = 8 << 20
 """Bytes of the list of files in an archive: 80,000 files."""
 MOST_RATIO = 100
 """How much larger a file may be than in the archive. Episodes become ten times smaller."""
-LOCAL = ("file://", "local://")
+UNLISTED = ("http://", "https://")
+"""What lists nothing: a run lies there as a directory does, not in pieces."""
 ENCRYPTED = 1
-
-
-def is_url(text: str) -> bool:
-    """Whether a location is a URL of a file system other than that of this machine."""
-    return "://" in text and not text.startswith(LOCAL)
 
 
 def is_location(text: str) -> bool:
@@ -63,9 +62,22 @@ def local_copy(location: str, folder: Path) -> Path:
     if location.endswith(".zip"):
         _fetch(location, folder / "base.zip")
         return _unzip(folder / "base.zip", folder)
-    for name in FILES:
-        _fetch(f"{location.rstrip('/')}/{name}", folder / name)
+    below = location.rstrip("/")
+    _fetch(f"{below}/run.json", folder / "run.json")
+    if not _fetch_pieces(below, folder):
+        _fetch(f"{below}/episodes.jsonl", folder / "episodes.jsonl")
     return folder
+
+
+def _fetch_pieces(location: str, folder: Path) -> bool:
+    """Put episodes.jsonl together from its pieces; False if it does not lie in pieces there."""
+    if location.startswith(UNLISTED):
+        return False
+    store = ObjectStore(location)
+    pieces = pieces_of(store.sizes(PARTS)).get("episodes.jsonl")
+    if pieces:
+        write_pieces(store, pieces, folder / "episodes.jsonl", MOST_BYTES)
+    return bool(pieces)
 
 
 def _fetch(url: str, file: Path) -> None:
