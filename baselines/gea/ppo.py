@@ -71,26 +71,17 @@ class _Sample:
 def _samples(policy: Policy, segments: Sequence[Segment]) -> tuple[list[_Sample], float]:
     """The samples of segments, and their mean reward. Updates PopArt's moments by their returns."""
     config = policy.config
-    mean, std = _moments(policy, np.float64)
+    std = policy.return_std().tolist()
     transitions: list[Transition] = []
     gains: list[float] = []
     returns: list[float] = []
     for segment in segments:
         domain = segment.transitions[0].domain
-        values = (
-            np.asarray([each.decision.values[domain] for each in segment.transitions], np.float64)
-            * std[domain]
-            + mean[domain]
-        )
-        following = (
-            0.0
-            if segment.following is None
-            else float(segment.following.decision.values[domain]) * std[domain] + mean[domain]
-        )
+        values = np.asarray([each.value for each in segment.transitions])
         found = advantages(
             np.asarray([each.reward for each in segment.transitions]),
             values,
-            float(following),
+            segment.following.value if segment.following else 0.0,
             config.gamma,
             config.gae,
         )
@@ -102,24 +93,18 @@ def _samples(policy: Policy, segments: Sequence[Segment]) -> tuple[list[_Sample]
     policy.update_popart(
         torch.tensor(returns, dtype=torch.float32, device=policy.mean.device), domains
     )
-    mean, std = _moments(policy, np.float32)
+    mean, std = policy.mean.tolist(), policy.return_std().tolist()
     spread = float(np.std(gains)) + 1e-8
     centre = float(np.mean(gains))
     samples = [
         _Sample(
             each,
             (gain - centre) / spread,
-            (value - float(mean[each.domain])) / float(std[each.domain]),
+            (value - mean[each.domain]) / std[each.domain],
         )
         for each, gain, value in zip(transitions, gains, returns)
     ]
     return samples, float(np.mean([each.reward for each in transitions]))
-
-
-def _moments(policy: Policy, dtype: type[np.floating]) -> tuple[np.ndarray, np.ndarray]:
-    """(mean, standard deviation) of the returns, (domains,) each."""
-    mean, std = policy.mean.cpu().numpy(), policy.return_std().cpu().numpy()
-    return mean.astype(dtype), std.astype(dtype)
 
 
 def _loss(policy: Policy, samples: Sequence[_Sample], size: int) -> tuple[Tensor, dict[str, float]]:

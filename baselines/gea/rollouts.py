@@ -40,6 +40,11 @@ class Transition:
     decision: Decision
     domain: int
     """Index into DOMAINS."""
+    value: float
+    """The return that the critic expected when the decision was made.
+
+    Not normalised: PopArt's moments, which normalise `decision.values`, may have moved since.
+    """
     reward: float = 0.0
 
 
@@ -74,9 +79,12 @@ class _SamplingAgent(Agent):
             prompts, decisions = infer(
                 self._policy, turns, self.inputs, self._policy.config.temperature
             )
+        mean, std = self._policy.mean.tolist(), self._policy.return_std().tolist()
         for turn, prompt, decision in zip(turns, prompts, decisions):
             trajectory = self._trajectories[turn.episode]
-            trajectory.transitions.append(Transition(prompt, decision, trajectory.domain))
+            domain = trajectory.domain
+            value = float(decision.values[domain]) * std[domain] + mean[domain]
+            trajectory.transitions.append(Transition(prompt, decision, domain, value))
         return [
             self._policy.codec.decode(turn.brief.action, decision.tokens)
             for turn, decision in zip(turns, decisions)

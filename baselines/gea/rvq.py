@@ -1,7 +1,7 @@
 """The action tokenizer: a residual vector-quantised autoencoder (arXiv 2412.08442, appendix A).
 
 An action is scaled to [-1, 1] by its spec's bounds (elements without finite bounds by
-x / (1 + |x|)), padded with 0 or cut to `dims` elements, encoded, and quantised to one code of each
+x / (1 + |x|)), padded or cut to `dims` elements, encoded, and quantised to one code of each
 codebook: the first codebook quantises the encoding, each further one the residual of those before
 (arXiv 2107.03312, algorithm 1). The quantiser is that of vector-quantize-pytorch.
 """
@@ -31,6 +31,8 @@ def normalise_action(spec: Box, action: np.ndarray, dims: int) -> np.ndarray:
     """float32 (dims,) in [-1, 1], from an action of the spec's shape.
 
     Spec bounds low and high, both finite: 2 (x - low) / (high - low) - 1; otherwise x / (1 + |x|).
+    Elements that the action does not have are NaN: the encoder reads 0 there, and what is decoded
+    there is no error.
     """
     flat = np.asarray(action, np.float64).reshape(-1)[:dims]
     low, high = (limit.astype(np.float64).reshape(-1)[:dims] for limit in spec.bounds())
@@ -38,7 +40,7 @@ def normalise_action(spec: Box, action: np.ndarray, dims: int) -> np.ndarray:
     width = np.where(bounded, high - low, 1.0)
     inside = 2 * (flat - np.where(bounded, low, 0.0)) / width - 1
     values = np.where(bounded, inside, flat / (1 + np.abs(flat)))
-    padded = np.zeros(dims, np.float32)
+    padded = np.full(dims, np.nan, np.float32)
     padded[: len(values)] = np.clip(values, -1, 1)
     return padded
 
@@ -68,6 +70,8 @@ def denormalise_action(spec: Box, values: np.ndarray) -> np.ndarray:
 class ActionTokenizer(nn.Module):
     """Actions in [-1, 1], float (N, dims), to codes, int64 (N, codebooks), and back.
 
+    An element that an action does not have is NaN, as `normalise_action` leaves it.
+
     The names of its modules are those of the tensors in actions.safetensors.
     """
 
@@ -89,17 +93,24 @@ class ActionTokenizer(nn.Module):
     def losses(self, actions: Tensor) -> tuple[Tensor, Tensor]:
         """(mean squared reconstruction error, commitment loss) of a batch, float (N, dims).
 
-        In training mode this also updates the codebooks, which are moving averages of the encodings
-        (arXiv 1711.00937, appendix A.1). The encoder's gradient passes the quantiser by the
-        rotation trick (arXiv 2410.06424).
+        The error is the mean over the elements that the actions have: over padding, which is easy
+        to reconstruct, it would be the smaller the shorter the actions are. In training mode this
+        also updates the codebooks, which are moving averages of the encodings (arXiv 1711.00937,
+        appendix A.1). The encoder's gradient passes the quantiser by the rotation trick (arXiv
+        2410.06424).
         """
-        quantised, _, commitment = self.quantiser(self.encoder(actions))
-        return F.mse_loss(self.decoder(quantised), actions), commitment.sum()
+        quantised, _, commitment = self.quantiser(self.encoder(actions.nan_to_num(0.0)))
+        had = ~actions.isnan()
+        return F.mse_loss(self.decoder(quantised)[had], actions[had]), commitment.sum()
+
+    def error(self, actions: np.ndarray) -> float:
+        """The mean squared error of float (N, dims) after `encode` and `decode`, as in `losses`."""
+        return float(np.nanmean((self.decode(self.encode(actions)) - actions) ** 2))
 
     @torch.no_grad()
     def encode(self, actions: np.ndarray) -> np.ndarray:
         """int64 (N, codebooks), from float (N, dims)."""
-        _, codes, _ = self.quantiser(self.encoder(self._tensor(actions)))
+        _, codes, _ = self.quantiser(self.encoder(self._tensor(actions).nan_to_num(0.0)))
         return np.asarray(codes.cpu(), np.int64)
 
     @torch.no_grad()

@@ -143,12 +143,9 @@ def _tokenizer(job: Job, say: Callable[[str], None]) -> None:
         )
         learner.checkpoint()
     tokenizer.eval()
-    with torch.no_grad():
-        decoded = tokenizer.decode(tokenizer.encode(test))
     say(
-        f"mean squared error on {len(test)} held-out actions: "
-        f"{float(((decoded - test) ** 2).mean()):.5f} "
-        f"(range -1 to 1, {config.rvq.dims} elements)"
+        f"mean squared error on {len(test)} held-out actions: {tokenizer.error(test):.5f} "
+        f"(range -1 to 1, without padding to {config.rvq.dims} elements)"
     )
     learner.checkpoint(now=True)
     metrics.close()

@@ -46,6 +46,27 @@ def codec() -> ActionCodec:
     )
 
 
+def test_padding_is_no_part_of_the_reconstruction_error() -> None:
+    """Two elements of 21 that come back as 0: their squares, not theirs and 19 zeros."""
+    torch.manual_seed(0)
+    tokenizer = ActionTokenizer(SMALL).train()
+    spec = Box((2,), low=-1.0, high=1.0)
+    actions = np.stack(
+        [normalise_action(spec, action, SMALL.dims) for action in ([0.5, -0.5], [1.0, 0.0])] * 40
+    )
+    assert np.isnan(actions[:, 2:]).all()
+    tokenizer.losses(torch.from_numpy(actions))
+    tokenizer.eval()
+    for weight in tokenizer.decoder[-1].parameters():
+        torch.nn.init.zeros_(weight)
+    with torch.no_grad():
+        error, _ = tokenizer.losses(torch.from_numpy(actions))
+    assert error.item() == pytest.approx((0.25 + 0.25 + 1.0) / 4)
+    assert tokenizer.error(actions) == pytest.approx(error.item())
+    torch.nn.init.ones_(tokenizer.decoder[-1].bias[2:])
+    assert tokenizer.error(actions) == pytest.approx(error.item()), "padding is not looked at"
+
+
 @pytest.mark.parametrize("spec", SPECS, ids=str)
 def test_whatever_is_decoded_is_an_action(codec: ActionCodec, spec: Any) -> None:
     """100 random walks through the grammar of each spec."""

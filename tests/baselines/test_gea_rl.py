@@ -83,6 +83,31 @@ def test_rollouts(nano: Path) -> None:
             assert steps[-1].reward == 1
 
 
+def test_a_value_from_before_popart_moved_keeps_its_meaning(nano: Path) -> None:
+    """The newest decision of each lane waits for the next rollouts, and PopArt moves in between."""
+    policy = Policy.load(nano)
+    torch.nn.init.normal_(policy.value_head.weight)
+    rollouts = Rollouts(policy, [[toys.toy_task(size=9)]], 0)
+    domain = DOMAINS.index("navigation")
+    waiting = [each.following for each in rollouts.collect(60) if each.following is not None]
+    normalised = [each.decision.values[domain] for each in waiting]  # mean 0, deviation 1
+    assert [each.value for each in waiting] == pytest.approx(normalised)
+    policy.update_popart(100 + 20 * torch.randn(64), torch.full((64,), domain))
+    rollouts.weights_changed()
+    segments = rollouts.collect(60)
+    rollouts.stop()
+    first = {id(each.transitions[0]): each.transitions for each in segments}
+    assert any(id(each) in first and len(first[id(each)]) > 1 for each in waiting)
+    assert [each.value for each in waiting] == pytest.approx(normalised)
+    mean, std = policy.mean[domain].item(), policy.return_std()[domain].item()
+    assert min(abs(value * std + mean - value) for value in normalised) > 10, "by today's moments"
+    for transition in (each for steps in first.values() for each in steps[1:]):
+        assert transition.value == pytest.approx(
+            transition.decision.values[domain] * std + mean, rel=1e-5
+        )
+        assert abs(transition.value) < 50, "the head follows the moments"
+
+
 def test_suites_get_equally_many_decisions(nano: Path) -> None:
     """Whatever the length of their episodes. A resumed training plays no seed twice."""
     long = [toys.toy_task("survive", success=None, max_steps=20)]
