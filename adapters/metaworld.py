@@ -145,6 +145,9 @@ class MetaWorldAdapter(Adapter):
     redraws: ClassVar[bool] = False
     privileged_views: ClassVar[tuple[str, ...]] = ("state",)
     extra: ClassVar[str] = "metaworld"
+    backends: ClassVar[Mapping[str, str]] = MappingProxyType(
+        {"lean": "adapters.metaworld_lean:LeanMetaWorldAdapter"}
+    )
 
     @classmethod
     def limited(cls) -> Missing | None:
@@ -173,7 +176,7 @@ class MetaWorldAdapter(Adapter):
                 f"{task.max_steps} is beyond that"
             )
         log_warnings()
-        self._env: Any = known[self._name]()
+        self._env: Any = self._made(known[self._name])
         self._policy: Any = ENV_POLICY_MAP[self._name]()
         self._perturbations = ModelPerturbations(self._env.model)
         self._qpos, self._qvel = self._env.data.qpos, self._env.data.qvel
@@ -211,6 +214,9 @@ class MetaWorldAdapter(Adapter):
             f"{SIMULATOR}; images with {samples} samples of multisampling and {shadows}shadows"
         )
         self.brief = Brief(views, ACTION, EMBODIMENT, simulator, control_hz=1.0 / self._env.dt)
+
+    def _made(self, kind: Any) -> Any:
+        return kind()
 
     def reset(self, case: Case) -> TimeStep:
         block, number = divmod(case.seed, CONFIGURATIONS)

@@ -163,6 +163,7 @@ class Gate:
             self._spec,
             episodes=None,
             seed=base.seed,
+            backend=base.backend,
         )
         refuse_other_protocols(made, base)
         if made.not_run:

@@ -6,6 +6,7 @@ import importlib.metadata
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -66,6 +67,12 @@ class _Playable(ABC):
 
     They are no part of the digest of a start, so that one can be added without making older runs
     look as if they had started otherwise.
+    """
+    backends: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    """Name -> `module:Class` of an adapter that plays the same cases by other code.
+
+    It may do so in a run only where it is equal on this machine: `bench run --backend NAME` plays
+    both first and compares every reward, flag, state and view. See docs/backends.md.
     """
     gpus: ClassVar[float] = 0.0
     """GPUs that its simulator needs; Ray hides them from a worker that asks for none. A fraction

@@ -210,6 +210,8 @@ class Case:
 
     It is no part of the id: what happens still follows from the id alone.
     """
+    backend: str = ""
+    """Which of the adapter's backends plays it; empty: the adapter itself. No part of the id."""
 
     @functools.cached_property
     def id(self) -> str:

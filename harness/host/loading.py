@@ -1,4 +1,8 @@
-"""Loads an adapter's class, or the class that stands for it if it lives in another interpreter."""
+"""Loads an adapter's class, or the class that stands for it if it lives in another interpreter.
+
+A backend is another adapter that plays the same cases, by code that is faster (`Adapter.backends`).
+Whether it is equal is found out by harness/verify/backends.py.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,10 @@ from harness.records.code_versions import code_versions
 from harness.records.declared import check_adapter_class
 from harness.records.registry import load
 
-__all__ = ["code_of", "load_adapter"]
+__all__ = ["BACKEND", "backend_entry", "backend_versions", "code_of", "load_adapter"]
+
+BACKEND = "backend"
+"""The name under which a backend stands among the packages of a protocol."""
 
 
 def load_adapter(entry: str) -> Any:
@@ -43,3 +50,31 @@ def code_of(kind: Any, task: Task) -> Mapping[str, str]:
     known = {name.lower() for name in kind.packages}
     modules = kind.modules(task)
     return code_versions(name for name in modules if name.partition(".")[0].lower() not in known)
+
+
+def backend_entry(task: Task, backend: str) -> str:
+    """The `module:Class` of the adapter that plays `task`: its own, or that of a backend.
+
+    Raises UserError where its adapter has no such backend.
+    """
+    if not backend:
+        return task.adapter
+    backends: Mapping[str, str] = load(task.adapter).backends
+    if backend not in backends:
+        there = ", ".join(backends)
+        remedy = f"there is {there}" if there else "leave --backend out, or choose other --tasks"
+        raise UserError(f"{task.id} has no backend {backend!r}: {remedy}")
+    return backends[backend]
+
+
+def backend_versions(kind: Any, task: Task, backend: str) -> dict[str, str]:
+    """The versions of an adapter's packages, and of its backend where one plays.
+
+    So the protocol of a run names the backend, and that of a run without one stays what it was.
+    """
+    versions = dict(kind.versions())
+    if backend:
+        found: Mapping[str, str] = load_adapter(backend_entry(task, backend)).versions()
+        versions.update(found)
+        versions[BACKEND] = backend
+    return versions

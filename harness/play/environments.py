@@ -12,21 +12,27 @@ from harness.core.agent import ALL_VIEWS, NO_VIEWS
 from harness.core.lane import Lane, build_adapter
 from harness.core.text import printable, shorten
 from harness.core.values import as_text
-from harness.host.loading import load_adapter
+from harness.host.loading import backend_entry, load_adapter
 from harness.play.closing import close
 from harness.play.inference import Watch, watched
 from harness.records.registry import load
 
-__all__ = ["Environments", "EnvSlot", "Unfit", "ViewNotOffered", "environment_key", "narrow"]
+__all__ = [
+    "EnvSlot", "Environments", "Unfit", "ViewNotOffered", "environment_key", "narrow",
+]  # fmt: skip
 
 
 MOST_RENDERER = 200
 """Characters of what an adapter says of its renderer: it stands in every line of a run."""
 
 
-def environment_key(task: Task) -> str:
-    """The environment key of a task: tasks with equal keys can be played in one environment."""
-    return f"{task.adapter} {load(task.adapter).env_key(task)}"
+def environment_key(task: Task, backend: str = "") -> str:
+    """The environment key of a task: tasks with equal keys can be played in one environment.
+
+    Raises UserError where its adapter has no such backend.
+    """
+    entry = backend_entry(task, backend)
+    return f"{entry} {load(entry).env_key(task)}"
 
 
 class Unfit(Exception):
@@ -125,7 +131,7 @@ class Environments:
         # Whatever fails below, the current slot's environment is kept.
         if current is not None:
             self._idle.append(current)
-        key = environment_key(case.task)
+        key = environment_key(case.task, case.backend)
         for number in reversed(range(len(self._idle))):
             idle = self._idle[number]
             if idle.key == key:
@@ -136,7 +142,7 @@ class Environments:
         for idle in self._idle[: max(0, len(self._idle) - self._lanes)]:
             if self._unused(idle):
                 self.drop(idle)
-        kind = load_adapter(case.task.adapter)
+        kind = load_adapter(backend_entry(case.task, case.backend))
         with watched(self._watch, kind.patience_s):
             adapter = build_adapter(kind, case.task, self._lanes)
         lanes = self._lanes if isinstance(adapter, BatchedAdapter) else 1
@@ -155,6 +161,17 @@ class Environments:
         """Whether all slots of this idle slot's environment are idle."""
         idle = sum(each.adapter is slot.adapter for each in self._idle)
         return slot.batch is None or idle == self._lanes
+
+    def adopt(self, slots: Sequence[EnvSlot]) -> None:
+        """Keep these, which nobody uses. What an agent said of them is forgotten."""
+        for slot in slots:
+            slot.fit = None
+        self._idle.extend(slots)
+
+    def release(self, used: Sequence[EnvSlot]) -> list[EnvSlot]:
+        """The idle slots and those in use: they are the caller's from now on."""
+        slots, self._idle = [*self._idle, *used], []
+        return slots
 
     def close(self, used: Sequence[EnvSlot]) -> None:
         """Close all environments: the idle ones and those of the slots in use."""

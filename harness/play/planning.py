@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from harness.core import Agent, Missing, Perturbation, Suite, Task, UserError
 from harness.core.errors import describe
 from harness.host.hosted import end_probes
-from harness.host.loading import code_of, load_adapter
+from harness.host.loading import backend_entry, backend_versions, code_of, load_adapter
 from harness.perturb.parse import Condition, resolve
 from harness.play.environments import environment_key
 from harness.play.skill_run import SKILLS
@@ -27,13 +27,14 @@ def make_plan(
     seed: int,
     perturb: Sequence[Condition] = (),
     clock: ControlClock | None = None,
+    backend: str = "",
 ) -> Plan:
     """The plan of these tasks for this agent.
 
     `episodes`: per task; None: as the suite says. `seed`: which of the disjoint sets of episodes.
     Each condition of `perturb` is paired with the unperturbed control. With a `clock` simulated
-    time does not wait for the agent. Tasks that cannot run here
-    are listed in `not_run` with the reason.
+    time does not wait for the agent. `backend`: which of the adapters' backends plays the cases.
+    Tasks that cannot run here are listed in `not_run` with the reason.
 
     Raises UserError if a number is out of range, an adapter does not load, or a task's params do
     not suit its adapter.
@@ -50,11 +51,14 @@ def make_plan(
     not_run: list[NotRun] = []
     for suite, task in chosen:
         try:
-            kind = load_adapter(task.adapter)
+            own = load_adapter(task.adapter)
+            kind = load_adapter(backend_entry(task, backend))
         except UserError as wrong:
             raise UserError(f"task {task.id}: {wrong}") from None
         try:
-            missing = kind.missing(task)
+            missing = own.missing(task)
+            if missing is None and backend:
+                missing = kind.missing(task)
             if missing is None and "expert" in reads and not kind.has_expert(task):
                 missing = Missing(
                     "this task has no expert",
@@ -64,9 +68,9 @@ def make_plan(
                 missing = Missing(
                     "this task has no skills", "play it with an agent that answers actions"
                 )
-            env_key = environment_key(task)
-            packages = {} if missing is not None else kind.versions()
-            code = {} if missing is not None else code_of(kind, task)
+            env_key = environment_key(task, backend)
+            packages = {} if missing is not None else own.versions()
+            code = {} if missing is not None else code_of(own, task)
         except (UserError, KeyboardInterrupt):
             raise
         except BaseException as fault:
@@ -92,7 +96,8 @@ def make_plan(
         if missing is not None:
             not_run.append(NotRun.of(suite.name, task, missing))
         else:
-            packages = {**packages, **code}
+            named = backend_versions(own, task, backend) if backend else packages
+            packages = {**named, **code}
             items.append(
                 PlanItem(
                     suite.name,
@@ -101,12 +106,13 @@ def make_plan(
                     protocol_hash(task, packages),
                     packages,
                     env_key,
-                    own_streams=kind.own_streams,
+                    own_streams=own.own_streams,
                 )
             )
-    plan = with_conditions(items, spec.kind(), perturb)
+    plan = with_conditions(items, spec.kind(), perturb, backend)
     end_probes()
-    return dataclasses.replace(plan, seed=seed, not_run=(*not_run, *plan.not_run), clock=clock)
+    rows = (*not_run, *plan.not_run)
+    return dataclasses.replace(plan, seed=seed, not_run=rows, clock=clock, backend=backend)
 
 
 def _fails(task: Task, fault: BaseException) -> Missing:
@@ -118,10 +124,10 @@ def _fails(task: Task, fault: BaseException) -> Missing:
 
 
 def _resolved(
-    condition: Condition, task: Task, agent: type[Agent]
+    condition: Condition, task: Task, agent: type[Agent], backend: str
 ) -> tuple[Perturbation, ...] | Missing:
     """As `resolve`; what the adapter raises is a row of its own."""
-    adapter = load_adapter(task.adapter)
+    adapter = load_adapter(backend_entry(task, backend))
     try:
         adapter.simulator_perturbations(task)
     except (UserError, KeyboardInterrupt):
@@ -132,7 +138,10 @@ def _resolved(
 
 
 def with_conditions(
-    items: Sequence[PlanItem], agent: type[Agent], conditions: Sequence[Condition]
+    items: Sequence[PlanItem],
+    agent: type[Agent],
+    conditions: Sequence[Condition],
+    backend: str = "",
 ) -> Plan:
     """A plan of these items under these conditions and, always, under the unperturbed one.
 
@@ -146,7 +155,7 @@ def with_conditions(
     rows: list[NotRun] = []
     for condition in conditions:
         for item, mine in zip(items, conditions_of):
-            parts = _resolved(condition, item.task, agent)
+            parts = _resolved(condition, item.task, agent, backend)
             if isinstance(parts, Missing):
                 rows.append(NotRun.of(item.suite, item.task, parts, label(condition.parts)))
                 continue

@@ -325,7 +325,7 @@ class Driver:
         """
         if self._place.carried is None or outcome.perturbations_only:
             return False
-        key = environment_key(case.task)
+        key = environment_key(case.task, case.backend)
         handle.lacks.add(key)
         if all(key in each.lacks for each in self._handles):
             return False

@@ -48,7 +48,7 @@ class Exchange:
 
 def _key(case: Case) -> str | None:
     try:
-        return environment_key(case.task)
+        return environment_key(case.task, case.backend)
     except BaseException:  # foreign code: the loop asks again, and reports what it raises
         return None
 

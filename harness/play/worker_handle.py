@@ -120,7 +120,7 @@ class WorkerHandle:
         return now - self._asked_at > self._patience + SILENCE_S
 
     def _remember(self, case: Case) -> None:
-        key = environment_key(case.task)
+        key = environment_key(case.task, case.backend)
         self.keys = [key, *(other for other in self.keys if other != key)][: self._lanes]
         patience = load(case.task.adapter).patience_s
         self._patience = max(self._patience, patience, 2 * self._agent_timeout)

@@ -148,6 +148,8 @@ class Plan:
     not_run: tuple[NotRun, ...] = ()
     clock: ControlClock | None = None
     """None: simulated time waits for the agent."""
+    backend: str = ""
+    """Which backend of their adapters plays the cases; empty: the adapters themselves."""
 
     def __post_init__(self) -> None:
         """Raises UserError for more cases than fit in memory as a byte each."""
@@ -212,7 +214,7 @@ class Plan:
         """The case of this index, whether it is played or not."""
         task = self.items[index.item].task
         seed = self.seed_of(index.item, index.episode)
-        return Case(task, seed, self.conditions[index.condition])
+        return Case(task, seed, self.conditions[index.condition], backend=self.backend)
 
     def seed_of(self, item: int, episode: int) -> int:
         """The seed of an episode of an item."""
@@ -268,7 +270,8 @@ class Plan:
         ]
         conditions = [[str(p) for p in condition] for condition in self.perturbations]
         clock = [] if self.clock is None else [self.clock.to_json()]
-        return [items, self.seed, conditions, *clock]
+        backend = [["backend", self.backend]] if self.backend else []
+        return [items, self.seed, conditions, *clock, *backend]
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values, as run.json holds them."""
@@ -281,12 +284,13 @@ class Plan:
             ],
             "not_run": [dataclasses.asdict(row) for row in self.not_run],
             **({} if self.clock is None else {"clock": self.clock.to_json()}),
+            **({"backend": self.backend} if self.backend else {}),
         }
 
     @classmethod
     def from_json(cls, fields: Any) -> Plan:
         """The inverse of to_json. Raises UserError or ValueError that names the wrong field."""
-        found = fields_of(fields, "plan", _PLAN, frozenset({"hash", "clock"}))
+        found = fields_of(fields, "plan", _PLAN, frozenset({"hash", "clock", "backend"}))
         found.pop("hash", None)
         plan = cls(**found)
         if len(plan.items) * len(plan.conditions) > MOST_CELLS:
@@ -348,6 +352,7 @@ _PLAN: Mapping[str, Check] = {
     "perturbations": list_of(condition_of, MOST_CONDITIONS),
     "not_run": list_of(not_run_of, MOST_ROWS),
     "clock": ControlClock.from_json,
+    "backend": text,
 }
 
 

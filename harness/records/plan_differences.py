@@ -41,6 +41,9 @@ def differences(plan: Plan, older: Plan) -> Iterator[str]:
             break
     if plan.conditions != older.conditions:
         yield f"other perturbations{_other_labels(plan, older)}"
+    if plan.backend != older.backend:
+        own = "the ordinary simulator"
+        yield f"backend: {plan.backend or own} instead of {older.backend or own}"
     if plan.clock != older.clock:
         waits = "simulated time that waits for the agent"
         yield f"control clock: {plan.clock or waits} instead of {older.clock or waits}"

@@ -125,6 +125,7 @@ def check_invariance(
     workers: int,
     seed: int,
     progress: Progress,
+    backend: str = "",
 ) -> InvarianceReport:
     """Play a sample of cases in every way, and compare the results.
 
@@ -133,7 +134,7 @@ def check_invariance(
     Raises UserError on wrong use, or when no task can run.
     """
     tasks, episodes = sample_tasks(chosen, sample)
-    plan = make_plan(tasks, spec, episodes=episodes, seed=seed)
+    plan = make_plan(tasks, spec, episodes=episodes, seed=seed, backend=backend)
     if not plan.total:
         reasons = "; ".join(f"{row.task}: {row.reason}" for row in plan.not_run[:3])
         raise UserError(f"none of these tasks can run here: {reasons}")

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from harness.core import Suite, Task, UserError
 from harness.core.grammar import counted
-from harness.host.loading import code_of, load_adapter
+from harness.host.loading import backend_versions, code_of, load_adapter
 from harness.records.plan import Plan, PlanItem, protocol_hash, task_to_json
 from harness.records.run_file import SCHEMA
 from harness.verify.difference import Difference
@@ -62,7 +62,7 @@ def check_items(plan: Plan, known: Knowledge, schema: int = SCHEMA) -> ItemsRepo
         if refused is not None:
             untrusted.setdefault(refused, []).append(item.task.id)
         _check_task(item, suite, ours, found, schema)
-        found.playable.append(refused is None and _can_play(item, found))
+        found.playable.append(refused is None and _can_play(item, plan.backend, found))
     if others:
         more = f" and {counted(len(others) - 1, 'more task')}" if len(others) > 1 else ""
         found.unchecked.append(
@@ -155,7 +155,7 @@ def _changed_fields(task: Task, ours: Task) -> str:
     return "; ".join(f"{name} {one[name]!r}" for name in one if one[name] != two[name])[:200]
 
 
-def _can_play(item: PlanItem, found: ItemsReport) -> bool:
+def _can_play(item: PlanItem, backend: str, found: ItemsReport) -> bool:
     task, packages = item.task, item.packages
     try:
         kind = load_adapter(task.adapter)
@@ -180,7 +180,11 @@ def _can_play(item: PlanItem, found: ItemsReport) -> bool:
     if code and not code.keys() & packages.keys():
         found.claims.append(f"the source of {', '.join(code)}, which the run does not record")
         code = {}
-    versions = {**kind.versions(), **code}
+    try:
+        versions = {**backend_versions(kind, task, backend), **code}
+    except UserError as unknown:
+        _say(found, task, "the backend", backend, str(unknown))
+        return False
     for name in sorted(versions.keys() | packages.keys()):
         if packages.get(name) != versions.get(name):
             installed = f"{versions.get(name, 'none')}, which is installed here"
