@@ -30,6 +30,7 @@ from harness.records.control_clock import ControlClock
 from harness.records.identity import AgentSpec
 from harness.records.live_agent import LiveAgentSpec, live
 from harness.records.stored_run import load_run
+from harness.verify.backends import require_equal
 from leaderboards.trackers.destination import destinations
 from leaderboards.trackers.reporters import reporting
 
@@ -58,6 +59,7 @@ def play_suites(
     perturb: str | None,
     until_width: float | None,
     clock: ControlClock | None,
+    backend: str = "",
     out: Path | None,
     options: RunOptions,
     progress: Progress,
@@ -67,7 +69,17 @@ def play_suites(
         episodes = UNTIL_WIDTH_EPISODES
     conditions = perturbations_named(perturb)
     chosen = select_tasks(suites, tasks)
-    plan = make_plan(chosen, spec, episodes=episodes, seed=seed, perturb=conditions, clock=clock)
+    plan = make_plan(
+        chosen,
+        spec,
+        episodes=episodes,
+        seed=seed,
+        perturb=conditions,
+        clock=clock,
+        backend=backend,
+    )
+    if backend:
+        require_equal(plan, spec.declared()[0], progress)
     stopping = None
     if until_width is not None:
         from harness.compare.early_stopping import WidthRounds
@@ -182,6 +194,7 @@ def evaluate(
     until_width: float | None = None,
     control_rate: float | str | None = None,
     latency: str | os.PathLike[str] | None = None,
+    backend: str = "",
     interpreters: Mapping[str, str] | None = None,
     progress: bool = False,
     log: str | Sequence[str] = (),
@@ -242,6 +255,7 @@ def evaluate(
                 None if control_rate is None else str(control_rate),
                 None if latency is None else os.fspath(latency),
             ),
+            backend=backend,
             out=upload.place,
             options=options,
             progress=progress_for() if progress else SilentProgress(),

@@ -205,8 +205,8 @@ def gate(
 ) -> int:
     """Play the cases of a base run with another agent, and compare.
 
-    It plays by the base's control clock; a --control-rate or --latency that says another one is
-    refused. Exit 0: pass, 1: regressed, 3: inconclusive, 4: some cases have no score.
+    It plays on the base's backend and by its control clock; a --control-rate or --latency that says
+    another one is refused. Exit 0: pass, 1: regressed, 3: inconclusive, 4: a case has no score.
     """
     from harness.cli import names
     from harness.cli.counting import played
@@ -245,10 +245,14 @@ def gate(
             refuse_other_clock(side, control_clock(control_rate, latency))
 
         def work(note: Note) -> dict[str, Any]:
+            from harness.verify.backends import require_equal
+
             told = dataclasses.replace(options, opened=lambda path: note("path", str(path)))
             spec = agent_named(agent, arguments(agent_arg), profile_check)
             trusted = names.trust(trust)
-            return Gate(spec, side, judged, trusted).play(upload.place, told, progress_for()).to_json()
+            judge, progress = Gate(spec, side, judged, trusted), progress_for()
+            require_equal(judge.plan, spec.declared()[0], progress)
+            return judge.play(upload.place, told, progress).to_json()
 
         ran = played(work)
         gated = judge_gate(side, ran.path, judged)

@@ -14,10 +14,11 @@ import typer
 from harness.cli.locations import run_figures, run_folder
 
 __all__ = [
-    "AgentArgs", "AgentName", "AgentTimeout", "Alpha", "Base", "ControlRate", "Full",
+    "AgentArgs", "AgentName", "AgentTimeout", "Alpha", "Backend", "Base", "ControlRate", "Full",
     "Interpreters", "JUnit", "LanesOption", "Latency", "Margin", "Out", "ProfileCheck",
-    "RayAddress", "ReplicasOption", "Run", "RunFigures", "Seed", "SuiteNames", "TaskGlobs", "TrustMaker",
-    "Workers", "argument", "arguments", "at_least_one", "replica_count", "worker_count",
+    "RayAddress", "ReplicasOption", "Run", "RunFigures", "Seed", "SuiteNames", "TaskGlobs",
+    "TrustMaker", "Workers", "argument", "arguments", "at_least_one", "replica_count",
+    "worker_count",
 ]  # fmt: skip
 
 AgentName = Annotated[
@@ -56,8 +57,7 @@ ReplicasOption = Annotated[
 Out = Annotated[
     Path | None,
     typer.Option(
-        help="The run directory, or a URL such as s3://BUCKET/RUN; default: "
-        "runs/AGENT-SUITE-HASH."
+        help="The run directory, or a URL such as s3://BUCKET/RUN; default: runs/AGENT-SUITE-HASH."
     ),
 ]
 AgentArgs = Annotated[
@@ -89,6 +89,13 @@ Latency = Annotated[
     typer.Option(
         help="How long each answer takes, in place of the measured time: 80ms, a file with "
         "milliseconds in its lines, or a run with measured latencies."
+    ),
+]
+Backend = Annotated[
+    str,
+    typer.Option(
+        help="Other code that plays the same tasks, such as lean; it must be equal to the ordinary "
+        "simulator here, which is tried first. See docs/backends.md."
     ),
 ]
 ProfileCheck = Annotated[

@@ -13,6 +13,7 @@ from harness.cli.options import (
     AgentArgs,
     AgentName,
     AgentTimeout,
+    Backend,
     ControlRate,
     Interpreters,
     LanesOption,
@@ -85,6 +86,7 @@ def run(
     ] = None,
     control_rate: ControlRate = None,
     latency: Latency = None,
+    backend: Backend = "",
     interpreter: Interpreters = None,
     log: Annotated[
         list[str] | None,
@@ -135,6 +137,7 @@ def run(
             perturb=perturb,
             until_width=until_width,
             clock=control_clock(control_rate, latency),
+            backend=backend,
             out=upload.place,
             options=dataclasses.replace(options, opened=functools.partial(opened, note)),
             progress=progress_for(),

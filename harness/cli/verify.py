@@ -43,10 +43,24 @@ def verify(
             help="Play an agent in several ways instead; all results must be equal.",
         ),
     ] = False,
+    backend: Annotated[
+        str,
+        typer.Option(
+            help="Compare this backend with the ordinary simulator of --suite, step by step; with "
+            "--invariance: see `bench run`."
+        ),
+    ] = "",
+    episodes: Annotated[
+        int | None, typer.Option(help="With --backend: seeds of each task; default: 3.")
+    ] = None,
     agent: Annotated[str | None, typer.Option(help="With --invariance: see `bench run`.")] = None,
-    suite: Annotated[str | None, typer.Option(help="With --invariance: see `bench run`.")] = None,
-    tasks: Annotated[str | None, typer.Option(help="With --invariance: see `bench run`.")] = None,
-    seed: Annotated[int, typer.Option(help="With --invariance: see `bench run`.")] = 0,
+    suite: Annotated[
+        str | None, typer.Option(help="With --invariance or --backend: see `bench run`.")
+    ] = None,
+    tasks: Annotated[
+        str | None, typer.Option(help="With --invariance or --backend: see `bench run`.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="With --invariance or --backend: see `bench run`.")] = 0,
     agent_arg: Annotated[
         list[str] | None, typer.Option(help="With --invariance: see `bench run`.")
     ] = None,
@@ -66,6 +80,16 @@ def verify(
         if sample == "all"
         else at_least_one("--sample", int(sample) if sample.isdecimal() else 0)
     )
+    if episodes is not None and (invariance or not backend):
+        raise UserError("--episodes is for --backend: leave one of them out, or add the other")
+    if backend and not invariance:
+        if run is not None or agent is not None or suite is None:
+            raise UserError(
+                "--backend compares two simulators, not a run: write bench verify --backend NAME "
+                "--suite S"
+            )
+        with configured(interpreter or ()):
+            return _compare_backend(backend, suite, tasks, episodes, seed)
     if not invariance:
         if run is None or agent is not None or suite is not None:
             raise UserError(
@@ -94,12 +118,34 @@ def verify(
             workers=2 if count is None else count,
             seed=seed,
             progress=progress_for(),
+            backend=backend,
         )
         table = proof.table() if proof.drifts else ""
         return table, proof.as_text(), REGRESSED if proof.drifts else DONE
 
     with configured(interpreter or ()):
         return relay(work)
+
+
+def _compare_backend(
+    backend: str, suite: str, tasks: str | None, episodes: int | None, seed: int
+) -> int:
+    """Play recorded actions on a backend and on the ordinary simulator, in a child process."""
+    from harness.cli.supervisor import relay
+
+    count = at_least_one("--episodes", episodes) or 3
+
+    def work() -> tuple[str, str, int]:
+        from harness.cli.names import suites_named
+        from harness.play.progress import progress_for
+        from harness.records.catalogue import select_tasks
+        from harness.verify.backends import compare_all
+
+        chosen = [task for _, task in select_tasks(suites_named(suite), tasks)]
+        found = compare_all(chosen, backend, episodes=count, seed=seed, progress=progress_for())
+        return found.table(), found.as_text(), DONE if found.equal else REGRESSED
+
+    return relay(work)
 
 
 def _verify_run(
