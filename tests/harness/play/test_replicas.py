@@ -155,6 +155,38 @@ def test_what_is_slow_is_asked_less() -> None:
     assert 0 in asked, "what was slow long ago is tried again"
 
 
+def test_a_first_answer_that_took_long_is_soon_forgotten() -> None:
+    now = [0.0]
+    choice = ReplicaChoice(2, clock=lambda: now[0])
+    assert [choice.take(), choice.take()] == [0, 1]
+    choice.answered(0, took=10.0, waiting=0)  # it had to warm up
+    choice.answered(1, took=0.1, waiting=0)
+    asked = []
+    for _ in range(600):
+        number = choice.take()
+        asked.append(number)
+        now[0] += 0.1
+        choice.answered(number, took=0.1, waiting=0)
+    assert asked[:100].count(0) == 0
+    assert asked[-200:].count(0) > 50
+
+
+def test_one_that_is_silent_is_not_asked_more_and_more() -> None:
+    now = [0.0]
+    choice = ReplicaChoice(2, clock=lambda: now[0])
+    for number in (choice.take(), choice.take()):
+        choice.answered(number, took=0.1, waiting=0)
+    stuck = 0
+    for _ in range(600):
+        now[0] += 0.1
+        number = choice.take()
+        if number == 0:
+            stuck += 1  # it never answers
+        else:
+            choice.answered(1, took=0.1, waiting=0)
+    assert stuck <= 2
+
+
 def test_a_busy_replica_is_passed_over() -> None:
     choice = ReplicaChoice(2, clock=lambda: 1.0)
     for number in (choice.take(), choice.take()):
