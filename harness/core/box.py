@@ -19,6 +19,7 @@ from harness.core.layout import Field, problem
 
 __all__ = ["Box"]
 
+_FLOATS = (np.dtype("float32"), np.dtype("float64"))
 MOST_LOOPED = 64
 """Up to so many elements a loop in Python is faster than numpy."""
 _BOX_FIELDS = ("shape", "dtype", "low", "high", "unit", "meaning", "neutral", "layout")
@@ -205,14 +206,23 @@ class Box(Coercing["np.ndarray"]):
         if (
             few is not None
             and type(action) is np.ndarray
-            and action.dtype == self.np_dtype
             and action.shape == self.shape
+            and action.dtype in _FLOATS
+            and self.np_dtype in _FLOATS
         ):
-            for value, (low, high) in zip(action.tolist(), few):
+            values = action.tolist()
+            clipped = False
+            for place, (low, high) in enumerate(few):
+                value = values[place]
                 if not low <= value <= high:
-                    break
+                    if value - value != 0.0:  # NaN or infinity
+                        break
+                    values[place] = low if value < low else high
+                    clipped = True
             else:
-                return action.copy(), False
+                if clipped:
+                    return np.array(values, self.np_dtype), True
+                return action.astype(self.np_dtype), False
         try:
             return self._converted(action)
         except BadAction:

@@ -49,11 +49,11 @@ class Episode:
 
     __slots__ = (
         "actions", "agent_s", "asked", "brief", "case", "clipped", "draws", "executed",
-        "first_success", "hasher", "instruction", "memory", "metrics", "name", "notes", "pending",
-        "lazy", "pixels", "renderer", "returned", "skills", "slot", "simulator_s", "solved",
-        "solved_now", "start", "started_with", "steps", "ticket", "tickets",
-        "_actions", "_expert", "_fields", "_history", "_horizon", "_looked", "_names",
-        "_observations", "_perturbed", "_quick", "_told", "_touched", "_views",
+        "first_success", "hasher", "instruction", "lazy", "memory", "metrics", "name", "notes",
+        "pending", "pixels", "plain", "renderer", "returned", "simulator_s", "skills", "slot",
+        "solved", "solved_now", "start", "started_with", "steps", "ticket", "tickets", "_actions",
+        "_expert", "_fields", "_history", "_horizon", "_looked", "_names", "_observations",
+        "_perturbed", "_quick", "_told", "_touched", "_views",
     )  # fmt: skip
 
     def __init__(self, ticket: Any, case: Case) -> None:
@@ -111,6 +111,8 @@ class Episode:
         self._expert = "expert" in reads
         self.skills = SkillRun(slot, self.case.task) if SKILLS in reads else None
         self.lazy = ALL_VIEWS in reads and self._perturbed is None
+        special = self.lazy or self._expert or self.skills is not None or slot.batch is not None
+        self.plain = not special and self._perturbed is None
         # What an agent reads that names its views is known; what another one touches is noted.
         self._touched = set() if ALL_VIEWS in reads else None
         self._history = history
@@ -198,6 +200,20 @@ class Episode:
         fields["step"] = self.steps
         fields["memory"] = self.memory
         return Turn.of(fields)
+
+    def plain_turn(self) -> Turn:
+        """The same of a `plain` episode."""
+        actions = tuple(self._actions[1 - self._history :]) if self._history > 1 else ()
+        return Turn.of(
+            {
+                **self._fields,
+                "actions": actions,
+                "instruction": self.instruction,
+                "observations": tuple(self._observations),
+                "step": self.steps,
+                "memory": self.memory,
+            }
+        )
 
     def executes(self, action: Any) -> Any:
         """The action to execute: the agent's, or what the perturbations make of it."""

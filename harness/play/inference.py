@@ -26,6 +26,7 @@ __all__ = [
     "Watch",
     "call_agent",
     "end_episode",
+    "fault_of",
     "watched",
 ]
 
@@ -96,20 +97,16 @@ def call_agent(agent: Agent, turns: Sequence[Turn], watch: Watch, timeout: float
             answers = listed(answers, len(turns))
         if type(answers) is list:
             return [taken(answer, turn.brief.action) for answer, turn in zip(answers, turns)]
-        reason = answers
-    except Hung:
-        reason = f"no answer within {timeout:g} s"
-    except KeyboardInterrupt:
-        raise
-    except AgentUnavailable as silent:
-        # It was tried again and again already: no half of the batch is asked once more.
-        return [unavailable(silent)] * len(turns)
+        failed = AgentFault(answers)
     except BaseException as fault:
-        reason = describe(fault)
+        failed = fault_of(fault, timeout)
+        if isinstance(fault, AgentUnavailable):
+            # It was tried again and again already: no half of the batch is asked once more.
+            return [failed] * len(turns)
     finally:
         watch.deadline = 0.0
     if len(turns) == 1:
-        return [AgentFault(reason)]
+        return [failed]
     # Copies have fresh random generators: a turn that is answered in the second attempt must get
     # the answer that it would have got alone.
     again = [dataclasses.replace(turn) for turn in turns]
@@ -119,6 +116,17 @@ def call_agent(agent: Agent, turns: Sequence[Turn], watch: Watch, timeout: float
         for part in (again[:half], again[half:])
         for answer in call_agent(agent, part, watch, timeout)
     ]
+
+
+def fault_of(raised: BaseException, timeout: float) -> AgentFault:
+    """What stands for the answer of an agent that raised this. Raises KeyboardInterrupt again."""
+    if isinstance(raised, KeyboardInterrupt):
+        raise raised
+    if isinstance(raised, Hung):
+        return AgentFault(f"no answer within {timeout:g} s")
+    if isinstance(raised, AgentUnavailable):
+        return unavailable(raised)
+    return AgentFault(describe(raised))
 
 
 def unavailable(silent: AgentUnavailable) -> AgentFault:
@@ -186,15 +194,15 @@ class LocalAgent:
     """The client of an agent in this process, called in the loop's own thread."""
 
     def __init__(self, agent: Agent, watch: Watch, timeout: float) -> None:
-        self._agent = agent
-        self._watch = watch
-        self._timeout = timeout
+        self.agent = agent
+        self.watch = watch
+        self.timeout = timeout
         self._seconds = 0.0
 
     def submit(self, turns: Sequence[Turn]) -> list[Any]:
         """The answers themselves: the agent is called at once."""
         begun = clock()
-        answers = call_agent(self._agent, turns, self._watch, self._timeout)
+        answers = call_agent(self.agent, turns, self.watch, self.timeout)
         self._seconds = clock() - begun
         return answers
 
@@ -205,11 +213,11 @@ class LocalAgent:
         return [True] * len(requests)
 
     def footprint(self) -> dict[str, int]:
-        return footprint(self._agent)
+        return footprint(self.agent)
 
     def end(self, episode: str) -> AgentFault | bool:
         """What `ended` returns: the agent is told at once."""
-        return end_episode(self._agent, episode, self._watch, self._timeout)
+        return end_episode(self.agent, episode, self.watch, self.timeout)
 
     def ended(self, ticket: AgentFault | bool, wait: bool) -> AgentFault | bool:
         return ticket

@@ -13,13 +13,13 @@ from typing import Any
 
 from harness.core import BadAction, Case, Turn, UserError
 from harness.perturb.effects import NotApplicable
+from harness.play.answers import Answers
 from harness.play.case_queue import CaseSource
-from harness.play.drawn_by import note_renderer
 from harness.play.endings import Endings, EpisodeObserver
 from harness.play.environments import EnvSlot, Unfit
 from harness.play.episode import Episode
 from harness.play.fit import FitCheck
-from harness.play.inference import AgentClient, AgentFault, Watch
+from harness.play.inference import AgentClient, AgentFault, LocalAgent, Watch
 from harness.play.lanes import Group, Lane
 from harness.play.late_answers import LateAnswers
 from harness.play.outcome import (
@@ -32,7 +32,8 @@ from harness.play.outcome import (
     reason_of,
 )
 from harness.play.starts import SOLVED_AT_START, cannot_run, missing_here, start
-from harness.play.values import Chunk, SimulatorFault, checked_timestep
+from harness.play.straight import play_on
+from harness.play.values import SimulatorFault, checked_timestep
 from harness.records.control_clock import ControlClock
 
 __all__ = ["RolloutLoop"]
@@ -72,17 +73,22 @@ class RolloutLoop:
         self._history = history
         self._watch = watch
         self._report = report
-        self._late = None if clock is None else LateAnswers(clock)
+        late = None if clock is None else LateAnswers(clock)
         self._observer: Any = observer
         if video is not None:
             from harness.play.video import VideoRecorder
 
             self._observer = VideoRecorder(video, watch)
+        self._straight: LocalAgent | None = None
+        """Where `play_on` can play what this loop otherwise does in rounds."""
+        if type(agent) is LocalAgent and lanes == 1 and clock is None:
+            self._straight = agent
         groups = min(groups, lanes)
         sizes = [lanes // groups + (k < lanes % groups) for k in range(groups)]
         self._made, self._fit = made, fit
         self._groups = [Group(size, watch, self._check_made) for size in sizes]
-        self._endings = Endings(agent, watch, self._observer, self._late, report)
+        self._endings = Endings(agent, watch, self._observer, late, report)
+        self._answers = Answers(watch, late, self._end, self._fail)
 
     def _check_made(self, slot: EnvSlot, case: Case) -> None:
         """Call `made` with a new environment, unless the agent will not play in it."""
@@ -119,12 +125,40 @@ class RolloutLoop:
         """
         if self._endings.told:
             self._endings.settle(wait=not self._playing())
+        if self._straight is not None and self._play_on(self._straight, source):
+            return
         for group in self._groups if len(self._groups) == 1 else self._answered():
             if group.asked is not None:
                 self._collect(group, *group.asked)
             self._step(group)
             self._refill(group, source)
-            group.asked = self._submit(group)
+            episode = group.lanes[0].episode
+            straight = self._straight is not None and episode is not None and episode.plain
+            group.asked = None if straight else self._submit(group)
+
+    def _play_on(self, agent: LocalAgent, source: CaseSource) -> bool:
+        """Play the only lane's episode for a while, without rounds; whether it can be played so."""
+        (group,) = self._groups
+        (lane,) = group.lanes
+        if lane.episode is None:
+            self._refill(group, source)
+        episode = lane.episode
+        if episode is None:
+            return True
+        if not episode.plain:
+            return False
+        stop = play_on(episode, agent, self._observer)
+        if stop.ended:
+            self._end(lane, "finished", None, stop.ended)
+        elif stop.answer is not None:
+            self._answers.take(group, lane, stop.answer, stop.seconds)
+        elif stop.queued is not None:
+            self._end(lane, stop.queued.status, stop.queued.reason, failed_in=AGENT)
+        elif stop.refused is not None:
+            self._end(lane, "agent_error", str(stop.refused))
+        elif stop.fault is not None:
+            self._fail(group, episode.slot, "step", stop.fault)
+        return True
 
     def _answered(self) -> list[Group]:
         """The groups that can go on: all but those that wait while another one is answered."""
@@ -136,6 +170,23 @@ class RolloutLoop:
         self._watch.cases = [ticket for _, _, tickets in asked for ticket in tickets]
         ready = iter(self._agent.first([request for request, _, _ in asked], not stepping))
         return [group for group in self._groups if group.asked is None or next(ready)]
+
+    def adopt(self, kept: Sequence[Sequence[EnvSlot]]) -> None:
+        """Begin with the environments that `release` of a loop with as many lanes returned."""
+        for group, slots in zip(self._groups, kept):
+            group.environments.adopt(slots)
+
+    def release(self) -> list[list[EnvSlot]]:
+        """The environments of each group, which are the caller's from now on; no episode is played.
+
+        Those of a loop that is interrupted in an episode are to be closed.
+        """
+        if self._observer is not None:
+            self._observer.close()
+        return [
+            group.environments.release([lane.slot for lane in group.lanes if lane.slot is not None])
+            for group in self._groups
+        ]
 
     def close(self) -> None:
         """Close all environments."""
@@ -230,56 +281,8 @@ class RolloutLoop:
         answers, seconds = self._agent.collect(ticket)
         share = seconds / len(asked)
         for lane, answer in zip(asked, answers):
-            episode = lane.episode
-            if episode is None:  # ended by the fault of an environment that its lane shared
-                continue
-            episode.agent_s += share
-            episode.asked += 1
-            # A lazy view is drawn inside the agent's call: its failure is the simulator's, whatever
-            # the agent made of it.
-            fault = episode.view_fault if episode.lazy else None
-            if episode.renderer is None and fault is None:
-                fault = note_renderer(episode, self._watch)
-            if fault is not None:
-                self._fail(group, episode.slot, "view", fault)
-            elif type(answer) is tuple and self._late is None and episode.skills is None:
-                episode.pending.append(answer)  # a plain action, as most answers are
-            elif isinstance(answer, AgentFault):
-                self._end(lane, answer.status, answer.reason, failed_in=answer.failed_in)
-            else:
-                if isinstance(answer, Chunk):
-                    episode.memory = answer.memory
-                    if answer.figures or answer.said:
-                        episode.notes.add(answer)
-                    if answer.calls:
-                        refused = episode.begin_calls(answer.calls)
-                        if refused is not None:
-                            self._end(lane, "agent_error", refused, failed_in=AGENT)
-                            continue
-                if self._late is not None:
-                    self._late.take(episode, answer, seconds)
-                elif isinstance(answer, Chunk):
-                    episode.pending.extend(answer.moves)
-                else:
-                    episode.pending.append(answer)
-                if episode.skills is not None:
-                    self._continue(group, lane)
-
-    def _continue(self, group: Group, lane: Lane) -> None:
-        """Queue the next action of the skill that the agent called, if nothing is queued."""
-        episode = lane.episode
-        if episode is None or episode.pending:
-            return
-        try:
-            move = episode.skill_move(self._watch)
-        except KeyboardInterrupt:
-            raise
-        except BaseException as fault:
-            self._watch.deadline = 0.0
-            self._fail(group, episode.slot, "skill", fault)
-            return
-        if move is not None:
-            episode.pending.append(move)
+            if lane.episode is not None:  # else ended by a fault of what its lane shares
+                self._answers.take(group, lane, answer, share, seconds)
 
     def _step(self, group: Group) -> None:
         """Execute one action in every lane that has one.
@@ -340,7 +343,7 @@ class RolloutLoop:
             if ended:
                 self._end(lane, "finished", None, ended)
             elif episode.skills is not None:
-                self._continue(group, lane)
+                self._answers.go_on(group, lane)
         if together:
             for moves in together.values():
                 self._step_together(group, moves)
@@ -381,7 +384,7 @@ class RolloutLoop:
             self._end(lane, "finished", None, how)
         for lane, _ in moves.values():
             if lane.episode is not None and lane.episode.skills is not None:
-                self._continue(group, lane)
+                self._answers.go_on(group, lane)
 
     def _fail(self, group: Group, slot: EnvSlot, where: str, fault: BaseException | None) -> None:
         """End every episode in this slot's environment and close it: its state is unknown now.
