@@ -55,9 +55,12 @@ class LazyViews(Mapping[str, Any]):
         """Called before the next step: views that have not been drawn are lost from now on."""
         self._open = False
 
-    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-        """Pickled as a dict with all views drawn: another process cannot draw them.
+    def for_another_process(self) -> dict[str, Any]:
+        """All views, drawn: another process cannot draw them.
 
         Of an earlier step only what was drawn then is left.
         """
-        return dict, (dict(self) if self._open else self._drawn,)
+        return dict(self) if self._open else self._drawn
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        return dict, (self.for_another_process(),)

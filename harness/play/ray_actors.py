@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import functools
+import pickle
 import sys
 import tempfile
 import threading
@@ -24,6 +25,8 @@ from harness.play.inference import AgentFault, Watch
 from harness.play.packed_memory import infer_packed
 from harness.play.private_folder import new_name, owned, remove, remove_left
 from harness.play.ray_replicas import ServedAgent
+from harness.play.turn_codec import TurnDecoder, Unknown
+from harness.play.turn_link import Address, Served, TurnListener
 from harness.play.worker import EpisodeWorker, Exchange
 from harness.play.worker_output import Notices, keep_output
 from harness.records.identity import AgentSpec
@@ -93,6 +96,28 @@ class _Server:
             self._refused = wrong
             return
         self._batcher = Batcher(self._agent, timeout, gives_up=several)
+        self._listener = TurnListener(self.infer, ray.cloudpickle.dumps)
+        self._decoders: dict[str, TurnDecoder] = {}
+        self._decodes = threading.Lock()
+
+    def listens(self) -> Address | None:
+        """Where a worker on this machine can send its turns; None: nowhere."""
+        return None if self._refused is not None else self._listener.address
+
+    def answer(
+        self, sender: str, head: bytes, columns: Sequence[Sequence[Any]], alone: bool
+    ) -> Served | None:
+        """What `infer` returns for turns that a TurnEncoder of `sender` packed.
+
+        None: a number is unknown here, so the sender must say again what it stands for.
+        """
+        with self._decodes:
+            decoder = self._decoders.setdefault(sender, TurnDecoder())
+            try:
+                turns = decoder.unpack(pickle.loads(head), columns.__getitem__)
+            except Unknown:
+                return None
+        return self.infer(turns, alone)
 
     def infer(
         self, turns: Sequence[Turn], alone: bool = False

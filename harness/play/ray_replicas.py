@@ -19,6 +19,7 @@ import ray
 from harness.core import Turn, UserError
 from harness.play.batching import Unanswered
 from harness.play.inference import AgentFault, Watch
+from harness.play.ray_links import RayLinks
 from harness.play.replica_choice import ReplicaChoice
 from harness.play.worker_output import Notices
 
@@ -96,6 +97,7 @@ class ServedAgent:
             if actor is None:
                 self._choice.ends(number)
         self._several = len(replicas) > 1
+        self._links = RayLinks()
         self._changed = threading.Condition()
         self._timeout = timeout
         self._footprint: dict[str, int] = {}
@@ -127,7 +129,9 @@ class ServedAgent:
         if self._several:
             for turn in request.turns:
                 self._answered.setdefault(turn.episode, set()).add(request.number)
-        request.reference = request.actor.infer.remote(request.turns, request.alone)
+        request.reference = self._links.send(
+            request.number, request.actor, request.turns, request.alone
+        )
 
     def first(self, requests: Sequence[_Request], wait: bool) -> list[bool]:
         """Which of the requests are answered; with `wait`, once one of them is."""
@@ -158,15 +162,13 @@ class ServedAgent:
         elif wait:
             timeout = max(0.0, oldest + self._limit - time.perf_counter())
         try:
-            done, silent = ray.wait(
-                list(asked), num_returns=1 if wait else len(asked), timeout=timeout
-            )
+            done = self._links.wait(list(asked), timeout)
             for reference in done:
                 self._take(asked[reference])
         finally:
             self.watch.deadline = 0.0
         if self._several:
-            for reference in silent:
+            for reference in asked.keys() - set(done):
                 if time.perf_counter() > asked[reference].sent + self._limit:
                     self._look_at(asked[reference])
 
@@ -200,7 +202,7 @@ class ServedAgent:
     def _take(self, request: _Request) -> None:
         """Take the answers to a request, or send it again if its replica is gone or hangs."""
         try:
-            answers, notices, waiting = ray.get(request.reference)
+            answers, notices, waiting = self._links.take(request.reference)
         except ray.exceptions.RayActorError as fault:
             self._ends(request)
             if request.asked < ASKED:
@@ -240,6 +242,7 @@ class ServedAgent:
                 self._send(part)
 
     def end(self, episode: str) -> list[Any]:
+        self._links.forget(episode)
         with self._changed:
             asked = self._answered.pop(episode, None)
             numbers = range(len(self._actors)) if asked is None else sorted(asked)
