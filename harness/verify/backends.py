@@ -24,7 +24,7 @@ from harness.perturb.registry import REGISTRY
 from harness.play.environments import narrow
 from harness.play.progress import Progress
 from harness.play.text_table import text_table
-from harness.play.values import ViewReader, checked_state, checked_timestep
+from harness.play.values import ViewReader, checked_metrics, checked_state, checked_timestep
 from harness.records.plan import SEED_STRIDE, Plan
 
 __all__ = [
@@ -163,7 +163,7 @@ def compare_backend(
         if reads is not None:
             views = list(narrow(ordinary.adapter.brief, reads).observation)
         try:
-            other = _opened(backend_entry(task, backend), task)
+            other = _opened(_entry(task, backend), task)
         except UserError:
             raise
         except Exception as fault:
@@ -174,6 +174,11 @@ def compare_backend(
             other.adapter.close()
     finally:
         ordinary.adapter.close()
+
+
+def _entry(task: Task, backend: str) -> str:
+    """Here a class may also be named that no adapter names: `module:Class`."""
+    return backend if ":" in backend else backend_entry(task, backend)
 
 
 def _opened(entry: str, task: Task) -> Lane:
@@ -272,7 +277,10 @@ def _moment(lane: Lane, told: TimeStep, views: Sequence[str]) -> _Moment:
         ("truncated", told.truncated),
         ("success", told.success),
         ("the instruction", told.instruction),
-        *((f"the metric {name}", value) for name, value in sorted(told.metrics.items())),
+        *(
+            (f"the metric {name}", value)
+            for name, value in sorted(checked_metrics(told.metrics).items())
+        ),
         ("the state", checked_state(lane.state())),
         *(
             (what, _digest(reader.read(told.observation, name)))
@@ -345,7 +353,7 @@ def compare_all(
     """
     rows, not_run = [], []
     for task in chosen:
-        entry = backend_entry(task, backend)
+        entry = _entry(task, backend)
         missing = load_adapter(task.adapter).missing(task) or load_adapter(entry).missing(task)
         if missing is not None:
             not_run.append(f"{task.id} ({missing.reason}; {missing.remedy})")
