@@ -25,6 +25,7 @@ from harness.cli.output import (
     print_out,
     say,
 )
+from harness.cli.pool import pool
 from harness.cli.report import report
 from harness.cli.run import run
 from harness.cli.serve import serve
@@ -76,6 +77,7 @@ app.command()(demos)
 app.command()(train)
 app.command()(serve)
 app.add_typer(leaderboard)
+app.add_typer(pool)
 app.command()(export)
 app.command("import")(import_)
 app.command("list")(list_)

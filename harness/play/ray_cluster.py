@@ -30,6 +30,8 @@ from harness.core import UserError
 from harness.play.private_folder import FOLDER, SHORT, new_name, owned
 from harness.play.ray_processes import carried_by_actors, inherited, nothing_more, variables
 from harness.play.ray_token import (
+    MODE,
+    TOKEN,
     Say,
     environment,
     for_a_new_cluster,
@@ -39,7 +41,7 @@ from harness.play.ray_token import (
 )
 from harness.play.stopped import Stopped
 
-__all__ = ["Cluster", "joined", "reach", "started"]
+__all__ = ["Cluster", "joined", "joined_with", "reach", "started"]
 
 MARK = "BENCH_RAY"
 """Its value, one a cluster, stands in the environment of every process that Ray starts for us."""
@@ -214,6 +216,37 @@ def joined(address: str | None, say: Say) -> Iterator[Cluster]:
                 watch.close()
             if address is not None:
                 ray.shutdown()
+
+
+@contextlib.contextmanager
+def joined_with(address: str, token: str, namespace: str) -> Iterator[Cluster]:
+    """A cluster that was started here with our variables; it is left when the block ends.
+
+    Raises Stopped if it does not answer.
+    """
+    with environment({MODE: "token", TOKEN: token}), _quietly():
+        watch = None
+        try:
+            try:
+                with _on_loopback():
+                    ray.init(
+                        address=address,
+                        namespace=namespace,
+                        log_to_driver=False,
+                        logging_level="error",
+                    )
+            except (ConnectionError, ValueError, RuntimeError) as fault:
+                raise Stopped(
+                    f"the pool does not answer ({fault}): end it, `bench pool stop`"
+                ) from fault
+            watch = _Watch.of(_node())
+            cluster = Cluster({}, watch)
+            cluster.options = {}
+            yield cluster
+        finally:
+            if watch is not None:
+                watch.close()
+            ray.shutdown()
 
 
 @contextlib.contextmanager

@@ -30,7 +30,7 @@ from harness.play.ray_cluster import Cluster
 from harness.play.ray_replicas import Replicas, cause, unwrapped
 from harness.play.ray_token import Say
 from harness.play.worker import Exchange
-from harness.play.worker_handle import WorkerHandle
+from harness.play.worker_handle import WarmWorkers, WorkerHandle
 from harness.play.worker_output import MOST_NOTICES, bound_files, tidy
 from harness.records.identity import AgentSpec
 
@@ -68,12 +68,13 @@ class Driver:
         home: str = "",
         carried: Any = None,
         most: int = 0,
+        warm: WarmWorkers | None = None,
     ) -> None:
         """`replicas`: of a served agent; 0: every worker builds its own.
 
         `share`: the GPUs that the simulators of a worker need. `home` and `carried`: as those of
         Place. `most`: the most workers on a cluster whose machines come and go; 0: `workers`
-        remains their number.
+        remains their number. `warm`: where the workers are those of a pool.
         """
         self._cluster = cluster
         self._coordinator = coordinator
@@ -94,6 +95,8 @@ class Driver:
         self._next_look = 0.0
         self._answered = False
         self._most = most
+        self._warm = warm
+        self._fresh = False  # whether a worker that starts must have a new process
         self._named = itertools.count()
         self._handles = [self._handle() for _ in range(workers)]
 
@@ -126,7 +129,10 @@ class Driver:
                         "interpreter",
                     )
         # One that has not started would not answer for long, and holds nothing.
-        self._end({handle.name: handle.actor for handle in self._handles if handle.started})
+        ended = self._end({each.name: each.actor for each in self._handles if each.started})
+        for handle in self._handles if self._warm is not None and self._warm.keeps else ():
+            if handle.name in ended and not handle.faulty:
+                handle.actor = handle.call = None  # it stays in the pool
         actors = self._replicas.actors
         name = "the served agent" if len(actors) == 1 else "replica {} of the served agent"
         self._end({name.format(number): actor for number, actor in enumerate(actors)})
@@ -148,10 +154,13 @@ class Driver:
             if handle.actor is not None:
                 handle.actor.replace.remote(number, actor)
 
-    def _end(self, actors: Mapping[str, Any]) -> None:
-        """Let actors close what they hold; those that do not answer are killed later."""
+    def _end(self, actors: Mapping[str, Any]) -> set[str]:
+        """Let actors close what they hold; those that do not answer are killed later.
+
+        Returns the names of the others.
+        """
         if not actors:
-            return
+            return set()
         calls = {actor.close.remote(): name for name, actor in actors.items()}
         done, late = ray.wait(list(calls), num_returns=len(calls), timeout=CLOSING_S)
         for call in done:
@@ -161,11 +170,13 @@ class Driver:
             self._pass_on(
                 [f"{calls[call]} did not close within {CLOSING_S:g} s; the results stand"]
             )
+        return {calls[call] for call in done}
 
     def _start_all(self) -> None:
         self._replicas.start()
         for handle in self._handles:
             self._start(handle)
+        self._fresh = True
 
     def _launch(self, number: int) -> Any:
         """Start the actor of a replica of the served agent."""
@@ -181,6 +192,19 @@ class Driver:
         return actor.remote(name, self._spec, self._place, self._timeout, several)
 
     def _start(self, handle: WorkerHandle) -> None:
+        args = (
+            handle.name,
+            self._spec,
+            self._replicas.ready,
+            self._place,
+            self._options,
+            self._timeout,
+        )
+        if self._warm is not None:
+            made, played = self._warm.worker(*args, fresh=self._fresh)
+            handle.replace(made)
+            handle.tainted = played
+            return
         actor: Any = ray.remote(_Worker).options(
             # Three threads: neither `close` nor `replace` must wait for an exchange.
             num_cpus=1,
@@ -188,16 +212,7 @@ class Driver:
             max_concurrency=3,
             **self._cluster.options,
         )
-        handle.replace(
-            actor.remote(
-                handle.name,
-                self._spec,
-                self._replicas.ready,
-                self._place,
-                self._options,
-                self._timeout,
-            )
-        )
+        handle.replace(actor.remote(*args))
 
     def _fit(self, cpus: int) -> None:
         """Have as many workers as the machines of the cluster that are there now have room for."""
@@ -309,9 +324,8 @@ class Driver:
             case = handle.settled(outcome.ticket)
             if outcome.missing is not None and self._left_to_others(handle, case, outcome):
                 continue
-            handle.tainted = handle.tainted or (
-                outcome.result is not None and outcome.result.status == "error"
-            )
+            failed = outcome.result is not None and outcome.result.status == "error"
+            handle.tainted, handle.faulty = handle.tainted or failed, handle.faulty or failed
             self._coordinator.settle(outcome, handle.name)
         if said.broken is not None:
             self._lose(handle, Culprits.UNKNOWN, f"the worker's loop ended: {said.broken}")

@@ -14,7 +14,15 @@ from collections.abc import Callable, Iterator, Mapping
 
 from harness.core import UserError
 
-__all__ = ["Say", "environment", "for_a_new_cluster", "for_the_cluster_at", "token_mode"]
+__all__ = [
+    "MODE",
+    "Say",
+    "TOKEN",
+    "environment",
+    "for_a_new_cluster",
+    "for_the_cluster_at",
+    "token_mode",
+]
 
 Say = Callable[[str], None]
 """Shows the user one line."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import ray
@@ -12,7 +14,8 @@ from harness.play.carried_code import carry
 from harness.play.coordinator import Coordinator
 from harness.play.outcome import VideoSelection
 from harness.play.placement import LANES_OF_A_GROUP, groups_of, placement
-from harness.play.ray_cluster import joined, reach, started
+from harness.play.pool_files import folder as pool_folder
+from harness.play.ray_cluster import Cluster, joined, reach, started
 from harness.play.ray_driver import Driver, cpus
 from harness.play.ray_token import Say
 from harness.play.watchdog import Interrupts
@@ -47,33 +50,33 @@ def play_on_ray(
     Raises UserError if the agent cannot be built, Stopped if Ray dies, StorageFull, and
     KeyboardInterrupt.
     """
-    if ray.is_initialized():
-        if address is not None:
-            reach(address)
-        there = joined(None, say)
-    elif address is not None:
-        there = joined(address, say)
-    else:
-        tally = coordinator.tally
-        # Ray starts a process for each, also for those that would have no case.
-        there = started(max(1, min(workers or os.cpu_count() or 1, tally.total - tally.done)), say)
-    with there as cluster, cluster.watched():
+    tally = coordinator.tally
+    with (
+        _ray(workers, tally.total - tally.done, address, say) as (cluster, pool),
+        cluster.watched(),
+    ):
         supply = ray.cluster_resources()
         placed = placement(supply.get("GPU", 0.0), spec, coordinator.plan, replicas)
         most = max(1, min(workers or sys.maxsize, placed.workers, coordinator.plan.total))
         count = min(most, cpus())
         groups = groups_of(placed.replicas, count, groups)
+        settings = {
+            "lanes": lanes or groups * LANES_OF_A_GROUP,
+            "groups": groups,
+            "video": video,
+            "clock": coordinator.plan.clock,
+        }
+        warm = None
+        if pool:
+            from harness.play.ray_pool import WarmWorkers
+
+            warm = WarmWorkers(spec, coordinator.plan, settings, placed.share, sys.path, say)
         driver = Driver(
             cluster,
             coordinator,
             spec,
             count,
-            {
-                "lanes": lanes or groups * LANES_OF_A_GROUP,
-                "groups": groups,
-                "video": video,
-                "clock": coordinator.plan.clock,
-            },
+            settings,
             agent_timeout,
             None if log is None else log.absolute(),
             say,
@@ -82,9 +85,33 @@ def play_on_ray(
             home=ray.get_runtime_context().get_node_id(),
             carried=None if address is None else ray.put(carry(spec, coordinator.plan, say)),
             most=0 if address is None else most,
+            warm=warm,
         )
         try:
             with Interrupts(coordinator):
                 driver.play()
         finally:
             driver.close()
+
+
+@contextlib.contextmanager
+def _ray(
+    workers: int | None, cases: int, address: str | None, say: Say
+) -> Iterator[tuple[Cluster, bool]]:
+    """(the cluster of a run that has so many cases to play, whether it is this user's pool)."""
+    if ray.is_initialized() or address is not None:
+        if ray.is_initialized() and address is not None:
+            reach(address)
+        with joined(None if ray.is_initialized() else address, say) as cluster:
+            yield cluster, False
+        return
+    if pool_folder().is_dir():
+        from harness.play.ray_pool import pooled
+
+        with pooled(workers, say) as pool:
+            if pool is not None:
+                yield pool, True
+                return
+    # Ray starts a process for each, also for those that would have no case.
+    with started(max(1, min(workers or os.cpu_count() or 1, cases)), say) as own:
+        yield own, False

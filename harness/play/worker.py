@@ -15,7 +15,7 @@ from harness.core import Case
 from harness.core.errors import describe
 from harness.play.case_queue import Ticket
 from harness.play.closing import close
-from harness.play.environments import environment_key
+from harness.play.environments import EnvSlot, environment_key
 from harness.play.fit import FitCheck
 from harness.play.inference import AgentClient, LocalAgent, Watch
 from harness.play.outcome import Outcome, VideoSelection
@@ -73,8 +73,12 @@ class EpisodeWorker:
         video: VideoSelection | None = None,
         notices: Notices | None = None,
         clock: ControlClock | None = None,
+        kept: Sequence[Sequence[EnvSlot]] = (),
     ) -> None:
-        """`client` reaches a served agent; None: this worker builds its own agent."""
+        """`client` reaches a served agent; None: this worker builds its own agent.
+
+        `kept`: what `rest` of a worker with as many lanes and groups returned.
+        """
         self._notices = notices or Notices()
         self._watch = client.watch if client is not None else Watch()  # type: ignore[attr-defined]
         self._agent = None
@@ -101,6 +105,7 @@ class EpisodeWorker:
             clock=clock,
             fit=FitCheck(spec, self._watch, timeout),
         )
+        self._loop.adopt(kept)
         self._thread = threading.Thread(target=self._play, name="lanes", daemon=True)
         self._thread.start()
 
@@ -164,12 +169,29 @@ class EpisodeWorker:
 
         Returns what there is to tell.
         """
-        with self._changed:
-            self._closing = True
-            self._changed.notify_all()
-        self._thread.join(timeout=10.0)
-        if not self._thread.is_alive():
+        if self._ended():
             self._loop.close()
             if self._agent is not None:
                 close(self._agent, self._watch)
         return self._notices.take()
+
+    def rest(self) -> tuple[list[str], list[list[EnvSlot]] | None]:
+        """End the loop and close the agent, but not the environments.
+
+        Returns (what there is to tell, the environments of each group); None in their place if the
+        loop does not end or has failed.
+        """
+        kept: list[list[EnvSlot]] | None = None
+        if self._ended() and self._broken is None:
+            kept = self._loop.release()
+            if self._agent is not None:
+                close(self._agent, self._watch)
+        return self._notices.take(), kept
+
+    def _ended(self) -> bool:
+        """Let the loop end after its current round; whether it has."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+        self._thread.join(timeout=10.0)
+        return not self._thread.is_alive()

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Protocol
 
 from harness.core import Case
 from harness.play.case_queue import Ticket
 from harness.play.environments import environment_key
 from harness.records.registry import load
 
-__all__ = ["WorkerHandle"]
+__all__ = ["WarmWorkers", "WorkerHandle"]
 
 AHEAD_S = 0.25
 """A worker holds about this many seconds of work beyond the cases on its lanes."""
@@ -20,6 +20,20 @@ START_S = 1800.0
 """How long a worker may take to start: an agent may load a large model."""
 SILENCE_S = 30.0
 """A worker that has not replied this long after its patience ran out counts as hung."""
+
+
+class WarmWorkers(Protocol):
+    """Workers that stay between runs: see ray_pool.py."""
+
+    keeps: bool
+    """Whether the workers of this run may stay for another one."""
+
+    def worker(self, *args: Any, fresh: bool) -> tuple[Any, bool]:
+        """(an actor that begins to play, whether it has played before); `args` of _Worker.
+
+        `fresh`: a process in which nothing has happened yet.
+        """
+        ...
 
 
 class WorkerHandle:
@@ -36,6 +50,8 @@ class WorkerHandle:
     """Environment keys of tasks that cannot run on its machine, and can on others."""
     fell: bool
     """Whether one of this name was lost before it had started: what it is given may be to blame."""
+    faulty: bool
+    """Whether a case of it ended in an error: what is left in its process is not kept."""
     tainted: bool
     """Whether it has played cases, so that a case that must run alone needs a fresh worker."""
 
@@ -54,7 +70,7 @@ class WorkerHandle:
         self.held = {}
         self.keys = []
         self.lacks = set()
-        self.tainted = False
+        self.faulty = self.tainted = False
         self._patience = START_S
         self._asked_at = 0.0
         self._first_asked_at = 0.0

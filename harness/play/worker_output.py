@@ -22,6 +22,8 @@ MOST_BYTES = 10_000_000
 """The most that is kept of what one worker prints, over all calls of a run."""
 FULL = b"\n(no more is kept of what this worker prints)\n"
 LOOK_S = 0.25
+_kept_in = -1
+"""The file that this process prints to now."""
 MOST_NOTICES = 100
 LONGEST_NOTICE = 500
 
@@ -43,6 +45,8 @@ def keep_output(folder: Path, name: str) -> None:
     if not stat.S_ISREG(os.fstat(file).st_mode):
         os.close(file)
         return
+    global _kept_in
+    _kept_in = file
     _send_to(file)
     threading.Thread(target=_bound, args=(file,), name="output", daemon=True).start()
 
@@ -59,6 +63,9 @@ def _bound(file: int) -> None:
     wait = threading.Event()
     while os.fstat(file).st_size < MOST_BYTES:
         wait.wait(LOOK_S)
+        if _kept_in != file:  # a worker of a pool that plays for the next run
+            os.close(file)
+            return
     nowhere = os.open(os.devnull, os.O_WRONLY)
     _send_to(nowhere)
     _cut(file)
