@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import functools
+import pickle
 import subprocess
 import sys
 from pathlib import Path
 
 import grimp
 import pytest
+
+from harness.core import Case
+from harness.play.case_queue import Ticket
+from harness.records.identity import AgentSpec
+from harness.records.plan import CaseIndex
+from suites import babyai
 
 ROOT = Path(__file__).resolve().parents[1]
 OURS = ("harness", "suites", "adapters", "baselines", "leaderboards")
@@ -93,3 +100,43 @@ def test_importing_bench_loads_nothing_heavy() -> None:
         "assert 'evaluate' in dir(bench)\n"
     )
     subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT)
+
+
+WORKER = """
+import pickle, sys, time
+import ray.cloudpickle
+before = set(sys.modules)
+from harness.play.ray_actors import Place, _Worker
+spec, given = pickle.loads(bytes.fromhex(sys.argv[1]))
+options = {"lanes": 1, "groups": 1, "video": None, "clock": None}
+worker = _Worker("one", ray.cloudpickle.dumps(spec), [], Place(sys.path, None), options, 60.0)
+said = worker.exchange([given])
+while not said.outcomes:
+    said = worker.exchange([])
+assert said.outcomes[0].result.status == "finished", said
+print(*sorted(set(sys.modules) - before))
+"""
+
+
+def test_a_worker_imports_what_its_family_needs_and_no_more() -> None:
+    task = next(task for task in babyai.SUITES[0].tasks if task.id.startswith("babyai/GoToObj@"))
+    given = Ticket(CaseIndex(0, 0, 0)), Case(task, seed=1)
+    spec = AgentSpec("uniform", "baselines.simple:Uniform", {})
+    script = [sys.executable, "-c", WORKER, pickle.dumps((spec, given)).hex()]
+    done = subprocess.run(script, check=True, cwd=ROOT, capture_output=True, text=True)
+    loaded = done.stdout.split()
+    ours = {name for name in loaded if name.partition(".")[0] in OURS}
+    rooms = {name.split(".")[1] for name in ours if name.startswith("harness.")}
+    assert rooms == {"core", "host", "perturb", "play", "records"}
+    families = {name for name in ours if name.startswith("adapters.") and "._" not in name}
+    assert families == {"adapters.minigrid"}
+    assert not any(name.startswith(("suites", "leaderboards")) for name in ours)
+    foreign = {name.partition(".")[0] for name in loaded} - set(OURS) - sys.stdlib_module_names
+    assert {name for name in foreign if not name.startswith(("_cython", "_sysconfigdata"))} == {
+        "farama_notifications",
+        "gymnasium",
+        "minigrid",
+        "networkx",
+        "numpy",
+        "pygame",
+    }
