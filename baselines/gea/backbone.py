@@ -215,18 +215,6 @@ class Backbone(nn.Module, ABC):
                 -1,
             ).float()
 
-    def forward(
-        self, prompts: Sequence[Prompt], answers: Sequence[Sequence[int]]
-    ) -> tuple[Tensor, Tensor]:
-        """For training: the logits of the answers, and the hidden states at the end of the prompts.
-
-        Logits are (B, T, tokens) for the T tokens of the longest answer, hidden states (B, width).
-        """
-        hidden, batch = self.hidden_states(prompts, answers)
-        # The place before a token predicts it, so the answers' logits begin one place earlier.
-        begin = batch.ids.shape[1] - max(map(len, answers)) - 1
-        return self.logits(hidden[:, begin:-1]), hidden[:, begin]
-
     def hidden_states(
         self, prompts: Sequence[Prompt], answers: Sequence[Sequence[int]]
     ) -> tuple[Tensor, Batch]:

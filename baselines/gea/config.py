@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import fnmatch
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -33,6 +34,11 @@ class RVQConfig:
     commitment: float = 1.0
     """Weight of the commitment loss."""
     lr: float = 1e-4
+    warmup: float = 0.0
+    """Share of the steps in which the rate rises, before it falls by a cosine; 0: it is constant.
+
+    The paper's is 0.1.
+    """
     batch: int = 256
     steps: int = 15_000
 
@@ -95,6 +101,10 @@ class Config:
     lora: int = 0
     """The rank of LoRA; 0 trains all weights."""
     lora_alpha: int = 32
+    lora_dropout: float = 0.0
+    """Share of a LoRA's inputs that are dropped while it learns."""
+    image_rows: int = 0
+    """Rows that an image has: means over areas of the encoder's. 0 leaves all of them."""
     train_vision: bool = False
     """Whether the vision encoder is trained too."""
     # learning
@@ -121,7 +131,18 @@ class Config:
 
     The last matching pattern counts; a task that matches none has weight 1.
     """
-    # reinforcement learning: the defaults are the paper's
+    datasets: Mapping[str, float] = field(default_factory=dict)
+    """Sampling weights of data sets, by name pattern of their folders: {"*": 1, "procgen*": 2}.
+
+    The last matching pattern counts. Instead of `weights`, which are used if this is empty.
+    """
+    # several processes
+    processes: int = 1
+    """Processes that learn together, started by Ray, each with a GPU where there are GPUs.
+
+    Each of them draws its part of `batch`, and plays `lanes` lanes of its own.
+    """
+    # reinforcement learning: the defaults are the paper's, but for those that name nano
     rl_lr: float = 3e-4
     rl_falls: bool = False
     """Whether the learning rate warms up and falls as in SFT.
@@ -147,7 +168,20 @@ class Config:
     entropy: float = 1e-4
     """Weight of the entropy, which is measured as a share of its largest possible value."""
     value: float = 0.5
-    """Weight of the critic's loss."""
+    """Weight of the critic's loss: for nano; the paper's is 1.5e-4."""
+    rl_lora: int = 0
+    """The rank of a LoRA that is added for RL and merged at its end; 0: as `lora` says."""
+    rl_suites: Mapping[str, float] = field(default_factory=dict)
+    """Share of the decisions that each suite gets: {"procgen-train": 3}. Others have 1.
+
+    If there are as many processes as these numbers say, each process plays one suite.
+    """
+    contexts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """Other values of `history` and `image_rows`, by suite, for processes that play it alone."""
+    critic_width: int = 0
+    """Channels of the critic's layers; 0: those of the backbone."""
+    critic_images: bool = False
+    """Whether the critic also sees the mean of the rows of the context's images."""
     sft_share: float = 0.1
     """Weight of the SFT loss."""
     critic_first: int = 0
@@ -177,6 +211,13 @@ class Config:
                 "this GEA configuration is invalid: history, lanes, rollout, batch and at_once "
                 "must be at least 1, and width must be divisible by heads"
             )
+        if self.processes < 1 or self.batch % self.processes:
+            raise UserError(
+                f"processes is {self.processes}: it must be 1 or more, and divide batch, "
+                f"{self.batch}"
+            )
+        if any(set(each) - {"history", "image_rows"} for each in self.contexts.values()):
+            raise UserError("contexts may change history and image_rows of a suite, nothing else")
         if not (self.temperature > 0 and self.play_temperature >= 0):
             raise UserError(
                 f"temperature is {self.temperature} and play_temperature {self.play_temperature}: "
@@ -187,6 +228,20 @@ class Config:
             raise UserError(
                 f"weights names the domain {sorted(unknown)[0]!r}; there are {', '.join(DOMAINS)}"
             )
+
+    def in_context(self, suite: str | None) -> Config:
+        """As it is for a process that plays this suite alone."""
+        changes: Mapping[str, Any] = self.contexts.get(suite or "", {})
+        return dataclasses.replace(self, **changes)
+
+    def data_set(self, folder: str, domain: str) -> tuple[str, float]:
+        """(name, sampling weight) of what demonstrations of a domain in a folder belong to."""
+        if not self.datasets:
+            return domain, self.weights.get(domain, 0.0)
+        matching = [
+            weight for name, weight in self.datasets.items() if fnmatch.fnmatchcase(folder, name)
+        ]
+        return folder, matching[-1] if matching else 0.0
 
     def save(self, folder: Path) -> None:
         """Write config.json."""

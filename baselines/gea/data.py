@@ -61,18 +61,22 @@ class Examples:
         self._episodes: dict[str, dict[str, list[tuple[int, int, int]]]] = defaultdict(
             lambda: defaultdict(list)
         )
-        for number, demos in enumerate(self._sets):
+        weights: dict[str, float] = {}
+        for number, (folder, demos) in enumerate(zip(folders, self._sets)):
             for row in demos.rows:
-                if config.weights.get(row.domain, 0) > 0 and _weight(row.task, config.tasks) > 0:
-                    self._episodes[row.domain][row.task].append((number, row.index, row.steps))
+                group, weight = config.data_set(folder.name, row.domain)
+                if weight > 0 and _weight(row.task, config.tasks) > 0:
+                    self._episodes[group][row.task].append((number, row.index, row.steps))
+                    weights[group] = weight
         if not self._episodes:
             raise UserError(
-                f"{', '.join(map(str, folders))}: no demonstrations of a domain that has a weight "
-                "in the configuration"
+                f"{', '.join(map(str, folders))}: no demonstrations of a domain or data set that "
+                "has a weight in the configuration"
             )
         self._domains = sorted(self._episodes)
-        weights = np.asarray([config.weights[domain] for domain in self._domains])
-        self._domain_cdf = np.cumsum(weights / weights.sum())
+        """Or data sets, where the configuration names them."""
+        shares = np.asarray([weights[domain] for domain in self._domains])
+        self._domain_cdf = np.cumsum(shares / shares.sum())
         # The steps up to the end of each episode. The domain is part of the key because suites of
         # two domains may share a task.
         self._ends = {

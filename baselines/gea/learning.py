@@ -15,6 +15,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from baselines.gea import parallel
 from harness.core import UserError
 
 __all__ = ["Learner", "Metrics", "cosine_schedule"]
@@ -42,11 +43,14 @@ class Metrics:
     def __init__(self, folder: Path, say: Callable[[str], None]) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
-        self._writer: Any = SummaryWriter(str(folder))
+        # Of several processes, the first one writes what it sees itself.
+        self._writer: Any = None if parallel.rank() else SummaryWriter(str(folder))
         self._say, self._said = say, 0.0
 
     def add(self, step: int, total: int, values: Mapping[str, float]) -> None:
         """The metrics of one step of `total`."""
+        if self._writer is None:
+            return
         for name, value in values.items():
             self._writer.add_scalar(name, value, step)
         if time.monotonic() - self._said > SAY_S or step == total:
@@ -58,7 +62,8 @@ class Metrics:
 
     def close(self) -> None:
         """Flush what was added."""
-        self._writer.close()
+        if self._writer is not None:
+            self._writer.close()
 
 
 class Learner:
@@ -113,9 +118,12 @@ class Learner:
         self.extra: dict[str, Any] = {}
         """JSON values that are stored with a checkpoint."""
         self._restore()
+        parallel.same_weights(module)
 
     def add(self, loss: Tensor) -> None:
         """Add the gradient of a part of the next update's loss, and free its graph.
+
+        Several processes each add their shares of it (baselines/gea/parallel.py).
 
         Raises FloatingPointError when the loss is not finite.
         """
@@ -135,6 +143,7 @@ class Learner:
 
         Returns the norm of the gradient before clipping.
         """
+        parallel.sum_gradients(list(self._named.values()))
         norm = float(nn.utils.clip_grad_norm_(self._named.values(), self._clip))
         for optimizer in self._optimizers:
             for group in optimizer.param_groups:
@@ -145,8 +154,11 @@ class Learner:
         return norm
 
     def checkpoint(self, *, now: bool = False) -> None:
-        """Save a checkpoint and delete older ones, at most once a minute unless `now`."""
-        if not now and time.monotonic() - self._saved < CHECKPOINT_S:
+        """Save a checkpoint and delete older ones, at most once a minute unless `now`.
+
+        Of several processes, the first one does.
+        """
+        if parallel.rank() or (not now and time.monotonic() - self._saved < CHECKPOINT_S):
             return
         self._saved = time.monotonic()
         target = self._folder / f"step-{self.step}"

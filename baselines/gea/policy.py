@@ -15,8 +15,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from baselines.gea.actions import ActionCodec
-from baselines.gea.backbone import IGNORED, PAD, Backbone
+from baselines.gea.backbone import IGNORED, PAD, Backbone, Batch
 from baselines.gea.config import Config
+from baselines.gea.critic import critic_layers, mean_images
 from baselines.gea.decoding import AnswerDecoder
 from baselines.gea.grammar import Grammar
 from baselines.gea.prompt import Prompt
@@ -24,7 +25,7 @@ from baselines.gea.rvq import ActionTokenizer
 from baselines.gea.text_tokenizer import NanoTokenizer
 from harness.core import DOMAINS, UserError
 
-__all__ = ["Decision", "Policy", "length_buckets"]
+__all__ = ["Decision", "Policy", "length_buckets", "trained_tokens"]
 
 FILE = "model.safetensors"
 SFT_PARTS = 4
@@ -45,7 +46,10 @@ class Decision:
     values: np.ndarray
     """float32 (domains,): the critic's estimates, normalised by PopArt."""
     hidden: np.ndarray
-    """float32 (width,): the hidden state at the end of the prompt, the critic's input."""
+    """float32 (width,): the critic's input, the hidden state at the end of the prompt.
+
+    With `critic_images` (2 width,): the mean of the images' rows follows.
+    """
 
 
 class Policy(nn.Module):
@@ -66,13 +70,7 @@ class Policy(nn.Module):
         self.config, self.backbone, self.codec = config, backbone, codec
         self._prefixes: dict[tuple[int, ...], Any] = {}
         width = backbone.width
-        layers: list[nn.Module] = []
-        for _ in range(3):
-            layers += [nn.Linear(width, width), nn.GELU()]
-        self.critic = nn.Sequential(*layers)
-        self.value_head = nn.Linear(width, len(DOMAINS))
-        nn.init.zeros_(self.value_head.weight)
-        nn.init.zeros_(self.value_head.bias)
+        self.critic, self.value_head = critic_layers(config, width)
         self.register_buffer("mean", torch.zeros(len(DOMAINS)))
         self.register_buffer("square", torch.ones(len(DOMAINS)))
         self.register_buffer("seen", torch.zeros(len(DOMAINS)))
@@ -170,7 +168,8 @@ class Policy(nn.Module):
             backbone.embed(batch)[:, known:], batch.mask, positions[..., known:], cache
         )
         ends = hidden[:, -1]
-        values = self.value(ends).cpu().numpy()
+        seen = self._critic_inputs(ends, batch)
+        values = self.value(seen).cpu().numpy()
         # (B,): the position after the prompt. Qwen2-VL has three positions per token, of which the
         # largest counts.
         following = positions.movedim(-2, 0).reshape(len(prompts), -1).amax(1) + 1
@@ -204,7 +203,7 @@ class Policy(nn.Module):
             Decision(
                 tuple(answer.tokens), tuple(answer.allowed), answer.log_probability, value, end
             )
-            for answer, value, end in zip(answers, values, ends.float().cpu().numpy())
+            for answer, value, end in zip(answers, values, seen.float().cpu().numpy())
         ]
 
     def _cached_prefix(self, prompts: Sequence[Prompt]) -> tuple[int, Any]:
@@ -281,7 +280,12 @@ class Policy(nn.Module):
         the logarithm of the number of allowed tokens.
         """
         with self.autocast():
-            logits, hidden = self.backbone(prompts, [decision.tokens for decision in decisions])
+            answers = [decision.tokens for decision in decisions]
+            hidden, batch = self.backbone.hidden_states(prompts, answers)
+            # The place before a token predicts it, so the answers' logits begin one place earlier.
+            begin = batch.ids.shape[1] - max(map(len, answers)) - 1
+            logits = self.backbone.logits(hidden[:, begin:-1])
+        seen = self._critic_inputs(hidden[:, begin], batch)
         logits = logits / self.config.temperature
         log_probabilities, entropies = [], []
         for number, decision in enumerate(decisions):
@@ -297,7 +301,13 @@ class Policy(nn.Module):
                 count += 1
             log_probabilities.append(total)
             entropies.append(entropy / max(1, count))
-        return torch.stack(log_probabilities), torch.stack(entropies), self.value(hidden)
+        return torch.stack(log_probabilities), torch.stack(entropies), self.value(seen)
+
+    def _critic_inputs(self, ends: Tensor, batch: Batch) -> Tensor:
+        """(B, width) or (B, 2 width): what the critic sees of prompts that end in `ends`."""
+        if not self.config.critic_images:
+            return ends
+        return torch.cat([ends, mean_images(batch, ends)], -1)
 
     def return_std(self) -> Tensor:
         """float32 (domains,): PopArt's standard deviation of the returns."""
@@ -332,6 +342,14 @@ class Policy(nn.Module):
         new_std = self.return_std()
         self.value_head.weight.mul_((std / new_std)[:, None])
         self.value_head.bias.copy_((std * self.value_head.bias + mean - self.mean) / new_std)
+
+
+def trained_tokens(prompts: Sequence[Prompt], answers: Sequence[Sequence[int]]) -> int:
+    """The number of tokens whose cross-entropy `Policy.sft_loss` is the mean of."""
+    return sum(
+        len(answer) + sum(len(prompt.actions[step]) for step in set(prompt.supervised))
+        for prompt, answer in zip(prompts, answers)
+    )
 
 
 def length_buckets(prompts: Sequence[Prompt], parts: int) -> list[np.ndarray]:

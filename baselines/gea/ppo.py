@@ -6,24 +6,26 @@ constrained to valid actions.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import shutil
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from baselines.gea import parallel
 from baselines.gea.config import Config
 from baselines.gea.data import Examples
 from baselines.gea.job import CHECKPOINTS, Job, device, identity, record_stage
 from baselines.gea.learning import Learner, Metrics, cosine_schedule
-from baselines.gea.policy import FILE, Policy, length_buckets
+from baselines.gea.policy import FILE, Policy, length_buckets, trained_tokens
 from baselines.gea.pretrained import Pretrained
 from baselines.gea.rollouts import Rollouts, Segment, Transition
-from harness.core import UserError, stream
+from harness.core import Task, UserError, stream
 from harness.play.outcome import Outcome
 
 __all__ = ["advantages", "rl"]
@@ -69,7 +71,10 @@ class _Sample:
 
 
 def _samples(policy: Policy, segments: Sequence[Segment]) -> tuple[list[_Sample], float]:
-    """The samples of segments, and their mean reward. Updates PopArt's moments by their returns."""
+    """The samples of segments, and their mean reward.
+
+    Updates PopArt's moments by their returns and those of the other processes.
+    """
     config = policy.config
     std = policy.return_std().tolist()
     transitions: list[Transition] = []
@@ -89,13 +94,19 @@ def _samples(policy: Policy, segments: Sequence[Segment]) -> tuple[list[_Sample]
         # Without this, domains with large rewards would dominate the others in the policy's loss.
         gains += (found / std[domain]).tolist()
         returns += (found + values).tolist()
-    domains = torch.tensor([each.domain for each in transitions], device=policy.mean.device)
+    # Several processes share moments and standardisation, as if one had played all episodes.
+    parts = parallel.everyone((returns, [each.domain for each in transitions], gains))
+    all_returns, domains, all_gains = (
+        [each for part in column for each in part] for column in zip(*parts)
+    )
+    where = policy.mean.device
     policy.update_popart(
-        torch.tensor(returns, dtype=torch.float32, device=policy.mean.device), domains
+        torch.tensor(all_returns, dtype=torch.float32, device=where),
+        torch.tensor(domains, device=where),
     )
     mean, std = policy.mean.tolist(), policy.return_std().tolist()
-    spread = float(np.std(gains)) + 1e-8
-    centre = float(np.mean(gains))
+    spread = float(np.std(all_gains)) + 1e-8
+    centre = float(np.mean(all_gains))
     samples = [
         _Sample(
             each,
@@ -104,7 +115,8 @@ def _samples(policy: Policy, segments: Sequence[Segment]) -> tuple[list[_Sample]
         )
         for each, gain, value in zip(transitions, gains, returns)
     ]
-    return samples, float(np.mean([each.reward for each in transitions]))
+    rewards = parallel.total(sum(each.reward for each in transitions))
+    return samples, rewards / len(all_returns)
 
 
 def _loss(policy: Policy, samples: Sequence[_Sample], size: int) -> tuple[Tensor, dict[str, float]]:
@@ -174,47 +186,89 @@ def rl(job: Job, say: Callable[[str], None]) -> None:
         policy, folder, config.rl_lr, config.weight_decay, config.clip, identity("rl", job)
     )
     played = int(learner.extra.get("played", 0))
-    suites = {
-        suite.name: [task for of, task in job.tasks if of.name == suite.name]
-        for suite, _ in job.tasks
-    }
-    rollouts = Rollouts(policy, list(suites.values()), job.seed, learner.extra.get("rollouts"))
+    torch.manual_seed(job.seed + parallel.rank())  # what a LoRA drops differs between processes
+    suites = _suites(job)
+    playing = config.in_context(next(iter(suites))) if len(suites) == 1 else config
     metrics = Metrics(job.out / CHECKPOINTS / "curves", say)
-    try:
-        while played < job.steps:
-            policy.eval()
-            samples, reward = _samples(policy, rollouts.collect(config.rollout * config.lanes))
-            critic_only = played < config.critic_first
-            lr_factor = 1.0
-            if config.rl_falls and not critic_only:
-                lr_factor = cosine_schedule(
-                    played - config.critic_first, job.steps - config.critic_first, config.warmup
-                )
-            played += len(samples)
-            policy.train()
-            values: dict[str, float] = {}
-            if critic_only or config.critic_apart:
-                values |= _update_critic(policy, learner, samples, job.seed)
-            if not critic_only:
-                values |= _update(policy, learner, samples, examples, job.seed, lr_factor)
-            rollouts.weights_changed()
-            values |= _success_rates(rollouts.finished)
-            rollouts.finished.clear()
-            metrics.add(played, job.steps, {"rl/reward": reward, **values})
-            learner.extra = {"played": played, "rollouts": rollouts.state()}
-            learner.checkpoint()
-    finally:
-        rollouts.stop()
-        metrics.close()
+    with _seeing(policy, playing):
+        rollouts = Rollouts(
+            policy,
+            list(suites.values()),
+            job.seed,
+            learner.extra.get("rollouts", [None] * parallel.size())[parallel.rank()],
+            shares=[config.rl_suites.get(name, 1.0) for name in suites],
+        )
+        try:
+            while played < job.steps:
+                policy.eval()
+                samples, reward = _samples(policy, rollouts.collect(config.rollout * config.lanes))
+                critic_only = played < config.critic_first
+                lr_factor = 1.0
+                if config.rl_falls and not critic_only:
+                    lr_factor = cosine_schedule(
+                        played - config.critic_first, job.steps - config.critic_first, config.warmup
+                    )
+                played += int(parallel.total(len(samples)))
+                policy.train()
+                values: dict[str, float] = {}
+                if critic_only or config.critic_apart:
+                    values |= _update_critic(policy, learner, samples, job.seed)
+                if not critic_only:
+                    values |= _update(policy, learner, samples, examples, job, lr_factor)
+                rollouts.weights_changed()
+                values |= _success_rates(rollouts.finished)
+                rollouts.finished.clear()
+                metrics.add(played, job.steps, {"rl/reward": reward, **values})
+                learner.extra = {
+                    "played": played,
+                    "rollouts": parallel.everyone(rollouts.state()),
+                }
+                learner.checkpoint()
+        finally:
+            rollouts.stop()
+            metrics.close()
     learner.checkpoint(now=True)
-    _finish(job, policy, added_lora, played)
+    if not parallel.rank():
+        _finish(job, policy, added_lora, played)
+
+
+def _suites(job: Job) -> dict[str, list[Task]]:
+    """The tasks of each suite that this process plays.
+
+    One suite, if there are as many processes as the shares of the suites add up to; else all.
+    """
+    found: dict[str, list[Task]] = {}
+    for suite, task in job.tasks:
+        found.setdefault(suite.name, []).append(task)
+    shares = {name: job.config.rl_suites.get(name, 1.0) for name in found}
+    places = [name for name, share in shares.items() for _ in range(int(share))]
+    if parallel.size() > 1 and len(places) == sum(shares.values()) == parallel.size():
+        mine = places[parallel.rank()]
+        return {mine: found[mine]}
+    return found
+
+
+@contextlib.contextmanager
+def _seeing(policy: Policy, config: Config) -> Iterator[None]:
+    """Let the policy see what it is shown as another configuration says."""
+    before = policy.config
+    policy.config = policy.backbone.config = config
+    try:
+        yield
+    finally:
+        policy.config = policy.backbone.config = before
 
 
 def _success_rates(outcomes: Sequence[Outcome]) -> dict[str, float]:
-    """The success rate of each family of tasks."""
+    """The success rate of each family of tasks, over all processes."""
+    mine = [
+        (outcome.result.task.partition("/")[0], bool(outcome.result.success))
+        for outcome in outcomes
+        if outcome.result is not None
+    ]
     families: dict[str, list[bool]] = {}
-    for result in (outcome.result for outcome in outcomes if outcome.result is not None):
-        families.setdefault(result.task.partition("/")[0], []).append(bool(result.success))
+    for family, success in (each for part in parallel.everyone(mine) for each in part):
+        families.setdefault(family, []).append(success)
     return {
         f"success/{family}": float(np.mean(found)) for family, found in sorted(families.items())
     }
@@ -225,33 +279,42 @@ def _update(
     learner: Learner,
     samples: Sequence[_Sample],
     examples: Examples | None,
-    seed: int,
+    job: Job,
     lr_factor: float,
 ) -> dict[str, float]:
     """Train on samples for some epochs of minibatches. Returns the last minibatch's metrics."""
     config = policy.config
     values: defaultdict[str, float] = defaultdict(float)
+    minibatches = min(config.minibatches, *parallel.everyone(len(samples)))
+    process = [parallel.rank()] if parallel.rank() else []
     for _ in range(config.epochs):
-        rng = stream(seed, "update", step=learner.step)
-        for part in np.array_split(
-            rng.permutation(len(samples)), min(config.minibatches, len(samples))
-        ):
+        rng = stream(job.seed, "update", *process, step=learner.step)
+        for part in np.array_split(rng.permutation(len(samples)), minibatches):
             values = defaultdict(float)
             if examples is not None:
-                imitation = policy.sft_loss(*examples.draw(rng, min(config.batch, len(part))))
+                count = min(config.batch // parallel.size(), len(part))
+                drawn = examples.draw(rng, count)
+                share = float(trained_tokens(*drawn))
+                share /= parallel.total(share)
+                with _seeing(policy, job.config):
+                    imitation = share * policy.sft_loss(*drawn)
                 learner.add(config.sft_share * imitation)
                 values["rl/sft"] = imitation.item()
             minibatch = [samples[index] for index in part]
+            size = int(parallel.total(len(minibatch)))
             # In several passes, as the activations of a whole minibatch may not fit into memory.
             for few in length_buckets(
                 [each.transition.prompt for each in minibatch],
                 -(-len(minibatch) // config.at_once),
             ):
-                loss, means = _loss(policy, [minibatch[index] for index in few], len(minibatch))
+                loss, means = _loss(policy, [minibatch[index] for index in few], size)
                 learner.add(loss)
                 for name, mean in means.items():
                     values[name] += mean
-            values["rl/gradient"] = learner.update(lr_factor)
+            norm = learner.update(lr_factor)
+            for name in values:
+                values[name] = parallel.total(values[name])
+            values["rl/gradient"] = norm
     return values
 
 
@@ -265,15 +328,14 @@ def _update_critic(
     )
     domains = torch.tensor([each.transition.domain for each in samples], device=hidden.device)
     targets = torch.tensor([each.target for each in samples], device=hidden.device)
+    minibatches = min(policy.config.minibatches, *parallel.everyone(len(samples)))
     metrics: dict[str, float] = {}
     for _ in range(CRITIC_EPOCHS):
-        for part in np.array_split(
-            rng.permutation(len(samples)), min(policy.config.minibatches, len(samples))
-        ):
+        for part in np.array_split(rng.permutation(len(samples)), minibatches):
             values = policy.value(hidden[part]).gather(1, domains[part, None])[:, 0]
-            loss = 0.5 * ((values - targets[part]) ** 2).mean()
+            loss = 0.5 * ((values - targets[part]) ** 2).sum() / parallel.total(len(part))
             learner.learn(loss, CRITIC_LR_FACTOR)
-            metrics = {"rl/value": loss.item()}
+            metrics = {"rl/value": parallel.total(loss.item())}
     return metrics
 
 
@@ -285,19 +347,20 @@ def _begin(job: Job) -> tuple[Policy, bool]:
     the end.
     """
     base = job.out / CHECKPOINTS / "rl" / "base"
-    if not (base / FILE).is_file():
+    if not parallel.rank() and not (base / FILE).is_file():
         source = job.out if (job.out / FILE).is_file() and job.init is None else job.init or job.out
         Policy.load(source)  # raises UserError when there are no weights
         base.mkdir(parents=True, exist_ok=True)
         Config.load(source).save(base)
         shutil.copyfile(source / FILE, base / FILE)
+    parallel.everyone(None)  # the first process has copied them
     initial = Config.load(base)
     policy = Policy.new(dataclasses.replace(job.config, lora=initial.lora), job.out, device())
     policy.restore(base / FILE)
-    backbone = policy.backbone
-    if not (isinstance(backbone, Pretrained) and job.config.lora and not initial.lora):
+    backbone, rank = policy.backbone, job.config.rl_lora or job.config.lora
+    if not (isinstance(backbone, Pretrained) and rank and not initial.lora):
         return policy, False
-    backbone.add_lora(job.config.lora, job.config.lora_alpha)
+    backbone.add_lora(rank)
     policy.to(device())
     return policy, True
 

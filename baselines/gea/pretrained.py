@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from baselines.gea.backbone import IMAGE, Backbone, Batch
 from baselines.gea.config import Config
@@ -52,6 +53,11 @@ class Pretrained(Backbone):
                 f"the backbone {config.backbone!r} is a {family}, which is not supported; name "
                 "a llava_onevision or qwen2_vl model, or nano"
             )
+        if config.image_rows and family != "llava_onevision":
+            raise UserError(
+                f"image_rows is {config.image_rows}: a {family} takes its number of rows from the "
+                "size of an image; leave image_rows at 0"
+            )
         width = model.config.get_text_config().hidden_size
         super().__init__(config, width, codes)
         # Not a submodule: it holds the same model, whose weights would be listed twice.
@@ -66,7 +72,7 @@ class Pretrained(Backbone):
         if not config.train_vision:
             self.freeze_vision()
         if config.lora:
-            self.add_lora(config.lora, config.lora_alpha)
+            self.add_lora(config.lora)
 
     def freeze_vision(self) -> None:
         """Train no weights of the model except those of its language model."""
@@ -74,14 +80,20 @@ class Pretrained(Backbone):
             if "language_model" not in name and "lm_head" not in name:
                 weight.requires_grad_(False)
 
-    def add_lora(self, rank: int, alpha: int) -> None:
+    def add_lora(self, rank: int) -> None:
         """Freeze the model, and train low-rank changes of its projections (LoRA, by peft)."""
         from peft import LoraConfig, get_peft_model
 
         # Only in the language model: the vision encoder has projections of the same names.
         where = r".*language_model.*\.(q|k|v|o|gate|up|down)_proj"
         self.__dict__["_lora"] = get_peft_model(
-            self.model, LoraConfig(r=rank, lora_alpha=alpha, target_modules=where, lora_dropout=0.0)
+            self.model,
+            LoraConfig(
+                r=rank,
+                lora_alpha=self.config.lora_alpha,
+                target_modules=where,
+                lora_dropout=self.config.lora_dropout,
+            ),
         ).base_model
 
     def merge_lora(self) -> None:
@@ -119,10 +131,24 @@ class Pretrained(Backbone):
                     return_dict=True,
                 )
                 rows = list(encoded.pooler_output)[: len(images)]
-                return [each.reshape(-1, self.width) for each in rows], [None] * len(images)
+                return [self._fewer(each.reshape(-1, self.width)) for each in rows], [None] * len(
+                    images
+                )
             grid = processed["image_grid_thw"].to(self.device)
             encoded = self._inner.get_image_features(pixels, grid, return_dict=True)
             return [each.reshape(-1, self.width) for each in encoded.pooler_output], list(grid)
+
+    def _fewer(self, rows: Tensor) -> Tensor:
+        """As many rows (n, width) as the configuration says: means over areas of the image."""
+        count = self.config.image_rows
+        side = int(len(rows) ** 0.5)  # a row that ends the image follows those of its patches
+        if not count or count >= side * side:
+            return rows
+        height = max(each for each in range(1, int(count**0.5) + 1) if count % each == 0)
+        grid = rows[: side * side].reshape(side, side, -1).movedim(-1, 0)
+        # Rounded to bfloat16 once, not at every sum.
+        pooled = F.adaptive_avg_pool2d(grid.float(), (height, count // height))
+        return pooled.to(rows.dtype).movedim(0, -1).reshape(count, -1)
 
     def positions(self, batch: Batch) -> Tensor:
         """int64 (B, L); for Qwen2-VL (3, B, L): time, height and width."""

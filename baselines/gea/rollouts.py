@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from baselines.gea import parallel
 from baselines.gea.agent import infer
 from baselines.gea.policy import Decision, Policy
 from baselines.gea.prompt import Prompt, StepInputs
@@ -94,9 +95,9 @@ class _SamplingAgent(Agent):
 class Rollouts:
     """Plays suites without end and hands out what was recorded.
 
-    All suites get equally many decisions, whatever the length of their episodes; within a suite,
-    all tasks get equally many episodes. It is the loop's case source and, as agents are not shown
-    rewards, also its observer.
+    All suites get equally many decisions, or their shares of them, whatever the length of their
+    episodes; within a suite, all tasks get equally many episodes. It is the loop's case source and,
+    as agents are not shown rewards, also its observer.
     """
 
     def __init__(
@@ -105,13 +106,19 @@ class Rollouts:
         suites: Sequence[Sequence[Task]],
         seed: int,
         state: Mapping[str, Any] | None = None,
+        *,
+        shares: Sequence[float] = (),
     ) -> None:
         """`suites`: the tasks of each suite; `state`: what `state()` of an earlier one returned.
+
+        `shares`: of the decisions, for each suite; by default all get equally many.
 
         Raises UserError when a task cannot run here.
         """
         self._seed = seed
-        self._number: int = state["number"] if state else 0
+        self._shares = shares or [1.0] * len(suites)
+        # The numbers of processes that learn together are interleaved.
+        self._number: int = state["number"] if state else parallel.rank() + 1 - parallel.size()
         self._ended: list[list[int]] = (
             [list(each) for each in state["ended"]] if state else [[0, 0] for _ in suites]
         )
@@ -147,11 +154,14 @@ class Rollouts:
 
     def take(self, held: Sequence[str]) -> tuple[int, Case]:
         """(index of a suite, a case of it): a random task, with a training seed not used before."""
-        self._number += 1
+        self._number += parallel.size()
         rng = stream(self._seed, "rollouts", step=self._number)
         # Suites are drawn in inverse proportion to their mean episode length.
         cdf = np.cumsum(
-            [(episodes + 1) / (decisions + FIRST_GUESS) for episodes, decisions in self._ended]
+            [
+                share * (episodes + 1) / (decisions + FIRST_GUESS)
+                for share, (episodes, decisions) in zip(self._shares, self._ended)
+            ]
         )
         suite = min(int(np.searchsorted(cdf, rng.random() * cdf[-1], "right")), len(cdf) - 1)
         task = self._suites[suite][int(rng.integers(len(self._suites[suite])))]

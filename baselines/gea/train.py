@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from baselines.gea import parallel
 from baselines.gea.config import Config
 from baselines.gea.data import Examples, continuous_actions, tokenizer_texts
 from baselines.gea.job import CHECKPOINTS, MADE, Job, device, identity, record_stage
 from baselines.gea.learning import Learner, Metrics, cosine_schedule
-from baselines.gea.policy import FILE, Policy
+from baselines.gea.policy import FILE, Policy, trained_tokens
 from baselines.gea.ppo import rl
 from baselines.gea.rvq import FILE as ACTIONS
 from baselines.gea.rvq import ActionTokenizer
@@ -53,10 +54,15 @@ def train(stage: str, job: Job, say: Callable[[str], None]) -> Path:
 
     Raises UserError when the job lacks something that the stage needs.
     """
+    if stage != "tokenizer" and job.config.processes > 1 and parallel.size() == 1:
+        _copy_initial_weights(job)
+        parallel.launch(train, stage, job, say)
+        return job.out
     if job.threads:
         torch.set_num_threads(job.threads)
     torch.manual_seed(job.seed)
-    _copy_initial_weights(job)
+    if parallel.size() == 1:
+        _copy_initial_weights(job)
     if stage == "tokenizer":
         _tokenizer(job, say)
     elif stage == "sft":
@@ -135,7 +141,10 @@ def _tokenizer(job: Job, say: Callable[[str], None]) -> None:
             training[rng.integers(len(training), size=config.rvq.batch)], device=device()
         )
         error, commitment = tokenizer.losses(batch)
-        learner.learn(error + commitment)
+        factor = (
+            cosine_schedule(learner.step, steps, config.rvq.warmup) if config.rvq.warmup else 1.0
+        )
+        learner.learn(error + commitment, factor)
         metrics.add(
             learner.step,
             steps,
@@ -181,14 +190,18 @@ def _sft(job: Job, say: Callable[[str], None]) -> None:
     metrics = Metrics(job.out / CHECKPOINTS / "curves", say)
     policy.train()
     while learner.step < steps:
-        rng = stream(job.seed, "sft", step=learner.step)
+        part = [parallel.rank()] if parallel.rank() else []
+        rng = stream(job.seed, "sft", *part, step=learner.step)
         torch.manual_seed(int(rng.integers(2**31)))
-        prompts, answers = examples.draw(rng, config.batch)
+        prompts, answers = examples.draw(rng, config.batch // parallel.size())
         loss = policy.sft_loss(prompts, answers)
-        norm = learner.learn(loss, cosine_schedule(learner.step, steps, config.warmup))
+        share = float(trained_tokens(prompts, answers))
+        share /= parallel.total(share)
+        norm = learner.learn(share * loss, cosine_schedule(learner.step, steps, config.warmup))
         metrics.add(learner.step, steps, {"sft/loss": loss.item(), "sft/gradient": norm})
         learner.checkpoint()
     learner.checkpoint(now=True)
     metrics.close()
-    policy.save(job.out / FILE)
-    record_stage(job, "sft", steps)
+    if not parallel.rank():
+        policy.save(job.out / FILE)
+        record_stage(job, "sft", steps)

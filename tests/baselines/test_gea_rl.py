@@ -15,10 +15,11 @@ import toys
 from gearig import NANO, SMALL, TASKS
 from toysuite import QUICK
 
+from baselines.gea.config import Config
 from baselines.gea.policy import Decision, Policy
 from baselines.gea.ppo import advantages
 from baselines.gea.rollouts import Rollouts
-from baselines.gea.train import Job, train
+from baselines.gea.train import RECIPES, Job, train
 from harness.core import DOMAINS, UserError
 from harness.demos.training import ROLLOUT_SETS
 from harness.play.planning import make_plan
@@ -285,33 +286,29 @@ def test_a_model_of_transformers_passes_all_stages(make: Any, data: Path, tmp_pa
 
 
 def test_a_lora_added_for_rl_is_merged(data: Path, tmp_path: Path) -> None:
-    """SFT of all weights, then PPO by LoRA as in the paper: the saved model has no LoRA."""
-    folder = tinymodels.llava_onevision(tmp_path / "b")
-    config = dataclasses.replace(
-        NANO,
-        backbone=str(folder),
-        views=("image?",),
-        steps=2,
-        batch=4,
-        lanes=2,
-        rollout=3,
-        rvq=dataclasses.replace(SMALL, steps=1),
+    """The paper's recipe in small: SFT of all weights, PPO by LoRA; the saved model has no LoRA.
+
+    While its suite is played alone, the context is another one.
+    """
+    config = Config.read(
+        RECIPES / "paper.json",
+        {
+            "backbone": str(tinymodels.llava_onevision(tmp_path / "b")),
+            "rvq": dataclasses.asdict(dataclasses.replace(SMALL, steps=2, warmup=0.5)),
+            **{"history": 2, "image_rows": 2, "prompt_tokens": 24, "processes": 1, "rl_lora": 2},
+            **{"steps": 2, "batch": 4, "lanes": 2, "rollout": 6, "critic_width": 8, "rl_lr": 1e-2},
+            "contexts": {QUICK.name: {"history": 4, "image_rows": 1}},
+        },
     )
     for stage in ("tokenizer", "sft"):
         train(stage, Job((data,), tmp_path / "m", config), lambda _: None)
-    with_lora = dataclasses.replace(config, lora=2, rl_lr=1e-2)
+    task = [(QUICK, TASKS[0])]
     train(
         "rl",
-        Job(
-            (data,),
-            tmp_path / "rl",
-            with_lora,
-            tasks=[(QUICK, TASKS[0])],
-            steps=6,
-            init=tmp_path / "m",
-        ),
+        Job((data,), tmp_path / "rl", config, tasks=task, steps=6, init=tmp_path / "m"),
         lambda _: None,
     )
+    assert Config.load(tmp_path / "rl") == config
     before, after = (
         Policy.load(tmp_path / "m").saved_tensors(),
         Policy.load(tmp_path / "rl").saved_tensors(),
@@ -320,3 +317,20 @@ def test_a_lora_added_for_rl_is_merged(data: Path, tmp_path: Path) -> None:
     moved = {name for name in before if not torch.equal(before[name], after[name])}
     assert any("language_model.layers" in name for name in moved)
     assert not any("embed_tokens" in name for name in moved)
+    assert Policy.load(tmp_path / "rl").critic[0].in_features == 2 * 32, "and the pictures' mean"
+
+
+def test_rows_of_an_image_are_means_over_its_areas(data: Path, tmp_path: Path) -> None:
+    """Four patches become two, the upper half and the lower one beside each other, or one."""
+    config = dataclasses.replace(
+        NANO, backbone=str(tinymodels.llava_onevision(tmp_path / "b")), views=("image?",)
+    )
+    train("tokenizer", Job((data,), tmp_path / "m", config), lambda _: None)
+    backbone = Policy.new(config, tmp_path / "m").backbone
+    image = np.random.default_rng(0).integers(0, 255, (16, 16, 3)).astype(np.uint8)
+    (whole,), _ = backbone.encode_images([image])
+    assert len(whole) == 5, "four patches, and the row that ends an image"
+    for count, parts in ((2, [[0, 2], [1, 3]]), (1, [[0, 1, 2, 3]])):
+        backbone.config = dataclasses.replace(config, image_rows=count)
+        (fewer,), _ = backbone.encode_images([image])
+        torch.testing.assert_close(fewer, torch.stack([whole[part].mean(0) for part in parts]))
