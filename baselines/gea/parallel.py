@@ -5,16 +5,16 @@ of the whole loss: a sum over its examples, divided by the number in all process
 the same everywhere then, without being sent again. Between GPUs this is done by NCCL, between CPUs
 by gloo. Alone, every function here does nothing.
 
-`launch` starts the processes as actors of Ray, one for each GPU.
+`launch` starts the processes by Ray (harness/play/ray_group.py), one for each GPU.
 """
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -30,8 +30,6 @@ __all__ = ["everyone", "launch", "member", "rank", "same_weights", "size", "sum_
 
 Train = Callable[[str, Job, Callable[[str], None]], Any]
 """A function of a stage, a job, and of whom to tell about progress."""
-LOOK_S = 5.0
-"""Seconds between two looks at what the processes say."""
 
 
 def size() -> int:
@@ -101,14 +99,12 @@ def member(number: int, count: int, meeting: Path) -> Iterator[None]:
 
 
 def launch(train: Train, stage: str, job: Job, say: Callable[[str], None]) -> None:
-    """Run `train`, a stage, in `job.config.processes` actors of Ray on this machine.
+    """Run `train`, a stage, in `job.config.processes` processes of this machine.
 
     Raises UserError if Ray or a GPU is missing, and what a process raised.
     """
     try:
-        import ray
-
-        from harness.play.ray_cluster import started
+        from harness.play.ray_group import run_together
     except ImportError:
         raise UserError(
             "several processes need Ray: pip install 'generalist-bench[ray]', or processes=1"
@@ -116,35 +112,18 @@ def launch(train: Train, stage: str, job: Job, say: Callable[[str], None]) -> No
     count, gpus = job.config.processes, torch.cuda.device_count()
     if gpus and gpus < count:
         raise UserError(f"processes is {count}, and there are {gpus} GPUs: one is needed for each")
-    with started(count, say), tempfile.TemporaryDirectory() as folder:
-        actor: Any = ray.remote(num_cpus=1, num_gpus=1 if gpus else 0, max_concurrency=2)(_Member)
-        place = count, Path(folder) / "meeting", sys.path
-        members = [actor.remote(number, *place) for number in range(count)]
-        running = [each.run.remote(train, stage, job) for each in members]
-        while running:
-            ended, running = ray.wait(running, timeout=LOOK_S)
-            for line in ray.get(members[0].lines.remote()):
-                say(line)
-            try:
-                # One that failed leaves the others waiting for it: the first fault ends them all.
-                ray.get(ended)
-            except ray.exceptions.RayTaskError as fault:
-                raise fault.as_instanceof_cause() from None
+    job = dataclasses.replace(job, threads=job.threads or 1)
+    run_together(functools.partial(_take_part, train, stage, job), count, gpus > 0, say)
 
 
-class _Member:
-    """One process, in an actor of Ray."""
-
-    def __init__(self, number: int, count: int, meeting: Path, path: Sequence[str]) -> None:
-        sys.path += [each for each in path if each not in sys.path]
-        self._place, self._lines = (number, count, meeting), list[str]()
-
-    def run(self, train: Train, stage: str, job: Job) -> None:
-        """The whole stage."""
-        with member(*self._place):
-            train(stage, dataclasses.replace(job, threads=job.threads or 1), self._lines.append)
-
-    def lines(self) -> list[str]:
-        """What it has said since this was asked last."""
-        found, self._lines[:] = list(self._lines), []
-        return found
+def _take_part(
+    train: Train,
+    stage: str,
+    job: Job,
+    number: int,
+    count: int,
+    meeting: Path,
+    say: Callable[[str], None],
+) -> None:
+    with member(number, count, meeting):
+        train(stage, job, say)
