@@ -23,6 +23,10 @@ LOOK_S = 0.5
 """Seconds between two looks of a call that waits whether the agent hangs."""
 
 
+TELLING_S = 10.0
+"""How long those who wait for an agent that hangs may take to learn of it."""
+
+
 class Unanswered(enum.Enum):
     """Why a replica whose agent hangs leaves a request unanswered: another one is to be asked."""
 
@@ -61,8 +65,9 @@ class Batcher:
         self._gives_up = gives_up
         self._under_way: list[_Request] = []
         """What the agent is being asked for."""
-        self.hangs = threading.Event()
-        """Set once the agent has hung; only with `gives_up`."""
+        self._hangs = threading.Event()
+        self._told = threading.Condition()
+        self._waiting = 0  # calls that wait; counted with `gives_up`
         self.batches = 0
         self.turns = 0
         threading.Thread(target=self._serve, name="batcher", daemon=True).start()
@@ -82,6 +87,15 @@ class Batcher:
         told: AgentFault | bool = self._done(_Request((), episode)).answers[0]
         return told
 
+    def wait_for_hang(self) -> None:
+        """Returns once the agent has hung and those who waited for it have been told.
+
+        Only with `gives_up`.
+        """
+        self._hangs.wait()
+        with self._told:
+            self._told.wait_for(lambda: not self._waiting, TELLING_S)
+
     @property
     def waiting(self) -> int:
         """Requests that wait while the agent answers others."""
@@ -96,15 +110,28 @@ class Batcher:
         with self._changed:
             self._requests.append(request)
             self._changed.notify()
-        while not request.ready.wait(LOOK_S if self._gives_up else None):
-            if self._watch.overdue():
-                self.hangs.set()
-            if self.hangs.is_set():
-                blamed = any(each is request for each in self._under_way)
-                raise Hangs(Unanswered.HANGS if blamed else Unanswered.UNASKED)
+        if self._gives_up:
+            self._wait_or_hang(request)
+        else:
+            request.ready.wait()
         if request.fault is not None:
             raise request.fault
         return request
+
+    def _wait_or_hang(self, request: _Request) -> None:
+        with self._told:
+            self._waiting += 1
+        try:
+            while not request.ready.wait(LOOK_S):
+                if self._watch.overdue():
+                    self._hangs.set()
+                if self._hangs.is_set():
+                    blamed = any(each is request for each in self._under_way)
+                    raise Hangs(Unanswered.HANGS if blamed else Unanswered.UNASKED)
+        finally:
+            with self._told:
+                self._waiting -= 1
+                self._told.notify_all()
 
     def _serve(self) -> None:
         while True:

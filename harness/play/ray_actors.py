@@ -9,6 +9,7 @@ import pickle
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,9 @@ from harness.play.worker_output import Notices, keep_output
 from harness.records.identity import AgentSpec
 
 __all__ = ["Place", "_Server", "_Worker"]
+
+TELLING_S = 1.0
+"""Whoever is told that a replica hangs ends it: what it told others must have arrived by then."""
 
 
 @dataclass(frozen=True)
@@ -140,8 +144,10 @@ class _Server:
 
     def gone(self) -> None:
         """Returns once the agent hangs; whoever called it also learns when this process is gone."""
-        hangs = threading.Event() if self._refused is not None else self._batcher.hangs
-        hangs.wait()
+        if self._refused is not None:
+            threading.Event().wait()
+        self._batcher.wait_for_hang()
+        time.sleep(TELLING_S)
 
     def alive(self) -> None:
         """Returns at once, unless nothing runs in this process."""
