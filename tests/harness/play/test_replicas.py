@@ -88,19 +88,23 @@ def test_a_turn_that_kills_every_replica_fails_its_own_case(
     assert "2 replicas of the served agent died while they answered" in status["toys/deadly@1"][1]
 
 
+@pytest.mark.parametrize(
+    ("episodes", "lanes", "replicas"), [(1, 2, 2), pytest.param(6, 9, 3, marks=pytest.mark.heavy)]
+)
 def test_a_replica_that_hangs_costs_its_own_requests_only(
-    play_toys: Play, ray_here: None, tmp_path: Path
+    play_toys: Play, ray_here: None, tmp_path: Path, episodes: int, lanes: int, replicas: int
 ) -> None:
+    """With more lanes than groups, requests have several turns, of which one is to blame."""
     tasks = [toys.toy_task(), toys.toy_task("deadly", marker="deadly")]
-    alone = play_toys(tasks=tasks, episodes=2, out="alone")
+    alone = play_toys(tasks=tasks, episodes=episodes, out="alone")
     run = play_toys(
         "toyreplicas:HangsOf",
         tasks,
-        episodes=2,
+        episodes=episodes,
         args={"counts": str(tmp_path / "counts")},
         workers=1,
-        replicas=3,
-        lanes=4,
+        replicas=replicas,
+        lanes=lanes,
         agent_timeout=1.0,
     )
     good = [line["digest"] for line in alone.results if line["task"] == "toys/goal@1"]
