@@ -10,6 +10,7 @@ from typing import Any
 
 from harness.core.adapter import Adapter, BatchedAdapter
 from harness.core.agent import Agent
+from harness.core.batches import batch_of
 from harness.core.coercion import deprecated
 from harness.core.errors import AgentUnavailable, BadAction, UserError
 from harness.core.layout import Field
@@ -40,7 +41,8 @@ __all__ = [
     "Box", "Brief", "Case", "DOMAINS", "Discrete", "Element", "Elements", "Field", "Missing",
     "MultiDiscrete", "Normaliser", "Perturbation", "Reference", "Result", "STATUSES",
     "SimulatorPerturbation", "Skill", "SkillCall", "SkillEnd", "SkillsNow", "Spec", "Suite", "Task",
-    "Text", "Texts", "TimeStep", "Turn", "UI", "UIAction", "UserError", "stream", "stream_key",
+    "Text", "Texts", "TimeStep", "Turn", "UI", "UIAction", "UserError", "batch_of",
+    "stream", "stream_key",
 ]  # fmt: skip
 
 

@@ -13,11 +13,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from harness.core.batches import is_tensor
 from harness.core.coercion import shown, text_problem
 from harness.core.errors import BadAction
 from harness.core.specs import Box, Discrete, MultiDiscrete, Spec, Text
 
-__all__ = ["BadValue", "View", "as_flag", "as_number", "as_text", "as_view"]
+__all__ = [
+    "ON_GPU", "BadValue", "View", "as_device_view", "as_flag", "as_number", "as_text", "as_view",
+]  # fmt: skip
+
+ON_GPU = "gpu/"
+"""How the name of a view begins that is a copy of another one, as a tensor on its device."""
 
 LARGEST = 1e45
 """The largest reward or metric: the squares of their sums stay finite in every report."""
@@ -123,6 +129,21 @@ def as_view(spec: Spec, value: Any, what: str) -> View:
     if problem is not None:
         raise BadValue(f"{what}: {problem}")
     return View(value)
+
+
+def as_device_view(spec: Spec, value: Any, what: str) -> Any:
+    """A tensor as its spec wants it. Raises BadValue where it has another shape or dtype.
+
+    Its numbers are not looked at: that would wait for the device, and copy from it.
+    """
+    if not is_tensor(value) or not isinstance(spec, Box):
+        raise BadValue(f"{what} must be a torch tensor, got {type(value).__name__}")
+    shape, dtype = tuple(value.shape), str(value.dtype).replace("torch.", "")
+    if shape != spec.shape:
+        raise BadValue(f"{what} must have the shape {spec.shape}, got {shape}")
+    if dtype != spec.np_dtype.name:
+        raise BadValue(f"{what} must have the dtype {spec.np_dtype.name}, got {dtype}")
+    return value
 
 
 def _coerced(spec: Discrete | MultiDiscrete, value: Any, what: str) -> Any:

@@ -10,14 +10,15 @@ from typing import Any
 import numpy as np
 
 from harness.core import Adapter, BatchedAdapter, Spec, TimeStep
+from harness.core.values import ON_GPU
 from harness.play.values import ViewReader
 
 __all__ = ["compared", "digest_of_images", "is_drawn", "start_digest"]
 
+NOT_READ = "BadValue"
+"""What stands for a view on a GPU, which only repeats another one: it could not be read once."""
 DRAWN = ("image", "depth")
 """How the names of views begin that a renderer draws; it may differ between two machines."""
-ON_GPU = "gpu/"
-"""How the name of a view begins that is a copy of another one, and stays on a GPU."""
 
 
 def is_drawn(view: str) -> bool:
@@ -51,7 +52,9 @@ def start_digest(
             continue
         value: Any
         try:
-            if name:
+            if name.startswith(ON_GPU):
+                value = NOT_READ
+            elif name:
                 value = known[name] if name in known else reader.read(first.observation, name)
             else:
                 value = state, first.instruction

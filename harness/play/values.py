@@ -13,11 +13,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.core import ActionSpec, Answer, Box, SkillCall, Spec, TimeStep, UIAction
+from harness.core.batches import on_host
 from harness.core.coercion import shown
 from harness.core.errors import BadAction, describe
 from harness.core.grammar import counted
 from harness.core.skills import MOST_CALLS
-from harness.core.values import BadValue, as_flag, as_number, as_text, as_view
+from harness.core.values import (
+    ON_GPU,
+    BadValue,
+    as_device_view,
+    as_flag,
+    as_number,
+    as_text,
+    as_view,
+)
 
 __all__ = [
     "AgentFault", "Chunk", "Hung", "SimulatorFault", "ViewReader", "actions_of", "checked_metrics",
@@ -89,6 +98,7 @@ def listed(given: Any, count: int) -> list[Any] | str:
             f"act must return a list with one answer for each turn, got {type(given).__name__} "
             f"{shown(given)}"
         )
+    given = on_host(given)  # all at once: each answer by itself would wait for the device
     # One more than wanted is enough to see that there are too many, or no end of them.
     answers = list(itertools.islice(given, count + 1))
     if len(given) == len(answers) == count:
@@ -287,6 +297,8 @@ class ViewReader:
         if type(spec) is Box and spec.holds(value):
             return value
         try:
+            if name.startswith(ON_GPU):
+                return as_device_view(spec, value, f"the view {name}")
             view = as_view(spec, value, f"the view {name}")
         except BadValue as bad:
             raise SimulatorFault(str(bad)) from None

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
 
 from adapters.maniskill import ManiSkillAdapter, ManiSkillBatchedAdapter, needs
-from harness.core import BadAction, Case, Task, TimeStep, UserError
+from harness.core import Agent, BadAction, Case, Task, TimeStep, UserError, batch_of
+from harness.play.inference import LocalAgent, Watch
+from harness.play.rollout import RolloutLoop
 from harness.testing import check_adapter
 from suites.maniskill import SUITES, task_of
 
@@ -83,3 +87,38 @@ def test_more_lanes_on_a_cpu_and_tasks_that_build_scenes_are_refused() -> None:
         ManiSkillBatchedAdapter(one_lane(TASKS["maniskill-planner/PickCube"]), 2)
     with pytest.raises(UserError, match="another scene"):
         ManiSkillBatchedAdapter(one_lane(TASKS["maniskill/PegInsertionSide"]), 1)
+
+
+class Reads(Agent):
+    """Pulls towards a posture; `view` is an array on the host or a tensor on the device."""
+
+    def __init__(self, view: str) -> None:
+        self.view = view
+
+    def act(self, turns: Sequence[Any]) -> Any:
+        batch = batch_of(turns, self.view)
+        return (0.1 - batch[:, :8]) * 0.5
+
+
+def test_an_agent_may_read_the_tensor_and_answer_with_one() -> None:
+    told: dict[str, Any] = {}
+    task = dataclasses.replace(one_lane(task_of("PickCube", "pick", 50)), max_steps=5)
+    for view in ("state", "gpu/state"):
+        watch, cases = Watch(), [(0, Case(task, 3))]
+
+        class Source:
+            def take(self, held: Sequence[str], cases: list[Any] = cases) -> Any:
+                return cases.pop() if cases else None
+
+        found: list[Any] = []
+        agent = LocalAgent(Reads(view), watch, 60.0)
+        options: dict[str, Any] = {"lanes": 1, "groups": 1, "watch": watch, "report": found.append}
+        loop = RolloutLoop(agent, (view,), 1, **options)
+        loop.turn(Source())
+        while loop.busy():
+            loop.turn(Source())
+        loop.close()
+        result = found[0].result
+        assert (result.status, result.steps, result.error) == ("finished", 5, None)
+        told[view] = result.digest, result.start, result.metrics
+    assert told["state"] == told["gpu/state"]
