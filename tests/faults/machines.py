@@ -304,10 +304,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--episodes", type=int, default=300)
     parser.add_argument("--tasks", default=TASKS)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", type=int, help="play this schedule alone")
+    parser.add_argument("--first", type=int, default=0, help="the schedule to begin with")
     parser.add_argument("--subnet", type=int, default=77, help="of 10.213")
     parser.add_argument("--large", action="store_true")
     asked = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the machines are taken down
     tasks = asked.tasks.split(",")
     each = (20_000 if asked.large else asked.episodes) // len(tasks)
     words = [*WORDS, "--tasks", asked.tasks, "--episodes", str(each)]
@@ -324,9 +325,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         truth = results_of(alone)
         print(f"undisturbed: {time.monotonic() - begun:.0f} s", file=sys.stderr, flush=True)
-        for number in range(1 if asked.large else asked.schedules):
-            if asked.only not in (None, number):
-                continue
+        for number in range(1) if asked.large else range(asked.first, asked.schedules):
             rng = random.Random(f"{asked.seed} {number}")
             faults = large(total) if asked.large else schedule(rng, total)
             print(f"{number}: {'; '.join(map(str, faults))}", file=sys.stderr, flush=True)
