@@ -19,7 +19,8 @@ __all__ = ["batch_of", "is_tensor", "on_host"]
 def is_tensor(value: Any) -> bool:
     """Whether it is a tensor of torch."""
     torch = sys.modules.get("torch")
-    return torch is not None and isinstance(value, torch.Tensor)
+    # Not isinstance, which would ask a foreign value for its __class__.
+    return torch is not None and issubclass(type(value), torch.Tensor)
 
 
 def batch_of(turns: Sequence[Turn], view: str) -> Any:
