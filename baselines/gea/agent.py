@@ -6,6 +6,7 @@ is built.
 
 from __future__ import annotations
 
+import copy
 import importlib.util
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -99,7 +100,7 @@ class GEA(Agent):
         self._temperature = (
             self._policy.config.play_temperature if temperature is None else temperature
         )
-        self._inputs: dict[str, dict[int, StepInputs]] = {}
+        self._inputs: dict[str, EpisodeInputs] = {}
         self._blind_answers: dict[Any, Any] = {}
 
     @classmethod
@@ -176,21 +177,60 @@ class GEAServed(GEA):
 def infer(
     policy: Policy,
     turns: Sequence[Turn],
-    inputs: dict[str, dict[int, StepInputs]],
+    inputs: dict[str, Any],
     temperature: float,
 ) -> tuple[list[Prompt], list[Decision]]:
     """The prompts of turns, and the policy's decisions.
 
-    `inputs` keeps the inputs of each episode's steps in the context, by episode and step; it is
-    updated. Above a temperature of 0, decisions are sampled by each turn's own generator.
+    `inputs` keeps the EpisodeInputs of each episode, by its name, and is updated. Above a
+    temperature of 0, decisions are sampled by each turn's own generator.
     """
-    prompts = [_prompt(policy, turn, inputs.setdefault(turn.episode, {})) for turn in turns]
+    prompts = [
+        _prompt(policy, turn, inputs.setdefault(turn.episode, EpisodeInputs())) for turn in turns
+    ]
     grammars = [policy.codec.grammar(turn.brief.action, turn.observation) for turn in turns]
     rngs = [turn.rng for turn in turns] if temperature else None
     return prompts, policy.decide(prompts, grammars, rngs, temperature or 1.0)
 
 
-def _prompt(policy: Policy, turn: Turn, inputs: dict[int, StepInputs]) -> Prompt:
+class EpisodeInputs(dict[int, StepInputs]):
+    """The inputs of the steps in an episode's context, by step, and what stays the same longer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.introductions: dict[str, tuple[int, ...]] = {}
+        """By instruction: an episode's brief never changes."""
+
+    def introduction(self, policy: Policy, turn: Turn) -> tuple[int, ...]:
+        """The tokens of the introduction of a turn."""
+        if turn.instruction not in self.introductions:
+            self.introductions[turn.instruction] = introduction(
+                turn.brief, turn.instruction, policy.backbone.text_tokenizer, policy.config
+            )
+        return self.introductions[turn.instruction]
+
+
+def _action_tokens(
+    policy: Policy, turn: Turn, inputs: StepInputs, action: Any, observation: Mapping[str, Any]
+) -> tuple[int, ...]:
+    """The tokens of an earlier action, which are computed once while its step is in the context."""
+    known = inputs.features.get("action")
+    if known is not None and _same_value(known[0], action):
+        found: tuple[int, ...] = known[1]
+        return found
+    tokens = tuple(policy.codec.encode(turn.brief.action, action, observation))
+    # A copy: an array may be written to again.
+    inputs.features["action"] = (copy.deepcopy(action), tokens)
+    return tokens
+
+
+def _same_value(one: Any, other: Any) -> bool:
+    if isinstance(one, np.ndarray):
+        return isinstance(other, np.ndarray) and np.array_equal(one, other)
+    return type(one) is type(other) and bool(one == other)
+
+
+def _prompt(policy: Policy, turn: Turn, inputs: EpisodeInputs) -> Prompt:
     config, tokenizer = policy.config, policy.backbone.text_tokenizer
     steps = range(turn.step - len(turn.observations) + 1, turn.step + 1)
     for step in [step for step in inputs if step not in steps]:
@@ -200,13 +240,13 @@ def _prompt(policy: Policy, turn: Turn, inputs: dict[int, StepInputs]) -> Prompt
         if step not in inputs or not _equal(inputs[step].source, observation):
             inputs[step] = step_inputs(turn.brief, observation, tokenizer, config)
     encoded = [
-        policy.codec.encode(turn.brief.action, action, observation)
-        for action, observation in zip(turn.actions, turn.observations)
+        _action_tokens(policy, turn, inputs[step], action, observation)
+        for step, action, observation in zip(steps, turn.actions, turn.observations)
     ]
     # A perturbation may show fewer actions than there are steps between the observations.
     missing = len(turn.observations) - 1 - len(encoded)
-    actions = (*map(tuple, encoded), *[()] * missing)
-    text = introduction(turn.brief, turn.instruction, tokenizer, config)
+    actions = (*encoded, *[()] * missing)
+    text = inputs.introduction(policy, turn)
     return Prompt(text, tuple(inputs[step] for step in steps), actions)
 
 
@@ -214,10 +254,5 @@ def _equal(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Whether two observations are equal: a served agent gets a copy at every call."""
     if one is other:
         return True
-    same = all(
-        np.array_equal(one[name], other[name])
-        if isinstance(one[name], np.ndarray)
-        else one[name] == other[name]
-        for name in one.keys() & other.keys()
-    )
+    same = all(_same_value(one[name], other[name]) for name in one.keys() & other.keys())
     return same and one.keys() == other.keys()

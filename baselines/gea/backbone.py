@@ -87,6 +87,10 @@ class Backbone(nn.Module, ABC):
     def encode_images(self, images: Sequence[np.ndarray]) -> tuple[list[Tensor], list[Any]]:
         """For each image, uint8 (H, W, 3): its rows (n, width), and its entry of Batch.grids."""
 
+    def shorten(self, rows: Tensor) -> Tensor:
+        """What an image of an earlier step gets of its rows (n, width): all, or fewer."""
+        return rows
+
     @abstractmethod
     def run_model(
         self, embeds: Tensor, mask: Tensor, positions: Tensor, cache: Any
@@ -96,6 +100,13 @@ class Backbone(nn.Module, ABC):
         `embeds`: (B, T, width); `mask`: (B, L + T) including the L cached tokens; `cache`: what
         `new_cache` or an earlier call returned, or None if keys and values are not needed again.
         """
+
+    def last_hidden(
+        self, embeds: Tensor, mask: Tensor, positions: Tensor, cache: Any
+    ) -> tuple[Tensor, Any]:
+        """As run_model, for acting: the hidden states of the last token only, (B, 1, width)."""
+        hidden, cache = self.run_model(embeds, mask, positions, cache)
+        return hidden[:, -1:], cache
 
     @abstractmethod
     def new_cache(self) -> Any:
@@ -113,7 +124,10 @@ class Backbone(nn.Module, ABC):
         return self.code_embedding.weight.device
 
     def encode_inputs(self, steps: Sequence[StepInputs], keep: bool) -> None:
-        """Set `features` of all steps in one batch: "rows", a list of (kind, rows), and "grids".
+        """Set `features` of all steps in one batch.
+
+        "rows" is a list of (kind, rows), "past" what is left of it once the step is an earlier one,
+        and "grids" has an entry for each image.
 
         `keep` leaves steps as they are that have features already; training encodes all again,
         since the encoders have changed.
@@ -144,6 +158,9 @@ class Backbone(nn.Module, ABC):
                 assert number_rows is not None
                 rows.append((OTHER, number_rows[number : number + 1]))
             each.features["rows"] = rows
+            each.features["past"] = [
+                (kind, self.shorten(part) if kind == IMAGE else part) for kind, part in rows
+            ]
 
     def collate(
         self, prompts: Sequence[Prompt], answers: Sequence[Sequence[int]] | None = None
@@ -159,12 +176,12 @@ class Backbone(nn.Module, ABC):
             ids, kinds = list(prompt.introduction), [TOKEN] * len(prompt.introduction)
             targets: list[int] = []
             for step, inputs in enumerate(prompt.steps):
-                for kind, rows in inputs.features["rows"]:
+                last = step == len(prompt.steps) - 1
+                for kind, rows in inputs.features["rows" if last else "past"]:
                     ids += [PAD] * len(rows)
                     kinds += [kind] * len(rows)
                     features.append(rows)
                 grids += inputs.features["grids"]
-                last = step == len(prompt.steps) - 1
                 # Earlier texts are shortened: a page of text at every step would not fit.
                 text = inputs.text if last else inputs.text[: self.config.text_tokens // 4]
                 action = () if last else prompt.actions[step]

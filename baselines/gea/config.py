@@ -95,6 +95,13 @@ class Config:
     """Hidden channels of each block's MLP."""
     pixels: int = 64
     """Side of an image after resizing."""
+    vision: str = "plain"
+    """Encoder of images: `plain`, four convolutions, or `residual` (baselines/gea/vision.py)."""
+    past_rows: int = 0
+    """Rows that an image of an earlier step has, with the vision `residual`: of its summary.
+
+    At most four. 0 gives it as many as the current one has.
+    """
     numbers: int = 128
     """Most numbers of one step that it reads; the rest is cut."""
     # pretrained backbones
@@ -130,6 +137,31 @@ class Config:
     """Sampling weights of tasks within their domain, by task name pattern: {"babyai/Pickup*": 3}.
 
     The last matching pattern counts; a task that matches none has weight 1.
+    """
+    shift: int = 0
+    """Augmentation: pictures of a context are moved together by up to so many pixels.
+
+    Not where actions are points on a screen, which would then have to move too.
+    """
+    colour: float = 0.0
+    """Augmentation: brightness and contrast change by up to this share."""
+    turned: tuple[str, ...] = ()
+    """Augmentation: tasks, by name pattern, whose pictures are turned by multiples of 90 degrees.
+
+    It is for maps seen from above on which actions are the agent's own left, right and forward.
+    """
+    auxiliary: tuple[str, ...] = ()
+    """Numeric views of the demonstrations that SFT predicts from the hidden state of the prompt.
+
+    They may be privileged: the agent that plays never sees them. A recording needs them too.
+    """
+    auxiliary_share: float = 0.1
+    """Weight of the mean squared error of that prediction, in units of the standard deviation."""
+    validate_every: int = 0
+    """Updates of SFT between two measurements of the loss on other demonstrations.
+
+    The weights with the smallest one are kept. 0: those of the last update are. See
+    `Job.validation`.
     """
     datasets: Mapping[str, float] = field(default_factory=dict)
     """Sampling weights of data sets, by name pattern of their folders: {"*": 1, "procgen*": 2}.
@@ -211,13 +243,12 @@ class Config:
                 "this GEA configuration is invalid: history, lanes, rollout, batch and at_once "
                 "must be at least 1, and width must be divisible by heads"
             )
-        if self.processes < 1 or self.batch % self.processes:
+        if self.vision not in ("plain", "residual"):
+            raise UserError(f"vision is {self.vision!r}: it is plain or residual")
+        if self.past_rows not in (range(5) if self.vision == "residual" else (0,)):
             raise UserError(
-                f"processes is {self.processes}: it must be 1 or more, and divide batch, "
-                f"{self.batch}"
+                f"past_rows is {self.past_rows}: it is 0 to 4 with the vision residual, else 0"
             )
-        if any(set(each) - {"history", "image_rows"} for each in self.contexts.values()):
-            raise UserError("contexts may change history and image_rows of a suite, nothing else")
         if not (self.temperature > 0 and self.play_temperature >= 0):
             raise UserError(
                 f"temperature is {self.temperature} and play_temperature {self.play_temperature}: "
@@ -286,8 +317,9 @@ class Config:
         try:
             if "rvq" in values:
                 values["rvq"] = RVQConfig(**values["rvq"])
-            if "views" in values:
-                values["views"] = tuple(values["views"])
+            for name in ("views", "turned", "auxiliary"):
+                if name in values:
+                    values[name] = tuple(values[name])
             return cls(**values)
         except TypeError as wrong:
             raise UserError(f"this is not a GEA configuration: {wrong}") from None

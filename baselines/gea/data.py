@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import fnmatch
+import io
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,17 +14,28 @@ from typing import Any
 import numpy as np
 
 from baselines.gea.actions import ActionCodec
+from baselines.gea.augment import augmented, augments
 from baselines.gea.config import Config
-from baselines.gea.prompt import Prompt, StepInputs, describe, introduction, step_inputs
+from baselines.gea.prompt import (
+    Prompt,
+    StepInputs,
+    describe,
+    introduction,
+    scaled,
+    step_inputs,
+)  # fmt: skip
 from baselines.gea.rvq import normalise_action
 from baselines.gea.text_tokenizer import TextTokenizer
-from harness.core import UI, Box, Discrete, Elements, Text, Texts, UserError
+from harness.core import UI, Box, Discrete, Elements, MultiDiscrete, Text, Texts, UserError
 from harness.demos import Demo, Demos
+from harness.demos.columns import encode
 
 __all__ = ["Examples", "continuous_actions", "tokenizer_texts"]
 
 CACHE_BYTES = 4_000_000_000
 """Size of the prepared episodes that are kept; any others are read again whenever drawn."""
+MOMENT_EPISODES = 10
+"""Episodes of each task by which auxiliary numbers are standardised."""
 MAX_TEXTS = 200_000
 """Texts after which no further episode is read to train nano's text tokenizer."""
 
@@ -33,6 +46,11 @@ class _PreparedEpisode:
 
     introductions: tuple[tuple[int, ...], ...]
     inputs: tuple[StepInputs, ...]
+    """Without images, which are `pictures`."""
+    pictures: tuple[tuple[bytes, ...], ...]
+    """The images of each step as files: as arrays, those of long trainings fill the memory."""
+    auxiliary: tuple[np.ndarray | None, ...]
+    """See Prompt."""
     executed: tuple[tuple[int, ...], ...]
     """The action that was executed, which differs from the expert's where noise replaced it."""
     answers: tuple[tuple[int, ...], ...]
@@ -42,8 +60,22 @@ class _PreparedEpisode:
     def nbytes(self) -> int:
         """Estimate of the memory that it takes."""
         return sum(
-            sum(array.nbytes for array in (*each.images, *each.cells)) + 64 * len(each.text) + 512
-            for each in self.inputs
+            sum(map(len, files)) + sum(array.nbytes for array in each.cells)
+            + 64 * len(each.text) + 512
+            for each, files in zip(self.inputs, self.pictures)
+        )  # fmt: skip
+
+    def inputs_of(self, steps: range) -> tuple[StepInputs, ...]:
+        """The inputs of some steps, with their images."""
+        return tuple(
+            dataclasses.replace(
+                self.inputs[step],
+                images=tuple(map(_read_picture, self.pictures[step])),
+                features={},
+            )
+            if self.pictures[step]
+            else self.inputs[step]
+            for step in steps
         )
 
 
@@ -55,7 +87,7 @@ class Examples:
     ) -> None:
         """Raises UserError when there are no demonstrations of any domain with a weight."""
         self._config, self._tokenizer, self._codec = config, tokenizer, codec
-        self._views = tuple(name.rstrip("?") for name in config.views)
+        self._views = _names(config.views)
         self._sets = [Demos(folder) for folder in folders]
         # domain -> task -> (index of the set, index of the episode in it, its steps)
         self._episodes: dict[str, dict[str, list[tuple[int, int, int]]]] = defaultdict(
@@ -91,6 +123,7 @@ class Examples:
         }
         self._prepared: dict[tuple[int, int], _PreparedEpisode] = {}
         self._prepared_bytes = 0
+        self._moments = self._auxiliary_moments() if config.auxiliary else {}
 
     @property
     def steps(self) -> int:
@@ -98,10 +131,11 @@ class Examples:
         return int(sum(ends[-1] for ends in self._ends.values()))
 
     def draw(
-        self, rng: np.random.Generator, count: int
+        self, rng: np.random.Generator, count: int, *, augment: bool = False
     ) -> tuple[list[Prompt], list[tuple[int, ...]]]:
         """`count` prompts, and the token ids of their answers.
 
+        `augment` changes their pictures as the configuration says.
         Raises UserError when the demonstrations lack a view that the configuration requires.
         """
         prompts, answers = [], []
@@ -122,6 +156,17 @@ class Examples:
             episode = int(np.searchsorted(ends, position, "right"))
             number, index, steps = self._episodes[domain][task][episode]
             prompt, answer = self.example(number, index, position - (int(ends[episode]) - steps))
+            if augment and augments(self._config):
+                row = self._sets[number].rows[index]
+                prompt = augmented(
+                    prompt,
+                    self._config,
+                    rng,
+                    turned=any(
+                        fnmatch.fnmatchcase(task, pattern) for pattern in self._config.turned
+                    ),
+                    moved=not isinstance(Demos.brief(row).action, UI),
+                )
             prompts.append(prompt)
             answers.append(answer)
         return prompts, answers
@@ -135,7 +180,11 @@ class Examples:
         # counts only if it is the expert's, the introduction was the same, and none of the texts
         # before it is cut: past texts are shortened, the current one is not.
         limit = self._config.text_tokens // 4
-        uncut = [len(each.text) <= limit for each in episode.inputs[begin:step]]
+        # Nor may an earlier image be shortened.
+        uncut = [
+            len(each.text) <= limit and not (self._config.past_rows and files)
+            for each, files in zip(episode.inputs[begin:step], episode.pictures[begin:step])
+        ]
         supervised = tuple(
             past - begin
             for past in range(begin, step)
@@ -145,14 +194,15 @@ class Examples:
         )
         prompt = Prompt(
             episode.introductions[step],
-            episode.inputs[begin : step + 1],
+            episode.inputs_of(range(begin, step + 1)),
             episode.executed[begin:step],
             supervised,
+            episode.auxiliary[step],
         )
         return prompt, episode.answers[step]
 
     def _prepare(self, number: int, index: int) -> _PreparedEpisode:
-        demo = self._sets[number].read(index, self._views)
+        demo = self._sets[number].read(index, (*self._views, *_names(self._config.auxiliary)))
         for name in self._config.views:
             if not name.endswith("?") and name not in demo.brief.observation:
                 raise UserError(
@@ -193,7 +243,9 @@ class Examples:
                 )
         prepared = _PreparedEpisode(
             tuple(introductions[frame.instruction] for frame in demo.frames),
-            inputs,
+            tuple(dataclasses.replace(each, images=()) for each in inputs),
+            tuple(tuple(map(_picture_file, each.images)) for each in inputs),
+            tuple(self._standardised(demo, frame.observation) for frame in demo.frames),
             tuple(executed),
             tuple(answers),
         )
@@ -201,6 +253,64 @@ class Examples:
             self._prepared_bytes += prepared.nbytes
             self._prepared[number, index] = prepared
         return prepared
+
+    def _auxiliary_moments(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """Family -> mean and standard deviation of its auxiliary numbers, over some episodes.
+
+        What does not vary has the deviation NaN: there is nothing to predict.
+        """
+        names = _names(self._config.auxiliary)
+        found: dict[str, list[np.ndarray]] = defaultdict(list)
+        for tasks in self._episodes.values():
+            for task, episodes in tasks.items():
+                for number, index, _ in episodes[:MOMENT_EPISODES]:
+                    demo = self._sets[number].read(index, names)
+                    found[task.partition("/")[0]] += [
+                        _auxiliary(demo, frame.observation, names) for frame in demo.frames
+                    ]
+        moments = {}
+        for family, rows in found.items():
+            width = min(map(len, rows))
+            table = np.stack([row[:width] for row in rows])
+            if width:
+                std = table.std(0)
+                moments[family] = (table.mean(0), np.where(std > 1e-4, std, np.nan))
+        return moments
+
+    def _standardised(self, demo: Demo, observation: Mapping[str, Any]) -> np.ndarray | None:
+        found = self._moments.get(demo.row.task.partition("/")[0])
+        if found is None:
+            return None
+        mean, std = found
+        numbers = _auxiliary(demo, observation, _names(self._config.auxiliary))
+        standard: np.ndarray = ((numbers[: len(mean)] - mean) / std).clip(-5, 5).astype(np.float32)
+        return standard
+
+
+def _names(views: Sequence[str]) -> tuple[str, ...]:
+    return tuple(name.rstrip("?") for name in views)
+
+
+def _auxiliary(demo: Demo, observation: Mapping[str, Any], names: Sequence[str]) -> np.ndarray:
+    """float32 (n,): the auxiliary views that an episode has."""
+    specs = demo.brief.observation
+    parts = []
+    for name in names:
+        spec = specs.get(name)
+        if isinstance(spec, (Box, Discrete, MultiDiscrete)):
+            parts.append(scaled(spec, observation[name]))
+    return np.concatenate(parts) if parts else np.zeros(0, np.float32)
+
+
+def _picture_file(image: np.ndarray) -> bytes:
+    stored: bytes = encode("image", Box(image.shape, "uint8", 0, 255), image, "webp")
+    return stored
+
+
+def _read_picture(file: bytes) -> np.ndarray:
+    from PIL import Image
+
+    return np.asarray(Image.open(io.BytesIO(file), formats=("WEBP",)))
 
 
 def _weight(task: str, patterns: Mapping[str, float]) -> float:

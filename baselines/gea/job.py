@@ -37,6 +37,8 @@ class Job:
     """Updates, instead of the configuration's; for the stage `rl`, decisions to play."""
     init: Path | None = None
     """A folder of weights from which `sft` or `rl` starts."""
+    validation: tuple[Path, ...] = ()
+    """Folders of demonstrations that are not learned: see Config.validate_every."""
     threads: int = 0
     """CPU threads of PyTorch; 0 leaves its setting."""
 

@@ -7,6 +7,9 @@ seconds to import.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -43,9 +46,67 @@ class Llama(nn.Module):
         self.register_buffer(
             "inverse_frequencies", torch.cat([frequencies, frequencies]), persistent=False
         )
+        self._heads = heads
+        self._block_weights: list[nn.Parameter] = []
+        self._fused_state: list[tuple[int, int]] = []
+        self._fused: list[_FusedBlock] = []
         for module in self.modules():
             if isinstance(module, (nn.Linear, nn.Embedding)):
                 nn.init.normal_(module.weight, std=INITIAL_STD)
+
+    def last_hidden(
+        self, embeds: Tensor, mask: Tensor, positions: Tensor, cache: KVCache
+    ) -> Tensor:
+        """For acting: the hidden states (B, 1, width) of the last of these tokens.
+
+        It is what `forward` returns there, up to rounding, in a fifth of the time for one token:
+        matrices that are multiplied by the same vector are one, and the last layer computes for the
+        other tokens keys and values only.
+        """
+        angles = positions[..., None].to(self.inverse_frequencies.dtype) * self.inverse_frequencies
+        cos, sin = angles.cos()[:, None], angles.sin()[:, None]
+        allowed = _attention_mask(mask, embeds.shape[1])
+        hidden = embeds
+        blocks = self._fused_blocks()
+        for number, block in enumerate(blocks):
+            final = number == len(blocks) - 1
+            normed = F.rms_norm(hidden, hidden.shape[-1:], None, EPSILON)
+            mixed = F.linear(normed, block.qkv).view(*normed.shape[:2], 3, self._heads, -1)
+            mixed = mixed.permute(2, 0, 3, 1, 4)
+            turned, values = mixed[:2], mixed[2]
+            one, other = turned.chunk(2, -1)
+            queries, keys = turned * cos + torch.cat([-other, one], -1) * sin
+            if number < len(cache):
+                keys = torch.cat([cache[number][0], keys], 2)
+                values = torch.cat([cache[number][1], values], 2)
+                cache[number] = keys, values
+            else:
+                cache.append((keys, values))
+            causal = allowed is None and queries.shape[2] > 1
+            mask_here = allowed
+            if final:
+                queries, hidden, causal = queries[:, :, -1:], hidden[:, -1:], False
+                mask_here = None if allowed is None else allowed[:, :, -1:]
+            attended = F.scaled_dot_product_attention(
+                queries, keys, values, mask_here, is_causal=causal
+            )
+            hidden = hidden + F.linear(attended.transpose(1, 2).flatten(2), block.out)
+            normed = F.rms_norm(hidden, hidden.shape[-1:], None, EPSILON)
+            gate, up = F.linear(normed, block.gate_up).chunk(2, -1)
+            hidden = hidden + F.linear(F.silu(gate) * up, block.down)
+        last: Tensor = self.norm(hidden[:, -1:])
+        return last
+
+    def _fused_blocks(self) -> list[_FusedBlock]:
+        """Made again whenever a weight has changed or moved."""
+        # Walking through the modules would take as long as half a layer does.
+        if not self._block_weights:
+            self._block_weights = list(self.layers.parameters())
+        state = [(each.data_ptr(), each._version) for each in self._block_weights]
+        if self._fused_state != state:
+            self._fused_state = state
+            self._fused = [_FusedBlock.of(block) for block in self.layers]
+        return self._fused
 
     def forward(
         self, embeds: Tensor, mask: Tensor, positions: Tensor, cache: KVCache | None = None
@@ -90,6 +151,31 @@ class _Norm(nn.Module):
 
     def forward(self, values: Tensor) -> Tensor:
         return F.rms_norm(values, (values.shape[-1],), self.weight, EPSILON)
+
+
+@dataclass(frozen=True)
+class _FusedBlock:
+    """The matrices of a block; those that read the same normalised vector are one.
+
+    The weights of the normalisation are part of them.
+    """
+
+    qkv: Tensor
+    out: Tensor
+    gate_up: Tensor
+    down: Tensor
+
+    @classmethod
+    def of(cls, block: Any) -> _FusedBlock:
+        attention, mlp = block.self_attn, block.mlp
+        parts = (attention.q_proj, attention.k_proj, attention.v_proj)
+        return cls(
+            torch.cat([part.weight for part in parts]) * block.input_layernorm.weight,
+            attention.o_proj.weight,
+            torch.cat([mlp.gate_proj.weight, mlp.up_proj.weight])
+            * block.post_attention_layernorm.weight,
+            mlp.down_proj.weight,
+        )
 
 
 class _Block(nn.Module):

@@ -13,6 +13,7 @@ from baselines.gea.backbone import Backbone
 from baselines.gea.config import Config
 from baselines.gea.llama import Llama
 from baselines.gea.text_tokenizer import TextTokenizer
+from baselines.gea.vision import PictureEncoder
 
 __all__ = ["Nano"]
 
@@ -20,7 +21,10 @@ CHANNELS = (32, 64, 96, 128)
 
 
 class Nano(Backbone):
-    """Four convolutions, each of which halves an image of `pixels` x `pixels`; a small Llama."""
+    """An encoder of images of `pixels` x `pixels`, and a small Llama.
+
+    The vision `plain` is four convolutions, each of which halves an image.
+    """
 
     copyable_cache = True
 
@@ -31,6 +35,10 @@ class Nano(Backbone):
         self.model = Llama(
             text_tokenizer.size, config.width, config.layers, config.heads, config.mlp
         )
+        self.vision: PictureEncoder | None = None
+        if config.vision == "residual":
+            self.vision = PictureEncoder(config.pixels, config.width)
+            return
         layers: list[nn.Module] = []
         for before, after in zip((3, *CHANNELS), CHANNELS):
             layers += [nn.Conv2d(before, after, 3, stride=2, padding=1), nn.GELU()]
@@ -48,17 +56,33 @@ class Nano(Backbone):
         return hidden @ self.model.embed_tokens.weight.T
 
     def encode_images(self, images: Sequence[np.ndarray]) -> tuple[list[Tensor], list[Any]]:
-        """(pixels / 16)^2 rows per image: 16 for 64 x 64."""
+        """(pixels / 16)^2 rows per image, rounded up: 16 for 64 x 64, 36 for 84 x 84.
+
+        The vision `residual` adds a summary of four rows.
+        """
         pixels = (
             torch.as_tensor(np.stack(images), device=self.device).movedim(-1, 1).float() / 127.5 - 1
         )
-        rows = self.eye_out(self.eyes(pixels).movedim(1, 2)) + self.eye_place
+        if self.vision is not None:
+            rows = self.vision(pixels)
+        else:
+            rows = self.eye_out(self.eyes(pixels).movedim(1, 2)) + self.eye_place
         return list(rows), [None] * len(images)
+
+    def shorten(self, rows: Tensor) -> Tensor:
+        if self.vision is None or not self.config.past_rows:
+            return rows
+        return rows[-self.config.past_rows :]
 
     def run_model(
         self, embeds: Tensor, mask: Tensor, positions: Tensor, cache: Any
     ) -> tuple[Tensor, Any]:
         return self.model(embeds, mask, positions, cache), cache
+
+    def last_hidden(
+        self, embeds: Tensor, mask: Tensor, positions: Tensor, cache: Any
+    ) -> tuple[Tensor, Any]:
+        return self.model.last_hidden(embeds, mask, positions, cache), cache
 
     def new_cache(self) -> Any:
         return []

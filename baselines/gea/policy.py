@@ -71,6 +71,8 @@ class Policy(nn.Module):
         self._prefixes: dict[tuple[int, ...], Any] = {}
         width = backbone.width
         self.critic, self.value_head = critic_layers(config, width)
+        self.auxiliary = nn.Linear(width, config.numbers) if config.auxiliary else None
+        """Predicts numbers of the demonstrations during SFT; it is not saved with the weights."""
         self.register_buffer("mean", torch.zeros(len(DOMAINS)))
         self.register_buffer("square", torch.ones(len(DOMAINS)))
         self.register_buffer("seen", torch.zeros(len(DOMAINS)))
@@ -116,7 +118,11 @@ class Policy(nn.Module):
 
         Frozen weights are left out: under LoRA, the backbone is loaded from where it came from.
         """
-        trained = {name: weight for name, weight in self.named_parameters() if weight.requires_grad}
+        trained = {
+            name: weight
+            for name, weight in self.named_parameters()
+            if weight.requires_grad and not name.startswith("auxiliary.")
+        }
         return {**trained, "mean": self.mean, "square": self.square, "seen": self.seen}
 
     def save(self, file: Path) -> None:
@@ -164,7 +170,7 @@ class Policy(nn.Module):
         batch = backbone.collate(prompts)
         positions = backbone.positions(batch)
         known, cache = self._cached_prefix(prompts)
-        hidden, cache = backbone.run_model(
+        hidden, cache = backbone.last_hidden(
             backbone.embed(batch)[:, known:], batch.mask, positions[..., known:], cache
         )
         ends = hidden[:, -1]
@@ -177,28 +183,39 @@ class Policy(nn.Module):
             AnswerDecoder(grammar, self.config.answer_tokens, backbone.text_tokenizer.eos)
             for grammar in grammars
         ]
-        mask, done = batch.mask, 0
+        mask = batch.mask
+        fed = [0] * len(answers)  # the tokens of each answer that the model has seen
         logits = backbone.logits(ends)
         while True:
             for number, answer in enumerate(answers):
                 # Tokens without an alternative run ahead of the model and are fed to it first.
-                if not answer.complete and len(answer.tokens) == done:
+                if not answer.complete and len(answer.tokens) == fed[number]:
                     answer.choose(
                         logits[number] / temperature, None if rngs is None else rngs[number]
                     )
             if all(answer.complete for answer in answers):
                 break
-            # Feed token `done` of each answer; padding, masked, for those that are shorter.
-            tokens = [
-                answer.tokens[done] if done < len(answer.tokens) else PAD for answer in answers
+            # Feed all tokens that are new, on the left with masked padding where others have more.
+            new = [
+                [] if answer.complete else answer.tokens[seen:]
+                for answer, seen in zip(answers, fed)
             ]
-            present = [int(done < len(answer.tokens)) for answer in answers]
-            mask = torch.cat([mask, torch.tensor(present, device=mask.device)[:, None]], 1)
-            position = (following + done).expand(*positions.shape[:-1])[..., None]
-            embeds = backbone.embed_tokens(torch.tensor(tokens, device=mask.device)[:, None])
-            hidden, cache = backbone.run_model(embeds, mask, position, cache)
+            count = max(map(len, new))
+            tokens = torch.tensor(
+                [[PAD] * (count - len(part)) + part for part in new], device=mask.device
+            )
+            present = [[0] * (count - len(part)) + [1] * len(part) for part in new]
+            mask = torch.cat([mask, torch.tensor(present, device=mask.device)], 1)
+            begin = torch.tensor(
+                [seen + len(part) - count for part, seen in zip(new, fed)], device=mask.device
+            )
+            position = (following + begin)[:, None] + torch.arange(count, device=mask.device)
+            position = position.clamp(min=0).expand(*positions.shape[:-1], count)
+            fed = [seen + len(part) for part, seen in zip(new, fed)]
+            hidden, cache = backbone.last_hidden(
+                backbone.embed_tokens(tokens), mask, position, cache
+            )
             logits = backbone.logits(hidden[:, -1])
-            done += 1
         return [
             Decision(
                 tuple(answer.tokens), tuple(answer.allowed), answer.log_probability, value, end
@@ -252,9 +269,10 @@ class Policy(nn.Module):
     def sft_loss(self, prompts: Sequence[Prompt], answers: Sequence[Sequence[int]]) -> Tensor:
         """Mean cross-entropy over the tokens of the answers and of the supervised past actions.
 
-        Each token is predicted among all tokens, without a grammar.
+        Each token is predicted among all tokens, without a grammar. Where prompts have auxiliary
+        numbers, the error of their prediction is added.
         """
-        losses, count = [], 0
+        losses, errors, count = [], [], 0
         for part in length_buckets(prompts, SFT_PARTS):
             with self.autocast():
                 hidden, batch = self.backbone.hidden_states(
@@ -268,7 +286,28 @@ class Policy(nn.Module):
                 )
             )
             count += int(trained.sum())
-        return torch.stack(losses).sum() / count
+            if self.auxiliary is not None and any(prompts[n].auxiliary is not None for n in part):
+                begin = batch.ids.shape[1] - max(len(answers[number]) for number in part) - 1
+                errors.append(
+                    self._auxiliary_errors(
+                        hidden[:, begin].float(), [prompts[n].auxiliary for n in part]
+                    )
+                )
+        loss = torch.stack(losses).sum() / count
+        return loss + self.config.auxiliary_share * torch.cat(errors).mean() if errors else loss
+
+    def _auxiliary_errors(self, hidden: Tensor, numbers: Sequence[np.ndarray | None]) -> Tensor:
+        """(n,): the squared errors of all numbers that are given, from hidden states (B, width)."""
+        assert self.auxiliary is not None
+        wanted = np.full((len(numbers), self.config.numbers), np.nan, np.float32)
+        for row, given in zip(wanted, numbers):
+            if given is not None:
+                n = min(len(row), len(given))
+                row[:n] = given[:n]
+        targets = torch.from_numpy(wanted).to(hidden.device)
+        present = targets.isfinite()
+        errors: Tensor = (self.auxiliary(hidden)[present] - targets[present]) ** 2
+        return errors
 
     def evaluate(
         self, prompts: Sequence[Prompt], decisions: Sequence[Decision]

@@ -12,9 +12,9 @@ import numpy as np
 from baselines.gea.config import Config
 from baselines.gea.text_tokenizer import TextTokenizer
 from harness.core import UI, ActionSpec, Box, Brief, Discrete, Elements, MultiDiscrete, Spec, Text
-from harness.demos.columns import is_image
+from harness.demos.columns import is_image, shrunk
 
-__all__ = ["CODES", "Prompt", "StepInputs", "describe", "introduction", "step_inputs"]
+__all__ = ["CODES", "Prompt", "StepInputs", "describe", "introduction", "scaled", "step_inputs"]
 
 CODES, CHANNELS = 16, 4
 """Upper bounds of the values that a code of a grid's cell has, and of the codes of a cell."""
@@ -55,6 +55,8 @@ class Prompt:
     """Token ids of the actions between the steps: one fewer than there are steps."""
     supervised: tuple[int, ...] = ()
     """Indices of those `actions` that SFT trains on, in addition to the answer."""
+    auxiliary: np.ndarray | None = None
+    """float32 (n,): the numbers that SFT predicts as well, standardised; NaN is not predicted."""
 
 
 def step_inputs(
@@ -81,7 +83,7 @@ def step_inputs(
             if _has_codes(spec):
                 cells.append(np.asarray(value))
         elif isinstance(spec, (Box, Discrete, MultiDiscrete)):
-            numbers.append(_scaled(spec, value))
+            numbers.append(scaled(spec, value))
         elif isinstance(spec, (Text, Elements)):
             content = (
                 value
@@ -111,13 +113,10 @@ def _rgb(image: np.ndarray, config: Config) -> np.ndarray:
     rgb = np.repeat(image[..., None], 3, axis=2) if image.ndim == 2 else image
     if config.backbone != "nano":
         return rgb
-    from PIL import Image
-
-    small = Image.fromarray(rgb).resize((config.pixels, config.pixels), Image.Resampling.BOX)
-    return np.asarray(small)
+    return shrunk(rgb, config.pixels)
 
 
-def _scaled(spec: Box | Discrete | MultiDiscrete, value: Any) -> np.ndarray:
+def scaled(spec: Box | Discrete | MultiDiscrete, value: Any) -> np.ndarray:
     """float32 (n,): elements with finite bounds scaled to [-1, 1], all others unchanged.
 
     The backbone reads unbounded numbers both as they are and as x / (1 + |x|).

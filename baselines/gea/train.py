@@ -21,6 +21,7 @@ from baselines.gea.rvq import FILE as ACTIONS
 from baselines.gea.rvq import ActionTokenizer
 from baselines.gea.text_tokenizer import FILE as WORDS
 from baselines.gea.text_tokenizer import NanoTokenizer
+from baselines.gea.validation import BestWeights
 from harness.core import UserError, stream
 
 __all__ = ["STAGES", "Job", "configuration", "train"]
@@ -188,20 +189,23 @@ def _sft(job: Job, say: Callable[[str], None]) -> None:
         muon=config.muon,
     )
     metrics = Metrics(job.out / CHECKPOINTS / "curves", say)
+    best = BestWeights(policy, learner, job, say)
     policy.train()
     while learner.step < steps:
         part = [parallel.rank()] if parallel.rank() else []
         rng = stream(job.seed, "sft", *part, step=learner.step)
         torch.manual_seed(int(rng.integers(2**31)))
-        prompts, answers = examples.draw(rng, config.batch // parallel.size())
+        prompts, answers = examples.draw(rng, config.batch // parallel.size(), augment=True)
         loss = policy.sft_loss(prompts, answers)
         share = float(trained_tokens(prompts, answers))
         share /= parallel.total(share)
         norm = learner.learn(share * loss, cosine_schedule(learner.step, steps, config.warmup))
         metrics.add(learner.step, steps, {"sft/loss": loss.item(), "sft/gradient": norm})
+        best.look(steps)
         learner.checkpoint()
     learner.checkpoint(now=True)
     metrics.close()
+    best.restore()
     if not parallel.rank():
         policy.save(job.out / FILE)
         record_stage(job, "sft", steps)

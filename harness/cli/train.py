@@ -139,6 +139,13 @@ def train(
     data: Annotated[
         list[Path] | None, typer.Option(help="A folder of `bench demos`. Can be repeated.")
     ] = None,
+    validation: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="sft: demonstrations of other seeds, to keep the weights that do best on them; "
+            "see validate_every in the configuration. Can be repeated."
+        ),
+    ] = None,
     config: Annotated[
         str | None,
         typer.Option(help="nano, paper, or a JSON file. Default: that of --out, or else nano."),
@@ -178,7 +185,9 @@ def train(
             raise UserError("--stage rl needs --steps: how many steps it may play")
         known = init if init and not (out / "config.json").is_file() else out
         made = configuration(known, config, arguments(set_))
-        learn(stage, Job(tuple(data or ()), out, made, seed, chosen, steps, init, threads), say)
+        held_out = tuple(validation or ())
+        job = Job(tuple(data or ()), out, made, seed, chosen, steps, init, held_out, threads)
+        learn(stage, job, say)
         following = (
             f"next: bench run --agent gea --agent-arg weights={out} --suite S"
             if stage != "tokenizer"

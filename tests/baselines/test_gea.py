@@ -140,7 +140,10 @@ def test_the_loss_is_on_the_answer_only(nano: Path) -> None:
     prompts, decisions = infer(policy, turns(count=2), {}, 0.0)
     answers = [decision.tokens for decision in decisions]
     with torch.no_grad():
-        logits, _ = policy.backbone(prompts, answers)
+        hidden, batch = policy.backbone.hidden_states(prompts, answers)
+        # The place before a token predicts it.
+        begin = batch.ids.shape[1] - max(map(len, answers)) - 1
+        logits = policy.backbone.logits(hidden[:, begin:-1])
         loss = policy.sft_loss(prompts, answers).item()
     by_hand = [
         -logits[row, place].log_softmax(-1)[token].item()
