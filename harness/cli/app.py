@@ -13,6 +13,7 @@ import typer
 
 from harness.cli.compare import register_comparisons
 from harness.cli.describe import describe
+from harness.cli.explain import explain
 from harness.cli.exports import export, import_
 from harness.cli.leaderboard import leaderboard
 from harness.cli.look import doctor, list_
@@ -72,6 +73,7 @@ app.command()(report)
 app.command()(view)
 app.command()(verify)
 app.command()(show)
+app.command()(explain)
 register_comparisons(app)
 app.command()(demos)
 app.command()(train)

@@ -1,0 +1,1 @@
+"""Evaluations of an agent that say more than a success rate."""
