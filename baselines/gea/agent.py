@@ -68,6 +68,7 @@ class GEA(Agent):
         exact: bool = False,
         threads: int = 1,
         temperature: float | None = None,
+        context: str | None = None,
     ) -> None:
         """Load the policy, onto the GPU if there is one.
 
@@ -76,6 +77,7 @@ class GEA(Agent):
         better than threads do, and the answers do not depend on their number.
         `temperature`: at which actions are sampled, 0 for the most likely one; by default that of
         the weights' configuration.
+        `context`: a suite whose context the weights' configuration names in `contexts`.
 
         Raises UserError when there are no weights, or the temperature is no number >= 0.
         """
@@ -86,7 +88,9 @@ class GEA(Agent):
                 f"temperature is {temperature!r}: give 0 for the likeliest answer, or a number "
                 "above 0 to sample"
             )
-        self.reads, self.history = self.declares({"weights": weights})  # type: ignore[misc]
+        self.reads, self.history = self.declares(  # type: ignore[misc]
+            {"weights": weights, "context": context}
+        )
         import torch
 
         from baselines.gea.policy import Policy
@@ -96,6 +100,7 @@ class GEA(Agent):
         self._policy = Policy.load(
             weights or self.shipped, "cuda" if torch.cuda.is_available() else "cpu"
         )
+        self._policy.see_as(self._policy.config.in_context(context))
         self._exact = exact
         self._temperature = (
             self._policy.config.play_temperature if temperature is None else temperature
@@ -111,6 +116,13 @@ class GEA(Agent):
         """
         needs()
         config = Config.load(arguments.get("weights") or cls.shipped)
+        context = arguments.get("context")
+        if context is not None and context not in config.contexts:
+            raise UserError(
+                f"context is {context!r}: these weights have "
+                f"{', '.join(config.contexts) or 'none but their own'}"
+            )
+        config = config.in_context(context)
         return config.views, config.history
 
     def act(self, turns: Sequence[Turn]) -> list[Any]:

@@ -77,6 +77,10 @@ class Policy(nn.Module):
         self.register_buffer("square", torch.ones(len(DOMAINS)))
         self.register_buffer("seen", torch.zeros(len(DOMAINS)))
 
+    def see_as(self, config: Config) -> None:
+        """See contexts as another configuration of the same weights says."""
+        self.config = self.backbone.config = config
+
     # Building, saving, loading
 
     @classmethod

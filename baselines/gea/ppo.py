@@ -252,11 +252,11 @@ def _suites(job: Job) -> dict[str, list[Task]]:
 def _seeing(policy: Policy, config: Config) -> Iterator[None]:
     """Let the policy see what it is shown as another configuration says."""
     before = policy.config
-    policy.config = policy.backbone.config = config
+    policy.see_as(config)
     try:
         yield
     finally:
-        policy.config = policy.backbone.config = before
+        policy.see_as(before)
 
 
 def _success_rates(outcomes: Sequence[Outcome]) -> dict[str, float]:

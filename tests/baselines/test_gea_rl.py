@@ -15,6 +15,7 @@ import toys
 from gearig import NANO, SMALL, TASKS
 from toysuite import QUICK
 
+from baselines.gea.agent import GEA
 from baselines.gea.config import Config
 from baselines.gea.policy import Decision, Policy
 from baselines.gea.ppo import advantages
@@ -309,6 +310,11 @@ def test_a_lora_added_for_rl_is_merged(data: Path, tmp_path: Path) -> None:
         lambda _: None,
     )
     assert Config.load(tmp_path / "rl") == config
+    weights = str(tmp_path / "rl")
+    assert GEA(weights, threads=0).history == 2
+    assert GEA.declares({"weights": weights, "context": QUICK.name}) == (("image?",), 4)
+    with pytest.raises(UserError, match=f"these weights have {QUICK.name}"):
+        GEA(weights, context="langr", threads=0)
     before, after = (
         Policy.load(tmp_path / "m").saved_tensors(),
         Policy.load(tmp_path / "rl").saved_tensors(),
