@@ -1,8 +1,9 @@
 """Is a backend equal to the adapter that it stands for? Both play the same actions, step by step.
 
 The adapter plays first, with the actions of its expert, where it has one, and with uniform ones;
-the backend then plays what was recorded. Every reward, flag, metric and state must be equal, and
-the views at the start and at every fiftieth step. After the last step nobody reads a view.
+the backend then plays what was recorded. Every reward, flag, metric, state and view must be equal;
+views that a renderer draws are compared at the start and at every fiftieth step. After the last
+step nobody reads a view.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from harness.host.loading import backend_entry, load_adapter
 from harness.perturb.registry import REGISTRY
 from harness.play.environments import narrow
 from harness.play.progress import Progress
+from harness.play.start_digest import is_drawn
 from harness.play.text_table import text_table
 from harness.play.values import ViewReader, checked_metrics, checked_state, checked_timestep
 from harness.records.plan import SEED_STRIDE, Plan
@@ -33,7 +35,7 @@ __all__ = [
 ]  # fmt: skip
 
 VIEWS_EVERY = 50
-"""Steps between two comparisons of the views: a picture costs more than many steps."""
+"""Steps between two comparisons of a view that is drawn: it costs more than many steps."""
 MOST_STEPS = 1000
 """Of an episode in `bench verify --backend`."""
 CHECKED_STEPS = 100
@@ -251,6 +253,7 @@ def _play(
 ) -> Iterator[_Moment]:
     """The moments of an episode, the reset's first; `actions` takes what was executed."""
     limit = min(most, case.task.max_steps or most)
+    quick = [name for name in views if not is_drawn(name)]
     moment = _moment(lane, checked_timestep(lane.reset(case)), views)
     yield moment
     action: Any = None
@@ -260,7 +263,7 @@ def _play(
             return
         action = lane.adapter.brief.action.validate(chosen)
         actions.append(action)
-        read = () if step % VIEWS_EVERY else views
+        read = quick if step % VIEWS_EVERY else views
         moment = _moment(lane, checked_timestep(lane.step(action)), read)
         yield moment
         if moment.over:
@@ -272,6 +275,7 @@ def _moment(lane: Lane, told: TimeStep, views: Sequence[str]) -> _Moment:
     reader = ViewReader(lane.adapter.brief.observation)
     seen = [] if over else [(f"the view {name}", name) for name in views]
     facts = (
+        ("the state", checked_state(lane.state())),
         ("the reward", told.reward),
         ("terminated", told.terminated),
         ("truncated", told.truncated),
@@ -281,7 +285,6 @@ def _moment(lane: Lane, told: TimeStep, views: Sequence[str]) -> _Moment:
             (f"the metric {name}", value)
             for name, value in sorted(checked_metrics(told.metrics).items())
         ),
-        ("the state", checked_state(lane.state())),
         *(
             (what, _digest(reader.read(told.observation, name)))
             for what, name in seen

@@ -5,8 +5,8 @@
 
 Both play the same uniform actions from the same starts in turns, three rounds; the figure is the
 processor time of all threads (resets apart), the median of the rounds. `--views` are read at every
-step, as by an agent that reads them. With `--equal N` every reward, flag, metric and state of N
-seeds is compared as well. It is run by hand and asserts nothing.
+step, as by an agent that reads them. With `--equal N` the two are compared as well, with N seeds;
+of the views that a renderer draws, those of `--views`. It is run by hand and asserts nothing.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from harness.cli.names import know_families, suites_named
 from harness.core import Case, Task, stream
 from harness.core.lane import Lane, build_adapter
 from harness.host.loading import backend_entry, load_adapter
+from harness.play.start_digest import is_drawn
 from harness.records.catalogue import select_tasks
 from harness.verify.backends import MOST_STEPS, compare_backend
 
@@ -55,13 +56,13 @@ def row(task: Task, backend: str, views: list[str], equal: int) -> tuple[float, 
         actions = [lanes[0].adapter.brief.action.sample(rng) for _ in range(STEPS)]
         for lane, times in zip(lanes, found, strict=True):
             times.append(seconds_a_step(lane, case, actions, views))
+    quick = [name for name in lanes[0].adapter.brief.observation if not is_drawn(name)]
     for lane in lanes:
         lane.adapter.close()
     verdict = ""
     if equal:
         cases = [Case(task, task.first_seed + number) for number in range(equal)]
-        pictures = [name for name in views if name]
-        told = compare_backend(task, backend, cases, reads=pictures, most=MOST_STEPS)
+        told = compare_backend(task, backend, cases, reads=[*quick, *views], most=MOST_STEPS)
         share = f"{len(told.differences)} of {told.episodes}"
         verdict = f"differ {share}, {told.steps} steps"
         verdict += f"; {told.differences[0]}" if told.differences else ""
@@ -82,6 +83,11 @@ def main() -> None:
     views = [name for name in told.views.split(",") if name]
     ratios = []
     for _, task in select_tasks(suites_named(told.suite), told.tasks):
+        entry = told.backend if ":" in told.backend else backend_entry(task, told.backend)
+        absent = load_adapter(entry).missing(task)
+        if absent is not None:
+            print(f"{task.id:45} {absent.reason}", flush=True)
+            continue
         one, two, verdict = row(task, told.backend, views, told.equal)
         ratios.append(two / one)
         print(f"{task.id:45} {one:9.0f} {two:9.0f} {two / one:6.2f} {verdict}", flush=True)

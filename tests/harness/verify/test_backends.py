@@ -42,7 +42,7 @@ def test_what_is_equal_is_equal_in_every_view_and_step() -> None:
 
 @pytest.mark.parametrize(
     ("backend", "step", "what"),
-    [("late", 3, "the reward"), ("broken", 2, "it fails:"), ("elsewhere", 0, "the instruction")],
+    [("late", 3, "the reward"), ("broken", 2, "it fails:"), ("elsewhere", 0, "the state")],
 )
 def test_the_first_thing_that_differs_is_named(backend: str, step: int, what: str) -> None:
     (first, *_) = compared(backend).rows
