@@ -141,7 +141,7 @@ def as_device_view(spec: Spec, value: Any, what: str) -> Any:
     shape, dtype = tuple(value.shape), str(value.dtype).replace("torch.", "")
     if shape != spec.shape:
         raise BadValue(f"{what} must have the shape {spec.shape}, got {shape}")
-    if dtype != spec.np_dtype.name:
+    if dtype != spec.dtype and dtype != spec.np_dtype.name:
         raise BadValue(f"{what} must have the dtype {spec.np_dtype.name}, got {dtype}")
     return value
 

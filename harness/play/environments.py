@@ -147,7 +147,8 @@ class Environments:
             adapter = build_adapter(kind, case.task, self._lanes)
         lanes = self._lanes if isinstance(adapter, BatchedAdapter) else 1
         first, *others = [EnvSlot(key, adapter, lane) for lane in range(lanes)]
-        self._idle.extend(others)
+        # The last one is taken first: lanes in their order are one memory for a whole batch.
+        self._idle.extend(reversed(others))
         if self._made is not None:
             self._made(first, case)
         return first
