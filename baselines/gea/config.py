@@ -243,6 +243,13 @@ class Config:
                 "this GEA configuration is invalid: history, lanes, rollout, batch and at_once "
                 "must be at least 1, and width must be divisible by heads"
             )
+        if self.processes < 1 or self.batch % self.processes:
+            raise UserError(
+                f"processes is {self.processes}: it must be 1 or more, and divide batch, "
+                f"{self.batch}"
+            )
+        if any(set(each) - {"history", "image_rows"} for each in self.contexts.values()):
+            raise UserError("contexts may change history and image_rows of a suite, nothing else")
         if self.vision not in ("plain", "residual"):
             raise UserError(f"vision is {self.vision!r}: it is plain or residual")
         if self.past_rows not in (range(5) if self.vision == "residual" else (0,)):
