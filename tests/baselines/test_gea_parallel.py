@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import pickle
 import shutil
 import subprocess
@@ -24,7 +25,10 @@ from baselines.gea.data import Examples
 from baselines.gea.policy import Policy
 from baselines.gea.rollouts import Rollouts
 from baselines.gea.train import RECIPES, Job, configuration, train
-from harness.core import UserError
+from harness.core import DOMAINS, UserError
+from harness.perturb import parse_conditions
+from harness.records.catalogue import find_suites, select_tasks
+from suites import SUITES
 
 SCRIPT = Path(__file__).resolve().parents[1] / "geaprocesses.py"
 
@@ -152,3 +156,21 @@ def test_data_sets_are_drawn_by_their_weights() -> None:
         dataclasses.replace(NANO, processes=5)
     with pytest.raises(UserError, match="nothing else"):
         dataclasses.replace(NANO, contexts={"langr": {"batch": 1}})
+
+
+def test_the_comparison_of_robustness_names_what_exists(tmp_path: Path) -> None:
+    """Its commands, which `echo` prints: agents, tasks of all domains, perturbations."""
+    done = subprocess.run(
+        ["sh", RECIPES / "robustness.sh"],
+        env={"PATH": os.environ["PATH"], "BENCH": "echo", "RUNS": str(tmp_path)},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    *runs, compared = [line.split() for line in (done.stderr + done.stdout).splitlines()]
+    options = [dict(zip(words[1::2], words[2::2])) for words in runs]
+    assert [each["--agent"] for each in options] == ["gea-base", "gea"]
+    assert compared == [
+        "compare", *(each["--out"] for each in options), "--robustness", "--format", "markdown"
+    ]  # fmt: skip
+    chosen = select_tasks(find_suites(options[0]["--suite"], SUITES), options[0]["--tasks"])
+    assert {task.domain for _, task in chosen} == set(DOMAINS)
+    assert len(parse_conditions(options[0]["--perturb"], ())) == 5
