@@ -43,6 +43,8 @@ _PREFIX = struct.Struct("<QB")
 _PEER = struct.Struct("3i")
 SECRET = 16
 CONNECT_S = 5.0
+STALLED_S = 30.0
+"""A link on which a message stands still for so long counts as broken: its process does not run."""
 
 
 def dumped(value: Any, pack: Pack) -> bytes:
@@ -102,7 +104,7 @@ class Link:
             if not _is_ours(self._socket):
                 raise PermissionError("another user listens here")
             self._socket.sendall(secret)
-            self._socket.settimeout(None)
+            self._socket.settimeout(STALLED_S)
         except BaseException:
             self._socket.close()
             raise
