@@ -91,6 +91,7 @@ class Occlusion(_Sights):
         super().__init__(streams, body)
         self._area = area
         self._draws: dict[tuple[str, ...], float] = {}
+        self._cells: dict[str, np.ndarray] = {}
 
     def see(self, view: str, value: Any, step: int) -> Any:
         spec = self._specs[view]
@@ -114,7 +115,13 @@ class Occlusion(_Sights):
         return changed
 
     def _codes(self, view: str, value: np.ndarray) -> np.ndarray:
-        cells = value.shape[:2]
+        if (hidden := self._cells.get(view)) is None:
+            hidden = self._cells[view] = self._hidden_cells(view, value.shape)
+        return np.where(hidden, _zero(self._specs[view]), value)
+
+    def _hidden_cells(self, view: str, shape: tuple[int, ...]) -> np.ndarray:
+        """bool, broadcast to `shape`: the cells nearest to a point, as many as `area` says."""
+        cells = shape[:2]
         count = min(math.prod(cells), max(1, round(self._area * math.prod(cells))))
         centre = self.streams.episode(view).random(len(cells)) * cells
         # Chebyshev distances, in cells: what is hidden is a square, as far as it fits.
@@ -122,8 +129,7 @@ class Occlusion(_Sights):
         away = np.abs(places - centre.reshape(-1, *[1] * len(cells))).max(axis=0).ravel()
         hidden = np.zeros(math.prod(cells), bool)
         hidden[np.argsort(away, kind="stable")[:count]] = True
-        hidden = hidden.reshape(*cells, *[1] * (value.ndim - len(cells)))
-        return np.where(hidden, np.broadcast_to(_zero(self._specs[view]), value.shape), value)
+        return hidden.reshape(*cells, *[1] * (len(shape) - len(cells)))
 
     def _page(self, view: str, elements: tuple[Element, ...]) -> tuple[Element, ...]:
         shown: list[Element] = []

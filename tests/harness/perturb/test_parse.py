@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.core import UserError
-from harness.perturb import parse_conditions
+from harness.perturb import not_observed, parse_conditions
 
 SIMULATOR_PERTURBATIONS = {"wind", "friction"}
 CHOSEN: dict[str, list[str]] = {
@@ -82,3 +82,9 @@ WRONG_FILES: dict[str, str] = {
 def test_wrong_files_name_the_remedy(tmp_path: Path, text: str) -> None:
     with pytest.raises(UserError, match=WRONG_FILES[text]):
         parse_conditions(toml(tmp_path, text), SIMULATOR_PERTURBATIONS)
+
+
+@pytest.mark.parametrize("view", ["image", "depth_wrist?", "grid?", "dom", "text_look?", "pddl"])
+def test_partial_observability_is_noticed_by_whoever_looks(view: str) -> None:
+    assert not_observed("occlusion", ("proprio?", view), 1) == ""
+    assert not_observed("dropped_frames", ("proprio?", "admissible?"), 1)
