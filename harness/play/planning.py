@@ -52,9 +52,9 @@ def make_plan(
     for suite, task in chosen:
         try:
             own = load_adapter(task.adapter)
-            kind = load_adapter(backend_entry(task, backend))
         except UserError as wrong:
             raise UserError(f"task {task.id}: {wrong}") from None
+        kind = load_adapter(backend_entry(task, backend)) if backend else own
         try:
             missing = own.missing(task)
             if missing is None and backend:
