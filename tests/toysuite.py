@@ -73,3 +73,9 @@ class Looker(Agent):
         actions = [np.asarray(action).tolist() for action in turn.actions]
         said = f"{turn.instruction} {turn.step} {actions}"
         return zlib.crc32(b"".join([*views, said.encode()]))
+
+
+class GridLooker(Looker):
+    """Looks at grids and texts, and answers commands that are possible."""
+
+    reads = ("grid?", "text?", "admissible?")

@@ -20,12 +20,14 @@ from harness.core import Agent, Answer, Case, SimulatorPerturbation, Task, TimeS
 from harness.perturb import parse_conditions
 from harness.play.planning import make_plan
 from harness.play.runner import RunOptions, play
+from harness.records.catalogue import find_suites, select_tasks
 from harness.records.identity import AgentSpec
 from harness.records.plan import Plan
 from harness.records.run_file import read_run
 from harness.records.traces import read_traces
 from leaderboards.perturbed_results import read_case_arrays
 from leaderboards.report import load_report
+from suites import SUITES
 
 SIMULATOR_PERTURBATIONS = {"wind", "friction"}
 
@@ -142,6 +144,23 @@ def test_what_is_seen_is_the_same_in_any_order_and_lane(tmp_path: Path) -> None:
     )
     digests = Counter((line["task"], line["seed"], line["digest"]) for line in one.values())
     assert len(digests) > 0.8 * len(one)  # it did see them
+
+
+def test_what_is_hidden_is_the_same_in_any_order_and_lane(tmp_path: Path) -> None:
+    """Of a grid and of a text, for an agent that looks at both."""
+    names = {"babyai/GoToRedBall", "pddl/gripper"}
+    chosen = [
+        dataclasses.replace(task, max_steps=12)
+        for _, task in select_tasks(find_suites("smoke,pddl", SUITES), None)
+        if task.name in names
+    ]
+    assert {task.name for task in chosen} == names
+    hidden = "occlusion:4,frozen_frames:4,dropped_frames:4,blackout:1,blackout:5"
+    one = run(tmp_path / "one", hidden, chosen, 2, "toysuite:GridLooker")
+    other = run(tmp_path / "other", hidden, chosen, 2, "toysuite:GridLooker", lanes=5, shuffle=2)
+    assert other == one
+    digests = Counter((line["task"], line["seed"], line["digest"]) for line in one.values())
+    assert len(digests) > 0.8 * len(one)
 
 
 @pytest.mark.slow
