@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import signal
 import time
@@ -84,6 +85,15 @@ class Frozen(Waiting):
     def act(self, turns: Sequence[Turn]) -> Sequence[Any]:
         if self.first():
             os.kill(os.getpid(), signal.SIGSTOP)
+        return super().act(turns)
+
+
+class FreezesOf(DiesOf):
+    """Holds the interpreter for ever whenever an instruction holds the marker."""
+
+    def act(self, turns: Sequence[Turn]) -> Sequence[Any]:
+        if any(self.marker in turn.instruction for turn in turns):
+            ctypes.PyDLL(None).sleep(10_000)
         return super().act(turns)
 
 

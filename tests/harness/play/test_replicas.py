@@ -138,6 +138,26 @@ def test_a_replica_that_stands_still_is_replaced(
     assert {line["timing"]["attempt"] for line in read_lines(run.path)} == {1}, "none is to blame"
 
 
+@pytest.mark.heavy
+def test_a_turn_that_freezes_every_replica_fails_its_own_case(
+    play_toys: Play, ray_here: None, tmp_path: Path
+) -> None:
+    """Heavy for its minutes: whose turn it was is found out by playing cases alone."""
+    tasks = [toys.toy_task(), toys.toy_task("deadly", marker="deadly")]
+    run = play_toys(
+        "toyreplicas:FreezesOf",
+        tasks,
+        episodes=1,
+        args={"counts": str(tmp_path / "counts")},
+        workers=1,
+        replicas=2,
+        agent_timeout=1.0,
+    )
+    status = {line["task"]: (line["status"], line["error"]) for line in run.results}
+    assert status["toys/goal@1"] == ("finished", None)
+    assert status["toys/deadly@1"] == ("agent_error", "no answer within 1 s")
+
+
 def test_what_is_slow_is_asked_less() -> None:
     now = [0.0]
     choice = ReplicaChoice(2, clock=lambda: now[0])
