@@ -74,7 +74,8 @@ def _follow(mirror: Mirror, lease: Lease) -> str | None:
             say(lost)
         except (UserError, OSError) as fault:
             if not told:
-                say(f"{_why(fault)}; the run goes on, and its results are sent later")
+                what = _why(fault).partition(". See that")[0]
+                say(f"{what}; the run goes on, and its results are sent later")
             pause, told = min(LONGEST_PAUSE_S, 2 * pause), True
     return lost or _finish(mirror, last)
 

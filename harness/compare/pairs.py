@@ -14,10 +14,19 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
+from harness.compare.case_tables import (
+    CaseTable,
+    CodeTable,
+    Key,
+    NumberTable,
+    Pair,
+    Pairs,
+    StartTable,
+)  # fmt: skip
 from harness.compare.protocols import refuse_other_protocols
 from harness.compare.renderers import Drawn, refusal, renderer_sentences
 from harness.core import Case, Result, Task, UserError
@@ -26,7 +35,7 @@ from harness.core.safety import violation_bits
 from harness.perturb.registry import REGISTRY
 from harness.play.start_digest import is_drawn
 from harness.records.imported import refuse_imported
-from harness.records.plan import CaseIndex, Plan
+from harness.records.plan import Plan, PlanItem
 from harness.records.privilege import PrivilegedViews
 from harness.records.renderer import renderer_of
 from harness.records.stored_run import StoredRun, load_run
@@ -48,17 +57,6 @@ __all__ = [
 
 LEAST = 1e-9
 """By how much an agent's error is worse than a normalised score of 0 or less."""
-Key = tuple[str, int, tuple[str, ...]]
-"""What two runs find a case by: task id, seed and perturbations."""
-
-
-class Pair(NamedTuple):
-    """One case in both runs, with its value in each (see value_of_case)."""
-
-    seed: int
-    perturbations: tuple[str, ...]
-    base: float
-    new: float
 
 
 @dataclass(frozen=True)
@@ -104,7 +102,7 @@ class ScoredRun:
     def start_of(self, key: Key) -> str:
         """How a case started, or its control, where the simulator was perturbed. Empty: unknown."""
         task, seed, perturbations = key
-        simulated = any(each.partition(":")[0] not in REGISTRY for each in perturbations)
+        simulated = perturbations and _simulated(perturbations)
         return self.starts.get((task, seed, ()) if simulated else key, "")
 
     def renderer_of(self, key: Key) -> str | None:
@@ -118,23 +116,27 @@ class ScoredRun:
 
     def missing(self) -> int:
         """How many planned cases have no score."""
-        return self.plan.total - sum(map(len, self._scored_by_item.values()))
+        items = range(len(self.plan.items))
+        return self.plan.total - sum(1 for item in items for _ in self.scored_cases(item))
 
-    def scored_cases(self, item: int) -> list[CaseIndex]:
+    def scored_cases(self, item: int) -> Iterator[Key]:
         """The planned cases of an item that have a score, by seed."""
-        return self._scored_by_item.get(item, [])
-
-    @functools.cached_property
-    def _scored_by_item(self) -> dict[int, list[CaseIndex]]:
-        """Through the results, not the plan: it may promise many more cases than there are."""
-        found: dict[int, list[CaseIndex]] = {}
-        for key in self.values:
+        for key in self._table.of_task(self.plan.items[item].task.id):
             index = self.plan.locate(*key)
             if index is not None and self.plan.plays(*index.place):
-                found.setdefault(index.item, []).append(index)
-        for cases in found.values():
-            cases.sort(key=lambda index: (index.episode, index.condition))
-        return found
+                yield key
+
+    @functools.cached_property
+    def _table(self) -> CaseTable[float]:
+        """`values`, in an order."""
+        if isinstance(self.values, CaseTable):
+            return self.values
+        table = NumberTable(self.plan)
+        for key, value in self.values.items():
+            index = self.plan.locate(*key)
+            if index is not None:
+                table.put(index, value)
+        return table
 
 
 @dataclass(frozen=True)
@@ -143,7 +145,7 @@ class TaskPairs:
 
     task: Task
     suite: str
-    pairs: tuple[Pair, ...]
+    pairs: Sequence[Pair]
     missing: int = 0
     """Cases of both plans that lack a score in one of the runs or both."""
     unlike: int = 0
@@ -188,6 +190,12 @@ class TaskPairs:
             change = value_difference(pair.base, pair.new, measure)
             by_seed.setdefault(pair.seed, []).append(change)
         return np.array([sum(each) / len(each) for each in by_seed.values()])
+
+
+@functools.lru_cache(maxsize=4096)
+def _simulated(perturbations: tuple[str, ...]) -> bool:
+    """Whether the simulator itself is perturbed."""
+    return any(each.partition(":")[0] not in REGISTRY for each in perturbations)
 
 
 def measure_of(task: Task) -> str:
@@ -252,23 +260,20 @@ def read_scored_run(path: Path, name: str = "") -> ScoredRun:
     """The run in a directory. Raises UserError when it is none, or a line does not fit its plan."""
     run = load_run(path)
     refuse_imported(run, "how its episodes started is not known, so none is paired")
-    values: dict[Key, float] = {}
-    starts: dict[Key, str] = {}
-    renderers: dict[Key, str] = {}
-    violations: dict[Key, tuple[int, int]] = {}
+    values, starts = NumberTable(run.plan), StartTable(run.plan)
+    renderers, violations = CodeTable[str](run.plan), CodeTable[tuple[int, int]](run.plan)
     privileged = PrivilegedViews()
     for index, result in run.cases():
         privileged.add(result)
         found = value_of_case(run.plan.items[index.item].task, result)
         if found is not None:
-            key = result.task, result.seed, result.perturbations
-            values[key] = found
+            values.put(index, found)
             if result.start:
-                starts[key] = result.start
+                starts.put(index, result.start)
             if (renderer := renderer_of(result)) is not None:
-                renderers[key] = renderer
+                renderers.put(index, renderer)
             if (bits := violation_bits(result.metrics))[0]:
-                violations[key] = bits
+                violations.put(index, bits)
     told = privileged.by_task()
     return ScoredRun(name or str(path), run, values, starts, told, renderers, violations)
 
@@ -286,27 +291,8 @@ def pair_up(base: ScoredRun, new: ScoredRun) -> list[TaskPairs]:
         if item.task.id not in theirs:
             continue
         shared = _shared(base.plan, theirs[item.task.id], new.plan, number)
-        keys = (key_of(new.plan.case(index)) for index in new.scored_cases(number))
-        both = [key for key in keys if key in base.values]
-        starts = {key: (base.start_of(key), new.start_of(key)) for key in both}
-        alike = [key for key, (one, other) in starts.items() if not (one and other) or one == other]
-        drawn = {key: Drawn(base.renderer_of(key), new.renderer_of(key)) for key in alike}
-        pairs = [key for key, each in drawn.items() if not each.differs]
         if shared:
-            found.append(
-                TaskPairs(
-                    item.task,
-                    item.suite,
-                    tuple(Pair(key[1], key[2], base.values[key], new.values[key]) for key in pairs),
-                    missing=shared - len(both),
-                    unlike=len(both) - len(alike),
-                    unknown=sum(not all(starts[key]) for key in pairs),
-                    apart=len(alike) - len(pairs),
-                    drawn=next((each for each in drawn.values() if each.differs), None),
-                    renderer_unknown=sum(drawn[key].unknown for key in pairs),
-                    own_streams=item.own_streams,
-                )
-            )
+            found.append(_pairs_of(item, number, base, new, shared))
     if not found:
         raise UserError(_nothing_shared(base, new))
     if not any(each.pairs for each in found):
@@ -318,9 +304,48 @@ def pair_up(base: ScoredRun, new: ScoredRun) -> list[TaskPairs]:
     return found
 
 
+def _pairs_of(
+    item: PlanItem, number: int, base: ScoredRun, new: ScoredRun, shared: int
+) -> TaskPairs:
+    """The pairs of an item of the new plan, of which `shared` cases are in both plans."""
+    pairs, first = Pairs(), None
+    both = unlike = apart = unknown = renderer_unknown = 0
+    for key in new.scored_cases(number):
+        value = base.values.get(key)
+        if value is None:
+            continue
+        both += 1
+        one, other = base.start_of(key), new.start_of(key)
+        if one and other and one != other:
+            unlike += 1
+            continue
+        drawn = Drawn(base.renderer_of(key), new.renderer_of(key))
+        if drawn.differs:
+            apart += 1
+            first = first or drawn
+            continue
+        unknown += not (one and other)
+        renderer_unknown += drawn.unknown
+        pairs.append(Pair(key[1], key[2], value, new.values[key]))
+    return TaskPairs(
+        item.task,
+        item.suite,
+        pairs,
+        missing=shared - both,
+        unlike=unlike,
+        unknown=unknown,
+        apart=apart,
+        drawn=first,
+        renderer_unknown=renderer_unknown,
+        own_streams=item.own_streams,
+    )
+
+
 def refuse_other_renderers(base: ScoredRun, new: ScoredRun) -> None:
     """Raises UserError where different renderers drew a case of both runs for both agents."""
-    for key in new.values.keys() & base.values.keys():
+    for key in new.values:
+        if key not in base.values:
+            continue
         drawn = Drawn(base.renderer_of(key), new.renderer_of(key))
         if drawn.differs:
             raise UserError(refusal(key[0], base.name, new.name, drawn))

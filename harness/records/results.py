@@ -37,6 +37,7 @@ _OLD_FIELDS = tuple(name for name in FIELDS if name not in NEW_FIELDS)
 _DEFAULTS = {"start": "", **dict.fromkeys(NEW_FIELDS[1:])}
 _TEXTS = ("case", "task", "ended", "digest", "protocol")
 _SCORED = 1
+_DECODER = json.JSONDecoder()
 _MOST_STEPS = 2**31 - 1
 
 
@@ -126,9 +127,14 @@ def decode_line(line: bytes) -> Any:
     if len(line) > MOST_LINE:
         raise ValueError(f"is longer than {MOST_LINE >> 20} MiB")
     try:
-        return json.loads(line)
+        # As json.loads, which guesses at the encoding first: bench writes UTF-8.
+        text = line.decode("utf-8", "surrogatepass").strip(" \t\r\n")
+        value, end = _DECODER.raw_decode(text)
     except (RecursionError, ValueError):
         raise ValueError("is not JSON") from None
+    if end != len(text):
+        raise ValueError("is not JSON")
+    return value
 
 
 def _lines(run: Path) -> Iterator[tuple[int, int, Result]]:

@@ -25,8 +25,10 @@ from harness.records.safe_json import parse
 __all__ = ["LEASE_S", "Lease", "LeaseLost"]
 
 LOCKS = "locks"
-LEASE_S = 30.0
+LEASE_S = 60.0
 """How long a writer may be silent before another one takes its place."""
+RENEW_S = 5.0
+"""Seconds after which a writer shows again that it lives."""
 LOOK_S = 1.0
 """Seconds between two looks at a writer that may be gone."""
 MOST_LOCK = 4096
@@ -56,7 +58,7 @@ class Lease:
         self._store = store
         self._player = {"machine": _machine(), "process": owner, "begun": _begun(owner)}
         self._token = uuid.uuid4().hex
-        self._renewals = 0
+        self._renewals, self._renewed = 0, time.monotonic()
         last = self._newest()
         if last and not self._is_over(last, say, sleep):
             raise self._busy(_content(store, last))
@@ -77,8 +79,13 @@ class Lease:
     def renew(self) -> None:
         """Show that this writer lives. Raises as `check` does."""
         self.check()
-        self._renewals += 1
+        self._renewals, self._renewed = self._renewals + 1, time.monotonic()
         self._store.write(_name(self.number), self._told())
+
+    def keep(self) -> None:
+        """The same, if it has not been done for RENEW_S seconds. For what may take long."""
+        if time.monotonic() - self._renewed > RENEW_S:
+            self.renew()
 
     def release(self, *, unused: bool = False) -> None:
         """Let the next writer begin at once. Raises as `check` does.

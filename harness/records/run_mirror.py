@@ -120,6 +120,7 @@ class Mirror:
             with open(path, "ab") as target:
                 for piece in parts:
                     if piece.end > have:
+                        self._lease.keep()
                         content = _content(self._store, piece)
                         target.write(content[max(0, have - piece.start) :])
                 target.flush()
@@ -139,6 +140,7 @@ class Mirror:
                     content = content[: content.rfind(b"\n") + 1]
                 if not content:
                     raise UserError(f"{self._folder}/{file} was cut off while it was sent")
+                self._lease.keep()
                 piece = Piece.of(file, start, content, self._lease.number)
                 self._store.write(piece.name, content)
                 start = self._sent[file] = piece.end
