@@ -25,8 +25,8 @@ from harness.records.safe_files import open_regular
 __all__ = ["is_location", "is_url", "local_copy"]
 
 FILES = ("run.json", "episodes.jsonl")
-MOST_BYTES = 4 << 30
-"""Of an archive, and of episodes.jsonl: ten million episodes take this much."""
+MOST_BYTES = 16 << 30
+"""Of an archive, and of episodes.jsonl: ten million episodes take a third of it."""
 MOST_DIRECTORY = 8 << 20
 """Bytes of the list of files in an archive: 80,000 files."""
 MOST_RATIO = 100
