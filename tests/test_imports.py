@@ -41,6 +41,7 @@ ALLOWED = {
         "torch",
         "websockets",
     },
+    "harness.probes": {"numpy"},
     "harness.testing": {"numpy"},
     "harness.cli": {"typer", "pandas"},
     "leaderboards": {

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from harness.core import Discrete
 from harness.core.text import printable, shorten
 from harness.play.text_table import text_table
 from harness.probes.changes import Change, changes_for
@@ -74,10 +75,11 @@ class Explanation:
         )
         yield f"  the outcome switches at step {steps} ({scanned})"
         if self.seen is not None:
-            new = " then ".join(map(_shown, self.seen.answer[:3]))
+            spec = self.seen.turn.brief.action
+            new = " then ".join(_shown(each, spec) for each in self.seen.answer[:3])
             yield (
                 f"  step {self.switches[0]}{first}: {_shown(self.seen.turn.instruction)!r}; "
-                f"BASE did {_shown(self.base_action)}, NEW answers {new}"
+                f"BASE did {_shown(self.base_action, spec)}, NEW answers {new}"
             )
         if self.restored:
             also = "".join(f"; also {each}" for each in self.restored[1:4])
@@ -87,6 +89,8 @@ class Explanation:
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values."""
+        spec = None if self.seen is None else self.seen.turn.brief.action
+        answer = () if self.seen is None else self.seen.answer
         return {
             "task": self.task,
             "seed": self.seed,
@@ -95,8 +99,8 @@ class Explanation:
             "switches": list(self.switches),
             "whole": self.whole,
             "instruction": "" if self.seen is None else self.seen.turn.instruction,
-            "base_action": _shown(self.base_action),
-            "new_answer": [] if self.seen is None else [_shown(each) for each in self.seen.answer],
+            "base_action": _shown(self.base_action, spec),
+            "new_answer": [_shown(each, spec) for each in answer],
             "restored": [{"kind": each.kind, "what": each.what} for each in self.restored],
             "cause": self.cause,
             "episodes_played": self.played,
@@ -104,7 +108,9 @@ class Explanation:
         }
 
 
-def _shown(value: Any) -> str:
+def _shown(value: Any, spec: object = None) -> str:
+    if isinstance(spec, Discrete) and spec.names and type(value) is int:
+        value = spec.names[value]
     text = value if isinstance(value, str) else repr(value)
     return shorten(printable(" ".join(text.split())), MOST_SHOWN)
 
