@@ -148,7 +148,9 @@ def train(
     ] = None,
     config: Annotated[
         str | None,
-        typer.Option(help="nano, paper, or a JSON file. Default: that of --out, or else nano."),
+        typer.Option(
+            help="nano, nano-vision, paper, or a JSON file. Default: that of --out, or else nano."
+        ),
     ] = None,
     set_: Annotated[
         list[str] | None,

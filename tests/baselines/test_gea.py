@@ -231,7 +231,7 @@ def test_without_weights_the_remedy_is_named(data: Path, tmp_path: Path) -> None
             use()
     with pytest.raises(UserError, match="no field 'layer'; it has"):
         configuration(tmp_path, None, {"layer": 3})
-    with pytest.raises(UserError, match="recipes are nano, paper"):
+    with pytest.raises(UserError, match="recipes are nano, nano-vision, paper"):
         configuration(tmp_path, "big", {})
     with pytest.raises(UserError, match="--stage tokenizer"):
         train("sft", Job((data,), tmp_path / "m", NANO), lambda _: None)
