@@ -63,12 +63,16 @@ class Surroundings:
     def here(cls) -> Surroundings:
         """Those of this process."""
         values = {**os.environ, **variables()}
+        try:
+            here = os.getcwd()
+        except OSError:  # it was removed
+            here = ""
         return cls(
             sys.executable,
             f"Python {platform.python_version()}, Ray {importlib.metadata.version('ray')}, "
             f"bench {importlib.metadata.version('generalist-bench')}",
             _code(),
-            os.getcwd(),
+            here,
             {
                 name: _hash(value.encode(errors="surrogateescape"))
                 for name, value in sorted(values.items())
