@@ -35,6 +35,7 @@ from harness.verify.difference import Difference, Differences
 from harness.verify.knowledge import Knowledge
 from harness.verify.perturbed import changes_images, check_severities
 from harness.verify.plan_items import check_items, parts_of_suites
+from harness.verify.trace_records import TraceRecord, TraceRecords
 
 __all__ = ["IntegrityReport", "TraceRecord", "check_files", "results_of"]
 
@@ -42,19 +43,6 @@ NEVER_STARTED = hashlib.blake2b(digest_size=10).hexdigest()
 """The digest of an episode without a step: its agent was killed because it did not answer."""
 SCORED, FAILED = 1, 2
 """States of a case: it has a line with a score; it has lines with the status `error` only."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class TraceRecord:
-    """What is kept of a trace: all but its actions, of which a million do not fit in memory."""
-
-    part: Path
-    place: int
-    """The byte of `part` where it begins."""
-    length: int
-    digest: str
-    instruction: str
-    pixels: str
 
 
 @dataclass(kw_only=True)
@@ -67,7 +55,7 @@ class IntegrityReport:
     """Cases with a consistent line and a trace, which can be played here."""
     errors: list[CaseIndex] = field(default_factory=list)
     """Cases whose lines all have the status `error` and that have a trace all the same."""
-    traces: dict[str, TraceRecord] = field(default_factory=dict)
+    traces: TraceRecords = field(default_factory=TraceRecords)
     """By case id."""
     differences: Differences = field(default_factory=Differences)
     unchecked: list[str] = field(default_factory=list)
@@ -175,7 +163,7 @@ def _traces(path: Path, plan: Plan, files: IntegrityReport) -> None:
                         Difference.of(trace, "damaged trace", part.name, str(damaged))
                     )
                     continue
-                files.traces[trace.case] = TraceRecord(
+                record = TraceRecord(
                     part=part,
                     place=place,
                     length=length,
@@ -183,6 +171,7 @@ def _traces(path: Path, plan: Plan, files: IntegrityReport) -> None:
                     instruction=trace.instruction,
                     pixels=trace.pixels,
                 )
+                files.traces.add(trace.case, record)
         except (OSError, UserError) as damaged:
             files.differences.append(
                 Difference(what="damaged traces", recorded=part.name, expected=str(damaged))
