@@ -32,6 +32,8 @@ test-heavy: setup ## tests that need gigabytes of packages, which are installed 
 	[ -x $(SERVE)/bin/transformers ] || { .venv/bin/python -m venv --clear $(SERVE) && $(SERVE)/bin/pip install --quiet --constraint constraints.txt torch 'numpy<2' pillow 'transformers[serving]'; }
 	[ -x .bench/interpreters/trackers/bin/python ] || { .venv/bin/python -m venv .bench/interpreters/trackers && \
 		.bench/interpreters/trackers/bin/python -m pip install --quiet --editable '.[mlflow,wandb,trackio,page]' inspect_ai; }
+	[ -x .bench/interpreters/objectstore/bin/moto_server ] || { .venv/bin/python -m venv .bench/interpreters/objectstore && \
+		.bench/interpreters/objectstore/bin/python -m pip install --quiet 'moto[server,s3]' s3fs; }
 	[ -x .bench/gym/.bench/interpreters/gym/bin/python ] || { mkdir -p .bench/gym && cd .bench/gym && \
 		../../.venv/bin/bench doctor --fix gym $(GYM_PACKAGES:%=--with '%'); }
 	.venv/bin/python -m pytest -m heavy tests
