@@ -143,7 +143,7 @@ def test_normalised_actions() -> None:
     box = Box((2, 2), low=(-1.0, 0.0, 10.0, -2.0), high=(1.0, 0.5, 20.0, 2.0))
     action = np.array([[0.5, 0.5], [10, -1]], np.float32)
     values = normalise_action(box, action, 6)
-    np.testing.assert_allclose(values, [0.5, 1, -1, -0.5, 0, 0])
+    np.testing.assert_allclose(values, [0.5, 1, -1, -0.5, np.nan, np.nan])
     np.testing.assert_allclose(denormalise_action(box, values), action)
     np.testing.assert_allclose(
         denormalise_action(box, normalise_action(box, action, 3)), [[0.5, 0.5], [10, 0]]
@@ -168,4 +168,4 @@ def test_the_tokenizer_learns(data: Path, tmp_path: Path) -> None:
             for frame in demo.frames
         ]
     )
-    assert error < 0.05 * float(actions.var(0).mean())
+    assert error < 0.05 * float(actions[:, :2].var(0).mean())
