@@ -97,6 +97,11 @@ class Llama(nn.Module):
         last: Tensor = self.norm(hidden[:, -1:])
         return last
 
+    def train(self, mode: bool = True) -> Llama:
+        """As in every module. The fused matrices are dropped: not every optimiser tells changes."""
+        self._fused_state = []
+        return super().train(mode)
+
     def _fused_blocks(self) -> list[_FusedBlock]:
         """Made again whenever a weight has changed or moved."""
         # Walking through the modules would take as long as half a layer does.
