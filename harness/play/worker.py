@@ -6,7 +6,6 @@ Independent of Ray.
 from __future__ import annotations
 
 import threading
-import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -90,6 +89,7 @@ class EpisodeWorker:
         self._outcomes: list[Outcome] = []
         self._broken: str | None = None
         self._closing = False
+        self._low = 0
         self._given = 0
         self._changed = threading.Condition()
         self._loop = RolloutLoop(
@@ -115,16 +115,19 @@ class EpisodeWorker:
             if not self._buffer:
                 return None
             keys = set(held)
-            for number, (_, case) in enumerate(self._buffer):
-                if _key(case) in keys:
-                    taken = self._buffer[number]
-                    del self._buffer[number]
-                    return taken
-            return self._buffer.popleft()
+            cases = enumerate(case for _, case in self._buffer)
+            number = next((number for number, case in cases if _key(case) in keys), 0)
+            taken = self._buffer[number]
+            del self._buffer[number]
+            if self._told():
+                self._changed.notify_all()
+            return taken
 
     def _report(self, outcome: Outcome) -> None:
         with self._changed:
             self._outcomes.append(outcome)
+            if self._told():
+                self._changed.notify_all()
 
     def _play(self) -> None:
         try:
@@ -134,7 +137,9 @@ class EpisodeWorker:
                     with self._changed:
                         self._changed.wait_for(lambda: self._buffer or self._closing)
         except BaseException as fault:
-            self._broken = describe(fault)
+            with self._changed:
+                self._broken = describe(fault)
+                self._changed.notify_all()
 
     def exchange(self, cases: Sequence[tuple[Ticket, Case]], back: int = 0) -> Exchange:
         """Take further cases, and give back so many that are not begun; returns the outcomes.
@@ -148,21 +153,17 @@ class EpisodeWorker:
                 returned.append(self._buffer.pop()[0])  # the last ones are the farthest from begun
             self._given += len(cases)
             self._buffer.extend(cases)
-            low = len(self._buffer) // 2
+            self._low = len(self._buffer) // 2
             self._changed.notify_all()
-        until = time.monotonic() + POLL_S
-        while (
-            time.monotonic() < until
-            and self._broken is None
-            and self._given
-            and not returned
-            and not (len(self._buffer) <= low and self._outcomes)
-        ):
-            time.sleep(0.005)
-        with self._changed:
+            self._changed.wait_for(lambda: self._given == 0 or returned or self._told(), POLL_S)
             outcomes, self._outcomes = self._outcomes, []
         hung = (self._watch.phase, list(self._watch.cases)) if self._watch.overdue() else None
         return Exchange(outcomes, hung, self._broken, self._notices.take(), returned)
+
+    def _told(self) -> bool:
+        """Whether there is something to report, and room for further cases."""
+        low = len(self._buffer) <= self._low
+        return self._broken is not None or (low and bool(self._outcomes))
 
     def close(self) -> list[str]:
         """End the loop after its current round, then close the environments and the agent.
