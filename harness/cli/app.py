@@ -27,6 +27,7 @@ from harness.cli.output import (
     say,
 )
 from harness.cli.pool import pool
+from harness.cli.probe import probe
 from harness.cli.report import report
 from harness.cli.run import run
 from harness.cli.serve import serve
@@ -80,6 +81,7 @@ app.command()(train)
 app.command()(serve)
 app.add_typer(leaderboard)
 app.add_typer(pool)
+app.add_typer(probe)
 app.command()(export)
 app.command("import")(import_)
 app.command("list")(list_)

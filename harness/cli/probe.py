@@ -1,0 +1,14 @@
+"""`bench probe`: what a success rate does not say. Each probe is a command of its own."""
+
+from __future__ import annotations
+
+import typer
+
+__all__ = ["probe"]
+
+probe = typer.Typer(
+    name="probe",
+    help="Evaluate more than a success rate.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
