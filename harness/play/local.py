@@ -53,7 +53,7 @@ def play_locally(
             watch=watch,
             report=settle,
             video=video,
-            made=ResetCheck(watch).made,
+            resets=ResetCheck(watch),
             clock=coordinator.plan.clock,
             fit=FitCheck(spec, watch, agent_timeout),
         )

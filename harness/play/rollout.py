@@ -31,6 +31,7 @@ from harness.play.outcome import (
     outcome_of,
     reason_of,
 )
+from harness.play.reset_check import ResetCheck
 from harness.play.starts import SOLVED_AT_START, cannot_run, missing_here, start
 from harness.play.straight import play_on
 from harness.play.values import SimulatorFault, checked_timestep
@@ -56,16 +57,16 @@ class RolloutLoop:
         report: Callable[[Outcome], None],
         video: VideoSelection | None = None,
         observer: EpisodeObserver | None = None,
-        made: Callable[[EnvSlot, Case], None] | None = None,
+        resets: ResetCheck | None = None,
         clock: ControlClock | None = None,
         fit: FitCheck | None = None,
     ) -> None:
         """`reads` and `history` are the agent's.
 
         `report` is called once for every case taken from the source, as soon as its outcome is
-        known. A `video` takes the place of an `observer`. `made` is called as by Environments. With
-        a `clock` simulated time does not wait for the agent. `fit` says whether the agent can play
-        in an environment; without it, it can in all.
+        known. A `video` takes the place of an `observer`. `resets` checks new environments. With a
+        `clock` simulated time does not wait for the agent. `fit` says whether the agent can play in
+        an environment; without it, it can in all.
         """
         self._agent = agent
         self._elsewhere = getattr(agent, "elsewhere", False)
@@ -85,15 +86,15 @@ class RolloutLoop:
             self._straight = agent
         groups = min(groups, lanes)
         sizes = [lanes // groups + (k < lanes % groups) for k in range(groups)]
-        self._made, self._fit = made, fit
+        self._resets, self._fit = resets, fit
         self._groups = [Group(size, watch, self._check_made) for size in sizes]
         self._endings = Endings(agent, watch, self._observer, late, report)
         self._answers = Answers(watch, late, self._end, self._fail)
 
     def _check_made(self, slot: EnvSlot, case: Case) -> None:
-        """Call `made` with a new environment, unless the agent will not play in it."""
-        if self._made is not None and (self._fit is None or self._fit(slot) is None):
-            self._made(slot, case)
+        """Check the resets of a new environment, unless the agent will not play in it."""
+        if self._resets is not None and (self._fit is None or self._fit(slot) is None):
+            self._resets.made(slot, case)
 
     def _check_fit(self, slot: EnvSlot) -> None:
         """Raises Unfit where the agent cannot play in this environment."""
@@ -220,6 +221,8 @@ class RolloutLoop:
             self._check_fit(slot)  # again where the adapter describes itself only now
             where = "view"  # the agent's views are drawn
             episode.begin(slot, first, self._reads, self._history)
+            if self._resets is not None:
+                self._resets.began(case, episode.start, episode.draws > 0)
             episode.simulator_s += clock() - begun
             if episode.solved:
                 watch.deadline = 0.0

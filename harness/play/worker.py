@@ -101,7 +101,7 @@ class EpisodeWorker:
             watch=self._watch,
             report=self._report,
             video=video,
-            made=ResetCheck(self._watch).made,
+            resets=ResetCheck(self._watch),
             clock=clock,
             fit=FitCheck(spec, self._watch, timeout),
         )

@@ -22,14 +22,14 @@ def order() -> Order:
     """Read the command line of a runner: WORKLOAD --episodes N --lanes N --variant NAME."""
     parser = argparse.ArgumentParser()
     parser.add_argument("workload", choices=sorted(WORKLOADS))
-    parser.add_argument("--episodes", type=int, default=0, help="the first N episodes; 0: all")
+    parser.add_argument("--episodes", type=int, default=0, help="0: all of the workload")
     parser.add_argument("--lanes", type=int, default=1, help="environments, processes or shards")
     parser.add_argument("--variant", default="", help="what else the runner can be told")
     given = parser.parse_args()
     workload = WORKLOADS[given.workload]
     return Order(
         workload,
-        min(given.episodes or workload.episodes, workload.episodes),
+        given.episodes or workload.episodes,
         given.lanes,
         given.variant,
     )

@@ -43,8 +43,12 @@ class Workload:
     def episodes(self) -> int:
         return len(self.tasks) * self.per_task
 
+    def seed(self, index: int) -> int:
+        """The episode that an index stands for: those past the last one are played again."""
+        return index % self.episodes
+
     def task(self, index: int) -> str:
-        return self.tasks[index // self.per_task]
+        return self.tasks[self.seed(index) // self.per_task]
 
 
 WORKLOADS = {
@@ -95,7 +99,7 @@ class Simulator:
         self.score = self.steps = 0
         if starts:
             self._env.set_task(starts[index % self.workload.per_task])
-        observation, _ = self._env.reset(seed=index)
+        observation, _ = self._env.reset(seed=self.workload.seed(index))
         return observation["image"] if isinstance(observation, dict) else observation
 
     def step(self, action: Any) -> tuple[np.ndarray, bool]:
@@ -144,7 +148,7 @@ class Policy:
 
     def start(self, index: int) -> None:
         if self.workload.actions:
-            self._stream = np.random.default_rng(index)
+            self._stream = np.random.default_rng(self.workload.seed(index))
             return
         task = self.workload.task(index)
         if task not in self._experts:
