@@ -241,7 +241,8 @@ class RunDirectory:
         `now`: a monotonic clock in seconds; the disk is synced at most once in SYNC_SECONDS.
         Raises StorageFull; then the line is not in the file.
         """
-        line = json.dumps(dataclasses.asdict(result), allow_nan=False).encode() + b"\n"
+        # As dataclasses.asdict, which copies what is plain already.
+        line = json.dumps(vars(result), allow_nan=False).encode() + b"\n"
         with self._storage():
             if trace is not None:
                 self._traces.append(trace)
