@@ -28,7 +28,7 @@ from harness.play.private_folder import new_name, owned, remove, remove_left
 from harness.play.ray_replicas import ServedAgent
 from harness.play.turn_codec import TurnDecoder, Unknown
 from harness.play.turn_link import Address, Served, TurnListener
-from harness.play.worker import EpisodeWorker, Exchange
+from harness.play.worker import POLL_S, EpisodeWorker, Exchange
 from harness.play.worker_output import Notices, keep_output
 from harness.records.identity import AgentSpec
 
@@ -209,11 +209,13 @@ class _Worker:
         except UserError as wrong:  # said by `exchange`: Ray makes a page of text of it
             self._refused = wrong
 
-    def exchange(self, cases: Sequence[tuple[Ticket, Case]], back: int = 0) -> Exchange:
+    def exchange(
+        self, cases: Sequence[tuple[Ticket, Case]], back: int = 0, wait_s: float = POLL_S
+    ) -> Exchange:
         """Raises UserError if the agent cannot be built."""
         if self._refused is not None:
             raise self._refused
-        return self._worker_loop.exchange(cases, back)
+        return self._worker_loop.exchange(cases, back, wait_s)
 
     def replace(self, number: int, actor: Any) -> None:
         """A replica of the served agent was replaced by this actor."""

@@ -1,8 +1,8 @@
 """The driver of a parallel run: it keeps workers supplied with cases, and replaces those it loses.
 
 A worker is an actor that runs the rollout loop and plays whole episodes. Driver and worker exchange
-messages when the worker runs low on cases, and at least every 0.2 s; never one message a step. The
-driver owns the queue and the run directory.
+messages when the worker runs low on cases, and at least once a second; never one message a step.
+The driver owns the queue and the run directory.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from harness.play.ray_actors import Place, _Server, _Worker
 from harness.play.ray_cluster import Cluster
 from harness.play.ray_replicas import Replicas, cause, unwrapped
 from harness.play.ray_token import Say
-from harness.play.worker import Exchange
+from harness.play.worker import POLL_S, Exchange
 from harness.play.worker_handle import WarmWorkers, WorkerHandle
 from harness.play.worker_output import MOST_NOTICES, bound_files, tidy
 from harness.records.identity import AgentSpec
@@ -38,6 +38,9 @@ __all__ = ["Driver", "cpus"]
 
 LOOK_S = 1.0
 """Seconds between two looks at Ray's own processes and at the size of the logs."""
+CALM_S = 1.0
+"""The longest that an exchange takes while there are cases for all, in seconds. Towards the end of
+a run it is POLL_S, so that a worker with nothing to do soon gets what another has not begun."""
 LARGE = 50_000
 """Bytes of an agent that travel with each worker's start."""
 DYING_S = 0.5
@@ -290,7 +293,8 @@ class Driver:
         handle.tainted = handle.tainted or not alone
         hungry = self._coordinator.drained and any(each.hungry(share) for each in self._handles)
         back = max(0, len(handle.held) - share) if hungry else 0
-        handle.asked(handle.actor.exchange.remote(cases, back), now)
+        wait_s = POLL_S if self._coordinator.drained else CALM_S
+        handle.asked(handle.actor.exchange.remote(cases, back, wait_s), now)
 
     @property
     def _share_of_each(self) -> int:

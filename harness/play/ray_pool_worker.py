@@ -16,7 +16,7 @@ from harness.core import Case
 from harness.play.case_queue import Ticket
 from harness.play.environments import EnvSlot
 from harness.play.ray_actors import _Worker
-from harness.play.worker import Exchange
+from harness.play.worker import POLL_S, Exchange
 
 __all__ = ["BUSY", "NEW", "OTHER", "WARM", "PooledWorker"]
 
@@ -82,9 +82,11 @@ class PooledWorker:
         assert self._worker is not None
         return self._worker
 
-    def exchange(self, cases: Sequence[tuple[Ticket, Case]], back: int = 0) -> Exchange:
+    def exchange(
+        self, cases: Sequence[tuple[Ticket, Case]], back: int = 0, wait_s: float = POLL_S
+    ) -> Exchange:
         """Raises UserError if the agent cannot be built."""
-        return self._playing().exchange(cases, back)
+        return self._playing().exchange(cases, back, wait_s)
 
     def replace(self, number: int, actor: Any) -> None:
         """A replica of the served agent was replaced by this actor."""

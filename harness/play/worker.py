@@ -24,10 +24,11 @@ from harness.play.worker_output import Notices
 from harness.records.control_clock import ControlClock
 from harness.records.identity import AgentSpec
 
-__all__ = ["Exchange", "EpisodeWorker"]
+__all__ = ["POLL_S", "Exchange", "EpisodeWorker"]
 
 POLL_S = 0.2
-"""The longest that one exchange takes, in seconds: the driver hears of a hang no later."""
+"""The longest that one exchange takes where the driver names no other time, in seconds: the driver
+hears of a hang no later."""
 
 
 @dataclass(frozen=True)
@@ -141,11 +142,13 @@ class EpisodeWorker:
                 self._broken = describe(fault)
                 self._changed.notify_all()
 
-    def exchange(self, cases: Sequence[tuple[Ticket, Case]], back: int = 0) -> Exchange:
+    def exchange(
+        self, cases: Sequence[tuple[Ticket, Case]], back: int = 0, wait_s: float = POLL_S
+    ) -> Exchange:
         """Take further cases, and give back so many that are not begun; returns the outcomes.
 
         Returns as soon as half of the waiting cases are taken and there is an outcome to report,
-        after POLL_S seconds at the latest, and at once as long as there were no cases.
+        after `wait_s` seconds at the latest, and at once as long as there were no cases.
         """
         returned: list[Ticket] = []
         with self._changed:
@@ -155,7 +158,7 @@ class EpisodeWorker:
             self._buffer.extend(cases)
             self._low = len(self._buffer) // 2
             self._changed.notify_all()
-            self._changed.wait_for(lambda: self._given == 0 or returned or self._told(), POLL_S)
+            self._changed.wait_for(lambda: self._given == 0 or returned or self._told(), wait_s)
             outcomes, self._outcomes = self._outcomes, []
         hung = (self._watch.phase, list(self._watch.cases)) if self._watch.overdue() else None
         return Exchange(outcomes, hung, self._broken, self._notices.take(), returned)

@@ -12,7 +12,7 @@ from harness.records.registry import load
 
 __all__ = ["WarmWorkers", "WorkerHandle"]
 
-AHEAD_S = 0.25
+AHEAD_S = 1.0
 """A worker holds about this many seconds of work beyond the cases on its lanes."""
 MOST_AHEAD = 64
 """The most cases that a worker holds beyond those on its lanes."""
@@ -81,8 +81,7 @@ class WorkerHandle:
 
         A worker that was given one case at a time would wait for a message's round trip after every
         short episode. So it gets cases in advance: as many as it plays in AHEAD_S seconds at its
-        average pace. With more, the workers would end at different times, and more cases would have
-        to be played again if one of them were lost.
+        average pace. With more, more cases would have to be given to others if it were lost.
         """
         pace = self._settled / (now - self._first_asked_at) if self._settled else 0.0
         return self._lanes + min(MOST_AHEAD, math.ceil(pace * AHEAD_S))
