@@ -7,7 +7,7 @@ import pickle
 import socket
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -213,8 +213,13 @@ def test_ray_is_the_way_where_there_is_no_link(
     ray.kill(actor)
     for links in (direct, by_ray):
         with pytest.raises(ray.exceptions.RayActorError):
-            while True:  # Ray counts it as dead some time before it is
-                links.take(links.send(0, actor, turns, False))
+            ask_for_ever(links, actor, turns)
+
+
+def ask_for_ever(links: RayLinks, actor: Any, turns: Sequence[Turn]) -> None:
+    """Ray counts an actor as dead some time after it is."""
+    while True:
+        links.take(links.send(0, actor, turns, False))
 
 
 def refuse(*_: Any) -> Any:
