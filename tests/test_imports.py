@@ -41,7 +41,7 @@ ALLOWED = {
         "torch",
         "websockets",
     },
-    "harness.probes": {"numpy"},
+    "harness.probes": {"matplotlib", "numpy", "scipy", "torch", "vector_quantize_pytorch"},
     "harness.testing": {"numpy"},
     "harness.cli": {"typer", "pandas"},
     "leaderboards": {

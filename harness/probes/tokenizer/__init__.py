@@ -1,0 +1,1 @@
+"""What precision do actions need that are spoken in tokens? See docs/probes/tokenizer.md."""

@@ -1,0 +1,316 @@
+"""What came of the probe: figures with their intervals, as text and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from harness.core.grammar import counted
+from harness.play.text_table import text_table
+from harness.probes.tokenizer.data import Split
+from harness.probes.tokenizer.probe import Measured
+from harness.probes.tokenizer.relation import (
+    Correlation,
+    Threshold,
+    knee,
+    spearman,
+    standard_error,
+    threshold,
+)
+from harness.probes.tokenizer.variants import CONTINUOUS
+from harness.stats import Interval, design_effects, mean_of_rates, paired_difference
+
+__all__ = ["Arm", "ModeSummary", "Summary", "summarise"]
+
+SAYS = {
+    "replay": "recorded actions, coded and decoded, played open loop",
+    "expert": "the expert acts through the codec, and sees where that leads",
+    "policy": "the agent acts through the codec",
+}
+LEAST_SPREAD = 0.1
+"""As in harness.compare.shared_seeds: small variations that tasks share are no doubt of a loss."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arm:
+    """How one codec plays in one mode."""
+
+    name: str
+    episodes: int
+    successes: int
+    rate: Interval
+    """The mean over tasks of their success rates."""
+    change: Interval | None
+    """Success minus that of the same episodes without a codec; None: without one."""
+    error: float
+    """The standard error of `change`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModeSummary:
+    """All codecs in one mode, without a codec first."""
+
+    mode: str
+    arms: tuple[Arm, ...]
+    correlation: Correlation | None
+    """Of mean squared error and success."""
+    by_task: Mapping[str, Correlation | None]
+    knees: Mapping[str, str | None]
+    """Family -> the smallest codec that loses no more than its standard error."""
+    threshold: Threshold
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """Everything."""
+
+    split: Split
+    measured: tuple[Measured, ...]
+    gripper: tuple[int, ...]
+    modes: tuple[ModeSummary, ...]
+    not_run: Mapping[str, str]
+    lost: int
+
+    def as_text(self) -> str:
+        """For people."""
+        return "\n".join(self._lines())
+
+    def _lines(self) -> Iterator[str]:
+        split = self.split
+        yield (
+            f"{counted(len(split.chosen), 'task')}, actions of "
+            f"{counted(split.range.dims, 'dimension')}. Learned from "
+            f"{counted(len(split.learned_from), 'action')} of "
+            f"{counted(split.training_episodes, 'episode')}; judged on "
+            f"{counted(len(split.judged_on), 'action')} of "
+            f"{counted(len(split.recorded), 'other episode')}."
+        )
+        yield ""
+        head = ["codec", "bits", "MSE", "p99 error", "sign flips", "perplexity", "of"]
+        yield text_table(head, [self._row(each) for each in self.measured])
+        yield ""
+        flips = "the gripper" if self.gripper else "all dimensions"
+        yield (
+            "MSE and p99 error (of the worst dimension) are in parts of the range of a dimension; "
+            f"sign flips are those of {flips}."
+        )
+        for mode in self.modes:
+            yield ""
+            yield f"{mode.mode}: {SAYS[mode.mode]}"
+            head = ["codec", "success %", "95 %", "of", "change, points", "95 %"]
+            yield text_table(head, [_arm_row(arm) for arm in mode.arms])
+            yield from _said(mode)
+        for task, why in self.not_run.items():
+            yield f"not played: {task}: {why}"
+        if self.lost:
+            yield f"{counted(self.lost, 'case')} without a result; the same command plays them"
+
+    def _row(self, each: Measured) -> list[str]:
+        loss = each.loss
+        flips, signed = loss.flipped(self.gripper or tuple(range(len(loss.flips))))
+        return [
+            each.name,
+            f"{each.codec.bits:g}",
+            f"{loss.mse:.2g}",
+            f"{loss.worst_p99:.3f}",
+            f"{flips} of {signed}",
+            f"{loss.perplexity:.1f}",
+            "" if each.name == CONTINUOUS else str(each.codec.codes),
+        ]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        split = self.split
+        return {
+            "schema": 1,
+            "tasks": {task: len(seeds) for task, seeds in split.keys.items()},
+            "dims": split.range.dims,
+            "gripper": list(self.gripper),
+            "learned_from": {
+                "actions": len(split.learned_from),
+                "episodes": split.training_episodes,
+            },
+            "judged_on": {"actions": len(split.judged_on), "episodes": len(split.recorded)},
+            "codecs": [
+                {
+                    "name": each.name,
+                    "family": each.family,
+                    "bits": each.codec.bits,
+                    "tokens": each.codec.tokens,
+                    "codes": each.codec.codes,
+                    "mse": each.loss.mse,
+                    "p99": list(each.loss.p99),
+                    "sign_flips": list(each.loss.flips),
+                    "signed": list(each.loss.signed),
+                    "perplexity": each.loss.perplexity,
+                }
+                for each in self.measured
+            ],
+            "modes": [_mode_to_json(mode) for mode in self.modes],
+            "not_run": dict(self.not_run),
+            "lost": self.lost,
+        }
+
+
+def summarise(
+    split: Split,
+    measured: Sequence[Measured],
+    gripper: tuple[int, ...],
+    not_run: Mapping[str, str],
+    lost: int,
+    families: Mapping[str, str],
+) -> Summary:
+    """Compare codecs, the first of which is no codec at all.
+
+    families: task id -> what is equal of tasks whose episodes of one seed may depend on one another
+    (PlanItem.family).
+    """
+    return Summary(
+        split=split,
+        measured=tuple(measured),
+        gripper=gripper,
+        modes=tuple(_summary_of(mode, measured, split, families) for mode in measured[0].outcomes),
+        not_run=not_run,
+        lost=lost,
+    )
+
+
+def _summary_of(
+    mode: str, measured: Sequence[Measured], split: Split, families: Mapping[str, str]
+) -> ModeSummary:
+    plays = [each.outcomes[mode] for each in measured]
+    # Only episodes that every codec played: then all are compared on the same ones.
+    seeds = {
+        task: [seed for seed in known if all((task, seed) in play for play in plays)]
+        for task, known in split.keys.items()
+    }
+    tasks = [task for task, known in seeds.items() if known]
+    results = [
+        np.array([[play[task, seed] for seed in seeds[task]] for play in plays], np.float64)
+        for task in tasks
+    ]
+    arms = tuple(
+        _arm(number, each.name, results, [np.array(seeds[task]) for task in tasks],
+             [families[task] for task in tasks])
+        for number, each in enumerate(measured)
+    )  # fmt: skip
+    coded = list(measured)[1:]
+    errors = np.array([each.loss.mse for each in coded])
+    others = [each[1:] for each in results]
+    enough = len(coded) > 2
+    found: dict[str, str | None] = {}
+    for family in dict.fromkeys(each.family for each in coded):
+        members = [k for k, each in enumerate(coded, 1) if each.family == family]
+        best = knee(
+            [measured[k].codec.bits for k in members],
+            [arms[0].rate.value - arms[k].rate.value for k in members],
+            [arms[k].error for k in members],
+        )
+        found[family] = None if best is None else measured[members[best]].name
+    return ModeSummary(
+        mode=mode,
+        arms=arms,
+        correlation=spearman(errors, others) if enough else None,
+        by_task={
+            task: spearman(errors, [mine]) if enough else None for task, mine in zip(tasks, others)
+        },
+        knees=found,
+        threshold=threshold(
+            [float(each) for each in errors],
+            [arm.rate.value for arm in arms[1:]],
+            arms[0].rate.value,
+        ),
+    )
+
+
+def _arm(
+    number: int,
+    name: str,
+    results: Sequence[np.ndarray],
+    seeds: Sequence[np.ndarray],
+    families: Sequence[str],
+) -> Arm:
+    mine = [each[number] for each in results]
+    differences = [each[number] - each[0] for each in results]
+    return Arm(
+        name=name,
+        episodes=sum(map(len, mine)),
+        successes=int(sum(each.sum() for each in mine)),
+        rate=mean_of_rates(
+            [int(each.sum()) for each in mine],
+            [len(each) for each in mine],
+            design=design_effects(mine, seeds, families),
+        ),
+        change=None
+        if number == 0
+        else paired_difference(
+            differences, design=design_effects(differences, seeds, families, LEAST_SPREAD)
+        ),
+        error=standard_error(differences),
+    )
+
+
+def _arm_row(arm: Arm) -> list[str]:
+    rate, change = arm.rate, arm.change
+    return [
+        arm.name,
+        f"{100 * rate.value:.1f}",
+        f"{100 * rate.low:.1f} to {100 * rate.high:.1f}",
+        f"{arm.successes}/{arm.episodes}",
+        "" if change is None else f"{100 * change.value:+.1f}",
+        "" if change is None else f"{100 * change.low:+.1f} to {100 * change.high:+.1f}",
+    ]
+
+
+def _said(mode: ModeSummary) -> Iterator[str]:
+    found = mode.correlation
+    if found is None:
+        yield "no rank correlation: too few codecs, or all do equally well"
+    else:
+        yield (
+            f"rank correlation of MSE and success: {found.rho:+.2f} "
+            f"({found.low:+.2f} to {found.high:+.2f}, bootstrap over episodes)"
+        )
+    named = ", ".join(f"{family}: {name or 'none'}" for family, name in mode.knees.items())
+    yield f"smallest codec within one standard error of none: {named}"
+    holds, fails = mode.threshold.holds, mode.threshold.fails
+    if fails is None:
+        yield "every codec keeps 95 % of the success"
+    else:
+        until = "none does" if holds is None else f"up to an MSE of {holds:.2g} all do"
+        yield f"95 % of the success is kept: {until}; the first that does not has {fails:.2g}"
+
+
+def _mode_to_json(mode: ModeSummary) -> dict[str, Any]:
+    return {
+        "mode": mode.mode,
+        "arms": [
+            {
+                "name": arm.name,
+                "episodes": arm.episodes,
+                "successes": arm.successes,
+                "rate": _interval(arm.rate),
+                "change": _interval(arm.change),
+            }
+            for arm in mode.arms
+        ],
+        "spearman": _correlation(mode.correlation),
+        "spearman_by_task": {task: _correlation(each) for task, each in mode.by_task.items()},
+        "knees": dict(mode.knees),
+        "keeps_95_percent": {"up_to_mse": mode.threshold.holds, "not_at": mode.threshold.fails},
+    }
+
+
+def _interval(found: Interval | None) -> dict[str, float] | None:
+    if found is None:
+        return None
+    return {"value": found.value, "low": float(found.low), "high": float(found.high)}
+
+
+def _correlation(found: Correlation | None) -> dict[str, float] | None:
+    if found is None:
+        return None
+    return {"rho": found.rho, "low": found.low, "high": found.high, "draws": found.draws}
