@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import typer
 
+from harness.cli.probe_tokenizer import tokenizer
+
 __all__ = ["probe"]
 
 probe = typer.Typer(
@@ -12,3 +14,4 @@ probe = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
+probe.command(name="tokenizer")(tokenizer)
