@@ -32,7 +32,7 @@ class Change:
     """One difference to how the agent plays; it is in force from the first step on."""
 
     kind: str
-    """One of KINDS, or empty: nothing is changed."""
+    """One of KINDS, or of a probe's own; empty: nothing is changed."""
     what: str
     """Which of its kind, such as the word."""
     turn: Callable[[Turn], Turn] = _same_turn
@@ -43,9 +43,11 @@ class Change:
     """Perturbations that do not act."""
     at_once: bool = False
     """Whether answers act without the delay of the run's clock."""
+    says: str = ""
+    """The change in words, of a kind that is none of KINDS."""
 
     def __str__(self) -> str:
-        return {
+        return self.says or {
             "perturbation": f"without {self.what}",
             "delay": "with answers that act at once",
             "chunk": "asked at every step",

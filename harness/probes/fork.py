@@ -176,14 +176,32 @@ class Brancher:
         forked = _Forked(self._agent, actions, at, change)
         clock = None if self._clock is None or change.at_once else _Clock(self._clock, at)
         kept = None if frames_from is None else _Frames(frames_from)
+        outcome = self.outcome(forked, change.case(case), clock, kept)
+        assert outcome.result is not None
+        return Branch(
+            at=at,
+            result=outcome.result,
+            seen=forked.seen,
+            chunks=forked.chunks,
+            frames=tuple(kept.frames) if kept is not None else (),
+        )
+
+    def outcome(
+        self,
+        agent: Agent,
+        case: Case,
+        clock: ControlClock | None = None,
+        observer: EpisodeObserver | None = None,
+    ) -> Outcome:
+        """The outcome, with a result, of a case that this agent plays. Raises as `play` does."""
         outcomes: list[Outcome] = []
-        cases = [(0, change.case(case))]
+        cases = [(0, case)]
 
         class Source:
             def take(self, held: Sequence[str]) -> Any:
                 return cases.pop() if cases else None
 
-        loop = self._loop(forked, clock, kept, outcomes)
+        loop = self._loop(agent, clock, observer, outcomes)
         while cases or loop.busy():
             loop.turn(Source())
         (outcome,) = outcomes
@@ -193,13 +211,7 @@ class Brancher:
         assert outcome.result is not None
         if outcome.result.status == "error":
             raise UserError(f"{case.task.id}, seed {case.seed}: {outcome.result.error}")
-        return Branch(
-            at=at,
-            result=outcome.result,
-            seen=forked.seen,
-            chunks=forked.chunks,
-            frames=tuple(kept.frames) if kept is not None else (),
-        )
+        return outcome
 
     def _loop(
         self,

@@ -1,0 +1,1 @@
+"""`bench probe wiring`: what is wrong between the simulator and a policy?"""

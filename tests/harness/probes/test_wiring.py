@@ -1,0 +1,218 @@
+"""`bench probe wiring` names the wires that were crossed, and no other."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import toys
+import wired
+from conftest import Run, Said, plan_of
+
+from harness.core import Agent, Box, Brief, Field, Turn
+from harness.probes.changes import Change
+from harness.probes.fork import Brancher
+from harness.probes.wiring.actions import of_actions
+from harness.probes.wiring.episodes import Played, Stage, better
+from harness.probes.wiring.passive import findings_of_actions
+from harness.probes.wiring.pictures import of_pictures, of_vectors, zoomed
+from harness.probes.wiring.race import Arm
+from harness.probes.wiring.verdict import Verdict, diagnose
+from harness.records.plan import CaseIndex
+
+CASES = 20
+
+
+def diagnosed(agent: Agent, task: Any = None, most: int = 150) -> Verdict:
+    """What is said of an agent on the toy."""
+    asked = task or wired.wired_task(words=True)
+    _, plan = plan_of("wired:Broken", [asked], CASES)
+    cases = [plan.case(CaseIndex(0, 0, number)) for number in range(CASES)]
+    with Brancher(agent, None, 60.0) as brancher:
+        return diagnose(Stage(brancher, agent, lambda result: result.score, True, most), cases)
+
+
+FAULTS = (
+    "turned",
+    "cameras",
+    "bgr",
+    "gripper_sign",
+    "unnormalised",
+    "chunk",
+    "late",
+    "first_only",
+    "deaf",
+)  # fmt: skip
+"""The rest are planted by tests/faults/wiring.py."""
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_the_fault_is_named_first(fault: str) -> None:
+    found = diagnosed(wired.Broken(fault))
+    assert found.faults, "\n".join(found.lines())
+    assert found.faults[0] in wired.FAULTS[fault], "\n".join(found.lines())
+    assert len(found.race.unchanged) <= CASES
+    assert found.episodes <= 150
+
+
+def test_nothing_is_sought_where_it_succeeds() -> None:
+    found = diagnosed(wired.Broken())
+    assert found.race.healthy
+    assert found.faults == []
+    assert found.episodes == 8
+
+
+def test_a_policy_that_fails_in_half_of_the_cases_has_none_of_these() -> None:
+    found = diagnosed(wired.Broken(errs=0.5))
+    assert not found.race.healthy
+    assert found.race.named == []
+    said = "\n".join(found.lines())
+    assert "none of these" in said, said
+
+
+def test_the_episodes_are_bounded() -> None:
+    found = diagnosed(wired.Broken(errs=0.5), most=60)
+    assert found.episodes <= 60
+    assert found.race.stopped == "no further episodes are allowed"
+
+
+def test_a_change_that_helps_by_chance_is_seldom_named() -> None:
+    """At most ALPHA of races with 20 arms that help and hurt equally often name any."""
+    rng = np.random.default_rng(0)
+    change = Change(kind="views", what="", says="nothing")
+    wrong = 0
+    for _ in range(200):
+        values = rng.choice([0.0, 0.5, 1.0], size=(20, 20), p=[0.4, 0.2, 0.4])
+        wrong += any(Arm(change=change, values=list(row), arms=20).named for row in values)
+    assert wrong <= 10
+
+
+def test_what_came_further() -> None:
+    def played(success: bool | None, progress: float | None, agreement: float | None) -> Played:
+        return Played(success=success, progress=progress, agreement=agreement)
+
+    won, lost = played(True, 1.0, 0.1), played(False, 0.0, 0.9)
+    for dense in (True, False):
+        assert better(won, lost, dense=dense) == 1.0
+        assert better(lost, won, dense=dense) == 0.0
+        assert better(won, played(True, 0.5, 0.9), dense=dense) == 0.5
+        assert better(played(None, 2.0, None), played(None, 1.0, None), dense=dense) == 1.0
+    assert better(lost, played(False, 0.0, 0.1), dense=True) == 1.0
+    assert better(lost, played(False, 0.5, 0.1), dense=True) == 0.0
+    assert better(lost, played(False, 0.0, 0.85), dense=True) == 0.5
+    assert better(lost, played(False, 0.5, 0.1), dense=False) == 0.5
+    assert better(played(False, None, None), lost, dense=True) == 0.5
+
+
+def brief_of(action: Box, **views: Box) -> Brief:
+    return Brief(observation=views, action=action, embodiment="", simulator="")
+
+
+def test_only_what_fits_the_brief_is_tried() -> None:
+    plain = brief_of(Box((2,), low=-1.0, high=1.0), image=Box((16, 12, 3), "uint8", 0, 255))
+    said = [str(each) for each in (*of_pictures(plain), *of_vectors(plain), *of_actions(plain))]
+    assert not any("exchanged" in each and "rows" in each for each in said)
+    assert not any("gripper" in each or "normalised" in each for each in said)
+    turning = Field("eef_rotation", 3, "delta", "world", "rad", "axis_angle")
+    quaternion = Field("eef_rotation", 4, "absolute", "world", "1", "quaternion_xyzw")
+    arm = brief_of(Box((3,), layout=(turning,)), state=Box((4,), layout=(quaternion,)))
+    assert [str(each) for each in of_vectors(arm)] == ["state: eef_rotation as quaternion_wxyz"]
+    assert "action: eef_rotation read as euler_xyz" in [str(each) for each in of_actions(arm)]
+
+
+def test_rotations_are_converted() -> None:
+    quaternion = Field("rotation", 4, "absolute", "world", "1", "quaternion_xyzw")
+    brief = brief_of(Box((1,)), state=Box((4,), layout=(quaternion,)))
+    (change,) = of_vectors(brief)
+    seen = {"state": np.array([0, 0, 0, 1], np.float32)}
+    turn = Turn(brief, "", (seen,), (), 0, "e")
+    shown = change.turn(turn).observation["state"]
+    assert shown.tolist() == [1, 0, 0, 0]
+    assert shown.dtype == np.float32
+
+
+def test_pictures_are_zoomed_about_their_centre() -> None:
+    image = np.zeros((20, 20, 3), np.uint8)
+    image[8:12, 8:12] = 255
+    assert zoomed(image, 2.0).sum() == 4 * image.sum()
+    assert zoomed(image, 0.5).sum() == image.sum() / 4
+
+
+def test_what_actions_give_away() -> None:
+    spec = Box((2,), low=-1.0, high=1.0)
+    rng = np.random.default_rng(0)
+    moving = list(rng.uniform(-1, 1, (60, 2)))
+
+    def codes(actions: list[Any], clipped: int = 0) -> list[str]:
+        return [each.code for each in findings_of_actions(actions, spec, clipped)]
+
+    assert codes(moving) == []
+    assert codes(moving, clipped=60) == ["clipped"]
+    assert codes([np.ones(2)] * 60) == ["equal"]
+    assert codes([each * [1, 0] for each in moving]) == ["constant"]
+    assert codes([each * 1e-4 for each in moving]) == ["tiny"]
+    assert codes([3] * 60) == ["equal"]
+    assert codes([3, 4] * 30) == []
+    assert codes([3] * 10) == []
+
+
+@pytest.fixture
+def suite(tmp_path: Path) -> str:
+    """A user's suite of the toy, in the folder of `bench_here`."""
+    (tmp_path / "grasping.py").write_text(
+        "import wired\nfrom harness.core import Suite\n"
+        "SUITES = (Suite('grasping', 'Grasping', (wired.wired_task(),), 20),)\n"
+    )
+    return "grasping"
+
+
+def test_the_command_says_it(suite: str, bench_here: Callable[..., Said]) -> None:
+    words = ("probe", "wiring", "--agent", "wired:Broken", "--suite", suite)
+    said = bench_here(*words, "--agent-arg", "fault=turned")
+    assert said.code == 0, said.err
+    assert "unchanged: 0 of 12 cases succeed" in said.out
+    assert "1. all pictures turned by 180 degrees: 0/12 -> 12/12" in said.out
+    told = json.loads(bench_here(*words, "--format", "json", "--cases", "9").out)
+    assert told["schema"] == 1
+    assert told["healthy"]
+    assert told["faults"] == []
+
+
+def test_a_run_is_looked_at_without_playing(
+    play_toys: Callable[..., Run], bench_here: Callable[..., Said]
+) -> None:
+    run = play_toys("baselines.simple:Noop", [toys.toy_task()], 3)
+    said = bench_here("probe", "wiring", "--run", run.path)
+    assert said.out == "toys/goal@1: all actions are equal: 0 (of 120)\n"
+    named = bench_here("probe", "wiring", "--run", run.path, "--trust")
+    assert named.out == "toys/goal@1: all actions are equal: stay (of 120)\n"
+    good = play_toys("GoodAgent", [toys.toy_task()], 40, out="good")
+    said = bench_here("probe", "wiring", "--run", good.path)
+    assert said.out == "nothing is wrong by the recorded actions alone\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        ((), "name the policy with --agent"),
+        (("--run", ".", "--agent", "noop"), "--run plays nothing"),
+        (("--run", "."), "run.json"),
+        (("--agent", "noop", "--suite", "babyai", "--tasks", "nothing"), "nothing"),
+        (("--agent", "noop", "--suite", "babyai", "--cases", "0"), "--cases"),
+        (
+            ("--agent", "noop", "--suite", "babyai", "--tasks", "*GoToObj", "--progress", "way"),
+            "has no such metric",
+        ),
+    ],
+)
+def test_what_cannot_be_done_is_one_line(
+    bench_here: Callable[..., Said], words: tuple[str, ...], why: str
+) -> None:
+    said = bench_here("probe", "wiring", *words)
+    assert said.code == 2
+    assert why in said.err
+    assert said.err.count("\n") == 1
