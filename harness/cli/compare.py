@@ -324,14 +324,15 @@ def plan(
         int | None, typer.Option(help="Say what this many episodes per task can detect.")
     ] = None,
     base: Annotated[
-        str | None, typer.Option(help="Take rate, tasks and episodes from this run.")
+        str | None,
+        typer.Option(help="Take rate, tasks, episodes and, where it is saved, noise from this."),
     ] = None,
 ) -> int:
     """Say how many episodes a comparison needs, and what a number of them can detect."""
     import contextlib
 
     from harness.compare.sample_size import sample_size, sample_size_table
-    from harness.compare.saved_runs import open_run
+    from harness.compare.saved_runs import open_run, saved_noise
 
     with open_run(base) if base else contextlib.nullcontext(None) as side:
         found = sample_size(
@@ -343,6 +344,7 @@ def plan(
             tasks=tasks,
             episodes=episodes,
             base=side,
+            noise=saved_noise(base) if base else None,
         )
     print_out(sample_size_table(found))
     return 0
@@ -353,12 +355,19 @@ def baseline_save(
         str, typer.Argument(help="The name. A base that has this name already is replaced.")
     ],
     run: Annotated[str, typer.Argument(help="A run directory, a zip archive or URL of one.")],
+    again: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Another play of the same cases by the same agent, for its noise; see `bench "
+            "probe consistency`. Can be repeated."
+        ),
+    ] = None,
 ) -> int:
     """Save a run as a base under a name, in runs/baselines.json."""
     from harness.compare.saved_runs import save_base
     from harness.core.grammar import counted
 
-    side = save_base(name, run)
+    side = save_base(name, run, again=again or ())
     say(
         f"{name}: {counted(len(side.values), 'case')} of "
         f"{counted(len(side.plan.items), 'task')}. "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from harness.cli.probe_consistency import consistency
 from harness.cli.probe_tokenizer import tokenizer
 
 __all__ = ["probe"]
@@ -15,3 +16,4 @@ probe = typer.Typer(
     rich_markup_mode=None,
 )
 probe.command(name="tokenizer")(tokenizer)
+probe.command(name="consistency")(consistency)

@@ -20,6 +20,7 @@ from harness.core.grammar import counted
 from harness.play.column_widths import WIDTH
 from harness.play.text_table import text_table
 from harness.stats import (
+    Interval,
     design_effects,
     detectable_difference,
     episodes_for_rates,
@@ -55,6 +56,14 @@ class SampleSize:
     """The number of episodes that was asked about."""
     detectable: float | None
     """The smallest difference that `episodes` pairs find."""
+    noise: Interval | None = None
+    """In which share of cases the base's agent differs from itself when it is played again; with
+    scores, as `discordant`. None: not known."""
+    noise_passes: int | None = None
+    """For the gate to pass the base's own agent, played again."""
+    noise_detectable: Interval | None = None
+    """The smallest difference that `episodes` pairs find if the new agent differs from the base in
+    no more cases than the base's agent from itself; by the bounds of the noise."""
     design: float = 1.0
     """By what factor all numbers are larger than for independent cases, because tasks share their
     seeds: as the base's outcomes tell it."""
@@ -70,13 +79,15 @@ def sample_size(
     tasks: int = 1,
     episodes: int | None = None,
     base: ScoredRun | None = None,
+    noise: Interval | None = None,
 ) -> SampleSize:
     """How many episodes it takes to find a loss of `effect`.
 
     rate: the base's success rate; by default that of `base`, else 0.8. discordant: by default that
-    of two independent agents. tasks, episodes: those of `base`, where it is given. A base whose
-    tasks have scores only has no rate; its discordance is that between its own episodes. Raises
-    UserError for a value out of range, or a base with nothing to plan from.
+    of two independent agents. tasks, episodes: those of `base`, where it is given. noise: that of
+    the base's agent, see harness.compare.noise_floor. A base whose tasks have scores only has no
+    rate; its discordance is that between its own episodes. Raises UserError for a value out of
+    range, or a base with nothing to plan from.
     """
     design = 1.0
     if base is not None:
@@ -131,7 +142,24 @@ def sample_size(
         equal_passes=shared(pairs_to_pass(effect, discordant, power, alpha)),
         episodes=episodes,
         detectable=found,
+        noise=noise,
+        noise_passes=None
+        if noise is None
+        else shared(pairs_to_pass(effect, noise.value, power, alpha)),
+        noise_detectable=_detected(noise, episodes / design, power, alpha)
+        if noise and episodes
+        else None,
         design=design,
+    )
+
+
+def _detected(noise: Interval, pairs: float, power: float, alpha: float) -> Interval:
+    """The smallest difference found with this share of discordant pairs, and with its bounds."""
+    return Interval(
+        *(
+            detectable_difference(share, pairs, power, alpha)
+            for share in (noise.value, noise.low, noise.high)
+        )
     )
 
 
@@ -198,6 +226,21 @@ def _own_discordance(values: Sequence[float], measure: str) -> float:
     return sum(squares) / len(squares) if squares else 1.0
 
 
+def _noise_sentence(found: SampleSize) -> str:
+    noise, least = found.noise, found.noise_detectable
+    assert noise is not None
+    said = (
+        f"noise: played again, the base's agent differs from itself in {100 * noise.value:.1f} "
+        f"({100 * noise.low:.1f} to {100 * noise.high:.1f}) of 100 cases"
+    )
+    if least is None:
+        return said
+    return (
+        f"{said}; if a new agent differs in no more, differences are found from "
+        f"{100 * least.value:.1f} ({100 * least.low:.1f} to {100 * least.high:.1f}) points on"
+    )
+
+
 def sample_size_table(found: SampleSize) -> str:
     """The sizes as text for a terminal."""
     points = f"{100 * found.effect:g} points"
@@ -212,6 +255,8 @@ def sample_size_table(found: SampleSize) -> str:
     rows.append(
         (f"`bench gate --margin {found.effect:g}` passes an equal agent", found.equal_passes)
     )
+    if found.noise_passes is not None:
+        rows.append(("the same for the base's own agent, which draws anew", found.noise_passes))
     differing = (
         f"in {100 * found.discordant:.0f} of 100 cases one agent succeeds, the other fails"
         if found.rate is not None
@@ -237,4 +282,6 @@ def sample_size_table(found: SampleSize) -> str:
             f"{'finds' if found.episodes == 1 else 'find'} differences from "
             f"{100 * found.detectable:.1f} points on",
         ]
+    if found.noise is not None:
+        lines += ["", textwrap.fill(_noise_sentence(found), WIDTH)]
     return "\n".join(lines)

@@ -13,21 +13,23 @@ import os
 import re
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from harness.compare.local_copies import is_location, is_url, local_copy
+from harness.compare.noise_floor import noise_floor
 from harness.compare.pairs import ScoredRun, read_scored_run
 from harness.core import UserError
 from harness.core.errors import suggest
 from harness.play.text_table import text_table
-from harness.records.plan_fields import MOST_CASES
+from harness.records.plan_fields import MOST_CASES, MOST_REPEATS
 from harness.records.safe_files import read_regular
 from harness.records.safe_json import parse, shown
-from harness.records.typed import fields_of, text, whole
+from harness.records.typed import Check, fields_of, number, text, whole
+from harness.stats import Interval
 
-__all__ = ["REGISTRY", "open_run", "save_base", "saved_runs_table"]
+__all__ = ["REGISTRY", "open_run", "save_base", "saved_noise", "saved_runs_table"]
 
 REGISTRY = Path("runs") / "baselines.json"
 """The saved names, relative to the folder where bench is called."""
@@ -70,10 +72,14 @@ def open_run(name: str, registry: Path = REGISTRY) -> Iterator[ScoredRun]:
         yield dataclasses.replace(side, fetched=path.is_relative_to(folder))
 
 
-def save_base(name: str, location: str, registry: Path = REGISTRY) -> ScoredRun:
+def save_base(
+    name: str, location: str, registry: Path = REGISTRY, again: Sequence[str] = ()
+) -> ScoredRun:
     """Save a name for the run at `location`; an earlier run of that name is replaced.
 
-    Raises UserError for a name that could be a path, or a run in which a case lacks a score.
+    again: further plays of its cases by the same agent, whose noise is saved, too. Raises UserError
+    for a name that could be a path, a run in which a case lacks a score, and where noise_floor
+    does.
     """
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
         raise UserError(
@@ -91,6 +97,11 @@ def save_base(name: str, location: str, registry: Path = REGISTRY) -> ScoredRun:
                 f"{location} is no base yet: {lacking} of its cases have no score; "
                 "finish it with the command in its run.json"
             )
+        noise = None
+        if again:
+            with contextlib.ExitStack() as opened:
+                others = [opened.enter_context(open_run(each, registry)) for each in again]
+                noise = noise_floor(side, others)
         saved = _read_registry(registry)
         saved[name] = {
             "run": location if "://" in location else str(Path(location)),
@@ -99,6 +110,7 @@ def save_base(name: str, location: str, registry: Path = REGISTRY) -> ScoredRun:
             "tasks": len(side.plan.items),
             "cases": len(side.values),
             "saved": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+            **({} if noise is None else _noise_to_json(noise, len(again))),
         }
         registry.parent.mkdir(parents=True, exist_ok=True)
         fresh = registry.with_name(f".{registry.name}.{uuid.uuid4().hex}")
@@ -113,18 +125,49 @@ def saved_runs_table(registry: Path = REGISTRY) -> str:
     saved = _read_registry(registry)
     columns = ("run", "agent", "tasks", "cases", "plan", "saved")
     rows = [
-        [name, *(entry.get(column, "") for column in columns)]
+        [name, *(entry.get(column, "") for column in columns), _noise_shown(_noise_of(entry))]
         for name, entry in sorted(saved.items())
     ]
     return (
-        text_table(["base", *columns], rows)
+        text_table(["base", *columns, "noise"], rows)
         if rows
         else "no base is saved; `bench baseline save NAME RUN` saves one"
     )
 
 
+def saved_noise(name: str, registry: Path = REGISTRY) -> Interval | None:
+    """In which share of cases the agent of a saved run differs from itself; None: not known.
+
+    A run directory of that name comes first, as in open_run.
+    """
+    if (Path(name) / "run.json").exists():
+        return None
+    return _noise_of(_read_registry(registry).get(name, {}))
+
+
+def _noise_to_json(noise: Interval, again: int) -> dict[str, Any]:
+    return dict(zip(NOISE, (noise.value, noise.low, noise.high))) | {"again": again}
+
+
+def _noise_of(entry: Mapping[str, Any]) -> Interval | None:
+    if not all(field in entry for field in NOISE):
+        return None
+    value, low, high = (float(entry[field]) for field in NOISE)
+    return Interval(value, low, high)
+
+
+def _noise_shown(noise: Interval | None) -> str:
+    return "" if noise is None else f"{100 * noise.value:.1f} %"
+
+
 ENTRY = {"run": text, "agent": text, "plan": text, "saved": text}
-COUNTS = {"tasks": whole(0, MOST_CASES), "cases": whole(0, MOST_CASES)}
+COUNTS = {
+    "tasks": whole(0, MOST_CASES),
+    "cases": whole(0, MOST_CASES),
+    "again": whole(0, MOST_REPEATS),
+}
+NOISE: Mapping[str, Check] = {"noise": number, "noise_low": number, "noise_high": number}
+"""The share of cases in which the agent differs from itself, and its 95 % bounds."""
 
 
 def _read_registry(registry: Path) -> dict[str, Any]:
@@ -133,7 +176,11 @@ def _read_registry(registry: Path) -> dict[str, Any]:
         if not isinstance(saved, dict):
             raise ValueError(f"it holds {shown(saved)}")
         for name, entry in saved.items():
-            fields_of(entry, shown(name), {**ENTRY, **COUNTS}, frozenset(ENTRY | COUNTS) - {"run"})
+            fields = {**ENTRY, **COUNTS, **NOISE}
+            fields_of(entry, shown(name), fields, frozenset(fields) - {"run"})
+            noise = _noise_of(entry)
+            if noise is not None and not 0 <= noise.low <= noise.value <= noise.high <= 1:
+                raise ValueError(f"{shown(name)} has a noise that is no share with its bounds")
     except FileNotFoundError:
         return {}
     except UserError as refused:

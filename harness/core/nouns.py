@@ -212,6 +212,9 @@ class Case:
     """
     backend: str = ""
     """Which of the adapter's backends plays it; empty: the adapter itself. No part of the id."""
+    repeat: int = 0
+    """How often it was played before by an agent that draws: `Turn.rng` differs, and nothing else.
+    No part of the id."""
 
     @functools.cached_property
     def id(self) -> str:

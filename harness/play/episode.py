@@ -44,6 +44,12 @@ def episode_name(case: str) -> str:
     return hashlib.blake2b(f"episode {case}".encode(), digest_size=8).hexdigest()
 
 
+def agent_key(case: Case) -> int:
+    """The key of `Turn.rng` in a case. A repeat draws other numbers, and starts the same way."""
+    again = ("repeat", case.repeat) if case.repeat else ()
+    return stream_key(case.task.id, case.seed, "agent", *again)
+
+
 class Episode:
     """The state of one episode between its reset and its result."""
 
@@ -122,7 +128,7 @@ class Episode:
             "actions": (),
             "episode": self.name,
             "expert": None,
-            "rng_key": stream_key(self.case.task.id, self.case.seed, "agent"),
+            "rng_key": agent_key(self.case),
             "skills": None,
         }
         self.started_with = first.instruction

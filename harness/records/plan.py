@@ -24,6 +24,7 @@ from harness.records.plan_fields import (
     MOST_CONDITIONS,
     MOST_EPISODES,
     MOST_ITEMS,
+    MOST_REPEATS,
     MOST_ROWS,
     NOT_RUN,
     condition_of,
@@ -150,6 +151,8 @@ class Plan:
     """None: simulated time waits for the agent."""
     backend: str = ""
     """Which backend of their adapters plays the cases; empty: the adapters themselves."""
+    repeat: int = 0
+    """How often these cases were played before by an agent that draws; see Case.repeat."""
 
     def __post_init__(self) -> None:
         """Raises UserError for more cases than fit in memory as a byte each."""
@@ -214,7 +217,13 @@ class Plan:
         """The case of this index, whether it is played or not."""
         task = self.items[index.item].task
         seed = self.seed_of(index.item, index.episode)
-        return Case(task, seed, self.conditions[index.condition], backend=self.backend)
+        return Case(
+            task,
+            seed,
+            self.conditions[index.condition],
+            backend=self.backend,
+            repeat=self.repeat,
+        )
 
     def seed_of(self, item: int, episode: int) -> int:
         """The seed of an episode of an item."""
@@ -271,7 +280,8 @@ class Plan:
         conditions = [[str(p) for p in condition] for condition in self.perturbations]
         clock = [] if self.clock is None else [self.clock.to_json()]
         backend = [["backend", self.backend]] if self.backend else []
-        return [items, self.seed, conditions, *clock, *backend]
+        repeat = [["repeat", self.repeat]] if self.repeat else []
+        return [items, self.seed, conditions, *clock, *backend, *repeat]
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values, as run.json holds them."""
@@ -285,12 +295,13 @@ class Plan:
             "not_run": [dataclasses.asdict(row) for row in self.not_run],
             **({} if self.clock is None else {"clock": self.clock.to_json()}),
             **({"backend": self.backend} if self.backend else {}),
+            **({"repeat": self.repeat} if self.repeat else {}),
         }
 
     @classmethod
     def from_json(cls, fields: Any) -> Plan:
         """The inverse of to_json. Raises UserError or ValueError that names the wrong field."""
-        found = fields_of(fields, "plan", _PLAN, frozenset({"hash", "clock", "backend"}))
+        found = fields_of(fields, "plan", _PLAN, frozenset({"hash", "clock", "backend", "repeat"}))
         found.pop("hash", None)
         plan = cls(**found)
         if len(plan.items) * len(plan.conditions) > MOST_CELLS:
@@ -353,6 +364,7 @@ _PLAN: Mapping[str, Check] = {
     "not_run": list_of(not_run_of, MOST_ROWS),
     "clock": ControlClock.from_json,
     "backend": text,
+    "repeat": whole(0, MOST_REPEATS),
 }
 
 

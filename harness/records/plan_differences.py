@@ -44,6 +44,8 @@ def differences(plan: Plan, older: Plan) -> Iterator[str]:
     if plan.backend != older.backend:
         own = "the ordinary simulator"
         yield f"backend: {plan.backend or own} instead of {older.backend or own}"
+    if plan.repeat != older.repeat:
+        yield f"repeat {plan.repeat} of the cases instead of {older.repeat}"
     if plan.clock != older.clock:
         waits = "simulated time that waits for the agent"
         yield f"control clock: {plan.clock or waits} instead of {older.clock or waits}"

@@ -21,7 +21,7 @@ from harness.records.typed import (
 
 __all__ = [
     "ITEM", "MOST_CASES", "MOST_CELLS", "MOST_CONDITIONS", "MOST_EPISODES",
-    "MOST_ITEMS", "MOST_ROWS", "NOT_RUN",
+    "MOST_ITEMS", "MOST_REPEATS", "MOST_ROWS", "NOT_RUN",
     "condition_of", "references_of", "task_of",
 ]  # fmt: skip
 
@@ -33,6 +33,8 @@ MOST_ITEMS = 20_000
 MOST_CONDITIONS = 2_000
 MOST_CELLS = 100_000
 """Items times conditions."""
+MOST_REPEATS = 1_000
+"""Plays of the same cases."""
 MOST_ROWS = 50_000
 """Rows of tasks that were not run."""
 FAR = 1 << 62
