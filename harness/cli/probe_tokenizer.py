@@ -127,7 +127,8 @@ def tokenizer(
         wanted = [Variant(CONTINUOUS), *chosen, *map(Variant, handed_in)]
         measured = [probe.measure(each, modes, handed_in.get(each.kind)) for each in wanted]
         gripper = gripper_of(found) if modes else ()
-        told = summarise(found, measured, gripper, probe.not_run, probe.lost, families_of(found))
+        not_run = {**found.left_out, **probe.not_run}
+        told = summarise(found, measured, gripper, not_run, probe.lost, families_of(found))
         if figure is not None:
             draw(told, figure)
         text = told.as_text() if format == "text" else json.dumps(told.to_json(), indent=1)

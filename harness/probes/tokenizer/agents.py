@@ -35,7 +35,7 @@ class CodedReplay(Agent):
     def __init__(self, codec: str, recorded: str) -> None:
         """`codec`: a file of `save_codec`. `recorded`: a file of numpy, the actions by episode."""
         self._codec = load_codec(codec)
-        with np.load(recorded, allow_pickle=False) as file:
+        with open(recorded, "rb") as raw, np.load(raw, allow_pickle=False) as file:
             self._actions = {name: file[name] for name in file.files}
 
     def act(self, turns: Sequence[Turn]) -> list[Answer]:

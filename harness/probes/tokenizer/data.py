@@ -41,6 +41,8 @@ class Split:
     """Episode name -> what was executed in it, (steps, *shape); the held-out episodes."""
     keys: Mapping[str, tuple[int, ...]]
     """Task id -> the seeds of its held-out episodes that have a demonstration."""
+    left_out: Mapping[str, str]
+    """Task id -> why it is not played."""
     training_episodes: int
 
 
@@ -97,6 +99,11 @@ def split(folder: Path, tasks: str | None, held_out: int | None) -> Split:
         judged_on=np.concatenate(judged),
         recorded=recorded,
         keys=kept,
+        left_out={
+            task: "none of its held-out episodes has a demonstration; choose more with --held-out"
+            for task in keys
+            if task not in kept
+        },
         training_episodes=training,
     )
 

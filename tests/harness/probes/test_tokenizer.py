@@ -273,6 +273,19 @@ def test_replay_fails_where_errors_add_up_and_the_expert_corrects_them(
     assert before == {file: file.stat().st_mtime_ns for file in before}
 
 
+def test_without_play_only_the_losses_are_told(
+    demos: Path, bench_here: Callable[..., Said]
+) -> None:
+    words = ("--data", demos, "--out", "out", "--play", "none", "--variants", "uniform-32")
+    said = bench_here("probe", "tokenizer", *words, "--held-out", HELD_OUT, "--figure", "f.svg")
+    assert said.code == 0, said.err
+    assert "uniform-32" in said.out
+    assert "sign flips are those of all dimensions" in said.out
+    assert "replay" not in said.out
+    assert not Path("out", "runs").exists()
+    assert Path("f.svg").exists()
+
+
 def test_an_agent_of_the_users_plays_through_codecs(
     demos: Path, bench_here: Callable[..., Said]
 ) -> None:
@@ -328,6 +341,26 @@ def test_strangers_tasks_are_not_played(demos: Path, bench_here: Callable[..., S
     said = bench_here("probe", "tokenizer", "--data", demos, "--out", "out")
     assert said.code == 2
     assert "--trust" in said.err
+
+
+def test_a_task_without_held_out_demonstrations_is_listed(
+    tmp_path: Path, bench_here: Callable[..., Said]
+) -> None:
+    # Its expert has no time to arrive at the first seeds.
+    hard = toys.toy_task("hard", action="box", size=64, max_steps=12)
+    suite = Suite("toys", "toys", (GLIDE, hard), 24)
+    folder = tmp_path / "d"
+    record(
+        [(suite, task) for task in suite.tasks], folder, RecordingOptions(("state",)),
+        RunOptions(), Notes(), episodes=24,
+    )  # fmt: skip
+    seeds = [row.seed for row in Demos(folder).rows if row.task == hard.id]
+    assert seeds
+    first = seeds[0] % 1_000_000
+    assert first > 0
+    found = split(folder, None, first)
+    assert [task.id for _, task in found.chosen] == [GLIDE.id]
+    assert list(found.left_out) == [hard.id]
 
 
 def test_names_of_actions_are_no_numbers(tmp_path: Path) -> None:
