@@ -1,10 +1,10 @@
 """How often does `bench probe wiring` name a planted fault first, and how often is it wrong?
 
-    python tests/faults/wiring.py [--policies toy,conv,scripted] [--seeds 1] [--healthy 20]
+    python tests/faults/wiring.py [--policies toy,conv,conv-two,scripted] [--healthy 20]
 
 Each policy works as it is, and is broken in each way that applies to it. `toy` reads two pictures
 of a toy. `conv` is a small convolutional network that reads BabyAI's `image_partial` and the
-instruction; it is trained here on the oracle's actions, which takes two minutes. `scripted` is
+instruction; it is trained here on the oracle's actions, which takes minutes. `scripted` is
 Meta-World's own policy of a task, which reads `state`. Prints a row for each policy, and each fault
 that was not named first. The healthy runs are of the same policies on other cases, unbroken.
 """
@@ -40,7 +40,6 @@ from harness.stats.intervals import wilson
 from suites import babyai, metaworld
 
 CASES = 20
-LEVEL = "babyai/GoToObj"
 WORDS = ("red", "green", "blue", "purple", "yellow", "grey", "ball", "box", "key")
 
 
@@ -104,8 +103,8 @@ ACTIONS: Mapping[str, tuple[Callable[[Any], Any], str]] = {
 }  # fmt: skip
 
 
-def conv_policy() -> Agent:
-    """Trained on the oracle's actions in 400 episodes of LEVEL."""
+def conv_policy(level: str, episodes: int, updates: int) -> Agent:
+    """Trained on the oracle's actions in so many episodes of a level."""
     import torch
     from torch import nn
 
@@ -113,7 +112,7 @@ def conv_policy() -> Agent:
     torch.set_num_threads(1)
     recorder = Recorder()
     with Brancher(recorder, None, 60.0) as brancher:
-        for case in cases_of(LEVEL, babyai.SUITES, 400, seed=9):
+        for case in cases_of(level, babyai.SUITES, episodes, seed=900):
             brancher.outcome(recorder, case)
     images, words, actions = (np.stack(each) for each in zip(*recorder.rows))
 
@@ -134,7 +133,7 @@ def conv_policy() -> Agent:
     net = Net()
     optimiser = torch.optim.Adam(net.parameters(), 1e-3)
     data = [torch.as_tensor(each) for each in (images, words, actions)]
-    for _ in range(1500):
+    for _ in range(updates):
         chosen = torch.randint(len(data[0]), (64,))
         loss = nn.functional.cross_entropy(net(data[0][chosen], data[1][chosen]), data[2][chosen])
         optimiser.zero_grad()
@@ -225,15 +224,21 @@ def toy() -> Work:
     return "toy, two pictures", cases, wired.Broken(errs=0.3), broken
 
 
-def conv() -> Work:
-    policy, view = conv_policy(), "image_partial"
+def conv(level: str, episodes: int, updates: int) -> Work:
+    policy, view = conv_policy(level, episodes, updates), "image_partial"
     broken: dict[str, tuple[Agent, Sequence[str]]] = {
         fault: (Crossed(policy, fault, view, act), [right.format(view)])
         for fault, (act, right) in PICTURES.items()
     }
     for fault, right in {**TIMES, "deaf": DEAF}.items():
         broken[fault] = (Crossed(policy, fault, "", same), [right])
-    return "conv, BabyAI", lambda seed: cases_of(LEVEL, babyai.SUITES, CASES, seed), policy, broken
+    name = level.rpartition("/")[2]
+    return (
+        f"conv, {name}",
+        lambda seed: cases_of(level, babyai.SUITES, CASES, seed),
+        policy,
+        broken,
+    )
 
 
 def scripted(task: str) -> Work:
@@ -254,7 +259,8 @@ def scripted(task: str) -> Work:
 
 WORKS: Mapping[str, Callable[[], Iterator[Work]]] = {
     "toy": lambda: iter([toy()]),
-    "conv": lambda: iter([conv()]),
+    "conv": lambda: iter([conv("babyai/GoToObj", 400, 1500)]),
+    "conv-two": lambda: iter([conv("babyai/GoToRedBlueBall", 1000, 3000)]),
     "scripted": lambda: (scripted(task) for task in ("pick-place", "drawer-open")),
 }
 
@@ -262,7 +268,7 @@ WORKS: Mapping[str, Callable[[], Iterator[Work]]] = {
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--policies", default="toy,conv,scripted")
+    parser.add_argument("--policies", default="toy,conv,conv-two,scripted")
     parser.add_argument("--seeds", type=int, default=1, help="sets of cases for each fault")
     parser.add_argument("--healthy", type=int, default=20, help="healthy runs of each policy")
     options = parser.parse_args()

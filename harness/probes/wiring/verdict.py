@@ -21,6 +21,8 @@ SURE = ("late", "first_only")
 """Findings that come before changes, which may make up for them."""
 NOTES = ("varies", "constant")
 """Findings that a policy without a fault may show, too."""
+UNUSED = ("blind", "unused", "unused_instruction")
+"""Findings that are no faults of a policy that surely succeeds in most cases without."""
 SHOWN = 5
 """Changes in the table; JSON has all."""
 
@@ -42,7 +44,13 @@ class Verdict:
             return []
         late = [each.what for each in self.findings if each.code in SURE]
         named = [str(arm.change) for arm in self.race.named]
-        return late + named + [each.what for each in self.findings if each.code not in NOTES + SURE]
+        others = (*self._notes, *SURE)
+        return late + named + [each.what for each in self.findings if each.code not in others]
+
+    @property
+    def _notes(self) -> tuple[str, ...]:
+        """The codes of findings that are no faults here."""
+        return NOTES + UNUSED if self.race.successes.low > 0.5 else NOTES
 
     def lines(self) -> Iterator[str]:
         """For people."""
@@ -67,7 +75,7 @@ class Verdict:
         for number, fault in enumerate(self.faults, 1):
             yield f"{number}. {self._evidence(fault)}"
         for each in self.findings:
-            if each.code in NOTES:
+            if each.code in self._notes:
                 yield f"note: {each.what}"
         for arm in race.arms:
             if arm.hint:
@@ -165,6 +173,9 @@ def diagnose(
     if unchanged.healthy:
         return Verdict(race=unchanged, findings=(), episodes=stage.episodes)
     given = senses.age()
+    if any(each.code in SURE for each in given):
+        known = dataclasses.replace(unchanged, stopped="this is certain")
+        return Verdict(race=known, findings=given, episodes=stage.episodes)
     found = race(stage, cases, unchanged.unchanged, senses.needed, said)
     if not found.named:
         said("what do its answers depend on?")

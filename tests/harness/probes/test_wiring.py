@@ -20,7 +20,8 @@ from harness.probes.wiring.actions import of_actions
 from harness.probes.wiring.episodes import Played, Stage, better
 from harness.probes.wiring.passive import findings_of_actions
 from harness.probes.wiring.pictures import of_pictures, of_vectors, zoomed
-from harness.probes.wiring.race import Arm
+from harness.probes.wiring.race import Arm, Race
+from harness.probes.wiring.senses import Finding
 from harness.probes.wiring.verdict import Verdict, diagnose
 from harness.records.plan import CaseIndex
 
@@ -106,6 +107,22 @@ def test_what_came_further() -> None:
     assert better(lost, played(False, 0.0, 0.85), dense=True) == 0.5
     assert better(lost, played(False, 0.5, 0.1), dense=False) == 0.5
     assert better(played(False, None, None), lost, dense=True) == 0.5
+
+
+@pytest.mark.parametrize(("failures", "faults"), [(1, []), (10, ["unused"])])
+def test_what_is_not_used_is_no_fault_of_a_policy_that_mostly_succeeds(
+    failures: int, faults: list[str]
+) -> None:
+    unchanged = [
+        Played(success=number >= failures, progress=None, agreement=None) for number in range(20)
+    ]
+    found = Verdict(
+        race=Race(unchanged=unchanged, arms=(), healthy=False, stopped="all cases are played"),
+        findings=[Finding(code="unused", what="unused", count=20)],
+        episodes=20,
+    )
+    assert found.faults == faults
+    assert ("note: unused" in found.lines()) is not bool(faults)
 
 
 def brief_of(action: Box, **views: Box) -> Brief:
