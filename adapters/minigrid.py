@@ -7,6 +7,7 @@ those cannot be built; the `-v0` of a level that has a `-v1` warns; MiniGrid-Pla
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import inspect
 import struct
 import sys
@@ -15,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from adapters import _babyai_bot, _babyai_skills, _balrog_levels
+from adapters import _babyai_bot, _babyai_skills, _balrog_levels, _memory_levels
 from adapters._grid_words import MEANING, scene
 from adapters._params import levels
 from harness.core import (
@@ -70,7 +71,9 @@ class MiniGridAdapter(Adapter):
     """One level of MiniGrid or BabyAI.
 
     An agent on a grid of cells turns, walks, carries and opens things to fulfil a mission, which is
-    one sentence. `task.params`: `id`, the level, say `BabyAI-GoTo-v0`.
+    one sentence. `task.params`: `id`, the level, say `BabyAI-GoTo-v0`; `image`, false where the
+    view of the whole map is not offered. The levels `MiniGrid-MemoryVisible...` are ours, see
+    _memory_levels.py.
 
     Views, each drawn only when it is read (MiniGrid itself draws `grid` at every step, which is
     most of the cost of its step):
@@ -121,7 +124,8 @@ class MiniGridAdapter(Adapter):
 
     @classmethod
     def env_key(cls, task: Task) -> str:
-        return f"minigrid/{task.params['id']}"
+        whole = "" if task.params.get("image", True) else " in part"
+        return f"minigrid/{task.params['id']}{whole}"
 
     @classmethod
     def has_expert(cls, task: Task) -> bool:
@@ -210,6 +214,11 @@ class MiniGridAdapter(Adapter):
             "walls, closed doors and objects block its way, walls and closed doors its sight",
             simulator="MiniGrid, a 2-D grid world seen from above",
         )
+        if not task.params.get("image", True):
+            offered = {k: each for k, each in self.brief.observation.items() if k != "image"}
+            self.brief = dataclasses.replace(self.brief, observation=offered)
+            self._views = {name: self._views[name] for name in offered}
+            self._going = TimeStep(self._views)
 
     @classmethod
     def simulator_perturbations(cls, task: Task | None = None) -> tuple[SimulatorPerturbation, ...]:
@@ -371,6 +380,8 @@ def _make(level: str, **numbers: int) -> Any:
 
     if level.startswith(_balrog_levels.PREFIX):
         _balrog_levels.register()
+    elif level.startswith(_memory_levels.PREFIX):
+        _memory_levels.register()
     env: Any = gymnasium.make(f"minigrid:{level}", disable_env_checker=True, **numbers).unwrapped
     # The views draw on demand, so the observation that reset and step would build is never read.
     env.gen_obs = dict

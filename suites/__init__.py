@@ -6,6 +6,7 @@ SUITES = {
     "babyai": "suites.babyai",
     "babyai-planning": "suites.babyai",
     "minigrid": "suites.minigrid",
+    "memory": "suites.memory",
     "atari": "suites.atari",
     "atari-sticky": "suites.atari",
     "procgen": "suites.procgen",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import typer
 
 from harness.cli.probe_consistency import consistency
+from harness.cli.probe_forgetting import forgetting
+from harness.cli.probe_memory import memory
 from harness.cli.probe_tokenizer import tokenizer
 
 __all__ = ["probe"]
@@ -17,3 +19,5 @@ probe = typer.Typer(
 )
 probe.command(name="tokenizer")(tokenizer)
 probe.command(name="consistency")(consistency)
+probe.command(name="memory")(memory)
+probe.command(name="forgetting")(forgetting)

@@ -1,0 +1,190 @@
+"""`bench probe forgetting`: what did a training lose again of what it had learnt before?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from harness.cli.options import (
+    AgentArgs,
+    AgentTimeout,
+    Interpreters,
+    LanesOption,
+    ProfileCheck,
+    RayAddress,
+    ReplicasOption,
+    Seed,
+    TaskGlobs,
+    Workers,
+    arguments,
+)
+from harness.cli.output import DONE, WITH_ERRORS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from harness.compare.pairs import ScoredRun
+    from harness.records.identity import AgentSpec
+
+__all__ = ["forgetting"]
+
+
+def forgetting(
+    agent: Annotated[
+        str | None, typer.Option(help="The agent whose checkpoints are played; see `bench run`.")
+    ] = None,
+    checkpoints: Annotated[
+        str | None,
+        typer.Option(help="Files or folders in the order of the training, separated by commas."),
+    ] = None,
+    checkpoint_arg: Annotated[
+        str, typer.Option(help="The argument of the agent's constructor that takes a checkpoint.")
+    ] = "weights",
+    suite: Annotated[str | None, typer.Option(help="What they play; see `bench run`.")] = None,
+    runs: Annotated[
+        str | None,
+        typer.Option(
+            help="In place of all that: run directories, or names of saved runs, of the "
+            "checkpoints in the order of the training, separated by commas."
+        ),
+    ] = None,
+    by: Annotated[
+        Literal["domain", "suite", "task"], typer.Option(help="What is learnt at a time.")
+    ] = "domain",
+    learnt: Annotated[
+        str | None,
+        typer.Option(
+            help="NAME=K, separated by commas: checkpoint K, counted from 1, had just learnt this "
+            "domain (suite, task). The others were learnt at the first."
+        ),
+    ] = None,
+    tasks: TaskGlobs = None,
+    episodes: Annotated[
+        int | None,
+        typer.Option(help="Episodes per task. Default: what the suite's protocol asks for."),
+    ] = None,
+    seed: Seed = 0,
+    workers: Workers = "auto",
+    lanes: LanesOption = None,
+    replicas: ReplicasOption = "1",
+    out: Annotated[
+        Path | None,
+        typer.Option(help="The folder of the run directories; default: runs/forgetting-AGENT."),
+    ] = None,
+    agent_arg: AgentArgs = None,
+    profile_check: ProfileCheck = "on",
+    agent_timeout: AgentTimeout = 600.0,
+    ray_address: RayAddress = None,
+    interpreter: Interpreters = None,
+    format: Annotated[Literal["text", "json"], typer.Option(help="What to print.")] = "text",
+) -> int:
+    """Say what the checkpoints of a training could do, and what the last one can no longer do.
+
+    They play the same cases. The same command continues.
+    """
+    from harness.cli.probe_runs import Wanted, default_folder, play_runs, run_options
+    from harness.cli.supervisor import relay
+    from harness.core import UserError
+    from harness.host.interpreters import configured
+
+    stages = _stages(learnt)
+    if runs is not None:
+        if agent is not None or checkpoints is not None or suite is not None:
+            raise UserError("--runs have been played: leave --agent, --checkpoints and --suite out")
+        return _of_runs(_names("--runs", runs), by, stages, format)
+    if agent is None or checkpoints is None or suite is None:
+        raise UserError(
+            "name --agent, --checkpoints and --suite, or --runs of checkpoints that have played"
+        )
+    files = _names("--checkpoints", checkpoints)
+    wanted = Wanted(
+        suite=suite,
+        tasks=tasks,
+        episodes=episodes,
+        seed=seed,
+        options=run_options(workers, lanes, replicas, agent_timeout, ray_address),
+    )
+    folder = out or default_folder("forgetting", agent)
+    name = agent
+
+    def work() -> tuple[str, str, int]:
+        given = arguments(agent_arg)
+        numbered = [
+            (f"{k + 1}-{_stem(file)}", _spec(name, given, profile_check, checkpoint_arg, file))
+            for k, file in enumerate(files)
+        ]
+        played = play_runs(numbered, folder, wanted)
+        if played.stopped:
+            return "", "\n".join([*played.said, played.stopped]), WITH_ERRORS
+        text = _told(played.runs, by, stages, format)
+        return text, "\n".join(played.said), played.code
+
+    with configured(interpreter or ()):
+        return relay(work)
+
+
+def _of_runs(names: Sequence[str], by: str, stages: dict[str, int], format: str) -> int:
+    import contextlib
+
+    from harness.cli.output import print_out
+    from harness.compare.saved_runs import open_run
+
+    with contextlib.ExitStack() as opened:
+        found = [opened.enter_context(open_run(name)) for name in names]
+        print_out(_told(found, by, stages, format))
+    return DONE
+
+
+def _told(runs: Sequence[ScoredRun], by: str, stages: dict[str, int], format: str) -> str:
+    from harness.cli.probe_runs import printed
+    from harness.probes.forgetting import measure_forgetting
+
+    found = measure_forgetting(runs, by, stages)
+    return printed(found.to_json(), found.as_text(), format)
+
+
+def _names(option: str, text: str) -> list[str]:
+    """The names of a list, two at least. Raises UserError."""
+    from harness.core import UserError
+
+    names = [each.strip() for each in text.split(",") if each.strip()]
+    if len(names) < 2:
+        raise UserError(f"{option} {text!r}: name two at least, in the order of the training")
+    return names
+
+
+def _stages(text: str | None) -> dict[str, int]:
+    """Name -> number of the checkpoint. Raises UserError."""
+    from harness.core import UserError
+
+    found: dict[str, int] = {}
+    for each in (text or "").split(","):
+        name, equals, number = each.strip().rpartition("=")
+        if not each.strip():
+            continue
+        if not (equals and name and number.isascii() and number.isdigit()):
+            raise UserError(f"--learnt {each.strip()!r}: write NAME=K, for example navigation=2")
+        found[name] = int(number)
+    return found
+
+
+def _stem(file: str) -> str:
+    """What a checkpoint's run directory is called after its number."""
+    name = Path(file).name or "checkpoint"
+    return "".join(each if each.isalnum() or each in "-_." else "-" for each in name)
+
+
+def _spec(
+    name: str, given: dict[str, Any], profile_check: str, argument: str, file: str
+) -> AgentSpec:
+    """The agent with this checkpoint. Raises UserError."""
+    from harness.cli.names import agent_named
+    from harness.core import UserError
+
+    if argument in given:
+        raise UserError(f"--agent-arg {argument}: --checkpoints sets it; leave it out")
+    if not Path(file).exists():
+        raise UserError(f"--checkpoints: there is no file or folder {file}")
+    return agent_named(name, {**given, argument: file}, profile_check)
