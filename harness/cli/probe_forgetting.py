@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from harness.compare.pairs import ScoredRun
     from harness.records.identity import AgentSpec
+    from harness.records.plan import Plan
 
 __all__ = ["forgetting"]
 
@@ -110,12 +111,18 @@ def forgetting(
     name = agent
 
     def work() -> tuple[str, str, int]:
+        from harness.probes.forgetting import groups_of
+
         given = arguments(agent_arg)
         numbered = [
             (f"{k + 1}-{_stem(file)}", _spec(name, given, profile_check, checkpoint_arg, file))
             for k, file in enumerate(files)
         ]
-        played = play_runs(numbered, folder, wanted)
+
+        def check(plan: Plan) -> None:
+            groups_of(plan, by, stages, len(files))
+
+        played = play_runs(numbered, folder, wanted, check)
         if played.stopped:
             return "", "\n".join([*played.said, played.stopped]), WITH_ERRORS
         text = _told(played.runs, by, stages, format)

@@ -95,14 +95,14 @@ def memory(
     folder = out or default_folder("memory", agent)
 
     def work() -> tuple[str, str, int]:
-        from harness.probes.memory import compare_contexts
+        from harness.probes.memory import compare_contexts, twins
 
         given = arguments(agent_arg)
         stages = [
             (f"context-{label}", _spec(agent, given, profile_check, label, context_arg))
             for label in labels
         ]
-        played = play_runs(stages, folder, wanted)
+        played = play_runs(stages, folder, wanted, twins)
         if played.stopped:
             return "", "\n".join([*played.said, played.stopped]), WITH_ERRORS
         found = compare_contexts(dict(zip(labels, played.runs, strict=True)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from harness.compare.pairs import ScoredRun
     from harness.play.runner import RunOptions
     from harness.records.identity import AgentSpec
+    from harness.records.plan import Plan
 
 __all__ = ["PlayedRuns", "Wanted", "default_folder", "play_runs", "printed", "run_options"]
 
@@ -65,32 +66,42 @@ def default_folder(probe: str, agent: str) -> Path:
     return Path("runs") / f"{probe}-{safe.strip('.-') or 'agent'}"
 
 
-def play_runs(stages: Sequence[tuple[str, AgentSpec]], folder: Path, wanted: Wanted) -> PlayedRuns:
+def play_runs(
+    stages: Sequence[tuple[str, AgentSpec]],
+    folder: Path,
+    wanted: Wanted,
+    check: Callable[[Plan], object],
+) -> PlayedRuns:
     """Play each (name, agent) into folder/name, one after the other.
+
+    `check` is called with each plan before it is played, and raises UserError where the probe could
+    make nothing of it.
 
     Called in the child process of a command. Raises UserError on wrong use, and where no task can
     run here.
     """
-    from harness.cli.api import play_suites
     from harness.cli.names import suites_named
     from harness.compare.pairs import read_scored_run
     from harness.core import UserError
+    from harness.play.planning import make_plan
     from harness.play.progress import progress_for
+    from harness.play.runner import play
+    from harness.records.catalogue import select_tasks
 
     suites = suites_named(wanted.suite)
+    chosen = select_tasks(suites, wanted.tasks)
     runs, lacking, code = [], dict[str, None](), DONE
     for name, spec in stages:
         progress = progress_for()
         progress.say(f"{name}:")
-        summary = play_suites(
-            spec, suites, tasks=wanted.tasks, episodes=wanted.episodes, seed=wanted.seed,
-            perturb=None, until_width=None, clock=None, out=folder / name,
-            options=wanted.options, progress=progress,
-        )  # fmt: skip
-        for row in summary.not_run:
+        plan = make_plan(chosen, spec, episodes=wanted.episodes, seed=wanted.seed)
+        for row in plan.not_run:
             lacking[f"{row.task} cannot run here: {row.reason}; {row.remedy}"] = None
-        if not summary.planned:
+        if not plan.total:
             raise UserError(f"none of these tasks can run here: {'; '.join([*lacking][:3])}")
+        check(plan)
+        names = [each.name for each in suites]
+        summary = play(spec, names, plan, folder / name, wanted.options, progress)
         if summary.stopped:
             return PlayedRuns(
                 runs=(), said=tuple(lacking), stopped=summary.stopped, code=WITH_ERRORS

@@ -24,9 +24,10 @@ from harness.core import Task, UserError
 from harness.core.errors import suggest
 from harness.play.text_table import text_table
 from harness.probes.figures import estimate_json, percent, points
+from harness.records.plan import Plan
 from harness.stats import Interval, design_effects, mean_of_rates, paired_difference, paired_p
 
-__all__ = ["GROUPINGS", "Forgetting", "GroupRow", "measure_forgetting"]
+__all__ = ["GROUPINGS", "Forgetting", "GroupRow", "groups_of", "measure_forgetting"]
 
 GROUPINGS = ("domain", "suite", "task")
 
@@ -139,8 +140,7 @@ def measure_forgetting(
         raise UserError(f"there is no grouping {grouping!r}: choose {', '.join(GROUPINGS)}")
     last = len(runs)
     paired = [pair_up(run, runs[-1]) for run in runs[:-1]]
-    members = _groups(runs[-1], grouping)
-    _check(learnt, members, last)
+    members = groups_of(runs[-1].plan, grouping, learnt, last)
     groups, seen = [], list[TaskPairs]()
     for name, tasks in members.items():
         at = learnt.get(name, 1)
@@ -180,23 +180,27 @@ def measure_forgetting(
     )
 
 
-def _groups(run: ScoredRun, grouping: str) -> dict[str, dict[str, Task]]:
-    """Group -> its tasks by id, in the order of the plan."""
+def groups_of(
+    plan: Plan, grouping: str, learnt: Mapping[str, int], checkpoints: int
+) -> dict[str, dict[str, Task]]:
+    """Group -> its tasks by id, in the order of the plan.
+
+    Raises UserError for an unknown group or checkpoint in `learnt`.
+    """
     found: dict[str, dict[str, Task]] = {}
-    for item in run.plan.items:
+    for item in plan.items:
         task = item.task
         name = {"domain": task.domain, "suite": item.suite, "task": task.name}[grouping]
         found.setdefault(name, {})[task.id] = task
-    return found
-
-
-def _check(learnt: Mapping[str, int], members: Mapping[str, object], last: int) -> None:
     for name, at in learnt.items():
-        if name not in members:
-            hint = suggest(name, members) or f"there are {', '.join(members)}"
-            raise UserError(f"--learnt: nothing that was played is called {name!r}; {hint}")
-        if not 1 <= at <= last:
-            raise UserError(f"--learnt {name}={at}: the checkpoints are numbered 1 to {last}")
+        if name not in found:
+            hint = suggest(name, found) or f"there are {', '.join(found)}"
+            raise UserError(f"--learnt: nothing that is played is called {name!r}; {hint}")
+        if not 1 <= at <= checkpoints:
+            raise UserError(
+                f"--learnt {name}={at}: the checkpoints are numbered 1 to {checkpoints}"
+            )
+    return found
 
 
 def _difference(pairs: Sequence[TaskPairs]) -> tuple[Interval, float]:
