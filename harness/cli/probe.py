@@ -8,6 +8,7 @@ from harness.cli.probe_consistency import consistency
 from harness.cli.probe_forgetting import forgetting
 from harness.cli.probe_memory import memory
 from harness.cli.probe_tokenizer import tokenizer
+from harness.cli.probe_wiring import wiring
 
 __all__ = ["probe"]
 
@@ -18,6 +19,7 @@ probe = typer.Typer(
     rich_markup_mode=None,
 )
 probe.command(name="tokenizer")(tokenizer)
-probe.command(name="consistency")(consistency)
 probe.command(name="memory")(memory)
 probe.command(name="forgetting")(forgetting)
+probe.command(name="wiring")(wiring)
+probe.command(name="consistency")(consistency)

@@ -39,6 +39,7 @@ class _Wanted:
     seed: int
     progress: str | None
     timeout: float
+    out: Path | None
     json: bool
 
 
@@ -62,6 +63,10 @@ def wiring(
             help="A metric that says how far a failed episode came, such as return; with a minus "
             "before its name, less is better. Default: the task's score."
         ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Keep the episodes in this file: the same command goes on from there."),
     ] = None,
     run: Annotated[
         Path | None,
@@ -100,14 +105,18 @@ def wiring(
             seed=seed,
             progress=progress,
             timeout=agent_timeout,
+            out=out,
             json=format == "json",
         )
         spec = names.agent_named(agent, arguments(agent_arg))
         return relay(lambda: _diagnosed(spec, wanted))
 
 
-def _cases(spec: AgentSpec, wanted: _Wanted) -> tuple[list[Case], bool]:
-    """(cases, round by round; whether all tasks have an expert). Raises UserError."""
+def _cases(spec: AgentSpec, wanted: _Wanted) -> tuple[list[Case], bool, str]:
+    """(cases, round by round; whether all tasks have an expert; the plan's hash).
+
+    Raises UserError.
+    """
     from harness.cli.names import suites_named
     from harness.core import UserError
     from harness.host.loading import load_adapter
@@ -126,7 +135,8 @@ def _cases(spec: AgentSpec, wanted: _Wanted) -> tuple[list[Case], bool]:
         for item in range(len(plan.items))
     ][: wanted.cases]
     tasks = {case.task.id: case.task for case in cases}.values()
-    return cases, all(load_adapter(task.adapter).has_expert(task) for task in tasks)
+    expert = all(load_adapter(task.adapter).has_expert(task) for task in tasks)
+    return cases, expert, plan.hash
 
 
 def _measure(progress: str | None) -> Callable[[Result], float | None]:
@@ -152,21 +162,29 @@ def _measure(progress: str | None) -> Callable[[Result], float | None]:
 
 def _diagnosed(spec: AgentSpec, wanted: _Wanted) -> tuple[str, str, int]:
     """What `relay` prints."""
+    import contextlib
     import json
 
     from harness.cli.output import say
     from harness.probes.fork import Brancher
     from harness.probes.wiring.episodes import Stage
+    from harness.probes.wiring.journal import Journal
     from harness.probes.wiring.verdict import diagnose
 
-    cases, expert = _cases(spec, wanted)
+    cases, expert, plan = _cases(spec, wanted)
     agent = spec.build()
-    try:
-        with Brancher(agent, None, wanted.timeout) as brancher:
-            stage = Stage(brancher, agent, _measure(wanted.progress), expert, wanted.episodes)
-            verdict = diagnose(stage, cases, say)
-    finally:
-        agent.close()
+    with contextlib.ExitStack() as held:
+        held.callback(agent.close)
+        journal = None
+        if wanted.out is not None:
+            identity = {
+                "agent": spec.fingerprint(), "plan": plan, "progress": wanted.progress
+            }  # fmt: skip
+            journal = held.enter_context(Journal(wanted.out, identity))
+        brancher = held.enter_context(Brancher(agent, None, wanted.timeout))
+        measure = _measure(wanted.progress)
+        stage = Stage(brancher, agent, measure, expert, wanted.episodes, journal)
+        verdict = diagnose(stage, cases, say)
     if wanted.json:
         return json.dumps(verdict.to_json(), indent=1), "", DONE
     return "\n".join(verdict.lines()), "", DONE

@@ -6,7 +6,7 @@ import dataclasses
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from harness.play.values import AgentFault, Chunk, actions_of, taken
 from harness.probes.changes import NOTHING, Change
 from harness.probes.fork import Brancher
 
-__all__ = ["Measure", "Played", "Shadow", "Stage", "better"]
+__all__ = ["Kept", "Measure", "Played", "Shadow", "Stage", "better"]
 
 Measure = Callable[[Result], float | None]
 """What says how far a case came where it does not succeed; more is better."""
@@ -139,13 +139,33 @@ class Shadow(Agent):
         self._agent.end(episodes)
 
 
+class Kept(Protocol):
+    """Episodes with a change that were played before."""
+
+    known: dict[tuple[str, str], Played]
+    """(case id, change) -> what came of it."""
+
+    def add(self, case: str, change: str, played: Played) -> None:
+        """Keep one more."""
+
+
 class Stage:
     """Where the episodes of a probe are played, one after the other."""
 
     def __init__(
-        self, brancher: Brancher, agent: Agent, measure: Measure, expert: bool, most: int
+        self,
+        brancher: Brancher,
+        agent: Agent,
+        measure: Measure,
+        expert: bool,
+        most: int,
+        journal: Kept | None = None,
     ) -> None:
-        """`expert`: whether agreement with it is measured. `most`: episodes that may be played."""
+        """`expert`: whether agreement with it is measured. `most`: episodes that may be played.
+
+        `journal`: keeps episodes with a change, of this agent and these cases.
+        """
+        self._journal = journal
         self._brancher, self._agent = brancher, agent
         self._measure, self._expert, self.most = measure, expert, most
         self.episodes = 0
@@ -173,6 +193,8 @@ class Stage:
         if change is NOTHING and case.id in self._plain:
             return self._plain[case.id]
         self.episodes += 1
+        if self._journal is not None and (case.id, str(change)) in self._journal.known:
+            return self._journal.known[case.id, str(change)]
         watched = _Watched(self._agent, change, self._expert)
         outcome = self._brancher.outcome(watched, change.case(case))
         result = outcome.result
@@ -195,6 +217,8 @@ class Stage:
         )
         if change is NOTHING:
             self._plain[case.id] = played
+        elif self._journal is not None:
+            self._journal.add(case.id, str(change), played)
         return played
 
     def executed(self, case: Case) -> list[Any]:

@@ -37,17 +37,7 @@ def diagnosed(agent: Agent, task: Any = None, most: int = 150) -> Verdict:
         return diagnose(Stage(brancher, agent, lambda result: result.score, True, most), cases)
 
 
-FAULTS = (
-    "turned",
-    "cameras",
-    "bgr",
-    "gripper_sign",
-    "unnormalised",
-    "chunk",
-    "late",
-    "first_only",
-    "deaf",
-)  # fmt: skip
+FAULTS = ("turned", "cameras", "gripper_sign", "chunk", "late", "first_only", "deaf")
 """The rest are planted by tests/faults/wiring.py."""
 
 
@@ -197,6 +187,27 @@ def test_the_command_says_it(suite: str, bench_here: Callable[..., Said]) -> Non
     assert told["schema"] == 1
     assert told["healthy"]
     assert told["faults"] == []
+
+
+def test_an_interrupted_probe_goes_on(
+    suite: str, tmp_path: Path, bench_here: Callable[..., Said]
+) -> None:
+    words = ("probe", "wiring", "--agent", "wired:Broken", "--suite", suite, "--out", "kept.jsonl")
+    faulty = ("--agent-arg", "fault=cameras", "--episodes", "60")
+    first = bench_here(*words, *faulty)
+    assert first.code == 0, first.err
+    kept = (tmp_path / "kept.jsonl").read_text()
+    lines = kept.splitlines(keepends=True)
+    (tmp_path / "kept.jsonl").write_text("".join(lines[:20]) + lines[20][:9])
+    assert bench_here(*words, *faulty).out == first.out
+    assert (tmp_path / "kept.jsonl").read_text() == kept
+    other = bench_here(*words, "--agent-arg", "fault=bgr")
+    assert other.code == 2
+    assert "is of another agent" in other.err
+    (tmp_path / "kept.jsonl").write_text(lines[0] + "{}\n")
+    broken = bench_here(*words, *faulty)
+    assert broken.code == 2
+    assert "line 2 is no episode: remove that line" in broken.err
 
 
 def test_a_run_is_looked_at_without_playing(
