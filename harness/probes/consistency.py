@@ -7,6 +7,7 @@ The same cases are played several times. Every play starts alike, and only the a
 from __future__ import annotations
 
 import dataclasses
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -121,9 +122,10 @@ class Consistency:
         if self.overall is not None:
             if self.plays > 2 and not self.every_play_is_the_same:
                 parts.append(_curve(self.overall, width))
-            if self.overall.between_plays is not None:
+            if not self.every_play_is_the_same:
                 parts.append(_variances(self.overall))
-        return "\n\n".join([*parts, "\n".join(self._sentences())])
+        said = [textwrap.fill(each, width) for each in self._sentences()]
+        return "\n\n".join([*parts, *(["\n".join(said)] if said else [])])
 
     def _sentences(self) -> list[str]:
         found = []
