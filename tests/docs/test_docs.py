@@ -1,6 +1,7 @@
 """Every example in the documents is run, and what it prints is compared with the page.
 
-A fenced block of README.md, CONTRIBUTING.md, docs/*.md or docs/policies/*.md is one of:
+A fenced block of README.md, CONTRIBUTING.md, docs/*.md, docs/policies/*.md or
+docs/probes/*.md is one of:
     python, toml  its first line is `# file: NAME`; the block is written to NAME in a folder that
                   the page has for itself
     console       a line `$ COMMAND` is run there by bash; it must exit 0, or N where it ends in
@@ -31,7 +32,11 @@ from leaderboards.schema import ESTIMATES, Group, Scores, TaskRow
 DOCS = ROOT / "docs"
 RUN = [
     *(ROOT / "README.md", ROOT / "CONTRIBUTING.md"),
-    *(*sorted(DOCS.glob("*.md")), *sorted(DOCS.glob("policies/*.md"))),
+    *(
+        page
+        for glob in ("*.md", "policies/*.md", "probes/*.md")
+        for page in sorted(DOCS.glob(glob))
+    ),
 ]
 OTHERS = [ROOT / "CHANGELOG.md", ROOT / "SECURITY.md", *sorted(DOCS.glob("*/*.md"))]
 ALL = list(dict.fromkeys([*RUN, *OTHERS]))
