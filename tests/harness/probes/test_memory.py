@@ -162,6 +162,17 @@ def test_contexts_are_different_agents() -> None:
     assert told["fingerprint"] == TruncatedSpec.of(looks(64), 2).fingerprint()
 
 
+def test_the_contracts_are_kept() -> None:
+    from walkers import Remembers
+
+    from harness.testing import check_adapter, check_agent
+
+    (suite,) = suites_named("memory")
+    _, visible = suite.tasks[:2]
+    check_adapter(visible, steps=15)
+    check_agent(Truncated(Remembers(), 3), [visible])
+
+
 def test_the_twins_differ_in_one_cell() -> None:
     import dataclasses
 
