@@ -36,6 +36,8 @@ def wired_task(name: str = "grasp", **params: Any) -> Task:
 class WiredAdapter(toys.ToyAdapter):
     """The toys' square with other views and actions: dx, dy, gripper (1 closes)."""
 
+    patience_s = 120.0  # nothing here hangs, however busy the machine is
+
     def __init__(self, task: Task) -> None:
         super().__init__(task)
         picture = Box((SIDE, SIDE, 3), "uint8", 0, 255, "", "RGB from above")

@@ -180,6 +180,10 @@ class Stage:
         self._plain: dict[str, Played] = {}
         self._executed: dict[str, list[Any]] = {}
 
+    def declares(self, view: str) -> bool:
+        """Whether the agent names this view among those that it reads."""
+        return view in {entry.rstrip("?") for entry in self._agent.reads}
+
     @property
     def history(self) -> int:
         """How many observations the agent is shown."""

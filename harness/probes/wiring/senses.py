@@ -165,7 +165,7 @@ class Senses:
         if self.views and len(unused) == len(self.views):
             yield Finding(code="blind", what="no answer depends on any view", count=self.asked)
         else:
-            for view in unused:
+            for view in filter(self.stage.declares, unused):
                 what = f"no answer depends on the view {view}"
                 yield Finding(code="unused", what=what, count=self.asked)
             mostly = max((often.get(view, 0.0) for view in self.views), default=0.0) > 0.5

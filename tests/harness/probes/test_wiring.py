@@ -65,6 +65,18 @@ def test_a_policy_that_fails_in_half_of_the_cases_has_none_of_these() -> None:
     assert "none of these" in said, said
 
 
+def test_views_that_nobody_declared_are_not_called_unused() -> None:
+    class All(wired.Broken):
+        reads = ("*",)
+
+    found = diagnosed(All("late"))
+    assert found.faults[0] in wired.FAULTS["late"]
+    found = diagnosed(All("chunk"))
+    assert found.faults[0] in wired.FAULTS["chunk"]
+    found = diagnosed(All(errs=0.5))
+    assert found.faults == []
+
+
 def test_the_episodes_are_bounded() -> None:
     found = diagnosed(wired.Broken(errs=0.5), most=60)
     assert found.episodes <= 60
