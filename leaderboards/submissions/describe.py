@@ -63,6 +63,8 @@ def unfit(run: StoredRun, tasks: dict[str, Task], suites: frozenset[str]) -> Ite
         yield "it was stopped by a rule: an entry plays all of its episodes"
     if plan.seed != 0:
         yield f"it plays other episodes than the suite's: --seed {plan.seed}"
+    if plan.repeat:
+        yield "it plays its cases for another time: an entry is an agent's first play of them"
     if not plan.items:
         yield "it has no tasks"
     if plan.total > MOST_CASES:

@@ -19,7 +19,7 @@ from tampering import Tampered
 import leaderboards
 from harness.core import UserError
 from harness.records.stored_run import load_run
-from leaderboards.submissions.describe import describe
+from leaderboards.submissions.describe import describe, unfit
 from leaderboards.submissions.entry import CLAIMED, FILES, read_entry
 from leaderboards.submissions.texts import slug
 from leaderboards.submissions.verdict import ACCEPTED, NOT_HERE, Verdict, read_verdict, statement
@@ -169,6 +169,13 @@ def test_other_episodes_than_the_suites_are_refused(tmp_path: Path) -> None:
     run = play_run(tmp_path / "run", "uniform", 1, seed=3, tasks="pddl/ferry")
     with pytest.raises(UserError, match="--seed 3"):
         submit(run, tmp_path / "entries")
+
+
+def test_a_lucky_play_among_several_is_refused(run: Path) -> None:
+    once = load_run(run)
+    again = dataclasses.replace(once, whole=dataclasses.replace(once.whole, repeat=1))
+    assert not any("another time" in why for why in unfit(once, {}, frozenset()))
+    assert any("another time" in why for why in unfit(again, {}, frozenset()))
 
 
 @pytest.mark.parametrize(
