@@ -82,7 +82,8 @@ def explain(
         timeout=agent_timeout,
     )
     with configured(interpreter or ()), open_run(base) as first, open_run(new) as second:
-        names.trust(trust).check((), first.stored.whole)
+        whole = first.stored.whole
+        names.trust(trust).check([item.task for item in whole.items], whole)
         spec = _agent_of(second, agent, arguments(agent_arg))
 
         def work() -> tuple[str, str, int]:

@@ -165,6 +165,12 @@ def test_the_command_says_it(two_runs: Path, bench_here: Callable[..., Said]) ->
     assert case["restored"] == [{"kind": "word", "what": "purple"}]
 
 
+def test_a_strangers_task_is_not_imported(two_runs: Path, bench_here: Callable[..., Said]) -> None:
+    said = bench_here("explain", two_runs / "good", two_runs / "bad", *BAD[:-1])
+    assert said.code == 2
+    assert "toys/goal@1 is not played" in said.err
+
+
 @pytest.mark.parametrize(
     ("words", "why"),
     [
