@@ -110,6 +110,7 @@ def refuse_same_run(base: ScoredRun, new: ScoredRun) -> None:
     if (
         base.run["created"] == new.run["created"]
         and base.run["agent"] == new.run["agent"]
+        and base.run["plan"]["hash"] == new.run["plan"]["hash"]
         and base.values == new.values
     ):
         raise UserError(f"{base.name} and {new.name} are the same run: a comparison needs two")
