@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Sequence
 from typing import Any
@@ -40,9 +41,12 @@ class ByCase(Sometimes):
 class Endpoint(Sometimes):
     """Draws by itself, whatever the seed."""
 
+    built = itertools.count(1)
+    """Each instance draws from a stream of its own, and a test that sets this knows which."""
+
     def __init__(self, chance: float = 0.5) -> None:
         super().__init__(chance)
-        self.own = random.SystemRandom()
+        self.own = random.Random(next(Endpoint.built))
 
     def draws(self, turn: Turn) -> bool:
         return self.own.random() < self.chance

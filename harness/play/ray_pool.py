@@ -15,6 +15,7 @@ import secrets
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -138,7 +139,18 @@ def stop() -> PoolRecord | None:
         if time.monotonic() > until:
             raise UserError(f"the pool does not end: `kill -9 {record.pid}` ends it")
         time.sleep(0.05)
+    while _runs(record.pid) and time.monotonic() < until:  # its record goes a moment before it does
+        time.sleep(0.02)
     return record
+
+
+def _runs(pid: int) -> bool:
+    """Whether there is such a process that has not ended yet."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
 
 
 @contextlib.contextmanager

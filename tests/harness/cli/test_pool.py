@@ -13,6 +13,7 @@ from conftest import ROOT, Said, bench_there, results_of
 from harness.core import UserError
 from harness.play import pool_files
 from harness.play.pool_files import PoolRecord, Surroundings
+from harness.play.ray_pool import _runs
 
 AGENT = """
 import os
@@ -38,7 +39,7 @@ def processes(run: Path) -> set[str]:
 
 
 def leftovers(pids: set[str]) -> set[str]:
-    return {pid for pid in pids if pid.isdigit() and Path(f"/proc/{pid}").exists()}
+    return {pid for pid in pids if pid.isdigit() and _runs(int(pid))}
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -175,7 +176,8 @@ def test_what_cannot_be_played_is_one_line(
     assert not Path("plays").exists()
 
 
-def test_an_endpoint_has_its_own_noise(tmp_path: Path) -> None:
+def test_an_endpoint_has_its_own_noise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("drawers.Endpoint.built", itertools.count(1))
     runs = [
         read_scored_run(played(tmp_path / name, "drawers:Endpoint", 40, 0))
         for name in ("one", "other", "third")

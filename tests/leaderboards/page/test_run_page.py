@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -53,7 +54,7 @@ def test_the_page_is_used_by_keyboard_alone(opened: Callable[..., Page], toy_pag
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.className") == "skip"
     page.keyboard.press("Enter")
-    assert page.url.endswith("#main")
+    expect(page).to_have_url(re.compile("#main$"))
     heading = page.locator("#toys th").first.locator("[tabindex]").first
     heading.focus()
     page.keyboard.press("Enter")
