@@ -172,6 +172,7 @@ def _explained(
 def _chosen(flips: Flips, new: ScoredRun, wanted: _Wanted) -> Sequence[Key]:
     """The cases to explain. Raises UserError where there is none."""
     from harness.core import UserError
+    from harness.verify.episode_replay import is_called
 
     case, better = wanted.case, wanted.better
     flipped = flips.better if better else flips.worse
@@ -188,8 +189,7 @@ def _chosen(flips: Flips, new: ScoredRun, wanted: _Wanted) -> Sequence[Key]:
     for key in (*flips.worse, *flips.better):
         index = plan.locate(*key)
         assert index is not None
-        name = f"{key[0].rpartition('@')[0]}:{key[1]}", f"{key[0]}:{key[1]}"
-        if case in name or (len(case) > 3 and plan.case(index).id.startswith(case)):
+        if is_called(case, key[0], key[1], plan.case(index).id):
             found.append(key)
     if not found:
         raise UserError(

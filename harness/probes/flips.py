@@ -65,7 +65,11 @@ def recorded(run: ScoredRun, wanted: Sequence[Key]) -> dict[Key, RecordedEpisode
     for _, result in run.stored.cases():
         if result.case in names:
             results[result.case] = result
-    places = {trace.case: (part, place) for trace, part, place in locate_traces(run.path)}
+    places = {
+        trace.case: (part, place)
+        for trace, part, place in locate_traces(run.path)
+        if trace.case in names
+    }
     found = {}
     for case, (key, index) in names.items():
         if case in places and case in results:

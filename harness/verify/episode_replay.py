@@ -26,7 +26,7 @@ from harness.records.stored_run import StoredRun, load_run
 from harness.records.traces import Trace, locate_traces, read_trace
 from harness.verify.replay import WithoutPerturbations
 
-__all__ = ["EpisodeReplay", "RecordedEpisode", "ReplayedStep", "find_episode"]
+__all__ = ["EpisodeReplay", "RecordedEpisode", "ReplayedStep", "find_episode", "is_called"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +91,7 @@ def find_episode(run: str | os.PathLike[str], name: str) -> RecordedEpisode:
     found = {
         result.case: (index, result)
         for index, result in case_results(stored.path, plan)
-        if _is_called(result, name)
+        if is_called(name, result.task, result.seed, result.case)
     }
     if not found:
         raise UserError(
@@ -114,9 +114,10 @@ def find_episode(run: str | os.PathLike[str], name: str) -> RecordedEpisode:
     return RecordedEpisode.of(stored, plan, index, result, trace)
 
 
-def _is_called(result: Result, name: str) -> bool:
-    names = f"{result.task.rpartition('@')[0]}:{result.seed}", f"{result.task}:{result.seed}"
-    return name in names or (len(name) > 3 and result.case.startswith(name))
+def is_called(name: str, task: str, seed: int, case: str) -> bool:
+    """Whether `name` names this case: its id, the beginning of it, or TASK:SEED."""
+    names = f"{task.rpartition('@')[0]}:{seed}", f"{task}:{seed}"
+    return name in names or (len(name) > 3 and case.startswith(name))
 
 
 def _trace_of(run: str | os.PathLike[str], case: str) -> Trace | None:
