@@ -22,11 +22,8 @@ from harness.cli.options import (
     TaskGlobs,
     Workers,
     arguments,
-    at_least_one,
-    replica_count,
-    worker_count,
 )
-from harness.cli.output import DONE, WITH_ERRORS, command_line, terminal_width
+from harness.cli.output import DONE, WITH_ERRORS, terminal_width
 
 if TYPE_CHECKING:
     from harness.core import Suite
@@ -83,21 +80,14 @@ def consistency(
     Says how often all plays of a case succeed, and any. The same command continues.
     """
     from harness.cli.names import agent_named, suites_named
+    from harness.cli.probe_runs import run_options
     from harness.cli.supervisor import relay
     from harness.core import UserError
     from harness.host.interpreters import configured
-    from harness.play.runner import RunOptions
 
     if not 2 <= plays <= MOST_PLAYS:
         raise UserError(f"--plays must lie between 2 and {MOST_PLAYS}, got {plays}")
-    options = RunOptions(
-        workers=worker_count(workers),
-        lanes=at_least_one("--lanes", lanes),
-        replicas=replica_count(replicas),
-        agent_timeout=agent_timeout,
-        ray_address=ray_address,
-        command=command_line(),
-    )
+    options = run_options(workers, lanes, replicas, agent_timeout, ray_address)
     if figure is not None:
         from harness.probes.consistency_figure import check_figure
 
