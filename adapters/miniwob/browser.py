@@ -18,6 +18,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from adapters.miniwob.keeper import remove
+
 __all__ = ["Browser", "BrowserError", "chromium"]
 
 VARIABLE = "MINIWOB_CHROME_BINARY"
@@ -192,7 +194,7 @@ class Browser:
         except subprocess.TimeoutExpired:
             self._keeper.kill()
             self._keeper.wait()
-        shutil.rmtree(self._profile, ignore_errors=True)
+        remove(self._profile)
 
     def __del__(self) -> None:
         with contextlib.suppress(AttributeError):

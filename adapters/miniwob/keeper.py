@@ -16,14 +16,28 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 
 POLL_S = 0.2
+ENDING_S = 5.0
 
 
 def die_with_parent() -> None:
     """Have the kernel kill this process when its parent ends (PR_SET_PDEATHSIG)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
+def remove(folder: str) -> None:
+    """Remove the browser's folder, again while its dying processes still write to it."""
+    until = time.monotonic() + ENDING_S
+    gone = False
+    while time.monotonic() < until:
+        shutil.rmtree(folder, ignore_errors=True)
+        if gone and not os.path.exists(folder):
+            return
+        gone = not os.path.exists(folder)
+        time.sleep(0.02)
 
 
 def main() -> None:
@@ -55,7 +69,7 @@ def main() -> None:
             os.killpg(browser.pid, signal.SIGKILL)
         browser.wait()
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove(folder)
 
 
 if __name__ == "__main__":

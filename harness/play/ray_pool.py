@@ -36,7 +36,7 @@ __all__ = ["WarmWorkers", "hold", "pooled", "stop"]
 NAMESPACE = "bench"
 LOOK_S = 1.0
 ANSWER_S = 5.0
-ENDING_S = 30.0
+ENDING_S = 60.0
 
 
 def hold(workers: int, idle_s: float, ready: Callable[[PoolRecord], None], say: Say) -> None:
@@ -87,7 +87,10 @@ def _wait(cluster: Cluster, idle_s: float) -> None:
             used, until = True, time.monotonic() + idle_s
         elif used:
             used = False
-            # A run that was killed left its workers in the middle of a case.
+            # A run that was killed left its workers in the middle of a case. The lock is taken for
+            # such alone: whoever comes meanwhile would be told that a run plays.
+            if not _waiting("", {}, patient=True)[BUSY]:
+                continue
             with pool_files.held(pool_files.USED) as ours:
                 if ours:
                     for actor in _waiting("", {})[BUSY]:
@@ -107,8 +110,11 @@ def _made(share: float) -> Any:
     return made.remote()
 
 
-def _waiting(key: str, code: Mapping[str, str]) -> dict[str, list[Any]]:
-    """State -> the workers of the pool in that state; those that do not answer are killed."""
+def _waiting(key: str, code: Mapping[str, str], patient: bool = False) -> dict[str, list[Any]]:
+    """State -> the workers of the pool in that state; those that do not answer are killed.
+
+    `patient`: they are counted as busy instead.
+    """
     asked: dict[Any, Any] = {}
     for name in ray.util.list_named_actors():
         with contextlib.suppress(ValueError):  # it died just now
@@ -120,6 +126,9 @@ def _waiting(key: str, code: Mapping[str, str]) -> dict[str, list[Any]]:
         for call in answered:
             with contextlib.suppress(ray.exceptions.RayError):
                 found[ray.get(call)].append(asked.pop(call))
+    if patient:
+        found[BUSY] += asked.values()
+        return found
     for actor in asked.values():
         ray.kill(actor, no_restart=True)
     return found

@@ -78,7 +78,8 @@ def test_runs_on_a_pool_share_processes_and_have_the_results_of_runs_without(
     record = pool_files.read()
     assert record is not None
     assert record.token not in status
-    assert bench_there("pool", "stop", cwd=tmp_path).out == "the pool has ended\n"
+    ended = bench_there("pool", "stop", cwd=tmp_path)
+    assert ended.out == "the pool has ended\n", ended.err
     assert bench_there("pool", "status", cwd=tmp_path).out.startswith("no pool;")
     assert not leftovers({str(record.pid), *" ".join(warm).split()}), "a process stays"
     assert not (cache / "pool.json").exists()

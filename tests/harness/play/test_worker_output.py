@@ -167,7 +167,9 @@ def test_an_agent_that_cannot_be_built_is_told_and_what_it_printed_stays(
     with pytest.raises(UserError, match=r"^there are no weights at \S+$"):
         play_toys(f"chatty:{agent}", **words)
     (log,) = (tmp_path / "run").iterdir()
-    assert {file.read_text().strip() for file in log.iterdir()} == {"looking for the weights"}
+    said = {file.read_text().strip() for file in log.iterdir()}
+    # The file of a worker that began while the first one's fault ended the run is empty.
+    assert said - {""} == {"looking for the weights"}
     file.touch()
     assert play_toys(f"chatty:{agent}", **words).summary.missing == 0
 
