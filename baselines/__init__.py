@@ -1,6 +1,7 @@
 """Agents that are shipped with the product.
 
 AGENTS maps a name to its entry `module:Class`, which is imported when the agent is first used.
+TRAINERS maps what `bench train` can train to a harness.demos.trainer.Trainer, likewise.
 """
 
 AGENTS = {
@@ -11,4 +12,10 @@ AGENTS = {
     "blind": "baselines.blind:Blind",
     "gea": "baselines.gea:GEA",
     "gea-base": "baselines.gea:GEABase",
+}
+
+TRAINERS = {
+    "decision-transformer": "baselines.decision_transformer.trainer:TRAINER",
+    "gea": "baselines.gea.trainer:TRAINER",
+    "transformer-bc": "baselines.transformer_bc.trainer:TRAINER",
 }

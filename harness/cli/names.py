@@ -15,11 +15,12 @@ from harness.records.identity import AgentSpec
 from harness.records.registry import load
 
 if TYPE_CHECKING:
+    from harness.demos.trainer import Trainer
     from harness.records.trust import Trust
 
 __all__ = [
     "adapters", "agent_named", "agents", "gym_task", "know_families", "our_tasks",
-    "perturbations_named", "suite_table", "suites_named", "trust",
+    "perturbations_named", "suite_table", "suites_named", "trainer_named", "trust",
 ]  # fmt: skip
 
 GYM = "adapters.gym:GymAdapter"
@@ -44,6 +45,20 @@ def agents() -> Mapping[str, str]:
     import baselines as ours
 
     return ours.AGENTS
+
+
+def trainer_named(name: str) -> Trainer:
+    """What `bench train NAME` calls. Raises UserError."""
+    import baselines as ours
+    from harness.core.errors import suggest
+    from harness.demos.trainer import Trainer
+
+    if name not in ours.TRAINERS:
+        hint = suggest(name, ours.TRAINERS) or f"there are {', '.join(ours.TRAINERS)}"
+        raise UserError(f"there is no trainer {name!r}; {hint}")
+    found = load(ours.TRAINERS[name])
+    assert isinstance(found, Trainer)
+    return found
 
 
 def suite_table() -> Mapping[str, str]:

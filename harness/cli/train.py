@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from harness.cli.options import (
+    AgentArgs,
     LanesOption,
     TaskGlobs,
     Workers,
@@ -22,17 +23,32 @@ __all__ = ["demos", "train"]
 
 def demos(
     suite: Annotated[
-        str, typer.Option(help="See `bench run`. Tasks without an expert are named and left out.")
+        str,
+        typer.Option(
+            help="See `bench run`. Without --agent, tasks without an expert are named and left out."
+        ),
     ],
     episodes: Annotated[
         int,
-        typer.Option(help="Episodes per task that the expert plays. Those that succeed are kept."),
+        typer.Option(help="Episodes to play of each task."),
     ],
     out: Annotated[
         Path,
         typer.Option(help="The folder of the demonstrations. The same command continues there."),
     ],
     tasks: TaskGlobs = None,
+    agent: Annotated[
+        str | None,
+        typer.Option(
+            help="Who plays, as in `bench run`; then rewards are recorded too. Default: the tasks' "
+            "experts."
+        ),
+    ] = None,
+    agent_arg: AgentArgs = None,
+    keep: Annotated[
+        Literal["successes", "all"],
+        typer.Option(help="Which finished episodes to keep; all of them needs --agent."),
+    ] = "successes",
     views: Annotated[
         str,
         typer.Option(
@@ -54,8 +70,8 @@ def demos(
     noise: Annotated[
         float,
         typer.Option(
-            help="The share of executed actions that are drawn at random. The expert's actions are "
-            "recorded."
+            help="Without --agent: the share of executed actions that are drawn at random. The "
+            "expert's actions are recorded."
         ),
     ] = 0.0,
     seed: Annotated[
@@ -76,17 +92,20 @@ def demos(
         ),
     ] = None,
 ) -> int:
-    """Record successful episodes of the tasks' experts, as Parquet files with a data card.
+    """Record episodes, by default the experts' successes, as Parquet files with a data card.
 
     Exit 4: some cases have no result, or nothing was kept.
     """
     from harness.cli.supervisor import relay
+    from harness.core import UserError
     from harness.demos.record import RecordingOptions
     from harness.play.runner import RunOptions
 
     names = _names_of_features(lerobot, lerobot_names)
     read = tuple(name for name in views.split(",") if name)
-    recording = RecordingOptions(read, images, noise, at_least_one("--pixels", pixels))
+    recording = RecordingOptions(read, images, noise, at_least_one("--pixels", pixels), keep)
+    if agent is None and agent_arg:
+        raise UserError("--agent-arg belongs to --agent")
     options = RunOptions(
         workers=worker_count(workers),
         lanes=at_least_one("--lanes", lanes),
@@ -94,7 +113,7 @@ def demos(
     )
 
     def work() -> tuple[str, str, int]:
-        from harness.cli.names import suites_named
+        from harness.cli.names import agent_named, suites_named
         from harness.demos.dataset import Demos
         from harness.demos.lerobot import export
         from harness.demos.record import record
@@ -103,7 +122,14 @@ def demos(
 
         chosen = select_tasks(suites_named(suite), tasks)
         recorded = record(
-            chosen, out, recording, options, progress_for(), episodes=episodes, seed=seed
+            chosen,
+            out,
+            recording,
+            options,
+            progress_for(),
+            episodes=episodes,
+            seed=seed,
+            agent=None if agent is None else agent_named(agent, arguments(agent_arg)),
         )
         if lerobot is not None and recorded.demos:
             for folder in export(Demos(out), lerobot, names):
@@ -129,13 +155,17 @@ def _names_of_features(folder: Path | None, said: str | None) -> dict[str, str]:
 
 
 def train(
-    agent: Annotated[Literal["gea"], typer.Argument(help="What to train.")],
-    stage: Annotated[
-        Literal["tokenizer", "sft", "rl"], typer.Option(help="tokenizer, then sft, then rl.")
-    ],
+    agent: Annotated[str, typer.Argument(help="What to train: gea.")],
     out: Annotated[
         Path, typer.Option(help="The folder of the weights. The same command continues there.")
     ],
+    stage: Annotated[
+        str | None,
+        typer.Option(
+            help="What to learn; gea: tokenizer, then sft, then rl or offline. Can be left out "
+            "where there is only one."
+        ),
+    ] = None,
     data: Annotated[
         list[Path] | None, typer.Option(help="A folder of `bench demos`. Can be repeated.")
     ] = None,
@@ -173,27 +203,35 @@ def train(
     from harness.cli.supervisor import relay
 
     def work() -> tuple[str, str, int]:
-        from baselines.gea.agent import needs
-
-        needs()
-        from baselines.gea.train import Job, configuration
-        from baselines.gea.train import train as learn
-        from harness.cli.names import suites_named
+        from harness.cli.names import suites_named, trainer_named
         from harness.core import UserError
+        from harness.demos.trainer import TrainingRequest
         from harness.records.catalogue import select_tasks
 
-        chosen = select_tasks(suites_named(suite), tasks) if suite is not None else []
-        if at_least_one("--steps", steps) is None and stage == "rl":
-            raise UserError("--stage rl needs --steps: how many steps it may play")
-        known = init if init and not (out / "config.json").is_file() else out
-        made = configuration(known, config, arguments(set_))
-        held_out = tuple(validation or ())
-        job = Job(tuple(data or ()), out, made, seed, chosen, steps, init, held_out, threads)
-        learn(stage, job, say)
+        trainer = trainer_named(agent)
+        named = stage or (trainer.stages[0] if len(trainer.stages) == 1 else None)
+        if named not in trainer.stages:
+            raise UserError(f"--stage: `bench train {agent}` has {', '.join(trainer.stages)}")
+        request = TrainingRequest(
+            stage=named,
+            out=out,
+            data=tuple(data or ()),
+            validation=tuple(validation or ()),
+            config=config,
+            changes=arguments(set_),
+            steps=at_least_one("--steps", steps),
+            init=init,
+            tasks=select_tasks(suites_named(suite), tasks) if suite is not None else (),
+            seed=seed,
+            threads=threads,
+        )
+        trainer.train(request, say)
+        later = trainer.stages[trainer.stages.index(named) + 1 :]
         following = (
-            f"next: bench run --agent gea --agent-arg weights={out} --suite S"
-            if stage != "tokenizer"
-            else "next: --stage sft"
+            f"next: --stage {later[0]}"
+            if named in trainer.prepares
+            else f"next: bench run --agent {trainer.agent} --agent-arg {trainer.argument}={out} "
+            "--suite S"
         )
         return str(out), following, DONE
 

@@ -1,0 +1,1 @@
+"""`bench probe sft-diversity`: what do the demonstrations of other domains give?"""
