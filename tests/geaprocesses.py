@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from baselines.gea import parallel
 from baselines.gea.job import Job
-from baselines.gea.learning import Learner
 from baselines.gea.policy import Policy, trained_tokens
 from baselines.gea.ppo import _samples, _update
+from baselines.learning import parallel
+from baselines.learning.learner import Learner
 
 
 def update(number: int, count: int, folder: Path) -> dict[str, np.ndarray]:

@@ -20,7 +20,7 @@ import numpy as np
 
 from baselines.gea.grammar import ActionGrammars, Grammar, choice_names
 from baselines.gea.rvq import ActionTokenizer, denormalise_action, normalise_action
-from baselines.gea.text_tokenizer import TextTokenizer
+from baselines.learning.text_tokenizer import TextTokenizer
 from harness.core import UI, ActionSpec, BadAction, Box, Discrete, MultiDiscrete, UIAction
 from harness.core.ui import FIELDS
 

@@ -7,7 +7,6 @@ is built.
 from __future__ import annotations
 
 import copy
-import importlib.util
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ import numpy as np
 
 from baselines.gea.config import Config
 from baselines.gea.prompt import Prompt, StepInputs, introduction, step_inputs
+from baselines.learning.packages import need_packages
 from harness.core import Agent, Turn, UserError
 
 if TYPE_CHECKING:
@@ -40,9 +40,7 @@ SHIPPED = Path(__file__).parent / "weights"
 
 def needs() -> None:
     """Raises UserError when a package that GEA needs is missing."""
-    for package in PACKAGES:
-        if importlib.util.find_spec(package) is None:
-            raise UserError(f"GEA needs the package {package}: pip install 'generalist-bench[gea]'")
+    need_packages("GEA", PACKAGES, "gea")
 
 
 class GEA(Agent):
@@ -69,6 +67,7 @@ class GEA(Agent):
         threads: int = 1,
         temperature: float | None = None,
         context: str | None = None,
+        untrained: bool = False,
     ) -> None:
         """Load the policy, onto the GPU if there is one.
 
@@ -78,6 +77,7 @@ class GEA(Agent):
         `temperature`: at which actions are sampled, 0 for the most likely one; by default that of
         the weights' configuration.
         `context`: a suite whose context the weights' configuration names in `contexts`.
+        `untrained`: leave the weights as they were before any training by bench, to compare with.
 
         Raises UserError when there are no weights, or the temperature is no number >= 0.
         """
@@ -93,13 +93,13 @@ class GEA(Agent):
         )
         import torch
 
+        from baselines.gea.embedding import untrained as untrained_policy
         from baselines.gea.policy import Policy
 
         if threads:
             torch.set_num_threads(threads)
-        self._policy = Policy.load(
-            weights or self.shipped, "cuda" if torch.cuda.is_available() else "cpu"
-        )
+        make = untrained_policy if untrained else Policy.load
+        self._policy = make(weights or self.shipped, "cuda" if torch.cuda.is_available() else "cpu")
         self._policy.see_as(self._policy.config.in_context(context))
         self._exact = exact
         self._temperature = (
@@ -165,6 +165,12 @@ class GEA(Agent):
             decision = infer(self._policy, [turn], self._inputs, 0.0)[1][0]
             self._blind_answers[key] = self._policy.codec.decode(turn.brief.action, decision.tokens)
         return self._blind_answers[key]
+
+    def embed(self, texts: Sequence[str]) -> np.ndarray:
+        """float32 (N, width): see baselines/gea/embedding.py."""
+        from baselines.gea.embedding import embed
+
+        return embed(self._policy, texts)
 
     def end(self, episodes: Iterable[str]) -> None:
         """Drop the inputs of these episodes."""

@@ -20,9 +20,9 @@ import torch
 from torch import Tensor, nn
 
 from baselines.gea.config import Config
-from baselines.gea.encoders import CellEncoder, NumberEncoder
 from baselines.gea.prompt import Prompt, StepInputs
-from baselines.gea.text_tokenizer import TextTokenizer
+from baselines.learning.encoders import CellEncoder, NumberEncoder
+from baselines.learning.text_tokenizer import TextTokenizer
 
 __all__ = ["IGNORED", "PAD", "Backbone", "Batch"]
 
@@ -111,6 +111,25 @@ class Backbone(nn.Module, ABC):
     @abstractmethod
     def new_cache(self) -> Any:
         """An empty cache of keys and values."""
+
+    @property
+    @abstractmethod
+    def last_block(self) -> nn.Module:
+        """The last block of the language model, whose first argument are hidden states."""
+
+    def text_states(self, ids: Tensor) -> Tensor:
+        """(B, T, width): what the last block reads of texts, int64 (B, T), without padding.
+
+        Of these states it makes keys and values. What it makes of a text itself reaches no answer.
+        """
+        found: list[Tensor] = []
+        hook = self.last_block.register_forward_pre_hook(lambda _, given: found.append(given[0]))
+        try:
+            places = torch.arange(ids.shape[1], device=ids.device).expand(ids.shape)
+            self.run_model(self.embed_tokens(ids), torch.ones_like(ids), places, None)
+        finally:
+            hook.remove()
+        return found[0]
 
     def positions(self, batch: Batch) -> Tensor:
         """int64 (B, L), or whatever shape the model expects instead."""

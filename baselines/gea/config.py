@@ -114,6 +114,11 @@ class Config:
     """Rows that an image has: means over areas of the encoder's. 0 leaves all of them."""
     train_vision: bool = False
     """Whether the vision encoder is trained too."""
+    initialise: str = "all"
+    """What keeps its weights: `all`, only `vision` or `language`, or `none`; the rest is random.
+
+    What lies between the two is random unless all is kept.
+    """
     # learning
     mixed_precision: bool = False
     """nano only: train with bfloat16 matrix products, which some CPUs compute several times faster.
@@ -230,6 +235,9 @@ class Config:
     """
     play_temperature: float = 0.0
     """Temperature at which the agent `GEA` samples its actions; 0 plays the most likely one."""
+    offline_temperature: float = 1.0
+    """Of the stage `offline`: how much better than expected, in standard deviations of the return,
+    multiplies the weight of a step by e. The smaller, the fewer steps count."""
     popart: float = 3e-4
     """Step size of PopArt's moving moments (arXiv 1809.04474)."""
 
@@ -260,6 +268,21 @@ class Config:
             raise UserError(
                 f"temperature is {self.temperature} and play_temperature {self.play_temperature}: "
                 "temperature must be above 0, play_temperature at least 0"
+            )
+        if self.initialise not in ("all", "vision", "language", "none"):
+            raise UserError(
+                f"initialise is {self.initialise!r}: it is all, vision, language or none"
+            )
+        if self.initialise != "all" and (
+            self.backbone == "nano" or self.lora or not self.train_vision
+        ):
+            raise UserError(
+                f"initialise is {self.initialise!r}: that needs a pretrained backbone, "
+                "train_vision=true and lora=0, since what is random has to learn"
+            )
+        if not self.offline_temperature > 0:
+            raise UserError(
+                f"offline_temperature is {self.offline_temperature}: it must be above 0"
             )
         unknown = set(self.weights) - set(DOMAINS)
         if unknown:

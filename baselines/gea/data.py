@@ -21,11 +21,12 @@ from baselines.gea.prompt import (
     StepInputs,
     describe,
     introduction,
-    scaled,
     step_inputs,
 )  # fmt: skip
 from baselines.gea.rvq import normalise_action
-from baselines.gea.text_tokenizer import TextTokenizer
+from baselines.learning.sampling import StepSampler
+from baselines.learning.text_tokenizer import TextTokenizer
+from baselines.learning.views import scaled
 from harness.core import UI, Box, Discrete, Elements, MultiDiscrete, Text, Texts, UserError
 from harness.demos import Demo, Demos
 from harness.demos.columns import encode
@@ -88,39 +89,14 @@ class Examples:
         """Raises UserError when there are no demonstrations of any domain with a weight."""
         self._config, self._tokenizer, self._codec = config, tokenizer, codec
         self._views = _names(config.views)
-        self._sets = [Demos(folder) for folder in folders]
-        # domain -> task -> (index of the set, index of the episode in it, its steps)
-        self._episodes: dict[str, dict[str, list[tuple[int, int, int]]]] = defaultdict(
-            lambda: defaultdict(list)
+        self._sampler = StepSampler(
+            folders,
+            lambda folder, row: (
+                *config.data_set(folder, row.domain),
+                _weight(row.task, config.tasks),
+            ),
         )
-        weights: dict[str, float] = {}
-        for number, (folder, demos) in enumerate(zip(folders, self._sets)):
-            for row in demos.rows:
-                group, weight = config.data_set(folder.name, row.domain)
-                if weight > 0 and _weight(row.task, config.tasks) > 0:
-                    self._episodes[group][row.task].append((number, row.index, row.steps))
-                    weights[group] = weight
-        if not self._episodes:
-            raise UserError(
-                f"{', '.join(map(str, folders))}: no demonstrations of a domain or data set that "
-                "has a weight in the configuration"
-            )
-        self._domains = sorted(self._episodes)
-        """Or data sets, where the configuration names them."""
-        shares = np.asarray([weights[domain] for domain in self._domains])
-        self._domain_cdf = np.cumsum(shares / shares.sum())
-        # The steps up to the end of each episode. The domain is part of the key because suites of
-        # two domains may share a task.
-        self._ends = {
-            (domain, task): np.cumsum([steps for _, _, steps in episodes])
-            for domain, tasks in self._episodes.items()
-            for task, episodes in tasks.items()
-        }
-        self._tasks = {domain: list(tasks) for domain, tasks in self._episodes.items()}
-        self._task_cdf = {
-            domain: np.cumsum([_weight(name, config.tasks) for name in names])
-            for domain, names in self._tasks.items()
-        }
+        self._sets = self._sampler.sets
         self._prepared: dict[tuple[int, int], _PreparedEpisode] = {}
         self._prepared_bytes = 0
         self._moments = self._auxiliary_moments() if config.auxiliary else {}
@@ -128,7 +104,7 @@ class Examples:
     @property
     def steps(self) -> int:
         """Total number of steps in the demonstrations that are used."""
-        return int(sum(ends[-1] for ends in self._ends.values()))
+        return self._sampler.steps
 
     def draw(
         self, rng: np.random.Generator, count: int, *, augment: bool = False
@@ -140,22 +116,8 @@ class Examples:
         """
         prompts, answers = [], []
         for _ in range(count):
-            # `min`: rounding may leave the last value of a cumulative sum below what is drawn.
-            domain = self._domains[
-                min(
-                    int(np.searchsorted(self._domain_cdf, rng.random(), "right")),
-                    len(self._domains) - 1,
-                )
-            ]
-            cdf = self._task_cdf[domain]
-            task = self._tasks[domain][
-                min(int(np.searchsorted(cdf, rng.random() * cdf[-1], "right")), len(cdf) - 1)
-            ]
-            ends = self._ends[domain, task]
-            position = int(rng.integers(ends[-1]))
-            episode = int(np.searchsorted(ends, position, "right"))
-            number, index, steps = self._episodes[domain][task][episode]
-            prompt, answer = self.example(number, index, position - (int(ends[episode]) - steps))
+            number, index, step = self._sampler.draw(rng)
+            prompt, answer = self.example(number, index, step)
             if augment and augments(self._config):
                 row = self._sets[number].rows[index]
                 prompt = augmented(
@@ -163,13 +125,38 @@ class Examples:
                     self._config,
                     rng,
                     turned=any(
-                        fnmatch.fnmatchcase(task, pattern) for pattern in self._config.turned
+                        fnmatch.fnmatchcase(row.task, pattern) for pattern in self._config.turned
                     ),
                     moved=not isinstance(Demos.brief(row).action, UI),
                 )
             prompts.append(prompt)
             answers.append(answer)
         return prompts, answers
+
+    def draw_place(self, rng: np.random.Generator) -> tuple[int, int, int]:
+        """(index of a set, index of an episode in it, step): what `example` takes."""
+        return self._sampler.draw(rng)
+
+    def domain(self, number: int, index: int) -> str:
+        """The domain of episode `index` of set `number`."""
+        return self._sets[number].rows[index].domain
+
+    def rewards(self) -> dict[tuple[int, int], np.ndarray]:
+        """(index of a set, index of an episode in it) -> its rewards, float64 (steps,).
+
+        Raises UserError where they were not recorded.
+        """
+        found = {}
+        for task, episodes in self._sampler.by_task():
+            for number, index, _ in episodes:
+                rewards = [frame.reward for frame in self._sets[number].read(index, ()).frames]
+                if None in rewards:
+                    raise UserError(
+                        f"the episodes of {task} have no rewards: record them with "
+                        "`bench demos --agent A --keep all`"
+                    )
+                found[number, index] = np.array(rewards, dtype=np.float64)
+        return found
 
     def example(self, number: int, index: int, step: int) -> tuple[Prompt, tuple[int, ...]]:
         """The prompt and answer of one step of episode `index` of set `number`."""
@@ -261,13 +248,12 @@ class Examples:
         """
         names = _names(self._config.auxiliary)
         found: dict[str, list[np.ndarray]] = defaultdict(list)
-        for tasks in self._episodes.values():
-            for task, episodes in tasks.items():
-                for number, index, _ in episodes[:MOMENT_EPISODES]:
-                    demo = self._sets[number].read(index, names)
-                    found[task.partition("/")[0]] += [
-                        _auxiliary(demo, frame.observation, names) for frame in demo.frames
-                    ]
+        for task, episodes in self._sampler.by_task():
+            for number, index, _ in episodes[:MOMENT_EPISODES]:
+                demo = self._sets[number].read(index, names)
+                found[task.partition("/")[0]] += [
+                    _auxiliary(demo, frame.observation, names) for frame in demo.frames
+                ]
         moments = {}
         for family, rows in found.items():
             width = min(map(len, rows))

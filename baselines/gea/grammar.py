@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from baselines.gea.text_tokenizer import TextTokenizer
+from baselines.learning.text_tokenizer import TextTokenizer
 from harness.core import UI, ActionSpec, Box, Discrete, MultiDiscrete
 from harness.core.ui import DIRECTIONS, FIELDS
 

@@ -1,24 +1,18 @@
-"""A training job, and what its stages share."""
+"""A call of `bench train gea`, and what its checkpoints depend on."""
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from baselines.gea.config import Config
+from baselines.learning.stages import data_digest
+from baselines.learning.stages import record_stage as record
 from harness.core import Suite, Task
 
-__all__ = ["Job", "device", "identity", "record_stage"]
-
-CHECKPOINTS = "training"
-"""The folder of checkpoints and metrics, next to the weights."""
-MADE = "training.json"
+__all__ = ["Job", "identity", "record_stage"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,23 +37,13 @@ class Job:
     """CPU threads of PyTorch; 0 leaves its setting."""
 
 
-def device() -> str:
-    """The GPU if there is one, else the CPU."""
-    return "cuda" if torch.cuda.is_available() else "cpu"
-
-
 def identity(stage: str, job: Job) -> dict[str, Any]:
     """What the checkpoints of a stage depend on, as JSON values."""
-    data = hashlib.blake2b(digest_size=8)
-    for folder in job.data:
-        file = folder / "episodes.parquet"
-        if file.is_file():
-            data.update(file.read_bytes())
     tasks = [task.id for _, task in job.tasks]
     return {
         "stage": stage,
         "configuration": dataclasses.asdict(job.config),
-        "data": data.hexdigest(),
+        "data": data_digest(job.data),
         "seed": job.seed,
         "tasks": tasks,
     }
@@ -67,12 +51,13 @@ def identity(stage: str, job: Job) -> dict[str, Any]:
 
 def record_stage(job: Job, stage: str, steps: int) -> None:
     """Write into training.json what a stage was trained with."""
-    file = job.out / MADE
-    made = json.loads(file.read_text()) if file.is_file() else {}
-    made[stage] = {
-        "steps": steps,
-        "seed": job.seed,
-        "data": [folder.name for folder in job.data],
-        "tasks": [task.id for _, task in job.tasks],
-    }
-    file.write_text(json.dumps(made, indent=1) + "\n")
+    record(
+        job.out,
+        stage,
+        {
+            "steps": steps,
+            "seed": job.seed,
+            "data": [folder.name for folder in job.data],
+            "tasks": [task.id for _, task in job.tasks],
+        },
+    )

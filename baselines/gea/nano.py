@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from baselines.gea.backbone import Backbone
 from baselines.gea.config import Config
 from baselines.gea.llama import Llama
-from baselines.gea.text_tokenizer import TextTokenizer
 from baselines.gea.vision import PictureEncoder
+from baselines.learning.text_tokenizer import TextTokenizer
 
 __all__ = ["Nano"]
 
@@ -83,6 +83,10 @@ class Nano(Backbone):
         self, embeds: Tensor, mask: Tensor, positions: Tensor, cache: Any
     ) -> tuple[Tensor, Any]:
         return self.model.last_hidden(embeds, mask, positions, cache), cache
+
+    @property
+    def last_block(self) -> nn.Module:
+        return self.model.layers[-1]
 
     def new_cache(self) -> Any:
         return []

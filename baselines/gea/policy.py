@@ -22,7 +22,7 @@ from baselines.gea.decoding import AnswerDecoder
 from baselines.gea.grammar import Grammar
 from baselines.gea.prompt import Prompt
 from baselines.gea.rvq import ActionTokenizer
-from baselines.gea.text_tokenizer import NanoTokenizer
+from baselines.learning.text_tokenizer import NanoTokenizer
 from harness.core import DOMAINS, UserError
 
 __all__ = ["Decision", "Policy", "length_buckets", "trained_tokens"]
@@ -299,6 +299,25 @@ class Policy(nn.Module):
                 )
         loss = torch.stack(losses).sum() / count
         return loss + self.config.auxiliary_share * torch.cat(errors).mean() if errors else loss
+
+    def answer_losses(
+        self, prompts: Sequence[Prompt], answers: Sequence[Sequence[int]]
+    ) -> tuple[Tensor, Tensor]:
+        """(cross-entropies (B,) of whole answers, the critic's values (B, domains)).
+
+        Tokens are predicted as in sft_loss. The critic's gradient does not reach the backbone.
+        """
+        with self.autocast():
+            hidden, batch = self.backbone.hidden_states(prompts, answers)
+        begin = batch.ids.shape[1] - max(map(len, answers)) - 1
+        logits = self.backbone.logits(hidden[:, begin:-1])
+        losses = F.cross_entropy(
+            logits.transpose(1, 2),
+            batch.targets[:, begin + 1 :],
+            ignore_index=IGNORED,
+            reduction="none",
+        ).sum(1)
+        return losses, self.value(self._critic_inputs(hidden[:, begin], batch).detach())
 
     def _auxiliary_errors(self, hidden: Tensor, numbers: Sequence[np.ndarray | None]) -> Tensor:
         """(n,): the squared errors of all numbers that are given, from hidden states (B, width)."""

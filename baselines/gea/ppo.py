@@ -17,14 +17,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from baselines.gea import parallel
 from baselines.gea.config import Config
 from baselines.gea.data import Examples
-from baselines.gea.job import CHECKPOINTS, Job, device, identity, record_stage
-from baselines.gea.learning import Learner, Metrics, cosine_schedule
+from baselines.gea.job import Job, identity, record_stage
 from baselines.gea.policy import FILE, Policy, length_buckets, trained_tokens
 from baselines.gea.pretrained import Pretrained
 from baselines.gea.rollouts import Rollouts, Segment, Transition
+from baselines.learning import parallel
+from baselines.learning.learner import Learner, Metrics, cosine_schedule
+from baselines.learning.stages import CHECKPOINTS, device
 from harness.core import Task, UserError, stream
 from harness.play.outcome import Outcome
 
@@ -167,13 +168,13 @@ def rl(job: Job, say: Callable[[str], None]) -> None:
     """
     if not job.tasks:
         raise UserError("--stage rl plays: name suites with --suite")
+    if not job.steps:
+        raise UserError("--stage rl needs --steps: how many steps it may play")
     if not job.data and job.config.sft_share:
         raise UserError(
             "--stage rl keeps a share of the SFT loss: name demonstrations with --data, "
             "or --set sft_share=0"
         )
-    if not job.steps:
-        raise UserError("--stage rl needs --steps: how many steps it may play")
     folder = job.out / CHECKPOINTS / "rl"
     policy, added_lora = _begin(job)
     config = policy.config

@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from baselines.gea.backbone import IMAGE, Backbone, Batch
 from baselines.gea.config import Config
-from baselines.gea.text_tokenizer import PretrainedTokenizer
+from baselines.learning.text_tokenizer import PretrainedTokenizer
 from harness.core import UserError
 
 __all__ = ["Pretrained"]
@@ -69,6 +69,8 @@ class Pretrained(Backbone):
             tokenizer, model.get_input_embeddings().weight.shape[0]
         )
         self._image_token: int = model.config.image_token_id
+        if config.initialise != "all":
+            _forget(model, config.initialise)
         if not config.train_vision:
             self.freeze_vision()
         if config.lora:
@@ -178,8 +180,35 @@ class Pretrained(Backbone):
         )
         return output.last_hidden_state, output.past_key_values
 
+    @property
+    def last_block(self) -> nn.Module:
+        block: nn.Module = self._inner.language_model.layers[-1]
+        return block
+
     def new_cache(self) -> Any:
         """A cache of `transformers`."""
         from transformers import DynamicCache
 
         return DynamicCache()
+
+
+def _forget(model: Any, kept: str) -> None:
+    """Give a model random weights, except for its part `vision` or `language`; `none`: for none."""
+    from transformers import AutoModelForImageTextToText
+
+    models: Any = AutoModelForImageTextToText  # its methods have no annotations
+    dtype = next(model.parameters()).dtype
+    fresh: Any = models.from_config(model.config, dtype=dtype)
+    random = dict(fresh.named_parameters())
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            if _part(name) != kept:
+                weight.copy_(random[name])
+
+
+def _part(name: str) -> str:
+    """Which part of a model a parameter belongs to; what lies between the parts is neither."""
+    if "language_model" in name or "lm_head" in name:
+        return "language"
+    sees = "vision_tower" in name or "visual." in name
+    return "vision" if sees and "merger" not in name else ""

@@ -10,16 +10,12 @@ from typing import Any
 import numpy as np
 
 from baselines.gea.config import Config
-from baselines.gea.text_tokenizer import TextTokenizer
+from baselines.learning.text_tokenizer import TextTokenizer
+from baselines.learning.views import has_codes, scaled
 from harness.core import UI, ActionSpec, Box, Brief, Discrete, Elements, MultiDiscrete, Spec, Text
 from harness.demos.columns import is_image, shrunk
 
-__all__ = ["CODES", "Prompt", "StepInputs", "describe", "introduction", "scaled", "step_inputs"]
-
-CODES, CHANNELS = 16, 4
-"""Upper bounds of the values that a code of a grid's cell has, and of the codes of a cell."""
-SMALLEST = 5
-"""Cells per side of the smallest grid that two convolutions of 3 x 3 make a row of."""
+__all__ = ["Prompt", "StepInputs", "describe", "instruction_tokens", "introduction", "step_inputs"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +28,7 @@ class StepInputs:
     images: tuple[np.ndarray, ...]
     """uint8 (H, W, 3) each."""
     cells: tuple[np.ndarray, ...]
-    """uint8 (W, H, C) each: the codes of the view `grid`, where they are below CODES."""
+    """uint8 (W, H, C) each: the codes of the view `grid`, where an encoder can read them."""
     numbers: np.ndarray
     """float32 (n,): all numeric views, concatenated. The backbone cuts or pads them."""
     text: tuple[int, ...]
@@ -80,7 +76,7 @@ def step_inputs(
         if is_image(name, spec):
             images.append(_rgb(value, config))
         elif name == "grid" and isinstance(spec, Box):
-            if _has_codes(spec):
+            if has_codes(spec):
                 cells.append(np.asarray(value))
         elif isinstance(spec, (Box, Discrete, MultiDiscrete)):
             numbers.append(scaled(spec, value))
@@ -97,43 +93,12 @@ def step_inputs(
     )
 
 
-def _has_codes(spec: Box) -> bool:
-    """Whether the model has a row for each code of this grid. NetHack's cells are characters.
-
-    Such a grid is left out: what stands there is then only read from the other views.
-    """
-    if len(spec.shape) != 3 or min(spec.shape[:2]) < SMALLEST or spec.shape[2] > CHANNELS:
-        return False
-    low, high = spec.bounds()
-    return bool(low.min() >= 0 and high.max() < CODES)
-
-
 def _rgb(image: np.ndarray, config: Config) -> np.ndarray:
     """uint8 (H, W, 3) of a grey or RGB image; for nano, (pixels, pixels, 3)."""
     rgb = np.repeat(image[..., None], 3, axis=2) if image.ndim == 2 else image
     if config.backbone != "nano":
         return rgb
     return shrunk(rgb, config.pixels)
-
-
-def scaled(spec: Box | Discrete | MultiDiscrete, value: Any) -> np.ndarray:
-    """float32 (n,): elements with finite bounds scaled to [-1, 1], all others unchanged.
-
-    The backbone reads unbounded numbers both as they are and as x / (1 + |x|).
-    """
-    flat = np.asarray(value, np.float32).reshape(-1)
-    if isinstance(spec, Discrete):
-        position: np.ndarray = 2 * flat / max(1, spec.n - 1) - 1
-        return position
-    if isinstance(spec, MultiDiscrete):
-        positions: np.ndarray = 2 * flat / np.maximum(1, np.asarray(spec.nvec, np.float32) - 1) - 1
-        return positions
-    low, high = (limit.astype(np.float64).reshape(-1) for limit in spec.bounds())
-    bounded = np.isfinite(low) & np.isfinite(high) & (high > low)
-    width = np.where(bounded, high - low, 2.0)
-    return np.where(bounded, 2 * (flat - np.where(bounded, low, 0.0)) / width - 1, flat).astype(
-        np.float32
-    )
 
 
 def _elements_text(elements: Sequence[Any], action: ActionSpec, blocks: int) -> str:
@@ -160,12 +125,7 @@ def introduction(
     At most `config.prompt_tokens`, not counting the tokenizer's begin token. The instruction may
     take three quarters of them; the rest of the text is cut to what it leaves.
     """
-    task = tokenizer.encode(f" Instruction: {instruction}")
-    most = max(1, config.prompt_tokens * 3 // 4)
-    if len(task) > most:
-        # Of a long instruction, keep both ends: it begins with what the task is and ends with the
-        # goal.
-        task = task[: most // 4] + task[len(task) - (most - most // 4) :]
+    task = instruction_tokens(instruction, tokenizer, config)
     spare = config.prompt_tokens - len(task)
     if config.full_prompt:
         cameras = "; ".join(
@@ -182,6 +142,17 @@ def introduction(
         spare = min(spare, config.about_tokens)
     begin = [tokenizer.bos] if tokenizer.bos is not None else []
     return (*begin, *tokenizer.encode(about)[:spare], *task)
+
+
+def instruction_tokens(instruction: str, tokenizer: TextTokenizer, config: Config) -> list[int]:
+    """Token ids of an instruction, at most three quarters of `config.prompt_tokens`."""
+    task = tokenizer.encode(f" Instruction: {instruction}")
+    most = max(1, config.prompt_tokens * 3 // 4)
+    if len(task) > most:
+        # Of a long instruction, keep both ends: it begins with what the task is and ends with the
+        # goal.
+        task = task[: most // 4] + task[len(task) - (most - most // 4) :]
+    return task
 
 
 def describe(spec: ActionSpec | Spec) -> str:

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from baselines.gea import parallel
 from baselines.gea.agent import infer
 from baselines.gea.policy import Decision, Policy
 from baselines.gea.prompt import Prompt, StepInputs
+from baselines.learning import parallel
 from harness.core import DOMAINS, Agent, Case, Task, TimeStep, Turn, UserError, stream
 from harness.demos.training import training_seed, training_task
 from harness.host.loading import load_adapter

@@ -1,7 +1,9 @@
-"""`bench train gea`: the stages tokenizer, sft and rl, each of which can be resumed."""
+"""`bench train gea`: the stages tokenizer, sft, rl and offline. Each can be resumed."""
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -10,23 +12,25 @@ from typing import Any
 import numpy as np
 import torch
 
-from baselines.gea import parallel
 from baselines.gea.config import Config
 from baselines.gea.data import Examples, continuous_actions, tokenizer_texts
-from baselines.gea.job import CHECKPOINTS, MADE, Job, device, identity, record_stage
-from baselines.gea.learning import Learner, Metrics, cosine_schedule
+from baselines.gea.job import Job, identity, record_stage
+from baselines.gea.offline import offline
 from baselines.gea.policy import FILE, Policy, trained_tokens
 from baselines.gea.ppo import rl
 from baselines.gea.rvq import FILE as ACTIONS
 from baselines.gea.rvq import ActionTokenizer
-from baselines.gea.text_tokenizer import FILE as WORDS
-from baselines.gea.text_tokenizer import NanoTokenizer
-from baselines.gea.validation import BestWeights
+from baselines.gea.validation import best_weights
+from baselines.learning import parallel
+from baselines.learning.learner import Learner, Metrics, cosine_schedule
+from baselines.learning.stages import CHECKPOINTS, MADE, device, need_data
+from baselines.learning.text_tokenizer import FILE as WORDS
+from baselines.learning.text_tokenizer import NanoTokenizer
 from harness.core import UserError, stream
 
 __all__ = ["STAGES", "Job", "configuration", "train"]
 
-STAGES = ("tokenizer", "sft", "rl")
+STAGES = ("tokenizer", "sft", "rl", "offline")
 HELD_OUT = 0.05
 """Share of the actions that the action tokenizer is tested on."""
 UNUSED_STEPS = 100
@@ -57,7 +61,8 @@ def train(stage: str, job: Job, say: Callable[[str], None]) -> Path:
     """
     if stage != "tokenizer" and job.config.processes > 1 and parallel.size() == 1:
         _copy_initial_weights(job)
-        parallel.launch(train, stage, job, say)
+        each = dataclasses.replace(job, threads=job.threads or 1)
+        parallel.launch(functools.partial(train, stage, each), job.config.processes, say)
         return job.out
     if job.threads:
         torch.set_num_threads(job.threads)
@@ -70,6 +75,8 @@ def train(stage: str, job: Job, say: Callable[[str], None]) -> Path:
         _sft(job, say)
     elif stage == "rl":
         rl(job, say)
+    elif stage == "offline":
+        offline(job, say)
     else:
         raise UserError(f"--stage {stage!r}: there are {', '.join(STAGES)}")
     return job.out
@@ -86,17 +93,9 @@ def _copy_initial_weights(job: Job) -> None:
             shutil.copyfile(job.init / name, job.out / name)
 
 
-def _needs_data(job: Job) -> None:
-    if not job.data:
-        raise UserError(
-            "name demonstrations with --data; "
-            "`bench demos --suite S --episodes N --out DATA` records some"
-        )
-
-
 def _tokenizer(job: Job, say: Callable[[str], None]) -> None:
     """Train nano's text tokenizer, and the codes of continuous actions."""
-    _needs_data(job)
+    need_data(job.data)
     config = job.config
     config.save(job.out)
     if config.backbone == "nano":
@@ -164,7 +163,7 @@ def _tokenizer(job: Job, say: Callable[[str], None]) -> None:
 
 def _sft(job: Job, say: Callable[[str], None]) -> None:
     """Supervised fine-tuning: cross-entropy of the expert's actions."""
-    _needs_data(job)
+    need_data(job.data)
     config = job.config
     policy = Policy.new(config, job.out, device())
     config.save(job.out)
@@ -189,7 +188,7 @@ def _sft(job: Job, say: Callable[[str], None]) -> None:
         muon=config.muon,
     )
     metrics = Metrics(job.out / CHECKPOINTS / "curves", say)
-    best = BestWeights(policy, learner, job, say)
+    best = best_weights(policy, learner, job, say)
     policy.train()
     while learner.step < steps:
         part = [parallel.rank()] if parallel.rank() else []

@@ -240,7 +240,7 @@ def test_without_weights_the_remedy_is_named(data: Path, tmp_path: Path) -> None
             dataclasses.replace(NANO, backbone=str(tmp_path / "none")), _codes(data, tmp_path)
         )
     with pytest.raises(UserError, match="--steps"):
-        train_command("gea", "rl", tmp_path / "m", suite="toysuite:QUICK")
+        train_command("gea", tmp_path / "m", stage="rl", suite="toysuite:QUICK")
     with pytest.raises(UserError, match="no view 'smell'"):
         train(
             "sft",
@@ -262,7 +262,7 @@ def _codes(data: Path, tmp_path: Path) -> Path:
 def test_a_resumed_training_ends_with_the_same_weights(
     stage: str, muon: bool, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from baselines.gea import learning
+    from baselines.learning import learner as learning
 
     config = dataclasses.replace(NANO, muon=muon)
     monkeypatch.setattr(learning, "CHECKPOINT_S", 0.0)

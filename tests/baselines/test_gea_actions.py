@@ -12,8 +12,8 @@ from gearig import NANO, SMALL
 
 from baselines.gea.actions import ActionCodec
 from baselines.gea.rvq import ActionTokenizer, denormalise_action, normalise_action
-from baselines.gea.text_tokenizer import NanoTokenizer
 from baselines.gea.train import Job, train
+from baselines.learning.text_tokenizer import NanoTokenizer
 from harness.core import UI, Box, Discrete, Element, MultiDiscrete, Spec, Text, UIAction
 from harness.demos import Demos
 

@@ -15,10 +15,10 @@ from toysuite import QUICK
 from baselines.gea.backbone import IGNORED
 from baselines.gea.config import Config, RVQConfig
 from baselines.gea.data import Examples
-from baselines.gea.encoders import CellEncoder
 from baselines.gea.policy import Policy
 from baselines.gea.prompt import introduction, step_inputs
 from baselines.gea.train import Job, train
+from baselines.learning.encoders import CellEncoder
 from harness.core import UI, Box, Brief, Discrete, Element, Elements, UIAction, UserError
 from harness.demos.record import RecordingOptions, record
 from harness.play.progress import PlainProgress

@@ -78,17 +78,17 @@ def test_processes_share_suites_and_never_seeds(
     suites = [dataclasses.replace(QUICK, name=name) for name in ("pick", "procgen", "langr")]
     config = dataclasses.replace(NANO, rl_suites={"pick": 3, "procgen": 3, "langr": 2})
     job = Job((), nano, config, tasks=[(suite, TASKS[0]) for suite in suites])
-    monkeypatch.setattr("baselines.gea.parallel.size", lambda: 8)
+    monkeypatch.setattr("baselines.learning.parallel.size", lambda: 8)
     alone, numbers = [], set()
     for number in range(8):
-        monkeypatch.setattr("baselines.gea.parallel.rank", lambda number=number: number)
+        monkeypatch.setattr("baselines.learning.parallel.rank", lambda number=number: number)
         alone += ppo._suites(job)
         rollouts = Rollouts(Policy.load(nano), [[TASKS[0]]], 0)
         numbers |= {rollouts.take(())[1].seed for _ in range(3)}
         rollouts.stop()
     assert alone == ["pick"] * 3 + ["procgen"] * 3 + ["langr"] * 2
     assert len(numbers) == 24
-    monkeypatch.setattr("baselines.gea.parallel.size", lambda: 3)
+    monkeypatch.setattr("baselines.learning.parallel.size", lambda: 3)
     assert list(ppo._suites(job)) == ["pick", "procgen", "langr"]
 
 

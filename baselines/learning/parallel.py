@@ -11,7 +11,6 @@ by gloo. Alone, every function here does nothing.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import functools
 import os
 import sys
@@ -23,13 +22,12 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from baselines.gea.job import Job
 from harness.core import UserError
 
 __all__ = ["everyone", "launch", "member", "rank", "same_weights", "size", "sum_gradients", "total"]
 
-Train = Callable[[str, Job, Callable[[str], None]], Any]
-"""A function of a stage, a job, and of whom to tell about progress."""
+Say = Callable[[str], None]
+"""Whom to tell about progress."""
 
 
 def size() -> int:
@@ -98,8 +96,8 @@ def member(number: int, count: int, meeting: Path) -> Iterator[None]:
         dist.destroy_process_group()
 
 
-def launch(train: Train, stage: str, job: Job, say: Callable[[str], None]) -> None:
-    """Run `train`, a stage, in `job.config.processes` processes of this machine.
+def launch(train: Callable[[Say], Any], count: int, say: Say) -> None:
+    """Run `train`, which must be picklable, in `count` processes of this machine.
 
     Raises UserError if Ray or a GPU is missing, and what a process raised.
     """
@@ -109,21 +107,14 @@ def launch(train: Train, stage: str, job: Job, say: Callable[[str], None]) -> No
         raise UserError(
             "several processes need Ray: pip install 'generalist-bench[ray]', or processes=1"
         ) from None
-    count, gpus = job.config.processes, torch.cuda.device_count()
+    gpus = torch.cuda.device_count()
     if gpus and gpus < count:
         raise UserError(f"processes is {count}, and there are {gpus} GPUs: one is needed for each")
-    job = dataclasses.replace(job, threads=job.threads or 1)
-    run_together(functools.partial(_take_part, train, stage, job), count, gpus > 0, say)
+    run_together(functools.partial(_take_part, train), count, gpus > 0, say)
 
 
 def _take_part(
-    train: Train,
-    stage: str,
-    job: Job,
-    number: int,
-    count: int,
-    meeting: Path,
-    say: Callable[[str], None],
+    train: Callable[[Say], Any], number: int, count: int, meeting: Path, say: Say
 ) -> None:
     with member(number, count, meeting):
-        train(stage, job, say)
+        train(say)

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from baselines.gea.prompt import CODES
+from baselines.learning.views import CODES
 
 __all__ = ["CellEncoder", "NumberEncoder"]
 

@@ -1,4 +1,4 @@
-"""What all stages share: an optimiser, its schedule, checkpoints to resume from, and metrics."""
+"""What all trainings share: an optimiser, its schedule, checkpoints to resume from, and metrics."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from baselines.gea import parallel
+from baselines.learning import parallel
 from harness.core import UserError
 
 __all__ = ["Learner", "Metrics", "cosine_schedule"]
@@ -123,7 +123,7 @@ class Learner:
     def add(self, loss: Tensor) -> None:
         """Add the gradient of a part of the next update's loss, and free its graph.
 
-        Several processes each add their shares of it (baselines/gea/parallel.py).
+        Several processes each add their shares of it (parallel.py).
 
         Raises FloatingPointError when the loss is not finite.
         """
