@@ -18,12 +18,12 @@ __all__ = ["Counts", "card"]
 
 TEXT = """# Demonstrations
 
-Successful episodes of the tasks' own experts, recorded by `bench demos`.
+{what}, recorded by `bench demos`.
 
     {command}
 
-bench {version} at commit {commit}. Failed episodes are left out; `run/` says how each episode ended
-and holds its actions. {noise}
+bench {version} at commit {commit}. {left_out}; `run/` says how each
+episode ended and holds its actions. {noise}
 
 ## What is in it
 
@@ -46,10 +46,10 @@ normalised, instruction (at the start), file and row_group (where its steps are)
 with the embodiment, the simulator, and the specs of views and action (shapes, units, bounds).
 
 `data/FAMILY/TASK.parquet` has a row for each step and a row group for each episode: step,
-instruction, observation.VIEW, action (the expert's, to be imitated), executed (what was
-executed{executed}). Images are {images} files; arrays are lists in C order, with their shape in the
-brief; UI actions and elements are JSON. Views: {views}.
-
+instruction, observation.VIEW, {actions}.
+Images are {images} files; arrays are lists in C order, with their shape in the brief; UI actions
+and elements are JSON. Views: {views}.
+{rewards}
 `harness.demos.Demos(FOLDER)` reads it.
 
 ## Software
@@ -58,9 +58,19 @@ brief; UI actions and elements are JSON. Views: {views}.
 
 ## Limits
 
+{limits}
+"""
+
+EXPERTS = """\
 The experts are programs with access to the simulator's state, so they may know what a learner
 cannot observe. None of them is guaranteed to be optimal. An expert that fails on hard episodes
-leaves only the easy ones; the success rates above say how many.
+leaves only the easy ones; the success rates above say how many."""
+AGENT = """\
+The actions are the agent's own, whatever they led to: who imitates all of them imitates its
+failures too. Episodes in which the agent or the simulator failed before the end are left out."""
+REWARDED = """
+`episodes.parquet` also has success, and returned: the sum of the rewards. A row of `data/` also has
+reward: what its action was rewarded.
 """
 
 FORMAT_NAMES = {
@@ -77,6 +87,7 @@ class Counts:
     asked: int
     finished: int
     kept: int
+    succeeded: int
     steps: int
     """Of the episodes that were kept."""
 
@@ -90,11 +101,14 @@ def card(
     noise: float,
     command: str,
     pixels: int | None = None,
+    *,
+    agent: str | None = None,
+    everything: bool = False,
 ) -> str:
     """The text of README.md.
 
     `noise`: the share of random actions; `images`: a format; `pixels`: the side of pictures that
-    were shrunk.
+    were shrunk; `agent`: who played, None for the experts; `everything`: with failures.
     """
     packages: dict[str, str] = {}
     for item in plan.items:
@@ -106,7 +120,7 @@ def card(
             each.asked,
             each.finished,
             each.kept,
-            _rate(each.kept, each.finished),
+            _rate([each]),
             each.steps,
         ]
         for each in counts
@@ -114,10 +128,9 @@ def card(
     domains = []
     for domain in dict.fromkeys(each.task.domain for each in counts):
         of = [each for each in counts if each.task.domain == domain]
-        finished, good = sum(each.finished for each in of), sum(each.kept for each in of)
-        domains.append(
-            [domain, len(of), finished, good, _rate(good, finished), sum(each.steps for each in of)]
-        )
+        finished, kept = sum(each.finished for each in of), sum(each.kept for each in of)
+        steps = sum(each.steps for each in of)
+        domains.append([domain, len(of), finished, kept, _rate(of), steps])
     missing = "".join(
         f"- {escape_markdown(f'{row.task}: {row.reason} ({row.remedy})', block=True)}\n"
         for row in not_run
@@ -126,9 +139,13 @@ def card(
         command=printable(command) or "bench demos ...",
         version=importlib.metadata.version("generalist-bench"),
         commit=source_commit(Path(__file__).parent) or "unknown",
+        what=_what(agent, everything),
+        left_out="Episodes that were cut short are left out"
+        if everything
+        else "Failed episodes are left out",
         noise=f"{noise:.0%} of the executed actions were drawn at random."
         if noise
-        else "Every executed action is the expert's.",
+        else f"Every executed action is the {'agent' if agent else 'expert'}'s.",
         counts=markdown_table(
             ["task", "suite", "asked", "finished", "kept", "success", "steps"], rows
         ),
@@ -141,10 +158,26 @@ def card(
         end=1001 * SEED_STRIDE,
         images=FORMAT_NAMES[images]
         + (f", shrunk to {pixels} x {pixels} pixels by the mean of areas" if pixels else ""),
-        executed=", which noise may have changed" if noise else ", the same",
+        actions=_actions(agent, noise),
+        rewards="" if agent is None else REWARDED,
+        limits=EXPERTS if agent is None else AGENT,
         views=", ".join(map(_code, views)) or "none",
         versions=markdown_table(["package", "version"], sorted(packages.items())),
     )
+
+
+def _what(agent: str | None, everything: bool) -> str:
+    if agent is None:
+        return "Successful episodes of the tasks' own experts"
+    return f"{'All' if everything else 'Successful'} episodes of the agent {_code(agent)}"
+
+
+def _actions(agent: str | None, noise: float) -> str:
+    """The columns of actions."""
+    if agent is not None:
+        return "action and executed (the agent's action, as it was executed)"
+    changed = ", which noise may have changed" if noise else ", the same"
+    return f"action (the expert's, to be imitated), executed (what was executed{changed})"
 
 
 def _code(name: str) -> str:
@@ -152,5 +185,8 @@ def _code(name: str) -> str:
     return escape_markdown(name) if "`" in name else f"`{printable(name)}`"
 
 
-def _rate(part: int, whole: int) -> str:
+def _rate(counts: Sequence[Counts]) -> str:
+    """The share of successes in the finished episodes of tasks that have a success."""
+    told = [each for each in counts if each.task.success is not None]
+    part, whole = sum(each.succeeded for each in told), sum(each.finished for each in told)
     return "-" if not whole else f"{math.floor(1000 * part / whole) / 10:.1f} %"

@@ -4,7 +4,9 @@ README.md                  the data card
 episodes.parquet           a row for each episode: see EpisodeRow
 data/FAMILY/TASK.parquet   a row for each step, and a row group for each episode: step, instruction,
                            observation.VIEW for each view, action (the expert's), executed (what was
-                           executed); harness/demos/columns.py has the types
+                           executed), and reward (what that was rewarded), unless only the
+                           successes of experts were kept; harness/demos/columns.py has the types
+recording.json             who played, what was kept, and how it was recorded
 run/                       the run directory of the recording
 """
 
@@ -21,7 +23,15 @@ from harness.core import Brief, UserError
 from harness.demos.columns import brief_from_json, decode, modules
 from harness.records.safe_files import open_inside
 from harness.records.safe_json import shown
-from harness.records.typed import Check, fields_of, number, optional, text, whole
+from harness.records.typed import (
+    Check,
+    boolean,
+    fields_of,
+    number,
+    optional,
+    text,
+    whole,
+)
 
 __all__ = ["Demo", "Demos", "EpisodeRow", "Frame", "open_parquet"]
 
@@ -49,6 +59,8 @@ COLUMNS: Mapping[str, Check] = {
     "row_group": whole(0, MOST_ROWS),
     "brief": text,
 }
+REWARDED: Mapping[str, Check] = {"success": optional(boolean), "returned": optional(number)}
+"""Further columns where rewards were recorded."""
 TEXTS = tuple(name for name, check in COLUMNS.items() if check is text)
 
 
@@ -72,6 +84,10 @@ class EpisodeRow:
     row_group: int
     brief: str
     """The Brief as JSON: see harness/demos/columns.py."""
+    success: bool | None = None
+    """None where the task has no success, or the recording has no rewards."""
+    returned: float | None = None
+    """The sum of the rewards; None where the recording has none."""
 
 
 @dataclass(frozen=True)
@@ -81,8 +97,10 @@ class Frame:
     instruction: str
     observation: Mapping[str, Any]
     action: Any
-    """The expert's."""
+    """The expert's; of another agent, the executed one."""
     executed: Any
+    reward: float | None = None
+    """What the action was rewarded; None where the recording has no rewards."""
 
 
 @dataclass(frozen=True)
@@ -133,6 +151,7 @@ class Demos:
         try:
             file = self._open(row.file)
             group = file.metadata.row_group(row.row_group)
+            columns += ["reward"] if "reward" in file.schema.names else []
             if group.num_rows != row.steps or group.total_byte_size > MOST_GROUP:
                 raise ValueError(f"its row group {row.row_group} is not one of {row.steps} steps")
             table = file.read_row_group(row.row_group, columns).to_pylist()
@@ -177,8 +196,10 @@ def _rows(folder: Path) -> tuple[EpisodeRow, ...]:
             size = sum(meta.row_group(k).total_byte_size for k in range(meta.num_row_groups))
             if meta.num_rows > MOST_ROWS or size > MOST_INDEX:
                 raise ValueError("it is larger than a table of episodes is")
-            content = table.read(columns=list(COLUMNS))
-        if content.column_names != list(COLUMNS):
+            found = table.schema.names
+            wanted = [*COLUMNS, *(name for name in REWARDED if name in found)]
+            content = table.read(columns=wanted)
+        if content.column_names != wanted:
             raise ValueError(f"it has not the columns {', '.join(COLUMNS)}")
         for name in TEXTS:
             _check_texts(name, content.column(name))
@@ -210,7 +231,8 @@ def _check_texts(name: str, column: Any) -> None:
 
 def _row(place: int, fields: Any) -> EpisodeRow:
     """A row, its fields checked. Raises ValueError and UserError."""
-    row = EpisodeRow(**fields_of(fields, f"row {place}", COLUMNS))
+    may_lack = frozenset(REWARDED)
+    row = EpisodeRow(**fields_of(fields, f"row {place}", {**COLUMNS, **REWARDED}, may_lack))
     if row.index != place:
         raise ValueError(f"row {place}.index is {row.index}")
     if "/" not in row.task or "@" not in row.task:
@@ -231,4 +253,5 @@ def _frame(brief: Brief, fields: Mapping[str, Any]) -> Frame:
     action, executed = (
         decode("action", brief.action, fields[name]) for name in ("action", "executed")
     )
-    return Frame(fields["instruction"], observation, action, executed)
+    reward = number(fields["reward"], "reward") if "reward" in fields else None
+    return Frame(fields["instruction"], observation, action, executed, reward)

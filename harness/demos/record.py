@@ -1,4 +1,4 @@
-"""Records demonstrations: plays the experts like any agent, and keeps the successful episodes."""
+"""Records episodes: by default the successes of the tasks' experts, else those of any agent."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from harness.core.grammar import counted
 from harness.core.text import printable
 from harness.demos.card import Counts, card
 from harness.demos.columns import FORMATS, brief_from_json, modules
-from harness.demos.dataset import Demos, EpisodeRow, open_parquet
+from harness.demos.dataset import REWARDED, Demos, EpisodeRow, open_parquet
+from harness.demos.manifest import FILE, check_manifest, write_manifest
+from harness.demos.observer import RecordedViews
 from harness.demos.training import DEMO_SETS, for_training, training_task
 from harness.play.episode import episode_name
 from harness.play.planning import make_plan
@@ -34,6 +36,7 @@ DEFAULT_VIEWS = ("image?", "proprio?", "text?", "admissible?", "dom?")
 """The views that the GEA paper's agent reads, and their substitutes in tasks without images."""
 MOST_PIXELS = 4096
 """The largest side of a stored picture."""
+KEPT = ("successes", "all")
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,8 @@ class RecordingOptions:
     """The share of executed actions that are drawn at random."""
     pixels: int | None = None
     """The side to which pictures are shrunk before they are stored; None leaves them as shown."""
+    keep: str = "successes"
+    """`successes`, or `all` finished episodes."""
 
     def __post_init__(self) -> None:
         if self.images not in FORMATS:
@@ -57,6 +62,8 @@ class RecordingOptions:
             )
         if not 0 <= self.noise < 1:
             raise UserError(f"--noise is a share of actions, from 0 to below 1; got {self.noise}")
+        if self.keep not in KEPT:
+            raise UserError(f"--keep {self.keep!r}: write {' or '.join(KEPT)}")
         if "expert" in self.views:
             raise UserError(
                 "--views names what a learner may see; the expert's action is recorded in any case"
@@ -78,6 +85,8 @@ class RecordingSummary:
     summary: RunSummary
     demos: int
     counts: Sequence[Counts]
+    rewarded: bool = False
+    """Whether rewards were recorded, of an agent."""
 
     def as_text(self) -> str:
         """What came of the recording, and what to do next; a few lines."""
@@ -89,14 +98,15 @@ class RecordingSummary:
                 + "the same command plays what is missing"
             )
         tasks = sum(each.kept > 0 for each in self.counts)
+        noun = "episode" if self.rewarded else "demonstration"
         lines.append(
-            f"{counted(self.demos, 'demonstration')} of {counted(tasks, 'task')} in {self.folder}; "
+            f"{counted(self.demos, noun)} of {counted(tasks, 'task')} in {self.folder}; "
             "see its README.md"
         )
         if self.demos:
-            lines.append(
-                f"next: bench train gea --stage tokenizer --data {self.folder} --out models/gea"
-            )
+            learner = "decision-transformer" if self.rewarded else "gea --stage tokenizer"
+            place = f"models/{learner.partition(' ')[0]}"
+            lines.append(f"next: bench train {learner} --data {self.folder} --out {place}")
         return "\n".join(lines)
 
 
@@ -109,27 +119,31 @@ def record(
     *,
     episodes: int,
     seed: int = 0,
+    agent: AgentSpec | None = None,
 ) -> RecordingSummary:
-    """Record `episodes` training episodes of each task's expert, and keep those that succeed.
+    """Record `episodes` training episodes of each task, and keep what `recording` says.
 
-    Writes the folder `out`, which harness/demos/dataset.py reads. If interrupted, the same call
-    continues. Raises UserError on wrong use, and KeyboardInterrupt.
+    `agent`: who plays, rewards included in what is stored; None: the tasks' experts, whose
+    successes are kept. Writes the folder `out`, which harness/demos/dataset.py reads. If
+    interrupted, the same call continues. Raises UserError on wrong use, and KeyboardInterrupt.
     """
     modules()
-    check_writable(out, ("README.md", "episodes.parquet"), ("run", "recorded", "data"))
-    record_as = {
-        "folder": str((out / "recorded").resolve()),
-        "images": recording.images,
-        "noise": recording.noise,
-        # Left out unless given: a recording of before this option can be resumed.
-        **({} if recording.pixels is None else {"pixels": recording.pixels}),
-    }
-    # In a mapping: the files of a path that is itself an argument count to the agent's identity.
-    spec = AgentSpec(
-        "oracle",
-        "harness.demos.recorder:Recorder",
-        {"record": record_as, "views": list(recording.views)},
-    )
+    check_writable(out, ("README.md", "episodes.parquet", FILE), ("run", "recorded", "data"))
+    folder = str((out / "recorded").resolve())
+    if agent is None:
+        spec = _experts(folder, recording)
+    else:
+        spec = agent
+        if recording.noise:
+            raise UserError(
+                "--noise belongs to the experts that play without --agent: `--agent noisy-oracle "
+                "--agent-arg epsilon=0.1` plays random actions, and records them"
+            )
+        observed = RecordedViews(folder, tuple(recording.views), recording.images, recording.pixels)
+        options = dataclasses.replace(options, observed=observed)
+    manifest = _manifest(spec, recording, agent is None)
+    check_manifest(out, manifest)
+    options = dataclasses.replace(options, opened=lambda _: write_manifest(out, manifest))
     trained = []
     for suite, task in chosen:
         try:
@@ -139,7 +153,7 @@ def record(
     plan = for_training(make_plan(trained, spec, episodes=episodes, seed=0), DEMO_SETS, seed)
     suites = list(dict.fromkeys(suite.name for suite, _ in chosen))
     summary = play(spec, suites, plan, out / "run", options, progress)
-    counts, rows = _counted(out / "run")
+    counts, rows = _counted(out / "run", recording.keep)
     if summary.stopped is None:
         assemble(out, rows)
         views = sorted(
@@ -154,13 +168,46 @@ def record(
             recording.noise,
             options.command,
             recording.pixels,
+            agent=None if agent is None else agent.name,
+            everything=recording.keep == "all",
         )
         (out / "README.md").write_text(text, encoding="utf-8")
-        shutil.rmtree(out / "recorded", ignore_errors=True)
-    return RecordingSummary(out, summary, sum(map(len, rows)), counts)
+        if not summary.missing:  # else the same command goes on
+            shutil.rmtree(out / "recorded", ignore_errors=True)
+    return RecordingSummary(out, summary, sum(map(len, rows)), counts, agent is not None)
 
 
-def _counted(run: Path) -> tuple[list[Counts], list[list[KeptEpisode]]]:
+def _experts(folder: str, recording: RecordingOptions) -> AgentSpec:
+    """The agent that plays the tasks' experts, and records them itself. Raises UserError."""
+    if recording.keep == "all":
+        raise UserError("--keep all needs --agent: that of the experts is oracle")
+    record_as = {
+        "folder": folder,
+        "images": recording.images,
+        "noise": recording.noise,
+        # Left out unless given: a recording of before this option can be resumed.
+        **({} if recording.pixels is None else {"pixels": recording.pixels}),
+    }
+    # In a mapping: the files of a path that is itself an argument count to the agent's identity.
+    return AgentSpec(
+        "oracle",
+        "harness.demos.recorder:Recorder",
+        {"record": record_as, "views": list(recording.views)},
+    )
+
+
+def _manifest(spec: AgentSpec, recording: RecordingOptions, experts: bool) -> dict[str, Any]:
+    """What recording.json says."""
+    agent = {
+        "name": spec.name,
+        "entry": spec.entry,
+        "args": {} if experts else dict(spec.args),
+        "fingerprint": spec.fingerprint(),
+    }
+    return {"agent": agent, **dataclasses.asdict(recording)}
+
+
+def _counted(run: Path, keep: str) -> tuple[list[Counts], list[list[KeptEpisode]]]:
     """For each item of the plan, how its episodes ended, and the results to keep, by seed."""
     stored = load_run(run)
     results: list[list[Result]] = [[] for _ in stored.plan.items]
@@ -170,7 +217,11 @@ def _counted(run: Path) -> tuple[list[Counts], list[list[KeptEpisode]]]:
     kept: list[list[KeptEpisode]] = []
     for item, mine in zip(stored.plan.items, results):
         # An episode that is solved at its start shows nothing, and has no recording.
-        good = [each for each in mine if each.success and each.steps]
+        good = [
+            each
+            for each in mine
+            if each.steps and (each.success or (keep == "all" and each.status == "finished"))
+        ]
         good.sort(key=lambda each: each.seed)
         counts.append(
             Counts(
@@ -179,6 +230,7 @@ def _counted(run: Path) -> tuple[list[Counts], list[list[KeptEpisode]]]:
                 asked=item.episodes,
                 finished=sum(each.status == "finished" for each in mine),
                 kept=len(good),
+                succeeded=sum(each.success is True for each in mine),
                 steps=sum(each.steps for each in good),
             )
         )
@@ -214,16 +266,19 @@ def assemble(out: Path, rows: Sequence[Sequence[KeptEpisode]]) -> None:
                     row_group_size=max(1, taken.num_rows),
                 )
                 index.append(dataclasses.asdict(_row(len(index), kept, name, group, taken)))
-    columns = {
-        field.name: [row[field.name] for row in index] for field in dataclasses.fields(EpisodeRow)
-    }
+    names = [field.name for field in dataclasses.fields(EpisodeRow)]
+    if all(row["returned"] is None for row in index):  # no rewards were recorded
+        names = [name for name in names if name not in REWARDED]
+    columns = {name: [row[name] for row in index] for name in names}
     temporary = table.with_suffix(".new")
     whole = ("index", "seed", "steps", "row_group")
     types = {
         name: pa.int64()
         if name in whole
         else pa.float64()
-        if name in ("score", "normalised")
+        if name in ("score", "normalised", "returned")
+        else pa.bool_()
+        if name == "success"
         else pa.string()
         for name in columns
     }
@@ -253,6 +308,7 @@ def _episode(out: Path, result: Result) -> Any:
 
 def _row(index: int, kept: KeptEpisode, file: str, group: int, table: Any) -> EpisodeRow:
     task, result = kept.item.task, kept.result
+    rewarded = "reward" in table.column_names
     return EpisodeRow(
         index=index,
         case=result.case,
@@ -267,4 +323,6 @@ def _row(index: int, kept: KeptEpisode, file: str, group: int, table: Any) -> Ep
         file=file,
         row_group=group,
         brief=table.schema.metadata[b"brief"].decode(),
+        success=result.success if rewarded else None,
+        returned=sum(table.column("reward").to_pylist()) if rewarded else None,
     )

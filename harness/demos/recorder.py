@@ -99,11 +99,15 @@ class Recorder(Agent):
 class EpisodeRecording:
     """The rows of one episode so far, by step: a turn may be answered twice, but counts once."""
 
-    def __init__(self, brief: Brief, pixels: int | None = None) -> None:
-        """`pixels`: the side of the stored pictures; None as they are shown."""
+    def __init__(self, brief: Brief, pixels: int | None = None, *, rewards: bool = False) -> None:
+        """`pixels`: the side of the stored pictures; None as they are shown.
+
+        `rewards`: whether the rows have a reward.
+        """
         views = {name: shrunk_spec(name, spec, pixels) for name, spec in brief.observation.items()}
         self.brief = dataclasses.replace(brief, observation=views)
         self.rows: dict[int, dict[str, Any]] = {}
+        self._rewards = rewards
 
     def write(self, file: Path) -> None:
         pa, parquet = modules()
@@ -113,6 +117,7 @@ class EpisodeRecording:
             for name, spec in self.brief.observation.items()
         ]
         fields += [(name, arrow_type(name, self.brief.action)) for name in ("action", "executed")]
+        fields += [("reward", pa.float64())] if self._rewards else []
         schema = pa.schema(fields, metadata={"brief": brief_to_json(self.brief)})
         rows = [self.rows[step] for step in sorted(self.rows)]
         file.parent.mkdir(parents=True, exist_ok=True)

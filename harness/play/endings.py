@@ -13,7 +13,7 @@ from harness.play.inference import AgentClient, AgentFault, Watch
 from harness.play.late_answers import LateAnswers
 from harness.play.outcome import AGENT, Outcome
 
-__all__ = ["Endings", "EpisodeObserver"]
+__all__ = ["Endings", "EpisodeObserver", "ObserverMaker"]
 
 
 class EpisodeObserver(Protocol):
@@ -33,6 +33,14 @@ class EpisodeObserver(Protocol):
 
     def close(self) -> None:
         """Called when the lanes are closed."""
+        ...
+
+
+class ObserverMaker(Protocol):
+    """Makes the observer of each process that plays; it is pickled on its way there."""
+
+    def observer(self, watch: Watch) -> EpisodeObserver:
+        """`watch`: guards what the observer asks of a simulator."""
         ...
 
 

@@ -10,9 +10,10 @@ from collections.abc import Callable
 from harness.core import Agent
 from harness.play.closing import close
 from harness.play.coordinator import Coordinator
+from harness.play.endings import ObserverMaker
 from harness.play.fit import FitCheck
 from harness.play.inference import AgentClient, LocalAgent, Watch
-from harness.play.outcome import Outcome, VideoSelection
+from harness.play.outcome import Outcome
 from harness.play.reset_check import ResetCheck
 from harness.play.rollout import RolloutLoop
 from harness.play.watchdog import Interrupts, Watchdog
@@ -27,7 +28,7 @@ def play_locally(
     *,
     lanes: int,
     agent_timeout: float,
-    video: VideoSelection | None = None,
+    observed: ObserverMaker | None = None,
     make_client: Callable[[Agent, Watch, float], AgentClient] = LocalAgent,
 ) -> None:
     """Play all cases.
@@ -52,7 +53,7 @@ def play_locally(
             groups=1,
             watch=watch,
             report=settle,
-            video=video,
+            observed=observed,
             resets=ResetCheck(watch),
             clock=coordinator.plan.clock,
             fit=FitCheck(spec, watch, agent_timeout),

@@ -1,4 +1,4 @@
-"""The outcome of an episode: what the loop reports of a case, and what of it becomes a video."""
+"""The outcome of an episode: what the loop reports of a case."""
 
 from __future__ import annotations
 
@@ -14,19 +14,11 @@ from harness.play.values import SimulatorFault
 from harness.records.traces import Trace
 
 __all__ = [
-    "AGENT", "SHARED", "VALUE", "Outcome", "VideoClip", "VideoSelection", "fault_place",
-    "outcome_of", "reason_of",
+    "AGENT", "SHARED", "VALUE", "Outcome", "VideoClip", "fault_place", "outcome_of", "reason_of",
 ]  # fmt: skip
 
 AGENT, SHARED, VALUE = "agent", "shared", "value"
 """As `Outcome.failed_in`."""
-
-
-@dataclass(frozen=True)
-class VideoSelection:
-    """Which episodes videos are made of."""
-
-    failures_only: bool
 
 
 @dataclass(frozen=True)

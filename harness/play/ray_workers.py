@@ -12,7 +12,7 @@ import ray
 
 from harness.play.carried_code import carry
 from harness.play.coordinator import Coordinator
-from harness.play.outcome import VideoSelection
+from harness.play.endings import ObserverMaker
 from harness.play.placement import LANES_OF_A_GROUP, groups_of, placement
 from harness.play.pool_files import folder as pool_folder
 from harness.play.ray_cluster import Cluster, joined, reach, started
@@ -34,7 +34,7 @@ def play_on_ray(
     agent_timeout: float,
     address: str | None,
     replicas: int | None = 1,
-    video: VideoSelection | None = None,
+    observed: ObserverMaker | None = None,
     log: Path | None = None,
     say: Say = lambda _: None,
 ) -> None:
@@ -63,7 +63,7 @@ def play_on_ray(
         settings = {
             "lanes": lanes or groups * LANES_OF_A_GROUP,
             "groups": groups,
-            "video": video,
+            "observed": observed,
             "clock": coordinator.plan.clock,
         }
         warm = None

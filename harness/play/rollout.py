@@ -15,7 +15,7 @@ from harness.core import BadAction, Case, Turn, UserError
 from harness.perturb.effects import NotApplicable
 from harness.play.answers import Answers
 from harness.play.case_queue import CaseSource
-from harness.play.endings import Endings, EpisodeObserver
+from harness.play.endings import Endings, EpisodeObserver, ObserverMaker
 from harness.play.environments import EnvSlot, Unfit
 from harness.play.episode import Episode
 from harness.play.fit import FitCheck
@@ -26,7 +26,6 @@ from harness.play.outcome import (
     AGENT,
     SHARED,
     Outcome,
-    VideoSelection,
     fault_place,
     outcome_of,
     reason_of,
@@ -55,7 +54,7 @@ class RolloutLoop:
         groups: int,
         watch: Watch,
         report: Callable[[Outcome], None],
-        video: VideoSelection | None = None,
+        observed: ObserverMaker | None = None,
         observer: EpisodeObserver | None = None,
         resets: ResetCheck | None = None,
         clock: ControlClock | None = None,
@@ -64,9 +63,9 @@ class RolloutLoop:
         """`reads` and `history` are the agent's.
 
         `report` is called once for every case taken from the source, as soon as its outcome is
-        known. A `video` takes the place of an `observer`. `resets` checks new environments. With a
-        `clock` simulated time does not wait for the agent. `fit` says whether the agent can play in
-        an environment; without it, it can in all.
+        known. `observed` makes an `observer`. `resets` checks new environments. With a `clock`
+        simulated time does not wait for the agent. `fit` says whether the agent can play in an
+        environment; without it, it can in all.
         """
         self._agent = agent
         self._elsewhere = getattr(agent, "elsewhere", False)
@@ -75,11 +74,7 @@ class RolloutLoop:
         self._watch = watch
         self._report = report
         late = None if clock is None else LateAnswers(clock)
-        self._observer: Any = observer
-        if video is not None:
-            from harness.play.video import VideoRecorder
-
-            self._observer = VideoRecorder(video, watch)
+        self._observer = observer if observed is None else observed.observer(watch)
         self._straight: LocalAgent | None = None
         """Where `play_on` can play what this loop otherwise does in rounds."""
         if type(agent) is LocalAgent and lanes == 1 and clock is None:

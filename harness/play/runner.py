@@ -19,7 +19,7 @@ from typing import Any, Protocol
 from harness.core import UserError
 from harness.core.grammar import counted
 from harness.play.coordinator import Coordinator
-from harness.play.outcome import VideoSelection
+from harness.play.endings import ObserverMaker
 from harness.play.placement import check_replicas
 from harness.play.progress import Progress
 from harness.play.sinks import Stopping
@@ -76,6 +76,8 @@ class RunOptions:
     """Which episodes videos are kept of: `none`, `failures` or `all`."""
     video_limit: int = 1_000_000_000
     """The most bytes that the videos may take."""
+    observed: ObserverMaker | None = None
+    """Is told of every step, rewards included; `video` takes its place."""
     shuffle: int | None = None
     """Seeds another order of the queue, for tests of invariance."""
     command: str = ""
@@ -277,11 +279,11 @@ def play_cases(
     kind = spec.kind()
     served = kind.served or kind.gpus > 0
     workers = options.workers
-    video = (
-        None
-        if options.video == "none"
-        else VideoSelection(failures_only=options.video == "failures")
-    )
+    observed = options.observed
+    if options.video != "none":
+        from harness.play.video import VideoSelection
+
+        observed = VideoSelection(failures_only=options.video == "failures")
     if importlib.util.find_spec("ray") is None and workers != 0:
         remedy = (
             "the package ray is not installed: pip install 'generalist-bench[ray]', "
@@ -305,7 +307,7 @@ def play_cases(
             spec,
             lanes=options.lanes or 1,
             agent_timeout=options.agent_timeout,
-            video=video,
+            observed=observed,
         )
         return
     from harness.play.ray_workers import play_on_ray
@@ -322,7 +324,7 @@ def play_cases(
         replicas=options.replicas,
         agent_timeout=options.agent_timeout,
         address=options.ray_address,
-        video=video,
+        observed=observed,
         log=log,
         say=progress.say,
     )

@@ -35,14 +35,14 @@ from harness.core import (
 from harness.core.errors import describe
 from harness.play.episode import Episode
 from harness.play.inference import Watch, watched
-from harness.play.outcome import Outcome, VideoClip, VideoSelection
+from harness.play.outcome import Outcome, VideoClip
 from harness.play.video_captions import LINE, fitted, written
 from harness.records.plan import label
 from harness.records.registry import load
 
 __all__ = [
-    "VideoRecorder", "VideoStore", "VideoWriter", "check_video", "draws_frames", "failed",
-    "frame_of", "picture", "stem", "still", "write_whole",
+    "VideoRecorder", "VideoSelection", "VideoStore", "VideoWriter", "check_video", "draws_frames",
+    "failed", "frame_of", "picture", "stem", "still", "write_whole",
 ]  # fmt: skip
 
 log = logging.getLogger("bench")
@@ -240,6 +240,17 @@ def _outcome_text(result: Result) -> tuple[str, bool | None]:
     if result.success is None:
         return f"{result.ended}, score {result.score:g}", None
     return ("success" if result.success else f"failed: {result.ended}"), result.success
+
+
+@dataclasses.dataclass(frozen=True)
+class VideoSelection:
+    """Which episodes videos are made of."""
+
+    failures_only: bool
+
+    def observer(self, watch: Watch) -> VideoRecorder:
+        """What makes them in one process."""
+        return VideoRecorder(self, watch)
 
 
 class VideoRecorder:

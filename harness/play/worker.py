@@ -14,10 +14,11 @@ from harness.core import Case
 from harness.core.errors import describe
 from harness.play.case_queue import Ticket
 from harness.play.closing import close
+from harness.play.endings import ObserverMaker
 from harness.play.environments import EnvSlot, environment_key
 from harness.play.fit import FitCheck
 from harness.play.inference import AgentClient, LocalAgent, Watch
-from harness.play.outcome import Outcome, VideoSelection
+from harness.play.outcome import Outcome
 from harness.play.reset_check import ResetCheck
 from harness.play.rollout import RolloutLoop
 from harness.play.worker_output import Notices
@@ -70,7 +71,7 @@ class EpisodeWorker:
         lanes: int,
         groups: int,
         timeout: float,
-        video: VideoSelection | None = None,
+        observed: ObserverMaker | None = None,
         notices: Notices | None = None,
         clock: ControlClock | None = None,
         kept: Sequence[Sequence[EnvSlot]] = (),
@@ -101,7 +102,7 @@ class EpisodeWorker:
             groups=groups,
             watch=self._watch,
             report=self._report,
-            video=video,
+            observed=observed,
             resets=ResetCheck(self._watch),
             clock=clock,
             fit=FitCheck(spec, self._watch, timeout),
