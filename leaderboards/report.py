@@ -15,6 +15,7 @@ from harness.core import DOMAINS, Result
 from harness.core.grammar import counted
 from harness.core.nouns import LONGEST_EPISODE
 from harness.core.text import printable
+from harness.probes.wiring.passive import Passive
 from harness.records.error_kinds import ErrorKinds
 from harness.records.imported import imported_as, imported_line
 from harness.records.origin import is_copy
@@ -119,12 +120,14 @@ def build(
     views, errors, redrawn, endless = ViewRemarks(), ErrorKinds(), 0, 0
     privileged, clock, size = PrivilegedViews(), ClockTally(plan.clock), FootprintTally()
     renderers, answers, served = Renderers(), AnswersTally(), ServerTimingTally()
+    wiring = Passive()
     for index, result in cases:
         errors.add(index, result)
         views.add(result)
         size.add(result)
         answers.add(result)
         served.add(result)
+        wiring.add(result)
         privileged.add(result)
         renderers.add(result)
         if arrays is not None:
@@ -175,6 +178,7 @@ def build(
         answers=answers.rows(),
         server_timing=served.found(),
         footprint=size.found(),
+        wiring=wiring.rows(),
         clock=plan.clock,
         run_schema=int(run.get("schema", 1)),
         not_applicable=tuple(row for row in plan.not_run if row.perturbation is not None),

@@ -12,6 +12,7 @@ from typing import Any
 
 from harness.core import Reference
 from harness.core.reference import LATER
+from harness.probes.wiring.passive import WiringRow
 from harness.records.control_clock import ControlClock
 from harness.records.error_kinds import ErrorKind
 from harness.records.plan import NotRun
@@ -346,6 +347,8 @@ class Report:
     """What a policy server told of its own times; in the JSON only where a line tells it."""
     footprint: Footprint | None = None
     """In the JSON only where a line tells it."""
+    wiring: tuple[WiringRow, ...] = ()
+    """What the agent's actions give away of its wiring; in the JSON only where there is any."""
     clock: ControlClock | None = None
     """That run's clock; in the JSON it stands under `run`."""
     copied: bool = False
@@ -375,7 +378,7 @@ ESTIMATES: EstimateNames = {
 """The JSON names of the estimates of a report's rows."""
 WHERE_ANY = (
     "views", "errors", "redrawn_starts", "endless", "latency", "answers", "optimality",
-    "server_timing", "footprint",
+    "server_timing", "footprint", "wiring",
 )  # fmt: skip
 """Parts that stand in the JSON only where there is any."""
 

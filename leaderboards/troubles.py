@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from harness.core.grammar import counted
 from harness.core.text import printable, shorten
+from harness.probes.wiring.passive import warnings
 from harness.records.error_kinds import ErrorKind
 from harness.records.plan import NotRun
 from leaderboards.schema import Report
@@ -18,6 +19,7 @@ __all__ = ["MOST_LINES", "troubles"]
 MOST_LINES = 10
 """Lines of a terminal."""
 FAILURES = "bench show RUN --failures"
+WIRING = "bench probe wiring --run RUN"
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class _Part:
 
 
 def troubles(report: Report, width: int, *, full: bool = False) -> list[Lines]:
-    """Of errors, missing episodes, odd views and tasks that cannot run; none without any.
+    """Of errors, missing episodes, odd views and wires, tasks that cannot run; none without any.
 
     In full where that fits MOST_LINES lines of `width` characters, else a line for each kind.
     `full`: whether the page shows all of them above.
@@ -38,6 +40,7 @@ def troubles(report: Report, width: int, *, full: bool = False) -> list[Lines]:
     width = min(width, LINE)
     where = "see above" if full else "bench report RUN --full"
     parts = [*_errors(report.errors), *_missing(report), *_views(report.views, where)]
+    parts += [_Part(each, WIRING, ()) for each in warnings(report.wiring)]
     parts += _not_run(report.not_run, where)
     if not parts:
         return []

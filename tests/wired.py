@@ -13,8 +13,9 @@ import numpy as np
 import toys
 
 from harness.core import Agent, Answer, Box, Brief, Case, Field, Task, TimeStep, Turn
+from harness.probes.wiring.pictures import zoomed
 
-__all__ = ["FAULTS", "SIDE", "Broken", "WiredAdapter", "wired_task"]
+__all__ = ["FAULTS", "SIDE", "Broken", "OneEyed", "WiredAdapter", "wired_task"]
 
 SIDE = 32
 """Pixels of a picture."""
@@ -118,6 +119,8 @@ VIEWS: Mapping[str, Callable[[Any], Any]] = {
     "mirrored": _picture(lambda image: image[:, ::-1]),
     "bgr": _picture(lambda image: image[..., ::-1]),
     "transposed": _picture(lambda image: np.swapaxes(image, 0, 1)),
+    "cropped": _picture(lambda image: zoomed(image, 1.25)),
+    "padded": _picture(lambda image: zoomed(image, 0.8)),
     "one_mirrored": lambda seen: {**seen, "image": seen["image"][:, ::-1]},
     "cameras": lambda seen: {
         **seen, "image": seen["image_side"], "image_side": seen["image"],
@@ -138,6 +141,11 @@ FAULTS: Mapping[str, Sequence[str]] = {
     "mirrored": ["all pictures mirrored"],
     "bgr": ["all pictures with red and blue exchanged", "image with red and blue exchanged"],
     "transposed": ["all pictures with rows and columns exchanged"],
+    "cropped": [
+        "all pictures shrunk 1.25 times",
+        "no answer depends on the outer tenth of image: it may be cropped",
+    ],
+    "padded": ["all pictures enlarged 1.25 times"],
     "one_mirrored": ["image mirrored"],
     "cameras": ["image and image_side exchanged"],
     "gripper_sign": ["the sign of gripper turned"],
@@ -203,3 +211,14 @@ class Broken(Agent):
         if "far" in turn.instruction and self.fault != "deaf":
             goal = 15 - goal
         return answer_for(point, goal)
+
+
+class OneEyed(Agent):
+    """Asks for two pictures, reads one, and acts at random."""
+
+    reads = ("image", "image_side")
+
+    def act(self, turns: Sequence[Turn]) -> list[Any]:
+        return [
+            turn.brief.action.sample(turn.rng) for turn in turns if turn.observation["image"].any()
+        ]

@@ -15,7 +15,6 @@ from harness.cli.options import (
     Interpreters,
     Seed,
     TaskGlobs,
-    TrustMaker,
     arguments,
     at_least_one,
 )
@@ -76,7 +75,6 @@ def wiring(
     format: Annotated[Literal["text", "json"], typer.Option(help="What to print.")] = "text",
     agent_timeout: AgentTimeout = 600.0,
     interpreter: Interpreters = None,
-    trust: TrustMaker = False,
 ) -> int:
     """Name what is wrong between the simulator and a policy that does badly.
 
@@ -92,7 +90,7 @@ def wiring(
         if run is not None:
             if agent is not None or suite is not None:
                 raise UserError("--run plays nothing: leave --agent and --suite out")
-            return relay(lambda: _of_run(run, names.trust(trust), format == "json"))
+            return relay(lambda: _of_run(run, format == "json"))
         if agent is None or suite is None:
             raise UserError(
                 "name the policy with --agent and its cases with --suite, or a run with --run"
@@ -190,22 +188,29 @@ def _diagnosed(spec: AgentSpec, wanted: _Wanted) -> tuple[str, str, int]:
     return "\n".join(verdict.lines()), "", DONE
 
 
-def _of_run(path: Path, trust: Any, as_json: bool) -> tuple[str, str, int]:
-    """What `relay` prints of a run's recorded actions."""
+def _of_run(path: Path, as_json: bool) -> tuple[str, str, int]:
+    """What `relay` prints of what a run's own lines give away."""
     import dataclasses
     import json
 
-    from harness.probes.wiring.passive import findings_of_run, specs_of
+    from harness.core import UserError
+    from harness.probes.wiring.passive import Passive
     from harness.records.stored_run import load_run
 
-    plan = load_run(path).plan
-    # Tasks of strangers are looked at without the bounds of their actions, which code would tell.
-    specs = specs_of(plan, lambda task: trust.refuse(task) is None)
-    found = findings_of_run(path, specs)
+    passive = Passive()
+    for result in load_run(path).results():
+        passive.add(result)
+    if not passive.told:
+        raise UserError(
+            f"no episode in {path} says how its actions were, as those of older versions and "
+            "imported ones do not: play it again"
+        )
+    rows = passive.rows()
     if as_json:
-        tasks = {task: [dataclasses.asdict(each) for each in some] for task, some in found.items()}
+        tasks: dict[str, Any] = {}
+        for row in rows:
+            fields = dataclasses.asdict(row)
+            tasks.setdefault(fields.pop("task"), []).append(fields)
         return json.dumps({"schema": 1, "tasks": tasks}, indent=1), "", DONE
-    lines = [
-        f"{task}: {each.what} (of {each.count})" for task, some in found.items() for each in some
-    ]
+    lines = [f"{row.task}: {row.what} (of {row.count})" for row in rows]
     return "\n".join(lines or ["nothing is wrong by the recorded actions alone"]), "", DONE

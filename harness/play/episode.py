@@ -19,6 +19,7 @@ from harness.play.answer_notes import AnswerNotes
 from harness.play.environments import EnvSlot
 from harness.play.inference import Watch
 from harness.play.lazy_views import LazyViews
+from harness.play.noted_views import NotedViews
 from harness.play.scores import scored
 from harness.play.skill_run import SKILLS, SkillRun, expert_action
 from harness.play.start_digest import compared, digest_of_images, is_drawn, start_digest
@@ -30,6 +31,7 @@ from harness.play.values import (
     checked_metrics,
     checked_state,
 )
+from harness.play.wiring_notes import wiring_notes
 from harness.records.traces import Trace, action_bytes, encode_actions
 
 __all__ = ["Episode", "SimulatorFault", "episode_name"]
@@ -58,8 +60,8 @@ class Episode:
         "first_success", "hasher", "instruction", "lazy", "memory", "metrics", "name", "notes",
         "pending", "pixels", "plain", "renderer", "returned", "simulator_s", "skills", "slot",
         "solved", "solved_now", "start", "started_with", "steps", "ticket", "tickets", "_actions",
-        "_expert", "_fields", "_history", "_horizon", "_looked", "_names", "_observations",
-        "_perturbed", "_quick", "_told", "_touched", "_views",
+        "_digested", "_expert", "_fields", "_history", "_horizon", "_looked", "_names",
+        "_observations", "_perturbed", "_quick", "_told", "_touched", "_unread", "_views",
     )  # fmt: skip
 
     def __init__(self, ticket: Any, case: Case) -> None:
@@ -72,6 +74,7 @@ class Episode:
         self._actions: list[Any] = []
         self.steps = self.asked = self.clipped = self.draws = 0
         self._looked = -1
+        self._digested = -1, ""
         self.simulator_s = self.agent_s = 0.0
         self.memory: Any = None
         self.notes = AnswerNotes()
@@ -94,6 +97,8 @@ class Episode:
         self._told = False
         self._views = ViewReader({})
         self._touched: set[str] | None = set()
+        self._unread: set[str] = set()
+        """The views that an agent names in `reads` and has not read so far."""
 
     def begin(self, slot: EnvSlot, first: TimeStep, reads: Sequence[str], history: int) -> None:
         """Take the reset's timestep `first`. `reads` and `history` are the agent's.
@@ -142,6 +147,9 @@ class Episode:
         if not slot.adapter.nondeterminism:
             read = first_views if self._perturbed is None else {}
             self.start = start_digest(compared(slot.adapter), first, state, read)
+        if self._touched is None and self._perturbed is None and self._observations:
+            self._unread.update(self._names)
+            self._observations[-1] = NotedViews(self._observations[-1], self._unread)
 
     def _see(self, seen: TimeStep) -> None:
         """Read the views that the next turn will show, each checked against its spec.
@@ -169,7 +177,8 @@ class Episode:
         if self.lazy:
             self._observations.append(LazyViews(self._names, self.reader(seen), self._touched))
             return
-        self._observations.append(self._views.read_all(seen.observation, self._quick))
+        views = self._views.read_all(seen.observation, self._quick)
+        self._observations.append(NotedViews(views, self._unread) if self._unread else views)
 
     def reader(self, seen: TimeStep) -> Callable[[str], Any]:
         """Reads the views of a timestep, checked."""
@@ -182,7 +191,8 @@ class Episode:
         simulator's view or, in a perturbed episode, the view that the agent saw last.
         """
         if self._looked == self.steps or (self._perturbed is not None and self._observations):
-            return self._observations[-1][view]
+            views = self._observations[-1]
+            return views.unnoted(view) if type(views) is NotedViews else views[view]
         return self.reader(seen)(view)
 
     def turn(self, watch: Watch) -> Turn:
@@ -351,10 +361,14 @@ class Episode:
 
         The actions are included because a state need not reflect all of them.
         """
-        whole = self.hasher.copy()
-        if self._actions:
-            whole.update(action_bytes(self._actions))
-        return whole.hexdigest()
+        steps, digest = self._digested
+        if steps != self.steps:  # it is asked for twice at the end
+            whole = self.hasher.copy()
+            if self._actions:
+                whole.update(action_bytes(self._actions))
+            digest = whole.hexdigest()
+            self._digested = self.steps, digest
+        return digest
 
     def trace(self) -> Trace:
         """The executed actions."""
@@ -389,6 +403,9 @@ class Episode:
             metrics |= self._perturbed.metrics()
         views, privileged = self._views.found(), self._privileged()
         told = status != "error" and self.case.task.success is not None
+        wiring = None
+        if status == "finished" and self._actions and self._perturbed is None:
+            wiring = wiring_notes(self._actions, self.brief.action, self._unread)
         return Result(
             case=self.case.id,
             task=self.case.task.id,
@@ -409,6 +426,7 @@ class Episode:
                 "agent_s": round(self.agent_s, 6),
                 "asked": self.asked,
                 **self.notes.timing(),
+                **({} if wiring is None else {"wiring": wiring}),
                 **({"views": views} if views else {}),
                 **({"privileged": privileged} if privileged else {}),
                 **({"renderer": self.renderer or ""} if self.asked and self.may_read_drawn else {}),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -14,6 +13,7 @@ from harness.core import Agent, Answer, Box, Brief, Case, Result, Turn
 from harness.play.values import AgentFault, Chunk, actions_of, taken
 from harness.probes.changes import NOTHING, Change
 from harness.probes.fork import Brancher
+from harness.probes.wiring.passive import Passive
 
 __all__ = ["Kept", "Measure", "Played", "Shadow", "Stage", "better"]
 
@@ -172,10 +172,8 @@ class Stage:
         self.briefs: dict[str, Brief] = {}
         """Of each task, what the agent was told."""
         self.instructions: set[str] = set()
-        self.actions: dict[str, list[Any]] = {}
-        """Of each task, all actions that were executed where nothing was changed."""
-        self.clipped: Counter[str] = Counter()
-        """Of each task, how many of them were clipped."""
+        self.passive = Passive()
+        """Takes what came of the cases where nothing was changed."""
         self.chunks = self.rest = False
         self._plain: dict[str, Played] = {}
         self._executed: dict[str, list[Any]] = {}
@@ -204,10 +202,8 @@ class Stage:
         result = outcome.result
         assert result is not None
         if change is NOTHING:
-            actions = [] if outcome.trace is None else outcome.trace.decoded()
-            self._executed[case.id] = actions
-            self.actions.setdefault(case.task.id, []).extend(actions)
-            self.clipped[case.task.id] += int(result.metrics.get("clipped_actions", 0))
+            self._executed[case.id] = [] if outcome.trace is None else outcome.trace.decoded()
+            self.passive.add(result)
         if watched.brief is not None:
             self.briefs.setdefault(case.task.id, watched.brief)
             self.instructions.add(watched.instruction)

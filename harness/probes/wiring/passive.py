@@ -1,110 +1,172 @@
-"""What the recorded actions of a run give away, without playing anything."""
+"""What the lines of a run give away about the agent's wiring, without playing anything.
+
+Each line tells of its episode (harness/play/wiring_notes.py). Only what is true of all unperturbed
+episodes of a task is said, and only from FEWEST actions on. Lines may be a stranger's: what is
+malformed there says nothing.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
+from harness.core import Result
+from harness.core.grammar import counted
+from harness.core.text import shorten
+from harness.records.typed import is_number
 
-from harness.core import Box, Discrete, Task, UserError
-from harness.host.loading import load_adapter
-from harness.play.environments import Environments
-from harness.play.inference import Watch
-from harness.probes.wiring.senses import Finding
-from harness.records.plan import CaseIndex, Plan
-from harness.records.stored_run import load_run
-from harness.records.traces import read_traces
-
-__all__ = ["findings_of_actions", "findings_of_run", "specs_of"]
+__all__ = ["Finding", "Passive", "WiringRow", "warnings"]
 
 FEWEST = 50
 """Actions from which on a finding is made."""
-TINY = 1e-3
-"""The share of a range within which actions hardly move."""
-MOST = 20_000
-"""Actions of each task that are looked at."""
+EPISODES = 5
+"""Episodes with different starts of which it is said that they begin with the same actions."""
+MOST_TEXT = 100
+"""Characters of what a line tells."""
+MOST_TOLD = 256
+"""Elements or views of a line."""
+SAID = {
+    "equal": "all actions are equal",
+    "clipped": "every action was clipped",
+    "tiny": "actions never leave 0.1 % of their range",
+    "repeated": "episodes begin with the same 20 actions, whatever is seen",
+    "constant": "an element of the actions never changes",
+    "unread": "a view that the agent asks for is never read",
+}
+"""Code -> what is said of a run."""
 
 
-def findings_of_actions(actions: Sequence[Any], spec: Any, clipped: int = 0) -> Iterator[Finding]:
-    """What is wrong with these executed actions of one task.
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """What is wrong, by the agent's own answers."""
 
-    `spec`: of the actions; None: only what needs no bounds is told. `clipped`: how many of them
-    were clipped into their bounds.
-    """
-    count = len(actions)
-    if count < FEWEST:
-        return
-    if clipped >= count:
-        yield Finding(code="clipped", what="every action was clipped", count=count)
-    first = actions[0]
-    if not isinstance(first, np.ndarray):
-        if all(action == first for action in actions):
-            named = isinstance(spec, Discrete) and spec.names
-            name = spec.names[first] if named else repr(first)
-            what = f"all actions are equal: {name[:60]}"
-            yield Finding(code="equal", what=what, count=count)
-        return
-    table = np.stack([np.asarray(action, np.float64).ravel() for action in actions])
-    still = np.ptp(table, axis=0) == 0
-    if still.all():
-        yield Finding(code="equal", what="all actions are equal", count=count)
-        return
-    for number in np.flatnonzero(still):
-        what = f"element {number} of the actions{_field(spec, int(number))} is always "
-        yield Finding(code="constant", what=f"{what}{table[0, number]:g}", count=count)
-    if isinstance(spec, Box):
-        low, high = (each.astype(np.float64).ravel() for each in spec.limits)
-        bounded = np.isfinite(low) & np.isfinite(high) & (high > low)
-        if bounded.all():
-            spread = np.ptp(table, axis=0) / (high - low)
-            if (spread < TINY).all():
-                what = "actions never leave 0.1 % of their range: is an un-normalisation missing?"
+    code: str
+    """One of SAID, or of harness.probes.wiring.senses."""
+    what: str
+    """It in words."""
+    count: int = 0
+    """In how many answers, episodes or actions it was looked for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WiringRow:
+    """A finding of a task."""
+
+    task: str
+    code: str
+    what: str
+    count: int
+
+
+@dataclass
+class _Task:
+    """What is true of all episodes of a task so far."""
+
+    episodes: int = 0
+    actions: int = 0
+    clipped: float = 0.0
+    equal: set[str | None] = field(default_factory=set)
+    tiny: bool = True
+    first: set[str] = field(default_factory=set)
+    starts: set[str] = field(default_factory=set)
+    constant: dict[str, float] | None = None
+    unread: set[str] | None = None
+
+    def add(self, result: Result, told: Mapping[str, Any]) -> None:
+        self.episodes += 1
+        self.actions += result.steps
+        self.clipped += result.metrics.get("clipped_actions", 0.0)
+        self.tiny = self.tiny and told.get("tiny") is True
+        equal, first = told.get("equal"), told.get("first")
+        if len(self.equal) < 2:
+            self.equal.add(shorten(equal, MOST_TEXT) if type(equal) is str else None)
+        if type(first) is str and len(self.first) < 2:
+            self.first.add(first)
+            if len(self.starts) < EPISODES and result.start:
+                self.starts.add(result.start)
+        constant = _numbers(told.get("constant"))
+        if self.constant is not None:
+            constant = dict(self.constant.items() & constant.items())
+        self.constant = constant
+        unread = _names(told.get("unread"))
+        self.unread = unread if self.unread is None else self.unread & unread
+
+    def findings(self) -> Iterator[Finding]:
+        count = self.actions
+        if count < FEWEST:
+            return
+        equal = next(iter(self.equal)) if len(self.equal) == 1 else None
+        if equal is not None:
+            yield Finding(code="equal", what=f"{SAID['equal']}: {equal}", count=count)
+        if self.clipped >= count:
+            yield Finding(code="clipped", what=SAID["clipped"], count=count)
+        if equal is None:
+            if self.tiny:
+                what = f"{SAID['tiny']}: is an un-normalisation missing?"
                 yield Finding(code="tiny", what=what, count=count)
+            if len(self.first) == 1 and len(self.starts) >= EPISODES:
+                yield Finding(code="repeated", what=SAID["repeated"], count=self.episodes)
+            for name, value in sorted((self.constant or {}).items()):
+                what = f"element {name} of the actions is always {value:g}"
+                yield Finding(code="constant", what=what, count=count)
+        for name in sorted(self.unread or ()):
+            what = f"the view {name} is asked for and never read"
+            yield Finding(code="unread", what=what, count=self.episodes)
 
 
-def _field(spec: Any, number: int) -> str:
-    """` (gripper)`, where the layout says what an element is."""
-    start = 0
-    for field in getattr(spec, "layout", ()):
-        if number < start + field.size:
-            return f" ({field.name})"
-        start += field.size
-    return ""
+class Passive:
+    """Takes the lines of a run."""
+
+    def __init__(self) -> None:
+        self._tasks: dict[str, _Task] = {}
+        self.told = False
+        """Whether any line said anything of this kind, as those of older versions do not."""
+
+    def add(self, result: Result) -> None:
+        """Take what one line says; perturbed episodes say nothing of the agent alone."""
+        if result.status != "finished" or not result.steps or result.perturbations:
+            return
+        told = result.timing.get("wiring")
+        if isinstance(told, Mapping):
+            self.told = True
+        else:
+            told = {}
+        self._tasks.setdefault(result.task, _Task()).add(result, told)
+
+    def rows(self) -> tuple[WiringRow, ...]:
+        """Of all tasks, by task."""
+        return tuple(
+            WiringRow(task=task, code=each.code, what=each.what, count=each.count)
+            for task, found in sorted(self._tasks.items())
+            for each in found.findings()
+        )
+
+    def findings(self) -> Iterator[Finding]:
+        """The same without the tasks."""
+        return (each for _, found in sorted(self._tasks.items()) for each in found.findings())
 
 
-def findings_of_run(path: Path, specs: dict[str, Any] | None = None) -> dict[str, list[Finding]]:
-    """Task id -> what its recorded actions give away; tasks with none are left out.
+def warnings(rows: tuple[WiringRow, ...]) -> list[str]:
+    """A line for each kind of finding, and of how many tasks it is true."""
+    return [
+        f"{said} in {counted(len(tasks), 'task')}"
+        for code, said in SAID.items()
+        if (tasks := {row.task for row in rows if row.code == code})
+    ]
 
-    `specs`: of the actions, by task. Raises UserError if it is no run, or has no traces.
-    """
-    run = load_run(path)
-    actions: dict[str, list[Any]] = {}
-    for trace in read_traces(path):
-        taken = actions.setdefault(trace.task, [])
-        if len(taken) < MOST:
-            taken.extend(trace.decoded())
-    if not actions:
-        raise UserError(f"{path} has no recorded actions: name a run directory, not an archive")
-    clipped: dict[str, int] = {}
-    for result in run.results():
-        times = int(result.metrics.get("clipped_actions", 0))
-        clipped[result.task] = clipped.get(result.task, 0) + times
-    found = {
-        task: list(findings_of_actions(taken, (specs or {}).get(task), clipped.get(task, 0)))
-        for task, taken in actions.items()
+
+def _numbers(told: Any) -> dict[str, float]:
+    if not isinstance(told, Mapping) or len(told) > MOST_TOLD:
+        return {}
+    return {
+        shorten(name, MOST_TEXT): value
+        for name, value in told.items()
+        if type(name) is str and is_number(value)
     }
-    return {task: each for task, each in found.items() if each}
 
 
-def specs_of(plan: Plan, trusted: Callable[[Task], bool]) -> dict[str, Any]:
-    """The action spec of each task that is trusted and can run here: its environment is made."""
-    environments = Environments(1, Watch())
-    found = {}
-    for number, item in enumerate(plan.items):
-        if trusted(item.task) and load_adapter(item.task.adapter).missing(item.task) is None:
-            slot = environments.slot(plan.case(CaseIndex(number, 0, 0)), None)
-            found[item.task.id] = slot.adapter.brief.action
-            environments.close([slot])
-    return found
+def _names(told: Any) -> set[str]:
+    if type(told) is not list or len(told) > MOST_TOLD:
+        return set()
+    return {shorten(name, MOST_TEXT) for name in told if type(name) is str}

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from harness.play.lazy_views import LazyViews
 from harness.policies.profiles.rotations import convert
 from harness.probes.changes import Change
 
-__all__ = ["is_picture", "with_views"]
+__all__ = ["is_picture", "other_edge", "with_views"]
 
 Function = Callable[[Any], Any]
 SMALLEST = 8
@@ -44,6 +45,15 @@ def zoomed(image: np.ndarray, factor: float) -> np.ndarray:
         places.append(np.clip(place, 0, size - 1))
     found = image[np.ix_(*places)]
     found[~(inside[0][:, None] & inside[1][None, :])] = 0
+    return found
+
+
+def other_edge(image: np.ndarray) -> np.ndarray:
+    """The picture with other pixels in its outer tenth: the least for the largest, and so on."""
+    found: np.ndarray = image.max() + (image.min() - image)
+    rows, columns = (max(1, size // 10) for size in image.shape[:2])
+    inside = slice(rows, len(image) - rows), slice(columns, image.shape[1] - columns)
+    found[inside] = image[inside]
     return found
 
 
@@ -140,15 +150,17 @@ def of_vectors(brief: Brief) -> Iterator[Change]:
     for name, spec in brief.observation.items():
         if not isinstance(spec, Box) or len(spec.shape) != 1 or spec.np_dtype.kind != "f":
             continue
-        start = 0
+        start, together = 0, dict[str, list[Function]]()
         for field in spec.layout:
             part = slice(start, start + field.size)
             start += field.size
             for new in _others(field.representation):
-                yield with_views(
-                    f"{name}: {field.name} as {new}",
-                    {name: _rotated(part, field.representation, new)},
-                )
+                act = _rotated(part, field.representation, new)
+                together.setdefault(new, []).append(act)
+                yield with_views(f"{name}: {field.name} as {new}", {name: act})
+        for new, functions in together.items():
+            if len(functions) > 1:
+                yield with_views(f"{name}: all rotations as {new}", {name: _each(functions)})
         low, high = spec.limits
         wide = np.isfinite(low).all() and np.isfinite(high).all() and (high > low).all()
         if wide and not ((low == -1).all() and (high == 1).all()):
@@ -161,6 +173,10 @@ def _others(representation: str) -> Iterator[str]:
     for other, elements in ROTATION_SIZES.items():
         if elements == size and other != representation:
             yield other
+
+
+def _each(functions: Sequence[Function]) -> Function:
+    return lambda vector: functools.reduce(lambda value, act: act(value), functions, vector)
 
 
 def _rotated(part: slice, old: str, new: str) -> Function:

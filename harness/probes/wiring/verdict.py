@@ -10,9 +10,9 @@ from typing import Any
 from harness.core import Case
 from harness.play.text_table import text_table
 from harness.probes.wiring.episodes import Played, Stage
-from harness.probes.wiring.passive import findings_of_actions
+from harness.probes.wiring.passive import Finding
 from harness.probes.wiring.race import ALPHA, Arm, Race, first_look, race, rate
-from harness.probes.wiring.senses import Finding, Senses
+from harness.probes.wiring.senses import Senses
 
 __all__ = ["NONE", "Verdict", "diagnose"]
 
@@ -21,8 +21,10 @@ SURE = ("late", "first_only")
 """Findings that come before changes, which may make up for them."""
 NOTES = ("varies", "constant")
 """Findings that a policy without a fault may show, too."""
-UNUSED = ("blind", "unused", "unused_instruction")
+UNUSED = ("blind", "unused", "cropped", "unused_instruction")
 """Findings that are no faults of a policy that surely succeeds in most cases without."""
+OF_ACTIONS = ("equal", "clipped", "tiny", "constant")
+"""Findings of the lines of episodes that are told; the senses know better what is not used."""
 SHOWN = 5
 """Changes in the table; JSON has all."""
 
@@ -180,9 +182,7 @@ def diagnose(
     if not found.named:
         said("what do its answers depend on?")
         given += senses.unused()
-    for task, actions in stage.actions.items():
-        spec = stage.briefs[task].action if task in stage.briefs else None
-        for each in findings_of_actions(actions, spec, stage.clipped[task]):
-            if each.what not in {known.what for known in given}:
-                given.append(each)
+    for each in stage.passive.findings():
+        if each.code in OF_ACTIONS and each.what not in {known.what for known in given}:
+            given.append(each)
     return Verdict(race=found, findings=given, episodes=stage.episodes)
