@@ -13,7 +13,7 @@ from typing import Any
 from adapters._babyai_bot import faults, made
 from harness.core import Skill, SkillCall, SkillEnd
 
-__all__ = ["SKILLS", "Controller"]
+__all__ = ["SKILLS", "Controller", "mentioned"]
 
 KINDS = ("ball", "box", "key", "door")
 COLOURS = ("red", "green", "blue", "purple", "yellow", "grey")
@@ -58,7 +58,7 @@ class Controller:
         self._bot.stack.clear()
         self._bot._process_obs()  # what is in sight at the start
         # Lists of our own: those of the mission's verifier decide what counts.
-        self._named = {_name(each): list(each.obj_set) for each in _mentioned(env.instrs)}
+        self._named = {_name(each): list(each.obj_set) for each in mentioned(env.instrs)}
         self._target: Any = None
         """What the bot is told of the object of the call: a verifier.ObjDesc."""
         self._held: list[Any] = []
@@ -252,7 +252,7 @@ def _calls(instr: Any) -> tuple[SkillCall, ...]:
     return tuple(call for part, done in parts if done != "success" for call in _calls(part))
 
 
-def _mentioned(instr: Any) -> list[Any]:
+def mentioned(instr: Any) -> list[Any]:
     """The descriptions in a mission, which its verifier keeps up to date."""
     found = [
         each
@@ -261,7 +261,7 @@ def _mentioned(instr: Any) -> list[Any]:
     ]
     for name in ("instr_a", "instr_b"):
         if hasattr(instr, name):
-            found += _mentioned(getattr(instr, name))
+            found += mentioned(getattr(instr, name))
     return found
 
 

@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from adapters import _babyai_bot, _babyai_skills, _balrog_levels, _memory_levels
+from adapters import _babyai_bot, _babyai_skills, _grid_stages, _worded_levels
+from adapters._grid_levels import made, number_of
 from adapters._grid_words import MEANING, scene
 from adapters._params import levels
 from harness.core import (
@@ -72,8 +73,9 @@ class MiniGridAdapter(Adapter):
 
     An agent on a grid of cells turns, walks, carries and opens things to fulfil a mission, which is
     one sentence. `task.params`: `id`, the level, say `BabyAI-GoTo-v0`; `image`, false where the
-    view of the whole map is not offered. The levels `MiniGrid-MemoryVisible...` are ours, see
-    _memory_levels.py.
+    view of the whole map is not offered; `split`, of the sentences of a worded level, `train` or
+    `held-out`. The levels `MiniGrid-MemoryVisible...` and `BabyAI-Worded...` are ours, see
+    _memory_levels.py and _worded_levels.py.
 
     Views, each drawn only when it is read (MiniGrid itself draws `grid` at every step, which is
     most of the cost of its step):
@@ -104,11 +106,11 @@ class MiniGridAdapter(Adapter):
     horizon beyond that limit raises it, also in the reward.
     The simulator's seed is exactly `case.seed`: BabyAI's protocol counts from 1,000,000,000.
 
-    Expert: BabyAIBot, on BabyAI levels only. It can plan in circles for ever (UnlockToUnlock,
-    seldom GoToImpUnlock and Unlock), break its own assertions and find no place to drop what it
-    carries, and it refuses to go on once a box was opened. Then it gives up: `expert` returns None
-    until the next reset, and the metric `expert_gave_up` is 1 from the next step on. Planning is
-    limited by a count of subgoals, not by a clock.
+    Expert: BabyAIBot, on BabyAI levels only; to escape, a shortest way. The bot can plan in circles
+    for ever (UnlockToUnlock, seldom GoToImpUnlock and Unlock), break its own assertions and find no
+    place to drop what it carries, and it refuses to go on once a box was opened. Then it gives up:
+    `expert` returns None until the next reset, and the metric `expert_gave_up` is 1 from the next
+    step on. Planning is limited by a count of subgoals, not by a clock.
     Skills, on BabyAI levels: what the bot can do for a planner, see _babyai_skills.py. They read
     the simulator's grid, so whoever has them played is privileged.
 
@@ -125,7 +127,8 @@ class MiniGridAdapter(Adapter):
     @classmethod
     def env_key(cls, task: Task) -> str:
         whole = "" if task.params.get("image", True) else " in part"
-        return f"minigrid/{task.params['id']}{whole}"
+        split = f" {task.params['split']}" if "split" in task.params else ""
+        return f"minigrid/{task.params['id']}{split}{whole}"
 
     @classmethod
     def has_expert(cls, task: Task) -> bool:
@@ -135,7 +138,17 @@ class MiniGridAdapter(Adapter):
 
     @classmethod
     def skills(cls, task: Task) -> tuple[Skill, ...]:
-        return _babyai_skills.SKILLS if task.params["id"].startswith("BabyAI-") else ()
+        level = task.params["id"]
+        skilled = level.startswith("BabyAI-") and not _worded_levels.escapes(level)
+        return _babyai_skills.SKILLS if skilled else ()
+
+    @classmethod
+    def stages(cls, task: Task) -> tuple[str, ...]:
+        return _grid_stages.stages_of(task.params["id"])
+
+    @classmethod
+    def failure_modes(cls, task: Task) -> tuple[str, ...]:
+        return _grid_stages.modes_of(task.params["id"])
 
     def __init__(self, task: Task) -> None:
         level = task.params["id"]
@@ -148,8 +161,13 @@ class MiniGridAdapter(Adapter):
             import gymnasium
             from minigrid.envs.babyai.core import verifier
 
+            self._split = {k: v for k, v in task.params.items() if k == "split"}
+            if self._split and not level.startswith(_worded_levels.PREFIX):
+                raise UserError(
+                    f"task {task.id}: only the levels {_worded_levels.PREFIX}... have a split"
+                )
             try:
-                self._env: Any = _make(level)
+                self._env: Any = made(level, **self._split)
             except gymnasium.error.Error as unknown:
                 page = "https://minigrid.farama.org/environments"
                 raise UserError(
@@ -158,6 +176,8 @@ class MiniGridAdapter(Adapter):
                 ) from unknown
         self._level, self._levels = level, {"{}": self._env}
         self._own_limit: int | None = None
+        self._course: _grid_stages.Course | None = None
+        self._horizon: int | None = None
         """The limit of `_env` in steps, while a task's horizon has raised it."""
         if verifier.use_done_actions:
             raise UserError(
@@ -241,17 +261,17 @@ class MiniGridAdapter(Adapter):
                     (
                         each
                         for each in ARGUMENTS[name]
-                        if each in known and _number(first, self._level, each) is not None
+                        if each in known and number_of(first, self._level, each) is not None
                     ),
                     None,
                 )
                 if argument is None:
                     raise UserError(f"{self._level} has no {name} to change")
-                numbers[argument] = (_number(first, self._level, argument) or 0) + params[added]
+                numbers[argument] = (number_of(first, self._level, argument) or 0) + params[added]
         key = repr(numbers)
         if key not in self._levels:
             try:
-                self._levels[key] = _make(self._level, **numbers)
+                self._levels[key] = made(self._level, **self._split, **numbers)
             except TypeError as refused:
                 raise UserError(
                     f"{self._level} has no {' and no '.join(numbers)} to change: its class fixes it"
@@ -270,6 +290,7 @@ class MiniGridAdapter(Adapter):
         if horizon is not None and horizon > self._env.max_steps:
             self._own_limit, self._env.max_steps = self._env.max_steps, horizon
         self._bot, self._gave_up, self._controller = None, False, None
+        self._course, self._horizon = None, horizon
         self._going = TimeStep(self._views, self._env.mission, success=False)
         return self._going
 
@@ -304,7 +325,7 @@ class MiniGridAdapter(Adapter):
         try:
             if self._bot is None:
                 # A bot made later in an episode has executed nothing yet.
-                self._bot, executed = _babyai_bot.made(self._env), None
+                self._bot, executed = self._made_bot(), None
             self._bot.stack.pushed = 0
             return int(self._bot.replan(executed))
         except _babyai_bot.faults():
@@ -313,6 +334,11 @@ class MiniGridAdapter(Adapter):
                 self._views, self._going.instruction, success=False, metrics={"expert_gave_up": 1.0}
             )
             return None
+
+    def _made_bot(self) -> Any:
+        if _worded_levels.escapes(self._level):
+            return _worded_levels.EscapeBot(self._env, _babyai_bot.BoundedStack())
+        return _babyai_bot.made(self._env)
 
     def skill_objects(self) -> Mapping[str, tuple[str, ...]]:
         return self._skilled().objects()
@@ -328,6 +354,14 @@ class MiniGridAdapter(Adapter):
         if self._controller is None:
             self._controller = _babyai_skills.Controller(self._env)
         return self._controller
+
+    def stage(self) -> int:
+        if self._course is None:
+            self._course = _grid_stages.Course(self._env, self._level, self._horizon)
+        return self._course.stage()
+
+    def failure_mode(self) -> tuple[str, ...]:
+        return () if self._course is None else self._course.failure_mode()
 
     def state(self) -> bytes:
         """What actions change, in 1 us.
@@ -373,39 +407,6 @@ class MiniGridAdapter(Adapter):
         image = np.zeros((PIXELS, PIXELS, 3), np.uint8)
         image[top : top + height, left : left + width] = drawn
         return image
-
-
-def _make(level: str, **numbers: int) -> Any:
-    import gymnasium
-
-    if level.startswith(_balrog_levels.PREFIX):
-        _balrog_levels.register()
-    elif level.startswith(_memory_levels.PREFIX):
-        _memory_levels.register()
-    env: Any = gymnasium.make(f"minigrid:{level}", disable_env_checker=True, **numbers).unwrapped
-    # The views draw on demand, so the observation that reset and step would build is never read.
-    env.gen_obs = dict
-    return env
-
-
-def _number(env: Any, level: str, parameter: str) -> int | None:
-    """The value of an argument of a level's class; None where it is no number.
-
-    It is looked up in the level's registration, then in the environment, then in the signatures.
-    """
-    import gymnasium
-
-    registered = gymnasium.spec(level).kwargs
-    if parameter in registered:
-        return int(registered[parameter])
-    if isinstance(getattr(env, parameter, None), int):
-        return int(getattr(env, parameter))
-    classes: tuple[Any, ...] = type(env).__mro__
-    for kind in classes:
-        found = inspect.signature(kind.__init__).parameters.get(parameter)
-        if found is not None and isinstance(found.default, int):
-            return found.default
-    return None
 
 
 def _action_spec(level: str, n: int) -> Discrete:

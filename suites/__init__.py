@@ -7,6 +7,7 @@ SUITES = {
     "babyai-planning": "suites.babyai",
     "minigrid": "suites.minigrid",
     "memory": "suites.memory",
+    "babyai-worded": "suites.worded",
     "atari": "suites.atari",
     "atari-sticky": "suites.atari",
     "procgen": "suites.procgen",
