@@ -41,7 +41,14 @@ ALLOWED = {
         "torch",
         "websockets",
     },
-    "harness.probes": {"matplotlib", "numpy", "scipy", "torch", "vector_quantize_pytorch"},
+    "harness.probes": {
+        "matplotlib",
+        "numpy",
+        "scipy",
+        "torch",
+        "transformers",
+        "vector_quantize_pytorch",
+    },
     "harness.testing": {"numpy"},
     "harness.cli": {"typer", "pandas"},
     "leaderboards": {

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from harness.core.errors import UserError
 from harness.core.nouns import Brief, Missing, Turn
+
+if TYPE_CHECKING:
+    import numpy as np
 
 __all__ = ["ALL_VIEWS", "NO_VIEWS", "Agent"]
 
@@ -82,6 +86,20 @@ class Agent(ABC):
     @abstractmethod
     def act(self, turns: Sequence[Turn]) -> Sequence[Any]:
         """An action or an `Answer` for every turn, in the same order."""
+
+    def embed(self, texts: Sequence[str]) -> np.ndarray:
+        """How it represents these instructions before it sees anything: floats (N, D), finite.
+
+        Optional: `bench probe alignment` asks for it. It is what the policy reads of a text, after
+        its encoder of language and before anything that is seen is mixed in. A row depends on its
+        own text alone.
+
+        Raises UserError where the agent tells none, as this one does.
+        """
+        raise UserError(
+            f"{type(self).__name__} tells no embeddings of instructions: it has no method "
+            "embed(texts); see docs/agents.md"
+        )
 
     def end(self, episodes: Iterable[str]) -> None:
         """These episodes are over: free what is kept for them. Unknown names are no error."""

@@ -181,6 +181,16 @@ class HostedAgent(Agent):
                     raise AgentUnavailable(f"the agent's interpreter failed: {fault}") from None
         raise AssertionError("unreachable")
 
+    def embed(self, texts: Sequence[str]) -> Any:
+        try:
+            if self._client is None:
+                self._start()
+            assert self._client is not None
+            return self._judged(self._client.call("agent_embed", list(texts)), "embedded")
+        except HostFault as fault:
+            self._end_child()
+            raise AgentUnavailable(f"the agent's interpreter failed: {fault}") from None
+
     def end(self, episodes: Iterable[str]) -> None:
         if self._client is None:  # what was kept died with the child
             return

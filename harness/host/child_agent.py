@@ -45,6 +45,7 @@ class AgentHost:
             "agent_unfit": self.unfit,
             "agent_build": self.build,
             "agent_act": self.act,
+            "agent_embed": self.embed,
             "agent_end": self.end,
         }
 
@@ -100,6 +101,10 @@ class AgentHost:
             return [self._told(turn.episode, each) for turn, each in zip(asked, answers)]
 
         return _judged("answers", answered)
+
+    def embed(self, texts: Sequence[str]) -> Any:
+        """Its embeddings of these instructions: ["embedded", array], or how it failed."""
+        return _judged("embedded", lambda: np.asarray(self._agent.embed(list(texts))))
 
     def end(self, episodes: Sequence[str]) -> Any:
         """These episodes are over: ["ended", the agent's footprint], or how it failed."""

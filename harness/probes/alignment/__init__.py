@@ -1,0 +1,1 @@
+"""Does an agent order sentences as language models do? See docs/probes/alignment.md."""

@@ -1,0 +1,106 @@
+"""The comparisons of the probe: the agent, the untrained agent and the references, in pairs."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.probes.alignment.measures import Alignment, align, design_of
+from harness.stats import Interval, paired_difference
+
+__all__ = ["Pair", "Settings", "Side", "compare"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How sentences are compared."""
+
+    ks: tuple[int, ...]
+    dims: int
+    """Of the map, at most."""
+    permutations: int
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Side:
+    """One embedding of all sentences."""
+
+    name: str
+    what: str
+    """What it is of, in a few words."""
+    values: np.ndarray
+    """float64 (N, D)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """Two embeddings, compared."""
+
+    one: str
+    other: str
+    across: Alignment
+    """All sentences as one group."""
+    within: Alignment | None
+    """Inside of tasks; None: there is one task only."""
+    gain: Mapping[int, Interval]
+    """k -> precision across tasks minus that of the untrained agent, with 95 % bounds."""
+
+
+def compare(
+    agent: Side,
+    untrained: Side | None,
+    references: Sequence[Side],
+    groups: Sequence[str],
+    settings: Settings,
+    say: Callable[[str], None],
+) -> tuple[Pair, ...]:
+    """Each agent with each reference, then the references with one another.
+
+    groups: the task of each sentence. All pairs share their folds and permutations.
+    """
+    designs = [
+        design_of(groups, within=within, permutations=settings.permutations, seed=settings.seed)
+        for within in ((False, True) if len(set(groups)) > 1 else (False,))
+    ]
+    found: list[Pair] = []
+    for one, other in _pairs(agent, untrained, references):
+        say(f"{one.name} and {other.name}")
+        across, *rest = (
+            align(one.values, other.values, design, settings.ks, settings.dims)
+            for design in designs
+        )
+        found.append(
+            Pair(
+                one=one.name,
+                other=other.name,
+                across=across,
+                within=rest[0] if rest else None,
+                gain={},
+            )
+        )
+    return tuple(_with_gain(each, found, agent, untrained) for each in found)
+
+
+def _pairs(
+    agent: Side, untrained: Side | None, references: Sequence[Side]
+) -> Iterator[tuple[Side, Side]]:
+    for mine in (agent, *([] if untrained is None else [untrained])):
+        yield from ((mine, each) for each in references)
+    yield from itertools.combinations(references, 2)
+
+
+def _with_gain(pair: Pair, every: Sequence[Pair], agent: Side, untrained: Side | None) -> Pair:
+    if untrained is None or pair.one != agent.name:
+        return pair
+    base = next(each for each in every if (each.one, each.other) == (untrained.name, pair.other))
+    gain = {}
+    for k, mine in pair.across.found.items():
+        change = mine - base.across.found[k]
+        told = change[~np.isnan(change)]
+        if len(told):
+            gain[k] = paired_difference([told])
+    return Pair(one=pair.one, other=pair.other, across=pair.across, within=pair.within, gain=gain)
