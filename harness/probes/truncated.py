@@ -11,13 +11,13 @@ nothing younger is lost.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.core import Agent, Answer, Brief, Missing, Turn, UserError
+from harness.core import Agent, Answer, Turn, UserError
 from harness.core.agent import ALL_VIEWS
+from harness.probes.wrapped import WrappedSpec
 from harness.records.identity import AgentSpec
 
 __all__ = ["Truncated", "TruncatedSpec"]
@@ -111,10 +111,9 @@ def _since(turn: Turn, first: int, memory: Any) -> Turn:
 
 
 @dataclass(frozen=True)
-class TruncatedSpec(AgentSpec):
+class TruncatedSpec(WrappedSpec):
     """The spec of another agent with a context of so many turns."""
 
-    inner: AgentSpec
     context: int
 
     @classmethod
@@ -127,37 +126,15 @@ class TruncatedSpec(AgentSpec):
             )
         return cls(inner.name, inner.entry, inner.args, inner, context)
 
-    def kind(self) -> type[Agent]:
-        """The agent's own class."""
-        return self.inner.kind()
+    def change(self) -> tuple[str, Any]:
+        """The context."""
+        return "context_turns", self.context
 
     def declared(self) -> tuple[tuple[str, ...], int]:
         """What the agent reads, and its history, cut."""
         reads, history = self.inner.declared()
         return reads, min(history, self.context)
 
-    def unfit(self, brief: Brief) -> Missing | None:
-        """As the agent says."""
-        return self.inner.unfit(brief)
-
     def build(self) -> Agent:
         """The agent, wrapped."""
         return Truncated(self.inner.build(), self.context)
-
-    def fingerprint(self, later: Collection[str] = ()) -> str:
-        """Of the agent and its context."""
-        return self._with_context(self.inner.fingerprint(later))
-
-    def to_json(self, begun: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """As of the agent, with its context in `identity`."""
-        told = self.inner.to_json(begun)
-        return {
-            **told,
-            "identity": {**told.get("identity", told["args"]), "context_turns": self.context},
-            "history": min(told["history"], self.context),
-            "fingerprint": self._with_context(told["fingerprint"]),
-        }
-
-    def _with_context(self, fingerprint: str) -> str:
-        text = f"{fingerprint} context {self.context}"
-        return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()

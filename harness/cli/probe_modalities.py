@@ -1,0 +1,114 @@
+"""`bench probe modalities`: what does an agent lose without a view, or without its instruction?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from harness.cli.options import (
+    AgentArgs,
+    AgentName,
+    AgentTimeout,
+    Interpreters,
+    LanesOption,
+    ProfileCheck,
+    RayAddress,
+    ReplicasOption,
+    Seed,
+    SuiteNames,
+    TaskGlobs,
+    Workers,
+    arguments,
+)
+from harness.cli.output import WITH_ERRORS
+
+__all__ = ["modalities"]
+
+
+def modalities(
+    agent: AgentName,
+    suite: SuiteNames,
+    tasks: TaskGlobs = None,
+    episodes: Annotated[
+        int | None,
+        typer.Option(help="Episodes per task. Default: what the suite asks for."),
+    ] = None,
+    seed: Seed = 0,
+    withhold: Annotated[
+        str | None,
+        typer.Option(
+            help="What is withheld, one after the other: views, and instruction, separated by "
+            "commas. Default: every view that the agent reads, and the instruction."
+        ),
+    ] = None,
+    workers: Workers = "auto",
+    lanes: LanesOption = None,
+    replicas: ReplicasOption = "1",
+    out: Annotated[
+        Path | None,
+        typer.Option(help="The folder of the run directories; default: runs/modalities-AGENT."),
+    ] = None,
+    agent_arg: AgentArgs = None,
+    profile_check: ProfileCheck = "on",
+    agent_timeout: AgentTimeout = 600.0,
+    ray_address: RayAddress = None,
+    interpreter: Interpreters = None,
+    format: Annotated[Literal["text", "json"], typer.Option(help="What to print.")] = "text",
+) -> int:
+    """Play the same cases with one modality after the other withheld.
+
+    A withheld view shows nothing: zeros, no text, no elements. The same command continues.
+    """
+    from harness.cli.probe_runs import Wanted, default_folder, play_runs, printed, run_options
+    from harness.cli.supervisor import relay
+    from harness.host.interpreters import configured
+
+    wanted = Wanted(
+        suite=suite,
+        tasks=tasks,
+        episodes=episodes,
+        seed=seed,
+        options=run_options(workers, lanes, replicas, agent_timeout, ray_address),
+    )
+    folder = out or default_folder("modalities", agent)
+
+    def work() -> tuple[str, str, int]:
+        from harness.cli.names import agent_named
+        from harness.probes.modalities import check_plan, compare_modalities
+        from harness.probes.withheld import WithheldSpec, modalities_of
+
+        spec = agent_named(agent, arguments(agent_arg), profile_check)
+        names = _chosen(withhold, modalities_of(spec))
+        stages = [("whole", spec)]
+        stages += [(f"without-{name}", WithheldSpec.of(spec, name)) for name in names]
+        played = play_runs(stages, folder, wanted, check_plan)
+        if played.stopped:
+            return "", "\n".join([*played.said, played.stopped]), WITH_ERRORS
+        whole, *without = played.runs
+        found = compare_modalities(whole, dict(zip(names, without, strict=True)))
+        text = printed(found.to_json(), found.as_text(), format)
+        return text, "\n".join(played.said), played.code
+
+    with configured(interpreter or ()):
+        return relay(work)
+
+
+def _chosen(withhold: str | None, known: tuple[str, ...]) -> tuple[str, ...]:
+    """What to withhold of what there is. Raises UserError on a name that is not there."""
+    from harness.core import UserError
+    from harness.core.errors import suggest
+
+    if withhold is None:
+        return known
+    names = tuple(dict.fromkeys(each.strip() for each in withhold.split(",") if each.strip()))
+    for name in names:
+        if name not in known:
+            hint = suggest(name, known) or f"it reads {', '.join(known)}"
+            raise UserError(f"--withhold: the agent reads nothing called {name!r}; {hint}")
+    if not names:
+        raise UserError(
+            f"--withhold {withhold!r} names nothing; the agent reads {', '.join(known)}"
+        )
+    return names

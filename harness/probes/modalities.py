@@ -1,0 +1,154 @@
+"""`bench probe modalities`: what does an agent lose without a view, or without its instruction?
+
+The agent plays the same cases as it is, and with one modality after the other withheld. The
+difference, case by case, is what the modality is worth to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from harness.compare.pairs import ScoredRun, TaskPairs, pair_notes, pair_up
+from harness.compare.shared_seeds import designs_of_pairs
+from harness.core import UserError
+from harness.play.text_table import text_table
+from harness.probes.figures import estimate_json, percent, points
+from harness.records.plan import Plan
+from harness.stats import Interval, design_effects, mean_of_rates, paired_difference, paired_p
+
+__all__ = ["ModalityProbe", "ModalityRow", "check_plan", "compare_modalities"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModalityRow:
+    """One modality, in one task or in all of them."""
+
+    modality: str
+    """What is withheld."""
+    task: str
+    """`all` for all tasks, each of which weighs the same."""
+    n: int
+    """Cases that have a score with and without it."""
+    whole: Interval
+    """The success rate of the agent as it is."""
+    without: Interval
+    lost: Interval
+    """The first minus the second, paired by case."""
+    p: float
+    """Two-sided, of no difference."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModalityProbe:
+    """What came of the probe."""
+
+    modalities: tuple[ModalityRow, ...]
+    """All tasks together."""
+    tasks: tuple[ModalityRow, ...]
+    """Each task with each modality."""
+    missing: int
+    """Planned cases without a score."""
+    notes: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {
+            "schema": 1,
+            "modalities": [_row_json(each) for each in self.modalities],
+            "tasks": [_row_json(each) for each in self.tasks],
+            "missing": self.missing,
+            "notes": list(self.notes),
+        }
+
+    def as_text(self) -> str:
+        """Tables, and what they leave out."""
+        head = ["withheld", "n", "as it is", "without", "lost", "p"]
+        rows = [
+            [
+                each.modality, each.n, percent(each.whole), percent(each.without),
+                points(each.lost), f"{each.p:.2g}",
+            ]
+            for each in self.modalities
+        ]  # fmt: skip
+        lines = [text_table(head, rows)]
+        names = list(dict.fromkeys(each.task for each in self.tasks))
+        if len(names) > 1:
+            found = {(each.task, each.modality): each for each in self.tasks}
+            withheld = [each.modality for each in self.modalities]
+            table = [
+                [name, *(points(row.lost) if (row := found.get((name, each))) else ""
+                         for each in withheld)]
+                for name in names
+            ]  # fmt: skip
+            lines += ["", text_table(["points lost without", *withheld], table)]
+        if self.missing:
+            lines.append(f"{self.missing} planned cases have no score, and are left out.")
+        return "\n".join([*lines, *self.notes])
+
+
+def _row_json(row: ModalityRow) -> dict[str, Any]:
+    return {
+        "modality": row.modality,
+        "task": row.task,
+        "n": row.n,
+        "whole": estimate_json(row.whole),
+        "without": estimate_json(row.without),
+        "lost": estimate_json(row.lost),
+        "p": row.p,
+    }
+
+
+def check_plan(plan: Plan) -> None:
+    """Raises UserError where a task has no success rule."""
+    for item in plan.items:
+        if item.task.success is None:
+            raise UserError(
+                f"{item.task.id} has a score and no success, and the probe compares rates: leave "
+                "it out with --tasks"
+            )
+
+
+def compare_modalities(whole: ScoredRun, without: Mapping[str, ScoredRun]) -> ModalityProbe:
+    """Compare the run of an agent as it is with those without a modality, by its name.
+
+    Raises UserError where two runs have no case in common that started alike.
+    """
+    modalities, tasks, notes = [], [], dict[str, None]()
+    for name, run in without.items():
+        pairs = pair_up(run, whole)
+        notes |= dict.fromkeys(pair_notes(pairs))
+        kept = [each for each in pairs if each.pairs]
+        modalities.append(_row(name, "all", kept))
+        tasks += [_row(name, each.task.name, [each]) for each in kept]
+    return ModalityProbe(
+        modalities=tuple(modalities),
+        tasks=tuple(tasks),
+        missing=sum(run.missing() for run in (whole, *without.values())),
+        notes=tuple(notes),
+    )
+
+
+def _row(modality: str, task: str, pairs: Sequence[TaskPairs]) -> ModalityRow:
+    changes = [each.differences() for each in pairs]
+    designs = designs_of_pairs(pairs, changes)
+    return ModalityRow(
+        modality=modality,
+        task=task,
+        n=sum(len(each.pairs) for each in pairs),
+        whole=_rate(pairs, [[pair.new for pair in each.pairs] for each in pairs]),
+        without=_rate(pairs, [[pair.base for pair in each.pairs] for each in pairs]),
+        lost=paired_difference(changes, 0.95, designs),
+        p=paired_p(changes, designs),
+    )
+
+
+def _rate(tasks: Sequence[TaskPairs], values: Sequence[Sequence[float]]) -> Interval:
+    outcomes = [np.array(each) for each in values]
+    seeds = [np.array([pair.seed for pair in each.pairs]) for each in tasks]
+    designs = design_effects(outcomes, seeds, [each.family for each in tasks])
+    counts = [len(each) for each in outcomes]
+    return mean_of_rates([int(each.sum()) for each in outcomes], counts, design=designs)
