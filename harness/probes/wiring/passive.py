@@ -7,7 +7,7 @@ malformed there says nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -92,7 +92,8 @@ class _Task:
         unread = _names(told.get("unread"))
         self.unread = unread if self.unread is None else self.unread & unread
 
-    def findings(self) -> Iterator[Finding]:
+    def findings(self, still: Collection[str]) -> Iterator[Finding]:
+        """`still`: the elements that are told if they never change."""
         count = self.actions
         if count < FEWEST:
             return
@@ -108,6 +109,8 @@ class _Task:
             if len(self.first) == 1 and len(self.starts) >= EPISODES:
                 yield Finding(code="repeated", what=SAID["repeated"], count=self.episodes)
             for name, value in sorted((self.constant or {}).items()):
+                if name not in still:
+                    continue
                 what = f"element {name} of the actions is always {value:g}"
                 yield Finding(code="constant", what=what, count=count)
         for name in sorted(self.unread or ()):
@@ -135,16 +138,30 @@ class Passive:
         self._tasks.setdefault(result.task, _Task()).add(result, told)
 
     def rows(self) -> tuple[WiringRow, ...]:
-        """Of all tasks, by task."""
+        """Of all tasks, by task.
+
+        Of the elements that never change, those of which it is true in all tasks of a family: in
+        many a task a gripper is of no use.
+        """
+        still: dict[str, set[str]] = {}
+        for task, told in self._tasks.items():
+            if told.actions >= FEWEST:
+                names = set(told.constant or ())
+                still[_family(task)] = still.get(_family(task), names) & names
         return tuple(
             WiringRow(task=task, code=each.code, what=each.what, count=each.count)
-            for task, found in sorted(self._tasks.items())
-            for each in found.findings()
+            for task, told in sorted(self._tasks.items())
+            for each in told.findings(still.get(_family(task), set()))
         )
 
     def findings(self) -> Iterator[Finding]:
-        """The same without the tasks."""
-        return (each for _, found in sorted(self._tasks.items()) for each in found.findings())
+        """Of one task after the other, with all elements that never change in it."""
+        for _, told in sorted(self._tasks.items()):
+            yield from told.findings(set(told.constant or ()))
+
+
+def _family(task: str) -> str:
+    return task.partition("/")[0]
 
 
 def warnings(rows: tuple[WiringRow, ...]) -> list[str]:

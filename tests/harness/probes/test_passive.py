@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -28,7 +29,7 @@ def line(actions: Sequence[Any], spec: Any = SPEC, seed: int = 0, **told: Any) -
     """A finished episode that took these actions."""
     timing = told.pop("timing", None) or {"wiring": {**wiring_notes(actions, spec), **told}}
     return Result(
-        case=f"{seed}", task="a", seed=seed, perturbations=(), status="finished", success=False,
+        case=f"{seed}", task="a/one", seed=seed, perturbations=(), status="finished", success=False,
         score=0.0, normalised=None, steps=len(actions), ended="horizon", metrics={}, error=None,
         digest="d", protocol="p", timing=timing, start=f"s{seed}", success_ever=None,
         success_end=None, first_success=None,
@@ -70,11 +71,14 @@ def test_every_action_was_clipped() -> None:
     assert codes(clipped, line(moving(1))) == []
 
 
-def test_an_element_is_named_as_its_field() -> None:
+def test_an_element_is_named_as_its_field_and_judged_by_its_family() -> None:
     passive = Passive()
     passive.add(line([each * [1, 0] for each in moving(0)]))
     (row,) = passive.rows()
     assert row.what == "element 1 (gripper) of the actions is always 0"
+    passive.add(dataclasses.replace(line(moving(1)), task="a/other"))
+    assert passive.rows() == ()
+    assert [each.code for each in passive.findings()] == ["constant"]
 
 
 def test_an_episode_that_says_nothing_refutes() -> None:
