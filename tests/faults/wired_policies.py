@@ -5,7 +5,7 @@ that reads BabyAI's `image_partial` and the instruction in GoToObj, `conv-two` t
 balls of which the instruction names one; `sb3` is a policy of Stable-Baselines3 that reads the
 camera of a MiniWorld room. All three are trained here on the expert's actions, which takes minutes.
 `pick-place` and `drawer-open` are Meta-World's own policies, which read `state`, with episodes of
-150 steps. `gea` is GEA in BabyAI's GoToRedBallGrey.
+150 steps. `gea` is GEA in BabyAI's GoToRedBallGrey, with episodes of 20 steps.
 """
 
 from __future__ import annotations
@@ -105,6 +105,8 @@ SQUARE: Mapping[str, tuple[Callable[[Any], Any], Sequence[str]]] = {
         lambda image: np.swapaxes(image, 0, 1), ["{} with rows and columns exchanged"],
     ),
 }  # fmt: skip
+TABLES = ("turned", "upside down", "mirrored", "transposed", "blank")
+"""Those of a table of cells."""
 ACTIONS: Mapping[str, tuple[Callable[[Any], Any], Sequence[str]]] = {
     "gripper sign": (lambda action: action * [1, 1, 1, -1], ["the sign of gripper turned"]),
     "gripper 0..1": (
@@ -277,7 +279,7 @@ def sb3(folder: Path, world: str, episodes: int, updates: int) -> Work:
     from harness.policies.sb3 import SB3
 
     kept = folder / f"{world}.zip"
-    cases = cases_of(f"miniworld/{world}", miniworld.SUITES, 120)
+    cases = cases_of(f"miniworld/{world}", miniworld.SUITES, 80)
     if not kept.exists():
         images, _, actions = demonstrated("image", cases(900, episodes))
 
@@ -324,7 +326,9 @@ def gea(folder: Path, level: str) -> Work:
     from baselines.gea.agent import GEA
 
     policy = GEA()
-    return Work(policy, cases_of(level, babyai.SUITES), crossed(policy, "", {}, deaf=True))
+    tables = {fault: SQUARE[fault] for fault in TABLES}
+    broken = crossed(policy, "grid", tables, ("late", "first_only", "chunk"))
+    return Work(policy, cases_of(level, babyai.SUITES, 20), broken)
 
 
 WORKS: Mapping[str, Callable[[Path], Work]] = {

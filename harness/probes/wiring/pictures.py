@@ -57,15 +57,30 @@ def other_edge(image: np.ndarray) -> np.ndarray:
     return found
 
 
-def _picture_functions(spec: Box) -> Iterator[tuple[str, Function]]:
-    turned, upside_down, mirrored, recoloured = EACH
+def _is_table(name: str, spec: object) -> bool:
+    """Whether a view is a table of cells, such as MiniGrid's `grid`."""
+    return (
+        isinstance(spec, Box)
+        and len(spec.shape) in (2, 3)
+        and min(spec.shape[:2]) > 1
+        and spec.np_dtype.kind in "iu"
+        and not is_picture(name, spec)
+    )
+
+
+def _turning_functions(spec: Box) -> Iterator[tuple[str, Function]]:
+    turned, upside_down, mirrored, _ = EACH
     yield turned, lambda image: image[::-1, ::-1]
     yield upside_down, lambda image: image[::-1]
     yield mirrored, lambda image: image[:, ::-1]
-    if spec.shape[2:] == (3,):
-        yield recoloured, lambda image: image[..., ::-1]
     if spec.shape[0] == spec.shape[1]:
         yield "with rows and columns exchanged", lambda image: np.swapaxes(image, 0, 1)
+
+
+def _picture_functions(spec: Box) -> Iterator[tuple[str, Function]]:
+    yield from _turning_functions(spec)
+    if spec.shape[2:] == (3,):
+        yield EACH[-1], lambda image: image[..., ::-1]
     yield f"enlarged {ZOOM} times", lambda image: zoomed(image, ZOOM)
     yield f"shrunk {ZOOM} times", lambda image: zoomed(image, 1 / ZOOM)
 
@@ -110,7 +125,8 @@ def _kept(act: Function) -> Function:
 
 
 def of_pictures(brief: Brief) -> Iterator[Change]:
-    """Each picture, and all of them, turned, mirrored, recoloured and zoomed; two exchanged."""
+    """Pictures, each and all, turned, mirrored, recoloured and zoomed; tables of cells turned and
+    mirrored; two pictures exchanged."""
     pictures = {
         name: spec
         for name, spec in brief.observation.items()
@@ -126,6 +142,10 @@ def of_pictures(brief: Brief) -> Iterator[Change]:
                 yield with_views(f"{name} {what}", {name: act})
         if len(functions) > 1:
             yield with_views(f"all pictures {what}", functions)
+    for name, spec in brief.observation.items():
+        if isinstance(spec, Box) and _is_table(name, spec):
+            for what, act in _turning_functions(spec):
+                yield with_views(f"{name} {what}", {name: act})
     for one, other in itertools.combinations(pictures, 2):
         if (pictures[one].shape, pictures[one].dtype) == (
             pictures[other].shape,

@@ -143,6 +143,11 @@ def test_only_what_fits_the_brief_is_tried() -> None:
     said = [str(each) for each in (*of_pictures(plain), *of_vectors(plain), *of_actions(plain))]
     assert not any("exchanged" in each and "rows" in each for each in said)
     assert not any("gripper" in each or "normalised" in each for each in said)
+    cells = brief_of(Box((1,)), grid=Box((7, 7, 3), "uint8", 0, 10))
+    assert [str(each) for each in of_pictures(cells)] == [
+        "grid turned by 180 degrees", "grid turned upside down", "grid mirrored",
+        "grid with rows and columns exchanged",
+    ]  # fmt: skip
     turning = Field("eef_rotation", 3, "delta", "world", "rad", "axis_angle")
     quaternion = Field("eef_rotation", 4, "absolute", "world", "1", "quaternion_xyzw")
     arm = brief_of(Box((3,), layout=(turning,)), state=Box((4,), layout=(quaternion,)))
