@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from harness.core.agent import ALL_VIEWS
 from harness.core.grammar import counted
 from harness.core.nouns import LONGEST_EPISODE
+from harness.probes.wiring.passive import warnings
 from harness.records.identity import UNNAMED
 from harness.records.imported import imported_line
 from leaderboards.answers import answers_table
@@ -82,7 +83,8 @@ MOST_RULES = 2
 
 def report_header(report: Report) -> list[str]:
     """Who played what, when and with which versions, and how to read the figures."""
-    return [*who_lines(report), *reading_lines(report), *report.views]
+    odd = [*report.views, *warnings(report.wiring)]
+    return [*who_lines(report), *reading_lines(report), *odd]
 
 
 def who_lines(report: Report, *, short: bool = False) -> list[str]:

@@ -120,7 +120,8 @@ def test_a_view_that_is_never_read(play_toys: Callable[..., Run], lanes: int) ->
     report = load_report(run.path)
     assert [(row.code, row.count) for row in report.wiring] == [("unread", 6)]
     wrong = "a view that the agent asks for is never read in 1 task"
-    assert wrong in " ".join(render(report, "text").split())
+    for format in ("text", "markdown"):
+        assert wrong in " ".join(render(report, format).split())
     told = json.loads(render(report, "json"))["wiring"]
     assert told == [
         {
