@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from harness.probes.alignment.gain import gains
 from harness.probes.alignment.measures import Alignment, align, design_of
-from harness.stats import Interval, paired_difference
+from harness.stats import Interval
 
 __all__ = ["Pair", "Settings", "Side", "compare"]
 
@@ -73,16 +75,26 @@ def compare(
             align(one.values, other.values, design, settings.ks, settings.dims)
             for design in designs
         )
-        found.append(
-            Pair(
-                one=one.name,
-                other=other.name,
-                across=across,
-                within=rest[0] if rest else None,
-                gain={},
-            )
+        within = rest[0] if rest else None
+        found.append(Pair(one=one.name, other=other.name, across=across, within=within, gain={}))
+    if untrained is None:
+        return tuple(found)
+    # The agent's pairs come first, then those of the untrained one, in the same order.
+    count = len(references)
+    for number, reference in enumerate(references):
+        mine, base = found[number], found[count + number]
+        found[number] = dataclasses.replace(
+            mine,
+            gain=gains(
+                (agent.values, mine.across),
+                (untrained.values, base.across),
+                reference.values,
+                designs[0],
+                settings.ks,
+                settings.dims,
+            ),
         )
-    return tuple(_with_gain(each, found, agent, untrained) for each in found)
+    return tuple(found)
 
 
 def _pairs(
@@ -91,16 +103,3 @@ def _pairs(
     for mine in (agent, *([] if untrained is None else [untrained])):
         yield from ((mine, each) for each in references)
     yield from itertools.combinations(references, 2)
-
-
-def _with_gain(pair: Pair, every: Sequence[Pair], agent: Side, untrained: Side | None) -> Pair:
-    if untrained is None or pair.one != agent.name:
-        return pair
-    base = next(each for each in every if (each.one, each.other) == (untrained.name, pair.other))
-    gain = {}
-    for k, mine in pair.across.found.items():
-        change = mine - base.across.found[k]
-        told = change[~np.isnan(change)]
-        if len(told):
-            gain[k] = paired_difference([told])
-    return Pair(one=pair.one, other=pair.other, across=pair.across, within=pair.within, gain=gain)

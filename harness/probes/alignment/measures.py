@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["Alignment", "Design", "Tested", "align", "design_of", "hits", "prepared"]
+__all__ = ["Alignment", "Design", "Tested", "align", "design_of", "hits", "prepared", "replicates"]
 
 FOLDS = 5
 SAME = 1e-9
@@ -101,15 +101,12 @@ def align(
     prepared together, which does not see which sentence belongs to which, so the null is exact.
     """
     masks = _masks(design)
-    dims = min(dims, min(len(learned) for learned, _, _ in masks))
-    x, y = prepared(one, dims), prepared(other, dims)
-    common = min(x.shape[1], y.shape[1])
-    x, y = x[:, :common], y[:, :common]
+    x, y = _spaces(one, other, masks, dims)
     every = np.arange(len(x))
-    observed = _found(x, y, every, design, masks, ks)
+    observed = _found(x, y, every, masks, ks)
     nulls = np.array(
         [
-            [_mean(each) for each in _found(x, y, order, design, masks, ks).values()]
+            [_mean(each) for each in _found(x, y, order, masks, ks).values()]
             for order in design.orders
         ]
     )
@@ -126,13 +123,53 @@ def align(
         for matrix in (_distance_ranks, _u_centred, _doubly_centred)
     ]
     return Alignment(
-        dims=common,
+        dims=x.shape[1],
         precision=precision,
         rsa=geometry[0],
         cka=geometry[1],
         cka_biased=geometry[2],
         found=observed,
     )
+
+
+def replicates(
+    one: np.ndarray,
+    other: np.ndarray,
+    design: Design,
+    ks: Sequence[int],
+    dims: int,
+    parts: np.ndarray,
+) -> np.ndarray:
+    """(parts, ks): the precision of `align` with each part of the sentences left out.
+
+    parts: int64 (N,), the part of each sentence; they are left out of the maps as well.
+    """
+    masks = _masks(design)
+    x, y = _spaces(one, other, masks, dims)
+    every = np.arange(len(x))
+    rows = []
+    for part in range(int(parts.max()) + 1):
+        kept = parts != part
+        fewer = [
+            (learned[kept[learned]], out[kept[out]], counted[np.ix_(kept[out], kept[out])])
+            for learned, out, counted in masks
+        ]
+        found = _found(x, y, every, fewer, ks)
+        rows.append([_mean(each) for each in found.values()])
+    return np.array(rows)
+
+
+def _spaces(
+    one: np.ndarray,
+    other: np.ndarray,
+    masks: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]],
+    dims: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Both sides, prepared in their common dimension."""
+    dims = min(dims, min(len(learned) for learned, _, _ in masks))
+    x, y = prepared(one, dims), prepared(other, dims)
+    common = min(x.shape[1], y.shape[1])
+    return x[:, :common], y[:, :common]
 
 
 def prepared(values: np.ndarray, dims: int) -> np.ndarray:
@@ -197,7 +234,6 @@ def _found(
     x: np.ndarray,
     y: np.ndarray,
     order: np.ndarray,
-    design: Design,
     masks: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]],
     ks: Sequence[int],
 ) -> dict[int, np.ndarray]:

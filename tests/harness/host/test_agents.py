@@ -19,7 +19,7 @@ from processes import children_with
 
 from harness.cli.names import agent_named
 from harness.core import Brief, Discrete, Turn, UserError
-from harness.host.agents import HostedAgentSpec
+from harness.host.agents import AgentFailed, HostedAgentSpec
 from harness.host.client import Client
 from harness.host.interpreters import VARIABLE, configured
 from harness.play.runner import RunOptions, play
@@ -149,6 +149,17 @@ def test_an_agent_that_hangs_is_ended_by_its_own_deadline(
         ("agent_error", "no answer within 1 s")
     ]
     assert not children()
+
+
+def test_embeddings_of_instructions_come_over(bare: str) -> None:
+    agent = HostedAgentSpec(KEEPER, KEEPER, {}, bare).build()
+    values = agent.embed(["go", "stop"])
+    assert values.tolist() == [[2.0, 1.0], [4.0, 1.0]]
+    agent.close()
+    mute = HostedAgentSpec(AWKWARD, AWKWARD, {"how": ""}, bare).build()
+    with pytest.raises(AgentFailed, match="Awkward tells no embeddings of instructions"):
+        mute.embed(["go"])
+    mute.close()
 
 
 def test_what_cannot_be_built_is_refused_with_its_reason(bare: str, tmp_path: Path) -> None:
