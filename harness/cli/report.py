@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from harness.cli.options import Full, RunFigures
+from harness.cli.options import Full, RunFigures, TrustMaker
 from harness.cli.output import DONE, print_out, print_page, say, terminal_width
 
 __all__ = ["draw_if_possible", "print_report", "report"]
@@ -47,15 +47,28 @@ def report(
             help="A run of the expert (--agent oracle) on the same episodes, to compare steps with."
         ),
     ] = None,
+    stages: Annotated[
+        bool,
+        typer.Option(
+            "--stages",
+            help="Print how far episodes came and how they failed instead, found by replaying the "
+            "recorded actions; see docs/stages.md.",
+        ),
+    ] = False,
     figure: Annotated[
         Path | None,
         typer.Option(
             help="Also draw success and scores over severity into this .png, .svg or .pdf file."
         ),
     ] = None,
+    trust: TrustMaker = False,
     full: Full = False,
 ) -> int:
     """Print the tables of a run."""
+    if stages:
+        from harness.cli.stages import report_stages
+
+        return report_stages(run, format, trust=trust, full=full)
     if expert is not None and (against is not None or format == "html"):
         from harness.core import UserError
 

@@ -178,6 +178,23 @@ class _Playable(ABC):
         return ()
 
     @classmethod
+    def stages(cls, task: Task) -> tuple[str, ...]:
+        """Names of the stages on the way to the goal, in order, the last one being the success.
+
+        Empty where the family has none. They describe a run and are no part of its protocol.
+        """
+        return ()
+
+    @classmethod
+    def failure_modes(cls, task: Task) -> tuple[str, ...]:
+        """The failure modes (harness.core.failure_modes) that `failure_mode` can tell of this task.
+
+        Beside those that are found in every family. With `stopped_early` among them, a last half of
+        no-ops counts as that too: the no-op must do nothing.
+        """
+        return ()
+
+    @classmethod
     def fixed_episode_list(cls, task: Task) -> bool:
         """True if the benchmark has one fixed list of episodes and no training split.
 
@@ -256,6 +273,19 @@ class Adapter(_Playable):
         """The simulator's state in few bytes; it enters the episode's digest after every step."""
         return b""
 
+    def stage(self) -> int:
+        """How many of the task's stages have been reached so far in this episode.
+
+        0 to their number, and never falling. Asked after the reset and after every step of a
+        replay, and never while an agent plays: what it keeps from one step to the next begins anew
+        with the reset. Asking must change nothing that an episode's course depends on.
+        """
+        return 0
+
+    def failure_mode(self) -> tuple[str, ...]:
+        """How the episode failed, of `failure_modes`; asked once at its end, after `stage`."""
+        return ()
+
     def close(self) -> None:
         """Free everything. Called once."""
 
@@ -306,6 +336,14 @@ class BatchedAdapter(_Playable):
     def state(self, lane: int) -> bytes:
         """As Adapter.state, for one lane."""
         return b""
+
+    def stage(self, lane: int) -> int:
+        """As Adapter.stage, for one lane."""
+        return 0
+
+    def failure_mode(self, lane: int) -> tuple[str, ...]:
+        """As Adapter.failure_mode, for one lane."""
+        return ()
 
     def close(self) -> None:
         """Free everything. Called once."""

@@ -29,8 +29,8 @@ class Lane:
     """
 
     __slots__ = (
-        "adapter", "batch", "expert", "expert_plan", "number", "render", "reset", "skill",
-        "skill_objects", "state", "step",
+        "adapter", "batch", "expert", "expert_plan", "failure_mode", "number", "render", "reset",
+        "skill", "skill_objects", "stage", "state", "step",
     )  # fmt: skip
 
     def __init__(self, adapter: Adapter | BatchedAdapter, number: int = 0) -> None:
@@ -46,6 +46,8 @@ class Lane:
         self.skill: Callable[[SkillCall, int, Any], Any]
         self.skill_objects: Callable[[], Mapping[str, tuple[str, ...]]]
         self.expert_plan: Callable[[], Sequence[SkillCall] | None]
+        self.stage: Callable[[], int]
+        self.failure_mode: Callable[[], tuple[str, ...]]
         if isinstance(adapter, BatchedAdapter):
             batch = adapter
             self.reset = lambda case: batch.reset({number: case})[number]
@@ -56,6 +58,8 @@ class Lane:
             self.skill = functools.partial(batch.skill, number)
             self.skill_objects = functools.partial(batch.skill_objects, number)
             self.expert_plan = functools.partial(batch.expert_plan, number)
+            self.stage = functools.partial(batch.stage, number)
+            self.failure_mode = functools.partial(batch.failure_mode, number)
         else:
             self.reset = adapter.reset
             self.step = adapter.step
@@ -65,3 +69,5 @@ class Lane:
             self.skill = adapter.skill
             self.skill_objects = adapter.skill_objects
             self.expert_plan = adapter.expert_plan
+            self.stage = adapter.stage
+            self.failure_mode = adapter.failure_mode

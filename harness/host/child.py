@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
-MAY_NOT_PASS = ("reset", "step", "view", "skill", "agent_act")
+MAY_NOT_PASS = ("reset", "step", "view", "skill", "agent_act", "agent_embed")
 """Operations whose answer is foreign: if it cannot pass, the adapter or the agent is at fault."""
 
 
@@ -105,6 +105,14 @@ class Host:
         """The expert's plan."""
         return self._lanes[lane].expert_plan()
 
+    def stage(self, lane: int) -> Any:
+        """How many stages have been reached."""
+        return self._lanes[lane].stage()
+
+    def failure_mode(self, lane: int) -> Any:
+        """How the episode failed."""
+        return self._lanes[lane].failure_mode()
+
     def renderer_info(self) -> Any:
         """What draws the views."""
         return self._adapter.renderer_info()
@@ -168,6 +176,8 @@ def serve(wire: Any) -> None:
             "skill_objects",
             "skill",
             "expert_plan",
+            "stage",
+            "failure_mode",
             "renderer_info",
             "close",
         )

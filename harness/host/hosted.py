@@ -139,6 +139,18 @@ class Hosted:
         return found
 
     @classmethod
+    def stages(cls, task: Task) -> tuple[str, ...]:
+        """Answered by the class in this interpreter, too."""
+        found: tuple[str, ...] = cls.kind.stages(task)
+        return found
+
+    @classmethod
+    def failure_modes(cls, task: Task) -> tuple[str, ...]:
+        """Answered by the class in this interpreter, too."""
+        found: tuple[str, ...] = cls.kind.failure_modes(task)
+        return found
+
+    @classmethod
     def versions(cls) -> dict[str, str]:
         """What the adapter says of its versions in the other interpreter."""
         found: dict[str, str] = cls._ask("ask", cls.entry, "versions", [])
@@ -253,6 +265,12 @@ class _HostedAdapter(Hosted, Adapter):
     def expert_plan(self) -> Any:
         return self._there.client.call("expert_plan", 0)
 
+    def stage(self) -> Any:
+        return self._there.client.call("stage", 0)
+
+    def failure_mode(self) -> Any:
+        return self._there.client.call("failure_mode", 0)
+
     def renderer_info(self) -> str:
         return self._there.renderer_info()
 
@@ -297,6 +315,12 @@ class _HostedBatched(Hosted, BatchedAdapter):
 
     def expert_plan(self, lane: int) -> Any:
         return self._there.client.call("expert_plan", lane)
+
+    def stage(self, lane: int) -> Any:
+        return self._there.client.call("stage", lane)
+
+    def failure_mode(self, lane: int) -> Any:
+        return self._there.client.call("failure_mode", lane)
 
     def renderer_info(self) -> str:
         return self._there.renderer_info()

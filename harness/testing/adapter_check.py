@@ -18,6 +18,7 @@ from harness.testing.checked_lane import USE_VALIDATE, CheckedLane, ScriptedPlay
 from harness.testing.checks import ContractError, call, demand, naming
 from harness.testing.declarations import check_brief, check_class
 from harness.testing.skill_check import check_skills
+from harness.testing.stage_check import check_stages
 from harness.testing.trajectory import StepRecord, demand_equal, first_difference
 
 __all__ = ["check_adapter"]
@@ -50,8 +51,8 @@ def check_adapter(
     The same case is played in a fresh and in a kept adapter; after other seeds, abandoned
     episodes, `others` (tasks with the same environment key) and perturbed cases; next to another
     lane; with its views read and not read, drawn and not drawn; with actions that must be refused;
-    with the expert and without it; with its skills; and in another Python process. Every TimeStep
-    is checked against the brief.
+    with the expert and without it; with its skills; asked for its stages; and in another Python
+    process. Every TimeStep is checked against the brief.
 
     `seeds`: two or more; by default `task.first_seed` and the three after it.
     `steps`: where an episode stops, for simulators that are slow; by default whole episodes are
@@ -112,6 +113,7 @@ class _AdapterCheck:
             self.check_starts(lane, once, kept)
         expert = self.check_expert(lane) if self.form.has_expert(self.task) else None
         check_skills(lane, self.player, self.first)
+        check_stages(lane, self.player, self.first, once)
 
         fresh = lane if self.batched and self.lanes else self.build(1)
         demand_equal(

@@ -94,6 +94,14 @@ class CheckedLane:
         """The expert's plan."""
         return self._lane.expert_plan()
 
+    def stage(self) -> Any:
+        """How many stages have been reached."""
+        return self._lane.stage()
+
+    def failure_mode(self) -> Any:
+        """How the episode failed."""
+        return self._lane.failure_mode()
+
     def render(self) -> Any:
         """The frame for people, unchecked; None if the adapter draws none."""
         try:

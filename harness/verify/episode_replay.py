@@ -24,7 +24,7 @@ from harness.records.plan import CaseIndex, Plan
 from harness.records.results import case_results
 from harness.records.stored_run import StoredRun, load_run
 from harness.records.traces import Trace, locate_traces, read_trace
-from harness.verify.replay import WithoutPerturbations
+from harness.verify.without_perturbations import WithoutPerturbations
 
 __all__ = ["EpisodeReplay", "RecordedEpisode", "ReplayedStep", "find_episode", "is_called"]
 

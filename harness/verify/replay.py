@@ -51,6 +51,8 @@ from harness.verify.not_run import check_not_run
 from harness.verify.perturbed import acts, check_executed
 from harness.verify.report import VerificationReport, differences_table
 from harness.verify.sampling import Draw, uniform
+from harness.verify.stage_check import check_stages
+from harness.verify.without_perturbations import WithoutPerturbations
 
 __all__ = ["ReplayAgent", "VerificationReport", "differences_table", "verify"]
 
@@ -72,26 +74,6 @@ WHO = (
     "who acted (the agent's name, fingerprint, views and privilege), when, on which machine, and "
     "how often it was played before"
 )
-
-
-class WithoutPerturbations(Plan):
-    """A plan whose cases lack the perturbations between adapter and agent.
-
-    A trace holds the executed actions, which are those after the perturbations: they must not act
-    on them a second time. Perturbations that the simulator carries out stay.
-    """
-
-    @classmethod
-    def of(cls, plan: Plan) -> WithoutPerturbations:
-        """The same items and conditions, by the same indexes."""
-        fields = {field.name: getattr(plan, field.name) for field in dataclasses.fields(plan)}
-        # What was executed is played, at once: nobody is waited for.
-        return cls(**{**fields, "clock": None})
-
-    def case(self, index: CaseIndex) -> Case:
-        case = super().case(index)
-        simulated = tuple(part for part in case.perturbations if part.name not in REGISTRY)
-        return Case(case.task, case.seed, simulated)
 
 
 class ReplayAgent(Agent):
@@ -329,6 +311,7 @@ def _verified(
     found.differences += rows.differences
     found.claims += rows.claims
     _replay(stored, files, results_of(stored, [*chosen, *errors]), options, progress, found)
+    check_stages(stored, results_of(stored, chosen), found)
     sampled = {plan.items[index.item].task.adapter for index in chosen}
     reasons = {load(adapter).nondeterminism for adapter in sampled} - {""}
     found.other_kernels = other_kernels(stored.description.get("machine"))

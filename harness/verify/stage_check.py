@@ -1,0 +1,46 @@
+"""Whether `stages.jsonl` says of episodes what their replay says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from harness.core import Result
+from harness.records.plan import CaseIndex
+from harness.records.stage_file import read_stage_file
+from harness.records.stored_run import StoredRun
+from harness.verify.difference import Difference
+from harness.verify.report import VerificationReport
+from harness.verify.stages import replay_stages
+
+__all__ = ["check_stages"]
+
+CHECKED = ("stages", "stage", "modes", "looked_for")
+
+
+def check_stages(
+    run: StoredRun, results: Mapping[CaseIndex, Result], found: VerificationReport
+) -> None:
+    """Replay those of these episodes that have a line there; add what differs to `found`.
+
+    A line that tells of another episode, or of none, counts nowhere and is no difference. Raises
+    UserError where the file holds a line that is none.
+    """
+    lines = read_stage_file(run.path)
+    told = {
+        index: result
+        for index, result in results.items()
+        if result.success is False
+        and result.case in lines
+        and lines[result.case].digest == result.digest
+    }
+    for each in replay_stages(run, told):
+        if each.found is None:
+            found.unchecked.append(f"stages of {each.result.task}: {each.unknown}; -")
+            continue
+        line = lines[each.result.case]
+        for name in CHECKED:
+            recorded, replayed = getattr(line, name), getattr(each.found, name)
+            if recorded != replayed:
+                found.differences.append(
+                    Difference.of(each.result, f"stages.jsonl: {name}", recorded, replayed)
+                )

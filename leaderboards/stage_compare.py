@@ -1,0 +1,83 @@
+"""Which stages and modes changed between two runs, as text, Markdown or JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from harness.core import UserError
+from harness.core.grammar import counted
+from harness.probes.stage_changes import StageChange, StageChanges
+from leaderboards.compare_tables import p_value
+from leaderboards.data_formats import json_page
+from leaderboards.flatten import EstimateNames, flatten
+from leaderboards.tables import (
+    FULL_WIDTH,
+    WIDTH,
+    Column,
+    Table,
+    markdown_page,
+    percent,
+    range_of,
+    signed_points,
+    text_page,
+)
+
+__all__ = ["render_changes"]
+
+SCHEMA = 1
+ESTIMATES: EstimateNames = {StageChange: {"difference": ("difference", "low", "high")}}
+
+
+def render_changes(
+    found: StageChanges, format: str, *, full: bool = False, width: int = WIDTH
+) -> str:
+    """As `text`, `markdown` or `json`, without a newline at its end. Raises UserError."""
+    if format == "json":
+        fields: Mapping[str, Any] = flatten(found, ESTIMATES)
+        return json_page({"schema": SCHEMA, **fields}).rstrip("\n")
+    header, table = _header(found), _table(found)
+    if format == "markdown":
+        return markdown_page(header, [table]).rstrip("\n")
+    if format != "text":
+        raise UserError(f"--stages has no {format}: choose text, markdown, json")
+    width = max(width, FULL_WIDTH) if full else width
+    return text_page(header, [table], width=width, whole_names=full).rstrip("\n")
+
+
+def _header(found: StageChanges) -> list[str]:
+    moved = [row for row in found.rows if row.moved]
+    told = "; ".join(
+        f"{row.domain}: {row.kind} {row.name} {signed_points(row.difference.value)} points"
+        for row in moved
+    )
+    looked = f"{len(found.rows)} stages and modes looked at"
+    lines = [
+        f"base {found.base}, new {found.new}; alpha {found.alpha:g}",
+        f"moved: {told} ({looked})" if moved else f"nothing moved for sure ({looked})",
+    ]
+    if found.unknown:
+        lines.append(f"{counted(found.unknown, 'episode')} of the pairs not known, and left out")
+    return [*lines, *found.notes]
+
+
+def _table(found: StageChanges) -> Table:
+    rows = found.rows
+    return Table(
+        "stages and failure modes",
+        (
+            Column("domain", tuple(row.domain for row in rows), "name"),
+            Column("", tuple(row.kind for row in rows), "name"),
+            Column("name", tuple(row.name for row in rows), "prose"),
+            Column("base %", tuple(percent(row.base) for row in rows)),
+            Column("new %", tuple(percent(row.new) for row in rows)),
+            Column("difference", tuple(signed_points(row.difference.value) for row in rows)),
+            Column("interval", tuple(range_of(row.difference, signed_points) for row in rows)),
+            Column("corrected p", tuple(p_value(row.adjusted) for row in rows)),
+            Column("pairs", tuple(str(row.pairs) for row in rows)),
+            Column("", tuple("moved" if row.moved else "" for row in rows), "name"),
+        ),
+        "Shares of episodes, in points of 100, new minus base, on the same cases; a stage: those "
+        "that reached it; a mode: those that failed so first. An interval is for its row alone, "
+        "the p-values are corrected by Holm for all rows.",
+    )
