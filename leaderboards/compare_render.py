@@ -66,6 +66,7 @@ def comparison_to_json(compared: Compared) -> dict[str, Any]:
     fields["tasks"] = [_in_documented_order(row) for row in fields["tasks"]]
     return {
         "schema": SCHEMA,
+        "scope": "checkpoint",
         "base": {"run": compared.base, "agent": compared.base_agent},
         "new": {"run": compared.new, "agent": compared.new_agent},
         "exit_code": compared.comparison.exit_code,

@@ -20,6 +20,7 @@ SHOWN_FLIPS = 10
 """Flipped cases of a task that are printed, losses and wins each."""
 MOST_FLIPPED = 10
 """Tasks whose flipped cases a terminal shows."""
+CHECKPOINT = "of this checkpoint of each agent; other trainings of it may differ: see `--method`"
 
 
 def comparison_headline(compared: Compared) -> str:
@@ -43,7 +44,7 @@ def runs_line(compared: Compared) -> str:
 
 
 def deciding_lines(compared: Compared) -> list[str]:
-    """Why a gate stopped, and how many cases it would take to decide."""
+    """Why a gate stopped, how many cases would decide, and what the verdict speaks of."""
     found = compared.comparison
     lines = [compared.stopped] if compared.stopped else []
     often = " in 80 of 100 repetitions" if found.method == "fixed" else ""
@@ -70,7 +71,7 @@ def deciding_lines(compared: Compared) -> list[str]:
             f"{pairs} pairs find an overall difference of {100 * found.detectable:.1f} points or "
             "more in 80 of 100 repetitions"
         )
-    return lines
+    return [*lines, CHECKPOINT]
 
 
 def reading_lines(compared: Compared) -> list[str]:

@@ -1,4 +1,4 @@
-"""`bench compare`, `gate`, `plan` and `baseline`: two agents against each other."""
+"""`bench compare`, `gate` and `baseline`: two agents, or methods, against each other."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from harness.cli.options import (
     LanesOption,
     Latency,
     Margin,
+    Methods,
     Out,
     ProfileCheck,
     RayAddress,
@@ -33,6 +34,7 @@ from harness.cli.options import (
     worker_count,
 )
 from harness.cli.output import WITH_ERRORS, command_line, print_out, print_page, say, terminal_width
+from harness.cli.plan import plan
 
 if TYPE_CHECKING:
     from harness.cli.supervisor import Note
@@ -58,16 +60,17 @@ def register_comparisons(app: typer.Typer) -> None:
 
 def compare(
     base: Annotated[
-        str,
+        str | None,
         typer.Argument(
             help="A run directory, a zip archive or URL of one, or a name of `bench baseline list`."
         ),
-    ],
-    new: Annotated[str, typer.Argument(help="The other run.")],
+    ] = None,
+    new: Annotated[str | None, typer.Argument(help="The other run.")] = None,
     more: Annotated[
         list[str] | None,
         typer.Argument(help="Further runs: which cannot be told apart? No verdict, exit 0."),
     ] = None,
+    method: Methods = None,
     margin: Margin = 0.05,
     alpha: Alpha = 0.05,
     correction: Annotated[
@@ -86,19 +89,43 @@ def compare(
             help="Compare what each perturbation costs in two perturbed runs instead; no verdict.",
         ),
     ] = False,
+    stages: Annotated[
+        bool,
+        typer.Option(
+            "--stages",
+            help="Say which stage or failure mode changed instead; no verdict. See docs/stages.md.",
+        ),
+    ] = False,
+    trust: TrustMaker = False,
     full: Full = False,
 ) -> int:
     """Compare two runs case by case, or more of them without a verdict.
 
+    With --method, compare methods by the runs of their trainings.
+
     Exit 0: pass, 1: regressed, 3: inconclusive, 4: some cases have no score.
     """
     from harness.compare.saved_runs import open_run
+    from harness.core import UserError
     from leaderboards.compare import compare_runs, refuse_same_run
 
+    if method:
+        _refuse_for_several(
+            stages=stages, robustness=robustness, junit=junit, correction=correction
+        )
+        return _print_methods(method, [base, new, *(more or ())], margin, alpha, format, full=full)
+    if base is None or new is None:
+        raise UserError("name two runs: bench compare BASE NEW; or methods: --method NAME=RUN,RUN")
     if more:
-        _refuse_for_several(robustness=robustness, junit=junit, correction=correction)
+        _refuse_for_several(
+            stages=stages, robustness=robustness, junit=junit, correction=correction
+        )
         _print_several([base, new, *more], alpha, format, full=full)
         return 0
+    if stages:
+        from harness.cli.stages import compare_stages
+
+        return compare_stages(base, new, alpha, format, trust=trust, full=full)
     if robustness:
         _refuse_page(format)
         from harness.compare.pairs import refuse_other_renderers
@@ -130,10 +157,13 @@ def _refuse_page(format: str) -> None:
         raise UserError("--robustness has no page: leave it out, the page of two runs shows it too")
 
 
-def _refuse_for_several(*, robustness: bool, junit: Path | None, correction: str) -> None:
+def _refuse_for_several(
+    *, stages: bool, robustness: bool, junit: Path | None, correction: str
+) -> None:
     from harness.core import UserError
 
     for option, given in (
+        ("--stages", stages),
         ("--robustness", robustness),
         ("--junit", junit is not None),
         ("--correction", correction != "holm"),
@@ -158,6 +188,28 @@ def _print_several(names: list[str], alpha: float, format: str, *, full: bool) -
             print_page(several_page(several, runs))
         else:
             print_out(render_several(several, format, full=full, width=terminal_width()))
+
+
+def _print_methods(
+    named: list[str],
+    runs: list[str | None],
+    margin: float,
+    alpha: float,
+    format: str,
+    *,
+    full: bool,
+) -> int:
+    from harness.cli.methods import open_methods
+    from harness.core import UserError
+    from leaderboards.compare_methods import compare_methods
+    from leaderboards.methods_render import render_methods
+
+    if any(runs):
+        raise UserError("name runs or methods, not both: every run belongs to a --method")
+    with open_methods(named) as methods:
+        found = compare_methods(methods, margin, alpha)
+        print_out(render_methods(found, format, full=full, width=terminal_width()))
+        return found.exit_code
 
 
 def gate(
@@ -299,55 +351,6 @@ def _print_compared(
                 raise UserError(f"cannot write {file}: {fault.strerror}") from None
     code: int = compared.comparison.exit_code
     return code
-
-
-def plan(
-    effect: Annotated[
-        float,
-        typer.Option(help="The loss to be detected, or the gate's margin. 0.05 is five points."),
-    ] = 0.05,
-    power: Annotated[float, typer.Option(help="The chance of detecting it.")] = 0.8,
-    alpha: Alpha = 0.05,
-    rate: Annotated[
-        float | None,
-        typer.Option(help="The base's success rate. Default: that of --base, or else 0.8."),
-    ] = None,
-    discordant: Annotated[
-        float | None,
-        typer.Option(
-            help="The share of cases in which one agent succeeds and the other fails. Default: as "
-            "if they were independent."
-        ),
-    ] = None,
-    tasks: Annotated[int, typer.Option(help="The number of tasks.")] = 1,
-    episodes: Annotated[
-        int | None, typer.Option(help="Say what this many episodes per task can detect.")
-    ] = None,
-    base: Annotated[
-        str | None,
-        typer.Option(help="Take rate, tasks, episodes and, where it is saved, noise from this."),
-    ] = None,
-) -> int:
-    """Say how many episodes a comparison needs, and what a number of them can detect."""
-    import contextlib
-
-    from harness.compare.sample_size import sample_size, sample_size_table
-    from harness.compare.saved_runs import open_run, saved_noise
-
-    with open_run(base) if base else contextlib.nullcontext(None) as side:
-        found = sample_size(
-            effect,
-            power=power,
-            alpha=alpha,
-            rate=rate,
-            discordant=discordant,
-            tasks=tasks,
-            episodes=episodes,
-            base=side,
-            noise=saved_noise(base) if base else None,
-        )
-    print_out(sample_size_table(found))
-    return 0
 
 
 def baseline_save(

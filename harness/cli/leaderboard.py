@@ -195,10 +195,17 @@ def build(
             "Face hub."
         ),
     ] = "",
+    method: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="NAME=ENTRY,ENTRY,...: entries that are trainings of one method. Can be repeated."
+        ),
+    ] = None,
 ) -> int:
     """Write the board as a folder of static pages. It reads entries and verdicts, and plays
     nothing.
     """
+    from harness.cli.methods import named_methods
     from harness.cli.names import suite_table, suites_named
     from harness.core.grammar import counted
     from leaderboards.board.build import TITLE, build_site
@@ -210,6 +217,7 @@ def build(
         title=title or TITLE,
         url=url,
         hub_dataset=hub_dataset,
+        methods=named_methods(method or ()),
     )
     print_out(str(out / "index.html"))
     for each in built.unreadable:

@@ -15,7 +15,7 @@ from harness.cli.locations import run_figures, run_folder
 
 __all__ = [
     "AgentArgs", "AgentName", "AgentTimeout", "Alpha", "Backend", "Base", "ControlRate", "Full",
-    "Interpreters", "JUnit", "LanesOption", "Latency", "Margin", "Out", "ProfileCheck",
+    "Interpreters", "JUnit", "LanesOption", "Latency", "Margin", "Methods", "Out", "ProfileCheck",
     "RayAddress", "ReplicasOption", "Run", "RunFigures", "Seed", "SuiteNames", "TaskGlobs",
     "TrustMaker", "Workers", "argument", "arguments", "at_least_one", "replica_count",
     "worker_count",
@@ -125,6 +125,13 @@ TrustMaker = Annotated[
 ]
 Margin = Annotated[
     float, typer.Option(help="How much lower the mean over tasks may be. 0.05 is five points.")
+]
+Methods = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--method",
+        help="NAME=RUN,RUN,...: a method by a run of each of its trainings. Repeated for each.",
+    ),
 ]
 Alpha = Annotated[float, typer.Option(help="The largest acceptable chance of a false verdict.")]
 Full = Annotated[

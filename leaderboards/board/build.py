@@ -6,6 +6,7 @@ entries, and nothing from the machine on which the board is built.
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,6 +22,7 @@ from leaderboards.board.entries import read_all
 from leaderboards.board.exports import as_document, rows_csv, tasks_csv
 from leaderboards.board.feed import feed
 from leaderboards.board.hub import check_dataset, hub_file, hub_path
+from leaderboards.board.methods import refuse_no_methods
 from leaderboards.board.model import Board, board_of
 from leaderboards.board.pages import HERE, pages_of
 from leaderboards.board.views import rows_of_board
@@ -54,14 +56,16 @@ def build_site(
     title: str = TITLE,
     url: str = "",
     hub_dataset: str = "",
+    methods: Mapping[str, Sequence[str]] | None = None,
 ) -> Built:
     """Write the board of the entries in these folders into `out`.
 
     suites: ours, by name. url: where the site will lie, for the feed and model cards. hub_dataset:
     the benchmark on the Hugging Face hub for which model cards are written; empty: none are.
+    methods: by name the ids of the entries that are its trainings.
 
-    Raises UserError where a folder does not exist, where `out` holds something else than a board,
-    and without jinja2.
+    Raises UserError where a folder does not exist, where a method names no entries, where `out`
+    holds something else than a board, and without jinja2.
     """
     environment()  # says at once what is missing
     if url and not _URL.fullmatch(url):
@@ -70,7 +74,8 @@ def build_site(
         check_dataset(hub_dataset)
     _check_replaceable(out)
     entries, unreadable = read_all(folders, suites)
-    board = board_of(entries, unreadable, suites)
+    board = dataclasses.replace(board_of(entries, unreadable, suites), methods=methods or {})
+    refuse_no_methods(board, board.methods)
     address = url if not url or url.endswith("/") else f"{url}/"
     with new_folder(out.parent, out, "--out") as new:
         files = 0

@@ -21,7 +21,8 @@ from leaderboards.tables import percent, range_of, signed_points
 
 __all__ = [
     "ConditionLine", "Line", "PlayedTask", "agent_link", "condition_lines", "grey_lines",
-    "is_rated", "leaders", "line_of", "played_tasks", "suite_link", "task_lines", "task_link",
+    "is_rated", "leaders", "line_of", "played_tasks", "shown_bounds", "shown_figure", "suite_link",
+    "task_lines", "task_link",
 ]  # fmt: skip
 
 LAST = 1e9

@@ -111,6 +111,8 @@ class Board:
     """Rows of suites that are not ours."""
     titles: Mapping[str, str]
     """By agent id."""
+    methods: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
+    """By name the ids of the entries that are its trainings."""
 
 
 def titles_of(entries: Sequence[BoardEntry]) -> dict[str, str]:

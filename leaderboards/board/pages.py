@@ -9,20 +9,25 @@ from typing import Any
 
 from harness.core.grammar import counted
 from harness.core.nouns import Task
+from harness.stats.trainings import ENOUGH_TRAININGS
 from leaderboards.board.charts import charts_of
 from leaderboards.board.lines import (
     Line,
     agent_link,
     grey_lines,
     line_of,
+    shown_bounds,
+    shown_figure,
     suite_link,
     task_lines,
     task_link,
 )
+from leaderboards.board.methods import methods_of_suite
 from leaderboards.board.model import Board, Row, SuiteBoard
 from leaderboards.board.processes import each_of
 from leaderboards.board.ranking import ALPHA, MOST_LETTERS
 from leaderboards.board.views import agent_views, domain_views, entry_views, unit_of
+from leaderboards.methods_render import ranks_of
 from leaderboards.page.embed import as_json, environment
 from leaderboards.submissions.entry import CLAIMED
 from leaderboards.tables import percent
@@ -108,8 +113,9 @@ def _suite(suite: SuiteBoard, board: Board) -> str:
         notes=[f"Source: {ours.source}"] * bool(ours.source)
         + [f"Counts: {rules[0]}"] * (len(rules) == 1),
         ranking_lead="The mean over tasks with its 95 % interval, for other episodes of these "
-        "tasks. A rank is the range of ranks that an agent may have: every two agents are compared "
-        "on the cases that both played and that started alike, and all ranks lie in their ranges "
+        "tasks. Every row is one checkpoint, and says nothing of other trainings of it. A rank is "
+        "the range of ranks that an agent may have: every two agents are compared on the cases "
+        "that both played and that started alike, and all ranks lie in their ranges "
         f"with a chance of at least {100 * (1 - ALPHA):.0f} %.{alike} Grey rows are floors and "
         "figures of papers: no entries, and not ranked.",
         unit=unit,
@@ -117,11 +123,42 @@ def _suite(suite: SuiteBoard, board: Board) -> str:
         ranked=ranked,
         grey=grey,
         apart=lines[len(ranked) :],
+        methods=_methods(suite, board, rated=unit == "success %"),
         history=sorted(lines, key=lambda each: (each.date, each.agent, each.entry), reverse=True),
         data=data,
         json=as_json(data),
         tasks=[_task_summary(task, suite) for task in ours.tasks],
     )
+
+
+def _methods(suite: SuiteBoard, board: Board, *, rated: bool) -> dict[str, Any] | None:
+    """The methods of a suite; None where there is nothing to say of any."""
+    found = methods_of_suite(suite, board.methods)
+    if found is None:
+        return None
+    left = (
+        f" {', '.join(found.left_out)}: too few ranked entries, or cases that they share."
+        if found.left_out
+        else ""
+    )
+    return {
+        "lead": f"Each by the entries of its trainings, on {counted(found.cases, 'case')} that all "
+        "of them played and that started alike. The interval, from "
+        f"{ENOUGH_TRAININGS} trainings on, is for other trainings and other episodes; who built "
+        f"this board says which entries are trainings of one method.{left}",
+        "rows": [
+            (
+                row.method,
+                ranks_of(row),
+                row.letters,
+                shown_figure(row.rate, rated=rated),
+                shown_bounds(row.rate, rated=rated),
+                len(row.runs),
+                ", ".join(row.runs),
+            )
+            for row in found.rows
+        ],
+    }
 
 
 def _task_summary(task: Task, suite: SuiteBoard) -> dict[str, Any]:

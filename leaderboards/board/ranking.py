@@ -13,15 +13,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.compare.pairs import LEAST, measure_of
+from harness.compare.pairs import measure_of
 from harness.compare.shared_seeds import LEAST_SPREAD
+from harness.compare.value_arrays import value_differences
 from harness.core import Task
 from harness.stats import holm
 from harness.stats.paired import paired_p_values
 from harness.stats.several import letters, rank_bounds
 from leaderboards.board.outcomes import UNKNOWN, TaskOutcomes
 
-__all__ = ["ALPHA", "Standing", "rank_agents"]
+__all__ = ["ALPHA", "Standing", "rank_agents", "shared_by_all"]
 
 ALPHA = 0.05
 """The chance that any rank of a suite lies outside of its bounds."""
@@ -128,6 +129,27 @@ def rank_agents(
     ]
 
 
+def shared_by_all(
+    tasks: Sequence[Task], agents: Sequence[Mapping[str, TaskOutcomes]]
+) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """The unperturbed cases that all of these agents have a score of and that started alike.
+
+    The task's number and the seed of each case, shape (cases, 2); the values, shape (agents,
+    cases); the family of each task. The arguments are those of rank_agents.
+    """
+    field = _Field(tasks, agents)
+    kept = ~np.isnan(field.values).any(0) & _agree(field.starts) & _agree(field.drawn)
+    places = np.stack([field.of_task, field.seeds], axis=1)
+    return places[kept], field.values[:, kept], field.families
+
+
+def _agree(known: np.ndarray) -> np.ndarray:
+    """In which columns all that is known, which is not 0, is equal."""
+    most = known.max(0)
+    found: np.ndarray = ((known == 0) | (known == most)).all(0)
+    return found
+
+
 def _alone() -> Standing:
     return Standing(rank_low=1, rank_high=1, letters="", behind=0, ahead=0, untested=0)
 
@@ -142,7 +164,7 @@ def _compare(
     paired &= (starts == 0) | (theirs == 0) | (starts == theirs)
     drawn, theirs = field.drawn[one], field.drawn[others]
     paired &= (drawn == 0) | (theirs == 0) | (drawn == theirs)
-    change = np.where(paired, _differences(base, new, field.kinds), 0.0)
+    change = np.where(paired, value_differences(base, new, field.kinds), 0.0)
     pairs = np.add.reduceat(paired, field.begins, axis=1, dtype=np.float64)
     tested = (pairs > 0).all(axis=1)
     difference, p = np.zeros(len(others)), np.ones(len(others))
@@ -156,19 +178,6 @@ def _compare(
         difference[tested] = ((sums[1] - sums[0]) / pairs).mean(axis=1)
         p[tested] = paired_p_values(*(each / design for each in (*sums, pairs)))
     return difference, p, tested
-
-
-def _differences(base: np.ndarray, new: np.ndarray, kinds: np.ndarray) -> np.ndarray:
-    """harness.compare.pairs.value_difference of arrays; nan where one of them is."""
-    with np.errstate(invalid="ignore"):
-        plain = new - base
-        sign = np.sign(np.where(new == base, 0.0, plain))
-        low = np.where(np.isfinite(base), base, np.where(new > 0, 0.0, new - LEAST))
-        high = np.where(np.isfinite(new), new, np.where(base > 0, 0.0, base - LEAST))
-        scale = np.maximum(1.0, np.maximum(np.abs(low), np.abs(high)))
-        score = np.clip((high - low) / scale, -1.0, 1.0)
-    found = np.where(kinds == "success", plain, np.where(kinds == "sign", sign, score))
-    return np.where(new == base, 0.0, found)
 
 
 def _designs(
