@@ -142,9 +142,9 @@ def of_pictures(brief: Brief) -> Iterator[Change]:
                 yield with_views(f"{name} {what}", {name: act})
         if len(functions) > 1:
             yield with_views(f"all pictures {what}", functions)
-    for name, spec in brief.observation.items():
-        if isinstance(spec, Box) and _is_table(name, spec):
-            for what, act in _turning_functions(spec):
+    for name, view in brief.observation.items():
+        if isinstance(view, Box) and _is_table(name, view):
+            for what, act in _turning_functions(view):
                 yield with_views(f"{name} {what}", {name: act})
     for one, other in itertools.combinations(pictures, 2):
         if (pictures[one].shape, pictures[one].dtype) == (
