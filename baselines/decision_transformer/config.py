@@ -1,0 +1,191 @@
+"""What a decision transformer is made with, and what it was trained on."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.core import Box, Brief, Discrete, Spec, UserError
+from harness.demos.columns import spec_from_json, spec_to_json
+from harness.records.safe_files import read_regular
+from harness.records.safe_json import parse
+from harness.records.typed import Check, list_of, number, text, whole
+
+__all__ = ["BODY", "CONFIG", "WEIGHTS", "Body", "Config", "numeric", "playable", "size_of"]
+
+CONFIG, BODY, WEIGHTS = "config.json", "body.json", "model.safetensors"
+"""The files of a folder of weights."""
+MOST_BYTES = 1 << 20
+MOST_NUMBERS = 100_000
+"""Of what it sees in one step."""
+
+FIELDS: Mapping[str, Check] = {
+    "views": list_of(text, 16), "context": whole(2, 1000), "width": whole(8, 4096),
+    "layers": whole(1, 64), "heads": whole(1, 64), "lr": number, "batch": whole(1, 1 << 16),
+    "steps": whole(1, 1 << 31), "warmup": number, "weight_decay": number, "clip": number,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Config:
+    """A decision transformer and its training. `--set FIELD=VALUE` changes a field."""
+
+    views: tuple[str, ...] = ("state",)
+    """What it sees: arrays of numbers, which are read as one row."""
+    context: int = 10
+    """Steps that it sees, the current one included; each is three tokens."""
+    width: int = 64
+    """Channels of the transformer; divisible by twice the heads."""
+    layers: int = 2
+    heads: int = 2
+    lr: float = 1e-3
+    batch: int = 32
+    """Windows of an update."""
+    steps: int = 2500
+    """Updates."""
+    warmup: float = 0.1
+    """Share of the updates in which the learning rate rises; it then falls by a cosine."""
+    weight_decay: float = 1e-4
+    clip: float = 1.0
+    """The largest norm of the gradient."""
+
+    def __post_init__(self) -> None:
+        if not self.views or self.width % (2 * self.heads):
+            raise UserError(
+                "this configuration of a decision transformer is invalid: it needs a view, and "
+                "width must be divisible by twice the heads"
+            )
+
+    def save(self, folder: Path) -> None:
+        """Write config.json."""
+        folder.mkdir(parents=True, exist_ok=True)
+        _write(folder / CONFIG, dataclasses.asdict(self))
+
+    @classmethod
+    def load(cls, folder: Path) -> Config:
+        """The configuration of a folder of weights. Raises UserError when there is none."""
+        return cls.of(_read(folder, CONFIG), str(folder / CONFIG))
+
+    @classmethod
+    def of(cls, fields: Any, place: str) -> Config:
+        """The configuration with these fields; others are as by default. Raises UserError."""
+        if not isinstance(fields, dict):
+            raise UserError(f"{place} is no table of fields")
+        for name in fields:
+            if name not in FIELDS:
+                raise UserError(f"{place}: there is no field {name!r}; {', '.join(FIELDS)} exist")
+        try:
+            return cls(**{name: FIELDS[name](value, name) for name, value in fields.items()})
+        except ValueError as wrong:
+            raise UserError(f"{place}: {wrong}") from None
+
+
+@dataclass(frozen=True)
+class Body:
+    """What the training saw: what fits these weights, and in which units they think."""
+
+    views: Mapping[str, Box]
+    action: Box | Discrete
+    horizon: int
+    """Steps of the longest episode."""
+    lowest: float
+    """The smallest return of an episode."""
+    highest: float
+    """The largest one."""
+    reward: float
+    """The root mean square of the rewards, 1 if there are none."""
+
+    @property
+    def scale(self) -> float:
+        """What returns are divided by."""
+        return max(abs(self.lowest), abs(self.highest), 1e-6)
+
+    def lacks(self, brief: Brief) -> str | None:
+        """Why the weights do not fit what an agent can see and do, in words; None: they do."""
+        for name, spec in self.views.items():
+            found = brief.observation.get(name)
+            if not isinstance(found, Box) or (found.shape, found.dtype) != (spec.shape, spec.dtype):
+                return f"its view {name} is no {spec.dtype} array of the shape {spec.shape}"
+        action = brief.action
+        if isinstance(self.action, Discrete):
+            fits = isinstance(action, Discrete) and action.n == self.action.n
+            return None if fits else f"its action is not one of {self.action.n} choices"
+        fits = isinstance(action, Box) and action.shape == self.action.shape
+        return None if fits else f"its action is no array of the shape {self.action.shape}"
+
+    def save(self, folder: Path) -> None:
+        """Write body.json."""
+        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        views = {name: spec_to_json(spec) for name, spec in self.views.items()}
+        _write(folder / BODY, {**fields, "views": views, "action": spec_to_json(self.action)})
+
+    @classmethod
+    def load(cls, folder: Path) -> Body:
+        """The body of a folder of weights. Raises UserError when there is none."""
+        fields = _read(folder, BODY)
+        try:
+            views = {name: spec_from_json(spec) for name, spec in fields["views"].items()}
+            numbers = [number(fields[name], name) for name in ("lowest", "highest", "reward")]
+            horizon = whole(1, 1 << 31)(fields["horizon"], "horizon")
+            return cls(
+                numeric(views), playable(spec_from_json(fields["action"])), horizon, *numbers
+            )
+        except (KeyError, TypeError, AttributeError, ValueError) as wrong:
+            raise UserError(f"{folder / BODY} is damaged: {wrong}") from None
+
+
+def numeric(views: Mapping[str, Spec]) -> dict[str, Box]:
+    """The views, all of which are arrays of numbers. Raises UserError."""
+    found = {name: spec for name, spec in views.items() if isinstance(spec, Box)}
+    if len(found) < len(views):
+        name = next(name for name in views if name not in found)
+        raise UserError(f"a decision transformer reads arrays of numbers, and {name} is none")
+    if sum(map(size_of, found.values())) > MOST_NUMBERS:
+        raise UserError(f"a decision transformer reads at most {MOST_NUMBERS} numbers in a step")
+    return found
+
+
+def playable(action: Spec) -> Box | Discrete:
+    """The action, if a decision transformer can play it. Raises UserError."""
+    if isinstance(action, Discrete):
+        return action
+    if isinstance(action, Box) and all(map(_finite, action.bounds())):
+        return action
+    raise UserError(
+        "a decision transformer plays one of some choices, or an array of bounded numbers: "
+        f"{type(action).__name__} is neither"
+    )
+
+
+def size_of(spec: Box) -> int:
+    """How many numbers an array holds."""
+    count = 1
+    for side in spec.shape:
+        count *= side
+    return count
+
+
+def _finite(bound: Any) -> bool:
+    import numpy as np
+
+    return bool(np.isfinite(bound).all())
+
+
+def _read(folder: Path, name: str) -> Any:
+    try:
+        return parse(read_regular(folder / name, MOST_BYTES))
+    except FileNotFoundError:
+        raise UserError(
+            f"{folder} holds no weights of a decision transformer: it has no {name}. "
+            f"`bench train decision-transformer --data DATA --out {folder}` makes some"
+        ) from None
+    except ValueError as wrong:
+        raise UserError(f"{folder / name} is damaged: {wrong}") from None
+
+
+def _write(file: Path, content: Mapping[str, Any]) -> None:
+    file.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
