@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from toys import GoodAgent
+from toys import MOVES, GoodAgent
 
 from harness.core import Answer, Turn
 
@@ -94,3 +94,15 @@ class ErrsByCount(Planted):
 
     def end(self, episodes: Any) -> None:
         self.ends += 1
+
+
+class ErrsOnSurprise(Planted):
+    """Stays for ever once it is not where its last action should have led."""
+
+    def one(self, turn: Turn, good: Any) -> Any:
+        place = turn.observation["state"][:2]
+        expected, hurt = turn.memory or (place.tolist(), False)
+        hurt = hurt or not np.allclose(place, expected, atol=0.01)
+        after = place + MOVES[good]
+        action = turn.brief.action.noop() if hurt else good
+        return Answer([action], memory=((place if hurt else after).tolist(), hurt))

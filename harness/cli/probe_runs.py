@@ -12,6 +12,7 @@ from harness.cli.output import DONE, WITH_ERRORS
 
 if TYPE_CHECKING:
     from harness.compare.pairs import ScoredRun
+    from harness.perturb import Condition
     from harness.play.runner import RunOptions
     from harness.records.identity import AgentSpec
     from harness.records.plan import Plan
@@ -28,6 +29,7 @@ class Wanted:
     episodes: int | None
     seed: int
     options: RunOptions
+    perturb: tuple[Condition, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +42,8 @@ class PlayedRuns:
     stopped: str
     """Why a run was stopped before its end; empty: none was."""
     code: int
+    agent_errors: int = 0
+    """Cases that ended with an error of their agent, over all runs."""
 
 
 def run_options(
@@ -90,12 +94,16 @@ def play_runs(
 
     suites = suites_named(wanted.suite)
     chosen = select_tasks(suites, wanted.tasks)
-    runs, lacking, code = [], dict[str, None](), DONE
+    runs, lacking, code, agent_errors = [], dict[str, None](), DONE, 0
     for name, spec in stages:
         progress = progress_for()
         progress.say(f"{name}:")
-        plan = make_plan(chosen, spec, episodes=wanted.episodes, seed=wanted.seed)
+        plan = make_plan(
+            chosen, spec, episodes=wanted.episodes, seed=wanted.seed, perturb=wanted.perturb
+        )
         for row in plan.not_run:
+            if row.perturbation is not None:
+                continue  # the report of the run directory has them
             lacking[f"{row.task} cannot run here: {row.reason}; {row.remedy}"] = None
         if not plan.total:
             raise UserError(f"none of these tasks can run here: {'; '.join([*lacking][:3])}")
@@ -106,11 +114,12 @@ def play_runs(
             return PlayedRuns(
                 runs=(), said=tuple(lacking), stopped=summary.stopped, code=WITH_ERRORS
             )
+        agent_errors += summary.agent_errors
         if summary.missing or summary.agent_errors:
             code = WITH_ERRORS
         runs.append(read_scored_run(wanted.options.folder / summary.path, name))
     said = (*lacking, f"run directories: {folder}")
-    return PlayedRuns(runs=tuple(runs), said=said, stopped="", code=code)
+    return PlayedRuns(runs=tuple(runs), said=said, stopped="", code=code, agent_errors=agent_errors)
 
 
 def printed(values: dict[str, Any], text: str, format: str) -> str:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -112,7 +112,7 @@ def colours(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def probe(bench_here: Bench, colours: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Said]:
     monkeypatch.setitem(baselines.TRAINERS, "toy", "toytrainer:TRAINER")
 
-    def go(*more: object, episodes: int = 4) -> Said:
+    def go(*more: object, episodes: int = 3) -> Said:
         toytrainer.TRAINED.clear()
         return bench_here(
             "probe", "sft-diversity", "--trainer", "toy", "--suite", "toytrainer:SUITE",
@@ -124,57 +124,45 @@ def probe(bench_here: Bench, colours: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_known_gains_are_found_and_nothing_is_done_twice(probe: Callable[..., Said]) -> None:
-    said = probe("--seeds", 3, "--format", "json", "--figure", "gains.png")
+    said = probe("--seeds", 2, "--format", "json", "--figure", "gains.svg")
     assert said.code == 0, said.err
     found = json.loads(said.out)
-    assert Path("gains.png").stat().st_size > 1000
+    assert "equal updates" in Path("gains.svg").read_text()
     red, green = found["rows"]
     assert (red["set"], green["set"]) == ("red", "green")
     for row in (red, green):
-        assert row["own"] == row["all"] == row["own_equal_examples"] == [1.0] * 3
-        assert row["all_but"] == row["floor"] == [0.0] * 3
+        assert row["own"] == row["all"] == row["own_equal_examples"] == [1.0] * 2
+        assert row["all_but"] == row["floor"] == [0.0] * 2
         for name in ("gain", "gain_equal_examples", "transfer"):
             difference = row[name]["difference"]
             assert difference["value"] == 0
             assert difference["low"] < 0 < difference["high"]
-            assert row[name]["pairs"] == 12
+            assert row[name]["pairs"] == 6
             assert row[name]["bootstrap"] is None
             assert 0 < row[name]["detectable"] < 1
     matrix = {tuple(each["trained_on"]): each["success"] for each in found["matrix"]}
     assert matrix == {("red", "green"): [1, 1], ("red",): [1, 0], ("green",): [0, 1]}
     assert toytrainer.TRAINED[0] == "words red+green"
-    assert len(toytrainer.TRAINED) == 1 + 3 * 5
+    assert len(toytrainer.TRAINED) == 1 + 2 * 5
 
-    again = probe("--seeds", 3)
+    again = probe("--seeds", 2)
     assert toytrainer.TRAINED == []
     assert "BabyAI" in again.out
     assert "82.1  84.7  +2.6" in again.out
     assert "trained on (rows)" in again.out
-    more = probe("--seeds", 4)
-    assert more.code == 0
-    assert len(toytrainer.TRAINED) == 5, "only the new seed is trained"
-    wrong = probe("--seeds", 3, "--set", "fails=7")
+    wrong = probe("--seeds", 2, "--set", "fails=7")
     assert wrong.code == 2
     assert "choose another --out" in wrong.err
 
 
 def test_a_training_seed_that_fails_widens_the_interval(probe: Callable[..., Said]) -> None:
-    """With the second value of the factor one of three seeds learns nothing."""
-    options = ("--seeds", 3, "--vary", "fails=9,1")
-    said = probe(*options, "--format", "json")
+    """With the second value of the factor one of two seeds learns nothing."""
+    said = probe("--seeds", 2, "--vary", "fails=9,1", episodes=2)
     assert said.code == 0, said.err
-    rows: list[dict[str, Any]] = json.loads(said.out)["rows"]
-    assert [each["variant"] for each in rows] == ["fails=9", "fails=9", "fails=1", "fails=1"]
-    assert rows[0]["beyond_first"] is None
-    assert rows[2]["all"] == [1.0, 0.0, 1.0]
-    lost = rows[2]["beyond_first"]["difference"]
-    assert lost["value"] == pytest.approx(-1 / 3)
-    assert lost["low"] == -1
-    assert lost["high"] > 0.5, "three seeds, of which one fails, show nothing"
-    text = probe(*options).out
-    assert toytrainer.TRAINED == []
-    assert "against fails=9" in text
-    assert "all, only vision" in text
+    assert "against fails=9" in said.out
+    lost = next(line for line in said.out.splitlines() if re.match(r"red +1 +-50", line))
+    assert "-50.0 (-100.0 to +100.0)" in lost, "two seeds, of which one fails, show nothing"
+    assert "all, only vision" in said.out
 
 
 @pytest.mark.parametrize(
