@@ -76,11 +76,13 @@ class Results:
         print(f"{policy}, {fault}, {seed}: {first}; {row['episodes']} episodes", file=sys.stderr)
 
 
-def play(name: str, work: Work, results: Results, seeds: int, healthy: int) -> None:
-    """All races of one policy that are not known."""
+def play(
+    name: str, work: Work, results: Results, seeds: int, healthy: int, faults: Sequence[str]
+) -> None:
+    """All races of one policy that are not known. `faults`: of these alone, if there are any."""
     for seed in range(seeds):
         for fault, (agent, names) in work.broken.items():
-            if not results.known(name, fault, seed):
+            if fault in (faults or [fault]) and not results.known(name, fault, seed):
                 results.add(name, fault, seed, names, judged(agent, work.cases(seed, CASES)))
     for seed in range(20, 20 + healthy):
         if not results.known(name, HEALTHY, seed):
@@ -98,13 +100,15 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
         broken = [row for row in some if row["fault"] != HEALTHY and not row["healthy"]]
         right = sum(row["faults"][:1] != [] and row["faults"][0] in row["names"] for row in broken)
         alarms = sum(bool(row["faults"]) for row in well)
-        bound = wilson(alarms, len(well))
+        bound = wilson(alarms, len(well)) if well else None
         lines.append([
             policy, f"{right} of {len(broken)}",
             statistics.median(row["cases"] for row in broken) if broken else "",
             statistics.median(row["episodes"] for row in broken) if broken else "",
             max((row["episodes"] for row in broken), default=""),
-            f"{alarms} of {len(well)} ({100 * bound.low:.1f} to {100 * bound.high:.1f} %)",
+            f"{alarms} of {len(well)} ({100 * bound.low:.1f} to {100 * bound.high:.1f} %)"
+            if bound
+            else "",
             sum(row["healthy"] for row in well),
         ])  # fmt: skip
     for row in rows:
@@ -128,10 +132,12 @@ def main() -> None:
     parser.add_argument("--policies", default=",".join(WORKS), help="empty: the table alone")
     parser.add_argument("--seeds", type=int, default=1, help="sets of cases for each fault")
     parser.add_argument("--healthy", type=int, default=20, help="healthy runs of each policy")
+    parser.add_argument("--faults", default="", help="of these alone, separated by commas")
     options = parser.parse_args()
     results = Results(options.folder)
     for name in filter(None, options.policies.split(",")):
-        play(name, WORKS[name](options.folder), results, options.seeds, options.healthy)
+        work, faults = WORKS[name](options.folder), list(filter(None, options.faults.split(",")))
+        play(name, work, results, options.seeds, options.healthy, faults)
     print(table(results.rows))
 
 
