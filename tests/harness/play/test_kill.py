@@ -97,9 +97,12 @@ def test_killed_half_way_on_real_simulators(tmp_path: Path) -> None:
 
 
 def limited(size: int) -> list[str]:
-    """Run a command whose files cannot exceed `size` bytes: writing fails as on a full disk."""
+    """Run a command whose files cannot exceed `size` bytes: writing fails as on a full disk.
+
+    It compiles nothing: Python 3.11 keeps a .pyc file of which it could write but a part.
+    """
     limit = (
-        "import os, resource, sys; "
+        "import os, resource, sys; os.environ['PYTHONDONTWRITEBYTECODE'] = '1'; "
         f"resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, {size})); "
         "os.execv(sys.argv[1], sys.argv[1:])"
     )
