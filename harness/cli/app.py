@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from harness.cli.compare import register_comparisons
+from harness.cli.correlate import correlate
 from harness.cli.describe import describe
 from harness.cli.explain import explain
 from harness.cli.exports import export, import_
@@ -76,6 +77,7 @@ app.command()(verify)
 app.command()(show)
 app.command()(explain)
 register_comparisons(app)
+app.command()(correlate)
 app.command()(demos)
 app.command()(train)
 app.command()(serve)

@@ -102,22 +102,39 @@ def _lerobot(
 
 
 def import_(
-    file: Annotated[Path, typer.Argument(help="An eval_info.json of LeRobot.")],
-    as_: Annotated[Literal["eval_info"], typer.Option("--as", help="The format of the file.")],
+    file: Annotated[
+        Path, typer.Argument(help="An eval_info.json of LeRobot, or trials on a robot.")
+    ],
+    as_: Annotated[
+        Literal["eval_info", "trials"],
+        typer.Option(
+            "--as",
+            help="The format of the file. trials: CSV or JSON lines, a row a trial; see "
+            "docs/correlate.md.",
+        ),
+    ],
     name: Annotated[str, typer.Option(help="The agent's name in reports.")] = "lerobot-eval",
     domain: Annotated[
         Literal["manipulation", "navigation", "games", "ui", "planning"],
         typer.Option(help="The domain of its tasks."),
     ] = "manipulation",
     out: Annotated[
-        Path | None, typer.Option(help="The run directory; default: runs/imported-HASH.")
+        Path | None,
+        typer.Option(
+            help="The run directory, or the file of trials; default: runs/imported-HASH, "
+            "runs/trials-HASH.jsonl."
+        ),
     ] = None,
 ) -> int:
     """Make a run directory of another program's results: unverified, without evidence.
 
-    A file whose figures are impossible is refused. Prints the directory.
+    A file whose figures are impossible is refused. Prints the directory. Trials become a file of
+    checked trials for `bench correlate`.
     """
     from harness.core.grammar import counted
+
+    if as_ == "trials":
+        return _trials(file, out)
     from leaderboards.imports.directory import import_eval_info
 
     path, plan = import_eval_info(file, out, name=name, domain=domain, command=command_line())
@@ -126,5 +143,34 @@ def import_(
     say(
         f"{counted(plan.total, 'episode')} of {tasks}, unverified and without evidence; "
         f"next: bench report {path}"
+    )
+    return DONE
+
+
+def _trials(file: Path, out: Path | None) -> int:
+    import hashlib
+
+    from harness.core import UserError
+    from harness.core.grammar import counted
+    from harness.records.trials import as_lines, read_trials
+
+    trials = read_trials(file)
+    text = as_lines(trials)
+    path = out or Path("runs", f"trials-{hashlib.sha256(text.encode()).hexdigest()[:8]}.jsonl")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8") as written:
+            written.write(text)
+    except FileExistsError:
+        raise UserError(f"{path} is there already: name another place with --out") from None
+    except OSError as fault:
+        raise UserError(f"cannot write {path}: {fault.strerror}; name a file with --out") from None
+    print_out(str(path))
+    policies, tasks = (len({getattr(each, name) for each in trials}) for name in ("policy", "task"))
+    whose = f"{policies} {'policy' if policies == 1 else 'policies'}"
+    say(
+        f"{counted(len(trials), 'trial')} of {whose} in {counted(tasks, 'task')}, "
+        f"{sum(each.blinded is True for each in trials)} of them blinded; next: bench correlate "
+        f"RUN... --real {path}"
     )
     return DONE
