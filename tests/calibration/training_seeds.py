@@ -60,16 +60,18 @@ def truth_of(rates: tuple[float, float], spread: float) -> float:
 
 
 def coverage(
-    runs: int, seeds: int, episodes: int, spread: float, world: str
+    runs: int, seeds: int, episodes: int, spread: float, world: str, *, drawn_again: bool = True
 ) -> tuple[float, float]:
-    """The shares of experiments that the interval, and the bootstrap, cover."""
+    """The shares of experiments that the interval covers, and the bootstrap if `drawn_again`."""
     rates = WORLDS[world]
     truth = truth_of(rates, spread)
     rng = np.random.default_rng(3)
     covered = np.zeros(2)
     for run in range(runs):
         found = drawn(rates, spread, seeds, episodes, rng)
-        for place, each in enumerate((seed_interval(found), bootstrap_bounds(found, 0.95, run))):
+        both = [seed_interval(found)]
+        both += [bootstrap_bounds(found, 0.95, run)] if drawn_again else []
+        for place, each in enumerate(both):
             covered[place] += each.low - 1e-12 <= truth <= each.high + 1e-12
     one, other = covered / runs
     return float(one), float(other)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from calibration.areas import coverage
 from conftest import Said, plan_of
 from rlarms import SUITE
 
@@ -104,6 +105,12 @@ def test_an_area_is_that_of_its_trapezoids() -> None:
     assert found[0] == pytest.approx(2 / 3 - 1)
     assert np.isnan(found[1]), "it has no result"
     assert _area_minus_control(arrays, 0, "action_random", [1, 2]) is None
+
+
+@pytest.mark.parametrize("world", ["the new one loses less", "hardly a success"])
+def test_the_gain_of_an_area_is_covered(world: str) -> None:
+    """tests/calibration/areas.py has the whole table."""
+    assert coverage(80, world, 3, 10) >= 0.88
 
 
 @pytest.mark.parametrize(

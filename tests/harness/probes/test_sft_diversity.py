@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import toytrainer
+from calibration.training_seeds import coverage
 from conftest import Said
 
 import baselines
@@ -85,6 +86,13 @@ def test_the_detectable_difference_has_the_power_that_it_says() -> None:
     drawn = rng.normal(shift, scale, (20_000, 5))
     t = drawn.mean(axis=1) / (drawn.std(axis=1, ddof=1) / 5**0.5)
     assert (t > 2.776445).mean() == pytest.approx(0.8, abs=0.01)
+
+
+@pytest.mark.parametrize(("spread", "world"), [(0.0, "nearly all"), (0.2, "much to gain")])
+def test_the_interval_covers_whether_seeds_matter_or_not(spread: float, world: str) -> None:
+    """tests/calibration/training_seeds.py has the whole table."""
+    covered, _ = coverage(80, 5, 10, spread, world, drawn_again=False)
+    assert covered >= 0.88
 
 
 def test_the_bootstrap_is_left_out_where_it_does_not_cover() -> None:
