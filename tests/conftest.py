@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 import pytest
 import toys
+from traced import traced
 
 from harness.cli.names import know_families
 from harness.core import Suite, Task
@@ -49,6 +50,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     heavy = [item for item in items if item.get_closest_marker("heavy") is not None]
     config.hook.pytest_deselected(items=heavy)
     items[:] = [item for item in items if item not in heavy]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup() -> Iterator[None]:
+    """Under coverage: see traced.py."""
+    with traced():
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Iterator[None]:
+    """As above."""
+    with traced():
+        return (yield)
 
 
 @pytest.fixture(autouse=True, scope="module")
