@@ -123,8 +123,7 @@ def _method_table(found: MethodsCompared) -> Table:
             Column("trainings", tuple(str(len(row.runs)) for row in rows)),
             Column("success %", tuple(_value(row.rate) for row in rows)),
             Column("interval", tuple(range_of(row.rate, percent) for row in rows)),
-            Column("between trainings", tuple(_value(row.between) for row in rows)),
-            Column("its interval", tuple(range_of(row.between, percent) for row in rows), spare=1),
+            Column("between trainings", tuple(_with_bounds(row.between) for row in rows), spare=1),
             Column("letters", tuple(row.letters for row in rows), "name"),
             Column("rank", tuple(ranks_of(row) for row in rows)),
         ),
@@ -135,6 +134,11 @@ def _method_table(found: MethodsCompared) -> Table:
 
 def _value(found: Estimate | None) -> str:
     return "" if found is None else percent(found.value)
+
+
+def _with_bounds(found: Estimate | None) -> str:
+    """Never one without the other: from few trainings the bounds are wide."""
+    return "" if found is None else f"{percent(found.value)} ({range_of(found, percent)})"
 
 
 def ranks_of(row: MethodRow) -> str:

@@ -60,7 +60,11 @@ def training_plan(methods: Sequence[Method], common: CommonCases, alpha: float) 
         ("these trainings, any number of episodes", 1, MANY),
         ("these episodes, any number of trainings", MANY, 1),
     )
-    reaches = {what: spread.reach(1 - alpha, seeds, cases) for what, seeds, cases in options}
+    # With fewer degrees of freedom t grows: of more that is played, no interval need be wider.
+    now = spread.reach(1 - alpha)
+    reaches = {
+        what: min(now, spread.reach(1 - alpha, seeds, cases)) for what, seeds, cases in options
+    }
     seeds, cases = reaches["twice the trainings"], reaches["twice the episodes"]
     buy = (
         "trainings" if cases > ALIKE * seeds else "episodes" if seeds > ALIKE * cases else "either"

@@ -129,7 +129,7 @@ def correlate(runs: Sequence[tuple[str, ScoredRun]], trials: Sequence[Trial]) ->
         apart=tuple(apart),
         compared=compared,
         powered=tuple(_powered(variants, real)),
-        notes=tuple(_notes(real, variants, trials)),
+        notes=(*_unfinished(runs), *_notes(real, variants, trials)),
     )
 
 
@@ -275,6 +275,15 @@ def _powered(
                 alone=mean_of_shares(tried, 1 - ALPHA),
                 powered=powered,
                 power=power,
+            )
+
+
+def _unfinished(runs: Sequence[tuple[str, ScoredRun]]) -> Iterator[str]:
+    for _, run in runs:
+        if lacking := run.missing():
+            yield (
+                f"{run.name} lacks a score of {counted(lacking, 'case')}, so its rates may be off: "
+                "its command plays them"
             )
 
 

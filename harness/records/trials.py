@@ -27,6 +27,7 @@ __all__ = ["Trial", "as_lines", "read_trials"]
 
 MOST_BYTES = 64 << 20
 MOST_TRIALS = 200_000
+MOST_POLICIES = 1_000
 LONGEST = 300
 """Characters of a name."""
 COLUMNS = ("policy", "task", "success", "blinded", "case")
@@ -64,6 +65,8 @@ def read_trials(file: Path) -> list[Trial]:
             found.append(_trial(row, number))
         if not found:
             raise ValueError("it holds no trial")
+        if len({each.policy for each in found}) > MOST_POLICIES:
+            raise ValueError(f"it has more than {MOST_POLICIES} policies")
     except (ValueError, csv.Error) as wrong:
         raise UserError(
             f"{file} is no file of trials: {printable(str(wrong))}. A row is a trial, with "

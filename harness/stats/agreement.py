@@ -70,7 +70,7 @@ def rank_violation(simulated: np.ndarray, real: np.ndarray) -> np.ndarray:
 
     Shape (policies,). Of policies i and j it is |real_i - real_j| where (simulated_i < simulated_j)
     differs from (real_i < real_j), else 0 (Li et al. 2024, Evaluating real-world robot manipulation
-    policies in simulation, arXiv 2405.05941, section 3).
+    policies in simulation, arXiv 2405.05941).
     """
     gaps = np.abs(real[:, None] - real)
     turned = (simulated[:, None] < simulated) != (real[:, None] < real)
@@ -99,8 +99,8 @@ def correlation_difference(
 ) -> Interval | None:
     """By how much `first` correlates more with `real` than `other` does, over the same policies.
 
-    The interval allows for what the two have in common (Zou 2007, Psychol. Methods 12:399,
-    equation 15): distances to Fisher's bounds, with the correlation of both correlations. None
+    The interval allows for what the two have in common (Zou 2007, Psychol. Methods 12:399):
+    distances to Fisher's bounds, with the correlation of both correlations. None
     where pearson has no interval.
     """
     a, b = (_bounded(_correlation(each, real), len(real), level, 0.0) for each in (first, other))
@@ -135,7 +135,7 @@ def powered_rate(
         mean(real - power f) + power mean(f of others)
 
     (prediction-powered inference: Angelopoulos et al. 2023, Science 382:669; the power of PPI++,
-    arXiv 2311.01453, equation 7: Cov(real, f) / ((1 + n / N) Var(f)), from 0 to 1). The bounds of
+    arXiv 2311.01453: Cov(real, f) / ((1 + n / N) Var(f)), from 0 to 1). The bounds of
     both parts are joined in quadrature (Zou & Donner 2008, Stat. Med. 27:1693). Those of the first
     are of rates with the means of (real - power f + power) / (1 + power), their counts divided by
     what the values vary beside successes with that mean, as their squares tell it with 1 added to

@@ -38,7 +38,7 @@ def test_one_method_is_the_two_way_analysis_of_variance(cases: float) -> None:
     apart = values - rows[:, None] - columns + values.mean()
     rest = (apart**2).sum() / ((k - 1) * (n - 1))
     found = spread_of([values], one_task(n))
-    # Hillis 2007, equation 6: the variance of the mean over readers and cases.
+    # Hillis 2007: the variance of the mean over readers and cases.
     expected = (of_rows + max(of_columns - rest, 0)) / (k * n)
     assert found.variance() == pytest.approx(expected)
     assert found.own[0] == pytest.approx(rest / n)
