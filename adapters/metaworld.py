@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from adapters import _metaworld_stages
 from adapters._mujoco_gl import Canvases, log_warnings, missing_gl
 from adapters._mujoco_perturbations import CAMERA, PERTURBATIONS, ModelPerturbations
 from adapters._mujoco_safety import Body, SafetyMeter, geoms_below, geoms_of
@@ -161,6 +162,14 @@ class MetaWorldAdapter(Adapter):
     def has_expert(cls, task: Task) -> bool:
         return True  # all fifty tasks have a scripted policy
 
+    @classmethod
+    def stages(cls, task: Task) -> tuple[str, ...]:
+        return _metaworld_stages.stages_of(task.params["name"])
+
+    @classmethod
+    def failure_modes(cls, task: Task) -> tuple[str, ...]:
+        return _metaworld_stages.modes_of(task.params["name"])
+
     def __init__(self, task: Task) -> None:
         import metaworld
         from metaworld.policies import ENV_POLICY_MAP
@@ -181,6 +190,7 @@ class MetaWorldAdapter(Adapter):
         self._perturbations = ModelPerturbations(self._env.model)
         self._qpos, self._qvel = self._env.data.qpos, self._env.data.qvel
         self._observed = np.empty(0)
+        self._course: _metaworld_stages.Course | None = None
         self._meter = SafetyMeter(
             self._env.model, self._env.data, _body(self._env.model), self._env.dt
         )
@@ -225,6 +235,7 @@ class MetaWorldAdapter(Adapter):
         self._observed, _ = self._env.reset()
         self._perturbations.apply(case)
         self._perturb_start(case)
+        self._course = None
         self._meter.reset()
         self._way, self._hand = 0.0, self._hand_position()
         metrics = {"path_length": 0.0, **self._meter.metrics()}
@@ -284,6 +295,14 @@ class MetaWorldAdapter(Adapter):
             action = self._policy.get_action(self._observed)
         clipped: np.ndarray = np.clip(action, -1.0, 1.0, dtype=np.float32)
         return clipped
+
+    def stage(self) -> int:
+        if self._course is None:
+            self._course = _metaworld_stages.Course(self._env, self._name, self._observed)
+        return self._course.stage(self._observed)
+
+    def failure_mode(self) -> tuple[str, ...]:
+        return () if self._course is None else self._course.failure_mode()
 
     def state(self) -> bytes:
         state: bytes = self._qpos.tobytes() + self._qvel.tobytes()

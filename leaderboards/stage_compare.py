@@ -17,6 +17,7 @@ from leaderboards.tables import (
     Column,
     Table,
     markdown_page,
+    narrowed,
     percent,
     range_of,
     signed_points,
@@ -41,7 +42,12 @@ def render_changes(
         return markdown_page(header, [table]).rstrip("\n")
     if format != "text":
         raise UserError(f"--stages has no {format}: choose text, markdown, json")
-    width = max(width, FULL_WIDTH) if full else width
+    if full:
+        width = max(width, FULL_WIDTH)
+    else:
+        table, left_out = narrowed(table, width)
+        if left_out:
+            header.append(f"`--full` has more: columns {', '.join(left_out)}")
     return text_page(header, [table], width=width, whole_names=full).rstrip("\n")
 
 
@@ -69,12 +75,12 @@ def _table(found: StageChanges) -> Table:
             Column("domain", tuple(row.domain for row in rows), "name"),
             Column("", tuple(row.kind for row in rows), "name"),
             Column("name", tuple(row.name for row in rows), "prose"),
-            Column("base %", tuple(percent(row.base) for row in rows)),
-            Column("new %", tuple(percent(row.new) for row in rows)),
+            Column("base %", tuple(percent(row.base) for row in rows), spare=2),
+            Column("new %", tuple(percent(row.new) for row in rows), spare=2),
             Column("difference", tuple(signed_points(row.difference.value) for row in rows)),
             Column("interval", tuple(range_of(row.difference, signed_points) for row in rows)),
-            Column("corrected p", tuple(p_value(row.adjusted) for row in rows)),
-            Column("pairs", tuple(str(row.pairs) for row in rows)),
+            Column("corrected", tuple(p_value(row.adjusted) for row in rows)),
+            Column("pairs", tuple(str(row.pairs) for row in rows), spare=1),
             Column("", tuple("moved" if row.moved else "" for row in rows), "name"),
         ),
         "Shares of episodes, in points of 100, new minus base, on the same cases; a stage: those "

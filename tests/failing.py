@@ -239,6 +239,6 @@ class Approaches(Failing):
         # Headings are counter-clockwise from x as seen from above, and z points down there.
         turned = np.arctan2(-along, across) - np.arctan2(sine, cosine)
         turned = float(np.arctan2(np.sin(turned), np.cos(turned)))
-        if abs(turned) < 0.15:
+        if abs(turned) < 0.4:
             return AHEAD
         return LEFT if turned > 0 else RIGHT

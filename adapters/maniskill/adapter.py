@@ -13,8 +13,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from adapters.maniskill import expert, needs, perturbations, simulation, stages
+from adapters.maniskill import expert, needs, perturbations, simulation
+from adapters.maniskill.course import Course, stages_of
 from adapters.maniskill.safety import Safety
+from adapters.maniskill.stages import Controller, objects_of, skills_of
 from harness.core import (
     Adapter,
     Case,
@@ -97,7 +99,17 @@ class ManiSkillAdapter(Adapter):
     @classmethod
     def skills(cls, task: Task) -> tuple[Skill, ...]:
         """The solution's stages, where the package ships one."""
-        return stages.skills_of(task.params["id"]) if cls.has_expert(task) else ()
+        return skills_of(task.params["id"]) if cls.has_expert(task) else ()
+
+    @classmethod
+    def stages(cls, task: Task) -> tuple[str, ...]:
+        """Those of the tasks of the package's own robot."""
+        other_robot = "robot_uids" in task.params.get("make", {})
+        return () if other_robot else stages_of(task.params["id"])
+
+    @classmethod
+    def failure_modes(cls, task: Task) -> tuple[str, ...]:
+        return ("stopped_early",)
 
     @classmethod
     def make(cls, task: Task) -> tuple[Any, int | None]:
@@ -119,7 +131,8 @@ class ManiSkillAdapter(Adapter):
         self._action = simulation.as_box(self.brief.action)
         self._own = simulation.as_box(self.brief.observation["proprio"]).shape[0]
         self._expert: expert.Expert | None = None
-        self._controller: stages.Controller | None = None
+        self._controller: Controller | None = None
+        self._course: Course | None = None
         self._gave_up = False
         images = {}
         for suffix, name in simulation.cameras(self._env).items():
@@ -138,6 +151,7 @@ class ManiSkillAdapter(Adapter):
                 info = self._env.get_info()
                 self._observed = self._env.get_obs(info)
         self._safety.begin(info)
+        self._course = None
         self._drawn: Any = None
         self._steps, self._failed, self._solved = 0, False, False
         self._instruction = simulation.instruction_of(self._task, self._env, 0)
@@ -216,7 +230,7 @@ class ManiSkillAdapter(Adapter):
         return None if action is None else self._action.coerce(action)[0]
 
     def skill_objects(self) -> Mapping[str, tuple[str, ...]]:
-        return stages.objects_of(self._task.params["id"])
+        return objects_of(self._task.params["id"])
 
     def skill(self, call: SkillCall, taken: int, executed: Any) -> np.ndarray | SkillEnd:
         return self._skilled().act(call, taken)
@@ -224,9 +238,9 @@ class ManiSkillAdapter(Adapter):
     def expert_plan(self) -> tuple[SkillCall, ...]:
         return () if self._solved else self._skilled().plan()
 
-    def _skilled(self) -> stages.Controller:
+    def _skilled(self) -> Controller:
         if self._controller is None:
-            self._controller = stages.Controller(self._task.params["id"], self._env)
+            self._controller = Controller(self._task.params["id"], self._env)
         return self._controller
 
     def _dismiss_expert(self) -> None:
@@ -235,6 +249,13 @@ class ManiSkillAdapter(Adapter):
         if self._controller is not None:
             self._controller.close()
         self._expert, self._controller, self._gave_up = None, None, False
+
+    def stage(self) -> int:
+        if not self.stages(self._task):
+            return 0
+        if self._course is None:
+            self._course = Course(self._env, self._task.params["id"])
+        return self._course.stage()
 
     def state(self) -> bytes:
         """The package's `state` observation."""

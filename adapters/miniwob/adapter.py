@@ -14,6 +14,7 @@ from adapters.miniwob.browser import VARIABLE, Browser, chromium
 from adapters.miniwob.experts import EXPERTS, Expert
 from adapters.miniwob.page import KEYS, MODIFIERS, Page
 from adapters.miniwob.rendering import arial, browser_version, fonts
+from adapters.miniwob.stages import Course, stages_of
 from harness.core import (
     UI,
     Adapter,
@@ -142,12 +143,21 @@ class MiniWobAdapter(Adapter):
     def has_expert(cls, task: Task) -> bool:
         return task.params["name"] in EXPERTS
 
+    @classmethod
+    def stages(cls, task: Task) -> tuple[str, ...]:
+        return stages_of(task.params["name"])
+
+    @classmethod
+    def failure_modes(cls, task: Task) -> tuple[str, ...]:
+        return ("invalid_action", "stopped_early")
+
     def __init__(self, task: Task) -> None:
         self._opened: Page | None = None
         self._browser: Browser | None = None
         self._views: Mapping[str, Callable[[], Any]] = {"image": self._image, "dom": self._dom}
         self._report: dict[str, Any] = {}
         self._expert: Expert | None = None
+        self._course: Course | None = None
         self._gave_up = False
         self._name = ""
         self._prepare(task)
@@ -191,6 +201,7 @@ class MiniWobAdapter(Adapter):
                 )
             self._browser = Browser(binary)
             self._opened = Page(self._browser, self._html)
+        self._course = None
         self._expert, self._gave_up = None, False
         self._name = case.task.params["name"]
         font, mode = case.simulator_perturbation("font"), case.task.params["mode"]
@@ -243,6 +254,14 @@ class MiniWobAdapter(Adapter):
         action = self._expert(self._page, self._report["utterance"])
         self._gave_up = action is None
         return action
+
+    def stage(self) -> int:
+        if self._course is None:
+            self._course = Course(self._name, self._report["utterance"], self._page)
+        return self._course.stage(done=bool(self._report["done"]))
+
+    def failure_mode(self) -> tuple[str, ...]:
+        return ("stopped_early",) if self._report["done"] else ()
 
     def state(self) -> bytes:
         return int(self._report["state"]).to_bytes(7, "little") if self._report else b""

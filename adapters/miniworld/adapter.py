@@ -17,6 +17,7 @@ from adapters._geodesics import spl
 from adapters.miniworld import perturbations
 from adapters.miniworld.drawing import Painter
 from adapters.miniworld.expert import Expert
+from adapters.miniworld.stages import Course, modes_of, stages_of
 from adapters.miniworld.worlds import WORLDS, Health, Objective, Sign
 from harness.core import (
     Adapter,
@@ -127,6 +128,14 @@ class MiniWorldAdapter(Adapter):
     def has_expert(cls, task: Task) -> bool:
         return True
 
+    @classmethod
+    def stages(cls, task: Task) -> tuple[str, ...]:
+        return stages_of(task.params["world"])
+
+    @classmethod
+    def failure_modes(cls, task: Task) -> tuple[str, ...]:
+        return modes_of(task.params["world"])
+
     def __init__(self, task: Task) -> None:
         world = task.params["world"]
         self._size = int(task.params["width"]), int(task.params["height"])
@@ -140,6 +149,7 @@ class MiniWorldAdapter(Adapter):
         self._own_limit: float = self._env.max_episode_steps
         self._painter = Painter(self._env)
         self._objective: Objective
+        self._course: Course | None = None
         self._hits = 0
         self._moves = 3 if self._kind is Sign else len(WAYS)
         self._expert: Expert | None
@@ -175,6 +185,7 @@ class MiniWorldAdapter(Adapter):
             entity for entity in env.entities if entity is not env.agent and not entity.is_static
         ]
         self._start = self._at = (float(env.agent.pos[0]), float(env.agent.pos[2]))
+        self._course = None
         self._walked, self._hits = 0.0, 0
         self._expert, self._gave_up = Expert(env, self._objective.subgoal), False
         return TimeStep(
@@ -224,6 +235,14 @@ class MiniWorldAdapter(Adapter):
         if action is None:
             self._expert, self._gave_up = None, True
         return action
+
+    def stage(self) -> int:
+        if self._course is None:
+            self._course = Course(self._env, self._objective, self._size)
+        return self._course.stage()
+
+    def failure_mode(self) -> tuple[str, ...]:
+        return () if self._course is None else self._course.failure_mode()
 
     def state(self) -> bytes:
         """Steps, pose, whether something is carried, and where the objects are."""

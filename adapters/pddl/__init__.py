@@ -12,6 +12,7 @@ import struct
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from adapters._reached import Reached
 from adapters.pddl import skills
 from adapters.pddl.domains import DOMAINS
 from adapters.pddl.strips import Domain, Problem, ground
@@ -47,6 +48,13 @@ MEANING = {
 }
 ACTION = re.compile(r"(?P<open>\()?\s*(?P<words>[a-z0-9-]+(?:\s+[a-z0-9-]+)*)\s*(?(open)\))")
 """`(stack b1 b2)` or `stack b1 b2`."""
+STAGES = (
+    "a quarter of the goal",
+    "half of the goal",
+    "three quarters of the goal",
+    "all of the goal",
+)
+"""How many of the goal's facts hold that did not at the start."""
 LONGEST_VIEW = 100_000
 """Characters of the longest view; `pddl` needs at most 3,903 in the suites' first 100 seeds."""
 
@@ -111,6 +119,14 @@ class PddlAdapter(Adapter):
         whole = task.params["mode"] == "plan"
         return () if whole else skills.skills(DOMAINS[task.params["domain"]])
 
+    @classmethod
+    def stages(cls, task: Task) -> tuple[str, ...]:
+        return STAGES
+
+    @classmethod
+    def failure_modes(cls, task: Task) -> tuple[str, ...]:
+        return ("stopped_early",)
+
     def __init__(self, task: Task) -> None:
         self._mode = task.params["mode"]
         if self._mode not in ANSWER:
@@ -133,6 +149,7 @@ class PddlAdapter(Adapter):
         self._ground = ground(self._domain, self._problem)
         self._state, self._given, self._invalid, self._gave_up = self._ground.init, 0, 0, False
         self._policy: dict[int, int] = {}
+        self._reached = Reached()
         self._instruction = (
             f"{instruction(self._domain, self._problem, self._ground)}\n\n{ANSWER[self._mode]}"
         )
@@ -212,6 +229,18 @@ class PddlAdapter(Adapter):
         ground, state = self._ground, self._state
         plan = ground.shortest if state == ground.init else ground.plan(state)
         return None if plan is None else skills.calls_of(ground, plan)
+
+    def stage(self) -> int:
+        ground = self._ground
+        wanted = ground.goal & ~ground.init
+        share = bin(self._state & wanted).count("1") / bin(wanted).count("1")
+        whole = len(STAGES)
+        # The last one is the success, which a plan with an action that did not apply is not.
+        return self._reached.note(*(share >= number / whole for number in range(1, whole)))
+
+    def failure_mode(self) -> tuple[str, ...]:
+        whole = self._mode == "plan" and self._given > 0
+        return ("stopped_early",) if whole and not self._invalid else ()
 
     def state(self) -> bytes:
         return self._state.to_bytes(self._ground.size, "little") + _pack(self._invalid)

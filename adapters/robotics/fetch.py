@@ -17,6 +17,7 @@ from adapters._mujoco_gl import FreeCamera
 from adapters._mujoco_safety import Body, SafetyMeter, geoms_below, geoms_of
 from adapters.robotics.base import RoboticsAdapter
 from adapters.robotics.fetch_experts import SCRIPTS, SlideExpert
+from adapters.robotics.fetch_stages import STAGES, Course
 from harness.core import Box, Brief, Case, Field, Task, TimeStep, UserError
 from harness.core.layout import UNKNOWN
 
@@ -127,6 +128,14 @@ class FetchAdapter(RoboticsAdapter):
     def has_expert(cls, task: Task) -> bool:
         return True
 
+    @classmethod
+    def stages(cls, task: Task) -> tuple[str, ...]:
+        return STAGES.get(task.params["id"].rpartition("-v")[0], ())
+
+    @classmethod
+    def failure_modes(cls, task: Task) -> tuple[str, ...]:
+        return ("stopped_early",)
+
     def __init__(self, task: Task) -> None:
         name = task.params["id"]
         self._kind = name.rpartition("-v")[0]
@@ -142,6 +151,7 @@ class FetchAdapter(RoboticsAdapter):
         )
         self._way, self._hand = 0.0, (0.0, 0.0, 0.0)
         self._slide: SlideExpert | None = None
+        self._course: Course | None = None
         self._advice = -1, np.empty(0)
         """The step that the expert was last asked in, and its action."""
         side = task.params["image_size"]
@@ -209,6 +219,7 @@ class FetchAdapter(RoboticsAdapter):
         self._perturbations.apply(case)
         self._camera = self._camera_of(case, self._front)
         self._steps, self._slide, self._advice = 0, None, (-1, np.empty(0))
+        self._course = None
         self._meter.reset()
         self._way, self._hand = 0.0, self._hand_position()
         return TimeStep(self._views, self._instruction, success=False, metrics=self._metrics())
@@ -228,6 +239,11 @@ class FetchAdapter(RoboticsAdapter):
             success,
             self._metrics(),
         )
+
+    def stage(self) -> int:
+        if self._course is None:
+            self._course = Course(self._kind, self._observed)
+        return self._course.stage(self._observed)
 
     def _hand_position(self) -> tuple[float, float, float]:
         x, y, z = self._observed["observation"][:3].tolist()
