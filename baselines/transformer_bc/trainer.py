@@ -19,4 +19,4 @@ def _train(request: TrainingRequest, say: Callable[[str], None]) -> Path:
     return train(request, say)
 
 
-TRAINER = Trainer(train=_train, stages=("bc",), imitates="bc", agent="transformer-bc")
+TRAINER = Trainer(train=_train, stages=("bc",), imitates="bc", agent="transformer-bc", alike={})

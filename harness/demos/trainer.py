@@ -56,5 +56,5 @@ class Trainer:
     argument: str = "weights"
     """The argument of its constructor that takes their folder."""
     alike: Mapping[str, Any] | None = None
-    """Changes of the configuration with which each folder of `data` is drawn equally often; None:
-    there are none."""
+    """Changes of the configuration with which each folder of `data` is drawn equally often; none
+    are needed where that is so anyway. None: it cannot."""
