@@ -12,6 +12,7 @@ AGENTS = {
     "blind": "baselines.blind:Blind",
     "gea": "baselines.gea:GEA",
     "gea-base": "baselines.gea:GEABase",
+    "transformer-bc": "baselines.transformer_bc:TransformerBC",
 }
 
 TRAINERS = {

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes the shipped weights of transformer-bc and, with a second argument, those of another fusion:
+# Makes weights of transformer-bc in FOLDER/FUSION; see docs/transformer-bc.md:
 #   recipe.sh FOLDER [FUSION]
 # Minutes on two cores. The same command continues where it was stopped.
 set -euo pipefail

@@ -155,7 +155,9 @@ def _names_of_features(folder: Path | None, said: str | None) -> dict[str, str]:
 
 
 def train(
-    agent: Annotated[str, typer.Argument(help="What to train: gea.")],
+    agent: Annotated[
+        str, typer.Argument(help="What to train: gea, transformer-bc or decision-transformer.")
+    ],
     out: Annotated[
         Path, typer.Option(help="The folder of the weights. The same command continues there.")
     ],
