@@ -6,6 +6,7 @@ import kernels_of_data  # noqa: F401  before numpy is loaded
 
 # isort: split
 
+import functools
 import importlib
 import json
 import os
@@ -20,6 +21,7 @@ from typing import Any, NamedTuple
 
 import pytest
 import toys
+import typer.main
 from traced import traced
 
 from harness.cli.names import know_families
@@ -37,6 +39,8 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 know_families()  # as the command line does: bench.toml names families
+# Half of a short command's time would go into building all commands anew.
+typer.main.get_command = functools.cache(typer.main.get_command)
 
 ROOT = Path(__file__).resolve().parent.parent
 # What the tests print must not depend on the interpreters that this checkout has.
