@@ -273,7 +273,7 @@ def _share(tasks: Sequence[_Task], holds: Holds, *, bounded: bool) -> Estimate:
         seeds.append(np.array([task.first_seed + index.episode for index, _ in sure]))
         families.append(task.item.family)
     if not rates:
-        return Estimate(0.0, None, None)
+        raise ValueError("a share needs an episode of which it is known")
     mean = float(np.mean(rates))
     if not bounded:
         return Estimate(mean, None, None)

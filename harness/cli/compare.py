@@ -125,6 +125,11 @@ def compare(
     if stages:
         from harness.cli.stages import compare_stages
 
+        if robustness or junit is not None or correction != "holm":
+            raise UserError(
+                "--stages has no verdict, and Holm's correction: leave --robustness, --junit and "
+                "--correction out"
+            )
         return compare_stages(base, new, alpha, format, trust=trust, full=full)
     if robustness:
         _refuse_page(format)

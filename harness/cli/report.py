@@ -67,7 +67,13 @@ def report(
     """Print the tables of a run."""
     if stages:
         from harness.cli.stages import report_stages
+        from harness.core import UserError
 
+        if any(each is not None for each in (against, baseline, floor, expert, figure)):
+            raise UserError(
+                "--stages prints a report of its own: leave --against, --baseline, --floor, "
+                "--expert and --figure out"
+            )
         return report_stages(run, format, trust=trust, full=full)
     if expert is not None and (against is not None or format == "html"):
         from harness.core import UserError

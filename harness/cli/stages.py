@@ -19,10 +19,16 @@ def report_stages(run: Path, format: str, *, trust: bool, full: bool) -> int:
 
     What is not known yet is replayed in a child process. Raises UserError.
     """
+    from harness.cli.locations import is_fetched
     from harness.cli.supervisor import relay
+    from harness.core import UserError
     from harness.host.interpreters import configured
     from harness.records.stored_run import load_run
 
+    if is_fetched(run):
+        raise UserError(
+            "the recorded actions of a URL are not fetched: copy the run, and name that"
+        )
     stored, width = load_run(run), terminal_width()
     _check(stored, trust=trust)
 

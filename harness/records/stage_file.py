@@ -28,6 +28,8 @@ FILE = "stages.jsonl"
 RULES = 1
 """The number of the rules by which stages and modes are found, in all families."""
 MOST_STAGES = 100
+MOST_BYTES = 256 << 20
+"""Of the file: a million lines."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +73,7 @@ def read_stage_file(run: str | os.PathLike[str]) -> dict[str, EpisodeStages]:
     """
     found: dict[str, EpisodeStages] = {}
     try:
-        file = open_inside(run, FILE)
+        file = open_inside(run, FILE, MOST_BYTES)
     except FileNotFoundError:
         return found
     with file:

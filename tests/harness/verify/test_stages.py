@@ -12,6 +12,10 @@ import stagedtoys
 import toys
 from conftest import Notes, plan_of, read_lines
 
+from harness.cli.compare import compare
+from harness.cli.report import report
+from harness.cli.stages import compare_stages as compare_stages_command
+from harness.cli.stages import report_stages
 from harness.compare.pairs import read_scored_run
 from harness.core import UserError
 from harness.core.failure_modes import FAILURE_MODES
@@ -236,6 +240,24 @@ def test_every_format_tells_stages_and_modes(runs: dict[str, Path], format: str)
     assert "other_goal" in text.replace("\\", "")
     if format == "json":
         assert json.loads(text)["schema"] == 1
+
+
+def test_a_stranger_s_adapter_is_not_imported(
+    runs: dict[str, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(UserError, match=r"would import .*--trust allows it"):
+        report_stages(runs["corner"], "text", trust=False, full=False)
+    assert report_stages(runs["corner"], "text", trust=True, full=False) == 0
+    assert "other_goal" in capsys.readouterr().out
+    with pytest.raises(UserError, match="--stages has no csv"):
+        report_stages(runs["corner"], "csv", trust=True, full=False)
+    with pytest.raises(UserError, match="leave --against"):
+        report(runs["corner"], against="gea", stages=True)
+    names = str(runs["good"]), str(runs["corner"])
+    with pytest.raises(UserError, match="leave --robustness"):
+        compare(*names, robustness=True, stages=True)
+    assert compare_stages_command(*names, 0.05, "markdown", trust=True, full=False) == 0
+    assert "moved" in capsys.readouterr().out
 
 
 def changes(runs: dict[str, Path], base: str, new: str) -> StageChanges:

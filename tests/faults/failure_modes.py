@@ -1,6 +1,6 @@
 """Are planted failures named? A confusion matrix of failure modes, over several families.
 
-    python tests/faults/stages.py [--episodes 10] [--families minigrid,pddl,...]
+    python tests/faults/failure_modes.py [--episodes 10] [--families minigrid,pddl,...]
 
 Each agent of tests/failing.py fails in one way that is known. Its run is played, its failures are
 replayed, and the first mode of each is counted. Printed are a row for each planted failure, and all
