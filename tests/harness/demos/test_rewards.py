@@ -43,7 +43,7 @@ def recorded(
         RecordingOptions(views, keep=keep),
         RunOptions(workers=0, lanes=lanes),
         progress or PlainProgress(),
-        episodes=4,
+        episodes=3,
         agent=AgentSpec("mine", entry, {}),
     )
 
@@ -58,7 +58,7 @@ def steps_of(folder: Path) -> list[Any]:
 def test_all_that_an_agent_did_is_recorded_with_its_rewards(tmp_path: Path) -> None:
     done = recorded(tmp_path / "d")
     demos = Demos(tmp_path / "d")
-    assert len(demos) == done.demos == 8
+    assert len(demos) == done.demos == 6
     traces = {trace.case: trace.decoded() for trace in read_traces(tmp_path / "d" / "run")}
     for demo in demos:
         row = demo.row
@@ -72,7 +72,7 @@ def test_all_that_an_agent_did_is_recorded_with_its_rewards(tmp_path: Path) -> N
             (spot,) = np.argwhere(frame.observation["image"][..., 0])
             assert (spot[::-1] // 2).tolist() == frame.observation["state"][:2].astype(int).tolist()
     failed = [demo.row.success for demo in demos if demo.row.task == HARD.id]
-    assert len(failed) == 4
+    assert len(failed) == 3
     assert not all(failed), "failures are kept"
     scored = [demo.row for demo in demos if demo.row.task == SURVIVE.id]
     assert all(row.success is None and row.returned == row.score for row in scored)
@@ -93,7 +93,7 @@ def test_lanes_change_no_recording(tmp_path: Path) -> None:
 def test_only_successes_are_kept_unless_all_are(tmp_path: Path) -> None:
     done = recorded(tmp_path / "d", tasks=(HARD,), keep="successes")
     rows = Demos(tmp_path / "d").rows
-    assert len(rows) == done.demos < 4
+    assert len(rows) == done.demos < 3
     assert all(row.success for row in rows)
     assert "Successful episodes of the agent" in (tmp_path / "d" / "README.md").read_text()
 
