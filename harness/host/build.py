@@ -6,6 +6,7 @@ where no Python package registry has the simulator, and its line in bench.toml.
 
 from __future__ import annotations
 
+import fcntl
 import glob
 import os
 import re
@@ -116,9 +117,19 @@ def _environment(
 
 
 def write_line(file: Path, name: str, path: str) -> None:
-    """Set `NAME = "PATH"` under [interpreters]; the rest of the file stays as it is."""
-    line = f'{name} = "{path}"'
-    lines = file.read_text().splitlines() if file.exists() else []
+    """Set `NAME = "PATH"` under [interpreters]; the rest of the file stays as it is.
+
+    Several processes may do so at the same time.
+    """
+    with file.open("a+") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        held.seek(0)
+        lines = _with_line(held.read().splitlines(), name, f'{name} = "{path}"')
+        held.truncate(0)
+        held.write("\n".join(lines) + "\n")
+
+
+def _with_line(lines: list[str], name: str, line: str) -> list[str]:
     try:
         begin = next(
             number for number, text in enumerate(lines) if text.strip() == "[interpreters]"
@@ -143,7 +154,7 @@ def write_line(file: Path, name: str, path: str) -> None:
         lines[old[0]] = line
     else:
         lines.insert(begin + 1, line)
-    file.write_text("\n".join(lines) + "\n")
+    return lines
 
 
 def _python(name: str, versions: Sequence[str]) -> str:

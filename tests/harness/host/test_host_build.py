@@ -7,6 +7,7 @@ import sys
 import sysconfig
 import zipfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import ClassVar
 
@@ -203,6 +204,15 @@ def test_the_line_in_bench_toml(
         file.write_text(before)
     build.write_line(file, "a", "/p")
     assert file.read_text() == after
+
+
+def test_lines_that_are_written_at_the_same_time_all_stay(tmp_path: Path) -> None:
+    file, names = tmp_path / "bench.toml", [f"n{number}" for number in range(40)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda name: build.write_line(file, name, "/p"), names))
+    assert sorted(file.read_text().splitlines()) == sorted(
+        ["[interpreters]", *(f'{name} = "/p"' for name in names)]
+    )
 
 
 def test_interpreters_without_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
