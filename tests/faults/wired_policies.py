@@ -2,10 +2,9 @@
 
 `toy` and `pose` are the toys of tests/wired.py and tests/wired_pose.py. `conv` is a small network
 that reads BabyAI's `image_partial` and the instruction in GoToObj, `conv-two` the same with two
-balls of which the instruction names one; `sb3` is a policy of Stable-Baselines3 that reads the
-camera of a MiniWorld room. All three are trained here on the expert's actions, which takes minutes.
-`pick-place` and `drawer-open` are Meta-World's own policies, which read `state`, with episodes of
-150 steps. `gea` is GEA in BabyAI's GoToRedBallGrey, with episodes of 20 steps.
+balls of which the instruction names one. Both are trained here on the expert's actions, which takes
+minutes. `pick-place` and `drawer-open` are Meta-World's own policies, which read `state`, with
+episodes of 150 steps. `gea` is GEA in BabyAI's GoToRedBallGrey, with episodes of 20 steps.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from harness.probes.wiring.pictures import zoomed
 from harness.records.catalogue import select_tasks
 from harness.records.identity import AgentSpec
 from harness.records.plan import CaseIndex
-from suites import babyai, metaworld, miniworld
+from suites import babyai, metaworld
 
 __all__ = ["WORKS", "Work"]
 
@@ -90,6 +89,9 @@ PICTURES: Mapping[str, tuple[Callable[[Any], Any], Sequence[str]]] = {
     "turned": (lambda image: image[::-1, ::-1], ["{} turned by 180 degrees"]),
     "upside down": (lambda image: image[::-1], ["{} turned upside down"]),
     "mirrored": (lambda image: image[:, ::-1], ["{} mirrored"]),
+    "transposed": (
+        lambda image: np.swapaxes(image, 0, 1), ["{} with rows and columns exchanged"],
+    ),
     "bgr": (lambda image: image[..., ::-1], ["{} with red and blue exchanged"]),
     "cropped": (
         lambda image: zoomed(image, 1.25),
@@ -97,14 +99,8 @@ PICTURES: Mapping[str, tuple[Callable[[Any], Any], Sequence[str]]] = {
     ),
     "padded": (lambda image: zoomed(image, 0.8), ["{} enlarged 1.25 times"]),
     "blank": (np.zeros_like, ["no answer depends on any view", "no answer depends on the view {}"]),
-}
-"""Fault -> what it does to a picture, and what is right to say of it."""
-SQUARE: Mapping[str, tuple[Callable[[Any], Any], Sequence[str]]] = {
-    **PICTURES,
-    "transposed": (
-        lambda image: np.swapaxes(image, 0, 1), ["{} with rows and columns exchanged"],
-    ),
 }  # fmt: skip
+"""Fault -> what it does to a picture, and what is right to say of it."""
 TABLES = ("turned", "upside down", "mirrored", "transposed", "blank")
 """Those of a table of cells."""
 ACTIONS: Mapping[str, tuple[Callable[[Any], Any], Sequence[str]]] = {
@@ -267,36 +263,7 @@ def conv(folder: Path, level: str, episodes: int, updates: int) -> Work:
         )  # fmt: skip
         torch.save(net.state_dict(), kept)
     policy = Conv(net)
-    return Work(policy, cases, crossed(policy, "image_partial", SQUARE, deaf=True))
-
-
-def sb3(folder: Path, world: str, episodes: int, updates: int) -> Work:
-    """PPO's own network for pictures, trained on the oracle's actions."""
-    import gymnasium
-    import torch
-    from stable_baselines3 import PPO
-
-    from harness.policies.sb3 import SB3
-
-    kept = folder / f"{world}.zip"
-    cases = cases_of(f"miniworld/{world}", miniworld.SUITES, 80)
-    if not kept.exists():
-        images, _, actions = demonstrated("image", cases(900, episodes))
-
-        class Spaces(gymnasium.Env[Any, Any]):
-            observation_space = gymnasium.spaces.Box(0, 255, images.shape[1:], np.uint8)
-            action_space = gymnasium.spaces.Discrete(3)
-
-        torch.set_num_threads(1)
-        model = PPO("CnnPolicy", Spaces(), n_steps=2, batch_size=2, device="cpu", seed=0)
-        images = images.permute(0, 3, 1, 2)
-        fitted(
-            lambda rows: -model.policy.evaluate_actions(images[rows], actions[rows])[1].mean(),
-            model.policy.parameters(), len(images), updates,
-        )  # fmt: skip
-        model.save(kept)
-    policy = SB3(str(kept))
-    return Work(policy, cases, crossed(policy, "image", PICTURES))
+    return Work(policy, cases, crossed(policy, "image_partial", PICTURES, deaf=True))
 
 
 class Scripted(Agent):
@@ -326,7 +293,7 @@ def gea(folder: Path, level: str) -> Work:
     from baselines.gea.agent import GEA
 
     policy = GEA()
-    tables = {fault: SQUARE[fault] for fault in TABLES}
+    tables = {fault: PICTURES[fault] for fault in TABLES}
     broken = crossed(policy, "grid", tables, ("late", "first_only", "chunk"))
     return Work(policy, cases_of(level, babyai.SUITES, 20), broken)
 
@@ -336,7 +303,6 @@ WORKS: Mapping[str, Callable[[Path], Work]] = {
     "pose": pose,
     "conv": lambda folder: conv(folder, "babyai/GoToObj", 400, 1500),
     "conv-two": lambda folder: conv(folder, "babyai/GoToRedBlueBall", 1000, 3000),
-    "sb3": lambda folder: sb3(folder, "OneRoom", 150, 1500),
     "pick-place": lambda folder: scripted("pick-place-v3"),
     "drawer-open": lambda folder: scripted("drawer-open-v3"),
     "gea": lambda folder: gea(folder, "babyai/GoToRedBallGrey"),
