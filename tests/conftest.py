@@ -7,6 +7,7 @@ import kernels_of_data  # noqa: F401  before numpy is loaded
 # isort: split
 
 import functools
+import gc
 import importlib
 import json
 import os
@@ -41,6 +42,8 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)
 know_families()  # as the command line does: bench.toml names families
 # Half of a short command's time would go into building all commands anew.
 typer.main.get_command = functools.cache(typer.main.get_command)
+# And a tenth of all tests' into looking for garbage among what thousands of modules hold.
+gc.set_threshold(10_000, 10, 10)
 
 ROOT = Path(__file__).resolve().parent.parent
 # What the tests print must not depend on the interpreters that this checkout has.
