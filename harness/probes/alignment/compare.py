@@ -9,9 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.probes.alignment.gain import gains
 from harness.probes.alignment.measures import Alignment, align, design_of
-from harness.stats import Interval
+from harness.stats import Interval, paired_difference
 
 __all__ = ["Pair", "Settings", "Side", "compare"]
 
@@ -49,7 +48,8 @@ class Pair:
     within: Alignment | None
     """Inside of tasks; None: there is one task only."""
     gain: Mapping[int, Interval]
-    """k -> precision across tasks minus that of the untrained agent, with 95 % bounds."""
+    """k -> precision across tasks minus that of the untrained agent, with 95 % bounds for other
+    sentences that go through the maps which were learned here."""
 
 
 def compare(
@@ -81,19 +81,9 @@ def compare(
         return tuple(found)
     # The agent's pairs come first, then those of the untrained one, in the same order.
     count = len(references)
-    for number, reference in enumerate(references):
+    for number in range(count):
         mine, base = found[number], found[count + number]
-        found[number] = dataclasses.replace(
-            mine,
-            gain=gains(
-                (agent.values, mine.across),
-                (untrained.values, base.across),
-                reference.values,
-                designs[0],
-                settings.ks,
-                settings.dims,
-            ),
-        )
+        found[number] = dataclasses.replace(mine, gain=_gains(mine.across, base.across))
     return tuple(found)
 
 
@@ -103,3 +93,10 @@ def _pairs(
     for mine in (agent, *([] if untrained is None else [untrained])):
         yield from ((mine, each) for each in references)
     yield from itertools.combinations(references, 2)
+
+
+def _gains(mine: Alignment, base: Alignment) -> dict[int, Interval]:
+    """k -> the difference of the two precisions, paired by sentence."""
+    changes = {k: mine.found[k] - base.found[k] for k in mine.found}
+    told = {k: change[~np.isnan(change)] for k, change in changes.items()}
+    return {k: paired_difference([change]) for k, change in told.items() if len(change)}

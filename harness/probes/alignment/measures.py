@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["Alignment", "Design", "Tested", "align", "design_of", "hits", "prepared", "replicates"]
+__all__ = ["Alignment", "Design", "Tested", "align", "design_of", "hits", "prepared"]
 
 FOLDS = 5
 SAME = 1e-9
@@ -130,33 +130,6 @@ def align(
         cka_biased=geometry[2],
         found=observed,
     )
-
-
-def replicates(
-    one: np.ndarray,
-    other: np.ndarray,
-    design: Design,
-    ks: Sequence[int],
-    dims: int,
-    parts: np.ndarray,
-) -> np.ndarray:
-    """(parts, ks): the precision of `align` with each part of the sentences left out.
-
-    parts: int64 (N,), the part of each sentence; they are left out of the maps as well.
-    """
-    masks = _masks(design)
-    x, y = _spaces(one, other, masks, dims)
-    every = np.arange(len(x))
-    rows = []
-    for part in range(int(parts.max()) + 1):
-        kept = parts != part
-        fewer = [
-            (learned[kept[learned]], out[kept[out]], counted[np.ix_(kept[out], kept[out])])
-            for learned, out, counted in masks
-        ]
-        found = _found(x, y, every, fewer, ks)
-        rows.append([_mean(each) for each in found.values()])
-    return np.array(rows)
 
 
 def _spaces(
