@@ -336,8 +336,6 @@ def _untrained_side(
     trained: Side, found: Sentences, wanted: _Wanted, watch: Watch
 ) -> tuple[Side | None, str]:
     """(the same agent without training, or None; why there is none)."""
-    import numpy as np
-
     from harness.cli.names import agent_named
     from harness.core import UserError
 
@@ -347,6 +345,6 @@ def _untrained_side(
     except UserError:
         return None, f"its constructor takes no argument `{UNTRAINED}`"
     side = _agent_side(spec, f"{wanted.agent} {UNTRAINED}", found, wanted, watch)
-    if np.array_equal(side.values, trained.values):
+    if side.values.shape == trained.values.shape and (side.values == trained.values).all():
         return None, f"`{UNTRAINED}` changes nothing"
     return side, ""
