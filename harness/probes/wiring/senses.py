@@ -33,7 +33,7 @@ CASES = 3
 MOST = 6
 """Cases in which a view is blanked."""
 LONGEST = 12
-"""Cases in which views are blanked now and then; CASES of them if their episodes are long."""
+"""Cases that are looked at to find those that tell something."""
 EDGE = "'s edge"
 INSTRUCTION = "the instruction"
 FEWEST = 6
@@ -180,8 +180,9 @@ class Senses:
         often: dict[str, float] = {}
         for name, change in changes.items():
             shares: list[float] = []
-            for case in self.cases[:MOST]:
-                if any(shares) or self.stage.episodes + 4 > self.stage.most:
+            for case in self.cases[:LONGEST]:
+                done = any(shares) or len(shares) >= MOST
+                if done or self.stage.episodes + 4 > self.stage.most:
                     break
                 if not self.often or any(self._blanked(case)):
                     changed = self._changed(case, change)
