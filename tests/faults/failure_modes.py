@@ -1,11 +1,12 @@
 """Are planted failures named? A confusion matrix of failure modes, over several families.
 
     python tests/faults/failure_modes.py [--episodes 10] [--families minigrid,pddl,...]
+    python tests/faults/failure_modes.py --experts SUITES [--tasks GLOBS] [--episodes 10]
 
 Each agent of tests/failing.py fails in one way that is known. Its run is played, its failures are
 replayed, and the first mode of each is counted. Printed are a row for each planted failure, and all
-of them as a matrix; then how far the experts come by the stages alone, for which the last stage is
-not taken from the success.
+of them as a matrix. With --experts, the successes of the experts are replayed instead: in how many
+did the hooks alone see all stages but the last?
 """
 
 from __future__ import annotations
@@ -135,13 +136,13 @@ def confusion(rows: Sequence[tuple[Planted, Counter[str]]]) -> str:
     return tabulate(lines, ["planted", *named], tablefmt="github")
 
 
-def experts(suites: str, episodes: int) -> str:
+def experts(suites: str, globs: str | None, episodes: int) -> str:
     """How many successes of the experts have all stages but the last, by the hooks alone."""
     counts: dict[tuple[str, ...], list[int]] = {}
     missed = []
     spec = AgentSpec("oracle", "baselines.simple:Oracle", {})
     with tempfile.TemporaryDirectory() as folder:
-        tasks = [pair for suite in suites_named(suites) for pair in select_tasks([suite], None)]
+        tasks = select_tasks(suites_named(suites), globs)
         run = played(tasks, spec, episodes, Path(folder) / "run")
         won = {index: result for index, result in run.cases() if result.success}
         for each in replay_stages(run, won):
@@ -165,9 +166,10 @@ def main() -> None:
     parser.add_argument("--episodes", type=int, default=10)
     parser.add_argument("--families", default="")
     parser.add_argument("--experts", default="", help="suites whose experts are played instead")
+    parser.add_argument("--tasks", help="only these tasks of them, as `bench run` takes it")
     given = parser.parse_args()
     if given.experts:
-        print(experts(given.experts, given.episodes))
+        print(experts(given.experts, given.tasks, given.episodes))
         return
     rows: list[tuple[Planted, Counter[str]]] = []
     lines, right, failures = [], 0, 0
