@@ -76,8 +76,13 @@ def _text(found: RlRobustness, candidates: Sequence[Candidate], beside: Arm | No
     lines += ["", f"gain: how much less than {base.name} is lost, in points; all: by the areas"]
     lines.append(_gains(others))
     if beside is not None:
-        lines += ["", "the same against matched, which succeeds about as often undisturbed"]
-        lines.append(_gains([beside]))
+        lines += ["", "the same against matched", _gains([beside])]
+        nearest = matched(candidates).change.difference
+        if not nearest.low <= 0 <= nearest.high:
+            lines.append(
+                f"No candidate succeeds as often as {beside.name} undisturbed, so that this is no "
+                "comparison at equal success: name other checkpoints."
+            )
     if any(row.recovery_n is not None for row in rows):
         lines += ["", "recovered from a burst, in % of the cases whose undisturbed twin succeeds"]
         lines.append(_recovered(found.arms))

@@ -125,8 +125,9 @@ def rl_robustness(
             tried, best = found
             agents[MATCHED] = candidate[best]
             specs[MATCHED] = _spec(candidate[best], profile_check)
+        folders = {MATCHED: f"{MATCHED}-{_folder(agents[MATCHED])}"} if candidate else {}
         runs = play_runs(
-            list(specs.items()),
+            [(folders.get(name, name), spec) for name, spec in specs.items()],
             out / "runs",
             dataclasses.replace(wanted, perturb=tuple(conditions)),
             _check,
@@ -167,9 +168,7 @@ def _matching(
 
     other = wanted.seed + 1 if wanted.seed < LARGEST_SEED else 0
     stages = [("arm", arm)]
-    stages += [
-        (f"candidate-{k + 1}", _spec(each, profile_check)) for k, each in enumerate(candidates)
-    ]
+    stages += [(_folder(each), _spec(each, profile_check)) for each in candidates]
     runs = play_runs(stages, folder, dataclasses.replace(wanted, seed=other), _check)
     if runs.stopped:
         return runs.stopped
@@ -208,6 +207,11 @@ def _arms(texts: Sequence[str], *, several: bool) -> dict[str, str]:
     if several and len(found) < 2:
         raise UserError("name two arms at least, each with --arm NAME=AGENT")
     return found
+
+
+def _folder(agent: str) -> str:
+    """A name for the runs of a candidate."""
+    return "".join(each if each.isalnum() or each in "-_." else "-" for each in agent).strip(".-")
 
 
 def _spec(text: str, profile_check: str) -> AgentSpec:

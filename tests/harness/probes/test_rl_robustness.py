@@ -82,6 +82,10 @@ def test_what_each_arm_withstands_is_found(probe: Callable[..., Said]) -> None:
 
     again = probe(*options)
     assert "against matched" in again.out
+    assert "No candidate" not in again.out
+    far = probe(*arms, *candidates[:2])
+    assert far.code == 0, far.err
+    assert "No candidate succeeds as often as rl" in far.out
     assert "domains that RL did not play" in again.out
     assert "recovered from a burst" in again.out
     matching = json.loads((Path("out") / "matching" / "arm" / "run.json").read_text())
