@@ -13,6 +13,7 @@ AGENTS = {
     "gea": "baselines.gea:GEA",
     "gea-base": "baselines.gea:GEABase",
     "transformer-bc": "baselines.transformer_bc:TransformerBC",
+    "decision-transformer": "baselines.decision_transformer:DecisionTransformer",
 }
 
 TRAINERS = {

@@ -24,7 +24,7 @@ __all__ = ["DecisionTransformer", "folder_of", "needs"]
 
 PACKAGES = ("safetensors", "torch")
 FOLDER = Path(__file__).parent / "weights"
-SHIPPED = ("half-cheetah", "cartpole")
+SHIPPED = ("cartpole",)
 """Folders of FOLDER."""
 
 
@@ -60,8 +60,8 @@ class DecisionTransformer(Agent):
         `target_return`: the return to ask for; by default the highest one of the training.
         `temperature`: at which choices are sampled, 0 for the most likely one.
         `exact`: whether each turn is answered by itself. False answers all turns of a call in one
-        batch: with many lanes that takes a tenth of the time, but the last digits of an answer then
-        depend on the other turns, and in a chaotic world what follows does too.
+        batch: with many lanes that is faster, but the last digits of an answer then depend on the
+        other turns, and in a chaotic world what follows does too.
         `threads`: CPU threads of PyTorch, or 0 to leave its setting.
 
         Raises UserError when there are no weights, or a number is none.

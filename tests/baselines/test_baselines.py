@@ -36,7 +36,10 @@ SPECS: list[Spec] = [
 ]
 
 
-UNSEEING = [name for name in AGENTS if name not in ("gea", "gea-base")]
+LEARNED = ("gea", "gea-base", "transformer-bc", "decision-transformer")
+NEED_WEIGHTS = ("transformer-bc", "decision-transformer")
+"""They play the bodies that their weights were trained on: see their own tests."""
+UNSEEING = [name for name in AGENTS if name not in LEARNED]
 
 
 class Unreadable(Mapping[str, Any]):
@@ -60,7 +63,7 @@ def turns(spec: Spec, count: int = 1, instruction: str = "", expert: Any = None)
     ]
 
 
-@pytest.mark.parametrize("name", AGENTS)
+@pytest.mark.parametrize("name", [name for name in AGENTS if name not in NEED_WEIGHTS])
 def test_contract(name: str) -> None:
     check_agent(AGENTS[name], toys.SUITE_TASKS)
 
@@ -72,9 +75,6 @@ def test_their_answers_are_in_the_spec(name: str, spec: Spec) -> None:
     for answer in agent.act(turns(spec, 50)):
         spec.validate(answer)
     assert agent.act([]) == []
-
-
-LEARNED = ("gea", "gea-base", "transformer-bc")
 
 
 def test_only_the_oracles_are_privileged() -> None:

@@ -14,19 +14,21 @@ import toys
 from conftest import read_lines
 from toysuite import QUICK
 
-from baselines.decision_transformer.agent import DecisionTransformer
+from baselines.decision_transformer.agent import FOLDER, SHIPPED, DecisionTransformer
 from baselines.decision_transformer.config import Body, Config
 from baselines.decision_transformer.curve import main, median_of, points, table
 from baselines.decision_transformer.model import Model, scaled, unscaled
 from baselines.decision_transformer.players import LinearPolicy
 from baselines.decision_transformer.search import Checkpoint, search
 from baselines.decision_transformer.trainer import TRAINER
+from harness.cli.names import suites_named
 from harness.core import Answer, Box, Brief, Discrete, Turn, UserError
 from harness.demos.record import RecordingOptions, record
 from harness.demos.trainer import TrainingRequest
 from harness.play.planning import make_plan
 from harness.play.progress import PlainProgress
 from harness.play.runner import RunOptions, play
+from harness.records.catalogue import select_tasks
 from harness.records.identity import AgentSpec
 from harness.testing import check_agent
 
@@ -164,7 +166,7 @@ def test_what_does_not_fit_is_said(folder: Path, tmp_path: Path) -> None:
         ({"weights": weights, "target_return": "much"}, "target_return"),
         ({"weights": weights, "target_return": float("nan")}, "target_return"),
         ({"weights": weights, "temperature": -1}, "temperature"),
-        ({"weights": 3}, "half-cheetah"),
+        ({"weights": 3}, "cartpole"),
     ]:
         with pytest.raises(UserError, match=words):
             DecisionTransformer(**arguments)  # type: ignore[arg-type]
@@ -259,3 +261,28 @@ def test_the_search_improves_and_goes_on(tmp_path: Path) -> None:
     for bad in ("none.json", "bad.json"):
         with pytest.raises(UserError, match=bad):
             LinearPolicy(str(tmp_path / bad))
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_the_included_weights_are_small_and_have_a_card(name: str) -> None:
+    files = [file for file in (FOLDER / name).iterdir() if file.is_file()]
+    assert sum(file.stat().st_size for file in files) < 5 << 20
+    assert {file.suffix for file in files} == {".json", ".safetensors"}
+    assert (FOLDER.parent / "recipes" / f"{name}.sh").is_file()
+    made = json.loads((FOLDER / name / "training.json").read_text())["offline"]
+    assert made["return_error"] < made["return_deviation"] / 20
+    assert f"`{name}`" in (FOLDER / "README.md").read_text()
+
+
+def test_cartpole_falls_when_it_is_asked_to(tmp_path: Path) -> None:
+    pytest.importorskip("gymnasium")
+    ((suite, task),) = select_tasks(suites_named("gym:CartPole-v1"), None)
+    entry = "baselines.decision_transformer:DecisionTransformer"
+    means = []
+    for target in (20, 80):
+        spec = AgentSpec("dt", entry, {"target_return": target, "exact": False})
+        plan = make_plan([(suite, task)], spec, episodes=8, seed=0)
+        options = RunOptions(workers=0, lanes=8)
+        play(spec, ["gym"], plan, tmp_path / str(target), options, PlainProgress())
+        means.append(np.mean([line["score"] for line in read_lines(tmp_path / str(target))]))
+    assert means[0] < 40 < means[1] < 160

@@ -2,10 +2,10 @@
 # Makes the weights `cartpole` from nothing: episodes of the expert that plays at random now and
 # then, the training, and what is achieved for what is requested. If it was interrupted, run it
 # again: every step goes on. Variables and their defaults: BENCH (bench), PYTHON (python), WORK
-# (dt-cartpole), WORKERS (2), EPISODES (100).
+# (dt-cartpole), EPISODES (100).
 set -eu
 BENCH=${BENCH:-bench} PYTHON=${PYTHON:-python} WORK=${WORK:-dt-cartpole}
-WORKERS=${WORKERS:-2} EPISODES=${EPISODES:-100}
+EPISODES=${EPISODES:-100}
 SUITE=gym:CartPole-v1
 export OMP_NUM_THREADS=1
 
@@ -29,7 +29,7 @@ done
 "$BENCH" train decision-transformer $data --out "$WORK/model" --threads 1
 for target in 10 25 50 100 200 300 400 500 700; do
     "$BENCH" run --agent decision-transformer --agent-arg "weights=$WORK/model" \
-        --agent-arg target_return=$target --suite $SUITE --episodes "$EPISODES" \
-        --workers "$WORKERS" --out "$WORK/runs/$target"
+        --agent-arg target_return=$target --agent-arg exact=false --suite $SUITE \
+        --episodes "$EPISODES" --workers 0 --lanes 50 --out "$WORK/runs/$target"
 done
 "$PYTHON" -m baselines.decision_transformer.curve "$WORK"/runs/* --figure "$WORK/curve.svg"

@@ -2,10 +2,10 @@
 # Makes the weights `half-cheetah` from nothing: policies of several strengths, their episodes, the
 # training, and what is achieved for what is requested. If it was interrupted, run it again: every
 # step goes on. Variables and their defaults: BENCH (bench), PYTHON (python), WORK
-# (dt-half-cheetah), WORKERS (2), EPISODES (100).
+# (dt-half-cheetah), EPISODES (100).
 set -eu
 BENCH=${BENCH:-bench} PYTHON=${PYTHON:-python} WORK=${WORK:-dt-half-cheetah}
-WORKERS=${WORKERS:-2} EPISODES=${EPISODES:-100}
+EPISODES=${EPISODES:-100}
 SUITE=gym:HalfCheetah-v5
 export OMP_NUM_THREADS=1
 
@@ -34,7 +34,7 @@ record uniform --agent uniform
 "$BENCH" train decision-transformer $data --out "$WORK/model" --threads 1
 for target in 0 900 1250 1600 2200 2800 3500 5000; do
     "$BENCH" run --agent decision-transformer --agent-arg "weights=$WORK/model" \
-        --agent-arg target_return=$target --suite $SUITE --episodes "$EPISODES" \
-        --workers "$WORKERS" --out "$WORK/runs/$target"
+        --agent-arg target_return=$target --agent-arg exact=false --suite $SUITE \
+        --episodes "$EPISODES" --workers 0 --lanes 50 --out "$WORK/runs/$target"
 done
 "$PYTHON" -m baselines.decision_transformer.curve "$WORK"/runs/* --figure "$WORK/curve.svg"
