@@ -116,7 +116,7 @@ import ray.cloudpickle
 before = set(sys.modules)
 from harness.play.ray_actors import Place, _Worker
 spec, given = pickle.loads(bytes.fromhex(sys.argv[1]))
-options = {"lanes": 1, "groups": 1, "video": None, "clock": None}
+options = {"lanes": 1, "groups": 1, "observed": None, "clock": None}
 worker = _Worker("one", ray.cloudpickle.dumps(spec), [], Place(sys.path, None), options, 60.0)
 said = worker.exchange([given])
 while not said.outcomes:
