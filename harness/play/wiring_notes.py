@@ -44,7 +44,7 @@ def wiring_notes(actions: Sequence[Any], spec: Any, unread: Collection[str] = ()
             named = isinstance(spec, Discrete) and spec.names
             found["equal"] = _short(spec.names[first] if named else repr(first))
         return found
-    table = np.asarray(actions).reshape(len(actions), first.size) + 0.0  # no -0, and no whole numbers
+    table = np.asarray(actions).reshape(len(actions), first.size) + 0.0  # no -0, no integers
     reach = np.ptp(table, axis=0)
     still = reach == 0
     if still.any():
