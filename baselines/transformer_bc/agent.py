@@ -14,11 +14,12 @@ import numpy as np
 
 from baselines.learning.packages import need_packages
 from baselines.transformer_bc.config import Config
-from harness.core import Agent, Brief, Discrete, Missing, Turn, UserError
+from harness.core import Agent, Brief, Discrete, Missing, Turn
 
 __all__ = ["TransformerBC", "needs"]
 
 PACKAGES = ("safetensors", "tokenizers", "torch")
+SHIPPED = Path(__file__).parent / "weights/babyai-worded"
 
 
 def needs() -> None:
@@ -38,13 +39,14 @@ class TransformerBC(Agent):
 
     reads = Config.views
     history = Config.history
+    files = (str(SHIPPED),)
 
     def __init__(
         self, weights: str | None = None, untrained: bool = False, threads: int = 1
     ) -> None:
         """Load the model, onto the GPU if there is one.
 
-        `weights`: a folder that `bench train transformer-bc` wrote. None are included.
+        `weights`: a folder that `bench train transformer-bc` wrote; by default the shipped one.
         `untrained`: the same architecture with random weights, always the same ones.
         `threads`: CPU threads of PyTorch, or 0 to leave its setting.
 
@@ -57,7 +59,7 @@ class TransformerBC(Agent):
 
         if threads:
             torch.set_num_threads(threads)
-        folder = Path(str(weights))
+        folder = Path(weights) if weights is not None else SHIPPED
         device = "cuda" if torch.cuda.is_available() else "cpu"
         self._model = Model.untrained(folder, device) if untrained else Model.load(folder, device)
 
@@ -119,9 +121,4 @@ class TransformerBC(Agent):
 
 
 def _config(arguments: Mapping[str, Any]) -> Config:
-    if arguments.get("weights") is None:
-        raise UserError(
-            "transformer-bc comes without weights: train some with `bench train transformer-bc` "
-            "(docs/transformer-bc.md), and name their folder with --agent-arg weights=FOLDER"
-        )
-    return Config.load(arguments["weights"])
+    return Config.load(arguments.get("weights") or SHIPPED)

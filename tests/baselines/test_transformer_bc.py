@@ -10,8 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from conftest import read_lines
 
+import baselines
+from adapters._worded_sentences import KINDS, sentences
 from baselines.transformer_bc import TransformerBC
+from baselines.transformer_bc.agent import SHIPPED
 from baselines.transformer_bc.config import FUSIONS, Config
 from baselines.transformer_bc.data import Examples
 from baselines.transformer_bc.inputs import Query, token_ids
@@ -20,8 +24,10 @@ from baselines.transformer_bc.train import train
 from harness.core import UserError
 from harness.demos.record import RecordingOptions, record
 from harness.demos.trainer import TrainingRequest
+from harness.play.planning import make_plan
 from harness.play.progress import PlainProgress
-from harness.play.runner import RunOptions
+from harness.play.runner import RunOptions, play
+from harness.records.catalogue import find_agent
 from harness.testing import check_agent
 from suites.worded import SUITES
 
@@ -187,8 +193,6 @@ def test_what_cannot_be_trained_or_loaded_is_one_line(
         trained(demos, tmp_path / "x", views=["image"])
     with pytest.raises(UserError, match="there is no such file"):
         train(TrainingRequest(stage="bc", out=tmp_path, data=(demos,), config="nano"), print)
-    with pytest.raises(UserError, match="comes without weights"):
-        TransformerBC()
     with pytest.raises(UserError, match="holds no weights of transformer-bc"):
         TransformerBC(str(tmp_path / "nothing"))
     copy = tmp_path / "copy"
@@ -212,3 +216,25 @@ def test_a_task_with_other_actions_is_not_played(weights: Path) -> None:
     missing = TransformerBC.unfit(args, toys.ToyAdapter(toys.toy_task()).brief)
     assert missing is not None
     assert "one of 7 actions, left, right" in missing.reason
+
+
+def test_the_shipped_weights_are_small_and_never_learned_a_held_out_sentence() -> None:
+    files = [file for file in SHIPPED.iterdir() if file.is_file()]
+    assert {file.suffix for file in files} == {".json", ".safetensors"}
+    assert sum(file.stat().st_size for file in files) < 5 << 20
+    made = json.loads((SHIPPED / "training.json").read_text())["bc"]
+    known = {text for kind in KINDS for text in sentences(kind, "train")}
+    assert set(made["sentences"]) == known
+    config = Config.load(SHIPPED)
+    assert config == dataclasses.replace(Config(), actions=config.actions)
+    assert made["steps"] == config.steps
+
+
+def test_the_shipped_weights_follow_held_out_sentences(tmp_path: Path) -> None:
+    chosen = [(SUITE, task) for task in SUITE.tasks if task.id.endswith("-heldout@1")]
+    spec = find_agent("transformer-bc", {}, baselines.AGENTS)
+    plan = make_plan(chosen, spec, episodes=6, seed=0)
+    play(spec, ["here"], plan, tmp_path, RunOptions(workers=0, lanes=18), PlainProgress())
+    rates = [line["success"] for line in read_lines(tmp_path)]
+    assert len(rates) == 18
+    assert np.mean(rates) >= 0.7
