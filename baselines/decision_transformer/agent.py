@@ -24,7 +24,7 @@ __all__ = ["DecisionTransformer", "folder_of", "needs"]
 
 PACKAGES = ("safetensors", "torch")
 FOLDER = Path(__file__).parent / "weights"
-SHIPPED = ("cartpole",)
+SHIPPED = ("cartpole", "half-cheetah")
 """Folders of FOLDER."""
 
 
