@@ -81,13 +81,26 @@ def _shown(module: str, file: Path) -> str:
     return Path(*file.parts[-1 - depth :]).as_posix()
 
 
-def _imports(module: str, file: Path) -> Iterator[str]:
+def _imports(module: str, file: Path) -> tuple[str, ...]:
     """What a file may import, anywhere in it; not all of these names are those of modules."""
     try:
-        tree = ast.parse(file.read_bytes())
-    except (SyntaxError, ValueError, OSError):
-        return
+        content = file.read_bytes()
+    except OSError:
+        return ()
     package = module.split(".") if file.name == "__init__.py" else module.split(".")[:-1]
+    return _imported(content, tuple(package))
+
+
+@functools.lru_cache(maxsize=2 * MOST_FILES)
+def _imported(content: bytes, package: tuple[str, ...]) -> tuple[str, ...]:
+    """What a file with this content imports, in this package. Kept: runs ask of the same files."""
+    try:
+        return tuple(_names_in(ast.parse(content), package))
+    except (SyntaxError, ValueError):
+        return ()
+
+
+def _names_in(tree: ast.Module, package: Sequence[str]) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
