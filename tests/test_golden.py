@@ -195,6 +195,8 @@ def test_a_few_steps_go_as_ever(family: str, configured: None, bench_here: Bench
             where = f"bench run {options}, {line['task']} {line['perturbations']}"
             # A later schema may add fields, and a simulator may measure more of its safety.
             again["metrics"] = as_told(again["metrics"], line["metrics"])
+            if versions:  # a protocol names them
+                again["protocol"] = line["protocol"]
             assert {name: again.get(name) for name in line} == line, f"{where}: {why}"
     assert list(found["told"]) == list(expected["told"])
     for task, told in expected["told"].items():

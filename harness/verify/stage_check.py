@@ -33,6 +33,8 @@ def check_stages(
         and result.case in lines
         and lines[result.case].digest == result.digest
     }
+    if not told:
+        return
     for each in replay_stages(run, told):
         if each.found is None:
             found.unchecked.append(f"stages of {each.result.task}: {each.unknown}; -")

@@ -37,7 +37,7 @@ BABYAI, PDDL = "babyai/GoToLocalS8N7", "pddl/blocksworld"
 def test_a_planted_failure_is_named_first(
     tmp_path: Path, task: str, agent: str, arguments: Any, mode: str, stage: int | None
 ) -> None:
-    spec = AgentSpec(mode, f"failing:{agent}", arguments)
+    spec = AgentSpec(mode, f"planted_failures:{agent}", arguments)
     chosen = select_tasks(suites_named(task.partition("/")[0]), task)
     plan = make_plan(chosen, spec, episodes=3, seed=0)
     play(spec, [chosen[0][0].name], plan, tmp_path / "run", RunOptions(), Notes())

@@ -3,7 +3,7 @@
     python tests/faults/failure_modes.py [--episodes 10] [--families minigrid,pddl,...]
     python tests/faults/failure_modes.py --experts SUITES [--tasks GLOBS] [--episodes 10]
 
-Each agent of tests/failing.py fails in one way that is known. Its run is played, its failures are
+Each agent of tests/planted_failures.py fails in one way that is known. Its run is played, its failures are
 replayed, and the first mode of each is counted. Printed are a row for each planted failure, and all
 of them as a matrix. With --experts, the successes of the experts are replayed instead: in how many
 did the hooks alone see all stages but the last?
@@ -176,7 +176,7 @@ def main() -> None:
     for planted in PLANTED:
         if given.families and planted.family not in given.families.split(","):
             continue
-        spec = AgentSpec(planted.mode, f"failing:{planted.agent}", dict(planted.arguments))
+        spec = AgentSpec(planted.mode, f"planted_failures:{planted.agent}", dict(planted.arguments))
         with tempfile.TemporaryDirectory() as folder:
             tasks = select_tasks(suites_named(planted.family), planted.tasks)
             count = max(1, given.episodes // len(tasks))
