@@ -4,7 +4,7 @@ run: setup ## the main job: an agent on every suite, and its table
 	.venv/bin/bench run --agent gea --suite all --episodes 1 --tasks "not:atari/[c-z]*,not:scienceworld/[!f]*,not:minihack/[l-z]*,not:nethack/*"
 
 # Tests that start many processes, beside those that are measured for coverage: two cores, two halves.
-APART := $(addprefix tests/harness/play/,test_ray_deaths.py test_ray_doors.py test_ray_cluster.py test_kill.py) tests/harness/host/test_host_build.py
+APART := $(addprefix tests/harness/play/,test_ray_deaths.py test_ray_doors.py)
 OTHERS := $(filter-out tests/harness/ tests/leaderboards/ tests/__pycache__/,$(wildcard tests/*/)) $(wildcard tests/test_*.py)
 
 test: setup ## all checks, in two halves at once; the tests of the engine under coverage, with a floor

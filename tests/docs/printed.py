@@ -24,6 +24,7 @@ MASKS = (
     (re.compile(r"\b\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d)?\S*)?"), "DATE"),
     (re.compile(r"\b(?=[0-9a-f]*\d)[0-9a-f]{8,}\b"), "HASH"),
     (re.compile(r"-{2,}"), "-"),
+    (re.compile(r"(?<=\d)~"), ""),  # a floor of another browser than the one that is installed
 )
 
 
