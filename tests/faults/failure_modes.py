@@ -3,7 +3,7 @@
     python tests/faults/failure_modes.py [--episodes 10] [--families minigrid,pddl,...]
     python tests/faults/failure_modes.py --experts SUITES [--tasks GLOBS] [--episodes 10]
 
-Each agent of tests/planted_failures.py fails in one way that is known. Its run is played, its failures are
+Each agent of tests/planted_failures.py fails in one known way. Its run is played, its failures are
 replayed, and the first mode of each is counted. Printed are a row for each planted failure, and all
 of them as a matrix. With --experts, the successes of the experts are replayed instead: in how many
 did the hooks alone see all stages but the last?
