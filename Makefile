@@ -3,19 +3,19 @@
 run: setup ## the main job: an agent on every suite, and its table
 	.venv/bin/bench run --agent gea --suite all --episodes 1 --tasks "not:atari/[c-z]*,not:scienceworld/[!f]*,not:minihack/[l-z]*,not:nethack/*"
 
-# Tests that start many processes, beside those that are measured for coverage: two cores, two halves.
-APART := $(addprefix tests/harness/play/,test_ray_deaths.py test_ray_doors.py)
-OTHERS := $(filter-out tests/harness/ tests/leaderboards/ tests/__pycache__/,$(wildcard tests/*/)) $(wildcard tests/test_*.py)
+# Two cores, two halves: the engine, whose coverage is measured, and the rest.
+ENGINE := tests/harness tests/leaderboards tests/calibration
+OTHERS := $(filter-out $(ENGINE:%=%/) tests/__pycache__/,$(wildcard tests/*/)) $(wildcard tests/test_*.py)
 
 test: setup ## all checks, in two halves at once; the tests of the engine under coverage, with a floor
 	$(MAKE) -j2 test-others test-engine
 
 test-engine: lint
-	.venv/bin/coverage run -m pytest tests/harness tests/leaderboards $(APART:%=--ignore=%)
+	.venv/bin/coverage run -m pytest $(ENGINE)
 	.venv/bin/coverage report
 
 test-others:
-	.venv/bin/python -m pytest $(APART) $(OTHERS)
+	.venv/bin/python -m pytest $(OTHERS)
 
 # What tests/adapters/test_gym_packages.py plays.
 GYM_PACKAGES := highway-env gym-pusht pymunk<7 shimmy dm-control==1.0.28 mujoco==3.3.0 bsuite \
