@@ -3,36 +3,35 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
+from baselines.learning.config_file import StoredConfig, read_json, size, write_json
 from harness.core import Box, Brief, Discrete, Spec, UserError
 from harness.demos.columns import spec_from_json, spec_to_json
-from harness.records.safe_files import read_regular
-from harness.records.safe_json import parse
 from harness.records.typed import Check, list_of, number, text, whole
 
-__all__ = ["BODY", "CONFIG", "WEIGHTS", "Body", "Config", "numeric", "playable", "size_of"]
+__all__ = ["BODY", "WEIGHTS", "Body", "Config", "numeric", "playable", "size_of"]
 
-CONFIG, BODY, WEIGHTS = "config.json", "body.json", "model.safetensors"
-"""The files of a folder of weights."""
-MOST_BYTES = 1 << 20
+BODY, WEIGHTS = "body.json", "model.safetensors"
+"""The files of a folder of weights, beside config.json."""
+REMEDY = "`bench train decision-transformer --data DATA --out {folder}`"
 MOST_NUMBERS = 100_000
 """Of what it sees in one step."""
 
-FIELDS: Mapping[str, Check] = {
-    "views": list_of(text, 16), "context": whole(2, 1000), "width": whole(8, 4096),
-    "layers": whole(1, 64), "heads": whole(1, 64), "lr": number, "batch": whole(1, 1 << 16),
-    "steps": whole(1, 1 << 31), "warmup": number, "weight_decay": number, "clip": number,
-}  # fmt: skip
-
 
 @dataclass(frozen=True)
-class Config:
+class Config(StoredConfig):
     """A decision transformer and its training. `--set FIELD=VALUE` changes a field."""
+
+    agent = "decision-transformer"
+    remedy = REMEDY
+    bounds: ClassVar[Mapping[str, Check]] = {
+        "views": list_of(text, 16), "context": whole(2, 1000), "width": whole(8, 4096),
+        "layers": size(64), "heads": size(64), "batch": size(1 << 16), "steps": size(1 << 31),
+    }  # fmt: skip
 
     views: tuple[str, ...] = ("state",)
     """What it sees: arrays of numbers, which are read as one row."""
@@ -59,29 +58,6 @@ class Config:
                 "this configuration of a decision transformer is invalid: it needs a view, and "
                 "width must be divisible by twice the heads"
             )
-
-    def save(self, folder: Path) -> None:
-        """Write config.json."""
-        folder.mkdir(parents=True, exist_ok=True)
-        _write(folder / CONFIG, dataclasses.asdict(self))
-
-    @classmethod
-    def load(cls, folder: Path) -> Config:
-        """The configuration of a folder of weights. Raises UserError when there is none."""
-        return cls.of(_read(folder, CONFIG), str(folder / CONFIG))
-
-    @classmethod
-    def of(cls, fields: Any, place: str) -> Config:
-        """The configuration with these fields; others are as by default. Raises UserError."""
-        if not isinstance(fields, dict):
-            raise UserError(f"{place} is no table of fields")
-        for name in fields:
-            if name not in FIELDS:
-                raise UserError(f"{place}: there is no field {name!r}; {', '.join(FIELDS)} exist")
-        try:
-            return cls(**{name: FIELDS[name](value, name) for name, value in fields.items()})
-        except ValueError as wrong:
-            raise UserError(f"{place}: {wrong}") from None
 
 
 @dataclass(frozen=True)
@@ -121,12 +97,18 @@ class Body:
         """Write body.json."""
         fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         views = {name: spec_to_json(spec) for name, spec in self.views.items()}
-        _write(folder / BODY, {**fields, "views": views, "action": spec_to_json(self.action)})
+        write_json(folder / BODY, {**fields, "views": views, "action": spec_to_json(self.action)})
 
     @classmethod
     def load(cls, folder: Path) -> Body:
         """The body of a folder of weights. Raises UserError when there is none."""
-        fields = _read(folder, BODY)
+        try:
+            fields = read_json(folder / BODY)
+        except FileNotFoundError:
+            raise UserError(
+                f"{folder} holds no weights of a decision transformer: it has no {BODY}. "
+                f"{REMEDY.format(folder=folder)} makes some"
+            ) from None
         try:
             views = {name: spec_from_json(spec) for name, spec in fields["views"].items()}
             numbers = [number(fields[name], name) for name in ("lowest", "highest", "reward")]
@@ -173,19 +155,3 @@ def _finite(bound: Any) -> bool:
     import numpy as np
 
     return bool(np.isfinite(bound).all())
-
-
-def _read(folder: Path, name: str) -> Any:
-    try:
-        return parse(read_regular(folder / name, MOST_BYTES))
-    except FileNotFoundError:
-        raise UserError(
-            f"{folder} holds no weights of a decision transformer: it has no {name}. "
-            f"`bench train decision-transformer --data DATA --out {folder}` makes some"
-        ) from None
-    except ValueError as wrong:
-        raise UserError(f"{folder / name} is damaged: {wrong}") from None
-
-
-def _write(file: Path, content: Mapping[str, Any]) -> None:
-    file.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

@@ -12,9 +12,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from baselines.decision_transformer.config import CONFIG, Config
+from baselines.decision_transformer.config import Config
 from baselines.decision_transformer.data import Episodes, Windows
 from baselines.decision_transformer.model import Model
+from baselines.learning.config_file import FILE
 from baselines.learning.learner import Learner, Metrics, cosine_schedule
 from baselines.learning.stages import (
     CHECKPOINTS,
@@ -102,13 +103,15 @@ def train(request: TrainingRequest, say: Callable[[str], None]) -> Path:
 
 def _configuration(request: TrainingRequest) -> Config:
     """That of the folder, or of a file, or the default, with the changes."""
-    known: dict[str, Any] = {}
+    file = request.out / FILE
     if request.config is not None:
         file = Path(request.config)
-        known = dataclasses.asdict(Config.load(file.parent if file.name == CONFIG else file))
-    elif (request.out / CONFIG).is_file():
-        known = dataclasses.asdict(Config.load(request.out))
-    return Config.of({**known, **request.changes}, "--set")
+        file = file / FILE if file.is_dir() else file
+        if not file.is_file():
+            raise UserError(f"--config {request.config}: there is no such file")
+    if file.is_file():
+        return Config.read(file, request.changes)
+    return Config.from_json(request.changes)
 
 
 def losses(model: Model, windows: Windows) -> tuple[Tensor, Tensor]:

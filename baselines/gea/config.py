@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import dataclasses
 import fnmatch
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
+from baselines.learning.config_file import StoredConfig, size
 from harness.core import DOMAINS, UserError
+from harness.records.typed import Check
 
 __all__ = ["Config", "RVQConfig"]
 
-FILE = "config.json"
+LARGEST = 1 << 16
+"""Upper bound of all sizes, so that a config.json from elsewhere cannot fill the memory."""
 
 
 @dataclass(frozen=True)
 class RVQConfig:
     """The action tokenizer. The defaults are the paper's (arXiv 2412.08442, appendix A)."""
+
+    bounds: ClassVar[Mapping[str, Check]] = dict.fromkeys(
+        ("dims", "codebooks", "codes", "code_dim", "hidden", "layers", "batch"), size(LARGEST)
+    )
 
     dims: int = 21
     """Elements of an action. Longer actions are cut, shorter ones padded with 0."""
@@ -44,11 +49,23 @@ class RVQConfig:
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(StoredConfig):
     """Everything about a model except its weights.
 
     The defaults are those of `nano`; baselines/gea/recipes/paper.json has the paper's.
     """
+
+    agent = "gea"
+    remedy = (
+        "`bench demos --suite S --episodes N --out DATA`, then "
+        "`bench train gea --stage tokenizer --data DATA --out {folder}` and the same with "
+        "`--stage sft`"
+    )
+    bounds = dict.fromkeys(
+        ("history", "words", "width", "layers", "heads", "mlp", "pixels", "numbers", "screen",
+         "batch", "processes", "rollout", "lanes", "epochs", "minibatches", "at_once"),
+        size(LARGEST),
+    )  # fmt: skip
 
     backbone: str = "nano"
     """`nano`, or an image-text model of `transformers`: a local folder or a hub id."""
@@ -303,53 +320,3 @@ class Config:
             weight for name, weight in self.datasets.items() if fnmatch.fnmatchcase(folder, name)
         ]
         return folder, matching[-1] if matching else 0.0
-
-    def save(self, folder: Path) -> None:
-        """Write config.json."""
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / FILE).write_text(json.dumps(dataclasses.asdict(self), indent=1) + "\n")
-
-    @classmethod
-    def load(cls, folder: str | Path) -> Config:
-        """The configuration in a folder of weights. Raises UserError when there is none."""
-        file = Path(folder) / FILE
-        if not file.is_file():
-            raise UserError(
-                f"{folder} holds no GEA weights: it has no {FILE}. Make some with "
-                "`bench demos --suite S --episodes N --out DATA`, then "
-                f"`bench train gea --stage tokenizer --data DATA --out {folder}` "
-                "and the same with `--stage sft`"
-            )
-        return cls.read(file)
-
-    @classmethod
-    def read(cls, file: Path, changes: Mapping[str, Any] | None = None) -> Config:
-        """The configuration in a JSON file, with some fields changed.
-
-        Raises UserError when the file or a change is not valid.
-        """
-        try:
-            return cls.from_json({**json.loads(file.read_text()), **(changes or {})})
-        except (OSError, ValueError, AttributeError, TypeError) as wrong:
-            raise UserError(f"{file} is not a GEA configuration: {wrong}") from None
-
-    @classmethod
-    def from_json(cls, fields: Mapping[str, Any]) -> Config:
-        """From JSON values. Raises UserError on a field that does not exist."""
-        known = {each.name for each in dataclasses.fields(cls)}
-        unknown = sorted(set(fields) - known)
-        if unknown:
-            raise UserError(
-                f"a GEA configuration has no field {unknown[0]!r}; "
-                f"it has {', '.join(sorted(known))}"
-            )
-        values = dict(fields)
-        try:
-            if "rvq" in values:
-                values["rvq"] = RVQConfig(**values["rvq"])
-            for name in ("views", "turned", "auxiliary"):
-                if name in values:
-                    values[name] = tuple(values[name])
-            return cls(**values)
-        except TypeError as wrong:
-            raise UserError(f"this is not a GEA configuration: {wrong}") from None

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
-import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
+from baselines.learning.config_file import StoredConfig, size
 from harness.core import UserError
 from harness.core.errors import suggest
 
 __all__ = ["FUSIONS", "Config"]
 
-FILE = "config.json"
 FUSIONS = ("early", "late", "cross-attention", "mixture-of-experts")
 """How the instruction meets what is seen: baselines/transformer_bc/fusion.py."""
 LARGEST = 4096
@@ -23,8 +17,19 @@ LARGEST = 4096
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(StoredConfig):
     """Everything about a model except its weights."""
+
+    agent = "transformer-bc"
+    remedy = (
+        "`bench demos --suite S --episodes N --views grid,direction --out DATA`, then "
+        "`bench train transformer-bc --data DATA --out {folder}`"
+    )
+    bounds = dict.fromkeys(
+        ("history", "words", "text_tokens", "sentence", "width", "layers", "heads", "experts",
+         "pixels", "numbers", "batch"),
+        size(LARGEST),
+    )  # fmt: skip
 
     fusion: str = "cross-attention"
     """One of FUSIONS."""
@@ -73,75 +78,14 @@ class Config:
                 f"fusion is {self.fusion!r}: "
                 + (suggest(self.fusion, FUSIONS) or f"there are {', '.join(FUSIONS)}")
             )
-        sizes = (
-            "history", "words", "text_tokens", "sentence", "width", "layers", "heads", "experts",
-            "pixels", "numbers", "batch",
-        )  # fmt: skip
-        for name in sizes:
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= LARGEST:
-                raise UserError(f"{name} is {value!r}: it is a whole number from 1 to {LARGEST}")
-        for name in ("steps", "validate_every"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-                raise UserError(f"{name} is {value!r}: it is a whole number from 0 on")
-        for name in ("lr", "warmup", "weight_decay", "clip"):
-            value = getattr(self, name)
-            if not isinstance(value, (int, float)) or not 0 <= value < math.inf:
-                raise UserError(f"{name} is {value!r}: it is a number from 0 on")
         if self.width % self.heads or self.pixels % 8 or len(self.actions) > LARGEST:
             raise UserError(
                 "width must be divisible by heads and pixels by 8, and there may be "
                 f"{LARGEST} actions at most"
             )
-        texts = (*self.views, *self.actions)
-        if not self.views or not all(isinstance(each, str) for each in texts):
-            raise UserError("views and actions are lists of names, and there must be a view")
+        if not self.views:
+            raise UserError("views is a list of names, and there must be a view")
 
     def reads(self, kind: str) -> bool:
         """Whether it reads a view called `kind` or `kind_...`."""
         return any(view.rstrip("?").partition("_")[0] == kind for view in self.views)
-
-    def save(self, folder: Path) -> None:
-        """Write config.json."""
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / FILE).write_text(json.dumps(dataclasses.asdict(self), indent=1) + "\n")
-
-    @classmethod
-    def load(cls, folder: str | Path) -> Config:
-        """The configuration in a folder of weights. Raises UserError when there is none."""
-        file = Path(folder) / FILE
-        if not file.is_file():
-            raise UserError(
-                f"{folder} holds no weights of transformer-bc: it has no {FILE}. Make some with "
-                "`bench demos --suite S --episodes N --views grid,direction --out DATA`, then "
-                f"`bench train transformer-bc --data DATA --out {folder}`"
-            )
-        return cls.read(file)
-
-    @classmethod
-    def read(cls, file: Path, changes: Mapping[str, Any] | None = None) -> Config:
-        """The configuration in a JSON file, with some fields changed.
-
-        Raises UserError when the file or a change is not valid.
-        """
-        try:
-            return cls.from_json({**json.loads(file.read_text()), **(changes or {})})
-        except (OSError, ValueError, TypeError) as wrong:
-            raise UserError(f"{file} is no configuration of transformer-bc: {wrong}") from None
-
-    @classmethod
-    def from_json(cls, fields: Mapping[str, Any]) -> Config:
-        """From JSON values. Raises UserError on a field that does not exist."""
-        known = [each.name for each in dataclasses.fields(cls)]
-        unknown = sorted(set(fields) - set(known))
-        if unknown:
-            raise UserError(
-                f"a configuration of transformer-bc has no field {unknown[0]!r}; "
-                f"it has {', '.join(known)}"
-            )
-        values = dict(fields)
-        for name in ("views", "actions"):
-            if isinstance(values.get(name), list):
-                values[name] = tuple(values[name])
-        return cls(**values)

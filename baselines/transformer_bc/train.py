@@ -10,6 +10,7 @@ import torch
 from torch.nn import functional as F
 
 from baselines.learning.best_weights import BestWeights
+from baselines.learning.config_file import FILE as CONFIG
 from baselines.learning.learner import Learner, Metrics, cosine_schedule
 from baselines.learning.stages import (
     CHECKPOINTS,
@@ -20,7 +21,6 @@ from baselines.learning.stages import (
     record_stage,
 )
 from baselines.learning.text_tokenizer import NanoTokenizer
-from baselines.transformer_bc.config import FILE as CONFIG
 from baselines.transformer_bc.config import Config
 from baselines.transformer_bc.data import Examples, action_names, instructions
 from baselines.transformer_bc.inputs import Query

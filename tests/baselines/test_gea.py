@@ -229,7 +229,7 @@ def test_without_weights_the_remedy_is_named(data: Path, tmp_path: Path) -> None
     for use in (without.build, without.to_json):
         with pytest.raises(UserError, match=r"bench demos .*bench train gea"):
             use()
-    with pytest.raises(UserError, match="no field 'layer'; it has"):
+    with pytest.raises(UserError, match="no field 'layer'; did you mean layers"):
         configuration(tmp_path, None, {"layer": 3})
     with pytest.raises(UserError, match="recipes are nano, nano-vision, paper"):
         configuration(tmp_path, "big", {})
