@@ -4,25 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from harness.cli.options import (
-    AgentArgs,
-    AgentName,
-    AgentTimeout,
-    Interpreters,
-    LanesOption,
-    ProfileCheck,
-    RayAddress,
-    ReplicasOption,
-    Seed,
-    TaskGlobs,
-    Workers,
-    arguments,
-)
+from harness.cli.options import AgentName, Seed, TaskGlobs
 from harness.cli.output import DONE, WITH_ERRORS
+from harness.cli.probe_runs import (
+    PlayOptions,
+    Wanted,
+    default_folder,
+    play_runs,
+    printed,
+    with_play_options,
+)
 
 if TYPE_CHECKING:
     from harness.core import Suite, Task
@@ -47,8 +42,6 @@ class _Wanted:
     """What the command was asked for."""
 
     agent: str
-    given: dict[str, Any]
-    profile_check: str
     suite: str | None
     tasks: str | None
     run: str | None
@@ -59,10 +52,13 @@ class _Wanted:
     resets: int
     seed: int
     folder: Path
+    play: PlayOptions
     options: RunOptions
 
 
+@with_play_options(out="The folder of the run directory; default: runs/alignment-AGENT.")
 def alignment(
+    *,
     agent: AgentName,
     suite: Annotated[
         str | None, typer.Option(help="Whose instructions are compared; see `bench run`.")
@@ -106,18 +102,7 @@ def alignment(
     dims: Annotated[int, typer.Option(help="Dimensions of the map, at most.")] = 50,
     permutations: Annotated[int, typer.Option(help="Draws of each null.")] = 499,
     seed: Seed = 0,
-    workers: Workers = "auto",
-    lanes: LanesOption = None,
-    replicas: ReplicasOption = "1",
-    out: Annotated[
-        Path | None,
-        typer.Option(help="The folder of the run directory; default: runs/alignment-AGENT."),
-    ] = None,
-    agent_arg: AgentArgs = None,
-    profile_check: ProfileCheck = "on",
-    agent_timeout: AgentTimeout = 600.0,
-    ray_address: RayAddress = None,
-    interpreter: Interpreters = None,
+    play: PlayOptions,
     figure: Annotated[
         Path | None, typer.Option(help="Also draw the precisions into this file.")
     ] = None,
@@ -127,10 +112,7 @@ def alignment(
 
     A rotation is learned from most sentences and tried on the others. The same command continues.
     """
-    from harness.cli.probe_runs import default_folder, printed, run_options
-    from harness.cli.supervisor import relay
     from harness.core import UserError
-    from harness.host.interpreters import configured
     from harness.probes.alignment.compare import Settings
     from harness.probes.alignment.figure import check_figure, draw
     from harness.probes.alignment.sentences import FEWEST, MOST
@@ -152,8 +134,6 @@ def alignment(
     settings = Settings(ks=_ks(k), dims=dims, permutations=permutations, seed=seed)
     wanted = _Wanted(
         agent=agent,
-        given=arguments(agent_arg),
-        profile_check=profile_check,
         suite=suite,
         tasks=tasks,
         run=run,
@@ -163,8 +143,9 @@ def alignment(
         sentences=sentences,
         resets=resets,
         seed=seed,
-        folder=out or default_folder("alignment", agent),
-        options=run_options(workers, lanes, replicas, agent_timeout, ray_address),
+        folder=play.out or default_folder("alignment", agent),
+        play=play,
+        options=play.run_options(),
     )
 
     def work() -> tuple[str, str, int]:
@@ -179,8 +160,7 @@ def alignment(
             draw(found, figure)
         return printed(found.to_json(), found.as_text(), format), said, code
 
-    with configured(interpreter or ()):
-        return relay(work)
+    return play.relay(work)
 
 
 def _ks(text: str) -> tuple[int, ...]:
@@ -199,12 +179,12 @@ def _probed(
     """(the result, what is told on stderr, the exit code); no result: the run was stopped."""
     from types import SimpleNamespace
 
-    from harness.cli.names import agent_named, suites_named
+    from harness.cli.names import suites_named
     from harness.play.inference import Watch
     from harness.play.watchdog import Interrupts, Watchdog
     from harness.records.catalogue import select_tasks
 
-    spec = agent_named(wanted.agent, wanted.given, wanted.profile_check)
+    spec = wanted.play.agent(wanted.agent)
     chosen: list[tuple[Suite, Task]] = []
     if wanted.suite is not None:
         chosen = list(select_tasks(suites_named(wanted.suite), wanted.tasks))
@@ -221,7 +201,6 @@ def _successes(
     spec: AgentSpec, chosen: list[tuple[Suite, Task]], wanted: _Wanted
 ) -> tuple[list[Success], list[str], str, int]:
     """(the agent's success in each task that can run here, messages, why it stopped, exit code)."""
-    from harness.cli.probe_runs import Wanted, play_runs
     from harness.compare.saved_runs import open_run
     from harness.probes.alignment.gate import successes_of
 
@@ -336,12 +315,10 @@ def _untrained_side(
     trained: Side, found: Sentences, wanted: _Wanted, watch: Watch
 ) -> tuple[Side | None, str]:
     """(the same agent without training, or None; why there is none)."""
-    from harness.cli.names import agent_named
     from harness.core import UserError
 
-    given = {**wanted.given, UNTRAINED: True}
     try:
-        spec = agent_named(wanted.agent, given, wanted.profile_check)
+        spec = wanted.play.agent(wanted.agent, **{UNTRAINED: True})
     except UserError:
         return None, f"its constructor takes no argument `{UNTRAINED}`"
     side = _agent_side(spec, f"{wanted.agent} {UNTRAINED}", found, wanted, watch)

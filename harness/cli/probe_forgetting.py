@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from harness.cli.options import (
-    AgentArgs,
-    AgentTimeout,
-    Interpreters,
-    LanesOption,
-    ProfileCheck,
-    RayAddress,
-    ReplicasOption,
-    Seed,
-    TaskGlobs,
-    Workers,
-    arguments,
-)
+from harness.cli.options import Seed, TaskGlobs, arguments
 from harness.cli.output import DONE, WITH_ERRORS
+from harness.cli.probe_runs import (
+    PlayOptions,
+    Wanted,
+    default_folder,
+    play_runs,
+    printed,
+    with_play_options,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +28,9 @@ if TYPE_CHECKING:
 __all__ = ["forgetting"]
 
 
+@with_play_options(out="The folder of the run directories; default: runs/forgetting-AGENT.")
 def forgetting(
+    *,
     agent: Annotated[
         str | None, typer.Option(help="The agent whose checkpoints are played; see `bench run`.")
     ] = None,
@@ -67,28 +65,14 @@ def forgetting(
         typer.Option(help="Episodes per task. Default: what the suite's protocol asks for."),
     ] = None,
     seed: Seed = 0,
-    workers: Workers = "auto",
-    lanes: LanesOption = None,
-    replicas: ReplicasOption = "1",
-    out: Annotated[
-        Path | None,
-        typer.Option(help="The folder of the run directories; default: runs/forgetting-AGENT."),
-    ] = None,
-    agent_arg: AgentArgs = None,
-    profile_check: ProfileCheck = "on",
-    agent_timeout: AgentTimeout = 600.0,
-    ray_address: RayAddress = None,
-    interpreter: Interpreters = None,
+    play: PlayOptions,
     format: Annotated[Literal["text", "json"], typer.Option(help="What to print.")] = "text",
 ) -> int:
     """Say what the checkpoints of a training could do, and what the last one can no longer do.
 
     They play the same cases. The same command continues.
     """
-    from harness.cli.probe_runs import Wanted, default_folder, play_runs, run_options
-    from harness.cli.supervisor import relay
     from harness.core import UserError
-    from harness.host.interpreters import configured
 
     stages = _stages(learnt)
     if runs is not None:
@@ -101,21 +85,16 @@ def forgetting(
         )
     files = _names("--checkpoints", checkpoints)
     wanted = Wanted(
-        suite=suite,
-        tasks=tasks,
-        episodes=episodes,
-        seed=seed,
-        options=run_options(workers, lanes, replicas, agent_timeout, ray_address),
+        suite=suite, tasks=tasks, episodes=episodes, seed=seed, options=play.run_options()
     )
-    folder = out or default_folder("forgetting", agent)
+    folder = play.out or default_folder("forgetting", agent)
     name = agent
 
     def work() -> tuple[str, str, int]:
         from harness.probes.forgetting import groups_of
 
-        given = arguments(agent_arg)
         numbered = [
-            (f"{k + 1}-{_stem(file)}", _spec(name, given, profile_check, checkpoint_arg, file))
+            (f"{k + 1}-{_stem(file)}", _spec(name, play, checkpoint_arg, file))
             for k, file in enumerate(files)
         ]
 
@@ -128,8 +107,7 @@ def forgetting(
         text = _told(played.runs, by, stages, format)
         return text, "\n".join(played.said), played.code
 
-    with configured(interpreter or ()):
-        return relay(work)
+    return play.relay(work)
 
 
 def _of_runs(names: Sequence[str], by: str, stages: dict[str, int], format: str) -> int:
@@ -145,7 +123,6 @@ def _of_runs(names: Sequence[str], by: str, stages: dict[str, int], format: str)
 
 
 def _told(runs: Sequence[ScoredRun], by: str, stages: dict[str, int], format: str) -> str:
-    from harness.cli.probe_runs import printed
     from harness.probes.forgetting import measure_forgetting
 
     found = measure_forgetting(runs, by, stages)
@@ -183,15 +160,12 @@ def _stem(file: str) -> str:
     return "".join(each if each.isalnum() or each in "-_." else "-" for each in name)
 
 
-def _spec(
-    name: str, given: dict[str, Any], profile_check: str, argument: str, file: str
-) -> AgentSpec:
+def _spec(name: str, play: PlayOptions, argument: str, file: str) -> AgentSpec:
     """The agent with this checkpoint. Raises UserError."""
-    from harness.cli.names import agent_named
     from harness.core import UserError
 
-    if argument in given:
+    if argument in arguments(play.agent_arg):
         raise UserError(f"--agent-arg {argument}: --checkpoints sets it; leave it out")
     if not Path(file).exists():
         raise UserError(f"--checkpoints: there is no file or folder {file}")
-    return agent_named(name, {**given, argument: file}, profile_check)
+    return play.agent(name, **{argument: file})

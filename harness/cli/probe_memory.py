@@ -8,22 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from harness.cli.options import (
-    AgentArgs,
-    AgentName,
-    AgentTimeout,
-    Interpreters,
-    LanesOption,
-    ProfileCheck,
-    RayAddress,
-    ReplicasOption,
-    Seed,
-    SuiteNames,
-    TaskGlobs,
-    Workers,
-    arguments,
-)
+from harness.cli.options import AgentName, Seed, SuiteNames, TaskGlobs, arguments
 from harness.cli.output import WITH_ERRORS
+from harness.cli.probe_runs import (
+    PlayOptions,
+    Wanted,
+    default_folder,
+    play_runs,
+    printed,
+    with_play_options,
+)
 
 if TYPE_CHECKING:
     from harness.records.identity import AgentSpec
@@ -35,7 +29,9 @@ MOST_TURNS = 1000
 """The longest context that is a number: every turn is asked again as often."""
 
 
+@with_play_options(out="The folder of the run directories; default: runs/memory-AGENT.")
 def memory(
+    *,
     agent: AgentName,
     suite: SuiteNames = "memory",
     tasks: TaskGlobs = None,
@@ -55,18 +51,7 @@ def memory(
             "history and memory are cut, whatever the agent is."
         ),
     ] = None,
-    workers: Workers = "auto",
-    lanes: LanesOption = None,
-    replicas: ReplicasOption = "1",
-    out: Annotated[
-        Path | None,
-        typer.Option(help="The folder of the run directories; default: runs/memory-AGENT."),
-    ] = None,
-    agent_arg: AgentArgs = None,
-    profile_check: ProfileCheck = "on",
-    agent_timeout: AgentTimeout = 600.0,
-    ray_address: RayAddress = None,
-    interpreter: Interpreters = None,
+    play: PlayOptions,
     figure: Annotated[
         Path | None, typer.Option(help="Also draw success over context into this file.")
     ] = None,
@@ -76,32 +61,20 @@ def memory(
 
     The agent plays both with one context after the other. The same command continues.
     """
-    from harness.cli.probe_runs import Wanted, default_folder, play_runs, printed, run_options
-    from harness.cli.supervisor import relay
-    from harness.host.interpreters import configured
-
     wanted = Wanted(
-        suite=suite,
-        tasks=tasks,
-        episodes=episodes,
-        seed=seed,
-        options=run_options(workers, lanes, replicas, agent_timeout, ray_address),
+        suite=suite, tasks=tasks, episodes=episodes, seed=seed, options=play.run_options()
     )
     labels = _labels(contexts)
     if figure is not None:
         from leaderboards.context_curves import check_figure
 
         check_figure(figure)
-    folder = out or default_folder("memory", agent)
+    folder = play.out or default_folder("memory", agent)
 
     def work() -> tuple[str, str, int]:
         from harness.probes.memory import compare_contexts, twins
 
-        given = arguments(agent_arg)
-        stages = [
-            (f"context-{label}", _spec(agent, given, profile_check, label, context_arg))
-            for label in labels
-        ]
+        stages = [(f"context-{label}", _spec(agent, play, label, context_arg)) for label in labels]
         played = play_runs(stages, folder, wanted, twins)
         if played.stopped:
             return "", "\n".join([*played.said, played.stopped]), WITH_ERRORS
@@ -113,8 +86,7 @@ def memory(
         text = printed(found.to_json(), found.as_text(), format)
         return text, "\n".join(played.said), played.code
 
-    with configured(interpreter or ()):
-        return relay(work)
+    return play.relay(work)
 
 
 def _labels(text: str) -> list[str]:
@@ -134,18 +106,15 @@ def _labels(text: str) -> list[str]:
     return sorted(labels, key=lambda each: MOST_TURNS + 1 if each == ALL else int(each))
 
 
-def _spec(
-    name: str, given: dict[str, object], profile_check: str, label: str, argument: str | None
-) -> AgentSpec:
+def _spec(name: str, play: PlayOptions, label: str, argument: str | None) -> AgentSpec:
     """The agent with this context. Raises UserError."""
-    from harness.cli.names import agent_named
     from harness.core import UserError
     from harness.probes.truncated import TruncatedSpec
 
-    if argument is not None and argument in given:
+    if argument is not None and argument in arguments(play.agent_arg):
         raise UserError(f"--agent-arg {argument}: the contexts set it; leave it out")
     if label == ALL:
-        return agent_named(name, given, profile_check)
+        return play.agent(name)
     if argument is not None:
-        return agent_named(name, {**given, argument: json.loads(label)}, profile_check)
-    return TruncatedSpec.of(agent_named(name, given, profile_check), int(label))
+        return play.agent(name, **{argument: json.loads(label)})
+    return TruncatedSpec.of(play.agent(name), int(label))

@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from harness.cli.options import (
-    AgentArgs,
-    AgentName,
-    AgentTimeout,
-    Interpreters,
-    LanesOption,
-    ProfileCheck,
-    RayAddress,
-    ReplicasOption,
-    Seed,
-    SuiteNames,
-    TaskGlobs,
-    Workers,
-    arguments,
-)
+from harness.cli.options import AgentName, Seed, SuiteNames, TaskGlobs
 from harness.cli.output import WITH_ERRORS
+from harness.cli.probe_runs import (
+    PlayOptions,
+    Wanted,
+    default_folder,
+    play_runs,
+    printed,
+    with_play_options,
+)
 
 __all__ = ["modalities"]
 
 
+@with_play_options(out="The folder of the run directories; default: runs/modalities-AGENT.")
 def modalities(
+    *,
     agent: AgentName,
     suite: SuiteNames,
     tasks: TaskGlobs = None,
@@ -43,43 +38,23 @@ def modalities(
             "commas. Default: every view that the agent reads, and the instruction."
         ),
     ] = None,
-    workers: Workers = "auto",
-    lanes: LanesOption = None,
-    replicas: ReplicasOption = "1",
-    out: Annotated[
-        Path | None,
-        typer.Option(help="The folder of the run directories; default: runs/modalities-AGENT."),
-    ] = None,
-    agent_arg: AgentArgs = None,
-    profile_check: ProfileCheck = "on",
-    agent_timeout: AgentTimeout = 600.0,
-    ray_address: RayAddress = None,
-    interpreter: Interpreters = None,
+    play: PlayOptions,
     format: Annotated[Literal["text", "json"], typer.Option(help="What to print.")] = "text",
 ) -> int:
     """Play the same cases with one modality after the other withheld.
 
     A withheld view shows nothing: zeros, no text, no elements. The same command continues.
     """
-    from harness.cli.probe_runs import Wanted, default_folder, play_runs, printed, run_options
-    from harness.cli.supervisor import relay
-    from harness.host.interpreters import configured
-
     wanted = Wanted(
-        suite=suite,
-        tasks=tasks,
-        episodes=episodes,
-        seed=seed,
-        options=run_options(workers, lanes, replicas, agent_timeout, ray_address),
+        suite=suite, tasks=tasks, episodes=episodes, seed=seed, options=play.run_options()
     )
-    folder = out or default_folder("modalities", agent)
+    folder = play.out or default_folder("modalities", agent)
 
     def work() -> tuple[str, str, int]:
-        from harness.cli.names import agent_named
         from harness.probes.modalities import check_plan, compare_modalities
         from harness.probes.withheld import WithheldSpec, modalities_of
 
-        spec = agent_named(agent, arguments(agent_arg), profile_check)
+        spec = play.agent(agent)
         names = _chosen(withhold, modalities_of(spec))
         stages = [("whole", spec)]
         stages += [(f"without-{name}", WithheldSpec.of(spec, name)) for name in names]
@@ -91,8 +66,7 @@ def modalities(
         text = printed(found.to_json(), found.as_text(), format)
         return text, "\n".join(played.said), played.code
 
-    with configured(interpreter or ()):
-        return relay(work)
+    return play.relay(work)
 
 
 def _chosen(withhold: str | None, known: tuple[str, ...]) -> tuple[str, ...]:

@@ -8,23 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from harness.cli.options import (
-    AgentTimeout,
-    Interpreters,
-    LanesOption,
-    ProfileCheck,
-    Seed,
-    SuiteNames,
-    TaskGlobs,
-    Workers,
-    arguments,
-)
+from harness.cli.options import Seed, SuiteNames, TaskGlobs, arguments
 from harness.cli.output import WITH_ERRORS
+from harness.cli.probe_runs import PlayOptions, Wanted, play_runs, printed, with_play_options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from harness.cli.probe_runs import Wanted
     from harness.records.identity import AgentSpec
     from harness.records.plan import Plan
     from leaderboards.rl_robustness_render import Candidate
@@ -35,7 +25,9 @@ MATCHED = "matched"
 LARGEST_SEED = 1000
 
 
+@with_play_options(without=("replicas", "out", "agent_arg", "ray_address"))
 def rl_robustness(
+    *,
     arm: Annotated[
         list[str],
         typer.Option(
@@ -74,11 +66,7 @@ def rl_robustness(
         typer.Option(help="Episodes per task. Default: what the suite's protocol asks for."),
     ] = None,
     seed: Seed = 0,
-    workers: Workers = "auto",
-    lanes: LanesOption = None,
-    profile_check: ProfileCheck = "on",
-    agent_timeout: AgentTimeout = 600.0,
-    interpreter: Interpreters = None,
+    play: PlayOptions,
     figure: Annotated[
         Path | None, typer.Option(help="Draw success over severity to this file.")
     ] = None,
@@ -88,10 +76,7 @@ def rl_robustness(
 
     Exit 4: some cases have no result.
     """
-    from harness.cli.probe_runs import Wanted, play_runs, printed, run_options
-    from harness.cli.supervisor import relay
     from harness.core import UserError
-    from harness.host.interpreters import configured
     from leaderboards.rl_robustness_render import check_figure, draw_arms, render
 
     arms = _arms(arm, several=not candidate)
@@ -102,29 +87,25 @@ def rl_robustness(
     to = match or list(arms)[min(1, len(arms) - 1)]
     globs = [each.strip() for each in (played or "").split(",") if each.strip()]
     wanted = Wanted(
-        suite=suite,
-        tasks=tasks,
-        episodes=episodes,
-        seed=seed,
-        options=run_options(workers, lanes, "1", agent_timeout, None),
+        suite=suite, tasks=tasks, episodes=episodes, seed=seed, options=play.run_options()
     )
 
     def work() -> tuple[str, str, int]:
         from harness.cli.names import perturbations_named
         from leaderboards.rl_robustness import compare_arms
 
-        specs = {name: _spec(text, profile_check) for name, text in arms.items()}
+        specs = {name: _spec(text, play.profile_check) for name, text in arms.items()}
         agents = dict(arms)
         tried: list[Candidate] = []
         conditions = perturbations_named(perturb)
         said: list[str] = []
         if candidate:
-            found = _matching(candidate, specs[to], wanted, out / "matching", profile_check)
+            found = _matching(candidate, specs[to], wanted, out / "matching", play.profile_check)
             if isinstance(found, str):
                 return "", found, WITH_ERRORS
             tried, best = found
             agents[MATCHED] = candidate[best]
-            specs[MATCHED] = _spec(candidate[best], profile_check)
+            specs[MATCHED] = _spec(candidate[best], play.profile_check)
         folders = {MATCHED: f"{MATCHED}-{_folder(agents[MATCHED])}"} if candidate else {}
         runs = play_runs(
             [(folders.get(name, name), spec) for name, spec in specs.items()],
@@ -150,8 +131,7 @@ def rl_robustness(
         text, values = render(told, tried, beside)
         return printed(values, text, format), "\n".join(said), runs.code
 
-    with configured(interpreter or ()):
-        return relay(work)
+    return play.relay(work)
 
 
 def _matching(
@@ -162,7 +142,6 @@ def _matching(
     They play other cases than those of the comparison: whoever is nearest on these by chance would
     seem nearer there than it is.
     """
-    from harness.cli.probe_runs import play_runs
     from leaderboards.rl_robustness import clean_change
     from leaderboards.rl_robustness_render import Candidate, matched
 

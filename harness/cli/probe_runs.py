@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import inspect
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+import typer
+
+from harness.cli.options import (
+    AgentArgs,
+    AgentTimeout,
+    Interpreters,
+    LanesOption,
+    ProfileCheck,
+    RayAddress,
+    ReplicasOption,
+    Workers,
+    arguments,
+)
 from harness.cli.output import DONE, WITH_ERRORS
 
 if TYPE_CHECKING:
@@ -17,7 +31,88 @@ if TYPE_CHECKING:
     from harness.records.identity import AgentSpec
     from harness.records.plan import Plan
 
-__all__ = ["PlayedRuns", "Wanted", "default_folder", "play_runs", "printed", "run_options"]
+__all__ = [
+    "PlayOptions", "PlayedRuns", "Wanted", "default_folder", "play_runs", "printed",
+    "with_play_options",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlayOptions:
+    """How a probe plays: the options that such commands share, in the order of their help."""
+
+    workers: Workers = "auto"
+    lanes: LanesOption = None
+    replicas: ReplicasOption = "1"
+    out: Annotated[Path | None, typer.Option()] = None
+    agent_arg: AgentArgs = None
+    profile_check: ProfileCheck = "on"
+    agent_timeout: AgentTimeout = 600.0
+    ray_address: RayAddress = None
+    interpreter: Interpreters = None
+
+    def run_options(self) -> RunOptions:
+        """The options of each run. Raises UserError."""
+        from harness.cli.options import at_least_one, replica_count, worker_count
+        from harness.cli.output import command_line
+        from harness.play.runner import RunOptions
+
+        return RunOptions(
+            workers=worker_count(self.workers),
+            lanes=at_least_one("--lanes", self.lanes),
+            replicas=replica_count(self.replicas),
+            agent_timeout=self.agent_timeout,
+            ray_address=self.ray_address,
+            command=command_line(),
+        )
+
+    def agent(self, name: str, /, **changes: Any) -> AgentSpec:
+        """The agent of this name with `--agent-arg`, and `changes` to it. Raises UserError."""
+        from harness.cli.names import agent_named
+
+        return agent_named(name, {**arguments(self.agent_arg), **changes}, self.profile_check)
+
+    def relay(self, work: Callable[[], tuple[str, str, int]]) -> int:
+        """Do the work in a child process: harness.cli.supervisor.relay."""
+        from harness.cli.supervisor import relay
+        from harness.host.interpreters import configured
+
+        with configured(self.interpreter or ()):
+            return relay(work)
+
+
+def with_play_options(
+    out: str = "", without: Collection[str] = ()
+) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """A command whose parameter `play` is replaced by the options of PlayOptions.
+
+    `out`: the help of `--out`. `without`: options that the command does not offer.
+    """
+
+    def expand(command: Callable[..., int]) -> Callable[..., int]:
+        options = {
+            name: each.replace(annotation=Annotated[Path | None, typer.Option(help=out)])
+            if name == "out"
+            else each
+            for name, each in inspect.signature(PlayOptions, eval_str=True).parameters.items()
+            if name not in without
+        }
+        parameters: list[inspect.Parameter] = []
+        for name, each in inspect.signature(command, eval_str=True).parameters.items():
+            parameters += options.values() if name == "play" else [each]
+
+        def called(**given: Any) -> int:
+            play = PlayOptions(**{name: given.pop(name) for name in options})
+            return command(**given, play=play)
+
+        # Typer reads the options off the signature.
+        called.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+            [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in parameters]
+        )
+        called.__name__, called.__doc__ = command.__name__, command.__doc__
+        return called
+
+    return expand
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,24 +141,6 @@ class PlayedRuns:
     """Cases that ended with an error of their agent, over all runs."""
 
 
-def run_options(
-    workers: str, lanes: int | None, replicas: str, agent_timeout: float, ray_address: str | None
-) -> RunOptions:
-    """The options of each run, as a command's options say them. Raises UserError."""
-    from harness.cli.options import at_least_one, replica_count, worker_count
-    from harness.cli.output import command_line
-    from harness.play.runner import RunOptions
-
-    return RunOptions(
-        workers=worker_count(workers),
-        lanes=at_least_one("--lanes", lanes),
-        replicas=replica_count(replicas),
-        agent_timeout=agent_timeout,
-        ray_address=ray_address,
-        command=command_line(),
-    )
-
-
 def default_folder(probe: str, agent: str) -> Path:
     """runs/PROBE-AGENT, with what no folder should be called left out."""
     safe = "".join(each if each.isalnum() or each in "-_." else "-" for each in agent)
@@ -75,11 +152,15 @@ def play_runs(
     folder: Path,
     wanted: Wanted,
     check: Callable[[Plan], object],
+    *,
+    changed: Callable[[Plan, int], Plan] = lambda plan, number: plan,
+    enough: Callable[[Sequence[ScoredRun]], bool] = lambda runs: False,
 ) -> PlayedRuns:
     """Play each (name, agent) into folder/name, one after the other.
 
     `check` is called with each plan before it is played, and raises UserError where the probe could
-    make nothing of it.
+    make nothing of it. `changed(plan, number)`: the plan of this stage. `enough`: whether the runs
+    so far say all, so that the others are not played.
 
     Called in the child process of a command. Raises UserError on wrong use, and where no task can
     run here.
@@ -95,9 +176,7 @@ def play_runs(
     suites = suites_named(wanted.suite)
     chosen = select_tasks(suites, wanted.tasks)
     runs, lacking, code, agent_errors = [], dict[str, None](), DONE, 0
-    for name, spec in stages:
-        progress = progress_for()
-        progress.say(f"{name}:")
+    for number, (name, spec) in enumerate(stages):
         plan = make_plan(
             chosen, spec, episodes=wanted.episodes, seed=wanted.seed, perturb=wanted.perturb
         )
@@ -108,8 +187,11 @@ def play_runs(
         if not plan.total:
             raise UserError(f"none of these tasks can run here: {'; '.join([*lacking][:3])}")
         check(plan)
+        progress = progress_for()
+        progress.say(f"{name}:")
         names = [each.name for each in suites]
-        summary = play(spec, names, plan, folder / name, wanted.options, progress)
+        mine = changed(plan, number)
+        summary = play(spec, names, mine, folder / name, wanted.options, progress)
         if summary.stopped:
             return PlayedRuns(
                 runs=(), said=tuple(lacking), stopped=summary.stopped, code=WITH_ERRORS
@@ -118,6 +200,8 @@ def play_runs(
         if summary.missing or summary.agent_errors:
             code = WITH_ERRORS
         runs.append(read_scored_run(wanted.options.folder / summary.path, name))
+        if enough(runs):
+            break
     said = (*lacking, f"run directories: {folder}")
     return PlayedRuns(runs=tuple(runs), said=said, stopped="", code=code, agent_errors=agent_errors)
 

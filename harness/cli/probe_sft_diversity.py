@@ -85,7 +85,7 @@ def sft_diversity(
 
     Every checkpoint plays the tasks of every set. Exit 4: some cases have no result.
     """
-    from harness.cli.probe_runs import printed, run_options
+    from harness.cli.probe_runs import PlayOptions, printed
     from harness.cli.supervisor import relay
     from harness.core import UserError
     from harness.probes.consistency_figure import check_figure
@@ -98,7 +98,8 @@ def sft_diversity(
     names = [folder.resolve().name for folder in data]
     design, variants = design_of(names, at_least_one("--steps", steps) or 0), variants_of(vary)
     changes = arguments(set_)
-    options = run_options(workers, lanes, "1", agent_timeout, None)
+    play = PlayOptions(workers=workers, lanes=lanes, agent_timeout=agent_timeout)
+    options = play.run_options()
 
     def work() -> tuple[str, str, int]:
         from harness.cli.names import agent_named, trainer_named
