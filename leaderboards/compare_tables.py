@@ -40,6 +40,7 @@ def runs_line(compared: Compared) -> str:
     return (
         f"base {compared.base} ({compared.base_agent}), new {compared.new} ({compared.new_agent}); "
         f"margin {100 * found.margin:g} points, alpha {found.alpha:g}"
+        f"{', outcome ' + found.outcome if found.outcome else ''}"
     )
 
 
@@ -47,6 +48,12 @@ def deciding_lines(compared: Compared) -> list[str]:
     """Why a gate stopped, how many cases would decide, and what the verdict speaks of."""
     found = compared.comparison
     lines = [compared.stopped] if compared.stopped else []
+    if found.success is not None:
+        change = found.success.difference
+        lines.append(
+            f"success itself: {signed_points(change.value)} points, "
+            f"{range_of(change, signed_points)}; alone it would say {found.success_verdict}"
+        )
     often = " in 80 of 100 repetitions" if found.method == "fixed" else ""
     if found.more is not None:
         lines.append(
@@ -233,6 +240,14 @@ def flip_table(found: Comparison, *, short: bool = False) -> list[Table]:
         name = " ".join([str(flip.seed), *flip.perturbations])
         cells.setdefault(flip.task, {"worse": [], "better": []})[flip.became].append(name)
     counts = {row.task: {"worse": row.losses, "better": row.wins} for row in found.tasks}
+    if found.outcome:  # rows count cases of less progress, flips those of another success
+        counts = {
+            task: {
+                became: sum((each.task, each.became) == (task, became) for each in found.flips)
+                for became in ("worse", "better")
+            }
+            for task in cells
+        }
 
     def seeds(task: str, became: str) -> str:
         shown = cells[task][became][:SHOWN_FLIPS]

@@ -228,6 +228,13 @@ def gate(
             "--sequential", help="Stop as soon as a test that is valid at every look decides."
         ),
     ] = False,
+    outcome: Annotated[
+        Literal["success", "progress"],
+        typer.Option(
+            help="What decides. progress: the share of its stages that an episode reached, beside "
+            "the test of success; see docs/ci.md."
+        ),
+    ] = "success",
     max_episodes: Annotated[
         int | None, typer.Option(help="Play at most this many of the base's cases.")
     ] = None,
@@ -268,6 +275,7 @@ def gate(
     from harness.cli import names
     from harness.cli.counting import played
     from harness.cli.names import agent_named
+    from harness.cli.progress import find_progress, find_progress_of_base, known_progress
     from harness.cli.uploads import uploading
     from harness.compare.gate import Gate, GateOptions, judge_gate, refuse_other_clock
     from harness.compare.saved_runs import open_run
@@ -292,6 +300,7 @@ def gate(
         sequential=sequential,
         max_episodes=at_least_one("--max-episodes", max_episodes),
         tasks=tasks,
+        outcome=outcome,
     )
     with (
         open_run(base) as side,
@@ -309,10 +318,15 @@ def gate(
             trusted = names.trust(trust)
             judge, progress = Gate(spec, side, judged, trusted), progress_for()
             require_equal(judge.plan, spec.declared()[0], progress)
-            return judge.play(upload.place, told, progress).to_json()
+            if outcome == "progress":
+                find_progress_of_base(side, judge.plan)
+            ran = judge.play(upload.place, told, progress)
+            if outcome == "progress":
+                find_progress(ran.path)
+            return ran.to_json()
 
         ran = played(work)
-        gated = judge_gate(side, ran.path, judged)
+        gated = judge_gate(side, ran.path, judged, known_progress)
         code = _print_compared(of_gate(gated, side), format, junit, summary, full=full)
     if ran.stopped:
         say(ran.stopped)

@@ -13,7 +13,9 @@ from harness.verify.knowledge import Knowledge, Stops
 
 __all__ = ["knowledge", "stops_of"]
 
-_GATE = re.compile(r"gate, .*, (sequential|sequential by seed|all at once), (\d{1,7}) rounds")
+_GATE = re.compile(
+    r"gate, .*, (sequential|sequential by seed|all at once), (\d{1,7}) rounds(, outcome progress)?"
+)
 _WIDTH = re.compile(r"until width ([0-9.e+-]{1,25})")
 
 

@@ -33,7 +33,7 @@ class PairRow:
     domain: str
     suite: str
     measure: str
-    """`success`, `normalised`, or `sign` (which raw score is higher)."""
+    """`success`, `normalised`, `sign` (which raw score is higher), or `progress`."""
     n: int
     """Pairs of cases."""
     missing: int
@@ -110,6 +110,12 @@ class Comparison:
     violations: Violations | None = field(default=None, metadata=LATER)
     """The change of the violation rate over the same pairs, which is no part of the verdict; None
     where it was not measured in both runs."""
+    outcome: str = field(default="", metadata=LATER)
+    """`progress` where the share of stages that a case reached decides; empty: its success."""
+    success: GroupRow | None = field(default=None, metadata=LATER)
+    """With that outcome, the difference in success over all tasks, by its own test."""
+    success_verdict: str = field(default="", metadata=LATER)
+    """And the verdict of that test."""
 
     @property
     def exit_code(self) -> int:

@@ -52,10 +52,12 @@ class GateRounds:
         alpha: float,
         sequential: bool,
         most: int | None = None,
+        outcome: str = "success",
         renderers: Mapping[Key, str] | None = None,
         refuse: Callable[[str, Drawn], None] | None = None,
     ) -> None:
         """base: the value of every case in the base. most: play this many cases at most.
+        outcome: what decides in the end, which the name of the rule declares.
 
         renderers: what drew in the base's cases (see harness.records.renderer). refuse: called with
         a task and its renderers where no case of the first round was drawn as in the base, so that
@@ -85,6 +87,8 @@ class GateRounds:
             self.total_rounds = fits[-1]
         how = "sequential by seed" if sequential else "all at once"
         self.rule = f"gate, margin {margin:g}, alpha {alpha:g}, {how}, {self.total_rounds} rounds"
+        if outcome != "success":
+            self.rule += f", outcome {outcome}"
         self._measures = [measure_of(item.task) for item in plan.items]
         families = [item.family for item in plan.items]
         self._test = SequentialTest(families, margin, alpha) if sequential else None

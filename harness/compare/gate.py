@@ -6,7 +6,7 @@ It plays all cases, or goes on until a test that is valid at every look decides.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from harness.compare.pairs import (
     read_scored_run,
 )
 from harness.compare.privilege import privilege_notes
+from harness.compare.progress import RunProgress, compare_progress, progress_notes
 from harness.compare.protocols import refuse_other_protocols
 from harness.compare.renderers import Drawn, refusal
 from harness.compare.sequential_gate import compare_anytime, compare_stopped
@@ -58,6 +59,8 @@ class GateOptions:
     """How many cases to play at most."""
     tasks: str | None = None
     """Only the tasks of the base that match, a pattern as `bench run --tasks` takes it."""
+    outcome: str = "success"
+    """What decides: `success` (or a task's score), or `progress` (see harness.compare.progress)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,6 +139,11 @@ class Gate:
         trust: Trust = EVERYONE,
     ) -> None:
         check_limits(options.margin, options.alpha)
+        if options.outcome == "progress" and options.sequential:
+            raise UserError(
+                "--outcome progress is found by a replay once all cases are played: leave "
+                "--sequential out; --max-episodes plays fewer"
+            )
         self._spec, self._base, self._options = spec, base, options
         self._trust = trust
         lacking = base.missing()
@@ -200,8 +208,15 @@ def refuse_other_clock(base: ScoredRun, clock: ControlClock | None) -> None:
         )
 
 
-def judge_gate(base: ScoredRun, path: Path, options: GateOptions) -> Gated:
+def judge_gate(
+    base: ScoredRun,
+    path: Path,
+    options: GateOptions,
+    progress: Callable[[ScoredRun], RunProgress] | None = None,
+) -> Gated:
     """Judge what a gate has played, from its run directory alone.
+
+    progress: how far the episodes of a run came, asked where that is the outcome.
 
     Raises UserError where the directory holds no run of this base's cases.
     """
@@ -215,9 +230,15 @@ def judge_gate(base: ScoredRun, path: Path, options: GateOptions) -> Gated:
     # Everything that the base has counts, also what turned out not to run here.
     new = found.counting(plan)
     ends = rounds.ends()
-    tasks = pair_up(_prefix_of(base, ends), _prefix_of(new, ends))
+    sides = _prefix_of(base, ends), _prefix_of(new, ends)
+    tasks = pair_up(*sides)
     count = len(rounds.differences)
-    if options.sequential and any(each.unlike or each.apart for each in tasks):
+    notes: list[str] = []
+    if options.outcome == "progress" and progress is not None:
+        told = progress(sides[0]), progress(sides[1])
+        comparison = compare_progress(tasks, *told, options.margin, options.alpha)
+        notes = progress_notes(tasks, *told)
+    elif options.sequential and any(each.unlike or each.apart for each in tasks):
         # The rounds hold differences of cases that make no pairs.
         comparison = compare_stopped(tasks, options.margin, options.alpha)
     elif options.sequential and count and not any(each.missing for each in tasks):
@@ -260,6 +281,7 @@ def judge_gate(base: ScoredRun, path: Path, options: GateOptions) -> Gated:
         cases_planned=plan.total,
         played_beyond=max(0, len(_scored_cases(path)) - paired),
         notes=(
+            *notes,
             *([f"{kept} of the base's {whole} tasks, by --tasks"] if kept < whole else []),
             *privilege_notes(base, found),
             *pair_notes(tasks),
@@ -301,6 +323,7 @@ def _rounds(plan: Plan, base: ScoredRun, options: GateOptions) -> GateRounds:
         alpha=options.alpha,
         sequential=options.sequential,
         most=options.max_episodes,
+        outcome=options.outcome,
         renderers=base.renderers,
         refuse=refuse,
     )

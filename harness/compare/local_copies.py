@@ -1,7 +1,7 @@
 """The files of a run from where it lies: a folder, a zip archive, or a URL of either.
 
 Whoever made an archive or answers at a URL is a stranger: sizes and counts are bounded before
-anything is unpacked, and only two files are taken, under names of our own.
+anything is unpacked, and only a few files are taken, under names of our own.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from harness.records.safe_files import open_regular
 __all__ = ["is_location", "is_url", "local_copy"]
 
 FILES = ("run.json", "episodes.jsonl")
+STAGES = "stages.jsonl"
+"""Taken from an archive that has it: what a replay found of the failures."""
 MOST_BYTES = 16 << 30
 """Of an archive, and of episodes.jsonl: ten million episodes take a third of it."""
 MOST_DIRECTORY = 8 << 20
@@ -112,7 +114,7 @@ class _Bounded(io.BufferedReader):
 
 
 def _unzip(archive: Path, folder: Path) -> Path:
-    """Unpacks the two files that are needed, into `folder`."""
+    """Unpacks the files that are needed, into `folder`."""
     try:
         opened = open_regular(archive, MOST_BYTES)
         with (
@@ -121,7 +123,8 @@ def _unzip(archive: Path, folder: Path) -> Path:
             zipfile.ZipFile(bounded) as content,
         ):
             prefix = _run_in(content, archive.name)
-            for name in FILES:
+            told = prefix + STAGES in content.namelist()
+            for name in (*FILES, *([STAGES] if told else [])):
                 info = _member(content, prefix + name, archive.name)
                 with content.open(info) as source, (folder / name).open("wb") as target:
                     _copy(source, target, name, archive.name)
@@ -191,7 +194,7 @@ def _copy(source: IO[bytes], target: BinaryIO, name: str, where: str) -> None:
         left -= len(block)
         if left < 0:
             raise UserError(f"{name} of {where} is larger than any run of bench")
-        if name == "episodes.jsonl":
+        if name in ("episodes.jsonl", STAGES):
             last = block.rfind(b"\n")
             line = line + len(block) if last < 0 else len(block) - last - 1
             if line > 2 * MOST_LINE:

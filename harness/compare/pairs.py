@@ -161,6 +161,8 @@ class TaskPairs:
     """Pairs of which one run names a renderer, and the other one does not say it."""
     own_streams: bool = False
     """See harness.records.plan.PlanItem."""
+    outcome: str = ""
+    """`progress` where the pairs hold that; empty: what measure_of says."""
 
     @property
     def family(self) -> str:
@@ -169,8 +171,8 @@ class TaskPairs:
 
     @property
     def measure(self) -> str:
-        """See measure_of."""
-        return measure_of(self.task)
+        """`progress`, or as measure_of."""
+        return self.outcome or measure_of(self.task)
 
     def differences(self) -> np.ndarray:
         """New minus base for each seed, shape (seeds,), in [-1, 1]; see value_difference."""

@@ -136,7 +136,7 @@ def _points(share: float) -> str:
 
 
 def _improvement(tasks: Sequence[TaskPairs], alpha: float) -> Interval | None:
-    scored = [each for each in tasks if each.measure != "success"]
+    scored = [each for each in tasks if each.measure in ("normalised", "sign")]
     if not scored:
         return None
     signs = [each.signs() for each in scored]

@@ -32,6 +32,7 @@ from harness.verify.trace_modes import modes_looked_for, modes_of_trace
 __all__ = ["StagedEpisode", "replay_stages", "stages_of_run", "unknown_reasons"]
 
 NO_TRACE = "it has no recorded actions"
+NOT_REPLAYED = "it was not replayed; `bench report RUN --stages` says why"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,12 +48,13 @@ class StagedEpisode:
 
 
 def stages_of_run(
-    run: StoredRun, begin: Callable[[int], None] = lambda count: None
+    run: StoredRun, begin: Callable[[int], None] = lambda count: None, *, replay: bool = True
 ) -> list[StagedEpisode]:
     """The unperturbed episodes of all tasks with a success, in the order of the plan.
 
     What `stages.jsonl` lacks is replayed and written there. `begin` is told how many episodes that
-    are. Ask first whether the run's tasks may be imported. Raises UserError.
+    are. Without `replay` these stay unknown. Ask first whether the run's tasks may be imported.
+    Raises UserError.
     """
     known = read_stage_file(run.path)
     episodes: dict[CaseIndex, StagedEpisode] = {}
@@ -67,8 +69,9 @@ def stages_of_run(
         elif not _is_of_today(found, task, result):
             found = None
             failed[index] = result
-        episodes[index] = StagedEpisode(index=index, result=result, found=found)
-    if failed:
+        told = "" if found is not None else NOT_REPLAYED
+        episodes[index] = StagedEpisode(index=index, result=result, found=found, unknown=told)
+    if failed and replay:
         begin(len(failed))
         with StageWriter(run.path) as writer:
             for each in replay_stages(run, failed):

@@ -92,6 +92,7 @@ def test_the_script_passes_every_option(job: Any, tmp_path: Path) -> None:
     (folder / "bench").chmod(0o755)
     settings = {
         "AGENT": "a:B", "BASE": "base", "MARGIN": "0.1", "ALPHA": "0.2", "SEQUENTIAL": "true",
+        "OUTCOME": "progress",
         "MAX_EPISODES": "7", "TASKS": "x y", "TRUST": "true", "AGENT_ARG": "a=1 2\nb=3\n",
         "AGENT_TIMEOUT": "5", "PROFILE_CHECK": "off", "WORKERS": "0", "LANES": "4",
         "REPLICAS": "1",

@@ -5,6 +5,7 @@ set -u
 arguments=(--agent "$AGENT" --base "$BASE" --margin "${MARGIN:-0.05}" --alpha "${ALPHA:-0.05}" --workers "${WORKERS:-auto}")
 arguments+=(--out "${OUT:-bench-run}" --junit "${JUNIT:-bench-junit.xml}" --format "${FORMAT:-markdown}")
 if [ "${SEQUENTIAL:-false}" = true ]; then arguments+=(--sequential); fi
+if [ -n "${OUTCOME:-}" ]; then arguments+=(--outcome "$OUTCOME"); fi
 if [ "${TRUST:-false}" = true ]; then arguments+=(--trust); fi
 if [ -n "${TASKS:-}" ]; then arguments+=(--tasks "$TASKS"); fi
 if [ -n "${MAX_EPISODES:-}" ]; then arguments+=(--max-episodes "$MAX_EPISODES"); fi
