@@ -16,16 +16,18 @@ from typing import Any
 
 import numpy as np
 
-from adapters import _babyai_bot, _babyai_skills, _grid_stages, _worded_levels
+from adapters import _babyai_bot, _babyai_goals, _babyai_skills, _grid_stages, _worded_levels
 from adapters._grid_levels import made, number_of
 from adapters._grid_words import MEANING, scene
 from adapters._params import levels
 from harness.core import (
+    GOAL,
     Adapter,
     Box,
     Brief,
     Case,
     Discrete,
+    Goal,
     SimulatorPerturbation,
     Skill,
     SkillCall,
@@ -34,6 +36,7 @@ from harness.core import (
     Text,
     TimeStep,
     UserError,
+    asked_goal,
 )
 
 __all__ = ["MiniGridAdapter"]
@@ -177,6 +180,7 @@ class MiniGridAdapter(Adapter):
         self._level, self._levels = level, {"{}": self._env}
         self._own_limit: int | None = None
         self._course: _grid_stages.Course | None = None
+        self._missions: _babyai_goals.Missions | None = None
         self._horizon: int | None = None
         """The limit of `_env` in steps, while a task's horizon has raised it."""
         if verifier.use_done_actions:
@@ -242,7 +246,8 @@ class MiniGridAdapter(Adapter):
 
     @classmethod
     def simulator_perturbations(cls, task: Task | None = None) -> tuple[SimulatorPerturbation, ...]:
-        return PERTURBATIONS
+        # Whether another goal can be reached is asked of the expert, so there must be one.
+        return (*PERTURBATIONS, GOAL) if task is None or cls.has_expert(task) else PERTURBATIONS
 
     def _level_of(self, case: Case) -> Any:
         """The environment of the case's level.
@@ -290,7 +295,12 @@ class MiniGridAdapter(Adapter):
         if horizon is not None and horizon > self._env.max_steps:
             self._own_limit, self._env.max_steps = self._env.max_steps, horizon
         self._bot, self._gave_up, self._controller = None, False, None
-        self._course, self._horizon = None, horizon
+        self._course, self._horizon, self._missions = None, horizon, None
+        asked = None
+        if case.simulator_perturbation(GOAL.name) is not None:
+            asked = asked_goal(case, self.other_goals(case))
+        if asked is not None:
+            self._missions_of(case).ask(asked)
         self._going = TimeStep(self._views, self._env.mission, success=False)
         return self._going
 
@@ -362,6 +372,19 @@ class MiniGridAdapter(Adapter):
 
     def failure_mode(self) -> tuple[str, ...]:
         return () if self._course is None else self._course.failure_mode()
+
+    def _missions_of(self, case: Case) -> _babyai_goals.Missions:
+        if self._missions is None:
+            split = self._split.get("split", "train")
+            self._missions = _babyai_goals.Missions(self._env, self._level, split, case)
+        return self._missions
+
+    def other_goals(self, case: Case) -> tuple[Goal, ...]:
+        """Other missions of the level's grammar, see _babyai_goals.py."""
+        return self._missions_of(case).others if self.has_expert(case.task) else ()
+
+    def goals_met(self, executed: Any) -> tuple[str, ...]:
+        return () if self._missions is None else self._missions.met(executed)
 
     def state(self) -> bytes:
         """What actions change, in 1 us.

@@ -13,14 +13,18 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from adapters._reached import Reached
-from adapters.pddl import skills
+from adapters.pddl import goals, skills
 from adapters.pddl.domains import DOMAINS
-from adapters.pddl.strips import Domain, Problem, ground
+from adapters.pddl.strips import Domain, Ground, Problem, ground
 from adapters.pddl.words import instruction, pddl, problem_pddl, sentences
 from harness.core import (
+    GOAL,
+    OWN,
     Adapter,
     Brief,
     Case,
+    Goal,
+    SimulatorPerturbation,
     Skill,
     SkillCall,
     SkillEnd,
@@ -30,6 +34,7 @@ from harness.core import (
     Texts,
     TimeStep,
     UserError,
+    asked_goal,
     stream,
 )
 
@@ -104,6 +109,7 @@ class PddlAdapter(Adapter):
 
     redraws = False
     privileged_skills = False
+    goal_views = ("pddl",)
 
     @classmethod
     def env_key(cls, task: Task) -> str:
@@ -127,6 +133,11 @@ class PddlAdapter(Adapter):
     def failure_modes(cls, task: Task) -> tuple[str, ...]:
         return ("stopped_early",)
 
+    @classmethod
+    def simulator_perturbations(cls, task: Task | None = None) -> tuple[SimulatorPerturbation, ...]:
+        without = task is not None and task.params["domain"] in goals.WITHOUT
+        return () if without else (GOAL,)
+
     def __init__(self, task: Task) -> None:
         self._mode = task.params["mode"]
         if self._mode not in ANSWER:
@@ -147,12 +158,16 @@ class PddlAdapter(Adapter):
         self._domain, self._size = DOMAINS[name], sizes[case.seed % len(sizes)]
         self._problem = _draw_problem(self._domain, self._size, case.seed)
         self._ground = ground(self._domain, self._problem)
+        self._own = self._ground
+        self._others: Mapping[str, tuple[Problem, Ground]] | None = None
+        if case.simulator_perturbation(GOAL.name) is not None:
+            asked = asked_goal(case, self.other_goals(case))
+            if asked is not None and self._others is not None:
+                self._problem, self._ground = self._others[asked.id]
         self._state, self._given, self._invalid, self._gave_up = self._ground.init, 0, 0, False
         self._policy: dict[int, int] = {}
         self._reached = Reached()
-        self._instruction = (
-            f"{instruction(self._domain, self._problem, self._ground)}\n\n{ANSWER[self._mode]}"
-        )
+        self._instruction = self._told(self._problem, self._ground)
         self._action = Text(
             choices=("", *map(pddl, self._ground.actions)), meaning=MEANING[self._mode]
         )
@@ -241,6 +256,25 @@ class PddlAdapter(Adapter):
     def failure_mode(self) -> tuple[str, ...]:
         whole = self._mode == "plan" and self._given > 0
         return ("stopped_early",) if whole and not self._invalid else ()
+
+    def other_goals(self, case: Case) -> tuple[Goal, ...]:
+        """The goals of other problems of the domain with these objects, see goals.py."""
+        if self._others is None:
+            own = self._problem, self._ground
+            self._others = goals.others(self._domain, *own, self._size, case.rng("other goals"))
+        return tuple(
+            Goal(name, self._told(problem, ground))
+            for name, (problem, ground) in self._others.items()
+        )
+
+    def goals_met(self, executed: Any) -> tuple[str, ...]:
+        if self._mode == "plan" and self._invalid:
+            return ()
+        every = {OWN: self._own, **{n: each for n, (_, each) in (self._others or {}).items()}}
+        return tuple(n for n, each in every.items() if self._state & each.goal == each.goal)
+
+    def _told(self, problem: Problem, ground: Ground) -> str:
+        return f"{instruction(self._domain, problem, ground)}\n\n{ANSWER[self._mode]}"
 
     def state(self) -> bytes:
         return self._state.to_bytes(self._ground.size, "little") + _pack(self._invalid)

@@ -9,6 +9,7 @@ objects.
 
 from __future__ import annotations
 
+import copy
 import functools
 import itertools
 from collections import deque
@@ -149,6 +150,15 @@ class Ground:
         self.fixed = tuple(atom for atom in problem.init if atom not in changing)
         self.size = (len(self.facts) + 7) // 8
         """Bytes per state."""
+
+    def with_goal(self, goal: Iterable[Atom]) -> Ground | None:
+        """The same problem with another goal; None where an atom of it is no fact that changes."""
+        if any(atom not in self._bits for atom in goal):
+            return None
+        other = copy.copy(self)
+        other.__dict__.pop("shortest", None)
+        other.goal = self._mask(goal)
+        return other
 
     def _mask(self, atoms: Iterable[Atom]) -> int:
         return sum({self._bits.get(atom, 0) for atom in atoms})

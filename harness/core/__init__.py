@@ -13,6 +13,7 @@ from harness.core.agent import Agent
 from harness.core.batches import batch_of
 from harness.core.coercion import deprecated
 from harness.core.errors import AgentUnavailable, BadAction, UserError
+from harness.core.goals import GOAL, OWN, Goal, asked_goal
 from harness.core.layout import Field
 from harness.core.nouns import (
     DOMAINS,
@@ -38,10 +39,11 @@ from harness.core.ui import UI, Element, Elements, UIAction
 
 __all__ = [
     "ActionSpec", "Adapter", "Agent", "AgentUnavailable", "Answer", "BadAction", "BatchedAdapter",
-    "Box", "Brief", "Case", "DOMAINS", "Discrete", "Element", "Elements", "Field", "Missing",
-    "MultiDiscrete", "Normaliser", "Perturbation", "Reference", "Result", "STATUSES",
+    "Box", "Brief", "Case", "DOMAINS", "Discrete", "Element", "Elements", "Field", "GOAL",
+    "Goal", "Missing", "MultiDiscrete", "Normaliser", "OWN", "Perturbation", "Reference", "Result",
+    "STATUSES",
     "SimulatorPerturbation", "Skill", "SkillCall", "SkillEnd", "SkillsNow", "Spec", "Suite", "Task",
-    "Text", "Texts", "TimeStep", "Turn", "UI", "UIAction", "UserError", "batch_of",
+    "Text", "Texts", "TimeStep", "Turn", "UI", "UIAction", "UserError", "asked_goal", "batch_of",
     "stream", "stream_key",
 ]  # fmt: skip
 

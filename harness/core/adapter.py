@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from harness.core.errors import UserError
+from harness.core.goals import Goal
 from harness.core.nouns import Brief, Case, Missing, SimulatorPerturbation, Task, TimeStep
 from harness.core.skills import Skill, SkillCall
 
@@ -62,6 +63,8 @@ class _Playable(ABC):
 
     Whoever has a skill played is privileged then, as whoever reads a privileged view.
     """
+    goal_views: ClassVar[tuple[str, ...]] = ()
+    """Views that hold the goal: an agent that reads one of them needs no instruction."""
     derived_views: ClassVar[tuple[str, ...]] = ()
     """Views that follow from other ones, such as a scene in words.
 
@@ -92,6 +95,12 @@ class _Playable(ABC):
     True where all that an episode draws comes from `case.simulator_seed` or `case.rng`. Where it is
     False, as where the benchmark prescribes seeds, statistics over several tasks take the episodes
     of a seed for one cluster: their intervals are wider.
+    """
+    discrete_starts: ClassVar[bool] = False
+    """Whether its starts are drawn from things that can be counted, such as cells, words or levels.
+
+    A start whose digest is not among those of an agent's training data is new to it then. Where
+    places are real numbers that says nothing: the next start may differ by less than anyone sees.
     """
     redraws: ClassVar[bool] = True
     """Whether an episode that is solved at its start is drawn again, at most ten times.
@@ -286,6 +295,34 @@ class Adapter(_Playable):
         """How the episode failed, of `failure_modes`; asked once at its end, after `stage`."""
         return ()
 
+    def factors(self, case: Case) -> Mapping[str, str]:
+        """What the episode of `case` is about, for the question whether an agent had seen it.
+
+        Names are among harness.core.factors.TOLD: the `object` that the goal names ("red ball") and
+        the `scene` that it takes place in ("flat 12"), in words that are equal where these are. The
+        instruction and the body are known anyway. Asked right after the reset of that case, never
+        while an agent plays; asking must change nothing.
+        """
+        return {}
+
+    def other_goals(self, case: Case) -> tuple[Goal, ...]:
+        """What else could be asked for in the scene that `case` begins in, none of it true yet.
+
+        Asked right after the reset of that case, in a replay and never while an agent plays. The
+        same with and without the perturbation `goal`, under which one of them is asked for
+        (harness.core.goals.asked_goal). Empty where the scene, or the family, has none.
+        """
+        return ()
+
+    def goals_met(self, executed: Any) -> tuple[str, ...]:
+        """Ids of the goals that are met now: OWN for the task's own, and those of `other_goals`.
+
+        Asked after `other_goals`, at once and after every step of a replay. `executed` is the
+        action of that step, None after the reset. Asking must change nothing that an episode's
+        course depends on.
+        """
+        return ()
+
     def close(self) -> None:
         """Free everything. Called once."""
 
@@ -343,6 +380,18 @@ class BatchedAdapter(_Playable):
 
     def failure_mode(self, lane: int) -> tuple[str, ...]:
         """As Adapter.failure_mode, for one lane."""
+        return ()
+
+    def factors(self, lane: int, case: Case) -> Mapping[str, str]:
+        """As Adapter.factors, for one lane."""
+        return {}
+
+    def other_goals(self, lane: int, case: Case) -> tuple[Goal, ...]:
+        """As Adapter.other_goals, for one lane."""
+        return ()
+
+    def goals_met(self, lane: int, executed: Any) -> tuple[str, ...]:
+        """As Adapter.goals_met, for one lane."""
         return ()
 
     def close(self) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from harness.core.adapter import Adapter, BatchedAdapter
+from harness.core.goals import Goal
 from harness.core.nouns import Case, Task, TimeStep
 from harness.core.skills import SkillCall
 
@@ -29,8 +30,8 @@ class Lane:
     """
 
     __slots__ = (
-        "adapter", "batch", "expert", "expert_plan", "failure_mode", "number", "render", "reset",
-        "skill", "skill_objects", "stage", "state", "step",
+        "adapter", "batch", "expert", "expert_plan", "factors", "failure_mode", "goals_met",
+        "number", "other_goals", "render", "reset", "skill", "skill_objects", "stage", "state", "step",
     )  # fmt: skip
 
     def __init__(self, adapter: Adapter | BatchedAdapter, number: int = 0) -> None:
@@ -48,6 +49,9 @@ class Lane:
         self.expert_plan: Callable[[], Sequence[SkillCall] | None]
         self.stage: Callable[[], int]
         self.failure_mode: Callable[[], tuple[str, ...]]
+        self.factors: Callable[[Case], Mapping[str, str]]
+        self.other_goals: Callable[[Case], tuple[Goal, ...]]
+        self.goals_met: Callable[[Any], tuple[str, ...]]
         if isinstance(adapter, BatchedAdapter):
             batch = adapter
             self.reset = lambda case: batch.reset({number: case})[number]
@@ -60,6 +64,9 @@ class Lane:
             self.expert_plan = functools.partial(batch.expert_plan, number)
             self.stage = functools.partial(batch.stage, number)
             self.failure_mode = functools.partial(batch.failure_mode, number)
+            self.factors = functools.partial(batch.factors, number)
+            self.other_goals = functools.partial(batch.other_goals, number)
+            self.goals_met = functools.partial(batch.goals_met, number)
         else:
             self.reset = adapter.reset
             self.step = adapter.step
@@ -71,3 +78,6 @@ class Lane:
             self.expert_plan = adapter.expert_plan
             self.stage = adapter.stage
             self.failure_mode = adapter.failure_mode
+            self.factors = adapter.factors
+            self.other_goals = adapter.other_goals
+            self.goals_met = adapter.goals_met

@@ -113,6 +113,18 @@ class Host:
         """How the episode failed."""
         return self._lanes[lane].failure_mode()
 
+    def factors(self, lane: int, case: Any) -> Any:
+        """What the episode is about."""
+        return dict(self._lanes[lane].factors(case))
+
+    def other_goals(self, lane: int, case: Any) -> Any:
+        """What else could be asked for in the scene."""
+        return self._lanes[lane].other_goals(case)
+
+    def goals_met(self, lane: int, executed: Any) -> Any:
+        """Ids of the goals that are met."""
+        return self._lanes[lane].goals_met(executed)
+
     def renderer_info(self) -> Any:
         """What draws the views."""
         return self._adapter.renderer_info()
@@ -178,6 +190,9 @@ def serve(wire: Any) -> None:
             "expert_plan",
             "stage",
             "failure_mode",
+            "factors",
+            "other_goals",
+            "goals_met",
             "renderer_info",
             "close",
         )

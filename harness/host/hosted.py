@@ -271,6 +271,15 @@ class _HostedAdapter(Hosted, Adapter):
     def failure_mode(self) -> Any:
         return self._there.client.call("failure_mode", 0)
 
+    def factors(self, case: Case) -> Any:
+        return self._there.client.call("factors", 0, case)
+
+    def other_goals(self, case: Case) -> Any:
+        return self._there.client.call("other_goals", 0, case)
+
+    def goals_met(self, executed: Any) -> Any:
+        return self._there.client.call("goals_met", 0, executed)
+
     def renderer_info(self) -> str:
         return self._there.renderer_info()
 
@@ -321,6 +330,15 @@ class _HostedBatched(Hosted, BatchedAdapter):
 
     def failure_mode(self, lane: int) -> Any:
         return self._there.client.call("failure_mode", lane)
+
+    def factors(self, lane: int, case: Case) -> Any:
+        return self._there.client.call("factors", lane, case)
+
+    def other_goals(self, lane: int, case: Case) -> Any:
+        return self._there.client.call("other_goals", lane, case)
+
+    def goals_met(self, lane: int, executed: Any) -> Any:
+        return self._there.client.call("goals_met", lane, executed)
 
     def renderer_info(self) -> str:
         return self._there.renderer_info()

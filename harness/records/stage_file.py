@@ -7,19 +7,14 @@ rule has a new number. The run itself is the same with and without it.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
-from harness.core import UserError
 from harness.core.failure_modes import FAILURE_MODES, in_order
-from harness.records.held_file import HeldFile
-from harness.records.results import MOST_LINE, decode_line, raw_lines
-from harness.records.safe_files import check_writable, open_inside
+from harness.records.side_file import LineWriter, read_lines
 from harness.records.typed import Check, fields_of, list_of, one_of, text, whole
 
 __all__ = ["EpisodeStages", "StageWriter", "read_stage_file"]
@@ -71,25 +66,13 @@ def read_stage_file(run: str | os.PathLike[str]) -> dict[str, EpisodeStages]:
 
     Raises UserError on a line that is none.
     """
-    found: dict[str, EpisodeStages] = {}
-    try:
-        file = open_inside(run, FILE, MOST_BYTES)
-    except FileNotFoundError:
-        return found
-    with file:
-        for number, line in enumerate(raw_lines(file), 1):
-            if not line.endswith(b"\n") and len(line) <= MOST_LINE:
-                break  # torn: its episode is replayed again
-            try:
-                fields = fields_of(decode_line(line), "", _CHECKS)
-                if fields.pop("rules") == RULES:
-                    found[fields["case"]] = _checked(EpisodeStages(**fields))
-            except ValueError as wrong:
-                raise UserError(
-                    f"{Path(run) / FILE}, line {number}: {wrong}. Remove that file: it is made "
-                    "again from the recorded actions"
-                ) from None
-    return found
+    return {each.case: each for each in read_lines(run, FILE, MOST_BYTES, _line_of)}
+
+
+def _line_of(line: Any) -> EpisodeStages | None:
+    fields = fields_of(line, "", _CHECKS)
+    rules = fields.pop("rules")
+    return _checked(EpisodeStages(**fields)) if rules == RULES else None
 
 
 def _checked(found: EpisodeStages) -> EpisodeStages:
@@ -101,42 +84,13 @@ def _checked(found: EpisodeStages) -> EpisodeStages:
     return found
 
 
-class StageWriter:
+class StageWriter(LineWriter):
     """Appends lines to the stage file of a run directory. Use it as a context manager."""
 
     def __init__(self, run: Path) -> None:
         """Raises UserError where the file cannot be written, or another process writes it."""
-        check_writable(run, (FILE,))
-        try:
-            self._file = HeldFile(run / FILE, lock=True)
-            self._cut_torn_line()
-        except BlockingIOError:
-            raise UserError(f"{run / FILE} is being written by another command: wait") from None
-        except OSError as fault:
-            raise UserError(
-                f"cannot write {run / FILE}: {fault.strerror}. Copy the run to where it can be "
-                "written"
-            ) from None
-
-    def __enter__(self) -> StageWriter:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        fault: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._file.close()
+        super().__init__(run, FILE)
 
     def append(self, found: EpisodeStages) -> None:
         """Write one line. Raises OSError when the disk is full."""
-        line: dict[str, Any] = {"rules": RULES, **vars(found)}
-        self._file.append(json.dumps(line).encode() + b"\n")
-
-    def _cut_torn_line(self) -> None:
-        size = self._file.size()
-        start = max(0, size - MOST_LINE)
-        end = self._file.read(size - start, start)
-        if not end.endswith(b"\n"):
-            self._file.truncate(start + end.rfind(b"\n") + 1)
+        self.write({"rules": RULES, **vars(found)})

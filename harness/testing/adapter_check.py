@@ -17,6 +17,8 @@ from harness.testing.bad_actions import bad_actions
 from harness.testing.checked_lane import USE_VALIDATE, CheckedLane, ScriptedPlayer
 from harness.testing.checks import ContractError, call, demand, naming
 from harness.testing.declarations import check_brief, check_class
+from harness.testing.factor_check import check_factors
+from harness.testing.goal_check import check_goals
 from harness.testing.skill_check import check_skills
 from harness.testing.stage_check import check_stages
 from harness.testing.trajectory import StepRecord, demand_equal, first_difference
@@ -51,8 +53,8 @@ def check_adapter(
     The same case is played in a fresh and in a kept adapter; after other seeds, abandoned
     episodes, `others` (tasks with the same environment key) and perturbed cases; next to another
     lane; with its views read and not read, drawn and not drawn; with actions that must be refused;
-    with the expert and without it; with its skills; asked for its stages; and in another Python
-    process. Every TimeStep is checked against the brief.
+    with the expert and without it; with its skills; asked for its stages and goals; and
+    in another Python process. Every TimeStep is checked against the brief.
 
     `seeds`: two or more; by default `task.first_seed` and the three after it.
     `steps`: where an episode stops, for simulators that are slow; by default whole episodes are
@@ -114,6 +116,8 @@ class _AdapterCheck:
         expert = self.check_expert(lane) if self.form.has_expert(self.task) else None
         check_skills(lane, self.player, self.first)
         check_stages(lane, self.player, self.first, once)
+        check_goals(lane, self.player, self.first, once)
+        check_factors(lane, self.player, self.first, once)
 
         fresh = lane if self.batched and self.lanes else self.build(1)
         demand_equal(

@@ -102,6 +102,18 @@ class CheckedLane:
         """How the episode failed."""
         return self._lane.failure_mode()
 
+    def factors(self, case: Case) -> Any:
+        """What the episode is about."""
+        return self._lane.factors(case)
+
+    def other_goals(self, case: Case) -> Any:
+        """What else could be asked for in the scene."""
+        return self._lane.other_goals(case)
+
+    def goals_met(self, executed: Any) -> Any:
+        """Ids of the goals that are met."""
+        return self._lane.goals_met(executed)
+
     def render(self) -> Any:
         """The frame for people, unchecked; None if the adapter draws none."""
         try:
