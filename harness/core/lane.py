@@ -31,7 +31,8 @@ class Lane:
 
     __slots__ = (
         "adapter", "batch", "expert", "expert_plan", "factors", "failure_mode", "goals_met",
-        "number", "other_goals", "render", "reset", "skill", "skill_objects", "stage", "state", "step",
+        "number", "other_goals", "render", "reset", "skill", "skill_objects", "stage", "state",
+        "step",
     )  # fmt: skip
 
     def __init__(self, adapter: Adapter | BatchedAdapter, number: int = 0) -> None:
