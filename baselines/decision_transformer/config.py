@@ -51,6 +51,11 @@ class Config(StoredConfig):
     weight_decay: float = 1e-4
     clip: float = 1.0
     """The largest norm of the gradient."""
+    folders_alike: bool = False
+    """Draw each folder of recordings equally often, and within it each task.
+
+    Otherwise each task is drawn equally often, whatever the folder.
+    """
 
     def __post_init__(self) -> None:
         if not self.views or self.width % (2 * self.heads):

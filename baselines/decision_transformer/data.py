@@ -14,7 +14,7 @@ from torch import Tensor
 
 from baselines.decision_transformer.config import Body, Config, numeric, playable
 from baselines.decision_transformer.model import scaled
-from baselines.learning.sampling import StepSampler
+from baselines.learning.sampling import StepSampler, folders_alike
 from harness.core import Brief, Discrete, UserError
 from harness.demos import Demo
 
@@ -56,7 +56,9 @@ class Episodes:
     def __init__(self, folders: Sequence[Path], config: Config) -> None:
         """Raises UserError where rewards or a view are missing, or bodies differ."""
         self._config = config
-        self._sampler = StepSampler(folders)
+        self._sampler = (
+            StepSampler(folders, folders_alike) if config.folders_alike else StepSampler(folders)
+        )
         self._episodes: dict[tuple[int, int], _Episode] = {}
         self.body = self._body(folders)
         for number, demos in enumerate(self._sampler.sets):

@@ -20,5 +20,9 @@ def _train(request: TrainingRequest, say: Callable[[str], None]) -> Path:
 
 
 TRAINER = Trainer(
-    train=_train, stages=("offline",), imitates="offline", agent="decision-transformer"
+    train=_train,
+    stages=("offline",),
+    imitates="offline",
+    agent="decision-transformer",
+    alike={"folders_alike": True},
 )

@@ -11,7 +11,7 @@ import numpy as np
 from harness.core import UserError
 from harness.demos import Demos, EpisodeRow
 
-__all__ = ["StepSampler"]
+__all__ = ["StepSampler", "folders_alike"]
 
 Weigh = Callable[[str, EpisodeRow], tuple[str, float, float]]
 """(name of a folder, an episode) -> (its group, the weight of the group, the weight of its task in
@@ -20,6 +20,11 @@ the group). A weight of 0 leaves the episode out."""
 
 def _alike(folder: str, row: EpisodeRow) -> tuple[str, float, float]:
     return "", 1.0, 1.0
+
+
+def folders_alike(folder: str, row: EpisodeRow) -> tuple[str, float, float]:
+    """Each folder is drawn equally often, and within it each task."""
+    return folder, 1.0, 1.0
 
 
 class StepSampler:

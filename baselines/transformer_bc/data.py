@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from baselines.learning.sampling import StepSampler
+from baselines.learning.sampling import StepSampler, folders_alike
 from baselines.learning.text_tokenizer import TextTokenizer
 from baselines.transformer_bc.config import Config
 from baselines.transformer_bc.inputs import Query, Seen, past_actions, seen, token_ids
@@ -35,7 +35,7 @@ class Examples:
     def __init__(self, folders: Sequence[Path], config: Config, tokenizer: TextTokenizer) -> None:
         """Raises UserError when a folder has no demonstrations."""
         self._config, self._tokenizer = config, tokenizer
-        self._sampler = StepSampler(folders, _folders_alike)
+        self._sampler = StepSampler(folders, folders_alike)
         self._episodes: dict[tuple[int, int], _Episode] = {}
 
     @property
@@ -91,11 +91,6 @@ def names_of(spec: object) -> tuple[str, ...] | None:
     if not isinstance(spec, Discrete):
         return None
     return spec.names or tuple(map(str, range(spec.n)))
-
-
-def _folders_alike(folder: str, row: EpisodeRow) -> tuple[str, float, float]:
-    """Each folder is drawn equally often, and within it each task."""
-    return folder, 1.0, 1.0
 
 
 def action_names(folders: Sequence[Path]) -> tuple[str, ...]:

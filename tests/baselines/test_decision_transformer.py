@@ -17,6 +17,7 @@ from toysuite import QUICK
 from baselines.decision_transformer.agent import FOLDER, SHIPPED, DecisionTransformer
 from baselines.decision_transformer.config import Body, Config
 from baselines.decision_transformer.curve import main, median_of, points, table
+from baselines.decision_transformer.data import Episodes
 from baselines.decision_transformer.model import Model, scaled, unscaled
 from baselines.decision_transformer.players import LinearPolicy
 from baselines.decision_transformer.search import Checkpoint, search
@@ -86,6 +87,27 @@ def test_it_gets_what_it_is_asked_for(folder: Path, tmp_path: Path) -> None:
     made = json.loads((folder / "model" / "training.json").read_text())["offline"]
     assert made["validation_episodes"] == 6
     assert made["return_error"] < made["return_deviation"] / 2
+
+
+def test_folders_are_drawn_alike_where_that_is_asked_for(folder: Path) -> None:
+    """Two folders of 24 and of 6 episodes, whose windows differ in return."""
+    folders = [folder / "0.0", folder / "other"]
+    shares = {}
+    for alike in (False, True):
+        config = Config(views=("state",), context=2, folders_alike=alike)
+        known = [Episodes([each], config) for each in folders]
+        steps = [each.steps for each in known]
+        both = Episodes(folders, config)
+        drawn = both.draw(np.random.default_rng(0), 4000).returns[:, 0].double().mean().item()
+        first, second = (
+            each.draw(np.random.default_rng(1), 4000).returns[:, 0].double().mean().item()
+            for each in known
+        )
+        shares[alike] = (drawn - second) / (first - second)
+    assert steps[0] == 4 * steps[1]
+    assert shares[False] == pytest.approx(steps[0] / sum(steps), abs=0.06)
+    assert shares[True] == pytest.approx(0.5, abs=0.06)
+    assert TRAINER.alike == {"folders_alike": True}
 
 
 @pytest.mark.parametrize("exact", [True, False])
