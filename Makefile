@@ -4,7 +4,7 @@ run: setup ## the main job: an agent on every suite, and its table
 	.venv/bin/bench run --agent gea --suite all --episodes 1 --tasks "not:atari/[c-z]*,not:scienceworld/[!f]*,not:minihack/[l-z]*,not:nethack/*"
 
 # Two cores, two halves: the engine, whose coverage is measured, and the rest.
-ENGINE := tests/harness tests/leaderboards tests/calibration
+ENGINE := tests/harness tests/leaderboards
 OTHERS := $(filter-out $(ENGINE:%=%/) tests/__pycache__/,$(wildcard tests/*/)) $(wildcard tests/test_*.py)
 
 test: setup ## all checks, in two halves at once; the tests of the engine under coverage, with a floor

@@ -32,8 +32,8 @@ WAYS: dict[str, dict[str, Any]] = {
 }
 LIGHT, SLOW, APART = (
     ("lanes", "shuffled", "cut", "two workers"),
-    ("lanes", "cut, two workers"),
-    ("lanes", "two workers"),
+    ("cut, two workers",),
+    ("two workers",),
 )
 """The ways for families that start at once, for those that start slowly (a browser, Java, a
 renderer), and for those that live in an interpreter of their own."""
