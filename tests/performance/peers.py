@@ -6,7 +6,8 @@ Four workloads (tests/performance/systems/workloads.py) are played by a bare loo
 Ray, Gymnasium's vector environments, Stable-Baselines3, vla-eval and bench, in interleaved rounds.
 The digest of a row proves that it played the same episodes: one with another digest is not
 comparable. Prints steps per second as a ratio to the bare loop in one process: the median of the
-rounds, the lowest and the highest.
+rounds, the lowest and the highest; then the seconds before the first reset and after the last
+episode, and those of the whole command.
 
 The others play in an interpreter with pinned packages, which is made in .bench/interpreters/peers
 the first time; bench in the interpreter that runs this. The machine should have nothing else to do.
@@ -95,7 +96,7 @@ def table(rows: Sequence[dict[str, Any]], base: str, times: int) -> str:
     lines = []
     for name, found in cells.items():
         if not rates[name]:
-            lines.append([name, "", "", "", "", found[0]["error"]])
+            lines.append([name, *[""] * 5, found[0]["error"]])
             continue
         good = [row for row in found if "error" not in row]
         wanted = DIGESTS[good[0]["workload"]] if times == 1 else cells[base][0].get("digest")
@@ -106,11 +107,12 @@ def table(rows: Sequence[dict[str, Any]], base: str, times: int) -> str:
                 f"{statistics.median(rates[name]) / one:.2f}",
                 f"{min(rates[name]) / one:.2f} to {max(rates[name]) / one:.2f}",
                 f"{statistics.median(row['startup_s'] for row in good):.1f}",
+                f"{statistics.median(row['wall_s'] for row in good):.1f}",
                 f"{statistics.median(row['peak_rss_mb'] for row in good):.0f}",
                 "" if same else "other episodes: not comparable",
             ]
         )
-    heads = ["", "steps/s, ratio", "lowest to highest", "start-up s", "MB", ""]
+    heads = ["", "steps/s, ratio", "lowest to highest", "start-up s", "whole s", "MB", ""]
     return tabulate(lines, heads, tablefmt="github", disable_numparse=True)
 
 
