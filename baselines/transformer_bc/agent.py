@@ -14,7 +14,7 @@ import numpy as np
 
 from baselines.learning.packages import need_packages
 from baselines.transformer_bc.config import Config
-from harness.core import Agent, Brief, Discrete, Missing, Turn
+from harness.core import Agent, Brief, Discrete, Missing, Turn, UserError
 
 __all__ = ["TransformerBC", "needs"]
 
@@ -42,12 +42,13 @@ class TransformerBC(Agent):
     files = (str(SHIPPED),)
 
     def __init__(
-        self, weights: str | None = None, untrained: bool = False, threads: int = 1
+        self, weights: str | None = None, untrained: bool | int = False, threads: int = 1
     ) -> None:
         """Load the model, onto the GPU if there is one.
 
         `weights`: a folder that `bench train transformer-bc` wrote; by default the shipped one.
-        `untrained`: the same architecture with random weights, always the same ones.
+        `untrained`: the same architecture with random weights, always the same ones; a whole number
+        draws others, so that several can be compared.
         `threads`: CPU threads of PyTorch, or 0 to leave its setting.
 
         Raises UserError when there are no weights or a package is missing.
@@ -61,7 +62,13 @@ class TransformerBC(Agent):
             torch.set_num_threads(threads)
         folder = Path(weights) if weights is not None else SHIPPED
         device = "cuda" if torch.cuda.is_available() else "cpu"
-        self._model = Model.untrained(folder, device) if untrained else Model.load(folder, device)
+        if not untrained:
+            self._model = Model.load(folder, device)
+            return
+        seed = 0 if untrained is True else untrained
+        if type(seed) is not int or not 0 <= seed < 1 << 63:
+            raise UserError(f"untrained is {untrained!r}: give true, or a whole number from 1 on")
+        self._model = Model.untrained(folder, device, seed)
 
     @classmethod
     def declares(cls, arguments: Mapping[str, Any]) -> tuple[tuple[str, ...], int]:

@@ -115,13 +115,13 @@ class Model(nn.Module):
         os.replace(partial, file)
 
     @classmethod
-    def untrained(cls, folder: str | Path, device: str = "cpu") -> Model:
-        """The model of a folder of weights with random ones, always the same, ready to act.
+    def untrained(cls, folder: str | Path, device: str = "cpu", seed: int = 0) -> Model:
+        """The model of a folder of weights with random ones, those of this seed, ready to act.
 
         Raises UserError when the folder has no configuration or no tokenizer.
         """
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
+            torch.manual_seed(seed)
             return cls._with_tokenizer(Path(folder)).to(device).eval()
 
     @classmethod

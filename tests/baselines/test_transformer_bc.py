@@ -119,6 +119,12 @@ def test_the_contract_is_kept_and_embeddings_are_of_the_sentence_alone(weights: 
     assert agent.embed([]).shape == (0, 128)
     random = TransformerBC(str(weights), untrained=True).embed(texts)
     assert np.array_equal(random, TransformerBC(str(weights), untrained=True).embed(texts))
+    others = [TransformerBC(str(weights), untrained=seed).embed(texts) for seed in (2, 2, 3)]
+    assert np.array_equal(others[0], others[1])
+    assert not np.allclose(others[0], others[2])
+    assert not np.allclose(others[0], random)
+    with pytest.raises(UserError, match="untrained is -1"):
+        TransformerBC(str(weights), untrained=-1)
     assert not np.allclose(random, found)
 
 
