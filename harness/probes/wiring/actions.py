@@ -1,4 +1,5 @@
-"""Counter-changes of what an agent answers: scale, normalisation, gripper, rotation, chunks."""
+"""Counter-changes of what an agent answers: scale, normalisation, gripper, rotation, the numbers of
+choices, chunks."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.core import Answer, Box, Brief
+from harness.core import Answer, BadAction, Box, Brief, Discrete
 from harness.core.batches import on_host
 from harness.core.layout import ROTATION_SIZES, Field
 from harness.play.values import AgentFault, Chunk
@@ -23,8 +24,10 @@ SCALES = (0.1, 0.5, 2.0, 10.0)
 
 
 def of_actions(brief: Brief) -> Iterator[Change]:
-    """What fits the brief's action: only vectors of numbers, and what their layout names."""
+    """What fits the brief's action: choices; vectors of numbers, and what their layout names."""
     spec = brief.action
+    if isinstance(spec, Discrete):
+        yield from _of_choices(spec)
     if not isinstance(spec, Box) or len(spec.shape) != 1:
         return
     low, high = (each.astype(np.float64) for each in spec.limits)
@@ -60,6 +63,23 @@ def of_actions(brief: Brief) -> Iterator[Change]:
                 yield _changed(
                     f"action: {field.name} read as {what}", spec, _scaled(_mask(spec, part), factor)
                 )
+
+
+def _of_choices(spec: Discrete) -> Iterator[Change]:
+    """Choices that are counted from another first one; with two of them both are one change."""
+    for by, what in ((-1, "lower"), (1, "higher"))[: spec.n - 1]:
+        yield _changed(f"the number of each action one {what}", spec, _shifted(spec, by))
+
+
+def _shifted(spec: Discrete, by: int) -> Callable[[Any], Any]:
+    def function(action: Any) -> Any:
+        try:
+            number, _ = spec.coerce(action)
+        except BadAction:
+            return action  # whoever executes it says what is wrong with it
+        return (number + by) % spec.n
+
+    return function
 
 
 def _parts(spec: Box) -> Iterator[tuple[Field, slice]]:
@@ -108,15 +128,20 @@ def _converted(part: slice, old: str, new: str) -> Function:
     return _at(part, lambda value: convert(value, old, new))
 
 
-def _changed(what: str, spec: Box, function: Function) -> Change:
-    """Each action of an answer passes through a function."""
-
+def _of_vector(spec: Box, function: Function) -> Callable[[Any], Any]:
     def one(action: Any) -> Any:
         try:
             array = np.asarray(on_host(action), dtype=np.float64)
         except (TypeError, ValueError):
             return action  # whoever executes it says what is wrong with it
         return function(array) if array.shape == spec.shape else action
+
+    return one
+
+
+def _changed(what: str, spec: Box | Discrete, function: Callable[[Any], Any]) -> Change:
+    """Each action of an answer passes through a function; a Box's as float64 of its shape."""
+    one = _of_vector(spec, function) if isinstance(spec, Box) else function
 
     def answer(answer: Any) -> Any:
         if isinstance(answer, AgentFault):

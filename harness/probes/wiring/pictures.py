@@ -75,6 +75,14 @@ def _turning_functions(spec: Box) -> Iterator[tuple[str, Function]]:
     yield mirrored, lambda image: image[:, ::-1]
     if spec.shape[0] == spec.shape[1]:
         yield "with rows and columns exchanged", lambda image: np.swapaxes(image, 0, 1)
+        yield "turned by 90 degrees clockwise", lambda image: np.rot90(image, -1)
+        yield "turned by 90 degrees counterclockwise", np.rot90
+
+
+def _table_functions(spec: Box) -> Iterator[tuple[str, Function]]:
+    yield from _turning_functions(spec)
+    if spec.shape[2:] and spec.shape[2] > 1:
+        yield "with what it says of a cell in reverse order", lambda table: table[..., ::-1]
 
 
 def _picture_functions(spec: Box) -> Iterator[tuple[str, Function]]:
@@ -125,8 +133,8 @@ def _kept(act: Function) -> Function:
 
 
 def of_pictures(brief: Brief) -> Iterator[Change]:
-    """Pictures, each and all, turned, mirrored, recoloured and zoomed; tables of cells turned and
-    mirrored; two pictures exchanged."""
+    """Pictures, each and all, turned, mirrored, recoloured and zoomed; tables of cells turned,
+    mirrored, and with what they say of a cell in reverse order; two pictures exchanged."""
     pictures = {
         name: spec
         for name, spec in brief.observation.items()
@@ -144,7 +152,7 @@ def of_pictures(brief: Brief) -> Iterator[Change]:
             yield with_views(f"all pictures {what}", functions)
     for name, view in brief.observation.items():
         if isinstance(view, Box) and _is_table(name, view):
-            for what, act in _turning_functions(view):
+            for what, act in _table_functions(view):
                 yield with_views(f"{name} {what}", {name: act})
     for one, other in itertools.combinations(pictures, 2):
         if (pictures[one].shape, pictures[one].dtype) == (

@@ -14,7 +14,7 @@ import wired
 import wired_pose
 from conftest import Said, plan_of
 
-from harness.core import Agent, Box, Brief, Field, Turn
+from harness.core import Agent, Answer, Box, Brief, Discrete, Field, Turn
 from harness.probes.changes import Change
 from harness.probes.fork import Brancher
 from harness.probes.wiring.actions import of_actions
@@ -146,7 +146,9 @@ def test_only_what_fits_the_brief_is_tried() -> None:
     cells = brief_of(Box((1,)), grid=Box((7, 7, 3), "uint8", 0, 10))
     assert [str(each) for each in of_pictures(cells)] == [
         "grid turned by 180 degrees", "grid turned upside down", "grid mirrored",
-        "grid with rows and columns exchanged",
+        "grid with rows and columns exchanged", "grid turned by 90 degrees clockwise",
+        "grid turned by 90 degrees counterclockwise",
+        "grid with what it says of a cell in reverse order",
     ]  # fmt: skip
     turning = Field("eef_rotation", 3, "delta", "world", "rad", "axis_angle")
     quaternion = Field("eef_rotation", 4, "absolute", "world", "1", "quaternion_xyzw")
@@ -156,6 +158,32 @@ def test_only_what_fits_the_brief_is_tried() -> None:
     two = brief_of(Box((1,)), state=Box((8,), layout=(quaternion, other)))
     assert "state: all rotations as quaternion_wxyz" in [str(each) for each in of_vectors(two)]
     assert "action: eef_rotation read as euler_xyz" in [str(each) for each in of_actions(arm)]
+
+
+def test_what_is_seen_is_turned_by_a_quarter() -> None:
+    brief = brief_of(Box((1,)), image=Box((8, 8, 3), "uint8", 0, 255))
+    changes = {str(each): each for each in of_pictures(brief)}
+    image = np.arange(192, dtype=np.uint8).reshape(8, 8, 3)
+    turn = Turn(brief, "", ({"image": image},), (), 0, "e")
+    clockwise = changes["image turned by 90 degrees clockwise"].turn(turn)
+    shown = clockwise.observation["image"]
+    assert (shown[0, -1] == image[0, 0]).all()  # what was above on the left is on the right
+    assert (shown[-1, -1] == image[0, -1]).all()
+    back = changes["image turned by 90 degrees counterclockwise"].turn(clockwise)
+    assert (back.observation["image"] == image).all()
+
+
+def test_choices_are_counted_from_another_first_one() -> None:
+    brief = Brief(observation={}, action=Discrete(3), embodiment="", simulator="")
+    lower, higher = of_actions(brief)
+    assert [lower.answer(action) for action in (0, 1, 2)] == [2, 0, 1]
+    assert [higher.answer(np.int64(action)) for action in (0, 1, 2)] == [1, 2, 0]
+    several = lower.answer(Answer([1, 2], rest=[0]))
+    assert (list(several.actions), list(several.rest)) == ([0, 1], [2])
+    assert lower.answer(7) == 7, "whoever executes it says what is wrong with it"
+    two = dataclasses.replace(brief, action=Discrete(2))
+    assert len(list(of_actions(two))) == 1, "lower and higher are the same"
+    assert not list(of_actions(dataclasses.replace(brief, action=Discrete(1))))
 
 
 def test_rotations_are_converted() -> None:
