@@ -110,6 +110,7 @@ class AtariAdapter(Adapter):
     packages: ClassVar[tuple[str, ...]] = ("ale-py",)
     redraws: ClassVar[bool] = False
     own_streams: ClassVar[bool] = True
+    start_kind: ClassVar[str] = "countable"
     privileged_views: ClassVar[tuple[str, ...]] = ("state",)
     extra: ClassVar[str] = "atari"
 

@@ -87,6 +87,7 @@ class CrafterAdapter(Adapter):
     extra: ClassVar[str] = "crafter"
     redraws: ClassVar[bool] = False
     own_streams: ClassVar[bool] = True
+    start_kind: ClassVar[str] = "countable"
     privileged_views: ClassVar[tuple[str, ...]] = ("state",)
     derived_views: ClassVar[tuple[str, ...]] = ("text", "text_inventory")
 

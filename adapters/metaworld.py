@@ -145,6 +145,7 @@ class MetaWorldAdapter(Adapter):
     packages: ClassVar[tuple[str, ...]] = ("metaworld", "mujoco", "gymnasium")
     redraws: ClassVar[bool] = False
     privileged_views: ClassVar[tuple[str, ...]] = ("state",)
+    start_kind: ClassVar[str] = "continuous"
     extra: ClassVar[str] = "metaworld"
     backends: ClassVar[Mapping[str, str]] = MappingProxyType(
         {"lean": "adapters.metaworld_lean:LeanMetaWorldAdapter"}

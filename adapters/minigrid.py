@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import hashlib
 import inspect
+import re
 import struct
 import sys
 from collections.abc import Callable, Mapping
@@ -43,6 +45,8 @@ __all__ = ["MiniGridAdapter"]
 
 ACTIONS = ("left", "right", "forward", "pickup", "drop", "toggle", "done")
 LEFT, DROP, DONE = 0, 4, 6
+THINGS = re.compile(r"(?:(?:red|green|blue|purple|yellow|grey) )?(?:ball|box|key|door)\b")
+"""The objects that a mission names."""
 STEPS = ((1, 0), (0, 1), (-1, 0), (0, -1))
 """The offset of the cell ahead, (x, y), by direction: right, down, left, up."""
 NO_EXPERT = (
@@ -125,6 +129,7 @@ class MiniGridAdapter(Adapter):
     packages = ("minigrid", "gymnasium")
     redraws = False
     derived_views = ("text_scene",)
+    start_kind = "countable"
     extra = "minigrid"
 
     @classmethod
@@ -385,6 +390,18 @@ class MiniGridAdapter(Adapter):
 
     def goals_met(self, executed: Any) -> tuple[str, ...]:
         return () if self._missions is None else self._missions.met(executed)
+
+    def factors(self, case: Case) -> dict[str, str]:
+        grid = self._env.grid
+        boxed = [
+            (place, *inside.encode())
+            for place, each in enumerate(grid.grid)
+            if (inside := getattr(each, "contains", None)) is not None
+        ]
+        cells = hashlib.blake2b(grid.encode().tobytes() + repr(boxed).encode(), digest_size=8)
+        named = sorted({" ".join(found.split()) for found in THINGS.findall(self._env.mission)})
+        objects = {"object": ", ".join(named)} if named else {}
+        return {**objects, "scene": f"cells {cells.hexdigest()}"}
 
     def state(self) -> bytes:
         """What actions change, in 1 us.

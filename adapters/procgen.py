@@ -110,6 +110,7 @@ class ProcgenAdapter(Adapter):
     """
 
     packages: ClassVar[tuple[str, ...]] = ("procgen-mirror",)
+    start_kind: ClassVar[str] = "countable"
     redraws: ClassVar[bool] = False
     guide: ClassVar[str] = "bench doctor --fix procgen"
     requirements: ClassVar[tuple[str, ...]] = ("procgen-mirror==0.10.7", "numpy<2")

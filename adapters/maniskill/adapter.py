@@ -74,6 +74,7 @@ class ManiSkillAdapter(Adapter):
     packages: ClassVar[tuple[str, ...]] = ("mani_skill", "sapien", "torch", "gymnasium")
     redraws: ClassVar[bool] = False
     own_streams: ClassVar[bool] = True
+    start_kind: ClassVar[str] = "continuous"
     privileged_views: ClassVar[tuple[str, ...]] = ("state",)
     extra: ClassVar[str] = "maniskill"
 

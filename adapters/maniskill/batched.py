@@ -50,6 +50,7 @@ class ManiSkillBatchedAdapter(BatchedAdapter):
     redraws: ClassVar[bool] = False
     own_streams: ClassVar[bool] = True
     privileged_views: ClassVar[tuple[str, ...]] = ("state", "gpu/state")
+    start_kind: ClassVar[str] = "continuous"
     extra: ClassVar[str] = "maniskill"
     gpus: ClassVar[float] = 1.0
 

@@ -108,6 +108,7 @@ class MiniWorldAdapter(Adapter):
     packages: ClassVar[tuple[str, ...]] = ("miniworld", "pyglet", "gymnasium")
     redraws: ClassVar[bool] = False
     own_streams: ClassVar[bool] = True
+    start_kind: ClassVar[str] = "continuous"
     privileged_views: ClassVar[tuple[str, ...]] = ("state",)
     extra: ClassVar[str] = "miniworld"
 

@@ -107,6 +107,7 @@ class PddlAdapter(Adapter):
     Raises UserError on an unknown param value.
     """
 
+    start_kind = "countable"
     redraws = False
     privileged_skills = False
     goal_views = ("pddl",)

@@ -103,6 +103,7 @@ class PushTAdapter(Adapter):
     )  # fmt: skip
     pythons: ClassVar[tuple[str, ...]] = ("3.11", "3.12")
     privileged_views: ClassVar[tuple[str, ...]] = ("state", "state_keypoints")
+    start_kind: ClassVar[str] = "continuous"
 
     @classmethod
     def simulator_perturbations(cls, task: Task | None = None) -> tuple[SimulatorPerturbation, ...]:

@@ -31,6 +31,7 @@ class RoboticsAdapter(Adapter):
     packages: ClassVar[tuple[str, ...]] = ("gymnasium-robotics", "mujoco", "gymnasium")
     redraws: ClassVar[bool] = False
     own_streams: ClassVar[bool] = True
+    start_kind: ClassVar[str] = "continuous"
     privileged_views: ClassVar[tuple[str, ...]] = ("state",)
     extra: ClassVar[str] = "robotics"
     _observed: Mapping[str, np.ndarray]

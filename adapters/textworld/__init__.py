@@ -97,6 +97,7 @@ class TextWorldAdapter(TextGameAdapter):
     packages: ClassVar[tuple[str, ...]] = ("textworld",)
     extra: ClassVar[str] = "textworld"
     own_streams: ClassVar[bool] = True
+    start_kind: ClassVar[str] = "countable"
     patience_s: ClassVar[float] = 300.0
     """A reset compiles a game: seconds, ten times as long on a busy machine."""
 
@@ -160,6 +161,9 @@ class TextWorldAdapter(TextGameAdapter):
         policy: list[str] = self._game["policy_commands"]
         self._gave_up = self._gave_up or not policy
         return None if self._gave_up else policy[0]
+
+    def factors(self, case: Case) -> dict[str, str]:
+        return {"scene": f"game {self._game_file(case).parent.name}"}
 
     def state(self) -> bytes:
         seen = (self._text, self._game["description"], self._game["inventory"], self._points)

@@ -17,8 +17,8 @@ __all__ = [
     "AgentArgs", "AgentName", "AgentTimeout", "Alpha", "Backend", "Base", "ControlRate", "Full",
     "Interpreters", "JUnit", "LanesOption", "Latency", "Margin", "Methods", "Out", "ProfileCheck",
     "RayAddress", "ReplicasOption", "Run", "RunFigures", "Seed", "SuiteNames", "TaskGlobs",
-    "TrustMaker", "Workers", "argument", "arguments", "at_least_one", "replica_count",
-    "worker_count",
+    "TrainingDataOption", "TrustMaker", "Workers", "argument", "arguments", "at_least_one",
+    "replica_count", "worker_count",
 ]  # fmt: skip
 
 AgentName = Annotated[
@@ -103,6 +103,14 @@ ProfileCheck = Annotated[
     typer.Option(
         help="off: play an agent although its profile does not fit the task; the report says so. "
         "See docs/policies/profiles.md."
+    ),
+]
+TrainingDataOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--training-data",
+        help="What the agent was trained on: a folder of `bench demos`, or a file; see "
+        "docs/seen.md.",
     ),
 ]
 Run = Annotated[Path, typer.Argument(help="A run directory, or its URL.", parser=run_folder)]

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from harness.cli.options import Full, RunFigures, TrustMaker
+from harness.cli.options import Full, RunFigures, TrainingDataOption, TrustMaker
 from harness.cli.output import DONE, print_out, print_page, say, terminal_width
 
 __all__ = ["draw_if_possible", "print_report", "report"]
@@ -55,6 +55,15 @@ def report(
             "recorded actions; see docs/stages.md.",
         ),
     ] = False,
+    seen: Annotated[
+        bool,
+        typer.Option(
+            "--seen",
+            help="Print what was new to the agent and how it does on what it had seen in training "
+            "instead; see docs/seen.md.",
+        ),
+    ] = False,
+    training_data: TrainingDataOption = None,
     figure: Annotated[
         Path | None,
         typer.Option(
@@ -65,6 +74,10 @@ def report(
     full: Full = False,
 ) -> int:
     """Print the tables of a run."""
+    if stages and seen:
+        from harness.core import UserError
+
+        raise UserError("--stages and --seen print reports of their own: leave one of them out")
     if stages:
         from harness.cli.stages import report_stages
         from harness.core import UserError
@@ -75,6 +88,20 @@ def report(
                 "--expert and --figure out"
             )
         return report_stages(run, format, trust=trust, full=full)
+    if seen:
+        from harness.cli.seen import report_seen
+        from harness.core import UserError
+
+        if any(each is not None for each in (against, baseline, figure)):
+            raise UserError(
+                "--seen prints a report of its own: leave --against, --baseline and --figure out"
+            )
+        controls = [*([] if expert is None else [expert]), *(floor or ())]
+        return report_seen(run, format, training_data, controls, trust=trust, full=full)
+    if training_data is not None:
+        from harness.core import UserError
+
+        raise UserError("--training-data goes with --seen: add it, or leave it out")
     if expert is not None and (against is not None or format == "html"):
         from harness.core import UserError
 

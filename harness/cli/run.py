@@ -25,6 +25,7 @@ from harness.cli.options import (
     Seed,
     SuiteNames,
     TaskGlobs,
+    TrainingDataOption,
     Workers,
     arguments,
     at_least_one,
@@ -68,6 +69,7 @@ def run(
     ] = False,
     agent_arg: AgentArgs = None,
     profile_check: ProfileCheck = "on",
+    training_data: TrainingDataOption = None,
     video: Annotated[
         Literal["none", "failures", "all"],
         typer.Option(help="Which episodes to keep videos of, in RUN/videos."),
@@ -120,6 +122,7 @@ def run(
         video=video,
         video_limit=1_000_000 * (at_least_one("--video-limit", video_limit) or 1),
         command=command_line(),
+        training_data=training_data,
     )
 
     def work(note: Note) -> dict[str, Any]:

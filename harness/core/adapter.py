@@ -96,11 +96,14 @@ class _Playable(ABC):
     False, as where the benchmark prescribes seeds, statistics over several tasks take the episodes
     of a seed for one cluster: their intervals are wider.
     """
-    discrete_starts: ClassVar[bool] = False
-    """Whether its starts are drawn from things that can be counted, such as cells, words or levels.
+    start_kind: ClassVar[str] = ""
+    """What the digest of a start, with the `scene` of `factors`, says of it.
 
-    A start whose digest is not among those of an agent's training data is new to it then. Where
-    places are real numbers that says nothing: the next start may differ by less than anyone sees.
+    `countable`: it covers all of a start, and starts are drawn from what can be counted, such as
+    cells, words or levels: equal digests prove that a start was seen, others that it is new.
+    `continuous`: it covers all of a start, whose places are real numbers: equal digests prove it,
+    others say nothing, since the next start may differ by less than anyone sees. Empty: it does not
+    cover all of a start, and neither is claimed.
     """
     redraws: ClassVar[bool] = True
     """Whether an episode that is solved at its start is drawn again, at most ten times.

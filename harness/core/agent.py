@@ -51,6 +51,10 @@ class Agent(ABC):
     """Names of arguments that say where it writes to, such as a log or a cache. What is there is no
     part of its fingerprint."""
 
+    training_data: ClassVar[str] = ""
+    """A file, or a folder with a file training_data.json, that says what it was trained on: see
+    docs/seen.md. It changes nothing that the agent does. Empty: it does not say."""
+
     footprint: Mapping[str, int] | None = None
     """Of an agent that acts in another process, a dict with what that process told of itself at the
     end of an episode: `parameters`, and the peaks of `memory` and `gpu_memory` in bytes; empty if
@@ -63,6 +67,14 @@ class Agent(ABC):
         Override it where they depend on the arguments.
         """
         return cls.reads, cls.history
+
+    @classmethod
+    def trained_on(cls, arguments: Mapping[str, Any]) -> str:
+        """`training_data` of an instance built with these arguments.
+
+        Override it where it depends on the arguments, such as on a folder of weights.
+        """
+        return cls.training_data
 
     @classmethod
     def unfit(cls, arguments: Mapping[str, Any], brief: Brief) -> Missing | None:

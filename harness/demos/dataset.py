@@ -61,6 +61,8 @@ COLUMNS: Mapping[str, Check] = {
 }
 REWARDED: Mapping[str, Check] = {"success": optional(boolean), "returned": optional(number)}
 """Further columns where rewards were recorded."""
+SEEN: Mapping[str, Check] = {"start": text, "factors": text}
+"""Further columns, which older folders lack."""
 TEXTS = tuple(name for name, check in COLUMNS.items() if check is text)
 
 
@@ -88,6 +90,10 @@ class EpisodeRow:
     """None where the task has no success, or the recording has no rewards."""
     returned: float | None = None
     """The sum of the rewards; None where the recording has none."""
+    start: str = ""
+    """The digest of its start (`Result.start`); empty in folders of before this was recorded."""
+    factors: str = ""
+    """What it is about (harness.core.factors), as JSON; empty where that is not known."""
 
 
 @dataclass(frozen=True)
@@ -197,7 +203,7 @@ def _rows(folder: Path) -> tuple[EpisodeRow, ...]:
             if meta.num_rows > MOST_ROWS or size > MOST_INDEX:
                 raise ValueError("it is larger than a table of episodes is")
             found = table.schema.names
-            wanted = [*COLUMNS, *(name for name in REWARDED if name in found)]
+            wanted = [*COLUMNS, *(name for name in (*REWARDED, *SEEN) if name in found)]
             content = table.read(columns=wanted)
         if content.column_names != wanted:
             raise ValueError(f"it has not the columns {', '.join(COLUMNS)}")
@@ -231,8 +237,9 @@ def _check_texts(name: str, column: Any) -> None:
 
 def _row(place: int, fields: Any) -> EpisodeRow:
     """A row, its fields checked. Raises ValueError and UserError."""
-    may_lack = frozenset(REWARDED)
-    row = EpisodeRow(**fields_of(fields, f"row {place}", {**COLUMNS, **REWARDED}, may_lack))
+    may_lack = frozenset((*REWARDED, *SEEN))
+    checks = {**COLUMNS, **REWARDED, **SEEN}
+    row = EpisodeRow(**fields_of(fields, f"row {place}", checks, may_lack))
     if row.index != place:
         raise ValueError(f"row {place}.index is {row.index}")
     if "/" not in row.task or "@" not in row.task:

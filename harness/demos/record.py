@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from harness.core import Result, Suite, Task, UserError
+from harness.core.factors import AXES
 from harness.core.grammar import counted
 from harness.core.text import printable
 from harness.demos.card import Counts, card
@@ -20,13 +22,16 @@ from harness.demos.manifest import FILE, check_manifest, write_manifest
 from harness.demos.observer import RecordedViews
 from harness.demos.training import DEMO_SETS, for_training, training_task
 from harness.play.episode import episode_name
+from harness.play.factors import factors_of_run
 from harness.play.planning import make_plan
 from harness.play.progress import Progress
 from harness.play.runner import RunOptions, RunSummary, play
+from harness.records.factor_file import EpisodeFactors
 from harness.records.identity import AgentSpec
 from harness.records.plan import PlanItem
 from harness.records.safe_files import check_writable, path_inside
 from harness.records.stored_run import load_run
+from harness.records.training_data import start_key, write_training_data
 
 __all__ = [
     "DEFAULT_VIEWS", "KeptEpisode", "RecordingOptions", "RecordingSummary", "assemble", "record",
@@ -155,7 +160,9 @@ def record(
     summary = play(spec, suites, plan, out / "run", options, progress)
     counts, rows = _counted(out / "run", recording.keep)
     if summary.stopped is None:
-        assemble(out, rows)
+        about = _about(out / "run", progress)
+        assemble(out, rows, about)
+        _write_training_data(out, rows, about, "experts" if agent is None else agent.name)
         views = sorted(
             {name for row in Demos(out).rows for name in brief_from_json(row.brief).observation}
         )
@@ -238,11 +245,45 @@ def _counted(run: Path, keep: str) -> tuple[list[Counts], list[list[KeptEpisode]
     return counts, kept
 
 
-def assemble(out: Path, rows: Sequence[Sequence[KeptEpisode]]) -> None:
+def _about(run: Path, progress: Progress) -> Mapping[str, EpisodeFactors]:
+    """Case id -> what its episode is about, as far as that can be found out."""
+    found, reasons = factors_of_run(load_run(run))
+    for reason, count in reasons.items():
+        progress.say(f"what {counted(count, 'episode')} is about is not known: {reason}")
+    return {result.case: told for result, told in found.values() if told is not None}
+
+
+def _write_training_data(
+    out: Path,
+    rows: Sequence[Sequence[KeptEpisode]],
+    about: Mapping[str, EpisodeFactors],
+    who: str,
+) -> None:
+    """Say in training_data.json what the kept episodes show, for agents that learn from them."""
+    kept = [each.result for episodes in rows for each in episodes]
+    axes: dict[str, set[str]] = {}
+    if all(each.case in about for each in kept):
+        axes["start"] = {start_key(each.start, about[each.case].factors) for each in kept}
+        for axis in AXES:
+            told = {about[each.case].factors.get(axis, "") for each in kept} - {""}
+            if told:
+                axes[axis] = told
+    axes.setdefault("task", {each.task for each in kept})
+    tasks = sorted({task.partition("/")[0] for task in axes["task"]})
+    description = f"{counted(len(kept), 'episode')} of {who} in {', '.join(tasks)}"
+    write_training_data(out, description[:1000], {name: axes[name] for name in axes if axes[name]})
+
+
+def assemble(
+    out: Path,
+    rows: Sequence[Sequence[KeptEpisode]],
+    about: Mapping[str, EpisodeFactors] | None = None,
+) -> None:
     """Merge the files of the episodes into one for each task, unless that was done before.
 
-    rows: for each task, its episodes, whose steps stand in OUT/recorded/EPISODE.parquet. What comes
-    of it is a folder that harness.demos.dataset reads. Raises UserError where a file is missing.
+    rows: for each task, its episodes, whose steps stand in OUT/recorded/EPISODE.parquet. about:
+    case id -> what its episode is about. What comes of it is a folder that harness.demos.dataset
+    reads. Raises UserError where a file is missing.
     """
     pa, parquet = modules()
     table = out / "episodes.parquet"
@@ -265,7 +306,10 @@ def assemble(out: Path, rows: Sequence[Sequence[KeptEpisode]]) -> None:
                     taken.replace_schema_metadata(first.schema.metadata),
                     row_group_size=max(1, taken.num_rows),
                 )
-                index.append(dataclasses.asdict(_row(len(index), kept, name, group, taken)))
+                row = _row(len(index), kept, name, group, taken)
+                told = (about or {}).get(kept.result.case)
+                factors = "" if told is None else json.dumps(dict(told.factors))
+                index.append(dataclasses.asdict(dataclasses.replace(row, factors=factors)))
     names = [field.name for field in dataclasses.fields(EpisodeRow)]
     if all(row["returned"] is None for row in index):  # no rewards were recorded
         names = [name for name in names if name not in REWARDED]
@@ -324,5 +368,6 @@ def _row(index: int, kept: KeptEpisode, file: str, group: int, table: Any) -> Ep
         row_group=group,
         brief=table.schema.metadata[b"brief"].decode(),
         success=result.success if rewarded else None,
+        start=result.start,
         returned=sum(table.column("reward").to_pylist()) if rewarded else None,
     )

@@ -30,6 +30,7 @@ from harness.records.plan import Plan
 from harness.records.results import case_results
 from harness.records.run_directory import RunDirectory, StorageFull
 from harness.records.run_file import read_run
+from harness.records.training_data import read_training_data, write_training_data
 
 __all__ = ["RunOptions", "RunSummary", "play", "play_cases", "working_directory"]
 
@@ -78,6 +79,8 @@ class RunOptions:
     """The most bytes that the videos may take."""
     observed: ObserverMaker | None = None
     """Is told of every step, rewards included; `video` takes its place."""
+    training_data: Path | None = None
+    """Says what the agent was trained on, in place of what it says itself (Agent.trained_on)."""
     shuffle: int | None = None
     """Seeds another order of the queue, for tests of invariance."""
     command: str = ""
@@ -163,6 +166,8 @@ def play(
         from harness.play.video import check_video
 
         check_video()
+    trained_on = options.training_data or spec.trained_on()
+    trained = read_training_data(trained_on) if trained_on else None
     rule = stopping.rule if stopping else ""
     path = out or default_directory(spec, suites, plan, rule, options.folder)
     place = Path(options.folder, path)
@@ -172,6 +177,8 @@ def play(
         run = describe_run(spec, suites, options.command, place) | (
             {"stopping": stopping.rule} if stopping else {}
         )
+        if trained is not None:
+            run["agent"]["training_data"] = trained.description
         directory = RunDirectory(path, run, plan, options.folder)
     except StorageFull as full:
         raise UserError(f"{full}. Free some space, or name another folder with --out") from None
@@ -243,6 +250,9 @@ def play(
             not_run=(),
             stopped=stopped,
         )
+    if trained is not None:
+        with contextlib.suppress(OSError):  # a full disk: the same command writes it
+            write_training_data(place, trained.description, trained.axes)
     summary = count_run(place, None if stopping is None else stopping.ends())
     return dataclasses.replace(summary, path=path, stopped=stopped)
 

@@ -34,6 +34,11 @@ GPUS: _Rule = ("a number from 0 on", lambda value: _number(value) and value >= 0
 SECONDS: _Rule = ("a number of seconds above 0", lambda value: _number(value) and value > 0)
 YES_OR_NO: _Rule = ("True or False", lambda value: isinstance(value, bool))
 
+START: _Rule = (
+    "countable, continuous or empty",
+    lambda value: value in ("countable", "continuous", ""),
+)
+
 AGENT: Mapping[str, _Rule] = {
     "reads": TEXTS,
     "history": COUNT,
@@ -41,6 +46,7 @@ AGENT: Mapping[str, _Rule] = {
     "served": YES_OR_NO,
     "files": TEXTS,
     "outputs": TEXTS,
+    "training_data": TEXT,
 }
 ADAPTER: Mapping[str, _Rule] = {
     "packages": TEXTS,
@@ -56,6 +62,7 @@ ADAPTER: Mapping[str, _Rule] = {
     "nondeterminism": TEXT,
     "tolerance": GPUS,
     "own_streams": YES_OR_NO,
+    "start_kind": START,
 }
 
 

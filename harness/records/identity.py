@@ -68,6 +68,18 @@ class AgentSpec:
         """(reads, history) as the class declares them for these arguments. Raises UserError."""
         return declared(self.kind(), self.entry, self.args)
 
+    def trained_on(self) -> str:
+        """Where it says what it was trained on (Agent.trained_on); empty: it does not."""
+        try:
+            found = self.kind().trained_on(self.args)
+        except (UserError, KeyboardInterrupt):
+            raise
+        except BaseException as fault:
+            raise UserError(f"{self.entry}.trained_on failed: {describe(fault)}") from fault
+        if not isinstance(found, str):
+            raise UserError(f"{self.entry}.trained_on returns a path as a text, got {found!r:.80}")
+        return found
+
     def unfit(self, brief: Brief) -> Missing | None:
         """Why the agent cannot play with this body (Agent.unfit), or None."""
         return self.kind().unfit(self.args, brief)

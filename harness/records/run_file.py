@@ -37,6 +37,7 @@ AGENT: Mapping[str, Check] = {
     "history": whole(1, 1_000_000),
     "privileged": boolean,
     "served": boolean,
+    "training_data": text,
 }
 DESCRIPTION: Mapping[str, Check] = {
     "bench": text,
