@@ -7,6 +7,7 @@ import typer
 from harness.cli.probe_alignment import alignment
 from harness.cli.probe_consistency import consistency
 from harness.cli.probe_forgetting import forgetting
+from harness.cli.probe_instruction import instruction
 from harness.cli.probe_memory import memory
 from harness.cli.probe_modalities import modalities
 from harness.cli.probe_rl_robustness import rl_robustness
@@ -26,6 +27,7 @@ probe.command(name="tokenizer")(tokenizer)
 probe.command(name="memory")(memory)
 probe.command(name="forgetting")(forgetting)
 probe.command(name="modalities")(modalities)
+probe.command(name="instruction")(instruction)
 probe.command(name="wiring")(wiring)
 probe.command(name="consistency")(consistency)
 probe.command(name="alignment")(alignment)

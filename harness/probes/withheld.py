@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from harness.core import Agent, Brief, Missing, Turn, UserError
 from harness.core.agent import ALL_VIEWS, NO_VIEWS
 from harness.probes.changes import withheld
-from harness.probes.wrapped import WrappedSpec
+from harness.probes.wrapped import ChangedTurns, WrappedSpec
 from harness.records.identity import AgentSpec
 
 __all__ = ["INSTRUCTION", "Withheld", "WithheldSpec", "modalities_of"]
@@ -33,30 +32,12 @@ def modalities_of(spec: AgentSpec) -> tuple[str, ...]:
     return (*dict.fromkeys(views), INSTRUCTION)
 
 
-class Withheld(Agent):
+class Withheld(ChangedTurns):
     """Another agent that is shown nothing of one modality, in all steps that it sees."""
 
     def __init__(self, agent: Agent, modality: str) -> None:
-        self._agent = agent
-        self.reads, self.history = agent.reads, agent.history  # type: ignore[misc]
-        self._change = _no_instruction if modality == INSTRUCTION else withheld(modality).turn
-
-    @property
-    def footprint(self) -> Mapping[str, int] | None:  # type: ignore[override]
-        """The agent's own."""
-        return self._agent.footprint
-
-    def act(self, turns: Sequence[Turn]) -> Sequence[Any]:
-        """The agent's answers to what is left."""
-        return self._agent.act([self._change(turn) for turn in turns])
-
-    def end(self, episodes: Iterable[str]) -> None:
-        """The agent's own end."""
-        self._agent.end(episodes)
-
-    def close(self) -> None:
-        """The agent's own close."""
-        self._agent.close()
+        change = _no_instruction if modality == INSTRUCTION else withheld(modality).turn
+        super().__init__(agent, change)
 
 
 def _no_instruction(turn: Turn) -> Turn:

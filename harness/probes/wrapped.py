@@ -3,14 +3,39 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.core import Agent, Brief, Missing
+from harness.core import Agent, Brief, Missing, Turn
 from harness.records.identity import AgentSpec
 
-__all__ = ["WrappedSpec"]
+__all__ = ["ChangedTurns", "WrappedSpec"]
+
+
+class ChangedTurns(Agent):
+    """Another agent that is shown something else in the place of each turn."""
+
+    def __init__(self, agent: Agent, change: Callable[[Turn], Turn]) -> None:
+        self._agent, self._change = agent, change
+        self.reads, self.history = agent.reads, agent.history  # type: ignore[misc]
+
+    @property
+    def footprint(self) -> Mapping[str, int] | None:  # type: ignore[override]
+        """The agent's own."""
+        return self._agent.footprint
+
+    def act(self, turns: Sequence[Turn]) -> Sequence[Any]:
+        """The agent's answers to what it is shown."""
+        return self._agent.act([self._change(turn) for turn in turns])
+
+    def end(self, episodes: Iterable[str]) -> None:
+        """The agent's own end."""
+        self._agent.end(episodes)
+
+    def close(self) -> None:
+        """The agent's own close."""
+        self._agent.close()
 
 
 @dataclass(frozen=True)

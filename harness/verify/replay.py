@@ -40,6 +40,7 @@ from harness.verify.contradictions import MOST_STEPS
 from harness.verify.difference import Difference
 from harness.verify.drawn_again import DrawnAgain
 from harness.verify.draws import Draws
+from harness.verify.goal_check import check_goals
 from harness.verify.integrity import (
     IntegrityReport,
     TraceRecord,
@@ -312,6 +313,7 @@ def _verified(
     found.claims += rows.claims
     _replay(stored, files, results_of(stored, [*chosen, *errors]), options, progress, found)
     check_stages(stored, results_of(stored, chosen), found)
+    check_goals(stored, results_of(stored, chosen), found)
     sampled = {plan.items[index.item].task.adapter for index in chosen}
     reasons = {load(adapter).nondeterminism for adapter in sampled} - {""}
     found.other_kernels = other_kernels(stored.description.get("machine"))
