@@ -39,10 +39,10 @@ def correlate(
 
     from harness.cli.probe_runs import printed
     from harness.compare.saved_runs import open_run
-    from harness.probes.consistency_figure import check_figure
     from harness.probes.correlate import correlate as correlated
     from harness.probes.correlate_figure import draw_correlation
     from harness.probes.correlate_tables import correlation_json, correlation_text
+    from harness.probes.figure_file import check_figure
     from harness.records.trials import read_trials
 
     if figure is not None:

@@ -12,10 +12,10 @@ from harness.cli.options import AgentName, Seed, TaskGlobs
 from harness.cli.output import DONE, WITH_ERRORS
 from harness.cli.probe_runs import (
     PlayOptions,
+    Telling,
     Wanted,
     default_folder,
     play_runs,
-    printed,
     with_play_options,
 )
 
@@ -114,7 +114,6 @@ def alignment(
     """
     from harness.core import UserError
     from harness.probes.alignment.compare import Settings
-    from harness.probes.alignment.figure import check_figure, draw
     from harness.probes.alignment.sentences import FEWEST, MOST
 
     if not 0 <= gate <= 1:
@@ -129,8 +128,14 @@ def alignment(
             raise UserError(f"{option} must lie between {least} and {most}, got {number}")
     if suite is None and (texts is None or gate > 0):
         raise UserError("name the tasks with --suite; without them there is --texts with --gate 0")
-    if figure is not None:
-        check_figure(figure)
+    folder = play.out or default_folder("alignment", agent)
+    telling = Telling(
+        probe="alignment",
+        title=f"{agent} on {suite or texts}: its embeddings of instructions",
+        folder=folder,
+        figure=figure,
+        format=format,
+    )
     settings = Settings(ks=_ks(k), dims=dims, permutations=permutations, seed=seed)
     wanted = _Wanted(
         agent=agent,
@@ -143,7 +148,7 @@ def alignment(
         sentences=sentences,
         resets=resets,
         seed=seed,
-        folder=play.out or default_folder("alignment", agent),
+        folder=folder,
         play=play,
         options=play.run_options(),
     )
@@ -154,11 +159,10 @@ def alignment(
         found, said, code = _probed(wanted, references_named(reference or ()), settings)
         if found is None:
             return "", said, code
-        if figure is not None:
-            if not found.pairs:
-                raise UserError("--figure: nothing was compared, so there is nothing to draw")
-            draw(found, figure)
-        return printed(found.to_json(), found.as_text(), format), said, code
+        if figure is not None and not found.pairs:
+            raise UserError("--figure: nothing was compared, so there is nothing to draw")
+        played = gate > 0 and run is None
+        return telling.tell(found, ["run"] if played else []), said, code
 
     return play.relay(work)
 

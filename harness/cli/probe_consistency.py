@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from harness.cli.options import AgentName, Seed, SuiteNames, TaskGlobs
-from harness.cli.output import DONE, WITH_ERRORS, terminal_width
-from harness.cli.probe_runs import PlayOptions, Wanted, play_runs, with_play_options
+from harness.cli.output import DONE, WITH_ERRORS
+from harness.cli.probe_runs import PlayOptions, Telling, Wanted, play_runs, with_play_options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,11 +55,13 @@ def consistency(
     wanted = Wanted(
         suite=suite, tasks=tasks, episodes=episodes, seed=seed, options=play.run_options()
     )
-    if figure is not None:
-        from harness.probes.consistency_figure import check_figure
-
-        check_figure(figure)
-    width = terminal_width()
+    telling = Telling(
+        probe="consistency",
+        title=f"{agent} on {suite}: several plays of the same cases",
+        folder=play.out,
+        figure=figure,
+        format=format,
+    )
 
     def work() -> tuple[str, str, int]:
         from harness.probes.consistency import repeated
@@ -86,13 +88,8 @@ def consistency(
         first, again = (folder / run.name for run in played.runs[:2])
         said = [*played.said, f"next: bench baseline save NAME {first} --again {again}"]
         code = WITH_ERRORS if played.agent_errors or found.missing else DONE
-        if figure is not None:
-            from harness.probes.consistency_figure import draw_consistency
-
-            draw_consistency(found, figure)
-        values = json.dumps(found.to_json(), indent=1)
-        text = values if format == "json" else found.as_text(width)
-        return text, "\n".join(said), code
+        told = dataclasses.replace(telling, folder=folder)
+        return told.tell(found, [run.name for run in played.runs]), "\n".join(said), code
 
     return play.relay(work)
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from harness.cli.options import Seed, TaskGlobs, arguments
-from harness.cli.output import DONE, WITH_ERRORS
+from harness.cli.output import DONE
 from harness.cli.probe_runs import (
     PlayOptions,
+    Telling,
     Wanted,
     default_folder,
-    play_runs,
-    printed,
+    play_and_tell,
     with_play_options,
 )
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from harness.compare.pairs import ScoredRun
+    from harness.probes.forgetting import Forgetting
     from harness.records.identity import AgentSpec
     from harness.records.plan import Plan
 
@@ -78,7 +79,13 @@ def forgetting(
     if runs is not None:
         if agent is not None or checkpoints is not None or suite is not None:
             raise UserError("--runs have been played: leave --agent, --checkpoints and --suite out")
-        return _of_runs(_names("--runs", runs), by, stages, format)
+        telling = Telling(
+            probe="forgetting",
+            title=f"{runs}: backward transfer",
+            folder=play.out,
+            format=format,
+        )
+        return _of_runs(_names("--runs", runs), by, stages, telling)
     if agent is None or checkpoints is None or suite is None:
         raise UserError(
             "name --agent, --checkpoints and --suite, or --runs of checkpoints that have played"
@@ -87,11 +94,16 @@ def forgetting(
     wanted = Wanted(
         suite=suite, tasks=tasks, episodes=episodes, seed=seed, options=play.run_options()
     )
-    folder = play.out or default_folder("forgetting", agent)
+    telling = Telling(
+        probe="forgetting",
+        title=f"{agent} on {suite}: backward transfer",
+        folder=play.out or default_folder("forgetting", agent),
+        format=format,
+    )
     name = agent
 
     def work() -> tuple[str, str, int]:
-        from harness.probes.forgetting import groups_of
+        from harness.probes.forgetting import groups_of, measure_forgetting
 
         numbered = [
             (f"{k + 1}-{_stem(file)}", _spec(name, play, checkpoint_arg, file))
@@ -101,32 +113,25 @@ def forgetting(
         def check(plan: Plan) -> None:
             groups_of(plan, by, stages, len(files))
 
-        played = play_runs(numbered, folder, wanted, check)
-        if played.stopped:
-            return "", "\n".join([*played.said, played.stopped]), WITH_ERRORS
-        text = _told(played.runs, by, stages, format)
-        return text, "\n".join(played.said), played.code
+        def find(runs: Sequence[ScoredRun]) -> Forgetting:
+            return measure_forgetting(runs, by, stages)
+
+        return play_and_tell(numbered, wanted, check, find, telling)
 
     return play.relay(work)
 
 
-def _of_runs(names: Sequence[str], by: str, stages: dict[str, int], format: str) -> int:
+def _of_runs(names: Sequence[str], by: str, stages: dict[str, int], telling: Telling) -> int:
     import contextlib
 
     from harness.cli.output import print_out
     from harness.compare.saved_runs import open_run
+    from harness.probes.forgetting import measure_forgetting
 
     with contextlib.ExitStack() as opened:
         found = [opened.enter_context(open_run(name)) for name in names]
-        print_out(_told(found, by, stages, format))
+        print_out(telling.tell(measure_forgetting(found, by, stages)))
     return DONE
-
-
-def _told(runs: Sequence[ScoredRun], by: str, stages: dict[str, int], format: str) -> str:
-    from harness.probes.forgetting import measure_forgetting
-
-    found = measure_forgetting(runs, by, stages)
-    return printed(found.to_json(), found.as_text(), format)
 
 
 def _names(option: str, text: str) -> list[str]:

@@ -9,17 +9,20 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from harness.cli.options import AgentName, Seed, SuiteNames, TaskGlobs, arguments
-from harness.cli.output import WITH_ERRORS
 from harness.cli.probe_runs import (
     PlayOptions,
+    Telling,
     Wanted,
     default_folder,
-    play_runs,
-    printed,
+    play_and_tell,
     with_play_options,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from harness.compare.pairs import ScoredRun
+    from harness.probes.memory import MemoryProbe
     from harness.records.identity import AgentSpec
 
 __all__ = ["memory"]
@@ -65,26 +68,23 @@ def memory(
         suite=suite, tasks=tasks, episodes=episodes, seed=seed, options=play.run_options()
     )
     labels = _labels(contexts)
-    if figure is not None:
-        from leaderboards.context_curves import check_figure
-
-        check_figure(figure)
-    folder = play.out or default_folder("memory", agent)
+    telling = Telling(
+        probe="memory",
+        title=f"{agent} on {suite}: what a hidden cue costs",
+        folder=play.out or default_folder("memory", agent),
+        figure=figure,
+        format=format,
+    )
 
     def work() -> tuple[str, str, int]:
         from harness.probes.memory import compare_contexts, twins
 
         stages = [(f"context-{label}", _spec(agent, play, label, context_arg)) for label in labels]
-        played = play_runs(stages, folder, wanted, twins)
-        if played.stopped:
-            return "", "\n".join([*played.said, played.stopped]), WITH_ERRORS
-        found = compare_contexts(dict(zip(labels, played.runs, strict=True)))
-        if figure is not None:
-            from leaderboards.context_curves import draw_contexts
 
-            draw_contexts(found.contexts, figure, f"{agent} on {suite}")
-        text = printed(found.to_json(), found.as_text(), format)
-        return text, "\n".join(played.said), played.code
+        def find(runs: Sequence[ScoredRun]) -> MemoryProbe:
+            return compare_contexts(dict(zip(labels, runs, strict=True)))
+
+        return play_and_tell(stages, wanted, twins, find, telling)
 
     return play.relay(work)
 

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from harness.cli.options import AgentName, Seed, SuiteNames, TaskGlobs
-from harness.cli.output import WITH_ERRORS
 from harness.cli.probe_runs import (
     PlayOptions,
+    Telling,
     Wanted,
     default_folder,
-    play_runs,
-    printed,
+    play_and_tell,
     with_play_options,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from harness.compare.pairs import ScoredRun
+    from harness.probes.modalities import ModalityProbe
 
 __all__ = ["modalities"]
 
@@ -48,7 +53,12 @@ def modalities(
     wanted = Wanted(
         suite=suite, tasks=tasks, episodes=episodes, seed=seed, options=play.run_options()
     )
-    folder = play.out or default_folder("modalities", agent)
+    telling = Telling(
+        probe="modalities",
+        title=f"{agent} on {suite}: what is lost without a view or the instruction",
+        folder=play.out or default_folder("modalities", agent),
+        format=format,
+    )
 
     def work() -> tuple[str, str, int]:
         from harness.probes.modalities import check_plan, compare_modalities
@@ -58,13 +68,12 @@ def modalities(
         names = _chosen(withhold, modalities_of(spec))
         stages = [("whole", spec)]
         stages += [(f"without-{name}", WithheldSpec.of(spec, name)) for name in names]
-        played = play_runs(stages, folder, wanted, check_plan)
-        if played.stopped:
-            return "", "\n".join([*played.said, played.stopped]), WITH_ERRORS
-        whole, *without = played.runs
-        found = compare_modalities(whole, dict(zip(names, without, strict=True)))
-        text = printed(found.to_json(), found.as_text(), format)
-        return text, "\n".join(played.said), played.code
+
+        def find(runs: Sequence[ScoredRun]) -> ModalityProbe:
+            whole, *without = runs
+            return compare_modalities(whole, dict(zip(names, without, strict=True)))
+
+        return play_and_tell(stages, wanted, check_plan, find, telling)
 
     return play.relay(work)
 

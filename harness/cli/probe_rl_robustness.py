@@ -10,7 +10,7 @@ import typer
 
 from harness.cli.options import Seed, SuiteNames, TaskGlobs, arguments
 from harness.cli.output import WITH_ERRORS
-from harness.cli.probe_runs import PlayOptions, Wanted, play_runs, printed, with_play_options
+from harness.cli.probe_runs import PlayOptions, Telling, Wanted, play_runs, with_play_options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,13 +77,18 @@ def rl_robustness(
     Exit 4: some cases have no result.
     """
     from harness.core import UserError
-    from leaderboards.rl_robustness_render import check_figure, draw_arms, render
+    from leaderboards.rl_robustness_render import RlFinding
 
     arms = _arms(arm, several=not candidate)
     if match is not None and (not candidate or match not in arms):
         raise UserError(f"--match {match}: name an arm, and checkpoints with --candidate")
-    if figure is not None:
-        check_figure(figure)
+    telling = Telling(
+        probe="rl-robustness",
+        title=f"{', '.join(arms)} on {suite}: what is lost under perturbations",
+        folder=out,
+        figure=figure,
+        format=format,
+    )
     to = match or list(arms)[min(1, len(arms) - 1)]
     globs = [each.strip() for each in (played or "").split(",") if each.strip()]
     wanted = Wanted(
@@ -126,10 +131,9 @@ def rl_robustness(
         if tried:
             pair = [(name, agents[name], played_by[name]) for name in (MATCHED, to)]
             beside = compare_arms(pair, globs).arms[1]
-        if figure is not None:
-            draw_arms(told, figure)
-        text, values = render(told, tried, beside)
-        return printed(values, text, format), "\n".join(said), runs.code
+        finding = RlFinding(found=told, candidates=tuple(tried), beside=beside)
+        names = [f"runs/{each.name}" for each in runs.runs]
+        return telling.tell(finding, names), "\n".join(said), runs.code
 
     return play.relay(work)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,18 +22,19 @@ from harness.cli.options import (
     Workers,
     arguments,
 )
-from harness.cli.output import DONE, WITH_ERRORS
+from harness.cli.output import DONE, WITH_ERRORS, command_line, terminal_width
 
 if TYPE_CHECKING:
     from harness.compare.pairs import ScoredRun
     from harness.perturb import Condition
     from harness.play.runner import RunOptions
+    from harness.probes.result import Finding
     from harness.records.identity import AgentSpec
     from harness.records.plan import Plan
 
 __all__ = [
-    "PlayOptions", "PlayedRuns", "Wanted", "default_folder", "play_runs", "printed",
-    "with_play_options",
+    "PlayOptions", "PlayedRuns", "Telling", "Wanted", "default_folder", "play_and_tell",
+    "play_runs", "printed", "with_play_options",
 ]  # fmt: skip
 
 
@@ -54,7 +55,6 @@ class PlayOptions:
     def run_options(self) -> RunOptions:
         """The options of each run. Raises UserError."""
         from harness.cli.options import at_least_one, replica_count, worker_count
-        from harness.cli.output import command_line
         from harness.play.runner import RunOptions
 
         return RunOptions(
@@ -204,6 +204,65 @@ def play_runs(
             break
     said = (*lacking, f"run directories: {folder}")
     return PlayedRuns(runs=tuple(runs), said=said, stopped="", code=code, agent_errors=agent_errors)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Telling:
+    """Where and how a probe tells what it found."""
+
+    probe: str
+    title: str
+    """Whom it asked, and what about."""
+    folder: Path | None
+    """Keeps it for `bench report`; None: nothing is kept."""
+    name: str = "probe.json"
+    """The file in that folder."""
+    figure: Path | None = None
+    format: str = "text"
+    width: int = field(default_factory=terminal_width)
+    command: str = field(default_factory=command_line)
+
+    def __post_init__(self) -> None:
+        """Raises UserError where the figure could not be drawn."""
+        if self.figure is not None:
+            from harness.probes.figure_file import check_figure
+
+            check_figure(self.figure)
+
+    def tell(self, finding: Finding, runs: Sequence[str] = ()) -> str:
+        """Keep and draw it, and return what is printed. `runs`: paths inside of the folder.
+
+        Raises UserError where a file cannot be written, or there is nothing to draw.
+        """
+        from harness.probes.figure_file import draw
+        from harness.probes.result_file import write_probe
+
+        if self.folder is not None:
+            write_probe(
+                self.folder, finding, probe=self.probe, title=self.title, command=self.command,
+                runs=runs, file=self.name,
+            )  # fmt: skip
+        if self.figure is not None:
+            draw(finding.plots(), self.figure, self.title)
+        if self.format == "json":
+            return json.dumps(finding.to_json(), indent=1)
+        return finding.as_text(self.width)
+
+
+def play_and_tell(
+    stages: Sequence[tuple[str, AgentSpec]],
+    wanted: Wanted,
+    check: Callable[[Plan], object],
+    find: Callable[[Sequence[ScoredRun]], Finding],
+    telling: Telling,
+) -> tuple[str, str, int]:
+    """Play the stages into the folder and tell what was found, as `relay` prints it."""
+    assert telling.folder is not None
+    played = play_runs(stages, telling.folder, wanted, check)
+    if played.stopped:
+        return "", "\n".join([*played.said, played.stopped]), WITH_ERRORS
+    text = telling.tell(find(played.runs), [name for name, _ in stages])
+    return text, "\n".join(played.said), played.code
 
 
 def printed(values: dict[str, Any], text: str, format: str) -> str:

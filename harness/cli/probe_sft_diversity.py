@@ -85,14 +85,18 @@ def sft_diversity(
 
     Every checkpoint plays the tasks of every set. Exit 4: some cases have no result.
     """
-    from harness.cli.probe_runs import PlayOptions, printed
+    from harness.cli.probe_runs import PlayOptions, Telling
     from harness.cli.supervisor import relay
     from harness.core import UserError
-    from harness.probes.consistency_figure import check_figure
     from harness.probes.diversity.arms import design_of, variants_of
 
-    if figure is not None:
-        check_figure(figure)
+    telling = Telling(
+        probe="sft-diversity",
+        title=f"{trainer}: what the demonstrations of other sets give",
+        folder=out,
+        figure=figure,
+        format=format,
+    )
     if seeds < 2:
         raise UserError(f"--seeds {seeds}: an interval over training seeds needs two at least")
     names = [folder.resolve().name for folder in data]
@@ -104,7 +108,6 @@ def sft_diversity(
     def work() -> tuple[str, str, int]:
         from harness.cli.names import agent_named, trainer_named
         from harness.probes.diversity.evaluations import Evaluations
-        from harness.probes.diversity.figure import draw_diversity
         from harness.probes.diversity.summary import Runs, summarise
         from harness.probes.diversity.trainings import Recipe, Trainings
 
@@ -134,11 +137,11 @@ def sft_diversity(
             evaluations.missing,
             evaluations.agent_errors,
         )
-        if figure is not None:
-            draw_diversity(told, figure)
         said = [*evaluations.lacking, f"weights and run directories: {out}"]
         code = WITH_ERRORS if told.missing or told.agent_errors else DONE
-        return printed(told.to_json(), told.as_text(), format), "\n".join(said), code
+        played = [*floors, *(run for runs in trained.values() for run in runs)]
+        paths = [str(each.stored.path.resolve().relative_to(out.resolve())) for each in played]
+        return telling.tell(told, paths), "\n".join(said), code
 
     return relay(work)
 

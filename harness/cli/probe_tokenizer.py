@@ -77,28 +77,31 @@ def tokenizer(
 
     Exit 4: some cases have no result.
     """
+    from harness.cli.probe_runs import Telling
     from harness.cli.supervisor import relay
     from harness.host.interpreters import configured
 
     given = arguments(agent_arg)
+    telling = Telling(
+        probe="tokenizer",
+        title=f"actions of {data}: what codecs lose",
+        folder=out,
+        figure=figure,
+        format=format,
+    )
 
     def work() -> tuple[str, str, int]:
-        import json
-
         from harness.cli.names import agent_named
         from harness.cli.names import trust as trusted
         from harness.core import UserError
         from harness.play.runner import RunOptions
         from harness.probes.tokenizer.data import split
-        from harness.probes.tokenizer.figure import check_figure, draw
         from harness.probes.tokenizer.learn import Training
         from harness.probes.tokenizer.probe import Probe, families_of, gripper_of
         from harness.probes.tokenizer.summary import summarise
         from harness.probes.tokenizer.variants import CONTINUOUS, STANDARD, Variant, variants_named
         from harness.records.identity import AgentSpec
 
-        if figure is not None:
-            check_figure(figure)
         if given and agent is None:
             raise UserError("--agent-arg belongs to --agent: name the agent")
         chosen = list(variants_named(STANDARD if variants is None else variants))
@@ -129,10 +132,7 @@ def tokenizer(
         gripper = gripper_of(found) if modes else ()
         not_run = {**found.left_out, **probe.not_run}
         told = summarise(found, measured, gripper, not_run, probe.lost, families_of(found))
-        if figure is not None:
-            draw(told, figure)
-        text = told.as_text() if format == "text" else json.dumps(told.to_json(), indent=1)
-        return text, "", WITH_ERRORS if probe.lost else DONE
+        return telling.tell(told), "", WITH_ERRORS if probe.lost else DONE
 
     with configured(interpreter or ()):
         return relay(work)

@@ -19,6 +19,7 @@ from harness.cli.options import (
     at_least_one,
 )
 from harness.cli.output import DONE
+from harness.cli.probe_runs import Telling
 
 if TYPE_CHECKING:
     from harness.core import Case, Result
@@ -39,7 +40,7 @@ class _Wanted:
     progress: str | None
     timeout: float
     out: Path | None
-    json: bool
+    telling: Telling
 
 
 def wiring(
@@ -104,7 +105,13 @@ def wiring(
             progress=progress,
             timeout=agent_timeout,
             out=out,
-            json=format == "json",
+            telling=Telling(
+                probe="wiring",
+                title=f"{agent} on {suite}: what is wrong between the simulator and the policy",
+                folder=None if out is None else out.parent,
+                name="" if out is None else out.with_suffix(".probe.json").name,
+                format=format,
+            ),
         )
         spec = names.agent_named(agent, arguments(agent_arg))
         return relay(lambda: _diagnosed(spec, wanted))
@@ -161,7 +168,6 @@ def _measure(progress: str | None) -> Callable[[Result], float | None]:
 def _diagnosed(spec: AgentSpec, wanted: _Wanted) -> tuple[str, str, int]:
     """What `relay` prints."""
     import contextlib
-    import json
 
     from harness.cli.output import say
     from harness.probes.fork import Brancher
@@ -183,9 +189,7 @@ def _diagnosed(spec: AgentSpec, wanted: _Wanted) -> tuple[str, str, int]:
         measure = _measure(wanted.progress)
         stage = Stage(brancher, agent, measure, expert, wanted.episodes, journal)
         verdict = diagnose(stage, cases, say)
-    if wanted.json:
-        return json.dumps(verdict.to_json(), indent=1), "", DONE
-    return "\n".join(verdict.lines()), "", DONE
+    return wanted.telling.tell(verdict), "", DONE
 
 
 def _of_run(path: Path, as_json: bool) -> tuple[str, str, int]:

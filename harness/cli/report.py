@@ -73,7 +73,14 @@ def report(
     trust: TrustMaker = False,
     full: Full = False,
 ) -> int:
-    """Print the tables of a run."""
+    """Print the tables of a run, or again what a probe found in a folder."""
+    if (file := _probe_of(run)) is not None:
+        others = {
+            "--against": against, "--baseline": baseline, "--floor": floor, "--expert": expert,
+            "--figure": figure, "--stages": stages or None, "--seen": seen or None,
+            "--training-data": training_data,
+        }  # fmt: skip
+        return _report_probe(file, format, [name for name, each in others.items() if each])
     if stages and seen:
         from harness.core import UserError
 
@@ -116,6 +123,32 @@ def report(
 
         found = load_report(run, floors=floor or ())
         print_out(render_published(found, against, format, full=full, width=terminal_width()))
+    return DONE
+
+
+def _probe_of(path: Path) -> Path | None:
+    """The probe.json that is meant; None: the path is that of a run."""
+    from harness.probes.result_file import probe_file
+
+    return probe_file(path)
+
+
+def _report_probe(file: Path, format: str, others: Sequence[str]) -> int:
+    """Print what a probe found. Raises UserError, also where further options were given."""
+    from harness.core import UserError
+    from harness.probes.result_file import read_probe
+
+    if others:
+        raise UserError(f"{file} is what a probe found, not a run: leave {others[0]} out")
+    found = read_probe(file)
+    if format == "html":
+        from leaderboards.page.probe_page import probe_page
+
+        print_page(probe_page(found, file))
+    else:
+        from leaderboards.probe_report import probe_report
+
+        print_out(probe_report(found, format, terminal_width()))
     return DONE
 
 

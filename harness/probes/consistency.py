@@ -7,7 +7,6 @@ The same cases are played several times. Every play starts alike, and only the a
 from __future__ import annotations
 
 import dataclasses
-import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +15,7 @@ import numpy as np
 
 from harness.core import Result, UserError
 from harness.core.grammar import counted
-from harness.play.text_table import text_table
+from harness.probes.result import Finding, Plot, Section, Series, point_of
 from harness.records.plan import Plan, PlanItem
 from harness.records.stored_run import StoredRun
 from harness.stats import Estimate, Interval, are_enough, design_effects, mean_of_scores
@@ -83,7 +82,7 @@ class Row:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Consistency:
+class Consistency(Finding):
     """What came of several plays of the same cases."""
 
     plays: int
@@ -115,17 +114,41 @@ class Consistency:
             "overall": None if self.overall is None else self.overall.to_json(),
         }
 
-    def as_text(self, width: int) -> str:
-        """Tables and sentences for a terminal."""
+    def sections(self) -> list[Section]:
+        """Tables and sentences."""
         rows = [*self.tasks, *([self.overall] if self.overall and len(self.tasks) > 1 else [])]
-        parts = [_table(rows, self.plays, width)]
+        parts = [_table(rows, self.plays)]
         if self.overall is not None:
             if self.plays > 2 and not self.every_play_is_the_same:
-                parts.append(_curve(self.overall, width))
+                parts.append(_curve(self.overall))
             if not self.every_play_is_the_same:
                 parts.append(_variances(self.overall))
-        said = [textwrap.fill(each, width) for each in self._sentences()]
-        return "\n\n".join([*parts, *(["\n".join(said)] if said else [])])
+        said = self._sentences()
+        return [*parts, *([Section(before=tuple(said))] if said else [])]
+
+    def plots(self) -> list[Plot]:
+        """The shares over the number of plays; nothing without a success rule."""
+        if self.overall is None:
+            return []
+        kinds = (("any succeeds", self.overall.any_of), ("all succeed", self.overall.all_of))
+        return [
+            Plot(
+                title="cases in which all and any plays succeed",
+                kind="lines",
+                at="plays of a case",
+                value="cases in %",
+                labels=tuple(map(str, range(1, self.plays + 1))),
+                series=tuple(
+                    Series(
+                        name=name,
+                        points=tuple(point_of(place, each) for place, each in enumerate(shares)),
+                    )
+                    for name, shares in kinds
+                ),
+                least=0,
+                most=100,
+            )
+        ]
 
     def _sentences(self) -> list[str]:
         found = []
@@ -281,9 +304,10 @@ def _between_cases(
     return Interval(max(0.0, found.value), max(0.0, found.low), max(0.0, found.high))
 
 
-def _table(rows: Sequence[Row], plays: int, width: int) -> str:
+def _table(rows: Sequence[Row], plays: int) -> Section:
     head = ["task", "cases", "success", f"all {plays} succeed", f"any of {plays}", "plays differ"]
-    return text_table(
+    return Section.table(
+        "several plays of the same cases",
         head,
         [
             [
@@ -296,23 +320,22 @@ def _table(rows: Sequence[Row], plays: int, width: int) -> str:
             ]
             for row in rows
         ],
-        width=width,
     )
 
 
-def _curve(row: Row, width: int) -> str:
+def _curve(row: Row) -> Section:
     """All and any of fewer plays."""
-    return text_table(
+    return Section.table(
+        "by the number of plays",
         ["plays", "all succeed", "any succeeds"],
         [
             [number, _shown(one), _shown(other)]
             for number, (one, other) in enumerate(zip(row.all_of, row.any_of), 1)
         ],
-        width=width,
     )
 
 
-def _variances(row: Row) -> str:
+def _variances(row: Row) -> Section:
     assert row.between_plays is not None
     assert row.discordant is not None
     plays = _variance(row.between_plays)
@@ -321,10 +344,12 @@ def _variances(row: Row) -> str:
         if isinstance(row.between_cases, Interval)
         else "not printed, too few cases for an interval"
     )
-    return (
-        f"variance of success between plays of a case: {plays}\n"
-        f"variance of success between cases of a task: {cases}\n"
-        f"noise floor: two plays come out differently in {_shown(row.discordant)} of cases"
+    return Section(
+        before=(
+            f"variance of success between plays of a case: {plays}",
+            f"variance of success between cases of a task: {cases}",
+            f"noise floor: two plays come out differently in {_shown(row.discordant)} of cases",
+        )
     )
 
 

@@ -22,8 +22,8 @@ from harness.compare.pairs import ScoredRun, TaskPairs, pair_notes, pair_up
 from harness.compare.shared_seeds import designs_of_pairs
 from harness.core import Task, UserError
 from harness.core.errors import suggest
-from harness.play.text_table import text_table
 from harness.probes.figures import estimate_json, percent, points
+from harness.probes.result import Finding, Plot, Section, Series, point_of
 from harness.records.plan import Plan
 from harness.stats import Interval, design_effects, mean_of_rates, paired_difference, paired_p
 
@@ -53,7 +53,7 @@ class GroupRow:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Forgetting:
+class Forgetting(Finding):
     """What came of the probe."""
 
     checkpoints: tuple[str, ...]
@@ -95,24 +95,67 @@ class Forgetting:
             "notes": list(self.notes),
         }
 
-    def as_text(self) -> str:
+    def sections(self) -> list[Section]:
         """The matrix, the changes and what they come to."""
         numbers = [f"{k + 1}" for k in range(len(self.checkpoints))]
-        lines = [f"{k}: {name}" for k, name in zip(numbers, self.checkpoints)]
         matrix = [[each.name, each.tasks, *map(percent, each.success)] for each in self.groups]
-        head = [f"success in % by {self.grouping}", "tasks", *numbers]
         changes = [
             [each.name, each.learnt, each.n or "", points(each.transfer)] for each in self.groups
         ]
-        lines += ["", text_table(head, matrix), ""]
-        lines += [text_table([self.grouping, "learnt at", "pairs", "last - learnt"], changes), ""]
-        lines.append(
+        lines = [
             f"Backward transfer (tasks: {self.tasks}, pairs: {self.n}): {points(self.overall)} "
             f"points (p = {self.p:.2g}): {self._verdict()}."
-        )
+        ]
         if self.missing:
             lines.append(f"{self.missing} planned cases have no score, and are left out.")
-        return "\n".join([*lines, *self.notes])
+        return [
+            Section(
+                before=tuple(f"{k}: {name}" for k, name in zip(numbers, self.checkpoints)),
+            ),
+            Section.table(
+                "success in %, by checkpoint", [self.grouping, "tasks", *numbers], matrix
+            ),
+            Section.table(
+                "what the last checkpoint can do more, in points",
+                [self.grouping, "learnt at", "pairs", "last - learnt"],
+                changes,
+            ),
+            Section(before=(*lines, *self.notes)),
+        ]
+
+    def plots(self) -> list[Plot]:
+        """Success over the training, and backward transfer."""
+        rated = [each for each in self.groups if any(each.success)]
+        lines = Plot(
+            title=f"success by {self.grouping}",
+            kind="lines",
+            at="checkpoint",
+            value="success in %",
+            labels=tuple(f"{k + 1}" for k in range(len(self.checkpoints))),
+            series=tuple(
+                Series(
+                    name=each.name,
+                    points=tuple(
+                        point_of(at, rate) for at, rate in enumerate(each.success) if rate
+                    ),
+                )
+                for each in rated
+            ),
+            least=0,
+            most=100,
+        )
+        known = [(each.name, each.transfer) for each in self.groups if each.transfer]
+        known.append(("all tasks", self.overall))
+        changes = [point_of(place, change) for place, (_, change) in enumerate(known)]
+        rows = Plot(
+            title="backward transfer",
+            kind="rows",
+            value="last - learnt, in points",
+            labels=tuple(name for name, _ in known),
+            series=(Series(name="last - learnt", points=tuple(changes)),),
+            marks=(0,),
+        )
+        return [lines, rows] if rated else [rows]
 
     def _verdict(self) -> str:
         if self.overall.high < 0:

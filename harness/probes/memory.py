@@ -16,8 +16,8 @@ import numpy as np
 from harness.compare.pairs import Pair, ScoredRun, TaskPairs
 from harness.compare.shared_seeds import designs_of_pairs
 from harness.core import UserError
-from harness.play.text_table import text_table
 from harness.probes.figures import estimate_json, percent, points
+from harness.probes.result import Finding, Plot, Section, Series, point_of
 from harness.records.plan import Plan
 from harness.stats import Interval, design_effects, mean_of_rates, paired_difference, paired_p
 
@@ -48,7 +48,7 @@ class TwinRow:
 
 
 @dataclass(frozen=True, kw_only=True)
-class MemoryProbe:
+class MemoryProbe(Finding):
     """What came of the probe."""
 
     contexts: tuple[TwinRow, ...]
@@ -67,7 +67,7 @@ class MemoryProbe:
             "missing": self.missing,
         }
 
-    def as_text(self) -> str:
+    def sections(self) -> list[Section]:
         """Tables and what they come to."""
         head = ["context", "n", "cue hidden", "cue visible", "gap", "beyond longest"]
         rows = [
@@ -77,20 +77,44 @@ class MemoryProbe:
             ]
             for each in self.contexts
         ]  # fmt: skip
-        lines = [text_table(head, rows), ""]
+        found = [Section.table("success by context, in %", head, rows)]
         names = list(dict.fromkeys(each.name for each in self.pairs))
         if len(names) > 1:
             labels = [each.context for each in self.contexts]
-            found = {(each.name, each.context): each for each in self.pairs}
+            known = {(each.name, each.context): each for each in self.pairs}
             table = []
             for name in names:
-                cells = [found.get((name, label)) for label in labels]
+                cells = [known.get((name, label)) for label in labels]
                 table.append(
                     [name, *("" if c is None else f"{100 * c.hidden.value:.0f}" for c in cells)]
                 )
-            told = text_table(["success in %, cue hidden", *labels], table)
-            lines += [told, ""]
-        return "\n".join([*lines, *self._conclusion()])
+            title = "success by task and context, in %, cue hidden"
+            found.append(Section.table(title, ["task", *labels], table))
+        return [*found, Section(before=tuple(self._conclusion()))]
+
+    def plots(self) -> list[Plot]:
+        """Success over the context, cue hidden and visible."""
+        return [
+            Plot(
+                title="success by context",
+                kind="lines",
+                at="context in turns",
+                value="success in %",
+                labels=tuple(each.context for each in self.contexts),
+                series=tuple(
+                    Series(
+                        name=name,
+                        points=tuple(
+                            point_of(place, getattr(each, field))
+                            for place, each in enumerate(self.contexts)
+                        ),
+                    )
+                    for name, field in (("cue visible", "visible"), ("cue hidden", "hidden"))
+                ),
+                least=0,
+                most=100,
+            )
+        ]
 
     def _conclusion(self) -> list[str]:
         first, last = self.contexts[0], self.contexts[-1]

@@ -15,8 +15,8 @@ import numpy as np
 from harness.compare.pairs import ScoredRun, TaskPairs, pair_notes, pair_up
 from harness.compare.shared_seeds import designs_of_pairs
 from harness.core import UserError
-from harness.play.text_table import text_table
 from harness.probes.figures import estimate_json, percent, points
+from harness.probes.result import Finding, Plot, Section, Series, point_of
 from harness.records.plan import Plan
 from harness.stats import Interval, design_effects, mean_of_rates, paired_difference, paired_p
 
@@ -43,7 +43,7 @@ class ModalityRow:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModalityProbe:
+class ModalityProbe(Finding):
     """What came of the probe."""
 
     modalities: tuple[ModalityRow, ...]
@@ -64,7 +64,7 @@ class ModalityProbe:
             "notes": list(self.notes),
         }
 
-    def as_text(self) -> str:
+    def sections(self) -> list[Section]:
         """Tables, and what they leave out."""
         head = ["withheld", "n", "as it is", "without", "lost", "p"]
         rows = [
@@ -74,7 +74,7 @@ class ModalityProbe:
             ]
             for each in self.modalities
         ]  # fmt: skip
-        lines = [text_table(head, rows)]
+        told = [Section.table("success in %, and what is lost, in points", head, rows)]
         names = list(dict.fromkeys(each.task for each in self.tasks))
         if len(names) > 1:
             found = {(each.task, each.modality): each for each in self.tasks}
@@ -84,10 +84,25 @@ class ModalityProbe:
                          for each in withheld)]
                 for name in names
             ]  # fmt: skip
-            lines += ["", text_table(["points lost without", *withheld], table)]
+            told.append(Section.table("points lost by task", ["without", *withheld], table))
+        lines = list(self.notes)
         if self.missing:
-            lines.append(f"{self.missing} planned cases have no score, and are left out.")
-        return "\n".join([*lines, *self.notes])
+            lines.insert(0, f"{self.missing} planned cases have no score, and are left out.")
+        return [*told, *([Section(before=tuple(lines))] if lines else [])]
+
+    def plots(self) -> list[Plot]:
+        """What is lost without each modality."""
+        lost = [point_of(place, each.lost) for place, each in enumerate(self.modalities)]
+        return [
+            Plot(
+                title="what is lost without a modality",
+                kind="rows",
+                value="points of success that are lost",
+                labels=tuple(each.modality for each in self.modalities),
+                series=(Series(name="lost", points=tuple(lost)),),
+                marks=(0,),
+            )
+        ]
 
 
 def _row_json(row: ModalityRow) -> dict[str, Any]:

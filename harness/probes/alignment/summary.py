@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.core.grammar import counted
-from harness.play.text_table import text_table
 from harness.probes.alignment.compare import Pair, Settings
 from harness.probes.alignment.gate import Success
 from harness.probes.alignment.measures import FOLDS, Alignment, Tested
 from harness.probes.alignment.sentences import Sentences
 from harness.probes.figures import estimate_json, points
+from harness.probes.result import Finding, Plot, Point, Section, Series
 
 __all__ = ["Summary"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Summary:
+class Summary(Finding):
     """Everything."""
 
     agent: str
@@ -42,11 +42,53 @@ class Summary:
         """Whether the sentences of a task are read."""
         return all(each.rate.value >= self.gate for each in self.successes if each.task == task)
 
-    def as_text(self) -> str:
+    def sections(self) -> list[Section]:
         """Tables of 80 columns, and what they mean."""
-        return "\n".join(self._lines())
+        found = [Section(before=tuple(self._what()))]
+        if self.sentences is None:
+            return found
+        found += self._tables("all sentences", lambda pair: pair.across)
+        if any(pair.within is not None for pair in self.pairs):
+            found += self._tables("among sentences of the same task", lambda pair: pair.within)
+        gains = [
+            f"  {pair.one} and {pair.other}, P@{k}: {points(gain)}"
+            for pair in self.pairs
+            for k, gain in pair.gain.items()
+        ]
+        if gains:
+            title = "beyond the untrained agent, all sentences, in points (95 %):"
+            found.append(Section(title=title, before=tuple(gains)))
+        return found
 
-    def _lines(self) -> Iterator[str]:
+    def plots(self) -> list[Plot]:
+        """Precision beside chance and null, for each k."""
+        return [each for k in self.settings.ks if (each := self._plot(k)) is not None]
+
+    def _plot(self, k: int) -> Plot | None:
+        known = [(f"{pair.one} / {pair.other}", pair.across.precision[k]) for pair in self.pairs]
+        told = [(name, found) for name, found in known if found is not None]
+        if not told:
+            return None
+        reached = [
+            Point(at=place, value=100 * found.value) for place, (_, found) in enumerate(told)
+        ]
+        nulls = [Point(at=place, value=100 * found.null) for place, (_, found) in enumerate(told)]
+        chance = told[0][1].chance
+        return Plot(
+            title=f"P@{k}, all sentences; line: chance",
+            kind="rows",
+            value="precision in %",
+            labels=tuple(name for name, _ in told),
+            series=(
+                Series(name="reached", points=tuple(reached)),
+                Series(name="95 % of the null", points=tuple(nulls)),
+            ),
+            least=0,
+            most=100,
+            marks=() if chance is None else (100 * chance,),
+        )
+
+    def _what(self) -> Iterator[str]:
         for each in () if self.of_a_file else self.successes:
             if not self.passes(each.task):
                 yield (
@@ -71,36 +113,24 @@ class Summary:
             yield f"{name}: {what}, {width} numbers"
         if self.untrained:
             yield f"no untrained agent: {self.untrained}"
-        yield from self._tables("all sentences", lambda pair: pair.across)
-        if any(pair.within is not None for pair in self.pairs):
-            yield from self._tables("among sentences of the same task", lambda pair: pair.within)
-        gains = [(pair, k, gain) for pair in self.pairs for k, gain in pair.gain.items()]
-        if gains:
-            yield ""
-            yield "beyond the untrained agent, all sentences, in points (95 %):"
-            for pair, k, gain in gains:
-                yield f"  {pair.one} and {pair.other}, P@{k}: {points(gain)}"
 
     def _own_success(self) -> str:
         rates = [each for each in self.successes if self.of_a_file or self.passes(each.task)]
         return f"{sum(each.successes for each in rates)} of {sum(each.n for each in rates)}"
 
-    def _tables(self, title: str, chosen: Callable[[Pair], Alignment | None]) -> Iterator[str]:
+    def _tables(self, title: str, chosen: Callable[[Pair], Alignment | None]) -> list[Section]:
         told = [(f"{p.one} / {p.other}", found) for p in self.pairs if (found := chosen(p))]
-        yield ""
-        yield f"{title}, precision in %"
-        yield from (f"  {line}" for line in self._chances([found for _, found in told]))
         ks = self.settings.ks
-        head = ["", *(word for k in ks for word in (f"P@{k}", "null", "p"))]
+        chances = tuple(f"  {line}" for line in self._chances([found for _, found in told]))
+        head = ["pair", *(word for k in ks for word in (f"P@{k}", "null", "p"))]
         rows = [
             [name, *(cell for k in ks for cell in _cells(found.precision[k], 100, 1))]
             for name, found in told
         ]
-        yield text_table(head, rows)
-        head = ["", "RSA", "null", "p", "CKA", "null", "p"]
+        precision = Section.table(f"{title}, precision in %", head, rows, before=chances)
+        head = ["pair", "RSA", "null", "p", "CKA", "null", "p"]
         rows = [[name, *_cells(f.rsa, 1, 2), *_cells(f.cka, 1, 2)] for name, f in told]
-        yield ""
-        yield text_table(head, rows)
+        return [precision, Section.table(f"{title}, RSA and CKA", head, rows)]
 
     def _chances(self, found: list[Alignment]) -> Iterator[str]:
         """What guessing reaches, which is the same for all pairs."""

@@ -19,10 +19,10 @@ import numpy as np
 from harness.compare.pairs import ScoredRun, pair_up
 from harness.compare.shared_seeds import designs_of_pairs
 from harness.core import UserError
-from harness.play.text_table import text_table
 from harness.probes.diversity.arms import Design, Training, Variant
 from harness.probes.diversity.published import ALL, DOMAINS, INITIALISED, OWN
 from harness.probes.figures import estimate_json, points
+from harness.probes.result import Finding, Plot, Section, Series, point_of
 from harness.stats import Interval
 from harness.stats.training_seeds import (
     detectable_over_seeds,
@@ -76,7 +76,7 @@ class SetRow:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Diversity:
+class Diversity(Finding):
     """What came of the probe."""
 
     design: Design
@@ -127,28 +127,30 @@ class Diversity:
             "agent_errors": self.agent_errors,
         }
 
-    def as_text(self) -> str:
+    def sections(self) -> list[Section]:
         """Tables, and the published ones beside them."""
         steps, few = self.design.steps, self.design.alone_alike(self.design.sets[0]).steps
-        lines = [
+        what = (
             f"{len(self.design.sets)} sets, {self.seeds} training seeds, {steps} updates; "
-            f"own, equal examples: {few} updates. Each seed plays episodes of its own.",
-            "",
-            "success in %, mean of the training seeds and their standard deviation",
-            self._levels(),
-            "",
-            "gain of the others' demonstrations: all - own, in points",
-            self._effects(("equal updates", "gain"), ("equal examples", "gain_alike")),
-            "",
-            f"transfer without its own: all but own - {self.floor}, in points",
-            self._effects(("", "transfer")),
+            f"own, equal examples: {few} updates. Each seed plays episodes of its own."
+        )
+        found = [
+            Section(before=(what,)),
+            self._levels("success in %, mean of the training seeds and their standard deviation"),
+            self._effects(
+                "gain of the others' demonstrations: all - own, in points",
+                ("equal updates", "gain"),
+                ("equal examples", "gain_alike"),
+            ),
+            self._effects(
+                f"transfer without its own: all but own - {self.floor}, in points", ("", "transfer")
+            ),
         ]
         if any(each.beyond_first for each in self.rows):
-            first = self.rows[0].variant
-            lines += ["", f"trained on all: against {first}, in points"]
-            lines.append(self._effects(("", "beyond_first")))
-        lines += ["", "success in %: trained on (rows), played on (columns)", self._matrix(), ""]
-        lines += [
+            title = f"trained on all: against {self.rows[0].variant}, in points"
+            found.append(self._effects(title, ("", "beyond_first")))
+        found.append(self._matrix("success in %: trained on (rows), played on (columns)"))
+        lines = [
             "Intervals: 95 %, t over training seeds, no narrower than that of the episodes alone; "
             "not corrected for their number.",
             "Detectable: the smallest true difference that is found in four of five cases.",
@@ -157,38 +159,68 @@ class Diversity:
             lines.append(f"{self.missing} planned cases have no score, and are left out.")
         if self.agent_errors:
             lines.append(f"{self.agent_errors} cases ended with an error of the agent: failures.")
-        return "\n".join([*lines, "", *_published(bool(self.rows[0].variant.field))])
+        factor = bool(self.rows[0].variant.field)
+        return [*found, Section(before=tuple(lines)), _published(factor=factor)]
 
-    def _levels(self) -> str:
+    def plots(self) -> list[Plot]:
+        """Gains and transfer of each set."""
+        kinds = (
+            ("equal updates", "gain"),
+            ("equal examples", "gain_alike"),
+            ("transfer", "transfer"),
+        )
+        return [
+            Plot(
+                title=f"all - own (equal updates, examples); all but own - {self.floor} (transfer)",
+                kind="rows",
+                value="points of success",
+                labels=tuple(
+                    " ".join(filter(None, map(str, self._names(each)))) for each in self.rows
+                ),
+                series=tuple(
+                    Series(
+                        name=name,
+                        points=tuple(
+                            point_of(place, getattr(each, field).interval)
+                            for place, each in enumerate(self.rows)
+                        ),
+                    )
+                    for name, field in kinds
+                ),
+                marks=(0,),
+            )
+        ]
+
+    def _levels(self, title: str) -> Section:
         columns = ("floor", "alone", "alone_alike", "whole", "without")
         head = [self.floor, "own", "own, equal examples", "all", "all but own"]
         cells = [
             [*self._names(each), each.tasks, *(_spread(getattr(each, name)) for name in columns)]
             for each in self.rows
         ]
-        return text_table([*self._head(), "tasks", *head], cells)
+        return Section.table(title, [*self._head(), "tasks", *head], cells)
 
-    def _effects(self, *columns: tuple[str, str]) -> str:
+    def _effects(self, title: str, *columns: tuple[str, str]) -> Section:
         head, cells = [*self._head()], [[*self._names(each)] for each in self.rows]
-        for title, name in columns:
+        for heading, name in columns:
             effects = [getattr(each, name) for each in self.rows]
-            head += [title or "difference", "detectable"]
+            head += [heading or "difference", "detectable"]
             drawn = any(each is not None and each.bootstrap for each in effects)
             head += ["bootstrap"] if drawn else []
             for row, effect in zip(cells, effects):
                 row.append(points(effect and effect.interval))
                 row.append("" if effect is None else f"{100 * effect.detectable:.1f}")
                 row += [points(effect and effect.bootstrap)] if drawn else []
-        return text_table(head, cells)
+        return Section.table(title, head, cells)
 
-    def _matrix(self) -> str:
+    def _matrix(self, title: str) -> Section:
         rows = [
             [" + ".join(training.sets), training.steps, *([str(variant)] if variant.field else []),
              *(f"{100 * each:.1f}" for each in means)]
             for (variant, training), means in self.matrix.items()
         ]  # fmt: skip
         factor = [self.rows[0].variant.field] if self.rows[0].variant.field else []
-        return text_table(["", "updates", *factor, *self.design.sets], rows)
+        return Section.table(title, ["trained on", "updates", *factor, *self.design.sets], rows)
 
     def _head(self) -> list[str]:
         field = self.rows[0].variant.field
@@ -316,8 +348,8 @@ def _json(effect: Effect | None) -> dict[str, Any] | None:
     }
 
 
-def _published(factor: bool) -> list[str]:
-    """The published figures, as lines."""
+def _published(*, factor: bool) -> Section:
+    """The published figures."""
     rows = [
         [name, f"{own:.1f}", f"{whole:.1f}", f"{whole - own:+.1f}",
          *([f"{each[k]:.1f}" for label, each in INITIALISED.items() if label != "all"]
@@ -325,7 +357,8 @@ def _published(factor: bool) -> list[str]:
         for k, (name, own, whole) in enumerate(zip(DOMAINS, OWN, ALL))
     ]  # fmt: skip
     kept = [f"all, only {label}" for label in INITIALISED if label != "all"] if factor else []
-    return [
+    return Section.table(
         "published (GEA, 0.5 billion parameters, arXiv 2412.08442, table 4), success in %",
-        text_table(["domain", "own", "all", "gain", *kept], rows),
-    ]
+        ["domain", "own", "all", "gain", *kept],
+        rows,
+    )

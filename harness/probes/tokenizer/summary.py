@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from harness.core.grammar import counted
-from harness.play.text_table import text_table
+from harness.probes.result import Finding, Plot, Point, Section, Series, point_of
 from harness.probes.tokenizer.data import Split
 from harness.probes.tokenizer.probe import Measured
 from harness.probes.tokenizer.relation import (
@@ -64,7 +64,7 @@ class ModeSummary:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Summary:
+class Summary(Finding):
     """Everything."""
 
     split: Split
@@ -74,13 +74,10 @@ class Summary:
     not_run: Mapping[str, str]
     lost: int
 
-    def as_text(self) -> str:
+    def sections(self) -> list[Section]:
         """For people."""
-        return "\n".join(self._lines())
-
-    def _lines(self) -> Iterator[str]:
         split = self.split
-        yield (
+        what = (
             f"{counted(len(split.chosen), 'task')}, actions of "
             f"{counted(split.range.dims, 'dimension')}. Learned from "
             f"{counted(len(split.learned_from), 'action')} of "
@@ -88,25 +85,66 @@ class Summary:
             f"{counted(len(split.judged_on), 'action')} of "
             f"{counted(len(split.recorded), 'other episode')}."
         )
-        yield ""
         head = ["codec", "bits", "MSE", "p99 error", "sign flips", "perplexity", "of"]
-        yield text_table(head, [self._row(each) for each in self.measured])
-        yield ""
         flips = "the gripper" if self.gripper else "all dimensions"
-        yield (
+        how = (
             "MSE and p99 error (of the worst dimension) are in parts of the range of a dimension; "
             f"sign flips are those of {flips}."
         )
-        for mode in self.modes:
-            yield ""
-            yield f"{mode.mode}: {SAYS[mode.mode]}"
-            head = ["codec", "success %", "95 %", "of", "change, points", "95 %"]
-            yield text_table(head, [_arm_row(arm) for arm in mode.arms])
-            yield from _said(mode)
-        for task, why in self.not_run.items():
-            yield f"not played: {task}: {why}"
+        rows = [self._row(each) for each in self.measured]
+        lost = [f"not played: {task}: {why}" for task, why in self.not_run.items()]
         if self.lost:
-            yield f"{counted(self.lost, 'case')} without a result; the same command plays them"
+            lost.append(
+                f"{counted(self.lost, 'case')} without a result; the same command plays them"
+            )
+        return [
+            Section(before=(what,)),
+            Section.table("what is lost in each action", head, rows, after=(how,)),
+            *(
+                Section.table(
+                    f"{mode.mode}: {SAYS[mode.mode]}",
+                    ["codec", "success %", "95 %", "of", "change, points", "95 %"],
+                    [_arm_row(arm) for arm in mode.arms],
+                    after=tuple(_said(mode)),
+                )
+                for mode in self.modes
+            ),
+            *([Section(before=tuple(lost))] if lost else []),
+        ]
+
+    def plots(self) -> list[Plot]:
+        """Error and success against bits; a series for each family of codecs."""
+        coded = [each for each in self.measured if each.name != CONTINUOUS]
+        known = [(each, each.loss.mse) for each in coded if each.loss.mse > 0]
+        found = [
+            Plot(
+                title="mean squared error against bits",
+                kind="dots",
+                at="bits of an action",
+                value="MSE, parts of the range",
+                series=_series(
+                    (each.family, Point(at=each.codec.bits, value=mse)) for each, mse in known
+                ),
+                logarithmic=True,
+            )
+        ] if known else []  # fmt: skip
+        for mode in self.modes:
+            rates = {arm.name: arm.rate for arm in mode.arms}
+            found.append(
+                Plot(
+                    title=f"{mode.mode}: success against bits; line: without a codec",
+                    kind="dots",
+                    at="bits of an action",
+                    value="success in %",
+                    series=_series(
+                        (each.family, point_of(each.codec.bits, rates[each.name])) for each in coded
+                    ),
+                    least=0,
+                    most=100,
+                    marks=(100 * mode.arms[0].rate.value,),
+                )
+            )
+        return found
 
     def _row(self, each: Measured) -> list[str]:
         loss = each.loss
@@ -250,6 +288,17 @@ def _arm(
             differences, design=design_effects(differences, seeds, families, LEAST_SPREAD)
         ),
         error=standard_error(differences),
+    )
+
+
+def _series(found: Iterable[tuple[str, Point]]) -> tuple[Series, ...]:
+    """A series for each family, by its bits."""
+    families: dict[str, list[Point]] = {}
+    for family, point in found:
+        families.setdefault(family, []).append(point)
+    return tuple(
+        Series(name=family, points=tuple(sorted(mine, key=lambda each: each.at)))
+        for family, mine in families.items()
     )
 
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.core import Case
-from harness.play.text_table import text_table
+from harness.probes.result import Finding as ProbeFinding
+from harness.probes.result import Plot, Point, Section, Series, point_of
 from harness.probes.wiring.episodes import Played, Stage
 from harness.probes.wiring.passive import Finding
 from harness.probes.wiring.race import ALPHA, Arm, Race, first_look, race, rate
@@ -30,7 +31,7 @@ SHOWN = 5
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verdict:
+class Verdict(ProbeFinding):
     """The ranked answer with its evidence."""
 
     race: Race
@@ -54,8 +55,41 @@ class Verdict:
         """The codes of findings that are no faults here."""
         return NOTES + UNUSED if self.race.successes.low > 0.5 else NOTES
 
-    def lines(self) -> Iterator[str]:
+    def lines(self) -> list[str]:
         """For people."""
+        return self.as_text().split("\n")
+
+    def sections(self) -> list[Section]:
+        """What was played, the best changes and the answer."""
+        table = [self._table()] if self.race.arms else []
+        return [Section(before=tuple(self._first())), *table, Section(before=tuple(self._answer()))]
+
+    def plots(self) -> list[Plot]:
+        """Success with and without the best changes; nothing of tasks without a success."""
+        arms = self.race.arms[:SHOWN]
+        if not arms or all(each.success is None for each in self.race.unchanged):
+            return []
+
+        def points(of: Callable[[Arm], Sequence[Played]]) -> tuple[Point, ...]:
+            return tuple(point_of(place, rate(of(arm))) for place, arm in enumerate(arms))
+
+        unchanged = points(lambda arm: self.race.unchanged[: len(arm.values)])
+        return [
+            Plot(
+                title="the same cases with and without a change",
+                kind="rows",
+                value="success in %",
+                labels=tuple(str(arm.change) for arm in arms),
+                series=(
+                    Series(name="unchanged", points=unchanged),
+                    Series(name="changed", points=points(lambda arm: arm.played)),
+                ),
+                least=0,
+                most=100,
+            )
+        ]
+
+    def _first(self) -> Iterator[str]:
         race, count = self.race, len(self.race.unchanged)
         good = sum(each.success is True for each in race.unchanged)
         low, high = (100 * each for each in (race.successes.low, race.successes.high))
@@ -66,10 +100,9 @@ class Verdict:
         failed = [each.error for each in race.unchanged if each.error]
         if failed:
             yield f"the agent failed in {len(failed)} of them: {failed[0]}"
-        yield ""
-        if race.arms:
-            yield self._table()
-            yield ""
+
+    def _answer(self) -> Iterator[str]:
+        race = self.race
         if race.healthy:
             yield "it succeeds in all of these cases, so nothing was sought"
         elif not self.faults:
@@ -92,14 +125,14 @@ class Verdict:
         (found, *_) = [each for each in self.findings if each.what == fault]
         return f"{fault} (of {found.count})"
 
-    def _table(self) -> str:
+    def _table(self) -> Section:
         rows = [
             [str(arm.change), _counts(self.race, arm), arm.further, arm.less_far, _p(arm.p)]
             for arm in self.race.arms[:SHOWN]
         ]
         scored = all(each.success is None for each in self.race.unchanged)
-        head = "mean score" if scored else "successes"
-        return text_table(["change", head, "further", "less far", "p"], rows, figures=True)
+        head = ["change", "mean score" if scored else "successes", "further", "less far", "p"]
+        return Section.table("what was changed, on the same cases", head, rows, right=True)
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values: schema 1."""

@@ -5,7 +5,8 @@ const Figures = (() => {
 
   const drawAll = (drawn, data) => {
     for (const figure of document.querySelectorAll("figure[data-plot]")) {
-      figure.replaceChildren(drawn[figure.dataset.plot](data[figure.dataset.plot]));
+      const draws = drawn[figure.dataset.draws ?? figure.dataset.plot];
+      figure.replaceChildren(draws(data[figure.dataset.plot], figure));
       for (const svg of figure.querySelectorAll("svg")) {
         // One picture with one name: its parts have names that say nothing.
         for (const part of svg.querySelectorAll("[aria-label], [aria-description]")) {

@@ -125,6 +125,51 @@
         ],
       });
     },
+    // A panel of a probe's figure: harness/probes/result.py, Plot.
+    panel(plot, figure) {
+      const across = plot.kind === "rows", count = plot.series.length;
+      const width = Math.min(wide(), figure.parentElement.clientWidth);
+      const points = plot.series.flatMap((series, k) => series.points.map((point) => ({
+        ...point, series: series.name,
+        // Side by side, so that the intervals of several series do not hide one another.
+        place: point.at + (across ? 0.6 * ((k + 0.5) / count - 0.5) : 0) })));
+      const bounded = points.filter((each) => each.low !== null && each.high !== null);
+      const ends = points.flatMap((each) => [each.value, each.low ?? each.value, each.high ?? each.value]);
+      const limits = [Math.min(...ends, plot.least ?? Infinity, ...plot.marks),
+        Math.max(...ends, plot.most ?? -Infinity, ...plot.marks)];
+      const values = { label: across ? `${plot.value} →` : `↑ ${plot.value}`, grid: true,
+        ...(plot.logarithmic ? { type: "log" } : { domain: limits, nice: true }) };
+      const told = (each) => `${plot.labels[each.at] ?? each.at}, ${each.series}: ${+each.value.toPrecision(4)}`
+        + (each.low !== null && each.high !== null
+          ? ` (${+each.low.toPrecision(4)} to ${+each.high.toPrecision(4)})` : "");
+      const names = plot.series.map((each) => each.name);
+      const color = { domain: names, legend: count > 1,
+        ...(count > 2 ? { scheme: "observable10" } : { range: [accent, second] }) };
+      if (across) {
+        const { most, marginLeft } = room(plot.labels);
+        return Plot.plot({ width, marginLeft, height: 50 + plot.labels.length * (14 + 12 * count), x: values, color,
+          y: { domain: [-0.5, plot.labels.length - 0.5], reverse: true, ticks: plot.labels.map((_, k) => k),
+            tickFormat: (k) => fitted(plot.labels[k] ?? "", most), tickSize: 0, label: null },
+          marks: [
+            Plot.ruleX(plot.marks, { stroke: "var(--floor)" }),
+            Plot.ruleY(bounded, { y: "place", x1: "low", x2: "high", stroke: "series", strokeWidth: 2 }),
+            Plot.dot(points, { y: "place", x: "value", fill: "series", r: 4, title: told }),
+          ] });
+      }
+      const ticks = plot.labels.map((_, k) => k).filter((k) => k % Math.ceil(plot.labels.length / 10) === 0);
+      const places = plot.labels.length
+        ? { ticks, tickFormat: (k) => fitted(plot.labels[k] ?? "", 8), domain: [-0.3, plot.labels.length - 0.7] } : {};
+      return Plot.plot({ width, marginLeft: 52, marginRight: 16, height: Math.min(320, width * 0.7 + 60), y: values,
+        x: { label: `${plot.at} →`, ...places }, color,
+        marks: [
+          Plot.ruleY(plot.marks, { stroke: "var(--floor)", strokeDasharray: "4,3" }),
+          plot.kind === "lines"
+            ? Plot.areaY(bounded, { x: "place", y1: "low", y2: "high", z: "series", fill: "series", fillOpacity: 0.15 })
+            : Plot.ruleX(bounded, { x: "place", y1: "low", y2: "high", stroke: "series" }),
+          plot.kind === "lines" ? Plot.lineY(points, { x: "place", y: "value", z: "series", stroke: "series" }) : null,
+          Plot.dot(points, { x: "place", y: "value", fill: "series", r: 3.5, title: told }),
+        ] });
+    },
     time(rows) {
       const suites = [...new Set(rows.map((row) => row.suite))];
       return Plot.plot({

@@ -154,7 +154,7 @@ def test_an_agent_that_draws_nothing_is_played_twice(bench_here: Callable[..., S
     told = " ".join(said.out.split())
     assert "every play is the same, so the other 3 plays were not made" in told
     assert "variance" not in told
-    assert sorted(path.name for path in Path("plays").iterdir()) == ["play-0", "play-1"]
+    assert sorted(path.name for path in Path("plays").glob("play-*")) == ["play-0", "play-1"]
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_an_agent_that_draws_nothing_is_played_twice(bench_here: Callable[..., S
         (("--plays", "1"), "--plays must lie between 2 and 100"),
         (("--suite", "toysuite:NOWHERE"), "none of these tasks can run here"),
         (("--agent", "drawers:Nobody"), "Nobody"),
-        (("--figure", "plays.txt"), "name a file that ends in .png, .svg, .pdf"),
+        (("--figure", "plays.txt"), "a figure is a file ending in .png, .svg, .pdf"),
     ],
 )
 def test_what_cannot_be_played_is_one_line(

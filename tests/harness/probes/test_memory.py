@@ -225,9 +225,9 @@ def test_the_command_says_it(bench_here: Callable[..., Said]) -> None:
     said = bench_here(*words, "--out", "probed", "--figure", "memory.png")
     assert said.code == 0, said.err
     rows = [" ".join(line.split()) for line in said.out.splitlines()]
-    assert rows[2].startswith("1 8 0 (0 to 32) 100 (68 to 100) 100 (")
-    assert rows[3].startswith("all 8 100 (68 to 100) 100 (68 to 100) 0 (")
-    assert "the longer context is used" in said.out
+    assert rows[3].startswith("1 8 0 (0 to 32) 100 (68 to 100) 100 (")
+    assert rows[4].startswith("all 8 100 (68 to 100) 100 (68 to 100) 0 (")
+    assert "the longer context is used" in " ".join(said.out.split())
     assert Path("memory.png").read_bytes()[:4] == b"\x89PNG"
     again = bench_here(*words, "--out", "probed", "--format", "json")
     told = json.loads(again.out)
@@ -274,4 +274,4 @@ def test_equal_agents_use_no_context(tmp_path: Path) -> None:
     assert found.contexts[0].beyond is not None
     assert found.contexts[0].beyond.value == 0.0
     assert found.contexts[0].beyond.low < 0 < found.contexts[0].beyond.high
-    assert "whether the longer context is used is open" in found.as_text()
+    assert "whether the longer context is used is open" in found.as_text(200)

@@ -83,8 +83,8 @@ def test_what_is_needed_costs_all_and_what_is_not_costs_nothing(
     }
     again = bench_here(*words, "--withhold", "instruction")
     lines = [" ".join(line.split()) for line in again.out.splitlines()]
-    assert lines[2].startswith("instruction 12 100 (")
-    assert "points lost without" in again.out
+    assert lines[3].startswith("instruction 12 100 (")
+    assert "points lost by task" in again.out
 
 
 def test_all_steps_that_are_shown_lack_it() -> None:
