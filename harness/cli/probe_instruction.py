@@ -11,10 +11,10 @@ from harness.cli.options import AgentName, Seed, SuiteNames, TaskGlobs
 from harness.cli.output import WITH_ERRORS, say
 from harness.cli.probe_runs import (
     PlayOptions,
+    Telling,
     Wanted,
     default_folder,
     play_runs,
-    printed,
     with_play_options,
 )
 
@@ -63,6 +63,12 @@ def instruction(
     )
     chosen = _arms(arms)
     folder = play.out or default_folder("instruction", agent)
+    telling = Telling(
+        probe="instruction",
+        title=f"{agent} on {suite}: whether it follows the words",
+        folder=folder,
+        format=format,
+    )
 
     def work() -> tuple[str, str, int]:
         from harness.cli.names import agent_named, perturbations_named
@@ -85,7 +91,7 @@ def instruction(
         if isinstance(others, str):
             return "", others, WITH_ERRORS
         found = _found(run, plays, left, others, unchecked=not expert)
-        text = printed(found.to_json(), found.as_text(), format)
+        text = telling.tell(found, ["asked"])
         return text, "\n".join(played.said), max(played.code, code)
 
     return play.relay(work)

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "PlayOptions", "PlayedRuns", "Telling", "Wanted", "default_folder", "play_and_tell",
-    "play_runs", "printed", "with_play_options",
+    "play_runs", "with_play_options",
 ]  # fmt: skip
 
 
@@ -263,8 +263,3 @@ def play_and_tell(
         return "", "\n".join([*played.said, played.stopped]), WITH_ERRORS
     text = telling.tell(find(played.runs), [name for name, _ in stages])
     return text, "\n".join(played.said), played.code
-
-
-def printed(values: dict[str, Any], text: str, format: str) -> str:
-    """The artefact in the wanted format."""
-    return json.dumps(values, indent=1) if format == "json" else text
