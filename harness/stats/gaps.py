@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from harness.stats.intervals import Interval, mean_of_rates
+from harness.stats.intervals import Interval, mean_of_rates, wilson
 
 __all__ = ["gap_within_tasks"]
 
@@ -27,9 +27,16 @@ def gap_within_tasks(
     Donner 2008, Stat. Med. 27:1693), which for one task is method 10 of Newcombe (1998). Raises
     ValueError as mean_of_rates does.
     """
-    one = mean_of_rates(*first, level, designs[0])
-    other = mean_of_rates(*second, level, designs[1])
+    one, other = _mean(*first, level, designs[0]), _mean(*second, level, designs[1])
     value = one.value - other.value
     down = math.hypot(one.value - one.low, other.high - other.value)
     up = math.hypot(one.high - one.value, other.value - other.low)
     return Interval(value, value - down, value + up)
+
+
+def _mean(
+    successes: Sequence[int], episodes: Sequence[int], level: float, design: float | np.ndarray
+) -> Interval:
+    if len(successes) == 1 and np.all(np.asarray(design) == 1):
+        return wilson(successes[0], episodes[0], level)  # the same, and much faster
+    return mean_of_rates(successes, episodes, level, design)
