@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -37,7 +38,6 @@ def correlate(
     """
     import contextlib
 
-    from harness.cli.probe_runs import printed
     from harness.compare.saved_runs import open_run
     from harness.probes.correlate import correlate as correlated
     from harness.probes.correlate_figure import draw_correlation
@@ -58,5 +58,8 @@ def correlate(
         found = correlated(named, trials)
     if figure is not None:
         draw_correlation(found, figure)
-    print_out(printed(correlation_json(found), correlation_text(found), format))
+    if format == "json":
+        print_out(json.dumps(correlation_json(found), indent=1))
+    else:
+        print_out(correlation_text(found))
     return DONE
