@@ -16,17 +16,19 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from adapters import _metaworld_stages
+from adapters import _metaworld_goals, _metaworld_stages
 from adapters._mujoco_gl import Canvases, log_warnings, missing_gl
 from adapters._mujoco_perturbations import CAMERA, PERTURBATIONS, ModelPerturbations
 from adapters._mujoco_safety import Body, SafetyMeter, geoms_below, geoms_of
 from adapters._params import levels
 from harness.core import (
+    GOAL,
     Adapter,
     Box,
     Brief,
     Case,
     Field,
+    Goal,
     Missing,
     SimulatorPerturbation,
     Task,
@@ -145,6 +147,7 @@ class MetaWorldAdapter(Adapter):
     packages: ClassVar[tuple[str, ...]] = ("metaworld", "mujoco", "gymnasium")
     redraws: ClassVar[bool] = False
     privileged_views: ClassVar[tuple[str, ...]] = ("state",)
+    goal_views: ClassVar[tuple[str, ...]] = ("state",)
     start_kind: ClassVar[str] = "continuous"
     extra: ClassVar[str] = "metaworld"
     backends: ClassVar[Mapping[str, str]] = MappingProxyType(
@@ -157,7 +160,8 @@ class MetaWorldAdapter(Adapter):
 
     @classmethod
     def simulator_perturbations(cls, task: Task | None = None) -> tuple[SimulatorPerturbation, ...]:
-        return (*PERTURBATIONS, CAMERA, START)
+        two_ways = task is None or task.params["name"] in _metaworld_goals.OTHER_WAY
+        return (*PERTURBATIONS, CAMERA, START, *((GOAL,) if two_ways else ()))
 
     @classmethod
     def has_expert(cls, task: Task) -> bool:
@@ -186,8 +190,14 @@ class MetaWorldAdapter(Adapter):
                 f"{task.max_steps} is beyond that"
             )
         log_warnings()
-        self._env: Any = self._made(known[self._name])
+        self._env: Any = self._form(known[self._name])()
         self._policy: Any = ENV_POLICY_MAP[self._name]()
+        self._said, self._policies = self._instruction, {False: self._policy}
+        self._faucet: _metaworld_goals.Faucet | None = None
+        other = _metaworld_goals.OTHER_WAY.get(self._name)
+        if other is not None:
+            self._faucet = _metaworld_goals.Faucet(self._env, self._name, self._form(known[other]))
+            self._policies[True] = ENV_POLICY_MAP[other]()
         self._perturbations = ModelPerturbations(self._env.model)
         self._qpos, self._qvel = self._env.data.qpos, self._env.data.qvel
         self._observed = np.empty(0)
@@ -226,13 +236,23 @@ class MetaWorldAdapter(Adapter):
         )
         self.brief = Brief(views, ACTION, EMBODIMENT, simulator, control_hz=1.0 / self._env.dt)
 
-    def _made(self, kind: Any) -> Any:
-        return kind()
+    @staticmethod
+    def _form(kind: Any) -> Any:
+        """The class of an environment that is made, for one of the package's."""
+        return kind
 
     def reset(self, case: Case) -> TimeStep:
         block, number = divmod(case.seed, CONFIGURATIONS)
+        if self._faucet is not None:
+            self._faucet.begin(other=False)
         self._env.set_task(_configurations(self._name, FIRST_SEED + block)[number])
         self._perturbations.restore()
+        other = case.simulator_perturbation(GOAL.name) is not None
+        if self._faucet is not None and other:
+            self._faucet.begin(other=True)
+            self._said, self._policy = self._faucet.goal.instruction, self._policies[True]
+        else:
+            self._said, self._policy = self._instruction, self._policies[False]
         self._observed, _ = self._env.reset()
         self._perturbations.apply(case)
         self._perturb_start(case)
@@ -240,7 +260,7 @@ class MetaWorldAdapter(Adapter):
         self._meter.reset()
         self._way, self._hand = 0.0, self._hand_position()
         metrics = {"path_length": 0.0, **self._meter.metrics()}
-        return TimeStep(self._views, self._instruction, success=False, metrics=metrics)
+        return TimeStep(self._views, self._said, success=False, metrics=metrics)
 
     def _perturb_start(self, case: Case) -> None:
         params = case.simulator_perturbation("start")
@@ -261,7 +281,7 @@ class MetaWorldAdapter(Adapter):
         metrics.update(path_length=self._way, **self._meter.metrics())
         return TimeStep(
             self._views,
-            self._instruction,
+            self._said,
             float(reward),
             False,
             truncated,
@@ -304,6 +324,13 @@ class MetaWorldAdapter(Adapter):
 
     def failure_mode(self) -> tuple[str, ...]:
         return () if self._course is None else self._course.failure_mode()
+
+    def other_goals(self, case: Case) -> tuple[Goal, ...]:
+        """The faucet turned the other way."""
+        return () if self._faucet is None else (self._faucet.goal,)
+
+    def goals_met(self, executed: Any) -> tuple[str, ...]:
+        return () if self._faucet is None else self._faucet.met()
 
     def state(self) -> bytes:
         state: bytes = self._qpos.tobytes() + self._qvel.tobytes()

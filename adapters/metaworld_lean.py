@@ -32,8 +32,9 @@ class LeanMetaWorldAdapter(MetaWorldAdapter):
 
     packages = (*MetaWorldAdapter.packages, "scipy")
 
-    def _made(self, kind: Any) -> Any:
-        return _lean(kind)()
+    @staticmethod
+    def _form(kind: Any) -> Any:
+        return _lean(kind)
 
 
 class _Lean:

@@ -12,10 +12,12 @@ import numpy as np
 
 from adapters.miniwob.browser import VARIABLE, Browser, chromium
 from adapters.miniwob.experts import EXPERTS, Expert
+from adapters.miniwob.goals import PAGES, Choices
 from adapters.miniwob.page import KEYS, MODIFIERS, Page
 from adapters.miniwob.rendering import arial, browser_version, fonts
 from adapters.miniwob.stages import Course, stages_of
 from harness.core import (
+    GOAL,
     UI,
     Adapter,
     Box,
@@ -23,12 +25,14 @@ from harness.core import (
     Case,
     Element,
     Elements,
+    Goal,
     Missing,
     SimulatorPerturbation,
     Task,
     TimeStep,
     UIAction,
     UserError,
+    asked_goal,
 )
 
 __all__ = ["MiniWobAdapter"]
@@ -133,7 +137,8 @@ class MiniWobAdapter(Adapter):
 
     @classmethod
     def simulator_perturbations(cls, task: Task | None = None) -> tuple[SimulatorPerturbation, ...]:
-        return (FONT,)
+        chosen = task is None or task.params["name"] in PAGES
+        return (FONT, GOAL) if chosen else (FONT,)
 
     @classmethod
     def env_key(cls, task: Task) -> str:
@@ -158,6 +163,8 @@ class MiniWobAdapter(Adapter):
         self._report: dict[str, Any] = {}
         self._expert: Expert | None = None
         self._course: Course | None = None
+        self._choices: Choices | None = None
+        self._asked: Goal | None = None
         self._gave_up = False
         self._name = ""
         self._prepare(task)
@@ -209,6 +216,11 @@ class MiniWobAdapter(Adapter):
         self._report = self._page.open(
             self._path, self._screen, self._window, case.simulator_seed, mode, self._step_ms, style
         )
+        self._choices = self._asked = None
+        if case.simulator_perturbation(GOAL.name) is not None:
+            self._asked = asked_goal(case, self.other_goals(case))
+            if self._asked is not None and self._choices is not None:
+                self._choices.ask(self._asked)
         return self._timestep()
 
     def step(self, action: Any) -> TimeStep:
@@ -227,12 +239,20 @@ class MiniWobAdapter(Adapter):
         raw = report["reward"]
         reward = 0.0 if not done else -1.0 if raw is None else float(raw)
         right = done and reward >= self._threshold and bool(report["sound"])
+        if self._asked is not None:
+            right = self._asked.id in self.goals_met(None)
+            reward = 0.0 if not done else 1.0 if right else -1.0
         metrics = {"raw_reward": reward} if done else {}
         if self._page.unknown_refs:
             metrics["unknown_refs"] = float(self._page.unknown_refs)
         if self._gave_up:
             metrics["expert_gave_up"] = 1.0
-        return TimeStep(self._views, report["utterance"], reward, done, False, right, metrics)
+        return TimeStep(self._views, self._instruction, reward, done, False, right, metrics)
+
+    @property
+    def _instruction(self) -> str:
+        said: str = self._report["utterance"]
+        return said if self._asked is None else self._asked.instruction
 
     def _image(self) -> np.ndarray:
         return self._page.image()
@@ -251,17 +271,28 @@ class MiniWobAdapter(Adapter):
             return None
         if self._expert is None:
             self._expert = make()
-        action = self._expert(self._page, self._report["utterance"])
+        action = self._expert(self._page, self._instruction)
         self._gave_up = action is None
         return action
 
     def stage(self) -> int:
         if self._course is None:
-            self._course = Course(self._name, self._report["utterance"], self._page)
+            self._course = Course(self._name, self._instruction, self._page)
         return self._course.stage(done=bool(self._report["done"]))
 
     def failure_mode(self) -> tuple[str, ...]:
         return ("stopped_early",) if self._report["done"] else ()
+
+    def other_goals(self, case: Case) -> tuple[Goal, ...]:
+        """Another choice on the page, of the pages in goals.py."""
+        if self._name not in PAGES:
+            return ()
+        if self._choices is None:
+            self._choices = Choices(self._name, self._report["utterance"], self._page)
+        return self._choices.others
+
+    def goals_met(self, executed: Any) -> tuple[str, ...]:
+        return () if self._choices is None else self._choices.met(done=bool(self._report["done"]))
 
     def state(self) -> bytes:
         return int(self._report["state"]).to_bytes(7, "little") if self._report else b""

@@ -124,7 +124,8 @@ class EnvPoolMetaWorld(MetaWorldAdapter):
 class RolloutMetaWorld(MetaWorldAdapter):
     """Meta-World whose physics `mujoco.rollout` steps, as it would for many lanes at once."""
 
-    def _made(self, kind: Any) -> Any:
+    @staticmethod
+    def _form(kind: Any) -> Any:
         import mujoco
         from mujoco import rollout
 
@@ -153,7 +154,7 @@ class RolloutMetaWorld(MetaWorldAdapter):
                 )
                 mujoco.mj_rnePostConstraint(model, data)
 
-        return Rolled()
+        return Rolled
 
 
 class EnvPoolAtari(AtariAdapter):
