@@ -15,11 +15,14 @@ import numpy as np
 
 from adapters.maniskill import expert, needs, perturbations, simulation
 from adapters.maniskill.course import Course, stages_of
+from adapters.maniskill.goals import EXCHANGED, STACK, Cubes
 from adapters.maniskill.safety import Safety
 from adapters.maniskill.stages import Controller, objects_of, skills_of
 from harness.core import (
+    GOAL,
     Adapter,
     Case,
+    Goal,
     Missing,
     SimulatorPerturbation,
     Skill,
@@ -76,6 +79,7 @@ class ManiSkillAdapter(Adapter):
     own_streams: ClassVar[bool] = True
     start_kind: ClassVar[str] = "continuous"
     privileged_views: ClassVar[tuple[str, ...]] = ("state",)
+    goal_views: ClassVar[tuple[str, ...]] = ("state",)
     extra: ClassVar[str] = "maniskill"
 
     @classmethod
@@ -85,6 +89,8 @@ class ManiSkillAdapter(Adapter):
 
     @classmethod
     def simulator_perturbations(cls, task: Task | None = None) -> tuple[SimulatorPerturbation, ...]:
+        if task is None or task.params["id"] == STACK:
+            return (*perturbations.PERTURBATIONS, GOAL)
         return perturbations.PERTURBATIONS
 
     @classmethod
@@ -151,11 +157,19 @@ class ManiSkillAdapter(Adapter):
             if perturbations.apply(self._env, case):
                 info = self._env.get_info()
                 self._observed = self._env.get_obs(info)
+            self._cubes = Cubes(self._env) if self._task.params["id"] == STACK else None
+            exchanged = case.simulator_perturbation(GOAL.name) is not None
+            if self._cubes is not None and exchanged:
+                self._cubes.exchange()
+                info = self._env.get_info()
+                self._observed = self._env.get_obs(info)
         self._safety.begin(info)
         self._course = None
         self._drawn: Any = None
         self._steps, self._failed, self._solved = 0, False, False
         self._instruction = simulation.instruction_of(self._task, self._env, 0)
+        if self._cubes is not None and exchanged:
+            self._instruction = EXCHANGED.instruction
         if (self._task.success is not None) != ("success" in info):
             has = (
                 "has no success: give its task success=None"
@@ -257,6 +271,13 @@ class ManiSkillAdapter(Adapter):
         if self._course is None:
             self._course = Course(self._env, self._task.params["id"])
         return self._course.stage()
+
+    def other_goals(self, case: Case) -> tuple[Goal, ...]:
+        """StackCube with the colours exchanged."""
+        return () if self._cubes is None else (EXCHANGED,)
+
+    def goals_met(self, executed: Any) -> tuple[str, ...]:
+        return () if self._cubes is None else self._cubes.met()
 
     def state(self) -> bytes:
         """The package's `state` observation."""
