@@ -8,19 +8,23 @@ from typing import Any, ClassVar
 import numpy as np
 
 from adapters.libero import installation, perturbations
+from adapters.libero.goals import SUITE, SceneGoals
 from adapters.libero.safety import Safety
 from adapters.libero.spaces import IDLE, make_brief
 from adapters.libero.starts import initial_states
 from adapters.libero.words import instruction_of
 from adapters.libero.world import World
 from harness.core import (
+    GOAL,
     Adapter,
     Case,
+    Goal,
     Missing,
     SimulatorPerturbation,
     Task,
     TimeStep,
     UserError,
+    asked_goal,
 )
 
 __all__ = ["LiberoAdapter"]
@@ -100,6 +104,8 @@ class LiberoAdapter(Adapter):
 
     @classmethod
     def simulator_perturbations(cls, task: Task | None = None) -> tuple[SimulatorPerturbation, ...]:
+        if task is None or task.params["suite"] == SUITE:
+            return (*perturbations.PERTURBATIONS, GOAL)
         return perturbations.PERTURBATIONS
 
     @classmethod
@@ -130,6 +136,10 @@ class LiberoAdapter(Adapter):
         self._changes = perturbations.Changes(self._world)
         self._safety = Safety(self._world)
         self._words = instruction_of(task, self._world.instruction)
+        self._others = suite == SUITE
+        self._goals: SceneGoals | None = None
+        self._offered: tuple[Goal, ...] = ()
+        self._asked: Goal | None = None
         self._views = {
             "image": lambda: self._world.draw("agentview"),
             "image_wrist": lambda: self._world.draw("robot0_eye_in_hand"),
@@ -148,6 +158,9 @@ class LiberoAdapter(Adapter):
             self._world.step(np.array(IDLE))
         self._changes.apply(case)
         self._safety.reset()
+        self._goals, self._asked = None, None
+        if case.simulator_perturbation(GOAL.name) is not None:
+            self._asked = asked_goal(case, self.other_goals(case))
         return self._timestep()
 
     def _set_scene(self, styles: Mapping[str, str] | None) -> None:
@@ -170,6 +183,16 @@ class LiberoAdapter(Adapter):
     def renderer_info(self) -> str:
         return self._world.renderer_info()
 
+    def other_goals(self, case: Case) -> tuple[Goal, ...]:
+        """The goals of the other tasks of LIBERO-Goal; their instructions are their names."""
+        if self._goals is None and self._others:
+            self._goals = SceneGoals(self._world, self._task)
+            self._offered = self._goals.others()
+        return self._offered
+
+    def goals_met(self, executed: Any) -> tuple[str, ...]:
+        return () if self._goals is None else self._goals.met()
+
     def state(self) -> bytes:
         return self._world.state().tobytes()
 
@@ -177,10 +200,11 @@ class LiberoAdapter(Adapter):
         self._world.close()
 
     def _timestep(self) -> TimeStep:
-        solved = self._world.solved()
+        asked = self._asked
+        solved = self._world.solved() if asked is None else asked.id in self.goals_met(None)
         return TimeStep(
             self._views,
-            self._words,
+            self._words if asked is None else asked.instruction,
             float(solved),
             terminated=solved,
             success=solved,

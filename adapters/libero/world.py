@@ -8,7 +8,7 @@ last episode left it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +117,14 @@ class World:
     def solved(self) -> bool:
         """Whether the goal of the BDDL file holds."""
         return bool(self._env.check_success())
+
+    def knows(self, atom: Sequence[str]) -> bool:
+        """Whether the scene has all that a fact of a BDDL file speaks of."""
+        return set(atom[1:]) <= set(self.inner.object_states_dict)
+
+    def holds(self, atom: Sequence[str]) -> bool:
+        """Whether a fact holds, by the package's own predicates: ("on", "bowl_1", "plate_1")."""
+        return bool(self.inner._eval_predicate(list(atom)))
 
     def proprio(self) -> np.ndarray:
         """float32 (16,), as robosuite's observables have it."""
