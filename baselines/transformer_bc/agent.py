@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from baselines.learning.packages import need_packages
+from baselines.learning.trained_on import where_trained_on
 from baselines.transformer_bc.config import Config
 from harness.core import Agent, Brief, Discrete, Missing, Turn, UserError
 
@@ -69,6 +70,10 @@ class TransformerBC(Agent):
         if type(seed) is not int or not 0 <= seed < 1 << 63:
             raise UserError(f"untrained is {untrained!r}: give true, or a whole number from 1 on")
         self._model = Model.untrained(folder, device, seed)
+
+    @classmethod
+    def trained_on(cls, arguments: Mapping[str, Any]) -> str:
+        return where_trained_on(arguments, Path(__file__).parent)
 
     @classmethod
     def declares(cls, arguments: Mapping[str, Any]) -> tuple[tuple[str, ...], int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -17,6 +17,9 @@ from harness.cli.options import (
     worker_count,
 )
 from harness.cli.output import DONE, WITH_ERRORS, command_line, say
+
+if TYPE_CHECKING:
+    from harness.demos.trainer import TrainingRequest
 
 __all__ = ["demos", "train"]
 
@@ -228,6 +231,7 @@ def train(
             threads=threads,
         )
         trainer.train(request, say)
+        _say_what_on(request)
         later = trainer.stages[trainer.stages.index(named) + 1 :]
         following = (
             f"next: --stage {later[0]}"
@@ -238,3 +242,28 @@ def train(
         return str(out), following, DONE
 
     return relay(work)
+
+
+def _say_what_on(request: TrainingRequest) -> None:
+    """Write beside the weights what they were trained on, where all that is learned from says it.
+
+    Agents that play these weights can name it (Agent.trained_on).
+    """
+    from harness.records.training_data import (
+        FILE,
+        TrainingData,
+        joined,
+        read_training_data,
+        write_training_data,
+    )
+
+    folders = [*request.data, *([] if request.init is None else [request.init])]
+    if not folders or not all((folder / FILE).is_file() for folder in folders):
+        (request.out / FILE).unlink(missing_ok=True)
+        return
+    parts = [read_training_data(folder) for folder in folders]
+    if request.tasks:
+        played = frozenset(task.id for _, task in request.tasks)
+        parts.append(TrainingData(description="played episodes", axes={"task": played}))
+    found = joined(parts)
+    write_training_data(request.out, found.description, found.axes)

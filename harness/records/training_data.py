@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +24,9 @@ from harness.records.safe_files import read_regular
 from harness.records.safe_json import parse
 from harness.records.typed import Check, fields_of, list_of, table_of, text, whole
 
-__all__ = ["FILE", "TrainingData", "read_training_data", "start_key", "write_training_data"]
+__all__ = [
+    "FILE", "TrainingData", "joined", "read_training_data", "start_key", "write_training_data",
+]  # fmt: skip
 
 FILE = "training_data.json"
 SCHEMA = 1
@@ -82,6 +84,18 @@ def read_training_data(place: str | os.PathLike[str]) -> TrainingData:
     return TrainingData(
         description=description,
         axes={axis: frozenset(values) for axis, values in fields["axes"].items()},
+    )
+
+
+def joined(parts: Sequence[TrainingData]) -> TrainingData:
+    """What was seen in any of these; an axis is known where all of them tell it."""
+    axes = set.intersection(*(set(each.axes) for each in parts)) if parts else set()
+    description = "; ".join(dict.fromkeys(each.description for each in parts))
+    return TrainingData(
+        description=description[:MOST_DESCRIPTION],
+        axes={
+            axis: frozenset(value for each in parts for value in each.axes[axis]) for axis in axes
+        },
     )
 
 
