@@ -17,6 +17,7 @@ import numpy as np
 from baselines.gea.config import Config
 from baselines.gea.prompt import Prompt, StepInputs, introduction, step_inputs
 from baselines.learning.packages import need_packages
+from baselines.learning.trained_on import where_trained_on
 from harness.core import Agent, Turn, UserError
 
 if TYPE_CHECKING:
@@ -107,6 +108,10 @@ class GEA(Agent):
         )
         self._inputs: dict[str, EpisodeInputs] = {}
         self._blind_answers: dict[Any, Any] = {}
+
+    @classmethod
+    def trained_on(cls, arguments: Mapping[str, Any]) -> str:
+        return where_trained_on(arguments, Path(__file__).parent / "trained_on" / cls.shipped.name)
 
     @classmethod
     def declares(cls, arguments: Mapping[str, Any]) -> tuple[tuple[str, ...], int]:
