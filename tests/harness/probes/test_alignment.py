@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import Said
+from findings import printed_again
 
 from harness.core import Agent, UserError
 from harness.play.inference import Watch
@@ -263,6 +264,7 @@ def test_the_command_compares_what_the_agent_can_do(bench_here: Callable[..., Sa
     assert "40 sentences of 2 tasks; 5 maps, each tried on the 8 at most" in said.out
     assert "embedders:Words succeeds in 4 of 4 of the episodes of these tasks" in said.out
     assert Path("a.png").read_bytes()[:4] == b"\x89PNG"
+    printed_again(bench_here, "a", said.out)
     again = bench_here(*words, "--format", "json", "--run", "a/run")
     told = json.loads(again.out)
     assert (told["schema"], told["sentences"], told["folds"]) == (1, 40, 5)
@@ -351,6 +353,12 @@ def _model(kind: str) -> Any:
                   "num_attention_heads": 2, "image_size": 8, "patch_size": 8}  # fmt: skip
         text = {**small, "eos_token_id": 1, "projection_dim": 8}
         return t.CLIPModel(t.CLIPConfig(text_config=text, vision_config=vision, projection_dim=8))
+    if kind == "blip":
+        text = {**small, "encoder_hidden_size": 16, "projection_dim": 8, "is_decoder": False}
+        vision = {"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 1,
+                  "num_attention_heads": 2, "image_size": 8, "patch_size": 8}  # fmt: skip
+        config = t.BlipConfig(text_config=text, vision_config=vision, projection_dim=8)
+        return t.BlipModel(config)
     if kind == "llama":
         return t.LlamaForCausalLM(t.LlamaConfig(**small))
     return t.BertModel(t.BertConfig(**small))
@@ -362,6 +370,7 @@ def _model(kind: str) -> Any:
         ("bert", "bert, mean of tokens", 16),
         ("llama", "llama, last token", 16),
         ("clip", "clip, text features", 8),
+        ("blip", "blip, text features", 8),
     ],
 )
 def test_a_model_of_transformers_is_a_reference(
@@ -376,7 +385,7 @@ def test_a_model_of_transformers_is_a_reference(
     assert reference.name == kind
     values, said = reference.embed(texts)
     assert (said, values.shape) == (what, (5, width))
-    assert (values[0] == values[4]).all()
+    np.testing.assert_allclose(values[0], values[4], atol=1e-6)
     assert not np.allclose(values[0], values[1])
     alone, _ = reference.embed(texts[3:4])
     np.testing.assert_allclose(values[3], alone[0], atol=1e-6)

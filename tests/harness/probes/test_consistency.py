@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import toys
 from conftest import Notes, Said, plan_of
+from findings import printed_again
 
 from harness.compare.noise_floor import noise_floor
 from harness.compare.pairs import read_scored_run
@@ -135,6 +136,7 @@ def test_the_command_says_it(bench_here: Callable[..., Said]) -> None:
     assert "noise floor: two plays come out differently in" in said.out
     assert Path("plays.png").read_bytes().startswith(b"\x89PNG")
     assert "next: bench baseline save NAME plays/play-0 --again plays/play-1" in said.err
+    printed_again(bench_here, "plays", said.out)
     again = bench_here(*words, "--format", "json")
     assert again.err.count("nothing is played") == 3
     told = json.loads(again.out)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import toys
 from conftest import Notes, Said, plan_of
+from findings import printed_again
 
 from harness.compare.pairs import ScoredRun, read_scored_run
 from harness.core import UserError
@@ -108,6 +109,7 @@ def test_the_command_plays_checkpoints_in_order(bench_here: Callable[..., Said])
     assert said.code == 0, said.err
     assert "1: 1-one" in said.out
     assert "the training forgot" in said.out
+    printed_again(bench_here, "stages", said.out)
     again = bench_here(
         "probe", "forgetting", "--runs", "stages/1-one,stages/2-two", "--format", "json"
     )

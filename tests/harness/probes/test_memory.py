@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import Notes, Said
+from findings import printed_again
 
 from harness.cli.names import suites_named
 from harness.compare.pairs import ScoredRun, read_scored_run
@@ -229,6 +230,7 @@ def test_the_command_says_it(bench_here: Callable[..., Said]) -> None:
     assert rows[4].startswith("all 8 100 (68 to 100) 100 (68 to 100) 0 (")
     assert "the longer context is used" in " ".join(said.out.split())
     assert Path("memory.png").read_bytes()[:4] == b"\x89PNG"
+    printed_again(bench_here, "probed", said.out)
     again = bench_here(*words, "--out", "probed", "--format", "json")
     told = json.loads(again.out)
     assert told["schema"] == 1

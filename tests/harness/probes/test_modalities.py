@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import toys
 from conftest import Said
+from findings import printed_again
 
 from harness.core import Agent, Answer, Suite, Turn
 from harness.probes.withheld import Withheld, WithheldSpec, modalities_of
@@ -85,6 +86,7 @@ def test_what_is_needed_costs_all_and_what_is_not_costs_nothing(
     lines = [" ".join(line.split()) for line in again.out.splitlines()]
     assert lines[3].startswith("instruction 12 100 (")
     assert "points lost by task" in again.out
+    printed_again(bench_here, "probed", again.out)
 
 
 def test_all_steps_that_are_shown_lack_it() -> None:

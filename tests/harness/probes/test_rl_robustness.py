@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from calibration.areas import coverage
 from conftest import Said, plan_of
+from findings import printed_again
 from rlarms import SUITE
 
 from leaderboards.perturbed_results import FAILED, SUCCEEDED, CaseArrays
@@ -37,7 +38,7 @@ def arm(found: dict[str, Any], name: str) -> dict[str, Any]:
     return next(each for each in found["arms"] if each["name"] == name)
 
 
-def test_what_each_arm_withstands_is_found(probe: Callable[..., Said]) -> None:
+def test_what_each_arm_withstands_is_found(probe: Callable[..., Said], bench_here: Bench) -> None:
     arms = ("--arm", SFT, "--arm", RL, "--arm", FORGOT)
     candidates = ("--candidate", "noop", "--candidate", "planted:ErrsOnSurprise")
     options = (*arms, *candidates, "--played", "*/played")
@@ -83,6 +84,7 @@ def test_what_each_arm_withstands_is_found(probe: Callable[..., Said]) -> None:
     again = probe(*options)
     assert "against matched" in again.out
     assert "No candidate" not in again.out
+    printed_again(bench_here, "out", again.out)
     far = probe(*arms, *candidates[:2])
     assert far.code == 0, far.err
     assert "No candidate succeeds as often as rl" in far.out

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import toys
 from conftest import Notes, Said
+from findings import printed_again
 
 from harness.core import Answer, Box, Brief, Suite, Turn, UserError
 from harness.demos.dataset import Demos
@@ -283,6 +284,7 @@ def test_without_play_only_the_losses_are_told(
     assert "sign flips are those of all dimensions" in said.out
     assert "replay" not in said.out
     assert not Path("out", "runs").exists()
+    printed_again(bench_here, "out", said.out)
     assert Path("f.svg").exists()
 
 

@@ -13,6 +13,7 @@ import pytest
 import wired
 import wired_pose
 from conftest import Said, plan_of
+from findings import printed_again
 
 from harness.core import Agent, Answer, Box, Brief, Discrete, Field, Turn
 from harness.probes.changes import Change
@@ -240,6 +241,7 @@ def test_an_interrupted_probe_goes_on(
     faulty = ("--agent-arg", "fault=cameras", "--episodes", "90")
     first = bench_here(*words, *faulty)
     assert first.code == 0, first.err
+    printed_again(bench_here, "kept.probe.json", first.out)
     kept = (tmp_path / "kept.jsonl").read_text()
     lines = kept.splitlines(keepends=True)
     (tmp_path / "kept.jsonl").write_text("".join(lines[:9]) + lines[9][:9])
