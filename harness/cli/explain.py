@@ -18,6 +18,7 @@ from harness.cli.options import (
     at_least_one,
 )
 from harness.cli.output import DONE
+from harness.cli.probe_runs import Telling
 
 if TYPE_CHECKING:
     from harness.compare.pairs import Key, ScoredRun
@@ -35,7 +36,7 @@ class _Wanted:
     count: int
     better: bool
     video: Path | None
-    json: bool
+    telling: Telling
     timeout: float
 
 
@@ -59,6 +60,9 @@ def explain(
         Path | None,
         typer.Option(help="Write a video of both branches of each case to this folder."),
     ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Keep what was found in this folder, for `bench report`.")
+    ] = None,
     format: Annotated[Literal["text", "json"], typer.Option(help="What to print.")] = "text",
     agent_timeout: AgentTimeout = 600.0,
     interpreter: Interpreters = None,
@@ -78,7 +82,12 @@ def explain(
         count=at_least_one("--cases", cases) or 10,
         better=better,
         video=video,
-        json=format == "json",
+        telling=Telling(
+            probe="explain",
+            title=f"{base} and {new}: why cases came out differently",
+            folder=out,
+            format=format,
+        ),
         timeout=agent_timeout,
     )
     with configured(interpreter or ()), open_run(base) as first, open_run(new) as second:
@@ -118,10 +127,8 @@ def _explained(
     base: ScoredRun, new: ScoredRun, spec: AgentSpec, wanted: _Wanted
 ) -> tuple[str, str, int]:
     """What `relay` prints."""
-    import json
-
     from harness.core import UserError
-    from harness.probes.explain import Explanation, explain_case, summary_table
+    from harness.probes.explain import Explained, Explanation, explain_case
     from harness.probes.flips import flips_of, recorded
     from harness.probes.fork import Brancher
 
@@ -155,18 +162,14 @@ def _explained(
                     _write_video(brancher, one, told.switches[0], wanted.video)
     finally:
         agent.close()
-    if wanted.json:
-        values = {
-            "schema": 1,
-            "paired": flips.paired,
-            "worse": len(flips.worse),
-            "better": len(flips.better),
-            "cases": [each.to_json() for each in found],
-        }
-        return json.dumps(values, indent=1), "", DONE
-    lines = [line for each in found for line in each.lines()]
-    lines += ["", summary_table(found), "", _counted(flips, len(found), wanted.better)]
-    return "\n".join(lines), "", DONE
+    told = Explained(
+        cases=tuple(found),
+        paired=flips.paired,
+        worse=len(flips.worse),
+        better=len(flips.better),
+        wins=wanted.better,
+    )
+    return wanted.telling.tell(told), "", DONE
 
 
 def _chosen(flips: Flips, new: ScoredRun, wanted: _Wanted) -> Sequence[Key]:
@@ -197,15 +200,6 @@ def _chosen(flips: Flips, new: ScoredRun, wanted: _Wanted) -> Sequence[Key]:
             "it, or TASK:SEED"
         )
     return found
-
-
-def _counted(flips: Flips, explained: int, better: bool) -> str:
-    flipped = len(flips.better if better else flips.worse)
-    way = "better" if better else "worse"
-    return (
-        f"{flipped} of {flips.paired} paired cases came out {way}; {explained} of them "
-        f"{'is' if explained == 1 else 'are'} explained above"
-    )
 
 
 def _write_video(brancher: Any, base: Any, first: int, folder: Path) -> None:

@@ -14,14 +14,14 @@ from typing import Any
 
 from harness.core import Discrete
 from harness.core.text import printable, shorten
-from harness.play.text_table import text_table
 from harness.probes.changes import Change, changes_for
 from harness.probes.fork import Branch, Brancher, Seen
+from harness.probes.result import Finding, Plot, Point, Section, Series
 from harness.records.plan import label
 from harness.verify.episode_replay import RecordedEpisode
 from harness.verify.perturbed import acts
 
-__all__ = ["Explanation", "explain_case", "summary_table"]
+__all__ = ["Explained", "Explanation", "causes", "explain_case"]
 
 WHOLE = 200
 """Up to so many steps of BASE every fork is played; in longer episodes a switch is sought."""
@@ -218,7 +218,60 @@ def _a_switch(forks: _Forks, steps: int) -> int:
     return low
 
 
-def summary_table(found: Sequence[Explanation]) -> str:
+@dataclass(frozen=True, kw_only=True)
+class Explained(Finding):
+    """Why the cases of two runs flipped."""
+
+    cases: tuple[Explanation, ...]
+    paired: int
+    """Cases that both runs played."""
+    worse: int
+    """Of these, those that BASE won and NEW lost."""
+    better: int
+    wins: bool
+    """Whether `cases` are some of the second ones."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {
+            "schema": 1,
+            "paired": self.paired,
+            "worse": self.worse,
+            "better": self.better,
+            "cases": [each.to_json() for each in self.cases],
+        }
+
+    def sections(self) -> list[Section]:
+        """Each case, the causes with their counts, and how many cases there are."""
+        flipped, way = (self.better, "better") if self.wins else (self.worse, "worse")
+        count = len(self.cases)
+        counted = (
+            f"{flipped} of {self.paired} paired cases came out {way}; {count} of them "
+            f"{'is' if count == 1 else 'are'} explained above"
+        )
+        return [
+            Section(before=tuple(line for each in self.cases for line in each.lines())),
+            causes(self.cases),
+            Section(before=(counted,)),
+        ]
+
+    def plots(self) -> list[Plot]:
+        """How many cases have each cause."""
+        rows = causes(self.cases).rows
+        points = tuple(Point(at=place, value=int(row[1])) for place, row in enumerate(rows))
+        return [
+            Plot(
+                title="what restores these cases",
+                kind="rows",
+                value="cases",
+                labels=tuple(row[0] for row in rows),
+                series=(Series(name="cases", points=points),),
+                least=0,
+            )
+        ]
+
+
+def causes(found: Sequence[Explanation]) -> Section:
     """The causes with their counts, the most frequent first."""
     counts = collections.Counter(
         (each.restored[0].kind or "step") if each.restored else "step"
@@ -236,7 +289,7 @@ def summary_table(found: Sequence[Explanation]) -> str:
     unexplained = sum(bool(each.unexplained) for each in found)
     if unexplained:
         rows.append(["not explained", unexplained, f"{unexplained / len(found):.0%}", ""])
-    return text_table(["cause", "cases", "share", "most often"], rows)
+    return Section.table("causes of these cases", ["cause", "cases", "share", "most often"], rows)
 
 
 def _most_common(causes: Sequence[str]) -> str:

@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 import toys
 from conftest import Notes, Said, plan_of
+from findings import printed_again
 
 from harness.compare.pairs import read_scored_run
 from harness.core import Suite
 from harness.perturb import parse_conditions
 from harness.play.planning import make_plan
 from harness.play.runner import RunOptions, play
-from harness.probes.explain import STEP, Explanation, explain_case, summary_table
+from harness.probes.explain import STEP, Explanation, causes, explain_case
 from harness.probes.flips import flips_of, recorded
 from harness.probes.fork import Brancher
 from harness.records.control_clock import ControlClock
@@ -77,7 +78,7 @@ def test_the_step_of_the_fault_is_named(tmp_path: Path, step: int) -> None:
 def test_the_word_is_named(tmp_path: Path) -> None:
     found = explained(tmp_path, "planted:ErrsOnWord", {"word": "purple"}, marker="purple")
     assert [each.cause for each in found] == ["without the word 'purple'"] * 6
-    assert "without the word 'purple'" in summary_table(found)
+    assert causes(found).rows[0][3] == "without the word 'purple'"
 
 
 def test_the_view_is_named(tmp_path: Path) -> None:
@@ -150,8 +151,9 @@ BAD = ("--agent", "planted:ErrsOnWord", "--agent-arg", "word=purple", "--trust")
 
 def test_the_command_says_it(two_runs: Path, bench_here: Callable[..., Said]) -> None:
     runs = two_runs / "good", two_runs / "bad"
-    said = bench_here("explain", *runs, *BAD, "--video", "videos")
+    said = bench_here("explain", *runs, *BAD, "--video", "videos", "--out", "kept")
     assert said.code == 0
+    printed_again(bench_here, "kept", said.out)
     assert "toys/goal@1, seed 0: BASE succeeds, NEW fails" in said.out
     assert "succeeds again without the word 'purple'" in said.out
     assert said.out.rstrip().endswith(
