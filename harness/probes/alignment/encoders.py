@@ -125,7 +125,9 @@ def _encode(path: str, pooling: str, texts: Sequence[str]) -> tuple[np.ndarray, 
 def _loaded(path: str) -> tuple[Any, Any]:
     """(model, tokenizer). Raises UserError."""
     from transformers import AutoModel, AutoTokenizer
+    from transformers.utils.logging import disable_progress_bar
 
+    disable_progress_bar()
     try:
         model, told = AutoModel.from_pretrained(
             path, use_safetensors=True, trust_remote_code=False, output_loading_info=True
