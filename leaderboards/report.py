@@ -25,6 +25,7 @@ from harness.records.renderer import Renderers
 from harness.records.stored_run import StoredRun, load_run
 from harness.stats import value_of
 from leaderboards.answers import AnswersTally
+from leaderboards.confidence import ConfidenceTally
 from leaderboards.floors import Floor, shipped_floors
 from leaderboards.footprint import FootprintTally
 from leaderboards.groups import Grouping
@@ -32,6 +33,7 @@ from leaderboards.late_answers import ClockTally
 from leaderboards.perturbed_results import CaseArrays, read_case_arrays
 from leaderboards.planning import optimality_of
 from leaderboards.privilege import is_privileged
+from leaderboards.probe_report import probe_lines
 from leaderboards.renderers import other_renderer
 from leaderboards.robustness import robustness
 from leaderboards.safety_tables import safety_sentence
@@ -88,7 +90,7 @@ def report_of(
             report = build(run.description, run.plan, cases, read_case_arrays(base), floors=own)
     # What was imported is marked itself: nothing of it can be replayed.
     copied = is_copy(run.path) and imported_as(run.description) is None
-    return dataclasses.replace(report, copied=copied)
+    return dataclasses.replace(report, copied=copied, probes=tuple(probe_lines(run.path)))
 
 
 def _shown_to(
@@ -120,7 +122,7 @@ def build(
     views, errors, redrawn, endless = ViewRemarks(), ErrorKinds(), 0, 0
     privileged, clock, size = PrivilegedViews(), ClockTally(plan.clock), FootprintTally()
     renderers, answers, served = Renderers(), AnswersTally(), ServerTimingTally()
-    wiring = Passive()
+    wiring, chances = Passive(), ConfidenceTally()
     for index, result in cases:
         errors.add(index, result)
         views.add(result)
@@ -134,6 +136,7 @@ def build(
             arrays.add(index, result)
         if index.condition == 0:
             clock.add(plan.items[index.item].task.domain, result)
+            chances.add(plan.items[index.item].task.domain, result)
             tallies[index.item].add(index.episode, result)
             redrawn += "redrawn_starts" in result.metrics and result.steps > 0
             limit = plan.items[index.item].task.max_steps
@@ -176,6 +179,7 @@ def build(
         endless=endless,
         latency=clock.rows(),
         answers=answers.rows(),
+        confidence=chances.rows(),
         server_timing=served.found(),
         footprint=size.found(),
         wiring=wiring.rows(),

@@ -11,6 +11,7 @@ from harness.probes.wiring.passive import warnings
 from harness.records.identity import UNNAMED
 from harness.records.imported import imported_line
 from leaderboards.answers import answers_table
+from leaderboards.confidence import confidence_tables
 from leaderboards.error_table import error_table
 from leaderboards.footnotes import Footnotes
 from leaderboards.group_tables import (
@@ -119,6 +120,7 @@ def who_lines(report: Report, *, short: bool = False) -> list[str]:
         *privilege_lines(report, short=short),
         *renderer_lines(report),
         *clock_lines(report.clock, report.footprint),
+        *report.probes,
         f"{told_suites}; seed {run['plan']['seed']}; {versions}",
         f"begun {run['created']}, {ended}",
     ]
@@ -205,6 +207,7 @@ def report_tables(report: Report) -> list[Table]:
     tables += server_timing_table(report.server_timing)
     tables += answers_table(report.answers)
     tables += plans_table(report.answers)
+    tables += confidence_tables(report.confidence)
     tables += optimality_table(report.optimality)
     tables += published_table([figure for suite in by_suite for figure in figures[suite]])
     if report.perturbations or report.not_applicable:

@@ -18,6 +18,7 @@ from harness.records.error_kinds import ErrorKind
 from harness.records.plan import NotRun
 from harness.stats import Estimate, value_of
 from leaderboards.answers import AnswersRow
+from leaderboards.confidence import ConfidenceRow, SurestRow
 from leaderboards.flatten import EstimateNames, bounds_of, flatten
 from leaderboards.floors import Floor
 from leaderboards.footprint import Footprint
@@ -341,6 +342,8 @@ class Report:
     answers: tuple[AnswersRow, ...] = ()
     """What answers took, by task and over all, perturbed episodes too; in the JSON only where a
     line tells it."""
+    confidence: tuple[ConfidenceRow, ...] = ()
+    """What the agent expected, by domain and over all; in the JSON only where a line tells it."""
     optimality: tuple[OptimalityRow, ...] = ()
     """Beside a run of the expert, by task and over all; in the JSON only where one was named."""
     server_timing: ServerTiming | None = None
@@ -353,6 +356,8 @@ class Report:
     """That run's clock; in the JSON it stands under `run`."""
     copied: bool = False
     """Whether its files are a copy, so that what no replay can show is a claim; not in the JSON."""
+    probes: tuple[str, ...] = ()
+    """A sentence for each probe that this run is part of; not in the JSON."""
     run_schema: int = 2
     """The schema of run.json; not in the JSON."""
     schema: int = SCHEMA
@@ -367,6 +372,8 @@ ESTIMATES: EstimateNames = {
     TaskRow: {**_RATE, **_SAFETY, "score": ("score_mean", "score_low", "score_high")},
     Group: {**_RATE, **_SAFETY},
     OptimalityRow: bounds_of("optimality"),
+    ConfidenceRow: bounds_of("success", "discrimination"),
+    SurestRow: bounds_of("success"),
     Scores: bounds_of("mean", "median", "iqm", "optimality_gap"),
     ScoreEffects: bounds_of("mean", "difference"),
     PerturbationRow: {
@@ -377,8 +384,8 @@ ESTIMATES: EstimateNames = {
 }
 """The JSON names of the estimates of a report's rows."""
 WHERE_ANY = (
-    "views", "errors", "redrawn_starts", "endless", "latency", "answers", "optimality",
-    "server_timing", "footprint", "wiring",
+    "views", "errors", "redrawn_starts", "endless", "latency", "answers", "confidence",
+    "optimality", "server_timing", "footprint", "wiring",
 )  # fmt: skip
 """Parts that stand in the JSON only where there is any."""
 

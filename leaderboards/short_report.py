@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from harness.core.grammar import counted
 from leaderboards.answers import answers_table
+from leaderboards.confidence import confidence_tables
 from leaderboards.floors import best_floor
 from leaderboards.footnotes import Footnotes
 from leaderboards.group_tables import (
@@ -167,6 +168,7 @@ class _Page:
             *server_timing_table(report.server_timing),
             *answers_table(report.answers),
             *plans_table(report.answers),
+            *confidence_tables(report.confidence),
             *optimality_table(report.optimality),
         ]
         more = [*metric_table(report.tasks), *score_table(report)]

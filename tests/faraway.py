@@ -37,7 +37,9 @@ class Keeper(Agent):
         rng = np.random.default_rng([seen, count, int(turn.rng.integers(1 << 30))])
         actions = (turn.brief.action.sample(rng) for _ in range(self.chunk))
         said = f"step {turn.step}"
-        return Answer(actions, lambda: count + 1, figures={"requests": 1.0}, said=said)
+        return Answer(
+            actions, lambda: count + 1, figures={"requests": 1.0}, said=said, confidence=0.5
+        )
 
     def embed(self, texts: Sequence[str]) -> Any:
         return Tensor([[float(len(text)), 1.0] for text in texts])

@@ -59,3 +59,19 @@ class Braggart(Talker):
 
     def act(self, turns: Sequence[Turn]) -> list[Any]:
         return [Answer([0], figures={"tokens": float("nan")}) for _ in turns]
+
+
+class Boaster(GoodAgent):
+    """The good agent, which says at first how likely its success is, and later that it is sure."""
+
+    def __init__(self, chance: Any = 0.25) -> None:
+        self.chance = chance
+
+    def act(self, turns: Sequence[Turn]) -> list[Any]:
+        return [
+            Answer(
+                [getattr(action, "actions", [action])[0]],
+                confidence=1.0 if turn.step else self.chance,
+            )
+            for turn, action in zip(turns, super().act(turns))
+        ]

@@ -382,6 +382,9 @@ class Answer:
     episode's trace, and `bench show` prints it."""
     calls: Sequence[SkillCall] = ()
     """In the place of actions: skills, one after the other, until the first that fails."""
+    confidence: float | None = None
+    """The chance that this episode succeeds, in [0, 1]. That of an episode's first answer stands in
+    its result under `timing.confidence`, and the report says how far it can be trusted."""
 
 
 @dataclass(frozen=True)

@@ -143,7 +143,7 @@ class AgentHost:
         )
 
     def _told(self, episode: str, answer: Any) -> Any:
-        """[0, action], or [1, actions, rest, number of the memory, figures, said, calls]."""
+        """[0, action], or [1, actions, rest, number of the memory, and its other parts]."""
         if not isinstance(answer, Answer):
             return [0, _plain(answer)]
         number = None
@@ -151,7 +151,8 @@ class AgentHost:
             number = next(self._numbers)
             self._memories[episode][number] = answer.memory
         told = [_listed(answer.actions), _listed(answer.rest), number]
-        return [1, *told, _plain(answer.figures), _plain(answer.said), _calls(answer.calls)]
+        notes = [_plain(answer.figures), _plain(answer.said), _calls(answer.calls)]
+        return [1, *told, *notes, _plain(answer.confidence)]
 
 
 def packages() -> dict[str, str]:

@@ -66,8 +66,8 @@ class Answers:
         else:
             if isinstance(answer, Chunk):
                 episode.memory = answer.memory
-                if answer.figures or answer.said:
-                    episode.notes.add(answer)
+                if answer.figures or answer.said or answer.confidence is not None:
+                    episode.notes.add(answer, first=episode.asked == 1)
                 if answer.calls:
                     refused = episode.begin_calls(answer.calls)
                     if refused is not None:

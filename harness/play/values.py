@@ -29,8 +29,9 @@ from harness.core.values import (
 )
 
 __all__ = [
-    "AgentFault", "Chunk", "Hung", "SimulatorFault", "ViewReader", "actions_of", "checked_metrics",
-    "checked_notes", "checked_state", "checked_timestep", "listed", "taken",
+    "AgentFault", "Chunk", "Hung", "SimulatorFault", "ViewReader", "actions_of",
+    "checked_confidence", "checked_metrics", "checked_notes", "checked_state", "checked_timestep",
+    "listed", "taken",
 ]  # fmt: skip
 
 MOST_ACTIONS = 1_000_000
@@ -85,6 +86,8 @@ class Chunk:
     """As `Answer.said`, in one line of at most MOST_SAID characters."""
     calls: tuple[SkillCall, ...] = ()
     """As `Answer.calls`; there are no moves then."""
+    confidence: float | None = None
+    """As `Answer.confidence`."""
 
 
 def listed(given: Any, count: int) -> list[Any] | str:
@@ -147,13 +150,14 @@ def _chunk(answer: Answer, spec: ActionSpec) -> Chunk | AgentFault:
     )
     if isinstance(rest, AgentFault):
         return rest
-    if not answer.figures and not answer.said:
+    if not answer.figures and not answer.said and answer.confidence is None:
         return Chunk(moves, answer.memory, rest)
     try:
         figures, said = checked_notes(answer.figures, answer.said)
+        confidence = checked_confidence(answer.confidence)
     except BadValue as bad:
         return AgentFault(str(bad))
-    return Chunk(moves, answer.memory, rest, figures, said)
+    return Chunk(moves, answer.memory, rest, figures, said, confidence=confidence)
 
 
 def _called(answer: Answer) -> Chunk | AgentFault:
@@ -165,9 +169,10 @@ def _called(answer: Answer) -> Chunk | AgentFault:
         return AgentFault("an Answer holds actions or calls, and not both")
     try:
         figures, said = checked_notes(answer.figures, answer.said)
+        confidence = checked_confidence(answer.confidence)
     except BadValue as bad:
         return AgentFault(str(bad))
-    return Chunk([], answer.memory, [], figures, said, tuple(given))
+    return Chunk([], answer.memory, [], figures, said, tuple(given), confidence)
 
 
 def checked_notes(figures: Any, said: Any) -> tuple[dict[str, float], str]:
@@ -179,6 +184,16 @@ def checked_notes(figures: Any, said: Any) -> tuple[dict[str, float], str]:
         for name, value in figures.items()
     }
     return taken, " ".join(as_text(said, "Answer.said")[:MOST_SAID].splitlines())
+
+
+def checked_confidence(given: Any) -> float | None:
+    """`Answer.confidence` as a float, or None where none is given. Raises BadValue."""
+    if given is None:
+        return None
+    taken = as_number(given, "Answer.confidence")
+    if not 0.0 <= taken <= 1.0:
+        raise BadValue(f"Answer.confidence must be a chance in [0, 1], got {shown(given)}")
+    return taken
 
 
 def _moves(given: Any, part: str, spec: ActionSpec) -> list[Move | AgentFault] | AgentFault:

@@ -19,7 +19,7 @@ from harness.core.skills import MOST_CALLS
 from harness.core.ui import Element
 from harness.core.values import BadValue
 from harness.host.wire import NOUNS
-from harness.play.values import AgentFault, Chunk, checked_notes
+from harness.play.values import AgentFault, Chunk, checked_confidence, checked_notes
 from harness.policies.wire.packing import Malformed
 
 __all__ = ["answer_of", "as_answer", "as_plain", "as_turn", "brief_of", "revive", "turn_of"]
@@ -247,6 +247,8 @@ def as_answer(answer: Any) -> dict[str, Any]:
     sent["rest"] = list(map(_move, answer.rest))
     if answer.figures or answer.said:
         sent.update(figures=dict(answer.figures), said=answer.said)
+    if answer.confidence is not None:
+        sent["confidence"] = answer.confidence
     return sent
 
 
@@ -274,9 +276,12 @@ def answer_of(found: Any, spec: ActionSpec) -> Chunk | AgentFault:
         raise Malformed("its answer holds no actions")
     try:
         notes = checked_notes(found.get("figures", {}), found.get("said", ""))
+        confidence = checked_confidence(found.get("confidence"))
     except BadValue as bad:
-        raise Malformed(f"its answer holds figures or a transcript that are none: {bad}") from None
-    return Chunk(_moves(moves, spec), None, _moves(rest, spec), *notes, calls)
+        raise Malformed(
+            f"its answer holds figures or a transcript or a confidence that is none: {bad}"
+        ) from None
+    return Chunk(_moves(moves, spec), None, _moves(rest, spec), *notes, calls, confidence)
 
 
 def _fault(found: Mapping[Any, Any]) -> AgentFault:

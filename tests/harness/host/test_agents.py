@@ -227,6 +227,7 @@ def test_figures_and_transcripts_come_along(bare: str) -> None:
     finally:
         agent.close()
     assert (answer.figures, answer.said) == ({"requests": 1.0}, "step 4")
+    assert answer.confidence == 0.5
 
 
 def test_a_run_says_where_its_agent_lived(

@@ -107,6 +107,9 @@ def test_a_served_chat_model_gives_the_lines_that_it_gives_here(play_toys: Play)
         {"figures": {str(number): 1.0 for number in range(65)}},
         {"said": 7},
         {"said": None},
+        {"confidence": 1.5},
+        {"confidence": "sure"},
+        {"confidence": float("nan")},
     ],
 )
 def test_notes_of_a_stranger_that_are_none_are_refused(notes: dict[str, Any]) -> None:
@@ -122,7 +125,9 @@ def test_a_transcript_of_a_stranger_is_one_line_of_bounded_length() -> None:
 
 
 def test_an_answer_that_was_no_action_keeps_its_notes() -> None:
-    sent = Chunk([AgentFault("no valid action")], None, [], {"refusals": 1.0}, "it refused")
+    sent = Chunk(
+        [AgentFault("no valid action")], None, [], {"refusals": 1.0}, "it refused", (), 0.5
+    )
     found = answer_of(unpack(pack(as_answer(sent))), Box((2,)))
     assert found == sent
 
