@@ -21,7 +21,9 @@ from harness.stats import Estimate, design_effects
 from harness.stats.gaps import gap_within_tasks
 from leaderboards.no_interval import STOPPED
 
-__all__ = ["AxisCount", "Control", "Gap", "SeenReport", "TaskSeen", "seen_report"]
+__all__ = [
+    "AxisCount", "Between", "Control", "Gap", "SeenReport", "TaskSeen", "seen_report",
+]  # fmt: skip
 
 ALPHA = 0.05
 """The chance that an agent to which seen and unseen are alike is said to do better on seen ones, of
@@ -78,6 +80,18 @@ class Gap:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Between:
+    """An axis along which there are seen and unseen episodes, but in no one task."""
+
+    axis: str
+    seen: float
+    """Success on seen episodes, as a mean over their tasks."""
+    unseen: float
+    n_seen: int
+    n_unseen: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class SeenReport:
     """What was new to the agent of a run."""
 
@@ -91,8 +105,8 @@ class SeenReport:
     """Episodes whose start could be found there."""
     tasks: tuple[TaskSeen, ...]
     gaps: tuple[Gap, ...]
-    between: tuple[str, ...]
-    """Axes along which there are seen and unseen episodes, but in no one task."""
+    between: tuple[Between, ...]
+    """How tasks differ shows in these figures as well: they are no gap."""
     continuous: tuple[str, ...]
     """Families whose starts are real numbers, so that none is called unseen."""
     uncovered: tuple[str, ...]
@@ -151,15 +165,38 @@ def seen_report(
         tasks=tuple(map(_row, by_task)),
         gaps=gaps,
         between=tuple(
-            axis
+            between
             for axis in AXES
-            if axis not in possible
-            and {each.seen[axis] for each in found.episodes if axis in each.seen} == {True, False}
+            if axis not in possible and (between := _between(by_task, axis)) is not None
         ),
         continuous=_of_kind(found, "continuous") if "start" in data.axes else (),
         uncovered=_of_kind(found, "") if "start" in data.axes else (),
         unknown=dict(found.unknown),
         no_interval=STOPPED if anytime else "",
+    )
+
+
+def _between(by_task: Sequence[Sequence[SeenEpisode]], axis: str) -> Between | None:
+    rates: dict[bool, list[float]] = {True: [], False: []}
+    counts = {True: 0, False: 0}
+    for task in by_task:
+        for wanted in (True, False):
+            won = [
+                bool(each.result.success)
+                for each in task
+                if each.seen.get(axis) is wanted and each.result.success is not None
+            ]
+            if won:
+                rates[wanted].append(sum(won) / len(won))
+                counts[wanted] += len(won)
+    if not (rates[True] and rates[False]):
+        return None
+    return Between(
+        axis=axis,
+        seen=float(np.mean(rates[True])),
+        unseen=float(np.mean(rates[False])),
+        n_seen=counts[True],
+        n_unseen=counts[False],
     )
 
 

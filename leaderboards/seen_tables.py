@@ -73,8 +73,10 @@ def seen_lines(report: SeenReport) -> list[str]:
         )
     lines += [_sentence(gap) for gap in report.gaps]
     lines += [
-        f"{axis}: no task has both seen and unseen episodes, so there is no gap within tasks"
-        for axis in report.between
+        f"{each.axis}: no task has both, so there is no gap within tasks; success in "
+        f"{percent(each.seen)} % of {each.n_seen} seen and {percent(each.unseen)} % of "
+        f"{each.n_unseen} unseen episodes, of other tasks each"
+        for each in report.between
     ]
     if not lines:
         lines.append("along no axis can seen and unseen episodes be told apart")

@@ -171,7 +171,9 @@ def test_an_axis_between_tasks_has_no_gap(demos: Path, tmp_path: Path) -> None:
     run = load_run(played(tmp_path / "two", "GoodAgent", task(), task("other")))
     data = TrainingData(description="one", axes={"task": frozenset({"toys/seen@1"})})
     found = seen_report(run, data, seen_of_run(run, data))
-    assert (found.between, found.gaps) == (("task",), ())
+    (between,) = found.between
+    assert (between.axis, between.n_seen, between.n_unseen) == ("task", EPISODES, EPISODES)
+    assert (between.seen, between.unseen, found.gaps) == (1.0, 1.0, ())
     assert "no gap within tasks" in " ".join(render_seen(found, "text").split())
 
 
