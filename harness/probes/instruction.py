@@ -21,17 +21,19 @@ from harness.probes.modalities import ModalityProbe
 from harness.probes.result import Finding, Plot, Point, Section, Series, point_of
 from harness.records.goal_file import EpisodeGoals
 from harness.records.plan import Plan
-from harness.stats import Interval, design_effects, mean_of_rates, paired_difference
+from harness.stats import Interval, design_effects, mean_of_rates, paired_bounds, paired_difference
 from harness.verify.goals import JudgedEpisode, has_goals
 
 __all__ = [
-    "FIRST", "InstructionProbe", "Play", "WordsRow", "check_plan", "judge", "margins",
-    "plays_of", "reached_by_expert",
+    "FIRST", "InstructionProbe", "Play", "WordsRow", "check_plan", "followed_mean", "judge",
+    "margins", "plays_of", "reached_by_expert",
 ]  # fmt: skip
 
 FIRST = ("now", "before", "both", "neither")
 """Which goal was met first: what is asked for now, what was asked for before, both in one step."""
 ALL = "all"
+LEAST_STARTS = 5
+"""Of a kind of difference that has a row."""
 LEAST_SPREAD = 0.1
 """As harness.compare.shared_seeds."""
 LISTENS = 0.5
@@ -321,10 +323,10 @@ def judge(plays: Sequence[Play]) -> tuple[tuple[WordsRow, ...], tuple[WordsRow, 
         )
     kinds = sorted({each.differs for each in plays})
     groups = {ALL: list(plays)}
-    if len(kinds) > 1:
-        groups |= {
-            " and ".join(kind): [each for each in plays if each.differs == kind] for kind in kinds
-        }
+    for kind in kinds if len(kinds) > 1 else ():
+        alike = [each for each in plays if each.differs == kind]
+        if len(alike) >= LEAST_STARTS:
+            groups[" and ".join(kind)] = alike
     by_task: dict[str, list[Play]] = {}
     for each in plays:
         by_task.setdefault(each.task.name, []).append(each)
@@ -354,20 +356,31 @@ def _row(name: str, plays: Sequence[Play], rows: int) -> WordsRow:
     followed = [np.array([each.followed for each in mine]) for mine in tasks.values()]
     done = [np.array([each.done for each in mine]) for mine in tasks.values()]
 
-    def mean(values: Sequence[np.ndarray], level: float) -> Interval:
-        designs = design_effects(values, seeds, families, LEAST_SPREAD)
-        return paired_difference(values, level, designs)
-
-    margin = mean([margins(*each) for each in zip(followed, done, strict=True)], 1 - 0.05 / rows)
+    margin = [margins(*each) for each in zip(followed, done, strict=True)]
+    designs = design_effects(margin, seeds, families, LEAST_SPREAD)
+    above = paired_difference(margin, 1 - 0.05 / rows, designs)
     return WordsRow(
         name=name,
         n=len(plays),
         first=shares("changed"),
         control=shares("control"),
         done=float(np.mean([each.mean() for each in done])),
-        follows=mean(followed, 0.95),
-        verdict="follows" if margin.low > 0 else "ignores" if margin.high < 0 else "undecided",
+        follows=followed_mean(followed, design_effects(followed, seeds, families, LEAST_SPREAD)),
+        verdict="follows" if above.low > 0 else "ignores" if above.high < 0 else "undecided",
     )
+
+
+def followed_mean(followed: Sequence[np.ndarray], designs: float | np.ndarray = 1.0) -> Interval:
+    """The mean over tasks of what each start follows, -1 to 1, with its 95 % interval.
+
+    As harness.stats.paired_difference, with the square of a half counted as a half: that is never
+    too small, also where all but a few starts follow in both plays (tests/faults/instruction.py).
+    """
+    losses = np.array([-np.minimum(each, 0).sum() for each in followed]) / designs
+    wins = np.array([np.maximum(each, 0).sum() for each in followed]) / designs
+    pairs = np.array([float(len(each)) for each in followed]) / designs
+    low, high = paired_bounds(losses, wins, losses + wins, pairs)
+    return Interval(float(((wins - losses) / pairs).mean()), float(low), float(high))
 
 
 def margins(followed: np.ndarray, done: np.ndarray) -> np.ndarray:
