@@ -48,9 +48,15 @@ def probe_tables(sections: Sequence[Section]) -> tuple[list[str], list[Table]]:
             Column(name, tuple(row[place] for row in each.rows), _kind(each.rows, place))
             for place, name in enumerate(each.head)
         )
-        lead = " ".join(line.strip() for line in (*each.before, *each.after))
+        lead = _joined([line.strip() for line in (*each.before, *each.after)])
         tables.append(Table(each.title, columns, lead))
     return header, tables
+
+
+def _joined(lines: Sequence[str]) -> str:
+    """Sentences in one paragraph; what ends without a full stop is set apart."""
+    parts = [line if line.endswith(".") else f"{line};" for line in lines[:-1]]
+    return " ".join([*parts, *lines[-1:]])
 
 
 def _kind(rows: Sequence[Sequence[str]], place: int) -> str:

@@ -56,6 +56,7 @@ def test_a_run_says_which_probe_it_is_part_of(tmp_path: Path) -> None:
     runs = {}
     for name in ("probed/runs/base/seed-0", "probed/other"):
         lines = [line(task, k, success=True) for k in range(2)]
+        (tmp_path / name).mkdir(parents=True)
         runs[name] = write_report_run(tmp_path / name, run_of(task), lines)
     written(tmp_path / "probed", "runs/base/seed-0")
     told = who_lines(load_report(runs["probed/runs/base/seed-0"]))

@@ -157,16 +157,19 @@
           ] });
       }
       const ticks = plot.labels.map((_, k) => k).filter((k) => k % Math.ceil(plot.labels.length / 10) === 0);
+      const varied = [...new Set(points.map((each) => each.at))];
       const places = plot.labels.length
-        ? { ticks, tickFormat: (k) => fitted(plot.labels[k] ?? "", 8), domain: [-0.3, plot.labels.length - 0.7] } : {};
+        ? { ticks, tickFormat: (k) => fitted(plot.labels[k] ?? "", 8), domain: [-0.3, plot.labels.length - 0.7] }
+        : plot.kind === "lines" && varied.length <= 10 ? { ticks: varied, tickFormat: String } : {};
       return Plot.plot({ width, marginLeft: 52, marginRight: 16, height: Math.min(320, width * 0.7 + 60), y: values,
         x: { label: `${plot.at} →`, ...places }, color,
         marks: [
           Plot.ruleY(plot.marks, { stroke: "var(--floor)", strokeDasharray: "4,3" }),
-          plot.kind === "lines"
-            ? Plot.areaY(bounded, { x: "place", y1: "low", y2: "high", z: "series", fill: "series", fillOpacity: 0.15 })
-            : Plot.ruleX(bounded, { x: "place", y1: "low", y2: "high", stroke: "series" }),
-          plot.kind === "lines" ? Plot.lineY(points, { x: "place", y: "value", z: "series", stroke: "series" }) : null,
+          plot.kind === "lines" ? [
+            Plot.areaY(bounded, { x: "place", y1: "low", y2: "high", z: "series", fill: "series", fillOpacity: 0.15 }),
+            Plot.lineY(points, { x: "place", y: "value", z: "series", stroke: "series" }),
+          ] : null,
+          Plot.ruleX(bounded, { x: "place", y1: "low", y2: "high", stroke: "series", strokeOpacity: 0.6 }),
           Plot.dot(points, { x: "place", y: "value", fill: "series", r: 3.5, title: told }),
         ] });
     },

@@ -12,6 +12,7 @@ import pytest
 import toytrainer
 from calibration.training_seeds import coverage
 from conftest import Said
+from findings import printed_again
 
 import baselines
 from harness.core import UserError
@@ -131,7 +132,9 @@ def probe(bench_here: Bench, colours: Path, monkeypatch: pytest.MonkeyPatch) -> 
     return go
 
 
-def test_known_gains_are_found_and_nothing_is_done_twice(probe: Callable[..., Said]) -> None:
+def test_known_gains_are_found_and_nothing_is_done_twice(
+    probe: Callable[..., Said], bench_here: Bench
+) -> None:
     said = probe("--seeds", 2, "--format", "json", "--figure", "gains.svg")
     assert said.code == 0, said.err
     found = json.loads(said.out)
@@ -158,6 +161,9 @@ def test_known_gains_are_found_and_nothing_is_done_twice(probe: Callable[..., Sa
     assert "BabyAI" in again.out
     assert "82.1  84.7  +2.6" in again.out
     assert "trained on (rows)" in again.out
+    printed_again(bench_here, "out", again.out)
+    floor = bench_here("report", "out/runs/floor-noop/seed-0", "--full")
+    assert "part of bench probe sft-diversity" in " ".join(floor.out.split())
     wrong = probe("--seeds", 2, "--set", "fails=7")
     assert wrong.code == 2
     assert "choose another --out" in wrong.err

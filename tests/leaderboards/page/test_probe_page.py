@@ -48,7 +48,7 @@ def test_every_plot_shows_all_its_points(opened: Callable[..., Page], tmp_path: 
             assert math.isfinite(x)
             assert math.isfinite(y)
     assert "even" in page.locator("#points-that-are-lost tbody").inner_text()
-    assert "What it comes to is told first." in page.locator(".summary").inner_text()
+    assert "What it comes to is told first." in page.locator("header").inner_text()
 
 
 def test_without_scripts_the_tables_are_there(opened: Callable[..., Page], tmp_path: Path) -> None:
