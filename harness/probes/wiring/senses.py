@@ -7,7 +7,8 @@ episode ends, and the answers of a deterministic agent that does not use a view 
 For the age, everything that is seen at every PERIOD-th request is blanked. The answer to that
 request changes, unless the agent acts on older observations: then a later one does. Only requests
 count at which the answer changes where everything is blanked all the time: an agent that does
-nothing in an episode does not show when it looks.
+nothing in an episode does not show when it looks. Cases are played until one age has shown itself
+SURE times, or each could have: near the end of an episode only small ages can.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ EDGE = "'s edge"
 INSTRUCTION = "the instruction"
 FEWEST = 6
 """Answers from which on a finding is made."""
+SURE = 3
+"""Answers of one age from which on it is named."""
 
 
 def _told_another(instructions: Collection[str]) -> Change:
@@ -96,6 +99,8 @@ class Senses:
     """Those that count."""
     ages: Counter[int] = field(default_factory=Counter)
     """How many requests after a blink answers changed, modulo PERIOD."""
+    chances: Counter[int] = field(default_factory=Counter)
+    """How often an answer so many requests after a blink could change."""
     plain: dict[str, list[tuple[Any, ...]]] = field(default_factory=dict)
     """By case, the answers where nothing is changed."""
     blanked: dict[str, list[bool]] = field(default_factory=dict)
@@ -115,7 +120,7 @@ class Senses:
     def age(self) -> list[Finding]:
         """Whether answers follow what is seen now. Raises UserError where the simulator fails."""
         for number, case in enumerate(self.cases[:LONGEST]):
-            if number >= CASES and self.blinks >= FEWEST:
+            if number >= CASES and self._settled():
                 break
             if self.ages[0] and self.asked >= FEWEST:
                 break  # answers follow what is seen now
@@ -143,17 +148,31 @@ class Senses:
             blinked = self._changed(case, blinking)
             starts = range(PERIOD, len(plain), PERIOD)
             self.blinks += sum(any(blank[start : start + PERIOD]) for start in starts)
+            could = enumerate(blank[PERIOD:])
+            self.chances.update(number % PERIOD for number, found in could if found)
             self.ages.update(number % PERIOD for number, found in enumerate(blinked) if found)
         (age, times), *_ = self.ages.most_common(1) or [(0, 0)]
         if self.ages[0] or self.blinks < FEWEST:
             return []
         if not self.ages:
+            if not self._all_ages():
+                return []  # episodes are too short for what is seen late to show
             what = "after the first answer nothing that is seen matters: it sees one view only"
             return [Finding(code="first_only", what=what, count=self.blinks)]
-        if times < FEWEST // 2:
+        if times < SURE:
             return []
         what = f"answers follow what was seen {age} requests before, not what is seen now"
         return [Finding(code="late", what=what, count=self.blinks)]
+
+    def _settled(self) -> bool:
+        """Whether further cases would tell nothing new of the age."""
+        if self.blinks < FEWEST:
+            return False
+        return max(self.ages.values()) >= SURE if self.ages else self._all_ages()
+
+    def _all_ages(self) -> bool:
+        """Whether each age could have shown itself."""
+        return all(self.chances[age] >= SURE for age in range(1, PERIOD))
 
     def unused(self) -> list[Finding]:
         """What no answer depends on. Raises UserError where the simulator fails."""

@@ -6,6 +6,7 @@ import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from harness.probes.wiring.episodes import Played, Stage, better
 from harness.probes.wiring.passive import Finding
 from harness.probes.wiring.pictures import of_pictures, of_vectors, other_edge, zoomed
 from harness.probes.wiring.race import Arm, Race
+from harness.probes.wiring.senses import Senses
 from harness.probes.wiring.verdict import Verdict, diagnose
 from harness.records.plan import CaseIndex
 
@@ -210,6 +212,46 @@ def test_the_outer_tenth_of_a_picture_is_another() -> None:
     found = other_edge(image)
     assert (found[2:18, 2:18] == image[2:18, 2:18]).all()
     assert (found != image).sum() >= 140
+
+
+@dataclasses.dataclass
+class Told:
+    """A stage whose agent answers what it was shown `age` requests before, in 12 steps; a blank
+    view, 0, gets another answer in about two of three."""
+
+    age: int
+    most: int = 150
+    episodes: int = 0
+    instructions: tuple[str, ...] = ("go",)
+    briefs: dict[str, Brief] = dataclasses.field(
+        default_factory=lambda: {"task": brief_of(Box((1,)), state=Box((1,)))}
+    )
+
+    def executed(self, case: Any) -> list[int]:
+        return [0] * 12
+
+    def shadow(self, case: Any, actions: list[int], change: Change) -> Any:
+        self.episodes += 1
+        brief, seen = (
+            self.briefs["task"],
+            np.random.default_rng(case.seed).integers(3, size=(12, 1)),
+        )
+        turns = [Turn(brief, "go", ({"state": seen[step]},), (), step, "e") for step in range(12)]
+        shown = [change.turn(turn).observation["state"] for turn in turns]
+        answers = [(int(shown[max(0, step - self.age)][0]),) for step in range(12)]
+        return SimpleNamespace(answers=answers)
+
+
+@pytest.mark.parametrize(
+    ("age", "code"), [(0, None), (1, "late"), (2, "late"), (4, "late"), (12, "first_only")]
+)
+def test_how_old_it_is_what_is_followed(age: int, code: str | None) -> None:
+    """Also in episodes of 12 steps, in which what was seen 4 requests before shows but once."""
+    cases: Any = [SimpleNamespace(id=str(number), seed=number) for number in range(20)]
+    stage: Any = Told(age)
+    found = Senses(stage, cases).age()
+    assert [each.code for each in found] == ([code] if code else [])
+    assert code != "late" or f" {age} requests before" in found[0].what
 
 
 @pytest.fixture
