@@ -62,7 +62,10 @@ def add(
     seeds_tried: Annotated[
         int | None, typer.Option(help="How many of the agent's seeds were tried.", min=1)
     ] = None,
-    training_data: Annotated[str | None, typer.Option(help="What it was trained on.")] = None,
+    training_data: Annotated[
+        str | None,
+        typer.Option(help="What it was trained on. Default: what the run says of it."),
+    ] = None,
     parameters: Annotated[
         int | None, typer.Option(help="How many parameters it has.", min=0)
     ] = None,
@@ -82,6 +85,7 @@ def add(
 ) -> int:
     """Write an entry of the board from a finished run. Prints its folder."""
     from harness.cli.verification import knowledge
+    from harness.records.stored_run import load_run
     from leaderboards.submissions.entry import Submission
     from leaderboards.submissions.write import add as add_entry
 
@@ -91,7 +95,7 @@ def add(
         selection=selection,
         checkpoints_tried=checkpoints_tried,
         seeds_tried=seeds_tried,
-        training_data=training_data,
+        training_data=training_data or load_run(run).description["agent"].get("training_data"),
         parameters=parameters,
         weights=weights,
         cost_per_episode=cost,
