@@ -91,8 +91,9 @@ def instruction(
         if isinstance(others, str):
             return "", others, WITH_ERRORS
         found = _found(run, plays, left, others, unchecked=not expert)
-        text = telling.tell(found, ["asked"])
-        return text, "\n".join(played.said), max(played.code, code)
+        arms_played = () if found.arms is None else found.arms.modalities
+        names = [name for name, _ in stages] + [_folder(each.modality) for each in arms_played]
+        return telling.tell(found, names), "\n".join(played.said), max(played.code, code)
 
     return play.relay(work)
 
@@ -153,11 +154,15 @@ def _others(
         }
     if not arms:
         return None, 0
-    stages = [(name.replace(" ", "-"), each) for name, each in arms.items()]
+    stages = [(_folder(name), each) for name, each in arms.items()]
     played = play_runs(stages, folder, wanted, check_plan)
     if played.stopped:
         return "\n".join([*played.said, played.stopped]), WITH_ERRORS
     return compare_modalities(run, dict(zip(arms, played.runs, strict=True))), played.code
+
+
+def _folder(arm: str) -> str:
+    return arm.replace(" ", "-")
 
 
 def _found(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from harness.core import Result
-from harness.records.goal_file import read_goal_file
+from harness.records.goal_file import EpisodeGoals, read_goal_file
 from harness.records.plan import CaseIndex
 from harness.records.stored_run import StoredRun
 from harness.verify.difference import Difference
@@ -13,8 +13,6 @@ from harness.verify.goals import replay_goals
 from harness.verify.report import VerificationReport
 
 __all__ = ["check_goals"]
-
-CHECKED = ("asked", "drawn", "goals")
 
 
 def check_goals(
@@ -38,9 +36,18 @@ def check_goals(
             found.unchecked.append(f"goals of {each.result.task}: {each.unknown}; -")
             continue
         line = lines[each.result.case]
-        for name in CHECKED:
-            recorded, replayed = getattr(line, name), getattr(each.found, name)
-            if recorded != replayed:
-                found.differences.append(
-                    Difference.of(each.result, f"goals.jsonl: {name}", recorded, replayed)
-                )
+        recorded, replayed = _told(line), _told(each.found)
+        for name in {**recorded, **replayed}:
+            if recorded.get(name) != replayed.get(name):
+                both = recorded.get(name, "no such goal"), replayed.get(name, "no such goal")
+                found.differences.append(Difference.of(each.result, f"goals.jsonl: {name}", *both))
+
+
+def _told(found: EpisodeGoals) -> dict[str, str]:
+    """What is compared, in words: which goal was asked for, and when each was met."""
+    told = {"asked": found.asked, "drawn": found.drawn}
+    for each in found.goals:
+        met = "never met" if each.first is None else f"met after {each.first} steps"
+        words = f"{each.instruction} {', '.join(each.differs)}".strip()
+        told[f"goal {each.id}"] = f"{met}{', at the end' if each.end else ''}: {words}"
+    return told
