@@ -162,14 +162,14 @@ def _explained(
                     _write_video(brancher, one, told.switches[0], wanted.video)
     finally:
         agent.close()
-    told = Explained(
+    finding = Explained(
         cases=tuple(found),
         paired=flips.paired,
         worse=len(flips.worse),
         better=len(flips.better),
         wins=wanted.better,
     )
-    return wanted.telling.tell(told), "", DONE
+    return wanted.telling.tell(finding), "", DONE
 
 
 def _chosen(flips: Flips, new: ScoredRun, wanted: _Wanted) -> Sequence[Key]:

@@ -139,8 +139,8 @@ def sft_diversity(
         )
         said = [*evaluations.lacking, f"weights and run directories: {out}"]
         code = WITH_ERRORS if told.missing or told.agent_errors else DONE
-        played = [*floors, *(run for runs in trained.values() for run in runs)]
-        paths = [str(each.stored.path.resolve().relative_to(out.resolve())) for each in played]
+        every = [*floors, *(run for runs in trained.values() for run in runs)]
+        paths = [str(run.stored.path.resolve().relative_to(out.resolve())) for run in every]
         return telling.tell(told, paths), "\n".join(said), code
 
     return relay(work)

@@ -115,7 +115,9 @@ def _points(axes: Any, plot: Plot, series: Series, number: int) -> None:
              for each in series.points]  # fmt: skip
     bounds = [below, above]
     # Side by side, so that the intervals of several series do not hide one another.
-    shift = 0.16 * (number - (len(plot.series) - 1) / 2) if plot.kind == "rows" else 0.0
+    varied = [each.at for one in plot.series for each in one.points]
+    apart = 0.16 if plot.kind == "rows" else 0.012 * (max(varied) - min(varied))
+    shift = apart * (number - (len(plot.series) - 1) / 2)
     places = [each.at + shift for each in series.points]
     name = f" {series.name}" if series.name.startswith("_") else series.name
     style: dict[str, Any] = {

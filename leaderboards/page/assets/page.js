@@ -131,7 +131,6 @@
       const width = Math.min(wide(), figure.parentElement.clientWidth);
       const points = plot.series.flatMap((series, k) => series.points.map((point) => ({
         ...point, series: series.name,
-        // Side by side, so that the intervals of several series do not hide one another.
         place: point.at + (across ? 0.6 * ((k + 0.5) / count - 0.5) : 0) })));
       const bounded = points.filter((each) => each.low !== null && each.high !== null);
       const ends = points.flatMap((each) => [each.value, each.low ?? each.value, each.high ?? each.value]);
@@ -169,8 +168,14 @@
             Plot.areaY(bounded, { x: "place", y1: "low", y2: "high", z: "series", fill: "series", fillOpacity: 0.15 }),
             Plot.lineY(points, { x: "place", y: "value", z: "series", stroke: "series" }),
           ] : null,
-          Plot.ruleX(bounded, { x: "place", y1: "low", y2: "high", stroke: "series", strokeOpacity: 0.6 }),
-          Plot.dot(points, { x: "place", y: "value", fill: "series", r: 3.5, title: told }),
+          // A few pixels aside, so that the intervals of several series do not hide one another.
+          names.flatMap((name, k) => {
+            const filter = (each) => each.series === name, dx = 3 * (k - (count - 1) / 2);
+            return [
+              Plot.ruleX(bounded, { x: "place", y1: "low", y2: "high", stroke: "series", filter, dx }),
+              Plot.dot(points, { x: "place", y: "value", fill: "series", r: 3.5, title: told, filter, dx }),
+            ];
+          }),
         ] });
     },
     time(rows) {
