@@ -7,6 +7,7 @@ difference between the twins, case by case, is what the hidden cue costs it with
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -269,7 +270,7 @@ def _beyond(
             for pair in both
         ]
         changes.append(np.array(halves))
-        tasks.append(TaskPairs(found[stem].task, found[stem].suite, both))
+        tasks.append(dataclasses.replace(found[stem], pairs=both))
     if not tasks:
         return None
     half = paired_difference(changes, 0.95, designs_of_pairs(tasks, changes))
