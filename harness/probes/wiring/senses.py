@@ -8,7 +8,8 @@ For the age, everything that is seen at every PERIOD-th request is blanked. The 
 request changes, unless the agent acts on older observations: then a later one does. Only requests
 count at which the answer changes where everything is blanked all the time: an agent that does
 nothing in an episode does not show when it looks. Cases are played until one age has shown itself
-SURE times, or each could have: near the end of an episode only small ages can.
+SURE times, or each could have: near the end of an episode only small ages can. After LONGEST cases
+that is left open, as in episodes of fewer than 2 * PERIOD requests.
 """
 
 from __future__ import annotations
@@ -155,8 +156,6 @@ class Senses:
         if self.ages[0] or self.blinks < FEWEST:
             return []
         if not self.ages:
-            if not self._all_ages():
-                return []  # episodes are too short for what is seen late to show
             what = "after the first answer nothing that is seen matters: it sees one view only"
             return [Finding(code="first_only", what=what, count=self.blinks)]
         if times < SURE:
