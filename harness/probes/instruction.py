@@ -117,7 +117,7 @@ class InstructionProbe(Finding):
         told += [
             _sentence(row, f"the {row.name}")
             for row in kinds
-            if row.verdict == "ignores" or whole.verdict == "ignores" != row.verdict
+            if row.verdict not in (whole.verdict, "undecided")
         ]
         return told
 
