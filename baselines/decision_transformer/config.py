@@ -112,7 +112,7 @@ class Body:
         except FileNotFoundError:
             raise UserError(
                 f"{folder} holds no weights of a decision transformer: it has no {BODY}. "
-                f"{REMEDY.format(folder=folder)} makes some"
+                f"Make some with {REMEDY.format(folder=folder)}"
             ) from None
         try:
             views = {name: spec_from_json(spec) for name, spec in fields["views"].items()}

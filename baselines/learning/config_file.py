@@ -58,9 +58,9 @@ class StoredConfig:
         try:
             return cls.read(file)
         except FileNotFoundError:
-            remedy = cls.remedy.format(folder=folder)
             raise UserError(
-                f"{folder} holds no weights of {cls.agent}: it has no {FILE}. {remedy} makes some"
+                f"{folder} holds no weights of {cls.agent}: it has no {FILE}. "
+                f"Make some with {cls.remedy.format(folder=folder)}"
             ) from None
 
     @classmethod

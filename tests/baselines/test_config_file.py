@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -26,8 +27,9 @@ def test_shipped_files_come_back_as_they_are(file: Path, tmp_path: Path) -> None
     config = KINDS[file.parents[2].name].load(file.parent)
     config.save(tmp_path)
     assert KINDS[file.parents[2].name].load(tmp_path) == config
-    if file.parents[2].name != "gea":  # whose older files lack newer fields
-        assert (tmp_path / "config.json").read_bytes() == file.read_bytes()
+    before, after = (json.loads(each.read_text()) for each in (file, tmp_path / "config.json"))
+    # An older file may lack newer fields.
+    assert {name: after[name] for name in before} == before
     changed = type(config).read(file, {"width": 384, "lr": 1})
     assert (changed.width, changed.lr) == (384, 1)  # type: ignore[attr-defined]
 
