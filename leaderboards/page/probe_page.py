@@ -43,6 +43,12 @@ def probe_page(told: ProbeFile, file: Path) -> str:
             probe=printable(told.probe),
             sentences=[printable(each) for each in header],
             plots=plots,
+            intervals=any(
+                point.low is not None
+                for plot in told.plots
+                for series in plot.series
+                for point in series.points
+            ),
             tables=html_tables(tables),
             data=as_json(plots),
             facts=[(what, printable(shorten(text, LONGEST_FACT))) for what, text in facts if text],

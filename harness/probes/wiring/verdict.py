@@ -65,27 +65,36 @@ class Verdict(ProbeFinding):
         return [Section(before=tuple(self._first())), *table, Section(before=tuple(self._answer()))]
 
     def plots(self) -> list[Plot]:
-        """Success with and without the best changes; nothing of tasks without a success."""
+        """The best changes: success with and without, or the mean score where there is none."""
         arms = self.race.arms[:SHOWN]
-        if not arms or all(each.success is None for each in self.race.unchanged):
+        if not arms:
             return []
+        scored = all(each.success is None for each in self.race.unchanged)
 
         def points(of: Callable[[Arm], Sequence[Played]]) -> tuple[Point, ...]:
-            return tuple(point_of(place, rate(of(arm))) for place, arm in enumerate(arms))
+            found = []
+            for place, arm in enumerate(arms):
+                known = [each.progress for each in of(arm) if each.progress is not None]
+                if not scored:
+                    found.append(point_of(place, rate(of(arm))))
+                elif known:
+                    found.append(Point(at=place, value=sum(known) / len(known)))
+            return tuple(found)
 
         unchanged = points(lambda arm: self.race.unchanged[: len(arm.values)])
+        changed = points(lambda arm: arm.played)
         return [
             Plot(
                 title="the same cases with and without a change",
                 kind="rows",
-                value="success in %",
+                value="mean score" if scored else "success in %",
                 labels=tuple(str(arm.change) for arm in arms),
                 series=(
                     Series(name="unchanged", points=unchanged),
-                    Series(name="changed", points=points(lambda arm: arm.played)),
+                    Series(name="changed", points=changed),
                 ),
-                least=0,
-                most=100,
+                least=None if scored else 0,
+                most=None if scored else 100,
             )
         ]
 

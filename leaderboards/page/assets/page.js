@@ -137,19 +137,25 @@
       const limits = [Math.min(...ends, plot.least ?? Infinity, ...plot.marks),
         Math.max(...ends, plot.most ?? -Infinity, ...plot.marks)];
       const values = { label: across ? `${plot.value} →` : `↑ ${plot.value}`, grid: true,
-        ...(plot.logarithmic ? { type: "log" } : { domain: limits, nice: true }) };
+        ...(plot.logarithmic ? { type: "log", tickFormat: ".0e" } : { domain: limits, nice: true }) };
       const told = (each) => `${plot.labels[each.at] ?? each.at}, ${each.series}: ${+each.value.toPrecision(4)}`
         + (each.low !== null && each.high !== null
           ? ` (${+each.low.toPrecision(4)} to ${+each.high.toPrecision(4)})` : "");
-      const names = plot.series.map((each) => each.name);
-      const color = { domain: names, legend: count > 1,
+      const series = plot.series.map((each) => each.name);
+      const color = { domain: series, legend: count > 1,
         ...(count > 2 ? { scheme: "observable10" } : { range: [accent, second] }) };
       if (across) {
+        // Where there is no room at the left, the name of a row stands above it.
         const { most, marginLeft } = room(plot.labels);
-        return Plot.plot({ width, marginLeft, height: 50 + plot.labels.length * (14 + 12 * count), x: values, color,
-          y: { domain: [-0.5, plot.labels.length - 0.5], reverse: true, ticks: plot.labels.map((_, k) => k),
-            tickFormat: (k) => fitted(plot.labels[k] ?? "", most), tickSize: 0, label: null },
+        const above = plot.labels.some((name) => name.length > most);
+        const names = plot.labels.map((name, k) => ({ name: fitted(name, Math.floor(width / 6.5)), k }));
+        return Plot.plot({ width, marginLeft: above ? 12 : marginLeft, x: values, color,
+          height: 50 + names.length * ((above ? 30 : 14) + 12 * count),
+          y: { domain: [above ? -0.8 : -0.5, names.length - 0.5], reverse: true, ticks: above ? [] : names.map(({ k }) => k),
+            tickFormat: (k) => names[k].name, tickSize: 0, label: null },
           marks: [
+            above ? Plot.text(names, { frameAnchor: "left", y: (each) => each.k - 0.3, text: "name",
+              textAnchor: "start", lineAnchor: "bottom" }) : null,
             Plot.ruleX(plot.marks, { stroke: "var(--floor)" }),
             Plot.ruleY(bounded, { y: "place", x1: "low", x2: "high", stroke: "series", strokeWidth: 2 }),
             Plot.dot(points, { y: "place", x: "value", fill: "series", r: 4, title: told }),
@@ -160,7 +166,7 @@
       const places = plot.labels.length
         ? { ticks, tickFormat: (k) => fitted(plot.labels[k] ?? "", 8), domain: [-0.3, plot.labels.length - 0.7] }
         : plot.kind === "lines" && varied.length <= 10 ? { ticks: varied, tickFormat: String } : {};
-      return Plot.plot({ width, marginLeft: 52, marginRight: 16, height: Math.min(320, width * 0.7 + 60), y: values,
+      return Plot.plot({ width, marginLeft: 52, marginRight: 16, height: Math.min(320, width * 0.7 + 60), inset: 6, y: values,
         x: { label: `${plot.at} →`, ...places }, color,
         marks: [
           Plot.ruleY(plot.marks, { stroke: "var(--floor)", strokeDasharray: "4,3" }),
@@ -169,7 +175,7 @@
             Plot.lineY(points, { x: "place", y: "value", z: "series", stroke: "series" }),
           ] : null,
           // A few pixels aside, so that the intervals of several series do not hide one another.
-          names.flatMap((name, k) => {
+          series.flatMap((name, k) => {
             const filter = (each) => each.series === name, dx = 3 * (k - (count - 1) / 2);
             return [
               Plot.ruleX(bounded, { x: "place", y1: "low", y2: "high", stroke: "series", filter, dx }),
