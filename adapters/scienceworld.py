@@ -19,11 +19,13 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from adapters._reached import Reached
 from adapters._text_game import TextGameAdapter
 from harness.core import Case, Missing, Task, Text, TimeStep, UserError
 
 __all__ = ["ScienceWorldAdapter", "spread"]
 
+STAGES = ("a quarter of the points", "half of the points", "three quarters", "all points")
 SPLITS = ("train", "dev", "test")
 ROOMS = (
     "kitchen",
@@ -184,12 +186,14 @@ class ScienceWorldAdapter(TextGameAdapter):
                 f"{self._simple!r}: {self._text}"
             )
         self._points = 0
+        self._reached, self._focused = Reached(), False
         self._start_episode(self._server.getTaskDescription(), self._text)
         return self._scored(self._points)
 
     def step(self, action: Any) -> TimeStep:
         command = self._action.validate(action)
         self._do(command)
+        self._focused = command.strip().lower().startswith("focus")
         self._invalid += self._text.startswith(REFUSALS)
         return self._scored(round(100 * self._server.getScore()))
 
@@ -209,6 +213,21 @@ class ScienceWorldAdapter(TextGameAdapter):
             self._followed += 1
         self._gave_up = self._followed == len(self._gold)
         return None if self._gave_up else self._gold[self._followed]
+
+    @classmethod
+    def stages(cls, task: Task) -> tuple[str, ...]:
+        return STAGES
+
+    @classmethod
+    def failure_modes(cls, task: Task) -> tuple[str, ...]:
+        return ("wrong_object", "stopped_early")
+
+    def stage(self) -> int:
+        return self._reached.note(*(self._points >= points for points in (25, 50, 75)))
+
+    def failure_mode(self) -> tuple[str, ...]:
+        # Focusing on a thing that is not the answer ends the episode below 0.
+        return ("wrong_object",) if self._points < 0 and self._focused else ()
 
     def factors(self, case: Case) -> dict[str, str]:
         return {"scene": f"{self._name}, variation {self._variation}, {self._simple}"}

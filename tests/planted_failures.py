@@ -242,3 +242,56 @@ class Approaches(Failing):
         if abs(turned) < 0.4:
             return AHEAD
         return LEFT if turned > 0 else RIGHT
+
+
+class TakesWrong(Failing):
+    """The expert of a text game, but it takes what the task does not name, and then looks."""
+
+    reads = ("expert", "admissible")
+
+    def one(self, turn: Turn) -> Any:
+        if turn.memory:
+            return Answer(["look"], memory=True)
+        for command in turn.observation["admissible"]:
+            thing = command.removeprefix("take ").partition(" from ")[0]
+            kind = thing.rstrip("0123456789 ")
+            if command.startswith("take ") and kind not in turn.instruction.lower():
+                return Answer([command], memory=True)
+        goes = turn.expert is not None and not turn.expert.startswith("take ")
+        return turn.expert if goes else self._any(turn)
+
+    def _any(self, turn: Turn) -> str:
+        known = [each for each in turn.observation["admissible"] if each.startswith("go ")]
+        return known[int(turn.rng.integers(len(known)))] if known else "look"
+
+
+class FocusesWrong(Failing):
+    """In ScienceWorld, it says that something else than the answer is the answer."""
+
+    reads = ("expert", "admissible")
+
+    def one(self, turn: Turn) -> Any:
+        known = [each for each in turn.observation["admissible"] if each.startswith("focus on ")]
+        return next((each for each in known if each != turn.expert), "look around")
+
+
+class HoversNear(Failing):
+    """In PointMaze, the expert until 2 m before the goal; from there it creeps, and stops."""
+
+    reads = ("expert", "state")
+
+    def one(self, turn: Turn) -> Any:
+        state = turn.observation["state"].astype(np.float64)
+        to_goal, speed = state[4:6] - state[:2], state[2:4]
+        left = float(np.linalg.norm(to_goal))
+        if left > 2 and turn.expert is not None:
+            return turn.expert
+        wanted = to_goal / left * (0.3 if left > 0.85 else 0.0)
+        return np.clip(2 * (wanted - speed), -1, 1).astype(np.float32)
+
+
+class Drifts(Failing):
+    """Pushes somewhere else at every step."""
+
+    def one(self, turn: Turn) -> Any:
+        return turn.brief.action.sample(turn.rng)

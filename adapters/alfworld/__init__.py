@@ -19,6 +19,7 @@ from typing import Any, ClassVar
 from adapters._text_game import TextGameAdapter
 from adapters.alfworld.expert import next_command
 from adapters.alfworld.games import TASK_TYPES, Game, official, official_folder, synthetic
+from adapters.alfworld.stages import MODES, STAGES, WHOLE_SPLIT, Course
 from harness.core import Case, Missing, Task, Text, TimeStep, UserError
 
 __all__ = ["AlfWorldAdapter"]
@@ -99,6 +100,14 @@ class AlfWorldAdapter(TextGameAdapter):
             )
         return absent
 
+    @classmethod
+    def stages(cls, task: Task) -> tuple[str, ...]:
+        return STAGES.get(str(task.params.get("task_type")), WHOLE_SPLIT)
+
+    @classmethod
+    def failure_modes(cls, task: Task) -> tuple[str, ...]:
+        return MODES
+
     def __init__(self, task: Task) -> None:
         with _contained():
             import alfworld.agents.utils.misc
@@ -142,6 +151,7 @@ class AlfWorldAdapter(TextGameAdapter):
         self._list_commands()
         self._start_episode(task, self._derive("#intro#", {}).replace(TASK_MARK, task))
         self._digest = hashlib.blake2b(self._text.encode(), digest_size=8).digest()
+        self._course = Course(self._game, self.stages(case.task), self._facts())
         return self._now()
 
     def step(self, action: Any) -> TimeStep:
@@ -160,13 +170,21 @@ class AlfWorldAdapter(TextGameAdapter):
         return self._now()
 
     def expert(self, executed: Any) -> str | None:
-        facts = (
+        command = None if self._gave_up else next_command(self._game, self._facts(), self._names)
+        self._gave_up = command is None
+        return command
+
+    def _facts(self) -> Iterator[tuple[str, tuple[str, ...]]]:
+        return (
             (fact.name, tuple(argument.name for argument in fact.arguments))
             for fact in self._state.facts
         )
-        command = None if self._gave_up else next_command(self._game, facts, self._names)
-        self._gave_up = command is None
-        return command
+
+    def stage(self) -> int:
+        return self._course.stage(self._facts())
+
+    def failure_mode(self) -> tuple[str, ...]:
+        return self._course.failure_mode(self._facts())
 
     def factors(self, case: Case) -> dict[str, str]:
         game = self._game

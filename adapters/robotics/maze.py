@@ -16,6 +16,7 @@ import numpy as np
 from adapters._geodesics import spl
 from adapters._mujoco_gl import FreeCamera
 from adapters._params import levels
+from adapters._reached import Reached
 from adapters.robotics.base import RoboticsAdapter
 from adapters.robotics.gait import trot
 from adapters.robotics.visibility_graph import VisibilityGraph
@@ -63,6 +64,10 @@ ANT_LAYOUT = (
     # Torques and forces in turn, so there is no one unit.
     Field("contact_wrench", 78, "force", UNKNOWN, scale=None),
 )
+STAGES = ("half way", "near the goal", "at the goal")
+"""By the length of the shortest way that is left."""
+NEAR_CELLS = 1.0
+"""The way that is left, in cells of the maze, from which on a body is near the goal."""
 JOINTS = slice(6, 14)
 """Of the ant's degrees of freedom: hips and ankles, after the six of the torso."""
 UPRIGHT = 0.5
@@ -78,6 +83,8 @@ CAMERA = SimulatorPerturbation(
 class _MazeAdapter(RoboticsAdapter):
     camera_perturbation = CAMERA
     prefix: ClassVar[str]
+    modes: ClassVar[tuple[str, ...]]
+    """The failure modes beside those of every family."""
     radius: ClassVar[float]
     """The body's radius (m): how near its centre comes to a wall on the shortest path."""
     clearance: ClassVar[float]
@@ -94,6 +101,14 @@ class _MazeAdapter(RoboticsAdapter):
     def has_expert(cls, task: Task) -> bool:
         return True
 
+    @classmethod
+    def stages(cls, task: Task) -> tuple[str, ...]:
+        return STAGES
+
+    @classmethod
+    def failure_modes(cls, task: Task) -> tuple[str, ...]:
+        return cls.modes
+
     def __init__(self, task: Task) -> None:
         name = task.params["id"]
         if not name.startswith(self.prefix):
@@ -108,6 +123,8 @@ class _MazeAdapter(RoboticsAdapter):
         self._graph = VisibilityGraph(walls, size, self.radius)
         self._expert_graph = VisibilityGraph(walls, size, self.clearance)
         self._expert_distances: np.ndarray | None = None
+        self._left: np.ndarray | None = None
+        """The way from each corner to the goal, once a stage was asked for."""
         self._expert_goal = np.empty(0)
         half = max(maze.map_length, maze.map_width) / 2 * size
         height = maze.maze_height * size
@@ -149,7 +166,8 @@ class _MazeAdapter(RoboticsAdapter):
         self._camera = self._camera_of(case, self._above)
         start, goal = self._observed["achieved_goal"], self._observed["desired_goal"]
         self._shortest, _ = self._graph.shortest_path(start, goal, self._graph.distances_to(goal))
-        self._expert_distances = None
+        self._expert_distances = self._left = None
+        self._reached = Reached()
         self._steps, self._walked, self._hits = 0, 0.0, 0
         self._x, self._y = start.tolist()
         self._goal_xy = tuple(goal.tolist())
@@ -181,6 +199,16 @@ class _MazeAdapter(RoboticsAdapter):
             "distance": math.hypot(goal_x - self._x, goal_y - self._y),
             "collisions": float(self._hits),
         }
+
+    def stage(self) -> int:
+        goal = self._observed["desired_goal"]
+        if self._left is None:
+            self._left = self._graph.distances_to(goal)
+        here = self._graph.push_out(np.array([self._x, self._y]))
+        left, _ = self._graph.shortest_path(here, goal, self._left)
+        return self._reached.note(
+            left <= self._shortest / 2, left <= NEAR_CELLS * self._env.maze.maze_size_scaling
+        )
 
     def _meets_wall(self) -> bool:
         """Whether the body touches a wall now."""
@@ -243,6 +271,7 @@ class PointMazeAdapter(_MazeAdapter):
     """
 
     prefix = "PointMaze_"
+    modes = ()
     radius = 0.1
     clearance = 0.2
     specs: ClassVar[Mapping[str, Box]] = {
@@ -319,6 +348,7 @@ class AntMazeAdapter(_MazeAdapter):
     """
 
     prefix = "AntMaze_"
+    modes = ("stopped_early",)
     radius = 0.25
     clearance = 0.9
     specs: ClassVar[Mapping[str, Box]] = {

@@ -13,6 +13,7 @@ import warnings
 from pathlib import Path
 from typing import Any, ClassVar
 
+from adapters._reached import Reached
 from adapters._temporary import temporary_folder
 from adapters._text_game import TextGameAdapter
 from adapters.textworld import generate
@@ -52,6 +53,8 @@ FORBIDDEN = frozenset(
 UNHEARD = "That's not a verb I recognise."
 PROMPT = re.compile(r"\s*>\s*(-=[^\n]*)?$")
 """The end of every answer: the prompt and the status line, `-= Attic =-0/1`."""
+STAGES = ("half way", "one command away", "won")
+"""By how many commands the package's winning policy still needs, against those at the start."""
 TRIES = 20
 """Generator seeds that a case offers; the first one almost always gives a game."""
 MOST_GAMES = 32
@@ -137,6 +140,8 @@ class TextWorldAdapter(TextGameAdapter):
         self._env.seed(case.simulator_seed % 65536)
         self._game = self._env.reset()
         self._points = 0
+        self._challenge, self._reached = str(case.task.params["challenge"]), Reached()
+        self._whole = len(self._game["policy_commands"] or ())
         introduction, objective = _clean(self._game.feedback), self._game["objective"]
         start = introduction.find(objective.strip())  # the banner comes before it
         self._start_episode(" ".join(objective.split()), introduction[max(start, 0) :])
@@ -161,6 +166,25 @@ class TextWorldAdapter(TextGameAdapter):
         policy: list[str] = self._game["policy_commands"]
         self._gave_up = self._gave_up or not policy
         return None if self._gave_up else policy[0]
+
+    @classmethod
+    def stages(cls, task: Task) -> tuple[str, ...]:
+        return STAGES
+
+    @classmethod
+    def failure_modes(cls, task: Task) -> tuple[str, ...]:
+        taking = task.params.get("challenge") == "treasure_hunter"
+        return ("wrong_object", "stopped_early") if taking else ("stopped_early",)
+
+    def stage(self) -> int:
+        left = len(self._game["policy_commands"] or ())
+        if not left:  # won, or lost for good
+            return self._reached.count
+        return self._reached.note(2 * left <= self._whole, left == 1)
+
+    def failure_mode(self) -> tuple[str, ...]:
+        taking = self._challenge == "treasure_hunter"
+        return ("wrong_object",) if taking and self._game["lost"] else ()
 
     def factors(self, case: Case) -> dict[str, str]:
         return {"scene": f"game {self._game_file(case).parent.name}"}

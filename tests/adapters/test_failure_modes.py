@@ -32,6 +32,8 @@ BABYAI, PDDL = "babyai/GoToLocalS8N7", "pddl/blocksworld"
         (PDDL, "NoAction", {}, "invalid_action", 0),
         (PDDL, "NeverMoves", {}, "never_moved", 0),
         ("pddl-plan/blocksworld", "HalfPlan", {}, "stopped_early", None),
+        ("pointmaze/umaze", "Repeats", {"actions": [[1.0, 1.0]]}, "collided", None),
+        ("pointmaze/open", "HoversNear", {}, "near_goal", 2),
     ],
 )  # fmt: skip
 def test_a_planted_failure_is_named_first(

@@ -98,6 +98,23 @@ PLANTED = (
     _planted("miniworld", "miniworld/OneRoom", "collided", "Repeats", actions=[2]),
     _planted("miniworld", "miniworld/OneRoom", "loop", "Repeats", actions=[2, 0, 0, 2, 0]),
     _planted("miniworld", "miniworld/Sign", "wrong_object", "Approaches"),
+    _planted("textworld", "*treasure-hunter*", "never_moved", "NeverMoves"),
+    _planted("textworld", "*treasure-hunter*", "invalid_action", "NoAction"),
+    _planted("textworld", "*treasure-hunter*", "wrong_object", "TakesWrong"),
+    _planted("textworld", "*coin*", "stopped_early", "Stops", steps=2),
+    _planted("alfworld-synthetic", "*/*heat*", "never_moved", "NeverMoves"),
+    _planted("alfworld-synthetic", "*/*heat*", "invalid_action", "NoAction"),
+    _planted("alfworld-synthetic", "*/*heat*", "stopped_early", "Stops", steps=3),
+    _planted("alfworld-synthetic", "*/*", "wrong_object", "TakesWrong"),
+    _planted("scienceworld", "scienceworld/find-animal", "never_moved", "NeverMoves"),
+    _planted("scienceworld", "scienceworld/find-animal", "invalid_action", "NoAction"),
+    _planted("scienceworld", "scienceworld/find-animal", "wrong_object", "FocusesWrong"),
+    _planted("pointmaze", "pointmaze/umaze", "never_moved", "NeverMoves"),
+    _planted("pointmaze", "pointmaze/umaze", "collided", "Repeats", actions=[[1.0, 1.0]]),
+    _planted("pointmaze", "pointmaze/open", "near_goal", "HoversNear"),
+    _planted("pointmaze", "pointmaze/medium", "out_of_time", "Drifts"),
+    _planted("antmaze", "antmaze/umaze", "stopped_early", "Stops", steps=40),
+    _planted("antmaze", "antmaze/umaze", "never_moved", "NeverMoves"),
 )  # fmt: skip
 EXPERTS = "babyai,babyai-planning,metaworld,pddl,miniwob,fetch,maniskill-planner,miniworld"
 
