@@ -9,13 +9,17 @@ from urllib.parse import quote
 
 from harness.core import UserError
 from harness.core.text import printable, shorten
+from harness.probes.result_file import NAME, read_probe
 from leaderboards.page.embed import environment, policy, scripts, styles
 from leaderboards.report import load_report
 from leaderboards.tables import percent, range_of
 
-__all__ = ["RunLine", "index_page", "run_lines", "run_name", "runs_below"]
+__all__ = [
+    "ProbeLine", "RunLine", "index_page", "probes_below", "run_lines", "run_name", "runs_below",
+]  # fmt: skip
 
 MOST_RUNS = 500
+MOST_PROBES = 200
 DEEPEST = 2
 """Folders below the one that was named: runs/AGENT-SUITE-HASH, or one more."""
 
@@ -39,6 +43,18 @@ class RunLine:
     """Empty, or what stands in place of figures."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class ProbeLine:
+    """What a probe found, in the index."""
+
+    name: str
+    """Its file, relative to the folder that was named."""
+    link: str = ""
+    probe: str = ""
+    title: str = ""
+    """Or why it cannot be read."""
+
+
 def runs_below(folder: Path) -> list[Path]:
     """The run directories in a folder, the newest first; no link is followed.
 
@@ -59,6 +75,41 @@ def runs_below(folder: Path) -> list[Path]:
                     below += [Path(e.path) for e in entries if e.is_dir(follow_symlinks=False)]
         level = below
     return [path for _, path in sorted(found, key=lambda each: -each[0])[:MOST_RUNS]]
+
+
+def probes_below(folder: Path) -> dict[str, Path]:
+    """Path below the folder -> what a probe found, the newest first; no link is followed."""
+    found: list[tuple[float, Path]] = []
+    level = [folder]
+    for _ in range(DEEPEST + 1):
+        below: list[Path] = []
+        for each in level:
+            with os.scandir(each) as entries:
+                inside = [(Path(e.path), e) for e in entries if not e.is_symlink()]
+            if any(path.name == "run.json" for path, _ in inside):
+                continue
+            below += [path for path, entry in inside if entry.is_dir()]
+            found += [
+                (entry.stat().st_mtime, path)
+                for path, entry in inside
+                if entry.is_file() and (path.name == NAME or path.name.endswith(f".{NAME}"))
+            ]
+        level = below
+    newest = sorted(found, key=lambda each: -each[0])[:MOST_PROBES]
+    return {str(path.relative_to(folder)): path for _, path in newest}
+
+
+def _probe_line(name: str, file: Path, link: str) -> ProbeLine:
+    try:
+        told = read_probe(file)
+    except UserError as wrong:
+        return ProbeLine(name=_shown(name), title=_shown(str(wrong)))
+    return ProbeLine(
+        name=_shown(name),
+        link=link.format(quote(name)),
+        probe=_shown(told.probe),
+        title=_shown(told.title),
+    )
 
 
 def run_name(run: Path, folder: Path) -> str:
@@ -102,12 +153,14 @@ def index_page(
     refresh: int = 0,
     compare: str = "",
     title: str = "",
+    probe: str = "",
 ) -> str:
     """The page of the runs in a folder. Raises UserError.
 
     link: where the page of a run is, with its name in place of the braces. refresh: after how many
     seconds the page is loaded again; 0: never. compare: where it is compared with another one;
-    empty: nowhere. title: empty: `Runs in FOLDER`.
+    empty: nowhere. title: empty: `Runs in FOLDER`. probe: where the page of a probe is; empty: none
+    is listed.
     """
     used = scripts()
     page: str = (
@@ -117,6 +170,10 @@ def index_page(
             title=_shown(title or f"Runs in {folder}"),
             lines=run_lines(folder, link, compare),
             comparing=bool(compare),
+            probes=[
+                _probe_line(name, file, probe)
+                for name, file in (probes_below(folder).items() if probe else ())
+            ],
             refresh=refresh,
             scripts=used,
             styles=styles(),

@@ -13,9 +13,11 @@ from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from harness.compare.pairs import read_scored_run
 from harness.core import UserError
+from harness.probes.result_file import read_probe
 from leaderboards.compare import compare_runs
 from leaderboards.page.compare_page import compare_page
-from leaderboards.page.index import index_page, run_name, runs_below
+from leaderboards.page.index import index_page, probes_below, run_name, runs_below
+from leaderboards.page.probe_page import probe_page
 from leaderboards.page.run_page import run_page
 from leaderboards.page.send_video import send_video
 
@@ -31,8 +33,8 @@ FOLLOW_S = 10
 
 
 class View:
-    """Serves the index at `/`, the page of each run at `/run/NAME`, and that of two runs; it only
-    reads.
+    """Serves the index at `/`, the page of each run at `/run/NAME`, of each probe at `/probe/FILE`,
+    and of two runs; it only reads.
 
     `/with/BASE` lists the runs that BASE can be compared with, `/compare?base=BASE&new=NEW` is the
     page of a comparison, by the margin and the level that `bench compare` has by default.
@@ -93,8 +95,11 @@ class View:
 
     def _page(self, path: str, query: str) -> str | None:
         if path == "/":
-            return index_page(self._folder, "/run/{}", FOLLOW_S, "/with/{}")
+            return index_page(self._folder, "/run/{}", FOLLOW_S, "/with/{}", probe="/probe/{}")
         # Only what the folder lists is opened: no path comes from the request.
+        if path.startswith("/probe/"):
+            file = probes_below(self._folder).get(path.removeprefix("/probe/"))
+            return None if file is None else probe_page(read_probe(file), file)
         names = {run_name(run, self._folder): run for run in runs_below(self._folder)}
         if path == "/compare":
             base, new = map(names.get, _two_names(query))

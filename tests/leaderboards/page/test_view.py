@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 import toys
 from conftest import Run, Said
+from findings import Made
 
 from harness.core import UserError
+from harness.probes.result_file import write_probe
 from leaderboards.page import media
 from leaderboards.page.index import index_page, run_lines, runs_below
 from leaderboards.page.view import View
@@ -136,6 +138,25 @@ def test_only_listed_runs_are_opened(view: View, runs: Path, path: str) -> None:
     (runs.parent / "secret").mkdir()
     (runs / "third").symlink_to(runs / "first")
     assert asked(view, path)[0] == 404
+
+
+def test_probes_are_listed_and_shown(view: View, runs: Path) -> None:
+    told = {"probe": "memory", "title": "odd & even", "command": ""}
+    write_probe(runs / "a & b", Made(), **told)
+    write_probe(runs, Made(), file="kept.probe.json", **told)
+    write_probe(runs / "first", Made(), **told)  # what lies in a run is none
+    (runs / "linked.probe.json").symlink_to(runs / "kept.probe.json")
+    (runs / "wrong.probe.json").write_text("<script>")
+    page = asked(view, "/")[1]
+    assert '<a href="/probe/a%20%26%20b/probe.json">' in page
+    assert page.count('<a href="/probe/') == 2
+    assert "wrong.probe.json is not what a probe writes" in page
+    status, page = asked(view, "/probe/a%20%26%20b/probe.json")
+    assert status == 200
+    assert "<h1>odd &amp; even</h1>" in page
+    for wrong in ("/probe/", "/probe/linked.probe.json", "/probe/first/probe.json", "/probe/../x"):
+        assert asked(view, wrong)[0] == 404
+    assert "/probe/" not in index_page(runs)
 
 
 def test_another_host_name_is_not_served(view: View) -> None:
