@@ -65,7 +65,7 @@ def note_parts(row: TaskRow | Group) -> list[Note]:
         found.append(Note(row.no_interval))
     if isinstance(row, TaskRow):
         found += [*_ever_and_end(row), *_cut_short(row), *_distinct(row), *_scored(row)]
-        found += _violations_known(row)
+        found += [*_violations_known(row), *_asked(row)]
     return found
 
 
@@ -118,6 +118,15 @@ def _violations_known(row: TaskRow) -> list[Note]:
         return []
     of = f"{row.violation_known} of {row.n}"
     return [Note("episodes in the violations", of, f"violations: of {of} episodes")]
+
+
+def _asked(row: TaskRow) -> list[Note]:
+    """How often the agent let the expert act (`Answer.ask`)."""
+    steps = row.metrics.get("expert_steps")
+    if not steps:
+        return []
+    told = f"{steps:.1f} steps an episode"
+    return [Note("the expert acted where it was asked", told, f"the expert acted in {told}")]
 
 
 def time_cell(row: TaskRow) -> str:

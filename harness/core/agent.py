@@ -17,7 +17,7 @@ __all__ = ["ALL_VIEWS", "NO_VIEWS", "Agent"]
 ALL_VIEWS = "*"
 """In `Agent.reads`: all views on offer, each drawn when the agent first touches it."""
 
-NO_VIEWS = ("expert", "skills")
+NO_VIEWS = ("expert", "skills", "ask")
 """Words in `Agent.reads` that name no view of the observation."""
 
 
@@ -37,7 +37,8 @@ class Agent(ABC):
     `*` stands for all views on offer. `expert` makes the agent privileged: it is shown the
     expert's action. An agent that reads `skills` is shown what can be called (`Turn.skills`) and
     may answer with calls (`Answer.calls`); with `expert` too it is shown the expert's plan there,
-    and not the next action.
+    and not the next action. An agent that reads `ask` sees nothing of the expert, but may let it
+    act (`Answer.ask`).
     """
     history: ClassVar[int] = 1
     """How many observations a turn carries, the newest included."""

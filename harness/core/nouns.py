@@ -385,6 +385,10 @@ class Answer:
     confidence: float | None = None
     """The chance that this episode succeeds, in [0, 1]. That of an episode's first answer stands in
     its result under `timing.confidence`, and the report says how far it can be trusted."""
+    ask: bool = False
+    """The expert acts in this step, in the place of `actions`, which may be empty. Of those the
+    first acts where the expert has given up, and a no-op where there are none. Only of an agent
+    that reads `ask`. The metric `expert_steps` counts the steps in which the expert acted."""
 
 
 @dataclass(frozen=True)

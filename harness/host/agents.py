@@ -263,9 +263,9 @@ class HostedAgent(Agent):
     def _answer(self, told: Any) -> Any:
         if told[0] == 0:
             return told[1]
-        _, actions, rest, number, figures, said, calls, confidence = told
+        _, actions, rest, number, *notes = told
         memory = None if number is None else Remembered(self._child, number)
-        return Answer(actions, memory, rest, figures, said, calls, confidence)
+        return Answer(actions, memory, rest, *notes)
 
     def _judged(self, said: Any, word: str) -> Any:
         kind, value = said

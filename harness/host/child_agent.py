@@ -152,7 +152,7 @@ class AgentHost:
             self._memories[episode][number] = answer.memory
         told = [_listed(answer.actions), _listed(answer.rest), number]
         notes = [_plain(answer.figures), _plain(answer.said), _calls(answer.calls)]
-        return [1, *told, *notes, _plain(answer.confidence)]
+        return [1, *told, *notes, _plain(answer.confidence), _plain(answer.ask)]
 
 
 def packages() -> dict[str, str]:

@@ -68,6 +68,13 @@ class Answers:
                 episode.memory = answer.memory
                 if answer.figures or answer.said or answer.confidence is not None:
                     episode.notes.add(answer, first=episode.asked == 1)
+                if answer.ask:
+                    asked = episode.asks_expert(answer)
+                    if asked is None:
+                        reason = "it asks the expert: name `ask` in reads, and not `skills`"
+                        self._end(lane, "agent_error", reason, failed_in=AGENT)
+                        return
+                    answer = asked
                 if answer.calls:
                     refused = episode.begin_calls(answer.calls)
                     if refused is not None:

@@ -17,13 +17,15 @@ from harness.core.nouns import LONGEST_EPISODE
 from harness.perturb.pipeline import Pipeline
 from harness.play.answer_notes import AnswerNotes
 from harness.play.environments import EnvSlot
+from harness.play.expert_run import ASKING, ExpertRun
 from harness.play.inference import Watch
 from harness.play.lazy_views import LazyViews
 from harness.play.noted_views import NotedViews
 from harness.play.scores import scored
-from harness.play.skill_run import SKILLS, SkillRun, expert_action
+from harness.play.skill_run import SKILLS, SkillRun
 from harness.play.start_digest import compared, digest_of_images, is_drawn, start_digest
 from harness.play.values import (
+    Chunk,
     Move,
     QuickViews,
     SimulatorFault,
@@ -56,12 +58,12 @@ class Episode:
     """The state of one episode between its reset and its result."""
 
     __slots__ = (
-        "actions", "agent_s", "asked", "brief", "case", "clipped", "draws", "executed",
+        "actions", "agent_s", "asked", "brief", "case", "clipped", "draws", "executed", "expert",
         "first_success", "hasher", "instruction", "lazy", "memory", "metrics", "name", "notes",
         "pending", "pixels", "plain", "renderer", "returned", "simulator_s", "skills", "slot",
         "solved", "solved_now", "start", "started_with", "steps", "ticket", "tickets", "_actions",
-        "_digested", "_expert", "_fields", "_history", "_horizon", "_looked", "_names",
-        "_observations", "_perturbed", "_quick", "_told", "_touched", "_unread", "_views",
+        "_digested", "_fields", "_history", "_horizon", "_looked", "_names", "_observations",
+        "_perturbed", "_quick", "_told", "_touched", "_unread", "_views",
     )  # fmt: skip
 
     def __init__(self, ticket: Any, case: Case) -> None:
@@ -73,6 +75,7 @@ class Episode:
         self.pending: deque[Any] = deque()
         self._actions: list[Any] = []
         self.steps = self.asked = self.clipped = self.draws = 0
+        self.expert: ExpertRun | None = None
         self._looked = -1
         self._digested = -1, ""
         self.simulator_s = self.agent_s = 0.0
@@ -119,10 +122,11 @@ class Episode:
         if self._perturbed is None:
             self._quick = self._views.quick(self._names)
         self.renderer = None if self.may_read_drawn else ""
-        self._expert = "expert" in reads
+        self.expert = ExpertRun(slot, reads) if ASKING.intersection(reads) else None
         self.skills = SkillRun(slot, self.case.task) if SKILLS in reads else None
         self.lazy = ALL_VIEWS in reads and self._perturbed is None
-        special = self.lazy or self._expert or self.skills is not None or slot.batch is not None
+        special = self.lazy or slot.batch is not None
+        special = special or self.expert is not None or self.skills is not None
         self.plain = not special and self._perturbed is None
         # What an agent reads that names its views is known; what another one touches is noted.
         self._touched = set() if ALL_VIEWS in reads else None
@@ -199,15 +203,15 @@ class Episode:
         """The turn that the agent is to answer now."""
         fields, skills = self._fields.copy(), self.skills
         if skills is not None:
-            fields["skills"] = self._ask(watch, functools.partial(skills.now, self._expert))
-        elif self._expert:
-            fields["expert"] = self._ask(
-                watch, functools.partial(expert_action, self.slot, self.executed)
-            )
+            shows = self.expert is not None and self.expert.shows
+            fields["skills"] = self._ask(watch, functools.partial(skills.now, shows))
+        elif self.expert is not None:
+            outward = None if self._perturbed is None else self._perturbed.expert
+            now = functools.partial(self.expert.now, self.executed, outward)
+            fields["expert"] = self._ask(watch, now)
         if self._history > 1:
             fields["actions"] = tuple(self._actions[1 - self._history :])
         if self._perturbed is not None:
-            fields["expert"] = self._perturbed.expert(fields["expert"])
             sent = self._perturbed.sent()
             if sent is not None:
                 fields["actions"] = sent
@@ -280,7 +284,15 @@ class Episode:
         found = set(self.views_read()).intersection(self.slot.adapter.privileged_views)
         if self.skills is not None and self.skills.used and self.slot.adapter.privileged_skills:
             found.add(SKILLS)
+        if self.expert is not None and self.expert.steps:
+            found.add("expert")
         return sorted(found)
+
+    def asks_expert(self, answer: Chunk) -> Chunk | None:
+        """What acts in the place of an answer that asks for it; None: the agent may not ask."""
+        if self.expert is None or not self.expert.asks or self.skills is not None:
+            return None
+        return self.expert.in_place_of(answer)
 
     def begin_calls(self, calls: Sequence[SkillCall]) -> str | None:
         """Begin the calls of an answer; why they are none, in one line."""
@@ -344,7 +356,7 @@ class Episode:
                 self.solved = bool(success)
         else:
             self._see(seen)
-            if self._expert and self.pending and self.skills is None:
+            if self.expert is not None and self.pending and self.skills is None:
                 # Inside a chunk of actions its answer is not needed, but an expert that follows
                 # the episode must know every executed action.
                 self.slot.expert(action)
@@ -399,6 +411,8 @@ class Episode:
             metrics["clipped_actions"] = float(self.clipped)
         if self.draws:
             metrics["redrawn_starts"] = float(self.draws)
+        if self.expert is not None and self.expert.asks:
+            metrics["expert_steps"] = float(self.expert.steps)
         if self._perturbed is not None:
             metrics |= self._perturbed.metrics()
         views, privileged = self._views.found(), self._privileged()

@@ -11,6 +11,7 @@ from harness.host.hosted import end_probes
 from harness.host.loading import backend_entry, backend_versions, code_of, load_adapter
 from harness.perturb.parse import Condition, resolve
 from harness.play.environments import environment_key
+from harness.play.expert_run import ASKING
 from harness.play.skill_run import SKILLS
 from harness.records.control_clock import ControlClock
 from harness.records.identity import AgentSpec
@@ -59,7 +60,7 @@ def make_plan(
             missing = own.missing(task)
             if missing is None and backend:
                 missing = kind.missing(task)
-            if missing is None and "expert" in reads and not kind.has_expert(task):
+            if missing is None and ASKING.intersection(reads) and not kind.has_expert(task):
                 missing = Missing(
                     "this task has no expert",
                     "play it with another agent, for example --agent uniform",

@@ -1,4 +1,4 @@
-"""What an adapter's expert and the controllers of its skills do, checked before it is executed."""
+"""What the controllers of an adapter's skills do, checked before it is executed."""
 
 from __future__ import annotations
 
@@ -13,29 +13,13 @@ from harness.core.text import encodable
 from harness.play.held import held_action
 from harness.play.values import Move, SimulatorFault
 
-__all__ = ["SKILLS", "SkillRun", "expert_action"]
+__all__ = ["SKILLS", "SkillRun"]
 
 SKILLS = "skills"
 """In `Agent.reads`: the skills of the adapter. In a line: its controllers, where they are
 privileged."""
 MOST_WHY = 500
 """Characters of why a call failed."""
-
-
-def expert_action(lane: Lane, executed: Any) -> Any:
-    """The expert's action; None: it has given up. `executed`: the last action, None at first.
-
-    Raises SimulatorFault if it is no action: it must not be blamed on who repeats it.
-    """
-    try:
-        action = lane.expert(executed)
-        if action is None:
-            return None
-        taken, _ = lane.adapter.brief.action.coerce(action)
-    except BadAction as bad:
-        raise SimulatorFault(f"the expert's action is none: {bad}") from None
-    # As it is where it is plain: an element beyond its bound stays there, and is counted.
-    return action if type(action) is type(taken) else taken
 
 
 class SkillRun:

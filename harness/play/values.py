@@ -88,6 +88,8 @@ class Chunk:
     """As `Answer.calls`; there are no moves then."""
     confidence: float | None = None
     """As `Answer.confidence`."""
+    ask: bool = False
+    """As `Answer.ask`; the only move is what acts if the expert has given up."""
 
 
 def listed(given: Any, count: int) -> list[Any] | str:
@@ -140,9 +142,13 @@ def taken(answer: Any, spec: ActionSpec) -> Move | Chunk | AgentFault:
 def _chunk(answer: Answer, spec: ActionSpec) -> Chunk | AgentFault:
     if not (isinstance(answer.calls, (tuple, list)) and not answer.calls):
         return _called(answer)
+    if type(answer.ask) is not bool:
+        return AgentFault(f"Answer.ask must be true or false, got {shown(answer.ask)}")
     moves = _moves(answer.actions, "actions", spec)
     if isinstance(moves, AgentFault):
         return moves
+    if answer.ask:
+        moves = moves[:1] or [spec.coerce(spec.noop())]
     if not moves:
         return AgentFault("an Answer needs at least one action")
     rest = (
@@ -150,14 +156,14 @@ def _chunk(answer: Answer, spec: ActionSpec) -> Chunk | AgentFault:
     )
     if isinstance(rest, AgentFault):
         return rest
-    if not answer.figures and not answer.said and answer.confidence is None:
+    if not answer.figures and not answer.said and answer.confidence is None and not answer.ask:
         return Chunk(moves, answer.memory, rest)
     try:
         figures, said = checked_notes(answer.figures, answer.said)
         confidence = checked_confidence(answer.confidence)
     except BadValue as bad:
         return AgentFault(str(bad))
-    return Chunk(moves, answer.memory, rest, figures, said, confidence=confidence)
+    return Chunk(moves, answer.memory, rest, figures, said, (), confidence, answer.ask)
 
 
 def _called(answer: Answer) -> Chunk | AgentFault:

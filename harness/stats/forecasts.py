@@ -115,13 +115,13 @@ class Forecasts:
     def discrimination(self, level: float = 0.95) -> Estimate | None:
         """The chance that a success had a higher forecast than a failure (ties count half).
 
-        0.5: the forecasts do not know which episodes succeed. None where nothing succeeded or
-        nothing failed. Bounds by the variance of DeLong et al. 1988 (Biometrics 44:837) on the
+        0.5: the forecasts do not know which episodes succeed. None where nothing succeeded, nothing
+        failed, or all forecasts are equal. Bounds by the variance of DeLong et al. 1988 (Biometrics 44:837) on the
         logit scale; none where it is 0 or 1, or where there are fewer than ENOUGH of either.
         """
         won, lost = self._won.astype(float), (self._n - self._won).astype(float)
         m, k = won.sum(), lost.sum()
-        if not m or not k:
+        if not m or not k or np.count_nonzero(self._n) == 1:
             return None
         below = (np.cumsum(lost) - lost / 2) / k
         above = (m - np.cumsum(won) + won / 2) / m

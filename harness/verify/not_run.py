@@ -22,6 +22,7 @@ from harness.perturb.pipeline import other_versions
 from harness.perturb.registry import REGISTRY
 from harness.play.coordinator import Coordinator
 from harness.play.environments import environment_key
+from harness.play.expert_run import ASKING
 from harness.play.fit import CANNOT_PLAY
 from harness.play.progress import Progress
 from harness.play.runner import RunOptions, play_cases
@@ -184,7 +185,7 @@ class _Builder:
         if row.perturbation is None:
             if row.reason.startswith(CANNOT_PLAY):
                 return self._claim("that the agent does not fit", row.task)
-            if "expert" in self.reads and not kind.has_expert(item.task):
+            if ASKING.intersection(self.reads) and not kind.has_expert(item.task):
                 return None  # what the row says is so
             if "skills" in self.reads and not kind.skills(item.task):
                 return None

@@ -24,6 +24,7 @@ from harness.perturb.registry import REGISTRY
 from harness.play.coordinator import Coordinator
 from harness.play.environments import environment_key
 from harness.play.episode import episode_name
+from harness.play.expert_run import ASKING
 from harness.play.progress import Progress
 from harness.play.runner import RunOptions, play_cases
 from harness.play.stopped import Stopped
@@ -326,7 +327,7 @@ def _verified(
 def _agents_side(plan: Plan, reads: Sequence[str]) -> list[str]:
     """What else is only claimed: what follows from what the agent saw or asked for."""
     claims = ["how many actions were clipped"]
-    if "expert" in reads:
+    if ASKING.intersection(reads):
         claims.append("what the expert did")
     seen = sorted(
         {
@@ -373,7 +374,7 @@ def _replay(
             found,
             drawn,
             added,
-            with_expert="expert" in stored.reads,
+            with_expert=bool(ASKING.intersection(stored.reads)),
             old=stored.description["schema"] == 1,
         )
         coordinator = Coordinator(bare, check, progress, options.shuffle)

@@ -49,7 +49,6 @@ def simulate(world: str, n: int, runs: int) -> Shares:
     rng = np.random.default_rng(17)
     many = WORLDS[world](rng, 200_000)
     truth = forecasts(many, rng.random(many.size) < many).discrimination()
-    assert truth is not None
     rate, which, accused, found = [], [], [], []
     for _ in range(runs):
         chances, luck = WORLDS[world](rng, n), rng.random(n)
@@ -58,7 +57,7 @@ def simulate(world: str, n: int, runs: int) -> Shares:
         assert mean.low is not None
         assert mean.high is not None
         rate.append(mean.low <= chances.mean() <= mean.high)
-        if known is not None and known.low is not None and known.high is not None:
+        if truth and known and known.low is not None and known.high is not None:
             which.append(known.low <= truth.value <= known.high)
         accused.append(one.calibration_error().p <= 0.05)
         found.append(forecasts(chances, luck < 0.7 * chances).calibration_error().p <= 0.05)

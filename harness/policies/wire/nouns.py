@@ -249,6 +249,8 @@ def as_answer(answer: Any) -> dict[str, Any]:
         sent.update(figures=dict(answer.figures), said=answer.said)
     if answer.confidence is not None:
         sent["confidence"] = answer.confidence
+    if answer.ask:
+        sent["ask"] = True
     return sent
 
 
@@ -276,12 +278,14 @@ def answer_of(found: Any, spec: ActionSpec) -> Chunk | AgentFault:
         raise Malformed("its answer holds no actions")
     try:
         notes = checked_notes(found.get("figures", {}), found.get("said", ""))
-        confidence = checked_confidence(found.get("confidence"))
+        confidence, ask = checked_confidence(found.get("confidence")), found.get("ask", False)
     except BadValue as bad:
         raise Malformed(
             f"its answer holds figures or a transcript or a confidence that is none: {bad}"
         ) from None
-    return Chunk(_moves(moves, spec), None, _moves(rest, spec), *notes, calls, confidence)
+    if type(ask) is not bool or (ask and (calls or len(moves) != 1)):
+        raise Malformed("its answer asks the expert, and not with one action")
+    return Chunk(_moves(moves, spec), None, _moves(rest, spec), *notes, calls, confidence, ask)
 
 
 def _fault(found: Mapping[Any, Any]) -> AgentFault:

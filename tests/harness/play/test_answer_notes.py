@@ -62,7 +62,7 @@ def test_a_transcript_is_bounded(play_toys: Play) -> None:
     assert MOST_SAID <= len(trace.said) <= MOST_TRANSCRIPT
     notes = AnswerNotes()
     for number in range(200):
-        notes.add(Chunk([], None, [], {f"figure {number}": 1.0}, "y" * MOST_SAID))
+        notes.add(Chunk([], None, [], {f"figure {number}": 1.0}, "y" * MOST_SAID), first=False)
     assert len(notes.figures) == MOST_NAMES
     assert len(notes.transcript) <= MOST_TRANSCRIPT
 
