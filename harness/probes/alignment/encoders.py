@@ -127,7 +127,7 @@ def _loaded(path: str) -> tuple[Any, Any]:
     from transformers import AutoModel, AutoTokenizer
     from transformers.utils.logging import disable_progress_bar
 
-    disable_progress_bar()
+    disable_progress_bar()  # type: ignore[no-untyped-call]  # transformers has few types
     try:
         model, told = AutoModel.from_pretrained(
             path, use_safetensors=True, trust_remote_code=False, output_loading_info=True
