@@ -114,7 +114,7 @@ def _variants(env: Any) -> Iterator[tuple[tuple[str, ...], Any]]:
                 if place == "desc_fixed" or _fits(clause, kind)
             }
             for kind, colour in sorted(named, key=str):
-                differs = ("object",) if kind != own.type else ()
+                differs: tuple[str, ...] = ("object",) if kind != own.type else ()
                 differs += ("colour",) if colour != own.color else ()
                 if not differs:
                     continue

@@ -219,8 +219,8 @@ class MiniWobAdapter(Adapter):
         self._choices = self._asked = None
         if case.simulator_perturbation(GOAL.name) is not None:
             self._asked = asked_goal(case, self.other_goals(case))
-            if self._asked is not None and self._choices is not None:
-                self._choices.ask(self._asked)
+            if self._asked is not None:
+                self._choices_now().ask(self._asked)
         return self._timestep()
 
     def step(self, action: Any) -> TimeStep:
@@ -285,11 +285,12 @@ class MiniWobAdapter(Adapter):
 
     def other_goals(self, case: Case) -> tuple[Goal, ...]:
         """Another choice on the page, of the pages in goals.py."""
-        if self._name not in PAGES:
-            return ()
+        return self._choices_now().others if self._name in PAGES else ()
+
+    def _choices_now(self) -> Choices:
         if self._choices is None:
             self._choices = Choices(self._name, self._report["utterance"], self._page)
-        return self._choices.others
+        return self._choices
 
     def goals_met(self, executed: Any) -> tuple[str, ...]:
         return () if self._choices is None else self._choices.met(done=bool(self._report["done"]))

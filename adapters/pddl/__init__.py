@@ -163,8 +163,8 @@ class PddlAdapter(Adapter):
         self._others: Mapping[str, tuple[Problem, Ground]] | None = None
         if case.simulator_perturbation(GOAL.name) is not None:
             asked = asked_goal(case, self.other_goals(case))
-            if asked is not None and self._others is not None:
-                self._problem, self._ground = self._others[asked.id]
+            if asked is not None:
+                self._problem, self._ground = self._others_of(case)[asked.id]
         self._state, self._given, self._invalid, self._gave_up = self._ground.init, 0, 0, False
         self._policy: dict[int, int] = {}
         self._reached = Reached()
@@ -260,13 +260,16 @@ class PddlAdapter(Adapter):
 
     def other_goals(self, case: Case) -> tuple[Goal, ...]:
         """The goals of other problems of the domain with these objects, see goals.py."""
+        return tuple(
+            Goal(name, self._told(problem, ground))
+            for name, (problem, ground) in self._others_of(case).items()
+        )
+
+    def _others_of(self, case: Case) -> Mapping[str, tuple[Problem, Ground]]:
         if self._others is None:
             own = self._problem, self._ground
             self._others = goals.others(self._domain, *own, self._size, case.rng("other goals"))
-        return tuple(
-            Goal(name, self._told(problem, ground))
-            for name, (problem, ground) in self._others.items()
-        )
+        return self._others
 
     def goals_met(self, executed: Any) -> tuple[str, ...]:
         if self._mode == "plan" and self._invalid:
