@@ -11,7 +11,8 @@ from typing import Any
 from harness.core.text import escape_csv, printable, shorten
 from harness.stats import Estimate
 from leaderboards.board.lines import agent_link, suite_link
-from leaderboards.board.model import Board, Row
+from leaderboards.board.methods import methods_of_suite
+from leaderboards.board.model import Board, Row, SuiteBoard
 from leaderboards.board.views import rows_of_board
 
 __all__ = ["SCHEMA", "as_document", "rows_csv", "tasks_csv"]
@@ -50,12 +51,32 @@ def as_document(board: Board, title: str) -> str:
                 "tasks": len(suite.suite.tasks),
                 "page": suite_link(suite.suite.name),
                 "rows": [_row(row) for row in suite.rows],
+                **_methods(suite, board),
             }
             for suite in board.suites
         ],
         "unreadable": [{"path": each.path, "reason": each.reason} for each in board.unreadable],
     }
     return json.dumps(document, indent=1, allow_nan=False, sort_keys=True) + "\n"
+
+
+def _methods(suite: SuiteBoard, board: Board) -> dict[str, Any]:
+    """`methods`, where whoever built the board names any that this suite can show."""
+    found = methods_of_suite(suite, board.methods)
+    if found is None:
+        return {}
+    rows = [
+        {
+            "method": row.method,
+            "entries": [*row.runs],
+            "rank_low": row.rank_low,
+            "rank_high": row.rank_high,
+            "letters": row.letters or None,
+            **_bounds(row.rate),
+        }
+        for row in found.rows
+    ]
+    return {"methods": {"rows": rows, "cases": found.cases, "left_out": [*found.left_out]}}
 
 
 def _row(row: Row) -> dict[str, Any]:

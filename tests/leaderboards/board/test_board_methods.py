@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -55,6 +56,14 @@ def test_a_suite_has_a_table_of_methods(entries: Path, tmp_path: Path) -> None:
     assert good.rate.low > 0.6
     assert methods_of_suite(board.suites[0], {}) is None
     build_site([entries], tmp_path / "site", SUITES, methods=METHODS)
+    document = json.loads((tmp_path / "site" / "data" / "board.json").read_text())
+    told = document["suites"][0]["methods"]
+    assert [(row["method"], len(row["entries"])) for row in told["rows"]] == [
+        (row.method, 3) for row in found.rows
+    ]
+    assert [row["value"] for row in told["rows"]] == [
+        None if row.rate is None else row.rate.value for row in found.rows
+    ]
     page = (tmp_path / "site" / "suites" / "babyai.html").read_text()
     assert "good-0-babyai, good-1-babyai, good-2-babyai" in page
     assert "Every row is one checkpoint" in page
