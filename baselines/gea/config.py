@@ -113,7 +113,8 @@ class Config(StoredConfig):
     pixels: int = 64
     """Side of an image after resizing."""
     vision: str = "plain"
-    """Encoder of images: `plain`, four convolutions, or `residual` (baselines/gea/vision.py)."""
+    """Encoder of images: `plain`, four convolutions, `residual` (baselines/gea/vision.py), or
+    `reader`, which the stage `see` trains (baselines/gea/reader.py)."""
     past_rows: int = 0
     """Rows that an image of an earlier step has, with the vision `residual`: of its summary.
 
@@ -275,8 +276,8 @@ class Config(StoredConfig):
             )
         if any(set(each) - {"history", "image_rows"} for each in self.contexts.values()):
             raise UserError("contexts may change history and image_rows of a suite, nothing else")
-        if self.vision not in ("plain", "residual"):
-            raise UserError(f"vision is {self.vision!r}: it is plain or residual")
+        if self.vision not in ("plain", "residual", "reader"):
+            raise UserError(f"vision is {self.vision!r}: it is plain, residual or reader")
         if self.past_rows not in (range(5) if self.vision == "residual" else (0,)):
             raise UserError(
                 f"past_rows is {self.past_rows}: it is 0 to 4 with the vision residual, else 0"

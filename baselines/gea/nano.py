@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from baselines.gea.backbone import Backbone
 from baselines.gea.config import Config
 from baselines.gea.llama import Llama
+from baselines.gea.reader import DIRECTIONS, PictureReader
 from baselines.gea.vision import PictureEncoder
 from baselines.learning.text_tokenizer import TextTokenizer
 
@@ -35,7 +36,11 @@ class Nano(Backbone):
         self.model = Llama(
             text_tokenizer.size, config.width, config.layers, config.heads, config.mlp
         )
+        self.reader: PictureReader | None = None
         self.vision: PictureEncoder | None = None
+        if config.vision == "reader":
+            self.reader = PictureReader(config.pixels, config.width)
+            return
         if config.vision == "residual":
             self.vision = PictureEncoder(config.pixels, config.width)
             return
@@ -58,16 +63,41 @@ class Nano(Backbone):
     def encode_images(self, images: Sequence[np.ndarray]) -> tuple[list[Tensor], list[Any]]:
         """(pixels / 16)^2 rows per image, rounded up: 16 for 64 x 64, 36 for 84 x 84.
 
-        The vision `residual` adds a summary of four rows.
+        The vision `residual` adds a summary of four rows; `reader` makes those of what it reads.
         """
         pixels = (
             torch.as_tensor(np.stack(images), device=self.device).movedim(-1, 1).float() / 127.5 - 1
         )
+        if self.reader is not None:
+            return self._read(self.reader, pixels), [None] * len(images)
         if self.vision is not None:
             rows = self.vision(pixels)
         else:
             rows = self.eye_out(self.eyes(pixels).movedim(1, 2)) + self.eye_place
         return list(rows), [None] * len(images)
+
+    def _read(self, reader: PictureReader, pictures: Tensor) -> list[Tensor]:
+        """The rows of each picture: those of its grid and of a direction, or one of a scene."""
+        glance = reader.glance(pictures)
+        maps = (glance.is_map > 0).tolist()
+        rows: list[Tensor] = [torch.empty(0)] * len(pictures)
+        charts = [number for number, is_map in enumerate(maps) if is_map]
+        if charts:
+            pose, directions = reader.pose(glance)
+            cells = reader.read_cells(pictures[charts], pose[charts], directions[charts])
+            codes = cells.argmax(-1).to(torch.uint8).cpu().numpy()
+            turned = [2 * d / (DIRECTIONS - 1) - 1 for d in directions[charts].tolist()]
+            numbers = [np.array([each], np.float32) for each in turned]
+            looking = self.number_encoder(numbers, self.device)
+            for number, grid, row in zip(
+                charts, self.cell_encoder(list(codes), self.device), looking
+            ):
+                rows[number] = torch.cat([grid, row[None]])
+        scenes = [number for number, is_map in enumerate(maps) if not is_map]
+        if scenes:
+            for number, row in zip(scenes, reader.row(pictures[scenes])):
+                rows[number] = row[None]
+        return rows
 
     def shorten(self, rows: Tensor) -> Tensor:
         if self.vision is None or not self.config.past_rows:

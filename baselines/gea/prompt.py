@@ -15,7 +15,15 @@ from baselines.learning.views import has_codes, scaled
 from harness.core import UI, ActionSpec, Box, Brief, Discrete, Elements, MultiDiscrete, Spec, Text
 from harness.demos.columns import is_image, shrunk
 
-__all__ = ["Prompt", "StepInputs", "describe", "instruction_tokens", "introduction", "step_inputs"]
+__all__ = [
+    "Prompt",
+    "StepInputs",
+    "describe",
+    "instruction_tokens",
+    "introduction",
+    "numeric_inputs",
+    "step_inputs",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,19 +75,16 @@ def step_inputs(
 
     `keep_source` stores the observation with them.
     """
-    images, cells, numbers, text = [], [], [], []
+    images, text = [], []
     # In the configuration's order: a demonstration and a live episode may list views differently.
     for name in (view.rstrip("?") for view in config.views):
         if name not in observation:
             continue
         spec, value = brief.observation[name], observation[name]
         if is_image(name, spec):
-            images.append(_rgb(value, config))
-        elif name == "grid" and isinstance(spec, Box):
-            if has_codes(spec):
-                cells.append(np.asarray(value))
-        elif isinstance(spec, (Box, Discrete, MultiDiscrete)):
-            numbers.append(scaled(spec, value))
+            # Of a page, a `reader` was taught the elements only.
+            if config.vision != "reader" or "dom" not in brief.observation:
+                images.append(_rgb(value, config))
         elif isinstance(spec, (Text, Elements)):
             content = (
                 value
@@ -87,10 +92,28 @@ def step_inputs(
                 else _elements_text(value, brief.action, config.screen)
             )
             text += tokenizer.encode(f" {name}: {content}")[: config.text_tokens]
-    flat = np.concatenate(numbers) if numbers else np.zeros(0, np.float32)
+    cells, numbers = numeric_inputs(brief, observation, config)
     return StepInputs(
-        tuple(images), tuple(cells), flat, tuple(text), observation if keep_source else {}
+        tuple(images), cells, numbers, tuple(text), observation if keep_source else {}
     )
+
+
+def numeric_inputs(
+    brief: Brief, observation: Mapping[str, Any], config: Config
+) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
+    """(grids, numbers) of StepInputs, from those views that the configuration names."""
+    cells, numbers = [], []
+    for name in (view.rstrip("?") for view in config.views):
+        spec = brief.observation.get(name)
+        if spec is None or name not in observation or is_image(name, spec):
+            continue
+        if name == "grid" and isinstance(spec, Box):
+            if has_codes(spec):
+                cells.append(np.asarray(observation[name]))
+        elif isinstance(spec, (Box, Discrete, MultiDiscrete)):
+            numbers.append(scaled(spec, observation[name]))
+    flat = np.concatenate(numbers) if numbers else np.zeros(0, np.float32)
+    return tuple(cells), flat
 
 
 def _rgb(image: np.ndarray, config: Config) -> np.ndarray:

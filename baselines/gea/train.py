@@ -1,4 +1,4 @@
-"""`bench train gea`: the stages tokenizer, sft, rl and offline. Each can be resumed."""
+"""`bench train gea`: tokenizer, sft, rl, offline, frames and see. Each can be resumed."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ import torch
 
 from baselines.gea.config import Config
 from baselines.gea.data import Examples, continuous_actions, tokenizer_texts
+from baselines.gea.frames import record_frames
 from baselines.gea.job import Job, identity, record_stage
 from baselines.gea.offline import offline
 from baselines.gea.policy import FILE, Policy, trained_tokens
 from baselines.gea.ppo import rl
 from baselines.gea.rvq import FILE as ACTIONS
 from baselines.gea.rvq import ActionTokenizer
+from baselines.gea.see import frames_configuration, see
 from baselines.gea.validation import best_weights
 from baselines.learning import parallel
 from baselines.learning.learner import Learner, Metrics, cosine_schedule
@@ -30,11 +32,13 @@ from harness.core import UserError, stream
 
 __all__ = ["STAGES", "Job", "configuration", "train"]
 
-STAGES = ("tokenizer", "sft", "rl", "offline")
+STAGES = ("tokenizer", "sft", "rl", "offline", "frames", "see")
 HELD_OUT = 0.05
 """Share of the actions that the action tokenizer is tested on."""
 UNUSED_STEPS = 100
 """Updates of the action tokenizer when no demonstration has continuous actions."""
+FRAMES = 1000
+"""Of each task, that the stage `frames` records."""
 RECIPES = Path(__file__).parent / "recipes"
 
 
@@ -67,7 +71,7 @@ def train(stage: str, job: Job, say: Callable[[str], None]) -> Path:
     if job.threads:
         torch.set_num_threads(job.threads)
     torch.manual_seed(job.seed)
-    if parallel.size() == 1:
+    if parallel.size() == 1 and stage not in ("frames", "see"):
         _copy_initial_weights(job)
     if stage == "tokenizer":
         _tokenizer(job, say)
@@ -77,6 +81,10 @@ def train(stage: str, job: Job, say: Callable[[str], None]) -> Path:
         rl(job, say)
     elif stage == "offline":
         offline(job, say)
+    elif stage == "frames":
+        _frames(job, say)
+    elif stage == "see":
+        see(job, say)
     else:
         raise UserError(f"--stage {stage!r}: there are {', '.join(STAGES)}")
     return job.out
@@ -91,6 +99,15 @@ def _copy_initial_weights(job: Job) -> None:
     for name in (WORDS, ACTIONS, FILE, MADE):
         if (job.init / name).is_file() and not (job.out / name).is_file():
             shutil.copyfile(job.init / name, job.out / name)
+
+
+def _frames(job: Job, say: Callable[[str], None]) -> None:
+    """Record pictures, with what the model in `init` reads of the same moments."""
+    if not job.tasks:
+        raise UserError("--stage frames plays: name the suites with --suite")
+    config = frames_configuration(job)
+    tasks = [task for _, task in job.tasks]
+    record_frames(tasks, job.out, config, job.steps or FRAMES, job.seed, say)
 
 
 def _tokenizer(job: Job, say: Callable[[str], None]) -> None:

@@ -34,8 +34,9 @@ def _train(request: TrainingRequest, say: Callable[[str], None]) -> Path:
 
 TRAINER = Trainer(
     train=_train,
-    stages=("tokenizer", "sft", "rl", "offline"),
+    stages=("tokenizer", "sft", "rl", "offline", "frames", "see"),
     prepares=("tokenizer",),
+    records={"frames": "see"},
     imitates="sft",
     agent="gea",
     alike={"datasets": {"*": 1.0}},

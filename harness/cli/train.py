@@ -167,12 +167,13 @@ def train(
     stage: Annotated[
         str | None,
         typer.Option(
-            help="What to learn; gea: tokenizer, then sft, then rl or offline. Can be left out "
-            "where there is only one."
+            help="What to learn; gea: tokenizer, then sft, then rl or offline; or frames, see. "
+            "Can be left out where there is only one."
         ),
     ] = None,
     data: Annotated[
-        list[Path] | None, typer.Option(help="A folder of `bench demos`. Can be repeated.")
+        list[Path] | None,
+        typer.Option(help="A folder of `bench demos`; see: of frames. Can be repeated."),
     ] = None,
     validation: Annotated[
         list[Path] | None,
@@ -192,15 +193,21 @@ def train(
         typer.Option("--set", help="FIELD=VALUE of the configuration. Can be repeated."),
     ] = None,
     steps: Annotated[
-        int | None, typer.Option(help="Updates; for rl, steps in the environments.")
+        int | None,
+        typer.Option(
+            help="Updates; for rl, steps in the environments; for frames, those of a task."
+        ),
     ] = None,
     init: Annotated[
-        Path | None, typer.Option(help="The weights that sft or rl start from.")
+        Path | None,
+        typer.Option(
+            help="The weights that sft, rl or see start from, or whose views frames record."
+        ),
     ] = None,
     suite: Annotated[
-        str | None, typer.Option(help="rl: the suites to play; see `bench run`.")
+        str | None, typer.Option(help="rl, frames: the suites to play; see `bench run`.")
     ] = None,
-    tasks: Annotated[str | None, typer.Option(help="rl: see `bench run`.")] = None,
+    tasks: Annotated[str | None, typer.Option(help="rl, frames: see `bench run`.")] = None,
     seed: Annotated[int, typer.Option(help="The seed of the training.")] = 0,
     threads: Annotated[int, typer.Option(help="Threads of torch on a CPU. 0: one per core.")] = 0,
 ) -> int:
@@ -232,6 +239,8 @@ def train(
         )
         trainer.train(request, say)
         _say_what_on(request)
+        if named in trainer.records:
+            return str(out), f"next: --stage {trainer.records[named]} --data {out}", DONE
         later = trainer.stages[trainer.stages.index(named) + 1 :]
         following = (
             f"next: --stage {later[0]}"

@@ -49,6 +49,8 @@ class Trainer:
     """In the order in which they are run."""
     prepares: tuple[str, ...] = ()
     """Those that learn no policy, and that runs to be compared share: a tokenizer."""
+    records: Mapping[str, str] = field(default_factory=dict)
+    """Those that leave what another one learns from in their folder, instead of weights."""
     imitates: str
     """The stage that learns from demonstrations."""
     agent: str

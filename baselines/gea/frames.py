@@ -1,0 +1,248 @@
+"""The stage `frames`: pictures of tasks, each with what another model reads of the same moment.
+
+A frame is a picture and the grid, the numbers and the agent's place in the picture that go with it.
+Learning to see needs no actions and no whole episodes, so only every few steps of the experts'
+plays are drawn: neighbouring steps look alike, and drawing is most of the cost.
+
+A file FOLDER/FAMILY/TASK-ROUND.npz holds the frames of one task from seeds of its own:
+
+    pictures  uint8 (N, pixels, pixels, 3)
+    cells     uint8 (N, W, H, C), or (N, 0): the codes of a grid
+    numbers   float32 (N, n): the numeric views, scaled, in the configuration's order
+    pose      float32 (N, 3): x and y of the centre of the agent's cell and the side of a cell, in
+              parts of the picture's side; NaN where no grid is seen from above
+"""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from baselines.gea.config import Config
+from baselines.gea.prompt import numeric_inputs
+from harness.core import Case, Task, UserError, stream
+from harness.demos.columns import is_image, shrunk
+from harness.demos.training import training_seed, training_task
+from harness.host.loading import load_adapter
+
+__all__ = ["Frames", "place_in", "read_frames", "record_frames"]
+
+SEED_SET = 20
+"""Of the sets of training seeds, so that no other training here plays the same episodes."""
+EVERY, EVERY_OF_MAPS = 4, 2
+"""Steps from one frame of an episode to the next; a map is drawn fast, and its episodes are short.
+"""
+CLOSE = 6.0
+"""Largest mean difference of colours, of 255, at which two drawings are the same."""
+NOISE = (0.0, 0.1, 0.3)
+"""Shares of actions drawn at random, one for each episode: how far plays leave the expert's way."""
+MOST_STEPS = 300
+ROUND = 100
+"""Frames of a task in one file."""
+PICTURE, PARTIAL = "image", "image_partial"
+MOST_CELLS = 25
+"""Cells per side of the largest map."""
+AHEAD = ((1, 0), (0, 1), (-1, 0), (0, -1))
+"""(x, y) of the cell ahead, by `direction`."""
+
+
+@dataclass(frozen=True)
+class Frames:
+    """Some frames of one task; see the module."""
+
+    task: str
+    pictures: np.ndarray
+    cells: np.ndarray
+    numbers: np.ndarray
+    pose: np.ndarray
+
+
+def record_frames(
+    tasks: Sequence[Task],
+    out: Path,
+    config: Config,
+    count: int,
+    seed: int,
+    say: Callable[[str], None],
+) -> None:
+    """Record `count` frames of each task into `out`, in rounds over all tasks.
+
+    `config`: what the other model reads, and the side of the pictures. Files that exist are left as
+    they are. Raises UserError when a task cannot run here, has no expert, or shows no picture.
+    """
+    chosen = [training_task(task) for task in tasks]
+    for task in chosen:
+        _check(task)
+    for number in range(-(-count // ROUND)):
+        for task in chosen:
+            file = out / f"{task.id.partition('@')[0]}-{number}.npz"
+            if file.is_file():
+                continue
+            kept = min(ROUND, count - number * ROUND)
+            arrays = _recorded(task, config, kept, seed, number)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            partial = file.with_suffix(".new.npz")
+            np.savez_compressed(partial, **arrays)
+            os.replace(partial, file)
+        say(f"{min(count, (number + 1) * ROUND)} of {count} frames of each of {len(chosen)} tasks")
+
+
+def read_frames(folders: Sequence[Path]) -> Iterator[Frames]:
+    """All frames of some folders, file by file. Raises UserError when there are none."""
+    files = [(folder, file) for folder in folders for file in sorted(folder.rglob("*-*.npz"))]
+    if not files:
+        raise UserError(
+            "name frames with --data; `bench train gea --stage frames --suite S --out FRAMES` "
+            "records some"
+        )
+    for folder, file in files:
+        try:
+            with np.load(file, allow_pickle=False) as content:
+                arrays = {name: content[name] for name in ("pictures", "cells", "numbers", "pose")}
+        except (OSError, ValueError, KeyError, EOFError, zlib.error) as wrong:
+            raise UserError(f"{file} holds no frames: {wrong}; record it again") from None
+        name = file.relative_to(folder).with_suffix("").as_posix().rpartition("-")[0]
+        yield Frames(name, **arrays)
+
+
+def _check(task: Task) -> None:
+    adapter = load_adapter(task.adapter)
+    missing = adapter.missing(task)
+    if missing is not None:
+        raise UserError(f"{task.id} cannot run here: {missing.reason}; {missing.remedy}")
+    if not adapter.has_expert(task):
+        raise UserError(f"{task.id} has no expert to play it: leave it out with --tasks")
+
+
+def _recorded(
+    task: Task, config: Config, count: int, seed: int, number: int
+) -> Mapping[str, np.ndarray]:
+    """The arrays of a file."""
+    env = load_adapter(task.adapter)(task)
+    try:
+        specs = env.brief.observation
+        if PICTURE not in specs or not is_image(PICTURE, specs[PICTURE]):
+            raise UserError(f"{task.id} shows no picture: leave it out with --tasks")
+        rows: list[tuple[np.ndarray, ...]] = []
+        episode = side = 0
+        while len(rows) < count:
+            # Rounds and seeds have episodes of their own.
+            begin = training_seed(task, SEED_SET, seed * 4000 + number * 400 + episode % 400)
+            rng = stream(seed, "frames", task.id, step=number * 400 + episode)
+            found, side = _episode(env, Case(task, begin), config, rng, side)
+            rows += found
+            episode += 1
+    finally:
+        env.close()
+    pictures, cells, numbers, pose = (np.stack(column) for column in zip(*rows[:count]))
+    return {"pictures": pictures, "cells": cells, "numbers": numbers, "pose": pose}
+
+
+def _episode(
+    env: Any, case: Case, config: Config, rng: np.random.Generator, side: int
+) -> tuple[list[tuple[np.ndarray, ...]], int]:
+    """(the frames of one episode that the expert plays, the cells per side of its map).
+
+    `side`: that of an earlier episode, or 0.
+    """
+    seen, executed = env.reset(case), None
+    noise = NOISE[int(rng.integers(len(NOISE)))]
+    every = EVERY_OF_MAPS if PARTIAL in env.brief.observation else EVERY
+    wanted = int(rng.integers(every))
+    rows = []
+    for step in range(MOST_STEPS):
+        if step % every == wanted:
+            row, side = _frame(env, seen, config, side)
+            rows.append(row)
+        action = env.expert(executed)
+        if action is None:
+            break
+        executed = env.brief.action.sample(rng) if rng.random() < noise else action
+        seen = env.step(executed)
+        if seen.terminated or seen.truncated or seen.success:
+            break
+    return rows, side
+
+
+def _frame(env: Any, seen: Any, config: Config, side: int) -> tuple[tuple[np.ndarray, ...], int]:
+    """(a frame, the number of cells of its map): `side` is that of an earlier frame, or 0."""
+    names = {view.rstrip("?") for view in config.views} | {PICTURE, PARTIAL, "direction"}
+    views = {
+        name: value() if callable(value) else value
+        for name, value in seen.observation.items()
+        if name in names
+    }
+    cells, numbers = numeric_inputs(env.brief, views, config)
+    picture = np.asarray(views[PICTURE])
+    pose = np.full(3, np.nan, np.float32)
+    if cells and PARTIAL in env.brief.observation:
+        shown = picture, np.asarray(views[PARTIAL]), cells[0][..., 0] > 0, int(views["direction"])
+        pose, side, error = place_in(*shown, [side] if side else range(3, MOST_CELLS + 1))
+        if error > CLOSE:
+            pose, side, error = place_in(*shown, range(3, MOST_CELLS + 1))
+    small = shrunk(picture, config.pixels)
+    return (small, cells[0] if cells else np.zeros(0, np.uint8), numbers, pose), side
+
+
+def place_in(
+    picture: np.ndarray,
+    partial: np.ndarray,
+    visible: np.ndarray,
+    direction: int,
+    sides: Sequence[int],
+) -> tuple[np.ndarray, int, float]:
+    """(pose, cells per side, mean difference of colours): where a map shows what the agent sees.
+
+    `picture`: uint8 (H, H, 3), the map, drawn with whole pixels per cell and centred. `partial`:
+    uint8 (P, P, 3), the cells ahead, the agent in the middle of the last row. `visible`: bool
+    (n, n), by [x, y], the cells of `partial` that count. `sides`: the candidates. All positions are
+    compared by the mean colours of cells, half a cell apart, since a map that is not square may lie
+    between two cells.
+    """
+    n = len(visible)
+    size = len(partial) // n
+    wanted = partial.reshape(n, size, n, size, 3).mean((1, 3)).swapaxes(0, 1)[visible]
+    x, y = (axis[visible] for axis in np.meshgrid(np.arange(n), np.arange(n), indexing="ij"))
+    ahead, right = np.array(AHEAD[direction]), np.array(AHEAD[(direction + 1) % 4])
+    offsets = (n - 1 - y)[:, None] * ahead + (x - n // 2)[:, None] * right
+    sums = np.zeros((len(picture) + 1, len(picture) + 1, 3))
+    sums[1:, 1:] = picture.cumsum(0, dtype=np.int64).cumsum(1)
+    best = (np.inf, np.zeros(3, np.float32), 0)
+    for side in sides:
+        tile = len(picture) // side
+        begin = (len(picture) - side * tile) // 2
+        # On whole cells, and shifted by half a cell along one axis.
+        for half_x, half_y in ((0, 0), (tile // 2, 0), (0, tile // 2)):
+            left, top = (
+                begin + half + tile * np.arange(side - bool(half)) for half in (half_x, half_y)
+            )
+            means = _box_means(sums, left, top, tile)
+            padded = np.zeros((len(left) + 2 * n, len(top) + 2 * n, 3))
+            padded[n:-n, n:-n] = means
+            agents = np.stack(
+                np.meshgrid(np.arange(len(left)), np.arange(len(top)), indexing="ij"), -1
+            ).reshape(-1, 2)
+            places = agents[:, None] + offsets + n
+            errors = np.abs(padded[places[..., 0], places[..., 1]] - wanted).mean((1, 2))
+            k = int(errors.argmin())
+            if errors[k] < best[0]:
+                centre = [left[agents[k, 0]] + tile / 2, top[agents[k, 1]] + tile / 2, tile]
+                best = errors[k], np.array(centre, np.float32) / len(picture), side
+    return best[1], best[2], float(best[0])
+
+
+def _box_means(sums: np.ndarray, left: np.ndarray, top: np.ndarray, tile: int) -> np.ndarray:
+    """(len(left), len(top), 3): the means of squares of `tile` pixels, from summed areas."""
+    rows, columns = top[:, None], left[None]
+    total = (
+        sums[rows + tile, columns + tile] - sums[rows, columns + tile]
+        - sums[rows + tile, columns] + sums[rows, columns]
+    )  # fmt: skip
+    means: np.ndarray = (total / tile**2).swapaxes(0, 1)
+    return means

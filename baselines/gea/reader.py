@@ -1,0 +1,175 @@
+"""Encoder of pictures for `nano` whose rows a model understands that never saw a picture.
+
+It says of a picture what the model used to be told, and the model's own encoders make rows of it: a
+map seen from above becomes the grid that its agent sees and the agent's direction; any other
+picture becomes the one row that the simulator's numbers used to be. The stage `see` trains it
+(baselines/gea/see.py).
+
+The names of modules and parameters are those of the tensors in model.safetensors.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from baselines.learning.views import CODES
+
+__all__ = ["CHANNELS", "DIRECTIONS", "SCENE", "Glance", "PictureReader"]
+
+CELLS, CHANNELS = 7, 3
+"""Cells per side of what an agent on a map sees, and codes of a cell."""
+DIRECTIONS = 4
+SIDES = 26
+"""The number of cells per side of a map is below this."""
+PATCH = 8
+"""Pixels per cell of the glimpse."""
+SCENE = 256
+"""Features of a scene."""
+GROUPS = 8
+"""Of the normalisation, which looks at one picture alone: an answer depends on no other one."""
+
+
+@dataclass(frozen=True)
+class Glance:
+    """What N pictures show at first sight."""
+
+    is_map: Tensor
+    """(N,): the logit of a map seen from above."""
+    sides: Tensor
+    """(N, SIDES): logits of the cells per side of the map."""
+    places: Tensor
+    """(N, P * P): logits of the place where the agent is, row by row; a place has 8 pixels."""
+    directions: Tensor
+    """(N, DIRECTIONS, P * P): logits of where it looks, if it is there: right, down, left, up."""
+    offsets: Tensor
+    """(N, 2, P * P): x and y of its centre from the middle of that place, in places."""
+
+
+class PictureReader(nn.Module):
+    """Reads pictures of `pixels` x `pixels` into rows of `width` channels.
+
+    Of a map it finds the agent first, then looks closely: the square of cells ahead of the agent is
+    cut out and turned so that the agent looks up (as spatial transformers do, arXiv 1506.02025),
+    and each cell of the glimpse is read. Of other pictures, it finds points by spatial softmax
+    (arXiv 1504.00702), from which, with coarse features, one row is made.
+    """
+
+    def __init__(self, pixels: int, width: int) -> None:
+        super().__init__()
+        self.look = nn.Sequential(
+            nn.Conv2d(3, 24, 7, stride=4, padding=3), nn.GELU(),
+            nn.Conv2d(24, 48, 3, stride=2, padding=1), nn.GELU(),
+            nn.Conv2d(48, 48, 3, padding=1), nn.GELU(),
+        )  # fmt: skip
+        self.find = nn.Conv2d(48, 1 + DIRECTIONS + 2, 1)
+        self.coarse = nn.AdaptiveAvgPool2d(6)
+        self.what = nn.Linear(48 * 36, 1 + SIDES)
+        self.cells = nn.Sequential(
+            nn.Conv2d(3, 64, PATCH, stride=PATCH), nn.GELU(),
+            nn.Conv2d(64, 64, 3, padding=1), nn.GELU(),
+            nn.Conv2d(64, CHANNELS * CODES, 1),
+        )  # fmt: skip
+        self.scene = _Scene(width)
+
+    def glance(self, pictures: Tensor) -> Glance:
+        """At a first sight, of float (N, 3, pixels, pixels) in [-1, 1]."""
+        seen = self.look(pictures.contiguous(memory_format=torch.channels_last))
+        found = self.find(seen).flatten(2)
+        what = self.what(self.coarse(seen).flatten(1))
+        return Glance(
+            what[:, 0], what[:, 1:], found[:, 0], found[:, 1:-2], found[:, -2:]
+        )  # fmt: skip
+
+    def read_cells(self, pictures: Tensor, pose: Tensor, directions: Tensor) -> Tensor:
+        """(N, CELLS, CELLS, CHANNELS, CODES): logits of the codes by [x, y], as in a view `grid`.
+
+        `pose`: (N, 3), x and y of the agent's centre and the side of a cell, in parts of the
+        picture's side; `directions`: int64 (N,).
+        """
+        logits = self.cells(glimpse(pictures, pose, directions))
+        codes: Tensor = logits.unflatten(1, (CHANNELS, CODES)).permute(0, 4, 3, 1, 2)
+        return codes
+
+    @staticmethod
+    def pose(glance: Glance) -> tuple[Tensor, Tensor]:
+        """(pose, directions) as `read_cells` takes them, as they are likeliest."""
+        count = int(glance.places.shape[1] ** 0.5)
+        place = glance.places.argmax(1)
+        one = place[:, None, None]
+        directions = glance.directions.gather(2, one.expand(-1, DIRECTIONS, 1))[..., 0].argmax(1)
+        offset = glance.offsets.gather(2, one.expand(-1, 2, 1))[..., 0].float()
+        middle = torch.stack([place % count, place // count], 1) + 0.5
+        side = glance.sides[:, 1:].argmax(1, keepdim=True) + 1
+        return torch.cat([(middle + offset) / count, 1 / side], 1), directions
+
+    def row(self, pictures: Tensor) -> Tensor:
+        """(N, width): what stands for the numbers of a scene."""
+        row: Tensor = self.scene(pictures)
+        return row
+
+
+def glimpse(pictures: Tensor, pose: Tensor, directions: Tensor) -> Tensor:
+    """(N, 3, CELLS * PATCH, CELLS * PATCH): the cells ahead of the agent, which looks up.
+
+    The agent is in the middle of the last row. What lies outside the picture is black.
+    """
+    steps = (torch.arange(CELLS * PATCH, device=pictures.device) + 0.5) / PATCH - 0.5
+    ahead = (CELLS - 1 - steps)[:, None].expand(-1, len(steps))
+    right = (steps - CELLS // 2)[None].expand(len(steps), -1)
+    angle = directions * (torch.pi / 2)
+    cos, sin = (part[:, None, None].round() for part in (angle.cos(), angle.sin()))
+    cell = pose[:, 2, None, None]
+    x = pose[:, 0, None, None] + cell * (ahead * cos - right * sin)
+    y = pose[:, 1, None, None] + cell * (ahead * sin + right * cos)
+    where = torch.stack([x, y], -1) * 2 - 1
+    # Black is -1: it is added after sampling, which takes zeros for what lies outside.
+    return F.grid_sample(pictures + 1, where.to(pictures.dtype), align_corners=False) - 1
+
+
+class _Scene(nn.Module):
+    """One row of a picture, seen at half its size."""
+
+    def __init__(self, width: int, points: int = 32) -> None:
+        super().__init__()
+        self.fine = nn.Sequential(
+            nn.Conv2d(3, 32, 5, stride=2, padding=2), nn.GELU(),
+            nn.Conv2d(32, 64, 3, stride=2, padding=1), nn.GroupNorm(GROUPS, 64), nn.GELU(),
+            nn.Conv2d(64, 64, 3, padding=1), nn.GroupNorm(GROUPS, 64), nn.GELU(),
+        )  # fmt: skip
+        self.deep = nn.Sequential(
+            nn.Conv2d(64, 128, 3, stride=2, padding=1), nn.GroupNorm(GROUPS, 128), nn.GELU(),
+            nn.Conv2d(128, 128, 3, padding=1), nn.GroupNorm(GROUPS, 128), nn.GELU(),
+        )  # fmt: skip
+        self.fine_points, self.deep_points = nn.Conv2d(64, points, 1), nn.Conv2d(128, points, 1)
+        self.squeeze = nn.Sequential(nn.Conv2d(128, 32, 1), nn.GELU(), nn.AdaptiveAvgPool2d(6))
+        self.mix = nn.Sequential(
+            nn.Linear(4 * points + 32 * 36, SCENE), nn.GELU(),
+            nn.Linear(SCENE, SCENE), nn.GELU(),
+        )  # fmt: skip
+        self.out = nn.Linear(SCENE, width)
+
+    def features(self, pictures: Tensor) -> Tensor:
+        """(N, SCENE), from (N, 3, pixels, pixels)."""
+        half = F.avg_pool2d(pictures, 2)
+        fine = self.fine(half.contiguous(memory_format=torch.channels_last))
+        deep = self.deep(fine)
+        points = [_points(self.fine_points(fine)), _points(self.deep_points(deep))]
+        mixed: Tensor = self.mix(torch.cat([*points, self.squeeze(deep).flatten(1)], 1))
+        return mixed
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        row: Tensor = self.out(self.features(pictures))
+        return row
+
+
+def _points(maps: Tensor) -> Tensor:
+    """(N, 2 C): x and y in [-1, 1] of where each of C maps (N, C, H, W) is high on average."""
+    weights = maps.float().flatten(2).softmax(-1).view_as(maps)
+    x, y = (
+        torch.linspace(-1, 1, size, device=maps.device) for size in (maps.shape[3], maps.shape[2])
+    )
+    return torch.cat([(weights.sum(2) * x).sum(-1), (weights.sum(3) * y).sum(-1)], 1)

@@ -1,0 +1,187 @@
+"""Learning to see from a model that reads states: frames, where is looked, and what is read."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import toys
+from gearig import NANO
+from toysuite import QUICK
+
+from baselines.gea.agent import GEA, SHIPPED
+from baselines.gea.config import Config
+from baselines.gea.frames import Frames, place_in, read_frames
+from baselines.gea.policy import Policy
+from baselines.gea.prompt import step_inputs
+from baselines.gea.reader import glimpse
+from baselines.gea.see import BATCHES, student, turned
+from baselines.gea.train import Job, configuration, train
+from harness.core import Box, Brief, Discrete, Elements, UserError
+from harness.records.catalogue import find_suites, select_tasks
+from harness.testing import check_agent
+from suites import SUITES
+
+ROOMS = select_tasks(find_suites("babyai", SUITES), "*/GoToObj,*/OpenRedDoor")
+SIDE, TILE = 8, 12
+AHEAD = ((1, 0), (0, 1), (-1, 0), (0, -1))
+
+
+def _map(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """(colours by [x, y], a picture of them), each cell in one colour."""
+    colours = rng.integers(30, 255, (SIDE, SIDE, 3), dtype=np.uint8)
+    return colours, np.kron(colours.swapaxes(0, 1), np.ones((TILE, TILE, 1), np.uint8))
+
+
+def _ahead(colours: np.ndarray, x: int, y: int, direction: int) -> np.ndarray:
+    """uint8 (7, 7, 3), by [x, y]: the cells that an agent sees; black outside of the map."""
+    found = np.zeros((7, 7, 3), np.uint8)
+    (fx, fy), (rx, ry) = AHEAD[direction], AHEAD[(direction + 1) % 4]
+    for i in range(7):
+        for j in range(7):
+            cx, cy = x + (6 - j) * fx + (i - 3) * rx, y + (6 - j) * fy + (i - 3) * ry
+            if 0 <= cx < SIDE and 0 <= cy < SIDE:
+                found[i, j] = colours[cx, cy]
+    return found
+
+
+@pytest.mark.parametrize("direction", range(4))
+def test_what_the_agent_sees_is_found_in_the_map_and_cut_out(direction: int) -> None:
+    rng = np.random.default_rng(direction)
+    colours, picture = _map(rng)
+    x, y = rng.integers(1, SIDE - 1, 2).tolist()
+    cells = _ahead(colours, x, y, direction)
+    partial = np.kron(cells.swapaxes(0, 1), np.ones((8, 8, 1), np.uint8))
+    pose, side, error = place_in(picture, partial, cells.any(-1), direction, range(3, 12))
+    np.testing.assert_allclose(pose, [(x + 0.5) / SIDE, (y + 0.5) / SIDE, 1 / SIDE], atol=1e-6)
+    assert side == SIDE
+    assert error < 1e-6
+    seen = torch.from_numpy(picture).movedim(-1, 0)[None] / 127.5 - 1
+    cut = glimpse(seen, torch.from_numpy(pose)[None], torch.tensor([direction]))
+    middles = ((cut[0, :, 4::8, 4::8] + 1) * 127.5).permute(2, 1, 0)
+    np.testing.assert_allclose(middles, cells, atol=0.01)
+    # Turned with the map, the agent sees the same.
+    looks = np.float32([[2 * direction / 3 - 1]])
+    frames = Frames("t", picture[None], cells[None], looks, pose[None])
+    after, pictures = turned(frames, seen, 3)
+    now = int(np.rint((after.numbers[0, 0] + 1) * 1.5))
+    again = glimpse(pictures, torch.from_numpy(after.pose), torch.tensor([now]))
+    torch.testing.assert_close(again[..., 4::8, 4::8], cut[..., 4::8, 4::8], atol=1e-3, rtol=0)
+
+
+@pytest.fixture(scope="module")
+def seeing(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+    """A barely trained model that sees, and what its training said."""
+    out = tmp_path_factory.mktemp("see")
+    init = SHIPPED / "gea"
+    said: list[str] = []
+    job = Job((), out / "frames", configuration(init, None, {}), tasks=ROOMS, steps=16, init=init)
+    train("frames", job, said.append)
+    train("frames", job, said.append)  # what exists is left as it is
+    job = dataclasses.replace(job, data=(job.out,), out=out / "model", tasks=(), threads=1)
+    train("see", dataclasses.replace(job, steps=20), said.append)
+    return out, said
+
+
+def test_frames_hold_what_the_other_model_reads(seeing: tuple[Path, list[str]]) -> None:
+    frames = list(read_frames([seeing[0] / "frames"]))
+    assert [each.task for each in frames] == ["babyai/GoToObj", "babyai/OpenRedDoor"]
+    for each, side in zip(frames, (8, 9)):
+        assert each.pictures.shape == (16, 168, 168, 3)
+        assert each.cells.shape == (16, 7, 7, 3)
+        np.testing.assert_allclose(each.pose[:, 2], side and 336 // side / 336)
+        assert set(np.rint((each.numbers[:, 0] + 1) * 1.5)) <= {0, 1, 2, 3}
+        # The agent stands where it is said to be: its triangle is red in front of grey and black.
+        for picture, (x, y, _) in zip(each.pictures, each.pose):
+            red, green, blue = picture[int(y * 168), int(x * 168)].astype(int)
+            assert red > green + 60
+            assert red > blue + 60
+    with pytest.raises(UserError, match="--stage frames"):
+        list(read_frames([seeing[0] / "nothing"]))
+
+
+def test_the_student_learns_to_see_and_reads_pictures_only(seeing: tuple[Path, list[str]]) -> None:
+    out, said = seeing
+    first, last = (
+        float(line.split("cells ")[1].split()[0])
+        for line in said
+        if " see/maps/cells" in line and ("step 1/" in line or "step 20/" in line)
+    )
+    assert last < first / 2
+    assert "of cells read" in said[-1]
+    views, _ = GEA.declares({"weights": str(out / "model")})
+    assert set(views) == {"image?", "text?", "dom?", "admissible?"}
+    # Only the eyes are new: the rest is the other model's.
+    before, after = Policy.load(SHIPPED / "gea"), Policy.load(out / "model")
+    kept = dict(before.named_parameters())
+    changed = [n for n, w in after.named_parameters() if n not in kept or not w.equal(kept[n])]
+    assert changed
+    assert all(name.startswith("backbone.reader.") for name in changed)
+    arguments = {"weights": str(out / "model")}
+    check_agent(GEA, [task for _, task in ROOMS], args=arguments, steps=3, tolerance=1e-4)
+
+
+def test_what_a_stage_lacks_is_said(tmp_path: Path) -> None:
+    job = Job((), tmp_path, NANO, steps=1)
+    for stage in ("frames", "see"):
+        with pytest.raises(UserError, match="--suite" if stage == "frames" else "--init"):
+            train(stage, job, lambda _: None)
+    with pytest.raises(UserError, match="--init"):
+        train("frames", dataclasses.replace(job, tasks=ROOMS), lambda _: None)
+    suite, task = ROOMS[0]
+    dark = dataclasses.replace(task, params={**task.params, "image": False})
+    played = dataclasses.replace(job, tasks=[(suite, dark)], init=SHIPPED / "gea")
+    with pytest.raises(UserError, match="shows no picture"):
+        train("frames", played, lambda _: None)
+
+
+def test_of_a_page_the_elements_are_read_and_not_the_picture() -> None:
+    config = student(Config(vision="plain", pixels=4))
+    assert config.vision == "reader"
+    assert config.views[0] == "image?"
+    assert "state?" not in config.views
+    views = {"image": Box((4, 4, 3), "uint8", 0, 255), "dom": Elements()}
+    brief = Brief(views, Discrete(2), "a body", "a simulator")
+    seen = {"image": np.zeros((4, 4, 3), np.uint8), "dom": ()}
+
+    class Letters:
+        encode = staticmethod(lambda text: list(text.encode()))
+
+    def images(brief: Brief, seen: dict[str, Any]) -> int:
+        return len(step_inputs(brief, seen, Letters(), config).images)  # type: ignore[arg-type]
+
+    assert images(brief, seen) == 0
+    del views["dom"], seen["dom"]
+    assert images(dataclasses.replace(brief, observation=views), seen) == 1
+
+
+def test_other_pictures_become_the_row_of_the_numbers(
+    nano: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(BATCHES, "scenes", 8)
+    said: list[str] = []
+    job = Job((), tmp_path / "frames", NANO, steps=30, init=nano, threads=1)
+    toy = dataclasses.replace(toys.toy_task(size=4), max_steps=9)
+    train("frames", dataclasses.replace(job, tasks=[(QUICK, toy)]), said.append)
+    (frames,) = read_frames([job.out])
+    assert frames.cells.shape == (30, 0)
+    assert frames.numbers.shape == (30, 4)
+    assert np.isnan(frames.pose).all()
+    learns = dataclasses.replace(job, data=(job.out,), out=tmp_path / "m")
+    train("see", learns, said.append)
+    first, last = (
+        float(line.split("row ")[1].split()[0])
+        for line in said
+        if "step 1/" in line or "step 30/" in line
+    )
+    assert last < first
+    # The same command again, which finds another configuration in the folder, has nothing to do.
+    weights = (learns.out / "model.safetensors").read_bytes()
+    train("see", dataclasses.replace(learns, config=Config.load(learns.out)), said.append)
+    assert (learns.out / "model.safetensors").read_bytes() == weights
+    arguments = {"weights": str(learns.out)}
+    check_agent(GEA, [toy], args=arguments, steps=3, tolerance=1e-4)
