@@ -67,10 +67,10 @@ def deciding_lines(compared: Compared) -> list[str]:
     elif found.verdict == "inconclusive":
         lines.append("no number of further pairs below a million would surely decide")
     if found.violations is not None and found.violations.is_worse:
-        change = found.violations.overall.difference
+        more = found.violations.overall.difference
         lines.append(
-            f"violations got more frequent: {signed_points(change.value)} points, "
-            f"{range_of(change, signed_points)}; the verdict does not count them"
+            f"violations got more frequent: {signed_points(more.value)} points, "
+            f"{range_of(more, signed_points)}; the verdict does not count them"
         )
     if found.detectable is not None and found.method == "fixed":
         pairs = sum(row.n for row in found.tasks)

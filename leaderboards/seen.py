@@ -17,7 +17,7 @@ from harness.core.factors import AXES
 from harness.probes.seen import SeenEpisode, SeenRun
 from harness.records.stored_run import StoredRun
 from harness.records.training_data import TrainingData
-from harness.stats import Estimate, design_effects
+from harness.stats import Estimate, Interval, design_effects
 from harness.stats.gaps import gap_within_tasks
 from leaderboards.no_interval import STOPPED
 
@@ -314,7 +314,7 @@ class _Sides:
         won, played = self.counts[side]
         return float(np.mean([k / n for k, n in zip(won, played)]))
 
-    def gap(self, level: float) -> Estimate:
+    def gap(self, level: float) -> Interval:
         return gap_within_tasks(
             self.counts[0], self.counts[1], level, (self._designs[0], self._designs[1])
         )

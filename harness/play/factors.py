@@ -43,12 +43,12 @@ def factors_of_run(
     if missing:
         begin(len(missing))
         with FactorWriter(run.path) as writer, _Resets() as resets:
-            for index, told in resets.of(run, missing):
-                if isinstance(told, str):
-                    reasons[told] = reasons.get(told, 0) + 1
+            for index, about in resets.of(run, missing):
+                if isinstance(about, str):
+                    reasons[about] = reasons.get(about, 0) + 1
                 else:
-                    found[index] = missing[index], told
-                    writer.append(told)
+                    found[index] = missing[index], about
+                    writer.append(about)
     return {index: found[index] for index in sorted(found)}, reasons
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from harness.core import Case
 from harness.core.factors import TOLD
@@ -26,12 +26,13 @@ def check_factors(
     demand(known, f"factors gave {told!r:.200}: names are among {names}, values are texts")
     if not told:
         return
-    again, records = None, []
+    again: Mapping[str, str] = {}
+    records = list[StepRecord]()
     for record in player.records(lane, case):
         if not records:
             again = call("factors", lane.factors, case)
         records.append(record)
-    demand(dict(again or {}) == dict(told), f"factors gave {told!r:.200}, and {again!r:.200} again")
+    demand(dict(again) == dict(told), f"factors gave {told!r:.200}, and {again!r:.200} again")
     demand_equal(
         records,
         once,
