@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.core import UserError
-from harness.core.text import printable
 from harness.probes.result import Section, sections_text
 from harness.probes.result_file import NAME, ProbeFile, probe_file, read_probe
 from leaderboards.data_formats import json_page
@@ -31,7 +30,8 @@ def probe_report(told: ProbeFile, format: str, width: int = WIDTH) -> str:
             f"a probe has no {format}: choose text, markdown, latex, json or html; json holds "
             "every figure"
         )
-    return f"{printable(told.title)}\n\n{sections_text(told.sections, width)}"
+    title = sections_text([Section(title=told.title)], width)
+    return f"{title}\n\n{sections_text(told.sections, width)}"
 
 
 def probe_tables(sections: Sequence[Section]) -> tuple[list[str], list[Table]]:

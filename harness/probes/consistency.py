@@ -307,16 +307,16 @@ def _between_cases(
 def _table(rows: Sequence[Row], plays: int) -> Section:
     head = ["task", "cases", "success", f"all {plays} succeed", f"any of {plays}", "plays differ"]
     return Section.table(
-        "several plays of the same cases",
+        "several plays of the same cases, in %",
         head,
         [
             [
                 row.name,
                 row.cases,
-                _shown(row.all_of[0]) if row.all_of else "",
-                _shown(row.all_of[-1]) if row.all_of else "",
-                _shown(row.any_of[-1]) if row.any_of else "",
-                _shown(row.differ),
+                _cell(row.all_of[0]) if row.all_of else "",
+                _cell(row.all_of[-1]) if row.all_of else "",
+                _cell(row.any_of[-1]) if row.any_of else "",
+                _cell(row.differ),
             ]
             for row in rows
         ],
@@ -326,10 +326,10 @@ def _table(rows: Sequence[Row], plays: int) -> Section:
 def _curve(row: Row) -> Section:
     """All and any of fewer plays."""
     return Section.table(
-        "by the number of plays",
+        "by the number of plays, in % of the cases",
         ["plays", "all succeed", "any succeeds"],
         [
-            [number, _shown(one), _shown(other)]
+            [number, _cell(one), _cell(other)]
             for number, (one, other) in enumerate(zip(row.all_of, row.any_of), 1)
         ],
     )
@@ -363,3 +363,7 @@ def _percent(share: float) -> str:
 
 def _shown(found: Interval) -> str:
     return f"{100 * found.value:.0f} % [{100 * found.low:.0f}, {100 * found.high:.0f}]"
+
+
+def _cell(found: Interval) -> str:
+    return f"{100 * found.value:.0f} [{100 * found.low:.0f}, {100 * found.high:.0f}]"

@@ -132,7 +132,7 @@ class Diversity(Finding):
         steps, few = self.design.steps, self.design.alone_alike(self.design.sets[0]).steps
         what = (
             f"{len(self.design.sets)} sets, {self.seeds} training seeds, {steps} updates; "
-            f"own, equal examples: {few} updates. Each seed plays episodes of its own."
+            f"own, equal (examples): {few} updates. Each seed plays episodes of its own."
         )
         found = [
             Section(before=(what,)),
@@ -193,7 +193,7 @@ class Diversity(Finding):
 
     def _levels(self, title: str) -> Section:
         columns = ("floor", "alone", "alone_alike", "whole", "without")
-        head = [self.floor, "own", "own, equal examples", "all", "all but own"]
+        head = [self.floor, "own", "own, equal", "all", "all but own"]
         cells = [
             [*self._names(each), each.tasks, *(_spread(getattr(each, name)) for name in columns)]
             for each in self.rows
@@ -334,7 +334,7 @@ def _mean(run: ScoredRun, tasks: frozenset[str], name: str) -> float:
 
 def _spread(values: Sequence[float]) -> str:
     mean, deviation = statistics.fmean(values), statistics.stdev(values)
-    return f"{100 * mean:.1f} ± {100 * deviation:.1f}"
+    return f"{100 * mean:.1f}±{100 * deviation:.1f}"
 
 
 def _json(effect: Effect | None) -> dict[str, Any] | None:
@@ -356,9 +356,12 @@ def _published(*, factor: bool) -> Section:
            if factor else [])]
         for k, (name, own, whole) in enumerate(zip(DOMAINS, OWN, ALL))
     ]  # fmt: skip
-    kept = [f"all, only {label}" for label in INITIALISED if label != "all"] if factor else []
+    kept = [f"only {label}" for label in INITIALISED if label != "all"] if factor else []
     return Section.table(
         "published (GEA, 0.5 billion parameters, arXiv 2412.08442, table 4), success in %",
         ["domain", "own", "all", "gain", *kept],
         rows,
+        after=("only ...: trained on all, with only these weights of the backbone",)
+        if kept
+        else (),
     )
