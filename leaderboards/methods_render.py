@@ -31,7 +31,7 @@ from leaderboards.tables import (
     text_page,
 )
 
-__all__ = ["methods_to_json", "ranks_of", "render_methods"]
+__all__ = ["method_sentences", "method_tables", "methods_to_json", "ranks_of", "render_methods"]
 
 SCHEMA = 1
 _DIFFERENCE = {"difference": ("difference", "low", "high")}
@@ -52,7 +52,7 @@ def render_methods(
     """
     if format == "json":
         return json_page(methods_to_json(found)).rstrip("\n")
-    tables = [*_task_tables(found), _method_table(found), _difference_table(found)]
+    tables = method_tables(found)
     if format == "markdown":
         title = "" if found.verdict is None else f"### {_headline(found, SIGNS[found.verdict])}\n\n"
         return title + markdown_page(_reading(found), tables).rstrip("\n")
@@ -71,6 +71,17 @@ def render_methods(
     if found.verdict is not None:
         parts.append(Lines("verdict", (_headline(found), _speaks_of(found))))
     return text_page([], parts, width=width, whole_names=full).rstrip("\n")
+
+
+def method_tables(found: MethodsCompared) -> list[Table]:
+    """The tasks where two methods are compared, then the methods and their differences."""
+    return [*_task_tables(found), _method_table(found), _difference_table(found)]
+
+
+def method_sentences(found: MethodsCompared) -> list[str]:
+    """The verdict, if there is one, and how to read the figures."""
+    verdict = [] if found.verdict is None else [_headline(found), _speaks_of(found)]
+    return [*verdict, *_reading(found)]
 
 
 def methods_to_json(found: MethodsCompared) -> dict[str, Any]:

@@ -213,6 +213,11 @@ def _print_methods(
         raise UserError("name runs or methods, not both: every run belongs to a --method")
     with open_methods(named) as methods:
         found = compare_methods(methods, margin, alpha)
+        if format == "html":
+            from leaderboards.page.methods_page import methods_page
+
+            print_page(methods_page(found))
+            return found.exit_code
         print_out(render_methods(found, format, full=full, width=terminal_width()))
         return found.exit_code
 

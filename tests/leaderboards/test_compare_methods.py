@@ -184,6 +184,10 @@ def test_the_command_and_its_refusals(write: Write, bench_here: Callable[..., Sa
     said = bench_here("compare", *named)
     assert said.code == 1
     assert "VERDICT\nregress: " in said.out
+    said = bench_here("compare", *named, "--format", "html")
+    assert (said.code, said.out.startswith("<!doctype html>")) == (1, True)
+    for words in ("A against B", "regress: ", 'id="methods"', "Differences", "<figure"):
+        assert words in said.out
     said = bench_here("plan", *named)
     assert (said.code, "buy " in said.out or "cheaper" in said.out) == (0, True)
     first, other = good.split(",")[:2]
@@ -195,7 +199,6 @@ def test_the_command_and_its_refusals(write: Write, bench_here: Callable[..., Sa
         (("compare", "--method", f"A={good}"), "one method"),
         (("compare", "--method", good, "--method", f"B={bad}"), "write NAME=RUN"),
         (("compare", "--method", f"A={good}", "--method", f"A={bad}"), "named twice"),
-        (("compare", *named, "--format", "html"), "no format"),
         (("compare", *named, "--junit", "x.xml"), "for two runs"),
         (("plan", *named, "--rate", "0.5"), "takes everything from its runs"),
     ):
