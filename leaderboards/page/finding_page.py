@@ -15,6 +15,8 @@ from leaderboards.tables import Table
 __all__ = ["finding_page"]
 
 MOST_PLOTS = 60
+MOST_POINTS = 2000
+"""Labels and points of a plot; a longer one is no plot any more, and the tables have all."""
 LONGEST = 80
 LONGEST_FACT = 2000
 
@@ -32,7 +34,8 @@ def finding_page(
 
     facts: where it comes from, name and text; those without a text are left out.
     """
-    drawn = {f"plot-{k}": _plain(each) for k, each in enumerate(plots[:MOST_PLOTS])}
+    plots = [each for each in plots if _size(each) <= MOST_POINTS][:MOST_PLOTS]
+    drawn = {f"plot-{k}": _plain(each) for k, each in enumerate(plots)}
     used = scripts()
     page: str = (
         environment()
@@ -58,6 +61,10 @@ def finding_page(
         )
     )
     return page
+
+
+def _size(plot: Plot) -> int:
+    return len(plot.labels) + sum(len(each.points) for each in plot.series)
 
 
 def _plain(value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -49,6 +50,14 @@ def test_every_plot_shows_all_its_points(opened: Callable[..., Page], tmp_path: 
             assert math.isfinite(y)
     assert "even" in page.locator("#points-that-are-lost tbody").inner_text()
     assert "What it comes to is told first." in page.locator("header").inner_text()
+
+
+def test_a_plot_of_too_many_points_is_left_to_the_tables(tmp_path: Path) -> None:
+    file = write_probe(tmp_path, Made(), probe="memory", title="odd", command="")
+    told = read_probe(file)
+    long = dataclasses.replace(told.plots[0], labels=("row",) * 3000)
+    page = probe_page(dataclasses.replace(told, plots=(long, *told.plots[1:])), file)
+    assert page.count("<figure ") == 2
 
 
 def test_without_scripts_the_tables_are_there(opened: Callable[..., Page], tmp_path: Path) -> None:
