@@ -1,152 +1,33 @@
 """Policies that work, and the ways in which tests/faults/wiring.py breaks them.
 
 `toy` and `pose` are the toys of tests/wired.py and tests/wired_pose.py. `conv` is a small network
-that reads BabyAI's `image_partial` and the instruction in GoToObj, `conv-two` the same with two
-balls of which the instruction names one. Both are trained here on the expert's actions, which takes
-minutes. `pick-place` and `drawer-open` are Meta-World's own policies, which read `state`, with
-episodes of 150 steps. `gea` is GEA in BabyAI's GoToRedBallGrey, with episodes of 20 steps.
+that reads BabyAI's `image_partial` and the instruction in GoToObj, with episodes of 25 steps,
+`conv-two` the same with two balls of which the instruction names one. Both are trained here on the
+expert's actions, which takes minutes, and so is `sb3` (tests/faults/wired_trained.py). `pick-place`
+and `drawer-open` are Meta-World's own policies, which read `state`, with episodes of 150 steps.
+`gea` is GEA in BabyAI's PickupDist, with episodes of 12 steps, `transformer-bc` the model of that
+name in PickUp-heldout of `babyai-worded`, with episodes of 20.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import wired
 import wired_pose
+from wired_demonstrations import demonstrated, fitted
+from wired_faults import ACTIONS, PICTURES, TABLES, Work, cases_of, crossed, miscounted
+from wired_trained import sb3
 
-from harness.core import Agent, Answer, Case, Suite, Turn
-from harness.play.planning import make_plan
-from harness.probes.fork import Brancher
-from harness.probes.wiring.pictures import zoomed
-from harness.records.catalogue import select_tasks
-from harness.records.identity import AgentSpec
-from harness.records.plan import CaseIndex
-from suites import babyai, metaworld
+from harness.core import Agent, Suite, Turn
+from suites import babyai, metaworld, worded
 
-__all__ = ["WORKS", "Work"]
+__all__ = ["WORKS"]
 
 WORDS = ("red", "green", "blue", "purple", "yellow", "grey", "ball", "box", "key")
-
-
-@dataclass(frozen=True)
-class Work:
-    """A policy, its cases, and its faults with what is right to say of each."""
-
-    policy: Agent
-    cases: Callable[[int, int], list[Case]]
-    """Of (seed, how many)."""
-    broken: Mapping[str, tuple[Agent, Sequence[str]]]
-
-
-class Crossed(Agent):
-    """Another agent behind one wrong wire."""
-
-    def __init__(self, agent: Agent, fault: str, view: str, act: Callable[[Any], Any]) -> None:
-        """`act`: of the view, or of the action if the view is empty."""
-        self.reads, self.history = agent.reads, agent.history  # type: ignore[misc]
-        self.agent, self.fault, self.view, self.change = agent, fault, view, act
-
-    def act(self, turns: Sequence[Turn]) -> list[Any]:
-        return [self._one(turn) for turn in turns]
-
-    def _one(self, turn: Turn) -> Any:
-        seen = tuple(map(dict, turn.observations))
-        memory = turn.memory
-        if self.view:
-            for each in seen:
-                each[self.view] = np.ascontiguousarray(self.change(each[self.view]))
-        if self.fault in LATE:
-            queue = [*(turn.memory or [seen] * LATE[self.fault]), seen]
-            seen, memory = queue[0], queue[1:]
-        if self.fault == "first_only":
-            seen = memory = turn.memory or seen
-        instruction = "" if self.fault == "deaf" else turn.instruction
-        shown = dataclasses.replace(turn, observations=seen, instruction=instruction)
-        (answer,) = self.agent.act([shown])
-        actions = list(answer.actions) if isinstance(answer, Answer) else [answer]
-        if not self.view and self.fault not in (*TIMES, "deaf"):
-            actions = [self.change(action) for action in actions]
-        return Answer(actions * (8 if self.fault == "chunk" else 1), memory=memory)
-
-
-LATE = {"late": 1, "late 2": 2, "late 3": 3}
-"""Fault -> by how many requests."""
-TIMES = {
-    **{fault: f"answers follow what was seen {age} requests before, not what is seen now"
-       for fault, age in LATE.items()},
-    "first_only": "after the first answer nothing that is seen matters: it sees one view only",
-    "chunk": "asked at every step",
-}  # fmt: skip
-"""Fault -> what is right to say of it."""
-DEAF = "no answer depends on the instruction, although it differs between cases"
-PICTURES: Mapping[str, tuple[Callable[[Any], Any], Sequence[str]]] = {
-    "turned": (lambda image: image[::-1, ::-1], ["{} turned by 180 degrees"]),
-    "upside down": (lambda image: image[::-1], ["{} turned upside down"]),
-    "mirrored": (lambda image: image[:, ::-1], ["{} mirrored"]),
-    "transposed": (
-        lambda image: np.swapaxes(image, 0, 1), ["{} with rows and columns exchanged"],
-    ),
-    "bgr": (lambda image: image[..., ::-1], ["{} with red and blue exchanged"]),
-    "cropped": (
-        lambda image: zoomed(image, 1.25),
-        ["{} shrunk 1.25 times", "no answer depends on the outer tenth of {}: it may be cropped"],
-    ),
-    "padded": (lambda image: zoomed(image, 0.8), ["{} enlarged 1.25 times"]),
-    "blank": (np.zeros_like, ["no answer depends on any view", "no answer depends on the view {}"]),
-}  # fmt: skip
-"""Fault -> what it does to a picture, and what is right to say of it."""
-TABLES = ("turned", "upside down", "mirrored", "transposed", "blank")
-"""Those of a table of cells."""
-ACTIONS: Mapping[str, tuple[Callable[[Any], Any], Sequence[str]]] = {
-    "gripper sign": (lambda action: action * [1, 1, 1, -1], ["the sign of gripper turned"]),
-    "gripper 0..1": (
-        lambda action: np.array([*action[:3], (action[3] + 1) / 2]), ["gripper read as 0..1"],
-    ),
-    "a tenth": (lambda action: action * [0.1, 0.1, 0.1, 1], ["actions 10 times as large"]),
-    "half": (lambda action: action * [0.5, 0.5, 0.5, 1], ["actions 2 times as large"]),
-    "twice": (lambda action: action * [2, 2, 2, 1], ["actions 0.5 times as large"]),
-    "ten times": (lambda action: action * [10, 10, 10, 1], ["actions 0.1 times as large"]),
-}  # fmt: skip
-
-
-def crossed(
-    policy: Agent,
-    view: str,
-    faults: Mapping[str, tuple[Callable[[Any], Any], Sequence[str]]],
-    times: Sequence[str] = tuple(TIMES),
-    deaf: bool = False,
-) -> dict[str, tuple[Agent, Sequence[str]]]:
-    """The policy broken in each of these ways. `view`: the picture; empty: the action."""
-    broken: dict[str, tuple[Agent, Sequence[str]]] = {
-        fault: (Crossed(policy, fault, view, act), [each.format(view) for each in right])
-        for fault, (act, right) in faults.items()
-    }
-    for fault in times:
-        broken[fault] = Crossed(policy, fault, "", lambda value: value), [TIMES[fault]]
-    if deaf:
-        broken["deaf"] = Crossed(policy, "deaf", "", lambda value: value), [DEAF]
-    return broken
-
-
-def cases_of(
-    name: str, suites: Sequence[Suite], max_steps: int | None = None
-) -> Callable[[int, int], list[Case]]:
-    """Cases of one task; with `max_steps` their episodes are shorter than the benchmark's."""
-    spec = AgentSpec("noop", "baselines.simple:Noop", {})
-    ((suite, task),) = select_tasks(list(suites), name)[:1]
-    chosen = [(suite, dataclasses.replace(task, max_steps=max_steps or task.max_steps))]
-
-    def cases(seed: int, count: int) -> list[Case]:
-        plan = make_plan(chosen, spec, episodes=count, seed=seed)
-        return [plan.case(CaseIndex(0, 0, number)) for number in range(count)]
-
-    return cases
 
 
 def toy(folder: Path) -> Work:
@@ -161,50 +42,9 @@ def pose(folder: Path) -> Work:
     return Work(wired_pose.Posed(errs=0.2), cases, broken)
 
 
-def told(turn: Turn) -> np.ndarray:
-    """Which of WORDS the instruction has."""
-    return np.array([word in turn.instruction.split() for word in WORDS], np.float32)
-
-
-class Recorder(Agent):
-    """The oracle; it keeps what it saw and did."""
-
-    def __init__(self, view: str) -> None:
-        self.reads, self.view = ("expert", view), view  # type: ignore[misc]
-        self.rows: list[tuple[Any, Any, Any]] = []
-
-    def act(self, turns: Sequence[Turn]) -> list[Any]:
-        (turn,) = turns
-        if turn.expert is None:
-            return [turn.brief.action.noop()]
-        self.rows.append((turn.observation[self.view], told(turn), turn.expert))
-        return [turn.expert]
-
-
-def demonstrated(view: str, cases: Sequence[Case]) -> list[Any]:
-    """(pictures, words, actions) of the oracle, as tensors."""
-    import torch
-
-    torch.manual_seed(0)
-    torch.set_num_threads(1)
-    recorder = Recorder(view)
-    with Brancher(recorder, None, 120.0) as brancher:
-        for case in cases:
-            brancher.outcome(recorder, case)
-    return [torch.as_tensor(np.stack(each)) for each in zip(*recorder.rows)]
-
-
-def fitted(loss_of: Callable[[Any], Any], parameters: Any, steps: int, updates: int) -> None:
-    """Minimise a loss of rows of the demonstrations, with Adam."""
-    import torch
-
-    optimiser = torch.optim.Adam(parameters, 1e-3)
-    for _ in range(updates):
-        loss = loss_of(torch.randint(steps, (64,)))
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-    print(f"{steps} steps of the oracle, loss {loss.item():.3f}", file=sys.stderr)
+def told(instruction: str) -> np.ndarray:
+    """Which of WORDS an instruction has."""
+    return np.array([word in instruction.split() for word in WORDS], np.float32)
 
 
 def conv_net() -> Any:
@@ -241,7 +81,7 @@ class Conv(Agent):
         import torch
 
         image = np.stack([turn.observation["image_partial"] for turn in turns])
-        words = np.stack([told(turn) for turn in turns])
+        words = np.stack([told(turn.instruction) for turn in turns])
         with torch.no_grad():
             chosen = self.net(torch.as_tensor(image), torch.as_tensor(words)).argmax(1)
         return [int(each) for each in chosen]
@@ -251,12 +91,14 @@ def conv(folder: Path, level: str, episodes: int, updates: int) -> Work:
     import torch
     from torch.nn.functional import cross_entropy
 
-    cases, net = cases_of(level, babyai.SUITES), conv_net()
+    cases, net = cases_of(level, babyai.SUITES, 25), conv_net()
     kept = folder / f"{level.replace('/', '-')}.pt"
     if kept.exists():
         net.load_state_dict(torch.load(kept))
     else:
-        images, words, actions = demonstrated("image_partial", cases(900, episodes))
+        shown = demonstrated(["image_partial"], cases(900, episodes))
+        images, actions = shown.view("image_partial"), shown.answers()
+        words = torch.as_tensor(np.stack([told(text) for text in shown.instructions]))
         fitted(
             lambda rows: cross_entropy(net(images[rows], words[rows]), actions[rows]),
             net.parameters(), len(images), updates,
@@ -289,13 +131,22 @@ def scripted(task: str) -> Work:
     return Work(policy, cases, crossed(policy, "", ACTIONS))
 
 
-def gea(folder: Path, level: str) -> Work:
+def of_cells(policy: Agent, task: str, suites: Sequence[Suite], max_steps: int) -> Work:
+    """A policy that reads MiniGrid's table of cells and an instruction."""
+    broken = crossed(policy, "grid", TABLES, deaf=True) | miscounted(policy, 7)
+    return Work(policy, cases_of(task, suites, max_steps), broken)
+
+
+def gea(folder: Path) -> Work:
     from baselines.gea.agent import GEA
 
-    policy = GEA()
-    tables = {fault: PICTURES[fault] for fault in TABLES}
-    broken = crossed(policy, "grid", tables, ("late", "first_only", "chunk"))
-    return Work(policy, cases_of(level, babyai.SUITES, 20), broken)
+    return of_cells(GEA(), "babyai/PickupDist", babyai.SUITES, 12)
+
+
+def transformer_bc(folder: Path) -> Work:
+    from baselines.transformer_bc.agent import TransformerBC
+
+    return of_cells(TransformerBC(), "babyai-worded/PickUp-heldout", worded.SUITES, 20)
 
 
 WORKS: Mapping[str, Callable[[Path], Work]] = {
@@ -305,5 +156,7 @@ WORKS: Mapping[str, Callable[[Path], Work]] = {
     "conv-two": lambda folder: conv(folder, "babyai/GoToRedBlueBall", 1000, 3000),
     "pick-place": lambda folder: scripted("pick-place-v3"),
     "drawer-open": lambda folder: scripted("drawer-open-v3"),
-    "gea": lambda folder: gea(folder, "babyai/GoToRedBallGrey"),
+    "gea": gea,
+    "transformer-bc": transformer_bc,
+    "sb3": sb3,
 }

@@ -5,7 +5,7 @@
 Each policy of tests/faults/wired_policies.py works as it is, and is broken in each way that applies
 to it. The healthy runs are of the same policies on other cases, unbroken. FOLDER keeps what was
 trained and a line for each race in results.jsonl: the same command goes on, and other commands add
-to it. Printed are a row for each policy, and every fault that was not named first.
+to it. Printed are a row for each of these policies, and every fault that was not named first.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from tabulate import tabulate
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from wired_policies import WORKS, Work
+from wired_faults import Work
+from wired_policies import WORKS
 
 from harness.core import Agent, Case
 from harness.probes.fork import Brancher
@@ -129,16 +130,17 @@ def main() -> None:
     """Play what is wanting and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--folder", type=Path, required=True)
-    parser.add_argument("--policies", default=",".join(WORKS), help="empty: the table alone")
+    parser.add_argument("--policies", default=",".join(WORKS), help="empty: the table of all alone")
     parser.add_argument("--seeds", type=int, default=1, help="sets of cases for each fault")
     parser.add_argument("--healthy", type=int, default=20, help="healthy runs of each policy")
     parser.add_argument("--faults", default="", help="of these alone, separated by commas")
     options = parser.parse_args()
     results = Results(options.folder)
-    for name in filter(None, options.policies.split(",")):
+    names = list(filter(None, options.policies.split(",")))
+    for name in names:
         work, faults = WORKS[name](options.folder), list(filter(None, options.faults.split(",")))
         play(name, work, results, options.seeds, options.healthy, faults)
-    print(table(results.rows))
+    print(table([row for row in results.rows if not names or row["policy"] in names]))
 
 
 if __name__ == "__main__":
