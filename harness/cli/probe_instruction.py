@@ -90,7 +90,7 @@ def instruction(
         others, code = _others(spec, chosen, run, folder, wanted)
         if isinstance(others, str):
             return "", others, WITH_ERRORS
-        found = _found(run, plays, left, others, unchecked=not expert)
+        found = _found(run, plays, left, others, checked=by)
         arms_played = () if found.arms is None else found.arms.modalities
         names = [name for name, _ in stages] + [_folder(each.modality) for each in arms_played]
         return telling.tell(found, names), "\n".join(played.said), max(played.code, code)
@@ -171,7 +171,7 @@ def _found(
     left: dict[str, int],
     others: ModalityProbe | None,
     *,
-    unchecked: bool,
+    checked: set[str],
 ) -> InstructionProbe:
     from harness.host.loading import load_adapter
     from harness.probes.instruction import InstructionProbe, judge
@@ -187,5 +187,5 @@ def _found(
         left_out=left,
         goal_views=tuple(view for view in reads if view in {*holding, "expert"}),
         arms=others,
-        unchecked=unchecked,
+        unchecked=tuple(sorted({each.task.name for each in plays if each.task.id not in checked})),
     )

@@ -100,8 +100,8 @@ class InstructionProbe(Finding):
     """What the agent reads that holds the goal."""
     arms: ModalityProbe | None
     """What other words and pictures cost, of the own goals."""
-    unchecked: bool
-    """Whether no expert says that the other goals can be reached."""
+    unchecked: tuple[str, ...]
+    """The tasks of which no expert says that their other goals can be reached."""
     notes: tuple[str, ...] = ()
 
     def verdicts(self) -> list[str]:
@@ -130,7 +130,7 @@ class InstructionProbe(Finding):
             "tasks": [_row_json(each) for each in self.tasks],
             "left_out": dict(self.left_out),
             "goal_views": list(self.goal_views),
-            "unchecked": self.unchecked,
+            "unchecked": list(self.unchecked),
             "arms": None if self.arms is None else self.arms.to_json(),
             "notes": list(self.notes),
         }
@@ -155,7 +155,10 @@ class InstructionProbe(Finding):
             found.append(replace(told, title=title, head=("instead", *told.head[1:])))
         lines = [f"left out: {counted(n, 'start')}, {why}" for why, n in self.left_out.items()]
         if self.unchecked:
-            lines.append("no expert plays these tasks: that other goals can be reached is unknown")
+            lines.append(
+                f"no expert plays {', '.join(self.unchecked)}: whether other goals can be reached "
+                "there is unknown"
+            )
         lines += self.notes
         return [*found, *([Section(before=tuple(lines))] if lines else [])]
 

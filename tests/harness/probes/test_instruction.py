@@ -44,7 +44,7 @@ def plays(
 
 def probe(found: list[Play], **more: object) -> InstructionProbe:
     rows, tasks = judge(found)
-    fields = {"left_out": {}, "goal_views": (), "arms": None, "unchecked": False, **more}
+    fields = {"left_out": {}, "goal_views": (), "arms": None, "unchecked": (), **more}
     return InstructionProbe(rows=rows, tasks=tasks, **fields)  # type: ignore[arg-type]
 
 
