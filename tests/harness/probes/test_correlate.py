@@ -133,7 +133,7 @@ def test_the_commands(
     for arguments, words in (
         ((f"x={places[0]}", "--real", "checked.jsonl"), "share no policy"),
         ((*places, "--real", "nothing.csv"), "no file nothing.csv"),
-        ((*places, "--real", "checked.jsonl", "--figure", "a.bmp"), "ends in"),
+        ((*places, "--real", "checked.jsonl", "--figure", "a.bmp"), "ending in"),
     ):
         said = bench_here("correlate", *arguments)
         assert said.code == 2

@@ -321,7 +321,7 @@ def test_every_part_of_an_answer_is_coded(tmp_path: Path) -> None:
         (("--variants", "uniform-7"), "there is no such codec"),
         (("--variants", ","), "names no codec"),
         (("--play", "films"), "write replay, expert"),
-        (("--figure", "f.bmp"), "--figure: a figure is a file ending in .png"),
+        (("--figure", "f.bmp"), "a figure is a file ending in .png"),
         (("--agent-arg", "a=1"), "belongs to --agent"),
         (("--held-out", "0"), "--held-out must be at least 1"),
         (("--held-out", EPISODES), "to learn from"),
