@@ -119,6 +119,11 @@ class InstructionProbe(Finding):
             for row in kinds
             if row.verdict not in (whole.verdict, "undecided")
         ]
+        told += [
+            _sentence(row, f"the words in {row.name}")
+            for row in self.tasks
+            if row.verdict == "ignores" != whole.verdict
+        ]
         return told
 
     def to_json(self) -> dict[str, Any]:
