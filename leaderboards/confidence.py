@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from harness.core import DOMAINS, Result
 from harness.core.grammar import counted
@@ -69,7 +70,7 @@ class ConfidenceTally:
         """Take a line. An episode that failed by a fault of the agent is a failure."""
         if result.success is None or result.status == "error":
             return
-        chance = result.timing.get("confidence")
+        chance: Any = result.timing.get("confidence")
         if type(chance) not in (int, float) or not 0 <= chance <= 1:  # which no NaN is
             for key in (domain, None):
                 self._without[key] = self._without.get(key, 0) + 1

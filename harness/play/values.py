@@ -142,8 +142,9 @@ def taken(answer: Any, spec: ActionSpec) -> Move | Chunk | AgentFault:
 def _chunk(answer: Answer, spec: ActionSpec) -> Chunk | AgentFault:
     if not (isinstance(answer.calls, (tuple, list)) and not answer.calls):
         return _called(answer)
-    if type(answer.ask) is not bool:
-        return AgentFault(f"Answer.ask must be true or false, got {shown(answer.ask)}")
+    ask: object = answer.ask
+    if type(ask) is not bool:
+        return AgentFault(f"Answer.ask must be true or false, got {shown(ask)}")
     moves = _moves(answer.actions, "actions", spec)
     if isinstance(moves, AgentFault):
         return moves
