@@ -116,8 +116,9 @@ class Forecasts:
         """The chance that a success had a higher forecast than a failure (ties count half).
 
         0.5: the forecasts do not know which episodes succeed. None where nothing succeeded, nothing
-        failed, or all forecasts are equal. Bounds by the variance of DeLong et al. 1988 (Biometrics 44:837) on the
-        logit scale; none where it is 0 or 1, or where there are fewer than ENOUGH of either.
+        failed, or all forecasts are equal. Bounds by the variance of DeLong et al. 1988 (Biometrics
+        44:837) on the logit scale; none where it is 0 or 1, or where there are fewer than ENOUGH of
+        either.
         """
         won, lost = self._won.astype(float), (self._n - self._won).astype(float)
         m, k = won.sum(), lost.sum()
