@@ -12,6 +12,7 @@ AGENTS = {
     "blind": "baselines.blind:Blind",
     "gea": "baselines.gea:GEA",
     "gea-base": "baselines.gea:GEABase",
+    "gea-sees": "baselines.gea:GEASees",
     "transformer-bc": "baselines.transformer_bc:TransformerBC",
     "decision-transformer": "baselines.decision_transformer:DecisionTransformer",
 }

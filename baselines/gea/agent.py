@@ -23,7 +23,7 @@ from harness.core import Agent, Turn, UserError
 if TYPE_CHECKING:
     from baselines.gea.policy import Decision, Policy
 
-__all__ = ["GEA", "GEABase", "GEAServed", "infer", "needs"]
+__all__ = ["GEA", "GEABase", "GEASees", "GEAServed", "infer", "needs"]
 
 BLIND_ANSWERS = 4096
 """Answers that are kept for tasks whose observations have nothing that the agent reads."""
@@ -187,6 +187,13 @@ class GEABase(GEA):
     """GEA before PPO: trained on demonstrations only."""
 
     shipped = SHIPPED / "gea-base"
+    files = (str(shipped),)
+
+
+class GEASees(GEA):
+    """GEA after the stage `see`: it reads pictures instead of grids and states."""
+
+    shipped = SHIPPED / "gea-sees"
     files = (str(shipped),)
 
 

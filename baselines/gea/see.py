@@ -31,8 +31,9 @@ from baselines.gea.frames import Frames, read_frames
 from baselines.gea.job import Job, identity, record_stage
 from baselines.gea.nano import Nano
 from baselines.gea.policy import FILE, Policy
-from baselines.gea.reader import CHANNELS, DIRECTIONS, SCENE, Glance, PictureReader
+from baselines.gea.reader import DIRECTIONS, SCENE, Glance, PictureReader
 from baselines.gea.rvq import FILE as ACTIONS
+from baselines.learning.encoders import rare_cells
 from baselines.learning.learner import Learner, Metrics, cosine_schedule
 from baselines.learning.stages import CHECKPOINTS, MADE, device
 from baselines.learning.text_tokenizer import FILE as WORDS
@@ -50,6 +51,8 @@ BATCHES = {"maps": 64, "scenes": 32}
 """Pictures of each kind in an update; a scene has three times as much to compute as a map."""
 HELD_OUT, MEASURED = 0.05, 512
 """Share of the frames of each file that is not learned, and how many of them are measured."""
+OBJECTS = 5
+"""How much more the cells of objects count; the first trainings here counted all cells alike."""
 JITTER = 0.08
 """Of the glimpse in training, in cells: it will be taken where the agent was found."""
 PRIVILEGED = ("grid", "direction", "state", "proprio", "image", "image_partial")
@@ -145,7 +148,7 @@ class SeeingLoss(nn.Module):
             "place": F.cross_entropy(glance.places.float(), place),
             "direction": F.cross_entropy(looks.float(), directions),
             "offset": ((offset.float() - inside) ** 2).mean(),
-            "cells": F.cross_entropy(codes.float().flatten(0, 3), wanted.flatten()) * CHANNELS,
+            "cells": _of_cells(codes.float(), wanted),
         }
 
     def _of_scenes(self, frames: Frames, pictures: Tensor) -> dict[str, Tensor]:
@@ -165,6 +168,17 @@ class SeeingLoss(nn.Module):
         with torch.autocast(where.type, enabled=False):
             rows: Tensor = self._encoder[0](list(numbers), where)
         return rows
+
+
+def _of_cells(codes: Tensor, wanted: Tensor) -> Tensor:
+    """The cross-entropy of a cell, of logits (N, W, H, C, CODES) for codes (N, W, H, C).
+
+    Objects, few among walls and floor, count OBJECTS times.
+    """
+    losses = F.cross_entropy(codes.flatten(0, 3), wanted.flatten(), reduction="none")
+    weights = 1.0 + (OBJECTS - 1) * rare_cells(wanted)
+    per_cell = losses.view_as(wanted).sum(-1).flatten(1)
+    return (weights * per_cell).sum() / weights.sum()
 
 
 def turned(frames: Frames, pictures: Tensor, quarters: int) -> tuple[Frames, Tensor]:

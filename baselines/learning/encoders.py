@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from baselines.learning.views import CODES
 
-__all__ = ["CellEncoder", "NumberEncoder"]
+__all__ = ["CellEncoder", "NumberEncoder", "rare_cells"]
 
 FREQUENCIES = 6
 """Sines and cosines per number, at frequencies that double: close values become distinguishable."""
@@ -92,7 +92,7 @@ class CellEncoder(nn.Module):
             embedded = self.embedding(codes + CODES * torch.arange(shape[2], device=device)).sum(-2)
             mixed = self.net(embedded.movedim(-1, 1)).flatten(2).movedim(1, 2)
             mixed = mixed + self.place(torch.arange(mixed.shape[1], device=device) % 64)
-            rare = _rare_cells(codes)
+            rare = rare_cells(codes)
             objects = self.object(
                 embedded.flatten(1, 2)[rare] + self.spot(rare.nonzero()[:, 1] % SPOTS)
             )
@@ -103,7 +103,7 @@ class CellEncoder(nn.Module):
         return [rows for rows in found if rows is not None]
 
 
-def _rare_cells(codes: Tensor) -> Tensor:
+def rare_cells(codes: Tensor) -> Tensor:
     """bool (N, W * H): the cells of grids (N, W, H, C) that occur at most RARE times."""
     keys = (codes * CODES ** torch.arange(codes.shape[-1], device=codes.device)).sum(-1).flatten(1)
     return (keys[:, :, None] == keys[:, None]).sum(-1) <= RARE

@@ -13,19 +13,21 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import read_lines
+from safetensors.torch import load_file
 
 import baselines
-from baselines.gea.agent import GEA, SHIPPED, GEABase, needs
+from baselines.gea.agent import GEA, SHIPPED, GEABase, GEASees, needs
 from baselines.gea.train import RECIPES
 from harness.core import UserError
 from harness.play.planning import make_plan
 from harness.play.progress import PlainProgress
 from harness.play.runner import RunOptions, play
 from harness.records.catalogue import find_agent, find_suites, select_tasks
+from harness.records.training_data import read_training_data
 from harness.testing import check_agent
 from suites import SUITES
 
-MODELS = ("gea-base", "gea")
+MODELS = ("gea-base", "gea", "gea-sees")
 MIB = 1 << 20
 
 
@@ -62,6 +64,23 @@ def test_they_were_made_by_the_recipe() -> None:
     assert {task.id for _, task in chosen} == set(made["rl"]["tasks"])
 
 
+def test_the_eyes_were_made_by_the_recipe_and_the_rest_is_gea() -> None:
+    script = (RECIPES / "sees.sh").read_text()
+    made = json.loads((SHIPPED / "gea-sees" / "training.json").read_text())["see"]
+    assert f"--steps {made['steps']} " in script
+    assert all(f"/{folder}" in script for folder in made["data"])
+    assert set(GEASees.declares({})[0]) == {"image?", "text?", "dom?", "admissible?"}
+    assert (
+        read_training_data(GEASees.trained_on({})).axes
+        == read_training_data(GEA.trained_on({})).axes
+    )
+    states, sees = (load_file(SHIPPED / name / "model.safetensors") for name in ("gea", "gea-sees"))
+    eyes = {name for name in sees if name.startswith("backbone.reader.")}
+    old_eyes = {name for name in states if name.startswith("backbone.eye")}
+    assert sees.keys() - eyes == states.keys() - old_eyes
+    assert all(states[name].equal(sees[name]) for name in sees.keys() - eyes)
+
+
 def _value(text: str) -> Any:
     try:
         return json.loads(text)
@@ -71,7 +90,7 @@ def _value(text: str) -> Any:
 
 @pytest.mark.parametrize("name", MODELS)
 def test_contract(name: str) -> None:
-    kind = {"gea": GEA, "gea-base": GEABase}[name]
+    kind = {"gea": GEA, "gea-base": GEABase, "gea-sees": GEASees}[name]
     tasks = [
         task
         for _, task in select_tasks(
@@ -86,7 +105,7 @@ def test_contract(name: str) -> None:
 def test_better_than_chance_where_it_is_good(tmp_path: Path) -> None:
     rates: dict[str, Any] = {}
     chosen = select_tasks(find_suites("babyai", SUITES), "*GoToRedBallNoDists,*GoToObj")
-    for name in ("gea", "gea-base", "uniform"):
+    for name in (*MODELS, "uniform"):
         spec = find_agent(name, {}, baselines.AGENTS)
         play(
             spec,
@@ -99,6 +118,7 @@ def test_better_than_chance_where_it_is_good(tmp_path: Path) -> None:
         rates[name] = np.mean([line["success"] for line in read_lines(tmp_path / name)])
     assert rates["gea"] >= 0.7, rates
     assert rates["gea-base"] >= 0.6, rates
+    assert rates["gea-sees"] >= 0.6, rates
     assert rates["uniform"] <= 0.5, rates
 
 
