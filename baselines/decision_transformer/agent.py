@@ -24,7 +24,7 @@ __all__ = ["DecisionTransformer", "folder_of", "needs"]
 
 PACKAGES = ("safetensors", "torch")
 FOLDER = Path(__file__).parent / "weights"
-SHIPPED = ("cartpole", "half-cheetah")
+SHIPPED = ("cartpole", "half-cheetah", "breakout")
 """Folders of FOLDER."""
 
 

