@@ -83,7 +83,9 @@ def seeing(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     train("frames", job, said.append)
     train("frames", job, said.append)  # what exists is left as it is
     job = dataclasses.replace(job, data=(job.out,), out=out / "model", tasks=(), threads=1)
-    train("see", dataclasses.replace(job, steps=20), said.append)
+    with pytest.MonkeyPatch.context() as smaller:
+        smaller.setitem(BATCHES, "maps", 24)
+        train("see", dataclasses.replace(job, steps=20), said.append)
     return out, said
 
 
