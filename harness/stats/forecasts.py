@@ -145,4 +145,3 @@ class Forecasts:
         bounds = wilson(won, n)
         lowest = float(self._sum[cells[last]] / self._n[cells[last]])
         return Coverage(n / self.n, lowest, Estimate(won / n, bounds.low, bounds.high))
-
