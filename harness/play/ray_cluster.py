@@ -28,7 +28,13 @@ import ray
 
 from harness.core import UserError
 from harness.play.private_folder import FOLDER, SHORT, new_name, owned
-from harness.play.ray_processes import carried_by_actors, inherited, nothing_more, variables
+from harness.play.ray_processes import (
+    carried_by_actors,
+    inherited,
+    nothing_more,
+    variables,
+    without_agents,
+)
 from harness.play.ray_token import (
     MODE,
     TOKEN,
@@ -166,7 +172,11 @@ def started(cpus: int, say: Say, **options: Any) -> Iterator[Cluster]:
 
 def _start(cpus: int, folder: str, options: Mapping[str, Any]) -> None:
     try:
-        with _on_loopback(), nothing_more(ray._private.node.Node), inherited(variables()):
+        with contextlib.ExitStack() as changed:
+            changed.enter_context(_on_loopback())
+            changed.enter_context(nothing_more(ray._private.node.Node))
+            changed.enter_context(inherited(variables()))
+            changed.enter_context(without_agents(ray))
             # "local" overrides a RAY_ADDRESS, a cluster that nobody asked for here.
             ray.init(
                 address="local",

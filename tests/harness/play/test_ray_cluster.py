@@ -99,12 +99,47 @@ def test_each_cluster_has_a_token_of_its_own_no_idle_process_and_leaves_nothing(
         assert each["private"] == stat.S_IRWXU
         assert each["restored"]
         assert each["threads"] == "1"
-        assert each["pythons"] == ["ray::Actor", "ray::DashboardAgent", "ray::RuntimeEnvAgent"]
+        assert each["pythons"] == ["ray::Actor"]
         assert not each["extra"]
         assert each["left"] == []
         assert not each["files"]
     assert facts[0]["token"] != facts[1]["token"]
     assert not {name for name in set(os.listdir("/dev/shm")) - memory if "plasma" in name}
+
+
+ASKS = """
+import os, psutil, ray
+from harness.play.ray_cluster import started
+from processes import command_of
+
+class Actor:
+    def variable(self):
+        return os.environ.get("MINE")
+
+def pythons():
+    lines = (" ".join(command_of(each)) for each in psutil.Process().children(recursive=True))
+    return sorted(line.split(".")[0].strip() for line in lines if line.startswith("ray::"))
+
+with started(1, print):
+    options = {"num_cpus": 0, "runtime_env": {"env_vars": {"MINE": "yes"}}}
+    asked = ray.remote(Actor).options(**options).remote()
+    print(ray.get(asked.variable.remote(), timeout=60), *pythons())
+"""
+
+
+def test_who_asks_for_an_environment_gets_one(tmp_path: Path) -> None:
+    """An agent may use Ray for itself: the agent of Ray's that makes environments comes then."""
+    quiet = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    said = subprocess.run(
+        [sys.executable, "-c", ASKS],
+        cwd=tmp_path,
+        env=quiet | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"},
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    assert said.stdout.splitlines()[-1] == "yes ray::Actor ray::IDLE ray::RuntimeEnvAgent"
 
 
 @pytest.mark.slow

@@ -23,7 +23,7 @@ def strike(process: psutil.Process, name: str, number: int) -> list[psutil.Proce
     family = process.children(recursive=True)
     for each in family:
         try:
-            if name in each.name() or any(name in word for word in command_of(each)[:3]):
+            if name in each.name() or any(name in word for word in command_of(each)[:4]):
                 each.send_signal(number)
                 return family
         except psutil.Error:
@@ -59,7 +59,7 @@ def wait_until_empty(folder: Path) -> None:
             marks=pytest.mark.slow,
         ),
         pytest.param(
-            "ray::RuntimeEnvAgent",
+            "ray_stand_in.py",
             signal.SIGKILL,
             "Ray's raylet ended unexpectedly",
             marks=pytest.mark.slow,
