@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -157,8 +158,12 @@ def test_where_it_is_reachable_a_token_is_asked_for(net: str, tmp_path: Path, ho
             assert attack("kv", head, token=token).keys() == {"fault"}
             assert attack("init", head, made, token=token).keys() == {"fault"}
         assert not made.exists()
-        answers = attack("calls", VICTIM, *house.doors)["got"]
-        assert len(answers) == len(house.doors) >= 6
+        # Whoever knocks at the door of Ray's stand-in is not answered, and meets the agent then.
+        until = time.monotonic() + 60
+        while "got" not in (told := attack("calls", VICTIM, *house.doors)):
+            assert time.monotonic() < until, told
+        answers = told["got"]
+        assert len(answers) == len(house.doors) >= 5
         for port, codes in answers.items():
             assert set(codes) in (
                 {"UNAUTHENTICATED", "UNIMPLEMENTED"},
