@@ -143,12 +143,29 @@ def gea(folder: Path) -> Work:
     return of_cells(GEA(), "babyai/PickupDist", babyai.SUITES, 12)
 
 
+def gea_sees(folder: Path) -> Work:
+    """It finds itself in a map and turns what it cuts out of it, so that a quarter or half turn of
+    the map does no harm, and its three mirrorings look alike.
+    """
+    from baselines.gea.agent import GEASees
+
+    policy = GEASees()
+    mirrored = [name for fault in MIRRORINGS for name in PICTURES[fault][1]]
+    faults = {
+        fault: (act, mirrored if fault in MIRRORINGS else right)
+        for fault, (act, right) in PICTURES.items()
+    }
+    broken = crossed(policy, "image", faults, deaf=True) | miscounted(policy, 7)
+    return Work(policy, cases_of("babyai/GoToObj", babyai.SUITES, 16), broken)
+
+
 def transformer_bc(folder: Path) -> Work:
     from baselines.transformer_bc.agent import TransformerBC
 
     return of_cells(TransformerBC(), "babyai-worded/PickUp-heldout", worded.SUITES, 20)
 
 
+MIRRORINGS = ("upside down", "mirrored", "transposed")
 WORKS: Mapping[str, Callable[[Path], Work]] = {
     "toy": toy,
     "pose": pose,
@@ -157,6 +174,7 @@ WORKS: Mapping[str, Callable[[Path], Work]] = {
     "pick-place": lambda folder: scripted("pick-place-v3"),
     "drawer-open": lambda folder: scripted("drawer-open-v3"),
     "gea": gea,
+    "gea-sees": gea_sees,
     "transformer-bc": transformer_bc,
     "sb3": sb3,
 }
