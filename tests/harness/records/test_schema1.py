@@ -290,7 +290,7 @@ def test_a_finished_old_run_has_nothing_left_to_play(bench: Bench) -> None:
 
 
 def test_the_same_demonstrations_are_recorded(bench: Bench) -> None:
-    """The tables are as they were, but for columns that came later; pictures are compared unpacked."""
+    """The tables are as they were, but for later columns; pictures are compared unpacked."""
     parquet = pytest.importorskip("pyarrow.parquet")
     skip_where_versions_differ("minigrid")
     Path("demos").rename("before")
