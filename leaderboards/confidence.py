@@ -15,24 +15,13 @@ from harness.core import DOMAINS, Result
 from harness.core.grammar import counted
 from harness.core.reference import LATER
 from harness.stats import Estimate
-from harness.stats.forecasts import Forecasts
+from harness.stats.forecasts import Coverage, Forecasts
 from leaderboards.tables import Column, Table, percent, range_of, two_decimals
 
-__all__ = ["ConfidenceRow", "ConfidenceTally", "SurestRow", "confidence_tables"]
+__all__ = ["ConfidenceRow", "ConfidenceTally", "confidence_tables"]
 
 SHARES = (0.25, 0.5, 0.75, 1.0)
 ALPHA = 0.05
-
-
-@dataclass(frozen=True, kw_only=True)
-class SurestRow:
-    """The episodes of which the agent was surest; risk against coverage, as successes."""
-
-    share: float
-    """Of all episodes that have a confidence."""
-    above: float
-    """Their lowest confidence."""
-    success: Estimate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +44,8 @@ class ConfidenceRow:
     brier: float
     discrimination: Estimate | None = field(default=None, metadata=LATER)
     """The chance that a success had a higher confidence than a failure; None where all alike."""
-    surest: tuple[SurestRow, ...] = ()
+    surest: tuple[Coverage, ...] = ()
+    """Risk against coverage, as successes: the episodes of which the agent was surest."""
 
 
 class ConfidenceTally:
@@ -93,6 +83,7 @@ class ConfidenceTally:
     def _row(self, domain: str | None) -> ConfidenceRow:
         forecasts = self._forecasts[domain]
         error = forecasts.calibration_error()
+        # Equal confidences are kept together, so that two shares may be one.
         surest = {found.share: found for found in map(forecasts.surest, SHARES)}
         return ConfidenceRow(
             domain=domain,
@@ -105,10 +96,7 @@ class ConfidenceTally:
             p=error.p,
             brier=forecasts.brier,
             discrimination=forecasts.discrimination(),
-            surest=tuple(
-                SurestRow(share=each.share, above=each.above, success=each.success)
-                for each in surest.values()
-            ),
+            surest=tuple(surest.values()),
         )
 
 

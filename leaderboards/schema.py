@@ -17,8 +17,9 @@ from harness.records.control_clock import ControlClock
 from harness.records.error_kinds import ErrorKind
 from harness.records.plan import NotRun
 from harness.stats import Estimate, value_of
+from harness.stats.forecasts import Coverage
 from leaderboards.answers import AnswersRow
-from leaderboards.confidence import ConfidenceRow, SurestRow
+from leaderboards.confidence import ConfidenceRow
 from leaderboards.flatten import EstimateNames, bounds_of, flatten
 from leaderboards.floors import Floor
 from leaderboards.footprint import Footprint
@@ -373,7 +374,7 @@ ESTIMATES: EstimateNames = {
     Group: {**_RATE, **_SAFETY},
     OptimalityRow: bounds_of("optimality"),
     ConfidenceRow: bounds_of("success", "discrimination"),
-    SurestRow: bounds_of("success"),
+    Coverage: bounds_of("success"),
     Scores: bounds_of("mean", "median", "iqm", "optimality_gap"),
     ScoreEffects: bounds_of("mean", "difference"),
     PerturbationRow: {

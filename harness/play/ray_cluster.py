@@ -172,11 +172,12 @@ def started(cpus: int, say: Say, **options: Any) -> Iterator[Cluster]:
 
 def _start(cpus: int, folder: str, options: Mapping[str, Any]) -> None:
     try:
-        with contextlib.ExitStack() as changed:
-            changed.enter_context(_on_loopback())
-            changed.enter_context(nothing_more(ray._private.node.Node))
-            changed.enter_context(inherited(variables()))
-            changed.enter_context(without_agents(ray))
+        with (
+            _on_loopback(),
+            nothing_more(ray._private.node.Node),
+            inherited(variables()),
+            without_agents(ray),
+        ):
             # "local" overrides a RAY_ADDRESS, a cluster that nobody asked for here.
             ray.init(
                 address="local",

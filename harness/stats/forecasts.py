@@ -8,6 +8,7 @@ sums are exact.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -39,7 +40,8 @@ class CalibrationError(NamedTuple):
     """How often a calibrated agent would have an error of at least this one."""
 
 
-class Coverage(NamedTuple):
+@dataclass(frozen=True, kw_only=True)
+class Coverage:
     """The episodes of which the agent was surest."""
 
     share: float
@@ -144,4 +146,5 @@ class Forecasts:
         won, n = int(self._won[cells[: last + 1]].sum()), int(counts[last])
         bounds = wilson(won, n)
         lowest = float(self._sum[cells[last]] / self._n[cells[last]])
-        return Coverage(n / self.n, lowest, Estimate(won / n, bounds.low, bounds.high))
+        success = Estimate(won / n, bounds.low, bounds.high)
+        return Coverage(share=n / self.n, above=lowest, success=success)
