@@ -14,11 +14,11 @@ import typer
 from harness.cli.locations import run_figures, run_folder
 
 __all__ = [
-    "AgentArgs", "AgentName", "AgentTimeout", "Alpha", "Backend", "Base", "ControlRate", "Full",
-    "Interpreters", "JUnit", "LanesOption", "Latency", "Margin", "Methods", "Out", "ProfileCheck",
-    "RayAddress", "ReplicasOption", "Run", "RunFigures", "Seed", "SuiteNames", "TaskGlobs",
-    "TrainingDataOption", "TrustMaker", "Workers", "argument", "arguments", "at_least_one",
-    "replica_count", "worker_count",
+    "AgentArgs", "AgentName", "AgentTimeout", "Alpha", "Backend", "Base", "ControlRate",
+    "EpisodesOption", "Full", "Interpreters", "JUnit", "LanesOption", "Latency", "Margin",
+    "Methods", "Out", "ProfileCheck", "RayAddress", "ReplicasOption", "Run", "RunFigures",
+    "Seed", "SuiteNames", "TaskGlobs", "TrainingDataOption", "TrustMaker", "Workers",
+    "argument", "arguments", "at_least_one", "replica_count", "worker_count",
 ]  # fmt: skip
 
 AgentName = Annotated[
@@ -37,6 +37,10 @@ TaskGlobs = Annotated[
         help="Only tasks that match: globs over ids, or tag:NAME; not:GLOB leaves tasks out; "
         "separated by commas."
     ),
+]
+EpisodesOption = Annotated[
+    int | None,
+    typer.Option(help="Episodes per task. Default: what the suite's protocol asks for."),
 ]
 Seed = Annotated[
     int, typer.Option(help="Which set of episodes to play. Different seeds share no episode.")

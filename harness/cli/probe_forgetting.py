@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from harness.cli.options import Seed, TaskGlobs, arguments
+from harness.cli.options import EpisodesOption, Seed, TaskGlobs, arguments
 from harness.cli.output import DONE
 from harness.cli.probe_runs import (
     PlayOptions,
@@ -61,10 +61,7 @@ def forgetting(
         ),
     ] = None,
     tasks: TaskGlobs = None,
-    episodes: Annotated[
-        int | None,
-        typer.Option(help="Episodes per task. Default: what the suite's protocol asks for."),
-    ] = None,
+    episodes: EpisodesOption = None,
     seed: Seed = 0,
     play: PlayOptions,
     format: Annotated[Literal["text", "json"], typer.Option(help="What to print.")] = "text",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from harness.cli.options import AgentName, Seed, SuiteNames, TaskGlobs
+from harness.cli.options import AgentName, EpisodesOption, Seed, SuiteNames, TaskGlobs
 from harness.cli.output import WITH_ERRORS, say
 from harness.cli.probe_runs import (
     PlayOptions,
@@ -38,10 +38,7 @@ def instruction(
     agent: AgentName,
     suite: SuiteNames,
     tasks: TaskGlobs = None,
-    episodes: Annotated[
-        int | None,
-        typer.Option(help="Episodes per task. Default: what the suite asks for."),
-    ] = None,
+    episodes: EpisodesOption = None,
     seed: Seed = 0,
     arms: Annotated[
         str,

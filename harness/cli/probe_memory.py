@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from harness.cli.options import AgentName, Seed, SuiteNames, TaskGlobs, arguments
+from harness.cli.options import AgentName, EpisodesOption, Seed, SuiteNames, TaskGlobs, arguments
 from harness.cli.probe_runs import (
     PlayOptions,
     Telling,
@@ -38,10 +38,7 @@ def memory(
     agent: AgentName,
     suite: SuiteNames = "memory",
     tasks: TaskGlobs = None,
-    episodes: Annotated[
-        int | None,
-        typer.Option(help="Episodes per task. Default: what the suite asks for."),
-    ] = None,
+    episodes: EpisodesOption = None,
     seed: Seed = 0,
     contexts: Annotated[
         str,

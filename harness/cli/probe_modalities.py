@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from harness.cli.options import AgentName, Seed, SuiteNames, TaskGlobs
+from harness.cli.options import AgentName, EpisodesOption, Seed, SuiteNames, TaskGlobs
 from harness.cli.probe_runs import (
     PlayOptions,
     Telling,
@@ -31,10 +31,7 @@ def modalities(
     agent: AgentName,
     suite: SuiteNames,
     tasks: TaskGlobs = None,
-    episodes: Annotated[
-        int | None,
-        typer.Option(help="Episodes per task. Default: what the suite asks for."),
-    ] = None,
+    episodes: EpisodesOption = None,
     seed: Seed = 0,
     withhold: Annotated[
         str | None,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from harness.cli.options import Seed, SuiteNames, TaskGlobs, arguments
+from harness.cli.options import EpisodesOption, Seed, SuiteNames, TaskGlobs, arguments
 from harness.cli.output import WITH_ERRORS
 from harness.cli.probe_runs import PlayOptions, Telling, Wanted, play_runs, with_play_options
 
@@ -61,10 +61,7 @@ def rl_robustness(
         ),
     ] = None,
     tasks: TaskGlobs = None,
-    episodes: Annotated[
-        int | None,
-        typer.Option(help="Episodes per task. Default: what the suite's protocol asks for."),
-    ] = None,
+    episodes: EpisodesOption = None,
     seed: Seed = 0,
     play: PlayOptions,
     figure: Annotated[

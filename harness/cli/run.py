@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from harness.cli.options import (
+from harness.cli.options import (  # fmt: skip
     AgentArgs,
     AgentName,
     AgentTimeout,
     Backend,
     ControlRate,
+    EpisodesOption,
     Interpreters,
     LanesOption,
     Latency,
@@ -31,7 +32,7 @@ from harness.cli.options import (
     at_least_one,
     replica_count,
     worker_count,
-)  # fmt: skip
+)
 from harness.cli.output import DONE, WITH_ERRORS, WRONG_USE, command_line, say
 
 if TYPE_CHECKING:
@@ -45,10 +46,7 @@ def run(
     agent: AgentName,
     suite: SuiteNames,
     tasks: TaskGlobs = None,
-    episodes: Annotated[
-        int | None,
-        typer.Option(help="Episodes per task. Default: what the suite's protocol asks for."),
-    ] = None,
+    episodes: EpisodesOption = None,
     seed: Seed = 0,
     perturb: Annotated[
         str | None,
