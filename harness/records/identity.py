@@ -40,7 +40,17 @@ class AgentSpec:
     entry: str
     """`module:Class`."""
     args: Mapping[str, Any]
-    """JSON values for the constructor."""
+    """JSON values for the constructor; another one raises UserError."""
+
+    def __post_init__(self) -> None:
+        for name, value in dict(self.args).items():
+            try:
+                json.dumps({name: value}, allow_nan=False)
+            except (TypeError, ValueError, RecursionError) as fault:
+                raise UserError(
+                    f"the agent {self.name}: its argument {name} cannot be written down: {fault}; "
+                    "give finite numbers, texts, booleans, None, or lists and tables of these"
+                ) from None
 
     def kind(self) -> type[Agent]:
         """The class. Raises UserError if it is no Agent or does not take these arguments."""

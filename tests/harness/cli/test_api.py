@@ -266,6 +266,8 @@ def test_a_function_can_have_a_history() -> None:
         ({"policy": 5}, "a policy is an Agent"),
         ({"policy": "nobody"}, "there is no agent 'nobody'"),
         ({"agent_args": {"a": 1}}, "agent_args belong to a class or a name"),
+        ({"policy": toys.ChunkAgent, "agent_args": {"length": float("nan")}}, "argument length"),
+        ({"policy": toys.ChunkAgent, "agent_args": {"length": [{"a": {1}}]}}, "finite numbers"),
         ({"suite": "nothing"}, "there is no suite"),
         ({"suite": []}, "suite is a name"),
         ({"tasks": "zzz"}, "no task matches"),

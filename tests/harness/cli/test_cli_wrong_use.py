@@ -36,6 +36,7 @@ QUICK = ("--suite", "toysuite:QUICK", "--workers", 0)
         ("--agent uniform --suite smoke --agent-arg speed", "write NAME=VALUE"),
         ("--agent uniform --suite smoke --agent-arg speed=1", "--agent-arg k=v"),
         ("--agent toys:ChunkAgent --suite smoke --agent-arg lenght=1", "(length: 'int' = 3)"),
+        ("--agent toys:ChunkAgent --suite smoke --agent-arg length=NaN", "give finite numbers"),
         ("--agent uniform --suite smoke --resume", "there is no run at runs/uniform-smoke-"),
         ("--agent uniform --suite smoke --out /dev/null/run", "Choose another place with --out"),
         ("--agent uniform", "--suite"),
