@@ -77,6 +77,14 @@ def demos(
             "expert's actions are recorded."
         ),
     ] = 0.0,
+    roll_in: Annotated[
+        str | None,
+        typer.Option(
+            help="Without --agent: an agent that acts in the experts' place on half of the "
+            "stretches of 25 steps, so that experts show what to do where it comes to (DAgger). "
+            "The expert's actions are recorded."
+        ),
+    ] = None,
     seed: Annotated[
         int,
         typer.Option(help="Which set of training seeds, 0 to 99. Evaluations never play them."),
@@ -107,8 +115,8 @@ def demos(
     names = _names_of_features(lerobot, lerobot_names)
     read = tuple(name for name in views.split(",") if name)
     recording = RecordingOptions(read, images, noise, at_least_one("--pixels", pixels), keep)
-    if agent is None and agent_arg:
-        raise UserError("--agent-arg belongs to --agent")
+    if agent is None and roll_in is None and agent_arg:
+        raise UserError("--agent-arg belongs to --agent or --roll-in")
     options = RunOptions(
         workers=worker_count(workers),
         lanes=at_least_one("--lanes", lanes),
@@ -133,6 +141,7 @@ def demos(
             episodes=episodes,
             seed=seed,
             agent=None if agent is None else agent_named(agent, arguments(agent_arg)),
+            roll_in=None if roll_in is None else agent_named(roll_in, arguments(agent_arg)),
         )
         if lerobot is not None and recorded.demos:
             for folder in export(Demos(out), lerobot, names):

@@ -103,12 +103,14 @@ def card(
     pixels: int | None = None,
     *,
     agent: str | None = None,
+    roll_in: str | None = None,
     everything: bool = False,
 ) -> str:
     """The text of README.md.
 
     `noise`: the share of random actions; `images`: a format; `pixels`: the side of pictures that
-    were shrunk; `agent`: who played, None for the experts; `everything`: with failures.
+    were shrunk; `agent`: who played, None for the experts; `roll_in`: who acted part of the time in
+    the experts' place; `everything`: with failures.
     """
     packages: dict[str, str] = {}
     for item in plan.items:
@@ -143,9 +145,7 @@ def card(
         left_out="Episodes that were cut short are left out"
         if everything
         else "Failed episodes are left out",
-        noise=f"{noise:.0%} of the executed actions were drawn at random."
-        if noise
-        else f"Every executed action is the {'agent' if agent else 'expert'}'s.",
+        noise=_executed(agent, roll_in, noise),
         counts=markdown_table(
             ["task", "suite", "asked", "finished", "kept", "success", "steps"], rows
         ),
@@ -158,7 +158,7 @@ def card(
         end=1001 * SEED_STRIDE,
         images=FORMAT_NAMES[images]
         + (f", shrunk to {pixels} x {pixels} pixels by the mean of areas" if pixels else ""),
-        actions=_actions(agent, noise),
+        actions=_actions(agent, bool(noise or roll_in)),
         rewards="" if agent is None else REWARDED,
         limits=EXPERTS if agent is None else AGENT,
         views=", ".join(map(_code, views)) or "none",
@@ -172,11 +172,22 @@ def _what(agent: str | None, everything: bool) -> str:
     return f"{'All' if everything else 'Successful'} episodes of the agent {_code(agent)}"
 
 
-def _actions(agent: str | None, noise: float) -> str:
-    """The columns of actions."""
+def _executed(agent: str | None, roll_in: str | None, noise: float) -> str:
+    """Whose actions were executed."""
+    parts = []
+    if roll_in is not None:
+        parts.append(f"On half of the stretches of 25 steps {_code(roll_in)} acted.")
+    if noise:
+        drawn = "other " if roll_in else ""
+        parts.append(f"{noise:.0%} of the {drawn}executed actions were drawn at random.")
+    return " ".join(parts) or f"Every executed action is the {'agent' if agent else 'expert'}'s."
+
+
+def _actions(agent: str | None, changes: bool) -> str:
+    """The columns of actions; `changes`: whether an executed one may not be the expert's."""
     if agent is not None:
         return "action and executed (the agent's action, as it was executed)"
-    changed = ", which noise may have changed" if noise else ", the same"
+    changed = ", which may be another one" if changes else ", the same"
     return f"action (the expert's, to be imitated), executed (what was executed{changed})"
 
 

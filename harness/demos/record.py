@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from harness.core import Result, Suite, Task, UserError
+from harness.core.agent import ALL_VIEWS, NO_VIEWS
 from harness.core.factors import AXES
 from harness.core.grammar import counted
 from harness.core.text import printable
@@ -125,20 +126,24 @@ def record(
     episodes: int,
     seed: int = 0,
     agent: AgentSpec | None = None,
+    roll_in: AgentSpec | None = None,
 ) -> RecordingSummary:
     """Record `episodes` training episodes of each task, and keep what `recording` says.
 
     `agent`: who plays, rewards included in what is stored; None: the tasks' experts, whose
-    successes are kept. Writes the folder `out`, which harness/demos/dataset.py reads. If
+    successes are kept. `roll_in`: who acts in the experts' place part of the time, in which case
+    what it reads is recorded too. Writes the folder `out`, which harness/demos/dataset.py reads. If
     interrupted, the same call continues. Raises UserError on wrong use, and KeyboardInterrupt.
     """
     modules()
     check_writable(out, ("README.md", "episodes.parquet", FILE), ("run", "recorded", "data"))
     folder = str((out / "recorded").resolve())
     if agent is None:
-        spec = _experts(folder, recording)
+        spec = _experts(folder, recording, roll_in)
     else:
         spec = agent
+        if roll_in is not None:
+            raise UserError("--roll-in belongs to the experts that play without --agent")
         if recording.noise:
             raise UserError(
                 "--noise belongs to the experts that play without --agent: `--agent noisy-oracle "
@@ -176,6 +181,7 @@ def record(
             options.command,
             recording.pixels,
             agent=None if agent is None else agent.name,
+            roll_in=None if roll_in is None else roll_in.name,
             everything=recording.keep == "all",
         )
         (out / "README.md").write_text(text, encoding="utf-8")
@@ -184,7 +190,7 @@ def record(
     return RecordingSummary(out, summary, sum(map(len, rows)), counts, agent is not None)
 
 
-def _experts(folder: str, recording: RecordingOptions) -> AgentSpec:
+def _experts(folder: str, recording: RecordingOptions, roll_in: AgentSpec | None) -> AgentSpec:
     """The agent that plays the tasks' experts, and records them itself. Raises UserError."""
     if recording.keep == "all":
         raise UserError("--keep all needs --agent: that of the experts is oracle")
@@ -195,12 +201,32 @@ def _experts(folder: str, recording: RecordingOptions) -> AgentSpec:
         # Left out unless given: a recording of before this option can be resumed.
         **({} if recording.pixels is None else {"pixels": recording.pixels}),
     }
+    views = list(recording.views)
+    if roll_in is not None:
+        record_as["roll_in"] = {
+            "name": roll_in.name,
+            "entry": roll_in.entry,
+            "args": dict(roll_in.args),
+        }
+        views += _views_of(roll_in, views)
     # In a mapping: the files of a path that is itself an argument count to the agent's identity.
     return AgentSpec(
         "oracle",
         "harness.demos.recorder:Recorder",
-        {"record": record_as, "views": list(recording.views)},
+        {"record": record_as, "views": views},
     )
+
+
+def _views_of(roll_in: AgentSpec, views: Sequence[str]) -> list[str]:
+    """The views that it reads and that are not recorded anyway. Raises UserError."""
+    reads = roll_in.declared()[0]
+    if set(reads) & {*NO_VIEWS, ALL_VIEWS}:
+        raise UserError(
+            f"--roll-in {roll_in.name}: it reads {', '.join(reads)}; name an agent that reads "
+            "views by their names, and asks no expert"
+        )
+    known = {name.rstrip("?") for name in views}
+    return [name for name in reads if name.rstrip("?") not in known]
 
 
 def _manifest(spec: AgentSpec, recording: RecordingOptions, experts: bool) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from harness.core import Agent, Brief, Turn
+from harness.core import Agent, Answer, Brief, Turn, UserError, stream
 from harness.demos.columns import (
     arrow_type,
     brief_to_json,
@@ -18,8 +18,12 @@ from harness.demos.columns import (
     shrunk,
     shrunk_spec,
 )  # fmt: skip
+from harness.records.identity import AgentSpec
 
 __all__ = ["EpisodeRecording", "Recorder"]
+
+STRETCH, SHARE = 25, 0.5
+"""Steps of an episode after which it is drawn anew who acts, and the share of the other agent's."""
 
 
 class Recorder(Agent):
@@ -28,17 +32,25 @@ class Recorder(Agent):
     With `noise`, a share of the executed actions is drawn uniformly at random, so that the expert
     also shows how to recover; the action to imitate is the expert's in any case. This follows DART
     (arXiv 1703.09327), which fits Gaussian noise instead.
+
+    With `roll_in`, another agent acts on half of the stretches of 25 steps, so that the expert also
+    shows what to do where that agent comes to; the action to imitate is the expert's in any case.
+    This is DAgger (arXiv 1011.0686), with beta = 0.5 drawn for stretches instead of steps.
     """
 
     reads: ClassVar[tuple[str, ...]] = ("expert",)
 
     def __init__(self, record: Mapping[str, Any], views: Sequence[str]) -> None:
-        """`record`: the `folder` for the files, `images` (a format), `noise` and maybe `pixels`.
+        """`record`: the `folder` for the files, `images` (a format), `noise` and maybe `pixels`,
+        and `roll_in`, the name, entry and args of an AgentSpec.
 
-        `views`: as in Agent.reads.
+        `views`: as in Agent.reads; they are those of the other agent, and maybe more.
         """
         modules()
-        self.reads = ("expert", *views)  # type: ignore[misc] # depends on the arguments
+        arguments = {"record": record, "views": views}
+        self.reads, self.history = self.declares(arguments)  # type: ignore[misc]
+        other = record.get("roll_in")
+        self._other = None if other is None else AgentSpec(**other).build()
         self._folder, self._images, self._noise = (
             Path(record["folder"]),
             record["images"],
@@ -49,13 +61,24 @@ class Recorder(Agent):
 
     @classmethod
     def declares(cls, arguments: Mapping[str, Any]) -> tuple[tuple[str, ...], int]:
-        return ("expert", *arguments["views"]), 1
+        other = arguments["record"].get("roll_in")
+        history = 1 if other is None else AgentSpec(**other).declared()[1]
+        return ("expert", *arguments["views"]), history
 
     def act(self, turns: Sequence[Turn]) -> list[Any]:
-        """The expert's action, or the no-op if the expert has given up."""
-        return [self._one(turn) for turn in turns]
+        """What is executed: the expert's action (the no-op if it has given up), or another one.
 
-    def _one(self, turn: Turn) -> Any:
+        Raises UserError if the other agent answers with more than an action.
+        """
+        if self._other is None:
+            return [self._one(turn, None) for turn in turns]
+        hidden = [dataclasses.replace(turn, expert=None) for turn in turns]
+        answers = self._other.act(hidden)
+        if any(isinstance(answer, Answer) for answer in answers):
+            raise UserError("--roll-in: this agent answers with more than an action")
+        return [self._one(turn, answer) for turn, answer in zip(turns, answers)]
+
+    def _one(self, turn: Turn, other: Any) -> Any:
         if turn.step == 0:
             self._recordings[turn.episode] = EpisodeRecording(turn.brief, self._pixels)
         action = (
@@ -68,6 +91,10 @@ class Recorder(Agent):
             if self._noise and turn.rng.random() < self._noise
             else action
         )
+        if other is not None:
+            drawn = stream(turn.rng_key, "roll-in", step=turn.step // STRETCH).random()
+            if drawn < SHARE:
+                executed = turn.brief.action.coerce(other)[0]
         self._recordings[turn.episode].rows[turn.step] = self._row(turn, action, executed)
         return executed
 
@@ -90,7 +117,10 @@ class Recorder(Agent):
         The loop calls this before it reports the outcome, so each line of the run directory has its
         file, also after a crash.
         """
-        for name in episodes:
+        names = tuple(episodes)
+        if self._other is not None:
+            self._other.end(names)
+        for name in names:
             recording = self._recordings.pop(name, None)
             if recording is not None:
                 recording.write(self._folder / f"{name}.parquet")
