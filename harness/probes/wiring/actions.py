@@ -1,5 +1,5 @@
-"""Counter-changes of what an agent answers: scale, normalisation, gripper, rotation, the numbers of
-choices, chunks."""
+"""Counter-changes of what an agent answers: scale, normalisation, axes, gripper, rotation, the
+numbers of choices, chunks."""
 
 from __future__ import annotations
 
@@ -16,11 +16,14 @@ from harness.core.layout import ROTATION_SIZES, Field
 from harness.play.values import AgentFault, Chunk
 from harness.policies.profiles.rotations import convert
 from harness.probes.changes import Change
+from harness.probes.wiring.pictures import is_picture
 
 __all__ = ["of_actions", "of_chunks"]
 
 Function = Callable[[np.ndarray], np.ndarray]
 SCALES = (0.1, 0.5, 2.0, 10.0)
+MOVING = ("delta", "target_delta", "velocity")
+"""Kinds of a position that another frame turns about zero."""
 
 
 def of_actions(brief: Brief) -> Iterator[Change]:
@@ -47,6 +50,11 @@ def of_actions(brief: Brief) -> Iterator[Change]:
         yield _changed(
             "actions normalised into -1..1", spec, lambda a: 2 * (a - low) / (high - low) - 1
         )
+    # Beside a picture, axes that are turned look as the picture turned or mirrored does.
+    if not any(is_picture(name, each) for name, each in brief.observation.items()):
+        for field, part in parts:
+            if field.quantity.endswith("position") and field.frame and field.kind in MOVING:
+                yield from _of_axes(field, part, spec)
     for field, part in parts:
         if field.quantity == "gripper" and np.isfinite([low[part], high[part]]).all():
             yield from _of_gripper(field, part, spec, low[part], high[part])
@@ -97,6 +105,31 @@ def _mask(spec: Box, part: slice) -> np.ndarray:
 
 def _scaled(mask: np.ndarray, scale: float) -> Function:
     return lambda action: np.where(mask, action * scale, action)
+
+
+def _of_axes(field: Field, part: slice, spec: Box) -> Iterator[Change]:
+    """A movement in a frame that is mirrored, or turned about z."""
+    if field.size not in (2, 3):
+        return
+    for axis, name in enumerate("xyz"[: field.size]):
+        signs = np.ones(field.size)
+        signs[axis] = -1
+        yield _changed(
+            f"the sign of {field.name} {name} turned", spec, _at(part, _turned(np.diag(signs)))
+        )
+    for what, plane in (
+        ("x and y of {} exchanged", [[0, 1], [1, 0]]),
+        ("{} turned by 90 degrees about z", [[0, -1], [1, 0]]),
+        ("{} turned by -90 degrees about z", [[0, 1], [-1, 0]]),
+        ("{} turned by 180 degrees about z", [[-1, 0], [0, -1]]),
+    ):
+        matrix = np.eye(field.size)
+        matrix[:2, :2] = plane
+        yield _changed(what.format(field.name), spec, _at(part, _turned(matrix)))
+
+
+def _turned(matrix: np.ndarray) -> Function:
+    return lambda vector: matrix @ vector
 
 
 def _of_gripper(

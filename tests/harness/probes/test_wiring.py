@@ -189,6 +189,31 @@ def test_choices_are_counted_from_another_first_one() -> None:
     assert not list(of_actions(dataclasses.replace(brief, action=Discrete(1))))
 
 
+def test_axes_of_a_movement_are_turned_where_no_picture_is_seen() -> None:
+    hand = Field("eef_position", 3, "delta", "world", "m")
+    action = Box((4,), low=-1.0, high=1.0, layout=(hand, Field("gripper", 1, "command")))
+    changes = {str(each): each for each in of_actions(brief_of(action, state=Box((3,))))}
+    moved = {
+        what: change.answer(np.array([1, 2, 3, 0.5])).tolist()
+        for what, change in changes.items()
+        if "eef_position" in what
+    }
+    assert moved == {
+        "the sign of eef_position x turned": [-1, 2, 3, 0.5],
+        "the sign of eef_position y turned": [1, -2, 3, 0.5],
+        "the sign of eef_position z turned": [1, 2, -3, 0.5],
+        "x and y of eef_position exchanged": [2, 1, 3, 0.5],
+        "eef_position turned by 90 degrees about z": [-2, 1, 3, 0.5],
+        "eef_position turned by -90 degrees about z": [2, -1, 3, 0.5],
+        "eef_position turned by 180 degrees about z": [-1, -2, 3, 0.5],
+    }
+    seeing = brief_of(action, image=Box((16, 16, 3), "uint8", 0, 255))
+    target = dataclasses.replace(hand, kind="absolute")
+    holding = dataclasses.replace(action, layout=(target, action.layout[1]))
+    for brief in (seeing, brief_of(holding, state=Box((3,)))):
+        assert not any("eef_position" in str(each) for each in of_actions(brief))
+
+
 def test_rotations_are_converted() -> None:
     quaternion = Field("rotation", 4, "absolute", "world", "1", "quaternion_xyzw")
     brief = brief_of(Box((1,)), state=Box((4,), layout=(quaternion,)))
