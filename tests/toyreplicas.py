@@ -134,3 +134,34 @@ class Drawn(ToyAdapter):
     """A simulator of which four share a GPU."""
 
     gpus = 0.25
+
+
+class Marking(ToyAdapter):
+    """Makes the file of its task's `marks` when it is built."""
+
+    def __init__(self, task: Task) -> None:
+        super().__init__(task)
+        if "marks" in task.params:
+            Path(task.params["marks"]).touch()
+
+
+class Loading(GoodAgent):
+    """Is built as soon as there is such a file."""
+
+    served = True
+
+    def __init__(self, marks: str) -> None:
+        until = time.monotonic() + 60
+        while not Path(marks).exists():
+            if time.monotonic() > until:
+                raise TimeoutError("no environment was built while the agent was")
+            time.sleep(0.01)
+
+
+class DiesBuilt(GoodAgent):
+    """Its process ends while it is built."""
+
+    served = True
+
+    def __init__(self) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)

@@ -89,7 +89,7 @@ class Driver:
         self._kind = spec.kind()
         self._options = options
         self._timeout = timeout
-        self._replicas = Replicas(self._launch, replicas, cluster.check, LOOK_S)
+        self._replicas = Replicas(self._launch, replicas, self._look_closely)
         self._share = share
         self._place = Place([path or os.getcwd() for path in sys.path], log, home, carried)
         self._log = log
@@ -136,24 +136,29 @@ class Driver:
         for handle in self._handles if self._warm is not None and self._warm.keeps else ():
             if handle.name in ended and not handle.faulty:
                 handle.actor = handle.call = None  # it stays in the pool
-        actors = self._replicas.actors
+        actors = self._replicas.ready
         name = "the served agent" if len(actors) == 1 else "replica {} of the served agent"
-        self._end({name.format(number): actor for number, actor in enumerate(actors)})
+        self._end({name.format(number): actor for number, actor in enumerate(actors) if actor})
+
+    def _look_closely(self) -> None:
+        """Raises Stopped if Ray is gone, or is about to be."""
+        self._cluster.check(patience=DYING_S)
 
     def _see(self, sign: Any) -> None:
         """A replica of the served agent is ready, or gone.
 
         Raises UserError if it cannot be built.
         """
-        self._cluster.check(patience=DYING_S)
         replaced = self._replicas.seen(sign)
         if replaced is None:
             return
         number, actor, what = replaced
-        self._say(f"replica {number} of the served agent {what}")
+        if what:
+            self._say(f"replica {number} of the served agent {what}")
         if actor is None:
             return
         for handle in self._handles:
+            handle.can_ask(time.monotonic())
             if handle.actor is not None:
                 handle.actor.replace.remote(number, actor)
 
@@ -310,7 +315,7 @@ class Driver:
             said: Exchange = unwrapped(call)
         except ray.exceptions.RayActorError as fault:
             # All workers die with their raylet; no case is to blame for that.
-            self._cluster.check(patience=DYING_S)
+            self._look_closely()
             self._lose(handle, Culprits.UNKNOWN, f"the worker died: {cause(fault)}")
             return
         except UserError as wrong:

@@ -8,7 +8,6 @@ one is ready.
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -87,6 +86,8 @@ class ServedAgent:
     def __init__(self, replicas: Sequence[Any | None], timeout: float, notices: Notices) -> None:
         """`replicas`: the actors, None for one that is not ready: `replace` will name it.
 
+        As long as none has ever been ready, who asks waits.
+
         `timeout`: how long a call of the agent may take, in seconds.
         """
         self.watch = Watch()
@@ -97,6 +98,7 @@ class ServedAgent:
             if actor is None:
                 self._choice.ends(number)
         self._several = len(replicas) > 1
+        self._begun = any(actor is not None for actor in replicas)
         self._links = RayLinks()
         self._changed = threading.Condition()
         self._timeout = timeout
@@ -108,6 +110,7 @@ class ServedAgent:
         """Ask this actor from now on where replica `number` was asked; called by another thread."""
         with self._changed:
             self._actors[number] = actor
+            self._begun = True
             self._choice.begins(number)
             self._changed.notify_all()
 
@@ -119,6 +122,8 @@ class ServedAgent:
     def _send(self, request: _Request) -> None:
         self.watch.deadline = 0.0  # a replica may take long to be ready again
         with self._changed:
+            while not self._begun:
+                self._changed.wait()
             if not self._changed.wait_for(self._choice.any_alive, RELAUNCH_S):
                 request.answers = _lost(request, f"none came back within {RELAUNCH_S:g} s")
                 return
@@ -288,30 +293,29 @@ def _lost(request: _Request, why: str) -> list[Any]:
 class Replicas:
     """The driver's side: starts the replicas, and replaces those that die."""
 
-    def __init__(
-        self, launch: Callable[[int], Any], count: int, check: Callable[[], None], look_s: float
-    ) -> None:
-        """`launch(number)` starts the actor of a replica; `check` raises if Ray itself is gone, and
-        is called every `look_s` seconds."""
+    def __init__(self, launch: Callable[[int], Any], count: int, check: Callable[[], None]) -> None:
+        """`launch(number)` starts the actor of a replica; `check` raises if Ray itself is gone."""
         self._launch = launch
         self._check = check
-        self._look_s = look_s
         self.actors: list[Any] = []
         self.count = count
         self._signs: dict[Any, tuple[int, str]] = {}
         """What Ray answers when a replica is ready, or gone -> (its number, which of the two)."""
         self._loading: set[int] = set()
+        self._first: set[int] = set()
+        """Those that have never been ready: a fault of theirs is the agent's, and no accident."""
 
     def start(self) -> None:
-        """Start all. Raises UserError if the agent cannot be built."""
-        self.actors = [self._launch(number) for number in range(self.count)]
-        self._signs, self._loading = {}, set()
-        for number, actor in enumerate(self.actors):
-            ready = actor.ready.remote()
-            while not ray.wait([ready], timeout=self._look_s)[0]:
-                self._check()
-            unwrapped(ready)
-            self._signs[actor.gone.remote()] = number, "gone"
+        """Start all. `seen` tells when each is ready, and workers need not wait for it."""
+        self._signs, self._first = {}, set(range(self.count))
+        self.actors = [self._begin(number) for number in range(self.count)]
+
+    def _begin(self, number: int) -> Any:
+        actor = self._launch(number)
+        self._loading.add(number)
+        self._signs[actor.ready.remote()] = number, "ready"
+        self._signs[actor.gone.remote()] = number, "gone"
+        return actor
 
     @property
     def signs(self) -> list[Any]:
@@ -320,7 +324,7 @@ class Replicas:
 
     @property
     def ready(self) -> list[Any | None]:
-        """The actors; None for one that is still being replaced."""
+        """The actors; None for one that is not ready."""
         return [
             None if number in self._loading else actor for number, actor in enumerate(self.actors)
         ]
@@ -328,27 +332,30 @@ class Replicas:
     def seen(self, sign: Any) -> tuple[int, Any | None, str] | None:
         """Take note of a sign.
 
-        Returns (number, its new actor, what has become of it) where workers are to ask another
-        actor for a replica from now on, (number, None, what has become of it) where it is lost and
-        the new actor is not ready yet, and None where there is nothing to do. Raises UserError if
-        the agent cannot be built any more.
+        Returns (number, its actor, what has become of it) where workers are to ask this actor for a
+        replica from now on, (number, None, what has become of it) where it is lost and the new
+        actor is not ready yet, and None where there is nothing to do. What has become of it is
+        empty where it is ready for the first time. Raises UserError if the agent cannot be built.
         """
         number, kind = self._signs.pop(sign)
-        if kind == "ready":
-            with contextlib.suppress(ray.exceptions.RayActorError):  # its other sign says so too
-                unwrapped(sign)
+        first = number in self._first
+        try:
+            unwrapped(sign)
+        except ray.exceptions.RayActorError as fault:
+            self._check()
+            if first:
+                raise UserError(f"the served agent cannot be built: {cause(fault)}") from None
+            if kind == "ready":
+                return None  # its other sign says so too
+            what = "ended unexpectedly"
+        else:
+            if kind == "ready":
                 self._loading.discard(number)
-                return number, self.actors[number], "is ready again"
-            return None
-        what = "ended unexpectedly"
-        with contextlib.suppress(ray.exceptions.RayActorError):
-            ray.get(sign)
+                self._first.discard(number)
+                return number, self.actors[number], "" if first else "is ready again"
             what = "hung"
             ray.kill(self.actors[number], no_restart=True)
-        actor = self.actors[number] = self._launch(number)
-        self._loading.add(number)
-        self._signs[actor.ready.remote()] = number, "ready"
-        self._signs[actor.gone.remote()] = number, "gone"
+        self.actors[number] = self._begin(number)
         return number, None, f"{what} and was started again"
 
     def kill(self) -> None:

@@ -1,15 +1,16 @@
 """Turns as they travel to a served agent: what stays equal goes once, pictures as raw arrays.
 
 The brief, the instruction and the name of an episode are sent with its first turn, or when one of
-them changes; afterwards a number stands for them. Equal views of all lanes are one column: a small
-one travels in the message, a large one beside it.
+them changes; afterwards a number stands for them. So it is with the earlier observations of an
+agent that has a history: those of the turn before are not sent again. Equal views of all lanes are
+one column: a small one travels in the message, a large one beside it.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import pickle
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +29,11 @@ OTHERS = tuple(
     for field in dataclasses.fields(Turn)
     if field.name not in (*OF_THE_EPISODE, "observations")
 )
+
+
+Window = list[int] | None
+"""The observations of a turn, in their order: the number of one that the turn before showed as
+well, or ~number of one that is sent with this turn. None: a single one, without a number."""
 
 
 class Unknown(Exception):
@@ -71,13 +77,39 @@ class Packed:
 class _Known:
     """What the other side knows of an episode."""
 
-    __slots__ = ("brief", "instruction", "number", "rng_key")
+    __slots__ = ("brief", "instruction", "number", "rng_key", "sent", "shown")
 
     def __init__(self, number: int) -> None:
         self.number = number
         self.brief: Any = None
         self.instruction = ""
         self.rng_key = 0
+        self.shown: dict[int, tuple[Any, int]] = {}
+        """Identity -> an observation of the turn before, which must live on for it to mean
+        something, and its number."""
+        self.sent = 0
+        """How many observations have a number."""
+
+    def window(self, shown: Sequence[Any], again: bool, new: list[Any]) -> Window:
+        """How the observations of a turn are told; those that have to be sent go to `new`."""
+        if len(shown) == 1:
+            self.shown = {}
+            new.append(shown[0])
+            return None
+        before = {} if again else self.shown
+        numbers, now = [], {}
+        for each in shown:
+            found = now.get(id(each)) or before.get(id(each))
+            if found is None:
+                found = each, self.sent
+                self.sent += 1
+                new.append(each)
+                numbers.append(~found[1])
+            else:
+                numbers.append(found[1])
+            now[id(each)] = found
+        self.shown = now
+        return numbers
 
 
 class TurnEncoder:
@@ -102,6 +134,8 @@ class TurnEncoder:
         briefs: list[tuple[int, bytes]] = []
         episodes: list[tuple[Any, ...]] = []
         numbers = []
+        shown: list[Any] = []
+        windows = []
         for turn in turns:
             fields = turn.__dict__
             known = self._episodes.get(fields["episode"])
@@ -114,18 +148,18 @@ class TurnEncoder:
             ):
                 known = self._introduce(fields, briefs, episodes, again)
             numbers.append(known.number)
+            windows.append(known.window(fields["observations"], again, shown))
         others = {}
         for name in OTHERS:
             values = [turn.__dict__[name] for turn in turns]
             first = values[0]
             same = all(value is first for value in values)
             others[name] = (True, first) if same else (False, values)
-        shown = [turn.observations for turn in turns]
-        counts = [len(each) for each in shown]
         columns: list[Column] = []
-        kinds = _kinds([one for each in shown for one in each], columns)
+        kinds = _kinds(shown, columns)
         over, self._over = self._over, []
-        return Packed((briefs, episodes, over, numbers, others, counts, kinds), columns)
+        head = (briefs, episodes, over, numbers, others, windows, len(shown), kinds)
+        return Packed(head, columns)
 
     def _introduce(
         self,
@@ -206,6 +240,8 @@ class TurnDecoder:
     def __init__(self) -> None:
         self._briefs: dict[int, Brief] = {}
         self._episodes: dict[int, dict[str, Any]] = {}
+        self._shown: dict[int, dict[int, dict[str, Any]]] = {}
+        """Episode -> the numbered observations of its turn before."""
 
     def unpack(
         self, head: tuple[Any, ...], large: Callable[[int], Sequence[np.ndarray] | np.ndarray]
@@ -214,32 +250,48 @@ class TurnDecoder:
 
         Arrays are read-only, as those that Ray brings are. Raises Unknown.
         """
-        briefs, episodes, over, numbers, others, counts, kinds = head
+        briefs, episodes, over, numbers, others, windows, sent, kinds = head
         for number, content in briefs:
             if number not in self._briefs:
                 self._briefs[number] = pickle.loads(content)
         for number in over:
             self._episodes.pop(number, None)
+            self._shown.pop(number, None)
         for number, brief, instruction, name, rng_key in episodes:
             if brief not in self._briefs:
                 raise Unknown
             values = (self._briefs[brief], instruction, name, rng_key)
             self._episodes[number] = dict(zip(OF_THE_EPISODE, values))
-        views = _views(kinds, sum(counts), large)
+        views = iter(_views(kinds, sent, large))
         turns = []
-        at = 0
         same = {name: value for name, (equal, value) in others.items() if equal}
         unlike = [(name, value) for name, (equal, value) in others.items() if not equal]
-        for place, (number, count) in enumerate(zip(numbers, counts)):
+        for place, (number, window) in enumerate(zip(numbers, windows)):
             known = self._episodes.get(number)
             if known is None:
                 raise Unknown
-            fields = {**known, **same, "observations": tuple(views[at : at + count])}
+            shown = (next(views),) if window is None else self._window(number, window, views)
+            fields = {**known, **same, "observations": shown}
             for name, value in unlike:
                 fields[name] = value[place]
-            at += count
             turns.append(Turn.of(fields))
         return turns
+
+    def _window(
+        self, episode: int, window: Sequence[int], views: Iterator[dict[str, Any]]
+    ) -> tuple[dict[str, Any], ...]:
+        """The observations of a turn. Raises Unknown."""
+        before, now = self._shown.get(episode, {}), dict[int, dict[str, Any]]()
+        for number in window:
+            if number < 0:
+                now[~number] = next(views)
+            elif number not in now:
+                if number not in before:
+                    raise Unknown
+                now[number] = before[number]
+        self._shown[episode] = now
+        # Copies: an agent may change the mapping that it is given, and only that.
+        return tuple(dict(now[number if number >= 0 else ~number]) for number in window)
 
 
 def _views(

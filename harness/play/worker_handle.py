@@ -105,6 +105,11 @@ class WorkerHandle:
         if self.held:
             self._first_asked_at = self._first_asked_at or now
 
+    def can_ask(self, now: float) -> None:
+        """Note that a served agent is ready: time that was spent waiting for it says no pace."""
+        if self.held and not self._settled:
+            self._first_asked_at = now
+
     def answered(self) -> None:
         """Note that it answered: it has started, and from now on its cases set its patience."""
         if not self.started:

@@ -2,13 +2,15 @@
 
 A null agent in a process of its own is sent what a group of lanes asks, in three ways: whole turns
 in a call of Ray, as up to version 1; packed turns in a call of Ray, as to another machine; and
-packed turns through a socket and shared memory, as on one machine. Figures are microseconds of
-processor time a turn, which other programs disturb less than they disturb the clock.
+packed turns through a socket and shared memory, as on one machine. With a history each turn shows
+what the last ones showed, and one thing more. Figures are microseconds of processor time a turn,
+which other programs disturb less than they disturb the clock.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import functools
 import os
 import sys
@@ -31,22 +33,45 @@ from harness.play.ray_cluster import started
 from harness.play.ray_links import RayLinks
 from harness.records.identity import AgentSpec
 
-VIEWS: dict[str, dict[str, np.ndarray]] = {
-    "49 bytes and a number": {"grid": np.zeros((7, 7, 3), np.uint8), "index": np.zeros(1)},
-    "picture, 224 x 224": {"image": np.zeros((224, 224, 3), np.uint8)},
-}
-LANES = (16, 64)
+PICTURE = {"image": np.zeros((224, 224, 3), np.uint8)}
+VIEWS: dict[str, tuple[dict[str, np.ndarray], int, tuple[int, ...]]] = {
+    "49 bytes and a number": (
+        {"grid": np.zeros((7, 7, 3), np.uint8), "index": np.zeros(1)}, 1, (16, 64),
+    ),
+    "picture, 224 x 224": (PICTURE, 1, (16, 64)),
+    "the last eight pictures": (PICTURE, 8, (16,)),
+}  # fmt: skip
+"""Name -> (what a step shows, the agent's history, the numbers of lanes)."""
 
 
-def turns_of(views: dict[str, np.ndarray], lanes: int) -> list[Turn]:
-    """What a group of lanes asks; each lane has a brief of its own, as in a run."""
-    found = []
-    for lane in range(lanes):
+class Asking:
+    """What a group of lanes asks, turn after turn; each has a brief of its own, as in a run."""
+
+    def __init__(self, views: dict[str, np.ndarray], history: int, lanes: int) -> None:
+        self.views = views
         specs = {name: Box(view.shape, str(view.dtype), 0, 255) for name, view in views.items()}
-        brief = Brief(specs, Discrete(7), "a body", "a simulator")
-        shown = {name: view.copy() for name, view in views.items()}
-        found.append(Turn(brief, "go to the red ball", (shown,), (), 5, f"{lane:016x}"))
-    return found
+        self.turns = [
+            Turn(
+                Brief(specs, Discrete(7), "a body", "a simulator"),
+                "go to the red ball",
+                tuple(self.seen() for _ in range(history)),
+                (),
+                5,
+                f"{lane:016x}",
+            )
+            for lane in range(lanes)
+        ]
+
+    def seen(self) -> dict[str, np.ndarray]:
+        return {name: view.copy() for name, view in self.views.items()}
+
+    def next(self) -> list[Turn]:
+        if len(self.turns[0].observations) > 1:
+            self.turns = [
+                dataclasses.replace(turn, observations=(*turn.observations[1:], self.seen()))
+                for turn in self.turns
+            ]
+        return self.turns
 
 
 def spent(pid: int) -> dict[str, float]:
@@ -67,12 +92,12 @@ def refuse(*_: Any) -> Any:
     raise ConnectionRefusedError
 
 
-def whole(actor: Any, turns: list[Turn]) -> None:
-    ray.get(actor.infer.remote(turns))
+def whole(actor: Any, asking: Asking) -> None:
+    ray.get(actor.infer.remote(asking.next()))
 
 
-def packed(links: RayLinks, actor: Any, turns: list[Turn]) -> None:
-    links.take(links.send(0, actor, turns, False))
+def packed(links: RayLinks, actor: Any, asking: Asking) -> None:
+    links.take(links.send(0, actor, asking.next(), False))
 
 
 def measure(ask: Callable[[], None], lanes: int, turns: int, pid: int) -> list[str]:
@@ -100,10 +125,9 @@ def main() -> None:
         ray.get(actor.ready.remote())
         pid = int(ray.get(actor.__ray_call__.remote(lambda _: os.getpid())))
         link = getattr(ray_links, "Link")  # noqa: B009
-        for name, views in VIEWS.items():
-            for lanes in LANES:
-                turns = turns_of(views, lanes)
-
+        for name, (views, history, numbers) in VIEWS.items():
+            for lanes in numbers:
+                turns = Asking(views, history, lanes)
                 asks = {
                     "whole turns by Ray": functools.partial(whole, actor, turns),
                     "packed, by Ray": functools.partial(packed, RayLinks(), actor, turns),

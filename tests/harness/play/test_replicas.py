@@ -52,6 +52,21 @@ def test_replicas_share_the_work_and_change_no_result(
     assert min(answered.values()) > 0.1 * sum(answered.values())
 
 
+def test_environments_are_built_while_the_agent_is(
+    play_toys: Play, ray_here: None, tmp_path: Path
+) -> None:
+    marks = str(tmp_path / "marks")
+    tasks = [toys.toy_task(adapter="toyreplicas:Marking", marks=marks)]
+    run = play_toys("toyreplicas:Loading", tasks, args={"marks": marks}, workers=1)
+    assert {line["status"] for line in run.results} == {"finished"}
+    assert not run.notes.said
+
+
+def test_an_agent_whose_process_ends_while_it_is_built(play_toys: Play, ray_here: None) -> None:
+    with pytest.raises(UserError, match="served agent cannot be built: its process ended"):
+        play_toys("toyreplicas:DiesBuilt", workers=1)
+
+
 def test_a_dead_replica_costs_no_case_and_is_replaced(
     play_toys: Play, ray_here: None, tmp_path: Path
 ) -> None:

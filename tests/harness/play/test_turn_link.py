@@ -92,6 +92,43 @@ def test_who_does_not_know_a_number_is_told_again() -> None:
     sent(encoder, other, [turn()])
 
 
+def test_what_an_agent_saw_before_is_not_sent_again() -> None:
+    encoder, decoder = TurnEncoder(), TurnDecoder()
+    seen = {
+        episode: [turn(step=step + 100 * place).observation for step in range(9)]
+        for place, episode in enumerate(("one", "two"))
+    }
+
+    def window(step: int, episode: str, history: int = 4) -> Turn:
+        shown = tuple(seen[episode][max(0, step - history + 1) : step + 1])
+        return turn(episode, step, observations=shown)
+
+    for step in range(9):
+        both = [window(step, "one"), window(step, "two", 2)]
+        packed = encoder.pack(both)
+        # The first observation has a number only from the second turn on.
+        assert sum(len(column.values) for column in packed.columns) == (4 if step == 1 else 2)
+        head = pickle.loads(pickle.dumps(packed.head))
+        got = decoder.unpack(head, lambda number: packed.columns[number].values)  # noqa: B023
+        assert all(map(same, got, both))
+        got[0].observations[0].clear()  # the agent's own
+    # What moves in its window in another way, as where a perturbation shows an old one again.
+    shown = seen["one"]
+    for places in ((8, 8, 5), (5, 2, 8, 8), (8,), (8, 2), (2, 2)):
+        again = turn("one", 9, observations=tuple(shown[place] for place in places))
+        sent(encoder, decoder, [again])
+    other = TurnDecoder()
+    sent(encoder, other, [window(8, "two")], again=True)
+    packed = encoder.pack([window(8, "two")])
+    assert not packed.columns, "all of it is there"
+    with pytest.raises(Unknown):
+        TurnDecoder().unpack(packed.head, lambda _: [])
+    sent(encoder, other, [window(8, "one")], again=True)
+    encoder.forget("one")
+    encoder.pack([window(0, "two")])
+    sent(encoder, other, [window(8, "one")])
+
+
 linux = pytest.mark.skipif(sys.platform != "linux", reason="links are for Linux")
 
 
