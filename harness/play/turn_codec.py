@@ -97,7 +97,8 @@ class _Known:
             new.append(shown[0])
             return None
         before = {} if again else self.shown
-        numbers, now = [], {}
+        numbers = []
+        now: dict[int, tuple[Any, int]] = {}
         for each in shown:
             found = now.get(id(each)) or before.get(id(each))
             if found is None:
