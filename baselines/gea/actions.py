@@ -1,6 +1,7 @@
 """Actions as tokens, and back.
 
-    Box            one code of each codebook (rvq.py); these tokens follow those of the text
+    Box            one code of each codebook (rvq.py) or element (bins.py); these tokens follow
+                   those of the text
     Discrete       its name ("pickup"), or its number where names are missing or not distinct
     MultiDiscrete  numbers, each after a space
     Text           the text
@@ -18,8 +19,9 @@ from typing import Any
 
 import numpy as np
 
+from baselines.gea.bins import Tokenizer
 from baselines.gea.grammar import ActionGrammars, Grammar, choice_names
-from baselines.gea.rvq import ActionTokenizer, denormalise_action, normalise_action
+from baselines.gea.rvq import denormalise_action, normalise_action
 from baselines.learning.text_tokenizer import TextTokenizer
 from harness.core import UI, ActionSpec, BadAction, Box, Discrete, MultiDiscrete, UIAction
 from harness.core.ui import FIELDS
@@ -30,20 +32,20 @@ __all__ = ["ActionCodec"]
 class ActionCodec:
     """Converts between actions and token ids, for any action spec.
 
-    Ids below `text_tokenizer.size` are text; code k of codebook c is
+    Ids below `text_tokenizer.size` are text; code k of codebook (or element) c is
     `text_tokenizer.size + c * codes + k`. `size` is the number of all ids.
     """
 
     def __init__(
-        self, text_tokenizer: TextTokenizer, action_tokenizer: ActionTokenizer, screen: int
+        self, text_tokenizer: TextTokenizer, action_tokenizer: Tokenizer, screen: int
     ) -> None:
         """`screen`: blocks per side of the grid over a screen."""
         self.text_tokenizer, self.action_tokenizer = text_tokenizer, action_tokenizer
         self._screen = screen
         config = action_tokenizer.config
-        self._dims, self._codebooks, self._codes = config.dims, config.codebooks, config.codes
-        self.size = text_tokenizer.size + config.codebooks * config.codes
-        self._grammars = ActionGrammars(text_tokenizer, config.codebooks, config.codes, screen)
+        self._dims, self._tokens, self._codes = config.dims, config.tokens, config.codes
+        self.size = text_tokenizer.size + config.tokens * config.codes
+        self._grammars = ActionGrammars(text_tokenizer, config.tokens, config.codes, screen)
 
     def grammar(self, spec: ActionSpec, observation: Mapping[str, Any]) -> Grammar:
         """What may be answered: all actions of the spec.
@@ -76,7 +78,7 @@ class ActionCodec:
         codes = self.action_tokenizer.encode(
             np.stack([normalise_action(spec, action, self._dims) for action in actions])
         )
-        offsets = self._codes * np.arange(self._codebooks)
+        offsets = self._codes * np.arange(self._tokens)
         tokens: list[list[int]] = (codes + self.text_tokenizer.size + offsets).tolist()
         return tokens
 
@@ -140,7 +142,7 @@ class ActionCodec:
             codes = [
                 [
                     (token - self.text_tokenizer.size) % self._codes
-                    for token in tokens[: self._codebooks]
+                    for token in tokens[: self._tokens]
                 ]
             ]
             return denormalise_action(spec, self.action_tokenizer.decode(codes)[0])

@@ -26,6 +26,11 @@ class RVQConfig:
         ("dims", "codebooks", "codes", "code_dim", "hidden", "layers", "batch"), size(LARGEST)
     )
 
+    kind: str = "rvq"
+    """`rvq`, or `uniform`: a code for each of `dims` elements, one of `codes` bins of equal width.
+
+    Bins need no learning, and of the fields below only `dims` and `codes` count.
+    """
     dims: int = 21
     """Elements of an action. Longer actions are cut, shorter ones padded with 0."""
     codebooks: int = 2
@@ -46,6 +51,15 @@ class RVQConfig:
     """
     batch: int = 256
     steps: int = 15_000
+
+    def __post_init__(self) -> None:
+        if self.kind not in ("rvq", "uniform"):
+            raise UserError(f"rvq.kind is {self.kind!r}: it is rvq or uniform")
+
+    @property
+    def tokens(self) -> int:
+        """Codes of an action."""
+        return self.dims if self.kind == "uniform" else self.codebooks
 
 
 @dataclass(frozen=True)

@@ -16,12 +16,12 @@ from torch.nn import functional as F
 
 from baselines.gea.actions import ActionCodec
 from baselines.gea.backbone import IGNORED, PAD, Backbone, Batch
+from baselines.gea.bins import load_tokenizer
 from baselines.gea.config import Config
 from baselines.gea.critic import critic_layers, mean_images
 from baselines.gea.decoding import AnswerDecoder
 from baselines.gea.grammar import Grammar
 from baselines.gea.prompt import Prompt
-from baselines.gea.rvq import ActionTokenizer
 from baselines.learning.text_tokenizer import NanoTokenizer
 from harness.core import DOMAINS, UserError
 
@@ -89,8 +89,8 @@ class Policy(nn.Module):
 
         Raises UserError when the folder has none, or the backbone does not load.
         """
-        tokenizer = ActionTokenizer.load(folder, config.rvq)
-        codes = config.rvq.codebooks * config.rvq.codes
+        tokenizer = load_tokenizer(folder, config.rvq)
+        codes = config.rvq.tokens * config.rvq.codes
         if config.backbone == "nano":
             from baselines.gea.nano import Nano
 

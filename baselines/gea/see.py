@@ -13,6 +13,11 @@ learns (baselines/gea/reader.py). With labels from frames, its loss is the sum o
 A row rather than the numbers is what is learned, because under uncertainty the mean of rows is not
 the row of the mean: the encoder of numbers has sines of high frequencies. The privileged numbers
 are used in training only.
+
+With demonstrations that have pictures, the cross-entropy of the expert's actions is added: the
+model acts on what its eyes make of a picture, and what they have to change is learned through it.
+Where no map is among the frames, only the part that reads other pictures learns, so that what the
+model does on maps stays the same.
 """
 
 from __future__ import annotations
@@ -27,6 +32,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from baselines.gea.config import Config
+from baselines.gea.data import Examples
 from baselines.gea.frames import Frames, read_frames
 from baselines.gea.job import Job, identity, record_stage
 from baselines.gea.nano import Nano
@@ -47,12 +53,15 @@ RATE = 2e-3
 """The learning rate, instead of the configuration's, which is SFT's."""
 WARMUP = 0.05
 STEPS = 4000
-BATCHES = {"maps": 64, "scenes": 32}
-"""Pictures of each kind in an update; a scene has three times as much to compute as a map."""
+BATCHES = {"maps": 64, "scenes": 32, "acts": 16}
+"""Of each kind in an update: pictures, or decisions of demonstrations. A scene has several times as
+much to compute as a map, and a decision has as many pictures as the model has steps of context."""
 HELD_OUT, MEASURED = 0.05, 512
 """Share of the frames of each file that is not learned, and how many of them are measured."""
 OBJECTS = 5
 """How much more the cells of objects count; the first trainings here counted all cells alike."""
+LEAST = 1e-2
+"""The smallest unit in which errors of numbers are measured: 1 cm, where they are in metres."""
 JITTER = 0.08
 """Of the glimpse in training, in cells: it will be taken where the agent was found."""
 PRIVILEGED = ("grid", "direction", "state", "proprio", "image", "image_partial")
@@ -92,9 +101,10 @@ class SeeingLoss(nn.Module):
         """Predicts the numbers from the features of a scene; it is not saved with the weights."""
         mean, std, variance = np.zeros(self._size), np.ones(self._size), 1.0
         if scenes:
-            numbers = np.concatenate([each.numbers[:, : self._size] for each in scenes])
-            mean, std = numbers.mean(0), numbers.std(0).clip(1e-3)
             # What varies within a task has to be seen, not what tells tasks apart.
+            numbers = [each.numbers[:, : self._size] for each in scenes]
+            mean = np.mean([each.mean(0) for each in numbers], 0)
+            std = np.sqrt(np.mean([each.var(0) for each in numbers], 0)).clip(LEAST)
             variance = float(
                 np.mean([self._wanted(each.numbers).var(0).mean().item() for each in scenes])
             )
@@ -158,7 +168,8 @@ class SeeingLoss(nn.Module):
         standard = (numbers - self.number_mean) / self.number_std
         return {
             "row": ((rows - self._wanted(frames.numbers)) ** 2).mean() / self._row_variance,
-            "numbers": ((self.told(features).float()[:, : self._size] - standard) ** 2).mean(),
+            # Not squared: what tells tasks apart is large in these units.
+            "numbers": F.smooth_l1_loss(self.told(features).float()[:, : self._size], standard),
         }
 
     @torch.no_grad()
@@ -202,15 +213,22 @@ def see(job: Job, say: Callable[[str], None]) -> None:
     # A call that continues finds the student's configuration in `out`, of which it makes the same.
     job = dataclasses.replace(job, config=student(job.config))
     policy = _student(job)
-    frames = list(read_frames(job.data))
+    acts = tuple(folder for folder in job.data if (folder / "episodes.parquet").is_file())
+    frames = list(read_frames([folder for folder in job.data if folder not in acts]))
     for weight in policy.parameters():
         weight.requires_grad_(False)
-    assert isinstance(policy.backbone, Nano)
-    loss = SeeingLoss(policy.backbone, frames).to(device())
-    loss.reader.requires_grad_(True)
+    backbone = policy.backbone
+    assert isinstance(backbone, Nano)
+    loss = SeeingLoss(backbone, frames).to(device())
     kinds = _by_kind(frames)
+    (loss.reader if "maps" in kinds else loss.reader.scene).requires_grad_(True)
+    loss.told.requires_grad_(True)
     count = {name: len(each) for name, each in kinds.items()}
-    say(f"frames: {', '.join(f'{n} of {name}' for name, n in count.items())}")
+    examples = None
+    if acts:
+        examples = Examples(acts, policy.config, backbone.text_tokenizer, policy.codec)
+        count["acts"] = examples.steps
+    say(f"learned from: {', '.join(f'{n} {name}' for name, n in count.items())}")
     steps = job.steps or STEPS
     learner = Learner(
         loss,
@@ -228,6 +246,8 @@ def see(job: Job, say: Callable[[str], None]) -> None:
             for name, each in kinds.items():
                 drawn = loss(each.draw(rng, BATCHES[name]), rng)
                 parts |= {f"see/{name}/{part}": value for part, value in drawn.items()}
+        if examples is not None:
+            parts["see/acts"] = policy.sft_loss(*examples.draw(rng, BATCHES["acts"]))
         factor = cosine_schedule(learner.step, steps, WARMUP)
         norm = learner.learn(torch.stack(list(parts.values())).sum(), factor)
         told = {name: value.item() for name, value in parts.items()}
@@ -237,7 +257,7 @@ def see(job: Job, say: Callable[[str], None]) -> None:
     metrics.close()
     loss.eval()
     for name, each in kinds.items():
-        say(f"on held-out {name}: " + _measured(policy.backbone, loss, each))
+        say(f"on held-out {name}: " + _measured(backbone, loss, each))
     for weight in policy.parameters():
         weight.requires_grad_(True)
     policy.save(job.out / FILE)
@@ -253,7 +273,8 @@ def _student(job: Job) -> Policy:
         raise UserError("--stage see teaches a nano: other backbones see already")
     job.out.mkdir(parents=True, exist_ok=True)
     for name in (WORDS, ACTIONS):
-        shutil.copyfile(job.init / name, job.out / name)
+        if (job.init / name).is_file():  # bins have no file
+            shutil.copyfile(job.init / name, job.out / name)
     if (job.init / MADE).is_file() and not (job.out / MADE).is_file():
         shutil.copyfile(job.init / MADE, job.out / MADE)
     torch.manual_seed(job.seed)

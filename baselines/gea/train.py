@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from baselines.gea.bins import BinTokenizer
 from baselines.gea.config import Config
 from baselines.gea.data import Examples, continuous_actions, tokenizer_texts
 from baselines.gea.frames import record_frames
@@ -120,6 +121,10 @@ def _tokenizer(job: Job, say: Callable[[str], None]) -> None:
         text_tokenizer.save(job.out)
         say(f"{text_tokenizer.size} words")
     actions = continuous_actions(job.data, config.rvq.dims)
+    if config.rvq.kind == "uniform":
+        lost = BinTokenizer(config.rvq).error(actions) if len(actions) else 0.0
+        say(f"bins are not learned: mean squared error {lost:.2g} on {len(actions)} actions")
+        return
     steps = job.steps or (config.rvq.steps if len(actions) else UNUSED_STEPS)
     if not len(actions):
         say(

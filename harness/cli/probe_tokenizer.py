@@ -21,6 +21,8 @@ from harness.cli.options import (
 from harness.cli.output import DONE, WITH_ERRORS, command_line, say
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from harness.probes.tokenizer.codecs import Codec
     from harness.probes.tokenizer.data import Split
 
@@ -49,7 +51,8 @@ def tokenizer(
     play: Annotated[
         str,
         typer.Option(
-            help="replay, expert, or both, separated by a comma; none: only what is lost."
+            help="replay, expert, trained (the agents of --gea, in tokens of their own), separated "
+            "by commas; none: only what is lost."
         ),
     ] = "replay,expert",
     agent: Annotated[
@@ -57,8 +60,11 @@ def tokenizer(
     ] = None,
     agent_arg: AgentArgs = None,
     gea: Annotated[
-        Path | None,
-        typer.Option(help="Also the tokenizer of these weights of GEA (`bench train gea`)."),
+        list[str] | None,
+        typer.Option(
+            help="Also the tokenizer of these weights of GEA (`bench train gea`): WEIGHTS, or "
+            "NAME=WEIGHTS. Can be repeated."
+        ),
     ] = None,
     steps: Annotated[
         int | None, typer.Option(help="Updates of each codec that is learned. Default: 1500.")
@@ -105,9 +111,10 @@ def tokenizer(
         if given and agent is None:
             raise UserError("--agent-arg belongs to --agent: name the agent")
         chosen = list(variants_named(STANDARD if variants is None else variants))
-        modes = _modes(play, agent)
+        weights = _weights(gea or (), [str(each) for each in chosen])
+        modes, plays_trained = _modes(play, agent, weights)
         found = split(data, tasks, at_least_one("--held-out", held_out))
-        if modes:
+        if modes or plays_trained:
             trusted(trust).check([task for _, task in found.chosen], found.plan)
         policy = None if agent is None else agent_named(agent, given)
         if policy is not None and type(policy) is not AgentSpec:
@@ -115,7 +122,11 @@ def tokenizer(
                 f"--agent {agent}: an agent with an interpreter of its own cannot act through a "
                 "codec; serve it with `bench serve` and name its address"
             )
-        handed_in = {} if gea is None else {"gea": _codec_of_gea(gea, found)}
+        handed_in = {name: _codec_of_gea(each, found) for name, each in weights.items()}
+        trained = {
+            name: agent_named("gea", {"weights": str(each)})
+            for name, each in (weights if plays_trained else {}).items()
+        }
         learned = Training(seed=seed, steps=at_least_one("--steps", steps) or Training.steps)
         probe = Probe(
             found,
@@ -126,10 +137,18 @@ def tokenizer(
             ),
             say,
             policy,
+            trained,
         )
         wanted = [Variant(CONTINUOUS), *chosen, *map(Variant, handed_in)]
-        measured = [probe.measure(each, modes, handed_in.get(each.kind)) for each in wanted]
-        gripper = gripper_of(found) if modes else ()
+        measured = [
+            probe.measure(
+                each,
+                [*modes, *(["trained"] if each.kind in trained else [])],
+                handed_in.get(each.kind),
+            )
+            for each in wanted
+        ]
+        gripper = gripper_of(found) if modes or trained else ()
         not_run = {**found.left_out, **probe.not_run}
         told = summarise(found, measured, gripper, not_run, probe.lost, families_of(found))
         return telling.tell(told), "", WITH_ERRORS if probe.lost else DONE
@@ -138,30 +157,55 @@ def tokenizer(
         return relay(work)
 
 
-def _modes(text: str, agent: str | None) -> list[str]:
-    """What is played. Raises UserError."""
+def _modes(text: str, agent: str | None, weights: Mapping[str, Path]) -> tuple[list[str], bool]:
+    """What every codec plays, and whether trained agents play. Raises UserError."""
     from harness.core import UserError
 
     words = [] if text == "none" else [word.strip() for word in text.split(",")]
-    if wrong := [word for word in words if word not in ("replay", "expert")]:
-        raise UserError(f"--play {wrong[0]}: write replay, expert, both with a comma, or none")
-    return [*dict.fromkeys(words), *(["policy"] if agent is not None else [])]
+    if wrong := [word for word in words if word not in ("replay", "expert", "trained")]:
+        raise UserError(
+            f"--play {wrong[0]}: write replay, expert, trained, several with commas, or none"
+        )
+    if "trained" in words and not weights:
+        raise UserError("--play trained: name the weights of the agents with --gea")
+    played = [word for word in dict.fromkeys(words) if word != "trained"]
+    return [*played, *(["policy"] if agent is not None else [])], "trained" in words
+
+
+def _weights(given: Sequence[str], chosen: Sequence[str]) -> dict[str, Path]:
+    """The folders of --gea by the names of their codecs. Raises UserError."""
+    from harness.core import UserError
+
+    found: dict[str, Path] = {}
+    for text in given:
+        name, equals, folder = text.partition("=")
+        if not equals:
+            name, folder = "gea", text
+        if not name or any(not (letter.isalnum() or letter in "-_") for letter in name):
+            raise UserError(f"--gea {text}: a name is letters, digits, - and _")
+        if name in found or name in (*chosen, "continuous"):
+            raise UserError(f"--gea {text}: another codec is called {name}: write OTHER={folder}")
+        found[name] = Path(folder)
+    return found
 
 
 def _codec_of_gea(weights: Path, split: Split) -> Codec:
     """GEA's tokenizer as a codec of the probe. Raises UserError where there is none."""
     from baselines.gea.agent import needs
-    from baselines.gea.config import Config
-    from baselines.gea.rvq import ActionTokenizer
-    from harness.core import UserError
-    from harness.probes.tokenizer.codecs import Residual, bounded
-    from harness.probes.tokenizer.learn import layers_of
 
     needs()
-    made = ActionTokenizer.load(weights, Config.load(weights).rvq)
+    from baselines.gea.bins import BinTokenizer, load_tokenizer
+    from baselines.gea.config import Config
+    from harness.core import UserError
+    from harness.probes.tokenizer.codecs import Residual, Uniform, bounded
+    from harness.probes.tokenizer.learn import layers_of
+
+    made = load_tokenizer(weights, Config.load(weights).rvq)
     if split.range.dims > made.config.dims:
         raise UserError(f"--gea: it reads {made.config.dims} dimensions, fewer than these actions")
     if not bounded(split.spec):
         raise UserError("--gea: it scales actions without bounds in another way: leave --gea out")
+    if isinstance(made, BinTokenizer):
+        return Uniform(split.range, made.config.codes)
     books = made.quantiser.codebooks.detach().float().numpy().copy()
     return Residual(split.range, layers_of(made.encoder), books, layers_of(made.decoder))

@@ -11,12 +11,15 @@ import torch
 from gearig import NANO, SMALL
 
 from baselines.gea.actions import ActionCodec
+from baselines.gea.bins import BinTokenizer, Tokenizer
+from baselines.gea.config import RVQConfig
 from baselines.gea.rvq import ActionTokenizer, denormalise_action, normalise_action
 from baselines.gea.train import Job, train
 from baselines.learning.text_tokenizer import NanoTokenizer
-from harness.core import UI, Box, Discrete, Element, MultiDiscrete, Spec, Text, UIAction
+from harness.core import UI, Box, Discrete, Element, MultiDiscrete, Spec, Text, UIAction, UserError
 from harness.demos import Demos
 
+BINS = RVQConfig(kind="uniform", codes=16)
 SPECS: list[Spec] = [
     Discrete(5, ("stay", "left", "right", "up", "up left")),
     Discrete(12),
@@ -34,16 +37,34 @@ SPECS: list[Spec] = [
 ]  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def codec() -> ActionCodec:
+@pytest.fixture(scope="module", params=["rvq", "uniform"])
+def codec(request: pytest.FixtureRequest) -> ActionCodec:
     torch.manual_seed(0)
-    tokenizer = ActionTokenizer(SMALL).train()
-    tokenizer.losses(torch.rand(256, SMALL.dims) * 2 - 1)
+    tokenizer: Tokenizer
+    if request.param == "uniform":
+        tokenizer = BinTokenizer(BINS)
+    else:
+        tokenizer = ActionTokenizer(SMALL).train()
+        tokenizer.losses(torch.rand(256, SMALL.dims) * 2 - 1)
     return ActionCodec(
         NanoTokenizer.train(["click drag at 1 2", "scroll up", "stay left right"], 290),
         tokenizer.eval(),
         50,
     )
+
+
+def test_bins_lose_half_their_width_at_most() -> None:
+    tokenizer = BinTokenizer(BINS)
+    actions = np.random.default_rng(0).uniform(-1, 1, (500, BINS.dims)).astype(np.float32)
+    actions[0], actions[1], actions[2:, 5:] = -1, 1, np.nan
+    codes = tokenizer.encode(actions)
+    assert codes.shape == (500, BINS.dims)
+    assert (codes.min(), codes.max()) == (0, BINS.codes - 1)
+    errors = np.abs(tokenizer.decode(codes) - actions)
+    assert 0.9 / BINS.codes < np.nanmax(errors) <= 1 / BINS.codes + 1e-6
+    assert tokenizer.error(actions) == pytest.approx(1 / (3 * BINS.codes**2), rel=0.1)
+    with pytest.raises(UserError, match="it is rvq or uniform"):
+        RVQConfig(kind="vq")
 
 
 def test_padding_is_no_part_of_the_reconstruction_error() -> None:

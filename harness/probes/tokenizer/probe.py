@@ -2,7 +2,8 @@
 
 OUT/codecs/NAME-KEY.npz    a codec; the key stands for all that it was made from
 OUT/recorded-KEY.npz       the actions of the held-out episodes
-OUT/runs/MODE/NAME         the run directory of a codec: MODE is `replay`, `expert` or `policy`
+OUT/runs/MODE/NAME         the run directory of a codec: MODE is `replay`, `expert`, `policy` or
+                           `trained`
 """
 
 from __future__ import annotations
@@ -73,10 +74,13 @@ class Probe:
         options: RunOptions,
         say: Callable[[str], None],
         policy: AgentSpec | None = None,
+        trained: Mapping[str, AgentSpec] | None = None,
     ) -> None:
-        """`policy`: the agent of the mode `policy`."""
+        """`policy`: the agent of the mode `policy`. `trained`: name of a codec -> the agent of the
+        mode `trained`, whose own tokens it has."""
         self._split, self._training, self._options = split, training, options
         self._out, self._say, self._policy = out.absolute(), say, policy
+        self._trained = trained or {}
         self.not_run: dict[str, str] = {}
         """Task id -> why it cannot run here."""
         self.lost = 0
@@ -126,6 +130,8 @@ class Probe:
             )
         elif mode == "expert":
             spec = AgentSpec("expert", f"{AGENTS}:CodedExpert", args)
+        elif mode == "trained":
+            spec = self._trained[str(variant)]
         else:
             assert self._policy is not None
             args["agent"] = dataclasses.asdict(self._policy)

@@ -29,6 +29,7 @@ SAYS = {
     "replay": "recorded actions, coded and decoded, played open loop",
     "expert": "the expert acts through the codec, and sees where that leads",
     "policy": "the agent acts through the codec",
+    "trained": "agents that were trained to speak in these tokens",
 }
 LEAST_SPREAD = 0.1
 """As in harness.compare.shared_seeds: small variations that tasks share are no doubt of a loss."""
@@ -44,14 +45,15 @@ class Arm:
     rate: Interval
     """The mean over tasks of their success rates."""
     change: Interval | None
-    """Success minus that of the same episodes without a codec; None: without one."""
-    error: float
-    """The standard error of `change`."""
+    """Success minus that of the same episodes without a codec; None: there is no such play, or this
+    is it."""
+    error: float | None
+    """The standard error of `change`; None where no play is without a codec."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModeSummary:
-    """All codecs in one mode, without a codec first."""
+    """All codecs in one mode, without a codec first; no agent is trained without tokens."""
 
     mode: str
     arms: tuple[Arm, ...]
@@ -60,7 +62,7 @@ class ModeSummary:
     by_task: Mapping[str, Correlation | None]
     knees: Mapping[str, str | None]
     """Family -> the smallest codec that loses no more than its standard error."""
-    threshold: Threshold
+    threshold: Threshold | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,18 +132,22 @@ class Summary(Finding):
         ] if known else []  # fmt: skip
         for mode in self.modes:
             rates = {arm.name: arm.rate for arm in mode.arms}
+            without = rates.get(CONTINUOUS)
             found.append(
                 Plot(
-                    title=f"{mode.mode}: success against bits; line: without a codec",
+                    title=f"{mode.mode}: success against bits"
+                    + ("" if without is None else "; line: without a codec"),
                     kind="dots",
                     at="bits of an action",
                     value="success in %",
                     series=_series(
-                        (each.family, point_of(each.codec.bits, rates[each.name])) for each in coded
+                        (each.family, point_of(each.codec.bits, rates[each.name]))
+                        for each in coded
+                        if each.name in rates
                     ),
                     least=0,
                     most=100,
-                    marks=(100 * mode.arms[0].rate.value,),
+                    marks=() if without is None else (100 * without.value,),
                 )
             )
         return found
@@ -201,7 +207,7 @@ def summarise(
     lost: int,
     families: Mapping[str, str],
 ) -> Summary:
-    """Compare codecs, the first of which is no codec at all.
+    """Compare codecs, the first of which is no codec at all. Each mode is one of those who play it.
 
     families: task id -> what is equal of tasks whose episodes of one seed may depend on one another
     (PlanItem.family).
@@ -210,7 +216,10 @@ def summarise(
         split=split,
         measured=tuple(measured),
         gripper=gripper,
-        modes=tuple(_summary_of(mode, measured, split, families) for mode in measured[0].outcomes),
+        modes=tuple(
+            _summary_of(mode, [each for each in measured if mode in each.outcomes], split, families)
+            for mode in dict.fromkeys(mode for each in measured for mode in each.outcomes)
+        ),
         not_run=not_run,
         lost=lost,
     )
@@ -230,24 +239,16 @@ def _summary_of(
         np.array([[play[task, seed] for seed in seeds[task]] for play in plays], np.float64)
         for task in tasks
     ]
+    first = 1 if measured[0].name == CONTINUOUS else 0
     arms = tuple(
         _arm(number, each.name, results, [np.array(seeds[task]) for task in tasks],
-             [families[task] for task in tasks])
+             [families[task] for task in tasks], against_first=first == 1)
         for number, each in enumerate(measured)
     )  # fmt: skip
-    coded = list(measured)[1:]
+    coded = list(measured)[first:]
     errors = np.array([each.loss.mse for each in coded])
-    others = [each[1:] for each in results]
+    others = [each[first:] for each in results]
     enough = len(coded) > 2
-    found: dict[str, str | None] = {}
-    for family in dict.fromkeys(each.family for each in coded):
-        members = [k for k, each in enumerate(coded, 1) if each.family == family]
-        best = knee(
-            [measured[k].codec.bits for k in members],
-            [arms[0].rate.value - arms[k].rate.value for k in members],
-            [arms[k].error for k in members],
-        )
-        found[family] = None if best is None else measured[members[best]].name
     return ModeSummary(
         mode=mode,
         arms=arms,
@@ -255,13 +256,29 @@ def _summary_of(
         by_task={
             task: spearman(errors, [mine]) if enough else None for task, mine in zip(tasks, others)
         },
-        knees=found,
+        knees=_knees(measured, arms) if first else {},
         threshold=threshold(
             [float(each) for each in errors],
             [arm.rate.value for arm in arms[1:]],
             arms[0].rate.value,
-        ),
+        )
+        if first
+        else None,
     )
+
+
+def _knees(measured: Sequence[Measured], arms: Sequence[Arm]) -> dict[str, str | None]:
+    """The smallest codec of each family that is good enough; the first arm is without a codec."""
+    found: dict[str, str | None] = {}
+    for family in dict.fromkeys(each.family for each in measured[1:]):
+        members = [k for k, each in enumerate(measured) if k and each.family == family]
+        best = knee(
+            [measured[k].codec.bits for k in members],
+            [arms[0].rate.value - arms[k].rate.value for k in members],
+            [error for k in members if (error := arms[k].error) is not None],
+        )
+        found[family] = None if best is None else measured[members[best]].name
+    return found
 
 
 def _arm(
@@ -270,6 +287,8 @@ def _arm(
     results: Sequence[np.ndarray],
     seeds: Sequence[np.ndarray],
     families: Sequence[str],
+    *,
+    against_first: bool,
 ) -> Arm:
     mine = [each[number] for each in results]
     differences = [each[number] - each[0] for each in results]
@@ -283,11 +302,11 @@ def _arm(
             design=design_effects(mine, seeds, families),
         ),
         change=None
-        if number == 0
+        if number == 0 or not against_first
         else paired_difference(
             differences, design=design_effects(differences, seeds, families, LEAST_SPREAD)
         ),
-        error=standard_error(differences),
+        error=standard_error(differences) if against_first else None,
     )
 
 
@@ -323,6 +342,8 @@ def _said(mode: ModeSummary) -> Iterator[str]:
             f"rank correlation of MSE and success: {found.rho:+.2f} "
             f"({found.low:+.2f} to {found.high:+.2f}, bootstrap over episodes)"
         )
+    if mode.threshold is None:
+        return
     named = ", ".join(f"{family}: {name or 'none'}" for family, name in mode.knees.items())
     yield f"smallest codec within one standard error of none: {named}"
     holds, fails = mode.threshold.holds, mode.threshold.fails
@@ -349,7 +370,9 @@ def _mode_to_json(mode: ModeSummary) -> dict[str, Any]:
         "spearman": _correlation(mode.correlation),
         "spearman_by_task": {task: _correlation(each) for task, each in mode.by_task.items()},
         "knees": dict(mode.knees),
-        "keeps_95_percent": {"up_to_mse": mode.threshold.holds, "not_at": mode.threshold.fails},
+        "keeps_95_percent": None
+        if mode.threshold is None
+        else {"up_to_mse": mode.threshold.holds, "not_at": mode.threshold.fails},
     }
 
 
