@@ -26,12 +26,11 @@ from suites import SUITES
 WAYS: dict[str, dict[str, Any]] = {
     "lanes": {"lanes": 8},
     "shuffled": {"shuffle": 5, "lanes": 3},
-    "cut": {"lanes": 2},
     "two workers": {"workers": 2, "lanes": 4, "shuffle": 7},
     "cut, two workers": {"workers": 2, "lanes": 3, "shuffle": 9},
 }
 LIGHT, SLOW, APART = (
-    ("lanes", "shuffled", "cut", "two workers"),
+    ("lanes", "shuffled", "cut, two workers"),
     ("cut, two workers",),
     ("two workers",),
 )

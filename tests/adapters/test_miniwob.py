@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections.abc import Sequence
 
 import miniwobepisodes
 import numpy as np
@@ -20,6 +21,12 @@ if (missing := MiniWobAdapter.missing()) is not None:
 
 
 adapter = miniwobepisodes.adapter
+
+
+def sampled(names: Sequence[str]) -> pytest.MarkDecorator:
+    """Every fifth of the pages in CI, all of them where there are minutes."""
+    every = pytest.param(tuple(names), id="all", marks=pytest.mark.heavy)
+    return pytest.mark.parametrize("names", [pytest.param(tuple(names[::5]), id="some"), every])
 
 
 def one(timestep: TimeStep, **wanted: str) -> Element:
@@ -56,9 +63,9 @@ def test_contract_where_the_page_moves(name: str) -> None:
     check_adapter(TASKS[name], steps=10, another_process=False)
 
 
-@pytest.mark.slow
-def test_every_page_opens_and_fits_the_brief(adapter: MiniWobAdapter) -> None:
-    for name in TASKS:
+@sampled(list(TASKS))
+def test_every_page_opens_and_fits_the_brief(adapter: MiniWobAdapter, names: Sequence[str]) -> None:
+    for name in names:
         timestep = start(adapter, name)
         assert timestep.instruction, name
         for view, spec in adapter.brief.observation.items():
@@ -222,12 +229,12 @@ def test_expert_solves(adapter: MiniWobAdapter, name: str) -> None:
     assert timestep.success
 
 
-@pytest.mark.slow
-def test_every_expert_solves(adapter: MiniWobAdapter) -> None:
+@sampled(sorted(EXPERTS))
+def test_every_expert_solves(adapter: MiniWobAdapter, names: Sequence[str]) -> None:
     def solves(name: str) -> bool:
         return play_expert(adapter, Case(TASKS[name], 0))[0].success is True
 
-    assert [name for name in sorted(EXPERTS) if not solves(name)] == []
+    assert [name for name in names if not solves(name)] == []
 
 
 def test_an_expert_that_finds_no_way_gives_up(adapter: MiniWobAdapter) -> None:
