@@ -16,7 +16,7 @@ from harness.records.catalogue import select_tasks
 from harness.records.identity import AgentSpec
 from harness.records.plan import CaseIndex
 
-__all__ = ["ACTIONS", "PICTURES", "TABLES", "Work", "cases_of", "crossed", "miscounted"]
+__all__ = ["ACTIONS", "AXES", "PICTURES", "TABLES", "Work", "cases_of", "crossed", "miscounted"]
 
 
 @dataclass(frozen=True)
@@ -54,10 +54,11 @@ class Crossed(Agent):
         instruction = "" if self.fault == "deaf" else turn.instruction
         shown = dataclasses.replace(turn, observations=seen, instruction=instruction)
         (answer,) = self.agent.act([shown])
-        actions = list(answer.actions) if isinstance(answer, Answer) else [answer]
-        if not self.view and self.fault not in (*TIMES, "deaf"):
-            actions = [self.change(action) for action in actions]
-        return Answer(actions * CHUNKS.get(self.fault, 1), memory=memory)
+        chunk = answer if isinstance(answer, Answer) else Answer([answer])
+        act = self.change if not self.view else lambda action: action
+        held = CHUNKS.get(self.fault, 1)
+        actions = [act(action) for action in chunk.actions for _ in range(held)]
+        return Answer(actions, memory=memory, rest=[act(action) for action in chunk.rest])
 
 
 LATE = {"late": 1, "late 2": 2, "late 3": 3}
@@ -111,6 +112,25 @@ ACTIONS: Mapping[str, tuple[Callable[[Any], Any], Sequence[str]]] = {
     "twice": (lambda action: action * [2, 2, 2, 1], ["actions 0.5 times as large"]),
     "ten times": (lambda action: action * [10, 10, 10, 1], ["actions 0.1 times as large"]),
 }  # fmt: skip
+AXES: Mapping[str, tuple[Callable[[Any], Any], Sequence[str]]] = {
+    "x turned": (
+        lambda action: action * [-1, 1, 1, 1], ["the sign of eef_position x turned"],
+    ),
+    "z turned": (
+        lambda action: action * [1, 1, -1, 1], ["the sign of eef_position z turned"],
+    ),
+    "x and y": (
+        lambda action: action[[1, 0, 2, 3]], ["x and y of eef_position exchanged"],
+    ),
+    "quarter turn": (
+        lambda action: action[[1, 0, 2, 3]] * [-1, 1, 1, 1],
+        ["eef_position turned by -90 degrees about z"],
+    ),
+    "half turn": (
+        lambda action: action * [-1, -1, 1, 1], ["eef_position turned by 180 degrees about z"],
+    ),
+}  # fmt: skip
+"""Fault -> what it does to a movement in another frame, and what is right to say of it."""
 
 
 def crossed(

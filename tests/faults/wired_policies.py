@@ -3,10 +3,11 @@
 `toy` and `pose` are the toys of tests/wired.py and tests/wired_pose.py. `conv` is a small network
 that reads BabyAI's `image_partial` and the instruction in GoToObj, with episodes of 25 steps,
 `conv-two` the same with two balls of which the instruction names one. Both are trained here on the
-expert's actions, which takes minutes, and so is `sb3` (tests/faults/wired_trained.py). `pick-place`
-and `drawer-open` are Meta-World's own policies, which read `state`, with episodes of 150 steps.
-`gea` is GEA in BabyAI's PickupDist, with episodes of 12 steps, `transformer-bc` the model of that
-name in PickUp-heldout of `babyai-worded`, with episodes of 20.
+expert's actions, which takes minutes, and so are `sb3` (tests/faults/wired_trained.py) and
+`lerobot` (tests/faults/wired_lerobot.py). `pick-place` and `drawer-open` are Meta-World's own
+policies, which read `state`, with episodes of 150 steps. `gea` is GEA in BabyAI's PickupDist, with
+episodes of 12 steps, `transformer-bc` the model of that name in PickUp-heldout of `babyai-worded`,
+with episodes of 20.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import wired
 import wired_pose
 from wired_demonstrations import demonstrated, fitted
 from wired_faults import ACTIONS, PICTURES, TABLES, Work, cases_of, crossed, miscounted
+from wired_lerobot import lerobot, lerobot_wall
 from wired_trained import sb3
 
 from harness.core import Agent, Suite, Turn
@@ -177,4 +179,6 @@ WORKS: Mapping[str, Callable[[Path], Work]] = {
     "gea-sees": gea_sees,
     "transformer-bc": transformer_bc,
     "sb3": sb3,
+    "lerobot": lerobot,
+    "lerobot-wall": lerobot_wall,
 }

@@ -140,6 +140,7 @@ def main() -> None:
     for name in names:
         work, faults = WORKS[name](options.folder), list(filter(None, options.faults.split(",")))
         play(name, work, results, options.seeds, options.healthy, faults)
+        work.policy.close()
     print(table([row for row in results.rows if not names or row["policy"] in names]))
 
 
