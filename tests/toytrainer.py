@@ -1,6 +1,7 @@
 """A trainer of toys: what it trains knows the words of the instructions that it learned from.
 
-The field `fails` of the configuration is a training seed that learns nothing.
+The field `fails` of the configuration is a training seed that learns nothing; `keeps` says whether
+what the first weights knew is kept.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ def _train(request: TrainingRequest, say: Callable[[str], None]) -> Path:
     say("learning")
     learns = request.stage == "sft" and request.seed != request.changes.get("fails")
     words = {row.instruction.split()[-1] for each in request.data for row in Demos(each).rows}
+    if request.init is not None and request.changes.get("keeps", True):
+        words |= set(json.loads((request.init / "known.json").read_text())["words"])
     request.out.mkdir(parents=True, exist_ok=True)
     known = {"words": sorted(words) if learns else [], "steps": request.steps}
     (request.out / "known.json").write_text(json.dumps(known))
@@ -46,6 +49,7 @@ def _train(request: TrainingRequest, say: Callable[[str], None]) -> Path:
 TRAINER = Trainer(
     train=_train,
     stages=("words", "sft"),
+    starts=True,
     prepares=("words",),
     imitates="sft",
     agent="toytrainer:Knows",

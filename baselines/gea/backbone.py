@@ -75,6 +75,11 @@ class Backbone(nn.Module, ABC):
 
     # What a subclass implements
 
+    @staticmethod
+    @abstractmethod
+    def part(name: str) -> str:
+        """`vision` or `language`: what the parameter of this name belongs to. Empty: neither."""
+
     @abstractmethod
     def embed_text(self, ids: Tensor) -> Tensor:
         """(..., width): the embeddings of text tokens, int64 (...)."""

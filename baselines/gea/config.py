@@ -136,6 +136,13 @@ class Config(StoredConfig):
     """
     numbers: int = 128
     """Most numbers of one step that it reads; the rest is cut."""
+    initialise: str = "all"
+    """What keeps its weights: `all`, only `vision` or `language`, or `none`; the rest is random.
+
+    The weights of a pretrained backbone, and with nano those that SFT starts from, whose `vision`
+    are the encoders of all that is seen: pictures, grids and numbers. What lies between the two is
+    random unless all is kept.
+    """
     # pretrained backbones
     lora: int = 0
     """The rank of LoRA; 0 trains all weights."""
@@ -146,11 +153,6 @@ class Config(StoredConfig):
     """Rows that an image has: means over areas of the encoder's. 0 leaves all of them."""
     train_vision: bool = False
     """Whether the vision encoder is trained too."""
-    initialise: str = "all"
-    """What keeps its weights: `all`, only `vision` or `language`, or `none`; the rest is random.
-
-    What lies between the two is random unless all is kept.
-    """
     # learning
     mixed_precision: bool = False
     """nano only: train with bfloat16 matrix products, which some CPUs compute several times faster.
@@ -305,11 +307,13 @@ class Config(StoredConfig):
             raise UserError(
                 f"initialise is {self.initialise!r}: it is all, vision, language or none"
             )
-        if self.initialise != "all" and (
-            self.backbone == "nano" or self.lora or not self.train_vision
+        if (
+            self.initialise != "all"
+            and self.backbone != "nano"
+            and (self.lora or not self.train_vision)
         ):
             raise UserError(
-                f"initialise is {self.initialise!r}: that needs a pretrained backbone, "
+                f"initialise is {self.initialise!r}: a pretrained backbone then needs "
                 "train_vision=true and lora=0, since what is random has to learn"
             )
         if not self.offline_temperature > 0:

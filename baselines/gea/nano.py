@@ -19,6 +19,10 @@ from baselines.learning.text_tokenizer import TextTokenizer
 __all__ = ["Nano"]
 
 CHANNELS = (32, 64, 96, 128)
+ENCODERS = (
+    "eyes", "eye_out", "eye_place", "vision", "reader", "cell_encoder", "number_encoder",
+)  # fmt: skip
+"""The modules and parameters that read what is seen."""
 
 
 class Nano(Backbone):
@@ -51,6 +55,12 @@ class Nano(Backbone):
         self.eyes = nn.Sequential(*layers, nn.Flatten(2))
         self.eye_out = nn.Linear(CHANNELS[-1], config.width)
         self.eye_place = nn.Parameter(0.02 * torch.randn(side * side, config.width))
+
+    @staticmethod
+    def part(name: str) -> str:
+        """Vision is every encoder of what is seen: of pictures, grids and numbers."""
+        first = name.partition(".")[0]
+        return "vision" if first in ENCODERS else "language" if first == "model" else ""
 
     def embed_text(self, ids: Tensor) -> Tensor:
         embedded: Tensor = self.model.embed_tokens(ids)

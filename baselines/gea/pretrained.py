@@ -76,6 +76,14 @@ class Pretrained(Backbone):
         if config.lora:
             self.add_lora(config.lora)
 
+    @staticmethod
+    def part(name: str) -> str:
+        """Vision is the encoder of pictures, without what makes the language model's rows of it."""
+        if "language_model" in name or "lm_head" in name:
+            return "language"
+        sees = "vision_tower" in name or "visual." in name
+        return "vision" if sees and "merger" not in name else ""
+
     def freeze_vision(self) -> None:
         """Train no weights of the model except those of its language model."""
         for name, weight in self.model.named_parameters():
@@ -202,13 +210,5 @@ def _forget(model: Any, kept: str) -> None:
     random = dict(fresh.named_parameters())
     with torch.no_grad():
         for name, weight in model.named_parameters():
-            if _part(name) != kept:
+            if Pretrained.part(name) != kept:
                 weight.copy_(random[name])
-
-
-def _part(name: str) -> str:
-    """Which part of a model a parameter belongs to; what lies between the parts is neither."""
-    if "language_model" in name or "lm_head" in name:
-        return "language"
-    sees = "vision_tower" in name or "visual." in name
-    return "vision" if sees and "merger" not in name else ""

@@ -183,14 +183,34 @@ def _tokenizer(job: Job, say: Callable[[str], None]) -> None:
     tokenizer.save(job.out)
 
 
+def _start(policy: Policy, job: Job) -> None:
+    """Give a new policy the weights of `init`, or those of the part of them that it keeps."""
+    kept = job.config.initialise
+    if job.init is None or not (job.out / FILE).is_file():
+        if kept != "all" and job.config.backbone == "nano":
+            raise UserError(
+                f"initialise is {kept!r}, and nano has no weights yet: name some with --init"
+            )
+        return
+    fresh = {name: value.clone() for name, value in policy.state_dict().items()}
+    policy.restore(job.out / FILE)
+    if kept != "all":
+        part = policy.backbone.part
+        forgotten = {
+            name: value
+            for name, value in fresh.items()
+            if part(name.removeprefix("backbone.")) != kept
+        }
+        policy.load_state_dict(forgotten, strict=False)
+
+
 def _sft(job: Job, say: Callable[[str], None]) -> None:
     """Supervised fine-tuning: cross-entropy of the expert's actions."""
     need_data(job.data)
     config = job.config
     policy = Policy.new(config, job.out, device())
     config.save(job.out)
-    if (job.out / FILE).is_file() and job.init is not None:
-        policy.restore(job.out / FILE)
+    _start(policy, job)
     for weight in policy.codec.action_tokenizer.parameters():
         weight.requires_grad_(False)
     examples = Examples(job.data, config, policy.backbone.text_tokenizer, policy.codec)

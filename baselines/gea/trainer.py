@@ -18,10 +18,14 @@ def _train(request: TrainingRequest, say: Callable[[str], None]) -> Path:
 
     found = (request.out / "config.json").is_file()
     known = request.init if request.init and not found else request.out
+    changes = dict(request.changes)
+    if known == request.init and request.config is None:
+        # What the training of those weights forgot is no property of what they are now.
+        changes.setdefault("initialise", "all")
     job = Job(
         data=request.data,
         out=request.out,
-        config=configuration(known, request.config, request.changes),
+        config=configuration(known, request.config, changes),
         seed=request.seed,
         tasks=request.tasks,
         steps=request.steps,
@@ -35,6 +39,7 @@ def _train(request: TrainingRequest, say: Callable[[str], None]) -> Path:
 TRAINER = Trainer(
     train=_train,
     stages=("tokenizer", "sft", "rl", "offline", "frames", "see"),
+    starts=True,
     prepares=("tokenizer",),
     records={"frames": "see"},
     imitates="sft",

@@ -41,6 +41,8 @@ def configuration(request: TrainingRequest) -> Config:
     Raises UserError when the file or a change is not valid, or there are no demonstrations.
     """
     need_data(request.data)
+    if request.init is not None:
+        raise UserError("a transformer-bc starts from nothing: leave --init out")
     file = Path(request.config) if request.config is not None else request.out / CONFIG
     if request.config is not None and not file.is_file():
         raise UserError(

@@ -47,6 +47,13 @@ def sft_diversity(
         list[str] | None,
         typer.Option("--set", help="FIELD=VALUE of the configuration. Can be repeated."),
     ] = None,
+    init: Annotated[
+        Path | None,
+        typer.Option(
+            help="The weights that all trainings start from, with their tokenizer; see "
+            "`bench train`."
+        ),
+    ] = None,
     vary: Annotated[
         str | None,
         typer.Option(
@@ -115,7 +122,7 @@ def sft_diversity(
         folders = dict(zip(names, data, strict=True))
         chosen = _sets(folders, suite, tasks)
         evaluations = Evaluations(chosen, out / "runs", options, episodes=episodes, seed=seed)
-        recipe = Recipe(config=config, changes=changes, threads=threads)
+        recipe = Recipe(config=config, init=init, changes=changes, threads=threads)
         trainings = Trainings(found, folders, out, recipe, say)
         floors = []
         trained: dict[tuple[Variant, Training], list[ScoredRun]] = {}

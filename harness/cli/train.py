@@ -210,7 +210,8 @@ def train(
     init: Annotated[
         Path | None,
         typer.Option(
-            help="The weights that sft, rl or see start from, or whose views frames record."
+            help="gea: the weights that sft, rl or see start from, or whose views frames record; "
+            "sft keeps the part of them that `initialise` in the configuration says."
         ),
     ] = None,
     suite: Annotated[

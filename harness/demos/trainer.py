@@ -47,6 +47,8 @@ class Trainer:
     UserError where the request lacks what its stage needs."""
     stages: tuple[str, ...]
     """In the order in which they are run."""
+    starts: bool = False
+    """Whether `imitates` can start from weights, which bring what `prepares` makes."""
     prepares: tuple[str, ...] = ()
     """Those that learn no policy, and that runs to be compared share: a tokenizer."""
     records: Mapping[str, str] = field(default_factory=dict)

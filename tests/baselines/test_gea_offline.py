@@ -12,17 +12,20 @@ import tinymodels
 import torch
 import toys
 from gearig import NANO
+from safetensors.torch import load_file
 from toysuite import QUICK
 
 from baselines.gea.config import Config
 from baselines.gea.offline import returns_to_go
-from baselines.gea.policy import Policy
+from baselines.gea.policy import FILE, Policy
 from baselines.gea.pretrained import Pretrained
 from baselines.gea.rollouts import Rollouts
 from baselines.gea.train import Job, train
+from baselines.gea.trainer import TRAINER
 from harness.core import UserError
 from harness.demos import Demos
 from harness.demos.record import RecordingOptions, record
+from harness.demos.trainer import TrainingRequest
 from harness.play.progress import PlainProgress
 from harness.play.runner import RunOptions
 from harness.records.identity import AgentSpec
@@ -93,11 +96,50 @@ def test_a_part_of_a_backbone_keeps_its_weights(kept: str, tmp_path: Path) -> No
     assert not torch.equal(whole[between], other[between])
 
 
+@pytest.mark.parametrize("kept", ["all", "vision", "language", "none"])
+def test_nano_keeps_a_part_of_the_weights_that_it_starts_from(
+    kept: str, data: Path, nano: Path, tmp_path: Path
+) -> None:
+    config = dataclasses.replace(NANO, initialise=kept, lr=0.0)  # nothing is learned after that
+    train("sft", Job((data,), tmp_path, config, steps=1, seed=3, init=nano), lambda _: None)
+    before, after = load_file(nano / FILE), load_file(tmp_path / FILE)
+    assert before.keys() == after.keys()
+    for part, name in {
+        "vision": "backbone.number_encoder.net.0.weight",
+        "language": "backbone.model.embed_tokens.weight",
+        "": "backbone.code_embedding.weight",
+    }.items():
+        assert torch.equal(before[name], after[name]) == (kept in ("all", part)), name
+
+
+def test_the_next_training_forgets_nothing(data: Path, nano: Path, tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    asked = TrainingRequest(
+        stage="sft", out=first, data=(data,), init=nano, steps=1,
+        changes={"initialise": "vision", "lr": 0.0},
+    )  # fmt: skip
+    TRAINER.train(asked, lambda _: None)
+    TRAINER.train(dataclasses.replace(asked, out=second, init=first, changes={}), lambda _: None)
+    assert [Config.load(each).initialise for each in (first, second)] == ["vision", "all"]
+    before, after = load_file(first / FILE), load_file(second / FILE)
+    name = "backbone.model.embed_tokens.weight"
+    assert torch.equal(before[name], after[name])
+    assert not torch.equal(before[name], load_file(nano / FILE)[name])
+
+
+def test_nano_needs_weights_of_which_a_part_is_kept(data: Path, nano: Path, tmp_path: Path) -> None:
+    config = dataclasses.replace(NANO, initialise="vision")
+    train("tokenizer", Job((data,), tmp_path, config, steps=1), lambda _: None)
+    for init in (None, tmp_path):
+        with pytest.raises(UserError, match="name some with --init"):
+            train("sft", Job((data,), tmp_path, config, steps=1, init=init), lambda _: None)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
         {"initialise": "half"},
-        {"initialise": "none"},
+        {"initialise": "none", "backbone": "x"},
         {"initialise": "none", "backbone": "x", "train_vision": True, "lora": 2},
         {"offline_temperature": 0.0},
     ],

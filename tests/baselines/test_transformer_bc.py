@@ -199,6 +199,8 @@ def test_what_cannot_be_trained_or_loaded_is_one_line(
         trained(demos, tmp_path / "x", views=["image"])
     with pytest.raises(UserError, match="there is no such file"):
         train(TrainingRequest(stage="bc", out=tmp_path, data=(demos,), config="nano"), print)
+    with pytest.raises(UserError, match="leave --init out"):
+        train(TrainingRequest(stage="bc", out=tmp_path, data=(demos,), init=weights), print)
     with pytest.raises(UserError, match="holds no weights of transformer-bc"):
         TransformerBC(str(tmp_path / "nothing"))
     copy = tmp_path / "copy"

@@ -17,6 +17,7 @@ from typing import Any
 from harness.core import UserError
 from harness.demos.trainer import Trainer, TrainingRequest
 from harness.probes.diversity.arms import Training, Variant
+from harness.records.contents import Contents
 from harness.records.safe_files import open_regular, read_regular
 from harness.records.safe_json import parse
 
@@ -33,6 +34,8 @@ class Recipe:
     """What all trainings have in common."""
 
     config: str | None = None
+    init: Path | None = None
+    """The weights to start from; their tokenizer is used."""
     changes: Mapping[str, Any] = field(default_factory=dict)
     threads: int = 1
 
@@ -57,16 +60,19 @@ class Trainings:
                 f"the trainer of {trainer.agent} does not say how to draw all sets alike, so that "
                 "examples cannot be counted; choose another --trainer"
             )
+        if recipe.init is not None and not trainer.starts:
+            raise UserError(f"--init: the trainer of {trainer.agent} starts from nothing")
         self._trainer, self._out, self._recipe, self._say = trainer, out, recipe, say
         self._folders = dict(sets)
         self._digests = {name: _digest(folder) for name, folder in sets.items()}
+        self._init = None if recipe.init is None else _digest_of_weights(recipe.init)
 
     def weights(self, training: Training, variant: Variant, seed: int) -> Path:
         """The folder of the weights, trained unless it was before.
 
         Raises UserError where it holds other weights.
         """
-        shared = self._shared()
+        shared = self._recipe.init or self._shared()
         folder = self._out / "weights" / (str(variant) or PLAIN) / training.name / f"seed-{seed}"
         request = TrainingRequest(
             stage=self._trainer.imitates,
@@ -112,6 +118,7 @@ class Trainings:
             "changes": dict(request.changes),
             "steps": request.steps,
             "seed": request.seed,
+            **({} if self._init is None else {"init": self._init}),
         }
         found = _read(file)
         if found is None:
@@ -135,6 +142,15 @@ def _read(file: Path) -> Any:
         return None
     except ValueError as wrong:
         raise UserError(f"{file} is damaged: {wrong}. Remove its folder") from None
+
+
+def _digest_of_weights(folder: Path) -> str:
+    """16 hexadecimal digits of the files of a folder. Raises UserError if there is none."""
+    if not folder.is_dir():
+        raise UserError(f"--init {folder}: there is no such folder of weights")
+    found = Contents(b"")
+    found.add("weights", folder, "name the folder of the weights alone")
+    return found.hexdigest()
 
 
 def _digest(folder: Path) -> str:

@@ -179,9 +179,28 @@ def test_a_training_seed_that_fails_widens_the_interval(probe: Callable[..., Sai
     assert "only vision" in said.out
 
 
+def test_trainings_start_from_weights_or_from_a_part_of_them(probe: Callable[..., Said]) -> None:
+    """The first weights know both words, and `keeps` says whether a training forgets that."""
+    Path("base").mkdir()
+    Path("base/known.json").write_text(json.dumps({"words": ["green", "red"]}))
+    words = ("--seeds", 2, "--init", "base", "--vary", "keeps=true,false")
+    said = probe(*words, "--format", "json", episodes=2)
+    assert said.code == 0, said.err
+    rows = {(row["variant"], row["set"]): row for row in json.loads(said.out)["rows"]}
+    for name in ("red", "green"):
+        assert rows["keeps=true", name]["all_but"] == [1.0] * 2
+        assert rows["keeps=false", name]["all_but"] == [0.0] * 2
+        assert rows["keeps=false", name]["own"] == [1.0] * 2
+    assert not any(each.startswith("words") for each in toytrainer.TRAINED)
+    Path("base/known.json").write_text(json.dumps({"words": []}))
+    assert "choose another --out" in probe(*words, episodes=2).err
+
+
 @pytest.mark.parametrize(
     ("more", "told"),
     [
+        (("--init", "nowhere"), "no such folder of weights"),
+        (("--init", ".", "--trainer", "decision-transformer"), "starts from nothing"),
         (("--seeds", 1), "two at least"),
         (("--steps", 1), "more updates"),
         (("--trainer", "gae"), "gea"),
