@@ -21,19 +21,19 @@ record --episodes "$DEMOS" --seed 1 --out "$WORK/demos"
 given=
 for name in $TOKENS; do
     case $name in
-        uniform-*) rvq="{\"kind\": \"uniform\", \"dims\": $DIMS, \"codes\": ${name#*-}}" ;;
-        vq-*) rvq="{\"codebooks\": 1, \"codes\": ${name#*-}, \"code_dim\": 64, \"hidden\": 256, \"lr\": 0.001, \"steps\": 1500}" ;;
-        rvq-*)
-            size=${name#*-}
-            rvq="{\"codebooks\": ${size%x*}, \"codes\": ${size#*x}, \"code_dim\": 64, \"hidden\": 256, \"lr\": 0.001, \"steps\": 1500}"
-            ;;
+        vq-*) size=1x${name#*-} ;;
+        *) size=${name#*-} ;;
+    esac
+    case $name in
+        uniform-*) rvq="\"kind\": \"uniform\", \"dims\": $DIMS, \"codes\": $size" ;;
+        *) rvq="\"codebooks\": ${size%x*}, \"codes\": ${size#*x}, \"code_dim\": 64, \"hidden\": 256" ;;
     esac
     out="$WORK/models/$SEED/$name"
     for stage in tokenizer sft; do
         "$BENCH" train gea --stage "$stage" --data "$WORK/demos" --out "$out" --seed "$SEED" \
-            --threads 1 --set "views=[\"state\"]" --set history=1 --set width=64 --set layers=2 \
+            --threads 1 --set 'views=["state"]' --set history=1 --set width=64 --set layers=2 \
             --set heads=4 --set mlp=128 --set numbers=40 --set muon=true --set lr=0.003 \
-            --set steps="$UPDATES" --set "rvq=$rvq"
+            --set steps="$UPDATES" --set "rvq={$rvq, \"lr\": 0.001, \"steps\": 1500}"
     done
     given="$given --gea gea-$name=$out"
 done
