@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -14,10 +13,7 @@ import pytest
 import toys
 from conftest import Notes, Said
 from findings import printed_again
-from gearig import NANO
 
-from baselines.gea.config import RVQConfig
-from baselines.gea.train import Job, train
 from harness.core import Answer, Box, Brief, Suite, Turn, UserError
 from harness.demos.dataset import Demos
 from harness.demos.record import RecordingOptions, record
@@ -302,37 +298,6 @@ def test_an_agent_of_the_users_plays_through_codecs(
     (expected,) = (row for row in said.out.splitlines() if row.startswith("continuous  100.0"))
     assert f"{HELD_OUT}/{HELD_OUT}" in expected
     assert "95 % of the success" in said.out
-
-
-def test_agents_that_learned_tokens_are_played_in_them(
-    demos: Path, bench_here: Callable[..., Said], tmp_path: Path
-) -> None:
-    bins = tmp_path / "bins"
-    config = dataclasses.replace(
-        NANO, views=("state",), rvq=RVQConfig(kind="uniform", dims=2, codes=16)
-    )
-    for stage in ("tokenizer", "sft"):
-        train(stage, Job((demos,), bins, config, steps=1), lambda _: None)
-    given = ("--gea", f"one={bins}", "--gea", f"two={bins}", "--variants", "uniform-16")
-    said = probed(demos, bench_here, *given, "--play", "trained", "--held-out", 2,
-                  "--format", "json", "--figure", "f.svg")  # fmt: skip
-    assert said.code == 0, said.err
-    found = json.loads(said.out)
-    codecs = {each.pop("name"): each for each in found["codecs"]}
-    for name in ("one", "two"):
-        assert codecs[name] == {**codecs["uniform-16"], "family": name}
-        agent = json.loads(Path("out/runs/trained", name, "run.json").read_text())["agent"]
-        assert (agent["entry"], agent["args"]) == ("baselines.gea:GEA", {"weights": str(bins)})
-    (mode,) = found["modes"]
-    assert mode["mode"] == "trained"
-    assert [arm["name"] for arm in mode["arms"]] == ["one", "two"]
-    for arm in mode["arms"]:
-        results = Path("out/runs/trained", arm["name"]).rglob("episodes.jsonl")
-        rows = [json.loads(row) for file in results for row in file.read_text().splitlines()]
-        assert arm["successes"] == sum(bool(row["success"]) for row in rows)
-        assert (arm["episodes"], arm["change"]) == (2, None)
-    assert (mode["knees"], mode["keeps_95_percent"]) == ({}, None)
-    assert Path("f.svg").exists()
 
 
 def test_every_part_of_an_answer_is_coded(tmp_path: Path) -> None:
