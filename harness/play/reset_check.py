@@ -24,8 +24,8 @@ class ResetCheck:
     """Compares equal resets of users' own environments, and logs once for each task what differs.
 
     A new environment is reset once more than it would be, with the task's first case: that case's
-    own start is compared with it, and so are later environments. None is made for this alone: some
-    simulators allow one in a process. A task that asks for fresh environments is left alone,
+    own start is compared with it, and so is the second environment. None is made for this alone:
+    some simulators allow one in a process. A task that asks for fresh environments is left alone,
     because a reset would make one used.
     """
 
@@ -37,6 +37,8 @@ class ResetCheck:
         """Ids of cases that are about to start again in the same environment."""
         self._done: set[str] = set()
         """Tasks of which nothing more is to be found out."""
+        self._equal: set[str] = set()
+        """Tasks of which two environments began alike: others are not reset for this."""
 
     def made(self, slot: EnvSlot, case: Case) -> None:
         """Check an environment that has just been made for this case.
@@ -44,7 +46,12 @@ class ResetCheck:
         Whatever it raises is told when the case is played.
         """
         task = case.task
-        if task.id in self._done or task.params.get("fresh") is True or slot.adapter.nondeterminism:
+        if (
+            task.id in self._done
+            or task.id in self._equal
+            or task.params.get("fresh") is True
+            or slot.adapter.nondeterminism
+        ):
             return
         try:
             # Asked here, also of an adapter in another interpreter: one more child costs seconds.
@@ -63,6 +70,8 @@ class ResetCheck:
             self._awaited.add(first.id)
         elif known != again:
             self._tell(task, "in two environments")
+        else:
+            self._equal.add(task.id)
 
     def began(self, case: Case, start: str, drawn_again: bool) -> None:
         """Compare how an episode has just started; empty if that is not known."""
