@@ -1,8 +1,7 @@
-"""One episode while it is played: what the agent sees, when it ends, and its result."""
+"""One episode while it is played: what the agent sees, and when it ends."""
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import hashlib
 import struct
@@ -11,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
-from harness.core import BadAction, Case, Result, SkillCall, TimeStep, Turn, stream_key
+from harness.core import BadAction, Case, SkillCall, TimeStep, Turn, stream_key
 from harness.core.agent import ALL_VIEWS
 from harness.core.nouns import LONGEST_EPISODE
 from harness.perturb.pipeline import Pipeline
@@ -30,11 +29,9 @@ from harness.play.values import (
     QuickViews,
     SimulatorFault,
     ViewReader,
-    checked_metrics,
     checked_state,
 )
-from harness.play.wiring_notes import wiring_notes
-from harness.records.traces import Trace, action_bytes, encode_actions
+from harness.records.traces import action_bytes
 
 __all__ = ["Episode", "SimulatorFault", "episode_name"]
 
@@ -60,10 +57,10 @@ class Episode:
     __slots__ = (
         "actions", "agent_s", "asked", "brief", "case", "clipped", "draws", "executed", "expert",
         "first_success", "hasher", "instruction", "lazy", "memory", "metrics", "name", "notes",
-        "pending", "pixels", "plain", "renderer", "returned", "simulator_s", "skills", "slot",
-        "solved", "solved_now", "start", "started_with", "steps", "ticket", "tickets", "_actions",
-        "_digested", "_fields", "_history", "_horizon", "_looked", "_names", "_observations",
-        "_perturbed", "_quick", "_told", "_touched", "_unread", "_views",
+        "pending", "perturbed", "pixels", "plain", "renderer", "returned", "simulator_s", "skills",
+        "slot", "solved", "solved_now", "start", "started_with", "steps", "ticket", "tickets",
+        "told", "unread", "views", "_digested", "_fields", "_history", "_horizon", "_looked",
+        "_names", "_observations", "_quick", "_touched",
     )  # fmt: skip
 
     def __init__(self, ticket: Any, case: Case) -> None:
@@ -73,7 +70,8 @@ class Episode:
         self.name = episode_name(case.id)
         self.hasher = hashlib.blake2b(digest_size=10)
         self.pending: deque[Any] = deque()
-        self._actions: list[Any] = []
+        self.actions: list[Any] = []
+        """Those that were executed."""
         self.steps = self.asked = self.clipped = self.draws = 0
         self.expert: ExpertRun | None = None
         self._looked = -1
@@ -94,13 +92,16 @@ class Episode:
         self._horizon = case.task.max_steps or LONGEST_EPISODE
         self.instruction = self.started_with = self.pixels = ""
         self.metrics: Mapping[str, float] = {}
-        self._perturbed: Pipeline | None = None
+        self.perturbed: Pipeline | None = None
+        """What its perturbations do."""
         self.skills: SkillRun | None = None
         """The calls of an agent that reads `skills`."""
-        self._told = False
-        self._views = ViewReader({})
+        self.told = False
+        """Whether the simulator has said of any step whether it is a success."""
+        self.views = ViewReader({})
+        """Reads and checks what the simulator shows."""
         self._touched: set[str] | None = set()
-        self._unread: set[str] = set()
+        self.unread: set[str] = set()
         """The views that an agent names in `reads` and has not read so far."""
 
     def begin(self, slot: EnvSlot, first: TimeStep, reads: Sequence[str], history: int) -> None:
@@ -110,24 +111,24 @@ class Episode:
         perturbation has nothing to change here.
         """
         self.slot = slot
-        self.solved = self._told = bool(first.success) and self.case.task.success is not None
+        self.solved = self.told = bool(first.success) and self.case.task.success is not None
         self.solved_now, self.first_success = self.solved, 0 if self.solved else None
         self.brief = slot.narrowed(reads)
-        self._views = ViewReader(slot.adapter.brief.observation)
-        self._perturbed = Pipeline.of(self.case, slot.adapter.brief, history, first.instruction)
-        if self._perturbed is not None:
-            self.brief, history = self._perturbed.brief(self.brief), self._perturbed.history
+        self.views = ViewReader(slot.adapter.brief.observation)
+        self.perturbed = Pipeline.of(self.case, slot.adapter.brief, history, first.instruction)
+        if self.perturbed is not None:
+            self.brief, history = self.perturbed.brief(self.brief), self.perturbed.history
         self._names = tuple(self.brief.observation)
         self._quick: QuickViews = ()
-        if self._perturbed is None:
-            self._quick = self._views.quick(self._names)
+        if self.perturbed is None:
+            self._quick = self.views.quick(self._names)
         self.renderer = None if self.may_read_drawn else ""
         self.expert = ExpertRun(slot, reads) if ASKING.intersection(reads) else None
         self.skills = SkillRun(slot, self.case.task) if SKILLS in reads else None
-        self.lazy = ALL_VIEWS in reads and self._perturbed is None
+        self.lazy = ALL_VIEWS in reads and self.perturbed is None
         special = self.lazy or slot.batch is not None
         special = special or self.expert is not None or self.skills is not None
-        self.plain = not special and self._perturbed is None
+        self.plain = not special and self.perturbed is None
         # What an agent reads that names its views is known; what another one touches is noted.
         self._touched = set() if ALL_VIEWS in reads else None
         self._history = history
@@ -149,11 +150,11 @@ class Episode:
         state = checked_state(slot.state())
         self.hasher.update(state)
         if not slot.adapter.nondeterminism:
-            read = first_views if self._perturbed is None else {}
+            read = first_views if self.perturbed is None else {}
             self.start = start_digest(compared(slot.adapter), first, state, read)
-        if self._touched is None and self._perturbed is None and self._observations:
-            self._unread.update(self._names)
-            self._observations[-1] = NotedViews(self._observations[-1], self._unread)
+        if self._touched is None and self.perturbed is None and self._observations:
+            self.unread.update(self._names)
+            self._observations[-1] = NotedViews(self._observations[-1], self.unread)
 
     def _see(self, seen: TimeStep) -> None:
         """Read the views that the next turn will show, each checked against its spec.
@@ -164,9 +165,9 @@ class Episode:
         self.instruction = seen.instruction
         self.metrics = seen.metrics
         looked = len(self.pending) < self._history
-        if self._perturbed is not None:
-            self.instruction = self._perturbed.say(seen.instruction)
-            shown = self._perturbed.see(self._names, self.reader(seen), self.steps, looked)
+        if self.perturbed is not None:
+            self.instruction = self.perturbed.say(seen.instruction)
+            shown = self.perturbed.see(self._names, self.reader(seen), self.steps, looked)
             if shown is not None:
                 self._observations.append(
                     shown
@@ -181,12 +182,12 @@ class Episode:
         if self.lazy:
             self._observations.append(LazyViews(self._names, self.reader(seen), self._touched))
             return
-        views = self._views.read_all(seen.observation, self._quick)
-        self._observations.append(NotedViews(views, self._unread) if self._unread else views)
+        views = self.views.read_all(seen.observation, self._quick)
+        self._observations.append(NotedViews(views, self.unread) if self.unread else views)
 
     def reader(self, seen: TimeStep) -> Callable[[str], Any]:
         """Reads the views of a timestep, checked."""
-        return functools.partial(self._views.read, seen.observation)
+        return functools.partial(self.views.read, seen.observation)
 
     def shown(self, seen: TimeStep, view: str) -> Any:
         """One view as the agent sees it at this step.
@@ -194,7 +195,7 @@ class Episode:
         At steps that the agent does not see (inside a chunk of actions, at the end): the
         simulator's view or, in a perturbed episode, the view that the agent saw last.
         """
-        if self._looked == self.steps or (self._perturbed is not None and self._observations):
+        if self._looked == self.steps or (self.perturbed is not None and self._observations):
             views = self._observations[-1]
             return views.unnoted(view) if type(views) is NotedViews else views[view]
         return self.reader(seen)(view)
@@ -206,13 +207,13 @@ class Episode:
             shows = self.expert is not None and self.expert.shows
             fields["skills"] = self._ask(watch, functools.partial(skills.now, shows))
         elif self.expert is not None:
-            outward = None if self._perturbed is None else self._perturbed.expert
+            outward = None if self.perturbed is None else self.perturbed.expert
             now = functools.partial(self.expert.now, self.executed, outward)
             fields["expert"] = self._ask(watch, now)
         if self._history > 1:
-            fields["actions"] = tuple(self._actions[1 - self._history :])
-        if self._perturbed is not None:
-            sent = self._perturbed.sent()
+            fields["actions"] = tuple(self.actions[1 - self._history :])
+        if self.perturbed is not None:
+            sent = self.perturbed.sent()
             if sent is not None:
                 fields["actions"] = sent
         fields["instruction"] = self.instruction
@@ -223,7 +224,7 @@ class Episode:
 
     def plain_turn(self) -> Turn:
         """The same of a `plain` episode."""
-        actions = tuple(self._actions[1 - self._history :]) if self._history > 1 else ()
+        actions = tuple(self.actions[1 - self._history :]) if self._history > 1 else ()
         return Turn.of(
             {
                 **self._fields,
@@ -241,9 +242,9 @@ class Episode:
             views = self._observations[-1]
             assert isinstance(views, LazyViews)
             views.close()
-        if self._perturbed is None:
+        if self.perturbed is None:
             return action
-        action = self._perturbed.act(action, self.steps)
+        action = self.perturbed.act(action, self.steps)
         try:
             self.slot.adapter.brief.action.validate(action)
         except BadAction as bad:
@@ -252,7 +253,7 @@ class Episode:
 
     def answered(self, action: Any) -> bool:
         """Whether the action to execute is the agent's, and not one that a perturbation made."""
-        return self._perturbed is None or self._perturbed.passed(action)
+        return self.perturbed is None or self.perturbed.passed(action)
 
     def draw(self, watch: Watch) -> None:
         """Draw all views that the next turn offers: another process cannot. Raises as they do."""
@@ -276,17 +277,6 @@ class Episode:
     def may_read_drawn(self) -> bool:
         """Whether any view that the agent may read is drawn by a renderer."""
         return any(map(is_drawn, self._names))
-
-    def _privileged(self) -> list[str]:
-        """The privileged views that the agent has read."""
-        if not self.asked:
-            return []
-        found = set(self.views_read()).intersection(self.slot.adapter.privileged_views)
-        if self.skills is not None and self.skills.used and self.slot.adapter.privileged_skills:
-            found.add(SKILLS)
-        if self.expert is not None and self.expert.steps:
-            found.add("expert")
-        return sorted(found)
 
     def asks_expert(self, answer: Chunk) -> Chunk | None:
         """What acts in the place of an answer that asks for it; None: the agent may not ask."""
@@ -326,12 +316,12 @@ class Episode:
         """
         self.steps += 1
         self.executed = action
-        self._actions.append(action)
+        self.actions.append(action)
         reward, success, task = seen.reward, seen.success, self.case.task
         self.returned += reward
         self.solved_now = success is True
         if success is not None:
-            self._told = True
+            self.told = True
             if success:
                 self.solved = True
                 if self.first_success is None:
@@ -365,7 +355,7 @@ class Episode:
     def scored(self) -> tuple[bool | None, float, float | None]:
         """(success, score, normalised score), as harness.play.scores says it at the end."""
         return scored(
-            self.case.task, self.metrics, self.returned, self.solved if self._told else None
+            self.case.task, self.metrics, self.returned, self.solved if self.told else None
         )
 
     def digest(self) -> str:
@@ -376,77 +366,8 @@ class Episode:
         steps, digest = self._digested
         if steps != self.steps:  # it is asked for twice at the end
             whole = self.hasher.copy()
-            if self._actions:
-                whole.update(action_bytes(self._actions))
+            if self.actions:
+                whole.update(action_bytes(self.actions))
             digest = whole.hexdigest()
             self._digested = self.steps, digest
         return digest
-
-    def trace(self) -> Trace:
-        """The executed actions."""
-        return Trace(
-            case=self.case.id,
-            task=self.case.task.id,
-            seed=self.case.seed,
-            instruction=self.started_with,
-            actions=encode_actions(self._actions),
-            digest=self.digest(),
-            pixels=self.pixels,
-            said=self.notes.transcript,
-        )
-
-    def result(
-        self,
-        status: str,
-        ended: str,
-        error: str | None,
-        scores: tuple[bool | None, float | None, float | None],
-    ) -> Result:
-        """The episode's result; the coordinator fills in `protocol` and the rest of `timing`."""
-        metrics = dict[str, float]()
-        for name, value in self.metrics.items():
-            with contextlib.suppress(SimulatorFault):  # which the status tells already
-                metrics |= checked_metrics({name: value})
-        if self.clipped:
-            metrics["clipped_actions"] = float(self.clipped)
-        if self.draws:
-            metrics["redrawn_starts"] = float(self.draws)
-        if self.expert is not None and self.expert.asks:
-            metrics["expert_steps"] = float(self.expert.steps)
-        if self._perturbed is not None:
-            metrics |= self._perturbed.metrics()
-        views, privileged = self._views.found(), self._privileged()
-        told = status != "error" and self.case.task.success is not None
-        wiring = None
-        if status == "finished" and self._actions and self._perturbed is None:
-            wiring = wiring_notes(self._actions, self.brief.action, self._unread)
-        return Result(
-            case=self.case.id,
-            task=self.case.task.id,
-            seed=self.case.seed,
-            perturbations=tuple(map(str, self.case.perturbations)),
-            status=status,
-            success=scores[0],
-            score=scores[1],
-            normalised=scores[2],
-            steps=self.steps,
-            ended=ended,
-            metrics=metrics,
-            error=None if error is None else error.encode("utf-8", "backslashreplace").decode(),
-            digest=self.digest() if status != "error" else "",
-            protocol="",
-            timing={
-                "simulator_s": round(self.simulator_s, 6),
-                "agent_s": round(self.agent_s, 6),
-                "asked": self.asked,
-                **self.notes.timing(),
-                **({} if wiring is None else {"wiring": wiring}),
-                **({"views": views} if views else {}),
-                **({"privileged": privileged} if privileged else {}),
-                **({"renderer": self.renderer or ""} if self.asked and self.may_read_drawn else {}),
-            },
-            start=self.start if status != "error" else "",
-            success_ever=self.first_success is not None if told else None,
-            success_end=self.solved_now if told else None,
-            first_success=self.first_success if told else None,
-        )

@@ -9,6 +9,7 @@ from harness.core import Missing, Result
 from harness.core.errors import describe
 from harness.core.values import BadValue
 from harness.play.episode import Episode
+from harness.play.episode_result import result_of, trace_of
 from harness.play.inference import Hung
 from harness.play.values import SimulatorFault
 from harness.records.traces import Trace
@@ -52,8 +53,8 @@ class Outcome:
         """The outcome of an episode that came to its end. Raises SimulatorFault without a score."""
         return cls(
             ticket=episode.ticket,
-            result=episode.result("finished", ended, None, episode.scored()),
-            trace=episode.trace(),
+            result=result_of(episode, "finished", ended, None, episode.scored()),
+            trace=trace_of(episode),
         )
 
     @classmethod
@@ -67,12 +68,12 @@ class Outcome:
             success = False if episode.case.task.success is not None else None
             return cls(
                 ticket=episode.ticket,
-                result=episode.result(status, status, reason, (success, None, None)),
-                trace=episode.trace(),
+                result=result_of(episode, status, status, reason, (success, None, None)),
+                trace=trace_of(episode),
             )
         return cls(
             ticket=episode.ticket,
-            result=episode.result(status, status, reason, (None, None, None)),
+            result=result_of(episode, status, status, reason, (None, None, None)),
             failed_in=failed_in,
         )
 
