@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from adapters import _metaworld_goals, _metaworld_stages
-from adapters._mujoco_gl import Canvases, log_warnings, missing_gl
+from adapters._mujoco_gl import Canvases, log_warnings, missing_gl, seen_at
 from adapters._mujoco_perturbations import CAMERA, PERTURBATIONS, ModelPerturbations
 from adapters._mujoco_safety import Body, SafetyMeter, geoms_below, geoms_of
 from adapters._params import levels
@@ -36,13 +36,17 @@ from harness.core import (
     UserError,
 )
 from harness.core.layout import UNKNOWN
+from harness.core.resampled import asks_for_resampled
 
 __all__ = ["MetaWorldAdapter"]
 
 FIRST_SEED = 42
+"""The seed of MT1 whose configurations come first: that of the package's own examples."""
+FIRST_RESAMPLED = 2_000_000_000
+"""The same of tasks whose starts are drawn anew: no seed of another task comes as far, those of
+demonstrations included, and none of ours here is above 32 bits."""
 HORIZON = 500
 """The package's own limit of an episode, in steps."""
-"""The seed of MT1 whose configurations come first: that of the package's own examples."""
 CONFIGURATIONS = 50
 """How many configurations MT1 draws from one seed."""
 CAMERAS = ("corner", "corner2", "corner3", "corner4", "topview", "behindGripper", "gripperPOV")
@@ -110,7 +114,8 @@ class MetaWorldAdapter(Adapter):
 
     `task.params`: `name` (of metaworld.ALL_V3_ENVIRONMENTS, say `reach-v3`), `instruction` (the
     package has none), and how images are drawn: `camera` and `size` (px, square) of `image`,
-    `multisampling` (samples per pixel, 0 is off) and `shadows`.
+    `multisampling` (samples per pixel, 0 is off) and `shadows`. With `starts` = `resampled`, MT1's
+    seeds begin at 2,000,000,000 instead of 42.
 
     Case.seed -> start: seed s is configuration s % 50 of `MT1(name, seed=42 + s // 50)`. MT1 draws
     fifty starts and goals from its seed; 42 is the seed of the package's own examples. So seeds 0
@@ -189,6 +194,7 @@ class MetaWorldAdapter(Adapter):
                 f"Meta-World ends every episode after {HORIZON} steps; max_steps = "
                 f"{task.max_steps} is beyond that"
             )
+        self._first_seed = FIRST_RESAMPLED if asks_for_resampled(task) else FIRST_SEED
         log_warnings()
         self._env: Any = self._form(known[self._name])()
         self._policy: Any = ENV_POLICY_MAP[self._name]()
@@ -245,7 +251,7 @@ class MetaWorldAdapter(Adapter):
         block, number = divmod(case.seed, CONFIGURATIONS)
         if self._faucet is not None:
             self._faucet.begin(other=False)
-        self._env.set_task(_configurations(self._name, FIRST_SEED + block)[number])
+        self._env.set_task(_configurations(self._name, self._first_seed + block)[number])
         self._perturbations.restore()
         other = case.simulator_perturbation(GOAL.name) is not None
         if self._faucet is not None and other:
@@ -302,6 +308,15 @@ class MetaWorldAdapter(Adapter):
     def _draw(self, camera: str, size: int) -> np.ndarray:
         image = self._canvases.draw(self._env.data, camera, size)
         return np.ascontiguousarray(image[::-1, ::-1]) if camera in UPSIDE_DOWN else image
+
+    def seen_at(self, place: np.ndarray) -> np.ndarray:
+        """float64 (2,): where `image` shows a point (m, world frame), in parts of its sides.
+
+        From the left and from the top. It is for the labels of pictures in training.
+        """
+        camera = self._params["camera"]
+        where = seen_at(self._env.model, self._env.data, camera, place)
+        return 1 - where if camera in UPSIDE_DOWN else where
 
     def render(self) -> np.ndarray:
         """An image from the task's camera, uint8 (480, 480, 3)."""

@@ -1,13 +1,11 @@
 """What was new to an agent, and how it does on what it had seen in training and on what it had not.
 
-The gap is taken within tasks: of each task that has episodes of both kinds, success on seen minus
-success on unseen ones, as a mean over these tasks. Seen episodes may simply be easier, so the same
-gap of other agents, over the same episodes, stands beside it.
+How the two are compared: leaderboards.seen_gap.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,17 +15,11 @@ from harness.core.factors import AXES
 from harness.probes.seen import SeenEpisode, SeenRun
 from harness.records.stored_run import StoredRun
 from harness.records.training_data import TrainingData
-from harness.stats import Estimate, Interval, design_effects
-from harness.stats.gaps import gap_within_tasks
 from leaderboards.no_interval import STOPPED
+from leaderboards.resampled import resampled_gap
+from leaderboards.seen_gap import Gap, gap_of, has_both
 
-__all__ = [
-    "AxisCount", "Between", "Control", "Gap", "SeenReport", "TaskSeen", "seen_report",
-]  # fmt: skip
-
-ALPHA = 0.05
-"""The chance that an agent to which seen and unseen are alike is said to do better on seen ones, of
-all axes together, is at most half of this."""
+__all__ = ["AxisCount", "Between", "SeenReport", "TaskSeen", "seen_report"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,34 +41,6 @@ class TaskSeen:
     n: int
     axes: tuple[AxisCount, ...]
     """Those along which anything is known."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Control:
-    """The gap of another agent over the same episodes."""
-
-    agent: str
-    n: int
-    gap: Estimate
-
-
-@dataclass(frozen=True, kw_only=True)
-class Gap:
-    """Success on what was seen along an axis, and on what was not."""
-
-    axis: str
-    tasks: int
-    """With episodes of both kinds."""
-    n_seen: int
-    """Different episodes of these tasks."""
-    n_unseen: int
-    seen: float
-    unseen: float
-    gap: Estimate
-    """Seen minus unseen, at 95 %, for this axis alone."""
-    better: bool
-    """Whether it is above 0, corrected for the number of axes."""
-    controls: tuple[Control, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,6 +78,9 @@ class SeenReport:
     unknown: Mapping[str, int]
     """Why it is not known what an episode is about -> of how many."""
     no_interval: str = ""
+    resampled: Gap | None = None
+    """Prescribed against resampled starts; None: the run has no task with both. It needs no list of
+    training data."""
 
 
 def seen_report(
@@ -129,6 +96,18 @@ def seen_report(
     """
     description = run.description
     agent = str(description["agent"]["name"])
+    anytime = bool(description.get("stopped"))
+    anytime = anytime or str(description.get("stopping", "")).startswith("until")
+    others = [(str(each.description["agent"]["name"]), _results(each)) for each in controls]
+    by_task = [] if found is None else _by_task(run, found.episodes)
+    possible = [axis for axis in AXES if any(has_both(each, axis) for each in by_task)]
+    resampled = resampled_gap(run, others, len(possible) + 1, bounded=not anytime)
+    axes = len(possible) + (resampled is not None)
+    gaps = tuple(
+        gap
+        for axis in possible
+        if (gap := gap_of(run, by_task, axis, others, axes, bounded=not anytime)) is not None
+    )
     if data is None or found is None:
         return SeenReport(
             run=str(run.path),
@@ -142,15 +121,9 @@ def seen_report(
             continuous=(),
             uncovered=(),
             unknown={},
+            no_interval=STOPPED if anytime and resampled is not None else "",
+            resampled=resampled,
         )
-    anytime = bool(description.get("stopped"))
-    anytime = anytime or str(description.get("stopping", "")).startswith("until")
-    others = [(str(each.description["agent"]["name"]), _results(each)) for each in controls]
-    by_task = _by_task(run, found.episodes)
-    possible = [axis for axis in AXES if any(_both(each, axis) for each in by_task)]
-    gaps = tuple(
-        _gap(run, by_task, axis, others, len(possible), bounded=not anytime) for axis in possible
-    )
     started = [
         each
         for each in found.episodes
@@ -173,6 +146,7 @@ def seen_report(
         uncovered=_of_kind(found, "") if "start" in data.axes else (),
         unknown=dict(found.unknown),
         no_interval=STOPPED if anytime else "",
+        resampled=resampled,
     )
 
 
@@ -221,117 +195,9 @@ def _row(episodes: Sequence[SeenEpisode]) -> TaskSeen:
     return TaskSeen(task=episodes[0].result.task, n=len(episodes), axes=tuple(counts))
 
 
-def _both(episodes: Sequence[SeenEpisode], axis: str) -> bool:
-    told = {
-        each.seen[axis]
-        for each in episodes
-        if axis in each.seen and each.result.success is not None
-    }
-    return told == {True, False}
-
-
-def _gap(
-    run: StoredRun,
-    by_task: Sequence[Sequence[SeenEpisode]],
-    axis: str,
-    others: Sequence[tuple[str, Mapping[tuple[str, int], Result]]],
-    axes: int,
-    *,
-    bounded: bool,
-) -> Gap:
-    tasks = [each for each in by_task if _both(each, axis)]
-    own = _Sides(run, tasks, axis, lambda each: each.result)
-    gap = own.gap(0.95)
-    corrected = own.gap(1 - ALPHA / axes)
-    return Gap(
-        axis=axis,
-        tasks=len(tasks),
-        n_seen=sum(own.counts[0][1]),
-        n_unseen=sum(own.counts[1][1]),
-        seen=own.rate(0),
-        unseen=own.rate(1),
-        gap=gap if bounded else Estimate(gap.value, None, None),
-        better=bounded and corrected.low > 0,
-        controls=tuple(_controls(run, tasks, axis, others, bounded=bounded)),
-    )
-
-
-def _controls(
-    run: StoredRun,
-    tasks: Sequence[Sequence[SeenEpisode]],
-    axis: str,
-    others: Sequence[tuple[str, Mapping[tuple[str, int], Result]]],
-    *,
-    bounded: bool,
-) -> list[Control]:
-    found = []
-    for name, results in others:
-        kept = [[each for each in task if _started_alike(results, each.result)] for task in tasks]
-        kept = [task for task in kept if _both(task, axis)]
-        if not kept:
-            continue
-        sides = _Sides(run, kept, axis, _looked_up(results))
-        gap = sides.gap(0.95)
-        found.append(
-            Control(
-                agent=name,
-                n=sum(sum(side[1]) for side in sides.counts),
-                gap=gap if bounded else Estimate(gap.value, None, None),
-            )
-        )
-    return found
-
-
-class _Sides:
-    """Successes and episodes of each task, seen and unseen; equal episodes count once."""
-
-    def __init__(
-        self,
-        run: StoredRun,
-        tasks: Sequence[Sequence[SeenEpisode]],
-        axis: str,
-        result_of: Callable[[SeenEpisode], Result],
-    ) -> None:
-        self.counts: list[tuple[list[int], list[int]]] = []
-        self._designs = []
-        for wanted in (True, False):
-            won, seeds = [], []
-            for task in tasks:
-                different: dict[object, SeenEpisode] = {}
-                for each in task:
-                    if each.seen.get(axis) is wanted and each.result.success is not None:
-                        result = result_of(each)
-                        key = (result.start, result.digest) if result.start else each.index
-                        different.setdefault(key, each)
-                values = [bool(result_of(each).success) for each in different.values()]
-                won.append(np.array(values, dtype=np.float64))
-                seeds.append(np.array([each.result.seed for each in different.values()]))
-            families = [run.plan.items[task[0].index.item].family for task in tasks]
-            self.counts.append(([int(each.sum()) for each in won], [len(each) for each in won]))
-            self._designs.append(design_effects(won, seeds, families))
-
-    def rate(self, side: int) -> float:
-        won, played = self.counts[side]
-        return float(np.mean([k / n for k, n in zip(won, played)]))
-
-    def gap(self, level: float) -> Interval:
-        return gap_within_tasks(
-            self.counts[0], self.counts[1], level, (self._designs[0], self._designs[1])
-        )
-
-
 def _results(run: StoredRun) -> dict[tuple[str, int], Result]:
     return {
         (result.task, result.seed): result
         for index, result in run.cases()
         if not index.condition and result.status != "error"
     }
-
-
-def _looked_up(results: Mapping[tuple[str, int], Result]) -> Callable[[SeenEpisode], Result]:
-    return lambda each: results[each.result.task, each.result.seed]
-
-
-def _started_alike(results: Mapping[tuple[str, int], Result], result: Result) -> bool:
-    other = results.get((result.task, result.seed))
-    return other is not None and other.start == result.start

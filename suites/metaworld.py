@@ -4,6 +4,8 @@ That is `metaworld/evaluation.py` of Farama's metaworld 3.1: fifty episodes per 
 configuration of MT1 with seed 42; an episode ends at its first success or after 500 steps; the
 score is the success rate. The package has no instructions; there is one sentence per task here.
 
+`metaworld-resampled` has the same tasks, from configurations that no list of the package's holds.
+
 Tags: `mt50` (all), `mt10` (the package's MT10), `gea` (the 45 tasks of the GEA paper, arXiv
 2412.08442, table 5, which are the training tasks of the package's ML45).
 """
@@ -11,6 +13,7 @@ Tags: `mt50` (all), `mt10` (the package's MT10), `gea` (the 45 tasks of the GEA 
 from __future__ import annotations
 
 from harness.core import Suite, Task
+from harness.core.resampled import resampled_suite
 from suites.gea_paper import ROWS
 
 __all__ = ["SUITES"]
@@ -101,12 +104,11 @@ def _task(name: str, instruction: str) -> Task:
     )
 
 
-SUITES: tuple[Suite, ...] = (
-    Suite(
-        name="metaworld",
-        title="Meta-World MT50",
-        tasks=tuple(_task(name, instruction) for name, instruction in INSTRUCTIONS.items()),
-        episodes=50,
-        source="arXiv 1910.10897; Farama metaworld 3.1, metaworld/evaluation.py",
-    ),
+METAWORLD = Suite(
+    name="metaworld",
+    title="Meta-World MT50",
+    tasks=tuple(_task(name, instruction) for name, instruction in INSTRUCTIONS.items()),
+    episodes=50,
+    source="arXiv 1910.10897; Farama metaworld 3.1, metaworld/evaluation.py",
 )
+SUITES: tuple[Suite, ...] = (METAWORLD, resampled_suite(METAWORLD))

@@ -69,6 +69,7 @@ class TinyWorld:
         self.model = mujoco.MjModel.from_xml_string(_scene())
         self.data = mujoco.MjData(self.model)
         self.taken: list[list[float]] = []
+        self.placed: list[int] = []
         self.fixtures = self.elbow = 0.0
         self.robot = SimpleNamespace(
             _ref_joint_pos_indexes=self._joints("qposadr"),
@@ -105,6 +106,18 @@ class TinyWorld:
         self.data.qpos[0] += float(start[0]) * 1e-3
         self.taken, self.start, self.seed = [], start, seed
         mujoco.mj_forward(self.model, self.data)
+
+    def place(self, seed: int) -> None:
+        """Every other seed puts the can into the bowl, so that they fly apart."""
+        mujoco.mj_resetData(self.model, self.data)
+        self.placed.append(seed)
+        self.data.qpos[:2] += np.random.default_rng(seed).uniform(-0.02, 0.02, 2)
+        if seed % 2:
+            self.data.qpos[7:9] = self.data.qpos[:2] + 0.01
+        mujoco.mj_forward(self.model, self.data)
+
+    def things(self) -> np.ndarray:
+        return self.data.xpos[list(self.inner.obj_body_id.values())].copy()
 
     def step(self, action: np.ndarray) -> None:
         self.taken.append([float(number) for number in action])

@@ -9,6 +9,7 @@ import numpy as np
 
 from adapters.libero import installation, perturbations
 from adapters.libero.goals import SUITE, SceneGoals
+from adapters.libero.resample import drawn_start
 from adapters.libero.safety import Safety
 from adapters.libero.spaces import IDLE, make_brief
 from adapters.libero.starts import initial_states
@@ -26,11 +27,12 @@ from harness.core import (
     UserError,
     asked_goal,
 )
+from harness.core.resampled import PARAM, asks_for_resampled, is_resampled
 
 __all__ = ["LiberoAdapter"]
 
 PARAMS = frozenset({"suite", "name", "settle", "size"})
-OPTIONAL = frozenset({"words"})
+OPTIONAL = frozenset({"words", PARAM})
 
 
 class LiberoAdapter(Adapter):
@@ -41,10 +43,11 @@ class LiberoAdapter(Adapter):
     `name`, the package's own, `settle`, the number of idle steps before the first turn, `size`,
     the width and height of pictures in px, and perhaps `words`: where the instruction comes from,
     `name` (the task's name, as the benchmark's own list of tasks has it; the default) or `file`
-    (the BDDL file).
+    (the BDDL file); and perhaps `starts` = `resampled`.
 
     Case.seed -> initial state: number seed % n of the task's n (50); the fixtures, which are no
-    part of an initial state, are drawn with that number as seed.
+    part of an initial state, are drawn with that number as seed. Resampled starts are drawn by
+    robosuite's placement samplers until one comes to rest: see resample.py.
 
     Views, rendered when read:
         image        uint8 (size, size, 3)  RGB, row 0 at the top, from the front
@@ -110,8 +113,8 @@ class LiberoAdapter(Adapter):
 
     @classmethod
     def fixed_episode_list(cls, task: Task) -> bool:
-        """Always: the initial states are fixed."""
-        return True
+        """True but for resampled starts: the initial states are a list."""
+        return not is_resampled(task)
 
     def __init__(self, task: Task) -> None:
         given = set(task.params)
@@ -131,6 +134,7 @@ class LiberoAdapter(Adapter):
             )
         self._installation, self._task = found, found.task(suite, name)
         self._size, self._settle = int(task.params["size"]), int(task.params["settle"])
+        self._resampled = asks_for_resampled(task)
         self._starts = initial_states(found.starts(suite, name).read_bytes())
         self._world = World(found, self._task, self._size, None)
         self._changes = perturbations.Changes(self._world)
@@ -149,10 +153,14 @@ class LiberoAdapter(Adapter):
         self.brief, self._action = make_brief(self._size, self._starts.shape[1])
 
     def reset(self, case: Case) -> TimeStep:
-        index = case.seed % len(self._starts)
         self._set_scene(perturbations.styles_of(case))
         self._changes.restore()
-        self._world.reset(self._starts[index], index)
+        if self._resampled:
+            start, seed = drawn_start(self._world, case, self._settle)
+        else:
+            seed = case.seed % len(self._starts)
+            start = self._starts[seed]
+        self._world.reset(start, seed)
         self._changes.move_arm(case)
         for _ in range(self._settle):
             self._world.step(np.array(IDLE))

@@ -100,11 +100,20 @@ class World:
 
     def reset(self, start: np.ndarray, seed: int) -> None:
         """Begin from an initial state, float64 (N,); `seed` places the fixtures."""
+        self.place(seed)
+        self._observed = self._env.set_init_state(start)
+
+    def place(self, seed: int) -> None:
+        """Have robosuite place fixtures and things by the regions of the BDDL file, with a seed."""
         with quietly(), numpy_seeded(seed):
             self._env.reset()
         for robot in self._env.robots:
             robot.gripper.current_action = np.zeros(robot.gripper.dof)
-        self._observed = self._env.set_init_state(start)
+
+    def things(self) -> np.ndarray:
+        """Where the things that can be moved are, float64 (things, 3), m, in the world frame."""
+        bodies = [self.inner.obj_body_id[name] for name in sorted(self.inner.objects_dict)]
+        return np.array(self._env.sim.data.body_xpos[bodies], np.float64)
 
     def step(self, action: np.ndarray) -> None:
         """Execute an action, float64 (7,)."""

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from harness.core import Task, UserError
+from harness.core.resampled import same_but_for_starts
 from harness.records.plan import Plan, PlanItem
 
 __all__ = ["protocol_differences", "refuse_other_protocols"]
@@ -54,8 +55,13 @@ def _content(task: Task) -> list[Any]:
 
 
 def refuse_other_protocols(new: Plan, base: Plan) -> None:
-    """Raises UserError, with task and field, where a task of both plans has another protocol."""
+    """Raises UserError, with task and field, where a task of both plans has another protocol.
+
+    Also where no task is shared because the starts of the one plan are resampled.
+    """
     older = {item.task.name: item for item in base.items}
+    if not any(item.task.name in older for item in new.items):
+        _refuse_other_starts(new, base)
     different = [
         (item, protocol_differences(item, older[item.task.name]))
         for item in new.items
@@ -69,3 +75,16 @@ def refuse_other_protocols(new: Plan, base: Plan) -> None:
             f"results of different protocols are not compared: {item.task.id}: "
             f"{'; '.join(fields)}{others}. Play both by one protocol"
         )
+
+
+def _refuse_other_starts(new: Plan, base: Plan) -> None:
+    for one in base.items:
+        for other in new.items:
+            if same_but_for_starts(one.task, other.task):
+                suites = ",".join(sorted({one.suite, other.suite}))
+                raise UserError(
+                    f"{one.task.id} and {other.task.id} ask for the same, the one from prescribed "
+                    "and the other from resampled starts: these are other episodes and make no "
+                    f"pairs. Play --suite {suites} in one run: `bench report RUN --seen` compares "
+                    "them unpaired"
+                )

@@ -131,6 +131,36 @@ def test_an_episode_starts_from_an_initial_state_and_idle_steps(package: Path) -
         )
 
 
+def test_resampled_starts_are_drawn_until_nothing_flies_apart(package: Path) -> None:
+    task = changed(starts="resampled")
+    adapter = LiberoAdapter(task)
+    (world,) = TinyWorld.made
+    starts = []
+    for seed in (0, 1, 2, 3, 0):
+        world.placed.clear()
+        adapter.reset(Case(task, seed))
+        *refused, taken = world.placed
+        assert all(each % 2 for each in refused), "only starts in which something moves"
+        assert (taken % 2, world.seed) == (0, taken), "the fixtures are those of the start"
+        starts.append(tuple(world.start))
+    assert starts[0] == starts[4]
+    assert len(set(starts)) == 4
+    assert not LiberoAdapter.fixed_episode_list(task)
+    assert LiberoAdapter.fixed_episode_list(TASK)
+    with pytest.raises(UserError, match="the param starts is 'resampled' or absent"):
+        LiberoAdapter(changed(starts="mine"))
+
+
+def test_a_task_without_a_start_that_rests_is_named(
+    package: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = TinyWorld.place
+    monkeypatch.setattr(TinyWorld, "place", lambda self, seed: place(self, seed | 1))
+    task = changed(starts="resampled")
+    with pytest.raises(UserError, match="play the task with its prescribed starts"):
+        LiberoAdapter(task).reset(Case(task, 0))
+
+
 def test_views_are_complete(package: Path) -> None:
     adapter = LiberoAdapter(changed(size=32))
     adapter.brief.observation["state"]

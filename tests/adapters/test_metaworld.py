@@ -89,6 +89,22 @@ def test_seeds_play_each_configuration_of_a_block_once(reach: MetaWorldAdapter) 
         env.close()
 
 
+def test_resampled_starts_are_none_of_the_list(reach: MetaWorldAdapter) -> None:
+    (task,) = (each for each in SUITES[1].tasks if each.params["name"] == "reach-v3")
+    adapter = MetaWorldAdapter(task)
+    drawn = [tuple(view(adapter.reset(Case(task, seed)), "state")[-3:]) for seed in (0, 1, 0)]
+    listed = {
+        tuple(view(reach.reset(Case(TASKS["reach-v3"], seed)), "state")[-3:]) for seed in range(50)
+    }
+    assert drawn[0] == drawn[2] != drawn[1]
+    assert not listed & set(drawn)
+    low, high = (np.array([getattr(np, how)(list(listed), 0)]) for how in ("min", "max"))
+    assert (np.abs(np.array(drawn) - (low + high) / 2) <= (high - low) / 2 + 0.05).all()
+    adapter.close()
+    with pytest.raises(UserError, match="the param starts is 'resampled' or absent, got 'some'"):
+        MetaWorldAdapter(with_params(TASKS["reach-v3"], starts="some"))
+
+
 def test_configurations_are_those_of_the_package() -> None:
     for name in list(TASKS)[::5]:
         assert [task.data for task in _configurations(name, 42)] == [

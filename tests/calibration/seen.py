@@ -16,7 +16,7 @@ import numpy as np
 from tabulate import tabulate
 
 from harness.stats.gaps import gap_within_tasks
-from leaderboards.seen import ALPHA
+from leaderboards.seen_gap import ALPHA
 
 AXES = 4
 

@@ -24,7 +24,8 @@ from harness.probes.seen import SeenEpisode, SeenRun  # noqa: E402
 from harness.records.plan import CaseIndex  # noqa: E402
 from harness.records.stored_run import StoredRun, load_run  # noqa: E402
 from harness.records.training_data import TrainingData  # noqa: E402
-from leaderboards.seen import Gap, seen_report  # noqa: E402
+from leaderboards.seen import seen_report  # noqa: E402
+from leaderboards.seen_gap import Gap  # noqa: E402
 
 DATA = TrainingData(description="planted", axes={"start": frozenset()})
 

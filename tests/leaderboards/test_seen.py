@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from conftest import Notes, plan_of
 
 from harness.cli.report import report
 from harness.cli.seen import report_seen
+from harness.compare.pairs import pair_up, read_scored_run
 from harness.core import Agent, Case, Task, UserError
 from harness.demos import Demos
 from harness.demos.record import RecordingOptions, record
@@ -148,6 +150,39 @@ def test_the_run_keeps_what_was_said_and_nothing_else_changes(
     before = (said / FACTORS).read_bytes()
     factors_of_run(load_run(said), lambda count: pytest.fail(f"{count} are reset again"))
     assert (said / FACTORS).read_bytes() == before
+
+
+def test_prescribed_against_resampled_starts_needs_no_list(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    anew = dataclasses.replace(task("anew"), params={**task().params, "starts": "resampled"})
+    file = tmp_path / "starts.json"
+    file.write_text(json.dumps([start_of(seed) for seed in range(EPISODES)]))
+    by_heart = played(tmp_path / "heart", "seentoys:Memoriser", task(), anew, file=str(file))
+    good = played(tmp_path / "good", "GoodAgent", task(), anew)
+    found, healthy = (
+        seen_report(load_run(each), None, None, [load_run(good)]) for each in (by_heart, good)
+    )
+    assert found.resampled is not None
+    assert healthy.resampled is not None
+    assert (found.resampled.tasks, found.resampled.seen, found.resampled.better) == (1, 1.0, True)
+    assert (healthy.resampled.gap.value, healthy.resampled.better) == (0.0, False)
+    assert found.resampled.controls[0].gap.value == 0.0
+    text = " ".join(render_seen(found, "text").split())
+    assert "prescribed starts: better from them: +" in text
+    assert "nothing is claimed of seen and unseen" in text
+    assert "prescribed against resampled starts" in render_seen(found, "latex")
+    assert json.loads(render_seen(found, "json"))["resampled"]["better"] is True
+    lone = played(tmp_path / "lone", "GoodAgent", anew)
+    assert seen_report(load_run(lone), None, None).resampled is None
+    with pytest.raises(UserError, match=r"make no pairs.*bench report RUN --seen"):
+        pair_up(
+            read_scored_run(played(tmp_path / "other", "GoodAgent", task())), read_scored_run(lone)
+        )
+    assert report_seen(by_heart, "html", None, [good], trust=True, full=False) == 0
+    page = capsys.readouterr().out
+    assert page.startswith("<!doctype html>")
+    assert "better from them" in page
 
 
 def test_what_digests_do_not_prove_is_not_claimed(demos: Path, tmp_path: Path) -> None:
