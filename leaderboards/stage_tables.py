@@ -1,4 +1,4 @@
-"""The funnel of stages and the failure modes as text, Markdown or JSON."""
+"""The funnel of stages and the failure modes as text, Markdown, LaTeX or JSON."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ from leaderboards.tables import (
     Column,
     Lines,
     Table,
+    latex_page,
     markdown_page,
     percent,
     range_of,
     text_page,
 )
 
-__all__ = ["render_stages", "without_lines"]
+__all__ = ["render_stages", "stage_sentences", "stage_tables", "tasks_of", "without_lines"]
 
 SCHEMA = 1
 MOST_REASONS = 5
@@ -33,32 +34,51 @@ MOST_REASONS = 5
 def render_stages(
     report: StageReport, format: str, *, full: bool = False, width: int = WIDTH
 ) -> str:
-    """As `text`, `markdown` or `json`, without a newline at its end. Raises UserError."""
+    """As `text`, `markdown`, `latex` or `json`, without a newline at its end. Raises UserError."""
     if format == "json":
         fields: Mapping[str, Any] = flatten(report, {})
         return json_page({"schema": SCHEMA, **fields}).rstrip("\n")
-    header = [f"{report.agent}, {report.run}", *([report.no_interval] * bool(report.no_interval))]
-    notes = [*without_lines(report.without), *_unknown_lines(report.unknown)]
-    tables = [*_funnel_table(report.funnels), *_mode_table(report.modes)]
-    if format == "markdown":
-        return markdown_page([*header, *notes, *_meanings(report)], tables).rstrip("\n")
+    title, tables = f"{report.agent}, {report.run}", stage_tables(report)
+    if format in ("markdown", "latex"):
+        page = markdown_page if format == "markdown" else latex_page
+        return page([title, *stage_sentences(report)], tables).rstrip("\n")
     if format != "text":
-        raise UserError(f"--stages has no {format}: choose text, markdown, json")
-    parts: list[Table | Lines] = [*tables, Lines("notes", (*notes, *_meanings(report)))]
+        raise UserError(f"--stages has no {format}: choose text, markdown, latex, json, html")
+    header = [title, *([report.no_interval] * bool(report.no_interval))]
+    parts: list[Table | Lines] = [*tables, Lines("notes", tuple(_notes(report)))]
     width = max(width, FULL_WIDTH) if full else width
     return text_page(header, parts, width=width, whole_names=full).rstrip("\n")
 
 
-def _funnel_table(funnels: Sequence[Funnel]) -> list[Table]:
+def stage_tables(report: StageReport, *, repeat: bool = False) -> list[Table]:
+    """The funnels, then the modes. repeat: each row has its domain, so that rows can be sorted."""
+    return [*_funnel_table(report.funnels, repeat), *_mode_table(report.modes, repeat)]
+
+
+def stage_sentences(report: StageReport) -> list[str]:
+    """What to bear in mind, and what the modes in the tables mean."""
+    return [*([report.no_interval] * bool(report.no_interval)), *_notes(report)]
+
+
+def _notes(report: StageReport) -> list[str]:
+    told = [*without_lines(report.without), *_unknown_lines(report.unknown)]
+    return [*told, *_meanings(report)]
+
+
+def _funnel_table(funnels: Sequence[Funnel], repeat: bool) -> list[Table]:
     if not funnels:
         return []
     rows = [
         (
-            *((funnel.domain, _tasks(funnel), str(funnel.n)) if not number else ("", "", "")),
+            *(
+                (funnel.domain, tasks_of(funnel), str(funnel.n))
+                if repeat or not number
+                else ("", "", "")
+            ),
             share.stage,
             percent(share.reached.value),
             range_of(share.reached, percent),
-            str(funnel.unknown or "") if not number else "",
+            str(funnel.unknown or "") if repeat or not number else "",
         )
         for funnel in funnels
         for number, share in enumerate(funnel.stages)
@@ -72,26 +92,27 @@ def _funnel_table(funnels: Sequence[Funnel]) -> list[Table]:
     return [_table("stages", names, rows, kinds, lead)]
 
 
-def _tasks(funnel: Funnel) -> str:
+def tasks_of(funnel: Funnel) -> str:
+    """Its task, or how many tasks of which families."""
     if len(funnel.tasks) == 1:
         return funnel.tasks[0]
     families = list(dict.fromkeys(task.partition("/")[0] for task in funnel.tasks))
     return f"{len(funnel.tasks)} of {', '.join(families)}"
 
 
-def _mode_table(domains: Sequence[ModesOfDomain]) -> list[Table]:
+def _mode_table(domains: Sequence[ModesOfDomain], repeat: bool) -> list[Table]:
     if not domains:
         return []
     rows = [
         (
-            *((domain.domain, str(domain.n)) if not number else ("", "")),
+            *((domain.domain, str(domain.n)) if repeat or not number else ("", "")),
             row.mode,
             percent(row.share.value),
             range_of(row.share, percent),
             str(row.episodes),
             str(row.also or ""),
             "" if row.tasks == domain.tasks else f"{row.tasks} of {domain.tasks}",
-            str(domain.unknown or "") if not number else "",
+            str(domain.unknown or "") if repeat or not number else "",
         )
         for domain in domains
         for number, row in enumerate(domain.modes)
@@ -102,7 +123,7 @@ def _mode_table(domains: Sequence[ModesOfDomain]) -> list[Table]:
     kinds = ("name", "figure", "prose", *["figure"] * 4, "name", "figure")
     lead = (
         "Of all episodes. An episode with several modes counts under the first, in the order of "
-        "`docs/stages.md`; `also` counts it where it is a further one."
+        "docs/stages.md; the column also: in how many it is a further one."
     )
     return [_table("failure modes", names, rows, kinds, lead)]
 

@@ -60,10 +60,14 @@ def report_seen(
                 lambda count: say(f"{stored.path}: resetting {counted(count, 'episode')}"),
             )
         report = seen_report(stored, data, found, others)
+        if format == "html":
+            from leaderboards.page.seen_page import seen_page
+
+            return seen_page(report), "", DONE
         return render_seen(report, format, full=full, width=width), "", DONE
 
     with configured(()):
-        return relay(work)
+        return relay(work, page=format == "html")
 
 
 def _data(stored: StoredRun, named: Path | None) -> TrainingData | None:

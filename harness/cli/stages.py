@@ -37,10 +37,14 @@ def report_stages(run: Path, format: str, *, trust: bool, full: bool) -> int:
         from leaderboards.stages import stage_report
 
         found = stage_report(stored, _staged(stored))
+        if format == "html":
+            from leaderboards.page.stages_page import stages_page
+
+            return stages_page(found), "", DONE
         return render_stages(found, format, full=full, width=width), "", DONE
 
     with configured(()):
-        return relay(work)
+        return relay(work, page=format == "html")
 
 
 def compare_stages(

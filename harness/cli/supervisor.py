@@ -25,7 +25,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from harness.cli.output import WITH_ERRORS, print_out, say
+from harness.cli.output import WITH_ERRORS, print_out, print_page, say
 from harness.core import UserError
 from harness.play.private_folder import new_name, owned, remove, remove_left
 
@@ -120,10 +120,10 @@ def supervised(work: Work) -> dict[str, Any]:
     return _heard(text, status, interrupted)
 
 
-def relay(work: Callable[[], tuple[str, str, int]]) -> int:
+def relay(work: Callable[[], tuple[str, str, int]], *, page: bool = False) -> int:
     """For commands that end in a text: `work` returns (for stdout, for stderr, the exit code).
 
-    Raises as `supervised` does.
+    page: what goes to stdout is a page. Raises as `supervised` and `print_page` do.
     """
 
     def told(_: Note) -> dict[str, Any]:
@@ -131,7 +131,7 @@ def relay(work: Callable[[], tuple[str, str, int]]) -> int:
 
     heard = supervised(told)
     if heard["out"]:
-        print_out(str(heard["out"]))
+        (print_page if page else print_out)(str(heard["out"]))
     if heard["said"]:
         say(str(heard["said"]), lines=True)
     return int(heard["code"])

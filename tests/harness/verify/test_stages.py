@@ -232,7 +232,7 @@ def test_an_unknown_episode_widens_the_bounds(runs: dict[str, Path]) -> None:
     assert wider.low <= known.low or wider.high - wider.low > 0
 
 
-@pytest.mark.parametrize("format", ["text", "markdown", "json"])
+@pytest.mark.parametrize("format", ["text", "markdown", "latex", "json"])
 def test_every_format_tells_stages_and_modes(runs: dict[str, Path], format: str) -> None:
     run = load_run(runs["corner"])
     text = render_stages(stage_report(run, stages_of_run(run)), format)
@@ -249,6 +249,8 @@ def test_a_stranger_s_adapter_is_not_imported(
         report_stages(runs["corner"], "text", trust=False, full=False)
     assert report_stages(runs["corner"], "text", trust=True, full=False) == 0
     assert "other_goal" in capsys.readouterr().out
+    assert report_stages(runs["corner"], "html", trust=True, full=False) == 0
+    assert "most others: other_goal" in capsys.readouterr().out
     with pytest.raises(UserError, match="--stages has no csv"):
         report_stages(runs["corner"], "csv", trust=True, full=False)
     with pytest.raises(UserError, match="leave --against"):
