@@ -13,7 +13,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from adapters._gl_strings import current_renderer
-from adapters.habitat import episodes, flat
+from adapters._reached import Reached
+from adapters.habitat import episodes, flat, stages
 from adapters.habitat.metrics import Way, compass, heading, pointgoal, rotate_back, yaw
 from adapters.habitat.world import ACTIONS, Body, World
 from harness.core import (
@@ -121,6 +122,14 @@ class HabitatAdapter(Adapter):
     def has_expert(cls, task: Task) -> bool:
         return True
 
+    @classmethod
+    def stages(cls, task: Task) -> tuple[str, ...]:
+        return stages.NAVIGATION
+
+    @classmethod
+    def failure_modes(cls, task: Task) -> tuple[str, ...]:
+        return ("stopped_early",)
+
     def __init__(self, task: Task) -> None:
         params = task.params
         kind = params.get("kind")
@@ -159,7 +168,7 @@ class HabitatAdapter(Adapter):
         self.brief, self._action = self._describe()
 
     def reset(self, case: Case) -> TimeStep:
-        episode = self._episode(case)
+        episode = self._episode_of(case)
         world = self._world
         world.load(episode.scene, episode.scene_dataset)
         if self._kind == "imagenav":
@@ -174,6 +183,7 @@ class HabitatAdapter(Adapter):
         except ValueError as fault:
             raise RuntimeError(f"episode {episode.name} in {episode.scene}: {fault}") from None
         self._goal = world.nearest_end()
+        self._episode, self._reached = episode, Reached()
         self._steps, self._tilt, self._stuck = 0, 0, False
         self._instruction = INSTRUCTIONS[self._kind].format(episode.category.replace("_", " "))
         return TimeStep(self._views, self._instruction, success=False, metrics=self._metrics())
@@ -213,6 +223,15 @@ class HabitatAdapter(Adapter):
         self._stuck = action is None
         return None if action is None else ACTIONS.index(action)
 
+    def stage(self) -> int:
+        return self._reached.note(*stages.on_the_way(self._way))
+
+    def failure_mode(self) -> tuple[str, ...]:
+        return ("stopped_early",) if self._way.stopped and not self._way.success else ()
+
+    def factors(self, case: Case) -> dict[str, str]:
+        return stages.factors_of(self._episode)
+
     def state(self) -> bytes:
         way = self._way
         return _pack(
@@ -238,7 +257,7 @@ class HabitatAdapter(Adapter):
         angle = heading(self._rotation)
         return np.array([*self._at, math.cos(angle), math.sin(angle), *self._goal], np.float32)
 
-    def _episode(self, case: Case) -> episodes.Episode:
+    def _episode_of(self, case: Case) -> episodes.Episode:
         if self._episodes:
             chosen = self._episodes[case.seed % len(self._episodes)]
             turned = float(case.rng("goal heading").uniform(-math.pi, math.pi))
@@ -253,11 +272,8 @@ class HabitatAdapter(Adapter):
         self._world.load(scene)
         corner = flat.corner(home)
         category = str(rng.choice(home.categories)) if self._kind == "objectnav" else ""
-        views = (
-            [self._on_floor(point) for point in flat.view_points(home, category) + corner]
-            if category
-            else []
-        )
+        known = flat.view_points(home, category) + corner if category else []
+        views = [self._on_floor(point) for point in known]
         ends = np.array([point for point in views if point is not None], np.float32).reshape(-1, 3)
 
         def place() -> np.ndarray | None:
@@ -280,6 +296,7 @@ class HabitatAdapter(Adapter):
                     to,
                     category,
                     float(looks),
+                    f"flat {home.number}",
                 )
         raise RuntimeError(
             f"flat {home.number} has no way of {SHORTEST} to {LONGEST} m to a {category or 'point'}"

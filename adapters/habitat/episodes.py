@@ -44,6 +44,8 @@ class Episode:
     category: str = ""
     goal_heading: float = 0.0
     """rad to the left of -z: the heading of the camera that took an image goal."""
+    place: str = ""
+    """Which home it is; empty: the scene is one."""
 
 
 def read(path: Path, scenes: Path, objects: bool = False) -> tuple[Episode, ...]:

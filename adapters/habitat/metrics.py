@@ -42,7 +42,7 @@ class Way:
                 "it must be positive and finite"
             )
         self._at = np.asarray(start, np.float64)
-        self._shortest, self._near = float(distance), near
+        self.shortest, self.near = float(distance), near
         self.distance, self.walked, self.collisions, self.stopped = float(distance), 0.0, 0, False
 
     def moved(self, position: ArrayLike, collided: bool, distance: float) -> float:
@@ -60,18 +60,18 @@ class Way:
     @property
     def success(self) -> bool:
         """Whether stop was called near the goal."""
-        return self.stopped and self.distance < self._near
+        return self.stopped and self.distance < self.near
 
     def metrics(self) -> dict[str, float]:
         """The metrics listed above, except `success`, by name."""
-        share = self._shortest / max(self._shortest, self.walked)
+        share = self.shortest / max(self.shortest, self.walked)
         return {
             "distance_to_goal": self.distance,
             "spl": share * self.success,
-            "soft_spl": share * max(0.0, 1.0 - self.distance / self._shortest),
+            "soft_spl": share * max(0.0, 1.0 - self.distance / self.shortest),
             "collisions": float(self.collisions),
             "path_length": self.walked,
-            "shortest_path": self._shortest,
+            "shortest_path": self.shortest,
         }
 
 

@@ -12,8 +12,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from adapters._gl_strings import current_renderer
+from adapters._reached import Reached
 from adapters._temporary import temporary_folder
-from adapters.habitat import fetch, homes, things
+from adapters.habitat import fetch, homes, stages, things
 from adapters.habitat.adapter import GUIDE
 from adapters.habitat.robot_simulators import Camera
 from adapters.habitat.robot_world import RobotWorld
@@ -77,6 +78,14 @@ class HabitatSkillsAdapter(Adapter):
         return True
 
     @classmethod
+    def stages(cls, task: Task) -> tuple[str, ...]:
+        return stages.SKILLS[task.params["skill"]]
+
+    @classmethod
+    def failure_modes(cls, task: Task) -> tuple[str, ...]:
+        return stages.modes_of_skill(task.params["skill"])
+
+    @classmethod
     def env_key(cls, task: Task) -> str:
         """One environment for pick and place, and one for nav, whose action is another."""
         arm = task.params.get("skill") != "nav"
@@ -129,6 +138,7 @@ class HabitatSkillsAdapter(Adapter):
         self._slipped = self._stop = self._blocked = False
         self._expert: Expert | None = None
         self._gave_up = False
+        self._reached = Reached()
         seen = self._seen()
         self._skill: Skill = (
             Pick(seen, episode.thing)
@@ -191,6 +201,20 @@ class HabitatSkillsAdapter(Adapter):
         action = self._expert.act()
         self._gave_up = action is None
         return action
+
+    def stage(self) -> int:
+        return self._reached.note(
+            *stages.with_the_skill(self._kind, self._last, self._episode.thing)
+        )
+
+    def failure_mode(self) -> tuple[str, ...]:
+        return stages.skill_failed(self._kind, self._last, self._episode.thing, self._skill.success)
+
+    def factors(self, case: Case) -> dict[str, str]:
+        """What the instruction names, and the home."""
+        episode = self._episode
+        named = ", ".join(filter(None, (episode.thing, episode.receptacle)))
+        return {"object": named, "scene": f"home {episode.home}"}
 
     def state(self) -> bytes:
         held = self._world.held or ""

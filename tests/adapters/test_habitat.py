@@ -12,9 +12,12 @@ from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
+from habitatground import OpenGround
 
 from adapters.habitat import HabitatAdapter, HabitatRearrangeAdapter
+from adapters.habitat.episodes import Episode
 from adapters.habitat.metrics import Way, compass, heading, pointgoal, rotate_back, yaw
+from adapters.habitat.stages import factors_of
 from harness.core import Case, UserError
 from suites.habitat import SUITES
 
@@ -153,6 +156,40 @@ def test_a_wrong_param_is_named(change: dict, said: str) -> None:
     task = TASKS["habitat/pointnav-flat"]
     with pytest.raises(UserError, match=said):
         HabitatAdapter(dataclasses.replace(task, params={**task.params, **change}))
+
+
+@pytest.mark.parametrize("name", ["habitat/pointnav-flat", "habitat/objectnav-flat"])
+def test_stages_count_the_way_and_a_stop_elsewhere_is_early(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adapters.habitat.adapter.World", OpenGround)
+    task, stages = TASKS[name], HabitatAdapter.stages(TASKS[name])
+    adapter = HabitatAdapter(task)
+    adapter.reset(Case(task, 2))
+    reached = [adapter.stage()]
+    for _ in range(200):
+        step = adapter.step(adapter.expert(None))
+        reached.append(adapter.stage())
+        if step.terminated:
+            break
+    assert step.success
+    assert sorted(reached) == reached
+    assert set(reached) == set(range(len(stages))), "the last stage is the success itself"
+    assert adapter.failure_mode() == ()
+    told = adapter.factors(Case(task, 2))
+    assert told["scene"].startswith("flat ")
+    assert ("object" in told) == (name == "habitat/objectnav-flat")
+    adapter.reset(Case(task, 2))
+    assert (adapter.stage(), adapter.factors(Case(task, 2))) == (0, told)
+    adapter.step(0)
+    assert adapter.failure_mode() == ("stopped_early",)
+    assert set(adapter.failure_mode()) <= set(HabitatAdapter.failure_modes(task))
+
+
+def test_the_scene_of_a_dataset_is_its_file() -> None:
+    episode = Episode("7", "/data/gibson/Cantwell.glb", "default", (0.0, 0.0, 0.0),
+                      (1.0, 0.0, 0.0, 0.0), np.zeros((1, 3), np.float32), "chair")  # fmt: skip
+    assert factors_of(episode) == {"scene": "scene Cantwell.glb", "object": "chair"}
 
 
 class Lab:

@@ -346,12 +346,17 @@ def build(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], HabitatSkillsAdapt
 def run(adapter: HabitatSkillsAdapter, case: Case) -> tuple[TimeStep, int]:
     """The expert's episode."""
     timestep, steps = adapter.reset(case), 0
+    stages, reached = adapter.stages(case.task), [adapter.stage()]
     assert case.task.max_steps is not None
     while not timestep.terminated and steps < case.task.max_steps:
         action = adapter.expert(None)
         assert action is not None, f"the expert is at a loss in {timestep.instruction}"
         assert adapter.brief.action.problem(action) is None
         timestep, steps = adapter.step(action), steps + 1
+        reached.append(adapter.stage())
+    assert sorted(reached) == reached
+    assert reached[-1] == len(stages) - 1, "all but the last, which is the success itself"
+    assert adapter.failure_mode() == ()
     return timestep, steps
 
 
@@ -396,6 +401,19 @@ def test_a_wrong_object_ends_a_pick(build: Callable[[str], HabitatSkillsAdapter]
     timestep = adapter.step(np.array([0] * 7 + [1, 0, 0], np.float32))
     assert world.held == wrong
     assert (timestep.success, timestep.terminated) == (False, True)
+    assert (adapter.stage(), adapter.failure_mode()) == (0, ("wrong_object",))
+
+
+def test_a_stop_away_from_the_receptacle_is_early(
+    build: Callable[[str], HabitatSkillsAdapter],
+) -> None:
+    adapter, case = build("nav"), Case(TASKS["nav"], 0)
+    adapter.reset(case)
+    assert adapter.step(np.array([0, 0, 1], np.float32)).terminated
+    assert (adapter.stage(), adapter.failure_mode()) == (0, ("stopped_early",))
+    told = adapter.factors(case)
+    assert told["object"] == adapter._episode.receptacle
+    assert told["scene"] == f"home {adapter._episode.home}"
 
 
 def test_letting_go_beside_the_receptacle_is_a_drop(
