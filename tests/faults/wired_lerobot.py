@@ -22,6 +22,7 @@ from wired_faults import ACTIONS, AXES, Work, cases_of, crossed
 from harness.cli.names import agent_named, know_families
 from harness.core import Agent, Answer, Turn
 from harness.host.interpreters import interpreter_of_agent
+from harness.probes.wiring.rescaled import WHAT
 from suites import metaworld
 
 __all__ = ["lerobot", "lerobot_wall"]
@@ -82,18 +83,15 @@ def _policy(folder: Path) -> tuple[Agent, Path]:
 
 
 def _normalised(path: Path) -> Mapping[str, Any]:
-    """Un-normalised once too seldom and once too often, by the policy's own numbers.
-
-    Of the changes that are tried, the scale comes nearest; none knows the means.
-    """
+    """Un-normalised once too seldom and once too often, by the policy's own numbers."""
     from safetensors.numpy import load_file
 
     (file,) = path.glob("policy_postprocessor*.safetensors")
     stats = load_file(file)
     mean, std = stats["action.mean"], stats["action.std"]
     return {
-        "normalised": (lambda action: (action - mean) / std, ["actions 0.5 times as large"]),
-        "unnormalised": (lambda action: action * std + mean, ["actions 2 times as large"]),
+        "normalised": (lambda action: (action - mean) / std, [WHAT]),
+        "unnormalised": (lambda action: action * std + mean, [WHAT]),
     }
 
 

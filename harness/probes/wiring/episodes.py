@@ -9,7 +9,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from harness.core import Agent, Answer, Box, Brief, Case, Result, Turn
+from harness.core import Agent, Answer, Box, Brief, Case, Result, Spec, Turn
+from harness.core.batches import on_host
 from harness.play.values import AgentFault, Chunk, actions_of, taken
 from harness.probes.changes import NOTHING, Change
 from harness.probes.fork import Brancher
@@ -139,6 +140,37 @@ class Shadow(Agent):
         self._agent.end(episodes)
 
 
+class _Beside(Agent):
+    """Acts as the expert, and asks another agent at every step, which is not shown the expert."""
+
+    def __init__(self, agent: Agent) -> None:
+        self.reads = (*agent.reads, "expert")  # type: ignore[misc]
+        self.history = agent.history  # type: ignore[misc]
+        self._agent, self._memory = agent, None
+        self.spec: Spec | None = None
+        self.pairs: list[tuple[np.ndarray, np.ndarray]] = []
+
+    def act(self, turns: Sequence[Turn]) -> list[Any]:
+        """The expert's action, or none where it has given up."""
+        (turn,) = turns
+        self.spec = turn.brief.action
+        shown = dataclasses.replace(turn, expert=None, memory=self._memory)
+        (answer,) = self._agent.act([shown])
+        actions = answer.actions[:1] if isinstance(answer, Answer) else [answer]
+        self._memory = answer.memory if isinstance(answer, Answer) else None
+        if turn.expert is None:
+            return [turn.brief.action.noop()]
+        if isinstance(self.spec, Box) and len(actions):
+            answered = np.asarray(on_host(actions[0]), np.float64)
+            if answered.shape == self.spec.shape:
+                self.pairs.append((answered, np.asarray(turn.expert, np.float64)))
+        return [turn.expert]
+
+    def end(self, episodes: Any) -> None:
+        """The agent's own end."""
+        self._agent.end(episodes)
+
+
 class Kept(Protocol):
     """Episodes with a change that were played before."""
 
@@ -225,6 +257,21 @@ class Stage:
         """The actions that were executed where nothing was changed."""
         self.play(case)
         return self._executed[case.id]
+
+    @property
+    def has_expert(self) -> bool:
+        """Whether there is an expert that the agent does not see anyway."""
+        return self._expert and "expert" not in self._agent.reads
+
+    def beside_expert(self, case: Case) -> tuple[Spec | None, list[tuple[np.ndarray, np.ndarray]]]:
+        """What the agent answers, before it is clipped, and what the expert does, where that acts.
+
+        With the action's spec; there are no pairs where it is not a Box.
+        """
+        self.episodes += 1
+        beside = _Beside(self._agent)
+        self._brancher.outcome(beside, case)
+        return beside.spec, beside.pairs
 
     def shadow(self, case: Case, actions: Sequence[Any], change: Change) -> Shadow:
         """What the agent answers with a change while these actions are executed."""

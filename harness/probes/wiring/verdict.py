@@ -13,6 +13,7 @@ from harness.probes.result import Plot, Point, Section, Series, point_of
 from harness.probes.wiring.episodes import Played, Stage
 from harness.probes.wiring.passive import Finding
 from harness.probes.wiring.race import ALPHA, Arm, Race, first_look, race, rate
+from harness.probes.wiring.rescaled import rescaled
 from harness.probes.wiring.senses import Senses
 
 __all__ = ["NONE", "Verdict", "diagnose"]
@@ -22,7 +23,7 @@ SURE = ("late", "first_only")
 """Findings that come before changes, which may make up for them."""
 NOTES = ("varies", "constant")
 """Findings that a policy without a fault may show, too."""
-UNUSED = ("blind", "unused", "cropped", "unused_instruction")
+UNUSED = ("blind", "unused", "cropped", "unused_instruction", "rescaled")
 """Findings that are no faults of a policy that surely succeeds in most cases without."""
 OF_ACTIONS = ("equal", "clipped", "tiny", "constant")
 """Findings of the lines of episodes that are told; the senses know better what is not used."""
@@ -223,7 +224,8 @@ def diagnose(
     found = race(stage, cases, unchanged.unchanged, senses.needed, said)
     if not found.named:
         said("what do its answers depend on?")
-        given += senses.unused()
+        unused = senses.unused()  # first, as episodes are kept for it
+        given += (rescaled(stage, cases) if stage.has_expert else []) + unused
     for each in stage.passive.findings():
         if each.code in OF_ACTIONS and each.what not in {known.what for known in given}:
             given.append(each)
