@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from harness.core import Task, UserError
+from harness.core import Range, Task, UserError
 
-__all__ = ["levels", "settings_of"]
+__all__ = ["CAMERA_RANGE", "FRICTION_RANGE", "LIGHT_RANGE", "MASS_RANGE", "levels", "settings_of"]
+
+FRICTION_RANGE = Range("factor", 0.05, 2.0, nominal=1.0, logarithmic=True)
+MASS_RANGE = Range("factor", 0.2, 20.0, nominal=1.0, logarithmic=True)
+LIGHT_RANGE = Range("factor", 0.02, 2.0, nominal=1.0, logarithmic=True)
+CAMERA_RANGE = Range("metres", 0.0, 0.3, nominal=0.0, unit="m")
 
 Settings = TypeVar("Settings")
 

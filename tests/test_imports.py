@@ -45,6 +45,8 @@ ALLOWED = {
         "matplotlib",
         "numpy",
         "scipy",
+        "sklearn",
+        "threadpoolctl",
         "torch",
         "transformers",
         "vector_quantize_pytorch",

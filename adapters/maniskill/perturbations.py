@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from adapters._params import levels
+from adapters._params import CAMERA_RANGE, FRICTION_RANGE, LIGHT_RANGE, MASS_RANGE, levels
 from adapters.maniskill import initial_state
 from harness.core import Case, SimulatorPerturbation, UserError
 
@@ -22,21 +22,25 @@ PERTURBATIONS = (
         "friction",
         "the friction of everything but the robot, multiplied",
         levels("factor", 0.8, 0.6, 0.4, 0.25, 0.1),
+        FRICTION_RANGE,
     ),
     SimulatorPerturbation(
         "mass",
         "the mass and inertia of everything that can be moved, multiplied",
         levels("factor", 1.5, 2.0, 3.0, 5.0, 10.0),
+        MASS_RANGE,
     ),
     SimulatorPerturbation(
         "light",
         "the brightness of the lights, multiplied",
         levels("factor", 0.8, 0.6, 0.4, 0.25, 0.1),
+        LIGHT_RANGE,
     ),
     SimulatorPerturbation(
         "camera",
         "the position of each camera, moved by this many metres in a random direction",
         levels("metres", 0.01, 0.02, 0.05, 0.1, 0.15),
+        CAMERA_RANGE,
     ),
     SimulatorPerturbation(
         "texture",

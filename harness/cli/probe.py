@@ -10,6 +10,7 @@ from harness.cli.probe_forgetting import forgetting
 from harness.cli.probe_instruction import instruction
 from harness.cli.probe_memory import memory
 from harness.cli.probe_modalities import modalities
+from harness.cli.probe_region import region
 from harness.cli.probe_rl_robustness import rl_robustness
 from harness.cli.probe_sft_diversity import sft_diversity
 from harness.cli.probe_tokenizer import tokenizer
@@ -30,6 +31,7 @@ probe.command(name="modalities")(modalities)
 probe.command(name="instruction")(instruction)
 probe.command(name="wiring")(wiring)
 probe.command(name="consistency")(consistency)
+probe.command(name="region")(region)
 probe.command(name="alignment")(alignment)
 probe.command(name="sft-diversity")(sft_diversity)
 probe.command(name="rl-robustness")(rl_robustness)

@@ -140,7 +140,7 @@ def _others(
     if PICTURES in chosen:
         views = [view for view in modalities_of(spec) if view != INSTRUCTION]
         beyond = {
-            item.task.id: (item.task, run.plan.seed_of(number, item.episodes))
+            item.task.id: (item.task, run.plan.seed_of(number, 0, item.episodes))
             for number, item in enumerate(run.plan.items)
         }
         shown = other_views(beyond, views)

@@ -61,11 +61,11 @@ class CaseTable(Mapping[Key, Value], Generic[Value]):
         column = None if item is None else self._columns.get(item)
         if item is None or column is None:
             return
-        first = self.plan.seed_of(item, 0)
+        firsts = [self.plan.seed_of(item, number, 0) for number in range(len(self._texts))]
         for episodes in range(0, len(column), BLOCK):
             there = self._present(column[episodes : episodes + BLOCK])
             for episode, condition in np.argwhere(there).tolist():
-                yield task, first + episodes + episode, self._texts[condition]
+                yield task, firsts[condition] + episodes + episode, self._texts[condition]
 
     def __getitem__(self, key: Key) -> Value:
         found = self.get(key)

@@ -387,12 +387,16 @@ def _nothing_alike(task: str) -> str:
 
 def _shared(base: Plan, base_item: int, new: Plan, new_item: int) -> int:
     """How many cases that the new plan plays of an item are in the plan of the base."""
-    first, other = new.seed_of(new_item, 0), base.seed_of(base_item, 0)
-    last = first + new.items[new_item].episodes
-    episodes = min(last, other + base.items[base_item].episodes) - max(first, other)
-    known = {tuple(map(str, each)) for each in base.conditions}
-    conditions = [tuple(map(str, new.conditions[k])) for k in new.conditions_of(new_item)]
-    return max(0, episodes) * sum(each in known for each in conditions)
+    known = {tuple(map(str, each)): number for number, each in enumerate(base.conditions)}
+    count = 0
+    for number in new.conditions_of(new_item):
+        theirs = known.get(tuple(map(str, new.conditions[number])))
+        if theirs is not None:
+            first, other = new.seed_of(new_item, number, 0), base.seed_of(base_item, theirs, 0)
+            last = first + new.items[new_item].episodes
+            end = min(last, other + base.items[base_item].episodes)
+            count += max(0, end - max(first, other))
+    return count
 
 
 def _nothing_shared(base: ScoredRun, new: ScoredRun) -> str:

@@ -23,28 +23,26 @@ from harness.core.nouns import (
     Case,
     Missing,
     Normaliser,
-    Perturbation,
     Reference,
     Result,
-    SimulatorPerturbation,
     Suite,
     Task,
     TimeStep,
     Turn,
 )
+from harness.core.perturbations import AT, Perturbation, Range, SimulatorPerturbation
 from harness.core.skills import Skill, SkillCall, SkillEnd, SkillsNow
 from harness.core.specs import ActionSpec, Box, Discrete, MultiDiscrete, Spec, Text, Texts
 from harness.core.streams import stream, stream_key
 from harness.core.ui import UI, Element, Elements, UIAction
 
 __all__ = [
-    "ActionSpec", "Adapter", "Agent", "AgentUnavailable", "Answer", "BadAction", "BatchedAdapter",
-    "Box", "Brief", "Case", "DOMAINS", "Discrete", "Element", "Elements", "Field", "GOAL",
-    "Goal", "Missing", "MultiDiscrete", "Normaliser", "OWN", "Perturbation", "Reference", "Result",
-    "STATUSES",
-    "SimulatorPerturbation", "Skill", "SkillCall", "SkillEnd", "SkillsNow", "Spec", "Suite", "Task",
-    "Text", "Texts", "TimeStep", "Turn", "UI", "UIAction", "UserError", "asked_goal", "batch_of",
-    "stream", "stream_key",
+    "AT", "ActionSpec", "Adapter", "Agent", "AgentUnavailable", "Answer", "BadAction",
+    "BatchedAdapter", "Box", "Brief", "Case", "DOMAINS", "Discrete", "Element", "Elements", "Field",
+    "GOAL", "Goal", "Missing", "MultiDiscrete", "Normaliser", "OWN", "Perturbation", "Range",
+    "Reference", "Result", "STATUSES", "SimulatorPerturbation", "Skill", "SkillCall",
+    "SkillEnd", "SkillsNow", "Spec", "Suite", "Task", "Text", "Texts", "TimeStep", "Turn", "UI",
+    "UIAction", "UserError", "asked_goal", "batch_of", "stream", "stream_key",
 ]  # fmt: skip
 
 

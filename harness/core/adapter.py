@@ -13,7 +13,8 @@ import numpy as np
 
 from harness.core.errors import UserError
 from harness.core.goals import Goal
-from harness.core.nouns import Brief, Case, Missing, SimulatorPerturbation, Task, TimeStep
+from harness.core.nouns import Brief, Case, Missing, Task, TimeStep
+from harness.core.perturbations import SimulatorPerturbation
 from harness.core.skills import Skill, SkillCall
 
 __all__ = ["Adapter", "BatchedAdapter"]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.core.nouns import Case, SimulatorPerturbation
+from harness.core.nouns import Case
+from harness.core.perturbations import SimulatorPerturbation
 
 __all__ = ["GOAL", "OWN", "Goal", "asked_goal", "drawn_goal"]
 

@@ -16,15 +16,15 @@ from typing import Any
 import numpy as np
 
 from harness.core.errors import UserError
+from harness.core.perturbations import Perturbation
 from harness.core.reference import Reference
 from harness.core.skills import SkillCall, SkillsNow
 from harness.core.specs import ActionSpec, Spec
 from harness.core.streams import generator, stream, stream_key
 
 __all__ = [
-    "DOMAINS", "STATUSES", "Answer", "Brief", "Case", "Missing", "Normaliser", "Perturbation",
-    "Reference", "Result", "SimulatorPerturbation", "Suite", "Task", "TimeStep", "Turn", "stream",
-    "stream_key",
+    "DOMAINS", "STATUSES", "Answer", "Brief", "Case", "Missing", "Normaliser", "Reference",
+    "Result", "Suite", "Task", "TimeStep", "Turn", "stream", "stream_key",
 ]  # fmt: skip
 
 DOMAINS = ("manipulation", "navigation", "games", "ui", "planning")
@@ -163,39 +163,6 @@ class Suite:
     def episodes_of(self, task: Task) -> int:
         """Episodes of this task, by the protocol."""
         return self.counts.get(task.id, self.episodes)
-
-
-@dataclass(frozen=True)
-class Perturbation:
-    """A disturbance: a name, a severity (0 changes nothing) and parameters (JSON values)."""
-
-    name: str
-    severity: int
-    params: Mapping[str, Any] = field(default_factory=dict)
-
-    def __str__(self) -> str:
-        params = (
-            json.dumps(dict(self.params), sort_keys=True, separators=(",", ":"))
-            if self.params
-            else ""
-        )
-        return f"{self.name}:{self.severity}{params}"
-
-
-@dataclass(frozen=True)
-class SimulatorPerturbation:
-    """A perturbation that a simulator carries out itself, as its adapter declares it.
-
-    The adapter's `reset` asks `case.simulator_perturbation(name)` for it.
-    """
-
-    name: str
-    """The same word for the same thing in every family: friction, mass, light, camera, texture,
-    start, initial_state, mode, difficulty, size, distractors, font."""
-    what: str
-    """What it changes, and what its parameters mean."""
-    levels: tuple[Mapping[str, Any], ...]
-    """The parameters for severity 1, 2 and so on, as JSON values; at most five."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Perturbations between the adapter and the agent.
 
-`registry.py` lists them, `parse.py` reads `--perturb`, `pipeline.py` applies them to an episode.
+`registry.py` lists them, `parse.py` reads `--perturb`, `resolve.py` finds what of it
+changes a task, `pipeline.py` applies them to an episode.
 The other modules hold the effects, one module for each group.
 
 The randomness of an effect comes from streams keyed by task id, seed, perturbation and step, never
@@ -11,13 +12,12 @@ from harness.perturb.effects import Body, Effect, NotApplicable, RandomStreams
 from harness.perturb.parse import (
     SETS,
     Condition,
-    not_observed,
     parse_conditions,
-    resolve,
     simulator_perturbation_names,
 )
 from harness.perturb.pipeline import Pipeline
 from harness.perturb.registry import GROUPS, REGISTRY, SEVERITIES, Kind
+from harness.perturb.resolve import not_observed, resolve
 
 __all__ = [
     "GROUPS", "REGISTRY", "SETS", "SEVERITIES", "Body", "Condition", "Effect", "Kind",

@@ -1,10 +1,11 @@
-"""Reads `--perturb`, and decides which of its conditions change anything in a task.
+"""Reads `--perturb`.
 
 The option is a list, separated by commas, of
 
 - `NAME[:SEVERITIES]`, where SEVERITIES are numbers or ranges, separated by commas (`1,3,5`, `1-5`);
   without them all severities are meant
-- `A:3+B:2`: both together, applied in this order
+- `NAME=VALUE`, for a perturbation that declares a range: its parameter set to this value
+- `A:3+B=0.4`: both together, applied in this order
 - names of SETS
 - `FILE.toml` with a list `perturb = ["action_noise:1-3", ...]` and, under `[levels.NAME]`, other
   parameters for the severities from 1 on, such as `sigma = [0.1, 0.4]`.
@@ -12,6 +13,7 @@ The option is a list, separated by commas, of
 
 from __future__ import annotations
 
+import math
 import re
 import warnings
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -19,17 +21,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.core import Adapter, Agent, BatchedAdapter, Missing, Perturbation, Task, UserError
-from harness.core.agent import ALL_VIEWS, NO_VIEWS
+from harness.core import AT, Perturbation, UserError
 from harness.core.errors import suggest
 from harness.perturb.registry import REGISTRY, SEVERITIES
 from harness.records.registry import load
 from harness.records.toml_files import read_toml
 
-__all__ = [
-    "SETS", "Condition", "not_observed", "parse_conditions", "resolve",
-    "simulator_perturbation_names",
-]  # fmt: skip
+__all__ = ["SETS", "Condition", "parse_conditions", "simulator_perturbation_names"]
 
 SETS: Mapping[str, tuple[str, str]] = {
     "standard": (
@@ -51,8 +49,6 @@ SETS: Mapping[str, tuple[str, str]] = {
 """Name -> (what the set is for, what it consists of)."""
 FORMER_SETS = {"gea-rl": "closed-loop"}
 """Old name, which commands in stored runs contain -> the name now."""
-SIGHTS = ("image", "depth", "grid", "dom", "text", "pddl")
-"""First words of the names of the views that partial observability reaches."""
 
 
 @dataclass(frozen=True)
@@ -159,12 +155,21 @@ def _composed(
     """
     *before, last = item.split("+")
     fixed = []
+    if "=" in last:
+        if severities:
+            raise UserError(
+                f"--perturb {item!r}: write one value, or severities, as in friction:1-3"
+            )
+        severities = [1]
     for piece in before:
+        if "=" in piece:
+            fixed.append(_part(piece.strip(), 1, simulator_names, levels))
+            continue
         name, colon, severity = piece.strip().partition(":")
         if not colon or not re.fullmatch("[0-9]{1,3}", severity):
             raise _no_severity(item)
         fixed.append(_part(name, int(severity), simulator_names, levels))
-    names = [part.name for part in fixed] + [last.strip()]
+    names = [part.name for part in fixed] + [last.partition("=")[0].strip()]
     if len(set(names)) < len(names):
         raise UserError(
             f"--perturb {item!r} names a perturbation twice: both would draw from one random stream"
@@ -173,7 +178,7 @@ def _composed(
         raise _no_severity(item)
     every = severities or range(1, (len(levels.get(names[-1], ())) or SEVERITIES) + 1)
     return [
-        Condition((*fixed, _part(names[-1], severity, simulator_names, levels)))
+        Condition((*fixed, _part(last.strip(), severity, simulator_names, levels)))
         for severity in every
     ]
 
@@ -181,7 +186,7 @@ def _composed(
 def _no_severity(item: str) -> UserError:
     return UserError(
         f"--perturb {item!r}: in a combination each perturbation needs a severity, "
-        "as in action_noise:3+occlusion:2"
+        "as in action_noise:3+occlusion:2, or a value, as in friction=0.4"
     )
 
 
@@ -191,6 +196,9 @@ def _part(
     simulator_names: Collection[str],
     levels: Mapping[str, Sequence[Mapping[str, Any]]],
 ) -> Perturbation:
+    name, equals, value = name.partition("=")
+    if equals:
+        return Perturbation(_part(name, 1, simulator_names, {}).name, 1, {AT: _value(name, value)})
     if name not in REGISTRY and name not in simulator_names:
         guess = (
             suggest(name, [*REGISTRY, *simulator_names, *SETS])
@@ -206,6 +214,19 @@ def _part(
     if kind is not None and kind.version > 1 and severity:
         params = dict(kind.versioned(params or kind.levels[severity - 1]))
     return Perturbation(name, severity, params)
+
+
+def _value(name: str, text: str) -> float:
+    """The value of `NAME=VALUE`. Whether it lies in the range, `resolve` says."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if name in REGISTRY:
+        raise UserError(f"--perturb {name}={text}: {name} has severities only, as in {name}:3")
+    if not math.isfinite(value):
+        raise UserError(f"--perturb {name}={text}: write a number, as in friction=0.4")
+    return value
 
 
 def _from_file(file: Path, simulator_names: Collection[str]) -> list[Condition]:
@@ -288,62 +309,3 @@ def _check_values(
                 f"--perturb: {file}: {name} cannot take {parameter} = {value!r}; "
                 f"the built-in values are {', '.join(map(str, ours))}"
             )
-
-
-def resolve(
-    condition: Condition, task: Task, adapter: type[Adapter | BatchedAdapter], agent: type[Agent]
-) -> tuple[Perturbation, ...] | Missing:
-    """The perturbations of a condition with all parameters, or why they change nothing in a task.
-
-    What only the simulator can tell is found out when the first case is played. Raises UserError
-    if the adapter declares a perturbation with the name of a built-in one.
-    """
-    declared = {each.name: each for each in adapter.simulator_perturbations(task)}
-    for name in declared.keys() & REGISTRY.keys():
-        raise UserError(
-            f"{task.adapter} declares a perturbation {name!r}, but a built-in one has this name: "
-            "rename it"
-        )
-    resolved = []
-    for part in condition.parts:
-        kind = REGISTRY.get(part.name) or declared.get(part.name)
-        if kind is None:
-            return Missing(
-                "the simulator has no such thing here", "`bench list perturbations` shows which do"
-            )
-        levels = kind.levels
-        if part.severity > len(levels) and not part.params:
-            return Missing(
-                f"{part.name} has severities up to {len(levels)} here",
-                f"use {part.name}:{len(levels)}",
-            )
-        reason = not_observed(part.name, agent.reads, agent.history) if condition.by_set else ""
-        if reason:
-            return Missing(reason, "name it to play it all the same: --perturb NAME:SEVERITY")
-        params = part.params or (levels[part.severity - 1] if part.severity else {})
-        resolved.append(Perturbation(part.name, part.severity, dict(params)))
-    return tuple(resolved)
-
-
-def not_observed(name: str, reads: Sequence[str], history: int) -> str:
-    """Why an agent that `reads` these views cannot notice the perturbation; empty if it may."""
-    kind = REGISTRY.get(name)
-    if ALL_VIEWS in reads:
-        return ""
-    views = [view.rstrip("?") for view in reads if view.rstrip("?") not in NO_VIEWS]
-    pictures = [view for view in views if view.partition("_")[0] in ("image", "depth")]
-    if kind is None:
-        return ""
-    if kind.group == "image" and not pictures:
-        return "this agent reads no picture"
-    if kind.group == "partial" and not any(view.partition("_")[0] in SIGHTS for view in views):
-        return "this agent reads no picture, grid, page or text"
-    if kind.group == "state" and len(pictures) == len(views):
-        return "this agent reads no numbers"
-    if kind.group == "delay" and not views:
-        return "this agent reads no view"
-    if kind.group == "history" and history < 2:
-        return "this agent is shown one observation at a time"
-    if kind.group == "language" and reads and set(reads) <= set(NO_VIEWS):
-        return "this agent asks the expert alone"
-    return ""

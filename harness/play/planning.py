@@ -9,7 +9,8 @@ from harness.core import Agent, Missing, Perturbation, Suite, Task, UserError
 from harness.core.errors import describe
 from harness.host.hosted import end_probes
 from harness.host.loading import backend_entry, backend_versions, code_of, load_adapter
-from harness.perturb.parse import Condition, resolve
+from harness.perturb.parse import Condition
+from harness.perturb.resolve import resolve
 from harness.play.environments import environment_key
 from harness.play.expert_run import ASKING
 from harness.play.skill_run import SKILLS

@@ -1,7 +1,7 @@
 """What a run will play: tasks, episodes and seeds.
 
 A plan never lists its cases: a case is computed from its index and an index from a result, so that
-a million cases cost a byte each (CaseStates).
+a million cases cost a byte each (case_states.py).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from harness.core import Case, Missing, Perturbation, Reference, Task, UserError
+from harness.core import AT, Case, Missing, Perturbation, Reference, Task, UserError
 from harness.records.control_clock import ControlClock
 from harness.records.plan_fields import (
     ITEM,
@@ -35,7 +35,6 @@ from harness.records.typed import Check, fields_of, list_of, text, whole
 __all__ = [
     "SEED_STRIDE",
     "CaseIndex",
-    "CaseStates",
     "NotRun",
     "Plan",
     "PlanItem",
@@ -153,9 +152,22 @@ class Plan:
     """Which backend of their adapters plays the cases; empty: the adapters themselves."""
     repeat: int = 0
     """How often these cases were played before by an agent that draws; see Case.repeat."""
+    offsets: tuple[int, ...] = ()
+    """For each of `conditions`: how many seeds its episodes lie behind those of the plan.
+
+    Empty: all conditions play the same seeds, so that they are pairs.
+    """
 
     def __post_init__(self) -> None:
-        """Raises UserError for more cases than fit in memory as a byte each."""
+        """Raises UserError for more cases than fit in memory as a byte each.
+
+        Raises ValueError where `offsets` are there and not one for each condition.
+        """
+        if self.offsets and len(self.offsets) != len(self.conditions):
+            raise ValueError(
+                f"plan.offsets has {len(self.offsets)} numbers for {len(self.conditions)} "
+                "conditions, the unperturbed one among them"
+            )
         cases = sum(item.episodes for item in self.items) * (1 + len(self.perturbations))
         if cases > MOST_CASES:
             raise UserError(
@@ -216,7 +228,7 @@ class Plan:
     def case(self, index: CaseIndex) -> Case:
         """The case of this index, whether it is played or not."""
         task = self.items[index.item].task
-        seed = self.seed_of(index.item, index.episode)
+        seed = self.seed_of(*index)
         return Case(
             task,
             seed,
@@ -225,9 +237,10 @@ class Plan:
             repeat=self.repeat,
         )
 
-    def seed_of(self, item: int, episode: int) -> int:
-        """The seed of an episode of an item."""
-        return self.items[item].task.first_seed + self.seed * SEED_STRIDE + episode
+    def seed_of(self, item: int, condition: int, episode: int) -> int:
+        """The seed of an episode of an item in a condition."""
+        offset = self.offsets[condition] if self.offsets else 0
+        return self.items[item].task.first_seed + self.seed * SEED_STRIDE + offset + episode
 
     def locate(self, task: str, seed: int, perturbations: Sequence[str]) -> CaseIndex | None:
         """The index of a stored result, or None if it is not of this plan."""
@@ -235,9 +248,14 @@ class Plan:
         condition = self._condition_numbers.get(tuple(perturbations))
         if item is None or condition is None:
             return None
-        entry = self.items[item]
-        episode = seed - entry.task.first_seed - self.seed * SEED_STRIDE
-        return CaseIndex(item, condition, episode) if 0 <= episode < entry.episodes else None
+        episode = seed - self.seed_of(item, condition, 0)
+        known = 0 <= episode < self.items[item].episodes
+        return CaseIndex(item, condition, episode) if known else None
+
+    def with_seed(self, task: str, seed: int) -> list[CaseIndex]:
+        """The cases of a task that have this seed, one for each condition that has one."""
+        found = (self.locate(task, seed, tuple(map(str, each))) for each in self.conditions)
+        return [index for index in found if index is not None]
 
     def until(self, ends: Mapping[str, int]) -> Plan:
         """The first `ends[task id]` episodes of each task; of a task that is not in it, all.
@@ -281,7 +299,8 @@ class Plan:
         clock = [] if self.clock is None else [self.clock.to_json()]
         backend = [["backend", self.backend]] if self.backend else []
         repeat = [["repeat", self.repeat]] if self.repeat else []
-        return [items, self.seed, conditions, *clock, *backend, *repeat]
+        offsets = [["offsets", *self.offsets]] if self.offsets else []
+        return [items, self.seed, conditions, *clock, *backend, *repeat, *offsets]
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values, as run.json holds them."""
@@ -296,12 +315,13 @@ class Plan:
             **({} if self.clock is None else {"clock": self.clock.to_json()}),
             **({"backend": self.backend} if self.backend else {}),
             **({"repeat": self.repeat} if self.repeat else {}),
+            **({"offsets": list(self.offsets)} if self.offsets else {}),
         }
 
     @classmethod
     def from_json(cls, fields: Any) -> Plan:
         """The inverse of to_json. Raises UserError or ValueError that names the wrong field."""
-        found = fields_of(fields, "plan", _PLAN, frozenset({"hash", "clock", "backend", "repeat"}))
+        found = fields_of(fields, "plan", _PLAN, _OPTIONAL)
         found.pop("hash", None)
         plan = cls(**found)
         if len(plan.items) * len(plan.conditions) > MOST_CELLS:
@@ -317,12 +337,15 @@ class Plan:
 def label(parts: Sequence[Perturbation]) -> str:
     """`action_noise:3+typos@2:1`: perturbations that act together, without other parameters.
 
-    `@2` is the version of an effect that had another one before.
+    `@2` is the version of an effect that had another one before; `friction=0.37` is a value of its
+    range instead of a severity.
     """
     return "+".join(map(_label, parts))
 
 
 def _label(part: Perturbation) -> str:
+    if AT in part.params:
+        return f"{part.name}={part.params[AT]}"
     version = part.params.get("version")
     return f"{part.name}{f'@{version}' if version is not None else ''}:{part.severity}"
 
@@ -365,24 +388,6 @@ _PLAN: Mapping[str, Check] = {
     "clock": ControlClock.from_json,
     "backend": text,
     "repeat": whole(0, MOST_REPEATS),
+    "offsets": list_of(whole(0, MOST_EPISODES), MOST_CONDITIONS + 1),
 }
-
-
-class CaseStates:
-    """A small number for every case of a plan: one byte each, all 0 at first."""
-
-    def __init__(self, plan: Plan) -> None:
-        count = range(len(plan.conditions))
-        self._bytes = [[bytearray(item.episodes) for _ in count] for item in plan.items]
-
-    def __getitem__(self, index: CaseIndex) -> int:
-        item, condition, episode = index
-        return self._bytes[item][condition][episode]
-
-    def __setitem__(self, index: CaseIndex, state: int) -> None:
-        item, condition, episode = index
-        self._bytes[item][condition][episode] = state
-
-    def of(self, item: int, condition: int) -> bytearray:
-        """The states of the episodes of one item in one condition."""
-        return self._bytes[item][condition]
+_OPTIONAL = frozenset({"hash", "clock", "backend", "repeat", "offsets"})

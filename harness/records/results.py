@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from harness.core import STATUSES, Result, UserError
-from harness.records.plan import CaseIndex, CaseStates, Plan
+from harness.records.case_states import CaseStates
+from harness.records.plan import CaseIndex, Plan
 from harness.records.safe_files import open_inside
 from harness.records.safe_json import shown
 from harness.records.typed import is_number

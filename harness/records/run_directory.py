@@ -27,10 +27,11 @@ from pathlib import Path
 from typing import Any
 
 from harness.core import Result, UserError
+from harness.records.case_states import CaseStates
 from harness.records.contents import changed
 from harness.records.held_file import Displaced, HeldFile
 from harness.records.identity import UNNAMED
-from harness.records.plan import CaseIndex, CaseStates, NotRun, Plan
+from harness.records.plan import CaseIndex, NotRun, Plan
 from harness.records.plan_differences import differences as plan_differences
 from harness.records.results import case_results
 from harness.records.run_file import SCHEMA, read_run

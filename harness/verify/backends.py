@@ -387,7 +387,7 @@ def require_equal(plan: Plan, reads: Sequence[str], progress: Progress) -> None:
         cases: dict[str, Case] = {}
         for condition in plan.conditions_of(number):
             parts = tuple(p for p in plan.conditions[condition] if p.name not in REGISTRY)
-            case = Case(item.task, plan.seed_of(number, 0), parts)
+            case = Case(item.task, plan.seed_of(number, condition, 0), parts)
             cases.setdefault(case.id, case)
         row = compare_backend(
             item.task, backend, list(cases.values()), reads=reads, most=CHECKED_STEPS

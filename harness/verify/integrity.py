@@ -18,7 +18,8 @@ from typing import Any
 
 from harness.core import Result, UserError
 from harness.core.grammar import counted
-from harness.records.plan import CaseIndex, CaseStates, Plan, label
+from harness.records.case_states import CaseStates
+from harness.records.plan import CaseIndex, Plan, label
 from harness.records.results import (
     FIELDS,
     NEW_FIELDS,
@@ -180,11 +181,7 @@ def _traces(path: Path, plan: Plan, files: IntegrityReport) -> None:
 
 def _cases(plan: Plan, trace: Trace) -> list[str]:
     """The ids that a case of this task and seed can have."""
-    control = plan.locate(trace.task, trace.seed, ())
-    if control is None:
-        return []
-    conditions = range(len(plan.conditions))
-    return [plan.case(control._replace(condition=number)).id for number in conditions]
+    return [plan.case(index).id for index in plan.with_seed(trace.task, trace.seed)]
 
 
 def _lines(path: Path, files: IntegrityReport) -> Iterator[tuple[int, Any]]:

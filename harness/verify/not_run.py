@@ -17,9 +17,10 @@ import numpy as np
 
 from harness.core import Agent, Answer, Missing, Perturbation, Result, Task, Turn, UserError
 from harness.host.loading import load_adapter
-from harness.perturb.parse import Condition, not_observed, resolve
+from harness.perturb.parse import Condition
 from harness.perturb.pipeline import other_versions
 from harness.perturb.registry import REGISTRY
+from harness.perturb.resolve import not_observed, resolve
 from harness.play.coordinator import Coordinator
 from harness.play.environments import environment_key
 from harness.play.expert_run import ASKING

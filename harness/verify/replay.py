@@ -96,9 +96,9 @@ class ReplayAgent(Agent):
         self._cases: dict[str, Case] = {}
         """The cases with all their perturbations, by the name of the replayed episode."""
         for trace, part, place in locate_traces(run):
-            control = plan.locate(trace.task, trace.seed, ())
-            if control is not None:
-                index = control._replace(condition=condition)
+            played = tuple(map(str, plan.conditions[condition]))
+            index = plan.locate(trace.task, trace.seed, played)
+            if index is not None:
                 case = plan.case(index)
                 if case.id == trace.case:
                     name = episode_name(bare.case(index).id)

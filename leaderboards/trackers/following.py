@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness.core import DOMAINS, UserError
-from harness.records.plan import CaseIndex, CaseStates
+from harness.records.case_states import CaseStates
+from harness.records.plan import CaseIndex
 from harness.records.results import MOST_LINE, decode_line, open_lines, result_from_json
 from harness.records.stored_run import load_run
 from leaderboards.groups import Grouping

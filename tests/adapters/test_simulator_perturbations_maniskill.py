@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from simulatorcases import make_case, step_digests, tasks
 
+from baselines.simple import Uniform
 from harness.core import Agent, Case, Missing, Perturbation, UserError
-from harness.perturb.parse import parse_conditions, resolve
+from harness.perturb import parse_conditions, resolve
 from harness.records.registry import load
 
 PHYSICS = ("friction", "mass")
@@ -52,6 +53,12 @@ def test_a_perturbation_takes_effect_and_the_next_episode_is_clean(perturbation:
     adapter.reset(make_case(task, perturbation))
     factor = {"friction": (1.0, 0.4), "mass": (3.0, 1.0)}[perturbation]
     assert mass_and_friction() == pytest.approx((before[0] * factor[0], before[1] * factor[1]))
+    (condition,) = parse_conditions(f"{perturbation}=1.3", PHYSICS)
+    parts = resolve(condition, task, kind, Uniform)
+    assert not isinstance(parts, Missing)
+    adapter.reset(Case(task, task.first_seed, parts))
+    changed = [now / was for now, was in zip(mass_and_friction(), before)]
+    assert max(changed) == pytest.approx(1.3)
     adapter.reset(make_case(task))
     assert mass_and_friction() == before
     adapter.close()

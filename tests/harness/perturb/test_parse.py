@@ -17,6 +17,9 @@ CHOSEN: dict[str, list[str]] = {
     "hue:2+jpeg:1,5": ["hue:2+jpeg:1", "hue:2+jpeg:5"],
     "hue:1,hue:1": ["hue:1"],
     "wind:0": ["wind:0"],
+    "friction=0.4": ['friction:1{"at":0.4}'],
+    "hue:2, wind=1e-3+friction=2": ["hue:2", 'wind:1{"at":0.001}+friction:1{"at":2.0}'],
+    "hue:1+wind=2": ['hue:1+wind:1{"at":2.0}'],
 }
 
 
@@ -37,6 +40,14 @@ WRONG = {
     "hue:1+jpeg": "needs a severity",
     "hue:1+hue:2": "names a perturbation twice",
     "lost.toml": "there is no file",
+    "friction=": "write a number, as in friction=0.4",
+    "friction=nan": "write a number, as in friction=0.4",
+    "friction=inf": "write a number, as in friction=0.4",
+    "friction=0.4,2": "write one value, or severities",
+    "hue=3": "hue has severities only",
+    "frictoin=0.4": "did you mean friction",
+    "wind=1+wind=2": "names a perturbation twice",
+    "wind=1+friction": "needs a severity",
 }
 
 

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 
 from harness.core import Missing, Normaliser, Perturbation, Reference, Suite, Task, UserError
 from harness.play.planning import make_plan
+from harness.records.case_states import CaseStates
 from harness.records.catalogue import select_tasks
 from harness.records.identity import AgentSpec
 from harness.records.plan import (
     SEED_STRIDE,
     CaseIndex,
-    CaseStates,
     NotRun,
     Plan,
     PlanItem,
@@ -93,6 +93,25 @@ def test_a_case_is_found_again(
     assert case.perturbations == plan.conditions[condition]
     assert case.seed == first + seed * SEED_STRIDE + episode
     assert plan.locate(case.task.id, case.seed, list(map(str, case.perturbations))) == index
+
+
+def test_conditions_may_play_seeds_of_their_own() -> None:
+    plan = dataclasses.replace(PLAN, offsets=(100, 0, 2))
+    seeds = [plan.case(CaseIndex(0, condition, 1)).seed for condition in range(3)]
+    assert seeds == [7 + 3 * SEED_STRIDE + 1 + offset for offset in (100, 0, 2)]
+    for condition, seed in enumerate(seeds):
+        names = list(map(str, plan.conditions[condition]))
+        assert plan.locate("toys/rich@1", seed, names) == CaseIndex(0, condition, 1)
+    # The episodes of conditions 1 and 2 overlap, those of the unperturbed one lie elsewhere.
+    assert plan.with_seed("toys/rich@1", seeds[2]) == [CaseIndex(0, 1, 3), CaseIndex(0, 2, 1)]
+    assert PLAN.with_seed("toys/rich@1", 7 + 3 * SEED_STRIDE) == [
+        CaseIndex(0, condition, 0) for condition in range(3)
+    ]
+    assert plan.hash != PLAN.hash
+    assert Plan.from_json(json.loads(json.dumps(plan.to_json()))) == plan
+    for wrong in ([100, 0], [100, 0, -1], [100, 0, 2.5], "x"):
+        with pytest.raises(ValueError, match=r"plan\.offsets"):
+            Plan.from_json({**plan.to_json(), "offsets": wrong})
 
 
 def test_what_is_not_planned_has_no_index() -> None:
