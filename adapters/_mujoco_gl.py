@@ -23,6 +23,7 @@ from harness.core import Missing, UserError
 
 __all__ = [
     "Canvases", "FreeCamera", "gl_library", "log_warnings", "missing_gl", "mujoco_renderer",
+    "seen_at",
 ]  # fmt: skip
 
 log = logging.getLogger("bench")
@@ -171,6 +172,19 @@ class _Canvas:
         self._gl.make_current()
         self._context.free()
         self._gl.free()
+
+
+def seen_at(model: Any, data: Any, camera: str, place: np.ndarray) -> np.ndarray:
+    """float64 (2,): where an image of a camera of the model shows a point, in parts of its sides.
+
+    x from the left, y from the top, of a square image; outside of it they are below 0 or above 1.
+    `place`: float (3,), m, world frame, in front of the camera. MuJoCo's cameras look along -z,
+    with y up, and `cam_fovy` is the vertical field of view in degrees.
+    """
+    number = model.camera(camera).id
+    across, up, back = (place - data.cam_xpos[number]) @ data.cam_xmat[number].reshape(3, 3)
+    scale = 0.5 / np.tan(np.radians(model.cam_fovy[number]) / 2) / -back
+    return np.array([0.5 + scale * across, 0.5 - scale * up])
 
 
 def mujoco_renderer(context: Any) -> str:
