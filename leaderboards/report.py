@@ -25,6 +25,7 @@ from harness.records.renderer import Renderers
 from harness.records.stored_run import StoredRun, load_run
 from harness.stats import value_of
 from leaderboards.answers import AnswersTally
+from leaderboards.asked import asked_of
 from leaderboards.confidence import ConfidenceTally
 from leaderboards.floors import Floor, shipped_floors
 from leaderboards.footprint import FootprintTally
@@ -57,15 +58,19 @@ def load_report(
     baseline: str | None = None,
     floors: Sequence[str | os.PathLike[str]] = (),
     expert: str | os.PathLike[str] | None = None,
+    ask_cost: float | None = None,
 ) -> Report:
     """The report of a run directory.
 
     `floors` are run directories of agents that look at nothing, `expert` is one of the expert, to
-    count steps beside; else as report_of. Raises UserError when a directory is no run, or when its
+    count steps beside; `ask_cost` is what a step of the expert costs (leaderboards.asked); else as
+    report_of. Raises UserError when a directory is no run, or when its
     lines do not fit its plan.
     """
     run = load_run(path)
     report = report_of(run, baseline, floors)
+    if ask_cost is not None:
+        report = dataclasses.replace(report, asked=asked_of(run, ask_cost))
     if expert is None:
         return report
     return dataclasses.replace(report, optimality=optimality_of(run, load_run(expert)))

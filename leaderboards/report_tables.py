@@ -11,6 +11,7 @@ from harness.probes.wiring.passive import warnings
 from harness.records.identity import UNNAMED
 from harness.records.imported import imported_line
 from leaderboards.answers import answers_table
+from leaderboards.asked import asked_table
 from leaderboards.confidence import confidence_tables
 from leaderboards.error_table import error_table
 from leaderboards.footnotes import Footnotes
@@ -209,6 +210,7 @@ def report_tables(report: Report) -> list[Table]:
     tables += plans_table(report.answers)
     tables += confidence_tables(report.confidence)
     tables += optimality_table(report.optimality)
+    tables += asked_table(report.asked)
     tables += published_table([figure for suite in by_suite for figure in figures[suite]])
     if report.perturbations or report.not_applicable:
         from leaderboards.robustness_tables import robustness_tables

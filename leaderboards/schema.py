@@ -19,6 +19,7 @@ from harness.records.plan import NotRun
 from harness.stats import Estimate, value_of
 from harness.stats.forecasts import Coverage
 from leaderboards.answers import AnswersRow
+from leaderboards.asked import AskedRow
 from leaderboards.confidence import ConfidenceRow
 from leaderboards.flatten import EstimateNames, bounds_of, flatten
 from leaderboards.floors import Floor
@@ -29,16 +30,9 @@ from leaderboards.server_timing import ServerTiming
 from leaderboards.success_times import TimeToSuccess
 
 __all__ = [
-    "ESTIMATES",
-    "SCHEMA",
-    "Group",
-    "PerturbationRow",
-    "Report",
-    "ScoreEffects",
-    "Scores",
-    "TaskRow",
-    "report_to_json",
-]
+    "ESTIMATES", "SCHEMA", "Group", "PerturbationRow", "Report", "ScoreEffects", "Scores",
+    "TaskRow", "report_to_json",
+]  # fmt: skip
 
 SCHEMA = 1
 
@@ -109,7 +103,6 @@ class TaskRow:
     time_to_success: TimeToSuccess | None = field(default=None, metadata=LATER)
     floors: tuple[Floor, ...] = field(default=(), metadata=LATER)
     """What agents reach that look at nothing; empty where nobody measured it."""
-
     privileged: tuple[str, ...] = field(default=(), metadata=LATER)
     """The privileged views that the agent read in any of its episodes."""
     renderers: tuple[str, ...] = field(default=(), metadata=LATER)
@@ -347,6 +340,8 @@ class Report:
     """What the agent expected, by domain and over all; in the JSON only where a line tells it."""
     optimality: tuple[OptimalityRow, ...] = ()
     """Beside a run of the expert, by task and over all; in the JSON only where one was named."""
+    asked: tuple[AskedRow, ...] = ()
+    """Its worth at a cost of each step of the expert; in the JSON only where one was stated."""
     server_timing: ServerTiming | None = None
     """What a policy server told of its own times; in the JSON only where a line tells it."""
     footprint: Footprint | None = None
@@ -373,6 +368,7 @@ ESTIMATES: EstimateNames = {
     TaskRow: {**_RATE, **_SAFETY, "score": ("score_mean", "score_low", "score_high")},
     Group: {**_RATE, **_SAFETY},
     OptimalityRow: bounds_of("optimality"),
+    AskedRow: bounds_of("net"),
     ConfidenceRow: bounds_of("success", "discrimination"),
     Coverage: bounds_of("success"),
     Scores: bounds_of("mean", "median", "iqm", "optimality_gap"),
@@ -386,7 +382,7 @@ ESTIMATES: EstimateNames = {
 """The JSON names of the estimates of a report's rows."""
 WHERE_ANY = (
     "views", "errors", "redrawn_starts", "endless", "latency", "answers", "confidence",
-    "optimality", "server_timing", "footprint", "wiring",
+    "optimality", "asked", "server_timing", "footprint", "wiring",
 )  # fmt: skip
 """Parts that stand in the JSON only where there is any."""
 

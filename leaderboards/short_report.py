@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from harness.core.grammar import counted
 from leaderboards.answers import answers_table
+from leaderboards.asked import asked_table
 from leaderboards.confidence import confidence_tables
 from leaderboards.floors import best_floor
 from leaderboards.footnotes import Footnotes
@@ -170,6 +171,7 @@ class _Page:
             *plans_table(report.answers),
             *confidence_tables(report.confidence),
             *optimality_table(report.optimality),
+            *asked_table(report.asked),
         ]
         more = [*metric_table(report.tasks), *score_table(report)]
         self.folded += [table.title for table in safety_table(report.tasks)]

@@ -47,6 +47,13 @@ def report(
             help="A run of the expert (--agent oracle) on the same episodes, to compare steps with."
         ),
     ] = None,
+    ask_cost: Annotated[
+        float | None,
+        typer.Option(
+            help="What a step costs in which the agent let the expert act, as a share of a "
+            "success: print what remains of its success; see docs/confidence.md."
+        ),
+    ] = None,
     stages: Annotated[
         bool,
         typer.Option(
@@ -77,8 +84,8 @@ def report(
     if (file := _probe_of(run)) is not None:
         others = {
             "--against": against, "--baseline": baseline, "--floor": floor, "--expert": expert,
-            "--figure": figure, "--stages": stages or None, "--seen": seen or None,
-            "--training-data": training_data,
+            "--ask-cost": ask_cost is not None, "--figure": figure, "--stages": stages,
+            "--seen": seen, "--training-data": training_data,
         }  # fmt: skip
         return _report_probe(file, format, [name for name, each in others.items() if each])
     if stages and seen:
@@ -89,19 +96,20 @@ def report(
         from harness.cli.stages import report_stages
         from harness.core import UserError
 
-        if any(each is not None for each in (against, baseline, floor, expert, figure)):
+        if any(each is not None for each in (against, baseline, floor, expert, figure, ask_cost)):
             raise UserError(
                 "--stages prints a report of its own: leave --against, --baseline, --floor, "
-                "--expert and --figure out"
+                "--expert, --figure and --ask-cost out"
             )
         return report_stages(run, format, trust=trust, full=full)
     if seen:
         from harness.cli.seen import report_seen
         from harness.core import UserError
 
-        if any(each is not None for each in (against, baseline, figure)):
+        if any(each is not None for each in (against, baseline, figure, ask_cost)):
             raise UserError(
-                "--seen prints a report of its own: leave --against, --baseline and --figure out"
+                "--seen prints a report of its own: leave --against, --baseline, --figure and "
+                "--ask-cost out"
             )
         controls = [*([] if expert is None else [expert]), *(floor or ())]
         return report_seen(run, format, training_data, controls, trust=trust, full=full)
@@ -113,10 +121,14 @@ def report(
         from harness.core import UserError
 
         raise UserError("--expert goes with the run's own tables: leave --against and html out")
+    if ask_cost is not None and (against is not None or format == "html"):
+        from harness.core import UserError
+
+        raise UserError("--ask-cost goes with the run's own tables: leave --against and html out")
     if figure is not None:
         _draw(run, figure)
     if against is None:
-        print_report(run, format, baseline, floor or (), expert, full=full)
+        print_report(run, format, baseline, floor or (), expert, ask_cost, full=full)
     else:
         from leaderboards.published import render_published
         from leaderboards.report import load_report
@@ -158,6 +170,7 @@ def print_report(
     baseline: str | None = None,
     floors: Sequence[Path] = (),
     expert: Path | None = None,
+    ask_cost: float | None = None,
     *,
     full: bool = False,
 ) -> None:
@@ -170,7 +183,7 @@ def print_report(
     from leaderboards.render import render
     from leaderboards.report import load_report
 
-    found = load_report(path, baseline, floors, expert)
+    found = load_report(path, baseline, floors, expert, ask_cost)
     print_out(render(found, format, full=full, width=terminal_width()))
 
 
