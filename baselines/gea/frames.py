@@ -11,6 +11,8 @@ A file FOLDER/FAMILY/TASK-ROUND.npz holds the frames of one task from seeds of i
     numbers   float32 (N, n): the numeric views, scaled, in the configuration's order
     pose      float32 (N, 3): x and y of the centre of the agent's cell and the side of a cell, in
               parts of the picture's side; NaN where no grid is seen from above
+    points    float32 (N, 3, 2): x and y of where the hand, the first object and the goal are seen,
+              in parts of the picture's sides; NaN where that is not known
 """
 
 from __future__ import annotations
@@ -35,16 +37,24 @@ __all__ = ["Frames", "place_in", "read_frames", "record_frames"]
 
 SEED_SET = 20
 """Of the sets of training seeds, so that no other training here plays the same episodes."""
-EVERY, EVERY_OF_MAPS = 4, 2
+EVERY, EVERY_OF_MAPS = 10, 2
 """Steps from one frame of an episode to the next; a map is drawn fast, and its episodes are short.
+
+Where things stand differs between the episodes of a scene, so there many episodes are played.
 """
 CLOSE = 6.0
 """Largest mean difference of colours, of 255, at which two drawings are the same."""
 NOISE = (0.0, 0.1, 0.3)
 """Shares of actions drawn at random, one for each episode: how far plays leave the expert's way."""
+BURSTS, BURST = 1 / 40, (5, 30)
+"""In a scene: how often an action drawn at random is repeated, and for how many steps; single ones
+do not bring a hand that moves 1 cm a step to where the expert would not be."""
 MOST_STEPS = 300
 ROUND = 100
 """Frames of a task in one file."""
+COLUMNS = ("pictures", "cells", "numbers", "pose", "points")
+THINGS = ("eef_position", "object_1_position", "goal_position")
+"""What of the layout of a view `state` is looked for in a picture."""
 PICTURE, PARTIAL = "image", "image_partial"
 MOST_CELLS = 25
 """Cells per side of the largest map."""
@@ -61,6 +71,11 @@ class Frames:
     cells: np.ndarray
     numbers: np.ndarray
     pose: np.ndarray
+    points: np.ndarray
+
+    def columns(self) -> tuple[np.ndarray, ...]:
+        """Its arrays, in the order of COLUMNS."""
+        return tuple(getattr(self, name) for name in COLUMNS)
 
 
 def record_frames(
@@ -104,7 +119,7 @@ def read_frames(folders: Sequence[Path]) -> Iterator[Frames]:
     for folder, file in files:
         try:
             with np.load(file, allow_pickle=False) as content:
-                arrays = {name: content[name] for name in ("pictures", "cells", "numbers", "pose")}
+                arrays = {name: content[name] for name in COLUMNS}
         except (OSError, ValueError, KeyError, EOFError, zlib.error) as wrong:
             raise UserError(f"{file} holds no frames: {wrong}; record it again") from None
         name = file.relative_to(folder).with_suffix("").as_posix().rpartition("-")[0]
@@ -140,8 +155,7 @@ def _recorded(
             episode += 1
     finally:
         env.close()
-    pictures, cells, numbers, pose = (np.stack(column) for column in zip(*rows[:count]))
-    return {"pictures": pictures, "cells": cells, "numbers": numbers, "pose": pose}
+    return dict(zip(COLUMNS, (np.stack(column) for column in zip(*rows[:count]))))
 
 
 def _episode(
@@ -153,9 +167,11 @@ def _episode(
     """
     seen, executed = env.reset(case), None
     noise = NOISE[int(rng.integers(len(NOISE)))]
-    every = EVERY_OF_MAPS if PARTIAL in env.brief.observation else EVERY
+    is_map = PARTIAL in env.brief.observation
+    every = EVERY_OF_MAPS if is_map else EVERY
     wanted = int(rng.integers(every))
     rows = []
+    repeated, left = None, 0
     for step in range(MOST_STEPS):
         if step % every == wanted:
             row, side = _frame(env, seen, config, side)
@@ -164,6 +180,10 @@ def _episode(
         if action is None:
             break
         executed = env.brief.action.sample(rng) if rng.random() < noise else action
+        if not is_map and not left and rng.random() < BURSTS:
+            repeated, left = env.brief.action.sample(rng), int(rng.integers(*BURST))
+        if left:
+            executed, left = repeated, left - 1
         seen = env.step(executed)
         if seen.terminated or seen.truncated or seen.success:
             break
@@ -187,7 +207,23 @@ def _frame(env: Any, seen: Any, config: Config, side: int) -> tuple[tuple[np.nda
         if error > CLOSE:
             pose, side, error = place_in(*shown, range(3, MOST_CELLS + 1))
     small = shrunk(picture, config.pixels)
-    return (small, cells[0] if cells else np.zeros(0, np.uint8), numbers, pose), side
+    codes = cells[0] if cells else np.zeros(0, np.uint8)
+    return (small, codes, numbers, pose, _points(env, views)), side
+
+
+def _points(env: Any, views: Mapping[str, Any]) -> np.ndarray:
+    """float32 (3, 2): where the picture shows what THINGS names; NaN where that is not known."""
+    found = np.full((len(THINGS), 2), np.nan, np.float32)
+    spec = env.brief.observation.get("state")
+    if not hasattr(env, "seen_at") or spec is None or "state" not in views:
+        return found
+    begin = 0
+    for field in spec.layout:
+        if field.name in THINGS:
+            place = views["state"][begin : begin + field.size]
+            found[THINGS.index(field.name)] = env.seen_at(place)
+        begin += field.size
+    return found
 
 
 def place_in(

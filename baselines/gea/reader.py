@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from baselines.learning.views import CODES
 
-__all__ = ["CHANNELS", "DIRECTIONS", "SCENE", "Glance", "PictureReader"]
+__all__ = ["CHANNELS", "DIRECTIONS", "SCENE", "THINGS", "Glance", "PictureReader", "Scene"]
 
 CELLS, CHANNELS = 7, 3
 """Cells per side of what an agent on a map sees, and codes of a cell."""
@@ -27,6 +27,11 @@ SIDES = 26
 """The number of cells per side of a map is below this."""
 PATCH = 8
 """Pixels per cell of the glimpse."""
+THINGS = 3
+"""In a scene: the hand, the first object, and the goal."""
+DOUBT = 15.0
+"""Taken from the logit of a map: a scene that is read as a map is nonsense. After the training of
+`gea-sees`, before it was taken, maps had 32 to 123 and scenes -28 to 5."""
 SCENE = 256
 """Features of a scene."""
 GROUPS = 8
@@ -54,8 +59,9 @@ class PictureReader(nn.Module):
 
     Of a map it finds the agent first, then looks closely: the square of cells ahead of the agent is
     cut out and turned so that the agent looks up (as spatial transformers do, arXiv 1506.02025),
-    and each cell of the glimpse is read. Of other pictures, it finds points by spatial softmax
-    (arXiv 1504.00702), from which, with coarse features, one row is made.
+    and each cell of the glimpse is read. Of other pictures, it finds where the hand, an object and
+    the goal are, and other points, by spatial softmax (arXiv 1504.00702); from these, from what is
+    seen there and from coarse features, one row is made.
     """
 
     def __init__(self, pixels: int, width: int) -> None:
@@ -73,7 +79,7 @@ class PictureReader(nn.Module):
             nn.Conv2d(64, 64, 3, padding=1), nn.GELU(),
             nn.Conv2d(64, CHANNELS * CODES, 1),
         )  # fmt: skip
-        self.scene = _Scene(width)
+        self.scene = Scene(width)
 
     def glance(self, pictures: Tensor) -> Glance:
         """At a first sight, of float (N, 3, pixels, pixels) in [-1, 1]."""
@@ -81,7 +87,7 @@ class PictureReader(nn.Module):
         found = self.find(seen).flatten(2)
         what = self.what(self.coarse(seen).flatten(1))
         return Glance(
-            what[:, 0], what[:, 1:], found[:, 0], found[:, 1:-2], found[:, -2:]
+            what[:, 0] - DOUBT, what[:, 1:], found[:, 0], found[:, 1:-2], found[:, -2:]
         )  # fmt: skip
 
     def read_cells(self, pictures: Tensor, pose: Tensor, directions: Tensor) -> Tensor:
@@ -130,13 +136,17 @@ def glimpse(pictures: Tensor, pose: Tensor, directions: Tensor) -> Tensor:
     return F.grid_sample(pictures + 1, where.to(pictures.dtype), align_corners=False) - 1
 
 
-class _Scene(nn.Module):
-    """One row of a picture, seen at half its size."""
+class Scene(nn.Module):
+    """One row of a picture, made of where the things are that matter, and of what is there.
 
-    def __init__(self, width: int, points: int = 32) -> None:
+    Places have 6 pixels. Where a thing is, is the mean of all places, each as likely as it is to be
+    there; so it is known to less than a place. What is there is read by the same weights.
+    """
+
+    def __init__(self, width: int, points: int = 32, coarse: int = 6) -> None:
         super().__init__()
         self.fine = nn.Sequential(
-            nn.Conv2d(3, 32, 5, stride=2, padding=2), nn.GELU(),
+            nn.Conv2d(3, 32, 5, stride=3, padding=1), nn.GELU(),
             nn.Conv2d(32, 64, 3, stride=2, padding=1), nn.GroupNorm(GROUPS, 64), nn.GELU(),
             nn.Conv2d(64, 64, 3, padding=1), nn.GroupNorm(GROUPS, 64), nn.GELU(),
         )  # fmt: skip
@@ -144,25 +154,46 @@ class _Scene(nn.Module):
             nn.Conv2d(64, 128, 3, stride=2, padding=1), nn.GroupNorm(GROUPS, 128), nn.GELU(),
             nn.Conv2d(128, 128, 3, padding=1), nn.GroupNorm(GROUPS, 128), nn.GELU(),
         )  # fmt: skip
-        self.fine_points, self.deep_points = nn.Conv2d(64, points, 1), nn.Conv2d(128, points, 1)
-        self.squeeze = nn.Sequential(nn.Conv2d(128, 32, 1), nn.GELU(), nn.AdaptiveAvgPool2d(6))
+        self.join = nn.Sequential(nn.Conv2d(64 + 128, 64, 1), nn.GELU())
+        self.find = nn.Conv2d(64, THINGS, 1)
+        self.other_points = nn.Conv2d(64, points, 1)
+        self.squeeze = nn.Sequential(
+            nn.Conv2d(128, 16, 1), nn.GELU(), nn.AdaptiveAvgPool2d(coarse)
+        )  # fmt: skip
         self.mix = nn.Sequential(
-            nn.Linear(4 * points + 32 * 36, SCENE), nn.GELU(),
+            nn.Linear(THINGS * (2 + 64) + 2 * points + 16 * coarse**2, SCENE), nn.GELU(),
             nn.Linear(SCENE, SCENE), nn.GELU(),
         )  # fmt: skip
         self.out = nn.Linear(SCENE, width)
 
-    def features(self, pictures: Tensor) -> Tensor:
-        """(N, SCENE), from (N, 3, pixels, pixels)."""
-        half = F.avg_pool2d(pictures, 2)
-        fine = self.fine(half.contiguous(memory_format=torch.channels_last))
+    def parts(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        """((N, P), (N, THINGS, H, W)), from (N, 3, pixels, pixels).
+
+        The first is where the things are, what is there, where other points are, and the whole
+        picture coarsely. The second are the logits of the places where the things are.
+        """
+        fine = self.fine(pictures.contiguous(memory_format=torch.channels_last))
         deep = self.deep(fine)
-        points = [_points(self.fine_points(fine)), _points(self.deep_points(deep))]
-        mixed: Tensor = self.mix(torch.cat([*points, self.squeeze(deep).flatten(1)], 1))
-        return mixed
+        wide = F.interpolate(deep, size=fine.shape[2:])
+        joined = self.join(torch.cat([fine, wide], 1))
+        places = self.find(joined)
+        weights = places.float().flatten(2).softmax(-1)
+        there = weights @ joined.float().flatten(2).mT
+        seen = [
+            _points(places),
+            there.flatten(1),
+            _points(self.other_points(joined)),
+            self.squeeze(deep).flatten(1),
+        ]
+        return torch.cat(seen, 1), places
+
+    def features(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        """((N, SCENE), (N, THINGS, H, W)): what is made of the parts, and the second as there."""
+        parts, places = self.parts(pictures)
+        return self.mix(parts), places
 
     def forward(self, pictures: Tensor) -> Tensor:
-        row: Tensor = self.out(self.features(pictures))
+        row: Tensor = self.out(self.features(pictures)[0])
         return row
 
 

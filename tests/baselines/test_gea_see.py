@@ -19,7 +19,8 @@ from baselines.gea.frames import Frames, place_in, read_frames
 from baselines.gea.policy import Policy
 from baselines.gea.prompt import step_inputs
 from baselines.gea.reader import glimpse
-from baselines.gea.see import BATCHES, student, turned
+from baselines.gea.see import BATCHES, student
+from baselines.gea.seeing_loss import spread, turned
 from baselines.gea.train import Job, configuration, train
 from harness.core import Box, Brief, Discrete, Elements, UserError
 from harness.records.catalogue import find_suites, select_tasks
@@ -66,11 +67,22 @@ def test_what_the_agent_sees_is_found_in_the_map_and_cut_out(direction: int) -> 
     np.testing.assert_allclose(middles, cells, atol=0.01)
     # Turned with the map, the agent sees the same.
     looks = np.float32([[2 * direction / 3 - 1]])
-    frames = Frames("t", picture[None], cells[None], looks, pose[None])
+    nowhere = np.full((1, 3, 2), np.nan)
+    frames = Frames("t", picture[None], cells[None], looks, pose[None], nowhere)
     after, pictures = turned(frames, seen, 3)
     now = int(np.rint((after.numbers[0, 0] + 1) * 1.5))
     again = glimpse(pictures, torch.from_numpy(after.pose), torch.tensor([now]))
     torch.testing.assert_close(again[..., 4::8, 4::8], cut[..., 4::8, 4::8], atol=1e-3, rtol=0)
+
+
+def test_a_point_is_the_mean_of_the_places_around_it() -> None:
+    points = torch.tensor([[0.5, 0.3], [0.11, 0.87], [-0.2, 1.4]])
+    shares = spread(points, 5)
+    middle = (torch.arange(5) + 0.5) / 5
+    torch.testing.assert_close(shares.sum((1, 2)), torch.ones(3))
+    assert ((shares > 0).sum((1, 2)) <= 4).all()
+    mean = torch.stack([(shares.sum(1) * middle).sum(1), (shares.sum(2) * middle).sum(1)], 1)
+    torch.testing.assert_close(mean, points.clamp(0.1, 0.9))
 
 
 @pytest.fixture(scope="module")
@@ -164,21 +176,23 @@ def test_of_a_page_the_elements_are_read_and_not_the_picture() -> None:
 def test_other_pictures_become_the_row_of_the_numbers(
     nano: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(BATCHES, "scenes", 8)
+    monkeypatch.setitem(BATCHES, "scenes", 4)
+    monkeypatch.setattr("baselines.gea.refine.STEPS", 60)
     said: list[str] = []
-    job = Job((), tmp_path / "frames", NANO, steps=30, init=nano, threads=1)
+    job = Job((), tmp_path / "frames", NANO, steps=20, init=nano, threads=1)
     toy = dataclasses.replace(toys.toy_task(size=4), max_steps=9)
     train("frames", dataclasses.replace(job, tasks=[(QUICK, toy)]), said.append)
     (frames,) = read_frames([job.out])
-    assert frames.cells.shape == (30, 0)
-    assert frames.numbers.shape == (30, 4)
+    assert frames.cells.shape == (20, 0)
+    assert frames.numbers.shape == (20, 4)
     assert np.isnan(frames.pose).all()
+    assert np.isnan(frames.points).all()  # nothing says where the toy's picture shows what
     learns = dataclasses.replace(job, data=(job.out,), out=tmp_path / "m")
     train("see", learns, said.append)
     first, last = (
         float(line.split("row ")[1].split()[0])
         for line in said
-        if "step 1/" in line or "step 30/" in line
+        if "step 1/" in line or "step 20/" in line
     )
     assert last < first
     # The same command again, which finds another configuration in the folder, has nothing to do.
@@ -187,3 +201,11 @@ def test_other_pictures_become_the_row_of_the_numbers(
     assert (learns.out / "model.safetensors").read_bytes() == weights
     arguments = {"weights": str(learns.out)}
     check_agent(GEA, [toy], args=arguments, steps=3, tolerance=1e-4)
+    # Without a map among the frames, what reads maps stays as it is.
+    before, after = Policy.load(nano), Policy.load(learns.out)
+    torch.manual_seed(0)
+    fresh = Policy.new(after.config, learns.out)
+    kept = {**dict(fresh.named_parameters()), **dict(before.named_parameters())}
+    changed = [name for name, weight in after.named_parameters() if not weight.equal(kept[name])]
+    assert changed
+    assert all(name.startswith("backbone.reader.scene.") for name in changed)
