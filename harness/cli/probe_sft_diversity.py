@@ -90,7 +90,8 @@ def sft_diversity(
 ) -> int:
     """Train on one set of demonstrations, on all, and on all but one, and compare.
 
-    Every checkpoint plays the tasks of every set. Exit 4: some cases have no result.
+    Every checkpoint plays the tasks of every set. Exit 4: some cases have no result, or the
+    agent failed in some.
     """
     from harness.cli.probe_runs import PlayOptions, Telling
     from harness.cli.supervisor import relay

@@ -81,7 +81,7 @@ def tokenizer(
 ) -> int:
     """Compare action tokenizers: what they lose, and what that costs.
 
-    Exit 4: some cases have no result.
+    Exit 4: some cases have no result, or the agent failed in some.
     """
     from harness.cli.probe_runs import Telling
     from harness.cli.supervisor import relay
@@ -150,8 +150,9 @@ def tokenizer(
         ]
         gripper = gripper_of(found) if modes or trained else ()
         not_run = {**found.left_out, **probe.not_run}
-        told = summarise(found, measured, gripper, not_run, probe.lost, families_of(found))
-        return telling.tell(told), "", WITH_ERRORS if probe.lost else DONE
+        lost, failed = probe.lost, probe.agent_errors
+        told = summarise(found, measured, gripper, not_run, lost, failed, families_of(found))
+        return telling.tell(told), "", WITH_ERRORS if lost or failed else DONE
 
     with configured(interpreter or ()):
         return relay(work)

@@ -85,6 +85,8 @@ class Probe:
         """Task id -> why it cannot run here."""
         self.lost = 0
         """Cases without a result."""
+        self.agent_errors = 0
+        """Cases that ended with an error of the agent."""
 
     def measure(
         self, variant: Variant, modes: Sequence[str], handed_in: Codec | None = None
@@ -151,11 +153,13 @@ class Probe:
         if summary.stopped:
             raise UserError(summary.stopped)
         self.not_run |= {row.task: f"{row.reason}; {row.remedy}" for row in summary.not_run}
-        found = {
-            (result.task, result.seed): bool(result.success)
+        told = [
+            result
             for result in load_run(out).results()
             if result.status != "error" and result.seed in split.keys.get(result.task, ())
-        }
+        ]
+        self.agent_errors += sum(result.status == "agent_error" for result in told)
+        found = {(result.task, result.seed): bool(result.success) for result in told}
         wanted = sum(len(seeds) for task, seeds in split.keys.items() if task not in self.not_run)
         self.lost += wanted - len(found)
         return found

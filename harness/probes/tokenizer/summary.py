@@ -75,6 +75,7 @@ class Summary(Finding):
     modes: tuple[ModeSummary, ...]
     not_run: Mapping[str, str]
     lost: int
+    agent_errors: int
 
     def sections(self) -> list[Section]:
         """For people."""
@@ -98,6 +99,10 @@ class Summary(Finding):
         if self.lost:
             lost.append(
                 f"{counted(self.lost, 'case')} without a result; the same command plays them"
+            )
+        if self.agent_errors:
+            lost.append(
+                f"{counted(self.agent_errors, 'case')} ended with an error of the agent: failures"
             )
         return [
             Section(before=(what,)),
@@ -196,6 +201,7 @@ class Summary(Finding):
             "modes": [_mode_to_json(mode) for mode in self.modes],
             "not_run": dict(self.not_run),
             "lost": self.lost,
+            "agent_errors": self.agent_errors,
         }
 
 
@@ -205,6 +211,7 @@ def summarise(
     gripper: tuple[int, ...],
     not_run: Mapping[str, str],
     lost: int,
+    agent_errors: int,
     families: Mapping[str, str],
 ) -> Summary:
     """Compare codecs, the first of which is no codec at all. Each mode is one of those who play it.
@@ -222,6 +229,7 @@ def summarise(
         ),
         not_run=not_run,
         lost=lost,
+        agent_errors=agent_errors,
     )
 
 

@@ -300,6 +300,13 @@ def test_an_agent_of_the_users_plays_through_codecs(
     assert "95 % of the success" in said.out
 
 
+def test_errors_of_the_agent_are_told(demos: Path, bench_here: Callable[..., Said]) -> None:
+    words = ("--variants", "uniform-16", "--play", "none", "--agent", "faulty_agents:ActRaises")
+    said = probed(demos, bench_here, *words)
+    assert said.code == 4
+    assert f"{2 * HELD_OUT} cases ended with an error of the agent: failures" in said.out
+
+
 def test_every_part_of_an_answer_is_coded(tmp_path: Path) -> None:
     save_codec(Uniform(ActionRange.of(Box((2,), low=-1.0, high=1.0), np.zeros((1, 2))), 4),
                tmp_path / "c.npz")  # fmt: skip
