@@ -20,7 +20,7 @@ from harness.records.factor_file import EpisodeFactors, FactorWriter, read_facto
 from harness.records.plan import CaseIndex
 from harness.records.stored_run import StoredRun
 
-__all__ = ["factors_of_run"]
+__all__ = ["factors_of_run", "told_again"]
 
 
 def factors_of_run(
@@ -42,14 +42,22 @@ def factors_of_run(
     reasons: dict[str, int] = {}
     if missing:
         begin(len(missing))
-        with FactorWriter(run.path) as writer, _Resets() as resets:
-            for index, about in resets.of(run, missing):
+        with FactorWriter(run.path) as writer:
+            for index, about in told_again(run, missing):
                 if isinstance(about, str):
                     reasons[about] = reasons.get(about, 0) + 1
                 else:
                     found[index] = missing[index], about
                     writer.append(about)
     return {index: found[index] for index in sorted(found)}, reasons
+
+
+def told_again(
+    run: StoredRun, results: Mapping[CaseIndex, Result]
+) -> Iterator[tuple[CaseIndex, EpisodeFactors | str]]:
+    """Reset each of these cases: what it is about, or why that is not known."""
+    with _Resets() as resets:
+        yield from resets.of(run, results)
 
 
 class _Resets:

@@ -11,6 +11,7 @@ from harness.records.stored_run import StoredRun
 from harness.verify.difference import Difference
 from harness.verify.goals import replay_goals
 from harness.verify.report import VerificationReport
+from harness.verify.side_lines import spoken_of
 
 __all__ = ["check_goals"]
 
@@ -20,15 +21,10 @@ def check_goals(
 ) -> None:
     """Replay those of these episodes that have a line there; add what differs to `found`.
 
-    A line that tells of another episode, or of none, counts nowhere and is no difference. Raises
-    UserError where the file holds a line that is none.
+    Raises UserError where the file holds a line that is none.
     """
     lines = read_goal_file(run.path)
-    told = {
-        index: result
-        for index, result in results.items()
-        if result.case in lines and lines[result.case].digest == result.digest
-    }
+    told = spoken_of(results, lines, lambda line, result: line.digest == result.digest)
     if not told:
         return
     for each in replay_goals(run, told):

@@ -41,7 +41,6 @@ from harness.verify.contradictions import MOST_STEPS
 from harness.verify.difference import Difference
 from harness.verify.drawn_again import DrawnAgain
 from harness.verify.draws import Draws
-from harness.verify.goal_check import check_goals
 from harness.verify.integrity import (
     IntegrityReport,
     TraceRecord,
@@ -53,7 +52,7 @@ from harness.verify.not_run import check_not_run
 from harness.verify.perturbed import acts, check_executed
 from harness.verify.report import VerificationReport, differences_table
 from harness.verify.sampling import Draw, uniform
-from harness.verify.stage_check import check_stages
+from harness.verify.side_files import check_side_files
 from harness.verify.without_perturbations import WithoutPerturbations
 
 __all__ = ["ReplayAgent", "VerificationReport", "differences_table", "verify"]
@@ -313,8 +312,7 @@ def _verified(
     found.differences += rows.differences
     found.claims += rows.claims
     _replay(stored, files, results_of(stored, [*chosen, *errors]), options, progress, found)
-    check_stages(stored, results_of(stored, chosen), found)
-    check_goals(stored, results_of(stored, chosen), found)
+    check_side_files(stored, results_of(stored, chosen), found)
     sampled = {plan.items[index.item].task.adapter for index in chosen}
     reasons = {load(adapter).nondeterminism for adapter in sampled} - {""}
     found.other_kernels = other_kernels(stored.description.get("machine"))

@@ -10,6 +10,7 @@ from harness.records.stage_file import read_stage_file
 from harness.records.stored_run import StoredRun
 from harness.verify.difference import Difference
 from harness.verify.report import VerificationReport
+from harness.verify.side_lines import spoken_of
 from harness.verify.stages import replay_stages
 
 __all__ = ["check_stages"]
@@ -22,17 +23,14 @@ def check_stages(
 ) -> None:
     """Replay those of these episodes that have a line there; add what differs to `found`.
 
-    A line that tells of another episode, or of none, counts nowhere and is no difference. Raises
-    UserError where the file holds a line that is none.
+    Raises UserError where the file holds a line that is none.
     """
     lines = read_stage_file(run.path)
-    told = {
-        index: result
-        for index, result in results.items()
-        if result.success is False
-        and result.case in lines
-        and lines[result.case].digest == result.digest
-    }
+    told = spoken_of(
+        results,
+        lines,
+        lambda line, result: result.success is False and line.digest == result.digest,
+    )
     if not told:
         return
     for each in replay_stages(run, told):

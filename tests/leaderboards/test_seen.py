@@ -36,6 +36,9 @@ from harness.records.training_data import (
 from harness.stats import newcombe
 from harness.stats.gaps import gap_within_tasks
 from harness.testing import ContractError, check_adapter
+from harness.verify.difference import Difference
+from harness.verify.knowledge import Knowledge
+from harness.verify.replay import verify
 from leaderboards.seen import SeenReport, seen_report
 from leaderboards.seen_tables import render_seen
 
@@ -183,6 +186,28 @@ def test_prescribed_against_resampled_starts_needs_no_list(
     page = capsys.readouterr().out
     assert page.startswith("<!doctype html>")
     assert "better from them" in page
+
+
+def test_what_was_written_of_factors_is_verified(tmp_path: Path) -> None:
+    spec, plan = plan_of("GoodAgent", [task()], 3)
+    run = play(spec, ["toys"], plan, tmp_path / "run", RunOptions(workers=0), Notes()).path
+    factors_of_run(load_run(run))
+    known = Knowledge(tasks={task().id: task()})
+
+    def differences() -> list[Difference]:
+        options = RunOptions(workers=0)
+        found = verify(run, sample=None, options=options, progress=Notes(), known=known)
+        return list(found.differences)
+
+    assert not differences()
+    file = run / FACTORS
+    first, *others = file.read_text().splitlines()
+    line = json.loads(first)
+    line["factors"]["object"] = "column 99"
+    file.write_text("\n".join([json.dumps(line), *others]) + "\n")
+    (found,) = differences()
+    assert (found.what, found.recorded) == ("factors.jsonl: object", "column 99")
+    assert str(found.expected).startswith("column ")
 
 
 def test_what_digests_do_not_prove_is_not_claimed(demos: Path, tmp_path: Path) -> None:
