@@ -298,3 +298,26 @@ def test_a_run_is_replayed_as_recorded(there: str, bench_here: Callable[..., Any
     assert code == 0, err
     code, said, err = bench_here("verify", "runs/b")
     assert code == 0, err + said
+
+
+@pytest.mark.timeout(1200)
+def test_resampled_starts_come_from_the_regions_of_the_list(there: str) -> None:
+    """On a task in which a bowl stands between two things: one draw in two puts it into them."""
+    name = "pick_up_the_black_bowl_between_the_plate_and_the_ramekin_and_place_it_on_the_plate"
+    prescribed, resampled = (TASKS[f"libero-spatial{end}/{name}"] for end in ("", "-resampled"))
+
+    def starts(task: Task, seeds: range) -> np.ndarray:
+        adapter = load_adapter(ENTRY)(small(task))
+        try:
+            steps = [adapter.reset(Case(small(task), seed)) for seed in seeds]
+            return np.array([view(step, "state") for step in steps])
+        finally:
+            adapter.close()
+
+    listed, drawn = starts(prescribed, range(12)), starts(resampled, range(5))
+    assert (starts(resampled, range(1)) == drawn[:1]).all()
+    positions = slice(1, 1 + (listed.shape[1] - 1) // 2)  # time, positions, fewer velocities
+    low, high = listed[:, positions].min(0), listed[:, positions].max(0)
+    assert (drawn[:, positions] > low - 0.05).all()
+    assert (drawn[:, positions] < high + 0.05).all()
+    assert np.abs(drawn[:, None] - listed[None]).max(2).min() > 1e-3, "none is on the list"

@@ -1,4 +1,4 @@
-"""Suites with resampled starts ask for the same as those of the benchmark, in tasks of their own."""
+"""Suites with resampled starts ask for the same as the benchmark, in tasks of their own."""
 
 from __future__ import annotations
 
