@@ -49,8 +49,8 @@ def refine(
     assert isinstance(first, nn.Linear)
     loss.told.reset_parameters()
     with torch.no_grad():
-        first.bias += first.weight @ mean
-        first.weight *= std
+        first.bias.add_(first.weight @ mean)
+        first.weight.mul_(std)
     weights = [*scene.mix.parameters(), *scene.out.parameters(), *loss.told.parameters()]
     optimizer = torch.optim.AdamW(weights, lr=RATE, weight_decay=DECAY)
     for step in range(STEPS):
@@ -66,8 +66,8 @@ def refine(
         if step in (0, STEPS - 1):
             say(f"refined {step + 1}/{STEPS}  row {row.item():.4f}")
     with torch.no_grad():
-        first.weight /= std
-        first.bias -= first.weight @ mean
+        first.weight.div_(std)
+        first.bias.sub_(first.weight @ mean)
 
 
 @torch.no_grad()
