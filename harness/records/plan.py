@@ -337,17 +337,16 @@ class Plan:
 def label(parts: Sequence[Perturbation]) -> str:
     """`action_noise:3+typos@2:1`: perturbations that act together, without other parameters.
 
-    `@2` is the version of an effect that had another one before; `friction=0.37` is a value of its
-    range instead of a severity.
+    `@2` is the version of an effect that had another one before; `friction=0.37:1` was set to a value
+    of its range.
     """
     return "+".join(map(_label, parts))
 
 
 def _label(part: Perturbation) -> str:
-    if AT in part.params:
-        return f"{part.name}={part.params[AT]}"
-    version = part.params.get("version")
-    return f"{part.name}{f'@{version}' if version is not None else ''}:{part.severity}"
+    version, value = part.params.get("version"), part.params.get(AT)
+    set_to = f"={value}" if value is not None else ""
+    return f"{part.name}{f'@{version}' if version is not None else ''}{set_to}:{part.severity}"
 
 
 _NAMES_ON_DISK = {"env_key": "affinity", "conditions": "arms"}

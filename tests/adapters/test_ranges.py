@@ -32,7 +32,7 @@ def case_at(name: str, text: str) -> Case:
 def test_a_value_is_an_ordinary_perturbation_with_its_parameter() -> None:
     case = case_at("metaworld/reach-v3", "friction=0.37+mass=3")
     assert case.simulator_perturbation("friction") == {"factor": 0.37, AT: 0.37}
-    assert label(case.perturbations) == "friction=0.37+mass=3.0"
+    assert label(case.perturbations) == "friction=0.37:1+mass=3.0:1"
     assert case.id == case_at("metaworld/reach-v3", "friction=0.37+mass=3").id
     assert case.id != case_at("metaworld/reach-v3", "friction=0.38+mass=3").id
 
