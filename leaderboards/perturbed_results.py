@@ -111,12 +111,18 @@ class CaseArrays:
 def read_case_arrays(side: ScoredRun) -> CaseArrays:
     """The results of a run.
 
-    Raises UserError when it was played without perturbations, or a line does not fit its plan.
+    Raises UserError when it was played without perturbations or has no controls, or a line does not
+    fit its plan.
     """
     if not side.plan.perturbations:
         raise UserError(
             f"{side.name} was played without perturbations: "
             "`bench run ... --perturb standard` makes a run with them"
+        )
+    if side.plan.offsets:
+        raise UserError(
+            f"{side.name} is a batch of bench probe region: each of its conditions has a start of "
+            "its own, so none has a control. Choose a run of `bench run --perturb`"
         )
     arrays = CaseArrays(side.plan)
     for index, result in side.stored.cases():

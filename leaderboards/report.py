@@ -123,7 +123,8 @@ def build(
     # A run that could stop for what it saw needs intervals that allow for it.
     anytime = bool(run.get("stopped")) or str(run.get("stopping", "")).startswith("until")
     tallies = [TaskTally(item, anytime=anytime) for item in plan.items]
-    arrays = CaseArrays(plan) if plan.perturbations else None
+    # Conditions with starts of their own have no controls to be compared with.
+    arrays = CaseArrays(plan) if plan.perturbations and not plan.offsets else None
     views, errors, redrawn, endless = ViewRemarks(), ErrorKinds(), 0, 0
     privileged, clock, size = PrivilegedViews(), ClockTally(plan.clock), FootprintTally()
     renderers, answers, served = Renderers(), AnswersTally(), ServerTimingTally()

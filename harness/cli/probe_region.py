@@ -79,7 +79,6 @@ def region(
     )
 
     def work() -> tuple[str, str, int]:
-        from harness.cli.names import perturbations_named
         from harness.host.loading import load_adapter
         from harness.probes.region.axes import axes_named
         from harness.probes.region.search import RegionSearch, check_plan
@@ -91,9 +90,8 @@ def region(
         code, names = DONE, list[str]()
         said: tuple[str, ...] = ()
         for _ in range(-(-episodes // BATCH)):
-            perturb = tuple(perturbations_named(search.conditions()))
             names.append(search.name)
-            batch = dataclasses.replace(wanted, perturb=perturb)
+            batch = dataclasses.replace(wanted, perturb=search.conditions())
             stages = [(search.name, spec)]
             played = play_runs(stages, folder, batch, check_plan, changed=search.planned)
             if played.stopped:

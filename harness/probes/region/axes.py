@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.core import UserError
+from harness.core import AT, Perturbation, Range, SimulatorPerturbation, UserError
 from harness.core.errors import suggest
-from harness.core.perturbations import Range, SimulatorPerturbation
+from harness.perturb import Condition
 
-__all__ = ["MOST_AXES", "Axis", "axes_named", "conditions_text"]
+__all__ = ["MOST_AXES", "Axis", "axes_named", "conditions_at"]
 
 MOST_AXES = 6
 DIGITS = 3
@@ -78,9 +78,14 @@ def axes_named(text: str, declared: Sequence[SimulatorPerturbation], task: str) 
     return tuple(Axis(name, found) for name in names if (found := known[name]) is not None)
 
 
-def conditions_text(axes: Sequence[Axis], points: np.ndarray) -> str:
-    """`--perturb` for these points, shape (points, axes), each from 0 to 1."""
-    return ",".join(
-        "+".join(f"{axis.name}={axis.value(place)!r}" for axis, place in zip(axes, point))
+def conditions_at(axes: Sequence[Axis], points: np.ndarray) -> tuple[Condition, ...]:
+    """What `--perturb friction=0.4+mass=2` is, at points of shape (points, axes), 0 to 1."""
+    return tuple(
+        Condition(
+            tuple(
+                Perturbation(axis.name, 1, {AT: axis.value(place)})
+                for axis, place in zip(axes, point)
+            )
+        )
         for point in points.tolist()
     )

@@ -93,8 +93,6 @@ class Borders:
     """Whether success may be at least the rate everywhere."""
     below: bool
     """Whether it may be at most the rate everywhere."""
-    refuted: bool
-    """Whether even sets with two borders are refuted: success crosses the rate more often."""
 
 
 def borders_of(
@@ -133,7 +131,6 @@ def borders_of(
         falling=_hull(falling, known),
         above=bool(held[whole][0]),
         below=bool(lacking[whole][0]),
-        refuted=not len(rising),
     )
 
 

@@ -251,8 +251,6 @@ class RegionProbe(Finding):
         ]
         if lines:
             return [*lines, f"{shown}, most of which were played near the border."]
-        if found.refuted:
-            return [f"Success crosses {rate} more than twice {between}: see the table. {shown}."]
         if found.above and found.below:
             return [f"Open: {shown}, too few to tell on which side of {rate} that is."]
         if found.above:

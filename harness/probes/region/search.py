@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from harness.core import UserError
-from harness.probes.region.axes import Axis, conditions_text
+from harness.perturb import Condition
+from harness.probes.region.axes import Axis, conditions_at
 from harness.probes.region.finding import RegionProbe
 from harness.probes.region.surface import BATCH, next_places
 from harness.records.plan import Plan
@@ -38,9 +39,9 @@ class RegionSearch:
         """Of the run directory of the next batch."""
         return f"batch-{self._batch:03d}"
 
-    def conditions(self) -> str:
-        """The next batch, as `--perturb` has it."""
-        return conditions_text(self.axes, self._next())
+    def conditions(self) -> tuple[Condition, ...]:
+        """What the next batch plays."""
+        return conditions_at(self.axes, self._next())
 
     def planned(self, plan: Plan, number: int) -> Plan:
         """The plan of the next batch: each place is played from a start of its own.
