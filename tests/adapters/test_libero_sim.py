@@ -309,8 +309,9 @@ def test_resampled_starts_come_from_the_regions_of_the_list(there: str) -> None:
     def starts(task: Task, seeds: range) -> np.ndarray:
         adapter = load_adapter(ENTRY)(small(task))
         try:
-            steps = [adapter.reset(Case(small(task), seed)) for seed in seeds]
-            return np.array([view(step, "state") for step in steps])
+            return np.array(
+                [view(adapter.reset(Case(small(task), seed)), "state") for seed in seeds]
+            )
         finally:
             adapter.close()
 
