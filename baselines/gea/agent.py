@@ -21,7 +21,9 @@ from baselines.learning.trained_on import where_trained_on
 from harness.core import Agent, Turn, UserError
 
 if TYPE_CHECKING:
+    from baselines.gea.grammar import Grammar
     from baselines.gea.policy import Decision, Policy
+    from baselines.gea.single import SingleTurns
 
 __all__ = ["GEA", "GEABase", "GEASees", "GEAServed", "infer", "needs"]
 
@@ -47,13 +49,14 @@ def needs() -> None:
 class GEA(Agent):
     """The generalist embodied agent of arXiv 2412.08442: one model for every action space.
 
-    It answers in tokens that a grammar of the action space allows. All turns of a call are
-    answered in one batch. An image is encoded once per episode; keys and values are kept within an
-    answer.
+    It answers in tokens that a grammar of the action space allows. An image is encoded once per
+    episode; keys and values are kept within an answer.
 
-    An answer depends on the other turns of the batch only by rounding: the last digits of
-    floating-point sums vary with the batch's shape, and where two actions are that close, another
-    one may win. `exact=true` infers one turn at a time and is free of that.
+    `nano` on a CPU answers each turn by itself (single.py), so an answer does not depend on the
+    other turns of a call. Otherwise all turns of a call are one batch, and an answer depends on the
+    others by rounding: the last digits of floating-point sums vary with the batch's shape, and
+    where two actions are that close, another one may win. `exact=true` infers one turn at a time
+    and is free of that.
     """
 
     reads = Config.views
@@ -102,6 +105,7 @@ class GEA(Agent):
         make = untrained_policy if untrained else Policy.load
         self._policy = make(weights or self.shipped, "cuda" if torch.cuda.is_available() else "cpu")
         self._policy.see_as(self._policy.config.in_context(context))
+        self._single = _single_turns(self._policy)
         self._exact = exact
         self._temperature = (
             self._policy.config.play_temperature if temperature is None else temperature
@@ -143,14 +147,23 @@ class GEA(Agent):
                 actions[number] = self._act_blindly(turn)
         batches = [[number] for number in pending] if self._exact else [pending] if pending else []
         for batch in batches:
-            _, decisions = infer(
-                self._policy, [turns[number] for number in batch], self._inputs, self._temperature
-            )
-            for number, decision in zip(batch, decisions):
-                actions[number] = self._policy.codec.decode(
-                    turns[number].brief.action, decision.tokens
-                )
+            asked = [turns[number] for number in batch]
+            for number, tokens in zip(batch, self._answers(asked, self._temperature)):
+                actions[number] = self._policy.codec.decode(turns[number].brief.action, tokens)
         return [actions[number] for number in range(len(turns))]
+
+    def _answers(self, turns: Sequence[Turn], temperature: float) -> list[Sequence[int]]:
+        """The tokens of the answers; see `infer`."""
+        if self._single is None:
+            decisions = infer(self._policy, turns, self._inputs, temperature)[1]
+            return [decision.tokens for decision in decisions]
+        prompts, grammars = _asked(self._policy, turns, self._inputs)
+        return [
+            self._single.answer(
+                prompt, grammar, turn.rng if temperature else None, temperature or 1.0
+            ).tokens
+            for turn, prompt, grammar in zip(turns, prompts, grammars)
+        ]
 
     def _act_blindly(self, turn: Turn) -> Any:
         """The most likely action of a turn without any view that the agent reads.
@@ -167,8 +180,8 @@ class GEA(Agent):
         if key not in self._blind_answers:
             if len(self._blind_answers) >= BLIND_ANSWERS:
                 self._blind_answers.clear()
-            decision = infer(self._policy, [turn], self._inputs, 0.0)[1][0]
-            self._blind_answers[key] = self._policy.codec.decode(turn.brief.action, decision.tokens)
+            tokens = self._answers([turn], 0.0)[0]
+            self._blind_answers[key] = self._policy.codec.decode(turn.brief.action, tokens)
         return self._blind_answers[key]
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
@@ -215,12 +228,30 @@ def infer(
     `inputs` keeps the EpisodeInputs of each episode, by its name, and is updated. Above a
     temperature of 0, decisions are sampled by each turn's own generator.
     """
+    prompts, grammars = _asked(policy, turns, inputs)
+    rngs = [turn.rng for turn in turns] if temperature else None
+    return prompts, policy.decide(prompts, grammars, rngs, temperature or 1.0)
+
+
+def _asked(
+    policy: Policy, turns: Sequence[Turn], inputs: dict[str, Any]
+) -> tuple[list[Prompt], list[Grammar]]:
+    """The prompts of turns and the grammars of their answers; `inputs` as in `infer`."""
     prompts = [
         _prompt(policy, turn, inputs.setdefault(turn.episode, EpisodeInputs())) for turn in turns
     ]
     grammars = [policy.codec.grammar(turn.brief.action, turn.observation) for turn in turns]
-    rngs = [turn.rng for turn in turns] if temperature else None
-    return prompts, policy.decide(prompts, grammars, rngs, temperature or 1.0)
+    return prompts, grammars
+
+
+def _single_turns(policy: Policy) -> SingleTurns | None:
+    """What answers one turn at a time, of `nano` on a CPU."""
+    from baselines.gea.nano import Nano
+    from baselines.gea.single import SingleTurns
+
+    backbone = policy.backbone
+    small = isinstance(backbone, Nano) and backbone.device.type == "cpu"
+    return SingleTurns(backbone) if small else None
 
 
 class EpisodeInputs(dict[int, StepInputs]):

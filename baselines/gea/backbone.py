@@ -60,8 +60,6 @@ class Backbone(nn.Module, ABC):
 
     width: int
     text_tokenizer: TextTokenizer
-    copyable_cache = False
-    """Whether a cache is a list, a copy of which can be continued without changing the original."""
 
     def __init__(self, config: Config, width: int, codes: int) -> None:
         """`codes`: number of action codes, over all codebooks."""

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from baselines.gea.grammar import Grammar
 
@@ -24,6 +22,8 @@ class AnswerDecoder:
         self.log_probability = 0.0
         """Sum over all tokens with an alternative."""
         self.complete = False
+        self.alternatives = np.zeros(0, np.int64)
+        """int64 (n,), sorted: the ids of which the next token is one, until it is complete."""
         self._advance()
 
     def _advance(self) -> None:
@@ -33,22 +33,15 @@ class AnswerDecoder:
             if len(self.tokens) >= self._longest and self._eos in allowed:
                 allowed = np.asarray([self._eos], np.int64)  # only a free text is that long
             if len(allowed) != 1:
-                self._alternatives = allowed
+                self.alternatives = allowed
                 return
             self._add(int(allowed[0]), None)
 
-    def choose(self, logits: Tensor, rng: np.random.Generator | None) -> None:
+    def choose(self, log_probabilities: np.ndarray, rng: np.random.Generator | None) -> None:
         """Add the most likely token, or with `rng` a sampled one, and all that follow from it.
 
-        `logits`: float (tokens,), which is restricted to the allowed tokens before the softmax.
+        `log_probabilities`: float64 (n,), of the `alternatives`.
         """
-        log_probabilities = (
-            logits[torch.from_numpy(self._alternatives).to(logits.device)]
-            .log_softmax(-1)
-            .cpu()
-            .numpy()
-            .astype(np.float64)
-        )
         if rng is None:
             index = int(log_probabilities.argmax())
         else:
@@ -56,7 +49,7 @@ class AnswerDecoder:
             cdf = np.cumsum(np.exp(log_probabilities))
             index = min(int(np.searchsorted(cdf, rng.random())), len(log_probabilities) - 1)
         self.log_probability += float(log_probabilities[index])
-        self._add(int(self._alternatives[index]), self._alternatives)
+        self._add(int(self.alternatives[index]), self.alternatives)
         self._advance()
 
     def _add(self, token: int, allowed: np.ndarray | None) -> None:

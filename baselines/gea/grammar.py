@@ -48,9 +48,17 @@ class Grammar:
         """`free_text_ids`: int64 (n,), sorted: the tokens that free text may consist of."""
         self._free_text_ids = free_text_ids
         self.start = _epsilon_closure([start])
+        # The answers of an episode pass through few states, again and again.
+        self._allowed: dict[State, np.ndarray] = {}
+        self._next: dict[tuple[State, int], State] = {}
 
     def allowed(self, state: State) -> np.ndarray:
-        """int64 (n,), sorted: the tokens that may come next."""
+        """int64 (n,), sorted: the tokens that may come next. Not to be written to."""
+        if state not in self._allowed:
+            self._allowed[state] = self._tokens_after(state)
+        return self._allowed[state]
+
+    def _tokens_after(self, state: State) -> np.ndarray:
         single = sorted({token for node in state for token in node.edges})
         parts = [np.asarray(single, np.int64)]
         parts += [
@@ -64,6 +72,12 @@ class Grammar:
 
     def next_state(self, state: State, token: int) -> State:
         """The state after a token. Raises KeyError when the token is not allowed."""
+        found = self._next.get((state, token))
+        if found is None:
+            found = self._next[state, token] = self._state_after(state, token)
+        return found
+
+    def _state_after(self, state: State, token: int) -> State:
         reached: list[_Node] = []
         for node in state:
             reached += node.edges.get(token, ())
@@ -107,6 +121,7 @@ class ActionGrammars:
         self._free_text_ids = np.asarray(sorted(tokenizer.free_text_ids()), np.int64)
         # Cached for each object, since a cache on the class would keep all models alive.
         self._of_spec = functools.lru_cache(maxsize=256)(self._build)
+        self._of_commands = functools.lru_cache(maxsize=16)(self._build_commands)
         self._free_text_after = functools.lru_cache(maxsize=4)(self._ids_beginning_with)
 
     def grammar(self, spec: ActionSpec, observation: Mapping[str, Any]) -> Grammar:
@@ -117,8 +132,11 @@ class ActionGrammars:
             else None
         )
         if commands:
-            return Grammar(self._one_of(list(commands), self._end()), self._free_text_ids)
+            return self._of_commands(tuple(commands))
         return self._of_spec(spec)
+
+    def _build_commands(self, commands: tuple[str, ...]) -> Grammar:
+        return Grammar(self._one_of(commands, self._end()), self._free_text_ids)
 
     def _build(self, spec: ActionSpec) -> Grammar:
         return Grammar(self._root(spec), self._free_text_ids)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-__all__ = ["KVCache", "Llama"]
+__all__ = ["EPSILON", "FusedBlock", "KVCache", "Llama"]
 
 EPSILON = 1e-6
 """Of the root mean square normalisation."""
@@ -46,10 +46,10 @@ class Llama(nn.Module):
         self.register_buffer(
             "inverse_frequencies", torch.cat([frequencies, frequencies]), persistent=False
         )
-        self._heads = heads
+        self.heads = heads
         self._block_weights: list[nn.Parameter] = []
         self._fused_state: list[tuple[int, int]] = []
-        self._fused: list[_FusedBlock] = []
+        self._fused: list[FusedBlock] = []
         for module in self.modules():
             if isinstance(module, (nn.Linear, nn.Embedding)):
                 nn.init.normal_(module.weight, std=INITIAL_STD)
@@ -71,7 +71,7 @@ class Llama(nn.Module):
         for number, block in enumerate(blocks):
             final = number == len(blocks) - 1
             normed = F.rms_norm(hidden, hidden.shape[-1:], None, EPSILON)
-            mixed = F.linear(normed, block.qkv).view(*normed.shape[:2], 3, self._heads, -1)
+            mixed = F.linear(normed, block.qkv).view(*normed.shape[:2], 3, self.heads, -1)
             mixed = mixed.permute(2, 0, 3, 1, 4)
             turned, values = mixed[:2], mixed[2]
             one, other = turned.chunk(2, -1)
@@ -102,7 +102,7 @@ class Llama(nn.Module):
         self._fused_state = []
         return super().train(mode)
 
-    def _fused_blocks(self) -> list[_FusedBlock]:
+    def _fused_blocks(self) -> list[FusedBlock]:
         """Made again whenever a weight has changed or moved."""
         # Walking through the modules would take as long as half a layer does.
         if not self._block_weights:
@@ -110,7 +110,7 @@ class Llama(nn.Module):
         state = [(each.data_ptr(), each._version) for each in self._block_weights]
         if self._fused_state != state:
             self._fused_state = state
-            self._fused = [_FusedBlock.of(block) for block in self.layers]
+            self._fused = [FusedBlock.of(block) for block in self.layers]
         return self._fused
 
     def forward(
@@ -159,7 +159,7 @@ class _Norm(nn.Module):
 
 
 @dataclass(frozen=True)
-class _FusedBlock:
+class FusedBlock:
     """The matrices of a block; those that read the same normalised vector are one.
 
     The weights of the normalisation are part of them.
@@ -171,7 +171,7 @@ class _FusedBlock:
     down: Tensor
 
     @classmethod
-    def of(cls, block: Any) -> _FusedBlock:
+    def of(cls, block: Any) -> FusedBlock:
         attention, mlp = block.self_attn, block.mlp
         parts = (attention.q_proj, attention.k_proj, attention.v_proj)
         return cls(

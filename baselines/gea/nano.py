@@ -31,8 +31,6 @@ class Nano(Backbone):
     The vision `plain` is four convolutions, each of which halves an image.
     """
 
-    copyable_cache = True
-
     def __init__(self, config: Config, text_tokenizer: TextTokenizer, codes: int) -> None:
         """`codes`: number of action codes, over all codebooks."""
         super().__init__(config, config.width, codes)

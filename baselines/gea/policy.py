@@ -6,7 +6,6 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -30,8 +29,6 @@ __all__ = ["Decision", "Policy", "length_buckets", "trained_tokens"]
 FILE = "model.safetensors"
 SFT_PARTS = 4
 """Forward passes per batch of SFT, by length: less padding is computed."""
-PREFIX_CACHE_SIZE = 64
-"""Introductions whose keys and values are kept."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +65,6 @@ class Policy(nn.Module):
     def __init__(self, config: Config, backbone: Backbone, codec: ActionCodec) -> None:
         super().__init__()
         self.config, self.backbone, self.codec = config, backbone, codec
-        self._prefixes: dict[tuple[int, ...], Any] = {}
         width = backbone.width
         self.critic, self.value_head = critic_layers(config, width)
         self.auxiliary = nn.Linear(width, config.numbers) if config.auxiliary else None
@@ -173,9 +169,8 @@ class Policy(nn.Module):
         backbone.encode_inputs([step for prompt in prompts for step in prompt.steps], keep=True)
         batch = backbone.collate(prompts)
         positions = backbone.positions(batch)
-        known, cache = self._cached_prefix(prompts)
         hidden, cache = backbone.last_hidden(
-            backbone.embed(batch)[:, known:], batch.mask, positions[..., known:], cache
+            backbone.embed(batch), batch.mask, positions, backbone.new_cache()
         )
         ends = hidden[:, -1]
         seen = self._critic_inputs(ends, batch)
@@ -194,8 +189,11 @@ class Policy(nn.Module):
             for number, answer in enumerate(answers):
                 # Tokens without an alternative run ahead of the model and are fed to it first.
                 if not answer.complete and len(answer.tokens) == fed[number]:
+                    allowed = torch.from_numpy(answer.alternatives).to(logits.device)
+                    logs = (logits[number, allowed] / temperature).log_softmax(-1)
                     answer.choose(
-                        logits[number] / temperature, None if rngs is None else rngs[number]
+                        logs.cpu().numpy().astype(np.float64),
+                        None if rngs is None else rngs[number],
                     )
             if all(answer.complete for answer in answers):
                 break
@@ -226,33 +224,6 @@ class Policy(nn.Module):
             )
             for answer, value, end in zip(answers, values, seen.float().cpu().numpy())
         ]
-
-    def _cached_prefix(self, prompts: Sequence[Prompt]) -> tuple[int, Any]:
-        """(number of tokens, their keys and values) that need not be computed for these prompts.
-
-        For a single prompt, this is its introduction, which stays the same during an episode.
-        """
-        backbone = self.backbone
-        # At least one token must be left to compute a hidden state from.
-        prefix = prompts[0].introduction[:-1]
-        if len(prompts) > 1 or not prefix or not backbone.copyable_cache:
-            return 0, backbone.new_cache()
-        # It is computed in a separate pass even when it is not cached yet, so that the rounding,
-        # and with it the answer, does not depend on the cache.
-        if prefix not in self._prefixes:
-            if len(self._prefixes) >= PREFIX_CACHE_SIZE:
-                self._prefixes.clear()
-            ids = torch.tensor([prefix], device=backbone.device)
-            positions = torch.arange(len(prefix), device=ids.device)[None]
-            self._prefixes[prefix] = backbone.run_model(
-                backbone.embed_tokens(ids), torch.ones_like(ids), positions, backbone.new_cache()
-            )[1]
-        return len(prefix), list(self._prefixes[prefix])
-
-    def train(self, mode: bool = True) -> Policy:
-        """As in every module. Cached prefixes are dropped, since the weights may change."""
-        self._prefixes.clear()
-        return super().train(mode)
 
     # Learning
 

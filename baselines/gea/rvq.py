@@ -35,7 +35,7 @@ def normalise_action(spec: Box, action: np.ndarray, dims: int) -> np.ndarray:
     there is no error.
     """
     flat = np.asarray(action, np.float64).reshape(-1)[:dims]
-    low, high = (limit.astype(np.float64).reshape(-1)[:dims] for limit in spec.bounds())
+    low, high = (limit.astype(np.float64).reshape(-1)[:dims] for limit in spec.limits)
     bounded = np.isfinite(low) & np.isfinite(high) & (high > low)
     width = np.where(bounded, high - low, 1.0)
     inside = 2 * (flat - np.where(bounded, low, 0.0)) / width - 1
@@ -54,7 +54,7 @@ def denormalise_action(spec: Box, values: np.ndarray) -> np.ndarray:
     flat = spec.noop().astype(np.float64).reshape(-1)
     given = np.clip(np.asarray(values, np.float64)[:size], -1, 1)
     n = len(given)
-    low, high = (limit.astype(np.float64).reshape(-1) for limit in spec.bounds())
+    low, high = (limit.astype(np.float64).reshape(-1) for limit in spec.limits)
     bounded = (np.isfinite(low) & np.isfinite(high))[:n]
     inside = np.where(bounded, low[:n], 0.0) + (given + 1) / 2 * np.where(
         bounded, (high - low)[:n], 1.0
@@ -64,7 +64,7 @@ def denormalise_action(spec: Box, values: np.ndarray) -> np.ndarray:
     if np.dtype(spec.dtype).kind in "iu":
         flat = np.rint(flat)
     # Clipped once more: rounding to the spec's dtype may step over a bound.
-    return np.clip(flat.astype(spec.dtype).reshape(spec.shape), *spec.bounds()).astype(spec.dtype)
+    return np.clip(flat.astype(spec.dtype).reshape(spec.shape), *spec.limits).astype(spec.dtype)
 
 
 class ActionTokenizer(nn.Module):
@@ -109,19 +109,33 @@ class ActionTokenizer(nn.Module):
 
     @torch.no_grad()
     def encode(self, actions: np.ndarray) -> np.ndarray:
-        """int64 (N, codebooks), from float (N, dims)."""
-        _, codes, _ = self.quantiser(self.encoder(self._tensor(actions).nan_to_num(0.0)))
-        return np.asarray(codes.cpu(), np.int64)
+        """int64 (N, codebooks), from float (N, dims).
+
+        What the quantiser does when it does not learn, which takes it ten times as long for one
+        action: the code nearest to what the codebooks before have left.
+        """
+        rest = _through(self.encoder, self._tensor(actions).nan_to_num(0.0))
+        found = []
+        for codebook in self._codebooks():
+            # |code|^2 - 2 rest code: |rest - code|^2 without what is the same for all codes
+            squares = torch.linalg.vecdot(codebook, codebook)
+            nearest = torch.addmm(squares, rest, codebook.t(), alpha=-2).argmin(1)
+            rest = rest - codebook[nearest]
+            found.append(nearest)
+        return np.asarray(torch.stack(found, 1).cpu(), np.int64)
 
     @torch.no_grad()
     def decode(self, codes: Sequence[Sequence[int]] | np.ndarray) -> np.ndarray:
         """float32 (N, dims), from int (N, codebooks)."""
-        indices = torch.as_tensor(
-            np.asarray(codes, np.int64), device=next(self.parameters()).device
-        )
-        return np.asarray(
-            self.decoder(self.quantiser.get_output_from_indices(indices)).float().cpu(), np.float32
-        )
+        codebooks = self._codebooks()
+        indices = torch.from_numpy(np.asarray(codes, np.int64)).to(codebooks[0].device)
+        chosen = [codebook[column] for codebook, column in zip(codebooks, indices.unbind(1))]
+        decoded = _through(self.decoder, torch.stack(chosen).sum(0))
+        return np.asarray(decoded.float().cpu(), np.float32)
+
+    def _codebooks(self) -> list[Tensor]:
+        """(codes, code_dim) each."""
+        return [layer._codebook.embed[0] for layer in self.quantiser.layers]
 
     def _tensor(self, actions: np.ndarray) -> Tensor:
         return torch.as_tensor(
@@ -147,6 +161,13 @@ class ActionTokenizer(nn.Module):
         tokenizer = cls(config)
         tokenizer.load_state_dict(load_file(folder / FILE))
         return tokenizer.eval()
+
+
+def _through(layers: nn.Sequential, values: Tensor) -> Tensor:
+    """`layers(values)`, without what PyTorch does at the call of a module."""
+    for layer in layers:
+        values = layer.forward(values)
+    return values
 
 
 def _mlp(size: int, hidden: int, out: int, layers: int) -> nn.Sequential:

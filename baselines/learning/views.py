@@ -39,7 +39,7 @@ def scaled(spec: Box | Discrete | MultiDiscrete, value: Any) -> np.ndarray:
     if isinstance(spec, MultiDiscrete):
         positions: np.ndarray = 2 * flat / np.maximum(1, np.asarray(spec.nvec, np.float32) - 1) - 1
         return positions
-    low, high = (limit.astype(np.float64).reshape(-1) for limit in spec.bounds())
+    low, high = (limit.astype(np.float64).reshape(-1) for limit in spec.limits)
     bounded = np.isfinite(low) & np.isfinite(high) & (high > low)
     width = np.where(bounded, high - low, 2.0)
     return np.where(bounded, 2 * (flat - np.where(bounded, low, 0.0)) / width - 1, flat).astype(
