@@ -203,7 +203,7 @@ class _Playable(ABC):
         """The failure modes (harness.core.failure_modes) that `failure_mode` can tell of this task.
 
         Beside those that are found in every family. With `stopped_early` among them, a last half of
-        no-ops counts as that too: the no-op must do nothing.
+        no-ops counts as that too: the no-op must bring nothing closer to the goal.
         """
         return ()
 
