@@ -6,7 +6,7 @@ import importlib.metadata
 import textwrap
 from collections.abc import Mapping, Sequence
 
-from harness.core import Missing, Suite, Task
+from harness.core import Missing, SimulatorPerturbation, Suite, Task
 from harness.core.grammar import counted
 from harness.core.text import printable
 from harness.host.hosted import Hosted, end_probes
@@ -163,13 +163,18 @@ def list_perturbations(
                 family,
                 simulator_perturbation.name,
                 _levels(simulator_perturbation.levels),
-                simulator_perturbation.what,
+                _with_range(simulator_perturbation),
             ]
             for simulator_perturbation in load(entry).simulator_perturbations()
         ]
     sets = [["set", name, "", what] for name, (what, _) in SETS.items()]
     head = ["group", "name", "severities 1 to 5", "what it does"]
     return _listed(head, rows + sets, width, "severities 1 to 5", full=full)
+
+
+def _with_range(declared: SimulatorPerturbation) -> str:
+    """What it does, and between which values it may be set."""
+    return declared.what + (f"; range {declared.range}" if declared.range is not None else "")
 
 
 def _levels(levels: Sequence[Mapping[str, object]]) -> str:

@@ -44,6 +44,10 @@ class Range:
     logarithmic: bool = False
     """Whether equal ratios count as equal steps; `low` is above 0 then."""
 
+    def __str__(self) -> str:
+        unit = "" if self.unit == "1" else f" {self.unit}"
+        return f"{self.low:g} to {self.high:g}{unit}"
+
 
 @dataclass(frozen=True)
 class SimulatorPerturbation:

@@ -75,8 +75,7 @@ def _at_value(part: Perturbation, declared: SimulatorPerturbation) -> Perturbati
         )
     if not allowed.low <= value <= allowed.high:
         raise UserError(
-            f"--perturb {part.name}={value:g}: {allowed.parameter} lies between {allowed.low:g} "
-            f"and {allowed.high:g} {allowed.unit}".removesuffix(" 1")
+            f"--perturb {part.name}={value:g}: {allowed.parameter} lies in its range, {allowed}"
         )
     return Perturbation(part.name, part.severity, {allowed.parameter: value, AT: value})
 

@@ -38,10 +38,13 @@ def kinds() -> str:
 
 def simulator_perturbations() -> str:
     """The table of simulator-side perturbations."""
-    rows = ["| family | name | what it changes | severities from 1 |", "|---|---|---|---|"]
+    rows = [
+        "| family | name | what it changes | severities from 1 | range |",
+        "|---|---|---|---|---|",
+    ]
     for family, entry in adapters.ADAPTERS.items():
         rows += [
-            f"| {family} | `{one.name}` | {one.what} | {levels(one.levels)} |"
+            f"| {family} | `{one.name}` | {one.what} | {levels(one.levels)} | {one.range or ''} |"
             for one in load(entry).simulator_perturbations()
         ]
     return "\n".join(rows)

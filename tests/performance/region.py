@@ -116,7 +116,7 @@ def covers(runs: int) -> None:
     worlds = {**ONE, **HEALTHY}
     many = ("step, 5 to 95 %", "healthy, 95 %")
     for name in sorted(worlds, key=lambda each: each not in many):
-        count = runs if name in many else runs // 10
+        count = runs if name in many else min(runs, 100)
         named, right, widths, other = 0, 0, list[float](), 0
         for seed in range(count):
             places, won = play(shifted(worlds[name], seed), 1, 96, seed)
@@ -136,7 +136,7 @@ def covers(runs: int) -> None:
     grid = np.stack(np.meshgrid(line, line, indexing="ij"), -1).reshape(-1, 2)
     for name, chance in TWO.items():
         shares = []
-        for seed in range(max(1, runs // 50)):
+        for seed in range(min(runs, 20)):
             world = shifted(chance, seed)
             above = (world(grid) >= RATE).reshape(201, 201)
             edge = np.zeros_like(above)
