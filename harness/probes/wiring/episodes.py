@@ -156,19 +156,32 @@ class _Beside(Agent):
         self.spec = turn.brief.action
         shown = dataclasses.replace(turn, expert=None, memory=self._memory)
         (answer,) = self._agent.act([shown])
-        actions = answer.actions[:1] if isinstance(answer, Answer) else [answer]
-        self._memory = answer.memory if isinstance(answer, Answer) else None
+        self._memory = answer.memory if isinstance(answer, (Answer, Chunk)) else None
         if turn.expert is None:
             return [turn.brief.action.noop()]
-        if isinstance(self.spec, Box) and len(actions):
-            answered = np.asarray(on_host(actions[0]), np.float64)
-            if answered.shape == self.spec.shape:
-                self.pairs.append((answered, np.asarray(turn.expert, np.float64)))
+        answered = _first_numbers(answer)
+        spec = self.spec
+        if isinstance(spec, Box) and answered is not None and answered.shape == spec.shape:
+            self.pairs.append((answered, np.asarray(turn.expert, np.float64)))
         return [turn.expert]
 
     def end(self, episodes: Any) -> None:
         """The agent's own end."""
         self._agent.end(episodes)
+
+
+def _first_numbers(answer: Any) -> np.ndarray | None:
+    """The first action of an answer, as float64; None where it is no numbers."""
+    if isinstance(answer, AgentFault):
+        return None
+    if isinstance(answer, Chunk):  # its actions were taken, and maybe clipped, already
+        moves = [each[0] for each in answer.moves[:1] if not isinstance(each, AgentFault)]
+    else:
+        moves = list(answer.actions[:1]) if isinstance(answer, Answer) else [answer]
+    try:
+        return np.asarray(on_host(moves[0]), np.float64) if moves else None
+    except (TypeError, ValueError):
+        return None  # whoever executes it says what is wrong with it
 
 
 class Kept(Protocol):

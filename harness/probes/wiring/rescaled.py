@@ -69,7 +69,7 @@ def of_lines(answers: np.ndarray, experts: np.ndarray, spec: Box) -> bool:
     """
     low, high = (each.astype(np.float64) for each in spec.limits)
     half = (high - low) / 2
-    if not (np.isfinite(half).all() and np.isfinite(answers).all()):
+    if not (np.isfinite(half).all() and (half > 0).all() and np.isfinite(answers).all()):
         return False
     lines = list(_lines(answers / half, experts / half))
     if not all(explained >= LINE and slope > 0 for slope, _, explained in lines):

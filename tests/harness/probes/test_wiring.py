@@ -24,7 +24,6 @@ from harness.probes.wiring.episodes import Played, Stage, better
 from harness.probes.wiring.passive import Finding
 from harness.probes.wiring.pictures import of_pictures, of_vectors, other_edge, zoomed
 from harness.probes.wiring.race import Arm, Race
-from harness.probes.wiring.rescaled import WHAT, of_lines
 from harness.probes.wiring.senses import Senses
 from harness.probes.wiring.verdict import Verdict, diagnose
 from harness.records.plan import CaseIndex
@@ -59,47 +58,6 @@ def test_a_fault_of_vectors_is_named_first(fault: str) -> None:
     found = diagnosed(wired_pose.Posed(fault), wired_pose.pose_task())
     assert found.faults, "\n".join(found.lines())
     assert found.faults[0] in wired_pose.FAULTS[fault], "\n".join(found.lines())
-
-
-class Rescaled(wired.Broken):
-    """Its actions are normalised by a mean and a spread, and nobody undoes it."""
-
-    def act(self, turns: Any) -> list[Any]:
-        mean, spread = np.array([1.5, 1.0, 0.4]), np.array([2.5, 2.0, 0.5])
-        return [
-            dataclasses.replace(each, actions=[(each.actions[0] - mean) / spread])
-            for each in super().act(turns)
-        ]
-
-
-def test_a_missing_un_normalisation_by_mean_and_spread_is_named_first() -> None:
-    found = diagnosed(Rescaled())
-    assert found.faults, "\n".join(found.lines())
-    assert found.faults[0] == WHAT, "\n".join(found.lines())
-    assert found.episodes <= 150
-
-
-def test_another_scale_with_another_zero_is_told_from_the_rest() -> None:
-    rng = np.random.default_rng(0)
-    expert = rng.uniform(-1, 1, (60, 3))
-    spec = Box((3,), low=-1.0, high=1.0)
-    spread, mean = np.array([0.4, 0.5, 0.6]), np.array([0.0, 0.5, 0.1])
-    assert of_lines((expert - mean) / spread, expert, spec)
-    assert of_lines(expert * spread + mean, expert, spec)
-    still = np.where([True, True, False], expert, 0.3)
-    assert of_lines((still - mean) / spread, still, spec), "what never moves tells nothing"
-    for other in (
-        expert + rng.normal(0, 0.1, expert.shape),
-        expert * 10,
-        expert * -spread + mean,
-        np.where([True, True, False], expert, expert * 0.5 + 0.5),
-        (expert - mean)[:, ::-1] / spread,
-        np.zeros_like(expert),
-        rng.uniform(-1, 1, expert.shape),
-        np.full_like(expert, np.nan),
-    ):
-        assert not of_lines(other, expert, spec)
-    assert not of_lines(expert * spread + mean, expert, Box((3,))), "without bounds"
 
 
 def test_nothing_is_sought_where_it_succeeds() -> None:
