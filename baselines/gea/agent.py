@@ -250,8 +250,9 @@ def _single_turns(policy: Policy) -> SingleTurns | None:
     from baselines.gea.single import SingleTurns
 
     backbone = policy.backbone
-    small = isinstance(backbone, Nano) and backbone.device.type == "cpu"
-    return SingleTurns(backbone) if small else None
+    if isinstance(backbone, Nano) and backbone.device.type == "cpu":
+        return SingleTurns(backbone)
+    return None
 
 
 class EpisodeInputs(dict[int, StepInputs]):

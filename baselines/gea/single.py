@@ -50,7 +50,7 @@ class _Block:
 
 
 class SingleTurns:
-    """Answers prompts with the weights that `nano` has now; later changes are not seen."""
+    """Answers prompts with the weights of `nano`, which must stay as they are."""
 
     def __init__(self, nano: Nano) -> None:
         llama = nano.model
@@ -69,8 +69,9 @@ class SingleTurns:
             self._frequencies = llama.inverse_frequencies[: self._width // self._heads // 2]
         self._mlp = self._blocks[0].down.shape[0] if self._blocks else 0
         self._introductions: dict[tuple[int, ...], list[np.ndarray]] = {}
-        self._loaded: tuple[int, ...] | None = None
+        self._loaded: tuple[int, ...] = ()
         """The introduction whose keys and values are at the begin of the buffers."""
+        self._hidden = torch.zeros(0, self._width)
         self._reserve(256)
 
     @torch.inference_mode()
@@ -84,8 +85,6 @@ class SingleTurns:
         """The answer within its grammar: the likeliest one, or with `rng` one that is sampled."""
         config, tokenizer = self._nano.config, self._nano.text_tokenizer
         answer = AnswerDecoder(grammar, config.answer_tokens, tokenizer.eos)
-        if answer.complete:
-            return answer
         begin, ids, features = self._sequence(prompt)
         ids += answer.tokens  # those at its begin that have no alternative
         end = begin + len(ids)
@@ -94,15 +93,14 @@ class SingleTurns:
         self._embed(ids)
         for place, rows in features:
             self._hidden_rows[place : place + len(rows)] = rows
-        while True:
+        while not answer.complete:
             last = self._last_hidden(begin, end)
             fed = len(answer.tokens)
             answer.choose(self._log_probabilities(last, answer.alternatives, temperature), rng)
-            if answer.complete:
-                return answer
             new = answer.tokens[fed:]
             self._embed(new)
             begin, end = end, end + len(new)
+        return answer
 
     def _sequence(self, prompt: Prompt) -> tuple[int, list[int], list[tuple[int, np.ndarray]]]:
         """(tokens of the introduction that are left out, the ids of all others, features).
@@ -128,9 +126,9 @@ class SingleTurns:
 
     def _reserve(self, length: int) -> None:
         """Make the buffers, or make them longer."""
-        if self._loaded is not None and length <= len(self._hidden):
+        if length <= len(self._hidden):
             return
-        length = max(length, 2 * len(self._hidden) if self._loaded is not None else 0)
+        length = max(length, 2 * len(self._hidden))
         width = self._width
         self._hidden, self._normed = torch.zeros(length, width), torch.zeros(length, width)
         self._gate_up = torch.zeros(length, 2 * self._mlp)

@@ -9,7 +9,7 @@ import functools
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from baselines.gea.nano import Nano
@@ -21,7 +21,7 @@ __all__ = ["InputRows"]
 
 
 class InputRows:
-    """Rows of inputs, made with the weights that a model has now."""
+    """Rows of inputs, of a model whose weights stay as they are."""
 
     def __init__(self, nano: Nano) -> None:
         self._nano = nano
@@ -61,11 +61,12 @@ class _Numbers:
 
     def __init__(self, encoder: NumberEncoder) -> None:
         first, _, second = encoder.net
+        assert isinstance(first, nn.Linear)
+        assert isinstance(second, nn.Linear)
         self._size = encoder.size
         # (blocks, size, made): features of a number stand in blocks of `size`
         self._first = first.weight.detach().view(len(first.weight), -1, encoder.size).clone()
-        self._first_bias = first.bias.detach().clone()
-        self._second = second.weight.detach().clone(), second.bias.detach().clone()
+        self._first_bias, self._second = first.bias, (second.weight, second.bias)
         scale = np.pi * 2.0 ** np.arange(FREQUENCIES)
         self._angles = scale.astype(np.float32)[:, None]
         # An episode's number of numbers never changes, and few tasks are played at a time.
@@ -94,11 +95,11 @@ class _Cells:
     """A CellEncoder whose convolutions are products of gathered cells."""
 
     def __init__(self, encoder: CellEncoder) -> None:
-        first, _, second, _ = encoder.net
+        convolutions = [each for each in encoder.net if isinstance(each, nn.Conv2d)]
         self._embedding = encoder.embedding.weight.detach().numpy().copy()
         self._convolutions = [
-            (each.weight.detach().permute(0, 2, 3, 1).flatten(1).contiguous(), each.bias.detach())
-            for each in (first, second)
+            (each.weight.detach().permute(0, 2, 3, 1).flatten(1).contiguous(), each.bias)
+            for each in convolutions
         ]
         self._place, self._spot = (
             each.weight.detach().numpy().copy() for each in (encoder.place, encoder.spot)
