@@ -116,8 +116,10 @@ class RegionProbe(Finding):
         return [*found, Section(before=tuple(self._sentences()))]
 
     def plots(self) -> list[Plot]:
-        """The chance along one axis; or the border of two axes, with its band."""
-        return [self._curve()] if len(self.axes) == 1 else [self._edge()]
+        """The border of two axes, with its band, where there is one; the chance along each axis."""
+        edge = self._edge() if len(self.axes) > 1 else None
+        curves = [self._curve(axis) for axis in range(len(self.axes))]
+        return curves if edge is None else [edge, *curves]
 
     def _placed(self, fails: str, found: Border) -> AxisBorder:
         """With the place where the map crosses the rate, kept inside of the interval."""
@@ -262,9 +264,9 @@ class RegionProbe(Finding):
             f"border lies is open: play more with --episodes. {shown}."
         ]
 
-    def _curve(self) -> Plot:
-        axis = self.axes[0]
-        along, places = self._along(0, TICKS)
+    def _curve(self, number: int) -> Plot:
+        axis = self.axes[number]
+        along, places = self._along(number, TICKS)
         chance = zip(*(100 * each for each in self.surface.chance(places)))
         points = [
             Point(at=at, value=float(mean), low=float(low), high=float(high))
@@ -282,7 +284,7 @@ class RegionProbe(Finding):
             marks=(100 * self.rate,),
         )
 
-    def _edge(self) -> Plot:
+    def _edge(self) -> Plot | None:
         """For each place along one axis, where along the other one success crosses the rate."""
         across, down = (self.axes[each] for each in self._two)
         places = self._plane(TICKS, FINE)[::-1]
@@ -294,6 +296,8 @@ class RegionProbe(Finding):
             for border in _crossings(0, up, *chance, self.rate):
                 value, least, most = map(down.value, (border.place, border.low, border.high))
                 points[border.fails].append(Point(at=column, value=value, low=least, high=most))
+        if not any(points.values()):
+            return None
         return Plot(
             title=f"where success crosses {100 * self.rate:g} %",
             kind="dots",
@@ -303,6 +307,7 @@ class RegionProbe(Finding):
             series=tuple(
                 Series(name=f"less {fails} it", points=tuple(each))
                 for fails, each in points.items()
+                if each
             ),
             least=None if down.range.logarithmic else down.range.low,
             most=None if down.range.logarithmic else down.range.high,

@@ -20,6 +20,7 @@ SHARED = [field.name for field in dataclasses.fields(PlayOptions)]
         ("modalities", []),
         ("instruction", []),
         ("consistency", []),
+        ("region", []),
         ("forgetting", []),
         ("alignment", []),
         ("rl-robustness", ["replicas", "out", "agent_arg", "ray_address"]),

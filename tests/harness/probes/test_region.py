@@ -15,6 +15,7 @@ from findings import printed_again
 from slippytoys import BORDER, HEAVIEST, SLIPPY, SlippyAdapter
 
 from harness.core import Range, UserError
+from harness.probes.figure_file import draw
 from harness.probes.region.axes import Axis, axes_named, conditions_at
 from harness.probes.region.border import Forecaster, borders_of
 from harness.probes.region.finding import RegionProbe
@@ -124,7 +125,7 @@ def test_outcomes_that_are_all_the_same_give_a_band_and_no_border() -> None:
     assert "2 planned cases have no score" in text
 
 
-def test_a_region_of_two_axes_is_a_table_of_80_columns_and_a_figure() -> None:
+def test_a_region_of_two_axes_is_a_table_of_80_columns_and_a_figure(tmp_path: Path) -> None:
     places = spread_places(2, 0, 0, 192)
     won = (places[:, 0] > 0.5) & (places[:, 1] < 0.75)
     found = RegionProbe(axes=(GRIP, LOAD), rate=0.5, places=places, successes=won, missing=0)
@@ -134,11 +135,18 @@ def test_a_region_of_two_axes_is_a_table_of_80_columns_and_a_figure() -> None:
     assert grip.low < 0.5 < grip.high
     assert max(map(len, found.as_text(80).splitlines())) <= 80
     assert "+: at least 50 %" in found.as_text()
-    (plot,) = found.plots()
+    plot, *curves = found.plots()
+    assert [each.at for each in curves] == ["grip, factor", "load, kg"]
     assert {point.at for each in plot.series for point in each.points} <= set(range(13))
     loads = [p for each in plot.series if each.name == "less above it" for p in each.points]
     assert any(p.low <= 6.0 <= p.high for p in loads if p.low is not None and p.high is not None)
     json.dumps(found.to_json(), allow_nan=False)
+    healthy = RegionProbe(
+        axes=(GRIP, LOAD), rate=0.5, places=places, successes=np.ones(192, bool), missing=0
+    )
+    assert len(healthy.plots()) == 2, "there is no border to draw"
+    draw(found.plots(), tmp_path / "region.svg", "a region")
+    draw(healthy.plots(), tmp_path / "healthy.svg")
 
 
 def test_of_three_axes_the_two_that_matter_are_shown() -> None:
