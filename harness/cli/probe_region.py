@@ -80,13 +80,14 @@ def region(
 
     def work() -> tuple[str, str, int]:
         from harness.host.loading import load_adapter
-        from harness.probes.region.axes import axes_named
+        from harness.probes.region.axes import axes_named, refuse_unseen
         from harness.probes.region.search import RegionSearch, check_plan
 
         task = _task(wanted)
         declared = load_adapter(task.adapter).simulator_perturbations(task)
         search = RegionSearch(axes_named(over, declared, task.id), rate, seed)
         spec = play.agent(agent)
+        refuse_unseen(search.axes, {*spec.kind().reads, *spec.declared()[0]})
         code, names = DONE, list[str]()
         said: tuple[str, ...] = ()
         for _ in range(-(-episodes // BATCH)):

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from harness.core import AT, Perturbation, Range, SimulatorPerturbation, UserError
+from harness.core.agent import ALL_VIEWS
 from harness.core.errors import suggest
 from harness.perturb import Condition
 
-__all__ = ["MOST_AXES", "Axis", "axes_named", "conditions_at"]
+__all__ = ["MOST_AXES", "Axis", "axes_named", "conditions_at", "refuse_unseen"]
 
 MOST_AXES = 6
+DRAWN = ("light", "camera")
+"""What changes pictures alone, in every family that has it."""
 DIGITS = 3
 """Significant digits of a value: what is printed is exactly what was played."""
 
@@ -76,6 +79,19 @@ def axes_named(text: str, declared: Sequence[SimulatorPerturbation], task: str) 
             f"--over {text!r}: name 1 to {MOST_AXES} different perturbations, as in friction,mass"
         )
     return tuple(Axis(name, found) for name in names if (found := known[name]) is not None)
+
+
+def refuse_unseen(axes: Sequence[Axis], reads: Collection[str]) -> None:
+    """Raises UserError for an axis that changes pictures alone, where the agent reads none."""
+    names = [view.rstrip("?").partition("_")[0] for view in reads]
+    if ALL_VIEWS in reads or "image" in names or "depth" in names:
+        return
+    for axis in axes:
+        if axis.name in DRAWN:
+            raise UserError(
+                f"--over {axis.name}: it changes what is drawn and nothing else, and this agent "
+                "reads no picture; choose another perturbation"
+            )
 
 
 def conditions_at(axes: Sequence[Axis], points: np.ndarray) -> tuple[Condition, ...]:

@@ -16,7 +16,7 @@ from slippytoys import BORDER, HEAVIEST, SLIPPY, SlippyAdapter
 
 from harness.core import Range, UserError
 from harness.probes.figure_file import draw
-from harness.probes.region.axes import Axis, axes_named, conditions_at
+from harness.probes.region.axes import Axis, axes_named, conditions_at, refuse_unseen
 from harness.probes.region.border import Forecaster, borders_of
 from harness.probes.region.finding import RegionProbe
 from harness.probes.region.surface import BATCH, next_places, spread_places, surface_of
@@ -234,6 +234,15 @@ def test_a_missing_package_is_named(
 ) -> None:
     monkeypatch.setitem(sys.modules, "sklearn.gaussian_process", None)
     refused(bench_here(*probe("--over", "grip")), "pip install 'generalist-bench[region]'")
+
+
+def test_what_only_changes_pictures_needs_an_agent_that_reads_one() -> None:
+    camera = Axis("camera", Range("metres", 0.0, 0.3, nominal=0.0, unit="m"))
+    for reads in (("state", "image_wrist?"), ("depth",), ("*",)):
+        refuse_unseen([GRIP, camera], reads)
+    refuse_unseen([GRIP], ("state",))
+    with pytest.raises(UserError, match="this agent reads no picture"):
+        refuse_unseen([GRIP, camera], ("state?", "expert"))
 
 
 def test_axes_are_those_that_the_simulator_declares() -> None:
