@@ -1,0 +1,34 @@
+"""Meta-World in which nothing is done where the friction is below 0.4: a border that is known."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from adapters.metaworld import MetaWorldAdapter
+from harness.core import Case, Suite, TimeStep
+from suites.metaworld import SUITES
+
+
+class SlipperyAdapter(MetaWorldAdapter):
+    """Below a friction factor of 0.4 the arm does not move."""
+
+    def reset(self, case: Case) -> TimeStep:
+        friction = case.simulator_perturbation("friction")
+        self._slips = friction is not None and friction["factor"] < 0.4
+        return super().reset(case)
+
+    def step(self, action: Any) -> TimeStep:
+        return super().step(np.zeros(4, np.float32) if self._slips else action)
+
+
+TASKS = tuple(
+    dataclasses.replace(
+        task, id="slippery/push@1", adapter="slipperypush:SlipperyAdapter", max_steps=120
+    )
+    for task in SUITES[0].tasks
+    if task.name == "metaworld/push-v3"
+)
+SUITES = (Suite("slippery", "push, with a planted fault", TASKS, 10),)
