@@ -337,8 +337,8 @@ class Plan:
 def label(parts: Sequence[Perturbation]) -> str:
     """`action_noise:3+typos@2:1`: perturbations that act together, without other parameters.
 
-    `@2` is the version of an effect that had another one before; `friction=0.37:1` was set to a value
-    of its range.
+    `@2` is the version of an effect that had another one before; `friction=0.37:1` was set to a
+    value of its range.
     """
     return "+".join(map(_label, parts))
 
