@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
-import inspect
 import re
 import struct
 import sys
@@ -19,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from adapters import _babyai_bot, _babyai_goals, _babyai_skills, _grid_stages, _worded_levels
-from adapters._grid_levels import made, number_of
+from adapters._grid_levels import Levels
 from adapters._grid_words import MEANING, scene
 from adapters._params import levels
 from harness.core import (
@@ -69,8 +68,6 @@ PERTURBATIONS = (
         levels("count", 1, 2, 3, 4, 5),
     ),
 )
-ARGUMENTS = {"size": ("room_size", "size"), "distractors": ("num_dists",)}
-"""Perturbation -> the arguments of a level's class that it may change; not every level has one."""
 
 _pack = struct.Struct("<hhbi").pack
 
@@ -175,14 +172,14 @@ class MiniGridAdapter(Adapter):
                     f"task {task.id}: only the levels {_worded_levels.PREFIX}... have a split"
                 )
             try:
-                self._env: Any = made(level, **self._split)
+                self._levels = Levels(level, **self._split)
             except gymnasium.error.Error as unknown:
                 page = "https://minigrid.farama.org/environments"
                 raise UserError(
                     f"task {task.id}: no level of minigrid is called {level!r}; see {page} "
                     f"({unknown})"
                 ) from unknown
-        self._level, self._levels = level, {"{}": self._env}
+        self._level, self._env = level, self._levels.first
         self._own_limit: int | None = None
         self._course: _grid_stages.Course | None = None
         self._missions: _babyai_goals.Missions | None = None
@@ -254,44 +251,10 @@ class MiniGridAdapter(Adapter):
         # Whether another goal can be reached is asked of the expert, so there must be one.
         return (*PERTURBATIONS, GOAL) if task is None or cls.has_expert(task) else PERTURBATIONS
 
-    def _level_of(self, case: Case) -> Any:
-        """The environment of the case's level.
-
-        A level of another size or with more distractors is another environment, which is kept too.
-        Raises UserError where the level's class has no such argument.
-        """
-        numbers: dict[str, int] = {}
-        first = self._levels["{}"]
-        classes: tuple[Any, ...] = type(first).__mro__
-        known = {name for kind in classes for name in inspect.signature(kind.__init__).parameters}
-        for name, added in (("size", "cells"), ("distractors", "count")):
-            params = case.simulator_perturbation(name)
-            if params is not None:
-                argument = next(
-                    (
-                        each
-                        for each in ARGUMENTS[name]
-                        if each in known and number_of(first, self._level, each) is not None
-                    ),
-                    None,
-                )
-                if argument is None:
-                    raise UserError(f"{self._level} has no {name} to change")
-                numbers[argument] = (number_of(first, self._level, argument) or 0) + params[added]
-        key = repr(numbers)
-        if key not in self._levels:
-            try:
-                self._levels[key] = made(self._level, **self._split, **numbers)
-            except TypeError as refused:
-                raise UserError(
-                    f"{self._level} has no {' and no '.join(numbers)} to change: its class fixes it"
-                ) from refused
-        return self._levels[key]
-
     def reset(self, case: Case) -> TimeStep:
         if self._own_limit is not None:
             self._env.max_steps, self._own_limit = self._own_limit, None
-        self._env = self._level_of(case) if case.perturbations else self._levels["{}"]
+        self._env = self._levels.of(case)
         # Levels print "Sampling rejected" while they are generated.
         with contextlib.redirect_stdout(None):
             self._env.reset(seed=case.seed)
@@ -417,8 +380,7 @@ class MiniGridAdapter(Adapter):
         return here if ahead is None else here + b"a%d,%d,%d" % ahead.encode()
 
     def close(self) -> None:
-        for level in self._levels.values():
-            level.close()
+        self._levels.close()
 
     def _grid(self) -> np.ndarray:
         grid, visible = self._env.gen_obs_grid()

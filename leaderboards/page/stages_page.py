@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from harness.core.grammar import counted
 from harness.probes.result import Plot, Series, point_of
+from harness.stats import Estimate
 from leaderboards.page.finding_page import finding_page
 from leaderboards.stage_tables import stage_sentences, stage_tables, tasks_of
 from leaderboards.stages import ModesOfDomain, StageReport
@@ -39,21 +42,10 @@ def _headline(domain: ModesOfDomain) -> str:
 
 def _funnels(report: StageReport) -> list[Plot]:
     return [
-        Plot(
-            title=f"stages: {funnel.domain}, {tasks_of(funnel)}",
-            kind="rows",
-            value="of all episodes, %",
-            labels=tuple(share.stage for share in funnel.stages),
-            series=(
-                Series(
-                    name="reached %",
-                    points=tuple(
-                        point_of(place, share.reached) for place, share in enumerate(funnel.stages)
-                    ),
-                ),
-            ),
-            least=0,
-            most=100,
+        _shares(
+            f"stages: {funnel.domain}, {tasks_of(funnel)}",
+            "reached %",
+            {share.stage: share.reached for share in funnel.stages},
         )
         for funnel in report.funnels
     ]
@@ -61,21 +53,22 @@ def _funnels(report: StageReport) -> list[Plot]:
 
 def _modes(report: StageReport) -> list[Plot]:
     return [
-        Plot(
-            title=f"how they ended: {domain.domain}",
-            kind="rows",
-            value="of all episodes, %",
-            labels=tuple(row.mode for row in domain.modes),
-            series=(
-                Series(
-                    name="%",
-                    points=tuple(
-                        point_of(place, row.share) for place, row in enumerate(domain.modes)
-                    ),
-                ),
-            ),
-            least=0,
-            most=100,
+        _shares(
+            f"how they ended: {domain.domain}", "%", {row.mode: row.share for row in domain.modes}
         )
         for domain in report.modes
     ]
+
+
+def _shares(title: str, name: str, shares: Mapping[str, Estimate]) -> Plot:
+    """A row for each share of the episodes, with its interval."""
+    points = tuple(point_of(place, share) for place, share in enumerate(shares.values()))
+    return Plot(
+        title=title,
+        kind="rows",
+        value="of all episodes, %",
+        labels=tuple(shares),
+        series=(Series(name=name, points=points),),
+        least=0,
+        most=100,
+    )
