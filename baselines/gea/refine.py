@@ -21,7 +21,7 @@ from baselines.learning.learner import cosine_schedule
 
 __all__ = ["refine"]
 
-STEPS, BATCH, RATE, DECAY, WARMUP = 2500, 128, 3e-3, 0.05, 0.1
+STEPS, BATCH, RATE, DECAY, WARMUP = 3000, 128, 3e-3, 0.05, 0.1
 AT_ONCE = 32
 NUMBERS = 3.0
 """Weight of the errors of numbers beside that of the row."""

@@ -3,8 +3,9 @@
 # of both, of maps again, and of scenes alone, which leaves what was learned of maps as it is. If it
 # was interrupted, run it again. Variables and their defaults: BENCH (bench), FRAMES (frames), MODELS
 # (models), STATES (the weights that read states: baselines/gea/weights/gea), THREADS (1).
-# The weights that are included learned of scenes from 310 frames of each task, and from 683 more
-# that were steps of noisy demonstrations (their $FRAMES/frames-steps): here 400 of each are recorded.
+# The weights that are included learned of scenes from 310 frames of each task, from 683 that were
+# steps of noisy demonstrations (their $FRAMES/frames-steps) and, at the end of the last stage, from
+# 180 more of four tasks (their $FRAMES/frames-more): here 400 of each task are recorded.
 set -eu
 BENCH=${BENCH:-bench} FRAMES=${FRAMES:-frames} MODELS=${MODELS:-models} THREADS=${THREADS:-1}
 STATES=${STATES:-baselines/gea/weights/gea}
