@@ -40,13 +40,13 @@ FIRST = 10
 
 
 def keep(out: Path, agent: str, suite: str, tasks: str, episodes: int) -> None:
-    """Play a run in this process and pickle [[(turn, action)] of each episode] into `out`."""
+    """Play a run; `out` gets a pickled list of (turn, action) for each episode."""
     import bench
     from baselines import gea
 
     kinds = {"gea": gea.GEA, "gea-base": gea.GEABase, "gea-sees": gea.GEASees}
     kind: Any = kinds[agent]
-    act, turns_of = kind.act, {}
+    act, end, turns_of = kind.act, kind.end, {}
 
     def noting(self: Any, turns: Sequence[Any]) -> list[Any]:
         asked = [dataclasses.replace(turn) for turn in turns]  # with generators of their own
@@ -55,16 +55,17 @@ def keep(out: Path, agent: str, suite: str, tasks: str, episodes: int) -> None:
             turns_of.setdefault(turn.episode, []).append((turn, answer))
         return answers
 
-    kind.act = noting
+    def ending(self: Any, episodes: Iterable[str]) -> None:
+        # Written at once: the run may be in a process that it started.
+        for episode in (names := list(episodes)):
+            with out.open("ab") as file:
+                pickle.dump(sampled(turns_of.pop(episode, [])), file)
+        end(self, names)
+
+    kind.act, kind.end = noting, ending
     sys.argv = ["bench", "run", "--agent", agent, "--suite", suite, "--tasks", tasks]
     sys.argv += ["--episodes", str(episodes), "--workers", "0", "--out", str(out.parent / "run")]
-    try:
-        bench.main()
-    except SystemExit as ended:
-        if ended.code:
-            raise
-    kept = [sampled(turns) for turns in turns_of.values()]
-    out.write_bytes(pickle.dumps(kept))
+    bench.main()
 
 
 def sampled(turns: list[Any]) -> list[Any]:
@@ -80,7 +81,8 @@ def answer(agent: str, kept: Path, out: Path) -> None:
     kinds = {"gea": gea.GEA, "gea-base": gea.GEABase, "gea-sees": gea.GEASees}
     made = kinds[agent]()
     seconds, differ = [], 0
-    episodes = pickle.loads(kept.read_bytes())
+    episodes = list(filter(None, pickles(kept)))
+    assert episodes, "no turn was kept"
     for number, episode in enumerate([*episodes[:1], *episodes]):  # the first one twice: it warms
         for turn, played in episode:
             asked = [dataclasses.replace(turn)]
@@ -91,6 +93,16 @@ def answer(agent: str, kept: Path, out: Path) -> None:
                 differ += not equal(action, played)
         made.end([episode[0][0].episode])
     out.write_bytes(pickle.dumps((np.array(seconds), differ)))
+
+
+def pickles(file: Path) -> Iterable[Any]:
+    """What a file holds, one after the other."""
+    with file.open("rb") as content:
+        while True:
+            try:
+                yield pickle.load(content)
+            except EOFError:
+                return
 
 
 def equal(one: Any, other: Any) -> bool:
@@ -107,7 +119,7 @@ def child(tree: Path, folder: Path, *arguments: str) -> None:
     done = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
-    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.returncode == 0, done.stdout[-1000:] + done.stderr[-2000:]
 
 
 def compare(trees: dict[str, Path], agent: str, rounds: int, only: str) -> Iterable[list[Any]]:
