@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from adapters.metaworld import MetaWorldAdapter
-from harness.core import Case, Suite, TimeStep
-from suites.metaworld import SUITES
+from harness.core import Case, Suite, Task, TimeStep
+from suites.metaworld import SUITES as METAWORLD
 
 
 class SlipperyAdapter(MetaWorldAdapter):
@@ -24,11 +24,15 @@ class SlipperyAdapter(MetaWorldAdapter):
         return super().step(np.zeros(4, np.float32) if self._slips else action)
 
 
-TASKS = tuple(
-    dataclasses.replace(
-        task, id="slippery/push@1", adapter="slipperypush:SlipperyAdapter", max_steps=120
+def slippery(name: str, max_steps: int) -> Task:
+    """The task of Meta-World with the planted fault."""
+    (task,) = (each for each in METAWORLD[0].tasks if each.name == f"metaworld/{name}")
+    return dataclasses.replace(
+        task,
+        id=f"slippery/{name.removesuffix('-v3')}@1",
+        adapter="slipperypush:SlipperyAdapter",
+        max_steps=max_steps,
     )
-    for task in SUITES[0].tasks
-    if task.name == "metaworld/push-v3"
-)
-SUITES = (Suite("slippery", "push, with a planted fault", TASKS, 10),)
+
+
+SUITES = (Suite("slippery", "push, with a planted fault", (slippery("push-v3", 120),), 10),)
