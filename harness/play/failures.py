@@ -190,6 +190,10 @@ def missing(outcome: Outcome) -> Missing:
 
 _REMEDIES = (
     ("EOFError", "it asks on stdin: download or accept beforehand what it asks for"),
+    (
+        "construction: KeyError: ",
+        "it may want a param of that name: give the task's params all that its docstring lists",
+    ),
     ("did not return", "it does not answer: see whether it waits for a display, a file or a key"),
     (
         "unexpected keyword argument 'seed'",

@@ -6,11 +6,12 @@ import dataclasses
 import itertools
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import Run
 
 from adapters.metaworld import CAMERAS, METRICS, UPSIDE_DOWN, MetaWorldAdapter, _configurations
 from harness.core import BadAction, Case, Task, TimeStep, UserError
@@ -305,3 +306,18 @@ def test_a_wrong_param_is_named(params: dict[str, str]) -> None:
 def test_a_horizon_beyond_the_packages_own_is_refused() -> None:
     with pytest.raises(UserError, match="max_steps = 800 is beyond that"):
         MetaWorldAdapter(dataclasses.replace(TASKS["reach-v3"], max_steps=800))
+
+
+def test_a_users_task_without_a_param_says_what_to_do(play_toys: Callable[..., Run]) -> None:
+    """As a TOML file of one's own may have it."""
+    task = Task(
+        "mine/reach@1",
+        "manipulation",
+        "adapters.metaworld:MetaWorldAdapter",
+        {"name": "reach-v3"},
+        max_steps=5,
+        success="ever",
+    )
+    (row,) = play_toys("baselines.simple:Noop", [task], 1, workers=0).summary.not_run
+    assert "construction: KeyError: 'instruction'" in row.reason
+    assert "give the task's params all that its docstring lists" in row.remedy
