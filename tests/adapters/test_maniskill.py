@@ -106,7 +106,11 @@ def test_the_contract_with_images_in_two_processes() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
-    ["maniskill/TwoRobotPickCube", "maniskill/PegInsertionSide", "maniskill/MS-CartpoleBalance"],
+    [
+        "maniskill/TwoRobotPickCube",
+        "maniskill/PegInsertionSide",
+        pytest.param("maniskill/MS-CartpoleBalance", marks=pytest.mark.heavy),
+    ],
 )
 def test_the_contract_with_two_robots_or_several_scenes_or_no_success(name: str) -> None:
     check_adapter(TASKS[name], steps=5, another_process=False)

@@ -68,7 +68,7 @@ def test_contract() -> None:
     check_adapter(TASKS["lifespan-shortest-lived"], steps=8)
 
 
-@pytest.mark.slow
+@pytest.mark.heavy
 def test_contract_where_things_move_and_are_alike() -> None:
     """find-animal starts in the art studio, among cups of paint that no name tells apart."""
     check_adapter(TASKS["find-animal"], steps=12, others=[TASKS["melt"]], another_process=False)

@@ -39,7 +39,7 @@ def test_contract() -> None:
     check_adapter(TASKS["treasure-hunter-5"], steps=12, seeds=[0, 1])
 
 
-@pytest.mark.slow
+@pytest.mark.heavy
 def test_contract_cooking() -> None:
     check_adapter(TASKS["cooking-3"], steps=20, seeds=[0, 1], others=[TASKS["treasure-hunter-5"]])
 

@@ -176,7 +176,10 @@ class Stubborn(Agent):
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "number",
+    [signal.SIGTERM, signal.SIGINT, pytest.param(signal.SIGHUP, marks=pytest.mark.heavy)],
+)
 def test_requests_to_end_are_answered_like_ctrl_c(
     tmp_path: Path, slow_results: list[dict[str, Any]], number: int
 ) -> None:

@@ -9,28 +9,32 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from conftest import ROOT
 
 COUNTS = {
     # situation: bytecodes per step, per episode, of Python 3.11
-    "nothing read": (532, 3302),
-    "an image and a state read": (668, 3677),
+    "nothing read": (532, 3217),
+    "an image and a state read": (668, 3591),
     "the same on four lanes": (834, 4672),
-    "chunks of ten actions": (451, 3277),
-    "actions that stick": (1294, 3571),
+    "chunks of ten actions": (453, 3191),
+    "actions that stick": (1279, 3468),
 }
 LEEWAY = 1.05
 
 
 @pytest.mark.skipif(sys.version_info[:2] != (3, 11), reason="other Pythons have other bytecodes")
-def test_a_step_costs_no_more_than_before() -> None:
+def test_a_step_costs_no_more_than_before(tmp_path: Path) -> None:
     none = str(ROOT / "tests/data/no_interpreters.toml")
-    # Nothing else: what other tests leave in the environment would be looked at as well.
+    # Nothing else: what other tests leave in the environment would be looked at as well, and so
+    # would the interpreters that a bench.toml here names.
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "BENCH_TOML": none}
     command = [sys.executable, str(ROOT / "tests/performance/bytecodes.py"), "--json"]
-    said = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    said = subprocess.run(
+        command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=True
+    )
     counted = json.loads(said.stdout)
     assert counted.keys() == COUNTS.keys()
     for situation, most in COUNTS.items():

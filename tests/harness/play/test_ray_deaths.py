@@ -56,7 +56,7 @@ def wait_until_empty(folder: Path) -> None:
             "gcs_server",
             signal.SIGKILL,
             "Ray's gcs_server ended unexpectedly (SIGKILL)",
-            marks=pytest.mark.slow,
+            marks=pytest.mark.heavy,
         ),
         pytest.param(
             "ray_stand_in.py",
