@@ -217,6 +217,11 @@ class _Worker:
             raise self._refused
         return self._worker_loop.exchange(cases, back, wait_s)
 
+    def hurry(self) -> None:
+        """Let the exchange under way return now."""
+        if self._refused is None:
+            self._worker_loop.hurry()
+
     def replace(self, number: int, actor: Any) -> None:
         """A replica of the served agent was replaced by this actor."""
         if self._client is not None:

@@ -214,7 +214,7 @@ class Driver:
             handle.tainted = played
             return
         actor: Any = ray.remote(_Worker).options(
-            # Three threads: neither `close` nor `replace` must wait for an exchange.
+            # Three threads: neither `close` nor `replace` nor `hurry` must wait for an exchange.
             num_cpus=1,
             num_gpus=self._share,
             max_concurrency=3,
@@ -293,6 +293,8 @@ class Driver:
                 break
             cases.append(taken)
             handle.give(*taken)
+        if handle.hungry(share):
+            self._hurry(share)
         if not handle.held:
             return
         handle.tainted = handle.tainted or not alone
@@ -300,6 +302,16 @@ class Driver:
         back = max(0, len(handle.held) - share) if hungry else 0
         wait_s = POLL_S if self._coordinator.drained else CALM_S
         handle.asked(handle.actor.exchange.remote(cases, back, wait_s), now)
+
+    def _hurry(self, share: int) -> None:
+        """A worker runs low: hear of those that could give it something sooner than they would say.
+
+        What they give back, they are asked for when they have answered.
+        """
+        for other in self._handles:
+            if other.call is not None and other.spares(share) and not other.hurried:
+                other.hurried = True
+                other.actor.hurry.remote()
 
     @property
     def _share_of_each(self) -> int:

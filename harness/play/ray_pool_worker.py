@@ -88,6 +88,10 @@ class PooledWorker:
         """Raises UserError if the agent cannot be built."""
         return self._playing().exchange(cases, back, wait_s)
 
+    def hurry(self) -> None:
+        """Let the exchange under way return now."""
+        self._playing().hurry()
+
     def replace(self, number: int, actor: Any) -> None:
         """A replica of the served agent was replaced by this actor."""
         self._playing().replace(number, actor)

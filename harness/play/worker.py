@@ -93,6 +93,7 @@ class EpisodeWorker:
         self._closing = False
         self._low = 0
         self._given = 0
+        self._hurried = False
         self._changed = threading.Condition()
         self._loop = RolloutLoop(
             client,
@@ -149,7 +150,8 @@ class EpisodeWorker:
         """Take further cases, and give back so many that are not begun; returns the outcomes.
 
         Returns as soon as half of the waiting cases are taken and there is an outcome to report,
-        after `wait_s` seconds at the latest, and at once as long as there were no cases.
+        after `wait_s` seconds at the latest, at once as long as there were no cases, and when
+        `hurry` is called.
         """
         returned: list[Ticket] = []
         with self._changed:
@@ -159,10 +161,19 @@ class EpisodeWorker:
             self._buffer.extend(cases)
             self._low = len(self._buffer) // 2
             self._changed.notify_all()
-            self._changed.wait_for(lambda: self._given == 0 or returned or self._told(), wait_s)
+            self._changed.wait_for(
+                lambda: self._given == 0 or returned or self._hurried or self._told(), wait_s
+            )
+            self._hurried = False
             outcomes, self._outcomes = self._outcomes, []
         hung = (self._watch.phase, list(self._watch.cases)) if self._watch.overdue() else None
         return Exchange(outcomes, hung, self._broken, self._notices.take(), returned)
+
+    def hurry(self) -> None:
+        """Let the exchange under way return now: a worker with nothing to do waits for it."""
+        with self._changed:
+            self._hurried = True
+            self._changed.notify_all()
 
     def _told(self) -> bool:
         """Whether there is something to report, and room for further cases."""

@@ -52,6 +52,8 @@ class WorkerHandle:
     """Whether one of this name was lost before it had started: what it is given may be to blame."""
     faulty: bool
     """Whether a case of it ended in an error: what is left in its process is not kept."""
+    hurried: bool
+    """Whether it was told to answer at once, and has not answered yet."""
     tainted: bool
     """Whether it has played cases, so that a case that must run alone needs a fresh worker."""
 
@@ -70,7 +72,7 @@ class WorkerHandle:
         self.held = {}
         self.keys = []
         self.lacks = set()
-        self.faulty = self.tainted = False
+        self.faulty = self.tainted = self.hurried = False
         self._patience = START_S
         self._asked_at = 0.0
         self._first_asked_at = 0.0
@@ -81,17 +83,24 @@ class WorkerHandle:
 
         A worker that was given one case at a time would wait for a message's round trip after every
         short episode. So it gets cases in advance: as many as it plays in AHEAD_S seconds at its
-        average pace. With more, more cases would have to be given to others if it were lost.
+        average pace, and one at least. With more, more cases would have to be given to others if it
+        were lost.
         """
         pace = self._settled / (now - self._first_asked_at) if self._settled else 0.0
-        return self._lanes + min(MOST_AHEAD, math.ceil(pace * AHEAD_S))
+        return self._lanes + max(1, min(MOST_AHEAD, math.ceil(pace * AHEAD_S)))
 
     def hungry(self, share: int) -> bool:
-        """Whether it could begin another case at once, and has less than its share of what is left.
+        """Whether nothing waits for its lanes, and it has less than its share of what is left.
 
-        One that has not started has as much as it can use.
+        It need not be idle yet: what another one gives back is some messages away, each of which
+        waits for the interpreter of a process that plays. One that has not started has as much as
+        it can use.
         """
-        return self.started and len(self.held) < min(self._lanes, share)
+        return self.started and len(self.held) < min(self._lanes + 1, share)
+
+    def spares(self, share: int) -> bool:
+        """Whether it holds more than its share of what is left, and has not begun all of it."""
+        return len(self.held) > max(self._lanes, share)
 
     def give(self, ticket: Ticket, case: Case) -> None:
         """Note that it holds this case from now on."""
@@ -112,6 +121,7 @@ class WorkerHandle:
 
     def answered(self) -> None:
         """Note that it answered: it has started, and from now on its cases set its patience."""
+        self.hurried = False
         if not self.started:
             self._patience = 0.0
             for case in self.held.values():
