@@ -9,9 +9,8 @@ from harness.play.factors import told_again
 from harness.records.factor_file import read_factor_file
 from harness.records.plan import CaseIndex
 from harness.records.stored_run import StoredRun
-from harness.verify.difference import Difference
 from harness.verify.report import VerificationReport
-from harness.verify.side_lines import spoken_of
+from harness.verify.side_lines import differences, spoken_of
 
 __all__ = ["check_factors"]
 
@@ -33,8 +32,7 @@ def check_factors(
         if isinstance(again, str):
             found.unchecked.append(f"factors of {result.task}: {again}; -")
             continue
-        recorded, replayed = lines[result.case].factors, again.factors
-        for name in {**recorded, **replayed}:
-            if recorded.get(name) != replayed.get(name):
-                both = recorded.get(name, "not told"), replayed.get(name, "not told")
-                found.differences.append(Difference.of(result, f"factors.jsonl: {name}", *both))
+        recorded = lines[result.case].factors
+        found.differences += differences(
+            result, "factors.jsonl", recorded, again.factors, "not told"
+        )

@@ -8,10 +8,9 @@ from harness.core import Result
 from harness.records.goal_file import EpisodeGoals, read_goal_file
 from harness.records.plan import CaseIndex
 from harness.records.stored_run import StoredRun
-from harness.verify.difference import Difference
 from harness.verify.goals import replay_goals
 from harness.verify.report import VerificationReport
-from harness.verify.side_lines import spoken_of
+from harness.verify.side_lines import differences, spoken_of
 
 __all__ = ["check_goals"]
 
@@ -31,12 +30,10 @@ def check_goals(
         if each.found is None:
             found.unchecked.append(f"goals of {each.result.task}: {each.unknown}; -")
             continue
-        line = lines[each.result.case]
-        recorded, replayed = _told(line), _told(each.found)
-        for name in {**recorded, **replayed}:
-            if recorded.get(name) != replayed.get(name):
-                both = recorded.get(name, "no such goal"), replayed.get(name, "no such goal")
-                found.differences.append(Difference.of(each.result, f"goals.jsonl: {name}", *both))
+        recorded, replayed = _told(lines[each.result.case]), _told(each.found)
+        found.differences += differences(
+            each.result, "goals.jsonl", recorded, replayed, "no such goal"
+        )
 
 
 def _told(found: EpisodeGoals) -> dict[str, str]:
