@@ -11,8 +11,8 @@ AGENTS = {
     "noisy-oracle": "baselines.simple:NoisyOracle",
     "blind": "baselines.blind:Blind",
     "gea": "baselines.gea:GEA",
+    "gea-state": "baselines.gea:GEAState",
     "gea-base": "baselines.gea:GEABase",
-    "gea-sees": "baselines.gea:GEASees",
     "transformer-bc": "baselines.transformer_bc:TransformerBC",
     "decision-transformer": "baselines.decision_transformer:DecisionTransformer",
 }

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from baselines.gea.policy import Decision, Policy
     from baselines.gea.single import SingleTurns
 
-__all__ = ["GEA", "GEABase", "GEASees", "GEAServed", "infer", "needs"]
+__all__ = ["GEA", "GEABase", "GEAServed", "GEAState", "infer", "needs"]
 
 BLIND_ANSWERS = 4096
 """Answers that are kept for tasks whose observations have nothing that the agent reads."""
@@ -196,22 +196,22 @@ class GEA(Agent):
             self._inputs.pop(name, None)
 
 
+class GEAState(GEA):
+    """GEA without eyes: it reads grids and states, privileged ones too, and no picture."""
+
+    shipped = SHIPPED / "gea-state"
+    files = (str(shipped),)
+
+
 class GEABase(GEA):
-    """GEA before PPO: trained on demonstrations only."""
+    """GEAState before PPO: trained on demonstrations only."""
 
     shipped = SHIPPED / "gea-base"
     files = (str(shipped),)
 
 
-class GEASees(GEA):
-    """GEA after the stage `see`: it reads pictures instead of grids and states."""
-
-    shipped = SHIPPED / "gea-sees"
-    files = (str(shipped),)
-
-
 class GEAServed(GEA):
-    """GEA on a GPU, one instance for all workers."""
+    """GEA on a GPU, one instance for all workers. Without `weights`, it sees as GEA does."""
 
     served = True
     gpus = 1.0
@@ -300,7 +300,10 @@ def _prompt(policy: Policy, turn: Turn, inputs: EpisodeInputs) -> Prompt:
     for step, observation in zip(steps, turn.observations):
         # A perturbation may show an earlier step differently than before.
         if step not in inputs or not _equal(inputs[step].source, observation):
-            inputs[step] = step_inputs(turn.brief, observation, tokenizer, config)
+            before = [inputs[each] for each in steps if each < step]
+            inputs[step] = step_inputs(
+                turn.brief, observation, tokenizer, config, earlier=before
+            )
     encoded = [
         _action_tokens(policy, turn, inputs[step], action, observation)
         for step, action, observation in zip(steps, turn.actions, turn.observations)

@@ -36,7 +36,7 @@ SPECS: list[Spec] = [
 ]
 
 
-LEARNED = ("gea", "gea-base", "gea-sees", "transformer-bc", "decision-transformer")
+LEARNED = ("gea", "gea-state", "gea-base", "transformer-bc", "decision-transformer")
 NEED_WEIGHTS = ("transformer-bc", "decision-transformer")
 """They play the bodies that their weights were trained on: see their own tests."""
 UNSEEING = [name for name in AGENTS if name not in LEARNED]

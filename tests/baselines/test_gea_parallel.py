@@ -167,7 +167,7 @@ def test_the_comparison_of_robustness_names_what_exists(tmp_path: Path) -> None:
     )  # fmt: skip
     *runs, compared = [line.split() for line in (done.stderr + done.stdout).splitlines()]
     options = [dict(zip(words[1::2], words[2::2])) for words in runs]
-    assert [each["--agent"] for each in options] == ["gea-base", "gea"]
+    assert [each["--agent"] for each in options] == ["gea-base", "gea-state"]
     assert compared == [
         "compare", *(each["--out"] for each in options), "--robustness", "--format", "markdown"
     ]  # fmt: skip

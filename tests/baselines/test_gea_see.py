@@ -89,7 +89,7 @@ def test_a_point_is_the_mean_of_the_places_around_it() -> None:
 def seeing(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     """A barely trained model that sees, and what its training said."""
     out = tmp_path_factory.mktemp("see")
-    init = SHIPPED / "gea"
+    init = SHIPPED / "gea-state"
     said: list[str] = []
     job = Job((), out / "frames", configuration(init, None, {}), tasks=ROOMS, steps=16, init=init)
     train("frames", job, said.append)
@@ -130,7 +130,7 @@ def test_the_student_learns_to_see_and_reads_pictures_only(seeing: tuple[Path, l
     views, _ = GEA.declares({"weights": str(out / "model")})
     assert set(views) == {"image?", "text?", "dom?", "admissible?"}
     # Only the eyes are new: the rest is the other model's.
-    before, after = Policy.load(SHIPPED / "gea"), Policy.load(out / "model")
+    before, after = Policy.load(SHIPPED / "gea-state"), Policy.load(out / "model")
     kept = dict(before.named_parameters())
     changed = [n for n, w in after.named_parameters() if n not in kept or not w.equal(kept[n])]
     assert changed
@@ -148,7 +148,7 @@ def test_what_a_stage_lacks_is_said(tmp_path: Path) -> None:
         train("frames", dataclasses.replace(job, tasks=ROOMS), lambda _: None)
     suite, task = ROOMS[0]
     dark = dataclasses.replace(task, params={**task.params, "image": False})
-    played = dataclasses.replace(job, tasks=[(suite, dark)], init=SHIPPED / "gea")
+    played = dataclasses.replace(job, tasks=[(suite, dark)], init=SHIPPED / "gea-state")
     with pytest.raises(UserError, match="shows no picture"):
         train("frames", played, lambda _: None)
 

@@ -16,7 +16,7 @@ from conftest import read_lines
 from safetensors.torch import load_file
 
 import baselines
-from baselines.gea.agent import GEA, SHIPPED, GEABase, GEASees, needs
+from baselines.gea.agent import GEA, SHIPPED, GEABase, GEAState, needs
 from baselines.gea.train import RECIPES
 from harness.core import UserError
 from harness.play.planning import make_plan
@@ -27,7 +27,7 @@ from harness.records.training_data import read_training_data
 from harness.testing import check_agent
 from suites import SUITES
 
-MODELS = ("gea-base", "gea", "gea-sees")
+MODELS = ("gea-base", "gea-state", "gea")
 MIB = 1 << 20
 
 
@@ -44,7 +44,7 @@ def test_they_were_made_by_the_recipe() -> None:
     script = (RECIPES / "nano.sh").read_text()
     changed = {key: _value(text) for key, text in re.findall(r"--set '?(\w+)=([^'\s]+)", script)}
     assert changed
-    for name, wanted in (("gea-base", recipe), ("gea", recipe | changed)):
+    for name, wanted in (("gea-base", recipe), ("gea-state", recipe | changed)):
         config, made = (
             json.loads((SHIPPED / name / file).read_text())
             for file in ("config.json", "training.json")
@@ -64,17 +64,19 @@ def test_they_were_made_by_the_recipe() -> None:
     assert {task.id for _, task in chosen} == set(made["rl"]["tasks"])
 
 
-def test_the_eyes_were_made_by_the_recipe_and_the_rest_is_gea() -> None:
+def test_the_eyes_were_made_by_the_recipe_and_the_rest_is_gea_state() -> None:
     script = (RECIPES / "sees.sh").read_text()
-    made = json.loads((SHIPPED / "gea-sees" / "training.json").read_text())["see"]
+    made = json.loads((SHIPPED / "gea" / "training.json").read_text())["see"]
     assert f"--steps {made['steps']} " in script
     assert all(f"/{folder}" in script for folder in made["data"])
-    assert set(GEASees.declares({})[0]) == {"image?", "text?", "dom?", "admissible?"}
+    assert set(GEA.declares({})[0]) == {"image?", "text?", "dom?", "admissible?"}
     assert (
-        read_training_data(GEASees.trained_on({})).axes
-        == read_training_data(GEA.trained_on({})).axes
+        read_training_data(GEA.trained_on({})).axes
+        == read_training_data(GEAState.trained_on({})).axes
     )
-    states, sees = (load_file(SHIPPED / name / "model.safetensors") for name in ("gea", "gea-sees"))
+    states, sees = (
+        load_file(SHIPPED / name / "model.safetensors") for name in ("gea-state", "gea")
+    )
     eyes = {name for name in sees if name.startswith("backbone.reader.")}
     old_eyes = {name for name in states if name.startswith("backbone.eye")}
     assert sees.keys() - eyes == states.keys() - old_eyes
@@ -90,7 +92,7 @@ def _value(text: str) -> Any:
 
 @pytest.mark.parametrize("name", MODELS)
 def test_contract(name: str) -> None:
-    kind = {"gea": GEA, "gea-base": GEABase, "gea-sees": GEASees}[name]
+    kind = {"gea": GEA, "gea-state": GEAState, "gea-base": GEABase}[name]
     tasks = [
         task
         for _, task in select_tasks(
@@ -116,9 +118,9 @@ def test_better_than_chance_where_it_is_good(tmp_path: Path) -> None:
             PlainProgress(),
         )
         rates[name] = np.mean([line["success"] for line in read_lines(tmp_path / name)])
-    assert rates["gea"] >= 0.7, rates
+    assert rates["gea-state"] >= 0.7, rates
     assert rates["gea-base"] >= 0.6, rates
-    assert rates["gea-sees"] >= 0.6, rates
+    assert rates["gea"] >= 0.6, rates
     assert rates["uniform"] <= 0.5, rates
 
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import baselines
-from baselines.gea.agent import GEA, GEABase
+from baselines.gea.agent import GEABase, GEAState
 from baselines.transformer_bc.agent import SHIPPED, TransformerBC
 from harness.cli.names import suites_named
 from harness.cli.train import _say_what_on
@@ -44,8 +44,8 @@ def test_gea_names_the_tasks_whose_experts_it_saw_and_those_that_it_played() -> 
         if load_adapter(task.adapter).has_expert(task)
     }
     assert read_training_data(GEABase.trained_on({})).axes == {"task": tasks}
-    recorded = json.loads((ROOT / "gea/weights/gea/training.json").read_text())
-    assert read_training_data(GEA.trained_on({})).axes["task"] == tasks | set(
+    recorded = json.loads((ROOT / "gea/weights/gea-state/training.json").read_text())
+    assert read_training_data(GEAState.trained_on({})).axes["task"] == tasks | set(
         recorded["rl"]["tasks"]
     )
 

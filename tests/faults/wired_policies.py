@@ -5,9 +5,9 @@ that reads BabyAI's `image_partial` and the instruction in GoToObj, with episode
 `conv-two` the same with two balls of which the instruction names one. Both are trained here on the
 expert's actions, which takes minutes, and so are `sb3` (tests/faults/wired_trained.py) and
 `lerobot` (tests/faults/wired_lerobot.py). `pick-place` and `drawer-open` are Meta-World's own
-policies, which read `state`, with episodes of 150 steps. `gea` is GEA in BabyAI's PickupDist, with
-episodes of 12 steps, `transformer-bc` the model of that name in PickUp-heldout of `babyai-worded`,
-with episodes of 20.
+policies, which read `state`, with episodes of 150 steps. `gea-state` is GEA in BabyAI's PickupDist,
+with episodes of 12 steps, `transformer-bc` the model of that name in PickUp-heldout of
+`babyai-worded`, with episodes of 20.
 """
 
 from __future__ import annotations
@@ -142,19 +142,19 @@ def of_cells(policy: Agent, task: str, suites: Sequence[Suite], max_steps: int) 
     return Work(policy, cases_of(task, suites, max_steps), broken)
 
 
+def gea_state(folder: Path) -> Work:
+    from baselines.gea.agent import GEAState
+
+    return of_cells(GEAState(), "babyai/PickupDist", babyai.SUITES, 12)
+
+
 def gea(folder: Path) -> Work:
-    from baselines.gea.agent import GEA
-
-    return of_cells(GEA(), "babyai/PickupDist", babyai.SUITES, 12)
-
-
-def gea_sees(folder: Path) -> Work:
     """It finds itself in a map and turns what it cuts out of it, so that a quarter or half turn of
     the map does no harm, and its three mirrorings look alike.
     """
-    from baselines.gea.agent import GEASees
+    from baselines.gea.agent import GEA
 
-    policy = GEASees()
+    policy = GEA()
     mirrored = [name for fault in MIRRORINGS for name in PICTURES[fault][1]]
     faults = {
         fault: (act, mirrored if fault in MIRRORINGS else right)
@@ -179,7 +179,7 @@ WORKS: Mapping[str, Callable[[Path], Work]] = {
     "pick-place": lambda folder: scripted("pick-place-v3"),
     "drawer-open": lambda folder: scripted("drawer-open-v3"),
     "gea": gea,
-    "gea-sees": gea_sees,
+    "gea-state": gea_state,
     "transformer-bc": transformer_bc,
     "sb3": sb3,
     "lerobot": lerobot,

@@ -44,7 +44,7 @@ def keep(out: Path, agent: str, suite: str, tasks: str, episodes: int) -> None:
     import bench
     from baselines import gea
 
-    kinds = {"gea": gea.GEA, "gea-base": gea.GEABase, "gea-sees": gea.GEASees}
+    kinds = {"gea": gea.GEA, "gea-state": gea.GEAState, "gea-base": gea.GEABase}
     kind: Any = kinds[agent]
     act, end, turns_of = kind.act, kind.end, {}
 
@@ -78,7 +78,7 @@ def answer(agent: str, kept: Path, out: Path) -> None:
     """Answer the turns in `kept`; `out` gets the seconds of each and how many answers differ."""
     from baselines import gea
 
-    kinds = {"gea": gea.GEA, "gea-base": gea.GEABase, "gea-sees": gea.GEASees}
+    kinds = {"gea": gea.GEA, "gea-state": gea.GEAState, "gea-base": gea.GEABase}
     made = kinds[agent]()
     seconds, differ = [], 0
     episodes = list(filter(None, pickles(kept)))
@@ -155,7 +155,7 @@ def main() -> None:
         return
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("trees", nargs="+", help="NAME=FOLDER")
-    parser.add_argument("--agent", default="gea", choices=("gea", "gea-base", "gea-sees"))
+    parser.add_argument("--agent", default="gea", choices=("gea", "gea-state", "gea-base"))
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", default="", help="a part of the names of runs")
     options = parser.parse_args()

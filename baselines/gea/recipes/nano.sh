@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes the shipped models from scratch: demonstrations, tokenizers, SFT (gea-base), RL (gea) and an
+# Makes the shipped models from scratch: demonstrations, tokenizers, SFT (gea-base), RL (gea-state) and an
 # evaluation. It takes about three hours on two cores. If it was interrupted, run it again: every
 # step resumes. Variables and their defaults: BENCH (bench), DATA (demos), MODELS (models),
 # RUNS (runs), THREADS (2).
@@ -51,14 +51,14 @@ END
 # shellcheck disable=SC2086
 "$BENCH" train gea --stage sft $data --out "$MODELS/gea-base" --threads "$THREADS"
 # shellcheck disable=SC2086
-"$BENCH" train gea --stage rl $rehearsal --init "$MODELS/gea-base" --out "$MODELS/gea" --threads 1 \
+"$BENCH" train gea --stage rl $rehearsal --init "$MODELS/gea-base" --out "$MODELS/gea-state" --threads 1 \
     --suite babyai,minigrid \
     --tasks "babyai/Open*Doors,babyai/GoToRedBlueBall,minigrid/Lava*,minigrid/Dynamic*,minigrid/RedBlueDoors*,minigrid/GoToDoor*,minigrid/MultiRoom*" \
     --set rl_lr=0.0001 --set rl_falls=true --set critic_apart=true --set mixed_precision=true \
     --set epochs=1 --set minibatches=4 --set lanes=32 --set rollout=128 --set temperature=0.5 \
     --set critic_first=8192 --set sft_share=0.5 \
     --set 'weights={"navigation":1,"manipulation":2,"ui":1,"planning":1}' --steps 300000
-for model in gea-base gea; do
+for model in gea-base gea-state; do
     "$BENCH" run --agent gea --agent-arg weights="$MODELS/$model" --suite all --episodes 2 \
         --out "$RUNS/$model" || [ $? -eq 4 ]
 done

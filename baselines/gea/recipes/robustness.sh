@@ -1,12 +1,12 @@
 #!/bin/sh
-# How much gea and gea-base lose to actuator noise, to partial observability and to a burst of random
+# How much gea-state and gea-base lose to actuator noise, to partial observability and to a burst of random
 # actions, in one suite of each domain, and which of them loses less: the table of
 # docs/reproductions/robustness.md on stdout. If it was interrupted, run it again: it resumes.
 # Variables and their defaults: BENCH (bench), RUNS (runs), EPISODES (1), WORKERS (0), SEVERITY (3),
-# BASE (gea-base) and NEW (gea), each the name of an agent, and TASKS.
+# BASE (gea-base) and NEW (gea-state), each the name of an agent, and TASKS.
 set -eu
 BENCH=${BENCH:-bench} RUNS=${RUNS:-runs} EPISODES=${EPISODES:-1} WORKERS=${WORKERS:-0}
-SEVERITY=${SEVERITY:-3} BASE=${BASE:-gea-base} NEW=${NEW:-gea}
+SEVERITY=${SEVERITY:-3} BASE=${BASE:-gea-base} NEW=${NEW:-gea-state}
 TASKS=${TASKS:-babyai/*,tag:mt10,miniwob/click-*,pddl/*,vizdoom/basic,vizdoom/predict_position}
 
 perturb=""
