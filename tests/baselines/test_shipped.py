@@ -140,6 +140,25 @@ def test_their_weights_are_part_of_their_identity(
     assert prints[0] != prints[1]
 
 
+def test_a_run_of_the_gea_that_read_states_does_not_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was called `gea` before the one that sees."""
+    chosen = select_tasks(find_suites("babyai", SUITES), "babyai/GoToObj")
+
+    def run() -> None:
+        spec = find_agent("gea", {}, baselines.AGENTS)
+        plan = make_plan(chosen, spec, episodes=1, seed=0)
+        play(spec, ["here"], plan, tmp_path / "run", RunOptions(workers=0), PlainProgress())
+
+    with monkeypatch.context() as then:
+        then.setattr(GEA, "shipped", GEAState.shipped)
+        then.setattr(GEA, "files", GEAState.files)
+        run()
+    with pytest.raises(UserError, match=r"^\S+ holds another run: .* weights changed: [^\n]+$"):
+        run()
+
+
 def test_naming_them_needs_no_torch() -> None:
     script = """
 import sys
